@@ -1,0 +1,1 @@
+"""The providers that Mailroom brings, each a plugin like a stranger's."""

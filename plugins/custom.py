@@ -1,0 +1,25 @@
+"""Any SMTP server."""
+
+from datetime import date
+
+from webapp.providers import Connection, NoAuthentication, Password, Provider, _, hookimpl
+
+
+@hookimpl
+def register_smtp_provider() -> Provider:
+    """Bring the provider."""
+    return Provider(
+        key="custom",
+        label=_("Custom"),
+        needs=_("Any other server: its host name, port and, most often, a user name and password."),
+        connection=Connection(port=587, security="starttls"),
+        authentication=[Password(), NoAuthentication()],
+        steps=[
+            _("Ask whoever runs the server for its host name, its port for submission and how it is encrypted."),
+            _("Port 587 goes with STARTTLS, port 465 with TLS. Port 25 is often blocked by hosting companies."),
+            _("Sign in with the whole e-mail address where nothing else is said."),
+        ],
+        help_url="https://www.rfc-editor.org/rfc/rfc8314",
+        source="https://www.rfc-editor.org/rfc/rfc8314#section-3",
+        checked=date(2026, 11, 22),
+    )

@@ -1,0 +1,53 @@
+"""Mailroom: an application's account mail. `create_app` is the wiring, read top to bottom."""
+
+from pathlib import Path
+
+from flask import Flask
+
+from webapp import access, health, home, logs, pages, security
+from webapp.accounts import routes as accounts
+from webapp.accounts import sessions
+from webapp.config import Config
+from webapp.context import EXTENSION, Parts
+from webapp.database import Database
+from webapp.mail import forms as mail_forms
+from webapp.mail import routes as mail
+from webapp.outbox import routes as outbox
+from webapp.outbox.queue import Queue
+from webapp.registry import load_providers
+from webapp.sealing import Sealer
+from webapp.settings import routes as settings
+
+HERE = Path(__file__).parent
+
+
+def create_app(config: Config | None = None) -> Flask:
+    """The application. Raises ConfigError or PluginRefused rather than start half-configured."""
+    config = config or Config.from_environment()
+    logs.configure(config)
+    app = Flask(__name__, template_folder=template_folder(), static_folder=HERE / "static")
+    database = Database(config.database_url)
+    app.extensions[EXTENSION] = Parts(
+        config=config,
+        database=database,
+        sealer=Sealer(config.secret_keys),
+        providers=load_providers(config.plugin_dirs, reserved=mail_forms.RESERVED),
+        queue=Queue(config.queue_url),
+    )
+    security.protect(app, config)
+    sessions.enable(app)
+    access.guard(app)
+    pages.enable(app)
+    for room in (home, health, accounts, settings, mail, outbox):
+        app.register_blueprint(room.blueprint)
+    if config.demo == "on":
+        from webapp.demo import routes as demo
+
+        app.register_blueprint(demo.blueprint)
+    return app
+
+
+def template_folder() -> Path:
+    """The templates: inside the package once installed, at the top level in a checkout."""
+    installed = HERE / "templates"
+    return installed if installed.is_dir() else HERE.parent / "templates"

@@ -1,0 +1,66 @@
+"""Who may open what. Everything that is not on one of two short lists is for administrators."""
+
+from typing import cast
+
+from flask import Flask, Response, abort, redirect, request, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response as BaseResponse
+
+from webapp.accounts.models import Role, User
+
+PUBLIC = frozenset({
+    "static",
+    "bootstrap.static",
+    "health.healthz",
+    "health.readyz",
+    "accounts.setup",
+    "accounts.login",
+    "accounts.open_activation",
+    "accounts.activate",
+    "accounts.activate_again",
+    "accounts.forgot_password",
+    "accounts.open_reset",
+    "accounts.reset_password",
+})  # fmt: skip
+MEMBER = frozenset({"home.home", "accounts.logout"})
+
+
+def guard(app: Flask) -> None:
+    """Ask for a sign-in before every page that is not public, and for the role before the others."""
+
+    @app.before_request
+    def check() -> BaseResponse | None:
+        if request.endpoint is None or request.endpoint in PUBLIC:
+            return None
+        if current_user._get_current_object().is_anonymous:
+            return cast(Response, redirect(url_for("accounts.login", next=_wanted())))
+        if request.endpoint not in MEMBER and signed_in().role != Role.ADMINISTRATOR:
+            abort(403)
+        return None
+
+
+def signed_in() -> User:
+    """The person who is signed in; only for pages that are not public."""
+    return cast(User, current_user._get_current_object())
+
+
+def safe_next(target: str | None) -> str:
+    """The local address to go on to, or Home when `target` could lead off the site.
+
+    Browsers read a backslash as a slash and skip control characters, so both are refused.
+    """
+    if (
+        target
+        and target.startswith("/")
+        and not target.startswith("//")
+        and "\\" not in target
+        and target.isprintable()
+    ):
+        return target
+    return url_for("home.home")
+
+
+def _wanted() -> str | None:
+    if request.method != "GET" or request.path == "/":
+        return None
+    return request.full_path.rstrip("?")

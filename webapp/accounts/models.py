@@ -1,0 +1,89 @@
+"""Who there is, and what lets them in."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.database import Base
+
+
+class Role(StrEnum):
+    """What a person may do."""
+
+    ADMINISTRATOR = "administrator"
+    MEMBER = "member"
+
+
+class Status(StrEnum):
+    """Where an account stands."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    DISABLED = "disabled"
+
+
+class Purpose(StrEnum):
+    """What a link is good for."""
+
+    ACTIVATION = "activation"
+    RESET = "reset"
+
+
+class User(Base):
+    """One person's account."""
+
+    __tablename__ = "users"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(String(254))
+    # The address as it is compared: see accounts.addresses.address_key.
+    email_key: Mapped[str] = mapped_column(String(254), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    role: Mapped[str] = mapped_column(String(20), default=Role.MEMBER)
+    status: Mapped[str] = mapped_column(String(20), default=Status.PENDING)
+    password_hash: Mapped[str | None] = mapped_column(String(200))
+    created_at: Mapped[datetime]
+    activated_at: Mapped[datetime | None]
+    password_changed_at: Mapped[datetime | None]
+
+
+class Link(Base):
+    """A one-time address in a mail; of its secret only the hash is kept."""
+
+    __tablename__ = "links"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    purpose: Mapped[str] = mapped_column(String(20))
+    secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    used_at: Mapped[datetime | None]
+    # Set when something else made it worthless: a reset done through another link.
+    revoked_at: Mapped[datetime | None]
+
+
+class SignIn(Base):
+    """One browser in which a person is signed in; of its token only the hash is kept."""
+
+    __tablename__ = "sign_ins"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    address: Mapped[str] = mapped_column(String(64))
+    device: Mapped[str] = mapped_column(String(300))
+
+
+class SetupKey(Base):
+    """The one-time key of the `/setup` address, good until there is an administrator."""
+
+    __tablename__ = "setup_keys"
+
+    key_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    created_at: Mapped[datetime]

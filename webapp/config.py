@@ -1,0 +1,129 @@
+"""Every setting of the process, once: its environment variable, type, default and one line of help."""
+
+import ipaddress
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+PREFIX = "MAILROOM_"
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class ConfigError(Exception):
+    """A setting is missing or cannot be used; the text names the variable and what to do."""
+
+
+def setting(text: str, default: Any = "", secret: bool = False) -> Any:
+    """Declare one setting. A secret may also be given as the path of a file, in `<NAME>_FILE`."""
+    return field(default=default, metadata={"help": text, "secret": secret})
+
+
+@dataclass(frozen=True)
+class Config:
+    """The settings as the environment gives them; see `Config.from_environment`."""
+
+    instance: Path = setting("Folder for what the application writes.", Path("instance"))
+    secret_key: str = setting(
+        "Key for sessions and sealed secrets; after a rotation the old ones follow, separated by commas.",
+        secret=True,
+    )
+    database_url: str = setting("SQLAlchemy address of the database.", secret=True)
+    queue_url: str = setting("Where wake-ups for the worker wait: sqlite:///… or redis://….", secret=True)
+    public_url: str = setting("Address people reach Mailroom at; fixes the one on the General page.")
+    plugin_dir: str = setting(f"Folders with provider files, separated by {os.pathsep!r}.")
+    trusted_proxies: str = setting("Networks whose X-Forwarded-* headers are believed, separated by commas.")
+    rate_limits: str = setting("'on', or 'off' for load tests on loopback.", "on")
+    log_format: str = setting("'json' or 'text'.", "json")
+    demo: str = setting("'on' in the demo only: shows the demo accounts and the local inbox.", "off")
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Config":
+        """Read every `MAILROOM_*` setting, fill in the defaults and check them.
+
+        Raises ConfigError, naming the variable. Writes the secret key into the instance
+        folder (mode 0600) when none is given and the database is SQLite.
+        """
+        values = {f.name: _read(f.name, f.metadata["secret"], environ) for f in fields(cls)}
+        given = {name: value for name, value in values.items() if value is not None}
+        return cls.complete(**given)
+
+    @classmethod
+    def complete(cls, **given: Any) -> "Config":
+        """The configuration with its derived defaults filled in, checked. Raises ConfigError."""
+        instance = Path(given.get("instance", cls.instance)).resolve()
+        instance.mkdir(parents=True, exist_ok=True)
+        given["instance"] = instance
+        given.setdefault("database_url", f"sqlite:///{instance / 'mailroom.sqlite'}")
+        given.setdefault("queue_url", f"sqlite:///{instance / 'queue.sqlite'}")
+        if not given.get("secret_key"):
+            given["secret_key"] = _own_secret_key(instance, given["database_url"])
+        config = cls(**given)
+        config._check()
+        return config
+
+    @property
+    def secret_keys(self) -> list[str]:
+        """The current key, then those it replaced."""
+        return [key.strip() for key in self.secret_key.split(",") if key.strip()]
+
+    @property
+    def plugin_dirs(self) -> list[Path]:
+        """The operator's plugin folders, in order."""
+        return [Path(part) for part in self.plugin_dir.split(os.pathsep) if part]
+
+    @property
+    def proxy_networks(self) -> list[Network]:
+        """The networks of `trusted_proxies`, parsed."""
+        return [ipaddress.ip_network(part.strip()) for part in self.trusted_proxies.split(",") if part.strip()]
+
+    def _check(self) -> None:
+        if any(len(key) < 16 for key in self.secret_keys) or not self.secret_keys:
+            raise ConfigError(f"{PREFIX}SECRET_KEY: give at least 16 random characters per key.")
+        try:
+            _ = self.proxy_networks
+        except ValueError as error:
+            raise ConfigError(f"{PREFIX}TRUSTED_PROXIES: {error}. Give networks such as 10.0.0.0/8.") from error
+        for name, allowed in (
+            ("rate_limits", ("on", "off")),
+            ("log_format", ("json", "text")),
+            ("demo", ("on", "off")),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ConfigError(f"{PREFIX}{name.upper()}: give one of {', '.join(allowed)}.")
+        parts = urlsplit(self.public_url)
+        if self.public_url and (parts.scheme not in ("http", "https") or not parts.hostname):
+            raise ConfigError(f"{PREFIX}PUBLIC_URL: give a whole address such as https://mail.example.com.")
+
+
+def _read(name: str, secret: bool, environ: Mapping[str, str]) -> str | None:
+    variable = PREFIX + name.upper()
+    path = environ.get(f"{variable}_FILE") if secret else None
+    if path:
+        try:
+            return Path(path).read_text().strip()
+        except OSError as error:
+            raise ConfigError(f"{variable}_FILE: {path} cannot be read ({error.strerror}).") from error
+    return environ.get(variable) or None
+
+
+def _own_secret_key(instance: Path, database_url: str) -> str:
+    """The key this machine generated for itself, made on first use.
+
+    Several machines that share a database server must share a key too, so there it has to be given.
+    """
+    if not database_url.startswith("sqlite"):
+        raise ConfigError(f"{PREFIX}SECRET_KEY: must be given with a database server (or {PREFIX}SECRET_KEY_FILE).")
+    path = instance / "secret-key"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        key = secrets.token_urlsafe(48)
+        file.write(key)
+    return key

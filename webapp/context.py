@@ -1,0 +1,31 @@
+"""The parts an application is made of, for the code that runs inside a request."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from flask import current_app
+
+if TYPE_CHECKING:
+    from webapp.config import Config
+    from webapp.database import Database
+    from webapp.outbox.queue import Queue
+    from webapp.registry import Providers
+    from webapp.sealing import Sealer
+
+EXTENSION = "mailroom"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Made once per process, by `create_app`."""
+
+    config: "Config"
+    database: "Database"
+    sealer: "Sealer"
+    providers: "Providers"
+    queue: "Queue"
+
+
+def parts() -> Parts:
+    """The parts of the current application."""
+    return cast(Parts, current_app.extensions[EXTENSION])

@@ -1,0 +1,17 @@
+"""Failures as types. Each becomes a page in one place, `webapp.pages`."""
+
+
+class Failure(Exception):
+    """A failure that a person is told about."""
+
+
+class TooManyRequests(Failure):
+    """A limit is used up; `retry_after` is in seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"try again in {retry_after} seconds")
+        self.retry_after = retry_after
+
+
+class NotFound(Failure):
+    """What the address names does not exist, or no longer."""

@@ -1,0 +1,67 @@
+"""What every form shares: nothing a browser sends is taken on trust, and every error stands beside its field."""
+
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+from flask import request
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
+from flask_wtf import FlaskForm
+from wtforms import Field, PasswordField, SelectMultipleField, StringField, TextAreaField
+
+LONGEST = 2000
+STALE = lazy_gettext("This page was open for too long. Nothing was saved; please send it once more.")
+
+
+class Form(FlaskForm):
+    """A form that refuses doubled fields, control characters and overlong text, on every field."""
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Whether all fields are right. A stale CSRF token is told in words, in `form_errors`."""
+        valid: bool = super().validate(extra_validators)
+        if "csrf_token" in self and self["csrf_token"].errors:
+            self.form_errors.append(str(STALE))
+        for field in self:
+            problem = self._problem_of(field)
+            if problem:
+                field.errors = [problem]
+                valid = False
+        return valid
+
+    @staticmethod
+    def submitted() -> bool:
+        """Whether the request sends a form."""
+        return request.method == "POST"
+
+    def sent(self, name: str) -> bool:
+        """Whether the browser sent this field at all, blank or not."""
+        return name in request.form
+
+    def _problem_of(self, field: Field) -> str | None:
+        values = request.form.getlist(field.name)
+        if len(values) > 1 and not isinstance(field, SelectMultipleField):
+            return _("This field was sent twice. Reload the page and try again.")
+        if not values or not isinstance(field, StringField):
+            return None
+        return text_problem(values[0], lines=isinstance(field, TextAreaField), secret=isinstance(field, PasswordField))
+
+
+def text_problem(value: str, lines: bool = False, secret: bool = False) -> str | None:
+    """What keeps a text from being a field's value, in words. A secret may end in a pasted line break."""
+    if len(value) > LONGEST:
+        return _("Too long: %(length)s characters, at most %(most)s.", length=len(value), most=LONGEST)
+    allowed = "\n\r\t" if lines else ""
+    inside = value.strip("\r\n") if secret else value
+    if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") and c not in allowed for c in inside):
+        return _("Line breaks and control characters are not allowed here.")
+    return None
+
+
+class ConfirmForm(Form):
+    """A button and nothing else; carries the CSRF token."""
+
+
+def errors_of(form: Form) -> Sequence[Field]:
+    """The fields that have errors, for the summary at the top of a form."""
+    return [field for field in form if field.errors and field.name != "csrf_token"]

@@ -1,0 +1,3 @@
+"""The forms."""
+
+RESERVED: frozenset[str] = frozenset()

@@ -1,0 +1,5 @@
+"""The pages."""
+
+from flask import Blueprint
+
+blueprint = Blueprint("mail", __name__)

@@ -1,0 +1,1 @@
+"""What is owed, sent and failed."""

@@ -1,0 +1,83 @@
+"""What all pages share: languages, the names in every template, and failures turned into pages."""
+
+from typing import Any
+
+import structlog
+from flask import Flask, Response, make_response, render_template, request
+from flask_babel import Babel
+from flask_babel import gettext as _
+from flask_bootstrap import Bootstrap5
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from webapp.context import parts
+from webapp.errors import NotFound, TooManyRequests
+from webapp.settings import service as settings
+
+log = structlog.get_logger(__name__)
+
+
+def enable(app: Flask) -> None:
+    """Set the shared parts of all pages up."""
+    app.config["BOOTSTRAP_SERVE_LOCAL"] = True
+    Bootstrap5(app)
+    Babel(app)
+    app.context_processor(_names)
+    app.register_error_handler(CSRFError, _stale)
+    app.register_error_handler(TooManyRequests, _too_many)
+    app.register_error_handler(NotFound, _not_found)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _names() -> dict[str, Any]:
+    with parts().database.reading() as session:
+        return {"general": settings.general(session, parts().config), "demo": parts().config.demo == "on"}
+
+
+def _page(status: int, title: str, text: str, **facts: Any) -> Response:
+    return make_response(render_template("error.html", title=title, text=text, **facts), status)
+
+
+def _stale(error: CSRFError) -> Response:
+    return _page(400, _("Please send it once more"), _("The page was open for too long, so nothing was changed."))
+
+
+def _too_many(error: TooManyRequests) -> Response:
+    minutes = max(1, round(error.retry_after / 60))
+    text = _("That was tried too often. Try again in %(minutes)s minutes.", minutes=minutes)
+    if error.retry_after < 90:
+        text = _("That was tried too often. Try again in %(seconds)s seconds.", seconds=error.retry_after)
+    response = _page(429, _("Too many tries"), text)
+    response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def _not_found(error: NotFound) -> Response:
+    return _page(404, _("Nothing here"), _("What this address named does not exist, or no longer."))
+
+
+def _http_error(error: HTTPException) -> Response | HTTPException:
+    texts = {
+        403: (_("For administrators only"), _("Your account may not open this page.")),
+        404: (_("Nothing here"), _("What this address named does not exist, or no longer.")),
+        405: (_("Not like that"), _("This address cannot be opened in this way. Go back and use the page's buttons.")),
+        413: (_("Too much at once"), _("The form was larger than Mailroom takes. Shorten the text and send it again.")),
+    }
+    if error.code is None or error.code < 400:
+        return error
+    title, text = texts.get(error.code, (_("That did not work"), error.description or ""))
+    response = _page(error.code, title, text)
+    for name, value in error.get_headers():
+        if name not in ("Content-Type", "Content-Length"):
+            response.headers.setdefault(name, value)
+    return response
+
+
+def _unexpected(error: Exception) -> Response:
+    log.exception("request failed", endpoint=request.endpoint, method=request.method)
+    return _page(
+        500,
+        _("Something broke on our side"),
+        _("It was written to the log. Nothing you typed was at fault; please try again."),
+    )

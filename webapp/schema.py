@@ -1,0 +1,36 @@
+"""Brings the database to the newest schema."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from sqlalchemy import Connection, text
+
+from webapp.accounts import models as accounts
+from webapp.database import Base, Database
+from webapp.limits import RateLimit
+from webapp.mail import models as mail
+from webapp.outbox import models as outbox
+from webapp.settings import models as settings
+
+# Named so that every model is known before the metadata is used.
+MODELS = (accounts.User, mail.MailServer, outbox.Message, settings.GeneralSettings, RateLimit)
+metadata = Base.metadata
+# Any number; all processes that upgrade the same PostgreSQL wait for each other on it.
+UPGRADE_LOCK = 7_145_232
+
+
+def upgrade(database: Database) -> None:
+    """Apply the migrations that are missing, one process at a time."""
+    with database.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": UPGRADE_LOCK})
+        command.upgrade(alembic_config(connection), "head")
+
+
+def alembic_config(connection: Connection) -> AlembicConfig:
+    """Alembic's configuration, for this connection."""
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    return config

@@ -1,0 +1,43 @@
+"""Secrets at rest: sealed with keys derived from the secret key, opened only for their own purpose."""
+
+import base64
+import json
+from collections.abc import Sequence
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+
+class SealBroken(Exception):
+    """A sealed value cannot be opened with any of the keys, or was sealed for another purpose."""
+
+
+def derive(key: str, purpose: str) -> bytes:
+    """32 bytes for one purpose from a secret key (HKDF-SHA256, RFC 5869)."""
+    return HKDF(hashes.SHA256(), 32, salt=None, info=f"mailroom {purpose}".encode()).derive(key.encode())
+
+
+class Sealer:
+    """Seals with the first key, opens with any."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._fernet = MultiFernet([Fernet(base64.urlsafe_b64encode(derive(key, "sealing"))) for key in keys])
+
+    def seal(self, value: str, purpose: str) -> str:
+        """Encrypt a value for one purpose, such as `mail_server.password`."""
+        return self._fernet.encrypt(json.dumps([purpose, value]).encode()).decode()
+
+    def open(self, sealed: str, purpose: str) -> str:
+        """The value again. Raises SealBroken when the key is gone or the purpose differs.
+
+        The purpose keeps a sealed value, moved to another column by someone who can write to
+        the database, from being opened as something else.
+        """
+        try:
+            sealed_for, value = json.loads(self._fernet.decrypt(sealed.encode()))
+        except InvalidToken as error:
+            raise SealBroken(f"No key in MAILROOM_SECRET_KEY opens the saved {purpose}.") from error
+        if sealed_for != purpose:
+            raise SealBroken(f"The saved {purpose} was sealed as {sealed_for}.")
+        return str(value)

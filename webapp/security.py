@@ -1,0 +1,116 @@
+"""What protects every answer: headers, cookies, CSRF, limits on size, and whom to believe about the client."""
+
+import ipaddress
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from flask import Flask, Response, request
+from flask.sessions import SecureCookieSessionInterface
+from flask_wtf import CSRFProtect
+
+from webapp.config import Config, Network
+from webapp.sealing import derive
+
+# A form may hold a megabyte by mistake and still come back with a message beside the field.
+LARGEST_REQUEST = 4 * 1024 * 1024
+POLICY = "; ".join((
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    "font-src 'self'",
+    "connect-src 'self'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+))  # fmt: skip
+
+csrf = CSRFProtect()
+
+
+def protect(app: Flask, config: Config) -> None:
+    """Set all of it up. Views whose own form answers a stale token are exempted with `csrf.exempt`."""
+    keys = [derive(key, "sessions").hex() for key in config.secret_keys]
+    app.config.update(
+        SECRET_KEY=keys[0],
+        SECRET_KEY_FALLBACKS=keys[1:],
+        SESSION_COOKIE_NAME="mailroom",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        PERMANENT_SESSION_LIFETIME=timedelta(days=1),
+        MAX_CONTENT_LENGTH=LARGEST_REQUEST,
+        MAX_FORM_MEMORY_SIZE=LARGEST_REQUEST,
+        # The token lives as long as the session; an hour at lunch loses no typing.
+        WTF_CSRF_TIME_LIMIT=None,
+    )
+    csrf.init_app(app)
+    app.after_request(_headers)
+    app.wsgi_app = TrustedProxies(app.wsgi_app, config.proxy_networks)  # type: ignore[method-assign]
+    app.session_interface = SessionInterface()
+
+
+class SessionInterface(SecureCookieSessionInterface):
+    """Cookies that are Secure whenever the browser came by https."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        """Whether this answer's cookie is for https alone."""
+        return request.is_secure
+
+
+def _headers(response: Response) -> Response:
+    headers = response.headers
+    headers.setdefault("Content-Security-Policy", POLICY)
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+    headers.setdefault("X-Frame-Options", "DENY")
+    # Not `no-referrer`: over https, a form's own Referer is part of the CSRF check.
+    headers.setdefault("Referrer-Policy", "same-origin")
+    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+    headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
+    if request.endpoint not in ("static", "bootstrap.static"):
+        headers.setdefault("Cache-Control", "no-store")
+    if request.is_secure:
+        headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    return response
+
+
+class TrustedProxies:
+    """WSGI middleware: believes X-Forwarded-For, -Proto and -Host from the configured networks alone.
+
+    Werkzeug's ProxyFix counts hops and believes whoever connects; here the address that
+    connects decides. The client is the last address in the chain that is no proxy of ours.
+    """
+
+    def __init__(self, app: Callable[..., Iterable[bytes]], networks: Sequence[Network]) -> None:
+        self.app = app
+        self.networks = networks
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Rewrite the environment, or leave it alone."""
+        if self._trusts(environ.get("REMOTE_ADDR", "")):
+            chain = [part.strip() for part in environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
+            while len(chain) > 1 and self._trusts(chain[-1]):
+                chain.pop()
+            if chain and _is_address(chain[-1]):
+                environ["REMOTE_ADDR"] = chain[-1]
+            scheme = _last(environ, "HTTP_X_FORWARDED_PROTO")
+            if scheme in ("http", "https"):
+                environ["wsgi.url_scheme"] = scheme
+            if host := _last(environ, "HTTP_X_FORWARDED_HOST"):
+                environ["HTTP_HOST"] = host
+        return self.app(environ, start_response)
+
+    def _trusts(self, address: str) -> bool:
+        return _is_address(address) and any(ipaddress.ip_address(address) in network for network in self.networks)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _last(environ: dict[str, Any], name: str) -> str:
+    return str(environ.get(name, "")).rpartition(",")[2].strip()

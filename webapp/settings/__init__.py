@@ -1,0 +1,1 @@
+"""What is true of the whole installation: its public address, its name, whom to ask."""
