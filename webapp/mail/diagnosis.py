@@ -1,0 +1,35 @@
+"""What a failure means, for the person who can mend it. There is always an answer."""
+
+from flask_babel import gettext as _
+
+from webapp.mail.explanations import REPLIES, SAID_NO, SERVER_TROUBLE, SIGNS
+from webapp.mail.failures import DeliveryError
+from webapp.mail.transport import OpenedServer
+from webapp.providers import Diagnosis, Failure
+from webapp.registry import Providers
+
+
+def diagnose(providers: Providers, opened: OpenedServer, error: DeliveryError) -> Diagnosis:
+    """The diagnosis: the provider's own first, then what holds for any server, then the class of the reply."""
+    failure, settings = error.failure(), opened.public_facts
+    own = providers.explain(opened.provider, failure, settings)
+    if own is not None:
+        return own
+    return _by_reply(failure) if failure.reply else _by_sign(failure, settings)
+
+
+def _by_reply(failure: Failure) -> Diagnosis:
+    for explanation in REPLIES:
+        if explanation.fits(failure):
+            return explanation.diagnosis
+    return SERVER_TROUBLE if failure.reply.startswith("4") else SAID_NO
+
+
+def _by_sign(failure: Failure, settings: dict[str, str]) -> Diagnosis:
+    for sign in SIGNS:
+        if sign.fits(failure, settings):
+            return sign.diagnosis
+    return Diagnosis(
+        _("Sending stopped for a reason that Mailroom does not know; the words below are all there is."),
+        [_("Check host, port and security.")],
+    )

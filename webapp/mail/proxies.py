@@ -1,0 +1,130 @@
+"""Reaching a server: directly, through an HTTP proxy (CONNECT) or through SOCKS5."""
+
+import base64
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import h11
+from python_socks import ProxyType
+from python_socks.sync import Proxy as SocksProxy
+
+LARGEST_ANSWER = 16 * 1024
+
+
+class ProxyRefused(OSError):
+    """The proxy answered, but does not connect us."""
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """Where the proxy is and how to sign in to it. `type` is `http` or `socks5`."""
+
+    type: str
+    host: str
+    port: int
+    username: str = ""
+    password: str = field(default="", repr=False)
+
+
+def look_up(host: str, port: int, timeout: float) -> list[tuple[Any, ...]]:
+    """The addresses of a host, as `socket.getaddrinfo` returns them.
+
+    The system's resolver knows no timeout, so it runs in a thread that is left behind when it
+    does not answer in time. Raises socket.gaierror, UnicodeError or TimeoutError.
+    """
+    found: list[tuple[Any, ...]] = []
+    failed: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            found.extend(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(timeout)
+    if failed:
+        raise failed[0]
+    if not found:
+        raise TimeoutError(f"no answer from the name service within {timeout:g} s")
+    return found
+
+
+def dial(addresses: list[tuple[Any, ...]], timeout: float) -> socket.socket:
+    """Connect to the first address that answers, all within `timeout` seconds.
+
+    Each address gets its share of the time, so that a broken IPv6 route does not use it all up.
+    Raises the OSError of the first address when none answers.
+    """
+    errors: list[OSError] = []
+    end = time.monotonic() + timeout
+    for position, (family, kind, protocol, _name, address) in enumerate(addresses):
+        share = max(0.5, (end - time.monotonic()) / (len(addresses) - position))
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.settimeout(share)
+            sock.connect(address)
+            # Commands are small and answered at once; waiting to fill a packet only delays them.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            sock.close()
+            errors.append(error)
+        else:
+            return sock
+    raise errors[0]
+
+
+def dial_through(proxy: Proxy, host: str, port: int, timeout: float) -> tuple[socket.socket, bytes]:
+    """A connection to host and port through a proxy, and what the server already said on it.
+
+    The proxy looks the host up. Raises ProxyRefused or OSError.
+    """
+    if proxy.type == "socks5":
+        socks = SocksProxy(
+            ProxyType.SOCKS5, proxy.host, proxy.port, proxy.username or None, proxy.password or None, rdns=True
+        )
+        try:
+            return socks.connect(host, port, timeout=timeout), b""
+        except OSError:
+            raise
+        except Exception as error:  # its own errors share no useful base with OSError
+            raise ProxyRefused(str(error)) from error
+    sock = dial(look_up(proxy.host, proxy.port, timeout), timeout)
+    try:
+        return sock, _connect(sock, proxy, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", timeout)
+    except BaseException:
+        sock.close()
+        raise
+
+
+def _connect(sock: socket.socket, proxy: Proxy, target: str, timeout: float) -> bytes:
+    """Ask for a tunnel (RFC 9110, 9.3.6). What follows the answer belongs to the server and is returned."""
+    headers = [("Host", target)]
+    if proxy.username:
+        credentials = base64.b64encode(f"{proxy.username}:{proxy.password}".encode()).decode()
+        headers.append(("Proxy-Authorization", f"Basic {credentials}"))
+    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=LARGEST_ANSWER)
+    sock.settimeout(timeout)
+    sock.sendall(http.send(h11.Request(method="CONNECT", target=target, headers=headers)) or b"")
+    sock.sendall(http.send(h11.EndOfMessage()) or b"")
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            event = http.next_event()
+        except h11.RemoteProtocolError as error:
+            raise ProxyRefused(f"The proxy's answer is not HTTP: {error}") from error
+        if isinstance(event, h11.Response):
+            if not 200 <= event.status_code < 300:
+                raise ProxyRefused(
+                    f"The proxy answered {event.status_code} {event.reason.decode('ascii', 'replace')}".rstrip()
+                )
+            return http.trailing_data[0]
+        if event is h11.NEED_DATA:
+            sock.settimeout(max(0.01, end - time.monotonic()))
+            http.receive_data(sock.recv(4096))
+            if time.monotonic() > end:
+                raise TimeoutError("timed out")

@@ -1,0 +1,169 @@
+"""An SMTP client that measures and records every stage, and trusts no answer's length or pace.
+
+smtplib does the protocol; what differs is reading (each answer has a deadline as a whole, and a
+size), STARTTLS (nothing said before it is believed after it) and signing in (UTF-8, long tokens).
+"""
+
+import base64
+import binascii
+import smtplib
+import socket
+import ssl
+import time
+from collections.abc import Callable
+
+from webapp.mail.conversation import BLOT, Conversation, Stage
+from webapp.mail.failures import DeliveryError
+from webapp.providers import Text
+
+LONGEST_LINE = 4096
+MOST_LINES = 200
+# RFC 5321, 4.5.3.1.4: command lines have 512 octets, so a long first response follows alone.
+LONGEST_COMMAND = 510
+MOST_CHALLENGES = 10
+
+
+class NotSmtp(OSError):
+    """What answered does not speak SMTP."""
+
+
+class SmtpClient(smtplib.SMTP):
+    """One conversation over a socket that is already connected."""
+
+    sock: socket.socket
+
+    def __init__(
+        self, sock: socket.socket, host: str, helo: str, timeout: float, conversation: Conversation, said: bytes = b""
+    ) -> None:
+        super().__init__(local_hostname=helo, timeout=timeout)
+        self.sock = sock
+        self.conversation = conversation
+        self._host = host
+        self._timeout = timeout
+        self._buffer = said
+
+    @property
+    def mechanisms(self) -> frozenset[str]:
+        """The SASL mechanisms that the server offers, upper case."""
+        return frozenset(self.esmtp_features.get("auth", "").upper().replace("=", " ").split())
+
+    def greet(self) -> None:
+        """Wait for the server to speak first. Raises OSError or DeliveryError."""
+        code, text = self.getreply()
+        if code != 220:
+            raise refusal(Stage.GREETING, code, text)
+
+    def hello(self) -> None:
+        """Say EHLO, or HELO to a server that does not know it."""
+        code, text = self.ehlo()
+        if code == 421:
+            raise refusal(Stage.EHLO, code, text)
+        if not 200 <= code < 300:
+            code, text = self.helo()
+        if not 200 <= code < 300:
+            raise refusal(Stage.EHLO, code, text)
+
+    def encrypt(self, context: ssl.SSLContext, ask_first: bool) -> None:
+        """Start TLS, after STARTTLS if `ask_first`, checking the certificate and its name."""
+        if ask_first:
+            if not self.has_extn("starttls"):
+                raise DeliveryError(Stage.TLS, error="STARTTLS extension not supported by server.")
+            code, text = self.docmd("STARTTLS")
+            if code != 220:
+                raise refusal(Stage.TLS, code, text)
+            if self._buffer:
+                # Said in plain text and pretending to come from inside the encryption (CVE-2011-0411).
+                raise DeliveryError(Stage.TLS, error="The server went on in plain text after agreeing to STARTTLS.")
+        self.sock.settimeout(self._timeout)
+        encrypted = context.wrap_socket(self.sock, server_hostname=self._host)
+        self.sock = encrypted
+        self.esmtp_features.clear()
+        self.does_esmtp = False
+        cipher = encrypted.cipher()
+        self.conversation.noted(f"{encrypted.version()} {cipher[0] if cipher else ''}, certificate checked")
+
+    def authenticate(
+        self, mechanism: str, initial: bytes | None = None, respond: Callable[[bytes], bytes] | None = None
+    ) -> None:
+        """Run one SASL exchange (RFC 4954); see `webapp.providers.Dialogue`."""
+        first = None if initial is None else base64.b64encode(initial).decode() or "="
+        fits = first is not None and len(f"AUTH {mechanism} {first}") <= LONGEST_COMMAND
+        code, text = self._secretly(f"AUTH {mechanism}", first if fits else None)
+        pending = None if fits else initial
+        for _round in range(MOST_CHALLENGES):
+            if code != 334:
+                break
+            challenge = _decoded(text)
+            answer = pending if pending is not None else respond(challenge) if respond else b""
+            pending = None
+            code, text = self._secretly("", base64.b64encode(answer).decode())
+        if code != 235:
+            raise refusal(Stage.AUTH, code, text)
+
+    def refuse(self, reason: Text) -> Exception:
+        """An error for when signing in is impossible before anything is sent."""
+        return DeliveryError(Stage.AUTH, error=str(reason))
+
+    def putcmd(self, cmd: str, args: str = "") -> None:
+        """Send one command and write it down."""
+        self.conversation.sent(f"{cmd} {args}".strip())
+        super().putcmd(cmd, args)
+
+    def send(self, s: bytes | str) -> None:  # type: ignore[override]
+        """Send bytes, all within the timeout. Raises OSError."""
+        self.sock.settimeout(self._timeout)
+        self.sock.sendall(s if isinstance(s, bytes) else s.encode(self.command_encoding))
+
+    def getreply(self) -> tuple[int, bytes]:
+        """One whole answer, within the timeout. Raises OSError, among them NotSmtp."""
+        end = time.monotonic() + self._timeout
+        lines: list[bytes] = []
+        while len(lines) < MOST_LINES:
+            line = self._read_line(end)
+            self.conversation.received(line.decode("utf-8", "replace"))
+            if not line[:3].isdigit() or line[3:4] not in (b" ", b"-", b""):
+                raise NotSmtp(
+                    f"The answer is not SMTP: {self.conversation.blot(line[:80].decode('utf-8', 'replace'))!r}"
+                )
+            lines.append(line[4:].strip())
+            if line[3:4] != b"-":
+                return int(line[:3]), b"\n".join(lines)
+        raise NotSmtp(f"The answer has more than {MOST_LINES} lines.")
+
+    def _read_line(self, end: float) -> bytes:
+        while b"\n" not in self._buffer:
+            if len(self._buffer) > LONGEST_LINE:
+                raise NotSmtp(f"The answer has a line of more than {LONGEST_LINE} characters.")
+            left = end - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("timed out")
+            self.sock.settimeout(left)
+            received = self.sock.recv(8192)
+            if not received:
+                raise ConnectionResetError("Connection unexpectedly closed")
+            self._buffer += received
+        line, _newline, self._buffer = self._buffer.partition(b"\n")
+        return line.rstrip(b"\r")
+
+    def _secretly(self, command: str, secret: str | None) -> tuple[int, bytes]:
+        """Send a command whose end is for the server alone."""
+        self.conversation.sent(f"{command} {BLOT if secret else ''}".strip() if secret is not None else command)
+        self.send(" ".join(part for part in (command, secret) if part) + "\r\n")
+        return self.getreply()
+
+
+def refusal(stage: Stage, code: int, text: bytes) -> DeliveryError:
+    """The error for an answer that says no."""
+    return DeliveryError(stage, reply=reply_text(code, text))
+
+
+def reply_text(code: int, text: bytes) -> str:
+    """An answer as it is shown: the code, then the server's words."""
+    return f"{code} {text.decode('utf-8', 'replace')}".strip()
+
+
+def _decoded(challenge: bytes) -> bytes:
+    try:
+        return base64.b64decode(challenge)
+    except (binascii.Error, ValueError):
+        return challenge

@@ -1,0 +1,253 @@
+"""Sending: the one place that opens connections to mail servers. The test is this path, observed."""
+
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.utils import parseaddr
+from types import TracebackType
+from typing import Self
+
+import flask_mail
+import idna
+import structlog
+
+from webapp.mail.conversation import Conversation, Stage, Step
+from webapp.mail.failures import DeliveryError, Fault, fault_of
+from webapp.mail.proxies import Proxy, dial, dial_through, look_up
+from webapp.mail.smtp import SmtpClient, reply_text
+from webapp.providers import Account, Provider
+
+__all__ = ["Conversation", "DeliveryError", "Fault", "MailConnection", "OpenedServer", "Stage", "mail"]
+
+log = structlog.get_logger(__name__)
+# Flask-Mail's extension; its messages look up defaults in it. Its connections are not used.
+mail = flask_mail.Mail()
+TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
+
+@dataclass(frozen=True)
+class OpenedServer:
+    """A mail server ready to send through: its secrets are open, so it lives in memory only.
+
+    `timeout` is in seconds and holds for each step and each answer. `helo` is the name we give.
+    """
+
+    provider: Provider
+    mail_from: str
+    host: str
+    port: int
+    security: str
+    tls_minimum: str
+    timeout: int
+    authentication: str
+    helo: str
+    username: str = ""
+    proxy: Proxy | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def account(self) -> Account:
+        """What the provider signs in with."""
+        return Account(self.username, self.secrets, self.fields)
+
+    @property
+    def public_facts(self) -> dict[str, str]:
+        """What explanations may see: everything but the secrets."""
+        names = ("mail_from", "host", "port", "security", "tls_minimum", "authentication", "username")
+        return {**self.fields, **{name: str(getattr(self, name)) for name in names}}
+
+
+class MailConnection(flask_mail.Connection):
+    """Flask-Mail's connection, with timeouts, verified TLS, our sign-in and a record of what was said.
+
+    Use it as a context manager; entering connects and signs in. Raises DeliveryError.
+    """
+
+    host: SmtpClient | None
+
+    def __init__(self, opened: OpenedServer) -> None:
+        # Not the base's __init__: all it does is to keep settings that we do not have.
+        self.opened = opened
+        self.host = None
+        self.conversation = self._new_conversation()
+
+    def __enter__(self) -> Self:
+        """Connect and sign in."""
+        self.host = self.configure_host()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Say goodbye if the server still listens, and close."""
+        if self.host is None:
+            return
+        try:
+            if error is None:
+                self.host.docmd("QUIT")
+        except OSError as farewell:
+            log.debug("the mail server did not say goodbye", error=str(farewell))
+        finally:
+            self.host.sock.close()
+            self.host = None
+
+    def configure_host(self) -> SmtpClient:
+        """A client that is connected, encrypted as chosen, and signed in."""
+        host = self._host_name()
+        client = self._dialled(host)
+        try:
+            self._prepare(client)
+        except BaseException:
+            client.sock.close()
+            raise
+        return client
+
+    def send(self, message: flask_mail.Message, envelope_from: str | tuple[str, str] | None = None) -> None:
+        """Send one message. Raises DeliveryError; one with a fault other than SERVER leaves the connection usable."""
+        client = self.host
+        if client is None:
+            raise RuntimeError("the connection is not open")
+        sender = _address_of(envelope_from or message.sender or self.opened.mail_from)
+        recipients = [_address_of(one) for one in message.send_to]
+        content = message.as_bytes()
+        utf8 = "SMTPUTF8" in message.mail_options or any(not one.isascii() for one in (sender, *recipients))
+        try:
+            self._transaction(client, sender, recipients, content, utf8)
+        except DeliveryError as error:
+            if not error.server_fault:
+                self._reset(client)
+            raise
+
+    def start_anew(self) -> None:
+        """Begin a new record; for the next message on a kept connection."""
+        self.conversation = self._new_conversation()
+        if self.host is not None:
+            self.host.conversation = self.conversation
+
+    def _new_conversation(self) -> Conversation:
+        proxy = self.opened.proxy
+        return Conversation([*self.opened.secrets.values(), *([proxy.password] if proxy else [])])
+
+    def _host_name(self) -> str:
+        host = self.opened.provider.host(self.opened.host, self.opened.fields)
+        if host.isascii():
+            return host
+        with self._stage(Stage.LOOKUP):
+            return idna.encode(host, uts46=True).decode()
+
+    def _dialled(self, host: str) -> SmtpClient:
+        opened, said = self.opened, b""
+        if opened.proxy is not None:
+            with self._stage(Stage.PROXY):
+                sock, said = dial_through(opened.proxy, host, opened.port, opened.timeout)
+        else:
+            with self._stage(Stage.LOOKUP) as step:
+                addresses = look_up(host, opened.port, opened.timeout)
+                step.note = ", ".join(dict.fromkeys(str(address[4][0]) for address in addresses))
+            with self._stage(Stage.CONNECT):
+                sock = dial(addresses, opened.timeout)
+        return SmtpClient(sock, host, opened.helo, opened.timeout, self.conversation, said)
+
+    def _prepare(self, client: SmtpClient) -> None:
+        if self.opened.security == "tls":
+            with self._stage(Stage.TLS):
+                client.encrypt(self._tls(), ask_first=False)
+        with self._stage(Stage.GREETING):
+            client.greet()
+        with self._stage(Stage.EHLO):
+            client.hello()
+        if self.opened.security == "starttls":
+            with self._stage(Stage.TLS):
+                client.encrypt(self._tls(), ask_first=True)
+            with self._stage(Stage.EHLO):
+                client.hello()
+        if self.opened.authentication != "none":
+            with self._stage(Stage.AUTH):
+                self._sign_in(client)
+
+    def _tls(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        context.minimum_version = TLS_VERSIONS[self.opened.tls_minimum]
+        return context
+
+    def _sign_in(self, client: SmtpClient) -> None:
+        provider = self.opened.provider
+        method = provider.authentication_named(self.opened.authentication)
+        if method is None:
+            raise DeliveryError(
+                Stage.AUTH, error=f"{provider.label} has no sign-in named {self.opened.authentication}."
+            )
+        try:
+            method.authenticate(client, self.opened.account)
+        except (DeliveryError, OSError):
+            raise
+        except Exception as error:  # a plugin's code: whatever it raises stays its own provider's matter
+            log.exception("plugin failed to sign in", provider=provider.key)
+            raise DeliveryError(
+                Stage.AUTH, error=f"The plugin of {provider.label} failed: {type(error).__name__}."
+            ) from error
+
+    def _transaction(self, client: SmtpClient, sender: str, recipients: list[str], content: bytes, utf8: bool) -> None:
+        with self._stage(Stage.MAIL):
+            options = [f"SIZE={len(content)}"] if client.has_extn("size") else []
+            if utf8:
+                if not client.has_extn("smtputf8"):
+                    lack = "The server does not take addresses with letters outside ASCII (SMTPUTF8)."
+                    raise DeliveryError(Stage.MAIL, error=lack, fault=Fault.RECIPIENT)
+                options.append("SMTPUTF8")
+            _expect(2, Stage.MAIL, *client.mail(sender, options))
+        with self._stage(Stage.RCPT):
+            for recipient in recipients:
+                _expect(2, Stage.RCPT, *client.rcpt(recipient))
+        with self._stage(Stage.DATA) as step:
+            _expect(3, Stage.DATA, *client.docmd("DATA"))
+            self.conversation.noted(f"message of {len(content)} octets")
+            client.send(_dot_stuffed(content))
+            answer = client.getreply()
+            _expect(2, Stage.DATA, *answer)
+            step.note = reply_text(*answer)
+
+    def _reset(self, client: SmtpClient) -> None:
+        try:
+            client.docmd("RSET")
+        except OSError as error:
+            log.debug("the mail server is gone", error=str(error))
+
+    @contextmanager
+    def _stage(self, stage: Stage) -> Iterator[Step]:
+        """Run one stage; whatever fails in it becomes a DeliveryError that carries the record."""
+        try:
+            with self.conversation.stage(stage) as step:
+                yield step
+        except DeliveryError as error:
+            error.stage = stage
+            error.reply, error.error = self.conversation.blot(error.reply), self.conversation.blot(error.error)
+            error.conversation = self.conversation
+            raise
+        except (OSError, UnicodeError, ValueError) as problem:
+            failure = DeliveryError(stage, error=self.conversation.blot(str(problem) or type(problem).__name__))
+            failure.conversation = self.conversation
+            raise failure from problem
+
+
+def _expect(first_digit: int, stage: Stage, code: int, text: bytes) -> None:
+    if code // 100 != first_digit:
+        reply = reply_text(code, text)
+        raise DeliveryError(stage, reply=reply, fault=fault_of(stage, code, reply))
+
+
+def _address_of(address: str | tuple[str, str]) -> str:
+    """The bare address, its domain in A-labels."""
+    bare = address[1] if isinstance(address, tuple) else parseaddr(address)[1]
+    local, _at, domain = bare.rpartition("@")
+    return f"{local}@{domain if domain.isascii() else idna.encode(domain, uts46=True).decode()}"
+
+
+def _dot_stuffed(content: bytes) -> bytes:
+    """The content as it is sent after DATA (RFC 5321, 4.5.2)."""
+    lines = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+    if lines[-1] == b"":
+        lines.pop()
+    return b"\r\n".join(b"." + line if line.startswith(b".") else line for line in lines) + b"\r\n.\r\n"
