@@ -1,5 +1,40 @@
-"""The pages."""
+"""The settings' first tab, and the way to it."""
 
-from flask import Blueprint
+from flask import Blueprint, flash, redirect, render_template, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
 
-blueprint = Blueprint("settings", __name__)
+from webapp.context import parts
+from webapp.outbox import service as outbox
+from webapp.security import csrf
+from webapp.settings import service
+from webapp.settings.forms import GeneralForm, is_unprotected
+
+blueprint = Blueprint("settings", __name__, url_prefix="/settings")
+
+
+@blueprint.get("")
+def first() -> Response:
+    """On to the first tab."""
+    return redirect(url_for("settings.general"))
+
+
+@blueprint.route("/general", methods=["GET", "POST"])
+@csrf.exempt
+def general() -> str | Response:
+    """Public address, product name and support address."""
+    with parts().database.reading() as session:
+        present = service.general(session, parts().config)
+    form = GeneralForm(obj=present)
+    if parts().config.public_url:
+        del form.public_url
+    if not form.validate_on_submit():
+        return render_template(
+            "settings/general.html", form=form, unprotected=is_unprotected(present.public_url)
+        )
+    with parts().database.writing() as session:
+        service.save(session, **form.values())
+        # Mail may have been waiting for the public address.
+        outbox.retry_all(session, parts().queue)
+    flash(_("Saved."), "success")
+    return redirect(url_for("settings.general"))

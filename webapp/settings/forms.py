@@ -1,0 +1,99 @@
+"""The form of the General page, and how a public address is written."""
+
+import ipaddress
+from urllib.parse import SplitResult, urlsplit
+
+import idna
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
+from wtforms import Field, StringField, ValidationError
+from wtforms.validators import DataRequired, Length
+
+from webapp.forms import Form
+
+
+class GeneralForm(Form):
+    """Public address, product name and support address. `public_url` is taken out while the environment fixes it."""
+
+    public_url = StringField(lazy_gettext("Public address"), [DataRequired(lazy_gettext("Give the public address."))])
+    product_name = StringField(
+        lazy_gettext("Product name"),
+        [
+            DataRequired(lazy_gettext("Give the product a name.")),
+            Length(max=60, message=lazy_gettext("At most 60 characters.")),
+        ],
+        filters=[lambda value: value.strip() if value else value],
+    )
+    support_address = StringField(lazy_gettext("Support address"))
+
+    def validate_public_url(self, field: Field) -> None:
+        """Refuse what is no public address; keep it as it will be used."""
+        try:
+            field.data = public_address(field.data)
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+
+    def validate_support_address(self, field: Field) -> None:
+        """Refuse what is no e-mail address; empty means that there is none."""
+        from webapp.accounts.addresses import BadAddress, checked
+
+        text = (field.data or "").strip()
+        try:
+            field.data = checked(text) if text else ""
+        except BadAddress as error:
+            raise ValidationError(str(error)) from error
+
+    def values(self) -> dict[str, str]:
+        """What `settings.service.save` takes."""
+        return {field.name: field.data for field in self if field.name != "csrf_token"}
+
+
+def public_address(text: str) -> str:
+    """The address in its one way of writing: `https://mail.example.com`, an IDN as A-labels, no slash at the end.
+
+    Raises ValueError, in words for a person, when `text` is anything but scheme, host and port.
+    """
+    try:
+        parts = urlsplit(text.strip())
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise ValueError(_("This is no address. Give one such as https://mail.example.com.")) from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise ValueError(_("Start with https://, followed by the host name: https://mail.example.com."))
+    if parts.username is not None or parts.password is not None:
+        raise ValueError(_("Leave the user name and password out of the address."))
+    if parts.path not in ("", "/") or "?" in text or "#" in text:
+        raise ValueError(_("Give the address without a path: Mailroom is served at the top of its host."))
+    return f"{parts.scheme}://{_host(host)}{_port(parts, port)}"
+
+
+def is_unprotected(address: str) -> bool:
+    """Whether mail links to this address travel without encryption beyond this machine."""
+    parts = urlsplit(address)
+    return parts.scheme == "http" and not _is_loopback(parts.hostname or "")
+
+
+def _host(host: str) -> str:
+    try:
+        ip = ipaddress.ip_address(host)
+    except ValueError:
+        pass
+    else:
+        return f"[{ip}]" if ip.version == 6 else str(ip)
+    try:
+        return idna.encode(host.rstrip("."), uts46=True, std3_rules=True).decode()
+    except idna.IDNAError:
+        raise ValueError(_("“%(host)s” is no host name.", host=host)) from None
+
+
+def _port(parts: SplitResult, port: int | None) -> str:
+    if port == 0:
+        raise ValueError(_("The port is between 1 and 65535."))
+    return "" if port in (None, {"http": 80, "https": 443}[parts.scheme]) else f":{port}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

@@ -1,0 +1,85 @@
+// Niceties. Every page works without them.
+"use strict";
+
+// A click more while a form is on its way sends it once. The button is not disabled, so its
+// name is still sent; coming back with the browser's button frees the form again.
+const sent = new WeakMap();
+const PATIENCE_MS = 10_000;
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.submitter?.formMethod === "dialog" || form.method === "dialog") return;
+  if (Date.now() - (sent.get(form) ?? -PATIENCE_MS) < PATIENCE_MS) {
+    event.preventDefault();
+    return;
+  }
+  sent.set(form, Date.now());
+  event.submitter?.setAttribute("aria-disabled", "true");
+});
+
+addEventListener("pageshow", () => {
+  for (const form of document.forms) sent.delete(form);
+  for (const button of document.querySelectorAll("button[aria-disabled]")) button.removeAttribute("aria-disabled");
+});
+
+document.addEventListener("click", (event) => {
+  const target = event.target.closest("[data-dismiss], [data-reveal], [data-copy], [data-close]");
+  if (target?.hasAttribute("data-dismiss")) target.closest(".alert").remove();
+  else if (target?.hasAttribute("data-reveal")) reveal(target);
+  else if (target?.hasAttribute("data-copy")) copy(target);
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  const menu = document.querySelector("details.menu[open]");
+  if (event.key !== "Escape" || !menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
+
+function reveal(button) {
+  const input = document.getElementById(button.dataset.reveal);
+  const shown = input.type === "password";
+  input.type = shown ? "text" : "password";
+  button.setAttribute("aria-pressed", String(shown));
+}
+
+async function copy(button) {
+  const input = document.getElementById(button.dataset.copy);
+  const label = button.textContent;
+  try {
+    await navigator.clipboard.writeText(input.value);
+  } catch {
+    // Without https or the permission there is still the selection.
+    input.select();
+    document.execCommand("copy");
+  }
+  button.textContent = button.dataset.done;
+  setTimeout(() => { button.textContent = label; }, 2000);
+}
+
+// Choosing a provider with the mouse or a finger shows its fields at once. With the keyboard one
+// moves through all of them on the way, so there the button beside them decides.
+for (const cards of document.querySelectorAll(".provider-cards")) {
+  const choose = cards.closest("form")?.querySelector("button[name=choose]");
+  if (!choose) continue;
+  choose.classList.add("visually-hidden-focusable");
+  const before = cards.querySelector(":checked");
+  cards.addEventListener("click", (event) => {
+    if (event.detail > 0 && event.target.matches("input") && event.target !== before) choose.form.requestSubmit(choose);
+  });
+}
+
+for (const button of document.querySelectorAll("[data-dismiss], [data-reveal], [data-copy]")) button.hidden = false;
+
+// A password is a password again when it is sent, so that no browser remembers it as text.
+document.addEventListener("submit", (event) => {
+  for (const button of event.target.querySelectorAll("[data-reveal][aria-pressed=true]")) reveal(button);
+});
+
+for (const dialog of document.querySelectorAll("dialog.result[open]")) {
+  dialog.close();
+  dialog.showModal();
+}
