@@ -4,7 +4,7 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, make_response, render_template, request
-from flask_babel import Babel
+from flask_babel import Babel, get_locale
 from flask_babel import gettext as _
 from flask_bootstrap import Bootstrap5
 from flask_wtf.csrf import CSRFError
@@ -22,6 +22,7 @@ def enable(app: Flask) -> None:
     app.config["BOOTSTRAP_SERVE_LOCAL"] = True
     Bootstrap5(app)
     Babel(app)
+    app.add_template_global(get_locale, "locale")
     app.context_processor(_names)
     app.register_error_handler(CSRFError, _stale)
     app.register_error_handler(TooManyRequests, _too_many)
