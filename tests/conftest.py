@@ -1,0 +1,163 @@
+"""What every test can ask for: databases, an application, people with browsers, a mail server."""
+
+import logging
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from tests.support import cheap
+from tests.support.browser import Browser
+from tests.support.certificates import Authority
+from tests.support.inbox import Inbox, running_inbox
+from tests.support.people import add_person
+from tests.support.postgresql import PostgreSQL, running_postgresql
+from webapp import create_app, schema
+from webapp.accounts.models import Role
+from webapp.config import Config
+from webapp.context import EXTENSION, Parts
+from webapp.database import Database
+from webapp.settings import service as settings
+
+PUBLIC_URL = "https://mailroom.example"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the markers."""
+    config.addinivalue_line("markers", "one_database: what is tested is the same on every kind of database.")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what needs a database on both kinds, unless it is marked `one_database`."""
+    if "database_kind" in metafunc.fixturenames:
+        one = metafunc.definition.get_closest_marker("one_database")
+        metafunc.parametrize("database_kind", ["sqlite"] if one else ["sqlite", "postgresql"])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def authority() -> Iterator[Authority]:
+    """The certificate authority that this run believes, subprocesses too."""
+    with Authority.believed() as authority:
+        yield authority
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_passwords() -> Iterator[None]:
+    with cheap.password_hashing():
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """The server, started when the first test needs it."""
+    with running_postgresql() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty database file."""
+    path = tmp_path_factory.mktemp("sqlite") / "migrated.sqlite"
+    database = Database(f"sqlite:///{path}")
+    schema.upgrade(database)
+    database.engine.dispose()
+    return path
+
+
+@pytest.fixture
+def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A migrated, empty database of this test's own."""
+    if database_kind == "postgresql":
+        with request.getfixturevalue("postgresql").fresh() as url:
+            yield url
+    else:
+        path = shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "mailroom.sqlite")
+        yield f"sqlite:///{path}"
+
+
+@pytest.fixture
+def config_values() -> dict[str, Any]:
+    """Settings of the process that differ from the usual ones; a module overrides this."""
+    return {}
+
+
+@pytest.fixture
+def config(database_url: str, tmp_path: Path, config_values: dict[str, Any]) -> Config:
+    """The settings of the process."""
+    usual = {
+        "instance": tmp_path / "instance",
+        "database_url": database_url,
+        "secret_key": "a secret key for the tests",
+        "log_format": "text",
+    }
+    return Config.complete(**(usual | config_values))
+
+
+@pytest.fixture
+def app(config: Config) -> Iterator[Flask]:
+    """An application with a public address, and nobody in it."""
+    handlers = logging.getLogger().handlers[:]
+    app = create_app(config)
+    app.testing = True
+    # Testing would hand exceptions on to the test; people get a page.
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    parts: Parts = app.extensions[EXTENSION]
+    with parts.database.writing() as session:
+        settings.save(session, PUBLIC_URL, "Mailroom", "help@mailroom.example")
+    yield app
+    parts.database.engine.dispose()
+    logging.getLogger().handlers = handlers
+
+
+@pytest.fixture
+def parts(app: Flask) -> Parts:
+    """What the application is made of."""
+    found: Parts = app.extensions[EXTENSION]
+    return found
+
+
+@pytest.fixture
+def database(parts: Parts) -> Database:
+    """The application's database."""
+    return parts.database
+
+
+@pytest.fixture
+def stranger(app: Flask) -> Browser:
+    """Somebody who is not signed in."""
+    return Browser(app)
+
+
+@pytest.fixture
+def administrator(app: Flask, database: Database) -> Browser:
+    """An administrator, signed in."""
+    browser = Browser(app, add_person(database, "ada@mailroom.example", Role.ADMINISTRATOR))
+    browser.sign_in()
+    return browser
+
+
+@pytest.fixture
+def member(app: Flask, database: Database) -> Browser:
+    """A person without rights over others, signed in."""
+    browser = Browser(app, add_person(database, "max@mailroom.example"))
+    browser.sign_in()
+    return browser
+
+
+@pytest.fixture
+def inbox(authority: Authority, parts: Parts) -> Iterator[Inbox]:
+    """A mail server with STARTTLS and sign-in, saved as the application's own."""
+    with running_inbox(authority) as inbox:
+        inbox.save_to(parts)
+        yield inbox
+
+
+@pytest.fixture
+def deliver(app: Flask) -> Callable[[], None]:
+    """The worker, going once through all that is due."""
+    from webapp.outbox import worker
+
+    return lambda: worker.drain(app)

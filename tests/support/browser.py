@@ -1,0 +1,91 @@
+"""A person with a browser: a Flask test client that keeps forms as a browser does."""
+
+import hashlib
+import os
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask
+from itsdangerous import URLSafeTimedSerializer
+from werkzeug.datastructures import MultiDict
+from werkzeug.test import TestResponse
+
+from tests.support.html import Form, forms_of
+from webapp.accounts.models import User
+from webapp.context import EXTENSION, Parts
+
+PASSWORD = "a quite long sentence 7"
+
+
+class Browser:
+    """One browser with its cookies, and the person who is signed in with it, if any."""
+
+    def __init__(self, app: Flask, user_id: int | None = None) -> None:
+        self.app = app
+        self.client = app.test_client()
+        self._user_id = user_id
+
+    @property
+    def user(self) -> User:
+        """The person's account, as it is now."""
+        parts: Parts = self.app.extensions[EXTENSION]
+        with parts.database.reading() as session:
+            return session.get_one(User, self._user_id)
+
+    def sign_in(self, password: str = PASSWORD) -> TestResponse:
+        """Sign in on the sign-in page as `user`."""
+        answer = self.submit("/login", email=self.user.email, password=password)
+        assert answer.request.path != "/login", answer.text
+        return answer
+
+    def get(self, path: str, follow: bool = True, **options: Any) -> TestResponse:
+        """Open a path, or a whole address as it stands in a mail."""
+        return self.client.get(_local(path), follow_redirects=follow, **options)
+
+    def post(self, path: str, follow: bool = True, **fields: Any) -> TestResponse:
+        """Send fields and the CSRF token, whether the page has such a form or not."""
+        values = {"csrf_token": self.csrf_token(), **fields}
+        return self.client.post(_local(path), data=values, follow_redirects=follow)
+
+    def submit(self, path: str, button: str | None = None, **fields: Any) -> TestResponse:
+        """Open a page, fill in the form that has these fields (and button), send it, follow redirects.
+
+        All else keeps the value that the page gave it; None leaves a field out, True and False
+        tick and clear a checkbox. A button is named by its name or its value.
+        """
+        page = self.get(path)
+        assert page.status_code == 200, f"{path}: {page.status}"
+        return self.submit_on(page, button, **fields)
+
+    def submit_on(self, page: TestResponse, button: str | None = None, **fields: Any) -> TestResponse:
+        """The same, on a page that is open already: one that came back with errors, say."""
+        form = _fitting(page, button, fields)
+        values = MultiDict(form.values)
+        for name, value in fields.items():
+            form.fill(values, name, value)
+        if button is not None:
+            values.add(*form.buttons[button])
+        action = form.action or page.request.full_path
+        return self.client.post(_local(action), data=values, follow_redirects=True)
+
+    def csrf_token(self) -> str:
+        """A token that is good in this browser's session."""
+        with self.client.session_transaction() as session:
+            raw = session.setdefault("csrf_token", hashlib.sha1(os.urandom(64)).hexdigest())
+        assert self.app.secret_key
+        token = URLSafeTimedSerializer(self.app.secret_key, salt="wtf-csrf-token").dumps(raw)
+        return token if isinstance(token, str) else token.decode()
+
+
+def _fitting(page: TestResponse, button: str | None, fields: dict[str, Any]) -> Form:
+    forms = forms_of(page.text)
+    for form in forms:
+        if all(name in form.names for name in fields) and (button is None or button in form.buttons):
+            return form
+    here = "; ".join(f"{sorted(form.names)} with buttons {sorted(form.buttons)}" for form in forms)
+    raise AssertionError(f"{page.request.path} has no form with {sorted(fields)} and {button}: {here or 'no forms'}")
+
+
+def _local(address: str) -> str:
+    parts = urlsplit(address)
+    return parts.path + (f"?{parts.query}" if parts.query else "")

@@ -1,0 +1,191 @@
+"""A real mail server on loopback that keeps what it is sent."""
+
+import asyncio
+import re
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email import policy
+from email.message import EmailMessage
+from email.parser import BytesParser
+from typing import Any, Literal
+
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from tests.support.certificates import Authority
+from webapp import clock
+from webapp.context import Parts
+from webapp.mail.models import MailServer
+
+Security = Literal["starttls", "tls", "none"]
+USERNAME = "mailroom@mailroom.example"
+PASSWORD = "a mail password, ünïcode"
+SENDER = "Mailroom <mailroom@mailroom.example>"
+
+
+class Mail(EmailMessage):
+    """One mail as it arrived, with its envelope."""
+
+    mail_from: str
+    rcpt_to: list[str]
+    mail_options: list[str]
+    # What the client called itself, signed in as, and encrypted with.
+    client_name: str
+    username: str | None
+    tls_version: str | None
+
+    @property
+    def text(self) -> str:
+        """The plain text."""
+        return self._part("plain")
+
+    @property
+    def html(self) -> str:
+        """The HTML."""
+        return self._part("html")
+
+    @property
+    def link(self) -> str:
+        """The one-time address in the text."""
+        found = re.search(r"https?://\S+/(?:activate|reset-password)/[\w-]+", self.text)
+        assert found, f"no link in:\n{self.text}"
+        return found[0]
+
+    def _part(self, kind: Literal["plain", "html"]) -> str:
+        part = self.get_body((kind,))
+        assert part is not None, f"no {kind} part"
+        return str(part.get_content())
+
+
+class Inbox:
+    """The server. `security` is as in the mail settings; without a `username` nobody signs in."""
+
+    host = "localhost"
+
+    def __init__(
+        self, tls: ssl.SSLContext, security: Security = "starttls", username: str = USERNAME, password: str = PASSWORD
+    ) -> None:
+        self.security, self.username, self.password = security, username, password
+        self.messages: list[Mail] = []
+        # Answers for the next mails, in place of taking them: "451 4.7.1 later".
+        self.refusals: list[str] = []
+        self._tls = tls
+        self._loop = asyncio.new_event_loop()
+        listening = self._loop.create_server(self._connection, "127.0.0.1", 0, ssl=tls if security == "tls" else None)
+        self._server = self._loop.run_until_complete(listening)
+        self.port: int = self._server.sockets[0].getsockname()[1]
+        self._thread = threading.Thread(target=self._loop.run_forever, name="inbox", daemon=True)
+        self._thread.start()
+
+    @property
+    def last(self) -> Mail:
+        """The newest mail."""
+        assert self.messages, "the inbox is empty"
+        return self.messages[-1]
+
+    def wait(self, number: int, seconds: float = 10) -> list[Mail]:
+        """The mails, once there are `number` of them: for mail that another process sends."""
+        deadline = time.monotonic() + seconds
+        while len(self.messages) < number and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert len(self.messages) >= number, f"{len(self.messages)} mails after {seconds} s, not {number}"
+        return self.messages
+
+    def save_to(self, parts: Parts) -> None:
+        """Make this the application's mail server."""
+        with parts.database.writing() as session:
+            session.add(self.row(parts))
+
+    def row(self, parts: Parts) -> MailServer:
+        """The settings that lead to this server."""
+        sealed = parts.sealer.seal(self.password, "mail_server.password")
+        return MailServer(
+            provider="custom",
+            mail_from=SENDER,
+            host=self.host,
+            port=self.port,
+            security=self.security,
+            authentication="password" if self.username else "none",
+            username=self.username,
+            secrets={"password": {"sealed": sealed, "saved_at": "2026-11-22"}} if self.username else {},
+            updated_at=clock.now(),
+        )
+
+    def close(self) -> None:
+        """Stop listening and drop every connection."""
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    def _connection(self) -> SMTP:
+        return SMTP(
+            _Handler(self),
+            hostname="inbox.example",
+            enable_SMTPUTF8=True,
+            tls_context=self._tls if self.security == "starttls" else None,
+            require_starttls=self.security == "starttls",
+            # Over implicit TLS aiosmtpd does not know that there is TLS.
+            auth_require_tls=self.security == "starttls",
+            authenticator=self._check,
+            loop=self._loop,
+        )
+
+    def _check(self, _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, given: Any) -> AuthResult:
+        assert isinstance(given, LoginPassword)
+        right = (given.login, given.password) == (self.username.encode(), self.password.encode())
+        return AuthResult(success=right, handled=False, auth_data=given.login.decode())
+
+    async def _stop(self) -> None:
+        self._server.close()
+        await self._server.wait_closed()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+
+class _Handler:
+    """What aiosmtpd calls: it chose the names, and it looks at every attribute."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self.inbox = inbox
+
+    async def handle_MAIL(  # noqa: N802
+        self, _server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if self.inbox.username and not session.authenticated:
+            return "530 5.7.0 Authentication required"
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
+
+    async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        if self.inbox.refusals:
+            return self.inbox.refusals.pop(0)
+        self.inbox.messages.append(_mail(session, envelope))
+        return "250 2.0.0 OK"
+
+
+@contextmanager
+def running_inbox(authority: Authority, security: Security = "starttls", **given: str) -> Iterator[Inbox]:
+    """An inbox, stopped at the end."""
+    inbox = Inbox(authority.server(), security, **given)
+    try:
+        yield inbox
+    finally:
+        inbox.close()
+
+
+def _mail(session: Session, envelope: Envelope) -> Mail:
+    assert isinstance(envelope.content, bytes)
+    mail = BytesParser(Mail, policy=policy.default).parsebytes(envelope.content)
+    assert isinstance(mail, Mail)
+    mail.mail_from, mail.rcpt_to = envelope.mail_from or "", list(envelope.rcpt_tos)
+    mail.mail_options = list(envelope.mail_options)
+    mail.client_name = session.host_name or ""
+    mail.username = session.auth_data if session.authenticated else None
+    mail.tls_version = session.ssl["ssl_object"].version() if session.ssl else None
+    return mail

