@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Float, String, case, delete, select
+from sqlalchemy import Float, String, case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -67,6 +67,12 @@ def take(session: Session, limit: Limit, who: str) -> None:
 def forget(session: Session, limit: Limit, who: str) -> None:
     """Give `who` the whole limit again."""
     session.execute(delete(RateLimit).where(RateLimit.key == _key(limit, who)))
+
+
+def give_back(session: Session, limit: Limit, who: str) -> None:
+    """Uncount one request that turned out not to count."""
+    statement = update(RateLimit).where(RateLimit.key == _key(limit, who))
+    session.execute(statement.values(full_at=RateLimit.full_at - limit.interval))
 
 
 def sweep(session: Session, now: datetime) -> None:
