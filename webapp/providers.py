@@ -182,7 +182,7 @@ class Explanation:
 
     def fits(self, failure: Failure) -> bool:
         """Whether this is the failure's explanation."""
-        words = " ".join(failure.reply.replace("-", " ", 1).split()).casefold()
+        words = " ".join(failure.reply.split()).casefold()
         start = self.reply.casefold()
         return (words == start or words.startswith(start + " ")) and self.phrase.casefold() in words
 

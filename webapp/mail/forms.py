@@ -1,3 +1,171 @@
-"""The forms."""
+"""The form of a mail server: the fields that all have, and those that its provider adds."""
 
-RESERVED: frozenset[str] = frozenset()
+from collections.abc import Mapping
+from typing import Any
+
+from flask_babel import gettext as _
+from wtforms import Field, HiddenField, PasswordField, RadioField, SelectField, StringField
+from wtforms.validators import Length, NumberRange, ValidationError
+
+from webapp.forms import Form
+from webapp.mail import fields as checks
+from webapp.mail.fields import NumberField, host_name, stripped
+from webapp.mail.service import PROXY_PASSWORD, Draft
+from webapp.providers import Provider
+from webapp.registry import Providers, secret_fields
+from webapp.texts import lazy_gettext as lazy
+
+COLUMNS = (
+    "provider", "mail_from", "host", "port", "security", "tls_minimum", "timeout", "proxy_type", "proxy_host",
+    "proxy_port", "proxy_username", "authentication", "username",
+)  # fmt: skip
+SECRETS = ("password", PROXY_PASSWORD)
+# What plugins may not call their own fields: ours, and those that the other ways to sign in use.
+RESERVED = frozenset({
+    *COLUMNS, *SECRETS, "shown", "kept", "typed", "csrf_token", "save", "test", "choose", "test_recipient",
+    "client_id", "client_secret", "tenant_id", "authorize_url", "token_url", "scopes",
+})  # fmt: skip
+DEFAULTS: dict[str, Any] = {"provider": "custom", "tls_minimum": "1.2", "timeout": 10, "proxy_type": "none"}
+
+
+def needed(form: Form, field: Field) -> None:
+    """Validator: something must be entered."""
+    if field.data is None or not str(field.data).strip():
+        raise ValidationError(_("Enter a value here."))
+
+
+class MailServerForm(Form):
+    """One mail server. Secrets are write-only: blank keeps the saved one."""
+
+    shown = HiddenField()
+    kept = HiddenField()
+    typed = HiddenField()
+    provider = RadioField(lazy("Provider"), validate_choice=False)
+    mail_from = StringField(lazy("Mail From"), [needed, Length(max=320), checks.a_sender], filters=[stripped])
+    authentication = RadioField(lazy("Sign-in"), validate_choice=False)
+    username = StringField(lazy("User name"), [Length(max=320)], filters=[stripped])
+    password = PasswordField(lazy("Password"))
+    host = StringField(lazy("Host"), [needed, Length(max=255)], filters=[host_name])
+    port = NumberField(lazy("Port"), [needed, NumberRange(1, 65535, lazy("Enter a port from 1 to 65535."))])
+    security = RadioField(
+        lazy("Security"),
+        choices=[
+            ("starttls", lazy("STARTTLS (most often port 587)")),
+            ("tls", lazy("TLS from the start (port 465)")),
+            ("none", lazy("None: everything is readable on the way")),
+        ],
+        validate_choice=False,
+    )
+    timeout = NumberField(
+        lazy("Timeout in seconds"), [needed, NumberRange(1, 120, lazy("Enter a number of seconds from 1 to 120."))]
+    )
+    tls_minimum = SelectField(
+        lazy("Minimum TLS version"), choices=[("1.2", "TLS 1.2"), ("1.3", "TLS 1.3")], validate_choice=False
+    )
+    proxy_type = SelectField(
+        lazy("Proxy"),
+        choices=[("none", lazy("No proxy")), ("http", lazy("HTTP (CONNECT)")), ("socks5", "SOCKS5")],
+        validate_choice=False,
+    )
+    proxy_host = StringField(lazy("Proxy host"), [Length(max=255), checks.a_host], filters=[host_name])
+    proxy_port = NumberField(lazy("Proxy port"), [])
+    proxy_username = StringField(lazy("Proxy user name"), [Length(max=255)], filters=[stripped])
+    proxy_password = PasswordField(lazy("Proxy password"))
+    test_recipient = StringField(lazy("Send test mail to"), [Length(max=254)], filters=[stripped])
+
+    chosen: Provider
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Whether everything is right, the provider's own fields included."""
+        self._fill_in()
+        try:
+            valid = super().validate(extra_validators)
+        except Exception as error:  # a provider's own field or validator
+            text = _("The plugin of this provider failed: %(error)s", error=type(error).__name__)
+            self.form_errors.append(f"{self.chosen.label}: {text}")
+            return False
+        for problem in (self._choices, self._host, self._sign_in, self._proxy):
+            valid = problem() and valid
+        return valid
+
+    def validate_for_test(self) -> bool:
+        """As `validate`, and the recipient of the test mail too."""
+        self.test_recipient.validators = [Length(max=254), checks.a_recipient]
+        return self.validate()
+
+    def draft(self) -> Draft:
+        """What was entered, cleaned as the chosen provider says."""
+        method = self.chosen.authentication_named(self.authentication.data)
+        values = {name: self[name].data for name in COLUMNS}
+        secrets = {name: self[name].data or "" for name in (*SECRETS, *secret_fields(self.chosen))}
+        if method is not None:
+            values["username"] = method.clean("username", self.username.data or "")
+            secrets["password"] = method.clean("password", secrets["password"])
+        return Draft(values, self.extra(), {name: value.strip("\r\n") for name, value in secrets.items()})
+
+    def extra(self) -> dict[str, str]:
+        """The provider's own fields, secrets excepted."""
+        names = set(self.chosen.fields) - secret_fields(self.chosen)
+        return {name: str(self[name].data if self[name].data is not None else "") for name in sorted(names)}
+
+    def problem(self, name: str, text: str) -> bool:
+        """Put an error beside a field, before any it has. Always False, for `return`."""
+        self[name].errors = [text, *self[name].errors]
+        return False
+
+    def _fill_in(self) -> None:
+        """Blank host, port and user name are the provider's own."""
+        connection = self.chosen.connection
+        if not self.host.data and connection.host:
+            self.host.data = connection.host
+        if self.port.data is None and not self.port.process_errors and connection.host:
+            self.port.data = connection.port
+        method = self.chosen.authentication_named(self.authentication.data or "")
+        if not self.username.data and method is not None and "username" in method.uses:
+            self.username.data = getattr(method, "username", "")
+
+    def _choices(self) -> bool:
+        good = True
+        for name in ("provider", "authentication", "security", "tls_minimum", "proxy_type"):
+            choices: Any = self[name]
+            if choices.data not in [value for value, *_rest in choices.iter_choices()]:
+                good = self.problem(name, _("Choose one of these."))
+        return good
+
+    def _host(self) -> bool:
+        host = self.chosen.host(self.host.data or "", self.extra())
+        text = checks.host_problem(host) if host else None
+        return self.problem("host", text) if text else True
+
+    def _sign_in(self) -> bool:
+        method = self.chosen.authentication_named(self.authentication.data or "")
+        if method is not None and "username" in method.uses and not self.username.data:
+            return self.problem("username", _("Enter the user name to sign in with."))
+        return True
+
+    def _proxy(self) -> bool:
+        if self.proxy_type.data == "none":
+            return True
+        good = True
+        if not self.proxy_host.data:
+            good = self.problem("proxy_host", _("Enter the proxy's host name."))
+        if not self.proxy_port.errors and not 1 <= (self.proxy_port.data or 0) <= 65535:
+            good = self.problem("proxy_port", _("Enter a port from 1 to 65535."))
+        return good
+
+
+def mail_server_form(provider: Provider, providers: Providers, data: Mapping[str, Any], sent: bool) -> MailServerForm:
+    """The form for one provider, filled with `data` and, if `sent`, with what the browser sends.
+
+    A field that the browser does not send keeps its value from `data`.
+    """
+    kind = type("ProviderForm", (MailServerForm,), dict(provider.fields))
+    values = {**DEFAULTS, **data, "provider": provider.key}
+    form: MailServerForm = kind(data=values) if sent else kind(formdata=None, data=values)
+    form.chosen = provider
+    form.provider.choices = [(one.key, str(one.label)) for one in providers]
+    form.provider.data = provider.key
+    form.authentication.choices = [(one.key, str(one.label)) for one in provider.authentication]
+    if not sent and form.authentication.data not in [one.key for one in provider.authentication]:
+        form.authentication.data = provider.authentication[0].key
+    return form

@@ -1,0 +1,89 @@
+"""What was typed survives: a change of provider, an error elsewhere, a test before saving.
+
+Values travel in hidden fields of the page. Typed secrets travel sealed, for the administrator
+who typed them, for an hour, and only towards the destination they were typed for.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from webapp import clock
+from webapp.mail.service import DESTINATION, PROXY_DESTINATION, Draft
+from webapp.providers import Provider
+from webapp.registry import secret_fields
+from webapp.sealing import SealBroken, Sealer
+
+LIFETIME = timedelta(hours=1)
+PURPOSE = "typed secrets"
+LARGEST = 8000
+# What belongs to a provider and is put aside while another one is looked at.
+OF_A_PROVIDER = ("host", "port", "security", "authentication", "username")
+
+
+def seal_typed(sealer: Sealer, draft: Draft, user_id: int) -> str:
+    """The secrets that were typed, for the next form; empty when none was."""
+    typed = {name: value for name, value in draft.secrets.items() if value}
+    if not typed:
+        return ""
+    facts = {"secrets": typed, "to": _destination(draft), "by": user_id, "at": clock.now().isoformat()}
+    return sealer.seal(json.dumps(facts), PURPOSE)
+
+
+def with_typed(sealer: Sealer, draft: Draft, sealed: str, user_id: int) -> Draft:
+    """The draft, its blank secrets filled from what was typed before, if that still holds."""
+    try:
+        facts = json.loads(sealer.open(sealed, PURPOSE)) if sealed else {}
+    except SealBroken:
+        facts = {}
+    if not facts or facts["by"] != user_id or facts["to"] != _destination(draft):
+        return draft
+    if clock.now() - datetime.fromisoformat(facts["at"]) > LIFETIME:
+        return draft
+    return Draft(draft.values, draft.extra, {**facts["secrets"], **{k: v for k, v in draft.secrets.items() if v}})
+
+
+def switched(kept: str, values: Mapping[str, Any], before: Provider | None, chosen: Provider) -> dict[str, Any]:
+    """The form's values after choosing another provider: its own connection, all else as typed.
+
+    What was typed for the provider left is put aside in `kept`, and is back when it is chosen again.
+    """
+    aside = _parsed(kept)
+    if before is not None:
+        names = (*OF_A_PROVIDER, *sorted(set(before.fields) - secret_fields(before)))
+        aside[before.key] = {name: str(values.get(name) or "") for name in names}
+    result = {**values, **_template(chosen, before, values), **aside.get(chosen.key, {})}
+    return {**result, "kept": json.dumps(aside)[:LARGEST], "shown": chosen.key}
+
+
+def _template(chosen: Provider, before: Provider | None, values: Mapping[str, Any]) -> dict[str, Any]:
+    template: dict[str, Any] = {}
+    if chosen.connection.host:
+        connection = chosen.connection
+        template = {"host": connection.host, "port": connection.port, "security": connection.security}
+    method = chosen.authentication[0]
+    template["authentication"] = method.key
+    left = next((getattr(one, "username", "") for one in before.authentication), "") if before else ""
+    typed = values.get("username") or ""
+    template["username"] = getattr(method, "username", "") or ("" if typed == left else typed)
+    return template
+
+
+def _destination(draft: Draft) -> list[str]:
+    names = (*DESTINATION, *PROXY_DESTINATION)
+    return [*(str(draft.values[name]) for name in names), json.dumps(draft.extra, sort_keys=True)]
+
+
+def _parsed(kept: str) -> dict[str, dict[str, str]]:
+    try:
+        aside = json.loads(kept) if kept and len(kept) <= LARGEST else {}
+    except ValueError:
+        return {}
+    if not isinstance(aside, dict):
+        return {}
+    return {
+        str(key): {str(name): str(value) for name, value in values.items()}
+        for key, values in aside.items()
+        if isinstance(values, dict)
+    }

@@ -1,0 +1,102 @@
+"""Fields and checks of the mail server form: what counts as a host, a port, a sender."""
+
+import ipaddress
+import re
+from typing import Any
+
+import idna
+from email_validator import EmailNotValidError, validate_email
+from flask_babel import gettext as _
+from wtforms import Field, Form, IntegerField, ValidationError
+
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
+
+
+class NumberField(IntegerField):
+    """A whole number in ASCII digits."""
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        """Read what was sent; a blank field is no number."""
+        if not valuelist:
+            return
+        text = valuelist[0].strip()
+        self.data = None
+        if not text:
+            return
+        if not (text.isascii() and text.isdigit() and len(text) <= 9):
+            raise ValueError(_("Enter a whole number in digits."))
+        self.data = int(text)
+
+    def _value(self) -> str:
+        if self.data is not None:
+            return str(self.data)
+        return str(self.raw_data[0]) if self.raw_data else ""
+
+
+def stripped(value: str | None) -> str:
+    """Without the white space that came along when it was copied."""
+    return (value or "").strip()
+
+
+def host_name(value: str | None) -> str:
+    """A host as one types or pastes it, without spaces, brackets and the final dot."""
+    text = stripped(value).rstrip(".")
+    return text[1:-1] if text.startswith("[") and text.endswith("]") else text
+
+
+def host_problem(host: str) -> str | None:
+    """What keeps a text from being a host name or an IP address, in words."""
+    if "://" in host or "/" in host:
+        return _("Enter the host name alone, without https:// and without a path.")
+    if "@" in host:
+        return _("This is an e-mail address. Enter the server's host name, such as smtp.example.com.")
+    if is_address(host):
+        return None
+    if re.fullmatch(r"[0-9.]+", host):
+        return _("This is not a whole IP address.")
+    if host.count(":") == 1:
+        return _("Enter the host name alone; the port has its own field.")
+    try:
+        name = host if host.isascii() else idna.encode(host, uts46=True).decode()
+    except idna.IDNAError:
+        name = ""
+    if not name or len(name) > 253 or not all(_LABEL.fullmatch(label) for label in name.split(".")):
+        return _("This is no host name. It looks like smtp.example.com.")
+    return None
+
+
+def is_address(text: str) -> bool:
+    """Whether the text is an IPv4 or IPv6 address."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def a_host(form: Form, field: Field) -> None:
+    """Validator: the field holds a host."""
+    if field.data and (problem := host_problem(field.data)):
+        raise ValidationError(problem)
+
+
+def a_sender(form: Form, field: Field) -> None:
+    """Validator: one e-mail address, with or without a name before it."""
+    try:
+        validate_email(
+            field.data or "", check_deliverability=False, globally_deliverable=False, allow_display_name=True
+        )
+    except EmailNotValidError as error:
+        if re.search(r"@.*[,;].*@", field.data or ""):
+            raise ValidationError(_("Enter one address, not a list.")) from error
+        raise ValidationError(_("Enter an address such as mail@example.com or Example <mail@example.com>.")) from error
+
+
+def a_recipient(form: Form, field: Field) -> None:
+    """Validator: one bare e-mail address."""
+    try:
+        validate_email(field.data or "", check_deliverability=False, globally_deliverable=False)
+    except EmailNotValidError as error:
+        if re.search(r"@.*[,;\s].*@", field.data or ""):
+            raise ValidationError(_("Enter one address, not a list.")) from error
+        raise ValidationError(_("Enter the address that the test mail goes to, such as you@example.com.")) from error
