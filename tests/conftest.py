@@ -3,18 +3,21 @@
 import logging
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 
-from tests.support import cheap
 from tests.support.browser import Browser
 from tests.support.certificates import Authority
 from tests.support.inbox import Inbox, running_inbox
 from tests.support.people import add_person
 from tests.support.postgresql import PostgreSQL, running_postgresql
+from tests.support.scripted import ScriptedServer
 from webapp import create_app, schema
 from webapp.accounts.models import Role
 from webapp.config import Config
@@ -46,7 +49,8 @@ def authority() -> Iterator[Authority]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _cheap_passwords() -> Iterator[None]:
-    with cheap.password_hashing():
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    with mock.patch("webapp.accounts.passwords._hasher", cheap):
         yield
 
 
@@ -153,6 +157,15 @@ def inbox(authority: Authority, parts: Parts) -> Iterator[Inbox]:
     with running_inbox(authority) as inbox:
         inbox.save_to(parts)
         yield inbox
+
+
+@pytest.fixture
+def scripted(authority: Authority) -> Iterator[Callable[..., ScriptedServer]]:
+    """Make mail servers that say what the test wants; see ScriptedServer."""
+    with ExitStack() as stack:
+        yield lambda *given, **options: stack.enter_context(
+            ScriptedServer(*given, **{"certificate": authority.server(), **options})
+        )
 
 
 @pytest.fixture

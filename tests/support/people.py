@@ -1,12 +1,9 @@
 """Accounts for tests, made without their way through the mail."""
 
-from functools import cache
-
-from argon2 import PasswordHasher
-
 from tests.support.browser import PASSWORD
 from webapp import clock
 from webapp.accounts.models import Role, Status, User
+from webapp.accounts.passwords import hashed
 from webapp.database import Database
 
 
@@ -25,15 +22,10 @@ def add_person(
         name=name or email.partition("@")[0].title(),
         role=role,
         status=status,
-        password_hash=None if pending else _hash(),
+        password_hash=None if pending else hashed(PASSWORD),
         created_at=clock.now(),
         activated_at=None if pending else clock.now(),
     )
     with database.writing() as session:
         session.add(user)
     return user.id
-
-
-@cache
-def _hash() -> str:
-    return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
