@@ -9,6 +9,7 @@ from flask_babel import lazy_gettext
 from wtforms import Field, StringField, ValidationError
 from wtforms.validators import DataRequired, Length
 
+from webapp.accounts.addresses import BadAddress, checked
 from webapp.forms import Form
 
 
@@ -35,17 +36,11 @@ class GeneralForm(Form):
 
     def validate_support_address(self, field: Field) -> None:
         """Refuse what is no e-mail address; empty means that there is none."""
-        from webapp.accounts.addresses import BadAddress, checked
-
         text = (field.data or "").strip()
         try:
             field.data = checked(text) if text else ""
         except BadAddress as error:
             raise ValidationError(str(error)) from error
-
-    def values(self) -> dict[str, str]:
-        """What `settings.service.save` takes."""
-        return {field.name: field.data for field in self if field.name != "csrf_token"}
 
 
 def public_address(text: str) -> str:

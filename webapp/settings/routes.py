@@ -26,14 +26,14 @@ def general() -> str | Response:
     with parts().database.reading() as session:
         present = service.general(session, parts().config)
     form = GeneralForm(obj=present)
-    if parts().config.public_url:
+    fixed = bool(parts().config.public_url)
+    if fixed:
         del form.public_url
     if not form.validate_on_submit():
-        return render_template(
-            "settings/general.html", form=form, unprotected=is_unprotected(present.public_url)
-        )
+        return render_template("settings/general.html", form=form, unprotected=is_unprotected(present.public_url))
     with parts().database.writing() as session:
-        service.save(session, **form.values())
+        public_url = None if fixed else form.public_url.data
+        service.save(session, public_url, form.product_name.data or "", form.support_address.data or "")
         # Mail may have been waiting for the public address.
         outbox.retry_all(session, parts().queue)
     flash(_("Saved."), "success")

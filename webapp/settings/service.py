@@ -27,10 +27,10 @@ def general(session: Session, config: Config) -> General:
     )
 
 
-def save(session: Session, product_name: str, support_address: str, public_url: str | None = None) -> None:
-    """Save the settings; they hold from the commit on, in every process. Without `public_url` the saved one stays."""
+def save(session: Session, public_url: str | None, product_name: str, support_address: str) -> None:
+    """Save all three; they hold from the commit on, in every process. No `public_url` keeps the saved one."""
     row = session.get(GeneralSettings, ONLY_ROW) or GeneralSettings(public_url="")
-    row.product_name, row.support_address = product_name, support_address
     if public_url is not None:
         row.public_url = public_url
+    row.product_name, row.support_address = product_name, support_address
     session.add(row)

@@ -23,7 +23,7 @@ addEventListener("pageshow", () => {
 });
 
 document.addEventListener("click", (event) => {
-  const target = event.target.closest("[data-dismiss], [data-reveal], [data-copy], [data-close]");
+  const target = event.target.closest("[data-dismiss], [data-reveal], [data-copy]");
   if (target?.hasAttribute("data-dismiss")) target.closest(".alert").remove();
   else if (target?.hasAttribute("data-reveal")) reveal(target);
   else if (target?.hasAttribute("data-copy")) copy(target);
@@ -81,5 +81,7 @@ document.addEventListener("submit", (event) => {
 
 for (const dialog of document.querySelectorAll("dialog.result[open]")) {
   dialog.close();
+  // The dialog itself gets the focus, so that it is read from its heading on.
+  dialog.autofocus = true;
   dialog.showModal();
 }

@@ -1,0 +1,188 @@
+"""The General page."""
+
+import re
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from tests.support.browser import Browser
+from webapp.context import Parts
+from webapp.outbox import service as outbox
+from webapp.outbox.models import Message
+from webapp.settings import service
+from webapp.settings.forms import is_unprotected, public_address
+
+PAGE = "/settings/general"
+GOOD = {"public_url": "https://post.example", "product_name": "Post", "support_address": "help@post.example"}
+
+
+def saved(parts: Parts) -> service.General:
+    with parts.database.reading() as session:
+        return service.general(session, parts.config)
+
+
+def test_an_administrator_saves_all_three(administrator: Browser, parts: Parts) -> None:
+    page = administrator.submit(PAGE, **GOOD)
+    assert "Saved." in page.text
+    assert saved(parts) == service.General("https://post.example", "Post", "help@post.example")
+
+
+@pytest.mark.one_database
+def test_the_product_name_is_on_every_page_at_once(administrator: Browser, stranger: Browser) -> None:
+    administrator.submit(PAGE, product_name="<Ünïted> Post")
+    assert "&lt;Ünïted&gt; Post" in stranger.get("/login").text
+
+
+@pytest.mark.one_database
+def test_settings_leads_to_the_first_tab(administrator: Browser) -> None:
+    page = administrator.get("/settings")
+    assert page.request.path == PAGE
+    assert 'aria-current="page">General' in page.text
+
+
+@pytest.mark.one_database
+def test_a_member_may_not_open_it(member: Browser) -> None:
+    assert member.get(PAGE).status_code == 403
+
+
+def test_saving_makes_waiting_mail_due_now(administrator: Browser, parts: Parts) -> None:
+    from datetime import timedelta
+
+    from webapp import clock
+
+    with parts.database.writing() as session:
+        message = outbox.owe(session, parts.queue, "test", "max@mailroom.example")
+        message.next_attempt_at = clock.now() + timedelta(hours=1)
+    administrator.submit(PAGE, **GOOD)
+    with parts.database.reading() as session:
+        assert session.get_one(Message, message.id).next_attempt_at <= clock.now()
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize(
+    ("field", "typed", "told"),
+    [
+        ("public_url", "", "Give the public address."),
+        ("public_url", "mail.example.com", "Start with https://"),
+        ("public_url", "https://post.example/mail", "without a path"),
+        ("public_url", "https://post.example\r\nX: y", "control characters"),
+        ("product_name", "  ", "Give the product a name."),
+        ("product_name", "x" * 61, "At most 60 characters."),
+        ("product_name", "Post\r\nBcc: all@post.example", "control characters"),
+        ("support_address", "help@", None),
+        ("support_address", "a@b.example, c@d.example", None),
+        ("support_address", "x" * 1_000_000, "Too long"),
+    ],
+)
+def test_a_wrong_value_comes_back_with_its_error(
+    administrator: Browser, parts: Parts, field: str, typed: str, told: str | None
+) -> None:
+    before = saved(parts)
+    page = administrator.submit(PAGE, **GOOD | {field: typed})
+    error = re.search(rf'id="{field}-error">([^<]+)<', page.text)
+    assert error, "no error beside the field"
+    assert told is None or told in error[1]
+    assert f'value="{GOOD["support_address" if field != "support_address" else "product_name"]}"' in page.text
+    assert saved(parts) == before
+
+
+@pytest.mark.one_database
+def test_a_missing_or_doubled_field_is_told_and_saves_nothing(administrator: Browser, parts: Parts) -> None:
+    before = saved(parts)
+    fields: dict[str, Any] = {name: value for name, value in GOOD.items() if name != "public_url"}
+    assert "Give the public address." in administrator.post(PAGE, **fields).text
+    assert "sent twice" in administrator.post(PAGE, **GOOD | {"product_name": ["Post", "Mail"]}).text
+    assert saved(parts) == before
+
+
+@pytest.mark.one_database
+def test_a_stale_token_gives_the_form_back(administrator: Browser) -> None:
+    page = administrator.client.post(PAGE, data=GOOD | {"csrf_token": "stale"})
+    assert "open for too long" in page.text
+    assert 'value="Post"' in page.text
+
+
+@pytest.mark.one_database
+def test_an_unprotected_address_is_saved_with_a_warning(administrator: Browser) -> None:
+    page = administrator.submit(PAGE, **GOOD | {"public_url": "http://post.example"})
+    assert "can be read on the way" in page.text
+
+
+@pytest.mark.one_database
+class TestFixedByTheEnvironment:
+    """MAILROOM_PUBLIC_URL is set."""
+
+    @pytest.fixture
+    def config_values(self) -> dict[str, Any]:
+        return {"public_url": "https://fixed.example/"}
+
+    def test_the_page_shows_the_address_and_who_fixed_it(self, administrator: Browser) -> None:
+        page = administrator.get(PAGE).text
+        assert "https://fixed.example" in page
+        assert "MAILROOM_PUBLIC_URL" in page
+        assert 'name="public_url"' not in page
+
+    def test_a_posted_address_changes_nothing(self, administrator: Browser, app: Flask, parts: Parts) -> None:
+        administrator.post(PAGE, **GOOD)
+        assert saved(parts) == service.General("https://fixed.example", "Post", "help@post.example")
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        (" HTTPS://Post.Example/ ", "https://post.example"),
+        ("https://post.example:443", "https://post.example"),
+        ("http://localhost:5000", "http://localhost:5000"),
+        ("https://post.example:8443/", "https://post.example:8443"),
+        ("https://bücher.example", "https://xn--bcher-kva.example"),
+        ("http://[::1]:8000", "http://[::1]:8000"),
+        ("http://192.0.2.1", "http://192.0.2.1"),
+    ],
+)
+def test_an_address_is_kept_in_its_one_way_of_writing(typed: str, kept: str) -> None:
+    assert public_address(typed) == kept
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "ftp://post.example",
+        "javascript:alert(1)",
+        "//post.example",
+        "https://",
+        "https://post.example?x=1",
+        "https://post.example#x",
+        "https://post.example?",
+        "https://ada:secret@post.example",
+        "https://post.example:0",
+        "https://post.example:65536",
+        "https://post.example:x",
+        "https://post_office.example",
+        "https://-post.example",
+        "https://po st.example",
+        "https://[::1",
+        "https://post..example",
+        "https://post.example\\@evil.example",
+        "https://" + "x" * 64 + ".example",
+    ],
+)
+def test_what_is_no_address_is_refused(app: Flask, typed: str) -> None:
+    with app.test_request_context(), pytest.raises(ValueError, match=r"\w"):
+        public_address(typed)
+
+
+@pytest.mark.parametrize(
+    ("address", "unprotected"),
+    [
+        ("https://post.example", False),
+        ("http://post.example", True),
+        ("http://localhost:5000", False),
+        ("http://127.0.0.1", False),
+        ("http://[::1]:8000", False),
+        ("", False),
+    ],
+)
+def test_only_plain_http_beyond_this_machine_is_unprotected(address: str, unprotected: bool) -> None:
+    assert is_unprotected(address) is unprotected
