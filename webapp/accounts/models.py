@@ -2,8 +2,9 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.database import Base
@@ -31,16 +32,32 @@ class Purpose(StrEnum):
     RESET = "reset"
 
 
+def searchable(name: str, email_key: str) -> str:
+    """The text in which an account is searched for, letter case aside."""
+    return f"{name.casefold()} {email_key}"
+
+
+def _searchable(context: Any) -> str:
+    given = context.get_current_parameters()
+    return searchable(given["name"], given["email_key"])
+
+
 class User(Base):
     """One person's account."""
 
     __tablename__ = "users"
+
+    # What Flask-Login asks of everybody who is signed in.
+    is_authenticated = True
+    is_anonymous = False
 
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(String(254))
     # The address as it is compared: see accounts.addresses.address_key.
     email_key: Mapped[str] = mapped_column(String(254), unique=True)
     name: Mapped[str] = mapped_column(String(200))
+    # Kept beside the others because SQLite folds the case of ASCII letters alone.
+    search_text: Mapped[str] = mapped_column(Text, default=_searchable)
     role: Mapped[str] = mapped_column(String(20), default=Role.MEMBER)
     status: Mapped[str] = mapped_column(String(20), default=Status.PENDING)
     password_hash: Mapped[str | None] = mapped_column(String(200))

@@ -1,10 +1,50 @@
-"""Signed-in browsers, kept in the database; the cookie holds a random token, the database its hash."""
+"""The browser's side of a sign-in: a session cookie that holds its token, and Flask-Login reading it."""
 
-from flask import Flask
+from flask import Flask, request, session
 from flask_login import LoginManager
+
+from webapp.accounts import sign_ins
+from webapp.accounts.models import User
+from webapp.accounts.sign_ins import Client
+from webapp.context import parts
+
+# Where Flask-Login looks for what its `user_loader` is to be given.
+SIGN_IN = "_user_id"
 
 
 def enable(app: Flask) -> None:
     """Have Flask-Login look people up by their sign-in."""
-    manager = LoginManager(app)
-    manager.user_loader(lambda token: None)
+    # It would compare the browser's address, which changes on every train ride.
+    app.config["SESSION_PROTECTION"] = None
+    # Browsers send one host's cookies to all of its ports; another application's are not ours.
+    app.config["REMEMBER_COOKIE_NAME"] = "mailroom_remember"
+    LoginManager(app).user_loader(_load)
+
+
+def begin(token: str) -> None:
+    """Replace the browser's session by one that holds the sign-in alone."""
+    session.clear()
+    session[SIGN_IN] = token
+
+
+def token() -> str:
+    """The token of the browser's session, empty when there is none."""
+    return str(session.get(SIGN_IN, ""))
+
+
+def client() -> Client:
+    """Who sends this request."""
+    return Client(request.remote_addr or "", request.headers.get("User-Agent", ""))
+
+
+def _load(token: str) -> User | None:
+    database = parts().database
+    with database.reading() as session:
+        found = sign_ins.find(session, token)
+    if found is None:
+        return None
+    user, sign_in = found
+    if sign_ins.is_stale(sign_in):
+        with database.writing() as session:
+            sign_ins.seen(session, sign_in)
+    return user

@@ -1,0 +1,59 @@
+"""E-mail addresses: whether one is one, and when two are the same."""
+
+import unicodedata
+
+import email_validator
+import idna
+
+from webapp.errors import Failure
+from webapp.texts import lazy_gettext as _
+
+LONGEST = 254
+
+# Names such as .local and .test never work on the internet, but do inside a company.
+email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
+
+
+class BadAddress(Failure):
+    """What was given is not one e-mail address; `text` says why, in words."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(str(text))
+        self.text = text
+
+
+def checked(email: str) -> str:
+    """The address, normalised (NFC, the domain in small letters). Raises BadAddress.
+
+    Nothing is asked of the DNS: a mail server inside a company may know domains that it does not.
+    """
+    email = email.strip(" ")
+    if not email.isprintable():
+        raise BadAddress(_("Line breaks and control characters are not allowed here."))
+    if any(separator in email for separator in ",;"):
+        raise BadAddress(_("Give one address only."))
+    if "<" in email:
+        raise BadAddress(_("Give the address alone, without a name or angle brackets."))
+    try:
+        normalised = email_validator.validate_email(email, check_deliverability=False).normalized
+    except email_validator.EmailNotValidError as error:
+        raise BadAddress(_("This is not an e-mail address, such as ada@example.com.")) from error
+    if max(len(normalised), len(address_key(normalised))) > LONGEST:
+        raise BadAddress(_("This address is too long."))
+    return normalised
+
+
+def address_key(email: str) -> str:
+    """The address as it is compared: letter case aside, the domain as A-labels.
+
+    Also answers for texts that are no address, so that anything typed can be looked up.
+    """
+    local, at, domain = unicodedata.normalize("NFC", email.strip()).rpartition("@")
+    return local.casefold() + at + _ascii(domain)
+
+
+def _ascii(domain: str) -> str:
+    try:
+        return idna.encode(domain, uts46=True).decode()
+    except idna.IDNAError:
+        return domain.casefold()

@@ -1,0 +1,113 @@
+"""The one-time addresses in mails: 32 random bytes, of which only the hash is kept.
+
+Looking at a link never spends it: mail scanners look at all of them.
+"""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from webapp import clock
+from webapp.accounts.models import Link, Purpose, User
+from webapp.errors import Failure
+
+PATHS = {Purpose.ACTIVATION: "/activate/", Purpose.RESET: "/reset-password/"}
+ACTIVATION_LIFETIME = timedelta(hours=24)
+RESET_LIFETIME = timedelta(hours=1)
+
+
+class LinkRefused(Failure):
+    """The link is good for nothing any more."""
+
+
+class LinkUnknown(LinkRefused):
+    """There is no such link, or the account it belonged to is gone."""
+
+
+class LinkUsed(LinkRefused):
+    """It did what it was for."""
+
+
+class LinkRevoked(LinkRefused):
+    """Another link of the same person made it worthless."""
+
+
+class LinkExpired(LinkRefused):
+    """Its time is over."""
+
+
+def mint(session: Session, user: User, purpose: Purpose, expires_at: datetime) -> str:
+    """A new link's secret; what is stored is its hash."""
+    secret = secrets.token_urlsafe(32)
+    link = Link(
+        user_id=user.id,
+        purpose=purpose,
+        secret_hash=_hash(secret),
+        created_at=clock.now(),
+        expires_at=expires_at,
+    )
+    session.add(link)
+    return secret
+
+
+def find(session: Session, secret: str, purpose: Purpose) -> Link:
+    """The link, whatever has become of it. Raises LinkUnknown."""
+    wanted = select(Link).where(Link.secret_hash == _hash(secret), Link.purpose == purpose)
+    link = session.scalar(wanted.execution_options(populate_existing=True))
+    if link is None:
+        raise LinkUnknown
+    return link
+
+
+def check(link: Link) -> None:
+    """Whether the link is still good. Raises LinkUsed, LinkRevoked, LinkExpired."""
+    if link.used_at is not None:
+        raise LinkUsed
+    if link.revoked_at is not None:
+        raise LinkRevoked
+    if link.expires_at <= clock.now():
+        raise LinkExpired
+
+
+def spend(session: Session, secret: str, purpose: Purpose) -> Link:
+    """Use the link up; of two who try at once one succeeds. Raises a LinkRefused."""
+    now = clock.now()
+    link: Link | None = session.scalar(
+        update(Link)
+        .where(
+            Link.secret_hash == _hash(secret),
+            Link.purpose == purpose,
+            Link.used_at.is_(None),
+            Link.revoked_at.is_(None),
+            Link.expires_at > now,
+        )
+        .values(used_at=now)
+        .returning(Link)
+    )
+    if link is None:
+        check(find(session, secret, purpose))
+        # It was good until a moment ago.
+        raise LinkExpired
+    return link
+
+
+def revoke_others(session: Session, link: Link) -> None:
+    """Make the person's other links for the same purpose worthless."""
+    session.execute(
+        update(Link)
+        .where(
+            Link.user_id == link.user_id,
+            Link.purpose == link.purpose,
+            Link.id != link.id,
+            Link.used_at.is_(None),
+            Link.revoked_at.is_(None),
+        )
+        .values(revoked_at=clock.now())
+    )
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,225 @@
+"""What happens to accounts: created, signed in to, activated, reset."""
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from webapp import clock
+from webapp.accounts import links, passwords, sign_ins, tries
+from webapp.accounts.addresses import address_key, checked
+from webapp.accounts.models import Link, Purpose, Role, Status, User
+from webapp.accounts.sign_ins import Client
+from webapp.database import Database
+from webapp.errors import Failure, NotFound
+from webapp.outbox import service as outbox
+from webapp.outbox.queue import Queue
+
+PAGE = 50
+# The largest id that a column can hold; SQLite's driver refuses to compare with much larger ones.
+LARGEST_ID = 2**31 - 1
+
+
+class AddressTaken(Failure):
+    """Another account has this address."""
+
+
+class SignInRefused(Failure):
+    """Unknown, wrong, pending or disabled: nobody is told which."""
+
+
+class AlreadyActive(Failure):
+    """The account needs no activation any more."""
+
+
+class AccountDisabled(Failure):
+    """The account was disabled by an administrator."""
+
+
+def has_administrator(session: Session) -> bool:
+    """Whether there is anybody to set Mailroom up."""
+    return session.scalar(select(User.id).where(User.role == Role.ADMINISTRATOR).limit(1)) is not None
+
+
+def by_email(session: Session, email: str) -> User | None:
+    """The person with this address, however it is written."""
+    return session.scalar(select(User).where(User.email_key == address_key(email)))
+
+
+def user(session: Session, user_id: int) -> User:
+    """The person with this id. Raises NotFound."""
+    found = session.get(User, user_id) if user_id <= LARGEST_ID else None
+    if found is None:
+        raise NotFound
+    return found
+
+
+def page_of_users(session: Session, search: str, before: int | None) -> tuple[list[User], bool]:
+    """The newest 50 whose name or address contains every word of `search`, and whether there are older ones.
+
+    `before` is the id at which the page before ended.
+    """
+    statement = select(User).order_by(User.id.desc()).limit(PAGE + 1)
+    for word in search.casefold().split():
+        statement = statement.where(User.search_text.contains(word, autoescape=True))
+    if before is not None:
+        statement = statement.where(User.id < min(before, LARGEST_ID))
+    found = list(session.scalars(statement))
+    return found[:PAGE], len(found) > PAGE
+
+
+def create_user(session: Session, queue: Queue, *, email: str, name: str, role: Role, send_activation: bool) -> User:
+    """Add a person, pending, and owe them the activation mail if it is wanted. Raises BadAddress, AddressTaken."""
+    created = _add(session, email, name, role, Status.PENDING)
+    if send_activation:
+        owe_activation(session, queue, created)
+    return created
+
+
+def create_administrator(session: Session, email: str, name: str, password: str) -> User:
+    """Add an administrator who can sign in at once. Raises BadAddress, BadPassword, AddressTaken."""
+    passwords.check(password, email)
+    created = _add(session, email, name, Role.ADMINISTRATOR, Status.ACTIVE)
+    created.password_hash = passwords.hashed(password)
+    created.activated_at = created.password_changed_at = created.created_at
+    return created
+
+
+def owe_activation(session: Session, queue: Queue, pending: User) -> None:
+    """Owe a pending person an activation mail. Raises AlreadyActive, AccountDisabled."""
+    _require(pending, Status.PENDING)
+    expires_at = clock.now() + links.ACTIVATION_LIFETIME
+    outbox.owe(session, queue, "activation", pending.email, user_id=pending.id, expires_at=expires_at)
+
+
+def activation_secret(session: Session, pending: User) -> str:
+    """A new link's secret, to be handed over by an administrator. Raises AlreadyActive, AccountDisabled."""
+    _require(pending, Status.PENDING)
+    return links.mint(session, pending, Purpose.ACTIVATION, clock.now() + links.ACTIVATION_LIFETIME)
+
+
+def owner(session: Session, secret: str, purpose: Purpose) -> User:
+    """Whose link this is, while it can be used. Raises LinkRefused, AlreadyActive, AccountDisabled."""
+    link = links.find(session, secret, purpose)
+    found = session.get_one(User, link.user_id)
+    if found.status != Status.DISABLED:
+        links.check(link)
+    _require(found, Status.PENDING if purpose == Purpose.ACTIVATION else Status.ACTIVE)
+    return found
+
+
+def activate(session: Session, queue: Queue, secret: str, password_hash: str) -> User:
+    """Spend an activation link: the account is active, with this password.
+
+    Raises LinkRefused, AlreadyActive, AccountDisabled; the caller's transaction must then be undone.
+    """
+    link = links.spend(session, secret, Purpose.ACTIVATION)
+    person = _give_password(session, link, Status.PENDING, password_hash)
+    person.status, person.activated_at = Status.ACTIVE, person.password_changed_at
+    outbox.owe(session, queue, "activated", person.email, user_id=person.id)
+    return person
+
+
+def owe_activation_again(session: Session, queue: Queue, secret: str, limited: bool) -> None:
+    """Owe a new activation mail to the person of this link, if there is one who still waits for it."""
+    try:
+        person = session.get_one(User, links.find(session, secret, Purpose.ACTIVATION).user_id)
+    except links.LinkUnknown:
+        return
+    if person.status == Status.PENDING and (not limited or tries.activation_mail_allowed(session, person)):
+        owe_activation(session, queue, person)
+
+
+def request_reset(session: Session, queue: Queue, email: str, limited: bool = True) -> None:
+    """Owe a reset mail to this address, at most one in five minutes. Raises BadAddress.
+
+    Whether it is anybody's address is asked on delivery, so that the answer, and the time it
+    takes, are the same for all.
+    """
+    address = checked(email)
+    if limited and not tries.reset_mail_allowed(session, address):
+        return
+    outbox.owe(session, queue, "reset", address, expires_at=clock.now() + links.RESET_LIFETIME)
+
+
+def reset_password(session: Session, queue: Queue, secret: str, password_hash: str) -> User:
+    """Spend a reset link: the account has this password and is signed out everywhere.
+
+    Raises LinkRefused, AccountDisabled; the caller's transaction must then be undone.
+    """
+    link = links.spend(session, secret, Purpose.RESET)
+    person = _give_password(session, link, Status.ACTIVE, password_hash)
+    sign_ins.end_all(session, person.id)
+    # Failing tries, one's own or another's, are no reason to wait with the new password.
+    tries.forget_sign_ins(session, person.email)
+    outbox.owe(session, queue, "password_changed", person.email, user_id=person.id)
+    return person
+
+
+def sign_in(database: Database, email: str, password: str, client: Client, limited: bool = True) -> str:
+    """A new sign-in's token. Raises SignInRefused, TooManyRequests.
+
+    Takes the same time for whatever reason it refuses. The transactions are several, because
+    tries count even when they fail, and none stays open while the password is hashed.
+    """
+    if limited:
+        with database.writing() as session:
+            tries.sign_in(session, email, client.address)
+    with database.reading() as session:
+        person = by_email(session, email)
+    kept = person.password_hash if person else None
+    if not passwords.fits(password, kept) or person is None or kept is None or person.status != Status.ACTIVE:
+        raise SignInRefused
+    renewed = passwords.hashed(password) if passwords.outdated(kept) else kept
+    with database.writing() as session:
+        _still_valid(session, person, renewed)
+        if limited:
+            tries.signed_in(session, email, client.address)
+        return sign_ins.start(session, person, client)
+
+
+def _add(session: Session, email: str, name: str, role: Role, status: Status) -> User:
+    address = checked(email)
+    added = User(
+        email=address,
+        email_key=address_key(address),
+        name=name,
+        role=role,
+        status=status,
+        created_at=clock.now(),
+    )
+    session.add(added)
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise AddressTaken from error
+    return added
+
+
+def _require(person: User, status: Status) -> None:
+    if person.status == Status.DISABLED:
+        raise AccountDisabled
+    if person.status != status:
+        raise AlreadyActive
+
+
+def _give_password(session: Session, link: Link, status: Status, password_hash: str) -> User:
+    """Change the password of the link's person, while they are in this state; the other links lose their use."""
+    person: User | None = session.scalar(
+        update(User)
+        .where(User.id == link.user_id, User.status == status)
+        .values(password_hash=password_hash, password_changed_at=clock.now())
+        .returning(User)
+    )
+    if person is None:
+        _require(session.get_one(User, link.user_id), status)
+        raise AccountDisabled
+    links.revoke_others(session, link)
+    return person
+
+
+def _still_valid(session: Session, person: User, password_hash: str) -> None:
+    """Save the renewed hash, unless the account was changed while the password was checked."""
+    unchanged = User.password_changed_at.is_not_distinct_from(person.password_changed_at)
+    statement = update(User).where(User.id == person.id, User.status == Status.ACTIVE, unchanged)
+    if session.execute(statement.values(password_hash=password_hash).returning(User.id)).first() is None:
+        raise SignInRefused

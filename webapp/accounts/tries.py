@@ -1,0 +1,67 @@
+"""How often one may try to sign in or ask for mail."""
+
+import ipaddress
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from webapp import limits
+from webapp.accounts.addresses import address_key
+from webapp.accounts.models import User
+from webapp.errors import TooManyRequests
+from webapp.limits import Limit
+
+SIGN_IN_BY_ADDRESS = Limit("sign in, address typed", 10, timedelta(minutes=15))
+SIGN_IN_BY_CLIENT = Limit("sign in, client", 100, timedelta(minutes=15))
+FORGOT_BY_ADDRESS = Limit("forgot password, address typed", 1, timedelta(minutes=5))
+FORGOT_BY_CLIENT = Limit("forgot password, client", 30, timedelta(minutes=10))
+ACTIVATION_BY_USER = Limit("new activation mail, person", 1, timedelta(minutes=5))
+
+
+def sign_in(session: Session, email: str, client_address: str) -> None:
+    """Count one try, before the password is looked at. Raises TooManyRequests."""
+    limits.take(session, SIGN_IN_BY_ADDRESS, address_key(email))
+    limits.take(session, SIGN_IN_BY_CLIENT, network(client_address))
+
+
+def signed_in(session: Session, email: str, client_address: str) -> None:
+    """The try succeeded: only failing ones count."""
+    forget_sign_ins(session, email)
+    limits.give_back(session, SIGN_IN_BY_CLIENT, network(client_address))
+
+
+def forget_sign_ins(session: Session, email: str) -> None:
+    """Let this address be tried anew."""
+    limits.forget(session, SIGN_IN_BY_ADDRESS, address_key(email))
+
+
+def forgot_password(session: Session, client_address: str) -> None:
+    """Count one request for a reset mail. Raises TooManyRequests."""
+    limits.take(session, FORGOT_BY_CLIENT, network(client_address))
+
+
+def reset_mail_allowed(session: Session, email: str) -> bool:
+    """Whether this address may be sent a reset mail now; if so, it is counted."""
+    return _allowed(session, FORGOT_BY_ADDRESS, address_key(email))
+
+
+def activation_mail_allowed(session: Session, user: User) -> bool:
+    """Whether this person may be sent another activation mail now; if so, it is counted."""
+    return _allowed(session, ACTIVATION_BY_USER, str(user.id))
+
+
+def network(client_address: str) -> str:
+    """Whom a client address stands for: with IPv6 one customer has at least a /64 of them."""
+    try:
+        address = ipaddress.IPv6Address(client_address)
+    except ValueError:
+        return client_address
+    return str(address.ipv4_mapped or ipaddress.IPv6Network((address, 64), strict=False))
+
+
+def _allowed(session: Session, limit: Limit, who: str) -> bool:
+    try:
+        limits.take(session, limit, who)
+    except TooManyRequests:
+        return False
+    return True
