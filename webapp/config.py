@@ -1,8 +1,10 @@
 """Every setting of the process, once: its environment variable, type, default and one line of help."""
 
+import contextlib
 import ipaddress
 import os
 import secrets
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -14,13 +16,20 @@ PREFIX = "MAILROOM_"
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
+CHOICES = {"rate_limits": ("on", "off"), "log_format": ("json", "text"), "demo": ("on", "off")}
+SCHEMES = {
+    "database_url": ("sqlite:///", "postgresql://", "postgresql+psycopg://"),
+    "queue_url": ("sqlite:///", "redis://", "rediss://"),
+}
+
+
 class ConfigError(Exception):
     """A setting is missing or cannot be used; the text names the variable and what to do."""
 
 
 def setting(text: str, default: Any = "", secret: bool = False) -> Any:
     """Declare one setting. A secret may also be given as the path of a file, in `<NAME>_FILE`."""
-    return field(default=default, metadata={"help": text, "secret": secret})
+    return field(default=default, repr=not secret, metadata={"help": text, "secret": secret})
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,10 @@ class Config:
     def complete(cls, **given: Any) -> "Config":
         """The configuration with its derived defaults filled in, checked. Raises ConfigError."""
         instance = Path(given.get("instance", cls.instance)).resolve()
-        instance.mkdir(parents=True, exist_ok=True)
+        try:
+            instance.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"{PREFIX}INSTANCE: {instance} cannot be made ({error.strerror}).") from error
         given["instance"] = instance
         given.setdefault("database_url", f"sqlite:///{instance / 'mailroom.sqlite'}")
         given.setdefault("queue_url", f"sqlite:///{instance / 'queue.sqlite'}")
@@ -88,16 +100,22 @@ class Config:
             _ = self.proxy_networks
         except ValueError as error:
             raise ConfigError(f"{PREFIX}TRUSTED_PROXIES: {error}. Give networks such as 10.0.0.0/8.") from error
-        for name, allowed in (
-            ("rate_limits", ("on", "off")),
-            ("log_format", ("json", "text")),
-            ("demo", ("on", "off")),
-        ):
+        for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ConfigError(f"{PREFIX}{name.upper()}: give one of {', '.join(allowed)}.")
-        parts = urlsplit(self.public_url)
-        if self.public_url and (parts.scheme not in ("http", "https") or not parts.hostname):
+        for name, schemes in SCHEMES.items():
+            if not getattr(self, name).startswith(schemes):
+                raise ConfigError(f"{PREFIX}{name.upper()}: give an address that starts with {' or '.join(schemes)}.")
+        if self.public_url and not _is_web_address(self.public_url):
             raise ConfigError(f"{PREFIX}PUBLIC_URL: give a whole address such as https://mail.example.com.")
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _read(name: str, secret: bool, environ: Mapping[str, str]) -> str | None:
@@ -119,11 +137,11 @@ def _own_secret_key(instance: Path, database_url: str) -> str:
     if not database_url.startswith("sqlite"):
         raise ConfigError(f"{PREFIX}SECRET_KEY: must be given with a database server (or {PREFIX}SECRET_KEY_FILE).")
     path = instance / "secret-key"
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        key = secrets.token_urlsafe(48)
-        file.write(key)
-    return key
+    if not path.exists():
+        # Other processes see the whole key or none: the file gets its name when it is complete.
+        with tempfile.NamedTemporaryFile("w", dir=instance, prefix="secret-key-") as file:
+            file.write(secrets.token_urlsafe(48))
+            file.flush()
+            with contextlib.suppress(FileExistsError):
+                os.link(file.name, path)
+    return path.read_text().strip()
