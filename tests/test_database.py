@@ -1,0 +1,157 @@
+"""The database: moments, transactions, migrations; on both kinds."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import func, inspect, select
+
+from webapp import schema
+from webapp.accounts.models import SetupKey
+from webapp.database import Database, after_commit
+from webapp.settings.models import GeneralSettings
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
+    yield database
+    database.engine.dispose()
+
+
+def save(database: Database, key: str, moment: datetime = NOON) -> None:
+    with database.writing() as session:
+        session.add(SetupKey(key_hash=key, created_at=moment))
+
+
+def read(database: Database, key: str) -> SetupKey | None:
+    with database.reading() as session:
+        return session.get(SetupKey, key)
+
+
+def test_a_moment_comes_back_in_utc(database: Database) -> None:
+    tokyo = timezone(timedelta(hours=9))
+    save(database, "key", NOON.astimezone(tokyo))
+    kept = read(database, "key")
+    assert kept is not None
+    assert (kept.created_at, kept.created_at.tzinfo) == (NOON, UTC)
+
+
+def test_a_moment_without_a_time_zone_is_refused(database: Database) -> None:
+    with pytest.raises(Exception, match="without a time zone"):
+        save(database, "key", NOON.replace(tzinfo=None))
+
+
+def test_an_exception_rolls_everything_back(database: Database) -> None:
+    def save_and_fail() -> None:
+        with database.writing() as session:
+            session.add(SetupKey(key_hash="key", created_at=NOON))
+            session.flush()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        save_and_fail()
+    assert read(database, "key") is None
+
+
+def test_what_is_promised_is_done_after_the_commit_and_once(database: Database) -> None:
+    seen = []
+
+    def look() -> None:
+        seen.append(read(database, "key") is not None)
+
+    with database.writing() as session:
+        after_commit(session, look)
+        after_commit(session, look)
+        session.add(SetupKey(key_hash="key", created_at=NOON))
+        assert seen == []
+    assert seen == [True]
+
+
+def test_what_is_promised_is_not_done_when_all_is_rolled_back(database: Database) -> None:
+    done: list[bool] = []
+
+    def promise_and_fail() -> None:
+        with database.writing() as session:
+            after_commit(session, lambda: done.append(True))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        promise_and_fail()
+    assert done == []
+
+
+def test_writers_at_once_wait_for_each_other(database: Database) -> None:
+    def read_then_write(number: int) -> None:
+        with database.writing() as session:
+            session.scalar(select(func.count()).select_from(SetupKey))
+            session.add(SetupKey(key_hash=str(number), created_at=NOON))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(read_then_write, range(80)))
+    with database.reading() as session:
+        assert session.scalar(select(func.count()).select_from(SetupKey)) == 80
+
+
+def test_a_reader_sees_the_last_commit_while_somebody_writes(database: Database) -> None:
+    save(database, "before")
+    with database.writing() as session:
+        session.add(SetupKey(key_hash="during", created_at=NOON))
+        session.flush()
+        assert read(database, "before") is not None
+        assert read(database, "during") is None
+
+
+def test_the_migrations_make_what_the_models_say(database: Database) -> None:
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, schema.metadata) == []
+
+
+def test_the_migrations_can_be_taken_back_and_applied_again(database: Database) -> None:
+    with database.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        command.downgrade(schema.alembic_config(connection), "base")
+    assert inspect(database.engine).get_table_names() == ["alembic_version"]
+    schema.upgrade(database)
+    save(database, "key")
+
+
+def test_an_upgrade_keeps_what_there_is(database: Database) -> None:
+    save(database, "key")
+    schema.upgrade(database)
+    assert read(database, "key") is not None
+
+
+def test_processes_that_upgrade_at_once_do_not_collide(database_url: str) -> None:
+    databases = [Database(database_url) for _ in range(4)]
+    with databases[0].engine.connect().execution_options(writes=True) as connection, connection.begin():
+        command.downgrade(schema.alembic_config(connection), "base")
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(schema.upgrade, databases))
+    save(databases[0], "key")
+    for database in databases:
+        database.engine.dispose()
+
+
+@pytest.mark.one_database
+def test_sqlite_keeps_its_foreign_keys_and_syncs_every_commit(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'new.sqlite'}")
+    with database.engine.connect() as connection:
+        pragmas = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("foreign_keys", "synchronous")]
+        journal = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
+    database.engine.dispose()
+    assert (pragmas, journal) == ([1, 2], "wal")
+
+
+def test_a_saved_row_can_be_read_after_its_transaction(database: Database) -> None:
+    with database.writing() as session:
+        row = GeneralSettings(public_url="https://mailroom.example")
+        session.add(row)
+    assert row.public_url == "https://mailroom.example"

@@ -1,0 +1,129 @@
+"""Rate limits, on both kinds of database."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+
+from webapp import clock, limits
+from webapp.database import Database
+from webapp.errors import TooManyRequests
+from webapp.limits import Limit
+
+START = datetime(2026, 11, 22, 12, tzinfo=UTC)
+LIMIT = Limit("test", times=3, period=timedelta(minutes=30))
+
+
+@pytest.fixture
+def now() -> Iterator[time_machine.Traveller]:
+    """A clock that stands still until it is moved."""
+    with time_machine.travel(START, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
+    yield database
+    database.engine.dispose()
+
+
+def take(database: Database, who: str = "ada", limit: Limit = LIMIT) -> bool:
+    with database.writing() as session:
+        try:
+            limits.take(session, limit, who)
+        except TooManyRequests:
+            return False
+    return True
+
+
+def test_a_burst_may_use_up_the_whole_limit(database: Database, now: time_machine.Traveller) -> None:
+    assert [take(database) for _ in range(5)] == [True, True, True, False, False]
+
+
+def test_a_refusal_says_when_to_come_back(database: Database, now: time_machine.Traveller) -> None:
+    for _ in range(3):
+        take(database)
+    now.shift(60)
+    with database.writing() as session, pytest.raises(TooManyRequests) as refusal:
+        limits.take(session, LIMIT, "ada")
+    assert refusal.value.retry_after == 9 * 60
+
+
+def test_it_refills_evenly(database: Database, now: time_machine.Traveller) -> None:
+    for _ in range(3):
+        take(database)
+    now.shift(10 * 60 - 1)
+    assert not take(database)
+    now.shift(1)
+    assert [take(database), take(database)] == [True, False]
+
+
+def test_a_refused_request_costs_nothing(database: Database, now: time_machine.Traveller) -> None:
+    for _ in range(10):
+        take(database)
+    now.shift(10 * 60)
+    assert take(database)
+
+
+def test_a_long_rest_saves_up_no_more_than_the_limit(database: Database, now: time_machine.Traveller) -> None:
+    take(database)
+    now.shift(30 * 24 * 3600)
+    assert [take(database) for _ in range(4)] == [True, True, True, False]
+
+
+def test_everybody_and_every_limit_counts_apart(database: Database, now: time_machine.Traveller) -> None:
+    other = Limit("other", LIMIT.times, LIMIT.period)
+    for _ in range(4):
+        take(database)
+    assert take(database, "max")
+    assert take(database, limit=other)
+
+
+def test_what_is_given_back_can_be_used_again(database: Database, now: time_machine.Traveller) -> None:
+    for _ in range(3):
+        take(database)
+    with database.writing() as session:
+        limits.give_back(session, LIMIT, "ada")
+    assert [take(database), take(database)] == [True, False]
+
+
+def test_forgetting_gives_the_whole_limit_again(database: Database, now: time_machine.Traveller) -> None:
+    for _ in range(3):
+        take(database)
+    with database.writing() as session:
+        limits.forget(session, LIMIT, "ada")
+    assert [take(database) for _ in range(4)] == [True, True, True, False]
+
+
+def test_many_at_once_get_the_limit_and_no_more(database: Database) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        taken = list(pool.map(lambda _: take(database), range(24)))
+    assert taken.count(True) == LIMIT.times
+
+
+def test_a_restart_forgets_nothing(database: Database, database_url: str, now: time_machine.Traveller) -> None:
+    for _ in range(3):
+        take(database)
+    restarted = Database(database_url)
+    assert not take(restarted)
+    restarted.engine.dispose()
+
+
+def test_sweeping_takes_only_what_limits_nobody(database: Database, now: time_machine.Traveller) -> None:
+    take(database, "early")
+    now.shift(11 * 60)
+    for _ in range(3):
+        take(database, "late")
+    with database.writing() as session:
+        limits.sweep(session, clock.now())
+        assert session.query(limits.RateLimit).count() == 1
+    assert not take(database, "late")
+
+
+def test_the_table_tells_nobody_who_was_limited(database: Database) -> None:
+    take(database, "ada@mailroom.example")
+    with database.reading() as session:
+        assert "ada" not in session.query(limits.RateLimit).one().key
