@@ -10,8 +10,10 @@ from webapp.accounts import sessions
 from webapp.config import Config
 from webapp.context import EXTENSION, Parts
 from webapp.database import Database
+from webapp.demo import routes as demo
 from webapp.mail import forms as mail_forms
 from webapp.mail import routes as mail
+from webapp.mail import transport
 from webapp.outbox import routes as outbox
 from webapp.outbox.queue import Queue
 from webapp.registry import load_providers
@@ -36,13 +38,12 @@ def create_app(config: Config | None = None) -> Flask:
     )
     security.protect(app, config)
     sessions.enable(app)
-    access.guard(app)
+    access.guard(app, demo.PUBLIC if config.demo == "on" else frozenset())
     pages.enable(app)
+    transport.mail.init_app(app)
     for room in (home, health, accounts, settings, mail, outbox):
         app.register_blueprint(room.blueprint)
     if config.demo == "on":
-        from webapp.demo import routes as demo
-
         app.register_blueprint(demo.blueprint)
     return app
 

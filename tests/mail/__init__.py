@@ -1,1 +1,1 @@
-"""Tests of mail."""
+"""The mail server."""

@@ -1,1 +1,1 @@
-"""Tests of plugins."""
+"""The plugins."""

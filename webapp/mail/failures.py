@@ -27,12 +27,15 @@ class DeliveryError(Problem):
     """
 
     def __init__(self, stage: Stage, *, reply: str = "", error: str = "", fault: Fault = Fault.SERVER) -> None:
-        super().__init__(f"{stage}: {reply or error}")
+        super().__init__()
         self.stage = stage
         self.reply = reply
         self.error = error
         self.fault = fault
         self.conversation = Conversation()
+
+    def __str__(self) -> str:
+        return f"{self.stage}: {self.words}"
 
     @property
     def server_fault(self) -> bool:

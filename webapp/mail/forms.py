@@ -74,6 +74,7 @@ class MailServerForm(Form):
     test_recipient = StringField(lazy("Send test mail to"), [Length(max=254)], filters=[stripped])
 
     chosen: Provider
+    providers: Providers
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Whether everything is right, the provider's own fields included."""
@@ -163,6 +164,7 @@ def mail_server_form(provider: Provider, providers: Providers, data: Mapping[str
     values = {**DEFAULTS, **data, "provider": provider.key}
     form: MailServerForm = kind(data=values) if sent else kind(formdata=None, data=values)
     form.chosen = provider
+    form.providers = providers
     form.provider.choices = [(one.key, str(one.label)) for one in providers]
     form.provider.data = provider.key
     form.authentication.choices = [(one.key, str(one.label)) for one in provider.authentication]

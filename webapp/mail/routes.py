@@ -1,5 +1,151 @@
-"""The pages."""
+"""The mail server page: choose a provider, save, send a test mail."""
 
-from flask import Blueprint
+from typing import Any
+
+import structlog
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from webapp.access import signed_in
+from webapp.context import parts
+from webapp.mail import drafts, service, view
+from webapp.mail.forms import COLUMNS, MailServerForm, mail_server_form
+from webapp.mail.models import MailServer
+from webapp.mail.service import Draft
+from webapp.mail.trial import Trial, stage_name, try_out
+from webapp.providers import Provider
+from webapp.sealing import SealBroken
+from webapp.security import csrf
+from webapp.settings import service as general_settings
 
 blueprint = Blueprint("mail", __name__)
+log = structlog.get_logger(__name__)
+
+
+@blueprint.route("/settings/mail", methods=["GET", "POST"])
+@csrf.exempt
+def settings() -> str | Response:
+    """Show the form; save it, test it, or switch its provider."""
+    with parts().database.reading() as session:
+        saved = service.primary(session)
+    if request.method == "GET":
+        return _page(_form(saved, sent=False), saved)
+    if "choose" in request.form or _other_provider_than_shown():
+        return _page(_switched(saved), saved)
+    form = _form(saved, sent=True)
+    if "test" in request.form:
+        return _test(form, saved)
+    return _save(form, saved)
+
+
+def _save(form: MailServerForm, saved: MailServer | None) -> str | Response:
+    valid = form.validate()
+    draft = _typed(form)
+    if not valid or not _has_secrets(form, draft, saved):
+        return _page(form, saved, draft)
+    with parts().database.writing() as session:
+        server = service.save(session, parts(), draft, by=signed_in().email)
+    log.info("mail server saved", by=signed_in().id, provider=server.provider)
+    flash(_("Saved. It holds from now on; send a test mail to see that it works."), "success")
+    return redirect(url_for("mail.settings"))
+
+
+def _test(form: MailServerForm, saved: MailServer | None) -> str:
+    valid = form.validate_for_test()
+    draft = _typed(form)
+    if not valid or not _has_secrets(form, draft, saved):
+        return _page(form, saved, draft)
+    with parts().database.reading() as session:
+        general = general_settings.general(session, parts().config)
+    try:
+        opened = service.opened_draft(draft, saved, parts(), general)
+    except SealBroken as error:
+        log.warning("saved secret cannot be opened", error=str(error))
+        form.problem("password", _("The saved secrets cannot be opened with today's secret key. Type them again."))
+        return _page(form, saved, draft)
+    return _page(form, saved, draft, try_out(parts(), opened, general, form.test_recipient.data or ""))
+
+
+def _has_secrets(form: MailServerForm, draft: Draft, saved: MailServer | None) -> bool:
+    """Whether every secret is typed or may be taken from the saved ones; errors stand at the fields."""
+    good = True
+    for name in sorted(service.secrets_to_retype(parts(), saved, draft)):
+        good = form.problem(name, _("Type this again: it would go to another place than the one it was saved for."))
+    if "password" in service.secret_names(parts(), draft) and good:
+        kept = saved is not None and "password" in saved.secrets
+        if not kept and not draft.secrets.get("password"):
+            good = form.problem("password", _("Enter the password to sign in with."))
+    return good
+
+
+def _form(saved: MailServer | None, sent: bool) -> MailServerForm:
+    """The form for the provider that was sent, else for the saved one."""
+    data = _values_of(saved)
+    provider = _provider(request.form.get("provider") if sent else None) or _provider(data.get("provider"))
+    if sent and "provider" in request.form and _provider(request.form["provider"]) is None:
+        flash(_("There is no such provider. Choose one of the list."), "danger")
+    chosen = provider or parts().providers[_any_provider()]
+    if saved is None or chosen.key != saved.provider:
+        data = drafts.switched("", data, _provider(data.get("provider")), chosen)
+    form = mail_server_form(chosen, parts().providers, data, sent)
+    form.shown.data = chosen.key
+    return form
+
+
+def _switched(saved: MailServer | None) -> MailServerForm:
+    """The form after choosing another provider, with everything that was typed."""
+    before = _provider(request.form.get("shown")) or _provider(saved.provider if saved else None)
+    chosen = _provider(request.form.get("provider")) or before or parts().providers[_any_provider()]
+    values: dict[str, Any] = {**_values_of(saved), **request.form.to_dict()}
+    if before is None or before.key != chosen.key:
+        values = drafts.switched(request.form.get("kept", ""), values, before, chosen)
+    for name in ("csrf_token", "typed", "password", service.PROXY_PASSWORD):
+        values.pop(name, None)
+    return mail_server_form(chosen, parts().providers, values, sent=False)
+
+
+def _other_provider_than_shown() -> bool:
+    """Whether another provider was chosen but its form was not shown yet (without JavaScript)."""
+    shown, chosen = request.form.get("shown"), request.form.get("provider")
+    return bool(shown and chosen and shown != chosen and chosen in parts().providers)
+
+
+def _typed(form: MailServerForm) -> Draft:
+    """The draft, with the secrets that were typed into this form earlier."""
+    return drafts.with_typed(parts().sealer, form.draft(), form.typed.data or "", signed_in().id)
+
+
+def _values_of(saved: MailServer | None) -> dict[str, Any]:
+    if saved is None:
+        return {}
+    return {**{name: getattr(saved, name) for name in COLUMNS}, **saved.extra}
+
+
+def _provider(key: str | None) -> Provider | None:
+    return parts().providers[key] if key and key in parts().providers else None
+
+
+def _any_provider() -> str:
+    keys = [provider.key for provider in parts().providers]
+    return "custom" if "custom" in keys else keys[0]
+
+
+def _page(
+    form: MailServerForm, saved: MailServer | None, draft: Draft | None = None, trial: Trial | None = None
+) -> str:
+    """The page. A field never shows a secret; those that were typed travel on, sealed."""
+    form.typed.data = drafts.seal_typed(parts().sealer, draft, signed_in().id) if draft else ""
+    if not form.test_recipient.data:
+        form.test_recipient.data = signed_in().email
+    return render_template(
+        "mail/settings.html",
+        form=form,
+        provider=form.chosen,
+        providers=parts().providers,
+        saved=saved,
+        saved_provider=_provider(saved.provider) if saved else None,
+        trial=trial,
+        stage_name=stage_name,
+        **view.of(form, saved, draft),
+    )

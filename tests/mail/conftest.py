@@ -1,0 +1,75 @@
+"""Mail servers as the transport is handed them, and a message to send."""
+
+from collections.abc import Callable
+from typing import Any
+
+import flask_mail
+import pytest
+from flask import Flask
+
+from tests.support.inbox import Inbox
+from tests.support.scripted import ScriptedServer
+from webapp.mail.conversation import Stage
+from webapp.mail.transport import DeliveryError, MailConnection, OpenedServer
+from webapp.providers import NoAuthentication, Password, Provider
+
+PLAIN_PROVIDER = Provider(key="plain", label="Plain", authentication=[Password(), NoAuthentication()])
+
+
+def opened(server: ScriptedServer | Inbox | None = None, **given: Any) -> OpenedServer:
+    """The settings that lead to a server; plain and without signing in unless given."""
+    values: dict[str, Any] = {
+        "provider": PLAIN_PROVIDER,
+        "mail_from": "Mailroom <mailroom@example.org>",
+        "host": server.host if server else "localhost",
+        "port": server.port if server else 1,
+        "security": "none",
+        "tls_minimum": "1.2",
+        "timeout": 5,
+        "authentication": "none",
+        "helo": "mailroom.example.org",
+    }
+    return OpenedServer(**(values | given))
+
+
+def signing_in(
+    server: ScriptedServer | Inbox | None = None, password: str = "pässwörd 1", **given: Any
+) -> OpenedServer:  # noqa: S107
+    """The same, with a user name and a password."""
+    return opened(server, authentication="password", username="mailroom", secrets={"password": password}, **given)
+
+
+@pytest.fixture
+def message(app: Flask) -> flask_mail.Message:
+    """A small mail, ready to go."""
+    with app.app_context():
+        return flask_mail.Message("Hello", ["eve@example.org"], "Line\n.hidden dot\n", sender="mailroom@example.org")
+
+
+@pytest.fixture
+def send(app: Flask, message: flask_mail.Message) -> Callable[[OpenedServer], MailConnection]:
+    """Connect, send the message, and leave."""
+
+    def go(server: OpenedServer) -> MailConnection:
+        with app.app_context(), MailConnection(server) as connection:
+            connection.send(message)
+        return connection
+
+    return go
+
+
+@pytest.fixture
+def failing(send: Callable[[OpenedServer], MailConnection]) -> Callable[[OpenedServer], DeliveryError]:
+    """The same, for a server that does not let it happen."""
+
+    def go(server: OpenedServer) -> DeliveryError:
+        with pytest.raises(DeliveryError) as caught:
+            send(server)
+        return caught.value
+
+    return go
+
+
+def stages(connection: MailConnection | DeliveryError) -> list[Stage]:
+    """The stages that were gone through, in order."""
+    return [step.stage for step in connection.conversation.steps]

@@ -1,0 +1,85 @@
+"""“Send test mail”: the real path, watched stage by stage."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
+
+from webapp.context import Parts
+from webapp.mail.conversation import Conversation, Line, Stage, Step
+from webapp.mail.diagnosis import diagnose
+from webapp.mail.failures import DeliveryError
+from webapp.mail.transport import MailConnection, OpenedServer
+from webapp.outbox import messages
+from webapp.providers import Diagnosis
+from webapp.settings.service import General
+
+log = structlog.get_logger(__name__)
+
+STAGES = {
+    Stage.LOOKUP: lazy_gettext("Look up the host"),
+    Stage.CONNECT: lazy_gettext("Connect"),
+    Stage.PROXY: lazy_gettext("Connect through the proxy"),
+    Stage.TLS: lazy_gettext("Encrypt and check the certificate"),
+    Stage.GREETING: lazy_gettext("Wait for the greeting"),
+    Stage.EHLO: lazy_gettext("Introduce ourselves"),
+    Stage.AUTH: lazy_gettext("Sign in"),
+    Stage.MAIL: lazy_gettext("Name the sender"),
+    Stage.RCPT: lazy_gettext("Name the recipient"),
+    Stage.DATA: lazy_gettext("Hand the message over"),
+}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What one test found. `seconds` is the whole of it; `words` are the server's, or the system's."""
+
+    recipient: str
+    provider: str
+    seconds: float
+    steps: Sequence[Step]
+    lines: Sequence[Line]
+    stage: Stage | None = None
+    words: str = ""
+    diagnosis: Diagnosis | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether the server took the message."""
+        return self.stage is None
+
+
+def try_out(parts: Parts, opened: OpenedServer, general: General, recipient: str) -> Trial:
+    """Send the test mail through `opened`, whether it is saved or not, and tell everything about it."""
+    started = time.monotonic()
+    connection = MailConnection(opened)
+    error: DeliveryError | None = None
+    try:
+        message = messages.compose(
+            "test", recipient, opened.mail_from, general, {"provider": str(opened.provider.label)}
+        )
+        with connection:
+            connection.send(message)
+    except DeliveryError as failed:
+        error = failed
+    record: Conversation = connection.conversation
+    trial = Trial(
+        recipient=recipient,
+        provider=str(opened.provider.label),
+        seconds=time.monotonic() - started,
+        steps=record.steps,
+        lines=record.lines,
+        stage=error.stage if error else None,
+        words=error.words if error else "",
+        diagnosis=diagnose(parts.providers, opened, error) if error else None,
+    )
+    log.info("test mail", provider=opened.provider.key, passed=trial.passed, stage=trial.stage, seconds=trial.seconds)
+    return trial
+
+
+def stage_name(stage: Stage) -> str:
+    """A stage as people call it."""
+    return str(STAGES.get(stage, _("Send")))

@@ -1,0 +1,68 @@
+"""What the mail server page shows beyond the form's own values: hints, labels, what is unfolded."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from flask_babel import format_date
+from flask_babel import gettext as _
+
+from webapp.mail.forms import MailServerForm
+from webapp.mail.models import MailServer
+from webapp.mail.service import Draft
+from webapp.providers import Password
+
+CONNECTION = ("host", "port", "security")
+ADVANCED = ("tls_minimum", "timeout", "proxy_type", "proxy_host", "proxy_port", "proxy_username", "proxy_password")
+
+
+def of(form: MailServerForm, saved: MailServer | None, draft: Draft | None) -> dict[str, Any]:
+    """The names that the template needs."""
+    method = form.chosen.authentication_named(form.authentication.data or "") or form.chosen.authentication[0]
+    # Without JavaScript the password cannot appear when the sign-in is changed, so it is there
+    # whenever one of the provider's ways to sign in uses it.
+    passwords = [one for one in form.chosen.authentication if "password" in one.uses]
+    shown = method if "password" in method.uses else next(iter(passwords), None)
+    if isinstance(shown, Password):
+        form.username.label.text = str(shown.username_label)
+        form.password.label.text = str(shown.password_label)
+    return {
+        "needs": {one.key: one.needs for one in form.providers},
+        "uses_password": bool(passwords),
+        "secret_hint": _secret_hint(saved, draft),
+        "unfold": {"connection": _own_connection(form), "advanced": _any_advanced(form)},
+        "connection_line": _connection_line(form),
+    }
+
+
+def _secret_hint(saved: MailServer | None, draft: Draft | None) -> Callable[[str, Any], str]:
+    def hint(name: str, note: Any) -> str:
+        words = [str(note)] if note else []
+        if draft is not None and draft.secrets.get(name):
+            words.append(_("Typed just now and kept until you save; leave blank to use it."))
+        elif saved is not None and name in saved.secrets:
+            day = format_date(datetime.fromisoformat(saved.secrets[name]["saved_at"]))
+            words.append(_("Saved on %(day)s, leave blank to keep.", day=day))
+        return " ".join(words)
+
+    return hint
+
+
+def _own_connection(form: MailServerForm) -> bool:
+    """Whether the connection is worth a look: wrong, the user's own, or not known yet."""
+    connection = form.chosen.connection
+    own = (form.host.data, str(form.port.data), form.security.data)
+    return own != (connection.host, str(connection.port), connection.security) or any(
+        form[name].errors for name in CONNECTION
+    )
+
+
+def _any_advanced(form: MailServerForm) -> bool:
+    return form.proxy_type.data != "none" or any(form[name].errors for name in ADVANCED)
+
+
+def _connection_line(form: MailServerForm) -> str:
+    if not form.host.data:
+        return ""
+    names = {"starttls": "STARTTLS", "tls": "TLS", "none": _("not encrypted")}
+    return f"{form.host.data}:{form.port.data or ''}, {names.get(form.security.data or '', '')}"
