@@ -5,27 +5,27 @@ from urllib.parse import SplitResult, urlsplit
 
 import idna
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext
 from wtforms import Field, StringField, ValidationError
 from wtforms.validators import DataRequired, Length
 
 from webapp.accounts.addresses import BadAddress, checked
 from webapp.forms import Form
+from webapp.texts import lazy_gettext as lazy
 
 
 class GeneralForm(Form):
     """Public address, product name and support address. `public_url` is taken out while the environment fixes it."""
 
-    public_url = StringField(lazy_gettext("Public address"), [DataRequired(lazy_gettext("Give the public address."))])
+    public_url = StringField(lazy("Public address"), [DataRequired(lazy("Give the public address."))])
     product_name = StringField(
-        lazy_gettext("Product name"),
+        lazy("Product name"),
         [
-            DataRequired(lazy_gettext("Give the product a name.")),
-            Length(max=60, message=lazy_gettext("At most 60 characters.")),
+            DataRequired(lazy("Give the product a name.")),
+            Length(max=60, message=lazy("At most 60 characters.")),
         ],
         filters=[lambda value: value.strip() if value else value],
     )
-    support_address = StringField(lazy_gettext("Support address"))
+    support_address = StringField(lazy("Support address"))
 
     def validate_public_url(self, field: Field) -> None:
         """Refuse what is no public address; keep it as it will be used."""
