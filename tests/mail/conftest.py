@@ -34,7 +34,7 @@ def opened(server: ScriptedServer | Inbox | None = None, **given: Any) -> Opened
 
 def signing_in(
     server: ScriptedServer | Inbox | None = None, password: str = "pässwörd 1", **given: Any
-) -> OpenedServer:  # noqa: S107
+) -> OpenedServer:
     """The same, with a user name and a password."""
     return opened(server, authentication="password", username="mailroom", secrets={"password": password}, **given)
 
