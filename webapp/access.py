@@ -25,12 +25,13 @@ PUBLIC = frozenset({
 MEMBER = frozenset({"home.home", "accounts.logout"})
 
 
-def guard(app: Flask) -> None:
+def guard(app: Flask, also_public: frozenset[str] = frozenset()) -> None:
     """Ask for a sign-in before every page that is not public, and for the role before the others."""
+    public = PUBLIC | also_public
 
     @app.before_request
     def check() -> BaseResponse | None:
-        if request.endpoint is None or request.endpoint in PUBLIC:
+        if request.endpoint is None or request.endpoint in public:
             return None
         if current_user._get_current_object().is_anonymous:
             return cast(Response, redirect(url_for("accounts.login", next=_wanted())))

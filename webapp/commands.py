@@ -1,0 +1,180 @@
+"""The command line: `mailroom`."""
+
+import sys
+from typing import Any
+
+import click
+from flask.cli import AppGroup, ScriptInfo
+from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
+
+from webapp import create_app, logs, schema
+from webapp.accounts import service as accounts
+from webapp.accounts import setup
+from webapp.config import Config, ConfigError
+from webapp.context import Parts, parts
+from webapp.outbox import worker as outbox_worker
+from webapp.registry import PluginRefused
+from webapp.server import Address, Unusable, serve_web
+from webapp.settings import service as settings
+from webapp.supervisor import Child, Supervisor, follow_supervisor
+
+DATABASE_HELP = "Check MAILROOM_DATABASE_URL, and that the database runs and `mailroom upgrade` was run."
+host_option = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+processes_option = click.option(
+    "--processes", default=2, show_default=True, type=click.IntRange(1, 64), help="Processes that answer requests."
+)
+threads_option = click.option(
+    "--threads", default=16, show_default=True, type=click.IntRange(1, 256), help="Most threads in each process."
+)
+PORT = click.IntRange(1, 65535)
+port_option = click.option("--port", default=8000, show_default=True, type=PORT, help="Port to listen on.")
+
+
+class Unable(click.ClickException):
+    """What keeps a command from running, in one line."""
+
+    exit_code = 2
+
+
+class Commands(AppGroup):
+    """The group; tells what is misconfigured in one line rather than a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. Raises Unable, which click shows."""
+        try:
+            return super().invoke(ctx)
+        except (ConfigError, PluginRefused, Unusable) as error:
+            raise Unable(str(error)) from error
+        except ArgumentError as error:
+            raise Unable(f"MAILROOM_DATABASE_URL: {first_line(error)}") from error
+        except (OperationalError, ProgrammingError) as error:
+            raise Unable(f"The database cannot be used: {first_line(error.orig)}. {DATABASE_HELP}") from error
+        except OSError as error:
+            if error.filename is None:
+                raise
+            raise Unable(f"{error.filename}: {error.strerror}.") from error
+
+
+def first_line(error: object) -> str:
+    """The first line of an error's text, without a full stop."""
+    return str(error).strip().partition("\n")[0].rstrip(".")
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"obj": ScriptInfo(create_app=create_app, set_debug_flag=False), "max_content_width": 100},
+)
+def main() -> None:
+    """Mailroom sends an application's account mail.
+
+    Settings come from environment variables named MAILROOM_…; docs/operating.md lists them.
+    """
+    follow_supervisor()
+
+
+@main.command(with_appcontext=False)
+@host_option
+@port_option
+@processes_option
+@threads_option
+def serve(host: str, port: int, processes: int, threads: int) -> None:
+    """Run the web server and the worker on this machine."""
+    address = Address(host, port)
+    app = create_app()
+    address.check()
+    with app.app_context():
+        schema.upgrade(parts().database)
+        lines = welcome(parts(), address)
+        parts().database.engine.dispose()
+    Supervisor(
+        [web_child(address, processes, threads), Child("worker", ["worker"])],
+    ).run(address.answers, lambda: say(*lines))
+
+
+@main.command(with_appcontext=False)
+def worker() -> None:
+    """Run the worker alone: it sends what is owed."""
+    outbox_worker.run(create_app())
+
+
+@main.command()
+def upgrade() -> None:
+    """Bring the database to the newest schema."""
+    schema.upgrade(parts().database)
+    say("The database has the newest schema.")
+
+
+@main.command("create-admin")
+@click.argument("email")
+@click.option("--name", default="", help="The person's name; the part before the @ when left out.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input; asks for it otherwise.")
+def create_admin(email: str, name: str, password_stdin: bool) -> None:
+    """Create an administrator who can sign in at once."""
+    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else asked_password()
+    schema.upgrade(parts().database)
+    with parts().database.writing() as session:
+        accounts.create_administrator(session, email, name or email.partition("@")[0], password)
+    say(f"{email} can sign in as administrator.")
+
+
+@main.command(with_appcontext=False)
+@click.option("--port", type=PORT, help="Port to listen on; the first free one from 8000 when left out.")
+def demo(port: int | None) -> None:
+    """Run the demo: everything, with accounts to try and an inbox that catches all mail."""
+    from webapp.demo import run
+
+    run.demo(port, lambda address: web_child(address, processes=2, threads=16), say)
+
+
+@main.command(with_appcontext=False, hidden=True)
+@host_option
+@port_option
+@processes_option
+@threads_option
+def web(host: str, port: int, processes: int, threads: int) -> None:
+    """Run the web server alone, as `serve` does."""
+    logs.configure(Config.from_environment())
+    serve_web(Address(host, port), processes, threads)
+
+
+@main.command(with_appcontext=False, hidden=True)
+@click.option("--port", required=True, type=PORT)
+def inbox(port: int) -> None:
+    """Run the demo's mail server alone."""
+    from webapp.demo import smtp
+
+    config = Config.from_environment()
+    logs.configure(config)
+    smtp.serve(config, port)
+
+
+def web_child(address: Address, processes: int, threads: int) -> Child:
+    """The web server, as a program for the supervisor."""
+    arguments = ["web", "--host", address.host, "--port", str(address.port)]
+    return Child("web", [*arguments, "--processes", str(processes), "--threads", str(threads)])
+
+
+def welcome(the_parts: Parts, address: Address) -> list[str]:
+    """What to tell at the start: where Mailroom is and, while there is no administrator, how to become it."""
+    with the_parts.database.writing() as session:
+        url = settings.general(session, the_parts.config).public_url or address.url
+        lines = [f"Mailroom is at {url}/"]
+        if not accounts.has_administrator(session):
+            lines.append(f"Create the first administrator at {url}/setup?key={setup.new_setup_key(session)}")
+    return lines
+
+
+def asked_password() -> str:
+    """A password typed twice at the terminal."""
+    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+
+
+def say(*lines: str) -> None:
+    """Print lines at once, also into a pipe."""
+    for line in lines:
+        click.echo(line)
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(prog_name="mailroom")

@@ -1,0 +1,91 @@
+"""The mails that the demo caught, each in a file."""
+
+import re
+from dataclasses import dataclass
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+
+from webapp.config import Config
+from webapp.errors import NotFound
+from webapp.sealing import derive
+
+HOST = "127.0.0.1"
+USERNAME = "mailroom"
+MOST = 200
+LINK = re.compile(r"https?://[^\s<>\"']+")
+SHOWN = ("From", "To", "Subject", "Date", "Reply-To", "Message-ID")
+
+
+def password(config: Config) -> str:
+    """What signs in to the inbox's mail server: random, as the secret key of the instance is."""
+    return derive(config.secret_keys[0], "demo inbox").hex()
+
+
+@dataclass(frozen=True)
+class Mail:
+    """One mail, as the pages show it."""
+
+    number: int
+    headers: list[tuple[str, str]]
+    text: str
+    html: str
+
+    @property
+    def links(self) -> list[str]:
+        """The web addresses in its text, each once."""
+        return list(dict.fromkeys(link.rstrip(".,;:!?)") for link in LINK.findall(self.text)))
+
+    def header(self, name: str) -> str:
+        """A header's value, empty when there is none."""
+        return dict(self.headers).get(name, "")
+
+
+class Inbox:
+    """A folder of mails, numbered from 1, of which the newest 200 are kept."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @classmethod
+    def of(cls, config: Config) -> "Inbox":
+        """The inbox of this instance."""
+        return cls(config.instance / "inbox")
+
+    def add(self, content: bytes) -> None:
+        """Keep one mail. It appears whole or not at all."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        numbers = self.numbers()
+        path = self._path(numbers[0] + 1 if numbers else 1)
+        unfinished = path.with_suffix(".part")
+        unfinished.write_bytes(content)
+        unfinished.rename(path)
+        for number in numbers[MOST - 1 :]:
+            self._path(number).unlink(missing_ok=True)
+
+    def numbers(self) -> list[int]:
+        """The numbers of all mails, newest first."""
+        return sorted((int(path.stem) for path in self.folder.glob("*.eml") if path.stem.isdecimal()), reverse=True)
+
+    def mails(self) -> list[Mail]:
+        """All mails, newest first."""
+        return [self.mail(number) for number in self.numbers()]
+
+    def mail(self, number: int) -> Mail:
+        """One mail. Raises NotFound."""
+        try:
+            content = self._path(number).read_bytes()
+        except FileNotFoundError as error:
+            raise NotFound(f"mail {number}") from error
+        message = message_from_bytes(content, EmailMessage, policy=default)
+        headers = [(name, str(message[name])) for name in SHOWN if message[name] is not None]
+        return Mail(number, headers, _part(message, "plain"), _part(message, "html"))
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{number:06}.eml"
+
+
+def _part(message: EmailMessage, kind: str) -> str:
+    part = message.get_body(preferencelist=(kind,))
+    return str(part.get_content()) if part is not None else ""

@@ -1,0 +1,24 @@
+"""The demo's own mail server, whose inbox is a page."""
+
+import os
+
+from webapp.providers import Connection, Password, Provider, _, hookimpl
+
+PORT = "MAILROOM_DEMO_INBOX_PORT"
+
+
+@hookimpl
+def register_smtp_provider() -> Provider:
+    """Bring the provider."""
+    port = int(os.environ.get(PORT, "8025"))
+    return Provider(
+        key="local_inbox",
+        label=_("Local inbox"),
+        needs=_("Nothing: it is part of the demo and catches every mail, whoever it is for."),
+        connection=Connection(host="127.0.0.1", port=port, security="none"),
+        authentication=[Password(username="mailroom")],
+        steps=[
+            _("The demo saved the user name and the password at its start; leave the password blank to keep it."),
+            _("Send a test mail and read it at /demo/inbox."),
+        ],
+    )

@@ -1,0 +1,119 @@
+"""Starts the demo: its own instance folder, made ready, and all its programs."""
+
+import fcntl
+import os
+from collections.abc import Callable, MutableMapping
+from pathlib import Path
+from typing import IO
+
+from sqlalchemy.orm import Session
+
+from webapp import create_app, schema
+from webapp.config import PREFIX, Config
+from webapp.context import EXTENSION, Parts
+from webapp.demo import accounts
+from webapp.demo.inbox import HOST, USERNAME, password
+from webapp.demo.plugins import local_inbox
+from webapp.mail import service as mail
+from webapp.server import Address, Unusable, first_free
+from webapp.settings import service as settings
+from webapp.supervisor import Child, Supervisor
+
+WEB_PORT, INBOX_PORT = 8000, 8025
+PROVIDER = "local_inbox"
+
+
+def demo(port: int | None, web_child: Callable[[Address], Child], say: Callable[..., None]) -> None:
+    """Run the demo on loopback until a signal; on `port`, or else on the first free one from 8000.
+
+    Raises Unusable when the port is taken or the demo already runs.
+    """
+    instance = Path(os.environ.get(f"{PREFIX}INSTANCE", "instance")) / "demo"
+    address, inbox = Address(HOST, port or WEB_PORT), first_free(Address(HOST, INBOX_PORT))
+    if port is None:
+        address = first_free(address)
+    address.check()
+    configure(os.environ, instance, inbox.port)
+    app = create_app()
+    with only_one(instance):
+        parts: Parts = app.extensions[EXTENSION]
+        schema.upgrade(parts.database)
+        with parts.database.writing() as session:
+            prepare(session, parts, address, inbox.port)
+        parts.database.engine.dispose()
+        children = [
+            Child("inbox", ["inbox", "--port", str(inbox.port)]),
+            web_child(address),
+            Child("worker", ["worker"]),
+        ]
+        Supervisor(children).run(address.answers, lambda: say(*welcome(address)))
+
+
+def configure(environ: MutableMapping[str, str], instance: Path, inbox_port: int) -> None:
+    """Have the environment describe the demo alone, for this process and those it starts."""
+    plugins = [str(Path(local_inbox.__file__).parent), environ.get(f"{PREFIX}PLUGIN_DIR", "")]
+    for name in [name for name in environ if name.startswith(PREFIX)]:
+        del environ[name]
+    environ[f"{PREFIX}INSTANCE"] = str(instance.resolve())
+    environ[f"{PREFIX}DEMO"] = "on"
+    environ[f"{PREFIX}LOG_FORMAT"] = "text"
+    environ[f"{PREFIX}PLUGIN_DIR"] = os.pathsep.join(filter(None, plugins))
+    environ[local_inbox.PORT] = str(inbox_port)
+
+
+def only_one(instance: Path) -> IO[str]:
+    """A lock on the instance folder, held while open. Raises Unusable when another demo holds it."""
+    file = (instance / "lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise Unusable(f"The demo in {instance} already runs.") from error
+    return file
+
+
+def prepare(session: Session, parts: Parts, address: Address, inbox_port: int) -> None:
+    """Set up what a newcomer finds: public address, accounts, mail server. Keeps what was changed since."""
+    general = settings.general(session, parts.config)
+    if not general.public_url or general.public_url.startswith(f"http://{HOST}:"):
+        settings.save(
+            session,
+            product_name=general.product_name,
+            support_address=general.support_address,
+            public_url=address.url,
+        )
+    accounts.create(session)
+    saved = mail.primary(session)
+    if saved is None or (saved.provider == PROVIDER and saved.port != inbox_port):
+        mail.save(session, parts, mail_server(parts.config, inbox_port), by="demo")
+
+
+def mail_server(config: Config, inbox_port: int) -> mail.Draft:
+    """The local inbox, as the form of the mail server would send it."""
+    values = {
+        "provider": PROVIDER,
+        "mail_from": "Mailroom <mailroom@mailroom.example>",
+        "host": HOST,
+        "port": inbox_port,
+        "security": "none",
+        "tls_minimum": "1.2",
+        "timeout": 10,
+        "proxy_type": "none",
+        "proxy_host": "",
+        "proxy_port": None,
+        "proxy_username": "",
+        "authentication": "password",
+        "username": USERNAME,
+    }
+    return mail.Draft(values, extra={}, secrets={"password": password(config)})
+
+
+def welcome(address: Address) -> list[str]:
+    """What the terminal says once the demo answers."""
+    return [
+        "",
+        f"  Mailroom's demo is at   {address.url}/",
+        f"  The mail it catches     {address.url}/demo/inbox",
+        *(f"  {account.name:<22}  {account.email}  password: {account.password}" for account in accounts.ACCOUNTS),
+        "  Ctrl-C stops it; `make clean-demo` forgets everything in it.",
+        "",
+    ]
