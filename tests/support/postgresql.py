@@ -97,8 +97,10 @@ def _programs(folder: Path) -> Path:
     # The programs look for their libraries beside the package's folder.
     libraries = package.with_name(f"{package.name}.libs")
     copy = folder / package.name / home.name
-    shutil.copytree(home, copy, symlinks=True)
+    shutil.copytree(home, copy, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a"))
     shutil.copytree(libraries, folder / libraries.name, symlinks=True)
+    for path in folder.rglob("*"):
+        os.chown(path, _nobody().pw_uid, _nobody().pw_gid, follow_symlinks=False)
     return copy
 
 
