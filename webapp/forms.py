@@ -17,6 +17,13 @@ STALE = lazy_gettext("This page was open for too long. Nothing was saved; please
 class Form(FlaskForm):
     """A form that refuses doubled fields, control characters and overlong text, on every field."""
 
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)  # type: ignore[no-untyped-call]
+
+    def validate_on_submit(self, extra_validators: Any = None) -> bool:
+        """Whether the request sends the form, and all is right."""
+        return self.submitted() and self.validate(extra_validators)
+
     def validate(self, extra_validators: Any = None) -> bool:
         """Whether all fields are right. A stale CSRF token is told in words, in `form_errors`."""
         valid: bool = super().validate(extra_validators)
@@ -27,6 +34,9 @@ class Form(FlaskForm):
             if problem:
                 field.errors = [problem]
                 valid = False
+        for field in errors_of(self)[:1]:
+            # A page that comes back starts where the first mistake is.
+            field.render_kw = {**(field.render_kw or {}), "autofocus": True}
         return valid
 
     @staticmethod
