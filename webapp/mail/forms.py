@@ -152,6 +152,11 @@ class MailServerForm(Form):
             good = self.problem("proxy_host", _("Enter the proxy's host name."))
         if not self.proxy_port.errors and not 1 <= (self.proxy_port.data or 0) <= 65535:
             good = self.problem("proxy_port", _("Enter a port from 1 to 65535."))
+        if self.proxy_type.data == "socks5":
+            for name in ("proxy_username", "proxy_password"):
+                # python-socks sends them as ASCII; RFC 1929 says nothing about other letters.
+                if not (self[name].data or "").isascii():
+                    good = self.problem(name, _("SOCKS5 takes plain letters, digits and signs only (ASCII)."))
         return good
 
 
