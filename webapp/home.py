@@ -1,11 +1,68 @@
 """Home: is mail flowing, and if not, since when and why."""
 
+from dataclasses import dataclass
+
 from flask import Blueprint, render_template
+from flask_babel import lazy_gettext as _
+from flask_babel.speaklater import LazyString
+from sqlalchemy.orm import Session
+
+from webapp.access import signed_in
+from webapp.accounts import service as accounts
+from webapp.accounts.models import Role
+from webapp.context import parts
+from webapp.mail import service as mail
+from webapp.outbox.flow import Flow, flow
+from webapp.settings import service as settings
 
 blueprint = Blueprint("home", __name__)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One thing a new installation needs, and where it is done."""
+
+    title: LazyString
+    line: LazyString
+    endpoint: str
+    done: bool
 
 
 @blueprint.get("/")
 def home() -> str:
     """The first page after signing in."""
-    return render_template("home.html")
+    if signed_in().role != Role.ADMINISTRATOR:
+        return render_template("home.html", flow=None, tasks=[])
+    with parts().database.reading() as session:
+        state = flow(session)
+        tasks = _tasks(session, state)
+    return render_template("home.html", flow=state, tasks=tasks)
+
+
+def _tasks(session: Session, state: Flow) -> list[Task]:
+    """What a new installation needs, in the order in which one does it."""
+    return [
+        Task(
+            _("Set the public address"),
+            _("Every link in a mail starts with it. Mails with links wait until it is set."),
+            "settings.general",
+            bool(settings.general(session, parts().config).public_url),
+        ),
+        Task(
+            _("Set the mail server"),
+            _("Choose a provider, sign in to it and send a test mail."),
+            "mail.settings",
+            mail.primary(session) is not None,
+        ),
+        Task(
+            _("Add the first person"),
+            _("They get an activation mail and choose a password."),
+            "accounts.new_user",
+            _has_people(session),
+        ),
+    ]
+
+
+def _has_people(session: Session) -> bool:
+    people, _more = accounts.page_of_users(session, "", None)
+    return len(people) > 1

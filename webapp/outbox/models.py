@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.database import Base
@@ -43,9 +43,13 @@ class Message(Base):
     expires_at: Mapped[datetime | None]
     next_attempt_at: Mapped[datetime]
     claimed_until: Mapped[datetime | None]
+    # Waits because of the server or its settings, not because of anything in this message.
+    held: Mapped[bool] = mapped_column(default=False, server_default=false())
     attempts: Mapped[int] = mapped_column(default=0)
+    last_attempt_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None] = mapped_column(index=True)
-    # Of the last attempt: the provider it went through, and what went wrong where.
+    # Of the last attempt: the provider it went through, and what went wrong where. The stage is one
+    # of mail.conversation.Stage, or of outbox.claims.Hold where no server was asked.
     provider: Mapped[str] = mapped_column(String(100), default="")
     last_stage: Mapped[str] = mapped_column(String(20), default="")
     last_error: Mapped[str] = mapped_column(Text, default="")

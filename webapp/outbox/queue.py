@@ -1,11 +1,92 @@
 """The queue: a wake-up for the worker, and nothing more. The rows of the outbox are the truth."""
 
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from huey.api import Huey, RedisHuey, SqliteHuey
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from webapp.config import ConfigError
+
+NAME = "mailroom"
+# A wake-up says nothing, so it is put into Huey's storage as it is. Huey's tasks are pickled, and
+# reading what somebody else put into the queue would then run their code.
+WAKE_UP = b"wake"
+# Seconds a request may wait for a queue that does not answer.
+PATIENCE = 1
+
+log = structlog.get_logger(__name__)
+
 
 class Queue:
-    """Wakes the worker."""
+    """Wakes the worker, in whichever process it runs. Raises ConfigError for an address it cannot use."""
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self._scheme = urlsplit(url).scheme
+        if self._scheme not in ("sqlite", "redis", "rediss"):
+            raise ConfigError("MAILROOM_QUEUE_URL: give sqlite:///… or redis://….")
+        if self._scheme != "sqlite":
+            _redis()
+
+    @cached_property
+    def huey(self) -> Huey:
+        """The engine, opened when it is first needed: building an application must not need it."""
+        return _sqlite_huey(self.url) if self._scheme == "sqlite" else _redis_huey(self.url)
 
     def wake(self) -> None:
-        """Tell the worker that something is owed."""
+        """Tell the worker that something is owed. Never fails: without a wake-up the worker's sweep finds it.
+
+        One that waits already is enough: the worker takes it out before it looks at the outbox,
+        so it will see everything committed until then.
+        """
+        try:
+            storage = self.huey.storage
+            if storage.queue_size() == 0:
+                storage.enqueue(WAKE_UP)
+        except Exception as error:  # each engine has errors of its own
+            log.warning("the queue is unavailable; the worker's sweep has to do", error=type(error).__name__)
+
+    def woken(self) -> bool:
+        """Take a wake-up if there is one; with Redis, wait a second for it. Raises the engine's errors."""
+        return self.huey.storage.dequeue() is not None
+
+    @property
+    def blocks(self) -> bool:
+        """Whether `woken` waits by itself, so that nobody has to poll."""
+        return bool(self.huey.storage.blocking)
+
+
+def _sqlite_huey(url: str) -> Huey:
+    try:
+        path = make_url(url).database
+    except ArgumentError as error:
+        raise ConfigError("MAILROOM_QUEUE_URL: give sqlite:/// and the path of a file.") from error
+    if not path:
+        raise ConfigError("MAILROOM_QUEUE_URL: give sqlite:/// and the path of a file.")
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    # Losing a wake-up in a power cut costs nothing, so nothing waits for the disk.
+    return SqliteHuey(NAME, filename=path, fsync=False, timeout=PATIENCE)
+
+
+def _redis_huey(url: str) -> Huey:
+    redis = _redis()
+    # No retries: they would keep a request waiting for seconds.
+    retry = redis.retry.Retry(redis.backoff.NoBackoff(), 0)
+    try:
+        pool = redis.ConnectionPool.from_url(url, socket_connect_timeout=PATIENCE, socket_timeout=5, retry=retry)
+    except ValueError as error:
+        raise ConfigError(f"MAILROOM_QUEUE_URL: {error}") from error
+    return RedisHuey(NAME, connection_pool=pool, blocking=True, read_timeout=1)
+
+
+def _redis() -> Any:
+    try:
+        return import_module("redis")
+    except ImportError as error:
+        raise ConfigError("MAILROOM_QUEUE_URL: Redis needs its client: pip install 'mailroom[redis]'.") from error

@@ -1,5 +1,59 @@
 """The pages."""
 
-from flask import Blueprint
+from typing import Any
 
-blueprint = Blueprint("outbox", __name__)
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from webapp import clock
+from webapp.context import parts
+from webapp.forms import ConfirmForm
+from webapp.outbox import service, words
+from webapp.outbox.models import Message
+from webapp.outbox.service import NotRetryable, Shown
+
+blueprint = Blueprint("outbox", __name__, url_prefix="/outbox")
+
+
+@blueprint.app_context_processor
+def _words() -> dict[str, Any]:
+    return {"outbox_words": words}
+
+
+@blueprint.get("")
+def messages() -> str:
+    """What is owed, sent and failed, newest first."""
+    shown = _shown(request.args.get("state", ""))
+    before = request.args.get("before", type=int)
+    with parts().database.reading() as session:
+        found, more = service.page(session, shown, before)
+    return render_template("outbox/messages.html", messages=found, more=more, shown=shown, before=before)
+
+
+@blueprint.get("/<int:message_id>")
+def message(message_id: int) -> str:
+    """One message: where it stands, and what the server said."""
+    with parts().database.reading() as session:
+        found = service.message(session, message_id)
+    return render_template("outbox/message.html", message=found, form=ConfirmForm(), can_retry=_can_retry(found))
+
+
+@blueprint.post("/<int:message_id>/retry")
+def retry(message_id: int) -> Response:
+    """Try one message again now."""
+    try:
+        with parts().database.writing() as session:
+            service.retry(session, parts().queue, message_id)
+        flash(_("It is being tried again now."), "success")
+    except NotRetryable:
+        flash(_("It cannot be tried again any more."), "warning")
+    return redirect(url_for("outbox.message", message_id=message_id))
+
+
+def _shown(name: str) -> Shown:
+    return Shown(name) if name in list(Shown) else Shown.ALL
+
+
+def _can_retry(message: Message) -> bool:
+    return service.can_retry(message, clock.now())

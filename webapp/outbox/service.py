@@ -1,14 +1,44 @@
-"""Owing a message: in the same transaction as the fact that owes it."""
+"""The outbox: owing messages, looking at them, and trying them again."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from webapp import clock
 from webapp.database import after_commit
-from webapp.outbox.models import Message
+from webapp.errors import Failure, NotFound
+from webapp.outbox import claims
+from webapp.outbox.models import Message, State
 from webapp.outbox.queue import Queue
+
+PAGE = 50
+# The largest id that a column can hold.
+LARGEST_ID = 2**31 - 1
+
+
+class Shown(StrEnum):
+    """What the list can be narrowed to."""
+
+    ALL = "all"
+    WAITING = "waiting"
+    SENT = "sent"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    DROPPED = "dropped"
+
+    @property
+    def states(self) -> tuple[State, ...]:
+        """The states it stands for."""
+        if self is Shown.ALL:
+            return tuple(State)
+        return (State.OWED, State.SENDING) if self is Shown.WAITING else (State(self.value),)
+
+
+class NotRetryable(Failure):
+    """The message is finished, is being sent, or is too old to be sent."""
 
 
 def owe(
@@ -39,3 +69,44 @@ def owe(
     session.add(message)
     after_commit(session, queue.wake)
     return message
+
+
+def retry_all(session: Session, queue: Queue) -> None:
+    """Have everything that is owed tried now: something that held it up was changed."""
+    session.execute(update(Message).where(Message.state == State.OWED).values(next_attempt_at=clock.now()))
+    after_commit(session, queue.wake)
+
+
+def retry(session: Session, queue: Queue, message_id: int) -> None:
+    """Have one message tried now, a failed one too. Raises NotFound, NotRetryable."""
+    now = clock.now()
+    if not can_retry(message(session, message_id), now):
+        raise NotRetryable
+    session.execute(
+        update(Message)
+        .where(Message.id == message_id, Message.state.in_((State.OWED, State.FAILED)))
+        .values(state=State.OWED, next_attempt_at=now, finished_at=None)
+    )
+    after_commit(session, queue.wake)
+
+
+def can_retry(message: Message, now: datetime) -> bool:
+    """Whether trying it now makes sense."""
+    return message.state in (State.OWED, State.FAILED) and now < claims.deadline(message)
+
+
+def message(session: Session, message_id: int) -> Message:
+    """The message with this id. Raises NotFound."""
+    found = session.get(Message, message_id) if message_id <= LARGEST_ID else None
+    if found is None:
+        raise NotFound
+    return found
+
+
+def page(session: Session, shown: Shown, before: int | None) -> tuple[list[Message], bool]:
+    """The newest 50 messages, and whether there are older ones. `before` is the id at which the page before ended."""
+    newest = select(Message).where(Message.state.in_(shown.states)).order_by(Message.id.desc()).limit(PAGE + 1)
+    if before is not None:
+        newest = newest.where(Message.id < max(0, min(before, LARGEST_ID)))
+    found = list(session.scalars(newest))
+    return found[:PAGE], len(found) > PAGE

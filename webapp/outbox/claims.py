@@ -1,0 +1,165 @@
+"""Who may send a message now, and what became of it: each a single statement that holds on every machine.
+
+A claim is a lease. The worker that holds it renews it while it lives (`renew`); when it dies, the
+claim lapses and another worker sends the message. So a message can go out twice, but never not at all.
+"""
+
+import random
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy.orm import Session
+
+from webapp.outbox.models import Message, State
+
+LEASE = timedelta(seconds=30)
+# How long a message without an end of its own is tried.
+PATIENCE = timedelta(days=3)
+# Waits after the first, second … attempt. A server that is down is asked by one message for all,
+# so it is asked more often.
+MESSAGE_WAITS = [timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15),
+                 timedelta(hours=1)]  # fmt: skip
+SERVER_WAITS = [timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5)]
+SETTINGS_WAIT = timedelta(minutes=5)
+
+_jitter = random.SystemRandom()
+
+
+class Hold(StrEnum):
+    """Stages before a server is asked anything."""
+
+    SETTINGS = "settings"
+    PREPARING = "preparing"
+
+
+def deadline(message: Message) -> datetime:
+    """The moment after which it is not sent any more."""
+    return message.expires_at or message.created_at + PATIENCE
+
+
+def claim(session: Session, now: datetime) -> Message | None:
+    """Take the message that is due for longest; nobody else has it until `claimed_until`."""
+    due = (
+        select(Message.id)
+        .where(Message.state == State.OWED, Message.next_attempt_at <= now)
+        .order_by(Message.next_attempt_at, Message.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    return session.scalar(
+        update(Message)
+        .where(Message.id == due.scalar_subquery(), Message.state == State.OWED)
+        .values(
+            state=State.SENDING,
+            claimed_until=now + LEASE,
+            attempts=Message.attempts + 1,
+            last_attempt_at=now,
+        )
+        .returning(Message)
+    )
+
+
+def renew(session: Session, ids: Collection[int], until: datetime) -> None:
+    """Keep the claims on the messages that are being sent right now."""
+    ours = and_(Message.id.in_(ids), Message.state == State.SENDING)
+    session.execute(update(Message).where(ours).values(claimed_until=until))
+
+
+def sent(session: Session, message: Message, now: datetime, provider: str) -> None:
+    """It was accepted: true also when our claim lapsed meanwhile."""
+    session.execute(
+        update(Message)
+        .where(Message.id == message.id, Message.state.in_((State.SENDING, State.OWED)))
+        .values(_end(State.SENT, now) | {"provider": provider, "last_stage": "", "last_error": ""})
+    )
+
+
+def ended(
+    session: Session,
+    message: Message,
+    now: datetime,
+    state: State,
+    stage: str = "",
+    words: str = "",
+    provider: str = "",
+) -> None:
+    """It will not be sent: FAILED, EXPIRED or DROPPED, and why."""
+    values = _end(state, now)
+    if words:
+        values |= {"last_stage": stage, "last_error": words, "provider": provider}
+    session.execute(update(Message).where(_held_claim(message)).values(values))
+
+
+def later(session: Session, message: Message, now: datetime, stage: str, words: str, provider: str = "") -> None:
+    """It is owed again after a wait that grows with the attempts; something about this message failed."""
+    wait = _wait(MESSAGE_WAITS, message, now)
+    values = {"state": State.OWED, "claimed_until": None, "held": False, "next_attempt_at": now + wait}
+    session.execute(
+        update(Message)
+        .where(_held_claim(message))
+        .values(values | {"last_stage": stage, "last_error": words, "provider": provider})
+    )
+
+
+def hold(session: Session, message: Message, now: datetime, stage: str, words: str, provider: str = "") -> None:
+    """Nothing can be sent for now: this message and everything due waits for the same moment."""
+    wait = SETTINGS_WAIT if stage == Hold.SETTINGS else _wait(SERVER_WAITS, message, now)
+    reason = {"last_stage": stage, "last_error": words, "provider": provider}
+    values = {"state": State.OWED, "claimed_until": None, "held": True, "next_attempt_at": now + wait, **reason}
+    session.execute(update(Message).where(or_(_held_claim(message), _due(now))).values(values))
+
+
+def hold_newcomers(session: Session, now: datetime) -> None:
+    """Have what became due join those that wait for the server already, if its next try is yet to come.
+
+    So a server that refuses us is asked once per wait, not once per message: many lock an account
+    after some refused sign-ins.
+    """
+    first = (
+        select(Message)
+        .where(Message.state == State.OWED, Message.held)
+        .order_by(Message.next_attempt_at, Message.id)
+        .limit(1)
+    )
+    waiting = session.scalar(first)
+    if waiting is not None and waiting.next_attempt_at > now:
+        reason = {"last_stage": waiting.last_stage, "last_error": waiting.last_error}
+        values = {"held": True, "next_attempt_at": waiting.next_attempt_at, **reason}
+        session.execute(update(Message).where(_due(now), Message.attempts == 0).values(values))
+
+
+def release_held(session: Session, now: datetime) -> None:
+    """The server works again: what waited for it is due."""
+    held = and_(Message.state == State.OWED, Message.held)
+    session.execute(update(Message).where(held).values(held=False, next_attempt_at=now))
+
+
+def sweep(session: Session, now: datetime) -> None:
+    """End what is too late, and free what a dead worker held."""
+    late = or_(Message.expires_at <= now, and_(Message.expires_at.is_(None), Message.created_at <= now - PATIENCE))
+    session.execute(update(Message).where(Message.state == State.OWED, late).values(_end(State.EXPIRED, now)))
+    lapsed = and_(Message.state == State.SENDING, Message.claimed_until < now)
+    session.execute(update(Message).where(lapsed).values(state=State.OWED, claimed_until=None))
+
+
+def _end(state: State, now: datetime) -> dict[str, Any]:
+    return {"state": state, "finished_at": now, "claimed_until": None, "held": False}
+
+
+def _held_claim(message: Message) -> ColumnElement[bool]:
+    """The claim that came with `message`, if it has not lapsed and been taken by somebody else."""
+    return and_(Message.id == message.id, Message.state == State.SENDING, Message.attempts == message.attempts)
+
+
+def _due(now: datetime) -> ColumnElement[bool]:
+    return and_(Message.state == State.OWED, Message.next_attempt_at <= now)
+
+
+def _wait(waits: list[timedelta], message: Message, now: datetime) -> timedelta:
+    """The step for this many attempts, but no more than a quarter of the time that is left."""
+    step = waits[min(message.attempts, len(waits)) - 1]
+    left = max((deadline(message) - now) / 4, waits[0])
+    return min(step, left) * _jitter.uniform(0.8, 1.2)

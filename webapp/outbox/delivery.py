@@ -1,0 +1,188 @@
+"""One round through what is due: claim, connect, write, send, record, one message after the other.
+
+A crash between any two of these leaves the message owed: its claim lapses and it is sent by
+somebody else. Only a crash after the server's yes and before it is recorded sends it twice.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import structlog
+from flask_babel import gettext as _
+
+from webapp import clock
+from webapp.context import Parts
+from webapp.errors import Failure
+from webapp.mail.transport import DeliveryError
+from webapp.outbox import claims, letters
+from webapp.outbox.claims import Hold
+from webapp.outbox.letters import Letter, NotReady, Unwanted
+from webapp.outbox.line import Line, Settings, read_settings
+from webapp.outbox.messages import compose
+from webapp.outbox.models import Message, State
+
+# A message is not begun when less than this is left: the server's yes may take a moment.
+SPARE = timedelta(seconds=15)
+# Attempts after which a fault of our own, such as a template that fails, ends a message.
+STUMBLES = 5
+# Seconds after which a claim is left to lapse although the sending goes on: it hangs.
+LONGEST = 900
+
+log = structlog.get_logger(__name__)
+
+
+class TooLate(Failure):
+    """The message must not be sent any more."""
+
+
+class InHand:
+    """The messages that this process is sending right now, so that their claims can be renewed."""
+
+    def __init__(self) -> None:
+        self._since: dict[int, float] = {}
+
+    @contextmanager
+    def holding(self, message: Message) -> Iterator[None]:
+        """Count it as in hand."""
+        self._since[message.id] = time.monotonic()
+        try:
+            yield
+        finally:
+            del self._since[message.id]
+
+    def ids(self) -> list[int]:
+        """Those that still make progress, as far as one can tell."""
+        oldest = time.monotonic() - LONGEST
+        return [id_ for id_, since in self._since.copy().items() if since > oldest]
+
+
+class Round:
+    """Goes through all that is due over one connection; runs inside an application context."""
+
+    def __init__(self, parts: Parts, in_hand: InHand, stopping: Callable[[], bool]) -> None:
+        self._parts = parts
+        self._in_hand = in_hand
+        self._stopping = stopping
+        self._line = Line(parts)
+        self._sent = 0
+
+    def run(self) -> None:
+        """Until nothing is due, the server fails, or the worker is told to stop."""
+        with self._parts.database.writing() as session:
+            claims.hold_newcomers(session, clock.now())
+        with self._line:
+            while not self._stopping():
+                with self._parts.database.writing() as session:
+                    message = claims.claim(session, clock.now())
+                if message is None:
+                    return
+                with self._in_hand.holding(message):
+                    if not self._deliver(message):
+                        return
+
+    def _deliver(self, message: Message) -> bool:
+        """Send one message, or record why not. Whether others can be sent."""
+        settings = read_settings(self._parts)
+        try:
+            _require_time(message)
+            letters.require_public_address(message, settings.general)
+        except TooLate:
+            self._end(message, State.EXPIRED)
+            return True
+        except NotReady as reason:
+            self._later(message, Hold.SETTINGS, str(reason))
+            return True
+        return self._connect(message, settings) and self._send(message, settings)
+
+    def _connect(self, message: Message, settings: Settings) -> bool:
+        """Be connected, or record that everything has to wait."""
+        try:
+            self._line.connect(settings)
+        except NotReady as reason:
+            self._hold(message, Hold.SETTINGS, str(reason))
+        except DeliveryError as error:
+            self._hold(message, error.stage, error.words)
+        except Exception as error:  # settings that nobody thought of must not end messages
+            log.exception("mail server settings failed")
+            words = _("The mail server's settings cannot be used (%(error)s).", error=type(error).__name__)
+            self._hold(message, Hold.SETTINGS, words)
+        else:
+            return True
+        return False
+
+    def _send(self, message: Message, settings: Settings) -> bool:
+        try:
+            self._line_up(message, settings)
+        except Unwanted as reason:
+            self._end(message, State.DROPPED, Hold.PREPARING, str(reason))
+        except TooLate:
+            self._end(message, State.EXPIRED)
+        except DeliveryError as error:
+            return self._refused(message, error)
+        except Exception as error:
+            # Whatever it is, it is this message's; the others must not wait for it.
+            log.exception("message failed", message=message.id, template=message.template)
+            self._stumbled(message, error)
+        else:
+            self._record_sent(message)
+        return True
+
+    def _line_up(self, message: Message, settings: Settings) -> None:
+        """Write the letter, mint its link and hand it to the server."""
+        letter = self._letter(message, settings)
+        mail_from = settings.server.mail_from if settings.server else ""
+        mail = compose(letter.template, letter.recipient, mail_from, settings.general, letter.facts, letter.link)
+        _require_time(message)
+        self._line.send(mail)
+
+    def _letter(self, message: Message, settings: Settings) -> Letter:
+        with self._parts.database.writing() as session:
+            return letters.write(session, message, settings.general)
+
+    def _refused(self, message: Message, error: DeliveryError) -> bool:
+        if error.server_fault:
+            self._hold(message, error.stage, error.words)
+            return False
+        if error.permanent:
+            self._end(message, State.FAILED, error.stage, error.words)
+        else:
+            self._later(message, error.stage, error.words)
+        return True
+
+    def _stumbled(self, message: Message, error: Exception) -> None:
+        words = _("Mailroom could not prepare it (%(error)s); the log says more.", error=type(error).__name__)
+        if message.attempts >= STUMBLES:
+            self._end(message, State.FAILED, Hold.PREPARING, words)
+        else:
+            self._later(message, Hold.PREPARING, words)
+
+    def _record_sent(self, message: Message) -> None:
+        with self._parts.database.writing() as session:
+            now = clock.now()
+            claims.sent(session, message, now, self._line.provider)
+            if not self._sent:
+                claims.release_held(session, now)
+        self._sent += 1
+        log.info("message sent", message=message.id, template=message.template, attempts=message.attempts)
+
+    def _later(self, message: Message, stage: str, words: str) -> None:
+        with self._parts.database.writing() as session:
+            claims.later(session, message, clock.now(), stage, words, self._line.provider)
+        log.warning("message not sent", message=message.id, stage=stage, attempts=message.attempts)
+
+    def _hold(self, message: Message, stage: str, words: str) -> None:
+        with self._parts.database.writing() as session:
+            claims.hold(session, message, clock.now(), stage, words, self._line.provider)
+        log.warning("nothing can be sent", message=message.id, stage=stage, attempts=message.attempts)
+
+    def _end(self, message: Message, state: State, stage: str = "", words: str = "") -> None:
+        with self._parts.database.writing() as session:
+            claims.ended(session, message, clock.now(), state, stage, words, self._line.provider)
+        log.info("message ended", message=message.id, state=state, stage=stage)
+
+
+def _require_time(message: Message) -> None:
+    if clock.now() + SPARE >= claims.deadline(message):
+        raise TooLate

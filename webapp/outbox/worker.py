@@ -1,0 +1,139 @@
+"""The worker: Huey's consumer, with threads of ours that go through the outbox.
+
+A wake-up starts a round at once; without one, a round starts every few seconds. So a retry that
+became due, a dead worker's message and a lost wake-up are all found, also while the queue is down.
+"""
+
+import signal
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, cast
+
+import structlog
+from flask import Flask
+from huey.consumer import Consumer, Scheduler, Worker
+
+from webapp import clock
+from webapp.context import EXTENSION, Parts
+from webapp.outbox import claims, housekeeping
+from webapp.outbox.delivery import InHand, Round
+
+THREADS = 2
+# Seconds between two looks into a queue that cannot wait by itself.
+POLL = 0.05
+# Seconds between two rounds without a wake-up, and between two renewals of the claims in hand.
+SWEEP = 5
+HOUSEKEEPING = 3600
+# Seconds that the message in hand may take after the worker was told to stop.
+GRACE = 60
+
+log = structlog.get_logger(__name__)
+
+
+def run(app: Flask) -> None:
+    """Run the worker in this process until SIGTERM or SIGINT; the message in hand is finished first."""
+    log.info("worker started", threads=THREADS)
+    Crew(app).run()  # type: ignore[no-untyped-call]
+    log.info("worker stopped")
+
+
+def drain(app: Flask, in_hand: InHand | None = None, stopping: Callable[[], bool] = lambda: False) -> None:
+    """Go once through all that is due."""
+    with app.app_context():
+        Round(_parts(app), in_hand or InHand(), stopping).run()
+
+
+class Crew(Consumer):
+    """The threads of one worker process, and how they are stopped."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self.in_hand = InHand()
+        super().__init__(  # type: ignore[no-untyped-call]
+            _parts(app).queue.huey, workers=THREADS, periodic=False, shutdown_timeout=GRACE, health_check_interval=SWEEP
+        )
+        # Huey ends its threads at once on one of the two signals; ours finish on every one.
+        graceful = (False, True)
+        self._signal_actions = dict.fromkeys((signal.SIGTERM, signal.SIGINT, signal.SIGHUP), graceful)
+
+    def _create_worker(self) -> "Deliverer":
+        return Deliverer(self)
+
+    def _create_scheduler(self) -> "Caretaker":
+        return Caretaker(self)
+
+
+class Deliverer(Worker):
+    """Starts a round at each wake-up, and now and then without one."""
+
+    def __init__(self, crew: Crew) -> None:
+        super().__init__(crew.huey, crew.stop_flag, POLL, POLL, 1)  # type: ignore[no-untyped-call]
+        self.app = crew.app
+        self.in_hand = crew.in_hand
+        self.queue = _parts(crew.app).queue
+        self.next_round = 0.0
+
+    def loop(self, now: Any = None) -> None:
+        """One look into the queue; Huey calls it again and again until it stops."""
+        if self._woken() or time.monotonic() >= self.next_round:
+            self.next_round = time.monotonic() + SWEEP
+            self._go()
+        elif not self.queue.blocks:
+            self.stop_flag.wait(POLL)
+
+    def _woken(self) -> bool:
+        try:
+            return self.queue.woken()
+        except Exception as error:  # each engine has errors of its own
+            log.warning("the queue is unavailable; sweeping without it", error=type(error).__name__)
+            self.stop_flag.wait(SWEEP)
+            return True
+
+    def _go(self) -> None:
+        try:
+            drain(self.app, self.in_hand, self.stop_flag.is_set)
+        except Exception:  # such as a database that is away for a moment
+            log.exception("round broke off")
+            self.stop_flag.wait(SWEEP)
+
+
+class Caretaker(Scheduler):
+    """Renews the claims in hand, sweeps the outbox, and deletes what is old."""
+
+    def __init__(self, crew: Crew) -> None:
+        super().__init__(crew.huey, crew.stop_flag, SWEEP, periodic=False)  # type: ignore[no-untyped-call]
+        self.database = _parts(crew.app).database
+        self.in_hand = crew.in_hand
+        self.next_housekeeping = 0.0
+
+    def loop(self, now: Any = None) -> None:
+        """One turn; Huey calls it again and again until it stops."""
+        started = time.monotonic()
+        try:
+            self._care()
+        except Exception:
+            log.exception("care failed")
+        self.sleep_for_interval(started, SWEEP)  # type: ignore[no-untyped-call]
+
+    def shutdown(self) -> None:
+        """Nobody renews claims from here on, so the messages in hand get all the time they may take."""
+        self._renew(claims.LEASE + timedelta(seconds=GRACE))
+
+    def _care(self) -> None:
+        self._renew(claims.LEASE)
+        with self.database.writing() as session:
+            claims.sweep(session, clock.now())
+        if time.monotonic() >= self.next_housekeeping:
+            self.next_housekeeping = time.monotonic() + HOUSEKEEPING
+            with self.database.writing() as session:
+                housekeeping.tidy(session, clock.now())
+
+    def _renew(self, lease: timedelta) -> None:
+        if ids := self.in_hand.ids():
+            with self.database.writing() as session:
+                claims.renew(session, ids, clock.now() + lease)
+
+
+def _parts(app: Flask) -> Parts:
+    return cast(Parts, app.extensions[EXTENSION])
