@@ -1,0 +1,81 @@
+"""A real Chromium, a real installation, and somebody who walks through it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ViewportSize, sync_playwright
+
+from tests.browser.serving import Site, running_site
+from tests.browser.walker import Walker
+from tests.support.certificates import Authority
+from tests.support.chromium import ARGUMENTS, executable
+from tests.support.inbox import Inbox, running_inbox
+
+# Nothing beyond the page itself: no updates, no calls home.
+QUIET = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+class Screen(NamedTuple):
+    """One way to look at pages."""
+
+    name: str
+    width: int
+    height: int
+    scripts: bool
+
+
+SCREENS = [
+    Screen("desktop", 1280, 900, scripts=True),
+    Screen("phone", 390, 844, scripts=True),
+    Screen("desktop-without-scripts", 1280, 900, scripts=False),
+    Screen("phone-without-scripts", 390, 844, scripts=False),
+]
+
+
+@pytest.fixture(scope="package")
+def mail_server(authority: Authority) -> Iterator[Inbox]:
+    """A mail server with STARTTLS and sign-in, not set up in any installation yet."""
+    with running_inbox(authority) as inbox:
+        yield inbox
+
+
+@pytest.fixture(scope="package")
+def chromium(mail_server: Inbox) -> Iterator[Browser]:
+    """One for all walks. Asks for the mail server, which cannot be started from a thread that runs Playwright."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable(), args=[*ARGUMENTS, *QUIET])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """A fresh installation."""
+    with running_site(tmp_path) as site:
+        yield site
+
+
+@pytest.fixture(params=SCREENS, ids=lambda screen: screen.name)
+def walker(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Walker]:
+    """Somebody at a screen."""
+    screen: Screen = request.param
+    contexts: list[BrowserContext] = []
+
+    def new_context() -> BrowserContext:
+        size = ViewportSize(width=screen.width, height=screen.height)
+        contexts.append(chromium.new_context(viewport=size, java_script_enabled=screen.scripts, locale="en-GB"))
+        contexts[-1].set_default_timeout(15_000)
+        return contexts[-1]
+
+    yield Walker(screen.name, new_context, screen.scripts)
+    for context in contexts:
+        context.close()

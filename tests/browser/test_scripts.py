@@ -1,0 +1,117 @@
+"""What the script adds to a page, on pages made for it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Route
+
+SCRIPT = Path(__file__).parents[2] / "webapp/static/mailroom.js"
+ADDRESS = "http://mailroom.test/"
+FORM = """
+<form method="post">
+<input name="email" value="max@mailroom.example"><input id="password" name="password" type="password" value="secret">
+<button type="button" data-reveal="password" aria-pressed="false" hidden>Show</button>
+<button name="save" value="1">Save</button>
+</form>
+"""
+CARDS = """
+<form method="post"><div class="provider-cards">
+<label class="provider-card"><input type="radio" name="provider" value="google" checked>Google</label>
+<label class="provider-card"><input type="radio" name="provider" value="custom">Custom</label>
+</div><button name="choose" value="1">Use this provider</button></form>
+"""
+
+
+class Stage:
+    """A page with the script on it, and what it sent."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.sent: list[str] = []
+        self.body = ""
+        page.route("**/*", self._answer)
+
+    def show(self, body: str) -> Page:
+        """Open a page with this body."""
+        self.body = body
+        self.page.goto(ADDRESS)
+        return self.page
+
+    def _answer(self, route: Route) -> None:
+        if route.request.url.endswith(".js"):
+            route.fulfill(path=SCRIPT, content_type="text/javascript")
+            return
+        if route.request.method == "POST":
+            self.sent.append(route.request.post_data or "")
+        head = '<!doctype html><script src="/mailroom.js" defer></script>'
+        route.fulfill(body=head + self.body, content_type="text/html")
+
+
+@pytest.fixture
+def stage(chromium: Browser) -> Iterator[Stage]:
+    with chromium.new_context() as context:
+        yield Stage(context.new_page())
+
+
+def test_a_double_click_sends_a_form_once_with_its_button(stage: Stage) -> None:
+    page = stage.show(FORM)
+    with page.expect_navigation():
+        page.get_by_text("Save").dblclick()
+    assert stage.sent == ["email=max%40mailroom.example&password=secret&save=1"]
+
+
+def test_a_form_can_be_sent_again_after_coming_back(stage: Stage) -> None:
+    page = stage.show(FORM)
+    for _ in range(2):
+        with page.expect_navigation():
+            page.get_by_text("Save").click()
+        page.go_back()
+    assert len(stage.sent) == 2
+
+
+def test_a_shown_password_is_hidden_again_when_it_is_sent(stage: Stage) -> None:
+    page = stage.show(FORM)
+    page.evaluate("addEventListener('submit', (event) => { event.preventDefault(); })")
+    page.get_by_text("Show").click()
+    assert page.locator("#password").get_attribute("type") == "text"
+    page.get_by_text("Save").click()
+    assert page.locator("#password").get_attribute("type") == "password"
+
+
+def test_a_click_on_a_card_chooses_its_provider(stage: Stage) -> None:
+    page = stage.show(CARDS)
+    with page.expect_navigation():
+        page.get_by_text("Custom").click()
+    assert stage.sent == ["provider=custom&choose=1"]
+
+
+def test_arrow_keys_move_among_the_cards_without_sending_anything(stage: Stage) -> None:
+    page = stage.show(CARDS)
+    page.locator("[value=google]").focus()
+    page.keyboard.press("ArrowDown")
+    assert page.locator("[value=custom]").is_checked()
+    page.keyboard.press("Tab")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert stage.sent == ["provider=custom&choose=1"]
+
+
+def test_a_result_is_shown_over_the_page_until_it_is_closed(stage: Stage) -> None:
+    page = stage.show('<dialog class="result" open><form method="dialog"><button>Close</button></form></dialog>')
+    assert page.locator("dialog:modal").is_visible()
+    page.keyboard.press("Escape")
+    assert not page.locator("dialog").is_visible()
+
+
+def test_a_link_is_copied(stage: Stage) -> None:
+    stage.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = stage.show(
+        '<input id="link" value="https://x.example" readonly>'
+        '<button type="button" data-copy="link" data-done="Copied" hidden>Copy</button><textarea></textarea>'
+    )
+    page.get_by_text("Copy").click()
+    page.get_by_text("Copied").wait_for()
+    page.locator("textarea").focus()
+    page.keyboard.press("Control+V")
+    assert page.locator("textarea").input_value() == "https://x.example"

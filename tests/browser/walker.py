@@ -1,0 +1,101 @@
+"""A person at a real browser, who finds fault with every page that is not for everybody."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page
+
+# A folder to keep a picture of every page in, for people to look at.
+SHOTS = os.environ.get("MAILROOM_TEST_SHOTS", "")
+RULES = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
+
+
+class Walker:
+    """Opens pages, fills in forms by the names of their fields, and presses buttons."""
+
+    def __init__(self, name: str, new_context: Callable[[], BrowserContext], scripts: bool) -> None:
+        self.name = name
+        self.scripts = scripts
+        self._new_context = new_context
+        self.page: Page = new_context().new_page()
+        self.complaints: list[str] = []
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
+
+    def another(self) -> "Walker":
+        """Somebody else, at a browser with the same screen."""
+        return Walker(self.name, self._new_context, self.scripts)
+
+    def open(self, address: str, looks: bool = True) -> None:
+        """Go to an address and look at what is there."""
+        self.page.goto(address)
+        if looks:
+            self.look()
+
+    def fill(self, **fields: str) -> None:
+        """Type into, tick or choose fields of the page's main form, unfolding what hides them."""
+        for name, value in fields.items():
+            controls = self.page.locator(f'main [name="{name}"]')
+            self._unfold(controls.first)
+            kind = controls.first.get_attribute("type") or controls.first.evaluate("one => one.localName")
+            if kind == "radio":
+                self.page.locator(f'main [name="{name}"][value="{value}"]').check()
+            elif kind == "select":
+                controls.select_option(value)
+            else:
+                controls.fill(value)
+
+    def press(self, button: str, looks: bool = True) -> None:
+        """Press the button with this name or words, wait for the page it leads to, and look at it."""
+        named = self.page.locator(f'main button[name="{button}"]')
+        found = named if named.count() else self.page.get_by_role("button", name=button, exact=True)
+        with self.page.expect_navigation():
+            found.click()
+        if looks:
+            self.look()
+
+    def follow(self, words: str) -> None:
+        """Follow the link with these words."""
+        with self.page.expect_navigation():
+            self.page.get_by_role("link", name=words, exact=True).first.click()
+        self.look()
+
+    def sees(self, text: str) -> bool:
+        """Whether the page shows this text."""
+        return text in self.page.locator("body").inner_text()
+
+    def look(self) -> None:
+        """Complain about what is too wide, refused by the policy or hard to use for somebody, light and dark."""
+        for scheme in ("light", "dark"):
+            self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            self._keep_picture(scheme)
+            if self.scripts:
+                found = Axe().run(self.page, options=RULES).response["violations"]
+                self.complaints += [f"{self.page.url} {scheme}: {_told(violation)}" for violation in found]
+        wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        if wide > 0:
+            self.complaints.append(f"{self.page.url}: {wide} pixels too wide")
+
+    def _unfold(self, control: Locator) -> None:
+        folded = control.locator("xpath=ancestor::details[not(@open)]")
+        while folded.count():
+            folded.first.locator("> summary").click()
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        # An answer with an error's status is told here too; which pages have one, the tests say.
+        if message.type in ("error", "warning") and not message.text.startswith("Failed to load resource"):
+            self.complaints.append(f"{self.page.url}: {message.text}")
+
+    def _keep_picture(self, scheme: str) -> None:
+        if SHOTS:
+            title = self.page.title().partition(" – ")[0]
+            path = Path(SHOTS) / f"{title}-{self.name}-{scheme}.png".replace("/", "-").replace(" ", "-")
+            self.page.screenshot(path=path, full_page=not self.page.locator("dialog[open], .action-bar").count())
+
+
+def _told(violation: dict[str, Any]) -> str:
+    places = "; ".join(f"{node['target']}: {node['failureSummary']}" for node in violation["nodes"])
+    return f"{violation['id']} ({violation['help']}) at {places}"
