@@ -15,11 +15,7 @@ email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
 
 
 class BadAddress(Failure):
-    """What was given is not one e-mail address; `text` says why, in words."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(str(text))
-        self.text = text
+    """What was given is not one e-mail address; its text says why, in words."""
 
 
 def checked(email: str) -> str:
@@ -28,6 +24,8 @@ def checked(email: str) -> str:
     Nothing is asked of the DNS: a mail server inside a company may know domains that it does not.
     """
     email = email.strip(" ")
+    if len(email) > LONGEST:
+        raise BadAddress(_("This address is too long."))
     if not email.isprintable():
         raise BadAddress(_("Line breaks and control characters are not allowed here."))
     if any(separator in email for separator in ",;"):
@@ -38,7 +36,8 @@ def checked(email: str) -> str:
         normalised = email_validator.validate_email(email, check_deliverability=False).normalized
     except email_validator.EmailNotValidError as error:
         raise BadAddress(_("This is not an e-mail address, such as ada@example.com.")) from error
-    if max(len(normalised), len(address_key(normalised))) > LONGEST:
+    # An IDN is longer as A-labels, and some letters become two in small.
+    if len(address_key(normalised)) > LONGEST:
         raise BadAddress(_("This address is too long."))
     return normalised
 

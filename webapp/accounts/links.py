@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from webapp import clock
 from webapp.accounts.models import Link, Purpose, User
 from webapp.errors import Failure
+from webapp.texts import lazy_gettext as _
 
 PATHS = {Purpose.ACTIVATION: "/activate/", Purpose.RESET: "/reset-password/"}
 ACTIVATION_LIFETIME = timedelta(hours=24)
@@ -20,23 +21,35 @@ RESET_LIFETIME = timedelta(hours=1)
 
 
 class LinkRefused(Failure):
-    """The link is good for nothing any more."""
+    """The link is good for nothing any more; the text says why."""
 
 
 class LinkUnknown(LinkRefused):
     """There is no such link, or the account it belonged to is gone."""
 
+    def __init__(self) -> None:
+        super().__init__(_("This link is unknown. Perhaps it was not copied whole, or it is from long ago."))
+
 
 class LinkUsed(LinkRefused):
     """It did what it was for."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This link was used already. If that was you just now, sign in."))
 
 
 class LinkRevoked(LinkRefused):
     """Another link of the same person made it worthless."""
 
+    def __init__(self) -> None:
+        super().__init__(_("This link is not valid any more, because another one was used."))
+
 
 class LinkExpired(LinkRefused):
     """Its time is over."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This link has expired."))
 
 
 def mint(session: Session, user: User, purpose: Purpose, expires_at: datetime) -> str:

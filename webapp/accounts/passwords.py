@@ -21,11 +21,7 @@ _hasher = PasswordHasher()
 
 
 class BadPassword(Failure):
-    """The password breaks a rule; `text` says which, in words."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(str(text))
-        self.text = text
+    """The password breaks a rule; its text says which, in words."""
 
 
 def check(password: str, email: str) -> None:

@@ -7,12 +7,14 @@ from sqlalchemy.orm import Session
 from webapp import clock
 from webapp.accounts import links, passwords, sign_ins, tries
 from webapp.accounts.addresses import address_key, checked
+from webapp.accounts.links import LinkRefused, LinkUnknown
 from webapp.accounts.models import Link, Purpose, Role, Status, User
 from webapp.accounts.sign_ins import Client
 from webapp.database import Database
 from webapp.errors import Failure, NotFound
 from webapp.outbox import service as outbox
 from webapp.outbox.queue import Queue
+from webapp.texts import lazy_gettext as _
 
 PAGE = 50
 # The largest id that a column can hold; SQLite's driver refuses to compare with much larger ones.
@@ -22,17 +24,34 @@ LARGEST_ID = 2**31 - 1
 class AddressTaken(Failure):
     """Another account has this address."""
 
+    def __init__(self) -> None:
+        super().__init__(_("There is an account with this address already."))
+
 
 class SignInRefused(Failure):
     """Unknown, wrong, pending or disabled: nobody is told which."""
 
 
-class AlreadyActive(Failure):
-    """The account needs no activation any more."""
+class NoActivation(Failure):
+    """The account is in no state to be activated; the text says why."""
 
 
-class AccountDisabled(Failure):
-    """The account was disabled by an administrator."""
+class AlreadyActive(NoActivation):
+    """It was activated before."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This account is active already."))
+
+
+class AccountDisabled(NoActivation):
+    """An administrator disabled it."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This account is disabled. Only an administrator can change that."))
+
+
+# Why a link does not do what it was for.
+REFUSED = (LinkRefused, NoActivation)
 
 
 def has_administrator(session: Session) -> bool:
@@ -123,21 +142,23 @@ def owe_activation_again(session: Session, queue: Queue, secret: str, limited: b
     """Owe a new activation mail to the person of this link, if there is one who still waits for it."""
     try:
         person = session.get_one(User, links.find(session, secret, Purpose.ACTIVATION).user_id)
-    except links.LinkUnknown:
+    except LinkUnknown:
         return
     if person.status == Status.PENDING and (not limited or tries.activation_mail_allowed(session, person)):
         owe_activation(session, queue, person)
 
 
-def request_reset(session: Session, queue: Queue, email: str, limited: bool = True) -> None:
-    """Owe a reset mail to this address, at most one in five minutes. Raises BadAddress.
+def request_reset(session: Session, queue: Queue, email: str, client: Client, limited: bool = True) -> None:
+    """Owe a reset mail to this address, at most one in five minutes. Raises BadAddress, TooManyRequests.
 
     Whether it is anybody's address is asked on delivery, so that the answer, and the time it
     takes, are the same for all.
     """
     address = checked(email)
-    if limited and not tries.reset_mail_allowed(session, address):
-        return
+    if limited:
+        tries.forgot_password(session, client.address)
+        if not tries.reset_mail_allowed(session, address):
+            return
     outbox.owe(session, queue, "reset", address, expires_at=clock.now() + links.RESET_LIFETIME)
 
 

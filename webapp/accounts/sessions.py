@@ -1,7 +1,7 @@
 """The browser's side of a sign-in: a session cookie that holds its token, and Flask-Login reading it."""
 
 from flask import Flask, request, session
-from flask_login import LoginManager
+from flask_login import LoginManager, current_user
 
 from webapp.accounts import sign_ins
 from webapp.accounts.models import User
@@ -30,6 +30,11 @@ def begin(token: str) -> None:
 def token() -> str:
     """The token of the browser's session, empty when there is none."""
     return str(session.get(SIGN_IN, ""))
+
+
+def is_signed_in() -> bool:
+    """Whether somebody is signed in with this browser."""
+    return bool(current_user._get_current_object().is_authenticated)
 
 
 def client() -> Client:

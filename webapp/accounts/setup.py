@@ -9,15 +9,32 @@ from sqlalchemy.orm import Session
 from webapp import clock
 from webapp.accounts import service
 from webapp.accounts.models import SetupKey, User
+from webapp.config import Config
 from webapp.errors import Failure
+from webapp.outbox import service as outbox
+from webapp.outbox.queue import Queue
+from webapp.settings import service as settings
+from webapp.texts import lazy_gettext as _
 
 
 class SetupRefused(Failure):
-    """The key is unknown or was replaced by a newer one."""
+    """The page does not open; the text says why."""
 
 
-class SetupDone(Failure):
-    """There is an administrator already, and the key is worthless."""
+class SetupKeyUnknown(SetupRefused):
+    """The key is wrong or was replaced by a newer one."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("This address does not fit. It works with the key that the server printed when it started last.")
+        )
+
+
+class SetupDone(SetupRefused):
+    """There is an administrator already, and every key is worthless."""
+
+    def __init__(self) -> None:
+        super().__init__(_("Mailroom is set up already."))
 
 
 def new_setup_key(session: Session) -> str:
@@ -31,17 +48,17 @@ def new_setup_key(session: Session) -> str:
 
 
 def check(session: Session, key: str) -> None:
-    """Whether the key opens the page. Raises SetupRefused, SetupDone."""
+    """Whether the key opens the page. Raises SetupKeyUnknown, SetupDone."""
     if service.has_administrator(session):
         raise SetupDone
     if session.scalar(select(SetupKey).where(SetupKey.key_hash == _hash(key))) is None:
-        raise SetupRefused
+        raise SetupKeyUnknown
 
 
 def create_first_administrator(session: Session, key: str, email: str, name: str, password: str) -> User:
     """Spend the key for the first administrator; of two who try at once one succeeds.
 
-    Raises SetupRefused, SetupDone, BadAddress, BadPassword, AddressTaken; the caller's
+    Raises SetupKeyUnknown, SetupDone, BadAddress, BadPassword, AddressTaken; the caller's
     transaction must then be undone.
     """
     spent = delete(SetupKey).where(SetupKey.key_hash == _hash(key)).returning(SetupKey.key_hash)
@@ -49,8 +66,15 @@ def create_first_administrator(session: Session, key: str, email: str, name: str
     if service.has_administrator(session):
         raise SetupDone
     if not won:
-        raise SetupRefused
+        raise SetupKeyUnknown
     return service.create_administrator(session, email, name, password)
+
+
+def save_public_url(session: Session, queue: Queue, config: Config, public_url: str) -> None:
+    """Save the public address and nothing else; mail may have been waiting for it."""
+    present = settings.general(session, config)
+    settings.save(session, public_url, present.product_name, present.support_address)
+    outbox.retry_all(session, queue)
 
 
 def _hash(key: str) -> str:

@@ -1,0 +1,144 @@
+"""The forms."""
+
+import unicodedata
+
+from flask_babel import gettext as _
+from wtforms import Field, PasswordField, RadioField, SelectField, StringField, ValidationError
+from wtforms.validators import DataRequired, Length
+
+from webapp.accounts import passwords
+from webapp.accounts.addresses import BadAddress, checked
+from webapp.accounts.models import Role
+from webapp.accounts.passwords import BadPassword
+from webapp.forms import Form
+from webapp.settings.forms import public_address
+from webapp.texts import lazy_gettext as lazy
+
+
+def stripped(value: str | None) -> str | None:
+    """Filter: without white space around it."""
+    return value.strip() if value else value
+
+
+def text(field: Field) -> str:
+    """What was typed."""
+    return field.data or ""
+
+
+def an_address(form: Form, field: Field) -> None:
+    """Validator: one e-mail address, normalised on the way."""
+    try:
+        field.data = checked(field.data)
+    except BadAddress as error:
+        raise ValidationError(str(error)) from error
+
+
+def a_name(form: Form, field: Field) -> None:
+    """Validator: something that can be seen."""
+    if not any(unicodedata.category(character)[0] in "LNPS" for character in field.data):
+        raise ValidationError(_("Give a name."))
+
+
+def address_field() -> StringField:
+    """The field `email`. Not of the type `email`: browsers refuse addresses in UTF-8 there."""
+    return StringField(
+        lazy("E-mail address"),
+        [DataRequired(lazy("Give an e-mail address.")), an_address],
+        filters=[stripped],
+        render_kw={"inputmode": "email", "autocapitalize": "none", "spellcheck": "false"},
+    )
+
+
+def name_field() -> StringField:
+    """The field `name`."""
+    return StringField(
+        lazy("Name"),
+        [
+            DataRequired(lazy("Give a name.")),
+            Length(max=200, message=lazy("Too long: at most 200 characters.")),
+            a_name,
+        ],
+        filters=[stripped],
+    )
+
+
+class SignInForm(Form):
+    """An address and a password, whatever they are."""
+
+    email = StringField(
+        lazy("E-mail address"),
+        [DataRequired(lazy("Give your e-mail address."))],
+        filters=[stripped],
+        render_kw={"inputmode": "email", "autocapitalize": "none", "spellcheck": "false"},
+    )
+    password = PasswordField(lazy("Password"), [DataRequired(lazy("Give your password."))])
+
+
+class ForgotPasswordForm(Form):
+    """Where to send the link."""
+
+    email = address_field()
+
+
+class PasswordForm(Form):
+    """A new password, typed twice. `owner` is the address of the person whose password it will be."""
+
+    owner = ""
+
+    password = PasswordField(lazy("New password"), [DataRequired(lazy("Choose a password."))])
+    password_confirm = PasswordField(lazy("The same again"))
+
+    def validate_password(self, field: Field) -> None:
+        """The rules for passwords."""
+        try:
+            passwords.check(field.data, self.owner)
+        except BadPassword as error:
+            raise ValidationError(str(error)) from error
+
+    def validate_password_confirm(self, field: Field) -> None:
+        """Both must be the same."""
+        if field.data != self.password.data:
+            raise ValidationError(_("This is not the same password."))
+
+
+class SetupForm(PasswordForm):
+    """The first administrator, and where people will find Mailroom."""
+
+    email = address_field()
+    name = name_field()
+    public_url = StringField(lazy("Public address"))
+
+    def validate_password(self, field: Field) -> None:
+        """The rules for passwords, for the address typed beside it."""
+        self.owner = text(self.email)
+        super().validate_password(field)
+
+    def validate_public_url(self, field: Field) -> None:
+        """Empty, or an address as the General page takes it."""
+        try:
+            field.data = public_address(field.data) if text(field).strip() else ""
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+
+
+class NewUserForm(Form):
+    """A new person, and how the activation link reaches them. `public_url` is the one that is set, if any."""
+
+    public_url = ""
+
+    email = address_field()
+    name = name_field()
+    role = SelectField(
+        lazy("Role"),
+        choices=[(Role.MEMBER.value, lazy("Member")), (Role.ADMINISTRATOR.value, lazy("Administrator"))],
+    )
+    send_activation = RadioField(
+        lazy("Activation link"),
+        choices=[("mail", lazy("Send it by mail")), ("show", lazy("Show it to me, once"))],
+        default="mail",
+    )
+
+    def validate_send_activation(self, field: Field) -> None:
+        """A link cannot be shown while its host is not known."""
+        if field.data == "show" and not self.public_url:
+            raise ValidationError(_("A link can be shown once the public address is set, under Settings, General."))
