@@ -103,8 +103,8 @@ class TrustedProxies:
             chain = [part.strip() for part in environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
             while len(chain) > 1 and self._trusts(chain[-1]):
                 chain.pop()
-            if chain and _is_address(chain[-1]):
-                environ["REMOTE_ADDR"] = chain[-1]
+            if chain and (client := _parsed(chain[-1])):
+                environ["REMOTE_ADDR"] = str(client)
             scheme = _last(environ, "HTTP_X_FORWARDED_PROTO")
             if scheme in ("http", "https"):
                 environ["wsgi.url_scheme"] = scheme
@@ -113,15 +113,17 @@ class TrustedProxies:
         return self.app(environ, start_response)
 
     def _trusts(self, address: str) -> bool:
-        return _is_address(address) and any(ipaddress.ip_address(address) in network for network in self.networks)
+        parsed = _parsed(address)
+        return parsed is not None and any(parsed in network for network in self.networks)
 
 
-def _is_address(text: str) -> bool:
+def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address; an IPv4 one also when it comes written as IPv6, as sockets that take both do."""
     try:
-        ipaddress.ip_address(text)
+        address = ipaddress.ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _last(environ: dict[str, Any], name: str) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +24,8 @@ class Browser:
     def __init__(self, app: Flask, user_id: int | None = None) -> None:
         self.app = app
         self.client = app.test_client()
+        # Answers that are files would otherwise stay open.
+        self.client.open = partial(self.client.open, buffered=True)  # type: ignore[method-assign]
         self._user_id = user_id
 
     @property

@@ -112,3 +112,23 @@ def _add(form: Form, tag: str, given: dict[str, str], value: str) -> None:
             form.values.append((name, value or "on"))
         return
     form.values.append((name, value))
+
+
+class _CodeReader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = {name for name, _ in attrs}
+        if tag == "style" or (tag == "script" and "src" not in names):
+            self.found.append(tag)
+        self.found += [f"{tag} {name}" for name in names if name == "style" or name.startswith("on")]
+
+
+def inline_code(page: str) -> list[str]:
+    """The scripts, styles and event handlers written into the page itself."""
+    reader = _CodeReader()
+    reader.feed(page)
+    reader.close()
+    return reader.found
