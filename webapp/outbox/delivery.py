@@ -170,17 +170,17 @@ class Round:
     def _later(self, message: Message, stage: str, words: str) -> None:
         with self._parts.database.writing() as session:
             claims.later(session, message, clock.now(), stage, words, self._line.provider)
-        log.warning("message not sent", message=message.id, stage=stage, attempts=message.attempts)
+        log.warning("message not sent", message=message.id, stage=str(stage), attempts=message.attempts)
 
     def _hold(self, message: Message, stage: str, words: str) -> None:
         with self._parts.database.writing() as session:
             claims.hold(session, message, clock.now(), stage, words, self._line.provider)
-        log.warning("nothing can be sent", message=message.id, stage=stage, attempts=message.attempts)
+        log.warning("nothing can be sent", message=message.id, stage=str(stage), attempts=message.attempts)
 
     def _end(self, message: Message, state: State, stage: str = "", words: str = "") -> None:
         with self._parts.database.writing() as session:
             claims.ended(session, message, clock.now(), state, stage, words, self._line.provider)
-        log.info("message ended", message=message.id, state=state, stage=stage)
+        log.info("message ended", message=message.id, state=str(state), stage=str(stage))
 
 
 def _require_time(message: Message) -> None:

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, false
+from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.database import Base
@@ -44,7 +44,7 @@ class Message(Base):
     next_attempt_at: Mapped[datetime]
     claimed_until: Mapped[datetime | None]
     # Waits because of the server or its settings, not because of anything in this message.
-    held: Mapped[bool] = mapped_column(default=False, server_default=false())
+    held: Mapped[bool] = mapped_column(default=False)
     attempts: Mapped[int] = mapped_column(default=0)
     last_attempt_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None] = mapped_column(index=True)
