@@ -30,6 +30,7 @@ class Stage:
         self.page = page
         self.sent: list[str] = []
         self.body = ""
+        self.slow = False
         page.route("**/*", self._answer)
 
     def show(self, body: str) -> Page:
@@ -44,6 +45,8 @@ class Stage:
             return
         if route.request.method == "POST":
             self.sent.append(route.request.post_data or "")
+            if self.slow:
+                return
         head = '<!doctype html><script src="/mailroom.js" defer></script>'
         route.fulfill(body=head + self.body, content_type="text/html")
 
@@ -54,10 +57,11 @@ def stage(chromium: Browser) -> Iterator[Stage]:
         yield Stage(context.new_page())
 
 
-def test_a_double_click_sends_a_form_once_with_its_button(stage: Stage) -> None:
+def test_two_clicks_send_a_form_once_with_its_button(stage: Stage) -> None:
     page = stage.show(FORM)
-    with page.expect_navigation():
-        page.get_by_text("Save").dblclick()
+    stage.slow = True
+    page.locator("[name=save]").evaluate("button => { button.click(); setTimeout(() => button.click(), 100); }")
+    page.wait_for_timeout(300)
     assert stage.sent == ["email=max%40mailroom.example&password=secret&save=1"]
 
 
