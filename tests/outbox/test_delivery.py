@@ -1,0 +1,281 @@
+"""What becomes of a message: sent, tried again, failed, expired, dropped."""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import text, update
+
+from tests.outbox.conftest import Look, Owe
+from tests.support.certificates import Authority
+from tests.support.inbox import Inbox, running_inbox
+from tests.support.people import add_person
+from tests.support.scripted import ScriptedServer
+from webapp import clock
+from webapp.accounts.models import Status
+from webapp.context import Parts
+from webapp.database import Database
+from webapp.mail.models import MailServer
+from webapp.outbox import service, worker
+from webapp.outbox.models import State
+from webapp.settings import service as settings
+
+Act = Callable[[], None]
+
+
+def test_a_message_is_sent_and_says_through_which_provider(owe: Owe, deliver: Act, inbox: Inbox, look: Look) -> None:
+    message_id = owe()
+    deliver()
+    message = look(message_id)
+    assert (message.state, message.provider, message.attempts, message.last_error) == (State.SENT, "Custom", 1, "")
+    assert inbox.last.rcpt_to == ["eve@people.example"]
+
+
+def test_a_reset_mail_brings_a_link_to_the_public_address(
+    owe_reset: Callable[[], int], deliver: Act, inbox: Inbox
+) -> None:
+    owe_reset()
+    deliver()
+    assert inbox.last.link.startswith("https://mailroom.example/reset-password/")
+    assert inbox.last.link in inbox.last.html
+
+
+def test_the_database_never_holds_a_link(
+    owe_reset: Callable[[], int], deliver: Act, inbox: Inbox, database: Database
+) -> None:
+    owe_reset()
+    deliver()
+    secret = inbox.last.link.rpartition("/")[2]
+    with database.reading() as session:
+        rows = [session.execute(text(f"SELECT * FROM {table}")).all() for table in ("messages", "links", "users")]
+    assert len(rows[1]) == 1
+    assert secret not in repr(rows)
+
+
+def test_a_pending_person_who_asks_for_a_reset_gets_the_activation_mail(
+    owe: Owe, pending: int, deliver: Act, inbox: Inbox
+) -> None:
+    owe("reset", "EVE@people.example", expires_at=clock.now() + timedelta(hours=1))
+    deliver()
+    assert inbox.last.link.startswith("https://mailroom.example/activate/")
+    assert inbox.last.rcpt_to == ["eve@people.example"]
+
+
+@pytest.mark.parametrize("status", [None, Status.DISABLED])
+def test_a_reset_for_nobody_or_a_disabled_person_is_dropped(
+    owe: Owe, deliver: Act, inbox: Inbox, look: Look, database: Database, status: Status | None
+) -> None:
+    if status:
+        add_person(database, "eve@people.example", status=status)
+    message_id = owe("reset", expires_at=clock.now() + timedelta(hours=1))
+    deliver()
+    assert look(message_id).state == State.DROPPED
+    assert inbox.messages == []
+
+
+def test_nobody_who_is_active_already_gets_an_activation_mail(
+    owe: Owe, deliver: Act, inbox: Inbox, look: Look, database: Database
+) -> None:
+    user_id = add_person(database, "eve@people.example")
+    message_id = owe("activation", user_id=user_id, expires_at=clock.now() + timedelta(hours=1))
+    deliver()
+    assert look(message_id).state == State.DROPPED
+    assert inbox.messages == []
+
+
+def test_nothing_is_sent_when_its_link_is_about_to_expire(
+    owe: Owe, pending: int, deliver: Act, inbox: Inbox, look: Look
+) -> None:
+    message_id = owe("activation", user_id=pending, expires_at=clock.now() + timedelta(seconds=5))
+    deliver()
+    assert look(message_id).state == State.EXPIRED
+    assert inbox.messages == []
+
+
+def test_a_temporary_refusal_is_tried_again_later(
+    owe: Owe, deliver: Act, inbox: Inbox, look: Look, make_due: Act
+) -> None:
+    inbox.refusals.append("451 4.7.1 Greylisted")
+    message_id = owe()
+    deliver()
+    message = look(message_id)
+    assert (message.state, message.last_stage, message.last_error) == (State.OWED, "data", "451 4.7.1 Greylisted")
+    assert message.next_attempt_at > clock.now() + timedelta(seconds=5)
+    make_due()
+    deliver()
+    assert look(message_id).state == State.SENT
+
+
+def test_an_unknown_recipient_ends_a_message_and_holds_up_no_other(
+    owe: Owe, deliver: Act, look: Look, use_server: Callable[..., None]
+) -> None:
+    ids = [owe(recipient=f"{name}@people.example") for name in ("gone", "eve")]
+    with ScriptedServer(replies={"RCPT": ["550 5.1.1 No such user", "250 2.1.5 Ok"]}) as server:
+        use_server(server)
+        deliver()
+    gone, eve = map(look, ids)
+    assert (gone.state, gone.last_stage, gone.last_error) == (State.FAILED, "rcpt", "550 5.1.1 No such user")
+    assert (eve.state, server.connections) == (State.SENT, 1)
+
+
+def test_a_mail_that_cannot_be_made_holds_up_no_other_and_fails_in_the_end(
+    owe: Owe, deliver: Act, inbox: Inbox, look: Look, make_due: Act
+) -> None:
+    broken, good = owe("no-such-mail"), owe()
+    for _attempt in range(5):
+        deliver()
+        assert look(good).state == State.SENT
+        make_due()
+    assert (look(broken).state, look(broken).attempts, len(inbox.messages)) == (State.FAILED, 5, 1)
+
+
+def test_a_server_that_is_down_is_asked_once_for_all(
+    owe: Owe, deliver: Act, look: Look, use_server: Callable[..., None]
+) -> None:
+    ids = [owe(), owe()]
+    use_server()
+    deliver()
+    ids.append(owe())
+    deliver()
+    found = [look(one) for one in ids]
+    assert [one.attempts for one in found] == [1, 0, 0]
+    assert {(one.state, one.held, one.last_stage) for one in found} == {(State.OWED, True, "connect")}
+    assert len({one.next_attempt_at for one in found}) == 1
+
+
+def test_refused_sign_ins_are_not_repeated_for_every_message(
+    owe: Owe, deliver: Act, parts: Parts, inbox: Inbox, look: Look
+) -> None:
+    inbox.password = "another one"
+    first, second = owe(), owe()
+    deliver()
+    assert look(first).last_error.startswith("535")
+    assert inbox.password not in look(first).last_error
+    assert (look(first).attempts, look(second).attempts) == (1, 0)
+
+
+def test_what_a_server_held_up_is_due_once_it_works(
+    owe: Owe, deliver: Act, parts: Parts, look: Look, use_server: Callable[..., None]
+) -> None:
+    ids = [owe(), owe()]
+    use_server()
+    deliver()
+    with ScriptedServer() as server:
+        use_server(server)
+        with parts.database.writing() as session:
+            service.retry(session, parts.queue, ids[0])
+        deliver()
+    assert [look(one).state for one in ids] == [State.SENT, State.SENT]
+
+
+def test_a_connection_that_the_server_ends_is_opened_again(
+    owe: Owe, deliver: Act, look: Look, use_server: Callable[..., None]
+) -> None:
+    ids = [owe(), owe()]
+    with ScriptedServer(replies={"MAIL": ["250 Ok", "421 4.7.0 Enough for one connection", "250 Ok"]}) as server:
+        use_server(server)
+        deliver()
+    assert [look(one).state for one in ids] == [State.SENT, State.SENT]
+    assert server.connections == 2
+
+
+def test_settings_saved_during_a_round_hold_for_the_next_message(
+    app: Flask, owe: Owe, parts: Parts, inbox: Inbox, authority: Authority
+) -> None:
+    for number in range(2):
+        owe(recipient=f"{number}@people.example")
+    with running_inbox(authority) as other:
+
+        def stopping() -> bool:
+            if len(inbox.messages) == 1:
+                with parts.database.writing() as session:
+                    session.execute(update(MailServer).values(port=other.port, updated_at=clock.now()))
+            return False
+
+        worker.drain(app, stopping=stopping)
+        assert [mail.rcpt_to for mail in (*inbox.messages, *other.messages)] == [
+            ["0@people.example"],
+            ["1@people.example"],
+        ]
+        assert len(other.messages) == 1
+
+
+def test_without_a_mail_server_messages_wait_and_say_so(
+    owe: Owe, deliver: Act, look: Look, parts: Parts, use_server: Callable[..., None]
+) -> None:
+    message_id = owe()
+    deliver()
+    message = look(message_id)
+    assert (message.state, message.held, message.last_error) == (State.OWED, True, "No mail server is set.")
+    with ScriptedServer() as server:
+        use_server(server)
+        with parts.database.writing() as session:
+            service.retry_all(session, parts.queue)
+        deliver()
+    assert look(message_id).state == State.SENT
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        ({"provider": "gone"}, "The plugin of the provider gone is missing"),
+        ({"secrets": {"password": {"sealed": "gAAAA", "saved_at": ""}}}, "cannot be opened"),
+        ({"security": "starttls", "tls_minimum": "0.9"}, "cannot be used"),
+    ],
+)
+def test_unusable_settings_are_named_and_lose_nothing(
+    owe: Owe,
+    deliver: Act,
+    inbox: Inbox,
+    look: Look,
+    use_server: Callable[..., None],
+    damage: dict[str, object],
+    words: str,
+) -> None:
+    use_server(**{"port": inbox.port, "host": inbox.host, **damage})
+    message_id = owe()
+    deliver()
+    assert look(message_id).state == State.OWED
+    assert words in look(message_id).last_error
+
+
+def test_without_a_public_address_only_mails_with_links_wait(
+    owe: Owe, owe_reset: Callable[[], int], deliver: Act, inbox: Inbox, look: Look, parts: Parts
+) -> None:
+    with parts.database.writing() as session:
+        settings.save(session, "", "Mailroom", "")
+    waiting, notice = owe_reset(), owe()
+    deliver()
+    assert look(notice).state == State.SENT
+    assert look(waiting).state == State.OWED
+    assert "No public address" in look(waiting).last_error
+
+
+def test_workers_that_drain_at_once_send_each_message_once(app: Flask, owe: Owe, inbox: Inbox) -> None:
+    for number in range(12):
+        owe(recipient=f"{number}@people.example")
+    drains = [threading.Thread(target=worker.drain, args=(app,)) for _ in range(4)]
+    for drain in drains:
+        drain.start()
+    for drain in drains:
+        drain.join()
+    counted = Counter(mail.rcpt_to[0] for mail in inbox.messages)
+    assert counted == Counter(f"{number}@people.example" for number in range(12))
+
+
+def test_an_international_mailbox_is_reached(owe: Owe, deliver: Act, inbox: Inbox) -> None:
+    owe(recipient="ада@bücher.example")
+    deliver()
+    assert inbox.last.rcpt_to == ["ада@xn--bcher-kva.example"]
+    assert "SMTPUTF8" in inbox.last.mail_options
+
+
+def test_a_worker_that_is_told_to_stop_begins_no_further_message(
+    app: Flask, owe: Owe, inbox: Inbox, look: Look
+) -> None:
+    ids = [owe(), owe()]
+    worker.drain(app, stopping=lambda: bool(inbox.messages))
+    assert [look(one).state for one in ids] == [State.SENT, State.OWED]
