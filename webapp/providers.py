@@ -8,7 +8,6 @@ from typing import ClassVar, Literal, Protocol
 
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
-from wtforms import Field
 from wtforms.fields.core import UnboundField
 
 from webapp.hookspecs import hookimpl
@@ -204,7 +203,7 @@ class Provider:
     needs: Text = ""
     steps: Sequence[Text] = ()
     notes: Mapping[str, Text] = field(default_factory=dict)
-    fields: "Mapping[str, UnboundField[Field]]" = field(default_factory=dict)
+    fields: Mapping[str, UnboundField] = field(default_factory=dict)
     explanations: Sequence[Explanation] = ()
     help_url: str = ""
     source: str = ""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask_babel import gettext as _
-from wtforms import Field, HiddenField, PasswordField, RadioField, SelectField, StringField
+from wtforms import Field, HiddenField, PasswordField, RadioField, SelectChoice, SelectField, StringField
 from wtforms.validators import Length, NumberRange, ValidationError
 
 from webapp.forms import Form
@@ -50,9 +50,9 @@ class MailServerForm(Form):
     security = RadioField(
         lazy("Security"),
         choices=[
-            ("starttls", lazy("STARTTLS (most often port 587)")),
-            ("tls", lazy("TLS from the start (port 465)")),
-            ("none", lazy("None: everything is readable on the way")),
+            SelectChoice("starttls", lazy("STARTTLS (most often port 587)")),
+            SelectChoice("tls", lazy("TLS from the start (port 465)")),
+            SelectChoice("none", lazy("None: everything is readable on the way")),
         ],
         validate_choice=False,
     )
@@ -60,11 +60,17 @@ class MailServerForm(Form):
         lazy("Timeout in seconds"), [needed, NumberRange(1, 120, lazy("Enter a number of seconds from 1 to 120."))]
     )
     tls_minimum = SelectField(
-        lazy("Minimum TLS version"), choices=[("1.2", "TLS 1.2"), ("1.3", "TLS 1.3")], validate_choice=False
+        lazy("Minimum TLS version"),
+        choices=[SelectChoice("1.2", "TLS 1.2"), SelectChoice("1.3", "TLS 1.3")],
+        validate_choice=False,
     )
     proxy_type = SelectField(
         lazy("Proxy"),
-        choices=[("none", lazy("No proxy")), ("http", lazy("HTTP (CONNECT)")), ("socks5", "SOCKS5")],
+        choices=[
+            SelectChoice("none", lazy("No proxy")),
+            SelectChoice("http", lazy("HTTP (CONNECT)")),
+            SelectChoice("socks5", "SOCKS5"),
+        ],
         validate_choice=False,
     )
     proxy_host = StringField(lazy("Proxy host"), [Length(max=255), checks.a_host], filters=[host_name])
@@ -91,7 +97,7 @@ class MailServerForm(Form):
 
     def validate_for_test(self) -> bool:
         """As `validate`, and the recipient of the test mail too."""
-        self.test_recipient.validators = [Length(max=254), checks.a_recipient]
+        self.test_recipient.validators = (Length(max=254), checks.a_recipient)
         return self.validate()
 
     def draft(self) -> Draft:
@@ -111,7 +117,7 @@ class MailServerForm(Form):
 
     def problem(self, name: str, text: str) -> bool:
         """Put an error beside a field, before any it has. Always False, for `return`."""
-        self[name].errors = [text, *self[name].errors]
+        self[name].errors = (text, *self[name].errors)
         return False
 
     def _fill_in(self) -> None:
@@ -129,11 +135,13 @@ class MailServerForm(Form):
         good = True
         for name in ("provider", "authentication", "security", "tls_minimum", "proxy_type"):
             choices: Any = self[name]
-            if choices.data not in [value for value, *_rest in choices.iter_choices()]:
+            if choices.data not in [choice.value for choice in choices.iter_choices()]:
                 good = self.problem(name, _("Choose one of these."))
         return good
 
     def _host(self) -> bool:
+        if self.host.errors:
+            return False
         host = self.chosen.host(self.host.data or "", self.extra())
         text = checks.host_problem(host) if host else None
         return self.problem("host", text) if text else True
@@ -170,9 +178,9 @@ def mail_server_form(provider: Provider, providers: Providers, data: Mapping[str
     form: MailServerForm = kind(data=values) if sent else kind(formdata=None, data=values)
     form.chosen = provider
     form.providers = providers
-    form.provider.choices = [(one.key, str(one.label)) for one in providers]
+    form.provider.choices = [SelectChoice(one.key, str(one.label)) for one in providers]
     form.provider.data = provider.key
-    form.authentication.choices = [(one.key, str(one.label)) for one in provider.authentication]
+    form.authentication.choices = [SelectChoice(one.key, str(one.label)) for one in provider.authentication]
     if not sent and form.authentication.data not in [one.key for one in provider.authentication]:
         form.authentication.data = provider.authentication[0].key
     return form

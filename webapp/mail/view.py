@@ -62,7 +62,7 @@ def _any_advanced(form: MailServerForm) -> bool:
 
 
 def _connection_line(form: MailServerForm) -> str:
-    if not form.host.data:
+    if not form.host.data or form.host.errors:
         return ""
     names = {"starttls": "STARTTLS", "tls": "TLS", "none": _("not encrypted")}
     return f"{form.host.data}:{form.port.data or ''}, {names.get(form.security.data or '', '')}"

@@ -1,0 +1,268 @@
+"""The mail server page, as an administrator uses it and others misuse it."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from tests.support.browser import Browser
+from tests.support.inbox import PASSWORD, SENDER, USERNAME, Inbox
+from tests.support.scripted import ScriptedServer
+from webapp.context import Parts
+from webapp.mail import service
+from webapp.mail.models import MailServer
+
+PAGE = "/settings/mail"
+
+
+def custom(**given: Any) -> dict[str, Any]:
+    """A whole form for a server of one's own."""
+    fields = {
+        "mail_from": SENDER, "provider": "custom", "host": "smtp.example.org", "port": "2525", "security": "starttls",
+        "authentication": "password", "username": "mailroom", "password": "first-password",
+    }  # fmt: skip
+    return fields | given
+
+
+def saved(parts: Parts) -> MailServer:
+    """What is in the database."""
+    with parts.database.reading() as session:
+        server = service.primary(session)
+    assert server is not None
+    return server
+
+
+def password(parts: Parts) -> str:
+    """The saved password, opened."""
+    return parts.sealer.open(saved(parts).secrets["password"]["sealed"], "mail_server.password")
+
+
+def error_at(answer: TestResponse, name: str) -> str:
+    """The error beside a field."""
+    found = re.search(rf'id="{name}-error">([^<]*)<', answer.text)
+    return found[1] if found else ""
+
+
+def test_what_is_saved_holds(administrator: Browser, parts: Parts) -> None:
+    answer = administrator.submit(PAGE, "save", **custom())
+    assert "Saved." in answer.text
+    assert (saved(parts).host, saved(parts).port, saved(parts).security) == ("smtp.example.org", 2525, "starttls")
+    assert password(parts) == "first-password"
+
+
+def test_no_secret_is_in_the_page_or_readable_in_the_database(administrator: Browser, parts: Parts) -> None:
+    administrator.submit(PAGE, "save", **custom())
+    page = administrator.get(PAGE)
+    assert "first-password" not in page.text
+    assert "first-password" not in str(saved(parts).secrets)
+    assert "leave blank to keep" in page.text
+
+
+@pytest.mark.one_database
+def test_a_blank_password_keeps_the_saved_one(administrator: Browser, parts: Parts) -> None:
+    administrator.submit(PAGE, "save", **custom())
+    administrator.submit(PAGE, "save", password="", timeout="30")
+    assert password(parts) == "first-password"
+    assert saved(parts).timeout == 30
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"host": "smtp.attacker.example"}, {"port": "465"}, {"security": "none"}, {"username": "other"},
+        {"proxy_type": "http", "proxy_host": "proxy.attacker.example", "proxy_port": "3128"},
+        {"provider": "google", "shown": "google"},
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("button", ["save", "test"])
+def test_a_saved_password_goes_nowhere_else(
+    change: dict[str, str], button: str, administrator: Browser, parts: Parts
+) -> None:
+    administrator.submit(PAGE, "save", **custom())
+    answer = administrator.post(
+        PAGE, **custom(password="", **{button: "1"}) | {"test_recipient": "a@b.example"} | change
+    )
+    assert "Type this again" in error_at(answer, "password")
+    assert saved(parts).host == "smtp.example.org"
+
+
+@pytest.mark.one_database
+def test_switching_to_no_sign_in_forgets_the_password(administrator: Browser, parts: Parts) -> None:
+    administrator.submit(PAGE, "save", **custom())
+    administrator.submit(PAGE, "save", authentication="none")
+    assert saved(parts).secrets == {}
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("mail_from", "", "Enter a value"),
+        ("mail_from", "no address", "Enter an address such as"),
+        ("mail_from", "a@example.org, b@example.org", "one address, not a list"),
+        ("mail_from", "a@example.org\r\nBcc: b@example.org", "Line breaks"),
+        ("host", "", "Enter a value"),
+        ("host", "https://smtp.example.org", "host name alone"),
+        ("host", "smtp..example.org", "no host name"),
+        ("host", "a@example.org", "e-mail address"),
+        ("host", "smtp.example.org:25", "port has its own field"),
+        ("host", "256.1.1", "IP address"),
+        ("host", "x" * 1_000_000, "Too long"),
+        ("port", "0", "1 to 65535"),
+        ("port", "65536", "1 to 65535"),
+        ("port", "", "Enter a value"),
+        ("port", "smtp", "whole number"),
+        ("port", "٥٨٧", "whole number"),
+        ("timeout", "0", "1 to 120"),
+        ("timeout", "-1", "whole number"),
+        ("security", "ssl3", "Choose one"),
+        ("tls_minimum", "1.0", "Choose one"),
+        ("authentication", "magic", "Choose one"),
+        ("proxy_type", "gopher", "Choose one"),
+        ("username", "a\0b", "control characters"),
+        ("password", "two\r\nlines", "Line breaks"),
+    ],
+)
+def test_a_bad_value_is_told_beside_its_field_and_nothing_is_lost(
+    field: str, value: str, words: str, administrator: Browser
+) -> None:
+    answer = administrator.submit(PAGE, "save", **custom(username="somebody@example.org") | {field: value})
+    assert answer.status_code == 200
+    assert words in error_at(answer, field), error_at(answer, field)
+    if field != "username":
+        assert "somebody@example.org" in answer.text
+    assert "first-password" not in answer.text
+
+
+@pytest.mark.one_database
+def test_a_proxy_needs_its_host_and_port(administrator: Browser) -> None:
+    answer = administrator.submit(PAGE, "save", **custom(proxy_type="http"))
+    assert error_at(answer, "proxy_host")
+    assert error_at(answer, "proxy_port")
+
+
+@pytest.mark.one_database
+def test_a_field_sent_twice_is_refused(administrator: Browser) -> None:
+    answer = administrator.submit(PAGE, "save", **custom(host=["smtp.example.org", "smtp.attacker.example"]))
+    assert "sent twice" in error_at(answer, "host")
+
+
+@pytest.mark.one_database
+def test_a_field_that_is_not_sent_keeps_its_value(administrator: Browser, parts: Parts) -> None:
+    administrator.submit(PAGE, "save", **custom(timeout="77"))
+    administrator.post(PAGE, **custom(save="1", password=""))
+    assert saved(parts).timeout == 77
+
+
+@pytest.mark.one_database
+def test_a_stale_page_gives_the_form_back(administrator: Browser) -> None:
+    answer = administrator.post(PAGE, **custom(save="1", csrf_token="stale", host="typed.example.org"))
+    assert "open for too long" in answer.text
+    assert "typed.example.org" in answer.text
+
+
+@pytest.mark.one_database
+def test_a_template_fills_host_port_and_security(administrator: Browser, parts: Parts) -> None:
+    administrator.post(
+        PAGE, provider="sendgrid", mail_from=SENDER, authentication="password", password="SG.abc\n", save="1"
+    )
+    server = saved(parts)
+    assert (server.host, server.port, server.security) == ("smtp.sendgrid.net", 587, "starttls")
+    assert server.username == "apikey"
+    assert password(parts) == "SG.abc"
+
+
+@pytest.mark.one_database
+def test_spaces_in_an_app_password_are_forgiven(administrator: Browser, parts: Parts) -> None:
+    administrator.submit(PAGE, "choose", provider="google")
+    fields = {"username": "a@gmail.com", "password": " abcd efgh\xa0ijkl mnop ", "mail_from": "a@gmail.com"}
+    administrator.post(PAGE, provider="google", authentication="password", save="1", **fields)
+    assert password(parts) == "abcdefghijklmnop"
+
+
+@pytest.mark.one_database
+def test_switching_the_provider_keeps_what_was_typed(administrator: Browser) -> None:
+    first = administrator.submit(PAGE, "choose", **custom(provider="sendgrid", timeout="42"))
+    assert 'value="smtp.sendgrid.net"' in first.text
+    assert 'value="apikey"' in first.text
+    assert 'value="42"' in first.text
+    back = administrator.submit_on(first, "choose", provider="custom")
+    assert 'value="smtp.example.org"' in back.text
+    assert 'value="2525"' in back.text
+    assert 'value="mailroom"' in back.text
+
+
+@pytest.mark.one_database
+def test_choosing_saves_nothing(administrator: Browser, parts: Parts) -> None:
+    administrator.submit(PAGE, "choose", **custom(provider="google"))
+    with parts.database.reading() as session:
+        assert service.primary(session) is None
+
+
+@pytest.mark.one_database
+def test_saving_another_provider_than_shown_shows_it_first(administrator: Browser, parts: Parts) -> None:
+    answer = administrator.submit(PAGE, "save", **custom(provider="google"))
+    assert 'value="smtp.gmail.com"' in answer.text
+    with parts.database.reading() as session:
+        assert service.primary(session) is None
+
+
+@pytest.mark.one_database
+def test_a_test_goes_to_the_recipient_of_choice_from_unsaved_values(
+    administrator: Browser, inbox: Inbox, parts: Parts
+) -> None:
+    fields = custom(host=inbox.host, port=inbox.port, username=USERNAME, password=PASSWORD, mail_from="x@example.org")
+    answer = administrator.submit(PAGE, "test", test_recipient="eve@example.org", **fields)
+    assert "The test mail is on its way to eve@example.org" in answer.text
+    assert inbox.last.rcpt_to == ["eve@example.org"]
+    assert saved(parts).mail_from == SENDER
+
+
+@pytest.mark.one_database
+def test_a_tested_password_need_not_be_typed_again_to_save(administrator: Browser, inbox: Inbox, parts: Parts) -> None:
+    fields = custom(host=inbox.host, port=inbox.port, username=USERNAME, password=PASSWORD)
+    tested = administrator.submit(PAGE, "test", test_recipient="eve@example.org", **fields)
+    assert PASSWORD not in tested.text
+    administrator.submit_on(tested, "save", password="")
+    assert password(parts) == PASSWORD
+
+
+@pytest.mark.one_database
+def test_a_typed_password_is_not_sent_to_another_server(administrator: Browser) -> None:
+    typed = administrator.submit(PAGE, "save", **custom(port="0"))
+    answer = administrator.submit_on(typed, "test", port="25", host="smtp.attacker.example", password="")
+    assert "Enter the password" in error_at(answer, "password")
+
+
+@pytest.mark.one_database
+def test_a_failed_test_shows_cause_steps_words_and_conversation(
+    administrator: Browser, scripted: Callable[..., ScriptedServer]
+) -> None:
+    server = scripted({"AUTH": "535 5.7.8 Error: authentication failed: <script>"})
+    fields = custom(host=server.host, port=server.port, security="none", password="geheim-geheim")
+    answer = administrator.submit(PAGE, "test", test_recipient="eve@example.org", **fields)
+    assert "<dialog open" in answer.text
+    assert "does not accept the user name with this password" in answer.text
+    assert "535 5.7.8 Error: authentication failed: &lt;script&gt;" in answer.text
+    assert "AUTH PLAIN ••••••" in answer.text
+    assert "geheim-geheim" not in answer.text
+    assert re.search(r'stage-time">\d+ ms', answer.text)
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("recipient", ["nobody", "a@example.org, b@example.org", "a@example.org\nBcc: b@example.org"])
+def test_a_test_needs_one_recipient(recipient: str, administrator: Browser) -> None:
+    answer = administrator.submit(PAGE, "test", **custom(test_recipient=recipient))
+    assert error_at(answer, "test_recipient")
+
+
+@pytest.mark.one_database
+def test_a_missing_plugin_is_named_on_the_page(administrator: Browser, inbox: Inbox, parts: Parts) -> None:
+    with parts.database.writing() as session:
+        server = service.primary(session)
+        assert server is not None
+        server.provider = "gone"
+    assert "“gone” is not there" in administrator.get(PAGE).text
