@@ -33,7 +33,7 @@ def checked(email: str) -> str:
     if "<" in email:
         raise BadAddress(_("Give the address alone, without a name or angle brackets."))
     try:
-        normalised = email_validator.validate_email(email, check_deliverability=False).normalized
+        normalised = email_validator.validate_email(email, check_deliverability=False, strict=True).normalized
     except email_validator.EmailNotValidError as error:
         raise BadAddress(_("This is not an e-mail address, such as ada@example.com.")) from error
     # An IDN is longer as A-labels, and some letters become two in small.

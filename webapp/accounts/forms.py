@@ -3,7 +3,7 @@
 import unicodedata
 
 from flask_babel import gettext as _
-from wtforms import Field, PasswordField, RadioField, SelectField, StringField, ValidationError
+from wtforms import Field, PasswordField, RadioField, SelectChoice, SelectField, StringField, ValidationError
 from wtforms.validators import DataRequired, Length
 
 from webapp.accounts import passwords
@@ -130,11 +130,14 @@ class NewUserForm(Form):
     name = name_field()
     role = SelectField(
         lazy("Role"),
-        choices=[(Role.MEMBER.value, lazy("Member")), (Role.ADMINISTRATOR.value, lazy("Administrator"))],
+        choices=[
+            SelectChoice(Role.MEMBER.value, lazy("Member")),
+            SelectChoice(Role.ADMINISTRATOR.value, lazy("Administrator")),
+        ],
     )
     send_activation = RadioField(
         lazy("Activation link"),
-        choices=[("mail", lazy("Send it by mail")), ("show", lazy("Show it to me, once"))],
+        choices=[SelectChoice("mail", lazy("Send it by mail")), SelectChoice("show", lazy("Show it to me, once"))],
         default="mail",
     )
 

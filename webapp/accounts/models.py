@@ -3,6 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+from unicodedata import normalize
 
 from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -32,14 +33,14 @@ class Purpose(StrEnum):
     RESET = "reset"
 
 
-def searchable(name: str, email_key: str) -> str:
+def searchable(name: str, email: str) -> str:
     """The text in which an account is searched for, letter case aside."""
-    return f"{name.casefold()} {email_key}"
+    return normalize("NFC", f"{name} {email}").casefold()
 
 
 def _searchable(context: Any) -> str:
     given = context.get_current_parameters()
-    return searchable(given["name"], given["email_key"])
+    return searchable(given["name"], given["email"])
 
 
 class User(Base):

@@ -71,7 +71,7 @@ def setup() -> Page:
         if form.validate_on_submit():
             return _set_up(form)
     except service.AddressTaken as taken:
-        form.email.errors = [str(taken)]
+        form.email.errors = (str(taken),)
     except first_run.SetupRefused as refused:
         done = isinstance(refused, first_run.SetupDone)
         return render_template("accounts/setup_refused.html", refused=refused, done=done), 404
@@ -171,7 +171,7 @@ def new_user() -> Page:
         try:
             return _create(form)
         except service.AddressTaken as taken:
-            form.email.errors = [str(taken)]
+            form.email.errors = (str(taken),)
     return render_template("accounts/new_user.html", form=form)
 
 
@@ -251,18 +251,8 @@ def _owner(secret: str, purpose: Purpose) -> User:
 def _link_refused(purpose: Purpose, refused: Failure) -> Page:
     # The session stays as it is: a second click must not undo what the first one did.
     status = 404 if isinstance(refused, links.LinkUnknown) else 410
-    step = _next_step(purpose, refused)
+    step = service.next_step(purpose, refused)
     return render_template("accounts/link_refused.html", refused=refused, step=step), status
-
-
-def _next_step(purpose: Purpose, refused: Failure) -> str:
-    if isinstance(refused, service.AccountDisabled):
-        return ""
-    if isinstance(refused, (links.LinkUsed, service.AlreadyActive)):
-        return "sign_in"
-    if isinstance(refused, links.LinkExpired) and purpose == Purpose.ACTIVATION:
-        return "again"
-    return "forgot_password"
 
 
 def _create(form: NewUserForm) -> Page:

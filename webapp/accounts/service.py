@@ -1,5 +1,7 @@
 """What happens to accounts: created, signed in to, activated, reset."""
 
+from unicodedata import normalize
+
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -7,7 +9,7 @@ from sqlalchemy.orm import Session
 from webapp import clock
 from webapp.accounts import links, passwords, sign_ins, tries
 from webapp.accounts.addresses import address_key, checked
-from webapp.accounts.links import LinkRefused, LinkUnknown
+from webapp.accounts.links import LinkExpired, LinkRefused, LinkUnknown, LinkUsed
 from webapp.accounts.models import Link, Purpose, Role, Status, User
 from webapp.accounts.sign_ins import Client
 from webapp.database import Database
@@ -66,7 +68,7 @@ def by_email(session: Session, email: str) -> User | None:
 
 def user(session: Session, user_id: int) -> User:
     """The person with this id. Raises NotFound."""
-    found = session.get(User, user_id) if user_id <= LARGEST_ID else None
+    found = session.get(User, user_id) if 0 < user_id <= LARGEST_ID else None
     if found is None:
         raise NotFound
     return found
@@ -78,10 +80,10 @@ def page_of_users(session: Session, search: str, before: int | None) -> tuple[li
     `before` is the id at which the page before ended.
     """
     statement = select(User).order_by(User.id.desc()).limit(PAGE + 1)
-    for word in search.casefold().split():
+    for word in normalize("NFC", search).casefold().split():
         statement = statement.where(User.search_text.contains(word, autoescape=True))
     if before is not None:
-        statement = statement.where(User.id < min(before, LARGEST_ID))
+        statement = statement.where(User.id < max(0, min(before, LARGEST_ID)))
     found = list(session.scalars(statement))
     return found[:PAGE], len(found) > PAGE
 
@@ -136,6 +138,17 @@ def activate(session: Session, queue: Queue, secret: str, password_hash: str) ->
     person.status, person.activated_at = Status.ACTIVE, person.password_changed_at
     outbox.owe(session, queue, "activated", person.email, user_id=person.id)
     return person
+
+
+def next_step(purpose: Purpose, refused: Failure) -> str:
+    """What helps when a link was refused: `again`, `sign_in`, `forgot_password` or, if nothing does, empty."""
+    if isinstance(refused, AccountDisabled):
+        return ""
+    if isinstance(refused, LinkUsed | AlreadyActive):
+        return "sign_in"
+    if purpose == Purpose.RESET or isinstance(refused, LinkUnknown):
+        return "forgot_password"
+    return "again" if isinstance(refused, LinkExpired) else "sign_in"
 
 
 def owe_activation_again(session: Session, queue: Queue, secret: str, limited: bool) -> None:

@@ -1,0 +1,85 @@
+"""What tests of accounts share."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+
+import pytest
+from sqlalchemy import select
+
+from tests.support.people import add_person
+from webapp import clock
+from webapp.accounts import links, sign_ins
+from webapp.accounts.models import Purpose, Status, User
+from webapp.accounts.sign_ins import Client
+from webapp.database import Database
+from webapp.outbox.models import Message
+
+CLIENT = Client("192.0.2.1", "Firefox")
+PASSWORD = "another long sentence 8"
+
+
+@pytest.fixture
+def ada(database: Database) -> User:
+    """An active person."""
+    return _person(database, add_person(database, "ada@example.com"))
+
+
+@pytest.fixture
+def pat(database: Database) -> User:
+    """A person who has not activated the account yet."""
+    return _person(database, add_person(database, "pat@example.com", status=Status.PENDING))
+
+
+@pytest.fixture
+def new_link(database: Database) -> Callable[..., str]:
+    """Makes a link for a person; its secret."""
+
+    def make(person: User, purpose: Purpose, lifetime: timedelta = timedelta(hours=1)) -> str:
+        with database.writing() as session:
+            return links.mint(session, person, purpose, clock.now() + lifetime)
+
+    return make
+
+
+@pytest.fixture
+def signed_in(database: Database) -> Callable[[User], str]:
+    """Signs a person in; the token."""
+
+    def sign_in(person: User) -> str:
+        with database.writing() as session:
+            return sign_ins.start(session, person, CLIENT)
+
+    return sign_in
+
+
+@pytest.fixture
+def owed(database: Database) -> Callable[[], list[tuple[str, str]]]:
+    """The messages in the outbox: template and recipient."""
+
+    def read() -> list[tuple[str, str]]:
+        with database.reading() as session:
+            return [(m.template, m.recipient) for m in session.scalars(select(Message).order_by(Message.id))]
+
+    return read
+
+
+def at_once(acts: Sequence[Callable[[], object]]) -> list[object]:
+    """What each returns or raises when all start at the same moment."""
+    start = Barrier(len(acts))
+
+    def run(act: Callable[[], object]) -> object:
+        start.wait()
+        try:
+            return act()
+        except Exception as error:
+            return error
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return list(pool.map(run, acts))
+
+
+def _person(database: Database, user_id: int) -> User:
+    with database.reading() as session:
+        return session.get_one(User, user_id)

@@ -1,0 +1,79 @@
+"""One-time links: good once, kept as a hash, and precise about why they are refused."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from tests.accounts.conftest import at_once
+from webapp.accounts import links
+from webapp.accounts.links import LinkExpired, LinkRevoked, LinkUnknown, LinkUsed
+from webapp.accounts.models import Link, Purpose, User
+from webapp.database import Database
+
+NewLink = Callable[..., str]
+
+
+def test_a_secret_is_not_in_the_database(database: Database, pat: User, new_link: NewLink) -> None:
+    secret = new_link(pat, Purpose.ACTIVATION)
+    with database.reading() as session:
+        row = session.scalars(select(Link)).one()
+    assert len(secret) >= 43
+    assert secret not in str(vars(row))
+
+
+def test_a_link_is_good_once(database: Database, pat: User, new_link: NewLink) -> None:
+    secret = new_link(pat, Purpose.ACTIVATION)
+    with database.writing() as session:
+        assert links.spend(session, secret, Purpose.ACTIVATION).user_id == pat.id
+    with database.writing() as session, pytest.raises(LinkUsed):
+        links.spend(session, secret, Purpose.ACTIVATION)
+
+
+def test_a_link_found_before_it_was_used_is_not_good_again(database: Database, pat: User, new_link: NewLink) -> None:
+    secret = new_link(pat, Purpose.ACTIVATION)
+    with database.writing() as session:
+        links.find(session, secret, Purpose.ACTIVATION)
+        links.spend(session, secret, Purpose.ACTIVATION)
+        with pytest.raises(LinkUsed):
+            links.spend(session, secret, Purpose.ACTIVATION)
+
+
+def test_of_many_who_spend_a_link_at_once_one_succeeds(database: Database, pat: User, new_link: NewLink) -> None:
+    secret = new_link(pat, Purpose.ACTIVATION)
+
+    def spend() -> object:
+        with database.writing() as session:
+            return links.spend(session, secret, Purpose.ACTIVATION)
+
+    ends = at_once([spend] * 8)
+    assert sorted(type(end).__name__ for end in ends) == ["Link"] + ["LinkUsed"] * 7
+
+
+def test_a_link_is_good_for_its_own_purpose_alone(database: Database, ada: User, new_link: NewLink) -> None:
+    secret = new_link(ada, Purpose.RESET)
+    with database.writing() as session, pytest.raises(LinkUnknown):
+        links.spend(session, secret, Purpose.ACTIVATION)
+
+
+def test_an_expired_link_says_so(database: Database, ada: User, new_link: NewLink) -> None:
+    secret = new_link(ada, Purpose.RESET, timedelta(seconds=-1))
+    with database.writing() as session, pytest.raises(LinkExpired):
+        links.spend(session, secret, Purpose.RESET)
+
+
+def test_a_link_says_when_another_one_was_used(database: Database, ada: User, new_link: NewLink) -> None:
+    first, second = new_link(ada, Purpose.RESET), new_link(ada, Purpose.RESET)
+    with database.writing() as session:
+        links.revoke_others(session, links.spend(session, second, Purpose.RESET))
+    with database.writing() as session, pytest.raises(LinkRevoked):
+        links.spend(session, first, Purpose.RESET)
+
+
+def test_the_link_of_a_deleted_person_is_unknown(database: Database, ada: User, new_link: NewLink) -> None:
+    secret = new_link(ada, Purpose.RESET)
+    with database.writing() as session:
+        session.delete(session.get_one(User, ada.id))
+    with database.writing() as session, pytest.raises(LinkUnknown):
+        links.spend(session, secret, Purpose.RESET)
