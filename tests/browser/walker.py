@@ -48,9 +48,35 @@ class Walker:
             else:
                 controls.fill(value)
 
+    def value(self, name: str) -> str:
+        """What stands in a field."""
+        return self.page.locator(f'main [name="{name}"]').input_value()
+
+    def choose(self, provider: str) -> None:
+        """Click the card of a provider and, without scripts, the button beside the cards."""
+        card = self.page.locator(f'.provider-card:has([value="{provider}"])')
+        if self.scripts:
+            with self.page.expect_navigation():
+                card.click()
+            self.look()
+        else:
+            card.click()
+            self.press("choose")
+
+    def close_dialog(self) -> None:
+        """Dismiss the result of a test."""
+        self.page.locator("dialog").get_by_role("button", name="Close").click()
+        assert not self.page.locator("dialog").is_visible()
+
+    def sign_out(self) -> None:
+        """Open the person's menu and leave."""
+        self.page.locator(".menu summary").click()
+        self.look()
+        self.press("Sign out")
+
     def press(self, button: str, looks: bool = True) -> None:
         """Press the button with this name or words, wait for the page it leads to, and look at it."""
-        named = self.page.locator(f'main button[name="{button}"]')
+        named = self.page.locator(f'main button[name="{button}"]:not([aria-hidden])')
         found = named if named.count() else self.page.get_by_role("button", name=button, exact=True)
         with self.page.expect_navigation():
             found.click()
