@@ -72,14 +72,23 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A migrated, empty database of this test's own."""
+def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A migrated, empty database. Tests that change its tables use `own_database_url`."""
+    if database_kind == "postgresql":
+        url: str = request.getfixturevalue("postgresql").wiped()
+        return url
+    path = shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "mailroom.sqlite")
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def own_database_url(database_kind: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A migrated, empty database whose tables may be changed, too."""
     if database_kind == "postgresql":
         with request.getfixturevalue("postgresql").fresh() as url:
             yield url
     else:
-        path = shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "mailroom.sqlite")
-        yield f"sqlite:///{path}"
+        yield request.getfixturevalue("database_url")
 
 
 @pytest.fixture

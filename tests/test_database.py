@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -21,9 +22,8 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    database = Database(database_url)
-    yield database
-    database.engine.dispose()
+    with opened(database_url) as database:
+        yield database
 
 
 def save(database: Database, key: str, moment: datetime = NOON) -> None:
@@ -115,12 +115,12 @@ def test_the_migrations_make_what_the_models_say(database: Database) -> None:
         assert compare_metadata(context, schema.metadata) == []
 
 
-def test_the_migrations_can_be_taken_back_and_applied_again(database: Database) -> None:
-    with database.engine.connect().execution_options(writes=True) as connection, connection.begin():
-        command.downgrade(schema.alembic_config(connection), "base")
-    assert inspect(database.engine).get_table_names() == ["alembic_version"]
-    schema.upgrade(database)
-    save(database, "key")
+def test_the_migrations_can_be_taken_back_and_applied_again(own_database_url: str) -> None:
+    with opened(own_database_url) as database:
+        take_back_all(database)
+        assert inspect(database.engine).get_table_names() == ["alembic_version"]
+        schema.upgrade(database)
+        save(database, "key")
 
 
 def test_an_upgrade_keeps_what_there_is(database: Database) -> None:
@@ -129,15 +129,26 @@ def test_an_upgrade_keeps_what_there_is(database: Database) -> None:
     assert read(database, "key") is not None
 
 
-def test_processes_that_upgrade_at_once_do_not_collide(database_url: str) -> None:
-    databases = [Database(database_url) for _ in range(4)]
-    with databases[0].engine.connect().execution_options(writes=True) as connection, connection.begin():
-        command.downgrade(schema.alembic_config(connection), "base")
-    with ThreadPoolExecutor(4) as pool:
+def test_processes_that_upgrade_at_once_do_not_collide(own_database_url: str) -> None:
+    with ExitStack() as stack, ThreadPoolExecutor(4) as pool:
+        databases = [stack.enter_context(opened(own_database_url)) for _ in range(4)]
+        take_back_all(databases[0])
         list(pool.map(schema.upgrade, databases))
-    save(databases[0], "key")
-    for database in databases:
+        save(databases[0], "key")
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Database]:
+    database = Database(url)
+    try:
+        yield database
+    finally:
         database.engine.dispose()
+
+
+def take_back_all(database: Database) -> None:
+    with database.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        command.downgrade(schema.alembic_config(connection), "base")
 
 
 @pytest.mark.one_database

@@ -1,0 +1,182 @@
+"""Forms that take nothing on trust: on their own, and every field of every real page."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from flask import Flask
+from werkzeug.datastructures import MultiDict
+from werkzeug.test import TestResponse
+from wtforms import PasswordField, StringField, TextAreaField
+
+from tests.support.browser import Browser
+from tests.support.html import forms_of
+from webapp.forms import LONGEST, Form, errors_of
+
+MEGABYTE = "x" * 1_000_000
+TWICE = "This field was sent twice"
+CONTROL = "Line breaks and control characters are not allowed"
+PAGES = ["/login", "/forgot-password", "/users/new", "/settings/general", "/settings/mail"]
+SECRET = "a typed secret"
+
+
+class Sample(Form):
+    """One field of each kind."""
+
+    name = StringField()
+    text = TextAreaField()
+    secret = PasswordField()
+
+
+@pytest.fixture
+def config_values() -> dict[str, Any]:
+    return {"rate_limits": "off"}
+
+
+def problems(app: Flask, *pairs: tuple[str, str]) -> dict[str, str]:
+    """What is wrong with a form that sends these."""
+    app.config["WTF_CSRF_ENABLED"] = False
+    with app.test_request_context(method="POST", data=MultiDict(pairs)):
+        form = Sample()
+        form.validate()
+        return {field.name: str(field.errors[0]) for field in errors_of(form)}
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("value", ["", "plain", "Zoë 王 ✉", "a\u200db", "x" * LONGEST])
+def test_ordinary_text_is_taken(app: Flask, value: str) -> None:
+    assert problems(app, ("name", value)) == {}
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("value", ["a\0b", "a\rb", "a\nBcc: x", "a\x1bb", "a\x85b", "a\u2028b", "a\u2029b", "a\x7fb"])
+def test_control_characters_are_refused(app: Flask, value: str) -> None:
+    assert CONTROL in problems(app, ("name", value))["name"]
+
+
+@pytest.mark.one_database
+def test_text_of_several_lines_has_lines_and_nothing_worse(app: Flask) -> None:
+    assert problems(app, ("text", "one\r\n\ttwo\n")) == {}
+    assert CONTROL in problems(app, ("text", "one\0two"))["text"]
+
+
+@pytest.mark.one_database
+def test_a_pasted_secret_may_end_in_a_line_break_but_not_hold_one(app: Flask) -> None:
+    assert problems(app, ("secret", "secret\r\n")) == {}
+    assert CONTROL in problems(app, ("secret", "sec\r\nret"))["secret"]
+
+
+@pytest.mark.one_database
+def test_a_field_that_is_sent_twice_is_refused(app: Flask) -> None:
+    assert TWICE in problems(app, ("name", "one"), ("name", "two"))["name"]
+
+
+@pytest.mark.one_database
+def test_overlong_text_is_refused_with_its_length(app: Flask) -> None:
+    assert problems(app, ("name", "x" * 2001)) == {"name": "Too long: 2001 characters, at most 2000."}
+
+
+BAD = {
+    "line break": "a@mailroom.example\r\nBcc: b@mailroom.example",
+    "megabyte": MEGABYTE,
+    "lone surrogate": b"\xed\xa0\x80",
+    "not UTF-8": b"\xff\xfe",
+}
+
+
+@pytest.fixture
+def visitor(path: str, request: pytest.FixtureRequest, app: Flask) -> Browser:
+    """Whoever may open the page."""
+    who = "stranger" if path in ("/login", "/forgot-password") else "administrator"
+    browser: Browser = request.getfixturevalue(who)
+    return browser
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_nul_in_any_field_gives_the_form_back(visitor: Browser, path: str) -> None:
+    assert_given_back(visitor, path, "a\0b@mailroom.example")
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("value", BAD.values(), ids=BAD)
+@pytest.mark.parametrize("path", PAGES)
+def test_bad_input_in_any_field_gives_the_form_back(visitor: Browser, path: str, value: str | bytes) -> None:
+    assert_given_back(visitor, path, value)
+
+
+def assert_given_back(visitor: Browser, path: str, value: str | bytes) -> None:
+    for name, sent in with_each_field(visitor, path, [value]):
+        started = time.monotonic()
+        page = send(visitor, path, sent)
+        assert page.status_code == 200, name
+        assert name in {name for form in forms_of(page.text) for name in form.names}
+        assert time.monotonic() - started < 5, name
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("path", PAGES)
+def test_a_field_that_comes_twice_gives_the_form_back(visitor: Browser, path: str) -> None:
+    for name, sent in with_each_field(visitor, path, ["one", "two"]):
+        assert send(visitor, path, sent).status_code == 200, name
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("path", PAGES)
+def test_a_field_that_is_missing_breaks_nothing(visitor: Browser, path: str) -> None:
+    for name, sent in with_each_field(visitor, path, []):
+        assert send(visitor, path, sent).status_code in (200, 302), name
+
+
+def send(browser: Browser, path: str, fields: "MultiDict[str, Any]") -> TestResponse:
+    """Send it as it stands, also when it is no UTF-8."""
+    body = urlencode(list(fields.items(multi=True)))
+    return browser.client.post(path, data=body, content_type="application/x-www-form-urlencoded")
+
+
+def with_each_field(browser: Browser, path: str, values: list[Any]) -> Iterator[tuple[str, "MultiDict[str, Any]"]]:
+    """The page's main form, sent once for each field with `values` in it."""
+    form = max(forms_of(browser.get(path).text), key=lambda form: len(form.names))
+    for name in sorted(form.names - {"csrf_token"}):
+        sent: MultiDict[str, Any] = MultiDict(form.values)
+        sent.setlist(name, values)
+        yield name, sent
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("path", PAGES)
+def test_a_stale_token_gives_the_form_back_with_what_was_typed(visitor: Browser, path: str) -> None:
+    form = max(forms_of(visitor.get(path).text), key=lambda form: len(form.names))
+    sent = dict.fromkeys(form.names & {"email", "mail_from", "support_address"}, "typed@mailroom.example")
+    page = visitor.client.post(path, data={**dict(form.values), **sent, "password": SECRET, "csrf_token": "stale"})
+    assert "open for too long" in page.text
+    assert "typed@mailroom.example" in page.text
+    assert SECRET not in page.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/users?q=%00",
+        "/users?q=" + "x" * 5000,
+        "/users?page=99999999999999999999",
+        "/users?page=-1",
+        "/users?page=x",
+        "/outbox?state=%00",
+        "/outbox?q=%00&page=99999999999999999999",
+        "/users/99999999999999999999",
+        "/users/2147483648",
+        "/users/0",
+        "/outbox/99999999999999999999",
+        "/outbox/2147483648",
+        "/activate/%00",
+        "/reset-password/%ff%fe",
+        "/activate/" + "x" * 5000,
+        "/setup?key=%00",
+        "/login?next=%00",
+        "/%00",
+    ],
+)
+def test_no_address_breaks_anything(administrator: Browser, path: str) -> None:
+    assert administrator.get(path).status_code in (200, 404)
