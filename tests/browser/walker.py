@@ -118,7 +118,8 @@ class Walker:
     def _keep_picture(self, scheme: str) -> None:
         if SHOTS:
             title = self.page.title().partition(" – ")[0]
-            path = Path(SHOTS) / f"{title}-{self.name}-{scheme}.png".replace("/", "-").replace(" ", "-")
+            number = len(list(Path(SHOTS).glob(f"*-{self.name}-{scheme}.png")))
+            path = Path(SHOTS) / f"{number:02} {title}-{self.name}-{scheme}.png".replace("/", "-").replace(" ", "-")
             self.page.screenshot(path=path, full_page=not self.page.locator("dialog[open], .action-bar").count())
 
 
