@@ -11,7 +11,7 @@ import pytest
 from webapp.config import Config, ConfigError
 
 KEY = "more than sixteen random characters"
-DOCUMENT = Path(__file__).parent.parent / "docs" / "operating.md"
+README = Path(__file__).parent.parent / "README.md"
 
 
 def from_environment(tmp_path: Path, **environ: str) -> Config:
@@ -21,7 +21,7 @@ def from_environment(tmp_path: Path, **environ: str) -> Config:
 @pytest.mark.parametrize("setting", fields(Config), ids=lambda setting: setting.name)
 def test_every_setting_is_documented(setting: object) -> None:
     name = f"MAILROOM_{setting.name.upper()}"  # type: ignore[attr-defined]
-    assert name in DOCUMENT.read_text()
+    assert name in README.read_text()
 
 
 def test_without_any_setting_everything_is_in_the_instance_folder(tmp_path: Path) -> None:

@@ -65,9 +65,6 @@ def text_problem(value: str, lines: bool = False, secret: bool = False) -> str |
     inside = value.strip("\r\n") if secret else value
     if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") and c not in allowed for c in inside):
         return _("Line breaks and control characters are not allowed here.")
-    if "\ufffd" in value:
-        # What stands in the place of bytes that are no UTF-8.
-        return _("Some characters could not be read. Please type them again.")
     return None
 
 
