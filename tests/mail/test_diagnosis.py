@@ -1,5 +1,7 @@
 """Real replies, and what an administrator is told about them."""
 
+from typing import Any
+
 import pytest
 from flask import Flask
 
@@ -101,7 +103,7 @@ def test_the_guides_office_365_troubleshooting_is_there(app: Flask, parts: Parts
     assert "security defaults" in steps
 
 
-def _diagnosis(app: Flask, parts: Parts, provider: str, security: str, stage: str, **words: str) -> Diagnosis:
+def _diagnosis(app: Flask, parts: Parts, provider: str, security: str, stage: str, **words: Any) -> Diagnosis:
     server = opened(provider=parts.providers[provider], security=security)
     with app.test_request_context():
         error = DeliveryError(Stage(stage) if stage != "quit" else Stage.DATA, **words)

@@ -178,7 +178,11 @@ def test_a_template_fills_host_port_and_security(administrator: Browser, parts: 
 @pytest.mark.one_database
 def test_spaces_in_an_app_password_are_forgiven(administrator: Browser, parts: Parts) -> None:
     administrator.submit(PAGE, "choose", provider="google")
-    fields = {"username": "a@gmail.com", "password": " abcd efgh\xa0ijkl mnop ", "mail_from": "a@gmail.com"}
+    fields: dict[str, Any] = {
+        "username": "a@gmail.com",
+        "password": " abcd efgh\xa0ijkl mnop ",
+        "mail_from": "a@gmail.com",
+    }
     administrator.post(PAGE, provider="google", authentication="password", save="1", **fields)
     assert password(parts) == "abcdefghijklmnop"
 
@@ -234,7 +238,7 @@ def test_a_tested_password_need_not_be_typed_again_to_save(administrator: Browse
 def test_a_typed_password_is_not_sent_to_another_server(administrator: Browser) -> None:
     typed = administrator.submit(PAGE, "save", **custom(port="0"))
     answer = administrator.submit_on(typed, "test", port="25", host="smtp.attacker.example", password="")
-    assert "Enter the password" in error_at(answer, "password")
+    assert "Enter this" in error_at(answer, "password")
 
 
 @pytest.mark.one_database

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask_babel import gettext as _
 from wtforms import Field, HiddenField, PasswordField, RadioField, SelectChoice, SelectField, StringField
-from wtforms.validators import Length, NumberRange, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, ValidationError
 
 from webapp.forms import Form
 from webapp.mail import fields as checks
@@ -26,6 +26,7 @@ RESERVED = frozenset({
     "client_id", "client_secret", "tenant_id", "authorize_url", "token_url", "scopes",
 })  # fmt: skip
 DEFAULTS: dict[str, Any] = {"provider": "custom", "tls_minimum": "1.2", "timeout": 10, "proxy_type": "none"}
+REQUIRING = (DataRequired, InputRequired)
 
 
 def needed(form: Form, field: Field) -> None:
@@ -115,6 +116,12 @@ class MailServerForm(Form):
         names = set(self.chosen.fields) - secret_fields(self.chosen)
         return {name: str(self[name].data if self[name].data is not None else "") for name in sorted(names)}
 
+    def optional(self) -> frozenset[str]:
+        """The provider's own fields that may stay empty."""
+        return frozenset(
+            name for name in self.chosen.fields if any(isinstance(rule, Optional) for rule in self[name].validators)
+        )
+
     def problem(self, name: str, text: str) -> bool:
         """Put an error beside a field, before any it has. Always False, for `return`."""
         self[name].errors = (text, *self[name].errors)
@@ -178,6 +185,9 @@ def mail_server_form(provider: Provider, providers: Providers, data: Mapping[str
     form: MailServerForm = kind(data=values) if sent else kind(formdata=None, data=values)
     form.chosen = provider
     form.providers = providers
+    for name in secret_fields(provider):
+        # Blank keeps the saved one, so whether a secret is there is asked where that is known.
+        form[name].validators = tuple(one for one in form[name].validators if not isinstance(one, REQUIRING))
     form.provider.choices = [SelectChoice(one.key, str(one.label)) for one in providers]
     form.provider.data = provider.key
     form.authentication.choices = [SelectChoice(one.key, str(one.label)) for one in provider.authentication]

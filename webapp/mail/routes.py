@@ -72,10 +72,10 @@ def _has_secrets(form: MailServerForm, draft: Draft, saved: MailServer | None) -
     good = True
     for name in sorted(service.secrets_to_retype(parts(), saved, draft)):
         good = form.problem(name, _("Type this again: it would go to another place than the one it was saved for."))
-    if "password" in service.secret_names(parts(), draft) and good:
-        kept = saved is not None and "password" in saved.secrets
-        if not kept and not draft.secrets.get("password"):
-            good = form.problem("password", _("Enter the password to sign in with."))
+    for name in sorted(service.secret_names(parts(), draft) - {service.PROXY_PASSWORD} - form.optional()):
+        kept = saved is not None and name in saved.secrets
+        if good and not kept and not draft.secrets.get(name):
+            good = form.problem(name, _("Enter this: signing in needs it."))
     return good
 
 

@@ -19,8 +19,8 @@ ADVANCED = ("tls_minimum", "timeout", "proxy_type", "proxy_host", "proxy_port", 
 def of(form: MailServerForm, saved: MailServer | None, draft: Draft | None) -> dict[str, Any]:
     """The names that the template needs."""
     method = form.chosen.authentication_named(form.authentication.data or "") or form.chosen.authentication[0]
-    # Without JavaScript the password cannot appear when the sign-in is changed, so it is there
-    # whenever one of the provider's ways to sign in uses it.
+    # Without JavaScript a field cannot appear when the sign-in is changed, so it is there whenever
+    # one of the provider's ways to sign in uses it.
     passwords = [one for one in form.chosen.authentication if "password" in one.uses]
     shown = method if "password" in method.uses else next(iter(passwords), None)
     if isinstance(shown, Password):
@@ -28,7 +28,7 @@ def of(form: MailServerForm, saved: MailServer | None, draft: Draft | None) -> d
         form.password.label.text = str(shown.password_label)
     return {
         "needs": {one.key: one.needs for one in form.providers},
-        "uses_password": bool(passwords),
+        "uses": {name for one in form.chosen.authentication for name in one.uses},
         "secret_hint": _secret_hint(saved, draft),
         "unfold": {"connection": _own_connection(form), "advanced": _any_advanced(form)},
         "connection_line": _connection_line(form),
