@@ -1,0 +1,96 @@
+"""Claims, waits and sweeps."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from tests.outbox.conftest import Look, Owe
+from tests.support.people import add_person
+from webapp import clock
+from webapp.accounts import links
+from webapp.accounts.models import Link, Purpose, User
+from webapp.database import Database
+from webapp.outbox import claims, housekeeping
+from webapp.outbox.models import Message, State
+
+
+def claim(database: Database, now: datetime | None = None) -> Message:
+    with database.writing() as session:
+        message = claims.claim(session, now or clock.now())
+    assert message is not None
+    return message
+
+
+def test_a_claimed_message_is_nobody_elses(owe: Owe, database: Database) -> None:
+    owe()
+    claim(database)
+    with database.writing() as session:
+        assert claims.claim(session, clock.now()) is None
+
+
+def test_what_is_due_for_longest_comes_first(owe: Owe, database: Database) -> None:
+    first, second = owe(), owe()
+    assert [claim(database).id, claim(database).id] == [first, second]
+
+
+def test_a_claim_that_lapsed_cannot_record_a_failure(owe: Owe, database: Database, look: Look) -> None:
+    owe()
+    slow = claim(database)
+    with database.writing() as session:
+        claims.sweep(session, clock.now() + timedelta(minutes=1))
+    claim(database)
+    with database.writing() as session:
+        claims.ended(session, slow, clock.now(), State.FAILED, "rcpt", "550")
+    assert look(slow.id).state == State.SENDING
+
+
+def test_a_claim_that_lapsed_still_records_that_it_was_sent(owe: Owe, database: Database, look: Look) -> None:
+    owe()
+    slow = claim(database)
+    with database.writing() as session:
+        claims.sweep(session, clock.now() + timedelta(minutes=1))
+        claims.sent(session, slow, clock.now(), "Custom")
+    assert look(slow.id).state == State.SENT
+
+
+def test_waits_grow_and_stay_within_the_time_that_is_left(owe: Owe, database: Database, look: Look) -> None:
+    message_id = owe(expires_at=clock.now() + timedelta(hours=1))
+    now, waits = clock.now(), []
+    for _attempt in range(6):
+        message = claim(database, now)
+        with database.writing() as session:
+            claims.later(session, message, now, "data", "451 later")
+        waits.append((look(message_id).next_attempt_at - now).total_seconds())
+        now = look(message_id).next_attempt_at
+    assert waits[0] == pytest.approx(15, rel=0.21)
+    assert waits[1] == pytest.approx(60, rel=0.21)
+    assert max(waits) < 15 * 60 * 1.21
+    assert now < clock.now() + timedelta(hours=1)
+
+
+def test_the_sweep_ends_what_is_too_late(owe: Owe, database: Database, look: Look) -> None:
+    ids = [owe(expires_at=clock.now() + timedelta(hours=1)), owe()]
+    for wait, states in ((2, [State.EXPIRED, State.OWED]), (73, [State.EXPIRED, State.EXPIRED])):
+        with database.writing() as session:
+            claims.sweep(session, clock.now() + timedelta(hours=wait))
+        assert [look(one).state for one in ids] == states
+
+
+def test_housekeeping_deletes_what_is_long_over_and_nothing_else(owe: Owe, database: Database) -> None:
+    user_id, now = add_person(database, "eve@people.example"), clock.now()
+    owe()
+    with database.writing() as session:
+        person = session.get_one(User, user_id)
+        for days in (31, 29):
+            links.mint(session, person, Purpose.RESET, now - timedelta(days=days))
+        for days in (91, 89):
+            session.add(finished(now - timedelta(days=days)))
+        housekeeping.tidy(session, now)
+    with database.reading() as session:
+        assert session.query(Link).count() == 1
+        assert session.query(Message).count() == 2
+
+
+def finished(moment: datetime) -> Message:
+    times = {"created_at": moment, "next_attempt_at": moment, "finished_at": moment}
+    return Message(template="test", recipient="eve@people.example", state=State.SENT, **times)

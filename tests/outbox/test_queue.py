@@ -1,0 +1,44 @@
+"""The wake-up: it never fails a request, and it never piles up."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from webapp.config import ConfigError
+from webapp.outbox.queue import Queue
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> Queue:
+    """A queue in a file of its own."""
+    return Queue(f"sqlite:///{tmp_path / 'queue.sqlite'}")
+
+
+def test_a_wake_up_reaches_whoever_shares_the_file(queue: Queue) -> None:
+    queue.wake()
+    assert Queue(queue.url).woken()
+
+
+def test_wake_ups_do_not_pile_up(queue: Queue) -> None:
+    for _ in range(3):
+        queue.wake()
+    assert [queue.woken(), queue.woken()] == [True, False]
+
+
+def test_a_queue_that_is_unavailable_fails_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "file").touch()
+    Queue(f"sqlite:///{tmp_path / 'file' / 'queue.sqlite'}").wake()
+    assert "the queue is unavailable" in caplog.text
+
+
+@pytest.mark.parametrize("url", ["amqp://localhost", "", "queue.sqlite", "sqlite:///"])
+def test_an_address_of_no_queue_is_refused_by_name(url: str) -> None:
+    with pytest.raises(ConfigError, match="MAILROOM_QUEUE_URL"):
+        _ = Queue(url).huey
+
+
+@pytest.mark.skipif(importlib.util.find_spec("redis") is not None, reason="the client of Redis is installed")
+def test_redis_without_its_client_says_what_to_install() -> None:
+    with pytest.raises(ConfigError, match=r"mailroom\[redis\]"):
+        Queue("redis://localhost")

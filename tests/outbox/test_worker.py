@@ -1,0 +1,155 @@
+"""The worker as a process: woken, stopped, killed."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import update
+
+from tests.outbox.conftest import Look, Owe
+from tests.support.inbox import Inbox
+from tests.support.scripted import ScriptedServer
+from webapp import clock
+from webapp.config import Config
+from webapp.database import Database
+from webapp.outbox import claims, service, worker
+from webapp.outbox.models import Message, State
+from webapp.outbox.queue import Queue
+
+PROGRAM = "from webapp import create_app\nfrom webapp.outbox import worker\nworker.run(create_app())"
+Process = subprocess.Popen[bytes]
+Start = Callable[[], Process]
+
+
+@pytest.fixture
+def start_worker(config: Config) -> Iterator[Start]:
+    """Start a worker process; it is gone at the end of the test."""
+    started: list[Process] = []
+    environment = {
+        **os.environ,
+        "MAILROOM_INSTANCE": str(config.instance),
+        "MAILROOM_DATABASE_URL": config.database_url,
+        "MAILROOM_SECRET_KEY": config.secret_key,
+    }
+
+    def start() -> Process:
+        started.append(subprocess.Popen([sys.executable, "-c", PROGRAM], env=environment, stderr=subprocess.DEVNULL))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def crew(app: Flask) -> Iterator[worker.Crew]:
+    """A worker in this process, running."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    crew = worker.Crew(app)
+    crew.start()  # type: ignore[no-untyped-call]
+    yield crew
+    crew.stop(graceful=True)  # type: ignore[no-untyped-call]
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def until(reached: Callable[[], bool], seconds: float = 15) -> None:
+    """Wait for something that another thread or process does."""
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.01)
+
+
+@contextmanager
+def stalled(server: ScriptedServer, process: Process) -> Iterator[None]:
+    """The time in which a message is in the worker's hand and the server has not answered."""
+    until(lambda: "DATA" in server.commands)
+    assert process.poll() is None
+    yield
+
+
+def let_claims_lapse(database: Database) -> None:
+    with database.writing() as session:
+        session.execute(update(Message).values(claimed_until=clock.now() - timedelta(seconds=1)))
+        claims.sweep(session, clock.now())
+
+
+def test_a_message_survives_a_worker_that_is_killed_while_it_sends(
+    owe: Owe, start_worker: Start, use_server: Callable[..., None], database: Database, look: Look
+) -> None:
+    message_id = owe()
+    with ScriptedServer(stall_at="END") as server:
+        use_server(server)
+        process = start_worker()
+        with stalled(server, process):
+            process.kill()
+            process.wait()
+    assert look(message_id).state == State.SENDING
+    let_claims_lapse(database)
+    with ScriptedServer() as server:
+        use_server(server)
+        start_worker()
+        until(lambda: look(message_id).state == State.SENT)
+    assert len(server.messages) == 1
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_that_is_told_to_stop_finishes_the_message_in_hand(
+    owe: Owe, start_worker: Start, use_server: Callable[..., None], look: Look, number: signal.Signals
+) -> None:
+    ids = [owe() for _ in range(2 * worker.THREADS)]
+    with ScriptedServer(drip=0.003) as server:
+        use_server(server)
+        process = start_worker()
+        with stalled(server, process):
+            process.send_signal(number)
+        assert process.wait(30) == 0
+    assert {look(one).state for one in ids} == {State.OWED, State.SENT}
+
+
+def test_a_wake_up_starts_delivery_at_once(inbox: Inbox, crew: worker.Crew, owe: Owe) -> None:
+    until(lambda: crew.worker_threads[0][0].next_round > 0)
+    time.sleep(0.2)
+    owe()
+    # Well below the time between two rounds without a wake-up.
+    inbox.wait(1, seconds=worker.SWEEP / 2)
+
+
+@pytest.mark.one_database
+def test_a_lost_wake_up_is_made_up_for(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, inbox: Inbox, database: Database
+) -> None:
+    monkeypatch.setattr(worker, "SWEEP", 0.3)
+    crew: worker.Crew = request.getfixturevalue("crew")
+    until(lambda: crew.worker_threads[0][0].next_round > 0)
+    with database.writing() as session:
+        service.owe(session, Queue("sqlite:////dev/null/queue"), "test", "eve@people.example")
+    inbox.wait(1)
+
+
+@pytest.mark.one_database
+def test_a_claim_holds_as_long_as_its_worker_lives(
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+    owe: Owe,
+    look: Look,
+    use_server: Callable[..., None],
+) -> None:
+    monkeypatch.setattr(worker, "SWEEP", 0.2)
+    monkeypatch.setattr(claims, "LEASE", timedelta(seconds=0.6))
+    message_id = owe()
+    with ScriptedServer(replies={"GREETING": "220 " + "x" * 150}, drip=0.01) as server:
+        use_server(server)
+        request.getfixturevalue("crew")
+        until(lambda: look(message_id).state == State.SENT, 30)
+    assert (look(message_id).attempts, server.connections) == (1, 1)
