@@ -14,6 +14,7 @@ from webapp.mail.forms import COLUMNS, MailServerForm, mail_server_form
 from webapp.mail.models import MailServer
 from webapp.mail.service import Draft
 from webapp.mail.trial import Trial, stage_name, try_out
+from webapp.outbox.flow import flow
 from webapp.providers import Provider
 from webapp.sealing import SealBroken
 from webapp.security import csrf
@@ -138,6 +139,8 @@ def _page(
     form.typed.data = drafts.seal_typed(parts().sealer, draft, signed_in().id) if draft else ""
     if not form.test_recipient.data:
         form.test_recipient.data = signed_in().email
+    with parts().database.reading() as session:
+        state = flow(session)
     return render_template(
         "mail/settings.html",
         form=form,
@@ -146,6 +149,7 @@ def _page(
         saved=saved,
         saved_provider=_provider(saved.provider) if saved else None,
         trial=trial,
+        flow=state,
         stage_name=stage_name,
         **view.of(form, saved, draft),
     )
