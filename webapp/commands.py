@@ -1,17 +1,24 @@
 """The command line: `mailroom`."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 from flask.cli import AppGroup, ScriptInfo
 from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
+from sqlalchemy.orm import Session
 
 from webapp import create_app, logs, schema
 from webapp.accounts import service as accounts
 from webapp.accounts import setup
+from webapp.accounts.addresses import BadAddress
+from webapp.accounts.passwords import BadPassword
+from webapp.accounts.service import AddressTaken
 from webapp.config import Config, ConfigError
-from webapp.context import Parts, parts
+from webapp.context import parts
+from webapp.database import Database
 from webapp.outbox import worker as outbox_worker
 from webapp.registry import PluginRefused
 from webapp.server import Address, Unusable, serve_web
@@ -39,6 +46,13 @@ class Unable(click.ClickException):
 class Commands(AppGroup):
     """The group; tells what is misconfigured in one line rather than a traceback."""
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """A context with our application, whatever FLASK_APP says."""
+        extra.setdefault("obj", ScriptInfo(create_app=create_app, set_debug_flag=False))
+        return super().make_context(info_name, args, parent, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command. Raises Unable, which click shows."""
         try:
@@ -60,10 +74,7 @@ def first_line(error: object) -> str:
     return str(error).strip().partition("\n")[0].rstrip(".")
 
 
-@click.group(
-    cls=Commands,
-    context_settings={"obj": ScriptInfo(create_app=create_app, set_debug_flag=False), "max_content_width": 100},
-)
+@click.group(cls=Commands, context_settings={"max_content_width": 100})
 def main() -> None:
     """Mailroom sends an application's account mail.
 
@@ -82,10 +93,8 @@ def serve(host: str, port: int, processes: int, threads: int) -> None:
     address = Address(host, port)
     app = create_app()
     address.check()
-    with app.app_context():
-        schema.upgrade(parts().database)
-        lines = welcome(parts(), address)
-        parts().database.engine.dispose()
+    with app.app_context(), upgraded_database() as database, database.writing() as session:
+        lines = welcome(session, address)
     Supervisor(
         [web_child(address, processes, threads), Child("worker", ["worker"])],
     ).run(address.answers, lambda: say(*lines))
@@ -100,7 +109,8 @@ def worker() -> None:
 @main.command()
 def upgrade() -> None:
     """Bring the database to the newest schema."""
-    schema.upgrade(parts().database)
+    with upgraded_database():
+        pass
     say("The database has the newest schema.")
 
 
@@ -111,9 +121,13 @@ def upgrade() -> None:
 def create_admin(email: str, name: str, password_stdin: bool) -> None:
     """Create an administrator who can sign in at once."""
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else asked_password()
-    schema.upgrade(parts().database)
-    with parts().database.writing() as session:
-        accounts.create_administrator(session, email, name or email.partition("@")[0], password)
+    try:
+        with upgraded_database() as database, database.writing() as session:
+            accounts.create_administrator(session, email, name or email.partition("@")[0], password)
+    except AddressTaken as error:
+        raise click.ClickException(f"{email} already has an account.") from error
+    except (BadAddress, BadPassword) as error:
+        raise click.ClickException(f"{email}: {error}") from error
     say(f"{email} can sign in as administrator.")
 
 
@@ -154,13 +168,23 @@ def web_child(address: Address, processes: int, threads: int) -> Child:
     return Child("web", [*arguments, "--processes", str(processes), "--threads", str(threads)])
 
 
-def welcome(the_parts: Parts, address: Address) -> list[str]:
+@contextmanager
+def upgraded_database() -> Iterator[Database]:
+    """The application's database with the newest schema; its connections are closed at the end."""
+    database = parts().database
+    try:
+        schema.upgrade(database)
+        yield database
+    finally:
+        database.engine.dispose()
+
+
+def welcome(session: Session, address: Address) -> list[str]:
     """What to tell at the start: where Mailroom is and, while there is no administrator, how to become it."""
-    with the_parts.database.writing() as session:
-        url = settings.general(session, the_parts.config).public_url or address.url
-        lines = [f"Mailroom is at {url}/"]
-        if not accounts.has_administrator(session):
-            lines.append(f"Create the first administrator at {url}/setup?key={setup.new_setup_key(session)}")
+    url = settings.general(session, parts().config).public_url or address.url
+    lines = [f"Mailroom is at {url}/"]
+    if not accounts.has_administrator(session):
+        lines.append(f"Create the first administrator at {url}/setup?key={setup.new_setup_key(session)}")
     return lines
 
 

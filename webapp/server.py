@@ -10,8 +10,10 @@ from flask import Flask
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
+from granian.log import LogLevels
 
 from webapp import create_app
+from webapp.bodies import WholeBodies
 from webapp.supervisor import follow
 
 
@@ -88,13 +90,16 @@ def serve_web(address: Address, processes: int, threads: int) -> None:
         websockets=False,
         # Paths hold the secrets of links.
         log_access=False,
-        # Through our own handler, in our own format.
+        # Through our own handler, in our own format; below errors it only tells what it does.
+        log_level=LogLevels.error,
         log_dictconfig={"loggers": {"_granian": {"handlers": [], "propagate": True}}},
         respawn_failed_workers=True,
         workers_kill_timeout=20,
-    ).serve(target_loader=partial(_application, os.getpid()), wrap_loader=False)
+    ).serve(target_loader=partial(_application, os.getpid(), threads), wrap_loader=False)
 
 
-def _application(parent: int) -> Flask:
+def _application(parent: int, threads: int) -> Flask:
     follow(parent)
-    return create_app()
+    app = create_app()
+    app.wsgi_app = WholeBodies(app.wsgi_app, threads)  # type: ignore[method-assign]
+    return app
