@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable
 from datetime import timedelta
+from unittest import mock
 
 import argon2
 import pytest
@@ -146,6 +147,16 @@ class TestSigningIn:
     def test_nobody_is_not_let_in(self, database: Database, ada: User, email: str) -> None:
         with pytest.raises(SignInRefused):
             sign_in(database, email)
+
+    @pytest.mark.parametrize("email", ["ada@example.com", "nobody@example.com"])
+    def test_a_password_is_hashed_whether_there_is_an_account_or_not(
+        self, database: Database, ada: User, monkeypatch: pytest.MonkeyPatch, email: str
+    ) -> None:
+        counted = mock.Mock(wraps=passwords.fits)
+        monkeypatch.setattr(passwords, "fits", counted)
+        with pytest.raises(SignInRefused):
+            sign_in(database, email, "wrong")
+        counted.assert_called_once()
 
     def test_a_hash_is_renewed_when_the_parameters_changed(self, database: Database, ada: User) -> None:
         old = argon2.PasswordHasher(time_cost=2, memory_cost=16, parallelism=1).hash(browser.PASSWORD)

@@ -1,0 +1,237 @@
+"""Activating an account and choosing a new password, with a browser."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import delete, update
+
+from tests.accounts.conftest import PASSWORD
+from tests.support import browser
+from tests.support.browser import Browser
+from webapp.accounts.models import Link, Purpose, Status, User
+from webapp.database import Database
+
+NewLink = Callable[..., str]
+Owed = Callable[[], list[tuple[str, str]]]
+PATHS = {Purpose.ACTIVATION: "/activate", Purpose.RESET: "/reset-password"}
+BOTH = pytest.mark.parametrize("purpose", list(Purpose))
+
+
+@pytest.fixture
+def person(ada: User, pat: User, purpose: Purpose) -> User:
+    """Somebody for whom such a link is made."""
+    return pat if purpose == Purpose.ACTIVATION else ada
+
+
+def open_link(stranger: Browser, purpose: Purpose, secret: str) -> str:
+    """The text of the page that a link leads to."""
+    return stranger.get(f"{PATHS[purpose]}/{secret}").text
+
+
+def choose(stranger: Browser, purpose: Purpose, password: str = PASSWORD, confirm: str | None = None) -> str:
+    """Send the form of an open link; the path of the page after it."""
+    path = PATHS[purpose]
+    return stranger.submit(path, password=password, password_confirm=confirm or password).request.path
+
+
+def test_activating_signs_in(stranger: Browser, pat: User, new_link: NewLink, owed: Owed) -> None:
+    open_link(stranger, Purpose.ACTIVATION, new_link(pat, Purpose.ACTIVATION))
+    page = stranger.submit("/activate", password=PASSWORD, password_confirm=PASSWORD)
+    assert (page.request.path, "Your account is active" in page.text) == ("/", True)
+    assert owed() == [("activated", pat.email)]
+
+
+def test_a_reset_leads_to_the_sign_in_page_and_out_of_every_browser(
+    app: Flask, stranger: Browser, member: Browser, new_link: NewLink
+) -> None:
+    open_link(stranger, Purpose.RESET, new_link(member.user, Purpose.RESET))
+    page = stranger.submit("/reset-password", password=PASSWORD, password_confirm=PASSWORD)
+    assert page.request.path == "/login"
+    assert "Sign in with the new one" in page.text
+    assert member.get("/").request.path == "/login"
+    assert member.sign_in(PASSWORD).request.path == "/"
+
+
+@BOTH
+def test_the_secret_leaves_the_address_and_looking_spends_nothing(
+    stranger: Browser, database: Database, person: User, purpose: Purpose, new_link: NewLink
+) -> None:
+    address = f"{PATHS[purpose]}/{new_link(person, purpose)}"
+    for look in (stranger.client.head, stranger.client.get):
+        answer = look(address)
+        assert (answer.status_code, answer.headers["Location"]) == (302, PATHS[purpose])
+        assert look(PATHS[purpose]).status_code == 200
+    with database.reading() as session:
+        assert session.get_one(Link, 1).used_at is None
+    assert choose(stranger, purpose) in ("/", "/login")
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("password", "confirm", "problem"),
+    [
+        ("tiny-pw", "tiny-pw", "at least 8"),
+        ("long enough", "long enouhg", "not the same"),
+        ("x" * 1_000_000, "x", "Too long"),
+    ],
+)
+def test_a_bad_password_costs_no_link(
+    stranger: Browser, person: User, purpose: Purpose, new_link: NewLink, password: str, confirm: str, problem: str
+) -> None:
+    open_link(stranger, purpose, new_link(person, purpose))
+    answer = stranger.submit(PATHS[purpose], password=password, password_confirm=confirm)
+    assert re.search(rf'class="error"[^>]*>[^<]*{problem}', answer.text)
+    assert password not in answer.text
+    assert choose(stranger, purpose) in ("/", "/login")
+
+
+@BOTH
+def test_the_address_is_no_password(stranger: Browser, person: User, purpose: Purpose, new_link: NewLink) -> None:
+    open_link(stranger, purpose, new_link(person, purpose))
+    answer = stranger.submit(PATHS[purpose], password=person.email, password_confirm=person.email)
+    assert "other than your e-mail address" in answer.text
+
+
+@BOTH
+def test_a_stale_form_costs_no_link(stranger: Browser, person: User, purpose: Purpose, new_link: NewLink) -> None:
+    open_link(stranger, purpose, new_link(person, purpose))
+    fields = {"password": PASSWORD, "password_confirm": PASSWORD, "csrf_token": "stale"}
+    assert "open for too long" in stranger.client.post(PATHS[purpose], data=fields).text
+    assert choose(stranger, purpose) in ("/", "/login")
+
+
+@BOTH
+def test_a_second_click_is_told_that_the_first_one_counted(
+    app: Flask, stranger: Browser, person: User, purpose: Purpose, new_link: NewLink
+) -> None:
+    open_link(stranger, purpose, new_link(person, purpose))
+    found = stranger.client.get_cookie("mailroom")
+    assert found is not None
+    fields = {"password": PASSWORD, "password_confirm": PASSWORD, "csrf_token": stranger.csrf_token()}
+    second = Browser(app)
+    second.client.set_cookie("mailroom", found.value)
+    assert stranger.client.post(PATHS[purpose], data=fields).status_code == 302
+    answer = second.client.post(PATHS[purpose], data=fields)
+    assert "If that was you just now, sign in" in answer.text
+    # What the first click did to the browser's session stands.
+    assert "Set-Cookie" not in answer.headers
+
+
+@BOTH
+def test_an_unknown_link_offers_a_new_mail(stranger: Browser, purpose: Purpose) -> None:
+    page = stranger.get(f"{PATHS[purpose]}/{'x' * 5000}")
+    assert page.status_code == 404
+    assert "This link is unknown" in page.text
+    assert 'href="/forgot-password"' in page.text
+
+
+def test_an_expired_activation_link_sends_a_new_mail(
+    stranger: Browser, pat: User, new_link: NewLink, owed: Owed
+) -> None:
+    page = stranger.get(f"/activate/{new_link(pat, Purpose.ACTIVATION, timedelta(seconds=-1))}")
+    assert (page.status_code, "has expired" in page.text) == (410, True)
+    answers = [stranger.submit_on(page) for _ in range(2)]
+    assert "a mail with a new link" in answers[0].text
+    assert answers[0].text == answers[1].text
+    assert owed() == [("activation", pat.email)]
+
+
+def test_an_expired_reset_link_leads_to_forgot_password(stranger: Browser, ada: User, new_link: NewLink) -> None:
+    page = open_link(stranger, Purpose.RESET, new_link(ada, Purpose.RESET, timedelta(seconds=-1)))
+    assert "has expired" in page
+    assert 'href="/forgot-password"' in page
+
+
+@BOTH
+def test_a_link_that_another_one_replaced_says_so(
+    app: Flask, stranger: Browser, person: User, purpose: Purpose, new_link: NewLink
+) -> None:
+    first, second = new_link(person, purpose), new_link(person, purpose)
+    open_link(stranger, purpose, second)
+    choose(stranger, purpose)
+    assert "because another one was used" in open_link(Browser(app), purpose, first)
+
+
+@BOTH
+def test_a_disabled_person_is_told_whom_to_ask(
+    stranger: Browser, database: Database, person: User, purpose: Purpose, new_link: NewLink
+) -> None:
+    secret = new_link(person, purpose)
+    with database.writing() as session:
+        session.execute(update(User).values(status=Status.DISABLED))
+    page = open_link(stranger, purpose, secret)
+    assert "account is disabled" in page
+    assert "help@mailroom.example" in page
+
+
+@BOTH
+def test_the_open_form_of_a_deleted_person_says_so(
+    stranger: Browser, database: Database, person: User, purpose: Purpose, new_link: NewLink
+) -> None:
+    open_link(stranger, purpose, new_link(person, purpose))
+    with database.writing() as session:
+        session.execute(delete(User))
+    answer = stranger.post(PATHS[purpose], password=PASSWORD, password_confirm=PASSWORD)
+    assert (answer.status_code, "This link is unknown" in answer.text) == (404, True)
+
+
+class TestForgotPassword:
+    """Asking for a reset mail."""
+
+    def test_the_answer_is_the_same_for_every_address(self, stranger: Browser, ada: User, owed: Owed) -> None:
+        known, unknown, again = (
+            stranger.submit("/forgot-password", email=email).text
+            for email in (ada.email, "nobody@example.com", "nobody@example.com")
+        )
+        assert "a mail with a link is on its way" in known
+        assert known == unknown == again
+        assert owed() == [("reset", ada.email), ("reset", "nobody@example.com")]
+
+    @pytest.mark.parametrize(
+        ("email", "problem"),
+        [
+            ("", "Give an e-mail address."),
+            ("ada", "not an e-mail address"),
+            ("ada@example.com,eve@example.com", "one address only"),
+            ("ada@example.com\r\nBcc: eve@example.com", "Line breaks"),
+            ("x" * 1_000_000, "Too long"),
+        ],
+    )
+    def test_what_is_no_address_is_told_beside_the_field(
+        self, stranger: Browser, owed: Owed, email: str, problem: str
+    ) -> None:
+        answer = stranger.submit("/forgot-password", email=email)
+        assert re.search(rf'class="error"[^>]*>[^<]*{problem}', answer.text)
+        assert owed() == []
+
+    def test_addresses_in_utf_8_are_taken(self, stranger: Browser, owed: Owed) -> None:
+        assert 'type="email"' not in stranger.get("/forgot-password").text
+        stranger.submit("/forgot-password", email="élodie@bücher.example")
+        assert owed() == [("reset", "élodie@bücher.example")]
+
+    def test_too_many_requests_of_a_client_are_refused(self, stranger: Browser, owed: Owed) -> None:
+        answers = [stranger.post("/forgot-password", email=f"p{number}@example.com") for number in range(32)]
+        assert answers[-1].status_code == 429
+        assert len(owed()) in (30, 31)
+
+
+def test_choosing_a_password_signs_the_person_of_before_out(
+    member: Browser, database: Database, pat: User, new_link: NewLink
+) -> None:
+    copied = member.client.get_cookie("mailroom")
+    assert copied is not None
+    open_link(member, Purpose.ACTIVATION, new_link(pat, Purpose.ACTIVATION))
+    choose(member, Purpose.ACTIVATION)
+    thief = Browser(member.app)
+    thief.client.set_cookie("mailroom", copied.value)
+    assert thief.get("/").request.path == "/login"
+
+
+def test_the_old_password_is_over_after_a_reset(stranger: Browser, ada: User, new_link: NewLink) -> None:
+    open_link(stranger, Purpose.RESET, new_link(ada, Purpose.RESET))
+    choose(stranger, Purpose.RESET)
+    answer = stranger.submit("/login", email=ada.email, password=browser.PASSWORD)
+    assert answer.request.path == "/login"

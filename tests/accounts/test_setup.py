@@ -1,0 +1,113 @@
+"""The first administrator."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.accounts.conftest import PASSWORD, at_once
+from tests.support.browser import Browser
+from webapp.accounts import service, setup
+from webapp.accounts.models import Role, Status
+from webapp.accounts.setup import SetupDone
+from webapp.config import Config
+from webapp.context import Parts
+from webapp.settings.service import general
+
+FIELDS = {"email": "root@example.com", "name": "Root", "password": PASSWORD, "password_confirm": PASSWORD}
+
+
+@pytest.fixture
+def key(parts: Parts) -> str:
+    """The key that the server printed."""
+    with parts.database.writing() as session:
+        return setup.new_setup_key(session)
+
+
+def public_url(parts: Parts) -> str:
+    """The public address in force."""
+    with parts.database.reading() as session:
+        return general(session, parts.config).public_url
+
+
+def test_the_first_administrator_is_created_and_signed_in(stranger: Browser, parts: Parts, key: str) -> None:
+    page = stranger.get(f"/setup?key={key}")
+    assert (page.request.path, page.request.query_string) == ("/setup", b"")
+    answer = stranger.submit_on(page, **FIELDS)
+    assert (answer.status_code, answer.request.path) == (200, "/")
+    with parts.database.reading() as session:
+        person = service.by_email(session, "root@example.com")
+    assert person is not None
+    assert (person.role, person.status) == (Role.ADMINISTRATOR, Status.ACTIVE)
+    assert public_url(parts) == "http://localhost"
+
+
+def test_the_public_address_is_saved_as_it_was_typed(stranger: Browser, parts: Parts, key: str) -> None:
+    page = stranger.get(f"/setup?key={key}")
+    stranger.submit_on(page, **FIELDS, public_url="https://mail.example.com/")
+    assert public_url(parts) == "https://mail.example.com"
+    with parts.database.reading() as session:
+        assert general(session, parts.config).support_address == "help@mailroom.example"
+
+
+def test_without_a_public_address_the_one_of_before_stays(stranger: Browser, parts: Parts, key: str) -> None:
+    before = public_url(parts)
+    stranger.submit_on(stranger.get(f"/setup?key={key}"), **FIELDS, public_url="")
+    assert public_url(parts) == before
+
+
+def test_what_is_wrong_costs_neither_the_key_nor_what_was_typed(stranger: Browser, key: str) -> None:
+    page = stranger.get(f"/setup?key={key}")
+    wrong = FIELDS | {"password": "root@example.com", "public_url": "nowhere"}
+    answer = stranger.submit_on(page, **wrong)
+    assert "other than your e-mail address" in answer.text
+    assert 'value="nowhere"' in answer.text
+    assert stranger.submit_on(answer, **FIELDS, public_url="").request.path == "/"
+
+
+@pytest.mark.parametrize("path", ["/setup", "/setup?key=wrong", "/setup?key=" + "x" * 5000])
+def test_a_wrong_key_is_told_what_to_do(stranger: Browser, key: str, path: str) -> None:
+    page = stranger.get(path)
+    assert page.status_code == 404
+    assert "mailroom create-admin" in page.text
+
+
+def test_a_newer_key_replaces_the_older(stranger: Browser, parts: Parts, key: str) -> None:
+    with parts.database.writing() as session:
+        setup.new_setup_key(session)
+    assert stranger.get(f"/setup?key={key}").status_code == 404
+
+
+def test_setup_is_closed_once_there_is_an_administrator(stranger: Browser, parts: Parts, key: str) -> None:
+    page = stranger.get(f"/setup?key={key}")
+    with parts.database.writing() as session:
+        service.create_administrator(session, "ada@example.com", "Ada", PASSWORD)
+    for answer in (stranger.submit_on(page, **FIELDS), stranger.get(f"/setup?key={key}")):
+        assert (answer.status_code, "set up already" in answer.text) == (404, True)
+    with parts.database.writing() as session, pytest.raises(SetupDone):
+        setup.new_setup_key(session)
+
+
+def test_of_two_who_set_up_at_once_one_succeeds(parts: Parts, key: str) -> None:
+    def claiming(email: str) -> Callable[[], object]:
+        def claim() -> object:
+            with parts.database.writing() as session:
+                return setup.create_first_administrator(session, key, email, "Root", PASSWORD)
+
+        return claim
+
+    ends = at_once([claiming(f"p{number}@example.com") for number in range(4)])
+    assert sorted(type(end).__name__ for end in ends) == ["SetupDone"] * 3 + ["User"]
+
+
+class TestWithAFixedAddress:
+    """When the environment names the public address."""
+
+    @pytest.fixture
+    def config_values(self) -> dict[str, str]:
+        return {"public_url": "https://fixed.example"}
+
+    def test_it_is_not_asked_for(self, stranger: Browser, parts: Parts, config: Config, key: str) -> None:
+        page = stranger.get(f"/setup?key={key}")
+        assert "public_url" not in page.text
+        assert stranger.submit_on(page, **FIELDS).request.path == "/"
+        assert public_url(parts) == config.public_url

@@ -1,0 +1,153 @@
+"""Signing in and out with a browser."""
+
+import re
+
+import pytest
+from flask import Flask
+from sqlalchemy import select, update
+from werkzeug.datastructures import MultiDict
+
+from tests.support.browser import PASSWORD, Browser
+from tests.support.people import add_person
+from webapp.accounts.models import SignIn, Status, User
+from webapp.database import Database
+
+TOKEN = re.compile(r'name="csrf_token"[^>]*value="[^"]*"')
+
+
+def cookie(browser: Browser) -> str:
+    """The value of the session cookie."""
+    found = browser.client.get_cookie("mailroom")
+    assert found is not None
+    return found.value
+
+
+def refusal(stranger: Browser, email: str, password: str) -> str:
+    """The page that comes back, without its CSRF token and what was typed."""
+    answer = stranger.submit("/login", email=email, password=password)
+    assert answer.request.path == "/login"
+    return TOKEN.sub("", answer.text).replace(email, "")
+
+
+def test_a_person_gets_to_the_page_they_wanted(stranger: Browser, ada: User) -> None:
+    page = stranger.get("/")
+    assert page.request.path == "/login"
+    answer = stranger.submit_on(page, email="ADA@example.com", password=PASSWORD)
+    assert (answer.status_code, answer.request.path) == (200, "/")
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["https://evil.example/", "//evil.example/", "/\\evil.example/", "/\t/evil.example", "javascript:alert(1)"],
+)
+def test_next_never_leaves_the_site(stranger: Browser, ada: User, target: str) -> None:
+    for present in (False, True):
+        page = stranger.client.get("/login", query_string={"next": target}, follow_redirects=present)
+        if not present:
+            assert "evil.example" not in page.text
+            answer = stranger.submit_on(page, email=ada.email, password=PASSWORD)
+            assert answer.request.base_url == "http://localhost/"
+        else:
+            assert page.request.base_url == "http://localhost/"
+
+
+def test_nobody_is_told_which_addresses_have_accounts(stranger: Browser, database: Database, ada: User) -> None:
+    add_person(database, "pat@example.com", status=Status.PENDING)
+    add_person(database, "dis@example.com", status=Status.DISABLED)
+    answers = [
+        refusal(stranger, "nobody@example.com", PASSWORD),
+        refusal(stranger, ada.email, "wrong password"),
+        refusal(stranger, "pat@example.com", PASSWORD),
+        refusal(stranger, "dis@example.com", PASSWORD),
+    ]
+    assert "let nobody in" in answers[0]
+    assert len(set(answers)) == 1
+
+
+def test_the_password_is_never_sent_back(stranger: Browser, ada: User) -> None:
+    answer = stranger.submit("/login", email=ada.email, password="a wrong one, long enough")
+    assert ada.email in answer.text
+    assert "a wrong one, long enough" not in answer.text
+
+
+def test_a_sign_in_replaces_the_session_of_before(stranger: Browser, ada: User) -> None:
+    with stranger.client.session_transaction() as session:
+        session["planted"] = "by somebody else"
+        session["csrf_token"] = "known to somebody else"
+    stranger.submit("/login", email=ada.email, password=PASSWORD)
+    with stranger.client.session_transaction() as session:
+        assert "planted" not in session
+        assert session.get("csrf_token") != "known to somebody else"
+
+
+def test_signing_in_again_ends_the_sign_in_of_before(database: Database, member: Browser) -> None:
+    member.post("/login", email=member.user.email, password=PASSWORD)
+    with database.reading() as session:
+        assert len(session.scalars(select(SignIn)).all()) == 1
+
+
+def test_a_copied_cookie_is_worthless_after_signing_out(app: Flask, member: Browser) -> None:
+    copied, thief = cookie(member), Browser(app)
+    thief.client.set_cookie("mailroom", copied)
+    assert thief.get("/").request.path == "/"
+    member.submit("/")
+    assert thief.get("/").request.path == "/login"
+    assert member.get("/").request.path == "/login"
+
+
+def test_signing_out_needs_a_click(member: Browser) -> None:
+    assert member.get("/logout").status_code == 405
+    assert member.client.post("/logout").status_code == 400
+    assert member.get("/").request.path == "/"
+
+
+def test_a_person_who_is_disabled_is_out_at_the_next_click(database: Database, member: Browser) -> None:
+    with database.writing() as session:
+        session.execute(update(User).values(status=Status.DISABLED))
+    assert member.get("/").request.path == "/login"
+
+
+def test_too_many_tries_are_told_when_to_go_on(stranger: Browser) -> None:
+    for _ in range(10):
+        stranger.submit("/login", email="ada@example.com", password="wrong")
+    answer = stranger.submit("/login", email="ada@example.com", password="wrong")
+    assert answer.status_code == 429
+    assert int(answer.headers["Retry-After"]) <= 90
+
+
+class TestWithoutLimits:
+    """For load tests."""
+
+    @pytest.fixture
+    def config_values(self) -> dict[str, str]:
+        return {"rate_limits": "off"}
+
+    def test_tries_do_not_count(self, stranger: Browser) -> None:
+        for _ in range(11):
+            answer = stranger.submit("/login", email="ada@example.com", password="wrong")
+        assert answer.status_code == 200
+
+
+def test_a_form_that_was_open_for_too_long_comes_back_with_what_was_typed(stranger: Browser, ada: User) -> None:
+    answer = stranger.client.post("/login", data={"email": ada.email, "password": PASSWORD, "csrf_token": "stale"})
+    assert "open for too long" in answer.text
+    assert f'value="{ada.email}"' in answer.text
+    assert stranger.submit_on(answer, password=PASSWORD).request.path == "/"
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ([("email", ""), ("password", "x")], "Give your e-mail address."),
+        ([("email", "ada@example.com")], "Give your password."),
+        ([("email", "a"), ("email", "b"), ("password", "x")], "sent twice"),
+        ([("email", "x" * 1_000_000), ("password", "x")], "Too long"),
+        ([("email", "ada@example.com"), ("password", "x" * 1_000_000)], "Too long"),
+        ([("email", "ada\0@example.com"), ("password", "x")], "control characters"),
+    ],
+)
+def test_what_is_wrong_stands_beside_its_field(stranger: Browser, fields: list[tuple[str, str]], problem: str) -> None:
+    data = MultiDict([*fields, ("csrf_token", stranger.csrf_token())])
+    answer = stranger.client.post("/login", data=data)
+    assert answer.status_code == 200
+    assert re.search(rf'class="error" id="[a-z]+-error">[^<]*{problem}', answer.text)
