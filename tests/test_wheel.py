@@ -1,0 +1,76 @@
+"""The wheel, installed where there is no checkout, does what the checkout does."""
+
+import re
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from tests.support.running import Visitor, clean, free_port, running
+
+CHECKOUT = Path(__file__).parent.parent
+PASSWORD = "a quite long sentence 7"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel that setup.cfg builds, from a copy that holds nothing of earlier builds."""
+    source = tmp_path_factory.mktemp("source")
+    known = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    names = subprocess.run(known, cwd=CHECKOUT, check=True, capture_output=True, text=True).stdout
+    for name in filter(None, names.split("\0")):
+        if (CHECKOUT / name).is_file():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            (source / name).write_bytes((CHECKOUT / name).read_bytes())
+    pip("wheel", "--no-build-isolation", "--wheel-dir", str(source), str(source))
+    return next(source.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def mailroom(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The command `mailroom` of an environment that has the wheel, and of this one the dependencies alone."""
+    home = tmp_path_factory.mktemp("installed")
+    venv.create(home, symlinks=True)
+    pip("--python", str(home / "bin/python"), "install", str(wheel))
+    (packages,) = home.glob("lib/python*/site-packages")
+    # A folder named here is searched, but the .pth file in it that leads to the checkout is not read.
+    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    return str(home / "bin/mailroom")
+
+
+def test_the_wheel_holds_every_template_and_static_file(wheel: Path) -> None:
+    with ZipFile(wheel) as archive:
+        packed = set(archive.namelist())
+    for folder, place in (("templates", "webapp/templates"), ("webapp/static", "webapp/static"), ("webapp/demo",) * 2):
+        files = [path for path in (CHECKOUT / folder).rglob("*") if path.is_file() and path.suffix != ".pyc"]
+        assert {f"{place}/{path.relative_to(CHECKOUT / folder)}" for path in files} <= packed
+
+
+def test_the_wheel_serves_and_is_set_up_far_from_the_checkout(mailroom: str, tmp_path: Path) -> None:
+    with running(tmp_path, "serve", "--port", str(free_port()), command=[mailroom]) as served:
+        served.wait_for("setup?key=")
+        (setup,) = re.findall(r"http\S+/setup\?key=\S+", served.out)
+        first = Visitor(setup)
+        first.submit(setup, email="ada@mailroom.example", name="Ada", password=PASSWORD, password_confirm=PASSWORD)
+        page = first.get("/settings/mail")
+        assert "SendGrid" in page.text
+        (style,) = re.findall(r'href="(/static/mailroom\.css[^"]*)"', page.text)
+        assert first.get(style).status == 200
+        assert served.stop() == 0
+
+
+def test_the_wheel_finds_its_migrations(mailroom: str, tmp_path: Path) -> None:
+    done = subprocess.run([mailroom, "upgrade"], cwd=tmp_path, env=clean({}), capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "The database has the newest schema.\n"), done.stderr
+    assert (tmp_path / "instance/mailroom.sqlite").is_file()
+
+
+def pip(*arguments: str) -> None:
+    options = ["--quiet", "--no-index", "--no-deps", "--disable-pip-version-check"]
+    position = arguments.index("install") if "install" in arguments else 0
+    command = [*arguments[: position + 1], *options, *arguments[position + 1 :]]
+    subprocess.run([sys.executable, "-m", "pip", *command], check=True)
