@@ -44,6 +44,7 @@ class Trial:
     lines: Sequence[Line]
     stage: Stage | None = None
     words: str = ""
+    from_server: bool = False
     diagnosis: Diagnosis | None = None
 
     @property
@@ -74,6 +75,7 @@ def try_out(parts: Parts, opened: OpenedServer, general: General, recipient: str
         lines=record.lines,
         stage=error.stage if error else None,
         words=error.words if error else "",
+        from_server=bool(error and error.reply),
         diagnosis=diagnose(parts.providers, opened, error) if error else None,
     )
     log.info("test mail", provider=opened.provider.key, passed=trial.passed, stage=trial.stage, seconds=trial.seconds)

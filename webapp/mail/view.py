@@ -29,7 +29,7 @@ def of(form: MailServerForm, saved: MailServer | None, draft: Draft | None) -> d
     return {
         "needs": {one.key: one.needs for one in form.providers},
         "uses": {name for one in form.chosen.authentication for name in one.uses},
-        "secret_hint": _secret_hint(saved, draft),
+        "secret_hint": _secret_hint(saved if saved and saved.provider == form.chosen.key else None, draft),
         "unfold": {"connection": _own_connection(form), "advanced": _any_advanced(form)},
         "connection_line": _connection_line(form),
     }
