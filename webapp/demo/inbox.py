@@ -7,6 +7,8 @@ from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
 
+from flask_babel import gettext as _
+
 from webapp.config import Config
 from webapp.errors import NotFound
 from webapp.sealing import derive
@@ -88,4 +90,7 @@ class Inbox:
 
 def _part(message: EmailMessage, kind: str) -> str:
     part = message.get_body(preferencelist=(kind,))
-    return str(part.get_content()) if part is not None else ""
+    try:
+        return str(part.get_content()) if part is not None else ""
+    except LookupError:
+        return _("This part of the mail is in an encoding that nobody knows.")

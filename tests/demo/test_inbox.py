@@ -1,0 +1,134 @@
+"""The inbox of the demo: what it keeps, and what its pages let a mail do."""
+
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.browser import Browser
+from webapp.config import Config
+from webapp.demo.inbox import MOST, Inbox
+from webapp.errors import NotFound
+
+LINK = "http://127.0.0.1:8000/activate/abc"
+
+
+@pytest.fixture
+def config_values() -> dict[str, Any]:
+    return {"demo": "on"}
+
+
+@pytest.fixture
+def inbox(config: Config) -> Inbox:
+    return Inbox.of(config)
+
+
+def mail(
+    subject: str = "Welcome", html: str = f'<html><head></head><body><a href="{LINK}">go</a></body></html>'
+) -> bytes:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "a@mailroom.example", "zoë@mailroom.example", subject
+    message.set_content(f"Open {LINK}.\nOr {LINK}, once.\n")
+    message.add_alternative(html, subtype="html")
+    return message.as_bytes()
+
+
+def test_the_newest_mail_comes_first(tmp_path: Path) -> None:
+    inbox = Inbox(tmp_path / "inbox")
+    for subject in ("first", "second"):
+        inbox.add(mail(subject))
+    assert [one.header("Subject") for one in inbox.mails()] == ["second", "first"]
+
+
+def test_the_oldest_mails_make_room(tmp_path: Path) -> None:
+    inbox = Inbox(tmp_path)
+    for _ in range(MOST + 2):
+        inbox.add(b"Subject: many\n\n")
+    assert inbox.numbers() == list(range(MOST + 2, 2, -1))
+
+
+def test_a_mail_that_is_not_there_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(NotFound):
+        Inbox(tmp_path).mail(1)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no headers at all",
+        b"Subject: =?nonsense?q?x?=\nDate: never\nTo: <<<,\nFrom: \xff\n\n\xff",
+        b"Content-Type: text/html; charset=nonsense\n\n<p>x",
+    ],
+)
+def test_a_mail_that_breaks_the_rules_can_be_read(tmp_path: Path, content: bytes) -> None:
+    inbox = Inbox(tmp_path)
+    inbox.add(content)
+    assert len(inbox.mails()) == 1
+
+
+def test_every_link_is_listed_once(tmp_path: Path) -> None:
+    inbox = Inbox(tmp_path)
+    inbox.add(mail())
+    assert inbox.mail(1).links == [LINK]
+
+
+@pytest.mark.one_database
+def test_a_stranger_reads_the_mail(stranger: Browser, inbox: Inbox) -> None:
+    inbox.add(mail())
+    page = stranger.get("/demo/inbox").text
+    assert "Welcome" in page
+    assert "/demo/inbox/1" in page
+    page = stranger.get("/demo/inbox/1").text
+    assert f'href="{LINK}"' in page
+    assert "zoë@mailroom.example" in page
+
+
+@pytest.mark.one_database
+def test_a_mail_is_framed_where_it_can_run_nothing(stranger: Browser, inbox: Inbox) -> None:
+    inbox.add(mail(html="<head></head><script>alert(1)</script>"))
+    assert "frame-src 'self'" in stranger.get("/demo/inbox/1").headers["Content-Security-Policy"]
+    framed = stranger.get("/demo/inbox/1/html")
+    policy = framed.headers["Content-Security-Policy"].split("; ")
+    assert {"default-src 'none'", "frame-ancestors 'self'", "sandbox allow-top-navigation-by-user-activation"} <= set(
+        policy
+    )
+    assert framed.headers["X-Frame-Options"] == "SAMEORIGIN"
+    assert '<head><base target="_top">' in framed.text
+
+
+@pytest.mark.one_database
+def test_no_other_page_may_be_framed(stranger: Browser, inbox: Inbox) -> None:
+    inbox.add(mail())
+    for path in ("/demo/inbox", "/demo/inbox/1", "/login"):
+        answer = stranger.get(path)
+        assert answer.headers["X-Frame-Options"] == "DENY"
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.one_database
+def test_a_mail_cannot_write_into_the_page_around_it(stranger: Browser, inbox: Inbox) -> None:
+    inbox.add(mail(subject="<script>alert(1)</script>"))
+    assert "<script>alert" not in stranger.get("/demo/inbox").text + stranger.get("/demo/inbox/1").text
+
+
+@pytest.mark.one_database
+def test_the_sign_in_page_shows_the_demo_accounts(stranger: Browser) -> None:
+    assert "sysadmin-demo" in stranger.get("/login").text
+
+
+class TestWithoutTheDemo:
+    """Settings as in production."""
+
+    @pytest.fixture
+    def config_values(self) -> dict[str, Any]:
+        return {}
+
+    @pytest.mark.one_database
+    def test_there_is_no_inbox(self, administrator: Browser) -> None:
+        assert administrator.get("/demo/inbox").status_code == 404
+
+    @pytest.mark.one_database
+    def test_the_sign_in_page_shows_no_accounts(self, stranger: Browser) -> None:
+        assert "sysadmin" not in stranger.get("/login").text

@@ -1,0 +1,86 @@
+"""The newcomer's minute, as the README tells it, in a real browser against the real demo."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.support.chromium import ARGUMENTS, executable
+from tests.support.running import Mailroom, free_port, running
+
+PERSON = "grace@somewhere.example"
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Mailroom]:
+    """The demo, as `make run` starts it. The settings of a real installation around it change nothing."""
+    environ = {"MAILROOM_PUBLIC_URL": "https://real.example", "MAILROOM_DATABASE_URL": "postgresql://real.example/x"}
+    with running(tmp_path, "demo", "--port", str(free_port()), environ=environ) as demo:
+        demo.wait_for("/demo/inbox")
+        yield demo
+
+
+@pytest.fixture
+def browser(demo: Mailroom) -> Iterator[Browser]:
+    """Chromium; started after the demo, which stops last."""
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=executable(), args=ARGUMENTS)
+
+
+@pytest.fixture
+def newcomer(browser: Browser, demo: Mailroom) -> Page:
+    """Somebody who has just opened the address."""
+    address = next(word for word in demo.out.split() if word.startswith("http"))
+    page = browser.new_page(base_url=address)
+    page.set_default_timeout(20_000)
+    page.goto("/")
+    return page
+
+
+def test_a_newcomer_activates_a_person_and_resets_the_password(newcomer: Page) -> None:
+    sign_in(newcomer, "sysadmin@mailroom.example", "sysadmin-demo")
+    newcomer.get_by_role("link", name="Users").click()
+    newcomer.get_by_role("link", name="Create a user").first.click()
+    newcomer.get_by_label("Name").fill("Grace")
+    newcomer.get_by_label("E-mail address").fill(PERSON)
+    newcomer.get_by_role("button", name="Create").click()
+
+    open_mail(newcomer, "Activate")
+    newcomer.frame_locator("iframe").get_by_role("link").first.click()
+    choose_password(newcomer, "the first password")
+    newcomer.get_by_text("Grace", exact=True).first.click()
+    newcomer.get_by_role("button", name="Sign out").click()
+
+    newcomer.get_by_role("link", name="Forgot your password?").click()
+    newcomer.get_by_label("E-mail address").fill(PERSON)
+    newcomer.locator("main button[type=submit]").click()
+    open_mail(newcomer, "password")
+    newcomer.get_by_role("link", name="/reset-password/").first.click()
+    choose_password(newcomer, "the second password")
+    sign_in(newcomer, PERSON, "the second password")
+    newcomer.get_by_text("Grace", exact=True).first.wait_for()
+
+
+def sign_in(page: Page, email: str, password: str) -> None:
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Password", exact=True).fill(password)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def open_mail(page: Page, subject: str) -> None:
+    """Refresh the inbox until the mail is there, and open it."""
+    page.goto("/demo/inbox")
+    wanted = page.get_by_role("table").get_by_role("link", name=subject)
+    for _ in range(100):
+        if wanted.count():
+            break
+        page.wait_for_timeout(200)
+        page.get_by_role("link", name="Refresh").click()
+    wanted.first.click()
+
+
+def choose_password(page: Page, password: str) -> None:
+    page.locator("#password").fill(password)
+    page.locator("#password_confirm").fill(password)
+    page.locator("main button[type=submit]").first.click()
