@@ -12,7 +12,8 @@ from webapp.accounts import service as accounts
 from webapp.accounts.models import Role
 from webapp.context import parts
 from webapp.mail import service as mail
-from webapp.outbox.flow import Flow, flow
+from webapp.outbox.flow import flow
+from webapp.outbox.meaning import meaning
 from webapp.settings import service as settings
 
 blueprint = Blueprint("home", __name__)
@@ -32,14 +33,15 @@ class Task:
 def home() -> str:
     """The first page after signing in."""
     if signed_in().role != Role.ADMINISTRATOR:
-        return render_template("home.html", flow=None, tasks=[])
+        return render_template("home.html", flow=None)
     with parts().database.reading() as session:
         state = flow(session)
-        tasks = _tasks(session, state)
-    return render_template("home.html", flow=state, tasks=tasks)
+        diagnosis = meaning(session, parts(), state.stopped) if state.stopped else None
+        tasks = _tasks(session)
+    return render_template("home.html", flow=state, diagnosis=diagnosis, tasks=tasks)
 
 
-def _tasks(session: Session, state: Flow) -> list[Task]:
+def _tasks(session: Session) -> list[Task]:
     """What a new installation needs, in the order in which one does it."""
     return [
         Task(

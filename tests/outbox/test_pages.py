@@ -132,4 +132,5 @@ def test_home_says_since_when_and_why_mail_does_not_flow(
     page = administrator.get("/").text
     assert "Mail is not flowing" in page
     assert ":07 UTC" in page
+    assert "The server does not accept the user name with this password" in page
     assert "535" in page

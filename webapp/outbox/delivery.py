@@ -70,17 +70,22 @@ class Round:
 
     def run(self) -> None:
         """Until nothing is due, the server fails, or the worker is told to stop."""
-        with self._parts.database.writing() as session:
-            claims.hold_newcomers(session, clock.now())
         with self._line:
-            while not self._stopping():
-                with self._parts.database.writing() as session:
-                    message = claims.claim(session, clock.now())
-                if message is None:
-                    return
+            message = self._claim(first=True)
+            while message is not None:
                 with self._in_hand.holding(message):
                     if not self._deliver(message):
                         return
+                message = self._claim()
+
+    def _claim(self, first: bool = False) -> Message | None:
+        if self._stopping():
+            return None
+        with self._parts.database.writing() as session:
+            now = clock.now()
+            if first:
+                claims.hold_newcomers(session, now)
+            return claims.claim(session, now)
 
     def _deliver(self, message: Message) -> bool:
         """Send one message, or record why not. Whether others can be sent."""

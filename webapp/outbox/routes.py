@@ -10,7 +10,7 @@ from webapp import clock
 from webapp.context import parts
 from webapp.forms import ConfirmForm
 from webapp.outbox import service, words
-from webapp.outbox.models import Message
+from webapp.outbox.meaning import meaning
 from webapp.outbox.service import NotRetryable, Shown
 
 blueprint = Blueprint("outbox", __name__, url_prefix="/outbox")
@@ -36,7 +36,11 @@ def message(message_id: int) -> str:
     """One message: where it stands, and what the server said."""
     with parts().database.reading() as session:
         found = service.message(session, message_id)
-    return render_template("outbox/message.html", message=found, form=ConfirmForm(), can_retry=_can_retry(found))
+        diagnosis = meaning(session, parts(), found)
+    can_retry = service.can_retry(found, clock.now())
+    return render_template(
+        "outbox/message.html", message=found, form=ConfirmForm(), can_retry=can_retry, diagnosis=diagnosis
+    )
 
 
 @blueprint.post("/<int:message_id>/retry")
@@ -53,7 +57,3 @@ def retry(message_id: int) -> Response:
 
 def _shown(name: str) -> Shown:
     return Shown(name) if name in list(Shown) else Shown.ALL
-
-
-def _can_retry(message: Message) -> bool:
-    return service.can_retry(message, clock.now())

@@ -29,8 +29,6 @@ KINDS = {
     "password_changed": _("Password changed"),
 }
 STAGES = {
-    "settings": _("before connecting"),
-    "preparing": _("while preparing it"),
     "lookup": _("while looking up the server's address"),
     "connect": _("while connecting"),
     "proxy": _("at the proxy"),
