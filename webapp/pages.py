@@ -1,9 +1,12 @@
 """What all pages share: languages, the names in every template, and failures turned into pages."""
 
+import hashlib
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import structlog
-from flask import Flask, Response, make_response, render_template, request
+from flask import Flask, Response, make_response, render_template, request, url_for
 from flask_babel import Babel, get_locale
 from flask_babel import gettext as _
 from flask_bootstrap import Bootstrap5
@@ -20,9 +23,11 @@ log = structlog.get_logger(__name__)
 def enable(app: Flask) -> None:
     """Set the shared parts of all pages up."""
     app.config["BOOTSTRAP_SERVE_LOCAL"] = True
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = timedelta(days=365)
     Bootstrap5(app)
     Babel(app)
     app.add_template_global(get_locale, "locale")
+    app.add_template_global(Assets(app), "asset")
     app.context_processor(_names)
     app.register_error_handler(CSRFError, _stale)
     app.register_error_handler(TooManyRequests, _too_many)
@@ -31,9 +36,31 @@ def enable(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected)
 
 
+class Assets:
+    """Addresses of static files, each worked out once. They change with the file, so browsers may keep them."""
+
+    def __init__(self, app: Flask) -> None:
+        self._folders = {"static": app.static_folder, **{n: b.static_folder for n, b in app.blueprints.items()}}
+        self._addresses: dict[tuple[str, str], str] = {}
+
+    def __call__(self, name: str, endpoint: str = "static") -> str:
+        """The address of this file of the application, or of the blueprint that has the endpoint."""
+        if (name, endpoint) not in self._addresses:
+            folder = self._folders[endpoint.partition(".")[0]]
+            version = hashlib.sha256(Path(folder or "", name).read_bytes()).hexdigest()[:12]
+            self._addresses[name, endpoint] = url_for(endpoint, filename=name, v=version)
+        return self._addresses[name, endpoint]
+
+
 def _names() -> dict[str, Any]:
-    with parts().database.reading() as session:
-        return {"general": settings.general(session, parts().config), "demo": parts().config.demo == "on"}
+    config = parts().config
+    try:
+        general = settings.general_at_a_glance(parts().database, config)
+    except Exception:
+        # The page that tells of a failure comes here too, and the database may be what failed.
+        log.exception("general settings cannot be read")
+        general = settings.General(config.public_url, "Mailroom", "")
+    return {"general": general, "demo": config.demo == "on"}
 
 
 def _page(status: int, title: str, text: str, **facts: Any) -> Response:
