@@ -1,5 +1,7 @@
 """Accounts for tests, made without their way through the mail."""
 
+from functools import cache
+
 from tests.support.browser import PASSWORD
 from webapp import clock
 from webapp.accounts.models import Role, Status, User
@@ -22,10 +24,15 @@ def add_person(
         name=name or email.partition("@")[0].title(),
         role=role,
         status=status,
-        password_hash=None if pending else hashed(PASSWORD),
+        password_hash=None if pending else _hash(),
         created_at=clock.now(),
         activated_at=None if pending else clock.now(),
     )
     with database.writing() as session:
         session.add(user)
     return user.id
+
+
+@cache
+def _hash() -> str:
+    return hashed(PASSWORD)

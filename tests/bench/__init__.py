@@ -1,0 +1,1 @@
+"""How fast Mailroom is, on this machine: `python -m tests.bench`."""

@@ -1,0 +1,50 @@
+"""A bare Flask + Jinja page with a session, under the web server and with the options of `mailroom web`."""
+
+import sys
+from unittest import mock
+
+from flask import Flask, render_template, session
+from jinja2 import DictLoader
+
+from webapp import server
+from webapp.server import Address
+
+TEMPLATES = {
+    "base.html": """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>{% block title %}{% endblock %}</title><link rel="stylesheet" href="/s.css"></head>
+<body><main><h1>{{ self.title() }}</h1>{% block content %}{% endblock %}</main></body>
+</html>
+""",
+    "page.html": """{% extends "base.html" %}
+{% block title %}Sign in{% endblock %}
+{% block content %}
+<form method="post">
+{% for name, label in fields %}
+<p><label for="{{ name }}">{{ label }}</label> <input id="{{ name }}" name="{{ name }}" value=""></p>
+{% endfor %}
+<p><button>Sign in</button></p>
+</form>
+{% endblock %}
+""",
+}
+
+
+def create_app() -> Flask:
+    """The application."""
+    app = Flask(__name__)
+    app.secret_key = "a secret key for the bench"
+    app.jinja_loader = DictLoader(TEMPLATES)
+
+    @app.get("/login")
+    def page() -> str:
+        session["seen"] = True
+        return render_template("page.html", fields=[("email", "E-mail address"), ("password", "Password")])
+
+    return app
+
+
+if __name__ == "__main__":
+    _program, port, processes, threads = sys.argv
+    with mock.patch.object(server, "create_app", create_app):
+        server.serve_web(Address(port=int(port)), int(processes), int(threads))

@@ -1,0 +1,117 @@
+"""Mailroom in processes of its own, on a fresh database, with the sink as its mail server."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.people import add_person
+from tests.support.running import clean, free_port
+from webapp import clock, schema
+from webapp.config import Config
+from webapp.database import Database
+from webapp.mail.models import MailServer
+from webapp.outbox.queue import Queue
+from webapp.server import Address
+from webapp.settings import service as settings
+
+PROCESSES, THREADS = 2, 16
+SENDER = "mailroom@mailroom.example"
+
+
+@dataclass(frozen=True)
+class Site:
+    """An installation in a folder."""
+
+    config: Config
+    database: Database
+
+    @classmethod
+    def prepared(cls, folder: Path, sink_port: int) -> "Site":
+        """With a public address and a mail server."""
+        config = Config.complete(instance=folder, secret_key="a secret key for the bench")
+        site = cls(config, Database(config.database_url))
+        schema.upgrade(site.database)
+        with site.database.writing() as session:
+            settings.save(session, "https://mailroom.example", "Mailroom", "")
+            session.add(_mail_server(sink_port))
+        return site
+
+    @property
+    def queue(self) -> Queue:
+        """The queue that the worker listens to."""
+        return Queue(self.config.queue_url)
+
+    def add_people(self, number: int) -> list[str]:
+        """Add people; their addresses."""
+        addresses = [f"person{index}@mailroom.example" for index in range(number)]
+        for address in addresses:
+            add_person(self.database, address)
+        return addresses
+
+    @contextmanager
+    def web(self) -> Iterator[int]:
+        """The web server, as `mailroom serve` starts it; its port."""
+        options = ("--processes", str(PROCESSES), "--threads", str(THREADS))
+        port = free_port()
+        with self._running("web", "--port", str(port), *options):
+            _await(port)
+            yield port
+
+    @contextmanager
+    def worker(self) -> Iterator[None]:
+        """The worker."""
+        with self._running("worker"):
+            yield
+
+    @contextmanager
+    def _running(self, *arguments: str) -> Iterator[None]:
+        environ = {
+            "MAILROOM_INSTANCE": str(self.config.instance),
+            "MAILROOM_SECRET_KEY": self.config.secret_key,
+            "MAILROOM_RATE_LIMITS": "off",
+        }
+        with running([sys.executable, "-m", "webapp.commands", *arguments], environ):
+            yield
+
+
+@contextmanager
+def bare_page() -> Iterator[int]:
+    """The page to compare with, under the same web server; its port."""
+    port = free_port()
+    with running([sys.executable, "-m", "tests.bench.bare", str(port), str(PROCESSES), str(THREADS)], {}):
+        _await(port)
+        yield port
+
+
+@contextmanager
+def running(command: list[str], environ: dict[str, str]) -> Iterator[None]:
+    """Run a command until the end of the block; what it logs is dropped."""
+    with subprocess.Popen(command, env=clean(environ), stderr=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+
+
+def _await(port: int, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not Address(port=port).answers():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"no server on port {port} after {seconds} s")
+        time.sleep(0.05)
+
+
+def _mail_server(port: int) -> MailServer:
+    return MailServer(
+        provider="custom",
+        mail_from=SENDER,
+        host="127.0.0.1",
+        port=port,
+        security="none",
+        secrets={},
+        updated_at=clock.now(),
+    )
