@@ -3,6 +3,7 @@
 import ssl
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 import flask_mail
 import pytest
@@ -12,6 +13,7 @@ from tests.mail.conftest import opened, signing_in, stages
 from tests.support.certificates import Authority
 from tests.support.inbox import PASSWORD, USERNAME, Security, running_inbox
 from tests.support.scripted import ScriptedServer
+from webapp import clock
 from webapp.mail.conversation import Stage
 from webapp.mail.failures import Fault
 from webapp.mail.transport import DeliveryError, MailConnection, OpenedServer
@@ -205,3 +207,14 @@ def test_a_host_that_is_none_fails_at_the_lookup(host: str, failing: Failing) ->
 
 def test_a_port_where_nothing_listens_fails_at_connecting(failing: Failing) -> None:
     assert failing(opened()).stage is Stage.CONNECT
+
+
+def test_a_message_that_is_out_of_date_by_then_is_not_handed_over(
+    app: Flask, scripted: Scripted, message: flask_mail.Message
+) -> None:
+    server = scripted()
+    with app.app_context(), MailConnection(opened(server)) as connection:
+        with pytest.raises(DeliveryError, match="out of date"):
+            connection.send(message, not_after=clock.now())
+        connection.send(message, not_after=clock.now() + timedelta(seconds=60))
+    assert len(server.messages) == 1

@@ -4,6 +4,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from email.utils import parseaddr
 from types import TracebackType
 from typing import Self
@@ -12,6 +13,7 @@ import flask_mail
 import idna
 import structlog
 
+from webapp import clock
 from webapp.mail.conversation import Conversation, Stage, Step
 from webapp.mail.failures import DeliveryError, Fault, fault_of
 from webapp.mail.proxies import Proxy, dial, dial_through, look_up
@@ -104,8 +106,16 @@ class MailConnection(flask_mail.Connection):
             raise
         return client
 
-    def send(self, message: flask_mail.Message, envelope_from: str | tuple[str, str] | None = None) -> None:
-        """Send one message. Raises DeliveryError; one with a fault other than SERVER leaves the connection usable."""
+    def send(
+        self,
+        message: flask_mail.Message,
+        envelope_from: str | tuple[str, str] | None = None,
+        not_after: datetime | None = None,
+    ) -> None:
+        """Send one message, unless the server takes until `not_after` to ask for it.
+
+        Raises DeliveryError; one with a fault other than SERVER leaves the connection usable.
+        """
         client = self.host
         if client is None:
             raise RuntimeError("the connection is not open")
@@ -114,17 +124,12 @@ class MailConnection(flask_mail.Connection):
         content = message.as_bytes()
         utf8 = "SMTPUTF8" in message.mail_options or any(not one.isascii() for one in (sender, *recipients))
         try:
-            self._transaction(client, sender, recipients, content, utf8)
+            self._envelope(client, sender, recipients, len(content), utf8)
+            self._hand_over(client, content, not_after)
         except DeliveryError as error:
             if not error.server_fault:
                 self._reset(client)
             raise
-
-    def start_anew(self) -> None:
-        """Begin a new record; for the next message on a kept connection."""
-        self.conversation = self._new_conversation()
-        if self.host is not None:
-            self.host.conversation = self.conversation
 
     def _new_conversation(self) -> Conversation:
         proxy = self.opened.proxy
@@ -189,9 +194,9 @@ class MailConnection(flask_mail.Connection):
                 Stage.AUTH, error=f"The plugin of {provider.label} failed: {type(error).__name__}."
             ) from error
 
-    def _transaction(self, client: SmtpClient, sender: str, recipients: list[str], content: bytes, utf8: bool) -> None:
+    def _envelope(self, client: SmtpClient, sender: str, recipients: list[str], size: int, utf8: bool) -> None:
         with self._stage(Stage.MAIL):
-            options = [f"SIZE={len(content)}"] if client.has_extn("size") else []
+            options = [f"SIZE={size}"] if client.has_extn("size") else []
             if utf8:
                 if not client.has_extn("smtputf8"):
                     lack = "The server does not take addresses with letters outside ASCII (SMTPUTF8)."
@@ -201,7 +206,12 @@ class MailConnection(flask_mail.Connection):
         with self._stage(Stage.RCPT):
             for recipient in recipients:
                 _expect(2, Stage.RCPT, *client.rcpt(recipient))
+
+    def _hand_over(self, client: SmtpClient, content: bytes, not_after: datetime | None) -> None:
         with self._stage(Stage.DATA) as step:
+            if not_after is not None and clock.now() >= not_after:
+                late = "The server took so long that the message is out of date."
+                raise DeliveryError(Stage.DATA, error=late, fault=Fault.RECIPIENT)
             _expect(3, Stage.DATA, *client.docmd("DATA"))
             self.conversation.noted(f"message of {len(content)} octets")
             client.send(_dot_stuffed(content))
