@@ -143,7 +143,19 @@ def test_a_server_that_is_down_is_asked_once_for_all(
     found = [look(one) for one in ids]
     assert [one.attempts for one in found] == [1, 0, 0]
     assert {(one.state, one.held, one.last_stage) for one in found} == {(State.OWED, True, "connect")}
-    assert len({one.next_attempt_at for one in found}) == 1
+    assert found[0].next_attempt_at < min(one.next_attempt_at for one in found[1:])
+
+
+def test_a_message_that_makes_the_server_hang_up_holds_up_no_other(
+    owe: Owe, deliver: Act, look: Look, use_server: Callable[..., None], make_due: Act
+) -> None:
+    bad, good = owe(), owe()
+    with ScriptedServer(replies={"END": ["421 4.3.0 Closing", "250 Ok", "421 4.3.0 Closing"]}) as server:
+        use_server(server)
+        for _round in range(2):
+            deliver()
+            make_due()
+    assert (look(bad).state, look(good).state) == (State.OWED, State.SENT)
 
 
 def test_refused_sign_ins_are_not_repeated_for_every_message(

@@ -80,7 +80,7 @@ def test_a_failed_message_can_be_tried_again(
 def test_what_was_sent_is_not_sent_twice(administrator: Browser, owe: Owe, inbox: Inbox, deliver: Act) -> None:
     message_id = owe()
     deliver()
-    assert "cannot be tried again" in administrator.post(f"/outbox/{message_id}/retry").text
+    assert "There is nothing to try again" in administrator.post(f"/outbox/{message_id}/retry").text
     deliver()
     assert len(inbox.messages) == 1
 

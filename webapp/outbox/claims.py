@@ -24,6 +24,10 @@ MESSAGE_WAITS = [timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=
                  timedelta(hours=1)]  # fmt: skip
 SERVER_WAITS = [timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5)]
 SETTINGS_WAIT = timedelta(minutes=5)
+# Puts one message before others that wait for the same moment.
+A_LITTLE_LATER = timedelta(seconds=1)
+# At these stages it may be the message after all that made the server hang up.
+SUSPECT_STAGES = ("rcpt", "data")
 
 _jitter = random.SystemRandom()
 
@@ -41,11 +45,15 @@ def deadline(message: Message) -> datetime:
 
 
 def claim(session: Session, now: datetime) -> Message | None:
-    """Take the message that is due for longest; nobody else has it until `claimed_until`."""
+    """Take the message that is due for longest; nobody else has it until `claimed_until`.
+
+    Of those due since the same moment the one with the fewest attempts comes first, so that what
+    fails again and again comes last.
+    """
     due = (
         select(Message.id)
         .where(Message.state == State.OWED, Message.next_attempt_at <= now)
-        .order_by(Message.next_attempt_at, Message.id)
+        .order_by(Message.next_attempt_at, Message.attempts, Message.id)
         .limit(1)
         .with_for_update(skip_locked=True)
     )
@@ -105,11 +113,18 @@ def later(session: Session, message: Message, now: datetime, stage: str, words: 
 
 
 def hold(session: Session, message: Message, now: datetime, stage: str, words: str, provider: str = "") -> None:
-    """Nothing can be sent for now: this message and everything due waits for the same moment."""
-    wait = SETTINGS_WAIT if stage == Hold.SETTINGS else _wait(SERVER_WAITS, message, now)
-    reason = {"last_stage": stage, "last_error": words, "provider": provider}
-    values = {"state": State.OWED, "claimed_until": None, "held": True, "next_attempt_at": now + wait, **reason}
-    session.execute(update(Message).where(or_(_held_claim(message), _due(now))).values(values))
+    """Nothing can be sent for now: this message and everything due waits.
+
+    The same message asks again, so that its attempts make the waits grow; but where it may be to
+    blame itself, another one asks.
+    """
+    again = now + (SETTINGS_WAIT if stage == Hold.SETTINGS else _wait(SERVER_WAITS, message, now))
+    after = again + A_LITTLE_LATER
+    this, others = (after, again) if stage in SUSPECT_STAGES else (again, after)
+    values: dict[str, Any] = {"state": State.OWED, "claimed_until": None, "held": True}
+    values |= {"last_stage": stage, "last_error": words, "provider": provider}
+    session.execute(update(Message).where(_due(now)).values(values | {"next_attempt_at": others}))
+    session.execute(update(Message).where(_held_claim(message)).values(values | {"next_attempt_at": this}))
 
 
 def hold_newcomers(session: Session, now: datetime) -> None:
@@ -127,7 +142,7 @@ def hold_newcomers(session: Session, now: datetime) -> None:
     waiting = session.scalar(first)
     if waiting is not None and waiting.next_attempt_at > now:
         reason = {"last_stage": waiting.last_stage, "last_error": waiting.last_error}
-        values = {"held": True, "next_attempt_at": waiting.next_attempt_at, **reason}
+        values = {"held": True, "next_attempt_at": waiting.next_attempt_at + A_LITTLE_LATER, **reason}
         session.execute(update(Message).where(_due(now), Message.attempts == 0).values(values))
 
 

@@ -50,7 +50,7 @@ class InHand:
         try:
             yield
         finally:
-            del self._since[message.id]
+            self._since.pop(message.id, None)
 
     def ids(self) -> list[int]:
         """Those that still make progress, as far as one can tell."""

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import css_inline
 import flask_mail
+import idna
 from flask import current_app
 from flask_babel import get_locale
 
@@ -83,7 +84,10 @@ def _message_id_domain(public_url: str, sender: str) -> str:
     host = urlsplit(public_url).hostname or ""
     if "." not in host or host.endswith(".localhost") or _is_number(host):
         return ascii_domain(sender)
-    return ascii_domain(host)
+    try:
+        return ascii_domain(host)
+    except idna.IDNAError:
+        return ascii_domain(sender)
 
 
 def _is_number(host: str) -> bool:

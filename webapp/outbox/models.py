@@ -29,7 +29,7 @@ class Message(Base):
     """One mail owed to one person: a template and the facts to fill it, never a rendered secret."""
 
     __tablename__ = "messages"
-    __table_args__ = (Index("ix_messages_due", "state", "next_attempt_at"),)
+    __table_args__ = (Index("ix_messages_due", "state", "next_attempt_at", "attempts", "id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     template: Mapped[str] = mapped_column(String(40))

@@ -51,7 +51,7 @@ def retry(message_id: int) -> Response:
             service.retry(session, parts().queue, message_id)
         flash(_("It is being tried again now."), "success")
     except NotRetryable:
-        flash(_("It cannot be tried again any more."), "warning")
+        flash(_("There is nothing to try again: it is being sent, or it is finished."), "warning")
     return redirect(url_for("outbox.message", message_id=message_id))
 
 

@@ -111,7 +111,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
     )
     op.create_index(op.f("ix_messages_created_at"), "messages", ["created_at"], unique=False)
-    op.create_index("ix_messages_due", "messages", ["state", "next_attempt_at"], unique=False)
+    op.create_index("ix_messages_due", "messages", ["state", "next_attempt_at", "attempts", "id"], unique=False)
     op.create_index(op.f("ix_messages_finished_at"), "messages", ["finished_at"], unique=False)
     op.create_index(op.f("ix_messages_user_id"), "messages", ["user_id"], unique=False)
     op.create_table(
