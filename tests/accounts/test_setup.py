@@ -8,7 +8,7 @@ from tests.accounts.conftest import PASSWORD, at_once
 from tests.support.browser import Browser
 from webapp.accounts import service, setup
 from webapp.accounts.models import Role, Status
-from webapp.accounts.setup import SetupDone
+from webapp.accounts.setup import SetupDone, SetupKeyUnknown
 from webapp.config import Config
 from webapp.context import Parts
 from webapp.settings.service import general
@@ -85,6 +85,13 @@ def test_setup_is_closed_once_there_is_an_administrator(stranger: Browser, parts
         assert (answer.status_code, "set up already" in answer.text) == (404, True)
     with parts.database.writing() as session, pytest.raises(SetupDone):
         setup.new_setup_key(session)
+
+
+def test_a_wrong_key_creates_nobody(parts: Parts, key: str) -> None:
+    with pytest.raises(SetupKeyUnknown), parts.database.writing() as session:
+        setup.create_first_administrator(session, "wrong", "eve@example.com", "Eve", PASSWORD)
+    with parts.database.reading() as session:
+        assert not service.has_administrator(session)
 
 
 def test_of_two_who_set_up_at_once_one_succeeds(parts: Parts, key: str) -> None:
