@@ -18,7 +18,7 @@ class Form(FlaskForm):
     """A form that refuses doubled fields, control characters and overlong text, on every field."""
 
     def __init__(self, **given: Any) -> None:
-        super().__init__(**given)  # type: ignore[no-untyped-call]
+        super().__init__(**given)
 
     def validate_on_submit(self, extra_validators: Any = None) -> bool:
         """Whether the request sends the form, and all is right."""

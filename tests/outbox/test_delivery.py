@@ -1,6 +1,7 @@
 """What becomes of a message: sent, tried again, failed, expired, dropped."""
 
 import threading
+import re
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
@@ -291,3 +292,18 @@ def test_a_worker_that_is_told_to_stop_begins_no_further_message(
     ids = [owe(), owe()]
     worker.drain(app, stopping=lambda: bool(inbox.messages))
     assert [look(one).state for one in ids] == [State.SENT, State.OWED]
+
+
+def test_a_second_copy_has_the_message_id_of_the_first(
+    owe: Owe, deliver: Act, make_due: Act, look: Look, use_server: Callable[..., None]
+) -> None:
+    message_id = owe()
+    with ScriptedServer(replies={"END": ["451 4.3.0 Taken, but something broke", "250 Ok"]}) as server:
+        use_server(server)
+        deliver()
+        make_due()
+        deliver()
+        ids = [re.search(rb"(?m)^Message-ID: (\S+)", copy) for copy in server.messages]
+    assert look(message_id).state == State.SENT
+    assert len(ids) == 2
+    assert ids[0] and ids[1] and ids[0][1] == ids[1][1]

@@ -15,6 +15,7 @@ from webapp.mail.models import MailServer
 from webapp.mail.service import Draft
 from webapp.mail.trial import Trial, stage_name, try_out
 from webapp.outbox.flow import flow
+from webapp.outbox.meaning import meaning
 from webapp.providers import Provider
 from webapp.sealing import SealBroken
 from webapp.security import csrf
@@ -141,6 +142,7 @@ def _page(
         form.test_recipient.data = signed_in().email
     with parts().database.reading() as session:
         state = flow(session)
+        diagnosis = meaning(session, parts(), state.stopped) if state.stopped else None
     return render_template(
         "mail/settings.html",
         form=form,
@@ -150,6 +152,7 @@ def _page(
         saved_provider=_provider(saved.provider) if saved else None,
         trial=trial,
         flow=state,
+        diagnosis=diagnosis,
         stage_name=stage_name,
         **view.of(form, saved, draft),
     )

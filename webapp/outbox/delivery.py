@@ -138,9 +138,17 @@ class Round:
         """Write the letter, mint its link and hand it to the server."""
         letter = self._letter(message, settings)
         mail_from = settings.server.mail_from if settings.server else ""
-        mail = compose(letter.template, letter.recipient, mail_from, settings.general, letter.facts, letter.link)
+        mail = compose(
+            letter.template,
+            letter.recipient,
+            mail_from,
+            settings.general,
+            letter.facts,
+            letter.link,
+            _identity(message),
+        )
         _require_time(message)
-        self._line.send(mail)
+        self._line.send(mail, not_after=claims.deadline(message))
 
     def _letter(self, message: Message, settings: Settings) -> Letter:
         with self._parts.database.writing() as session:
@@ -186,6 +194,11 @@ class Round:
         with self._parts.database.writing() as session:
             claims.ended(session, message, clock.now(), state, stage, words, self._line.provider)
         log.info("message ended", message=message.id, state=str(state), stage=str(stage))
+
+
+def _identity(message: Message) -> str:
+    """What makes the Message-ID: the same for each attempt, so that mail programs can fold a copy."""
+    return f"{message.id} {message.created_at.isoformat()}"
 
 
 def _require_time(message: Message) -> None:

@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 
@@ -65,8 +66,8 @@ class Line:
         self._connection = self._open.enter_context(MailConnection(self.opened))
         self._settings = settings
 
-    def send(self, message: flask_mail.Message) -> None:
-        """Send one message over the open connection. Raises DeliveryError.
+    def send(self, message: flask_mail.Message, not_after: datetime) -> None:
+        """Send one message over the open connection, before `not_after` or not at all. Raises DeliveryError.
 
         Many servers close a connection after some messages; that is no fault, so it is tried once
         more over a new one.
@@ -74,7 +75,7 @@ class Line:
         if self._connection is None or self._settings is None:
             raise RuntimeError("the line is not connected")
         try:
-            self._connection.send(message)
+            self._connection.send(message, not_after=not_after)
         except DeliveryError as error:
             if not error.server_fault:
                 raise
@@ -83,7 +84,7 @@ class Line:
             if not used:
                 raise
             self.connect(settings)
-            self._connection.send(message)
+            self._connection.send(message, not_after=not_after)
         self._sent += 1
 
     def hang_up(self, error: BaseException | None = None) -> None:

@@ -1,5 +1,6 @@
 """What the mails say: from a template and its facts to a mail that is ready to send."""
 
+import hashlib
 import ipaddress
 import re
 import secrets
@@ -22,12 +23,18 @@ _inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=Tr
 
 
 def compose(
-    template: str, recipient: str, mail_from: str, general: General, facts: Mapping[str, Any], link: str | None = None
+    template: str,
+    recipient: str,
+    mail_from: str,
+    general: General,
+    facts: Mapping[str, Any],
+    link: str | None = None,
+    identity: str = "",
 ) -> flask_mail.Message:
     """The mail to one person: subject, text and HTML from the templates of this name.
 
-    `facts` may hold `name`, `valid_until` (a moment) and what else a template speaks of. Needs an
-    application context.
+    `facts` may hold `name`, `valid_until` (a moment) and what else a template speaks of. Mails of
+    one `identity` share a Message-ID. Needs an application context.
     """
     names = _names(general, facts) | {"recipient": recipient, "link": link}
     subject = one_line(_render(template, "subject.txt", names))
@@ -39,7 +46,7 @@ def compose(
         recipient=recipient,
         text=_tidy(_render(template, "body.txt", names)),
         html=_inliner.inline(_render(template, "body.html", names)),
-        message_id=f"<{secrets.token_hex(16)}@{_message_id_domain(general.public_url, sender)}>",
+        message_id=f"<{_unique(identity)}@{_message_id_domain(general.public_url, sender)}>",
         reply_to=("", names["support"]) if names["support"] else None,
         headers={
             "Auto-Submitted": "auto-generated",
@@ -77,6 +84,11 @@ def _tidy(text: str) -> str:
     """Without the gaps that conditions in a template leave."""
     lines = "\n".join(line.rstrip() for line in text.splitlines())
     return re.sub(r"\n{3,}", "\n\n", lines).strip() + "\n"
+
+
+def _unique(identity: str) -> str:
+    """The part of the Message-ID before the @: the same for the same identity, else random."""
+    return hashlib.sha256(identity.encode()).hexdigest()[:32] if identity else secrets.token_hex(16)
 
 
 def _message_id_domain(public_url: str, sender: str) -> str:
