@@ -25,6 +25,15 @@ POLICY = "; ".join((
     "frame-ancestors 'none'",
     "base-uri 'none'",
 ))  # fmt: skip
+HEADERS = (
+    ("Content-Security-Policy", POLICY),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    # Not `no-referrer`: over https, a form's own Referer is part of the CSRF check.
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Permissions-Policy", "camera=(), geolocation=(), microphone=()"),
+)
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -71,18 +80,13 @@ class SessionInterface(SecureCookieSessionInterface):
 
 
 def _headers(response: Response) -> Response:
-    headers = response.headers
-    headers.setdefault("Content-Security-Policy", POLICY)
-    headers.setdefault("X-Content-Type-Options", "nosniff")
-    headers.setdefault("X-Frame-Options", "DENY")
-    # Not `no-referrer`: over https, a form's own Referer is part of the CSRF check.
-    headers.setdefault("Referrer-Policy", "same-origin")
-    headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-    headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
-    if request.endpoint not in ("static", "bootstrap.static"):
-        headers.setdefault("Cache-Control", "no-store")
+    # One look at what a view has set of these itself: asking for each is most of the cost.
+    present = {name for name, _value in response.headers}
+    response.headers.extend([header for header in HEADERS if header[0] not in present])
+    if "Cache-Control" not in present and request.endpoint not in ("static", "bootstrap.static"):
+        response.headers.add("Cache-Control", "no-store")
     if request.is_secure:
-        headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     return response
 
 
