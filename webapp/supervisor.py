@@ -81,7 +81,8 @@ class Supervisor:
     def run(self, ready: Callable[[], bool], announce: Callable[[], None]) -> None:
         """Keep all running until a signal. Calls `announce` once, when `ready()` first is true."""
         for number in STOP_SIGNALS:
-            if signal.getsignal(number) is not signal.SIG_IGN:
+            # Started under nohup, it is not to stop when the terminal goes away.
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._count)
         environ = {**self.environ, PARENT: str(os.getpid())}
         announced = False
