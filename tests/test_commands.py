@@ -24,6 +24,7 @@ from webapp.accounts.models import Role
 from webapp.commands import main
 from webapp.config import PREFIX, Config
 from webapp.database import Database
+from webapp.server import Address, first_free
 
 PASSWORD = "a quite long sentence 7"
 README = Path(__file__).parent.parent / "README.md"
@@ -132,6 +133,20 @@ def test_a_port_that_is_taken_is_told(run: Run) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert f"port {port}: Address already in use" in in_one_line(run("serve", "--port", str(port)), 2)
+
+
+def test_the_demo_takes_the_next_free_port() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert port < first_free(Address("127.0.0.1", port)).port < port + 100
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [("127.0.0.1", "http://127.0.0.1:80"), ("0.0.0.0", "http://127.0.0.1:80"), ("::", "http://[::1]:80")],
+)
+def test_an_address_is_told_as_a_browser_here_takes_it(host: str, url: str) -> None:
+    assert Address(host, 80).url == url
 
 
 def test_the_readme_lists_every_setting() -> None:

@@ -1,0 +1,81 @@
+"""Bodies of requests: taken whole or not at all, and never waited for by everybody."""
+
+import threading
+from collections.abc import Iterable, Iterator
+from io import BytesIO
+from typing import Any
+
+import pytest
+
+from tests.support.running import until
+from webapp.bodies import WholeBodies
+from webapp.security import LARGEST_REQUEST
+
+
+class Stalled:
+    """A body that does not come until `end` is set, as Granian's input does when the answer is given."""
+
+    def __init__(self) -> None:
+        self.end = threading.Event()
+
+    def read(self, _size: int) -> bytes:
+        self.end.wait(10)
+        return b"half"
+
+
+@pytest.fixture
+def stalled() -> Iterator[Stalled]:
+    body = Stalled()
+    yield body
+    body.end.set()
+
+
+def echo(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    start_response("200 OK", [("X-Length", environ.get("CONTENT_LENGTH", ""))])
+    return [environ["wsgi.input"].read()]
+
+
+def ask(app: WholeBodies, body: Any, length: int | None = None, **headers: str) -> tuple[str, dict[str, str], bytes]:
+    told: list[Any] = []
+    environ = {"wsgi.input": body, **({"CONTENT_LENGTH": str(length)} if length is not None else {}), **headers}
+    content = b"".join(app(environ, lambda status, headers: told.extend((status, dict(headers)))))
+    return told[0], told[1], content
+
+
+def test_a_whole_body_arrives_as_it_was_sent() -> None:
+    status, _, content = ask(WholeBodies(echo, threads=4), BytesIO(b"email=ada"), 9)
+    assert (status, content) == ("200 OK", b"email=ada")
+
+
+def test_a_body_in_chunks_has_a_length_in_the_end() -> None:
+    status, headers, content = ask(WholeBodies(echo, 4), BytesIO(b"email=ada"), HTTP_TRANSFER_ENCODING="chunked")
+    assert (status, headers["X-Length"], content) == ("200 OK", "9", b"email=ada")
+
+
+def test_a_body_that_ends_early_is_refused() -> None:
+    assert ask(WholeBodies(echo, threads=4), BytesIO(b"password=ha"), 30)[0] == "400 Bad Request"
+
+
+def test_a_body_that_does_not_come_is_given_up(stalled: Stalled) -> None:
+    assert ask(WholeBodies(echo, threads=4, patience=0.05), stalled, 30)[0] == "408 Request Timeout"
+
+
+def test_too_large_a_body_is_left_to_the_application_unread() -> None:
+    body = BytesIO(b"x")
+    assert ask(WholeBodies(lambda _environ, start: start("413 …", []) or [], threads=4), body, LARGEST_REQUEST + 1)
+    assert body.tell() == 0
+
+
+def test_pages_are_answered_while_bodies_are_waited_for(stalled: Stalled) -> None:
+    app = WholeBodies(echo, threads=2, patience=0.01)
+    ask(app, stalled, 30)
+    status, headers, _ = ask(app, BytesIO(b"email=ada"), 9)
+    assert (status, headers["Retry-After"]) == ("503 Service Unavailable", "5")
+    assert ask(app, BytesIO())[0] == "200 OK"
+
+
+def test_a_place_is_free_again_once_the_client_is_gone(stalled: Stalled) -> None:
+    app = WholeBodies(echo, threads=2, patience=0.01)
+    ask(app, stalled, 30)
+    stalled.end.set()
+    until(lambda: ask(app, BytesIO(b"email=ada"), 9)[0] == "200 OK", seconds=5)
