@@ -10,6 +10,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; d
 	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$name" && break; done)
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+CODE := webapp plugins tests wsgi.py
 DECLARED := setup.cfg pyproject.toml
 
 .PHONY: help run test lint bench clean-demo clean
@@ -25,8 +26,8 @@ test: .venv/test-installed
 	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 lint: .venv/lint-installed
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy
 
 bench: .venv/test-installed
