@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from io import BytesIO
 from typing import Any
 from urllib.parse import urlencode
 
@@ -126,6 +127,25 @@ def test_a_field_that_comes_twice_gives_the_form_back(visitor: Browser, path: st
 def test_a_field_that_is_missing_or_no_text_breaks_nothing(visitor: Browser, path: str, values: list[bytes]) -> None:
     for name, sent in with_each_field(visitor, path, values):
         assert send(visitor, path, sent).status_code in (200, 302), name
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize(
+    "body", ["[1]", '"text"', '{"email": 5, "name": {}, "product_name": "a\\nb", "mail_from": [["\\ud800"]]}']
+)
+@pytest.mark.parametrize("path", PAGES)
+def test_json_is_no_form(visitor: Browser, path: str, body: str) -> None:
+    page = visitor.client.post(path, data=body, content_type="application/json")
+    assert page.status_code == 200
+    assert "open for too long" in page.text
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("path", PAGES)
+def test_an_uploaded_file_is_no_field(visitor: Browser, path: str) -> None:
+    names = max(forms_of(visitor.get(path).text), key=lambda form: len(form.names)).names
+    page = visitor.client.post(path, data={name: (BytesIO(b"x"), "x.txt") for name in names})
+    assert page.status_code == 200
 
 
 def send(browser: Browser, path: str, fields: "MultiDict[str, Any]") -> TestResponse:

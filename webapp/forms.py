@@ -18,6 +18,8 @@ class Form(FlaskForm):
     """A form that refuses doubled fields, control characters and overlong text, on every field."""
 
     def __init__(self, **given: Any) -> None:
+        # Left to itself it would take JSON and uploaded files for fields too, and neither holds texts alone.
+        given.setdefault("formdata", (request.form or None) if self.submitted() else None)
         super().__init__(**given)
 
     def validate_on_submit(self, extra_validators: Any = None) -> bool:
