@@ -8,6 +8,7 @@ from datetime import timedelta
 import flask_mail
 import pytest
 from flask import Flask
+from structlog.testing import capture_logs
 
 from tests.mail.conftest import opened, signing_in, stages
 from tests.support.certificates import Authority
@@ -147,6 +148,23 @@ def test_secrets_are_blotted_out_even_when_the_server_repeats_them(scripted: Scr
     assert "535 5.7.8" in error.reply
 
 
+def test_a_secret_in_the_answer_to_the_message_is_blotted_out(scripted: Scripted, send: Send) -> None:
+    server = signing_in(scripted({"END": "250 queued for hunter2-hunter2"}), password="hunter2-hunter2")
+    assert "hunter2" not in "".join(step.note for step in send(server).conversation.steps)
+
+
+def test_control_and_formatting_characters_of_an_answer_are_shown_as_none(scripted: Scripted, failing: Failing) -> None:
+    reply = b"550 5.7.1 \0\x1b[31mred\x1b[0m \xe2\x80\xaegnp.exe\t\xa0end\r\n"
+    error = failing(opened(scripted({"RCPT": reply})))
+    assert error.reply == "550 5.7.1 ��[31mred�[0m �gnp.exe �end"
+    assert all(line.text.isprintable() for line in error.conversation.lines)
+
+
+def test_no_more_of_an_answer_is_kept_than_people_read(scripted: Scripted, failing: Failing) -> None:
+    reply = "\n".join([*(f"550-{'x' * 900}" for _ in range(100)), "550 no"])
+    assert len(failing(opened(scripted({"RCPT": reply}))).reply) <= 4000
+
+
 @pytest.mark.parametrize(
     ("replies", "stage", "fault"),
     [
@@ -196,8 +214,11 @@ def test_a_plugin_that_raises_while_signing_in_is_named(scripted: Scripted, fail
             raise KeyError(account.password)
 
     provider = Provider(key="broken", label="Broken Mail", authentication=[Broken()])
-    error = failing(signing_in(scripted(), provider=provider))
+    with capture_logs() as logged:
+        error = failing(signing_in(scripted(), provider=provider, password="hunter2-hunter2"))
     assert error.error == "The plugin of Broken Mail failed: KeyError."
+    assert "KeyError" in logged[-1]["exception"]
+    assert "hunter2" not in str(logged)
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 300])

@@ -1,18 +1,17 @@
 """The record of one attempt to send: its stages with their times, and every line both sides said."""
 
-import base64
-import binascii
-import re
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-BLOT = "••••••"
+from webapp.mail.blotting import BLOT, Blotter
+
+__all__ = ["BLOT", "Conversation", "Line", "Stage", "Step", "readable"]
+
 LONGEST_RECORD = 400
-# Shorter secrets would blot out half of every line.
-SHORTEST_SECRET = 3
+LONGEST_WORDS = 4000
 
 
 class Stage(StrEnum):
@@ -57,8 +56,7 @@ class Conversation:
     lines: list[Line] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._words = [secret for secret in self.secrets if len(secret) >= SHORTEST_SECRET]
-        self._words.sort(key=len, reverse=True)
+        self._blotter = Blotter(self.secrets)
 
     @contextmanager
     def stage(self, stage: Stage) -> Iterator[Step]:
@@ -77,7 +75,7 @@ class Conversation:
         self._write("client", text)
 
     def received(self, text: str) -> None:
-        """Write down what the server said."""
+        """Write down what the server said, a whole answer at once."""
         self._write("server", text)
 
     def noted(self, text: str) -> None:
@@ -85,21 +83,16 @@ class Conversation:
         self._write("note", text)
 
     def blot(self, text: str) -> str:
-        """The text without any of the secrets: as they are, in base64, or inside something in base64."""
-        for word in self._words:
-            text = text.replace(word, BLOT)
-        return re.sub(r"[A-Za-z0-9+/_-]{4,}={0,2}", self._blot_encoded, text)
-
-    def _blot_encoded(self, match: re.Match[str]) -> str:
-        token = match[0]
-        try:
-            decoded = base64.b64decode(
-                token + "=" * (-len(token) % 4), altchars=b"-_" if {"-", "_"} & set(token) else None
-            )
-        except (binascii.Error, ValueError):
-            return token
-        return BLOT if any(word.encode() in decoded for word in self._words) else token
+        """The text without any of the secrets, and not longer than people read."""
+        return self._blotter(text)[:LONGEST_WORDS]
 
     def _write(self, who: str, text: str) -> None:
-        if len(self.lines) < LONGEST_RECORD:
-            self.lines.append(Line(who, self.blot(text)))
+        for line in self._blotter(text).split("\n"):
+            if len(self.lines) < LONGEST_RECORD:
+                self.lines.append(Line(who, line))
+
+
+def readable(octets: bytes) -> str:
+    """What a server said, as text for people, pages and databases: control and formatting characters are none."""
+    text = octets.decode("utf-8", "replace")
+    return "".join(c if c.isprintable() or c == "\n" else " " if c.isspace() else "\ufffd" for c in text)

@@ -12,11 +12,12 @@ import ssl
 import time
 from collections.abc import Callable
 
-from webapp.mail.conversation import BLOT, Conversation, Stage
+from webapp.mail.conversation import BLOT, Conversation, Stage, readable
 from webapp.mail.failures import DeliveryError
 from webapp.providers import Text
 
-LONGEST_LINE = 4096
+# RFC 5321, 4.5.3.1.5: a line of a reply has at most 512 octets; some servers know no measure.
+LONGEST_LINE = 1024
 MOST_LINES = 200
 # RFC 5321, 4.5.3.1.4: command lines have 512 octets, so a long first response follows alone.
 LONGEST_COMMAND = 510
@@ -71,9 +72,12 @@ class SmtpClient(smtplib.SMTP):
             code, text = self.docmd("STARTTLS")
             if code != 220:
                 raise refusal(Stage.TLS, code, text)
-            if self._buffer:
-                # Said in plain text and pretending to come from inside the encryption (CVE-2011-0411).
-                raise DeliveryError(Stage.TLS, error="The server went on in plain text after agreeing to STARTTLS.")
+        if self._buffer:
+            # Said in plain text and pretending to come from inside the encryption (CVE-2011-0411).
+            early = (
+                "went on in plain text after agreeing to STARTTLS" if ask_first else "began in plain text, not in TLS"
+            )
+            raise DeliveryError(Stage.TLS, error=f"The server {early}.")
         self.sock.settimeout(self._timeout)
         encrypted = context.wrap_socket(self.sock, server_hostname=self._host)
         self.sock = encrypted
@@ -116,18 +120,24 @@ class SmtpClient(smtplib.SMTP):
 
     def getreply(self) -> tuple[int, bytes]:
         """One whole answer, within the timeout. Raises OSError, among them NotSmtp."""
-        end = time.monotonic() + self._timeout
         lines: list[bytes] = []
+        try:
+            self._read_answer(lines)
+        finally:
+            if lines:
+                self.conversation.received(readable(b"\n".join(lines)))
+        return int(lines[-1][:3]), b"\n".join(line[4:].strip() for line in lines)
+
+    def _read_answer(self, lines: list[bytes]) -> None:
+        """Read the lines of one answer, into `lines` so that they are known also when it breaks off."""
+        end = time.monotonic() + self._timeout
         while len(lines) < MOST_LINES:
             line = self._read_line(end)
-            self.conversation.received(line.decode("utf-8", "replace"))
+            lines.append(line)
             if not line[:3].isdigit() or line[3:4] not in (b" ", b"-", b""):
-                raise NotSmtp(
-                    f"The answer is not SMTP: {self.conversation.blot(line[:80].decode('utf-8', 'replace'))!r}"
-                )
-            lines.append(line[4:].strip())
+                raise NotSmtp(f"The answer is not SMTP: {self.conversation.blot(readable(line))[:80]!r}")
             if line[3:4] != b"-":
-                return int(line[:3]), b"\n".join(lines)
+                return
         raise NotSmtp(f"The answer has more than {MOST_LINES} lines.")
 
     def _read_line(self, end: float) -> bytes:
@@ -159,7 +169,7 @@ def refusal(stage: Stage, code: int, text: bytes) -> DeliveryError:
 
 def reply_text(code: int, text: bytes) -> str:
     """An answer as it is shown: the code, then the server's words."""
-    return f"{code} {text.decode('utf-8', 'replace')}".strip()
+    return f"{code} {readable(text)}".strip()
 
 
 def _decoded(challenge: bytes) -> bytes:

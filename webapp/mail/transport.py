@@ -1,6 +1,7 @@
 """Sending: the one place that opens connections to mail servers. The test is this path, observed."""
 
 import ssl
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -189,7 +190,9 @@ class MailConnection(flask_mail.Connection):
         except (DeliveryError, OSError):
             raise
         except Exception as error:  # a plugin's code: whatever it raises stays its own provider's matter
-            log.exception("plugin failed to sign in", provider=provider.key)
+            # Its words may hold what it was given to sign in with.
+            trace = self.conversation.blot("".join(traceback.format_exception(error)))
+            log.error("plugin failed to sign in", provider=provider.key, exception=trace)
             raise DeliveryError(
                 Stage.AUTH, error=f"The plugin of {provider.label} failed: {type(error).__name__}."
             ) from error
@@ -217,7 +220,7 @@ class MailConnection(flask_mail.Connection):
             client.send(_dot_stuffed(content))
             answer = client.getreply()
             _expect(2, Stage.DATA, *answer)
-            step.note = reply_text(*answer)
+            step.note = self.conversation.blot(reply_text(*answer))
 
     def _reset(self, client: SmtpClient) -> None:
         try:

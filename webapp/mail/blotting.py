@@ -1,0 +1,89 @@
+"""Blotting secrets out of what others say, however they repeat them."""
+
+import base64
+import html
+import re
+import string
+from collections.abc import Callable, Iterable, Iterator
+
+BLOT = "••••••"
+# Shorter secrets would blot out half of every line.
+SHORTEST_SECRET = 3
+# The end of a reply's line with the next one's code, octets as URLs, mails and programs write them, letters as JSON
+# and pages do, or one letter.
+_PIECE = re.compile(r"\n\d{3}[ -]|(?:(?:[%=]|\\x)[0-9a-f]{2})+|\\u[0-9a-f]{4}|\\(?=\")|&#?\w{1,8};|.", re.I | re.S)
+_BASE64_SIGNS = string.ascii_letters + string.digits + "+/-_="
+_URL_SAFE = str.maketrans("-_", "+/")
+
+
+class Blotter:
+    """Finds secrets as they are, in other letter case, escaped, in hex, in base64, and over the end of a line."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._words = sorted((one for one in secrets if len(one) >= SHORTEST_SECRET), key=len, reverse=True)
+
+    def __call__(self, text: str) -> str:
+        """The text without any of the secrets."""
+        for word in self._words:
+            text = text.replace(word, BLOT)
+            text = _without(text, _folded, [_needle(word), word.encode().hex()])
+            text = _without(text, _base64, _in_base64(word.encode()), around=_BASE64_SIGNS)
+        return text
+
+
+def _without(text: str, kept: Callable[[str], str], needles: Iterable[str], around: str = "") -> str:
+    """The text without what reads as one of the needles, looking only at what `kept` keeps of each letter.
+
+    What is written with the signs `around` goes along on both sides.
+    """
+    letters = [(one, start, end) for letter, start, end in _letters(text) for one in kept(letter)]
+    hay = "".join(one for one, _start, _end in letters)
+    spans = [
+        (letters[match.start()][1], letters[match.end() - 1][2])
+        for needle in needles
+        if len(needle) >= SHORTEST_SECRET
+        for match in re.finditer(re.escape(needle), hay)
+    ]
+    for start, end in sorted(spans, reverse=True):
+        text = text[:start].rstrip(around) + BLOT + text[end:].lstrip(around)
+    return text
+
+
+def _letters(text: str) -> Iterator[tuple[str, int, int]]:
+    """The letters of a text, gaps left out, and from where to where each is written."""
+    for match in _PIECE.finditer(text):
+        for letter in _meant(match[0]):
+            if not letter.isspace() and letter != "\ufffd":
+                yield letter, match.start(), match.end()
+
+
+def _meant(piece: str) -> str:
+    if len(piece) == 1:
+        return "" if piece == "\\" else piece
+    if piece[0] == "\n":
+        return ""
+    if piece[0] == "&":
+        return html.unescape(piece)
+    if piece[:2].lower() == "\\u":
+        return chr(int(piece[2:], 16))
+    return bytes.fromhex(re.sub(r"[%=]|\\x", "", piece, flags=re.I)).decode(errors="replace")
+
+
+def _folded(letter: str) -> str:
+    # A plus sign may be a space in a URL.
+    return "" if letter == "+" else letter.casefold()
+
+
+def _base64(letter: str) -> str:
+    return letter.translate(_URL_SAFE)
+
+
+def _needle(word: str) -> str:
+    return "".join(_folded(letter) for letter in word if not letter.isspace())
+
+
+def _in_base64(word: bytes) -> Iterator[str]:
+    """What comes from `word` alone in the base64 of whatever holds it: one for each place in a group of three."""
+    for before in range(3):
+        encoded = base64.b64encode(bytes(before) + word).decode()
+        yield encoded[-(-before * 8 // 6) : (before + len(word)) * 8 // 6]
