@@ -46,8 +46,14 @@ def _save(form: MailServerForm, saved: MailServer | None) -> str | Response:
     draft = _typed(form)
     if not valid or not _has_secrets(form, draft, saved):
         return _page(form, saved, draft)
-    with parts().database.writing() as session:
-        server = service.save(session, parts(), draft, by=signed_in().email)
+    try:
+        with parts().database.writing() as session:
+            server = service.save(session, parts(), draft, by=signed_in().email)
+    except service.SecretsMoved:
+        with parts().database.reading() as session:
+            saved = service.primary(session)
+        _has_secrets(form, draft, saved)
+        return _page(form, saved, draft)
     log.info("mail server saved", by=signed_in().id, provider=server.provider)
     flash(_("Saved. It holds from now on; send a test mail to see that it works."), "success")
     return redirect(url_for("mail.settings"))
@@ -85,8 +91,6 @@ def _form(saved: MailServer | None, sent: bool) -> MailServerForm:
     """The form for the provider that was sent, else for the saved one."""
     data = _values_of(saved)
     provider = _provider(request.form.get("provider") if sent else None) or _provider(data.get("provider"))
-    if sent and "provider" in request.form and _provider(request.form["provider"]) is None:
-        flash(_("There is no such provider. Choose one of the list."), "danger")
     chosen = provider or parts().providers[_any_provider()]
     if saved is None or chosen.key != saved.provider:
         data = drafts.switched("", data, _provider(data.get("provider")), chosen)

@@ -1,16 +1,19 @@
 """The saved mail server: reading it, saving it, opening it to send."""
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parseaddr
 from urllib.parse import urlsplit
 
+import idna
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp import clock
 from webapp.context import Parts
+from webapp.errors import Failure
 from webapp.mail.models import MailServer
 from webapp.mail.proxies import Proxy
 from webapp.mail.transport import OpenedServer
@@ -27,6 +30,10 @@ DESTINATION = (
     "provider", "host", "port", "security", "proxy_type", "proxy_host", "proxy_port", "authentication", "username",
 )  # fmt: skip
 PROXY_DESTINATION = ("proxy_type", "proxy_host", "proxy_port", "proxy_username")
+
+
+class SecretsMoved(Failure):
+    """Saved secrets were left blank although where they go to is another place than they were saved for."""
 
 
 @dataclass(frozen=True)
@@ -70,18 +77,21 @@ def save(session: Session, parts: Parts, draft: Draft, by: str) -> MailServer:
     """Save the draft as the primary mail server and have everything that waits tried at once.
 
     A blank secret keeps the saved one; secrets that the new settings cannot use are forgotten.
+    Raises SecretsMoved: somebody else may have saved since the form was checked.
     """
-    server = primary(session)
+    server = _locked(session)
     if server is None:
         server = MailServer(position=PRIMARY, secrets={})
-        session.add(server)
-    server.secrets = _sealed(parts, server, draft)
-    for name, value in draft.values.items():
-        setattr(server, name, value)
-    server.extra = dict(draft.extra)
-    server.updated_at = clock.now()
-    server.updated_by = by
-    session.flush()
+        try:
+            with session.begin_nested():
+                session.add(_filled(server, parts, draft, by))
+        except IntegrityError:
+            # A second click, or another administrator, saved the first one at the same moment.
+            return save(session, parts, draft, by)
+    elif secrets_to_retype(parts, server, draft):
+        raise SecretsMoved
+    else:
+        _filled(server, parts, draft, by)
     outbox.retry_all(session, parts.queue)
     return server
 
@@ -105,12 +115,34 @@ def introduction(general: General, mail_from: str) -> str:
 
     The public address's host, else this machine's full name, else the domain mail is sent from.
     """
-    domain = parseaddr(mail_from)[1].rpartition("@")[2]
-    for name in (urlsplit(general.public_url).hostname or "", socket.getfqdn(), domain):
-        ascii_name = name.encode("idna").decode() if _encodable(name) else ""
+    for name in _own_names(general, mail_from):
+        ascii_name = _a_labels(name)
         if "." in ascii_name and "localhost" not in ascii_name and not ascii_name.replace(".", "").isdigit():
             return ascii_name
-    return socket.gethostname() if socket.gethostname() != "localhost" else "mailroom.invalid"
+    return socket.gethostname() if "localhost" not in socket.gethostname() else "mailroom.invalid"
+
+
+def _own_names(general: General, mail_from: str) -> Iterator[str]:
+    yield urlsplit(general.public_url).hostname or ""
+    # Asks the name service, which may take its time: only where the public address says nothing.
+    yield socket.getfqdn()
+    yield parseaddr(mail_from)[1].rpartition("@")[2]
+
+
+def _locked(session: Session) -> MailServer | None:
+    """The primary, which nobody else changes until the end of the transaction."""
+    found = select(MailServer).where(MailServer.position == PRIMARY).with_for_update()
+    return session.scalars(found).one_or_none()
+
+
+def _filled(server: MailServer, parts: Parts, draft: Draft, by: str) -> MailServer:
+    server.secrets = _sealed(parts, server, draft)
+    for name, value in draft.values.items():
+        setattr(server, name, value)
+    server.extra = dict(draft.extra)
+    server.updated_at = clock.now()
+    server.updated_by = by
+    return server
 
 
 def _opened(
@@ -161,9 +193,9 @@ def _purpose(name: str) -> str:
     return f"mail_server.{name}"
 
 
-def _encodable(name: str) -> bool:
+def _a_labels(name: str) -> str:
+    """The host name as A-labels, empty when it is none."""
     try:
-        name.encode("idna")
-    except UnicodeError:
-        return False
-    return bool(name)
+        return name if name.isascii() else idna.encode(name, uts46=True).decode()
+    except idna.IDNAError:
+        return ""

@@ -1,9 +1,11 @@
 """Reading and saving what holds for the whole installation."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp.config import Config
@@ -34,11 +36,17 @@ def general_at_a_glance(database: Database, config: Config) -> General:
 
 def save(session: Session, public_url: str | None, product_name: str, support_address: str) -> None:
     """Save all three; they hold from the commit on, in every process. No `public_url` keeps the saved one."""
-    row = session.get(GeneralSettings, ONLY_ROW) or GeneralSettings(public_url="")
+    row = session.get(GeneralSettings, ONLY_ROW) or _first_row(session)
     if public_url is not None:
         row.public_url = public_url
     row.product_name, row.support_address = product_name, support_address
-    session.add(row)
+
+
+def _first_row(session: Session) -> GeneralSettings:
+    # A second click, or another administrator, may save at the same moment; then the row is there.
+    with suppress(IntegrityError), session.begin_nested():
+        session.add(GeneralSettings(id=ONLY_ROW))
+    return session.get_one(GeneralSettings, ONLY_ROW)
 
 
 def _in_force(row: Sequence[str] | None, config: Config) -> General:
