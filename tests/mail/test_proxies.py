@@ -49,3 +49,12 @@ def test_a_proxy_that_is_a_mail_server_ends_in_time(
     server = scripted()
     error = failing(opened(proxy=proxies.Proxy(kind, server.host, server.port), timeout=1))
     assert error.stage is Stage.PROXY
+
+
+def test_what_a_proxy_says_before_tls_is_not_taken_for_the_server(
+    scripted: Scripted, failing: Callable[[OpenedServer], DeliveryError]
+) -> None:
+    server = scripted()
+    with HttpProxy() as running:
+        error = failing(opened(server, security="tls", proxy=proxies.Proxy("http", running.host, running.port)))
+    assert (error.stage, error.error) == (Stage.TLS, "The server began in plain text, not in TLS.")

@@ -187,6 +187,7 @@ SIGNS = (
     Sign("ip address mismatch", ADDRESS_AS_NAME),
     Sign("starttls extension not supported", NO_STARTTLS),
     Sign("went on in plain text", INJECTED),
+    Sign("began in plain text", WRONG_KIND_OF_PORT),
     Sign("plugin of", PLUGIN),
     Sign("smtputf8", NO_UTF8),
     Sign("offers no way to sign in", NO_COMMON_SIGN_IN),
