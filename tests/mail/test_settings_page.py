@@ -118,6 +118,7 @@ def test_switching_to_no_sign_in_forgets_the_password(administrator: Browser, pa
         ("port", "٥٨٧", "whole number"),
         ("timeout", "0", "1 to 120"),
         ("timeout", "-1", "whole number"),
+        ("provider", "nobody", "Choose one"),
         ("security", "ssl3", "Choose one"),
         ("tls_minimum", "1.0", "Choose one"),
         ("authentication", "magic", "Choose one"),
@@ -135,6 +136,36 @@ def test_a_bad_value_is_told_beside_its_field_and_nothing_is_lost(
     if field != "username":
         assert "somebody@example.org" in answer.text
     assert "first-password" not in answer.text
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("Müller – Post <m@example.org>", "Müller – Post <m@example.org>"),
+        ("Example, Inc. <m@example.org>", '"Example, Inc." <m@example.org>'),
+        ('"Example" <m@example.org>', "Example <m@example.org>"),
+        ("<m@example.org>", "m@example.org"),
+        ("Ü <ü@bücher.example>", "Ü <ü@bücher.example>"),
+    ],
+)
+def test_a_sender_may_have_any_name(typed: str, kept: str, administrator: Browser, parts: Parts) -> None:
+    assert "Saved." in administrator.submit(PAGE, "save", **custom(mail_from=typed)).text
+    assert saved(parts).mail_from == kept
+
+
+@pytest.mark.one_database
+def test_a_long_password_survives_an_error_elsewhere(administrator: Browser, parts: Parts) -> None:
+    wrong = administrator.submit(PAGE, "save", **custom(password="x" * 1900, timeout="0"))
+    assert "Saved." in administrator.submit_on(wrong, "save", timeout="10", password="").text
+    assert password(parts) == "x" * 1900
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("kept", ["[" * 7000, "{", '{"google": 1, "custom": {"port": []}}'])
+def test_values_put_aside_that_are_none_are_forgotten(kept: str, administrator: Browser) -> None:
+    answer = administrator.post(PAGE, **custom(choose="1", provider="google", shown="custom", kept=kept))
+    assert 'value="smtp.gmail.com"' in answer.text
 
 
 @pytest.mark.one_database

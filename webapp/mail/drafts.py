@@ -78,7 +78,7 @@ def _destination(draft: Draft) -> list[str]:
 def _parsed(kept: str) -> dict[str, dict[str, str]]:
     try:
         aside = json.loads(kept) if kept and len(kept) <= LARGEST else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(aside, dict):
         return {}

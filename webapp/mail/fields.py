@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from email.headerregistry import Address
 from typing import Any
 
 import idna
@@ -9,6 +10,8 @@ from email_validator import EmailNotValidError, validate_email
 from flask_babel import gettext as _
 from wtforms import Field, Form, IntegerField, ValidationError
 
+# A name, quoted or as it is, and an address in angle brackets.
+_NAMED = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^<>"]*))\s*<(?P<address>[^<>]*)>')
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
 
 
@@ -81,15 +84,20 @@ def a_host(form: Form, field: Field) -> None:
 
 
 def a_sender(form: Form, field: Field) -> None:
-    """Validator: one e-mail address, with or without a name before it."""
+    """Validator: one e-mail address, with or without a name before it; the name is quoted where it must be."""
+    text = field.data or ""
+    named = _NAMED.fullmatch(text)
     try:
-        validate_email(
-            field.data or "", check_deliverability=False, globally_deliverable=False, allow_display_name=True
+        found = validate_email(
+            named["address"].strip() if named else text, check_deliverability=False, globally_deliverable=False
         )
     except EmailNotValidError as error:
-        if re.search(r"@.*[,;].*@", field.data or ""):
+        if re.search(r"@.*[,;].*@", text):
             raise ValidationError(_("Enter one address, not a list.")) from error
         raise ValidationError(_("Enter an address such as mail@example.com or Example <mail@example.com>.")) from error
+    if named:
+        name = re.sub(r"\\(.)", r"\1", named["quoted"]) if named["quoted"] is not None else named["plain"].strip()
+        field.data = str(Address(name, found.local_part, found.domain))
 
 
 def a_recipient(form: Form, field: Field) -> None:

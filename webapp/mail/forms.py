@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import structlog
 from flask_babel import gettext as _
 from wtforms import Field, HiddenField, PasswordField, RadioField, SelectChoice, SelectField, StringField
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, ValidationError
@@ -11,7 +12,7 @@ from webapp.forms import Form
 from webapp.mail import fields as checks
 from webapp.mail.fields import NumberField, host_name, stripped
 from webapp.mail.service import PROXY_PASSWORD, Draft
-from webapp.providers import Provider
+from webapp.providers import Authentication, Provider
 from webapp.registry import Providers, secret_fields
 from webapp.texts import lazy_gettext as lazy
 
@@ -27,6 +28,10 @@ RESERVED = frozenset({
 })  # fmt: skip
 DEFAULTS: dict[str, Any] = {"provider": "custom", "tls_minimum": "1.2", "timeout": 10, "proxy_type": "none"}
 REQUIRING = (DataRequired, InputRequired)
+# What the page carries along for itself. It is checked when it is opened, and may be long.
+CARRIED = ("shown", "kept", "typed")
+
+log = structlog.get_logger(__name__)
 
 
 def needed(form: Form, field: Field) -> None:
@@ -89,6 +94,7 @@ class MailServerForm(Form):
         try:
             valid = super().validate(extra_validators)
         except Exception as error:  # a provider's own field or validator
+            log.exception("plugin failed to check its fields", provider=self.chosen.key)
             text = _("The plugin of this provider failed: %(error)s", error=type(error).__name__)
             self.form_errors.append(f"{self.chosen.label}: {text}")
             return False
@@ -107,8 +113,8 @@ class MailServerForm(Form):
         values = {name: self[name].data for name in COLUMNS}
         secrets = {name: self[name].data or "" for name in (*SECRETS, *secret_fields(self.chosen))}
         if method is not None:
-            values["username"] = method.clean("username", self.username.data or "")
-            secrets["password"] = method.clean("password", secrets["password"])
+            values["username"] = self._cleaned(method, "username", self.username.data or "")
+            secrets["password"] = self._cleaned(method, "password", secrets["password"])
         return Draft(values, self.extra(), {name: value.strip("\r\n") for name, value in secrets.items()})
 
     def extra(self) -> dict[str, str]:
@@ -126,6 +132,16 @@ class MailServerForm(Form):
         """Put an error beside a field, before any it has. Always False, for `return`."""
         self[name].errors = (text, *self[name].errors)
         return False
+
+    def _problem_of(self, field: Field) -> str | None:
+        return None if field.name in CARRIED else super()._problem_of(field)
+
+    def _cleaned(self, method: Authentication, name: str, value: str) -> str:
+        try:
+            return method.clean(name, value)
+        except Exception:  # a plugin's code: what was typed is then used as it is
+            log.exception("plugin failed to clean", provider=self.chosen.key, field=name)
+            return value
 
     def _fill_in(self) -> None:
         """Blank host, port and user name are the provider's own."""
@@ -189,7 +205,6 @@ def mail_server_form(provider: Provider, providers: Providers, data: Mapping[str
         # Blank keeps the saved one, so whether a secret is there is asked where that is known.
         form[name].validators = tuple(one for one in form[name].validators if not isinstance(one, REQUIRING))
     form.provider.choices = [SelectChoice(one.key, str(one.label)) for one in providers]
-    form.provider.data = provider.key
     form.authentication.choices = [SelectChoice(one.key, str(one.label)) for one in provider.authentication]
     if not sent and form.authentication.data not in [one.key for one in provider.authentication]:
         form.authentication.data = provider.authentication[0].key
