@@ -16,8 +16,7 @@ from webapp.mail.conversation import BLOT, Conversation, Stage, readable
 from webapp.mail.failures import DeliveryError
 from webapp.providers import Text
 
-# RFC 5321, 4.5.3.1.5: a line of a reply has at most 512 octets; some servers know no measure.
-LONGEST_LINE = 1024
+LONGEST_LINE = 4096
 MOST_LINES = 200
 # RFC 5321, 4.5.3.1.4: command lines have 512 octets, so a long first response follows alone.
 LONGEST_COMMAND = 510
