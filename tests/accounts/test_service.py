@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from unittest import mock
 
 import argon2
@@ -228,6 +229,18 @@ class TestActivating:
         ends = at_once([using(new_link(pat, Purpose.ACTIVATION)) for _ in range(4)])
         assert [type(end) for end in ends].count(User) == 1
         assert owed() == [("activated", pat.email)]
+
+    def test_those_who_come_late_with_another_link_are_told_so(
+        self, parts: Parts, pat: User, new_link: NewLink
+    ) -> None:
+        secrets = [new_link(pat, Purpose.ACTIVATION) for _ in range(6)]
+
+        def use(secret: str) -> User:
+            with parts.database.writing() as session:
+                return service.activate(session, parts.queue, secret, passwords.hashed(secret))
+
+        ends = at_once([partial(use, secret) for secret in secrets])
+        assert sorted(type(end).__name__ for end in ends) == ["LinkRevoked"] * 5 + ["User"]
 
     @pytest.mark.parametrize(
         ("status", "failure"), [(Status.ACTIVE, AlreadyActive), (Status.DISABLED, AccountDisabled)]

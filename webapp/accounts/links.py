@@ -88,11 +88,15 @@ def check(link: Link) -> None:
 def spend(session: Session, secret: str, purpose: Purpose) -> Link:
     """Use the link up; of two who try at once one succeeds. Raises a LinkRefused."""
     now = clock.now()
+    ours = (Link.secret_hash == _hash(secret), Link.purpose == purpose)
+    # Whoever comes first with one of the person's links revokes the others: without this lock, two
+    # at the same moment would each hold the link that the other one has to revoke.
+    owner = select(User.id).where(User.id == select(Link.user_id).where(*ours).scalar_subquery())
+    session.execute(owner.with_for_update(key_share=True))
     link: Link | None = session.scalar(
         update(Link)
         .where(
-            Link.secret_hash == _hash(secret),
-            Link.purpose == purpose,
+            *ours,
             Link.used_at.is_(None),
             Link.revoked_at.is_(None),
             Link.expires_at > now,
