@@ -11,6 +11,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import func, inspect, select
+from sqlalchemy.exc import IntegrityError
 
 from webapp import schema
 from webapp.accounts.models import SetupKey
@@ -42,6 +43,13 @@ def test_a_moment_comes_back_in_utc(database: Database) -> None:
     kept = read(database, "key")
     assert kept is not None
     assert (kept.created_at, kept.created_at.tzinfo) == (NOON, UTC)
+
+
+def test_an_error_keeps_the_values_of_its_statement_to_itself(database: Database) -> None:
+    save(database, "key")
+    with pytest.raises(IntegrityError) as caught:
+        save(database, "key")
+    assert "2026" not in str(caught.value)
 
 
 def test_a_moment_without_a_time_zone_is_refused(database: Database) -> None:

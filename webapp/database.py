@@ -95,9 +95,12 @@ def after_commit(session: Session, act: Callable[[], None]) -> None:
 
 def _create_engine(url: str) -> Engine:
     parsed = make_url(url)
+    # The driver's errors are logged; what was to be saved is not.
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10)
-    engine = create_engine(parsed, connect_args={"timeout": 30})
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10, hide_parameters=True
+        )
+    engine = create_engine(parsed, connect_args={"timeout": 30}, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
