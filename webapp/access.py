@@ -2,6 +2,7 @@
 
 from typing import cast
 
+import structlog
 from flask import Flask, Response, abort, redirect, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
@@ -31,10 +32,13 @@ def guard(app: Flask, also_public: frozenset[str] = frozenset()) -> None:
 
     @app.before_request
     def check() -> BaseResponse | None:
+        structlog.contextvars.clear_contextvars()
         if request.endpoint is None or request.endpoint in public:
             return None
         if current_user._get_current_object().is_anonymous:
             return cast(Response, redirect(url_for("accounts.login", next=_wanted())))
+        # Every line that is logged from here on says who asked.
+        structlog.contextvars.bind_contextvars(by=signed_in().id)
         if request.endpoint not in MEMBER and signed_in().role != Role.ADMINISTRATOR:
             abort(403)
         return None

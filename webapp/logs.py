@@ -2,10 +2,16 @@
 
 import logging
 import sys
+from functools import partial
+from typing import Any
 
 import structlog
+from sqlalchemy.orm import Session
 
 from webapp.config import Config
+from webapp.database import after_commit
+
+_log = structlog.get_logger("mailroom")
 
 
 def configure(config: Config) -> None:
@@ -40,3 +46,8 @@ def configure(config: Config) -> None:
     root.setLevel(logging.INFO)
     # It tells how it starts and stops, in seven lines; the worker does in two.
     logging.getLogger("huey").setLevel(logging.WARNING)
+
+
+def done(session: Session, event: str, **facts: Any) -> None:
+    """Log what somebody did, once the transaction stands. Who it was comes with the request: see `webapp.access`."""
+    after_commit(session, partial(_log.info, event, **facts))

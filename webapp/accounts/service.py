@@ -6,7 +6,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from webapp import clock
+from webapp import clock, logs
 from webapp.accounts import links, passwords, sign_ins, tries
 from webapp.accounts.addresses import address_key, checked
 from webapp.accounts.links import LinkExpired, LinkRefused, LinkUnknown, LinkUsed
@@ -91,6 +91,7 @@ def page_of_users(session: Session, search: str, before: int | None) -> tuple[li
 def create_user(session: Session, queue: Queue, *, email: str, name: str, role: Role, send_activation: bool) -> User:
     """Add a person, pending, and owe them the activation mail if it is wanted. Raises BadAddress, AddressTaken."""
     created = _add(session, email, name, role, Status.PENDING)
+    logs.done(session, "user created", user=created.id, role=str(role))
     if send_activation:
         owe_activation(session, queue, created)
     return created
@@ -110,11 +111,13 @@ def owe_activation(session: Session, queue: Queue, pending: User) -> None:
     _require(pending, Status.PENDING)
     expires_at = clock.now() + links.ACTIVATION_LIFETIME
     outbox.owe(session, queue, "activation", pending.email, user_id=pending.id, expires_at=expires_at)
+    logs.done(session, "activation mail owed", user=pending.id)
 
 
 def activation_secret(session: Session, pending: User) -> str:
     """A new link's secret, to be handed over by an administrator. Raises AlreadyActive, AccountDisabled."""
     _require(pending, Status.PENDING)
+    logs.done(session, "activation link handed over", user=pending.id)
     return links.mint(session, pending, Purpose.ACTIVATION, clock.now() + links.ACTIVATION_LIFETIME)
 
 
@@ -137,6 +140,7 @@ def activate(session: Session, queue: Queue, secret: str, password_hash: str) ->
     person = _give_password(session, link, Status.PENDING, password_hash)
     person.status, person.activated_at = Status.ACTIVE, person.password_changed_at
     outbox.owe(session, queue, "activated", person.email, user_id=person.id)
+    logs.done(session, "account activated", user=person.id)
     return person
 
 
@@ -173,6 +177,7 @@ def request_reset(session: Session, queue: Queue, email: str, client: Client, li
         if not tries.reset_mail_allowed(session, address):
             return
     outbox.owe(session, queue, "reset", address, expires_at=clock.now() + links.RESET_LIFETIME)
+    logs.done(session, "password reset asked for", client=client.address)
 
 
 def reset_password(session: Session, queue: Queue, secret: str, password_hash: str) -> User:
@@ -186,6 +191,7 @@ def reset_password(session: Session, queue: Queue, secret: str, password_hash: s
     # Failing tries, one's own or another's, are no reason to wait with the new password.
     tries.forget_sign_ins(session, person.email)
     outbox.owe(session, queue, "password_changed", person.email, user_id=person.id)
+    logs.done(session, "password reset", user=person.id)
     return person
 
 

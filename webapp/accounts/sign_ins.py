@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from webapp import clock
+from webapp import clock, logs
 from webapp.accounts.models import SignIn, Status, User
 
 LIFETIME = timedelta(days=1)
@@ -39,6 +39,7 @@ def start(session: Session, user: User, client: Client) -> str:
         device=_printable(client.device)[:LONGEST_DEVICE],
     )
     session.add(sign_in)
+    logs.done(session, "signed in", user=user.id, client=sign_in.address)
     return token
 
 

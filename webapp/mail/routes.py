@@ -48,13 +48,12 @@ def _save(form: MailServerForm, saved: MailServer | None) -> str | Response:
         return _page(form, saved, draft)
     try:
         with parts().database.writing() as session:
-            server = service.save(session, parts(), draft, by=signed_in().email)
+            service.save(session, parts(), draft, by=signed_in().email)
     except service.SecretsMoved:
         with parts().database.reading() as session:
             saved = service.primary(session)
         _has_secrets(form, draft, saved)
         return _page(form, saved, draft)
-    log.info("mail server saved", by=signed_in().id, provider=server.provider)
     flash(_("Saved. It holds from now on; send a test mail to see that it works."), "success")
     return redirect(url_for("mail.settings"))
 

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from webapp import logs
 from webapp.config import Config
 from webapp.database import Database
 from webapp.settings.models import ONLY_ROW, GeneralSettings
@@ -40,6 +41,7 @@ def save(session: Session, public_url: str | None, product_name: str, support_ad
     if public_url is not None:
         row.public_url = public_url
     row.product_name, row.support_address = product_name, support_address
+    logs.done(session, "general settings saved")
 
 
 def _first_row(session: Session) -> GeneralSettings:
