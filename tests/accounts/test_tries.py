@@ -60,6 +60,13 @@ def test_a_client_may_ask_for_thirty_reset_mails_in_ten_minutes(session: Session
     assert timedelta(seconds=refused.value.retry_after) == timedelta(minutes=10) / 30
 
 
+def test_many_clients_may_ask_for_a_thousand_reset_mails_in_ten_minutes(session: Session) -> None:
+    for number in range(1000):
+        tries.forgot_password(session, f"192.0.{number // 250}.{number % 250}")
+    with pytest.raises(TooManyRequests):
+        tries.forgot_password(session, "198.51.100.1")
+
+
 @pytest.mark.parametrize(
     ("address", "network"),
     [

@@ -15,6 +15,8 @@ SIGN_IN_BY_ADDRESS = Limit("sign in, address typed", 10, timedelta(minutes=15))
 SIGN_IN_BY_CLIENT = Limit("sign in, client", 100, timedelta(minutes=15))
 FORGOT_BY_ADDRESS = Limit("forgot password, address typed", 1, timedelta(minutes=5))
 FORGOT_BY_CLIENT = Limit("forgot password, client", 30, timedelta(minutes=10))
+# Whoever asks from thousands of clients cannot fill the outbox either.
+FORGOT_BY_ANYBODY = Limit("forgot password, anybody", 1000, timedelta(minutes=10))
 ACTIVATION_BY_USER = Limit("new activation mail, person", 1, timedelta(minutes=5))
 
 
@@ -38,6 +40,7 @@ def forget_sign_ins(session: Session, email: str) -> None:
 def forgot_password(session: Session, client_address: str) -> None:
     """Count one request for a reset mail. Raises TooManyRequests."""
     limits.take(session, FORGOT_BY_CLIENT, network(client_address))
+    limits.take(session, FORGOT_BY_ANYBODY, "")
 
 
 def reset_mail_allowed(session: Session, email: str) -> bool:
