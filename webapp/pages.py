@@ -1,13 +1,14 @@
 """What all pages share: languages, the names in every template, and failures turned into pages."""
 
 import hashlib
+import math
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import structlog
 from flask import Flask, Response, make_response, render_template, request, url_for
-from flask_babel import Babel, get_locale
+from flask_babel import Babel, get_locale, ngettext
 from flask_babel import gettext as _
 from flask_bootstrap import Bootstrap5
 from flask_wtf.csrf import CSRFError
@@ -72,10 +73,12 @@ def _stale(error: CSRFError) -> Response:
 
 
 def _too_many(error: TooManyRequests) -> Response:
-    minutes = max(1, round(error.retry_after / 60))
-    text = _("That was tried too often. Try again in %(minutes)s minutes.", minutes=minutes)
-    if error.retry_after < 90:
-        text = _("That was tried too often. Try again in %(seconds)s seconds.", seconds=error.retry_after)
+    minutes = math.ceil(error.retry_after / 60)
+    text = ngettext(
+        "That was tried too often. Try again in %(num)s minute.",
+        "That was tried too often. Try again in %(num)s minutes.",
+        minutes,
+    )
     response = _page(429, _("Too many tries"), text)
     response.headers["Retry-After"] = str(error.retry_after)
     return response
