@@ -71,9 +71,9 @@ class Providers:
 
     def explain(self, provider: Provider, failure: Failure, settings: Mapping[str, str]) -> Diagnosis | None:
         """What the provider's own explanations, then any plugin, say of a failure."""
-        if (diagnosis := provider.explain(failure)) is not None:
-            return diagnosis
         try:
+            if (diagnosis := provider.explain(failure)) is not None:
+                return diagnosis
             answer = self._manager.hook.explain_failure(provider=provider.key, failure=failure, settings=settings)
         except Exception:
             log.exception("plugin failed to explain", provider=provider.key)
