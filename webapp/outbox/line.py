@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 
 from webapp.context import Parts
 from webapp.mail import service as mail
+from webapp.mail.conversation import Stage
 from webapp.mail.models import MailServer
 from webapp.mail.transport import DeliveryError, MailConnection, OpenedServer
 from webapp.outbox.letters import NotReady
@@ -81,7 +82,8 @@ class Line:
                 raise
             settings, used = self._settings, self._sent
             self.hang_up(error)
-            if not used:
+            # From DATA on the server may have taken the message: asking at once would send it twice.
+            if not used or error.stage is Stage.DATA:
                 raise
             self.connect(settings)
             self._connection.send(message, not_after=not_after)
