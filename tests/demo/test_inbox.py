@@ -1,5 +1,6 @@
 """The inbox of the demo: what it keeps, and what its pages let a mail do."""
 
+from concurrent.futures import ThreadPoolExecutor
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,13 @@ def test_the_newest_mail_comes_first(tmp_path: Path) -> None:
     for subject in ("first", "second"):
         inbox.add(mail(subject))
     assert [one.header("Subject") for one in inbox.mails()] == ["second", "first"]
+
+
+def test_mails_that_arrive_together_are_all_kept(tmp_path: Path) -> None:
+    inbox = Inbox(tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(inbox.add, [b"Subject: one of many\n\n"] * 40))
+    assert len(inbox.numbers()) == 40
 
 
 def test_the_oldest_mails_make_room(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The mails that the demo caught, each in a file."""
 
 import re
+import threading
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -49,6 +50,7 @@ class Inbox:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._adding = threading.Lock()
 
     @classmethod
     def of(cls, config: Config) -> "Inbox":
@@ -58,13 +60,15 @@ class Inbox:
     def add(self, content: bytes) -> None:
         """Keep one mail. It appears whole or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        numbers = self.numbers()
-        path = self._path(numbers[0] + 1 if numbers else 1)
-        unfinished = path.with_suffix(".part")
-        unfinished.write_bytes(content)
-        unfinished.rename(path)
-        for number in numbers[MOST - 1 :]:
-            self._path(number).unlink(missing_ok=True)
+        # Mails that arrive together must not take the same number.
+        with self._adding:
+            numbers = self.numbers()
+            path = self._path(numbers[0] + 1 if numbers else 1)
+            unfinished = path.with_suffix(".part")
+            unfinished.write_bytes(content)
+            unfinished.rename(path)
+            for number in numbers[MOST - 1 :]:
+                self._path(number).unlink(missing_ok=True)
 
     def numbers(self) -> list[int]:
         """The numbers of all mails, newest first."""
@@ -78,7 +82,7 @@ class Inbox:
         """One mail. Raises NotFound."""
         try:
             content = self._path(number).read_bytes()
-        except FileNotFoundError as error:
+        except OSError as error:  # a number may also be too long for the name of a file
             raise NotFound(f"mail {number}") from error
         message = message_from_bytes(content, EmailMessage, policy=default)
         headers = [(name, str(message[name])) for name in SHOWN if message[name] is not None]
