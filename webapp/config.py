@@ -107,13 +107,19 @@ class Config:
             if not getattr(self, name).startswith(schemes):
                 raise ConfigError(f"{PREFIX}{name.upper()}: give an address that starts with {' or '.join(schemes)}.")
         if self.public_url and not _is_web_address(self.public_url):
-            raise ConfigError(f"{PREFIX}PUBLIC_URL: give a whole address such as https://mail.example.com.")
+            raise ConfigError(
+                f"{PREFIX}PUBLIC_URL: give scheme, host and port alone, such as https://mail.example.com;"
+                " letters outside ASCII as A-labels (xn--…)."
+            )
 
 
 def _is_web_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        alone = not (parts.username or parts.password or parts.path.rstrip("/") or set("?#") & set(url))
+        return (
+            parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and alone and url.isascii()
+        )
     except ValueError:
         return False
 
