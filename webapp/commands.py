@@ -78,7 +78,7 @@ def first_line(error: object) -> str:
 def main() -> None:
     """Mailroom sends an application's account mail.
 
-    Settings come from environment variables named MAILROOM_…; docs/operating.md lists them.
+    Settings come from environment variables named MAILROOM_…; the README lists them.
     """
     follow_supervisor()
 
