@@ -57,7 +57,7 @@ def _tasks(session: Session) -> list[Task]:
             mail.primary(session) is not None,
         ),
         Task(
-            _("Add the first person"),
+            _("Create the first user"),
             _("They get an activation mail and choose a password."),
             "accounts.new_user",
             _has_people(session),

@@ -106,7 +106,7 @@ def test_home_says_what_a_new_installation_needs(administrator: Browser, parts: 
         settings.save(session, "", "Mailroom", "")
     page = administrator.get("/").text
     assert '<a href="/settings/general">Set the public address</a>' in page
-    assert '<a href="/users/new">Add the first person</a>' in page
+    assert '<a href="/users/new">Create the first user</a>' in page
     assert '<a href="/settings/mail">Set the mail server</a>' not in page
 
 
