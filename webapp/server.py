@@ -5,6 +5,8 @@ import os
 import socket
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 
 from flask import Flask
 from granian import Granian
@@ -60,10 +62,19 @@ class Address:
                 ) from error
 
     def answers(self) -> bool:
-        """Whether something accepts connections here."""
-        with contextlib.suppress(OSError), socket.create_connection((self.resolved(), self.port), timeout=1):
-            return True
-        return False
+        """Whether Mailroom answers here.
+
+        That something accepts connections would not tell: before its processes start, the web
+        server listens for a moment to try the port.
+        """
+        connection = HTTPConnection(self.resolved(), self.port, timeout=1)
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == HTTPStatus.OK
+        except (OSError, HTTPException):
+            return False
+        finally:
+            connection.close()
 
 
 def first_free(address: Address, tries: int = 100) -> Address:
