@@ -31,6 +31,7 @@ def test_an_address_is_kept_as_it_is_written(typed: str, kept: str) -> None:
         ("ada@example.com\r\nBcc: eve@example.com", "Line breaks"),
         ("ada@example.com\nx", "Line breaks"),
         ("ada\0@example.com", "Line breaks"),
+        ("=?utf-8?q?=0d=0aBcc=3aeve=40example=2ecom=0d=0aX=3a?=@example.com", "not an e-mail address"),
         ("ada@example.com, eve@example.com", "one address only"),
         ("ada@example.com;eve@example.com", "one address only"),
         ("Ada <ada@example.com>", "without a name"),

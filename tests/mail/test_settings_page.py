@@ -104,6 +104,7 @@ def test_switching_to_no_sign_in_forgets_the_password(administrator: Browser, pa
         ("mail_from", "no address", "Enter an address such as"),
         ("mail_from", "a@example.org, b@example.org", "one address, not a list"),
         ("mail_from", "a@example.org\r\nBcc: b@example.org", "Line breaks"),
+        ("mail_from", "A <=?utf-8?q?=0d=0aBcc=3ab=40example=2eorg=0d=0aX=3a?=@example.org>", "Enter an address"),
         ("host", "", "Enter a value"),
         ("host", "https://smtp.example.org", "host name alone"),
         ("host", "smtp..example.org", "no host name"),
@@ -288,7 +289,15 @@ def test_a_failed_test_shows_cause_steps_words_and_conversation(
 
 
 @pytest.mark.one_database
-@pytest.mark.parametrize("recipient", ["nobody", "a@example.org, b@example.org", "a@example.org\nBcc: b@example.org"])
+@pytest.mark.parametrize(
+    "recipient",
+    [
+        "nobody",
+        "a@example.org, b@example.org",
+        "a@example.org\nBcc: b@example.org",
+        "=?utf-8?q?=0d=0aBcc=3ab=40example=2eorg=0d=0aX=3a?=@example.org",
+    ],
+)
 def test_a_test_needs_one_recipient(recipient: str, administrator: Browser) -> None:
     answer = administrator.submit(PAGE, "test", **custom(test_recipient=recipient))
     assert error_at(answer, "test_recipient")

@@ -100,6 +100,22 @@ def test_the_sender_is_named_after_the_product_unless_it_has_a_name(compose: Com
     assert (named.display_name, named.addr_spec) == ("Acme, Post", "post@sender.example")
 
 
+WORD = "=?utf-8?q?=0d=0aBcc=3avictim=40people=2eexample=0d=0aX=3a?="
+
+
+@pytest.mark.parametrize("place", ["product", "mail_from"])
+def test_an_encoded_word_in_a_name_is_not_decoded(compose: Compose, place: str) -> None:
+    mail = compose(**{place: WORD if place == "product" else f'"{WORD}" <mailroom@sender.example>'})
+    assert mail["Bcc"] is None
+    assert mail["From"].addresses[0].display_name.startswith("= ?utf-8?q?=0d=0aBcc")
+
+
+@pytest.mark.parametrize("place", ["recipient", "mail_from", "support"])
+def test_an_address_with_an_encoded_word_is_not_written(compose: Compose, place: str) -> None:
+    with pytest.raises(ValueError, match="encoded word"):
+        compose(**{place: f"{WORD}@people.example"})
+
+
 @pytest.mark.parametrize("hostile", ["Acme\r\nBcc: victim@people.example", "Acme\nX-Bad: 1\x00\x85\u2028", "A\ud800"])
 def test_no_name_can_add_a_header(compose: Compose, hostile: str) -> None:
     mail = compose(product=hostile, name=hostile, mail_from="post@sender.example")

@@ -9,6 +9,8 @@ from webapp.errors import Failure
 from webapp.texts import lazy_gettext as _
 
 LONGEST = 254
+# How encoded words begin (RFC 2047). In a header they would be decoded, line breaks and all.
+ENCODED_WORD = "=?"
 
 # Names such as .local and .test never work on the internet, but do inside a company.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
@@ -32,6 +34,8 @@ def checked(email: str) -> str:
         raise BadAddress(_("Give one address only."))
     if "<" in email:
         raise BadAddress(_("Give the address alone, without a name or angle brackets."))
+    if ENCODED_WORD in email:
+        raise BadAddress(_("This is not an e-mail address, such as ada@example.com."))
     try:
         normalised = email_validator.validate_email(email, check_deliverability=False, strict=True).normalized
     except email_validator.EmailNotValidError as error:

@@ -6,9 +6,11 @@ from email.headerregistry import Address
 from typing import Any
 
 import idna
-from email_validator import EmailNotValidError, validate_email
+from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 from flask_babel import gettext as _
 from wtforms import Field, Form, IntegerField, ValidationError
+
+from webapp.accounts.addresses import ENCODED_WORD
 
 # A name, quoted or as it is, and an address in angle brackets.
 _NAMED = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^<>"]*))\s*<(?P<address>[^<>]*)>')
@@ -88,9 +90,7 @@ def a_sender(form: Form, field: Field) -> None:
     text = field.data or ""
     named = _NAMED.fullmatch(text)
     try:
-        found = validate_email(
-            named["address"].strip() if named else text, check_deliverability=False, globally_deliverable=False
-        )
+        found = _address(named["address"].strip() if named else text)
     except EmailNotValidError as error:
         if re.search(r"@.*[,;].*@", text):
             raise ValidationError(_("Enter one address, not a list.")) from error
@@ -103,8 +103,15 @@ def a_sender(form: Form, field: Field) -> None:
 def a_recipient(form: Form, field: Field) -> None:
     """Validator: one bare e-mail address."""
     try:
-        validate_email(field.data or "", check_deliverability=False, globally_deliverable=False)
+        _address(field.data or "")
     except EmailNotValidError as error:
         if re.search(r"@.*[,;\s].*@", field.data or ""):
             raise ValidationError(_("Enter one address, not a list.")) from error
         raise ValidationError(_("Enter the address that the test mail goes to, such as you@example.com.")) from error
+
+
+def _address(text: str) -> ValidatedEmail:
+    """The parts of a bare address. Raises EmailNotValidError."""
+    if ENCODED_WORD in text:
+        raise EmailNotValidError
+    return validate_email(text, check_deliverability=False, globally_deliverable=False)

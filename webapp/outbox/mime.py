@@ -17,6 +17,7 @@ import flask_mail
 import idna
 
 from webapp import clock
+from webapp.accounts.addresses import ENCODED_WORD
 
 # Lines may be longer than this neither in our 7-bit parts nor, by RFC 5322, anywhere (998).
 LONGEST_LINE = 900
@@ -99,13 +100,15 @@ def ascii_domain(value: str) -> str:
 
 
 def address(name: str, value: str) -> Address:
-    """An address as a header takes it. Raises ValueError on line breaks."""
+    """An address as a header takes it. Raises ValueError on line breaks, also those inside an encoded word."""
+    if ENCODED_WORD in value:
+        raise ValueError("the address holds an encoded word")
     return Address(name, mailbox(value), ascii_domain(value))
 
 
 def one_line(value: str) -> str:
-    """The text on one line, without control characters and broken surrogates."""
-    words = " ".join(value.split())
+    """The text on one line, without control characters, broken surrogates and what headers would decode."""
+    words = " ".join(value.split()).replace(ENCODED_WORD, "= ?")
     return "".join(c for c in words if unicodedata.category(c) not in ("Cc", "Cs", "Co", "Cn"))
 
 
