@@ -5,12 +5,14 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from unittest import mock
 
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
+from jinja2 import FileSystemBytecodeCache
 
 from tests.support.browser import Browser
 from tests.support.certificates import Authority
@@ -109,12 +111,20 @@ def config(database_url: str, tmp_path: Path, config_values: dict[str, Any]) -> 
     return Config.complete(**(usual | config_values))
 
 
+@pytest.fixture(scope="session")
+def compiled_templates() -> Iterator[FileSystemBytecodeCache]:
+    """Templates compiled once: most of a test's time would go there."""
+    with TemporaryDirectory(prefix="mailroom-templates-") as folder:
+        yield FileSystemBytecodeCache(folder)
+
+
 @pytest.fixture
-def app(config: Config) -> Iterator[Flask]:
+def app(config: Config, compiled_templates: FileSystemBytecodeCache) -> Iterator[Flask]:
     """An application with a public address, and nobody in it."""
     handlers = logging.getLogger().handlers[:]
     app = create_app(config)
     app.testing = True
+    app.jinja_env.bytecode_cache = compiled_templates
     # Testing would hand exceptions on to the test; people get a page.
     app.config["PROPAGATE_EXCEPTIONS"] = False
     parts: Parts = app.extensions[EXTENSION]
@@ -148,7 +158,7 @@ def stranger(app: Flask) -> Browser:
 def administrator(app: Flask, database: Database) -> Browser:
     """An administrator, signed in."""
     browser = Browser(app, add_person(database, "ada@mailroom.example", Role.ADMINISTRATOR))
-    browser.sign_in()
+    browser.let_in()
     return browser
 
 
@@ -156,7 +166,7 @@ def administrator(app: Flask, database: Database) -> Browser:
 def member(app: Flask, database: Database) -> Browser:
     """A person without rights over others, signed in."""
     browser = Browser(app, add_person(database, "max@mailroom.example"))
-    browser.sign_in()
+    browser.let_in()
     return browser
 
 
