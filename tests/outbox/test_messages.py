@@ -103,14 +103,17 @@ def test_the_sender_is_named_after_the_product_unless_it_has_a_name(compose: Com
 WORD = "=?utf-8?q?=0d=0aBcc=3avictim=40people=2eexample=0d=0aX=3a?="
 
 
-@pytest.mark.parametrize("place", ["product", "mail_from"])
-def test_an_encoded_word_in_a_name_is_not_decoded(compose: Compose, place: str) -> None:
-    mail = compose(**{place: WORD if place == "product" else f'"{WORD}" <mailroom@sender.example>'})
+@pytest.mark.parametrize(
+    "given",
+    [{"product": WORD}, {"mail_from": f'"{WORD}" <mailroom@sender.example>'}, {"support": f"{WORD}@people.example"}],
+)
+def test_an_encoded_word_is_not_decoded(compose: Compose, given: dict[str, str]) -> None:
+    mail = compose(**given)
     assert mail["Bcc"] is None
-    assert mail["From"].addresses[0].display_name.startswith("= ?utf-8?q?=0d=0aBcc")
+    assert "= ?utf-8?q?=0d=0aBcc" in f"{mail['From']} {mail['Reply-To']}"
 
 
-@pytest.mark.parametrize("place", ["recipient", "mail_from", "support"])
+@pytest.mark.parametrize("place", ["recipient", "mail_from"])
 def test_an_address_with_an_encoded_word_is_not_written(compose: Compose, place: str) -> None:
     with pytest.raises(ValueError, match="encoded word"):
         compose(**{place: f"{WORD}@people.example"})
