@@ -8,18 +8,16 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import text, update
+from sqlalchemy import text
 
 from tests.outbox.conftest import Look, Owe
-from tests.support.certificates import Authority
-from tests.support.inbox import Inbox, running_inbox
+from tests.support.inbox import Inbox
 from tests.support.people import add_person
 from tests.support.scripted import ScriptedServer
 from webapp import clock
 from webapp.accounts.models import Status
 from webapp.context import Parts
 from webapp.database import Database
-from webapp.mail.models import MailServer
 from webapp.outbox import service, worker
 from webapp.outbox.models import State
 from webapp.settings import service as settings
@@ -182,38 +180,6 @@ def test_what_a_server_held_up_is_due_once_it_works(
             service.retry(session, parts.queue, ids[0])
         deliver()
     assert [look(one).state for one in ids] == [State.SENT, State.SENT]
-
-
-def test_a_connection_that_the_server_ends_is_opened_again(
-    owe: Owe, deliver: Act, look: Look, use_server: Callable[..., None]
-) -> None:
-    ids = [owe(), owe()]
-    with ScriptedServer(replies={"MAIL": ["250 Ok", "421 4.7.0 Enough for one connection", "250 Ok"]}) as server:
-        use_server(server)
-        deliver()
-    assert [look(one).state for one in ids] == [State.SENT, State.SENT]
-    assert server.connections == 2
-
-
-def test_settings_saved_during_a_round_hold_for_the_next_message(
-    app: Flask, owe: Owe, parts: Parts, inbox: Inbox, authority: Authority
-) -> None:
-    for number in range(2):
-        owe(recipient=f"{number}@people.example")
-    with running_inbox(authority) as other:
-
-        def stopping() -> bool:
-            if len(inbox.messages) == 1:
-                with parts.database.writing() as session:
-                    session.execute(update(MailServer).values(port=other.port, updated_at=clock.now()))
-            return False
-
-        worker.drain(app, stopping=stopping)
-        assert [mail.rcpt_to for mail in (*inbox.messages, *other.messages)] == [
-            ["0@people.example"],
-            ["1@people.example"],
-        ]
-        assert len(other.messages) == 1
 
 
 def test_without_a_mail_server_messages_wait_and_say_so(

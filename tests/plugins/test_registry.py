@@ -1,11 +1,13 @@
 """Plugins are found, checked and ordered; a broken one is named."""
 
+import ast
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from webapp.mail.forms import RESERVED
+from webapp.providers import Failure
 from webapp.registry import PluginRefused, Providers, UnknownProvider, load_providers
 
 GOOD = """
@@ -95,3 +97,23 @@ def test_a_plugin_that_raises_loses_its_own_provider_alone(text: str, load: Load
 def test_a_provider_that_nobody_brings_is_told_by_its_key(load: Load) -> None:
     with pytest.raises(UnknownProvider, match="acme"):
         load()["acme"]
+
+
+def test_every_provider_of_ours_says_where_its_facts_are_from(load: Load) -> None:
+    for provider in load():
+        assert provider.help_url.startswith("https://"), provider.key
+        assert provider.source.startswith("https://"), provider.key
+        assert provider.checked, provider.key
+        assert provider.steps, provider.key
+
+
+def test_our_plugins_import_nothing_that_a_stranger_may_not() -> None:
+    for path in Path(__file__).parents[2].glob("plugins/*.py"):
+        imports = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+        ours = {str(node.module) for node in imports if str(node.module).partition(".")[0] in ("webapp", "plugins")}
+        assert ours <= {"webapp.providers"}, path.name
+
+
+def test_explanations_that_are_none_explain_nothing(load: Load) -> None:
+    providers = load(acme=good("acme", "explanations=['535']"))
+    assert providers.explain(providers["acme"], Failure("auth", "535 No"), {}) is None
