@@ -208,15 +208,20 @@ def test_a_template_fills_host_port_and_security(administrator: Browser, parts: 
 
 
 @pytest.mark.one_database
-def test_spaces_in_an_app_password_are_forgiven(administrator: Browser, parts: Parts) -> None:
-    administrator.submit(PAGE, "choose", provider="google")
-    fields: dict[str, Any] = {
-        "username": "a@gmail.com",
-        "password": " abcd efgh\xa0ijkl mnop ",
-        "mail_from": "a@gmail.com",
-    }
-    administrator.post(PAGE, provider="google", authentication="password", save="1", **fields)
-    assert password(parts) == "abcdefghijklmnop"
+@pytest.mark.parametrize(
+    ("provider", "typed", "kept"),
+    [
+        ("google", " abcd efgh\xa0ijkl mnop ", "abcdefghijklmnop"),
+        ("sendgrid", "SG.abc\r\ndef\n", "SG.abcdef"),
+        ("custom", "two words\n", "two words"),
+    ],
+)
+def test_what_came_along_when_a_password_was_copied_is_forgiven(
+    provider: str, typed: str, kept: str, administrator: Browser, parts: Parts
+) -> None:
+    given = custom(provider=provider, username="a@gmail.com", password=typed, save="1")
+    assert "Saved." in administrator.post(PAGE, **given).text
+    assert password(parts) == kept
 
 
 @pytest.mark.one_database

@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from wtforms import Field, HiddenField, PasswordField, RadioField, SelectChoice, SelectField, StringField
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, ValidationError
 
-from webapp.forms import Form
+from webapp.forms import Form, text_problem
 from webapp.mail import fields as checks
 from webapp.mail.fields import NumberField, host_name, stripped
 from webapp.mail.service import PROXY_PASSWORD, Draft
@@ -134,7 +134,13 @@ class MailServerForm(Form):
         return False
 
     def _problem_of(self, field: Field) -> str | None:
-        return None if field.name in CARRIED else super()._problem_of(field)
+        if field.name in CARRIED:
+            return None
+        method = self.chosen.authentication_named(self.authentication.data or "")
+        if field.name == "password" and method is not None and len(field.raw_data or ()) == 1:
+            # A key that was copied with its line broken is whole again once it is cleaned.
+            return text_problem(self._cleaned(method, "password", field.data or ""), secret=True)
+        return super()._problem_of(field)
 
     def _cleaned(self, method: Authentication, name: str, value: str) -> str:
         try:
