@@ -1,0 +1,41 @@
+"""What the tests of the mail server page share: its form, and what became of it."""
+
+import re
+from typing import Any
+
+from werkzeug.test import TestResponse
+
+from tests.support.inbox import SENDER
+from webapp.context import Parts
+from webapp.mail import service
+from webapp.mail.models import MailServer
+
+PAGE = "/settings/mail"
+
+
+def custom(**given: Any) -> dict[str, Any]:
+    """A whole form for a server of one's own."""
+    fields = {
+        "mail_from": SENDER, "provider": "custom", "host": "smtp.example.org", "port": "2525", "security": "starttls",
+        "authentication": "password", "username": "mailroom", "password": "first-password",
+    }  # fmt: skip
+    return fields | given
+
+
+def saved(parts: Parts) -> MailServer:
+    """What is in the database."""
+    with parts.database.reading() as session:
+        server = service.primary(session)
+    assert server is not None
+    return server
+
+
+def password(parts: Parts) -> str:
+    """The saved password, opened."""
+    return parts.sealer.open(saved(parts).secrets["password"]["sealed"], "mail_server.password")
+
+
+def error_at(answer: TestResponse, name: str) -> str:
+    """The error beside a field."""
+    found = re.search(rf'id="{name}-error">([^<]*)<', answer.text)
+    return found[1] if found else ""
