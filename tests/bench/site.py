@@ -6,16 +6,17 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection
 from pathlib import Path
 
 from tests.support.people import add_person
 from tests.support.running import clean, free_port
-from webapp import clock, schema
+from webapp import clock, logs, schema
 from webapp.config import Config
 from webapp.database import Database
 from webapp.mail.models import MailServer
 from webapp.outbox.queue import Queue
-from webapp.server import Address
 from webapp.settings import service as settings
 
 PROCESSES, THREADS = 2, 16
@@ -33,6 +34,7 @@ class Site:
     def prepared(cls, folder: Path, sink_port: int) -> "Site":
         """With a public address and a mail server."""
         config = Config.complete(instance=folder, secret_key="a secret key for the bench")
+        logs.configure(config)
         site = cls(config, Database(config.database_url))
         schema.upgrade(site.database)
         with site.database.writing() as session:
@@ -99,10 +101,21 @@ def running(command: list[str], environ: dict[str, str]) -> Iterator[None]:
 
 def _await(port: int, seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
-    while not Address(port=port).answers():
+    while not _answers(port):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"no server on port {port} after {seconds} s")
+            raise TimeoutError(f"no page on port {port} after {seconds} s")
         time.sleep(0.05)
+
+
+def _answers(port: int) -> bool:
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/login")
+        return connection.getresponse().status == HTTPStatus.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
 
 
 def _mail_server(port: int) -> MailServer:

@@ -38,12 +38,6 @@ class Browser:
         with parts.database.reading() as session:
             return session.get_one(User, self._user_id)
 
-    def sign_in(self, password: str = PASSWORD) -> TestResponse:
-        """Sign in on the sign-in page as `user`."""
-        answer = self.submit("/login", email=self.user.email, password=password)
-        assert answer.request.path != "/login", answer.text
-        return answer
-
     def let_in(self) -> None:
         """Be signed in as `user`, without the time that the page takes for it."""
         parts: Parts = self.app.extensions[EXTENSION]
