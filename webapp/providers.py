@@ -138,9 +138,9 @@ class Password(Authentication):
         elif "CRAM-MD5" in dialogue.mechanisms:
             dialogue.authenticate("CRAM-MD5", respond=lambda challenge: _cram_md5(name, password, challenge))
         elif dialogue.mechanisms:
-            raise dialogue.refuse(_("The server offers no way to sign in with a password."))
+            raise dialogue.refuse("The server offers no way to sign in with a password.")
         else:
-            raise dialogue.refuse(_("The server offers no sign-in on this connection."))
+            raise dialogue.refuse("The server offers no sign-in on this connection.")
 
 
 @dataclass(frozen=True)

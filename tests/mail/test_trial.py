@@ -1,6 +1,7 @@
 """“Send test mail”, as an administrator uses it."""
 
 import re
+import time
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +11,7 @@ from tests.support.browser import Browser
 from tests.support.inbox import PASSWORD, SENDER, USERNAME, Inbox
 from tests.support.scripted import ScriptedServer
 from webapp.context import Parts
+from webapp.mail import service
 
 
 @pytest.mark.one_database
@@ -67,3 +69,36 @@ def test_a_failed_test_shows_cause_steps_words_and_conversation(
 def test_a_test_needs_one_recipient(recipient: str, administrator: Browser) -> None:
     answer = administrator.submit(PAGE, "test", **custom(test_recipient=recipient))
     assert error_at(answer, "test_recipient")
+
+
+@pytest.mark.one_database
+def test_a_suggestion_is_filled_in_with_a_click_and_saves_nothing(
+    administrator: Browser, scripted: Callable[..., ScriptedServer], parts: Parts
+) -> None:
+    server = scripted(tls="tls", stall_at="GREETING")
+    fields = custom(host=server.host, port=server.port, security="starttls", timeout="1", username="typed@example.org")
+    failed = administrator.submit(PAGE, "test", test_recipient="eve@example.org", **fields)
+    assert "Fill in: Security: TLS, Port: 465" in failed.text
+    corrected = administrator.submit_on(failed, "apply")
+    assert 'value="465"' in corrected.text
+    assert 'value="typed@example.org"' in corrected.text
+    with parts.database.reading() as session:
+        assert service.primary(session) is None
+
+
+@pytest.mark.one_database
+def test_a_forged_suggestion_changes_only_the_form_in_hand(administrator: Browser) -> None:
+    answer = administrator.post(PAGE, **custom(apply="csrf_token=x&password=x&provider=nobody&port=99999999999&a"))
+    assert answer.status_code == 200
+
+
+@pytest.mark.one_database
+def test_a_server_that_ignores_the_goodbye_keeps_nobody_waiting(
+    administrator: Browser, scripted: Callable[..., ScriptedServer]
+) -> None:
+    started = time.monotonic()
+    server = scripted(stall_at="QUIT")
+    fields = custom(host=server.host, port=server.port, security="none", timeout="60")
+    answer = administrator.submit(PAGE, "test", test_recipient="eve@example.org", **fields)
+    assert "is on its way" in answer.text
+    assert time.monotonic() - started < 20

@@ -11,12 +11,13 @@ class Fault(StrEnum):
     """Whose fault a failure is, and so what becomes of the message.
 
     SERVER: the server, the sign-in or the network; any message would have failed. MESSAGE: this
-    message, for now. RECIPIENT: this message, for good.
+    message, for now. RECIPIENT: this message, for good. TOO_LATE: nobody's, its time is over.
     """
 
     SERVER = "server"
     MESSAGE = "message"
     RECIPIENT = "recipient"
+    TOO_LATE = "too late"
 
 
 class DeliveryError(Problem):

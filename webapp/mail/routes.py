@@ -1,6 +1,7 @@
 """The mail server page: choose a provider, save, send a test mail."""
 
 from typing import Any
+from urllib.parse import parse_qsl
 
 import structlog
 from flask import Blueprint, flash, redirect, render_template, request, url_for
@@ -10,7 +11,7 @@ from werkzeug.wrappers import Response
 from webapp.access import signed_in
 from webapp.context import parts
 from webapp.mail import drafts, service, view
-from webapp.mail.forms import COLUMNS, MailServerForm, mail_server_form
+from webapp.mail.forms import COLUMNS, SECRETS, MailServerForm, mail_server_form
 from webapp.mail.models import MailServer
 from webapp.mail.service import Draft
 from webapp.mail.trial import Trial, stage_name, try_out
@@ -23,16 +24,19 @@ from webapp.settings import service as general_settings
 
 blueprint = Blueprint("mail", __name__)
 log = structlog.get_logger(__name__)
+LONGEST_SUGGESTION = 1000
 
 
 @blueprint.route("/settings/mail", methods=["GET", "POST"])
 @csrf.exempt
 def settings() -> str | Response:
-    """Show the form; save it, test it, or switch its provider."""
+    """Show the form; save it, test it, switch its provider, or take a suggestion."""
     with parts().database.reading() as session:
         saved = service.primary(session)
     if request.method == "GET":
         return _page(_form(saved, sent=False), saved)
+    if "apply" in request.form:
+        return _page(_corrected(saved), saved)
     if "choose" in request.form or _other_provider_than_shown():
         return _page(_switched(saved), saved)
     form = _form(saved, sent=True)
@@ -102,12 +106,25 @@ def _switched(saved: MailServer | None) -> MailServerForm:
     """The form after choosing another provider, with everything that was typed."""
     before = _provider(request.form.get("shown")) or _provider(saved.provider if saved else None)
     chosen = _provider(request.form.get("provider")) or before or parts().providers[_any_provider()]
-    values: dict[str, Any] = {**_values_of(saved), **request.form.to_dict()}
+    values = _typed_values(saved)
     if before is None or before.key != chosen.key:
         values = drafts.switched(request.form.get("kept", ""), values, before, chosen)
-    for name in ("csrf_token", "typed", "password", service.PROXY_PASSWORD):
-        values.pop(name, None)
     return mail_server_form(chosen, parts().providers, values, sent=False)
+
+
+def _corrected(saved: MailServer | None) -> MailServerForm:
+    """The form as typed, with the values that a diagnosis suggests; nothing is saved."""
+    suggested = dict(parse_qsl(request.form["apply"][:LONGEST_SUGGESTION]))
+    chosen = _provider(request.form.get("provider")) or parts().providers[_any_provider()]
+    values = _typed_values(saved) | {name: suggested[name] for name in COLUMNS if name in suggested}
+    flash(_("The suggested values are filled in. Test them, then save."), "info")
+    return mail_server_form(chosen, parts().providers, values, sent=False)
+
+
+def _typed_values(saved: MailServer | None) -> dict[str, Any]:
+    """What the form holds, its secrets excepted; what was not sent is as it was saved."""
+    values = {**_values_of(saved), **request.form.to_dict()}
+    return {name: value for name, value in values.items() if name not in ("csrf_token", "typed", *SECRETS)}
 
 
 def _other_provider_than_shown() -> bool:
@@ -156,6 +173,7 @@ def _page(
         trial=trial,
         flow=state,
         diagnosis=diagnosis,
+        suggestion=view.suggestion(form, trial.diagnosis) if trial and trial.diagnosis else "",
         stage_name=stage_name,
         **view.of(form, saved, draft),
     )

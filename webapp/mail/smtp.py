@@ -21,6 +21,7 @@ MOST_LINES = 200
 # RFC 5321, 4.5.3.1.4: command lines have 512 octets, so a long first response follows alone.
 LONGEST_COMMAND = 510
 MOST_CHALLENGES = 10
+PATIENCE_FOR_GOODBYE = 2
 
 
 class NotSmtp(OSError):
@@ -102,6 +103,11 @@ class SmtpClient(smtplib.SMTP):
             code, text = self._secretly("", base64.b64encode(answer).decode())
         if code != 235:
             raise refusal(Stage.AUTH, code, text)
+
+    def goodbye(self) -> None:
+        """Say QUIT; the message is delivered, so the answer is not worth a long wait. Raises OSError."""
+        self._timeout = min(self._timeout, PATIENCE_FOR_GOODBYE)
+        self.docmd("QUIT")
 
     def refuse(self, reason: Text) -> Exception:
         """An error for when signing in is impossible before anything is sent."""

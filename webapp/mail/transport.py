@@ -89,7 +89,7 @@ class MailConnection(flask_mail.Connection):
             return
         try:
             if error is None:
-                self.host.docmd("QUIT")
+                self.host.goodbye()
         except OSError as farewell:
             log.debug("the mail server did not say goodbye", error=str(farewell))
         finally:
@@ -214,7 +214,7 @@ class MailConnection(flask_mail.Connection):
         with self._stage(Stage.DATA) as step:
             if not_after is not None and clock.now() >= not_after:
                 late = "The server took so long that the message is out of date."
-                raise DeliveryError(Stage.DATA, error=late, fault=Fault.RECIPIENT)
+                raise DeliveryError(Stage.DATA, error=late, fault=Fault.TOO_LATE)
             _expect(3, Stage.DATA, *client.docmd("DATA"))
             self.conversation.noted(f"message of {len(content)} octets")
             client.send(_dot_stuffed(content))

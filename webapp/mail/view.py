@@ -10,9 +10,10 @@ from flask_babel import gettext as _
 from webapp.mail.forms import MailServerForm
 from webapp.mail.models import MailServer
 from webapp.mail.service import Draft
-from webapp.providers import Password
+from webapp.providers import Diagnosis, Password
 
 CONNECTION = ("host", "port", "security")
+SECURITIES = {"starttls": "STARTTLS", "tls": "TLS"}
 ADVANCED = ("tls_minimum", "timeout", "proxy_type", "proxy_host", "proxy_port", "proxy_username", "proxy_password")
 
 
@@ -33,6 +34,14 @@ def of(form: MailServerForm, saved: MailServer | None, draft: Draft | None) -> d
         "unfold": {"connection": _own_connection(form), "advanced": _any_advanced(form)},
         "connection_line": _connection_line(form),
     }
+
+
+def suggestion(form: MailServerForm, diagnosis: Diagnosis) -> str:
+    """The values that would mend a failure, as people read them: `Security: STARTTLS, Port: 587`."""
+    shown = {**SECURITIES, "none": _("none")}
+    return ", ".join(
+        f"{form[name].label.text}: {shown.get(value, value)}" for name, value in diagnosis.fix.items() if name in form
+    )
 
 
 def _secret_hint(saved: MailServer | None, draft: Draft | None) -> Callable[[str, Any], str]:
@@ -64,5 +73,5 @@ def _any_advanced(form: MailServerForm) -> bool:
 def _connection_line(form: MailServerForm) -> str:
     if not form.host.data or form.host.errors:
         return ""
-    names = {"starttls": "STARTTLS", "tls": "TLS", "none": _("not encrypted")}
+    names = {**SECURITIES, "none": _("not encrypted")}
     return f"{form.host.data}:{form.port.data or ''}, {names.get(form.security.data or '', '')}"

@@ -15,7 +15,7 @@ from flask_babel import gettext as _
 from webapp import clock
 from webapp.context import Parts
 from webapp.errors import Failure
-from webapp.mail.transport import DeliveryError
+from webapp.mail.transport import DeliveryError, Fault
 from webapp.outbox import claims, letters
 from webapp.outbox.claims import Hold
 from webapp.outbox.letters import Letter, NotReady, Unwanted
@@ -158,7 +158,9 @@ class Round:
         if error.server_fault:
             self._hold(message, error.stage, error.words)
             return False
-        if error.permanent:
+        if error.fault is Fault.TOO_LATE:
+            self._end(message, State.EXPIRED)
+        elif error.permanent:
             self._end(message, State.FAILED, error.stage, error.words)
         else:
             self._later(message, error.stage, error.words)
