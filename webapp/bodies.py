@@ -2,15 +2,11 @@
 
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from io import BytesIO
 from typing import Any
 
 from webapp.security import LARGEST_REQUEST
-
-# Seconds that a client may take to send the body of its request.
-PATIENCE = 20
 
 Application = Callable[..., Iterable[bytes]]
 
@@ -18,16 +14,14 @@ Application = Callable[..., Iterable[bytes]]
 class WholeBodies:
     """WSGI middleware for Granian, which waits for a body for as long as the client likes, in a thread of ours.
 
-    Here a body has `patience` seconds, and at most three quarters of the threads wait for one, so
-    that pages are answered meanwhile. A body that ends early is refused, not taken for a short one.
+    Here at most three quarters of the threads wait for one, so that pages are answered meanwhile.
+    No body is given up: answered during a read, Granian (2.8) stands still with all its threads
+    until the client hangs up. A body that ends early is refused, not taken for a short one.
     """
 
-    def __init__(self, app: Application, threads: int, patience: float = PATIENCE) -> None:
+    def __init__(self, app: Application, threads: int) -> None:
         self._app = app
-        self._patience = patience
-        places = max(1, threads * 3 // 4)
-        self._places = threading.BoundedSemaphore(places)
-        self._readers = ThreadPoolExecutor(places, thread_name_prefix="body")
+        self._places = threading.BoundedSemaphore(max(1, threads * 3 // 4))
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer the request, or refuse it."""
@@ -42,13 +36,10 @@ class WholeBodies:
     def _take_in(self, environ: dict[str, Any], declared: int | None) -> HTTPStatus | None:
         if not self._places.acquire(blocking=False):
             return HTTPStatus.SERVICE_UNAVAILABLE
-        # Given up on, the read ends with the answer; only then is its place free again.
-        reading = self._readers.submit(environ["wsgi.input"].read, LARGEST_REQUEST + 1)
-        reading.add_done_callback(lambda _: self._places.release())
         try:
-            body = reading.result(self._patience)
-        except TimeoutError:
-            return HTTPStatus.REQUEST_TIMEOUT
+            body = environ["wsgi.input"].read(LARGEST_REQUEST + 1)
+        finally:
+            self._places.release()
         if declared is not None and len(body) != declared:
             return HTTPStatus.BAD_REQUEST
         environ["wsgi.input"] = BytesIO(body)
