@@ -159,7 +159,7 @@ def served(tmp_path: Path) -> Iterator[tuple[Mailroom, str]]:
     """A running `mailroom serve` and its address."""
     port = free_port()
     with running(tmp_path, "serve", "--port", str(port), "--processes", "1", "--threads", "4") as mailroom:
-        mailroom.wait_for("Mailroom is at")
+        mailroom.wait_for("Mailroom listens on")
         mailroom.wait_for("worker started")
         yield mailroom, f"http://127.0.0.1:{port}"
 
@@ -213,7 +213,7 @@ def test_the_setup_address_is_printed_until_there_is_an_administrator(served: tu
     settings = {"INSTANCE": str(instance), "SECRET_KEY": (instance / "secret-key").read_text()}
     run("create-admin", "ada@mailroom.example", "--password-stdin", stdin=f"{PASSWORD}\n", **settings)
     with running(mailroom.folder, "serve", "--port", str(free_port())) as again:
-        again.wait_for("Mailroom is at")
+        again.wait_for("Mailroom listens on")
         assert "setup" not in again.out
 
 

@@ -1,5 +1,6 @@
 """The command line: `mailroom`."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -80,6 +81,8 @@ def main() -> None:
 
     Settings come from environment variables named MAILROOM_…; the README lists them.
     """
+    # What is written holds password hashes and addresses: for our own eyes only.
+    os.umask(0o077)
     follow_supervisor()
 
 
@@ -182,7 +185,9 @@ def upgraded_database() -> Iterator[Database]:
 def welcome(session: Session, address: Address) -> list[str]:
     """What to tell at the start: where Mailroom is and, while there is no administrator, how to become it."""
     url = settings.general(session, parts().config).public_url or address.url
-    lines = [f"Mailroom is at {url}/"]
+    lines = [f"Mailroom listens on {address.url}/"]
+    if url != address.url:
+        lines.append(f"Its public address is {url}/")
     if not accounts.has_administrator(session):
         lines.append(f"Create the first administrator at {url}/setup?key={setup.new_setup_key(session)}")
     return lines

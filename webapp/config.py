@@ -66,7 +66,7 @@ class Config:
         """The configuration with its derived defaults filled in, checked. Raises ConfigError."""
         instance = Path(given.get("instance", cls.instance)).resolve()
         try:
-            instance.mkdir(parents=True, exist_ok=True)
+            instance.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"{PREFIX}INSTANCE: {instance} cannot be made ({error.strerror}).") from error
         given["instance"] = instance

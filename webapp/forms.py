@@ -11,6 +11,8 @@ from flask_wtf import FlaskForm
 from wtforms import Field, PasswordField, SelectMultipleField, StringField, TextAreaField
 
 LONGEST = 2000
+# They reverse or hide what stands beside them, so that a name can look like another.
+INVISIBLE = "\u200b\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
 STALE = lazy_gettext("This page was open for too long. Nothing was saved; please send it once more.")
 
 
@@ -36,10 +38,15 @@ class Form(FlaskForm):
             if problem:
                 field.errors = [problem]
                 valid = False
-        for field in errors_of(self)[:1]:
-            # A page that comes back starts where the first mistake is.
-            field.render_kw = {**(field.render_kw or {}), "autofocus": True}
+        self.focus_first_mistake()
         return valid
+
+    def focus_first_mistake(self) -> None:
+        """Have a page that comes back start where the first mistake is."""
+        first = next(iter(errors_of(self)), None)
+        for field in self:
+            others = {name: value for name, value in (field.render_kw or {}).items() if name != "autofocus"}
+            field.render_kw = {**others, "autofocus": True} if field is first else others
 
     @staticmethod
     def submitted() -> bool:
@@ -65,7 +72,9 @@ def text_problem(value: str, lines: bool = False, secret: bool = False) -> str |
         return _("Too long: %(length)s characters, at most %(most)s.", length=len(value), most=LONGEST)
     allowed = "\n\r\t" if lines else ""
     inside = value.strip("\r\n") if secret else value
-    if any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") and c not in allowed for c in inside):
+    if any(
+        (unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in INVISIBLE) and c not in allowed for c in inside
+    ):
         return _("Line breaks and control characters are not allowed here.")
     return None
 

@@ -45,7 +45,8 @@ def configure(config: Config) -> None:
     root.handlers = [handler]
     root.setLevel(logging.INFO)
     # It tells how it starts and stops, in seven lines; the worker does in two.
-    logging.getLogger("huey").setLevel(logging.WARNING)
+    for chatty in ("huey", "alembic"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 def done(session: Session, event: str, **facts: Any) -> None:

@@ -27,7 +27,7 @@ def without_public_address(database: Database) -> None:
 def test_a_new_person_is_mailed_a_link(administrator: Browser, owed: Owed) -> None:
     page = administrator.submit("/users/new", **EVE)
     assert re.fullmatch(r"/users/\d+", page.request.path)
-    assert "An activation mail to eve@example.com is on its way." in page.text
+    assert "An activation mail to eve@example.com will be sent" in page.text
     assert owed() == [("activation", "eve@example.com")]
 
 
@@ -115,7 +115,7 @@ class TestActivationAgain:
 
     def test_a_pending_person_can_be_mailed_again(self, administrator: Browser, pat: User, owed: Owed) -> None:
         page = administrator.post(f"/users/{pat.id}/resend")
-        assert "is on its way" in page.text
+        assert "will be sent" in page.text
         assert owed() == [("activation", pat.email)]
 
     def test_a_link_can_be_shown_for_a_pending_person(self, administrator: Browser, pat: User) -> None:

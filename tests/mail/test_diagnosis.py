@@ -58,7 +58,7 @@ ERRORS = [
     ("tls", "greeting", "timed out", "said nothing in time", None),
     ("starttls", "connect", "timed out", "firewall", None),
     ("starttls", "connect", "[Errno 111] Connection refused", "Nothing answers", None),
-    ("starttls", "lookup", "[Errno -2] Name or service not known", "no host of this name", None),
+    ("starttls", "lookup", "[Errno -2] Name or service not known", "finds no host of this name", None),
     ("starttls", "lookup", "[Errno -3] Temporary failure in name resolution", "cannot look up", None),
     ("starttls", "connect", "[Errno 101] Network is unreachable", "no way to reach", None),
     ("starttls", "tls", "STARTTLS extension not supported by server.", "does not offer STARTTLS", ("port", "465")),

@@ -35,6 +35,16 @@ def test_a_tested_password_need_not_be_typed_again_to_save(administrator: Browse
 
 
 @pytest.mark.one_database
+def test_a_typed_password_is_there_again_when_its_provider_is(administrator: Browser, parts: Parts) -> None:
+    away = administrator.submit(PAGE, "choose", **custom(provider="google"))
+    assert "Typed just now" not in away.text
+    back = administrator.submit_on(away, "choose", provider="custom")
+    assert "Typed just now" in back.text
+    administrator.submit_on(back, "save")
+    assert password(parts) == "first-password"
+
+
+@pytest.mark.one_database
 def test_a_typed_password_is_not_sent_to_another_server(administrator: Browser) -> None:
     typed = administrator.submit(PAGE, "save", **custom(port="0"))
     answer = administrator.submit_on(typed, "test", port="25", host="smtp.attacker.example", password="")

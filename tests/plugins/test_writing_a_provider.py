@@ -80,7 +80,7 @@ def test_its_secret_is_asked_for(administrator: Browser, acme: Inbox) -> None:
 def test_its_region_is_part_of_the_host(administrator: Browser, acme: Inbox) -> None:
     page = administrator.submit(PAGE, "choose", provider="acme")
     answer = administrator.submit_on(page, "test", **fields(acme, host="{region}.acme.invalid"))
-    assert "There is no host of this name" in answer.text or "cannot look up" in answer.text
+    assert "finds no host of this name" in answer.text or "cannot look up" in answer.text
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def login() -> Page:
                 parts().database, text(form.email), text(form.password), sessions.client(), _limited()
             )
         except service.SignInRefused:
-            form.form_errors.append(_("This address and password let nobody in. Check both of them."))
+            form.form_errors.append(_("This address and password do not fit together. Check both of them."))
         else:
             _begin(token)
             return redirect(target)
@@ -282,7 +282,7 @@ def _link_shown(person: User, secret: str) -> Page:
 
 def _flash_mail(person: User) -> None:
     if _public_url():
-        flash(_("An activation mail to %(email)s is on its way.", email=person.email), "success")
+        flash(_("An activation mail to %(email)s will be sent; the outbox shows when.", email=person.email), "success")
     else:
         flash(
             _("The activation mail to %(email)s waits until the public address is set.", email=person.email), "warning"

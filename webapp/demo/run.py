@@ -12,7 +12,7 @@ from webapp import create_app, schema
 from webapp.config import PREFIX, Config
 from webapp.context import EXTENSION, Parts
 from webapp.demo import accounts
-from webapp.demo.inbox import HOST, USERNAME, password
+from webapp.demo.inbox import HOST, PASSWORD, USERNAME
 from webapp.demo.plugins import local_inbox
 from webapp.mail import service as mail
 from webapp.server import Address, Unusable, first_free
@@ -104,7 +104,7 @@ def mail_server(config: Config, inbox_port: int) -> mail.Draft:
         "authentication": "password",
         "username": USERNAME,
     }
-    return mail.Draft(values, extra={}, secrets={"password": password(config)})
+    return mail.Draft(values, extra={}, secrets={"password": PASSWORD})
 
 
 def welcome(address: Address) -> list[str]:

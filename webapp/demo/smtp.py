@@ -47,7 +47,7 @@ class OneAccount:
 def serve(config: Config, port: int) -> None:
     """Take mail on loopback until SIGTERM."""
     logging.getLogger("mail.log").setLevel(logging.ERROR)
-    asyncio.run(_serve(Keep(Inbox.of(config)), OneAccount(inbox.USERNAME, inbox.password(config)), port))
+    asyncio.run(_serve(Keep(Inbox.of(config)), OneAccount(inbox.USERNAME, inbox.PASSWORD), port))
 
 
 async def _serve(keep: Keep, account: OneAccount, port: int) -> None:

@@ -42,7 +42,10 @@ WRONG_KIND_OF_PORT = Diagnosis(
 )
 WAITS_FOR_TLS = Diagnosis(
     _("The server accepted the connection and then said nothing: most likely it expects TLS from the first byte."),
-    [_("Set Security to TLS with port 465, or keep STARTTLS and use port 587."), CHECK_PAIR],
+    [
+        _("Set Security to TLS with port 465, or STARTTLS with port 587."),
+        _("If it is your own server, check that the port is one for mail, not of a web server."),
+    ],
     fix=TO_TLS,
 )
 SILENT = Diagnosis(
@@ -119,7 +122,11 @@ REFUSED = Diagnosis(
     [_("Check host and port."), _("If it is your own server, check that it is running and open to this machine.")],
 )
 NO_SUCH_HOST = Diagnosis(
-    _("There is no host of this name."), [_("Check the spelling of the host name; it has no spaces and no https://.")]
+    _("This machine finds no host of this name."),
+    [
+        _("Check the spelling of the host name; it has no spaces and no https://."),
+        _("If it is right, this machine cannot look up names: check its name servers, or set a proxy."),
+    ],
 )
 NO_DNS = Diagnosis(
     _("This machine cannot look up host names at the moment."),

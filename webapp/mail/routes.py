@@ -38,7 +38,8 @@ def settings() -> str | Response:
     if "apply" in request.form:
         return _page(_corrected(saved), saved)
     if "choose" in request.form or _other_provider_than_shown():
-        return _page(_switched(saved), saved)
+        form = _switched(saved)
+        return _page(form, saved, _typed(form))
     form = _form(saved, sent=True)
     if "test" in request.form:
         return _test(form, saved)
@@ -109,7 +110,19 @@ def _switched(saved: MailServer | None) -> MailServerForm:
     values = _typed_values(saved)
     if before is None or before.key != chosen.key:
         values = drafts.switched(request.form.get("kept", ""), values, before, chosen)
-    return mail_server_form(chosen, parts().providers, values, sent=False)
+    form = mail_server_form(chosen, parts().providers, values, sent=False)
+    form.typed.data = _typed_so_far(before, saved)
+    return form
+
+
+def _typed_so_far(before: Provider | None, saved: MailServer | None) -> str:
+    """The secrets that were typed for the provider that is left, sealed: for when it is chosen again."""
+    earlier = request.form.get("typed", "")
+    if before is None:
+        return earlier
+    form = mail_server_form(before, parts().providers, _values_of(saved), sent=True)
+    form.provider.data = before.key
+    return drafts.seal_typed(parts().sealer, _typed(form), signed_in().id) or earlier
 
 
 def _corrected(saved: MailServer | None) -> MailServerForm:
@@ -157,7 +170,8 @@ def _page(
     form: MailServerForm, saved: MailServer | None, draft: Draft | None = None, trial: Trial | None = None
 ) -> str:
     """The page. A field never shows a secret; those that were typed travel on, sealed."""
-    form.typed.data = drafts.seal_typed(parts().sealer, draft, signed_in().id) if draft else ""
+    if draft:
+        form.typed.data = drafts.seal_typed(parts().sealer, draft, signed_in().id) or form.typed.data
     if not form.test_recipient.data:
         form.test_recipient.data = signed_in().email
     with parts().database.reading() as session:

@@ -50,8 +50,8 @@ def _secret_hint(saved: MailServer | None, draft: Draft | None) -> Callable[[str
         if draft is not None and draft.secrets.get(name):
             words.append(_("Typed just now and kept until you save; leave blank to use it."))
         elif saved is not None and name in saved.secrets:
-            day = format_date(datetime.fromisoformat(saved.secrets[name]["saved_at"]))
-            words.append(_("Saved on %(day)s, leave blank to keep.", day=day))
+            day = format_date(datetime.fromisoformat(saved.secrets[name]["saved_at"]), "d MMM y")
+            words.append(_("Saved on %(day)s; leave blank to keep it.", day=day))
         return " ".join(words)
 
     return hint

@@ -14,11 +14,11 @@ def register_smtp_provider() -> Provider:
     return Provider(
         key="local_inbox",
         label=_("Local inbox"),
-        needs=_("Nothing: it is part of the demo and catches every mail, whoever it is for."),
+        needs=_("Part of this demo: catches every mail, whoever it is for."),
         connection=Connection(host="127.0.0.1", port=port, security="none"),
         authentication=[Password(username="mailroom")],
         steps=[
-            _("The demo saved the user name and the password at its start; leave the password blank to keep it."),
+            _("The user name is mailroom, the password is local-inbox; the demo has saved them at its start."),
             _("Send a test mail and read it at /demo/inbox."),
         ],
     )
