@@ -25,7 +25,7 @@ class AddressForm(Form):
 
     present = ""
 
-    email = address_field()
+    email = address_field(lazy("New e-mail address"))
     current_password = current_password_field("address_current_password")
 
     def validate_email(self, field: Field) -> None:
