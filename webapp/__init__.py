@@ -16,6 +16,7 @@ from webapp.mail import routes as mail
 from webapp.mail import transport
 from webapp.outbox import routes as outbox
 from webapp.outbox.queue import Queue
+from webapp.profile import routes as profile
 from webapp.registry import load_providers
 from webapp.sealing import Sealer
 from webapp.settings import routes as settings
@@ -41,7 +42,7 @@ def create_app(config: Config | None = None) -> Flask:
     access.guard(app, demo.PUBLIC if config.demo == "on" else frozenset())
     pages.enable(app)
     transport.mail.init_app(app)
-    for room in (home, health, accounts, settings, mail, outbox):
+    for room in (home, health, accounts, profile, settings, mail, outbox):
         app.register_blueprint(room.blueprint)
     if config.demo == "on":
         app.register_blueprint(demo.blueprint)

@@ -22,8 +22,23 @@ PUBLIC = frozenset({
     "accounts.forgot_password",
     "accounts.open_reset",
     "accounts.reset_password",
+    "profile.open_confirmation",
+    "profile.confirm_address",
+    "profile.open_restoration",
+    "profile.restore_address",
 })  # fmt: skip
-MEMBER = frozenset({"home.home", "accounts.logout"})
+MEMBER = frozenset({
+    "home.home",
+    "accounts.logout",
+    "profile.profile",
+    "profile.change_name",
+    "profile.change_password",
+    "profile.change_address",
+    "profile.send_again",
+    "profile.cancel_change",
+    "profile.sign_out",
+    "profile.sign_out_others",
+})  # fmt: skip
 
 
 def guard(app: Flask, also_public: frozenset[str] = frozenset()) -> None:

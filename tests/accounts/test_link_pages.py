@@ -17,7 +17,7 @@ from webapp.database import Database
 NewLink = Callable[..., str]
 Owed = Callable[[], list[tuple[str, str]]]
 PATHS = {Purpose.ACTIVATION: "/activate", Purpose.RESET: "/reset-password"}
-BOTH = pytest.mark.parametrize("purpose", list(Purpose))
+BOTH = pytest.mark.parametrize("purpose", list(PATHS))
 
 
 @pytest.fixture

@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from tests.support.browser import Browser
+from webapp.accounts.models import User
 from webapp.config import Config
+from webapp.database import Database
+from webapp.demo import accounts
 from webapp.demo.inbox import MOST, Inbox
 from webapp.errors import NotFound
 
@@ -122,8 +126,16 @@ def test_a_mail_cannot_write_into_the_page_around_it(stranger: Browser, inbox: I
 
 
 @pytest.mark.one_database
-def test_the_sign_in_page_shows_the_demo_accounts(stranger: Browser) -> None:
+def test_the_sign_in_page_shows_the_demo_accounts_until_they_have_another_address(
+    stranger: Browser, database: Database
+) -> None:
+    with database.writing() as session:
+        accounts.create(session)
     assert "sysadmin-demo" in stranger.get("/login").text
+    with database.writing() as session:
+        session.execute(update(User).values(email_key=User.email_key + ".example"))
+        accounts.create(session)
+    assert "sysadmin-demo" not in stranger.get("/login").text
 
 
 class TestWithoutTheDemo:

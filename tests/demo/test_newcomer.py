@@ -62,6 +62,25 @@ def test_a_newcomer_activates_a_person_and_resets_the_password(newcomer: Page) -
     newcomer.get_by_text("Grace", exact=True).first.wait_for()
 
 
+def test_the_administrator_changes_the_address_and_signs_in_again(newcomer: Page) -> None:
+    sign_in(newcomer, "sysadmin@mailroom.example", "sysadmin-demo")
+    newcomer.locator("summary", has_text="System administrator").click()
+    newcomer.get_by_role("link", name="Profile").click()
+    newcomer.get_by_label("New e-mail address").fill(PERSON)
+    newcomer.get_by_label("Current password").first.fill("sysadmin-demo")
+    newcomer.get_by_role("button", name="Change address").click()
+
+    open_mail(newcomer, "Confirm")
+    newcomer.frame_locator("iframe").get_by_role("link").first.click()
+    newcomer.get_by_role("button", name="Confirm this address").click()
+    newcomer.get_by_text(f"{PERSON} is the address of your account now").wait_for()
+    newcomer.locator("summary", has_text="System administrator").click()
+    newcomer.get_by_role("button", name="Sign out", exact=True).first.click()
+    assert newcomer.get_by_text("sysadmin-demo").count() == 0
+    sign_in(newcomer, PERSON, "sysadmin-demo")
+    newcomer.get_by_role("heading", name="Home").wait_for()
+
+
 def sign_in(page: Page, email: str, password: str) -> None:
     page.get_by_label("E-mail address").fill(email)
     page.get_by_label("Password", exact=True).fill(password)

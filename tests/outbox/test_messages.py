@@ -48,7 +48,7 @@ def text_of(mail: EmailMessage, kind: str = "plain") -> str:
     return str(part.get_content())
 
 
-@pytest.mark.parametrize("template", ["activation", "reset"])
+@pytest.mark.parametrize("template", ["activation", "reset", "confirm_address", "address_changed"])
 @pytest.mark.parametrize("kind", ["plain", "html"])
 def test_the_link_stands_in_the_text_and_in_the_html(compose: Compose, template: str, kind: str) -> None:
     assert LINK in text_of(compose(template), kind)

@@ -49,7 +49,7 @@ class Mail(EmailMessage):
     @property
     def link(self) -> str:
         """The one-time address in the text."""
-        found = re.search(r"https?://\S+/(?:activate|reset-password)/[\w-]+", self.text)
+        found = re.search(r"https?://\S+/(?:activate|reset-password|confirm-address|restore-address)/[\w-]+", self.text)
         assert found, f"no link in:\n{self.text}"
         return found[0]
 

@@ -39,10 +39,10 @@ def a_name(form: Form, field: Field) -> None:
         raise ValidationError(_("Give a name."))
 
 
-def address_field() -> StringField:
+def address_field(label: str = lazy("E-mail address")) -> StringField:
     """The field `email`. Not of the type `email`: browsers refuse addresses in UTF-8 there."""
     return StringField(
-        lazy("E-mail address"),
+        label,
         [DataRequired(lazy("Give an e-mail address.")), an_address],
         filters=[stripped],
         render_kw={"inputmode": "email", "autocapitalize": "none", "spellcheck": "false"},

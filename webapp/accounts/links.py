@@ -15,9 +15,16 @@ from webapp.accounts.models import Link, Purpose, User
 from webapp.errors import Failure
 from webapp.texts import lazy_gettext as _
 
-PATHS = {Purpose.ACTIVATION: "/activate/", Purpose.RESET: "/reset-password/"}
+PATHS = {
+    Purpose.ACTIVATION: "/activate/",
+    Purpose.RESET: "/reset-password/",
+    Purpose.CONFIRM_ADDRESS: "/confirm-address/",
+    Purpose.RESTORE_ADDRESS: "/restore-address/",
+}
 ACTIVATION_LIFETIME = timedelta(hours=24)
 RESET_LIFETIME = timedelta(hours=1)
+CONFIRMATION_LIFETIME = timedelta(hours=24)
+RESTORE_LIFETIME = timedelta(days=7)
 
 
 class LinkRefused(Failure):
@@ -39,10 +46,12 @@ class LinkUsed(LinkRefused):
 
 
 class LinkRevoked(LinkRefused):
-    """Another link of the same person made it worthless."""
+    """Another link or a change of the account made it worthless."""
 
     def __init__(self) -> None:
-        super().__init__(_("This link is not valid any more, because another one was used."))
+        super().__init__(
+            _("This link is not valid any more, because another one was used or the account was changed since.")
+        )
 
 
 class LinkExpired(LinkRefused):
@@ -52,12 +61,13 @@ class LinkExpired(LinkRefused):
         super().__init__(_("This link has expired."))
 
 
-def mint(session: Session, user: User, purpose: Purpose, expires_at: datetime) -> str:
-    """A new link's secret; what is stored is its hash."""
+def mint(session: Session, user: User, purpose: Purpose, expires_at: datetime, address: str | None = None) -> str:
+    """A new link's secret; what is stored is its hash. `address` is the one that it confirms or restores."""
     secret = secrets.token_urlsafe(32)
     link = Link(
         user_id=user.id,
         purpose=purpose,
+        address=address,
         secret_hash=_hash(secret),
         created_at=clock.now(),
         expires_at=expires_at,
@@ -87,12 +97,11 @@ def check(link: Link) -> None:
 
 def spend(session: Session, secret: str, purpose: Purpose) -> Link:
     """Use the link up; of two who try at once one succeeds. Raises a LinkRefused."""
+    # Whoever changes an account and its links locks the account first: without it, two links of one
+    # person used at the same moment would each hold what the other one has to revoke.
+    session.get(User, find(session, secret, purpose).user_id, with_for_update=True)
     now = clock.now()
     ours = (Link.secret_hash == _hash(secret), Link.purpose == purpose)
-    # Whoever comes first with one of the person's links revokes the others: without this lock, two
-    # at the same moment would each hold the link that the other one has to revoke.
-    owner = select(User.id).where(User.id == select(Link.user_id).where(*ours).scalar_subquery())
-    session.execute(owner.with_for_update(key_share=True))
     link: Link | None = session.scalar(
         update(Link)
         .where(
@@ -119,6 +128,20 @@ def revoke_others(session: Session, link: Link) -> None:
             Link.user_id == link.user_id,
             Link.purpose == link.purpose,
             Link.id != link.id,
+            Link.used_at.is_(None),
+            Link.revoked_at.is_(None),
+        )
+        .values(revoked_at=clock.now())
+    )
+
+
+def revoke(session: Session, user_id: int, *purposes: Purpose) -> None:
+    """Make all of the person's links for these purposes worthless."""
+    session.execute(
+        update(Link)
+        .where(
+            Link.user_id == user_id,
+            Link.purpose.in_(purposes),
             Link.used_at.is_(None),
             Link.revoked_at.is_(None),
         )

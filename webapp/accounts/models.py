@@ -31,6 +31,8 @@ class Purpose(StrEnum):
 
     ACTIVATION = "activation"
     RESET = "reset"
+    CONFIRM_ADDRESS = "confirm_address"
+    RESTORE_ADDRESS = "restore_address"
 
 
 def searchable(name: str, email: str) -> str:
@@ -75,12 +77,24 @@ class Link(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     purpose: Mapped[str] = mapped_column(String(20))
+    # The one that it confirms or restores; the other purposes have none.
+    address: Mapped[str | None] = mapped_column(String(254))
     secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
     used_at: Mapped[datetime | None]
     # Set when something else made it worthless: a reset done through another link.
     revoked_at: Mapped[datetime | None]
+
+
+class AddressChange(Base):
+    """The address that a person asked for and has not confirmed yet; there is one at most."""
+
+    __tablename__ = "address_changes"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    email: Mapped[str] = mapped_column(String(254))
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class SignIn(Base):

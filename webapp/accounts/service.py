@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp import clock, logs
-from webapp.accounts import links, passwords, sign_ins, tries
+from webapp.accounts import address_changes, links, passwords, sign_ins, tries
 from webapp.accounts.addresses import address_key, checked
 from webapp.accounts.links import LinkExpired, LinkRefused, LinkUnknown, LinkUsed
 from webapp.accounts.models import Link, Purpose, Role, Status, User
@@ -61,9 +61,10 @@ def has_administrator(session: Session) -> bool:
     return session.scalar(select(User.id).where(User.role == Role.ADMINISTRATOR).limit(1)) is not None
 
 
-def by_email(session: Session, email: str) -> User | None:
-    """The person with this address, however it is written."""
-    return session.scalar(select(User).where(User.email_key == address_key(email)))
+def by_email(session: Session, email: str, locked: bool = False) -> User | None:
+    """The person with this address, however it is written; if `locked`, it stays theirs until the commit."""
+    wanted = select(User).where(User.email_key == address_key(email))
+    return session.scalar(wanted.with_for_update() if locked else wanted)
 
 
 def user(session: Session, user_id: int) -> User:
@@ -188,6 +189,7 @@ def reset_password(session: Session, queue: Queue, secret: str, password_hash: s
     link = links.spend(session, secret, Purpose.RESET)
     person = _give_password(session, link, Status.ACTIVE, password_hash)
     sign_ins.end_all(session, person.id)
+    address_changes.forget(session, person.id)
     # Failing tries, one's own or another's, are no reason to wait with the new password.
     tries.forget_sign_ins(session, person.email)
     outbox.owe(session, queue, "password_changed", person.email, user_id=person.id)

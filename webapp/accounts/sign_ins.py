@@ -72,6 +72,35 @@ def end(session: Session, token: str) -> None:
     session.execute(delete(SignIn).where(SignIn.token_hash == _hash(token)))
 
 
+def end_others(session: Session, user_id: int, token: str) -> None:
+    """Sign the person out everywhere but where this token is."""
+    session.execute(delete(SignIn).where(SignIn.user_id == user_id, SignIn.token_hash != _hash(token)))
+
+
+def end_one(session: Session, user_id: int, sign_in_id: int) -> bool:
+    """End this sign-in; whether the person has such a one."""
+    mine = delete(SignIn).where(SignIn.user_id == user_id, SignIn.id == sign_in_id)
+    return session.execute(mine.returning(SignIn.id)).first() is not None
+
+
+def replace(session: Session, token: str) -> str:
+    """A new token for the same sign-in, which lasts no longer for it; the old token is worthless."""
+    new = secrets.token_urlsafe(32)
+    session.execute(update(SignIn).where(SignIn.token_hash == _hash(token)).values(token_hash=_hash(new)))
+    return new
+
+
+def of(session: Session, user_id: int, most: int) -> list[SignIn]:
+    """The person's sign-ins, `most` of them, those used last first."""
+    mine = select(SignIn).where(SignIn.user_id == user_id, SignIn.expires_at > clock.now())
+    return list(session.scalars(mine.order_by(SignIn.last_seen_at.desc(), SignIn.id.desc()).limit(most)))
+
+
+def is_of(sign_in: SignIn, token: str) -> bool:
+    """Whether this is the token's sign-in."""
+    return sign_in.token_hash == _hash(token)
+
+
 def end_all(session: Session, user_id: int) -> None:
     """Sign the person out everywhere."""
     session.execute(delete(SignIn).where(SignIn.user_id == user_id))

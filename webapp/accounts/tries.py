@@ -19,6 +19,10 @@ FORGOT_BY_CLIENT = Limit("forgot password, client", 30, timedelta(minutes=10))
 FORGOT_BY_ANYBODY = Limit("forgot password, anybody", 1000, timedelta(minutes=10))
 ACTIVATION_BY_USER = Limit("new activation mail, person", 1, timedelta(minutes=5))
 
+PASSWORD_BY_USER = Limit("current password, person", 10, timedelta(minutes=15))
+CONFIRMATION_BY_ADDRESS = Limit("confirmation mail, address typed", 1, timedelta(minutes=5))
+CONFIRMATION_BY_USER = Limit("confirmation mail, person", 5, timedelta(hours=1))
+
 
 def sign_in(session: Session, email: str, client_address: str) -> None:
     """Count one try, before the password is looked at. Raises TooManyRequests."""
@@ -51,6 +55,22 @@ def reset_mail_allowed(session: Session, email: str) -> bool:
 def activation_mail_allowed(session: Session, user: User) -> bool:
     """Whether this person may be sent another activation mail now; if so, it is counted."""
     return _allowed(session, ACTIVATION_BY_USER, str(user.id))
+
+
+def current_password(session: Session, user: User) -> None:
+    """Count one try of the person's own password, before it is looked at. Raises TooManyRequests."""
+    limits.take(session, PASSWORD_BY_USER, str(user.id))
+
+
+def current_password_fitted(session: Session, user: User) -> None:
+    """The try succeeded: only failing ones count."""
+    limits.forget(session, PASSWORD_BY_USER, str(user.id))
+
+
+def confirmation_mail(session: Session, user: User, email: str) -> None:
+    """Count one mail to the address that a person wants to have. Raises TooManyRequests."""
+    limits.take(session, CONFIRMATION_BY_USER, str(user.id))
+    limits.take(session, CONFIRMATION_BY_ADDRESS, address_key(email))
 
 
 def network(client_address: str) -> str:

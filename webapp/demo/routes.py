@@ -1,11 +1,13 @@
 """The pages of the inbox, and what the sign-in page shows in the demo."""
 
 import re
+from collections.abc import Callable
 
 from flask import Blueprint, Response, make_response, render_template
 
 from webapp.context import parts
-from webapp.demo.accounts import ACCOUNTS, DemoAccount
+from webapp.demo import accounts
+from webapp.demo.accounts import DemoAccount
 from webapp.demo.inbox import Inbox
 from webapp.security import POLICY
 
@@ -50,6 +52,11 @@ def mail_html(number: int) -> Response:
 
 
 @blueprint.app_context_processor
-def names() -> dict[str, list[DemoAccount]]:
+def names() -> dict[str, Callable[[], list[DemoAccount]]]:
     """For `demo/accounts.html`, which the sign-in page includes."""
-    return {"demo_accounts": ACCOUNTS}
+    return {"demo_accounts": _present}
+
+
+def _present() -> list[DemoAccount]:
+    with parts().database.reading() as session:
+        return accounts.present(session)

@@ -6,7 +6,7 @@ from typing import Any
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from webapp.accounts import links
+from webapp.accounts import address_changes, links
 from webapp.accounts import service as accounts
 from webapp.accounts.models import Purpose, Status, User
 from webapp.errors import Failure
@@ -14,7 +14,14 @@ from webapp.outbox import claims
 from webapp.outbox.models import Message
 from webapp.settings.service import General
 
-PURPOSES = {"activation": Purpose.ACTIVATION, "reset": Purpose.RESET}
+PURPOSES = {
+    "activation": Purpose.ACTIVATION,
+    "reset": Purpose.RESET,
+    "confirm_address": Purpose.CONFIRM_ADDRESS,
+    "address_changed": Purpose.RESTORE_ADDRESS,
+}
+# These links are for the address that the message goes to, and are mailed there.
+FOR_AN_ADDRESS = ("confirm_address", "address_changed")
 
 
 class Unwanted(Failure):
@@ -52,20 +59,20 @@ def write(session: Session, message: Message, general: General) -> Letter:
     if message.template not in PURPOSES:
         return Letter(message.template, message.recipient, facts)
     person = _wanted(person)
-    template = "activation" if person.status == Status.PENDING else message.template
-    if template == "activation" and person.status == Status.ACTIVE:
-        raise Unwanted(_("The account is active already."))
+    template = _template(session, message, person)
     purpose, valid_until = PURPOSES[template], claims.deadline(message)
-    secret = links.mint(session, person, purpose, valid_until)
+    address = message.recipient if template in FOR_AN_ADDRESS else None
+    secret = links.mint(session, person, purpose, valid_until, address)
     facts |= {"valid_until": valid_until}
     # Not to the address that was typed: two that compare as equal can lead to different mailboxes.
-    return Letter(template, person.email, facts, general.public_url + links.PATHS[purpose] + secret)
+    return Letter(template, address or person.email, facts, general.public_url + links.PATHS[purpose] + secret)
 
 
 def _person(session: Session, message: Message) -> User | None:
+    # Locked, so that whoever changes the account meanwhile also finds the link that is made here.
     if message.user_id is not None:
-        return session.get(User, message.user_id)
-    return accounts.by_email(session, message.recipient) if message.template in PURPOSES else None
+        return session.get(User, message.user_id, with_for_update=True)
+    return accounts.by_email(session, message.recipient, locked=True) if message.template in PURPOSES else None
 
 
 def _wanted(person: User | None) -> User:
@@ -74,3 +81,14 @@ def _wanted(person: User | None) -> User:
     if person.status == Status.DISABLED:
         raise Unwanted(_("The account is disabled."))
     return person
+
+
+def _template(session: Session, message: Message, person: User) -> str:
+    """The mail that suits how the account stands by now. Raises Unwanted."""
+    if message.template == "confirm_address":
+        change = address_changes.waiting(session, person.id)
+        if change is None or change.email != message.recipient:
+            raise Unwanted(_("The address is not asked for any more."))
+    if message.template == "activation" and person.status == Status.ACTIVE:
+        raise Unwanted(_("The account is active already."))
+    return "activation" if person.status == Status.PENDING else message.template

@@ -27,6 +27,8 @@ KINDS = {
     "activated": _("Account activated"),
     "reset": _("Password reset"),
     "password_changed": _("Password changed"),
+    "confirm_address": _("Confirm the new address"),
+    "address_changed": _("Address changed"),
 }
 STAGES = {
     "lookup": _("while looking up the server's address"),

@@ -1,0 +1,272 @@
+"""The profile and the pages of its links, with a browser."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+from werkzeug.datastructures import MultiDict
+
+from tests.profile.conftest import NEW
+from tests.support.browser import PASSWORD, Browser
+from tests.support.inbox import Inbox
+from tests.support.people import add_person
+from webapp.accounts.models import Link, SignIn
+from webapp.database import Database
+
+Act = Callable[[], None]
+Owed = Callable[[], list[tuple[str, str]]]
+OTHER = "another long sentence 8"
+FORMS: dict[str, dict[str, Any]] = {
+    "name": {"name": "Grace"},
+    "address": {"email": NEW, "current_password": PASSWORD},
+    "password": {"current_password": PASSWORD, "password": OTHER, "password_confirm": OTHER},
+}
+
+
+@pytest.fixture
+def second(app: Flask, member: Browser) -> Browser:
+    """Another browser of the member's."""
+    browser = Browser(app, member._user_id)
+    browser.sign_in()
+    return browser
+
+
+def ask(member: Browser, email: str = NEW) -> str:
+    """Ask for another address; the text of the page after it."""
+    return member.submit("/profile", email=email, current_password=PASSWORD).text
+
+
+def error_beside(page: str, problem: str) -> bool:
+    """Whether this stands beside a field."""
+    return re.search(rf'class="error"[^>]*>[^<]*{problem}', page) is not None
+
+
+def test_everybody_finds_the_profile_in_their_menu(member: Browser, administrator: Browser) -> None:
+    for browser in (member, administrator):
+        assert 'href="/profile"' in browser.get("/").text
+        assert browser.user.email in browser.get("/profile").text
+
+
+def test_a_new_name_is_on_the_page_as_text(member: Browser) -> None:
+    page = member.submit("/profile", name="<b>Zoë</b>")
+    assert (page.request.path, member.user.name) == ("/profile", "<b>Zoë</b>")
+    assert "<b>Zoë" not in page.text
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_stale_form_comes_back_and_changes_nothing(member: Browser, owed: Owed, form: str) -> None:
+    before = member.user
+    page = member.client.post(f"/profile/{form}", data={**FORMS[form], "csrf_token": "stale"})
+    assert "open for too long" in page.text
+    assert PASSWORD not in page.text
+    assert (member.user.name, member.user.password_hash, owed()) == (before.name, before.password_hash, [])
+    assert member.submit_on(page, **FORMS[form]).request.path == "/profile"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_page_has_each_id_once(member: Browser, form: str) -> None:
+    page = member.post(f"/profile/{form}").text
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert sorted(ids) == sorted(set(ids))
+    assert set(re.findall(r'<label[^>]* for="([^"]+)"', page)) <= set(ids)
+
+
+HOSTILE = {"missing": [], "nul": ["a\0b"], "megabyte": ["x" * 1_000_000], "twice": ["a", "b"], "no text": [b"\xed\xa0"]}
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize(("form", "field"), [(form, field) for form, given in FORMS.items() for field in given])
+@pytest.mark.parametrize("values", HOSTILE.values(), ids=HOSTILE)
+def test_bad_input_gives_the_form_back(member: Browser, form: str, field: str, values: list[Any]) -> None:
+    sent = MultiDict({"csrf_token": member.csrf_token(), **FORMS[form]})
+    sent.setlist(field, values)
+    before = member.user
+    page = member.client.post(f"/profile/{form}", data=sent)
+    assert page.status_code == 200 or values == HOSTILE["no text"]
+    assert 'class="error"' in page.text or values == HOSTILE["no text"]
+    assert (member.user.email, member.user.password_hash) == (before.email, before.password_hash)
+
+
+class TestPassword:
+    """Changing it."""
+
+    def test_this_browser_stays_signed_in_with_another_session_and_the_others_do_not(
+        self, app: Flask, member: Browser, second: Browser
+    ) -> None:
+        thief, copied = Browser(app), member.client.get_cookie("mailroom")
+        assert copied is not None
+        thief.client.set_cookie("mailroom", copied.value)
+        page = member.submit("/profile", **FORMS["password"])
+        assert "Your password is changed" in page.text
+        assert [b.get("/profile").request.path for b in (member, second, thief)] == ["/profile", "/login", "/login"]
+        assert second.sign_in(OTHER).status_code == 200
+
+    def test_a_wrong_current_one_is_told_beside_its_field(self, member: Browser) -> None:
+        fields = FORMS["password"] | {"current_password": "wrong"}
+        page = member.submit("/profile", **fields).text
+        assert error_beside(page, "not your password")
+        assert OTHER not in page
+
+    @pytest.mark.parametrize(
+        ("password", "confirm", "problem"),
+        [
+            ("tiny", "tiny", "at least 8"),
+            (OTHER, "different", "not the same"),
+            ("max@mailroom.example", "max@mailroom.example", "other than your"),
+        ],
+    )
+    def test_the_rules_are_the_same_as_elsewhere(
+        self, member: Browser, password: str, confirm: str, problem: str
+    ) -> None:
+        fields = {"current_password": PASSWORD, "password": password, "password_confirm": confirm}
+        assert error_beside(member.submit("/profile", **fields).text, problem)
+
+    def test_too_many_tries_are_refused_for_this_person_alone(self, member: Browser, administrator: Browser) -> None:
+        wrong: dict[str, Any] = FORMS["address"] | {"current_password": "wrong"}
+        answers = [member.post("/profile/address", **wrong).status_code for _ in range(11)]
+        assert answers == [200] * 10 + [429]
+        assert administrator.post("/profile/address", **wrong).status_code == 200
+
+
+class TestSignIns:
+    """Where one is signed in."""
+
+    def test_each_is_shown_in_words_and_others_can_be_ended(self, member: Browser, second: Browser) -> None:
+        agent = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
+        second.client.post("/logout", data={"csrf_token": second.csrf_token()})
+        fields = {"email": member.user.email, "password": PASSWORD, "csrf_token": second.csrf_token()}
+        second.client.post("/login", data=fields, headers=agent)
+        page = member.get("/profile")
+        assert ("Firefox on Linux" in page.text, page.text.count("This one"), "127.0.0.1" in page.text) == (
+            True,
+            1,
+            True,
+        )
+        number = re.findall(r'action="(/profile/sign-ins/\d+/end)"', page.text)
+        assert len(number) == 1
+        assert "That browser is signed out." in member.post(number[0]).text
+        assert second.get("/profile").request.path == "/login"
+
+    def test_all_others_are_ended_at_once(self, member: Browser, second: Browser) -> None:
+        assert "All other browsers are signed out." in member.post("/profile/sign-ins/end-others").text
+        assert second.get("/profile").request.path == "/login"
+
+    def test_somebody_elses_is_not_there(self, member: Browser, administrator: Browser, database: Database) -> None:
+        with database.reading() as session:
+            mine = session.scalars(select(SignIn.id).where(SignIn.user_id == administrator.user.id)).one()
+        assert member.post(f"/profile/sign-ins/{mine}/end").status_code == 404
+        assert administrator.get("/profile").request.path == "/profile"
+
+    def test_what_a_browser_calls_itself_is_text(self, app: Flask, member: Browser, database: Database) -> None:
+        with database.writing() as session:
+            session.scalars(select(SignIn)).one().address = "<i>"
+        assert "<i>" not in member.get("/profile").text
+
+
+class TestAddress:
+    """From asking to undoing."""
+
+    def test_a_person_moves_to_another_address_and_back(
+        self, app: Flask, member: Browser, stranger: Browser, inbox: Inbox, deliver: Act
+    ) -> None:
+        old = member.user.email
+        assert f"A mail to {NEW} is on its way" in ask(member)
+        deliver()
+        stranger.get(inbox.last.link)
+        page = stranger.submit("/confirm-address")
+        assert (page.request.path, f"{NEW} is the address" in page.text, member.user.email) == ("/login", True, NEW)
+        assert Browser(app, member._user_id).sign_in().status_code == 200
+        deliver()
+        stranger.get(inbox.last.link)
+        page = stranger.submit("/restore-address")
+        assert (page.request.path, member.user.email) == ("/reset-password", old)
+        assert member.get("/").request.path == "/login"
+        stranger.submit_on(page, password=OTHER, password_confirm=OTHER)
+        assert member.sign_in(OTHER).status_code == 200
+
+    def test_who_is_signed_in_comes_back_to_the_profile(self, member: Browser, inbox: Inbox, deliver: Act) -> None:
+        ask(member)
+        deliver()
+        member.get(inbox.last.link)
+        assert member.submit("/confirm-address").request.path == "/profile"
+
+    def test_looking_spends_nothing_and_the_secret_leaves_the_address(
+        self, member: Browser, stranger: Browser, inbox: Inbox, deliver: Act, database: Database
+    ) -> None:
+        ask(member)
+        deliver()
+        path = inbox.last.link.removeprefix("https://mailroom.example")
+        for look in (stranger.client.head, stranger.client.get):
+            assert look(path).headers["Location"] == "/confirm-address"
+            assert look("/confirm-address").status_code == 200
+        with database.reading() as session:
+            assert session.scalars(select(Link)).one().used_at is None
+        assert member.user.email != NEW
+
+    def test_while_it_waits_it_can_be_sent_again_or_cancelled(self, member: Browser, owed: Owed) -> None:
+        assert "/profile/address/cancel" not in member.get("/profile").text
+        page = ask(member)
+        assert f"<bdi>{NEW}</bdi>" in page
+        assert "/profile/address/again" in page
+        assert member.post("/profile/address/again").status_code == 429
+        page = member.post("/profile/address/cancel").text
+        assert "Your address stays as it is." in page
+        assert f"<bdi>{NEW}</bdi>" not in page
+        assert member.post("/profile/address/again").status_code == 404
+
+    def test_asking_tells_nobody_which_addresses_are_taken(self, member: Browser, administrator: Browser) -> None:
+        taken = administrator.user.email
+        pages = [ask(member, email).replace(email, "") for email in (taken, "free@mailroom.example")]
+        assert "is on its way" in pages[0]
+        assert len({re.sub(r'name="csrf_token" value="[^"]*"|<time.*?</time>', "", page) for page in pages}) == 1
+
+    def test_the_link_tells_its_reader_that_the_address_is_taken(
+        self, member: Browser, stranger: Browser, database: Database, inbox: Inbox, deliver: Act
+    ) -> None:
+        ask(member)
+        deliver()
+        add_person(database, NEW)
+        page = stranger.get(inbox.last.link)
+        assert (page.status_code, "There is an account with this address already" in page.text) == (409, True)
+        assert stranger.post("/confirm-address").status_code == 409
+
+    @pytest.mark.parametrize(
+        ("email", "problem"),
+        [
+            ("max@mailroom.example", "your address already"),
+            ("max@MAILROOM.example", "your address already"),
+            ("", "Give an e-mail address"),
+            ("max", "not an e-mail address"),
+            ("a@b.example,c@d.example", "one address only"),
+            ("a@b.example\r\nBcc: c@d.example", "Line breaks"),
+        ],
+    )
+    def test_what_cannot_be_asked_for_is_told_beside_the_field(
+        self, member: Browser, owed: Owed, email: str, problem: str
+    ) -> None:
+        assert error_beside(ask(member, email), problem)
+        assert owed() == []
+
+    def test_an_international_address_can_be_had(self, member: Browser, inbox: Inbox, deliver: Act) -> None:
+        ask(member, "max@bücher.example")
+        deliver()
+        member.get(inbox.last.link)
+        member.submit("/confirm-address")
+        assert (member.user.email, member.user.email_key) == ("max@bücher.example", "max@xn--bcher-kva.example")
+
+    @pytest.mark.parametrize("path", ["/confirm-address", "/restore-address"])
+    @pytest.mark.parametrize("secret", ["made-up", "x" * 5000, "%00"])
+    def test_a_made_up_link_leads_on(self, stranger: Browser, path: str, secret: str) -> None:
+        page = stranger.get(f"{path}/{secret}")
+        assert (page.status_code, 'href="/profile"' in page.text) == (404, True)
+
+    def test_a_stale_confirmation_comes_back(self, member: Browser, inbox: Inbox, deliver: Act) -> None:
+        ask(member)
+        deliver()
+        member.get(inbox.last.link)
+        page = member.client.post("/confirm-address", data={"csrf_token": "stale"})
+        assert "open for too long" in page.text
+        assert member.submit_on(page).request.path == "/profile"

@@ -1,0 +1,152 @@
+"""Name, password and sign-ins, below the pages."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+import time_machine
+from sqlalchemy import select
+
+from tests.accounts.conftest import PASSWORD, at_once
+from tests.profile.conftest import Ask
+from tests.support import browser
+from webapp import clock
+from webapp.accounts import address_changes, links, passwords, service, sign_ins
+from webapp.accounts.models import Purpose, SignIn, User
+from webapp.context import Parts
+from webapp.database import Database
+from webapp.errors import NotFound, TooManyRequests
+from webapp.profile import service as profile
+from webapp.profile.service import WrongPassword
+
+NewLink = Callable[..., str]
+SignedIn = Callable[[User], str]
+Owed = Callable[[], list[tuple[str, str]]]
+
+
+def change(parts: Parts, person: User, token: str = "", current: str = browser.PASSWORD, new: str = PASSWORD) -> str:
+    """Change the password; the new token."""
+    return profile.change_password(parts.database, parts.queue, person, current, new, token)
+
+
+def lives(database: Database, token: str) -> bool:
+    """Whether somebody is signed in with this token."""
+    with database.reading() as session:
+        return sign_ins.find(session, token) is not None
+
+
+def test_a_person_is_found_by_the_new_name(database: Database, ada: User) -> None:
+    with database.writing() as session:
+        profile.rename(session, ada.id, "Élodie Müller")
+    with database.reading() as session:
+        found, _more = service.page_of_users(session, "ÉLODIE ada@example", None)
+        assert [person.name for person in found] == ["Élodie Müller"]
+        assert service.page_of_users(session, "Ada Lovelace", None) == ([], False)
+
+
+class TestPassword:
+    """Another password."""
+
+    def test_it_keeps_this_sign_in_with_another_token_and_ends_the_others(
+        self, parts: Parts, ada: User, signed_in: SignedIn, owed: Owed
+    ) -> None:
+        mine, other = signed_in(ada), signed_in(ada)
+        token = change(parts, ada, mine)
+        assert [lives(parts.database, one) for one in (token, mine, other)] == [True, False, False]
+        assert owed() == [("password_changed", ada.email)]
+
+    def test_a_replaced_token_lasts_no_longer_than_before(self, parts: Parts, ada: User, signed_in: SignedIn) -> None:
+        mine = signed_in(ada)
+        with time_machine.travel(clock.now() + timedelta(hours=23)):
+            token = change(parts, ada, mine)
+        with time_machine.travel(clock.now() + timedelta(hours=25)):
+            assert not lives(parts.database, token)
+
+    def test_open_links_die_but_for_those_that_restore_an_address(
+        self, parts: Parts, ada: User, new_link: NewLink, ask: Ask
+    ) -> None:
+        secrets = {purpose: new_link(ada, purpose) for purpose in Purpose if purpose != Purpose.ACTIVATION}
+        ask(ada)
+        change(parts, ada)
+        with parts.database.reading() as session:
+            alive = [p for p, secret in secrets.items() if links.find(session, secret, p).revoked_at is None]
+            assert address_changes.waiting(session, ada.id) is None
+        assert alive == [Purpose.RESTORE_ADDRESS]
+
+    def test_without_the_present_one_nothing_changes(
+        self, parts: Parts, ada: User, signed_in: SignedIn, owed: Owed
+    ) -> None:
+        token = signed_in(ada)
+        with pytest.raises(WrongPassword):
+            change(parts, ada, token, current="wrong")
+        assert lives(parts.database, token)
+        assert owed() == []
+        assert service.sign_in(parts.database, ada.email, browser.PASSWORD, sign_ins.Client("", ""))
+
+    def test_of_several_changes_at_once_one_wins(self, parts: Parts, ada: User, owed: Owed) -> None:
+        ends = at_once([lambda: change(parts, ada)] * 4)
+        assert sorted(type(end).__name__ for end in ends) == ["WrongPassword"] * 3 + ["str"]
+        assert len(owed()) == 1
+
+    def test_a_reset_while_the_password_is_checked_wins(
+        self, parts: Parts, ada: User, new_link: NewLink, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        secret, fits = new_link(ada, Purpose.RESET), passwords.fits
+
+        def slowly(password: str, kept: str | None) -> bool:
+            with parts.database.writing() as session:
+                service.reset_password(session, parts.queue, secret, "the hash of another")
+            return fits(password, kept)
+
+        monkeypatch.setattr(passwords, "fits", slowly)
+        with pytest.raises(WrongPassword):
+            change(parts, ada)
+
+    def test_wrong_ones_count_for_the_person_and_right_ones_do_not(self, parts: Parts, ada: User) -> None:
+        def check(password: str) -> None:
+            profile.check_password(parts.database, ada, password, limited=True)
+
+        with time_machine.travel(clock.now(), tick=False):
+            for _ in range(12):
+                check(browser.PASSWORD)
+            for _ in range(10):
+                with pytest.raises(WrongPassword):
+                    check("wrong")
+            with pytest.raises(TooManyRequests):
+                check(browser.PASSWORD)
+
+
+class TestSignIns:
+    """The person's browsers."""
+
+    def test_those_used_last_come_first_and_ended_ones_not_at_all(
+        self, database: Database, ada: User, signed_in: SignedIn
+    ) -> None:
+        for hours in (30, 2, 1):
+            with time_machine.travel(clock.now() - timedelta(hours=hours)):
+                signed_in(ada)
+        with database.reading() as session:
+            ids = [one.id for one in profile.own_sign_ins(session, ada.id)]
+        assert ids == [3, 2]
+
+    def test_one_can_be_ended(self, database: Database, ada: User, signed_in: SignedIn) -> None:
+        one, other = signed_in(ada), signed_in(ada)
+        with database.writing() as session:
+            profile.sign_out(session, ada.id, 1)
+        assert (lives(database, one), lives(database, other)) == (False, True)
+
+    @pytest.mark.parametrize("number", [0, 2, 2**31, 2**63, 10**30])
+    def test_numbers_of_nobodys_sign_in_end_none(
+        self, database: Database, ada: User, signed_in: SignedIn, number: int
+    ) -> None:
+        signed_in(ada)
+        with pytest.raises(NotFound), database.writing() as session:
+            profile.sign_out(session, ada.id, number)
+
+    def test_nobody_ends_somebody_elses(self, database: Database, ada: User, signed_in: SignedIn) -> None:
+        token = signed_in(ada)
+        with pytest.raises(NotFound), database.writing() as session:
+            profile.sign_out(session, ada.id + 1, session.scalars(select(SignIn.id)).one())
+        with database.writing() as session:
+            sign_ins.end_others(session, ada.id + 1, "")
+        assert lives(database, token)

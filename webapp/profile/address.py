@@ -1,0 +1,122 @@
+"""A new e-mail address: asked for with the password, confirmed by mail, undone from the old address.
+
+Asking answers the same, after the same work, whether the new address is free or not: it is not
+looked up, so a person who is signed in cannot find out who else has an account. Whoever opens the
+mailed link reads mail at that address, and may be told that it has an account already.
+"""
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from webapp import clock
+from webapp.accounts import address_changes, links, sign_ins, tries
+from webapp.accounts.addresses import address_key
+from webapp.accounts.models import AddressChange, Link, Purpose, Status, User, searchable
+from webapp.accounts.service import AccountDisabled, AddressTaken, by_email
+from webapp.database import Database
+from webapp.errors import NotFound
+from webapp.outbox import service as outbox
+from webapp.outbox.queue import Queue
+from webapp.profile.service import check_password, locked, unchanged
+
+# Why a link does not do what it was for.
+REFUSED = (links.LinkRefused, AccountDisabled, AddressTaken)
+
+
+def ask(database: Database, queue: Queue, person: User, email: str, password: str, limited: bool = True) -> None:
+    """Have this address wait, in place of any other, and owe it a mail. Raises WrongPassword, TooManyRequests."""
+    check_password(database, person, password, limited)
+    with database.writing() as session:
+        present = unchanged(session, person)
+        _owe_confirmation(session, queue, address_changes.wait(session, present.id, email), present, limited)
+
+
+def send_again(session: Session, queue: Queue, user_id: int, limited: bool = True) -> AddressChange:
+    """Owe the address that waits another mail. Raises NotFound, TooManyRequests."""
+    person = locked(session, user_id)
+    change = address_changes.waiting(session, user_id)
+    if change is None:
+        raise NotFound
+    change.expires_at = clock.now() + links.CONFIRMATION_LIFETIME
+    _owe_confirmation(session, queue, change, person, limited)
+    return change
+
+
+def cancel(session: Session, user_id: int) -> None:
+    """Keep the address of now; the mailed links do nothing any more."""
+    locked(session, user_id)
+    address_changes.forget(session, user_id)
+
+
+def offered(session: Session, secret: str, purpose: Purpose) -> str:
+    """The address that the person of this link would have. Raises LinkRefused, AccountDisabled, AddressTaken."""
+    link = links.find(session, secret, purpose)
+    person = _owner(session, link)
+    links.check(link)
+    if (holder := by_email(session, link.address or "")) and holder.id != person.id:
+        raise AddressTaken
+    return link.address or ""
+
+
+def confirm(session: Session, queue: Queue, secret: str) -> User:
+    """Spend the link in the mail to the new address: the person has it from now on.
+
+    Raises LinkRefused, AccountDisabled, AddressTaken; the caller's transaction must then be undone.
+    """
+    link = links.spend(session, secret, Purpose.CONFIRM_ADDRESS)
+    person = _owner(session, link)
+    old = person.email
+    _give(session, person, link)
+    # Those that restore an address live on: whoever stole an account could change it twice.
+    links.revoke(session, person.id, Purpose.RESET)
+    address_changes.forget(session, person.id)
+    outbox.owe(
+        session,
+        queue,
+        "address_changed",
+        old,
+        user_id=person.id,
+        facts={"address": person.email},
+        expires_at=clock.now() + links.RESTORE_LIFETIME,
+    )
+    return person
+
+
+def restore(session: Session, secret: str) -> tuple[User, str]:
+    """Spend the link in the mail to the old address: the person has it again, and is signed out everywhere.
+
+    Also returns the secret of a reset link, since whoever changed the address knew the password.
+    Raises LinkRefused, AccountDisabled, AddressTaken; the caller's transaction must then be undone.
+    """
+    link = links.spend(session, secret, Purpose.RESTORE_ADDRESS)
+    person = _owner(session, link)
+    _give(session, person, link)
+    sign_ins.end_all(session, person.id)
+    address_changes.forget(session, person.id)
+    links.revoke(session, person.id, *Purpose)
+    tries.forget_sign_ins(session, person.email)
+    return person, links.mint(session, person, Purpose.RESET, clock.now() + links.RESET_LIFETIME)
+
+
+def _owe_confirmation(session: Session, queue: Queue, change: AddressChange, person: User, limited: bool) -> None:
+    if limited:
+        tries.confirmation_mail(session, person, change.email)
+    outbox.owe(session, queue, "confirm_address", change.email, user_id=person.id, expires_at=change.expires_at)
+
+
+def _owner(session: Session, link: Link) -> User:
+    person = session.get_one(User, link.user_id)
+    if person.status != Status.ACTIVE:
+        raise AccountDisabled
+    return person
+
+
+def _give(session: Session, person: User, link: Link) -> None:
+    """Change the address to the link's. Raises AddressTaken."""
+    address = link.address or ""
+    person.email, person.email_key = address, address_key(address)
+    person.search_text = searchable(person.name, address)
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise AddressTaken from error

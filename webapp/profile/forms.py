@@ -1,0 +1,40 @@
+"""The forms of the profile. Each stands on one page with the others, so their controls have ids of their own."""
+
+from flask_babel import gettext as _
+from wtforms import Field, PasswordField, ValidationError
+from wtforms.validators import DataRequired
+
+from webapp.accounts.forms import PasswordForm, address_field, name_field
+from webapp.forms import Form
+from webapp.texts import lazy_gettext as lazy
+
+
+def current_password_field(id_: str) -> PasswordField:
+    """The field `current_password`."""
+    return PasswordField(lazy("Current password"), [DataRequired(lazy("Give your current password."))], id=id_)
+
+
+class NameForm(Form):
+    """Another name."""
+
+    name = name_field()
+
+
+class AddressForm(Form):
+    """Another address. `present` is the one of now."""
+
+    present = ""
+
+    email = address_field(lazy("New e-mail address"))
+    current_password = current_password_field("address_current_password")
+
+    def validate_email(self, field: Field) -> None:
+        """It must be another one; other letter case is another, as some mail servers tell them apart."""
+        if field.data == self.present:
+            raise ValidationError(_("This is your address already."))
+
+
+class ChangePasswordForm(PasswordForm):
+    """Another password, typed twice, and the one of now."""
+
+    current_password = current_password_field("current_password")

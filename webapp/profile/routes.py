@@ -1,0 +1,218 @@
+"""The profile, and the pages behind the links that confirm a new address and restore an old one."""
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import session as browser
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from webapp.access import signed_in
+from webapp.accounts import address_changes, devices, links, sessions, sign_ins
+from webapp.accounts.forms import text
+from webapp.accounts.models import Purpose
+from webapp.accounts.service import AddressTaken
+from webapp.context import parts
+from webapp.errors import Failure
+from webapp.forms import ConfirmForm
+from webapp.profile import address, service
+from webapp.profile.forms import AddressForm, ChangePasswordForm, NameForm
+from webapp.profile.service import WrongPassword
+from webapp.security import csrf
+
+blueprint = Blueprint("profile", __name__)
+
+Page = str | Response | tuple[str, int]
+
+# More than any secret of ours has, and little enough for a cookie.
+LONGEST_SECRET = 100
+
+
+@blueprint.get("/profile")
+def profile() -> Page:
+    """What the person can change, and where they are signed in."""
+    return _profile()
+
+
+@blueprint.route("/profile/name", methods=["GET", "POST"])
+@csrf.exempt
+def change_name() -> Page:
+    """Change the name."""
+    form = NameForm()
+    if not form.validate_on_submit():
+        return _profile(name_form=form if form.submitted() else None)
+    with parts().database.writing() as session:
+        service.rename(session, signed_in().id, text(form.name))
+    flash(_("Your name is changed."), "success")
+    return _back()
+
+
+@blueprint.route("/profile/password", methods=["GET", "POST"])
+@csrf.exempt
+def change_password() -> Page:
+    """Change the password; this browser stays signed in, with a new session."""
+    form, person = ChangePasswordForm(), signed_in()
+    form.owner = person.email
+    if not form.validate_on_submit():
+        return _profile(password_form=form)
+    current, new = text(form.current_password), text(form.password)
+    try:
+        token = service.change_password(
+            parts().database, parts().queue, person, current, new, sessions.token(), _limited()
+        )
+    except WrongPassword as wrong:
+        form.current_password.errors = (str(wrong),)
+        return _profile(password_form=form)
+    sessions.begin(token)
+    flash(_("Your password is changed, and all other browsers are signed out."), "success")
+    return _back()
+
+
+@blueprint.route("/profile/address", methods=["GET", "POST"])
+@csrf.exempt
+def change_address() -> Page:
+    """Ask for another address; it has to be confirmed first."""
+    form, person = AddressForm(), signed_in()
+    form.present = person.email
+    if not form.validate_on_submit():
+        return _profile(address_form=form)
+    email, password = text(form.email), text(form.current_password)
+    try:
+        address.ask(parts().database, parts().queue, person, email, password, _limited())
+    except WrongPassword as wrong:
+        form.current_password.errors = (str(wrong),)
+        return _profile(address_form=form)
+    _flash_mail(email)
+    return _back()
+
+
+@blueprint.post("/profile/address/again")
+def send_again() -> Page:
+    """Another mail to the address that waits."""
+    with parts().database.writing() as session:
+        change = address.send_again(session, parts().queue, signed_in().id, _limited())
+    _flash_mail(change.email)
+    return _back()
+
+
+@blueprint.post("/profile/address/cancel")
+def cancel_change() -> Page:
+    """Keep the address of now."""
+    with parts().database.writing() as session:
+        address.cancel(session, signed_in().id)
+    flash(_("Your address stays as it is."), "success")
+    return _back()
+
+
+@blueprint.post("/profile/sign-ins/<int:sign_in_id>/end")
+def sign_out(sign_in_id: int) -> Page:
+    """Sign one other browser out."""
+    with parts().database.writing() as session:
+        service.sign_out(session, signed_in().id, sign_in_id)
+    flash(_("That browser is signed out."), "success")
+    return _back()
+
+
+@blueprint.post("/profile/sign-ins/end-others")
+def sign_out_others() -> Page:
+    """Sign all other browsers out."""
+    with parts().database.writing() as session:
+        sign_ins.end_others(session, signed_in().id, sessions.token())
+    flash(_("All other browsers are signed out."), "success")
+    return _back()
+
+
+@blueprint.get("/confirm-address/<secret>")
+def open_confirmation(secret: str) -> Response:
+    """Move the secret of the link out of the address; nothing is spent."""
+    browser[Purpose.CONFIRM_ADDRESS] = secret[:LONGEST_SECRET]
+    return redirect(url_for("profile.confirm_address"))
+
+
+@blueprint.route("/confirm-address", methods=["GET", "POST"])
+@csrf.exempt
+def confirm_address() -> Page:
+    """Confirm a new address; also in a browser in which nobody is signed in."""
+    secret, form = browser.get(Purpose.CONFIRM_ADDRESS, ""), ConfirmForm()
+    try:
+        if not form.validate_on_submit():
+            return render_template(
+                "profile/confirm_address.html", form=form, address=_offered(secret, Purpose.CONFIRM_ADDRESS)
+            )
+        with parts().database.writing() as session:
+            person = address.confirm(session, parts().queue, secret)
+    except address.REFUSED as refused:
+        return _refused(refused)
+    flash(_("%(email)s is the address of your account now. Sign in with it.", email=person.email), "success")
+    mine = sessions.is_signed_in() and signed_in().id == person.id
+    return redirect(url_for("profile.profile" if mine else "accounts.login"))
+
+
+@blueprint.get("/restore-address/<secret>")
+def open_restoration(secret: str) -> Response:
+    """Move the secret of the link out of the address; nothing is spent."""
+    browser[Purpose.RESTORE_ADDRESS] = secret[:LONGEST_SECRET]
+    return redirect(url_for("profile.restore_address"))
+
+
+@blueprint.route("/restore-address", methods=["GET", "POST"])
+@csrf.exempt
+def restore_address() -> Page:
+    """Undo a change of the address, and go on to choose a new password."""
+    secret, form = browser.get(Purpose.RESTORE_ADDRESS, ""), ConfirmForm()
+    try:
+        if not form.validate_on_submit():
+            return render_template(
+                "profile/restore_address.html", form=form, address=_offered(secret, Purpose.RESTORE_ADDRESS)
+            )
+        with parts().database.writing() as session:
+            person, reset = address.restore(session, secret)
+    except address.REFUSED as refused:
+        return _refused(refused)
+    browser.clear()
+    browser[Purpose.RESET] = reset
+    flash(_("%(email)s is the address of your account again.", email=person.email), "success")
+    return redirect(url_for("accounts.reset_password"))
+
+
+def _profile(
+    name_form: NameForm | None = None,
+    address_form: AddressForm | None = None,
+    password_form: ChangePasswordForm | None = None,
+) -> str:
+    """The page, with the form that was sent; the others as they are at first."""
+    person, token = signed_in(), sessions.token()
+    with parts().database.reading() as session:
+        own = service.own_sign_ins(session, person.id)
+        waiting = address_changes.waiting(session, person.id)
+    return render_template(
+        "profile/profile.html",
+        person=person,
+        name_form=name_form or NameForm(formdata=None, name=person.name),
+        address_form=address_form or AddressForm(formdata=None),
+        password_form=password_form or ChangePasswordForm(formdata=None),
+        waiting=waiting,
+        sign_ins=[(one, devices.in_words(one.device), sign_ins.is_of(one, token)) for one in own],
+    )
+
+
+def _offered(secret: str, purpose: Purpose) -> str:
+    with parts().database.reading() as session:
+        return address.offered(session, secret, purpose)
+
+
+def _refused(refused: Failure) -> Page:
+    # The session stays as it is: a second click must not undo what the first one did.
+    status = 404 if isinstance(refused, links.LinkUnknown) else 410
+    taken = isinstance(refused, AddressTaken)
+    return render_template("profile/link_refused.html", refused=refused, taken=taken), 409 if taken else status
+
+
+def _back() -> Response:
+    return redirect(url_for("profile.profile"))
+
+
+def _limited() -> bool:
+    return parts().config.rate_limits == "on"
+
+
+def _flash_mail(email: str) -> None:
+    flash(_("A mail to %(email)s is on its way. Open the link in it to confirm the address.", email=email), "success")

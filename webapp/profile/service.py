@@ -1,0 +1,90 @@
+"""A person's own name, password and sign-ins."""
+
+from sqlalchemy.orm import Session
+
+from webapp import clock
+from webapp.accounts import address_changes, links, passwords, sign_ins, tries
+from webapp.accounts.models import Purpose, SignIn, Status, User, searchable
+from webapp.accounts.service import LARGEST_ID
+from webapp.database import Database
+from webapp.errors import Failure, NotFound
+from webapp.outbox import service as outbox
+from webapp.outbox.queue import Queue
+from webapp.texts import lazy_gettext as _
+
+# A person with more browsers than these signs out all others.
+MOST_SIGN_INS = 50
+
+
+class WrongPassword(Failure):
+    """What was typed is not the person's password."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This is not your password."))
+
+
+def rename(session: Session, user_id: int, name: str) -> None:
+    """Give the person this name. Raises NotFound."""
+    person = locked(session, user_id)
+    person.name, person.search_text = name, searchable(name, person.email)
+
+
+def change_password(
+    database: Database, queue: Queue, person: User, current: str, new: str, token: str, limited: bool = True
+) -> str:
+    """Change the password; the new token of this sign-in, the only one left. Raises WrongPassword, TooManyRequests.
+
+    Links that restore an address live on: whoever stole an account could change the password first.
+    """
+    check_password(database, person, current, limited)
+    password_hash = passwords.hashed(new)
+    with database.writing() as session:
+        present = unchanged(session, person)
+        present.password_hash, present.password_changed_at = password_hash, clock.now()
+        links.revoke(session, present.id, Purpose.RESET)
+        address_changes.forget(session, present.id)
+        sign_ins.end_others(session, present.id, token)
+        outbox.owe(session, queue, "password_changed", present.email, user_id=present.id)
+        return sign_ins.replace(session, token)
+
+
+def check_password(database: Database, person: User, password: str, limited: bool) -> None:
+    """Whether this is the person's password. Raises WrongPassword, TooManyRequests.
+
+    As for signing in, a try counts although it fails, and no transaction is open while it is hashed.
+    """
+    if limited:
+        with database.writing() as session:
+            tries.current_password(session, person)
+    if not passwords.fits(password, person.password_hash):
+        raise WrongPassword
+    if limited:
+        with database.writing() as session:
+            tries.current_password_fitted(session, person)
+
+
+def unchanged(session: Session, person: User) -> User:
+    """The person, locked, if the password that was checked is still theirs. Raises WrongPassword, NotFound."""
+    present = locked(session, person.id)
+    if present.password_changed_at != person.password_changed_at or present.status != Status.ACTIVE:
+        raise WrongPassword
+    return present
+
+
+def locked(session: Session, user_id: int) -> User:
+    """The person, whom nobody else changes until the commit. Raises NotFound."""
+    found = session.get(User, user_id, with_for_update=True)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def own_sign_ins(session: Session, user_id: int) -> list[SignIn]:
+    """The browsers that the person is signed in with, those used last first."""
+    return sign_ins.of(session, user_id, MOST_SIGN_INS)
+
+
+def sign_out(session: Session, user_id: int, sign_in_id: int) -> None:
+    """End one of the person's sign-ins. Raises NotFound."""
+    if sign_in_id > LARGEST_ID or not sign_ins.end_one(session, user_id, sign_in_id):
+        raise NotFound
