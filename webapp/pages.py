@@ -71,12 +71,16 @@ def _stale(error: CSRFError) -> Response:
     return _page(400, _("Please send it once more"), _("The page was open for too long, so nothing was changed."))
 
 
-def _too_many(error: TooManyRequests) -> Response:
-    minutes = max(1, round(error.retry_after / 60))
-    text = _("That was tried too often. Try again in %(minutes)s minutes.", minutes=minutes)
+def when_again(error: TooManyRequests) -> str:
+    """When to try again, in words."""
     if error.retry_after < 90:
-        text = _("That was tried too often. Try again in %(seconds)s seconds.", seconds=error.retry_after)
-    response = _page(429, _("Too many tries"), text)
+        return _("That was tried too often. Try again in %(seconds)s seconds.", seconds=error.retry_after)
+    minutes = max(1, round(error.retry_after / 60))
+    return _("That was tried too often. Try again in %(minutes)s minutes.", minutes=minutes)
+
+
+def _too_many(error: TooManyRequests) -> Response:
+    response = _page(429, _("Too many tries"), when_again(error))
     response.headers["Retry-After"] = str(error.retry_after)
     return response
 

@@ -100,6 +100,8 @@ class TestListing:
             ("élodie", ["elo@bücher.example"]),
             ("ELO@BÜCHER.example", ["elo@bücher.example"]),
             ("example", ["elo@bücher.example", "ada@example.com"]),
+            ("example.com", ["nada@example.com", "ada@example.com"]),
+            ("ADA@example.com", ["ada@example.com"]),
             ("%", []),
             ("_", []),
             ("nobody", []),

@@ -18,6 +18,7 @@ from webapp.texts import lazy_gettext as _
 PATHS = {Purpose.ACTIVATION: "/activate/", Purpose.RESET: "/reset-password/"}
 ACTIVATION_LIFETIME = timedelta(hours=24)
 RESET_LIFETIME = timedelta(hours=1)
+_OPEN = (Link.used_at.is_(None), Link.revoked_at.is_(None))
 
 
 class LinkRefused(Failure):
@@ -39,10 +40,10 @@ class LinkUsed(LinkRefused):
 
 
 class LinkRevoked(LinkRefused):
-    """Another link of the same person made it worthless."""
+    """Another link of the same person made it worthless, or a change of the account did."""
 
     def __init__(self) -> None:
-        super().__init__(_("This link is not valid any more, because another one was used."))
+        super().__init__(_("This link is not valid any more: another one was used, or the account was changed."))
 
 
 class LinkExpired(LinkRefused):
@@ -107,6 +108,11 @@ def spend(session: Session, secret: str, purpose: Purpose) -> Link:
     return link
 
 
+def revoke_all(session: Session, user_id: int) -> None:
+    """Make every open link of this person worthless."""
+    session.execute(update(Link).where(Link.user_id == user_id, *_OPEN).values(revoked_at=clock.now()))
+
+
 def revoke_others(session: Session, link: Link) -> None:
     """Make the person's other links for the same purpose worthless."""
     session.execute(
@@ -115,8 +121,7 @@ def revoke_others(session: Session, link: Link) -> None:
             Link.user_id == link.user_id,
             Link.purpose == link.purpose,
             Link.id != link.id,
-            Link.used_at.is_(None),
-            Link.revoked_at.is_(None),
+            *_OPEN,
         )
         .values(revoked_at=clock.now())
     )
