@@ -13,8 +13,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import func, inspect, select
 from sqlalchemy.exc import IntegrityError
 
+from tests.support.people import add_person
 from webapp import schema
-from webapp.accounts.models import SetupKey
+from webapp.accounts import sign_ins
+from webapp.accounts.models import SetupKey, User
+from webapp.accounts.sign_ins import Client
 from webapp.database import Database, after_commit
 from webapp.settings.models import GeneralSettings
 
@@ -137,6 +140,19 @@ def test_an_upgrade_keeps_what_there_is(database: Database) -> None:
     assert read(database, "key") is not None
 
 
+def test_signing_in_counts_as_typing_the_password_for_sign_ins_from_before(own_database_url: str) -> None:
+    with opened(own_database_url) as database:
+        user_id = add_person(database, "ada@example.com")
+        with database.writing() as session:
+            token = sign_ins.start(session, session.get_one(User, user_id), Client("192.0.2.1", "Firefox"))
+        to(database, "0001")
+        schema.upgrade(database)
+        with database.reading() as session:
+            found = sign_ins.find(session, token)
+    assert found is not None
+    assert found[1].confirmed_at == found[1].created_at
+
+
 def test_processes_that_upgrade_at_once_do_not_collide(own_database_url: str) -> None:
     with ExitStack() as stack, ThreadPoolExecutor(4) as pool:
         databases = [stack.enter_context(opened(own_database_url)) for _ in range(4)]
@@ -155,8 +171,13 @@ def opened(url: str) -> Iterator[Database]:
 
 
 def take_back_all(database: Database) -> None:
+    to(database, "base")
+
+
+def to(database: Database, revision: str) -> None:
+    """Take back what came after this revision."""
     with database.engine.connect().execution_options(writes=True) as connection, connection.begin():
-        command.downgrade(schema.alembic_config(connection), "base")
+        command.downgrade(schema.alembic_config(connection), revision)
 
 
 @pytest.mark.one_database

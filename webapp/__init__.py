@@ -5,8 +5,9 @@ from pathlib import Path
 from flask import Flask
 
 from webapp import access, health, home, logs, pages, security
+from webapp.accounts import confirm_routes, sessions
 from webapp.accounts import routes as accounts
-from webapp.accounts import sessions
+from webapp.accounts import user_routes as user_routes  # puts its pages into the blueprint of accounts
 from webapp.config import Config
 from webapp.context import EXTENSION, Parts
 from webapp.database import Database
@@ -40,6 +41,7 @@ def create_app(config: Config | None = None) -> Flask:
     security.protect(app, config)
     sessions.enable(app)
     access.guard(app, demo.PUBLIC if config.demo == "on" else frozenset())
+    confirm_routes.guard(app)
     pages.enable(app)
     transport.mail.init_app(app)
     for room in (home, health, accounts, profile, settings, mail, outbox):

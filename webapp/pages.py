@@ -72,14 +72,18 @@ def _stale(error: CSRFError) -> Response:
     return _page(400, _("Please send it once more"), _("The page was open for too long, so nothing was changed."))
 
 
-def _too_many(error: TooManyRequests) -> Response:
+def when_again(error: TooManyRequests) -> str:
+    """When to try again, in words."""
     minutes = math.ceil(error.retry_after / 60)
-    text = ngettext(
+    return ngettext(
         "That was tried too often. Try again in %(num)s minute.",
         "That was tried too often. Try again in %(num)s minutes.",
         minutes,
     )
-    response = _page(429, _("Too many tries"), text)
+
+
+def _too_many(error: TooManyRequests) -> Response:
+    response = _page(429, _("Too many tries"), when_again(error))
     response.headers["Retry-After"] = str(error.retry_after)
     return response
 

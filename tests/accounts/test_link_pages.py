@@ -152,7 +152,7 @@ def test_a_link_that_another_one_replaced_says_so(
     first, second = new_link(person, purpose), new_link(person, purpose)
     open_link(stranger, purpose, second)
     choose(stranger, purpose)
-    assert "because another one was used" in open_link(Browser(app), purpose, first)
+    assert "not valid any more" in open_link(Browser(app), purpose, first)
 
 
 @BOTH

@@ -113,6 +113,14 @@ class TestListing:
             people, _more = service.page_of_users(session, search, None)
         assert [person.email for person in people] == found
 
+    def test_a_whole_address_finds_its_owner_alone(self, parts: Parts) -> None:
+        for email in ("ada@example.com", "nada@example.com"):
+            create(parts, email)
+        with parts.database.reading() as session:
+            people, more = service.page_of_users(session, "ADA@Example.com", None)
+            assert service.page_of_users(session, "ada@example.com", people[0].id) == ([], False)
+        assert ([person.email for person in people], more) == (["ada@example.com"], False)
+
     @pytest.mark.parametrize("number", [0, -1, -(10**30)])
     def test_numbers_that_nobody_has_find_nobody(self, parts: Parts, number: int) -> None:
         with parts.database.reading() as session:

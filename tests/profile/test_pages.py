@@ -30,7 +30,7 @@ FORMS: dict[str, dict[str, Any]] = {
 def second(app: Flask, member: Browser) -> Browser:
     """Another browser of the member's."""
     browser = Browser(app, member._user_id)
-    browser.sign_in()
+    browser.let_in()
     return browser
 
 

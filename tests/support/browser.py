@@ -46,6 +46,10 @@ class Browser:
         with self.client.session_transaction() as cookie:
             cookie[SIGN_IN] = token
 
+    def sign_in(self, password: str = PASSWORD) -> TestResponse:
+        """Sign in as `user` on the sign-in page."""
+        return self.submit("/login", email=self.user.email, password=password)
+
     def get(self, path: str, follow: bool = True, **options: Any) -> TestResponse:
         """Open a path, or a whole address as it stands in a mail."""
         return self.client.get(_local(path), follow_redirects=follow, **options)

@@ -14,6 +14,11 @@ from webapp.forms import Form
 from webapp.settings.forms import public_address
 from webapp.texts import lazy_gettext as lazy
 
+ROLES = [
+    SelectChoice(Role.MEMBER.value, lazy("Member")),
+    SelectChoice(Role.ADMINISTRATOR.value, lazy("Administrator")),
+]
+
 
 def stripped(value: str | None) -> str | None:
     """Filter: without white space around it."""
@@ -121,6 +126,24 @@ class SetupForm(PasswordForm):
             raise ValidationError(str(error)) from error
 
 
+class ConfirmPasswordForm(Form):
+    """The password of whoever is signed in, typed again."""
+
+    current_password = PasswordField(lazy("Your password"), [DataRequired(lazy("Give your password."))])
+
+
+class NameForm(Form):
+    """A person's name."""
+
+    name = name_field()
+
+
+class RoleForm(Form):
+    """What a person may do."""
+
+    role = RadioField(lazy("Role"), choices=ROLES)
+
+
 class NewUserForm(Form):
     """A new person, and how the activation link reaches them. `public_url` is the one that is set, if any."""
 
@@ -128,13 +151,7 @@ class NewUserForm(Form):
 
     email = address_field()
     name = name_field()
-    role = SelectField(
-        lazy("Role"),
-        choices=[
-            SelectChoice(Role.MEMBER.value, lazy("Member")),
-            SelectChoice(Role.ADMINISTRATOR.value, lazy("Administrator")),
-        ],
-    )
+    role = SelectField(lazy("Role"), choices=ROLES)
     send_activation = RadioField(
         lazy("Activation link"),
         choices=[SelectChoice("mail", lazy("Send it by mail")), SelectChoice("show", lazy("Show it to me, once"))],

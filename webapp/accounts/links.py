@@ -25,6 +25,7 @@ ACTIVATION_LIFETIME = timedelta(hours=24)
 RESET_LIFETIME = timedelta(hours=1)
 CONFIRMATION_LIFETIME = timedelta(hours=24)
 RESTORE_LIFETIME = timedelta(days=7)
+_OPEN = (Link.used_at.is_(None), Link.revoked_at.is_(None))
 
 
 class LinkRefused(Failure):
@@ -106,8 +107,7 @@ def spend(session: Session, secret: str, purpose: Purpose) -> Link:
         update(Link)
         .where(
             *ours,
-            Link.used_at.is_(None),
-            Link.revoked_at.is_(None),
+            *_OPEN,
             Link.expires_at > now,
         )
         .values(used_at=now)
@@ -120,6 +120,11 @@ def spend(session: Session, secret: str, purpose: Purpose) -> Link:
     return link
 
 
+def revoke_all(session: Session, user_id: int) -> None:
+    """Make every open link of this person worthless."""
+    session.execute(update(Link).where(Link.user_id == user_id, *_OPEN).values(revoked_at=clock.now()))
+
+
 def revoke_others(session: Session, link: Link) -> None:
     """Make the person's other links for the same purpose worthless."""
     session.execute(
@@ -128,8 +133,7 @@ def revoke_others(session: Session, link: Link) -> None:
             Link.user_id == link.user_id,
             Link.purpose == link.purpose,
             Link.id != link.id,
-            Link.used_at.is_(None),
-            Link.revoked_at.is_(None),
+            *_OPEN,
         )
         .values(revoked_at=clock.now())
     )
@@ -142,8 +146,7 @@ def revoke(session: Session, user_id: int, *purposes: Purpose) -> None:
         .where(
             Link.user_id == user_id,
             Link.purpose.in_(purposes),
-            Link.used_at.is_(None),
-            Link.revoked_at.is_(None),
+            *_OPEN,
         )
         .values(revoked_at=clock.now())
     )

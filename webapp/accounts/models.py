@@ -61,7 +61,7 @@ class User(Base):
     name: Mapped[str] = mapped_column(String(200))
     # Kept beside the others because SQLite folds the case of ASCII letters alone.
     search_text: Mapped[str] = mapped_column(Text, default=_searchable)
-    role: Mapped[str] = mapped_column(String(20), default=Role.MEMBER)
+    role: Mapped[str] = mapped_column(String(20), default=Role.MEMBER, index=True)
     status: Mapped[str] = mapped_column(String(20), default=Status.PENDING)
     password_hash: Mapped[str | None] = mapped_column(String(200))
     created_at: Mapped[datetime]
@@ -107,6 +107,8 @@ class SignIn(Base):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
+    # When the password was typed last: see accounts.confirming.
+    confirmed_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
     address: Mapped[str] = mapped_column(String(64))
     device: Mapped[str] = mapped_column(String(300))

@@ -175,14 +175,6 @@ def new_user() -> Page:
     return render_template("accounts/new_user.html", form=form)
 
 
-@blueprint.get("/users/<int:user_id>")
-def user(user_id: int) -> Page:
-    """One person."""
-    with parts().database.reading() as session:
-        person = service.user(session, user_id)
-    return render_template("accounts/user.html", person=person)
-
-
 @blueprint.post("/users/<int:user_id>/resend")
 def resend(user_id: int) -> Page:
     """Another activation mail."""

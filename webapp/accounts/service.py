@@ -67,9 +67,11 @@ def by_email(session: Session, email: str, locked: bool = False) -> User | None:
     return session.scalar(wanted.with_for_update() if locked else wanted)
 
 
-def user(session: Session, user_id: int) -> User:
-    """The person with this id. Raises NotFound."""
-    found = session.get(User, user_id) if 0 < user_id <= LARGEST_ID else None
+def user(session: Session, user_id: int, lock: bool = False) -> User:
+    """The person with this id; with `lock`, nobody else changes them until the transaction ends. Raises NotFound."""
+    if not 0 < user_id <= LARGEST_ID:
+        raise NotFound
+    found = session.get(User, user_id, populate_existing=lock, with_for_update=lock or None)
     if found is None:
         raise NotFound
     return found
@@ -78,8 +80,11 @@ def user(session: Session, user_id: int) -> User:
 def page_of_users(session: Session, search: str, before: int | None) -> tuple[list[User], bool]:
     """The newest 50 whose name or address contains every word of `search`, and whether there are older ones.
 
-    `before` is the id at which the page before ended.
+    The whole address of somebody finds that person alone. `before` is the id at which the page before ended.
     """
+    if "@" in search and (owner := by_email(session, search)) is not None:
+        # A whole address is found at once, however many people there are; parts of one are not.
+        return [owner] if before is None else [], False
     statement = select(User).order_by(User.id.desc()).limit(PAGE + 1)
     for word in normalize("NFC", search).casefold().split():
         statement = statement.where(User.search_text.contains(word, autoescape=True))

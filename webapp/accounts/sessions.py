@@ -1,10 +1,12 @@
 """The browser's side of a sign-in: a session cookie that holds its token, and Flask-Login reading it."""
 
-from flask import Flask, request, session
+from typing import cast
+
+from flask import Flask, g, request, session
 from flask_login import LoginManager, current_user
 
 from webapp.accounts import sign_ins
-from webapp.accounts.models import User
+from webapp.accounts.models import SignIn, User
 from webapp.accounts.sign_ins import Client
 from webapp.context import parts
 
@@ -27,6 +29,11 @@ def begin(token: str) -> None:
     session[SIGN_IN] = token
 
 
+def renew(token: str) -> None:
+    """Go on with the same session under another token."""
+    session[SIGN_IN] = token
+
+
 def token() -> str:
     """The token of the browser's session, empty when there is none."""
     return str(session.get(SIGN_IN, ""))
@@ -35,6 +42,11 @@ def token() -> str:
 def is_signed_in() -> bool:
     """Whether somebody is signed in with this browser."""
     return bool(current_user._get_current_object().is_authenticated)
+
+
+def sign_in() -> SignIn:
+    """The sign-in with which this request came; only for pages that are not public."""
+    return cast(SignIn, g.sign_in)
 
 
 def client() -> Client:
@@ -48,8 +60,8 @@ def _load(token: str) -> User | None:
         found = sign_ins.find(session, token)
     if found is None:
         return None
-    user, sign_in = found
-    if sign_ins.is_stale(sign_in):
+    user, g.sign_in = found
+    if sign_ins.is_stale(g.sign_in):
         with database.writing() as session:
-            sign_ins.seen(session, sign_in)
+            sign_ins.seen(session, g.sign_in)
     return user

@@ -34,6 +34,7 @@ def start(session: Session, user: User, client: Client) -> str:
         token_hash=_hash(token),
         created_at=now,
         last_seen_at=now,
+        confirmed_at=now,
         expires_at=now + LIFETIME,
         address=client.address[:64],
         device=_printable(client.device)[:LONGEST_DEVICE],
@@ -65,6 +66,18 @@ def is_stale(sign_in: SignIn) -> bool:
 def seen(session: Session, sign_in: SignIn) -> None:
     """Note that it is in use."""
     session.execute(update(SignIn).where(SignIn.id == sign_in.id).values(last_seen_at=clock.now()))
+
+
+def confirmed(session: Session, sign_in: SignIn) -> str | None:
+    """Note that the password was typed again. The new token, the one before being worthless from now on.
+
+    None when the sign-in ended, or got another token, meanwhile.
+    """
+    token = secrets.token_urlsafe(32)
+    present = (SignIn.id == sign_in.id, SignIn.token_hash == sign_in.token_hash)
+    values = {"token_hash": _hash(token), "confirmed_at": clock.now()}
+    renewed = session.execute(update(SignIn).where(*present).values(values).returning(SignIn.id)).first()
+    return token if renewed else None
 
 
 def end(session: Session, token: str) -> None:

@@ -24,6 +24,7 @@ SECRETS = ("password", PROXY_PASSWORD)
 # What plugins may not call their own fields: ours, and those that the other ways to sign in use.
 RESERVED = frozenset({
     *COLUMNS, *SECRETS, "shown", "kept", "typed", "csrf_token", "save", "test", "choose", "apply", "test_recipient",
+    "held_form",
     "client_id", "client_secret", "tenant_id", "authorize_url", "token_url", "scopes",
 })  # fmt: skip
 DEFAULTS: dict[str, Any] = {"provider": "custom", "tls_minimum": "1.2", "timeout": 10, "proxy_type": "none"}

@@ -1,0 +1,165 @@
+"""Typing the password again before something is changed."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+
+from tests.accounts.conftest import PASSWORD as WRONG
+from tests.support.browser import PASSWORD, Browser
+from webapp import clock
+from webapp.accounts.confirming import CONFIRMED_FOR, is_due
+from webapp.accounts.models import SignIn, User
+from webapp.context import Parts
+from webapp.database import Database
+from webapp.mail import service as mail
+from webapp.settings import service as settings
+
+SERVER: dict[str, Any] = {
+    "provider": "custom", "mail_from": "mail@mailroom.example", "host": "smtp.example.com", "port": "587",
+    "security": "starttls", "authentication": "password", "username": "mailroom", "password": "typed secret",
+}  # fmt: skip
+
+pytestmark = pytest.mark.one_database
+
+
+@pytest.fixture
+def later(administrator: Browser) -> Iterator[None]:
+    """The administrator signed in a quarter of an hour ago."""
+    with time_machine.travel(clock.now() + CONFIRMED_FOR):
+        yield
+
+
+def product_name(parts: Parts) -> str:
+    with parts.database.reading() as session:
+        return settings.general(session, parts.config).product_name
+
+
+def test_within_a_quarter_of_an_hour_nobody_is_asked(administrator: Browser, parts: Parts) -> None:
+    with time_machine.travel(clock.now() + CONFIRMED_FOR - timedelta(seconds=5)):
+        administrator.post("/settings/general", public_url="https://mailroom.example", product_name="Post")
+    assert product_name(parts) == "Post"
+
+
+@pytest.mark.usefixtures("later")
+class TestOpeningAForm:
+    """One is asked before one types anything."""
+
+    def test_the_password_leads_on_to_the_form(self, administrator: Browser) -> None:
+        asked = administrator.get("/users/new?from=list")
+        assert "Confirm that it is you" in asked.text
+        page = administrator.submit_on(asked, current_password=PASSWORD)
+        assert page.request.full_path == "/users/new?from=list"
+        assert administrator.get("/settings/mail", follow=False).status_code == 200
+
+    def test_pages_that_only_show_something_open(self, administrator: Browser, ada: User) -> None:
+        for path in ("/", "/users", f"/users/{ada.id}", "/outbox"):
+            assert administrator.get(path, follow=False).status_code == 200
+
+    def test_no_next_address_leaves_the_site(self, administrator: Browser) -> None:
+        page = administrator.submit("/confirm?next=//evil.example/", current_password=PASSWORD)
+        assert page.request.path == "/"
+
+    def test_the_token_from_before_is_worthless(self, administrator: Browser) -> None:
+        cookie = administrator.client.get_cookie("mailroom")
+        assert cookie is not None
+        administrator.submit("/confirm", current_password=PASSWORD)
+        thief = Browser(administrator.app)
+        thief.client.set_cookie("mailroom", cookie.value)
+        assert thief.get("/users").request.path == "/login"
+
+
+@pytest.mark.usefixtures("later")
+class TestAFormThatIsSentTooLate:
+    """Nothing that was typed is lost, and nothing happens before the password is there."""
+
+    def test_it_does_its_work_once_the_password_is_typed(self, administrator: Browser, parts: Parts) -> None:
+        asked = administrator.post("/settings/general", public_url="https://m.example", product_name="Post & more")
+        assert (asked.status_code, product_name(parts)) == (403, "Mailroom")
+        page = administrator.submit_on(asked, current_password=PASSWORD)
+        assert "Saved." in page.text
+        assert product_name(parts) == "Post & more"
+
+    def test_its_secrets_travel_sealed(self, administrator: Browser, parts: Parts) -> None:
+        asked = administrator.post("/settings/mail", **SERVER, timeout="10", tls_minimum="1.2", proxy_type="none")
+        assert "typed secret" not in asked.text
+        administrator.submit_on(asked, current_password=PASSWORD)
+        with parts.database.reading() as session:
+            saved = mail.primary(session)
+        assert saved is not None
+        assert parts.sealer.open(saved.secrets["password"]["sealed"], "mail_server.password") == "typed secret"
+
+    def test_it_is_kept_through_a_wrong_password(self, administrator: Browser, parts: Parts) -> None:
+        asked = administrator.post("/settings/general", public_url="https://m.example", product_name="Post")
+        again = administrator.submit_on(asked, current_password=WRONG)
+        assert (again.status_code, "This is not your password." in again.text) == (200, True)
+        assert WRONG not in again.text
+        administrator.submit_on(again, current_password=PASSWORD)
+        assert product_name(parts) == "Post"
+
+    def test_confirming_in_another_tab_is_as_good(self, administrator: Browser, parts: Parts) -> None:
+        asked = administrator.post("/settings/general", public_url="https://m.example", product_name="Post")
+        administrator.submit("/confirm", current_password=PASSWORD)
+        administrator.submit_on(asked)
+        assert product_name(parts) == "Post"
+
+    def test_a_single_button_works_too(self, administrator: Browser, pat: User) -> None:
+        asked = administrator.post(f"/users/{pat.id}/resend")
+        assert "will be sent" in administrator.submit_on(asked, current_password=PASSWORD).text
+
+    def test_a_form_of_another_site_stays_without_effect(self, administrator: Browser, parts: Parts) -> None:
+        asked = administrator.post(
+            "/settings/general", public_url="https://evil.example", product_name="Evil", csrf_token="made up"
+        )
+        page = administrator.submit_on(asked, current_password=PASSWORD)
+        assert "open for too long" in page.text
+        assert product_name(parts) == "Mailroom"
+
+    def test_what_was_held_for_one_page_opens_at_no_other(self, administrator: Browser, parts: Parts) -> None:
+        asked = administrator.post("/settings/general", public_url="https://m.example", product_name="Post")
+        sealed = re.search(r'name="held_form" value="([^"]+)"', asked.text)
+        assert sealed is not None
+        answer = administrator.post("/settings/mail", held_form=sealed[1], current_password=PASSWORD)
+        assert answer.status_code == 400
+
+    def test_what_was_held_is_nothing_to_another_administrator(
+        self, administrator: Browser, parts: Parts, database: Database, ada: User
+    ) -> None:
+        asked = administrator.post("/settings/general", public_url="https://m.example", product_name="Post")
+        sealed = re.search(r'name="held_form" value="([^"]+)"', asked.text)
+        other = Browser(administrator.app, administrator._user_id)
+        other.let_in()
+        assert sealed is not None
+        assert other.post("/settings/general", held_form=sealed[1]).status_code == 400
+        assert product_name(parts) == "Mailroom"
+
+
+@pytest.mark.usefixtures("later")
+def test_wrong_passwords_count_as_failed_sign_ins(administrator: Browser, stranger: Browser, parts: Parts) -> None:
+    asked = administrator.post("/settings/general", public_url="https://m.example", product_name="Post")
+    with time_machine.travel(clock.now(), tick=False):
+        for _ in range(10):
+            asked = administrator.submit_on(asked, current_password=WRONG)
+        refused = administrator.submit_on(asked, current_password=PASSWORD)
+        assert (refused.status_code, "tried too often" in refused.text) == (429, True)
+        answer = stranger.submit("/login", email=administrator.user.email, password=PASSWORD)
+        assert answer.status_code == 429
+    with time_machine.travel(clock.now() + timedelta(minutes=2)):
+        administrator.submit_on(refused, current_password=PASSWORD)
+    assert product_name(parts) == "Post"
+
+
+@pytest.mark.usefixtures("later")
+def test_whoever_was_signed_out_meanwhile_signs_in_again(administrator: Browser, parts: Parts) -> None:
+    asked = administrator.get("/users/new")
+    with time_machine.travel(clock.now() + timedelta(days=2)):
+        assert administrator.submit_on(asked, current_password=PASSWORD).request.path == "/login"
+
+
+@pytest.mark.parametrize(("minutes", "due"), [(0, False), (14, False), (15, True), (-1, False), (-20, True)])
+def test_a_clock_that_is_set_back_does_not_put_it_off(minutes: int, due: bool) -> None:
+    with time_machine.travel(clock.now(), tick=False):
+        assert is_due(SignIn(confirmed_at=clock.now() - timedelta(minutes=minutes))) == due

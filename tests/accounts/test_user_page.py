@@ -1,0 +1,84 @@
+"""The administrators' page of one person."""
+
+import pytest
+
+from tests.support.browser import Browser
+from tests.support.people import add_person
+from webapp.accounts.models import Role, Status, User
+from webapp.database import Database
+
+pytestmark = pytest.mark.one_database
+
+
+def state(database: Database, person: User) -> tuple[str, str]:
+    with database.reading() as session:
+        found = session.get(User, person.id)
+        return (found.role, found.status) if found else ("", "")
+
+
+def test_disabling_says_what_happens_and_asks_once(administrator: Browser, database: Database, ada: User) -> None:
+    asked = administrator.get(f"/users/{ada.id}/disable")
+    assert "signed out everywhere" in asked.text
+    assert state(database, ada) == (Role.MEMBER, Status.ACTIVE)
+    page = administrator.submit_on(asked, "sure")
+    assert page.request.path == f"/users/{ada.id}"
+    assert state(database, ada) == (Role.MEMBER, Status.DISABLED)
+
+
+def test_a_disabled_person_is_enabled_with_a_button(administrator: Browser, database: Database, ada: User) -> None:
+    administrator.submit(f"/users/{ada.id}/disable", "sure")
+    assert f'action="/users/{ada.id}/enable"' in administrator.get(f"/users/{ada.id}").text
+    assert "is enabled again" in administrator.post(f"/users/{ada.id}/enable").text
+    assert state(database, ada) == (Role.MEMBER, Status.ACTIVE)
+
+
+def test_deleting_asks_once_and_leads_back_to_the_list(administrator: Browser, database: Database, ada: User) -> None:
+    page = administrator.submit(f"/users/{ada.id}/delete", "sure")
+    assert (page.request.path, "Ada is deleted." in page.text) == ("/users", True)
+    assert state(database, ada) == ("", "")
+    assert administrator.post(f"/users/{ada.id}/delete").status_code == 404
+
+
+def test_a_member_is_made_an_administrator(administrator: Browser, database: Database, ada: User) -> None:
+    administrator.submit(f"/users/{ada.id}/role", role="administrator")
+    assert state(database, ada) == (Role.ADMINISTRATOR, Status.ACTIVE)
+
+
+@pytest.mark.parametrize("role", ["owner", ""])
+def test_a_role_that_does_not_exist_is_told(administrator: Browser, database: Database, ada: User, role: str) -> None:
+    answer = administrator.submit(f"/users/{ada.id}/role", role=role)
+    assert 'id="role-error"' in answer.text
+    assert state(database, ada) == (Role.MEMBER, Status.ACTIVE)
+
+
+def test_the_name_is_changed_on_the_page(administrator: Browser, ada: User) -> None:
+    page = administrator.submit(f"/users/{ada.id}", name="Augusta <b>King")
+    assert (page.request.path, "Augusta &lt;b&gt;King" in page.text) == (f"/users/{ada.id}", True)
+
+
+def test_a_name_that_is_none_is_told_beside_the_field(administrator: Browser, ada: User) -> None:
+    answer = administrator.submit(f"/users/{ada.id}", name=" ")
+    assert 'id="name-error">Give a name.' in answer.text
+
+
+@pytest.mark.parametrize("act", ["disable", "delete", "role"])
+class TestWhoMustStay:
+    """The last administrator, and one's own account."""
+
+    def test_the_last_administrator_is_told_and_stays(
+        self, administrator: Browser, database: Database, act: str
+    ) -> None:
+        own = administrator.user
+        for path in (f"/users/{own.id}", f"/users/{own.id}/{act}"):
+            assert "last active administrator" in administrator.get(path).text
+        answer = administrator.post(f"/users/{own.id}/{act}", role="member")
+        assert (answer.status_code, "last active administrator" in answer.text) == (409, True)
+        assert state(database, own) == (Role.ADMINISTRATOR, Status.ACTIVE)
+
+    def test_ones_own_account_is_for_another_administrator(
+        self, administrator: Browser, database: Database, act: str
+    ) -> None:
+        add_person(database, "rita@example.com", Role.ADMINISTRATOR)
+        answer = administrator.post(f"/users/{administrator.user.id}/{act}", role="member")
+        assert (answer.status_code, "your own account" in answer.text) == (409, True)
+        assert state(database, administrator.user) == (Role.ADMINISTRATOR, Status.ACTIVE)

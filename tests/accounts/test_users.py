@@ -1,0 +1,219 @@
+"""What administrators do to accounts, below the pages."""
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+from sqlalchemy import select
+
+from tests.accounts.conftest import at_once
+from tests.support.people import add_person
+from webapp.accounts import links, service, sign_ins, users
+from webapp.accounts.models import Link, Purpose, Role, SignIn, Status, User
+from webapp.accounts.users import LastAdministrator, NotAllowed, OwnAccount
+from webapp.context import Parts
+from webapp.database import Database
+from webapp.errors import NotFound
+from webapp.outbox.models import Message
+
+NewLink = Callable[..., str]
+SignedIn = Callable[[User], str]
+Act = Callable[[Database, User, User], None]
+
+
+@pytest.fixture
+def root(database: Database) -> User:
+    """An administrator."""
+    return person(database, add_person(database, "root@example.com", Role.ADMINISTRATOR))
+
+
+@pytest.fixture
+def rita(database: Database) -> User:
+    """Another administrator."""
+    return person(database, add_person(database, "rita@example.com", Role.ADMINISTRATOR))
+
+
+def person(database: Database, user_id: int) -> User:
+    with database.reading() as session:
+        return service.user(session, user_id)
+
+
+def disable(database: Database, whom: User, by: User) -> None:
+    with database.writing() as session:
+        users.disable(session, whom.id, by)
+
+
+def delete(database: Database, whom: User, by: User) -> None:
+    with database.writing() as session:
+        users.delete(session, whom.id, by)
+
+
+def demote(database: Database, whom: User, by: User) -> None:
+    with database.writing() as session:
+        users.change_role(session, whom.id, Role.MEMBER, by)
+
+
+def enable(database: Database, whom: User) -> None:
+    with database.writing() as session:
+        users.enable(session, whom.id)
+
+
+def rows(database: Database, model: type[Link] | type[SignIn] | type[Message]) -> int:
+    with database.reading() as session:
+        return len(list(session.scalars(select(model))))
+
+
+def link_state(database: Database, secret: str, purpose: Purpose) -> str:
+    with database.reading() as session:
+        try:
+            links.check(links.find(session, secret, purpose))
+        except links.LinkRefused as refused:
+            return type(refused).__name__
+    return "good"
+
+
+every_act = pytest.mark.parametrize("act", [disable, delete, demote])
+
+
+class TestDisabling:
+    """Keeping somebody out, and letting them in again."""
+
+    def test_a_disabled_person_is_signed_out_and_open_links_are_dead(
+        self, database: Database, root: User, ada: User, new_link: NewLink, signed_in: SignedIn
+    ) -> None:
+        secret, token = new_link(ada, Purpose.RESET), signed_in(ada)
+        disable(database, ada, root)
+        enable(database, ada)
+        assert link_state(database, secret, Purpose.RESET) == "LinkRevoked"
+        with database.reading() as session:
+            assert sign_ins.find(session, token) is None
+
+    @pytest.mark.parametrize("status", [Status.ACTIVE, Status.PENDING])
+    def test_enabling_gives_the_state_from_before(self, database: Database, root: User, status: Status) -> None:
+        eve = person(database, add_person(database, "eve@example.com", status=status))
+        disable(database, eve, root)
+        assert person(database, eve.id).status == Status.DISABLED
+        enable(database, eve)
+        assert person(database, eve.id).status == status
+
+    def test_enabling_kills_a_link_that_was_minted_while_the_account_was_disabled(
+        self, database: Database, root: User, ada: User, new_link: NewLink
+    ) -> None:
+        disable(database, ada, root)
+        secret = new_link(ada, Purpose.RESET)
+        enable(database, ada)
+        assert link_state(database, secret, Purpose.RESET) == "LinkRevoked"
+
+    def test_enabling_whoever_is_not_disabled_changes_nothing(
+        self, database: Database, ada: User, new_link: NewLink
+    ) -> None:
+        secret = new_link(ada, Purpose.RESET)
+        enable(database, ada)
+        assert link_state(database, secret, Purpose.RESET) == "good"
+
+
+def test_deleting_takes_sign_ins_links_and_messages_along(
+    parts: Parts, root: User, pat: User, new_link: NewLink, signed_in: SignedIn
+) -> None:
+    new_link(pat, Purpose.ACTIVATION)
+    signed_in(pat)
+    with parts.database.writing() as session:
+        service.owe_activation(session, parts.queue, pat)
+    delete(parts.database, pat, root)
+    assert [rows(parts.database, model) for model in (Link, SignIn, Message)] == [0, 0, 0]
+    with pytest.raises(NotFound):
+        person(parts.database, pat.id)
+
+
+def test_another_role_signs_the_person_out_and_the_same_role_does_not(
+    database: Database, root: User, rita: User, signed_in: SignedIn
+) -> None:
+    signed_in(rita)
+    with database.writing() as session:
+        users.change_role(session, rita.id, Role.ADMINISTRATOR, root)
+    assert rows(database, SignIn) == 1
+    demote(database, rita, root)
+    assert rows(database, SignIn) == 0
+    assert person(database, rita.id).role == Role.MEMBER
+
+
+def test_a_renamed_person_is_found_by_the_new_name(database: Database, ada: User) -> None:
+    with database.writing() as session:
+        users.rename(session, ada.id, "Augusta King")
+    with database.reading() as session:
+        found, _more = service.page_of_users(session, "augusta", None)
+    assert [(one.name, one.email) for one in found] == [("Augusta King", ada.email)]
+
+
+class TestTheLastAdministrator:
+    """There is always somebody left, and nobody locks themselves out."""
+
+    @every_act
+    def test_cannot_be_taken_away(self, database: Database, root: User, ada: User, act: Act) -> None:
+        with pytest.raises(LastAdministrator):
+            act(database, root, root)
+        assert person(database, root.id).role == Role.ADMINISTRATOR
+
+    @every_act
+    def test_is_one_who_can_sign_in(self, database: Database, root: User, act: Act) -> None:
+        for number, status in enumerate((Status.PENDING, Status.DISABLED)):
+            add_person(database, f"other{number}@example.com", Role.ADMINISTRATOR, status)
+        with pytest.raises(LastAdministrator):
+            act(database, root, root)
+
+    @every_act
+    def test_nobody_does_it_to_their_own_account(self, database: Database, root: User, rita: User, act: Act) -> None:
+        with pytest.raises(OwnAccount):
+            act(database, root, root)
+
+    @every_act
+    def test_whoever_lost_the_right_meanwhile_takes_nobody_elses(
+        self, database: Database, root: User, rita: User, ada: User, act: Act
+    ) -> None:
+        demote(database, rita, root)
+        with pytest.raises(NotAllowed):
+            act(database, ada, rita)
+
+    @every_act
+    def test_two_who_take_each_others_right_at_once_leave_one(
+        self, database: Database, root: User, rita: User, act: Act
+    ) -> None:
+        for _round in range(5):
+            ends = at_once([lambda: act(database, root, rita), lambda: act(database, rita, root)])
+            left = [one for one in (root, rita) if is_active_administrator(database, one)]
+            assert (len(left), ends.count(None)) == (1, 1)
+            assert [type(end) for end in ends if end is not None] == [LastAdministrator]
+            if act is delete:
+                break
+            enable(database, root if left == [rita] else rita)
+            with database.writing() as session:
+                for one in (root, rita):
+                    users.change_role(session, one.id, Role.ADMINISTRATOR, left[0])
+
+    def test_is_told_before_one_asks(self, database: Database, root: User, ada: User) -> None:
+        with database.reading() as session:
+            told = [type(users.why_kept(session, whom, root)) for whom in (root, ada)]
+        assert told == [LastAdministrator, type(None)]
+
+
+def test_disabling_and_resetting_at_once_both_end(parts: Parts, root: User, ada: User, new_link: NewLink) -> None:
+    for _round in range(5):
+        secret = new_link(ada, Purpose.RESET)
+        ends = at_once([partial(disable, parts.database, ada, root), partial(reset, parts, secret)])
+        assert ends[0] is None
+        assert person(parts.database, ada.id).status == Status.DISABLED
+        assert ends[1] is None or isinstance(ends[1], service.REFUSED)
+        enable(parts.database, ada)
+
+
+def reset(parts: Parts, secret: str) -> None:
+    with parts.database.writing() as session:
+        service.reset_password(session, parts.queue, secret, "a hash")
+
+
+def is_active_administrator(database: Database, whom: User) -> bool:
+    try:
+        found = person(database, whom.id)
+    except NotFound:
+        return False
+    return (found.role, found.status) == (Role.ADMINISTRATOR, Status.ACTIVE)

@@ -1,0 +1,109 @@
+"""“Confirm that it is you”: the page that asks for the password again, and where it comes in between."""
+
+from datetime import timedelta
+
+from flask import Flask, abort, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.datastructures import ImmutableMultiDict
+
+from webapp import pages
+from webapp.access import MEMBER, PUBLIC, safe_next, signed_in
+from webapp.accounts import confirming, sessions
+from webapp.accounts.confirming import Fields, SignInEnded, WrongPassword
+from webapp.accounts.forms import ConfirmPasswordForm, text
+from webapp.accounts.routes import Page, blueprint
+from webapp.context import parts
+from webapp.errors import TooManyRequests
+from webapp.sealing import SealBroken
+from webapp.security import csrf
+
+# The field in which a form that was sent too late travels, sealed.
+HELD = "held_form"
+ELSEWHERE = PUBLIC | MEMBER | {"accounts.confirm"}
+
+
+def guard(app: Flask) -> None:
+    """Ask again before every page of administrators that changes something."""
+    app.before_request(_ask_again)
+
+
+@blueprint.route("/confirm", methods=["GET", "POST"])
+@csrf.exempt
+def confirm() -> Page:
+    """Type the password again, and go on to `next`."""
+    target = safe_next(request.args.get("next"))
+    form, here = ConfirmPasswordForm(), url_for("accounts.confirm", next=target)
+    if not form.submitted():
+        return _page(form, 200, here) if confirming.is_due(sessions.sign_in()) else redirect(target)
+    try:
+        status = _checked(form)
+    except SignInEnded:
+        return redirect(url_for("accounts.login", next=target))
+    return _page(form, status, here) if status else redirect(target)
+
+
+def _ask_again() -> Page | None:
+    """Ask before a page with a form is filled in, or else hold what was sent to it until the answer."""
+    rule = request.url_rule
+    if rule is None or "POST" not in (rule.methods or ()) or request.endpoint in ELSEWHERE:
+        return None
+    due = confirming.is_due(sessions.sign_in())
+    if request.method != "POST":
+        return redirect(url_for("accounts.confirm", next=request.full_path.rstrip("?"))) if due else None
+    if HELD in request.form:
+        return _go_on(due)
+    return _hold(list(request.form.items(multi=True))) if due else None
+
+
+def _hold(fields: Fields) -> Page:
+    """The page that asks, with what was sent sealed in it."""
+    sealed = confirming.hold(parts().sealer, sessions.sign_in(), request.path, fields)
+    return _page(ConfirmPasswordForm(formdata=None), 403, request.full_path.rstrip("?"), sealed)
+
+
+def _go_on(due: bool) -> Page | None:
+    """With the password typed, or confirmed elsewhere meanwhile: let the view have what was sent first."""
+    sealed = request.form[HELD]
+    try:
+        fields = confirming.held(parts().sealer, sessions.sign_in(), request.path, sealed)
+    except SealBroken:
+        abort(400, _("What was entered before cannot be read any more. Go back and send it once more."))
+    if due:
+        form = ConfirmPasswordForm()
+        try:
+            status = _checked(form)
+        except SignInEnded:
+            return redirect(url_for("accounts.login"))
+        if status:
+            return _page(form, status, request.full_path.rstrip("?"), sealed)
+    request.form = ImmutableMultiDict(fields)
+    return None
+
+
+def _checked(form: ConfirmPasswordForm) -> int:
+    """Check the password that was typed: 0, or the status of the page that has to come back. Raises SignInEnded."""
+    if not form.validate():
+        return 200
+    limited = parts().config.rate_limits == "on"
+    try:
+        token = confirming.confirm(
+            parts().database,
+            signed_in(),
+            sessions.sign_in(),
+            text(form.current_password),
+            sessions.client(),
+            limited,
+        )
+    except WrongPassword:
+        form.current_password.errors = (_("This is not your password."),)
+        return 200
+    except TooManyRequests as error:
+        form.form_errors.append(pages.when_again(error))
+        return 429
+    sessions.renew(token)
+    return 0
+
+
+def _page(form: ConfirmPasswordForm, status: int, action: str, sealed: str = "") -> tuple[str, int]:
+    minutes = confirming.CONFIRMED_FOR // timedelta(minutes=1)
+    return render_template("accounts/confirm.html", form=form, action=action, held=sealed, minutes=minutes), status

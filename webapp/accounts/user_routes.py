@@ -1,0 +1,135 @@
+"""The administrators' page of one person, and what can be done there."""
+
+from collections.abc import Callable
+
+from flask import flash, redirect, render_template, url_for
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
+from webapp.access import signed_in
+from webapp.accounts import service, users
+from webapp.accounts.forms import NameForm, RoleForm, text
+from webapp.accounts.models import Role, User
+from webapp.accounts.routes import Page, blueprint
+from webapp.accounts.users import Refused
+from webapp.context import parts
+from webapp.forms import ConfirmForm, Form
+from webapp.security import csrf
+
+
+@blueprint.get("/users/<int:user_id>")
+def user(user_id: int) -> Page:
+    """One person."""
+    person, kept = _person(user_id)
+    return _user_page(person, kept, NameForm(formdata=None, obj=person))
+
+
+@blueprint.post("/users/<int:user_id>/name")
+@csrf.exempt
+def rename_user(user_id: int) -> Page:
+    """Change the name."""
+    person, kept = _person(user_id)
+    form = NameForm()
+    if not form.validate_on_submit():
+        return _user_page(person, kept, form)
+    with parts().database.writing() as session:
+        users.rename(session, user_id, text(form.name))
+    flash(_("The name is changed."), "success")
+    return redirect(url_for("accounts.user", user_id=user_id))
+
+
+@blueprint.route("/users/<int:user_id>/role", methods=["GET", "POST"])
+@csrf.exempt
+def change_role(user_id: int) -> Page:
+    """Make the person an administrator or a member, after saying what that does."""
+    person, kept = _person(user_id)
+    form = RoleForm(obj=person)
+
+    def change(session: Session) -> None:
+        users.change_role(session, user_id, Role(form.role.data), signed_in())
+
+    def done() -> Page:
+        flash(_("The role of %(name)s is changed.", name=person.name), "success")
+        return redirect(url_for("accounts.user", user_id=user_id))
+
+    return _asked_once("accounts/change_role.html", person, kept, form, change, done)
+
+
+@blueprint.route("/users/<int:user_id>/disable", methods=["GET", "POST"])
+@csrf.exempt
+def disable_user(user_id: int) -> Page:
+    """Disable the account, after saying what that does."""
+    person, kept = _person(user_id)
+
+    def done() -> Page:
+        flash(_("%(name)s is disabled and signed out everywhere.", name=person.name), "success")
+        return redirect(url_for("accounts.user", user_id=user_id))
+
+    return _asked_once(
+        "accounts/disable_user.html",
+        person,
+        kept,
+        ConfirmForm(),
+        lambda session: users.disable(session, user_id, signed_in()),
+        done,
+    )
+
+
+@blueprint.post("/users/<int:user_id>/enable")
+def enable_user(user_id: int) -> Page:
+    """Enable a disabled account."""
+    with parts().database.writing() as session:
+        users.enable(session, user_id)
+    person, _kept = _person(user_id)
+    flash(_("%(name)s is enabled again.", name=person.name), "success")
+    return redirect(url_for("accounts.user", user_id=user_id))
+
+
+@blueprint.route("/users/<int:user_id>/delete", methods=["GET", "POST"])
+@csrf.exempt
+def delete_user(user_id: int) -> Page:
+    """Delete the account, after saying what that does."""
+    person, kept = _person(user_id)
+
+    def done() -> Page:
+        flash(_("%(name)s is deleted.", name=person.name), "success")
+        return redirect(url_for("accounts.users"))
+
+    return _asked_once(
+        "accounts/delete_user.html",
+        person,
+        kept,
+        ConfirmForm(),
+        lambda session: users.delete(session, user_id, signed_in()),
+        done,
+    )
+
+
+def _asked_once(
+    template: str,
+    person: User,
+    kept: Refused | None,
+    form: Form,
+    act: Callable[[Session], None],
+    done: Callable[[], Page],
+) -> Page:
+    """The page that says what will happen; when its button is pressed, it happens, or the page says why not."""
+    if not form.validate_on_submit():
+        return render_template(template, person=person, kept=kept, form=form)
+    try:
+        with parts().database.writing() as session:
+            act(session)
+    except Refused as refused:
+        return render_template(template, person=person, kept=refused, form=form), 409
+    return done()
+
+
+def _person(user_id: int) -> tuple[User, Refused | None]:
+    """The person, and why their rights cannot be taken away, if so."""
+    with parts().database.reading() as session:
+        person = service.user(session, user_id)
+        return person, users.why_kept(session, person, signed_in())
+
+
+def _user_page(person: User, kept: Refused | None, form: NameForm) -> str:
+    return render_template("accounts/user.html", person=person, kept=kept, form=form)

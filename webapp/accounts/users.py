@@ -1,0 +1,111 @@
+"""What administrators do to accounts: disable, enable, delete, change the role, rename.
+
+Locks are taken in one order, so that no two of these wait for each other: the administrators, the
+account, its links, its sign-ins. Using a link up locks the account first, too.
+"""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webapp.accounts import links, service, sign_ins
+from webapp.accounts.models import Role, Status, User, searchable
+from webapp.errors import Failure
+from webapp.texts import lazy_gettext as _
+
+
+class Refused(Failure):
+    """It would leave nobody, or oneself, without the right to undo it; the text says which."""
+
+
+class LastAdministrator(Refused):
+    """Without this person nobody could administrate."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This is the last active administrator. Make another active person an administrator first."))
+
+
+class OwnAccount(Refused):
+    """One would lock oneself out."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This is your own account. Only another administrator can do this to it."))
+
+
+class NotAllowed(Refused):
+    """Whoever asked was disabled, deleted or made a member at the same moment."""
+
+    def __init__(self) -> None:
+        super().__init__(_("You are not an administrator any more."))
+
+
+def disable(session: Session, user_id: int, by: User) -> None:
+    """Keep the person out: signed out everywhere, open links are dead. Raises NotFound, Refused."""
+    person = _taken(session, user_id, by)
+    person.status = Status.DISABLED
+    session.flush()
+    links.revoke_all(session, person.id)
+    sign_ins.end_all(session, person.id)
+
+
+def enable(session: Session, user_id: int) -> None:
+    """Let a disabled person in again, or wait for their activation as before. Raises NotFound."""
+    if service.user(session, user_id).status != Status.DISABLED:
+        return
+    person = service.user(session, user_id, lock=True)
+    # One may have been minted for a mail at the moment at which the account was disabled.
+    links.revoke_all(session, user_id)
+    person.status = Status.ACTIVE if person.activated_at else Status.PENDING
+
+
+def delete(session: Session, user_id: int, by: User) -> None:
+    """Forget the person, with sign-ins, links and messages. Raises NotFound, Refused."""
+    session.delete(_taken(session, user_id, by))
+
+
+def change_role(session: Session, user_id: int, role: Role, by: User) -> None:
+    """Give the person another role, and sign them out everywhere. Raises NotFound, Refused."""
+    person = service.user(session, user_id, lock=True) if role == Role.ADMINISTRATOR else _taken(session, user_id, by)
+    if person.role != role:
+        person.role = role
+        session.flush()
+        sign_ins.end_all(session, person.id)
+
+
+def rename(session: Session, user_id: int, name: str) -> None:
+    """Change the name. Raises NotFound."""
+    person = service.user(session, user_id, lock=True)
+    person.name, person.search_text = name, searchable(name, person.email)
+
+
+def why_kept(session: Session, person: User, by: User) -> Refused | None:
+    """Why this person can be neither disabled nor deleted nor made a member, if so: for the page, before one asks."""
+    try:
+        _require_others(_active_administrators(session), person.id, by)
+    except Refused as refused:
+        return refused
+    return None
+
+
+def _taken(session: Session, user_id: int, by: User) -> User:
+    """The person, locked, whose rights may be taken away. Raises NotFound, Refused.
+
+    Locking all active administrators makes two who take each other's rights wait for one another;
+    PostgreSQL then looks at the rows again. With SQLite, writers wait for each other anyway.
+    """
+    _require_others(_active_administrators(session, lock=True), user_id, by)
+    return service.user(session, user_id, lock=True)
+
+
+def _active_administrators(session: Session, lock: bool = False) -> list[int]:
+    administrators = select(User.id).where(User.role == Role.ADMINISTRATOR, User.status == Status.ACTIVE)
+    ordered = administrators.order_by(User.id)
+    return list(session.scalars(ordered.with_for_update() if lock else ordered))
+
+
+def _require_others(administrators: list[int], user_id: int, by: User) -> None:
+    if administrators == [user_id]:
+        raise LastAdministrator
+    if user_id == by.id:
+        raise OwnAccount
+    if by.id not in administrators:
+        raise NotAllowed
