@@ -47,7 +47,7 @@ def guard(app: Flask, also_public: frozenset[str] = frozenset()) -> None:
 
     @app.before_request
     def check() -> BaseResponse | None:
-        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.unbind_contextvars("by")
         if request.endpoint is None or request.endpoint in public:
             return None
         if current_user._get_current_object().is_anonymous:

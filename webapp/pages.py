@@ -53,15 +53,19 @@ class Assets:
         return self._addresses[name, endpoint]
 
 
-def _names() -> dict[str, Any]:
+def general() -> settings.General:
+    """The general settings for a page, also while they cannot be read."""
     config = parts().config
     try:
-        general = settings.general_at_a_glance(parts().database, config)
+        return settings.general_at_a_glance(parts().database, config)
     except Exception:
         # The page that tells of a failure comes here too, and the database may be what failed.
         log.exception("general settings cannot be read")
-        general = settings.General(config.public_url, "Mailroom", "")
-    return {"general": general, "demo": config.demo == "on"}
+        return settings.General(config.public_url, "Mailroom", "")
+
+
+def _names() -> dict[str, Any]:
+    return {"general": general(), "demo": parts().config.demo == "on"}
 
 
 def _page(status: int, title: str, text: str, **facts: Any) -> Response:

@@ -24,6 +24,8 @@ from webapp.providers import Authentication, Diagnosis, Failure, Provider
 
 ENTRY_POINTS = "mailroom.providers"
 LAST = "custom"
+# It stands on cards and in the outbox.
+LONGEST_LABEL = 60
 
 log = structlog.get_logger(__name__)
 
@@ -101,6 +103,8 @@ class Providers:
             raise PluginRefused(f"{file}: the key {provider.key!r} is not made of a-z, 0-9, _ and -.")
         if provider.key in self._providers:
             raise PluginRefused(f"{file}: another plugin already brings the provider {provider.key!r}.")
+        if len(str(provider.label)) > LONGEST_LABEL:
+            raise PluginRefused(f"{file}: the label of {provider.key} has more than {LONGEST_LABEL} characters.")
         methods = provider.authentication
         if not methods or not all(isinstance(one, Authentication) for one in methods):
             raise PluginRefused(f"{file}: {provider.key} declares no authentication.")

@@ -67,7 +67,8 @@ def protect(app: Flask, config: Config) -> None:
     )
     csrf.init_app(app)
     app.after_request(_headers)
-    app.wsgi_app = TrustedProxies(app.wsgi_app, config.proxy_networks)  # type: ignore[method-assign]
+    if config.proxy_networks:
+        app.wsgi_app = TrustedProxies(app.wsgi_app, config.proxy_networks)  # type: ignore[method-assign]
     app.session_interface = SessionInterface()
 
 

@@ -60,6 +60,7 @@ def test_a_file_that_starts_with_an_underscore_is_no_plugin(load: Load) -> None:
         (good("google"), "already brings the provider 'google'"),
         (good("Acme Mail"), "'Acme Mail'"),
         (good("acme", "authentication=[]"), "no authentication"),
+        (good("acme").replace("Mail of", "Mail of " * 20), "more than 60 characters"),
         (good("acme", "fields={'host': None}"), "'host'"),
         (good("acme", "fields={'region': 7}"), "no WTForms field"),
         (good("acme").replace("return Provider", "return dict"), "not a Provider"),

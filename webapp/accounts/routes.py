@@ -5,6 +5,7 @@ from flask import session as browser
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
+from webapp import stencils
 from webapp.access import safe_next
 from webapp.accounts import links, passwords, service, sessions, sign_ins
 from webapp.accounts import setup as first_run
@@ -22,6 +23,8 @@ Page = str | Response | tuple[str, int]
 SETUP_KEY = "setup_key"
 # More than any secret of ours has, and little enough for a cookie.
 LONGEST_SECRET = 100
+# Where Flask keeps what `flash` was told, until a page shows it.
+FLASHES = "_flashes"
 
 
 @blueprint.route("/login", methods=["GET", "POST"])
@@ -29,9 +32,12 @@ LONGEST_SECRET = 100
 def login() -> Page:
     """Sign in, and go on to `next`."""
     target = safe_next(request.args.get("next"))
+    if request.method != "POST":
+        if sessions.is_signed_in():
+            return redirect(target)
+        if not request.args and FLASHES not in browser:
+            return stencils.page("sign in", lambda: _sign_in_page(SignInForm(), target))
     form = SignInForm()
-    if not form.submitted() and sessions.is_signed_in():
-        return redirect(target)
     if form.validate_on_submit():
         try:
             token = service.sign_in(
@@ -42,6 +48,10 @@ def login() -> Page:
         else:
             _begin(token)
             return redirect(target)
+    return _sign_in_page(form, target)
+
+
+def _sign_in_page(form: SignInForm, target: str) -> str:
     return render_template("accounts/login.html", form=form, target=target)
 
 

@@ -41,7 +41,7 @@ def token() -> str:
 
 def is_signed_in() -> bool:
     """Whether somebody is signed in with this browser."""
-    return bool(current_user._get_current_object().is_authenticated)
+    return bool(token()) and bool(current_user._get_current_object().is_authenticated)
 
 
 def sign_in() -> SignIn:
