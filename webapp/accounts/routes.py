@@ -35,7 +35,8 @@ def login() -> Page:
     if request.method != "POST":
         if sessions.is_signed_in():
             return redirect(target)
-        if not request.args and FLASHES not in browser:
+        # The demo's page shows its accounts, which are not settings.
+        if not request.args and FLASHES not in browser and parts().config.demo == "off":
             return stencils.page("sign in", lambda: _sign_in_page(SignInForm(), target))
     form = SignInForm()
     if form.validate_on_submit():
