@@ -19,7 +19,9 @@ from webapp.server import Address, Unusable, first_free
 from webapp.settings import service as settings
 from webapp.supervisor import Child, Supervisor
 
-WEB_PORT, INBOX_PORT = 8000, 8025
+WEB_PORT = 8000
+INBOX_OFFSET = 25
+LAST_PORT = 65535
 PROVIDER = "local_inbox"
 
 
@@ -29,10 +31,9 @@ def demo(port: int | None, web_child: Callable[[Address], Child], say: Callable[
     Raises Unusable when the port is taken or the demo already runs.
     """
     instance = Path(os.environ.get(f"{PREFIX}INSTANCE", "instance")) / "demo"
-    address, inbox = Address(HOST, port or WEB_PORT), first_free(Address(HOST, INBOX_PORT))
-    if port is None:
-        address = first_free(address)
+    address = Address(HOST, port) if port else first_free(Address(HOST, WEB_PORT))
     address.check()
+    inbox = first_free(Address(HOST, inbox_port_beside(address.port)))
     configure(os.environ, instance, inbox.port)
     app = create_app()
     with only_one(instance):
@@ -47,6 +48,11 @@ def demo(port: int | None, web_child: Callable[[Address], Child], say: Callable[
             Child("worker", ["worker"]),
         ]
         Supervisor(children).run(address.answers, lambda: say(*welcome(address)))
+
+
+def inbox_port_beside(port: int) -> int:
+    """Where to look for a port for the inbox: 8025 beside 8000, so that two demos do not take the same one."""
+    return port + INBOX_OFFSET if port + INBOX_OFFSET <= LAST_PORT else port - INBOX_OFFSET
 
 
 def configure(environ: MutableMapping[str, str], instance: Path, inbox_port: int) -> None:
