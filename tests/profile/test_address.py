@@ -240,7 +240,7 @@ class TestRestoring:
     def test_it_ends_all_links_but_one_to_choose_a_new_password(
         self, parts: Parts, ada: User, undo: str, new_link: NewLink, ask: Ask
     ) -> None:
-        old = {purpose: new_link(ada, purpose) for purpose in Purpose}
+        old = {purpose: new_link(ada, purpose, timedelta(days=8)) for purpose in Purpose}
         reset = restore(parts, undo)
         with parts.database.reading() as session:
             assert all(links.find(session, kept, purpose).revoked_at for purpose, kept in old.items())

@@ -89,6 +89,13 @@ def _template(session: Session, message: Message, person: User) -> str:
         change = address_changes.waiting(session, person.id)
         if change is None or change.email != message.recipient:
             raise Unwanted(_("The address is not asked for any more."))
+    if message.template == "address_changed" and _is_undone(session, message, person):
+        raise Unwanted(_("The change was undone already."))
     if message.template == "activation" and person.status == Status.ACTIVE:
         raise Unwanted(_("The account is active already."))
     return "activation" if person.status == Status.PENDING else message.template
+
+
+def _is_undone(session: Session, message: Message, person: User) -> bool:
+    # The link would give the account back to an address that was taken from it on purpose.
+    return address_changes.is_undone(session, person.id, message.created_at, claims.deadline(message))

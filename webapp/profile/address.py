@@ -85,15 +85,19 @@ def confirm(session: Session, queue: Queue, secret: str) -> User:
 def restore(session: Session, secret: str) -> tuple[User, str]:
     """Spend the link in the mail to the old address: the person has it again, and is signed out everywhere.
 
-    Also returns the secret of a reset link, since whoever changed the address knew the password.
+    Also returns the secret of a reset link, since whoever changed the address knew the password:
+    it lets nobody in any more.
     Raises LinkRefused, AccountDisabled, AddressTaken; the caller's transaction must then be undone.
     """
     link = links.spend(session, secret, Purpose.RESTORE_ADDRESS)
     person = _owner(session, link)
     _give(session, person, link)
     sign_ins.end_all(session, person.id)
+    # It would let them in again until the person has chosen another one.
+    person.password_hash, person.password_changed_at = None, clock.now()
     address_changes.forget(session, person.id)
-    links.revoke(session, person.id, *Purpose)
+    links.revoke(session, person.id, Purpose.ACTIVATION, Purpose.RESET)
+    address_changes.undone(session, link)
     tries.forget_sign_ins(session, person.email)
     return person, links.mint(session, person, Purpose.RESET, clock.now() + links.RESET_LIFETIME)
 
