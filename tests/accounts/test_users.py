@@ -53,6 +53,11 @@ def demote(database: Database, whom: User, by: User) -> None:
         users.change_role(session, whom.id, Role.MEMBER, by)
 
 
+def promote(database: Database, whom: User, by: User) -> None:
+    with database.writing() as session:
+        users.change_role(session, whom.id, Role.ADMINISTRATOR, by)
+
+
 def enable(database: Database, whom: User) -> None:
     with database.writing() as session:
         users.enable(session, whom.id)
@@ -209,6 +214,15 @@ def test_disabling_and_resetting_at_once_both_end(parts: Parts, root: User, ada:
 def reset(parts: Parts, secret: str) -> None:
     with parts.database.writing() as session:
         service.reset_password(session, parts.queue, secret, "a hash")
+
+
+def test_whoever_lost_the_rights_makes_nobody_an_administrator(
+    database: Database, root: User, rita: User, ada: User
+) -> None:
+    demote(database, rita, root)
+    with pytest.raises(NotAllowed):
+        promote(database, ada, rita)
+    assert person(database, ada.id).role == Role.MEMBER
 
 
 def is_active_administrator(database: Database, whom: User) -> bool:

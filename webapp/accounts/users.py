@@ -64,7 +64,7 @@ def delete(session: Session, user_id: int, by: User) -> None:
 
 def change_role(session: Session, user_id: int, role: Role, by: User) -> None:
     """Give the person another role, and sign them out everywhere. Raises NotFound, Refused."""
-    person = service.user(session, user_id, lock=True) if role == Role.ADMINISTRATOR else _taken(session, user_id, by)
+    person = _raised(session, user_id, by) if role == Role.ADMINISTRATOR else _taken(session, user_id, by)
     if person.role != role:
         person.role = role
         session.flush()
@@ -93,6 +93,13 @@ def _taken(session: Session, user_id: int, by: User) -> User:
     PostgreSQL then looks at the rows again. With SQLite, writers wait for each other anyway.
     """
     _require_others(_active_administrators(session, lock=True), user_id, by)
+    return service.user(session, user_id, lock=True)
+
+
+def _raised(session: Session, user_id: int, by: User) -> User:
+    """The person, locked, who is given rights. Raises NotFound, Refused."""
+    if by.id not in _active_administrators(session, lock=True):
+        raise NotAllowed
     return service.user(session, user_id, lock=True)
 
 
