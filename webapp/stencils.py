@@ -28,13 +28,14 @@ def page(name: str, draw: Callable[[], str]) -> str:
     """
     stencils = cast(dict[Hashable, str], current_app.extensions.setdefault(EXTENSION, {}))
     key = (name, get_locale(), pages.general())
-    if key not in stencils:
+    drawn = stencils.get(key)
+    if drawn is None:
         if len(stencils) >= MOST:
             stencils.clear()
         # Flask-WTF looks here for the token of this request before it makes one.
         g.csrf_token = SLOT
         try:
-            stencils[key] = draw()
+            drawn = stencils[key] = draw()
         finally:
             g.pop("csrf_token")
-    return stencils[key].replace(SLOT, generate_csrf())
+    return drawn.replace(SLOT, generate_csrf())

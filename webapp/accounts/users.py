@@ -7,6 +7,7 @@ account, its links, its sign-ins. Using a link up locks the account first, too.
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from webapp import logs
 from webapp.accounts import links, service, sign_ins
 from webapp.accounts.models import Role, Status, User, searchable
 from webapp.errors import Failure
@@ -45,6 +46,7 @@ def disable(session: Session, user_id: int, by: User) -> None:
     session.flush()
     links.revoke_all(session, person.id)
     sign_ins.end_all(session, person.id)
+    logs.done(session, "account disabled", user=person.id)
 
 
 def enable(session: Session, user_id: int) -> None:
@@ -55,11 +57,13 @@ def enable(session: Session, user_id: int) -> None:
     # One may have been minted for a mail at the moment at which the account was disabled.
     links.revoke_all(session, user_id)
     person.status = Status.ACTIVE if person.activated_at else Status.PENDING
+    logs.done(session, "account enabled", user=person.id)
 
 
 def delete(session: Session, user_id: int, by: User) -> None:
     """Forget the person, with sign-ins, links and messages. Raises NotFound, Refused."""
     session.delete(_taken(session, user_id, by))
+    logs.done(session, "account deleted", user=user_id)
 
 
 def change_role(session: Session, user_id: int, role: Role, by: User) -> None:
@@ -69,6 +73,7 @@ def change_role(session: Session, user_id: int, role: Role, by: User) -> None:
         person.role = role
         session.flush()
         sign_ins.end_all(session, person.id)
+        logs.done(session, "role changed", user=person.id, role=str(role))
 
 
 def rename(session: Session, user_id: int, name: str) -> None:

@@ -2,7 +2,7 @@
 
 from sqlalchemy.orm import Session
 
-from webapp import clock
+from webapp import clock, logs
 from webapp.accounts import address_changes, links, passwords, sign_ins, tries
 from webapp.accounts.models import Purpose, SignIn, Status, User, searchable
 from webapp.accounts.service import LARGEST_ID
@@ -45,6 +45,7 @@ def change_password(
         address_changes.forget(session, present.id)
         sign_ins.end_others(session, present.id, token)
         outbox.owe(session, queue, "password_changed", present.email, user_id=present.id)
+        logs.done(session, "password changed", user=present.id)
         return sign_ins.replace(session, token)
 
 
