@@ -188,6 +188,7 @@ def test_serve_starts_a_web_server_that_died_again(served: tuple[Mailroom, str])
 
 def test_serve_stops_everything_on_sigterm(served: tuple[Mailroom, str]) -> None:
     mailroom, address = served
+    mailroom.wait_for("worker started")
     everything = psutil.Process(mailroom.process.pid).children(recursive=True)
     assert mailroom.stop() == 0
     assert not psutil.wait_procs(everything, timeout=5)[1]

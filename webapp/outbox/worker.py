@@ -33,7 +33,6 @@ log = structlog.get_logger(__name__)
 
 def run(app: Flask) -> None:
     """Run the worker in this process until SIGTERM or SIGINT; the message in hand is finished first."""
-    log.info("worker started", threads=THREADS)
     Crew(app).run()  # type: ignore[no-untyped-call]
     log.info("worker stopped")
 
@@ -56,6 +55,11 @@ class Crew(Consumer):
         # Huey ends its threads at once on one of the two signals; ours finish on every one.
         graceful = (False, True)
         self._signal_actions = dict.fromkeys((signal.SIGTERM, signal.SIGINT, signal.SIGHUP), graceful)
+
+    def start(self) -> None:
+        """Start the threads; from the line in the log on, signals stop them gracefully."""
+        super().start()  # type: ignore[no-untyped-call]
+        log.info("worker started", threads=THREADS)
 
     def _create_worker(self) -> "Deliverer":
         return Deliverer(self)
