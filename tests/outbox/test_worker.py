@@ -54,7 +54,7 @@ def crew(app: Flask) -> Iterator[worker.Crew]:
     """A worker in this process, running."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
     crew = worker.Crew(app)
-    crew.start()  # type: ignore[no-untyped-call]
+    crew.start()
     yield crew
     crew.stop(graceful=True)  # type: ignore[no-untyped-call]
     for number, handler in handlers.items():
