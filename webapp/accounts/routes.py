@@ -5,7 +5,7 @@ from flask import session as browser
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from webapp import stencils
+from webapp import languages, stencils
 from webapp.access import safe_next
 from webapp.accounts import links, passwords, service, sessions, sign_ins
 from webapp.accounts import setup as first_run
@@ -107,7 +107,7 @@ def activate() -> Page:
             return render_template("accounts/activate.html", form=form)
         password_hash = passwords.hashed(text(form.password))
         with parts().database.writing() as session:
-            person = service.activate(session, parts().queue, secret, password_hash)
+            person = service.activate(session, parts().queue, secret, password_hash, languages.current().code)
             token = sign_ins.start(session, person, sessions.client())
     except service.REFUSED as refused:
         return _link_refused(Purpose.ACTIVATION, refused)
@@ -269,6 +269,7 @@ def _create(form: NewUserForm) -> Page:
             name=text(form.name),
             role=Role(form.role.data),
             send_activation=by_mail,
+            language=form.language.data or "",
         )
         if not by_mail:
             secret = service.activation_secret(session, person)

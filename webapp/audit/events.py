@@ -16,6 +16,7 @@ class Event(StrEnum):
     DELETED = "account deleted"
     ROLE_CHANGED = "role changed"
     RENAMED = "name changed"
+    LANGUAGE_CHANGED = "language changed"
     RESET_ASKED = "password reset asked for"
     RESET_DONE = "password reset"
     PASSWORD_CHANGED = "password changed"  # noqa: S105 - the name of an event
