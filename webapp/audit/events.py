@@ -7,6 +7,7 @@ class Event(StrEnum):
     """One kind of thing that is done. The values stay in the database for good: do not reuse one."""
 
     SIGNED_IN = "signed in"
+    NEW_DEVICE = "signed in with a new device"
     USER_CREATED = "user created"
     ACTIVATION_OWED = "activation mail owed"
     ACTIVATION_SHOWN = "activation link handed over"
