@@ -6,7 +6,7 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from webapp import clock
+from webapp import clock, housekeeping
 from webapp.accounts import known_devices
 from webapp.accounts.models import KnownDevice, User
 from webapp.database import Database
@@ -65,7 +65,7 @@ def test_a_browser_is_forgotten_after_a_year_without_a_sign_in(database: Databas
     with time_machine.travel(clock.now() + timedelta(days=364 + 366)):
         assert not knows(database, ada, token)
         with database.writing() as session:
-            known_devices.sweep(session, clock.now())
+            housekeeping.tidy(session, clock.now())
             assert session.scalars(select(KnownDevice)).all() == []
 
 
