@@ -11,6 +11,7 @@ from webapp.accounts.addresses import BadAddress, checked
 from webapp.accounts.models import Role
 from webapp.accounts.passwords import BadPassword
 from webapp.forms import Form
+from webapp.languages import LANGUAGES
 from webapp.settings.forms import public_address
 from webapp.texts import lazy_gettext as lazy
 
@@ -65,6 +66,13 @@ def name_field() -> StringField:
         ],
         filters=[stripped],
     )
+
+
+def language_field() -> SelectField:
+    """The field `language`; empty stands for what the browser says."""
+    browsers_own = SelectChoice("", lazy("As the browser says"))
+    own_names = [SelectChoice(one.code, one.name, {"lang": one.code}) for one in LANGUAGES.values()]
+    return SelectField(lazy("Language"), choices=[browsers_own, *own_names], default="")
 
 
 class SignInForm(Form):
@@ -152,6 +160,7 @@ class NewUserForm(Form):
     email = address_field()
     name = name_field()
     role = SelectField(lazy("Role"), choices=ROLES)
+    language = language_field()
     send_activation = RadioField(
         lazy("Activation link"),
         choices=[SelectChoice("mail", lazy("Send it by mail")), SelectChoice("show", lazy("Show it to me, once"))],

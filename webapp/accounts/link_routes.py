@@ -5,6 +5,7 @@ from flask import session as browser
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
+from webapp import languages
 from webapp.accounts import links, passwords, service, sessions, sign_ins
 from webapp.accounts.forms import ForgotPasswordForm, PasswordForm, text
 from webapp.accounts.models import Purpose, User
@@ -32,7 +33,7 @@ def activate() -> Page:
             return render_template("accounts/activate.html", form=form)
         password_hash = passwords.hashed(text(form.password))
         with parts().database.writing() as session:
-            person = service.activate(session, parts().queue, secret, password_hash)
+            person = service.activate(session, parts().queue, secret, password_hash, languages.current().code)
             token = sign_ins.start(session, person, sessions.client())
     except service.REFUSED as refused:
         return _link_refused(Purpose.ACTIVATION, refused)

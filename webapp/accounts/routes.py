@@ -184,6 +184,7 @@ def _create(form: NewUserForm) -> Page:
             name=text(form.name),
             role=Role(form.role.data),
             send_activation=by_mail,
+            language=form.language.data or "",
         )
         if not by_mail:
             secret = service.activation_secret(session, person)

@@ -96,9 +96,12 @@ def page_of_users(session: Session, search: str, before: int | None) -> tuple[li
     return found[:PAGE], len(found) > PAGE
 
 
-def create_user(session: Session, queue: Queue, *, email: str, name: str, role: Role, send_activation: bool) -> User:
+def create_user(
+    session: Session, queue: Queue, *, email: str, name: str, role: Role, send_activation: bool, language: str = ""
+) -> User:
     """Add a person, pending, and owe them the activation mail if it is wanted. Raises BadAddress, AddressTaken."""
     created = _add(session, email, name, role, Status.PENDING)
+    created.language = language or None
     audit.record(session, Event.USER_CREATED, created, role=str(role))
     if send_activation:
         owe_activation(session, queue, created)
@@ -139,14 +142,15 @@ def owner(session: Session, secret: str, purpose: Purpose) -> User:
     return found
 
 
-def activate(session: Session, queue: Queue, secret: str, password_hash: str) -> User:
-    """Spend an activation link: the account is active, with this password.
+def activate(session: Session, queue: Queue, secret: str, password_hash: str, language: str = "") -> User:
+    """Spend an activation link: the account is active, with this password, and has this language if it had none.
 
     Raises LinkRefused, AlreadyActive, AccountDisabled; the caller's transaction must then be undone.
     """
     link = links.spend(session, secret, Purpose.ACTIVATION)
     person = _give_password(session, link, Status.PENDING, password_hash)
     person.status, person.activated_at = Status.ACTIVE, person.password_changed_at
+    person.language = person.language or language or None
     outbox.owe(session, queue, "activated", person.email, user_id=person.id)
     audit.record(session, Event.ACTIVATED, person)
     return person

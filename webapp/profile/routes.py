@@ -3,6 +3,7 @@
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask import session as browser
 from flask_babel import gettext as _
+from flask_babel import refresh
 from werkzeug.wrappers import Response
 
 from webapp.access import signed_in
@@ -14,7 +15,7 @@ from webapp.context import parts
 from webapp.errors import Failure
 from webapp.forms import ConfirmForm
 from webapp.profile import address, service
-from webapp.profile.forms import AddressForm, ChangePasswordForm, NameForm
+from webapp.profile.forms import AddressForm, ChangePasswordForm, LanguageForm, NameForm
 from webapp.profile.service import WrongPassword
 from webapp.security import csrf
 
@@ -42,6 +43,21 @@ def change_name() -> Page:
     with parts().database.writing() as session:
         service.rename(session, signed_in().id, text(form.name))
     flash(_("Your name is changed."), "success")
+    return _back()
+
+
+@blueprint.route("/profile/language", methods=["GET", "POST"])
+@csrf.exempt
+def change_language() -> Page:
+    """Choose another language; the answer is in it already."""
+    form, person = LanguageForm(), signed_in()
+    if not form.validate_on_submit():
+        return _profile(language_form=form if form.submitted() else None)
+    person.language = form.language.data
+    with parts().database.writing() as session:
+        service.choose_language(session, person.id, form.language.data)
+    refresh()
+    flash(_("Your language is changed."), "success")
     return _back()
 
 
@@ -175,6 +191,7 @@ def restore_address() -> Page:
 
 def _profile(
     name_form: NameForm | None = None,
+    language_form: LanguageForm | None = None,
     address_form: AddressForm | None = None,
     password_form: ChangePasswordForm | None = None,
 ) -> str:
@@ -187,6 +204,7 @@ def _profile(
         "profile/profile.html",
         person=person,
         name_form=name_form or NameForm(formdata=None, name=person.name),
+        language_form=language_form or LanguageForm(formdata=None, language=person.language or ""),
         address_form=address_form or AddressForm(formdata=None),
         password_form=password_form or ChangePasswordForm(formdata=None),
         waiting=waiting,

@@ -31,6 +31,13 @@ def rename(session: Session, user_id: int, name: str) -> None:
     person.name, person.search_text = name, searchable(name, person.email)
 
 
+def choose_language(session: Session, user_id: int, language: str) -> None:
+    """Write pages and mails to the person in this language; empty: pages as the browser says. Raises NotFound."""
+    person = locked(session, user_id)
+    person.language = language or None
+    audit.record(session, Event.LANGUAGE_CHANGED, person, language=language)
+
+
 def change_password(
     database: Database, queue: Queue, person: User, current: str, new: str, token: str, limited: bool = True
 ) -> str:
