@@ -72,8 +72,20 @@ def protect(app: Flask, config: Config) -> None:
     app.session_interface = SessionInterface()
 
 
+def cookie_name(name: str) -> str:
+    """The name of a cookie: over https one that no other host, and no page without encryption, can set.
+
+    See RFC 6265bis, 4.1.3.2: browsers take a cookie of this prefix only if it is Secure and for this host alone.
+    """
+    return f"__Host-{name}" if request.is_secure else name
+
+
 class SessionInterface(SecureCookieSessionInterface):
     """Cookies that are Secure whenever the browser came by https."""
+
+    def get_cookie_name(self, app: Flask) -> str:
+        """The name that this answer's cookie has."""
+        return cookie_name(super().get_cookie_name(app))
 
     def get_cookie_secure(self, app: Flask) -> bool:
         """Whether this answer's cookie is for https alone."""

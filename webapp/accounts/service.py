@@ -63,6 +63,11 @@ def has_administrator(session: Session) -> bool:
     return session.scalar(select(User.id).where(User.role == Role.ADMINISTRATOR).limit(1)) is not None
 
 
+def has_people(database: Database) -> bool:
+    """Whether there is anybody besides the first administrator."""
+    return database.glance("SELECT id FROM users LIMIT 1 OFFSET 1") is not None
+
+
 def by_email(session: Session, email: str, locked: bool = False) -> User | None:
     """The person with this address, however it is written; if `locked`, it stays theirs until the commit."""
     wanted = select(User).where(User.email_key == address_key(email))

@@ -2,13 +2,14 @@
 
 from typing import cast
 
-from flask import Flask, g, request, session
+from flask import Flask, Response, after_this_request, g, request, session
 from flask_login import LoginManager, current_user
 
-from webapp.accounts import sign_ins
+from webapp.accounts import known_devices, sign_ins
 from webapp.accounts.models import SignIn, User
 from webapp.accounts.sign_ins import Client
 from webapp.context import parts
+from webapp.security import cookie_name
 
 # Where Flask-Login looks for what its `user_loader` is to be given.
 SIGN_IN = "_user_id"
@@ -52,6 +53,31 @@ def sign_in() -> SignIn:
 def client() -> Client:
     """Who sends this request."""
     return Client(request.remote_addr or "", request.headers.get("User-Agent", ""))
+
+
+def device() -> str:
+    """What the cookie holds by which this browser is known; see `accounts.known_devices`."""
+    return request.cookies.get(_device_cookie(), "")
+
+
+def keep_device(token: str) -> None:
+    """Have this request's answer set that cookie."""
+
+    @after_this_request
+    def set_cookie(response: Response) -> Response:
+        response.set_cookie(
+            _device_cookie(),
+            token,
+            max_age=known_devices.KNOWN_FOR,
+            secure=request.is_secure,
+            httponly=True,
+            samesite="Lax",
+        )
+        return response
+
+
+def _device_cookie() -> str:
+    return cookie_name("mailroom_device")
 
 
 def _load(token: str) -> User | None:
