@@ -5,7 +5,7 @@ from flask import session as browser
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from webapp import stencils
+from webapp import languages, stencils
 from webapp.access import safe_next
 from webapp.accounts import links, service, sessions, sign_ins
 from webapp.accounts import setup as first_run
@@ -163,7 +163,12 @@ def _set_up(form: SetupForm) -> Response:
     config, queue = parts().config, parts().queue
     with parts().database.writing() as session:
         person = first_run.create_first_administrator(
-            session, browser.get(SETUP_KEY, ""), text(form.email), text(form.name), text(form.password)
+            session,
+            browser.get(SETUP_KEY, ""),
+            text(form.email),
+            text(form.name),
+            text(form.password),
+            languages.current().code,
         )
         if form.public_url and form.public_url.data:
             first_run.save_public_url(session, queue, config, form.public_url.data)
