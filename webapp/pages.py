@@ -14,6 +14,7 @@ from flask_bootstrap import Bootstrap5
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
+from webapp.accounts import devices
 from webapp.context import parts
 from webapp.errors import NotFound, TooManyRequests
 from webapp.settings import service as settings
@@ -29,6 +30,7 @@ def enable(app: Flask) -> None:
     Babel(app)
     app.add_template_global(get_locale, "locale")
     app.add_template_global(Assets(app), "asset")
+    app.add_template_filter(devices.in_words, "device_in_words")
     app.context_processor(_names)
     app.register_error_handler(CSRFError, _stale)
     app.register_error_handler(TooManyRequests, _too_many)

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from webapp import stencils
 from webapp.access import safe_next
-from webapp.accounts import links, passwords, service, sessions, sign_ins
+from webapp.accounts import known_devices, links, passwords, service, sessions, sign_ins
 from webapp.accounts import setup as first_run
 from webapp.accounts.forms import ForgotPasswordForm, NewUserForm, PasswordForm, SetupForm, SignInForm, text
 from webapp.accounts.models import Purpose, Role, User
@@ -42,7 +42,13 @@ def login() -> Page:
     if form.validate_on_submit():
         try:
             token = service.sign_in(
-                parts().database, text(form.email), text(form.password), sessions.client(), _limited()
+                parts().database,
+                parts().queue,
+                text(form.email),
+                text(form.password),
+                sessions.client(),
+                _limited(),
+                remembered=form.remember.data,
             )
         except service.SignInRefused:
             form.form_errors.append(_("This address and password do not fit together. Check both of them."))
@@ -154,9 +160,11 @@ def reset_password() -> Page:
             return render_template("accounts/reset_password.html", form=form)
         password_hash = passwords.hashed(text(form.password))
         with parts().database.writing() as session:
-            service.reset_password(session, parts().queue, secret, password_hash)
+            person = service.reset_password(session, parts().queue, secret, password_hash)
+            device = known_devices.remember(session, person.id, sessions.device())
     except service.REFUSED as refused:
         return _link_refused(Purpose.RESET, refused)
+    sessions.keep_device(device)
     browser.clear()
     flash(_("Your password is changed, and you are signed out everywhere. Sign in with the new one."), "success")
     return redirect(url_for("accounts.login"))
@@ -226,10 +234,13 @@ def _public_url() -> str:
 
 
 def _begin(token: str) -> None:
-    """Go on with a new sign-in; the one this browser had, if any, is over."""
+    """Go on with a new sign-in in this browser, which is known from now on; the one it had, if any, is over."""
     with parts().database.writing() as session:
         sign_ins.end(session, sessions.token())
-    sessions.begin(token)
+        begun = sign_ins.by_token(session, token)
+        device = known_devices.remember(session, begun.user_id, sessions.device())
+    sessions.keep_device(device)
+    sessions.begin(token, begun)
 
 
 def _set_up(form: SetupForm) -> Response:

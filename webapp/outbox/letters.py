@@ -1,6 +1,7 @@
 """What a message becomes at the moment it is sent: to whom it goes, and with which link."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext as _
@@ -55,7 +56,7 @@ def write(session: Session, message: Message, general: General) -> Letter:
     answer never came, and a link that is revoked by then would arrive dead. It expires by itself.
     """
     person = _person(session, message)
-    facts = {"name": person.name if person else "", "happened_at": message.created_at, **message.facts}
+    facts = {"name": person.name if person else "", "happened_at": message.created_at, **_with_moments(message.facts)}
     if message.template not in PURPOSES:
         return Letter(message.template, message.recipient, facts)
     person = _wanted(person)
@@ -66,6 +67,13 @@ def write(session: Session, message: Message, general: General) -> Letter:
     facts |= {"valid_until": valid_until}
     # Not to the address that was typed: two that compare as equal can lead to different mailboxes.
     return Letter(template, address or person.email, facts, general.public_url + links.PATHS[purpose] + secret)
+
+
+def _with_moments(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts as templates take them: JSON has no moments."""
+    if "sign_ins" not in facts:
+        return facts
+    return facts | {"sign_ins": [one | {"at": datetime.fromisoformat(one["at"])} for one in facts["sign_ins"]]}
 
 
 def _person(session: Session, message: Message) -> User | None:

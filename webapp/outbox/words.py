@@ -29,6 +29,7 @@ KINDS = {
     "password_changed": _("Password changed"),
     "confirm_address": _("Confirm the new address"),
     "address_changed": _("Address changed"),
+    "new_sign_in": _("New sign-in"),
 }
 STAGES = {
     "lookup": _("while looking up the server's address"),
