@@ -15,6 +15,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from webapp import formats, languages
+from webapp.accounts import devices
 from webapp.context import parts
 from webapp.errors import NotFound, TooManyRequests
 from webapp.settings import service as settings
@@ -30,6 +31,7 @@ def enable(app: Flask) -> None:
     languages.enable(app)
     app.jinja_env.filters.update(formats.FILTERS)
     app.add_template_global(Assets(app), "asset")
+    app.add_template_filter(devices.in_words, "device_in_words")
     app.context_processor(_names)
     app.register_error_handler(CSRFError, _stale)
     app.register_error_handler(TooManyRequests, _too_many)

@@ -3,7 +3,16 @@
 import unicodedata
 
 from flask_babel import gettext as _
-from wtforms import Field, PasswordField, RadioField, SelectChoice, SelectField, StringField, ValidationError
+from wtforms import (
+    BooleanField,
+    Field,
+    PasswordField,
+    RadioField,
+    SelectChoice,
+    SelectField,
+    StringField,
+    ValidationError,
+)
 from wtforms.validators import DataRequired, Length
 
 from webapp.accounts import passwords
@@ -85,6 +94,7 @@ class SignInForm(Form):
         render_kw={"inputmode": "email", "autocapitalize": "none", "spellcheck": "false"},
     )
     password = PasswordField(lazy("Password"), [DataRequired(lazy("Give your password."))])
+    remember = BooleanField(lazy("Remember me"))
 
 
 class ForgotPasswordForm(Form):

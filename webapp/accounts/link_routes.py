@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp import languages
-from webapp.accounts import links, passwords, service, sessions, sign_ins
+from webapp.accounts import known_devices, links, passwords, service, sessions, sign_ins
 from webapp.accounts.forms import ForgotPasswordForm, PasswordForm, text
 from webapp.accounts.models import Purpose, User
 from webapp.accounts.routes import LONGEST_SECRET, Page, begin, blueprint, limited
@@ -80,9 +80,11 @@ def reset_password() -> Page:
             return render_template("accounts/reset_password.html", form=form)
         password_hash = passwords.hashed(text(form.password))
         with parts().database.writing() as session:
-            service.reset_password(session, parts().queue, secret, password_hash)
+            person = service.reset_password(session, parts().queue, secret, password_hash)
+            device = known_devices.remember(session, person.id, sessions.device())
     except service.REFUSED as refused:
         return _link_refused(Purpose.RESET, refused)
+    sessions.keep_device(device)
     browser.clear()
     flash(_("Your password is changed, and you are signed out everywhere. Sign in with the new one."), "success")
     return redirect(url_for("accounts.login"))

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from webapp import languages, stencils
 from webapp.access import safe_next
-from webapp.accounts import links, service, sessions, sign_ins
+from webapp.accounts import known_devices, links, service, sessions, sign_ins
 from webapp.accounts import setup as first_run
 from webapp.accounts.forms import NewUserForm, SetupForm, SignInForm, text
 from webapp.accounts.models import Purpose, Role, User
@@ -41,7 +41,13 @@ def login() -> Page:
     if form.validate_on_submit():
         try:
             token = service.sign_in(
-                parts().database, text(form.email), text(form.password), sessions.client(), limited()
+                parts().database,
+                parts().queue,
+                text(form.email),
+                text(form.password),
+                sessions.client(),
+                limited(),
+                remembered=form.remember.data,
             )
         except service.SignInRefused:
             form.form_errors.append(_("This address and password do not fit together. Check both of them."))
@@ -153,10 +159,13 @@ def _public_url() -> str:
 
 
 def begin(token: str) -> None:
-    """Go on with a new sign-in; the one this browser had, if any, is over."""
+    """Go on with a new sign-in in this browser, which is known from now on; the one it had, if any, is over."""
     with parts().database.writing() as session:
         sign_ins.end(session, sessions.token())
-    sessions.begin(token)
+        begun = sign_ins.by_token(session, token)
+        device = known_devices.remember(session, begun.user_id, sessions.device())
+    sessions.keep_device(device)
+    sessions.begin(token, begun)
 
 
 def _set_up(form: SetupForm) -> Response:

@@ -1,6 +1,7 @@
 """What a message becomes at the moment it is sent: to whom it goes, and with which link."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -55,7 +56,7 @@ def write(session: Session, message: Message, general: General) -> Letter:
     answer never came, and a link that is revoked by then would arrive dead. It expires by itself.
     """
     person = _person(session, message)
-    facts = {"name": person.name if person else "", "happened_at": message.created_at, **message.facts}
+    facts = {"name": person.name if person else "", "happened_at": message.created_at, **_with_moments(message.facts)}
     if message.template not in PURPOSES:
         return Letter(message.template, message.recipient, facts, person.language if person else None)
     person = _wanted(person)
@@ -67,6 +68,13 @@ def write(session: Session, message: Message, general: General) -> Letter:
     # Not to the address that was typed: two that compare as equal can lead to different mailboxes.
     link = general.public_url + links.PATHS[purpose] + secret
     return Letter(template, address or person.email, facts, person.language, link)
+
+
+def _with_moments(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts as templates take them: JSON has no moments."""
+    if "sign_ins" not in facts:
+        return facts
+    return facts | {"sign_ins": [one | {"at": datetime.fromisoformat(one["at"])} for one in facts["sign_ins"]]}
 
 
 def _person(session: Session, message: Message) -> User | None:

@@ -30,6 +30,7 @@ KINDS = {
     "password_changed": _("Password changed"),
     "confirm_address": _("Confirm the new address"),
     "address_changed": _("Address changed"),
+    "new_sign_in": _("New sign-in"),
 }
 
 # A setting is missing or cannot be used.

@@ -72,12 +72,19 @@ def change_password() -> Page:
     current, new = text(form.current_password), text(form.password)
     try:
         token = service.change_password(
-            parts().database, parts().queue, person, current, new, sessions.token(), _limited()
+            parts().database,
+            parts().queue,
+            person,
+            current,
+            new,
+            sessions.token(),
+            _limited(),
+            sessions.device(),
         )
     except WrongPassword as wrong:
         form.current_password.errors = (str(wrong),)
         return _profile(password_form=form)
-    sessions.begin(token)
+    sessions.begin(token, sessions.sign_in())
     flash(_("Your password is changed, and all other browsers are signed out."), "success")
     return _back()
 
