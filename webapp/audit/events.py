@@ -17,6 +17,8 @@ class Event(StrEnum):
     ROLE_CHANGED = "role changed"
     RENAMED = "name changed"
     RESET_ASKED = "password reset asked for"
+    RESET_SHOWN = "password reset link handed over"
+    CODE_REFUSED = "code refused"
     RESET_DONE = "password reset"
     PASSWORD_CHANGED = "password changed"  # noqa: S105 - the name of an event
     ADDRESS_CHANGED = "address changed"

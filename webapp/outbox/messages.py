@@ -17,7 +17,16 @@ from flask_babel import get_locale
 from webapp.outbox.mime import Mail, ascii_domain, one_line, split
 from webapp.settings.service import General
 
-TEMPLATES = ("test", "activation", "activated", "reset", "password_changed", "confirm_address", "address_changed")
+TEMPLATES = (
+    "test",
+    "activation",
+    "activated",
+    "reset",
+    "password_changed",
+    "confirm_address",
+    "address_changed",
+    "link_shown",
+)
 # Nothing is fetched while a mail is made; what dark mode needs stays behind as @media rules.
 _inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
 
@@ -33,7 +42,7 @@ def compose(
 ) -> flask_mail.Message:
     """The mail to one person: subject, text and HTML from the templates of this name.
 
-    `facts` may hold `name`, `valid_until` (a moment) and what else a template speaks of. Mails of
+    `facts` may hold `name`, `valid_until` (a moment), `code` and what else a template speaks of. Mails of
     one `identity` share a Message-ID. Needs an application context.
     """
     names = _names(general, facts) | {"recipient": recipient, "link": link}
@@ -64,6 +73,7 @@ def _names(general: General, facts: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": "",
         "valid_until": None,
+        "code": "",
         **given,
         "product": one_line(general.product_name) or "Mailroom",
         "support": one_line(general.support_address),

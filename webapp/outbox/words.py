@@ -29,6 +29,7 @@ KINDS = {
     "password_changed": _("Password changed"),
     "confirm_address": _("Confirm the new address"),
     "address_changed": _("Address changed"),
+    "link_shown": _("Link handed over"),
 }
 STAGES = {
     "lookup": _("while looking up the server's address"),
