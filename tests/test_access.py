@@ -25,6 +25,8 @@ PUBLIC = {
     "/activate",
     "/activate/again",
     "/forgot-password",
+    "/forgot-password/sent",
+    "/code",
     "/reset-password/<secret>",
     "/reset-password",
     "/confirm-address/<secret>",
