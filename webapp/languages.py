@@ -154,7 +154,7 @@ def isolated(facts: Mapping[str, Any]) -> dict[str, Any]:
     """What is filled into a sentence. Texts are isolated in a right-to-left one, or signs at their ends would jump."""
     if current().direction == "ltr":
         return dict(facts)
-    return {name: f"{ISOLATE}{one}{END_OF_ISOLATE}" if type(one) is str else one for name, one in facts.items()}
+    return {name: f"{ISOLATE}{one}{END_OF_ISOLATE}" if _jumps(one) else one for name, one in facts.items()}
 
 
 def without_isolates(text: str) -> str:
@@ -170,6 +170,11 @@ def bdi(value: str) -> Markup:
 def strong(value: str) -> Markup:
     """Filter: the same, and what the sentence is about."""
     return Markup("<strong><bdi>{}</bdi></strong>").format(value)
+
+
+def _jumps(fact: Any) -> bool:
+    # Markup brings its own `bdi`. Mail programs would take the sign after an address for a part of the link.
+    return type(fact) is str and not fact.startswith(("https://", "http://"))
 
 
 def _of_the_person() -> str:
