@@ -47,6 +47,8 @@ def _facts() -> dict[str, Any]:
     return {
         "name": "Ada Lovelace",
         "address": "lovelace@preview.invalid",
+        "account": RECIPIENT,
+        "code": "0000-0000",
         "provider": "SendGrid",
         "happened_at": now,
         "valid_until": now + timedelta(hours=1),
