@@ -42,15 +42,10 @@ def login() -> Page:
             return stencils.page("sign in", lambda: _sign_in_page(SignInForm(), target))
     form = SignInForm()
     if form.validate_on_submit():
+        email, password = text(form.email), text(form.password)
         try:
             token = service.sign_in(
-                parts().database,
-                parts().queue,
-                text(form.email),
-                text(form.password),
-                sessions.client(),
-                limited(),
-                remembered=form.remember.data,
+                parts().database, parts().queue, email, password, sessions.client(), limited(), form.remember.data
             )
         except service.SignInRefused:
             form.form_errors.append(_("This address and password do not fit together. Check both of them."))
