@@ -5,7 +5,8 @@ from flask import session as browser
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from webapp.accounts import links, passwords, service, sessions, sign_ins
+from webapp import languages
+from webapp.accounts import known_devices, links, passwords, service, sessions, sign_ins
 from webapp.accounts.code_routes import ASKED_FOR, empty_code_form
 from webapp.accounts.forms import ForgotPasswordForm, PasswordForm, text
 from webapp.accounts.models import Purpose, User
@@ -33,7 +34,7 @@ def activate() -> Page:
             return render_template("accounts/activate.html", form=form)
         password_hash = passwords.hashed(text(form.password))
         with parts().database.writing() as session:
-            person = service.activate(session, parts().queue, secret, password_hash)
+            person = service.activate(session, parts().queue, secret, password_hash, languages.current().code)
             token = sign_ins.start(session, person, sessions.client())
     except service.REFUSED as refused:
         return link_refused(Purpose.ACTIVATION, refused)
@@ -89,11 +90,13 @@ def reset_password() -> Page:
             return render_template("accounts/reset_password.html", form=form)
         password_hash = passwords.hashed(text(form.password))
         with parts().database.writing() as session:
-            service.reset_password(session, parts().queue, secret, password_hash)
+            person = service.reset_password(session, parts().queue, secret, password_hash)
+            device = known_devices.remember(session, person.id, sessions.device())
             # Whoever was signed in here, perhaps somebody else, is signed out with the cookie.
             sign_ins.end(session, sessions.token())
     except service.REFUSED as refused:
         return link_refused(Purpose.RESET, refused)
+    sessions.keep_device(device)
     browser.clear()
     flash(_("Your password is changed, and you are signed out everywhere. Sign in with the new one."), "success")
     return redirect(url_for("accounts.login"))

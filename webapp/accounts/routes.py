@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from webapp import stencils
 from webapp.access import safe_next
-from webapp.accounts import handover, service, sessions, sign_ins
+from webapp.accounts import handover, known_devices, service, sessions, sign_ins
 from webapp.accounts import setup as first_run
 from webapp.accounts.forms import NewUserForm, SetupForm, SignInForm, text
 from webapp.accounts.handover import Handover
@@ -44,7 +44,13 @@ def login() -> Page:
     if form.validate_on_submit():
         try:
             token = service.sign_in(
-                parts().database, text(form.email), text(form.password), sessions.client(), limited()
+                parts().database,
+                parts().queue,
+                text(form.email),
+                text(form.password),
+                sessions.client(),
+                limited(),
+                remembered=form.remember.data,
             )
         except service.SignInRefused:
             form.form_errors.append(_("This address and password do not fit together. Check both of them."))
@@ -141,10 +147,13 @@ def public_url() -> str:
 
 
 def begin(token: str) -> None:
-    """Go on with a new sign-in; the one this browser had, if any, is over."""
+    """Go on with a new sign-in in this browser, which is known from now on; the one it had, if any, is over."""
     with parts().database.writing() as session:
         sign_ins.end(session, sessions.token())
-    sessions.begin(token)
+        begun = sign_ins.by_token(session, token)
+        device = known_devices.remember(session, begun.user_id, sessions.device())
+    sessions.keep_device(device)
+    sessions.begin(token, begun)
 
 
 def shown_once(made: Handover) -> Response:
@@ -178,6 +187,7 @@ def _create(form: NewUserForm) -> Page:
             name=text(form.name),
             role=Role(form.role.data),
             send_activation=by_mail,
+            language=form.language.data or "",
         )
         made = None if by_mail else handover.activation(session, parts().sealer, person)
     if made is not None:
