@@ -163,3 +163,9 @@ def test_whoever_was_signed_out_meanwhile_signs_in_again(administrator: Browser,
 def test_a_clock_that_is_set_back_does_not_put_it_off(minutes: int, due: bool) -> None:
     with time_machine.travel(clock.now(), tick=False):
         assert is_due(SignIn(confirmed_at=clock.now() - timedelta(minutes=minutes))) == due
+
+
+@pytest.mark.parametrize("target", ["/", "/profile"])
+def test_a_member_needs_no_confirmation_and_goes_on(member: Browser, target: str) -> None:
+    page = member.get(f"/confirm?next={target}")
+    assert (page.status_code, page.request.path) == (200, target)
