@@ -5,7 +5,7 @@ from flask import session as browser
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from webapp import stencils
+from webapp import languages, stencils
 from webapp.access import safe_next
 from webapp.accounts import handover, known_devices, service, sessions, sign_ins
 from webapp.accounts import setup as first_run
@@ -43,15 +43,10 @@ def login() -> Page:
             return stencils.page("sign in", lambda: _sign_in_page(SignInForm(), target))
     form = SignInForm()
     if form.validate_on_submit():
+        email, password = text(form.email), text(form.password)
         try:
             token = service.sign_in(
-                parts().database,
-                parts().queue,
-                text(form.email),
-                text(form.password),
-                sessions.client(),
-                limited(),
-                remembered=form.remember.data,
+                parts().database, parts().queue, email, password, sessions.client(), limited(), form.remember.data
             )
         except service.SignInRefused:
             form.form_errors.append(_("This address and password do not fit together. Check both of them."))
@@ -169,7 +164,12 @@ def _set_up(form: SetupForm) -> Response:
     config, queue = parts().config, parts().queue
     with parts().database.writing() as session:
         person = first_run.create_first_administrator(
-            session, browser.get(SETUP_KEY, ""), text(form.email), text(form.name), text(form.password)
+            session,
+            browser.get(SETUP_KEY, ""),
+            text(form.email),
+            text(form.name),
+            text(form.password),
+            languages.current().code,
         )
         if form.public_url and form.public_url.data:
             first_run.save_public_url(session, queue, config, form.public_url.data)

@@ -27,16 +27,30 @@ BOUNDS = {
 KINDS = ("password_upper", "password_lower", "password_digits", "password_special")
 
 
-def number(label: str, least: int, most: int) -> IntegerField:
+class WholeNumber(IntegerField):
+    """A field that says in one sentence what number it takes, whatever else is typed."""
+
+    def __init__(self, label: str, least: int, most: int, text: str, **given: Any) -> None:
+        super().__init__(label, [InputRequired(text), NumberRange(least, most, text)], **given)
+        self._text = text
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Take the number. Raises ValueError, in words for a person."""
+        try:
+            super().process_formdata(valuelist)
+        except ValueError:
+            raise ValueError(self._text) from None
+
+
+def number(label: str, least: int, most: int) -> WholeNumber:
     """A number between two others."""
     text = lazy("Give a whole number from %(least)s to %(most)s.", least=least, most=most)
-    return IntegerField(label, [InputRequired(text), NumberRange(least, most, text)])
+    return WholeNumber(label, least, most, text)
 
 
-def time(label: str) -> IntegerField:
+def time(label: str) -> WholeNumber:
     """The number of a time, whose unit the field beside it has; `BOUNDS` are checked with both."""
-    text = lazy("Give a whole number.")
-    return IntegerField(label, [InputRequired(text), NumberRange(1, 365 * DAY, text)])
+    return WholeNumber(label, 1, 365 * DAY, lazy("Give a whole number."))
 
 
 def unit() -> SelectField:
