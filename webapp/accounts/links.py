@@ -21,8 +21,6 @@ PATHS = {
     Purpose.CONFIRM_ADDRESS: "/confirm-address/",
     Purpose.RESTORE_ADDRESS: "/restore-address/",
 }
-ACTIVATION_LIFETIME = timedelta(hours=24)
-RESET_LIFETIME = timedelta(hours=1)
 CONFIRMATION_LIFETIME = timedelta(hours=24)
 RESTORE_LIFETIME = timedelta(days=7)
 # Used, revoked: a link that is neither is open, and good until it expires.

@@ -15,6 +15,7 @@ from webapp.accounts.models import Role, User
 from webapp.context import parts
 from webapp.security import csrf
 from webapp.settings import service as settings
+from webapp.settings.security import security
 
 blueprint = Blueprint("accounts", __name__)
 
@@ -113,7 +114,9 @@ def new_user() -> Page:
             return _create(form)
         except service.AddressTaken as taken:
             form.email.errors = (str(taken),)
-    return render_template("accounts/new_user.html", form=form)
+    with parts().database.reading() as session:
+        lifetime = security(session).activation_minutes
+    return render_template("accounts/new_user.html", form=form, lifetime=lifetime)
 
 
 @blueprint.post("/users/<int:user_id>/resend")

@@ -18,6 +18,7 @@ from webapp.database import Database
 from webapp.errors import Failure, NotFound
 from webapp.outbox import service as outbox
 from webapp.outbox.queue import Queue
+from webapp.settings.security import security
 from webapp.texts import lazy_gettext as _
 
 PAGE = 50
@@ -125,7 +126,7 @@ def create_administrator(session: Session, email: str, name: str, password: str)
 def owe_activation(session: Session, queue: Queue, pending: User) -> None:
     """Owe a pending person an activation mail. Raises AlreadyActive, AccountDisabled."""
     _require(pending, Status.PENDING)
-    expires_at = clock.now() + links.ACTIVATION_LIFETIME
+    expires_at = clock.now() + security(session).activation_lifetime
     outbox.owe(session, queue, "activation", pending.email, user_id=pending.id, expires_at=expires_at)
     audit.record(session, Event.ACTIVATION_OWED, pending)
 
@@ -190,7 +191,7 @@ def request_reset(session: Session, queue: Queue, email: str, client: Client, li
         tries.forgot_password(session, client.address)
         if not tries.reset_mail_allowed(session, address):
             return
-    outbox.owe(session, queue, "reset", address, expires_at=clock.now() + links.RESET_LIFETIME)
+    outbox.owe(session, queue, "reset", address, expires_at=clock.now() + security(session).reset_lifetime)
     audit.record(session, Event.RESET_ASKED, address=address)
 
 

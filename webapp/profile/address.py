@@ -22,6 +22,7 @@ from webapp.errors import NotFound
 from webapp.outbox import service as outbox
 from webapp.outbox.queue import Queue
 from webapp.profile.service import check_password, locked, unchanged
+from webapp.settings.security import security
 
 # Why a link does not do what it was for.
 REFUSED = (links.LinkRefused, AccountDisabled, AddressTaken)
@@ -114,7 +115,7 @@ def restore(session: Session, secret: str) -> tuple[User, str]:
     address_changes.undone(session, link)
     tries.forget_sign_ins(session, person.email)
     audit.record(session, Event.ADDRESS_RESTORED, person)
-    return person, links.mint(session, person, Purpose.RESET, clock.now() + links.RESET_LIFETIME)
+    return person, links.mint(session, person, Purpose.RESET, clock.now() + security(session).reset_lifetime)
 
 
 def _owe_confirmation(session: Session, queue: Queue, change: AddressChange, person: User, limited: bool) -> None:
