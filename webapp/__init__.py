@@ -8,6 +8,7 @@ from webapp import access, health, home, logs, pages, security
 from webapp.accounts import confirm_routes, sessions
 from webapp.accounts import routes as accounts
 from webapp.accounts import user_routes as user_routes  # puts its pages into the blueprint of accounts
+from webapp.audit import routes as audit
 from webapp.config import Config
 from webapp.context import EXTENSION, Parts
 from webapp.database import Database
@@ -44,7 +45,7 @@ def create_app(config: Config | None = None) -> Flask:
     confirm_routes.guard(app)
     pages.enable(app)
     transport.mail.init_app(app)
-    for room in (home, health, accounts, profile, settings, mail, outbox):
+    for room in (home, health, accounts, profile, settings, mail, outbox, audit):
         app.register_blueprint(room.blueprint)
     if config.demo == "on":
         app.register_blueprint(demo.blueprint)

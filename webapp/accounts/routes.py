@@ -6,8 +6,8 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp import stencils
-from webapp.access import safe_next
-from webapp.accounts import links, passwords, service, sessions, sign_ins
+from webapp.access import safe_next, signed_in
+from webapp.accounts import links, openings, passwords, service, sessions, sign_ins
 from webapp.accounts import setup as first_run
 from webapp.accounts.forms import ForgotPasswordForm, NewUserForm, PasswordForm, SetupForm, SignInForm, text
 from webapp.accounts.models import Purpose, Role, User
@@ -60,7 +60,7 @@ def _sign_in_page(form: SignInForm, target: str) -> str:
 def logout() -> Response:
     """Sign this browser out."""
     with parts().database.writing() as session:
-        sign_ins.end(session, sessions.token())
+        service.sign_out(session, signed_in(), sessions.token())
     browser.clear()
     flash(_("You are signed out."), "success")
     return redirect(url_for("accounts.login"))
@@ -93,6 +93,7 @@ def setup() -> Page:
 def open_activation(secret: str) -> Response:
     """Move the secret of an activation link out of the address; nothing is spent."""
     browser[Purpose.ACTIVATION] = secret[:LONGEST_SECRET]
+    openings.opened(parts().database, secret, Purpose.ACTIVATION)
     return redirect(url_for("accounts.activate"))
 
 
@@ -140,6 +141,7 @@ def forgot_password() -> Page:
 def open_reset(secret: str) -> Response:
     """Move the secret of a reset link out of the address; nothing is spent."""
     browser[Purpose.RESET] = secret[:LONGEST_SECRET]
+    openings.opened(parts().database, secret, Purpose.RESET)
     return redirect(url_for("accounts.reset_password"))
 
 
@@ -252,6 +254,7 @@ def _owner(secret: str, purpose: Purpose) -> User:
 
 
 def _link_refused(purpose: Purpose, refused: Failure) -> Page:
+    openings.refused(parts().database, browser.get(purpose, ""), purpose, refused)
     # The session stays as it is: a second click must not undo what the first one did.
     status = 404 if isinstance(refused, links.LinkUnknown) else 410
     step = service.next_step(purpose, refused)

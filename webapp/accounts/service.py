@@ -217,6 +217,8 @@ def sign_in(database: Database, email: str, password: str, client: Client, limit
         person = by_email(session, email)
     kept = person.password_hash if person else None
     if not passwords.fits(password, kept) or person is None or kept is None or person.status != Status.ACTIVE:
+        with database.writing() as session:
+            audit.record(session, Event.SIGN_IN_FAILED, address=email)
         raise SignInRefused
     renewed = passwords.hashed(password) if passwords.outdated(kept) else kept
     with database.writing() as session:
@@ -224,6 +226,12 @@ def sign_in(database: Database, email: str, password: str, client: Client, limit
         if limited:
             tries.signed_in(session, email, client.address)
         return sign_ins.start(session, person, client)
+
+
+def sign_out(session: Session, person: User, token: str) -> None:
+    """The person is done with this browser."""
+    sign_ins.end(session, token)
+    audit.record(session, Event.SIGNED_OUT, person)
 
 
 def _add(session: Session, email: str, name: str, role: Role, status: Status) -> User:

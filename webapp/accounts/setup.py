@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 from webapp import clock
 from webapp.accounts import service
 from webapp.accounts.models import SetupKey, User
+from webapp.audit import service as audit
+from webapp.audit.events import Event
 from webapp.config import Config
 from webapp.errors import Failure
 from webapp.outbox import service as outbox
@@ -67,7 +69,9 @@ def create_first_administrator(session: Session, key: str, email: str, name: str
         raise SetupDone
     if not won:
         raise SetupKeyUnknown
-    return service.create_administrator(session, email, name, password)
+    created = service.create_administrator(session, email, name, password)
+    audit.record(session, Event.FIRST_ADMINISTRATOR, created)
+    return created
 
 
 def save_public_url(session: Session, queue: Queue, config: Config, public_url: str) -> None:

@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp.access import signed_in
-from webapp.accounts import address_changes, devices, links, sessions, sign_ins
+from webapp.accounts import address_changes, devices, links, openings, sessions, sign_ins
 from webapp.accounts.forms import text
 from webapp.accounts.models import Purpose
 from webapp.accounts.service import AddressTaken
@@ -115,7 +115,7 @@ def sign_out(sign_in_id: int) -> Page:
 def sign_out_others() -> Page:
     """Sign all other browsers out."""
     with parts().database.writing() as session:
-        sign_ins.end_others(session, signed_in().id, sessions.token())
+        service.sign_out_others(session, signed_in(), sessions.token())
     flash(_("All other browsers are signed out."), "success")
     return _back()
 
@@ -124,6 +124,7 @@ def sign_out_others() -> Page:
 def open_confirmation(secret: str) -> Response:
     """Move the secret of the link out of the address; nothing is spent."""
     browser[Purpose.CONFIRM_ADDRESS] = secret[:LONGEST_SECRET]
+    openings.opened(parts().database, secret, Purpose.CONFIRM_ADDRESS)
     return redirect(url_for("profile.confirm_address"))
 
 
@@ -140,7 +141,7 @@ def confirm_address() -> Page:
         with parts().database.writing() as session:
             person = address.confirm(session, parts().queue, secret)
     except address.REFUSED as refused:
-        return _refused(refused)
+        return _refused(Purpose.CONFIRM_ADDRESS, refused)
     flash(_("%(email)s is the address of your account now. Sign in with it.", email=person.email), "success")
     mine = sessions.is_signed_in() and signed_in().id == person.id
     return redirect(url_for("profile.profile" if mine else "accounts.login"))
@@ -150,6 +151,7 @@ def confirm_address() -> Page:
 def open_restoration(secret: str) -> Response:
     """Move the secret of the link out of the address; nothing is spent."""
     browser[Purpose.RESTORE_ADDRESS] = secret[:LONGEST_SECRET]
+    openings.opened(parts().database, secret, Purpose.RESTORE_ADDRESS)
     return redirect(url_for("profile.restore_address"))
 
 
@@ -166,7 +168,7 @@ def restore_address() -> Page:
         with parts().database.writing() as session:
             person, reset = address.restore(session, secret)
     except address.REFUSED as refused:
-        return _refused(refused)
+        return _refused(Purpose.RESTORE_ADDRESS, refused)
     browser.clear()
     browser[Purpose.RESET] = reset
     flash(_("%(email)s is the address of your account again.", email=person.email), "success")
@@ -199,7 +201,8 @@ def _offered(secret: str, purpose: Purpose) -> str:
         return address.offered(session, secret, purpose)
 
 
-def _refused(refused: Failure) -> Page:
+def _refused(purpose: Purpose, refused: Failure) -> Page:
+    openings.refused(parts().database, browser.get(purpose, ""), purpose, refused)
     # The session stays as it is: a second click must not undo what the first one did.
     status = 404 if isinstance(refused, links.LinkUnknown) else 410
     taken = isinstance(refused, AddressTaken)
