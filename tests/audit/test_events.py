@@ -57,6 +57,10 @@ class TestSigningIn:
         assert (entry.person_email, entry.person_id, entry.client) == (email, None, "127.0.0.1")
         assert "wrong" not in json.dumps(entry.facts)
 
+    def test_a_failure_is_found_however_the_address_was_typed(self, stranger: Browser, told: Told) -> None:
+        stranger.submit("/login", email="Nobody@EXAMPLE.com", password="wrong and long")
+        assert told(Event.SIGN_IN_FAILED).person_email == "nobody@example.com"
+
     def test_refused_tries_write_nothing(self, stranger: Browser, database: Database) -> None:
         for _ in range(12):
             stranger.submit("/login", email="nobody@example.com", password="wrong and long")
