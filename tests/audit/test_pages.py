@@ -42,6 +42,19 @@ def test_what_is_not_known_any_more_is_shown_as_it_stands(administrator: Browser
         assert (kind("grown wings"), facts({"colour": "red"})) == ("grown wings", ["colour: red"])
 
 
+def test_every_fact_is_a_sentence(administrator: Browser) -> None:
+    given = {"minutes": 15, "everywhere": True, "passed": False, "stage": "auth", "purpose": "reset", "changed": []}
+    with administrator.app.test_request_context():
+        assert facts(given) == [
+            "For 15 minutes.",
+            "From every client address.",
+            "It failed.",
+            "Stage: Sign in.",
+            "It resets the password.",
+            "Nothing was changed.",
+        ]
+
+
 def test_a_page_leads_to_older_entries_with_the_same_filter(administrator: Browser, happened: Happened) -> None:
     ids = [happened(client="192.0.2.7") for _ in range(51)]
     assert f"/audit?before={ids[1]}&amp;client=192.0.2.7" in administrator.get("/audit?client=192.0.2.7").text

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from babel.lists import format_list
-from flask_babel import get_locale
+from flask_babel import get_locale, ngettext
 from flask_babel import gettext as _
 
 from webapp.accounts.models import Purpose, Role
@@ -125,6 +125,18 @@ def _filtered(names: list[str]) -> str:
     return _("Narrowed by: %(fields)s.", fields=_fields(names)) if names else _("All of it.")
 
 
+def _everywhere(everywhere: bool) -> str:
+    return _("From every client address.") if everywhere else _("From one network.")
+
+
+def _last_try(last: bool) -> str:
+    return _("The codes of this mail are worthless now.") if last else _("It can be tried again.")
+
+
+def _minutes(minutes: int) -> str:
+    return ngettext("For %(num)s minute.", "For %(num)s minutes.", minutes)
+
+
 def _passed(passed: bool) -> str:
     return _("The server took it.") if passed else _("It failed.")
 
@@ -135,8 +147,12 @@ def _stage(stage: str) -> str:
 
 _SENTENCES: dict[str, Callable[[Any], str]] = {
     "changed": _changed,
+    "everywhere": _everywhere,
     "filtered": _filtered,
+    "language": lambda code: _("Language: %(language)s.", language=code),
+    "last_try": _last_try,
     "message": lambda number: _("Message %(number)s.", number=number),
+    "minutes": _minutes,
     "passed": _passed,
     "provider": lambda provider: _("Provider: %(provider)s.", provider=provider),
     "purpose": lambda purpose: str(PURPOSES.get(purpose, purpose)),
