@@ -20,7 +20,7 @@ def saved(parts: Parts) -> Security:
 def test_an_administrator_saves_rules_times_and_locks(administrator: Browser, parts: Parts) -> None:
     administrator.submit(PAGE, password_length=12, password_common=False, reset=2, reset_unit=60, lock_after=5)
     page = administrator.submit(PAGE, idle=3, idle_unit=24 * 60)
-    expected = {"password_length": 12, "password_common": False, "reset_minutes": 120, "lock_after": 5}
+    expected: dict[str, Any] = {"password_length": 12, "password_common": False, "reset_minutes": 120, "lock_after": 5}
     assert "Saved." in page.text
     assert saved(parts) == replace(Security(), **expected, idle_minutes=3 * 24 * 60)
 

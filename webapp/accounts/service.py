@@ -234,6 +234,8 @@ def sign_in(
         person = by_email(session, email)
     kept = person.password_hash if person else None
     if not passwords.fits(password, kept) or person is None or kept is None or person.status != Status.ACTIVE:
+        with database.writing() as session:
+            audit.record(session, Event.SIGN_IN_FAILED, address=email)
         raise SignInRefused
     renewed = passwords.hashed(password) if passwords.outdated(kept) else kept
     with database.writing() as session:
@@ -245,6 +247,12 @@ def sign_in(
             notices.new_sign_in(session, queue, person)
             audit.record(session, Event.NEW_DEVICE, person)
         return token
+
+
+def sign_out(session: Session, person: User, token: str) -> None:
+    """The person is done with this browser."""
+    sign_ins.end(session, token)
+    audit.record(session, Event.SIGNED_OUT, person)
 
 
 def _add(session: Session, email: str, name: str, role: Role, status: Status) -> User:

@@ -42,6 +42,7 @@ def ask(database: Database, queue: Queue, person: User, email: str, password: st
     with database.writing() as session:
         present = unchanged(session, person)
         _owe_confirmation(session, queue, address_changes.wait(session, present.id, email), present, limited)
+        audit.record(session, Event.ADDRESS_ASKED, present)
 
 
 def send_again(session: Session, queue: Queue, user_id: int, limited: bool = True) -> AddressChange:
@@ -57,8 +58,10 @@ def send_again(session: Session, queue: Queue, user_id: int, limited: bool = Tru
 
 def cancel(session: Session, user_id: int) -> None:
     """Keep the address of now; the mailed links do nothing any more."""
-    locked(session, user_id)
-    address_changes.forget(session, user_id)
+    person = locked(session, user_id)
+    if address_changes.waiting(session, user_id) is not None:
+        address_changes.forget(session, user_id)
+        audit.record(session, Event.ADDRESS_CANCELLED, person)
 
 
 def offered(session: Session, secret: str, purpose: Purpose) -> Offer:
