@@ -5,12 +5,13 @@ from flask import session as browser
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from webapp.accounts import links, passwords, service, sessions, sign_ins
+from webapp import pages
+from webapp.accounts import links, passwords, service, sessions, sign_ins, tries
 from webapp.accounts.forms import ForgotPasswordForm, PasswordForm, text
 from webapp.accounts.models import Purpose, User
 from webapp.accounts.routes import LONGEST_SECRET, Page, begin, blueprint, limited
 from webapp.context import parts
-from webapp.errors import Failure
+from webapp.errors import Failure, TooManyRequests
 from webapp.security import csrf
 
 
@@ -56,8 +57,12 @@ def forgot_password() -> Page:
     form = ForgotPasswordForm()
     if not form.validate_on_submit():
         return render_template("accounts/forgot_password.html", form=form)
-    with parts().database.writing() as session:
-        service.request_reset(session, parts().queue, text(form.email), sessions.client(), limited())
+    try:
+        with parts().database.writing() as session:
+            service.request_reset(session, parts().queue, text(form.email), sessions.client(), limited())
+    except TooManyRequests as error:
+        form.form_errors.append(pages.when_again(error))
+        return pages.too_many(error, render_template("accounts/forgot_password.html", form=form))
     return render_template("accounts/forgot_password_sent.html")
 
 
@@ -87,6 +92,13 @@ def reset_password() -> Page:
     return redirect(url_for("accounts.login"))
 
 
+def count_unknown(refused: Failure) -> None:
+    """Count a link that nobody was sent; others never count, so others' guesses refuse none. Raises TooManyRequests."""
+    if limited() and isinstance(refused, links.LinkUnknown):
+        with parts().database.writing() as session:
+            tries.unknown_link(session, sessions.client().address)
+
+
 def _owner(secret: str, purpose: Purpose) -> User:
     with parts().database.reading() as session:
         return service.owner(session, secret, purpose)
@@ -94,6 +106,7 @@ def _owner(secret: str, purpose: Purpose) -> User:
 
 def _link_refused(purpose: Purpose, refused: Failure) -> Page:
     # The session stays as it is: a second click must not undo what the first one did.
+    count_unknown(refused)
     status = 404 if isinstance(refused, links.LinkUnknown) else 410
     step = service.next_step(purpose, refused)
     return render_template("accounts/link_refused.html", refused=refused, step=step), status

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from sqlalchemy import delete, select, update
@@ -25,6 +25,8 @@ class Client:
 
     address: str
     device: str
+    # The tokens, with dots between, of those who signed in with this browser before: see KnownDevice.
+    known: str = field(default="", repr=False)
 
 
 def start(session: Session, user: User, client: Client) -> str:

@@ -7,6 +7,10 @@ class Event(StrEnum):
     """One kind of thing that is done. The values stay in the database for good: do not reuse one."""
 
     SIGNED_IN = "signed in"
+    LOCKED = "sign-in locked"
+    UNLOCKED = "sign-in unlocked"
+    SIGN_IN_ENDED = "signed out after wrong passwords"
+    THROTTLED = "asked too often"
     USER_CREATED = "user created"
     ACTIVATION_OWED = "activation mail owed"
     ACTIVATION_SHOWN = "activation link handed over"

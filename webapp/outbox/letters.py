@@ -1,6 +1,7 @@
 """What a message becomes at the moment it is sent: to whom it goes, and with which link."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext as _
@@ -56,6 +57,10 @@ def write(session: Session, message: Message, general: General) -> Letter:
     """
     person = _person(session, message)
     facts = {"name": person.name if person else "", "happened_at": message.created_at, **message.facts}
+    if message.template == "locked":
+        # Nor is this one for the address that was typed: see below.
+        until = datetime.fromisoformat(message.facts["until"])
+        return Letter(message.template, _active(person).email, facts | {"until": until})
     if message.template not in PURPOSES:
         return Letter(message.template, message.recipient, facts)
     person = _wanted(person)
@@ -72,7 +77,9 @@ def _person(session: Session, message: Message) -> User | None:
     # Locked, so that whoever changes the account meanwhile also finds the link that is made here.
     if message.user_id is not None:
         return session.get(User, message.user_id, with_for_update=True)
-    return accounts.by_email(session, message.recipient, locked=True) if message.template in PURPOSES else None
+    if message.template in PURPOSES or message.template == "locked":
+        return accounts.by_email(session, message.recipient, locked=True)
+    return None
 
 
 def _wanted(person: User | None) -> User:
@@ -81,6 +88,13 @@ def _wanted(person: User | None) -> User:
     if person.status == Status.DISABLED:
         raise Unwanted(_("The account is disabled."))
     return person
+
+
+def _active(person: User | None) -> User:
+    owner = _wanted(person)
+    if owner.status != Status.ACTIVE:
+        raise Unwanted(_("The account is not active."))
+    return owner
 
 
 def _template(session: Session, message: Message, person: User) -> str:

@@ -17,7 +17,16 @@ from flask_babel import get_locale
 from webapp.outbox.mime import Mail, ascii_domain, one_line, split
 from webapp.settings.service import General
 
-TEMPLATES = ("test", "activation", "activated", "reset", "password_changed", "confirm_address", "address_changed")
+TEMPLATES = (
+    "test",
+    "activation",
+    "activated",
+    "reset",
+    "password_changed",
+    "locked",
+    "confirm_address",
+    "address_changed",
+)
 # Nothing is fetched while a mail is made; what dark mode needs stays behind as @media rules.
 _inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
 

@@ -27,6 +27,7 @@ KINDS = {
     "activated": _("Account activated"),
     "reset": _("Password reset"),
     "password_changed": _("Password changed"),
+    "locked": _("Sign-in locked"),
     "confirm_address": _("Confirm the new address"),
     "address_changed": _("Address changed"),
 }

@@ -5,17 +5,19 @@ from flask import session as browser
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
+from webapp import pages
 from webapp.access import signed_in
 from webapp.accounts import address_changes, devices, links, sessions, sign_ins
+from webapp.accounts.confirming import SignInEnded, WrongPassword
 from webapp.accounts.forms import text
+from webapp.accounts.link_routes import count_unknown
 from webapp.accounts.models import Purpose
 from webapp.accounts.service import AddressTaken
 from webapp.context import parts
-from webapp.errors import Failure
+from webapp.errors import Failure, TooManyRequests
 from webapp.forms import ConfirmForm
 from webapp.profile import address, service
 from webapp.profile.forms import AddressForm, ChangePasswordForm, NameForm
-from webapp.profile.service import WrongPassword
 from webapp.security import csrf
 
 blueprint = Blueprint("profile", __name__)
@@ -56,11 +58,13 @@ def change_password() -> Page:
     current, new = text(form.current_password), text(form.password)
     try:
         token = service.change_password(
-            parts().database, parts().queue, person, current, new, sessions.token(), _limited()
+            parts().database, parts().queue, person, current, new, sessions.sign_in(), sessions.token(), _limited()
         )
     except WrongPassword as wrong:
         form.current_password.errors = (str(wrong),)
         return _profile(password_form=form)
+    except SignInEnded as ended:
+        return _signed_out(ended)
     sessions.begin(token)
     flash(_("Your password is changed, and all other browsers are signed out."), "success")
     return _back()
@@ -76,10 +80,15 @@ def change_address() -> Page:
         return _profile(address_form=form)
     email, password = text(form.email), text(form.current_password)
     try:
-        address.ask(parts().database, parts().queue, person, email, password, _limited())
+        address.ask(parts().database, parts().queue, person, email, password, sessions.sign_in(), _limited())
     except WrongPassword as wrong:
         form.current_password.errors = (str(wrong),)
         return _profile(address_form=form)
+    except SignInEnded as ended:
+        return _signed_out(ended)
+    except TooManyRequests as error:
+        form.form_errors.append(pages.when_again(error))
+        return pages.too_many(error, _profile(address_form=form))
     _flash_mail(email)
     return _back()
 
@@ -201,9 +210,15 @@ def _offered(secret: str, purpose: Purpose) -> str:
 
 def _refused(refused: Failure) -> Page:
     # The session stays as it is: a second click must not undo what the first one did.
+    count_unknown(refused)
     status = 404 if isinstance(refused, links.LinkUnknown) else 410
     taken = isinstance(refused, AddressTaken)
     return render_template("profile/link_refused.html", refused=refused, taken=taken), 409 if taken else status
+
+
+def _signed_out(ended: SignInEnded) -> Response:
+    flash(str(ended), "warning")
+    return redirect(url_for("accounts.login", next=url_for("profile.profile")))
 
 
 def _back() -> Response:
