@@ -80,19 +80,22 @@ def attempt(session: Session, email: str, client: Client) -> Attempt:
 
 
 def begin(session: Session, queue: Queue, tried: Attempt) -> int:
-    """Count a try before the password is looked at: 0, or the seconds for which it is locked.
+    """Count a try before the password is looked at: 0, or the seconds for which it locked sign-in.
 
-    Raises TooManyRequests when too many tries failed from its network.
+    Raises Locked, and TooManyRequests when too many tries failed from its network.
     """
     rules = security(session)
-    if locked := limits.wait(session, _lock(rules), tried.key, *tried.places):
-        return locked
+    _refuse_locked(session, rules, tried)
     if not tried.known:
         limits.take_share(session, FAILURES, network(tried.client.address))
-    # All may be used up by tries whose passwords are looked at right now.
     full = [place for place in tried.places if not limits.taken(session, _failures(rules, place), tried.key, place)]
+    if not full:
+        # It may have been locked, and the failures forgotten, while this try waited for its turn to count.
+        _refuse_locked(session, rules, tried)
+        return 0
+    # All are used up by tries whose passwords are looked at right now, or that broke off.
     _close(session, queue, tried, full, None)
-    return limits.wait(session, _lock(rules), tried.key, *full) if full else 0
+    return limits.wait(session, _lock(rules), tried.key, *full)
 
 
 def failed(session: Session, queue: Queue, tried: Attempt, person: User | None) -> None:
@@ -124,6 +127,12 @@ def lift(session: Session, person: User) -> None:
     limits.forget(session, _failures(rules, EVERYWHERE), key, EVERYWHERE)
     limits.forget(session, _failures(rules, EVERYWHERE), key)
     limits.forget(session, _lock(rules), key)
+
+
+def _refuse_locked(session: Session, rules: Security, tried: Attempt) -> None:
+    """Raises Locked if sign-in is, at any of the places."""
+    if seconds := limits.wait(session, _lock(rules), tried.key, *tried.places):
+        raise Locked(seconds)
 
 
 def _close(session: Session, queue: Queue, tried: Attempt, places: list[str], person: User | None) -> None:
