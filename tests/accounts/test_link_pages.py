@@ -7,13 +7,15 @@ from datetime import timedelta
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
 from tests.accounts.conftest import PASSWORD
 from tests.support import browser
 from tests.support.browser import Browser
 from webapp import clock
 from webapp.accounts.models import Link, Purpose, Status, User
+from webapp.audit.events import Event
+from webapp.audit.models import Entry
 from webapp.database import Database
 
 NewLink = Callable[..., str]
@@ -249,13 +251,18 @@ class TestTooOften:
             assert Browser(app).get(f"{PATHS[purpose]}/{new_link(person, purpose)}").status_code == 200
 
     @pytest.mark.one_database
-    def test_asking_for_mails_too_often_keeps_what_was_typed(self, stranger: Browser, owed: Owed) -> None:
+    def test_asking_for_mails_too_often_keeps_what_was_typed_and_is_told_in_the_trail_once(
+        self, stranger: Browser, database: Database, owed: Owed
+    ) -> None:
         with time_machine.travel(clock.now(), tick=False):
-            for number in range(31):
+            for number in [*range(30), 30, 30]:
                 answer = stranger.submit("/forgot-password", email=f"p{number}@example.com")
         assert (answer.status_code, answer.headers["Retry-After"]) == (429, "20")
         assert 'value="p30@example.com"' in answer.text
         assert len(owed()) == 30
+        with database.reading() as session:
+            throttled = session.scalars(select(Entry).where(Entry.event == Event.THROTTLED)).one()
+        assert (throttled.facts, throttled.client) == ({"page": "accounts.forgot_password"}, "127.0.0.1")
 
     @pytest.mark.one_database
     def test_twenty_requests_are_one_mail_and_its_link_stays_good(
