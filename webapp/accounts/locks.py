@@ -171,9 +171,9 @@ def _lock(rules: Security) -> Limit:
 
 def _known_browser(session: Session, email: str, client: Client) -> int | None:
     """The browser's number, if the person with this address signed in with it before."""
-    if not client.known:
+    if not client.known_as:
         return None
-    hashes = [hashlib.sha256(token.encode()).hexdigest() for token in client.known.split(".")]
+    hashes = [hashlib.sha256(token.encode()).hexdigest() for token in client.known_as.split(".")]
     mine = select(KnownDevice.id).join(User, User.id == KnownDevice.user_id)
     theirs = mine.where(KnownDevice.token_hash.in_(hashes), User.email_key == address_key(email))
     return session.scalar(theirs.order_by(KnownDevice.id).limit(1))

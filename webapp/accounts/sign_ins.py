@@ -26,7 +26,7 @@ class Client:
     address: str
     device: str
     # The tokens, with dots between, of those who signed in with this browser before: see KnownDevice.
-    known: str = field(default="", repr=False)
+    known_as: str = field(default="", repr=False)
 
 
 def start(session: Session, user: User, client: Client) -> str:
