@@ -8,13 +8,14 @@ from sqlalchemy import Connection, text
 
 from webapp.accounts import models as accounts
 from webapp.database import Base, Database
+from webapp.keys import models as keys
 from webapp.limits import RateLimit
 from webapp.mail import models as mail
 from webapp.outbox import models as outbox
 from webapp.settings import models as settings
 
 # Named so that every model is known before the metadata is used.
-MODELS = (accounts.User, mail.MailServer, outbox.Message, settings.GeneralSettings, RateLimit)
+MODELS = (accounts.User, mail.MailServer, outbox.Message, settings.GeneralSettings, keys.DataKey, RateLimit)
 metadata = Base.metadata
 # Any number; all processes that upgrade the same PostgreSQL wait for each other on it.
 UPGRADE_LOCK = 7_145_232

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from webapp import limits
 from webapp.accounts.models import AddressChange, Link, SignIn
+from webapp.keys import rotation
 from webapp.outbox.models import Message
 
 # An expired link still tells its owner what happened to it for a while.
@@ -15,9 +16,10 @@ MESSAGES_KEPT = timedelta(days=90)
 
 
 def tidy(session: Session, now: datetime) -> None:
-    """Delete ended sign-ins, links, messages and what waits past their time, and limits that limit nobody."""
+    """Delete ended sign-ins, links, messages and what waits past their time, limits that limit nobody, old keys."""
     session.execute(delete(SignIn).where(SignIn.expires_at <= now))
     session.execute(delete(AddressChange).where(AddressChange.expires_at <= now))
     session.execute(delete(Link).where(Link.expires_at <= now - LINKS_KEPT))
     session.execute(delete(Message).where(Message.finished_at <= now - MESSAGES_KEPT))
     limits.sweep(session, now)
+    rotation.sweep(session, now)
