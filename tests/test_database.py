@@ -195,3 +195,16 @@ def test_a_saved_row_can_be_read_after_its_transaction(database: Database) -> No
         row = GeneralSettings(public_url="https://mailroom.example")
         session.add(row)
     assert row.public_url == "https://mailroom.example"
+
+
+def test_an_upgrade_loses_nobody_and_gives_no_id_twice(own_database_url: str) -> None:
+    with opened(own_database_url) as database:
+        user_id = add_person(database, "ada@example.com")
+        with database.writing() as session:
+            token = sign_ins.start(session, session.get_one(User, user_id), Client("192.0.2.1", "Firefox"))
+        to(database, "0003")
+        schema.upgrade(database)
+        with database.writing() as session:
+            assert sign_ins.find(session, token) is not None
+            session.delete(session.get_one(User, user_id))
+        assert add_person(database, "bob@example.com") != user_id

@@ -7,7 +7,9 @@ from flask import Flask, Response, abort, redirect, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
+from webapp.accounts import sessions
 from webapp.accounts.models import Role, User
+from webapp.audit.actor import MAILROOM, Actor, acts
 
 PUBLIC = frozenset({
     "static",
@@ -45,15 +47,23 @@ def guard(app: Flask, also_public: frozenset[str] = frozenset()) -> None:
     """Ask for a sign-in before every page that is not public, and for the role before the others."""
     public = PUBLIC | also_public
 
+    @app.teardown_request
+    def forget(_error: BaseException | None) -> None:
+        # The thread goes on to the next request, or in a command to what it does itself.
+        acts(MAILROOM)
+
     @app.before_request
     def check() -> BaseResponse | None:
         structlog.contextvars.unbind_contextvars("by")
+        client = sessions.client()
+        acts(Actor(client=client.address, device=client.device))
         if request.endpoint is None or request.endpoint in public:
             return None
         if current_user._get_current_object().is_anonymous:
             return cast(Response, redirect(url_for("accounts.login", next=_wanted())))
-        # Every line that is logged from here on says who asked.
+        # Every line that is logged, and every entry in the trail, says from here on who asked.
         structlog.contextvars.bind_contextvars(by=signed_in().id)
+        acts(Actor(signed_in().id, signed_in().email, client.address, client.device))
         if request.endpoint not in MEMBER and signed_in().role != Role.ADMINISTRATOR:
             abort(403)
         return None

@@ -49,6 +49,8 @@ class User(Base):
     """One person's account."""
 
     __tablename__ = "users"
+    # A page that is open somewhere must not be about somebody else who was given a deleted person's id.
+    __table_args__ = ({"sqlite_autoincrement": True},)
 
     # What Flask-Login asks of everybody who is signed in.
     is_authenticated = True
@@ -63,6 +65,8 @@ class User(Base):
     search_text: Mapped[str] = mapped_column(Text, default=_searchable)
     role: Mapped[str] = mapped_column(String(20), default=Role.MEMBER, index=True)
     status: Mapped[str] = mapped_column(String(20), default=Status.PENDING)
+    # One of webapp.languages; empty: as the browser says.
+    language: Mapped[str | None] = mapped_column(String(8))
     password_hash: Mapped[str | None] = mapped_column(String(200))
     created_at: Mapped[datetime]
     activated_at: Mapped[datetime | None]
@@ -80,6 +84,8 @@ class Link(Base):
     # The one that it confirms or restores; the other purposes have none.
     address: Mapped[str | None] = mapped_column(String(254))
     secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    # Of the short code in the same mail, which does the same when it is typed.
+    code_hash: Mapped[str | None] = mapped_column(String(200), index=True)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
     used_at: Mapped[datetime | None]
@@ -101,6 +107,7 @@ class SignIn(Base):
     """One browser in which a person is signed in; of its token only the hash is kept."""
 
     __tablename__ = "sign_ins"
+    __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
@@ -110,8 +117,32 @@ class SignIn(Base):
     # When the password was typed last: see accounts.confirming.
     confirmed_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
+    # Whether it outlives the browser's being closed.
+    remembered: Mapped[bool] = mapped_column(default=False)
     address: Mapped[str] = mapped_column(String(64))
     device: Mapped[str] = mapped_column(String(300))
+
+
+class KnownDevice(Base):
+    """A browser in which a person has signed in before; of its token only the hash is kept."""
+
+    __tablename__ = "known_devices"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    last_seen_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class FormerPassword(Base):
+    """A password that a person had before, for the rule that forbids to use it again."""
+
+    __tablename__ = "former_passwords"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    password_hash: Mapped[str] = mapped_column(String(200))
+    replaced_at: Mapped[datetime]
 
 
 class SetupKey(Base):

@@ -6,12 +6,14 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from webapp import clock, logs
+from webapp import clock
 from webapp.accounts import address_changes, links, passwords, sign_ins, tries
 from webapp.accounts.addresses import address_key, checked
 from webapp.accounts.links import LinkExpired, LinkRefused, LinkUnknown, LinkUsed
 from webapp.accounts.models import Link, Purpose, Role, Status, User
 from webapp.accounts.sign_ins import Client
+from webapp.audit import service as audit
+from webapp.audit.events import Event
 from webapp.database import Database
 from webapp.errors import Failure, NotFound
 from webapp.outbox import service as outbox
@@ -97,7 +99,7 @@ def page_of_users(session: Session, search: str, before: int | None) -> tuple[li
 def create_user(session: Session, queue: Queue, *, email: str, name: str, role: Role, send_activation: bool) -> User:
     """Add a person, pending, and owe them the activation mail if it is wanted. Raises BadAddress, AddressTaken."""
     created = _add(session, email, name, role, Status.PENDING)
-    logs.done(session, "user created", user=created.id, role=str(role))
+    audit.record(session, Event.USER_CREATED, created, role=str(role))
     if send_activation:
         owe_activation(session, queue, created)
     return created
@@ -117,13 +119,13 @@ def owe_activation(session: Session, queue: Queue, pending: User) -> None:
     _require(pending, Status.PENDING)
     expires_at = clock.now() + links.ACTIVATION_LIFETIME
     outbox.owe(session, queue, "activation", pending.email, user_id=pending.id, expires_at=expires_at)
-    logs.done(session, "activation mail owed", user=pending.id)
+    audit.record(session, Event.ACTIVATION_OWED, pending)
 
 
 def activation_secret(session: Session, pending: User) -> str:
     """A new link's secret, to be handed over by an administrator. Raises AlreadyActive, AccountDisabled."""
     _require(pending, Status.PENDING)
-    logs.done(session, "activation link handed over", user=pending.id)
+    audit.record(session, Event.ACTIVATION_SHOWN, pending)
     return links.mint(session, pending, Purpose.ACTIVATION, clock.now() + links.ACTIVATION_LIFETIME)
 
 
@@ -146,7 +148,7 @@ def activate(session: Session, queue: Queue, secret: str, password_hash: str) ->
     person = _give_password(session, link, Status.PENDING, password_hash)
     person.status, person.activated_at = Status.ACTIVE, person.password_changed_at
     outbox.owe(session, queue, "activated", person.email, user_id=person.id)
-    logs.done(session, "account activated", user=person.id)
+    audit.record(session, Event.ACTIVATED, person)
     return person
 
 
@@ -183,7 +185,7 @@ def request_reset(session: Session, queue: Queue, email: str, client: Client, li
         if not tries.reset_mail_allowed(session, address):
             return
     outbox.owe(session, queue, "reset", address, expires_at=clock.now() + links.RESET_LIFETIME)
-    logs.done(session, "password reset asked for", client=client.address)
+    audit.record(session, Event.RESET_ASKED, address=address)
 
 
 def reset_password(session: Session, queue: Queue, secret: str, password_hash: str) -> User:
@@ -198,7 +200,7 @@ def reset_password(session: Session, queue: Queue, secret: str, password_hash: s
     # Failing tries, one's own or another's, are no reason to wait with the new password.
     tries.forget_sign_ins(session, person.email)
     outbox.owe(session, queue, "password_changed", person.email, user_id=person.id)
-    logs.done(session, "password reset", user=person.id)
+    audit.record(session, Event.RESET_DONE, person)
     return person
 
 

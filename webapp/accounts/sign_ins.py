@@ -8,8 +8,10 @@ from datetime import timedelta
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from webapp import clock, logs
+from webapp import clock
 from webapp.accounts.models import SignIn, Status, User
+from webapp.audit import service as audit
+from webapp.audit.events import Event
 
 LIFETIME = timedelta(days=1)
 # How exact `last_seen_at` is: not every page is worth a write.
@@ -40,7 +42,7 @@ def start(session: Session, user: User, client: Client) -> str:
         device=_printable(client.device)[:LONGEST_DEVICE],
     )
     session.add(sign_in)
-    logs.done(session, "signed in", user=user.id, client=sign_in.address)
+    audit.record(session, Event.SIGNED_IN, user)
     return token
 
 

@@ -7,9 +7,10 @@ account, its links, its sign-ins. Using a link up locks the account first, too.
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webapp import logs
 from webapp.accounts import links, service, sign_ins
 from webapp.accounts.models import Role, Status, User, searchable
+from webapp.audit import service as audit
+from webapp.audit.events import Event
 from webapp.errors import Failure
 from webapp.texts import lazy_gettext as _
 
@@ -46,7 +47,7 @@ def disable(session: Session, user_id: int, by: User) -> None:
     session.flush()
     links.revoke_all(session, person.id)
     sign_ins.end_all(session, person.id)
-    logs.done(session, "account disabled", user=person.id)
+    audit.record(session, Event.DISABLED, person)
 
 
 def enable(session: Session, user_id: int) -> None:
@@ -57,13 +58,14 @@ def enable(session: Session, user_id: int) -> None:
     # One may have been minted for a mail at the moment at which the account was disabled.
     links.revoke_all(session, user_id)
     person.status = Status.ACTIVE if person.activated_at else Status.PENDING
-    logs.done(session, "account enabled", user=person.id)
+    audit.record(session, Event.ENABLED, person)
 
 
 def delete(session: Session, user_id: int, by: User) -> None:
     """Forget the person, with sign-ins, links and messages. Raises NotFound, Refused."""
-    session.delete(_taken(session, user_id, by))
-    logs.done(session, "account deleted", user=user_id)
+    person = _taken(session, user_id, by)
+    session.delete(person)
+    audit.record(session, Event.DELETED, person)
 
 
 def change_role(session: Session, user_id: int, role: Role, by: User) -> None:
@@ -73,13 +75,14 @@ def change_role(session: Session, user_id: int, role: Role, by: User) -> None:
         person.role = role
         session.flush()
         sign_ins.end_all(session, person.id)
-        logs.done(session, "role changed", user=person.id, role=str(role))
+        audit.record(session, Event.ROLE_CHANGED, person, role=str(role))
 
 
 def rename(session: Session, user_id: int, name: str) -> None:
     """Change the name. Raises NotFound."""
     person = service.user(session, user_id, lock=True)
     person.name, person.search_text = name, searchable(name, person.email)
+    audit.record(session, Event.RENAMED, person)
 
 
 def why_kept(session: Session, person: User, by: User) -> Refused | None:

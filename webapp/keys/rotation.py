@@ -17,7 +17,9 @@ from pathlib import Path
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from webapp import clock, logs
+from webapp import clock
+from webapp.audit import service as audit
+from webapp.audit.events import Event
 from webapp.config import Config, new_secret_key
 from webapp.database import Base, Database
 from webapp.keys.columns import primary_key, sealed_columns, under_first, values
@@ -76,6 +78,7 @@ def drop_lost(database: Database, config: Config) -> int:
         lost = [row for row in rows if unwrapped(row.wrapped, config.secret_keys) is None]
         for row in lost:
             session.delete(row)
+        audit.record(session, Event.KEYS_FORGOTTEN, keys=[row.id for row in lost])
         return len(lost)
 
 
@@ -102,7 +105,7 @@ def _add(session: Session, config: Config) -> int:
     new = _wrapped(wrapper, new_secret_key())
     session.add(new)
     session.flush()
-    logs.done(session, "keys rotated", key=new.id)
+    audit.record(session, Event.KEYS_ROTATED, key=new.id)
     return new.id
 
 

@@ -11,7 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from webapp import clock, logs
+from webapp import clock
+from webapp.audit import service as audit
+from webapp.audit.events import Event
 from webapp.context import Parts
 from webapp.errors import Failure
 from webapp.mail.models import MailServer
@@ -93,7 +95,7 @@ def save(session: Session, parts: Parts, draft: Draft, by: str) -> MailServer:
     else:
         _filled(server, parts, draft, by)
     outbox.retry_all(session, parts.queue)
-    logs.done(session, "mail server saved", provider=server.provider)
+    audit.record(session, Event.MAIL_SERVER_SAVED, provider=server.provider)
     return server
 
 

@@ -8,11 +8,13 @@ mailed link reads mail at that address, and may be told that it has an account a
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from webapp import clock, logs
+from webapp import clock
 from webapp.accounts import address_changes, links, sign_ins, tries
 from webapp.accounts.addresses import address_key
 from webapp.accounts.models import AddressChange, Link, Purpose, Status, User, searchable
 from webapp.accounts.service import AccountDisabled, AddressTaken, by_email
+from webapp.audit import service as audit
+from webapp.audit.events import Event
 from webapp.database import Database
 from webapp.errors import NotFound
 from webapp.outbox import service as outbox
@@ -79,7 +81,7 @@ def confirm(session: Session, queue: Queue, secret: str) -> User:
         facts={"address": person.email},
         expires_at=clock.now() + links.RESTORE_LIFETIME,
     )
-    logs.done(session, "address changed", user=person.id)
+    audit.record(session, Event.ADDRESS_CHANGED, person)
     return person
 
 
@@ -100,7 +102,7 @@ def restore(session: Session, secret: str) -> tuple[User, str]:
     links.revoke(session, person.id, Purpose.ACTIVATION, Purpose.RESET)
     address_changes.undone(session, link)
     tries.forget_sign_ins(session, person.email)
-    logs.done(session, "address change undone", user=person.id)
+    audit.record(session, Event.ADDRESS_RESTORED, person)
     return person, links.mint(session, person, Purpose.RESET, clock.now() + links.RESET_LIFETIME)
 
 

@@ -2,10 +2,12 @@
 
 from sqlalchemy.orm import Session
 
-from webapp import clock, logs
+from webapp import clock
 from webapp.accounts import address_changes, links, passwords, sign_ins, tries
 from webapp.accounts.models import Purpose, SignIn, Status, User, searchable
 from webapp.accounts.service import LARGEST_ID
+from webapp.audit import service as audit
+from webapp.audit.events import Event
 from webapp.database import Database
 from webapp.errors import Failure, NotFound
 from webapp.outbox import service as outbox
@@ -45,7 +47,7 @@ def change_password(
         address_changes.forget(session, present.id)
         sign_ins.end_others(session, present.id, token)
         outbox.owe(session, queue, "password_changed", present.email, user_id=present.id)
-        logs.done(session, "password changed", user=present.id)
+        audit.record(session, Event.PASSWORD_CHANGED, present)
         return sign_ins.replace(session, token)
 
 

@@ -1,4 +1,4 @@
-"""The one row of settings that hold for the whole installation."""
+"""The settings that hold for the whole installation: one row of each kind, once it was saved."""
 
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -17,3 +17,30 @@ class GeneralSettings(Base):
     public_url: Mapped[str] = mapped_column(String(300), default="")
     product_name: Mapped[str] = mapped_column(String(60), default="Mailroom")
     support_address: Mapped[str] = mapped_column(String(320), default="")
+
+
+class SecuritySettings(Base):
+    """What passwords, links and sign-ins have to be like. The row with id 1, once it was saved."""
+
+    __tablename__ = "security_settings"
+
+    id: Mapped[int] = mapped_column(primary_key=True, default=ONLY_ROW)
+    # Passwords: characters at least, in all and of each kind; days until a new one is due (0: never); how
+    # many former ones are barred.
+    password_length: Mapped[int]
+    password_upper: Mapped[int]
+    password_lower: Mapped[int]
+    password_digits: Mapped[int]
+    password_special: Mapped[int]
+    password_days: Mapped[int]
+    password_former: Mapped[int]
+    password_common: Mapped[bool]
+    # Minutes.
+    activation_minutes: Mapped[int]
+    reset_minutes: Mapped[int]
+    idle_minutes: Mapped[int]
+    sign_in_minutes: Mapped[int]
+    remembered_minutes: Mapped[int]
+    # Failed sign-ins before an account is locked, and for how many minutes.
+    lock_after: Mapped[int]
+    lock_minutes: Mapped[int]

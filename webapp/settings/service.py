@@ -8,7 +8,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from webapp import logs
+from webapp.audit import service as audit
+from webapp.audit.events import Event
 from webapp.config import Config
 from webapp.database import Database
 from webapp.settings.models import ONLY_ROW, GeneralSettings
@@ -38,10 +39,13 @@ def general_at_a_glance(database: Database, config: Config) -> General:
 def save(session: Session, public_url: str | None, product_name: str, support_address: str) -> None:
     """Save all three; they hold from the commit on, in every process. No `public_url` keeps the saved one."""
     row = session.get(GeneralSettings, ONLY_ROW) or _first_row(session)
+    new = {"product_name": product_name, "support_address": support_address}
     if public_url is not None:
-        row.public_url = public_url
-    row.product_name, row.support_address = product_name, support_address
-    logs.done(session, "general settings saved")
+        new["public_url"] = public_url
+    changed = [field for field, value in new.items() if getattr(row, field) != value]
+    for field in changed:
+        setattr(row, field, new[field])
+    audit.record(session, Event.GENERAL_SAVED, changed=changed)
 
 
 def _first_row(session: Session) -> GeneralSettings:

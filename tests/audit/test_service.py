@@ -1,0 +1,62 @@
+"""What the trail holds, and that nobody changes it."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import select, text
+from sqlalchemy.exc import DatabaseError
+
+from tests.support.browser import Browser
+from tests.support.people import add_person
+from webapp.accounts.models import User
+from webapp.audit import service as audit
+from webapp.audit.actor import MAILROOM, Actor, acts
+from webapp.audit.events import Event
+from webapp.audit.models import Entry
+from webapp.database import Database
+
+
+@pytest.fixture
+def root() -> Iterator[Actor]:
+    """An administrator who acts."""
+    root = Actor(1, "root@example.com", "192.0.2.1", "Firefox")
+    acts(root)
+    yield root
+    acts(MAILROOM)
+
+
+def entries(database: Database) -> list[Entry]:
+    with database.reading() as session:
+        return list(session.scalars(select(Entry).order_by(Entry.id)))
+
+
+def test_an_entry_says_who_did_what_to_whom_from_where(database: Database, root: Actor) -> None:
+    user_id = add_person(database, "ada@example.com")
+    with database.writing() as session:
+        audit.record(session, Event.ROLE_CHANGED, session.get_one(User, user_id), role="member")
+    entry = entries(database)[-1]
+    assert (entry.by_id, entry.by_email, entry.client, entry.device) == (root.id, root.email, root.client, root.device)
+    assert (entry.event, entry.person_email, entry.facts) == ("role changed", "ada@example.com", {"role": "member"})
+
+
+def test_an_entry_stands_only_with_what_it_tells_of(database: Database) -> None:
+    before = len(entries(database))
+    with database.reading() as session:
+        audit.record(session, Event.DELETED)
+    assert len(entries(database)) == before
+
+
+@pytest.mark.parametrize("change", ["UPDATE audit_entries SET event = 'x'", "DELETE FROM audit_entries"])
+def test_nobody_changes_the_trail(database: Database, change: str) -> None:
+    with database.writing() as session:
+        audit.record(session, Event.DELETED)
+    with pytest.raises(DatabaseError, match="append-only"), database.writing() as session:
+        session.execute(text(change))
+    assert entries(database)[-1].event == "account deleted"
+
+
+def test_a_request_is_put_down_to_whoever_is_signed_in(administrator: Browser, database: Database) -> None:
+    administrator.submit("/settings/general", product_name="Acme", public_url="https://mail.example.com")
+    entry = entries(database)[-1]
+    assert (entry.by_email, entry.client) == (administrator.user.email, "127.0.0.1")
+    assert sorted(entry.facts["changed"]) == ["product_name", "public_url"]

@@ -1,0 +1,38 @@
+"""Adding to the audit trail."""
+
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from webapp import clock, logs
+from webapp.accounts.models import User
+from webapp.audit.actor import acting
+from webapp.audit.events import Event
+from webapp.audit.models import Entry
+
+LONGEST_ADDRESS = 254
+
+
+def record(session: Session, event: Event, person: User | None = None, address: str = "", **facts: Any) -> None:
+    """Note in the trail that this happened, in the transaction that makes it true; then it is logged too.
+
+    `person` is whose account it is about; where that is not looked up, `address` is the one that was
+    typed. `facts` hold nothing secret and no e-mail address: those are
+    for the columns alone, as the log shall not name people.
+    """
+    actor = acting()
+    session.add(
+        Entry(
+            happened_at=clock.now(),
+            event=event,
+            by_id=actor.id,
+            by_email=actor.email,
+            person_id=person.id if person else None,
+            person_email=person.email if person else address[:LONGEST_ADDRESS],
+            client=actor.client,
+            device=actor.device,
+            facts=facts,
+        )
+    )
+    named = facts if person is None else {"user": person.id, **facts}
+    logs.done(session, event.value, **named)

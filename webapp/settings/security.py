@@ -1,0 +1,60 @@
+"""The settings of the Security tab: what passwords, links and sign-ins have to be like."""
+
+from dataclasses import asdict, dataclass, fields
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from webapp.audit import service as audit
+from webapp.audit.events import Event
+from webapp.settings.models import ONLY_ROW, SecuritySettings
+
+
+@dataclass(frozen=True)
+class Security:
+    """The settings in force; the defaults follow NIST SP 800-63B: a length, and no rule for the composition."""
+
+    password_length: int = 8
+    password_upper: int = 0
+    password_lower: int = 0
+    password_digits: int = 0
+    password_special: int = 0
+    password_days: int = 0
+    password_former: int = 0
+    password_common: bool = True
+    activation_minutes: int = 24 * 60
+    reset_minutes: int = 60
+    idle_minutes: int = 24 * 60
+    sign_in_minutes: int = 7 * 24 * 60
+    remembered_minutes: int = 30 * 24 * 60
+    lock_after: int = 10
+    lock_minutes: int = 15
+
+    @property
+    def activation_lifetime(self) -> timedelta:
+        """How long an activation link is good."""
+        return timedelta(minutes=self.activation_minutes)
+
+    @property
+    def reset_lifetime(self) -> timedelta:
+        """How long a reset link is good."""
+        return timedelta(minutes=self.reset_minutes)
+
+
+def security(session: Session) -> Security:
+    """The settings in force."""
+    row = session.get(SecuritySettings, ONLY_ROW)
+    return Security(**{f.name: getattr(row, f.name) for f in fields(Security)}) if row else Security()
+
+
+def save(session: Session, new: Security) -> None:
+    """Save all of them; they hold from the commit on, in every process. The trail names the changed ones."""
+    session.scalar(select(SecuritySettings.id).where(SecuritySettings.id == ONLY_ROW).with_for_update())
+    old, values = asdict(security(session)), asdict(new)
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    statement = insert(SecuritySettings).values(id=ONLY_ROW, **values)
+    session.execute(statement.on_conflict_do_update(index_elements=[SecuritySettings.id], set_=values))
+    session.expire_all()
+    audit.record(session, Event.SECURITY_SAVED, changed=[name for name in values if values[name] != old[name]])
