@@ -1,14 +1,19 @@
 """Who may open what, checked on every address there is."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 from werkzeug.routing import Rule
 
+from tests.conftest import PUBLIC_URL
 from tests.support.browser import Browser
+from tests.support.html import forms_of
+from tests.support.inbox import Inbox
 from webapp import schema
 from webapp.access import MEMBER, safe_next
 from webapp.database import Database
@@ -35,6 +40,7 @@ PUBLIC = {
 ARGUMENTS = {"user_id": 1, "message_id": 1, "sign_in_id": 1, "secret": "made-up", "filename": "nothing.css"}
 # These change without anybody's doing.
 RESTLESS = {"rate_limits"}
+FILES = {"static", "bootstrap.static"}
 
 pytestmark = pytest.mark.one_database
 
@@ -138,3 +144,77 @@ def everything(database: Database) -> dict[str, list[Any]]:
             for table in schema.metadata.sorted_tables
             if table.name not in RESTLESS
         }
+
+
+@pytest.mark.parametrize("who", ["stranger", "member", "administrator"])
+def test_no_page_may_be_framed_or_kept(app: Flask, who: str, request: pytest.FixtureRequest) -> None:
+    browser: Browser = request.getfixturevalue(who)
+    for rule, path in rules(app, "GET", public=None):
+        headers = browser.get(path, follow=False).headers
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"], path
+        assert headers["X-Frame-Options"] == "DENY", path
+        assert rule.endpoint in FILES or headers["Cache-Control"] == "no-store", path
+
+
+FORGED = ["0", "-1", "1e3", "٣", "9" * 12, "9" * 30, "1'--", "..%2f1", "%00", "null", "{{7*7}}", "a" * 5000]
+
+
+@pytest.mark.parametrize("forged", FORGED)
+def test_a_forged_number_or_secret_names_nothing(app: Flask, administrator: Browser, forged: str) -> None:
+    for method, send in (("GET", administrator.get), ("POST", administrator.post)):
+        for rule in [rule for rule, _ in rules(app, method, public=None) if rule.arguments]:
+            path = re.sub(r"<.+?>", lambda _: forged, rule.rule)
+            answer = send(path)
+            assert answer.status_code in (200, 400, 404), path
+            assert answer.status_code != 200 or rule.rule in PUBLIC, path
+            assert "49" not in answer.text or "{{" not in forged, path
+
+
+HOSTS = [
+    {"Host": "evil.example"},
+    {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"},
+    {"Forwarded": "host=evil.example;proto=https"},
+    {"X-Original-Host": "evil.example", "X-Host": "evil.example"},
+    {"X-Original-URL": "/users", "X-Rewrite-URL": "/users"},
+]
+
+
+@pytest.mark.parametrize("headers", HOSTS, ids=lambda headers: next(iter(headers)))
+def test_no_page_believes_a_host_that_the_client_makes_up(
+    app: Flask, administrator: Browser, headers: dict[str, str]
+) -> None:
+    for _rule, path in rules(app, "GET", public=None):
+        answer = administrator.get(path, follow=False, headers=headers)
+        assert "evil.example" not in answer.text, path
+        assert "evil.example" not in answer.headers.get("Location", ""), path
+
+
+@pytest.mark.parametrize("headers", HOSTS, ids=lambda headers: next(iter(headers)))
+def test_no_mail_believes_it(
+    stranger: Browser, member: Browser, inbox: Inbox, deliver: Callable[[], None], headers: dict[str, str]
+) -> None:
+    page = stranger.client.get("/forgot-password", headers=headers)
+    token = dict(forms_of(page.text)[0].values)["csrf_token"]
+    data = {"csrf_token": token, "email": member.user.email}
+    stranger.client.post("/forgot-password", data=data, headers=headers)
+    deliver()
+    assert inbox.last.link.startswith(f"{PUBLIC_URL}/")
+    assert "evil.example" not in inbox.last.as_string()
+
+
+@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/", "/\\evil.example", "/%09/evil.example"])
+def test_no_page_sends_anybody_off_the_site(app: Flask, administrator: Browser, target: str) -> None:
+    wishes = dict.fromkeys(("next", "url", "redirect", "return_to", "continue"), target)
+    for method in ("GET", "POST"):
+        for _rule, path in rules(app, method, public=None):
+            send = administrator.client.get if method == "GET" else administrator.client.post
+            answer = send(path, query_string=wishes, data={"csrf_token": administrator.csrf_token()})
+            assert urlsplit(answer.headers.get("Location", "/")).netloc in ("", "localhost"), path
+            administrator.let_in()
+
+
+def test_a_page_for_administrators_that_was_asked_for_is_logged(
+    member: Browser, caplog: pytest.LogCaptureFixture
+) -> None:
+    member.get("/users")
+    assert any("refused: for administrators only" in str(record.msg) for record in caplog.records)

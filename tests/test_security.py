@@ -80,7 +80,7 @@ def test_a_form_that_is_too_large_is_refused_and_protected(stranger: Browser) ->
 
 def assert_protected(headers: Any) -> None:
     policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
-    assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert {policy[name] for name in ("default-src", "object-src", "frame-ancestors", "base-uri")} == {"'none'"}
     assert policy["script-src"] == policy["style-src"] == policy["form-action"] == "'self'"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["X-Frame-Options"] == "DENY"
@@ -115,8 +115,11 @@ def test_the_session_cookie_is_out_of_reach_for_scripts_and_other_sites(stranger
 
 def test_behind_https_cookies_and_browsers_stay_with_https(stranger: Browser) -> None:
     answer = through(stranger, PROXY, path="/login", proto="https", host="mailroom.example")
-    assert "; Secure" in answer.headers["Set-Cookie"]
-    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+    cookie = answer.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-mailroom=")
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
+    assert "Domain" not in cookie
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
 
 
 def test_over_plain_http_nothing_promises_https(stranger: Browser) -> None:

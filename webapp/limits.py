@@ -18,6 +18,9 @@ from webapp import clock
 from webapp.database import Base
 from webapp.errors import TooManyRequests
 
+# Seconds by which the clocks of two machines may differ.
+CLOCKS_DIFFER = 60
+
 
 class RateLimit(Base):
     """How much of one limit is used up for one key."""
@@ -48,7 +51,11 @@ def take(session: Session, limit: Limit, who: str) -> None:
     present = clock.now().timestamp()
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     key, interval = _key(limit, who), limit.interval
-    start = case((RateLimit.full_at > present, RateLimit.full_at), else_=present)
+    # No allowance is full that late: the clock was set back since, and is not to lock anybody out.
+    impossible = present + 2 * limit.period.total_seconds() + CLOCKS_DIFFER
+    start = case(
+        (RateLimit.full_at > impossible, present), (RateLimit.full_at > present, RateLimit.full_at), else_=present
+    )
     statement = (
         insert(RateLimit)
         .values(key=key, full_at=present + interval)

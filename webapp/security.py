@@ -18,6 +18,7 @@ from webapp.sealing import derive
 LARGEST_REQUEST = 4 * 1024 * 1024
 POLICY = "; ".join((
     "default-src 'none'",
+    "object-src 'none'",
     "script-src 'self'",
     "style-src 'self'",
     "img-src 'self' data:",
@@ -90,6 +91,11 @@ class SessionInterface(SecureCookieSessionInterface):
             session = super().open_session(app, request)
         return session
 
+    def get_cookie_name(self, app: Flask) -> str:
+        """Over https a name that browsers take from this very host alone (RFC 6265bis, the prefix `__Host-`)."""
+        name = super().get_cookie_name(app)
+        return f"__Host-{name}" if request.is_secure else name
+
     def get_cookie_secure(self, app: Flask) -> bool:
         """Whether this answer's cookie is for https alone."""
         return request.is_secure
@@ -117,7 +123,7 @@ def _headers(response: Response) -> Response:
     if "Cache-Control" not in present and request.endpoint not in ("static", "bootstrap.static"):
         response.headers.add("Cache-Control", "no-store")
     if request.is_secure:
-        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
     return response
 
 
