@@ -6,8 +6,9 @@ from flask import Flask
 
 from webapp import access, health, home, logs, pages, security
 from webapp.accounts import confirm_routes, sessions
+from webapp.accounts import link_routes as link_routes  # these two put their pages into the blueprint of accounts
 from webapp.accounts import routes as accounts
-from webapp.accounts import user_routes as user_routes  # puts its pages into the blueprint of accounts
+from webapp.accounts import user_routes as user_routes
 from webapp.config import Config
 from webapp.context import EXTENSION, Parts
 from webapp.database import Database

@@ -3,7 +3,16 @@
 import unicodedata
 
 from flask_babel import gettext as _
-from wtforms import Field, PasswordField, RadioField, SelectChoice, SelectField, StringField, ValidationError
+from wtforms import (
+    BooleanField,
+    Field,
+    PasswordField,
+    RadioField,
+    SelectChoice,
+    SelectField,
+    StringField,
+    ValidationError,
+)
 from wtforms.validators import DataRequired, Length
 
 from webapp.accounts import passwords
@@ -11,6 +20,7 @@ from webapp.accounts.addresses import BadAddress, checked
 from webapp.accounts.models import Role
 from webapp.accounts.passwords import BadPassword
 from webapp.forms import Form
+from webapp.languages import LANGUAGES
 from webapp.settings.forms import public_address
 from webapp.texts import lazy_gettext as lazy
 
@@ -67,6 +77,13 @@ def name_field() -> StringField:
     )
 
 
+def language_field() -> SelectField:
+    """The field `language`; empty stands for what the browser says."""
+    browsers_own = SelectChoice("", lazy("As the browser says"))
+    own_names = [SelectChoice(one.code, one.name, {"lang": one.code}) for one in LANGUAGES.values()]
+    return SelectField(lazy("Language"), choices=[browsers_own, *own_names], default="")
+
+
 class SignInForm(Form):
     """An address and a password, whatever they are."""
 
@@ -77,6 +94,7 @@ class SignInForm(Form):
         render_kw={"inputmode": "email", "autocapitalize": "none", "spellcheck": "false"},
     )
     password = PasswordField(lazy("Password"), [DataRequired(lazy("Give your password."))])
+    remember = BooleanField(lazy("Remember me"))
 
 
 class ForgotPasswordForm(Form):
@@ -152,6 +170,7 @@ class NewUserForm(Form):
     email = address_field()
     name = name_field()
     role = SelectField(lazy("Role"), choices=ROLES)
+    language = language_field()
     send_activation = RadioField(
         lazy("Activation link"),
         choices=[SelectChoice("mail", lazy("Send it by mail")), SelectChoice("show", lazy("Show it to me, once"))],

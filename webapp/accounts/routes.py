@@ -1,4 +1,4 @@
-"""The pages on which people sign in, activate their account and choose passwords, and the administrators' users."""
+"""The pages on which people sign in, and the administrators' list of users."""
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask import session as browser
@@ -7,12 +7,11 @@ from werkzeug.wrappers import Response
 
 from webapp import stencils
 from webapp.access import safe_next
-from webapp.accounts import links, passwords, service, sessions, sign_ins
+from webapp.accounts import known_devices, links, service, sessions, sign_ins
 from webapp.accounts import setup as first_run
-from webapp.accounts.forms import ForgotPasswordForm, NewUserForm, PasswordForm, SetupForm, SignInForm, text
+from webapp.accounts.forms import NewUserForm, SetupForm, SignInForm, text
 from webapp.accounts.models import Purpose, Role, User
 from webapp.context import parts
-from webapp.errors import Failure
 from webapp.security import csrf
 from webapp.settings import service as settings
 
@@ -42,12 +41,18 @@ def login() -> Page:
     if form.validate_on_submit():
         try:
             token = service.sign_in(
-                parts().database, text(form.email), text(form.password), sessions.client(), _limited()
+                parts().database,
+                parts().queue,
+                text(form.email),
+                text(form.password),
+                sessions.client(),
+                limited(),
+                remembered=form.remember.data,
             )
         except service.SignInRefused:
             form.form_errors.append(_("This address and password do not fit together. Check both of them."))
         else:
-            _begin(token)
+            begin(token)
             return redirect(target)
     return _sign_in_page(form, target)
 
@@ -87,79 +92,6 @@ def setup() -> Page:
         done = isinstance(refused, first_run.SetupDone)
         return render_template("accounts/setup_refused.html", refused=refused, done=done), 404
     return render_template("accounts/setup.html", form=form)
-
-
-@blueprint.get("/activate/<secret>")
-def open_activation(secret: str) -> Response:
-    """Move the secret of an activation link out of the address; nothing is spent."""
-    browser[Purpose.ACTIVATION] = secret[:LONGEST_SECRET]
-    return redirect(url_for("accounts.activate"))
-
-
-@blueprint.route("/activate", methods=["GET", "POST"])
-@csrf.exempt
-def activate() -> Page:
-    """Choose the first password; the account is active and signed in."""
-    secret, form = browser.get(Purpose.ACTIVATION, ""), PasswordForm()
-    try:
-        form.owner = _owner(secret, Purpose.ACTIVATION).email
-        if not form.validate_on_submit():
-            return render_template("accounts/activate.html", form=form)
-        password_hash = passwords.hashed(text(form.password))
-        with parts().database.writing() as session:
-            person = service.activate(session, parts().queue, secret, password_hash)
-            token = sign_ins.start(session, person, sessions.client())
-    except service.REFUSED as refused:
-        return _link_refused(Purpose.ACTIVATION, refused)
-    _begin(token)
-    flash(_("Your account is active, and you are signed in."), "success")
-    return redirect(url_for("home.home"))
-
-
-@blueprint.post("/activate/again")
-def activate_again() -> Page:
-    """Another activation mail, to the person whose link it was."""
-    with parts().database.writing() as session:
-        service.owe_activation_again(session, parts().queue, browser.get(Purpose.ACTIVATION, ""), _limited())
-    return render_template("accounts/activate_again.html")
-
-
-@blueprint.route("/forgot-password", methods=["GET", "POST"])
-@csrf.exempt
-def forgot_password() -> Page:
-    """Ask for a reset mail. The answer is the same for every address."""
-    form = ForgotPasswordForm()
-    if not form.validate_on_submit():
-        return render_template("accounts/forgot_password.html", form=form)
-    with parts().database.writing() as session:
-        service.request_reset(session, parts().queue, text(form.email), sessions.client(), _limited())
-    return render_template("accounts/forgot_password_sent.html")
-
-
-@blueprint.get("/reset-password/<secret>")
-def open_reset(secret: str) -> Response:
-    """Move the secret of a reset link out of the address; nothing is spent."""
-    browser[Purpose.RESET] = secret[:LONGEST_SECRET]
-    return redirect(url_for("accounts.reset_password"))
-
-
-@blueprint.route("/reset-password", methods=["GET", "POST"])
-@csrf.exempt
-def reset_password() -> Page:
-    """Choose a new password; every browser is signed out."""
-    secret, form = browser.get(Purpose.RESET, ""), PasswordForm()
-    try:
-        form.owner = _owner(secret, Purpose.RESET).email
-        if not form.validate_on_submit():
-            return render_template("accounts/reset_password.html", form=form)
-        password_hash = passwords.hashed(text(form.password))
-        with parts().database.writing() as session:
-            service.reset_password(session, parts().queue, secret, password_hash)
-    except service.REFUSED as refused:
-        return _link_refused(Purpose.RESET, refused)
-    browser.clear()
-    flash(_("Your password is changed, and you are signed out everywhere. Sign in with the new one."), "success")
-    return redirect(url_for("accounts.login"))
 
 
 @blueprint.get("/users")
@@ -216,7 +148,8 @@ def show_link(user_id: int) -> Page:
     return _link_shown(person, secret)
 
 
-def _limited() -> bool:
+def limited() -> bool:
+    """Whether requests are counted against limits."""
     return parts().config.rate_limits == "on"
 
 
@@ -225,11 +158,14 @@ def _public_url() -> str:
         return settings.general(session, parts().config).public_url
 
 
-def _begin(token: str) -> None:
-    """Go on with a new sign-in; the one this browser had, if any, is over."""
+def begin(token: str) -> None:
+    """Go on with a new sign-in in this browser, which is known from now on; the one it had, if any, is over."""
     with parts().database.writing() as session:
         sign_ins.end(session, sessions.token())
-    sessions.begin(token)
+        begun = sign_ins.by_token(session, token)
+        device = known_devices.remember(session, begun.user_id, sessions.device())
+    sessions.keep_device(device)
+    sessions.begin(token, begun)
 
 
 def _set_up(form: SetupForm) -> Response:
@@ -241,21 +177,9 @@ def _set_up(form: SetupForm) -> Response:
         if form.public_url and form.public_url.data:
             first_run.save_public_url(session, queue, config, form.public_url.data)
         token = sign_ins.start(session, person, sessions.client())
-    _begin(token)
+    begin(token)
     flash(_("You are the first administrator, and signed in. Next: set up the mail server."), "success")
     return redirect(url_for("home.home"))
-
-
-def _owner(secret: str, purpose: Purpose) -> User:
-    with parts().database.reading() as session:
-        return service.owner(session, secret, purpose)
-
-
-def _link_refused(purpose: Purpose, refused: Failure) -> Page:
-    # The session stays as it is: a second click must not undo what the first one did.
-    status = 404 if isinstance(refused, links.LinkUnknown) else 410
-    step = service.next_step(purpose, refused)
-    return render_template("accounts/link_refused.html", refused=refused, step=step), status
 
 
 def _create(form: NewUserForm) -> Page:
@@ -269,6 +193,7 @@ def _create(form: NewUserForm) -> Page:
             name=text(form.name),
             role=Role(form.role.data),
             send_activation=by_mail,
+            language=form.language.data or "",
         )
         if not by_mail:
             secret = service.activation_secret(session, person)

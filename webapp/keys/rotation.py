@@ -11,7 +11,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import delete, select, update
@@ -26,11 +26,12 @@ from webapp.keys.columns import primary_key, sealed_columns, under_first, values
 from webapp.keys.models import DataKey
 from webapp.keys.ring import WRAPPED, Keyring, hold, read, unwrapped
 from webapp.sealing import Sealer
+from webapp.security import OLDEST_COOKIE
 
 # Rows that are sealed anew in one transaction: nobody waits long for it.
 BATCH = 100
-# As long as a signed-in browser or an open form may come back with what an earlier key signed.
-KEPT = timedelta(days=400)
+# As long as a browser may come back with a cookie that an earlier key signed.
+KEPT = OLDEST_COOKIE
 
 
 @dataclass

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp import clock
-from webapp.accounts import address_changes, links, sign_ins, tries
+from webapp.accounts import address_changes, known_devices, links, notices, sign_ins, tries
 from webapp.accounts.addresses import address_key
 from webapp.accounts.models import AddressChange, Link, Purpose, Status, User, searchable
 from webapp.accounts.service import AccountDisabled, AddressTaken, by_email
@@ -78,7 +78,7 @@ def confirm(session: Session, queue: Queue, secret: str) -> User:
         "address_changed",
         old,
         user_id=person.id,
-        facts={"address": person.email},
+        facts={"address": person.email, **notices.from_where()},
         expires_at=clock.now() + links.RESTORE_LIFETIME,
     )
     audit.record(session, Event.ADDRESS_CHANGED, person)
@@ -96,6 +96,7 @@ def restore(session: Session, secret: str) -> tuple[User, str]:
     person = _owner(session, link)
     _give(session, person, link)
     sign_ins.end_all(session, person.id)
+    known_devices.forget_others(session, person.id)
     # It would let them in again until the person has chosen another one.
     person.password_hash, person.password_changed_at = None, clock.now()
     address_changes.forget(session, person.id)

@@ -4,7 +4,7 @@ from flask_babel import gettext as _
 from wtforms import Field, PasswordField, ValidationError
 from wtforms.validators import DataRequired
 
-from webapp.accounts.forms import PasswordForm, address_field, name_field
+from webapp.accounts.forms import PasswordForm, address_field, language_field, name_field
 from webapp.forms import Form
 from webapp.texts import lazy_gettext as lazy
 
@@ -18,6 +18,12 @@ class NameForm(Form):
     """Another name."""
 
     name = name_field()
+
+
+class LanguageForm(Form):
+    """Another language."""
+
+    language = language_field()
 
 
 class AddressForm(Form):

@@ -3,6 +3,7 @@
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask import session as browser
 from flask_babel import gettext as _
+from flask_babel import refresh
 from werkzeug.wrappers import Response
 
 from webapp.access import signed_in
@@ -14,7 +15,7 @@ from webapp.context import parts
 from webapp.errors import Failure
 from webapp.forms import ConfirmForm
 from webapp.profile import address, service
-from webapp.profile.forms import AddressForm, ChangePasswordForm, NameForm
+from webapp.profile.forms import AddressForm, ChangePasswordForm, LanguageForm, NameForm
 from webapp.profile.service import WrongPassword
 from webapp.security import csrf
 
@@ -45,6 +46,21 @@ def change_name() -> Page:
     return _back()
 
 
+@blueprint.route("/profile/language", methods=["GET", "POST"])
+@csrf.exempt
+def change_language() -> Page:
+    """Choose another language; the answer is in it already."""
+    form, person = LanguageForm(), signed_in()
+    if not form.validate_on_submit():
+        return _profile(language_form=form if form.submitted() else None)
+    person.language = form.language.data
+    with parts().database.writing() as session:
+        service.choose_language(session, person.id, form.language.data)
+    refresh()
+    flash(_("Your language is changed."), "success")
+    return _back()
+
+
 @blueprint.route("/profile/password", methods=["GET", "POST"])
 @csrf.exempt
 def change_password() -> Page:
@@ -56,12 +72,19 @@ def change_password() -> Page:
     current, new = text(form.current_password), text(form.password)
     try:
         token = service.change_password(
-            parts().database, parts().queue, person, current, new, sessions.token(), _limited()
+            parts().database,
+            parts().queue,
+            person,
+            current,
+            new,
+            sessions.token(),
+            _limited(),
+            sessions.device(),
         )
     except WrongPassword as wrong:
         form.current_password.errors = (str(wrong),)
         return _profile(password_form=form)
-    sessions.begin(token)
+    sessions.begin(token, sessions.sign_in())
     flash(_("Your password is changed, and all other browsers are signed out."), "success")
     return _back()
 
@@ -175,6 +198,7 @@ def restore_address() -> Page:
 
 def _profile(
     name_form: NameForm | None = None,
+    language_form: LanguageForm | None = None,
     address_form: AddressForm | None = None,
     password_form: ChangePasswordForm | None = None,
 ) -> str:
@@ -187,6 +211,7 @@ def _profile(
         "profile/profile.html",
         person=person,
         name_form=name_form or NameForm(formdata=None, name=person.name),
+        language_form=language_form or LanguageForm(formdata=None, language=person.language or ""),
         address_form=address_form or AddressForm(formdata=None),
         password_form=password_form or ChangePasswordForm(formdata=None),
         waiting=waiting,
