@@ -155,6 +155,44 @@ def test_no_page_may_be_framed_or_kept(app: Flask, who: str, request: pytest.Fix
         assert "frame-ancestors 'none'" in headers["Content-Security-Policy"], path
         assert headers["X-Frame-Options"] == "DENY", path
         assert rule.endpoint in FILES or headers["Cache-Control"] == "no-store", path
+        assert "Access-Control-Allow-Origin" not in headers, path
+        assert headers["Content-Type"] in ("text/html; charset=utf-8", "application/json"), path
+
+
+def test_opening_a_page_changes_nothing(app: Flask, administrator: Browser, database: Database) -> None:
+    administrator.get("/")
+    before = everything(database)
+    for _rule, path in rules(app, "GET", public=None):
+        administrator.get(path)
+        administrator.client.head(path)
+        assert everything(database) == before, path
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PUT", "DELETE", "PATCH", "MADEUP"])
+def test_no_page_knows_other_methods(app: Flask, administrator: Browser, method: str) -> None:
+    for _rule, path in rules(app, "GET", public=None):
+        assert administrator.client.open(path, method=method).status_code == 405, path
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/", "/static/..", "/bootstrap/static/", "/.git/config", "/static/../base.html"]
+)
+def test_folders_and_what_is_not_meant_to_be_served_are_not_there(stranger: Browser, path: str) -> None:
+    assert stranger.get(path).status_code == 404
+
+
+def test_fields_that_a_form_does_not_have_change_nothing(member: Browser) -> None:
+    more = {
+        "role": "administrator",
+        "status": "disabled",
+        "email": "evil@example.org",
+        "id": "99",
+        "password_hash": "x",
+    }
+    page = member.post("/profile/name", name="Maxine", **more)
+    assert page.status_code == 200
+    user = member.user
+    assert (user.name, user.role, user.status, user.email) == ("Maxine", "member", "active", "max@mailroom.example")
 
 
 FORGED = ["0", "-1", "1e3", "٣", "9" * 12, "9" * 30, "1'--", "..%2f1", "%00", "null", "{{7*7}}", "a" * 5000]

@@ -1,5 +1,6 @@
 """What protects every answer: headers, cookies, and whom to believe about the client."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -111,6 +112,16 @@ def test_the_session_cookie_is_out_of_reach_for_scripts_and_other_sites(stranger
     assert "; HttpOnly" in cookie
     assert "; SameSite=Lax" in cookie
     assert "; Secure" not in cookie
+
+
+@pytest.mark.parametrize(
+    "change", [str.swapcase, lambda cookie: cookie.rpartition(".")[0], lambda cookie: f"e30{cookie}"]
+)
+def test_a_cookie_that_was_altered_is_no_session(member: Browser, change: Callable[[str], str]) -> None:
+    cookie = member.client.get_cookie("mailroom")
+    assert cookie is not None
+    member.client.set_cookie("mailroom", change(cookie.value))
+    assert member.get("/profile", follow=False).location.startswith("/login")
 
 
 def test_behind_https_cookies_and_browsers_stay_with_https(stranger: Browser) -> None:

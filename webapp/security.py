@@ -1,5 +1,6 @@
 """What protects every answer: headers, cookies, CSRF, limits on size, and whom to believe about the client."""
 
+import hashlib
 import ipaddress
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -87,6 +88,8 @@ def cookie_name(name: str) -> str:
 
 class SessionInterface(SecureCookieSessionInterface):
     """Cookies signed with the key in force, and Secure whenever the browser came by https."""
+
+    digest_method = staticmethod(hashlib.sha256)
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
