@@ -182,7 +182,7 @@ def test_folders_and_what_is_not_meant_to_be_served_are_not_there(stranger: Brow
 
 
 def test_fields_that_a_form_does_not_have_change_nothing(member: Browser) -> None:
-    more = {
+    more: dict[str, Any] = {
         "role": "administrator",
         "status": "disabled",
         "email": "evil@example.org",
