@@ -25,6 +25,8 @@ PUBLIC = frozenset({
     "accounts.activate",
     "accounts.activate_again",
     "accounts.forgot_password",
+    "accounts.forgot_password_sent",
+    "accounts.code",
     "accounts.open_reset",
     "accounts.reset_password",
     "profile.open_confirmation",
@@ -34,6 +36,7 @@ PUBLIC = frozenset({
 })  # fmt: skip
 MEMBER = frozenset({
     "home.home",
+    "accounts.confirm",
     "accounts.logout",
     "profile.profile",
     "profile.change_name",
@@ -41,6 +44,7 @@ MEMBER = frozenset({
     "profile.change_password",
     "profile.change_address",
     "profile.send_again",
+    "profile.type_code",
     "profile.cancel_change",
     "profile.sign_out",
     "profile.sign_out_others",

@@ -1,6 +1,7 @@
 """Secrets at rest: sealed with keys derived from the secret key, opened only for their own purpose."""
 
 import base64
+import hmac
 import json
 from collections.abc import Sequence
 from typing import Any, Final
@@ -28,6 +29,7 @@ class Sealer:
     def __init__(self, keys: Sequence[str]) -> None:
         fernets = [Fernet(base64.urlsafe_b64encode(derive(key, "sealing"))) for key in keys]
         self._first, self._fernet = fernets[0], MultiFernet(fernets)
+        self._marking = [derive(key, "codes") for key in keys]
 
     def seal(self, value: str, purpose: str) -> str:
         """Encrypt a value for one purpose, such as `mail_server.password`."""
@@ -61,6 +63,14 @@ class Sealer:
             return self._fernet.rotate(sealed.encode()).decode()
         except InvalidToken as error:
             raise SealBroken("No key opens the value.") from error
+
+    def marks(self, text: str, purpose: str) -> list[str]:
+        """The keyed hashes of a text (HMAC-SHA256, in hex), one for each key, the first key's first.
+
+        For what is too short for a plain hash: without the key nobody can try what fits.
+        """
+        message = json.dumps([purpose, text]).encode()
+        return [hmac.digest(key, message, "sha256").hex() for key in self._marking]
 
 
 def _opens(fernet: Fernet | MultiFernet, sealed: str) -> bool:

@@ -163,3 +163,13 @@ def test_no_key_is_in_the_database_in_the_clear(rotate: Rotate, parts: Parts) ->
     assert parts.keyring.known()
     assert not any(key in row.wrapped for key in parts.keyring.known() for row in keys(parts.database))
     assert not any(key in repr(parts.keyring.keys()) for key in parts.keyring.known())
+
+
+def test_a_code_that_was_mailed_before_is_found_until_the_old_keys_are_dropped(
+    rotate: Rotate, parts: Parts, other: Parts
+) -> None:
+    mailed = parts.sealer.marks("ABCD2345", "reset")[0]
+    for drop_old, found in ((False, True), (True, False)):
+        rotate(drop_old=drop_old)
+        other.keyring.reread()
+        assert (mailed in other.sealer.marks("ABCD2345", "reset")) == found

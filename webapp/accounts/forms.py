@@ -15,7 +15,7 @@ from wtforms import (
 )
 from wtforms.validators import DataRequired, Length
 
-from webapp.accounts import passwords
+from webapp.accounts import codes, passwords
 from webapp.accounts.addresses import BadAddress, checked
 from webapp.accounts.models import Role
 from webapp.accounts.passwords import BadPassword
@@ -181,3 +181,27 @@ class NewUserForm(Form):
         """A link cannot be shown while its host is not known."""
         if field.data == "show" and not self.public_url:
             raise ValidationError(_("A link can be shown once the public address is set, under Settings, General."))
+
+
+def code_field() -> StringField:
+    """The field `code`; as it comes out, it is as `codes.read` gives it."""
+    return StringField(
+        lazy("Code"),
+        [DataRequired(lazy("Type the code from the mail.")), a_code],
+        filters=[stripped],
+        render_kw={"autocapitalize": "characters", "spellcheck": "false", "dir": "ltr"},
+    )
+
+
+def a_code(form: Form, field: Field) -> None:
+    """Validator: something that looks like a code."""
+    if not (code := codes.read(field.data)):
+        raise ValidationError(_("A code has eight letters and digits, such as ABCD-EF12."))
+    field.data = code
+
+
+class CodeForm(Form):
+    """A code, and the address that it was mailed to."""
+
+    email = address_field()
+    code = code_field()

@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 
 from webapp import languages
 from webapp.accounts import known_devices, links, passwords, service, sessions, sign_ins
+from webapp.accounts.code_routes import ASKED_FOR, empty_code_form
 from webapp.accounts.forms import ForgotPasswordForm, PasswordForm, text
 from webapp.accounts.models import Purpose, User
 from webapp.accounts.routes import LONGEST_SECRET, Page, begin, blueprint, limited
@@ -36,7 +37,7 @@ def activate() -> Page:
             person = service.activate(session, parts().queue, secret, password_hash, languages.current().code)
             token = sign_ins.start(session, person, sessions.client())
     except service.REFUSED as refused:
-        return _link_refused(Purpose.ACTIVATION, refused)
+        return link_refused(Purpose.ACTIVATION, refused)
     begin(token)
     flash(_("Your account is active, and you are signed in."), "success")
     return redirect(url_for("home.home"))
@@ -59,7 +60,16 @@ def forgot_password() -> Page:
         return render_template("accounts/forgot_password.html", form=form)
     with parts().database.writing() as session:
         service.request_reset(session, parts().queue, text(form.email), sessions.client(), limited())
-    return render_template("accounts/forgot_password_sent.html")
+    browser[ASKED_FOR] = text(form.email)
+    return redirect(url_for("accounts.forgot_password_sent"))
+
+
+@blueprint.get("/forgot-password/sent")
+def forgot_password_sent() -> Page:
+    """Where the code from the mail can be typed."""
+    if ASKED_FOR not in browser:
+        return redirect(url_for("accounts.forgot_password"))
+    return render_template("accounts/forgot_password_sent.html", form=empty_code_form())
 
 
 @blueprint.get("/reset-password/<secret>")
@@ -82,8 +92,10 @@ def reset_password() -> Page:
         with parts().database.writing() as session:
             person = service.reset_password(session, parts().queue, secret, password_hash)
             device = known_devices.remember(session, person.id, sessions.device())
+            # Whoever was signed in here, perhaps somebody else, is signed out with the cookie.
+            sign_ins.end(session, sessions.token())
     except service.REFUSED as refused:
-        return _link_refused(Purpose.RESET, refused)
+        return link_refused(Purpose.RESET, refused)
     sessions.keep_device(device)
     browser.clear()
     flash(_("Your password is changed, and you are signed out everywhere. Sign in with the new one."), "success")
@@ -95,8 +107,11 @@ def _owner(secret: str, purpose: Purpose) -> User:
         return service.owner(session, secret, purpose)
 
 
-def _link_refused(purpose: Purpose, refused: Failure) -> Page:
+def link_refused(purpose: Purpose, refused: Failure) -> Page:
+    """The page that says why a link did nothing, and what helps."""
     # The session stays as it is: a second click must not undo what the first one did.
-    status = 404 if isinstance(refused, links.LinkUnknown) else 410
+    status = (
+        404 if isinstance(refused, links.LinkUnknown) else 409 if isinstance(refused, service.AddressTaken) else 410
+    )
     step = service.next_step(purpose, refused)
     return render_template("accounts/link_refused.html", refused=refused, step=step), status

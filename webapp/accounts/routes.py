@@ -5,12 +5,13 @@ from flask import session as browser
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from webapp import stencils
+from webapp import languages, stencils
 from webapp.access import safe_next
-from webapp.accounts import known_devices, links, service, sessions, sign_ins
+from webapp.accounts import handover, known_devices, service, sessions, sign_ins
 from webapp.accounts import setup as first_run
 from webapp.accounts.forms import NewUserForm, SetupForm, SignInForm, text
-from webapp.accounts.models import Purpose, Role, User
+from webapp.accounts.handover import Handover
+from webapp.accounts.models import Role, User
 from webapp.context import parts
 from webapp.security import csrf
 from webapp.settings import service as settings
@@ -20,6 +21,8 @@ blueprint = Blueprint("accounts", __name__)
 Page = str | Response | tuple[str, int]
 
 SETUP_KEY = "setup_key"
+# Where a link to hand over waits, sealed, for the page that shows it.
+SHOWN_LINK = "shown_link"
 # More than any secret of ours has, and little enough for a cookie.
 LONGEST_SECRET = 100
 # Where Flask keeps what `flash` was told, until a page shows it.
@@ -39,15 +42,10 @@ def login() -> Page:
             return stencils.page("sign in", lambda: _sign_in_page(SignInForm(), target))
     form = SignInForm()
     if form.validate_on_submit():
+        email, password = text(form.email), text(form.password)
         try:
             token = service.sign_in(
-                parts().database,
-                parts().queue,
-                text(form.email),
-                text(form.password),
-                sessions.client(),
-                limited(),
-                remembered=form.remember.data,
+                parts().database, parts().queue, email, password, sessions.client(), limited(), form.remember.data
             )
         except service.SignInRefused:
             form.form_errors.append(_("This address and password do not fit together. Check both of them."))
@@ -109,7 +107,7 @@ def users() -> Page:
 def new_user() -> Page:
     """Create a person, and mail or show the activation link."""
     form = NewUserForm()
-    form.public_url = _public_url()
+    form.public_url = public_url()
     if form.validate_on_submit():
         try:
             return _create(form)
@@ -132,28 +130,13 @@ def resend(user_id: int) -> Page:
     return redirect(url_for("accounts.user", user_id=user_id))
 
 
-@blueprint.post("/users/<int:user_id>/link")
-def show_link(user_id: int) -> Page:
-    """A new activation link, shown once."""
-    if not _public_url():
-        flash(_("A link can be shown once the public address is set."), "danger")
-        return redirect(url_for("accounts.user", user_id=user_id))
-    try:
-        with parts().database.writing() as session:
-            person = service.user(session, user_id)
-            secret = service.activation_secret(session, person)
-    except service.NoActivation as refused:
-        flash(str(refused), "info")
-        return redirect(url_for("accounts.user", user_id=user_id))
-    return _link_shown(person, secret)
-
-
 def limited() -> bool:
     """Whether requests are counted against limits."""
     return parts().config.rate_limits == "on"
 
 
-def _public_url() -> str:
+def public_url() -> str:
+    """Where people reach Mailroom; empty until it is set."""
     with parts().database.reading() as session:
         return settings.general(session, parts().config).public_url
 
@@ -168,11 +151,22 @@ def begin(token: str) -> None:
     sessions.begin(token, begun)
 
 
+def shown_once(made: Handover) -> Response:
+    """Go on to the page that shows the link. It travels sealed, and is not made again when that page is reloaded."""
+    browser[SHOWN_LINK] = handover.sealed(parts().sealer, made, sessions.sign_in())
+    return redirect(url_for("accounts.link_shown", user_id=made.user_id))
+
+
 def _set_up(form: SetupForm) -> Response:
     config, queue = parts().config, parts().queue
     with parts().database.writing() as session:
         person = first_run.create_first_administrator(
-            session, browser.get(SETUP_KEY, ""), text(form.email), text(form.name), text(form.password)
+            session,
+            browser.get(SETUP_KEY, ""),
+            text(form.email),
+            text(form.name),
+            text(form.password),
+            languages.current().code,
         )
         if form.public_url and form.public_url.data:
             first_run.save_public_url(session, queue, config, form.public_url.data)
@@ -184,7 +178,7 @@ def _set_up(form: SetupForm) -> Response:
 
 def _create(form: NewUserForm) -> Page:
     """Raises AddressTaken."""
-    by_mail, secret = form.send_activation.data == "mail", ""
+    by_mail = form.send_activation.data == "mail"
     with parts().database.writing() as session:
         person = service.create_user(
             session,
@@ -195,21 +189,15 @@ def _create(form: NewUserForm) -> Page:
             send_activation=by_mail,
             language=form.language.data or "",
         )
-        if not by_mail:
-            secret = service.activation_secret(session, person)
-    if secret:
-        return _link_shown(person, secret)
+        made = None if by_mail else handover.activation(session, parts().sealer, person)
+    if made is not None:
+        return shown_once(made)
     _flash_mail(person)
     return redirect(url_for("accounts.user", user_id=person.id))
 
 
-def _link_shown(person: User, secret: str) -> Page:
-    link = _public_url() + links.PATHS[Purpose.ACTIVATION] + secret
-    return render_template("accounts/link_shown.html", person=person, link=link)
-
-
 def _flash_mail(person: User) -> None:
-    if _public_url():
+    if public_url():
         flash(_("An activation mail to %(email)s will be sent; the outbox shows when.", email=person.email), "success")
     else:
         flash(

@@ -130,13 +130,6 @@ def owe_activation(session: Session, queue: Queue, pending: User) -> None:
     audit.record(session, Event.ACTIVATION_OWED, pending)
 
 
-def activation_secret(session: Session, pending: User) -> str:
-    """A new link's secret, to be handed over by an administrator. Raises AlreadyActive, AccountDisabled."""
-    _require(pending, Status.PENDING)
-    audit.record(session, Event.ACTIVATION_SHOWN, pending)
-    return links.mint(session, pending, Purpose.ACTIVATION, clock.now() + links.ACTIVATION_LIFETIME)
-
-
 def owner(session: Session, secret: str, purpose: Purpose) -> User:
     """Whose link this is, while it can be used. Raises LinkRefused, AlreadyActive, AccountDisabled."""
     link = links.find(session, secret, purpose)
@@ -162,9 +155,13 @@ def activate(session: Session, queue: Queue, secret: str, password_hash: str, la
 
 
 def next_step(purpose: Purpose, refused: Failure) -> str:
-    """What helps when a link was refused: `again`, `sign_in`, `forgot_password` or, if nothing does, empty."""
+    """What helps when a link was refused: a step that the page knows or, if nothing does, empty."""
     if isinstance(refused, AccountDisabled):
         return ""
+    if isinstance(refused, AddressTaken):
+        return "taken"
+    if purpose in (Purpose.CONFIRM_ADDRESS, Purpose.RESTORE_ADDRESS):
+        return "profile"
     if isinstance(refused, LinkUsed | AlreadyActive):
         return "sign_in"
     if purpose == Purpose.RESET or isinstance(refused, LinkUnknown):
@@ -285,7 +282,7 @@ def _give_password(session: Session, link: Link, status: Status, password_hash: 
     if person is None:
         _require(session.get_one(User, link.user_id), status)
         raise AccountDisabled
-    links.revoke_others(session, link)
+    links.revoke(session, person.id, Purpose(link.purpose))
     return person
 
 

@@ -55,7 +55,9 @@ def check(session: Session, key: str) -> None:
         raise SetupKeyUnknown
 
 
-def create_first_administrator(session: Session, key: str, email: str, name: str, password: str) -> User:
+def create_first_administrator(
+    session: Session, key: str, email: str, name: str, password: str, language: str = ""
+) -> User:
     """Spend the key for the first administrator; of two who try at once one succeeds.
 
     Raises SetupKeyUnknown, SetupDone, BadAddress, BadPassword, AddressTaken; the caller's
@@ -67,7 +69,9 @@ def create_first_administrator(session: Session, key: str, email: str, name: str
         raise SetupDone
     if not won:
         raise SetupKeyUnknown
-    return service.create_administrator(session, email, name, password)
+    created = service.create_administrator(session, email, name, password)
+    created.language = language or None
+    return created
 
 
 def save_public_url(session: Session, queue: Queue, config: Config, public_url: str) -> None:

@@ -154,3 +154,7 @@ class LiveSealer(Sealer):
             if not self._ring.reread():
                 raise
             return Sealer(self._ring.keys().texts).open(sealed, purpose)
+
+    def marks(self, text: str, purpose: str) -> list[str]:
+        """The keyed hashes of a text, one for each key, that of the key in force first."""
+        return Sealer(self._ring.keys().to_seal().texts).marks(text, purpose)

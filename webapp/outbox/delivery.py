@@ -151,7 +151,7 @@ class Round:
 
     def _letter(self, message: Message, settings: Settings) -> Letter:
         with self._parts.database.writing() as session:
-            return letters.write(session, message, settings.general)
+            return letters.write(session, message, settings.general, self._parts.sealer)
 
     def _refused(self, message: Message, error: DeliveryError) -> bool:
         if error.server_fault:

@@ -6,12 +6,13 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from webapp.accounts import address_changes, links
+from webapp.accounts import address_changes, codes, links
 from webapp.accounts import service as accounts
 from webapp.accounts.models import Purpose, Status, User
 from webapp.errors import Failure
 from webapp.outbox import claims, words
 from webapp.outbox.models import Message
+from webapp.sealing import Sealer
 from webapp.settings.service import General
 
 PURPOSES = {
@@ -34,11 +35,11 @@ class NotReady(Failure):
 
 @dataclass(frozen=True)
 class Letter:
-    """What to compose, and in which language. It holds the link, so it lives in memory only."""
+    """What to compose, and in which language. It holds the link and the code, so it lives in memory only."""
 
     template: str
     recipient: str
-    facts: dict[str, Any]
+    facts: dict[str, Any] = field(repr=False)
     language: str | None = None
     link: str | None = field(default=None, repr=False)
 
@@ -49,8 +50,8 @@ def require_public_address(message: Message, general: General) -> None:
         raise NotReady(words.NO_PUBLIC_ADDRESS)
 
 
-def write(session: Session, message: Message, general: General) -> Letter:
-    """The letter for a message; mints its link. Raises Unwanted.
+def write(session: Session, message: Message, general: General, sealer: Sealer) -> Letter:
+    """The letter for a message; mints its link and code. Raises Unwanted.
 
     When the attempt then fails, the link stays: the server may have accepted the mail although its
     answer never came, and a link that is revoked by then would arrive dead. It expires by itself.
@@ -63,10 +64,10 @@ def write(session: Session, message: Message, general: General) -> Letter:
     template = _template(session, message, person)
     purpose, valid_until = PURPOSES[template], claims.deadline(message)
     address = message.recipient if template in FOR_AN_ADDRESS else None
-    secret = links.mint(session, person, purpose, valid_until, address)
-    facts |= {"valid_until": valid_until}
+    ticket = codes.mint(session, sealer, person, purpose, valid_until, address)
+    facts |= {"valid_until": valid_until, "code": ticket.code, "account": person.email}
     # Not to the address that was typed: two that compare as equal can lead to different mailboxes.
-    link = general.public_url + links.PATHS[purpose] + secret
+    link = general.public_url + links.PATHS[purpose] + ticket.secret
     return Letter(template, address or person.email, facts, person.language, link)
 
 

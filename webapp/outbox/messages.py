@@ -26,6 +26,7 @@ TEMPLATES = (
     "confirm_address",
     "address_changed",
     "new_sign_in",
+    "link_shown",
 )
 # Nothing is fetched while a mail is made; what dark mode needs stays behind as @media rules.
 _inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
@@ -42,7 +43,7 @@ def compose(
 ) -> flask_mail.Message:
     """The mail to one person, in the present language: subject, text and HTML from the templates of this name.
 
-    `facts` may hold `name`, `valid_until` (a moment) and what else a template speaks of. Mails of
+    `facts` may hold `name`, `valid_until` (a moment), `code` and what else a template speaks of. Mails of
     one `identity` share a Message-ID. Needs an application context.
     """
     names = _names(general, facts) | {"recipient": recipient, "link": link}
@@ -72,6 +73,7 @@ def _names(general: General, facts: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": "",
         "valid_until": None,
+        "code": "",
         **given,
         "product": one_line(general.product_name) or "Mailroom",
         "support": one_line(general.support_address),

@@ -31,6 +31,7 @@ KINDS = {
     "confirm_address": _("Confirm the new address"),
     "address_changed": _("Address changed"),
     "new_sign_in": _("New sign-in"),
+    "link_shown": _("Link handed over"),
 }
 
 # A setting is missing or cannot be used.

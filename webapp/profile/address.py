@@ -5,6 +5,8 @@ looked up, so a person who is signed in cannot find out who else has an account.
 mailed link reads mail at that address, and may be told that it has an account already.
 """
 
+from dataclasses import dataclass
+
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -23,6 +25,14 @@ from webapp.profile.service import check_password, locked, unchanged
 
 # Why a link does not do what it was for.
 REFUSED = (links.LinkRefused, AccountDisabled, AddressTaken)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a link would do: the account with the address `present` gets the address `new`."""
+
+    present: str
+    new: str
 
 
 def ask(database: Database, queue: Queue, person: User, email: str, password: str, limited: bool = True) -> None:
@@ -50,14 +60,14 @@ def cancel(session: Session, user_id: int) -> None:
     address_changes.forget(session, user_id)
 
 
-def offered(session: Session, secret: str, purpose: Purpose) -> str:
-    """The address that the person of this link would have. Raises LinkRefused, AccountDisabled, AddressTaken."""
+def offered(session: Session, secret: str, purpose: Purpose) -> Offer:
+    """What would change. Raises LinkRefused, AccountDisabled, AddressTaken."""
     link = links.find(session, secret, purpose)
     person = _owner(session, link)
     links.check(link)
     if (holder := by_email(session, link.address or "")) and holder.id != person.id:
         raise AddressTaken
-    return link.address or ""
+    return Offer(person.email, link.address or "")
 
 
 def confirm(session: Session, queue: Queue, secret: str) -> User:
