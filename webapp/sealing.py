@@ -33,7 +33,7 @@ class Sealer:
 
     def seal(self, value: str, purpose: str) -> str:
         """Encrypt a value for one purpose, such as `mail_server.password`."""
-        return self._fernet.encrypt(json.dumps([purpose, value]).encode()).decode()
+        return self._fernet.encrypt(json.dumps([purpose, value], ensure_ascii=False).encode()).decode()
 
     def open(self, sealed: str, purpose: str) -> str:
         """The value again. Raises SealBroken when the key is gone or the purpose differs.

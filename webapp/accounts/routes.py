@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp import languages, stencils
-from webapp.access import safe_next
+from webapp.access import safe_next, signed_in
 from webapp.accounts import handover, known_devices, service, sessions, sign_ins
 from webapp.accounts import setup as first_run
 from webapp.accounts.forms import NewUserForm, SetupForm, SignInForm, text
@@ -15,6 +15,7 @@ from webapp.accounts.models import Role, User
 from webapp.context import parts
 from webapp.security import csrf
 from webapp.settings import service as settings
+from webapp.settings.security import security
 
 blueprint = Blueprint("accounts", __name__)
 
@@ -63,7 +64,7 @@ def _sign_in_page(form: SignInForm, target: str) -> str:
 def logout() -> Response:
     """Sign this browser out."""
     with parts().database.writing() as session:
-        sign_ins.end(session, sessions.token())
+        service.sign_out(session, signed_in(), sessions.token())
     browser.clear()
     flash(_("You are signed out."), "success")
     return redirect(url_for("accounts.login"))
@@ -113,7 +114,9 @@ def new_user() -> Page:
             return _create(form)
         except service.AddressTaken as taken:
             form.email.errors = (str(taken),)
-    return render_template("accounts/new_user.html", form=form)
+    with parts().database.reading() as session:
+        lifetime = security(session).activation_minutes
+    return render_template("accounts/new_user.html", form=form, lifetime=lifetime)
 
 
 @blueprint.post("/users/<int:user_id>/resend")

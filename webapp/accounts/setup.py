@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 from webapp import clock
 from webapp.accounts import service
 from webapp.accounts.models import SetupKey, User
+from webapp.audit import service as audit
+from webapp.audit.events import Event
 from webapp.config import Config
 from webapp.errors import Failure
 from webapp.outbox import service as outbox
@@ -71,6 +73,7 @@ def create_first_administrator(
         raise SetupKeyUnknown
     created = service.create_administrator(session, email, name, password)
     created.language = language or None
+    audit.record(session, Event.FIRST_ADMINISTRATOR, created)
     return created
 
 

@@ -22,13 +22,13 @@ def mails() -> str:
 @blueprint.get("/<template>")
 def preview(template: str) -> Response:
     """One mail: subject, HTML as wide as a desktop or a phone, text."""
-    language = _language()
+    chosen = _language()
     page = render_template(
         "outbox/preview.html",
         template=template,
-        mail=previews.preview(template, language, pages.general()),
+        mail=previews.preview(template, chosen, pages.general()),
         languages=previews.languages(),
-        language=language,
+        chosen=chosen,
         width="phone" if request.args.get("width") == "phone" else "desktop",
     )
     return security.framing(make_response(page))
