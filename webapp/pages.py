@@ -23,6 +23,7 @@ from webapp import formats, languages
 from webapp.accounts import devices
 from webapp.context import parts
 from webapp.errors import NotFound, TooManyRequests
+from webapp.keys.ring import SecretKeyMissing
 from webapp.settings import service as settings
 
 # SQLAlchemy's words for it, and the drivers' own where it is passed by: see Database.glance.
@@ -47,6 +48,7 @@ def enable(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
     for away in AWAY:
         app.register_error_handler(away, _away)
+    app.register_error_handler(SecretKeyMissing, _keyless)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -144,6 +146,15 @@ def _away(error: Exception) -> Response:
     )
     response.headers["Retry-After"] = "60"
     return response
+
+
+def _keyless(error: SecretKeyMissing) -> Response:
+    log.error("nothing can be sealed", endpoint=request.endpoint, error=str(error))
+    return _page(
+        503,
+        _("Not available for a moment"),
+        _("Mailroom's keys do not open, so nothing was saved. Whoever runs Mailroom finds the reason in its log."),
+    )
 
 
 def _unexpected(error: Exception) -> Response:

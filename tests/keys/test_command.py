@@ -8,6 +8,7 @@ from click.testing import CliRunner, Result
 from flask import Flask
 
 from tests.keys.conftest import Rotate, Save, Start, save_sealed
+from tests.mail.page import PAGE, custom
 from tests.support.browser import Browser
 from tests.support.running import free_port
 from webapp.commands import main
@@ -66,3 +67,13 @@ def test_a_process_without_the_secret_key_is_not_ready(start: Start, app: Flask,
     rotate()
     answer = Browser(start(secret_key=OTHER)).get("/readyz")
     assert (answer.status_code, answer.json) == (503, {"status": "unavailable", "reason": "secret key"})
+
+
+def test_a_form_that_would_seal_something_says_where_the_reason_is(
+    start: Start, administrator: Browser, rotate: Rotate
+) -> None:
+    rotate()
+    keyless = Browser(start(secret_key=OTHER), administrator.user.id)
+    keyless.let_in()
+    answer = keyless.submit(PAGE, button="save", **custom())
+    assert (answer.status_code, "finds the reason in its log" in answer.text) == (503, True)

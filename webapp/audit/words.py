@@ -58,6 +58,7 @@ KINDS = {
     Event.GRANT_DROPPED: lazy("Permission to send mail was dropped"),
     Event.MESSAGE_RETRIED: lazy("Message was tried again by hand"),
     Event.KEYS_ROTATED: lazy("Keys were replaced"),
+    Event.KEYS_FORGOTTEN: lazy("Lost keys were forgotten"),
     Event.TRAIL_DOWNLOADED: lazy("Audit trail was downloaded"),
 }
 PURPOSES = {
@@ -149,6 +150,8 @@ _SENTENCES: dict[str, Callable[[Any], str]] = {
     "changed": _changed,
     "everywhere": _everywhere,
     "filtered": _filtered,
+    "key": lambda number: _("Key %(number)s.", number=number),
+    "keys": lambda number: ngettext("%(num)s key.", "%(num)s keys.", number),
     "language": lambda code: _("Language: %(language)s.", language=code),
     "last_try": _last_try,
     "message": lambda number: _("Message %(number)s.", number=number),
