@@ -60,6 +60,8 @@ def test_a_form_drawn_with_the_new_key_can_be_sent_to_a_process_that_did_not_hea
     member: Browser, elsewhere: Move, rotate: Rotate
 ) -> None:
     there = elsewhere(member)
+    # From here on the cookie stays as it is, signed with the old key.
+    member.get("/profile")
     rotate()
     there.submit_on(member.get("/profile"), name="Maxine")
     assert member.user.name == "Maxine"
