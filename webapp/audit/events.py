@@ -17,6 +17,7 @@ class Event(StrEnum):
     SIGNED_OUT = "signed out"
     SIGN_IN_ENDED = "another sign-in ended"
     OTHER_SIGN_INS_ENDED = "all other sign-ins ended"
+    ALL_SIGN_INS_ENDED = "signed out everywhere"
 
     # Accounts
     FIRST_ADMINISTRATOR = "first administrator set up"

@@ -24,6 +24,7 @@ KINDS = {
     Event.SIGNED_OUT: lazy("Signed out"),
     Event.SIGN_IN_ENDED: lazy("Another browser was signed out"),
     Event.OTHER_SIGN_INS_ENDED: lazy("All other browsers were signed out"),
+    Event.ALL_SIGN_INS_ENDED: lazy("Was signed out everywhere"),
     Event.FIRST_ADMINISTRATOR: lazy("First administrator was set up"),
     Event.ADMINISTRATOR_CREATED: lazy("Administrator was created on the command line"),
     Event.USER_CREATED: lazy("User was created"),
