@@ -32,6 +32,14 @@ def test_a_disabled_person_is_enabled_with_a_button(administrator: Browser, data
     assert state(database, ada) == (Role.MEMBER, Status.ACTIVE)
 
 
+def test_a_person_is_signed_out_everywhere_with_a_button(administrator: Browser, member: Browser) -> None:
+    path = f"/users/{member.user.id}/sign-out"
+    assert f'action="{path}"' in administrator.get(f"/users/{member.user.id}").text
+    assert "is signed out everywhere" in administrator.post(path).text
+    assert member.get("/profile", follow=False).location.startswith("/login")
+    assert member.sign_in().request.path == "/"
+
+
 def test_deleting_asks_once_and_leads_back_to_the_list(administrator: Browser, database: Database, ada: User) -> None:
     page = administrator.submit(f"/users/{ada.id}/delete", "sure")
     assert (page.request.path, "Ada is deleted." in page.text) == ("/users", True)

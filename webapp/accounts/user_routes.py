@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from flask import flash, redirect, render_template, url_for
+from flask import abort, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
@@ -35,6 +35,19 @@ def rename_user(user_id: int) -> Page:
     with parts().database.writing() as session:
         users.rename(session, user_id, text(form.name))
     flash(_("The name is changed."), "success")
+    return redirect(url_for("accounts.user", user_id=user_id))
+
+
+@blueprint.post("/users/<int:user_id>/sign-out")
+def sign_out_user(user_id: int) -> Page:
+    """End all sign-ins of the person."""
+    person, _kept = _person(user_id)
+    try:
+        with parts().database.writing() as session:
+            users.sign_out(session, user_id, signed_in())
+    except Refused:
+        abort(403)
+    flash(_("%(name)s is signed out everywhere.", name=person.name), "success")
     return redirect(url_for("accounts.user", user_id=user_id))
 
 

@@ -85,6 +85,13 @@ def change_role(session: Session, user_id: int, role: Role, by: User) -> None:
         audit.record(session, Event.ROLE_CHANGED, person, role=str(role))
 
 
+def sign_out(session: Session, user_id: int, by: User) -> None:
+    """End all sign-ins of the person, who can sign in again. Raises NotFound, Refused."""
+    person = locked_for(session, user_id, by)
+    sign_ins.end_all(session, person.id)
+    audit.record(session, Event.ALL_SIGN_INS_ENDED, person)
+
+
 def rename(session: Session, user_id: int, name: str) -> None:
     """Change the name. Raises NotFound."""
     person = service.user(session, user_id, lock=True)

@@ -18,6 +18,7 @@ class Event(StrEnum):
     GUESSED_OUT = "signed out after wrong passwords"
     SIGN_IN_ENDED = "another sign-in ended"
     OTHER_SIGN_INS_ENDED = "all other sign-ins ended"
+    ALL_SIGN_INS_ENDED = "signed out everywhere"
 
     # Accounts
     FIRST_ADMINISTRATOR = "first administrator set up"
@@ -61,3 +62,4 @@ class Event(StrEnum):
     MESSAGE_RETRIED = "message tried again by hand"
     KEYS_ROTATED = "keys rotated"
     TRAIL_DOWNLOADED = "audit trail downloaded"
+    KEYS_FORGOTTEN = "lost keys forgotten"

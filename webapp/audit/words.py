@@ -25,6 +25,7 @@ KINDS = {
     Event.GUESSED_OUT: lazy("Signed out after wrong passwords"),
     Event.SIGN_IN_ENDED: lazy("Another browser was signed out"),
     Event.OTHER_SIGN_INS_ENDED: lazy("All other browsers were signed out"),
+    Event.ALL_SIGN_INS_ENDED: lazy("Was signed out everywhere"),
     Event.FIRST_ADMINISTRATOR: lazy("First administrator was set up"),
     Event.ADMINISTRATOR_CREATED: lazy("Administrator was created on the command line"),
     Event.USER_CREATED: lazy("User was created"),
@@ -59,6 +60,7 @@ KINDS = {
     Event.GRANT_DROPPED: lazy("Permission to send mail was dropped"),
     Event.MESSAGE_RETRIED: lazy("Message was tried again by hand"),
     Event.KEYS_ROTATED: lazy("Keys were replaced"),
+    Event.KEYS_FORGOTTEN: lazy("Lost keys were forgotten"),
     Event.TRAIL_DOWNLOADED: lazy("Audit trail was downloaded"),
 }
 PURPOSES = {
@@ -165,6 +167,8 @@ _SENTENCES: dict[str, Callable[[Any], str]] = {
     "changed": _changed,
     "everywhere": _everywhere,
     "filtered": _filtered,
+    "key": lambda number: _("Key %(number)s.", number=number),
+    "keys": lambda number: ngettext("%(num)s key.", "%(num)s keys.", number),
     "language": lambda code: _("Language: %(language)s.", language=code),
     "last_try": _last_try,
     "message": lambda number: _("Message %(number)s.", number=number),
