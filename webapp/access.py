@@ -27,6 +27,7 @@ PUBLIC = frozenset({
     "accounts.forgot_password",
     "accounts.forgot_password_sent",
     "accounts.code",
+    "accounts.password_advice",
     "accounts.open_reset",
     "accounts.reset_password",
     "profile.open_confirmation",

@@ -9,8 +9,8 @@ from webapp import languages
 from webapp.accounts import known_devices, links, openings, passwords, service, sessions, sign_ins
 from webapp.accounts.code_routes import ASKED_FOR, empty_code_form
 from webapp.accounts.forms import ForgotPasswordForm, PasswordForm, text
-from webapp.accounts.models import Purpose, User
-from webapp.accounts.routes import LONGEST_SECRET, Page, begin, blueprint, limited
+from webapp.accounts.models import Purpose
+from webapp.accounts.routes import LONGEST_SECRET, Page, begin, blueprint, limited, rules
 from webapp.context import parts
 from webapp.errors import Failure
 from webapp.security import csrf
@@ -28,9 +28,9 @@ def open_activation(secret: str) -> Response:
 @csrf.exempt
 def activate() -> Page:
     """Choose the first password; the account is active and signed in."""
-    secret, form = browser.get(Purpose.ACTIVATION, ""), PasswordForm()
+    secret = browser.get(Purpose.ACTIVATION, "")
     try:
-        form.owner = _owner(secret, Purpose.ACTIVATION).email
+        form = _password_form(secret, Purpose.ACTIVATION)
         if not form.validate_on_submit():
             return render_template("accounts/activate.html", form=form)
         password_hash = passwords.hashed(text(form.password))
@@ -85,9 +85,9 @@ def open_reset(secret: str) -> Response:
 @csrf.exempt
 def reset_password() -> Page:
     """Choose a new password; every browser is signed out."""
-    secret, form = browser.get(Purpose.RESET, ""), PasswordForm()
+    secret = browser.get(Purpose.RESET, "")
     try:
-        form.owner = _owner(secret, Purpose.RESET).email
+        form = _password_form(secret, Purpose.RESET)
         if not form.validate_on_submit():
             return render_template("accounts/reset_password.html", form=form)
         password_hash = passwords.hashed(text(form.password))
@@ -104,9 +104,11 @@ def reset_password() -> Page:
     return redirect(url_for("accounts.login"))
 
 
-def _owner(secret: str, purpose: Purpose) -> User:
+def _password_form(secret: str, purpose: Purpose) -> PasswordForm:
+    """The form for whoever has this link. Raises LinkRefused, AlreadyActive, AccountDisabled."""
     with parts().database.reading() as session:
-        return service.owner(session, secret, purpose)
+        owner = service.owner(session, secret, purpose)
+    return PasswordForm().under(rules(), owner.email, owner.name)
 
 
 def link_refused(purpose: Purpose, refused: Failure) -> Page:

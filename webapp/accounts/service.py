@@ -114,11 +114,10 @@ def create_user(
     return created
 
 
-def create_administrator(session: Session, email: str, name: str, password: str) -> User:
-    """Add an administrator who can sign in at once. Raises BadAddress, BadPassword, AddressTaken."""
-    passwords.check(password, email)
+def create_administrator(session: Session, email: str, name: str, password_hash: str) -> User:
+    """Add an administrator who can sign in at once. Raises BadAddress, AddressTaken."""
     created = _add(session, email, name, Role.ADMINISTRATOR, Status.ACTIVE)
-    created.password_hash = passwords.hashed(password)
+    created.password_hash = password_hash
     created.activated_at = created.password_changed_at = created.created_at
     return created
 

@@ -12,7 +12,7 @@ from webapp.accounts.code_routes import refusal
 from webapp.accounts.forms import text
 from webapp.accounts.link_routes import link_refused
 from webapp.accounts.models import Purpose
-from webapp.accounts.routes import LONGEST_SECRET, Page, limited
+from webapp.accounts.routes import LONGEST_SECRET, Page, limited, rules
 from webapp.context import parts
 from webapp.forms import ConfirmForm
 from webapp.profile import address, service
@@ -62,8 +62,8 @@ def change_language() -> Page:
 @csrf.exempt
 def change_password() -> Page:
     """Change the password; this browser stays signed in, with a new session."""
-    form, person = ChangePasswordForm(), signed_in()
-    form.owner = person.email
+    person = signed_in()
+    form = ChangePasswordForm().under(rules(), person.email, person.name)
     if not form.validate_on_submit():
         return _profile(password_form=form)
     current, new = text(form.current_password), text(form.password)
@@ -232,7 +232,7 @@ def _profile(
         name_form=name_form or NameForm(formdata=None, name=person.name),
         language_form=language_form or LanguageForm(formdata=None, language=person.language or ""),
         address_form=address_form or AddressForm(formdata=None),
-        password_form=password_form or ChangePasswordForm(formdata=None),
+        password_form=password_form or ChangePasswordForm(formdata=None).under(rules(), person.email, person.name),
         code_form=code_form or AddressCodeForm(formdata=None),
         waiting=waiting,
         sign_ins=[(one, devices.in_words(one.device), sign_ins.is_of(one, token)) for one in own],

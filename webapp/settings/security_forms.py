@@ -55,7 +55,9 @@ def time(label: str) -> WholeNumber:
 
 def unit() -> SelectField:
     """What the number before it counts."""
-    return SelectField(lazy("Unit"), coerce=int, choices=[SelectChoice(str(size), name) for size, name in UNITS.items()])
+    return SelectField(
+        lazy("Unit"), coerce=int, choices=[SelectChoice(str(size), name) for size, name in UNITS.items()]
+    )
 
 
 class SecurityForm(Form):
