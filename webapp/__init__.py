@@ -22,6 +22,7 @@ from webapp.mail import transport
 from webapp.outbox import preview_routes as mails
 from webapp.outbox import routes as outbox
 from webapp.outbox.queue import Queue
+from webapp.profile import renewing
 from webapp.profile import routes as profile
 from webapp.registry import load_providers
 from webapp.sealing import Sealer
@@ -46,6 +47,7 @@ def create_app(config: Config | None = None) -> Flask:
     security.protect(app, config)
     sessions.enable(app)
     access.guard(app, demo.PUBLIC if config.demo == "on" else frozenset())
+    renewing.guard(app)
     confirm_routes.guard(app)
     pages.enable(app)
     transport.mail.init_app(app)

@@ -6,10 +6,11 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp import languages
-from webapp.accounts import known_devices, links, openings, passwords, service, sessions, sign_ins
+from webapp.accounts import former_passwords, known_devices, links, openings, passwords, service, sessions, sign_ins
 from webapp.accounts.code_routes import ASKED_FOR, empty_code_form
 from webapp.accounts.forms import ForgotPasswordForm, PasswordForm, text
-from webapp.accounts.models import Purpose
+from webapp.accounts.models import Purpose, User
+from webapp.accounts.password_rules import BadPassword
 from webapp.accounts.routes import LONGEST_SECRET, Page, begin, blueprint, limited, rules
 from webapp.context import parts
 from webapp.errors import Failure
@@ -30,7 +31,7 @@ def activate() -> Page:
     """Choose the first password; the account is active and signed in."""
     secret = browser.get(Purpose.ACTIVATION, "")
     try:
-        form = _password_form(secret, Purpose.ACTIVATION)
+        form = _password_form(_owner(secret, Purpose.ACTIVATION))
         if not form.validate_on_submit():
             return render_template("accounts/activate.html", form=form)
         password_hash = passwords.hashed(text(form.password))
@@ -87,8 +88,9 @@ def reset_password() -> Page:
     """Choose a new password; every browser is signed out."""
     secret = browser.get(Purpose.RESET, "")
     try:
-        form = _password_form(secret, Purpose.RESET)
-        if not form.validate_on_submit():
+        owner = _owner(secret, Purpose.RESET)
+        form = _password_form(owner)
+        if not (form.validate_on_submit() and _is_new(form, owner)):
             return render_template("accounts/reset_password.html", form=form)
         password_hash = passwords.hashed(text(form.password))
         with parts().database.writing() as session:
@@ -104,11 +106,24 @@ def reset_password() -> Page:
     return redirect(url_for("accounts.login"))
 
 
-def _password_form(secret: str, purpose: Purpose) -> PasswordForm:
-    """The form for whoever has this link. Raises LinkRefused, AlreadyActive, AccountDisabled."""
+def _owner(secret: str, purpose: Purpose) -> User:
     with parts().database.reading() as session:
-        owner = service.owner(session, secret, purpose)
+        return service.owner(session, secret, purpose)
+
+
+def _password_form(owner: User) -> PasswordForm:
     return PasswordForm().under(rules(), owner.email, owner.name)
+
+
+def _is_new(form: PasswordForm, owner: User) -> bool:
+    """Whether the owner has not had this password before; if not, the form says so."""
+    try:
+        former_passwords.check(parts().database, owner, text(form.password), limited())
+    except BadPassword as had:
+        form.password.errors = (str(had),)
+        form.focus_first_mistake()
+        return False
+    return True
 
 
 def link_refused(purpose: Purpose, refused: Failure) -> Page:

@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp import clock
-from webapp.accounts import address_changes, known_devices, links, notices, passwords, sign_ins, tries
+from webapp.accounts import address_changes, former_passwords, known_devices, links, notices, passwords, sign_ins, tries
 from webapp.accounts.addresses import address_key, checked
 from webapp.accounts.links import LinkExpired, LinkRefused, LinkUnknown, LinkUsed
 from webapp.accounts.models import Link, Purpose, Role, Status, User
@@ -200,6 +200,7 @@ def reset_password(session: Session, queue: Queue, secret: str, password_hash: s
     Raises LinkRefused, AccountDisabled; the caller's transaction must then be undone.
     """
     link = links.spend(session, secret, Purpose.RESET)
+    former_passwords.keep(session, link.user_id)
     person = _give_password(session, link, Status.ACTIVE, password_hash)
     sign_ins.end_all(session, person.id)
     known_devices.forget_others(session, person.id)

@@ -29,6 +29,7 @@ CODE_BY_ANYBODY = Limit("code, anybody", 1000, timedelta(minutes=10))
 CODE_BY_PERSON = Limit("code, person", 4, timedelta(days=1))
 ADVICE_BY_CLIENT = Limit("password advice, client", 120, timedelta(minutes=5))
 ADVICE_BY_ANYBODY = Limit("password advice, anybody", 600, timedelta(minutes=1))
+NEW_PASSWORD_BY_USER = Limit("new password held against former ones, person", 20, timedelta(hours=1))
 RESET_SHOWN_BY_USER = Limit("reset link shown, administrator", 20, timedelta(hours=1))
 
 
@@ -123,3 +124,8 @@ def advice(session: Session, client_address: str) -> None:
     """Count one password that somebody wants advice on. Raises TooManyRequests."""
     limits.take(session, ADVICE_BY_CLIENT, network(client_address))
     limits.take(session, ADVICE_BY_ANYBODY, "")
+
+
+def new_password(session: Session, user: User) -> None:
+    """Count one password that is held against the former ones of this person. Raises TooManyRequests."""
+    limits.take(session, NEW_PASSWORD_BY_USER, str(user.id))

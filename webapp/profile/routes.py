@@ -12,6 +12,7 @@ from webapp.accounts.code_routes import refusal
 from webapp.accounts.forms import text
 from webapp.accounts.link_routes import link_refused
 from webapp.accounts.models import Purpose
+from webapp.accounts.password_rules import BadPassword
 from webapp.accounts.routes import LONGEST_SECRET, Page, limited, rules
 from webapp.context import parts
 from webapp.forms import ConfirmForm
@@ -64,24 +65,8 @@ def change_password() -> Page:
     """Change the password; this browser stays signed in, with a new session."""
     person = signed_in()
     form = ChangePasswordForm().under(rules(), person.email, person.name)
-    if not form.validate_on_submit():
+    if not changed(form):
         return _profile(password_form=form)
-    current, new = text(form.current_password), text(form.password)
-    try:
-        token = service.change_password(
-            parts().database,
-            parts().queue,
-            person,
-            current,
-            new,
-            sessions.token(),
-            limited(),
-            sessions.device(),
-        )
-    except WrongPassword as wrong:
-        form.current_password.errors = (str(wrong),)
-        return _profile(password_form=form)
-    sessions.begin(token, sessions.sign_in())
     flash(_("Your password is changed, and all other browsers are signed out."), "success")
     return _back()
 
@@ -212,6 +197,25 @@ def restore_address() -> Page:
     browser[Purpose.RESET] = reset
     flash(_("%(email)s is the address of your account again.", email=person.email), "success")
     return redirect(url_for("accounts.reset_password"))
+
+
+def changed(form: ChangePasswordForm) -> bool:
+    """Change the password as the form says, or have it say why not; this browser gets a new session."""
+    if not form.validate_on_submit():
+        return False
+    current, new = text(form.current_password), text(form.password)
+    database, queue, here = parts().database, parts().queue, (sessions.token(), limited(), sessions.device())
+    try:
+        token = service.change_password(database, queue, signed_in(), current, new, *here)
+    except WrongPassword as wrong:
+        form.current_password.errors = (str(wrong),)
+    except BadPassword as bad:
+        form.password.errors = (str(bad),)
+    else:
+        sessions.begin(token, sessions.sign_in())
+        return True
+    form.focus_first_mistake()
+    return False
 
 
 def _profile(
