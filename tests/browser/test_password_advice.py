@@ -35,7 +35,7 @@ def activation(site: Site, tmp_path: Path) -> Iterator[str]:
 
 def test_a_first_password_is_chosen_with_advice(walker: Walker, activation: str) -> None:
     walker.open(activation)
-    assert walker.sees("At least 8 characters.")
+    assert walker.sees("At least 8 characters are needed.")
     height = walker.page.locator("main form").first.bounding_box()
     if walker.scripts:
         for typed, said in (("kxv", TOO_SHORT), ("lovelace7", SOON), ("a quite long sentence 7", HARD)):

@@ -42,7 +42,7 @@ class Rules:
     def in_words(self) -> list[str]:
         """The rules as sentences, for the page on which a password is chosen."""
         least = self.security.password_length
-        length = ngettext("At least %(num)s character.", "At least %(num)s characters.", least)
+        length = ngettext("At least %(num)s character is needed.", "At least %(num)s characters are needed.", least)
         return [length, *(rule for least, _found, rule in self._kinds("") if least)]
 
     def check(self, password: str, email: str, *about: str) -> None:
@@ -84,24 +84,34 @@ class Rules:
         yield (
             wanted.password_upper,
             sum(map(str.isupper, password)),
-            ngettext("At least %(num)s capital letter.", "At least %(num)s capital letters.", wanted.password_upper),
+            ngettext(
+                "At least %(num)s capital letter is needed.",
+                "At least %(num)s capital letters are needed.",
+                wanted.password_upper,
+            ),
         )
         yield (
             wanted.password_lower,
             sum(map(str.islower, password)),
-            ngettext("At least %(num)s small letter.", "At least %(num)s small letters.", wanted.password_lower),
+            ngettext(
+                "At least %(num)s small letter is needed.",
+                "At least %(num)s small letters are needed.",
+                wanted.password_lower,
+            ),
         )
         yield (
             wanted.password_digits,
             sum(map(str.isdecimal, password)),
-            ngettext("At least %(num)s digit.", "At least %(num)s digits.", wanted.password_digits),
+            ngettext(
+                "At least %(num)s digit is needed.", "At least %(num)s digits are needed.", wanted.password_digits
+            ),
         )
         yield (
             wanted.password_special,
             sum(not character.isalnum() for character in password),
             ngettext(
-                "At least %(num)s character that is neither a letter nor a digit.",
-                "At least %(num)s characters that are neither letters nor digits.",
+                "At least %(num)s character is needed that is neither a letter nor a digit.",
+                "At least %(num)s characters are needed that are neither letters nor digits.",
                 wanted.password_special,
             ),
         )

@@ -7,6 +7,7 @@ from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.database import Base
+from webapp.sealing import SEALED
 
 
 class MailServer(Base):
@@ -35,6 +36,6 @@ class MailServer(Base):
     # What the provider's own fields hold, secrets excepted.
     extra: Mapped[dict[str, Any]] = mapped_column(default=dict)
     # Field name → {"sealed": …, "saved_at": ISO date}; opened only to send.
-    secrets: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    secrets: Mapped[dict[str, Any]] = mapped_column(default=dict, info=SEALED)
     updated_at: Mapped[datetime]
     updated_by: Mapped[str] = mapped_column(String(254), default="")

@@ -5,9 +5,10 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp.access import PUBLIC, safe_next, signed_in, wanted
+from webapp.accounts.confirming import SignInEnded
 from webapp.accounts.routes import Page, rules
 from webapp.profile.forms import ChangePasswordForm
-from webapp.profile.routes import blueprint, changed
+from webapp.profile.routes import blueprint, changed, signed_out
 from webapp.security import csrf
 
 PAGE = "profile.renew_password"
@@ -28,10 +29,13 @@ def renew_password() -> Page:
     form = ChangePasswordForm().under(rules(), person.email, person.name)
     if not form.submitted() and not _is_due():
         return redirect(target)
-    if not changed(form):
-        # It may have been replaced in another window meanwhile.
-        days = form.rules.security.password_days if _is_due() else 0
-        return render_template("profile/renew_password.html", form=form, days=days)
+    try:
+        if not changed(form):
+            # It may have been replaced in another window meanwhile.
+            days = form.rules.security.password_days if _is_due() else 0
+            return render_template("profile/renew_password.html", form=form, days=days)
+    except SignInEnded as ended:
+        return signed_out(ended)
     flash(_("Your password is changed, and all other browsers are signed out."), "success")
     return redirect(target)
 

@@ -6,20 +6,22 @@ from flask_babel import gettext as _
 from flask_babel import refresh
 from werkzeug.wrappers import Response
 
+from webapp import pages
 from webapp.access import signed_in
 from webapp.accounts import address_changes, codes, devices, openings, sessions, sign_ins
 from webapp.accounts.code_routes import refusal
+from webapp.accounts.confirming import SignInEnded, WrongPassword
 from webapp.accounts.forms import text
 from webapp.accounts.link_routes import link_refused
 from webapp.accounts.models import Purpose
 from webapp.accounts.password_rules import BadPassword
 from webapp.accounts.routes import LONGEST_SECRET, Page, limited, rules
 from webapp.context import parts
+from webapp.errors import TooManyRequests
 from webapp.forms import ConfirmForm
 from webapp.profile import address, service
 from webapp.profile.address import Offer
 from webapp.profile.forms import AddressCodeForm, AddressForm, ChangePasswordForm, LanguageForm, NameForm
-from webapp.profile.service import WrongPassword
 from webapp.security import csrf
 
 blueprint = Blueprint("profile", __name__)
@@ -65,8 +67,11 @@ def change_password() -> Page:
     """Change the password; this browser stays signed in, with a new session."""
     person = signed_in()
     form = ChangePasswordForm().under(rules(), person.email, person.name)
-    if not changed(form):
-        return _profile(password_form=form)
+    try:
+        if not changed(form):
+            return _profile(password_form=form)
+    except SignInEnded as ended:
+        return signed_out(ended)
     flash(_("Your password is changed, and all other browsers are signed out."), "success")
     return _back()
 
@@ -81,10 +86,15 @@ def change_address() -> Page:
         return _profile(address_form=form)
     email, password = text(form.email), text(form.current_password)
     try:
-        address.ask(parts().database, parts().queue, person, email, password, limited())
+        address.ask(parts().database, parts().queue, person, email, password, sessions.sign_in(), limited())
     except WrongPassword as wrong:
         form.current_password.errors = (str(wrong),)
         return _profile(address_form=form)
+    except SignInEnded as ended:
+        return signed_out(ended)
+    except TooManyRequests as error:
+        form.form_errors.append(pages.when_again(error))
+        return pages.too_many(error, _profile(address_form=form))
     _flash_mail(email)
     return _back()
 
@@ -200,11 +210,18 @@ def restore_address() -> Page:
 
 
 def changed(form: ChangePasswordForm) -> bool:
-    """Change the password as the form says, or have it say why not; this browser gets a new session."""
+    """Change the password as the form says, or have it say why not; this browser gets a new session.
+
+    Raises SignInEnded, TooManyRequests.
+    """
     if not form.validate_on_submit():
         return False
     current, new = text(form.current_password), text(form.password)
-    database, queue, here = parts().database, parts().queue, (sessions.token(), limited(), sessions.device())
+    database, queue, here = (
+        parts().database,
+        parts().queue,
+        (sessions.sign_in(), sessions.token(), limited(), sessions.device()),
+    )
     try:
         token = service.change_password(database, queue, signed_in(), current, new, *here)
     except WrongPassword as wrong:
@@ -246,6 +263,12 @@ def _profile(
 def _offered(secret: str, purpose: Purpose) -> Offer:
     with parts().database.reading() as session:
         return address.offered(session, secret, purpose)
+
+
+def signed_out(ended: SignInEnded) -> Response:
+    """Go on to sign in again, and come back."""
+    flash(str(ended), "warning")
+    return redirect(url_for("accounts.login", next=url_for("profile.profile")))
 
 
 def _back() -> Response:
