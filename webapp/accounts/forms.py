@@ -1,6 +1,7 @@
 """The forms."""
 
 import unicodedata
+from typing import Self
 
 from flask_babel import gettext as _
 from wtforms import (
@@ -15,10 +16,10 @@ from wtforms import (
 )
 from wtforms.validators import DataRequired, Length
 
-from webapp.accounts import codes, passwords
+from webapp.accounts import codes
 from webapp.accounts.addresses import BadAddress, checked
 from webapp.accounts.models import Role
-from webapp.accounts.passwords import BadPassword
+from webapp.accounts.password_rules import BadPassword, Rules
 from webapp.forms import Form
 from webapp.languages import LANGUAGES
 from webapp.settings.forms import public_address
@@ -104,9 +105,19 @@ class ForgotPasswordForm(Form):
 
 
 class PasswordForm(Form):
-    """A new password, typed twice. `owner` is the address of the person whose password it will be."""
+    """A new password, typed twice, under `rules`.
 
+    `owner` is the address of the person whose password it will be, `about` what else is known of them.
+    """
+
+    rules: Rules
     owner = ""
+    about = ""
+
+    def under(self, rules: Rules, owner: str = "", about: str = "") -> Self:
+        """The same form, for this person."""
+        self.rules, self.owner, self.about = rules, owner, about
+        return self
 
     password = PasswordField(lazy("New password"), [DataRequired(lazy("Choose a password."))])
     password_confirm = PasswordField(lazy("The same again"))
@@ -114,7 +125,7 @@ class PasswordForm(Form):
     def validate_password(self, field: Field) -> None:
         """The rules for passwords."""
         try:
-            passwords.check(field.data, self.owner)
+            self.rules.check(field.data, self.owner, self.about)
         except BadPassword as error:
             raise ValidationError(str(error)) from error
 
@@ -132,8 +143,8 @@ class SetupForm(PasswordForm):
     public_url = StringField(lazy("Public address"))
 
     def validate_password(self, field: Field) -> None:
-        """The rules for passwords, for the address typed beside it."""
-        self.owner = text(self.email)
+        """The rules for passwords, for the address and the name typed beside it."""
+        self.owner, self.about = text(self.email), text(self.name)
         super().validate_password(field)
 
     def validate_public_url(self, field: Field) -> None:

@@ -8,7 +8,17 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp import clock
-from webapp.accounts import address_changes, known_devices, links, locks, notices, passwords, sign_ins, tries
+from webapp.accounts import (
+    address_changes,
+    former_passwords,
+    known_devices,
+    links,
+    locks,
+    notices,
+    passwords,
+    sign_ins,
+    tries,
+)
 from webapp.accounts.addresses import address_key, checked
 from webapp.accounts.links import LinkExpired, LinkRefused, LinkUnknown, LinkUsed
 from webapp.accounts.models import Link, Purpose, Role, Status, User
@@ -115,11 +125,10 @@ def create_user(
     return created
 
 
-def create_administrator(session: Session, email: str, name: str, password: str) -> User:
-    """Add an administrator who can sign in at once. Raises BadAddress, BadPassword, AddressTaken."""
-    passwords.check(password, email)
+def create_administrator(session: Session, email: str, name: str, password_hash: str) -> User:
+    """Add an administrator who can sign in at once. Raises BadAddress, AddressTaken."""
     created = _add(session, email, name, Role.ADMINISTRATOR, Status.ACTIVE)
-    created.password_hash = passwords.hashed(password)
+    created.password_hash = password_hash
     created.activated_at = created.password_changed_at = created.created_at
     return created
 
@@ -207,6 +216,7 @@ def reset_password(session: Session, queue: Queue, secret: str, password_hash: s
     Raises LinkRefused, AccountDisabled; the caller's transaction must then be undone.
     """
     link = links.spend(session, secret, Purpose.RESET)
+    former_passwords.keep(session, link.user_id)
     person = _give_password(session, link, Status.ACTIVE, password_hash)
     sign_ins.end_all(session, person.id)
     known_devices.forget_others(session, person.id)

@@ -30,6 +30,9 @@ CODE_BY_CLIENT = Limit("code, client", 30, timedelta(minutes=15))
 CODE_BY_ANYBODY = Limit("code, anybody", 1000, timedelta(minutes=10))
 # The fifth wrong one is one too many: then the codes that are out are dead.
 CODE_BY_PERSON = Limit("code, person", 4, timedelta(days=1))
+ADVICE_BY_CLIENT = Limit("password advice, client", 120, timedelta(minutes=5))
+ADVICE_BY_ANYBODY = Limit("password advice, anybody", 600, timedelta(minutes=1))
+NEW_PASSWORD_BY_USER = Limit("new password held against former ones, person", 20, timedelta(hours=1))
 RESET_SHOWN_BY_USER = Limit("reset link shown, administrator", 20, timedelta(hours=1))
 
 UNKNOWN_LINKS = Share(
@@ -129,6 +132,17 @@ def forget_codes_of_person(session: Session, who: str) -> None:
 def reset_shown(session: Session, administrator: User) -> None:
     """Count one reset link that is shown to this administrator. Raises TooManyRequests."""
     limits.take(session, RESET_SHOWN_BY_USER, str(administrator.id))
+
+
+def advice(session: Session, client_address: str) -> None:
+    """Count one password that somebody wants advice on. Raises TooManyRequests."""
+    limits.take(session, ADVICE_BY_CLIENT, network(client_address))
+    limits.take(session, ADVICE_BY_ANYBODY, "")
+
+
+def new_password(session: Session, user: User) -> None:
+    """Count one password that is held against the former ones of this person. Raises TooManyRequests."""
+    limits.take(session, NEW_PASSWORD_BY_USER, str(user.id))
 
 
 def _guesses(session: Session) -> Limit:

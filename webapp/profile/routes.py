@@ -14,7 +14,8 @@ from webapp.accounts.confirming import SignInEnded, WrongPassword
 from webapp.accounts.forms import text
 from webapp.accounts.link_routes import link_refused
 from webapp.accounts.models import Purpose
-from webapp.accounts.routes import LONGEST_SECRET, Page, limited
+from webapp.accounts.password_rules import BadPassword
+from webapp.accounts.routes import LONGEST_SECRET, Page, limited, rules
 from webapp.context import parts
 from webapp.errors import TooManyRequests
 from webapp.forms import ConfirmForm
@@ -64,29 +65,13 @@ def change_language() -> Page:
 @csrf.exempt
 def change_password() -> Page:
     """Change the password; this browser stays signed in, with a new session."""
-    form, person = ChangePasswordForm(), signed_in()
-    form.owner = person.email
-    if not form.validate_on_submit():
-        return _profile(password_form=form)
-    current, new = text(form.current_password), text(form.password)
+    person = signed_in()
+    form = ChangePasswordForm().under(rules(), person.email, person.name)
     try:
-        token = service.change_password(
-            parts().database,
-            parts().queue,
-            person,
-            current,
-            new,
-            sessions.sign_in(),
-            sessions.token(),
-            limited(),
-            sessions.device(),
-        )
-    except WrongPassword as wrong:
-        form.current_password.errors = (str(wrong),)
-        return _profile(password_form=form)
+        if not changed(form):
+            return _profile(password_form=form)
     except SignInEnded as ended:
-        return _signed_out(ended)
-    sessions.begin(token, sessions.sign_in())
+        return signed_out(ended)
     flash(_("Your password is changed, and all other browsers are signed out."), "success")
     return _back()
 
@@ -106,7 +91,7 @@ def change_address() -> Page:
         form.current_password.errors = (str(wrong),)
         return _profile(address_form=form)
     except SignInEnded as ended:
-        return _signed_out(ended)
+        return signed_out(ended)
     except TooManyRequests as error:
         form.form_errors.append(pages.when_again(error))
         return pages.too_many(error, _profile(address_form=form))
@@ -224,6 +209,32 @@ def restore_address() -> Page:
     return redirect(url_for("accounts.reset_password"))
 
 
+def changed(form: ChangePasswordForm) -> bool:
+    """Change the password as the form says, or have it say why not; this browser gets a new session.
+
+    Raises SignInEnded, TooManyRequests.
+    """
+    if not form.validate_on_submit():
+        return False
+    current, new = text(form.current_password), text(form.password)
+    database, queue, here = (
+        parts().database,
+        parts().queue,
+        (sessions.sign_in(), sessions.token(), limited(), sessions.device()),
+    )
+    try:
+        token = service.change_password(database, queue, signed_in(), current, new, *here)
+    except WrongPassword as wrong:
+        form.current_password.errors = (str(wrong),)
+    except BadPassword as bad:
+        form.password.errors = (str(bad),)
+    else:
+        sessions.begin(token, sessions.sign_in())
+        return True
+    form.focus_first_mistake()
+    return False
+
+
 def _profile(
     name_form: NameForm | None = None,
     language_form: LanguageForm | None = None,
@@ -242,7 +253,7 @@ def _profile(
         name_form=name_form or NameForm(formdata=None, name=person.name),
         language_form=language_form or LanguageForm(formdata=None, language=person.language or ""),
         address_form=address_form or AddressForm(formdata=None),
-        password_form=password_form or ChangePasswordForm(formdata=None),
+        password_form=password_form or ChangePasswordForm(formdata=None).under(rules(), person.email, person.name),
         code_form=code_form or AddressCodeForm(formdata=None),
         waiting=waiting,
         sign_ins=[(one, devices.in_words(one.device), sign_ins.is_of(one, token)) for one in own],
@@ -254,7 +265,8 @@ def _offered(secret: str, purpose: Purpose) -> Offer:
         return address.offered(session, secret, purpose)
 
 
-def _signed_out(ended: SignInEnded) -> Response:
+def signed_out(ended: SignInEnded) -> Response:
+    """Go on to sign in again, and come back."""
     flash(str(ended), "warning")
     return redirect(url_for("accounts.login", next=url_for("profile.profile")))
 

@@ -3,7 +3,16 @@
 from sqlalchemy.orm import Session
 
 from webapp import clock
-from webapp.accounts import address_changes, confirming, known_devices, links, notices, passwords, sign_ins
+from webapp.accounts import (
+    address_changes,
+    confirming,
+    former_passwords,
+    known_devices,
+    links,
+    notices,
+    passwords,
+    sign_ins,
+)
 from webapp.accounts.confirming import WrongPassword
 from webapp.accounts.models import Purpose, SignIn, Status, User, searchable
 from webapp.accounts.service import LARGEST_ID
@@ -42,15 +51,19 @@ def change_password(
     limited: bool = True,
     known_as: str = "",
 ) -> str:
-    """Change the password; the new token of this sign-in, the only one left. Raises WrongPassword, GuessedTooOften.
+    """Change the password; the new token of this sign-in, the only one left.
+
+    Raises WrongPassword, BadPassword, GuessedTooOften, TooManyRequests.
 
     Of the known devices only the one whose cookie is `known_as` stays known.
     Links that restore an address live on: whoever stole an account could change the password first.
     """
     confirming.check(database, person, sign_in, current, limited)
+    former_passwords.check(database, person, new, limited)
     password_hash = passwords.hashed(new)
     with database.writing() as session:
         present = unchanged(session, person)
+        former_passwords.keep(session, present.id)
         present.password_hash, present.password_changed_at = password_hash, clock.now()
         links.revoke(session, present.id, Purpose.RESET)
         address_changes.forget(session, present.id)

@@ -85,3 +85,46 @@ for (const dialog of document.querySelectorAll("dialog.result[open]")) {
   dialog.autofocus = true;
   dialog.showModal();
 }
+
+// Advice on a new password, once one stops typing for a moment. What comes too late is not shown,
+// and where nothing comes the rules are on the page already.
+const PAUSE_MS = 400;
+
+for (const advice of document.querySelectorAll("[data-advice]")) {
+  const input = document.getElementById(advice.dataset.of);
+  const before = advice.textContent;
+  let pause;
+  let asking = new AbortController();
+
+  const say = ({ text, good }) => {
+    advice.textContent = text;
+    advice.classList.toggle("good", good);
+  };
+  input.addEventListener("input", () => {
+    clearTimeout(pause);
+    asking.abort();
+    if (!input.value) say({ text: before, good: false });
+    else pause = setTimeout(async () => {
+      asking = new AbortController();
+      const found = await advised(input, advice.dataset, asking.signal);
+      if (found) say(found);
+    }, PAUSE_MS);
+  });
+}
+
+async function advised(input, { advice, email, name }, signal) {
+  // On the page that sets Mailroom up, both are typed beside it.
+  const typed = input.form.elements;
+  const body = new URLSearchParams({
+    csrf_token: typed.csrf_token.value,
+    password: input.value,
+    email: typed.namedItem("email")?.value ?? email,
+    name: typed.namedItem("name")?.value ?? name,
+  });
+  try {
+    const answer = await fetch(advice, { method: "POST", body, signal });
+    return answer.ok ? await answer.json() : null;
+  } catch {
+    return null;
+  }
+}
