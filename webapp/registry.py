@@ -74,7 +74,7 @@ class Providers:
     def explain(self, provider: Provider, failure: Failure, settings: Mapping[str, str]) -> Diagnosis | None:
         """What the provider's own explanations, then any plugin, say of a failure."""
         try:
-            if (diagnosis := provider.explain(failure)) is not None:
+            if (diagnosis := provider.explain(failure, settings.get("authentication", ""))) is not None:
                 return diagnosis
             answer = self._manager.hook.explain_failure(provider=provider.key, failure=failure, settings=settings)
         except Exception:

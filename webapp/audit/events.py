@@ -24,3 +24,7 @@ class Event(StrEnum):
     GENERAL_SAVED = "general settings saved"
     SECURITY_SAVED = "security settings saved"
     MAIL_SERVER_SAVED = "mail server saved"
+    GRANT_MADE = "grant made"
+    GRANT_REFUSED = "grant refused"
+    GRANT_DROPPED = "grant dropped"
+    GRANT_ENDED = "grant ended"

@@ -20,14 +20,16 @@ class Blotter:
     """Finds secrets as they are, in other letter case, escaped, in hex, in base64, and over the end of a line."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._words = sorted((one for one in secrets if len(one) >= SHORTEST_SECRET), key=len, reverse=True)
+        words = sorted((one for one in secrets if len(one) >= SHORTEST_SECRET), key=len, reverse=True)
+        # Made once: an access token is long, and every line of a conversation is looked through.
+        self._needles = [(one, [_needle(one), one.encode().hex()], list(_in_base64(one.encode()))) for one in words]
 
     def __call__(self, text: str) -> str:
         """The text without any of the secrets."""
-        for word in self._words:
+        for word, folded, in_base64 in self._needles:
             text = text.replace(word, BLOT)
-            text = _without(text, _folded, [_needle(word), word.encode().hex()])
-            text = _without(text, _base64, _in_base64(word.encode()), around=_BASE64_SIGNS)
+            text = _without(text, _folded, folded)
+            text = _without(text, _base64, in_base64, around=_BASE64_SIGNS)
         return text
 
 

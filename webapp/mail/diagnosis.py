@@ -2,8 +2,10 @@
 
 from flask_babel import gettext as _
 
+from webapp.mail.conversation import Stage
 from webapp.mail.explanations import REPLIES, SAID_NO, SERVER_TROUBLE, SIGNS
 from webapp.mail.failures import DeliveryError
+from webapp.mail.token_explanations import explained
 from webapp.mail.transport import OpenedServer
 from webapp.providers import Diagnosis, Failure
 from webapp.registry import Providers
@@ -15,6 +17,8 @@ def diagnose(providers: Providers, opened: OpenedServer, error: DeliveryError) -
     own = providers.explain(opened.provider, failure, settings)
     if own is not None:
         return own
+    if failure.stage == Stage.TOKEN:
+        return explained(failure.reply, failure.error)
     return _by_reply(failure) if failure.reply else _by_sign(failure, settings)
 
 

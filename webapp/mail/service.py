@@ -16,12 +16,17 @@ from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.context import Parts
 from webapp.errors import Failure
+from webapp.mail import grants
 from webapp.mail.models import MailServer
+from webapp.mail.oauth.faults import Unusable
+from webapp.mail.oauth.registration import Registration
 from webapp.mail.proxies import Proxy
+from webapp.mail.renewal import TokenSource
 from webapp.mail.transport import OpenedServer
 from webapp.outbox import service as outbox
-from webapp.registry import secret_fields
-from webapp.sealing import Sealer
+from webapp.providers import Authentication, OAuth2
+from webapp.registry import UnknownProvider, secret_fields
+from webapp.sealing import SealBroken, Sealer
 from webapp.settings.service import General
 
 PRIMARY = 0
@@ -30,7 +35,10 @@ PROXY_PASSWORD = "proxy_password"  # noqa: S105 -- the name of a field
 # whoever may edit the form could have it sent to a server of their own.
 DESTINATION = (
     "provider", "host", "port", "security", "proxy_type", "proxy_host", "proxy_port", "authentication", "username",
+    "client_id", "tenant_id", "token_url",
 )  # fmt: skip
+# What only OAuth2 needs; a draft that does not name them has none of it.
+OF_OAUTH2 = ("client_id", "tenant_id", "authorize_url", "token_url", "device_authorization_url", "scopes")
 PROXY_DESTINATION = ("proxy_type", "proxy_host", "proxy_port", "proxy_username")
 
 
@@ -57,9 +65,8 @@ def primary(session: Session) -> MailServer | None:
 
 def secret_names(parts: Parts, draft: Draft) -> frozenset[str]:
     """The secrets that this draft can have: those of its sign-in, of its provider's fields, of its proxy."""
-    provider = parts.providers[str(draft.values["provider"])]
-    method = provider.authentication_named(str(draft.values["authentication"]))
-    names = {"password"} & set(method.uses if method else ()) | secret_fields(provider)
+    provider, method = parts.providers[str(draft.values["provider"])], _method(parts, draft.values)
+    names = {"password", *grants.SECRETS} & set(method.uses if method else ()) | secret_fields(provider)
     if draft.values["proxy_type"] != "none" and draft.values["proxy_username"]:
         names.add(PROXY_PASSWORD)
     return frozenset(names)
@@ -70,7 +77,8 @@ def secrets_to_retype(parts: Parts, saved: MailServer | None, draft: Draft) -> f
     if saved is None:
         return frozenset()
     blank = {name for name in secret_names(parts, draft) if name in saved.secrets and not draft.secrets.get(name)}
-    moved = any(getattr(saved, name) != draft.values[name] for name in DESTINATION) or saved.extra != dict(draft.extra)
+    moved = any(getattr(saved, name) != draft.values.get(name, "") for name in DESTINATION)
+    moved = moved or saved.extra != dict(draft.extra)
     proxy_moved = any(getattr(saved, name) != draft.values[name] for name in PROXY_DESTINATION)
     return frozenset(name for name in blank if (proxy_moved if name == PROXY_PASSWORD else moved))
 
@@ -78,10 +86,11 @@ def secrets_to_retype(parts: Parts, saved: MailServer | None, draft: Draft) -> f
 def save(session: Session, parts: Parts, draft: Draft, by: str) -> MailServer:
     """Save the draft as the primary mail server and have everything that waits tried at once.
 
-    A blank secret keeps the saved one; secrets that the new settings cannot use are forgotten.
+    A blank secret keeps the saved one; secrets that the new settings cannot use are forgotten, and
+    so is a grant that was gained with other settings (see `erases_grant`).
     Raises SecretsMoved: somebody else may have saved since the form was checked.
     """
-    server = _locked(session)
+    server = locked(session)
     if server is None:
         server = MailServer(position=PRIMARY, secrets={})
         try:
@@ -93,24 +102,63 @@ def save(session: Session, parts: Parts, draft: Draft, by: str) -> MailServer:
     elif secrets_to_retype(parts, server, draft):
         raise SecretsMoved
     else:
+        if changed := erases_grant(parts, server, draft):
+            grants.erase(session, server, changed)
         _filled(server, parts, draft, by)
+    grants.prepare(session, server, _method(parts, draft.values))
     outbox.retry_all(session, parts.queue)
     audit.record(session, Event.MAIL_SERVER_SAVED, provider=server.provider)
     return server
 
 
+def erases_grant(parts: Parts, saved: MailServer, draft: Draft) -> frozenset[str]:
+    """The changes in this draft for which a grant is erased when it is saved; empty if it stays.
+
+    Access tokens go where the mail goes. Who changes that has to type the client secret again; an
+    application without one has nothing to show, so its grant is erased then.
+    """
+    secrets = {name: value for name, value in draft.secrets.items() if value and _differs(parts, saved, name, value)}
+    changed = grants.changed_settings(saved, draft.values, draft.extra, secrets)
+    if not set(grants.SECRETS) & set(saved.secrets):
+        moved = (*DESTINATION, *PROXY_DESTINATION)
+        changed |= {name for name in moved if getattr(saved, name) != draft.values.get(name, "")}
+    return changed
+
+
+def registration(server: MailServer, parts: Parts) -> Registration:
+    """What Mailroom is at the saved server's provider. Raises Unusable."""
+    return token_source(server, parts).registration
+
+
+def token_source(server: MailServer, parts: Parts) -> TokenSource:
+    """Where the saved server's access tokens come from. Raises Unusable."""
+    try:
+        source = _token_source(parts, _values(server), _open_secrets(parts.sealer, server), server.id)
+    except SealBroken:
+        raise Unusable(error="The saved secrets cannot be opened: MAILROOM_SECRET_KEY has changed.") from None
+    except UnknownProvider:
+        raise Unusable(error="The plugin of this provider is missing or broken.") from None
+    if source is None:
+        raise Unusable(error="This mail server does not sign in with OAuth2.")
+    return source
+
+
 def opened(server: MailServer, parts: Parts, general: General) -> OpenedServer:
     """The saved server with its secrets open. Raises UnknownProvider or SealBroken."""
-    values = {column.key: getattr(server, column.key) for column in MailServer.__table__.columns}
-    return _opened(parts, general, values, server.extra, _open_secrets(parts.sealer, server))
+    return _opened(parts, general, _values(server), server.extra, _open_secrets(parts.sealer, server), server.id)
 
 
 def opened_draft(draft: Draft, saved: MailServer | None, parts: Parts, general: General) -> OpenedServer:
-    """An unsaved server, as a test uses it: a blank secret is the saved one. Raises SealBroken."""
+    """An unsaved server, as a test uses it: a blank secret is the saved one, and so is the grant while it holds.
+
+    Raises SealBroken.
+    """
     names = secret_names(parts, draft)
     kept = _open_secrets(parts.sealer, saved, only=names) if saved else {}
     typed = {name: value for name, value in draft.secrets.items() if value and name in names}
-    return _opened(parts, general, draft.values, draft.extra, {**kept, **typed})
+    holds = saved is not None and not erases_grant(parts, saved, draft)
+    grant_of = saved.id if saved is not None and holds else None
+    return _opened(parts, general, draft.values, draft.extra, {**kept, **typed}, grant_of)
 
 
 def introduction(general: General, mail_from: str) -> str:
@@ -132,7 +180,7 @@ def _own_names(general: General, mail_from: str) -> Iterator[str]:
     yield parseaddr(mail_from)[1].rpartition("@")[2]
 
 
-def _locked(session: Session) -> MailServer | None:
+def locked(session: Session) -> MailServer | None:
     """The primary, which nobody else changes until the end of the transaction."""
     found = select(MailServer).where(MailServer.position == PRIMARY).with_for_update()
     return session.scalars(found).one_or_none()
@@ -140,7 +188,7 @@ def _locked(session: Session) -> MailServer | None:
 
 def _filled(server: MailServer, parts: Parts, draft: Draft, by: str) -> MailServer:
     server.secrets = _sealed(parts, server, draft)
-    for name, value in draft.values.items():
+    for name, value in (dict.fromkeys(OF_OAUTH2, "") | dict(draft.values)).items():
         setattr(server, name, value)
     server.extra = dict(draft.extra)
     server.updated_at = clock.now()
@@ -148,18 +196,64 @@ def _filled(server: MailServer, parts: Parts, draft: Draft, by: str) -> MailServ
     return server
 
 
+def _values(server: MailServer) -> Mapping[str, object]:
+    return {column.key: getattr(server, column.key) for column in MailServer.__table__.columns}
+
+
+def _method(parts: Parts, values: Mapping[str, object]) -> Authentication | None:
+    return parts.providers[str(values["provider"])].authentication_named(str(values["authentication"]))
+
+
+def _differs(parts: Parts, saved: MailServer, name: str, value: str) -> bool:
+    try:
+        return name not in saved.secrets or parts.sealer.open(saved.secrets[name]["sealed"], _purpose(name)) != value
+    except SealBroken:
+        return True
+
+
+def _proxy(values: Mapping[str, object], secrets: Mapping[str, str]) -> Proxy | None:
+    if values["proxy_type"] == "none":
+        return None
+    return Proxy(
+        type=str(values["proxy_type"]),
+        host=str(values["proxy_host"]),
+        port=int(str(values["proxy_port"])),
+        username=str(values["proxy_username"]),
+        password=secrets.get(PROXY_PASSWORD, ""),
+    )
+
+
+def _token_source(
+    parts: Parts, values: Mapping[str, object], secrets: Mapping[str, str], server_id: int | None
+) -> TokenSource | None:
+    method = _method(parts, values)
+    if not isinstance(method, OAuth2):
+        return None
+    own = {name: str(values.get(name) or "") for name in OF_OAUTH2}
+    registration = Registration(
+        method=method,
+        username=str(values["username"]),
+        client_id=own["client_id"] if "client_id" in method.uses else "",
+        client_secret=secrets.get("client_secret", ""),
+        service_account_key=secrets.get("service_account_key", ""),
+        tenant_id=own["tenant_id"],
+        addresses=own,
+        own_scopes=own["scopes"].split(),
+        proxy=_proxy(values, secrets),
+    )
+    return TokenSource(parts, registration, server_id)
+
+
 def _opened(
-    parts: Parts, general: General, values: Mapping[str, object], extra: Mapping[str, str], secrets: Mapping[str, str]
+    parts: Parts,
+    general: General,
+    values: Mapping[str, object],
+    extra: Mapping[str, str],
+    secrets: Mapping[str, str],
+    grant_of: int | None,
 ) -> OpenedServer:
-    proxy = None
-    if values["proxy_type"] != "none":
-        proxy = Proxy(
-            type=str(values["proxy_type"]),
-            host=str(values["proxy_host"]),
-            port=int(str(values["proxy_port"])),
-            username=str(values["proxy_username"]),
-            password=secrets.get(PROXY_PASSWORD, ""),
-        )
+    # The mail server never sees those that gain tokens, nor that of the proxy.
+    not_for_the_server = {PROXY_PASSWORD, *grants.SECRETS}
     mail_from = str(values["mail_from"])
     return OpenedServer(
         provider=parts.providers[str(values["provider"])],
@@ -172,8 +266,9 @@ def _opened(
         authentication=str(values["authentication"]),
         username=str(values["username"]),
         helo=introduction(general, mail_from),
-        proxy=proxy,
-        secrets={name: value for name, value in secrets.items() if name != PROXY_PASSWORD},
+        proxy=_proxy(values, secrets),
+        tokens=_token_source(parts, values, secrets, grant_of),
+        secrets={name: value for name, value in secrets.items() if name not in not_for_the_server},
         fields=extra,
     )
 

@@ -20,6 +20,7 @@ from webapp.settings.service import General
 log = structlog.get_logger(__name__)
 
 STAGES = {
+    Stage.TOKEN: lazy_gettext("Get an access token"),
     Stage.LOOKUP: lazy_gettext("Look up the host"),
     Stage.CONNECT: lazy_gettext("Connect"),
     Stage.PROXY: lazy_gettext("Connect through the proxy"),

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from webapp import limits
 from webapp.accounts.models import AddressChange, Link, SignIn
+from webapp.mail.models import GrantRequest
 from webapp.outbox.models import Message
 
 # An expired link still tells its owner what happened to it for a while.
@@ -19,5 +20,6 @@ def tidy(session: Session, now: datetime) -> None:
     session.execute(delete(SignIn).where(SignIn.expires_at <= now))
     session.execute(delete(AddressChange).where(AddressChange.expires_at <= now))
     session.execute(delete(Link).where(Link.expires_at <= now - LINKS_KEPT))
+    session.execute(delete(GrantRequest).where(GrantRequest.expires_at <= now))
     session.execute(delete(Message).where(Message.finished_at <= now - MESSAGES_KEPT))
     limits.sweep(session, now)

@@ -9,6 +9,7 @@ from typing import Self
 import flask_mail
 from flask_babel import gettext as _
 
+from webapp import clock
 from webapp.context import Parts
 from webapp.mail import service as mail
 from webapp.mail.conversation import Stage
@@ -100,6 +101,9 @@ class Line:
     def _same(self, settings: Settings) -> bool:
         before = self._settings
         if before is None or before.server is None or settings.server is None:
+            return False
+        good_until = self._connection.opened.good_until if self._connection else None
+        if good_until is not None and clock.now() >= good_until:
             return False
         return before.general == settings.general and before.server.updated_at == settings.server.updated_at
 

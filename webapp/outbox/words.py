@@ -31,6 +31,7 @@ KINDS = {
     "address_changed": _("Address changed"),
 }
 STAGES = {
+    "token": _("while getting an access token"),
     "lookup": _("while looking up the server's address"),
     "connect": _("while connecting"),
     "proxy": _("at the proxy"),
