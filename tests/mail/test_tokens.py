@@ -148,9 +148,14 @@ def test_a_connection_is_opened_anew_when_its_token_expires(
 
 @pytest.mark.one_database
 def test_unsaved_settings_are_tested_with_the_grant_while_it_holds_for_them(granted: GrantOwner, app: Flask) -> None:
-    where = {"host": granted.server.host, "port": granted.server.port, "security": granted.server.security}
-    for change, passes in [({"timeout": 11}, True), ({"username": "eve@mailroom.example"}, False)]:
-        draft = granted.draft(**where, **change)
+    where: dict[str, Any] = {
+        "host": granted.server.host,
+        "port": granted.server.port,
+        "security": granted.server.security,
+    }
+    changes: list[tuple[dict[str, Any], bool]] = [({"timeout": 11}, True), ({"username": "eve@x.example"}, False)]
+    for change, passes in changes:
+        draft = granted.draft(**(where | change))
         with app.app_context():
             unsaved = service.opened_draft(draft, granted.server, granted.parts, granted.general)
             trial = try_out(granted.parts, unsaved, granted.general, "eve@people.example")
@@ -217,6 +222,18 @@ def test_gmails_refusal_of_a_token_is_not_taken_for_a_wrong_password(
     assert "does not accept the access token" in str(found.cause)
 
 
+@pytest.mark.parametrize(
+    ("mechanisms", "diagnosis"),
+    [("XOAUTH2", token_explanations.BAD_TOKEN), ("PLAIN LOGIN", token_explanations.NO_TOKENS_TAKEN)],
+)
+@pytest.mark.one_database
+def test_a_refused_token_is_never_called_a_wrong_password(
+    owner: GrantOwner, app: Flask, scripted: Callable[..., ScriptedServer], mechanisms: str, diagnosis: Diagnosis
+) -> None:
+    reply = "535 5.7.8 Error: authentication failed"
+    assert refused_by(owner, app, scripted, reply, "opaque", "custom", mechanisms) is diagnosis
+
+
 def microsoft(owner: GrantOwner, provider: str = "office365", port: int = 9) -> OpenedServer:
     """What leads to a server of Microsoft's kind, before there is a grant."""
     values = {**owner.draft(provider=provider, tenant_id=TENANT, port=port, security="none").values}
@@ -224,10 +241,16 @@ def microsoft(owner: GrantOwner, provider: str = "office365", port: int = 9) -> 
 
 
 def refused_by(
-    owner: GrantOwner, app: Flask, scripted: Callable[..., ScriptedServer], reply: Any, token: str, provider: str
+    owner: GrantOwner,
+    app: Flask,
+    scripted: Callable[..., ScriptedServer],
+    reply: Any,
+    token: str,
+    provider: str,
+    mechanisms: str = "XOAUTH2",
 ) -> Diagnosis:
     """What it means that a server answers so to this token."""
-    server = scripted(mechanisms="XOAUTH2", replies={"AUTH": reply})
+    server = scripted(mechanisms=mechanisms, replies={"AUTH": reply})
     source = microsoft(owner, provider, server.port)
     assert source.tokens is not None
     with_token = replace(source, tokens=Given(source.tokens.parts, source.tokens.registration, None, token))

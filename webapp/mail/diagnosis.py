@@ -5,7 +5,7 @@ from flask_babel import gettext as _
 from webapp.mail.conversation import Stage
 from webapp.mail.explanations import REPLIES, SAID_NO, SERVER_TROUBLE, SIGNS
 from webapp.mail.failures import DeliveryError
-from webapp.mail.token_explanations import explained
+from webapp.mail.token_explanations import at_sign_in, explained
 from webapp.mail.transport import OpenedServer
 from webapp.providers import Diagnosis, Failure
 from webapp.registry import Providers
@@ -19,6 +19,10 @@ def diagnose(providers: Providers, opened: OpenedServer, error: DeliveryError) -
         return own
     if failure.stage == Stage.TOKEN:
         return explained(failure.reply, failure.error)
+    if opened.tokens is not None and failure.stage == Stage.AUTH:
+        refused = at_sign_in(failure.reply, failure.error)
+        if refused is not None:
+            return refused
     return _by_reply(failure) if failure.reply else _by_sign(failure, settings)
 
 

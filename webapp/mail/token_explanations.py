@@ -135,6 +135,25 @@ SAID_NO = Diagnosis(
     [AGAIN, _("Pass the words on to whoever runs the provider if they do not help.")],
 )
 
+BAD_TOKEN = Diagnosis(
+    _("The mail server does not accept the access token for this user name."),
+    [
+        _("Check that the user name is the mailbox of the account that signed in."),
+        _("Check that the scopes are those that sending mail needs, then generate the access token again."),
+        _("If the mailbox is not allowed to send by SMTP, have its administrator allow it."),
+    ],
+)
+TOKEN_EXPIRED = Diagnosis(
+    _("The access token had expired when it was used: the clock of this machine is probably wrong."),
+    [_("Correct the date and time of this machine.")],
+)
+NO_TOKENS_TAKEN = Diagnosis(
+    _("The mail server takes no access tokens on this connection, so OAuth2 is no use there."),
+    [
+        _("Check host and port, and that Security is STARTTLS or TLS."),
+        _("If the server is right, choose Password as the sign-in."),
+    ],
+)
 CHANGED_KEY = Diagnosis(
     _("What was saved cannot be opened with today's secret key."),
     [_("Type the client secret again and save."), AGAIN],
@@ -186,6 +205,15 @@ REFUSALS = {
     "internal_failure": TROUBLED,
     "rate_limit_exceeded": TROUBLED,
 }
+
+
+def at_sign_in(reply: str, error: str) -> Diagnosis | None:
+    """The diagnosis of a mail server's refusal of an access token."""
+    if error:
+        return NO_TOKENS_TAKEN if "no sign-in with an access token" in error else None
+    if not reply.startswith(("535", "334")):
+        return None
+    return TOKEN_EXPIRED if "token: expired" in reply else BAD_TOKEN
 
 
 def explained(reply: str, error: str) -> Diagnosis:
