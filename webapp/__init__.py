@@ -6,8 +6,10 @@ from flask import Flask
 
 from webapp import access, health, home, logs, pages, security
 from webapp.accounts import confirm_routes, sessions
+from webapp.accounts import handover_routes as handover_routes  # these three put their pages into that blueprint
+from webapp.accounts import link_routes as link_routes
 from webapp.accounts import routes as accounts
-from webapp.accounts import user_routes as user_routes  # puts its pages into the blueprint of accounts
+from webapp.accounts import user_routes as user_routes
 from webapp.config import Config
 from webapp.context import EXTENSION, Parts
 from webapp.database import Database

@@ -2,11 +2,11 @@
 
 import ipaddress
 from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from flask import Flask, Response, request
-from flask.sessions import SecureCookieSessionInterface
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_wtf import CSRFProtect
 
 from webapp.config import Config, Network
@@ -14,6 +14,10 @@ from webapp.sealing import derive
 
 # A form may hold a megabyte by mistake and still come back with a message beside the field.
 LARGEST_REQUEST = 4 * 1024 * 1024
+# Browsers keep none for longer (RFC 6265bis, 5.6.1). How long a sign-in lasts, its row in the database says.
+OLDEST_COOKIE = timedelta(days=400)
+# In a session that outlives the browser's closing: its end, in seconds since 1970.
+KEPT_UNTIL = "kept_until"
 POLICY = "; ".join((
     "default-src 'none'",
     "script-src 'self'",
@@ -59,7 +63,7 @@ def protect(app: Flask, config: Config) -> None:
         SESSION_COOKIE_NAME="mailroom",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        PERMANENT_SESSION_LIFETIME=timedelta(days=1),
+        PERMANENT_SESSION_LIFETIME=OLDEST_COOKIE,
         MAX_CONTENT_LENGTH=LARGEST_REQUEST,
         MAX_FORM_MEMORY_SIZE=LARGEST_REQUEST,
         # The token lives as long as the session; an hour at lunch loses no typing.
@@ -72,8 +76,25 @@ def protect(app: Flask, config: Config) -> None:
     app.session_interface = SessionInterface()
 
 
+def cookie_name(name: str) -> str:
+    """The name of a cookie: over https one that no other host, and no page without encryption, can set.
+
+    See RFC 6265bis, 4.1.3.2: browsers take a cookie of this prefix only if it is Secure and for this host alone.
+    """
+    return f"__Host-{name}" if request.is_secure else name
+
+
 class SessionInterface(SecureCookieSessionInterface):
     """Cookies that are Secure whenever the browser came by https."""
+
+    def get_cookie_name(self, app: Flask) -> str:
+        """The name that this answer's cookie has."""
+        return cookie_name(super().get_cookie_name(app))
+
+    def get_expiration_time(self, app: Flask, session: SessionMixin) -> datetime | None:
+        """When the browser forgets it; None: when it is closed."""
+        until = session.get(KEPT_UNTIL)
+        return datetime.fromtimestamp(until, UTC) if until else None
 
     def get_cookie_secure(self, app: Flask) -> bool:
         """Whether this answer's cookie is for https alone."""

@@ -13,7 +13,7 @@ from tests.profile.conftest import NEW
 from tests.support.browser import PASSWORD, Browser
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
-from webapp.accounts.models import Link, SignIn
+from webapp.accounts.models import KnownDevice, Link, SignIn
 from webapp.database import Database
 
 Act = Callable[[], None]
@@ -130,6 +130,18 @@ class TestPassword:
         assert answers == [200] * 10 + [429]
         assert administrator.post("/profile/address", **wrong).status_code == 200
 
+    def test_this_browser_stays_known_and_the_others_do_not(
+        self, app: Flask, member: Browser, database: Database
+    ) -> None:
+        for browser in (Browser(app, member._user_id), member):
+            browser.post("/logout")
+            browser.sign_in()
+        with database.reading() as session:
+            _other, mine = session.scalars(select(KnownDevice.id).order_by(KnownDevice.id))
+        member.submit("/profile", **FORMS["password"])
+        with database.reading() as session:
+            assert session.scalars(select(KnownDevice.id)).all() == [mine]
+
 
 class TestSignIns:
     """Where one is signed in."""
@@ -148,6 +160,13 @@ class TestSignIns:
         number = re.findall(r'action="(/profile/sign-ins/\d+/end)"', page.text)
         assert len(number) == 1
         assert "That browser is signed out." in member.post(number[0]).text
+        assert second.get("/profile").request.path == "/login"
+
+    def test_those_that_are_remembered_say_so_and_end_like_the_others(self, member: Browser, second: Browser) -> None:
+        second.post("/logout")
+        second.submit("/login", email=member.user.email, password=PASSWORD, remember=True)
+        assert member.get("/profile").text.count("Remembered") == 1
+        member.post("/profile/sign-ins/end-others")
         assert second.get("/profile").request.path == "/login"
 
     def test_all_others_are_ended_at_once(self, member: Browser, second: Browser) -> None:
@@ -178,9 +197,10 @@ class TestAddress:
         stranger.get(inbox.last.link)
         page = stranger.submit("/confirm-address")
         assert (page.request.path, f"{NEW} is the address" in page.text, member.user.email) == ("/login", True, NEW)
-        assert Browser(app, member._user_id).sign_in().status_code == 200
         deliver()
-        stranger.get(inbox.last.link)
+        undo = inbox.last.link
+        assert Browser(app, member._user_id).sign_in().status_code == 200
+        stranger.get(undo)
         page = stranger.submit("/restore-address")
         assert (page.request.path, member.user.email) == ("/reset-password", old)
         assert member.get("/").request.path == "/login"

@@ -11,6 +11,7 @@ from webapp.access import MEMBER, PUBLIC, safe_next, signed_in
 from webapp.accounts import confirming, sessions
 from webapp.accounts.confirming import Fields, SignInEnded, WrongPassword
 from webapp.accounts.forms import ConfirmPasswordForm, text
+from webapp.accounts.models import Role
 from webapp.accounts.routes import Page, blueprint
 from webapp.context import parts
 from webapp.errors import TooManyRequests
@@ -19,7 +20,7 @@ from webapp.security import csrf
 
 # The field in which a form that was sent too late travels, sealed.
 HELD = "held_form"
-ELSEWHERE = PUBLIC | MEMBER | {"accounts.confirm"}
+ELSEWHERE = PUBLIC | MEMBER
 
 
 def guard(app: Flask) -> None:
@@ -32,6 +33,9 @@ def guard(app: Flask) -> None:
 def confirm() -> Page:
     """Type the password again, and go on to `next`."""
     target = safe_next(request.args.get("next"))
+    if signed_in().role != Role.ADMINISTRATOR:
+        # Nothing that others may do needs it.
+        return redirect(target)
     form, here = ConfirmPasswordForm(), url_for("accounts.confirm", next=target)
     if not form.submitted():
         return _page(form, 200, here) if confirming.is_due(sessions.sign_in()) else redirect(target)

@@ -152,7 +152,7 @@ class _Renewal:
             tokens = self._asked(grant)
         except OAuthFault as fault:
             told = grants.explained_by_interruption(grant, fault)
-            event = Event.GRANT_ENDED if told.lasting else None
+            event = Event.GRANT_REFRESH_FAILED if told.lasting else None
             self._save(grant, grants.failed(grant, told, self.parts.sealer, clock.now()), event, code=told.code)
             log.warning("access token not renewed", kind=grant.kind, code=told.code, lasting=told.lasting)
             raise told from fault

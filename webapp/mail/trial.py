@@ -83,6 +83,6 @@ def try_out(parts: Parts, opened: OpenedServer, general: General, recipient: str
     return trial
 
 
-def stage_name(stage: Stage) -> str:
+def stage_name(stage: Stage | str) -> str:
     """A stage as people call it."""
-    return str(STAGES.get(stage, _("Send")))
+    return str(STAGES[Stage(stage)] if stage in list(Stage) else _("Send"))

@@ -71,6 +71,12 @@ def owe(
     return message
 
 
+def latest(session: Session, template: str, user_id: int) -> Message | None:
+    """The newest message of this kind to this person, which is not sent until the transaction ends."""
+    wanted = select(Message).where(Message.user_id == user_id, Message.template == template)
+    return session.scalar(wanted.order_by(Message.id.desc()).limit(1).with_for_update())
+
+
 def retry_all(session: Session, queue: Queue) -> None:
     """Have everything that is owed tried now: something that held it up was changed."""
     session.execute(update(Message).where(Message.state == State.OWED).values(next_attempt_at=clock.now()))

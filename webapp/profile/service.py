@@ -3,14 +3,13 @@
 from sqlalchemy.orm import Session
 
 from webapp import clock
-from webapp.accounts import address_changes, links, passwords, sign_ins, tries
+from webapp.accounts import address_changes, known_devices, links, notices, passwords, sign_ins, tries
 from webapp.accounts.models import Purpose, SignIn, Status, User, searchable
 from webapp.accounts.service import LARGEST_ID
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.database import Database
 from webapp.errors import Failure, NotFound
-from webapp.outbox import service as outbox
 from webapp.outbox.queue import Queue
 from webapp.texts import lazy_gettext as _
 
@@ -31,11 +30,26 @@ def rename(session: Session, user_id: int, name: str) -> None:
     person.name, person.search_text = name, searchable(name, person.email)
 
 
+def choose_language(session: Session, user_id: int, language: str) -> None:
+    """Write pages and mails to the person in this language; empty: pages as the browser says. Raises NotFound."""
+    person = locked(session, user_id)
+    person.language = language or None
+    audit.record(session, Event.LANGUAGE_CHANGED, person, language=language)
+
+
 def change_password(
-    database: Database, queue: Queue, person: User, current: str, new: str, token: str, limited: bool = True
+    database: Database,
+    queue: Queue,
+    person: User,
+    current: str,
+    new: str,
+    token: str,
+    limited: bool = True,
+    known_as: str = "",
 ) -> str:
     """Change the password; the new token of this sign-in, the only one left. Raises WrongPassword, TooManyRequests.
 
+    Of the known devices only the one whose cookie is `known_as` stays known.
     Links that restore an address live on: whoever stole an account could change the password first.
     """
     check_password(database, person, current, limited)
@@ -46,7 +60,8 @@ def change_password(
         links.revoke(session, present.id, Purpose.RESET)
         address_changes.forget(session, present.id)
         sign_ins.end_others(session, present.id, token)
-        outbox.owe(session, queue, "password_changed", present.email, user_id=present.id)
+        known_devices.forget_others(session, present.id, known_as)
+        notices.password_changed(session, queue, present, by_link=False)
         audit.record(session, Event.PASSWORD_CHANGED, present)
         return sign_ins.replace(session, token)
 

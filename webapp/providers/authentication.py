@@ -8,6 +8,10 @@ from typing import ClassVar, Protocol
 from flask_babel import lazy_gettext as _
 
 from webapp.providers.diagnosis import Explanation, Text
+from webapp.texts import saying
+
+NO_COMMON_MECHANISM = saying("The server offers no way to sign in with a password.")
+NO_SIGN_IN = saying("The server offers no sign-in on this connection.")
 
 
 @dataclass(frozen=True)
@@ -139,9 +143,9 @@ class Password(Authentication):
         elif "CRAM-MD5" in dialogue.mechanisms:
             dialogue.authenticate("CRAM-MD5", respond=lambda challenge: _cram_md5(name, password, challenge))
         elif dialogue.mechanisms:
-            raise dialogue.refuse("The server offers no way to sign in with a password.")
+            raise dialogue.refuse(NO_COMMON_MECHANISM)
         else:
-            raise dialogue.refuse("The server offers no sign-in on this connection.")
+            raise dialogue.refuse(NO_SIGN_IN)
 
 
 def _cram_md5(name: bytes, password: bytes, challenge: bytes) -> bytes:
