@@ -20,7 +20,7 @@ from webapp.audit.events import Event
 from webapp.context import Parts
 from webapp.mail import grants, service
 from webapp.mail.models import GrantRequest, MailServer
-from webapp.mail.oauth import client
+from webapp.mail.oauth import client, words
 from webapp.mail.oauth.answers import NAMES, Tokens, claims_of, words_of
 from webapp.mail.oauth.faults import (
     MissingScopes,
@@ -69,7 +69,7 @@ def finish(parts: Parts, sign_in_id: int, answer: Mapping[str, str]) -> None:
         request, server = _taken(parts, sign_in_id, answer.get("state", ""))
         registration = service.registration(server, parts)
         if "iss" in answer and not client.same_issuer(registration, answer["iss"]):
-            raise WrongIssuer(error="The answer is from another issuer than the provider that was asked.")
+            raise WrongIssuer(error=words.OTHER_ISSUER)
         if "error" in answer:
             raise SignInFault(reply=words_of(answer["error"], answer.get("error_description")))
         if not answer.get("code"):
@@ -109,7 +109,7 @@ def check_device(parts: Parts, server: MailServer, sign_in_id: int) -> None:
         with parts.database.writing() as session:
             request = device_request(session, server.id, sign_in_id)
             if request is None:
-                raise SignInFault(error="The code has expired, or there is none.")
+                raise SignInFault(error=words.CODE_EXPIRED)
             if request.next_poll_at is not None and clock.now() < request.next_poll_at:
                 raise Pending
             request.next_poll_at = clock.now() + timedelta(seconds=request.interval)
@@ -172,7 +172,7 @@ def _secret(parts: Parts, request: GrantRequest) -> str:
     try:
         return parts.sealer.open(request.sealed_secret, PURPOSE)
     except SealBroken:
-        raise UnknownState(error="The answer belongs to no sign-in that today's secret key can open.") from None
+        raise UnknownState(error=words.UNKNOWN_STATE) from None
 
 
 def _taken(parts: Parts, sign_in_id: int, state: str) -> tuple[GrantRequest, MailServer]:
@@ -182,7 +182,7 @@ def _taken(parts: Parts, sign_in_id: int, state: str) -> tuple[GrantRequest, Mai
         request = session.scalar(delete(GrantRequest).where(*mine).returning(GrantRequest))
         server = session.get(MailServer, request.mail_server_id) if request is not None else None
     if request is None or server is None or request.expires_at <= clock.now():
-        raise UnknownState(error="The answer belongs to no sign-in that is going on in this browser.")
+        raise UnknownState(error=words.UNKNOWN_STATE)
     return request, server
 
 
@@ -193,7 +193,7 @@ def _keep(parts: Parts, registration: Registration, tokens: Tokens) -> None:
     with parts.database.writing() as session:
         server = service.locked(session)
         if server is None or service.registration(server, parts) != registration:
-            raise UnknownState(error="The answer belongs to no sign-in with today's settings: they were changed.")
+            raise UnknownState(error=words.CHANGED_SETTINGS)
         grants.prepare(session, server, registration.method)
         session.flush()
         grant = grants.of(session, server.id)
@@ -206,13 +206,13 @@ def _keep(parts: Parts, registration: Registration, tokens: Tokens) -> None:
 def _check(registration: Registration, tokens: Tokens) -> None:
     names = tokens.names or _names_in(registration, tokens.access_token)
     if names and registration.username.casefold() not in (name.casefold() for name in names):
-        raise WrongAccount(error=f"Another account than the user name signed in: {names[0][:320]}")
+        raise WrongAccount(error=words.OTHER_ACCOUNT % {"account": names[0][:320]})
     if tokens.scopes is not None:
         missing = registration.needed_scopes - {scope.casefold() for scope in tokens.scopes}
         if missing:
-            raise MissingScopes(error=f"Not granted: {' '.join(sorted(missing))}")
+            raise MissingScopes(error=words.NOT_GRANTED % {"scopes": " ".join(sorted(missing))})
     if not tokens.refresh_token:
-        raise NoRefreshToken(error="The answer holds no refresh token.")
+        raise NoRefreshToken(error=words.NO_REFRESH_TOKEN)
 
 
 def _names_in(registration: Registration, access_token: str) -> list[str]:

@@ -24,7 +24,7 @@ from webapp.context import Parts
 from webapp.mail import grants
 from webapp.mail.grants import AccessToken
 from webapp.mail.models import Grant, GrantStatus
-from webapp.mail.oauth import claims, client
+from webapp.mail.oauth import claims, client, words
 from webapp.mail.oauth.answers import Tokens
 from webapp.mail.oauth.faults import GrantMissing, OAuthFault, Troubled, Unusable
 from webapp.mail.oauth.registration import Registration
@@ -111,7 +111,7 @@ class _Renewal:
             if token is not None and not self.by_hand:
                 return token
             if time.monotonic() > end:
-                raise Troubled(error="The token endpoint has trouble: another worker has waited for it all the time.")
+                raise Troubled(error=words.WAITED)
             time.sleep(0.1)
 
     def _look(self) -> Grant:
@@ -195,7 +195,7 @@ class _Renewal:
         try:
             return grants.opened(grant, column, self.parts.sealer)
         except SealBroken:
-            raise Unusable(error="The saved secrets cannot be opened: MAILROOM_SECRET_KEY has changed.") from None
+            raise Unusable(error=words.SEAL_BROKEN) from None
 
 
 def due_for_upkeep(parts: Parts, now: datetime) -> Iterator[int]:

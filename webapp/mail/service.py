@@ -18,6 +18,7 @@ from webapp.context import Parts
 from webapp.errors import Failure
 from webapp.mail import grants
 from webapp.mail.models import MailServer
+from webapp.mail.oauth import words
 from webapp.mail.oauth.faults import Unusable
 from webapp.mail.oauth.registration import Registration
 from webapp.mail.proxies import Proxy
@@ -135,11 +136,11 @@ def token_source(server: MailServer, parts: Parts) -> TokenSource:
     try:
         source = _token_source(parts, _values(server), _open_secrets(parts.sealer, server), server.id)
     except SealBroken:
-        raise Unusable(error="The saved secrets cannot be opened: MAILROOM_SECRET_KEY has changed.") from None
+        raise Unusable(error=words.SEAL_BROKEN) from None
     except UnknownProvider:
-        raise Unusable(error="The plugin of this provider is missing or broken.") from None
+        raise Unusable(error=words.NO_PLUGIN) from None
     if source is None:
-        raise Unusable(error="This mail server does not sign in with OAuth2.")
+        raise Unusable(error=words.NO_OAUTH2)
     return source
 
 

@@ -6,7 +6,9 @@ Connect Core (3.1.2.6); a provider's own explanations, for the words that follow
 
 from flask_babel import lazy_gettext as _
 
+from webapp.mail.oauth import words
 from webapp.providers import Diagnosis
+from webapp.providers.oauth2 import NO_TOKENS
 
 AGAIN = _("Choose “Generate access token” and sign in again.")
 CHECK_CLIENT = _(
@@ -163,26 +165,29 @@ NO_OAUTH2 = Diagnosis(
     [_("Choose the provider and OAuth2 as the sign-in, and save before you generate the access token.")],
 )
 
-# By the beginning of our own words, where the provider said nothing.
-WORDS = (
-    ("No access token was generated", NOT_GENERATED),
-    ("The token endpoint was not reached", UNREACHED),
-    ("The token endpoint did not answer", UNANSWERED),
-    ("The token endpoint redirects", REDIRECTED),
-    ("The token endpoint has trouble", TROUBLED),
-    ("The provider's address", NO_ADDRESS),
-    ("The service account's key", BAD_KEY),
-    ("The private_key", BAD_KEY),
-    ("The saved secrets", CHANGED_KEY),
-    ("The plugin of this provider", NO_OAUTH2),
-    ("This mail server does not", NO_OAUTH2),
-    ("Another account", WRONG_ACCOUNT),
-    ("Not granted", MISSING_SCOPES),
-    ("The answer holds no refresh token", NO_REFRESH_TOKEN),
-    ("The answer is from", WRONG_ISSUER),
-    ("The answer belongs to no sign-in", UNKNOWN_STATE),
-    ("The code has expired", CODE_EXPIRED),
-)
+# By our own words, where the provider said nothing; all others are about an answer that is no use.
+WORDS = {
+    words.NOT_GENERATED: NOT_GENERATED,
+    words.NOT_REACHED: UNREACHED,
+    words.NO_ANSWER: UNANSWERED,
+    words.REDIRECTS: REDIRECTED,
+    words.TROUBLE: TROUBLED,
+    words.WAITED: TROUBLED,
+    words.BAD_ADDRESS: NO_ADDRESS,
+    words.KEY_NOT_JSON: BAD_KEY,
+    words.KEY_NOT_WHOLE: BAD_KEY,
+    words.KEY_UNREADABLE: BAD_KEY,
+    words.SEAL_BROKEN: CHANGED_KEY,
+    words.NO_PLUGIN: NO_OAUTH2,
+    words.NO_OAUTH2: NO_OAUTH2,
+    words.OTHER_ACCOUNT: WRONG_ACCOUNT,
+    words.NOT_GRANTED: MISSING_SCOPES,
+    words.NO_REFRESH_TOKEN: NO_REFRESH_TOKEN,
+    words.OTHER_ISSUER: WRONG_ISSUER,
+    words.UNKNOWN_STATE: UNKNOWN_STATE,
+    words.CHANGED_SETTINGS: UNKNOWN_STATE,
+    words.CODE_EXPIRED: CODE_EXPIRED,
+}
 REFUSALS = {
     "interrupted": INTERRUPTED,
     "invalid_grant": GRANT_ENDED,
@@ -210,7 +215,7 @@ REFUSALS = {
 def at_sign_in(reply: str, error: str) -> Diagnosis | None:
     """The diagnosis of a mail server's refusal of an access token."""
     if error:
-        return NO_TOKENS_TAKEN if "no sign-in with an access token" in error else None
+        return NO_TOKENS_TAKEN if error == NO_TOKENS else None
     if not reply.startswith(("535", "334")):
         return None
     return TOKEN_EXPIRED if "token: expired" in reply else BAD_TOKEN
@@ -220,4 +225,5 @@ def explained(reply: str, error: str) -> Diagnosis:
     """The diagnosis of a failure at the token endpoint or of a sign-in: its words always have one."""
     if reply:
         return REFUSALS.get(reply.split(" ")[0], SAID_NO)
-    return next((diagnosis for start, diagnosis in WORDS if error.startswith(start)), NOT_TOKENS)
+    found = (diagnosis for text, diagnosis in WORDS.items() if error.startswith(text.partition("%(")[0]))
+    return next(found, NOT_TOKENS)

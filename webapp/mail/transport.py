@@ -34,6 +34,7 @@ TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 NO_SUCH_SIGN_IN = saying("%(provider)s has no sign-in named %(name)s.")
 PLUGIN_FAILED = saying("The plugin of %(provider)s failed: %(error)s.")
 NO_SMTPUTF8 = saying("The server does not take addresses with letters outside ASCII (SMTPUTF8).")
+TOKEN_REFUSED = saying("The access token was refused; a new one is asked for.")
 TOO_LATE = saying("The server took so long that the message is out of date.")
 
 
@@ -84,7 +85,7 @@ class MailConnection(flask_mail.Connection):
             refused = self.opened.secrets.get(ACCESS_TOKEN, "")
             if self.opened.tokens is None or error.stage is not Stage.AUTH or not error.reply.startswith("535"):
                 raise
-        self.conversation.noted("The access token was refused; a new one is asked for.")
+        self.conversation.noted(TOKEN_REFUSED)
         self._get_token(refused)
         return self._connected()
 

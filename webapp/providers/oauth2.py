@@ -7,8 +7,9 @@ from typing import Literal
 
 from flask_babel import lazy_gettext as _
 
-from webapp.providers.authentication import Account, Authentication, Dialogue
+from webapp.providers.authentication import NO_SIGN_IN, Account, Authentication, Dialogue
 from webapp.providers.diagnosis import Explanation, Text
+from webapp.texts import saying
 
 Grant = Literal["authorization_code", "client_credentials", "service_account", "device_code"]
 LABELS: Mapping[Grant, Text] = {
@@ -20,6 +21,8 @@ LABELS: Mapping[Grant, Text] = {
 # In these a person signs in, so they end with a refresh token and an account.
 OF_A_PERSON: Sequence[Grant] = ("authorization_code", "device_code")
 SEPARATOR = "\x01"
+
+NO_TOKENS = saying("The server offers no sign-in with an access token.")
 
 
 @dataclass(frozen=True)
@@ -119,9 +122,9 @@ class OAuth2(Authentication):
             facts = [f"user={account.username}", token, SEPARATOR]
             dialogue.authenticate("XOAUTH2", SEPARATOR.join(facts).encode(), lambda _why: b"")
         elif dialogue.mechanisms:
-            raise dialogue.refuse("The server offers no sign-in with an access token.")
+            raise dialogue.refuse(NO_TOKENS)
         else:
-            raise dialogue.refuse("The server offers no sign-in on this connection.")
+            raise dialogue.refuse(NO_SIGN_IN)
 
     def _asked(self) -> Sequence[str]:
         """The addresses that the form asks for, as no service is known, and the scopes."""

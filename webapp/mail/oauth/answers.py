@@ -13,6 +13,7 @@ from typing import Any
 from webapp.mail.blotting import Blotter
 from webapp.mail.conversation import readable
 from webapp.mail.https import Answer
+from webapp.mail.oauth import words
 from webapp.mail.oauth.faults import BadTokens, OAuthFault, Pending, Refused, Troubled
 
 # RFC 6749, 5.1 recommends the lifetime but does not require it. An hour is what nearly all give.
@@ -53,12 +54,12 @@ def tokens(answer: Answer, client_id: str, secrets: Iterable[str] = ()) -> Token
     refresh_token = _token(facts.get("refresh_token"))
     access_token = _token(facts.get("access_token"))
     if not access_token:
-        raise BadTokens("The token endpoint's answer holds no access token.", refresh_token)
+        raise BadTokens(words.NO_ACCESS_TOKEN, refresh_token)
     if str(facts.get("token_type") or "Bearer").casefold() != "bearer":
-        raise BadTokens("The access token is of a type other than Bearer.", refresh_token)
+        raise BadTokens(words.OTHER_TYPE, refresh_token)
     lifetime = _lifetime(facts.get("expires_in"), USUAL_LIFETIME, LONGEST_LIFETIME)
     if lifetime is None:
-        raise BadTokens("The answer gives no usable time for which the access token holds (expires_in).", refresh_token)
+        raise BadTokens(words.NO_LIFETIME, refresh_token)
     scope = facts.get("scope")
     return Tokens(
         access_token,
@@ -73,15 +74,15 @@ def tokens(answer: Answer, client_id: str, secrets: Iterable[str] = ()) -> Token
 def facts_of(answer: Answer, secrets: Iterable[str] = ()) -> Mapping[str, Any]:
     """The JSON object of an answer that says yes. Raises OAuthFault for all others."""
     if answer.status >= 500 or answer.status in (408, 425, 429):
-        raise Troubled(error=f"The token endpoint has trouble: HTTP {answer.status}.")
+        raise Troubled(error=words.TROUBLE % {"status": answer.status})
     if 300 <= answer.status < 400:
-        raise Troubled(error=f"The token endpoint redirects elsewhere, which is not followed: HTTP {answer.status}.")
+        raise Troubled(error=words.REDIRECTS % {"status": answer.status})
     try:
         facts = json.loads(answer.body)
     except (ValueError, RecursionError):
         facts = None
     if not isinstance(facts, dict):
-        raise BadTokens(f"The token endpoint's answer is not JSON: HTTP {answer.status}.")
+        raise BadTokens(words.NOT_JSON % {"status": answer.status})
     if "error" in facts or answer.status != 200:
         raise _refusal(answer, facts, secrets)
     return facts
@@ -118,8 +119,8 @@ def _refusal(answer: Answer, facts: Mapping[str, Any], secrets: Iterable[str]) -
         error = error.get("status") or error.get("code")
     if error in ("authorization_pending", "slow_down"):
         return Pending(slower=error == "slow_down")
-    words = words_of(error, facts.get("error_description"), secrets)
-    return Troubled(reply=words) if error in PASSING else Refused(words, _server_time(answer))
+    said = words_of(error, facts.get("error_description"), secrets)
+    return Troubled(reply=said) if error in PASSING else Refused(said, _server_time(answer))
 
 
 def _token(value: object) -> str:

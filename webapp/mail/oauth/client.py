@@ -12,7 +12,7 @@ from authlib.oauth2 import ClientAuth, OAuth2Client
 from webapp import clock
 from webapp.mail import https
 from webapp.mail.https import Answer, BadAddress
-from webapp.mail.oauth import answers
+from webapp.mail.oauth import answers, words
 from webapp.mail.oauth.answers import Tokens
 from webapp.mail.oauth.faults import BadTokens, OAuthFault, Refused, Unanswered, Unreached, Unusable
 from webapp.mail.oauth.keys import ServiceAccountKey
@@ -110,9 +110,9 @@ def start_device(registration: Registration) -> DeviceCode:
         lifetime = timedelta(seconds=min(int(found.get("expires_in", 900)), 3600))
         interval = max(1, min(int(found.get("interval") or USUAL_INTERVAL), LONGEST_INTERVAL))
     except (BadAddress, ValueError, TypeError, OverflowError):
-        raise BadTokens("The answer to the request for a device code cannot be used.") from None
+        raise BadTokens(words.NO_DEVICE_CODE) from None
     if not (isinstance(device_code, str) and isinstance(user_code, str) and device_code and 0 < len(user_code) <= 40):
-        raise BadTokens("The answer to the request for a device code cannot be used.")
+        raise BadTokens(words.NO_DEVICE_CODE)
     return DeviceCode(device_code, user_code, parts.geturl(), lifetime, interval)
 
 
@@ -163,7 +163,7 @@ def _require(url: str) -> None:
     try:
         https.check_address(url)
     except BadAddress:
-        raise Unusable(error="The provider's address is not a whole https address.") from None
+        raise Unusable(error=words.BAD_ADDRESS) from None
 
 
 class _Session:
@@ -178,9 +178,9 @@ class _Session:
         try:
             return https.post(url, sent, body.encode(), self._proxy)
         except https.Unsent as error:
-            raise Unreached(error=f"The token endpoint was not reached: {error}") from error
+            raise Unreached(error=words.NOT_REACHED % {"error": error}) from error
         except OSError as error:
-            raise Unanswered(error=f"The token endpoint did not answer: {error}") from error
+            raise Unanswered(error=words.NO_ANSWER % {"error": error}) from error
 
 
 class _Client(OAuth2Client):

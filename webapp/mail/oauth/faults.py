@@ -9,6 +9,7 @@ from datetime import datetime
 
 from webapp.errors import Failure as Problem
 from webapp.mail.conversation import Stage
+from webapp.mail.oauth import words
 from webapp.providers import Failure
 
 
@@ -74,7 +75,7 @@ class Pending(OAuthFault):
     """Nobody has typed the device code yet (RFC 8628, 3.5); `slower` asks for more seconds between two tries."""
 
     def __init__(self, slower: bool = False) -> None:
-        super().__init__(error="Nobody has typed the code yet.")
+        super().__init__(error=words.NOT_TYPED)
         self.slower = slower
 
 
@@ -116,4 +117,4 @@ class GrantMissing(OAuthFault):
     lasting = True
 
     def __init__(self) -> None:
-        super().__init__(error="No access token was generated yet.")
+        super().__init__(error=words.NOT_GENERATED)

@@ -9,6 +9,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
+from webapp.mail.oauth import words
 from webapp.mail.oauth.faults import Unusable
 
 # Short, as it is used at once; Google takes an hour at most.
@@ -29,17 +30,17 @@ class ServiceAccountKey:
         try:
             facts = json.loads(text)
         except (ValueError, RecursionError):
-            raise Unusable(error="The service account's key is not JSON.") from None
+            raise Unusable(error=words.KEY_NOT_JSON) from None
         if not isinstance(facts, dict) or not all(
             isinstance(facts.get(name), str) and facts[name] for name in ("client_email", "private_key")
         ):
-            raise Unusable(error="The service account's key lacks client_email or private_key.")
+            raise Unusable(error=words.KEY_NOT_WHOLE)
         try:
             key = RSAKey.import_key(facts["private_key"])
         except (JoseError, ValueError, TypeError):
-            raise Unusable(error="The private_key of the service account cannot be read.") from None
+            raise Unusable(error=words.KEY_UNREADABLE) from None
         if not key.is_private:
-            raise Unusable(error="The private_key of the service account cannot be read.")
+            raise Unusable(error=words.KEY_UNREADABLE)
         return cls(facts["client_email"], str(facts.get("private_key_id") or ""), key)
 
     def assertion(self, audience: str, subject: str, scopes: str, now: datetime) -> str:
