@@ -35,7 +35,14 @@ PUBLIC = {
     "/restore-address",
     "/language",
 }
-ARGUMENTS = {"user_id": 1, "message_id": 1, "sign_in_id": 1, "secret": "made-up", "filename": "nothing.css"}
+ARGUMENTS = {
+    "user_id": 1,
+    "message_id": 1,
+    "sign_in_id": 1,
+    "template": "reset",
+    "secret": "made-up",
+    "filename": "nothing.css",
+}
 # These change without anybody's doing.
 RESTLESS = {"rate_limits"}
 

@@ -1,10 +1,12 @@
 """Who may open what. Everything that is not on one of two short lists is for administrators."""
 
 from typing import cast
+from urllib.parse import urlsplit
 
 import structlog
-from flask import Flask, Response, abort, redirect, request, url_for
+from flask import Flask, Response, abort, current_app, redirect, request, url_for
 from flask_login import current_user
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response as BaseResponse
 
 from webapp.accounts import sessions
@@ -81,7 +83,7 @@ def signed_in() -> User:
 
 
 def safe_next(target: str | None) -> str:
-    """The local address to go on to, or Home when `target` could lead off the site.
+    """The local address to go on to, or Home when `target` could lead off the site or is no page to open.
 
     Browsers read a backslash as a slash and skip control characters, so both are refused.
     """
@@ -91,9 +93,22 @@ def safe_next(target: str | None) -> str:
         and not target.startswith("//")
         and "\\" not in target
         and target.isprintable()
+        and _opens(target)
     ):
         return target
     return url_for("home.home")
+
+
+def _opens(target: str) -> bool:
+    """Whether it can be opened: buttons have addresses, too, to which forms are sent."""
+    try:
+        current_app.url_map.bind("").match(urlsplit(target).path, method="GET")
+    except (MethodNotAllowed, ValueError):
+        return False
+    except HTTPException:
+        # Nothing is there, or it is elsewhere: a page says so.
+        return True
+    return True
 
 
 def _wanted() -> str | None:

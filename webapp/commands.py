@@ -17,6 +17,8 @@ from webapp.accounts import setup
 from webapp.accounts.addresses import BadAddress
 from webapp.accounts.passwords import BadPassword
 from webapp.accounts.service import AddressTaken
+from webapp.audit import service as audit
+from webapp.audit.events import Event
 from webapp.config import Config, ConfigError
 from webapp.context import parts
 from webapp.database import Database
@@ -126,7 +128,8 @@ def create_admin(email: str, name: str, password_stdin: bool) -> None:
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else asked_password()
     try:
         with upgraded_database() as database, database.writing() as session:
-            accounts.create_administrator(session, email, name or email.partition("@")[0], password)
+            created = accounts.create_administrator(session, email, name or email.partition("@")[0], password)
+            audit.record(session, Event.ADMINISTRATOR_CREATED, created)
     except AddressTaken as error:
         raise click.ClickException(f"{email} already has an account.") from error
     except (BadAddress, BadPassword) as error:

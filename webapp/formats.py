@@ -12,6 +12,7 @@ from flask_babel import format_date, format_time, get_locale
 from webapp.languages import DEFAULT_LOCALE
 
 Length = Literal["medium", "long"]
+UNITS = ((24 * 60, "duration-day"), (60, "duration-hour"), (1, "duration-minute"))
 
 
 def moment(value: datetime, length: Length = "medium", seconds: bool = False) -> str:
@@ -31,9 +32,15 @@ def milliseconds(value: float) -> str:
     return format_unit(round(value * 1000), "duration-millisecond", "short", locale=get_locale() or DEFAULT_LOCALE)
 
 
+def minutes(value: int) -> str:
+    """Such as `90 minutes`, `2 hours` or `7 days`: in the largest unit that needs no fraction."""
+    size, unit = next(one for one in UNITS if value % one[0] == 0)
+    return format_unit(value // size, unit, "long", locale=get_locale() or DEFAULT_LOCALE)
+
+
 def listed(texts: Iterable[str]) -> str:
     """Values beside each other, such as `Security: TLS and Port: 465`."""
     return format_list(list(texts), locale=get_locale() or DEFAULT_LOCALE)
 
 
-FILTERS = {"moment": moment, "seconds": seconds, "milliseconds": milliseconds}
+FILTERS = {"moment": moment, "minutes": minutes, "seconds": seconds, "milliseconds": milliseconds}

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, Literal
 
 import structlog
@@ -111,7 +112,9 @@ def selected() -> str:
     if not has_request_context():
         return DEFAULT
     g.own_language = _of_the_person()
-    return g.own_language or chosen() or accepted(request.headers.get("Accept-Language", "")) or DEFAULT
+    return (
+        g.own_language or chosen() or accepted(request.headers.get("Accept-Language", "")[:LONGEST_HEADER]) or DEFAULT
+    )
 
 
 def offered() -> Mapping[str, Language]:
@@ -125,9 +128,13 @@ def chosen() -> str:
     return code if code in LANGUAGES else ""
 
 
+@lru_cache(maxsize=256)
 def accepted(header: str) -> str:
-    """The code that a browser would rather have, empty if there is none that it wants."""
-    wanted = parse_accept_header(header[:LONGEST_HEADER], LanguageAccept)
+    """The code that a browser would rather have, empty if there is none that it wants.
+
+    Kept for the headers that come most: reading one takes longer than all else that is asked here.
+    """
+    wanted = parse_accept_header(header, LanguageAccept)
     codes = (tag.replace("_", "-").partition("-")[0].lower() for tag, quality in wanted if quality > 0)
     return next((code for code in codes if code in LANGUAGES), "")
 
@@ -147,7 +154,7 @@ def isolated(facts: Mapping[str, Any]) -> dict[str, Any]:
     """What is filled into a sentence. Texts are isolated in a right-to-left one, or signs at their ends would jump."""
     if current().direction == "ltr":
         return dict(facts)
-    return {name: f"{ISOLATE}{one}{END_OF_ISOLATE}" if type(one) is str else one for name, one in facts.items()}
+    return {name: f"{ISOLATE}{one}{END_OF_ISOLATE}" if _jumps(one) else one for name, one in facts.items()}
 
 
 def without_isolates(text: str) -> str:
@@ -163,6 +170,11 @@ def bdi(value: str) -> Markup:
 def strong(value: str) -> Markup:
     """Filter: the same, and what the sentence is about."""
     return Markup("<strong><bdi>{}</bdi></strong>").format(value)
+
+
+def _jumps(fact: Any) -> bool:
+    # Markup brings its own `bdi`. Mail programs would take the sign after an address for a part of the link.
+    return type(fact) is str and not fact.startswith(("https://", "http://"))
 
 
 def _of_the_person() -> str:

@@ -4,10 +4,14 @@ import base64
 import hmac
 import json
 from collections.abc import Sequence
+from typing import Any, Final
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+# The mark of a column whose values are sealed: `mapped_column(info=SEALED)`; see webapp.keys.columns.
+SEALED: Final[dict[Any, Any]] = {"sealed": True}
 
 
 class SealBroken(Exception):
@@ -28,7 +32,7 @@ class Sealer:
 
     def seal(self, value: str, purpose: str) -> str:
         """Encrypt a value for one purpose, such as `mail_server.password`."""
-        return self._fernet.encrypt(json.dumps([purpose, value]).encode()).decode()
+        return self._fernet.encrypt(json.dumps([purpose, value], ensure_ascii=False).encode()).decode()
 
     def open(self, sealed: str, purpose: str) -> str:
         """The value again. Raises SealBroken when the key is gone or the purpose differs.

@@ -29,6 +29,9 @@ POLICY = "; ".join((
     "frame-ancestors 'none'",
     "base-uri 'none'",
 ))  # fmt: skip
+MAIL_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+)
 HEADERS = (
     ("Content-Security-Policy", POLICY),
     ("X-Content-Type-Options", "nosniff"),
@@ -109,6 +112,24 @@ def _headers(response: Response) -> Response:
         response.headers.add("Cache-Control", "no-store")
     if request.is_secure:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    return response
+
+
+def framing(response: Response) -> Response:
+    """Let this page frame others of ours, such as a mail."""
+    response.headers["Content-Security-Policy"] = f"{POLICY}; frame-src 'self'"
+    return response
+
+
+def framed_mail(response: Response, sandbox: str = "sandbox") -> Response:
+    """Have this answer show a mail's HTML in a page of ours: it may style itself, but neither run, load nor send.
+
+    `sandbox` is the directive of this name: what it may do besides, also where it is opened by itself.
+    """
+    response.headers["Content-Security-Policy"] = f"{MAIL_POLICY}; {sandbox}"
+    response.headers["X-Frame-Options"] = "SAMEORIGIN"
+    # A sandboxed page with this header would not open by itself.
+    response.headers["Cross-Origin-Opener-Policy"] = "unsafe-none"
     return response
 
 

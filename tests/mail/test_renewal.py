@@ -295,12 +295,12 @@ def test_tokens_that_come_after_the_grant_was_erased_are_not_saved(granted: Gran
 def _renewing(parts: Parts) -> "subprocess.Popen[str]":
     """Another process of this installation, which renews the grant."""
     program = (
-        "import sys; from webapp.config import Config; from webapp import create_app; from webapp.mail import service\n"
-        "from webapp.context import EXTENSION\n"
+        "import sys; from webapp.config import Config; from webapp import create_app\n"
+        "from webapp.mail import opening, service; from webapp.context import EXTENSION\n"
         "parts = create_app(Config.complete(database_url=sys.argv[1], instance=sys.argv[2], secret_key=sys.argv[3]))"
         ".extensions[EXTENSION]\n"
         "with parts.database.reading() as session: server = service.primary(session)\n"
-        "source = service.token_source(server, parts)\n"
+        "source = opening.token_source(server, parts)\n"
         "print(source.get(sys.argv[4]).value)"
     )
     with parts.database.reading() as session:

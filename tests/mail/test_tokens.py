@@ -17,7 +17,7 @@ from tests.support.grants import GrantOwner
 from tests.support.scripted import ScriptedServer
 from tests.support.token_inbox import TokenInbox, running_token_inbox
 from webapp import clock
-from webapp.mail import service, token_explanations
+from webapp.mail import opening, token_explanations
 from webapp.mail.diagnosis import diagnose
 from webapp.mail.grants import AccessToken
 from webapp.mail.models import GrantStatus
@@ -52,7 +52,7 @@ def granted(owner: GrantOwner, taking: TokenInbox) -> GrantOwner:
 
 
 def opened(owner: GrantOwner) -> OpenedServer:
-    return service.opened(owner.server, owner.parts, owner.general)
+    return opening.opened(owner.server, owner.parts, owner.general)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_unsaved_settings_are_tested_with_the_grant_while_it_holds_for_them(gran
     for change, passes in changes:
         draft = granted.draft(**(where | change))
         with app.app_context():
-            unsaved = service.opened_draft(draft, granted.server, granted.parts, granted.general)
+            unsaved = opening.opened_draft(draft, granted.server, granted.parts, granted.general)
             trial = try_out(granted.parts, unsaved, granted.general, "eve@people.example")
         assert trial.passed is passes
     assert trial.diagnosis is token_explanations.NOT_GENERATED
@@ -171,7 +171,7 @@ def test_an_application_by_itself_is_tested_before_it_is_saved(
         host=taking.host, port=taking.port, security=taking.security, authentication="client_credentials"
     )
     with app.app_context():
-        unsaved = service.opened_draft(draft, None, owner.parts, owner.general)
+        unsaved = opening.opened_draft(draft, None, owner.parts, owner.general)
         assert try_out(owner.parts, unsaved, owner.general, "eve@people.example").passed
 
 
@@ -237,7 +237,7 @@ def test_a_refused_token_is_never_called_a_wrong_password(
 def microsoft(owner: GrantOwner, provider: str = "office365", port: int = 9) -> OpenedServer:
     """What leads to a server of Microsoft's kind, before there is a grant."""
     values = {**owner.draft(provider=provider, tenant_id=TENANT, port=port, security="none").values}
-    return service.opened_draft(Draft(values, {}, {}), None, owner.parts, owner.general)
+    return opening.opened_draft(Draft(values, {}, {}), None, owner.parts, owner.general)
 
 
 def refused_by(

@@ -18,7 +18,7 @@ from tests.support.token_inbox import running_token_inbox
 from webapp import clock
 from webapp.context import Parts
 from webapp.database import Database
-from webapp.mail import service, upkeep
+from webapp.mail import opening, service, upkeep
 from webapp.mail.models import Grant, GrantStatus
 from webapp.mail.oauth.faults import OAuthFault
 from webapp.mail.renewal import TokenSource
@@ -72,7 +72,7 @@ class Fleet:
         with parts.database.reading() as session:
             server = service.primary(session)
         assert server is not None
-        return service.token_source(server, parts)
+        return opening.token_source(server, parts)
 
     def _started(self) -> Parts:
         return replace(self.owner.parts, database=Database(self.owner.parts.config.database_url))

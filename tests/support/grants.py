@@ -11,7 +11,7 @@ from webapp.accounts import sign_ins
 from webapp.accounts.models import Role, SignIn, User
 from webapp.accounts.sign_ins import Client
 from webapp.context import Parts
-from webapp.mail import consent, grants, service
+from webapp.mail import consent, grants, opening, service
 from webapp.mail.models import Grant, MailServer
 from webapp.mail.renewal import TokenSource
 from webapp.mail.service import Draft
@@ -63,7 +63,7 @@ class GrantOwner:
     @property
     def tokens(self) -> TokenSource:
         """Where its access tokens come from."""
-        return service.token_source(self.server, self.parts)
+        return opening.token_source(self.server, self.parts)
 
     def draft(self, **given: Any) -> Draft:
         """What the form would say: a server of one's own, with the provider of the tests."""

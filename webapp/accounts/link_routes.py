@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp import languages
-from webapp.accounts import known_devices, links, passwords, service, sessions, sign_ins
+from webapp.accounts import known_devices, links, openings, passwords, service, sessions, sign_ins
 from webapp.accounts.code_routes import ASKED_FOR, empty_code_form
 from webapp.accounts.forms import ForgotPasswordForm, PasswordForm, text
 from webapp.accounts.models import Purpose, User
@@ -20,6 +20,7 @@ from webapp.security import csrf
 def open_activation(secret: str) -> Response:
     """Move the secret of an activation link out of the address; nothing is spent."""
     browser[Purpose.ACTIVATION] = secret[:LONGEST_SECRET]
+    openings.opened(parts().database, secret, Purpose.ACTIVATION)
     return redirect(url_for("accounts.activate"))
 
 
@@ -76,6 +77,7 @@ def forgot_password_sent() -> Page:
 def open_reset(secret: str) -> Response:
     """Move the secret of a reset link out of the address; nothing is spent."""
     browser[Purpose.RESET] = secret[:LONGEST_SECRET]
+    openings.opened(parts().database, secret, Purpose.RESET)
     return redirect(url_for("accounts.reset_password"))
 
 
@@ -109,6 +111,7 @@ def _owner(secret: str, purpose: Purpose) -> User:
 
 def link_refused(purpose: Purpose, refused: Failure) -> Page:
     """The page that says why a link did nothing, and what helps."""
+    openings.refused(parts().database, browser.get(purpose, ""), purpose, refused)
     # The session stays as it is: a second click must not undo what the first one did.
     status = (
         404 if isinstance(refused, links.LinkUnknown) else 409 if isinstance(refused, service.AddressTaken) else 410

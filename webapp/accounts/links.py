@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 
 from webapp import clock
 from webapp.accounts.models import Link, Purpose, User
+from webapp.audit import service as audit
+from webapp.audit.events import Event
 from webapp.errors import Failure
 from webapp.texts import lazy_gettext as _
 
@@ -21,8 +23,6 @@ PATHS = {
     Purpose.CONFIRM_ADDRESS: "/confirm-address/",
     Purpose.RESTORE_ADDRESS: "/restore-address/",
 }
-ACTIVATION_LIFETIME = timedelta(hours=24)
-RESET_LIFETIME = timedelta(hours=1)
 CONFIRMATION_LIFETIME = timedelta(hours=24)
 RESTORE_LIFETIME = timedelta(days=7)
 # Used, revoked: a link that is neither is open, and good until it expires.
@@ -109,7 +109,7 @@ def spend(session: Session, secret: str, purpose: Purpose) -> Link:
     """Use the link up; of two who try at once one succeeds. Raises a LinkRefused."""
     # Whoever changes an account and its links locks the account first: without it, two links of one
     # person used at the same moment would each hold what the other one has to revoke.
-    session.get(User, find(session, secret, purpose).user_id, with_for_update=True)
+    person = session.get(User, find(session, secret, purpose).user_id, with_for_update=True)
     now = clock.now()
     ours = (Link.secret_hash == _hash(secret), Link.purpose == purpose)
     link: Link | None = session.scalar(
@@ -126,6 +126,7 @@ def spend(session: Session, secret: str, purpose: Purpose) -> Link:
         check(find(session, secret, purpose))
         # It was good until a moment ago.
         raise LinkExpired
+    audit.record(session, Event.LINK_USED, person, purpose=purpose)
     return link
 
 

@@ -5,8 +5,8 @@ from flask import session as browser
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from webapp import stencils
-from webapp.access import safe_next
+from webapp import languages, stencils
+from webapp.access import safe_next, signed_in
 from webapp.accounts import handover, known_devices, service, sessions, sign_ins
 from webapp.accounts import setup as first_run
 from webapp.accounts.forms import NewUserForm, SetupForm, SignInForm, text
@@ -15,6 +15,7 @@ from webapp.accounts.models import Role, User
 from webapp.context import parts
 from webapp.security import csrf
 from webapp.settings import service as settings
+from webapp.settings.security import security
 
 blueprint = Blueprint("accounts", __name__)
 
@@ -42,15 +43,10 @@ def login() -> Page:
             return stencils.page("sign in", lambda: _sign_in_page(SignInForm(), target))
     form = SignInForm()
     if form.validate_on_submit():
+        email, password = text(form.email), text(form.password)
         try:
             token = service.sign_in(
-                parts().database,
-                parts().queue,
-                text(form.email),
-                text(form.password),
-                sessions.client(),
-                limited(),
-                remembered=form.remember.data,
+                parts().database, parts().queue, email, password, sessions.client(), limited(), form.remember.data
             )
         except service.SignInRefused:
             form.form_errors.append(_("This address and password do not fit together. Check both of them."))
@@ -68,7 +64,7 @@ def _sign_in_page(form: SignInForm, target: str) -> str:
 def logout() -> Response:
     """Sign this browser out."""
     with parts().database.writing() as session:
-        sign_ins.end(session, sessions.token())
+        service.sign_out(session, signed_in(), sessions.token())
     browser.clear()
     flash(_("You are signed out."), "success")
     return redirect(url_for("accounts.login"))
@@ -118,7 +114,9 @@ def new_user() -> Page:
             return _create(form)
         except service.AddressTaken as taken:
             form.email.errors = (str(taken),)
-    return render_template("accounts/new_user.html", form=form)
+    with parts().database.reading() as session:
+        lifetime = security(session).activation_minutes
+    return render_template("accounts/new_user.html", form=form, lifetime=lifetime)
 
 
 @blueprint.post("/users/<int:user_id>/resend")
@@ -166,7 +164,12 @@ def _set_up(form: SetupForm) -> Response:
     config, queue = parts().config, parts().queue
     with parts().database.writing() as session:
         person = first_run.create_first_administrator(
-            session, browser.get(SETUP_KEY, ""), text(form.email), text(form.name), text(form.password)
+            session,
+            browser.get(SETUP_KEY, ""),
+            text(form.email),
+            text(form.name),
+            text(form.password),
+            languages.current().code,
         )
         if form.public_url and form.public_url.data:
             first_run.save_public_url(session, queue, config, form.public_url.data)

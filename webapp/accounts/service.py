@@ -18,6 +18,7 @@ from webapp.database import Database
 from webapp.errors import Failure, NotFound
 from webapp.outbox import service as outbox
 from webapp.outbox.queue import Queue
+from webapp.settings.security import security
 from webapp.texts import lazy_gettext as _
 
 PAGE = 50
@@ -125,7 +126,7 @@ def create_administrator(session: Session, email: str, name: str, password: str)
 def owe_activation(session: Session, queue: Queue, pending: User) -> None:
     """Owe a pending person an activation mail. Raises AlreadyActive, AccountDisabled."""
     _require(pending, Status.PENDING)
-    expires_at = clock.now() + links.ACTIVATION_LIFETIME
+    expires_at = clock.now() + security(session).activation_lifetime
     outbox.owe(session, queue, "activation", pending.email, user_id=pending.id, expires_at=expires_at)
     audit.record(session, Event.ACTIVATION_OWED, pending)
 
@@ -190,7 +191,7 @@ def request_reset(session: Session, queue: Queue, email: str, client: Client, li
         tries.forgot_password(session, client.address)
         if not tries.reset_mail_allowed(session, address):
             return
-    outbox.owe(session, queue, "reset", address, expires_at=clock.now() + links.RESET_LIFETIME)
+    outbox.owe(session, queue, "reset", address, expires_at=clock.now() + security(session).reset_lifetime)
     audit.record(session, Event.RESET_ASKED, address=address)
 
 
@@ -233,6 +234,8 @@ def sign_in(
         person = by_email(session, email)
     kept = person.password_hash if person else None
     if not passwords.fits(password, kept) or person is None or kept is None or person.status != Status.ACTIVE:
+        with database.writing() as session:
+            audit.record(session, Event.SIGN_IN_FAILED, address=email)
         raise SignInRefused
     renewed = passwords.hashed(password) if passwords.outdated(kept) else kept
     with database.writing() as session:
@@ -244,6 +247,12 @@ def sign_in(
             notices.new_sign_in(session, queue, person)
             audit.record(session, Event.NEW_DEVICE, person)
         return token
+
+
+def sign_out(session: Session, person: User, token: str) -> None:
+    """The person is done with this browser."""
+    sign_ins.end(session, token)
+    audit.record(session, Event.SIGNED_OUT, person)
 
 
 def _add(session: Session, email: str, name: str, role: Role, status: Status) -> User:

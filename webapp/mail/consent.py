@@ -18,7 +18,7 @@ from webapp import clock
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.context import Parts
-from webapp.mail import grants, service
+from webapp.mail import grants, opening, service
 from webapp.mail.models import GrantRequest, MailServer
 from webapp.mail.oauth import client, words
 from webapp.mail.oauth.answers import NAMES, Tokens, claims_of, words_of
@@ -51,7 +51,7 @@ def redirect_uri(general: General) -> str:
 
 def begin(parts: Parts, server: MailServer, general: General, sign_in_id: int) -> str:
     """The provider's address to send this browser to. Raises OAuthFault."""
-    registration = service.registration(server, parts)
+    registration = opening.registration(server, parts)
     state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
     back = redirect_uri(general)
     address = client.authorization_address(registration, back, state, verifier)
@@ -67,7 +67,7 @@ def finish(parts: Parts, sign_in_id: int, answer: Mapping[str, str]) -> None:
     """
     with _noted(parts):
         request, server = _taken(parts, sign_in_id, answer.get("state", ""))
-        registration = service.registration(server, parts)
+        registration = opening.registration(server, parts)
         if "iss" in answer and not client.same_issuer(registration, answer["iss"]):
             raise WrongIssuer(error=words.OTHER_ISSUER)
         if "error" in answer:
@@ -81,7 +81,7 @@ def finish(parts: Parts, sign_in_id: int, answer: Mapping[str, str]) -> None:
 def begin_device(parts: Parts, server: MailServer, sign_in_id: int) -> GrantRequest:
     """Ask for a code, which somebody types at `verification_uri`. Raises OAuthFault."""
     with _noted(parts):
-        registration = service.registration(server, parts)
+        registration = opening.registration(server, parts)
         code = client.start_device(registration)
     facts = {"user_code": code.user_code, "verification_uri": code.verification_uri, "interval": code.interval}
     with parts.database.writing() as session:
@@ -105,7 +105,7 @@ def check_device(parts: Parts, server: MailServer, sign_in_id: int) -> None:
     It may be called as often as one likes: the provider is asked no sooner than it allows.
     """
     with _noted(parts):
-        registration = service.registration(server, parts)
+        registration = opening.registration(server, parts)
         with parts.database.writing() as session:
             request = device_request(session, server.id, sign_in_id)
             if request is None:
@@ -124,7 +124,7 @@ def check_device(parts: Parts, server: MailServer, sign_in_id: int) -> None:
 
 def generate(parts: Parts, server: MailServer) -> None:
     """Ask for a new access token now; for grants without a person that is all there is to do. Raises OAuthFault."""
-    source = service.token_source(server, parts)
+    source = opening.token_source(server, parts)
     with parts.database.writing() as session:
         grants.prepare(session, server, source.registration.method)
     source.get(by_hand=True)
@@ -192,7 +192,7 @@ def _keep(parts: Parts, registration: Registration, tokens: Tokens) -> None:
     now = clock.now()
     with parts.database.writing() as session:
         server = service.locked(session)
-        if server is None or service.registration(server, parts) != registration:
+        if server is None or opening.registration(server, parts) != registration:
             raise UnknownState(error=words.CHANGED_SETTINGS)
         grants.prepare(session, server, registration.method)
         session.flush()

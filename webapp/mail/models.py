@@ -8,6 +8,7 @@ from sqlalchemy import BigInteger, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.database import Base
+from webapp.sealing import SEALED
 
 
 class MailServer(Base):
@@ -43,7 +44,7 @@ class MailServer(Base):
     # What the provider's own fields hold, secrets excepted.
     extra: Mapped[dict[str, Any]] = mapped_column(default=dict)
     # Field name → {"sealed": …, "saved_at": ISO date}; opened only to send.
-    secrets: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    secrets: Mapped[dict[str, Any]] = mapped_column(default=dict, info=SEALED)
     updated_at: Mapped[datetime]
     updated_by: Mapped[str] = mapped_column(String(254), default="")
 
@@ -75,8 +76,8 @@ class Grant(Base):
     status: Mapped[str] = mapped_column(String(20), default=GrantStatus.NONE)
     account: Mapped[str] = mapped_column(String(320), default="")
     scopes: Mapped[str] = mapped_column(Text, default="")
-    sealed_refresh_token: Mapped[str] = mapped_column(Text, default="")
-    sealed_access_token: Mapped[str] = mapped_column(Text, default="")
+    sealed_refresh_token: Mapped[str] = mapped_column(Text, default="", info=SEALED)
+    sealed_access_token: Mapped[str] = mapped_column(Text, default="", info=SEALED)
     granted_at: Mapped[datetime | None]
     last_refresh_at: Mapped[datetime | None]
     access_expires_at: Mapped[datetime | None]
@@ -109,7 +110,7 @@ class GrantRequest(Base):
     mail_server_id: Mapped[int] = mapped_column(ForeignKey("mail_servers.id", ondelete="CASCADE"), index=True)
     sign_in_id: Mapped[int] = mapped_column(ForeignKey("sign_ins.id", ondelete="CASCADE"), index=True)
     state_hash: Mapped[str] = mapped_column(String(64), unique=True)
-    sealed_secret: Mapped[str] = mapped_column(Text)
+    sealed_secret: Mapped[str] = mapped_column(Text, info=SEALED)
     redirect_uri: Mapped[str] = mapped_column(String(1000), default="")
     user_code: Mapped[str] = mapped_column(String(40), default="")
     verification_uri: Mapped[str] = mapped_column(String(1000), default="")

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, case, extract, func, or_, true, update
+from sqlalchemy import ColumnElement, case, extract, func, or_, select, true, update
 from sqlalchemy.exc import DBAPIError
 
 from webapp import clock
@@ -174,13 +174,9 @@ class _Renewal:
 
     def _save(self, grant: Grant, values: dict[str, Any], event: Event | None = None, code: str = "") -> None:
         """Save the end of our renewal and give the lease back. Raises GrantMissing when it was erased meanwhile."""
-        ours = update(Grant).where(Grant.id == grant.id, Grant.lease == grant.lease).values(values).returning(Grant.id)
         for wait in (*TRIES, None):
             try:
-                with self.parts.database.writing() as session:
-                    saved = session.scalar(ours)
-                    if saved is not None and event is not None:
-                        audit.record(session, event, kind=grant.kind, code=code)
+                saved = self._saved(grant, values, event, code)
                 break
             except DBAPIError as error:
                 log.warning("renewed grant not saved", error=type(error).__name__, again=wait is not None)
@@ -188,8 +184,21 @@ class _Renewal:
                     raise
                 time.sleep(wait)
         # A commit whose answer was lost has given the lease back all the same.
-        if saved is None and self._look().sealed_access_token != values.get("sealed_access_token"):
+        mark = "last_refresh_at" if "last_refresh_at" in values else "last_error_at"
+        if not saved and getattr(self._look(), mark) != values.get(mark, ""):
             raise GrantMissing
+
+    def _saved(self, grant: Grant, values: dict[str, Any], event: Event | None, code: str) -> bool:
+        ours = select(Grant).where(Grant.id == grant.id, Grant.lease == grant.lease).with_for_update()
+        with self.parts.database.writing() as session:
+            found = session.scalar(ours)
+            if found is None:
+                return False
+            for name, value in values.items():
+                setattr(found, name, value)
+            if event is not None:
+                audit.record(session, event, kind=found.kind, code=code)
+        return True
 
     def _opened(self, grant: Grant, column: str) -> str:
         try:

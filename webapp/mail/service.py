@@ -1,12 +1,8 @@
-"""The saved mail server: reading it, saving it, opening it to send."""
+"""The saved mail server: reading it, saving it."""
 
-import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from email.utils import parseaddr
-from urllib.parse import urlsplit
 
-import idna
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -18,17 +14,10 @@ from webapp.context import Parts
 from webapp.errors import Failure
 from webapp.mail import grants
 from webapp.mail.models import MailServer
-from webapp.mail.oauth import words
-from webapp.mail.oauth.faults import Unusable
-from webapp.mail.oauth.registration import Registration
-from webapp.mail.proxies import Proxy
-from webapp.mail.renewal import TokenSource
-from webapp.mail.transport import OpenedServer
 from webapp.outbox import service as outbox
-from webapp.providers import Authentication, OAuth2
-from webapp.registry import UnknownProvider, secret_fields
-from webapp.sealing import SealBroken, Sealer
-from webapp.settings.service import General
+from webapp.providers import Authentication
+from webapp.registry import secret_fields
+from webapp.sealing import SealBroken
 
 PRIMARY = 0
 PROXY_PASSWORD = "proxy_password"  # noqa: S105 -- the name of a field
@@ -66,7 +55,7 @@ def primary(session: Session) -> MailServer | None:
 
 def secret_names(parts: Parts, draft: Draft) -> frozenset[str]:
     """The secrets that this draft can have: those of its sign-in, of its provider's fields, of its proxy."""
-    provider, method = parts.providers[str(draft.values["provider"])], _method(parts, draft.values)
+    provider, method = parts.providers[str(draft.values["provider"])], method_of(parts, draft.values)
     names = {"password", *grants.SECRETS} & set(method.uses if method else ()) | secret_fields(provider)
     if draft.values["proxy_type"] != "none" and draft.values["proxy_username"]:
         names.add(PROXY_PASSWORD)
@@ -92,6 +81,7 @@ def save(session: Session, parts: Parts, draft: Draft, by: str) -> MailServer:
     Raises SecretsMoved: somebody else may have saved since the form was checked.
     """
     server = locked(session)
+    before = _fields(server) if server else {}
     if server is None:
         server = MailServer(position=PRIMARY, secrets={})
         try:
@@ -103,12 +93,14 @@ def save(session: Session, parts: Parts, draft: Draft, by: str) -> MailServer:
     elif secrets_to_retype(parts, server, draft):
         raise SecretsMoved
     else:
-        if changed := erases_grant(parts, server, draft):
-            grants.erase(session, server, changed)
+        if lost := erases_grant(parts, server, draft):
+            grants.erase(session, server, lost)
         _filled(server, parts, draft, by)
-    grants.prepare(session, server, _method(parts, draft.values))
+    grants.prepare(session, server, method_of(parts, draft.values))
     outbox.retry_all(session, parts.queue)
-    audit.record(session, Event.MAIL_SERVER_SAVED, provider=server.provider)
+    after = _fields(server)
+    changed = sorted(name for name in before | after if before.get(name) != after.get(name))
+    audit.record(session, Event.MAIL_SERVER_SAVED, provider=server.provider, changed=changed)
     return server
 
 
@@ -126,65 +118,17 @@ def erases_grant(parts: Parts, saved: MailServer, draft: Draft) -> frozenset[str
     return changed
 
 
-def registration(server: MailServer, parts: Parts) -> Registration:
-    """What Mailroom is at the saved server's provider. Raises Unusable."""
-    return token_source(server, parts).registration
-
-
-def token_source(server: MailServer, parts: Parts) -> TokenSource:
-    """Where the saved server's access tokens come from. Raises Unusable."""
-    try:
-        source = _token_source(parts, _values(server), _open_secrets(parts.sealer, server), server.id)
-    except SealBroken:
-        raise Unusable(error=words.SEAL_BROKEN) from None
-    except UnknownProvider:
-        raise Unusable(error=words.NO_PLUGIN) from None
-    if source is None:
-        raise Unusable(error=words.NO_OAUTH2)
-    return source
-
-
-def opened(server: MailServer, parts: Parts, general: General) -> OpenedServer:
-    """The saved server with its secrets open. Raises UnknownProvider or SealBroken."""
-    return _opened(parts, general, _values(server), server.extra, _open_secrets(parts.sealer, server), server.id)
-
-
-def opened_draft(draft: Draft, saved: MailServer | None, parts: Parts, general: General) -> OpenedServer:
-    """An unsaved server, as a test uses it: a blank secret is the saved one, and so is the grant while it holds.
-
-    Raises SealBroken.
-    """
-    names = secret_names(parts, draft)
-    kept = _open_secrets(parts.sealer, saved, only=names) if saved else {}
-    typed = {name: value for name, value in draft.secrets.items() if value and name in names}
-    holds = saved is not None and not erases_grant(parts, saved, draft)
-    grant_of = saved.id if saved is not None and holds else None
-    return _opened(parts, general, draft.values, draft.extra, {**kept, **typed}, grant_of)
-
-
-def introduction(general: General, mail_from: str) -> str:
-    """The name to give in EHLO: a real host name, as some servers refuse `localhost` and the like.
-
-    The public address's host, else this machine's full name, else the domain mail is sent from.
-    """
-    for name in _own_names(general, mail_from):
-        ascii_name = _a_labels(name)
-        if "." in ascii_name and "localhost" not in ascii_name and not ascii_name.replace(".", "").isdigit():
-            return ascii_name
-    return socket.gethostname() if "localhost" not in socket.gethostname() else "mailroom.invalid"
-
-
-def _own_names(general: General, mail_from: str) -> Iterator[str]:
-    yield urlsplit(general.public_url).hostname or ""
-    # Asks the name service, which may take its time: only where the public address says nothing.
-    yield socket.getfqdn()
-    yield parseaddr(mail_from)[1].rpartition("@")[2]
-
-
 def locked(session: Session) -> MailServer | None:
     """The primary, which nobody else changes until the end of the transaction."""
     found = select(MailServer).where(MailServer.position == PRIMARY).with_for_update()
     return session.scalars(found).one_or_none()
+
+
+def _fields(server: MailServer) -> dict[str, object]:
+    """What a form can change, by name; secrets sealed, so that they differ whenever they were typed."""
+    kept = ("id", "position", "extra", "secrets", "updated_at", "updated_by")
+    names = [column.key for column in MailServer.__table__.columns if column.key not in kept]
+    return {name: getattr(server, name) for name in names} | server.extra | server.secrets
 
 
 def _filled(server: MailServer, parts: Parts, draft: Draft, by: str) -> MailServer:
@@ -197,81 +141,16 @@ def _filled(server: MailServer, parts: Parts, draft: Draft, by: str) -> MailServ
     return server
 
 
-def _values(server: MailServer) -> Mapping[str, object]:
-    return {column.key: getattr(server, column.key) for column in MailServer.__table__.columns}
-
-
-def _method(parts: Parts, values: Mapping[str, object]) -> Authentication | None:
+def method_of(parts: Parts, values: Mapping[str, object]) -> Authentication | None:
+    """The way to sign in that these values choose. Raises UnknownProvider."""
     return parts.providers[str(values["provider"])].authentication_named(str(values["authentication"]))
 
 
 def _differs(parts: Parts, saved: MailServer, name: str, value: str) -> bool:
     try:
-        return name not in saved.secrets or parts.sealer.open(saved.secrets[name]["sealed"], _purpose(name)) != value
+        return name not in saved.secrets or parts.sealer.open(saved.secrets[name]["sealed"], purpose(name)) != value
     except SealBroken:
         return True
-
-
-def _proxy(values: Mapping[str, object], secrets: Mapping[str, str]) -> Proxy | None:
-    if values["proxy_type"] == "none":
-        return None
-    return Proxy(
-        type=str(values["proxy_type"]),
-        host=str(values["proxy_host"]),
-        port=int(str(values["proxy_port"])),
-        username=str(values["proxy_username"]),
-        password=secrets.get(PROXY_PASSWORD, ""),
-    )
-
-
-def _token_source(
-    parts: Parts, values: Mapping[str, object], secrets: Mapping[str, str], server_id: int | None
-) -> TokenSource | None:
-    method = _method(parts, values)
-    if not isinstance(method, OAuth2):
-        return None
-    own = {name: str(values.get(name) or "") for name in OF_OAUTH2}
-    registration = Registration(
-        method=method,
-        username=str(values["username"]),
-        client_id=own["client_id"] if "client_id" in method.uses else "",
-        client_secret=secrets.get("client_secret", ""),
-        service_account_key=secrets.get("service_account_key", ""),
-        tenant_id=own["tenant_id"],
-        addresses=own,
-        own_scopes=own["scopes"].split(),
-        proxy=_proxy(values, secrets),
-    )
-    return TokenSource(parts, registration, server_id)
-
-
-def _opened(
-    parts: Parts,
-    general: General,
-    values: Mapping[str, object],
-    extra: Mapping[str, str],
-    secrets: Mapping[str, str],
-    grant_of: int | None,
-) -> OpenedServer:
-    # The mail server never sees those that gain tokens, nor that of the proxy.
-    not_for_the_server = {PROXY_PASSWORD, *grants.SECRETS}
-    mail_from = str(values["mail_from"])
-    return OpenedServer(
-        provider=parts.providers[str(values["provider"])],
-        mail_from=mail_from,
-        host=str(values["host"]),
-        port=int(str(values["port"])),
-        security=str(values["security"]),
-        tls_minimum=str(values["tls_minimum"]),
-        timeout=int(str(values["timeout"])),
-        authentication=str(values["authentication"]),
-        username=str(values["username"]),
-        helo=introduction(general, mail_from),
-        proxy=_proxy(values, secrets),
-        tokens=_token_source(parts, values, secrets, grant_of),
-        secrets={name: value for name, value in secrets.items() if name not in not_for_the_server},
-        fields=extra,
-    )
 
 
 def _sealed(parts: Parts, server: MailServer, draft: Draft) -> dict[str, dict[str, str]]:
@@ -279,22 +158,10 @@ def _sealed(parts: Parts, server: MailServer, draft: Draft) -> dict[str, dict[st
     secrets = {name: value for name, value in server.secrets.items() if name in names}
     for name in names:
         if value := draft.secrets.get(name):
-            secrets[name] = {"sealed": parts.sealer.seal(value, _purpose(name)), "saved_at": clock.now().isoformat()}
+            secrets[name] = {"sealed": parts.sealer.seal(value, purpose(name)), "saved_at": clock.now().isoformat()}
     return secrets
 
 
-def _open_secrets(sealer: Sealer, server: MailServer, only: frozenset[str] | None = None) -> dict[str, str]:
-    names = server.secrets if only is None else only & set(server.secrets)
-    return {name: sealer.open(server.secrets[name]["sealed"], _purpose(name)) for name in names}
-
-
-def _purpose(name: str) -> str:
+def purpose(name: str) -> str:
+    """What the secret of this name is sealed for."""
     return f"mail_server.{name}"
-
-
-def _a_labels(name: str) -> str:
-    """The host name as A-labels, empty when it is none."""
-    try:
-        return name if name.isascii() else idna.encode(name, uts46=True).decode()
-    except idna.IDNAError:
-        return ""

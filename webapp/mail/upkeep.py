@@ -5,7 +5,7 @@ from datetime import datetime
 import structlog
 
 from webapp.context import Parts
-from webapp.mail import renewal, service
+from webapp.mail import opening, renewal
 from webapp.mail.models import MailServer
 from webapp.mail.oauth.faults import OAuthFault
 
@@ -20,6 +20,6 @@ def refresh_lapsing(parts: Parts, now: datetime) -> None:
         if server is None:
             continue
         try:
-            service.token_source(server, parts).renew()
+            opening.token_source(server, parts).renew()
         except OAuthFault as fault:
             log.warning("grant not kept alive", code=fault.code)

@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 from webapp.accounts import address_changes, codes, links
 from webapp.accounts import service as accounts
 from webapp.accounts.models import Purpose, Status, User
+from webapp.audit import service as audit
+from webapp.audit.events import Event
 from webapp.errors import Failure
 from webapp.outbox import claims, words
 from webapp.outbox.models import Message
@@ -65,6 +67,7 @@ def write(session: Session, message: Message, general: General, sealer: Sealer) 
     purpose, valid_until = PURPOSES[template], claims.deadline(message)
     address = message.recipient if template in FOR_AN_ADDRESS else None
     ticket = codes.mint(session, sealer, person, purpose, valid_until, address)
+    audit.record(session, Event.LINK_MADE, person, purpose=purpose)
     facts |= {"valid_until": valid_until, "code": ticket.code, "account": person.email}
     # Not to the address that was typed: two that compare as equal can lead to different mailboxes.
     link = general.public_url + links.PATHS[purpose] + ticket.secret

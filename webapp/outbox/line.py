@@ -10,6 +10,7 @@ import flask_mail
 
 from webapp import clock
 from webapp.context import Parts
+from webapp.mail import opening
 from webapp.mail import service as mail
 from webapp.mail.conversation import Stage
 from webapp.mail.models import MailServer
@@ -113,7 +114,7 @@ class Line:
         if server is None:
             raise NotReady(words.NO_MAIL_SERVER)
         try:
-            return mail.opened(server, self._parts, settings.general)
+            return opening.opened(server, self._parts, settings.general)
         except UnknownProvider as error:
             raise NotReady(words.NO_PLUGIN % {"provider": server.provider}) from error
         except SealBroken as error:

@@ -3,6 +3,7 @@
 from sqlalchemy.orm import Session
 
 from webapp.context import Parts
+from webapp.mail import opening
 from webapp.mail import service as mail
 from webapp.mail.conversation import Stage
 from webapp.mail.diagnosis import diagnose
@@ -20,7 +21,7 @@ def meaning(session: Session, parts: Parts, message: Message) -> Diagnosis | Non
     if server is None or message.last_stage not in list(Stage):
         return None
     try:
-        opened = mail.opened(server, parts, general(session, parts.config))
+        opened = opening.opened(server, parts, general(session, parts.config))
     except (UnknownProvider, SealBroken):
         return None
     stage, words = Stage(message.last_stage), message.last_error

@@ -22,6 +22,7 @@ from webapp.errors import NotFound
 from webapp.outbox import service as outbox
 from webapp.outbox.queue import Queue
 from webapp.profile.service import check_password, locked, unchanged
+from webapp.settings.security import security
 
 # Why a link does not do what it was for.
 REFUSED = (links.LinkRefused, AccountDisabled, AddressTaken)
@@ -41,6 +42,7 @@ def ask(database: Database, queue: Queue, person: User, email: str, password: st
     with database.writing() as session:
         present = unchanged(session, person)
         _owe_confirmation(session, queue, address_changes.wait(session, present.id, email), present, limited)
+        audit.record(session, Event.ADDRESS_ASKED, present)
 
 
 def send_again(session: Session, queue: Queue, user_id: int, limited: bool = True) -> AddressChange:
@@ -56,8 +58,10 @@ def send_again(session: Session, queue: Queue, user_id: int, limited: bool = Tru
 
 def cancel(session: Session, user_id: int) -> None:
     """Keep the address of now; the mailed links do nothing any more."""
-    locked(session, user_id)
-    address_changes.forget(session, user_id)
+    person = locked(session, user_id)
+    if address_changes.waiting(session, user_id) is not None:
+        address_changes.forget(session, user_id)
+        audit.record(session, Event.ADDRESS_CANCELLED, person)
 
 
 def offered(session: Session, secret: str, purpose: Purpose) -> Offer:
@@ -114,7 +118,7 @@ def restore(session: Session, secret: str) -> tuple[User, str]:
     address_changes.undone(session, link)
     tries.forget_sign_ins(session, person.email)
     audit.record(session, Event.ADDRESS_RESTORED, person)
-    return person, links.mint(session, person, Purpose.RESET, clock.now() + links.RESET_LIFETIME)
+    return person, links.mint(session, person, Purpose.RESET, clock.now() + security(session).reset_lifetime)
 
 
 def _owe_confirmation(session: Session, queue: Queue, change: AddressChange, person: User, limited: bool) -> None:

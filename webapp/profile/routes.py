@@ -7,7 +7,7 @@ from flask_babel import refresh
 from werkzeug.wrappers import Response
 
 from webapp.access import signed_in
-from webapp.accounts import address_changes, codes, devices, sessions, sign_ins
+from webapp.accounts import address_changes, codes, devices, openings, sessions, sign_ins
 from webapp.accounts.code_routes import refusal
 from webapp.accounts.forms import text
 from webapp.accounts.link_routes import link_refused
@@ -153,7 +153,7 @@ def sign_out(sign_in_id: int) -> Page:
 def sign_out_others() -> Page:
     """Sign all other browsers out."""
     with parts().database.writing() as session:
-        sign_ins.end_others(session, signed_in().id, sessions.token())
+        service.sign_out_others(session, signed_in(), sessions.token())
     flash(_("All other browsers are signed out."), "success")
     return _back()
 
@@ -162,6 +162,7 @@ def sign_out_others() -> Page:
 def open_confirmation(secret: str) -> Response:
     """Move the secret of the link out of the address; nothing is spent."""
     browser[Purpose.CONFIRM_ADDRESS] = secret[:LONGEST_SECRET]
+    openings.opened(parts().database, secret, Purpose.CONFIRM_ADDRESS)
     return redirect(url_for("profile.confirm_address"))
 
 
@@ -188,6 +189,7 @@ def confirm_address() -> Page:
 def open_restoration(secret: str) -> Response:
     """Move the secret of the link out of the address; nothing is spent."""
     browser[Purpose.RESTORE_ADDRESS] = secret[:LONGEST_SECRET]
+    openings.opened(parts().database, secret, Purpose.RESTORE_ADDRESS)
     return redirect(url_for("profile.restore_address"))
 
 

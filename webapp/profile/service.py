@@ -28,6 +28,7 @@ def rename(session: Session, user_id: int, name: str) -> None:
     """Give the person this name. Raises NotFound."""
     person = locked(session, user_id)
     person.name, person.search_text = name, searchable(name, person.email)
+    audit.record(session, Event.RENAMED, person)
 
 
 def choose_language(session: Session, user_id: int, language: str) -> None:
@@ -75,6 +76,8 @@ def check_password(database: Database, person: User, password: str, limited: boo
         with database.writing() as session:
             tries.current_password(session, person)
     if not passwords.fits(password, person.password_hash):
+        with database.writing() as session:
+            audit.record(session, Event.PASSWORD_REFUSED, person)
         raise WrongPassword
     if limited:
         with database.writing() as session:
@@ -106,3 +109,10 @@ def sign_out(session: Session, user_id: int, sign_in_id: int) -> None:
     """End one of the person's sign-ins. Raises NotFound."""
     if sign_in_id > LARGEST_ID or not sign_ins.end_one(session, user_id, sign_in_id):
         raise NotFound
+    audit.record(session, Event.SIGN_IN_ENDED, session.get(User, user_id))
+
+
+def sign_out_others(session: Session, person: User, token: str) -> None:
+    """End all of the person's sign-ins but the one of this token."""
+    sign_ins.end_others(session, person.id, token)
+    audit.record(session, Event.OTHER_SIGN_INS_ENDED, person)
