@@ -159,7 +159,7 @@ def test_another_account_than_the_user_name_is_named(owner: GrantOwner) -> None:
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [("500", Troubled), ("429", Troubled), ("302", Troubled), ("html", BadTokens), ("huge", Unanswered),
-     ("drop", Unanswered), ("404", Refused)],
+     ("drop", Unanswered), ("404", BadTokens)],
 )  # fmt: skip
 @pytest.mark.one_database
 def test_a_provider_that_misbehaves_is_told_from_one_that_refuses(

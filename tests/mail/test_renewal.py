@@ -142,7 +142,7 @@ def test_a_rotated_token_that_was_lost_in_a_crash_is_said_in_words(granted: Gran
     assert granted.grant.status == GrantStatus.NEEDS_YOU
 
 
-@pytest.mark.parametrize("fault", ["500", "503", "302", "html", "drop"])
+@pytest.mark.parametrize("fault", ["500", "503", "302", "403", "html", "drop"])
 @pytest.mark.one_database
 def test_trouble_that_may_pass_is_waited_out(granted: GrantOwner, fault: str) -> None:
     granted.provider.misbehave(fault)
@@ -194,6 +194,15 @@ def test_a_withdrawn_grant_needs_the_administrator_and_is_not_tried_again(grante
     assert grant.last_error.startswith("invalid_grant The refresh token •••••• has been revoked")
     granted.sign_in()
     assert (granted.grant.status, granted.grant.last_error) == (GrantStatus.GENERATED, "")
+
+
+@pytest.mark.one_database
+def test_no_grant_ends_by_an_error_that_nobody_knows(granted: GrantOwner) -> None:
+    granted.provider.rotates = False
+    granted.provider.answers = {"error": "too_many_requests", "error_description": "Trace ID: 1"}
+    with later(hours=1), pytest.raises(Troubled, match=r"^too_many_requests$"):
+        granted.tokens.get()
+    assert granted.grant.status == GrantStatus.GENERATED
 
 
 @pytest.mark.one_database

@@ -124,10 +124,11 @@ def check_device(parts: Parts, server: MailServer, sign_in_id: int) -> None:
 
 def generate(parts: Parts, server: MailServer) -> None:
     """Ask for a new access token now; for grants without a person that is all there is to do. Raises OAuthFault."""
-    source = opening.token_source(server, parts)
-    with parts.database.writing() as session:
-        grants.prepare(session, server, source.registration.method)
-    source.get(by_hand=True)
+    with _noted(parts):
+        source = opening.token_source(server, parts)
+        with parts.database.writing() as session:
+            grants.prepare(session, server, source.registration.method)
+        source.get(by_hand=True)
     with parts.database.writing() as session:
         outbox.retry_all(session, parts.queue)
 
@@ -197,7 +198,7 @@ def _keep(parts: Parts, registration: Registration, tokens: Tokens) -> None:
         grants.prepare(session, server, registration.method)
         session.flush()
         grant = grants.of(session, server.id)
-        for name, value in grants.gained(tokens, registration.method, parts.sealer, now).items():
+        for name, value in grants.gained(tokens, registration, parts.sealer, now).items():
             setattr(grant, name, value)
         outbox.retry_all(session, parts.queue)
         audit.record(session, Event.GRANT_MADE, kind=registration.method.grant)

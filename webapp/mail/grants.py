@@ -14,6 +14,7 @@ from webapp.audit.events import Event
 from webapp.mail.models import Grant, GrantRequest, GrantStatus, MailServer
 from webapp.mail.oauth.answers import Tokens
 from webapp.mail.oauth.faults import BadTokens, OAuthFault, Refused, Unanswered
+from webapp.mail.oauth.registration import Registration
 from webapp.providers import OAuth2
 from webapp.sealing import Sealer
 
@@ -64,11 +65,12 @@ def erase(session: Session, server: MailServer, changed: frozenset[str]) -> None
         audit.record(session, Event.GRANT_DROPPED, kind=grant.kind, changed=sorted(changed))
 
 
-def gained(tokens: Tokens, method: OAuth2, sealer: Sealer, now: datetime) -> dict[str, Any]:
+def gained(tokens: Tokens, registration: Registration, sealer: Sealer, now: datetime) -> dict[str, Any]:
     """The columns of a grant after somebody signed in, or the application did by itself."""
-    renewed_columns = renewed(tokens, method, sealer, None, now)
-    scopes = method.scopes if tokens.scopes is None else tokens.scopes
-    return {**renewed_columns, "granted_at": now, "account": tokens.account[:320], "scopes": " ".join(scopes)}
+    values = renewed(tokens, registration.method, sealer, None, now)
+    # RFC 6749, 5.1: scopes that are not named are those that were asked for.
+    scopes = registration.scopes if tokens.scopes is None else tokens.scopes
+    return {**values, "granted_at": now, "account": tokens.account[:320], "scopes": " ".join(scopes)}
 
 
 def renewed(

@@ -152,13 +152,14 @@ class _Renewal:
             tokens = self._asked(grant)
         except OAuthFault as fault:
             told = grants.explained_by_interruption(grant, fault)
-            event = Event.GRANT_REFRESH_FAILED if told.lasting else None
+            # Who asks by hand notes it for the trail.
+            event = Event.GRANT_REFRESH_FAILED if told.lasting and not self.by_hand else None
             self._save(grant, grants.failed(grant, told, self.parts.sealer, clock.now()), event, code=told.code)
             log.warning("access token not renewed", kind=grant.kind, code=told.code, lasting=told.lasting)
             raise told from fault
         method, sealer = self.registration.method, self.parts.sealer
         if grant.granted_at is None or (self.by_hand and not method.of_a_person):
-            self._save(grant, grants.gained(tokens, method, sealer, now), Event.GRANT_MADE)
+            self._save(grant, grants.gained(tokens, self.registration, sealer, now), Event.GRANT_MADE)
         else:
             self._save(grant, grants.renewed(tokens, method, sealer, grant.refresh_expires_at, now))
         log.info("access token renewed", kind=grant.kind)

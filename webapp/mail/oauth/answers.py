@@ -22,7 +22,14 @@ LONGEST_LIFETIME = timedelta(days=1)
 LONGEST_REFRESH_LIFETIME = timedelta(days=3650)
 LONGEST_TOKEN = 16 * 1024
 LONGEST_WORDS = 1000
-PASSING = frozenset({"temporarily_unavailable", "server_error", "internal_failure", "rate_limit_exceeded"})
+# Errors that stay until somebody does something (RFC 6749, 4.1.2.1 and 5.2; RFC 8628, 3.5; OpenID Connect Core,
+# 3.1.2.6; Google's own). All others are tried again: no grant ends by a word that nobody knows.
+LASTING = frozenset({
+    "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type",
+    "invalid_scope", "access_denied", "expired_token", "interaction_required", "login_required", "consent_required",
+    "account_selection_required", "invalid_target", "admin_policy_enforced", "redirect_uri_mismatch",
+    "disabled_client", "deleted_client", "org_internal",
+})  # fmt: skip
 # Ends of Microsoft's descriptions that help nobody but its support, and name who asked.
 _TRACES = re.compile(r"\s*(Trace ID|Correlation ID|Timestamp):.*", re.S)
 _TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -119,8 +126,10 @@ def _refusal(answer: Answer, facts: Mapping[str, Any], secrets: Iterable[str]) -
         error = error.get("status") or error.get("code")
     if error in ("authorization_pending", "slow_down"):
         return Pending(slower=error == "slow_down")
+    if not error:
+        return BadTokens(words.NO_REASON % {"status": answer.status})
     said = words_of(error, facts.get("error_description"), secrets)
-    return Troubled(reply=said) if error in PASSING else Refused(said, _server_time(answer))
+    return Refused(said, _server_time(answer)) if error in LASTING else Troubled(reply=said)
 
 
 def _token(value: object) -> str:

@@ -52,4 +52,6 @@ class Registration:
 
     def _address(self, name: str) -> str:
         declared = str(getattr(self.method, name)) or self.addresses.get(name, "")
+        if "{tenant}" in declared and not self.tenant_id:
+            return ""
         return declared.replace("{tenant}", quote(self.tenant_id, safe=""))
