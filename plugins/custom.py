@@ -16,7 +16,11 @@ def register_smtp_provider() -> Provider:
         authentication=[
             Password(),
             NoAuthentication(),
-            OAuth2(grants=["authorization_code", "client_credentials", "service_account", "device_code"]),
+            OAuth2(
+                grants=["authorization_code", "client_credentials", "service_account", "device_code"],
+                # OpenID Connect Core, 11: without a consent there may be no lasting access (offline_access).
+                authorize_parameters={"prompt": "consent"},
+            ),
         ],
         steps=[
             _("Ask whoever runs the server for its host name, its port for submission and how it is encrypted."),

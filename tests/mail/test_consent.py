@@ -1,6 +1,7 @@
 """Signing in at a provider, and everything that can go wrong on the way back."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from tests.support.authorization import CLIENT_SECRET, SCOPE
+from tests.support.authorization import CLIENT_SECRET, SCOPE, unsigned
 from tests.support.grants import GrantOwner
 from webapp import clock
 from webapp.audit.models import Entry
@@ -154,6 +155,15 @@ def test_another_account_than_the_user_name_is_named(owner: GrantOwner) -> None:
     owner.provider.account = "eve@mailroom.example"
     with pytest.raises(WrongAccount, match=r"eve@mailroom\.example"):
         owner.sign_in()
+
+
+@pytest.mark.one_database
+def test_an_account_without_a_domain_is_compared_as_far_as_it_goes(owner: GrantOwner) -> None:
+    owner.save()
+    for name, right in [("Mailroom", True), ("eve", False)]:
+        owner.provider.answers = {"id_token": unsigned({"aud": "mailroom-client", "preferred_username": name})}
+        with nullcontext() if right else pytest.raises(WrongAccount):
+            owner.sign_in()
 
 
 @pytest.mark.parametrize(

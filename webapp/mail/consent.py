@@ -206,7 +206,7 @@ def _keep(parts: Parts, registration: Registration, tokens: Tokens) -> None:
 
 def _check(registration: Registration, tokens: Tokens) -> None:
     names = tokens.names or _names_in(registration, tokens.access_token)
-    if names and registration.username.casefold() not in (name.casefold() for name in names):
+    if names and not any(_same_account(name, registration.username) for name in names):
         raise WrongAccount(error=words.OTHER_ACCOUNT % {"account": names[0][:320]})
     if tokens.scopes is not None:
         missing = registration.needed_scopes - {scope.casefold() for scope in tokens.scopes}
@@ -214,6 +214,14 @@ def _check(registration: Registration, tokens: Tokens) -> None:
             raise MissingScopes(error=words.NOT_GRANTED % {"scopes": " ".join(sorted(missing))})
     if not tokens.refresh_token:
         raise NoRefreshToken(error=words.NO_REFRESH_TOKEN)
+
+
+def _same_account(name: str, username: str) -> bool:
+    """Whether both name one account; a name without a domain says less, and is compared as far as it goes."""
+    theirs, ours = name.casefold(), username.casefold()
+    if "@" in theirs and "@" in ours:
+        return theirs == ours
+    return theirs.partition("@")[0] == ours.partition("@")[0]
 
 
 def _names_in(registration: Registration, access_token: str) -> list[str]:
