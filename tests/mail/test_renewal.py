@@ -113,6 +113,7 @@ def test_a_refused_token_is_renewed_once_for_all_who_had_it(granted: GrantOwner)
 
 
 def test_processes_at_once_renew_once(granted: GrantOwner) -> None:
+    granted.provider.pause = 3
     programs = [_renewing(granted.parts) for _ in range(3)]
     outputs = [program.communicate(timeout=60)[0] for program in programs]
     assert [program.returncode for program in programs] == [0, 0, 0]

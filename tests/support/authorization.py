@@ -53,6 +53,8 @@ class AuthorizationServer:
         self.lifetime = timedelta(hours=1)
         self.unused = timedelta(days=90)
         self.rotates = True
+        # Seconds that an answer takes.
+        self.pause = 0.0
         # Whether the client needs no secret.
         self.public = False
         # What becomes part of the answers with tokens, in place of what would be; None leaves a fact out.

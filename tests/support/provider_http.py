@@ -44,6 +44,7 @@ class Handler(BaseHTTPRequestHandler):
             status, found = 200, answer(facts, self.headers.get("Authorization", ""))
         except Refusal as refusal:
             status, found = 400, {"error": refusal.args[0], "error_description": refusal.args[1]}
+        self.provider.closing.wait(self.provider.pause)
         if fault == "lose":
             self.connection.shutdown(socket.SHUT_RDWR)
             return
