@@ -229,6 +229,20 @@ def test_clients_that_never_finish_keep_nobody_waiting(served: tuple[Mailroom, s
         assert Visitor(address).get("/healthz").status == 200
 
 
+def test_a_request_with_two_lengths_is_not_taken_for_two(served: tuple[Mailroom, str]) -> None:
+    _, address = served
+    hidden = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    request = (
+        b"POST /nothing HTTP/1.1\r\nHost: localhost\r\n"
+        b"Content-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n%b"
+    )
+    with socket.create_connection(("127.0.0.1", port_of(address)), timeout=10) as client:
+        client.sendall(request % (5 + len(hidden), hidden))
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert b'"status"' not in answer
+
+
 def answers(address: str) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port_of(address)), timeout=1).close()

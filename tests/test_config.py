@@ -36,12 +36,20 @@ def test_an_empty_setting_is_a_missing_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("secret_key", KEY), ("database_url", "sqlite:////srv/mailroom.sqlite"), ("queue_url", "redis://:pass@queue")],
+    [("database_url", "sqlite:////srv/mailroom.sqlite"), ("queue_url", "redis://:pass@queue")],
 )
 def test_a_secret_can_come_from_a_file(tmp_path: Path, name: str, value: str) -> None:
     (tmp_path / "secret").write_text(f"{value}\n")
     config = from_environment(tmp_path, **{f"MAILROOM_{name.upper()}_FILE": str(tmp_path / "secret")})
     assert getattr(config, name) == value
+
+
+def test_a_file_with_the_secret_key_is_read_whenever_it_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(f"{KEY}\n")
+    config = from_environment(tmp_path, MAILROOM_SECRET_KEY_FILE=str(tmp_path / "key"))
+    assert (config.secret_keys, config.owns_secret_key) == ([KEY], False)
+    (tmp_path / "key").write_text(f"another {KEY},{KEY}\n")
+    assert config.secret_keys == [f"another {KEY}", KEY]
 
 
 def test_a_secret_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
@@ -62,19 +70,19 @@ def test_secrets_do_not_show_in_a_config_that_is_printed(tmp_path: Path) -> None
 def test_a_missing_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
     umask = os.umask(0)
     try:
-        first = from_environment(tmp_path).secret_key
+        (first,) = from_environment(tmp_path).secret_keys
     finally:
         os.umask(umask)
     assert len(first) >= 43
     assert stat.S_IMODE((tmp_path / "instance" / "secret-key").stat().st_mode) == 0o600
-    assert from_environment(tmp_path).secret_key == first
+    assert from_environment(tmp_path).secret_keys == [first]
 
 
 def test_processes_that_start_at_once_make_one_key(tmp_path: Path) -> None:
     for attempt in range(20):
         folder = tmp_path / str(attempt)
         with ThreadPoolExecutor(8) as pool:
-            keys = set(pool.map(lambda _: from_environment(folder).secret_key, range(8)))  # noqa: B023
+            keys = set(pool.map(lambda _: from_environment(folder).secret_keys[0], range(8)))  # noqa: B023
         assert len(keys) == 1
 
 
@@ -86,7 +94,7 @@ def test_a_crash_while_the_key_is_made_leaves_no_half_of_it(tmp_path: Path, monk
         patched.setattr("webapp.config.secrets.token_urlsafe", crash)
         with pytest.raises(KeyboardInterrupt):
             from_environment(tmp_path)
-    assert from_environment(tmp_path).secret_key
+    assert len(from_environment(tmp_path).secret_keys) == 1
 
 
 def test_a_database_server_wants_a_key_that_is_given(tmp_path: Path) -> None:

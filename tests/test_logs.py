@@ -1,12 +1,17 @@
 """What the log says of what people do."""
 
+import json
+import logging
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
+import structlog
 
 from tests.support.browser import Browser
 from webapp import logs
+from webapp.config import Config
 from webapp.database import Database
 
 pytestmark = pytest.mark.one_database
@@ -41,3 +46,16 @@ def test_what_is_undone_is_not_logged(database: Database, caplog: pytest.LogCapt
         logs.done(session, "nothing")
         raise RuntimeError
     assert "nothing" not in told(caplog)
+
+
+def test_an_event_is_one_line_of_json_in_utc_whatever_is_in_it(
+    capsys: pytest.CaptureFixture[str], config: Config
+) -> None:
+    handlers = logging.getLogger().handlers[:]
+    logs.configure(replace(config, log_format="json"))
+    structlog.get_logger("test").info("typed", text='x"}\n{"event": "signed in"}\r\u2028\x1b[2J')
+    logging.getLogger("a library").warning("said %s", "a\nb")
+    logging.getLogger().handlers = handlers
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["event"] for line in lines] == ["typed", "said a\nb"]
+    assert all(line["timestamp"].endswith("Z") for line in lines)

@@ -1,5 +1,6 @@
 """What protects every answer: headers, cookies, and whom to believe about the client."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -41,9 +42,11 @@ def app(app: Flask) -> Flask:
 @pytest.fixture(autouse=True)
 def _test_pages_are_public(monkeypatch: pytest.MonkeyPatch) -> None:
     from webapp import access
+    from webapp.accounts import confirm_routes
 
     names = {"accounts.broken", "accounts.limited", "accounts.seen", "accounts.teapot"}
     monkeypatch.setattr(access, "PUBLIC", access.PUBLIC | names)
+    monkeypatch.setattr(confirm_routes, "ELSEWHERE", confirm_routes.ELSEWHERE | names)
 
 
 ANSWERS = {
@@ -80,7 +83,7 @@ def test_a_form_that_is_too_large_is_refused_and_protected(stranger: Browser) ->
 
 def assert_protected(headers: Any) -> None:
     policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
-    assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert {policy[name] for name in ("default-src", "object-src", "frame-ancestors", "base-uri")} == {"'none'"}
     assert policy["script-src"] == policy["style-src"] == policy["form-action"] == "'self'"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["X-Frame-Options"] == "DENY"
@@ -113,14 +116,23 @@ def test_the_session_cookie_is_out_of_reach_for_scripts_and_other_sites(stranger
     assert "; Secure" not in cookie
 
 
+@pytest.mark.parametrize(
+    "change", [str.swapcase, lambda cookie: cookie.rpartition(".")[0], lambda cookie: f"e30{cookie}"]
+)
+def test_a_cookie_that_was_altered_is_no_session(member: Browser, change: Callable[[str], str]) -> None:
+    cookie = member.client.get_cookie("mailroom")
+    assert cookie is not None
+    member.client.set_cookie("mailroom", change(cookie.value))
+    assert member.get("/profile", follow=False).location.startswith("/login")
+
+
 def test_behind_https_cookies_and_browsers_stay_with_https(stranger: Browser) -> None:
     answer = through(stranger, PROXY, path="/login", proto="https", host="mailroom.example")
     cookie = answer.headers["Set-Cookie"]
     assert cookie.startswith("__Host-mailroom=")
-    assert "; Secure" in cookie
-    assert "; Path=/" in cookie
-    assert "; Domain=" not in cookie
-    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
+    assert "Domain" not in cookie
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
 
 
 def test_over_plain_http_nothing_promises_https(stranger: Browser) -> None:

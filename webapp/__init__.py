@@ -15,6 +15,8 @@ from webapp.config import Config
 from webapp.context import EXTENSION, Parts
 from webapp.database import Database
 from webapp.demo import routes as demo
+from webapp.keys.columns import keep_current
+from webapp.keys.ring import Keyring, LiveSealer
 from webapp.mail import forms as mail_forms
 from webapp.mail import routes as mail
 from webapp.mail import transport
@@ -23,7 +25,6 @@ from webapp.outbox import routes as outbox
 from webapp.outbox.queue import Queue
 from webapp.profile import routes as profile
 from webapp.registry import load_providers
-from webapp.sealing import Sealer
 from webapp.settings import routes as settings
 
 HERE = Path(__file__).parent
@@ -35,14 +36,17 @@ def create_app(config: Config | None = None) -> Flask:
     logs.configure(config)
     app = Flask(__name__, template_folder=template_folder(), static_folder=HERE / "static")
     database = Database(config.database_url)
+    keyring = Keyring(database, config)
+    keep_current(database, keyring)
     app.extensions[EXTENSION] = Parts(
         config=config,
         database=database,
-        sealer=Sealer(config.secret_keys),
+        keyring=keyring,
+        sealer=LiveSealer(keyring),
         providers=load_providers(config.plugin_dirs, reserved=mail_forms.RESERVED),
         queue=Queue(config.queue_url),
     )
-    security.protect(app, config)
+    security.protect(app, config, keyring)
     sessions.enable(app)
     access.guard(app, demo.PUBLIC if config.demo == "on" else frozenset())
     confirm_routes.guard(app)

@@ -13,6 +13,8 @@ from webapp.accounts import sessions
 from webapp.accounts.models import Role, User
 from webapp.audit.actor import MAILROOM, Actor, acts
 
+log = structlog.get_logger(__name__)
+
 PUBLIC = frozenset({
     "static",
     "bootstrap.static",
@@ -73,6 +75,7 @@ def guard(app: Flask, also_public: frozenset[str] = frozenset()) -> None:
         structlog.contextvars.bind_contextvars(by=signed_in().id)
         acts(Actor(signed_in().id, signed_in().email, client.address, client.device))
         if request.endpoint not in MEMBER and signed_in().role != Role.ADMINISTRATOR:
+            log.warning("refused: for administrators only", endpoint=request.endpoint, method=request.method)
             abort(403)
         return None
 

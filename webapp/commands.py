@@ -22,6 +22,7 @@ from webapp.audit.events import Event
 from webapp.config import Config, ConfigError
 from webapp.context import parts
 from webapp.database import Database
+from webapp.keys import rotation
 from webapp.outbox import worker as outbox_worker
 from webapp.registry import PluginRefused
 from webapp.server import Address, Unusable, serve_web
@@ -99,6 +100,7 @@ def serve(host: str, port: int, processes: int, threads: int) -> None:
     app = create_app()
     address.check()
     with app.app_context(), upgraded_database() as database, database.writing() as session:
+        parts().keyring.held(session)
         lines = welcome(session, address)
     Supervisor(
         [web_child(address, processes, threads), Child("worker", ["worker"])],
@@ -135,6 +137,46 @@ def create_admin(email: str, name: str, password_stdin: bool) -> None:
     except (BadAddress, BadPassword) as error:
         raise click.ClickException(f"{email}: {error}") from error
     say(f"{email} can sign in as administrator.")
+
+
+@main.command("rotate-keys")
+@click.option("--drop-old", is_flag=True, help="Forget the earlier keys at once: everybody has to sign in again.")
+@click.option("--drop-lost", is_flag=True, help="Forget keys that the secret key does not open, with all they sealed.")
+def rotate_keys(drop_old: bool, drop_lost: bool) -> None:
+    """Seal and sign with a new key from now on, and seal all that is saved anew. Nothing has to be restarted."""
+    with upgraded_database() as database:
+        config, keyring = parts().config, parts().keyring
+        if drop_lost:
+            say(f"Keys forgotten because the secret key does not open them: {rotation.drop_lost(database, config)}.")
+        outcome = rotation.rotate(database, config, keyring, drop_old)
+    say(*rotated(outcome, config, drop_old))
+    if not outcome.complete:
+        raise click.ClickException("Not complete: no earlier key was dropped. Mend the above and run it again.")
+
+
+def rotated(outcome: rotation.Outcome, config: Config, dropped: bool) -> list[str]:
+    """What a rotation did, and what is left to do."""
+    lines = [f"Key {outcome.key} is in force, in every process at once."]
+    lines += [f"Sealed anew in {table}: {number}." for table, number in outcome.resealed.items()]
+    lines += [f"Opens only with an earlier key: {row}" for row in outcome.left]
+    lines += [f"No key opens it; it stays as it is, and has to be typed again: {row}" for row in outcome.lost]
+    if outcome.complete and dropped:
+        lines.append("Everything that is sealed opens with it. The earlier keys are gone; people sign in again.")
+    elif outcome.complete:
+        lines.append("Everything that is sealed opens with it. Earlier keys still open sessions and forms.")
+    return [*lines, secret_key_state(config)]
+
+
+def secret_key_state(config: Config) -> str:
+    """What became of the secret key, which seals the others."""
+    if config.owns_secret_key:
+        return f"The secret key in {config.secret_key_file} is new, too."
+    if len(config.secret_keys) > 1:
+        return "All keys are sealed under the first secret key. Take the others out of MAILROOM_SECRET_KEY."
+    return (
+        "The secret key is as it was. To change it, put a new one and a comma before it in every process"
+        " (a file is read again by itself), and run this command again."
+    )
 
 
 @main.command(with_appcontext=False)

@@ -13,6 +13,10 @@ from urllib.parse import urlsplit
 
 PREFIX = "MAILROOM_"
 
+SHORTEST_KEY = 16
+# In the instance folder: the key that Mailroom made for itself.
+OWN_SECRET_KEY = "secret-key"  # noqa: S105 -- the name of a file
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -38,9 +42,10 @@ class Config:
 
     instance: Path = setting("Folder for what the application writes.", Path("instance"))
     secret_key: str = setting(
-        "Key for sessions and sealed secrets; after a rotation the old ones follow, separated by commas.",
+        "Key under which all others are sealed; while it changes, the new one and the old, separated by a comma.",
         secret=True,
     )
+    secret_key_file: Path = setting("File that holds it instead; a change is noticed while Mailroom runs.", Path())
     database_url: str = setting("SQLAlchemy address of the database.", secret=True)
     queue_url: str = setting("Where wake-ups for the worker wait: sqlite:///… or redis://….", secret=True)
     public_url: str = setting("Address people reach Mailroom at; fixes the one on the General page.")
@@ -72,16 +77,25 @@ class Config:
         given["instance"] = instance
         given.setdefault("database_url", f"sqlite:///{instance / 'mailroom.sqlite'}")
         given.setdefault("queue_url", f"sqlite:///{instance / 'queue.sqlite'}")
-        if not given.get("secret_key"):
-            given["secret_key"] = _own_secret_key(instance, given["database_url"])
+        if not given.get("secret_key") and not given.get("secret_key_file"):
+            given["secret_key_file"] = _own_secret_key(instance, given["database_url"])
         config = cls(**given)
         config._check()
         return config
 
     @property
     def secret_keys(self) -> list[str]:
-        """The current key, then those it replaced."""
-        return [key.strip() for key in self.secret_key.split(",") if key.strip()]
+        """The current key, then those it replaces; from a file as it is at this moment. Raises ConfigError."""
+        text = self.secret_key or _content("SECRET_KEY_FILE", self.secret_key_file)
+        keys = [key.strip() for key in text.split(",") if key.strip()]
+        if not keys or any(len(key) < SHORTEST_KEY for key in keys):
+            raise ConfigError(f"{PREFIX}SECRET_KEY: give at least {SHORTEST_KEY} random characters per key.")
+        return keys
+
+    @property
+    def owns_secret_key(self) -> bool:
+        """Whether Mailroom made the secret key itself, and so may replace it."""
+        return not self.secret_key and self.secret_key_file == self.instance / OWN_SECRET_KEY
 
     @property
     def plugin_dirs(self) -> list[Path]:
@@ -94,8 +108,7 @@ class Config:
         return [ipaddress.ip_network(part.strip()) for part in self.trusted_proxies.split(",") if part.strip()]
 
     def _check(self) -> None:
-        if any(len(key) < 16 for key in self.secret_keys) or not self.secret_keys:
-            raise ConfigError(f"{PREFIX}SECRET_KEY: give at least 16 random characters per key.")
+        _ = self.secret_keys
         try:
             _ = self.proxy_networks
         except ValueError as error:
@@ -124,30 +137,42 @@ def _is_web_address(url: str) -> bool:
         return False
 
 
-def _read(name: str, secret: bool, environ: Mapping[str, str]) -> str | None:
+def _read(name: str, secret: bool, environ: Mapping[str, str]) -> Any:
     variable = PREFIX + name.upper()
+    if name == "secret_key_file":
+        return Path(path) if (path := environ.get(variable)) else None
+    # What the file of the secret key holds can change; see `secret_keys`.
     path = environ.get(f"{variable}_FILE") if secret else None
-    if path:
-        try:
-            return Path(path).read_text().strip()
-        except OSError as error:
-            raise ConfigError(f"{variable}_FILE: {path} cannot be read ({error.strerror}).") from error
-    return environ.get(variable) or None
+    if path and name == "secret_key":
+        return None
+    return _content(f"{name.upper()}_FILE", Path(path)) if path else environ.get(variable) or None
 
 
-def _own_secret_key(instance: Path, database_url: str) -> str:
-    """The key this machine generated for itself, made on first use.
+def _content(name: str, path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise ConfigError(f"{PREFIX}{name}: {path} cannot be read ({error.strerror}).") from error
+
+
+def _own_secret_key(instance: Path, database_url: str) -> Path:
+    """The file with the key this machine generated for itself, made on first use.
 
     Several machines that share a database server must share a key too, so there it has to be given.
     """
     if not database_url.startswith("sqlite"):
         raise ConfigError(f"{PREFIX}SECRET_KEY: must be given with a database server (or {PREFIX}SECRET_KEY_FILE).")
-    path = instance / "secret-key"
+    path = instance / OWN_SECRET_KEY
     if not path.exists():
         # Other processes see the whole key or none: the file gets its name when it is complete.
         with tempfile.NamedTemporaryFile("w", dir=instance, prefix="secret-key-") as file:
-            file.write(secrets.token_urlsafe(48))
+            file.write(new_secret_key())
             file.flush()
             with contextlib.suppress(FileExistsError):
                 os.link(file.name, path)
-    return path.read_text().strip()
+    return path
+
+
+def new_secret_key() -> str:
+    """A secret key nobody can guess."""
+    return secrets.token_urlsafe(48)

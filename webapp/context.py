@@ -8,6 +8,7 @@ from flask import current_app
 if TYPE_CHECKING:
     from webapp.config import Config
     from webapp.database import Database
+    from webapp.keys.ring import Keyring
     from webapp.outbox.queue import Queue
     from webapp.registry import Providers
     from webapp.sealing import Sealer
@@ -21,6 +22,7 @@ class Parts:
 
     config: "Config"
     database: "Database"
+    keyring: "Keyring"
     sealer: "Sealer"
     providers: "Providers"
     queue: "Queue"

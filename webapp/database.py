@@ -50,12 +50,12 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.engine = _create_engine(url)
-        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self.sessions = sessionmaker(self.engine, expire_on_commit=False)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A session to read with; nothing is committed."""
-        with self._sessions() as session:
+        with self.sessions() as session:
             yield session
 
     @contextmanager
@@ -64,7 +64,7 @@ class Database:
 
         What was promised with `after_commit` is done once the commit stands.
         """
-        with self._sessions() as session:
+        with self.sessions() as session:
             session.connection(execution_options={"writes": True})
             yield session
             session.commit()

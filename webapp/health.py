@@ -7,6 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.accounts.models import User
 from webapp.context import parts
+from webapp.keys.ring import SecretKeyMissing
 
 blueprint = Blueprint("health", __name__)
 log = structlog.get_logger(__name__)
@@ -20,11 +21,15 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """The database answers and has our tables; 503 when not."""
+    """The database answers and has our tables, and the secret key opens its keys; 503 when not."""
     try:
+        parts().keyring.keys().to_seal()
         with parts().database.reading() as session:
             session.execute(select(User.id).limit(1))
     except SQLAlchemyError:
         log.exception("database not ready")
         return jsonify(status="unavailable", reason="database"), 503
+    except SecretKeyMissing:
+        log.exception("secret key missing")
+        return jsonify(status="unavailable", reason="secret key"), 503
     return jsonify(status="ok"), 200

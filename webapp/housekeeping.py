@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from webapp import limits
 from webapp.accounts import known_devices, sign_ins
 from webapp.accounts.models import AddressChange, Link
+from webapp.keys import rotation
 from webapp.mail.models import GrantRequest
 from webapp.outbox.models import Message
 
@@ -17,7 +18,7 @@ MESSAGES_KEPT = timedelta(days=90)
 
 
 def tidy(session: Session, now: datetime) -> None:
-    """Delete ended sign-ins, links, messages, devices and what waits past their time, and limits that limit nobody."""
+    """Delete ended sign-ins, links, messages, devices, keys and what waits past their time, and idle limits."""
     sign_ins.sweep(session, now)
     session.execute(delete(AddressChange).where(AddressChange.expires_at <= now))
     session.execute(delete(Link).where(Link.expires_at <= now - LINKS_KEPT))
@@ -25,3 +26,4 @@ def tidy(session: Session, now: datetime) -> None:
     session.execute(delete(Message).where(Message.finished_at <= now - MESSAGES_KEPT))
     known_devices.sweep(session, now)
     limits.sweep(session, now)
+    rotation.sweep(session, now)

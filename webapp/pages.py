@@ -2,23 +2,34 @@
 
 import hashlib
 import math
+import sqlite3
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import structlog
-from flask import Flask, Response, make_response, render_template, request, url_for
+from flask import Flask, Response, g, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from flask_bootstrap import Bootstrap5
+from flask_login import AnonymousUserMixin
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from webapp import formats, languages
-from webapp.accounts import devices
+from webapp.accounts import devices, tries
 from webapp.context import parts
 from webapp.errors import NotFound, TooManyRequests
+from webapp.keys.ring import SecretKeyMissing
 from webapp.settings import service as settings
+
+# Minutes; a longer time is told in hours.
+LONG = 120
+# SQLAlchemy's words for it, and the drivers' own where it is passed by: see Database.glance.
+AWAY = (OperationalError, InterfaceError, PoolTimeout, sqlite3.OperationalError, psycopg.OperationalError)
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +48,9 @@ def enable(app: Flask) -> None:
     app.register_error_handler(TooManyRequests, _too_many)
     app.register_error_handler(NotFound, _not_found)
     app.register_error_handler(HTTPException, _http_error)
+    for away in AWAY:
+        app.register_error_handler(away, _away)
+    app.register_error_handler(SecretKeyMissing, _keyless)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -72,7 +86,11 @@ def _names() -> dict[str, Any]:
 
 
 def _page(status: int, title: str, text: str, **facts: Any) -> Response:
-    return make_response(render_template("error.html", title=title, text=text, **facts), status)
+    try:
+        return make_response(render_template("error.html", title=title, text=text, **facts), status)
+    except AWAY as error:
+        # Who is signed in had not been looked up yet.
+        return _away(error)
 
 
 def _stale(error: CSRFError) -> Response:
@@ -82,6 +100,12 @@ def _stale(error: CSRFError) -> Response:
 def when_again(error: TooManyRequests) -> str:
     """When to try again, in words."""
     minutes = math.ceil(error.retry_after / 60)
+    if minutes > LONG:
+        return ngettext(
+            "That was tried too often. Try again in %(num)s hour.",
+            "That was tried too often. Try again in %(num)s hours.",
+            math.ceil(minutes / 60),
+        )
     return ngettext(
         "That was tried too often. Try again in %(num)s minute.",
         "That was tried too often. Try again in %(num)s minutes.",
@@ -89,10 +113,27 @@ def when_again(error: TooManyRequests) -> str:
     )
 
 
-def _too_many(error: TooManyRequests) -> Response:
-    response = _page(429, _("Too many tries"), when_again(error))
+def too_many(error: TooManyRequests, page: str) -> Response:
+    """The answer to what was asked too often: a page that says when to try again."""
+    if not error.in_trail:
+        _note()
+    response = make_response(page, 429)
     response.headers["Retry-After"] = str(error.retry_after)
     return response
+
+
+def _note() -> None:
+    """Have the trail tell of it, once."""
+    database, client, page = parts().database, request.remote_addr or "", request.endpoint or ""
+    with database.reading() as session:
+        noted = tries.is_noted(session, client, page)
+    if not noted:
+        with database.writing() as session:
+            tries.note(session, client, page)
+
+
+def _too_many(error: TooManyRequests) -> Response:
+    return too_many(error, render_template("error.html", title=_("Too many tries"), text=when_again(error)))
 
 
 def _not_found(error: NotFound) -> Response:
@@ -114,6 +155,31 @@ def _http_error(error: HTTPException) -> Response | HTTPException:
         if name not in ("Content-Type", "Content-Length"):
             response.headers.setdefault(name, value)
     return response
+
+
+def _away(error: Exception) -> Response:
+    """The database does not answer, or not in time: nothing of the transaction was done."""
+    log.error(
+        "database unavailable", endpoint=request.endpoint, method=request.method, error=str(error.__cause__ or error)
+    )
+    # Who is signed in cannot be looked up, and the page shall not try.
+    g._login_user = AnonymousUserMixin()
+    response = _page(
+        503,
+        _("Not available for a moment"),
+        _("Mailroom's database does not answer. Nothing was changed; please try again in a minute."),
+    )
+    response.headers["Retry-After"] = "60"
+    return response
+
+
+def _keyless(error: SecretKeyMissing) -> Response:
+    log.error("nothing can be sealed", endpoint=request.endpoint, error=str(error))
+    return _page(
+        503,
+        _("Not available for a moment"),
+        _("Mailroom's keys do not open, so nothing was saved. Whoever runs Mailroom finds the reason in its log."),
+    )
 
 
 def _unexpected(error: Exception) -> Response:

@@ -11,13 +11,22 @@ from sqlalchemy import Connection, text
 from webapp.accounts import models as accounts
 from webapp.audit import models as audit
 from webapp.database import Base, Database
+from webapp.keys import models as keys
 from webapp.limits import RateLimit
 from webapp.mail import models as mail
 from webapp.outbox import models as outbox
 from webapp.settings import models as settings
 
 # Named so that every model is known before the metadata is used.
-MODELS = (accounts.User, audit.Entry, mail.MailServer, outbox.Message, settings.GeneralSettings, RateLimit)
+MODELS = (
+    accounts.User,
+    audit.Entry,
+    keys.DataKey,
+    mail.MailServer,
+    outbox.Message,
+    settings.GeneralSettings,
+    RateLimit,
+)
 metadata = Base.metadata
 # Any number; all processes that upgrade the same PostgreSQL wait for each other on it.
 UPGRADE_LOCK = 7_145_232

@@ -27,7 +27,8 @@ class Sealer:
     """Seals with the first key, opens with any."""
 
     def __init__(self, keys: Sequence[str]) -> None:
-        self._fernet = MultiFernet([Fernet(base64.urlsafe_b64encode(derive(key, "sealing"))) for key in keys])
+        fernets = [Fernet(base64.urlsafe_b64encode(derive(key, "sealing"))) for key in keys]
+        self._first, self._fernet = fernets[0], MultiFernet(fernets)
         self._marking = [derive(key, "codes") for key in keys]
 
     def seal(self, value: str, purpose: str) -> str:
@@ -48,6 +49,21 @@ class Sealer:
             raise SealBroken(f"The saved {purpose} was sealed as {sealed_for}.")
         return str(value)
 
+    def opens(self, sealed: str) -> bool:
+        """Whether any of the keys opens it."""
+        return _opens(self._fernet, sealed)
+
+    def is_current(self, sealed: str) -> bool:
+        """Whether the first key opens it."""
+        return _opens(self._first, sealed)
+
+    def resealed(self, sealed: str) -> str:
+        """The same value for the same purpose under the first key. Raises SealBroken."""
+        try:
+            return self._fernet.rotate(sealed.encode()).decode()
+        except InvalidToken as error:
+            raise SealBroken("No key opens the value.") from error
+
     def marks(self, text: str, purpose: str) -> list[str]:
         """The keyed hashes of a text (HMAC-SHA256, in hex), one for each key, the first key's first.
 
@@ -55,3 +71,11 @@ class Sealer:
         """
         message = json.dumps([purpose, text]).encode()
         return [hmac.digest(key, message, "sha256").hex() for key in self._marking]
+
+
+def _opens(fernet: Fernet | MultiFernet, sealed: str) -> bool:
+    try:
+        fernet.decrypt(sealed.encode())
+    except InvalidToken:
+        return False
+    return True

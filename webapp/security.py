@@ -1,15 +1,18 @@
 """What protects every answer: headers, cookies, CSRF, limits on size, and whom to believe about the client."""
 
+import hashlib
 import ipaddress
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeVar
 
-from flask import Flask, Response, request
-from flask.sessions import SecureCookieSessionInterface, SessionMixin
+from flask import Flask, Request, Response, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask_wtf import CSRFProtect
 
 from webapp.config import Config, Network
+from webapp.keys.ring import Keyring
 from webapp.sealing import derive
 
 # A form may hold a megabyte by mistake and still come back with a message beside the field.
@@ -20,6 +23,7 @@ OLDEST_COOKIE = timedelta(days=400)
 KEPT_UNTIL = "kept_until"
 POLICY = "; ".join((
     "default-src 'none'",
+    "object-src 'none'",
     "script-src 'self'",
     "style-src 'self'",
     "img-src 'self' data:",
@@ -57,12 +61,9 @@ class Csrf(CSRFProtect):
 csrf = Csrf()
 
 
-def protect(app: Flask, config: Config) -> None:
+def protect(app: Flask, config: Config, keyring: Keyring) -> None:
     """Set all of it up. Views whose own form answers a stale token are exempted with `csrf.exempt`."""
-    keys = [derive(key, "sessions").hex() for key in config.secret_keys]
     app.config.update(
-        SECRET_KEY=keys[0],
-        SECRET_KEY_FALLBACKS=keys[1:],
         SESSION_COOKIE_NAME="mailroom",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
@@ -76,7 +77,8 @@ def protect(app: Flask, config: Config) -> None:
     app.after_request(_headers)
     if config.proxy_networks:
         app.wsgi_app = TrustedProxies(app.wsgi_app, config.proxy_networks)  # type: ignore[method-assign]
-    app.session_interface = SessionInterface()
+    app.session_interface = SessionInterface(keyring)
+    _sign_with(app, tuple(config.secret_keys))
 
 
 def cookie_name(name: str) -> str:
@@ -88,7 +90,24 @@ def cookie_name(name: str) -> str:
 
 
 class SessionInterface(SecureCookieSessionInterface):
-    """Cookies that are Secure whenever the browser came by https."""
+    """Cookies signed with the key in force, and Secure whenever the browser came by https."""
+
+    digest_method = staticmethod(hashlib.sha256)
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """The browser's session, also when another process signed it with a key that is new to this one."""
+        # What a form carries may be signed with a new key, too, whatever the cookie is signed with.
+        if request.method not in ("GET", "HEAD"):
+            self._keyring.reread()
+        _sign_with(app, self._keyring.signing())
+        session = super().open_session(app, request)
+        if not session and self.get_cookie_name(app) in request.cookies and self._keyring.reread():
+            _sign_with(app, self._keyring.signing())
+            session = super().open_session(app, request)
+        return session
 
     def get_cookie_name(self, app: Flask) -> str:
         """The name that this answer's cookie has."""
@@ -104,6 +123,21 @@ class SessionInterface(SecureCookieSessionInterface):
         return request.is_secure
 
 
+@lru_cache(maxsize=8)
+def _signing_keys(texts: tuple[str, ...]) -> list[str]:
+    """Oldest first, as itsdangerous wants them."""
+    return [derive(text, "sessions").hex() for text in reversed(texts)]
+
+
+def _sign_with(app: Flask, texts: tuple[str, ...]) -> None:
+    """Have Flask and Flask-WTF sign with the first of the keys, and take what any of them signed."""
+    keys = _signing_keys(texts)
+    if app.config.get("WTF_CSRF_SECRET_KEY") is not keys:
+        # The newest is a fallback, too, so that a request in between misses none.
+        app.config["SECRET_KEY_FALLBACKS"] = app.config["WTF_CSRF_SECRET_KEY"] = keys
+        app.config["SECRET_KEY"] = keys[-1]
+
+
 def _headers(response: Response) -> Response:
     # One look at what a view has set of these itself: asking for each is most of the cost.
     present = {name for name, _value in response.headers}
@@ -111,7 +145,7 @@ def _headers(response: Response) -> Response:
     if "Cache-Control" not in present and request.endpoint not in ("static", "bootstrap.static"):
         response.headers.add("Cache-Control", "no-store")
     if request.is_secure:
-        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
     return response
 
 

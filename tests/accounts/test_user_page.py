@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.browser import Browser
+from tests.support.browser import PASSWORD, Browser
 from tests.support.people import add_person
 from webapp.accounts.models import Role, Status, User
 from webapp.database import Database
@@ -32,6 +32,14 @@ def test_a_disabled_person_is_enabled_with_a_button(administrator: Browser, data
     assert state(database, ada) == (Role.MEMBER, Status.ACTIVE)
 
 
+def test_a_person_is_signed_out_everywhere_with_a_button(administrator: Browser, member: Browser) -> None:
+    path = f"/users/{member.user.id}/sign-out"
+    assert f'action="{path}"' in administrator.get(f"/users/{member.user.id}").text
+    assert "is signed out everywhere" in administrator.post(path).text
+    assert member.get("/profile", follow=False).location.startswith("/login")
+    assert member.sign_in().request.path == "/"
+
+
 def test_deleting_asks_once_and_leads_back_to_the_list(administrator: Browser, database: Database, ada: User) -> None:
     page = administrator.submit(f"/users/{ada.id}/delete", "sure")
     assert (page.request.path, "Ada is deleted." in page.text) == ("/users", True)
@@ -59,6 +67,17 @@ def test_the_name_is_changed_on_the_page(administrator: Browser, ada: User) -> N
 def test_a_name_that_is_none_is_told_beside_the_field(administrator: Browser, ada: User) -> None:
     answer = administrator.submit(f"/users/{ada.id}", name=" ")
     assert 'id="name-error">Give a name.' in answer.text
+
+
+def test_a_lock_is_shown_and_lifted_with_a_button(administrator: Browser, stranger: Browser, ada: User) -> None:
+    assert "is locked until" not in administrator.get(f"/users/{ada.id}").text
+    for _ in range(10):
+        stranger.post("/login", email=ada.email, password="wrong")
+    page = administrator.get(f"/users/{ada.id}")
+    assert "is locked until" in page.text
+    lifted = administrator.post(f"/users/{ada.id}/unlock")
+    assert ("The lock is lifted." in lifted.text, "is locked until" in lifted.text) == (True, False)
+    assert stranger.submit("/login", email=ada.email, password=PASSWORD).request.path == "/"
 
 
 @pytest.mark.parametrize("act", ["disable", "delete", "role"])

@@ -17,9 +17,10 @@ from sqlalchemy import delete, func, insert, select
 
 from tests.support.people import add_person
 from tests.support.running import clean, free_port
-from webapp import clock, logs, schema
+from webapp import clock, create_app, logs, schema
 from webapp.accounts.models import Role, Status, User, searchable
 from webapp.config import Config
+from webapp.context import EXTENSION, Parts
 from webapp.database import Database
 from webapp.mail.grants import PURPOSES
 from webapp.mail.models import Grant, GrantStatus, MailServer
@@ -66,7 +67,8 @@ class Site:
 
     def sign_in_by(self, authentication: str) -> None:
         """Have the mail server signed in to with a password, or with an access token that holds for an hour."""
-        sealer = Sealer(self.config.secret_keys)
+        parts: Parts = create_app(self.config).extensions[EXTENSION]
+        sealer = parts.sealer
         with self.database.writing() as session:
             server = session.scalars(select(MailServer)).one()
             sealed = sealer.seal("a password", "mail_server.password")

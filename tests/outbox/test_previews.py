@@ -31,8 +31,8 @@ def test_a_preview_shows_subject_html_and_text(administrator: Browser, app: Flas
         mail = previews.preview(template, "en", settings.General("https://real.example", "Mailroom", ""))
     assert mail.subject in page
     assert f"/settings/mails/{template}/html" in page
-    assert "Hello Ada Lovelace," in page
-    assert "Hello Ada Lovelace," in html
+    assert "Ada Lovelace" in page
+    assert "Hello <bdi>Ada Lovelace</bdi>," in html
 
 
 @pytest.mark.parametrize("template", messages.TEMPLATES)
@@ -71,7 +71,7 @@ def test_names_of_the_product_are_text(administrator: Browser, parts: Parts) -> 
 def test_what_cannot_be_chosen_is_as_if_nothing_was(administrator: Browser, query: str) -> None:
     for end in ("", "/html"):
         answer = administrator.get(f"/settings/mails/test{end}?{query}")
-        assert (answer.status_code, "Hello Ada Lovelace," in answer.text) == (200, True)
+        assert (answer.status_code, "Ada Lovelace" in answer.text) == (200, True)
 
 
 @pytest.mark.parametrize("name", ["layout", "nothing", "..%2Ftest", "%00"])

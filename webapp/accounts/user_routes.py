@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from flask import flash, redirect, render_template, url_for
+from flask import abort, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from webapp.access import signed_in
-from webapp.accounts import service, users
+from webapp.accounts import locks, service, users
 from webapp.accounts.forms import NameForm, RoleForm, text
 from webapp.accounts.models import Role, User
 from webapp.accounts.routes import Page, blueprint
@@ -35,6 +35,19 @@ def rename_user(user_id: int) -> Page:
     with parts().database.writing() as session:
         users.rename(session, user_id, text(form.name))
     flash(_("The name is changed."), "success")
+    return redirect(url_for("accounts.user", user_id=user_id))
+
+
+@blueprint.post("/users/<int:user_id>/sign-out")
+def sign_out_user(user_id: int) -> Page:
+    """End all sign-ins of the person."""
+    person, _kept = _person(user_id)
+    try:
+        with parts().database.writing() as session:
+            users.sign_out(session, user_id, signed_in())
+    except Refused:
+        abort(403)
+    flash(_("%(name)s is signed out everywhere.", name=person.name), "success")
     return redirect(url_for("accounts.user", user_id=user_id))
 
 
@@ -85,6 +98,15 @@ def enable_user(user_id: int) -> Page:
     return redirect(url_for("accounts.user", user_id=user_id))
 
 
+@blueprint.post("/users/<int:user_id>/unlock")
+def unlock_user(user_id: int) -> Page:
+    """Let the person sign in at once, after wrong passwords."""
+    with parts().database.writing() as session:
+        users.unlock(session, user_id)
+    flash(_("The lock is lifted. The person can sign in at once."), "success")
+    return redirect(url_for("accounts.user", user_id=user_id))
+
+
 @blueprint.route("/users/<int:user_id>/delete", methods=["GET", "POST"])
 @csrf.exempt
 def delete_user(user_id: int) -> Page:
@@ -132,4 +154,6 @@ def _person(user_id: int) -> tuple[User, Refused | None]:
 
 
 def _user_page(person: User, kept: Refused | None, form: NameForm) -> str:
-    return render_template("accounts/user.html", person=person, kept=kept, form=form)
+    with parts().database.reading() as session:
+        locked_until = locks.locked_until(session, person)
+    return render_template("accounts/user.html", person=person, kept=kept, form=form, locked_until=locked_until)

@@ -7,7 +7,7 @@ account, its links, its sign-ins. Using a link up locks the account first, too.
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webapp.accounts import links, service, sign_ins
+from webapp.accounts import links, locks, service, sign_ins
 from webapp.accounts.models import Purpose, Role, Status, User, searchable
 from webapp.audit import service as audit
 from webapp.audit.events import Event
@@ -61,6 +61,11 @@ def enable(session: Session, user_id: int) -> None:
     audit.record(session, Event.ENABLED, person)
 
 
+def unlock(session: Session, user_id: int) -> None:
+    """Let the person's address be tried anew at once, after wrong passwords. Raises NotFound."""
+    locks.lift(session, service.user(session, user_id))
+
+
 def delete(session: Session, user_id: int, by: User) -> None:
     """Forget the person, with sign-ins, links and messages. Raises NotFound, Refused."""
     person = _taken(session, user_id, by)
@@ -78,6 +83,13 @@ def change_role(session: Session, user_id: int, role: Role, by: User) -> None:
         links.revoke(session, person.id, Purpose.RESET)
         sign_ins.end_all(session, person.id)
         audit.record(session, Event.ROLE_CHANGED, person, role=str(role))
+
+
+def sign_out(session: Session, user_id: int, by: User) -> None:
+    """End all sign-ins of the person, who can sign in again. Raises NotFound, Refused."""
+    person = locked_for(session, user_id, by)
+    sign_ins.end_all(session, person.id)
+    audit.record(session, Event.ALL_SIGN_INS_ENDED, person)
 
 
 def rename(session: Session, user_id: int, name: str) -> None:

@@ -15,8 +15,10 @@ class Event(StrEnum):
     THROTTLED = "requests throttled"
     PASSWORD_REFUSED = "password typed again was wrong"  # noqa: S105 - the name of an event
     SIGNED_OUT = "signed out"
+    GUESSED_OUT = "signed out after wrong passwords"
     SIGN_IN_ENDED = "another sign-in ended"
     OTHER_SIGN_INS_ENDED = "all other sign-ins ended"
+    ALL_SIGN_INS_ENDED = "signed out everywhere"
 
     # Accounts
     FIRST_ADMINISTRATOR = "first administrator set up"
@@ -61,3 +63,4 @@ class Event(StrEnum):
     MESSAGE_RETRIED = "message tried again by hand"
     KEYS_ROTATED = "keys rotated"
     TRAIL_DOWNLOADED = "audit trail downloaded"
+    KEYS_FORGOTTEN = "lost keys forgotten"

@@ -24,6 +24,8 @@ MESSAGE_WAITS = [timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=
                  timedelta(hours=1)]  # fmt: skip
 SERVER_WAITS = [timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5)]
 SETTINGS_WAIT = timedelta(minutes=5)
+# No claim and no wait is that long: what is noted for later was noted by a clock that was set back since.
+IMPOSSIBLE = timedelta(hours=3)
 # Puts one message before others that wait for the same moment.
 A_LITTLE_LATER = timedelta(seconds=1)
 # At these stages it may be the message after all that made the server hang up.
@@ -156,8 +158,11 @@ def sweep(session: Session, now: datetime) -> None:
     """End what is too late, and free what a dead worker held."""
     late = or_(Message.expires_at <= now, and_(Message.expires_at.is_(None), Message.created_at <= now - PATIENCE))
     session.execute(update(Message).where(Message.state == State.OWED, late).values(_end(State.EXPIRED, now)))
-    lapsed = and_(Message.state == State.SENDING, Message.claimed_until < now)
+    over = or_(Message.claimed_until < now, Message.claimed_until > now + IMPOSSIBLE)
+    lapsed = and_(Message.state == State.SENDING, over)
     session.execute(update(Message).where(lapsed).values(state=State.OWED, claimed_until=None))
+    far_off = and_(Message.state == State.OWED, Message.next_attempt_at > now + IMPOSSIBLE)
+    session.execute(update(Message).where(far_off).values(next_attempt_at=now))
 
 
 def _end(state: State, now: datetime) -> dict[str, Any]:

@@ -1,0 +1,145 @@
+"""docs/security.md claims nothing that it does not show, and leaves no requirement out."""
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+HERE = Path(__file__).parent
+DOCUMENT = (HERE.parent / "docs" / "security.md").read_text()
+STATES = {"met", "partly", "not met", "n/a"}
+# OWASP ASVS 5.0.0, levels 1 and 2: the numbers in each section. V17 (WebRTC) does not concern Mailroom.
+REQUIREMENTS = {
+    "V1.1": [1, 2],
+    "V1.2": [1, 2, 3, 4, 5, 6, 7, 8, 9],
+    "V1.3": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
+    "V1.4": [1, 2, 3],
+    "V1.5": [1, 2],
+    "V2.1": [1, 2, 3],
+    "V2.2": [1, 2, 3],
+    "V2.3": [1, 2, 3, 4],
+    "V2.4": [1],
+    "V3.2": [1, 2],
+    "V3.3": [1, 2, 3, 4],
+    "V3.4": [1, 2, 3, 4, 5, 6],
+    "V3.5": [1, 2, 3, 4, 5],
+    "V3.7": [1, 2],
+    "V4.1": [1, 2, 3],
+    "V4.2": [1],
+    "V4.3": [1, 2],
+    "V4.4": [1, 2, 3, 4],
+    "V5.1": [1],
+    "V5.2": [1, 2, 3],
+    "V5.3": [1, 2],
+    "V5.4": [1, 2, 3],
+    "V6.1": [1, 2, 3],
+    "V6.2": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
+    "V6.3": [1, 2, 3, 4],
+    "V6.4": [1, 2, 3, 4],
+    "V6.5": [1, 2, 3, 4, 5],
+    "V6.6": [1, 2, 3],
+    "V6.8": [1, 2, 3, 4],
+    "V7.1": [1, 2, 3],
+    "V7.2": [1, 2, 3, 4],
+    "V7.3": [1, 2],
+    "V7.4": [1, 2, 3, 4, 5],
+    "V7.5": [1, 2],
+    "V7.6": [1, 2],
+    "V8.1": [1, 2],
+    "V8.2": [1, 2, 3],
+    "V8.3": [1],
+    "V8.4": [1],
+    "V9.1": [1, 2, 3],
+    "V9.2": [1, 2, 3, 4],
+    "V10.1": [1, 2],
+    "V10.2": [1, 2],
+    "V10.3": [1, 2, 3, 4],
+    "V10.4": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
+    "V10.5": [1, 2, 3, 4, 5],
+    "V10.6": [1, 2],
+    "V10.7": [1, 2, 3],
+    "V11.1": [1, 2],
+    "V11.2": [1, 2, 3],
+    "V11.3": [1, 2, 3],
+    "V11.4": [1, 2, 3, 4],
+    "V11.5": [1],
+    "V11.6": [1],
+    "V12.1": [1, 2, 3],
+    "V12.2": [1, 2],
+    "V12.3": [1, 2, 3, 4],
+    "V13.1": [1],
+    "V13.2": [1, 2, 3, 4, 5],
+    "V13.3": [1, 2],
+    "V13.4": [1, 2, 3, 4, 5],
+    "V14.1": [1, 2],
+    "V14.2": [1, 2, 3, 4],
+    "V14.3": [1, 2, 3],
+    "V15.1": [1, 2, 3],
+    "V15.2": [1, 2, 3],
+    "V15.3": [1, 2, 3, 4, 5, 6, 7],
+    "V16.1": [1],
+    "V16.2": [1, 2, 3, 4, 5],
+    "V16.3": [1, 2, 3, 4],
+    "V16.4": [1, 2, 3],
+    "V16.5": [1, 2, 3],
+}
+
+
+class Row(NamedTuple):
+    """A line of the tables."""
+
+    requirements: list[str]
+    state: str
+    how: str
+    shown: str
+
+
+def rows() -> Iterator[Row]:
+    for line in DOCUMENT.splitlines():
+        if re.match(r"\| V\d", line):
+            first, state, how, shown = (cell.strip() for cell in line.strip("|").split("|"))
+            yield Row(first.split(", "), state, how, shown)
+
+
+def names(path: Path) -> set[str]:
+    """The tests in a file, as pytest names them, and its classes."""
+    found = set()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.ClassDef):
+            inside = {inner.name for inner in node.body if isinstance(inner, ast.FunctionDef)}
+            found |= {node.name, *(f"{node.name}::{name}" for name in inside)}
+        elif isinstance(node, ast.FunctionDef):
+            found.add(node.name)
+    return found
+
+
+def test_every_requirement_is_treated_once() -> None:
+    wanted = [f"{section}.{number}" for section, numbers in REQUIREMENTS.items() for number in numbers]
+    treated = Counter(one for row in rows() for one in row.requirements)
+    assert treated == Counter(wanted)
+
+
+def test_every_state_is_one_that_is_explained() -> None:
+    assert {row.state for row in rows()} <= STATES
+    assert [row for row in rows() if not row.how] == []
+
+
+def test_whatever_is_met_says_what_shows_it() -> None:
+    assert [row.requirements for row in rows() if row.state == "met" and not row.shown] == []
+    assert [row.requirements for row in rows() if row.state == "n/a" and row.shown] == []
+
+
+@pytest.mark.parametrize("shown", sorted({one for row in rows() for one in re.findall(r"`([^`]+)`", row.shown)}))
+def test_what_is_named_exists(shown: str) -> None:
+    path, _, name = shown.partition("::")
+    assert shown == "make lint" or not name or name in names(HERE / path)
+    assert shown == "make lint" or (HERE / path).is_file()
+
+
+def test_every_section_that_is_pointed_to_exists() -> None:
+    sections = {"#" + re.sub(r"\W+", "-", title.lower()) for title in re.findall(r"^#+ (.+)$", DOCUMENT, re.MULTILINE)}
+    assert set(re.findall(r"\]\((#[\w-]+)\)", DOCUMENT)) <= sections

@@ -1,0 +1,1 @@
+"""The keys that seal secrets and sign cookies: sealed under the secret key, and rotated while all runs."""
