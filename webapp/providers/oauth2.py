@@ -104,6 +104,18 @@ class OAuth2(Authentication):
         """Whether somebody signs in, rather than the application by itself."""
         return self.grant in OF_A_PERSON
 
+    def problem(self) -> str:
+        """What is wrong with the declaration, for its author; empty when nothing is."""
+        unknown = {*self.grants, *self.grant_scopes, *self.grant_notes} - set(LABELS)
+        if unknown or not self.grants:
+            return f"declares grants other than {', '.join(LABELS)}"
+        addresses = (self.token_url, self.authorize_url, self.device_authorization_url)
+        if not all(address.startswith("https://") for address in addresses if address):
+            return "declares an address that does not start with https://"
+        needed = {"authorization_code": self.authorize_url, "device_code": self.device_authorization_url}
+        lacking = [grant for grant in self.grants if self.token_url and not needed.get(grant, "needs none")]
+        return f"declares {lacking[0]} without its address" if lacking else ""
+
     def clean(self, name: str, value: str) -> str:
         """Without white space at the ends; client IDs, secrets and addresses without any."""
         return value.strip() if name in ("username", "scopes", "service_account_key") else "".join(value.split())
