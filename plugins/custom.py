@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from webapp.providers import Connection, NoAuthentication, Password, Provider, _, hookimpl
+from webapp.providers import Connection, NoAuthentication, OAuth2, Password, Provider, _, hookimpl
 
 
 @hookimpl
@@ -13,7 +13,15 @@ def register_smtp_provider() -> Provider:
         label=_("Custom"),
         needs=_("Any other server: its host name, port and, most often, a user name and password."),
         connection=Connection(port=587, security="starttls"),
-        authentication=[Password(), NoAuthentication()],
+        authentication=[
+            Password(),
+            NoAuthentication(),
+            OAuth2(
+                grants=["authorization_code", "client_credentials", "service_account", "device_code"],
+                # OpenID Connect Core, 11: without a consent there may be no lasting access (offline_access).
+                authorize_parameters={"prompt": "consent"},
+            ),
+        ],
         steps=[
             _("Ask whoever runs the server for its host name, its port for submission and how it is encrypted."),
             _("Port 587 goes with STARTTLS, port 465 with TLS. Port 25 is often blocked by hosting companies."),

@@ -1,8 +1,8 @@
 """Gmail and Google Workspace."""
 
-from datetime import date
+from datetime import date, timedelta
 
-from webapp.providers import Connection, Diagnosis, Explanation, Password, Provider, _, hookimpl
+from webapp.providers import Connection, Diagnosis, Explanation, OAuth2, Password, Provider, _, hookimpl
 
 APP_PASSWORDS = "https://support.google.com/accounts/answer/185833"
 APP_PASSWORD = [
@@ -39,6 +39,73 @@ WANTS_TLS = Diagnosis(
     fix={"security": "starttls", "port": "587"},
 )
 
+SCOPE = "https://mail.google.com/"
+OAUTH2 = "https://developers.google.com/workspace/gmail/imap/xoauth2-protocol"
+DELEGATION = "https://support.google.com/a/answer/162106"
+ENDED = Diagnosis(
+    _("Google has ended the sign-in. While the consent screen is in “Testing”, it does so every seven days."),
+    [
+        _("In the Google Cloud console, open Google Auth Platform → Audience and publish the app (In production)."),
+        _("Other reasons: the account's password was changed, access was removed, or it was unused for six months."),
+        _("Then choose “Generate access token” and sign in again."),
+    ],
+    OAUTH2,
+)
+OTHER_CLIENT = Diagnosis(
+    _("Google does not accept this sign-in from this client ID: it was made with another one, or used twice."),
+    [
+        _("Check that the client ID is the one of the app you signed in to."),
+        _("Choose “Generate access token” and sign in again."),
+    ],
+)
+NO_CLIENT = Diagnosis(
+    _("Google knows no such client ID, or the client secret is wrong or was replaced."),
+    [
+        _("In the Google Cloud console, open Google Auth Platform → Clients, choose the app and copy both again."),
+        _("The client ID ends with .apps.googleusercontent.com; neither has spaces."),
+    ],
+)
+NOT_DELEGATED = Diagnosis(
+    _("The service account may not act for this mailbox: domain-wide delegation is missing."),
+    [
+        _("In the Google Admin console, open Security → API controls → Domain-wide delegation."),
+        _("Add the client ID of the service account with exactly this scope: https://mail.google.com/"),
+        _("The user name must be a mailbox of that organisation. A change may take some minutes."),
+    ],
+    DELEGATION,
+)
+NO_MAILBOX = Diagnosis(
+    _("Google knows no such mailbox in the organisation, or the service account was deleted."),
+    [_("Check the user name: the service account sends as this address."), *NOT_DELEGATED.steps[:1]],
+    DELEGATION,
+)
+BAD_REQUEST_DATE = Diagnosis(
+    _("Google did not accept the signed request: its date is wrong, or its key was deleted."),
+    [
+        _("Check the date and time of this machine."),
+        _("In the Google Cloud console, open IAM → Service accounts → Keys and create a new JSON key."),
+    ],
+)
+BLOCKED = Diagnosis(
+    _("The organisation's administrator does not allow this app to use Gmail."),
+    [_("In the Google Admin console, open Security → API controls → App access control and trust the client ID.")],
+)
+NO_TESTER = Diagnosis(
+    _("Google did not let this account use the app, or the request was declined."),
+    [
+        _("Choose “Generate access token” again and allow the access to Gmail."),
+        _("While the consent screen is in “Testing”, add the account as a test user, or publish the app."),
+    ],
+)
+BAD_TOKEN = Diagnosis(
+    _("Google does not accept the access token for this mailbox."),
+    [
+        _("Check that the user name is the account that signed in."),
+        _("Choose “Generate access token” again and leave the access to Gmail ticked: sending needs all of it."),
+    ],
+    OAUTH2,
+)
+
 
 @hookimpl
 def register_smtp_provider() -> Provider:
@@ -48,7 +115,33 @@ def register_smtp_provider() -> Provider:
         label="Google",
         needs=_("A Gmail or Workspace account with 2-Step Verification, and an app password."),
         connection=Connection(host="smtp.gmail.com", port=465, security="tls"),
-        authentication=[Password(username_label=_("E-mail address"), password_label=_("App password"), one_word=True)],
+        authentication=[
+            Password(username_label=_("E-mail address"), password_label=_("App password"), one_word=True),
+            OAuth2(
+                authorize_url="https://accounts.google.com/o/oauth2/v2/auth",
+                token_url="https://oauth2.googleapis.com/token",  # noqa: S106 -- an address
+                scopes=[SCOPE, "openid", "email"],
+                grants=["authorization_code", "service_account"],
+                grant_scopes={"service_account": [SCOPE]},
+                grant_notes={"service_account": _("For Google Workspace only, with domain-wide delegation.")},
+                authorize_parameters={"access_type": "offline", "prompt": "consent"},
+                issuer="https://accounts.google.com",
+                lapses_after=timedelta(days=180),
+                explanations=[
+                    Explanation("invalid_grant", ENDED, "expired or revoked"),
+                    Explanation("invalid_grant", NO_MAILBOX, "invalid email"),
+                    Explanation("invalid_grant", NO_MAILBOX, "account not found"),
+                    Explanation("invalid_grant", BAD_REQUEST_DATE, "jwt"),
+                    Explanation("invalid_grant", OTHER_CLIENT, "bad request"),
+                    Explanation("invalid_client", NO_CLIENT),
+                    Explanation("unauthorized_client", NOT_DELEGATED, "access tokens using this method"),
+                    Explanation("unauthorized_client", OTHER_CLIENT),
+                    Explanation("admin_policy_enforced", BLOCKED),
+                    Explanation("access_denied", NO_TESTER),
+                    Explanation("535 5.7.8", BAD_TOKEN),
+                ],
+            ),
+        ],
         steps=APP_PASSWORD,
         notes={
             "mail_from": _("Google replaces an address that is not one of the account's own."),

@@ -1,8 +1,8 @@
 """Microsoft 365 (Exchange Online)."""
 
-from datetime import date
+from datetime import date, timedelta
 
-from webapp.providers import Connection, Diagnosis, Explanation, Password, Provider, _, hookimpl
+from webapp.providers import Connection, Diagnosis, Expected, Explanation, OAuth2, Password, Provider, _, hookimpl
 
 LEARN = "https://learn.microsoft.com/en-us/exchange/clients-and-mobile-in-exchange-online/authenticated-client-smtp-submission"
 RETIREMENT = "https://techcommunity.microsoft.com/blog/exchange/updated-exchange-online-smtp-auth-basic-authentication-deprecation-timeline/4489835"
@@ -80,6 +80,141 @@ QUOTA = Diagnosis(
     _("The mailbox has sent as much as Microsoft allows in a day."), [_("Wait a day, or use a sending service.")]
 )
 
+OAUTH2 = "https://learn.microsoft.com/en-us/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth"
+AUTHORITY = "https://login.microsoftonline.com/{tenant}/oauth2/v2.0"
+AGAIN = _("Choose “Generate access token” and sign in again.")
+CONSENT = _("In Microsoft Entra, open App registrations → the app → API permissions, and grant admin consent.")
+UNUSED = Diagnosis(
+    _("Microsoft has ended the sign-in because it was not used for too long, such as 90 days."), [AGAIN], OAUTH2
+)
+PASSWORD_CHANGED = Diagnosis(
+    _("The sign-in has ended: the mailbox's password was changed, or its sign-ins were ended."), [AGAIN], OAUTH2
+)
+SECRET_ID = Diagnosis(
+    _("The client secret is wrong. Most often the secret's ID was copied in place of its value."),
+    [
+        _("In Microsoft Entra, open App registrations → the app → Certificates & secrets, and create a new secret."),
+        _("Copy what stands under Value, enter it here as the client secret, and save."),
+    ],
+    OAUTH2,
+)
+SECRET_EXPIRED = Diagnosis(
+    _("The client secret has expired."),
+    [
+        _("In Microsoft Entra, open App registrations → the app → Certificates & secrets, and create a new secret."),
+        _("Enter its value here, note its end, save, and generate the access token again."),
+    ],
+    OAUTH2,
+)
+NO_APP = Diagnosis(
+    _("Microsoft finds no such application in this tenant."),
+    [_("Open the app's Overview page and copy the Application (client) ID and the Directory (tenant) ID again.")],
+    OAUTH2,
+)
+NO_TENANT = Diagnosis(
+    _("Microsoft knows no such tenant."), [_("Copy the Directory (tenant) ID from the app's Overview page.")], OAUTH2
+)
+NO_CONSENT = Diagnosis(
+    _("Nobody has allowed the application to send mail, or the permission was withdrawn."), [CONSENT, AGAIN], OAUTH2
+)
+SECOND_FACTOR = Diagnosis(_("Microsoft wants a second factor (MFA) for this sign-in."), [AGAIN], OAUTH2)
+CONDITIONAL = Diagnosis(
+    _("A Conditional Access policy of the organisation blocks this application, place or device."),
+    [_("In Microsoft Entra, open Sign-in logs: the failed entry names the policy, under Conditional Access.")],
+)
+NOT_IN_TENANT = Diagnosis(
+    _("The account does not belong to this tenant."),
+    [
+        _("Check the tenant ID, and sign in with the account that is the user name."),
+        _("For a personal Outlook account, allow personal accounts in the app and enter consumers as the tenant."),
+    ],
+    OAUTH2,
+)
+CUT = Diagnosis(_("What Mailroom has of the sign-in is not whole any more."), [AGAIN], OAUTH2)
+NOT_PUBLIC = Diagnosis(
+    _("The application may not sign in with a code on another device."),
+    [_("In Microsoft Entra, open App registrations → the app → Authentication, and allow public client flows.")],
+)
+OTHER_TENANT = Diagnosis(
+    _("The access token is of another tenant than the one in the form."),
+    [_("Compare the Directory (tenant) ID with that of the mailbox's organisation, and generate the token again.")],
+    OAUTH2,
+)
+OTHER_AUDIENCE = Diagnosis(
+    _("The access token is for another service, such as Microsoft Graph, not for Outlook's mail servers."),
+    [
+        _("Remove Mail.Send of Microsoft Graph; add the permission SMTP.Send or, without a person, SMTP.SendAsApp."),
+        AGAIN,
+    ],
+    OAUTH2,
+)
+NO_SMTP_SEND = Diagnosis(
+    _("The access token lacks the permission SMTP.Send."),
+    [_("In Microsoft Entra, open App registrations → the app → API permissions, and add SMTP.Send."), CONSENT, AGAIN],
+    OAUTH2,
+)
+NO_SEND_AS_APP = Diagnosis(
+    _("The access token lacks the permission SMTP.SendAsApp."),
+    [
+        _("Under API permissions, add the application permission SMTP.SendAsApp of Office 365 Exchange Online."),
+        CONSENT,
+    ],
+    OAUTH2,
+)
+OTHER_MAILBOX = Diagnosis(
+    _("The access token is for another account than the user name."),
+    [_("Sign in as the user name, or enter the account that signed in as the user name."), AGAIN],
+    OAUTH2,
+)
+TOKEN_EXPIRED = Diagnosis(
+    _("The access token had expired when it was used: the clock of this machine is probably wrong."),
+    [_("Correct the date and time of this machine.")],
+)
+TOKEN_RIGHT = Diagnosis(
+    _("The access token is right, so the mailbox itself refuses: sending by SMTP is off, or a permission is missing."),
+    [
+        MAILBOX_SWITCH,
+        _("Without a person: register the service principal (New-ServicePrincipal) by the Enterprise app's Object ID."),
+        _("Then give it the mailbox: Add-MailboxPermission with FullAccess, and Add-RecipientPermission with SendAs."),
+    ],
+    OAUTH2,
+)
+
+# Microsoft's numbers improve the explanation; what is done depends on the error alone.
+TOKEN_REFUSALS = [
+    Explanation("invalid_grant", UNUSED, "AADSTS70008:"),
+    Explanation("invalid_grant", UNUSED, "AADSTS700082:"),
+    Explanation("invalid_grant", PASSWORD_CHANGED, "AADSTS50173:"),
+    Explanation("invalid_grant", NO_CONSENT, "AADSTS65001:"),
+    Explanation("invalid_grant", SECOND_FACTOR, "AADSTS50076:"),
+    Explanation("invalid_grant", SECOND_FACTOR, "AADSTS50079:"),
+    Explanation("interaction_required", SECOND_FACTOR, "AADSTS5007"),
+    Explanation("invalid_grant", CONDITIONAL, "AADSTS53003:"),
+    Explanation("access_denied", CONDITIONAL, "AADSTS53003:"),
+    Explanation("invalid_grant", NOT_IN_TENANT, "AADSTS50034:"),
+    Explanation("invalid_request", NOT_IN_TENANT, "AADSTS50020:"),
+    Explanation("invalid_grant", CUT, "AADSTS9002313:"),
+    Explanation("invalid_client", SECRET_ID, "AADSTS7000215:"),
+    Explanation("invalid_client", SECRET_EXPIRED, "AADSTS7000222:"),
+    Explanation("invalid_client", NOT_PUBLIC, "AADSTS7000218:"),
+    Explanation("unauthorized_client", NO_APP, "AADSTS700016:"),
+    Explanation("invalid_client", NO_APP, "AADSTS700016:"),
+    Explanation("invalid_request", NO_TENANT, "AADSTS90002:"),
+    Explanation("consent_required", NO_CONSENT),
+    Explanation("access_denied", NO_CONSENT),
+]
+MAIL_REFUSALS = [
+    Explanation("535", TENANT_OFF, "disabled for the tenant"),
+    Explanation("535", MAILBOX_OFF, "disabled for the mailbox"),
+    Explanation("535", TOKEN_EXPIRED, "token: expired"),
+    Explanation("535", OTHER_TENANT, "token: tenant"),
+    Explanation("535", OTHER_AUDIENCE, "token: audience"),
+    Explanation("535", NO_SMTP_SEND, "token: scope"),
+    Explanation("535", NO_SEND_AS_APP, "token: role"),
+    Explanation("535", OTHER_MAILBOX, "token: mailbox"),
+    Explanation("535", TOKEN_RIGHT),
+]
+
 
 @hookimpl
 def register_smtp_provider() -> Provider:
@@ -89,7 +224,36 @@ def register_smtp_provider() -> Provider:
         label="Office 365",
         needs=_("A work or school mailbox that may send by SMTP, and its password."),
         connection=Connection(host="smtp.office365.com", port=587, security="starttls"),
-        authentication=[Password(username_label=_("User principal name"))],
+        authentication=[
+            Password(username_label=_("User principal name")),
+            OAuth2(
+                authorize_url=f"{AUTHORITY}/authorize",
+                token_url=f"{AUTHORITY}/token",
+                device_authorization_url=f"{AUTHORITY}/devicecode",
+                scopes=["https://outlook.office.com/SMTP.Send", "offline_access", "openid", "profile"],
+                grants=["authorization_code", "client_credentials", "device_code"],
+                grant_scopes={"client_credentials": ["https://outlook.office365.com/.default"]},
+                grant_notes={
+                    "authorization_code": _(
+                        "Work and school accounts. For a personal Outlook account enter consumers as the tenant; "
+                        "Microsoft may still refuse to send, and then has no switch for it."
+                    ),
+                    "client_credentials": _("Work and school accounts only; an Exchange administrator is needed."),
+                    "device_code": _("The app must allow public client flows; some organisations forbid this way."),
+                },
+                lapses_after=timedelta(days=90),
+                expected=Expected(
+                    audiences=[
+                        "https://outlook.office.com",
+                        "https://outlook.office365.com",
+                        "00000002-0000-0ff1-ce00-000000000000",
+                    ],
+                    scope="SMTP.Send",
+                    role="SMTP.SendAsApp",
+                ),
+                explanations=[*TOKEN_REFUSALS, *MAIL_REFUSALS],
+            ),
+        ],
         steps=[
             _("In the Microsoft 365 admin centre, open Users → Active users and copy the mailbox's user name."),
             MAILBOX_SWITCH,

@@ -9,6 +9,7 @@ from webapp import limits
 from webapp.accounts import known_devices, sign_ins
 from webapp.accounts.models import AddressChange, Link
 from webapp.keys import rotation
+from webapp.mail.models import GrantRequest
 from webapp.outbox.models import Message
 
 # An expired link still tells its owner what happened to it for a while.
@@ -21,6 +22,7 @@ def tidy(session: Session, now: datetime) -> None:
     sign_ins.sweep(session, now)
     session.execute(delete(AddressChange).where(AddressChange.expires_at <= now))
     session.execute(delete(Link).where(Link.expires_at <= now - LINKS_KEPT))
+    session.execute(delete(GrantRequest).where(GrantRequest.expires_at <= now))
     session.execute(delete(Message).where(Message.finished_at <= now - MESSAGES_KEPT))
     known_devices.sweep(session, now)
     limits.sweep(session, now)

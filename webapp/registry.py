@@ -20,7 +20,7 @@ from wtforms import Form, PasswordField
 from wtforms.fields.core import UnboundField
 
 from webapp.hookspecs import PROJECT, Hooks
-from webapp.providers import Authentication, Diagnosis, Failure, Provider
+from webapp.providers import Authentication, Diagnosis, Failure, OAuth2, Provider
 
 ENTRY_POINTS = "mailroom.providers"
 LAST = "custom"
@@ -74,7 +74,7 @@ class Providers:
     def explain(self, provider: Provider, failure: Failure, settings: Mapping[str, str]) -> Diagnosis | None:
         """What the provider's own explanations, then any plugin, say of a failure."""
         try:
-            if (diagnosis := provider.explain(failure)) is not None:
+            if (diagnosis := provider.explain(failure, settings.get("authentication", ""))) is not None:
                 return diagnosis
             answer = self._manager.hook.explain_failure(provider=provider.key, failure=failure, settings=settings)
         except Exception:
@@ -105,14 +105,21 @@ class Providers:
             raise PluginRefused(f"{file}: another plugin already brings the provider {provider.key!r}.")
         if len(str(provider.label)) > LONGEST_LABEL:
             raise PluginRefused(f"{file}: the label of {provider.key} has more than {LONGEST_LABEL} characters.")
-        methods = provider.authentication
-        if not methods or not all(isinstance(one, Authentication) for one in methods):
-            raise PluginRefused(f"{file}: {provider.key} declares no authentication.")
+        _check_authentication(file, provider)
         for name, unbound in provider.fields.items():
             if name in self._reserved or not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
                 raise PluginRefused(f"{file}: {provider.key} cannot have a field named {name!r}.")
             if not isinstance(unbound, UnboundField):
                 raise PluginRefused(f"{file}: the field {name!r} of {provider.key} is no WTForms field.")
+
+
+def _check_authentication(file: str, provider: Provider) -> None:
+    methods = provider.authentication
+    if not methods or not all(isinstance(one, Authentication) for one in methods):
+        raise PluginRefused(f"{file}: {provider.key} declares no authentication.")
+    for method in methods:
+        if isinstance(method, OAuth2) and (problem := method.problem()):
+            raise PluginRefused(f"{file}: {provider.key} {problem}.")
 
 
 def secret_fields(provider: Provider) -> frozenset[str]:

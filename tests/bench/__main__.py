@@ -41,6 +41,10 @@ def main() -> None:
     with fresh() as (site, sink):
         sent = measures.drain(site, sink)
         row("outbox, mails/s", f"{sent.ours:,.0f}", f"smtplib, prebuilt {sent.other:,.0f}", sent.ratio, "")
+    with fresh() as (site, sink):
+        signed_in = measures.signed_in_by(site, sink)
+        cost = signed_in.other / signed_in.ours
+        row("mails/s with OAuth2", f"{signed_in.ours:,.0f}", f"with a password {signed_in.other:,.0f}", cost, "≤ 1.05")
 
 
 def row(what: str, ours: str, other: str, ratio: float | None, target: str) -> None:

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 ANSWERS = {
-    b"EHLO": b"250-sink.example\r\n250-8BITMIME\r\n250-SIZE 35882577\r\n250 SMTPUTF8\r\n",
+    b"EHLO": b"250-sink.example\r\n250-8BITMIME\r\n250-SIZE 35882577\r\n250-AUTH PLAIN XOAUTH2\r\n250 SMTPUTF8\r\n",
+    b"AUTH": b"235 Welcome\r\n",
     b"DATA": b"354 Go on\r\n",
     b"QUIT": b"221 Bye\r\n",
 }

@@ -1,26 +1,31 @@
 """Mailroom in processes of its own, on a fresh database, with the sink as its mail server."""
 
+import secrets
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import delete, func, insert, select
 
 from tests.support.people import add_person
 from tests.support.running import clean, free_port
-from webapp import clock, logs, schema
+from webapp import clock, create_app, logs, schema
 from webapp.accounts.models import Role, Status, User, searchable
 from webapp.config import Config
+from webapp.context import EXTENSION, Parts
 from webapp.database import Database
-from webapp.mail.models import MailServer
+from webapp.mail.grants import PURPOSES
+from webapp.mail.models import Grant, GrantStatus, MailServer
 from webapp.outbox.queue import Queue
+from webapp.sealing import Sealer
 from webapp.settings import service as settings
 
 PROCESSES, THREADS = 2, 16
@@ -59,6 +64,19 @@ class Site:
         for address in addresses:
             add_person(self.database, address)
         return addresses
+
+    def sign_in_by(self, authentication: str) -> None:
+        """Have the mail server signed in to with a password, or with an access token that holds for an hour."""
+        parts: Parts = create_app(self.config).extensions[EXTENSION]
+        sealer = parts.sealer
+        with self.database.writing() as session:
+            server = session.scalars(select(MailServer)).one()
+            sealed = sealer.seal("a password", "mail_server.password")
+            server.secrets = {"password": {"sealed": sealed, "saved_at": "2026-11-23"}}
+            server.authentication, server.username, server.updated_at = authentication, SENDER, clock.now()
+            session.execute(delete(Grant))
+            if authentication != "password":
+                session.add(_grant(server, sealer))
 
     def grow_to(self, people: int) -> None:
         """Add as many people as it takes to have this many; nobody signs in as one of them."""
@@ -143,6 +161,19 @@ def _answers(port: int) -> bool:
         return False
     finally:
         connection.close()
+
+
+def _grant(server: MailServer, sealer: Sealer) -> Grant:
+    """One with a token as long as Microsoft's."""
+    return Grant(
+        mail_server_id=server.id,
+        kind=server.authentication,
+        status=GrantStatus.GENERATED,
+        sealed_access_token=sealer.seal(secrets.token_urlsafe(1500), PURPOSES["sealed_access_token"]),
+        granted_at=clock.now(),
+        last_refresh_at=clock.now(),
+        access_expires_at=clock.now() + timedelta(hours=1),
+    )
 
 
 def _mail_server(port: int) -> MailServer:

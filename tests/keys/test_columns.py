@@ -11,7 +11,7 @@ from tests.support.browser import Browser
 from webapp.context import Parts
 from webapp.database import Base, Database
 from webapp.keys.columns import sealed_columns, with_each
-from webapp.mail.models import MailServer
+from webapp.mail.models import Grant, GrantRequest, MailServer
 from webapp.sealing import Sealer
 
 pytestmark = pytest.mark.one_database
@@ -21,6 +21,8 @@ SEALED_TEXT = re.compile(r"gAAAAA[\w-]{60,}")
 
 def test_the_columns_are_found_in_the_models() -> None:
     assert sealed_columns()[MailServer] == ("secrets",)
+    assert sealed_columns()[Grant] == ("sealed_refresh_token", "sealed_access_token")
+    assert sealed_columns()[GrantRequest] == ("sealed_secret",)
 
 
 def test_what_is_sealed_is_saved_in_marked_columns_alone(administrator: Browser, parts: Parts) -> None:

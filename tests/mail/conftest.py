@@ -1,14 +1,17 @@
 """Mail servers as the transport is handed them, and a message to send."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import flask_mail
 import pytest
 from flask import Flask
 
+from tests.support.authorization import AuthorizationServer, running_provider
+from tests.support.grants import GrantOwner
 from tests.support.inbox import Inbox
 from tests.support.scripted import ScriptedServer
+from webapp.context import Parts
 from webapp.mail.conversation import Stage
 from webapp.mail.transport import DeliveryError, MailConnection, OpenedServer
 from webapp.providers import NoAuthentication, Password, Provider
@@ -73,3 +76,16 @@ def failing(send: Callable[[OpenedServer], MailConnection]) -> Callable[[OpenedS
 def stages(connection: MailConnection | DeliveryError) -> list[Stage]:
     """The stages that were gone through, in order."""
     return [step.stage for step in connection.conversation.steps]
+
+
+@pytest.fixture
+def provider() -> Iterator[AuthorizationServer]:
+    """Somebody who gives out access tokens."""
+    with running_provider() as provider:
+        yield provider
+
+
+@pytest.fixture
+def owner(parts: Parts, provider: AuthorizationServer) -> GrantOwner:
+    """An administrator who uses that provider."""
+    return GrantOwner.of(parts, provider)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from webapp.context import Parts
-from webapp.mail import service
+from webapp.mail import opening, service
 from webapp.mail.forms import COLUMNS, DEFAULTS
 from webapp.mail.models import MailServer
 from webapp.mail.service import Draft, SecretsMoved
@@ -76,16 +76,16 @@ def test_the_server_is_greeted_by_a_real_host_name(
     public_url: str, machine: str, mail_from: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket, "getfqdn", lambda: machine)
-    assert service.introduction(General(public_url, "", ""), mail_from) == name
+    assert opening.introduction(General(public_url, "", ""), mail_from) == name
 
 
 @pytest.mark.parametrize("machine", ["localhost", "localhost.localdomain"])
 def test_the_server_is_never_greeted_as_localhost(machine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getfqdn", lambda: machine)
     monkeypatch.setattr(socket, "gethostname", lambda: machine)
-    assert service.introduction(General("", "", ""), "m@localhost") == "mailroom.invalid"
+    assert opening.introduction(General("", "", ""), "m@localhost") == "mailroom.invalid"
 
 
 def test_the_name_service_is_not_asked_when_the_public_address_says_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getfqdn", lambda: pytest.fail("asked"))
-    service.introduction(General("https://mail.example.org", "", ""), "m@example.org")
+    opening.introduction(General("https://mail.example.org", "", ""), "m@example.org")

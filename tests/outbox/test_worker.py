@@ -10,14 +10,18 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
+import time_machine
 from flask import Flask
 from sqlalchemy import update
 
 from tests.outbox.conftest import Look, Owe
+from tests.support.authorization import running_provider
+from tests.support.grants import GrantOwner
 from tests.support.inbox import Inbox
 from tests.support.scripted import ScriptedServer
 from webapp import clock
 from webapp.config import Config
+from webapp.context import Parts
 from webapp.database import Database
 from webapp.outbox import claims, service, worker
 from webapp.outbox.models import Message, State
@@ -153,3 +157,13 @@ def test_a_claim_holds_as_long_as_its_worker_lives(
         request.getfixturevalue("crew")
         until(lambda: look(message_id).state == State.SENT, 30)
     assert (look(message_id).attempts, server.connections) == (1, 1)
+
+
+def test_the_worker_keeps_grants_alive_that_nobody_uses(request: pytest.FixtureRequest, parts: Parts) -> None:
+    with running_provider() as provider:
+        owner = GrantOwner.of(parts, provider)
+        owner.save()
+        with time_machine.travel(clock.now() - timedelta(days=2)):
+            owner.sign_in()
+        request.getfixturevalue("crew")
+        until(lambda: provider.asked == ["authorization_code", "refresh_token"], 20)

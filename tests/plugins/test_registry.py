@@ -11,7 +11,7 @@ from webapp.providers import Failure
 from webapp.registry import PluginRefused, Providers, UnknownProvider, load_providers
 
 GOOD = """
-from webapp.providers import Connection, Provider, hookimpl
+from webapp.providers import Connection, OAuth2, Provider, hookimpl
 
 @hookimpl
 def register_smtp_provider():
@@ -60,6 +60,10 @@ def test_a_file_that_starts_with_an_underscore_is_no_plugin(load: Load) -> None:
         (good("google"), "already brings the provider 'google'"),
         (good("Acme Mail"), "'Acme Mail'"),
         (good("acme", "authentication=[]"), "no authentication"),
+        (good("acme", "authentication=[OAuth2(grants=['authorisation'])]"), "grants other than authorization_code"),
+        (good("acme", "authentication=[OAuth2(grants=[])]"), "grants other than authorization_code"),
+        (good("acme", "authentication=[OAuth2(token_url='http://acme.example')]"), "does not start with https://"),
+        (good("acme", "authentication=[OAuth2(token_url='https://acme.example')]"), "without its address"),
         (good("acme").replace("Mail of", "Mail of " * 20), "more than 60 characters"),
         (good("acme", "fields={'host': None}"), "'host'"),
         (good("acme", "fields={'region': 7}"), "no WTForms field"),

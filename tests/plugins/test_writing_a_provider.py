@@ -19,6 +19,7 @@ from tests.support.inbox import SENDER, Inbox, running_inbox
 from tests.support.scripted import ScriptedServer
 from webapp.hookspecs import Hooks
 from webapp.mail.forms import RESERVED
+from webapp.providers import Failure
 from webapp.registry import load_providers
 
 pytestmark = pytest.mark.one_database
@@ -29,11 +30,10 @@ SIGNATURE = hmac.new(SECRET.encode(), b"us", hashlib.sha256).hexdigest()
 PAGE = "/settings/mail"
 
 
-def example() -> str:
-    """The provider that the documentation shows."""
-    found = re.search(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
-    assert found
-    return found[1]
+def example(number: int = 0) -> str:
+    """A provider that the documentation shows."""
+    found: list[str] = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    return found[number]
 
 
 @pytest.fixture
@@ -126,3 +126,15 @@ def test_the_example_is_short(tmp_path: Path) -> None:
     (tmp_path / "acme.py").write_text(example())
     assert "acme" in load_providers([tmp_path], RESERVED)
     assert len([line for line in example().splitlines() if line.strip()]) < 65
+
+
+def test_the_example_with_oauth2_is_a_provider_with_two_grants(tmp_path: Path) -> None:
+    (tmp_path / "acme.py").write_text(example(1))
+    provider = load_providers([tmp_path], RESERVED)["acme-oauth2"]
+    assert [way.key for way in provider.ways] == ["password", "authorization_code", "client_credentials"]
+    method = provider.authentication_named("client_credentials")
+    assert method is not None
+    assert list(method.uses) == ["username", "client_id", "client_secret", "tenant_id"]
+    refused = Failure(stage="token", reply="invalid_grant The sign-in has ended.")
+    assert provider.explain(refused, "client_credentials") is not None
+    assert provider.explain(refused, "password") is None

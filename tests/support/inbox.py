@@ -129,7 +129,7 @@ class Inbox:
 
     def _connection(self) -> SMTP:
         return SMTP(
-            _Handler(self),
+            Handler(self),
             hostname="inbox.example",
             enable_SMTPUTF8=True,
             tls_context=self._tls if self.security == "starttls" else None,
@@ -154,7 +154,7 @@ class Inbox:
         await asyncio.gather(*others, return_exceptions=True)
 
 
-class _Handler:
+class Handler:
     """What aiosmtpd calls: it chose the names, and it looks at every attribute."""
 
     def __init__(self, inbox: Inbox) -> None:

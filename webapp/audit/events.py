@@ -57,6 +57,7 @@ class Event(StrEnum):
     MAIL_SERVER_SAVED = "mail server saved"
     TEST_MAIL_SENT = "test mail sent"
     GRANT_MADE = "grant made"
+    GRANT_REFUSED = "grant refused"
     GRANT_REFRESH_FAILED = "grant could not be refreshed"
     GRANT_DROPPED = "grant dropped"
     MESSAGE_RETRIED = "message tried again by hand"

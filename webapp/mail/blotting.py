@@ -20,14 +20,16 @@ class Blotter:
     """Finds secrets as they are, in other letter case, escaped, in hex, in base64, and over the end of a line."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        self._words = sorted((one for one in secrets if len(one) >= SHORTEST_SECRET), key=len, reverse=True)
+        words = sorted((one for one in secrets if len(one) >= SHORTEST_SECRET), key=len, reverse=True)
+        # Made once: an access token is long, and every line of a conversation is looked through.
+        self._needles = [(one, [_needle(one), one.encode().hex()], list(_in_base64(one.encode()))) for one in words]
 
     def __call__(self, text: str) -> str:
         """The text without any of the secrets."""
-        for word in self._words:
+        for word, folded, in_base64 in self._needles:
             text = text.replace(word, BLOT)
-            text = _without(text, _folded, [_needle(word), word.encode().hex()])
-            text = _without(text, _base64, _in_base64(word.encode()), around=_BASE64_SIGNS)
+            text = _without(text, _folded, folded)
+            text = _without(text, _base64, in_base64, around=_BASE64_SIGNS)
         return text
 
 
@@ -39,14 +41,22 @@ def _without(text: str, kept: Callable[[str], str], needles: Iterable[str], arou
     letters = [(one, start, end) for letter, start, end in _letters(text) for one in kept(letter)]
     hay = "".join(one for one, _start, _end in letters)
     spans = [
-        (letters[match.start()][1], letters[match.end() - 1][2])
+        (letters[start][1], letters[start + len(needle) - 1][2])
         for needle in needles
         if len(needle) >= SHORTEST_SECRET
-        for match in re.finditer(re.escape(needle), hay)
+        for start in _places(needle, hay)
     ]
     for start, end in sorted(spans, reverse=True):
         text = text[:start].rstrip(around) + BLOT + text[end:].lstrip(around)
     return text
+
+
+def _places(needle: str, hay: str) -> Iterator[int]:
+    """Where it stands, one after the other."""
+    start = hay.find(needle)
+    while start >= 0:
+        yield start
+        start = hay.find(needle, start + len(needle))
 
 
 def _letters(text: str) -> Iterator[tuple[str, int, int]]:

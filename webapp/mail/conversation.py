@@ -17,6 +17,7 @@ LONGEST_WORDS = 4000
 class Stage(StrEnum):
     """The steps of sending, in their order."""
 
+    TOKEN = "token"  # noqa: S105 -- the name of a stage
     LOOKUP = "lookup"
     CONNECT = "connect"
     PROXY = "proxy"
@@ -56,6 +57,11 @@ class Conversation:
     lines: list[Line] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self._blotter = Blotter(self.secrets)
+
+    def hide(self, secret: str) -> None:
+        """Blot this out too, from now on."""
+        self.secrets = [*self.secrets, secret]
         self._blotter = Blotter(self.secrets)
 
     @contextmanager

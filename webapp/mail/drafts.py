@@ -72,7 +72,7 @@ def _template(chosen: Provider, before: Provider | None, values: Mapping[str, An
 
 def _destination(draft: Draft) -> list[str]:
     names = (*DESTINATION, *PROXY_DESTINATION)
-    return [*(str(draft.values[name]) for name in names), json.dumps(draft.extra, sort_keys=True)]
+    return [*(str(draft.values.get(name, "")) for name in names), json.dumps(draft.extra, sort_keys=True)]
 
 
 def _parsed(kept: str) -> dict[str, dict[str, str]]:

@@ -1,6 +1,6 @@
 """The form of a mail server: the fields that all have, and those that its provider adds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -12,7 +12,7 @@ from webapp.forms import Form, text_problem
 from webapp.mail import fields as checks
 from webapp.mail.fields import NumberField, host_name, stripped
 from webapp.mail.service import PROXY_PASSWORD, Draft
-from webapp.providers import Authentication, Provider
+from webapp.providers import Authentication, NoAuthentication, OAuth2, Provider
 from webapp.registry import Providers, secret_fields
 from webapp.texts import lazy_gettext as lazy
 
@@ -25,7 +25,8 @@ SECRETS = ("password", PROXY_PASSWORD)
 RESERVED = frozenset({
     *COLUMNS, *SECRETS, "shown", "kept", "typed", "csrf_token", "save", "test", "choose", "apply", "test_recipient",
     "held_form",
-    "client_id", "client_secret", "tenant_id", "authorize_url", "token_url", "scopes",
+    "client_id", "client_secret", "tenant_id", "authorize_url", "token_url", "device_authorization_url", "scopes",
+    "service_account_key",
 })  # fmt: skip
 DEFAULTS: dict[str, Any] = {"provider": "custom", "tls_minimum": "1.2", "timeout": 10, "proxy_type": "none"}
 REQUIRING = (DataRequired, InputRequired)
@@ -199,6 +200,11 @@ class MailServerForm(Form):
         return good
 
 
+def offered(provider: Provider) -> Sequence[Authentication]:
+    """The ways to sign in that the form offers: those whose fields it has. OAuth2 waits for its own."""
+    return [way for way in provider.ways if not isinstance(way, OAuth2)] or [NoAuthentication()]
+
+
 def mail_server_form(provider: Provider, providers: Providers, data: Mapping[str, Any], sent: bool) -> MailServerForm:
     """The form for one provider, filled with `data` and, if `sent`, with what the browser sends.
 
@@ -213,7 +219,8 @@ def mail_server_form(provider: Provider, providers: Providers, data: Mapping[str
         # Blank keeps the saved one, so whether a secret is there is asked where that is known.
         form[name].validators = tuple(one for one in form[name].validators if not isinstance(one, REQUIRING))
     form.provider.choices = [SelectChoice(one.key, str(one.label)) for one in providers]
-    form.authentication.choices = [SelectChoice(one.key, str(one.label)) for one in provider.authentication]
-    if not sent and form.authentication.data not in [one.key for one in provider.authentication]:
-        form.authentication.data = provider.authentication[0].key
+    ways = offered(provider)
+    form.authentication.choices = [SelectChoice(one.key, str(one.label)) for one in ways]
+    if not sent and form.authentication.data not in [one.key for one in ways]:
+        form.authentication.data = ways[0].key
     return form

@@ -1,9 +1,10 @@
-"""The saved mail servers."""
+"""The saved mail servers, and the grants that some of them send with."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import String
+from sqlalchemy import BigInteger, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.database import Base
@@ -33,9 +34,87 @@ class MailServer(Base):
     proxy_username: Mapped[str] = mapped_column(String(255), default="")
     authentication: Mapped[str] = mapped_column(String(30), default="none")
     username: Mapped[str] = mapped_column(String(320), default="")
+    # Of OAuth2; empty for all other authentication. Scopes are divided by spaces.
+    client_id: Mapped[str] = mapped_column(String(255), default="")
+    tenant_id: Mapped[str] = mapped_column(String(255), default="")
+    authorize_url: Mapped[str] = mapped_column(String(1000), default="")
+    token_url: Mapped[str] = mapped_column(String(1000), default="")
+    device_authorization_url: Mapped[str] = mapped_column(String(1000), default="")
+    scopes: Mapped[str] = mapped_column(String(1000), default="")
     # What the provider's own fields hold, secrets excepted.
     extra: Mapped[dict[str, Any]] = mapped_column(default=dict)
     # Field name → {"sealed": …, "saved_at": ISO date}; opened only to send.
     secrets: Mapped[dict[str, Any]] = mapped_column(default=dict, info=SEALED)
     updated_at: Mapped[datetime]
     updated_by: Mapped[str] = mapped_column(String(254), default="")
+
+
+class GrantStatus(StrEnum):
+    """Where a grant stands.
+
+    NONE: nobody has signed in yet. GENERATED: there are tokens, and they are renewed when due.
+    NEEDS_YOU: the provider refuses to renew them, until an administrator does something.
+    """
+
+    NONE = "none"
+    GENERATED = "generated"
+    NEEDS_YOU = "needs_you"
+
+
+class Grant(Base):
+    """The permission that an OAuth2 sign-in gained: one for each mail server that uses OAuth2.
+
+    `kind` is the mail server's authentication, `account` who signed in, `scopes` what was granted.
+    """
+
+    __tablename__ = "grants"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mail_server_id: Mapped[int] = mapped_column(ForeignKey("mail_servers.id", ondelete="CASCADE"), unique=True)
+    kind: Mapped[str] = mapped_column(String(30))
+    status: Mapped[str] = mapped_column(String(20), default=GrantStatus.NONE)
+    account: Mapped[str] = mapped_column(String(320), default="")
+    scopes: Mapped[str] = mapped_column(Text, default="")
+    sealed_refresh_token: Mapped[str] = mapped_column(Text, default="", info=SEALED)
+    sealed_access_token: Mapped[str] = mapped_column(Text, default="", info=SEALED)
+    granted_at: Mapped[datetime | None]
+    last_refresh_at: Mapped[datetime | None]
+    access_expires_at: Mapped[datetime | None]
+    # The end of the refresh token as its provider told it, and the moment by which it has to be
+    # used: that end, or what is known of the provider's patience with unused ones.
+    refresh_expires_at: Mapped[datetime | None]
+    lapses_at: Mapped[datetime | None]
+    # Of the last failure since the last success: the provider's words, or ours.
+    last_error: Mapped[str] = mapped_column(Text, default="")
+    last_error_at: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(default=0)
+    retry_at: Mapped[datetime | None]
+    # Whoever renews holds the lease, and nobody else may spend the refresh token meanwhile. Its end
+    # is in seconds since 1970 by the database's clock, as those of several machines differ.
+    lease: Mapped[str] = mapped_column(String(32), default="")
+    lease_until: Mapped[int | None] = mapped_column(BigInteger)
+    # A renewal was begun whose end nobody knows: the provider may have changed the refresh token.
+    unsure: Mapped[bool] = mapped_column(default=False)
+
+
+class GrantRequest(Base):
+    """A sign-in at a provider that an administrator began and that is not over yet.
+
+    It belongs to the browser that began it. The secret is the PKCE verifier, or the device code.
+    """
+
+    __tablename__ = "grant_requests"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mail_server_id: Mapped[int] = mapped_column(ForeignKey("mail_servers.id", ondelete="CASCADE"), index=True)
+    sign_in_id: Mapped[int] = mapped_column(ForeignKey("sign_ins.id", ondelete="CASCADE"), index=True)
+    state_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    sealed_secret: Mapped[str] = mapped_column(Text, info=SEALED)
+    redirect_uri: Mapped[str] = mapped_column(String(1000), default="")
+    user_code: Mapped[str] = mapped_column(String(40), default="")
+    verification_uri: Mapped[str] = mapped_column(String(1000), default="")
+    # Seconds between two questions whether the code was typed, and the moment of the next one.
+    interval: Mapped[int] = mapped_column(default=0)
+    next_poll_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime] = mapped_column(index=True)

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from webapp.access import signed_in
 from webapp.context import parts
-from webapp.mail import drafts, service, view
+from webapp.mail import drafts, opening, service, view
 from webapp.mail.forms import COLUMNS, SECRETS, MailServerForm, mail_server_form
 from webapp.mail.models import MailServer
 from webapp.mail.service import Draft
@@ -77,7 +77,7 @@ def _test(form: MailServerForm, saved: MailServer | None) -> str:
     with parts().database.reading() as session:
         general = general_settings.general(session, parts().config)
     try:
-        opened = service.opened_draft(draft, saved, parts(), general)
+        opened = opening.opened_draft(draft, saved, parts(), general)
     except SealBroken as error:
         log.warning("saved secret cannot be opened", error=str(error))
         form.problem("password", _("The saved secrets cannot be opened with today's secret key. Type them again."))

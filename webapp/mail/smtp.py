@@ -42,12 +42,18 @@ class SmtpClient(smtplib.SMTP):
     sock: socket.socket
 
     def __init__(
-        self, sock: socket.socket, host: str, helo: str, timeout: float, conversation: Conversation, said: bytes = b""
+        self,
+        sock: socket.socket,
+        peer: tuple[str, int],
+        helo: str,
+        timeout: float,
+        conversation: Conversation,
+        said: bytes = b"",
     ) -> None:
         super().__init__(local_hostname=helo, timeout=timeout)
         self.sock = sock
         self.conversation = conversation
-        self._host = host
+        self.peer = peer
         self._timeout = timeout
         self._buffer = said
 
@@ -84,7 +90,7 @@ class SmtpClient(smtplib.SMTP):
             # Said in plain text and pretending to come from inside the encryption (CVE-2011-0411).
             raise DeliveryError(Stage.TLS, error=WENT_ON_IN_PLAIN if ask_first else BEGAN_IN_PLAIN)
         self.sock.settimeout(self._timeout)
-        encrypted = context.wrap_socket(self.sock, server_hostname=self._host)
+        encrypted = context.wrap_socket(self.sock, server_hostname=self.peer[0])
         self.sock = encrypted
         self.esmtp_features.clear()
         self.does_esmtp = False
@@ -95,6 +101,7 @@ class SmtpClient(smtplib.SMTP):
         self, mechanism: str, initial: bytes | None = None, respond: Callable[[bytes], bytes] | None = None
     ) -> None:
         """Run one SASL exchange (RFC 4954); see `webapp.providers.Dialogue`."""
+        reasons: list[str] = []
         first = None if initial is None else base64.b64encode(initial).decode() or "="
         fits = first is not None and len(f"AUTH {mechanism} {first}") <= LONGEST_COMMAND
         code, text = self._secretly(f"AUTH {mechanism}", first if fits else None)
@@ -103,11 +110,15 @@ class SmtpClient(smtplib.SMTP):
             if code != 334:
                 break
             challenge = _decoded(text)
+            if challenge.lstrip().startswith(b"{"):
+                # RFC 7628, 3.2.2: the mechanisms with a token say so why they refuse it.
+                reasons.append(f"334 {readable(challenge).strip()}")
+                self.conversation.noted(reasons[-1])
             answer = pending if pending is not None else respond(challenge) if respond else b""
             pending = None
             code, text = self._secretly("", base64.b64encode(answer).decode())
         if code != 235:
-            raise refusal(Stage.AUTH, code, text)
+            raise DeliveryError(Stage.AUTH, reply="\n".join([reply_text(code, text), *reasons]))
 
     def goodbye(self) -> None:
         """Say QUIT; the message is delivered, so the answer is not worth a long wait. Raises OSError."""

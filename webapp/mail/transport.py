@@ -2,9 +2,9 @@
 
 import ssl
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import datetime
 from email.utils import parseaddr
 from types import TracebackType
@@ -17,9 +17,10 @@ import structlog
 from webapp import clock
 from webapp.mail.conversation import Conversation, Stage, Step
 from webapp.mail.failures import DeliveryError, Fault, fault_of
-from webapp.mail.proxies import Proxy, dial, dial_through, look_up
+from webapp.mail.oauth.faults import OAuthFault
+from webapp.mail.opened import OpenedServer
+from webapp.mail.proxies import dial, dial_through, look_up
 from webapp.mail.smtp import SmtpClient, reply_text
-from webapp.providers import Account, Provider
 from webapp.texts import saying
 
 __all__ = ["Conversation", "DeliveryError", "Fault", "MailConnection", "OpenedServer", "Stage", "mail"]
@@ -27,45 +28,14 @@ __all__ = ["Conversation", "DeliveryError", "Fault", "MailConnection", "OpenedSe
 log = structlog.get_logger(__name__)
 # Flask-Mail's extension; its messages look up defaults in it. Its connections are not used.
 mail = flask_mail.Mail()
+ACCESS_TOKEN = "access_token"  # noqa: S105 -- the name of a secret
 TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 NO_SUCH_SIGN_IN = saying("%(provider)s has no sign-in named %(name)s.")
 PLUGIN_FAILED = saying("The plugin of %(provider)s failed: %(error)s.")
 NO_SMTPUTF8 = saying("The server does not take addresses with letters outside ASCII (SMTPUTF8).")
+TOKEN_REFUSED = saying("The access token was refused; a new one is asked for.")
 TOO_LATE = saying("The server took so long that the message is out of date.")
-
-
-@dataclass(frozen=True)
-class OpenedServer:
-    """A mail server ready to send through: its secrets are open, so it lives in memory only.
-
-    `timeout` is in seconds and holds for each step and each answer. `helo` is the name we give.
-    """
-
-    provider: Provider
-    mail_from: str
-    host: str
-    port: int
-    security: str
-    tls_minimum: str
-    timeout: int
-    authentication: str
-    helo: str
-    username: str = ""
-    proxy: Proxy | None = None
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
-    fields: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def account(self) -> Account:
-        """What the provider signs in with."""
-        return Account(self.username, self.secrets, self.fields)
-
-    @property
-    def public_facts(self) -> dict[str, str]:
-        """What explanations may see: everything but the secrets."""
-        names = ("mail_from", "host", "port", "security", "tls_minimum", "authentication", "username")
-        return {**self.fields, **{name: str(getattr(self, name)) for name in names}}
 
 
 class MailConnection(flask_mail.Connection):
@@ -103,7 +73,36 @@ class MailConnection(flask_mail.Connection):
             self.host = None
 
     def configure_host(self) -> SmtpClient:
-        """A client that is connected, encrypted as chosen, and signed in."""
+        """A client that is connected, encrypted as chosen, and signed in.
+
+        A mail server that refuses an access token is asked once more with a new one: it may have
+        been withdrawn, or our clock be wrong.
+        """
+        self._get_token()
+        try:
+            return self._connected()
+        except DeliveryError as error:
+            refused = self.opened.secrets.get(ACCESS_TOKEN, "")
+            if self.opened.tokens is None or error.stage is not Stage.AUTH or not error.reply.startswith("535"):
+                raise
+        self.conversation.noted(TOKEN_REFUSED)
+        self._get_token(refused)
+        return self._connected()
+
+    def _get_token(self, refused: str = "") -> None:
+        opened = self.opened
+        if opened.tokens is None:
+            return
+        with self._stage(Stage.TOKEN):
+            try:
+                token = opened.tokens.get(refused)
+            except OAuthFault as fault:
+                raise DeliveryError(Stage.TOKEN, reply=fault.reply, error=fault.error) from fault
+        self.conversation.hide(token.value)
+        secrets = {**opened.secrets, ACCESS_TOKEN: token.value}
+        self.opened = replace(opened, secrets=secrets, good_until=token.expires_at)
+
+    def _connected(self) -> SmtpClient:
         host = self._host_name()
         client = self._dialled(host)
         try:
@@ -160,7 +159,7 @@ class MailConnection(flask_mail.Connection):
                 step.note = ", ".join(dict.fromkeys(str(address[4][0]) for address in addresses))
             with self._stage(Stage.CONNECT):
                 sock = dial(addresses, opened.timeout)
-        return SmtpClient(sock, host, opened.helo, opened.timeout, self.conversation, said)
+        return SmtpClient(sock, (host, opened.port), opened.helo, opened.timeout, self.conversation, said)
 
     def _prepare(self, client: SmtpClient) -> None:
         if self.opened.security == "tls":
@@ -192,7 +191,12 @@ class MailConnection(flask_mail.Connection):
             raise DeliveryError(Stage.AUTH, error=NO_SUCH_SIGN_IN % facts)
         try:
             method.authenticate(client, self.opened.account)
-        except (DeliveryError, OSError):
+        except DeliveryError as error:
+            if self.opened.tokens is not None and error.reply:
+                finding = self.opened.tokens.finding(self.opened.secrets[ACCESS_TOKEN])
+                error.reply = "\n".join(filter(None, (error.reply, finding)))
+            raise
+        except OSError:
             raise
         except Exception as error:  # a plugin's code: whatever it raises stays its own provider's matter
             # Its words may hold what it was given to sign in with.

@@ -21,6 +21,7 @@ from webapp.providers import Diagnosis
 from webapp.settings.service import General
 
 STAGES = {
+    Stage.TOKEN: lazy_gettext("Get an access token"),
     Stage.LOOKUP: lazy_gettext("Look up the host"),
     Stage.CONNECT: lazy_gettext("Connect"),
     Stage.PROXY: lazy_gettext("Connect through the proxy"),

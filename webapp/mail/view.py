@@ -8,7 +8,7 @@ from flask_babel import format_date
 from flask_babel import gettext as _
 
 from webapp import formats
-from webapp.mail.forms import MailServerForm
+from webapp.mail.forms import MailServerForm, offered
 from webapp.mail.models import MailServer
 from webapp.mail.service import Draft
 from webapp.providers import Diagnosis, Password
@@ -20,17 +20,17 @@ ADVANCED = ("tls_minimum", "timeout", "proxy_type", "proxy_host", "proxy_port", 
 
 def of(form: MailServerForm, saved: MailServer | None, draft: Draft | None) -> dict[str, Any]:
     """The names that the template needs."""
-    method = form.chosen.authentication_named(form.authentication.data or "") or form.chosen.authentication[0]
+    method = form.chosen.authentication_named(form.authentication.data or "") or offered(form.chosen)[0]
     # Without JavaScript a field cannot appear when the sign-in is changed, so it is there whenever
     # one of the provider's ways to sign in uses it.
-    passwords = [one for one in form.chosen.authentication if "password" in one.uses]
+    passwords = [one for one in offered(form.chosen) if "password" in one.uses]
     shown = method if "password" in method.uses else next(iter(passwords), None)
     if isinstance(shown, Password):
         form.username.label.text = str(shown.username_label)
         form.password.label.text = str(shown.password_label)
     return {
         "needs": {one.key: one.needs for one in form.providers},
-        "uses": {name for one in form.chosen.authentication for name in one.uses},
+        "uses": {name for one in offered(form.chosen) for name in one.uses},
         "secret_hint": _secret_hint(saved if saved and saved.provider == form.chosen.key else None, draft),
         "unfold": {"connection": _own_connection(form), "advanced": _any_advanced(form)},
         "connection_line": _connection_line(form),

@@ -8,7 +8,9 @@ from typing import Self
 
 import flask_mail
 
+from webapp import clock
 from webapp.context import Parts
+from webapp.mail import opening
 from webapp.mail import service as mail
 from webapp.mail.conversation import Stage
 from webapp.mail.models import MailServer
@@ -101,6 +103,9 @@ class Line:
         before = self._settings
         if before is None or before.server is None or settings.server is None:
             return False
+        good_until = self._connection.opened.good_until if self._connection else None
+        if good_until is not None and clock.now() >= good_until:
+            return False
         return before.general == settings.general and before.server.updated_at == settings.server.updated_at
 
     def _opened(self, settings: Settings) -> OpenedServer:
@@ -109,7 +114,7 @@ class Line:
         if server is None:
             raise NotReady(words.NO_MAIL_SERVER)
         try:
-            return mail.opened(server, self._parts, settings.general)
+            return opening.opened(server, self._parts, settings.general)
         except UnknownProvider as error:
             raise NotReady(words.NO_PLUGIN % {"provider": server.provider}) from error
         except SealBroken as error:

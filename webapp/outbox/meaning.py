@@ -3,6 +3,7 @@
 from sqlalchemy.orm import Session
 
 from webapp.context import Parts
+from webapp.mail import opening
 from webapp.mail import service as mail
 from webapp.mail.conversation import Stage
 from webapp.mail.diagnosis import diagnose
@@ -20,10 +21,12 @@ def meaning(session: Session, parts: Parts, message: Message) -> Diagnosis | Non
     if server is None or message.last_stage not in list(Stage):
         return None
     try:
-        opened = mail.opened(server, parts, general(session, parts.config))
+        opened = opening.opened(server, parts, general(session, parts.config))
     except (UnknownProvider, SealBroken):
         return None
-    words = message.last_error
-    # A server's answer begins with its code (RFC 5321, 4.2); all else is the system's text.
-    reply, error = (words, "") if words[:3].isdigit() else ("", words)
-    return diagnose(parts.providers, opened, DeliveryError(Stage(message.last_stage), reply=reply, error=error))
+    stage, words = Stage(message.last_stage), message.last_error
+    # A mail server's answer begins with its code (RFC 5321, 4.2), a provider's refusal of a token with a small
+    # letter (RFC 6749, 5.2); all else is the system's text, or ours.
+    said = words[:1].islower() if stage is Stage.TOKEN else words[:3].isdigit()
+    error = DeliveryError(stage, reply=words) if said else DeliveryError(stage, error=words)
+    return diagnose(parts.providers, opened, error)

@@ -16,6 +16,7 @@ from huey.consumer import Consumer, Scheduler, Worker
 
 from webapp import clock, housekeeping
 from webapp.context import EXTENSION, Parts
+from webapp.mail import upkeep
 from webapp.outbox import claims
 from webapp.outbox.delivery import InHand, Round
 
@@ -25,6 +26,8 @@ POLL = 0.05
 # Seconds between two rounds without a wake-up, and between two renewals of the claims in hand.
 SWEEP = 5
 HOUSEKEEPING = 3600
+# Seconds between two looks for grants that would lapse.
+UPKEEP = 600
 # Seconds that the message in hand may take after the worker was told to stop.
 GRACE = 60
 
@@ -77,12 +80,17 @@ class Deliverer(Worker):
         self.in_hand = crew.in_hand
         self.queue = _parts(crew.app).queue
         self.next_round = 0.0
+        self.next_upkeep = 0.0
 
     def loop(self, now: Any = None) -> None:
         """One look into the queue; Huey calls it again and again until it stops."""
         if self._woken() or time.monotonic() >= self.next_round:
             self.next_round = time.monotonic() + SWEEP
             self._go()
+        elif time.monotonic() >= self.next_upkeep:
+            # Not the caretaker's: a provider may let us wait longer than claims hold.
+            self.next_upkeep = time.monotonic() + UPKEEP
+            self._keep_grants()
         elif not self.queue.blocks:
             self.stop_flag.wait(POLL)
 
@@ -100,6 +108,13 @@ class Deliverer(Worker):
         except Exception:  # such as a database that is away for a moment
             log.exception("round broke off")
             self.stop_flag.wait(SWEEP)
+
+    def _keep_grants(self) -> None:
+        try:
+            with self.app.app_context():
+                upkeep.refresh_lapsing(_parts(self.app), clock.now())
+        except Exception:
+            log.exception("upkeep of grants failed")
 
 
 class Caretaker(Scheduler):

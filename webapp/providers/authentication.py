@@ -1,49 +1,17 @@
-"""What a plugin author imports, and all they import. See docs/writing-a-provider.md."""
+"""Ways to sign in to a mail server: the base of all, and those that need no token."""
 
 import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Protocol
 
 from flask_babel import lazy_gettext as _
-from flask_babel.speaklater import LazyString
-from wtforms.fields.core import UnboundField
 
-from webapp.hookspecs import hookimpl
+from webapp.providers.diagnosis import Explanation, Text
 from webapp.texts import saying
-
-__all__ = [
-    "Account",
-    "Authentication",
-    "Connection",
-    "Diagnosis",
-    "Dialogue",
-    "Explanation",
-    "Failure",
-    "NoAuthentication",
-    "Password",
-    "Provider",
-    "Security",
-    "Text",
-    "_",
-    "hookimpl",
-]  # fmt: skip
-
-Text = str | LazyString
-Security = Literal["starttls", "tls", "none"]
 
 NO_COMMON_MECHANISM = saying("The server offers no way to sign in with a password.")
 NO_SIGN_IN = saying("The server offers no sign-in on this connection.")
-
-
-@dataclass(frozen=True)
-class Connection:
-    """Where a service takes mail. A host may name the provider's own fields: `smtp.{region}.example`."""
-
-    host: str = ""
-    port: int = 587
-    security: Security = "starttls"
 
 
 @dataclass(frozen=True)
@@ -67,6 +35,10 @@ class Dialogue(Protocol):
     def mechanisms(self) -> frozenset[str]:
         """The SASL mechanisms that the server offers, upper case."""
 
+    @property
+    def peer(self) -> tuple[str, int]:
+        """The server's host name and port, as they were connected to."""
+
     def authenticate(
         self, mechanism: str, initial: bytes | None = None, respond: Callable[[bytes], bytes] | None = None
     ) -> None:
@@ -82,11 +54,40 @@ class Dialogue(Protocol):
 
 @dataclass(frozen=True)
 class Authentication:
-    """A way to sign in: which fields of the form it uses, and the handler that does it."""
+    """A way to sign in: which fields of the form it uses, and the handler that does it.
 
-    key: ClassVar[str]
-    label: ClassVar[Text]
-    uses: ClassVar[Sequence[str]] = ()
+    A subclass has `key`, its name in the form and the database, and `label`, what people call it.
+    """
+
+    @property
+    def key(self) -> str:
+        """Its name in the form and the database."""
+        raise TypeError(f"{type(self).__name__} has no key")
+
+    @property
+    def label(self) -> Text:
+        """What people call it."""
+        raise TypeError(f"{type(self).__name__} has no label")
+
+    @property
+    def uses(self) -> Sequence[str]:
+        """The form's own fields that it needs."""
+        return ()
+
+    @property
+    def optional(self) -> Sequence[str]:
+        """Those of them that may stay empty."""
+        return ()
+
+    @property
+    def ways(self) -> Sequence["Authentication"]:
+        """What one chooses between in the form: itself, unless one declaration stands for several."""
+        return (self,)
+
+    @property
+    def explanations(self) -> Sequence[Explanation]:
+        """Known refusals, when this is how one signs in; asked before those of the provider."""
+        return ()
 
     def clean(self, name: str, value: str) -> str:
         """What was typed into the field `name`, with the usual slips of copying forgiven."""
@@ -145,87 +146,6 @@ class Password(Authentication):
             raise dialogue.refuse(NO_COMMON_MECHANISM)
         else:
             raise dialogue.refuse(NO_SIGN_IN)
-
-
-@dataclass(frozen=True)
-class Failure:
-    """One failed attempt, as explanations see it.
-
-    `stage` is one of `webapp.mail.conversation.Stage`; `reply` is the server's answer with its
-    code on the first line (`535 5.7.8 …`), empty when none came; `error` is the system's text.
-    """
-
-    stage: str
-    reply: str = ""
-    error: str = ""
-    permanent: bool = False
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """What a failure means: the cause, the steps that mend it, where to read on, and the fix as form values."""
-
-    cause: Text
-    steps: Sequence[Text] = ()
-    help_url: str = ""
-    fix: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """A known answer of the service and its diagnosis.
-
-    It fits when the reply starts with `reply` (code and enhanced code) and contains `phrase`,
-    letter case and line breaks aside: the rest of a reply changes from month to month.
-    """
-
-    reply: str
-    diagnosis: Diagnosis
-    phrase: str = ""
-
-    def fits(self, failure: Failure) -> bool:
-        """Whether this is the failure's explanation."""
-        words = " ".join(failure.reply.split()).casefold()
-        start = self.reply.casefold()
-        return (words == start or words.startswith(start + " ")) and self.phrase.casefold() in words
-
-
-@dataclass(frozen=True)
-class Provider:
-    """One mail service, as a plugin describes it.
-
-    `needs` is the line on its card, `steps` what to do on its side, `notes` hints by field name.
-    `fields` are WTForms fields of its own, rendered and checked by the application; a
-    PasswordField among them is sealed and never shown again. `source` is where the facts come
-    from and `checked` the day they were last compared with it.
-    """
-
-    key: str
-    label: Text
-    connection: Connection = field(default_factory=Connection)
-    authentication: Sequence[Authentication] = (Password(), NoAuthentication())
-    needs: Text = ""
-    steps: Sequence[Text] = ()
-    notes: Mapping[str, Text] = field(default_factory=dict)
-    fields: Mapping[str, UnboundField] = field(default_factory=dict)
-    explanations: Sequence[Explanation] = ()
-    help_url: str = ""
-    source: str = ""
-    checked: date | None = None
-
-    def authentication_named(self, key: str) -> Authentication | None:
-        """Its authentication with this key, if it has one."""
-        return next((one for one in self.authentication if one.key == key), None)
-
-    def host(self, host: str, fields: Mapping[str, str]) -> str:
-        """The host to connect to: `{name}` in it is replaced by the field of that name."""
-        for name in self.fields:
-            host = host.replace(f"{{{name}}}", str(fields.get(name, "")))
-        return host
-
-    def explain(self, failure: Failure) -> Diagnosis | None:
-        """The diagnosis of the first explanation that fits."""
-        return next((one.diagnosis for one in self.explanations if one.fits(failure)), None)
 
 
 def _cram_md5(name: bytes, password: bytes, challenge: bytes) -> bytes:

@@ -1,0 +1,279 @@
+"""An authorization server on loopback, with all four grants: it rotates refresh tokens and takes reuse for theft.
+
+    with AuthorizationServer() as provider:
+        query = provider.visit(address)  # somebody signs in; what the browser comes back with
+        provider.misbehave("500")  # the next request for tokens gets that
+
+It reads the same clock as the application, so that a year passes for both at once.
+"""
+
+import base64
+import hashlib
+import json
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from http.server import ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, unquote_plus, urlencode, urlsplit
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
+from tests.support.provider_http import Handler, Refusal
+from webapp import clock
+
+CLIENT_ID, CLIENT_SECRET = "mailroom-client", "a client secret+with/signs"
+ACCOUNT = "mailroom@mailroom.example"
+SCOPE = "mail.send"
+DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+
+
+@dataclass
+class Issued:
+    """What stands behind a token or a code. Tokens of one sign-in share the family."""
+
+    account: str
+    expires_at: datetime
+    family: int
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+class AuthorizationServer:
+    """The server; a context manager."""
+
+    def __init__(self) -> None:
+        self.account = ACCOUNT
+        self.lifetime = timedelta(hours=1)
+        self.unused = timedelta(days=90)
+        self.rotates = True
+        # Seconds that an answer takes.
+        self.pause = 0.0
+        # Whether the client needs no secret.
+        self.public = False
+        # What becomes part of the answers with tokens, in place of what would be; None leaves a fact out.
+        self.answers: dict[str, Any] = {}
+        # How the client may show its secret.
+        self.client_authentication: tuple[str, ...] = ("basic", "post")
+        # How far the server's clock is from ours.
+        self.skew = timedelta()
+        # Grant types that were asked for, refresh tokens spent twice, and the requests of both endpoints.
+        self.asked: list[str] = []
+        self.reuses = 0
+        self.bodies: list[dict[str, str]] = []
+        self.access: dict[str, Issued] = {}
+        self.refresh: dict[str, Issued] = {}
+        self._spent: dict[str, Issued] = {}
+        self._codes: dict[str, Issued] = {}
+        self._devices: dict[str, Issued] = {}
+        self._revoked: set[int] = set()
+        self._faults: list[str] = []
+        # Set once a fault is on its way.
+        self.reached = threading.Event()
+        self._families = 0
+        self._lock = threading.Lock()
+        self._private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Handler,), {"provider": self}))
+        self._http.daemon_threads = True
+        self.closing = threading.Event()
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self._http.server_address[1]}"
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What an administrator enters for it."""
+        return {
+            "client_id": CLIENT_ID,
+            "authorize_url": f"{self.url}/authorize",
+            "token_url": f"{self.url}/token",
+            "device_authorization_url": f"{self.url}/device",
+            "scopes": f"{SCOPE} offline_access openid",
+        }
+
+    @property
+    def key_file(self) -> str:
+        """The key of its service account."""
+        form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        facts = {"client_email": "robot@mailroom.example", "private_key": self._private.private_bytes(*form).decode()}
+        return json.dumps({"type": "service_account", "private_key_id": "k1", **facts})
+
+    def misbehave(self, *faults: str) -> None:
+        """What the next requests for tokens get: a status, `html`, `huge`, `stall`, `drop`, or `lose`.
+
+        `lose` does what was asked and drops the line before it answers; `drip` sends a byte at a time.
+        """
+        self._faults.extend(faults)
+
+    def visit(self, address: str) -> dict[str, str]:
+        """Sign in as a browser would that is sent to `address`; the query it comes back with."""
+        return dict(parse_qsl(urlsplit(self.authorized(address)).query))
+
+    def authorized(self, address: str) -> str:
+        """Where a browser is sent back to that was sent to `address`."""
+        asked = dict(parse_qsl(urlsplit(address).query))
+        assert asked["client_id"] == CLIENT_ID
+        assert asked["code_challenge_method"] == "S256"
+        code = secrets.token_urlsafe(16)
+        self._codes[code] = self._new(timedelta(minutes=10), self._family(), asked)
+        back = {"code": code, "state": asked["state"], "iss": self.url}
+        return f"{asked['redirect_uri']}?{urlencode(back)}"
+
+    def type_code(self, user_code: str) -> None:
+        """Sign in on another device."""
+        for device in self._devices.values():
+            if device.facts["user_code"] == user_code:
+                device.facts["typed"] = "yes"
+
+    def revoke_access_tokens(self) -> None:
+        """Make every access token worthless, as an administrator there can."""
+        self.access.clear()
+
+    def revoke(self) -> None:
+        """Withdraw everything that was granted."""
+        self._revoked |= set(range(self._families + 1))
+
+    def knows(self, token: str) -> str | None:
+        """The account of a valid access token."""
+        issued = self.access.get(token)
+        if issued is None or issued.expires_at <= clock.now() or issued.family in self._revoked:
+            return None
+        return issued.account
+
+    def close(self) -> None:
+        """Stop."""
+        self.closing.set()
+        self._http.shutdown()
+        self._http.server_close()
+        self._thread.join(10)
+
+    def fault(self) -> str:
+        """What to do in place of a right answer, this once."""
+        if not self._faults:
+            return ""
+        self.reached.set()
+        return self._faults.pop(0)
+
+    def tokens(self, facts: dict[str, str], authorization: str) -> dict[str, Any]:
+        """The answer to a request for tokens. Raises Refusal."""
+        with self._lock:
+            self.bodies.append(facts)
+            self.asked.append(facts.get("grant_type", ""))
+            if facts["grant_type"] == JWT_BEARER:
+                return self._by_assertion(facts)
+            self._require_client(facts, authorization)
+            if facts["grant_type"] == "client_credentials":
+                return self._answer(self._new(self.lifetime, self._family()), refresh=False)
+            if facts["grant_type"] == "refresh_token":
+                return self._refreshed(facts["refresh_token"])
+            if facts["grant_type"] == DEVICE_CODE:
+                return self._by_device(facts["device_code"])
+            return self._by_code(facts)
+
+    def device(self, facts: dict[str, str], authorization: str) -> dict[str, Any]:
+        """The answer to a request for a device code."""
+        self._require_client(facts, authorization)
+        code, user_code = secrets.token_urlsafe(16), f"{secrets.token_hex(2)}-{secrets.token_hex(2)}".upper()
+        self._devices[code] = self._new(timedelta(minutes=5), self._family(), {"user_code": user_code})
+        answer = {"device_code": code, "user_code": user_code, "verification_uri": f"{self.url}/type"}
+        return {**answer, "expires_in": 300, "interval": 5}
+
+    def _require_client(self, facts: dict[str, str], authorization: str) -> None:
+        way, shown = "post", (facts.get("client_id", ""), facts.get("client_secret", ""))
+        if authorization.startswith("Basic "):
+            name, _colon, secret = base64.b64decode(authorization[6:]).decode().partition(":")
+            way, shown = "basic", (unquote_plus(name), unquote_plus(secret))
+        if self.public and shown == (CLIENT_ID, ""):
+            return
+        if way not in self.client_authentication or shown != (CLIENT_ID, CLIENT_SECRET):
+            raise Refusal("invalid_client", "Unknown client, or a wrong secret.")
+
+    def _by_code(self, facts: dict[str, str]) -> dict[str, Any]:
+        issued = self._codes.pop(facts["code"], None)
+        if issued is None or issued.expires_at <= clock.now():
+            raise Refusal("invalid_grant", "The code is unknown, expired or used.")
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(facts["code_verifier"].encode()).digest()).rstrip(b"=")
+        if (
+            challenge.decode() != issued.facts["code_challenge"]
+            or facts["redirect_uri"] != issued.facts["redirect_uri"]
+        ):
+            raise Refusal("invalid_grant", "The verifier or the redirect address is another one.")
+        return self._answer(self._new(self.lifetime, issued.family))
+
+    def _by_device(self, code: str) -> dict[str, Any]:
+        issued = self._devices.get(code)
+        if issued is None or issued.expires_at <= clock.now():
+            raise Refusal("expired_token", "The code has expired.")
+        if "typed" not in issued.facts:
+            raise Refusal("authorization_pending", "Wait.")
+        del self._devices[code]
+        return self._answer(self._new(self.lifetime, issued.family))
+
+    def _by_assertion(self, facts: dict[str, str]) -> dict[str, Any]:
+        public = RSAKey.import_key(self._private.public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        ))  # fmt: skip
+        claims = jwt.decode(facts["assertion"], public).claims
+        now = (clock.now() + self.skew).timestamp()
+        if not claims["iat"] - 30 <= now < claims["exp"] or claims["aud"] != f"{self.url}/token":
+            raise Refusal("invalid_grant", "Invalid JWT: Token must be in a reasonable timeframe.")
+        issued = self._new(self.lifetime, self._family())
+        issued.account = claims["sub"]
+        return self._answer(issued, refresh=False)
+
+    def _refreshed(self, token: str) -> dict[str, Any]:
+        if token in self._spent:
+            self.reuses += 1
+            self._revoked.add(self._spent[token].family)
+        issued = self.refresh.get(token)
+        if issued is None or issued.family in self._revoked or issued.expires_at <= clock.now():
+            raise Refusal("invalid_grant", f"The refresh token {token} has been revoked.")
+        if self.rotates:
+            self._spent[token] = self.refresh.pop(token)
+        else:
+            issued.expires_at = clock.now() + self.unused
+        return self._answer(self._new(self.lifetime, issued.family), refresh=self.rotates)
+
+    def _answer(self, issued: Issued, refresh: bool = True) -> dict[str, Any]:
+        access = secrets.token_urlsafe(24)
+        self.access[access] = issued
+        facts: dict[str, Any] = {"access_token": access, "token_type": "Bearer", "scope": SCOPE}
+        facts["expires_in"] = int(self.lifetime.total_seconds())
+        if refresh:
+            facts["refresh_token"] = secrets.token_urlsafe(24)
+            self.refresh[facts["refresh_token"]] = self._new(self.unused, issued.family)
+        facts["id_token"] = unsigned({"aud": CLIENT_ID, "email": issued.account})
+        return {name: value for name, value in (facts | self.answers).items() if value is not None}
+
+    def _new(self, lifetime: timedelta, family: int, facts: dict[str, str] | None = None) -> Issued:
+        return Issued(self.account, clock.now() + lifetime, family, dict(facts or {}))
+
+    def _family(self) -> int:
+        self._families += 1
+        return self._families
+
+
+def unsigned(claims: dict[str, Any]) -> str:
+    """A JWT whose signature nobody looks at."""
+    parts = [base64.urlsafe_b64encode(json.dumps(one).encode()).decode().rstrip("=") for one in ({}, claims)]
+    return ".".join([*parts, "c2lnbmF0dXJl"])
+
+
+@contextmanager
+def running_provider() -> Iterator[AuthorizationServer]:
+    """One, stopped at the end."""
+    provider = AuthorizationServer()
+    try:
+        yield provider
+    finally:
+        provider.close()

@@ -1,0 +1,87 @@
+"""An administrator who sets a mail server up with OAuth2, below the pages."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from tests.support.authorization import CLIENT_SECRET, AuthorizationServer
+from tests.support.people import add_person
+from webapp.accounts import sign_ins
+from webapp.accounts.models import Role, SignIn, User
+from webapp.accounts.sign_ins import Client
+from webapp.context import Parts
+from webapp.mail import consent, grants, opening, service
+from webapp.mail.models import Grant, MailServer
+from webapp.mail.renewal import TokenSource
+from webapp.mail.service import Draft
+from webapp.settings.service import General, general
+
+SENDER = "Mailroom <mailroom@mailroom.example>"
+
+
+@dataclass
+class GrantOwner:
+    """The administrator, with a browser."""
+
+    parts: Parts
+    provider: AuthorizationServer
+    sign_in_id: int
+
+    @classmethod
+    def of(cls, parts: Parts, provider: AuthorizationServer) -> "GrantOwner":
+        """One who is signed in."""
+        user_id = add_person(parts.database, "owner@mailroom.example", Role.ADMINISTRATOR)
+        with parts.database.writing() as session:
+            sign_ins.start(session, session.get_one(User, user_id), Client("192.0.2.1", "Firefox"))
+        with parts.database.reading() as session:
+            found = session.scalars(select(SignIn.id).where(SignIn.user_id == user_id)).one()
+        return cls(parts, provider, found)
+
+    @property
+    def general(self) -> General:
+        """The general settings."""
+        with self.parts.database.reading() as session:
+            return general(session, self.parts.config)
+
+    @property
+    def server(self) -> MailServer:
+        """The saved mail server."""
+        with self.parts.database.reading() as session:
+            found = service.primary(session)
+        assert found is not None
+        return found
+
+    @property
+    def grant(self) -> Grant:
+        """Its grant."""
+        with self.parts.database.reading() as session:
+            found = grants.of(session, self.server.id)
+        assert found is not None
+        return found
+
+    @property
+    def tokens(self) -> TokenSource:
+        """Where its access tokens come from."""
+        return opening.token_source(self.server, self.parts)
+
+    def draft(self, **given: Any) -> Draft:
+        """What the form would say: a server of one's own, with the provider of the tests."""
+        secrets = {"client_secret": CLIENT_SECRET} | given.pop("secrets", {})
+        values = {"provider": "custom", "mail_from": SENDER, "host": "localhost", "port": 9, "security": "none"}
+        values |= {"tls_minimum": "1.2", "timeout": 10, "proxy_type": "none", "proxy_host": "", "proxy_port": None}
+        values |= {"proxy_username": "", "authentication": "authorization_code", "username": self.provider.account}
+        return Draft(values | self.provider.settings | given, {}, secrets)
+
+    def save(self, **given: Any) -> None:
+        """Save it."""
+        with self.parts.database.writing() as session:
+            service.save(session, self.parts, self.draft(**given), by="owner@mailroom.example")
+
+    def begin(self) -> str:
+        """Choose “Generate access token”; where the browser is sent."""
+        return consent.begin(self.parts, self.server, self.general, self.sign_in_id)
+
+    def sign_in(self) -> None:
+        """Do all of it."""
+        consent.finish(self.parts, self.sign_in_id, self.provider.visit(self.begin()))

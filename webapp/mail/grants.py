@@ -1,0 +1,154 @@
+"""The saved grants: what becomes of one when tokens arrive, when a renewal fails, when settings change."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from webapp.audit import service as audit
+from webapp.audit.events import Event
+from webapp.mail.models import Grant, GrantRequest, GrantStatus, MailServer
+from webapp.mail.oauth.answers import Tokens
+from webapp.mail.oauth.faults import BadTokens, OAuthFault, Refused, Unanswered
+from webapp.mail.oauth.registration import Registration
+from webapp.providers import OAuth2
+from webapp.sealing import Sealer
+
+# What each sealed column is sealed for.
+PURPOSES = {"sealed_refresh_token": "grant.refresh_token", "sealed_access_token": "grant.access_token"}
+# What a grant was gained with: when one of these changes, it is erased.
+GAINED_WITH = (
+    "provider", "authentication", "username", "client_id", "tenant_id", "authorize_url", "token_url",
+    "device_authorization_url", "scopes",
+)  # fmt: skip
+SECRETS = ("client_secret", "service_account_key")
+# Waits after the first, second … failure that may pass.
+WAITS = (timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
+INTERRUPTED = "interrupted"
+
+_jitter = random.SystemRandom()
+
+
+@dataclass(frozen=True)
+class AccessToken:
+    """What one signs in to the mail server with, until it expires."""
+
+    value: str = field(repr=False)
+    expires_at: datetime
+
+
+def of(session: Session, server_id: int) -> Grant | None:
+    """The grant of a mail server that uses OAuth2."""
+    return session.scalars(select(Grant).where(Grant.mail_server_id == server_id)).one_or_none()
+
+
+def prepare(session: Session, server: MailServer, method: object) -> None:
+    """Have a grant, still without tokens, where the mail server uses OAuth2 and has none yet."""
+    session.flush()
+    if isinstance(method, OAuth2) and of(session, server.id) is None:
+        session.add(Grant(mail_server_id=server.id, kind=method.grant))
+
+
+def erase(session: Session, server: MailServer, changed: frozenset[str]) -> None:
+    """Forget the tokens and end the sign-ins that are going on; the trail says which settings changed."""
+    grant = of(session, server.id)
+    session.execute(delete(GrantRequest).where(GrantRequest.mail_server_id == server.id))
+    if grant is None:
+        return
+    session.delete(grant)
+    session.flush()
+    if grant.status != GrantStatus.NONE:
+        audit.record(session, Event.GRANT_DROPPED, kind=grant.kind, changed=sorted(changed))
+
+
+def gained(tokens: Tokens, registration: Registration, sealer: Sealer, now: datetime) -> dict[str, Any]:
+    """The columns of a grant after somebody signed in, or the application did by itself."""
+    values = renewed(tokens, registration.method, sealer, None, now)
+    # RFC 6749, 5.1: scopes that are not named are those that were asked for.
+    scopes = registration.scopes if tokens.scopes is None else tokens.scopes
+    return {**values, "granted_at": now, "account": tokens.account[:320], "scopes": " ".join(scopes)}
+
+
+def renewed(
+    tokens: Tokens, method: OAuth2, sealer: Sealer, refresh_expires_at: datetime | None, now: datetime
+) -> dict[str, Any]:
+    """The columns of a grant after its tokens were renewed; a refresh token that came along replaces the former.
+
+    `refresh_expires_at` is the end of the former, as its provider told it.
+    """
+    values: dict[str, Any] = {
+        "status": GrantStatus.GENERATED,
+        "sealed_access_token": sealer.seal(tokens.access_token, PURPOSES["sealed_access_token"]),
+        "access_expires_at": now + tokens.lifetime,
+        "last_refresh_at": now,
+        **quiet(),
+    }
+    if tokens.refresh_token:
+        refresh_expires_at = None
+        values["sealed_refresh_token"] = sealer.seal(tokens.refresh_token, PURPOSES["sealed_refresh_token"])
+    if tokens.refresh_lifetime is not None:
+        refresh_expires_at = now + tokens.refresh_lifetime
+    unused = now + method.lapses_after if method.of_a_person and method.lapses_after else None
+    ends = [end for end in (refresh_expires_at, unused) if end is not None]
+    return values | {"refresh_expires_at": refresh_expires_at, "lapses_at": min(ends, default=None)}
+
+
+def quiet() -> dict[str, Any]:
+    """The columns of a grant that nobody renews and nothing is wrong with."""
+    return {**_released(), "unsure": False, "failures": 0, "retry_at": None, "last_error": "", "last_error_at": None}
+
+
+def failed(grant: Grant, fault: OAuthFault, sealer: Sealer, now: datetime) -> dict[str, Any]:
+    """The columns of a grant that could not be renewed: tried again later, or left to the administrator."""
+    values: dict[str, Any] = {**_released(), "last_error": fault.words, "last_error_at": now}
+    if isinstance(fault, Unanswered):
+        values["unsure"] = True
+    if isinstance(fault, BadTokens) and fault.refresh_token:
+        # The rest of the answer is no use, but the former refresh token may be spent.
+        values["sealed_refresh_token"] = sealer.seal(fault.refresh_token, PURPOSES["sealed_refresh_token"])
+    if fault.lasting:
+        return values | {"status": GrantStatus.NEEDS_YOU, "retry_at": None}
+    wait = WAITS[min(grant.failures, len(WAITS) - 1)] * _jitter.uniform(0.8, 1.2)
+    return values | {"failures": grant.failures + 1, "retry_at": now + wait}
+
+
+def explained_by_interruption(grant: Grant, fault: OAuthFault) -> OAuthFault:
+    """The fault, which says so when the refresh token was probably spent by a renewal that broke off."""
+    if grant.unsure and fault.code == "invalid_grant":
+        return Refused(f"{INTERRUPTED} {fault.words}")
+    return fault
+
+
+def standing_fault(grant: Grant) -> OAuthFault:
+    """The last failure again, as it was kept."""
+    words = grant.last_error
+    said = words[:1].islower()
+    fault = Refused(words) if grant.status == GrantStatus.NEEDS_YOU else OAuthFault()
+    fault.reply, fault.error = (words, "") if said else ("", words)
+    return fault
+
+
+def opened(grant: Grant, column: str, sealer: Sealer) -> str:
+    """A token, empty where there is none. Raises SealBroken."""
+    sealed = str(getattr(grant, column))
+    return sealer.open(sealed, PURPOSES[column]) if sealed else ""
+
+
+def changed_settings(
+    saved: MailServer, values: Mapping[str, object], extra: Mapping[str, str], secrets: Mapping[str, str]
+) -> frozenset[str]:
+    """The names of settings that a grant was gained with and that these values would change.
+
+    `secrets` are those that were typed and differ from the saved ones.
+    """
+    columns = {name for name in GAINED_WITH if getattr(saved, name) != values.get(name, "")}
+    own = {name for name in {*saved.extra, *extra} if saved.extra.get(name) != extra.get(name)}
+    return frozenset(columns | own | (secrets.keys() & set(SECRETS)))
+
+
+def _released() -> dict[str, Any]:
+    return {"lease": "", "lease_until": None}

@@ -1,0 +1,214 @@
+"""Asking a provider for tokens: every grant, through Authlib's client and our own bounded requests."""
+
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote_plus, urlencode, urlsplit
+
+from authlib.oauth2 import ClientAuth, OAuth2Client
+
+from webapp import clock
+from webapp.mail import https
+from webapp.mail.https import Answer, BadAddress
+from webapp.mail.oauth import answers, words
+from webapp.mail.oauth.answers import Tokens
+from webapp.mail.oauth.faults import BadTokens, OAuthFault, Refused, Unanswered, Unreached, Unusable
+from webapp.mail.oauth.keys import ServiceAccountKey
+from webapp.mail.oauth.registration import Registration
+from webapp.mail.proxies import Proxy
+
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
+# What we send that must not come back in words of the provider.
+SECRET_PARAMETERS = ("client_secret", "refresh_token", "code", "code_verifier", "assertion", "device_code")
+FORM = "application/x-www-form-urlencoded"
+# A clock this far from the provider's is wrong: one of the two.
+SKEW = timedelta(seconds=60)
+USUAL_INTERVAL, LONGEST_INTERVAL = 5, 300
+
+
+@dataclass(frozen=True)
+class DeviceCode:
+    """What to show to somebody with another device, and what to ask with meanwhile (RFC 8628, 3.2)."""
+
+    device_code: str = field(repr=False)
+    user_code: str
+    verification_uri: str
+    lifetime: timedelta
+    interval: int
+
+
+def authorization_address(registration: Registration, redirect_uri: str, state: str, verifier: str) -> str:
+    """Where the administrator's browser goes to sign in, with PKCE (RFC 7636, S256). Raises Unusable."""
+    _require(registration.authorize_url)
+    client = _Client(
+        None,
+        client_id=registration.client_id,
+        scope=" ".join(registration.scopes),
+        redirect_uri=redirect_uri,
+        code_challenge_method="S256",
+    )
+    more = {"login_hint": registration.username, **registration.method.authorize_parameters}
+    address, _state = client.create_authorization_url(
+        registration.authorize_url, state=state, code_verifier=verifier, **more
+    )
+    return str(address)
+
+
+def same_issuer(registration: Registration, issuer: str) -> bool:
+    """Whether an answer's `iss` is the provider that was asked (RFC 9207, 2.4).
+
+    Where the issuer is not known it must at least be of the authorize address's own host: another
+    provider, which mixes itself in, is of another one.
+    """
+    if registration.method.issuer:
+        return issuer == registration.method.issuer
+    try:
+        theirs, ours = urlsplit(issuer), urlsplit(registration.authorize_url)
+    except ValueError:
+        return False
+    return (theirs.scheme, theirs.netloc) == (ours.scheme, ours.netloc)
+
+
+def exchange(registration: Registration, code: str, verifier: str, redirect_uri: str) -> Tokens:
+    """The tokens for an authorization code. Raises OAuthFault."""
+    facts = {"code": code, "code_verifier": verifier, "redirect_uri": redirect_uri}
+    return _tokens(registration, "authorization_code", **facts)
+
+
+def refresh(registration: Registration, refresh_token: str) -> Tokens:
+    """New tokens for a refresh token, which may be worth nothing afterwards. Raises OAuthFault."""
+    return _tokens(registration, "refresh_token", refresh_token=refresh_token)
+
+
+def by_itself(registration: Registration) -> Tokens:
+    """An access token that needs nobody to sign in: client credentials or a service account. Raises OAuthFault."""
+    if registration.method.grant == "client_credentials":
+        return _tokens(registration, "client_credentials", scope=" ".join(registration.scopes))
+    now = clock.now()
+    try:
+        return _by_key(registration, now)
+    except Refused as refusal:
+        # The request is dated, and our clock may be wrong: the provider's own is in its answer.
+        if refusal.server_time is None or abs(refusal.server_time - now) < SKEW:
+            raise
+        return _by_key(registration, refusal.server_time)
+
+
+def start_device(registration: Registration) -> DeviceCode:
+    """Ask for a code that somebody types on another device. Raises OAuthFault."""
+    address, scope = registration.device_authorization_url, " ".join(registration.scopes)
+    _require(address)
+    answer = _ask(registration, lambda client: client.post(address, {"scope": scope}))
+    found = answers.facts_of(answer, [registration.client_secret])
+    device_code, user_code = found.get("device_code"), found.get("user_code")
+    page = found.get("verification_uri", found.get("verification_url"))
+    try:
+        parts = https.check_address(str(page))
+        lifetime = timedelta(seconds=min(int(found.get("expires_in", 900)), 3600))
+        interval = max(1, min(int(found.get("interval") or USUAL_INTERVAL), LONGEST_INTERVAL))
+    except (BadAddress, ValueError, TypeError, OverflowError):
+        raise BadTokens(words.NO_DEVICE_CODE) from None
+    if not (isinstance(device_code, str) and isinstance(user_code, str) and device_code and 0 < len(user_code) <= 40):
+        raise BadTokens(words.NO_DEVICE_CODE)
+    return DeviceCode(device_code, user_code, parts.geturl(), lifetime, interval)
+
+
+def poll_device(registration: Registration, device_code: str) -> Tokens:
+    """The tokens once somebody has typed the code. Raises Pending until then, or another OAuthFault."""
+    return _tokens(registration, DEVICE_CODE, device_code=device_code)
+
+
+def _by_key(registration: Registration, now: datetime) -> Tokens:
+    key = ServiceAccountKey.parsed(registration.service_account_key)
+    scopes = " ".join(registration.scopes)
+    assertion = key.assertion(registration.token_url, registration.username, scopes, now)
+    return _tokens(registration, JWT_BEARER, assertion=assertion, scope=scopes)
+
+
+def _tokens(registration: Registration, grant_type: str, **facts: str) -> Tokens:
+    _require(registration.token_url)
+    answer = _ask(
+        registration,
+        lambda client: client.fetch_token(registration.token_url, grant_type=grant_type, **facts),
+    )
+    secrets = [registration.client_secret, *(facts.get(name, "") for name in SECRET_PARAMETERS)]
+    return answers.tokens(answer, registration.client_id, secrets)
+
+
+def _ask(registration: Registration, send: Callable[["_Client"], Answer]) -> Answer:
+    """The provider's answer; a client secret that it does not take one way is sent the other way.
+
+    Every server must know HTTP Basic (RFC 6749, 2.3.1); some are set to take secrets in the body alone.
+    """
+    ways = ["client_secret_basic", "client_secret_post"] if registration.client_secret else ["none"]
+    for way in ways if registration.client_id else ["unnamed"]:
+        answer = send(_Client.of(registration, way))
+        if not _knows_no_client(answer):
+            break
+    return answer
+
+
+def _knows_no_client(answer: Answer) -> bool:
+    try:
+        answers.facts_of(answer)
+    except OAuthFault as fault:
+        return fault.code == "invalid_client"
+    return False
+
+
+def _require(url: str) -> None:
+    try:
+        https.check_address(url)
+    except BadAddress:
+        raise Unusable(error=words.BAD_ADDRESS) from None
+
+
+class _Session:
+    """What Authlib posts with."""
+
+    def __init__(self, proxy: Proxy | None) -> None:
+        self._proxy = proxy
+
+    def post(self, url: str, data: Mapping[str, str], headers: Mapping[str, str], auth: ClientAuth) -> Answer:
+        """The answer to a form. Raises Unreached or Unanswered."""
+        url, sent, body = auth.prepare("POST", url, {**headers, "Content-Type": FORM}, urlencode(data))
+        try:
+            return https.post(url, sent, body.encode(), self._proxy)
+        except https.Unsent as error:
+            raise Unreached(error=words.NOT_REACHED % {"error": error}) from error
+        except OSError as error:
+            raise Unanswered(error=words.NO_ANSWER % {"error": error}) from error
+
+
+class _Client(OAuth2Client):
+    """Authlib's client over our requests; the answers are read by `answers`."""
+
+    @classmethod
+    def of(cls, registration: Registration, way: str) -> "_Client":
+        """One that says who it is in this way."""
+        client = cls(_Session(registration.proxy), registration.client_id, registration.client_secret, way, scope=None)
+        client.register_client_auth_method(("client_secret_basic", _basic))
+        client.register_client_auth_method(
+            ("unnamed", lambda _client, _method, uri, headers, body: (uri, headers, body))
+        )
+        return client
+
+    def post(self, url: str, facts: Mapping[str, str]) -> Answer:
+        """The answer to a request that is not for tokens."""
+        auth = self.client_auth(self.token_endpoint_auth_method)
+        answer: Answer = self.session.post(url, facts, {"Accept": "application/json"}, auth)
+        return answer
+
+    def parse_response_token(self, resp: Answer) -> Answer:
+        """The answer as it is."""
+        return resp
+
+
+def _basic(client: ClientAuth, _method: str, uri: str, headers: dict[str, str], body: str) -> tuple[str, Any, str]:
+    """HTTP Basic with both parts form-encoded (RFC 6749, 2.3.1), which Authlib's own leaves out."""
+    pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret)}"
+    headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
+    return uri, headers, body

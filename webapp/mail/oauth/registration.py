@@ -1,0 +1,57 @@
+"""What Mailroom is at a provider: its client ID and secret, and where to ask for what."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from webapp.mail.proxies import Proxy
+from webapp.providers import OAuth2
+
+# Scopes about who signed in and for how long; nobody lists them among what was granted.
+ABOUT_THE_ACCOUNT = frozenset({"openid", "email", "profile", "offline_access"})
+
+
+@dataclass(frozen=True)
+class Registration:
+    """One grant of one provider, with the mail server's settings filled in."""
+
+    method: OAuth2
+    username: str
+    client_id: str
+    client_secret: str = field(default="", repr=False)
+    service_account_key: str = field(default="", repr=False)
+    tenant_id: str = ""
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    own_scopes: Sequence[str] = ()
+    proxy: Proxy | None = None
+
+    @property
+    def scopes(self) -> Sequence[str]:
+        """What to ask for: as declared for this grant, else as entered."""
+        return self.method.grant_scopes.get(self.method.grant) or self.method.scopes or self.own_scopes
+
+    @property
+    def needed_scopes(self) -> frozenset[str]:
+        """Those that mail cannot leave without, in lower case."""
+        return frozenset(one.casefold() for one in self.scopes) - ABOUT_THE_ACCOUNT
+
+    @property
+    def token_url(self) -> str:
+        """Where tokens are asked for."""
+        return self._address("token_url")
+
+    @property
+    def authorize_url(self) -> str:
+        """Where somebody signs in."""
+        return self._address("authorize_url")
+
+    @property
+    def device_authorization_url(self) -> str:
+        """Where a device code is asked for."""
+        return self._address("device_authorization_url")
+
+    def _address(self, name: str) -> str:
+        declared = str(getattr(self.method, name)) or self.addresses.get(name, "")
+        if "{tenant}" in declared and not self.tenant_id:
+            return ""
+        return declared.replace("{tenant}", quote(self.tenant_id, safe=""))

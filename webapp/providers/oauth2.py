@@ -1,0 +1,152 @@
+"""Signing in with OAuth2: what a plugin declares. The application does the protocol."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Literal
+
+from flask_babel import lazy_gettext as _
+
+from webapp.providers.authentication import NO_SIGN_IN, Account, Authentication, Dialogue
+from webapp.providers.diagnosis import Explanation, Text
+from webapp.texts import saying
+
+Grant = Literal["authorization_code", "client_credentials", "service_account", "device_code"]
+LABELS: Mapping[Grant, Text] = {
+    "authorization_code": _("OAuth2: somebody signs in to the provider in the browser"),
+    "client_credentials": _("OAuth2: the application signs in by itself (client credentials)"),
+    "service_account": _("OAuth2: a service account with a key file"),
+    "device_code": _("OAuth2: somebody types a code on another device"),
+}
+# In these a person signs in, so they end with a refresh token and an account.
+OF_A_PERSON: Sequence[Grant] = ("authorization_code", "device_code")
+SEPARATOR = "\x01"
+
+NO_TOKENS = saying("The server offers no sign-in with an access token.")
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What an access token must say of itself to send mail, for services whose tokens can be read (JWT).
+
+    `audiences` are those of its `aud` that the mail server takes; `scope` must be in `scp` when a
+    person signed in, `role` in `roles` when the application did by itself.
+    """
+
+    audiences: Sequence[str]
+    scope: str = ""
+    role: str = ""
+
+
+@dataclass(frozen=True)
+class OAuth2(Authentication):
+    """Sign in with an access token (RFC 6749), by XOAUTH2 or OAUTHBEARER (RFC 7628).
+
+    Addresses may hold `{tenant}`, which the form then asks for; without `token_url` the form asks
+    for the addresses and scopes too. `grants` are the ways to gain a token that the service offers
+    for mail; `grant_scopes` are the scopes of those that want others than `scopes`, `grant_notes`
+    what people should know before they choose one. `lapses_after` is how long a refresh token
+    lives unused. `issuer` is compared with the `iss` of an answer (RFC 9207); where it is not
+    given, an `iss` must at least be of the same host as `authorize_url`. `explanations` are for
+    refusals of the token endpoint (`invalid_grant`, with words of its description as the phrase)
+    and of the mail server alike.
+    """
+
+    token_url: str = ""
+    authorize_url: str = ""
+    device_authorization_url: str = ""
+    scopes: Sequence[str] = ()
+    grants: Sequence[Grant] = ("authorization_code",)
+    grant_scopes: Mapping[Grant, Sequence[str]] = field(default_factory=dict)
+    grant_notes: Mapping[Grant, Text] = field(default_factory=dict)
+    authorize_parameters: Mapping[str, str] = field(default_factory=dict)
+    issuer: str = ""
+    lapses_after: timedelta | None = None
+    expected: Expected | None = None
+    explanations: Sequence[Explanation] = ()
+    # Which of the grants this is, once one is chosen.
+    grant: Grant = "authorization_code"
+
+    @property
+    def key(self) -> str:
+        """The grant's name."""
+        return self.grant
+
+    @property
+    def label(self) -> Text:
+        """What people call the grant."""
+        return LABELS[self.grant]
+
+    @property
+    def ways(self) -> Sequence["OAuth2"]:
+        """One for each grant."""
+        return [replace(self, grant=grant) for grant in self.grants]
+
+    @property
+    def uses(self) -> Sequence[str]:
+        """The fields that this grant needs."""
+        who = ("service_account_key",) if self.grant == "service_account" else ("client_id", "client_secret")
+        tenant = ("tenant_id",) if "{tenant}" in self.token_url else ()
+        return ("username", *who, *tenant, *(() if self.token_url else self._asked()))
+
+    @property
+    def optional(self) -> Sequence[str]:
+        """A secret is one for applications that can keep it; PKCE and device codes do without."""
+        return ("client_secret", "scopes") if self.grant in OF_A_PERSON else ("scopes",)
+
+    @property
+    def note(self) -> Text:
+        """What people should know before they choose this grant."""
+        return self.grant_notes.get(self.grant, "")
+
+    @property
+    def of_a_person(self) -> bool:
+        """Whether somebody signs in, rather than the application by itself."""
+        return self.grant in OF_A_PERSON
+
+    def problem(self) -> str:
+        """What is wrong with the declaration, for its author; empty when nothing is."""
+        unknown = {*self.grants, *self.grant_scopes, *self.grant_notes} - set(LABELS)
+        if unknown or not self.grants:
+            return f"declares grants other than {', '.join(LABELS)}"
+        addresses = (self.token_url, self.authorize_url, self.device_authorization_url)
+        if not all(address.startswith("https://") for address in addresses if address):
+            return "declares an address that does not start with https://"
+        needed = {"authorization_code": self.authorize_url, "device_code": self.device_authorization_url}
+        lacking = [grant for grant in self.grants if self.token_url and not needed.get(grant, "needs none")]
+        return f"declares {lacking[0]} without its address" if lacking else ""
+
+    def clean(self, name: str, value: str) -> str:
+        """Without white space at the ends; client IDs, secrets and addresses without any."""
+        return value.strip() if name in ("username", "scopes", "service_account_key") else "".join(value.split())
+
+    def authenticate(self, dialogue: Dialogue, account: Account) -> None:
+        """Sign in with the access token, by OAUTHBEARER where the server offers it.
+
+        Each mechanism ends a refusal with a challenge that says why, which wants an answer.
+        """
+        token = f"auth=Bearer {account.secrets['access_token']}"
+        if "OAUTHBEARER" in dialogue.mechanisms:
+            host, port = dialogue.peer
+            facts = [f"n,a={_saslname(account.username)},", f"host={host}", f"port={port}", token, SEPARATOR]
+            dialogue.authenticate("OAUTHBEARER", SEPARATOR.join(facts).encode(), lambda _why: SEPARATOR.encode())
+        elif "XOAUTH2" in dialogue.mechanisms:
+            facts = [f"user={account.username}", token, SEPARATOR]
+            dialogue.authenticate("XOAUTH2", SEPARATOR.join(facts).encode(), lambda _why: b"")
+        elif dialogue.mechanisms:
+            raise dialogue.refuse(NO_TOKENS)
+        else:
+            raise dialogue.refuse(NO_SIGN_IN)
+
+    def _asked(self) -> Sequence[str]:
+        """The addresses that the form asks for, as no service is known, and the scopes."""
+        before: Mapping[Grant, Sequence[str]] = {
+            "authorization_code": ("authorize_url",),
+            "device_code": ("device_authorization_url",),
+        }
+        return (*before.get(self.grant, ()), "token_url", "scopes")
+
+
+def _saslname(name: str) -> str:
+    """A name in a GS2 header (RFC 5801, 4)."""
+    return name.replace("=", "=3D").replace(",", "=2C")

@@ -1,0 +1,67 @@
+"""One mail service, as its plugin describes it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
+
+from wtforms.fields.core import UnboundField
+
+from webapp.providers.authentication import Authentication, NoAuthentication, Password
+from webapp.providers.diagnosis import Diagnosis, Explanation, Failure, Text
+
+Security = Literal["starttls", "tls", "none"]
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Where a service takes mail. A host may name the provider's own fields: `smtp.{region}.example`."""
+
+    host: str = ""
+    port: int = 587
+    security: Security = "starttls"
+
+
+@dataclass(frozen=True)
+class Provider:
+    """One mail service, as a plugin describes it.
+
+    `needs` is the line on its card, `steps` what to do on its side, `notes` hints by field name.
+    `fields` are WTForms fields of its own, rendered and checked by the application; a
+    PasswordField among them is sealed and never shown again. `source` is where the facts come
+    from and `checked` the day they were last compared with it.
+    """
+
+    key: str
+    label: Text
+    connection: Connection = field(default_factory=Connection)
+    authentication: Sequence[Authentication] = (Password(), NoAuthentication())
+    needs: Text = ""
+    steps: Sequence[Text] = ()
+    notes: Mapping[str, Text] = field(default_factory=dict)
+    fields: Mapping[str, UnboundField] = field(default_factory=dict)
+    explanations: Sequence[Explanation] = ()
+    help_url: str = ""
+    source: str = ""
+    checked: date | None = None
+
+    @property
+    def ways(self) -> Sequence[Authentication]:
+        """All that one can choose between to sign in, the usual one first."""
+        return tuple(way for one in self.authentication for way in one.ways)
+
+    def authentication_named(self, key: str) -> Authentication | None:
+        """Its way to sign in with this key, if it has one."""
+        return next((one for one in self.ways if one.key == key), None)
+
+    def host(self, host: str, fields: Mapping[str, str]) -> str:
+        """The host to connect to: `{name}` in it is replaced by the field of that name."""
+        for name in self.fields:
+            host = host.replace(f"{{{name}}}", str(fields.get(name, "")))
+        return host
+
+    def explain(self, failure: Failure, authentication: str = "") -> Diagnosis | None:
+        """The diagnosis of the first explanation that fits, those of the way to sign in first."""
+        method = self.authentication_named(authentication)
+        known = (*(method.explanations if method else ()), *self.explanations)
+        return next((one.diagnosis for one in known if one.fits(failure)), None)
