@@ -6,19 +6,21 @@ from flask_babel import gettext as _
 from flask_babel import refresh
 from werkzeug.wrappers import Response
 
+from webapp import pages
 from webapp.access import signed_in
 from webapp.accounts import address_changes, codes, devices, openings, sessions, sign_ins
 from webapp.accounts.code_routes import refusal
+from webapp.accounts.confirming import SignInEnded, WrongPassword
 from webapp.accounts.forms import text
 from webapp.accounts.link_routes import link_refused
 from webapp.accounts.models import Purpose
 from webapp.accounts.routes import LONGEST_SECRET, Page, limited
 from webapp.context import parts
+from webapp.errors import TooManyRequests
 from webapp.forms import ConfirmForm
 from webapp.profile import address, service
 from webapp.profile.address import Offer
 from webapp.profile.forms import AddressCodeForm, AddressForm, ChangePasswordForm, LanguageForm, NameForm
-from webapp.profile.service import WrongPassword
 from webapp.security import csrf
 
 blueprint = Blueprint("profile", __name__)
@@ -74,6 +76,7 @@ def change_password() -> Page:
             person,
             current,
             new,
+            sessions.sign_in(),
             sessions.token(),
             limited(),
             sessions.device(),
@@ -81,6 +84,8 @@ def change_password() -> Page:
     except WrongPassword as wrong:
         form.current_password.errors = (str(wrong),)
         return _profile(password_form=form)
+    except SignInEnded as ended:
+        return _signed_out(ended)
     sessions.begin(token, sessions.sign_in())
     flash(_("Your password is changed, and all other browsers are signed out."), "success")
     return _back()
@@ -96,10 +101,15 @@ def change_address() -> Page:
         return _profile(address_form=form)
     email, password = text(form.email), text(form.current_password)
     try:
-        address.ask(parts().database, parts().queue, person, email, password, limited())
+        address.ask(parts().database, parts().queue, person, email, password, sessions.sign_in(), limited())
     except WrongPassword as wrong:
         form.current_password.errors = (str(wrong),)
         return _profile(address_form=form)
+    except SignInEnded as ended:
+        return _signed_out(ended)
+    except TooManyRequests as error:
+        form.form_errors.append(pages.when_again(error))
+        return pages.too_many(error, _profile(address_form=form))
     _flash_mail(email)
     return _back()
 
@@ -242,6 +252,11 @@ def _profile(
 def _offered(secret: str, purpose: Purpose) -> Offer:
     with parts().database.reading() as session:
         return address.offered(session, secret, purpose)
+
+
+def _signed_out(ended: SignInEnded) -> Response:
+    flash(str(ended), "warning")
+    return redirect(url_for("accounts.login", next=url_for("profile.profile")))
 
 
 def _back() -> Response:
