@@ -110,11 +110,11 @@ def names(path: Path) -> set[str]:
     found = set()
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.ClassDef):
-            found |= {node.name, *(f"{node.name}::{name}" for name in tests_in(node.body))}
-    return found | set(tests_in(ast.parse(path.read_text()).body))
+            found |= {node.name, *(f"{node.name}::{name}" for name in _functions(node.body))}
+    return found | set(_functions(ast.parse(path.read_text()).body))
 
 
-def tests_in(body: list[ast.stmt]) -> list[str]:
+def _functions(body: list[ast.stmt]) -> list[str]:
     return [node.name for node in body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
 
 
