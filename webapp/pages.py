@@ -26,10 +26,10 @@ from webapp.errors import NotFound, TooManyRequests
 from webapp.keys.ring import SecretKeyMissing
 from webapp.settings import service as settings
 
-# SQLAlchemy's words for it, and the drivers' own where it is passed by: see Database.glance.
-AWAY = (OperationalError, InterfaceError, PoolTimeout, sqlite3.OperationalError, psycopg.OperationalError)
 # Minutes; a longer time is told in hours.
 LONG = 120
+# SQLAlchemy's words for it, and the drivers' own where it is passed by: see Database.glance.
+AWAY = (OperationalError, InterfaceError, PoolTimeout, sqlite3.OperationalError, psycopg.OperationalError)
 
 log = structlog.get_logger(__name__)
 
