@@ -27,6 +27,7 @@ PUBLIC = {
     "/forgot-password",
     "/reset-password/<secret>",
     "/reset-password",
+    "/password-advice",
     "/confirm-address/<secret>",
     "/confirm-address",
     "/restore-address/<secret>",
@@ -49,7 +50,7 @@ def rules(app: Flask, method: str, public: bool | None = False) -> Iterator[tupl
 
 
 def test_the_list_of_public_pages_is_complete(app: Flask) -> None:
-    assert {rule.rule for rule, _ in rules(app, "GET", public=None)} >= PUBLIC - {"/activate/again"}
+    assert {rule.rule for rule, _ in rules(app, "GET", public=None)} >= PUBLIC - {"/activate/again", "/password-advice"}
 
 
 def test_a_stranger_is_asked_to_sign_in_everywhere_else(app: Flask, stranger: Browser) -> None:

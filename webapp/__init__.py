@@ -5,6 +5,7 @@ from pathlib import Path
 from flask import Flask
 
 from webapp import access, health, home, logs, pages, security
+from webapp.accounts import advice_routes as advice_routes  # likewise
 from webapp.accounts import confirm_routes, sessions
 from webapp.accounts import routes as accounts
 from webapp.accounts import user_routes as user_routes  # puts its pages into the blueprint of accounts
@@ -17,6 +18,7 @@ from webapp.mail import routes as mail
 from webapp.mail import transport
 from webapp.outbox import routes as outbox
 from webapp.outbox.queue import Queue
+from webapp.profile import overdue
 from webapp.profile import routes as profile
 from webapp.registry import load_providers
 from webapp.sealing import Sealer
@@ -41,6 +43,7 @@ def create_app(config: Config | None = None) -> Flask:
     security.protect(app, config)
     sessions.enable(app)
     access.guard(app, demo.PUBLIC if config.demo == "on" else frozenset())
+    overdue.guard(app)
     confirm_routes.guard(app)
     pages.enable(app)
     transport.mail.init_app(app)

@@ -7,10 +7,11 @@ from werkzeug.wrappers import Response
 
 from webapp import stencils
 from webapp.access import safe_next
-from webapp.accounts import links, passwords, service, sessions, sign_ins
+from webapp.accounts import links, password_rules, passwords, service, sessions, sign_ins
 from webapp.accounts import setup as first_run
 from webapp.accounts.forms import ForgotPasswordForm, NewUserForm, PasswordForm, SetupForm, SignInForm, text
 from webapp.accounts.models import Purpose, Role, User
+from webapp.accounts.password_rules import Rules
 from webapp.context import parts
 from webapp.errors import Failure
 from webapp.security import csrf
@@ -79,6 +80,7 @@ def setup() -> Page:
     try:
         with parts().database.reading() as session:
             first_run.check(session, browser.get(SETUP_KEY, ""))
+            form.rules = password_rules.rules(session, parts().config)
         if form.validate_on_submit():
             return _set_up(form)
     except service.AddressTaken as taken:
@@ -102,7 +104,7 @@ def activate() -> Page:
     """Choose the first password; the account is active and signed in."""
     secret, form = browser.get(Purpose.ACTIVATION, ""), PasswordForm()
     try:
-        form.owner = _owner(secret, Purpose.ACTIVATION).email
+        form.rules = _rules(secret, Purpose.ACTIVATION)
         if not form.validate_on_submit():
             return render_template("accounts/activate.html", form=form)
         password_hash = passwords.hashed(text(form.password))
@@ -149,7 +151,7 @@ def reset_password() -> Page:
     """Choose a new password; every browser is signed out."""
     secret, form = browser.get(Purpose.RESET, ""), PasswordForm()
     try:
-        form.owner = _owner(secret, Purpose.RESET).email
+        form.rules = _rules(secret, Purpose.RESET)
         if not form.validate_on_submit():
             return render_template("accounts/reset_password.html", form=form)
         password_hash = passwords.hashed(text(form.password))
@@ -233,10 +235,10 @@ def _begin(token: str) -> None:
 
 
 def _set_up(form: SetupForm) -> Response:
-    config, queue = parts().config, parts().queue
+    config, queue, password_hash = parts().config, parts().queue, passwords.hashed(text(form.password))
     with parts().database.writing() as session:
         person = first_run.create_first_administrator(
-            session, browser.get(SETUP_KEY, ""), text(form.email), text(form.name), text(form.password)
+            session, browser.get(SETUP_KEY, ""), text(form.email), text(form.name), password_hash
         )
         if form.public_url and form.public_url.data:
             first_run.save_public_url(session, queue, config, form.public_url.data)
@@ -246,9 +248,10 @@ def _set_up(form: SetupForm) -> Response:
     return redirect(url_for("home.home"))
 
 
-def _owner(secret: str, purpose: Purpose) -> User:
+def _rules(secret: str, purpose: Purpose) -> Rules:
+    """The rules for the password of this link's person. Raises LinkRefused, AlreadyActive, AccountDisabled."""
     with parts().database.reading() as session:
-        return service.owner(session, secret, purpose)
+        return password_rules.rules_after(session, parts().config, service.owner(session, secret, purpose))
 
 
 def _link_refused(purpose: Purpose, refused: Failure) -> Page:

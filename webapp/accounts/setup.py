@@ -55,10 +55,10 @@ def check(session: Session, key: str) -> None:
         raise SetupKeyUnknown
 
 
-def create_first_administrator(session: Session, key: str, email: str, name: str, password: str) -> User:
+def create_first_administrator(session: Session, key: str, email: str, name: str, password_hash: str) -> User:
     """Spend the key for the first administrator; of two who try at once one succeeds.
 
-    Raises SetupKeyUnknown, SetupDone, BadAddress, BadPassword, AddressTaken; the caller's
+    Raises SetupKeyUnknown, SetupDone, BadAddress, AddressTaken; the caller's
     transaction must then be undone.
     """
     spent = delete(SetupKey).where(SetupKey.key_hash == _hash(key)).returning(SetupKey.key_hash)
@@ -67,7 +67,7 @@ def create_first_administrator(session: Session, key: str, email: str, name: str
         raise SetupDone
     if not won:
         raise SetupKeyUnknown
-    return service.create_administrator(session, email, name, password)
+    return service.create_administrator(session, email, name, password_hash)
 
 
 def save_public_url(session: Session, queue: Queue, config: Config, public_url: str) -> None:

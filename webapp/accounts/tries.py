@@ -19,6 +19,10 @@ FORGOT_BY_CLIENT = Limit("forgot password, client", 30, timedelta(minutes=10))
 FORGOT_BY_ANYBODY = Limit("forgot password, anybody", 1000, timedelta(minutes=10))
 ACTIVATION_BY_USER = Limit("new activation mail, person", 1, timedelta(minutes=5))
 
+ADVICE_BY_CLIENT = Limit("password advice, client", 300, timedelta(minutes=10))
+# Each costs up to a tenth of a second of work.
+ADVICE_BY_ANYBODY = Limit("password advice, anybody", 3000, timedelta(minutes=10))
+
 PASSWORD_BY_USER = Limit("current password, person", 10, timedelta(minutes=15))
 CONFIRMATION_BY_ADDRESS = Limit("confirmation mail, address typed", 1, timedelta(minutes=5))
 CONFIRMATION_BY_USER = Limit("confirmation mail, person", 5, timedelta(hours=1))
@@ -71,6 +75,12 @@ def confirmation_mail(session: Session, user: User, email: str) -> None:
     """Count one mail to the address that a person wants to have. Raises TooManyRequests."""
     limits.take(session, CONFIRMATION_BY_USER, str(user.id))
     limits.take(session, CONFIRMATION_BY_ADDRESS, address_key(email))
+
+
+def password_advice(session: Session, client_address: str) -> None:
+    """Count one password that advice is asked for. Raises TooManyRequests."""
+    limits.take(session, ADVICE_BY_CLIENT, network(client_address))
+    limits.take(session, ADVICE_BY_ANYBODY, "")
 
 
 def network(client_address: str) -> str:

@@ -1,14 +1,17 @@
 """The profile, and the pages behind the links that confirm a new address and restore an old one."""
 
+from typing import Any
+
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask import session as browser
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp.access import signed_in
-from webapp.accounts import address_changes, devices, links, sessions, sign_ins
+from webapp.accounts import address_changes, devices, links, password_rules, sessions, sign_ins
 from webapp.accounts.forms import text
 from webapp.accounts.models import Purpose
+from webapp.accounts.password_rules import BadPassword
 from webapp.accounts.service import AddressTaken
 from webapp.context import parts
 from webapp.errors import Failure
@@ -49,21 +52,36 @@ def change_name() -> Page:
 @csrf.exempt
 def change_password() -> Page:
     """Change the password; this browser stays signed in, with a new session."""
-    form, person = ChangePasswordForm(), signed_in()
-    form.owner = person.email
+    form = new_password_form()
+    return _back() if is_changed(form) else _profile(password_form=form)
+
+
+def new_password_form(**given: Any) -> ChangePasswordForm:
+    """The form, with the rules for whoever is signed in."""
+    form = ChangePasswordForm(**given)
+    with parts().database.reading() as session:
+        form.rules = password_rules.rules(session, parts().config, signed_in())
+    return form
+
+
+def is_changed(form: ChangePasswordForm) -> bool:
+    """Whether the form was sent and all right, so that the password is changed; if not, the form says why."""
     if not form.validate_on_submit():
-        return _profile(password_form=form)
-    current, new = text(form.current_password), text(form.password)
+        return False
+    current, new, database = text(form.current_password), text(form.password), parts().database
     try:
         token = service.change_password(
-            parts().database, parts().queue, person, current, new, sessions.token(), _limited()
+            database, parts().queue, signed_in(), current, new, sessions.token(), _limited()
         )
     except WrongPassword as wrong:
         form.current_password.errors = (str(wrong),)
-        return _profile(password_form=form)
+        return False
+    except BadPassword as bad:
+        form.password.errors = (str(bad),)
+        return False
     sessions.begin(token)
     flash(_("Your password is changed, and all other browsers are signed out."), "success")
-    return _back()
+    return True
 
 
 @blueprint.route("/profile/address", methods=["GET", "POST"])
@@ -188,7 +206,7 @@ def _profile(
         person=person,
         name_form=name_form or NameForm(formdata=None, name=person.name),
         address_form=address_form or AddressForm(formdata=None),
-        password_form=password_form or ChangePasswordForm(formdata=None),
+        password_form=password_form or new_password_form(formdata=None),
         waiting=waiting,
         sign_ins=[(one, devices.in_words(one.device), sign_ins.is_of(one, token)) for one in own],
     )

@@ -3,8 +3,9 @@
 from sqlalchemy.orm import Session
 
 from webapp import clock
-from webapp.accounts import address_changes, links, passwords, sign_ins, tries
+from webapp.accounts import address_changes, former, links, passwords, sign_ins, tries
 from webapp.accounts.models import Purpose, SignIn, Status, User, searchable
+from webapp.accounts.password_rules import HadBefore, require_new
 from webapp.accounts.service import LARGEST_ID
 from webapp.audit import service as audit
 from webapp.audit.events import Event
@@ -34,14 +35,22 @@ def rename(session: Session, user_id: int, name: str) -> None:
 def change_password(
     database: Database, queue: Queue, person: User, current: str, new: str, token: str, limited: bool = True
 ) -> str:
-    """Change the password; the new token of this sign-in, the only one left. Raises WrongPassword, TooManyRequests.
+    """Change the password; the new token of this sign-in, the only one left.
 
-    Links that restore an address live on: whoever stole an account could change the password first.
+    Raises WrongPassword, TooManyRequests, and then HadBefore when the person had the new one before:
+    nobody is told who does not know the present one. Links that restore an address live on: whoever
+    stole an account could change the password first.
     """
     check_password(database, person, current, limited)
+    with database.reading() as session:
+        barred = former.barred(session, person)
+    if passwords.normalised(new) == passwords.normalised(current):
+        raise HadBefore
+    require_new(new, barred)
     password_hash = passwords.hashed(new)
     with database.writing() as session:
         present = unchanged(session, person)
+        former.remember(session, present)
         present.password_hash, present.password_changed_at = password_hash, clock.now()
         links.revoke(session, present.id, Purpose.RESET)
         address_changes.forget(session, present.id)
