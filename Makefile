@@ -3,6 +3,7 @@
 #   make test    all tests (ARGS=… goes to pytest)
 #   make lint    formatting, rules and types
 #   make bench   how fast it is
+#   make translations   collect the texts for translators, and compile what they wrote
 #   make clean-demo   forget everything in the demo
 #   make clean   remove .venv and what tools left behind
 
@@ -12,8 +13,10 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 CODE := webapp plugins tests wsgi.py
 DECLARED := setup.cfg pyproject.toml
+CATALOGUES := webapp/translations
+LANGUAGES := de fr es uk ar
 
-.PHONY: help run test lint bench clean-demo clean
+.PHONY: help run test lint bench translations clean-demo clean
 .DELETE_ON_ERROR:
 
 help:
@@ -32,6 +35,18 @@ lint: .venv/lint-installed
 
 bench: .venv/test-installed
 	$(BIN)/python -m tests.bench
+
+# Neither line numbers nor dates, so that a catalogue changes with its texts alone.
+translations: .venv/demo-installed
+	@mkdir -p build
+	$(BIN)/pybabel --quiet extract --mapping babel.cfg --keywords "lazy lazy_gettext saying" --no-location --sort-output \
+		--no-wrap --project Mailroom --output build/messages.pot .
+	@for language in $(LANGUAGES); do \
+		mkdir -p $(CATALOGUES)/$$language/LC_MESSAGES; \
+		$(BIN)/pybabel --quiet update --init-missing --no-fuzzy-matching --ignore-obsolete --no-wrap \
+			--ignore-pot-creation-date --input-file build/messages.pot --output-dir $(CATALOGUES) --locale $$language; \
+	done
+	$(BIN)/pybabel --quiet compile --directory $(CATALOGUES)
 
 clean-demo:
 	rm -rf instance/demo

@@ -25,6 +25,8 @@ PUBLIC = {
     "/activate",
     "/activate/again",
     "/forgot-password",
+    "/forgot-password/sent",
+    "/code",
     "/reset-password/<secret>",
     "/reset-password",
     "/password-advice",
@@ -32,8 +34,16 @@ PUBLIC = {
     "/confirm-address",
     "/restore-address/<secret>",
     "/restore-address",
+    "/language",
 }
-ARGUMENTS = {"user_id": 1, "message_id": 1, "sign_in_id": 1, "secret": "made-up", "filename": "nothing.css"}
+ARGUMENTS = {
+    "user_id": 1,
+    "message_id": 1,
+    "sign_in_id": 1,
+    "template": "reset",
+    "secret": "made-up",
+    "filename": "nothing.css",
+}
 # These change without anybody's doing.
 RESTLESS = {"rate_limits"}
 
@@ -50,7 +60,8 @@ def rules(app: Flask, method: str, public: bool | None = False) -> Iterator[tupl
 
 
 def test_the_list_of_public_pages_is_complete(app: Flask) -> None:
-    assert {rule.rule for rule, _ in rules(app, "GET", public=None)} >= PUBLIC - {"/activate/again", "/password-advice"}
+    posted = {"/activate/again", "/language", "/password-advice"}
+    assert {rule.rule for rule, _ in rules(app, "GET", public=None)} >= PUBLIC - posted
 
 
 def test_a_stranger_is_asked_to_sign_in_everywhere_else(app: Flask, stranger: Browser) -> None:

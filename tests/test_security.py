@@ -115,7 +115,11 @@ def test_the_session_cookie_is_out_of_reach_for_scripts_and_other_sites(stranger
 
 def test_behind_https_cookies_and_browsers_stay_with_https(stranger: Browser) -> None:
     answer = through(stranger, PROXY, path="/login", proto="https", host="mailroom.example")
-    assert "; Secure" in answer.headers["Set-Cookie"]
+    cookie = answer.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-mailroom=")
+    assert "; Secure" in cookie
+    assert "; Path=/" in cookie
+    assert "; Domain=" not in cookie
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
 
 

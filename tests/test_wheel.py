@@ -11,9 +11,13 @@ from zipfile import ZipFile
 import pytest
 
 from tests.support.running import Visitor, clean, free_port, running
+from webapp.languages import LANGUAGES
 
 CHECKOUT = Path(__file__).parent.parent
 PASSWORD = "a quite long sentence 7"
+AS_IN_THE_CHECKOUT = ("webapp/static", "webapp/demo", "webapp/translations")
+# What Python makes itself, and what is for translators alone.
+NOT_PACKED = {".pyc", ".po"}
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +46,12 @@ def mailroom(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(home / "bin/mailroom")
 
 
-def test_the_wheel_holds_every_template_and_static_file(wheel: Path) -> None:
+def test_the_wheel_holds_every_template_translation_and_static_file(wheel: Path) -> None:
     with ZipFile(wheel) as archive:
         packed = set(archive.namelist())
-    for folder, place in (("templates", "webapp/templates"), ("webapp/static", "webapp/static"), ("webapp/demo",) * 2):
-        files = [path for path in (CHECKOUT / folder).rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    assert len([name for name in packed if name.endswith("/LC_MESSAGES/messages.mo")]) == len(LANGUAGES) - 1
+    for folder, place in (("templates", "webapp/templates"), *((same, same) for same in AS_IN_THE_CHECKOUT)):
+        files = [path for path in (CHECKOUT / folder).rglob("*") if path.is_file() and path.suffix not in NOT_PACKED]
         assert {f"{place}/{path.relative_to(CHECKOUT / folder)}" for path in files} <= packed
 
 

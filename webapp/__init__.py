@@ -5,10 +5,13 @@ from pathlib import Path
 from flask import Flask
 
 from webapp import access, health, home, logs, pages, security
-from webapp.accounts import advice_routes as advice_routes  # likewise
+from webapp.accounts import advice_routes as advice_routes  # these four put their pages into that blueprint
 from webapp.accounts import confirm_routes, sessions
+from webapp.accounts import handover_routes as handover_routes
+from webapp.accounts import link_routes as link_routes
 from webapp.accounts import routes as accounts
-from webapp.accounts import user_routes as user_routes  # puts its pages into the blueprint of accounts
+from webapp.accounts import user_routes as user_routes
+from webapp.audit import routes as audit
 from webapp.config import Config
 from webapp.context import EXTENSION, Parts
 from webapp.database import Database
@@ -16,6 +19,7 @@ from webapp.demo import routes as demo
 from webapp.mail import forms as mail_forms
 from webapp.mail import routes as mail
 from webapp.mail import transport
+from webapp.outbox import preview_routes as mails
 from webapp.outbox import routes as outbox
 from webapp.outbox.queue import Queue
 from webapp.profile import overdue
@@ -47,7 +51,7 @@ def create_app(config: Config | None = None) -> Flask:
     confirm_routes.guard(app)
     pages.enable(app)
     transport.mail.init_app(app)
-    for room in (home, health, accounts, profile, settings, mail, outbox):
+    for room in (home, health, accounts, profile, settings, mail, mails, outbox, audit):
         app.register_blueprint(room.blueprint)
     if config.demo == "on":
         app.register_blueprint(demo.blueprint)

@@ -1,10 +1,12 @@
 """Who may open what. Everything that is not on one of two short lists is for administrators."""
 
 from typing import cast
+from urllib.parse import urlsplit
 
 import structlog
-from flask import Flask, Response, abort, redirect, request, url_for
+from flask import Flask, Response, abort, current_app, redirect, request, url_for
 from flask_login import current_user
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response as BaseResponse
 
 from webapp.accounts import sessions
@@ -16,12 +18,15 @@ PUBLIC = frozenset({
     "bootstrap.static",
     "health.healthz",
     "health.readyz",
+    "languages.choose",
     "accounts.setup",
     "accounts.login",
     "accounts.open_activation",
     "accounts.activate",
     "accounts.activate_again",
     "accounts.forgot_password",
+    "accounts.forgot_password_sent",
+    "accounts.code",
     "accounts.open_reset",
     "accounts.reset_password",
     "accounts.password_advice",
@@ -32,13 +37,16 @@ PUBLIC = frozenset({
 })  # fmt: skip
 MEMBER = frozenset({
     "home.home",
+    "accounts.confirm",
     "accounts.logout",
     "profile.profile",
     "profile.change_name",
+    "profile.change_language",
     "profile.change_password",
     "profile.renew_password",
     "profile.change_address",
     "profile.send_again",
+    "profile.type_code",
     "profile.cancel_change",
     "profile.sign_out",
     "profile.sign_out_others",
@@ -77,7 +85,7 @@ def signed_in() -> User:
 
 
 def safe_next(target: str | None) -> str:
-    """The local address to go on to, or Home when `target` could lead off the site.
+    """The local address to go on to, or Home when `target` could lead off the site or is no page to open.
 
     Browsers read a backslash as a slash and skip control characters, so both are refused.
     """
@@ -87,9 +95,22 @@ def safe_next(target: str | None) -> str:
         and not target.startswith("//")
         and "\\" not in target
         and target.isprintable()
+        and _opens(target)
     ):
         return target
     return url_for("home.home")
+
+
+def _opens(target: str) -> bool:
+    """Whether it can be opened: buttons have addresses, too, to which forms are sent."""
+    try:
+        current_app.url_map.bind("").match(urlsplit(target).path, method="GET")
+    except (MethodNotAllowed, ValueError):
+        return False
+    except HTTPException:
+        # Nothing is there, or it is elsewhere: a page says so.
+        return True
+    return True
 
 
 def _wanted() -> str | None:

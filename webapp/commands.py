@@ -17,6 +17,8 @@ from webapp.accounts import service as accounts
 from webapp.accounts.addresses import BadAddress
 from webapp.accounts.password_rules import BadPassword
 from webapp.accounts.service import AddressTaken
+from webapp.audit import service as audit
+from webapp.audit.events import Event
 from webapp.config import Config, ConfigError
 from webapp.context import parts
 from webapp.database import Database
@@ -132,7 +134,8 @@ def create_admin(email: str, name: str, password_stdin: bool) -> None:
             rules.check(password)
             password_hash = passwords.hashed(password)
             with database.writing() as session:
-                accounts.create_administrator(session, email, name, password_hash)
+                created = accounts.create_administrator(session, email, name, password_hash)
+                audit.record(session, Event.ADMINISTRATOR_CREATED, created)
     except AddressTaken as error:
         raise click.ClickException(f"{email} already has an account.") from error
     except (BadAddress, BadPassword) as error:

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import request
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext
+from flask_babel import lazy_gettext, ngettext
 from flask_wtf import FlaskForm
 from wtforms import Field, PasswordField, SelectMultipleField, StringField, TextAreaField
 
@@ -69,7 +69,12 @@ class Form(FlaskForm):
 def text_problem(value: str, lines: bool = False, secret: bool = False) -> str | None:
     """What keeps a text from being a field's value, in words. A secret may end in a pasted line break."""
     if len(value) > LONGEST:
-        return _("Too long: %(length)s characters, at most %(most)s.", length=len(value), most=LONGEST)
+        return ngettext(
+            "Too long: %(num)s character, at most %(most)s.",
+            "Too long: %(num)s characters, at most %(most)s.",
+            len(value),
+            most=LONGEST,
+        )
     allowed = "\n\r\t" if lines else ""
     inside = value.strip("\r\n") if secret else value
     if any(

@@ -5,16 +5,14 @@ from dataclasses import dataclass
 from flask import Blueprint, render_template
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
-from sqlalchemy.orm import Session
 
+from webapp import pages
 from webapp.access import signed_in
 from webapp.accounts import service as accounts
 from webapp.accounts.models import Role
 from webapp.context import parts
-from webapp.mail import service as mail
-from webapp.outbox.flow import flow
+from webapp.outbox.flow import Flow, flow
 from webapp.outbox.meaning import meaning
-from webapp.settings import service as settings
 
 blueprint = Blueprint("home", __name__)
 
@@ -37,34 +35,28 @@ def home() -> str:
     with parts().database.reading() as session:
         state = flow(session)
         diagnosis = meaning(session, parts(), state.stopped) if state.stopped else None
-        tasks = _tasks(session)
-    return render_template("home.html", flow=state, diagnosis=diagnosis, tasks=tasks)
+    return render_template("home.html", flow=state, diagnosis=diagnosis, tasks=_tasks(state))
 
 
-def _tasks(session: Session) -> list[Task]:
+def _tasks(state: Flow) -> list[Task]:
     """What a new installation needs, in the order in which one does it."""
     return [
         Task(
             _("Set the public address"),
             _("Every link in a mail starts with it. Mails with links wait until it is set."),
             "settings.general",
-            bool(settings.general(session, parts().config).public_url),
+            bool(pages.general().public_url),
         ),
         Task(
             _("Set the mail server"),
             _("Choose a provider, sign in to it and send a test mail."),
             "mail.settings",
-            mail.primary(session) is not None,
+            state.server_saved,
         ),
         Task(
             _("Create the first user"),
             _("They get an activation mail and choose a password."),
             "accounts.new_user",
-            _has_people(session),
+            accounts.has_people(parts().database),
         ),
     ]
-
-
-def _has_people(session: Session) -> bool:
-    people, _more = accounts.page_of_users(session, "", None)
-    return len(people) > 1

@@ -1,4 +1,4 @@
-"""What all pages share: languages, the names in every template, and failures turned into pages."""
+"""What all pages share: the names in every template, and failures turned into pages."""
 
 import hashlib
 import math
@@ -8,12 +8,14 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, make_response, render_template, request, url_for
-from flask_babel import Babel, get_locale, ngettext
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from flask_bootstrap import Bootstrap5
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
+from webapp import formats, languages
+from webapp.accounts import devices
 from webapp.context import parts
 from webapp.errors import NotFound, TooManyRequests
 from webapp.settings import service as settings
@@ -26,9 +28,10 @@ def enable(app: Flask) -> None:
     app.config["BOOTSTRAP_SERVE_LOCAL"] = True
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = timedelta(days=365)
     Bootstrap5(app)
-    Babel(app)
-    app.add_template_global(get_locale, "locale")
+    languages.enable(app)
+    app.jinja_env.filters.update(formats.FILTERS)
     app.add_template_global(Assets(app), "asset")
+    app.add_template_filter(devices.in_words, "device_in_words")
     app.context_processor(_names)
     app.register_error_handler(CSRFError, _stale)
     app.register_error_handler(TooManyRequests, _too_many)

@@ -11,6 +11,7 @@ from flask_babel.speaklater import LazyString
 from wtforms.fields.core import UnboundField
 
 from webapp.hookspecs import hookimpl
+from webapp.texts import saying
 
 __all__ = [
     "Account",
@@ -31,6 +32,9 @@ __all__ = [
 
 Text = str | LazyString
 Security = Literal["starttls", "tls", "none"]
+
+NO_COMMON_MECHANISM = saying("The server offers no way to sign in with a password.")
+NO_SIGN_IN = saying("The server offers no sign-in on this connection.")
 
 
 @dataclass(frozen=True)
@@ -138,9 +142,9 @@ class Password(Authentication):
         elif "CRAM-MD5" in dialogue.mechanisms:
             dialogue.authenticate("CRAM-MD5", respond=lambda challenge: _cram_md5(name, password, challenge))
         elif dialogue.mechanisms:
-            raise dialogue.refuse("The server offers no way to sign in with a password.")
+            raise dialogue.refuse(NO_COMMON_MECHANISM)
         else:
-            raise dialogue.refuse("The server offers no sign-in on this connection.")
+            raise dialogue.refuse(NO_SIGN_IN)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Secrets at rest: sealed with keys derived from the secret key, opened only for their own purpose."""
 
 import base64
+import hmac
 import json
 from collections.abc import Sequence
 
@@ -23,10 +24,11 @@ class Sealer:
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._fernet = MultiFernet([Fernet(base64.urlsafe_b64encode(derive(key, "sealing"))) for key in keys])
+        self._marking = [derive(key, "codes") for key in keys]
 
     def seal(self, value: str, purpose: str) -> str:
         """Encrypt a value for one purpose, such as `mail_server.password`."""
-        return self._fernet.encrypt(json.dumps([purpose, value]).encode()).decode()
+        return self._fernet.encrypt(json.dumps([purpose, value], ensure_ascii=False).encode()).decode()
 
     def open(self, sealed: str, purpose: str) -> str:
         """The value again. Raises SealBroken when the key is gone or the purpose differs.
@@ -41,3 +43,11 @@ class Sealer:
         if sealed_for != purpose:
             raise SealBroken(f"The saved {purpose} was sealed as {sealed_for}.")
         return str(value)
+
+    def marks(self, text: str, purpose: str) -> list[str]:
+        """The keyed hashes of a text (HMAC-SHA256, in hex), one for each key, the first key's first.
+
+        For what is too short for a plain hash: without the key nobody can try what fits.
+        """
+        message = json.dumps([purpose, text]).encode()
+        return [hmac.digest(key, message, "sha256").hex() for key in self._marking]

@@ -2,11 +2,11 @@
 
 import ipaddress
 from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from flask import Flask, Response, request
-from flask.sessions import SecureCookieSessionInterface
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from flask_wtf import CSRFProtect
 
 from webapp.config import Config, Network
@@ -14,6 +14,10 @@ from webapp.sealing import derive
 
 # A form may hold a megabyte by mistake and still come back with a message beside the field.
 LARGEST_REQUEST = 4 * 1024 * 1024
+# Browsers keep none for longer (RFC 6265bis, 5.6.1). How long a sign-in lasts, its row in the database says.
+OLDEST_COOKIE = timedelta(days=400)
+# In a session that outlives the browser's closing: its end, in seconds since 1970.
+KEPT_UNTIL = "kept_until"
 POLICY = "; ".join((
     "default-src 'none'",
     "script-src 'self'",
@@ -25,6 +29,9 @@ POLICY = "; ".join((
     "frame-ancestors 'none'",
     "base-uri 'none'",
 ))  # fmt: skip
+MAIL_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+)
 HEADERS = (
     ("Content-Security-Policy", POLICY),
     ("X-Content-Type-Options", "nosniff"),
@@ -59,7 +66,7 @@ def protect(app: Flask, config: Config) -> None:
         SESSION_COOKIE_NAME="mailroom",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
-        PERMANENT_SESSION_LIFETIME=timedelta(days=1),
+        PERMANENT_SESSION_LIFETIME=OLDEST_COOKIE,
         MAX_CONTENT_LENGTH=LARGEST_REQUEST,
         MAX_FORM_MEMORY_SIZE=LARGEST_REQUEST,
         # The token lives as long as the session; an hour at lunch loses no typing.
@@ -72,8 +79,25 @@ def protect(app: Flask, config: Config) -> None:
     app.session_interface = SessionInterface()
 
 
+def cookie_name(name: str) -> str:
+    """The name of a cookie: over https one that no other host, and no page without encryption, can set.
+
+    See RFC 6265bis, 4.1.3.2: browsers take a cookie of this prefix only if it is Secure and for this host alone.
+    """
+    return f"__Host-{name}" if request.is_secure else name
+
+
 class SessionInterface(SecureCookieSessionInterface):
     """Cookies that are Secure whenever the browser came by https."""
+
+    def get_cookie_name(self, app: Flask) -> str:
+        """The name that this answer's cookie has."""
+        return cookie_name(super().get_cookie_name(app))
+
+    def get_expiration_time(self, app: Flask, session: SessionMixin) -> datetime | None:
+        """When the browser forgets it; None: when it is closed."""
+        until = session.get(KEPT_UNTIL)
+        return datetime.fromtimestamp(until, UTC) if until else None
 
     def get_cookie_secure(self, app: Flask) -> bool:
         """Whether this answer's cookie is for https alone."""
@@ -88,6 +112,24 @@ def _headers(response: Response) -> Response:
         response.headers.add("Cache-Control", "no-store")
     if request.is_secure:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    return response
+
+
+def framing(response: Response) -> Response:
+    """Let this page frame others of ours, such as a mail."""
+    response.headers["Content-Security-Policy"] = f"{POLICY}; frame-src 'self'"
+    return response
+
+
+def framed_mail(response: Response, sandbox: str = "sandbox") -> Response:
+    """Have this answer show a mail's HTML in a page of ours: it may style itself, but neither run, load nor send.
+
+    `sandbox` is the directive of this name: what it may do besides, also where it is opened by itself.
+    """
+    response.headers["Content-Security-Policy"] = f"{MAIL_POLICY}; {sandbox}"
+    response.headers["X-Frame-Options"] = "SAMEORIGIN"
+    # A sandboxed page with this header would not open by itself.
+    response.headers["Cross-Origin-Opener-Policy"] = "unsafe-none"
     return response
 
 

@@ -11,6 +11,7 @@ import time_machine
 from tests.accounts.conftest import PASSWORD as WRONG
 from tests.support.browser import PASSWORD, Browser
 from webapp import clock
+from webapp.accounts import confirming
 from webapp.accounts.confirming import CONFIRMED_FOR, is_due
 from webapp.accounts.models import SignIn, User
 from webapp.context import Parts
@@ -55,9 +56,25 @@ class TestOpeningAForm:
         assert page.request.full_path == "/users/new?from=list"
         assert administrator.get("/settings/mail", follow=False).status_code == 200
 
-    def test_pages_that_only_show_something_open(self, administrator: Browser, ada: User) -> None:
-        for path in ("/", "/users", f"/users/{ada.id}", "/outbox"):
-            assert administrator.get(path, follow=False).status_code == 200
+    @pytest.mark.parametrize("path", ["/users?search=ada", "/settings/general", "/settings", "/audit?event=locked"])
+    def test_settings_users_and_the_trail_ask_before_they_show_anything(
+        self, administrator: Browser, path: str
+    ) -> None:
+        asked = administrator.get(path)
+        assert (asked.request.path, asked.request.args["next"]) == ("/confirm", path)
+
+    @pytest.mark.parametrize("path", ["/", "/outbox", "/profile"])
+    def test_home_the_outbox_and_ones_own_profile_open(self, administrator: Browser, path: str) -> None:
+        assert administrator.get(path, follow=False).status_code == 200
+
+    def test_the_password_for_a_file_leads_to_its_page(self, administrator: Browser) -> None:
+        asked = administrator.get("/audit.csv?event=signed+in")
+        page = administrator.submit_on(asked, current_password=PASSWORD)
+        assert page.request.full_path == "/audit?event=signed+in"
+
+    def test_a_next_address_that_is_no_page_leads_home(self, administrator: Browser) -> None:
+        page = administrator.submit("/confirm?next=/logout", current_password=PASSWORD)
+        assert (page.status_code, page.request.path) == (200, "/")
 
     def test_no_next_address_leaves_the_site(self, administrator: Browser) -> None:
         page = administrator.submit("/confirm?next=//evil.example/", current_password=PASSWORD)
@@ -125,6 +142,17 @@ class TestAFormThatIsSentTooLate:
         answer = administrator.post("/settings/mail", held_form=sealed[1], current_password=PASSWORD)
         assert answer.status_code == 400
 
+    def test_it_grows_little_in_any_alphabet(self, administrator: Browser, parts: Parts) -> None:
+        asked = administrator.post("/settings/general", public_url="https://m.example", product_name="пошта" * 10_000)
+        assert len(asked.text) < 2 * len(("пошта" * 10_000).encode())
+        assert "Too long" in administrator.submit_on(asked, current_password=PASSWORD).text
+
+    def test_what_is_too_long_to_be_kept_says_so(self, administrator: Browser, parts: Parts) -> None:
+        asked = administrator.post("/settings/general", product_name="a" * confirming.MOST_HELD)
+        assert (asked.status_code, "too long to be kept" in asked.text) == (413, True)
+        page = administrator.submit_on(asked, current_password=PASSWORD)
+        assert (page.request.path, product_name(parts)) == ("/settings/general", "Mailroom")
+
     def test_what_was_held_is_nothing_to_another_administrator(
         self, administrator: Browser, parts: Parts, database: Database, ada: User
     ) -> None:
@@ -163,3 +191,9 @@ def test_whoever_was_signed_out_meanwhile_signs_in_again(administrator: Browser,
 def test_a_clock_that_is_set_back_does_not_put_it_off(minutes: int, due: bool) -> None:
     with time_machine.travel(clock.now(), tick=False):
         assert is_due(SignIn(confirmed_at=clock.now() - timedelta(minutes=minutes))) == due
+
+
+@pytest.mark.parametrize("target", ["/", "/profile"])
+def test_a_member_needs_no_confirmation_and_goes_on(member: Browser, target: str) -> None:
+    page = member.get(f"/confirm?next={target}")
+    assert (page.status_code, page.request.path) == (200, target)

@@ -183,11 +183,11 @@ class TestForgotPassword:
 
     def test_the_answer_is_the_same_for_every_address(self, stranger: Browser, ada: User, owed: Owed) -> None:
         known, unknown, again = (
-            stranger.submit("/forgot-password", email=email).text
+            re.sub(r'name="csrf_token" value="[^"]*"', "", stranger.submit("/forgot-password", email=email).text)
             for email in (ada.email, "nobody@example.com", "nobody@example.com")
         )
         assert "a mail with a link is on its way" in known
-        assert known == unknown == again
+        assert known.replace(ada.email, "nobody@example.com") == unknown == again
         assert owed() == [("reset", ada.email), ("reset", "nobody@example.com")]
 
     @pytest.mark.parametrize(

@@ -66,7 +66,8 @@ def test_an_expired_link_says_so(database: Database, ada: User, new_link: NewLin
 def test_a_link_says_when_another_one_was_used(database: Database, ada: User, new_link: NewLink) -> None:
     first, second = new_link(ada, Purpose.RESET), new_link(ada, Purpose.RESET)
     with database.writing() as session:
-        links.revoke_others(session, links.spend(session, second, Purpose.RESET))
+        links.spend(session, second, Purpose.RESET)
+        links.revoke(session, ada.id, Purpose.RESET)
     with database.writing() as session, pytest.raises(LinkRevoked):
         links.spend(session, first, Purpose.RESET)
 

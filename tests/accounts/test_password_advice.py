@@ -15,7 +15,7 @@ from webapp.limits import Limit
 pytestmark = pytest.mark.one_database
 
 
-def advice(browser: Browser, password: str, **fields: str) -> Any:
+def advice(browser: Browser, password: str, **fields: Any) -> Any:
     """What the page is told."""
     answer: TestResponse = browser.post("/password-advice", password=password, **fields)
     assert answer.status_code == 200

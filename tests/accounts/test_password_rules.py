@@ -1,6 +1,7 @@
 """What a new password has to be like."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -19,7 +20,7 @@ OTHER = "another long sentence 8"
 THIRD = "some third sentence 9"
 
 
-def set_rules(parts: Parts, **changes: int) -> None:
+def set_rules(parts: Parts, **changes: Any) -> None:
     """Have an administrator change the rules."""
     with parts.database.writing() as session:
         save(session, replace(Security(), **changes))

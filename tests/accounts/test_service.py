@@ -41,9 +41,9 @@ def set_status(database: Database, person: User, status: Status) -> None:
         session.execute(update(User).where(User.id == person.id).values(status=status))
 
 
-def sign_in(database: Database, email: str, password: str = browser.PASSWORD, address: str = "192.0.2.1") -> str:
+def sign_in(parts: Parts, email: str, password: str = browser.PASSWORD, address: str = "192.0.2.1") -> str:
     """A new sign-in's token."""
-    return service.sign_in(database, email, password, Client(address, "Firefox"))
+    return service.sign_in(parts.database, parts.queue, email, password, Client(address, "Firefox"))
 
 
 class TestCreating:
@@ -74,11 +74,11 @@ class TestCreating:
         ends = at_once([lambda: create(parts, "eve@example.com")] * 4)
         assert sorted(type(end).__name__ for end in ends) == ["AddressTaken"] * 3 + ["User"]
 
-    def test_an_administrator_made_by_the_operator_can_sign_in_at_once(self, database: Database) -> None:
-        with database.writing() as session:
+    def test_an_administrator_made_by_the_operator_can_sign_in_at_once(self, parts: Parts) -> None:
+        with parts.database.writing() as session:
             service.create_administrator(session, "root@example.com", "Root", passwords.hashed(PASSWORD))
             assert service.has_administrator(session)
-        assert sign_in(database, "root@example.com", PASSWORD)
+        assert sign_in(parts, "root@example.com", PASSWORD)
 
 
 class TestListing:
@@ -139,40 +139,40 @@ class TestListing:
 class TestSigningIn:
     """An address and a password."""
 
-    def test_a_token_is_not_in_the_database(self, database: Database, ada: User) -> None:
-        token = sign_in(database, "ADA@example.com")
-        with database.reading() as session:
+    def test_a_token_is_not_in_the_database(self, parts: Parts, ada: User) -> None:
+        token = sign_in(parts, "ADA@example.com")
+        with parts.database.reading() as session:
             row = session.scalars(select(SignIn)).one()
         assert (row.user_id, row.address, row.device) == (ada.id, "192.0.2.1", "Firefox")
         assert token not in str(vars(row))
 
     @pytest.mark.parametrize("status", [Status.PENDING, Status.DISABLED])
-    def test_only_active_people_are_let_in(self, database: Database, ada: User, status: Status) -> None:
-        set_status(database, ada, status)
+    def test_only_active_people_are_let_in(self, parts: Parts, ada: User, status: Status) -> None:
+        set_status(parts.database, ada, status)
         with pytest.raises(SignInRefused):
-            sign_in(database, ada.email)
+            sign_in(parts, ada.email)
 
     @pytest.mark.parametrize("email", ["", "nobody@example.com", "ada", "x" * 2000])
-    def test_nobody_is_not_let_in(self, database: Database, ada: User, email: str) -> None:
+    def test_nobody_is_not_let_in(self, parts: Parts, ada: User, email: str) -> None:
         with pytest.raises(SignInRefused):
-            sign_in(database, email)
+            sign_in(parts, email)
 
     @pytest.mark.parametrize("email", ["ada@example.com", "nobody@example.com"])
     def test_a_password_is_hashed_whether_there_is_an_account_or_not(
-        self, database: Database, ada: User, monkeypatch: pytest.MonkeyPatch, email: str
+        self, parts: Parts, ada: User, monkeypatch: pytest.MonkeyPatch, email: str
     ) -> None:
         counted = mock.Mock(wraps=passwords.fits)
         monkeypatch.setattr(passwords, "fits", counted)
         with pytest.raises(SignInRefused):
-            sign_in(database, email, "wrong")
+            sign_in(parts, email, "wrong")
         counted.assert_called_once()
 
-    def test_a_hash_is_renewed_when_the_parameters_changed(self, database: Database, ada: User) -> None:
+    def test_a_hash_is_renewed_when_the_parameters_changed(self, parts: Parts, ada: User) -> None:
         old = argon2.PasswordHasher(time_cost=2, memory_cost=16, parallelism=1).hash(browser.PASSWORD)
-        with database.writing() as session:
+        with parts.database.writing() as session:
             session.get_one(User, ada.id).password_hash = old
-        assert sign_in(database, ada.email)
-        with database.reading() as session:
+        assert sign_in(parts, ada.email)
+        with parts.database.reading() as session:
             kept = session.get_one(User, ada.id).password_hash
         assert kept is not None
         assert not passwords.outdated(kept)
@@ -189,26 +189,26 @@ class TestSigningIn:
 
         monkeypatch.setattr(passwords, "fits", slowly)
         with pytest.raises(SignInRefused):
-            sign_in(parts.database, ada.email)
+            sign_in(parts, ada.email)
 
-    def test_tries_count_when_they_fail_and_not_when_they_succeed(self, database: Database, ada: User) -> None:
+    def test_tries_count_when_they_fail_and_not_when_they_succeed(self, parts: Parts, ada: User) -> None:
         with time_machine.travel(clock.now(), tick=False):
             for password in ["wrong"] * 9 + [browser.PASSWORD] + ["wrong"] * 10:
                 with contextlib.suppress(SignInRefused):
-                    sign_in(database, ada.email, password)
+                    sign_in(parts, ada.email, password)
             with pytest.raises(TooManyRequests):
-                sign_in(database, ada.email)
+                sign_in(parts, ada.email)
 
     def test_a_reset_opens_an_address_that_was_tried_too_often(
         self, parts: Parts, ada: User, new_link: NewLink
     ) -> None:
         for _ in range(10):
             with pytest.raises(SignInRefused):
-                sign_in(parts.database, ada.email, "wrong")
+                sign_in(parts, ada.email, "wrong")
         secret = new_link(ada, Purpose.RESET)
         with parts.database.writing() as session:
             service.reset_password(session, parts.queue, secret, passwords.hashed(PASSWORD))
-        assert sign_in(parts.database, ada.email, PASSWORD)
+        assert sign_in(parts, ada.email, PASSWORD)
 
 
 class TestActivating:
@@ -222,7 +222,7 @@ class TestActivating:
             person = service.activate(session, parts.queue, secret, passwords.hashed(PASSWORD))
         assert (person.status, person.activated_at) == (Status.ACTIVE, person.password_changed_at)
         assert owed() == [("activated", pat.email)]
-        assert sign_in(parts.database, pat.email, PASSWORD)
+        assert sign_in(parts, pat.email, PASSWORD)
 
     def test_of_two_links_used_at_once_one_chooses_the_password(
         self, parts: Parts, pat: User, new_link: NewLink, owed: Owed
@@ -310,7 +310,7 @@ class TestResetting:
             assert links.find(session, other, Purpose.RESET).revoked_at is not None
         assert owed() == [("password_changed", ada.email)]
         with pytest.raises(SignInRefused):
-            sign_in(parts.database, ada.email)
+            sign_in(parts, ada.email)
 
     def test_of_many_who_use_a_link_at_once_one_chooses_the_password(
         self, parts: Parts, ada: User, new_link: NewLink, owed: Owed

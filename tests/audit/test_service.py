@@ -1,7 +1,5 @@
 """What the trail holds, and that nobody changes it."""
 
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DatabaseError
@@ -10,19 +8,10 @@ from tests.support.browser import Browser
 from tests.support.people import add_person
 from webapp.accounts.models import User
 from webapp.audit import service as audit
-from webapp.audit.actor import MAILROOM, Actor, acts
+from webapp.audit.actor import Actor
 from webapp.audit.events import Event
 from webapp.audit.models import Entry
 from webapp.database import Database
-
-
-@pytest.fixture
-def root() -> Iterator[Actor]:
-    """An administrator who acts."""
-    root = Actor(1, "root@example.com", "192.0.2.1", "Firefox")
-    acts(root)
-    yield root
-    acts(MAILROOM)
 
 
 def entries(database: Database) -> list[Entry]:

@@ -21,6 +21,17 @@ def main() -> None:
         page = measures.sign_in_page(site)
         row("sign-in page, requests/s", f"{page.ours:,.0f}", f"bare page {page.other:,.0f}", page.ratio, "≥ 0.60")
     with fresh() as (site, _sink):
+        home = measures.signed_in_page(site)
+        row("Home, signed in, requests/s", f"{home.ours:,.0f}", f"bare page {home.other:,.0f}", home.ratio, "≥ 0.33")
+    with fresh() as (site, _sink):
+        for who, took in zip(("a person", "nobody"), measures.signing_in(site), strict=True):
+            ours, check = f"{took.ours * 1000:.1f}", f"argon2 check {took.other * 1000:.1f}"
+            row(f"signing in as {who}, ms", ours, check, took.ratio, "≤ 1.30")
+    with fresh() as (site, _sink):
+        users = measures.users_page(site)
+        few = f"a thousand {users.other * 1000:.1f}"
+        row("users page with a million people, ms", f"{users.ours * 1000:.1f}", few, users.ratio, "≤ 1.50")
+    with fresh() as (site, _sink):
         asked = measures.forgot_password(site)
         known, unknown = f"known {asked.ours * 1000:.2f}", f"unknown {asked.other * 1000:.2f}"
         row("asking for a reset, by address, ms", known, unknown, asked.ratio, "0.95 to 1.05")

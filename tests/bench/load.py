@@ -1,6 +1,7 @@
 """A light web client, in a process of its own: as many requests as the server answers.
 
-`python -m tests.bench.load PORT PATH SECONDS CONNECTIONS` prints the number of answers.
+`python -m tests.bench.load PORT PATH SECONDS CONNECTIONS` prints the number of answers; a cookie comes on standard
+input.
 """
 
 import selectors
@@ -12,19 +13,19 @@ import time
 MEASURE = (sys.executable, "-m", "tests.bench.load")
 
 
-def requests_per_second(port: int, path: str, seconds: float = 3, connections: int = 16) -> float:
+def requests_per_second(port: int, path: str, cookie: str = "", seconds: float = 3, connections: int = 16) -> float:
     """Load a server on loopback from another process."""
     command = [*MEASURE, str(port), path, str(seconds), str(connections)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, input=cookie, capture_output=True, text=True, check=True)
     return int(done.stdout) / seconds
 
 
 class Connection:
     """A kept connection with one request under way."""
 
-    def __init__(self, port: int, path: str) -> None:
+    def __init__(self, port: int, path: str, cookie: str) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port))
-        self._request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
+        self._request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\n\r\n".encode()
         self._received = b""
         self.ask()
 
@@ -47,10 +48,10 @@ class Connection:
         return True
 
 
-def main(port: int, path: str, seconds: float, connections: int) -> int:
+def main(port: int, path: str, cookie: str, seconds: float, connections: int) -> int:
     """The number of answers."""
     answers, selector = 0, selectors.DefaultSelector()
-    for connection in [Connection(port, path) for _ in range(connections)]:
+    for connection in [Connection(port, path, cookie) for _ in range(connections)]:
         selector.register(connection.socket, selectors.EVENT_READ, connection)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -65,4 +66,4 @@ def main(port: int, path: str, seconds: float, connections: int) -> int:
 
 if __name__ == "__main__":
     _program, port, path, seconds, connections = sys.argv
-    sys.stdout.write(f"{main(int(port), path, float(seconds), int(connections))}\n")
+    sys.stdout.write(f"{main(int(port), path, sys.stdin.read(), float(seconds), int(connections))}\n")

@@ -4,15 +4,17 @@ import random
 import smtplib
 import time
 from dataclasses import dataclass
-from http.client import HTTPConnection
 from statistics import median
-from urllib.parse import urlencode
 
 from tests.bench.load import requests_per_second
 from tests.bench.sink import Sink
 from tests.bench.site import SENDER, Site, bare_page
-from tests.support.html import forms_of
+from tests.bench.visitor import Visitor
+from tests.support.browser import PASSWORD
+from tests.support.people import add_person
 from webapp import clock, create_app
+from webapp.accounts import passwords
+from webapp.accounts.models import Role
 from webapp.outbox.messages import compose
 from webapp.outbox.service import owe
 from webapp.settings.service import General
@@ -45,6 +47,73 @@ def sign_in_page(site: Site) -> Compared:
     return Compared(median(ours), median(bare))
 
 
+def signed_in_page(site: Site) -> Compared:
+    """Requests per second of Home, for an administrator, and of a bare page, in turns."""
+    ours, bare = [], []
+    with site.web() as our_port, bare_page() as bare_port:
+        cookie = _administrator(site, our_port).cookie
+        for _ in range(ROUNDS):
+            ours.append(requests_per_second(our_port, "/", cookie))
+            bare.append(requests_per_second(bare_port, "/login"))
+    return Compared(median(ours), median(bare))
+
+
+def signing_in(site: Site, number: int = 40) -> tuple[Compared, Compared]:
+    """Seconds that signing in takes, for people and for unknown addresses, each beside the bare argon2 check."""
+    kept = passwords.hashed(PASSWORD)
+    site.add_people(number)
+    times: dict[str, list[float]] = {"person": [], "nobody": [], "check": []}
+    with site.web() as port:
+        for index in range(-5, number):
+            for who in ("person", "nobody"):
+                seconds = _time_sign_in(port, f"{who}{index}@mailroom.example")
+                if index >= 0:
+                    times[who].append(seconds)
+            started = time.perf_counter()
+            passwords.fits(PASSWORD, kept)
+            times["check"].append(time.perf_counter() - started)
+    check = median(times["check"])
+    return Compared(median(times["person"]), check), Compared(median(times["nobody"]), check)
+
+
+def users_page(site: Site, few: int = 1_000, many: int = 1_000_000, number: int = 40) -> Compared:
+    """Seconds that the page of users takes with many people, and with few."""
+    with site.web() as port:
+        administrator = _administrator(site, port)
+        with_few = _time_users(site, administrator, few, number)
+        return Compared(_time_users(site, administrator, many, number), with_few)
+
+
+def _time_users(site: Site, administrator: Visitor, people: int, number: int) -> float:
+    site.grow_to(people)
+    # That took a while, and the server keeps nobody's connection for ever.
+    administrator.reconnect()
+    times = []
+    for _ in range(number):
+        started = time.perf_counter()
+        administrator.get("/users")
+        times.append(time.perf_counter() - started)
+    return median(times[number // 4 :])
+
+
+def _time_sign_in(port: int, address: str) -> float:
+    visitor = Visitor(port)
+    fields = {**visitor.fields("/login"), "email": address, "password": PASSWORD}
+    started = time.perf_counter()
+    visitor.send("/login", fields)
+    return time.perf_counter() - started
+
+
+def _administrator(site: Site, port: int) -> Visitor:
+    """An administrator who is signed in."""
+    address = "root@mailroom.example"
+    add_person(site.database, address, Role.ADMINISTRATOR)
+    visitor = Visitor(port)
+    visitor.send("/login", {**visitor.fields("/login"), "email": address, "password": PASSWORD})
+    visitor.get("/")
+    return visitor
+
+
 def forgot_password(site: Site, number: int = 200) -> Compared:
     """Seconds that the answer takes for a known and for an unknown address, in random order."""
     known = site.add_people(number)
@@ -53,12 +122,13 @@ def forgot_password(site: Site, number: int = 200) -> Compared:
     order = [(True, address) for address in known] + [(False, address) for address in unknown]
     random.shuffle(order)
     with site.web() as port, site.worker():
-        client = Asking(port)
+        visitor = Visitor(port)
+        fields = visitor.fields("/forgot-password")
         for address in [f"first{index}@mailroom.example" for index in range(40)]:
-            client.ask(address)
+            _ask(visitor, fields, address)
         for is_known, address in order:
             started = time.perf_counter()
-            client.ask(address)
+            _ask(visitor, fields, address)
             times[is_known].append(time.perf_counter() - started)
             # The mail to a known address is on its way meanwhile, and would slow the next request down.
             time.sleep(0.1)
@@ -69,11 +139,12 @@ def post_to_data(site: Site, sink: Sink, number: int = 21) -> float:
     """Seconds from the request to the DATA command of its mail, on an idle system."""
     addresses, waits = site.add_people(number), []
     with site.web() as port, site.worker():
-        client = Asking(port)
+        visitor = Visitor(port)
+        fields = visitor.fields("/forgot-password")
         for address in addresses:
             time.sleep(random.uniform(0.5, 1.5))
             before, started = len(sink.moments), time.monotonic()
-            client.ask(address)
+            _ask(visitor, fields, address)
             waits.append(sink.wait(before + 1)[before] - started)
     return median(waits)
 
@@ -95,24 +166,11 @@ def drain(site: Site, sink: Sink, number: int = 500) -> Compared:
     return Compared(ours, _rate(sink.wait(before + number)[before:]))
 
 
-class Asking:
-    """A client that asks for reset mails over one kept connection."""
-
-    def __init__(self, port: int) -> None:
-        self._connection = HTTPConnection("127.0.0.1", port)
-        self._connection.request("GET", "/forgot-password")
-        answer = self._connection.getresponse()
-        self._fields = dict(forms_of(answer.read().decode())[0].values)
-        cookie = (answer.getheader("Set-Cookie") or "").partition(";")[0]
-        self._headers = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
-
-    def ask(self, address: str) -> None:
-        """Send the form. Raises RuntimeError when the answer is not the usual one."""
-        body = urlencode({**self._fields, "email": address})
-        self._connection.request("POST", "/forgot-password", body, self._headers)
-        answer = self._connection.getresponse()
-        if answer.status != 200 or b'name="email"' in answer.read():
-            raise RuntimeError(f"{address}: {answer.status}")
+def _ask(visitor: Visitor, fields: dict[str, str], address: str) -> None:
+    """Ask for a reset mail. Raises RuntimeError when the answer is not the usual one."""
+    status, page = visitor.send("/forgot-password", {**fields, "email": address})
+    if status != 200 or 'name="email"' in page:
+        raise RuntimeError(f"{address}: {status}")
 
 
 def _rate(moments: list[float]) -> float:

@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, insert, select
 
 from tests.support.people import add_person
 from tests.support.running import clean, free_port
 from webapp import clock, logs, schema
+from webapp.accounts.models import Role, Status, User, searchable
 from webapp.config import Config
 from webapp.database import Database
 from webapp.mail.models import MailServer
@@ -20,6 +24,8 @@ from webapp.outbox.queue import Queue
 from webapp.settings import service as settings
 
 PROCESSES, THREADS = 2, 16
+# People are added so many at a time.
+ROWS = 10_000
 SENDER = "mailroom@mailroom.example"
 
 
@@ -53,6 +59,13 @@ class Site:
         for address in addresses:
             add_person(self.database, address)
         return addresses
+
+    def grow_to(self, people: int) -> None:
+        """Add as many people as it takes to have this many; nobody signs in as one of them."""
+        with self.database.writing() as session:
+            first = session.scalars(select(func.count()).select_from(User)).one()
+            for start in range(first, people, ROWS):
+                session.execute(insert(User), [_somebody(index) for index in range(start, min(people, start + ROWS))])
 
     @contextmanager
     def web(self) -> Iterator[int]:
@@ -97,6 +110,20 @@ def running(command: list[str], environ: dict[str, str]) -> Iterator[None]:
             yield
         finally:
             process.terminate()
+
+
+def _somebody(index: int) -> dict[str, Any]:
+    email = f"somebody{index}@mailroom.example"
+    name = f"Somebody {index}"
+    return {
+        "email": email,
+        "email_key": email,
+        "name": name,
+        "search_text": searchable(name, email),
+        "role": Role.MEMBER,
+        "status": Status.PENDING,
+        "created_at": clock.now(),
+    }
 
 
 def _await(port: int, seconds: float = 30) -> None:

@@ -88,7 +88,7 @@ def test_a_suggestion_is_filled_in_with_a_click_and_saves_nothing(
     server = scripted(tls="tls", stall_at="GREETING")
     fields = custom(host=server.host, port=server.port, security="starttls", timeout="1", username="typed@example.org")
     failed = administrator.submit(PAGE, "test", test_recipient="eve@example.org", **fields)
-    assert "Fill in: Security: TLS, Port: 465" in failed.text
+    assert "Fill in: Security: TLS and Port: 465" in failed.text
     corrected = administrator.submit_on(failed, "apply")
     assert 'value="465"' in corrected.text
     assert 'value="typed@example.org"' in corrected.text

@@ -5,12 +5,9 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests.outbox.conftest import Look, Owe
-from tests.support.people import add_person
 from webapp import clock
-from webapp.accounts import links
-from webapp.accounts.models import Link, Purpose, User
 from webapp.database import Database
-from webapp.outbox import claims, housekeeping
+from webapp.outbox import claims
 from webapp.outbox.models import Message, State
 
 
@@ -74,23 +71,3 @@ def test_the_sweep_ends_what_is_too_late(owe: Owe, database: Database, look: Loo
         with database.writing() as session:
             claims.sweep(session, clock.now() + timedelta(hours=wait))
         assert [look(one).state for one in ids] == states
-
-
-def test_housekeeping_deletes_what_is_long_over_and_nothing_else(owe: Owe, database: Database) -> None:
-    user_id, now = add_person(database, "eve@people.example"), clock.now()
-    owe()
-    with database.writing() as session:
-        person = session.get_one(User, user_id)
-        for days in (31, 29):
-            links.mint(session, person, Purpose.RESET, now - timedelta(days=days))
-        for days in (91, 89):
-            session.add(finished(now - timedelta(days=days)))
-        housekeeping.tidy(session, now)
-    with database.reading() as session:
-        assert session.query(Link).count() == 1
-        assert session.query(Message).count() == 2
-
-
-def finished(moment: datetime) -> Message:
-    times = {"created_at": moment, "next_attempt_at": moment, "finished_at": moment}
-    return Message(template="test", recipient="eve@people.example", state=State.SENT, **times)

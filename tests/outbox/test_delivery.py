@@ -29,7 +29,7 @@ def test_a_message_is_sent_and_says_through_which_provider(owe: Owe, deliver: Ac
     message_id = owe()
     deliver()
     message = look(message_id)
-    assert (message.state, message.provider, message.attempts, message.last_error) == (State.SENT, "Custom", 1, "")
+    assert (message.state, message.provider, message.attempts, message.last_error) == (State.SENT, "custom", 1, "")
     assert inbox.last.rcpt_to == ["eve@people.example"]
 
 

@@ -172,3 +172,34 @@ def test_styles_stand_in_the_elements_and_nothing_is_loaded(compose: Compose) ->
     assert "prefers-color-scheme: dark" in html
     assert "src=" not in html
     assert "<link" not in html
+
+
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+MOMENT = datetime(2026, 11, 23, 15, 4, 59, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("template", ["activated", "password_changed", "address_changed", "new_sign_in"])
+@pytest.mark.parametrize("kind", ["plain", "html"])
+def test_a_mail_about_what_was_done_says_when_from_where_and_with_what(
+    compose: Compose, template: str, kind: str
+) -> None:
+    where = {"client": "192.0.2.7", "device": FIREFOX}
+    text = text_of(compose(template, happened_at=MOMENT, **where, sign_ins=[{"at": MOMENT, **where}]), kind)
+    for line in ("When: 23 November 2026, 15:04 UTC", "Device: Firefox on Linux", "Network address: 192.0.2.7"):
+        assert line in text
+
+
+@pytest.mark.parametrize("kind", ["plain", "html"])
+def test_a_changed_password_says_in_which_way(compose: Compose, kind: str) -> None:
+    texts = [text_of(compose("password_changed", by_link=by_link), kind) for by_link in (True, False)]
+    assert ["with the link from a mail" in text for text in texts] == [True, False]
+    assert ["in the profile" in text for text in texts] == [False, True]
+
+
+@pytest.mark.parametrize("kind", ["plain", "html"])
+def test_many_new_sign_ins_are_counted(compose: Compose, kind: str) -> None:
+    sign_ins = [{"at": MOMENT, "client": f"192.0.2.{number}", "device": ""} for number in range(2)]
+    text = text_of(compose("new_sign_in", sign_ins=sign_ins, more=3), kind)
+    assert "5 times" in text
+    assert "And 3 more times since." in text
+    assert text.count("Device: Unknown device") == 2

@@ -11,7 +11,7 @@ from tests.accounts.conftest import at_once
 from tests.profile.conftest import NEW, Ask
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
-from webapp import clock
+from webapp import clock, housekeeping
 from webapp.accounts import address_changes, links, service, sign_ins
 from webapp.accounts.links import LinkExpired, LinkRevoked, LinkUsed
 from webapp.accounts.models import AddressChange, Link, Purpose, Status, User
@@ -19,7 +19,6 @@ from webapp.accounts.service import AccountDisabled, AddressTaken
 from webapp.context import Parts
 from webapp.database import Database
 from webapp.errors import NotFound, TooManyRequests
-from webapp.outbox import housekeeping
 from webapp.outbox.models import Message, State
 from webapp.profile import address
 from webapp.profile.service import WrongPassword

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,10 @@ from tests.profile.conftest import NEW
 from tests.support.browser import PASSWORD, Browser
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
-from webapp.accounts.models import Link, SignIn
+from webapp import clock
+from webapp.accounts import links
+from webapp.accounts.models import KnownDevice, Link, Purpose, SignIn
+from webapp.context import Parts
 from webapp.database import Database
 
 Act = Callable[[], None]
@@ -130,6 +134,18 @@ class TestPassword:
         assert answers == [200] * 10 + [429]
         assert administrator.post("/profile/address", **wrong).status_code == 200
 
+    def test_this_browser_stays_known_and_the_others_do_not(
+        self, app: Flask, member: Browser, database: Database
+    ) -> None:
+        for browser in (Browser(app, member._user_id), member):
+            browser.post("/logout")
+            browser.sign_in()
+        with database.reading() as session:
+            _other, mine = session.scalars(select(KnownDevice.id).order_by(KnownDevice.id))
+        member.submit("/profile", **FORMS["password"])
+        with database.reading() as session:
+            assert session.scalars(select(KnownDevice.id)).all() == [mine]
+
 
 class TestSignIns:
     """Where one is signed in."""
@@ -148,6 +164,13 @@ class TestSignIns:
         number = re.findall(r'action="(/profile/sign-ins/\d+/end)"', page.text)
         assert len(number) == 1
         assert "That browser is signed out." in member.post(number[0]).text
+        assert second.get("/profile").request.path == "/login"
+
+    def test_those_that_are_remembered_say_so_and_end_like_the_others(self, member: Browser, second: Browser) -> None:
+        second.post("/logout")
+        second.submit("/login", email=member.user.email, password=PASSWORD, remember=True)
+        assert member.get("/profile").text.count("Remembered") == 1
+        member.post("/profile/sign-ins/end-others")
         assert second.get("/profile").request.path == "/login"
 
     def test_all_others_are_ended_at_once(self, member: Browser, second: Browser) -> None:
@@ -178,9 +201,10 @@ class TestAddress:
         stranger.get(inbox.last.link)
         page = stranger.submit("/confirm-address")
         assert (page.request.path, f"{NEW} is the address" in page.text, member.user.email) == ("/login", True, NEW)
-        assert Browser(app, member._user_id).sign_in().status_code == 200
         deliver()
-        stranger.get(inbox.last.link)
+        undo = inbox.last.link
+        assert Browser(app, member._user_id).sign_in().status_code == 200
+        stranger.get(undo)
         page = stranger.submit("/restore-address")
         assert (page.request.path, member.user.email) == ("/reset-password", old)
         assert member.get("/").request.path == "/login"
@@ -270,3 +294,59 @@ class TestAddress:
         page = member.client.post("/confirm-address", data={"csrf_token": "stale"})
         assert "open for too long" in page.text
         assert member.submit_on(page).request.path == "/profile"
+
+    def test_the_code_from_the_mail_is_as_good_as_the_link(self, member: Browser, inbox: Inbox, deliver: Act) -> None:
+        ask(member)
+        deliver()
+        page = member.submit("/profile", code="ABCD-EFGH")
+        assert error_beside(page.text, "This code is not good")
+        page = member.submit_on(page, code=inbox.last.code.lower())
+        assert page.request.path == "/confirm-address"
+        member.submit_on(page)
+        assert member.user.email == NEW
+
+    def test_the_code_is_worth_nothing_to_somebody_else(
+        self, member: Browser, administrator: Browser, inbox: Inbox, deliver: Act
+    ) -> None:
+        ask(member)
+        deliver()
+        ask(administrator, "other@new.example")
+        assert error_beside(administrator.submit("/profile", code=inbox.last.code).text, "This code is not good")
+
+    def test_page_and_mail_name_the_account_that_would_have_the_address(
+        self, stranger: Browser, database: Database, inbox: Inbox, deliver: Act, app: Flask
+    ) -> None:
+        odd = Browser(app, add_person(database, "o'brien&co@mailroom.example"))
+        odd.let_in()
+        ask(odd)
+        deliver()
+        assert "of the account o'brien&co@mailroom.example" in inbox.last.text.replace("\r\n", " ")
+        assert "o&#39;brien&amp;co@mailroom.example" in stranger.get(inbox.last.link).text
+
+
+class TestAnotherPersonsBrowser:
+    """A link that is opened where somebody else is signed in."""
+
+    def test_confirming_tells_who_is_signed_in_here(
+        self, member: Browser, administrator: Browser, inbox: Inbox, deliver: Act
+    ) -> None:
+        ask(member)
+        deliver()
+        administrator.get(inbox.last.link)
+        page = administrator.submit("/confirm-address")
+        assert "In this browser somebody else is signed in" in page.text
+        assert administrator.user.email in page.text
+        assert member.user.email == NEW
+
+    @pytest.mark.parametrize("purpose", [Purpose.RESET, Purpose.RESTORE_ADDRESS])
+    def test_a_reset_or_an_undone_change_ends_that_sign_in(
+        self, member: Browser, administrator: Browser, parts: Parts, purpose: Purpose
+    ) -> None:
+        with parts.database.writing() as session:
+            secret = links.mint(session, member.user, purpose, clock.now() + timedelta(hours=1), "old@mailroom.example")
+        path = links.PATHS[purpose].rstrip("/")
+        page = administrator.get(f"{path}/{secret}")
+        fields = {"password": OTHER, "password_confirm": OTHER} if purpose == Purpose.RESET else {}
+        administrator.submit_on(page, **fields)
+        with parts.database.reading() as session:
+            assert session.scalars(select(SignIn).where(SignIn.user_id == administrator.user.id)).all() == []

@@ -81,7 +81,7 @@ class TestPassword:
             change(parts, ada, token, current="wrong")
         assert lives(parts.database, token)
         assert owed() == []
-        assert service.sign_in(parts.database, ada.email, browser.PASSWORD, sign_ins.Client("", ""))
+        assert service.sign_in(parts.database, parts.queue, ada.email, browser.PASSWORD, sign_ins.Client("", ""))
 
     def test_of_several_changes_at_once_one_wins(self, parts: Parts, ada: User, owed: Owed) -> None:
         ends = at_once([lambda: change(parts, ada)] * 4)

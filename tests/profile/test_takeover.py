@@ -105,4 +105,4 @@ def test_after_undoing_the_old_password_lets_nobody_in(
     deliver()
     restore(parts, newest(inbox))
     with pytest.raises(SignInRefused):
-        service.sign_in(parts.database, ada.email, PASSWORD, Client("192.0.2.1", "Firefox"))
+        service.sign_in(parts.database, parts.queue, ada.email, PASSWORD, Client("192.0.2.1", "Firefox"))

@@ -32,6 +32,11 @@ class Browser:
         self._user_id = user_id
 
     @property
+    def signs_in(self) -> bool:
+        """Whether there is an account behind it."""
+        return self._user_id is not None
+
+    @property
     def user(self) -> User:
         """The person's account, as it is now."""
         parts: Parts = self.app.extensions[EXTENSION]

@@ -53,6 +53,13 @@ class Mail(EmailMessage):
         assert found, f"no link in:\n{self.text}"
         return found[0]
 
+    @property
+    def code(self) -> str:
+        """The code in the text."""
+        found = re.search(r"^[0-9A-Z]{4}-[0-9A-Z]{4}(?=\r?$)", self.text, re.MULTILINE)
+        assert found, f"no code in:\n{self.text}"
+        return found[0]
+
     def _part(self, kind: Literal["plain", "html"]) -> str:
         part = self.get_body((kind,))
         assert part is not None, f"no {kind} part"

@@ -9,8 +9,9 @@ from werkzeug.datastructures import ImmutableMultiDict
 from webapp import pages
 from webapp.access import MEMBER, PUBLIC, safe_next, signed_in
 from webapp.accounts import confirming, sessions
-from webapp.accounts.confirming import Fields, SignInEnded, WrongPassword
+from webapp.accounts.confirming import Fields, SignInEnded, TooMuchToHold, WrongPassword
 from webapp.accounts.forms import ConfirmPasswordForm, text
+from webapp.accounts.models import Role
 from webapp.accounts.routes import Page, blueprint
 from webapp.context import parts
 from webapp.errors import TooManyRequests
@@ -19,11 +20,15 @@ from webapp.security import csrf
 
 # The field in which a form that was sent too late travels, sealed.
 HELD = "held_form"
-ELSEWHERE = PUBLIC | MEMBER | {"accounts.confirm"}
+ELSEWHERE = PUBLIC | MEMBER
+# Whoever looks after the mail all day is not asked there.
+OPEN_ROOMS = frozenset({"outbox", "demo"})
+# Files are no pages that one could come back to.
+PAGE_OF = {"audit.download": "audit.entries"}
 
 
 def guard(app: Flask) -> None:
-    """Ask again before every page of administrators that changes something."""
+    """Ask again before every page of administrators; Home and the outbox are open."""
     app.before_request(_ask_again)
 
 
@@ -32,6 +37,9 @@ def guard(app: Flask) -> None:
 def confirm() -> Page:
     """Type the password again, and go on to `next`."""
     target = safe_next(request.args.get("next"))
+    if signed_in().role != Role.ADMINISTRATOR:
+        # Nothing that others may do needs it.
+        return redirect(target)
     form, here = ConfirmPasswordForm(), url_for("accounts.confirm", next=target)
     if not form.submitted():
         return _page(form, 200, here) if confirming.is_due(sessions.sign_in()) else redirect(target)
@@ -43,21 +51,33 @@ def confirm() -> Page:
 
 
 def _ask_again() -> Page | None:
-    """Ask before a page with a form is filled in, or else hold what was sent to it until the answer."""
-    rule = request.url_rule
-    if rule is None or "POST" not in (rule.methods or ()) or request.endpoint in ELSEWHERE:
+    """Ask before a page is shown, or hold what was sent to it until the answer."""
+    if request.endpoint is None or request.endpoint in ELSEWHERE or request.blueprint in OPEN_ROOMS:
         return None
     due = confirming.is_due(sessions.sign_in())
     if request.method != "POST":
-        return redirect(url_for("accounts.confirm", next=request.full_path.rstrip("?"))) if due else None
+        return redirect(url_for("accounts.confirm", next=_here())) if due else None
     if HELD in request.form:
         return _go_on(due)
     return _hold(list(request.form.items(multi=True))) if due else None
 
 
+def _here() -> str:
+    """The address to come back to."""
+    page = PAGE_OF.get(request.endpoint or "")
+    path = url_for(page) if page else request.path
+    query = request.query_string.decode(errors="replace")
+    return f"{path}?{query}" if query else path
+
+
 def _hold(fields: Fields) -> Page:
     """The page that asks, with what was sent sealed in it."""
-    sealed = confirming.hold(parts().sealer, sessions.sign_in(), request.path, fields)
+    try:
+        sealed = confirming.hold(parts().sealer, sessions.sign_in(), request.path, fields)
+    except TooMuchToHold:
+        # What was typed still stands in the browser, a page back.
+        here = url_for("accounts.confirm", next=request.path)
+        return _page(ConfirmPasswordForm(formdata=None), 413, here, lost=True)
     return _page(ConfirmPasswordForm(formdata=None), 403, request.full_path.rstrip("?"), sealed)
 
 
@@ -104,6 +124,7 @@ def _checked(form: ConfirmPasswordForm) -> int:
     return 0
 
 
-def _page(form: ConfirmPasswordForm, status: int, action: str, sealed: str = "") -> tuple[str, int]:
+def _page(form: ConfirmPasswordForm, status: int, action: str, sealed: str = "", lost: bool = False) -> tuple[str, int]:
     minutes = confirming.CONFIRMED_FOR // timedelta(minutes=1)
-    return render_template("accounts/confirm.html", form=form, action=action, held=sealed, minutes=minutes), status
+    facts = {"form": form, "action": action, "held": sealed, "lost": lost, "minutes": minutes}
+    return render_template("accounts/confirm.html", **facts), status

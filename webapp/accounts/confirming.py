@@ -11,12 +11,16 @@ from webapp import clock
 from webapp.accounts import passwords, sign_ins, tries
 from webapp.accounts.models import SignIn, User
 from webapp.accounts.sign_ins import Client
+from webapp.audit import service as audit
+from webapp.audit.events import Event
 from webapp.database import Database
 from webapp.errors import Failure
 from webapp.sealing import SealBroken, Sealer
 
 CONFIRMED_FOR = timedelta(minutes=15)
 PURPOSE = "held form"
+# In characters, sealed; it has to fit into a request together with the password.
+MOST_HELD = 3 * 1024 * 1024
 
 Fields = list[tuple[str, str]]
 
@@ -27,6 +31,10 @@ class WrongPassword(Failure):
 
 class SignInEnded(Failure):
     """The person was signed out at the same moment."""
+
+
+class TooMuchToHold(Failure):
+    """What was sent is too long to travel through another page."""
 
 
 def is_due(sign_in: SignIn) -> bool:
@@ -45,6 +53,8 @@ def confirm(
         with database.writing() as session:
             tries.sign_in(session, person.email, client.address)
     if not passwords.fits(password, person.password_hash):
+        with database.writing() as session:
+            audit.record(session, Event.PASSWORD_REFUSED, person)
         raise WrongPassword
     with database.writing() as session:
         if limited:
@@ -56,8 +66,11 @@ def confirm(
 
 
 def hold(sealer: Sealer, sign_in: SignIn, path: str, fields: Fields) -> str:
-    """The fields of a form that was sent to `path`, sealed."""
-    return sealer.seal(json.dumps([sign_in.id, path, fields]), PURPOSE)
+    """The fields of a form that was sent to `path`, sealed. Raises TooMuchToHold."""
+    sealed = sealer.seal(json.dumps([sign_in.id, path, fields], ensure_ascii=False), PURPOSE)
+    if len(sealed) > MOST_HELD:
+        raise TooMuchToHold
+    return sealed
 
 
 def held(sealer: Sealer, sign_in: SignIn, path: str, sealed: str) -> Fields:

@@ -3,13 +3,24 @@
 import unicodedata
 
 from flask_babel import gettext as _
-from wtforms import Field, PasswordField, RadioField, SelectChoice, SelectField, StringField, ValidationError
+from wtforms import (
+    BooleanField,
+    Field,
+    PasswordField,
+    RadioField,
+    SelectChoice,
+    SelectField,
+    StringField,
+    ValidationError,
+)
 from wtforms.validators import DataRequired, Length
 
+from webapp.accounts import codes
 from webapp.accounts.addresses import BadAddress, checked
 from webapp.accounts.models import Role
 from webapp.accounts.password_rules import BadPassword, Rules
 from webapp.forms import Form
+from webapp.languages import LANGUAGES
 from webapp.settings.forms import public_address
 from webapp.settings.security import Security
 from webapp.texts import lazy_gettext as lazy
@@ -67,6 +78,13 @@ def name_field() -> StringField:
     )
 
 
+def language_field() -> SelectField:
+    """The field `language`; empty stands for what the browser says."""
+    browsers_own = SelectChoice("", lazy("As the browser says"))
+    own_names = [SelectChoice(one.code, one.name, {"lang": one.code}) for one in LANGUAGES.values()]
+    return SelectField(lazy("Language"), choices=[browsers_own, *own_names], default="")
+
+
 class SignInForm(Form):
     """An address and a password, whatever they are."""
 
@@ -77,6 +95,7 @@ class SignInForm(Form):
         render_kw={"inputmode": "email", "autocapitalize": "none", "spellcheck": "false"},
     )
     password = PasswordField(lazy("Password"), [DataRequired(lazy("Give your password."))])
+    remember = BooleanField(lazy("Remember me"))
 
 
 class ForgotPasswordForm(Form):
@@ -152,6 +171,7 @@ class NewUserForm(Form):
     email = address_field()
     name = name_field()
     role = SelectField(lazy("Role"), choices=ROLES)
+    language = language_field()
     send_activation = RadioField(
         lazy("Activation link"),
         choices=[SelectChoice("mail", lazy("Send it by mail")), SelectChoice("show", lazy("Show it to me, once"))],
@@ -162,3 +182,27 @@ class NewUserForm(Form):
         """A link cannot be shown while its host is not known."""
         if field.data == "show" and not self.public_url:
             raise ValidationError(_("A link can be shown once the public address is set, under Settings, General."))
+
+
+def code_field() -> StringField:
+    """The field `code`; as it comes out, it is as `codes.read` gives it."""
+    return StringField(
+        lazy("Code"),
+        [DataRequired(lazy("Type the code from the mail.")), a_code],
+        filters=[stripped],
+        render_kw={"autocapitalize": "characters", "spellcheck": "false", "dir": "ltr"},
+    )
+
+
+def a_code(form: Form, field: Field) -> None:
+    """Validator: something that looks like a code."""
+    if not (code := codes.read(field.data)):
+        raise ValidationError(_("A code has eight letters and digits, such as ABCD-EF12."))
+    field.data = code
+
+
+class CodeForm(Form):
+    """A code, and the address that it was mailed to."""
+
+    email = address_field()
+    code = code_field()

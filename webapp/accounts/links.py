@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 
 from webapp import clock
 from webapp.accounts.models import Link, Purpose, User
+from webapp.audit import service as audit
+from webapp.audit.events import Event
 from webapp.errors import Failure
 from webapp.texts import lazy_gettext as _
 
@@ -21,11 +23,10 @@ PATHS = {
     Purpose.CONFIRM_ADDRESS: "/confirm-address/",
     Purpose.RESTORE_ADDRESS: "/restore-address/",
 }
-ACTIVATION_LIFETIME = timedelta(hours=24)
-RESET_LIFETIME = timedelta(hours=1)
 CONFIRMATION_LIFETIME = timedelta(hours=24)
 RESTORE_LIFETIME = timedelta(days=7)
-_OPEN = (Link.used_at.is_(None), Link.revoked_at.is_(None))
+# Used, revoked: a link that is neither is open, and good until it expires.
+OPEN = (Link.used_at.is_(None), Link.revoked_at.is_(None))
 
 
 class LinkRefused(Failure):
@@ -62,7 +63,14 @@ class LinkExpired(LinkRefused):
         super().__init__(_("This link has expired."))
 
 
-def mint(session: Session, user: User, purpose: Purpose, expires_at: datetime, address: str | None = None) -> str:
+def mint(
+    session: Session,
+    user: User,
+    purpose: Purpose,
+    expires_at: datetime,
+    address: str | None = None,
+    code_hash: str | None = None,
+) -> str:
     """A new link's secret; what is stored is its hash. `address` is the one that it confirms or restores."""
     secret = secrets.token_urlsafe(32)
     link = Link(
@@ -70,6 +78,7 @@ def mint(session: Session, user: User, purpose: Purpose, expires_at: datetime, a
         purpose=purpose,
         address=address,
         secret_hash=_hash(secret),
+        code_hash=code_hash,
         created_at=clock.now(),
         expires_at=expires_at,
     )
@@ -100,14 +109,14 @@ def spend(session: Session, secret: str, purpose: Purpose) -> Link:
     """Use the link up; of two who try at once one succeeds. Raises a LinkRefused."""
     # Whoever changes an account and its links locks the account first: without it, two links of one
     # person used at the same moment would each hold what the other one has to revoke.
-    session.get(User, find(session, secret, purpose).user_id, with_for_update=True)
+    person = session.get(User, find(session, secret, purpose).user_id, with_for_update=True)
     now = clock.now()
     ours = (Link.secret_hash == _hash(secret), Link.purpose == purpose)
     link: Link | None = session.scalar(
         update(Link)
         .where(
             *ours,
-            *_OPEN,
+            *OPEN,
             Link.expires_at > now,
         )
         .values(used_at=now)
@@ -117,39 +126,17 @@ def spend(session: Session, secret: str, purpose: Purpose) -> Link:
         check(find(session, secret, purpose))
         # It was good until a moment ago.
         raise LinkExpired
+    audit.record(session, Event.LINK_USED, person, purpose=purpose)
     return link
 
 
-def revoke_all(session: Session, user_id: int) -> None:
-    """Make every open link of this person worthless."""
-    session.execute(update(Link).where(Link.user_id == user_id, *_OPEN).values(revoked_at=clock.now()))
-
-
-def revoke_others(session: Session, link: Link) -> None:
-    """Make the person's other links for the same purpose worthless."""
-    session.execute(
-        update(Link)
-        .where(
-            Link.user_id == link.user_id,
-            Link.purpose == link.purpose,
-            Link.id != link.id,
-            *_OPEN,
-        )
-        .values(revoked_at=clock.now())
-    )
-
-
 def revoke(session: Session, user_id: int, *purposes: Purpose) -> None:
-    """Make all of the person's links for these purposes worthless."""
-    session.execute(
-        update(Link)
-        .where(
-            Link.user_id == user_id,
-            Link.purpose.in_(purposes),
-            *_OPEN,
-        )
-        .values(revoked_at=clock.now())
-    )
+    """Make all of the person's links for these purposes worthless, and the codes with them.
+
+    One that was just used is open no more, so it stays what it is.
+    """
+    mine = update(Link).where(Link.user_id == user_id, Link.purpose.in_(purposes), *OPEN)
+    session.execute(mine.values(revoked_at=clock.now()))
 
 
 def _hash(secret: str) -> str:

@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp import clock
-from webapp.accounts import address_changes, former, links, passwords, sign_ins, tries
+from webapp.accounts import address_changes, former, known_devices, links, notices, passwords, sign_ins, tries
 from webapp.accounts.addresses import address_key, checked
 from webapp.accounts.links import LinkExpired, LinkRefused, LinkUnknown, LinkUsed
 from webapp.accounts.models import Link, Purpose, Role, Status, User
@@ -18,6 +18,7 @@ from webapp.database import Database
 from webapp.errors import Failure, NotFound
 from webapp.outbox import service as outbox
 from webapp.outbox.queue import Queue
+from webapp.settings.security import security
 from webapp.texts import lazy_gettext as _
 
 PAGE = 50
@@ -63,6 +64,11 @@ def has_administrator(session: Session) -> bool:
     return session.scalar(select(User.id).where(User.role == Role.ADMINISTRATOR).limit(1)) is not None
 
 
+def has_people(database: Database) -> bool:
+    """Whether there is anybody besides the first administrator."""
+    return database.glance("SELECT id FROM users LIMIT 1 OFFSET 1") is not None
+
+
 def by_email(session: Session, email: str, locked: bool = False) -> User | None:
     """The person with this address, however it is written; if `locked`, it stays theirs until the commit."""
     wanted = select(User).where(User.email_key == address_key(email))
@@ -96,9 +102,12 @@ def page_of_users(session: Session, search: str, before: int | None) -> tuple[li
     return found[:PAGE], len(found) > PAGE
 
 
-def create_user(session: Session, queue: Queue, *, email: str, name: str, role: Role, send_activation: bool) -> User:
+def create_user(
+    session: Session, queue: Queue, *, email: str, name: str, role: Role, send_activation: bool, language: str = ""
+) -> User:
     """Add a person, pending, and owe them the activation mail if it is wanted. Raises BadAddress, AddressTaken."""
     created = _add(session, email, name, role, Status.PENDING)
+    created.language = language or None
     audit.record(session, Event.USER_CREATED, created, role=str(role))
     if send_activation:
         owe_activation(session, queue, created)
@@ -116,16 +125,9 @@ def create_administrator(session: Session, email: str, name: str, password_hash:
 def owe_activation(session: Session, queue: Queue, pending: User) -> None:
     """Owe a pending person an activation mail. Raises AlreadyActive, AccountDisabled."""
     _require(pending, Status.PENDING)
-    expires_at = clock.now() + links.ACTIVATION_LIFETIME
+    expires_at = clock.now() + security(session).activation_lifetime
     outbox.owe(session, queue, "activation", pending.email, user_id=pending.id, expires_at=expires_at)
     audit.record(session, Event.ACTIVATION_OWED, pending)
-
-
-def activation_secret(session: Session, pending: User) -> str:
-    """A new link's secret, to be handed over by an administrator. Raises AlreadyActive, AccountDisabled."""
-    _require(pending, Status.PENDING)
-    audit.record(session, Event.ACTIVATION_SHOWN, pending)
-    return links.mint(session, pending, Purpose.ACTIVATION, clock.now() + links.ACTIVATION_LIFETIME)
 
 
 def owner(session: Session, secret: str, purpose: Purpose) -> User:
@@ -138,23 +140,28 @@ def owner(session: Session, secret: str, purpose: Purpose) -> User:
     return found
 
 
-def activate(session: Session, queue: Queue, secret: str, password_hash: str) -> User:
-    """Spend an activation link: the account is active, with this password.
+def activate(session: Session, queue: Queue, secret: str, password_hash: str, language: str = "") -> User:
+    """Spend an activation link: the account is active, with this password, and has this language if it had none.
 
     Raises LinkRefused, AlreadyActive, AccountDisabled; the caller's transaction must then be undone.
     """
     link = links.spend(session, secret, Purpose.ACTIVATION)
     person = _give_password(session, link, Status.PENDING, password_hash)
     person.status, person.activated_at = Status.ACTIVE, person.password_changed_at
-    outbox.owe(session, queue, "activated", person.email, user_id=person.id)
+    person.language = person.language or language or None
+    outbox.owe(session, queue, "activated", person.email, user_id=person.id, facts=notices.from_where())
     audit.record(session, Event.ACTIVATED, person)
     return person
 
 
 def next_step(purpose: Purpose, refused: Failure) -> str:
-    """What helps when a link was refused: `again`, `sign_in`, `forgot_password` or, if nothing does, empty."""
+    """What helps when a link was refused: a step that the page knows or, if nothing does, empty."""
     if isinstance(refused, AccountDisabled):
         return ""
+    if isinstance(refused, AddressTaken):
+        return "taken"
+    if purpose in (Purpose.CONFIRM_ADDRESS, Purpose.RESTORE_ADDRESS):
+        return "profile"
     if isinstance(refused, LinkUsed | AlreadyActive):
         return "sign_in"
     if purpose == Purpose.RESET or isinstance(refused, LinkUnknown):
@@ -183,29 +190,39 @@ def request_reset(session: Session, queue: Queue, email: str, client: Client, li
         tries.forgot_password(session, client.address)
         if not tries.reset_mail_allowed(session, address):
             return
-    outbox.owe(session, queue, "reset", address, expires_at=clock.now() + links.RESET_LIFETIME)
+    outbox.owe(session, queue, "reset", address, expires_at=clock.now() + security(session).reset_lifetime)
     audit.record(session, Event.RESET_ASKED, address=address)
 
 
 def reset_password(session: Session, queue: Queue, secret: str, password_hash: str) -> User:
-    """Spend a reset link: the account has this password and is signed out everywhere.
+    """Spend a reset link: the account has this password, is signed out everywhere and knows no device.
 
     Raises LinkRefused, AccountDisabled; the caller's transaction must then be undone.
     """
     link = links.spend(session, secret, Purpose.RESET)
     person = _give_password(session, link, Status.ACTIVE, password_hash)
     sign_ins.end_all(session, person.id)
+    known_devices.forget_others(session, person.id)
     address_changes.forget(session, person.id)
     # Failing tries, one's own or another's, are no reason to wait with the new password.
     tries.forget_sign_ins(session, person.email)
-    outbox.owe(session, queue, "password_changed", person.email, user_id=person.id)
+    notices.password_changed(session, queue, person, by_link=True)
     audit.record(session, Event.RESET_DONE, person)
     return person
 
 
-def sign_in(database: Database, email: str, password: str, client: Client, limited: bool = True) -> str:
-    """A new sign-in's token. Raises SignInRefused, TooManyRequests.
+def sign_in(
+    database: Database,
+    queue: Queue,
+    email: str,
+    password: str,
+    client: Client,
+    limited: bool = True,
+    remembered: bool = False,
+) -> str:
+    """A new sign-in's token; the person is told by mail if the browser is not known.
 
+    Raises SignInRefused, TooManyRequests.
     Takes the same time for whatever reason it refuses. The transactions are several, because
     tries count even when they fail, and none stays open while the password is hashed.
     """
@@ -216,13 +233,25 @@ def sign_in(database: Database, email: str, password: str, client: Client, limit
         person = by_email(session, email)
     kept = person.password_hash if person else None
     if not passwords.fits(password, kept) or person is None or kept is None or person.status != Status.ACTIVE:
+        with database.writing() as session:
+            audit.record(session, Event.SIGN_IN_FAILED, address=email)
         raise SignInRefused
     renewed = passwords.hashed(password) if passwords.outdated(kept) else kept
     with database.writing() as session:
         _still_valid(session, person, renewed)
         if limited:
             tries.signed_in(session, email, client.address)
-        return sign_ins.start(session, person, client)
+        token = sign_ins.start(session, person, client, remembered)
+        if not known_devices.is_known(session, person.id, client.known_as):
+            notices.new_sign_in(session, queue, person)
+            audit.record(session, Event.NEW_DEVICE, person)
+        return token
+
+
+def sign_out(session: Session, person: User, token: str) -> None:
+    """The person is done with this browser."""
+    sign_ins.end(session, token)
+    audit.record(session, Event.SIGNED_OUT, person)
 
 
 def _add(session: Session, email: str, name: str, role: Role, status: Status) -> User:
@@ -262,7 +291,7 @@ def _give_password(session: Session, link: Link, status: Status, password_hash: 
     if person is None:
         _require(session.get_one(User, link.user_id), status)
         raise AccountDisabled
-    links.revoke_others(session, link)
+    links.revoke(session, person.id, Purpose(link.purpose))
     return person
 
 

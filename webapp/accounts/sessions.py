@@ -2,13 +2,14 @@
 
 from typing import cast
 
-from flask import Flask, g, request, session
+from flask import Flask, Response, after_this_request, g, request, session
 from flask_login import LoginManager, current_user
 
-from webapp.accounts import sign_ins
+from webapp.accounts import known_devices, sign_ins
 from webapp.accounts.models import SignIn, User
 from webapp.accounts.sign_ins import Client
 from webapp.context import parts
+from webapp.security import KEPT_UNTIL, cookie_name
 
 # Where Flask-Login looks for what its `user_loader` is to be given.
 SIGN_IN = "_user_id"
@@ -23,10 +24,12 @@ def enable(app: Flask) -> None:
     LoginManager(app).user_loader(_load)
 
 
-def begin(token: str) -> None:
-    """Replace the browser's session by one that holds the sign-in alone."""
+def begin(token: str, begun: SignIn) -> None:
+    """Replace the browser's session by one that holds this sign-in alone, and lasts as long as it."""
     session.clear()
     session[SIGN_IN] = token
+    if begun.remembered:
+        session[KEPT_UNTIL] = begun.expires_at.timestamp()
 
 
 def renew(token: str) -> None:
@@ -51,7 +54,33 @@ def sign_in() -> SignIn:
 
 def client() -> Client:
     """Who sends this request."""
-    return Client(request.remote_addr or "", request.headers.get("User-Agent", ""))
+    user_agent = request.headers.get("User-Agent", "")
+    return Client((request.remote_addr or "")[: sign_ins.LONGEST_ADDRESS], sign_ins.cleaned(user_agent), device())
+
+
+def device() -> str:
+    """What the cookie holds by which this browser is known; see `accounts.known_devices`."""
+    return request.cookies.get(_device_cookie(), "")
+
+
+def keep_device(token: str) -> None:
+    """Have this request's answer set that cookie."""
+
+    @after_this_request
+    def set_cookie(response: Response) -> Response:
+        response.set_cookie(
+            _device_cookie(),
+            token,
+            max_age=known_devices.KNOWN_FOR,
+            secure=request.is_secure,
+            httponly=True,
+            samesite="Lax",
+        )
+        return response
+
+
+def _device_cookie() -> str:
+    return cookie_name("mailroom_device")
 
 
 def _load(token: str) -> User | None:
@@ -60,8 +89,8 @@ def _load(token: str) -> User | None:
         found = sign_ins.find(session, token)
     if found is None:
         return None
-    user, g.sign_in = found
-    if sign_ins.is_stale(g.sign_in):
+    g.sign_in = found.sign_in
+    if found.is_stale:
         with database.writing() as session:
-            sign_ins.seen(session, g.sign_in)
-    return user
+            sign_ins.seen(session, found.sign_in)
+    return found.user

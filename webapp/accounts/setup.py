@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 from webapp import clock
 from webapp.accounts import service
 from webapp.accounts.models import SetupKey, User
+from webapp.audit import service as audit
+from webapp.audit.events import Event
 from webapp.config import Config
 from webapp.errors import Failure
 from webapp.outbox import service as outbox
@@ -55,7 +57,9 @@ def check(session: Session, key: str) -> None:
         raise SetupKeyUnknown
 
 
-def create_first_administrator(session: Session, key: str, email: str, name: str, password_hash: str) -> User:
+def create_first_administrator(
+    session: Session, key: str, email: str, name: str, password_hash: str, language: str = ""
+) -> User:
     """Spend the key for the first administrator; of two who try at once one succeeds.
 
     Raises SetupKeyUnknown, SetupDone, BadAddress, AddressTaken; the caller's
@@ -67,7 +71,10 @@ def create_first_administrator(session: Session, key: str, email: str, name: str
         raise SetupDone
     if not won:
         raise SetupKeyUnknown
-    return service.create_administrator(session, email, name, password_hash)
+    created = service.create_administrator(session, email, name, password_hash)
+    created.language = language or None
+    audit.record(session, Event.FIRST_ADMINISTRATOR, created)
+    return created
 
 
 def save_public_url(session: Session, queue: Queue, config: Config, public_url: str) -> None:

@@ -3,32 +3,59 @@
 import hashlib
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, bindparam, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp import clock
+from webapp.accounts.lifetimes import Lifetimes
 from webapp.accounts.models import SignIn, Status, User
 from webapp.audit import service as audit
 from webapp.audit.events import Event
+from webapp.errors import NotFound
+from webapp.settings.models import ONLY_ROW, SecuritySettings
+from webapp.settings.security import Security, security
 
-LIFETIME = timedelta(days=1)
-# How exact `last_seen_at` is: not every page is worth a write.
-SEEN_EVERY = timedelta(minutes=5)
-LONGEST_DEVICE = 300
+LONGEST_ADDRESS, LONGEST_DEVICE = 64, 300
+# Every page of a signed-in person asks this, so it is put together once.
+_FOUND = (
+    select(
+        User,
+        SignIn,
+        SecuritySettings.idle_minutes,
+        SecuritySettings.sign_in_minutes,
+        SecuritySettings.remembered_minutes,
+    )
+    .join(SignIn, SignIn.user_id == User.id)
+    .outerjoin(SecuritySettings, SecuritySettings.id == ONLY_ROW)
+    .where(SignIn.token_hash == bindparam("token_hash"), User.status == Status.ACTIVE)
+)
 
 
 @dataclass(frozen=True)
 class Client:
-    """Who asks, as far as it can be known: an IP address, and what the browser says it is."""
+    """Who asks, as far as it can be known: an IP address, and what the browser says it is.
+
+    `known_as` is what the browser's cookie for known devices holds.
+    """
 
     address: str
     device: str
+    known_as: str = ""
 
 
-def start(session: Session, user: User, client: Client) -> str:
-    """A new sign-in of this person; its token."""
+class Found(NamedTuple):
+    """A sign-in that is good, whose it is, and whether it is time to note that it is in use."""
+
+    user: User
+    sign_in: SignIn
+    is_stale: bool
+
+
+def start(session: Session, user: User, client: Client, remembered: bool = False) -> str:
+    """A new sign-in of this person; its token. One to be remembered outlives the browser's closing."""
     now = clock.now()
     token = secrets.token_urlsafe(32)
     sign_in = SignIn(
@@ -37,32 +64,35 @@ def start(session: Session, user: User, client: Client) -> str:
         created_at=now,
         last_seen_at=now,
         confirmed_at=now,
-        expires_at=now + LIFETIME,
-        address=client.address[:64],
-        device=_printable(client.device)[:LONGEST_DEVICE],
+        expires_at=now + Lifetimes.of(security(session)).whole(remembered),
+        remembered=remembered,
+        address=client.address[:LONGEST_ADDRESS],
+        device=cleaned(client.device),
     )
     session.add(sign_in)
     audit.record(session, Event.SIGNED_IN, user)
     return token
 
 
-def find(session: Session, token: str) -> tuple[User, SignIn] | None:
+def find(session: Session, token: str) -> Found | None:
     """Whose token this is, while the sign-in lasts and the account is active."""
-    row = session.execute(
-        select(User, SignIn)
-        .join(SignIn, SignIn.user_id == User.id)
-        .where(
-            SignIn.token_hash == _hash(token),
-            SignIn.expires_at > clock.now(),
-            User.status == Status.ACTIVE,
-        )
-    ).first()
-    return row and (row[0], row[1])
+    row = session.execute(_FOUND, {"token_hash": _hash(token)}).first()
+    if row is None:
+        return None
+    user, sign_in, idle, usual, remembered = row
+    saved = idle is not None
+    lifetimes, now = Lifetimes.minutes(idle, usual, remembered) if saved else Lifetimes.of(Security()), clock.now()
+    if not lifetimes.lasts(sign_in, now):
+        return None
+    return Found(user, sign_in, lifetimes.seen_long_ago(sign_in, now))
 
 
-def is_stale(sign_in: SignIn) -> bool:
-    """Whether it is time to note again that it was seen."""
-    return sign_in.last_seen_at + SEEN_EVERY <= clock.now()
+def by_token(session: Session, token: str) -> SignIn:
+    """The sign-in that began with this token. Raises NotFound when it ended meanwhile."""
+    found = session.scalar(select(SignIn).where(SignIn.token_hash == _hash(token)))
+    if found is None:
+        raise NotFound
+    return found
 
 
 def seen(session: Session, sign_in: SignIn) -> None:
@@ -107,8 +137,10 @@ def replace(session: Session, token: str) -> str:
 
 def of(session: Session, user_id: int, most: int) -> list[SignIn]:
     """The person's sign-ins, `most` of them, those used last first."""
-    mine = select(SignIn).where(SignIn.user_id == user_id, SignIn.expires_at > clock.now())
-    return list(session.scalars(mine.order_by(SignIn.last_seen_at.desc(), SignIn.id.desc()).limit(most)))
+    mine = select(SignIn).where(SignIn.user_id == user_id)
+    found = session.scalars(mine.order_by(SignIn.last_seen_at.desc(), SignIn.id.desc()).limit(most))
+    lifetimes, now = Lifetimes.of(security(session)), clock.now()
+    return [one for one in found if lifetimes.lasts(one, now)]
 
 
 def is_of(sign_in: SignIn, token: str) -> bool:
@@ -121,9 +153,19 @@ def end_all(session: Session, user_id: int) -> None:
     session.execute(delete(SignIn).where(SignIn.user_id == user_id))
 
 
+def sweep(session: Session, now: datetime) -> None:
+    """Delete those that are over, so that longer lifetimes do not bring them back."""
+    lifetimes, remembered = Lifetimes.of(security(session)), SignIn.remembered.is_(True)
+    unused = and_(~remembered, SignIn.last_seen_at <= now - lifetimes.idle)
+    old = and_(~remembered, SignIn.created_at <= now - lifetimes.usual)
+    very_old = and_(remembered, SignIn.created_at <= now - lifetimes.remembered)
+    session.execute(delete(SignIn).where(or_(SignIn.expires_at <= now, unused, old, very_old)))
+
+
+def cleaned(device: str) -> str:
+    """What a browser says of itself, cut and without control characters."""
+    return "".join(character for character in device if character.isprintable())[:LONGEST_DEVICE]
+
+
 def _hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-def _printable(text: str) -> str:
-    return "".join(character for character in text if character.isprintable())

@@ -27,6 +27,12 @@ PASSWORD_BY_USER = Limit("current password, person", 10, timedelta(minutes=15))
 CONFIRMATION_BY_ADDRESS = Limit("confirmation mail, address typed", 1, timedelta(minutes=5))
 CONFIRMATION_BY_USER = Limit("confirmation mail, person", 5, timedelta(hours=1))
 
+CODE_BY_CLIENT = Limit("code, client", 30, timedelta(minutes=15))
+CODE_BY_ANYBODY = Limit("code, anybody", 1000, timedelta(minutes=10))
+# The fifth wrong one is one too many: then the codes that are out are dead.
+CODE_BY_PERSON = Limit("code, person", 4, timedelta(days=1))
+RESET_SHOWN_BY_USER = Limit("reset link shown, administrator", 20, timedelta(hours=1))
+
 
 def sign_in(session: Session, email: str, client_address: str) -> None:
     """Count one try, before the password is looked at. Raises TooManyRequests."""
@@ -98,3 +104,24 @@ def _allowed(session: Session, limit: Limit, who: str) -> bool:
     except TooManyRequests:
         return False
     return True
+
+
+def code(session: Session, client_address: str) -> None:
+    """Count one code that was typed, right or wrong. Raises TooManyRequests."""
+    limits.take(session, CODE_BY_CLIENT, network(client_address))
+    limits.take(session, CODE_BY_ANYBODY, "")
+
+
+def code_of_person(session: Session, who: str) -> bool:
+    """Count one code for somebody: whether they may be tried again if it is wrong."""
+    return _allowed(session, CODE_BY_PERSON, who)
+
+
+def forget_codes_of_person(session: Session, who: str) -> None:
+    """A right code was typed, or there is none any more that could be."""
+    limits.forget(session, CODE_BY_PERSON, who)
+
+
+def reset_shown(session: Session, administrator: User) -> None:
+    """Count one reset link that is shown to this administrator. Raises TooManyRequests."""
+    limits.take(session, RESET_SHOWN_BY_USER, str(administrator.id))

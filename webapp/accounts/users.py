@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.accounts import links, service, sign_ins
-from webapp.accounts.models import Role, Status, User, searchable
+from webapp.accounts.models import Purpose, Role, Status, User, searchable
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.errors import Failure
@@ -45,7 +45,7 @@ def disable(session: Session, user_id: int, by: User) -> None:
     person = _taken(session, user_id, by)
     person.status = Status.DISABLED
     session.flush()
-    links.revoke_all(session, person.id)
+    links.revoke(session, person.id, *Purpose)
     sign_ins.end_all(session, person.id)
     audit.record(session, Event.DISABLED, person)
 
@@ -56,7 +56,7 @@ def enable(session: Session, user_id: int) -> None:
         return
     person = service.user(session, user_id, lock=True)
     # One may have been minted for a mail at the moment at which the account was disabled.
-    links.revoke_all(session, user_id)
+    links.revoke(session, user_id, *Purpose)
     person.status = Status.ACTIVE if person.activated_at else Status.PENDING
     audit.record(session, Event.ENABLED, person)
 
@@ -70,10 +70,12 @@ def delete(session: Session, user_id: int, by: User) -> None:
 
 def change_role(session: Session, user_id: int, role: Role, by: User) -> None:
     """Give the person another role, and sign them out everywhere. Raises NotFound, Refused."""
-    person = _raised(session, user_id, by) if role == Role.ADMINISTRATOR else _taken(session, user_id, by)
+    person = locked_for(session, user_id, by) if role == Role.ADMINISTRATOR else _taken(session, user_id, by)
     if person.role != role:
         person.role = role
         session.flush()
+        # It was made for somebody with other rights. An activation link is how a pending person gets in at all.
+        links.revoke(session, person.id, Purpose.RESET)
         sign_ins.end_all(session, person.id)
         audit.record(session, Event.ROLE_CHANGED, person, role=str(role))
 
@@ -94,6 +96,13 @@ def why_kept(session: Session, person: User, by: User) -> Refused | None:
     return None
 
 
+def locked_for(session: Session, user_id: int, by: User) -> User:
+    """The person, locked, to whom an administrator gives something; `by` is one still. Raises NotFound, NotAllowed."""
+    if by.id not in _active_administrators(session, lock=True):
+        raise NotAllowed
+    return service.user(session, user_id, lock=True)
+
+
 def _taken(session: Session, user_id: int, by: User) -> User:
     """The person, locked, whose rights may be taken away. Raises NotFound, Refused.
 
@@ -101,13 +110,6 @@ def _taken(session: Session, user_id: int, by: User) -> User:
     PostgreSQL then looks at the rows again. With SQLite, writers wait for each other anyway.
     """
     _require_others(_active_administrators(session, lock=True), user_id, by)
-    return service.user(session, user_id, lock=True)
-
-
-def _raised(session: Session, user_id: int, by: User) -> User:
-    """The person, locked, who is given rights. Raises NotFound, Refused."""
-    if by.id not in _active_administrators(session, lock=True):
-        raise NotAllowed
     return service.user(session, user_id, lock=True)
 
 

@@ -5,20 +5,20 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from webapp import clock, logs
+from webapp.accounts.addresses import LONGEST, address_key
 from webapp.accounts.models import User
 from webapp.audit.actor import acting
 from webapp.audit.events import Event
 from webapp.audit.models import Entry
-
-LONGEST_ADDRESS = 254
 
 
 def record(session: Session, event: Event, person: User | None = None, address: str = "", **facts: Any) -> None:
     """Note in the trail that this happened, in the transaction that makes it true; then it is logged too.
 
     `person` is whose account it is about; where that is not looked up, `address` is the one that was
-    typed. `facts` hold nothing secret and no e-mail address: those are
-    for the columns alone, as the log shall not name people.
+    typed, kept as addresses are compared, so that it is found however it was typed. `facts` hold
+    nothing secret and no e-mail address: those are for the columns alone, as the log shall not name
+    people.
     """
     actor = acting()
     session.add(
@@ -28,7 +28,7 @@ def record(session: Session, event: Event, person: User | None = None, address: 
             by_id=actor.id,
             by_email=actor.email,
             person_id=person.id if person else None,
-            person_email=person.email if person else address[:LONGEST_ADDRESS],
+            person_email=person.email if person else address_key(address)[:LONGEST],
             client=actor.client,
             device=actor.device,
             facts=facts,

@@ -11,7 +11,13 @@ import h11
 from python_socks import ProxyType
 from python_socks.sync import Proxy as SocksProxy
 
+from webapp.texts import saying
+
 LARGEST_ANSWER = 16 * 1024
+
+NOT_HTTP = saying("The proxy's answer is not HTTP: %(error)s")
+REFUSED = saying("The proxy answered %(answer)s")
+NO_NAME_SERVICE = saying("no answer from the name service within %(seconds)s s")
 
 
 class ProxyRefused(OSError):
@@ -50,7 +56,7 @@ def look_up(host: str, port: int, timeout: float) -> list[tuple[Any, ...]]:
     if failed:
         raise failed[0]
     if not found:
-        raise TimeoutError(f"no answer from the name service within {timeout:g} s")
+        raise TimeoutError(NO_NAME_SERVICE % {"seconds": f"{timeout:g}"})
     return found
 
 
@@ -116,12 +122,11 @@ def _connect(sock: socket.socket, proxy: Proxy, target: str, timeout: float) -> 
         try:
             event = http.next_event()
         except h11.RemoteProtocolError as error:
-            raise ProxyRefused(f"The proxy's answer is not HTTP: {error}") from error
+            raise ProxyRefused(NOT_HTTP % {"error": error}) from error
         if isinstance(event, h11.Response):
             if not 200 <= event.status_code < 300:
-                raise ProxyRefused(
-                    f"The proxy answered {event.status_code} {event.reason.decode('ascii', 'replace')}".rstrip()
-                )
+                answer = f"{event.status_code} {event.reason.decode('ascii', 'replace')}".rstrip()
+                raise ProxyRefused(REFUSED % {"answer": answer})
             return http.trailing_data[0]
         if event is h11.NEED_DATA:
             sock.settimeout(max(0.01, end - time.monotonic()))

@@ -21,10 +21,16 @@ from webapp.providers import Provider
 from webapp.sealing import SealBroken
 from webapp.security import csrf
 from webapp.settings import service as general_settings
+from webapp.texts import in_words
 
 blueprint = Blueprint("mail", __name__)
 log = structlog.get_logger(__name__)
 LONGEST_SUGGESTION = 1000
+
+
+@blueprint.app_context_processor
+def _words() -> dict[str, Any]:
+    return {"in_words": in_words, "provider_label": _label, "stage_name": stage_name}
 
 
 @blueprint.route("/settings/mail", methods=["GET", "POST"])
@@ -161,6 +167,11 @@ def _provider(key: str | None) -> Provider | None:
     return parts().providers[key] if key and key in parts().providers else None
 
 
+def _label(key: str) -> str:
+    """What a provider is called; its key when its plugin is gone."""
+    return str(parts().providers[key].label) if key in parts().providers else key
+
+
 def _any_provider() -> str:
     keys = [provider.key for provider in parts().providers]
     return "custom" if "custom" in keys else keys[0]
@@ -188,6 +199,5 @@ def _page(
         flow=state,
         diagnosis=diagnosis,
         suggestion=view.suggestion(form, trial.diagnosis) if trial and trial.diagnosis else "",
-        stage_name=stage_name,
         **view.of(form, saved, draft),
     )

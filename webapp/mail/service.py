@@ -82,6 +82,7 @@ def save(session: Session, parts: Parts, draft: Draft, by: str) -> MailServer:
     Raises SecretsMoved: somebody else may have saved since the form was checked.
     """
     server = _locked(session)
+    before = _fields(server) if server else {}
     if server is None:
         server = MailServer(position=PRIMARY, secrets={})
         try:
@@ -95,7 +96,9 @@ def save(session: Session, parts: Parts, draft: Draft, by: str) -> MailServer:
     else:
         _filled(server, parts, draft, by)
     outbox.retry_all(session, parts.queue)
-    audit.record(session, Event.MAIL_SERVER_SAVED, provider=server.provider)
+    after = _fields(server)
+    changed = sorted(name for name in before | after if before.get(name) != after.get(name))
+    audit.record(session, Event.MAIL_SERVER_SAVED, provider=server.provider, changed=changed)
     return server
 
 
@@ -136,6 +139,13 @@ def _locked(session: Session) -> MailServer | None:
     """The primary, which nobody else changes until the end of the transaction."""
     found = select(MailServer).where(MailServer.position == PRIMARY).with_for_update()
     return session.scalars(found).one_or_none()
+
+
+def _fields(server: MailServer) -> dict[str, object]:
+    """What a form can change, by name; secrets sealed, so that they differ whenever they were typed."""
+    kept = ("id", "position", "extra", "secrets", "updated_at", "updated_by")
+    names = [column.key for column in MailServer.__table__.columns if column.key not in kept]
+    return {name: getattr(server, name) for name in names} | server.extra | server.secrets
 
 
 def _filled(server: MailServer, parts: Parts, draft: Draft, by: str) -> MailServer:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from webapp.mail.conversation import BLOT, Conversation, Stage, readable
 from webapp.mail.failures import DeliveryError
 from webapp.providers import Text
+from webapp.texts import saying
 
 LONGEST_LINE = 4096
 MOST_LINES = 200
@@ -22,6 +23,13 @@ MOST_LINES = 200
 LONGEST_COMMAND = 510
 MOST_CHALLENGES = 10
 PATIENCE_FOR_GOODBYE = 2
+
+NO_STARTTLS = saying("STARTTLS extension not supported by server.")
+WENT_ON_IN_PLAIN = saying("The server went on in plain text after agreeing to STARTTLS.")
+BEGAN_IN_PLAIN = saying("The server began in plain text, not in TLS.")
+NOT_SMTP = saying("The answer is not SMTP: %(answer)s")
+TOO_MANY_LINES = saying("The answer has more than %(number)s lines.")
+LINE_TOO_LONG = saying("The answer has a line of more than %(number)s characters.")
 
 
 class NotSmtp(OSError):
@@ -68,16 +76,13 @@ class SmtpClient(smtplib.SMTP):
         """Start TLS, after STARTTLS if `ask_first`, checking the certificate and its name."""
         if ask_first:
             if not self.has_extn("starttls"):
-                raise DeliveryError(Stage.TLS, error="STARTTLS extension not supported by server.")
+                raise DeliveryError(Stage.TLS, error=NO_STARTTLS)
             code, text = self.docmd("STARTTLS")
             if code != 220:
                 raise refusal(Stage.TLS, code, text)
         if self._buffer:
             # Said in plain text and pretending to come from inside the encryption (CVE-2011-0411).
-            early = (
-                "went on in plain text after agreeing to STARTTLS" if ask_first else "began in plain text, not in TLS"
-            )
-            raise DeliveryError(Stage.TLS, error=f"The server {early}.")
+            raise DeliveryError(Stage.TLS, error=WENT_ON_IN_PLAIN if ask_first else BEGAN_IN_PLAIN)
         self.sock.settimeout(self._timeout)
         encrypted = context.wrap_socket(self.sock, server_hostname=self._host)
         self.sock = encrypted
@@ -140,15 +145,15 @@ class SmtpClient(smtplib.SMTP):
             line = self._read_line(end)
             lines.append(line)
             if not line[:3].isdigit() or line[3:4] not in (b" ", b"-", b""):
-                raise NotSmtp(f"The answer is not SMTP: {self.conversation.blot(readable(line))[:80]!r}")
+                raise NotSmtp(NOT_SMTP % {"answer": repr(self.conversation.blot(readable(line))[:80])})
             if line[3:4] != b"-":
                 return
-        raise NotSmtp(f"The answer has more than {MOST_LINES} lines.")
+        raise NotSmtp(TOO_MANY_LINES % {"number": MOST_LINES})
 
     def _read_line(self, end: float) -> bytes:
         while b"\n" not in self._buffer:
             if len(self._buffer) > LONGEST_LINE:
-                raise NotSmtp(f"The answer has a line of more than {LONGEST_LINE} characters.")
+                raise NotSmtp(LINE_TOO_LONG % {"number": LONGEST_LINE})
             left = end - time.monotonic()
             if left <= 0:
                 raise TimeoutError("timed out")

@@ -20,6 +20,7 @@ from webapp.mail.failures import DeliveryError, Fault, fault_of
 from webapp.mail.proxies import Proxy, dial, dial_through, look_up
 from webapp.mail.smtp import SmtpClient, reply_text
 from webapp.providers import Account, Provider
+from webapp.texts import saying
 
 __all__ = ["Conversation", "DeliveryError", "Fault", "MailConnection", "OpenedServer", "Stage", "mail"]
 
@@ -27,6 +28,11 @@ log = structlog.get_logger(__name__)
 # Flask-Mail's extension; its messages look up defaults in it. Its connections are not used.
 mail = flask_mail.Mail()
 TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
+NO_SUCH_SIGN_IN = saying("%(provider)s has no sign-in named %(name)s.")
+PLUGIN_FAILED = saying("The plugin of %(provider)s failed: %(error)s.")
+NO_SMTPUTF8 = saying("The server does not take addresses with letters outside ASCII (SMTPUTF8).")
+TOO_LATE = saying("The server took so long that the message is out of date.")
 
 
 @dataclass(frozen=True)
@@ -182,9 +188,8 @@ class MailConnection(flask_mail.Connection):
         provider = self.opened.provider
         method = provider.authentication_named(self.opened.authentication)
         if method is None:
-            raise DeliveryError(
-                Stage.AUTH, error=f"{provider.label} has no sign-in named {self.opened.authentication}."
-            )
+            facts = {"provider": provider.label, "name": self.opened.authentication}
+            raise DeliveryError(Stage.AUTH, error=NO_SUCH_SIGN_IN % facts)
         try:
             method.authenticate(client, self.opened.account)
         except (DeliveryError, OSError):
@@ -193,17 +198,15 @@ class MailConnection(flask_mail.Connection):
             # Its words may hold what it was given to sign in with.
             trace = self.conversation.blot("".join(traceback.format_exception(error)))
             log.error("plugin failed to sign in", provider=provider.key, exception=trace)
-            raise DeliveryError(
-                Stage.AUTH, error=f"The plugin of {provider.label} failed: {type(error).__name__}."
-            ) from error
+            facts = {"provider": provider.label, "error": type(error).__name__}
+            raise DeliveryError(Stage.AUTH, error=PLUGIN_FAILED % facts) from error
 
     def _envelope(self, client: SmtpClient, sender: str, recipients: list[str], size: int, utf8: bool) -> None:
         with self._stage(Stage.MAIL):
             options = [f"SIZE={size}"] if client.has_extn("size") else []
             if utf8:
                 if not client.has_extn("smtputf8"):
-                    lack = "The server does not take addresses with letters outside ASCII (SMTPUTF8)."
-                    raise DeliveryError(Stage.MAIL, error=lack, fault=Fault.RECIPIENT)
+                    raise DeliveryError(Stage.MAIL, error=NO_SMTPUTF8, fault=Fault.RECIPIENT)
                 options.append("SMTPUTF8")
             _expect(2, Stage.MAIL, *client.mail(sender, options))
         with self._stage(Stage.RCPT):
@@ -213,8 +216,7 @@ class MailConnection(flask_mail.Connection):
     def _hand_over(self, client: SmtpClient, content: bytes, not_after: datetime | None) -> None:
         with self._stage(Stage.DATA) as step:
             if not_after is not None and clock.now() >= not_after:
-                late = "The server took so long that the message is out of date."
-                raise DeliveryError(Stage.DATA, error=late, fault=Fault.TOO_LATE)
+                raise DeliveryError(Stage.DATA, error=TOO_LATE, fault=Fault.TOO_LATE)
             _expect(3, Stage.DATA, *client.docmd("DATA"))
             self.conversation.noted(f"message of {len(content)} octets")
             client.send(_dot_stuffed(content))

@@ -3,12 +3,15 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import structlog
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
+from webapp.audit import service as audit
+from webapp.audit.events import Event
 from webapp.context import Parts
+from webapp.database import Database
 from webapp.mail.conversation import Conversation, Line, Stage, Step
 from webapp.mail.diagnosis import diagnose
 from webapp.mail.failures import DeliveryError
@@ -16,8 +19,6 @@ from webapp.mail.transport import MailConnection, OpenedServer
 from webapp.outbox import messages
 from webapp.providers import Diagnosis
 from webapp.settings.service import General
-
-log = structlog.get_logger(__name__)
 
 STAGES = {
     Stage.LOOKUP: lazy_gettext("Look up the host"),
@@ -78,10 +79,19 @@ def try_out(parts: Parts, opened: OpenedServer, general: General, recipient: str
         from_server=bool(error and error.reply),
         diagnosis=diagnose(parts.providers, opened, error) if error else None,
     )
-    log.info("test mail", provider=opened.provider.key, passed=trial.passed, stage=trial.stage, seconds=trial.seconds)
+    _note(parts.database, trial)
     return trial
 
 
-def stage_name(stage: Stage) -> str:
+def _note(database: Database, trial: Trial) -> None:
+    """Have the audit trail tell how it went."""
+    facts: dict[str, Any] = {"provider": trial.provider, "passed": trial.passed}
+    if trial.stage:
+        facts["stage"] = trial.stage
+    with database.writing() as session:
+        audit.record(session, Event.TEST_MAIL_SENT, address=trial.recipient, **facts)
+
+
+def stage_name(stage: Stage | str) -> str:
     """A stage as people call it."""
-    return str(STAGES.get(stage, _("Send")))
+    return str(STAGES[Stage(stage)] if stage in list(Stage) else _("Send"))

@@ -7,6 +7,7 @@ from typing import Any
 from flask_babel import format_date
 from flask_babel import gettext as _
 
+from webapp import formats
 from webapp.mail.forms import MailServerForm
 from webapp.mail.models import MailServer
 from webapp.mail.service import Draft
@@ -37,9 +38,9 @@ def of(form: MailServerForm, saved: MailServer | None, draft: Draft | None) -> d
 
 
 def suggestion(form: MailServerForm, diagnosis: Diagnosis) -> str:
-    """The values that would mend a failure, as people read them: `Security: STARTTLS, Port: 587`."""
+    """The values that would mend a failure, as people read them: `Security: STARTTLS and Port: 587`."""
     shown = {**SECURITIES, "none": _("none")}
-    return ", ".join(
+    return formats.listed(
         f"{form[name].label.text}: {shown.get(value, value)}" for name, value in diagnosis.fix.items() if name in form
     )
 
@@ -50,7 +51,7 @@ def _secret_hint(saved: MailServer | None, draft: Draft | None) -> Callable[[str
         if draft is not None and draft.secrets.get(name):
             words.append(_("Typed just now and kept until you save; leave blank to use it."))
         elif saved is not None and name in saved.secrets:
-            day = format_date(datetime.fromisoformat(saved.secrets[name]["saved_at"]), "d MMM y")
+            day = format_date(datetime.fromisoformat(saved.secrets[name]["saved_at"]), "medium")
             words.append(_("Saved on %(day)s; leave blank to keep it.", day=day))
         return " ".join(words)
 

@@ -10,13 +10,12 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import structlog
-from flask_babel import gettext as _
 
-from webapp import clock
+from webapp import clock, languages
 from webapp.context import Parts
 from webapp.errors import Failure
 from webapp.mail.transport import DeliveryError, Fault
-from webapp.outbox import claims, letters
+from webapp.outbox import claims, letters, words
 from webapp.outbox.claims import Hold
 from webapp.outbox.letters import Letter, NotReady, Unwanted
 from webapp.outbox.line import Line, Settings, read_settings
@@ -111,8 +110,7 @@ class Round:
             self._hold(message, error.stage, error.words)
         except Exception as error:  # settings that nobody thought of must not end messages
             log.exception("mail server settings failed")
-            words = _("The mail server's settings cannot be used (%(error)s).", error=type(error).__name__)
-            self._hold(message, Hold.SETTINGS, words)
+            self._hold(message, Hold.SETTINGS, words.SETTINGS_FAILED % {"error": type(error).__name__})
         else:
             return True
         return False
@@ -138,21 +136,22 @@ class Round:
         """Write the letter, mint its link and hand it to the server."""
         letter = self._letter(message, settings)
         mail_from = settings.server.mail_from if settings.server else ""
-        mail = compose(
-            letter.template,
-            letter.recipient,
-            mail_from,
-            settings.general,
-            letter.facts,
-            letter.link,
-            _identity(message),
-        )
+        with languages.speaking(letter.language):
+            mail = compose(
+                letter.template,
+                letter.recipient,
+                mail_from,
+                settings.general,
+                letter.facts,
+                letter.link,
+                _identity(message),
+            )
         _require_time(message)
         self._line.send(mail, not_after=claims.deadline(message))
 
     def _letter(self, message: Message, settings: Settings) -> Letter:
         with self._parts.database.writing() as session:
-            return letters.write(session, message, settings.general)
+            return letters.write(session, message, settings.general, self._parts.sealer)
 
     def _refused(self, message: Message, error: DeliveryError) -> bool:
         if error.server_fault:
@@ -167,11 +166,11 @@ class Round:
         return True
 
     def _stumbled(self, message: Message, error: Exception) -> None:
-        words = _("Mailroom could not prepare it (%(error)s); the log says more.", error=type(error).__name__)
+        said = words.NOT_PREPARED % {"error": type(error).__name__}
         if message.attempts >= STUMBLES:
-            self._end(message, State.FAILED, Hold.PREPARING, words)
+            self._end(message, State.FAILED, Hold.PREPARING, said)
         else:
-            self._later(message, Hold.PREPARING, words)
+            self._later(message, Hold.PREPARING, said)
 
     def _record_sent(self, message: Message) -> None:
         with self._parts.database.writing() as session:
@@ -182,19 +181,19 @@ class Round:
         self._sent += 1
         log.info("message sent", message=message.id, template=message.template, attempts=message.attempts)
 
-    def _later(self, message: Message, stage: str, words: str) -> None:
+    def _later(self, message: Message, stage: str, said: str) -> None:
         with self._parts.database.writing() as session:
-            claims.later(session, message, clock.now(), stage, words, self._line.provider)
+            claims.later(session, message, clock.now(), stage, said, self._line.provider)
         log.warning("message not sent", message=message.id, stage=str(stage), attempts=message.attempts)
 
-    def _hold(self, message: Message, stage: str, words: str) -> None:
+    def _hold(self, message: Message, stage: str, said: str) -> None:
         with self._parts.database.writing() as session:
-            claims.hold(session, message, clock.now(), stage, words, self._line.provider)
+            claims.hold(session, message, clock.now(), stage, said, self._line.provider)
         log.warning("nothing can be sent", message=message.id, stage=str(stage), attempts=message.attempts)
 
-    def _end(self, message: Message, state: State, stage: str = "", words: str = "") -> None:
+    def _end(self, message: Message, state: State, stage: str = "", said: str = "") -> None:
         with self._parts.database.writing() as session:
-            claims.ended(session, message, clock.now(), state, stage, words, self._line.provider)
+            claims.ended(session, message, clock.now(), state, stage, said, self._line.provider)
         log.info("message ended", message=message.id, state=str(state), stage=str(stage))
 
 

@@ -1,17 +1,20 @@
 """What a message becomes at the moment it is sent: to whom it goes, and with which link."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from webapp.accounts import address_changes, links
+from webapp.accounts import address_changes, codes, links
 from webapp.accounts import service as accounts
 from webapp.accounts.models import Purpose, Status, User
+from webapp.audit import service as audit
+from webapp.audit.events import Event
 from webapp.errors import Failure
-from webapp.outbox import claims
+from webapp.outbox import claims, words
 from webapp.outbox.models import Message
+from webapp.sealing import Sealer
 from webapp.settings.service import General
 
 PURPOSES = {
@@ -34,38 +37,48 @@ class NotReady(Failure):
 
 @dataclass(frozen=True)
 class Letter:
-    """What to compose. It holds the link, so it lives in memory only."""
+    """What to compose, and in which language. It holds the link and the code, so it lives in memory only."""
 
     template: str
     recipient: str
-    facts: dict[str, Any]
+    facts: dict[str, Any] = field(repr=False)
+    language: str | None = None
     link: str | None = field(default=None, repr=False)
 
 
 def require_public_address(message: Message, general: General) -> None:
     """A link must begin with the configured address, never with a guess. Raises NotReady."""
     if message.template in PURPOSES and not general.public_url:
-        raise NotReady(_("No public address is set, so the link in it cannot be written."))
+        raise NotReady(words.NO_PUBLIC_ADDRESS)
 
 
-def write(session: Session, message: Message, general: General) -> Letter:
-    """The letter for a message; mints its link. Raises Unwanted.
+def write(session: Session, message: Message, general: General, sealer: Sealer) -> Letter:
+    """The letter for a message; mints its link and code. Raises Unwanted.
 
     When the attempt then fails, the link stays: the server may have accepted the mail although its
     answer never came, and a link that is revoked by then would arrive dead. It expires by itself.
     """
     person = _person(session, message)
-    facts = {"name": person.name if person else "", "happened_at": message.created_at, **message.facts}
+    facts = {"name": person.name if person else "", "happened_at": message.created_at, **_with_moments(message.facts)}
     if message.template not in PURPOSES:
-        return Letter(message.template, message.recipient, facts)
+        return Letter(message.template, message.recipient, facts, person.language if person else None)
     person = _wanted(person)
     template = _template(session, message, person)
     purpose, valid_until = PURPOSES[template], claims.deadline(message)
     address = message.recipient if template in FOR_AN_ADDRESS else None
-    secret = links.mint(session, person, purpose, valid_until, address)
-    facts |= {"valid_until": valid_until}
+    ticket = codes.mint(session, sealer, person, purpose, valid_until, address)
+    audit.record(session, Event.LINK_MADE, person, purpose=purpose)
+    facts |= {"valid_until": valid_until, "code": ticket.code, "account": person.email}
     # Not to the address that was typed: two that compare as equal can lead to different mailboxes.
-    return Letter(template, address or person.email, facts, general.public_url + links.PATHS[purpose] + secret)
+    link = general.public_url + links.PATHS[purpose] + ticket.secret
+    return Letter(template, address or person.email, facts, person.language, link)
+
+
+def _with_moments(facts: dict[str, Any]) -> dict[str, Any]:
+    """The facts as templates take them: JSON has no moments."""
+    if "sign_ins" not in facts:
+        return facts
+    return facts | {"sign_ins": [one | {"at": datetime.fromisoformat(one["at"])} for one in facts["sign_ins"]]}
 
 
 def _person(session: Session, message: Message) -> User | None:
@@ -77,9 +90,9 @@ def _person(session: Session, message: Message) -> User | None:
 
 def _wanted(person: User | None) -> User:
     if person is None:
-        raise Unwanted(_("Nobody has this address."))
+        raise Unwanted(words.NOBODY)
     if person.status == Status.DISABLED:
-        raise Unwanted(_("The account is disabled."))
+        raise Unwanted(words.DISABLED)
     return person
 
 
@@ -88,11 +101,11 @@ def _template(session: Session, message: Message, person: User) -> str:
     if message.template == "confirm_address":
         change = address_changes.waiting(session, person.id)
         if change is None or change.email != message.recipient:
-            raise Unwanted(_("The address is not asked for any more."))
+            raise Unwanted(words.NOT_ASKED_FOR)
     if message.template == "address_changed" and _is_undone(session, message, person):
-        raise Unwanted(_("The change was undone already."))
+        raise Unwanted(words.UNDONE)
     if message.template == "activation" and person.status == Status.ACTIVE:
-        raise Unwanted(_("The account is active already."))
+        raise Unwanted(words.ACTIVE)
     return "activation" if person.status == Status.PENDING else message.template
 
 

@@ -7,13 +7,13 @@ from types import TracebackType
 from typing import Self
 
 import flask_mail
-from flask_babel import gettext as _
 
 from webapp.context import Parts
 from webapp.mail import service as mail
 from webapp.mail.conversation import Stage
 from webapp.mail.models import MailServer
 from webapp.mail.transport import DeliveryError, MailConnection, OpenedServer
+from webapp.outbox import words
 from webapp.outbox.letters import NotReady
 from webapp.registry import UnknownProvider
 from webapp.sealing import SealBroken
@@ -55,8 +55,8 @@ class Line:
 
     @property
     def provider(self) -> str:
-        """The label of the provider that was last reached for."""
-        return str(self.opened.provider.label) if self.opened else ""
+        """The key of the provider that was last reached for."""
+        return self.opened.provider.key if self.opened else ""
 
     def connect(self, settings: Settings) -> None:
         """Be connected and signed in as these settings say. Raises NotReady, DeliveryError."""
@@ -107,12 +107,10 @@ class Line:
         self.opened = None
         server = settings.server
         if server is None:
-            raise NotReady(_("No mail server is set."))
+            raise NotReady(words.NO_MAIL_SERVER)
         try:
             return mail.opened(server, self._parts, settings.general)
         except UnknownProvider as error:
-            key = server.provider
-            raise NotReady(_("The plugin of the provider %(provider)s is missing or broken.", provider=key)) from error
+            raise NotReady(words.NO_PLUGIN % {"provider": server.provider}) from error
         except SealBroken as error:
-            text = _("The saved password cannot be opened: MAILROOM_SECRET_KEY has changed. Type the password again.")
-            raise NotReady(text) from error
+            raise NotReady(words.SEAL_BROKEN) from error

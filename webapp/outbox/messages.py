@@ -12,12 +12,22 @@ import css_inline
 import flask_mail
 import idna
 from flask import current_app
-from flask_babel import get_locale
 
+from webapp import languages
 from webapp.outbox.mime import Mail, ascii_domain, one_line, split
 from webapp.settings.service import General
 
-TEMPLATES = ("test", "activation", "activated", "reset", "password_changed", "confirm_address", "address_changed")
+TEMPLATES = (
+    "test",
+    "activation",
+    "activated",
+    "reset",
+    "password_changed",
+    "confirm_address",
+    "address_changed",
+    "new_sign_in",
+    "link_shown",
+)
 # Nothing is fetched while a mail is made; what dark mode needs stays behind as @media rules.
 _inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
 
@@ -31,13 +41,13 @@ def compose(
     link: str | None = None,
     identity: str = "",
 ) -> flask_mail.Message:
-    """The mail to one person: subject, text and HTML from the templates of this name.
+    """The mail to one person, in the present language: subject, text and HTML from the templates of this name.
 
-    `facts` may hold `name`, `valid_until` (a moment) and what else a template speaks of. Mails of
+    `facts` may hold `name`, `valid_until` (a moment), `code` and what else a template speaks of. Mails of
     one `identity` share a Message-ID. Needs an application context.
     """
     names = _names(general, facts) | {"recipient": recipient, "link": link}
-    subject = one_line(_render(template, "subject.txt", names))
+    subject = one_line(languages.without_isolates(_render(template, "subject.txt", names)))
     names["subject"] = subject
     own_name, sender = split(mail_from)
     return Mail(
@@ -52,7 +62,7 @@ def compose(
             "Auto-Submitted": "auto-generated",
             # Exchange asks for this one: no notes of absence to a sender that nobody reads.
             "X-Auto-Response-Suppress": "All",
-            "Content-Language": names["language"],
+            "Content-Language": languages.current().code,
         },
     )
 
@@ -60,16 +70,14 @@ def compose(
 def _names(general: General, facts: Mapping[str, Any]) -> dict[str, Any]:
     """What the templates see; every text on one line, as some of it stands in headers."""
     given = {key: one_line(value) if isinstance(value, str) else value for key, value in facts.items()}
-    locale = get_locale()
     return {
         "name": "",
         "valid_until": None,
+        "code": "",
         **given,
         "product": one_line(general.product_name) or "Mailroom",
         "support": one_line(general.support_address),
         "public_url": general.public_url,
-        "language": str(locale or "en").replace("_", "-"),
-        "direction": locale.text_direction if locale else "ltr",
     }
 
 

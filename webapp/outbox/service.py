@@ -8,6 +8,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from webapp import clock
+from webapp.audit import service as audit
+from webapp.audit.events import Event
 from webapp.database import after_commit
 from webapp.errors import Failure, NotFound
 from webapp.outbox import claims
@@ -71,6 +73,12 @@ def owe(
     return message
 
 
+def latest(session: Session, template: str, user_id: int) -> Message | None:
+    """The newest message of this kind to this person, which is not sent until the transaction ends."""
+    wanted = select(Message).where(Message.user_id == user_id, Message.template == template)
+    return session.scalar(wanted.order_by(Message.id.desc()).limit(1).with_for_update())
+
+
 def retry_all(session: Session, queue: Queue) -> None:
     """Have everything that is owed tried now: something that held it up was changed."""
     session.execute(update(Message).where(Message.state == State.OWED).values(next_attempt_at=clock.now()))
@@ -80,13 +88,15 @@ def retry_all(session: Session, queue: Queue) -> None:
 def retry(session: Session, queue: Queue, message_id: int) -> None:
     """Have one message tried now, a failed one too. Raises NotFound, NotRetryable."""
     now = clock.now()
-    if not can_retry(message(session, message_id), now):
+    found = message(session, message_id)
+    if not can_retry(found, now):
         raise NotRetryable
     session.execute(
         update(Message)
         .where(Message.id == message_id, Message.state.in_((State.OWED, State.FAILED)))
         .values(state=State.OWED, next_attempt_at=now, finished_at=None)
     )
+    audit.record(session, Event.MESSAGE_RETRIED, address=found.recipient, message=message_id)
     after_commit(session, queue.wake)
 
 

@@ -1,9 +1,10 @@
-"""What the outbox's states, mails and stages are called on pages."""
+"""What the outbox's states and mails are called on pages, and why a message was not sent."""
 
 from flask_babel import lazy_gettext as _
 
 from webapp.outbox.models import State
 from webapp.outbox.service import Shown
+from webapp.texts import saying
 
 SHOWN = {
     Shown.ALL: _("All"),
@@ -29,16 +30,20 @@ KINDS = {
     "password_changed": _("Password changed"),
     "confirm_address": _("Confirm the new address"),
     "address_changed": _("Address changed"),
+    "new_sign_in": _("New sign-in"),
+    "link_shown": _("Link handed over"),
 }
-STAGES = {
-    "lookup": _("while looking up the server's address"),
-    "connect": _("while connecting"),
-    "proxy": _("at the proxy"),
-    "tls": _("while starting encryption"),
-    "greeting": _("at the server's greeting"),
-    "ehlo": _("while introducing itself (EHLO)"),
-    "auth": _("while signing in"),
-    "mail": _("at the sender's address (MAIL)"),
-    "rcpt": _("at the recipient's address (RCPT)"),
-    "data": _("while handing over the message (DATA)"),
-}
+
+# A setting is missing or cannot be used.
+NO_PUBLIC_ADDRESS = saying("No public address is set, so the link in it cannot be written.")
+NO_MAIL_SERVER = saying("No mail server is set.")
+NO_PLUGIN = saying("The plugin of the provider %(provider)s is missing or broken.")
+SEAL_BROKEN = saying("The saved password cannot be opened: MAILROOM_SECRET_KEY has changed. Type the password again.")
+SETTINGS_FAILED = saying("The mail server's settings cannot be used (%(error)s).")
+NOT_PREPARED = saying("Mailroom could not prepare it (%(error)s); the log says more.")
+# There is nobody to send it to.
+NOBODY = saying("Nobody has this address.")
+DISABLED = saying("The account is disabled.")
+NOT_ASKED_FOR = saying("The address is not asked for any more.")
+UNDONE = saying("The change was undone already.")
+ACTIVE = saying("The account is active already.")

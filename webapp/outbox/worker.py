@@ -14,9 +14,9 @@ import structlog
 from flask import Flask
 from huey.consumer import Consumer, Scheduler, Worker
 
-from webapp import clock
+from webapp import clock, housekeeping
 from webapp.context import EXTENSION, Parts
-from webapp.outbox import claims, housekeeping
+from webapp.outbox import claims
 from webapp.outbox.delivery import InHand, Round
 
 THREADS = 2

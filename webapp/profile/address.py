@@ -5,11 +5,13 @@ looked up, so a person who is signed in cannot find out who else has an account.
 mailed link reads mail at that address, and may be told that it has an account already.
 """
 
+from dataclasses import dataclass
+
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp import clock
-from webapp.accounts import address_changes, former, links, sign_ins, tries
+from webapp.accounts import address_changes, former, known_devices, links, notices, sign_ins, tries
 from webapp.accounts.addresses import address_key
 from webapp.accounts.models import AddressChange, Link, Purpose, Status, User, searchable
 from webapp.accounts.service import AccountDisabled, AddressTaken, by_email
@@ -20,9 +22,18 @@ from webapp.errors import NotFound
 from webapp.outbox import service as outbox
 from webapp.outbox.queue import Queue
 from webapp.profile.service import check_password, locked, unchanged
+from webapp.settings.security import security
 
 # Why a link does not do what it was for.
 REFUSED = (links.LinkRefused, AccountDisabled, AddressTaken)
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a link would do: the account with the address `present` gets the address `new`."""
+
+    present: str
+    new: str
 
 
 def ask(database: Database, queue: Queue, person: User, email: str, password: str, limited: bool = True) -> None:
@@ -31,6 +42,7 @@ def ask(database: Database, queue: Queue, person: User, email: str, password: st
     with database.writing() as session:
         present = unchanged(session, person)
         _owe_confirmation(session, queue, address_changes.wait(session, present.id, email), present, limited)
+        audit.record(session, Event.ADDRESS_ASKED, present)
 
 
 def send_again(session: Session, queue: Queue, user_id: int, limited: bool = True) -> AddressChange:
@@ -46,18 +58,20 @@ def send_again(session: Session, queue: Queue, user_id: int, limited: bool = Tru
 
 def cancel(session: Session, user_id: int) -> None:
     """Keep the address of now; the mailed links do nothing any more."""
-    locked(session, user_id)
-    address_changes.forget(session, user_id)
+    person = locked(session, user_id)
+    if address_changes.waiting(session, user_id) is not None:
+        address_changes.forget(session, user_id)
+        audit.record(session, Event.ADDRESS_CANCELLED, person)
 
 
-def offered(session: Session, secret: str, purpose: Purpose) -> str:
-    """The address that the person of this link would have. Raises LinkRefused, AccountDisabled, AddressTaken."""
+def offered(session: Session, secret: str, purpose: Purpose) -> Offer:
+    """What would change. Raises LinkRefused, AccountDisabled, AddressTaken."""
     link = links.find(session, secret, purpose)
     person = _owner(session, link)
     links.check(link)
     if (holder := by_email(session, link.address or "")) and holder.id != person.id:
         raise AddressTaken
-    return link.address or ""
+    return Offer(person.email, link.address or "")
 
 
 def confirm(session: Session, queue: Queue, secret: str) -> User:
@@ -78,7 +92,7 @@ def confirm(session: Session, queue: Queue, secret: str) -> User:
         "address_changed",
         old,
         user_id=person.id,
-        facts={"address": person.email},
+        facts={"address": person.email, **notices.from_where()},
         expires_at=clock.now() + links.RESTORE_LIFETIME,
     )
     audit.record(session, Event.ADDRESS_CHANGED, person)
@@ -96,6 +110,7 @@ def restore(session: Session, secret: str) -> tuple[User, str]:
     person = _owner(session, link)
     _give(session, person, link)
     sign_ins.end_all(session, person.id)
+    known_devices.forget_others(session, person.id)
     # It would let them in again until the person has chosen another one.
     former.remember(session, person)
     person.password_hash, person.password_changed_at = None, clock.now()
@@ -104,7 +119,7 @@ def restore(session: Session, secret: str) -> tuple[User, str]:
     address_changes.undone(session, link)
     tries.forget_sign_ins(session, person.email)
     audit.record(session, Event.ADDRESS_RESTORED, person)
-    return person, links.mint(session, person, Purpose.RESET, clock.now() + links.RESET_LIFETIME)
+    return person, links.mint(session, person, Purpose.RESET, clock.now() + security(session).reset_lifetime)
 
 
 def _owe_confirmation(session: Session, queue: Queue, change: AddressChange, person: User, limited: bool) -> None:

@@ -4,7 +4,7 @@ from flask_babel import gettext as _
 from wtforms import Field, PasswordField, ValidationError
 from wtforms.validators import DataRequired
 
-from webapp.accounts.forms import PasswordForm, address_field, name_field
+from webapp.accounts.forms import PasswordForm, address_field, code_field, language_field, name_field
 from webapp.forms import Form
 from webapp.texts import lazy_gettext as lazy
 
@@ -20,6 +20,12 @@ class NameForm(Form):
     name = name_field()
 
 
+class LanguageForm(Form):
+    """Another language."""
+
+    language = language_field()
+
+
 class AddressForm(Form):
     """Another address. `present` is the one of now."""
 
@@ -32,6 +38,12 @@ class AddressForm(Form):
         """It must be another one; other letter case is another, as some mail servers tell them apart."""
         if field.data == self.present:
             raise ValidationError(_("This is your address already."))
+
+
+class AddressCodeForm(Form):
+    """The code in the mail to the new address."""
+
+    code = code_field()
 
 
 class ChangePasswordForm(PasswordForm):

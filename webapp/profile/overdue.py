@@ -8,8 +8,9 @@ from webapp import clock
 from webapp.access import PUBLIC, safe_next, signed_in
 from webapp.accounts import sessions
 from webapp.accounts.models import User
+from webapp.accounts.routes import Page
 from webapp.context import parts
-from webapp.profile.routes import Page, blueprint, is_changed, new_password_form
+from webapp.profile.routes import blueprint, is_changed, new_password_form
 from webapp.security import csrf
 from webapp.settings.security import password_days_at_a_glance
 

@@ -5,28 +5,26 @@ from typing import Any
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask import session as browser
 from flask_babel import gettext as _
+from flask_babel import refresh
 from werkzeug.wrappers import Response
 
 from webapp.access import signed_in
-from webapp.accounts import address_changes, devices, links, password_rules, sessions, sign_ins
+from webapp.accounts import address_changes, codes, devices, openings, password_rules, sessions, sign_ins
+from webapp.accounts.code_routes import refusal
 from webapp.accounts.forms import text
+from webapp.accounts.link_routes import link_refused
 from webapp.accounts.models import Purpose
 from webapp.accounts.password_rules import BadPassword
-from webapp.accounts.service import AddressTaken
+from webapp.accounts.routes import LONGEST_SECRET, Page, limited
 from webapp.context import parts
-from webapp.errors import Failure
 from webapp.forms import ConfirmForm
 from webapp.profile import address, service
-from webapp.profile.forms import AddressForm, ChangePasswordForm, NameForm
+from webapp.profile.address import Offer
+from webapp.profile.forms import AddressCodeForm, AddressForm, ChangePasswordForm, LanguageForm, NameForm
 from webapp.profile.service import WrongPassword
 from webapp.security import csrf
 
 blueprint = Blueprint("profile", __name__)
-
-Page = str | Response | tuple[str, int]
-
-# More than any secret of ours has, and little enough for a cookie.
-LONGEST_SECRET = 100
 
 
 @blueprint.get("/profile")
@@ -45,6 +43,21 @@ def change_name() -> Page:
     with parts().database.writing() as session:
         service.rename(session, signed_in().id, text(form.name))
     flash(_("Your name is changed."), "success")
+    return _back()
+
+
+@blueprint.route("/profile/language", methods=["GET", "POST"])
+@csrf.exempt
+def change_language() -> Page:
+    """Choose another language; the answer is in it already."""
+    form, person = LanguageForm(), signed_in()
+    if not form.validate_on_submit():
+        return _profile(language_form=form if form.submitted() else None)
+    person.language = form.language.data
+    with parts().database.writing() as session:
+        service.choose_language(session, person.id, form.language.data)
+    refresh()
+    flash(_("Your language is changed."), "success")
     return _back()
 
 
@@ -71,7 +84,7 @@ def is_changed(form: ChangePasswordForm) -> bool:
     current, new, database = text(form.current_password), text(form.password), parts().database
     try:
         token = service.change_password(
-            database, parts().queue, signed_in(), current, new, sessions.token(), _limited()
+            database, parts().queue, signed_in(), current, new, sessions.token(), limited(), sessions.device()
         )
     except WrongPassword as wrong:
         form.current_password.errors = (str(wrong),)
@@ -79,7 +92,7 @@ def is_changed(form: ChangePasswordForm) -> bool:
     except BadPassword as bad:
         form.password.errors = (str(bad),)
         return False
-    sessions.begin(token)
+    sessions.begin(token, sessions.sign_in())
     flash(_("Your password is changed, and all other browsers are signed out."), "success")
     return True
 
@@ -94,7 +107,7 @@ def change_address() -> Page:
         return _profile(address_form=form)
     email, password = text(form.email), text(form.current_password)
     try:
-        address.ask(parts().database, parts().queue, person, email, password, _limited())
+        address.ask(parts().database, parts().queue, person, email, password, limited())
     except WrongPassword as wrong:
         form.current_password.errors = (str(wrong),)
         return _profile(address_form=form)
@@ -106,9 +119,27 @@ def change_address() -> Page:
 def send_again() -> Page:
     """Another mail to the address that waits."""
     with parts().database.writing() as session:
-        change = address.send_again(session, parts().queue, signed_in().id, _limited())
+        change = address.send_again(session, parts().queue, signed_in().id, limited())
     _flash_mail(change.email)
     return _back()
+
+
+@blueprint.route("/profile/address/code", methods=["GET", "POST"])
+@csrf.exempt
+def type_code() -> Page:
+    """Type the code in place of opening the link in the mail to the new address."""
+    form = AddressCodeForm()
+    if not form.validate_on_submit():
+        return _profile(code_form=form)
+    with parts().database.writing() as session:
+        opened = codes.redeem_own(
+            session, parts().sealer, signed_in(), Purpose.CONFIRM_ADDRESS, text(form.code), sessions.client(), limited()
+        )
+    if opened is None:
+        form.code.errors = (refusal(),)
+        return _profile(code_form=form)
+    browser[opened.purpose] = opened.secret
+    return redirect(url_for("profile.confirm_address"))
 
 
 @blueprint.post("/profile/address/cancel")
@@ -133,7 +164,7 @@ def sign_out(sign_in_id: int) -> Page:
 def sign_out_others() -> Page:
     """Sign all other browsers out."""
     with parts().database.writing() as session:
-        sign_ins.end_others(session, signed_in().id, sessions.token())
+        service.sign_out_others(session, signed_in(), sessions.token())
     flash(_("All other browsers are signed out."), "success")
     return _back()
 
@@ -142,6 +173,7 @@ def sign_out_others() -> Page:
 def open_confirmation(secret: str) -> Response:
     """Move the secret of the link out of the address; nothing is spent."""
     browser[Purpose.CONFIRM_ADDRESS] = secret[:LONGEST_SECRET]
+    openings.opened(parts().database, secret, Purpose.CONFIRM_ADDRESS)
     return redirect(url_for("profile.confirm_address"))
 
 
@@ -152,22 +184,23 @@ def confirm_address() -> Page:
     secret, form = browser.get(Purpose.CONFIRM_ADDRESS, ""), ConfirmForm()
     try:
         if not form.validate_on_submit():
-            return render_template(
-                "profile/confirm_address.html", form=form, address=_offered(secret, Purpose.CONFIRM_ADDRESS)
-            )
+            offer = _offered(secret, Purpose.CONFIRM_ADDRESS)
+            return render_template("profile/confirm_address.html", form=form, offer=offer)
         with parts().database.writing() as session:
             person = address.confirm(session, parts().queue, secret)
     except address.REFUSED as refused:
-        return _refused(refused)
+        return link_refused(Purpose.CONFIRM_ADDRESS, refused)
+    if sessions.is_signed_in() and signed_in().id != person.id:
+        return render_template("profile/address_confirmed.html", address=person.email)
     flash(_("%(email)s is the address of your account now. Sign in with it.", email=person.email), "success")
-    mine = sessions.is_signed_in() and signed_in().id == person.id
-    return redirect(url_for("profile.profile" if mine else "accounts.login"))
+    return redirect(url_for("profile.profile" if sessions.is_signed_in() else "accounts.login"))
 
 
 @blueprint.get("/restore-address/<secret>")
 def open_restoration(secret: str) -> Response:
     """Move the secret of the link out of the address; nothing is spent."""
     browser[Purpose.RESTORE_ADDRESS] = secret[:LONGEST_SECRET]
+    openings.opened(parts().database, secret, Purpose.RESTORE_ADDRESS)
     return redirect(url_for("profile.restore_address"))
 
 
@@ -178,13 +211,14 @@ def restore_address() -> Page:
     secret, form = browser.get(Purpose.RESTORE_ADDRESS, ""), ConfirmForm()
     try:
         if not form.validate_on_submit():
-            return render_template(
-                "profile/restore_address.html", form=form, address=_offered(secret, Purpose.RESTORE_ADDRESS)
-            )
+            offer = _offered(secret, Purpose.RESTORE_ADDRESS)
+            return render_template("profile/restore_address.html", form=form, offer=offer)
         with parts().database.writing() as session:
             person, reset = address.restore(session, secret)
+            # Whoever was signed in here, perhaps somebody else, is signed out with the cookie.
+            sign_ins.end(session, sessions.token())
     except address.REFUSED as refused:
-        return _refused(refused)
+        return link_refused(Purpose.RESTORE_ADDRESS, refused)
     browser.clear()
     browser[Purpose.RESET] = reset
     flash(_("%(email)s is the address of your account again.", email=person.email), "success")
@@ -193,8 +227,10 @@ def restore_address() -> Page:
 
 def _profile(
     name_form: NameForm | None = None,
+    language_form: LanguageForm | None = None,
     address_form: AddressForm | None = None,
     password_form: ChangePasswordForm | None = None,
+    code_form: AddressCodeForm | None = None,
 ) -> str:
     """The page, with the form that was sent; the others as they are at first."""
     person, token = signed_in(), sessions.token()
@@ -205,31 +241,22 @@ def _profile(
         "profile/profile.html",
         person=person,
         name_form=name_form or NameForm(formdata=None, name=person.name),
+        language_form=language_form or LanguageForm(formdata=None, language=person.language or ""),
         address_form=address_form or AddressForm(formdata=None),
         password_form=password_form or new_password_form(formdata=None),
+        code_form=code_form or AddressCodeForm(formdata=None),
         waiting=waiting,
         sign_ins=[(one, devices.in_words(one.device), sign_ins.is_of(one, token)) for one in own],
     )
 
 
-def _offered(secret: str, purpose: Purpose) -> str:
+def _offered(secret: str, purpose: Purpose) -> Offer:
     with parts().database.reading() as session:
         return address.offered(session, secret, purpose)
 
 
-def _refused(refused: Failure) -> Page:
-    # The session stays as it is: a second click must not undo what the first one did.
-    status = 404 if isinstance(refused, links.LinkUnknown) else 410
-    taken = isinstance(refused, AddressTaken)
-    return render_template("profile/link_refused.html", refused=refused, taken=taken), 409 if taken else status
-
-
 def _back() -> Response:
     return redirect(url_for("profile.profile"))
-
-
-def _limited() -> bool:
-    return parts().config.rate_limits == "on"
 
 
 def _flash_mail(email: str) -> None:

@@ -3,7 +3,7 @@
 from sqlalchemy.orm import Session
 
 from webapp import clock
-from webapp.accounts import address_changes, former, links, passwords, sign_ins, tries
+from webapp.accounts import address_changes, former, known_devices, links, notices, passwords, sign_ins, tries
 from webapp.accounts.models import Purpose, SignIn, Status, User, searchable
 from webapp.accounts.password_rules import HadBefore, require_new
 from webapp.accounts.service import LARGEST_ID
@@ -11,7 +11,6 @@ from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.database import Database
 from webapp.errors import Failure, NotFound
-from webapp.outbox import service as outbox
 from webapp.outbox.queue import Queue
 from webapp.texts import lazy_gettext as _
 
@@ -30,13 +29,29 @@ def rename(session: Session, user_id: int, name: str) -> None:
     """Give the person this name. Raises NotFound."""
     person = locked(session, user_id)
     person.name, person.search_text = name, searchable(name, person.email)
+    audit.record(session, Event.RENAMED, person)
+
+
+def choose_language(session: Session, user_id: int, language: str) -> None:
+    """Write pages and mails to the person in this language; empty: pages as the browser says. Raises NotFound."""
+    person = locked(session, user_id)
+    person.language = language or None
+    audit.record(session, Event.LANGUAGE_CHANGED, person, language=language)
 
 
 def change_password(
-    database: Database, queue: Queue, person: User, current: str, new: str, token: str, limited: bool = True
+    database: Database,
+    queue: Queue,
+    person: User,
+    current: str,
+    new: str,
+    token: str,
+    limited: bool = True,
+    known_as: str = "",
 ) -> str:
     """Change the password; the new token of this sign-in, the only one left.
 
+    Of the known devices only the one whose cookie is `known_as` stays known.
     Raises WrongPassword, TooManyRequests, and then HadBefore when the person had the new one before:
     nobody is told who does not know the present one. Links that restore an address live on: whoever
     stole an account could change the password first.
@@ -55,7 +70,8 @@ def change_password(
         links.revoke(session, present.id, Purpose.RESET)
         address_changes.forget(session, present.id)
         sign_ins.end_others(session, present.id, token)
-        outbox.owe(session, queue, "password_changed", present.email, user_id=present.id)
+        known_devices.forget_others(session, present.id, known_as)
+        notices.password_changed(session, queue, present, by_link=False)
         audit.record(session, Event.PASSWORD_CHANGED, present)
         return sign_ins.replace(session, token)
 
@@ -69,6 +85,8 @@ def check_password(database: Database, person: User, password: str, limited: boo
         with database.writing() as session:
             tries.current_password(session, person)
     if not passwords.fits(password, person.password_hash):
+        with database.writing() as session:
+            audit.record(session, Event.PASSWORD_REFUSED, person)
         raise WrongPassword
     if limited:
         with database.writing() as session:
@@ -100,3 +118,10 @@ def sign_out(session: Session, user_id: int, sign_in_id: int) -> None:
     """End one of the person's sign-ins. Raises NotFound."""
     if sign_in_id > LARGEST_ID or not sign_ins.end_one(session, user_id, sign_in_id):
         raise NotFound
+    audit.record(session, Event.SIGN_IN_ENDED, session.get(User, user_id))
+
+
+def sign_out_others(session: Session, person: User, token: str) -> None:
+    """End all of the person's sign-ins but the one of this token."""
+    sign_ins.end_others(session, person.id, token)
+    audit.record(session, Event.OTHER_SIGN_INS_ENDED, person)

@@ -1,4 +1,4 @@
-"""The settings' first tab, and the way to it."""
+"""The settings' tabs for what holds for the whole installation, and the way to them."""
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
@@ -7,8 +7,10 @@ from werkzeug.wrappers import Response
 from webapp.context import parts
 from webapp.outbox import service as outbox
 from webapp.security import csrf
+from webapp.settings import security as rules
 from webapp.settings import service
 from webapp.settings.forms import GeneralForm, is_unprotected
+from webapp.settings.security_forms import SecurityForm
 
 blueprint = Blueprint("settings", __name__, url_prefix="/settings")
 
@@ -38,3 +40,17 @@ def general() -> str | Response:
         outbox.retry_all(session, parts().queue)
     flash(_("Saved."), "success")
     return redirect(url_for("settings.general"))
+
+
+@blueprint.route("/security", methods=["GET", "POST"])
+@csrf.exempt
+def security() -> str | Response:
+    """What passwords, links and sign-ins have to be like."""
+    with parts().database.reading() as session:
+        form = SecurityForm.showing(rules.security(session))
+    if not form.validate_on_submit():
+        return render_template("settings/security.html", form=form)
+    with parts().database.writing() as session:
+        rules.save(session, form.security())
+    flash(_("Saved."), "success")
+    return redirect(url_for("settings.security"))

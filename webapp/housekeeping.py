@@ -6,7 +6,8 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from webapp import limits
-from webapp.accounts.models import AddressChange, Link, SignIn
+from webapp.accounts import known_devices, sign_ins
+from webapp.accounts.models import AddressChange, Link
 from webapp.outbox.models import Message
 
 # An expired link still tells its owner what happened to it for a while.
@@ -15,9 +16,10 @@ MESSAGES_KEPT = timedelta(days=90)
 
 
 def tidy(session: Session, now: datetime) -> None:
-    """Delete ended sign-ins, links, messages and what waits past their time, and limits that limit nobody."""
-    session.execute(delete(SignIn).where(SignIn.expires_at <= now))
+    """Delete ended sign-ins, links, messages, devices and what waits past their time, and limits that limit nobody."""
+    sign_ins.sweep(session, now)
     session.execute(delete(AddressChange).where(AddressChange.expires_at <= now))
     session.execute(delete(Link).where(Link.expires_at <= now - LINKS_KEPT))
     session.execute(delete(Message).where(Message.finished_at <= now - MESSAGES_KEPT))
+    known_devices.sweep(session, now)
     limits.sweep(session, now)

@@ -1,0 +1,301 @@
+"""Codes typed in place of links: as good as their link, for their person, and hard to guess."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+import time_machine
+from sqlalchemy import func, select
+
+from tests.accounts.conftest import CLIENT, PASSWORD, at_once
+from tests.support.browser import Browser
+from tests.support.inbox import Inbox
+from webapp import clock
+from webapp.accounts import codes, links, service, tries
+from webapp.accounts.codes import ALPHABET, Opened, Ticket
+from webapp.accounts.links import LinkRevoked
+from webapp.accounts.models import Link, Purpose, User
+from webapp.audit.events import Event
+from webapp.audit.models import Entry
+from webapp.context import Parts
+from webapp.errors import TooManyRequests
+from webapp.sealing import Sealer
+
+WRONG = "ABCDEFGH"
+NewTicket = Callable[..., Ticket]
+Type = Callable[..., Opened | None]
+
+
+@pytest.fixture
+def new_ticket(parts: Parts) -> NewTicket:
+    """Makes a link with a code."""
+
+    def make(person: User, purpose: Purpose = Purpose.RESET, lifetime: timedelta = timedelta(hours=1)) -> Ticket:
+        with parts.database.writing() as session:
+            return codes.mint(session, parts.sealer, person, purpose, clock.now() + lifetime)
+
+    return make
+
+
+@pytest.fixture
+def type_code(parts: Parts) -> Type:
+    """Types a code beside an address."""
+
+    def type_code(email: str, code: str, limited: bool = False) -> Opened | None:
+        with parts.database.writing() as session:
+            return codes.redeem_beside(session, parts.sealer, email, codes.read(code), CLIENT, limited)
+
+    return type_code
+
+
+def reset(parts: Parts, secret: str) -> User:
+    with parts.database.writing() as session:
+        return service.reset_password(session, parts.queue, secret, "a hash")
+
+
+@pytest.mark.one_database
+class TestReading:
+    """What counts as a code."""
+
+    @pytest.mark.parametrize(
+        "typed",
+        ["01AB-CDEF", "01abcdef", " o1 ab – cd ef ", "OLAB\u2011CDEF", "0IABCDEF", "٠١ABCDEF", "０１ＡＢＣＤＥＦ"],
+    )
+    def test_case_dashes_and_lookalikes_are_forgiven(self, typed: str) -> None:
+        assert codes.read(typed) == "01ABCDEF"
+
+    @pytest.mark.parametrize("typed", ["", "ABCDEFG", "ABCDEFGHJ", "ABCDEFGU", "ÄBCDEFGH", "ABCD_EF.H"])
+    def test_anything_else_is_no_code(self, typed: str) -> None:
+        assert codes.read(typed) == ""
+
+    def test_codes_are_random_and_their_first_half_is_no_number(self) -> None:
+        made = [codes.new() for _ in range(2000)]
+        assert len(set(made)) == len(made)
+        assert all(re.fullmatch(rf"(?!\d\d\d\d)[{ALPHABET}]{{4}}-[{ALPHABET}]{{4}}", code) for code in made)
+
+
+class TestRedeeming:
+    """A right code, beside the address that it was mailed to."""
+
+    def test_it_gives_what_the_link_gives(
+        self, parts: Parts, ada: User, new_ticket: NewTicket, type_code: Type
+    ) -> None:
+        opened = type_code("ADA@example.com", new_ticket(ada).code)
+        assert opened is not None
+        assert (opened.purpose, reset(parts, opened.secret).id) == (Purpose.RESET, ada.id)
+
+    def test_typing_it_spends_nothing(self, ada: User, new_ticket: NewTicket, type_code: Type, parts: Parts) -> None:
+        ticket = new_ticket(ada)
+        assert all(type_code(ada.email, ticket.code) for _ in range(2))
+        assert reset(parts, ticket.secret).id == ada.id
+
+    def test_the_link_is_dead_once_the_code_was_used(
+        self, parts: Parts, ada: User, new_ticket: NewTicket, type_code: Type
+    ) -> None:
+        ticket = new_ticket(ada)
+        opened = type_code(ada.email, ticket.code)
+        assert opened is not None
+        reset(parts, opened.secret)
+        with pytest.raises(LinkRevoked):
+            reset(parts, ticket.secret)
+
+    def test_the_code_is_dead_once_the_link_was_used(
+        self, parts: Parts, ada: User, new_ticket: NewTicket, type_code: Type
+    ) -> None:
+        ticket = new_ticket(ada)
+        opened = type_code(ada.email, ticket.code)
+        reset(parts, ticket.secret)
+        assert type_code(ada.email, ticket.code) is None
+        with pytest.raises(LinkRevoked):
+            reset(parts, opened.secret if opened else "")
+
+    def test_of_link_and_code_used_at_once_one_wins(
+        self, parts: Parts, ada: User, new_ticket: NewTicket, type_code: Type
+    ) -> None:
+        ticket = new_ticket(ada)
+        opened = type_code(ada.email, ticket.code)
+        assert opened is not None
+        ends = at_once([lambda: reset(parts, ticket.secret), lambda: reset(parts, opened.secret)] * 2)
+        assert sum(isinstance(end, User) for end in ends) == 1
+
+    def test_it_expires_with_the_link(self, ada: User, new_ticket: NewTicket, type_code: Type) -> None:
+        code = new_ticket(ada, lifetime=timedelta(minutes=10)).code
+        with time_machine.travel(clock.now() + timedelta(minutes=9)):
+            assert type_code(ada.email, code)
+        with time_machine.travel(clock.now() + timedelta(minutes=11)):
+            assert type_code(ada.email, code) is None
+
+    def test_what_it_gives_lasts_no_longer_than_the_link(
+        self, parts: Parts, ada: User, new_ticket: NewTicket, type_code: Type
+    ) -> None:
+        type_code(ada.email, new_ticket(ada).code)
+        with parts.database.reading() as session:
+            assert len(set(session.scalars(select(Link.expires_at)))) == 1
+
+    def test_it_is_for_its_person_alone(self, ada: User, pat: User, new_ticket: NewTicket, type_code: Type) -> None:
+        code = new_ticket(ada).code
+        assert type_code(pat.email, code) is None
+        assert type_code("nobody@example.com", code) is None
+
+    def test_it_is_for_its_purpose_alone(self, parts: Parts, ada: User, new_ticket: NewTicket, type_code: Type) -> None:
+        assert type_code(ada.email, new_ticket(ada, Purpose.CONFIRM_ADDRESS).code) is None
+        code = codes.read(new_ticket(ada, Purpose.RESET).code)
+        with parts.database.writing() as session:
+            assert codes.redeem_own(session, parts.sealer, ada, Purpose.CONFIRM_ADDRESS, code, CLIENT) is None
+
+    @pytest.mark.one_database
+    def test_a_code_from_before_the_key_was_replaced_is_good(
+        self, parts: Parts, ada: User, new_ticket: NewTicket
+    ) -> None:
+        code, both = codes.read(new_ticket(ada).code), Sealer(["a newer secret key", *parts.config.secret_keys])
+        with parts.database.writing() as session:
+            assert codes.redeem_beside(session, Sealer(["another"]), ada.email, code, CLIENT) is None
+            assert codes.redeem_beside(session, both, ada.email, code, CLIENT)
+
+
+class TestGuessing:
+    """Wrong codes."""
+
+    def test_the_fifth_wrong_one_ends_the_codes_but_not_the_links(
+        self, parts: Parts, ada: User, new_ticket: NewTicket, type_code: Type
+    ) -> None:
+        first, second = new_ticket(ada), new_ticket(ada)
+        for _ in range(5):
+            assert type_code(ada.email, WRONG) is None
+        assert type_code(ada.email, first.code) is type_code(ada.email, second.code) is None
+        assert reset(parts, second.secret).id == ada.id
+
+    def test_the_code_of_a_later_mail_can_be_tried_as_often(
+        self, ada: User, new_ticket: NewTicket, type_code: Type
+    ) -> None:
+        for _ in range(5):
+            type_code(ada.email, WRONG)
+        code = new_ticket(ada).code
+        assert [type_code(ada.email, WRONG) for _ in range(4)] == [None] * 4
+        assert type_code(ada.email, code)
+
+    def test_a_right_one_gives_the_tries_back(self, ada: User, new_ticket: NewTicket, type_code: Type) -> None:
+        code = new_ticket(ada).code
+        for _ in range(3):
+            assert [type_code(ada.email, WRONG) for _ in range(4)] == [None] * 4
+            assert type_code(ada.email, code)
+
+    def test_many_at_once_get_no_more_tries(self, ada: User, new_ticket: NewTicket, type_code: Type) -> None:
+        code = new_ticket(ada).code
+        at_once([lambda: type_code(ada.email, WRONG)] * 8)
+        assert type_code(ada.email, code) is None
+
+    def test_all_people_of_a_network_share_thirty_tries(self, ada: User, type_code: Type) -> None:
+        with time_machine.travel(clock.now(), tick=False):
+            for number in range(tries.CODE_BY_CLIENT.times):
+                type_code(f"p{number}@example.com", WRONG, limited=True)
+            with pytest.raises(TooManyRequests) as refused:
+                type_code(ada.email, WRONG, limited=True)
+        assert refused.value.retry_after == 30
+
+    def test_the_trail_names_address_and_never_the_code(self, parts: Parts, ada: User, type_code: Type) -> None:
+        type_code(ada.email, WRONG)
+        type_code("nobody@example.com", WRONG)
+        with parts.database.reading() as session:
+            found = session.scalars(select(Entry).where(Entry.event == Event.CODE_REFUSED).order_by(Entry.id)).all()
+        assert [(one.person_id, one.person_email) for one in found] == [
+            (ada.id, ada.email),
+            (None, "nobody@example.com"),
+        ]
+        assert WRONG not in str([vars(one) for one in found])
+
+    @pytest.mark.one_database
+    def test_the_hash_cannot_be_made_without_the_key(self, parts: Parts, ada: User, new_ticket: NewTicket) -> None:
+        code = codes.read(new_ticket(ada).code)
+        with parts.database.reading() as session:
+            kept = session.scalars(select(Link.code_hash)).one()
+        text = f"{ada.id} {Purpose.RESET} {code}"
+        assert kept in parts.sealer.marks(text, "code")
+        assert kept not in Sealer(["another secret key"]).marks(text, "code")
+
+
+@pytest.fixture
+def asked(stranger: Browser, ada: User, deliver: Callable[[], None], inbox: Inbox) -> str:
+    """The stranger asked for a reset mail in this browser; the code in it."""
+    page = stranger.submit("/forgot-password", email=ada.email)
+    assert page.request.path == "/forgot-password/sent"
+    deliver()
+    return inbox.last.code
+
+
+@pytest.mark.one_database
+class TestPage:
+    """Typing it in a browser."""
+
+    def test_the_code_is_typed_where_the_mail_was_asked_for(self, stranger: Browser, ada: User, asked: str) -> None:
+        page = stranger.submit("/forgot-password/sent", code=asked.lower().replace("-", " "))
+        assert (page.request.path, ada.email in page.text) == ("/reset-password", True)
+        page = stranger.submit_on(page, password=PASSWORD, password_confirm=PASSWORD)
+        assert "Your password is changed" in page.text
+
+    def test_a_code_activates_an_account(self, stranger: Browser, pat: User, new_ticket: NewTicket) -> None:
+        page = stranger.submit("/code", email=pat.email, code=new_ticket(pat, Purpose.ACTIVATION).code)
+        page = stranger.submit_on(page, password=PASSWORD, password_confirm=PASSWORD)
+        assert "Your account is active" in page.text
+
+    def test_opening_the_pages_spends_nothing(self, stranger: Browser, parts: Parts, asked: str) -> None:
+        for path in ("/code", "/forgot-password/sent"):
+            assert stranger.get(path).status_code == stranger.client.head(path).status_code == 200
+        with parts.database.reading() as session:
+            assert session.scalar(select(func.count()).select_from(Link)) == 1
+
+    def test_a_wrong_code_and_an_unknown_address_are_told_the_same(self, stranger: Browser, ada: User) -> None:
+        answers = [stranger.submit("/code", email=email, code=WRONG) for email in (ada.email, "nob@example.com")]
+        told = [re.findall(r'id="\w+-error">[^<]*', answer.text) for answer in answers]
+        assert told[0] == told[1]
+        assert "This code is not good for this address" in told[0][0]
+        assert [answer.status_code for answer in answers] == [200, 200]
+
+    @pytest.mark.parametrize(
+        ("email", "code", "problem"),
+        [
+            ("ada@example.com", "", "Type the code"),
+            ("ada@example.com", "ABCD", "eight letters"),
+            ("ada@example.com", "\u202eABCDEFGH", "control characters"),
+            ("ada@example.com", "x" * 1_000_000, "Too long"),
+            ("ada", WRONG, "not an e-mail address"),
+            ("", WRONG, "Give an e-mail address"),
+        ],
+    )
+    def test_what_is_wrong_is_told_beside_its_field_and_counts_as_no_try(
+        self, stranger: Browser, parts: Parts, email: str, code: str, problem: str
+    ) -> None:
+        answer = stranger.submit("/code", email=email, code=code)
+        assert re.search(rf'class="error"[^>]*>[^<]*{problem}', answer.text)
+        with parts.database.reading() as session:
+            assert session.scalars(select(Entry).where(Entry.event == Event.CODE_REFUSED)).all() == []
+
+    def test_too_many_are_told_when_to_try_again(self, stranger: Browser) -> None:
+        answers = [stranger.post("/code", email="ada@example.com", code=WRONG) for _ in range(32)]
+        assert (answers[0].status_code, answers[-1].status_code) == (200, 429)
+        assert answers[-1].headers["Retry-After"]
+
+    def test_a_stale_form_is_not_taken(self, stranger: Browser, ada: User, new_ticket: NewTicket) -> None:
+        fields = {"email": ada.email, "code": new_ticket(ada).code, "csrf_token": "stale"}
+        assert "open for too long" in stranger.client.post("/code", data=fields).text
+
+    def test_neither_code_nor_address_is_logged(
+        self, stranger: Browser, asked: str, ada: User, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        stranger.submit("/code", email=ada.email, code=WRONG)
+        stranger.submit("/code", email=ada.email, code=asked)
+        assert not any(text in caplog.text for text in (asked, codes.read(asked), WRONG, ada.email))
+
+    def test_a_browser_that_asked_for_nothing_is_led_to_asking(self, stranger: Browser) -> None:
+        assert stranger.get("/forgot-password/sent").request.path == "/forgot-password"
+
+    @pytest.mark.parametrize("path", ["/login", "/forgot-password"])
+    def test_the_page_is_reached_from_where_one_looks(self, stranger: Browser, path: str) -> None:
+        assert 'href="/code">I have a code' in stranger.get(path).text
+
+
+def test_links_made_without_a_code_have_none(parts: Parts, ada: User) -> None:
+    with parts.database.writing() as session:
+        ticket = codes.mint(session, parts.sealer, ada, Purpose.RESTORE_ADDRESS, clock.now() + timedelta(days=7))
+        assert (ticket.code, links.find(session, ticket.secret, Purpose.RESTORE_ADDRESS).code_hash) == ("", None)

@@ -1,0 +1,49 @@
+"""What tests of the trail share."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from webapp.audit.actor import MAILROOM, Actor, acts
+from webapp.audit.events import Event
+from webapp.audit.models import Entry
+from webapp.database import Database
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def root() -> Iterator[Actor]:
+    """An administrator who acts."""
+    root = Actor(1, "root@example.com", "192.0.2.1", "Firefox")
+    acts(root)
+    yield root
+    acts(MAILROOM)
+
+
+@pytest.fixture
+def happened(database: Database) -> Callable[..., int]:
+    """Puts an entry into the trail; its id."""
+
+    def add(event: str = Event.SIGNED_IN, at: datetime = NOON, **columns: Any) -> int:
+        with database.writing() as session:
+            session.add(entry := Entry(event=event, happened_at=at, **columns))
+        return entry.id
+
+    return add
+
+
+@pytest.fixture
+def told(database: Database) -> Callable[[Event], Entry]:
+    """The last entry of a kind."""
+
+    def last(event: Event) -> Entry:
+        with database.reading() as session:
+            found = session.scalars(select(Entry).where(Entry.event == event).order_by(Entry.id.desc())).first()
+        assert found is not None, f"no entry says {event}"
+        return found
+
+    return last

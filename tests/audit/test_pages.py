@@ -1,0 +1,117 @@
+"""The page of the trail, and the file."""
+
+import csv
+import io
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.browser import Browser
+from tests.support.people import add_person
+from webapp.audit.events import Event
+from webapp.audit.export import defused
+from webapp.audit.models import Entry
+from webapp.audit.words import KINDS, facts, kind
+from webapp.database import Database
+
+Happened = Callable[..., int]
+Told = Callable[[Event], Entry]
+
+pytestmark = pytest.mark.one_database
+
+
+def rows(answer: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(answer, newline="")))
+
+
+def test_an_entry_is_told_in_words(administrator: Browser, happened: Happened) -> None:
+    browser = "Mozilla/5.0 (Windows NT 10.0) Gecko/20100101 Firefox/130.0"
+    happened(Event.MAIL_SERVER_SAVED, by_email="eve@example.com", client="192.0.2.7", device=browser,
+             facts={"changed": ["host", "password"]})  # fmt: skip
+    page = administrator.get("/audit?client=192.0.2.7").text
+    for words in ("Mail server was saved", "Changed: Host and Password.", "eve@example.com", "Firefox on Windows"):
+        assert words in page
+
+
+def test_every_kind_of_event_has_words() -> None:
+    assert set(KINDS) == set(Event)
+
+
+def test_what_is_not_known_any_more_is_shown_as_it_stands(administrator: Browser) -> None:
+    with administrator.app.test_request_context():
+        assert (kind("grown wings"), facts({"colour": "red"})) == ("grown wings", ["colour: red"])
+
+
+def test_every_fact_is_a_sentence(administrator: Browser) -> None:
+    given = {"minutes": 15, "everywhere": True, "passed": False, "stage": "auth", "purpose": "reset", "changed": []}
+    with administrator.app.test_request_context():
+        assert facts(given) == [
+            "For 15 minutes.",
+            "From every client address.",
+            "It failed.",
+            "Stage: Sign in.",
+            "It resets the password.",
+            "Nothing was changed.",
+        ]
+
+
+def test_a_page_leads_to_older_entries_with_the_same_filter(administrator: Browser, happened: Happened) -> None:
+    ids = [happened(client="192.0.2.7") for _ in range(51)]
+    assert f"/audit?before={ids[1]}&amp;client=192.0.2.7" in administrator.get("/audit?client=192.0.2.7").text
+
+
+def test_a_persons_page_leads_to_their_entries(administrator: Browser, database: Database) -> None:
+    user_id = add_person(database, "max@mailroom.example")
+    administrator.post(f"/users/{user_id}/name", name="Maximilian")
+    assert "/audit?person=max@mailroom.example" in administrator.get(f"/users/{user_id}").text
+    assert "Name was changed" in administrator.get("/audit?person=max@mailroom.example").text
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("event=flown+away", "There is no such kind of entry."),
+        ("since=yesterday", "This is not a day"),
+        ("since=2026-02-02&until=2026-02-01", "This day is before the first one."),
+        ("person=a%00b", "Line breaks and control characters"),
+        (f"client={'1' * 65}", "Too long."),
+        ("client=203.0.113.99", "Nothing fits this filter."),
+        ("until=9999-12-31&before=4711", "There are no older entries."),
+        ("since=0001-01-01&before=x", "Signed in"),
+    ],
+)
+def test_each_filter_has_an_answer(administrator: Browser, query: str, words: str) -> None:
+    page = administrator.get(f"/audit?{query}")
+    assert (page.status_code, words in page.text) == (200, True)
+
+
+def test_the_file_holds_all_that_the_filter_shows(administrator: Browser, happened: Happened) -> None:
+    for number in range(60):
+        happened(client="192.0.2.7", person_id=number, facts={"role": "member"})
+    happened(client="192.0.2.8")
+    answer = administrator.get("/audit.csv?client=192.0.2.7")
+    found = rows(answer.text)
+    assert [row["person_id"] for row in found] == [str(number) for number in range(59, -1, -1)]
+    assert (found[0]["time"], found[0]["facts"]) == ("2026-11-22T12:00:00.000Z", '{"role": "member"}')
+    assert answer.text.startswith("time,event,person,person_id,by,by_id,client,device,facts\r\n")
+    assert (answer.mimetype, answer.headers["Content-Disposition"].partition("audit-20")[1]) == ("text/csv", "audit-20")
+
+
+def test_taking_the_file_is_an_entry_itself(administrator: Browser, told: Told) -> None:
+    administrator.get("/audit.csv?event=signed+in&person=max@mailroom.example")
+    entry = told(Event.TRAIL_DOWNLOADED)
+    assert (entry.by_email, entry.person_email) == (administrator.user.email, "max@mailroom.example")
+    assert entry.facts == {"filtered": ["event", "person"]}
+
+
+def test_a_filter_that_is_wrong_gives_no_file(administrator: Browser) -> None:
+    assert "This is not a day" in administrator.get("/audit.csv?since=yesterday").text
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\uff1d1"])
+def test_no_cell_is_a_formula(cell: str) -> None:
+    assert defused(cell) == f"'{cell}"
+
+
+def test_a_text_that_is_none_stays_as_it_is() -> None:
+    assert defused("ada=lovelace@example.com") == "ada=lovelace@example.com"

@@ -1,0 +1,61 @@
+"""An administrator looks into the audit trail: in a real browser."""
+
+from pathlib import Path
+
+from tests.browser.serving import Site
+from tests.browser.walker import Walker
+
+PASSWORD = "the first long sentence 7"
+ADA = "ada@mailroom.example"
+
+
+def test_the_trail_is_narrowed_and_taken_along(walker: Walker, site: Site) -> None:
+    become_administrator(walker, site)
+    look_for_what_was_saved(walker, site)
+    follow_a_person(walker)
+    be_told_what_is_wrong(walker)
+    take_it_along(walker, site)
+    assert walker.complaints == []
+
+
+def become_administrator(walker: Walker, site: Site) -> None:
+    walker.open(site.setup_url, looks=False)
+    walker.fill(email=ADA, name="Ada", password=PASSWORD, password_confirm=PASSWORD, public_url=site.url)
+    walker.press("Create and sign in", looks=False)
+
+
+def look_for_what_was_saved(walker: Walker, site: Site) -> None:
+    walker.open(f"{site.url}/users/1", looks=False)
+    walker.follow("Audit trail")
+    assert walker.sees("First administrator was set up")
+    walker.open(f"{site.url}/audit")
+    walker.fill(event="general settings saved", person="")
+    walker.press("Show")
+    assert walker.sees("Changed: Public address.")
+    assert not walker.page.locator("main table").get_by_text("Signed in", exact=True).count()
+
+
+def follow_a_person(walker: Walker) -> None:
+    walker.follow("Show everything")
+    walker.follow(ADA)
+    assert walker.value("person") == ADA
+    walker.fill(client="203.0.113.9")
+    walker.press("Show")
+    assert walker.sees("Nothing fits this filter.")
+
+
+def be_told_what_is_wrong(walker: Walker) -> None:
+    walker.fill(client="", since="2026-02-02", until="2026-02-01")
+    walker.press("Show")
+    assert walker.sees("This day is before the first one.")
+    walker.follow("Show everything")
+
+
+def take_it_along(walker: Walker, site: Site) -> None:
+    walker.open(f"{site.url}/audit?person={ADA}", looks=False)
+    with walker.page.expect_download() as download:
+        walker.page.get_by_role("link", name="Download as CSV").click()
+    assert download.value.suggested_filename.startswith("audit-20")
+    content = Path(download.value.path()).read_text()
+    assert "first administrator set up" in content
+    assert walker.sees("Signed in")

@@ -1,0 +1,84 @@
+"""Mail that is read on another device, and mail that never comes: in a real browser."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser.serving import Site
+from tests.browser.walker import Walker
+from tests.support.browser import PASSWORD
+from tests.support.inbox import Inbox
+from tests.support.people import add_person
+from webapp import create_app
+from webapp.accounts.models import Role
+from webapp.config import Config
+from webapp.context import EXTENSION, Parts
+from webapp.settings import service as settings
+
+NEW_PASSWORD = "another long sentence 8"
+
+
+@pytest.fixture
+def office(site: Site, tmp_path: Path, mail_server: Inbox) -> Iterator[Site]:
+    """The installation, with an administrator, a member and a mail server."""
+    handlers = logging.getLogger().handlers[:]
+    parts: Parts = create_app(Config.complete(instance=tmp_path)).extensions[EXTENSION]
+    add_person(parts.database, "ada@mailroom.example", Role.ADMINISTRATOR)
+    add_person(parts.database, "max@mailroom.example")
+    mail_server.save_to(parts)
+    with parts.database.writing() as session:
+        settings.save(session, site.url, "Mailroom", "help@mailroom.example")
+    mail_server.messages.clear()
+    yield site
+    parts.database.engine.dispose()
+    logging.getLogger().handlers = handlers
+
+
+def sign_in(walker: Walker, site: Site, email: str, password: str) -> None:
+    walker.open(f"{site.url}/login")
+    walker.fill(email=email, password=password)
+    walker.press("Sign in")
+
+
+def test_the_code_from_a_mail_leads_to_a_new_password(walker: Walker, office: Site, mail_server: Inbox) -> None:
+    walker.open(f"{office.url}/login")
+    walker.follow("Forgot your password?")
+    walker.fill(email="max@mailroom.example")
+    walker.press("Send the mail")
+    assert walker.value("email") == "max@mailroom.example"
+    walker.fill(code="0000-0000")
+    walker.press("Go on")
+    assert walker.sees("This code is not good for this address")
+    walker.fill(code=mail_server.wait(1)[0].code.lower())
+    walker.press("Go on")
+    walker.fill(password=NEW_PASSWORD, password_confirm=NEW_PASSWORD)
+    walker.press("Change password")
+    sign_in(walker, office, "max@mailroom.example", NEW_PASSWORD)
+    assert walker.sees("Max")
+    assert walker.complaints == []
+
+
+def test_an_administrator_hands_a_link_over(walker: Walker, office: Site, mail_server: Inbox) -> None:
+    person = walker.another()
+    sign_in(walker, office, "ada@mailroom.example", PASSWORD)
+    walker.open(f"{office.url}/users/2")
+    walker.follow("Show a link for a new password …")
+    walker.press("Show the link once")
+    link, code = (walker.page.locator(f"#{name}").input_value() for name in ("link", "code"))
+    assert walker.page.locator("img.qr").evaluate("one => one.complete && one.naturalWidth") > 0
+    walker.page.reload()
+    assert walker.sees("A link is shown once only.")
+    walker.page.go_back()
+    assert not walker.page.locator("#link").count()
+    person.open(link)
+    person.open(f"{office.url}/code")
+    person.fill(email="max@mailroom.example", code=code)
+    person.press("Go on")
+    person.fill(password=NEW_PASSWORD, password_confirm=NEW_PASSWORD)
+    person.press("Change password")
+    assert person.sees("Your password is changed")
+    # The administrator's new sign-in, the link, the new password.
+    assert any("handed over" in mail["Subject"] for mail in mail_server.wait(3) if "max@" in mail.rcpt_to[0])
+    assert walker.complaints + person.complaints == []

@@ -1,0 +1,67 @@
+"""The Security page."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.support.browser import Browser
+from webapp.context import Parts
+from webapp.settings.security import Security, security
+
+PAGE = "/settings/security"
+
+
+def saved(parts: Parts) -> Security:
+    with parts.database.reading() as session:
+        return security(session)
+
+
+def test_an_administrator_saves_rules_times_and_locks(administrator: Browser, parts: Parts) -> None:
+    administrator.submit(PAGE, password_length=12, password_common=False, reset=2, reset_unit=60, lock_after=5)
+    page = administrator.submit(PAGE, idle=3, idle_unit=24 * 60)
+    expected: dict[str, Any] = {"password_length": 12, "password_common": False, "reset_minutes": 120, "lock_after": 5}
+    assert "Saved." in page.text
+    assert saved(parts) == replace(Security(), **expected, idle_minutes=3 * 24 * 60)
+
+
+@pytest.mark.one_database
+def test_a_time_is_shown_in_the_unit_that_fits(administrator: Browser) -> None:
+    page = administrator.submit(PAGE, reset=120, reset_unit=1)
+    assert 'value="2"' in page.text.partition('id="reset"')[2].partition(">")[0]
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("password_length", "7", "Give a whole number from 8 to 64."),
+        ("password_length", "1e309", "Give a whole number from 8 to 64."),
+        ("password_upper", "-1", "Give a whole number from 0 to 10."),
+        ("password_upper", "9", "come to 9 already"),
+        ("lock_after", "9" * 5000, "Give a whole number from 3 to 100."),
+        ("reset", "4", "from 5 minutes to 7 days"),
+        ("reset", "", "Give a whole number."),
+        ("reset_unit", "0", "Not a valid choice"),
+        ("idle", "90000", "This is longer than “Signed out in any case after”"),
+    ],
+)
+def test_what_cannot_be_is_refused_beside_its_field(
+    administrator: Browser, parts: Parts, field: str, value: str, told: str
+) -> None:
+    given: dict[str, Any] = {"idle_unit": 1, "reset_unit": 1, field: value}
+    page = administrator.submit(PAGE, lock=77, lock_unit=1, **given)
+    assert told in page.text
+    assert 'value="77"' in page.text
+    assert saved(parts) == Security()
+
+
+@pytest.mark.one_database
+def test_a_member_may_not_open_it(member: Browser) -> None:
+    assert member.get(PAGE).status_code == 403
+
+
+@pytest.mark.one_database
+def test_a_new_lifetime_holds_for_the_next_mail(administrator: Browser, stranger: Browser) -> None:
+    administrator.submit(PAGE, activation=3, activation_unit=60)
+    assert "It is good for 3 hours." in administrator.get("/users/new").text

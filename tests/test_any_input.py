@@ -1,0 +1,137 @@
+"""Whatever is sent to whichever address by whomever: there is a page that says so, and nothing breaks."""
+
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
+
+from tests.support.browser import Browser
+from tests.support.html import Form, forms_of
+
+PEOPLE = ["stranger", "member", "administrator"]
+# The same examples on every run; a run by hand with another number of them finds others.
+EXAMPLES = settings(
+    max_examples=60,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+# Buttons that would open connections to wherever the form says.
+NOT_PRESSED = {"test"}
+ODD = [
+    "",
+    "\0",
+    "a\r\nBcc: b@example.com",
+    "\ud800",
+    "‮moc.elpmaxe",
+    "٣",
+    "NaN",
+    "1e309",
+    "-1",
+    str(2**63),
+    str(10**400),
+    "%00",
+    "{{7*7}}",
+    "<script>",
+    "'; --",
+    "//evil.example",
+    "a@b",
+    "İ@xn--a.example",
+    "x" * 3000,
+    "[]",
+    '{"a":',
+]
+# Which page, form or field: counted over those that there are.
+numbers = st.integers(0, 10_000)
+values = st.one_of(st.sampled_from(ODD), st.text(max_size=40), st.integers().map(str), st.floats().map(str))
+
+
+@pytest.fixture
+def config_values() -> dict[str, Any]:
+    return {"rate_limits": "off"}
+
+
+@pytest.fixture(params=PEOPLE)
+def somebody(request: pytest.FixtureRequest, stranger: Browser) -> Browser:
+    """Each kind of visitor in turn."""
+    browser: Browser = request.getfixturevalue(request.param)
+    return browser
+
+
+@EXAMPLES
+@given(page=numbers, form=numbers, typed=st.dictionaries(numbers, values, max_size=6))
+def test_no_form_breaks_whatever_is_typed(
+    app: Flask, somebody: Browser, page: int, form: int, typed: dict[int, str]
+) -> None:
+    there = pages(app, somebody)
+    shown = opened(somebody, there[page % len(there)])
+    if forms := forms_of(shown.text):
+        chosen = forms[form % len(forms)]
+        sent(somebody, chosen.action or shown.request.full_path, filled(chosen, typed))
+
+
+@EXAMPLES
+@given(data=st.data())
+def test_no_address_breaks_whatever_stands_in_it(app: Flask, somebody: Browser, data: st.DataObject) -> None:
+    rule = data.draw(st.sampled_from(sorted(app.url_map.iter_rules(), key=str)))
+    path = data.draw(addresses(rule))
+    pairs = data.draw(st.lists(st.tuples(st.sampled_from(["next", "before", "q", "key", "email"]), values)))
+    opened(somebody, f"{path}?{encoded(pairs)}")
+    if "POST" in (rule.methods or ()):
+        sent(somebody, path, pairs)
+
+
+def pages(app: Flask, visitor: Browser) -> list[str]:
+    """The addresses that can be opened without knowing more, and this visitor's own page among the users."""
+    plain = [str(rule) for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ()) and not rule.arguments]
+    own = visitor.user.id if visitor.signs_in else 1
+    return sorted([*plain, *(f"/users/{own}{what}" for what in ("", "/role", "/disable", "/delete"))])
+
+
+def opened(visitor: Browser, path: str) -> TestResponse:
+    """The page, once the visitor is signed in again if the example before has ended that."""
+    page = unbroken(visitor.client.get(path, follow_redirects=True, buffered=True))
+    if visitor.signs_in and page.request.path == "/login":
+        visitor.let_in()
+        page = unbroken(visitor.client.get(path, follow_redirects=True, buffered=True))
+    return page
+
+
+def sent(visitor: Browser, path: str, pairs: list[tuple[str, str]]) -> None:
+    """Send a form, with a good token in front."""
+    body = encoded([("csrf_token", visitor.csrf_token()), *pairs])
+    unbroken(visitor.client.post(path, data=body, content_type="application/x-www-form-urlencoded", buffered=True))
+
+
+def unbroken(page: TestResponse) -> TestResponse:
+    """The page, which tells of no fault of ours."""
+    assert page.status_code < 500, page.text
+    return page
+
+
+def filled(form: Form, typed: dict[int, str]) -> list[tuple[str, str]]:
+    """The form's values, some replaced by what is typed, and some buttons pressed."""
+    names = sorted((form.names | set(form.buttons)) - NOT_PRESSED - {"csrf_token"})
+    changes = {names[number % len(names)]: value for number, value in typed.items()} if names else {}
+    kept = [(name, value) for name, value in form.values if name not in {*changes, "csrf_token"}]
+    return [*kept, *changes.items()]
+
+
+def addresses(rule: Rule) -> st.SearchStrategy[str]:
+    """Addresses that lead to this rule, or nearly."""
+    parts = [
+        st.just(part) if not is_dynamic else values.map(lambda value: quote(value, errors="surrogatepass"))
+        for is_dynamic, part in rule._trace
+        if part != "|"
+    ]
+    return st.tuples(*parts).map(lambda drawn: "/" + "".join(drawn).lstrip("/"))
+
+
+def encoded(pairs: list[tuple[str, str]]) -> str:
+    """As a browser sends them, lone surrogates included."""
+    return urlencode(pairs, errors="surrogatepass")

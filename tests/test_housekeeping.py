@@ -1,0 +1,31 @@
+"""What is deleted when nobody needs it any more."""
+
+from datetime import datetime, timedelta
+
+from tests.support.people import add_person
+from webapp import clock, housekeeping
+from webapp.accounts import links
+from webapp.accounts.models import Link, Purpose, User
+from webapp.database import Database
+from webapp.outbox.models import Message, State
+
+
+def test_housekeeping_deletes_what_is_long_over_and_nothing_else(database: Database) -> None:
+    user_id, now = add_person(database, "eve@people.example"), clock.now()
+    with database.writing() as session:
+        person = session.get_one(User, user_id)
+        for days in (31, 29):
+            links.mint(session, person, Purpose.RESET, now - timedelta(days=days))
+        session.add(message(State.OWED, now - timedelta(days=91)))
+        for days in (91, 89):
+            session.add(message(State.SENT, now - timedelta(days=days)))
+        housekeeping.tidy(session, now)
+    with database.reading() as session:
+        assert session.query(Link).count() == 1
+        assert session.query(Message).count() == 2
+
+
+def message(state: State, moment: datetime) -> Message:
+    """One that was made, and finished if it is, at this moment."""
+    times = {"created_at": moment, "next_attempt_at": moment, "finished_at": moment if state == State.SENT else None}
+    return Message(template="test", recipient="eve@people.example", state=state, **times)

@@ -1,0 +1,73 @@
+"""Known devices: the browsers in which a person has signed in before. A cookie holds a token, the database its hash.
+
+A browser that several people use holds a token for each of them, as one value. Nobody is ever known by
+a token that was there before their sign-in: whoever plants a cookie in a browser gains nothing by it.
+"""
+
+import hashlib
+import re
+import secrets
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy.orm import Session
+
+from webapp import clock
+from webapp.accounts.models import KnownDevice
+
+# Without a sign-in for so long, a browser is not known any more.
+KNOWN_FOR = timedelta(days=365)
+# Of one person; the one that was not used for longest makes room.
+MOST = 50
+# People who use one browser.
+MOST_TOKENS = 5
+BETWEEN = "."
+A_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+def is_known(session: Session, user_id: int, token: str) -> bool:
+    """Whether the person has signed in before in the browser whose cookie this is."""
+    known = select(KnownDevice.id).where(*_these(user_id, token), KnownDevice.last_seen_at > clock.now() - KNOWN_FOR)
+    return session.scalar(known.limit(1)) is not None
+
+
+def remember(session: Session, user_id: int, token: str) -> str:
+    """Know the browser from now on as one of this person's; what its cookie is to hold."""
+    now = clock.now()
+    seen = update(KnownDevice).where(*_these(user_id, token)).values(last_seen_at=now)
+    if session.scalar(seen.returning(KnownDevice.id)) is not None:
+        return token
+    new = secrets.token_urlsafe(32)
+    session.add(KnownDevice(user_id=user_id, token_hash=_hash(new), last_seen_at=now))
+    session.flush()
+    _make_room(session, user_id)
+    return BETWEEN.join([new, *_tokens(token)][:MOST_TOKENS])
+
+
+def forget_others(session: Session, user_id: int, token: str = "") -> None:
+    """Know none of the person's browsers any more, but for the one whose cookie this is."""
+    hashes = [_hash(one) for one in _tokens(token)]
+    session.execute(delete(KnownDevice).where(KnownDevice.user_id == user_id, KnownDevice.token_hash.not_in(hashes)))
+
+
+def sweep(session: Session, now: datetime) -> None:
+    """Delete those that were not used for a year."""
+    session.execute(delete(KnownDevice).where(KnownDevice.last_seen_at <= now - KNOWN_FOR))
+
+
+def _make_room(session: Session, user_id: int) -> None:
+    mine = select(KnownDevice.id).where(KnownDevice.user_id == user_id)
+    latest = mine.order_by(KnownDevice.last_seen_at.desc(), KnownDevice.id.desc()).limit(MOST)
+    session.execute(delete(KnownDevice).where(KnownDevice.user_id == user_id, KnownDevice.id.not_in(latest)))
+
+
+def _these(user_id: int, token: str) -> tuple[ColumnElement[bool], ...]:
+    return KnownDevice.user_id == user_id, KnownDevice.token_hash.in_([_hash(one) for one in _tokens(token)])
+
+
+def _tokens(token: str) -> list[str]:
+    return [one for one in token.split(BETWEEN, MOST_TOKENS)[:MOST_TOKENS] if A_TOKEN.fullmatch(one)]
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

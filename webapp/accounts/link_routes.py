@@ -1,0 +1,122 @@
+"""The pages behind the links in mails: activate an account, choose a new password; and asking for such a mail."""
+
+from flask import flash, redirect, render_template, url_for
+from flask import session as browser
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from webapp import languages
+from webapp.accounts import known_devices, links, openings, password_rules, passwords, service, sessions, sign_ins
+from webapp.accounts.code_routes import ASKED_FOR, empty_code_form
+from webapp.accounts.forms import ForgotPasswordForm, PasswordForm, text
+from webapp.accounts.models import Purpose
+from webapp.accounts.password_rules import Rules
+from webapp.accounts.routes import LONGEST_SECRET, Page, begin, blueprint, limited
+from webapp.context import parts
+from webapp.errors import Failure
+from webapp.security import csrf
+
+
+@blueprint.get("/activate/<secret>")
+def open_activation(secret: str) -> Response:
+    """Move the secret of an activation link out of the address; nothing is spent."""
+    browser[Purpose.ACTIVATION] = secret[:LONGEST_SECRET]
+    openings.opened(parts().database, secret, Purpose.ACTIVATION)
+    return redirect(url_for("accounts.activate"))
+
+
+@blueprint.route("/activate", methods=["GET", "POST"])
+@csrf.exempt
+def activate() -> Page:
+    """Choose the first password; the account is active and signed in."""
+    secret, form = browser.get(Purpose.ACTIVATION, ""), PasswordForm()
+    try:
+        form.rules = _rules(secret, Purpose.ACTIVATION)
+        if not form.validate_on_submit():
+            return render_template("accounts/activate.html", form=form)
+        password_hash = passwords.hashed(text(form.password))
+        with parts().database.writing() as session:
+            person = service.activate(session, parts().queue, secret, password_hash, languages.current().code)
+            token = sign_ins.start(session, person, sessions.client())
+    except service.REFUSED as refused:
+        return link_refused(Purpose.ACTIVATION, refused)
+    begin(token)
+    flash(_("Your account is active, and you are signed in."), "success")
+    return redirect(url_for("home.home"))
+
+
+@blueprint.post("/activate/again")
+def activate_again() -> Page:
+    """Another activation mail, to the person whose link it was."""
+    with parts().database.writing() as session:
+        service.owe_activation_again(session, parts().queue, browser.get(Purpose.ACTIVATION, ""), limited())
+    return render_template("accounts/activate_again.html")
+
+
+@blueprint.route("/forgot-password", methods=["GET", "POST"])
+@csrf.exempt
+def forgot_password() -> Page:
+    """Ask for a reset mail. The answer is the same for every address."""
+    form = ForgotPasswordForm()
+    if not form.validate_on_submit():
+        return render_template("accounts/forgot_password.html", form=form)
+    with parts().database.writing() as session:
+        service.request_reset(session, parts().queue, text(form.email), sessions.client(), limited())
+    browser[ASKED_FOR] = text(form.email)
+    return redirect(url_for("accounts.forgot_password_sent"))
+
+
+@blueprint.get("/forgot-password/sent")
+def forgot_password_sent() -> Page:
+    """Where the code from the mail can be typed."""
+    if ASKED_FOR not in browser:
+        return redirect(url_for("accounts.forgot_password"))
+    return render_template("accounts/forgot_password_sent.html", form=empty_code_form())
+
+
+@blueprint.get("/reset-password/<secret>")
+def open_reset(secret: str) -> Response:
+    """Move the secret of a reset link out of the address; nothing is spent."""
+    browser[Purpose.RESET] = secret[:LONGEST_SECRET]
+    openings.opened(parts().database, secret, Purpose.RESET)
+    return redirect(url_for("accounts.reset_password"))
+
+
+@blueprint.route("/reset-password", methods=["GET", "POST"])
+@csrf.exempt
+def reset_password() -> Page:
+    """Choose a new password; every browser is signed out."""
+    secret, form = browser.get(Purpose.RESET, ""), PasswordForm()
+    try:
+        form.rules = _rules(secret, Purpose.RESET)
+        if not form.validate_on_submit():
+            return render_template("accounts/reset_password.html", form=form)
+        password_hash = passwords.hashed(text(form.password))
+        with parts().database.writing() as session:
+            person = service.reset_password(session, parts().queue, secret, password_hash)
+            device = known_devices.remember(session, person.id, sessions.device())
+            # Whoever was signed in here, perhaps somebody else, is signed out with the cookie.
+            sign_ins.end(session, sessions.token())
+    except service.REFUSED as refused:
+        return link_refused(Purpose.RESET, refused)
+    sessions.keep_device(device)
+    browser.clear()
+    flash(_("Your password is changed, and you are signed out everywhere. Sign in with the new one."), "success")
+    return redirect(url_for("accounts.login"))
+
+
+def _rules(secret: str, purpose: Purpose) -> Rules:
+    """The rules for the password of this link's person. Raises LinkRefused, AlreadyActive, AccountDisabled."""
+    with parts().database.reading() as session:
+        return password_rules.rules_after(session, parts().config, service.owner(session, secret, purpose))
+
+
+def link_refused(purpose: Purpose, refused: Failure) -> Page:
+    """The page that says why a link did nothing, and what helps."""
+    openings.refused(parts().database, browser.get(purpose, ""), purpose, refused)
+    # The session stays as it is: a second click must not undo what the first one did.
+    status = (
+        404 if isinstance(refused, links.LinkUnknown) else 409 if isinstance(refused, service.AddressTaken) else 410
+    )
+    step = service.next_step(purpose, refused)
+    return render_template("accounts/link_refused.html", refused=refused, step=step), status

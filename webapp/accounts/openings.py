@@ -1,0 +1,57 @@
+"""Links that were opened, and those that were refused, as the audit trail tells of them.
+
+Anybody can open a link, or what looks like one, without end. So only so much is written about each
+link in a day, and in an hour about all those that do not exist.
+"""
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from webapp import limits
+from webapp.accounts import links
+from webapp.accounts.links import LinkUnknown
+from webapp.accounts.models import Link, Purpose, User
+from webapp.audit import service as audit
+from webapp.audit.events import Event
+from webapp.database import Database
+from webapp.errors import Failure, TooManyRequests
+from webapp.limits import Limit
+
+BY_LINK = Limit("entries about a link, event and link", 10, timedelta(days=1))
+UNKNOWN = Limit("entries about unknown links, anybody", 60, timedelta(hours=1))
+
+
+def opened(database: Database, secret: str, purpose: Purpose) -> None:
+    """Somebody opened it: a person, or what looks at a person's mail. An unknown one is refused on the next page."""
+    try:
+        with database.reading() as session:
+            link = links.find(session, secret, purpose)
+    except LinkUnknown:
+        return
+    with database.writing() as session:
+        _note(session, Event.LINK_OPENED, link)
+
+
+def refused(database: Database, secret: str, purpose: Purpose, why: Failure) -> None:
+    """It did not do what it was for. Without a secret, nobody came with a link."""
+    if not secret:
+        return
+    reason = type(why).__name__
+    with database.writing() as session:
+        try:
+            link = links.find(session, secret, purpose)
+        except LinkUnknown:
+            with suppress(TooManyRequests):
+                limits.take(session, UNKNOWN, "")
+                audit.record(session, Event.LINK_REFUSED, purpose=purpose, reason=reason)
+        else:
+            _note(session, Event.LINK_REFUSED, link, reason=reason)
+
+
+def _note(session: Session, event: Event, link: Link, **facts: Any) -> None:
+    with suppress(TooManyRequests):
+        limits.take(session, BY_LINK, f"{event} {link.id}")
+        audit.record(session, event, session.get(User, link.user_id), purpose=link.purpose, **facts)

@@ -1,0 +1,162 @@
+"""What the trail's entries are called on pages, and their facts as sentences."""
+
+from collections.abc import Callable
+from typing import Any
+
+from babel.lists import format_list
+from flask_babel import get_locale, ngettext
+from flask_babel import gettext as _
+
+from webapp.accounts.models import Purpose, Role
+from webapp.audit.events import Event
+from webapp.mail.conversation import Stage
+from webapp.mail.trial import stage_name
+from webapp.texts import lazy_gettext as lazy
+
+KINDS = {
+    Event.SIGNED_IN: lazy("Signed in"),
+    Event.SIGN_IN_FAILED: lazy("Sign-in failed"),
+    Event.NEW_DEVICE: lazy("Signed in with a new device"),
+    Event.LOCKED: lazy("Sign-in was locked for a while"),
+    Event.UNLOCKED: lazy("Sign-in was unlocked"),
+    Event.THROTTLED: lazy("Requests were refused for a while"),
+    Event.PASSWORD_REFUSED: lazy("Password typed again was wrong"),
+    Event.SIGNED_OUT: lazy("Signed out"),
+    Event.SIGN_IN_ENDED: lazy("Another browser was signed out"),
+    Event.OTHER_SIGN_INS_ENDED: lazy("All other browsers were signed out"),
+    Event.FIRST_ADMINISTRATOR: lazy("First administrator was set up"),
+    Event.ADMINISTRATOR_CREATED: lazy("Administrator was created on the command line"),
+    Event.USER_CREATED: lazy("User was created"),
+    Event.ACTIVATION_OWED: lazy("Activation mail was asked for"),
+    Event.ACTIVATION_SHOWN: lazy("Activation link was shown"),
+    Event.ACTIVATED: lazy("Account was activated"),
+    Event.DISABLED: lazy("Account was disabled"),
+    Event.ENABLED: lazy("Account was enabled"),
+    Event.DELETED: lazy("Account was deleted"),
+    Event.ROLE_CHANGED: lazy("Role was changed"),
+    Event.RENAMED: lazy("Name was changed"),
+    Event.LANGUAGE_CHANGED: lazy("Language was changed"),
+    Event.RESET_ASKED: lazy("Password reset was asked for"),
+    Event.RESET_SHOWN: lazy("Reset link was shown"),
+    Event.RESET_DONE: lazy("Password was reset"),
+    Event.PASSWORD_CHANGED: lazy("Password was changed"),
+    Event.ADDRESS_ASKED: lazy("New address was asked for"),
+    Event.ADDRESS_CANCELLED: lazy("Change of the address was cancelled"),
+    Event.ADDRESS_CHANGED: lazy("Address was changed"),
+    Event.ADDRESS_RESTORED: lazy("Change of the address was undone"),
+    Event.LINK_MADE: lazy("Link was made for a mail"),
+    Event.LINK_OPENED: lazy("Link was opened"),
+    Event.LINK_USED: lazy("Link was used"),
+    Event.LINK_REFUSED: lazy("Link was refused"),
+    Event.CODE_REFUSED: lazy("Code was refused"),
+    Event.GENERAL_SAVED: lazy("General settings were saved"),
+    Event.SECURITY_SAVED: lazy("Security settings were saved"),
+    Event.MAIL_SERVER_SAVED: lazy("Mail server was saved"),
+    Event.TEST_MAIL_SENT: lazy("Test mail was tried"),
+    Event.GRANT_MADE: lazy("Permission to send mail was granted"),
+    Event.GRANT_REFRESH_FAILED: lazy("Permission to send mail could not be refreshed"),
+    Event.GRANT_DROPPED: lazy("Permission to send mail was dropped"),
+    Event.MESSAGE_RETRIED: lazy("Message was tried again by hand"),
+    Event.KEYS_ROTATED: lazy("Keys were replaced"),
+    Event.TRAIL_DOWNLOADED: lazy("Audit trail was downloaded"),
+}
+PURPOSES = {
+    Purpose.ACTIVATION: lazy("It activates the account."),
+    Purpose.RESET: lazy("It resets the password."),
+    Purpose.CONFIRM_ADDRESS: lazy("It confirms a new address."),
+    Purpose.RESTORE_ADDRESS: lazy("It undoes a change of the address."),
+}
+ROLES = {Role.ADMINISTRATOR: lazy("Role: administrator."), Role.MEMBER: lazy("Role: member.")}
+REASONS = {
+    "LinkUnknown": lazy("Nobody has such a link."),
+    "LinkUsed": lazy("It was used before."),
+    "LinkRevoked": lazy("It was not valid any more."),
+    "LinkExpired": lazy("It had expired."),
+    "AlreadyActive": lazy("The account was active already."),
+    "AccountDisabled": lazy("The account was disabled."),
+    "AddressTaken": lazy("Another account had the address."),
+}
+FIELDS = {
+    "public_url": lazy("Public address"),
+    "product_name": lazy("Product name"),
+    "support_address": lazy("Support address"),
+    "provider": lazy("Provider"),
+    "mail_from": lazy("Mail From"),
+    "authentication": lazy("Sign-in"),
+    "username": lazy("User name"),
+    "password": lazy("Password"),
+    "host": lazy("Host"),
+    "port": lazy("Port"),
+    "security": lazy("Security"),
+    "tls_minimum": lazy("Minimum TLS version"),
+    "timeout": lazy("Timeout in seconds"),
+    "proxy_type": lazy("Proxy"),
+    "proxy_host": lazy("Proxy host"),
+    "proxy_port": lazy("Proxy port"),
+    "proxy_username": lazy("Proxy user name"),
+    "proxy_password": lazy("Proxy password"),
+    "event": lazy("What"),
+    "person": lazy("Who"),
+    "client": lazy("Client address"),
+    "since": lazy("From"),
+    "until": lazy("To"),
+}
+
+
+def kind(event: str) -> str:
+    """The entry's kind in words; one that is not known any more as it stands in the database."""
+    return str(KINDS[Event(event)]) if event in list(Event) else event
+
+
+def facts(given: dict[str, Any]) -> list[str]:
+    """What else there is to know, a sentence each. What nobody put in words is shown as it is."""
+    return [_SENTENCES[name](value) if name in _SENTENCES else f"{name}: {value}" for name, value in given.items()]
+
+
+def _fields(names: list[str]) -> str:
+    return format_list([str(FIELDS.get(name, name)) for name in names], locale=get_locale())
+
+
+def _changed(names: list[str]) -> str:
+    return _("Changed: %(fields)s.", fields=_fields(names)) if names else _("Nothing was changed.")
+
+
+def _filtered(names: list[str]) -> str:
+    return _("Narrowed by: %(fields)s.", fields=_fields(names)) if names else _("All of it.")
+
+
+def _everywhere(everywhere: bool) -> str:
+    return _("From every client address.") if everywhere else _("From one network.")
+
+
+def _last_try(last: bool) -> str:
+    return _("The codes of this mail are worthless now.") if last else _("It can be tried again.")
+
+
+def _minutes(minutes: int) -> str:
+    return ngettext("For %(num)s minute.", "For %(num)s minutes.", minutes)
+
+
+def _passed(passed: bool) -> str:
+    return _("The server took it.") if passed else _("It failed.")
+
+
+def _stage(stage: str) -> str:
+    return _("Stage: %(stage)s.", stage=stage_name(Stage(stage)) if stage in list(Stage) else stage)
+
+
+_SENTENCES: dict[str, Callable[[Any], str]] = {
+    "changed": _changed,
+    "everywhere": _everywhere,
+    "filtered": _filtered,
+    "language": lambda code: _("Language: %(language)s.", language=code),
+    "last_try": _last_try,
+    "message": lambda number: _("Message %(number)s.", number=number),
+    "minutes": _minutes,
+    "passed": _passed,
+    "provider": lambda provider: _("Provider: %(provider)s.", provider=provider),
+    "purpose": lambda purpose: str(PURPOSES.get(purpose, purpose)),
+    "reason": lambda reason: str(REASONS.get(reason, reason)),
+    "role": lambda role: str(ROLES.get(role, role)),
+    "stage": _stage,
+}

@@ -1,0 +1,46 @@
+"""Moments, times and lists as the present language writes them."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Literal
+
+from babel.dates import get_datetime_format
+from babel.lists import format_list
+from babel.units import format_unit
+from flask_babel import format_date, format_time, get_locale
+
+from webapp.languages import DEFAULT_LOCALE
+
+Length = Literal["medium", "long"]
+UNITS = ((24 * 60, "duration-day"), (60, "duration-hour"), (1, "duration-minute"))
+
+
+def moment(value: datetime, length: Length = "medium", seconds: bool = False) -> str:
+    """Day and time, to the minute unless `seconds`; the day has its month in words if `length` is `long`."""
+    pattern = str(get_datetime_format("medium", get_locale() or DEFAULT_LOCALE))
+    day, time = format_date(value, length), format_time(value, "medium" if seconds else "short")
+    return pattern.replace("{0}", time).replace("{1}", day)
+
+
+def seconds(value: float) -> str:
+    """Such as `0.53 seconds`."""
+    return format_unit(value, "duration-second", format="0.00", locale=get_locale() or DEFAULT_LOCALE)
+
+
+def milliseconds(value: float) -> str:
+    """Such as `530 ms`, of a time in seconds."""
+    return format_unit(round(value * 1000), "duration-millisecond", "short", locale=get_locale() or DEFAULT_LOCALE)
+
+
+def minutes(value: int) -> str:
+    """Such as `90 minutes`, `2 hours` or `7 days`: in the largest unit that needs no fraction."""
+    size, unit = next(one for one in UNITS if value % one[0] == 0)
+    return format_unit(value // size, unit, "long", locale=get_locale() or DEFAULT_LOCALE)
+
+
+def listed(texts: Iterable[str]) -> str:
+    """Values beside each other, such as `Security: TLS and Port: 465`."""
+    return format_list(list(texts), locale=get_locale() or DEFAULT_LOCALE)
+
+
+FILTERS = {"moment": moment, "minutes": minutes, "seconds": seconds, "milliseconds": milliseconds}

@@ -1,0 +1,47 @@
+"""The Mails tab of the settings: every mail, to look at before anybody gets it."""
+
+from flask import Blueprint, Response, make_response, render_template, request
+from flask_babel import get_locale
+
+from webapp import pages, security
+from webapp.outbox import previews
+from webapp.outbox.messages import TEMPLATES
+
+# A click would open a window, which the frame may not: so it does nothing.
+NO_CLICKS = '<head><base target="_blank">'
+
+blueprint = Blueprint("mails", __name__, url_prefix="/settings/mails")
+
+
+@blueprint.get("")
+def mails() -> str:
+    """All of them."""
+    return render_template("outbox/mails.html", templates=TEMPLATES)
+
+
+@blueprint.get("/<template>")
+def preview(template: str) -> Response:
+    """One mail: subject, HTML as wide as a desktop or a phone, text."""
+    language = _language()
+    page = render_template(
+        "outbox/preview.html",
+        template=template,
+        mail=previews.preview(template, language, pages.general()),
+        languages=previews.languages(),
+        language=language,
+        width="phone" if request.args.get("width") == "phone" else "desktop",
+    )
+    return security.framing(make_response(page))
+
+
+@blueprint.get("/<template>/html")
+def preview_html(template: str) -> Response:
+    """The HTML alone, for the frame."""
+    mail = previews.preview(template, _language(), pages.general())
+    return security.framed_mail(make_response((mail.html or "").replace("<head>", NO_CLICKS, 1)))
+
+
+def _language() -> str:
+    """The language that was chosen; at first, the one of the page."""
+    chosen = request.args.get("lang", "")
+    return chosen if chosen in previews.languages() else str(get_locale() or "en")

@@ -1,0 +1,59 @@
+"""Every mail as administrators can look at it: composed as a real one, of facts that are nobody's."""
+
+from datetime import timedelta
+from typing import Any
+
+import flask_mail
+from flask_babel import force_locale, get_babel
+
+from webapp import clock
+from webapp.accounts import links
+from webapp.errors import NotFound
+from webapp.outbox.letters import PURPOSES
+from webapp.outbox.messages import TEMPLATES, compose
+from webapp.settings.service import General
+
+# Nothing under .invalid exists, ever (RFC 2606, section 2), and a link's secret never looks like this.
+NOWHERE = "https://preview.invalid"
+NO_SECRET = "PREVIEW-this-link-does-nothing"  # noqa: S105 -- it is none
+RECIPIENT, SENDER = "ada@preview.invalid", "mailroom@preview.invalid"
+FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
+# For documentation (RFC 5737).
+CLIENT = "192.0.2.1"
+
+
+def preview(template: str, language: str, general: General) -> flask_mail.Message:
+    """The mail of this name, in one of `languages` or else in English. Raises NotFound.
+
+    Names of product and support are the real ones. Needs an application context.
+    """
+    if template not in TEMPLATES:
+        raise NotFound
+    nowhere = General(NOWHERE, general.product_name, general.support_address)
+    link = NOWHERE + links.PATHS[PURPOSES[template]] + NO_SECRET if template in PURPOSES else None
+    with force_locale(language if language in languages() else "en"):
+        return compose(template, RECIPIENT, SENDER, nowhere, _facts(), link)
+
+
+def languages() -> dict[str, str]:
+    """What the mails are translated into: codes, and how each language calls itself."""
+    return {str(one): one.get_display_name() or str(one) for one in get_babel().instance.list_translations()}
+
+
+def _facts() -> dict[str, Any]:
+    """What any of the mails speaks of."""
+    now = clock.now()
+    where = {"client": CLIENT, "device": FIREFOX}
+    return {
+        "name": "Ada Lovelace",
+        "address": "lovelace@preview.invalid",
+        "account": RECIPIENT,
+        "code": "0000-0000",
+        "provider": "SendGrid",
+        "happened_at": now,
+        "valid_until": now + timedelta(hours=1),
+        "by_link": True,
+        "sign_ins": [{"at": now, **where}],
+        "more": 0,
+        **where,
+    }
