@@ -98,6 +98,43 @@ def test_forgetting_gives_the_whole_limit_again(database: Database, now: time_ma
     assert [take(database) for _ in range(4)] == [True, True, True, False]
 
 
+def test_places_count_apart_and_are_forgotten_together(database: Database, now: time_machine.Traveller) -> None:
+    with database.writing() as session:
+        taken = [limits.taken(session, LIMIT, "ada", place) for place in ("here", "there") for _ in range(4)]
+        limits.take(session, LIMIT, "max", "here")
+        assert taken == [True, True, True, False] * 2
+        assert limits.wait(session, LIMIT, "ada", "here", "nowhere") == 10 * 60
+        limits.forget(session, LIMIT, "ada")
+        assert limits.longest(session, LIMIT, "ada") is None
+        assert limits.longest(session, LIMIT, "max") == START + timedelta(minutes=10)
+
+
+def test_those_who_queue_get_their_turn_one_by_one(database: Database, now: time_machine.Traveller) -> None:
+    with database.writing() as session:
+        turns = [limits.turn(session, LIMIT, "ada") for _ in range(4)]
+    assert turns == [timedelta(), timedelta(minutes=10), timedelta(minutes=20), None]
+
+
+@pytest.mark.parametrize("back", [timedelta(minutes=1), timedelta(days=1), timedelta(days=4000)])
+def test_a_clock_that_is_set_back_refuses_nobody_for_longer(
+    database: Database, now: time_machine.Traveller, back: timedelta
+) -> None:
+    for _ in range(3):
+        take(database)
+    now.shift(-back)
+    take(database)
+    now.shift(15 * 60)
+    assert take(database)
+
+
+def test_what_a_clock_far_ahead_counted_is_swept(database: Database, now: time_machine.Traveller) -> None:
+    take(database)
+    now.shift(timedelta(days=-4000))
+    with database.writing() as session:
+        limits.sweep(session, clock.now())
+        assert session.query(limits.RateLimit).count() == 0
+
+
 def test_many_at_once_get_the_limit_and_no_more(database: Database) -> None:
     with ThreadPoolExecutor(8) as pool:
         taken = list(pool.map(lambda _: take(database), range(24)))

@@ -8,6 +8,9 @@ class Failure(Exception):
 class TooManyRequests(Failure):
     """A limit is used up; `retry_after` is in seconds."""
 
+    # Whether the trail tells of it already.
+    in_trail = False
+
     def __init__(self, retry_after: int) -> None:
         super().__init__(f"try again in {retry_after} seconds")
         self.retry_after = retry_after

@@ -3,14 +3,17 @@
 One row per key holds the moment at which its allowance would be full again (the generic cell
 rate algorithm, as in ATM Forum TM 4.0 and many API gateways). One atomic statement asks and
 counts, so two processes never both take the last place.
+
+A transaction takes from several limits in one order, that of the functions here and in
+`accounts.locks`: it keeps a row to itself until its commit.
 """
 
 import hashlib
 import math
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Float, String, case, delete, select, update
+from sqlalchemy import ColumnElement, Float, String, and_, case, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -18,13 +21,19 @@ from webapp import clock
 from webapp.database import Base
 from webapp.errors import TooManyRequests
 
+# Seconds by which the clocks of processes may differ. What is used up for longer than its period and
+# these was counted before the clock was set back, and counts no more.
+SKEW = 300
+# No limit has a longer period.
+LONGEST = timedelta(days=30)
+
 
 class RateLimit(Base):
     """How much of one limit is used up for one key."""
 
     __tablename__ = "rate_limits"
 
-    # A hash, so that the table tells nobody which addresses were tried.
+    # Two halves of hashes, so that the table tells nobody which addresses were tried: see `_key`.
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     full_at: Mapped[float] = mapped_column(Float(53), index=True)
 
@@ -43,15 +52,102 @@ class Limit:
         return self.period.total_seconds() / self.times
 
 
-def take(session: Session, limit: Limit, who: str) -> None:
-    """Count one request of `who` against `limit`. Raises TooManyRequests when none is left."""
+@dataclass(frozen=True)
+class Share:
+    """What each network may do, and how much less once `overall` is used up by all together.
+
+    So a crowd is slowed down, and still nobody is refused for what others did.
+    """
+
+    usual: Limit
+    sparing: Limit
+    overall: Limit
+
+
+def take(session: Session, limit: Limit, who: str, where: str = "") -> None:
+    """Count one request of `who` against `limit`. Raises TooManyRequests when none is left.
+
+    With `where`, the same person counts apart at each place; `forget` without it forgets them all.
+    """
+    if _take(session, limit, who, where) is None:
+        raise TooManyRequests(max(1, wait(session, limit, who, where)))
+
+
+def taken(session: Session, limit: Limit, who: str, where: str = "") -> bool:
+    """The same, as an answer: whether there was one left."""
+    return _take(session, limit, who, where) is not None
+
+
+def take_share(session: Session, share: Share, network: str) -> None:
+    """Count one request that comes from this network. Raises TooManyRequests when its own share is used up."""
+    take(session, share.usual, network)
+    if not taken(session, share.overall, ""):
+        take(session, share.sparing, network)
+
+
+def give_share_back(session: Session, share: Share, network: str) -> None:
+    """Uncount one request that turned out not to count."""
+    give_back(session, share.usual, network)
+    give_back(session, share.overall, "")
+    give_back(session, share.sparing, network)
+
+
+def turn(session: Session, limit: Limit, who: str) -> timedelta | None:
+    """Count one request, and say for how long it has to wait for its turn; None, uncounted, after a whole queue.
+
+    `limit.times` wait at most; they get their turn one by one, an interval apart.
+    """
+    full_at = _take(session, limit, who)
+    if full_at is None:
+        return None
+    return timedelta(seconds=max(0.0, full_at - limit.interval - clock.now().timestamp()))
+
+
+def wait(session: Session, limit: Limit, who: str, *places: str) -> int:
+    """Seconds until `who` is allowed one more at all of these places; 0 when it is so now."""
+    room = limit.period.total_seconds() - limit.interval
+    return max(0, math.ceil(_full_at(session, limit, who, *places) - clock.now().timestamp() - room - 1e-6))
+
+
+def used_up(session: Session, limit: Limit, who: str, where: str = "") -> bool:
+    """Whether nothing is left for `who` at this place."""
+    return wait(session, limit, who, where) > 0
+
+
+def longest(session: Session, limit: Limit, who: str) -> datetime | None:
+    """The moment at which the last of the places that count for `who` has its whole limit again, if any counts."""
     present = clock.now().timestamp()
+    wanted = select(func.max(RateLimit.full_at)).where(_everywhere(limit, who), _counts(limit, present))
+    full_at = session.scalar(wanted)
+    return None if full_at is None else datetime.fromtimestamp(full_at, UTC)
+
+
+def forget(session: Session, limit: Limit, who: str, where: str | None = None) -> None:
+    """Give `who` the whole limit again, at this place or at all of them."""
+    rows = _everywhere(limit, who) if where is None else RateLimit.key == _key(limit, who, where)
+    session.execute(delete(RateLimit).where(rows))
+
+
+def give_back(session: Session, limit: Limit, who: str, where: str = "") -> None:
+    """Uncount one request that turned out not to count."""
+    statement = update(RateLimit).where(RateLimit.key == _key(limit, who, where))
+    session.execute(statement.values(full_at=RateLimit.full_at - limit.interval))
+
+
+def sweep(session: Session, now: datetime) -> None:
+    """Delete the rows that no longer limit anybody, also those that were counted by a clock far ahead."""
+    latest = now.timestamp() + LONGEST.total_seconds() + SKEW
+    session.execute(delete(RateLimit).where(or_(RateLimit.full_at < now.timestamp(), RateLimit.full_at > latest)))
+
+
+def _take(session: Session, limit: Limit, who: str, where: str = "") -> float | None:
+    """Count one request; when the whole limit will be there again, or None, uncounted, when none is left."""
+    present, interval = clock.now().timestamp(), limit.interval
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    key, interval = _key(limit, who), limit.interval
-    start = case((RateLimit.full_at > present, RateLimit.full_at), else_=present)
+    start = case((_counts(limit, present), RateLimit.full_at), else_=present)
     statement = (
         insert(RateLimit)
-        .values(key=key, full_at=present + interval)
+        .values(key=_key(limit, who, where), full_at=present + interval)
         .on_conflict_do_update(
             index_elements=[RateLimit.key],
             set_={"full_at": start + interval},
@@ -59,26 +155,31 @@ def take(session: Session, limit: Limit, who: str) -> None:
         )
         .returning(RateLimit.full_at)
     )
-    if session.execute(statement).first() is None:
-        full_at = session.scalars(select(RateLimit.full_at).where(RateLimit.key == key)).one()
-        raise TooManyRequests(max(1, math.ceil(full_at + interval - present - limit.period.total_seconds())))
+    return session.scalar(statement)
 
 
-def forget(session: Session, limit: Limit, who: str) -> None:
-    """Give `who` the whole limit again."""
-    session.execute(delete(RateLimit).where(RateLimit.key == _key(limit, who)))
+def _full_at(session: Session, limit: Limit, who: str, *places: str) -> float:
+    """When the last of these places has its whole limit again; 0 when all have it."""
+    keys = [_key(limit, who, where) for where in places or ("",)]
+    counts = _counts(limit, clock.now().timestamp())
+    return session.scalar(select(func.max(RateLimit.full_at)).where(RateLimit.key.in_(keys), counts)) or 0.0
 
 
-def give_back(session: Session, limit: Limit, who: str) -> None:
-    """Uncount one request that turned out not to count."""
-    statement = update(RateLimit).where(RateLimit.key == _key(limit, who))
-    session.execute(statement.values(full_at=RateLimit.full_at - limit.interval))
+def _counts(limit: Limit, present: float) -> ColumnElement[bool]:
+    """Whether a row still limits, and not for longer than it can be right."""
+    latest = present + limit.period.total_seconds() + SKEW
+    return and_(RateLimit.full_at > present, RateLimit.full_at <= latest)
 
 
-def sweep(session: Session, now: datetime) -> None:
-    """Delete the rows that no longer limit anybody."""
-    session.execute(delete(RateLimit).where(RateLimit.full_at < now.timestamp()))
+def _key(limit: Limit, who: str, where: str) -> str:
+    return _half(f"{limit.name}\0{who}") + _half(where)
 
 
-def _key(limit: Limit, who: str) -> str:
-    return hashlib.sha256(f"{limit.name}\0{who}".encode()).hexdigest()
+def _everywhere(limit: Limit, who: str) -> ColumnElement[bool]:
+    """The keys that begin alike. `g` comes after every hexadecimal digit; LIKE would not use the index everywhere."""
+    first = _half(f"{limit.name}\0{who}")
+    return and_(RateLimit.key >= first, RateLimit.key < first + "g")
+
+
+def _half(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

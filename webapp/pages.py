@@ -15,10 +15,13 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from webapp import formats, languages
-from webapp.accounts import devices
+from webapp.accounts import devices, tries
 from webapp.context import parts
 from webapp.errors import NotFound, TooManyRequests
 from webapp.settings import service as settings
+
+# Minutes; a longer time is told in hours.
+LONG = 120
 
 log = structlog.get_logger(__name__)
 
@@ -82,6 +85,12 @@ def _stale(error: CSRFError) -> Response:
 def when_again(error: TooManyRequests) -> str:
     """When to try again, in words."""
     minutes = math.ceil(error.retry_after / 60)
+    if minutes > LONG:
+        return ngettext(
+            "That was tried too often. Try again in %(num)s hour.",
+            "That was tried too often. Try again in %(num)s hours.",
+            math.ceil(minutes / 60),
+        )
     return ngettext(
         "That was tried too often. Try again in %(num)s minute.",
         "That was tried too often. Try again in %(num)s minutes.",
@@ -89,10 +98,27 @@ def when_again(error: TooManyRequests) -> str:
     )
 
 
-def _too_many(error: TooManyRequests) -> Response:
-    response = _page(429, _("Too many tries"), when_again(error))
+def too_many(error: TooManyRequests, page: str) -> Response:
+    """The answer to what was asked too often: a page that says when to try again."""
+    if not error.in_trail:
+        _note()
+    response = make_response(page, 429)
     response.headers["Retry-After"] = str(error.retry_after)
     return response
+
+
+def _note() -> None:
+    """Have the trail tell of it, once."""
+    database, client, page = parts().database, request.remote_addr or "", request.endpoint or ""
+    with database.reading() as session:
+        noted = tries.is_noted(session, client, page)
+    if not noted:
+        with database.writing() as session:
+            tries.note(session, client, page)
+
+
+def _too_many(error: TooManyRequests) -> Response:
+    return too_many(error, render_template("error.html", title=_("Too many tries"), text=when_again(error)))
 
 
 def _not_found(error: NotFound) -> Response:

@@ -4,15 +4,18 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from unittest import mock
 
 import pytest
 import time_machine
+from sqlalchemy import select
 
 from tests.accounts.conftest import PASSWORD as WRONG
+from tests.accounts.conftest import at_once
 from tests.support.browser import PASSWORD, Browser
 from webapp import clock
-from webapp.accounts import confirming
-from webapp.accounts.confirming import CONFIRMED_FOR, is_due
+from webapp.accounts import confirming, passwords
+from webapp.accounts.confirming import CONFIRMED_FOR, GuessedTooOften, WrongPassword, is_due
 from webapp.accounts.models import SignIn, User
 from webapp.context import Parts
 from webapp.database import Database
@@ -32,6 +35,12 @@ def later(administrator: Browser) -> Iterator[None]:
     """The administrator signed in a quarter of an hour ago."""
     with time_machine.travel(clock.now() + CONFIRMED_FOR):
         yield
+
+
+def sign_in_of(database: Database) -> SignIn:
+    """The only one there is."""
+    with database.reading() as session:
+        return session.scalars(select(SignIn)).one()
 
 
 def product_name(parts: Parts) -> str:
@@ -166,18 +175,38 @@ class TestAFormThatIsSentTooLate:
 
 
 @pytest.mark.usefixtures("later")
-def test_wrong_passwords_count_as_failed_sign_ins(administrator: Browser, stranger: Browser, parts: Parts) -> None:
-    asked = administrator.post("/settings/general", public_url="https://m.example", product_name="Post")
-    with time_machine.travel(clock.now(), tick=False):
-        for _ in range(10):
-            asked = administrator.submit_on(asked, current_password=WRONG)
-        refused = administrator.submit_on(asked, current_password=PASSWORD)
-        assert (refused.status_code, "tried too often" in refused.text) == (429, True)
-        answer = stranger.submit("/login", email=administrator.user.email, password=PASSWORD)
-        assert answer.status_code == 429
-    with time_machine.travel(clock.now() + timedelta(minutes=2)):
-        administrator.submit_on(refused, current_password=PASSWORD)
-    assert product_name(parts) == "Post"
+def test_several_wrong_passwords_end_the_sign_in_and_lock_nothing(administrator: Browser, stranger: Browser) -> None:
+    asked = administrator.get("/users/new")
+    for _ in range(9):
+        asked = administrator.submit_on(asked, current_password=WRONG)
+        assert "This is not your password." in asked.text
+    ended = administrator.submit_on(asked, current_password=WRONG)
+    assert (ended.request.path, "wrong too often" in ended.text) == ("/login", True)
+    assert administrator.get("/", follow=False).status_code == 302
+    answer = stranger.submit("/login", email=administrator.user.email, password=PASSWORD)
+    assert answer.request.path == "/"
+
+
+def test_of_fifty_guesses_at_once_ten_are_looked_at(
+    database: Database, administrator: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = mock.Mock(wraps=passwords.fits)
+    monkeypatch.setattr(passwords, "fits", counted)
+    person, sign_in = administrator.user, sign_in_of(database)
+    ends = at_once([lambda: confirming.check(database, person, sign_in, WRONG)] * 50)
+    assert counted.call_count == 10
+    assert GuessedTooOften in {type(end) for end in ends}
+    with database.reading() as session:
+        assert session.scalars(select(SignIn)).all() == []
+
+
+def test_right_passwords_do_not_count(database: Database, administrator: Browser) -> None:
+    person, sign_in = administrator.user, sign_in_of(database)
+    for _ in range(3):
+        for _ in range(9):
+            with pytest.raises(WrongPassword):
+                confirming.check(database, person, sign_in, WRONG)
+        confirming.check(database, person, sign_in, PASSWORD)
 
 
 @pytest.mark.usefixtures("later")

@@ -10,7 +10,7 @@ from tests.support.browser import PASSWORD
 from tests.support.people import add_person
 from webapp import clock
 from webapp.accounts import codes, links, service, users
-from webapp.accounts.models import Purpose, Role, User
+from webapp.accounts.models import Purpose, Role, SignIn, User
 from webapp.context import Parts
 from webapp.errors import Failure
 from webapp.profile import address
@@ -72,7 +72,9 @@ class Office:
             users.rename(session, person.id, "Another")
 
     def password_changed(self, person: User) -> None:
-        profile.change_password(self.parts.database, self.parts.queue, person, PASSWORD, "another one 8", "", False)
+        profile.change_password(
+            self.parts.database, self.parts.queue, person, PASSWORD, "another one 8", SignIn(id=1), "", False
+        )
 
     def password_reset(self, person: User) -> None:
         with self.parts.database.writing() as session:

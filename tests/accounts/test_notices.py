@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from tests.support.browser import PASSWORD
 from webapp import clock
-from webapp.accounts import notices, passwords, service
+from webapp.accounts import models, notices, passwords, service
 from webapp.accounts.models import Purpose, User
 from webapp.accounts.sign_ins import Client
 from webapp.audit.actor import MAILROOM, Actor, acts
@@ -61,7 +61,9 @@ def test_a_reset_and_a_change_in_the_profile_are_told_apart(
     secret = new_link(ada, Purpose.RESET)
     with parts.database.writing() as session:
         person = service.reset_password(session, parts.queue, secret, passwords.hashed("one more sentence 9"))
-    profile.change_password(parts.database, parts.queue, person, "one more sentence 9", PASSWORD, "")
+    profile.change_password(
+        parts.database, parts.queue, person, "one more sentence 9", PASSWORD, models.SignIn(id=1), ""
+    )
     assert facts() == [{"by_link": True, **WHERE}, {"by_link": False, **WHERE}]
 
 

@@ -1,6 +1,8 @@
 """What is said about a password while it is typed."""
 
 import logging
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -64,8 +66,8 @@ def test_nothing_of_it_is_kept_or_logged(
 
 
 def test_advice_is_limited_and_asks_for_a_token(stranger: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    few = Limit("password advice, client", 1, tries.ADVICE_BY_CLIENT.period)
-    monkeypatch.setattr(tries, "ADVICE_BY_CLIENT", few)
+    few = replace(tries.ADVICE, usual=Limit("password advice, network", 1, timedelta(minutes=10)))
+    monkeypatch.setattr(tries, "ADVICE", few)
     advice(stranger, "zoltanovich1")
     assert stranger.post("/password-advice", password="zoltanovich1").status_code == 429
     assert stranger.client.post("/password-advice", data={"password": "zoltanovich1"}).status_code == 400

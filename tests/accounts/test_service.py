@@ -1,6 +1,5 @@
 """What happens to accounts, below the pages."""
 
-import contextlib
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
@@ -20,7 +19,7 @@ from webapp.accounts.service import AccountDisabled, AddressTaken, AlreadyActive
 from webapp.accounts.sign_ins import Client
 from webapp.context import Parts
 from webapp.database import Database
-from webapp.errors import NotFound, TooManyRequests
+from webapp.errors import NotFound
 from webapp.outbox.models import Message
 
 NewLink = Callable[..., str]
@@ -190,25 +189,6 @@ class TestSigningIn:
         monkeypatch.setattr(passwords, "fits", slowly)
         with pytest.raises(SignInRefused):
             sign_in(parts, ada.email)
-
-    def test_tries_count_when_they_fail_and_not_when_they_succeed(self, parts: Parts, ada: User) -> None:
-        with time_machine.travel(clock.now(), tick=False):
-            for password in ["wrong"] * 9 + [browser.PASSWORD] + ["wrong"] * 10:
-                with contextlib.suppress(SignInRefused):
-                    sign_in(parts, ada.email, password)
-            with pytest.raises(TooManyRequests):
-                sign_in(parts, ada.email)
-
-    def test_a_reset_opens_an_address_that_was_tried_too_often(
-        self, parts: Parts, ada: User, new_link: NewLink
-    ) -> None:
-        for _ in range(10):
-            with pytest.raises(SignInRefused):
-                sign_in(parts, ada.email, "wrong")
-        secret = new_link(ada, Purpose.RESET)
-        with parts.database.writing() as session:
-            service.reset_password(session, parts.queue, secret, passwords.hashed(PASSWORD))
-        assert sign_in(parts, ada.email, PASSWORD)
 
 
 class TestActivating:

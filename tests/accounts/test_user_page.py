@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.browser import Browser
+from tests.support.browser import PASSWORD, Browser
 from tests.support.people import add_person
 from webapp.accounts.models import Role, Status, User
 from webapp.database import Database
@@ -59,6 +59,17 @@ def test_the_name_is_changed_on_the_page(administrator: Browser, ada: User) -> N
 def test_a_name_that_is_none_is_told_beside_the_field(administrator: Browser, ada: User) -> None:
     answer = administrator.submit(f"/users/{ada.id}", name=" ")
     assert 'id="name-error">Give a name.' in answer.text
+
+
+def test_a_lock_is_shown_and_lifted_with_a_button(administrator: Browser, stranger: Browser, ada: User) -> None:
+    assert "is locked until" not in administrator.get(f"/users/{ada.id}").text
+    for _ in range(10):
+        stranger.post("/login", email=ada.email, password="wrong")
+    page = administrator.get(f"/users/{ada.id}")
+    assert "is locked until" in page.text
+    lifted = administrator.post(f"/users/{ada.id}/unlock")
+    assert ("The lock is lifted." in lifted.text, "is locked until" in lifted.text) == (True, False)
+    assert stranger.submit("/login", email=ada.email, password=PASSWORD).request.path == "/"
 
 
 @pytest.mark.parametrize("act", ["disable", "delete", "role"])

@@ -118,6 +118,11 @@ class TestActivationAgain:
         assert "will be sent" in page.text
         assert owed() == [("activation", pat.email)]
 
+    def test_several_clicks_are_one_mail_in_five_minutes(self, administrator: Browser, pat: User, owed: Owed) -> None:
+        pages = [administrator.post(f"/users/{pat.id}/resend").text for _ in range(3)]
+        assert "Another one can be sent in 5 minutes." in pages[-1]
+        assert owed() == [("activation", pat.email)]
+
     def test_a_link_can_be_shown_for_a_pending_person(self, administrator: Browser, pat: User) -> None:
         assert "https://mailroom.example/activate/" in administrator.post(f"/users/{pat.id}/link").text
 

@@ -15,7 +15,15 @@ from webapp.settings.service import General
 pytestmark = pytest.mark.one_database
 
 LINK = "https://mailroom.example/activate/dGhlIHNlY3JldCBvZiBhIGxpbms_and-so-on"
-FACTS = {"name": "Eve", "valid_until": datetime(2026, 11, 23, 15, 4, 59, tzinfo=UTC)}
+MOMENT = datetime(2026, 11, 23, 15, 4, 59, tzinfo=UTC)
+FACTS = {
+    "name": "Eve",
+    "valid_until": MOMENT,
+    "happened_at": MOMENT,
+    "until": MOMENT,
+    "client": "192.0.2.1",
+    "device": "",
+}
 Compose = Callable[..., EmailMessage]
 
 

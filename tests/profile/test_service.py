@@ -12,12 +12,12 @@ from tests.profile.conftest import Ask
 from tests.support import browser
 from webapp import clock
 from webapp.accounts import address_changes, links, passwords, service, sign_ins
+from webapp.accounts.confirming import WrongPassword
 from webapp.accounts.models import Purpose, SignIn, User
 from webapp.context import Parts
 from webapp.database import Database
-from webapp.errors import NotFound, TooManyRequests
+from webapp.errors import NotFound
 from webapp.profile import service as profile
-from webapp.profile.service import WrongPassword
 
 NewLink = Callable[..., str]
 SignedIn = Callable[[User], str]
@@ -26,7 +26,7 @@ Owed = Callable[[], list[tuple[str, str]]]
 
 def change(parts: Parts, person: User, token: str = "", current: str = browser.PASSWORD, new: str = PASSWORD) -> str:
     """Change the password; the new token."""
-    return profile.change_password(parts.database, parts.queue, person, current, new, token)
+    return profile.change_password(parts.database, parts.queue, person, current, new, SignIn(id=person.id), token)
 
 
 def lives(database: Database, token: str) -> bool:
@@ -101,19 +101,6 @@ class TestPassword:
         monkeypatch.setattr(passwords, "fits", slowly)
         with pytest.raises(WrongPassword):
             change(parts, ada)
-
-    def test_wrong_ones_count_for_the_person_and_right_ones_do_not(self, parts: Parts, ada: User) -> None:
-        def check(password: str) -> None:
-            profile.check_password(parts.database, ada, password, limited=True)
-
-        with time_machine.travel(clock.now(), tick=False):
-            for _ in range(12):
-                check(browser.PASSWORD)
-            for _ in range(10):
-                with pytest.raises(WrongPassword):
-                    check("wrong")
-            with pytest.raises(TooManyRequests):
-                check(browser.PASSWORD)
 
 
 class TestSignIns:

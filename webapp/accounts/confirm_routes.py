@@ -2,11 +2,10 @@
 
 from datetime import timedelta
 
-from flask import Flask, abort, redirect, render_template, request, url_for
+from flask import Flask, abort, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.datastructures import ImmutableMultiDict
 
-from webapp import pages
 from webapp.access import MEMBER, PUBLIC, safe_next, signed_in
 from webapp.accounts import confirming, sessions
 from webapp.accounts.confirming import Fields, SignInEnded, TooMuchToHold, WrongPassword
@@ -14,7 +13,6 @@ from webapp.accounts.forms import ConfirmPasswordForm, text
 from webapp.accounts.models import Role
 from webapp.accounts.routes import Page, blueprint
 from webapp.context import parts
-from webapp.errors import TooManyRequests
 from webapp.sealing import SealBroken
 from webapp.security import csrf
 
@@ -45,7 +43,8 @@ def confirm() -> Page:
         return _page(form, 200, here) if confirming.is_due(sessions.sign_in()) else redirect(target)
     try:
         status = _checked(form)
-    except SignInEnded:
+    except SignInEnded as ended:
+        flash(str(ended), "warning")
         return redirect(url_for("accounts.login", next=target))
     return _page(form, status, here) if status else redirect(target)
 
@@ -92,7 +91,8 @@ def _go_on(due: bool) -> Page | None:
         form = ConfirmPasswordForm()
         try:
             status = _checked(form)
-        except SignInEnded:
+        except SignInEnded as ended:
+            flash(str(ended), "warning")
             return redirect(url_for("accounts.login"))
         if status:
             return _page(form, status, request.full_path.rstrip("?"), sealed)
@@ -107,19 +107,11 @@ def _checked(form: ConfirmPasswordForm) -> int:
     limited = parts().config.rate_limits == "on"
     try:
         token = confirming.confirm(
-            parts().database,
-            signed_in(),
-            sessions.sign_in(),
-            text(form.current_password),
-            sessions.client(),
-            limited,
+            parts().database, signed_in(), sessions.sign_in(), text(form.current_password), limited
         )
-    except WrongPassword:
-        form.current_password.errors = (_("This is not your password."),)
+    except WrongPassword as wrong:
+        form.current_password.errors = (str(wrong),)
         return 200
-    except TooManyRequests as error:
-        form.form_errors.append(pages.when_again(error))
-        return 429
     sessions.renew(token)
     return 0
 

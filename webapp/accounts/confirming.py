@@ -10,12 +10,12 @@ from datetime import timedelta
 from webapp import clock
 from webapp.accounts import passwords, sign_ins, tries
 from webapp.accounts.models import SignIn, User
-from webapp.accounts.sign_ins import Client
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.database import Database
 from webapp.errors import Failure
 from webapp.sealing import SealBroken, Sealer
+from webapp.texts import lazy_gettext as _
 
 CONFIRMED_FOR = timedelta(minutes=15)
 PURPOSE = "held form"
@@ -28,9 +28,22 @@ Fields = list[tuple[str, str]]
 class WrongPassword(Failure):
     """It is not this person's password."""
 
+    def __init__(self) -> None:
+        super().__init__(_("This is not your password."))
+
 
 class SignInEnded(Failure):
-    """The person was signed out at the same moment."""
+    """The person is not signed in with this browser any more; the text says why."""
+
+    def __init__(self, text: str = _("You were signed out meanwhile. Sign in again.")) -> None:
+        super().__init__(text)
+
+
+class GuessedTooOften(SignInEnded):
+    """Too many passwords were wrong in this sign-in, so it was ended."""
+
+    def __init__(self) -> None:
+        super().__init__(_("The password was wrong too often, so this browser is signed out. Sign in again."))
 
 
 class TooMuchToHold(Failure):
@@ -42,23 +55,35 @@ def is_due(sign_in: SignIn) -> bool:
     return abs(clock.now() - sign_in.confirmed_at) >= CONFIRMED_FOR
 
 
-def confirm(
-    database: Database, person: User, sign_in: SignIn, password: str, client: Client, limited: bool = True
-) -> str:
-    """The password was typed again: the sign-in's new token. Raises WrongPassword, SignInEnded, TooManyRequests.
+def check(database: Database, person: User, sign_in: SignIn, password: str, limited: bool = True) -> None:
+    """Whether this is the person's password. Raises WrongPassword, GuessedTooOften.
 
-    Wrong ones count as failed sign-ins do. No transaction stays open while the password is hashed.
+    Wrong ones count for the sign-in that they are typed in, and in the end end it: who found a browser
+    open guesses no further, and locks the person out of nothing else. As for signing in, a try counts
+    although it fails, and no transaction is open while it is hashed.
     """
-    if limited:
-        with database.writing() as session:
-            tries.sign_in(session, person.email, client.address)
-    if not passwords.fits(password, person.password_hash):
-        with database.writing() as session:
-            audit.record(session, Event.PASSWORD_REFUSED, person)
-        raise WrongPassword
+    if not limited:
+        if not passwords.fits(password, person.password_hash):
+            raise WrongPassword
+        return
     with database.writing() as session:
-        if limited:
-            tries.signed_in(session, person.email, client.address)
+        allowed = tries.own_password(session, sign_in)
+    if allowed and passwords.fits(password, person.password_hash):
+        with database.writing() as session:
+            tries.own_password_fitted(session, sign_in)
+        return
+    with database.writing() as session:
+        ended = tries.own_password_used_up(session, sign_in)
+        audit.record(session, Event.PASSWORD_REFUSED, person)
+        if ended and sign_ins.end_one(session, person.id, sign_in.id):
+            audit.record(session, Event.GUESSED_OUT, person)
+    raise GuessedTooOften if ended else WrongPassword
+
+
+def confirm(database: Database, person: User, sign_in: SignIn, password: str, limited: bool = True) -> str:
+    """The password was typed again: the sign-in's new token. Raises WrongPassword, SignInEnded."""
+    check(database, person, sign_in, password, limited)
+    with database.writing() as session:
         token = sign_ins.confirmed(session, sign_in)
     if token is None:
         raise SignInEnded

@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from webapp import clock
-from webapp.accounts.models import KnownDevice
+from webapp.accounts.addresses import address_key
+from webapp.accounts.models import KnownDevice, User
 
 # Without a sign-in for so long, a browser is not known any more.
 KNOWN_FOR = timedelta(days=365)
@@ -29,6 +30,18 @@ def is_known(session: Session, user_id: int, token: str) -> bool:
     """Whether the person has signed in before in the browser whose cookie this is."""
     known = select(KnownDevice.id).where(*_these(user_id, token), KnownDevice.last_seen_at > clock.now() - KNOWN_FOR)
     return session.scalar(known.limit(1)) is not None
+
+
+def number_for(session: Session, email: str, token: str) -> int | None:
+    """The number of the browser whose cookie this is, if the person with this address has signed in with it before."""
+    theirs = select(KnownDevice.id).join(User, User.id == KnownDevice.user_id)
+    hashes = [_hash(one) for one in _tokens(token)]
+    known = theirs.where(
+        User.email_key == address_key(email),
+        KnownDevice.token_hash.in_(hashes),
+        KnownDevice.last_seen_at > clock.now() - KNOWN_FOR,
+    )
+    return session.scalar(known.order_by(KnownDevice.id).limit(1)) if hashes else None
 
 
 def remember(session: Session, user_id: int, token: str) -> str:

@@ -5,15 +5,25 @@ from flask import session as browser
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from webapp import languages
-from webapp.accounts import known_devices, links, openings, password_rules, passwords, service, sessions, sign_ins
+from webapp import languages, pages
+from webapp.accounts import (
+    known_devices,
+    links,
+    openings,
+    password_rules,
+    passwords,
+    service,
+    sessions,
+    sign_ins,
+    tries,
+)
 from webapp.accounts.code_routes import ASKED_FOR, empty_code_form
 from webapp.accounts.forms import ForgotPasswordForm, PasswordForm, text
 from webapp.accounts.models import Purpose
 from webapp.accounts.password_rules import Rules
 from webapp.accounts.routes import LONGEST_SECRET, Page, begin, blueprint, limited
 from webapp.context import parts
-from webapp.errors import Failure
+from webapp.errors import Failure, TooManyRequests
 from webapp.security import csrf
 
 
@@ -60,8 +70,12 @@ def forgot_password() -> Page:
     form = ForgotPasswordForm()
     if not form.validate_on_submit():
         return render_template("accounts/forgot_password.html", form=form)
-    with parts().database.writing() as session:
-        service.request_reset(session, parts().queue, text(form.email), sessions.client(), limited())
+    try:
+        with parts().database.writing() as session:
+            service.request_reset(session, parts().queue, text(form.email), sessions.client(), limited())
+    except TooManyRequests as error:
+        form.form_errors.append(pages.when_again(error))
+        return pages.too_many(error, render_template("accounts/forgot_password.html", form=form))
     browser[ASKED_FOR] = text(form.email)
     return redirect(url_for("accounts.forgot_password_sent"))
 
@@ -105,6 +119,13 @@ def reset_password() -> Page:
     return redirect(url_for("accounts.login"))
 
 
+def count_unknown(refused: Failure) -> None:
+    """Count a link that nobody was sent; others never count, so others' guesses refuse none. Raises TooManyRequests."""
+    if limited() and isinstance(refused, links.LinkUnknown):
+        with parts().database.writing() as session:
+            tries.unknown_link(session, sessions.client().address)
+
+
 def _rules(secret: str, purpose: Purpose) -> Rules:
     """The rules for the password of this link's person. Raises LinkRefused, AlreadyActive, AccountDisabled."""
     with parts().database.reading() as session:
@@ -115,6 +136,7 @@ def link_refused(purpose: Purpose, refused: Failure) -> Page:
     """The page that says why a link did nothing, and what helps."""
     openings.refused(parts().database, browser.get(purpose, ""), purpose, refused)
     # The session stays as it is: a second click must not undo what the first one did.
+    count_unknown(refused)
     status = (
         404 if isinstance(refused, links.LinkUnknown) else 409 if isinstance(refused, service.AddressTaken) else 410
     )

@@ -1,18 +1,23 @@
 """The pages on which people sign in, and the administrators' list of users."""
 
+import math
+
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask import session as browser
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from werkzeug.wrappers import Response
 
-from webapp import languages, stencils
+from webapp import languages, pages, stencils
 from webapp.access import safe_next, signed_in
 from webapp.accounts import handover, known_devices, password_rules, passwords, service, sessions, sign_ins
 from webapp.accounts import setup as first_run
 from webapp.accounts.forms import NewUserForm, SetupForm, SignInForm, text
 from webapp.accounts.handover import Handover
+from webapp.accounts.locks import Locked
 from webapp.accounts.models import Role, User
 from webapp.context import parts
+from webapp.errors import TooManyRequests
 from webapp.security import csrf
 from webapp.settings import service as settings
 from webapp.settings.security import security
@@ -50,6 +55,11 @@ def login() -> Page:
             )
         except service.SignInRefused:
             form.form_errors.append(_("This address and password do not fit together. Check both of them."))
+        except TooManyRequests as error:
+            form.form_errors.append(pages.when_again(error))
+            if isinstance(error, Locked):
+                form.form_errors.append(_("Did you forget your password? Choose a new one, and you get in at once."))
+            return pages.too_many(error, _sign_in_page(form, target))
         else:
             begin(token)
             return redirect(target)
@@ -126,12 +136,22 @@ def resend(user_id: int) -> Page:
     try:
         with parts().database.writing() as session:
             person = service.user(session, user_id)
-            service.owe_activation(session, parts().queue, person)
+            service.owe_activation(session, parts().queue, person, limited())
     except service.NoActivation as refused:
         flash(str(refused), "info")
+    except TooManyRequests as error:
+        flash(_wait_for_mail(error), "warning")
     else:
         _flash_mail(person)
     return redirect(url_for("accounts.user", user_id=user_id))
+
+
+def _wait_for_mail(error: TooManyRequests) -> str:
+    return ngettext(
+        "Nothing was sent, as a mail left a moment ago. Another one can be sent in %(num)s minute.",
+        "Nothing was sent, as a mail left a moment ago. Another one can be sent in %(num)s minutes.",
+        math.ceil(error.retry_after / 60),
+    )
 
 
 def limited() -> bool:

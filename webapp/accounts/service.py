@@ -1,5 +1,6 @@
 """What happens to accounts: created, signed in to, activated, reset."""
 
+from contextlib import suppress
 from unicodedata import normalize
 
 from sqlalchemy import select, update
@@ -7,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp import clock
-from webapp.accounts import address_changes, former, known_devices, links, notices, passwords, sign_ins, tries
+from webapp.accounts import address_changes, former, known_devices, links, locks, notices, passwords, sign_ins, tries
 from webapp.accounts.addresses import address_key, checked
 from webapp.accounts.links import LinkExpired, LinkRefused, LinkUnknown, LinkUsed
 from webapp.accounts.models import Link, Purpose, Role, Status, User
@@ -15,7 +16,7 @@ from webapp.accounts.sign_ins import Client
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.database import Database
-from webapp.errors import Failure, NotFound
+from webapp.errors import Failure, NotFound, TooManyRequests
 from webapp.outbox import service as outbox
 from webapp.outbox.queue import Queue
 from webapp.settings.security import security
@@ -122,9 +123,14 @@ def create_administrator(session: Session, email: str, name: str, password_hash:
     return created
 
 
-def owe_activation(session: Session, queue: Queue, pending: User) -> None:
-    """Owe a pending person an activation mail. Raises AlreadyActive, AccountDisabled."""
+def owe_activation(session: Session, queue: Queue, pending: User, limited: bool = True) -> None:
+    """Owe a pending person an activation mail, at most one in five minutes.
+
+    Raises AlreadyActive, AccountDisabled, TooManyRequests.
+    """
     _require(pending, Status.PENDING)
+    if limited:
+        tries.activation_mail(session, pending)
     expires_at = clock.now() + security(session).activation_lifetime
     outbox.owe(session, queue, "activation", pending.email, user_id=pending.id, expires_at=expires_at)
     audit.record(session, Event.ACTIVATION_OWED, pending)
@@ -175,8 +181,8 @@ def owe_activation_again(session: Session, queue: Queue, secret: str, limited: b
         person = session.get_one(User, links.find(session, secret, Purpose.ACTIVATION).user_id)
     except LinkUnknown:
         return
-    if person.status == Status.PENDING and (not limited or tries.activation_mail_allowed(session, person)):
-        owe_activation(session, queue, person)
+    with suppress(NoActivation, TooManyRequests):
+        owe_activation(session, queue, person, limited)
 
 
 def request_reset(session: Session, queue: Queue, email: str, client: Client, limited: bool = True) -> None:
@@ -205,7 +211,7 @@ def reset_password(session: Session, queue: Queue, secret: str, password_hash: s
     known_devices.forget_others(session, person.id)
     address_changes.forget(session, person.id)
     # Failing tries, one's own or another's, are no reason to wait with the new password.
-    tries.forget_sign_ins(session, person.email)
+    locks.lift(session, person)
     notices.password_changed(session, queue, person, by_link=True)
     audit.record(session, Event.RESET_DONE, person)
     return person
@@ -222,25 +228,27 @@ def sign_in(
 ) -> str:
     """A new sign-in's token; the person is told by mail if the browser is not known.
 
+    Raises SignInRefused, TooManyRequests; Locked if it is for wrong passwords.
+
     Raises SignInRefused, TooManyRequests.
     Takes the same time for whatever reason it refuses. The transactions are several, because
     tries count even when they fail, and none stays open while the password is hashed.
     """
-    if limited:
-        with database.writing() as session:
-            tries.sign_in(session, email, client.address)
+    tried = _begun(database, queue, email, client) if limited else None
     with database.reading() as session:
         person = by_email(session, email)
     kept = person.password_hash if person else None
     if not passwords.fits(password, kept) or person is None or kept is None or person.status != Status.ACTIVE:
         with database.writing() as session:
             audit.record(session, Event.SIGN_IN_FAILED, address=email)
+            if tried:
+                locks.failed(session, queue, tried, person)
         raise SignInRefused
     renewed = passwords.hashed(password) if passwords.outdated(kept) else kept
     with database.writing() as session:
         _still_valid(session, person, renewed)
-        if limited:
-            tries.signed_in(session, email, client.address)
+        if tried:
+            locks.passed(session, tried)
         token = sign_ins.start(session, person, client, remembered)
         if not known_devices.is_known(session, person.id, client.known_as):
             notices.new_sign_in(session, queue, person)
@@ -252,6 +260,17 @@ def sign_out(session: Session, person: User, token: str) -> None:
     """The person is done with this browser."""
     sign_ins.end(session, token)
     audit.record(session, Event.SIGNED_OUT, person)
+
+
+def _begun(database: Database, queue: Queue, email: str, client: Client) -> locks.Attempt:
+    """A try that is counted. Raises TooManyRequests, Locked."""
+    with database.writing() as session:
+        tried = locks.attempt(session, email, client)
+        seconds = locks.begin(session, queue, tried)
+    # Not before the commit: the lock may have begun with this try.
+    if seconds:
+        raise locks.Locked(seconds)
+    return tried
 
 
 def _add(session: Session, email: str, name: str, role: Role, status: Status) -> User:

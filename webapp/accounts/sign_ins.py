@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
@@ -43,7 +43,7 @@ class Client:
 
     address: str
     device: str
-    known_as: str = ""
+    known_as: str = field(default="", repr=False)
 
 
 class Found(NamedTuple):

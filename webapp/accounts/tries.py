@@ -1,31 +1,36 @@
-"""How often one may try to sign in or ask for mail."""
+"""How often one may ask for mail, open links and guess one's own password. For sign-in: see `locks`."""
 
 import ipaddress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from webapp import limits
+from webapp import clock, limits
 from webapp.accounts.addresses import address_key
-from webapp.accounts.models import User
-from webapp.errors import TooManyRequests
-from webapp.limits import Limit
+from webapp.accounts.models import SignIn, User
+from webapp.audit import service as audit
+from webapp.audit.events import Event
+from webapp.limits import Limit, Share
+from webapp.settings.security import security
 
-SIGN_IN_BY_ADDRESS = Limit("sign in, address typed", 10, timedelta(minutes=15))
-SIGN_IN_BY_CLIENT = Limit("sign in, client", 100, timedelta(minutes=15))
-FORGOT_BY_ADDRESS = Limit("forgot password, address typed", 1, timedelta(minutes=5))
-FORGOT_BY_CLIENT = Limit("forgot password, client", 30, timedelta(minutes=10))
-# Whoever asks from thousands of clients cannot fill the outbox either.
-FORGOT_BY_ANYBODY = Limit("forgot password, anybody", 1000, timedelta(minutes=10))
-ACTIVATION_BY_USER = Limit("new activation mail, person", 1, timedelta(minutes=5))
-
-ADVICE_BY_CLIENT = Limit("password advice, client", 300, timedelta(minutes=10))
-# Each costs up to a tenth of a second of work.
-ADVICE_BY_ANYBODY = Limit("password advice, anybody", 3000, timedelta(minutes=10))
-
-PASSWORD_BY_USER = Limit("current password, person", 10, timedelta(minutes=15))
-CONFIRMATION_BY_ADDRESS = Limit("confirmation mail, address typed", 1, timedelta(minutes=5))
+IN_A_WHILE = timedelta(minutes=5)
+FORGOT_BY_ADDRESS = Limit("forgot password, address typed", 1, IN_A_WHILE)
+FORGOT = Share(
+    Limit("forgot password, network", 30, timedelta(minutes=10)),
+    Limit("forgot password, network in a crowd", 3, timedelta(minutes=10)),
+    Limit("forgot password, anybody", 1000, timedelta(minutes=10)),
+)
+# A look at a password costs up to a tenth of a second of work.
+ADVICE = Share(
+    Limit("password advice, network", 300, timedelta(minutes=10)),
+    Limit("password advice, network in a crowd", 30, timedelta(minutes=10)),
+    Limit("password advice, anybody", 3000, timedelta(minutes=10)),
+)
+ACTIVATION_BY_USER = Limit("new activation mail, person", 1, IN_A_WHILE)
 CONFIRMATION_BY_USER = Limit("confirmation mail, person", 5, timedelta(hours=1))
+CONFIRMATION_BY_USER_AND_ADDRESS = Limit("confirmation mail, person and address", 1, IN_A_WHILE)
+# Whoever asks for it, an address gets one in five minutes; so many wait for their turn.
+CONFIRMATION_BY_ADDRESS = Limit("confirmation mail, address", 12, timedelta(hours=1))
 
 CODE_BY_CLIENT = Limit("code, client", 30, timedelta(minutes=15))
 CODE_BY_ANYBODY = Limit("code, anybody", 1000, timedelta(minutes=10))
@@ -33,60 +38,78 @@ CODE_BY_ANYBODY = Limit("code, anybody", 1000, timedelta(minutes=10))
 CODE_BY_PERSON = Limit("code, person", 4, timedelta(days=1))
 RESET_SHOWN_BY_USER = Limit("reset link shown, administrator", 20, timedelta(hours=1))
 
+UNKNOWN_LINKS = Share(
+    Limit("unknown link, network", 60, timedelta(minutes=10)),
+    Limit("unknown link, network in a crowd", 5, timedelta(minutes=10)),
+    Limit("unknown link, anybody", 3000, timedelta(minutes=10)),
+)
 
-def sign_in(session: Session, email: str, client_address: str) -> None:
-    """Count one try, before the password is looked at. Raises TooManyRequests."""
-    limits.take(session, SIGN_IN_BY_ADDRESS, address_key(email))
-    limits.take(session, SIGN_IN_BY_CLIENT, network(client_address))
-
-
-def signed_in(session: Session, email: str, client_address: str) -> None:
-    """The try succeeded: only failing ones count."""
-    forget_sign_ins(session, email)
-    limits.give_back(session, SIGN_IN_BY_CLIENT, network(client_address))
-
-
-def forget_sign_ins(session: Session, email: str) -> None:
-    """Let this address be tried anew."""
-    limits.forget(session, SIGN_IN_BY_ADDRESS, address_key(email))
+# As long as a sign-in can last: waiting gives a thief no further guesses.
+A_SIGN_IN = limits.LONGEST
+NOTED = Limit("asked too often, noted", 1, timedelta(hours=1))
+NOTED_BY_ANYBODY = Limit("asked too often, noted for anybody", 100, timedelta(hours=1))
 
 
 def forgot_password(session: Session, client_address: str) -> None:
     """Count one request for a reset mail. Raises TooManyRequests."""
-    limits.take(session, FORGOT_BY_CLIENT, network(client_address))
-    limits.take(session, FORGOT_BY_ANYBODY, "")
+    limits.take_share(session, FORGOT, network(client_address))
 
 
 def reset_mail_allowed(session: Session, email: str) -> bool:
     """Whether this address may be sent a reset mail now; if so, it is counted."""
-    return _allowed(session, FORGOT_BY_ADDRESS, address_key(email))
+    return limits.taken(session, FORGOT_BY_ADDRESS, address_key(email))
 
 
-def activation_mail_allowed(session: Session, user: User) -> bool:
-    """Whether this person may be sent another activation mail now; if so, it is counted."""
-    return _allowed(session, ACTIVATION_BY_USER, str(user.id))
+def activation_mail(session: Session, user: User) -> None:
+    """Count one activation mail to this person. Raises TooManyRequests."""
+    limits.take(session, ACTIVATION_BY_USER, str(user.id))
 
 
-def current_password(session: Session, user: User) -> None:
-    """Count one try of the person's own password, before it is looked at. Raises TooManyRequests."""
-    limits.take(session, PASSWORD_BY_USER, str(user.id))
+def confirmation_mail(session: Session, user: User, email: str) -> datetime | None:
+    """Count one mail to the address that a person wants to have: when it is to leave. Raises TooManyRequests.
 
-
-def current_password_fitted(session: Session, user: User) -> None:
-    """The try succeeded: only failing ones count."""
-    limits.forget(session, PASSWORD_BY_USER, str(user.id))
-
-
-def confirmation_mail(session: Session, user: User, email: str) -> None:
-    """Count one mail to the address that a person wants to have. Raises TooManyRequests."""
+    That others asked for the same address delays the mail and says nothing; None means that too many did.
+    """
     limits.take(session, CONFIRMATION_BY_USER, str(user.id))
-    limits.take(session, CONFIRMATION_BY_ADDRESS, address_key(email))
+    limits.take(session, CONFIRMATION_BY_USER_AND_ADDRESS, str(user.id), address_key(email))
+    turn = limits.turn(session, CONFIRMATION_BY_ADDRESS, address_key(email))
+    return None if turn is None else clock.now() + turn
+
+
+def unknown_link(session: Session, client_address: str) -> None:
+    """Count one link that nobody was sent. Raises TooManyRequests. Links that are known are never counted."""
+    limits.take_share(session, UNKNOWN_LINKS, network(client_address))
+
+
+def own_password(session: Session, sign_in: SignIn) -> bool:
+    """Whether the password may be guessed once more in this sign-in; if so, it is counted."""
+    return limits.taken(session, _guesses(session), str(sign_in.id))
+
+
+def own_password_used_up(session: Session, sign_in: SignIn) -> bool:
+    """Whether that was the last guess in this sign-in."""
+    return limits.used_up(session, _guesses(session), str(sign_in.id))
+
+
+def own_password_fitted(session: Session, sign_in: SignIn) -> None:
+    """The password was right: only wrong ones count."""
+    limits.forget(session, _guesses(session), str(sign_in.id))
+
+
+def note(session: Session, client_address: str, page: str) -> None:
+    """Have the trail tell that this network asked too often for a page, once an hour."""
+    if limits.taken(session, NOTED, network(client_address), page) and limits.taken(session, NOTED_BY_ANYBODY, ""):
+        audit.record(session, Event.THROTTLED, page=page)
+
+
+def is_noted(session: Session, client_address: str, page: str) -> bool:
+    """Whether the trail tells of it already."""
+    return limits.used_up(session, NOTED, network(client_address), page)
 
 
 def password_advice(session: Session, client_address: str) -> None:
     """Count one password that advice is asked for. Raises TooManyRequests."""
-    limits.take(session, ADVICE_BY_CLIENT, network(client_address))
-    limits.take(session, ADVICE_BY_ANYBODY, "")
+    limits.take_share(session, ADVICE, network(client_address))
 
 
 def network(client_address: str) -> str:
@@ -98,14 +121,6 @@ def network(client_address: str) -> str:
     return str(address.ipv4_mapped or ipaddress.IPv6Network((address, 64), strict=False))
 
 
-def _allowed(session: Session, limit: Limit, who: str) -> bool:
-    try:
-        limits.take(session, limit, who)
-    except TooManyRequests:
-        return False
-    return True
-
-
 def code(session: Session, client_address: str) -> None:
     """Count one code that was typed, right or wrong. Raises TooManyRequests."""
     limits.take(session, CODE_BY_CLIENT, network(client_address))
@@ -114,7 +129,7 @@ def code(session: Session, client_address: str) -> None:
 
 def code_of_person(session: Session, who: str) -> bool:
     """Count one code for somebody: whether they may be tried again if it is wrong."""
-    return _allowed(session, CODE_BY_PERSON, who)
+    return limits.taken(session, CODE_BY_PERSON, who)
 
 
 def forget_codes_of_person(session: Session, who: str) -> None:
@@ -125,3 +140,7 @@ def forget_codes_of_person(session: Session, who: str) -> None:
 def reset_shown(session: Session, administrator: User) -> None:
     """Count one reset link that is shown to this administrator. Raises TooManyRequests."""
     limits.take(session, RESET_SHOWN_BY_USER, str(administrator.id))
+
+
+def _guesses(session: Session) -> Limit:
+    return Limit("current password, sign-in", security(session).lock_after, A_SIGN_IN)

@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from webapp.access import signed_in
-from webapp.accounts import service, users
+from webapp.accounts import locks, service, users
 from webapp.accounts.forms import NameForm, RoleForm, text
 from webapp.accounts.models import Role, User
 from webapp.accounts.routes import Page, blueprint
@@ -85,6 +85,15 @@ def enable_user(user_id: int) -> Page:
     return redirect(url_for("accounts.user", user_id=user_id))
 
 
+@blueprint.post("/users/<int:user_id>/unlock")
+def unlock_user(user_id: int) -> Page:
+    """Let the person sign in at once, after wrong passwords."""
+    with parts().database.writing() as session:
+        users.unlock(session, user_id)
+    flash(_("The lock is lifted. The person can sign in at once."), "success")
+    return redirect(url_for("accounts.user", user_id=user_id))
+
+
 @blueprint.route("/users/<int:user_id>/delete", methods=["GET", "POST"])
 @csrf.exempt
 def delete_user(user_id: int) -> Page:
@@ -132,4 +141,6 @@ def _person(user_id: int) -> tuple[User, Refused | None]:
 
 
 def _user_page(person: User, kept: Refused | None, form: NameForm) -> str:
-    return render_template("accounts/user.html", person=person, kept=kept, form=form)
+    with parts().database.reading() as session:
+        locked_until = locks.locked_until(session, person)
+    return render_template("accounts/user.html", person=person, kept=kept, form=form, locked_until=locked_until)

@@ -7,7 +7,7 @@ account, its links, its sign-ins. Using a link up locks the account first, too.
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webapp.accounts import links, service, sign_ins
+from webapp.accounts import links, locks, service, sign_ins
 from webapp.accounts.models import Purpose, Role, Status, User, searchable
 from webapp.audit import service as audit
 from webapp.audit.events import Event
@@ -59,6 +59,11 @@ def enable(session: Session, user_id: int) -> None:
     links.revoke(session, user_id, *Purpose)
     person.status = Status.ACTIVE if person.activated_at else Status.PENDING
     audit.record(session, Event.ENABLED, person)
+
+
+def unlock(session: Session, user_id: int) -> None:
+    """Let the person's address be tried anew at once, after wrong passwords. Raises NotFound."""
+    locks.lift(session, service.user(session, user_id))
 
 
 def delete(session: Session, user_id: int, by: User) -> None:

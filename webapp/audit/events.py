@@ -15,6 +15,7 @@ class Event(StrEnum):
     THROTTLED = "requests throttled"
     PASSWORD_REFUSED = "password typed again was wrong"  # noqa: S105 - the name of an event
     SIGNED_OUT = "signed out"
+    GUESSED_OUT = "signed out after wrong passwords"
     SIGN_IN_ENDED = "another sign-in ended"
     OTHER_SIGN_INS_ENDED = "all other sign-ins ended"
 

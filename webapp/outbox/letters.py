@@ -60,6 +60,11 @@ def write(session: Session, message: Message, general: General, sealer: Sealer) 
     """
     person = _person(session, message)
     facts = {"name": person.name if person else "", "happened_at": message.created_at, **_with_moments(message.facts)}
+    if message.template == "locked":
+        # Nor is this one for the address that was typed: see below.
+        person = _active(person)
+        until = datetime.fromisoformat(message.facts["until"])
+        return Letter(message.template, person.email, facts | {"until": until}, person.language)
     if message.template not in PURPOSES:
         return Letter(message.template, message.recipient, facts, person.language if person else None)
     person = _wanted(person)
@@ -85,7 +90,9 @@ def _person(session: Session, message: Message) -> User | None:
     # Locked, so that whoever changes the account meanwhile also finds the link that is made here.
     if message.user_id is not None:
         return session.get(User, message.user_id, with_for_update=True)
-    return accounts.by_email(session, message.recipient, locked=True) if message.template in PURPOSES else None
+    if message.template in PURPOSES or message.template == "locked":
+        return accounts.by_email(session, message.recipient, locked=True)
+    return None
 
 
 def _wanted(person: User | None) -> User:
@@ -94,6 +101,13 @@ def _wanted(person: User | None) -> User:
     if person.status == Status.DISABLED:
         raise Unwanted(words.DISABLED)
     return person
+
+
+def _active(person: User | None) -> User:
+    owner = _wanted(person)
+    if owner.status != Status.ACTIVE:
+        raise Unwanted(words.NOT_ACTIVE)
+    return owner
 
 
 def _template(session: Session, message: Message, person: User) -> str:

@@ -23,6 +23,7 @@ TEMPLATES = (
     "activated",
     "reset",
     "password_changed",
+    "locked",
     "confirm_address",
     "address_changed",
     "new_sign_in",

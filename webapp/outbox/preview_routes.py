@@ -1,9 +1,9 @@
 """The Mails tab of the settings: every mail, to look at before anybody gets it."""
 
 from flask import Blueprint, Response, make_response, render_template, request
-from flask_babel import get_locale
 
 from webapp import pages, security
+from webapp.languages import LANGUAGES, current
 from webapp.outbox import previews
 from webapp.outbox.messages import TEMPLATES
 
@@ -27,8 +27,8 @@ def preview(template: str) -> Response:
         "outbox/preview.html",
         template=template,
         mail=previews.preview(template, language, pages.general()),
-        languages=previews.languages(),
-        language=language,
+        languages=LANGUAGES,
+        shown_in=language,
         width="phone" if request.args.get("width") == "phone" else "desktop",
     )
     return security.framing(make_response(page))
@@ -44,4 +44,4 @@ def preview_html(template: str) -> Response:
 def _language() -> str:
     """The language that was chosen; at first, the one of the page."""
     chosen = request.args.get("lang", "")
-    return chosen if chosen in previews.languages() else str(get_locale() or "en")
+    return chosen if chosen in LANGUAGES else current().code

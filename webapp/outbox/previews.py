@@ -4,9 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 import flask_mail
-from flask_babel import force_locale, get_babel
 
-from webapp import clock
+from webapp import clock, languages
 from webapp.accounts import links
 from webapp.errors import NotFound
 from webapp.outbox.letters import PURPOSES
@@ -23,7 +22,7 @@ CLIENT = "192.0.2.1"
 
 
 def preview(template: str, language: str, general: General) -> flask_mail.Message:
-    """The mail of this name, in one of `languages` or else in English. Raises NotFound.
+    """The mail of this name, in this language or, if it is none of ours, in English. Raises NotFound.
 
     Names of product and support are the real ones. Needs an application context.
     """
@@ -31,13 +30,8 @@ def preview(template: str, language: str, general: General) -> flask_mail.Messag
         raise NotFound
     nowhere = General(NOWHERE, general.product_name, general.support_address)
     link = NOWHERE + links.PATHS[PURPOSES[template]] + NO_SECRET if template in PURPOSES else None
-    with force_locale(language if language in languages() else "en"):
+    with languages.speaking(language):
         return compose(template, RECIPIENT, SENDER, nowhere, _facts(), link)
-
-
-def languages() -> dict[str, str]:
-    """What the mails are translated into: codes, and how each language calls itself."""
-    return {str(one): one.get_display_name() or str(one) for one in get_babel().instance.list_translations()}
 
 
 def _facts() -> dict[str, Any]:
@@ -52,6 +46,8 @@ def _facts() -> dict[str, Any]:
         "provider": "SendGrid",
         "happened_at": now,
         "valid_until": now + timedelta(hours=1),
+        "until": now + timedelta(minutes=15),
+        "everywhere": False,
         "by_link": True,
         "sign_ins": [{"at": now, **where}],
         "more": 0,

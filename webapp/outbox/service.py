@@ -52,11 +52,12 @@ def owe(
     user_id: int | None = None,
     facts: dict[str, Any] | None = None,
     expires_at: datetime | None = None,
+    not_before: datetime | None = None,
 ) -> Message:
     """Add a message to the outbox and, once the transaction is committed, wake the worker.
 
     `template` is a name from `outbox.messages.TEMPLATES`. It is not sent after `expires_at`,
-    and the link in it expires then too. `facts` hold nothing secret.
+    and the link in it expires then too. `facts` hold nothing secret. It is sent now, or at `not_before`.
     """
     now = clock.now()
     message = Message(
@@ -66,7 +67,7 @@ def owe(
         facts=facts or {},
         expires_at=expires_at,
         created_at=now,
-        next_attempt_at=now,
+        next_attempt_at=not_before or now,
     )
     session.add(message)
     after_commit(session, queue.wake)

@@ -28,6 +28,7 @@ KINDS = {
     "activated": _("Account activated"),
     "reset": _("Password reset"),
     "password_changed": _("Password changed"),
+    "locked": _("Sign-in locked"),
     "confirm_address": _("Confirm the new address"),
     "address_changed": _("Address changed"),
     "new_sign_in": _("New sign-in"),
@@ -46,4 +47,5 @@ NOBODY = saying("Nobody has this address.")
 DISABLED = saying("The account is disabled.")
 NOT_ASKED_FOR = saying("The address is not asked for any more.")
 UNDONE = saying("The change was undone already.")
+NOT_ACTIVE = saying("The account is not active.")
 ACTIVE = saying("The account is active already.")

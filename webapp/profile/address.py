@@ -11,9 +11,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp import clock
-from webapp.accounts import address_changes, former, known_devices, links, notices, sign_ins, tries
+from webapp.accounts import address_changes, confirming, former, known_devices, links, locks, notices, sign_ins, tries
 from webapp.accounts.addresses import address_key
-from webapp.accounts.models import AddressChange, Link, Purpose, Status, User, searchable
+from webapp.accounts.models import AddressChange, Link, Purpose, SignIn, Status, User, searchable
 from webapp.accounts.service import AccountDisabled, AddressTaken, by_email
 from webapp.audit import service as audit
 from webapp.audit.events import Event
@@ -21,7 +21,7 @@ from webapp.database import Database
 from webapp.errors import NotFound
 from webapp.outbox import service as outbox
 from webapp.outbox.queue import Queue
-from webapp.profile.service import check_password, locked, unchanged
+from webapp.profile.service import locked, unchanged
 from webapp.settings.security import security
 
 # Why a link does not do what it was for.
@@ -36,9 +36,14 @@ class Offer:
     new: str
 
 
-def ask(database: Database, queue: Queue, person: User, email: str, password: str, limited: bool = True) -> None:
-    """Have this address wait, in place of any other, and owe it a mail. Raises WrongPassword, TooManyRequests."""
-    check_password(database, person, password, limited)
+def ask(
+    database: Database, queue: Queue, person: User, email: str, password: str, sign_in: SignIn, limited: bool = True
+) -> None:
+    """Have this address wait, in place of any other, and owe it a mail.
+
+    Raises WrongPassword, GuessedTooOften, TooManyRequests.
+    """
+    confirming.check(database, person, sign_in, password, limited)
     with database.writing() as session:
         present = unchanged(session, person)
         _owe_confirmation(session, queue, address_changes.wait(session, present.id, email), present, limited)
@@ -117,15 +122,25 @@ def restore(session: Session, secret: str) -> tuple[User, str]:
     address_changes.forget(session, person.id)
     links.revoke(session, person.id, Purpose.ACTIVATION, Purpose.RESET)
     address_changes.undone(session, link)
-    tries.forget_sign_ins(session, person.email)
+    locks.lift(session, person)
     audit.record(session, Event.ADDRESS_RESTORED, person)
     return person, links.mint(session, person, Purpose.RESET, clock.now() + security(session).reset_lifetime)
 
 
 def _owe_confirmation(session: Session, queue: Queue, change: AddressChange, person: User, limited: bool) -> None:
-    if limited:
-        tries.confirmation_mail(session, person, change.email)
-    outbox.owe(session, queue, "confirm_address", change.email, user_id=person.id, expires_at=change.expires_at)
+    when = tries.confirmation_mail(session, person, change.email) if limited else clock.now()
+    if when is None:
+        # So many ask for this address that its mailbox is spared; nobody is told, as it would tell of them.
+        return
+    outbox.owe(
+        session,
+        queue,
+        "confirm_address",
+        change.email,
+        user_id=person.id,
+        expires_at=change.expires_at,
+        not_before=when,
+    )
 
 
 def _owner(session: Session, link: Link) -> User:

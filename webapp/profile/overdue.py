@@ -7,10 +7,11 @@ from flask import Flask, redirect, render_template, request, url_for
 from webapp import clock
 from webapp.access import PUBLIC, safe_next, signed_in
 from webapp.accounts import sessions
+from webapp.accounts.confirming import SignInEnded
 from webapp.accounts.models import User
 from webapp.accounts.routes import Page
 from webapp.context import parts
-from webapp.profile.routes import blueprint, is_changed, new_password_form
+from webapp.profile.routes import blueprint, is_changed, new_password_form, signed_out
 from webapp.security import csrf
 from webapp.settings.security import password_days_at_a_glance
 
@@ -38,8 +39,11 @@ def renew_password() -> Page:
     if request.method == "GET" and not is_due(signed_in(), days):
         return redirect(target)
     form = new_password_form()
-    if is_changed(form):
-        return redirect(target)
+    try:
+        if is_changed(form):
+            return redirect(target)
+    except SignInEnded as ended:
+        return signed_out(ended)
     return render_template("profile/renew_password.html", form=form, days=days, target=target)
 
 

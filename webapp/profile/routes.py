@@ -8,20 +8,22 @@ from flask_babel import gettext as _
 from flask_babel import refresh
 from werkzeug.wrappers import Response
 
+from webapp import pages
 from webapp.access import signed_in
 from webapp.accounts import address_changes, codes, devices, openings, password_rules, sessions, sign_ins
 from webapp.accounts.code_routes import refusal
+from webapp.accounts.confirming import SignInEnded, WrongPassword
 from webapp.accounts.forms import text
 from webapp.accounts.link_routes import link_refused
 from webapp.accounts.models import Purpose
 from webapp.accounts.password_rules import BadPassword
 from webapp.accounts.routes import LONGEST_SECRET, Page, limited
 from webapp.context import parts
+from webapp.errors import TooManyRequests
 from webapp.forms import ConfirmForm
 from webapp.profile import address, service
 from webapp.profile.address import Offer
 from webapp.profile.forms import AddressCodeForm, AddressForm, ChangePasswordForm, LanguageForm, NameForm
-from webapp.profile.service import WrongPassword
 from webapp.security import csrf
 
 blueprint = Blueprint("profile", __name__)
@@ -66,7 +68,10 @@ def change_language() -> Page:
 def change_password() -> Page:
     """Change the password; this browser stays signed in, with a new session."""
     form = new_password_form()
-    return _back() if is_changed(form) else _profile(password_form=form)
+    try:
+        return _back() if is_changed(form) else _profile(password_form=form)
+    except SignInEnded as ended:
+        return signed_out(ended)
 
 
 def new_password_form(**given: Any) -> ChangePasswordForm:
@@ -78,13 +83,24 @@ def new_password_form(**given: Any) -> ChangePasswordForm:
 
 
 def is_changed(form: ChangePasswordForm) -> bool:
-    """Whether the form was sent and all right, so that the password is changed; if not, the form says why."""
+    """Whether the form was sent and all right, so that the password is changed; if not, the form says why.
+
+    Raises SignInEnded.
+    """
     if not form.validate_on_submit():
         return False
     current, new, database = text(form.current_password), text(form.password), parts().database
     try:
         token = service.change_password(
-            database, parts().queue, signed_in(), current, new, sessions.token(), limited(), sessions.device()
+            database,
+            parts().queue,
+            signed_in(),
+            current,
+            new,
+            sessions.sign_in(),
+            sessions.token(),
+            limited(),
+            sessions.device(),
         )
     except WrongPassword as wrong:
         form.current_password.errors = (str(wrong),)
@@ -107,10 +123,15 @@ def change_address() -> Page:
         return _profile(address_form=form)
     email, password = text(form.email), text(form.current_password)
     try:
-        address.ask(parts().database, parts().queue, person, email, password, limited())
+        address.ask(parts().database, parts().queue, person, email, password, sessions.sign_in(), limited())
     except WrongPassword as wrong:
         form.current_password.errors = (str(wrong),)
         return _profile(address_form=form)
+    except SignInEnded as ended:
+        return signed_out(ended)
+    except TooManyRequests as error:
+        form.form_errors.append(pages.when_again(error))
+        return pages.too_many(error, _profile(address_form=form))
     _flash_mail(email)
     return _back()
 
@@ -253,6 +274,12 @@ def _profile(
 def _offered(secret: str, purpose: Purpose) -> Offer:
     with parts().database.reading() as session:
         return address.offered(session, secret, purpose)
+
+
+def signed_out(ended: SignInEnded) -> Response:
+    """On to the sign-in page, which says why."""
+    flash(str(ended), "warning")
+    return redirect(url_for("accounts.login", next=url_for("profile.profile")))
 
 
 def _back() -> Response:

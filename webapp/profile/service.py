@@ -3,26 +3,19 @@
 from sqlalchemy.orm import Session
 
 from webapp import clock
-from webapp.accounts import address_changes, former, known_devices, links, notices, passwords, sign_ins, tries
+from webapp.accounts import address_changes, confirming, former, known_devices, links, notices, passwords, sign_ins
+from webapp.accounts.confirming import WrongPassword
 from webapp.accounts.models import Purpose, SignIn, Status, User, searchable
 from webapp.accounts.password_rules import HadBefore, require_new
 from webapp.accounts.service import LARGEST_ID
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.database import Database
-from webapp.errors import Failure, NotFound
+from webapp.errors import NotFound
 from webapp.outbox.queue import Queue
-from webapp.texts import lazy_gettext as _
 
 # A person with more browsers than these signs out all others.
 MOST_SIGN_INS = 50
-
-
-class WrongPassword(Failure):
-    """What was typed is not the person's password."""
-
-    def __init__(self) -> None:
-        super().__init__(_("This is not your password."))
 
 
 def rename(session: Session, user_id: int, name: str) -> None:
@@ -45,6 +38,7 @@ def change_password(
     person: User,
     current: str,
     new: str,
+    sign_in: SignIn,
     token: str,
     limited: bool = True,
     known_as: str = "",
@@ -52,11 +46,11 @@ def change_password(
     """Change the password; the new token of this sign-in, the only one left.
 
     Of the known devices only the one whose cookie is `known_as` stays known.
-    Raises WrongPassword, TooManyRequests, and then HadBefore when the person had the new one before:
+    Raises WrongPassword, GuessedTooOften, and then HadBefore when the person had the new one before:
     nobody is told who does not know the present one. Links that restore an address live on: whoever
     stole an account could change the password first.
     """
-    check_password(database, person, current, limited)
+    confirming.check(database, person, sign_in, current, limited)
     with database.reading() as session:
         barred = former.barred(session, person)
     if passwords.normalised(new) == passwords.normalised(current):
@@ -74,23 +68,6 @@ def change_password(
         notices.password_changed(session, queue, present, by_link=False)
         audit.record(session, Event.PASSWORD_CHANGED, present)
         return sign_ins.replace(session, token)
-
-
-def check_password(database: Database, person: User, password: str, limited: bool) -> None:
-    """Whether this is the person's password. Raises WrongPassword, TooManyRequests.
-
-    As for signing in, a try counts although it fails, and no transaction is open while it is hashed.
-    """
-    if limited:
-        with database.writing() as session:
-            tries.current_password(session, person)
-    if not passwords.fits(password, person.password_hash):
-        with database.writing() as session:
-            audit.record(session, Event.PASSWORD_REFUSED, person)
-        raise WrongPassword
-    if limited:
-        with database.writing() as session:
-            tries.current_password_fitted(session, person)
 
 
 def unchanged(session: Session, person: User) -> User:
