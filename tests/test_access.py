@@ -34,6 +34,7 @@ PUBLIC = {
     "/code",
     "/reset-password/<secret>",
     "/reset-password",
+    "/password-advice",
     "/confirm-address/<secret>",
     "/confirm-address",
     "/restore-address/<secret>",
@@ -68,7 +69,8 @@ def rules(app: Flask, method: str, public: bool | None = False) -> Iterator[tupl
 
 
 def test_the_list_of_public_pages_is_complete(app: Flask) -> None:
-    assert {rule.rule for rule, _ in rules(app, "GET", public=None)} >= PUBLIC - {"/activate/again", "/language"}
+    posted = {"/activate/again", "/language", "/password-advice"}
+    assert {rule.rule for rule, _ in rules(app, "GET", public=None)} >= PUBLIC - posted
 
 
 def test_a_stranger_is_asked_to_sign_in_everywhere_else(app: Flask, stranger: Browser) -> None:

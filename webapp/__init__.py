@@ -5,8 +5,9 @@ from pathlib import Path
 from flask import Flask
 
 from webapp import access, health, home, logs, pages, security
+from webapp.accounts import advice_routes as advice_routes  # these four put their pages into that blueprint
 from webapp.accounts import confirm_routes, sessions
-from webapp.accounts import handover_routes as handover_routes  # these three put their pages into that blueprint
+from webapp.accounts import handover_routes as handover_routes
 from webapp.accounts import link_routes as link_routes
 from webapp.accounts import routes as accounts
 from webapp.accounts import user_routes as user_routes
@@ -23,6 +24,7 @@ from webapp.mail import transport
 from webapp.outbox import preview_routes as mails
 from webapp.outbox import routes as outbox
 from webapp.outbox.queue import Queue
+from webapp.profile import overdue
 from webapp.profile import routes as profile
 from webapp.registry import load_providers
 from webapp.settings import routes as settings
@@ -49,6 +51,7 @@ def create_app(config: Config | None = None) -> Flask:
     security.protect(app, config, keyring)
     sessions.enable(app)
     access.guard(app, demo.PUBLIC if config.demo == "on" else frozenset())
+    overdue.guard(app)
     confirm_routes.guard(app)
     pages.enable(app)
     transport.mail.init_app(app)

@@ -12,10 +12,10 @@ from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from webapp import create_app, logs, schema
+from webapp.accounts import password_rules, passwords, setup
 from webapp.accounts import service as accounts
-from webapp.accounts import setup
 from webapp.accounts.addresses import BadAddress
-from webapp.accounts.passwords import BadPassword
+from webapp.accounts.password_rules import BadPassword
 from webapp.accounts.service import AddressTaken
 from webapp.audit import service as audit
 from webapp.audit.events import Event
@@ -128,10 +128,16 @@ def upgrade() -> None:
 def create_admin(email: str, name: str, password_stdin: bool) -> None:
     """Create an administrator who can sign in at once."""
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else asked_password()
+    name = name or email.partition("@")[0]
     try:
-        with upgraded_database() as database, database.writing() as session:
-            created = accounts.create_administrator(session, email, name or email.partition("@")[0], password)
-            audit.record(session, Event.ADMINISTRATOR_CREATED, created)
+        with upgraded_database() as database:
+            with database.reading() as session:
+                rules = password_rules.rules(session, parts().config).of(email, name)
+            rules.check(password)
+            password_hash = passwords.hashed(password)
+            with database.writing() as session:
+                created = accounts.create_administrator(session, email, name, password_hash)
+                audit.record(session, Event.ADMINISTRATOR_CREATED, created)
     except AddressTaken as error:
         raise click.ClickException(f"{email} already has an account.") from error
     except (BadAddress, BadPassword) as error:

@@ -75,7 +75,7 @@ class TestCreating:
 
     def test_an_administrator_made_by_the_operator_can_sign_in_at_once(self, parts: Parts) -> None:
         with parts.database.writing() as session:
-            service.create_administrator(session, "root@example.com", "Root", PASSWORD)
+            service.create_administrator(session, "root@example.com", "Root", passwords.hashed(PASSWORD))
             assert service.has_administrator(session)
         assert sign_in(parts, "root@example.com", PASSWORD)
 

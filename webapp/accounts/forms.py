@@ -15,13 +15,14 @@ from wtforms import (
 )
 from wtforms.validators import DataRequired, Length
 
-from webapp.accounts import codes, passwords
+from webapp.accounts import codes
 from webapp.accounts.addresses import BadAddress, checked
 from webapp.accounts.models import Role
-from webapp.accounts.passwords import BadPassword
+from webapp.accounts.password_rules import BadPassword, Rules
 from webapp.forms import Form
 from webapp.languages import LANGUAGES
 from webapp.settings.forms import public_address
+from webapp.settings.security import Security
 from webapp.texts import lazy_gettext as lazy
 
 ROLES = [
@@ -104,9 +105,9 @@ class ForgotPasswordForm(Form):
 
 
 class PasswordForm(Form):
-    """A new password, typed twice. `owner` is the address of the person whose password it will be."""
+    """A new password, typed twice. `rules` are those that hold for it and its person."""
 
-    owner = ""
+    rules = Rules(Security())
 
     password = PasswordField(lazy("New password"), [DataRequired(lazy("Choose a password."))])
     password_confirm = PasswordField(lazy("The same again"))
@@ -114,7 +115,7 @@ class PasswordForm(Form):
     def validate_password(self, field: Field) -> None:
         """The rules for passwords."""
         try:
-            passwords.check(field.data, self.owner)
+            self.rules.check(field.data)
         except BadPassword as error:
             raise ValidationError(str(error)) from error
 
@@ -132,8 +133,8 @@ class SetupForm(PasswordForm):
     public_url = StringField(lazy("Public address"))
 
     def validate_password(self, field: Field) -> None:
-        """The rules for passwords, for the address typed beside it."""
-        self.owner = text(self.email)
+        """The rules for passwords, for the person described beside it."""
+        self.rules = self.rules.of(text(self.email), text(self.name))
         super().validate_password(field)
 
     def validate_public_url(self, field: Field) -> None:

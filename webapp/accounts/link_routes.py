@@ -6,10 +6,21 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp import languages, pages
-from webapp.accounts import known_devices, links, openings, passwords, service, sessions, sign_ins, tries
+from webapp.accounts import (
+    known_devices,
+    links,
+    openings,
+    password_rules,
+    passwords,
+    service,
+    sessions,
+    sign_ins,
+    tries,
+)
 from webapp.accounts.code_routes import ASKED_FOR, empty_code_form
 from webapp.accounts.forms import ForgotPasswordForm, PasswordForm, text
-from webapp.accounts.models import Purpose, User
+from webapp.accounts.models import Purpose
+from webapp.accounts.password_rules import Rules
 from webapp.accounts.routes import LONGEST_SECRET, Page, begin, blueprint, limited
 from webapp.context import parts
 from webapp.errors import Failure, TooManyRequests
@@ -30,7 +41,7 @@ def activate() -> Page:
     """Choose the first password; the account is active and signed in."""
     secret, form = browser.get(Purpose.ACTIVATION, ""), PasswordForm()
     try:
-        form.owner = _owner(secret, Purpose.ACTIVATION).email
+        form.rules = _rules(secret, Purpose.ACTIVATION)
         if not form.validate_on_submit():
             return render_template("accounts/activate.html", form=form)
         password_hash = passwords.hashed(text(form.password))
@@ -91,7 +102,7 @@ def reset_password() -> Page:
     """Choose a new password; every browser is signed out."""
     secret, form = browser.get(Purpose.RESET, ""), PasswordForm()
     try:
-        form.owner = _owner(secret, Purpose.RESET).email
+        form.rules = _rules(secret, Purpose.RESET)
         if not form.validate_on_submit():
             return render_template("accounts/reset_password.html", form=form)
         password_hash = passwords.hashed(text(form.password))
@@ -115,9 +126,10 @@ def count_unknown(refused: Failure) -> None:
             tries.unknown_link(session, sessions.client().address)
 
 
-def _owner(secret: str, purpose: Purpose) -> User:
+def _rules(secret: str, purpose: Purpose) -> Rules:
+    """The rules for the password of this link's person. Raises LinkRefused, AlreadyActive, AccountDisabled."""
     with parts().database.reading() as session:
-        return service.owner(session, secret, purpose)
+        return password_rules.rules_after(session, parts().config, service.owner(session, secret, purpose))
 
 
 def link_refused(purpose: Purpose, refused: Failure) -> Page:

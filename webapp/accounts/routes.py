@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from webapp import languages, pages, stencils
 from webapp.access import safe_next, signed_in
-from webapp.accounts import handover, known_devices, service, sessions, sign_ins
+from webapp.accounts import handover, known_devices, password_rules, passwords, service, sessions, sign_ins
 from webapp.accounts import setup as first_run
 from webapp.accounts.forms import NewUserForm, SetupForm, SignInForm, text
 from webapp.accounts.handover import Handover
@@ -93,6 +93,7 @@ def setup() -> Page:
     try:
         with parts().database.reading() as session:
             first_run.check(session, browser.get(SETUP_KEY, ""))
+            form.rules = password_rules.rules(session, parts().config)
         if form.validate_on_submit():
             return _set_up(form)
     except service.AddressTaken as taken:
@@ -181,14 +182,14 @@ def shown_once(made: Handover) -> Response:
 
 
 def _set_up(form: SetupForm) -> Response:
-    config, queue = parts().config, parts().queue
+    config, queue, password_hash = parts().config, parts().queue, passwords.hashed(text(form.password))
     with parts().database.writing() as session:
         person = first_run.create_first_administrator(
             session,
             browser.get(SETUP_KEY, ""),
             text(form.email),
             text(form.name),
-            text(form.password),
+            password_hash,
             languages.current().code,
         )
         if form.public_url and form.public_url.data:

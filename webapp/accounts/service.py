@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp import clock
-from webapp.accounts import address_changes, known_devices, links, locks, notices, passwords, sign_ins, tries
+from webapp.accounts import address_changes, former, known_devices, links, locks, notices, passwords, sign_ins, tries
 from webapp.accounts.addresses import address_key, checked
 from webapp.accounts.links import LinkExpired, LinkRefused, LinkUnknown, LinkUsed
 from webapp.accounts.models import Link, Purpose, Role, Status, User
@@ -115,11 +115,10 @@ def create_user(
     return created
 
 
-def create_administrator(session: Session, email: str, name: str, password: str) -> User:
-    """Add an administrator who can sign in at once. Raises BadAddress, BadPassword, AddressTaken."""
-    passwords.check(password, email)
+def create_administrator(session: Session, email: str, name: str, password_hash: str) -> User:
+    """Add an administrator who can sign in at once. Raises BadAddress, AddressTaken."""
     created = _add(session, email, name, Role.ADMINISTRATOR, Status.ACTIVE)
-    created.password_hash = passwords.hashed(password)
+    created.password_hash = password_hash
     created.activated_at = created.password_changed_at = created.created_at
     return created
 
@@ -301,6 +300,7 @@ def _require(person: User, status: Status) -> None:
 
 def _give_password(session: Session, link: Link, status: Status, password_hash: str) -> User:
     """Change the password of the link's person, while they are in this state; the other links lose their use."""
+    former.remember(session, session.get_one(User, link.user_id))
     person: User | None = session.scalar(
         update(User)
         .where(User.id == link.user_id, User.status == status)

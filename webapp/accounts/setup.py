@@ -58,11 +58,11 @@ def check(session: Session, key: str) -> None:
 
 
 def create_first_administrator(
-    session: Session, key: str, email: str, name: str, password: str, language: str = ""
+    session: Session, key: str, email: str, name: str, password_hash: str, language: str = ""
 ) -> User:
     """Spend the key for the first administrator; of two who try at once one succeeds.
 
-    Raises SetupKeyUnknown, SetupDone, BadAddress, BadPassword, AddressTaken; the caller's
+    Raises SetupKeyUnknown, SetupDone, BadAddress, AddressTaken; the caller's
     transaction must then be undone.
     """
     spent = delete(SetupKey).where(SetupKey.key_hash == _hash(key)).returning(SetupKey.key_hash)
@@ -71,7 +71,7 @@ def create_first_administrator(
         raise SetupDone
     if not won:
         raise SetupKeyUnknown
-    created = service.create_administrator(session, email, name, password)
+    created = service.create_administrator(session, email, name, password_hash)
     created.language = language or None
     audit.record(session, Event.FIRST_ADMINISTRATOR, created)
     return created

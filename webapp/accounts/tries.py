@@ -20,6 +20,12 @@ FORGOT = Share(
     Limit("forgot password, network in a crowd", 3, timedelta(minutes=10)),
     Limit("forgot password, anybody", 1000, timedelta(minutes=10)),
 )
+# A look at a password costs up to a tenth of a second of work.
+ADVICE = Share(
+    Limit("password advice, network", 300, timedelta(minutes=10)),
+    Limit("password advice, network in a crowd", 30, timedelta(minutes=10)),
+    Limit("password advice, anybody", 3000, timedelta(minutes=10)),
+)
 ACTIVATION_BY_USER = Limit("new activation mail, person", 1, IN_A_WHILE)
 CONFIRMATION_BY_USER = Limit("confirmation mail, person", 5, timedelta(hours=1))
 CONFIRMATION_BY_USER_AND_ADDRESS = Limit("confirmation mail, person and address", 1, IN_A_WHILE)
@@ -99,6 +105,11 @@ def note(session: Session, client_address: str, page: str) -> None:
 def is_noted(session: Session, client_address: str, page: str) -> bool:
     """Whether the trail tells of it already."""
     return limits.used_up(session, NOTED, network(client_address), page)
+
+
+def password_advice(session: Session, client_address: str) -> None:
+    """Count one password that advice is asked for. Raises TooManyRequests."""
+    limits.take_share(session, ADVICE, network(client_address))
 
 
 def network(client_address: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webapp.accounts import service
+from webapp.accounts import passwords, service
 from webapp.accounts.models import Role, User
 
 
@@ -31,7 +31,7 @@ def create(session: Session) -> None:
         return
     for account in ACCOUNTS:
         # The one way to an account that is active from the start.
-        created = service.create_administrator(session, account.email, account.name, account.password)
+        created = service.create_administrator(session, account.email, account.name, passwords.hashed(account.password))
         created.role = account.role
 
 

@@ -1,5 +1,7 @@
 """The profile, and the pages behind the links that confirm a new address and restore an old one."""
 
+from typing import Any
+
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask import session as browser
 from flask_babel import gettext as _
@@ -8,12 +10,13 @@ from werkzeug.wrappers import Response
 
 from webapp import pages
 from webapp.access import signed_in
-from webapp.accounts import address_changes, codes, devices, openings, sessions, sign_ins
+from webapp.accounts import address_changes, codes, devices, openings, password_rules, sessions, sign_ins
 from webapp.accounts.code_routes import refusal
 from webapp.accounts.confirming import SignInEnded, WrongPassword
 from webapp.accounts.forms import text
 from webapp.accounts.link_routes import link_refused
 from webapp.accounts.models import Purpose
+from webapp.accounts.password_rules import BadPassword
 from webapp.accounts.routes import LONGEST_SECRET, Page, limited
 from webapp.context import parts
 from webapp.errors import TooManyRequests
@@ -64,16 +67,34 @@ def change_language() -> Page:
 @csrf.exempt
 def change_password() -> Page:
     """Change the password; this browser stays signed in, with a new session."""
-    form, person = ChangePasswordForm(), signed_in()
-    form.owner = person.email
+    form = new_password_form()
+    try:
+        return _back() if is_changed(form) else _profile(password_form=form)
+    except SignInEnded as ended:
+        return signed_out(ended)
+
+
+def new_password_form(**given: Any) -> ChangePasswordForm:
+    """The form, with the rules for whoever is signed in."""
+    form = ChangePasswordForm(**given)
+    with parts().database.reading() as session:
+        form.rules = password_rules.rules(session, parts().config, signed_in())
+    return form
+
+
+def is_changed(form: ChangePasswordForm) -> bool:
+    """Whether the form was sent and all right, so that the password is changed; if not, the form says why.
+
+    Raises SignInEnded.
+    """
     if not form.validate_on_submit():
-        return _profile(password_form=form)
-    current, new = text(form.current_password), text(form.password)
+        return False
+    current, new, database = text(form.current_password), text(form.password), parts().database
     try:
         token = service.change_password(
-            parts().database,
+            database,
             parts().queue,
-            person,
+            signed_in(),
             current,
             new,
             sessions.sign_in(),
@@ -83,12 +104,13 @@ def change_password() -> Page:
         )
     except WrongPassword as wrong:
         form.current_password.errors = (str(wrong),)
-        return _profile(password_form=form)
-    except SignInEnded as ended:
-        return _signed_out(ended)
+        return False
+    except BadPassword as bad:
+        form.password.errors = (str(bad),)
+        return False
     sessions.begin(token, sessions.sign_in())
     flash(_("Your password is changed, and all other browsers are signed out."), "success")
-    return _back()
+    return True
 
 
 @blueprint.route("/profile/address", methods=["GET", "POST"])
@@ -106,7 +128,7 @@ def change_address() -> Page:
         form.current_password.errors = (str(wrong),)
         return _profile(address_form=form)
     except SignInEnded as ended:
-        return _signed_out(ended)
+        return signed_out(ended)
     except TooManyRequests as error:
         form.form_errors.append(pages.when_again(error))
         return pages.too_many(error, _profile(address_form=form))
@@ -242,7 +264,7 @@ def _profile(
         name_form=name_form or NameForm(formdata=None, name=person.name),
         language_form=language_form or LanguageForm(formdata=None, language=person.language or ""),
         address_form=address_form or AddressForm(formdata=None),
-        password_form=password_form or ChangePasswordForm(formdata=None),
+        password_form=password_form or new_password_form(formdata=None),
         code_form=code_form or AddressCodeForm(formdata=None),
         waiting=waiting,
         sign_ins=[(one, devices.in_words(one.device), sign_ins.is_of(one, token)) for one in own],
@@ -254,7 +276,8 @@ def _offered(secret: str, purpose: Purpose) -> Offer:
         return address.offered(session, secret, purpose)
 
 
-def _signed_out(ended: SignInEnded) -> Response:
+def signed_out(ended: SignInEnded) -> Response:
+    """On to the sign-in page, which says why."""
     flash(str(ended), "warning")
     return redirect(url_for("accounts.login", next=url_for("profile.profile")))
 

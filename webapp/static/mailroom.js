@@ -85,3 +85,43 @@ for (const dialog of document.querySelectorAll("dialog.result[open]")) {
   dialog.autofocus = true;
   dialog.showModal();
 }
+
+// Advice on a new password while it is typed: asked for after a pause, for the form that it is in. Answers
+// that come late, for what stands there no more, are dropped.
+const PAUSE_MS = 500;
+
+for (const advice of document.querySelectorAll("[data-advice]")) {
+  const input = document.getElementById(advice.dataset.for);
+  let timer, asked;
+  input.addEventListener("input", () => {
+    clearTimeout(timer);
+    asked?.abort();
+    if (input.value) timer = setTimeout(ask, PAUSE_MS);
+    else advice.replaceChildren();
+  });
+  advice.hidden = false;
+
+  async function ask() {
+    asked = new AbortController();
+    const body = new FormData();
+    for (const name of ["csrf_token", "password", "email", "name"]) {
+      const control = input.form.elements.namedItem(name);
+      if (control) body.set(name, control.value);
+    }
+    const username = input.form.querySelector("[autocomplete=username]");
+    if (username) body.set("email", username.value);
+    try {
+      const answer = await fetch(advice.dataset.advice, { method: "POST", body, signal: asked.signal });
+      if (answer.ok) show(await answer.json());
+      else advice.replaceChildren();
+    } catch (error) {
+      // Without an answer there is still the list of the rules.
+      if (error.name !== "AbortError") advice.replaceChildren();
+    }
+  }
+
+  function show({ score, texts }) {
+    advice.dataset.score = score;
+    advice.replaceChildren(...texts.map((text) => Object.assign(document.createElement("p"), { textContent: text })));
+  }
+}
