@@ -7,6 +7,7 @@ from inspect import getsource
 
 import pytest
 from zxcvbn import feedback
+from zxcvbn.matching import RANKED_DICTIONARIES
 
 from webapp.accounts import strength
 from webapp.accounts.strength import LOOKALIKES, estimate
@@ -24,6 +25,15 @@ def test_what_is_tried_first_is_too_easy_and_one_is_told_why(password: str) -> N
 )
 def test_what_nobody_tries_soon_is_good_enough(password: str) -> None:
     assert not estimate(password).too_easy
+
+
+def test_every_password_that_leaks_often_is_too_easy() -> None:
+    leaked = [password for password in RANKED_DICTIONARIES["passwords"] if len(password) >= 8]
+    # All that zxcvbn takes for better ones, and as many again as a test has time for.
+    unlike = ["0192837465", "741258963", "918273645", "963258741"]
+    assert len(leaked) > 10_000
+    assert set(unlike) <= set(leaked)
+    assert [password for password in [*unlike, *leaked[::50]] if not estimate(password).too_easy] == []
 
 
 def test_words_of_the_person_count_for_this_password_alone() -> None:
