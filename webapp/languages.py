@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import structlog
+from babel import Locale
 from flask import Blueprint, Flask, Response, g, has_request_context, make_response, redirect, request
 from flask_babel import Babel, Domain, force_locale, get_locale, get_translations
 from flask_login import current_user
@@ -27,6 +28,9 @@ COOKIE_LIFETIME = timedelta(days=365)
 LONGEST_HEADER = 500
 # They keep what stands between them in its own direction: FIRST STRONG ISOLATE, POP DIRECTIONAL ISOLATE (UAX #9).
 ISOLATE, END_OF_ISOLATE = "\u2068", "\u2069"
+
+# The headers that choose the language, and that say who is signed in.
+DEPENDS_ON = ("Accept-Language", "Cookie")
 
 log = structlog.get_logger(__name__)
 blueprint = Blueprint("languages", __name__)
@@ -87,7 +91,9 @@ class Translations(Babel):
 
 def enable(app: Flask) -> None:
     """Have every page in the language of whoever reads it."""
-    Translations(app, default_locale=DEFAULT_LOCALE, locale_selector=lambda: LANGUAGES[selected()].locale)
+    # Parsed once: Babel would look at the name for as long as the page takes to be drawn.
+    locales = {code: Locale.parse(one.locale) for code, one in LANGUAGES.items()}
+    Translations(app, default_locale=DEFAULT_LOCALE, locale_selector=lambda: locales[selected()])
     app.jinja_env.globals.update(gettext=_gettext, ngettext=_ngettext)
     app.jinja_env.filters.update(bdi=bdi, strong=strong)
     app.add_template_global(current, "language")
@@ -191,7 +197,10 @@ def _named(response: Response) -> Response:
     """Say in which language a page is, and what that depends on."""
     if response.mimetype == "text/html" and not 300 <= response.status_code < 400:
         response.headers.setdefault("Content-Language", current().code)
-        response.vary.update(("Accept-Language", "Cookie"))
+        if "Vary" in response.headers:
+            response.vary.update(DEPENDS_ON)
+        else:
+            response.headers["Vary"] = ", ".join(DEPENDS_ON)
     return response
 
 
