@@ -32,9 +32,9 @@ PUBLIC = {
     "/forgot-password",
     "/forgot-password/sent",
     "/code",
+    "/password-advice",
     "/reset-password/<secret>",
     "/reset-password",
-    "/password-advice",
     "/confirm-address/<secret>",
     "/confirm-address",
     "/restore-address/<secret>",
@@ -69,8 +69,11 @@ def rules(app: Flask, method: str, public: bool | None = False) -> Iterator[tupl
 
 
 def test_the_list_of_public_pages_is_complete(app: Flask) -> None:
-    posted = {"/activate/again", "/language", "/password-advice"}
-    assert {rule.rule for rule, _ in rules(app, "GET", public=None)} >= PUBLIC - posted
+    assert {rule.rule for rule, _ in rules(app, "GET", public=None)} >= PUBLIC - {
+        "/activate/again",
+        "/language",
+        "/password-advice",
+    }
 
 
 def test_a_stranger_is_asked_to_sign_in_everywhere_else(app: Flask, stranger: Browser) -> None:

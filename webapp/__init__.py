@@ -24,7 +24,7 @@ from webapp.mail import transport
 from webapp.outbox import preview_routes as mails
 from webapp.outbox import routes as outbox
 from webapp.outbox.queue import Queue
-from webapp.profile import overdue
+from webapp.profile import renewing
 from webapp.profile import routes as profile
 from webapp.registry import load_providers
 from webapp.settings import routes as settings
@@ -51,7 +51,7 @@ def create_app(config: Config | None = None) -> Flask:
     security.protect(app, config, keyring)
     sessions.enable(app)
     access.guard(app, demo.PUBLIC if config.demo == "on" else frozenset())
-    overdue.guard(app)
+    renewing.guard(app)
     confirm_routes.guard(app)
     pages.enable(app)
     transport.mail.init_app(app)

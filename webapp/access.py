@@ -29,9 +29,9 @@ PUBLIC = frozenset({
     "accounts.forgot_password",
     "accounts.forgot_password_sent",
     "accounts.code",
+    "accounts.password_advice",
     "accounts.open_reset",
     "accounts.reset_password",
-    "accounts.password_advice",
     "profile.open_confirmation",
     "profile.confirm_address",
     "profile.open_restoration",
@@ -72,7 +72,7 @@ def guard(app: Flask, also_public: frozenset[str] = frozenset()) -> None:
         if request.endpoint is None or request.endpoint in public:
             return None
         if current_user._get_current_object().is_anonymous:
-            return cast(Response, redirect(url_for("accounts.login", next=_wanted())))
+            return cast(Response, redirect(url_for("accounts.login", next=wanted())))
         # Every line that is logged, and every entry in the trail, says from here on who asked.
         structlog.contextvars.bind_contextvars(by=signed_in().id)
         acts(Actor(signed_in().id, signed_in().email, client.address, client.device))
@@ -116,7 +116,8 @@ def _opens(target: str) -> bool:
     return True
 
 
-def _wanted() -> str | None:
+def wanted() -> str | None:
+    """The page that was asked for, to come back to; None for Home, and for what was sent."""
     if request.method != "GET" or request.path == "/":
         return None
     return request.full_path.rstrip("?")

@@ -132,8 +132,8 @@ def create_admin(email: str, name: str, password_stdin: bool) -> None:
     try:
         with upgraded_database() as database:
             with database.reading() as session:
-                rules = password_rules.rules(session, parts().config).of(email, name)
-            rules.check(password)
+                rules = password_rules.in_force(session, parts().config)
+            rules.check(password, email, name)
             password_hash = passwords.hashed(password)
             with database.writing() as session:
                 created = accounts.create_administrator(session, email, name, password_hash)

@@ -1,31 +1,23 @@
-"""What the pages say about a password while it is typed. It is looked at and forgotten: neither kept nor logged."""
+"""Advice on a password that is being typed, for the script on the pages on which one is chosen."""
 
-from flask import jsonify, request
-from werkzeug.wrappers import Response
+from flask import Response, jsonify, request
 
-from webapp.access import signed_in
-from webapp.accounts import password_rules, sessions, strength, tries
-from webapp.accounts.passwords import normalised
-from webapp.accounts.routes import blueprint
+from webapp.accounts import sessions, tries
+from webapp.accounts.password_advice import advice
+from webapp.accounts.routes import blueprint, limited, rules
 from webapp.context import parts
 from webapp.forms import LONGEST
 
 
 @blueprint.post("/password-advice")
 def password_advice() -> Response:
-    """The first rule that the password breaks or else how good it is, and what would help: `score` and `texts`.
-
-    The form's own address and name, if it has them, count among what is easy to guess.
-    """
-    if parts().config.rate_limits == "on":
+    """What would make this password better; none of it is kept or logged. Raises TooManyRequests."""
+    if limited():
         with parts().database.writing() as session:
-            tries.password_advice(session, sessions.client().address)
-    with parts().database.reading() as session:
-        rules = password_rules.rules(session, parts().config, signed_in() if sessions.is_signed_in() else None)
-    password, email, name = (request.form.get(field, "")[:LONGEST] for field in ("password", "email", "name"))
-    rules, text = rules.of(email or rules.email, name), normalised(password)
-    found = strength.estimate(text, rules.words)
-    problem = rules.problem(text)
-    texts = [problem or found.in_words, found.warning, *found.suggestions]
-    said = list(dict.fromkeys(str(text) for text in texts if text))
-    return jsonify(score=min(found.score, 1) if problem else found.score, texts=said)
+            tries.advice(session, sessions.client().address)
+    found = advice(rules(), _sent("password"), _sent("email"), _sent("name"))
+    return jsonify(text=found.text, good=found.good)
+
+
+def _sent(field: str) -> str:
+    return request.form.get(field, "")[:LONGEST]

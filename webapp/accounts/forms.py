@@ -1,6 +1,7 @@
 """The forms."""
 
 import unicodedata
+from typing import Self
 
 from flask_babel import gettext as _
 from wtforms import (
@@ -22,7 +23,6 @@ from webapp.accounts.password_rules import BadPassword, Rules
 from webapp.forms import Form
 from webapp.languages import LANGUAGES
 from webapp.settings.forms import public_address
-from webapp.settings.security import Security
 from webapp.texts import lazy_gettext as lazy
 
 ROLES = [
@@ -105,9 +105,19 @@ class ForgotPasswordForm(Form):
 
 
 class PasswordForm(Form):
-    """A new password, typed twice. `rules` are those that hold for it and its person."""
+    """A new password, typed twice, under `rules`.
 
-    rules = Rules(Security())
+    `owner` is the address of the person whose password it will be, `about` what else is known of them.
+    """
+
+    rules: Rules
+    owner = ""
+    about = ""
+
+    def under(self, rules: Rules, owner: str = "", about: str = "") -> Self:
+        """The same form, for this person."""
+        self.rules, self.owner, self.about = rules, owner, about
+        return self
 
     password = PasswordField(lazy("New password"), [DataRequired(lazy("Choose a password."))])
     password_confirm = PasswordField(lazy("The same again"))
@@ -115,7 +125,7 @@ class PasswordForm(Form):
     def validate_password(self, field: Field) -> None:
         """The rules for passwords."""
         try:
-            self.rules.check(field.data)
+            self.rules.check(field.data, self.owner, self.about)
         except BadPassword as error:
             raise ValidationError(str(error)) from error
 
@@ -133,8 +143,8 @@ class SetupForm(PasswordForm):
     public_url = StringField(lazy("Public address"))
 
     def validate_password(self, field: Field) -> None:
-        """The rules for passwords, for the person described beside it."""
-        self.rules = self.rules.of(text(self.email), text(self.name))
+        """The rules for passwords, for the address and the name typed beside it."""
+        self.owner, self.about = text(self.email), text(self.name)
         super().validate_password(field)
 
     def validate_public_url(self, field: Field) -> None:

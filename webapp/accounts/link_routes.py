@@ -7,10 +7,10 @@ from werkzeug.wrappers import Response
 
 from webapp import languages, pages
 from webapp.accounts import (
+    former_passwords,
     known_devices,
     links,
     openings,
-    password_rules,
     passwords,
     service,
     sessions,
@@ -19,9 +19,9 @@ from webapp.accounts import (
 )
 from webapp.accounts.code_routes import ASKED_FOR, empty_code_form
 from webapp.accounts.forms import ForgotPasswordForm, PasswordForm, text
-from webapp.accounts.models import Purpose
-from webapp.accounts.password_rules import Rules
-from webapp.accounts.routes import LONGEST_SECRET, Page, begin, blueprint, limited
+from webapp.accounts.models import Purpose, User
+from webapp.accounts.password_rules import BadPassword
+from webapp.accounts.routes import LONGEST_SECRET, Page, begin, blueprint, limited, rules
 from webapp.context import parts
 from webapp.errors import Failure, TooManyRequests
 from webapp.security import csrf
@@ -39,9 +39,9 @@ def open_activation(secret: str) -> Response:
 @csrf.exempt
 def activate() -> Page:
     """Choose the first password; the account is active and signed in."""
-    secret, form = browser.get(Purpose.ACTIVATION, ""), PasswordForm()
+    secret = browser.get(Purpose.ACTIVATION, "")
     try:
-        form.rules = _rules(secret, Purpose.ACTIVATION)
+        form = _password_form(_owner(secret, Purpose.ACTIVATION))
         if not form.validate_on_submit():
             return render_template("accounts/activate.html", form=form)
         password_hash = passwords.hashed(text(form.password))
@@ -100,10 +100,11 @@ def open_reset(secret: str) -> Response:
 @csrf.exempt
 def reset_password() -> Page:
     """Choose a new password; every browser is signed out."""
-    secret, form = browser.get(Purpose.RESET, ""), PasswordForm()
+    secret = browser.get(Purpose.RESET, "")
     try:
-        form.rules = _rules(secret, Purpose.RESET)
-        if not form.validate_on_submit():
+        owner = _owner(secret, Purpose.RESET)
+        form = _password_form(owner)
+        if not (form.validate_on_submit() and _is_new(form, owner)):
             return render_template("accounts/reset_password.html", form=form)
         password_hash = passwords.hashed(text(form.password))
         with parts().database.writing() as session:
@@ -126,10 +127,24 @@ def count_unknown(refused: Failure) -> None:
             tries.unknown_link(session, sessions.client().address)
 
 
-def _rules(secret: str, purpose: Purpose) -> Rules:
-    """The rules for the password of this link's person. Raises LinkRefused, AlreadyActive, AccountDisabled."""
+def _owner(secret: str, purpose: Purpose) -> User:
     with parts().database.reading() as session:
-        return password_rules.rules_after(session, parts().config, service.owner(session, secret, purpose))
+        return service.owner(session, secret, purpose)
+
+
+def _password_form(owner: User) -> PasswordForm:
+    return PasswordForm().under(rules(), owner.email, owner.name)
+
+
+def _is_new(form: PasswordForm, owner: User) -> bool:
+    """Whether the owner has not had this password before; if not, the form says so."""
+    try:
+        former_passwords.check(parts().database, owner, text(form.password), limited())
+    except BadPassword as had:
+        form.password.errors = (str(had),)
+        form.focus_first_mistake()
+        return False
+    return True
 
 
 def link_refused(purpose: Purpose, refused: Failure) -> Page:

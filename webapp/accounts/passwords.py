@@ -1,7 +1,7 @@
-"""How passwords are kept: as argon2id hashes, with the library's parameters.
+"""How passwords are kept: argon2id with the library's parameters.
 
-It is the same password whichever way a keyboard builds its characters (NFKC), as NIST SP 800-63B
-asks. What makes one good enough is in accounts.password_rules.
+A password is the same whichever way a keyboard builds its characters (NFKC; NIST SP 800-63B).
+What makes one good enough is in `password_rules`.
 """
 
 import base64
@@ -31,14 +31,14 @@ def outdated(kept: str) -> bool:
     return _hasher.check_needs_rehash(kept)
 
 
-def normalised(password: str) -> str:
-    """The password as it is hashed."""
-    # A line break at the end came along when it was pasted.
-    return unicodedata.normalize("NFKC", password.strip("\r\n"))
-
-
 def _nobodys() -> str:
     """A hash that costs what every other does and that no known password has."""
     salt, digest = (base64.b64encode(bytes(size)).decode().rstrip("=") for size in (_hasher.salt_len, _hasher.hash_len))
     costs = f"m={_hasher.memory_cost},t={_hasher.time_cost},p={_hasher.parallelism}"
     return f"$argon2id$v=19${costs}${salt}${digest}"
+
+
+def normalised(password: str) -> str:
+    """The password as it is hashed and compared."""
+    # A line break at the end came along when it was pasted.
+    return unicodedata.normalize("NFKC", password.strip("\r\n"))

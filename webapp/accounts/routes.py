@@ -16,6 +16,7 @@ from webapp.accounts.forms import NewUserForm, SetupForm, SignInForm, text
 from webapp.accounts.handover import Handover
 from webapp.accounts.locks import Locked
 from webapp.accounts.models import Role, User
+from webapp.accounts.password_rules import Rules
 from webapp.context import parts
 from webapp.errors import TooManyRequests
 from webapp.security import csrf
@@ -90,10 +91,10 @@ def setup() -> Page:
     form = SetupForm(public_url=request.host_url.rstrip("/"))
     if parts().config.public_url:
         del form.public_url
+    form.rules = rules()
     try:
         with parts().database.reading() as session:
             first_run.check(session, browser.get(SETUP_KEY, ""))
-            form.rules = password_rules.rules(session, parts().config)
         if form.validate_on_submit():
             return _set_up(form)
     except service.AddressTaken as taken:
@@ -165,6 +166,12 @@ def public_url() -> str:
         return settings.general(session, parts().config).public_url
 
 
+def rules() -> Rules:
+    """What a new password has to be like now."""
+    with parts().database.reading() as session:
+        return password_rules.in_force(session, parts().config)
+
+
 def begin(token: str) -> None:
     """Go on with a new sign-in in this browser, which is known from now on; the one it had, if any, is over."""
     with parts().database.writing() as session:
@@ -182,7 +189,8 @@ def shown_once(made: Handover) -> Response:
 
 
 def _set_up(form: SetupForm) -> Response:
-    config, queue, password_hash = parts().config, parts().queue, passwords.hashed(text(form.password))
+    config, queue = parts().config, parts().queue
+    password_hash = passwords.hashed(text(form.password))
     with parts().database.writing() as session:
         person = first_run.create_first_administrator(
             session,

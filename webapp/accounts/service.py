@@ -8,7 +8,17 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp import clock
-from webapp.accounts import address_changes, former, known_devices, links, locks, notices, passwords, sign_ins, tries
+from webapp.accounts import (
+    address_changes,
+    former_passwords,
+    known_devices,
+    links,
+    locks,
+    notices,
+    passwords,
+    sign_ins,
+    tries,
+)
 from webapp.accounts.addresses import address_key, checked
 from webapp.accounts.links import LinkExpired, LinkRefused, LinkUnknown, LinkUsed
 from webapp.accounts.models import Link, Purpose, Role, Status, User
@@ -206,6 +216,7 @@ def reset_password(session: Session, queue: Queue, secret: str, password_hash: s
     Raises LinkRefused, AccountDisabled; the caller's transaction must then be undone.
     """
     link = links.spend(session, secret, Purpose.RESET)
+    former_passwords.keep(session, link.user_id)
     person = _give_password(session, link, Status.ACTIVE, password_hash)
     sign_ins.end_all(session, person.id)
     known_devices.forget_others(session, person.id)
@@ -300,7 +311,6 @@ def _require(person: User, status: Status) -> None:
 
 def _give_password(session: Session, link: Link, status: Status, password_hash: str) -> User:
     """Change the password of the link's person, while they are in this state; the other links lose their use."""
-    former.remember(session, session.get_one(User, link.user_id))
     person: User | None = session.scalar(
         update(User)
         .where(User.id == link.user_id, User.status == status)

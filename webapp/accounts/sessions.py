@@ -89,7 +89,7 @@ def _load(token: str) -> User | None:
         found = sign_ins.find(session, token)
     if found is None:
         return None
-    g.sign_in = found.sign_in
+    g.sign_in, g.password_is_old = found.sign_in, found.password_is_old
     if found.is_stale:
         with database.writing() as session:
             sign_ins.seen(session, found.sign_in)

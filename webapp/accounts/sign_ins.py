@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from webapp import clock
 from webapp.accounts.lifetimes import Lifetimes
 from webapp.accounts.models import SignIn, Status, User
+from webapp.accounts.password_age import is_old
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.errors import NotFound
@@ -27,6 +28,7 @@ _FOUND = (
         SecuritySettings.idle_minutes,
         SecuritySettings.sign_in_minutes,
         SecuritySettings.remembered_minutes,
+        SecuritySettings.password_days,
     )
     .join(SignIn, SignIn.user_id == User.id)
     .outerjoin(SecuritySettings, SecuritySettings.id == ONLY_ROW)
@@ -47,11 +49,12 @@ class Client:
 
 
 class Found(NamedTuple):
-    """A sign-in that is good, whose it is, and whether it is time to note that it is in use."""
+    """A sign-in that is good, whose it is, whether it is time to note that it is in use, or for a new password."""
 
     user: User
     sign_in: SignIn
     is_stale: bool
+    password_is_old: bool
 
 
 def start(session: Session, user: User, client: Client, remembered: bool = False) -> str:
@@ -79,12 +82,12 @@ def find(session: Session, token: str) -> Found | None:
     row = session.execute(_FOUND, {"token_hash": _hash(token)}).first()
     if row is None:
         return None
-    user, sign_in, idle, usual, remembered = row
+    user, sign_in, idle, usual, remembered, days = row
     saved = idle is not None
     lifetimes, now = Lifetimes.minutes(idle, usual, remembered) if saved else Lifetimes.of(Security()), clock.now()
     if not lifetimes.lasts(sign_in, now):
         return None
-    return Found(user, sign_in, lifetimes.seen_long_ago(sign_in, now))
+    return Found(user, sign_in, lifetimes.seen_long_ago(sign_in, now), is_old(user, days or 0))
 
 
 def by_token(session: Session, token: str) -> SignIn:

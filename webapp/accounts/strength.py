@@ -9,26 +9,32 @@ from dataclasses import dataclass
 from typing import Any
 
 from zxcvbn.feedback import get_feedback
-from zxcvbn.matching import L33T_TABLE, RANKED_DICTIONARIES, build_ranked_dict, omnimatch
+from zxcvbn.matching import (
+    L33T_TABLE,
+    RANKED_DICTIONARIES,
+    build_ranked_dict,
+    date_match,
+    dictionary_match,
+    enumerate_l33t_subs,
+    omnimatch,
+    regex_match,
+    relevant_l33t_subtable,
+    reverse_dictionary_match,
+    sequence_match,
+    spatial_match,
+)
 from zxcvbn.scoring import most_guessable_match_sequence
 from zxcvbn.time_estimates import guesses_to_score
 
 from webapp.texts import lazy_gettext as _
 
-# The estimate takes more than the square of the length, and doubles with every character that can stand for a
-# letter; so much of a password says enough about it, within a tenth of a second.
-LOOKED_AT = 32
-MOST_LOOKALIKES = 8
-LOOKALIKES = {character for characters in L33T_TABLE.values() for character in characters}
+# The estimate takes more than the square of the length; so much of a password says enough about it.
+LOOKED_AT = 40
+# Each way to read “4”, “@” and the like as letters takes another look through all dictionaries; what can be
+# read in more ways than these is no word in disguise.
+MOST_READINGS = 16
 # Fewer than a million guesses.
 TOO_EASY = 2
-SCORES = (
-    _("Guessed at once."),
-    _("Easy to guess."),
-    _("Could be stronger."),
-    _("A good password."),
-    _("A very good password."),
-)
 PERSONAL = _("Names and addresses that belong to you or to this site are easy to guess.")
 # What zxcvbn says, in English, and what we say.
 WARNINGS = {
@@ -77,30 +83,28 @@ class Strength:
     suggestions: tuple[str, ...] = ()
 
     @property
-    def in_words(self) -> str:
-        """The score."""
-        return SCORES[self.score]
-
-    @property
     def too_easy(self) -> bool:
         """Whether those who try the likeliest ones first would find it soon."""
         return self.score < TOO_EASY
 
+    def in_words(self) -> list[str]:
+        """What makes it easy to guess or else what would help most, in the present language."""
+        return [str(text) for text in (self.warning, *self.suggestions) if text][:1]
+
 
 def estimate(password: str, words: Iterable[str] = ()) -> Strength:
     """How hard the password is to guess for somebody who knows these words. Takes milliseconds."""
-    looked_at = _start(password)
+    looked_at = password[:LOOKED_AT]
     if not looked_at:
         return Strength(0)
     # Not zxcvbn.zxcvbn(): it leaves the words where a password in another thread is compared with them.
     known = {**RANKED_DICTIONARIES, "user_inputs": build_ranked_dict(word.lower() for word in words)}
-    found: Any = most_guessable_match_sequence(looked_at, omnimatch(looked_at, known))
+    found: Any = most_guessable_match_sequence(looked_at, _matches(looked_at, known))
     guessed = guesses_to_score(found["guesses"])
     # Some that leak often look like sequences that many would have to be tried for.
     score = min(int(guessed), TOO_EASY - 1) if password.lower() in RANKED_DICTIONARIES["passwords"] else int(guessed)
     said = get_feedback(guessed, found["sequence"])
-    longest = max(found["sequence"], key=lambda match: len(match["token"]))
-    personal = score <= TOO_EASY and longest.get("dictionary_name") == "user_inputs"
+    personal = score <= TOO_EASY and _longest(found).get("dictionary_name") == "user_inputs"
     return Strength(
         score,
         PERSONAL if personal else WARNINGS.get(said["warning"], ""),
@@ -108,11 +112,15 @@ def estimate(password: str, words: Iterable[str] = ()) -> Strength:
     )
 
 
-def _start(password: str) -> str:
-    """As much of the password as can be looked at in time."""
-    seen: set[str] = set()
-    for at, character in enumerate(password[:LOOKED_AT]):
-        seen |= LOOKALIKES & {character}
-        if len(seen) > MOST_LOOKALIKES:
-            return password[:at]
-    return password[:LOOKED_AT]
+def _longest(found: Any) -> Any:
+    return max(found["sequence"], key=lambda match: len(match["token"]))
+
+
+def _matches(password: str, known: dict[str, dict[str, int]]) -> Any:
+    """All that is easy to guess in it."""
+    if len(enumerate_l33t_subs(relevant_l33t_subtable(password, L33T_TABLE))) <= MOST_READINGS:
+        return omnimatch(password, known)
+    # Without the repetitions too: in what is repeated all matchers look again.
+    matchers = (dictionary_match, reverse_dictionary_match, spatial_match, sequence_match, regex_match, date_match)
+    found = [match for matcher in matchers for match in matcher(password, _ranked_dictionaries=known)]
+    return sorted(found, key=lambda match: (match["i"], match["j"]))

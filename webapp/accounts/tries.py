@@ -20,12 +20,6 @@ FORGOT = Share(
     Limit("forgot password, network in a crowd", 3, timedelta(minutes=10)),
     Limit("forgot password, anybody", 1000, timedelta(minutes=10)),
 )
-# A look at a password costs up to a tenth of a second of work.
-ADVICE = Share(
-    Limit("password advice, network", 300, timedelta(minutes=10)),
-    Limit("password advice, network in a crowd", 30, timedelta(minutes=10)),
-    Limit("password advice, anybody", 3000, timedelta(minutes=10)),
-)
 ACTIVATION_BY_USER = Limit("new activation mail, person", 1, IN_A_WHILE)
 CONFIRMATION_BY_USER = Limit("confirmation mail, person", 5, timedelta(hours=1))
 CONFIRMATION_BY_USER_AND_ADDRESS = Limit("confirmation mail, person and address", 1, IN_A_WHILE)
@@ -36,6 +30,9 @@ CODE_BY_CLIENT = Limit("code, client", 30, timedelta(minutes=15))
 CODE_BY_ANYBODY = Limit("code, anybody", 1000, timedelta(minutes=10))
 # The fifth wrong one is one too many: then the codes that are out are dead.
 CODE_BY_PERSON = Limit("code, person", 4, timedelta(days=1))
+ADVICE_BY_CLIENT = Limit("password advice, client", 120, timedelta(minutes=5))
+ADVICE_BY_ANYBODY = Limit("password advice, anybody", 600, timedelta(minutes=1))
+NEW_PASSWORD_BY_USER = Limit("new password held against former ones, person", 20, timedelta(hours=1))
 RESET_SHOWN_BY_USER = Limit("reset link shown, administrator", 20, timedelta(hours=1))
 
 UNKNOWN_LINKS = Share(
@@ -107,11 +104,6 @@ def is_noted(session: Session, client_address: str, page: str) -> bool:
     return limits.used_up(session, NOTED, network(client_address), page)
 
 
-def password_advice(session: Session, client_address: str) -> None:
-    """Count one password that advice is asked for. Raises TooManyRequests."""
-    limits.take_share(session, ADVICE, network(client_address))
-
-
 def network(client_address: str) -> str:
     """Whom a client address stands for: with IPv6 one customer has at least a /64 of them."""
     try:
@@ -140,6 +132,17 @@ def forget_codes_of_person(session: Session, who: str) -> None:
 def reset_shown(session: Session, administrator: User) -> None:
     """Count one reset link that is shown to this administrator. Raises TooManyRequests."""
     limits.take(session, RESET_SHOWN_BY_USER, str(administrator.id))
+
+
+def advice(session: Session, client_address: str) -> None:
+    """Count one password that somebody wants advice on. Raises TooManyRequests."""
+    limits.take(session, ADVICE_BY_CLIENT, network(client_address))
+    limits.take(session, ADVICE_BY_ANYBODY, "")
+
+
+def new_password(session: Session, user: User) -> None:
+    """Count one password that is held against the former ones of this person. Raises TooManyRequests."""
+    limits.take(session, NEW_PASSWORD_BY_USER, str(user.id))
 
 
 def _guesses(session: Session) -> Limit:

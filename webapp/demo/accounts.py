@@ -31,7 +31,8 @@ def create(session: Session) -> None:
         return
     for account in ACCOUNTS:
         # The one way to an account that is active from the start.
-        created = service.create_administrator(session, account.email, account.name, passwords.hashed(account.password))
+        password_hash = passwords.hashed(account.password)
+        created = service.create_administrator(session, account.email, account.name, password_hash)
         created.role = account.role
 
 

@@ -11,7 +11,17 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp import clock
-from webapp.accounts import address_changes, confirming, former, known_devices, links, locks, notices, sign_ins, tries
+from webapp.accounts import (
+    address_changes,
+    confirming,
+    former_passwords,
+    known_devices,
+    links,
+    locks,
+    notices,
+    sign_ins,
+    tries,
+)
 from webapp.accounts.addresses import address_key
 from webapp.accounts.models import AddressChange, Link, Purpose, SignIn, Status, User, searchable
 from webapp.accounts.service import AccountDisabled, AddressTaken, by_email
@@ -116,8 +126,8 @@ def restore(session: Session, secret: str) -> tuple[User, str]:
     _give(session, person, link)
     sign_ins.end_all(session, person.id)
     known_devices.forget_others(session, person.id)
+    former_passwords.keep(session, person.id)
     # It would let them in again until the person has chosen another one.
-    former.remember(session, person)
     person.password_hash, person.password_changed_at = None, clock.now()
     address_changes.forget(session, person.id)
     links.revoke(session, person.id, Purpose.ACTIVATION, Purpose.RESET)

@@ -5,6 +5,7 @@ from wtforms import Field, PasswordField, ValidationError
 from wtforms.validators import DataRequired
 
 from webapp.accounts.forms import PasswordForm, address_field, code_field, language_field, name_field
+from webapp.accounts.passwords import normalised
 from webapp.forms import Form
 from webapp.texts import lazy_gettext as lazy
 
@@ -50,3 +51,9 @@ class ChangePasswordForm(PasswordForm):
     """Another password, typed twice, and the one of now."""
 
     current_password = current_password_field("current_password")
+
+    def validate_password(self, field: Field) -> None:
+        """The rules for passwords; and it is another one."""
+        super().validate_password(field)
+        if normalised(field.data) == normalised(self.current_password.data or ""):
+            raise ValidationError(_("This is the current password. Choose another one."))

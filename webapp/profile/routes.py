@@ -1,7 +1,5 @@
 """The profile, and the pages behind the links that confirm a new address and restore an old one."""
 
-from typing import Any
-
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask import session as browser
 from flask_babel import gettext as _
@@ -10,14 +8,14 @@ from werkzeug.wrappers import Response
 
 from webapp import pages
 from webapp.access import signed_in
-from webapp.accounts import address_changes, codes, devices, openings, password_rules, sessions, sign_ins
+from webapp.accounts import address_changes, codes, devices, openings, sessions, sign_ins
 from webapp.accounts.code_routes import refusal
 from webapp.accounts.confirming import SignInEnded, WrongPassword
 from webapp.accounts.forms import text
 from webapp.accounts.link_routes import link_refused
 from webapp.accounts.models import Purpose
 from webapp.accounts.password_rules import BadPassword
-from webapp.accounts.routes import LONGEST_SECRET, Page, limited
+from webapp.accounts.routes import LONGEST_SECRET, Page, limited, rules
 from webapp.context import parts
 from webapp.errors import TooManyRequests
 from webapp.forms import ConfirmForm
@@ -67,50 +65,15 @@ def change_language() -> Page:
 @csrf.exempt
 def change_password() -> Page:
     """Change the password; this browser stays signed in, with a new session."""
-    form = new_password_form()
+    person = signed_in()
+    form = ChangePasswordForm().under(rules(), person.email, person.name)
     try:
-        return _back() if is_changed(form) else _profile(password_form=form)
+        if not changed(form):
+            return _profile(password_form=form)
     except SignInEnded as ended:
         return signed_out(ended)
-
-
-def new_password_form(**given: Any) -> ChangePasswordForm:
-    """The form, with the rules for whoever is signed in."""
-    form = ChangePasswordForm(**given)
-    with parts().database.reading() as session:
-        form.rules = password_rules.rules(session, parts().config, signed_in())
-    return form
-
-
-def is_changed(form: ChangePasswordForm) -> bool:
-    """Whether the form was sent and all right, so that the password is changed; if not, the form says why.
-
-    Raises SignInEnded.
-    """
-    if not form.validate_on_submit():
-        return False
-    current, new, database = text(form.current_password), text(form.password), parts().database
-    try:
-        token = service.change_password(
-            database,
-            parts().queue,
-            signed_in(),
-            current,
-            new,
-            sessions.sign_in(),
-            sessions.token(),
-            limited(),
-            sessions.device(),
-        )
-    except WrongPassword as wrong:
-        form.current_password.errors = (str(wrong),)
-        return False
-    except BadPassword as bad:
-        form.password.errors = (str(bad),)
-        return False
-    sessions.begin(token, sessions.sign_in())
     flash(_("Your password is changed, and all other browsers are signed out."), "success")
-    return True
+    return _back()
 
 
 @blueprint.route("/profile/address", methods=["GET", "POST"])
@@ -246,6 +209,32 @@ def restore_address() -> Page:
     return redirect(url_for("accounts.reset_password"))
 
 
+def changed(form: ChangePasswordForm) -> bool:
+    """Change the password as the form says, or have it say why not; this browser gets a new session.
+
+    Raises SignInEnded, TooManyRequests.
+    """
+    if not form.validate_on_submit():
+        return False
+    current, new = text(form.current_password), text(form.password)
+    database, queue, here = (
+        parts().database,
+        parts().queue,
+        (sessions.sign_in(), sessions.token(), limited(), sessions.device()),
+    )
+    try:
+        token = service.change_password(database, queue, signed_in(), current, new, *here)
+    except WrongPassword as wrong:
+        form.current_password.errors = (str(wrong),)
+    except BadPassword as bad:
+        form.password.errors = (str(bad),)
+    else:
+        sessions.begin(token, sessions.sign_in())
+        return True
+    form.focus_first_mistake()
+    return False
+
+
 def _profile(
     name_form: NameForm | None = None,
     language_form: LanguageForm | None = None,
@@ -264,7 +253,7 @@ def _profile(
         name_form=name_form or NameForm(formdata=None, name=person.name),
         language_form=language_form or LanguageForm(formdata=None, language=person.language or ""),
         address_form=address_form or AddressForm(formdata=None),
-        password_form=password_form or new_password_form(formdata=None),
+        password_form=password_form or ChangePasswordForm(formdata=None).under(rules(), person.email, person.name),
         code_form=code_form or AddressCodeForm(formdata=None),
         waiting=waiting,
         sign_ins=[(one, devices.in_words(one.device), sign_ins.is_of(one, token)) for one in own],
@@ -277,7 +266,7 @@ def _offered(secret: str, purpose: Purpose) -> Offer:
 
 
 def signed_out(ended: SignInEnded) -> Response:
-    """On to the sign-in page, which says why."""
+    """Go on to sign in again, and come back."""
     flash(str(ended), "warning")
     return redirect(url_for("accounts.login", next=url_for("profile.profile")))
 

@@ -3,10 +3,18 @@
 from sqlalchemy.orm import Session
 
 from webapp import clock
-from webapp.accounts import address_changes, confirming, former, known_devices, links, notices, passwords, sign_ins
+from webapp.accounts import (
+    address_changes,
+    confirming,
+    former_passwords,
+    known_devices,
+    links,
+    notices,
+    passwords,
+    sign_ins,
+)
 from webapp.accounts.confirming import WrongPassword
 from webapp.accounts.models import Purpose, SignIn, Status, User, searchable
-from webapp.accounts.password_rules import HadBefore, require_new
 from webapp.accounts.service import LARGEST_ID
 from webapp.audit import service as audit
 from webapp.audit.events import Event
@@ -45,21 +53,17 @@ def change_password(
 ) -> str:
     """Change the password; the new token of this sign-in, the only one left.
 
+    Raises WrongPassword, BadPassword, GuessedTooOften, TooManyRequests.
+
     Of the known devices only the one whose cookie is `known_as` stays known.
-    Raises WrongPassword, GuessedTooOften, and then HadBefore when the person had the new one before:
-    nobody is told who does not know the present one. Links that restore an address live on: whoever
-    stole an account could change the password first.
+    Links that restore an address live on: whoever stole an account could change the password first.
     """
     confirming.check(database, person, sign_in, current, limited)
-    with database.reading() as session:
-        barred = former.barred(session, person)
-    if passwords.normalised(new) == passwords.normalised(current):
-        raise HadBefore
-    require_new(new, barred)
+    former_passwords.check(database, person, new, limited)
     password_hash = passwords.hashed(new)
     with database.writing() as session:
         present = unchanged(session, person)
-        former.remember(session, present)
+        former_passwords.keep(session, present.id)
         present.password_hash, present.password_changed_at = password_hash, clock.now()
         links.revoke(session, present.id, Purpose.RESET)
         address_changes.forget(session, present.id)

@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
 from webapp.audit.events import Event
-from webapp.database import Database
 from webapp.settings.models import ONLY_ROW, SecuritySettings
 
 
@@ -42,12 +41,6 @@ class Security:
     def reset_lifetime(self) -> timedelta:
         """How long a reset link is good."""
         return timedelta(minutes=self.reset_minutes)
-
-
-def password_days_at_a_glance(database: Database) -> int:
-    """After how many days a new password is due, as cheaply as every page needs it; 0 is never."""
-    row = database.glance("SELECT password_days FROM security_settings WHERE id = 1")
-    return int(row[0]) if row else Security.password_days
 
 
 def security(session: Session) -> Security:

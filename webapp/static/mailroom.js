@@ -86,42 +86,45 @@ for (const dialog of document.querySelectorAll("dialog.result[open]")) {
   dialog.showModal();
 }
 
-// Advice on a new password while it is typed: asked for after a pause, for the form that it is in. Answers
-// that come late, for what stands there no more, are dropped.
-const PAUSE_MS = 500;
+// Advice on a new password, once one stops typing for a moment. What comes too late is not shown,
+// and where nothing comes the rules are on the page already.
+const PAUSE_MS = 400;
 
 for (const advice of document.querySelectorAll("[data-advice]")) {
-  const input = document.getElementById(advice.dataset.for);
-  let timer, asked;
+  const input = document.getElementById(advice.dataset.of);
+  const before = advice.textContent;
+  let pause;
+  let asking = new AbortController();
+
+  const say = ({ text, good }) => {
+    advice.textContent = text;
+    advice.classList.toggle("good", good);
+  };
   input.addEventListener("input", () => {
-    clearTimeout(timer);
-    asked?.abort();
-    if (input.value) timer = setTimeout(ask, PAUSE_MS);
-    else advice.replaceChildren();
+    clearTimeout(pause);
+    asking.abort();
+    if (!input.value) say({ text: before, good: false });
+    else pause = setTimeout(async () => {
+      asking = new AbortController();
+      const found = await advised(input, advice.dataset, asking.signal);
+      if (found) say(found);
+    }, PAUSE_MS);
   });
-  advice.hidden = false;
+}
 
-  async function ask() {
-    asked = new AbortController();
-    const body = new FormData();
-    for (const name of ["csrf_token", "password", "email", "name"]) {
-      const control = input.form.elements.namedItem(name);
-      if (control) body.set(name, control.value);
-    }
-    const username = input.form.querySelector("[autocomplete=username]");
-    if (username) body.set("email", username.value);
-    try {
-      const answer = await fetch(advice.dataset.advice, { method: "POST", body, signal: asked.signal });
-      if (answer.ok) show(await answer.json());
-      else advice.replaceChildren();
-    } catch (error) {
-      // Without an answer there is still the list of the rules.
-      if (error.name !== "AbortError") advice.replaceChildren();
-    }
-  }
-
-  function show({ score, texts }) {
-    advice.dataset.score = score;
-    advice.replaceChildren(...texts.map((text) => Object.assign(document.createElement("p"), { textContent: text })));
+async function advised(input, { advice, email, name }, signal) {
+  // On the page that sets Mailroom up, both are typed beside it.
+  const typed = input.form.elements;
+  const body = new URLSearchParams({
+    csrf_token: typed.csrf_token.value,
+    password: input.value,
+    email: typed.namedItem("email")?.value ?? email,
+    name: typed.namedItem("name")?.value ?? name,
+  });
+  try {
+    const answer = await fetch(advice, { method: "POST", body, signal });
+    return answer.ok ? await answer.json() : null;
+  } catch {
+    return null;
   }
 }
