@@ -149,17 +149,6 @@ def test_a_restart_forgets_nothing(database: Database, database_url: str, now: t
     restarted.engine.dispose()
 
 
-@pytest.mark.parametrize(("back", "allowed"), [(timedelta(seconds=30), False), (timedelta(days=400), True)])
-def test_a_clock_that_is_set_back_locks_nobody_out(
-    database: Database, now: time_machine.Traveller, back: timedelta, allowed: bool
-) -> None:
-    for _ in range(3):
-        take(database)
-    now.move_to(START - back)
-    assert take(database) == allowed
-    assert [take(database) for _ in range(4)].count(True) == (2 if allowed else 0)
-
-
 def test_sweeping_takes_only_what_limits_nobody(database: Database, now: time_machine.Traveller) -> None:
     take(database, "early")
     now.shift(11 * 60)

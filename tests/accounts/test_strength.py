@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import zxcvbn.feedback
+from zxcvbn.matching import RANKED_DICTIONARIES
 
 from webapp.accounts.strength import LOOKED_AT, SUGGESTIONS, WARNINGS, estimate
 
@@ -27,6 +28,15 @@ def test_of_a_very_long_password_only_the_beginning_is_looked_at() -> None:
     begun = time.process_time()
     assert estimate("a" * LOOKED_AT + "kxvqpwzj" * 10_000).too_easy
     assert time.process_time() - begun < 0.7
+
+
+def test_every_password_that_leaks_often_is_too_easy() -> None:
+    leaked = [password for password in RANKED_DICTIONARIES["passwords"] if len(password) >= 8]
+    # Some that zxcvbn takes for better ones, and as many others as a test has time for.
+    unlike = ["0192837465", "741258963", "918273645", "963258741"]
+    assert len(leaked) > 10_000
+    assert set(unlike) <= set(leaked)
+    assert [password for password in [*unlike, *leaked[::50]] if not estimate(password).too_easy] == []
 
 
 def test_words_of_one_estimate_are_not_known_in_the_next() -> None:

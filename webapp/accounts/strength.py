@@ -100,8 +100,10 @@ def estimate(password: str, words: Iterable[str] = ()) -> Strength:
     # Not zxcvbn.zxcvbn(): it leaves the words where a password in another thread is compared with them.
     known = {**RANKED_DICTIONARIES, "user_inputs": build_ranked_dict(word.lower() for word in words)}
     found: Any = most_guessable_match_sequence(looked_at, _matches(looked_at, known))
-    score = guesses_to_score(found["guesses"])
-    said = get_feedback(score, found["sequence"])
+    guessed = guesses_to_score(found["guesses"])
+    # Some that leak often look like sequences that many would have to be tried for.
+    score = min(int(guessed), TOO_EASY - 1) if password.lower() in RANKED_DICTIONARIES["passwords"] else int(guessed)
+    said = get_feedback(guessed, found["sequence"])
     personal = score <= TOO_EASY and _longest(found).get("dictionary_name") == "user_inputs"
     return Strength(
         score,

@@ -1,7 +1,8 @@
 """The columns that hold something sealed, and how they are kept under the key in force.
 
 A column is declared where it lives, by `info=SEALED`, and is found here by a walk through all
-models: nothing has to be entered into a list that could be forgotten.
+models: nothing has to be entered into a list that could be forgotten. They are written through
+objects of the session, never by an UPDATE statement, which nobody could look into.
 """
 
 from collections.abc import Callable, Iterator
