@@ -24,6 +24,7 @@ from webapp.database import Database
 from webapp.keys import rotation
 from webapp.keys.models import DataKey
 from webapp.keys.ring import FRESH
+from webapp.mail.models import Grant
 from webapp.sealing import SealBroken, Sealer
 
 
@@ -173,3 +174,15 @@ def test_a_code_that_was_mailed_before_is_found_until_the_old_keys_are_dropped(
         rotate(drop_old=drop_old)
         other.keyring.reread()
         assert (mailed in other.sealer.marks("ABCD2345", "reset")) == found
+
+
+def test_tokens_of_grants_are_sealed_anew(rotate: Rotate, save: Save, parts: Parts) -> None:
+    sealed = parts.sealer.seal("a token", "grant.refresh_token")
+    grant = Grant(mail_server_id=save("kept"), kind="authorization_code", sealed_refresh_token=sealed)
+    with parts.database.writing() as session:
+        session.add(grant)
+    outcome = rotate(drop_old=True)
+    assert (outcome.complete, outcome.resealed["grants"]) == (True, 1)
+    with parts.database.reading() as session:
+        sealed = session.get_one(Grant, grant.id).sealed_refresh_token
+    assert in_force(parts).open(sealed, "grant.refresh_token") == "a token"
