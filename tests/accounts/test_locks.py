@@ -13,11 +13,11 @@ from tests.support.browser import PASSWORD
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
 from webapp import clock
-from webapp.accounts import known_devices, locks, passwords, service
+from webapp.accounts import known_devices, locks, passwords, service, signing_in
 from webapp.accounts.locks import Locked
 from webapp.accounts.models import Purpose, Status, User
-from webapp.accounts.service import SignInRefused
 from webapp.accounts.sign_ins import Client
+from webapp.accounts.signing_in import SignInRefused
 from webapp.audit.events import Event
 from webapp.audit.models import Entry
 from webapp.context import Parts
@@ -47,7 +47,7 @@ def sign_in(parts: Parts) -> Try:
     def sign_in(email: str, password: str = PASSWORD, address: str = HERE, known: str = "") -> str:
         client = Client(address, "Firefox", known)
         try:
-            service.sign_in(parts.database, parts.queue, email, password, client)
+            signing_in.sign_in(parts.database, parts.queue, email, password, client)
         except (SignInRefused, TooManyRequests) as refused:
             return type(refused).__name__
         return "in"
@@ -167,7 +167,7 @@ class TestHowLong:
         guess(NOBODY)
         now.shift(timedelta(minutes=5))
         with pytest.raises(Locked) as locked:
-            service.sign_in(parts.database, parts.queue, NOBODY, "wrong", Client(HERE, ""))
+            signing_in.sign_in(parts.database, parts.queue, NOBODY, "wrong", Client(HERE, ""))
         assert locked.value.retry_after == 10 * 60
 
     @pytest.mark.one_database

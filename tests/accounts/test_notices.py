@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from tests.support.browser import PASSWORD
 from webapp import clock
-from webapp.accounts import models, notices, passwords, service
+from webapp.accounts import models, notices, passwords, service, signing_in
 from webapp.accounts.models import Purpose, User
 from webapp.accounts.sign_ins import Client
 from webapp.audit.actor import MAILROOM, Actor, acts
@@ -36,7 +36,7 @@ def sign_in(parts: Parts, ada: User) -> SignIn:
     """Sign ada in with a browser that is not known."""
 
     def sign_in() -> None:
-        service.sign_in(parts.database, parts.queue, ada.email, PASSWORD, Client("", ""))
+        signing_in.sign_in(parts.database, parts.queue, ada.email, PASSWORD, Client("", ""))
 
     return sign_in
 

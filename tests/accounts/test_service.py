@@ -13,10 +13,11 @@ from sqlalchemy import select, update
 from tests.accounts.conftest import CLIENT, PASSWORD, at_once
 from tests.support import browser
 from webapp import clock
-from webapp.accounts import links, passwords, service, sign_ins
+from webapp.accounts import links, passwords, service, sign_ins, signing_in
 from webapp.accounts.models import Link, Purpose, Role, SignIn, Status, User
-from webapp.accounts.service import AccountDisabled, AddressTaken, AlreadyActive, SignInRefused
+from webapp.accounts.service import AccountDisabled, AddressTaken, AlreadyActive
 from webapp.accounts.sign_ins import Client
+from webapp.accounts.signing_in import SignInRefused
 from webapp.context import Parts
 from webapp.database import Database
 from webapp.errors import NotFound
@@ -42,7 +43,7 @@ def set_status(database: Database, person: User, status: Status) -> None:
 
 def sign_in(parts: Parts, email: str, password: str = browser.PASSWORD, address: str = "192.0.2.1") -> str:
     """A new sign-in's token."""
-    return service.sign_in(parts.database, parts.queue, email, password, Client(address, "Firefox"))
+    return signing_in.sign_in(parts.database, parts.queue, email, password, Client(address, "Firefox"))
 
 
 class TestCreating:

@@ -11,7 +11,7 @@ from tests.accounts.conftest import PASSWORD, at_once
 from tests.profile.conftest import Ask
 from tests.support import browser
 from webapp import clock
-from webapp.accounts import address_changes, links, passwords, service, sign_ins
+from webapp.accounts import address_changes, links, passwords, service, sign_ins, signing_in
 from webapp.accounts.confirming import WrongPassword
 from webapp.accounts.models import Purpose, SignIn, User
 from webapp.context import Parts
@@ -81,7 +81,7 @@ class TestPassword:
             change(parts, ada, token, current="wrong")
         assert lives(parts.database, token)
         assert owed() == []
-        assert service.sign_in(parts.database, parts.queue, ada.email, browser.PASSWORD, sign_ins.Client("", ""))
+        assert signing_in.sign_in(parts.database, parts.queue, ada.email, browser.PASSWORD, sign_ins.Client("", ""))
 
     def test_of_several_changes_at_once_one_wins(self, parts: Parts, ada: User, owed: Owed) -> None:
         ends = at_once([lambda: change(parts, ada)] * 4)

@@ -8,11 +8,11 @@ from sqlalchemy import select
 from tests.profile.conftest import NEW, Ask
 from tests.support.browser import PASSWORD
 from tests.support.inbox import Inbox
-from webapp.accounts import passwords, service
+from webapp.accounts import passwords, service, signing_in
 from webapp.accounts.links import LinkRevoked
 from webapp.accounts.models import User
-from webapp.accounts.service import SignInRefused
 from webapp.accounts.sign_ins import Client
+from webapp.accounts.signing_in import SignInRefused
 from webapp.context import Parts
 from webapp.outbox.models import Message, State
 from webapp.profile import address
@@ -105,4 +105,4 @@ def test_after_undoing_the_old_password_lets_nobody_in(
     deliver()
     restore(parts, newest(inbox))
     with pytest.raises(SignInRefused):
-        service.sign_in(parts.database, parts.queue, ada.email, PASSWORD, Client("192.0.2.1", "Firefox"))
+        signing_in.sign_in(parts.database, parts.queue, ada.email, PASSWORD, Client("192.0.2.1", "Firefox"))

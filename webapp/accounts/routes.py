@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from webapp import languages, pages, stencils
 from webapp.access import safe_next, signed_in
-from webapp.accounts import handover, known_devices, password_rules, passwords, service, sessions, sign_ins
+from webapp.accounts import handover, known_devices, password_rules, passwords, service, sessions, sign_ins, signing_in
 from webapp.accounts import setup as first_run
 from webapp.accounts.forms import NewUserForm, SetupForm, SignInForm, text
 from webapp.accounts.handover import Handover
@@ -51,10 +51,10 @@ def login() -> Page:
     if form.validate_on_submit():
         email, password = text(form.email), text(form.password)
         try:
-            token = service.sign_in(
+            token = signing_in.sign_in(
                 parts().database, parts().queue, email, password, sessions.client(), limited(), form.remember.data
             )
-        except service.SignInRefused:
+        except signing_in.SignInRefused:
             form.form_errors.append(_("This address and password do not fit together. Check both of them."))
         except TooManyRequests as error:
             form.form_errors.append(pages.when_again(error))
@@ -75,7 +75,7 @@ def _sign_in_page(form: SignInForm, target: str) -> str:
 def logout() -> Response:
     """Sign this browser out."""
     with parts().database.writing() as session:
-        service.sign_out(session, signed_in(), sessions.token())
+        signing_in.sign_out(session, signed_in(), sessions.token())
     browser.clear()
     flash(_("You are signed out."), "success")
     return redirect(url_for("accounts.login"))

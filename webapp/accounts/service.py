@@ -1,4 +1,4 @@
-"""What happens to accounts: created, signed in to, activated, reset."""
+"""What happens to accounts: created, activated, reset."""
 
 from contextlib import suppress
 from unicodedata import normalize
@@ -15,7 +15,6 @@ from webapp.accounts import (
     links,
     locks,
     notices,
-    passwords,
     sign_ins,
     tries,
 )
@@ -42,10 +41,6 @@ class AddressTaken(Failure):
 
     def __init__(self) -> None:
         super().__init__(_("There is an account with this address already."))
-
-
-class SignInRefused(Failure):
-    """Unknown, wrong, pending or disabled: nobody is told which."""
 
 
 class NoActivation(Failure):
@@ -228,62 +223,6 @@ def reset_password(session: Session, queue: Queue, secret: str, password_hash: s
     return person
 
 
-def sign_in(
-    database: Database,
-    queue: Queue,
-    email: str,
-    password: str,
-    client: Client,
-    limited: bool = True,
-    remembered: bool = False,
-) -> str:
-    """A new sign-in's token; the person is told by mail if the browser is not known.
-
-    Raises SignInRefused, TooManyRequests; Locked if it is for wrong passwords.
-
-    Raises SignInRefused, TooManyRequests.
-    Takes the same time for whatever reason it refuses. The transactions are several, because
-    tries count even when they fail, and none stays open while the password is hashed.
-    """
-    tried = _begun(database, queue, email, client) if limited else None
-    with database.reading() as session:
-        person = by_email(session, email)
-    kept = person.password_hash if person else None
-    if not passwords.fits(password, kept) or person is None or kept is None or person.status != Status.ACTIVE:
-        with database.writing() as session:
-            audit.record(session, Event.SIGN_IN_FAILED, address=email)
-            if tried:
-                locks.failed(session, queue, tried, person)
-        raise SignInRefused
-    renewed = passwords.hashed(password) if passwords.outdated(kept) else kept
-    with database.writing() as session:
-        _still_valid(session, person, renewed)
-        if tried:
-            locks.passed(session, tried)
-        token = sign_ins.start(session, person, client, remembered)
-        if not known_devices.is_known(session, person.id, client.known_as):
-            notices.new_sign_in(session, queue, person)
-            audit.record(session, Event.NEW_DEVICE, person)
-        return token
-
-
-def sign_out(session: Session, person: User, token: str) -> None:
-    """The person is done with this browser."""
-    sign_ins.end(session, token)
-    audit.record(session, Event.SIGNED_OUT, person)
-
-
-def _begun(database: Database, queue: Queue, email: str, client: Client) -> locks.Attempt:
-    """A try that is counted. Raises TooManyRequests, Locked."""
-    with database.writing() as session:
-        tried = locks.attempt(session, email, client)
-        seconds = locks.begin(session, queue, tried)
-    # Not before the commit: the lock may have begun with this try.
-    if seconds:
-        raise locks.Locked(seconds)
-    return tried
-
-
 def _add(session: Session, email: str, name: str, role: Role, status: Status) -> User:
     address = checked(email)
     added = User(
@@ -322,11 +261,3 @@ def _give_password(session: Session, link: Link, status: Status, password_hash: 
         raise AccountDisabled
     links.revoke(session, person.id, Purpose(link.purpose))
     return person
-
-
-def _still_valid(session: Session, person: User, password_hash: str) -> None:
-    """Save the renewed hash, unless the account was changed while the password was checked."""
-    unchanged = User.password_changed_at.is_not_distinct_from(person.password_changed_at)
-    statement = update(User).where(User.id == person.id, User.status == Status.ACTIVE, unchanged)
-    if session.execute(statement.values(password_hash=password_hash).returning(User.id)).first() is None:
-        raise SignInRefused
