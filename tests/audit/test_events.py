@@ -57,6 +57,11 @@ class TestSigningIn:
         assert (entry.person_email, entry.person_id, entry.client) == (email, None, "127.0.0.1")
         assert "wrong" not in json.dumps(entry.facts)
 
+    def test_who_signs_in_did_it(self, member: Browser, told: Told) -> None:
+        member.post("/logout")
+        member.sign_in()
+        assert told(Event.SIGNED_IN).by_email == member.user.email
+
     def test_a_failure_is_found_however_the_address_was_typed(self, stranger: Browser, told: Told) -> None:
         stranger.submit("/login", email="Nobody@EXAMPLE.com", password="wrong and long")
         assert told(Event.SIGN_IN_FAILED).person_email == "nobody@example.com"

@@ -11,6 +11,9 @@ from webapp.audit.actor import acting
 from webapp.audit.events import Event
 from webapp.audit.models import Entry
 
+# Whoever does these has just shown the person's password, or a link that was mailed to them.
+OWN = frozenset({Event.SIGNED_IN, Event.NEW_DEVICE, Event.ACTIVATED, Event.RESET_DONE, Event.LINK_USED})
+
 
 def record(session: Session, event: Event, person: User | None = None, address: str = "", **facts: Any) -> None:
     """Note in the trail that this happened, in the transaction that makes it true; then it is logged too.
@@ -21,12 +24,13 @@ def record(session: Session, event: Event, person: User | None = None, address: 
     people.
     """
     actor = acting()
+    by = person if person and event in OWN and actor.client and actor.id is None else actor
     session.add(
         Entry(
             happened_at=clock.now(),
             event=event,
-            by_id=actor.id,
-            by_email=actor.email,
+            by_id=by.id,
+            by_email=by.email,
             person_id=person.id if person else None,
             person_email=person.email if person else address_key(address)[:LONGEST],
             client=actor.client,
