@@ -94,8 +94,15 @@ def test_all_that_is_missing_is_told_at_once() -> None:
     assert str(refused.value) == told
 
 
+@pytest.mark.parametrize("password", ["mailroom2026", "AcmePost1!", "people.example", "AdaLovelace1"])
+def test_what_a_site_and_a_person_are_called_is_guessed_soon(password: str) -> None:
+    with pytest.raises(BadPassword, match="belong to you or to this site"):
+        Rules(Security(), "Acme Post").check(password, "ada@people.example", "Ada Lovelace")
+
+
 def test_words_are_taken_from_names_and_addresses() -> None:
-    assert words("Mailroom", "ada.b@example.com") == ["Mailroom", "ada.b@example.com", "ada", "example", "com"]
+    assert words("ada.b@example.com") == ["ada.b@example.com", "ada.b", "example.com", "ada", "example", "com"]
+    assert words("Acme Post", "Mailroom") == ["Acme Post", "AcmePost", "Acme", "Post", "Mailroom"]
     assert len(words(" ".join(f"word{number}" for number in range(1000)))) == 50
 
 

@@ -22,6 +22,8 @@ from webapp.settings import service as settings
 from webapp.settings.security import Security, security
 
 LONGEST = 256
+# Guessed whatever the site calls itself.
+OURSELVES = "Mailroom"
 # Shorter ones are found in many good passwords by accident.
 SHORTEST_WORD = 3
 # A name may hold a hundred words; each costs time.
@@ -70,7 +72,7 @@ class Rules:
 
     def strength(self, password: str, *about: str) -> Strength:
         """How hard it is to guess for somebody who knows this site and these texts."""
-        return strength.estimate(normalised(password), words(self.product_name, *about))
+        return strength.estimate(normalised(password), words(OURSELVES, self.product_name, *about))
 
     def guessed(self, found: Strength) -> list[str]:
         """What is wrong with a password of this strength, if common ones are barred."""
@@ -123,6 +125,9 @@ def in_force(session: Session, config: Config) -> Rules:
 
 
 def words(*texts: str) -> list[str]:
-    """These texts and the words in them, those that are long enough to tell anything."""
-    found = [word for text in texts for word in (text, *re.split(r"[\W_]+", text))]
+    """These texts, their words, alone and run together, and the halves of addresses: those long enough to tell."""
+    found: list[str] = []
+    for text in texts:
+        inside = re.split(r"[\W_]+", text)
+        found += [text, *text.split("@"), *inside] if "@" in text else [text, "".join(inside), *inside]
     return [word for word in dict.fromkeys(found) if len(word) >= SHORTEST_WORD][:MOST_WORDS]
