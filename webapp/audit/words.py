@@ -56,6 +56,7 @@ KINDS = {
     Event.MAIL_SERVER_SAVED: lazy("Mail server was saved"),
     Event.TEST_MAIL_SENT: lazy("Test mail was tried"),
     Event.GRANT_MADE: lazy("Permission to send mail was granted"),
+    Event.GRANT_REFUSED: lazy("Permission to send mail was refused"),
     Event.GRANT_REFRESH_FAILED: lazy("Permission to send mail could not be refreshed"),
     Event.GRANT_DROPPED: lazy("Permission to send mail was dropped"),
     Event.MESSAGE_RETRIED: lazy("Message was tried again by hand"),
