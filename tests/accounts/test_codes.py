@@ -61,8 +61,11 @@ def until_somebody_waits(database: Database) -> None:
     """Wait until a transaction waits for another one's lock, on PostgreSQL."""
     waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        while not connection.scalar(waiting):
+        for _ in range(1000):
+            if connection.scalar(waiting):
+                return
             time.sleep(0.01)
+    pytest.fail("Nobody waits.")
 
 
 @pytest.mark.one_database
