@@ -14,6 +14,7 @@ from webapp import clock
 from webapp.accounts import address_changes, links, passwords, service, sign_ins, signing_in
 from webapp.accounts.confirming import WrongPassword
 from webapp.accounts.models import Purpose, SignIn, User
+from webapp.accounts.sign_ins import Client
 from webapp.context import Parts
 from webapp.database import Database
 from webapp.errors import NotFound
@@ -26,7 +27,8 @@ Owed = Callable[[], list[tuple[str, str]]]
 
 def change(parts: Parts, person: User, token: str = "", current: str = browser.PASSWORD, new: str = PASSWORD) -> str:
     """Change the password; the new token."""
-    return profile.change_password(parts.database, parts.queue, person, current, new, SignIn(id=person.id), token)
+    here = Client("", "", token=token)
+    return profile.change_password(parts.database, parts.queue, person, current, new, SignIn(id=person.id), here)
 
 
 def lives(database: Database, token: str) -> bool:
@@ -81,7 +83,7 @@ class TestPassword:
             change(parts, ada, token, current="wrong")
         assert lives(parts.database, token)
         assert owed() == []
-        assert signing_in.sign_in(parts.database, parts.queue, ada.email, browser.PASSWORD, sign_ins.Client("", ""))
+        assert signing_in.sign_in(parts.database, parts.queue, ada.email, browser.PASSWORD, Client("", ""))
 
     def test_of_several_changes_at_once_one_wins(self, parts: Parts, ada: User, owed: Owed) -> None:
         ends = at_once([lambda: change(parts, ada)] * 4)
