@@ -156,7 +156,7 @@ def test_a_mail_is_in_its_recipients_language_whatever_the_others_are(
     speak(parts.database, administrator, "de")
     with parts.database.writing() as session:
         for person in (member, administrator):
-            outbox.owe(session, parts.queue, "password_changed", person.user.email, user_id=person.user.id)
+            outbox.owe(session, parts.queue, "activated", person.user.email, user_id=person.user.id)
     deliver()
     assert [mail["Content-Language"] for mail in inbox.messages] == ["ar", "de"]
     assert '<html lang="ar" dir="rtl">' in inbox.messages[0].html

@@ -11,6 +11,8 @@ from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import JSON, TypeDecorator
 
 AFTER_COMMIT = "after_commit"
+# The largest id that a usual column can hold; SQLite's driver refuses to compare with much larger ones.
+LARGEST_ID = 2**31 - 1
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -88,6 +88,11 @@ class ConfirmForm(Form):
     """A button and nothing else; carries the CSRF token."""
 
 
+def stripped(value: str | None) -> str:
+    """Filter: without the white space around it, which came along when it was copied."""
+    return (value or "").strip()
+
+
 def errors_of(form: Form) -> Sequence[Field]:
     """The fields that have errors, for the summary at the top of a form."""
     return [field for field in form if field.errors and field.name != "csrf_token"]

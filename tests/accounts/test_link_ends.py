@@ -73,7 +73,7 @@ class Office:
 
     def password_changed(self, person: User) -> None:
         profile.change_password(
-            self.parts.database, self.parts.queue, person, PASSWORD, "another one 8", SignIn(id=1), "", False
+            self.parts.database, self.parts.queue, person, PASSWORD, "another one 8", SignIn(id=1), CLIENT, False
         )
 
     def password_reset(self, person: User) -> None:

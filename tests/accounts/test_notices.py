@@ -62,7 +62,7 @@ def test_a_reset_and_a_change_in_the_profile_are_told_apart(
     with parts.database.writing() as session:
         person = service.reset_password(session, parts.queue, secret, passwords.hashed("one more sentence 9"))
     profile.change_password(
-        parts.database, parts.queue, person, "one more sentence 9", PASSWORD, models.SignIn(id=1), ""
+        parts.database, parts.queue, person, "one more sentence 9", PASSWORD, models.SignIn(id=1), Client("", "")
     )
     assert facts() == [{"by_link": True, **WHERE}, {"by_link": False, **WHERE}]
 

@@ -43,7 +43,7 @@ def set_status(database: Database, person: User, status: Status) -> None:
 
 def sign_in(parts: Parts, email: str, password: str = browser.PASSWORD, address: str = "192.0.2.1") -> str:
     """A new sign-in's token."""
-    return signing_in.sign_in(parts.database, parts.queue, email, password, Client(address, "Firefox"))
+    return signing_in.sign_in(parts.database, parts.queue, email, password, Client(address, "Firefox")).token
 
 
 class TestCreating:

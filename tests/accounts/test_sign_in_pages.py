@@ -1,8 +1,11 @@
 """Signing in and out with a browser."""
 
 import re
+import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from unittest import mock
 
 import pytest
 import time_machine
@@ -11,9 +14,11 @@ from sqlalchemy import select, update
 from werkzeug.datastructures import MultiDict
 from werkzeug.test import Cookie
 
+from tests.accounts.conftest import at_once
 from tests.support.browser import PASSWORD, Browser
 from tests.support.people import add_person
 from webapp import clock
+from webapp.accounts import known_devices, users
 from webapp.accounts.models import Purpose, SignIn, Status, User
 from webapp.database import Database
 
@@ -98,6 +103,38 @@ def test_signing_in_again_ends_the_sign_in_of_before(database: Database, member:
     member.post("/login", email=member.user.email, password=PASSWORD)
     with database.reading() as session:
         assert len(session.scalars(select(SignIn)).all()) == 1
+
+
+def test_a_sign_in_that_no_browser_gets_is_none(
+    database: Database, stranger: Browser, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = stranger.get("/login")
+    with monkeypatch.context() as broken:
+        broken.setattr(known_devices, "remember", mock.Mock(side_effect=RuntimeError("the process ends here")))
+        assert stranger.submit_on(page, email=ada.email, password=PASSWORD).status_code == 500
+    with database.reading() as session:
+        assert session.scalars(select(SignIn)).all() == []
+
+
+def test_signing_in_again_and_being_disabled_at_once_both_end(
+    app: Flask, database: Database, administrator: Browser, ada: User
+) -> None:
+    for number in range(30):
+        browser = Browser(app, ada.id)
+        browser.let_in()
+        again = partial(browser.post, "/login", follow=False, email=ada.email, password=PASSWORD)
+        answer, disabled = at_once([again, partial(disable, database, ada.id, administrator.user, number / 1000)])
+        assert (getattr(answer, "status_code", answer) in (200, 302), disabled) == (True, None)
+        with database.writing() as session:
+            assert session.scalars(select(SignIn).where(SignIn.user_id == ada.id)).all() == []
+            users.enable(session, ada.id)
+            users.unlock(session, ada.id)
+
+
+def disable(database: Database, user_id: int, by: User, seconds: float) -> None:
+    time.sleep(seconds)
+    with database.writing() as session:
+        users.disable(session, user_id, by)
 
 
 def test_a_copied_cookie_is_worthless_after_signing_out(app: Flask, member: Browser) -> None:

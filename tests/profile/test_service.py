@@ -14,6 +14,7 @@ from webapp import clock
 from webapp.accounts import address_changes, links, passwords, service, sign_ins, signing_in
 from webapp.accounts.confirming import SignInEnded, WrongPassword
 from webapp.accounts.models import Purpose, SignIn, User
+from webapp.accounts.sign_ins import Client
 from webapp.context import Parts
 from webapp.database import Database
 from webapp.errors import NotFound
@@ -28,7 +29,8 @@ def change(parts: Parts, person: User, token: str = "", current: str = browser.P
     """Change the password in the person's first sign-in; the new token."""
     with parts.database.reading() as session:
         here = session.scalars(select(SignIn).where(SignIn.user_id == person.id).order_by(SignIn.id).limit(1)).one()
-    return profile.change_password(parts.database, parts.queue, person, current, new, here, token)
+    client = Client("", "", token=token)
+    return profile.change_password(parts.database, parts.queue, person, current, new, here, client)
 
 
 def lives(database: Database, token: str) -> bool:
@@ -83,7 +85,7 @@ class TestPassword:
             change(parts, ada, token, current="wrong")
         assert lives(parts.database, token)
         assert owed() == []
-        assert signing_in.sign_in(parts.database, parts.queue, ada.email, browser.PASSWORD, sign_ins.Client("", ""))
+        assert signing_in.sign_in(parts.database, parts.queue, ada.email, browser.PASSWORD, Client("", ""))
 
     def test_of_several_changes_at_once_one_wins(
         self, parts: Parts, ada: User, signed_in: SignedIn, owed: Owed

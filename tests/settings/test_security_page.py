@@ -1,12 +1,18 @@
 """The Security page."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
+from sqlalchemy import select
 
 from tests.support.browser import Browser
+from webapp import clock
 from webapp.context import Parts
+from webapp.database import Database
+from webapp.outbox.models import Message
 from webapp.settings.security import Security, security
 
 PAGE = "/settings/security"
@@ -62,6 +68,12 @@ def test_a_member_may_not_open_it(member: Browser) -> None:
 
 
 @pytest.mark.one_database
-def test_a_new_lifetime_holds_for_the_next_mail(administrator: Browser, stranger: Browser) -> None:
+def test_a_new_lifetime_holds_for_the_next_mail(administrator: Browser, database: Database) -> None:
     administrator.submit(PAGE, activation=3, activation_unit=60)
-    assert "It is good for 3 hours." in administrator.get("/users/new").text
+    page = administrator.get("/users/new")
+    assert "It is good for 3 hours." in page.text
+    with time_machine.travel(clock.now(), tick=False):
+        administrator.submit_on(page, email="eve@example.com", name="Eve")
+        with database.reading() as session:
+            message = session.scalars(select(Message).where(Message.template == "activation")).one()
+        assert message.expires_at == clock.now() + timedelta(hours=3)

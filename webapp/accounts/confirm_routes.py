@@ -11,7 +11,7 @@ from webapp.accounts import confirming, sessions
 from webapp.accounts.confirming import Fields, SignInEnded, TooMuchToHold, WrongPassword
 from webapp.accounts.forms import ConfirmPasswordForm, text
 from webapp.accounts.models import Role
-from webapp.accounts.routes import Page, blueprint
+from webapp.accounts.routes import Page, blueprint, limited
 from webapp.context import parts
 from webapp.sealing import SealBroken
 from webapp.security import csrf
@@ -104,10 +104,9 @@ def _checked(form: ConfirmPasswordForm) -> int:
     """Check the password that was typed: 0, or the status of the page that has to come back. Raises SignInEnded."""
     if not form.validate():
         return 200
-    limited = parts().config.rate_limits == "on"
     try:
         token = confirming.confirm(
-            parts().database, signed_in(), sessions.sign_in(), text(form.current_password), limited
+            parts().database, signed_in(), sessions.sign_in(), text(form.current_password), limited()
         )
     except WrongPassword as wrong:
         form.current_password.errors = (str(wrong),)

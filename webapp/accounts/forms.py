@@ -20,7 +20,7 @@ from webapp.accounts import codes
 from webapp.accounts.addresses import BadAddress, checked
 from webapp.accounts.models import Role
 from webapp.accounts.password_rules import BadPassword, Rules
-from webapp.forms import Form
+from webapp.forms import Form, stripped
 from webapp.languages import LANGUAGES
 from webapp.settings.forms import public_address
 from webapp.texts import lazy_gettext as lazy
@@ -29,11 +29,6 @@ ROLES = [
     SelectChoice(Role.MEMBER.value, lazy("Member")),
     SelectChoice(Role.ADMINISTRATOR.value, lazy("Administrator")),
 ]
-
-
-def stripped(value: str | None) -> str | None:
-    """Filter: without white space around it."""
-    return value.strip() if value else value
 
 
 def text(field: Field) -> str:

@@ -6,22 +6,12 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp import languages, pages
-from webapp.accounts import (
-    former_passwords,
-    known_devices,
-    links,
-    openings,
-    passwords,
-    service,
-    sessions,
-    sign_ins,
-    tries,
-)
+from webapp.accounts import former_passwords, links, openings, passwords, service, sessions, signing_in, tries
 from webapp.accounts.code_routes import ASKED_FOR, empty_code_form
 from webapp.accounts.forms import ForgotPasswordForm, PasswordForm, text
 from webapp.accounts.models import Purpose, User
 from webapp.accounts.password_rules import BadPassword
-from webapp.accounts.routes import LONGEST_SECRET, Page, begin, blueprint, limited, rules
+from webapp.accounts.routes import LONGEST_SECRET, Page, blueprint, limited, rules
 from webapp.context import parts
 from webapp.errors import Failure, TooManyRequests
 from webapp.security import csrf
@@ -47,10 +37,10 @@ def activate() -> Page:
         password_hash = passwords.hashed(text(form.password))
         with parts().database.writing() as session:
             person = service.activate(session, parts().queue, secret, password_hash, languages.current().code)
-            token = sign_ins.start(session, person, sessions.client())
+            begun = signing_in.begin(session, person, sessions.here())
     except service.REFUSED as refused:
         return link_refused(Purpose.ACTIVATION, refused)
-    begin(token)
+    sessions.begin(begun)
     flash(_("Your account is active, and you are signed in."), "success")
     return redirect(url_for("home.home"))
 
@@ -108,10 +98,7 @@ def reset_password() -> Page:
             return render_template("accounts/reset_password.html", form=form)
         password_hash = passwords.hashed(text(form.password))
         with parts().database.writing() as session:
-            person = service.reset_password(session, parts().queue, secret, password_hash)
-            device = known_devices.remember(session, person.id, sessions.device())
-            # Whoever was signed in here, perhaps somebody else, is signed out with the cookie.
-            sign_ins.end(session, sessions.token())
+            device = signing_in.reset_password(session, parts().queue, secret, password_hash, sessions.here())
     except service.REFUSED as refused:
         return link_refused(Purpose.RESET, refused)
     sessions.keep_device(device)

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from webapp import languages, pages, stencils
 from webapp.access import safe_next, signed_in
-from webapp.accounts import handover, known_devices, password_rules, passwords, service, sessions, sign_ins, signing_in
+from webapp.accounts import handover, password_rules, passwords, service, sessions, signing_in
 from webapp.accounts import setup as first_run
 from webapp.accounts.forms import NewUserForm, SetupForm, SignInForm, text
 from webapp.accounts.handover import Handover
@@ -51,8 +51,8 @@ def login() -> Page:
     if form.validate_on_submit():
         email, password = text(form.email), text(form.password)
         try:
-            token = signing_in.sign_in(
-                parts().database, parts().queue, email, password, sessions.client(), limited(), form.remember.data
+            begun = signing_in.sign_in(
+                parts().database, parts().queue, email, password, sessions.here(), limited(), form.remember.data
             )
         except signing_in.SignInRefused:
             form.form_errors.append(_("This address and password do not fit together. Check both of them."))
@@ -62,7 +62,7 @@ def login() -> Page:
                 form.form_errors.append(_("Did you forget your password? Choose a new one, and you get in at once."))
             return pages.too_many(error, _sign_in_page(form, target))
         else:
-            begin(token)
+            sessions.begin(begun)
             return redirect(target)
     return _sign_in_page(form, target)
 
@@ -172,16 +172,6 @@ def rules() -> Rules:
         return password_rules.in_force(session, parts().config)
 
 
-def begin(token: str) -> None:
-    """Go on with a new sign-in in this browser, which is known from now on; the one it had, if any, is over."""
-    with parts().database.writing() as session:
-        sign_ins.end(session, sessions.token())
-        begun = sign_ins.by_token(session, token)
-        device = known_devices.remember(session, begun.user_id, sessions.device())
-    sessions.keep_device(device)
-    sessions.begin(token, begun)
-
-
 def shown_once(made: Handover) -> Response:
     """Go on to the page that shows the link. It travels sealed, and is not made again when that page is reloaded."""
     browser[SHOWN_LINK] = handover.sealed(parts().sealer, made, sessions.sign_in())
@@ -202,8 +192,8 @@ def _set_up(form: SetupForm) -> Response:
         )
         if form.public_url and form.public_url.data:
             first_run.save_public_url(session, queue, config, form.public_url.data)
-        token = sign_ins.start(session, person, sessions.client())
-    begin(token)
+        begun = signing_in.begin(session, person, sessions.here())
+    sessions.begin(begun)
     flash(_("You are the first administrator, and signed in. Next: set up the mail server."), "success")
     return redirect(url_for("home.home"))
 

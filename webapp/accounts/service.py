@@ -24,7 +24,7 @@ from webapp.accounts.models import Link, Purpose, Role, Status, User
 from webapp.accounts.sign_ins import Client
 from webapp.audit import service as audit
 from webapp.audit.events import Event
-from webapp.database import Database
+from webapp.database import LARGEST_ID, Database
 from webapp.errors import Failure, NotFound, TooManyRequests
 from webapp.outbox import service as outbox
 from webapp.outbox.queue import Queue
@@ -32,8 +32,6 @@ from webapp.settings.security import security
 from webapp.texts import lazy_gettext as _
 
 PAGE = 50
-# The largest id that a column can hold; SQLite's driver refuses to compare with much larger ones.
-LARGEST_ID = 2**31 - 1
 
 
 class AddressTaken(Failure):

@@ -1,5 +1,6 @@
 """The browser's side of a sign-in: a session cookie that holds its token, and Flask-Login reading it."""
 
+from dataclasses import replace
 from typing import cast
 
 from flask import Flask, Response, after_this_request, g, request, session
@@ -8,6 +9,7 @@ from flask_login import LoginManager, current_user
 from webapp.accounts import known_devices, sign_ins
 from webapp.accounts.models import SignIn, User
 from webapp.accounts.sign_ins import Client
+from webapp.accounts.signing_in import Begun
 from webapp.context import parts
 from webapp.security import KEPT_UNTIL, cookie_name
 
@@ -24,12 +26,18 @@ def enable(app: Flask) -> None:
     LoginManager(app).user_loader(_load)
 
 
-def begin(token: str, begun: SignIn) -> None:
+def begin(begun: Begun) -> None:
+    """Go on with a new sign-in in this browser, which is known from now on."""
+    keep_device(begun.device)
+    hold(begun.token, begun.sign_in)
+
+
+def hold(token: str, held: SignIn) -> None:
     """Replace the browser's session by one that holds this sign-in alone, and lasts as long as it."""
     session.clear()
     session[SIGN_IN] = token
-    if begun.remembered:
-        session[KEPT_UNTIL] = begun.expires_at.timestamp()
+    if held.remembered:
+        session[KEPT_UNTIL] = held.expires_at.timestamp()
 
 
 def renew(token: str) -> None:
@@ -56,6 +64,11 @@ def client() -> Client:
     """Who sends this request."""
     user_agent = request.headers.get("User-Agent", "")
     return Client((request.remote_addr or "")[: sign_ins.LONGEST_ADDRESS], sign_ins.cleaned(user_agent), device())
+
+
+def here() -> Client:
+    """The same, and the sign-in that the browser has, if any. Answers to whoever asks for it differ by cookie."""
+    return replace(client(), token=token())
 
 
 def device() -> str:

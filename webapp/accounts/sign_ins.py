@@ -40,12 +40,13 @@ _FOUND = (
 class Client:
     """Who asks, as far as it can be known: an IP address, and what the browser says it is.
 
-    `known_as` is what the browser's cookie for known devices holds.
+    `known_as` is what the browser's cookie for known devices holds, `token` that of its sign-in, where it matters.
     """
 
     address: str
     device: str
     known_as: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
 
 
 class Found(NamedTuple):

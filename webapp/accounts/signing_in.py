@@ -1,10 +1,14 @@
-"""Signing in and out: the way from an address and a password to a sign-in's token."""
+"""Signing in and out: the way from an address and a password to a sign-in, and what the browser holds of it.
 
-from sqlalchemy import update
+Locks are taken in the order that `accounts.users` names, so that neither waits for the other.
+"""
+
+from dataclasses import dataclass, field
+
 from sqlalchemy.orm import Session
 
 from webapp.accounts import known_devices, locks, notices, passwords, service, sign_ins
-from webapp.accounts.models import Status, User
+from webapp.accounts.models import SignIn, Status, User
 from webapp.accounts.sign_ins import Client
 from webapp.audit import service as audit
 from webapp.audit.events import Event
@@ -17,6 +21,15 @@ class SignInRefused(Failure):
     """Unknown, wrong, pending or disabled: nobody is told which."""
 
 
+@dataclass(frozen=True)
+class Begun:
+    """A new sign-in, its token, and what the browser's cookie for known devices is to hold."""
+
+    sign_in: SignIn
+    token: str = field(repr=False)
+    device: str = field(repr=False)
+
+
 def sign_in(
     database: Database,
     queue: Queue,
@@ -25,11 +38,10 @@ def sign_in(
     client: Client,
     limited: bool = True,
     remembered: bool = False,
-) -> str:
-    """A new sign-in's token; the person is told by mail if the browser is not known.
+) -> Begun:
+    """A new sign-in; the person is told by mail if the browser is not known.
 
     Raises SignInRefused, TooManyRequests; Locked if it is for wrong passwords.
-
     Takes the same time for whatever reason it refuses. The transactions are several, because
     tries count even when they fail, and none stays open while the password is hashed.
     """
@@ -45,14 +57,38 @@ def sign_in(
         raise SignInRefused
     renewed = passwords.hashed(password) if passwords.outdated(kept) else kept
     with database.writing() as session:
-        _still_valid(session, person, renewed)
+        present = _unchanged(session, person)
+        present.password_hash = renewed
+        known = known_devices.is_known(session, present.id, client.known_as)
+        begun = begin(session, present, client, remembered)
+        if not known:
+            notices.new_sign_in(session, queue, present)
+            audit.record(session, Event.NEW_DEVICE, present)
         if tried:
             locks.passed(session, tried)
-        token = sign_ins.start(session, person, client, remembered)
-        if not known_devices.is_known(session, person.id, client.known_as):
-            notices.new_sign_in(session, queue, person)
-            audit.record(session, Event.NEW_DEVICE, person)
-        return token
+        return begun
+
+
+def begin(session: Session, person: User, client: Client, remembered: bool = False) -> Begun:
+    """Sign the person in with this browser, which is known from now on; the sign-in it had, if any, is over.
+
+    The account must be locked, or new.
+    """
+    sign_ins.end(session, client.token)
+    token = sign_ins.start(session, person, client, remembered)
+    begun = sign_ins.by_token(session, token)
+    return Begun(begun, token, known_devices.remember(session, person.id, client.known_as))
+
+
+def reset_password(session: Session, queue: Queue, secret: str, password_hash: str, client: Client) -> str:
+    """Spend a reset link in this browser, which is known from now on; what its cookie for that is to hold.
+
+    Whoever was signed in there, perhaps somebody else, is signed out.
+    Raises LinkRefused, AccountDisabled; the caller's transaction must then be undone.
+    """
+    person = service.reset_password(session, queue, secret, password_hash)
+    sign_ins.end(session, client.token)
+    return known_devices.remember(session, person.id, client.known_as)
 
 
 def sign_out(session: Session, person: User, token: str) -> None:
@@ -72,9 +108,9 @@ def _begun(database: Database, queue: Queue, email: str, client: Client) -> lock
     return tried
 
 
-def _still_valid(session: Session, person: User, password_hash: str) -> None:
-    """Save the renewed hash, unless the account was changed while the password was checked."""
-    unchanged = User.password_changed_at.is_not_distinct_from(person.password_changed_at)
-    statement = update(User).where(User.id == person.id, User.status == Status.ACTIVE, unchanged)
-    if session.execute(statement.values(password_hash=password_hash).returning(User.id)).first() is None:
+def _unchanged(session: Session, person: User) -> User:
+    """The person, locked, unless the account was changed while the password was checked. Raises SignInRefused."""
+    present = session.get(User, person.id, with_for_update=True)
+    if present is None or present.status != Status.ACTIVE or present.password_changed_at != person.password_changed_at:
         raise SignInRefused
+    return present

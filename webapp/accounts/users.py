@@ -1,7 +1,8 @@
 """What administrators do to accounts: disable, enable, delete, change the role, rename.
 
 Locks are taken in one order, so that no two of these wait for each other: the administrators, the
-account, its links, its sign-ins. Using a link up locks the account first, too.
+account, its links, its sign-ins, its known devices. Using a link up and signing in lock the account
+first, too.
 """
 
 from sqlalchemy import select

@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 from wtforms import Field, Form, IntegerField, ValidationError
 
 from webapp.accounts.addresses import ENCODED_WORD
+from webapp.forms import stripped
 
 # A name, quoted or as it is, and an address in angle brackets.
 _NAMED = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^<>"]*))\s*<(?P<address>[^<>]*)>')
@@ -36,11 +37,6 @@ class NumberField(IntegerField):
         if self.data is not None:
             return str(self.data)
         return str(self.raw_data[0]) if self.raw_data else ""
-
-
-def stripped(value: str | None) -> str:
-    """Without the white space that came along when it was copied."""
-    return (value or "").strip()
 
 
 def host_name(value: str | None) -> str:

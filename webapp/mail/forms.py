@@ -8,9 +8,9 @@ from flask_babel import gettext as _
 from wtforms import Field, HiddenField, PasswordField, RadioField, SelectChoice, SelectField, StringField
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, ValidationError
 
-from webapp.forms import Form, text_problem
+from webapp.forms import Form, stripped, text_problem
 from webapp.mail import fields as checks
-from webapp.mail.fields import NumberField, host_name, stripped
+from webapp.mail.fields import NumberField, host_name
 from webapp.mail.service import PROXY_PASSWORD, Draft
 from webapp.providers import Authentication, NoAuthentication, OAuth2, Provider
 from webapp.registry import Providers, secret_fields

@@ -215,7 +215,7 @@ def due_for_upkeep(parts: Parts, now: datetime) -> Iterator[int]:
     So no grant lapses unused, and one that has died is known within a day, also while no mail leaves.
     """
     with parts.database.reading() as session:
-        found = session.query(Grant).filter(Grant.status == GrantStatus.GENERATED).all()
+        found = session.scalars(select(Grant).where(Grant.status == GrantStatus.GENERATED)).all()
     for grant in found:
         last = grant.last_refresh_at or now
         wait = timedelta(days=1)

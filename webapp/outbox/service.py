@@ -10,15 +10,13 @@ from sqlalchemy.orm import Session
 from webapp import clock
 from webapp.audit import service as audit
 from webapp.audit.events import Event
-from webapp.database import after_commit
+from webapp.database import LARGEST_ID, after_commit
 from webapp.errors import Failure, NotFound
 from webapp.outbox import claims
 from webapp.outbox.models import Message, State
 from webapp.outbox.queue import Queue
 
 PAGE = 50
-# The largest id that a column can hold.
-LARGEST_ID = 2**31 - 1
 
 
 class Shown(StrEnum):

@@ -24,14 +24,14 @@ from webapp.accounts import (
 )
 from webapp.accounts.addresses import address_key
 from webapp.accounts.models import AddressChange, Link, Purpose, SignIn, Status, User, searchable
-from webapp.accounts.service import AccountDisabled, AddressTaken, by_email
+from webapp.accounts.service import AccountDisabled, AddressTaken, by_email, user
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.database import Database
 from webapp.errors import NotFound
 from webapp.outbox import service as outbox
 from webapp.outbox.queue import Queue
-from webapp.profile.service import locked, unchanged
+from webapp.profile.service import unchanged
 from webapp.settings.security import security
 
 # Why a link does not do what it was for.
@@ -62,7 +62,7 @@ def ask(
 
 def send_again(session: Session, queue: Queue, user_id: int, limited: bool = True) -> AddressChange:
     """Owe the address that waits another mail. Raises NotFound, TooManyRequests."""
-    person = locked(session, user_id)
+    person = user(session, user_id, lock=True)
     change = address_changes.waiting(session, user_id)
     if change is None:
         raise NotFound
@@ -73,7 +73,7 @@ def send_again(session: Session, queue: Queue, user_id: int, limited: bool = Tru
 
 def cancel(session: Session, user_id: int) -> None:
     """Keep the address of now; the mailed links do nothing any more."""
-    person = locked(session, user_id)
+    person = user(session, user_id, lock=True)
     if address_changes.waiting(session, user_id) is not None:
         address_changes.forget(session, user_id)
         audit.record(session, Event.ADDRESS_CANCELLED, person)
@@ -114,9 +114,10 @@ def confirm(session: Session, queue: Queue, secret: str) -> User:
     return person
 
 
-def restore(session: Session, secret: str) -> tuple[User, str]:
+def restore(session: Session, secret: str, token: str = "") -> tuple[User, str]:
     """Spend the link in the mail to the old address: the person has it again, and is signed out everywhere.
 
+    So is whoever was signed in with this browser, whose token is `token`, perhaps somebody else.
     Also returns the secret of a reset link, since whoever changed the address knew the password:
     it lets nobody in any more.
     Raises LinkRefused, AccountDisabled, AddressTaken; the caller's transaction must then be undone.
@@ -125,6 +126,7 @@ def restore(session: Session, secret: str) -> tuple[User, str]:
     person = _owner(session, link)
     _give(session, person, link)
     sign_ins.end_all(session, person.id)
+    sign_ins.end(session, token)
     known_devices.forget_others(session, person.id)
     former_passwords.keep(session, person.id)
     # It would let them in again until the person has chosen another one.

@@ -53,9 +53,9 @@ def change_language() -> Page:
     form, person = LanguageForm(), signed_in()
     if not form.validate_on_submit():
         return _profile(language_form=form if form.submitted() else None)
-    person.language = form.language.data
     with parts().database.writing() as session:
         service.choose_language(session, person.id, form.language.data)
+    person.language = form.language.data
     refresh()
     flash(_("Your language is changed."), "success")
     return _back()
@@ -198,9 +198,7 @@ def restore_address() -> Page:
             offer = _offered(secret, Purpose.RESTORE_ADDRESS)
             return render_template("profile/restore_address.html", form=form, offer=offer)
         with parts().database.writing() as session:
-            person, reset = address.restore(session, secret)
-            # Whoever was signed in here, perhaps somebody else, is signed out with the cookie.
-            sign_ins.end(session, sessions.token())
+            person, reset = address.restore(session, secret, sessions.token())
     except address.REFUSED as refused:
         return link_refused(Purpose.RESTORE_ADDRESS, refused)
     browser.clear()
@@ -216,20 +214,24 @@ def changed(form: ChangePasswordForm) -> bool:
     """
     if not form.validate_on_submit():
         return False
-    current, new = text(form.current_password), text(form.password)
-    database, queue, here = (
-        parts().database,
-        parts().queue,
-        (sessions.sign_in(), sessions.token(), limited(), sessions.device()),
-    )
+    sign_in = sessions.sign_in()
     try:
-        token = service.change_password(database, queue, signed_in(), current, new, *here)
+        token = service.change_password(
+            parts().database,
+            parts().queue,
+            signed_in(),
+            text(form.current_password),
+            text(form.password),
+            sign_in,
+            sessions.here(),
+            limited(),
+        )
     except WrongPassword as wrong:
         form.current_password.errors = (str(wrong),)
     except BadPassword as bad:
         form.password.errors = (str(bad),)
     else:
-        sessions.begin(token, sessions.sign_in())
+        sessions.hold(token, sign_in)
         return True
     form.focus_first_mistake()
     return False

@@ -15,10 +15,11 @@ from webapp.accounts import (
 )
 from webapp.accounts.confirming import WrongPassword
 from webapp.accounts.models import Purpose, SignIn, Status, User, searchable
-from webapp.accounts.service import LARGEST_ID
+from webapp.accounts.service import user
+from webapp.accounts.sign_ins import Client
 from webapp.audit import service as audit
 from webapp.audit.events import Event
-from webapp.database import Database
+from webapp.database import LARGEST_ID, Database
 from webapp.errors import NotFound
 from webapp.outbox.queue import Queue
 
@@ -28,14 +29,14 @@ MOST_SIGN_INS = 50
 
 def rename(session: Session, user_id: int, name: str) -> None:
     """Give the person this name. Raises NotFound."""
-    person = locked(session, user_id)
+    person = user(session, user_id, lock=True)
     person.name, person.search_text = name, searchable(name, person.email)
     audit.record(session, Event.RENAMED, person)
 
 
 def choose_language(session: Session, user_id: int, language: str) -> None:
     """Write pages and mails to the person in this language; empty: pages as the browser says. Raises NotFound."""
-    person = locked(session, user_id)
+    person = user(session, user_id, lock=True)
     person.language = language or None
     audit.record(session, Event.LANGUAGE_CHANGED, person, language=language)
 
@@ -47,15 +48,14 @@ def change_password(
     current: str,
     new: str,
     sign_in: SignIn,
-    token: str,
+    client: Client,
     limited: bool = True,
-    known_as: str = "",
 ) -> str:
-    """Change the password; the new token of this sign-in, the only one left.
+    """Change the password; the new token of this browser's sign-in, the only one left.
 
     Raises WrongPassword, BadPassword, SignInEnded, TooManyRequests.
 
-    Of the known devices only the one whose cookie is `known_as` stays known.
+    Of the known devices only this browser stays known.
     Links that restore an address live on: whoever stole an account could change the password first.
     """
     confirming.check(database, person, sign_in, current, limited)
@@ -67,27 +67,19 @@ def change_password(
         present.password_hash, present.password_changed_at = password_hash, clock.now()
         links.revoke(session, present.id, Purpose.RESET)
         address_changes.forget(session, present.id)
-        sign_ins.end_others(session, present.id, token)
-        known_devices.forget_others(session, present.id, known_as)
+        sign_ins.end_others(session, present.id, client.token)
+        known_devices.forget_others(session, present.id, client.known_as)
         notices.password_changed(session, queue, present, by_link=False)
         audit.record(session, Event.PASSWORD_CHANGED, present)
-        return sign_ins.replace(session, token)
+        return sign_ins.replace(session, client.token)
 
 
 def unchanged(session: Session, person: User) -> User:
     """The person, locked, if the password that was checked is still theirs. Raises WrongPassword, NotFound."""
-    present = locked(session, person.id)
+    present = user(session, person.id, lock=True)
     if present.password_changed_at != person.password_changed_at or present.status != Status.ACTIVE:
         raise WrongPassword
     return present
-
-
-def locked(session: Session, user_id: int) -> User:
-    """The person, whom nobody else changes until the commit. Raises NotFound."""
-    found = session.get(User, user_id, with_for_update=True)
-    if found is None:
-        raise NotFound
-    return found
 
 
 def own_sign_ins(session: Session, user_id: int) -> list[SignIn]:
