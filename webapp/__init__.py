@@ -48,9 +48,9 @@ def create_app(config: Config | None = None) -> Flask:
         providers=load_providers(config.plugin_dirs, reserved=mail_forms.RESERVED),
         queue=Queue(config.queue_url),
     )
+    access.guard(app, demo.PUBLIC if config.demo == "on" else frozenset())
     security.protect(app, config, keyring)
     sessions.enable(app)
-    access.guard(app, demo.PUBLIC if config.demo == "on" else frozenset())
     renewing.guard(app)
     confirm_routes.guard(app)
     pages.enable(app)
