@@ -226,6 +226,13 @@ def test_a_scheme_that_is_none_changes_nothing(stranger: Browser, scheme: str) -
     assert through(stranger, PROXY, proto=scheme).json["scheme"] == "http"
 
 
+@pytest.mark.parametrize("path", ["/users//2", "//users", "/users//", "/static//mailroom.css"])
+def test_no_redirect_leads_to_a_host_that_the_request_names(stranger: Browser, path: str) -> None:
+    answer = stranger.client.get("/", headers={"Host": "evil.example"}, environ_overrides={"PATH_INFO": path})
+    assert answer.status_code in (302, 404)
+    assert "evil.example" not in answer.headers.get("Location", "")
+
+
 @pytest.mark.parametrize("host", ["evil.example/path", "a b", "user@evil.example", "\u00fc\u0001"])
 def test_a_host_that_is_none_is_refused(stranger: Browser, host: str) -> None:
     answer = through(stranger, PROXY, path="/login", host=host)

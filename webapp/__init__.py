@@ -37,6 +37,8 @@ def create_app(config: Config | None = None) -> Flask:
     config = config or Config.from_environment()
     logs.configure(config)
     app = Flask(__name__, template_folder=template_folder(), static_folder=HERE / "static")
+    # An address with slashes too many is none: werkzeug would lead on, to whatever host the request named.
+    app.url_map.merge_slashes = False
     database = Database(config.database_url)
     keyring = Keyring(database, config)
     keep_current(database, keyring)
