@@ -1,6 +1,7 @@
 """What protects every answer: headers, cookies, and whom to believe about the client."""
 
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from flask import Flask, abort, jsonify, request
 from tests.support.browser import Browser
 from tests.support.html import inline_code
 from webapp.errors import TooManyRequests
+from webapp.security import LARGEST_FROM_STRANGERS
 
 pytestmark = pytest.mark.one_database
 PROXY, OTHER_PROXY, CLIENT = "10.0.0.1", "10.0.0.2", "203.0.113.7"
@@ -79,6 +81,32 @@ def test_a_form_that_is_too_large_is_refused_and_protected(stranger: Browser) ->
     answer = stranger.client.post("/login", data={"email": "x" * 5_000_000})
     assert answer.status_code == 413
     assert_protected(answer.headers)
+
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize("body", [b"a&" * 1000, b"a=b&" * 1000, b"&" * 200_000], ids=["names", "fields", "separators"])
+@pytest.mark.parametrize("path", ["/login", "/code", "/languages"])
+def test_a_form_of_very_many_fields_is_refused_unread(stranger: Browser, path: str, body: bytes) -> None:
+    assert stranger.client.post(path, data=body, content_type=FORM).status_code == 413
+
+
+def test_very_many_fields_of_a_signed_in_person_are_refused_too(administrator: Browser) -> None:
+    assert administrator.client.post("/settings/mail", data=b"a&" * 2_000_000, content_type=FORM).status_code == 413
+
+
+def test_a_stranger_sends_less_than_a_signed_in_person(stranger: Browser, administrator: Browser) -> None:
+    large = {"name": "x" * LARGEST_FROM_STRANGERS}
+    answer = stranger.client.post("/login", data=large)
+    assert (answer.status_code, "Too much at once" in answer.text) == (413, True)
+    assert administrator.client.post("/settings/mail", data=large).status_code == 200
+
+
+def test_a_stranger_has_no_form_read_that_is_for_people_who_are_signed_in(stranger: Browser) -> None:
+    body = BytesIO(b"a&" * 2_000_000)
+    answer = stranger.client.post("/logout", input_stream=body, content_length=4_000_000, content_type=FORM)
+    assert (answer.status_code, answer.location, body.tell()) == (302, "/login", 0)
 
 
 def assert_protected(headers: Any) -> None:
@@ -178,6 +206,12 @@ def test_a_trusted_proxy_is_believed(stranger: Browser) -> None:
         ("fd00::1", "2001:db8::7", "2001:db8::7"),
         ("::ffff:10.0.0.1", CLIENT, CLIENT),
         (PROXY, f"::ffff:{CLIENT}", CLIENT),
+        (PROXY, f"{CLIENT}:5678", CLIENT),
+        (PROXY, f"127.0.0.1, {CLIENT}:5678, {OTHER_PROXY}:443", CLIENT),
+        (PROXY, "[2001:db8::7]:5678", "2001:db8::7"),
+        (PROXY, "[2001:db8::7]", "2001:db8::7"),
+        (PROXY, f"{CLIENT}:<script>", PROXY),
+        (PROXY, "[]:5678", PROXY),
         (CLIENT, "127.0.0.1", CLIENT),
     ],
 )
@@ -190,6 +224,13 @@ def test_the_client_is_the_last_address_that_is_no_proxy_of_ours(
 @pytest.mark.parametrize("scheme", ["javascript", "HTTPS://", "ftp", ""])
 def test_a_scheme_that_is_none_changes_nothing(stranger: Browser, scheme: str) -> None:
     assert through(stranger, PROXY, proto=scheme).json["scheme"] == "http"
+
+
+@pytest.mark.parametrize("path", ["/users//2", "//users", "/users//", "/static//mailroom.css"])
+def test_no_redirect_leads_to_a_host_that_the_request_names(stranger: Browser, path: str) -> None:
+    answer = stranger.client.get("/", headers={"Host": "evil.example"}, environ_overrides={"PATH_INFO": path})
+    assert answer.status_code in (302, 404)
+    assert "evil.example" not in answer.headers.get("Location", "")
 
 
 @pytest.mark.parametrize("host", ["evil.example/path", "a b", "user@evil.example", "\u00fc\u0001"])

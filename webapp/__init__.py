@@ -38,6 +38,8 @@ def create_app(config: Config | None = None) -> Flask:
     config = config or Config.from_environment()
     logs.configure(config)
     app = Flask(__name__, template_folder=template_folder(), static_folder=HERE / "static")
+    # An address with slashes too many is none: werkzeug would lead on, to whatever host the request named.
+    app.url_map.merge_slashes = False
     database = Database(config.database_url)
     keyring = Keyring(database, config)
     keep_current(database, keyring)
@@ -49,9 +51,9 @@ def create_app(config: Config | None = None) -> Flask:
         providers=load_providers(config.plugin_dirs, reserved=mail_forms.RESERVED),
         queue=Queue(config.queue_url),
     )
+    access.guard(app, demo.PUBLIC if config.demo == "on" else frozenset())
     security.protect(app, config, keyring)
     sessions.enable(app)
-    access.guard(app, demo.PUBLIC if config.demo == "on" else frozenset())
     renewing.guard(app)
     confirm_routes.guard(app)
     pages.enable(app)

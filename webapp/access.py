@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from webapp.accounts import sessions
 from webapp.accounts.models import Role, User
 from webapp.audit.actor import MAILROOM, Actor, acts
+from webapp.security import LARGEST_FROM_STRANGERS
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +57,10 @@ MEMBER = frozenset({
 
 
 def guard(app: Flask, also_public: frozenset[str] = frozenset()) -> None:
-    """Ask for a sign-in before every page that is not public, and for the role before the others."""
+    """Ask for a sign-in before every page that is not public, and for the role before the others.
+
+    It comes before all that reads forms, so that strangers have no large ones read.
+    """
     public = PUBLIC | also_public
 
     @app.teardown_request
@@ -70,6 +74,7 @@ def guard(app: Flask, also_public: frozenset[str] = frozenset()) -> None:
         client = sessions.client()
         acts(Actor(client=client.address, device=client.device))
         if request.endpoint is None or request.endpoint in public:
+            request.max_content_length = LARGEST_FROM_STRANGERS
             return None
         if current_user._get_current_object().is_anonymous:
             return cast(Response, redirect(url_for("accounts.login", next=wanted())))

@@ -11,8 +11,13 @@ from flask_wtf import FlaskForm
 from wtforms import Field, PasswordField, SelectMultipleField, StringField, TextAreaField
 
 LONGEST = 2000
-# They reverse or hide what stands beside them, so that a name can look like another.
-INVISIBLE = "\u200b\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+# Control characters, line ends, halves of characters, and what reverses or hides what stands beside it, so that a
+# name can look like another (Unicode's general categories). Passwords hold none of these either (RFC 8264, 9.13).
+REFUSED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+# Some scripts and emoji are written with these joiners.
+JOINERS = "\u200c\u200d"
+# Letters and symbols by their category, and blank.
+FILLERS = "\u115f\u1160\u2800\u3164\uffa0"
 STALE = lazy_gettext("This page was open for too long. Nothing was saved; please send it once more.")
 
 
@@ -75,11 +80,9 @@ def text_problem(value: str, lines: bool = False, secret: bool = False) -> str |
             len(value),
             most=LONGEST,
         )
-    allowed = "\n\r\t" if lines else ""
+    allowed = f"{JOINERS}\n\r\t" if lines else JOINERS
     inside = value.strip("\r\n") if secret else value
-    if any(
-        (unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") or c in INVISIBLE) and c not in allowed for c in inside
-    ):
+    if any((unicodedata.category(c) in REFUSED or c in FILLERS) and c not in allowed for c in inside):
         return _("Line breaks and control characters are not allowed here.")
     return None
 

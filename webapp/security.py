@@ -2,6 +2,7 @@
 
 import hashlib
 import ipaddress
+import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 from flask import Flask, Request, Response, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask_wtf import CSRFProtect
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from webapp.config import Config, Network
 from webapp.keys.ring import Keyring
@@ -17,6 +19,11 @@ from webapp.sealing import derive
 
 # A form may hold a megabyte by mistake and still come back with a message beside the field.
 LARGEST_REQUEST = 4 * 1024 * 1024
+# From whoever is not signed in: all fields of a page at their longest, several times over, so that what is pasted
+# by mistake comes back here, too. A request of four megabytes keeps a core busy for seconds before it is refused.
+LARGEST_FROM_STRANGERS = 256 * 1024
+# No form has a tenth as many; werkzeug itself counts them in `multipart/form-data` alone.
+MOST_FIELDS = 1000
 # Browsers keep none for longer (RFC 6265bis, 5.6.1). How long a sign-in lasts, its row in the database says.
 OLDEST_COOKIE = timedelta(days=400)
 # In a session that outlives the browser's closing: its end, in seconds since 1970.
@@ -36,6 +43,8 @@ POLICY = "; ".join((
 MAIL_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
 )
+# An address with a port, as some proxies write it; RFC 7239, 6, has brackets around IPv6.
+WITH_PORT = re.compile(r"\[([^\]]+)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
 HEADERS = (
     ("Content-Security-Policy", POLICY),
     ("X-Content-Type-Options", "nosniff"),
@@ -73,12 +82,19 @@ def protect(app: Flask, config: Config, keyring: Keyring) -> None:
         # The token lives as long as the session; an hour at lunch loses no typing.
         WTF_CSRF_TIME_LIMIT=None,
     )
+    app.before_request(_count_fields)
     csrf.init_app(app)
     app.after_request(_headers)
     if config.proxy_networks:
         app.wsgi_app = TrustedProxies(app.wsgi_app, config.proxy_networks)  # type: ignore[method-assign]
     app.session_interface = SessionInterface(keyring)
     _sign_with(app, tuple(config.secret_keys))
+
+
+def _count_fields() -> None:
+    """Refuse a form of very many fields before it is read: the time for it grows with their number."""
+    if request.mimetype == "application/x-www-form-urlencoded" and request.get_data().count(b"&") >= MOST_FIELDS:
+        raise RequestEntityTooLarge
 
 
 def cookie_name(name: str) -> str:
@@ -199,9 +215,10 @@ class TrustedProxies:
 
 
 def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The address; an IPv4 one also when it comes written as IPv6, as sockets that take both do."""
+    """The address without its port; an IPv4 one also when it comes written as IPv6, as sockets that take both do."""
+    found = WITH_PORT.fullmatch(text)
     try:
-        address = ipaddress.ip_address(text)
+        address = ipaddress.ip_address((found[1] or found[2]) if found else text)
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address

@@ -283,7 +283,7 @@ class TestPage:
             ("ada@example.com", "", "Type the code"),
             ("ada@example.com", "ABCD", "eight letters"),
             ("ada@example.com", "\u202eABCDEFGH", "control characters"),
-            ("ada@example.com", "x" * 1_000_000, "Too long"),
+            ("ada@example.com", "x" * 200_000, "Too long"),
             ("ada", WRONG, "not an e-mail address"),
             ("", WRONG, "Give an e-mail address"),
         ],

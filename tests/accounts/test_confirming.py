@@ -15,7 +15,14 @@ from tests.accounts.conftest import at_once
 from tests.support.browser import PASSWORD, Browser
 from webapp import clock
 from webapp.accounts import confirming, passwords, sign_ins
-from webapp.accounts.confirming import CONFIRMED_FOR, GuessedTooOften, SignInEnded, WrongPassword, is_due
+from webapp.accounts.confirming import (
+    CONFIRMED_FOR,
+    HELD_FOR,
+    GuessedTooOften,
+    SignInEnded,
+    WrongPassword,
+    is_due,
+)
 from webapp.accounts.models import SignIn, User
 from webapp.audit.events import Event
 from webapp.audit.models import Entry
@@ -127,6 +134,13 @@ class TestAFormThatIsSentTooLate:
         assert WRONG not in again.text
         administrator.submit_on(again, current_password=PASSWORD)
         assert product_name(parts) == "Post"
+
+    def test_what_was_held_for_an_hour_is_opened_no_more(self, administrator: Browser, parts: Parts) -> None:
+        asked = administrator.post("/settings/general", public_url="https://m.example", product_name="Post")
+        with time_machine.travel(clock.now() + HELD_FOR):
+            page = administrator.submit_on(asked, current_password=PASSWORD)
+        assert (page.status_code, "Go back and send it once more" in page.text) == (400, True)
+        assert product_name(parts) == "Mailroom"
 
     def test_confirming_in_another_tab_is_as_good(self, administrator: Browser, parts: Parts) -> None:
         asked = administrator.post("/settings/general", public_url="https://m.example", product_name="Post")

@@ -79,7 +79,7 @@ def test_the_secret_leaves_the_address_and_looking_spends_nothing(
     [
         ("tiny-pw", "tiny-pw", "at least 8"),
         ("long enough", "long enouhg", "not the same"),
-        ("x" * 1_000_000, "x", "Too long"),
+        ("x" * 200_000, "x", "Too long"),
     ],
 )
 def test_a_bad_password_costs_no_link(
@@ -201,7 +201,7 @@ class TestForgotPassword:
             ("ada", "not an e-mail address"),
             ("ada@example.com,eve@example.com", "one address only"),
             ("ada@example.com\r\nBcc: eve@example.com", "Line breaks"),
-            ("x" * 1_000_000, "Too long"),
+            ("x" * 200_000, "Too long"),
         ],
     )
     def test_what_is_no_address_is_told_beside_the_field(

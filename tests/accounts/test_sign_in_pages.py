@@ -196,8 +196,8 @@ def test_a_form_that_was_open_for_too_long_comes_back_with_what_was_typed(strang
         ([("email", ""), ("password", "x")], "Give your e-mail address."),
         ([("email", "ada@example.com")], "Give your password."),
         ([("email", "a"), ("email", "b"), ("password", "x")], "sent twice"),
-        ([("email", "x" * 1_000_000), ("password", "x")], "Too long"),
-        ([("email", "ada@example.com"), ("password", "x" * 1_000_000)], "Too long"),
+        ([("email", "x" * 200_000), ("password", "x")], "Too long"),
+        ([("email", "ada@example.com"), ("password", "x" * 200_000)], "Too long"),
         ([("email", "ada\0@example.com"), ("password", "x")], "control characters"),
     ],
 )

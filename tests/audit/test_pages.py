@@ -108,10 +108,16 @@ def test_a_filter_that_is_wrong_gives_no_file(administrator: Browser) -> None:
     assert "This is not a day" in administrator.get("/audit.csv?since=yesterday").text
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\uff1d1"])
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t1", "\r1", "\uff1d1"])
 def test_no_cell_is_a_formula(cell: str) -> None:
     assert defused(cell) == f"'{cell}"
 
 
+@pytest.mark.parametrize("before", ["Mozilla;", "Mozilla; ", 'a;"', 'a; "" ', "a|", "a\t", "a\r\n", ";;"])
+def test_no_part_of_a_cell_is_a_formula_where_other_separators_are_used(before: str) -> None:
+    assert defused(f"{before}=cmd|'/C calc'!A0;-x") == f"{before}'=cmd|'/C calc'!A0;'-x"
+
+
 def test_a_text_that_is_none_stays_as_it_is() -> None:
-    assert defused("ada=lovelace@example.com") == "ada=lovelace@example.com"
+    for text in ("ada=lovelace@example.com", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"):
+        assert defused(text) == text

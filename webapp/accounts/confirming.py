@@ -18,6 +18,7 @@ from webapp.sealing import SealBroken, Sealer
 from webapp.texts import lazy_gettext as _
 
 CONFIRMED_FOR = timedelta(minutes=15)
+HELD_FOR = timedelta(hours=1)
 PURPOSE = "held form"
 # Guesses left where nothing is counted.
 ENOUGH = 1
@@ -85,17 +86,20 @@ def confirm(database: Database, person: User, sign_in: SignIn, password: str, li
 
 def hold(sealer: Sealer, sign_in: SignIn, path: str, fields: Fields) -> str:
     """The fields of a form that was sent to `path`, sealed. Raises TooMuchToHold."""
-    sealed = sealer.seal(json.dumps([sign_in.id, path, fields], ensure_ascii=False), PURPOSE)
+    held_at = clock.now().timestamp()
+    sealed = sealer.seal(json.dumps([held_at, sign_in.id, path, fields], ensure_ascii=False), PURPOSE)
     if len(sealed) > MOST_HELD:
         raise TooMuchToHold
     return sealed
 
 
 def held(sealer: Sealer, sign_in: SignIn, path: str, sealed: str) -> Fields:
-    """The fields again. Raises SealBroken, also when they were held for another sign-in or path."""
-    sign_in_id, held_path, fields = json.loads(sealer.open(sealed, PURPOSE))
+    """The fields again. Raises SealBroken, also when they were held for another sign-in or path, or too long ago."""
+    held_at, sign_in_id, held_path, fields = json.loads(sealer.open(sealed, PURPOSE))
     if (sign_in_id, held_path) != (sign_in.id, path):
         raise SealBroken("The form was held for another sign-in or page.")
+    if abs(clock.now().timestamp() - held_at) >= HELD_FOR.total_seconds():
+        raise SealBroken("The form was held for too long.")
     return [(name, value) for name, value in fields]
 
 

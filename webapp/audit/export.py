@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 
 from webapp.audit.models import Entry
@@ -12,6 +13,8 @@ from webapp.database import Database
 HEADER = ("time", "event", "person", "person_id", "by", "by_id", "client", "device", "facts")
 # What makes spreadsheets take a text for a formula (OWASP, “CSV Injection”).
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# Where one set to another separator begins a cell, so that quotation marks of ours are none to it.
+AFTER_SEPARATOR = re.compile(r"([;|\t\r\n][ \"]*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
 
 
 def csv_of(database: Database, wanted: Filter) -> Iterator[str]:
@@ -38,7 +41,8 @@ def _row(entry: Entry) -> tuple[str, ...]:
 
 def defused(cell: str) -> str:
     """The text, and nothing that a spreadsheet would reckon with: an apostrophe says that it is text."""
-    return f"'{cell}" if cell.startswith(FORMULA) else cell
+    inside = AFTER_SEPARATOR.sub(r"\1'", cell)
+    return f"'{inside}" if cell.startswith(FORMULA) else inside
 
 
 def _number(number: int | None) -> str:
