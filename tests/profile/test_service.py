@@ -26,7 +26,8 @@ Owed = Callable[[], list[tuple[str, str]]]
 
 def change(parts: Parts, person: User, token: str = "", current: str = browser.PASSWORD, new: str = PASSWORD) -> str:
     """Change the password; the new token."""
-    return profile.change_password(parts.database, parts.queue, person, current, new, SignIn(id=person.id), token)
+    here = profile.change_password(parts.database, parts.queue, person, current, new, SignIn(id=person.id), token)
+    return here.token
 
 
 def lives(database: Database, token: str) -> bool:

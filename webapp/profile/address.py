@@ -122,7 +122,7 @@ def restore(session: Session, secret: str) -> tuple[User, str]:
     person = _owner(session, link)
     _give(session, person, link)
     sign_ins.end_all(session, person.id)
-    known_devices.forget_others(session, person.id)
+    known_devices.forget_all(session, person.id)
     former_passwords.keep(session, person.id)
     # It would let them in again until the person has chosen another one.
     person.password_hash, person.password_changed_at = None, clock.now()

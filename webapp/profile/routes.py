@@ -148,7 +148,9 @@ def sign_out(sign_in_id: int) -> Page:
 def sign_out_others() -> Page:
     """Sign all other browsers out."""
     with parts().database.writing() as session:
-        service.sign_out_others(session, signed_in(), sessions.token())
+        here = service.sign_out_others(session, signed_in(), sessions.token(), sessions.device())
+    sessions.renew(here.token)
+    sessions.keep_device(here.known_as)
     flash(_("All other browsers are signed out."), "success")
     return _back()
 
@@ -223,13 +225,14 @@ def changed(form: ChangePasswordForm) -> bool:
         (sessions.sign_in(), sessions.token(), limited(), sessions.device()),
     )
     try:
-        token = service.change_password(database, queue, signed_in(), current, new, *here)
+        left = service.change_password(database, queue, signed_in(), current, new, *here)
     except WrongPassword as wrong:
         form.current_password.errors = (str(wrong),)
     except BadPassword as bad:
         form.password.errors = (str(bad),)
     else:
-        sessions.begin(token, sessions.sign_in())
+        sessions.begin(left.token, sessions.sign_in())
+        sessions.keep_device(left.known_as)
         return True
     form.focus_first_mistake()
     return False
