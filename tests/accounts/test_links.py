@@ -78,3 +78,13 @@ def test_the_link_of_a_deleted_person_is_unknown(database: Database, ada: User, 
         session.delete(session.get_one(User, ada.id))
     with database.writing() as session, pytest.raises(LinkUnknown):
         links.spend(session, secret, Purpose.RESET)
+
+
+def test_of_many_who_look_at_once_a_link_is_shown_to_one(database: Database, ada: User, new_link: NewLink) -> None:
+    secret = new_link(ada, Purpose.RESET)
+
+    def show() -> bool:
+        with database.writing() as session:
+            return links.show(session, secret)
+
+    assert at_once([show] * 4).count(True) == 1
