@@ -21,6 +21,7 @@ from werkzeug.exceptions import HTTPException
 
 from webapp import formats, languages
 from webapp.accounts import devices, tries
+from webapp.accounts.users import NotAllowed
 from webapp.context import parts
 from webapp.errors import NotFound, TooManyRequests
 from webapp.keys.ring import SecretKeyMissing
@@ -47,6 +48,7 @@ def enable(app: Flask) -> None:
     app.register_error_handler(CSRFError, _stale)
     app.register_error_handler(TooManyRequests, _too_many)
     app.register_error_handler(NotFound, _not_found)
+    app.register_error_handler(NotAllowed, _not_allowed)
     app.register_error_handler(HTTPException, _http_error)
     for away in AWAY:
         app.register_error_handler(away, _away)
@@ -138,6 +140,10 @@ def _too_many(error: TooManyRequests) -> Response:
 
 def _not_found(error: NotFound) -> Response:
     return _page(404, _("Nothing here"), _("What this address named does not exist, or no longer."))
+
+
+def _not_allowed(error: NotAllowed) -> Response:
+    return _page(403, _("For administrators only"), str(error))
 
 
 def _http_error(error: HTTPException) -> Response | HTTPException:

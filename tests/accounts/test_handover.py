@@ -83,6 +83,25 @@ def test_the_page_is_shown_once(administrator: Browser, parts: Parts, ada: User)
     assert made(parts) == 1
 
 
+def test_a_cookie_that_is_sent_again_shows_nothing(administrator: Browser, ada: User) -> None:
+    path = administrator.post(f"/users/{ada.id}/link", follow=False).location
+    before = administrator.client.get_cookie("mailroom")
+    assert before is not None
+    assert link_on(administrator.get(path))
+    administrator.client.set_cookie("mailroom", before.value)
+    assert "shown once only" in administrator.get(path).text
+
+
+@pytest.mark.parametrize("end", ["used_at", "revoked_at", "expires_at"])
+def test_a_link_that_is_good_for_nothing_is_not_shown(
+    administrator: Browser, parts: Parts, ada: User, end: str
+) -> None:
+    path = administrator.post(f"/users/{ada.id}/link", follow=False).location
+    with parts.database.writing() as session:
+        session.execute(update(Link).values({end: clock.now()}))
+    assert "shown once only" in administrator.get(path).text
+
+
 def test_the_way_to_the_page_holds_nothing_in_the_clear(administrator: Browser, ada: User) -> None:
     answer = administrator.post(f"/users/{ada.id}/link", follow=False)
     with administrator.client.session_transaction() as cookie:

@@ -70,10 +70,19 @@ def test_a_browser_is_forgotten_after_a_year_without_a_sign_in(database: Databas
 
 
 def test_all_others_can_be_forgotten(database: Database, ada: User, pat: User) -> None:
-    here, there, others = remember(database, ada), remember(database, ada), remember(database, pat)
+    there, of_pat = remember(database, ada), remember(database, pat)
+    here = remember(database, ada, of_pat)
     with database.writing() as session:
-        known_devices.forget_others(session, ada.id, here)
-    assert [knows(database, *one) for one in ((ada, here), (ada, there), (pat, others))] == [True, False, True]
+        new = known_devices.forget_others(session, ada.id, here)
+    assert [knows(database, ada, one) for one in (new, here, there)] == [True, False, False]
+    assert (knows(database, pat, of_pat), knows(database, pat, new)) == (True, True)
+
+
+def test_forgetting_others_makes_no_browser_known(database: Database, ada: User) -> None:
+    there = remember(database, ada)
+    with database.writing() as session:
+        assert known_devices.forget_others(session, ada.id, "") == ""
+    assert not knows(database, ada, there)
 
 
 @pytest.mark.parametrize("cookie", [".", "....." * 1000, "x" * 1_000_000, "\x00", "\ud800"])

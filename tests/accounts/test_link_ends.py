@@ -69,7 +69,7 @@ class Office:
 
     def renamed(self, person: User) -> None:
         with self.parts.database.writing() as session:
-            users.rename(session, person.id, "Another")
+            users.rename(session, person.id, "Another", self.administrator)
 
     def password_changed(self, person: User) -> None:
         profile.change_password(
@@ -107,7 +107,7 @@ class Office:
     def disabled_and_enabled(self, person: User) -> None:
         self.disabled(person)
         with self.parts.database.writing() as session:
-            users.enable(session, person.id)
+            users.enable(session, person.id, self.administrator)
 
     def deleted(self, person: User) -> None:
         with self.parts.database.writing() as session:

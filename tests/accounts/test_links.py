@@ -89,3 +89,13 @@ def test_the_proxy_is_told_to_log_no_link(path: str) -> None:
     spared = re.search(r"location ~ (\S+) \{\s+access_log off;", operating)
     assert spared
     assert re.search(spared[1], f"{path}secret" if path.endswith("/") else path)
+
+
+def test_of_many_who_look_at_once_a_link_is_shown_to_one(database: Database, ada: User, new_link: NewLink) -> None:
+    secret = new_link(ada, Purpose.RESET)
+
+    def show() -> bool:
+        with database.writing() as session:
+            return links.show(session, secret)
+
+    assert at_once([show] * 4).count(True) == 1

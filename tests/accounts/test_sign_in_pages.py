@@ -127,8 +127,8 @@ def test_signing_in_again_and_being_disabled_at_once_both_end(
         assert (getattr(answer, "status_code", answer) in (200, 302), disabled) == (True, None)
         with database.writing() as session:
             assert session.scalars(select(SignIn).where(SignIn.user_id == ada.id)).all() == []
-            users.enable(session, ada.id)
-            users.unlock(session, ada.id)
+            users.enable(session, ada.id, administrator.user)
+            users.unlock(session, ada.id, administrator.user)
 
 
 def disable(database: Database, user_id: int, by: User, seconds: float) -> None:

@@ -1,6 +1,7 @@
 """The administrators' page of one person."""
 
 import pytest
+from sqlalchemy import select
 
 from tests.support.browser import PASSWORD, Browser
 from tests.support.people import add_person
@@ -101,3 +102,21 @@ class TestWhoMustStay:
         answer = administrator.post(f"/users/{administrator.user.id}/{act}", role="member")
         assert (answer.status_code, "your own account" in answer.text) == (409, True)
         assert state(database, administrator.user) == (Role.ADMINISTRATOR, Status.ACTIVE)
+
+
+@pytest.mark.parametrize("path", ["/users/new", "/users/{id}/name", "/users/{id}/enable", "/users/{id}/unlock"])
+def test_whoever_loses_the_rights_at_that_moment_changes_nothing(
+    administrator: Browser, database: Database, ada: User, path: str
+) -> None:
+    form = {"email": "new@example.com", "name": "New", "role": "member", "send_activation": "mail", "language": ""}
+    token, by = administrator.csrf_token(), administrator.user.id
+
+    def demote() -> None:
+        with database.writing() as session:
+            session.get_one(User, by).role = Role.MEMBER
+
+    administrator.app.before_request_funcs[None].append(demote)
+    answer = administrator.client.post(path.format(id=ada.id), data={**form, "csrf_token": token})
+    assert (answer.status_code, "not an administrator any more" in answer.text) == (403, True)
+    with database.reading() as session:
+        assert set(session.scalars(select(User.name))) == {administrator.user.name, ada.name}

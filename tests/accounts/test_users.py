@@ -7,6 +7,8 @@ import pytest
 from sqlalchemy import select
 
 from tests.accounts.conftest import at_once
+from tests.support.browser import PASSWORD
+from tests.support.inbox import Inbox
 from tests.support.people import add_person
 from webapp.accounts import links, service, sign_ins, users
 from webapp.accounts.models import Link, Purpose, Role, SignIn, Status, User
@@ -15,6 +17,7 @@ from webapp.context import Parts
 from webapp.database import Database
 from webapp.errors import NotFound
 from webapp.outbox.models import Message
+from webapp.profile import address
 
 NewLink = Callable[..., str]
 SignedIn = Callable[[User], str]
@@ -58,9 +61,19 @@ def promote(database: Database, whom: User, by: User) -> None:
         users.change_role(session, whom.id, Role.ADMINISTRATOR, by)
 
 
-def enable(database: Database, whom: User) -> None:
+def enable(database: Database, whom: User, by: User) -> None:
     with database.writing() as session:
-        users.enable(session, whom.id)
+        users.enable(session, whom.id, by)
+
+
+def rename(database: Database, whom: User, by: User) -> None:
+    with database.writing() as session:
+        users.rename(session, whom.id, "Another", by)
+
+
+def unlock(database: Database, whom: User, by: User) -> None:
+    with database.writing() as session:
+        users.unlock(session, whom.id, by)
 
 
 def rows(database: Database, model: type[Link] | type[SignIn] | type[Message]) -> int:
@@ -88,17 +101,26 @@ class TestDisabling:
     ) -> None:
         secret, token = new_link(ada, Purpose.RESET), signed_in(ada)
         disable(database, ada, root)
-        enable(database, ada)
+        enable(database, ada, root)
         assert link_state(database, secret, Purpose.RESET) == "LinkRevoked"
         with database.reading() as session:
             assert sign_ins.find(session, token) is None
+
+    def test_an_address_that_waited_is_forgotten(
+        self, parts: Parts, root: User, ada: User, deliver: Callable[[], None], inbox: Inbox
+    ) -> None:
+        address.ask(parts.database, parts.queue, ada, "new@example.com", PASSWORD, SignIn(id=ada.id), limited=False)
+        disable(parts.database, ada, root)
+        enable(parts.database, ada, root)
+        deliver()
+        assert inbox.messages == []
 
     @pytest.mark.parametrize("status", [Status.ACTIVE, Status.PENDING])
     def test_enabling_gives_the_state_from_before(self, database: Database, root: User, status: Status) -> None:
         eve = person(database, add_person(database, "eve@example.com", status=status))
         disable(database, eve, root)
         assert person(database, eve.id).status == Status.DISABLED
-        enable(database, eve)
+        enable(database, eve, root)
         assert person(database, eve.id).status == status
 
     def test_enabling_kills_a_link_that_was_minted_while_the_account_was_disabled(
@@ -106,14 +128,14 @@ class TestDisabling:
     ) -> None:
         disable(database, ada, root)
         secret = new_link(ada, Purpose.RESET)
-        enable(database, ada)
+        enable(database, ada, root)
         assert link_state(database, secret, Purpose.RESET) == "LinkRevoked"
 
     def test_enabling_whoever_is_not_disabled_changes_nothing(
-        self, database: Database, ada: User, new_link: NewLink
+        self, database: Database, root: User, ada: User, new_link: NewLink
     ) -> None:
         secret = new_link(ada, Purpose.RESET)
-        enable(database, ada)
+        enable(database, ada, root)
         assert link_state(database, secret, Purpose.RESET) == "good"
 
 
@@ -142,9 +164,9 @@ def test_another_role_signs_the_person_out_and_the_same_role_does_not(
     assert person(database, rita.id).role == Role.MEMBER
 
 
-def test_a_renamed_person_is_found_by_the_new_name(database: Database, ada: User) -> None:
+def test_a_renamed_person_is_found_by_the_new_name(database: Database, root: User, ada: User) -> None:
     with database.writing() as session:
-        users.rename(session, ada.id, "Augusta King")
+        users.rename(session, ada.id, "Augusta King", root)
     with database.reading() as session:
         found, _more = service.page_of_users(session, "augusta", None)
     assert [(one.name, one.email) for one in found] == [("Augusta King", ada.email)]
@@ -190,7 +212,7 @@ class TestTheLastAdministrator:
             assert [type(end) for end in ends if end is not None] == [LastAdministrator]
             if act is delete:
                 break
-            enable(database, root if left == [rita] else rita)
+            enable(database, root if left == [rita] else rita, left[0])
             with database.writing() as session:
                 for one in (root, rita):
                     users.change_role(session, one.id, Role.ADMINISTRATOR, left[0])
@@ -208,7 +230,7 @@ def test_disabling_and_resetting_at_once_both_end(parts: Parts, root: User, ada:
         assert ends[0] is None
         assert person(parts.database, ada.id).status == Status.DISABLED
         assert ends[1] is None or isinstance(ends[1], service.REFUSED)
-        enable(parts.database, ada)
+        enable(parts.database, ada, root)
 
 
 def reset(parts: Parts, secret: str) -> None:
@@ -216,13 +238,15 @@ def reset(parts: Parts, secret: str) -> None:
         service.reset_password(session, parts.queue, secret, "a hash")
 
 
-def test_whoever_lost_the_rights_makes_nobody_an_administrator(
-    database: Database, root: User, rita: User, ada: User
+@pytest.mark.parametrize("act", [promote, enable, rename, unlock])
+def test_whoever_lost_the_rights_does_nothing_to_others(
+    database: Database, root: User, rita: User, ada: User, act: Act
 ) -> None:
     demote(database, rita, root)
     with pytest.raises(NotAllowed):
-        promote(database, ada, rita)
-    assert person(database, ada.id).role == Role.MEMBER
+        act(database, ada, rita)
+    kept = person(database, ada.id)
+    assert (kept.role, kept.name) == (Role.MEMBER, ada.name)
 
 
 def is_active_administrator(database: Database, whom: User) -> bool:

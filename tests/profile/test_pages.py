@@ -15,7 +15,7 @@ from tests.support.browser import PASSWORD, Browser
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
 from webapp import clock
-from webapp.accounts import links
+from webapp.accounts import known_devices, links
 from webapp.accounts.models import KnownDevice, Link, Purpose, SignIn
 from webapp.context import Parts
 from webapp.database import Database
@@ -41,6 +41,20 @@ def second(app: Flask, member: Browser) -> Browser:
 def ask(member: Browser, email: str = NEW) -> str:
     """Ask for another address; the text of the page after it."""
     return member.submit("/profile", email=email, current_password=PASSWORD).text
+
+
+def cookie(browser: Browser, name: str) -> str:
+    """What the browser's cookie of this name holds."""
+    found = browser.client.get_cookie(name)
+    assert found is not None
+    return found.value
+
+
+def copy_of(app: Flask, browser: Browser) -> Browser:
+    """Another browser with the same session cookie."""
+    thief = Browser(app)
+    thief.client.set_cookie("mailroom", cookie(browser, "mailroom"))
+    return thief
 
 
 def error_beside(page: str, problem: str) -> bool:
@@ -100,9 +114,7 @@ class TestPassword:
     def test_this_browser_stays_signed_in_with_another_session_and_the_others_do_not(
         self, app: Flask, member: Browser, second: Browser
     ) -> None:
-        thief, copied = Browser(app), member.client.get_cookie("mailroom")
-        assert copied is not None
-        thief.client.set_cookie("mailroom", copied.value)
+        thief = copy_of(app, member)
         page = member.submit("/profile", **FORMS["password"])
         assert "Your password is changed" in page.text
         assert [b.get("/profile").request.path for b in (member, second, thief)] == ["/profile", "/login", "/login"]
@@ -136,17 +148,22 @@ class TestPassword:
         assert "wrong too often" in answers[-1].text
         assert second.get("/profile").request.path == "/profile"
 
-    def test_this_browser_stays_known_and_the_others_do_not(
-        self, app: Flask, member: Browser, database: Database
+    @pytest.mark.parametrize("act", ["password", "end-others"])
+    def test_this_browser_stays_known_while_the_others_and_copies_of_it_do_not(
+        self, app: Flask, member: Browser, database: Database, act: str
     ) -> None:
         for browser in (Browser(app, member._user_id), member):
             browser.post("/logout")
             browser.sign_in()
+        before = cookie(member, "mailroom_device")
+        if act == "password":
+            member.submit("/profile", **FORMS["password"])
+        else:
+            member.post("/profile/sign-ins/end-others")
         with database.reading() as session:
-            _other, mine = session.scalars(select(KnownDevice.id).order_by(KnownDevice.id))
-        member.submit("/profile", **FORMS["password"])
-        with database.reading() as session:
-            assert session.scalars(select(KnownDevice.id)).all() == [mine]
+            (mine,) = session.scalars(select(KnownDevice.user_id))
+            known = [known_devices.is_known(session, mine, one) for one in (cookie(member, "mailroom_device"), before)]
+        assert known == [True, False]
 
 
 class TestSignIns:
@@ -177,7 +194,13 @@ class TestSignIns:
 
     def test_all_others_are_ended_at_once(self, member: Browser, second: Browser) -> None:
         assert "All other browsers are signed out." in member.post("/profile/sign-ins/end-others").text
-        assert second.get("/profile").request.path == "/login"
+        assert [b.get("/profile").request.path for b in (member, second)] == ["/profile", "/login"]
+
+    def test_ending_the_others_ends_copies_of_this_ones_cookie(self, app: Flask, member: Browser) -> None:
+        thief = copy_of(app, member)
+        assert thief.get("/profile").request.path == "/profile"
+        member.post("/profile/sign-ins/end-others")
+        assert [b.get("/profile").request.path for b in (member, thief)] == ["/profile", "/login"]
 
     def test_somebody_elses_is_not_there(self, member: Browser, administrator: Browser, database: Database) -> None:
         with database.reading() as session:

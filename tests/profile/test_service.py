@@ -30,7 +30,7 @@ def change(parts: Parts, person: User, token: str = "", current: str = browser.P
     with parts.database.reading() as session:
         here = session.scalars(select(SignIn).where(SignIn.user_id == person.id).order_by(SignIn.id).limit(1)).one()
     client = Client("", "", token=token)
-    return profile.change_password(parts.database, parts.queue, person, current, new, here, client)
+    return profile.change_password(parts.database, parts.queue, person, current, new, here, client).token
 
 
 def lives(database: Database, token: str) -> bool:

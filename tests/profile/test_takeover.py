@@ -1,22 +1,27 @@
 """Whoever knows the password and changes the address: the owner of the old address has the last word."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+import time_machine
 from sqlalchemy import select
 
 from tests.profile.conftest import NEW, Ask
 from tests.support.browser import PASSWORD
 from tests.support.inbox import Inbox
-from webapp.accounts import passwords, service, signing_in
+from webapp import clock
+from webapp.accounts import links, passwords, service, signing_in
 from webapp.accounts.links import LinkRevoked
-from webapp.accounts.models import User
+from webapp.accounts.models import Purpose, User
 from webapp.accounts.sign_ins import Client
 from webapp.accounts.signing_in import SignInRefused
 from webapp.context import Parts
 from webapp.outbox.models import Message, State
 from webapp.profile import address
 
+Change = Callable[[str], None]
+Deliver = Callable[[], None]
 THIEF = "thief@new.example"
 
 
@@ -32,6 +37,23 @@ def change(parts: Parts, ada: User, ask: Ask, deliver: Callable[[], None], inbox
             address.confirm(session, parts.queue, newest(inbox))
 
     return change
+
+
+@pytest.fixture
+def move(parts: Parts, ada: User) -> Change:
+    """Confirm another address; no mail leaves meanwhile."""
+
+    def move(email: str) -> None:
+        with parts.database.writing() as session:
+            secret = links.mint(session, ada, Purpose.CONFIRM_ADDRESS, clock.now() + links.CONFIRMATION_LIFETIME, email)
+            address.confirm(session, parts.queue, secret)
+
+    return move
+
+
+def undoing(inbox: Inbox, recipient: str) -> list[str]:
+    """The secrets that were mailed there."""
+    return [mail.link.rpartition("/")[2] for mail in inbox.messages if mail.rcpt_to == [recipient]]
 
 
 def newest(inbox: Inbox) -> str:
@@ -106,3 +128,76 @@ def test_after_undoing_the_old_password_lets_nobody_in(
     restore(parts, newest(inbox))
     with pytest.raises(SignInRefused):
         signing_in.sign_in(parts.database, parts.queue, ada.email, PASSWORD, Client("192.0.2.1", "Firefox"))
+
+
+class TestTakingItBackInTheProfile:
+    """The owner confirms the old address again, rather than use the link that was mailed there."""
+
+    @pytest.mark.parametrize("told", [True, False], ids=["told", "told too late"])
+    @pytest.mark.parametrize("back", ["ada@example.com", "Ada@Example.com"])
+    def test_the_thief_is_mailed_no_link(
+        self, move: Change, deliver: Deliver, inbox: Inbox, told: bool, back: str
+    ) -> None:
+        move(THIEF)
+        if told:
+            deliver()
+        move(back)
+        deliver()
+        assert undoing(inbox, THIEF) == []
+
+    def test_links_of_the_changes_after_it_are_worth_nothing(
+        self, parts: Parts, ada: User, move: Change, deliver: Deliver, inbox: Inbox
+    ) -> None:
+        for email in (THIEF, NEW):
+            move(email)
+            deliver()
+        move(ada.email)
+        with pytest.raises(LinkRevoked):
+            restore(parts, *undoing(inbox, THIEF))
+
+    def test_mails_of_the_changes_after_it_are_not_sent(
+        self, ada: User, move: Change, deliver: Deliver, inbox: Inbox
+    ) -> None:
+        for email in (THIEF, NEW, ada.email):
+            move(email)
+        deliver()
+        assert inbox.messages == []
+
+    def test_a_mailbox_that_only_compares_as_equal_ends_nothing_of_the_owners(
+        self, parts: Parts, ada: User, move: Change, deliver: Deliver, inbox: Inbox
+    ) -> None:
+        for email in (THIEF, "ADA@example.com"):
+            move(email)
+        deliver()
+        assert restore(parts, *undoing(inbox, ada.email)).email == ada.email
+
+    def test_a_change_after_it_can_be_undone(
+        self, parts: Parts, ada: User, move: Change, deliver: Deliver, inbox: Inbox
+    ) -> None:
+        for email in (THIEF, ada.email, NEW):
+            move(email)
+        deliver()
+        assert restore(parts, *undoing(inbox, ada.email)).email == ada.email
+
+    def test_whose_change_was_undone_takes_nothing_back(
+        self, parts: Parts, ada: User, move: Change, deliver: Deliver, inbox: Inbox
+    ) -> None:
+        move(THIEF)
+        deliver()
+        move(NEW)
+        restore(parts, *undoing(inbox, ada.email))
+        inbox.messages.clear()
+        for email in (NEW, THIEF):
+            move(email)
+        deliver()
+        assert restore(parts, *undoing(inbox, ada.email)).email == ada.email
+
+    def test_after_seven_days_it_is_a_change_like_any_other(
+        self, ada: User, move: Change, deliver: Deliver, inbox: Inbox
+    ) -> None:
+        move(NEW)
+        deliver()
+        with time_machine.travel(clock.now() + timedelta(days=7, hours=1)):
+            move(ada.email)
+            deliver()
+        assert len(undoing(inbox, NEW)) == 1

@@ -5,12 +5,15 @@ Callers hold the lock on the person's account.
 
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp import clock
 from webapp.accounts import links
-from webapp.accounts.models import AddressChange, Link, Purpose
+from webapp.accounts.addresses import address_key
+from webapp.accounts.models import AddressChange, Link, Purpose, User
+from webapp.outbox import claims
+from webapp.outbox import service as outbox
 
 
 def wait(session: Session, user_id: int, email: str) -> AddressChange:
@@ -33,23 +36,49 @@ def forget(session: Session, user_id: int) -> None:
     links.revoke(session, user_id, Purpose.CONFIRM_ADDRESS)
 
 
+def taken_until(session: Session, person: User, address: str) -> datetime | None:
+    """Until when a change that took this address from the person can be undone, if one can; of several, the last.
+
+    So it can with a mailed link that is still good, and with one that a mail is yet to bring.
+    """
+    mine = (Link.user_id == person.id, Link.purpose == Purpose.RESTORE_ADDRESS, Link.expires_at > clock.now())
+    ends = [(link.address or "", link.expires_at) for link in session.scalars(select(Link).where(*mine, *links.OPEN))]
+    for message in outbox.unsent(session, "address_changed", person.id):
+        until = claims.deadline(message)
+        if not is_undone(session, person.id, message.recipient, message.created_at, until):
+            ends.append((message.recipient, until))
+    return max((until for old, until in ends if address_key(old) == address_key(address)), default=None)
+
+
+def take_back(session: Session, person: User, until: datetime) -> None:
+    """The person confirmed an address that was taken from them: that undoes the change as its own link would.
+
+    What is noted is a link that was used, for the mails that are yet to leave.
+    """
+    secret = links.mint(session, person, Purpose.RESTORE_ADDRESS, until, person.email)
+    undone(session, links.spend(session, secret, Purpose.RESTORE_ADDRESS))
+
+
 def undone(session: Session, link: Link) -> None:
     """The change was undone with this link: later ones cannot be any more.
 
     Earlier ones still can: whoever stole an account could change it twice and undo the second
     change alone. All may be undone for equally long, so the end of that time tells which came first.
     """
-    later = (Link.user_id == link.user_id, Link.purpose == Purpose.RESTORE_ADDRESS, Link.expires_at >= link.expires_at)
-    still_open = (Link.used_at.is_(None), Link.revoked_at.is_(None))
-    session.execute(update(Link).where(*later, *still_open).values(revoked_at=clock.now()))
+    mine = (Link.user_id == link.user_id, Link.purpose == Purpose.RESTORE_ADDRESS)
+    # Not one for the same change to an address that only compares as equal: it can be another mailbox.
+    same = and_(Link.expires_at == link.expires_at, Link.address == link.address)
+    later = or_(Link.expires_at > link.expires_at, same)
+    session.execute(update(Link).where(*mine, later, *links.OPEN).values(revoked_at=clock.now()))
 
 
-def is_undone(session: Session, user_id: int, changed_at: datetime, undo_until: datetime) -> bool:
-    """Whether a change of then was undone since, or another one before it."""
+def is_undone(session: Session, user_id: int, address: str, changed_at: datetime, undo_until: datetime) -> bool:
+    """Whether a change of then, which took this address away, was undone since, or another one before it."""
+    same = and_(Link.expires_at == undo_until, Link.address == address)
     used = select(Link.id).where(
         Link.user_id == user_id,
         Link.purpose == Purpose.RESTORE_ADDRESS,
         Link.used_at >= changed_at,
-        Link.expires_at <= undo_until,
+        or_(Link.expires_at < undo_until, same),
     )
     return session.scalar(used.limit(1)) is not None

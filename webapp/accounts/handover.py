@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from webapp import clock
-from webapp.accounts import codes, tries, users
+from webapp.accounts import codes, links, tries, users
 from webapp.accounts.models import Purpose, SignIn, Status, User
 from webapp.accounts.service import AccountDisabled
 from webapp.accounts.users import OwnAccount
@@ -74,11 +74,17 @@ def sealed(sealer: Sealer, made: Handover, sign_in: SignIn) -> str:
     return sealer.seal(json.dumps(parts), SHOWN)
 
 
-def opened(sealer: Sealer, sealed: str, sign_in: SignIn) -> Handover:
-    """The link again. Raises SealBroken, also when another sign-in asked for it."""
-    sign_in_id, user_id, purpose, expires_at, secret, code = json.loads(sealer.open(sealed, SHOWN))
-    if sign_in_id != sign_in.id:
-        raise SealBroken("The link was made for another sign-in.")
+def show(session: Session, sealer: Sealer, sealed: str, user_id: int, sign_in: SignIn) -> Handover | None:
+    """The link for this person again, this once, while it is good: to the sign-in that asked for it, else None.
+
+    The database tells whether it was shown before, as a browser can send again what was sealed.
+    """
+    try:
+        asked_by, whose, purpose, expires_at, secret, code = json.loads(sealer.open(sealed, SHOWN))
+    except SealBroken:
+        return None
+    if (asked_by, whose) != (sign_in.id, user_id) or not links.show(session, secret):
+        return None
     return Handover(user_id, Purpose(purpose), datetime.fromisoformat(expires_at), secret, code)
 
 

@@ -14,7 +14,6 @@ from webapp.accounts.users import Refused
 from webapp.context import parts
 from webapp.errors import Failure
 from webapp.forms import ConfirmForm
-from webapp.sealing import SealBroken
 from webapp.security import csrf
 
 
@@ -41,11 +40,10 @@ def show_link(user_id: int) -> Page:
 @blueprint.get("/users/<int:user_id>/link/shown")
 def link_shown(user_id: int) -> Page:
     """The link, this once: whoever loads the page again or comes back to it is told so."""
-    try:
-        made = handover.opened(parts().sealer, browser.pop(SHOWN_LINK, ""), sessions.sign_in())
-    except SealBroken:
-        made = None
-    if made is None or made.user_id != user_id:
+    sealed = browser.pop(SHOWN_LINK, "")
+    with parts().database.writing() as session:
+        made = handover.show(session, parts().sealer, sealed, user_id, sessions.sign_in())
+    if made is None:
         flash(_("A link is shown once only. You can have a new one made."), "info")
         return redirect(url_for("accounts.user", user_id=user_id))
     with parts().database.reading() as session:

@@ -57,10 +57,21 @@ def remember(session: Session, user_id: int, token: str) -> str:
     return BETWEEN.join([new, *_tokens(token)][:MOST_TOKENS])
 
 
-def forget_others(session: Session, user_id: int, token: str = "") -> None:
-    """Know none of the person's browsers any more, but for the one whose cookie this is."""
-    hashes = [_hash(one) for one in _tokens(token)]
-    session.execute(delete(KnownDevice).where(KnownDevice.user_id == user_id, KnownDevice.token_hash.not_in(hashes)))
+def forget_all(session: Session, user_id: int) -> None:
+    """Know none of the person's browsers any more."""
+    session.execute(delete(KnownDevice).where(KnownDevice.user_id == user_id))
+
+
+def forget_others(session: Session, user_id: int, token: str) -> str:
+    """Know this browser alone, if it was known, and by another token; what its cookie is to hold.
+
+    A copy of the cookie is worth nothing any more.
+    """
+    known = is_known(session, user_id, token)
+    mine = delete(KnownDevice).where(KnownDevice.user_id == user_id)
+    gone = set(session.scalars(mine.returning(KnownDevice.token_hash)))
+    others = BETWEEN.join(one for one in _tokens(token) if _hash(one) not in gone)
+    return remember(session, user_id, others) if known else others
 
 
 def sweep(session: Session, now: datetime) -> None:

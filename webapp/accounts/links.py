@@ -130,6 +130,13 @@ def spend(session: Session, secret: str, purpose: Purpose) -> Link:
     return link
 
 
+def show(session: Session, secret: str) -> bool:
+    """Note that somebody sees the link now; whether it is good, and nobody saw it before."""
+    now = clock.now()
+    fresh = update(Link).where(Link.secret_hash == _hash(secret), Link.shown_at.is_(None), *OPEN, Link.expires_at > now)
+    return session.scalar(fresh.values(shown_at=now).returning(Link.id)) is not None
+
+
 def revoke(session: Session, user_id: int, *purposes: Purpose) -> None:
     """Make all of the person's links for these purposes worthless, and the codes with them.
 

@@ -91,6 +91,8 @@ class Link(Base):
     used_at: Mapped[datetime | None]
     # Set when something else made it worthless: a reset done through another link.
     revoked_at: Mapped[datetime | None]
+    # When an administrator saw it, to hand it over; no link is shown twice.
+    shown_at: Mapped[datetime | None]
 
 
 class AddressChange(Base):

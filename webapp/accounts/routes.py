@@ -17,6 +17,7 @@ from webapp.accounts.handover import Handover
 from webapp.accounts.locks import Locked
 from webapp.accounts.models import Role, User
 from webapp.accounts.password_rules import Rules
+from webapp.accounts.users import require_administrator
 from webapp.context import parts
 from webapp.errors import TooManyRequests
 from webapp.security import csrf
@@ -202,6 +203,7 @@ def _create(form: NewUserForm) -> Page:
     """Raises AddressTaken."""
     by_mail = form.send_activation.data == "mail"
     with parts().database.writing() as session:
+        require_administrator(session, signed_in())
         person = service.create_user(
             session,
             parts().queue,

@@ -212,7 +212,7 @@ def reset_password(session: Session, queue: Queue, secret: str, password_hash: s
     former_passwords.keep(session, link.user_id)
     person = _give_password(session, link, Status.ACTIVE, password_hash)
     sign_ins.end_all(session, person.id)
-    known_devices.forget_others(session, person.id)
+    known_devices.forget_all(session, person.id)
     address_changes.forget(session, person.id)
     # Failing tries, one's own or another's, are no reason to wait with the new password.
     locks.lift(session, person)

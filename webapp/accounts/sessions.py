@@ -77,7 +77,9 @@ def device() -> str:
 
 
 def keep_device(token: str) -> None:
-    """Have this request's answer set that cookie."""
+    """Have this request's answer set that cookie, if there is anything to keep."""
+    if not token:
+        return
 
     @after_this_request
     def set_cookie(response: Response) -> Response:

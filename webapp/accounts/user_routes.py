@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from flask import abort, flash, redirect, render_template, url_for
+from flask import flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
@@ -33,7 +33,7 @@ def rename_user(user_id: int) -> Page:
     if not form.validate_on_submit():
         return _user_page(person, kept, form)
     with parts().database.writing() as session:
-        users.rename(session, user_id, text(form.name))
+        users.rename(session, user_id, text(form.name), signed_in())
     flash(_("The name is changed."), "success")
     return redirect(url_for("accounts.user", user_id=user_id))
 
@@ -42,11 +42,8 @@ def rename_user(user_id: int) -> Page:
 def sign_out_user(user_id: int) -> Page:
     """End all sign-ins of the person."""
     person, _kept = _person(user_id)
-    try:
-        with parts().database.writing() as session:
-            users.sign_out(session, user_id, signed_in())
-    except Refused:
-        abort(403)
+    with parts().database.writing() as session:
+        users.sign_out(session, user_id, signed_in())
     flash(_("%(name)s is signed out everywhere.", name=person.name), "success")
     return redirect(url_for("accounts.user", user_id=user_id))
 
@@ -95,7 +92,7 @@ def disable_user(user_id: int) -> Page:
 def enable_user(user_id: int) -> Page:
     """Enable a disabled account."""
     with parts().database.writing() as session:
-        users.enable(session, user_id)
+        users.enable(session, user_id, signed_in())
     person, _kept = _person(user_id)
     flash(_("%(name)s is enabled again.", name=person.name), "success")
     return redirect(url_for("accounts.user", user_id=user_id))
@@ -105,7 +102,7 @@ def enable_user(user_id: int) -> Page:
 def unlock_user(user_id: int) -> Page:
     """Let the person sign in at once, after wrong passwords."""
     with parts().database.writing() as session:
-        users.unlock(session, user_id)
+        users.unlock(session, user_id, signed_in())
     flash(_("The lock is lifted. The person can sign in at once."), "success")
     return redirect(url_for("accounts.user", user_id=user_id))
 

@@ -8,7 +8,7 @@ first, too.
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webapp.accounts import links, locks, service, sign_ins
+from webapp.accounts import address_changes, links, locks, service, sign_ins
 from webapp.accounts.models import Purpose, Role, Status, User, searchable
 from webapp.audit import service as audit
 from webapp.audit.events import Event
@@ -46,25 +46,26 @@ def disable(session: Session, user_id: int, by: User) -> None:
     person = _taken(session, user_id, by)
     person.status = Status.DISABLED
     session.flush()
+    address_changes.forget(session, person.id)
     links.revoke(session, person.id, *Purpose)
     sign_ins.end_all(session, person.id)
     audit.record(session, Event.DISABLED, person)
 
 
-def enable(session: Session, user_id: int) -> None:
-    """Let a disabled person in again, or wait for their activation as before. Raises NotFound."""
-    if service.user(session, user_id).status != Status.DISABLED:
+def enable(session: Session, user_id: int, by: User) -> None:
+    """Let a disabled person in again, or wait for their activation as before. Raises NotFound, NotAllowed."""
+    person = locked_for(session, user_id, by)
+    if person.status != Status.DISABLED:
         return
-    person = service.user(session, user_id, lock=True)
     # One may have been minted for a mail at the moment at which the account was disabled.
     links.revoke(session, user_id, *Purpose)
     person.status = Status.ACTIVE if person.activated_at else Status.PENDING
     audit.record(session, Event.ENABLED, person)
 
 
-def unlock(session: Session, user_id: int) -> None:
-    """Let the person's address be tried anew at once, after wrong passwords. Raises NotFound."""
-    locks.lift(session, service.user(session, user_id))
+def unlock(session: Session, user_id: int, by: User) -> None:
+    """Let the person's address be tried anew at once, after wrong passwords. Raises NotFound, NotAllowed."""
+    locks.lift(session, locked_for(session, user_id, by))
 
 
 def delete(session: Session, user_id: int, by: User) -> None:
@@ -93,9 +94,9 @@ def sign_out(session: Session, user_id: int, by: User) -> None:
     audit.record(session, Event.ALL_SIGN_INS_ENDED, person)
 
 
-def rename(session: Session, user_id: int, name: str) -> None:
-    """Change the name. Raises NotFound."""
-    person = service.user(session, user_id, lock=True)
+def rename(session: Session, user_id: int, name: str, by: User) -> None:
+    """Change the name. Raises NotFound, NotAllowed."""
+    person = locked_for(session, user_id, by)
     person.name, person.search_text = name, searchable(name, person.email)
     audit.record(session, Event.RENAMED, person)
 
@@ -111,9 +112,14 @@ def why_kept(session: Session, person: User, by: User) -> Refused | None:
 
 def locked_for(session: Session, user_id: int, by: User) -> User:
     """The person, locked, to whom an administrator gives something; `by` is one still. Raises NotFound, NotAllowed."""
+    require_administrator(session, by)
+    return service.user(session, user_id, lock=True)
+
+
+def require_administrator(session: Session, by: User) -> None:
+    """Whether `by` is an administrator still, and stays one until the commit. Raises NotAllowed."""
     if by.id not in _active_administrators(session, lock=True):
         raise NotAllowed
-    return service.user(session, user_id, lock=True)
 
 
 def _taken(session: Session, user_id: int, by: User) -> User:

@@ -125,4 +125,6 @@ def _template(session: Session, message: Message, person: User) -> str:
 
 def _is_undone(session: Session, message: Message, person: User) -> bool:
     # The link would give the account back to an address that was taken from it on purpose.
-    return address_changes.is_undone(session, person.id, message.created_at, claims.deadline(message))
+    return address_changes.is_undone(
+        session, person.id, message.recipient, message.created_at, claims.deadline(message)
+    )

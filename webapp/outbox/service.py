@@ -78,6 +78,13 @@ def latest(session: Session, template: str, user_id: int) -> Message | None:
     return session.scalar(wanted.order_by(Message.id.desc()).limit(1).with_for_update())
 
 
+def unsent(session: Session, template: str, user_id: int) -> list[Message]:
+    """The messages of this kind to this person that may still be sent, also if somebody has to retry them."""
+    mine = select(Message).where(Message.user_id == user_id, Message.template == template)
+    waiting = mine.where(Message.state.in_((State.OWED, State.SENDING, State.FAILED)))
+    return [one for one in session.scalars(waiting) if clock.now() < claims.deadline(one)]
+
+
 def retry_all(session: Session, queue: Queue) -> None:
     """Have everything that is owed tried now: something that held it up was changed."""
     session.execute(update(Message).where(Message.state == State.OWED).values(next_attempt_at=clock.now()))

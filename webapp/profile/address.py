@@ -92,24 +92,21 @@ def offered(session: Session, secret: str, purpose: Purpose) -> Offer:
 def confirm(session: Session, queue: Queue, secret: str) -> User:
     """Spend the link in the mail to the new address: the person has it from now on.
 
+    The old address is told, and may undo it. Not so if the person takes an address back that a change
+    took from them: the address in between may be a thief's, who would be mailed the account.
     Raises LinkRefused, AccountDisabled, AddressTaken; the caller's transaction must then be undone.
     """
     link = links.spend(session, secret, Purpose.CONFIRM_ADDRESS)
     person = _owner(session, link)
-    old = person.email
+    old, until = person.email, address_changes.taken_until(session, person, link.address or "")
     _give(session, person, link)
     # Those that restore an address live on: whoever stole an account could change it twice.
     links.revoke(session, person.id, Purpose.RESET)
     address_changes.forget(session, person.id)
-    outbox.owe(
-        session,
-        queue,
-        "address_changed",
-        old,
-        user_id=person.id,
-        facts={"address": person.email, **notices.from_where()},
-        expires_at=clock.now() + links.RESTORE_LIFETIME,
-    )
+    if until is None:
+        _tell(session, queue, old, person)
+    else:
+        address_changes.take_back(session, person, until)
     audit.record(session, Event.ADDRESS_CHANGED, person)
     return person
 
@@ -127,7 +124,7 @@ def restore(session: Session, secret: str, token: str = "") -> tuple[User, str]:
     _give(session, person, link)
     sign_ins.end_all(session, person.id)
     sign_ins.end(session, token)
-    known_devices.forget_others(session, person.id)
+    known_devices.forget_all(session, person.id)
     former_passwords.keep(session, person.id)
     # It would let them in again until the person has chosen another one.
     person.password_hash, person.password_changed_at = None, clock.now()
@@ -152,6 +149,19 @@ def _owe_confirmation(session: Session, queue: Queue, change: AddressChange, per
         user_id=person.id,
         expires_at=change.expires_at,
         not_before=when,
+    )
+
+
+def _tell(session: Session, queue: Queue, old: str, person: User) -> None:
+    """Owe the old address the news, with a link that brings it back."""
+    outbox.owe(
+        session,
+        queue,
+        "address_changed",
+        old,
+        user_id=person.id,
+        facts={"address": person.email, **notices.from_where()},
+        expires_at=clock.now() + links.RESTORE_LIFETIME,
     )
 
 

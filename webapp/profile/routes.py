@@ -148,7 +148,9 @@ def sign_out(sign_in_id: int) -> Page:
 def sign_out_others() -> Page:
     """Sign all other browsers out."""
     with parts().database.writing() as session:
-        service.sign_out_others(session, signed_in(), sessions.token())
+        here = service.sign_out_others(session, signed_in(), sessions.token(), sessions.device())
+    sessions.renew(here.token)
+    sessions.keep_device(here.known_as)
     flash(_("All other browsers are signed out."), "success")
     return _back()
 
@@ -216,7 +218,7 @@ def changed(form: ChangePasswordForm) -> bool:
         return False
     sign_in = sessions.sign_in()
     try:
-        token = service.change_password(
+        left = service.change_password(
             parts().database,
             parts().queue,
             signed_in(),
@@ -231,7 +233,8 @@ def changed(form: ChangePasswordForm) -> bool:
     except BadPassword as bad:
         form.password.errors = (str(bad),)
     else:
-        sessions.hold(token, sign_in)
+        sessions.hold(left.token, sign_in)
+        sessions.keep_device(left.known_as)
         return True
     form.focus_first_mistake()
     return False

@@ -1,5 +1,7 @@
 """A person's own name, password and sign-ins."""
 
+from dataclasses import dataclass, field
+
 from sqlalchemy.orm import Session
 
 from webapp import clock
@@ -27,6 +29,17 @@ from webapp.outbox.queue import Queue
 MOST_SIGN_INS = 50
 
 
+@dataclass(frozen=True)
+class Here:
+    """What the browser that is left holds from now on: the token of its sign-in, and what its device cookie holds.
+
+    Copies of what it held before are worth nothing.
+    """
+
+    token: str = field(repr=False)
+    known_as: str = field(repr=False)
+
+
 def rename(session: Session, user_id: int, name: str) -> None:
     """Give the person this name. Raises NotFound."""
     person = user(session, user_id, lock=True)
@@ -50,8 +63,8 @@ def change_password(
     sign_in: SignIn,
     client: Client,
     limited: bool = True,
-) -> str:
-    """Change the password; the new token of this browser's sign-in, the only one left.
+) -> Here:
+    """Change the password; this sign-in is the only one left.
 
     Raises WrongPassword, BadPassword, SignInEnded, TooManyRequests.
 
@@ -67,11 +80,10 @@ def change_password(
         present.password_hash, present.password_changed_at = password_hash, clock.now()
         links.revoke(session, present.id, Purpose.RESET)
         address_changes.forget(session, present.id)
-        sign_ins.end_others(session, present.id, client.token)
-        known_devices.forget_others(session, present.id, client.known_as)
+        here = _alone(session, present, client.token, client.known_as)
         notices.password_changed(session, queue, present, by_link=False)
         audit.record(session, Event.PASSWORD_CHANGED, present)
-        return sign_ins.replace(session, client.token)
+        return here
 
 
 def unchanged(session: Session, person: User) -> User:
@@ -94,7 +106,19 @@ def sign_out(session: Session, user_id: int, sign_in_id: int) -> None:
     audit.record(session, Event.SIGN_IN_ENDED, session.get(User, user_id))
 
 
-def sign_out_others(session: Session, person: User, token: str) -> None:
-    """End all of the person's sign-ins but the one of this token."""
-    sign_ins.end_others(session, person.id, token)
-    audit.record(session, Event.OTHER_SIGN_INS_ENDED, person)
+def sign_out_others(session: Session, person: User, token: str, known_as: str = "") -> Here:
+    """End all of the person's sign-ins but the one of this token, and know no other browser.
+
+    Raises NotFound when this one ended, or got another token, meanwhile.
+    """
+    present = user(session, person.id, lock=True)
+    sign_ins.by_token(session, token)
+    audit.record(session, Event.OTHER_SIGN_INS_ENDED, present)
+    return _alone(session, present, token, known_as)
+
+
+def _alone(session: Session, person: User, token: str, known_as: str) -> Here:
+    """Leave the person this browser alone; the person is locked."""
+    new = sign_ins.replace(session, token)
+    sign_ins.end_others(session, person.id, new)
+    return Here(new, known_devices.forget_others(session, person.id, known_as))
