@@ -153,6 +153,17 @@ def test_signing_in_counts_as_typing_the_password_for_sign_ins_from_before(own_d
     assert found[1].confirmed_at == found[1].created_at
 
 
+def test_sign_ins_from_before_have_every_guess_left(own_database_url: str) -> None:
+    with opened(own_database_url) as database:
+        user_id = add_person(database, "ada@example.com")
+        with database.writing() as session:
+            token = sign_ins.start(session, session.get_one(User, user_id), Client("192.0.2.1", "Firefox"))
+        to(database, "0007")
+        schema.upgrade(database)
+        with database.reading() as session:
+            assert sign_ins.by_token(session, token).wrong_passwords == 0
+
+
 def test_processes_that_upgrade_at_once_do_not_collide(own_database_url: str) -> None:
     with ExitStack() as stack, ThreadPoolExecutor(4) as pool:
         databases = [stack.enter_context(opened(own_database_url)) for _ in range(4)]

@@ -199,6 +199,7 @@ def test_a_sentence_on_a_page_escapes_what_is_filled_in(app: Flask) -> None:
 def test_our_own_words_about_a_failure_are_found_again_and_a_servers_stay(app: Flask) -> None:
     with app.test_request_context(), languages.speaking("ar"):
         kept = NO_PLUGIN % {"provider": "gone"}
-        assert in_words(kept) == NO_PLUGIN % {"provider": f"{ISOLATE}gone{END_OF_ISOLATE}"}
+        assert in_words(kept) == gettext(NO_PLUGIN, provider="gone")
+        assert f"{ISOLATE}gone{END_OF_ISOLATE}" in in_words(kept)
         assert in_words("550 5.1.1 No such user") == "550 5.1.1 No such user"
         assert in_words("") == ""

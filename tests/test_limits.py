@@ -10,7 +10,7 @@ import time_machine
 from webapp import clock, limits
 from webapp.database import Database
 from webapp.errors import TooManyRequests
-from webapp.limits import Limit
+from webapp.limits import Limit, Share
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LIMIT = Limit("test", times=3, period=timedelta(minutes=30))
@@ -88,6 +88,20 @@ def test_what_is_given_back_can_be_used_again(database: Database, now: time_mach
     with database.writing() as session:
         limits.give_back(session, LIMIT, "ada")
     assert [take(database), take(database)] == [True, False]
+
+
+def test_a_share_is_given_back_where_it_was_taken_and_nowhere_else(
+    database: Database, now: time_machine.Traveller
+) -> None:
+    share = Share(Limit("usual", 9, LIMIT.period), Limit("sparing", 2, LIMIT.period), Limit("overall", 1, LIMIT.period))
+    with database.writing() as session:
+        crowd = [limits.take_share(session, share, network) for network in ("a", "b", "b")]
+        limits.give_share_back(session, crowd.pop())
+        assert limits.used_up(session, share.overall, "")
+        limits.take_share(session, share, "b")
+        limits.give_share_back(session, crowd[0])
+        assert not limits.used_up(session, share.overall, "")
+        assert limits.used_up(session, share.sparing, "b")
 
 
 def test_forgetting_gives_the_whole_limit_again(database: Database, now: time_machine.Traveller) -> None:

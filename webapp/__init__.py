@@ -5,7 +5,8 @@ from pathlib import Path
 from flask import Flask
 
 from webapp import access, health, home, logs, pages, security
-from webapp.accounts import advice_routes as advice_routes  # these four put their pages into that blueprint
+from webapp.accounts import advice_routes as advice_routes  # these five put their pages into that blueprint
+from webapp.accounts import code_routes as code_routes
 from webapp.accounts import confirm_routes, sessions
 from webapp.accounts import handover_routes as handover_routes
 from webapp.accounts import link_routes as link_routes

@@ -6,8 +6,8 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.accounts.models import User
+from webapp.config import ConfigError
 from webapp.context import parts
-from webapp.keys.ring import SecretKeyMissing
 
 blueprint = Blueprint("health", __name__)
 log = structlog.get_logger(__name__)
@@ -29,7 +29,7 @@ def readyz() -> tuple[Response, int]:
     except SQLAlchemyError:
         log.exception("database not ready")
         return jsonify(status="unavailable", reason="database"), 503
-    except SecretKeyMissing:
-        log.exception("secret key missing")
+    except ConfigError:
+        log.exception("secret key not usable")
         return jsonify(status="unavailable", reason="secret key"), 503
     return jsonify(status="ok"), 200

@@ -21,6 +21,7 @@ from werkzeug.utils import cached_property
 
 from webapp.access import safe_next
 from webapp.errors import NotFound
+from webapp.security import cookie_name
 
 COOKIE = "mailroom_language"
 COOKIE_LIFETIME = timedelta(days=365)
@@ -130,7 +131,7 @@ def offered() -> Mapping[str, Language]:
 
 def chosen() -> str:
     """The code that was chosen in this browser, empty if none was."""
-    code = request.cookies.get(COOKIE, "")
+    code = request.cookies.get(cookie_name(COOKIE), "")
     return code if code in LANGUAGES else ""
 
 
@@ -152,7 +153,9 @@ def choose() -> Response:
     if code not in LANGUAGES:
         raise NotFound
     response = make_response(redirect(safe_next(request.form.get("next"))))
-    response.set_cookie(COOKIE, code, max_age=COOKIE_LIFETIME, secure=request.is_secure, httponly=True, samesite="Lax")
+    response.set_cookie(
+        cookie_name(COOKIE), code, max_age=COOKIE_LIFETIME, secure=request.is_secure, httponly=True, samesite="Lax"
+    )
     return response
 
 

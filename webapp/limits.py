@@ -4,8 +4,9 @@ One row per key holds the moment at which its allowance would be full again (the
 rate algorithm, as in ATM Forum TM 4.0 and many API gateways). One atomic statement asks and
 counts, so two processes never both take the last place.
 
-A transaction takes from several limits in one order, that of the functions here and in
-`accounts.locks`: it keeps a row to itself until its commit.
+A transaction keeps a row to itself until its commit. So it takes from several limits in one order,
+that of the functions here, in `accounts.locks` and in `accounts.tries`, and locks a person's row before:
+else whoever waits for one person would have all others wait for a limit of everybody's.
 """
 
 import hashlib
@@ -64,6 +65,10 @@ class Share:
     overall: Limit
 
 
+# What one request was counted against: the limits, and for whom.
+Counted = tuple[tuple[Limit, str], ...]
+
+
 def take(session: Session, limit: Limit, who: str, where: str = "") -> None:
     """Count one request of `who` against `limit`. Raises TooManyRequests when none is left.
 
@@ -78,18 +83,22 @@ def taken(session: Session, limit: Limit, who: str, where: str = "") -> bool:
     return _take(session, limit, who, where) is not None
 
 
-def take_share(session: Session, share: Share, network: str) -> None:
-    """Count one request that comes from this network. Raises TooManyRequests when its own share is used up."""
+def take_share(session: Session, share: Share, network: str) -> Counted:
+    """Count one request from this network: against what. Raises TooManyRequests when its own share is used up."""
     take(session, share.usual, network)
-    if not taken(session, share.overall, ""):
-        take(session, share.sparing, network)
+    if taken(session, share.overall, ""):
+        return (share.usual, network), (share.overall, "")
+    take(session, share.sparing, network)
+    return (share.usual, network), (share.sparing, network)
 
 
-def give_share_back(session: Session, share: Share, network: str) -> None:
-    """Uncount one request that turned out not to count."""
-    give_back(session, share.usual, network)
-    give_back(session, share.overall, "")
-    give_back(session, share.sparing, network)
+def give_share_back(session: Session, counted: Counted) -> None:
+    """Uncount one request that turned out not to count, there alone where it was counted.
+
+    More would be a gift: who may give back at will is never refused, and ends a crowd that goes on.
+    """
+    for limit, who in counted:
+        give_back(session, limit, who)
 
 
 def turn(session: Session, limit: Limit, who: str) -> timedelta | None:

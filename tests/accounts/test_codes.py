@@ -1,12 +1,14 @@
 """Codes typed in place of links: as good as their link, for their person, and hard to guess."""
 
 import re
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 import time_machine
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from tests.accounts.conftest import CLIENT, PASSWORD, at_once
 from tests.support.browser import Browser
@@ -19,6 +21,7 @@ from webapp.accounts.models import Link, Purpose, User
 from webapp.audit.events import Event
 from webapp.audit.models import Entry
 from webapp.context import Parts
+from webapp.database import Database
 from webapp.errors import TooManyRequests
 from webapp.sealing import Sealer
 
@@ -52,6 +55,17 @@ def type_code(parts: Parts) -> Type:
 def reset(parts: Parts, secret: str) -> User:
     with parts.database.writing() as session:
         return service.reset_password(session, parts.queue, secret, "a hash")
+
+
+def until_somebody_waits(database: Database) -> None:
+    """Wait until a transaction waits for another one's lock, on PostgreSQL."""
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for _ in range(1000):
+            if connection.scalar(waiting):
+                return
+            time.sleep(0.01)
+    pytest.fail("Nobody waits.")
 
 
 @pytest.mark.one_database
@@ -188,11 +202,22 @@ class TestGuessing:
 
     def test_all_people_of_a_network_share_thirty_tries(self, ada: User, type_code: Type) -> None:
         with time_machine.travel(clock.now(), tick=False):
-            for number in range(tries.CODE_BY_CLIENT.times):
+            for number in range(tries.CODES.usual.times):
                 type_code(f"p{number}@example.com", WRONG, limited=True)
             with pytest.raises(TooManyRequests) as refused:
                 type_code(ada.email, WRONG, limited=True)
         assert refused.value.retry_after == 30
+
+    def test_whoever_waits_for_a_locked_account_keeps_nobody_waiting(
+        self, database: Database, database_kind: str, ada: User, type_code: Type
+    ) -> None:
+        if database_kind == "sqlite":
+            pytest.skip("Its writers wait for each other anyway.")
+        with ThreadPoolExecutor() as pool, database.writing() as session:
+            session.get(User, ada.id, with_for_update=True)
+            pool.submit(type_code, ada.email, WRONG, limited=True)
+            until_somebody_waits(database)
+            assert pool.submit(type_code, "bob@example.com", WRONG, limited=True).result(timeout=10) is None
 
     def test_the_trail_names_address_and_never_the_code(self, parts: Parts, ada: User, type_code: Type) -> None:
         type_code(ada.email, WRONG)

@@ -14,9 +14,11 @@ from tests.accounts.conftest import PASSWORD as WRONG
 from tests.accounts.conftest import at_once
 from tests.support.browser import PASSWORD, Browser
 from webapp import clock
-from webapp.accounts import confirming, passwords
-from webapp.accounts.confirming import CONFIRMED_FOR, GuessedTooOften, WrongPassword, is_due
+from webapp.accounts import confirming, passwords, sign_ins
+from webapp.accounts.confirming import CONFIRMED_FOR, GuessedTooOften, SignInEnded, WrongPassword, is_due
 from webapp.accounts.models import SignIn, User
+from webapp.audit.events import Event
+from webapp.audit.models import Entry
 from webapp.context import Parts
 from webapp.database import Database
 from webapp.mail import service as mail
@@ -195,7 +197,7 @@ def test_of_fifty_guesses_at_once_ten_are_looked_at(
     person, sign_in = administrator.user, sign_in_of(database)
     ends = at_once([lambda: confirming.check(database, person, sign_in, WRONG)] * 50)
     assert counted.call_count == 10
-    assert GuessedTooOften in {type(end) for end in ends}
+    assert [type(end) for end in ends].count(GuessedTooOften) == 1
     with database.reading() as session:
         assert session.scalars(select(SignIn)).all() == []
 
@@ -207,6 +209,34 @@ def test_right_passwords_do_not_count(database: Database, administrator: Browser
             with pytest.raises(WrongPassword):
                 confirming.check(database, person, sign_in, WRONG)
         confirming.check(database, person, sign_in, PASSWORD)
+
+
+def test_waiting_gives_no_further_guesses(database: Database, administrator: Browser) -> None:
+    person, sign_in = administrator.user, sign_in_of(database)
+    with time_machine.travel(clock.now(), tick=False) as now:
+        for _ in range(9):
+            with pytest.raises(WrongPassword):
+                confirming.check(database, person, sign_in, WRONG)
+            now.shift(timedelta(days=35))
+        with pytest.raises(GuessedTooOften):
+            confirming.check(database, person, sign_in, WRONG)
+
+
+def test_a_right_password_does_nothing_in_a_sign_in_that_is_over(database: Database, administrator: Browser) -> None:
+    person, sign_in = administrator.user, sign_in_of(database)
+    with database.writing() as session:
+        sign_ins.end_one(session, person.id, sign_in.id)
+    with pytest.raises(SignInEnded):
+        confirming.check(database, person, sign_in, PASSWORD)
+
+
+@pytest.mark.parametrize("limited", [True, False])
+def test_a_wrong_one_is_in_the_trail(database: Database, administrator: Browser, limited: bool) -> None:
+    with pytest.raises(WrongPassword):
+        confirming.check(database, administrator.user, sign_in_of(database), WRONG, limited)
+    with database.reading() as session:
+        noted = session.scalars(select(Entry).where(Entry.event == Event.PASSWORD_REFUSED)).one()
+    assert noted.person_id == administrator.user.id
 
 
 @pytest.mark.usefixtures("later")

@@ -1,7 +1,9 @@
 """One-time links: good once, kept as a hash, and precise about why they are refused."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -78,3 +80,12 @@ def test_the_link_of_a_deleted_person_is_unknown(database: Database, ada: User, 
         session.delete(session.get_one(User, ada.id))
     with database.writing() as session, pytest.raises(LinkUnknown):
         links.spend(session, secret, Purpose.RESET)
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("path", [*links.PATHS.values(), "/setup"])
+def test_the_proxy_is_told_to_log_no_link(path: str) -> None:
+    operating = (Path(__file__).parents[2] / "docs/operating.md").read_text()
+    spared = re.search(r"location ~ (\S+) \{\s+access_log off;", operating)
+    assert spared
+    assert re.search(spared[1], f"{path}secret" if path.endswith("/") else path)

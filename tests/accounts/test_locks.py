@@ -148,6 +148,19 @@ class TestWho:
         assert guess(NOBODY, 7) == ["SignInRefused"] * 6 + ["TooManyRequests"]
         assert [sign_in(ada.email, address=ELSEWHERE) for _ in range(5)] == ["in"] * 5
 
+    @pytest.mark.one_database
+    def test_signing_in_between_gives_no_further_guesses(
+        self, ada: User, sign_in: Try, guess: Guess, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        minute = timedelta(minutes=1)
+        share = Share(Limit("a", 8, minute), Limit("b", 2, minute), Limit("c", 4, minute))
+        monkeypatch.setattr(locks, "FAILURES", share)
+        ends = []
+        for number in range(8):
+            ends += guess(f"p{number}@example.com", 1)
+            sign_in(ada.email)
+        assert ends == ["SignInRefused"] * 6 + ["TooManyRequests"] * 2
+
 
 class TestHowLong:
     """When a lock begins and ends."""
@@ -230,7 +243,8 @@ class TestTelling:
     ) -> None:
         guess(email, 30)
         assert owed() == [("locked", email)]
-        assert [(e.person_email, e.facts["minutes"]) for e in entries(parts, Event.LOCKED)] == [(email, 15)]
+        told = [(e.person_id, e.person_email, e.facts["minutes"]) for e in entries(parts, Event.LOCKED)]
+        assert told == [(None, email, 15)]
 
     @pytest.mark.one_database
     def test_many_locks_send_one_mail_in_five_minutes_and_three_a_day(

@@ -60,6 +60,6 @@ def test_what_is_typed_is_neither_logged_nor_recorded(
 
 def test_advice_is_not_given_without_end(stranger: Browser, database: Database) -> None:
     with database.writing() as session:
-        for _ in range(tries.ADVICE_BY_CLIENT.times):
+        for _ in range(tries.ADVICE.usual.times):
             tries.advice(session, "127.0.0.1")
     assert stranger.post("/password-advice", password="kxv").status_code == 429

@@ -1,6 +1,6 @@
 """How often one may try."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
@@ -14,6 +14,9 @@ from webapp.audit.events import Event
 from webapp.audit.models import Entry
 from webapp.database import Database
 from webapp.errors import TooManyRequests
+from webapp.limits import Share
+
+Ask = Callable[[Session, str], None]
 
 
 @pytest.fixture
@@ -31,13 +34,17 @@ def test_a_client_may_ask_for_thirty_reset_mails_in_ten_minutes(session: Session
     assert timedelta(seconds=refused.value.retry_after) == timedelta(minutes=10) / 30
 
 
-def test_many_clients_slow_each_other_down_and_refuse_nobody(session: Session) -> None:
-    for number in range(1000):
-        tries.forgot_password(session, f"192.0.{number // 250}.{number % 250}")
-    for _ in range(3):
-        tries.forgot_password(session, "198.51.100.1")
+@pytest.mark.parametrize(
+    ("ask", "share"),
+    [(tries.forgot_password, tries.FORGOT), (tries.code, tries.CODES), (tries.advice, tries.ADVICE)],
+)
+def test_many_clients_slow_each_other_down_and_refuse_nobody(session: Session, ask: Ask, share: Share) -> None:
+    for number in range(share.overall.times):
+        ask(session, f"192.0.{number // 250}.{number % 250}")
+    for _ in range(share.sparing.times):
+        ask(session, "198.51.100.1")
     with pytest.raises(TooManyRequests):
-        tries.forgot_password(session, "198.51.100.1")
+        ask(session, "198.51.100.1")
 
 
 def test_links_that_nobody_was_sent_are_limited_for_each_network(session: Session) -> None:

@@ -35,8 +35,15 @@ def test_an_entry_stands_only_with_what_it_tells_of(database: Database) -> None:
     assert len(entries(database)) == before
 
 
-@pytest.mark.parametrize("change", ["UPDATE audit_entries SET event = 'x'", "DELETE FROM audit_entries"])
+CHANGES = ["UPDATE audit_entries SET event = 'x'", "DELETE FROM audit_entries"]
+COLUMNS = "id, happened_at, event, by_email, person_email, client, device, facts"
+REPLACES = f"REPLACE INTO audit_entries ({COLUMNS}) SELECT {COLUMNS.replace('event', 'client')} FROM audit_entries"
+
+
+@pytest.mark.parametrize("change", [*CHANGES, REPLACES])
 def test_nobody_changes_the_trail(database: Database, change: str) -> None:
+    if change == REPLACES and database.engine.dialect.name != "sqlite":
+        pytest.skip("SQLite alone has it")
     with database.writing() as session:
         audit.record(session, Event.DELETED)
     with pytest.raises(DatabaseError, match="append-only"), database.writing() as session:

@@ -6,7 +6,8 @@ import pytest
 
 from tests.accounts.conftest import ada, new_link, owed, signed_in
 from tests.support.browser import PASSWORD
-from webapp.accounts.models import SignIn, User
+from webapp.accounts import sign_ins
+from webapp.accounts.models import User
 from webapp.context import Parts
 from webapp.profile import address
 
@@ -17,10 +18,13 @@ Ask = Callable[..., None]
 
 
 @pytest.fixture
-def ask(parts: Parts) -> Ask:
-    """Ask for another address, with the password."""
+def ask(parts: Parts, signed_in: Callable[[User], str]) -> Ask:
+    """Ask for another address, with the password, in a new sign-in."""
 
     def ask(person: User, email: str = NEW, password: str = PASSWORD, limited: bool = False) -> None:
-        address.ask(parts.database, parts.queue, person, email, password, SignIn(id=person.id), limited)
+        token = signed_in(person)
+        with parts.database.reading() as session:
+            here = sign_ins.by_token(session, token)
+        address.ask(parts.database, parts.queue, person, email, password, here, limited)
 
     return ask

@@ -12,7 +12,7 @@ from tests.profile.conftest import Ask
 from tests.support import browser
 from webapp import clock
 from webapp.accounts import address_changes, links, passwords, service, sign_ins, signing_in
-from webapp.accounts.confirming import WrongPassword
+from webapp.accounts.confirming import SignInEnded, WrongPassword
 from webapp.accounts.models import Purpose, SignIn, User
 from webapp.accounts.sign_ins import Client
 from webapp.context import Parts
@@ -26,9 +26,11 @@ Owed = Callable[[], list[tuple[str, str]]]
 
 
 def change(parts: Parts, person: User, token: str = "", current: str = browser.PASSWORD, new: str = PASSWORD) -> str:
-    """Change the password; the new token."""
+    """Change the password in the person's first sign-in; the new token."""
+    with parts.database.reading() as session:
+        first = session.scalars(select(SignIn).where(SignIn.user_id == person.id).order_by(SignIn.id).limit(1)).one()
     here = Client("", "", token=token)
-    return profile.change_password(parts.database, parts.queue, person, current, new, SignIn(id=person.id), here)
+    return profile.change_password(parts.database, parts.queue, person, current, new, first, here)
 
 
 def lives(database: Database, token: str) -> bool:
@@ -85,14 +87,18 @@ class TestPassword:
         assert owed() == []
         assert signing_in.sign_in(parts.database, parts.queue, ada.email, browser.PASSWORD, Client("", ""))
 
-    def test_of_several_changes_at_once_one_wins(self, parts: Parts, ada: User, owed: Owed) -> None:
-        ends = at_once([lambda: change(parts, ada)] * 4)
+    def test_of_several_changes_at_once_one_wins(
+        self, parts: Parts, ada: User, signed_in: SignedIn, owed: Owed
+    ) -> None:
+        token = signed_in(ada)
+        ends = at_once([lambda: change(parts, ada, token)] * 4)
         assert sorted(type(end).__name__ for end in ends) == ["WrongPassword"] * 3 + ["str"]
         assert len(owed()) == 1
 
     def test_a_reset_while_the_password_is_checked_wins(
-        self, parts: Parts, ada: User, new_link: NewLink, monkeypatch: pytest.MonkeyPatch
+        self, parts: Parts, ada: User, signed_in: SignedIn, new_link: NewLink, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        signed_in(ada)
         secret, fits = new_link(ada, Purpose.RESET), passwords.fits
 
         def slowly(password: str, kept: str | None) -> bool:
@@ -101,7 +107,7 @@ class TestPassword:
             return fits(password, kept)
 
         monkeypatch.setattr(passwords, "fits", slowly)
-        with pytest.raises(WrongPassword):
+        with pytest.raises(SignInEnded):
             change(parts, ada)
 
 

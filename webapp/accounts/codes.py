@@ -86,7 +86,8 @@ def redeem_beside(
 
     The same is done whether anybody has the address or not.
     """
-    person = session.scalar(select(User).where(User.email_key == address_key(email)))
+    # Locked first: what would end a link now finds what comes of it, and no limit waits for a person.
+    person = session.scalar(select(User).where(User.email_key == address_key(email)).with_for_update())
     if limited:
         tries.code(session, client.address)
     return _redeem(session, sealer, person, email, BESIDE_AN_ADDRESS, code)
@@ -96,6 +97,7 @@ def redeem_own(
     session: Session, sealer: Sealer, person: User, purpose: Purpose, code: str, client: Client, limited: bool = True
 ) -> Opened | None:
     """What this code opens for somebody who is signed in, or None. Raises TooManyRequests."""
+    session.get(User, person.id, with_for_update=True)
     if limited:
         tries.code(session, client.address)
     return _redeem(session, sealer, person, person.email, (purpose,), code)
@@ -104,6 +106,7 @@ def redeem_own(
 def _redeem(
     session: Session, sealer: Sealer, person: User | None, email: str, purposes: tuple[Purpose, ...], code: str
 ) -> Opened | None:
+    """The same for a person who is locked."""
     who = f"{purposes[0]} {address_key(email)}"
     # Counted before it is looked at, so of many tries at once each waits for the one before.
     spare = tries.code_of_person(session, who)
@@ -121,8 +124,7 @@ def _redeem(
 
 
 def _open_link(session: Session, sealer: Sealer, user_id: int, purposes: tuple[Purpose, ...], code: str) -> Link | None:
-    """The link with this code while it is good, its person locked: what would end it now finds what comes of it."""
-    session.get(User, user_id, with_for_update=True)
+    """The link with this code while it is good."""
     marks = [mark for purpose in purposes for mark in _marks(sealer, user_id, purpose, code)]
     good = select(Link).where(Link.user_id == user_id, Link.purpose.in_(purposes), Link.expires_at > clock.now())
     return session.scalar(good.where(Link.code_hash.in_(marks), *links.OPEN).limit(1))

@@ -19,6 +19,8 @@ from webapp.texts import lazy_gettext as _
 
 CONFIRMED_FOR = timedelta(minutes=15)
 PURPOSE = "held form"
+# Guesses left where nothing is counted.
+ENOUGH = 1
 # In characters, sealed; it has to fit into a request together with the password.
 MOST_HELD = 3 * 1024 * 1024
 
@@ -56,28 +58,19 @@ def is_due(sign_in: SignIn) -> bool:
 
 
 def check(database: Database, person: User, sign_in: SignIn, password: str, limited: bool = True) -> None:
-    """Whether this is the person's password. Raises WrongPassword, GuessedTooOften.
+    """Whether this is the person's password. Raises WrongPassword, SignInEnded.
 
     Wrong ones count for the sign-in that they are typed in, and in the end end it: who found a browser
     open guesses no further, and locks the person out of nothing else. As for signing in, a try counts
     although it fails, and no transaction is open while it is hashed.
     """
-    if not limited:
-        if not passwords.fits(password, person.password_hash):
-            raise WrongPassword
-        return
-    with database.writing() as session:
-        allowed = tries.own_password(session, sign_in)
-    if allowed and passwords.fits(password, person.password_hash):
+    left = _counted(database, sign_in) if limited else ENOUGH
+    if left is None or not passwords.fits(password, person.password_hash):
+        raise _refused(database, person, sign_in, left)
+    if limited:
         with database.writing() as session:
-            tries.own_password_fitted(session, sign_in)
-        return
-    with database.writing() as session:
-        ended = tries.own_password_used_up(session, sign_in)
-        audit.record(session, Event.PASSWORD_REFUSED, person)
-        if ended and sign_ins.end_one(session, person.id, sign_in.id):
-            audit.record(session, Event.GUESSED_OUT, person)
-    raise GuessedTooOften if ended else WrongPassword
+            if not tries.own_password_fitted(session, sign_in):
+                raise SignInEnded
 
 
 def confirm(database: Database, person: User, sign_in: SignIn, password: str, limited: bool = True) -> str:
@@ -104,3 +97,22 @@ def held(sealer: Sealer, sign_in: SignIn, path: str, sealed: str) -> Fields:
     if (sign_in_id, held_path) != (sign_in.id, path):
         raise SealBroken("The form was held for another sign-in or page.")
     return [(name, value) for name, value in fields]
+
+
+def _counted(database: Database, sign_in: SignIn) -> int | None:
+    """How many guesses are left after this one; None if it was one too many."""
+    with database.writing() as session:
+        return tries.own_password(session, sign_in)
+
+
+def _refused(database: Database, person: User, sign_in: SignIn, left: int | None) -> Failure:
+    """Note a wrong password, if it was looked at, and end the sign-in if no guess is left: what the person is told."""
+    with database.writing() as session:
+        if left is not None:
+            audit.record(session, Event.PASSWORD_REFUSED, person)
+        if left:
+            return WrongPassword()
+        if not sign_ins.end_one(session, person.id, sign_in.id):
+            return SignInEnded()
+        audit.record(session, Event.GUESSED_OUT, person)
+        return GuessedTooOften()

@@ -50,7 +50,7 @@ class Locked(TooManyRequests):
     in_trail = True
 
 
-@dataclass(frozen=True)
+@dataclass
 class Attempt:
     """One try to sign in, as far as it counts: for which address, by whom, from which places."""
 
@@ -59,6 +59,8 @@ class Attempt:
     # Where its failures count; one that is locked at any of them is locked. All transactions take
     # from them in this order, so that no two wait for each other.
     places: tuple[str, ...]
+    # What `begin` counted for its network; it is given back if the password was right.
+    counted: limits.Counted = ()
 
     @property
     def key(self) -> str:
@@ -86,29 +88,29 @@ def begin(session: Session, queue: Queue, tried: Attempt) -> int:
     rules = security(session)
     _refuse_locked(session, rules, tried)
     if not tried.known:
-        limits.take_share(session, FAILURES, network(tried.client.address))
+        tried.counted = limits.take_share(session, FAILURES, network(tried.client.address))
     full = [place for place in tried.places if not limits.taken(session, _failures(rules, place), tried.key, place)]
     if not full:
         # It may have been locked, and the failures forgotten, while this try waited for its turn to count.
         _refuse_locked(session, rules, tried)
         return 0
     # All are used up by tries whose passwords are looked at right now, or that broke off.
-    _close(session, queue, tried, full, None)
+    _close(session, queue, tried, full)
     return limits.wait(session, _lock(rules), tried.key, *full)
 
 
-def failed(session: Session, queue: Queue, tried: Attempt, person: User | None) -> None:
+def failed(session: Session, queue: Queue, tried: Attempt) -> None:
     """The password was wrong, or there was none; after too many of those sign-in is locked, and the person told."""
     rules = security(session)
     full = [place for place in tried.places if limits.used_up(session, _failures(rules, place), tried.key, place)]
-    _close(session, queue, tried, full, person)
+    _close(session, queue, tried, full)
 
 
 def passed(session: Session, tried: Attempt) -> None:
     """The password was right: only failing tries count, and those from here are forgotten."""
     rules = security(session)
+    limits.give_share_back(session, tried.counted)
     if not tried.known:
-        limits.give_share_back(session, FAILURES, network(tried.client.address))
         limits.give_back(session, _failures(rules, EVERYWHERE), tried.key, EVERYWHERE)
     limits.forget(session, _failures(rules, tried.places[-1]), tried.key, tried.places[-1])
 
@@ -134,8 +136,8 @@ def _refuse_locked(session: Session, rules: Security, tried: Attempt) -> None:
         raise Locked(seconds)
 
 
-def _close(session: Session, queue: Queue, tried: Attempt, places: list[str], person: User | None) -> None:
-    """Lock these places, and tell of those that were not locked yet."""
+def _close(session: Session, queue: Queue, tried: Attempt, places: list[str]) -> None:
+    """Lock these places, and tell of those that were not locked yet, alike whether anybody has the address."""
     rules, new = security(session), []
     for place in places:
         limits.forget(session, _failures(rules, place), tried.key, place)
@@ -143,7 +145,7 @@ def _close(session: Session, queue: Queue, tried: Attempt, places: list[str], pe
             new.append(place)
     if new:
         everywhere = EVERYWHERE in new
-        audit.record(session, Event.LOCKED, person, tried.email, minutes=rules.lock_minutes, everywhere=everywhere)
+        audit.record(session, Event.LOCKED, address=tried.email, minutes=rules.lock_minutes, everywhere=everywhere)
         _tell(session, queue, tried, rules, everywhere)
 
 

@@ -116,6 +116,8 @@ class SignIn(Base):
     last_seen_at: Mapped[datetime]
     # When the password was typed last: see accounts.confirming.
     confirmed_at: Mapped[datetime]
+    # Typed in it since the last right one: see accounts.tries.own_password.
+    wrong_passwords: Mapped[int] = mapped_column(default=0)
     expires_at: Mapped[datetime] = mapped_column(index=True)
     # Whether it outlives the browser's being closed.
     remembered: Mapped[bool] = mapped_column(default=False)

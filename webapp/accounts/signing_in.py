@@ -42,6 +42,7 @@ def sign_in(
     """A new sign-in; the person is told by mail if the browser is not known.
 
     Raises SignInRefused, TooManyRequests; Locked if it is for wrong passwords.
+
     Takes the same time for whatever reason it refuses. The transactions are several, because
     tries count even when they fail, and none stays open while the password is hashed.
     """
@@ -53,7 +54,7 @@ def sign_in(
         with database.writing() as session:
             audit.record(session, Event.SIGN_IN_FAILED, address=email)
             if tried:
-                locks.failed(session, queue, tried, person)
+                locks.failed(session, queue, tried)
         raise SignInRefused
     renewed = passwords.hashed(password) if passwords.outdated(kept) else kept
     with database.writing() as session:

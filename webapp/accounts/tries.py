@@ -3,6 +3,7 @@
 import ipaddress
 from datetime import datetime, timedelta
 
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from webapp import clock, limits
@@ -26,12 +27,18 @@ CONFIRMATION_BY_USER_AND_ADDRESS = Limit("confirmation mail, person and address"
 # Whoever asks for it, an address gets one in five minutes; so many wait for their turn.
 CONFIRMATION_BY_ADDRESS = Limit("confirmation mail, address", 12, timedelta(hours=1))
 
-CODE_BY_CLIENT = Limit("code, client", 30, timedelta(minutes=15))
-CODE_BY_ANYBODY = Limit("code, anybody", 1000, timedelta(minutes=10))
+CODES = Share(
+    Limit("code, client", 30, timedelta(minutes=15)),
+    Limit("code, client in a crowd", 5, timedelta(minutes=15)),
+    Limit("code, anybody", 1000, timedelta(minutes=10)),
+)
 # The fifth wrong one is one too many: then the codes that are out are dead.
 CODE_BY_PERSON = Limit("code, person", 4, timedelta(days=1))
-ADVICE_BY_CLIENT = Limit("password advice, client", 120, timedelta(minutes=5))
-ADVICE_BY_ANYBODY = Limit("password advice, anybody", 600, timedelta(minutes=1))
+ADVICE = Share(
+    Limit("password advice, client", 120, timedelta(minutes=5)),
+    Limit("password advice, client in a crowd", 20, timedelta(minutes=5)),
+    Limit("password advice, anybody", 600, timedelta(minutes=1)),
+)
 NEW_PASSWORD_BY_USER = Limit("new password held against former ones, person", 20, timedelta(hours=1))
 RESET_SHOWN_BY_USER = Limit("reset link shown, administrator", 20, timedelta(hours=1))
 
@@ -41,8 +48,6 @@ UNKNOWN_LINKS = Share(
     Limit("unknown link, anybody", 3000, timedelta(minutes=10)),
 )
 
-# As long as a sign-in can last: waiting gives a thief no further guesses.
-A_SIGN_IN = limits.LONGEST
 NOTED = Limit("asked too often, noted", 1, timedelta(hours=1))
 NOTED_BY_ANYBODY = Limit("asked too often, noted for anybody", 100, timedelta(hours=1))
 
@@ -78,19 +83,23 @@ def unknown_link(session: Session, client_address: str) -> None:
     limits.take_share(session, UNKNOWN_LINKS, network(client_address))
 
 
-def own_password(session: Session, sign_in: SignIn) -> bool:
-    """Whether the password may be guessed once more in this sign-in; if so, it is counted."""
-    return limits.taken(session, _guesses(session), str(sign_in.id))
+def own_password(session: Session, sign_in: SignIn) -> int | None:
+    """Count a guess in this sign-in, before it is looked at: how many are left after it.
+
+    None, uncounted, if none was left, or the sign-in is over. No limit of time: a sign-in can last
+    for a year, and waiting must give a thief no further guesses.
+    """
+    most = security(session).lock_after
+    spare = update(SignIn).where(SignIn.id == sign_in.id, SignIn.wrong_passwords < most)
+    counted = spare.values(wrong_passwords=SignIn.wrong_passwords + 1).returning(SignIn.wrong_passwords)
+    number = session.scalar(counted)
+    return None if number is None else most - number
 
 
-def own_password_used_up(session: Session, sign_in: SignIn) -> bool:
-    """Whether that was the last guess in this sign-in."""
-    return limits.used_up(session, _guesses(session), str(sign_in.id))
-
-
-def own_password_fitted(session: Session, sign_in: SignIn) -> None:
-    """The password was right: only wrong ones count."""
-    limits.forget(session, _guesses(session), str(sign_in.id))
+def own_password_fitted(session: Session, sign_in: SignIn) -> bool:
+    """The password was right, and only wrong ones count: whether the sign-in still lasts."""
+    statement = update(SignIn).where(SignIn.id == sign_in.id).values(wrong_passwords=0)
+    return session.scalar(statement.returning(SignIn.id)) is not None
 
 
 def note(session: Session, client_address: str, page: str) -> None:
@@ -115,8 +124,7 @@ def network(client_address: str) -> str:
 
 def code(session: Session, client_address: str) -> None:
     """Count one code that was typed, right or wrong. Raises TooManyRequests."""
-    limits.take(session, CODE_BY_CLIENT, network(client_address))
-    limits.take(session, CODE_BY_ANYBODY, "")
+    limits.take_share(session, CODES, network(client_address))
 
 
 def code_of_person(session: Session, who: str) -> bool:
@@ -136,14 +144,9 @@ def reset_shown(session: Session, administrator: User) -> None:
 
 def advice(session: Session, client_address: str) -> None:
     """Count one password that somebody wants advice on. Raises TooManyRequests."""
-    limits.take(session, ADVICE_BY_CLIENT, network(client_address))
-    limits.take(session, ADVICE_BY_ANYBODY, "")
+    limits.take_share(session, ADVICE, network(client_address))
 
 
 def new_password(session: Session, user: User) -> None:
     """Count one password that is held against the former ones of this person. Raises TooManyRequests."""
     limits.take(session, NEW_PASSWORD_BY_USER, str(user.id))
-
-
-def _guesses(session: Session) -> Limit:
-    return Limit("current password, sign-in", security(session).lock_after, A_SIGN_IN)

@@ -62,7 +62,10 @@ def change_role(user_id: int) -> Page:
         users.change_role(session, user_id, Role(form.role.data), signed_in())
 
     def done() -> Page:
-        flash(_("The role of %(name)s is changed.", name=person.name), "success")
+        if form.role.data == person.role:
+            flash(_("Nothing was changed."), "info")
+        else:
+            flash(_("The role of %(name)s is changed.", name=person.name), "success")
         return redirect(url_for("accounts.user", user_id=user_id))
 
     return _asked_once("accounts/change_role.html", person, kept, form, change, done)

@@ -63,4 +63,5 @@ class Event(StrEnum):
     MESSAGE_RETRIED = "message tried again by hand"
     KEYS_ROTATED = "keys rotated"
     TRAIL_DOWNLOADED = "audit trail downloaded"
+    KEYS_DROPPED = "old keys dropped"
     KEYS_FORGOTTEN = "lost keys forgotten"

@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 
 from webapp.accounts.models import Purpose, Role
 from webapp.audit.events import Event
+from webapp.languages import LANGUAGES
 from webapp.mail.conversation import Stage
 from webapp.mail.trial import stage_name
 from webapp.texts import lazy_gettext as lazy
@@ -61,6 +62,7 @@ KINDS = {
     Event.GRANT_DROPPED: lazy("Permission to send mail was dropped"),
     Event.MESSAGE_RETRIED: lazy("Message was tried again by hand"),
     Event.KEYS_ROTATED: lazy("Keys were replaced"),
+    Event.KEYS_DROPPED: lazy("Old keys were dropped, and everybody was signed out"),
     Event.KEYS_FORGOTTEN: lazy("Lost keys were forgotten"),
     Event.TRAIL_DOWNLOADED: lazy("Audit trail was downloaded"),
 }
@@ -148,6 +150,12 @@ def _everywhere(everywhere: bool) -> str:
     return _("From every client address.") if everywhere else _("From one network.")
 
 
+def _language(code: str) -> str:
+    return _(
+        "Language: %(language)s.", language=LANGUAGES[code].name if code in LANGUAGES else _("As the browser says")
+    )
+
+
 def _last_try(last: bool) -> str:
     return _("The codes of this mail are worthless now.") if last else _("It can be tried again.")
 
@@ -166,11 +174,13 @@ def _stage(stage: str) -> str:
 
 _SENTENCES: dict[str, Callable[[Any], str]] = {
     "changed": _changed,
+    "code": lambda code: _("Error: %(code)s.", code=code),
     "everywhere": _everywhere,
     "filtered": _filtered,
     "key": lambda number: _("Key %(number)s.", number=number),
     "keys": lambda number: ngettext("%(num)s key.", "%(num)s keys.", number),
-    "language": lambda code: _("Language: %(language)s.", language=code),
+    "kind": lambda grant: _("Kind of grant: %(kind)s.", kind=grant),
+    "language": _language,
     "last_try": _last_try,
     "message": lambda number: _("Message %(number)s.", number=number),
     "minutes": _minutes,

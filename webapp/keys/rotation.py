@@ -163,7 +163,8 @@ def _retire(session: Session, config: Config, new: int, drop_old: bool) -> None:
     """Nothing saved needs the keys before this one: retire or delete them, and what the secret key replaced."""
     hold(session, alone=True)
     if drop_old:
-        session.execute(delete(DataKey).where(DataKey.id < new))
+        dropped = session.scalars(delete(DataKey).where(DataKey.id < new).returning(DataKey.id)).all()
+        audit.record(session, Event.KEYS_DROPPED, keys=len(dropped))
     else:
         unretired = update(DataKey).where(DataKey.id < new, DataKey.retired_at.is_(None))
         session.execute(unretired.values(retired_at=clock.now()))

@@ -110,6 +110,8 @@ def check_device(parts: Parts, server: MailServer, sign_in_id: int) -> None:
             request = device_request(session, server.id, sign_in_id)
             if request is None:
                 raise SignInFault(error=words.CODE_EXPIRED)
+            # Of two pages that ask at once, the second one finds what the first one noted.
+            session.refresh(request, with_for_update=True)
             if request.next_poll_at is not None and clock.now() < request.next_poll_at:
                 raise Pending
             request.next_poll_at = clock.now() + timedelta(seconds=request.interval)

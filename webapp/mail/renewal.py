@@ -198,7 +198,8 @@ class _Renewal:
             for name, value in values.items():
                 setattr(found, name, value)
             if event is not None:
-                audit.record(session, event, kind=found.kind, code=code)
+                facts: dict[str, Any] = {"code": code} if code else {}
+                audit.record(session, event, kind=found.kind, **facts)
         return True
 
     def _opened(self, grant: Grant, column: str) -> str:

@@ -99,7 +99,8 @@ def save(session: Session, parts: Parts, draft: Draft, by: str) -> MailServer:
     grants.prepare(session, server, method_of(parts, draft.values))
     outbox.retry_all(session, parts.queue)
     after = _fields(server)
-    changed = sorted(name for name in before | after if before.get(name) != after.get(name))
+    # One that is empty is as one that is not there.
+    changed = sorted(name for name in before | after if (before.get(name) or None) != (after.get(name) or None))
     audit.record(session, Event.MAIL_SERVER_SAVED, provider=server.provider, changed=changed)
     return server
 

@@ -31,10 +31,10 @@ def preview(template: str, language: str, general: General) -> flask_mail.Messag
     nowhere = General(NOWHERE, general.product_name, general.support_address)
     link = NOWHERE + links.PATHS[PURPOSES[template]] + NO_SECRET if template in PURPOSES else None
     with languages.speaking(language):
-        return compose(template, RECIPIENT, SENDER, nowhere, _facts(), link)
+        return compose(template, RECIPIENT, SENDER, nowhere, _facts(template), link)
 
 
-def _facts() -> dict[str, Any]:
+def _facts(template: str) -> dict[str, Any]:
     """What any of the mails speaks of."""
     now = clock.now()
     where = {"client": CLIENT, "device": FIREFOX}
@@ -45,7 +45,7 @@ def _facts() -> dict[str, Any]:
         "code": "0000-0000",
         "provider": "SendGrid",
         "happened_at": now,
-        "valid_until": now + timedelta(hours=1),
+        "valid_until": now + (links.RESTORE_LIFETIME if template == "address_changed" else timedelta(hours=1)),
         "until": now + timedelta(minutes=15),
         "everywhere": False,
         "by_link": True,

@@ -51,7 +51,7 @@ def ask(
 ) -> None:
     """Have this address wait, in place of any other, and owe it a mail.
 
-    Raises WrongPassword, GuessedTooOften, TooManyRequests.
+    Raises WrongPassword, SignInEnded, TooManyRequests.
     """
     confirming.check(database, person, sign_in, password, limited)
     with database.writing() as session:

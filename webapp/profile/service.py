@@ -53,7 +53,7 @@ def change_password(
 ) -> str:
     """Change the password; the new token of this browser's sign-in, the only one left.
 
-    Raises WrongPassword, BadPassword, GuessedTooOften, TooManyRequests.
+    Raises WrongPassword, BadPassword, SignInEnded, TooManyRequests.
 
     Of the known devices only this browser stays known.
     Links that restore an address live on: whoever stole an account could change the password first.

@@ -84,6 +84,12 @@ def _create_trail() -> None:
                 f"CREATE TRIGGER audit_entries_no_{change.lower()} BEFORE {change} ON audit_entries"
                 f" BEGIN SELECT RAISE(ABORT, '{REFUSED}'); END"
             )
+        # REPLACE deletes the row that it takes the place of, and no trigger hears of that.
+        op.execute(
+            "CREATE TRIGGER audit_entries_no_replace BEFORE INSERT ON audit_entries"
+            " WHEN EXISTS (SELECT 1 FROM audit_entries WHERE id = NEW.id)"
+            " BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
+        )
     else:
         op.execute(
             "CREATE FUNCTION refuse_to_change_the_trail() RETURNS trigger LANGUAGE plpgsql AS"
