@@ -219,5 +219,8 @@ def _ngettext(context: EvalContext, singular: str, plural: str, num: int, **fact
 
 
 def _filled(context: EvalContext, text: str, facts: Mapping[str, Any]) -> str:
+    if not facts and "%" not in text:
+        # Most sentences: there is nothing to fill in.
+        return Markup(text) if context.autoescape else text  # noqa: S704 -- our own sentence
     template: str = Markup(text) if context.autoescape else text  # noqa: S704 -- our own sentence, facts are escaped
     return template % isolated(facts)

@@ -28,9 +28,9 @@ Owed = Callable[[], list[tuple[str, str]]]
 def change(parts: Parts, person: User, token: str = "", current: str = browser.PASSWORD, new: str = PASSWORD) -> str:
     """Change the password in the person's first sign-in; the new token."""
     with parts.database.reading() as session:
-        first = session.scalars(select(SignIn).where(SignIn.user_id == person.id).order_by(SignIn.id).limit(1)).one()
-    here = Client("", "", token=token)
-    return profile.change_password(parts.database, parts.queue, person, current, new, first, here)
+        here = session.scalars(select(SignIn).where(SignIn.user_id == person.id).order_by(SignIn.id).limit(1)).one()
+    client = Client("", "", token=token)
+    return profile.change_password(parts.database, parts.queue, person, current, new, here, client)
 
 
 def lives(database: Database, token: str) -> bool:

@@ -42,7 +42,6 @@ def sign_in(
     """A new sign-in; the person is told by mail if the browser is not known.
 
     Raises SignInRefused, TooManyRequests; Locked if it is for wrong passwords.
-
     Takes the same time for whatever reason it refuses. The transactions are several, because
     tries count even when they fail, and none stays open while the password is hashed.
     """
