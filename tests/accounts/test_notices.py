@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from sqlalchemy import select, update
 
+from tests.accounts.conftest import CLIENT
 from tests.support.browser import PASSWORD
 from webapp import clock
 from webapp.accounts import models, notices, passwords, service, signing_in
@@ -62,7 +63,7 @@ def test_a_reset_and_a_change_in_the_profile_are_told_apart(
     with parts.database.writing() as session:
         person = service.reset_password(session, parts.queue, secret, passwords.hashed("one more sentence 9"))
     profile.change_password(
-        parts.database, parts.queue, person, "one more sentence 9", PASSWORD, models.SignIn(id=1), Client("", "")
+        parts.database, parts.queue, person, "one more sentence 9", PASSWORD, models.SignIn(id=1), CLIENT, False
     )
     assert facts() == [{"by_link": True, **WHERE}, {"by_link": False, **WHERE}]
 
