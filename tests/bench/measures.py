@@ -47,11 +47,11 @@ def sign_in_page(site: Site) -> Compared:
     return Compared(median(ours), median(bare))
 
 
-def signed_in_page(site: Site) -> Compared:
-    """Requests per second of Home, for an administrator, and of a bare page, in turns."""
+def signed_in_page(site: Site, role: Role) -> Compared:
+    """Requests per second of Home, for somebody of this role, and of a bare page, in turns."""
     ours, bare = [], []
     with site.web() as our_port, bare_page() as bare_port:
-        cookie = _administrator(site, our_port).cookie
+        cookie = _signed_in(site, our_port, role).cookie
         for _ in range(ROUNDS):
             ours.append(requests_per_second(our_port, "/", cookie))
             bare.append(requests_per_second(bare_port, "/login"))
@@ -79,7 +79,7 @@ def signing_in(site: Site, number: int = 40) -> tuple[Compared, Compared]:
 def users_page(site: Site, few: int = 1_000, many: int = 1_000_000, number: int = 40) -> Compared:
     """Seconds that the page of users takes with many people, and with few."""
     with site.web() as port:
-        administrator = _administrator(site, port)
+        administrator = _signed_in(site, port, Role.ADMINISTRATOR)
         with_few = _time_users(site, administrator, few, number)
         return Compared(_time_users(site, administrator, many, number), with_few)
 
@@ -104,10 +104,10 @@ def _time_sign_in(port: int, address: str) -> float:
     return time.perf_counter() - started
 
 
-def _administrator(site: Site, port: int) -> Visitor:
-    """An administrator who is signed in."""
-    address = "root@mailroom.example"
-    add_person(site.database, address, Role.ADMINISTRATOR)
+def _signed_in(site: Site, port: int, role: Role) -> Visitor:
+    """Somebody of this role who is signed in."""
+    address = f"{role}@mailroom.example"
+    add_person(site.database, address, role)
     visitor = Visitor(port)
     visitor.send("/login", {**visitor.fields("/login"), "email": address, "password": PASSWORD})
     visitor.get("/")
