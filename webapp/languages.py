@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import structlog
 from babel import Locale
-from flask import Blueprint, Flask, Response, g, has_request_context, make_response, redirect, request
+from flask import Blueprint, Flask, Response, g, has_request_context, make_response, redirect, request, session
 from flask_babel import Babel, Domain, force_locale, get_locale, get_translations
 from flask_login import current_user
 from jinja2 import pass_eval_context
@@ -20,6 +20,7 @@ from werkzeug.http import parse_accept_header
 from werkzeug.utils import cached_property
 
 from webapp.access import safe_next
+from webapp.accounts.sessions import SIGN_IN
 from webapp.errors import NotFound
 from webapp.security import cookie_name
 
@@ -187,6 +188,9 @@ def _jumps(fact: Any) -> bool:
 
 
 def _of_the_person() -> str:
+    # Asking Flask-Login takes a while, and most who are not signed in need not be asked about.
+    if SIGN_IN not in session:
+        return ""
     try:
         code = getattr(current_user, "language", None) or ""
     except Exception:
