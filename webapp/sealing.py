@@ -1,6 +1,7 @@
 """Secrets at rest: sealed with keys derived from the secret key, opened only for their own purpose."""
 
 import base64
+import hashlib
 import hmac
 import json
 from collections.abc import Sequence
@@ -21,6 +22,11 @@ class SealBroken(Exception):
 def derive(key: str, purpose: str) -> bytes:
     """32 bytes for one purpose from a secret key (HKDF-SHA256, RFC 5869)."""
     return HKDF(hashes.SHA256(), 32, salt=None, info=f"mailroom {purpose}".encode()).derive(key.encode())
+
+
+def fingerprint(secret: str) -> str:
+    """What is kept of a random secret that is only compared: its SHA-256, in hex. Nobody tries 256 bits."""
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 class Sealer:

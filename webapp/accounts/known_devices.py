@@ -4,7 +4,6 @@ A browser that several people use holds a token for each of them, as one value. 
 a token that was there before their sign-in: whoever plants a cookie in a browser gains nothing by it.
 """
 
-import hashlib
 import re
 import secrets
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from sqlalchemy.orm import Session
 from webapp import clock
 from webapp.accounts.addresses import address_key
 from webapp.accounts.models import KnownDevice, User
+from webapp.sealing import fingerprint
 
 # Without a sign-in for so long, a browser is not known any more.
 KNOWN_FOR = timedelta(days=365)
@@ -35,7 +35,7 @@ def is_known(session: Session, user_id: int, token: str) -> bool:
 def number_for(session: Session, email: str, token: str) -> int | None:
     """The number of the browser whose cookie this is, if the person with this address has signed in with it before."""
     theirs = select(KnownDevice.id).join(User, User.id == KnownDevice.user_id)
-    hashes = [_hash(one) for one in _tokens(token)]
+    hashes = [fingerprint(one) for one in _tokens(token)]
     known = theirs.where(
         User.email_key == address_key(email),
         KnownDevice.token_hash.in_(hashes),
@@ -51,7 +51,7 @@ def remember(session: Session, user_id: int, token: str) -> str:
     if session.scalar(seen.returning(KnownDevice.id)) is not None:
         return token
     new = secrets.token_urlsafe(32)
-    session.add(KnownDevice(user_id=user_id, token_hash=_hash(new), last_seen_at=now))
+    session.add(KnownDevice(user_id=user_id, token_hash=fingerprint(new), last_seen_at=now))
     session.flush()
     _make_room(session, user_id)
     return BETWEEN.join([new, *_tokens(token)][:MOST_TOKENS])
@@ -70,7 +70,7 @@ def forget_others(session: Session, user_id: int, token: str) -> str:
     known = is_known(session, user_id, token)
     mine = delete(KnownDevice).where(KnownDevice.user_id == user_id)
     gone = set(session.scalars(mine.returning(KnownDevice.token_hash)))
-    others = BETWEEN.join(one for one in _tokens(token) if _hash(one) not in gone)
+    others = BETWEEN.join(one for one in _tokens(token) if fingerprint(one) not in gone)
     return remember(session, user_id, others) if known else others
 
 
@@ -86,12 +86,8 @@ def _make_room(session: Session, user_id: int) -> None:
 
 
 def _these(user_id: int, token: str) -> tuple[ColumnElement[bool], ...]:
-    return KnownDevice.user_id == user_id, KnownDevice.token_hash.in_([_hash(one) for one in _tokens(token)])
+    return KnownDevice.user_id == user_id, KnownDevice.token_hash.in_([fingerprint(one) for one in _tokens(token)])
 
 
 def _tokens(token: str) -> list[str]:
     return [one for one in token.split(BETWEEN, MOST_TOKENS)[:MOST_TOKENS] if A_TOKEN.fullmatch(one)]
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -3,7 +3,6 @@
 Looking at a link never spends it: mail scanners look at all of them.
 """
 
-import hashlib
 import secrets
 from datetime import datetime, timedelta
 
@@ -15,6 +14,7 @@ from webapp.accounts.models import Link, Purpose, User
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.errors import Failure
+from webapp.sealing import fingerprint
 from webapp.texts import lazy_gettext as _
 
 PATHS = {
@@ -77,7 +77,7 @@ def mint(
         user_id=user.id,
         purpose=purpose,
         address=address,
-        secret_hash=_hash(secret),
+        secret_hash=fingerprint(secret),
         code_hash=code_hash,
         created_at=clock.now(),
         expires_at=expires_at,
@@ -88,7 +88,7 @@ def mint(
 
 def find(session: Session, secret: str, purpose: Purpose) -> Link:
     """The link, whatever has become of it. Raises LinkUnknown."""
-    wanted = select(Link).where(Link.secret_hash == _hash(secret), Link.purpose == purpose)
+    wanted = select(Link).where(Link.secret_hash == fingerprint(secret), Link.purpose == purpose)
     link = session.scalar(wanted.execution_options(populate_existing=True))
     if link is None:
         raise LinkUnknown
@@ -111,7 +111,7 @@ def spend(session: Session, secret: str, purpose: Purpose) -> Link:
     # person used at the same moment would each hold what the other one has to revoke.
     person = session.get(User, find(session, secret, purpose).user_id, with_for_update=True)
     now = clock.now()
-    ours = (Link.secret_hash == _hash(secret), Link.purpose == purpose)
+    ours = (Link.secret_hash == fingerprint(secret), Link.purpose == purpose)
     link: Link | None = session.scalar(
         update(Link)
         .where(
@@ -133,7 +133,9 @@ def spend(session: Session, secret: str, purpose: Purpose) -> Link:
 def show(session: Session, secret: str) -> bool:
     """Note that somebody sees the link now; whether it is good, and nobody saw it before."""
     now = clock.now()
-    fresh = update(Link).where(Link.secret_hash == _hash(secret), Link.shown_at.is_(None), *OPEN, Link.expires_at > now)
+    fresh = update(Link).where(
+        Link.secret_hash == fingerprint(secret), Link.shown_at.is_(None), *OPEN, Link.expires_at > now
+    )
     return session.scalar(fresh.values(shown_at=now).returning(Link.id)) is not None
 
 
@@ -144,7 +146,3 @@ def revoke(session: Session, user_id: int, *purposes: Purpose) -> None:
     """
     mine = update(Link).where(Link.user_id == user_id, Link.purpose.in_(purposes), *OPEN)
     session.execute(mine.values(revoked_at=clock.now()))
-
-
-def _hash(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

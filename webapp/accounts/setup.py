@@ -1,6 +1,5 @@
 """The first administrator, through a one-time address that is printed when the server starts."""
 
-import hashlib
 import secrets
 
 from sqlalchemy import delete, select
@@ -15,6 +14,7 @@ from webapp.config import Config
 from webapp.errors import Failure
 from webapp.outbox import service as outbox
 from webapp.outbox.queue import Queue
+from webapp.sealing import fingerprint
 from webapp.settings import service as settings
 from webapp.texts import lazy_gettext as _
 
@@ -45,7 +45,7 @@ def new_setup_key(session: Session) -> str:
         raise SetupDone
     key = secrets.token_urlsafe(32)
     session.execute(delete(SetupKey))
-    session.add(SetupKey(key_hash=_hash(key), created_at=clock.now()))
+    session.add(SetupKey(key_hash=fingerprint(key), created_at=clock.now()))
     return key
 
 
@@ -53,7 +53,7 @@ def check(session: Session, key: str) -> None:
     """Whether the key opens the page. Raises SetupKeyUnknown, SetupDone."""
     if service.has_administrator(session):
         raise SetupDone
-    if session.scalar(select(SetupKey).where(SetupKey.key_hash == _hash(key))) is None:
+    if session.scalar(select(SetupKey).where(SetupKey.key_hash == fingerprint(key))) is None:
         raise SetupKeyUnknown
 
 
@@ -65,7 +65,7 @@ def create_first_administrator(
     Raises SetupKeyUnknown, SetupDone, BadAddress, AddressTaken; the caller's
     transaction must then be undone.
     """
-    spent = delete(SetupKey).where(SetupKey.key_hash == _hash(key)).returning(SetupKey.key_hash)
+    spent = delete(SetupKey).where(SetupKey.key_hash == fingerprint(key)).returning(SetupKey.key_hash)
     won = session.scalar(spent) is not None
     if service.has_administrator(session):
         raise SetupDone
@@ -82,7 +82,3 @@ def save_public_url(session: Session, queue: Queue, config: Config, public_url: 
     present = settings.general(session, config)
     settings.save(session, public_url, present.product_name, present.support_address)
     outbox.retry_all(session, queue)
-
-
-def _hash(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()

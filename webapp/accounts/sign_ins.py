@@ -1,6 +1,5 @@
 """Sign-ins: the browsers that people are signed in with. The browser holds a random token, the database its hash."""
 
-import hashlib
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +15,7 @@ from webapp.accounts.password_age import is_old
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.errors import NotFound
+from webapp.sealing import fingerprint
 from webapp.settings.models import ONLY_ROW, SecuritySettings
 from webapp.settings.security import Security, security
 
@@ -64,7 +64,7 @@ def start(session: Session, user: User, client: Client, remembered: bool = False
     token = secrets.token_urlsafe(32)
     sign_in = SignIn(
         user_id=user.id,
-        token_hash=_hash(token),
+        token_hash=fingerprint(token),
         created_at=now,
         last_seen_at=now,
         confirmed_at=now,
@@ -80,7 +80,7 @@ def start(session: Session, user: User, client: Client, remembered: bool = False
 
 def find(session: Session, token: str) -> Found | None:
     """Whose token this is, while the sign-in lasts and the account is active."""
-    row = session.execute(_FOUND, {"token_hash": _hash(token)}).first()
+    row = session.execute(_FOUND, {"token_hash": fingerprint(token)}).first()
     if row is None:
         return None
     user, sign_in, idle, usual, remembered, days = row
@@ -93,7 +93,7 @@ def find(session: Session, token: str) -> Found | None:
 
 def by_token(session: Session, token: str) -> SignIn:
     """The sign-in that began with this token. Raises NotFound when it ended meanwhile."""
-    found = session.scalar(select(SignIn).where(SignIn.token_hash == _hash(token)))
+    found = session.scalar(select(SignIn).where(SignIn.token_hash == fingerprint(token)))
     if found is None:
         raise NotFound
     return found
@@ -111,19 +111,19 @@ def confirmed(session: Session, sign_in: SignIn) -> str | None:
     """
     token = secrets.token_urlsafe(32)
     present = (SignIn.id == sign_in.id, SignIn.token_hash == sign_in.token_hash)
-    values = {"token_hash": _hash(token), "confirmed_at": clock.now()}
+    values = {"token_hash": fingerprint(token), "confirmed_at": clock.now()}
     renewed = session.execute(update(SignIn).where(*present).values(values).returning(SignIn.id)).first()
     return token if renewed else None
 
 
 def end(session: Session, token: str) -> None:
     """Sign this one browser out; its token is worthless from now on, wherever it was copied to."""
-    session.execute(delete(SignIn).where(SignIn.token_hash == _hash(token)))
+    session.execute(delete(SignIn).where(SignIn.token_hash == fingerprint(token)))
 
 
 def end_others(session: Session, user_id: int, token: str) -> None:
     """Sign the person out everywhere but where this token is."""
-    session.execute(delete(SignIn).where(SignIn.user_id == user_id, SignIn.token_hash != _hash(token)))
+    session.execute(delete(SignIn).where(SignIn.user_id == user_id, SignIn.token_hash != fingerprint(token)))
 
 
 def end_one(session: Session, user_id: int, sign_in_id: int) -> bool:
@@ -135,7 +135,7 @@ def end_one(session: Session, user_id: int, sign_in_id: int) -> bool:
 def replace(session: Session, token: str) -> str:
     """A new token for the same sign-in, which lasts no longer for it; the old token is worthless."""
     new = secrets.token_urlsafe(32)
-    session.execute(update(SignIn).where(SignIn.token_hash == _hash(token)).values(token_hash=_hash(new)))
+    session.execute(update(SignIn).where(SignIn.token_hash == fingerprint(token)).values(token_hash=fingerprint(new)))
     return new
 
 
@@ -149,7 +149,7 @@ def of(session: Session, user_id: int, most: int) -> list[SignIn]:
 
 def is_of(sign_in: SignIn, token: str) -> bool:
     """Whether this is the token's sign-in."""
-    return sign_in.token_hash == _hash(token)
+    return sign_in.token_hash == fingerprint(token)
 
 
 def end_all(session: Session, user_id: int) -> None:
@@ -171,7 +171,3 @@ def cleaned(device: str) -> str:
     # This is asked for every request, and next to all of them have nothing to be left out.
     printable = device if device.isprintable() else "".join(filter(str.isprintable, device))
     return printable[:LONGEST_DEVICE]
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

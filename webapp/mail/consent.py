@@ -5,7 +5,6 @@ device code, `generate` all grants that need nobody to sign in. Whatever goes wr
 leaves the saved settings and the former grant as they were, and stands in the audit trail.
 """
 
-import hashlib
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -34,7 +33,7 @@ from webapp.mail.oauth.faults import (
 )
 from webapp.mail.oauth.registration import Registration
 from webapp.outbox import service as outbox
-from webapp.sealing import SealBroken
+from webapp.sealing import SealBroken, fingerprint
 from webapp.settings.service import General
 
 CALLBACK = "/settings/mail/oauth/callback"
@@ -162,7 +161,7 @@ def _add(
     request = GrantRequest(
         mail_server_id=server.id,
         sign_in_id=sign_in_id,
-        state_hash=_hash(state),
+        state_hash=fingerprint(state),
         sealed_secret=parts.sealer.seal(secret, PURPOSE),
         expires_at=clock.now() + lifetime,
         **facts,
@@ -180,7 +179,11 @@ def _secret(parts: Parts, request: GrantRequest) -> str:
 
 def _taken(parts: Parts, sign_in_id: int, state: str) -> tuple[GrantRequest, MailServer]:
     """The request with this state, which is spent from here on, and its mail server."""
-    mine = GrantRequest.state_hash == _hash(state), GrantRequest.sign_in_id == sign_in_id, GrantRequest.user_code == ""
+    mine = (
+        GrantRequest.state_hash == fingerprint(state),
+        GrantRequest.sign_in_id == sign_in_id,
+        GrantRequest.user_code == "",
+    )
     with parts.database.writing() as session:
         request = session.scalar(delete(GrantRequest).where(*mine).returning(GrantRequest))
         server = session.get(MailServer, request.mail_server_id) if request is not None else None
@@ -245,7 +248,3 @@ def _answered(parts: Parts, request: GrantRequest, fault: OAuthFault) -> None:
 def _end(parts: Parts, request: GrantRequest) -> None:
     with parts.database.writing() as session:
         session.execute(delete(GrantRequest).where(GrantRequest.id == request.id))
-
-
-def _hash(state: str) -> str:
-    return hashlib.sha256(state.encode()).hexdigest()
