@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from webapp import clock
-from webapp.accounts import links, tries
+from webapp.accounts import links, service, tries
 from webapp.accounts.addresses import address_key
 from webapp.accounts.models import Link, Purpose, User
 from webapp.accounts.sign_ins import Client
@@ -87,7 +87,7 @@ def redeem_beside(
     The same is done whether anybody has the address or not.
     """
     # Locked first: what would end a link now finds what comes of it, and no limit waits for a person.
-    person = session.scalar(select(User).where(User.email_key == address_key(email)).with_for_update())
+    person = service.by_email(session, email, locked=True)
     if limited:
         tries.code(session, client.address)
     return _redeem(session, sealer, person, email, BESIDE_AN_ADDRESS, code)

@@ -28,20 +28,17 @@ A_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
 def is_known(session: Session, user_id: int, token: str) -> bool:
     """Whether the person has signed in before in the browser whose cookie this is."""
-    known = select(KnownDevice.id).where(*_these(user_id, token), KnownDevice.last_seen_at > clock.now() - KNOWN_FOR)
+    known = select(KnownDevice.id).where(*_these(user_id, token), _lately())
     return session.scalar(known.limit(1)) is not None
 
 
 def number_for(session: Session, email: str, token: str) -> int | None:
     """The number of the browser whose cookie this is, if the person with this address has signed in with it before."""
+    if not (hashes := _hashes(token)):
+        return None
     theirs = select(KnownDevice.id).join(User, User.id == KnownDevice.user_id)
-    hashes = [fingerprint(one) for one in _tokens(token)]
-    known = theirs.where(
-        User.email_key == address_key(email),
-        KnownDevice.token_hash.in_(hashes),
-        KnownDevice.last_seen_at > clock.now() - KNOWN_FOR,
-    )
-    return session.scalar(known.order_by(KnownDevice.id).limit(1)) if hashes else None
+    known = theirs.where(User.email_key == address_key(email), KnownDevice.token_hash.in_(hashes), _lately())
+    return session.scalar(known.order_by(KnownDevice.id).limit(1))
 
 
 def remember(session: Session, user_id: int, token: str) -> str:
@@ -86,7 +83,15 @@ def _make_room(session: Session, user_id: int) -> None:
 
 
 def _these(user_id: int, token: str) -> tuple[ColumnElement[bool], ...]:
-    return KnownDevice.user_id == user_id, KnownDevice.token_hash.in_([fingerprint(one) for one in _tokens(token)])
+    return KnownDevice.user_id == user_id, KnownDevice.token_hash.in_(_hashes(token))
+
+
+def _lately() -> ColumnElement[bool]:
+    return KnownDevice.last_seen_at > clock.now() - KNOWN_FOR
+
+
+def _hashes(token: str) -> list[str]:
+    return [fingerprint(one) for one in _tokens(token)]
 
 
 def _tokens(token: str) -> list[str]:

@@ -20,9 +20,7 @@ from webapp.security import csrf
 @blueprint.get("/activate/<secret>")
 def open_activation(secret: str) -> Response:
     """Move the secret of an activation link out of the address; nothing is spent."""
-    browser[Purpose.ACTIVATION] = secret[:LONGEST_SECRET]
-    openings.opened(parts().database, secret, Purpose.ACTIVATION)
-    return redirect(url_for("accounts.activate"))
+    return opened(Purpose.ACTIVATION, secret, "accounts.activate")
 
 
 @blueprint.route("/activate", methods=["GET", "POST"])
@@ -81,9 +79,7 @@ def forgot_password_sent() -> Page:
 @blueprint.get("/reset-password/<secret>")
 def open_reset(secret: str) -> Response:
     """Move the secret of a reset link out of the address; nothing is spent."""
-    browser[Purpose.RESET] = secret[:LONGEST_SECRET]
-    openings.opened(parts().database, secret, Purpose.RESET)
-    return redirect(url_for("accounts.reset_password"))
+    return opened(Purpose.RESET, secret, "accounts.reset_password")
 
 
 @blueprint.route("/reset-password", methods=["GET", "POST"])
@@ -105,6 +101,13 @@ def reset_password() -> Page:
     browser.clear()
     flash(_("Your password is changed, and you are signed out everywhere. Sign in with the new one."), "success")
     return redirect(url_for("accounts.login"))
+
+
+def opened(purpose: Purpose, secret: str, endpoint: str) -> Response:
+    """Keep a link's secret in the session, and go on to a page whose address does not hold it."""
+    browser[purpose] = secret[:LONGEST_SECRET]
+    openings.opened(parts().database, secret, purpose)
+    return redirect(url_for(endpoint))
 
 
 def count_unknown(refused: Failure) -> None:

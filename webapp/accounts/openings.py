@@ -4,7 +4,6 @@ Anybody can open a link, or what looks like one, without end. So only so much is
 link in a day, and in an hour about all those that do not exist.
 """
 
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +16,7 @@ from webapp.accounts.models import Link, Purpose, User
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.database import Database
-from webapp.errors import Failure, TooManyRequests
+from webapp.errors import Failure
 from webapp.limits import Limit
 
 BY_LINK = Limit("entries about a link, event and link", 10, timedelta(days=1))
@@ -44,14 +43,12 @@ def refused(database: Database, secret: str, purpose: Purpose, why: Failure) -> 
         try:
             link = links.find(session, secret, purpose)
         except LinkUnknown:
-            with suppress(TooManyRequests):
-                limits.take(session, UNKNOWN, "")
+            if limits.taken(session, UNKNOWN, ""):
                 audit.record(session, Event.LINK_REFUSED, purpose=purpose, reason=reason)
         else:
             _note(session, Event.LINK_REFUSED, link, reason=reason)
 
 
 def _note(session: Session, event: Event, link: Link, **facts: Any) -> None:
-    with suppress(TooManyRequests):
-        limits.take(session, BY_LINK, f"{event} {link.id}")
+    if limits.taken(session, BY_LINK, f"{event} {link.id}"):
         audit.record(session, event, session.get(User, link.user_id), purpose=link.purpose, **facts)

@@ -20,7 +20,7 @@ from webapp.accounts import (
 )
 from webapp.accounts.addresses import address_key, checked
 from webapp.accounts.links import LinkExpired, LinkRefused, LinkUnknown, LinkUsed
-from webapp.accounts.models import Link, Purpose, Role, Status, User
+from webapp.accounts.models import Link, Purpose, Role, Status, User, searchable
 from webapp.accounts.sign_ins import Client
 from webapp.audit import service as audit
 from webapp.audit.events import Event
@@ -219,6 +219,12 @@ def reset_password(session: Session, queue: Queue, secret: str, password_hash: s
     notices.password_changed(session, queue, person, by_link=True)
     audit.record(session, Event.RESET_DONE, person)
     return person
+
+
+def rename(session: Session, person: User, name: str) -> None:
+    """Give a person, who is locked, this name."""
+    person.name, person.search_text = name, searchable(name, person.email)
+    audit.record(session, Event.RENAMED, person)
 
 
 def _add(session: Session, email: str, name: str, role: Role, status: Status) -> User:

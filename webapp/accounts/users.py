@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.accounts import address_changes, links, locks, service, sign_ins
-from webapp.accounts.models import Purpose, Role, Status, User, searchable
+from webapp.accounts.models import Purpose, Role, Status, User
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.errors import Failure
@@ -96,9 +96,7 @@ def sign_out(session: Session, user_id: int, by: User) -> None:
 
 def rename(session: Session, user_id: int, name: str, by: User) -> None:
     """Change the name. Raises NotFound, NotAllowed."""
-    person = locked_for(session, user_id, by)
-    person.name, person.search_text = name, searchable(name, person.email)
-    audit.record(session, Event.RENAMED, person)
+    service.rename(session, locked_for(session, user_id, by), name)
 
 
 def why_kept(session: Session, person: User, by: User) -> Refused | None:

@@ -1,7 +1,8 @@
 """Reading the audit trail: newest first, a page or all of it, as a filter has it.
 
 Each way to narrow it has an index that ends in the time and the id, so a page takes as long with
-millions of entries as with a hundred. The time comes before the id, as one asks for days.
+millions of entries as with a hundred; of two ways at once, one index is read and the other looked at.
+The time comes before the id, as one asks for days.
 """
 
 from collections.abc import Iterator

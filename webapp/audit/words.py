@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from babel.lists import format_list
-from flask_babel import get_locale, ngettext
 from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from webapp.accounts.models import Purpose, Role
 from webapp.audit.events import Event
+from webapp.formats import listed
 from webapp.languages import LANGUAGES
 from webapp.mail.conversation import Stage
 from webapp.mail.trial import stage_name
@@ -135,7 +135,7 @@ def facts(given: dict[str, Any]) -> list[str]:
 
 
 def _fields(names: list[str]) -> str:
-    return format_list([str(FIELDS.get(name, name)) for name in names], locale=get_locale())
+    return listed(str(FIELDS.get(name, name)) for name in names)
 
 
 def _changed(names: list[str]) -> str:

@@ -8,14 +8,14 @@ from werkzeug.wrappers import Response
 
 from webapp import pages
 from webapp.access import signed_in
-from webapp.accounts import address_changes, codes, devices, openings, sessions, sign_ins
+from webapp.accounts import address_changes, codes, devices, sessions, sign_ins
 from webapp.accounts.code_routes import refusal
 from webapp.accounts.confirming import SignInEnded, WrongPassword
 from webapp.accounts.forms import text
-from webapp.accounts.link_routes import link_refused
+from webapp.accounts.link_routes import link_refused, opened
 from webapp.accounts.models import Purpose
 from webapp.accounts.password_rules import BadPassword
-from webapp.accounts.routes import LONGEST_SECRET, Page, limited, rules
+from webapp.accounts.routes import Page, limited, rules
 from webapp.context import parts
 from webapp.errors import TooManyRequests
 from webapp.forms import ConfirmForm
@@ -158,9 +158,7 @@ def sign_out_others() -> Page:
 @blueprint.get("/confirm-address/<secret>")
 def open_confirmation(secret: str) -> Response:
     """Move the secret of the link out of the address; nothing is spent."""
-    browser[Purpose.CONFIRM_ADDRESS] = secret[:LONGEST_SECRET]
-    openings.opened(parts().database, secret, Purpose.CONFIRM_ADDRESS)
-    return redirect(url_for("profile.confirm_address"))
+    return opened(Purpose.CONFIRM_ADDRESS, secret, "profile.confirm_address")
 
 
 @blueprint.route("/confirm-address", methods=["GET", "POST"])
@@ -185,9 +183,7 @@ def confirm_address() -> Page:
 @blueprint.get("/restore-address/<secret>")
 def open_restoration(secret: str) -> Response:
     """Move the secret of the link out of the address; nothing is spent."""
-    browser[Purpose.RESTORE_ADDRESS] = secret[:LONGEST_SECRET]
-    openings.opened(parts().database, secret, Purpose.RESTORE_ADDRESS)
-    return redirect(url_for("profile.restore_address"))
+    return opened(Purpose.RESTORE_ADDRESS, secret, "profile.restore_address")
 
 
 @blueprint.route("/restore-address", methods=["GET", "POST"])

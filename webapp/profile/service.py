@@ -15,9 +15,9 @@ from webapp.accounts import (
     passwords,
     sign_ins,
 )
+from webapp.accounts import service as accounts
 from webapp.accounts.confirming import WrongPassword
-from webapp.accounts.models import Purpose, SignIn, Status, User, searchable
-from webapp.accounts.service import user
+from webapp.accounts.models import Purpose, SignIn, Status, User
 from webapp.accounts.sign_ins import Client
 from webapp.audit import service as audit
 from webapp.audit.events import Event
@@ -42,14 +42,12 @@ class Here:
 
 def rename(session: Session, user_id: int, name: str) -> None:
     """Give the person this name. Raises NotFound."""
-    person = user(session, user_id, lock=True)
-    person.name, person.search_text = name, searchable(name, person.email)
-    audit.record(session, Event.RENAMED, person)
+    accounts.rename(session, accounts.user(session, user_id, lock=True), name)
 
 
 def choose_language(session: Session, user_id: int, language: str) -> None:
     """Write pages and mails to the person in this language; empty: pages as the browser says. Raises NotFound."""
-    person = user(session, user_id, lock=True)
+    person = accounts.user(session, user_id, lock=True)
     person.language = language or None
     audit.record(session, Event.LANGUAGE_CHANGED, person, language=language)
 
@@ -88,7 +86,7 @@ def change_password(
 
 def unchanged(session: Session, person: User) -> User:
     """The person, locked, if the password that was checked is still theirs. Raises WrongPassword, NotFound."""
-    present = user(session, person.id, lock=True)
+    present = accounts.user(session, person.id, lock=True)
     if present.password_changed_at != person.password_changed_at or present.status != Status.ACTIVE:
         raise WrongPassword
     return present
@@ -111,7 +109,7 @@ def sign_out_others(session: Session, person: User, token: str, known_as: str = 
 
     Raises NotFound when this one ended, or got another token, meanwhile.
     """
-    present = user(session, person.id, lock=True)
+    present = accounts.user(session, person.id, lock=True)
     sign_ins.by_token(session, token)
     audit.record(session, Event.OTHER_SIGN_INS_ENDED, present)
     return _alone(session, present, token, known_as)
