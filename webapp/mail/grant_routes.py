@@ -95,9 +95,9 @@ def _begun(saved: MailServer, method: OAuth2) -> Response:
             return redirect(consent.begin(parts(), saved, general, sessions.sign_in().id, here), 303)
         if method.grant == "device_code":
             consent.begin_device(parts(), saved, sessions.sign_in().id)
-        else:
-            consent.generate(parts(), saved)
-            _generated()
+            return redirect(url_for("mail.settings", _anchor="access-token"), 303)
+        consent.generate(parts(), saved)
+        _generated()
     return _back()
 
 

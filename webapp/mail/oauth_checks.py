@@ -65,6 +65,9 @@ def _address_problem(value: str) -> str | None:
 
 
 def _key_problem(value: str) -> str | None:
+    if len(value) > LONGEST_KEY:
+        # What all long texts are told stands beside the field already.
+        return None
     try:
         ServiceAccountKey.parsed(value)
     except Unusable as fault:
