@@ -8,6 +8,7 @@ leaves the saved settings and the former grant as they were, and stands in the a
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -21,7 +22,7 @@ from webapp.context import Parts
 from webapp.limits import Limit
 from webapp.mail import grants, opening, service
 from webapp.mail.models import GrantRequest, MailServer
-from webapp.mail.oauth import client, words
+from webapp.mail.oauth import account, client, words
 from webapp.mail.oauth.answers import NAMES, Tokens, claims_of, words_of
 from webapp.mail.oauth.faults import (
     MissingScopes,
@@ -95,7 +96,10 @@ def finish(parts: Parts, sign_in_id: int, answer: Mapping[str, str]) -> None:
         if not answer.get("code"):
             raise SignInFault(reply="invalid_request The provider sent no code.")
         verifier = _secret(parts, request)
-        _keep(parts, registration, client.exchange(registration, answer["code"], verifier, request.redirect_uri))
+        tokens = client.exchange(registration, answer["code"], verifier, request.redirect_uri)
+        if "iss" in answer and not client.same_issuer(registration, answer["iss"], tokens.issuer):
+            raise WrongIssuer(error=words.OTHER_ISSUER)
+        _keep(parts, registration, tokens)
 
 
 def strayed(parts: Parts) -> OAuthFault:
@@ -227,6 +231,7 @@ def _taken(parts: Parts, sign_in_id: int, state: str) -> tuple[GrantRequest, Mai
 
 def _keep(parts: Parts, registration: Registration, tokens: Tokens) -> None:
     """Save what was granted, if it is what was asked for and the settings are still the same."""
+    tokens = replace(tokens, names=account.names(registration, tokens))
     _check(registration, tokens)
     now = clock.now()
     with parts.database.writing() as session:

@@ -69,6 +69,7 @@ BAD_CLIENT = Diagnosis(
     _("The provider does not accept this client secret: it or the client ID is wrong, or it has expired."),
     [
         CHECK_CLIENT,
+        _("If the provider calls the application public, it has no secret; if it calls it confidential, it needs one."),
         _("If the secret has expired, create a new one, enter it here and generate the access token again."),
     ],
 )
