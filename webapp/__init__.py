@@ -5,7 +5,7 @@ from pathlib import Path
 from flask import Flask
 
 from webapp import access, health, home, logs, pages, security
-from webapp.accounts import advice_routes as advice_routes  # these five put their pages into that blueprint
+from webapp.accounts import advice_routes as advice_routes  # these five put their pages into their room's blueprint
 from webapp.accounts import code_routes as code_routes
 from webapp.accounts import confirm_routes, sessions
 from webapp.accounts import handover_routes as handover_routes
@@ -20,8 +20,8 @@ from webapp.demo import routes as demo
 from webapp.keys.columns import keep_current
 from webapp.keys.ring import Keyring, LiveSealer
 from webapp.mail import forms as mail_forms
+from webapp.mail import grant_routes, transport
 from webapp.mail import routes as mail
-from webapp.mail import transport
 from webapp.outbox import preview_routes as mails
 from webapp.outbox import routes as outbox
 from webapp.outbox.queue import Queue
@@ -51,6 +51,7 @@ def create_app(config: Config | None = None) -> Flask:
         providers=load_providers(config.plugin_dirs, reserved=mail_forms.RESERVED),
         queue=Queue(config.queue_url),
     )
+    grant_routes.guard(app)
     access.guard(app, demo.PUBLIC if config.demo == "on" else frozenset())
     security.protect(app, config, keyring)
     sessions.enable(app)

@@ -59,6 +59,9 @@ class AuthorizationServer:
         self.public = False
         # What becomes part of the answers with tokens, in place of what would be; None leaves a fact out.
         self.answers: dict[str, Any] = {}
+        # Whether ID tokens name nobody, and userinfo does (OpenID Connect Core, 5.4); what else that says.
+        self.conforming = False
+        self.userinfo: dict[str, Any] = {}
         # How the client may show its secret.
         self.client_authentication: tuple[str, ...] = ("basic", "post")
         # How far the server's clock is from ours.
@@ -188,6 +191,15 @@ class AuthorizationServer:
         answer = {"device_code": code, "user_code": user_code, "verification_uri": f"{self.url}/type"}
         return {**answer, "expires_in": 300, "interval": 5}
 
+    def told(self, path: str, authorization: str) -> dict[str, Any] | None:
+        """What is told to who asks what this provider is, or who signed in; None is for browsers."""
+        if path == "/.well-known/openid-configuration":
+            return {"issuer": self.url, "userinfo_endpoint": f"{self.url}/userinfo"}
+        if path != "/userinfo":
+            return None
+        account = self.knows(authorization.removeprefix("Bearer "))
+        return {"sub": subject(account), "email": account, **self.userinfo} if account else {"error": "invalid_token"}
+
     def _require_client(self, facts: dict[str, str], authorization: str) -> None:
         way, shown = "post", (facts.get("client_id", ""), facts.get("client_secret", ""))
         if authorization.startswith("Basic "):
@@ -252,7 +264,8 @@ class AuthorizationServer:
         if refresh:
             facts["refresh_token"] = secrets.token_urlsafe(24)
             self.refresh[facts["refresh_token"]] = self._new(self.unused, issued.family)
-        facts["id_token"] = unsigned({"aud": CLIENT_ID, "email": issued.account})
+        person = {} if self.conforming else {"email": issued.account}
+        facts["id_token"] = unsigned({"iss": self.url, "aud": CLIENT_ID, "sub": subject(issued.account), **person})
         return {name: value for name, value in (facts | self.answers).items() if value is not None}
 
     def _new(self, lifetime: timedelta, family: int, facts: dict[str, str] | None = None) -> Issued:
@@ -261,6 +274,11 @@ class AuthorizationServer:
     def _family(self) -> int:
         self._families += 1
         return self._families
+
+
+def subject(account: str) -> str:
+    """The number behind an account."""
+    return hashlib.sha256(account.encode()).hexdigest()[:12]
 
 
 def unsigned(claims: dict[str, Any]) -> str:

@@ -29,6 +29,10 @@ class Handler(BaseHTTPRequestHandler):
         return super().date_time_string((clock.now() + self.provider.skew).timestamp())
 
     def do_GET(self) -> None:
+        told = self.provider.told(self.path, self.headers.get("Authorization", ""))
+        if told is not None:
+            self._send(200, json.dumps(told).encode(), "application/json")
+            return
         self.send_response(302)
         self.send_header("Location", self.provider.authorized(self.path))
         self.end_headers()

@@ -8,7 +8,7 @@ from typing import Any
 import idna
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 from flask_babel import gettext as _
-from wtforms import Field, Form, IntegerField, ValidationError
+from wtforms import Field, Form, IntegerField, TextAreaField, ValidationError
 
 from webapp.accounts.addresses import ENCODED_WORD
 from webapp.forms import stripped
@@ -37,6 +37,13 @@ class NumberField(IntegerField):
         if self.data is not None:
             return str(self.data)
         return str(self.raw_data[0]) if self.raw_data else ""
+
+
+class SecretTextField(TextAreaField):
+    """A secret of many lines. It is never shown again."""
+
+    def _value(self) -> str:
+        return ""
 
 
 def host_name(value: str | None) -> str:
