@@ -1,10 +1,11 @@
 """The database: moments, transactions, migrations; on both kinds."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -170,6 +171,7 @@ def test_processes_that_upgrade_at_once_do_not_collide(own_database_url: str) ->
         take_back_all(databases[0])
         list(pool.map(schema.upgrade, databases))
         save(databases[0], "key")
+        assert read(databases[1], "key") is not None
 
 
 @contextmanager
@@ -192,7 +194,10 @@ def to(database: Database, revision: str) -> None:
 
 
 @pytest.mark.one_database
-def test_sqlite_keeps_its_foreign_keys_and_syncs_every_commit(tmp_path: Path) -> None:
+def test_sqlite_keeps_its_foreign_keys_and_syncs_every_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, careful_sqlite: Callable[[Any, Any], None]
+) -> None:
+    monkeypatch.setattr("webapp.database._prepare_sqlite", careful_sqlite)
     database = Database(f"sqlite:///{tmp_path / 'new.sqlite'}")
     with database.engine.connect() as connection:
         pragmas = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("foreign_keys", "synchronous")]

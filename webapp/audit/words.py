@@ -85,7 +85,7 @@ REASONS = {
     "AccountDisabled": lazy("The account was disabled."),
     "AddressTaken": lazy("Another account had the address."),
 }
-GRANTS: Mapping[str, Text] = {**LABELS}
+GRANTS: Mapping[str, Text] = {str(grant): label for grant, label in LABELS.items()}
 FIELDS = {
     "public_url": lazy("Public address"),
     "product_name": lazy("Product name"),
