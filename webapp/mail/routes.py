@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from webapp.access import signed_in
 from webapp.context import parts
 from webapp.mail import drafts, opening, service, view
+from webapp.mail.calendar import calendar
 from webapp.mail.forms import COLUMNS, SECRETS, MailServerForm, mail_server_form
 from webapp.mail.models import MailServer
 from webapp.mail.service import Draft
@@ -186,7 +187,7 @@ def _page(
     if not form.test_recipient.data:
         form.test_recipient.data = signed_in().email
     with parts().database.reading() as session:
-        state = flow(session)
+        state, ends = flow(session), calendar(session, saved)
         diagnosis = meaning(session, parts(), state.stopped) if state.stopped else None
     return render_template(
         "mail/settings.html",
@@ -197,6 +198,7 @@ def _page(
         saved_provider=_provider(saved.provider) if saved else None,
         trial=trial,
         flow=state,
+        calendar=ends,
         diagnosis=diagnosis,
         suggestion=view.suggestion(form, trial.diagnosis) if trial and trial.diagnosis else "",
         **view.of(form, saved, draft),
