@@ -102,7 +102,10 @@ CODE_EXPIRED = Diagnosis(
     _("Nobody typed the code in time, so it has expired."), [_("Choose “Generate access token” for a new code.")]
 )
 UNKNOWN_STATE = Diagnosis(
-    _("This sign-in was not begun here by you, is finished already, or took too long. Nothing was saved."),
+    _(
+        "This sign-in was not begun here by you, is finished already, took too long, or the settings were changed "
+        "meanwhile. Nothing was saved."
+    ),
     [
         _("Choose “Generate access token” on this page, and finish in the same browser."),
         _("If it happens again, check that the public address (Settings → General) is the one in your browser."),
