@@ -25,7 +25,7 @@ from webapp.mail import routes as mail
 from webapp.outbox import preview_routes as mails
 from webapp.outbox import routes as outbox
 from webapp.outbox.queue import Queue
-from webapp.profile import renewing
+from webapp.profile import renew_routes
 from webapp.profile import routes as profile
 from webapp.registry import load_providers
 from webapp.settings import routes as settings
@@ -55,7 +55,7 @@ def create_app(config: Config | None = None) -> Flask:
     access.guard(app, demo.PUBLIC if config.demo == "on" else frozenset())
     security.protect(app, config, keyring)
     sessions.enable(app)
-    renewing.guard(app)
+    renew_routes.guard(app)
     confirm_routes.guard(app)
     pages.enable(app)
     transport.mail.init_app(app)

@@ -100,6 +100,7 @@ def test_gmail_is_set_up_as_the_guide_says(
     say_no(walker)
     allow(walker)
     send(walker, google)
+    assert found_in(site, google.provider.secrets) == []
     assert walker.complaints == []
 
 
@@ -113,6 +114,15 @@ def test_office_365_is_set_up_as_the_guide_says(
     send(walker, microsoft)
     drop(walker)
     assert walker.complaints == []
+
+
+def found_in(site: Site, secrets: list[str]) -> list[str]:
+    """The files of the installation, its logs and database among them, that hold one of these in the clear."""
+    assert len(secrets) >= 4
+    files = [path for path in site.instance.parent.rglob("*") if path.is_file()]
+    assert files
+    wanted = [secret.encode() for secret in (*secrets, CLIENT_SECRET)]
+    return [path.name for path in files if any(one in path.read_bytes() for one in wanted)]
 
 
 def start(walker: Walker, site: Site) -> None:

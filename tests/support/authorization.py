@@ -72,6 +72,8 @@ class AuthorizationServer:
         self.skew = timedelta()
         # Grant types that were asked for, refresh tokens spent twice, and the requests of both endpoints.
         self.asked: list[str] = []
+        # Every code and token that was given out, and every state that came along.
+        self.secrets: list[str] = []
         self.reuses = 0
         self.bodies: list[dict[str, str]] = []
         self.access: dict[str, Issued] = {}
@@ -134,6 +136,7 @@ class AuthorizationServer:
         assert asked["code_challenge_method"] == "S256"
         code = secrets.token_urlsafe(16)
         self._codes[code] = self._new(timedelta(minutes=10), self._family(), asked)
+        self.secrets += [code, asked["state"]]
         back = {"code": code, "state": asked["state"], "iss": self.issuer or self.url}
         return f"{asked['redirect_uri']}?{urlencode(back)}"
 
@@ -270,11 +273,13 @@ class AuthorizationServer:
     def _answer(self, issued: Issued, refresh: bool = True) -> dict[str, Any]:
         access = secrets.token_urlsafe(24)
         self.access[access] = issued
+        self.secrets.append(access)
         facts: dict[str, Any] = {"access_token": access, "token_type": "Bearer", "scope": SCOPE}
         facts["expires_in"] = int(self.lifetime.total_seconds())
         if refresh:
             facts["refresh_token"] = secrets.token_urlsafe(24)
             self.refresh[facts["refresh_token"]] = self._new(self.unused, issued.family)
+            self.secrets.append(facts["refresh_token"])
         person = {} if self.conforming else {"email": issued.account}
         facts["id_token"] = unsigned(
             {"iss": self.issuer or self.url, "aud": CLIENT_ID, "sub": subject(issued.account), **person}
