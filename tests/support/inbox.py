@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
@@ -178,9 +179,11 @@ class Handler:
 
 
 @contextmanager
-def running_inbox(authority: Authority, security: Security = "starttls", **given: str) -> Iterator[Inbox]:
-    """An inbox, stopped at the end."""
-    inbox = Inbox(authority.server(), security, **given)
+def running_inbox(
+    authority: Authority, security: Security = "starttls", until: datetime | None = None, **given: str
+) -> Iterator[Inbox]:
+    """An inbox, stopped at the end; its certificate holds `until` then."""
+    inbox = Inbox(authority.server(until=until), security, **given)
     try:
         yield inbox
     finally:
