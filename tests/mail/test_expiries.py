@@ -98,6 +98,12 @@ def test_a_grant_is_warned_of_when_it_will_end_or_was_refused(facts: dict[str, A
     assert present(GRANTED, **facts) == {What.GRANT: state}
 
 
+def test_an_end_that_mailroom_moves_on_is_known_from_one_that_it_cannot() -> None:
+    for moves, known in ((True, {"refresh_end_moves": None}), (False, {"refresh_end_moves": False})):
+        (grant,) = expiries.expiries(replace(GRANTED, **known), NOON)
+        assert (grant.state, grant.moves) == (State.HOLDS, moves)
+
+
 @pytest.mark.one_database
 def test_a_refresh_token_that_ends_whatever_we_do_is_known_after_one_renewal(owner: GrantOwner) -> None:
     owner.provider.rotates = False

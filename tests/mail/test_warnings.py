@@ -151,6 +151,20 @@ def test_a_dead_grant_is_told_and_so_is_the_new_one(owner: GrantOwner, hooked: N
 
 
 @pytest.mark.one_database
+def test_the_webhook_hears_why_a_grant_is_refused(owner: GrantOwner, hooked: None, tell: Tell) -> None:
+    owner.save()
+    owner.sign_in()
+    owner.provider.revoke()
+    with later(hours=2):
+        with pytest.raises(Refused):
+            owner.tokens.get()
+        tell()
+    with owner.parts.database.reading() as session:
+        data = json.loads(session.scalars(select(Delivery.body)).one())["data"]
+    assert data["reason"].startswith("invalid_grant The refresh token •••••• has been revoked")
+
+
+@pytest.mark.one_database
 def test_nothing_is_over_while_somebody_sets_it_up_anew(owner: GrantOwner, hooked: None, tell: Tell) -> None:
     owner.save()
     owner.sign_in()

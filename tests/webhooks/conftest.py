@@ -40,4 +40,10 @@ def owe(parts: Parts) -> Callable[[str], None]:
 @pytest.fixture
 def deliver(parts: Parts) -> Callable[[], None]:
     """The worker, going once through the events that are due."""
-    return lambda: delivery.deliver(parts, clock.now())
+
+    def deliver() -> None:
+        now = clock.now()
+        while delivery.deliver(parts, now):
+            pass
+
+    return deliver

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from webapp.database import Database
 from webapp.mail.models import Grant, GrantStatus, MailServer
@@ -44,11 +44,15 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Expiry:
-    """One end. `ends_at` is None where none is known; of what was REFUSED it is the moment of that."""
+    """One end. `ends_at` is None where none is known; of what was REFUSED it is the moment of that.
+
+    `moves` says that Mailroom moves the end on, again and again.
+    """
 
     what: What
     state: State
     ends_at: datetime | None = None
+    moves: bool = False
 
     @property
     def warns(self) -> bool:
@@ -88,7 +92,12 @@ class Known:
     last_error_at: datetime | None
 
 
-_COLUMNS = [getattr(MailServer if hasattr(MailServer, one.name) else Grant, one.name) for one in fields(Known)]
+# The fields of Known, in their order.
+_COLUMNS: tuple[InstrumentedAttribute[Any], ...] = (
+    MailServer.authentication, MailServer.security, MailServer.secret_expires_on, MailServer.certificate_since,
+    MailServer.certificate_expires_at, Grant.status, Grant.granted_at, Grant.last_refresh_at,
+    Grant.refresh_end_moves, Grant.lapses_at, Grant.last_error_at,
+)  # fmt: skip
 _KNOWN = select(*_COLUMNS).outerjoin(Grant, Grant.mail_server_id == MailServer.id).where(MailServer.position == PRIMARY)
 _AT_A_GLANCE = str(_KNOWN.compile(compile_kwargs={"literal_binds": True}))
 
@@ -120,9 +129,10 @@ def _of_grant(known: Known, now: datetime) -> Expiry | None:
     if known.status == GrantStatus.NEEDS_YOU:
         return Expiry(What.GRANT, State.REFUSED, known.last_error_at)
     if known.lapses_at is None:
-        return Expiry(What.GRANT, State.HOLDS)
-    since = None if known.refresh_end_moves is False else known.last_refresh_at
-    return Expiry(What.GRANT, _state(known.lapses_at, now, since), known.lapses_at)
+        return Expiry(What.GRANT, State.HOLDS, moves=True)
+    moves = known.refresh_end_moves is not False
+    state = _state(known.lapses_at, now, known.last_refresh_at if moves else None)
+    return Expiry(What.GRANT, state, known.lapses_at, moves)
 
 
 def _of_secret(known: Known, now: datetime) -> Expiry | None:

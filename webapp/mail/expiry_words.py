@@ -34,7 +34,7 @@ _ENDED = {
 }
 _NEW_SECRET = lazy("Make a new one at the provider, then enter it and its last day on the mail server page.")
 _ADVICE = {
-    What.GRANT: lazy("The mail server page says why, and how to get a new one."),
+    What.GRANT: lazy("The mail server page says how things stand; get a new one there."),
     What.CLIENT_SECRET: _NEW_SECRET,
     What.SERVICE_ACCOUNT_KEY: _NEW_SECRET,
     What.CERTIFICATE: lazy(
@@ -70,4 +70,4 @@ def note(expiry: Expiry) -> str:
         return advice(expiry)
     if expiry.state is State.UNKNOWN:
         return str(_NOTES[expiry.what])
-    return _("Mailroom renews it by itself.") if expiry.what is What.GRANT else ""
+    return _("Mailroom renews it by itself.") if expiry.moves else ""

@@ -14,7 +14,7 @@ from webapp.accounts import notices
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.context import Parts
-from webapp.mail import expiry_words
+from webapp.mail import expiry_words, grants
 from webapp.mail import service as mail
 from webapp.mail.expiries import Expiry, State, What, of_the_mail_server
 from webapp.mail.models import MailServer, ToldWarning
@@ -28,6 +28,7 @@ TYPES = {
     State.REFUSED: "mail_server.grant_refused",
 }
 OVER = "mail_server.resolved"
+LONGEST_REASON = 500
 
 
 def tell(parts: Parts, now: datetime) -> None:
@@ -72,20 +73,27 @@ class _Teller:
         row.told_at = now
         notices.mail_server(self._session, self._queue, expiry.facts)
         with languages.speaking(languages.DEFAULT):
-            self._to_webhook(TYPES[expiry.state], expiry_words.sentence(expiry), expiry.what, expiry.ends_at)
+            text = expiry_words.sentence(expiry)
+        reason = self._reason() if expiry.state is State.REFUSED else {}
+        self._to_webhook(TYPES[expiry.state], text, expiry.what, expiry.ends_at, **reason)
         audit.record(self._session, Event.WARNING_TOLD, what=expiry.what, state=expiry.state)
 
     def _settle(self, row: ToldWarning) -> None:
         self._session.delete(row)
         with languages.speaking(languages.DEFAULT):
             text = f"{expiry_words.NAMES[What(row.what)]}: there is nothing to warn of any more."
-            self._to_webhook(OVER, text, row.what, row.ends_at)
+        self._to_webhook(OVER, text, row.what, row.ends_at)
         audit.record(self._session, Event.WARNING_OVER, what=row.what)
 
-    def _to_webhook(self, kind: str, text: str, what: str, ends_at: datetime | None) -> None:
+    def _reason(self) -> dict[str, str]:
+        """Why a grant is refused, in the words that the page shows as well."""
+        grant = grants.of(self._session, self._server.id)
+        return {"reason": grant.last_error[:LONGEST_REASON] if grant else ""}
+
+    def _to_webhook(self, kind: str, text: str, what: str, ends_at: datetime | None, **more: str) -> None:
         server = {"provider": self._server.provider, "host": self._server.host}
         end = webhooks.iso(ends_at) if ends_at else None
-        webhooks.owe(self._session, kind, text, what=what, ends_at=end, mail_server=server, url=self._page)
+        webhooks.owe(self._session, kind, text, what=what, ends_at=end, mail_server=server, url=self._page, **more)
 
 
 def stands(session: Session, told: Expiry, now: datetime) -> bool:

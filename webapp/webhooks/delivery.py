@@ -50,12 +50,18 @@ class Outcome:
     error: str = ""
 
 
-def deliver(parts: Parts, now: datetime) -> None:
-    """Try the events that are due, the oldest first, each once."""
-    while (event := _taken(parts, now)) is not None:
-        outcome = _tried(parts, event)
-        with parts.database.writing() as session:
-            _record(session, event, outcome, clock.now())
+def deliver(parts: Parts, now: datetime) -> bool:
+    """Try the event that is due for longest, once. Whether there was one.
+
+    One at a time, as a receiver can let us wait and the worker may be told to stop.
+    """
+    event = _taken(parts, now)
+    if event is None:
+        return False
+    outcome = _tried(parts, event)
+    with parts.database.writing() as session:
+        _record(session, event, outcome, clock.now())
+    return True
 
 
 def attempt(receiver: Receiver, event: Delivery) -> Outcome:
