@@ -274,7 +274,7 @@ class TestPage:
         answers = [stranger.submit("/code", email=email, code=WRONG) for email in (ada.email, "nob@example.com")]
         told = [re.findall(r'id="\w+-error">[^<]*', answer.text) for answer in answers]
         assert told[0] == told[1]
-        assert "This code is not good for this address" in told[0][0]
+        assert "This code is wrong, for another address, or no longer good." in told[0][0]
         assert [answer.status_code for answer in answers] == [200, 200]
 
     @pytest.mark.parametrize(

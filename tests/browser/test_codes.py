@@ -40,7 +40,7 @@ def test_the_code_from_a_mail_leads_to_a_new_password(walker: Walker, office: Si
     assert walker.value("email") == "max@mailroom.example"
     walker.fill(code="0000-0000")
     walker.press("Go on")
-    assert walker.sees("This code is not good for this address")
+    assert walker.sees("This code is wrong, for another address, or no longer good.")
     walker.fill(code=mail_server.wait(1)[0].code.lower())
     walker.press("Go on")
     walker.fill(password=NEW_PASSWORD, password_confirm=NEW_PASSWORD)

@@ -11,7 +11,7 @@ from webapp.accounts.code_routes import ASKED_FOR, empty_code_form
 from webapp.accounts.forms import ForgotPasswordForm, PasswordForm, text
 from webapp.accounts.models import Purpose, User
 from webapp.accounts.password_rules import BadPassword
-from webapp.accounts.routes import LONGEST_SECRET, Page, blueprint, limited, rules
+from webapp.accounts.routes import LONGEST_SECRET, SIGN_IN_AS, Page, blueprint, limited, rules
 from webapp.context import parts
 from webapp.errors import Failure, TooManyRequests
 from webapp.security import csrf
@@ -99,6 +99,7 @@ def reset_password() -> Page:
         return link_refused(Purpose.RESET, refused)
     sessions.keep_device(device)
     browser.clear()
+    browser[SIGN_IN_AS] = owner.email
     flash(_("Your password is changed, and you are signed out everywhere. Sign in with the new one."), "success")
     return redirect(url_for("accounts.login"))
 
