@@ -19,8 +19,8 @@ from webapp.database import Database
 from webapp.demo import routes as demo
 from webapp.keys.columns import keep_current
 from webapp.keys.ring import Keyring, LiveSealer
+from webapp.mail import banner, grant_routes, transport
 from webapp.mail import forms as mail_forms
-from webapp.mail import grant_routes, transport
 from webapp.mail import routes as mail
 from webapp.outbox import preview_routes as mails
 from webapp.outbox import routes as outbox
@@ -29,6 +29,7 @@ from webapp.profile import renew_routes
 from webapp.profile import routes as profile
 from webapp.registry import load_providers
 from webapp.settings import routes as settings
+from webapp.webhooks import routes as webhooks
 
 HERE = Path(__file__).parent
 
@@ -58,8 +59,9 @@ def create_app(config: Config | None = None) -> Flask:
     renew_routes.guard(app)
     confirm_routes.guard(app)
     pages.enable(app)
+    banner.enable(app)
     transport.mail.init_app(app)
-    for room in (home, health, accounts, profile, settings, mail, mails, outbox, audit):
+    for room in (home, health, accounts, profile, settings, mail, mails, webhooks, outbox, audit):
         app.register_blueprint(room.blueprint)
     if config.demo == "on":
         app.register_blueprint(demo.blueprint)

@@ -52,8 +52,8 @@ def mail_server(authority: Authority) -> Iterator[Inbox]:
 
 
 @pytest.fixture(scope="package")
-def chromium(mail_server: Inbox) -> Iterator[Browser]:
-    """One for all walks. Asks for the mail server, which cannot be started from a thread that runs Playwright."""
+def chromium() -> Iterator[Browser]:
+    """One for all walks."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable(), args=[*ARGUMENTS, *QUIET])
         yield browser

@@ -26,6 +26,8 @@ from webapp.keys.models import DataKey
 from webapp.keys.ring import FRESH
 from webapp.mail.models import Grant
 from webapp.sealing import KeySealer, SealBroken
+from webapp.webhooks import service as webhooks
+from webapp.webhooks.service import Receiver
 
 
 def in_force(parts: Parts) -> KeySealer:
@@ -186,3 +188,12 @@ def test_tokens_of_grants_are_sealed_anew(rotate: Rotate, save: Save, parts: Par
     with parts.database.reading() as session:
         sealed = session.get_one(Grant, grant.id).sealed_refresh_token
     assert in_force(parts).open(sealed, "grant.refresh_token") == "a token"
+
+
+def test_the_webhook_goes_on_with_the_new_key(rotate: Rotate, parts: Parts) -> None:
+    with parts.database.writing() as session:
+        secret = webhooks.save(session, parts.sealer, "https://alerts.example/hook")
+    rotate(drop_old=True)
+    with parts.database.reading() as session:
+        receiver = webhooks.receiver(session, in_force(parts))
+    assert receiver == Receiver("https://alerts.example/hook", [secret or ""])

@@ -191,6 +191,17 @@ def test_a_server_that_takes_secrets_in_the_body_alone_gets_it_there(owner: Gran
     assert owner.grant.status == GrantStatus.GENERATED
 
 
+@pytest.mark.parametrize("name", ["resource", "audience"])
+@pytest.mark.one_database
+def test_the_service_that_a_token_is_for_is_named_in_every_request_for_one(owner: GrantOwner, name: str) -> None:
+    owner.save(token_url=f"{owner.provider.url}/token?{name}=https%3A%2F%2Fmail.example%2F&tenant=x")
+    assert f"&{name}=https%3A%2F%2Fmail.example%2F&" in owner.begin()
+    owner.sign_in()
+    owner.tokens.renew()
+    assert [body.get(name) for body in owner.provider.bodies] == ["https://mail.example/"] * 2
+    assert "tenant" not in owner.provider.bodies[0]
+
+
 @pytest.mark.one_database
 def test_a_secret_goes_over_https_alone_unless_to_this_machine(owner: GrantOwner) -> None:
     owner.save(token_url="http://provider.example/token")

@@ -115,6 +115,16 @@ def test_an_answer_that_is_no_use_ends_on_the_form(
     assert words not in administrator.get(PAGE).text
 
 
+@pytest.mark.parametrize(("chosen", "leads_on"), [("google", True), ("custom", True), ("sendgrid", False)])
+def test_only_a_page_that_leads_to_a_provider_lets_forms_end_elsewhere(
+    chosen: str, leads_on: bool, administrator: Browser
+) -> None:
+    page = administrator.submit(PAGE, "choose", provider=chosen)
+    allowed = page.headers["Content-Security-Policy"].partition("form-action ")[2].partition(";")[0].split()
+    assert ("https:" in allowed) == leads_on
+    assert "'self'" in allowed
+
+
 def test_an_answer_counts_once(administrator: Browser, provider: AuthorizationServer, parts: Parts) -> None:
     query = begun(administrator, provider)
     back(administrator, query)

@@ -11,6 +11,7 @@ from webapp.audit.events import Event
 from webapp.context import parts
 from webapp.formats import listed
 from webapp.languages import LANGUAGES
+from webapp.mail import expiry_words
 from webapp.mail.conversation import Stage
 from webapp.mail.trial import stage_name
 from webapp.providers.diagnosis import Text
@@ -63,6 +64,11 @@ KINDS = {
     Event.GRANT_REFUSED: lazy("Permission to send mail was refused"),
     Event.GRANT_REFRESH_FAILED: lazy("Permission to send mail could not be refreshed"),
     Event.GRANT_DROPPED: lazy("Permission to send mail was dropped"),
+    Event.WARNING_TOLD: lazy("Administrators were warned about the mail server"),
+    Event.WARNING_OVER: lazy("A warning about the mail server was over"),
+    Event.WEBHOOK_SAVED: lazy("Webhook was saved"),
+    Event.WEBHOOK_SECRET_MADE: lazy("Signing secret of the webhook was made"),
+    Event.WEBHOOK_TESTED: lazy("Webhook was tested"),
     Event.MESSAGE_RETRIED: lazy("Message was tried again by hand"),
     Event.KEYS_ROTATED: lazy("Keys were replaced"),
     Event.KEYS_DROPPED: lazy("Old keys were dropped, and everybody was signed out"),
@@ -100,6 +106,7 @@ FIELDS = {
     "security": lazy("Security"),
     "tls_minimum": lazy("Minimum TLS version"),
     "timeout": lazy("Timeout in seconds"),
+    "webhook_url": lazy("Address of the webhook"),
     "proxy_type": lazy("Proxy"),
     "proxy_host": lazy("Proxy host"),
     "proxy_port": lazy("Proxy port"),
@@ -213,4 +220,6 @@ _SENTENCES: dict[str, Callable[[Any], str]] = {
     "reason": lambda reason: str(REASONS.get(reason, reason)),
     "role": lambda role: str(ROLES.get(role, role)),
     "stage": _stage,
+    "state": lambda state: _("State: %(state)s.", state=expiry_words.STATES.get(state, state)),
+    "what": lambda what: _("About: %(what)s.", what=expiry_words.NAMES.get(what, what)),
 }

@@ -11,7 +11,7 @@ from wtforms.validators import DataRequired, InputRequired, Length, NumberRange,
 from webapp.forms import LONGEST, Form, stripped, text_problem
 from webapp.mail import fields as checks
 from webapp.mail import grants, oauth_checks
-from webapp.mail.fields import NumberField, SecretTextField, host_name
+from webapp.mail.fields import DayField, NumberField, SecretTextField, host_name
 from webapp.mail.service import OF_OAUTH2, PROXY_PASSWORD, Draft
 from webapp.providers import Authentication, OAuth2, Provider
 from webapp.registry import Providers, secret_fields
@@ -20,6 +20,7 @@ from webapp.texts import lazy_gettext as lazy
 COLUMNS = (
     "provider", "mail_from", "host", "port", "security", "tls_minimum", "timeout", "proxy_type", "proxy_host",
     "proxy_port", "proxy_username", "authentication", "username", *OF_OAUTH2,
+    "secret_expires_on",
 )  # fmt: skip
 SECRETS = ("password", PROXY_PASSWORD, *grants.SECRETS)
 # What plugins may not call their own fields.
@@ -60,6 +61,7 @@ class MailServerForm(Form):
     token_url = StringField(lazy("Token address"), filters=[stripped])
     scopes = StringField(lazy("Scopes"), filters=[stripped])
     service_account_key = SecretTextField(lazy("Service account key (JSON)"))
+    secret_expires_on = DayField(lazy("Secret or key expires on"))
     host = StringField(lazy("Host"), [needed, Length(max=255)], filters=[host_name])
     port = NumberField(lazy("Port"), [needed, NumberRange(1, 65535, lazy("Enter a port from 1 to 65535."))])
     security = RadioField(

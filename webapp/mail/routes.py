@@ -12,6 +12,7 @@ from webapp.access import signed_in
 from webapp.accounts import sessions
 from webapp.context import parts
 from webapp.mail import consent, drafts, grant_view, opening, service, view
+from webapp.mail.calendar import calendar
 from webapp.mail.forms import COLUMNS, SECRETS, MailServerForm, mail_server_form
 from webapp.mail.models import MailServer
 from webapp.mail.service import Draft, Saved
@@ -207,7 +208,7 @@ def _page(
     if not form.test_recipient.data:
         form.test_recipient.data = signed_in().email
     with parts().database.reading() as session:
-        state = flow(session)
+        state, ends = flow(session), calendar(session, saved)
         diagnosis = meaning(session, parts(), state.stopped) if state.stopped else None
         general = general_settings.general(session, parts().config)
         grant = grant_view.of(session, parts(), saved, sessions.sign_in().id)
@@ -220,6 +221,7 @@ def _page(
         saved_provider=provider_named(saved.provider) if saved else None,
         trial=trial,
         flow=state,
+        calendar=ends,
         diagnosis=diagnosis,
         suggestion=view.suggestion(form, trial.diagnosis) if trial and trial.diagnosis else "",
         grant=grant,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -29,6 +30,7 @@ DESTINATION = (
 )  # fmt: skip
 # What only OAuth2 needs; a draft that does not name them has none of it.
 OF_OAUTH2 = ("client_id", "tenant_id", "authorize_url", "token_url", "device_authorization_url", "scopes")
+OF_CERTIFICATE = ("certificate_since", "certificate_expires_at", "certificate_seen_at")
 PROXY_DESTINATION = ("proxy_type", "proxy_host", "proxy_port", "proxy_username")
 
 
@@ -150,19 +152,37 @@ def locked(session: Session) -> MailServer | None:
 
 def _fields(server: MailServer) -> dict[str, object]:
     """What a form can change, by name; secrets sealed, so that they differ whenever they were typed."""
-    kept = ("id", "position", "extra", "secrets", "updated_at", "updated_by")
+    kept = ("id", "position", "extra", "secrets", "updated_at", "updated_by", *OF_CERTIFICATE)
     names = [column.key for column in MailServer.__table__.columns if column.key not in kept]
     return {name: getattr(server, name) for name in names} | server.extra | server.secrets
 
 
 def _filled(server: MailServer, parts: Parts, draft: Draft, by: str) -> MailServer:
+    last_day = _last_day(parts, server, draft)
+    if _shows_another_certificate(server, draft):
+        for name in OF_CERTIFICATE:
+            setattr(server, name, None)
     server.secrets = _sealed(parts, server, draft)
     for name, value in (dict.fromkeys(OF_OAUTH2, "") | dict(draft.values)).items():
         setattr(server, name, value)
+    server.secret_expires_on = last_day
     server.extra = dict(draft.extra)
     server.updated_at = clock.now()
     server.updated_by = by
     return server
+
+
+def _last_day(parts: Parts, server: MailServer, draft: Draft) -> date | None:
+    """The last day of the secret that the sign-in shows: as entered, else as it was, while there is one to show."""
+    used = secret_names(parts, draft) & set(grants.SECRETS)
+    day = draft.values.get("secret_expires_on", server.secret_expires_on) if used else None
+    return day if isinstance(day, date) else None
+
+
+def _shows_another_certificate(server: MailServer, draft: Draft) -> bool:
+    shown_by = ("provider", "host", "port", "security")
+    moved = any(getattr(server, name) != draft.values.get(name) for name in shown_by)
+    return moved or server.extra != dict(draft.extra)
 
 
 def method_of(parts: Parts, values: Mapping[str, object]) -> Authentication | None:

@@ -6,6 +6,7 @@ Connect Core (3.1.2.6); a provider's own explanations, for the words that follow
 
 from flask_babel import lazy_gettext as _
 
+from webapp.mail.certificate_explanations import CERTIFICATES
 from webapp.mail.oauth import words
 from webapp.providers import Diagnosis
 from webapp.providers.oauth2 import NO_TOKENS
@@ -102,7 +103,10 @@ CODE_EXPIRED = Diagnosis(
     _("Nobody typed the code in time, so it has expired."), [_("Choose “Generate access token” for a new code.")]
 )
 UNKNOWN_STATE = Diagnosis(
-    _("This sign-in was not begun here by you, is finished already, or took too long. Nothing was saved."),
+    _(
+        "This sign-in was not begun here by you, is finished already, took too long, or the settings were changed "
+        "meanwhile. Nothing was saved."
+    ),
     [
         _("Choose “Generate access token” on this page, and finish in the same browser."),
         _("If it happens again, check that the public address (Settings → General) is the one in your browser."),
@@ -244,5 +248,7 @@ def explained(reply: str, error: str) -> Diagnosis:
     """The diagnosis of a failure at the token endpoint or of a sign-in: its words always have one."""
     if reply:
         return REFUSALS.get(reply.split(" ")[0], SAID_NO)
+    if "CERTIFICATE_VERIFY_FAILED" in error:
+        return next((one for text, one in CERTIFICATES.items() if text in error.casefold()), UNREACHED)
     found = (diagnosis for text, diagnosis in WORDS.items() if error.startswith(text.partition("%(")[0]))
     return next(found, NOT_TOKENS)

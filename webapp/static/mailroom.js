@@ -141,8 +141,8 @@ for (const waiting of document.querySelectorAll("[data-waiting]")) {
 
 async function stillWaiting(address, body) {
   try {
-    const answer = await fetch(address, { method: "POST", body, headers: { Accept: "application/json" }, redirect: "error" });
-    return !answer.ok || (await answer.json()).waiting;
+    const answer = await fetch(address, { method: "POST", body, headers: { Accept: "application/json" }, redirect: "manual" });
+    return answer.ok && (await answer.json()).waiting;
   } catch {
     return true;
   }
