@@ -4,6 +4,31 @@ from datetime import date
 
 from webapp.providers import Connection, NoAuthentication, OAuth2, Password, Provider, _, hookimpl
 
+ENTER = _("Enter the provider's addresses, the scopes that sending needs, and the application's client ID and secret.")
+OPENID = _("OpenID providers want openid, email and offline_access among the scopes, beside those of the mail server.")
+TARGET = _("If tokens are for one service each, name it in the token address: ?resource=… or ?audience=…")
+GENERATE = _("Enter the mail server's host and port under Connection, save, and choose “Generate access token”.")
+IN_A_BROWSER = [
+    _("Register an application at the provider, with the redirect URI from this page."),
+    ENTER,
+    OPENID,
+    TARGET,
+    GENERATE,
+]
+ON_A_DEVICE = [
+    _("Register an application at the provider and allow it to use device codes."),
+    ENTER,
+    OPENID,
+    TARGET,
+    GENERATE,
+]
+BY_ITSELF = [
+    _("Register an application at the provider and allow it to use client credentials."),
+    ENTER,
+    TARGET,
+    GENERATE,
+]
+
 
 @hookimpl
 def register_smtp_provider() -> Provider:
@@ -20,6 +45,11 @@ def register_smtp_provider() -> Provider:
                 grants=["authorization_code", "client_credentials", "service_account", "device_code"],
                 # OpenID Connect Core, 11: without a consent there may be no lasting access (offline_access).
                 authorize_parameters={"prompt": "consent"},
+                grant_steps={
+                    "authorization_code": IN_A_BROWSER,
+                    "client_credentials": BY_ITSELF,
+                    "device_code": ON_A_DEVICE,
+                },
             ),
         ],
         steps=[

@@ -93,7 +93,13 @@ def test_a_form_of_very_many_fields_is_refused_unread(stranger: Browser, path: s
 
 
 def test_very_many_fields_of_a_signed_in_person_are_refused_too(administrator: Browser) -> None:
-    assert administrator.client.post("/settings/mail", data=b"a&" * 2_000_000, content_type=FORM).status_code == 413
+    assert administrator.client.post("/settings/mail", data=b"a&" * 200_000, content_type=FORM).status_code == 413
+
+
+def test_a_form_that_takes_long_to_read_is_refused_unread(administrator: Browser) -> None:
+    body = BytesIO(b"a=" + b"%41" * 200_000)
+    answer = administrator.client.post("/settings/mail", input_stream=body, content_length=600_002, content_type=FORM)
+    assert (answer.status_code, "Too much at once" in answer.text, body.tell()) == (413, True, 0)
 
 
 def test_a_stranger_sends_less_than_a_signed_in_person(stranger: Browser, administrator: Browser) -> None:

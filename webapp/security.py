@@ -17,11 +17,11 @@ from webapp.config import Config, Network
 from webapp.keys.ring import Keyring
 from webapp.sealing import derive
 
-# A form may hold a megabyte by mistake and still come back with a message beside the field.
-LARGEST_REQUEST = 4 * 1024 * 1024
-# From whoever is not signed in: all fields of a page at their longest, several times over, so that what is pasted
-# by mistake comes back here, too. A request of four megabytes keeps a core busy for seconds before it is refused.
+# All fields of a page at their longest, several times over, so that what is pasted by mistake still comes back with
+# a message beside the field. A form of some megabytes of `%41` keeps a core busy for a second before it is refused.
 LARGEST_FROM_STRANGERS = 256 * 1024
+# From whoever is signed in: such a form once more, sealed, while the password is asked for again.
+LARGEST_REQUEST = 2 * LARGEST_FROM_STRANGERS
 # No form has a tenth as many; werkzeug itself counts them in `multipart/form-data` alone.
 MOST_FIELDS = 1000
 # Browsers keep none for longer (RFC 6265bis, 5.6.1). How long a sign-in lasts, its row in the database says.
@@ -168,6 +168,18 @@ def _headers(response: Response) -> Response:
 def framing(response: Response) -> Response:
     """Let this page frame others of ours, such as a mail."""
     response.headers["Content-Security-Policy"] = f"{POLICY}; frame-src 'self'"
+    return response
+
+
+def leading_on(response: Response, targets: Sequence[str]) -> Response:
+    """Let forms of this page end at other addresses, too.
+
+    Browsers hold every redirect that follows a form against its page's policy, also those that a
+    provider makes on the way to its sign-in page. `targets` are sources as in CSP.
+    """
+    if targets:
+        more = " ".join(["form-action 'self'", *targets])
+        response.headers["Content-Security-Policy"] = POLICY.replace("form-action 'self'", more)
     return response
 
 

@@ -56,7 +56,16 @@ def test_a_reset_leads_to_the_sign_in_page_and_out_of_every_browser(
     assert page.request.path == "/login"
     assert "Sign in with the new one" in page.text
     assert member.get("/").request.path == "/login"
-    assert member.submit("/login", email=member.user.email, password=PASSWORD).request.path == "/"
+    assert stranger.submit_on(page, password=PASSWORD).request.path == "/"
+
+
+@pytest.mark.one_database
+def test_the_sign_in_page_holds_the_address_once_after_a_reset(stranger: Browser, ada: User, new_link: NewLink) -> None:
+    open_link(stranger, Purpose.RESET, new_link(ada, Purpose.RESET))
+    page = stranger.submit("/reset-password", password=PASSWORD, password_confirm=PASSWORD)
+    assert f'value="{ada.email}"' in page.text
+    assert ada.email not in page.request.url
+    assert ada.email not in stranger.get("/login").text
 
 
 @BOTH

@@ -60,7 +60,7 @@ def test_a_duplicate_is_told_beside_the_field_and_loses_nothing(administrator: B
         ("name", "\u200b\u200b", "control characters"),
         ("name", "\u200d\u200c\ufe0f", "Give a name."),
         ("name", "x" * 201, "at most 200"),
-        ("name", "x" * 1_000_000, "Too long"),
+        ("name", "x" * 100_000, "Too long"),
         ("name", "Eve\r\nBcc: ada@example.com", "Line breaks"),
         ("role", "owner", "Not a valid choice"),
         ("send_activation", "shout", "Not a valid choice"),

@@ -1,6 +1,7 @@
 """The inbox of the demo: what it keeps, and what its pages let a mail do."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ import pytest
 from sqlalchemy import update
 
 from tests.support.browser import Browser
-from webapp.accounts.models import User
+from webapp import clock
+from webapp.accounts.models import Status, User
 from webapp.config import Config
 from webapp.database import Database
 from webapp.demo import accounts
@@ -126,16 +128,26 @@ def test_a_mail_cannot_write_into_the_page_around_it(stranger: Browser, inbox: I
 
 
 @pytest.mark.one_database
-def test_the_sign_in_page_shows_the_demo_accounts_until_they_have_another_address(
-    stranger: Browser, database: Database
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"email_key": User.email_key + ".example"},
+        {"password_changed_at": clock.now() + timedelta(hours=1)},
+        {"status": Status.DISABLED},
+    ],
+    ids=["address", "password", "status"],
+)
+def test_the_sign_in_page_shows_the_demo_accounts_while_they_can_sign_in_like_that(
+    stranger: Browser, database: Database, change: dict[str, Any]
 ) -> None:
     with database.writing() as session:
         accounts.create(session)
     assert "sysadmin-demo" in stranger.get("/login").text
     with database.writing() as session:
-        session.execute(update(User).values(email_key=User.email_key + ".example"))
+        session.execute(update(User).where(User.name == "System administrator").values(change))
         accounts.create(session)
-    assert "sysadmin-demo" not in stranger.get("/login").text
+    page = stranger.get("/login").text
+    assert ("sysadmin-demo" in page, "person-demo" in page) == (False, True)
 
 
 class TestWithoutTheDemo:

@@ -12,7 +12,7 @@ from webapp.context import Parts
 from webapp.database import Base, Database
 from webapp.keys.columns import sealed_columns, with_each
 from webapp.mail.models import Grant, GrantRequest, MailServer
-from webapp.sealing import Sealer
+from webapp.sealing import KeySealer
 from webapp.webhooks.models import WebhookSettings
 
 pytestmark = pytest.mark.one_database
@@ -53,6 +53,6 @@ def test_every_shape_of_a_sealed_column_is_gone_through(value: Any) -> None:
 
 
 def test_a_value_that_no_key_opens_is_saved_as_it_is(parts: Parts) -> None:
-    foreign = Sealer(["a key of another installation"]).seal("foreign", "mail_server.password")
+    foreign = KeySealer(["a key of another installation"]).seal("foreign", "mail_server.password")
     save_sealed(parts.database, foreign)
     assert sealed_passwords(parts.database) == [foreign]

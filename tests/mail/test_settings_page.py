@@ -75,7 +75,7 @@ def test_switching_to_no_sign_in_forgets_the_password(administrator: Browser, pa
         ("host", "a@example.org", "e-mail address"),
         ("host", "smtp.example.org:25", "port has its own field"),
         ("host", "256.1.1", "IP address"),
-        ("host", "x" * 1_000_000, "Too long"),
+        ("host", "x" * 100_000, "Too long"),
         ("port", "0", "1 to 65535"),
         ("port", "65536", "1 to 65535"),
         ("port", "", "Enter a value"),

@@ -10,7 +10,7 @@ from webapp.mail.diagnosis import diagnose_grant
 from webapp.mail.https import Answer
 from webapp.mail.models import MailServer
 from webapp.mail.oauth import answers, words
-from webapp.mail.oauth.faults import OAuthFault, Refused
+from webapp.mail.oauth.faults import OAuthFault, Refused, Unreached
 
 pytestmark = pytest.mark.one_database
 
@@ -68,6 +68,13 @@ def test_what_we_say_ourselves_is_explained(parts: Parts) -> None:
     for text in set(sentences) - about_the_answer - {words.NO_DEVICE_CODE, words.NOT_TYPED}:
         diagnosis = diagnose_grant(parts.providers, server, OAuthFault(error=text))
         assert diagnosis is not token_explanations.NOT_TOKENS, text
+
+
+def test_a_token_endpoint_whose_certificate_is_not_believed_is_told_like_such_a_mail_server(parts: Parts) -> None:
+    server = MailServer(provider="custom", authentication="authorization_code", username="")
+    said = "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: unable to get local issuer certificate (_ssl.c)"
+    fault = Unreached(error=words.NOT_REACHED % {"error": said})
+    assert "Who signed" in str(diagnose_grant(parts.providers, server, fault).cause)
 
 
 def test_an_interruption_is_said_to_be_one(parts: Parts) -> None:

@@ -92,7 +92,7 @@ def test_a_page_has_each_id_once(member: Browser, form: str) -> None:
     assert set(re.findall(r'<label[^>]* for="([^"]+)"', page)) <= set(ids)
 
 
-HOSTILE = {"missing": [], "nul": ["a\0b"], "megabyte": ["x" * 1_000_000], "twice": ["a", "b"], "no text": [b"\xed\xa0"]}
+HOSTILE = {"missing": [], "nul": ["a\0b"], "very long": ["x" * 100_000], "twice": ["a", "b"], "no text": [b"\xed\xa0"]}
 
 
 @pytest.mark.one_database
@@ -332,7 +332,7 @@ class TestAddress:
         ask(member)
         deliver()
         page = member.submit("/profile", code="ABCD-EFGH")
-        assert error_beside(page.text, "This code is not good")
+        assert error_beside(page.text, "This code is wrong")
         page = member.submit_on(page, code=inbox.last.code.lower())
         assert page.request.path == "/confirm-address"
         member.submit_on(page)
@@ -344,7 +344,7 @@ class TestAddress:
         ask(member)
         deliver()
         ask(administrator, "other@new.example")
-        assert error_beside(administrator.submit("/profile", code=inbox.last.code).text, "This code is not good")
+        assert error_beside(administrator.submit("/profile", code=inbox.last.code).text, "This code is wrong")
 
     def test_page_and_mail_name_the_account_that_would_have_the_address(
         self, stranger: Browser, database: Database, inbox: Inbox, deliver: Act, app: Flask

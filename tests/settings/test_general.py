@@ -74,7 +74,7 @@ def test_saving_makes_waiting_mail_due_now(administrator: Browser, parts: Parts)
         ("product_name", "Post\r\nBcc: all@post.example", "control characters"),
         ("support_address", "help@", None),
         ("support_address", "a@b.example, c@d.example", None),
-        ("support_address", "x" * 1_000_000, "Too long"),
+        ("support_address", "x" * 100_000, "Too long"),
     ],
 )
 def test_a_wrong_value_comes_back_with_its_error(

@@ -41,7 +41,4 @@ def empty_code_form() -> CodeForm:
 
 def refusal() -> str:
     """What somebody is told whose code opened nothing, whatever the reason."""
-    return _(
-        "This code is not good for this address. Look at it once more; after a few wrong ones, or once the link "
-        "beside it is not good any more, only a new mail helps."
-    )
+    return _("This code is wrong, for another address, or no longer good. Check it, or ask for a new mail.")

@@ -15,6 +15,7 @@ from webapp.audit.events import Event
 from webapp.database import Database
 from webapp.errors import Failure
 from webapp.sealing import SealBroken, Sealer
+from webapp.security import LARGEST_REQUEST
 from webapp.texts import lazy_gettext as _
 
 CONFIRMED_FOR = timedelta(minutes=15)
@@ -23,7 +24,7 @@ PURPOSE = "held form"
 # Guesses left where nothing is counted.
 ENOUGH = 1
 # In characters, sealed; it has to fit into a request together with the password.
-MOST_HELD = 3 * 1024 * 1024
+MOST_HELD = LARGEST_REQUEST * 3 // 4
 
 Fields = list[tuple[str, str]]
 

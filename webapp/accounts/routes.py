@@ -35,6 +35,8 @@ SHOWN_LINK = "shown_link"
 LONGEST_SECRET = 100
 # Where Flask keeps what `flash` was told, until a page shows it.
 FLASHES = "_flashes"
+# The address that the sign-in page has filled in, once: whose password was just replaced.
+SIGN_IN_AS = "sign_in_as"
 
 
 @blueprint.route("/login", methods=["GET", "POST"])
@@ -46,9 +48,9 @@ def login() -> Page:
         if sessions.is_signed_in():
             return redirect(target)
         # The demo's page shows its accounts, which are not settings.
-        if not request.args and FLASHES not in browser and parts().config.demo == "off":
+        if not request.args and not {FLASHES, SIGN_IN_AS} & browser.keys() and parts().config.demo == "off":
             return stencils.page("sign in", lambda: _sign_in_page(SignInForm(), target))
-    form = SignInForm()
+    form = SignInForm(email=browser.pop(SIGN_IN_AS, ""))
     if form.validate_on_submit():
         email, password = text(form.email), text(form.password)
         try:

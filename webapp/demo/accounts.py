@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.accounts import passwords, service
-from webapp.accounts.models import Role, User
+from webapp.accounts.models import Role, Status, User
 
 
 @dataclass(frozen=True)
@@ -37,5 +37,9 @@ def create(session: Session) -> None:
 
 
 def present(session: Session) -> list[DemoAccount]:
-    """Those that still have their address."""
-    return [account for account in ACCOUNTS if service.by_email(session, account.email)]
+    """Those that somebody can still sign in to with what stands here."""
+    return [account for account in ACCOUNTS if _is_as_made(service.by_email(session, account.email))]
+
+
+def _is_as_made(person: User | None) -> bool:
+    return person is not None and person.status == Status.ACTIVE and person.password_changed_at == person.created_at

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from flask_babel import lazy_gettext as _
 
+from webapp.mail.certificate_explanations import CERTIFICATES
 from webapp.mail.conversation import Stage
 from webapp.providers import Diagnosis, Explanation, Failure
 
@@ -52,6 +53,13 @@ SILENT = Diagnosis(
     _("The server accepted the connection and then said nothing in time."),
     [CHECK_PAIR, _("If both are right, the server is overloaded or a firewall holds its answer back: try later.")],
 )
+SLOW_SIGN_IN = Diagnosis(
+    _("The server did not answer the sign-in in time. Many servers hold their answer back after wrong sign-ins."),
+    [
+        _("Set the timeout to 30 seconds or more and test again, so that the server can say what is wrong."),
+        _("It may have blocked this machine after too many tries: wait ten minutes, then test once."),
+    ],
+)
 HUNG_UP = Diagnosis(
     _("The server closed the connection without a reason."),
     [
@@ -79,43 +87,6 @@ NO_STARTTLS = Diagnosis(
 INJECTED = Diagnosis(
     _("The server kept talking in plain text after it agreed to encrypt. This can be an attack, so Mailroom stopped."),
     [_("Report this to whoever runs the server; Mailroom will not sign in to it.")],
-)
-SELF_SIGNED = Diagnosis(
-    _("The server's certificate was made by the server itself, so nobody vouches for it."),
-    [
-        _("Have the server use a certificate from a public authority (Let's Encrypt is free)."),
-        _("Or add the certificate to those that this machine trusts (SSL_CERT_FILE) and restart Mailroom."),
-    ],
-)
-PRIVATE_AUTHORITY = Diagnosis(
-    _("The server's certificate comes from an authority that this machine does not trust, such as a company's own."),
-    [
-        _("Add the company's root certificate to those that this machine trusts (SSL_CERT_FILE) and restart Mailroom."),
-        _("If the host is a public mail service, something on the way is intercepting the encryption."),
-    ],
-)
-NO_ISSUER = Diagnosis(
-    _("Who signed the server's certificate is not known on this machine."),
-    [
-        _("On the server: install the full chain, intermediate certificates included."),
-        _("On this machine: update the list of trusted authorities (package ca-certificates)."),
-    ],
-)
-EXPIRED = Diagnosis(
-    _("The server's certificate has expired, or the clock of this machine is wrong."),
-    [_("Check the date of this machine."), _("Have the certificate renewed on the server.")],
-)
-NOT_YET_VALID = Diagnosis(
-    _("The server's certificate is not valid yet: the clock of this machine is probably behind."),
-    [_("Correct the date and time of this machine.")],
-)
-OTHER_NAME = Diagnosis(
-    _("The server's certificate is for another host name than the one in the form."),
-    [_("Enter the host name that the provider gives, not an alias or a domain of your own.")],
-)
-ADDRESS_AS_NAME = Diagnosis(
-    _("The form holds an IP address, but the server's certificate is for a host name."),
-    [_("Enter the server's host name.")],
 )
 REFUSED = Diagnosis(
     _("Nothing answers on this port of this host."),
@@ -185,13 +156,7 @@ SIGNS = (
     Sign("unsupported protocol", OLD_TLS),
     Sign("protocol_version", OLD_TLS),
     Sign("no protocols available", OLD_TLS),
-    Sign("self-signed certificate in certificate chain", PRIVATE_AUTHORITY),
-    Sign("self-signed certificate", SELF_SIGNED),
-    Sign("unable to get local issuer", NO_ISSUER),
-    Sign("certificate has expired", EXPIRED),
-    Sign("not yet valid", NOT_YET_VALID),
-    Sign("hostname mismatch", OTHER_NAME),
-    Sign("ip address mismatch", ADDRESS_AS_NAME),
+    *(Sign(text, diagnosis) for text, diagnosis in CERTIFICATES.items()),
     Sign("starttls extension not supported", NO_STARTTLS),
     Sign("went on in plain text", INJECTED),
     Sign("began in plain text", WRONG_KIND_OF_PORT),
@@ -215,6 +180,7 @@ SIGNS = (
     Sign("answer is not smtp", NOT_SMTP),
     Sign("the answer has", NOT_SMTP),
     Sign("", TLS_BROKEN_OFF, [Stage.TLS]),
+    Sign("timed out", SLOW_SIGN_IN, [Stage.AUTH]),
     Sign("timed out", SILENT),
     Sign("closed", HUNG_UP),
     Sign("reset by peer", HUNG_UP),

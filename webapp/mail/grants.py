@@ -55,16 +55,21 @@ def prepare(session: Session, server: MailServer, method: object) -> None:
         session.add(Grant(mail_server_id=server.id, kind=method.grant))
 
 
-def erase(session: Session, server: MailServer, changed: frozenset[str]) -> None:
-    """Forget the tokens and end the sign-ins that are going on; the trail says which settings changed."""
+def erase(session: Session, server: MailServer, changed: frozenset[str]) -> bool:
+    """Forget the tokens and end the sign-ins that are going on; the trail says which settings changed.
+
+    Whether there was anything to forget.
+    """
     grant = of(session, server.id)
     session.execute(delete(GrantRequest).where(GrantRequest.mail_server_id == server.id))
     if grant is None:
-        return
+        return False
     session.delete(grant)
     session.flush()
-    if grant.status != GrantStatus.NONE:
-        audit.record(session, Event.GRANT_DROPPED, kind=grant.kind, changed=sorted(changed))
+    if grant.status == GrantStatus.NONE:
+        return False
+    audit.record(session, Event.GRANT_DROPPED, kind=grant.kind, changed=sorted(changed))
+    return True
 
 
 def gained(tokens: Tokens, registration: Registration, sealer: Sealer, now: datetime) -> dict[str, Any]:

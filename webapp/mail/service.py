@@ -69,13 +69,29 @@ def secrets_to_retype(parts: Parts, saved: MailServer | None, draft: Draft) -> f
     if saved is None:
         return frozenset()
     blank = {name for name in secret_names(parts, draft) if name in saved.secrets and not draft.secrets.get(name)}
-    moved = any(getattr(saved, name) != draft.values.get(name, "") for name in DESTINATION)
-    moved = moved or saved.extra != dict(draft.extra)
-    proxy_moved = any(getattr(saved, name) != draft.values[name] for name in PROXY_DESTINATION)
-    return frozenset(name for name in blank if (proxy_moved if name == PROXY_PASSWORD else moved))
+    changed = moved(saved, draft)
+    elsewhere = changed - {"proxy_username"}
+    return frozenset(
+        name for name in blank if (changed & set(PROXY_DESTINATION) if name == PROXY_PASSWORD else elsewhere)
+    )
 
 
-def save(session: Session, parts: Parts, draft: Draft, by: str) -> MailServer:
+def moved(saved: MailServer, draft: Draft) -> frozenset[str]:
+    """The settings in this draft by which secrets would go elsewhere, or be another account's."""
+    names = {name for name in (*DESTINATION, *PROXY_DESTINATION) if getattr(saved, name) != draft.values.get(name, "")}
+    own = {name for name in {*saved.extra, *draft.extra} if saved.extra.get(name) != draft.extra.get(name)}
+    return frozenset(names | own)
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What saving did."""
+
+    server: MailServer
+    dropped_grant: bool = False
+
+
+def save(session: Session, parts: Parts, draft: Draft, by: str) -> Saved:
     """Save the draft as the primary mail server and have everything that waits tried at once.
 
     A blank secret keeps the saved one; secrets that the new settings cannot use are forgotten, and
@@ -84,6 +100,7 @@ def save(session: Session, parts: Parts, draft: Draft, by: str) -> MailServer:
     """
     server = locked(session)
     before = _fields(server) if server else {}
+    dropped = False
     if server is None:
         server = MailServer(position=PRIMARY, secrets={})
         try:
@@ -96,7 +113,7 @@ def save(session: Session, parts: Parts, draft: Draft, by: str) -> MailServer:
         raise SecretsMoved
     else:
         if lost := erases_grant(parts, server, draft):
-            grants.erase(session, server, lost)
+            dropped = grants.erase(session, server, lost)
         _filled(server, parts, draft, by)
     grants.prepare(session, server, method_of(parts, draft.values))
     outbox.retry_all(session, parts.queue)
@@ -104,7 +121,14 @@ def save(session: Session, parts: Parts, draft: Draft, by: str) -> MailServer:
     # One that is empty is as one that is not there.
     changed = sorted(name for name in before | after if (before.get(name) or None) != (after.get(name) or None))
     audit.record(session, Event.MAIL_SERVER_SAVED, provider=server.provider, changed=changed)
-    return server
+    return Saved(server, dropped)
+
+
+def is_saved(saved: MailServer | None, draft: Draft) -> bool:
+    """Whether saving this draft would change nothing."""
+    if saved is None or any(draft.secrets.values()) or saved.extra != dict(draft.extra):
+        return False
+    return all(getattr(saved, name) == value for name, value in draft.values.items())
 
 
 def erases_grant(parts: Parts, saved: MailServer, draft: Draft) -> frozenset[str]:
@@ -116,8 +140,7 @@ def erases_grant(parts: Parts, saved: MailServer, draft: Draft) -> frozenset[str
     secrets = {name: value for name, value in draft.secrets.items() if value and _differs(parts, saved, name, value)}
     changed = grants.changed_settings(saved, draft.values, draft.extra, secrets)
     if not set(grants.SECRETS) & set(saved.secrets):
-        moved = (*DESTINATION, *PROXY_DESTINATION)
-        changed |= {name for name in moved if getattr(saved, name) != draft.values.get(name, "")}
+        changed |= moved(saved, draft)
     return changed
 
 

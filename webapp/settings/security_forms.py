@@ -4,6 +4,7 @@ from dataclasses import fields
 from typing import Any
 
 from flask_babel import gettext as _
+from flask_babel.speaklater import LazyString
 from wtforms import BooleanField, Field, IntegerField, SelectField, ValidationError
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, NumberRange
@@ -48,9 +49,11 @@ def number(label: str, least: int, most: int) -> WholeNumber:
     return WholeNumber(label, least, most, text)
 
 
-def time(label: str) -> WholeNumber:
-    """The number of a time, whose unit the field beside it has; `BOUNDS` are checked with both."""
-    return WholeNumber(label, 1, 365 * DAY, lazy("Give a whole number."))
+def time(label: str, name: str) -> WholeNumber:
+    """The number of a time, whose unit the field beside it has; `BOUNDS[name]` is checked with both."""
+    least, most = (LazyString(minutes_in_words, bound) for bound in BOUNDS[name])
+    text = lazy("Give a whole number, for a time from %(least)s to %(most)s.", least=least, most=most)
+    return WholeNumber(label, 1, 365 * DAY, text)
 
 
 def unit() -> SelectField:
@@ -71,18 +74,18 @@ class SecurityForm(Form):
     password_special = number(lazy("Other characters at least"), 0, 10)
     password_days = number(lazy("Days until a new one has to be chosen"), 0, 3650)
     password_former = number(lazy("Former passwords that may not come back"), 0, 24)
-    activation = time(lazy("An activation link is good for"))
+    activation = time(lazy("An activation link is good for"), "activation")
     activation_unit = unit()
-    reset = time(lazy("A password-reset link is good for"))
+    reset = time(lazy("A password-reset link is good for"), "reset")
     reset_unit = unit()
-    idle = time(lazy("Signed out when unused for"))
+    idle = time(lazy("Signed out when unused for"), "idle")
     idle_unit = unit()
-    sign_in = time(lazy("Signed out in any case after"))
+    sign_in = time(lazy("Signed out in any case after"), "sign_in")
     sign_in_unit = unit()
-    remembered = time(lazy("With “Remember me”, signed out after"))
+    remembered = time(lazy("With “Remember me”, signed out after"), "remembered")
     remembered_unit = unit()
     lock_after = number(lazy("Failed tries before signing in is locked"), 3, 100)
-    lock = time(lazy("Locked for"))
+    lock = time(lazy("Locked for"), "lock")
     lock_unit = unit()
 
     @classmethod

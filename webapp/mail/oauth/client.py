@@ -50,21 +50,23 @@ def authorization_address(registration: Registration, redirect_uri: str, state: 
         redirect_uri=redirect_uri,
         code_challenge_method="S256",
     )
-    more = {"login_hint": registration.username, **registration.method.authorize_parameters}
+    more = {"login_hint": registration.username, **registration.targets, **registration.method.authorize_parameters}
     address, _state = client.create_authorization_url(
         registration.authorize_url, state=state, code_verifier=verifier, **more
     )
     return str(address)
 
 
-def same_issuer(registration: Registration, issuer: str) -> bool:
+def same_issuer(registration: Registration, issuer: str, of_id_token: str = "") -> bool:
     """Whether an answer's `iss` is the provider that was asked (RFC 9207, 2.4).
 
-    Where the issuer is not known it must at least be of the authorize address's own host: another
-    provider, which mixes itself in, is of another one.
+    Where the issuer is not known it must at least be of the authorize address's own host, as another
+    provider, which mixes itself in, is of another one; and the same as the ID token's, once there is one.
     """
     if registration.method.issuer:
         return issuer == registration.method.issuer
+    if of_id_token:
+        return issuer == of_id_token
     try:
         theirs, ours = urlsplit(issuer), urlsplit(registration.authorize_url)
     except ValueError:
@@ -101,7 +103,7 @@ def start_device(registration: Registration) -> DeviceCode:
     """Ask for a code that somebody types on another device. Raises OAuthFault."""
     address, scope = registration.device_authorization_url, " ".join(registration.scopes)
     _require(address)
-    answer = _ask(registration, lambda client: client.post(address, {"scope": scope}))
+    answer = _ask(registration, lambda client: client.post(address, {"scope": scope, **registration.targets}))
     found = answers.facts_of(answer, [registration.client_secret])
     device_code, user_code = found.get("device_code"), found.get("user_code")
     page = found.get("verification_uri", found.get("verification_url"))
@@ -130,9 +132,10 @@ def _by_key(registration: Registration, now: datetime) -> Tokens:
 
 def _tokens(registration: Registration, grant_type: str, **facts: str) -> Tokens:
     _require(registration.token_url)
+    asked = {**registration.targets, **facts}
     answer = _ask(
         registration,
-        lambda client: client.fetch_token(registration.token_url, grant_type=grant_type, **facts),
+        lambda client: client.fetch_token(registration.token_url, grant_type=grant_type, **asked),
     )
     secrets = [registration.client_secret, *(facts.get(name, "") for name in SECRET_PARAMETERS)]
     return answers.tokens(answer, registration.client_id, secrets)

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from webapp.mail.proxies import Proxy
 from webapp.providers import OAuth2
 
 # Scopes about who signed in and for how long; nobody lists them among what was granted.
 ABOUT_THE_ACCOUNT = frozenset({"openid", "email", "profile", "offline_access"})
+# What says which service a token is for: RFC 8707, and what others had before it.
+TARGETS = ("resource", "audience")
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,14 @@ class Registration:
     def token_url(self) -> str:
         """Where tokens are asked for."""
         return self._address("token_url")
+
+    @property
+    def targets(self) -> Mapping[str, str]:
+        """The services that tokens are for, by parameter, where the token address names them in its query.
+
+        Providers look for them in the forms that they are sent.
+        """
+        return {name: value for name, value in parse_qsl(urlsplit(self.token_url).query) if name in TARGETS}
 
     @property
     def authorize_url(self) -> str:
