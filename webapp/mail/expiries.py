@@ -157,11 +157,11 @@ def _of_certificate(known: Known, now: datetime) -> Expiry | None:
 
 def _state(ends_at: datetime, now: datetime, since: datetime | None = None) -> State:
     """The state of what ends then; `since` is when it began, of something that is replaced by itself."""
+    if now >= ends_at:
+        return State.ENDED
     warned_from = datetime.combine((ends_at - AHEAD).date(), time(), UTC)
     if since is not None:
         warned_from = max(warned_from, ends_at - (ends_at - since) / 4)
-    if now >= ends_at:
-        return State.ENDED
     return State.SOON if now >= warned_from else State.HOLDS
 
 
