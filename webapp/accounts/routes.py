@@ -33,8 +33,6 @@ SETUP_KEY = "setup_key"
 SHOWN_LINK = "shown_link"
 # More than any secret of ours has, and little enough for a cookie.
 LONGEST_SECRET = 100
-# Where Flask keeps what `flash` was told, until a page shows it.
-FLASHES = "_flashes"
 
 
 @blueprint.route("/login", methods=["GET", "POST"])
@@ -46,7 +44,7 @@ def login() -> Page:
         if sessions.is_signed_in():
             return redirect(target)
         # The demo's page shows its accounts, which are not settings.
-        if not request.args and FLASHES not in browser and parts().config.demo == "off":
+        if not request.args and parts().config.demo == "off":
             return stencils.page("sign in", lambda: _sign_in_page(SignInForm(), target))
     form = SignInForm()
     if form.validate_on_submit():

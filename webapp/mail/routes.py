@@ -185,8 +185,8 @@ def _page(
         form.typed.data = drafts.seal_typed(parts().sealer, draft, signed_in().id) or form.typed.data
     if not form.test_recipient.data:
         form.test_recipient.data = signed_in().email
+    state = flow(parts().database)
     with parts().database.reading() as session:
-        state = flow(session)
         diagnosis = meaning(session, parts(), state.stopped) if state.stopped else None
     return render_template(
         "mail/settings.html",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from sqlalchemy import text
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -14,7 +14,9 @@ from webapp.config import Config
 from webapp.database import Database
 from webapp.settings.models import ONLY_ROW, GeneralSettings
 
-IN_FORCE = "SELECT public_url, product_name, support_address FROM general_settings WHERE id = 1"
+IN_FORCE = select(GeneralSettings.public_url, GeneralSettings.product_name, GeneralSettings.support_address).where(
+    GeneralSettings.id == ONLY_ROW
+)
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class General:
 
 def general(session: Session, config: Config) -> General:
     """The settings in force: the saved ones, and the public address of the environment if it has one."""
-    return _in_force(session.execute(text(IN_FORCE)).first(), config)
+    return _in_force(session.execute(IN_FORCE).first(), config)
 
 
 def general_at_a_glance(database: Database, config: Config) -> General:
