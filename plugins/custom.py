@@ -4,6 +4,12 @@ from datetime import date
 
 from webapp.providers import Connection, NoAuthentication, OAuth2, Password, Provider, _, hookimpl
 
+IN_A_BROWSER = [
+    _("Register an application at the provider, with the redirect URI from this page."),
+    _("Enter the provider's addresses, the scopes that sending needs, and the application's client ID and secret."),
+    _("Enter the mail server's host and port under Connection, save, and choose “Generate access token”."),
+]
+
 
 @hookimpl
 def register_smtp_provider() -> Provider:
@@ -20,6 +26,7 @@ def register_smtp_provider() -> Provider:
                 grants=["authorization_code", "client_credentials", "service_account", "device_code"],
                 # OpenID Connect Core, 11: without a consent there may be no lasting access (offline_access).
                 authorize_parameters={"prompt": "consent"},
+                grant_steps={"authorization_code": IN_A_BROWSER},
             ),
         ],
         steps=[

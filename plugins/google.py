@@ -106,6 +106,19 @@ BAD_TOKEN = Diagnosis(
     OAUTH2,
 )
 
+IN_A_BROWSER = [
+    _("In the Google Cloud console, create a project, and fill in Google Auth Platform → Branding."),
+    _("Under Audience publish the app (In production): while it is in “Testing”, sign-ins end after seven days."),
+    _("Under Clients create one of the type Web application, and add the redirect URI from this page to it."),
+    _("Copy the client ID and the client secret here, save, and choose “Generate access token”."),
+    _("Sign in with the account of the user name, and leave the access to Gmail ticked."),
+]
+BY_ITSELF = [
+    _("In the Google Cloud console, open IAM & Admin → Service accounts, create one, and a JSON key under Keys."),
+    *NOT_DELEGATED.steps[:2],
+    _("Paste the key here, enter the mailbox as the user name, save, and choose “Generate access token”."),
+]
+
 
 @hookimpl
 def register_smtp_provider() -> Provider:
@@ -113,7 +126,7 @@ def register_smtp_provider() -> Provider:
     return Provider(
         key="google",
         label="Google",
-        needs=_("A Gmail or Workspace account with 2-Step Verification, and an app password."),
+        needs=_("A Gmail or Workspace account: with OAuth2, or 2-Step Verification and an app password."),
         connection=Connection(host="smtp.gmail.com", port=465, security="tls"),
         authentication=[
             Password(username_label=_("E-mail address"), password_label=_("App password"), one_word=True),
@@ -124,6 +137,7 @@ def register_smtp_provider() -> Provider:
                 grants=["authorization_code", "service_account"],
                 grant_scopes={"service_account": [SCOPE]},
                 grant_notes={"service_account": _("For Google Workspace only, with domain-wide delegation.")},
+                grant_steps={"authorization_code": IN_A_BROWSER, "service_account": BY_ITSELF},
                 authorize_parameters={"access_type": "offline", "prompt": "consent"},
                 issuer="https://accounts.google.com",
                 lapses_after=timedelta(days=180),

@@ -2,31 +2,31 @@
 
 import pytest
 
-from webapp.sealing import SealBroken, Sealer
+from webapp.sealing import KeySealer, SealBroken
 
 OLD, NEW = "the old key of the tests", "the new key of the tests"
 PASSWORD = "mail_server.password"
 
 
 def test_a_sealed_secret_opens_for_its_purpose() -> None:
-    sealed = Sealer([NEW]).seal("pässword", PASSWORD)
+    sealed = KeySealer([NEW]).seal("pässword", PASSWORD)
     assert "pässword" not in sealed
-    assert Sealer([NEW]).open(sealed, PASSWORD) == "pässword"
+    assert KeySealer([NEW]).open(sealed, PASSWORD) == "pässword"
 
 
 def test_the_same_secret_is_sealed_differently_each_time() -> None:
-    sealer = Sealer([NEW])
+    sealer = KeySealer([NEW])
     assert sealer.seal("secret", PASSWORD) != sealer.seal("secret", PASSWORD)
 
 
 def test_a_secret_moved_to_another_purpose_stays_closed() -> None:
-    sealer = Sealer([NEW])
+    sealer = KeySealer([NEW])
     with pytest.raises(SealBroken, match=r"sealed as mail_server\.password"):
         sealer.open(sealer.seal("secret", PASSWORD), "mail_server.proxy_password")
 
 
 def test_after_a_rotation_old_secrets_open_and_new_ones_use_the_new_key() -> None:
-    old, both, new = Sealer([OLD]), Sealer([NEW, OLD]), Sealer([NEW])
+    old, both, new = KeySealer([OLD]), KeySealer([NEW, OLD]), KeySealer([NEW])
     assert both.open(old.seal("secret", PASSWORD), PASSWORD) == "secret"
     assert new.open(both.seal("secret", PASSWORD), PASSWORD) == "secret"
 
@@ -34,9 +34,9 @@ def test_after_a_rotation_old_secrets_open_and_new_ones_use_the_new_key() -> Non
 @pytest.mark.parametrize("sealed", ["", "not sealed", "gAAAAA", "päss\0"])
 def test_what_was_never_sealed_is_told_as_broken(sealed: str) -> None:
     with pytest.raises(SealBroken, match="MAILROOM_SECRET_KEY"):
-        Sealer([NEW]).open(sealed, PASSWORD)
+        KeySealer([NEW]).open(sealed, PASSWORD)
 
 
 def test_without_its_key_a_secret_stays_closed() -> None:
     with pytest.raises(SealBroken, match="No key in MAILROOM_SECRET_KEY"):
-        Sealer([NEW]).open(Sealer([OLD]).seal("secret", PASSWORD), PASSWORD)
+        KeySealer([NEW]).open(KeySealer([OLD]).seal("secret", PASSWORD), PASSWORD)

@@ -13,6 +13,7 @@ from webapp.accounts.models import Role, User
 from webapp.accounts.service import has_people
 from webapp.accounts.sessions import SIGN_IN
 from webapp.context import Parts
+from webapp.mail import banner
 from webapp.outbox.flow import flow
 from webapp.outbox.service import owe
 from webapp.settings import service as settings
@@ -31,10 +32,10 @@ def token(page: str) -> str:
 
 def drawn(app: Flask, parts: Parts, reader: User) -> str:
     """Home as it is drawn for this reader alone, without its token."""
-    state = None if reader.role == Role.MEMBER else flow(parts.database)
+    state, others = None if reader.role == Role.MEMBER else flow(parts.database), has_people(parts.database)
     with app.test_request_context("/"):
         g._login_user, g.csrf_token, session[SIGN_IN] = reader, "", "so that the page is in the reader's language"
-        return home._page(state, has_people(parts.database)) if state else render_template("home.html", flow=None)
+        return home._page(state, others, banner.warnings()) if state else render_template("home.html", flow=None)
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])

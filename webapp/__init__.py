@@ -5,7 +5,7 @@ from pathlib import Path
 from flask import Flask
 
 from webapp import access, health, home, logs, pages, security
-from webapp.accounts import advice_routes as advice_routes  # these five put their pages into that blueprint
+from webapp.accounts import advice_routes as advice_routes  # these five put their pages into their room's blueprint
 from webapp.accounts import code_routes as code_routes
 from webapp.accounts import confirm_routes, sessions
 from webapp.accounts import handover_routes as handover_routes
@@ -19,16 +19,17 @@ from webapp.database import Database
 from webapp.demo import routes as demo
 from webapp.keys.columns import keep_current
 from webapp.keys.ring import Keyring, LiveSealer
+from webapp.mail import banner, grant_routes, transport
 from webapp.mail import forms as mail_forms
 from webapp.mail import routes as mail
-from webapp.mail import transport
 from webapp.outbox import preview_routes as mails
 from webapp.outbox import routes as outbox
 from webapp.outbox.queue import Queue
-from webapp.profile import renewing
+from webapp.profile import renew_routes
 from webapp.profile import routes as profile
 from webapp.registry import load_providers
 from webapp.settings import routes as settings
+from webapp.webhooks import routes as webhooks
 
 HERE = Path(__file__).parent
 
@@ -51,14 +52,16 @@ def create_app(config: Config | None = None) -> Flask:
         providers=load_providers(config.plugin_dirs, reserved=mail_forms.RESERVED),
         queue=Queue(config.queue_url),
     )
+    grant_routes.guard(app)
     access.guard(app, demo.PUBLIC if config.demo == "on" else frozenset())
     security.protect(app, config, keyring)
     sessions.enable(app)
-    renewing.guard(app)
+    renew_routes.guard(app)
     confirm_routes.guard(app)
     pages.enable(app)
+    banner.enable(app)
     transport.mail.init_app(app)
-    for room in (home, health, accounts, profile, settings, mail, mails, outbox, audit):
+    for room in (home, health, accounts, profile, settings, mail, mails, webhooks, outbox, audit):
         app.register_blueprint(room.blueprint)
     if config.demo == "on":
         app.register_blueprint(demo.blueprint)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeVar, TypeVarTuple, cast
 
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, Select, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.orm import DeclarativeBase, Session, class_mapper, sessionmaker
 from sqlalchemy.orm.attributes import instance_dict
@@ -137,6 +138,13 @@ def after_commit(session: Session, act: Callable[[], None]) -> None:
     acts = session.info.setdefault(AFTER_COMMIT, [])
     if act not in acts:
         acts.append(act)
+
+
+def insert_into(session: Session, model: type[Base]) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that knows ON CONFLICT: both databases do, and SQLAlchemy has it for each of them apart."""
+    if session.get_bind().dialect.name == "postgresql":
+        return postgresql.insert(model)
+    return sqlite.insert(model)
 
 
 def _create_engine(url: str) -> Engine:

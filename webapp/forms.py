@@ -71,14 +71,14 @@ class Form(FlaskForm):
         return text_problem(values[0], lines=isinstance(field, TextAreaField), secret=isinstance(field, PasswordField))
 
 
-def text_problem(value: str, lines: bool = False, secret: bool = False) -> str | None:
+def text_problem(value: str, lines: bool = False, secret: bool = False, most: int = LONGEST) -> str | None:
     """What keeps a text from being a field's value, in words. A secret may end in a pasted line break."""
-    if len(value) > LONGEST:
+    if len(value) > most:
         return ngettext(
             "Too long: %(num)s character, at most %(most)s.",
             "Too long: %(num)s characters, at most %(most)s.",
             len(value),
-            most=LONGEST,
+            most=most,
         )
     allowed = f"{JOINERS}\n\r\t" if lines else JOINERS
     inside = value.strip("\r\n") if secret else value

@@ -1,6 +1,8 @@
 """Home: is mail flowing, and if not, since when and why."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from flask import Blueprint, render_template
 from flask_babel import lazy_gettext as _
@@ -11,6 +13,8 @@ from webapp.access import signed_in
 from webapp.accounts import service as accounts
 from webapp.accounts.models import Role
 from webapp.context import parts
+from webapp.mail import banner
+from webapp.mail.expiries import Expiry
 from webapp.outbox.flow import Flow, flow
 from webapp.outbox.meaning import meaning
 
@@ -33,18 +37,24 @@ def home() -> str:
     reader, database = signed_in(), parts().database
     if reader.role != Role.ADMINISTRATOR:
         return stencils.page("home", lambda: render_template("home.html", flow=None), reader)
-    state, has_people = flow(database), accounts.has_people(database)
-    if state.stopped:
-        return _page(state, has_people)
-    return stencils.page("home", lambda: _page(state, has_people), reader, state, has_people)
+    facts = flow(database), accounts.has_people(database), tuple(banner.warnings())
+    draw = partial(_page, *facts)
+    # What stopped the mail is explained at length, and other words may come with each try.
+    return draw() if facts[0].stopped else stencils.page("home", draw, reader, *facts)
 
 
-def _page(state: Flow, has_people: bool) -> str:
+def _page(state: Flow, has_people: bool, warnings: Sequence[Expiry]) -> str:
     diagnosis = None
     if state.stopped:
         with parts().database.reading() as session:
             diagnosis = meaning(session, parts(), state.stopped)
-    return render_template("home.html", flow=state, diagnosis=diagnosis, tasks=_tasks(state, has_people))
+    return render_template(
+        "home.html",
+        flow=state,
+        diagnosis=diagnosis,
+        tasks=_tasks(state, has_people),
+        mail_warnings=lambda: warnings,
+    )
 
 
 def _tasks(state: Flow, has_people: bool) -> list[Task]:

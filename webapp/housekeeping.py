@@ -11,6 +11,7 @@ from webapp.accounts.models import AddressChange, Link
 from webapp.keys import rotation
 from webapp.mail.models import GrantRequest
 from webapp.outbox.models import Message
+from webapp.webhooks import service as webhooks
 
 # An expired link still tells its owner what happened to it for a while.
 LINKS_KEPT = timedelta(days=30)
@@ -18,7 +19,7 @@ MESSAGES_KEPT = timedelta(days=90)
 
 
 def tidy(session: Session, now: datetime) -> None:
-    """Delete ended sign-ins, links, messages, devices, keys and what waits past their time, and idle limits."""
+    """Delete ended sign-ins, links, messages, events, devices, keys and what waits past their time, and idle limits."""
     sign_ins.sweep(session, now)
     session.execute(delete(AddressChange).where(AddressChange.expires_at <= now))
     session.execute(delete(Link).where(Link.expires_at <= now - LINKS_KEPT))
@@ -27,3 +28,4 @@ def tidy(session: Session, now: datetime) -> None:
     known_devices.sweep(session, now)
     limits.sweep(session, now)
     rotation.sweep(session, now)
+    webhooks.sweep(session, now)

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import ColumnElement, Float, String, and_, case, delete, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from webapp import clock
-from webapp.database import Base
+from webapp.database import Base, insert_into
 from webapp.errors import TooManyRequests
 
 # Seconds by which the clocks of processes may differ. What is used up for longer than its period and
@@ -152,10 +151,9 @@ def sweep(session: Session, now: datetime) -> None:
 def _take(session: Session, limit: Limit, who: str, where: str = "") -> float | None:
     """Count one request; when the whole limit will be there again, or None, uncounted, when none is left."""
     present, interval = clock.now().timestamp(), limit.interval
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     start = case((_counts(limit, present), RateLimit.full_at), else_=present)
     statement = (
-        insert(RateLimit)
+        insert_into(session, RateLimit)
         .values(key=_key(limit, who, where), full_at=present + interval)
         .on_conflict_do_update(
             index_elements=[RateLimit.key],

@@ -16,6 +16,7 @@ from webapp.limits import RateLimit
 from webapp.mail import models as mail
 from webapp.outbox import models as outbox
 from webapp.settings import models as settings
+from webapp.webhooks import models as webhooks
 
 # Named so that every model is known before the metadata is used.
 MODELS = (
@@ -26,6 +27,7 @@ MODELS = (
     outbox.Message,
     settings.GeneralSettings,
     RateLimit,
+    webhooks.Delivery,
 )
 metadata = Base.metadata
 # Any number; all processes that upgrade the same PostgreSQL wait for each other on it.

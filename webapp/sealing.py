@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives import hashes
@@ -29,17 +29,11 @@ def fingerprint(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-class Sealer:
-    """Seals with the first key, opens with any."""
-
-    def __init__(self, keys: Sequence[str]) -> None:
-        fernets = [Fernet(base64.urlsafe_b64encode(derive(key, "sealing"))) for key in keys]
-        self._first, self._fernet = fernets[0], MultiFernet(fernets)
-        self._marking = [derive(key, "codes") for key in keys]
+class Sealer(Protocol):
+    """What keeps secrets for one purpose each, whatever keys it has."""
 
     def seal(self, value: str, purpose: str) -> str:
         """Encrypt a value for one purpose, such as `mail_server.password`."""
-        return self._fernet.encrypt(json.dumps([purpose, value], ensure_ascii=False).encode()).decode()
 
     def open(self, sealed: str, purpose: str) -> str:
         """The value again. Raises SealBroken when the key is gone or the purpose differs.
@@ -47,6 +41,28 @@ class Sealer:
         The purpose keeps a sealed value, moved to another column by someone who can write to
         the database, from being opened as something else.
         """
+
+    def marks(self, text: str, purpose: str) -> list[str]:
+        """The keyed hashes of a text, one for each key, that of the key in force first.
+
+        For what is too short for a plain hash: without the key nobody can try what fits.
+        """
+
+
+class KeySealer:
+    """A Sealer with these keys: it seals with the first one and opens with any."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        fernets = [Fernet(base64.urlsafe_b64encode(derive(key, "sealing"))) for key in keys]
+        self._first, self._fernet = fernets[0], MultiFernet(fernets)
+        self._marking = [derive(key, "codes") for key in keys]
+
+    def seal(self, value: str, purpose: str) -> str:
+        """Encrypt a value for one purpose."""
+        return self._fernet.encrypt(json.dumps([purpose, value], ensure_ascii=False).encode()).decode()
+
+    def open(self, sealed: str, purpose: str) -> str:
+        """The value again. Raises SealBroken."""
         try:
             sealed_for, value = json.loads(self._fernet.decrypt(sealed.encode()))
         except InvalidToken as error:
@@ -71,10 +87,7 @@ class Sealer:
             raise SealBroken("No key opens the value.") from error
 
     def marks(self, text: str, purpose: str) -> list[str]:
-        """The keyed hashes of a text (HMAC-SHA256, in hex), one for each key, the first key's first.
-
-        For what is too short for a plain hash: without the key nobody can try what fits.
-        """
+        """The keyed hashes of a text: HMAC-SHA256, in hex."""
         message = json.dumps([purpose, text]).encode()
         return [hmac.digest(key, message, "sha256").hex() for key in self._marking]
 

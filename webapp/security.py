@@ -187,6 +187,18 @@ def framing(response: Response) -> Response:
     return response
 
 
+def leading_on(response: Response, targets: Sequence[str]) -> Response:
+    """Let forms of this page end at other addresses, too.
+
+    Browsers hold every redirect that follows a form against its page's policy, also those that a
+    provider makes on the way to its sign-in page. `targets` are sources as in CSP.
+    """
+    if targets:
+        more = " ".join(["form-action 'self'", *targets])
+        response.headers["Content-Security-Policy"] = POLICY.replace("form-action 'self'", more)
+    return response
+
+
 def framed_mail(response: Response, sandbox: str = "sandbox") -> Response:
     """Have this answer show a mail's HTML in a page of ours: it may style itself, but neither run, load nor send.
 

@@ -23,7 +23,7 @@ from webapp.audit.models import Entry
 from webapp.context import Parts
 from webapp.database import Database
 from webapp.errors import TooManyRequests
-from webapp.sealing import Sealer
+from webapp.sealing import KeySealer
 
 WRONG = "ABCDEFGH"
 NewTicket = Callable[..., Ticket]
@@ -162,9 +162,9 @@ class TestRedeeming:
     def test_a_code_from_before_the_key_was_replaced_is_good(
         self, parts: Parts, ada: User, new_ticket: NewTicket
     ) -> None:
-        code, both = codes.read(new_ticket(ada).code), Sealer(["a newer secret key", *parts.config.secret_keys])
+        code, both = codes.read(new_ticket(ada).code), KeySealer(["a newer secret key", *parts.config.secret_keys])
         with parts.database.writing() as session:
-            assert codes.redeem_beside(session, Sealer(["another"]), ada.email, code, CLIENT) is None
+            assert codes.redeem_beside(session, KeySealer(["another"]), ada.email, code, CLIENT) is None
             assert codes.redeem_beside(session, both, ada.email, code, CLIENT)
 
 
@@ -237,7 +237,7 @@ class TestGuessing:
             kept = session.scalars(select(Link.code_hash)).one()
         text = f"{ada.id} {Purpose.RESET} {code}"
         assert kept in parts.sealer.marks(text, "code")
-        assert kept not in Sealer(["another secret key"]).marks(text, "code")
+        assert kept not in KeySealer(["another secret key"]).marks(text, "code")
 
 
 @pytest.fixture

@@ -142,7 +142,9 @@ class TestLinks:
     def test_nobody_fills_the_trail_with_links_that_do_not_exist(self, stranger: Browser, database: Database) -> None:
         with time_machine.travel(clock.now(), tick=False):
             for number in range(openings.UNKNOWN.times + 5):
-                openings.refused(database, f"made-up-{number}", Purpose.RESET, links.LinkUnknown())
+                with database.writing() as session:
+                    why, secret = links.LinkUnknown(), f"made-up-{number}"
+                    openings.refused(session, secret, Purpose.RESET, why, "192.0.2.1", limited=False)
             stranger.get("/reset-password/made-up")
         assert count(database, Event.LINK_REFUSED) == openings.UNKNOWN.times
 

@@ -11,8 +11,10 @@ from tests.support.people import add_person
 from webapp.audit.events import Event
 from webapp.audit.export import defused
 from webapp.audit.models import Entry
-from webapp.audit.words import KINDS, facts, kind
+from webapp.audit.words import FIELDS, KINDS, facts, kind
 from webapp.database import Database
+from webapp.mail import grants
+from webapp.mail.models import MailServer
 
 Happened = Callable[..., int]
 Told = Callable[[Event], Entry]
@@ -39,11 +41,16 @@ def test_every_kind_of_event_has_words() -> None:
 
 def test_what_is_not_known_any_more_is_shown_as_it_stands(administrator: Browser) -> None:
     with administrator.app.test_request_context():
-        assert (kind("grown wings"), facts({"colour": "red"})) == ("grown wings", ["colour: red"])
+        told = facts({"colour": "red", "provider": "gone", "kind": "given up"})
+    assert (kind("grown wings"), told) == (
+        "grown wings",
+        ["colour: red", "Provider: gone.", "Kind of grant: given up."],
+    )
 
 
 def test_every_fact_is_a_sentence(administrator: Browser) -> None:
-    given = {"minutes": 15, "everywhere": True, "passed": False, "stage": "auth", "purpose": "reset", "changed": []}
+    given = {"minutes": 15, "everywhere": True, "passed": False, "stage": "auth", "purpose": "reset", "changed": [],
+             "provider": "office365", "kind": "service_account"}  # fmt: skip
     with administrator.app.test_request_context():
         assert facts(given) == [
             "For 15 minutes.",
@@ -52,7 +59,14 @@ def test_every_fact_is_a_sentence(administrator: Browser) -> None:
             "Stage: Sign in.",
             "It resets the password.",
             "Nothing was changed.",
+            "Provider: Office 365.",
+            "Kind of grant: OAuth2: a service account with a key file.",
         ]
+
+
+def test_every_setting_of_a_mail_server_has_words() -> None:
+    own = {column.key for column in MailServer.__table__.columns} - {"id", "position", "extra", "secrets"}
+    assert own - {"updated_at", "updated_by"} | set(grants.SECRETS) <= set(FIELDS)
 
 
 def test_a_page_leads_to_older_entries_with_the_same_filter(administrator: Browser, happened: Happened) -> None:

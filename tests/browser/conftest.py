@@ -1,7 +1,7 @@
 """A real Chromium, a real installation, and somebody who walks through it."""
 
+import logging
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -12,6 +12,9 @@ from tests.browser.walker import Walker
 from tests.support.certificates import Authority
 from tests.support.chromium import ARGUMENTS, executable
 from tests.support.inbox import Inbox, running_inbox
+from webapp import create_app
+from webapp.config import Config
+from webapp.context import EXTENSION, Parts
 
 # Nothing beyond the page itself: no updates, no calls home.
 QUIET = (
@@ -49,19 +52,36 @@ def mail_server(authority: Authority) -> Iterator[Inbox]:
 
 
 @pytest.fixture(scope="package")
-def chromium(mail_server: Inbox) -> Iterator[Browser]:
-    """One for all walks. Asks for the mail server, which cannot be started from a thread that runs Playwright."""
+def chromium() -> Iterator[Browser]:
+    """One for all walks."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable(), args=[*ARGUMENTS, *QUIET])
         yield browser
         browser.close()
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    """A fresh installation."""
-    with running_site(tmp_path) as site:
+@pytest.fixture(scope="package")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One installation for all walks: starting one takes longer than most of them."""
+    with running_site(tmp_path_factory.mktemp("site")) as site:
         yield site
+
+
+@pytest.fixture
+def site(running: Site) -> Site:
+    """A fresh installation."""
+    running.start_over()
+    return running
+
+
+@pytest.fixture(scope="package")
+def inside(running: Site) -> Iterator[Parts]:
+    """The same parts as those of its processes, for what needs no walk. Ask for `site` as well."""
+    handlers = logging.getLogger().handlers[:]
+    parts: Parts = create_app(Config.complete(instance=running.instance)).extensions[EXTENSION]
+    yield parts
+    parts.database.engine.dispose()
+    logging.getLogger().handlers = handlers
 
 
 @pytest.fixture(params=SCREENS, ids=lambda screen: screen.name)

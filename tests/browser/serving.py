@@ -1,49 +1,54 @@
 """`mailroom serve` as an operator starts it: web server and worker, in processes of their own."""
 
-import os
 import re
-import socket
-import subprocess
-import sys
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.support.running import free_port, running, until
+
+IN_HAND = "SELECT count(*) FROM messages WHERE state = 'sending'"
 
 
 @dataclass(frozen=True)
 class Site:
-    """A running installation: its address, and the one-time address of the first administrator."""
+    """A running installation: its address, the one-time address of the first administrator, its folder and database.
+
+    `beginning` is a copy of the database as it was after the start.
+    """
 
     url: str
     setup_url: str
+    instance: Path
+    database: Path
+    beginning: sqlite3.Connection
+
+    def start_over(self) -> None:
+        """Have it know no more than when it had just been started, and send nothing of what it owed."""
+        with closing(_opened(self.database)) as live:
+            live.execute("DELETE FROM messages WHERE state = 'owed'")
+            until(lambda: live.execute(IN_HAND).fetchone() == (0,))
+            self.beginning.backup(live)
 
 
 @contextmanager
-def running_site(instance: Path) -> Iterator[Site]:
+def running_site(folder: Path) -> Iterator[Site]:
     """A fresh installation in this folder, stopped at the end."""
-    port = _free_port()
-    environ = os.environ | {"MAILROOM_INSTANCE": str(instance), "MAILROOM_LOG_FORMAT": "text"}
-    command = [sys.executable, "-m", "webapp.commands", "serve", "--port", str(port), "--processes", "1"]
-    log = (instance / "log").open("w")
-    server = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=log, text=True)
-    try:
-        yield Site(f"http://127.0.0.1:{port}", _setup_url(server, instance / "log"))
-    finally:
-        server.terminate()
-        server.communicate(timeout=70)
-        log.close()
+    port, instance = free_port(), folder / "instance"
+    environ = {"MAILROOM_INSTANCE": str(instance)}
+    with (
+        running(folder, "serve", "--port", str(port), "--processes", "1", environ=environ) as mailroom,
+        closing(_opened(":memory:")) as beginning,
+    ):
+        mailroom.wait_for("/setup?key=")
+        setup_url = re.findall(r"http\S+/setup\?key=\S+", mailroom.out)[0]
+        database = instance / "mailroom.sqlite"
+        with closing(_opened(database)) as live:
+            live.backup(beginning)
+        yield Site(f"http://127.0.0.1:{port}", setup_url, instance, database, beginning)
 
 
-def _setup_url(server: "subprocess.Popen[str]", log: Path) -> str:
-    assert server.stdout
-    for line in server.stdout:
-        if found := re.search(r"http\S+/setup\?key=\S+", line):
-            return found[0]
-    raise AssertionError(f"mailroom serve told no setup address:\n{log.read_text()}")
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
+def _opened(database: Path | str) -> sqlite3.Connection:
+    return sqlite3.connect(database, timeout=30, isolation_level=None)

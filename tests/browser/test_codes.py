@@ -1,9 +1,5 @@
 """Mail that is read on another device, and mail that never comes: in a real browser."""
 
-import logging
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from tests.browser.serving import Site
@@ -11,29 +7,23 @@ from tests.browser.walker import Walker
 from tests.support.browser import PASSWORD
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
-from webapp import create_app
 from webapp.accounts.models import Role
-from webapp.config import Config
-from webapp.context import EXTENSION, Parts
+from webapp.context import Parts
 from webapp.settings import service as settings
 
 NEW_PASSWORD = "another long sentence 8"
 
 
 @pytest.fixture
-def office(site: Site, tmp_path: Path, mail_server: Inbox) -> Iterator[Site]:
+def office(site: Site, inside: Parts, mail_server: Inbox) -> Site:
     """The installation, with an administrator, a member and a mail server."""
-    handlers = logging.getLogger().handlers[:]
-    parts: Parts = create_app(Config.complete(instance=tmp_path)).extensions[EXTENSION]
-    add_person(parts.database, "ada@mailroom.example", Role.ADMINISTRATOR)
-    add_person(parts.database, "max@mailroom.example")
-    mail_server.save_to(parts)
-    with parts.database.writing() as session:
+    add_person(inside.database, "ada@mailroom.example", Role.ADMINISTRATOR)
+    add_person(inside.database, "max@mailroom.example")
+    mail_server.save_to(inside)
+    with inside.database.writing() as session:
         settings.save(session, site.url, "Mailroom", "help@mailroom.example")
     mail_server.messages.clear()
-    yield site
-    parts.database.engine.dispose()
-    logging.getLogger().handlers = handlers
+    return site
 
 
 def sign_in(walker: Walker, site: Site, email: str, password: str) -> None:

@@ -1,36 +1,28 @@
 """Advice on the first password while it is typed, and the same rules without scripts."""
 
-import logging
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from tests.browser.serving import Site
 from tests.browser.walker import Walker
 from tests.support.people import add_person
-from webapp import clock, create_app
+from webapp import clock
 from webapp.accounts import links
 from webapp.accounts.models import Purpose, Status, User
-from webapp.config import Config
-from webapp.context import EXTENSION, Parts
+from webapp.context import Parts
 
 TOO_SHORT, SOON, HARD = "Too short: at least 8 characters.", "This password would be guessed soon.", "hard to guess."
 
 
 @pytest.fixture
-def activation(site: Site, tmp_path: Path) -> Iterator[str]:
+def activation(site: Site, inside: Parts) -> str:
     """The address of an activation link."""
-    handlers = logging.getLogger().handlers[:]
-    parts: Parts = create_app(Config.complete(instance=tmp_path)).extensions[EXTENSION]
-    user_id = add_person(parts.database, "ada@mailroom.example", status=Status.PENDING, name="Ada Lovelace")
-    with parts.database.writing() as session:
+    user_id = add_person(inside.database, "ada@mailroom.example", status=Status.PENDING, name="Ada Lovelace")
+    with inside.database.writing() as session:
         person = session.get_one(User, user_id)
         secret = links.mint(session, person, Purpose.ACTIVATION, clock.now() + timedelta(hours=1))
-    yield f"{site.url}/activate/{secret}"
-    parts.database.engine.dispose()
-    logging.getLogger().handlers = handlers
+    return f"{site.url}/activate/{secret}"
 
 
 def test_a_first_password_is_chosen_with_advice(walker: Walker, activation: str) -> None:

@@ -12,7 +12,8 @@ from webapp.context import Parts
 from webapp.database import Base, Database
 from webapp.keys.columns import sealed_columns, with_each
 from webapp.mail.models import Grant, GrantRequest, MailServer
-from webapp.sealing import Sealer
+from webapp.sealing import KeySealer
+from webapp.webhooks.models import WebhookSettings
 
 pytestmark = pytest.mark.one_database
 # How what Fernet makes begins: a version and the upper bytes of a time.
@@ -23,6 +24,7 @@ def test_the_columns_are_found_in_the_models() -> None:
     assert sealed_columns()[MailServer] == ("secrets",)
     assert sealed_columns()[Grant] == ("sealed_refresh_token", "sealed_access_token")
     assert sealed_columns()[GrantRequest] == ("sealed_secret",)
+    assert sealed_columns()[WebhookSettings] == ("sealed_url", "sealed_secret", "sealed_former_secret")
 
 
 def test_what_is_sealed_is_saved_in_marked_columns_alone(administrator: Browser, parts: Parts) -> None:
@@ -51,6 +53,6 @@ def test_every_shape_of_a_sealed_column_is_gone_through(value: Any) -> None:
 
 
 def test_a_value_that_no_key_opens_is_saved_as_it_is(parts: Parts) -> None:
-    foreign = Sealer(["a key of another installation"]).seal("foreign", "mail_server.password")
+    foreign = KeySealer(["a key of another installation"]).seal("foreign", "mail_server.password")
     save_sealed(parts.database, foreign)
     assert sealed_passwords(parts.database) == [foreign]

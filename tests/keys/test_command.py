@@ -14,7 +14,7 @@ from tests.support.running import free_port
 from webapp.commands import main
 from webapp.config import Config
 from webapp.context import Parts
-from webapp.sealing import Sealer
+from webapp.sealing import KeySealer
 
 pytestmark = pytest.mark.one_database
 Command = Callable[..., Result]
@@ -45,7 +45,7 @@ def test_it_says_what_is_done_and_what_is_left_to_do(command: Command, save: Sav
 
 
 def test_a_value_that_no_key_opens_makes_it_fail_and_is_named(command: Command, parts: Parts) -> None:
-    server_id = save_sealed(parts.database, Sealer([OTHER]).seal("foreign", "mail_server.password"))
+    server_id = save_sealed(parts.database, KeySealer([OTHER]).seal("foreign", "mail_server.password"))
     result = command("rotate-keys", "--drop-old")
     assert result.exit_code == 1
     assert f"mail_servers {server_id} secrets password" in result.stdout

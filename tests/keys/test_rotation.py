@@ -25,12 +25,14 @@ from webapp.keys import rotation
 from webapp.keys.models import DataKey
 from webapp.keys.ring import FRESH
 from webapp.mail.models import Grant
-from webapp.sealing import SealBroken, Sealer
+from webapp.sealing import KeySealer, SealBroken
+from webapp.webhooks import service as webhooks
+from webapp.webhooks.service import Receiver
 
 
-def in_force(parts: Parts) -> Sealer:
+def in_force(parts: Parts) -> KeySealer:
     parts.keyring.reread()
-    return Sealer(parts.keyring.known()[:1])
+    return KeySealer(parts.keyring.known()[:1])
 
 
 def test_everything_saved_opens_with_the_new_key_alone(rotate: Rotate, save: Save, parts: Parts) -> None:
@@ -117,7 +119,7 @@ def test_broken_off_anywhere_nothing_is_lost_and_the_next_one_completes_it(
 
 def test_a_value_that_no_key_opens_is_named_and_left_alone(rotate: Rotate, save: Save, parts: Parts) -> None:
     save("fine")
-    foreign = Sealer(["a key of another installation"]).seal("foreign", PURPOSE)
+    foreign = KeySealer(["a key of another installation"]).seal("foreign", PURPOSE)
     server_id = save_sealed(parts.database, foreign, position=1)
     outcome = rotate(drop_old=True)
     assert (outcome.complete, outcome.lost, outcome.left) == (False, [f"mail_servers {server_id} secrets password"], [])
@@ -186,3 +188,12 @@ def test_tokens_of_grants_are_sealed_anew(rotate: Rotate, save: Save, parts: Par
     with parts.database.reading() as session:
         sealed = session.get_one(Grant, grant.id).sealed_refresh_token
     assert in_force(parts).open(sealed, "grant.refresh_token") == "a token"
+
+
+def test_the_webhook_goes_on_with_the_new_key(rotate: Rotate, parts: Parts) -> None:
+    with parts.database.writing() as session:
+        secret = webhooks.save(session, parts.sealer, "https://alerts.example/hook")
+    rotate(drop_old=True)
+    with parts.database.reading() as session:
+        receiver = webhooks.receiver(session, in_force(parts))
+    assert receiver == Receiver("https://alerts.example/hook", [secret or ""])

@@ -1,7 +1,6 @@
 """Signing in at a provider, and everything that can go wrong on the way back."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from tests.support.authorization import CLIENT_SECRET, SCOPE, unsigned
+from tests.support.authorization import CLIENT_SECRET, SCOPE
 from tests.support.grants import GrantOwner
 from webapp import clock
 from webapp.audit.models import Entry
@@ -28,7 +27,6 @@ from webapp.mail.oauth.faults import (
     Unanswered,
     UnknownState,
     Unusable,
-    WrongAccount,
     WrongIssuer,
 )
 
@@ -150,20 +148,12 @@ def test_a_token_lives_as_long_as_is_said_within_reason(owner: GrantOwner, expir
 
 
 @pytest.mark.one_database
-def test_another_account_than_the_user_name_is_named(owner: GrantOwner) -> None:
+def test_of_two_issuers_on_one_host_the_id_token_tells_which_one_answered(owner: GrantOwner, parts: Parts) -> None:
     owner.save()
-    owner.provider.account = "eve@mailroom.example"
-    with pytest.raises(WrongAccount, match=r"eve@mailroom\.example"):
-        owner.sign_in()
-
-
-@pytest.mark.one_database
-def test_an_account_without_a_domain_is_compared_as_far_as_it_goes(owner: GrantOwner) -> None:
-    owner.save()
-    for name, right in [("Mailroom", True), ("eve", False)]:
-        owner.provider.answers = {"id_token": unsigned({"aud": "mailroom-client", "preferred_username": name})}
-        with nullcontext() if right else pytest.raises(WrongAccount):
-            owner.sign_in()
+    query = owner.provider.visit(owner.begin())
+    with pytest.raises(WrongIssuer):
+        consent.finish(parts, owner.sign_in_id, query | {"iss": f"{owner.provider.url}/realms/other"})
+    assert owner.grant.status == GrantStatus.NONE
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,7 @@ ERRORS = [
     ("tls", "tls", "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: Hostname mismatch, certificate is not valid for 'localhost'. (_ssl.c:1006)", "another host name", None),
     ("tls", "tls", "[SSL: TLSV1_ALERT_PROTOCOL_VERSION] tlsv1 alert protocol version (_ssl.c:1006)", "no TLS version in common", ("tls_minimum", "1.2")),
     ("tls", "tls", "[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol (_ssl.c:1006)", "broke while TLS", None),
+    ("starttls", "auth", "The read operation timed out", "hold their answer back", None),
     ("starttls", "auth", "Connection unexpectedly closed", "without a reason", None),
     ("none", "auth", "The server offers no sign-in on this connection.", "offers no sign-in", ("security", "starttls")),
     ("none", "greeting", "The answer is not SMTP: 'HTTP/1.1 400 Bad Request'", "other than a mail server", None),

@@ -64,6 +64,12 @@ def test_what_is_no_http_is_no_answer(web: Callable[..., str], says: bytes) -> N
         https.post(web(says), {}, b"")
 
 
+def test_a_server_that_hangs_up_gave_no_answer(provider: AuthorizationServer) -> None:
+    provider.misbehave("drop")
+    with pytest.raises(BadAnswer, match="closed without an answer"):
+        https.post(f"{provider.url}/token", {}, b"")
+
+
 @pytest.mark.parametrize(("kind", "proxy"), [("http", HttpProxy), ("socks5", SocksProxy)])
 def test_tokens_are_asked_for_through_the_mail_servers_proxy(
     owner: GrantOwner, provider: AuthorizationServer, kind: str, proxy: type[Proxy]

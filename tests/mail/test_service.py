@@ -32,7 +32,7 @@ def save(parts: Parts) -> Save:
 
     def save(one: Draft) -> MailServer:
         with parts.database.writing() as session:
-            return service.save(session, parts, one, by="ada@mailroom.example")
+            return service.save(session, parts, one, by="ada@mailroom.example").server
 
     return save
 

@@ -18,6 +18,7 @@ from tests.outbox.conftest import Look, Owe
 from tests.support.authorization import running_provider
 from tests.support.grants import GrantOwner
 from tests.support.inbox import Inbox
+from tests.support.receiver import running_receiver
 from tests.support.scripted import ScriptedServer
 from webapp import clock
 from webapp.config import Config
@@ -26,6 +27,7 @@ from webapp.database import Database
 from webapp.outbox import claims, service, worker
 from webapp.outbox.models import Message, State
 from webapp.outbox.queue import Queue
+from webapp.webhooks import service as webhooks
 
 PROGRAM = "from webapp import create_app\nfrom webapp.outbox import worker\nworker.run(create_app())"
 Process = subprocess.Popen[bytes]
@@ -167,3 +169,17 @@ def test_the_worker_keeps_grants_alive_that_nobody_uses(request: pytest.FixtureR
             owner.sign_in()
         request.getfixturevalue("crew")
         until(lambda: provider.asked == ["authorization_code", "refresh_token"], 20)
+
+
+def test_the_worker_tells_the_webhook_of_a_dead_grant(request: pytest.FixtureRequest, parts: Parts) -> None:
+    with running_provider() as provider, running_receiver() as receiver:
+        owner = GrantOwner.of(parts, provider)
+        owner.save()
+        with time_machine.travel(clock.now() - timedelta(days=2)):
+            owner.sign_in()
+        provider.revoke()
+        with parts.database.writing() as session:
+            secret = webhooks.save(session, parts.sealer, receiver.url)
+        request.getfixturevalue("crew")
+        until(lambda: receiver.types == ["mail_server.grant_refused"], 30)
+        assert receiver.received[0].is_signed_with(secret or "")

@@ -11,12 +11,12 @@ import base64
 import hashlib
 import json
 import secrets
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from http.server import ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus, urlencode, urlsplit
 
@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from tests.support.provider_http import Handler, Refusal
+from tests.support.provider_http import Handler, Refusal, Server
 from webapp import clock
 
 CLIENT_ID, CLIENT_SECRET = "mailroom-client", "a client secret+with/signs"
@@ -48,8 +48,12 @@ class Issued:
 class AuthorizationServer:
     """The server; a context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.account = ACCOUNT
+        # What it calls itself in its answers; its address, unless it goes by a name.
+        self.issuer = ""
+        # Whether a browser gets a page to answer, rather than being sent back at once.
+        self.asks = False
         self.lifetime = timedelta(hours=1)
         self.unused = timedelta(days=90)
         self.rotates = True
@@ -59,12 +63,17 @@ class AuthorizationServer:
         self.public = False
         # What becomes part of the answers with tokens, in place of what would be; None leaves a fact out.
         self.answers: dict[str, Any] = {}
+        # Whether ID tokens name nobody, and userinfo does (OpenID Connect Core, 5.4); what else that says.
+        self.conforming = False
+        self.userinfo: dict[str, Any] = {}
         # How the client may show its secret.
         self.client_authentication: tuple[str, ...] = ("basic", "post")
         # How far the server's clock is from ours.
         self.skew = timedelta()
         # Grant types that were asked for, refresh tokens spent twice, and the requests of both endpoints.
         self.asked: list[str] = []
+        # Every code and token that was given out, and every state that came along.
+        self.secrets: list[str] = []
         self.reuses = 0
         self.bodies: list[dict[str, str]] = []
         self.access: dict[str, Issued] = {}
@@ -79,8 +88,9 @@ class AuthorizationServer:
         self._families = 0
         self._lock = threading.Lock()
         self._private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Handler,), {"provider": self}))
-        self._http.daemon_threads = True
+        self._http = Server(("127.0.0.1", 0), type("Handler", (Handler,), {"provider": self}))
+        if tls is not None:
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
         self.closing = threading.Event()
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
@@ -126,7 +136,14 @@ class AuthorizationServer:
         assert asked["code_challenge_method"] == "S256"
         code = secrets.token_urlsafe(16)
         self._codes[code] = self._new(timedelta(minutes=10), self._family(), asked)
-        back = {"code": code, "state": asked["state"], "iss": self.url}
+        self.secrets += [code, asked["state"]]
+        back = {"code": code, "state": asked["state"], "iss": self.issuer or self.url}
+        return f"{asked['redirect_uri']}?{urlencode(back)}"
+
+    def declined(self, address: str) -> str:
+        """The same, when the person said no."""
+        asked = dict(parse_qsl(urlsplit(address).query))
+        back = {"error": "access_denied", "state": asked["state"], "iss": self.issuer or self.url}
         return f"{asked['redirect_uri']}?{urlencode(back)}"
 
     def type_code(self, user_code: str) -> None:
@@ -188,6 +205,15 @@ class AuthorizationServer:
         answer = {"device_code": code, "user_code": user_code, "verification_uri": f"{self.url}/type"}
         return {**answer, "expires_in": 300, "interval": 5}
 
+    def told(self, path: str, authorization: str) -> dict[str, Any] | None:
+        """What is told to who asks what this provider is, or who signed in; None is for browsers."""
+        if path == "/.well-known/openid-configuration":
+            return {"issuer": self.url, "userinfo_endpoint": f"{self.url}/userinfo"}
+        if path != "/userinfo":
+            return None
+        account = self.knows(authorization.removeprefix("Bearer "))
+        return {"sub": subject(account), "email": account, **self.userinfo} if account else {"error": "invalid_token"}
+
     def _require_client(self, facts: dict[str, str], authorization: str) -> None:
         way, shown = "post", (facts.get("client_id", ""), facts.get("client_secret", ""))
         if authorization.startswith("Basic "):
@@ -247,12 +273,17 @@ class AuthorizationServer:
     def _answer(self, issued: Issued, refresh: bool = True) -> dict[str, Any]:
         access = secrets.token_urlsafe(24)
         self.access[access] = issued
+        self.secrets.append(access)
         facts: dict[str, Any] = {"access_token": access, "token_type": "Bearer", "scope": SCOPE}
         facts["expires_in"] = int(self.lifetime.total_seconds())
         if refresh:
             facts["refresh_token"] = secrets.token_urlsafe(24)
             self.refresh[facts["refresh_token"]] = self._new(self.unused, issued.family)
-        facts["id_token"] = unsigned({"aud": CLIENT_ID, "email": issued.account})
+            self.secrets.append(facts["refresh_token"])
+        person = {} if self.conforming else {"email": issued.account}
+        facts["id_token"] = unsigned(
+            {"iss": self.issuer or self.url, "aud": CLIENT_ID, "sub": subject(issued.account), **person}
+        )
         return {name: value for name, value in (facts | self.answers).items() if value is not None}
 
     def _new(self, lifetime: timedelta, family: int, facts: dict[str, str] | None = None) -> Issued:
@@ -263,6 +294,11 @@ class AuthorizationServer:
         return self._families
 
 
+def subject(account: str) -> str:
+    """The number behind an account."""
+    return hashlib.sha256(account.encode()).hexdigest()[:12]
+
+
 def unsigned(claims: dict[str, Any]) -> str:
     """A JWT whose signature nobody looks at."""
     parts = [base64.urlsafe_b64encode(json.dumps(one).encode()).decode().rstrip("=") for one in ({}, claims)]
@@ -270,9 +306,9 @@ def unsigned(claims: dict[str, Any]) -> str:
 
 
 @contextmanager
-def running_provider() -> Iterator[AuthorizationServer]:
+def running_provider(tls: ssl.SSLContext | None = None) -> Iterator[AuthorizationServer]:
     """One, stopped at the end."""
-    provider = AuthorizationServer()
+    provider = AuthorizationServer(tls)
     try:
         yield provider
     finally:

@@ -5,6 +5,7 @@ import ssl
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from unittest import mock
 
@@ -28,9 +29,14 @@ class Authority:
             with mock.patch.dict(os.environ, {"SSL_CERT_FILE": str(path)}):
                 yield authority
 
-    def server(self, *names: str, minimum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2) -> ssl.SSLContext:
+    def server(
+        self,
+        *names: str,
+        minimum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2,
+        until: datetime | None = None,
+    ) -> ssl.SSLContext:
         """What a server with a certificate for these names needs (localhost and 127.0.0.1 by default)."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = minimum
-        self._ca.issue_cert(*(names or ("localhost", "127.0.0.1"))).configure_cert(context)
+        self._ca.issue_cert(*(names or ("localhost", "127.0.0.1")), not_after=until).configure_cert(context)
         return context

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
@@ -80,11 +81,12 @@ class Inbox:
         self.refusals: list[str] = []
         self._tls = tls
         self._loop = asyncio.new_event_loop()
-        listening = self._loop.create_server(self._connection, "127.0.0.1", 0, ssl=tls if security == "tls" else None)
-        self._server = self._loop.run_until_complete(listening)
-        self.port: int = self._server.sockets[0].getsockname()[1]
         self._thread = threading.Thread(target=self._loop.run_forever, name="inbox", daemon=True)
         self._thread.start()
+        # In a thread of its own from the start: the one that asks may run a loop already, as Playwright's does.
+        listening = self._loop.create_server(self._connection, "127.0.0.1", 0, ssl=tls if security == "tls" else None)
+        self._server = asyncio.run_coroutine_threadsafe(listening, self._loop).result(10)
+        self.port: int = self._server.sockets[0].getsockname()[1]
 
     @property
     def last(self) -> Mail:
@@ -177,9 +179,11 @@ class Handler:
 
 
 @contextmanager
-def running_inbox(authority: Authority, security: Security = "starttls", **given: str) -> Iterator[Inbox]:
-    """An inbox, stopped at the end."""
-    inbox = Inbox(authority.server(), security, **given)
+def running_inbox(
+    authority: Authority, security: Security = "starttls", until: datetime | None = None, **given: str
+) -> Iterator[Inbox]:
+    """An inbox, stopped at the end; its certificate holds `until` then."""
+    inbox = Inbox(authority.server(until=until), security, **given)
     try:
         yield inbox
     finally:

@@ -2,7 +2,7 @@
 
 import json
 import socket
-from http.server import BaseHTTPRequestHandler
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -11,9 +11,25 @@ from webapp import clock
 if TYPE_CHECKING:
     from tests.support.authorization import AuthorizationServer
 
+# The provider's own page; its form goes to the address that the browser was sent to.
+CONSENT = """<!doctype html><html lang="en"><title>Sign in</title><main><h1>Sign in</h1>
+<p>Mailroom wants to send mail as you.</p>
+<form method="post"><button name="consent" value="yes">Allow</button>
+<button name="consent" value="no">Cancel</button></form>
+</main></html>"""
+
 
 class Refusal(Exception):
     """An error of RFC 6749, 5.2."""
+
+
+class Server(ThreadingHTTPServer):
+    """The server itself."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: browsers open connections that they do not use, and break them off."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -29,12 +45,21 @@ class Handler(BaseHTTPRequestHandler):
         return super().date_time_string((clock.now() + self.provider.skew).timestamp())
 
     def do_GET(self) -> None:
-        self.send_response(302)
-        self.send_header("Location", self.provider.authorized(self.path))
-        self.end_headers()
+        told = self.provider.told(self.path, self.headers.get("Authorization", ""))
+        if told is not None:
+            self._send(200, json.dumps(told).encode(), "application/json")
+            return
+        if self.provider.asks:
+            self._send(200, CONSENT.encode(), "text/html; charset=utf-8")
+        else:
+            self._send_back(self.provider.authorized(self.path))
 
     def do_POST(self) -> None:
         facts = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+        if "consent" in facts:
+            back = self.provider.authorized if facts["consent"] == "yes" else self.provider.declined
+            self._send_back(back(self.path))
+            return
         fault = self.provider.fault()
         if fault and fault not in ("lose", "drip"):
             self._misbehave(fault)
@@ -49,6 +74,11 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
             return
         self._send(status, json.dumps(found).encode(), "application/json", drips=fault == "drip")
+
+    def _send_back(self, address: str) -> None:
+        self.send_response(302)
+        self.send_header("Location", address)
+        self.end_headers()
 
     def _misbehave(self, fault: str) -> None:
         if fault == "stall":

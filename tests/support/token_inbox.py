@@ -18,7 +18,12 @@ class TokenInbox(Inbox):
     """The server. `mechanisms` are those it offers."""
 
     def __init__(
-        self, authority: Authority, provider: AuthorizationServer, security: Security, mechanisms: tuple[str, ...]
+        self,
+        authority: Authority,
+        provider: AuthorizationServer,
+        security: Security,
+        mechanisms: tuple[str, ...],
+        names: tuple[str, ...] = (),
     ) -> None:
         self.provider, self.mechanisms = provider, mechanisms
         # What clients said: their first responses, decoded, and their answers to the challenge of a refusal.
@@ -27,7 +32,7 @@ class TokenInbox(Inbox):
         # Tokens that were shown, and how often one of them was no good.
         self.shown: list[str] = []
         self.refused = 0
-        super().__init__(authority.server(), security)
+        super().__init__(authority.server(*names), security)
 
     def _connection(self) -> SMTP:
         others = {"PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"} - set(self.mechanisms)
@@ -91,9 +96,10 @@ def running_token_inbox(
     provider: AuthorizationServer,
     security: Security = "starttls",
     mechanisms: tuple[str, ...] = ("XOAUTH2", "OAUTHBEARER"),
+    names: tuple[str, ...] = (),
 ) -> Iterator[TokenInbox]:
-    """One, stopped at the end."""
-    inbox = TokenInbox(authority, provider, security, mechanisms)
+    """One, stopped at the end. `names` are those in its certificate."""
+    inbox = TokenInbox(authority, provider, security, mechanisms, names)
     try:
         yield inbox
     finally:

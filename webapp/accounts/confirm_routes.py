@@ -18,7 +18,8 @@ from webapp.security import csrf
 
 # The field in which a form that was sent too late travels, sealed.
 HELD = "held_form"
-ELSEWHERE = PUBLIC | MEMBER
+# Nor before the answer of a provider: it was asked for behind this page, and signing in there takes its time.
+ELSEWHERE = PUBLIC | MEMBER | {"mail.finish_grant"}
 # Whoever looks after the mail all day is not asked there.
 OPEN_ROOMS = frozenset({"outbox", "demo"})
 # Files are no pages that one could come back to.

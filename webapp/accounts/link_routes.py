@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp import languages, pages
-from webapp.accounts import former_passwords, links, openings, passwords, service, sessions, signing_in, tries
+from webapp.accounts import former_passwords, links, openings, passwords, service, sessions, signing_in
 from webapp.accounts.code_routes import ASKED_FOR, empty_code_form
 from webapp.accounts.forms import ForgotPasswordForm, PasswordForm, text
 from webapp.accounts.models import Purpose, User
@@ -110,11 +110,16 @@ def opened(purpose: Purpose, secret: str, endpoint: str) -> Response:
     return redirect(url_for(endpoint))
 
 
-def count_unknown(refused: Failure) -> None:
-    """Count a link that nobody was sent; others never count, so others' guesses refuse none. Raises TooManyRequests."""
-    if limited() and isinstance(refused, links.LinkUnknown):
-        with parts().database.writing() as session:
-            tries.unknown_link(session, sessions.client().address)
+def link_refused(purpose: Purpose, refused: Failure) -> Page:
+    """The page that says why a link did nothing, and what helps. Raises TooManyRequests."""
+    with parts().database.writing() as session:
+        openings.refused(session, browser.get(purpose, ""), purpose, refused, sessions.client().address, limited())
+    # The browser's session stays as it is: a second click must not undo what the first one did.
+    status = (
+        404 if isinstance(refused, links.LinkUnknown) else 409 if isinstance(refused, service.AddressTaken) else 410
+    )
+    step = service.next_step(purpose, refused)
+    return render_template("accounts/link_refused.html", refused=refused, step=step), status
 
 
 def _owner(secret: str, purpose: Purpose) -> User:
@@ -135,15 +140,3 @@ def _is_new(form: PasswordForm, owner: User) -> bool:
         form.focus_first_mistake()
         return False
     return True
-
-
-def link_refused(purpose: Purpose, refused: Failure) -> Page:
-    """The page that says why a link did nothing, and what helps."""
-    openings.refused(parts().database, browser.get(purpose, ""), purpose, refused)
-    # The session stays as it is: a second click must not undo what the first one did.
-    count_unknown(refused)
-    status = (
-        404 if isinstance(refused, links.LinkUnknown) else 409 if isinstance(refused, service.AddressTaken) else 410
-    )
-    step = service.next_step(purpose, refused)
-    return render_template("accounts/link_refused.html", refused=refused, step=step), status

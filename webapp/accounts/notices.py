@@ -1,12 +1,13 @@
-"""What people are told by mail when somebody used or changed their account: what, when, and from where."""
+"""What people are told by mail: who used or changed their account, when and from where; to administrators, of mail."""
 
 from datetime import timedelta
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp import clock
-from webapp.accounts.models import User
+from webapp.accounts.models import Role, Status, User
 from webapp.audit.actor import acting
 from webapp.outbox import service as outbox
 from webapp.outbox.models import State
@@ -45,6 +46,13 @@ def new_sign_in(session: Session, queue: Queue, person: User) -> None:
     if last is not None and now < last.created_at + APART:
         # The clock may have been set back since.
         message.next_attempt_at = min(last.created_at, now) + APART
+
+
+def mail_server(session: Session, queue: Queue, expiry: dict[str, Any]) -> None:
+    """Owe all active administrators the news that something the mail server needs ends, or has ended."""
+    active = select(User).where(User.role == Role.ADMINISTRATOR, User.status == Status.ACTIVE).order_by(User.id)
+    for person in session.scalars(active):
+        outbox.owe(session, queue, "expiring", person.email, user_id=person.id, facts=expiry)
 
 
 def _joined(facts: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:

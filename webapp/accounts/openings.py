@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from webapp import limits
-from webapp.accounts import links
+from webapp.accounts import links, tries
 from webapp.accounts.links import LinkUnknown
 from webapp.accounts.models import Link, Purpose, User
 from webapp.audit import service as audit
@@ -34,19 +34,25 @@ def opened(database: Database, secret: str, purpose: Purpose) -> None:
         _note(session, Event.LINK_OPENED, link)
 
 
-def refused(database: Database, secret: str, purpose: Purpose, why: Failure) -> None:
-    """It did not do what it was for. Without a secret, nobody came with a link."""
+def refused(
+    session: Session, secret: str, purpose: Purpose, why: Failure, client_address: str, limited: bool = True
+) -> None:
+    """It did not do what it was for. Without a secret, nobody came with a link.
+
+    Raises TooManyRequests for whoever tries many that nobody was sent; so others' guesses refuse nobody's link.
+    """
+    if limited and isinstance(why, LinkUnknown):
+        tries.unknown_link(session, client_address)
     if not secret:
         return
     reason = type(why).__name__
-    with database.writing() as session:
-        try:
-            link = links.find(session, secret, purpose)
-        except LinkUnknown:
-            if limits.taken(session, UNKNOWN, ""):
-                audit.record(session, Event.LINK_REFUSED, purpose=purpose, reason=reason)
-        else:
-            _note(session, Event.LINK_REFUSED, link, reason=reason)
+    try:
+        link = links.find(session, secret, purpose)
+    except LinkUnknown:
+        if limits.taken(session, UNKNOWN, ""):
+            audit.record(session, Event.LINK_REFUSED, purpose=purpose, reason=reason)
+    else:
+        _note(session, Event.LINK_REFUSED, link, reason=reason)
 
 
 def _note(session: Session, event: Event, link: Link, **facts: Any) -> None:

@@ -60,6 +60,11 @@ class Event(StrEnum):
     GRANT_REFUSED = "grant refused"
     GRANT_REFRESH_FAILED = "grant could not be refreshed"
     GRANT_DROPPED = "grant dropped"
+    WARNING_TOLD = "mail server warning told"
+    WARNING_OVER = "mail server warning over"
+    WEBHOOK_SAVED = "webhook saved"
+    WEBHOOK_SECRET_MADE = "webhook secret made"  # noqa: S105 - the name of an event
+    WEBHOOK_TESTED = "webhook tested"
     MESSAGE_RETRIED = "message tried again by hand"
     KEYS_ROTATED = "keys rotated"
     TRAIL_DOWNLOADED = "audit trail downloaded"

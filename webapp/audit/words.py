@@ -1,6 +1,6 @@
 """What the trail's entries are called on pages, and their facts as sentences."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask_babel import gettext as _
@@ -8,10 +8,14 @@ from flask_babel import ngettext
 
 from webapp.accounts.models import Purpose, Role
 from webapp.audit.events import Event
+from webapp.context import parts
 from webapp.formats import listed
 from webapp.languages import LANGUAGES
+from webapp.mail import expiry_words
 from webapp.mail.conversation import Stage
 from webapp.mail.trial import stage_name
+from webapp.providers.diagnosis import Text
+from webapp.providers.oauth2 import LABELS
 from webapp.texts import lazy_gettext as lazy
 
 KINDS = {
@@ -60,6 +64,11 @@ KINDS = {
     Event.GRANT_REFUSED: lazy("Permission to send mail was refused"),
     Event.GRANT_REFRESH_FAILED: lazy("Permission to send mail could not be refreshed"),
     Event.GRANT_DROPPED: lazy("Permission to send mail was dropped"),
+    Event.WARNING_TOLD: lazy("Administrators were warned about the mail server"),
+    Event.WARNING_OVER: lazy("A warning about the mail server was over"),
+    Event.WEBHOOK_SAVED: lazy("Webhook was saved"),
+    Event.WEBHOOK_SECRET_MADE: lazy("Signing secret of the webhook was made"),
+    Event.WEBHOOK_TESTED: lazy("Webhook was tested"),
     Event.MESSAGE_RETRIED: lazy("Message was tried again by hand"),
     Event.KEYS_ROTATED: lazy("Keys were replaced"),
     Event.KEYS_DROPPED: lazy("Old keys were dropped, and everybody was signed out"),
@@ -82,6 +91,7 @@ REASONS = {
     "AccountDisabled": lazy("The account was disabled."),
     "AddressTaken": lazy("Another account had the address."),
 }
+GRANTS: Mapping[str, Text] = {str(grant): label for grant, label in LABELS.items()}
 FIELDS = {
     "public_url": lazy("Public address"),
     "product_name": lazy("Product name"),
@@ -96,11 +106,21 @@ FIELDS = {
     "security": lazy("Security"),
     "tls_minimum": lazy("Minimum TLS version"),
     "timeout": lazy("Timeout in seconds"),
+    "webhook_url": lazy("Address of the webhook"),
     "proxy_type": lazy("Proxy"),
     "proxy_host": lazy("Proxy host"),
     "proxy_port": lazy("Proxy port"),
     "proxy_username": lazy("Proxy user name"),
     "proxy_password": lazy("Proxy password"),
+    "client_id": lazy("Client ID"),
+    "client_secret": lazy("Client secret"),
+    "tenant_id": lazy("Directory (tenant) ID"),
+    "authorize_url": lazy("Authorize address"),
+    "token_url": lazy("Token address"),
+    "device_authorization_url": lazy("Device authorization address"),
+    "scopes": lazy("Scopes"),
+    "service_account_key": lazy("Service account key (JSON)"),
+    "secret_expires_on": lazy("Secret or key expires on"),
     "password_length": lazy("Characters of a password"),
     "password_common": lazy("Refusal of passwords that are easy to guess"),
     "password_upper": lazy("Capital letters"),
@@ -150,6 +170,10 @@ def _everywhere(everywhere: bool) -> str:
     return _("From every client address.") if everywhere else _("From one network.")
 
 
+def _grant(kind: str) -> str:
+    return _("Kind of grant: %(kind)s.", kind=GRANTS.get(kind, kind))
+
+
 def _language(code: str) -> str:
     return _(
         "Language: %(language)s.", language=LANGUAGES[code].name if code in LANGUAGES else _("As the browser says")
@@ -168,6 +192,11 @@ def _passed(passed: bool) -> str:
     return _("The server took it.") if passed else _("It failed.")
 
 
+def _provider(key: str) -> str:
+    providers = parts().providers
+    return _("Provider: %(provider)s.", provider=providers[key].label if key in providers else key)
+
+
 def _stage(stage: str) -> str:
     return _("Stage: %(stage)s.", stage=stage_name(Stage(stage)) if stage in list(Stage) else stage)
 
@@ -179,16 +208,18 @@ _SENTENCES: dict[str, Callable[[Any], str]] = {
     "filtered": _filtered,
     "key": lambda number: _("Key %(number)s.", number=number),
     "keys": lambda number: ngettext("%(num)s key.", "%(num)s keys.", number),
-    "kind": lambda grant: _("Kind of grant: %(kind)s.", kind=grant),
+    "kind": _grant,
     "language": _language,
     "last_try": _last_try,
     "message": lambda number: _("Message %(number)s.", number=number),
     "minutes": _minutes,
     "page": lambda page: _("Page: %(page)s.", page=page),
     "passed": _passed,
-    "provider": lambda provider: _("Provider: %(provider)s.", provider=provider),
+    "provider": _provider,
     "purpose": lambda purpose: str(PURPOSES.get(purpose, purpose)),
     "reason": lambda reason: str(REASONS.get(reason, reason)),
     "role": lambda role: str(ROLES.get(role, role)),
     "stage": _stage,
+    "state": lambda state: _("State: %(state)s.", state=expiry_words.STATES.get(state, state)),
+    "what": lambda what: _("About: %(what)s.", what=expiry_words.NAMES.get(what, what)),
 }

@@ -9,7 +9,7 @@ from typing import IO
 from sqlalchemy.orm import Session
 
 from webapp import create_app, schema
-from webapp.config import PREFIX, Config
+from webapp.config import PREFIX
 from webapp.context import EXTENSION, Parts
 from webapp.demo import accounts
 from webapp.demo.inbox import HOST, PASSWORD, USERNAME
@@ -90,10 +90,10 @@ def prepare(session: Session, parts: Parts, address: Address, inbox_port: int) -
     accounts.create(session)
     saved = mail.primary(session)
     if saved is None or (saved.provider == PROVIDER and saved.port != inbox_port):
-        mail.save(session, parts, mail_server(parts.config, inbox_port), by="demo")
+        mail.save(session, parts, mail_server(inbox_port), by="demo")
 
 
-def mail_server(config: Config, inbox_port: int) -> mail.Draft:
+def mail_server(inbox_port: int) -> mail.Draft:
     """The local inbox, as the form of the mail server would send it."""
     values = {
         "provider": PROVIDER,

@@ -14,7 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from webapp.database import Base, Database
 from webapp.keys.ring import Keyring
-from webapp.sealing import SealBroken, Sealer
+from webapp.sealing import KeySealer, SealBroken
 
 
 @cache
@@ -50,7 +50,7 @@ def with_each(value: Any, act: Callable[[str], str]) -> Any:
     return act(value) if value else value
 
 
-def under_first(value: Any, sealer: Sealer) -> Any:
+def under_first(value: Any, sealer: KeySealer) -> Any:
     """A column's value, all in it under the sealer's first key; what no key opens stays as it is."""
     return with_each(value, partial(_resealed, sealer))
 
@@ -65,13 +65,13 @@ def keep_current(database: Database, ring: Keyring) -> None:
         for row in (*session.new, *session.dirty):
             for name in sealed_columns().get(type(row), ()):
                 if inspect(row).attrs[name].history.has_changes():
-                    sealer = Sealer((*ring.held(session).texts, *ring.known()))
+                    sealer = KeySealer((*ring.held(session).texts, *ring.known()))
                     setattr(row, name, under_first(getattr(row, name), sealer))
 
     event.listen(database.sessions, "before_flush", before_flush)
 
 
-def _resealed(sealer: Sealer, sealed: str) -> str:
+def _resealed(sealer: KeySealer, sealed: str) -> str:
     if sealer.is_current(sealed):
         return sealed
     try:

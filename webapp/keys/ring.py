@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import structlog
 from sqlalchemy import select, text
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 from webapp.config import Config, ConfigError
 from webapp.database import Database
 from webapp.keys.models import DataKey
-from webapp.sealing import SealBroken, Sealer
+from webapp.sealing import KeySealer, SealBroken
 
 # The purpose that a key is sealed for.
 WRAPPED = "data key"
@@ -73,7 +74,7 @@ def read(session: Session, secret_keys: Sequence[str]) -> Keys:
 def unwrapped(wrapped: str, secret_keys: Sequence[str]) -> str | None:
     """The key, or None when no secret key opens it."""
     try:
-        return Sealer(secret_keys).open(wrapped, WRAPPED)
+        return KeySealer(secret_keys).open(wrapped, WRAPPED)
     except SealBroken:
         return None
 
@@ -136,25 +137,31 @@ class Keyring:
         return keys
 
 
-class LiveSealer(Sealer):
-    """Seals with the key in force, and looks for new keys before it gives a value up."""
+class LiveSealer:
+    """A Sealer that seals with the key in force, and looks for new keys before it gives a value up."""
 
     def __init__(self, ring: Keyring) -> None:
         self._ring = ring
 
     def seal(self, value: str, purpose: str) -> str:
         """Encrypt a value for one purpose. Raises SecretKeyMissing."""
-        return Sealer(self._ring.keys().to_seal().texts).seal(value, purpose)
+        return _sealer(self._ring.keys().to_seal().texts).seal(value, purpose)
 
     def open(self, sealed: str, purpose: str) -> str:
         """The value again. Raises SealBroken when no key opens it or the purpose differs."""
         try:
-            return Sealer(self._ring.keys().texts).open(sealed, purpose)
+            return _sealer(self._ring.keys().texts).open(sealed, purpose)
         except SealBroken:
             if not self._ring.reread():
                 raise
-            return Sealer(self._ring.keys().texts).open(sealed, purpose)
+            return _sealer(self._ring.keys().texts).open(sealed, purpose)
 
     def marks(self, text: str, purpose: str) -> list[str]:
-        """The keyed hashes of a text, one for each key, that of the key in force first."""
-        return Sealer(self._ring.keys().to_seal().texts).marks(text, purpose)
+        """The keyed hashes of a text, one for each key, that of the key in force first. Raises SecretKeyMissing."""
+        return _sealer(self._ring.keys().to_seal().texts).marks(text, purpose)
+
+
+# Deriving from the keys takes longer than sealing does.
+@lru_cache(maxsize=8)
+def _sealer(texts: tuple[str, ...]) -> KeySealer:
+    return KeySealer(texts)

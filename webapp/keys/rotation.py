@@ -25,7 +25,7 @@ from webapp.database import Base, Database
 from webapp.keys.columns import primary_key, sealed_columns, under_first, values
 from webapp.keys.models import DataKey
 from webapp.keys.ring import WRAPPED, Keyring, hold, read, unwrapped
-from webapp.sealing import Sealer
+from webapp.sealing import KeySealer
 from webapp.security import OLDEST_COOKIE
 
 # Rows that are sealed anew in one transaction: nobody waits long for it.
@@ -95,7 +95,7 @@ def _add(session: Session, config: Config) -> int:
     keys = read(session, before).to_seal()
     if config.owns_secret_key:
         _write(config.secret_key_file, [new_secret_key(), *before])
-    wrapper = Sealer(config.secret_keys)
+    wrapper = KeySealer(config.secret_keys)
     if keys.entries[0][0] == 0:
         # Until now the secret keys sealed and signed themselves.
         session.add_all(_wrapped(wrapper, key) for key in reversed(keys.texts))
@@ -110,7 +110,7 @@ def _add(session: Session, config: Config) -> int:
     return new.id
 
 
-def _wrapped(wrapper: Sealer, key: str) -> DataKey:
+def _wrapped(wrapper: KeySealer, key: str) -> DataKey:
     return DataKey(wrapped=wrapper.seal(key, WRAPPED), created_at=clock.now())
 
 
@@ -123,13 +123,13 @@ def _reseal(database: Database, ring: Keyring, model: type[Base], outcome: Outco
             rows = session.scalars(following if last is None else following.where(key > last)).all()
             if not rows:
                 return
-            sealer = Sealer(ring.held(session).texts)
+            sealer = KeySealer(ring.held(session).texts)
             for row in rows:
                 outcome.resealed[model.__tablename__] += _anew(row, sealer)
             last = getattr(rows[-1], key.key)
 
 
-def _anew(row: Base, sealer: Sealer) -> int:
+def _anew(row: Base, sealer: KeySealer) -> int:
     """Seal the row's values anew where need be; whether any was."""
     changed = 0
     for name in sealed_columns()[type(row)]:
@@ -144,7 +144,7 @@ def _anew(row: Base, sealer: Sealer) -> int:
 def _examine(session: Session, ring: Keyring, outcome: Outcome) -> None:
     """Find what does not open with the new key, nor with a newer one that somebody else put in force meanwhile."""
     keys = ring.held(session)
-    new, every = Sealer(keys.since(outcome.key)), Sealer(keys.texts)
+    new, every = KeySealer(keys.since(outcome.key)), KeySealer(keys.texts)
     for where, sealed in _everything(session):
         if not new.opens(sealed):
             (outcome.left if every.opens(sealed) else outcome.lost).append(where)

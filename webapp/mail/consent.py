@@ -8,26 +8,31 @@ leaves the saved settings and the former grant as they were, and stands in the a
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from webapp import clock
+from webapp import clock, limits
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.context import Parts
+from webapp.limits import Limit
 from webapp.mail import grants, opening, service
 from webapp.mail.models import GrantRequest, MailServer
-from webapp.mail.oauth import client, words
+from webapp.mail.oauth import account, client, words
 from webapp.mail.oauth.answers import NAMES, Tokens, claims_of, words_of
 from webapp.mail.oauth.faults import (
     MissingScopes,
     NoRefreshToken,
     OAuthFault,
+    OtherAddress,
     Pending,
     SignInFault,
     UnknownState,
+    Unusable,
     WrongAccount,
     WrongIssuer,
 )
@@ -41,6 +46,7 @@ LIFETIME = timedelta(minutes=10)
 PURPOSE = "grant_request.secret"
 # RFC 8628, 3.5: what "slow down" adds to the interval, in seconds.
 SLOWER = 5
+STRAYED = Limit("answers of providers to nobody who is signed in", 10, timedelta(hours=1))
 
 
 def redirect_uri(general: General) -> str:
@@ -48,12 +54,28 @@ def redirect_uri(general: General) -> str:
     return general.public_url.rstrip("/") + CALLBACK
 
 
-def begin(parts: Parts, server: MailServer, general: General, sign_in_id: int) -> str:
-    """The provider's address to send this browser to. Raises OAuthFault."""
-    registration = opening.registration(server, parts)
-    state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
+def origin_of(address: str) -> str:
+    """Scheme, host and port, as browsers write them in `Origin` (RFC 6454, 6.2)."""
+    parts = urlsplit(address)
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in (None, usual) else "")
+
+
+def begin(parts: Parts, server: MailServer, general: General, sign_in_id: int, origin: str = "") -> str:
+    """The provider's address to send this browser to. Raises OAuthFault.
+
+    `origin` is where the browser has Mailroom open, if it says so: its session is not known anywhere else.
+    """
     back = redirect_uri(general)
-    address = client.authorization_address(registration, back, state, verifier)
+    with _noted(parts):
+        if not general.public_url:
+            raise Unusable(error=words.NO_PUBLIC_ADDRESS)
+        if origin and origin != origin_of(back):
+            raise OtherAddress(error=words.OTHER_ADDRESS % {"here": origin, "there": origin_of(back)})
+        registration = opening.registration(server, parts)
+        state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
+        address = client.authorization_address(registration, back, state, verifier)
     with parts.database.writing() as session:
         _add(session, parts, server, sign_in_id, state, verifier, redirect_uri=back)
     return address
@@ -74,7 +96,22 @@ def finish(parts: Parts, sign_in_id: int, answer: Mapping[str, str]) -> None:
         if not answer.get("code"):
             raise SignInFault(reply="invalid_request The provider sent no code.")
         verifier = _secret(parts, request)
-        _keep(parts, registration, client.exchange(registration, answer["code"], verifier, request.redirect_uri))
+        tokens = client.exchange(registration, answer["code"], verifier, request.redirect_uri)
+        if "iss" in answer and not client.same_issuer(registration, answer["iss"], tokens.issuer):
+            raise WrongIssuer(error=words.OTHER_ISSUER)
+        _keep(parts, registration, tokens)
+
+
+def strayed(parts: Parts) -> OAuthFault:
+    """Note an answer that came to a browser in which no administrator is signed in, and what to say of it.
+
+    Anybody can send such a thing, so the trail tells of so many in an hour and no more.
+    """
+    fault = UnknownState(error=words.NOT_SIGNED_IN)
+    with parts.database.writing() as session:
+        if limits.taken(session, STRAYED, ""):
+            audit.record(session, Event.GRANT_REFUSED, code=fault.code)
+    return fault
 
 
 def begin_device(parts: Parts, server: MailServer, sign_in_id: int) -> GrantRequest:
@@ -194,6 +231,7 @@ def _taken(parts: Parts, sign_in_id: int, state: str) -> tuple[GrantRequest, Mai
 
 def _keep(parts: Parts, registration: Registration, tokens: Tokens) -> None:
     """Save what was granted, if it is what was asked for and the settings are still the same."""
+    tokens = replace(tokens, names=account.names(registration, tokens))
     _check(registration, tokens)
     now = clock.now()
     with parts.database.writing() as session:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from webapp import clock
-from webapp.mail.service import DESTINATION, PROXY_DESTINATION, Draft
+from webapp.mail.service import DESTINATION, OF_OAUTH2, PROXY_DESTINATION, Draft
 from webapp.providers import Provider
 from webapp.registry import secret_fields
 from webapp.sealing import SealBroken, Sealer
@@ -19,7 +19,7 @@ LIFETIME = timedelta(hours=1)
 PURPOSE = "typed secrets"
 LARGEST = 8000
 # What belongs to a provider and is put aside while another one is looked at.
-OF_A_PROVIDER = ("host", "port", "security", "authentication", "username")
+OF_A_PROVIDER = ("host", "port", "security", "authentication", "username", *OF_OAUTH2)
 
 
 def seal_typed(sealer: Sealer, draft: Draft, user_id: int) -> str:
@@ -53,21 +53,30 @@ def switched(kept: str, values: Mapping[str, Any], before: Provider | None, chos
     if before is not None:
         names = (*OF_A_PROVIDER, *sorted(set(before.fields) - secret_fields(before)))
         aside[before.key] = {name: str(values.get(name) or "") for name in names}
-    result = {**values, **_template(chosen, before, values), **aside.get(chosen.key, {})}
+    result = {**values, **_template(chosen, before, values), **_whole(aside.get(chosen.key, {}))}
     return {**result, "kept": json.dumps(aside)[:LARGEST], "shown": chosen.key}
 
 
 def _template(chosen: Provider, before: Provider | None, values: Mapping[str, Any]) -> dict[str, Any]:
-    template: dict[str, Any] = {}
-    if chosen.connection.host:
-        connection = chosen.connection
-        template = {"host": connection.host, "port": connection.port, "security": connection.security}
+    template: dict[str, Any] = dict.fromkeys(OF_OAUTH2, "")
+    connection = chosen.connection
+    if connection.host:
+        template |= {"host": connection.host, "port": connection.port, "security": connection.security}
+    else:
+        # A server of one's own starts from what stands there, if anything does.
+        template |= {"port": values.get("port") or connection.port}
+        template |= {"security": values.get("security") or connection.security}
     method = chosen.authentication[0]
     template["authentication"] = method.key
     left = next((getattr(one, "username", "") for one in before.authentication), "") if before else ""
     typed = values.get("username") or ""
     template["username"] = getattr(method, "username", "") or ("" if typed == left else typed)
     return template
+
+
+def _whole(aside: Mapping[str, str]) -> dict[str, str]:
+    """What was put aside, without what was never chosen."""
+    return {name: value for name, value in aside.items() if value or name not in ("port", "security", "authentication")}
 
 
 def _destination(draft: Draft) -> list[str]:

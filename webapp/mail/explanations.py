@@ -52,6 +52,13 @@ SILENT = Diagnosis(
     _("The server accepted the connection and then said nothing in time."),
     [CHECK_PAIR, _("If both are right, the server is overloaded or a firewall holds its answer back: try later.")],
 )
+SLOW_SIGN_IN = Diagnosis(
+    _("The server did not answer the sign-in in time. Many servers hold their answer back after wrong sign-ins."),
+    [
+        _("Set the timeout to 30 seconds or more and test again, so that the server can say what is wrong."),
+        _("It may have blocked this machine after too many tries: wait ten minutes, then test once."),
+    ],
+)
 HUNG_UP = Diagnosis(
     _("The server closed the connection without a reason."),
     [
@@ -215,6 +222,7 @@ SIGNS = (
     Sign("answer is not smtp", NOT_SMTP),
     Sign("the answer has", NOT_SMTP),
     Sign("", TLS_BROKEN_OFF, [Stage.TLS]),
+    Sign("timed out", SLOW_SIGN_IN, [Stage.AUTH]),
     Sign("timed out", SILENT),
     Sign("closed", HUNG_UP),
     Sign("reset by peer", HUNG_UP),

@@ -2,13 +2,14 @@
 
 import ipaddress
 import re
+from datetime import date
 from email.headerregistry import Address
 from typing import Any
 
 import idna
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 from flask_babel import gettext as _
-from wtforms import Field, Form, IntegerField, ValidationError
+from wtforms import DateField, Field, Form, IntegerField, TextAreaField, ValidationError
 
 from webapp.accounts.addresses import ENCODED_WORD
 from webapp.forms import stripped
@@ -37,6 +38,36 @@ class NumberField(IntegerField):
         if self.data is not None:
             return str(self.data)
         return str(self.raw_data[0]) if self.raw_data else ""
+
+
+class DayField(DateField):
+    """A day, as browsers send it; blank is none. What was typed into another provider's form may come as text."""
+
+    def process_data(self, value: Any) -> None:
+        """Take a day, also as text."""
+        self.data = None
+        if isinstance(value, date):
+            self.data = value
+        elif value:
+            self.process_formdata([str(value)])
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        """Read what was sent."""
+        text = valuelist[0].strip() if valuelist else ""
+        self.data = None
+        if not text:
+            return
+        try:
+            self.data = date.fromisoformat(text)
+        except ValueError:
+            raise ValueError(_("Enter a day, such as 2027-01-31.")) from None
+
+
+class SecretTextField(TextAreaField):
+    """A secret of many lines. It is never shown again."""
+
+    def _value(self) -> str:
+        return ""
 
 
 def host_name(value: str | None) -> str:

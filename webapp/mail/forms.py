@@ -1,6 +1,6 @@
 """The form of a mail server: the fields that all have, and those that its provider adds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -8,25 +8,25 @@ from flask_babel import gettext as _
 from wtforms import Field, HiddenField, PasswordField, RadioField, SelectChoice, SelectField, StringField
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, ValidationError
 
-from webapp.forms import Form, stripped, text_problem
+from webapp.forms import LONGEST, Form, stripped, text_problem
 from webapp.mail import fields as checks
-from webapp.mail.fields import NumberField, host_name
-from webapp.mail.service import PROXY_PASSWORD, Draft
-from webapp.providers import Authentication, NoAuthentication, OAuth2, Provider
+from webapp.mail import grants, oauth_checks
+from webapp.mail.fields import DayField, NumberField, SecretTextField, host_name
+from webapp.mail.service import OF_OAUTH2, PROXY_PASSWORD, Draft
+from webapp.providers import Authentication, OAuth2, Provider
 from webapp.registry import Providers, secret_fields
 from webapp.texts import lazy_gettext as lazy
 
 COLUMNS = (
     "provider", "mail_from", "host", "port", "security", "tls_minimum", "timeout", "proxy_type", "proxy_host",
-    "proxy_port", "proxy_username", "authentication", "username",
+    "proxy_port", "proxy_username", "authentication", "username", *OF_OAUTH2,
+    "secret_expires_on",
 )  # fmt: skip
-SECRETS = ("password", PROXY_PASSWORD)
-# What plugins may not call their own fields: ours, and those that the other ways to sign in use.
+SECRETS = ("password", PROXY_PASSWORD, *grants.SECRETS)
+# What plugins may not call their own fields.
 RESERVED = frozenset({
     *COLUMNS, *SECRETS, "shown", "kept", "typed", "csrf_token", "save", "test", "choose", "apply", "test_recipient",
-    "held_form",
-    "client_id", "client_secret", "tenant_id", "authorize_url", "token_url", "device_authorization_url", "scopes",
-    "service_account_key",
+    "generate", "held_form",
 })  # fmt: skip
 DEFAULTS: dict[str, Any] = {"provider": "custom", "tls_minimum": "1.2", "timeout": 10, "proxy_type": "none"}
 REQUIRING = (DataRequired, InputRequired)
@@ -53,6 +53,15 @@ class MailServerForm(Form):
     authentication = RadioField(lazy("Sign-in"), validate_choice=False)
     username = StringField(lazy("User name"), [Length(max=320)], filters=[stripped])
     password = PasswordField(lazy("Password"))
+    client_id = StringField(lazy("Client ID"), filters=[stripped])
+    client_secret = PasswordField(lazy("Client secret"))
+    tenant_id = StringField(lazy("Directory (tenant) ID"), filters=[stripped])
+    authorize_url = StringField(lazy("Authorize address"), filters=[stripped])
+    device_authorization_url = StringField(lazy("Device authorization address"), filters=[stripped])
+    token_url = StringField(lazy("Token address"), filters=[stripped])
+    scopes = StringField(lazy("Scopes"), filters=[stripped])
+    service_account_key = SecretTextField(lazy("Service account key (JSON)"))
+    secret_expires_on = DayField(lazy("Secret or key expires on"))
     host = StringField(lazy("Host"), [needed, Length(max=255)], filters=[host_name])
     port = NumberField(lazy("Port"), [needed, NumberRange(1, 65535, lazy("Enter a port from 1 to 65535."))])
     security = RadioField(
@@ -111,12 +120,14 @@ class MailServerForm(Form):
 
     def draft(self) -> Draft:
         """What was entered, cleaned as the chosen provider says."""
-        method = self.chosen.authentication_named(self.authentication.data)
+        method = self._method
         values = {name: self[name].data for name in COLUMNS}
+        values |= {**dict.fromkeys(OF_OAUTH2, ""), "provider": self.chosen.key}
         secrets = {name: self[name].data or "" for name in (*SECRETS, *secret_fields(self.chosen))}
         if method is not None:
-            values["username"] = self._cleaned(method, "username", self.username.data or "")
-            secrets["password"] = self._cleaned(method, "password", secrets["password"])
+            for name in {*COLUMNS, *SECRETS}.intersection(method.uses):
+                into = secrets if name in secrets else values
+                into[name] = self._cleaned(method, name, self[name].data or "")
         return Draft(values, self.extra(), {name: value.strip("\r\n") for name, value in secrets.items()})
 
     def extra(self) -> dict[str, str]:
@@ -125,10 +136,13 @@ class MailServerForm(Form):
         return {name: str(self[name].data if self[name].data is not None else "") for name in sorted(names)}
 
     def optional(self) -> frozenset[str]:
-        """The provider's own fields that may stay empty."""
-        return frozenset(
-            name for name in self.chosen.fields if any(isinstance(rule, Optional) for rule in self[name].validators)
-        )
+        """The fields of the provider and of the way to sign in that may stay empty."""
+        own = {name for name in self.chosen.fields if any(isinstance(rule, Optional) for rule in self[name].validators)}
+        return frozenset(own | set(self._method.optional if self._method else ()))
+
+    @property
+    def _method(self) -> Authentication | None:
+        return self.chosen.authentication_named(self.authentication.data or "")
 
     def problem(self, name: str, text: str) -> bool:
         """Put an error beside a field, before any it has. Always False, for `return`."""
@@ -139,10 +153,17 @@ class MailServerForm(Form):
     def _problem_of(self, field: Field) -> str | None:
         if field.name in CARRIED:
             return None
-        method = self.chosen.authentication_named(self.authentication.data or "")
-        if field.name == "password" and method is not None and len(field.raw_data or ()) == 1:
+        method = self._method
+        if (
+            field.name in SECRETS
+            and method is not None
+            and field.name in method.uses
+            and len(field.raw_data or ()) == 1
+        ):
             # A key that was copied with its line broken is whole again once it is cleaned.
-            return text_problem(self._cleaned(method, "password", field.data or ""), secret=True)
+            clean = self._cleaned(method, field.name, field.data or "")
+            many = isinstance(field, SecretTextField)
+            return text_problem(clean, lines=many, secret=True, most=oauth_checks.LONGEST_KEY if many else LONGEST)
         return super()._problem_of(field)
 
     def _cleaned(self, method: Authentication, name: str, value: str) -> str:
@@ -159,7 +180,7 @@ class MailServerForm(Form):
             self.host.data = connection.host
         if self.port.data is None and not self.port.process_errors and connection.host:
             self.port.data = connection.port
-        method = self.chosen.authentication_named(self.authentication.data or "")
+        method = self._method
         if not self.username.data and method is not None and "username" in method.uses:
             self.username.data = getattr(method, "username", "")
 
@@ -179,10 +200,13 @@ class MailServerForm(Form):
         return self.problem("host", text) if text else True
 
     def _sign_in(self) -> bool:
-        method = self.chosen.authentication_named(self.authentication.data or "")
+        method, good = self._method, True
         if method is not None and "username" in method.uses and not self.username.data:
-            return self.problem("username", _("Enter the user name to sign in with."))
-        return True
+            good = self.problem("username", _("Enter the user name to sign in with."))
+        if isinstance(method, OAuth2):
+            for name, text in oauth_checks.problems(method, self.draft()):
+                good = self.problem(name, text)
+        return good
 
     def _proxy(self) -> bool:
         if self.proxy_type.data == "none":
@@ -200,11 +224,6 @@ class MailServerForm(Form):
         return good
 
 
-def offered(provider: Provider) -> Sequence[Authentication]:
-    """The ways to sign in that the form offers: those whose fields it has. OAuth2 waits for its own."""
-    return [way for way in provider.ways if not isinstance(way, OAuth2)] or [NoAuthentication()]
-
-
 def mail_server_form(provider: Provider, providers: Providers, data: Mapping[str, Any], sent: bool) -> MailServerForm:
     """The form for one provider, filled with `data` and, if `sent`, with what the browser sends.
 
@@ -219,7 +238,7 @@ def mail_server_form(provider: Provider, providers: Providers, data: Mapping[str
         # Blank keeps the saved one, so whether a secret is there is asked where that is known.
         form[name].validators = tuple(one for one in form[name].validators if not isinstance(one, REQUIRING))
     form.provider.choices = [SelectChoice(one.key, str(one.label)) for one in providers]
-    ways = offered(provider)
+    ways = provider.ways
     form.authentication.choices = [SelectChoice(one.key, str(one.label)) for one in ways]
     if not sent and form.authentication.data not in [one.key for one in ways]:
         form.authentication.data = ways[0].key

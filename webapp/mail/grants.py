@@ -28,6 +28,8 @@ GAINED_WITH = (
 SECRETS = ("client_secret", "service_account_key")
 # Waits after the first, second … failure that may pass.
 WAITS = (timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
+# Between two renewals closer than this the end of a refresh token cannot be seen to move.
+TOO_CLOSE = timedelta(minutes=2)
 INTERRUPTED = "interrupted"
 
 _jitter = random.SystemRandom()
@@ -53,16 +55,21 @@ def prepare(session: Session, server: MailServer, method: object) -> None:
         session.add(Grant(mail_server_id=server.id, kind=method.grant))
 
 
-def erase(session: Session, server: MailServer, changed: frozenset[str]) -> None:
-    """Forget the tokens and end the sign-ins that are going on; the trail says which settings changed."""
+def erase(session: Session, server: MailServer, changed: frozenset[str]) -> bool:
+    """Forget the tokens and end the sign-ins that are going on; the trail says which settings changed.
+
+    Whether there was anything to forget.
+    """
     grant = of(session, server.id)
     session.execute(delete(GrantRequest).where(GrantRequest.mail_server_id == server.id))
     if grant is None:
-        return
+        return False
     session.delete(grant)
     session.flush()
-    if grant.status != GrantStatus.NONE:
-        audit.record(session, Event.GRANT_DROPPED, kind=grant.kind, changed=sorted(changed))
+    if grant.status == GrantStatus.NONE:
+        return False
+    audit.record(session, Event.GRANT_DROPPED, kind=grant.kind, changed=sorted(changed))
+    return True
 
 
 def gained(tokens: Tokens, registration: Registration, sealer: Sealer, now: datetime) -> dict[str, Any]:
@@ -73,12 +80,10 @@ def gained(tokens: Tokens, registration: Registration, sealer: Sealer, now: date
     return {**values, "granted_at": now, "account": tokens.account[:320], "scopes": " ".join(scopes)}
 
 
-def renewed(
-    tokens: Tokens, method: OAuth2, sealer: Sealer, refresh_expires_at: datetime | None, now: datetime
-) -> dict[str, Any]:
+def renewed(tokens: Tokens, method: OAuth2, sealer: Sealer, former: Grant | None, now: datetime) -> dict[str, Any]:
     """The columns of a grant after its tokens were renewed; a refresh token that came along replaces the former.
 
-    `refresh_expires_at` is the end of the former, as its provider told it.
+    `former` is the grant as it was, if there was one.
     """
     values: dict[str, Any] = {
         "status": GrantStatus.GENERATED,
@@ -87,6 +92,7 @@ def renewed(
         "last_refresh_at": now,
         **quiet(),
     }
+    refresh_expires_at = former.refresh_expires_at if former else None
     if tokens.refresh_token:
         refresh_expires_at = None
         values["sealed_refresh_token"] = sealer.seal(tokens.refresh_token, PURPOSES["sealed_refresh_token"])
@@ -94,7 +100,18 @@ def renewed(
         refresh_expires_at = now + tokens.refresh_lifetime
     unused = now + method.lapses_after if method.of_a_person and method.lapses_after else None
     ends = [end for end in (refresh_expires_at, unused) if end is not None]
+    values["refresh_end_moves"] = _moves(former, refresh_expires_at, now) if former else None
     return values | {"refresh_expires_at": refresh_expires_at, "lapses_at": min(ends, default=None)}
+
+
+def _moves(former: Grant, end: datetime | None, now: datetime) -> bool | None:
+    """Whether the refresh token's end moves on with each renewal, or is told again as the same moment."""
+    if former.refresh_expires_at is None or former.last_refresh_at is None or end is None:
+        return None
+    passed = now - former.last_refresh_at
+    if passed < TOO_CLOSE:
+        return former.refresh_end_moves
+    return end - former.refresh_expires_at > passed / 2
 
 
 def quiet() -> dict[str, Any]:

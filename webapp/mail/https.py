@@ -71,6 +71,15 @@ def post(address: str, headers: Mapping[str, str], body: bytes, proxy: Proxy | N
     Redirects are answers like others. Raises BadAddress, Unsent, or another OSError once the
     server may have got the request.
     """
+    return _answer("POST", address, headers, body, proxy)
+
+
+def get(address: str, headers: Mapping[str, str], proxy: Proxy | None = None) -> Answer:
+    """GET, otherwise as `post`."""
+    return _answer("GET", address, headers, b"", proxy)
+
+
+def _answer(method: str, address: str, headers: Mapping[str, str], body: bytes, proxy: Proxy | None) -> Answer:
     parts = check_address(address)
     end = time.monotonic() + TIMEOUT
     try:
@@ -78,7 +87,7 @@ def post(address: str, headers: Mapping[str, str], body: bytes, proxy: Proxy | N
     except (OSError, UnicodeError) as error:
         raise Unsent(str(error) or type(error).__name__) from error
     with sock:
-        return _exchange(sock, said, _request(parts, headers, body), body, end)
+        return _exchange(sock, said, _request(method, parts, headers, body), body, end)
 
 
 def _connected(parts: SplitResult, proxy: Proxy | None, end: float) -> tuple[socket.socket, bytes]:
@@ -101,11 +110,11 @@ def _connected(parts: SplitResult, proxy: Proxy | None, end: float) -> tuple[soc
         raise
 
 
-def _request(parts: SplitResult, headers: Mapping[str, str], body: bytes) -> h11.Request:
+def _request(method: str, parts: SplitResult, headers: Mapping[str, str], body: bytes) -> h11.Request:
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     host = parts.netloc
     ours = {"Host": host, "Content-Length": str(len(body)), "Connection": "close", "User-Agent": "Mailroom"}
-    return h11.Request(method="POST", target=target, headers=[*{**headers, **ours}.items()])
+    return h11.Request(method=method, target=target, headers=[*{**headers, **ours}.items()])
 
 
 def _exchange(sock: socket.socket, said: bytes, request: h11.Request, body: bytes, end: float) -> Answer:
@@ -120,7 +129,10 @@ def _exchange(sock: socket.socket, said: bytes, request: h11.Request, body: byte
         while not isinstance(event := http.next_event(), h11.EndOfMessage):
             if event is h11.NEED_DATA:
                 sock.settimeout(_left(end))
-                http.receive_data(sock.recv(16 * 1024))
+                said = sock.recv(16 * 1024)
+                if not said and not status:
+                    raise BadAnswer("the connection closed without an answer")
+                http.receive_data(said)
             elif isinstance(event, h11.Response):
                 status = event.status_code
                 headers = {name.decode(): value.decode("latin-1") for name, value in event.headers}
@@ -128,8 +140,6 @@ def _exchange(sock: socket.socket, said: bytes, request: h11.Request, body: byte
                 content += event.data
                 if len(content) > LARGEST_ANSWER:
                     raise BadAnswer(f"more than {LARGEST_ANSWER} bytes")
-            elif isinstance(event, h11.ConnectionClosed):
-                raise BadAnswer("the connection closed without an answer")
     except h11.RemoteProtocolError as error:
         raise BadAnswer(str(error)) from error
     return Answer(status, headers, content)

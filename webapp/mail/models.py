@@ -1,10 +1,10 @@
-"""The saved mail servers, and the grants that some of them send with."""
+"""The saved mail servers, the grants that some of them send with, and what was told of their ends."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, String, Text
+from sqlalchemy import BigInteger, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.database import Base
@@ -45,6 +45,12 @@ class MailServer(Base):
     extra: Mapped[dict[str, Any]] = mapped_column(default=dict)
     # Field name → {"sealed": …, "saved_at": ISO date}; opened only to send.
     secrets: Mapped[dict[str, Any]] = mapped_column(default=dict, info=SEALED)
+    # The last day of the client secret or of the service account's key, as the administrator entered it.
+    secret_expires_on: Mapped[date | None]
+    # Of the certificate that this server showed last.
+    certificate_since: Mapped[datetime | None]
+    certificate_expires_at: Mapped[datetime | None]
+    certificate_seen_at: Mapped[datetime | None]
     updated_at: Mapped[datetime]
     updated_by: Mapped[str] = mapped_column(String(254), default="")
 
@@ -85,6 +91,8 @@ class Grant(Base):
     # used: that end, or what is known of the provider's patience with unused ones.
     refresh_expires_at: Mapped[datetime | None]
     lapses_at: Mapped[datetime | None]
+    # Whether a renewal moves that end on; None until one has shown it.
+    refresh_end_moves: Mapped[bool | None]
     # Of the last failure since the last success: the provider's words, or ours.
     last_error: Mapped[str] = mapped_column(Text, default="")
     last_error_at: Mapped[datetime | None]
@@ -118,3 +126,20 @@ class GrantRequest(Base):
     interval: Mapped[int] = mapped_column(default=0)
     next_poll_at: Mapped[datetime | None]
     expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class ToldWarning(Base):
+    """A warning about a mail server that stands: administrators and the webhook have been told.
+
+    `what` and `state` are those of `mail.expiries`. It is deleted when there is nothing to warn of any more.
+    """
+
+    __tablename__ = "told_warnings"
+    __table_args__ = (UniqueConstraint("mail_server_id", "what"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mail_server_id: Mapped[int] = mapped_column(ForeignKey("mail_servers.id", ondelete="CASCADE"))
+    what: Mapped[str] = mapped_column(String(30))
+    state: Mapped[str] = mapped_column(String(20))
+    ends_at: Mapped[datetime | None]
+    told_at: Mapped[datetime]

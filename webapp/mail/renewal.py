@@ -161,7 +161,7 @@ class _Renewal:
         if grant.granted_at is None or (self.by_hand and not method.of_a_person):
             self._save(grant, grants.gained(tokens, self.registration, sealer, now), Event.GRANT_MADE)
         else:
-            self._save(grant, grants.renewed(tokens, method, sealer, grant.refresh_expires_at, now))
+            self._save(grant, grants.renewed(tokens, method, sealer, grant, now))
         log.info("access token renewed", kind=grant.kind)
         return AccessToken(tokens.access_token, now + tokens.lifetime)
 

@@ -4,22 +4,24 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import structlog
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp.access import signed_in
+from webapp.accounts import sessions
 from webapp.context import parts
-from webapp.mail import drafts, opening, service, view
+from webapp.mail import consent, drafts, grant_view, opening, service, view
+from webapp.mail.calendar import calendar
 from webapp.mail.forms import COLUMNS, SECRETS, MailServerForm, mail_server_form
 from webapp.mail.models import MailServer
-from webapp.mail.service import Draft
+from webapp.mail.service import Draft, Saved
 from webapp.mail.trial import Trial, stage_name, try_out
 from webapp.outbox.flow import flow
 from webapp.outbox.meaning import meaning
 from webapp.providers import Provider
 from webapp.sealing import SealBroken
-from webapp.security import csrf
+from webapp.security import csrf, leading_on
 from webapp.settings import service as general_settings
 from webapp.texts import in_words
 
@@ -35,44 +37,58 @@ def _words() -> dict[str, Any]:
 
 @blueprint.route("/settings/mail", methods=["GET", "POST"])
 @csrf.exempt
-def settings() -> str | Response:
+def settings() -> Response:
     """Show the form; save it, test it, switch its provider, or take a suggestion."""
-    with parts().database.reading() as session:
-        saved = service.primary(session)
+    saved = saved_server()
     if request.method == "GET":
         return _page(_form(saved, sent=False), saved)
     if "apply" in request.form:
         return _page(_corrected(saved), saved)
+    if "test" in request.form and not _other_provider_than_shown():
+        return _test(_form(saved, sent=True), saved)
+    done = save_typed(saved)
+    if not isinstance(done, Saved):
+        return done
+    if done.dropped_grant:
+        flash(
+            _("Saved. The access token was dropped, as it was made for other settings. Generate a new one."), "warning"
+        )
+    else:
+        flash(_("Saved. It holds from now on; send a test mail to see that it works."), "success")
+    return redirect(url_for("mail.settings"))
+
+
+def saved_server() -> MailServer | None:
+    """The saved mail server."""
+    with parts().database.reading() as session:
+        return service.primary(session)
+
+
+def save_typed(saved: MailServer | None) -> Saved | Response:
+    """Save what was typed, unless it is saved already; the page that says why not, when something is wrong."""
     if "choose" in request.form or _other_provider_than_shown():
         form = _switched(saved)
         return _page(form, saved, _typed(form))
     form = _form(saved, sent=True)
-    if "test" in request.form:
-        return _test(form, saved)
-    return _save(form, saved)
-
-
-def _save(form: MailServerForm, saved: MailServer | None) -> str | Response:
     valid = form.validate()
     draft = _typed(form)
-    if not valid or not _has_secrets(form, draft, saved):
+    if not _has_secrets(form, draft, saved) or not valid:
         return _page(form, saved, draft)
+    if saved is not None and "save" not in request.form and service.is_saved(saved, draft):
+        return Saved(saved)
     try:
         with parts().database.writing() as session:
-            service.save(session, parts(), draft, by=signed_in().email)
+            return service.save(session, parts(), draft, by=signed_in().email)
     except service.SecretsMoved:
-        with parts().database.reading() as session:
-            saved = service.primary(session)
+        saved = saved_server()
         _has_secrets(form, draft, saved)
         return _page(form, saved, draft)
-    flash(_("Saved. It holds from now on; send a test mail to see that it works."), "success")
-    return redirect(url_for("mail.settings"))
 
 
-def _test(form: MailServerForm, saved: MailServer | None) -> str:
+def _test(form: MailServerForm, saved: MailServer | None) -> Response:
     valid = form.validate_for_test()
     draft = _typed(form)
-    if not valid or not _has_secrets(form, draft, saved):
+    if not _has_secrets(form, draft, saved) or not valid:
         return _page(form, saved, draft)
     with parts().database.reading() as session:
         general = general_settings.general(session, parts().config)
@@ -88,11 +104,16 @@ def _test(form: MailServerForm, saved: MailServer | None) -> str:
 def _has_secrets(form: MailServerForm, draft: Draft, saved: MailServer | None) -> bool:
     """Whether every secret is typed or may be taken from the saved ones; errors stand at the fields."""
     good = True
+    changed = view.labels(form, service.moved(saved, draft)) if saved is not None else ""
     for name in sorted(service.secrets_to_retype(parts(), saved, draft)):
-        good = form.problem(name, _("Type this again: it would go to another place than the one it was saved for."))
+        text = _(
+            "Type this again. The saved one stays with what it was saved for, and this changed: %(fields)s.",
+            fields=changed,
+        )
+        good = form.problem(name, text)
     for name in sorted(service.secret_names(parts(), draft) - {service.PROXY_PASSWORD} - form.optional()):
         kept = saved is not None and name in saved.secrets
-        if good and not kept and not draft.secrets.get(name):
+        if not kept and not draft.secrets.get(name):
             good = form.problem(name, _("Enter this: signing in needs it."))
     return good
 
@@ -100,10 +121,10 @@ def _has_secrets(form: MailServerForm, draft: Draft, saved: MailServer | None) -
 def _form(saved: MailServer | None, sent: bool) -> MailServerForm:
     """The form for the provider that was sent, else for the saved one."""
     data = _values_of(saved)
-    provider = _provider(request.form.get("provider") if sent else None) or _provider(data.get("provider"))
+    provider = provider_named(request.form.get("provider") if sent else None) or provider_named(data.get("provider"))
     chosen = provider or parts().providers[_any_provider()]
     if saved is None or chosen.key != saved.provider:
-        data = drafts.switched("", data, _provider(data.get("provider")), chosen)
+        data = drafts.switched("", data, provider_named(data.get("provider")), chosen)
     form = mail_server_form(chosen, parts().providers, data, sent)
     form.shown.data = chosen.key
     return form
@@ -111,8 +132,8 @@ def _form(saved: MailServer | None, sent: bool) -> MailServerForm:
 
 def _switched(saved: MailServer | None) -> MailServerForm:
     """The form after choosing another provider, with everything that was typed."""
-    before = _provider(request.form.get("shown")) or _provider(saved.provider if saved else None)
-    chosen = _provider(request.form.get("provider")) or before or parts().providers[_any_provider()]
+    before = provider_named(request.form.get("shown")) or provider_named(saved.provider if saved else None)
+    chosen = provider_named(request.form.get("provider")) or before or parts().providers[_any_provider()]
     values = _typed_values(saved)
     if before is None or before.key != chosen.key:
         values = drafts.switched(request.form.get("kept", ""), values, before, chosen)
@@ -134,7 +155,7 @@ def _typed_so_far(before: Provider | None, saved: MailServer | None) -> str:
 def _corrected(saved: MailServer | None) -> MailServerForm:
     """The form as typed, with the values that a diagnosis suggests; nothing is saved."""
     suggested = dict(parse_qsl(request.form["apply"][:LONGEST_SUGGESTION]))
-    chosen = _provider(request.form.get("provider")) or parts().providers[_any_provider()]
+    chosen = provider_named(request.form.get("provider")) or parts().providers[_any_provider()]
     values = _typed_values(saved) | {name: suggested[name] for name in COLUMNS if name in suggested}
     flash(_("The suggested values are filled in. Test them, then save."), "info")
     return mail_server_form(chosen, parts().providers, values, sent=False)
@@ -163,7 +184,8 @@ def _values_of(saved: MailServer | None) -> dict[str, Any]:
     return {**{name: getattr(saved, name) for name in COLUMNS}, **saved.extra}
 
 
-def _provider(key: str | None) -> Provider | None:
+def provider_named(key: str | None) -> Provider | None:
+    """The provider with this key, if its plugin is there."""
     return parts().providers[key] if key and key in parts().providers else None
 
 
@@ -179,7 +201,7 @@ def _any_provider() -> str:
 
 def _page(
     form: MailServerForm, saved: MailServer | None, draft: Draft | None = None, trial: Trial | None = None
-) -> str:
+) -> Response:
     """The page. A field never shows a secret; those that were typed travel on, sealed."""
     if draft:
         form.typed.data = drafts.seal_typed(parts().sealer, draft, signed_in().id) or form.typed.data
@@ -187,17 +209,25 @@ def _page(
         form.test_recipient.data = signed_in().email
     state = flow(parts().database)
     with parts().database.reading() as session:
+        ends = calendar(session, saved)
         diagnosis = meaning(session, parts(), state.stopped) if state.stopped else None
-    return render_template(
+        general = general_settings.general(session, parts().config)
+        grant = grant_view.of(session, parts(), saved, sessions.sign_in().id)
+    page = render_template(
         "mail/settings.html",
         form=form,
         provider=form.chosen,
         providers=parts().providers,
         saved=saved,
-        saved_provider=_provider(saved.provider) if saved else None,
+        saved_provider=provider_named(saved.provider) if saved else None,
         trial=trial,
         flow=state,
+        calendar=ends,
         diagnosis=diagnosis,
         suggestion=view.suggestion(form, trial.diagnosis) if trial and trial.diagnosis else "",
+        grant=grant,
+        redirect_uri=consent.redirect_uri(general) if general.public_url else "",
+        refused=grant_view.refused(parts(), saved),
         **view.of(form, saved, draft),
     )
+    return leading_on(make_response(page), view.lead_elsewhere(form.chosen))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -29,6 +30,7 @@ DESTINATION = (
 )  # fmt: skip
 # What only OAuth2 needs; a draft that does not name them has none of it.
 OF_OAUTH2 = ("client_id", "tenant_id", "authorize_url", "token_url", "device_authorization_url", "scopes")
+OF_CERTIFICATE = ("certificate_since", "certificate_expires_at", "certificate_seen_at")
 PROXY_DESTINATION = ("proxy_type", "proxy_host", "proxy_port", "proxy_username")
 
 
@@ -67,13 +69,29 @@ def secrets_to_retype(parts: Parts, saved: MailServer | None, draft: Draft) -> f
     if saved is None:
         return frozenset()
     blank = {name for name in secret_names(parts, draft) if name in saved.secrets and not draft.secrets.get(name)}
-    moved = any(getattr(saved, name) != draft.values.get(name, "") for name in DESTINATION)
-    moved = moved or saved.extra != dict(draft.extra)
-    proxy_moved = any(getattr(saved, name) != draft.values[name] for name in PROXY_DESTINATION)
-    return frozenset(name for name in blank if (proxy_moved if name == PROXY_PASSWORD else moved))
+    changed = moved(saved, draft)
+    elsewhere = changed - {"proxy_username"}
+    return frozenset(
+        name for name in blank if (changed & set(PROXY_DESTINATION) if name == PROXY_PASSWORD else elsewhere)
+    )
 
 
-def save(session: Session, parts: Parts, draft: Draft, by: str) -> MailServer:
+def moved(saved: MailServer, draft: Draft) -> frozenset[str]:
+    """The settings in this draft by which secrets would go elsewhere, or be another account's."""
+    names = {name for name in (*DESTINATION, *PROXY_DESTINATION) if getattr(saved, name) != draft.values.get(name, "")}
+    own = {name for name in {*saved.extra, *draft.extra} if saved.extra.get(name) != draft.extra.get(name)}
+    return frozenset(names | own)
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What saving did."""
+
+    server: MailServer
+    dropped_grant: bool = False
+
+
+def save(session: Session, parts: Parts, draft: Draft, by: str) -> Saved:
     """Save the draft as the primary mail server and have everything that waits tried at once.
 
     A blank secret keeps the saved one; secrets that the new settings cannot use are forgotten, and
@@ -82,6 +100,7 @@ def save(session: Session, parts: Parts, draft: Draft, by: str) -> MailServer:
     """
     server = locked(session)
     before = _fields(server) if server else {}
+    dropped = False
     if server is None:
         server = MailServer(position=PRIMARY, secrets={})
         try:
@@ -94,7 +113,7 @@ def save(session: Session, parts: Parts, draft: Draft, by: str) -> MailServer:
         raise SecretsMoved
     else:
         if lost := erases_grant(parts, server, draft):
-            grants.erase(session, server, lost)
+            dropped = grants.erase(session, server, lost)
         _filled(server, parts, draft, by)
     grants.prepare(session, server, method_of(parts, draft.values))
     outbox.retry_all(session, parts.queue)
@@ -102,7 +121,14 @@ def save(session: Session, parts: Parts, draft: Draft, by: str) -> MailServer:
     # One that is empty is as one that is not there.
     changed = sorted(name for name in before | after if (before.get(name) or None) != (after.get(name) or None))
     audit.record(session, Event.MAIL_SERVER_SAVED, provider=server.provider, changed=changed)
-    return server
+    return Saved(server, dropped)
+
+
+def is_saved(saved: MailServer | None, draft: Draft) -> bool:
+    """Whether saving this draft would change nothing."""
+    if saved is None or any(draft.secrets.values()) or saved.extra != dict(draft.extra):
+        return False
+    return all(getattr(saved, name) == value for name, value in draft.values.items())
 
 
 def erases_grant(parts: Parts, saved: MailServer, draft: Draft) -> frozenset[str]:
@@ -114,8 +140,7 @@ def erases_grant(parts: Parts, saved: MailServer, draft: Draft) -> frozenset[str
     secrets = {name: value for name, value in draft.secrets.items() if value and _differs(parts, saved, name, value)}
     changed = grants.changed_settings(saved, draft.values, draft.extra, secrets)
     if not set(grants.SECRETS) & set(saved.secrets):
-        moved = (*DESTINATION, *PROXY_DESTINATION)
-        changed |= {name for name in moved if getattr(saved, name) != draft.values.get(name, "")}
+        changed |= moved(saved, draft)
     return changed
 
 
@@ -127,19 +152,37 @@ def locked(session: Session) -> MailServer | None:
 
 def _fields(server: MailServer) -> dict[str, object]:
     """What a form can change, by name; secrets sealed, so that they differ whenever they were typed."""
-    kept = ("id", "position", "extra", "secrets", "updated_at", "updated_by")
+    kept = ("id", "position", "extra", "secrets", "updated_at", "updated_by", *OF_CERTIFICATE)
     names = [column.key for column in MailServer.__table__.columns if column.key not in kept]
     return {name: getattr(server, name) for name in names} | server.extra | server.secrets
 
 
 def _filled(server: MailServer, parts: Parts, draft: Draft, by: str) -> MailServer:
+    last_day = _last_day(parts, server, draft)
+    if _shows_another_certificate(server, draft):
+        for name in OF_CERTIFICATE:
+            setattr(server, name, None)
     server.secrets = _sealed(parts, server, draft)
     for name, value in (dict.fromkeys(OF_OAUTH2, "") | dict(draft.values)).items():
         setattr(server, name, value)
+    server.secret_expires_on = last_day
     server.extra = dict(draft.extra)
     server.updated_at = clock.now()
     server.updated_by = by
     return server
+
+
+def _last_day(parts: Parts, server: MailServer, draft: Draft) -> date | None:
+    """The last day of the secret that the sign-in shows: as entered, else as it was, while there is one to show."""
+    used = secret_names(parts, draft) & set(grants.SECRETS)
+    day = draft.values.get("secret_expires_on", server.secret_expires_on) if used else None
+    return day if isinstance(day, date) else None
+
+
+def _shows_another_certificate(server: MailServer, draft: Draft) -> bool:
+    shown_by = ("provider", "host", "port", "security")
+    moved = any(getattr(server, name) != draft.values.get(name) for name in shown_by)
+    return moved or server.extra != dict(draft.extra)
 
 
 def method_of(parts: Parts, values: Mapping[str, object]) -> Authentication | None:

@@ -12,6 +12,7 @@ import ssl
 import time
 from collections.abc import Callable
 
+from webapp.mail.certificates import Certificate
 from webapp.mail.conversation import BLOT, Conversation, Stage, readable
 from webapp.mail.failures import DeliveryError
 from webapp.providers import Text
@@ -56,6 +57,8 @@ class SmtpClient(smtplib.SMTP):
         self.peer = peer
         self._timeout = timeout
         self._buffer = said
+        # What the server showed, once there is TLS.
+        self.certificate: Certificate | None = None
 
     @property
     def mechanisms(self) -> frozenset[str]:
@@ -92,6 +95,7 @@ class SmtpClient(smtplib.SMTP):
         self.sock.settimeout(self._timeout)
         encrypted = context.wrap_socket(self.sock, server_hostname=self.peer[0])
         self.sock = encrypted
+        self.certificate = Certificate.shown_by(encrypted)
         self.esmtp_features.clear()
         self.does_esmtp = False
         cipher = encrypted.cipher()

@@ -69,6 +69,7 @@ BAD_CLIENT = Diagnosis(
     _("The provider does not accept this client secret: it or the client ID is wrong, or it has expired."),
     [
         CHECK_CLIENT,
+        _("If the provider calls the application public, it has no secret; if it calls it confidential, it needs one."),
         _("If the secret has expired, create a new one, enter it here and generate the access token again."),
     ],
 )
@@ -106,6 +107,21 @@ UNKNOWN_STATE = Diagnosis(
         _("Choose “Generate access token” on this page, and finish in the same browser."),
         _("If it happens again, check that the public address (Settings → General) is the one in your browser."),
     ],
+)
+NO_PUBLIC_ADDRESS = Diagnosis(
+    _("The provider has to send your browser back, and Mailroom does not know its own public address yet."),
+    [_("Enter the public address under Settings → General, then choose “Generate access token” again.")],
+)
+OTHER_ADDRESS = Diagnosis(
+    _("The provider would send your browser back to another address, where you are not signed in."),
+    [
+        _("Open Mailroom at its public address, sign in there and choose “Generate access token”."),
+        _("If the public address is wrong, correct it under Settings → General, and the redirect URI at the provider."),
+    ],
+)
+NOT_SIGNED_IN = Diagnosis(
+    _("The provider's answer came to a browser in which no administrator is signed in. Nothing was saved."),
+    [_("Sign in and choose “Generate access token” again; finish in the same browser.")],
 )
 WRONG_ISSUER = Diagnosis(
     _("The answer came from another provider than was asked. This can be an attack, so nothing was saved."),
@@ -184,6 +200,9 @@ WORDS = {
     words.NOT_GRANTED: MISSING_SCOPES,
     words.NO_REFRESH_TOKEN: NO_REFRESH_TOKEN,
     words.OTHER_ISSUER: WRONG_ISSUER,
+    words.NO_PUBLIC_ADDRESS: NO_PUBLIC_ADDRESS,
+    words.OTHER_ADDRESS: OTHER_ADDRESS,
+    words.NOT_SIGNED_IN: NOT_SIGNED_IN,
     words.UNKNOWN_STATE: UNKNOWN_STATE,
     words.CHANGED_SETTINGS: UNKNOWN_STATE,
     words.CODE_EXPIRED: CODE_EXPIRED,

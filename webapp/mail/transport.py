@@ -15,6 +15,7 @@ import idna
 import structlog
 
 from webapp import clock
+from webapp.mail.certificates import Certificate
 from webapp.mail.conversation import Conversation, Stage, Step
 from webapp.mail.failures import DeliveryError, Fault, fault_of
 from webapp.mail.oauth.faults import OAuthFault
@@ -50,6 +51,8 @@ class MailConnection(flask_mail.Connection):
         # Not the base's __init__: all it does is to keep settings that we do not have.
         self.opened = opened
         self.host = None
+        # What the server showed when it was reached last.
+        self.certificate: Certificate | None = None
         self.conversation = self._new_conversation()
 
     def __enter__(self) -> Self:
@@ -110,6 +113,8 @@ class MailConnection(flask_mail.Connection):
         except BaseException:
             client.sock.close()
             raise
+        finally:
+            self.certificate = client.certificate
         return client
 
     def send(

@@ -12,6 +12,7 @@ from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.context import Parts
 from webapp.database import Database
+from webapp.mail import certificates, service
 from webapp.mail.conversation import Conversation, Line, Stage, Step
 from webapp.mail.diagnosis import diagnose
 from webapp.mail.failures import DeliveryError
@@ -81,6 +82,7 @@ def try_out(parts: Parts, opened: OpenedServer, general: General, recipient: str
         diagnosis=diagnose(parts.providers, opened, error) if error else None,
     )
     _note(parts.database, trial)
+    _note_certificate(parts.database, connection)
     return trial
 
 
@@ -91,6 +93,15 @@ def _note(database: Database, trial: Trial) -> None:
         facts["stage"] = trial.stage
     with database.writing() as session:
         audit.record(session, Event.TEST_MAIL_SENT, address=trial.recipient, **facts)
+
+
+def _note_certificate(database: Database, connection: MailConnection) -> None:
+    """Keep until when the server's certificate holds, if it is the saved server that was tried."""
+    with database.reading() as session:
+        saved = service.primary(session)
+    tried = connection.opened
+    if saved is not None and (saved.host, saved.port) == (tried.host, tried.port):
+        certificates.note(database, saved, connection.certificate)
 
 
 def stage_name(stage: Stage | str) -> str:

@@ -1,6 +1,6 @@
 """What the mail server page shows beyond the form's own values: hints, labels, what is unfolded."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,10 +8,10 @@ from flask_babel import format_date
 from flask_babel import gettext as _
 
 from webapp import formats
-from webapp.mail.forms import MailServerForm, offered
+from webapp.mail.forms import MailServerForm
 from webapp.mail.models import MailServer
 from webapp.mail.service import Draft
-from webapp.providers import Diagnosis, Password
+from webapp.providers import Diagnosis, OAuth2, Password, Provider
 
 CONNECTION = ("host", "port", "security")
 SECURITIES = {"starttls": "STARTTLS", "tls": "TLS"}
@@ -20,21 +20,42 @@ ADVANCED = ("tls_minimum", "timeout", "proxy_type", "proxy_host", "proxy_port", 
 
 def of(form: MailServerForm, saved: MailServer | None, draft: Draft | None) -> dict[str, Any]:
     """The names that the template needs."""
-    method = form.chosen.authentication_named(form.authentication.data or "") or offered(form.chosen)[0]
-    # Without JavaScript a field cannot appear when the sign-in is changed, so it is there whenever
-    # one of the provider's ways to sign in uses it.
-    passwords = [one for one in offered(form.chosen) if "password" in one.uses]
-    shown = method if "password" in method.uses else next(iter(passwords), None)
-    if isinstance(shown, Password):
-        form.username.label.text = str(shown.username_label)
-        form.password.label.text = str(shown.password_label)
+    password = next((one for one in form.chosen.ways if isinstance(one, Password)), None)
+    if password is not None:
+        form.username.label.text = str(password.username_label)
+        form.password.label.text = str(password.password_label)
     return {
         "needs": {one.key: one.needs for one in form.providers},
-        "uses": {name for one in offered(form.chosen) for name in one.uses},
+        "ways": form.chosen.ways,
+        "tokens": [one for one in form.chosen.ways if isinstance(one, OAuth2)],
+        "of_ways": lambda *names: of_ways(form.chosen, *names),
         "secret_hint": _secret_hint(saved if saved and saved.provider == form.chosen.key else None, draft),
         "unfold": {"connection": _own_connection(form), "advanced": _any_advanced(form)},
         "connection_line": _connection_line(form),
     }
+
+
+def of_ways(provider: Provider, *names: str) -> str:
+    """The classes of a part of the page that is there for these fields; empty if no way to sign in uses one.
+
+    The style sheet hides what the chosen way does not need, so that it works without scripts.
+    """
+    ways = [way.key for way in provider.ways if set(names) & set(way.uses)]
+    return " ".join(["way", *(f"for-{key}" for key in ways)]) if ways else ""
+
+
+def lead_elsewhere(provider: Provider) -> Sequence[str]:
+    """Where forms of the page may end: at the provider, and whoever signs people in for it."""
+    ways = [way for way in provider.ways if isinstance(way, OAuth2) and way.grant == "authorization_code"]
+    if not ways:
+        return ()
+    # Addresses that are entered may be of this machine, for a provider that is tried out there.
+    return ["https:", *(() if ways[0].token_url else ("http://127.0.0.1:*", "http://localhost:*"))]
+
+
+def labels(form: MailServerForm, names: Collection[str]) -> str:
+    """What fields are called on the page."""
+    return formats.listed(str(field.label.text) for field in form if field.name in names)
 
 
 def suggestion(form: MailServerForm, diagnosis: Diagnosis) -> str:

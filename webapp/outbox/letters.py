@@ -6,12 +6,15 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from webapp import clock
 from webapp.accounts import address_changes, codes, links
 from webapp.accounts import service as accounts
-from webapp.accounts.models import Purpose, Status, User
+from webapp.accounts.models import Purpose, Role, Status, User
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.errors import Failure
+from webapp.mail import warnings
+from webapp.mail.expiries import Expiry
 from webapp.outbox import claims, words
 from webapp.outbox.models import Message
 from webapp.sealing import Sealer
@@ -65,6 +68,11 @@ def write(session: Session, message: Message, general: General, sealer: Sealer) 
         person = _active(person)
         until = datetime.fromisoformat(message.facts["until"])
         return Letter(message.template, person.email, facts | {"until": until}, person.language)
+    if message.template == "expiring":
+        person, expiry = _active(person), Expiry.of_facts(message.facts)
+        if person.role != Role.ADMINISTRATOR or not warnings.stands(session, expiry, clock.now()):
+            raise Unwanted(words.SETTLED)
+        return Letter(message.template, person.email, facts | {"expiry": expiry}, person.language)
     if message.template not in PURPOSES:
         return Letter(message.template, message.recipient, facts, person.language if person else None)
     person = _wanted(person)

@@ -10,7 +10,7 @@ import flask_mail
 
 from webapp import clock
 from webapp.context import Parts
-from webapp.mail import opening
+from webapp.mail import certificates, opening
 from webapp.mail import service as mail
 from webapp.mail.conversation import Stage
 from webapp.mail.models import MailServer
@@ -68,6 +68,7 @@ class Line:
         self.opened = self._opened(settings)
         self._connection = self._open.enter_context(MailConnection(self.opened))
         self._settings = settings
+        certificates.note(self._parts.database, settings.server, self._connection.certificate)
 
     def send(self, message: flask_mail.Message, not_after: datetime) -> None:
         """Send one message over the open connection, before `not_after` or not at all. Raises DeliveryError.

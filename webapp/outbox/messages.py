@@ -28,6 +28,7 @@ TEMPLATES = (
     "address_changed",
     "new_sign_in",
     "link_shown",
+    "expiring",
 )
 # Nothing is fetched while a mail is made; what dark mode needs stays behind as @media rules.
 _inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)

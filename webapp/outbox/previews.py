@@ -8,6 +8,7 @@ import flask_mail
 from webapp import clock, languages
 from webapp.accounts import links
 from webapp.errors import NotFound
+from webapp.mail.expiries import AHEAD, Expiry, State, What
 from webapp.outbox.letters import PURPOSES
 from webapp.outbox.messages import TEMPLATES, compose
 from webapp.settings.service import General
@@ -51,5 +52,6 @@ def _facts(template: str) -> dict[str, Any]:
         "by_link": True,
         "sign_ins": [{"at": now, **where}],
         "more": 0,
+        "expiry": Expiry(What.CLIENT_SECRET, State.SOON, now + AHEAD),
         **where,
     }

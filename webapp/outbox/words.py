@@ -33,6 +33,7 @@ KINDS = {
     "address_changed": _("Address changed"),
     "new_sign_in": _("New sign-in"),
     "link_shown": _("Link handed over"),
+    "expiring": _("Mail server needs attention"),
 }
 
 # A setting is missing or cannot be used.
@@ -49,3 +50,4 @@ NOT_ASKED_FOR = saying("The address is not asked for any more.")
 UNDONE = saying("The change was undone already.")
 NOT_ACTIVE = saying("The account is not active.")
 ACTIVE = saying("The account is active already.")
+SETTLED = saying("There is nothing to warn of any more.")

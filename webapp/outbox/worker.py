@@ -7,7 +7,7 @@ became due, a dead worker's message and a lost wake-up are all found, also while
 import signal
 import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import structlog
@@ -16,9 +16,10 @@ from huey.consumer import Consumer, Scheduler, Worker
 
 from webapp import clock, housekeeping
 from webapp.context import EXTENSION, Parts
-from webapp.mail import upkeep
+from webapp.mail import upkeep, warnings
 from webapp.outbox import claims
 from webapp.outbox.delivery import InHand, Round
+from webapp.webhooks import delivery as webhooks
 
 THREADS = 2
 # Seconds between two looks into a queue that cannot wait by itself.
@@ -26,8 +27,10 @@ POLL = 0.05
 # Seconds between two rounds without a wake-up, and between two renewals of the claims in hand.
 SWEEP = 5
 HOUSEKEEPING = 3600
-# Seconds between two looks for grants that would lapse.
+# Seconds between two looks for grants that would lapse, and at the certificate.
 UPKEEP = 600
+# Seconds between two looks for warnings to tell, and for events that the webhook is owed.
+NEWS = 5
 # Seconds that the message in hand may take after the worker was told to stop.
 GRACE = 60
 
@@ -81,6 +84,7 @@ class Deliverer(Worker):
         self.queue = _parts(crew.app).queue
         self.next_round = 0.0
         self.next_upkeep = 0.0
+        self.next_news = 0.0
 
     def loop(self, now: Any = None) -> None:
         """One look into the queue; Huey calls it again and again until it stops."""
@@ -90,7 +94,11 @@ class Deliverer(Worker):
         elif time.monotonic() >= self.next_upkeep:
             # Not the caretaker's: a provider may let us wait longer than claims hold.
             self.next_upkeep = time.monotonic() + UPKEEP
-            self._keep_grants()
+            self._look_after(upkeep.refresh_lapsing, upkeep.look_at_certificate)
+        elif time.monotonic() >= self.next_news:
+            # Nor this: the webhook's receiver may, too.
+            self.next_news = time.monotonic() + NEWS
+            self._look_after(warnings.tell, webhooks.deliver)
         elif not self.queue.blocks:
             self.stop_flag.wait(POLL)
 
@@ -109,12 +117,13 @@ class Deliverer(Worker):
             log.exception("round broke off")
             self.stop_flag.wait(SWEEP)
 
-    def _keep_grants(self) -> None:
-        try:
-            with self.app.app_context():
-                upkeep.refresh_lapsing(_parts(self.app), clock.now())
-        except Exception:
-            log.exception("upkeep of grants failed")
+    def _look_after(self, *duties: Callable[[Parts, datetime], object]) -> None:
+        for duty in duties:
+            try:
+                with self.app.app_context():
+                    duty(_parts(self.app), clock.now())
+            except Exception:
+                log.exception("upkeep failed", duty=duty.__name__)
 
 
 class Caretaker(Scheduler):

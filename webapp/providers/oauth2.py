@@ -45,7 +45,8 @@ class OAuth2(Authentication):
     Addresses may hold `{tenant}`, which the form then asks for; without `token_url` the form asks
     for the addresses and scopes too. `grants` are the ways to gain a token that the service offers
     for mail; `grant_scopes` are the scopes of those that want others than `scopes`, `grant_notes`
-    what people should know before they choose one. `lapses_after` is how long a refresh token
+    what people should know before they choose one, `grant_steps` what to do on the provider's side
+    for it. `lapses_after` is how long a refresh token
     lives unused. `issuer` is compared with the `iss` of an answer (RFC 9207); where it is not
     given, an `iss` must at least be of the same host as `authorize_url`. `explanations` are for
     refusals of the token endpoint (`invalid_grant`, with words of its description as the phrase)
@@ -59,6 +60,7 @@ class OAuth2(Authentication):
     grants: Sequence[Grant] = ("authorization_code",)
     grant_scopes: Mapping[Grant, Sequence[str]] = field(default_factory=dict)
     grant_notes: Mapping[Grant, Text] = field(default_factory=dict)
+    grant_steps: Mapping[Grant, Sequence[Text]] = field(default_factory=dict)
     authorize_parameters: Mapping[str, str] = field(default_factory=dict)
     issuer: str = ""
     lapses_after: timedelta | None = None
@@ -100,13 +102,18 @@ class OAuth2(Authentication):
         return self.grant_notes.get(self.grant, "")
 
     @property
+    def steps(self) -> Sequence[Text]:
+        """What to do on the provider's side for this grant; empty where what holds for the provider is enough."""
+        return self.grant_steps.get(self.grant, ())
+
+    @property
     def of_a_person(self) -> bool:
         """Whether somebody signs in, rather than the application by itself."""
         return self.grant in OF_A_PERSON
 
     def problem(self) -> str:
         """What is wrong with the declaration, for its author; empty when nothing is."""
-        unknown = {*self.grants, *self.grant_scopes, *self.grant_notes} - set(LABELS)
+        unknown = {*self.grants, *self.grant_scopes, *self.grant_notes, *self.grant_steps} - set(LABELS)
         if unknown or not self.grants:
             return f"declares grants other than {', '.join(LABELS)}"
         addresses = (self.token_url, self.authorize_url, self.device_authorization_url)
@@ -117,8 +124,15 @@ class OAuth2(Authentication):
         return f"declares {lacking[0]} without its address" if lacking else ""
 
     def clean(self, name: str, value: str) -> str:
-        """Without white space at the ends; client IDs, secrets and addresses without any."""
-        return value.strip() if name in ("username", "scopes", "service_account_key") else "".join(value.split())
+        """Without white space at the ends and in addresses; scopes with single spaces, all else in one line.
+
+        Client IDs and secrets may hold spaces (RFC 6749, appendix A).
+        """
+        if name == "scopes":
+            return " ".join(value.split())
+        if name.endswith("_url"):
+            return "".join(value.split())
+        return value.strip() if name == "service_account_key" else "".join(value.splitlines()).strip()
 
     def authenticate(self, dialogue: Dialogue, account: Account) -> None:
         """Sign in with the access token, by OAUTHBEARER where the server offers it.

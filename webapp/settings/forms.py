@@ -69,11 +69,7 @@ def is_unprotected(address: str) -> bool:
 
 
 def _host(host: str) -> str:
-    try:
-        ip = ipaddress.ip_address(host)
-    except ValueError:
-        pass
-    else:
+    if ip := _ip_address(host):
         return f"[{ip}]" if ip.version == 6 else str(ip)
     try:
         return idna.encode(host.rstrip("."), uts46=True, std3_rules=True).decode()
@@ -88,7 +84,13 @@ def _port(parts: SplitResult, port: int | None) -> str:
 
 
 def _is_loopback(host: str) -> bool:
+    ip = _ip_address(host)
+    return ip.is_loopback if ip else host == "localhost" or host.endswith(".localhost")
+
+
+def _ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address, or None for a name."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host)
     except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        return None

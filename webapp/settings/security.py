@@ -3,12 +3,11 @@
 from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
 
-from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
 from webapp.audit.events import Event
+from webapp.settings import rows
 from webapp.settings.models import ONLY_ROW, SecuritySettings
 
 
@@ -51,10 +50,5 @@ def security(session: Session) -> Security:
 
 def save(session: Session, new: Security) -> None:
     """Save all of them; they hold from the commit on, in every process. The trail names the changed ones."""
-    session.scalar(select(SecuritySettings.id).where(SecuritySettings.id == ONLY_ROW).with_for_update())
-    old, values = asdict(security(session)), asdict(new)
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(SecuritySettings).values(id=ONLY_ROW, **values)
-    session.execute(statement.on_conflict_do_update(index_elements=[SecuritySettings.id], set_=values))
-    session.expire_all()
-    audit.record(session, Event.SECURITY_SAVED, changed=[name for name in values if values[name] != old[name]])
+    changed = rows.save(session, SecuritySettings, asdict(Security()), asdict(new))
+    audit.record(session, Event.SECURITY_SAVED, changed=changed)

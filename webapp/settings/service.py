@@ -1,17 +1,16 @@
 """Reading and saving what holds for the whole installation."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.config import Config
 from webapp.database import Database
+from webapp.settings import rows
 from webapp.settings.models import ONLY_ROW, GeneralSettings
 
 IN_FORCE = select(GeneralSettings.public_url, GeneralSettings.product_name, GeneralSettings.support_address).where(
@@ -40,21 +39,11 @@ def general_at_a_glance(database: Database, config: Config) -> General:
 
 def save(session: Session, public_url: str | None, product_name: str, support_address: str) -> None:
     """Save all three; they hold from the commit on, in every process. No `public_url` keeps the saved one."""
-    row = session.get(GeneralSettings, ONLY_ROW) or _first_row(session)
     new = {"product_name": product_name, "support_address": support_address}
     if public_url is not None:
         new["public_url"] = public_url
-    changed = [field for field, value in new.items() if getattr(row, field) != value]
-    for field in changed:
-        setattr(row, field, new[field])
+    changed = rows.save(session, GeneralSettings, {}, new)
     audit.record(session, Event.GENERAL_SAVED, changed=changed)
-
-
-def _first_row(session: Session) -> GeneralSettings:
-    # A second click, or another administrator, may save at the same moment; then the row is there.
-    with suppress(IntegrityError), session.begin_nested():
-        session.add(GeneralSettings(id=ONLY_ROW))
-    return session.get_one(GeneralSettings, ONLY_ROW)
 
 
 def _in_force(row: Sequence[str] | None, config: Config) -> General:

@@ -128,3 +128,22 @@ async function advised(input, { advice, email, name }, signal) {
     return null;
   }
 }
+
+// A code that is typed on another device: the page looks for it, and is opened anew when there is news.
+for (const waiting of document.querySelectorAll("[data-waiting]")) {
+  const body = new URLSearchParams(new FormData(document.getElementById("device")));
+  const ask = async () => {
+    if (await stillWaiting(waiting.dataset.waiting, body)) setTimeout(ask, waiting.dataset.every * 1000);
+    else location.assign(waiting.dataset.then);
+  };
+  setTimeout(ask, waiting.dataset.every * 1000);
+}
+
+async function stillWaiting(address, body) {
+  try {
+    const answer = await fetch(address, { method: "POST", body, headers: { Accept: "application/json" }, redirect: "error" });
+    return !answer.ok || (await answer.json()).waiting;
+  } catch {
+    return true;
+  }
+}

@@ -40,7 +40,7 @@ NAMES = ("email", "upn", "preferred_username", "unique_name")
 
 @dataclass(frozen=True)
 class Tokens:
-    """What was granted. `names` are all that the account is called, `account` the first of them."""
+    """What was granted. `names` are all that the account is called, `subject` its number at the `issuer`."""
 
     access_token: str = field(repr=False)
     lifetime: timedelta
@@ -48,11 +48,13 @@ class Tokens:
     refresh_lifetime: timedelta | None = None
     scopes: Sequence[str] | None = None
     names: Sequence[str] = ()
+    issuer: str = ""
+    subject: str = ""
 
     @property
     def account(self) -> str:
         """Who signed in, as far as the provider says."""
-        return self.names[0] if self.names else ""
+        return self.names[0] if self.names else self.subject
 
 
 def tokens(answer: Answer, client_id: str, secrets: Iterable[str] = ()) -> Tokens:
@@ -68,14 +70,22 @@ def tokens(answer: Answer, client_id: str, secrets: Iterable[str] = ()) -> Token
     if lifetime is None:
         raise BadTokens(words.NO_LIFETIME, refresh_token)
     scope = facts.get("scope")
+    claims = _about_us(claims_of(facts.get("id_token")), client_id)
     return Tokens(
         access_token,
         lifetime,
         refresh_token,
         _refresh_lifetime(facts),
         scope.split() if isinstance(scope, str) else None,
-        _names(facts.get("id_token"), client_id),
+        names_in(claims),
+        str(claims.get("iss") or ""),
+        str(claims.get("sub") or ""),
     )
+
+
+def names_in(claims: Mapping[str, Any]) -> Sequence[str]:
+    """What claims call the account, each name once."""
+    return tuple(dict.fromkeys(claims[name] for name in NAMES if isinstance(claims.get(name), str) and claims[name]))
 
 
 def facts_of(answer: Answer, secrets: Iterable[str] = ()) -> Mapping[str, Any]:
@@ -154,12 +164,10 @@ def _refresh_lifetime(facts: Mapping[str, Any]) -> timedelta | None:
     return _lifetime(value, None, LONGEST_REFRESH_LIFETIME)
 
 
-def _names(id_token: object, client_id: str) -> Sequence[str]:
-    claims = claims_of(id_token)
+def _about_us(claims: Mapping[str, Any], client_id: str) -> Mapping[str, Any]:
+    """The claims of an ID token, if it was made for this client."""
     audience = claims.get("aud")
-    if not claims or client_id not in (audience if isinstance(audience, list) else [audience]):
-        return ()
-    return tuple(dict.fromkeys(claims[name] for name in NAMES if isinstance(claims.get(name), str) and claims[name]))
+    return claims if client_id in (audience if isinstance(audience, list) else [audience]) else {}
 
 
 def _server_time(answer: Answer) -> datetime | None:

@@ -57,14 +57,16 @@ def authorization_address(registration: Registration, redirect_uri: str, state: 
     return str(address)
 
 
-def same_issuer(registration: Registration, issuer: str) -> bool:
+def same_issuer(registration: Registration, issuer: str, of_id_token: str = "") -> bool:
     """Whether an answer's `iss` is the provider that was asked (RFC 9207, 2.4).
 
-    Where the issuer is not known it must at least be of the authorize address's own host: another
-    provider, which mixes itself in, is of another one.
+    Where the issuer is not known it must at least be of the authorize address's own host, as another
+    provider, which mixes itself in, is of another one; and the same as the ID token's, once there is one.
     """
     if registration.method.issuer:
         return issuer == registration.method.issuer
+    if of_id_token:
+        return issuer == of_id_token
     try:
         theirs, ours = urlsplit(issuer), urlsplit(registration.authorize_url)
     except ValueError:

@@ -95,6 +95,10 @@ class UnknownState(SignInFault):
     """The answer belongs to no sign-in that this administrator began here, or to one that is over."""
 
 
+class OtherAddress(SignInFault):
+    """The browser has Mailroom open at another address than the one the provider sends it back to."""
+
+
 class WrongIssuer(SignInFault):
     """The answer is from another provider than was asked (RFC 9207)."""
 

@@ -1,0 +1,80 @@
+"""An administrator is warned of a certificate that ends, and has a webhook told: in a real browser."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+
+from tests.browser.serving import Site
+from tests.browser.test_audit import become_administrator
+from tests.browser.walker import Walker
+from tests.support.certificates import Authority
+from tests.support.inbox import PASSWORD, SENDER, USERNAME, Inbox
+from tests.support.receiver import Receiver, running_receiver
+from webapp import clock
+
+
+@pytest.fixture
+def ending(authority: Authority) -> Iterator[Inbox]:
+    """A mail server whose certificate ends in three days."""
+    context = authority.server(until=clock.now() + timedelta(days=3))
+    # Not in this thread, in which Playwright runs.
+    with ThreadPoolExecutor(1) as pool:
+        inbox = pool.submit(Inbox, context).result()
+    yield inbox
+    inbox.close()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A program that wants to be told."""
+    with running_receiver() as receiver:
+        yield receiver
+
+
+def test_an_end_is_seen_and_the_webhook_told(walker: Walker, site: Site, ending: Inbox, receiver: Receiver) -> None:
+    become_administrator(walker, site)
+    set_the_webhook(walker, site, receiver)
+    set_the_mail_server(walker, site, ending)
+    be_warned(walker, site)
+    assert walker.complaints == []
+    deadline = time.monotonic() + 30
+    while "mail_server.ending_soon" not in receiver.types:
+        assert time.monotonic() < deadline, "the webhook was never told"
+        time.sleep(0.1)
+    walker.open(f"{site.url}/settings/webhook")
+    assert walker.sees("mail_server.ending_soon")
+    assert walker.complaints == []
+
+
+def set_the_webhook(walker: Walker, site: Site, receiver: Receiver) -> None:
+    walker.open(f"{site.url}/settings/webhook")
+    walker.fill(webhook_url="alerts.example.com")
+    walker.press("Save")
+    assert walker.sees("Enter a whole address that starts with https://")
+    walker.fill(webhook_url=receiver.url)
+    walker.press("Save")
+    secret = walker.page.locator("#secret").input_value()
+    walker.press("test")
+    assert walker.sees("The receiver took the test event.")
+    assert receiver.received[0].is_signed_with(secret)
+
+
+def set_the_mail_server(walker: Walker, site: Site, server: Inbox) -> None:
+    walker.open(f"{site.url}/settings/mail", looks=False)
+    walker.fill(mail_from=SENDER, host=server.host, port=str(server.port), security="starttls")
+    walker.fill(username=USERNAME, password=PASSWORD)
+    walker.press("save")
+    assert walker.sees("Mailroom sees it with the next mail or test")
+    walker.fill(test_recipient="eve@people.example")
+    walker.press("test")
+    walker.close_dialog()
+
+
+def be_warned(walker: Walker, site: Site) -> None:
+    walker.open(site.url)
+    assert walker.sees("The certificate of the mail server ends on")
+    walker.follow("Look at the mail server")
+    assert walker.sees("ends soon")

@@ -1,0 +1,181 @@
+"""The guide's walks with OAuth2, in a real browser: to Google and to Microsoft, and mail through their servers.
+
+The providers' own addresses are used; behind a proxy they lead to servers of this machine.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ViewportSize
+
+from tests.browser.conftest import SCREENS, Screen
+from tests.browser.serving import Site
+from tests.browser.walker import Walker
+from tests.support.authorization import CLIENT_ID, CLIENT_SECRET, AuthorizationServer, running_provider
+from tests.support.certificates import Authority
+from tests.support.proxies import Internet
+from tests.support.token_inbox import TokenInbox, running_token_inbox
+
+PASSWORD = "the first long sentence 7"
+TENANT = "0f1e2d3c-0000-4000-8000-000000000000"
+MAILBOX = "mailroom@mailroom.example"
+
+
+@dataclass(frozen=True)
+class Service:
+    """A provider as it is in the world, and what plays its parts here."""
+
+    internet: Internet
+    provider: AuthorizationServer
+    inbox: TokenInbox
+
+
+@contextmanager
+def service(authority: Authority, logins: list[str], mail: tuple[str, int, str], scope: str) -> Iterator[Service]:
+    """The hosts where people and applications sign in, and the one that takes mail."""
+    host, port, security = mail
+    with (
+        running_provider(authority.server(*logins)) as provider,
+        running_token_inbox(authority, provider, security, ("XOAUTH2",), (host,)) as inbox,  # type: ignore[arg-type]
+        Internet() as internet,
+    ):
+        provider.asks = True
+        provider.answers = {"scope": scope}
+        signed_in = int(provider.url.rpartition(":")[2])
+        internet.places = {f"{host}:{port}": inbox.port, **{f"{login}:443": signed_in for login in logins}}
+        yield Service(internet, provider, inbox)
+
+
+@pytest.fixture
+def google(authority: Authority) -> Iterator[Service]:
+    """Gmail."""
+    hosts = ["accounts.google.com", "oauth2.googleapis.com"]
+    with service(authority, hosts, ("smtp.gmail.com", 465, "tls"), "https://mail.google.com/ openid") as found:
+        found.provider.issuer = "https://accounts.google.com"
+        yield found
+
+
+@pytest.fixture
+def microsoft(authority: Authority) -> Iterator[Service]:
+    """Microsoft 365."""
+    scope = "https://outlook.office.com/SMTP.Send"
+    hosts = ["login.microsoftonline.com"]
+    with service(authority, hosts, ("smtp.office365.com", 587, "starttls"), scope) as found:
+        found.provider.issuer = f"https://login.microsoftonline.com/{TENANT}/v2.0"
+        yield found
+
+
+@pytest.fixture
+def behind(chromium: Browser) -> Iterator[Callable[[Internet, Screen], Walker]]:
+    """Somebody at a screen whose browser reaches the world through this."""
+    contexts: list[BrowserContext] = []
+
+    def walker(internet: Internet, screen: Screen) -> Walker:
+        def new_context() -> BrowserContext:
+            contexts.append(chromium.new_context(
+                viewport=ViewportSize(width=screen.width, height=screen.height),
+                java_script_enabled=screen.scripts,
+                locale="en-GB",
+                ignore_https_errors=True,
+                proxy={"server": f"http://127.0.0.1:{internet.port}", "bypass": "127.0.0.1"},
+            ))  # fmt: skip
+            contexts[-1].set_default_timeout(15_000)
+            return contexts[-1]
+
+        return Walker(screen.name, new_context, screen.scripts)
+
+    yield walker
+    for context in contexts:
+        context.close()
+
+
+def test_gmail_is_set_up_as_the_guide_says(
+    google: Service, behind: Callable[[Internet, Screen], Walker], site: Site
+) -> None:
+    walker = behind(google.internet, SCREENS[0])
+    start(walker, site)
+    fill_in(walker, google, "google")
+    say_no(walker)
+    allow(walker)
+    send(walker, google)
+    assert found_in(site, google.provider.secrets) == []
+    assert walker.complaints == []
+
+
+def test_office_365_is_set_up_as_the_guide_says(
+    microsoft: Service, behind: Callable[[Internet, Screen], Walker], site: Site
+) -> None:
+    walker = behind(microsoft.internet, SCREENS[3])
+    start(walker, site)
+    fill_in(walker, microsoft, "office365", tenant_id=TENANT)
+    allow(walker)
+    send(walker, microsoft)
+    drop(walker)
+    assert walker.complaints == []
+
+
+def found_in(site: Site, secrets: list[str]) -> list[str]:
+    """The files of the installation, its logs and database among them, that hold one of these in the clear."""
+    assert len(secrets) >= 4
+    files = [path for path in site.instance.parent.rglob("*") if path.is_file()]
+    assert files
+    wanted = [secret.encode() for secret in (*secrets, CLIENT_SECRET)]
+    return [path.name for path in files if any(one in path.read_bytes() for one in wanted)]
+
+
+def start(walker: Walker, site: Site) -> None:
+    """Become the administrator, and open the form."""
+    walker.open(site.setup_url, looks=False)
+    walker.fill(email="ada@mailroom.example", name="Ada", password=PASSWORD, password_confirm=PASSWORD)
+    walker.fill(public_url=site.url)
+    walker.press("Create and sign in", looks=False)
+    walker.open(f"{site.url}/settings/mail", looks=False)
+
+
+def fill_in(walker: Walker, service: Service, provider: str, **more: str) -> None:
+    """Choose the provider and OAuth2, enter what the provider gave, and save."""
+    walker.choose(provider)
+    walker.fill(mail_from=MAILBOX, authentication="authorization_code", username=MAILBOX)
+    assert walker.page.locator("#redirect-uri").input_value().endswith("/settings/mail/oauth/callback")
+    walker.fill(client_id=CLIENT_ID, client_secret=CLIENT_SECRET, **more)
+    walker.fill(proxy_type="http", proxy_host="127.0.0.1", proxy_port=str(service.internet.port))
+    walker.press("save")
+    assert walker.sees("Access token status: not generated")
+
+
+def say_no(walker: Walker) -> None:
+    """Change one's mind at the provider."""
+    walker.press("generate", looks=False)
+    walker.press("Cancel")
+    assert walker.sees("add the account as a test user")
+    assert walker.sees("Access token status: not generated")
+
+
+def allow(walker: Walker) -> None:
+    """Sign in at the provider."""
+    walker.press("generate", looks=False)
+    assert walker.sees("Mailroom wants to send mail as you.")
+    walker.press("Allow")
+    assert walker.sees("Access token status: generated")
+    assert "code=" not in walker.page.url
+
+
+def send(walker: Walker, service: Service) -> None:
+    """Send a test mail, which the mail server takes for a token that the provider knows."""
+    walker.fill(test_recipient="eve@mailroom.example")
+    walker.press("test")
+    assert walker.sees("The test mail is on its way to eve@mailroom.example")
+    assert service.inbox.last.rcpt_to == ["eve@mailroom.example"]
+    assert service.inbox.last.username == MAILBOX
+    walker.close_dialog()
+
+
+def drop(walker: Walker) -> None:
+    """Change what the access token was made for."""
+    assert walker.sees("this access token is dropped")
+    walker.fill(client_id="another", client_secret=CLIENT_SECRET)
+    walker.press("save")
+    assert walker.sees("The access token was dropped")
+    assert walker.sees("Access token status: not generated")

@@ -1,0 +1,39 @@
+"""The last day of a client secret, as an administrator enters it."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from tests.support.grants import GrantOwner
+from webapp.mail.models import GrantStatus
+
+pytestmark = pytest.mark.one_database
+BLANK: dict[str, Any] = {"secrets": {"client_secret": ""}}
+MAY, JUNE = date(2027, 5, 3), date(2027, 6, 3)
+
+
+@pytest.fixture
+def granted(owner: GrantOwner) -> GrantOwner:
+    """Somebody who has signed in with a client secret that ends in May."""
+    owner.save(secret_expires_on=MAY)
+    owner.sign_in()
+    return owner
+
+
+@pytest.mark.parametrize("day", [MAY, JUNE, None])
+def test_it_is_entered_without_typing_the_secret_again_and_erases_nothing(granted: GrantOwner, day: date) -> None:
+    granted.save(secret_expires_on=day, **BLANK)
+    assert granted.server.secret_expires_on == day
+    assert granted.grant.status == GrantStatus.GENERATED
+    assert granted.tokens.get().value
+
+
+def test_it_stays_where_nobody_says_anything_of_it(granted: GrantOwner) -> None:
+    granted.save(timeout=11, **BLANK)
+    assert granted.server.secret_expires_on == MAY
+
+
+def test_it_goes_with_the_secret(granted: GrantOwner) -> None:
+    granted.save(authentication="none", secret_expires_on=MAY, **BLANK)
+    assert granted.server.secret_expires_on is None

@@ -1,0 +1,24 @@
+"""The form of the Webhook page."""
+
+from flask_babel import gettext as _
+from wtforms import Field, StringField, ValidationError
+
+from webapp.forms import Form, stripped
+from webapp.mail import https
+from webapp.texts import lazy_gettext as lazy
+
+
+class WebhookForm(Form):
+    """The address that events are sent to; empty means that nobody is told."""
+
+    webhook_url = StringField(lazy("Address of the webhook"), filters=[stripped])
+
+    def validate_webhook_url(self, field: Field) -> None:
+        """Refuse what is no address that events may be sent to."""
+        try:
+            if field.data:
+                https.check_address(field.data)
+        except https.BadAddress:
+            raise ValidationError(
+                _("Enter a whole address that starts with https://; http:// is for this machine alone.")
+            ) from None

@@ -1,0 +1,75 @@
+"""The Webhook page: the address, the signing secret, a test, and what became of the last events."""
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from webapp import pages
+from webapp.audit import service as audit
+from webapp.audit.events import Event
+from webapp.context import parts
+from webapp.sealing import SealBroken
+from webapp.security import csrf
+from webapp.texts import in_words
+from webapp.webhooks import delivery, service
+from webapp.webhooks.forms import WebhookForm
+
+blueprint = Blueprint("webhooks", __name__, url_prefix="/settings/webhook")
+
+
+@blueprint.route("", methods=["GET", "POST"])
+@csrf.exempt
+def settings() -> str | Response:
+    """Show the page; save the address."""
+    with parts().database.reading() as session:
+        saved = service.saved(session)
+    form = WebhookForm(data={"webhook_url": service.address(saved, parts().sealer)})
+    if not form.validate_on_submit():
+        return _page(form)
+    with parts().database.writing() as session:
+        secret = service.save(session, parts().sealer, form.webhook_url.data or "")
+    if secret is not None:
+        return _page(form, secret)
+    flash(_("Saved."), "success")
+    return redirect(url_for("webhooks.settings"))
+
+
+@blueprint.post("/secret")
+def renew_secret() -> str:
+    """Make a new signing secret and show it, this once."""
+    with parts().database.writing() as session:
+        secret = service.renew_secret(session, parts().sealer)
+        saved = service.saved(session)
+    return _page(WebhookForm(formdata=None, data={"webhook_url": service.address(saved, parts().sealer)}), secret)
+
+
+@blueprint.post("/test")
+def test() -> Response:
+    """Send a test event at once, and say what the receiver answered."""
+    error = _tried()
+    with parts().database.writing() as session:
+        audit.record(session, Event.WEBHOOK_TESTED, passed=not error)
+    if error:
+        flash(_("The test event was not delivered. %(error)s", error=error), "danger")
+    else:
+        flash(_("The receiver took the test event."), "success")
+    return redirect(url_for("webhooks.settings"))
+
+
+def _tried() -> str:
+    """Why a test event was not delivered, empty if it was."""
+    try:
+        with parts().database.reading() as session:
+            receiver = service.receiver(session, parts().sealer)
+    except SealBroken:
+        return in_words(delivery.SEAL_BROKEN)
+    if receiver is None:
+        return _("Save an address first.")
+    event = service.event(service.TEST, "This is a test: there is nothing to do.", url=service.page(pages.general()))
+    return in_words(delivery.attempt(receiver, event).error)
+
+
+def _page(form: WebhookForm, secret: str = "") -> str:
+    with parts().database.reading() as session:
+        saved, latest = service.saved(session), service.latest(session)
+    return render_template("webhooks/settings.html", form=form, saved=saved, latest=latest, secret=secret)
