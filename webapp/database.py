@@ -34,7 +34,9 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """From UTC."""
-        return None if value is None else value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Base(DeclarativeBase):
@@ -109,7 +111,9 @@ class _Glance:
         # The names of the parameters in their order; None for drivers that take them by name.
         self._order = compiled.positiontup
         types = [column.type.dialect_impl(dialect) for column in statement.selected_columns]
-        self._readers = [one.result_processor(dialect, None) for one in types]
+        readers = [(place, one.result_processor(dialect, None)) for place, one in enumerate(types)]
+        # Most values are as they should be.
+        self._readers = [(place, reader) for place, reader in readers if reader is not None]
 
     def parameters(self, given: Mapping[str, Any]) -> Mapping[str, Any] | Sequence[Any]:
         """The values of all parameters."""
@@ -118,9 +122,10 @@ class _Glance:
 
     def read(self, row: Sequence[Any]) -> tuple[Any, ...]:
         """The values of a row, as a session would give them."""
-        return tuple(
-            value if reader is None else reader(value) for reader, value in zip(self._readers, row, strict=True)
-        )
+        values = list(row)
+        for place, reader in self._readers:
+            values[place] = reader(values[place])
+        return tuple(values)
 
 
 def as_saved(model: type[Model], values: Mapping[str, Any]) -> Model:

@@ -39,14 +39,12 @@ LONGEST_SECRET = 100
 @csrf.exempt
 def login() -> Page:
     """Sign in, and go on to `next`."""
-    target = safe_next(request.args.get("next"))
-    if request.method != "POST":
-        if sessions.is_signed_in():
-            return redirect(target)
-        # The demo's page shows its accounts, which are not settings.
-        if not request.args and parts().config.demo == "off":
-            return stencils.page("sign in", lambda: _sign_in_page(SignInForm(), target))
-    form = SignInForm()
+    if request.method != "POST" and sessions.is_signed_in():
+        return redirect(safe_next(request.args.get("next")))
+    # The demo's page shows its accounts, which are not settings.
+    if request.method != "POST" and not request.args and parts().config.demo == "off":
+        return stencils.page("sign in", lambda: _sign_in_page(SignInForm(), safe_next(None)))
+    form, target = SignInForm(), safe_next(request.args.get("next"))
     if form.validate_on_submit():
         email, password = text(form.email), text(form.password)
         try:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import func, literal, select, true
+from sqlalchemy import case, func, select, true
 
 from webapp.database import Database
 from webapp.mail.models import MailServer
@@ -41,8 +41,16 @@ class Flow:
     untried: bool
 
 
-_OWED = Message.state.in_((State.OWED, State.SENDING))
 _HELD = (Message.state == State.OWED) & Message.held
+_OWED = (
+    select(
+        func.count(Message.id).label("waiting"),
+        func.min(Message.created_at).label("waiting_since"),
+        func.min(case((_HELD, Message.created_at))).label("stopped_since"),
+    )
+    .where(Message.state.in_((State.OWED, State.SENDING)))
+    .subquery()
+)
 _LAST_SENT = (
     select(Message.id, Message.template, Message.provider, Message.finished_at)
     .where(Message.state == State.SENT)
@@ -51,12 +59,10 @@ _LAST_SENT = (
     .subquery()
 )
 _FLOW = select(
-    select(func.count(Message.id)).where(_OWED).scalar_subquery(),
-    select(func.min(Message.created_at)).where(_OWED).scalar_subquery(),
-    select(func.min(Message.created_at)).where(_HELD).scalar_subquery(),
+    *_OWED.columns,
     select(MailServer.updated_at).where(MailServer.position == PRIMARY).scalar_subquery(),
     *_LAST_SENT.columns,
-).select_from(select(literal(1)).subquery().outerjoin(_LAST_SENT, true()))
+).select_from(_OWED.outerjoin(_LAST_SENT, true()))
 _STOPPED = select(Message).where(_HELD).order_by(Message.next_attempt_at, Message.id).limit(1)
 
 
