@@ -5,7 +5,7 @@ days only, is warned of later: when the last quarter of its time has begun and i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
