@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 import time_machine
 from flask import Flask
 from sqlalchemy import update
@@ -18,7 +19,7 @@ from tests.support.token_inbox import running_token_inbox
 from webapp import clock
 from webapp.context import Parts
 from webapp.database import Database
-from webapp.mail import opening, service, upkeep
+from webapp.mail import opening, renewal, service, upkeep
 from webapp.mail.models import Grant, GrantStatus
 from webapp.mail.oauth.faults import OAuthFault
 from webapp.mail.renewal import TokenSource
@@ -103,8 +104,10 @@ def running(owner: GrantOwner, sends: int) -> Iterator[Fleet]:
 
 
 def test_a_year_loses_no_grant_spends_no_token_twice_and_sends_with_none_that_expired(
-    owner: GrantOwner, database_kind: str
+    owner: GrantOwner, database_kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Each day one worker waits for the other one.
+    monkeypatch.setattr(renewal, "POLL", 0.005)
     owner.save()
     with ExitStack() as stack:
         year = stack.enter_context(time_machine.travel(NEW_YEAR, tick=False))

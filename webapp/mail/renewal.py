@@ -38,6 +38,8 @@ LAST_MOMENT = timedelta(seconds=30)
 LEASE = 120
 # Seconds to wait for another worker's renewal.
 PATIENCE = 45
+# Seconds between two looks whether it is done.
+POLL = 0.1
 # Seconds between the tries to save what a provider gave: losing it would lose the grant.
 TRIES = (0.2, 1, 3, 10)
 
@@ -112,7 +114,7 @@ class _Renewal:
                 return token
             if time.monotonic() > end:
                 raise Troubled(error=words.WAITED)
-            time.sleep(0.1)
+            time.sleep(POLL)
 
     def _look(self) -> Grant:
         with self.parts.database.reading() as session:
