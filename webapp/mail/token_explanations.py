@@ -160,7 +160,7 @@ SAID_NO = Diagnosis(
 BAD_TOKEN = Diagnosis(
     _("The mail server does not accept the access token for this user name."),
     [
-        _("Check that the user name is the mailbox of the account that signed in."),
+        _("Check that the user name is the account that signed in, or a mailbox that the application may send as."),
         _("Check that the scopes are those that sending mail needs, then generate the access token again."),
         _("If the mailbox is not allowed to send by SMTP, have its administrator allow it."),
     ],
