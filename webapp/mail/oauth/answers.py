@@ -22,6 +22,8 @@ LONGEST_LIFETIME = timedelta(days=1)
 LONGEST_REFRESH_LIFETIME = timedelta(days=3650)
 LONGEST_TOKEN = 16 * 1024
 LONGEST_WORDS = 1000
+# What is looked at of a description, in characters: looking for secrets in 250,000 takes seconds.
+LONGEST_DESCRIPTION = 10 * LONGEST_WORDS
 # Errors that stay until somebody does something (RFC 6749, 4.1.2.1 and 5.2; RFC 8628, 3.5; OpenID Connect Core,
 # 3.1.2.6; Google's own). All others are tried again: no grant ends by a word that nobody knows.
 LASTING = frozenset({
@@ -31,7 +33,7 @@ LASTING = frozenset({
     "disabled_client", "deleted_client", "org_internal",
 })  # fmt: skip
 # Ends of Microsoft's descriptions that help nobody but its support, and name who asked.
-_TRACES = re.compile(r"\s*(Trace ID|Correlation ID|Timestamp):.*", re.S)
+_TRACES = re.compile(r"(Trace ID|Correlation ID|Timestamp):")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _ERROR = re.compile(r"[a-z0-9_.-]{1,60}", re.I)
 # Who signed in, as claims of OpenID Connect and of Microsoft's tokens name them.
@@ -124,8 +126,8 @@ def claims_of(token: object) -> Mapping[str, Any]:
 def words_of(error: object, description: object, secrets: Iterable[str] = ()) -> str:
     """A provider's error as it is shown and kept: the code, then its words, without a secret."""
     code = error.lower() if isinstance(error, str) and _ERROR.fullmatch(error) else "unknown_error"
-    text = _TRACES.sub("", description) if isinstance(description, str) else ""
-    said = " ".join(readable(text.encode("utf-8", "replace")).split())
+    text = description[:LONGEST_DESCRIPTION] if isinstance(description, str) else ""
+    said = _TRACES.split(" ".join(readable(text.encode("utf-8", "replace")).split()), maxsplit=1)[0]
     return Blotter(secrets)(f"{code} {said}".strip())[:LONGEST_WORDS]
 
 
