@@ -263,6 +263,17 @@ def test_a_key_file_that_is_none_is_told_and_never_shown(
     assert not key or key[:20] not in page.text.partition("<form")[2]
 
 
+@pytest.mark.parametrize("field", ["token_url", "device_authorization_url", "client_id"])
+def test_a_saved_client_secret_is_shown_to_nobody_else(
+    field: str, administrator: Browser, provider: AuthorizationServer, parts: Parts
+) -> None:
+    administrator.submit(PAGE, "save", **typed(provider, authentication="device_code"))
+    elsewhere = {field: "https://attacker.example/", "client_secret": ""}
+    page = administrator.post(START, **typed(provider, authentication="device_code") | elsewhere)
+    assert "Type this again" in error_at(page, "client_secret")
+    assert saved(parts).device_authorization_url == provider.settings["device_authorization_url"]
+
+
 def test_a_dead_grant_says_what_to_do(administrator: Browser, provider: AuthorizationServer, parts: Parts) -> None:
     back(administrator, begun(administrator, provider))
     provider.revoke()

@@ -6,7 +6,7 @@ leaves the saved settings and the former grant as they were, and stands in the a
 """
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -23,7 +23,7 @@ from webapp.limits import Limit
 from webapp.mail import grants, opening, service
 from webapp.mail.models import GrantRequest, MailServer
 from webapp.mail.oauth import account, client, words
-from webapp.mail.oauth.answers import NAMES, Tokens, claims_of, words_of
+from webapp.mail.oauth.answers import Tokens, claims_of, names_in, words_of
 from webapp.mail.oauth.faults import (
     MissingScopes,
     NoRefreshToken,
@@ -250,7 +250,7 @@ def _keep(parts: Parts, registration: Registration, tokens: Tokens) -> None:
 def _check(registration: Registration, tokens: Tokens) -> None:
     names = tokens.names or _names_in(registration, tokens.access_token)
     if names and not any(_same_account(name, registration.username) for name in names):
-        raise WrongAccount(error=words.OTHER_ACCOUNT % {"account": names[0][:320]})
+        raise WrongAccount(error=words.OTHER_ACCOUNT % {"account": names[0]})
     if tokens.scopes is not None:
         missing = registration.needed_scopes - {scope.casefold() for scope in tokens.scopes}
         if missing:
@@ -267,10 +267,10 @@ def _same_account(name: str, username: str) -> bool:
     return theirs.partition("@")[0] == ours.partition("@")[0]
 
 
-def _names_in(registration: Registration, access_token: str) -> list[str]:
+def _names_in(registration: Registration, access_token: str) -> Sequence[str]:
     """Who a token says it is for, where its claims are known (Microsoft's)."""
     claims = claims_of(access_token) if registration.method.expected else {}
-    return [str(claims[name]) for name in NAMES if claims.get(name)]
+    return names_in(claims)
 
 
 def _answered(parts: Parts, request: GrantRequest, fault: OAuthFault) -> None:

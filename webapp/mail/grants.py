@@ -77,7 +77,7 @@ def gained(tokens: Tokens, registration: Registration, sealer: Sealer, now: date
     values = renewed(tokens, registration.method, sealer, None, now)
     # RFC 6749, 5.1: scopes that are not named are those that were asked for.
     scopes = registration.scopes if tokens.scopes is None else tokens.scopes
-    return {**values, "granted_at": now, "account": tokens.account[:320], "scopes": " ".join(scopes)}
+    return {**values, "granted_at": now, "account": tokens.account, "scopes": " ".join(scopes)}
 
 
 def renewed(tokens: Tokens, method: OAuth2, sealer: Sealer, former: Grant | None, now: datetime) -> dict[str, Any]:

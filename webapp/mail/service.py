@@ -26,7 +26,7 @@ PROXY_PASSWORD = "proxy_password"  # noqa: S105 -- the name of a field
 # whoever may edit the form could have it sent to a server of their own.
 DESTINATION = (
     "provider", "host", "port", "security", "proxy_type", "proxy_host", "proxy_port", "authentication", "username",
-    "client_id", "tenant_id", "token_url",
+    "client_id", "tenant_id", "token_url", "device_authorization_url",
 )  # fmt: skip
 # What only OAuth2 needs; a draft that does not name them has none of it.
 OF_OAUTH2 = ("client_id", "tenant_id", "authorize_url", "token_url", "device_authorization_url", "scopes")

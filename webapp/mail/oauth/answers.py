@@ -22,6 +22,9 @@ LONGEST_LIFETIME = timedelta(days=1)
 LONGEST_REFRESH_LIFETIME = timedelta(days=3650)
 LONGEST_TOKEN = 16 * 1024
 LONGEST_WORDS = 1000
+LONGEST_NAME, LONGEST_SCOPES = 320, 4000
+# What is looked at of a description, in characters: looking for secrets in 250,000 takes seconds.
+LONGEST_DESCRIPTION = 10 * LONGEST_WORDS
 # Errors that stay until somebody does something (RFC 6749, 4.1.2.1 and 5.2; RFC 8628, 3.5; OpenID Connect Core,
 # 3.1.2.6; Google's own). All others are tried again: no grant ends by a word that nobody knows.
 LASTING = frozenset({
@@ -31,7 +34,7 @@ LASTING = frozenset({
     "disabled_client", "deleted_client", "org_internal",
 })  # fmt: skip
 # Ends of Microsoft's descriptions that help nobody but its support, and name who asked.
-_TRACES = re.compile(r"\s*(Trace ID|Correlation ID|Timestamp):.*", re.S)
+_TRACES = re.compile(r"(Trace ID|Correlation ID|Timestamp):")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 _ERROR = re.compile(r"[a-z0-9_.-]{1,60}", re.I)
 # Who signed in, as claims of OpenID Connect and of Microsoft's tokens name them.
@@ -76,16 +79,16 @@ def tokens(answer: Answer, client_id: str, secrets: Iterable[str] = ()) -> Token
         lifetime,
         refresh_token,
         _refresh_lifetime(facts),
-        scope.split() if isinstance(scope, str) else None,
+        [one for one in scope[:LONGEST_SCOPES].split() if one.isprintable()] if isinstance(scope, str) else None,
         names_in(claims),
         str(claims.get("iss") or ""),
-        str(claims.get("sub") or ""),
+        _name(claims.get("sub")),
     )
 
 
 def names_in(claims: Mapping[str, Any]) -> Sequence[str]:
     """What claims call the account, each name once."""
-    return tuple(dict.fromkeys(claims[name] for name in NAMES if isinstance(claims.get(name), str) and claims[name]))
+    return tuple(dict.fromkeys(filter(None, (_name(claims.get(name)) for name in NAMES))))
 
 
 def facts_of(answer: Answer, secrets: Iterable[str] = ()) -> Mapping[str, Any]:
@@ -124,8 +127,8 @@ def claims_of(token: object) -> Mapping[str, Any]:
 def words_of(error: object, description: object, secrets: Iterable[str] = ()) -> str:
     """A provider's error as it is shown and kept: the code, then its words, without a secret."""
     code = error.lower() if isinstance(error, str) and _ERROR.fullmatch(error) else "unknown_error"
-    text = _TRACES.sub("", description) if isinstance(description, str) else ""
-    said = " ".join(readable(text.encode("utf-8", "replace")).split())
+    text = description[:LONGEST_DESCRIPTION] if isinstance(description, str) else ""
+    said = _TRACES.split(" ".join(readable(text.encode("utf-8", "replace")).split()), maxsplit=1)[0]
     return Blotter(secrets)(f"{code} {said}".strip())[:LONGEST_WORDS]
 
 
@@ -140,6 +143,12 @@ def _refusal(answer: Answer, facts: Mapping[str, Any], secrets: Iterable[str]) -
         return BadTokens(words.NO_REASON % {"status": answer.status})
     said = words_of(error, facts.get("error_description"), secrets)
     return Refused(said, _server_time(answer)) if error in LASTING else Troubled(reply=said)
+
+
+def _name(value: object) -> str:
+    """What pages and databases take as a name: empty for anything else."""
+    good = isinstance(value, str) and len(value) <= LONGEST_NAME and value.isprintable()
+    return str(value) if good else ""
 
 
 def _token(value: object) -> str:
@@ -173,6 +182,6 @@ def _about_us(claims: Mapping[str, Any], client_id: str) -> Mapping[str, Any]:
 def _server_time(answer: Answer) -> datetime | None:
     try:
         found = parsedate_to_datetime(answer.headers.get("date", ""))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)

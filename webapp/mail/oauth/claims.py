@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 from webapp import clock
+from webapp.mail.conversation import readable
 from webapp.mail.oauth.answers import NAMES, claims_of
 from webapp.mail.oauth.registration import Registration
 from webapp.providers import Expected
@@ -35,7 +36,7 @@ def finding(token: str, registration: Registration) -> str:
         or _permission(claims, expected)
         or _mailbox(claims, registration.username)
     )
-    return f"token: {wrong or 'no fault'}"[:LONGEST_VALUE]
+    return readable(f"token: {wrong or 'no fault'}"[:LONGEST_VALUE].encode("utf-8", "replace"))
 
 
 def _expired(claims: Mapping[str, Any]) -> bool:

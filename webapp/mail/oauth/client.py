@@ -106,21 +106,25 @@ def start_device(registration: Registration) -> DeviceCode:
     answer = _ask(registration, lambda client: client.post(address, {"scope": scope, **registration.targets}))
     found = answers.facts_of(answer, [registration.client_secret])
     device_code, user_code = found.get("device_code"), found.get("user_code")
-    page = found.get("verification_uri", found.get("verification_url"))
+    page = str(found.get("verification_uri", found.get("verification_url")))
     try:
-        parts = https.check_address(str(page))
-        lifetime = timedelta(seconds=min(int(found.get("expires_in", 900)), 3600))
+        parts = https.check_address(page)
+        lifetime = timedelta(seconds=min(max(0, int(found.get("expires_in", 900))), 3600))
         interval = max(1, min(int(found.get("interval") or USUAL_INTERVAL), LONGEST_INTERVAL))
     except (BadAddress, ValueError, TypeError, OverflowError):
         raise BadTokens(words.NO_DEVICE_CODE) from None
-    if not (isinstance(device_code, str) and isinstance(user_code, str) and device_code and 0 < len(user_code) <= 40):
+    if not (_is_code(device_code, answers.LONGEST_TOKEN) and _is_code(user_code, 40) and len(page) <= 1000):
         raise BadTokens(words.NO_DEVICE_CODE)
-    return DeviceCode(device_code, user_code, parts.geturl(), lifetime, interval)
+    return DeviceCode(str(device_code), str(user_code), parts.geturl(), lifetime, interval)
 
 
 def poll_device(registration: Registration, device_code: str) -> Tokens:
     """The tokens once somebody has typed the code. Raises Pending until then, or another OAuthFault."""
     return _tokens(registration, DEVICE_CODE, device_code=device_code)
+
+
+def _is_code(value: object, longest: int) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= longest and value.isprintable()
 
 
 def _by_key(registration: Registration, now: datetime) -> Tokens:
