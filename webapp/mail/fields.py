@@ -17,6 +17,8 @@ from webapp.forms import stripped
 # A name, quoted or as it is, and an address in angle brackets.
 _NAMED = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^<>"]*))\s*<(?P<address>[^<>]*)>')
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
+# Days that people mean; two weeks before the first day there is, no warning can begin.
+_CENTURIES = range(2000, 3000)
 
 
 class NumberField(IntegerField):
@@ -52,15 +54,20 @@ class DayField(DateField):
             self.process_formdata([str(value)])
 
     def process_formdata(self, valuelist: list[Any]) -> None:
-        """Read what was sent."""
-        text = valuelist[0].strip() if valuelist else ""
+        """Read what was sent; a blank field is no day."""
+        if not valuelist:
+            return
+        text = valuelist[0].strip()
         self.data = None
         if not text:
             return
         try:
-            self.data = date.fromisoformat(text)
+            day = date.fromisoformat(text)
         except ValueError:
-            raise ValueError(_("Enter a day, such as 2027-01-31.")) from None
+            day = None
+        if day is None or day.year not in _CENTURIES:
+            raise ValueError(_("Enter a day, such as 2027-01-31."))
+        self.data = day
 
 
 class SecretTextField(TextAreaField):
