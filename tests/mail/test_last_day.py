@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
+from tests.mail.page import PAGE, custom, saved
+from tests.support.browser import Browser
 from tests.support.grants import GrantOwner
+from webapp.context import Parts
 from webapp.mail.models import GrantStatus
 
 pytestmark = pytest.mark.one_database
@@ -37,3 +40,18 @@ def test_it_stays_where_nobody_says_anything_of_it(granted: GrantOwner) -> None:
 def test_it_goes_with_the_secret(granted: GrantOwner) -> None:
     granted.save(authentication="none", secret_expires_on=MAY, **BLANK)
     assert granted.server.secret_expires_on is None
+
+
+def test_a_form_that_does_not_send_it_keeps_it(administrator: Browser, parts: Parts) -> None:
+    fields = custom(authentication="client_credentials", client_id="a", client_secret="b", token_url="https://a.example")
+    administrator.submit(PAGE, "save", **fields, secret_expires_on="2027-05-03")
+    form = fields | {"timeout": "11", "csrf_token": administrator.csrf_token(), "save": "1", "client_secret": ""}
+    administrator.client.post(PAGE, data=form)
+    assert (saved(parts).timeout, saved(parts).secret_expires_on) == (11, MAY)
+
+
+def test_it_stays_behind_with_its_provider(administrator: Browser) -> None:
+    page = administrator.submit(PAGE, "choose", provider="google", secret_expires_on="2027-05-03")
+    assert 'value="2027-05-03"' not in page.text
+    page = administrator.submit_on(page, button="choose", provider="custom")
+    assert 'value="2027-05-03"' in page.text
