@@ -43,7 +43,9 @@ def test_it_goes_with_the_secret(granted: GrantOwner) -> None:
 
 
 def test_a_form_that_does_not_send_it_keeps_it(administrator: Browser, parts: Parts) -> None:
-    fields = custom(authentication="client_credentials", client_id="a", client_secret="b", token_url="https://a.example")
+    fields = custom(
+        authentication="client_credentials", client_id="a", client_secret="b", token_url="https://a.example"
+    )
     administrator.submit(PAGE, "save", **fields, secret_expires_on="2027-05-03")
     form = fields | {"timeout": "11", "csrf_token": administrator.csrf_token(), "save": "1", "client_secret": ""}
     administrator.client.post(PAGE, data=form)
