@@ -4,6 +4,8 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 from jinja2 import FileSystemBytecodeCache
+from werkzeug.routing import Rule
 
 from tests.support.browser import Browser
 from tests.support.certificates import Authority
@@ -21,6 +24,7 @@ from tests.support.people import add_person
 from tests.support.postgresql import PostgreSQL, running_postgresql
 from tests.support.scripted import ScriptedServer
 from webapp import create_app, schema
+from webapp import database as database_module
 from webapp.accounts.models import Role
 from webapp.config import Config
 from webapp.context import EXTENSION, Parts
@@ -53,6 +57,42 @@ def authority() -> Iterator[Authority]:
 def _cheap_passwords() -> Iterator[None]:
     cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     with mock.patch("webapp.accounts.passwords._hasher", cheap):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def careful_sqlite() -> Iterator[Callable[[Any, Any], None]]:
+    """What a connection to SQLite does in earnest. Here nobody needs the data again, so nothing reaches the disk."""
+    usual = database_module._prepare_sqlite
+
+    def hasty(connection: Any, record: Any) -> None:
+        usual(connection, record)
+        connection.execute("PRAGMA synchronous=OFF")
+
+    with mock.patch.object(database_module, "_prepare_sqlite", hasty):
+        yield usual
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _plugins_found_once() -> Iterator[None]:
+    """Looking through all installed packages takes longer than the rest of a start."""
+    with mock.patch("webapp.registry.entry_points", cache(entry_points)):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_rules() -> Iterator[None]:
+    """How each address is put together, compiled once: most of the making of an application would go there."""
+    usual = Rule._compile_builder
+    compiled: dict[object, Callable[..., tuple[str, str]]] = {}
+
+    def once(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        key = (tuple(rule._trace), tuple((rule.defaults or {}).items()), append_unknown)
+        if key not in compiled:
+            compiled[key] = usual(rule, append_unknown)
+        return compiled[key]
+
+    with mock.patch.object(Rule, "_compile_builder", once):
         yield
 
 

@@ -217,7 +217,7 @@ def test_fields_that_a_form_does_not_have_change_nothing(member: Browser) -> Non
     assert (user.name, user.role, user.status, user.email) == ("Maxine", "member", "active", "max@mailroom.example")
 
 
-FORGED = ["0", "-1", "1e3", "٣", "9" * 12, "9" * 30, "1'--", "..%2f1", "%00", "null", "{{7*7}}", "a" * 5000]
+FORGED = ["0", "-1", "1e3", "٣", "9" * 12, "9" * 30, "1'--", "..%2f1", "%00", "null", "{{77777*77777}}", "a" * 5000]
 
 
 @pytest.mark.parametrize("forged", FORGED)
@@ -228,7 +228,7 @@ def test_a_forged_number_or_secret_names_nothing(app: Flask, administrator: Brow
             answer = send(path)
             assert answer.status_code in (200, 400, 404), path
             assert answer.status_code != 200 or rule.rule in PUBLIC, path
-            assert "49" not in answer.text or "{{" not in forged, path
+            assert "6049261729" not in answer.text or "{{" not in forged, path
 
 
 HOSTS = [

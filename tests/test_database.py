@@ -1,25 +1,28 @@
 """The database: moments, transactions, migrations; on both kinds."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import func, inspect, select
+from sqlalchemy import bindparam, func, inspect, select
 from sqlalchemy.exc import IntegrityError
 
 from tests.support.people import add_person
 from webapp import schema
 from webapp.accounts import sign_ins
-from webapp.accounts.models import SetupKey, User
+from webapp.accounts.models import SetupKey, Status, User
 from webapp.accounts.sign_ins import Client
 from webapp.database import Database, after_commit
-from webapp.settings.models import GeneralSettings
+from webapp.settings import security
+from webapp.settings.models import ONLY_ROW, GeneralSettings, SecuritySettings
+from webapp.settings.security import Security
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -53,6 +56,20 @@ def test_an_error_keeps_the_values_of_its_statement_to_itself(database: Database
     with pytest.raises(IntegrityError) as caught:
         save(database, "key")
     assert "2026" not in str(caught.value)
+
+
+def test_a_glance_sees_what_a_session_sees(database: Database) -> None:
+    user_id = add_person(database, "ada@example.com")
+    wanted = select(*User.__table__.columns, SecuritySettings.password_common).where(
+        User.id == bindparam("user_id", 0), User.status.in_((Status.ACTIVE, Status.PENDING))
+    )
+    wanted = wanted.outerjoin(SecuritySettings, SecuritySettings.id == ONLY_ROW)
+    for _ in range(2):
+        with database.reading() as session:
+            assert database.glance(wanted, user_id=user_id) == session.execute(wanted, {"user_id": user_id}).one()
+        with database.writing() as session:
+            security.save(session, Security(password_common=False))
+    assert database.glance(wanted, user_id=0) is None
 
 
 def test_a_moment_without_a_time_zone_is_refused(database: Database) -> None:
@@ -147,8 +164,7 @@ def test_signing_in_counts_as_typing_the_password_for_sign_ins_from_before(own_d
             token = sign_ins.start(session, session.get_one(User, user_id), Client("192.0.2.1", "Firefox"))
         to(database, "0001")
         schema.upgrade(database)
-        with database.reading() as session:
-            found = sign_ins.find(session, token)
+        found = sign_ins.find(database, token)
     assert found is not None
     assert found[1].confirmed_at == found[1].created_at
 
@@ -170,6 +186,7 @@ def test_processes_that_upgrade_at_once_do_not_collide(own_database_url: str) ->
         take_back_all(databases[0])
         list(pool.map(schema.upgrade, databases))
         save(databases[0], "key")
+        assert read(databases[1], "key") is not None
 
 
 @contextmanager
@@ -192,7 +209,10 @@ def to(database: Database, revision: str) -> None:
 
 
 @pytest.mark.one_database
-def test_sqlite_keeps_its_foreign_keys_and_syncs_every_commit(tmp_path: Path) -> None:
+def test_sqlite_keeps_its_foreign_keys_and_syncs_every_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, careful_sqlite: Callable[[Any, Any], None]
+) -> None:
+    monkeypatch.setattr("webapp.database._prepare_sqlite", careful_sqlite)
     database = Database(f"sqlite:///{tmp_path / 'new.sqlite'}")
     with database.engine.connect() as connection:
         pragmas = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("foreign_keys", "synchronous")]
@@ -215,7 +235,7 @@ def test_an_upgrade_loses_nobody_and_gives_no_id_twice(own_database_url: str) ->
             token = sign_ins.start(session, session.get_one(User, user_id), Client("192.0.2.1", "Firefox"))
         to(database, "0003")
         schema.upgrade(database)
+        assert sign_ins.find(database, token) is not None
         with database.writing() as session:
-            assert sign_ins.find(session, token) is not None
             session.delete(session.get_one(User, user_id))
         assert add_person(database, "bob@example.com") != user_id

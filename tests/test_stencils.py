@@ -3,11 +3,22 @@
 import re
 
 import pytest
-from flask import Flask
+from flask import Flask, g, render_template, session
+from sqlalchemy import update
 
 from tests.support.browser import Browser
+from tests.support.people import add_person
+from webapp import home
+from webapp.accounts.models import Role, User
+from webapp.accounts.service import has_people
+from webapp.accounts.sessions import SIGN_IN
 from webapp.context import Parts
+from webapp.mail import banner
+from webapp.outbox.flow import flow
+from webapp.outbox.service import owe
 from webapp.settings import service as settings
+
+AWKWARD = """<b>O'Hara & "Co" %(name)s {{ 7 }} \\1</b>"""
 
 pytestmark = pytest.mark.one_database
 
@@ -17,6 +28,38 @@ def token(page: str) -> str:
     found = re.search(r'name="csrf_token" [^>]*value="([^"]+)"', page)
     assert found, page
     return found[1]
+
+
+def drawn(app: Flask, parts: Parts, reader: User) -> str:
+    """Home as it is drawn for this reader alone, without its token."""
+    state, others = None if reader.role == Role.MEMBER else flow(parts.database), has_people(parts.database)
+    with app.test_request_context("/"):
+        g._login_user, g.csrf_token, session[SIGN_IN] = reader, "", "so that the page is in the reader's language"
+        return home._page(state, others, banner.warnings()) if state else render_template("home.html", flow=None)
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+@pytest.mark.parametrize("role", Role)
+def test_home_is_for_everybody_as_if_it_was_drawn_for_them(app: Flask, parts: Parts, role: Role, language: str) -> None:
+    for number, name in enumerate(("Ada", AWKWARD, "Bob")):
+        browser = Browser(app, add_person(parts.database, f"{number}.o'hara&co@people.example", role, name=name))
+        with parts.database.writing() as transaction:
+            transaction.execute(update(User).values(language=language))
+        browser.let_in()
+        page = browser.get("/").text
+        assert page.replace(token(page), "") == drawn(app, parts, browser.user)
+
+
+def test_home_tells_of_what_happened_since_it_was_drawn(administrator: Browser, parts: Parts) -> None:
+    assert "1 message" not in administrator.get("/").text
+    with parts.database.writing() as transaction:
+        owe(transaction, parts.queue, "reset", "ada@people.example")
+    assert "1 message" in administrator.get("/").text
+
+
+def test_home_of_a_member_is_not_what_an_administrator_saw(app: Flask, administrator: Browser, member: Browser) -> None:
+    assert "/settings/general" in administrator.get("/").text
+    assert "/settings/general" not in member.get("/").text
 
 
 def test_each_visitor_gets_a_token_of_their_own(app: Flask, stranger: Browser) -> None:
@@ -33,8 +76,8 @@ def test_the_token_of_a_filled_in_page_is_good(app: Flask, stranger: Browser, me
 
 def test_saved_settings_are_on_the_next_page(stranger: Browser, parts: Parts) -> None:
     stranger.get("/login")
-    with parts.database.writing() as session:
-        settings.save(session, None, "Another name", "")
+    with parts.database.writing() as transaction:
+        settings.save(transaction, None, "Another name", "")
     assert "Another name" in stranger.get("/login").text
 
 

@@ -76,12 +76,13 @@ def guard(app: Flask, also_public: frozenset[str] = frozenset()) -> None:
         if request.endpoint is None or request.endpoint in public:
             request.max_content_length = LARGEST_FROM_STRANGERS
             return None
-        if current_user._get_current_object().is_anonymous:
+        person = signed_in()
+        if person.is_anonymous:
             return cast(Response, redirect(url_for("accounts.login", next=wanted())))
         # Every line that is logged, and every entry in the trail, says from here on who asked.
-        structlog.contextvars.bind_contextvars(by=signed_in().id)
-        acts(Actor(signed_in().id, signed_in().email, client.address, client.device))
-        if request.endpoint not in MEMBER and signed_in().role != Role.ADMINISTRATOR:
+        structlog.contextvars.bind_contextvars(by=person.id)
+        acts(Actor(person.id, person.email, client.address, client.device))
+        if request.endpoint not in MEMBER and person.role != Role.ADMINISTRATOR:
             log.warning("refused: for administrators only", endpoint=request.endpoint, method=request.method)
             abort(403)
         return None

@@ -1,19 +1,23 @@
 """The database: one engine, two kinds of transaction, and the types every model shares."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar, TypeVarTuple, cast
 
-from sqlalchemy import DateTime, Dialect, Engine, MetaData, create_engine, event
+from sqlalchemy import DateTime, Dialect, Engine, MetaData, Select, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.orm import DeclarativeBase, Session, class_mapper, sessionmaker
+from sqlalchemy.orm.attributes import instance_dict
 from sqlalchemy.types import JSON, TypeDecorator
 
 AFTER_COMMIT = "after_commit"
 # The largest id that a usual column can hold; SQLite's driver refuses to compare with much larger ones.
 LARGEST_ID = 2**31 - 1
+
+Model = TypeVar("Model", bound="Base")
+Values = TypeVarTuple("Values")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -30,7 +34,9 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """From UTC."""
-        return None if value is None else value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Base(DeclarativeBase):
@@ -54,6 +60,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.engine = _create_engine(url)
         self.sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self._glances: dict[Select[*tuple[Any, ...]], _Glance] = {}
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -74,19 +81,61 @@ class Database:
             for act in session.info.pop(AFTER_COMMIT, []):
                 act()
 
-    def glance(self, statement: str) -> tuple[Any, ...] | None:
-        """The first row of a fixed statement, past SQLAlchemy's own work: for what every page asks.
+    def glance(self, statement: Select[*Values], **given: Any) -> tuple[*Values] | None:
+        """The first row of a statement that is put together once: for what every page asks.
 
-        It takes a twentieth of the time of a session. Raises the driver's errors.
+        `given` are the values of its bound parameters, which go to the driver as they are. It takes a tenth of
+        the time of a session, as the statement is compiled once and no objects are kept track of. Raises the
+        driver's errors.
         """
+        glance = self._glances.get(statement)
+        if glance is None:
+            glance = self._glances[statement] = _Glance(statement, self.engine.dialect)
         connection = self.engine.raw_connection()
         try:
             cursor = connection.cursor()
-            cursor.execute(statement)
-            row: tuple[Any, ...] | None = cursor.fetchone()
-            return row
+            cursor.execute(glance.text, glance.parameters(given))
+            row = cursor.fetchone()
         finally:
             connection.close()
+        return None if row is None else cast(tuple[*Values], glance.read(row))
+
+
+class _Glance:
+    """A statement as the driver takes it, and the types of what it gives."""
+
+    def __init__(self, statement: Select[*tuple[Any, ...]], dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+        self.text = str(compiled)
+        self._fixed = compiled.params
+        # The names of the parameters in their order; None for drivers that take them by name.
+        self._order = compiled.positiontup
+        types = [column.type.dialect_impl(dialect) for column in statement.selected_columns]
+        readers = [(place, one.result_processor(dialect, None)) for place, one in enumerate(types)]
+        # Most values are as they should be.
+        self._readers = [(place, reader) for place, reader in readers if reader is not None]
+
+    def parameters(self, given: Mapping[str, Any]) -> Mapping[str, Any] | Sequence[Any]:
+        """The values of all parameters."""
+        values = {**self._fixed, **given}
+        return values if self._order is None else [values[name] for name in self._order]
+
+    def read(self, row: Sequence[Any]) -> tuple[Any, ...]:
+        """The values of a row, as a session would give them."""
+        values = list(row)
+        for place, reader in self._readers:
+            values[place] = reader(values[place])
+        return tuple(values)
+
+
+def as_saved(model: type[Model], values: Mapping[str, Any]) -> Model:
+    """An object with what the database has, in no session: to read alone.
+
+    The model's constructor would note each value as a change that is to be saved.
+    """
+    one: Model = class_mapper(model).class_manager.new_instance()
+    instance_dict(one).update(values)
+    return one
 
 
 def after_commit(session: Session, act: Callable[[], None]) -> None:

@@ -1,16 +1,20 @@
 """Home: is mail flowing, and if not, since when and why."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from flask import Blueprint, render_template
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
-from webapp import pages
+from webapp import pages, stencils
 from webapp.access import signed_in
 from webapp.accounts import service as accounts
 from webapp.accounts.models import Role
 from webapp.context import parts
+from webapp.mail import banner
+from webapp.mail.expiries import Expiry
 from webapp.outbox.flow import Flow, flow
 from webapp.outbox.meaning import meaning
 
@@ -30,15 +34,30 @@ class Task:
 @blueprint.get("/")
 def home() -> str:
     """The first page after signing in."""
-    if signed_in().role != Role.ADMINISTRATOR:
-        return render_template("home.html", flow=None)
-    with parts().database.reading() as session:
-        state = flow(session)
-        diagnosis = meaning(session, parts(), state.stopped) if state.stopped else None
-    return render_template("home.html", flow=state, diagnosis=diagnosis, tasks=_tasks(state))
+    reader, database = signed_in(), parts().database
+    if reader.role != Role.ADMINISTRATOR:
+        return stencils.page("home", lambda: render_template("home.html", flow=None), reader)
+    facts = flow(database), accounts.has_people(database), tuple(banner.warnings())
+    draw = partial(_page, *facts)
+    # What stopped the mail is explained at length, and other words may come with each try.
+    return draw() if facts[0].stopped else stencils.page("home", draw, reader, *facts)
 
 
-def _tasks(state: Flow) -> list[Task]:
+def _page(state: Flow, has_people: bool, warnings: Sequence[Expiry]) -> str:
+    diagnosis = None
+    if state.stopped:
+        with parts().database.reading() as session:
+            diagnosis = meaning(session, parts(), state.stopped)
+    return render_template(
+        "home.html",
+        flow=state,
+        diagnosis=diagnosis,
+        tasks=_tasks(state, has_people),
+        mail_warnings=lambda: warnings,
+    )
+
+
+def _tasks(state: Flow, has_people: bool) -> list[Task]:
     """What a new installation needs, in the order in which one does it."""
     return [
         Task(
@@ -57,6 +76,6 @@ def _tasks(state: Flow) -> list[Task]:
             _("Create the first user"),
             _("They get an activation mail and choose a password."),
             "accounts.new_user",
-            accounts.has_people(parts().database),
+            has_people,
         ),
     ]

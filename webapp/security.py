@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Request, Response, current_app, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from flask_wtf import CSRFProtect
+from itsdangerous import URLSafeTimedSerializer
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from webapp.config import Config, Network
@@ -60,6 +61,11 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 class Csrf(CSRFProtect):
     """Flask-WTF's protection, on for every view that is not exempt because its own form checks."""
+
+    def protect(self, apply_exemptions: bool = False) -> None:
+        """Check the token of a request that may change something; first of all, as most requests do not."""
+        if request.method in current_app.config["WTF_CSRF_METHODS"]:
+            super().protect(apply_exemptions)
 
     def exempt(self, view: View) -> View:
         """Leave the check to the form that the view validates, so that it can come back with what was typed."""
@@ -112,6 +118,7 @@ class SessionInterface(SecureCookieSessionInterface):
 
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
+        self._made: tuple[list[str], URLSafeTimedSerializer | None] = ([], None)
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """The browser's session, also when another process signed it with a key that is new to this one."""
@@ -124,6 +131,15 @@ class SessionInterface(SecureCookieSessionInterface):
             _sign_with(app, self._keyring.signing())
             session = super().open_session(app, request)
         return session
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        """Flask's, made once for the keys that `_sign_with` set; it would be made twice for each request."""
+        keys = app.config["SECRET_KEY_FALLBACKS"]
+        made_for, serializer = self._made
+        if made_for is not keys:
+            serializer = super().get_signing_serializer(app)
+            self._made = (keys, serializer)
+        return serializer
 
     def get_cookie_name(self, app: Flask) -> str:
         """The name that this answer's cookie has."""

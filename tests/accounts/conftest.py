@@ -10,14 +10,17 @@ from sqlalchemy import select
 
 from tests.support.people import add_person
 from webapp import clock
-from webapp.accounts import links, sign_ins
+from webapp.accounts import codes, links, sign_ins
+from webapp.accounts.codes import Ticket
 from webapp.accounts.models import Purpose, Status, User
 from webapp.accounts.sign_ins import Client
+from webapp.context import Parts
 from webapp.database import Database
 from webapp.outbox.models import Message
 
 CLIENT = Client("192.0.2.1", "Firefox")
 PASSWORD = "another long sentence 8"
+NewTicket = Callable[..., Ticket]
 
 
 @pytest.fixture
@@ -83,3 +86,14 @@ def at_once(acts: Sequence[Callable[[], object]]) -> list[object]:
 def _person(database: Database, user_id: int) -> User:
     with database.reading() as session:
         return session.get_one(User, user_id)
+
+
+@pytest.fixture
+def new_ticket(parts: Parts) -> NewTicket:
+    """Makes a link with a code."""
+
+    def make(person: User, purpose: Purpose = Purpose.RESET, lifetime: timedelta = timedelta(hours=1)) -> Ticket:
+        with parts.database.writing() as session:
+            return codes.mint(session, parts.sealer, person, purpose, clock.now() + lifetime)
+
+    return make

@@ -23,11 +23,20 @@ def rules(**wanted: Any) -> Rules:
     return Rules(replace(Security(), **wanted), "Mailroom")
 
 
+def refusal(password: str) -> str:
+    """Why the usual rules refuse a password; empty when they do not."""
+    try:
+        USUAL.check(password, ADA)
+    except BadPassword as refused:
+        return str(refused)
+    return ""
+
+
 @pytest.mark.parametrize(
     "password", ["kxvqpwzj", "pässwörterbuch", "🐘🦒🐘🦓🐘🦛🐘🦏", "correct horse battery staple", PASSWORD]
 )
 def test_at_first_only_length_counts_and_what_is_guessed_first(password: str) -> None:
-    USUAL.check(password, ADA)
+    assert refusal(password) == ""
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,7 @@ SignedIn = Callable[[User], str]
 
 def whose(database: Database, token: str) -> int | None:
     """The id of the person whose token it is."""
-    with database.reading() as session:
-        found = sign_ins.find(session, token)
+    found = sign_ins.find(database, token)
     return found[0].id if found else None
 
 
@@ -36,6 +35,18 @@ def limit(database: Database, **minutes: Any) -> None:
 def test_a_token_names_its_person(database: Database, ada: User, pat: User, signed_in: SignedIn) -> None:
     assert whose(database, signed_in(ada)) == ada.id
     assert whose(database, "another") is None
+
+
+def test_the_person_and_the_sign_in_are_as_the_database_has_them(
+    database: Database, ada: User, signed_in: SignedIn
+) -> None:
+    found = sign_ins.find(database, signed_in(ada))
+    assert found is not None
+    with database.reading() as session:
+        for one in (found.user, found.sign_in):
+            saved = session.get_one(type(one), one.id)
+            for column in one.__table__.columns:
+                assert getattr(one, column.key) == getattr(saved, column.key), column
 
 
 def test_disabling_a_person_ends_what_they_are_doing(database: Database, ada: User, signed_in: SignedIn) -> None:
@@ -69,8 +80,8 @@ def test_being_seen_is_noted_as_often_as_the_idle_limit_needs_it(
     limit(database, idle_minutes=idle)
     with time_machine.travel(clock.now(), tick=False):
         token = signed_in(ada)
-    with time_machine.travel(clock.now() + timedelta(seconds=seconds)), database.reading() as session:
-        found = sign_ins.find(session, token)
+    with time_machine.travel(clock.now() + timedelta(seconds=seconds)):
+        found = sign_ins.find(database, token)
     assert found is not None
     assert found.is_stale == stale
 
@@ -152,8 +163,7 @@ class TestLifetimes:
     ) -> None:
         token = signed_in(ada)
         with time_machine.travel(clock.now() - 2 * HOUR), database.writing() as session:
-            found = sign_ins.find(session, token)
+            found = sign_ins.find(database, token)
             assert found is not None
             sign_ins.seen(session, found.sign_in)
-            session.expire_all()
             assert session.scalars(select(SignIn.last_seen_at)).one() <= clock.now()

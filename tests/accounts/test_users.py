@@ -103,8 +103,7 @@ class TestDisabling:
         disable(database, ada, root)
         enable(database, ada, root)
         assert link_state(database, secret, Purpose.RESET) == "LinkRevoked"
-        with database.reading() as session:
-            assert sign_ins.find(session, token) is None
+        assert sign_ins.find(database, token) is None
 
     def test_an_address_that_waited_is_forgotten(
         self, parts: Parts, root: User, ada: User, deliver: Callable[[], None], inbox: Inbox

@@ -1,16 +1,19 @@
 """Mail servers as the transport is handed them, and a message to send."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import flask_mail
 import pytest
+import time_machine
 from flask import Flask
 
 from tests.support.authorization import AuthorizationServer, running_provider
 from tests.support.grants import GrantOwner
 from tests.support.inbox import Inbox
 from tests.support.scripted import ScriptedServer
+from webapp import clock
 from webapp.context import Parts
 from webapp.mail.conversation import Stage
 from webapp.mail.transport import DeliveryError, MailConnection, OpenedServer
@@ -89,3 +92,17 @@ def provider() -> Iterator[AuthorizationServer]:
 def owner(parts: Parts, provider: AuthorizationServer) -> GrantOwner:
     """An administrator who uses that provider."""
     return GrantOwner.of(parts, provider)
+
+
+@pytest.fixture
+def granted(owner: GrantOwner) -> GrantOwner:
+    """The administrator, with a grant."""
+    owner.save()
+    owner.sign_in()
+    owner.provider.asked.clear()
+    return owner
+
+
+def later(**time: float) -> Any:
+    """Let some time pass."""
+    return time_machine.travel(clock.now() + timedelta(**time))

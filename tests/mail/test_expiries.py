@@ -39,6 +39,9 @@ SECRETS = [
     (date(2026, 12, 7), State.SOON),
     (date(2026, 11, 23), State.SOON),
     (date(2026, 11, 22), State.ENDED),
+    # The first and the last day that can be typed.
+    (date.min, State.ENDED),
+    (date.max, State.HOLDS),
 ]
 
 

@@ -88,4 +88,4 @@ def test_the_server_is_never_greeted_as_localhost(machine: str, monkeypatch: pyt
 
 def test_the_name_service_is_not_asked_when_the_public_address_says_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getfqdn", lambda: pytest.fail("asked"))
-    opening.introduction(General("https://mail.example.org", "", ""), "m@example.org")
+    assert opening.introduction(General("https://mail.example.org", "", ""), "m@example.org") == "mail.example.org"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.mail.test_renewal import later
+from tests.mail.conftest import later
 from tests.outbox.conftest import Look, Owe, look, owe
 from tests.support.authorization import AuthorizationServer, unsigned
 from tests.support.certificates import Authority

@@ -289,6 +289,7 @@ class TestPages:
 
     @pytest.mark.one_database
     def test_it_is_gone_at_once_when_it_is_over(self, ending: Inbox, administrator: Browser, parts: Parts) -> None:
+        assert self.NEAR in administrator.get("/").text
         end = clock.now() + timedelta(days=90)
         note(parts.database, saved(parts), Certificate(clock.now(), end))
         assert self.NEAR not in administrator.get("/").text

@@ -47,7 +47,7 @@ def test_the_providers_stand_in_the_order_of_their_labels_custom_last(load: Load
 
 
 def test_a_file_that_starts_with_an_underscore_is_no_plugin(load: Load) -> None:
-    load(_helpers="raise RuntimeError")
+    assert [one.key for one in load(_helpers="raise RuntimeError")] == ["google", "office365", "sendgrid", "custom"]
 
 
 @pytest.mark.parametrize(

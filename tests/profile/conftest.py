@@ -1,5 +1,6 @@
 """What tests of the profile share."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -14,6 +15,7 @@ from webapp.profile import address
 __all__ = ["ada", "new_link", "owed", "signed_in"]
 
 NEW = "ada@new.example"
+OTHER = "another long sentence 8"
 Ask = Callable[..., None]
 
 
@@ -28,3 +30,8 @@ def ask(parts: Parts, signed_in: Callable[[User], str]) -> Ask:
         address.ask(parts.database, parts.queue, person, email, password, here, limited)
 
     return ask
+
+
+def error_beside(page: str, problem: str) -> bool:
+    """Whether this stands beside a field."""
+    return re.search(rf'class="error"[^>]*>[^<]*{problem}', page) is not None

@@ -33,8 +33,6 @@ SETUP_KEY = "setup_key"
 SHOWN_LINK = "shown_link"
 # More than any secret of ours has, and little enough for a cookie.
 LONGEST_SECRET = 100
-# Where Flask keeps what `flash` was told, until a page shows it.
-FLASHES = "_flashes"
 # The address that the sign-in page has filled in, once: whose password was just replaced.
 SIGN_IN_AS = "sign_in_as"
 
@@ -43,14 +41,13 @@ SIGN_IN_AS = "sign_in_as"
 @csrf.exempt
 def login() -> Page:
     """Sign in, and go on to `next`."""
-    target = safe_next(request.args.get("next"))
-    if request.method != "POST":
-        if sessions.is_signed_in():
-            return redirect(target)
-        # The demo's page shows its accounts, which are not settings.
-        if not request.args and not {FLASHES, SIGN_IN_AS} & browser.keys() and parts().config.demo == "off":
-            return stencils.page("sign in", lambda: _sign_in_page(SignInForm(), target))
-    form = SignInForm(email=browser.pop(SIGN_IN_AS, ""))
+    if request.method != "POST" and sessions.is_signed_in():
+        return redirect(safe_next(request.args.get("next")))
+    # The demo's page shows its accounts, which are not settings.
+    alike = not request.args and SIGN_IN_AS not in browser and parts().config.demo == "off"
+    if request.method != "POST" and alike:
+        return stencils.page("sign in", lambda: _sign_in_page(SignInForm(), safe_next(None)))
+    form, target = SignInForm(email=browser.pop(SIGN_IN_AS, "")), safe_next(request.args.get("next"))
     if form.validate_on_submit():
         email, password = text(form.email), text(form.password)
         try:

@@ -32,6 +32,7 @@ from webapp.settings.security import security
 from webapp.texts import lazy_gettext as _
 
 PAGE = 50
+_SECOND_PERSON = select(User.id).limit(1).offset(1)
 
 
 class AddressTaken(Failure):
@@ -70,7 +71,7 @@ def has_administrator(session: Session) -> bool:
 
 def has_people(database: Database) -> bool:
     """Whether there is anybody besides the first administrator."""
-    return database.glance("SELECT id FROM users LIMIT 1 OFFSET 1") is not None
+    return database.glance(_SECOND_PERSON) is not None
 
 
 def by_email(session: Session, email: str, locked: bool = False) -> User | None:

@@ -100,8 +100,7 @@ def _device_cookie() -> str:
 
 def _load(token: str) -> User | None:
     database = parts().database
-    with database.reading() as session:
-        found = sign_ins.find(session, token)
+    found = sign_ins.find(database, token)
     if found is None:
         return None
     g.sign_in, g.password_is_old = found.sign_in, found.password_is_old

@@ -14,23 +14,25 @@ from webapp.accounts.models import SignIn, Status, User
 from webapp.accounts.password_age import is_old
 from webapp.audit import service as audit
 from webapp.audit.events import Event
+from webapp.database import Database, as_saved
 from webapp.errors import NotFound
 from webapp.sealing import fingerprint
 from webapp.settings.models import ONLY_ROW, SecuritySettings
 from webapp.settings.security import Security, security
 
 LONGEST_ADDRESS, LONGEST_DEVICE = 64, 300
-# Every page of a signed-in person asks this, so it is put together once.
+# Every page of a signed-in person asks this: with a session it would cost as much as all the rest of a page.
+_PERSON, _SIGN_IN = User.__table__.columns, SignIn.__table__.columns
 _FOUND = (
     select(
-        User,
-        SignIn,
+        *_PERSON,
+        *_SIGN_IN,
         SecuritySettings.idle_minutes,
         SecuritySettings.sign_in_minutes,
         SecuritySettings.remembered_minutes,
         SecuritySettings.password_days,
     )
-    .join(SignIn, SignIn.user_id == User.id)
+    .join_from(User, SignIn, SignIn.user_id == User.id)
     .outerjoin(SecuritySettings, SecuritySettings.id == ONLY_ROW)
     .where(SignIn.token_hash == bindparam("token_hash"), User.status == Status.ACTIVE)
 )
@@ -50,7 +52,11 @@ class Client:
 
 
 class Found(NamedTuple):
-    """A sign-in that is good, whose it is, whether it is time to note that it is in use, or for a new password."""
+    """A sign-in that is good, whose it is, whether it is time to note that it is in use, or for a new password.
+
+    Both are as the database has them at this moment, in no session: to read, and to say who asks. Who changes
+    an account locks its row and reads it anew.
+    """
 
     user: User
     sign_in: SignIn
@@ -78,12 +84,16 @@ def start(session: Session, user: User, client: Client, remembered: bool = False
     return token
 
 
-def find(session: Session, token: str) -> Found | None:
+def find(database: Database, token: str) -> Found | None:
     """Whose token this is, while the sign-in lasts and the account is active."""
-    row = session.execute(_FOUND, {"token_hash": fingerprint(token)}).first()
+    row = database.glance(_FOUND, token_hash=fingerprint(token))
     if row is None:
         return None
-    user, sign_in, idle, usual, remembered, days = row
+    values = iter(row)
+    # The columns that the statement begins with, in their order.
+    user = as_saved(User, {column.key: next(values) for column in _PERSON})
+    sign_in = as_saved(SignIn, {column.key: next(values) for column in _SIGN_IN})
+    idle, usual, remembered, days = values
     saved = idle is not None
     lifetimes, now = Lifetimes.minutes(idle, usual, remembered) if saved else Lifetimes.of(Security()), clock.now()
     if not lifetimes.lasts(sign_in, now):

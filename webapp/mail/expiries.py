@@ -5,7 +5,7 @@ days only, is warned of later: when the last quarter of its time has begun and i
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
@@ -99,7 +99,6 @@ _COLUMNS: tuple[InstrumentedAttribute[Any], ...] = (
     Grant.refresh_end_moves, Grant.lapses_at, Grant.last_error_at,
 )  # fmt: skip
 _KNOWN = select(*_COLUMNS).outerjoin(Grant, Grant.mail_server_id == MailServer.id).where(MailServer.position == PRIMARY)
-_AT_A_GLANCE = str(_KNOWN.compile(compile_kwargs={"literal_binds": True}))
 
 
 def of_the_mail_server(session: Session, now: datetime) -> list[Expiry]:
@@ -110,8 +109,8 @@ def of_the_mail_server(session: Session, now: datetime) -> list[Expiry]:
 
 def at_a_glance(database: Database, now: datetime) -> list[Expiry]:
     """The same, as cheaply as every page of an administrator needs it."""
-    row = database.glance(_AT_A_GLANCE)
-    return expiries(_typed(row), now) if row else []
+    row = database.glance(_KNOWN)
+    return expiries(Known(*row), now) if row else []
 
 
 def expiries(known: Known, now: datetime) -> list[Expiry]:
@@ -157,29 +156,9 @@ def _of_certificate(known: Known, now: datetime) -> Expiry | None:
 
 def _state(ends_at: datetime, now: datetime, since: datetime | None = None) -> State:
     """The state of what ends then; `since` is when it began, of something that is replaced by itself."""
+    if now >= ends_at:
+        return State.ENDED
     warned_from = datetime.combine((ends_at - AHEAD).date(), time(), UTC)
     if since is not None:
         warned_from = max(warned_from, ends_at - (ends_at - since) / 4)
-    if now >= ends_at:
-        return State.ENDED
     return State.SOON if now >= warned_from else State.HOLDS
-
-
-def _typed(row: Sequence[Any]) -> Known:
-    """The row as the drivers give it, with types: SQLite knows neither moments nor truth."""
-    values = {one.name: value for one, value in zip(fields(Known), row, strict=True)}
-    for name, value in values.items():
-        if value is None:
-            continue
-        if name.endswith(("_at", "_since")):
-            values[name] = _moment(value)
-        elif name.endswith("_on"):
-            values[name] = date.fromisoformat(str(value))
-        elif name == "refresh_end_moves":
-            values[name] = bool(value)
-    return Known(**values)
-
-
-def _moment(value: str | datetime) -> datetime:
-    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
-    return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)

@@ -34,7 +34,7 @@ _ENDED = {
 }
 _NEW_SECRET = lazy("Make a new one at the provider, then enter it and its last day on the mail server page.")
 _ADVICE = {
-    What.GRANT: lazy("The mail server page says how things stand; get a new one there."),
+    What.GRANT: lazy("Get a new one from the provider, on the mail server page."),
     What.CLIENT_SECRET: _NEW_SECRET,
     What.SERVICE_ACCOUNT_KEY: _NEW_SECRET,
     What.CERTIFICATE: lazy(
@@ -66,6 +66,8 @@ def advice(expiry: Expiry) -> str:
 
 def note(expiry: Expiry) -> str:
     """What the calendar adds to a state, if anything."""
+    if expiry.state is State.REFUSED:
+        return sentence(expiry)
     if expiry.warns:
         return advice(expiry)
     if expiry.state is State.UNKNOWN:

@@ -17,8 +17,6 @@ from webapp.forms import stripped
 # A name, quoted or as it is, and an address in angle brackets.
 _NAMED = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^<>"]*))\s*<(?P<address>[^<>]*)>')
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
-# Days that people mean; two weeks before the first day there is, no warning can begin.
-_CENTURIES = range(2000, 3000)
 
 
 class NumberField(IntegerField):
@@ -62,12 +60,9 @@ class DayField(DateField):
         if not text:
             return
         try:
-            day = date.fromisoformat(text)
+            self.data = date.fromisoformat(text)
         except ValueError:
-            day = None
-        if day is None or day.year not in _CENTURIES:
-            raise ValueError(_("Enter a day, such as 2027-01-31."))
-        self.data = day
+            raise ValueError(_("Enter a day, such as 2027-01-31.")) from None
 
 
 class SecretTextField(TextAreaField):

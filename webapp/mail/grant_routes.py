@@ -38,7 +38,7 @@ def start_grant() -> Response:
             return done
         saved = done.server
     else:
-        csrf.protect()  # type: ignore[no-untyped-call]
+        csrf.protect()
     provider = provider_named(saved.provider) if saved is not None else None
     method = provider.authentication_named(saved.authentication) if saved is not None and provider else None
     if saved is None or not isinstance(method, OAuth2):

@@ -207,8 +207,9 @@ def _page(
         form.typed.data = drafts.seal_typed(parts().sealer, draft, signed_in().id) or form.typed.data
     if not form.test_recipient.data:
         form.test_recipient.data = signed_in().email
+    state = flow(parts().database)
     with parts().database.reading() as session:
-        state, ends = flow(session), calendar(session, saved)
+        ends = calendar(session, saved)
         diagnosis = meaning(session, parts(), state.stopped) if state.stopped else None
         general = general_settings.general(session, parts().config)
         grant = grant_view.of(session, parts(), saved, sessions.sign_in().id)

@@ -2,13 +2,24 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, cast
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import case, func, select, true
 
+from webapp.database import Database
 from webapp.mail.models import MailServer
 from webapp.mail.service import PRIMARY
 from webapp.outbox.models import Message, State
+
+
+@dataclass(frozen=True)
+class Sent:
+    """The message that left last, as far as it is told of."""
+
+    id: int
+    template: str
+    provider: str
+    finished_at: datetime
 
 
 @dataclass(frozen=True)
@@ -21,7 +32,7 @@ class Flow:
     `waiting_since`.
     """
 
-    last_sent: Message | None
+    last_sent: Sent | None
     waiting: int
     waiting_since: datetime | None
     stopped: Message | None
@@ -30,29 +41,47 @@ class Flow:
     untried: bool
 
 
-_OWED = Message.state.in_((State.OWED, State.SENDING))
 _HELD = (Message.state == State.OWED) & Message.held
-# Put together once: doing so takes longer than the database takes to answer.
-_COUNTS = select(
-    select(func.count(Message.id)).where(_OWED).scalar_subquery(),
-    select(func.min(Message.created_at)).where(_OWED).scalar_subquery(),
-    select(func.min(Message.created_at)).where(_HELD).scalar_subquery(),
-    select(MailServer.updated_at).where(MailServer.position == PRIMARY).scalar_subquery(),
+_OWED = (
+    select(
+        func.count(Message.id).label("waiting"),
+        func.min(Message.created_at).label("waiting_since"),
+        func.min(case((_HELD, Message.created_at))).label("stopped_since"),
+    )
+    .where(Message.state.in_((State.OWED, State.SENDING)))
+    .subquery()
 )
-_LAST_SENT = select(Message).where(Message.state == State.SENT).order_by(Message.finished_at.desc()).limit(1)
+_LAST_SENT = (
+    select(Message.id, Message.template, Message.provider, Message.finished_at)
+    .where(Message.state == State.SENT)
+    .order_by(Message.finished_at.desc())
+    .limit(1)
+    .subquery()
+)
+_FLOW = select(
+    *_OWED.columns,
+    select(MailServer.updated_at).where(MailServer.position == PRIMARY).scalar_subquery(),
+    *_LAST_SENT.columns,
+).select_from(_OWED.outerjoin(_LAST_SENT, true()))
 _STOPPED = select(Message).where(_HELD).order_by(Message.next_attempt_at, Message.id).limit(1)
 
 
-def flow(session: Session) -> Flow:
+def flow(database: Database) -> Flow:
     """How things stand now."""
-    waiting, since, stopped_since, saved_at = session.execute(_COUNTS).one()
-    last = session.scalar(_LAST_SENT)
+    # There is one row, whatever there is to count.
+    waiting, since, stopped_since, saved_at, *sent = cast(tuple[Any, ...], database.glance(_FLOW))
+    last = Sent(*sent) if sent[0] is not None else None
     return Flow(
         last_sent=last,
         waiting=waiting,
         waiting_since=since,
-        stopped=session.scalar(_STOPPED) if stopped_since else None,
+        stopped=_stopped(database) if stopped_since else None,
         stopped_since=stopped_since,
         server_saved=saved_at is not None,
-        untried=saved_at is not None and (last is None or (last.finished_at or last.created_at) < saved_at),
+        untried=saved_at is not None and (last is None or last.finished_at < saved_at),
     )
+
+
+def _stopped(database: Database) -> Message | None:
+    with database.reading() as session:
+        return session.scalar(_STOPPED)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
@@ -11,9 +11,11 @@ from webapp.audit.events import Event
 from webapp.config import Config
 from webapp.database import Database
 from webapp.settings import rows
-from webapp.settings.models import GeneralSettings
+from webapp.settings.models import ONLY_ROW, GeneralSettings
 
-IN_FORCE = "SELECT public_url, product_name, support_address FROM general_settings WHERE id = 1"
+IN_FORCE = select(GeneralSettings.public_url, GeneralSettings.product_name, GeneralSettings.support_address).where(
+    GeneralSettings.id == ONLY_ROW
+)
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class General:
 
 def general(session: Session, config: Config) -> General:
     """The settings in force: the saved ones, and the public address of the environment if it has one."""
-    return _in_force(session.execute(text(IN_FORCE)).first(), config)
+    return _in_force(session.execute(IN_FORCE).first(), config)
 
 
 def general_at_a_glance(database: Database, config: Config) -> General:

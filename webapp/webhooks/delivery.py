@@ -34,8 +34,8 @@ IMPOSSIBLE = timedelta(hours=30)
 GONE = 410
 
 ANSWERED = saying("The receiver answered %(status)s.")
-UNREACHED = saying("The receiver could not be reached: %(error)s")
-UNANSWERED = saying("The receiver did not answer as a web server does: %(error)s")
+UNREACHED = saying("The receiver could not be reached: %(error)s.")
+UNANSWERED = saying("The receiver did not answer as a web server does: %(error)s.")
 SEAL_BROKEN = saying("Address and signing secret cannot be opened with today's secret key. Save both anew.")
 
 _jitter = random.SystemRandom()
