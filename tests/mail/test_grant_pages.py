@@ -292,4 +292,14 @@ def test_a_dead_grant_says_what_to_do(administrator: Browser, provider: Authoriz
     page = administrator.get(PAGE)
     assert "Access token status: needs you" in page.text
     assert "no longer accepts the sign-in" in page.text
-    assert "Generate access token" in page.text
+    assert ">Generate access token</button>" in page.text
+
+
+def test_the_button_is_called_as_the_steps_beside_it_call_it(
+    administrator: Browser, provider: AuthorizationServer
+) -> None:
+    query = begun(administrator, provider)
+    assert ">Update access token</button>" in back(administrator, query).text
+    refused = back(administrator, query).text
+    assert "“Generate access token”" in refused
+    assert ">Generate access token</button>" in refused
