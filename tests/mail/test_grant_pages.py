@@ -1,5 +1,6 @@
 """“Generate access token”: to the provider and back to the form, whatever comes of it."""
 
+import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -12,7 +13,7 @@ from werkzeug.test import TestResponse
 from tests.conftest import PUBLIC_URL
 from tests.mail.page import PAGE, error_at, saved
 from tests.support.authorization import CLIENT_SECRET, AuthorizationServer
-from tests.support.browser import Browser
+from tests.support.browser import PASSWORD, Browser
 from tests.support.people import add_person
 from webapp import clock
 from webapp.accounts import confirming
@@ -62,6 +63,11 @@ def begun(administrator: Browser, provider: AuthorizationServer, **given: Any) -
 def back(browser: Browser, query: dict[str, str]) -> TestResponse:
     """The browser comes back with it."""
     return browser.get(f"{CALLBACK}?{urlencode(query)}")
+
+
+def ends_of_forms(page: TestResponse) -> set[str]:
+    """Where forms of this page may end, as its policy says."""
+    return set(page.headers["Content-Security-Policy"].partition("form-action ")[2].partition(";")[0].split())
 
 
 def test_what_is_typed_is_saved_and_the_browser_goes_to_the_provider_and_back(
@@ -119,10 +125,25 @@ def test_an_answer_that_is_no_use_ends_on_the_form(
 def test_only_a_page_that_leads_to_a_provider_lets_forms_end_elsewhere(
     chosen: str, leads_on: bool, administrator: Browser
 ) -> None:
-    page = administrator.submit(PAGE, "choose", provider=chosen)
-    allowed = page.headers["Content-Security-Policy"].partition("form-action ")[2].partition(";")[0].split()
+    allowed = ends_of_forms(administrator.submit(PAGE, "choose", provider=chosen))
     assert ("https:" in allowed) == leads_on
     assert "'self'" in allowed
+
+
+def test_who_has_to_type_the_password_in_between_gets_to_the_provider_all_the_same(
+    administrator: Browser, provider: AuthorizationServer
+) -> None:
+    fields = typed(provider) | {"csrf_token": administrator.csrf_token()}
+    with time_machine.travel(clock.now() + confirming.CONFIRMED_FOR):
+        asked = administrator.client.post(START, data=fields)
+        assert {"'self'", "https:"} <= ends_of_forms(asked)
+        assert {"'self'", "https:"} <= ends_of_forms(administrator.submit_on(asked, current_password="wrong"))
+        held = re.search(r'name="held_form" value="([^"]+)"', asked.text)
+        answer = administrator.client.post(
+            START,
+            data={"held_form": held and held[1], "current_password": PASSWORD, "csrf_token": fields["csrf_token"]},
+        )
+    assert answer.location.startswith(f"{provider.url}/authorize?")
 
 
 def test_an_answer_counts_once(administrator: Browser, provider: AuthorizationServer, parts: Parts) -> None:
@@ -282,4 +303,14 @@ def test_a_dead_grant_says_what_to_do(administrator: Browser, provider: Authoriz
     page = administrator.get(PAGE)
     assert "Access token status: needs you" in page.text
     assert "no longer accepts the sign-in" in page.text
-    assert "Generate access token" in page.text
+    assert ">Generate access token</button>" in page.text
+
+
+def test_the_button_is_called_as_the_steps_beside_it_call_it(
+    administrator: Browser, provider: AuthorizationServer
+) -> None:
+    query = begun(administrator, provider)
+    assert ">Update access token</button>" in back(administrator, query).text
+    refused = back(administrator, query).text
+    assert "“Generate access token”" in refused
+    assert ">Generate access token</button>" in refused

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.mail.page import PAGE, error_at, saved
+from tests.mail.page import PAGE, custom, error_at, saved
 from tests.mail.test_grant_pages import back, begun, typed
 from tests.support.authorization import AuthorizationServer
 from tests.support.browser import Browser
@@ -75,3 +75,18 @@ class TestPage:
         assert page.status_code == 200
         assert 'id="expiries"' in page.text
         assert str(saved(parts).secret_expires_on) == day
+
+    def test_a_form_that_does_not_send_it_keeps_it(self, administrator: Browser, parts: Parts) -> None:
+        fields = custom(
+            authentication="client_credentials", client_id="a", client_secret="b", token_url="https://a.example"
+        )
+        administrator.submit(PAGE, "save", **fields, secret_expires_on="2027-05-03")
+        form = fields | {"timeout": "11", "csrf_token": administrator.csrf_token(), "save": "1", "client_secret": ""}
+        administrator.client.post(PAGE, data=form)
+        assert (saved(parts).timeout, saved(parts).secret_expires_on) == (11, MAY)
+
+    def test_it_stays_behind_with_its_provider(self, administrator: Browser) -> None:
+        page = administrator.submit(PAGE, "choose", provider="google", secret_expires_on="2027-05-03")
+        assert 'value="2027-05-03"' not in page.text
+        page = administrator.submit_on(page, button="choose", provider="custom")
+        assert 'value="2027-05-03"' in page.text

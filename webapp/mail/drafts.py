@@ -19,7 +19,7 @@ LIFETIME = timedelta(hours=1)
 PURPOSE = "typed secrets"
 LARGEST = 8000
 # What belongs to a provider and is put aside while another one is looked at.
-OF_A_PROVIDER = ("host", "port", "security", "authentication", "username", *OF_OAUTH2)
+OF_A_PROVIDER = ("host", "port", "security", "authentication", "username", *OF_OAUTH2, "secret_expires_on")
 
 
 def seal_typed(sealer: Sealer, draft: Draft, user_id: int) -> str:
@@ -58,7 +58,7 @@ def switched(kept: str, values: Mapping[str, Any], before: Provider | None, chos
 
 
 def _template(chosen: Provider, before: Provider | None, values: Mapping[str, Any]) -> dict[str, Any]:
-    template: dict[str, Any] = dict.fromkeys(OF_OAUTH2, "")
+    template: dict[str, Any] = dict.fromkeys((*OF_OAUTH2, "secret_expires_on"), "")
     connection = chosen.connection
     if connection.host:
         template |= {"host": connection.host, "port": connection.port, "security": connection.security}

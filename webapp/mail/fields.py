@@ -52,8 +52,10 @@ class DayField(DateField):
             self.process_formdata([str(value)])
 
     def process_formdata(self, valuelist: list[Any]) -> None:
-        """Read what was sent."""
-        text = valuelist[0].strip() if valuelist else ""
+        """Read what was sent; a blank field is no day."""
+        if not valuelist:
+            return
+        text = valuelist[0].strip()
         self.data = None
         if not text:
             return

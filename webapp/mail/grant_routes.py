@@ -4,19 +4,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from flask import Flask, flash, jsonify, redirect, request, url_for
+from flask import Response as FlaskResponse
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp.accounts import sessions
 from webapp.audit.actor import Actor, acts
 from webapp.context import parts
-from webapp.mail import consent, grant_view
+from webapp.mail import consent, grant_view, view
 from webapp.mail.models import MailServer
 from webapp.mail.oauth.faults import OAuthFault, Pending
 from webapp.mail.routes import blueprint, provider_named, save_typed, saved_server
 from webapp.mail.service import Saved
 from webapp.providers import OAuth2
-from webapp.security import csrf
+from webapp.security import csrf, leading_on
 from webapp.settings import service as general_settings
 from webapp.texts import in_words
 
@@ -46,6 +47,14 @@ def start_grant() -> Response:
         )
         return _back()
     return _begun(saved, method)
+
+
+@blueprint.after_request
+def _lead_on(response: FlaskResponse) -> FlaskResponse:
+    """Let the page that asks for the password in between lead to the provider: what waits in it goes on there."""
+    if request.endpoint == "mail.start_grant" and "Content-Security-Policy" not in response.headers:
+        leading_on(response, view.ANYWHERE)
+    return response
 
 
 @blueprint.get("/settings/mail/oauth/callback")

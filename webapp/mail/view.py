@@ -15,6 +15,10 @@ from webapp.providers import Diagnosis, OAuth2, Password, Provider
 
 CONNECTION = ("host", "port", "security")
 SECURITIES = {"starttls": "STARTTLS", "tls": "TLS"}
+# Where providers may be, as sources of CSP. Addresses that are entered may be of this machine, for one that is
+# tried out there.
+ELSEWHERE = ("https:",)
+ANYWHERE = (*ELSEWHERE, "http://127.0.0.1:*", "http://localhost:*")
 ADVANCED = ("tls_minimum", "timeout", "proxy_type", "proxy_host", "proxy_port", "proxy_username", "proxy_password")
 
 
@@ -49,8 +53,7 @@ def lead_elsewhere(provider: Provider) -> Sequence[str]:
     ways = [way for way in provider.ways if isinstance(way, OAuth2) and way.grant == "authorization_code"]
     if not ways:
         return ()
-    # Addresses that are entered may be of this machine, for a provider that is tried out there.
-    return ["https:", *(() if ways[0].token_url else ("http://127.0.0.1:*", "http://localhost:*"))]
+    return ELSEWHERE if ways[0].token_url else ANYWHERE
 
 
 def labels(form: MailServerForm, names: Collection[str]) -> str:
