@@ -217,6 +217,16 @@ def test_a_change_of_what_it_was_made_for_drops_it_and_says_so(
     assert trail(parts) == ["grant made", "grant dropped"]
 
 
+@pytest.mark.parametrize("chosen", ["google", "sendgrid"])
+def test_a_look_at_another_provider_shows_no_grant_of_this_one_and_says_that_saving_drops_it(
+    chosen: str, administrator: Browser, provider: AuthorizationServer
+) -> None:
+    back(administrator, begun(administrator, provider))
+    page = administrator.submit(PAGE, "choose", provider=chosen)
+    assert "status: generated" not in page.text
+    assert "this access token is dropped" in page.text
+
+
 def test_another_timeout_keeps_it(administrator: Browser, provider: AuthorizationServer, parts: Parts) -> None:
     back(administrator, begun(administrator, provider))
     page = administrator.submit(PAGE, "save", timeout="30")

@@ -16,6 +16,7 @@ from webapp.forms import stripped
 
 # A name, quoted or as it is, and an address in angle brackets.
 _NAMED = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^<>"]*))\s*<(?P<address>[^<>]*)>')
+LONGEST_SENDER = 320
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
 
 
@@ -117,6 +118,9 @@ def a_host(form: Form, field: Field) -> None:
 def a_sender(form: Form, field: Field) -> None:
     """Validator: one e-mail address, with or without a name before it; the name is quoted where it must be."""
     text = field.data or ""
+    if len(text) > LONGEST_SENDER:
+        # Said by the field's length already, and long to look at.
+        return
     named = _NAMED.fullmatch(text)
     try:
         found = _address(named["address"].strip() if named else text)
@@ -131,6 +135,8 @@ def a_sender(form: Form, field: Field) -> None:
 
 def a_recipient(form: Form, field: Field) -> None:
     """Validator: one bare e-mail address."""
+    if len(field.data or "") > LONGEST_SENDER:
+        return
     try:
         _address(field.data or "")
     except EmailNotValidError as error:

@@ -49,7 +49,9 @@ class MailServerForm(Form):
     kept = HiddenField()
     typed = HiddenField()
     provider = RadioField(lazy("Provider"), validate_choice=False)
-    mail_from = StringField(lazy("Mail From"), [needed, Length(max=320), checks.a_sender], filters=[stripped])
+    mail_from = StringField(
+        lazy("Mail From"), [needed, Length(max=checks.LONGEST_SENDER), checks.a_sender], filters=[stripped]
+    )
     authentication = RadioField(lazy("Sign-in"), validate_choice=False)
     username = StringField(lazy("User name"), [Length(max=320)], filters=[stripped])
     password = PasswordField(lazy("Password"))

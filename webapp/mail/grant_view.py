@@ -31,6 +31,11 @@ class GrantView:
         """Where it stands."""
         return GrantStatus(self.grant.status) if self.grant is not None else GrantStatus.NONE
 
+    @property
+    def held(self) -> bool:
+        """Whether there is something to lose."""
+        return self.status is not GrantStatus.NONE
+
 
 @dataclass(frozen=True)
 class Refused:

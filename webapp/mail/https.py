@@ -84,7 +84,7 @@ def _answer(method: str, address: str, headers: Mapping[str, str], body: bytes, 
     end = time.monotonic() + TIMEOUT
     try:
         sock, said = _connected(parts, proxy, end)
-    except (OSError, UnicodeError) as error:
+    except (OSError, ValueError) as error:
         raise Unsent(str(error) or type(error).__name__) from error
     with sock:
         return _exchange(sock, said, _request(method, parts, headers, body), body, end)
@@ -141,7 +141,8 @@ def _exchange(sock: socket.socket, said: bytes, request: h11.Request, body: byte
                 if len(content) > LARGEST_ANSWER:
                     raise BadAnswer(f"more than {LARGEST_ANSWER} bytes")
     except h11.RemoteProtocolError as error:
-        raise BadAnswer(str(error)) from error
+        # Not its words: they quote what a server said that need not be one for us.
+        raise BadAnswer("what came back is not HTTP") from error
     return Answer(status, headers, content)
 
 

@@ -213,6 +213,7 @@ def _page(
         diagnosis = meaning(session, parts(), state.stopped) if state.stopped else None
         general = general_settings.general(session, parts().config)
         grant = grant_view.of(session, parts(), saved, sessions.sign_in().id)
+    same = saved is not None and saved.provider == form.chosen.key
     page = render_template(
         "mail/settings.html",
         form=form,
@@ -225,7 +226,8 @@ def _page(
         calendar=ends,
         diagnosis=diagnosis,
         suggestion=view.suggestion(form, trial.diagnosis) if trial and trial.diagnosis else "",
-        grant=grant,
+        grant=grant if same else grant_view.GrantView(),
+        drops=grant.held,
         redirect_uri=consent.redirect_uri(general) if general.public_url else "",
         refused=grant_view.refused(parts(), saved),
         **view.of(form, saved, draft),

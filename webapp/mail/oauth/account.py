@@ -38,13 +38,24 @@ def names(registration: Registration, tokens: Tokens) -> Sequence[str]:
 
 
 def _userinfo(registration: Registration, tokens: Tokens) -> Sequence[str]:
+    if not _may_be_asked(registration, tokens.issuer) or {"?", "#"} & set(tokens.issuer):
+        return ()
     metadata = _facts(registration, tokens.issuer.rstrip("/") + METADATA)
     address = metadata.get("userinfo_endpoint")
-    if metadata.get("issuer") != tokens.issuer or not isinstance(address, str):
+    if (
+        metadata.get("issuer") != tokens.issuer
+        or not isinstance(address, str)
+        or not _may_be_asked(registration, address)
+    ):
         return ()
     person = _facts(registration, address, {"Authorization": f"Bearer {tokens.access_token}"})
     # Core, 5.3.2: an answer about another subject is not to be used.
     return answers.names_in(person) if person.get("sub") == tokens.subject else ()
+
+
+def _may_be_asked(registration: Registration, address: str) -> bool:
+    """Whether the provider may have us ask there: of this machine, only one that is itself on it."""
+    return address.startswith("https:") or registration.token_url.startswith("http:")
 
 
 def _facts(registration: Registration, address: str, headers: Mapping[str, str] | None = None) -> Mapping[str, Any]:
