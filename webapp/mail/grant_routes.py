@@ -11,10 +11,11 @@ from werkzeug.wrappers import Response
 from webapp.accounts import sessions
 from webapp.audit.actor import Actor, acts
 from webapp.context import parts
-from webapp.mail import consent, grant_view, view
+from webapp.mail import consent, grant_view, opening, view
 from webapp.mail.models import MailServer
-from webapp.mail.oauth.faults import OAuthFault, Pending
-from webapp.mail.routes import blueprint, provider_named, save_typed, saved_server
+from webapp.mail.oauth import words
+from webapp.mail.oauth.faults import OAuthFault, Pending, Unusable
+from webapp.mail.routes import blueprint, save_typed, saved_server
 from webapp.mail.service import Saved
 from webapp.providers import OAuth2
 from webapp.security import csrf, leading_on
@@ -39,14 +40,13 @@ def start_grant() -> Response:
         saved = done.server
     else:
         csrf.protect()
-    provider = provider_named(saved.provider) if saved is not None else None
-    method = provider.authentication_named(saved.authentication) if saved is not None and provider else None
-    if saved is None or not isinstance(method, OAuth2):
-        flash(
-            _("Choose a provider and OAuth2 as the sign-in, and save, before you generate an access token."), "warning"
-        )
+    try:
+        if saved is None:
+            raise Unusable(error=words.NO_OAUTH2)
+        return _begun(saved, opening.registration(saved, parts()).method)
+    except OAuthFault as fault:
+        grant_view.keep(fault)
         return _back()
-    return _begun(saved, method)
 
 
 @blueprint.after_request
@@ -95,18 +95,18 @@ def _strayed() -> Response | None:
 
 
 def _begun(saved: MailServer, method: OAuth2) -> Response:
-    with _told():
-        if method.grant == "authorization_code":
-            with parts().database.reading() as session:
-                general = general_settings.general(session, parts().config)
-            origin = request.headers.get("Origin", "")
-            here = "" if origin == "null" else origin
-            return redirect(consent.begin(parts(), saved, general, sessions.sign_in().id, here), 303)
-        if method.grant == "device_code":
-            consent.begin_device(parts(), saved, sessions.sign_in().id)
-            return redirect(url_for("mail.settings", _anchor="access-token"), 303)
-        consent.generate(parts(), saved)
-        _generated()
+    """On to the provider, to the code to type, or back with a token. Raises OAuthFault."""
+    if method.grant == "authorization_code":
+        with parts().database.reading() as session:
+            general = general_settings.general(session, parts().config)
+        origin = request.headers.get("Origin", "")
+        here = "" if origin == "null" else origin
+        return redirect(consent.begin(parts(), saved, general, sessions.sign_in().id, here), 303)
+    if method.grant == "device_code":
+        consent.begin_device(parts(), saved, sessions.sign_in().id)
+        return redirect(url_for("mail.settings", _anchor="access-token"), 303)
+    consent.generate(parts(), saved)
+    _generated()
     return _back()
 
 

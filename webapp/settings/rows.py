@@ -1,11 +1,14 @@
-"""Saving the only row of a settings table."""
+"""The only row of a settings table: made where it is missing, locked, saved."""
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
-from webapp.database import insert_into
+from webapp.database import Base, insert_into
 from webapp.settings.models import ONLY_ROW, GeneralSettings, SecuritySettings
+
+Row = TypeVar("Row", bound=Base)
 
 
 def save(
@@ -18,10 +21,15 @@ def save(
 
     Of two who save at once, the second one waits until the first one is done.
     """
-    made = insert_into(session, model).values(id=ONLY_ROW, **first)
-    session.execute(made.on_conflict_do_nothing())
-    row = session.get_one(model, ONLY_ROW, with_for_update=True, populate_existing=True)
+    row = locked(session, model, first)
     changed = [name for name, value in new.items() if getattr(row, name) != value]
     for name in changed:
         setattr(row, name, new[name])
     return changed
+
+
+def locked(session: Session, model: type[Row], first: Mapping[str, object]) -> Row:
+    """The row, which nobody else changes until the end of the transaction; with `first` in it if there was none."""
+    made = insert_into(session, model).values(id=ONLY_ROW, **first)
+    session.execute(made.on_conflict_do_nothing())
+    return session.get_one(model, ONLY_ROW, with_for_update=True, populate_existing=True)

@@ -17,9 +17,10 @@ from webapp import clock
 from webapp.context import Parts
 from webapp.mail import https
 from webapp.sealing import SealBroken
+from webapp.settings.models import ONLY_ROW
 from webapp.texts import saying
 from webapp.webhooks import service, signing
-from webapp.webhooks.models import ONLY_ROW, Delivery, State, WebhookSettings
+from webapp.webhooks.models import Delivery, State, WebhookSettings
 from webapp.webhooks.service import Receiver
 
 # Longer than an attempt can take: see https.TIMEOUT.
@@ -36,7 +37,9 @@ GONE = 410
 ANSWERED = saying("The receiver answered %(status)s.")
 UNREACHED = saying("The receiver could not be reached: %(error)s.")
 UNANSWERED = saying("The receiver did not answer as a web server does: %(error)s.")
-SEAL_BROKEN = saying("Address and signing secret cannot be opened with today's secret key. Save both anew.")
+SEAL_BROKEN = saying(
+    "Address and signing secret cannot be opened with today's secret key. Save the address again and make a new secret."
+)
 
 _jitter = random.SystemRandom()
 log = structlog.get_logger(__name__)
@@ -58,10 +61,20 @@ def deliver(parts: Parts, now: datetime) -> bool:
     event = _taken(parts, now)
     if event is None:
         return False
-    outcome = _tried(parts, event)
+    outcome = tried(parts, event)
     with parts.database.writing() as session:
         _record(session, event, outcome, clock.now())
     return True
+
+
+def tried(parts: Parts, event: Delivery) -> Outcome | None:
+    """What became of sending an event, once; None where there is nobody to tell."""
+    try:
+        with parts.database.reading() as session:
+            receiver = service.receiver(session, parts.sealer)
+    except SealBroken:
+        return Outcome(error=SEAL_BROKEN)
+    return attempt(receiver, event) if receiver else None
 
 
 def attempt(receiver: Receiver, event: Delivery) -> Outcome:
@@ -86,16 +99,6 @@ def _taken(parts: Parts, now: datetime) -> Delivery | None:
             return None
     with parts.database.writing() as session:
         return _claim(session, now)
-
-
-def _tried(parts: Parts, event: Delivery) -> Outcome | None:
-    """The outcome; None where there is nobody to tell any more."""
-    try:
-        with parts.database.reading() as session:
-            receiver = service.receiver(session, parts.sealer)
-    except SealBroken:
-        return Outcome(error=SEAL_BROKEN)
-    return attempt(receiver, event) if receiver else None
 
 
 def _due(now: datetime) -> Select[int]:

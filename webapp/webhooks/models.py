@@ -8,8 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.database import Base
 from webapp.sealing import SEALED
-
-ONLY_ROW = 1
+from webapp.settings.models import ONLY_ROW
 
 
 class WebhookSettings(Base):

@@ -8,7 +8,6 @@ from webapp import pages
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.context import parts
-from webapp.sealing import SealBroken
 from webapp.security import csrf
 from webapp.texts import in_words
 from webapp.webhooks import delivery, service
@@ -58,15 +57,9 @@ def test() -> Response:
 
 def _tried() -> str:
     """Why a test event was not delivered, empty if it was."""
-    try:
-        with parts().database.reading() as session:
-            receiver = service.receiver(session, parts().sealer)
-    except SealBroken:
-        return in_words(delivery.SEAL_BROKEN)
-    if receiver is None:
-        return _("Save an address first.")
     event = service.event(service.TEST, "This is a test: there is nothing to do.", url=service.page(pages.general()))
-    return in_words(delivery.attempt(receiver, event).error)
+    outcome = delivery.tried(parts(), event)
+    return _("Save an address first.") if outcome is None else in_words(outcome.error)
 
 
 def _page(form: WebhookForm, secret: str = "") -> str:

@@ -8,16 +8,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp import clock
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.sealing import SealBroken, Sealer
+from webapp.settings import rows
+from webapp.settings.models import ONLY_ROW
 from webapp.settings.service import General
 from webapp.webhooks import signing
-from webapp.webhooks.models import ONLY_ROW, Delivery, State, WebhookSettings
+from webapp.webhooks.models import Delivery, State, WebhookSettings
 
 # What each sealed column is sealed for.
 ADDRESS, SECRET, FORMER_SECRET = "webhook.url", "webhook.secret", "webhook.former_secret"
@@ -53,7 +54,7 @@ def save(session: Session, sealer: Sealer, url: str) -> str | None:
 
     What is owed is tried at once, or given up when there is nobody to tell any more.
     """
-    row = _locked(session)
+    row = rows.locked(session, WebhookSettings, {})
     changed = ["webhook_url"] if address(row, sealer) != url else []
     row.sealed_url, row.gone_at = sealer.seal(url, ADDRESS) if url else "", None
     values: dict[str, Any] = {"next_attempt_at": clock.now()} if url else {"state": State.GIVEN_UP}
@@ -64,7 +65,7 @@ def save(session: Session, sealer: Sealer, url: str) -> str | None:
 
 def renew_secret(session: Session, sealer: Sealer) -> str:
     """A new signing secret, returned this once; the former one signs beside it for BOTH_SIGN."""
-    row = _locked(session)
+    row = rows.locked(session, WebhookSettings, {})
     row.sealed_former_secret = ""
     if row.sealed_secret:
         # One that no key opens signs nothing any more.
@@ -129,11 +130,3 @@ def _made(session: Session, sealer: Sealer, row: WebhookSettings) -> str:
     row.sealed_secret, row.secret_made_at = sealer.seal(secret, SECRET), clock.now()
     audit.record(session, Event.WEBHOOK_SECRET_MADE)
     return secret
-
-
-def _locked(session: Session) -> WebhookSettings:
-    # A second click, or another administrator, may save at the same moment; then the row is there.
-    if saved(session) is None:
-        with suppress(IntegrityError), session.begin_nested():
-            session.add(WebhookSettings())
-    return session.get_one(WebhookSettings, ONLY_ROW, with_for_update=True, populate_existing=True)
