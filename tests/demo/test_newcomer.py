@@ -60,6 +60,7 @@ def test_a_newcomer_activates_a_person_and_resets_the_password(newcomer: Page) -
     choose_password(newcomer, "the second password")
     sign_in(newcomer, PERSON, "the second password")
     newcomer.get_by_text("Grace", exact=True).first.wait_for()
+    assert newcomer.url.endswith("/")
 
 
 def test_the_administrator_changes_the_address_and_signs_in_again(newcomer: Page) -> None:

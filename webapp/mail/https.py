@@ -124,7 +124,7 @@ def _exchange(sock: socket.socket, said: bytes, request: h11.Request, body: byte
     http.send(h11.EndOfMessage())
     if said:
         http.receive_data(said)
-    status, headers, content = 0, {}, b""
+    status, headers, content = 0, {}, bytearray()
     try:
         while not isinstance(event := http.next_event(), h11.EndOfMessage):
             if event is h11.NEED_DATA:
@@ -143,7 +143,7 @@ def _exchange(sock: socket.socket, said: bytes, request: h11.Request, body: byte
     except h11.RemoteProtocolError as error:
         # Not its words: they quote what a server said that need not be one for us.
         raise BadAnswer("what came back is not HTTP") from error
-    return Answer(status, headers, content)
+    return Answer(status, headers, bytes(content))
 
 
 def _left(end: float) -> float:

@@ -56,12 +56,10 @@ def _problem(name: str, value: str) -> str | None:
 
 def _address_problem(value: str) -> str | None:
     try:
-        parts = https.check_address(value)
+        good = len(value) <= LONGEST_ADDRESS and not https.check_address(value).fragment
     except BadAddress:
-        return _("Enter a whole address that starts with https://.")
-    if len(value) > LONGEST_ADDRESS or parts.fragment:
-        return _("Enter a whole address that starts with https://.")
-    return None
+        good = False
+    return None if good else _("Enter a whole address that starts with https://.")
 
 
 def _key_problem(value: str) -> str | None:

@@ -86,11 +86,8 @@ def _own_connection(form: MailServerForm) -> bool:
     """Whether the connection is worth a look: wrong, the user's own, or not known yet."""
     connection = form.chosen.connection
     own = (form.host.data, str(form.port.data), form.security.data)
-    if not form.host.data:
-        return True
-    return own != (connection.host, str(connection.port), connection.security) or any(
-        form[name].errors for name in CONNECTION
-    )
+    changed = own != (connection.host, str(connection.port), connection.security)
+    return changed or not form.host.data or any(form[name].errors for name in CONNECTION)
 
 
 def _any_advanced(form: MailServerForm) -> bool:
