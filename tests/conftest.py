@@ -56,7 +56,7 @@ def authority() -> Iterator[Authority]:
 @pytest.fixture(scope="session", autouse=True)
 def _cheap_passwords() -> Iterator[None]:
     cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    with mock.patch("webapp.accounts.passwords._hasher", cheap):
+    with mock.patch("webapp.accounts.passwords.hashing._hasher", cheap):
         yield
 
 

@@ -16,9 +16,9 @@ from sqlalchemy.exc import IntegrityError
 
 from tests.support.people import add_person
 from webapp import schema
-from webapp.accounts import sign_ins
 from webapp.accounts.models import SetupKey, Status, User
-from webapp.accounts.sign_ins import Client
+from webapp.accounts.sign_ins import service as sign_ins
+from webapp.accounts.sign_ins.service import Client
 from webapp.database import Database, after_commit
 from webapp.settings import security
 from webapp.settings.models import ONLY_ROW, GeneralSettings, SecuritySettings

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from tests.support.people import add_person
 from webapp import clock, housekeeping
-from webapp.accounts import links
+from webapp.accounts.links import service as links
 from webapp.accounts.models import Link, Purpose, User
 from webapp.database import Database
 from webapp.outbox.models import Message, State

@@ -44,7 +44,7 @@ def app(app: Flask) -> Flask:
 @pytest.fixture(autouse=True)
 def _test_pages_are_public(monkeypatch: pytest.MonkeyPatch) -> None:
     from webapp import access
-    from webapp.accounts import confirm_routes
+    from webapp.accounts.sign_ins import confirm_routes
 
     names = {"accounts.broken", "accounts.limited", "accounts.seen", "accounts.teapot"}
     monkeypatch.setattr(access, "PUBLIC", access.PUBLIC | names)

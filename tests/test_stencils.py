@@ -11,9 +11,9 @@ from tests.support.people import add_person
 from webapp import home
 from webapp.accounts.models import Role, User
 from webapp.accounts.service import has_people
-from webapp.accounts.sessions import SIGN_IN
+from webapp.accounts.sign_ins.sessions import SIGN_IN
 from webapp.context import Parts
-from webapp.mail import banner
+from webapp.mail.expiries import banner
 from webapp.outbox.flow import flow
 from webapp.outbox.service import owe
 from webapp.settings import service as settings

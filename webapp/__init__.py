@@ -5,13 +5,12 @@ from pathlib import Path
 from flask import Flask
 
 from webapp import access, health, home, logs, pages, security
-from webapp.accounts import advice_routes as advice_routes  # these five put their pages into their room's blueprint
-from webapp.accounts import code_routes as code_routes
-from webapp.accounts import confirm_routes, sessions
-from webapp.accounts import handover_routes as handover_routes
-from webapp.accounts import link_routes as link_routes
 from webapp.accounts import routes as accounts
-from webapp.accounts import user_routes as user_routes
+from webapp.accounts import user_routes
+from webapp.accounts.links import code_routes, handover_routes
+from webapp.accounts.links import routes as link_routes
+from webapp.accounts.passwords import routes as advice_routes
+from webapp.accounts.sign_ins import confirm_routes, sessions
 from webapp.audit import routes as audit
 from webapp.config import Config
 from webapp.context import EXTENSION, Parts
@@ -19,9 +18,11 @@ from webapp.database import Database
 from webapp.demo import routes as demo
 from webapp.keys.columns import keep_current
 from webapp.keys.ring import Keyring, LiveSealer
-from webapp.mail import banner, grant_routes, transport
 from webapp.mail import forms as mail_forms
 from webapp.mail import routes as mail
+from webapp.mail import transport
+from webapp.mail.expiries import banner
+from webapp.mail.grants import routes as grant_routes
 from webapp.outbox import preview_routes as mails
 from webapp.outbox import routes as outbox
 from webapp.outbox.queue import Queue
@@ -32,6 +33,8 @@ from webapp.settings import routes as settings
 from webapp.webhooks import routes as webhooks
 
 HERE = Path(__file__).parent
+# Importing them is enough: they put their pages into the blueprint of accounts.
+PAGES_OF_ACCOUNTS = (advice_routes, code_routes, handover_routes, link_routes, user_routes)
 
 
 def create_app(config: Config | None = None) -> Flask:

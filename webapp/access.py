@@ -9,8 +9,8 @@ from flask_login import current_user
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response as BaseResponse
 
-from webapp.accounts import sessions
 from webapp.accounts.models import Role, User
+from webapp.accounts.sign_ins import sessions
 from webapp.audit.actor import MAILROOM, Actor, acts
 from webapp.security import LARGEST_FROM_STRANGERS
 

@@ -12,10 +12,12 @@ from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from webapp import create_app, logs, schema
-from webapp.accounts import password_rules, passwords, setup
 from webapp.accounts import service as accounts
+from webapp.accounts import setup
 from webapp.accounts.addresses import BadAddress
-from webapp.accounts.password_rules import BadPassword
+from webapp.accounts.passwords import hashing
+from webapp.accounts.passwords import rules as password_rules
+from webapp.accounts.passwords.rules import BadPassword
 from webapp.accounts.service import AddressTaken
 from webapp.audit import service as audit
 from webapp.audit.events import Event
@@ -134,7 +136,7 @@ def create_admin(email: str, name: str, password_stdin: bool) -> None:
             with database.reading() as session:
                 rules = password_rules.in_force(session, parts().config)
             rules.check(password, email, name)
-            password_hash = passwords.hashed(password)
+            password_hash = hashing.hashed(password)
             with database.writing() as session:
                 created = accounts.create_administrator(session, email, name, password_hash)
                 audit.record(session, Event.ADMINISTRATOR_CREATED, created)

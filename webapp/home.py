@@ -13,8 +13,8 @@ from webapp.access import signed_in
 from webapp.accounts import service as accounts
 from webapp.accounts.models import Role
 from webapp.context import parts
-from webapp.mail import banner
-from webapp.mail.expiries import Expiry
+from webapp.mail.expiries import banner
+from webapp.mail.expiries.service import Expiry
 from webapp.outbox.flow import Flow, flow
 from webapp.outbox.meaning import meaning
 

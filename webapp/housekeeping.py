@@ -6,8 +6,9 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from webapp import limits
-from webapp.accounts import known_devices, sign_ins
 from webapp.accounts.models import AddressChange, Link
+from webapp.accounts.sign_ins import known_devices
+from webapp.accounts.sign_ins import service as sign_ins
 from webapp.keys import rotation
 from webapp.mail.models import GrantRequest
 from webapp.outbox.models import Message

@@ -20,7 +20,7 @@ from werkzeug.http import parse_accept_header
 from werkzeug.utils import cached_property
 
 from webapp.access import safe_next
-from webapp.accounts.sessions import SIGN_IN
+from webapp.accounts.sign_ins.sessions import SIGN_IN
 from webapp.errors import NotFound
 from webapp.security import cookie_name
 

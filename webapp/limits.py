@@ -5,7 +5,7 @@ rate algorithm, as in ATM Forum TM 4.0 and many API gateways). One atomic statem
 counts, so two processes never both take the last place.
 
 A transaction keeps a row to itself until its commit. So it takes from several limits in one order,
-that of the functions here, in `accounts.locks` and in `accounts.tries`, and locks a person's row before:
+that of the functions here, in `accounts.sign_ins.locks` and in `accounts.tries`, and locks a person's row before:
 else whoever waits for one person would have all others wait for a limit of everybody's.
 """
 

@@ -20,7 +20,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from webapp import formats, languages
-from webapp.accounts import devices, tries
+from webapp.accounts import tries
+from webapp.accounts.sign_ins import devices
 from webapp.accounts.users import NotAllowed
 from webapp.context import parts
 from webapp.errors import NotFound, TooManyRequests

@@ -10,10 +10,12 @@ from sqlalchemy import select
 
 from tests.support.people import add_person
 from webapp import clock
-from webapp.accounts import codes, links, sign_ins
-from webapp.accounts.codes import Ticket
+from webapp.accounts.links import codes
+from webapp.accounts.links import service as links
+from webapp.accounts.links.codes import Ticket
 from webapp.accounts.models import Purpose, Status, User
-from webapp.accounts.sign_ins import Client
+from webapp.accounts.sign_ins import service as sign_ins
+from webapp.accounts.sign_ins.service import Client
 from webapp.context import Parts
 from webapp.database import Database
 from webapp.outbox.models import Message

@@ -13,11 +13,15 @@ from sqlalchemy import select, update
 from tests.accounts.conftest import CLIENT, PASSWORD, at_once
 from tests.support import browser
 from webapp import clock
-from webapp.accounts import links, passwords, service, sign_ins, signing_in
+from webapp.accounts import service
+from webapp.accounts.links import service as links
 from webapp.accounts.models import Link, Purpose, Role, SignIn, Status, User
+from webapp.accounts.passwords import hashing
 from webapp.accounts.service import AccountDisabled, AddressTaken, AlreadyActive
-from webapp.accounts.sign_ins import Client
-from webapp.accounts.signing_in import SignInRefused
+from webapp.accounts.sign_ins import service as sign_ins
+from webapp.accounts.sign_ins import signing_in
+from webapp.accounts.sign_ins.service import Client
+from webapp.accounts.sign_ins.signing_in import SignInRefused
 from webapp.context import Parts
 from webapp.database import Database
 from webapp.errors import NotFound
@@ -76,7 +80,7 @@ class TestCreating:
 
     def test_an_administrator_made_by_the_operator_can_sign_in_at_once(self, parts: Parts) -> None:
         with parts.database.writing() as session:
-            service.create_administrator(session, "root@example.com", "Root", passwords.hashed(PASSWORD))
+            service.create_administrator(session, "root@example.com", "Root", hashing.hashed(PASSWORD))
             assert service.has_administrator(session)
         assert sign_in(parts, "root@example.com", PASSWORD)
 
@@ -161,8 +165,8 @@ class TestSigningIn:
     def test_a_password_is_hashed_whether_there_is_an_account_or_not(
         self, parts: Parts, ada: User, monkeypatch: pytest.MonkeyPatch, email: str
     ) -> None:
-        counted = mock.Mock(wraps=passwords.fits)
-        monkeypatch.setattr(passwords, "fits", counted)
+        counted = mock.Mock(wraps=hashing.fits)
+        monkeypatch.setattr(hashing, "fits", counted)
         with pytest.raises(SignInRefused):
             sign_in(parts, email, "wrong")
         counted.assert_called_once()
@@ -175,19 +179,19 @@ class TestSigningIn:
         with parts.database.reading() as session:
             kept = session.get_one(User, ada.id).password_hash
         assert kept is not None
-        assert not passwords.outdated(kept)
+        assert not hashing.outdated(kept)
 
     def test_a_reset_while_the_password_is_checked_wins(
         self, parts: Parts, ada: User, new_link: NewLink, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        secret, fits = new_link(ada, Purpose.RESET), passwords.fits
+        secret, fits = new_link(ada, Purpose.RESET), hashing.fits
 
         def slowly(password: str, kept: str | None) -> bool:
             with parts.database.writing() as session:
-                service.reset_password(session, parts.queue, secret, passwords.hashed(PASSWORD))
+                service.reset_password(session, parts.queue, secret, hashing.hashed(PASSWORD))
             return fits(password, kept)
 
-        monkeypatch.setattr(passwords, "fits", slowly)
+        monkeypatch.setattr(hashing, "fits", slowly)
         with pytest.raises(SignInRefused):
             sign_in(parts, ada.email)
 
@@ -200,7 +204,7 @@ class TestActivating:
     ) -> None:
         secret = new_link(pat, Purpose.ACTIVATION)
         with parts.database.writing() as session:
-            person = service.activate(session, parts.queue, secret, passwords.hashed(PASSWORD))
+            person = service.activate(session, parts.queue, secret, hashing.hashed(PASSWORD))
         assert (person.status, person.activated_at) == (Status.ACTIVE, person.password_changed_at)
         assert owed() == [("activated", pat.email)]
         assert sign_in(parts, pat.email, PASSWORD)
@@ -211,7 +215,7 @@ class TestActivating:
         def using(secret: str) -> Callable[[], object]:
             def use() -> object:
                 with parts.database.writing() as session:
-                    return service.activate(session, parts.queue, secret, passwords.hashed(secret))
+                    return service.activate(session, parts.queue, secret, hashing.hashed(secret))
 
             return use
 
@@ -226,7 +230,7 @@ class TestActivating:
 
         def use(secret: str) -> User:
             with parts.database.writing() as session:
-                return service.activate(session, parts.queue, secret, passwords.hashed(secret))
+                return service.activate(session, parts.queue, secret, hashing.hashed(secret))
 
         ends = at_once([partial(use, secret) for secret in secrets])
         assert sorted(type(end).__name__ for end in ends) == ["LinkRevoked"] * 5 + ["User"]
@@ -240,7 +244,7 @@ class TestActivating:
         secret = new_link(pat, Purpose.ACTIVATION)
         set_status(parts.database, pat, status)
         with pytest.raises(failure), parts.database.writing() as session:
-            service.activate(session, parts.queue, secret, passwords.hashed(PASSWORD))
+            service.activate(session, parts.queue, secret, hashing.hashed(PASSWORD))
         with parts.database.reading() as session:
             assert links.find(session, secret, Purpose.ACTIVATION).used_at is None
 
@@ -285,7 +289,7 @@ class TestResetting:
     ) -> None:
         token, other, secret = signed_in(ada), new_link(ada, Purpose.RESET), new_link(ada, Purpose.RESET)
         with parts.database.writing() as session:
-            service.reset_password(session, parts.queue, secret, passwords.hashed(PASSWORD))
+            service.reset_password(session, parts.queue, secret, hashing.hashed(PASSWORD))
         assert sign_ins.find(parts.database, token) is None
         with parts.database.reading() as session:
             assert links.find(session, other, Purpose.RESET).revoked_at is not None
@@ -300,7 +304,7 @@ class TestResetting:
 
         def use() -> object:
             with parts.database.writing() as session:
-                return service.reset_password(session, parts.queue, secret, passwords.hashed(PASSWORD))
+                return service.reset_password(session, parts.queue, secret, hashing.hashed(PASSWORD))
 
         ends = at_once([use] * 6)
         assert [type(end) for end in ends].count(User) == 1
@@ -310,6 +314,6 @@ class TestResetting:
         secret = new_link(ada, Purpose.RESET)
         set_status(parts.database, ada, Status.DISABLED)
         with pytest.raises(AccountDisabled), parts.database.writing() as session:
-            service.reset_password(session, parts.queue, secret, passwords.hashed(PASSWORD))
+            service.reset_password(session, parts.queue, secret, hashing.hashed(PASSWORD))
         with parts.database.reading() as session:
             assert session.scalars(select(Link)).one().used_at is None

@@ -6,8 +6,9 @@ import pytest
 
 from tests.accounts.conftest import PASSWORD, at_once
 from tests.support.browser import Browser
-from webapp.accounts import passwords, service, setup
+from webapp.accounts import service, setup
 from webapp.accounts.models import Role, Status
+from webapp.accounts.passwords import hashing
 from webapp.accounts.setup import SetupDone, SetupKeyUnknown
 from webapp.config import Config
 from webapp.context import Parts
@@ -80,7 +81,7 @@ def test_a_newer_key_replaces_the_older(stranger: Browser, parts: Parts, key: st
 def test_setup_is_closed_once_there_is_an_administrator(stranger: Browser, parts: Parts, key: str) -> None:
     page = stranger.get(f"/setup?key={key}")
     with parts.database.writing() as session:
-        service.create_administrator(session, "ada@example.com", "Ada", passwords.hashed(PASSWORD))
+        service.create_administrator(session, "ada@example.com", "Ada", hashing.hashed(PASSWORD))
     for answer in (stranger.submit_on(page, **FIELDS), stranger.get(f"/setup?key={key}")):
         assert (answer.status_code, "set up already" in answer.text) == (404, True)
     with parts.database.writing() as session, pytest.raises(SetupDone):
@@ -89,7 +90,7 @@ def test_setup_is_closed_once_there_is_an_administrator(stranger: Browser, parts
 
 def test_a_wrong_key_creates_nobody(parts: Parts, key: str) -> None:
     with pytest.raises(SetupKeyUnknown), parts.database.writing() as session:
-        setup.create_first_administrator(session, "wrong", "eve@example.com", "Eve", passwords.hashed(PASSWORD))
+        setup.create_first_administrator(session, "wrong", "eve@example.com", "Eve", hashing.hashed(PASSWORD))
     with parts.database.reading() as session:
         assert not service.has_administrator(session)
 
@@ -98,7 +99,7 @@ def test_of_two_who_set_up_at_once_one_succeeds(parts: Parts, key: str) -> None:
     def claiming(email: str) -> Callable[[], object]:
         def claim() -> object:
             with parts.database.writing() as session:
-                return setup.create_first_administrator(session, key, email, "Root", passwords.hashed(PASSWORD))
+                return setup.create_first_administrator(session, key, email, "Root", hashing.hashed(PASSWORD))
 
         return claim
 

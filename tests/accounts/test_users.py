@@ -10,8 +10,10 @@ from tests.accounts.conftest import at_once
 from tests.support.browser import PASSWORD
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
-from webapp.accounts import links, service, sign_ins, users
+from webapp.accounts import service, users
+from webapp.accounts.links import service as links
 from webapp.accounts.models import Link, Purpose, Role, SignIn, Status, User
+from webapp.accounts.sign_ins import service as sign_ins
 from webapp.accounts.users import LastAdministrator, NotAllowed, OwnAccount
 from webapp.context import Parts
 from webapp.database import Database

@@ -14,7 +14,9 @@ from tests.support.browser import PASSWORD, Browser
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
 from webapp import clock
-from webapp.accounts import links, openings, setup
+from webapp.accounts import setup
+from webapp.accounts.links import openings
+from webapp.accounts.links import service as links
 from webapp.accounts.models import Purpose, Status, User
 from webapp.audit.events import Event
 from webapp.audit.models import Entry

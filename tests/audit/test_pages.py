@@ -13,7 +13,7 @@ from webapp.audit.export import defused
 from webapp.audit.models import Entry
 from webapp.audit.words import FIELDS, KINDS, facts, kind
 from webapp.database import Database
-from webapp.mail import grants
+from webapp.mail.grants import service as grants
 from webapp.mail.models import MailServer
 from webapp.mail.service import OF_CERTIFICATE
 

@@ -13,8 +13,8 @@ from tests.bench.visitor import Visitor
 from tests.support.browser import PASSWORD
 from tests.support.people import add_person
 from webapp import clock, create_app
-from webapp.accounts import passwords
 from webapp.accounts.models import Role
+from webapp.accounts.passwords import hashing
 from webapp.outbox.messages import compose
 from webapp.outbox.service import owe
 from webapp.settings.service import General
@@ -60,7 +60,7 @@ def signed_in_page(site: Site, role: Role) -> Compared:
 
 def signing_in(site: Site, number: int = 40) -> tuple[Compared, Compared]:
     """Seconds that signing in takes, for people and for unknown addresses, each beside the bare argon2 check."""
-    kept = passwords.hashed(PASSWORD)
+    kept = hashing.hashed(PASSWORD)
     site.add_people(number)
     times: dict[str, list[float]] = {"person": [], "nobody": [], "check": []}
     with site.web() as port:
@@ -70,7 +70,7 @@ def signing_in(site: Site, number: int = 40) -> tuple[Compared, Compared]:
                 if index >= 0:
                     times[who].append(seconds)
             started = time.perf_counter()
-            passwords.fits(PASSWORD, kept)
+            hashing.fits(PASSWORD, kept)
             times["check"].append(time.perf_counter() - started)
     check = median(times["check"])
     return Compared(median(times["person"]), check), Compared(median(times["nobody"]), check)

@@ -22,7 +22,7 @@ from webapp.accounts.models import Role, Status, User, searchable
 from webapp.config import Config
 from webapp.context import EXTENSION, Parts
 from webapp.database import Database
-from webapp.mail.grants import PURPOSES
+from webapp.mail.grants.service import PURPOSES
 from webapp.mail.models import Grant, GrantStatus, MailServer
 from webapp.outbox.queue import Queue
 from webapp.sealing import Sealer

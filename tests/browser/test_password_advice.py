@@ -8,7 +8,7 @@ from tests.browser.serving import Site
 from tests.browser.walker import Walker
 from tests.support.people import add_person
 from webapp import clock
-from webapp.accounts import links
+from webapp.accounts.links import service as links
 from webapp.accounts.models import Purpose, Status, User
 from webapp.context import Parts
 

@@ -7,7 +7,7 @@ import pytest
 from tests.mail.conftest import opened, signing_in, stages
 from tests.support.proxies import ACCOUNT, HttpProxy, Proxy, SocksProxy
 from tests.support.scripted import ScriptedServer
-from webapp.mail import proxies
+from webapp import proxies
 from webapp.mail.conversation import Stage
 from webapp.mail.transport import DeliveryError, MailConnection, OpenedServer
 

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from webapp.context import Parts
+from webapp.https import Answer
 from webapp.mail import token_explanations
 from webapp.mail.diagnosis import diagnose_grant
-from webapp.mail.https import Answer
 from webapp.mail.models import MailServer
 from webapp.mail.oauth import answers, words
 from webapp.mail.oauth.faults import OAuthFault, Refused, Unreached

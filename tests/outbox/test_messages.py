@@ -9,7 +9,7 @@ from email.message import EmailMessage
 import pytest
 from flask import Flask
 
-from webapp.mail.expiries import Expiry, State, What
+from webapp.mail.expiries.service import Expiry, State, What
 from webapp.outbox import messages
 from webapp.settings.service import General
 

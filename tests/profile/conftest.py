@@ -7,8 +7,8 @@ import pytest
 
 from tests.accounts.conftest import ada, new_link, owed, signed_in
 from tests.support.browser import PASSWORD
-from webapp.accounts import sign_ins
 from webapp.accounts.models import User
+from webapp.accounts.sign_ins import service as sign_ins
 from webapp.context import Parts
 from webapp.profile import address
 

@@ -12,11 +12,13 @@ from tests.profile.conftest import NEW, Ask
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
 from webapp import clock, housekeeping
-from webapp.accounts import address_changes, links, service, sign_ins
-from webapp.accounts.confirming import WrongPassword
-from webapp.accounts.links import LinkExpired, LinkRevoked, LinkUsed
+from webapp.accounts import address_changes, service
+from webapp.accounts.links import service as links
+from webapp.accounts.links.service import LinkExpired, LinkRevoked, LinkUsed
 from webapp.accounts.models import AddressChange, Link, Purpose, Status, User
 from webapp.accounts.service import AccountDisabled, AddressTaken
+from webapp.accounts.sign_ins import service as sign_ins
+from webapp.accounts.sign_ins.confirming import WrongPassword
 from webapp.context import Parts
 from webapp.database import Database
 from webapp.errors import NotFound, TooManyRequests

@@ -13,7 +13,7 @@ from tests.support.browser import PASSWORD, Browser
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
 from webapp import clock
-from webapp.accounts import links
+from webapp.accounts.links import service as links
 from webapp.accounts.models import Link, Purpose, SignIn
 from webapp.context import Parts
 from webapp.database import Database

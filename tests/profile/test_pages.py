@@ -11,8 +11,8 @@ from werkzeug.datastructures import MultiDict
 
 from tests.profile.conftest import NEW, OTHER, error_beside
 from tests.support.browser import PASSWORD, Browser
-from webapp.accounts import known_devices
 from webapp.accounts.models import KnownDevice, SignIn
+from webapp.accounts.sign_ins import known_devices
 from webapp.database import Database
 
 Act = Callable[[], None]

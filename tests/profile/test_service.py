@@ -11,10 +11,14 @@ from tests.accounts.conftest import PASSWORD, at_once
 from tests.profile.conftest import Ask
 from tests.support import browser
 from webapp import clock
-from webapp.accounts import address_changes, links, passwords, service, sign_ins, signing_in
-from webapp.accounts.confirming import SignInEnded, WrongPassword
+from webapp.accounts import address_changes, service
+from webapp.accounts.links import service as links
 from webapp.accounts.models import Purpose, SignIn, User
-from webapp.accounts.sign_ins import Client
+from webapp.accounts.passwords import hashing
+from webapp.accounts.sign_ins import service as sign_ins
+from webapp.accounts.sign_ins import signing_in
+from webapp.accounts.sign_ins.confirming import SignInEnded, WrongPassword
+from webapp.accounts.sign_ins.service import Client
 from webapp.context import Parts
 from webapp.database import Database
 from webapp.errors import NotFound
@@ -98,14 +102,14 @@ class TestPassword:
         self, parts: Parts, ada: User, signed_in: SignedIn, new_link: NewLink, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         signed_in(ada)
-        secret, fits = new_link(ada, Purpose.RESET), passwords.fits
+        secret, fits = new_link(ada, Purpose.RESET), hashing.fits
 
         def slowly(password: str, kept: str | None) -> bool:
             with parts.database.writing() as session:
                 service.reset_password(session, parts.queue, secret, "the hash of another")
             return fits(password, kept)
 
-        monkeypatch.setattr(passwords, "fits", slowly)
+        monkeypatch.setattr(hashing, "fits", slowly)
         with pytest.raises(SignInEnded):
             change(parts, ada)
 

@@ -11,11 +11,14 @@ from tests.profile.conftest import NEW, Ask
 from tests.support.browser import PASSWORD
 from tests.support.inbox import Inbox
 from webapp import clock
-from webapp.accounts import links, passwords, service, signing_in
-from webapp.accounts.links import LinkRevoked
+from webapp.accounts import service
+from webapp.accounts.links import service as links
+from webapp.accounts.links.service import LinkRevoked
 from webapp.accounts.models import Purpose, User
-from webapp.accounts.sign_ins import Client
-from webapp.accounts.signing_in import SignInRefused
+from webapp.accounts.passwords import hashing
+from webapp.accounts.sign_ins import signing_in
+from webapp.accounts.sign_ins.service import Client
+from webapp.accounts.sign_ins.signing_in import SignInRefused
 from webapp.context import Parts
 from webapp.outbox.models import Message, State
 from webapp.profile import address
@@ -113,7 +116,7 @@ def test_a_change_after_an_undone_one_can_be_undone_as_well(
     with parts.database.writing() as session:
         _ada, reset = address.restore(session, newest(inbox))
     with parts.database.writing() as session:
-        service.reset_password(session, parts.queue, reset, passwords.hashed(PASSWORD))
+        service.reset_password(session, parts.queue, reset, hashing.hashed(PASSWORD))
     deliver()
     change(THIEF)
     deliver()

@@ -12,10 +12,10 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
 
 from tests.support.html import Form, forms_of
-from webapp.accounts import sign_ins
 from webapp.accounts.models import User
-from webapp.accounts.sessions import SIGN_IN
-from webapp.accounts.sign_ins import Client
+from webapp.accounts.sign_ins import service as sign_ins
+from webapp.accounts.sign_ins.service import Client
+from webapp.accounts.sign_ins.sessions import SIGN_IN
 from webapp.context import EXTENSION, Parts
 
 PASSWORD = "a quite long sentence 7"

@@ -7,13 +7,15 @@ from sqlalchemy import select
 
 from tests.support.authorization import CLIENT_SECRET, AuthorizationServer
 from tests.support.people import add_person
-from webapp.accounts import sign_ins
 from webapp.accounts.models import Role, SignIn, User
-from webapp.accounts.sign_ins import Client
+from webapp.accounts.sign_ins import service as sign_ins
+from webapp.accounts.sign_ins.service import Client
 from webapp.context import Parts
-from webapp.mail import consent, grants, opening, service
+from webapp.mail import opening, service
+from webapp.mail.grants import consent
+from webapp.mail.grants import service as grants
+from webapp.mail.grants.renewal import TokenSource
 from webapp.mail.models import Grant, MailServer
-from webapp.mail.renewal import TokenSource
 from webapp.mail.service import Draft
 from webapp.settings.service import General, general
 

@@ -5,7 +5,7 @@ from functools import cache
 from tests.support.browser import PASSWORD
 from webapp import clock
 from webapp.accounts.models import Role, Status, User
-from webapp.accounts.passwords import hashed
+from webapp.accounts.passwords.hashing import hashed
 from webapp.database import Database
 
 

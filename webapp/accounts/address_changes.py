@@ -9,8 +9,8 @@ from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp import clock
-from webapp.accounts import links
 from webapp.accounts.addresses import address_key
+from webapp.accounts.links import service as links
 from webapp.accounts.models import AddressChange, Link, Purpose, User
 from webapp.outbox import claims
 from webapp.outbox import service as outbox

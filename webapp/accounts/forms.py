@@ -16,10 +16,10 @@ from wtforms import (
 )
 from wtforms.validators import DataRequired, Length
 
-from webapp.accounts import codes
 from webapp.accounts.addresses import BadAddress, checked
+from webapp.accounts.links import codes
 from webapp.accounts.models import Role
-from webapp.accounts.password_rules import BadPassword, Rules
+from webapp.accounts.passwords.rules import BadPassword, Rules
 from webapp.forms import Form, stripped
 from webapp.languages import LANGUAGES
 from webapp.settings.forms import public_address

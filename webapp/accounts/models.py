@@ -116,7 +116,7 @@ class SignIn(Base):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
-    # When the password was typed last: see accounts.confirming.
+    # When the password was typed last: see accounts.sign_ins.confirming.
     confirmed_at: Mapped[datetime]
     # Typed in it since the last right one: see accounts.tries.own_password.
     wrong_passwords: Mapped[int] = mapped_column(default=0)

@@ -10,13 +10,17 @@ from werkzeug.wrappers import Response
 
 from webapp import languages, pages, stencils
 from webapp.access import safe_next, signed_in
-from webapp.accounts import handover, password_rules, passwords, service, sessions, signing_in
+from webapp.accounts import service
 from webapp.accounts import setup as first_run
 from webapp.accounts.forms import NewUserForm, SetupForm, SignInForm, text
-from webapp.accounts.handover import Handover
-from webapp.accounts.locks import Locked
+from webapp.accounts.links import handover
+from webapp.accounts.links.handover import Handover
 from webapp.accounts.models import Role, User
-from webapp.accounts.password_rules import Rules
+from webapp.accounts.passwords import hashing
+from webapp.accounts.passwords import rules as password_rules
+from webapp.accounts.passwords.rules import Rules
+from webapp.accounts.sign_ins import sessions, signing_in
+from webapp.accounts.sign_ins.locks import Locked
 from webapp.accounts.users import require_administrator
 from webapp.context import parts
 from webapp.errors import TooManyRequests
@@ -180,7 +184,7 @@ def shown_once(made: Handover) -> Response:
 
 def _set_up(form: SetupForm) -> Response:
     config, queue = parts().config, parts().queue
-    password_hash = passwords.hashed(text(form.password))
+    password_hash = hashing.hashed(text(form.password))
     with parts().database.writing() as session:
         person = first_run.create_first_administrator(
             session,

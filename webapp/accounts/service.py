@@ -8,20 +8,15 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp import clock
-from webapp.accounts import (
-    address_changes,
-    former_passwords,
-    known_devices,
-    links,
-    locks,
-    notices,
-    sign_ins,
-    tries,
-)
+from webapp.accounts import address_changes, notices, tries
 from webapp.accounts.addresses import address_key, checked
-from webapp.accounts.links import LinkExpired, LinkRefused, LinkUnknown, LinkUsed
+from webapp.accounts.links import service as links
+from webapp.accounts.links.service import LinkExpired, LinkRefused, LinkUnknown, LinkUsed
 from webapp.accounts.models import Link, Purpose, Role, Status, User, searchable
-from webapp.accounts.sign_ins import Client
+from webapp.accounts.passwords import former as former_passwords
+from webapp.accounts.sign_ins import known_devices, locks
+from webapp.accounts.sign_ins import service as sign_ins
+from webapp.accounts.sign_ins.service import Client
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.database import LARGEST_ID, Database

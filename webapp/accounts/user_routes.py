@@ -7,10 +7,11 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
 from webapp.access import signed_in
-from webapp.accounts import locks, service, users
+from webapp.accounts import service, users
 from webapp.accounts.forms import NameForm, RoleForm, text
 from webapp.accounts.models import Role, User
 from webapp.accounts.routes import Page, blueprint
+from webapp.accounts.sign_ins import locks
 from webapp.accounts.users import Refused
 from webapp.context import parts
 from webapp.forms import ConfirmForm, Form

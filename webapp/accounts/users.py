@@ -8,8 +8,11 @@ first, too.
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webapp.accounts import address_changes, links, locks, service, sign_ins
+from webapp.accounts import address_changes, service
+from webapp.accounts.links import service as links
 from webapp.accounts.models import Purpose, Role, Status, User
+from webapp.accounts.sign_ins import locks
+from webapp.accounts.sign_ins import service as sign_ins
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.errors import Failure

@@ -4,7 +4,7 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from werkzeug.wrappers import Response as BaseResponse
 
 from webapp import clock
-from webapp.accounts import devices
+from webapp.accounts.sign_ins import devices
 from webapp.audit import service, trail, words
 from webapp.audit.events import Event
 from webapp.audit.export import csv_of

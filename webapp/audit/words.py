@@ -11,8 +11,8 @@ from webapp.audit.events import Event
 from webapp.context import parts
 from webapp.formats import listed
 from webapp.languages import LANGUAGES
-from webapp.mail import expiry_words
 from webapp.mail.conversation import Stage
+from webapp.mail.expiries import words as expiry_words
 from webapp.mail.trial import stage_name
 from webapp.providers.diagnosis import Text
 from webapp.providers.oauth2 import LABELS

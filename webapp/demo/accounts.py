@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webapp.accounts import passwords, service
+from webapp.accounts import service
 from webapp.accounts.models import Role, Status, User
+from webapp.accounts.passwords import hashing
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def create(session: Session) -> None:
         return
     for account in ACCOUNTS:
         # The one way to an account that is active from the start.
-        password_hash = passwords.hashed(account.password)
+        password_hash = hashing.hashed(account.password)
         created = service.create_administrator(session, account.email, account.name, password_hash)
         created.role = account.role
 

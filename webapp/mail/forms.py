@@ -10,8 +10,9 @@ from wtforms.validators import DataRequired, InputRequired, Length, NumberRange,
 
 from webapp.forms import LONGEST, Form, stripped, text_problem
 from webapp.mail import fields as checks
-from webapp.mail import grants, oauth_checks
+from webapp.mail import oauth_checks
 from webapp.mail.fields import DayField, NumberField, SecretTextField, host_name
+from webapp.mail.grants import service as grants
 from webapp.mail.service import OF_OAUTH2, PROXY_PASSWORD, Draft
 from webapp.providers import Authentication, OAuth2, Provider
 from webapp.registry import Providers, secret_fields

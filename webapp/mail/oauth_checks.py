@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from flask_babel import gettext as _
 
-from webapp.mail import https
-from webapp.mail.https import BadAddress
+from webapp import https
+from webapp.https import BadAddress
 from webapp.mail.oauth.faults import Unusable
 from webapp.mail.oauth.keys import ServiceAccountKey
 from webapp.mail.service import Draft

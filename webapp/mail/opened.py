@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from webapp.mail.proxies import Proxy
-from webapp.mail.renewal import TokenSource
+from webapp.mail.grants.renewal import TokenSource
 from webapp.providers import Account, Provider
+from webapp.proxies import Proxy
 
 
 @dataclass(frozen=True)

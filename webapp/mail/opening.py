@@ -8,16 +8,16 @@ from urllib.parse import urlsplit
 import idna
 
 from webapp.context import Parts
-from webapp.mail import grants
+from webapp.mail.grants import service as grants
+from webapp.mail.grants.renewal import TokenSource
 from webapp.mail.models import MailServer
 from webapp.mail.oauth import words
 from webapp.mail.oauth.faults import Unusable
 from webapp.mail.oauth.registration import Registration
 from webapp.mail.opened import OpenedServer
-from webapp.mail.proxies import Proxy
-from webapp.mail.renewal import TokenSource
 from webapp.mail.service import OF_OAUTH2, PROXY_PASSWORD, Draft, erases_grant, method_of, purpose, secret_names
 from webapp.providers import OAuth2
+from webapp.proxies import Proxy
 from webapp.registry import UnknownProvider
 from webapp.sealing import SealBroken, Sealer
 from webapp.settings.service import General

@@ -9,11 +9,13 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp.access import signed_in
-from webapp.accounts import sessions
+from webapp.accounts.sign_ins import sessions
 from webapp.context import parts
-from webapp.mail import consent, drafts, grant_view, opening, service, view
-from webapp.mail.calendar import calendar
+from webapp.mail import drafts, opening, service, view
+from webapp.mail.expiries.calendar import calendar
 from webapp.mail.forms import COLUMNS, SECRETS, MailServerForm, mail_server_form
+from webapp.mail.grants import consent
+from webapp.mail.grants import view as grant_view
 from webapp.mail.models import MailServer
 from webapp.mail.service import Draft, Saved
 from webapp.mail.trial import Trial, stage_name, try_out

@@ -13,7 +13,7 @@ from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.context import Parts
 from webapp.errors import Failure
-from webapp.mail import grants
+from webapp.mail.grants import service as grants
 from webapp.mail.models import MailServer
 from webapp.outbox import service as outbox
 from webapp.providers import Authentication

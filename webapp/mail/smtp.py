@@ -12,8 +12,8 @@ import ssl
 import time
 from collections.abc import Callable
 
-from webapp.mail.certificates import Certificate
 from webapp.mail.conversation import BLOT, Conversation, Stage, readable
+from webapp.mail.expiries.certificates import Certificate
 from webapp.mail.failures import DeliveryError
 from webapp.providers import Text
 from webapp.texts import saying

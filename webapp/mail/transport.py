@@ -15,13 +15,13 @@ import idna
 import structlog
 
 from webapp import clock
-from webapp.mail.certificates import Certificate
 from webapp.mail.conversation import Conversation, Stage, Step
+from webapp.mail.expiries.certificates import Certificate
 from webapp.mail.failures import DeliveryError, Fault, fault_of
 from webapp.mail.oauth.faults import OAuthFault
 from webapp.mail.opened import OpenedServer
-from webapp.mail.proxies import dial, dial_through, look_up
 from webapp.mail.smtp import SmtpClient, reply_text
+from webapp.proxies import dial, dial_through, look_up
 from webapp.texts import saying
 
 __all__ = ["Conversation", "DeliveryError", "Fault", "MailConnection", "OpenedServer", "Stage", "mail"]

@@ -12,9 +12,10 @@ from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.context import Parts
 from webapp.database import Database
-from webapp.mail import certificates, service
+from webapp.mail import service
 from webapp.mail.conversation import Conversation, Line, Stage, Step
 from webapp.mail.diagnosis import diagnose
+from webapp.mail.expiries import certificates
 from webapp.mail.failures import DeliveryError
 from webapp.mail.transport import MailConnection, OpenedServer
 from webapp.outbox import messages

@@ -7,14 +7,16 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from webapp import clock
-from webapp.accounts import address_changes, codes, links
+from webapp.accounts import address_changes
 from webapp.accounts import service as accounts
+from webapp.accounts.links import codes
+from webapp.accounts.links import service as links
 from webapp.accounts.models import Purpose, Role, Status, User
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.errors import Failure
-from webapp.mail import warnings
-from webapp.mail.expiries import Expiry
+from webapp.mail.expiries import warnings
+from webapp.mail.expiries.service import Expiry
 from webapp.outbox import claims, words
 from webapp.outbox.models import Message
 from webapp.sealing import Sealer

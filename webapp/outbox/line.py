@@ -10,9 +10,10 @@ import flask_mail
 
 from webapp import clock
 from webapp.context import Parts
-from webapp.mail import certificates, opening
+from webapp.mail import opening
 from webapp.mail import service as mail
 from webapp.mail.conversation import Stage
+from webapp.mail.expiries import certificates
 from webapp.mail.models import MailServer
 from webapp.mail.transport import DeliveryError, MailConnection, OpenedServer
 from webapp.outbox import words

@@ -6,9 +6,9 @@ from typing import Any
 import flask_mail
 
 from webapp import clock, languages
-from webapp.accounts import links
+from webapp.accounts.links import service as links
 from webapp.errors import NotFound
-from webapp.mail.expiries import AHEAD, Expiry, State, What
+from webapp.mail.expiries.service import AHEAD, Expiry, State, What
 from webapp.outbox.letters import PURPOSES
 from webapp.outbox.messages import TEMPLATES, compose
 from webapp.settings.service import General

@@ -16,7 +16,8 @@ from huey.consumer import Consumer, Scheduler, Worker
 
 from webapp import clock, housekeeping
 from webapp.context import EXTENSION, Parts
-from webapp.mail import upkeep, warnings
+from webapp.mail.expiries import warnings
+from webapp.mail.grants import upkeep
 from webapp.outbox import claims
 from webapp.outbox.delivery import InHand, Round
 from webapp.webhooks import delivery as webhooks

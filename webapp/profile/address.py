@@ -11,20 +11,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp import clock
-from webapp.accounts import (
-    address_changes,
-    confirming,
-    former_passwords,
-    known_devices,
-    links,
-    locks,
-    notices,
-    sign_ins,
-    tries,
-)
+from webapp.accounts import address_changes, notices, tries
 from webapp.accounts.addresses import address_key
+from webapp.accounts.links import service as links
 from webapp.accounts.models import AddressChange, Link, Purpose, SignIn, Status, User, searchable
+from webapp.accounts.passwords import former as former_passwords
 from webapp.accounts.service import AccountDisabled, AddressTaken, by_email, user
+from webapp.accounts.sign_ins import confirming, known_devices, locks
+from webapp.accounts.sign_ins import service as sign_ins
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.database import Database

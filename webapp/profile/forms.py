@@ -5,7 +5,7 @@ from wtforms import Field, PasswordField, ValidationError
 from wtforms.validators import DataRequired
 
 from webapp.accounts.forms import PasswordForm, address_field, code_field, language_field, name_field
-from webapp.accounts.passwords import normalised
+from webapp.accounts.passwords.hashing import normalised
 from webapp.forms import Form
 from webapp.texts import lazy_gettext as lazy
 

@@ -8,14 +8,17 @@ from werkzeug.wrappers import Response
 
 from webapp import pages
 from webapp.access import signed_in
-from webapp.accounts import address_changes, codes, devices, sessions, sign_ins
-from webapp.accounts.code_routes import refusal
-from webapp.accounts.confirming import SignInEnded, WrongPassword
+from webapp.accounts import address_changes
 from webapp.accounts.forms import text
-from webapp.accounts.link_routes import link_refused, opened
+from webapp.accounts.links import codes
+from webapp.accounts.links.code_routes import refusal
+from webapp.accounts.links.routes import link_refused, opened
 from webapp.accounts.models import Purpose
-from webapp.accounts.password_rules import BadPassword
+from webapp.accounts.passwords.rules import BadPassword
 from webapp.accounts.routes import Page, limited, rules
+from webapp.accounts.sign_ins import devices, sessions
+from webapp.accounts.sign_ins import service as sign_ins
+from webapp.accounts.sign_ins.confirming import SignInEnded, WrongPassword
 from webapp.context import parts
 from webapp.errors import TooManyRequests
 from webapp.forms import ConfirmForm

@@ -5,20 +5,16 @@ from dataclasses import dataclass, field
 from sqlalchemy.orm import Session
 
 from webapp import clock
-from webapp.accounts import (
-    address_changes,
-    confirming,
-    former_passwords,
-    known_devices,
-    links,
-    notices,
-    passwords,
-    sign_ins,
-)
+from webapp.accounts import address_changes, notices
 from webapp.accounts import service as accounts
-from webapp.accounts.confirming import WrongPassword
+from webapp.accounts.links import service as links
 from webapp.accounts.models import Purpose, SignIn, Status, User
-from webapp.accounts.sign_ins import Client
+from webapp.accounts.passwords import former as former_passwords
+from webapp.accounts.passwords import hashing
+from webapp.accounts.sign_ins import confirming, known_devices
+from webapp.accounts.sign_ins import service as sign_ins
+from webapp.accounts.sign_ins.confirming import WrongPassword
+from webapp.accounts.sign_ins.service import Client
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.database import LARGEST_ID, Database
@@ -71,7 +67,7 @@ def change_password(
     """
     confirming.check(database, person, sign_in, current, limited)
     former_passwords.check(database, person, new, limited)
-    password_hash = passwords.hashed(new)
+    password_hash = hashing.hashed(new)
     with database.writing() as session:
         present = unchanged(session, person)
         former_passwords.keep(session, present.id)

@@ -13,9 +13,8 @@ import structlog
 from sqlalchemy import Select, or_, select, update
 from sqlalchemy.orm import Session
 
-from webapp import clock
+from webapp import clock, https
 from webapp.context import Parts
-from webapp.mail import https
 from webapp.sealing import SealBroken
 from webapp.settings.models import ONLY_ROW
 from webapp.texts import saying

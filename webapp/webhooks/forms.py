@@ -3,8 +3,8 @@
 from flask_babel import gettext as _
 from wtforms import Field, StringField, ValidationError
 
+from webapp import https
 from webapp.forms import Form, stripped
-from webapp.mail import https
 from webapp.texts import lazy_gettext as lazy
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import structlog
 
-from webapp.mail import https
-from webapp.mail.https import BadAddress
+from webapp import https
+from webapp.https import BadAddress
 from webapp.mail.oauth import answers
 from webapp.mail.oauth.answers import Tokens
 from webapp.mail.oauth.faults import OAuthFault

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from webapp.https import Answer
 from webapp.mail.blotting import Blotter
 from webapp.mail.conversation import readable
-from webapp.mail.https import Answer
 from webapp.mail.oauth import words
 from webapp.mail.oauth.faults import BadTokens, OAuthFault, Pending, Refused, Troubled
 

@@ -9,15 +9,14 @@ from urllib.parse import quote_plus, urlencode, urlsplit
 
 from authlib.oauth2 import ClientAuth, OAuth2Client
 
-from webapp import clock
-from webapp.mail import https
-from webapp.mail.https import Answer, BadAddress
+from webapp import clock, https
+from webapp.https import Answer, BadAddress
 from webapp.mail.oauth import answers, words
 from webapp.mail.oauth.answers import Tokens
 from webapp.mail.oauth.faults import BadTokens, OAuthFault, Refused, Unanswered, Unreached, Unusable
 from webapp.mail.oauth.keys import ServiceAccountKey
 from webapp.mail.oauth.registration import Registration
-from webapp.mail.proxies import Proxy
+from webapp.proxies import Proxy
 
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"

@@ -1,0 +1,234 @@
+"""Codes typed in place of links: as good as their link, for their person, and hard to guess."""
+
+import re
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+import time_machine
+from sqlalchemy import select, text
+
+from tests.accounts.conftest import CLIENT, NewTicket, at_once
+from webapp import clock
+from webapp.accounts import service, tries
+from webapp.accounts.links import codes
+from webapp.accounts.links import service as links
+from webapp.accounts.links.codes import ALPHABET, Opened
+from webapp.accounts.links.service import LinkRevoked
+from webapp.accounts.models import Link, Purpose, User
+from webapp.audit.events import Event
+from webapp.audit.models import Entry
+from webapp.context import Parts
+from webapp.database import Database
+from webapp.errors import TooManyRequests
+from webapp.sealing import KeySealer
+
+WRONG = "ABCDEFGH"
+Type = Callable[..., Opened | None]
+
+
+@pytest.fixture
+def type_code(parts: Parts) -> Type:
+    """Types a code beside an address."""
+
+    def type_code(email: str, code: str, limited: bool = False) -> Opened | None:
+        with parts.database.writing() as session:
+            return codes.redeem_beside(session, parts.sealer, email, codes.read(code), CLIENT, limited)
+
+    return type_code
+
+
+def reset(parts: Parts, secret: str) -> User:
+    with parts.database.writing() as session:
+        return service.reset_password(session, parts.queue, secret, "a hash")
+
+
+def until_somebody_waits(database: Database) -> None:
+    """Wait until a transaction waits for another one's lock, on PostgreSQL."""
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for _ in range(1000):
+            if connection.scalar(waiting):
+                return
+            time.sleep(0.01)
+    pytest.fail("Nobody waits.")
+
+
+@pytest.mark.one_database
+class TestReading:
+    """What counts as a code."""
+
+    @pytest.mark.parametrize(
+        "typed",
+        ["01AB-CDEF", "01abcdef", " o1 ab – cd ef ", "OLAB\u2011CDEF", "0IABCDEF", "٠١ABCDEF", "０１ＡＢＣＤＥＦ"],
+    )
+    def test_case_dashes_and_lookalikes_are_forgiven(self, typed: str) -> None:
+        assert codes.read(typed) == "01ABCDEF"
+
+    @pytest.mark.parametrize("typed", ["", "ABCDEFG", "ABCDEFGHJ", "ABCDEFGU", "ÄBCDEFGH", "ABCD_EF.H"])
+    def test_anything_else_is_no_code(self, typed: str) -> None:
+        assert codes.read(typed) == ""
+
+    def test_codes_are_random_and_their_first_half_is_no_number(self) -> None:
+        made = [codes.new() for _ in range(2000)]
+        assert len(set(made)) == len(made)
+        assert all(re.fullmatch(rf"(?!\d\d\d\d)[{ALPHABET}]{{4}}-[{ALPHABET}]{{4}}", code) for code in made)
+
+
+class TestRedeeming:
+    """A right code, beside the address that it was mailed to."""
+
+    def test_it_gives_what_the_link_gives(
+        self, parts: Parts, ada: User, new_ticket: NewTicket, type_code: Type
+    ) -> None:
+        opened = type_code("ADA@example.com", new_ticket(ada).code)
+        assert opened is not None
+        assert (opened.purpose, reset(parts, opened.secret).id) == (Purpose.RESET, ada.id)
+
+    def test_typing_it_spends_nothing(self, ada: User, new_ticket: NewTicket, type_code: Type, parts: Parts) -> None:
+        ticket = new_ticket(ada)
+        assert all(type_code(ada.email, ticket.code) for _ in range(2))
+        assert reset(parts, ticket.secret).id == ada.id
+
+    def test_the_link_is_dead_once_the_code_was_used(
+        self, parts: Parts, ada: User, new_ticket: NewTicket, type_code: Type
+    ) -> None:
+        ticket = new_ticket(ada)
+        opened = type_code(ada.email, ticket.code)
+        assert opened is not None
+        reset(parts, opened.secret)
+        with pytest.raises(LinkRevoked):
+            reset(parts, ticket.secret)
+
+    def test_the_code_is_dead_once_the_link_was_used(
+        self, parts: Parts, ada: User, new_ticket: NewTicket, type_code: Type
+    ) -> None:
+        ticket = new_ticket(ada)
+        opened = type_code(ada.email, ticket.code)
+        reset(parts, ticket.secret)
+        assert type_code(ada.email, ticket.code) is None
+        with pytest.raises(LinkRevoked):
+            reset(parts, opened.secret if opened else "")
+
+    def test_of_link_and_code_used_at_once_one_wins(
+        self, parts: Parts, ada: User, new_ticket: NewTicket, type_code: Type
+    ) -> None:
+        ticket = new_ticket(ada)
+        opened = type_code(ada.email, ticket.code)
+        assert opened is not None
+        ends = at_once([lambda: reset(parts, ticket.secret), lambda: reset(parts, opened.secret)] * 2)
+        assert sum(isinstance(end, User) for end in ends) == 1
+
+    def test_it_expires_with_the_link(self, ada: User, new_ticket: NewTicket, type_code: Type) -> None:
+        code = new_ticket(ada, lifetime=timedelta(minutes=10)).code
+        with time_machine.travel(clock.now() + timedelta(minutes=9)):
+            assert type_code(ada.email, code)
+        with time_machine.travel(clock.now() + timedelta(minutes=11)):
+            assert type_code(ada.email, code) is None
+
+    def test_what_it_gives_lasts_no_longer_than_the_link(
+        self, parts: Parts, ada: User, new_ticket: NewTicket, type_code: Type
+    ) -> None:
+        type_code(ada.email, new_ticket(ada).code)
+        with parts.database.reading() as session:
+            assert len(set(session.scalars(select(Link.expires_at)))) == 1
+
+    def test_it_is_for_its_person_alone(self, ada: User, pat: User, new_ticket: NewTicket, type_code: Type) -> None:
+        code = new_ticket(ada).code
+        assert type_code(pat.email, code) is None
+        assert type_code("nobody@example.com", code) is None
+
+    def test_it_is_for_its_purpose_alone(self, parts: Parts, ada: User, new_ticket: NewTicket, type_code: Type) -> None:
+        assert type_code(ada.email, new_ticket(ada, Purpose.CONFIRM_ADDRESS).code) is None
+        code = codes.read(new_ticket(ada, Purpose.RESET).code)
+        with parts.database.writing() as session:
+            assert codes.redeem_own(session, parts.sealer, ada, Purpose.CONFIRM_ADDRESS, code, CLIENT) is None
+
+    @pytest.mark.one_database
+    def test_a_code_from_before_the_key_was_replaced_is_good(
+        self, parts: Parts, ada: User, new_ticket: NewTicket
+    ) -> None:
+        code, both = codes.read(new_ticket(ada).code), KeySealer(["a newer secret key", *parts.config.secret_keys])
+        with parts.database.writing() as session:
+            assert codes.redeem_beside(session, KeySealer(["another"]), ada.email, code, CLIENT) is None
+            assert codes.redeem_beside(session, both, ada.email, code, CLIENT)
+
+
+class TestGuessing:
+    """Wrong codes."""
+
+    def test_the_fifth_wrong_one_ends_the_codes_but_not_the_links(
+        self, parts: Parts, ada: User, new_ticket: NewTicket, type_code: Type
+    ) -> None:
+        first, second = new_ticket(ada), new_ticket(ada)
+        for _ in range(5):
+            assert type_code(ada.email, WRONG) is None
+        assert type_code(ada.email, first.code) is type_code(ada.email, second.code) is None
+        assert reset(parts, second.secret).id == ada.id
+
+    def test_the_code_of_a_later_mail_can_be_tried_as_often(
+        self, ada: User, new_ticket: NewTicket, type_code: Type
+    ) -> None:
+        for _ in range(5):
+            type_code(ada.email, WRONG)
+        code = new_ticket(ada).code
+        assert [type_code(ada.email, WRONG) for _ in range(4)] == [None] * 4
+        assert type_code(ada.email, code)
+
+    def test_a_right_one_gives_the_tries_back(self, ada: User, new_ticket: NewTicket, type_code: Type) -> None:
+        code = new_ticket(ada).code
+        for _ in range(3):
+            assert [type_code(ada.email, WRONG) for _ in range(4)] == [None] * 4
+            assert type_code(ada.email, code)
+
+    def test_many_at_once_get_no_more_tries(self, ada: User, new_ticket: NewTicket, type_code: Type) -> None:
+        code = new_ticket(ada).code
+        at_once([lambda: type_code(ada.email, WRONG)] * 8)
+        assert type_code(ada.email, code) is None
+
+    def test_all_people_of_a_network_share_thirty_tries(self, ada: User, type_code: Type) -> None:
+        with time_machine.travel(clock.now(), tick=False):
+            for number in range(tries.CODES.usual.times):
+                type_code(f"p{number}@example.com", WRONG, limited=True)
+            with pytest.raises(TooManyRequests) as refused:
+                type_code(ada.email, WRONG, limited=True)
+        assert refused.value.retry_after == 30
+
+    def test_whoever_waits_for_a_locked_account_keeps_nobody_waiting(
+        self, database: Database, database_kind: str, ada: User, type_code: Type
+    ) -> None:
+        if database_kind == "sqlite":
+            pytest.skip("Its writers wait for each other anyway.")
+        with ThreadPoolExecutor() as pool, database.writing() as session:
+            session.get(User, ada.id, with_for_update=True)
+            pool.submit(type_code, ada.email, WRONG, limited=True)
+            until_somebody_waits(database)
+            assert pool.submit(type_code, "bob@example.com", WRONG, limited=True).result(timeout=10) is None
+
+    def test_the_trail_names_address_and_never_the_code(self, parts: Parts, ada: User, type_code: Type) -> None:
+        type_code(ada.email, WRONG)
+        type_code("nobody@example.com", WRONG)
+        with parts.database.reading() as session:
+            found = session.scalars(select(Entry).where(Entry.event == Event.CODE_REFUSED).order_by(Entry.id)).all()
+        assert [(one.person_id, one.person_email) for one in found] == [
+            (ada.id, ada.email),
+            (None, "nobody@example.com"),
+        ]
+        assert WRONG not in str([vars(one) for one in found])
+
+    @pytest.mark.one_database
+    def test_the_hash_cannot_be_made_without_the_key(self, parts: Parts, ada: User, new_ticket: NewTicket) -> None:
+        code = codes.read(new_ticket(ada).code)
+        with parts.database.reading() as session:
+            kept = session.scalars(select(Link.code_hash)).one()
+        text = f"{ada.id} {Purpose.RESET} {code}"
+        assert kept in parts.sealer.marks(text, "code")
+        assert kept not in KeySealer(["another secret key"]).marks(text, "code")
+
+
+def test_links_made_without_a_code_have_none(parts: Parts, ada: User) -> None:
+    with parts.database.writing() as session:
+        ticket = codes.mint(session, parts.sealer, ada, Purpose.RESTORE_ADDRESS, clock.now() + timedelta(days=7))
+        assert (ticket.code, links.find(session, ticket.secret, Purpose.RESTORE_ADDRESS).code_hash) == ("", None)

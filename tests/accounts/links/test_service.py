@@ -1,0 +1,101 @@
+"""One-time links: good once, kept as a hash, and precise about why they are refused."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from tests.accounts.conftest import at_once
+from webapp.accounts.links import service as links
+from webapp.accounts.links.service import LinkExpired, LinkRevoked, LinkUnknown, LinkUsed
+from webapp.accounts.models import Link, Purpose, User
+from webapp.database import Database
+
+NewLink = Callable[..., str]
+
+
+def test_a_secret_is_not_in_the_database(database: Database, pat: User, new_link: NewLink) -> None:
+    secret = new_link(pat, Purpose.ACTIVATION)
+    with database.reading() as session:
+        row = session.scalars(select(Link)).one()
+    assert len(secret) >= 43
+    assert secret not in str(vars(row))
+
+
+def test_a_link_is_good_once(database: Database, pat: User, new_link: NewLink) -> None:
+    secret = new_link(pat, Purpose.ACTIVATION)
+    with database.writing() as session:
+        assert links.spend(session, secret, Purpose.ACTIVATION).user_id == pat.id
+    with database.writing() as session, pytest.raises(LinkUsed):
+        links.spend(session, secret, Purpose.ACTIVATION)
+
+
+def test_a_link_found_before_it_was_used_is_not_good_again(database: Database, pat: User, new_link: NewLink) -> None:
+    secret = new_link(pat, Purpose.ACTIVATION)
+    with database.writing() as session:
+        links.find(session, secret, Purpose.ACTIVATION)
+        links.spend(session, secret, Purpose.ACTIVATION)
+        with pytest.raises(LinkUsed):
+            links.spend(session, secret, Purpose.ACTIVATION)
+
+
+def test_of_many_who_spend_a_link_at_once_one_succeeds(database: Database, pat: User, new_link: NewLink) -> None:
+    secret = new_link(pat, Purpose.ACTIVATION)
+
+    def spend() -> object:
+        with database.writing() as session:
+            return links.spend(session, secret, Purpose.ACTIVATION)
+
+    ends = at_once([spend] * 8)
+    assert sorted(type(end).__name__ for end in ends) == ["Link"] + ["LinkUsed"] * 7
+
+
+def test_a_link_is_good_for_its_own_purpose_alone(database: Database, ada: User, new_link: NewLink) -> None:
+    secret = new_link(ada, Purpose.RESET)
+    with database.writing() as session, pytest.raises(LinkUnknown):
+        links.spend(session, secret, Purpose.ACTIVATION)
+
+
+def test_an_expired_link_says_so(database: Database, ada: User, new_link: NewLink) -> None:
+    secret = new_link(ada, Purpose.RESET, timedelta(seconds=-1))
+    with database.writing() as session, pytest.raises(LinkExpired):
+        links.spend(session, secret, Purpose.RESET)
+
+
+def test_a_link_says_when_another_one_was_used(database: Database, ada: User, new_link: NewLink) -> None:
+    first, second = new_link(ada, Purpose.RESET), new_link(ada, Purpose.RESET)
+    with database.writing() as session:
+        links.spend(session, second, Purpose.RESET)
+        links.revoke(session, ada.id, Purpose.RESET)
+    with database.writing() as session, pytest.raises(LinkRevoked):
+        links.spend(session, first, Purpose.RESET)
+
+
+def test_the_link_of_a_deleted_person_is_unknown(database: Database, ada: User, new_link: NewLink) -> None:
+    secret = new_link(ada, Purpose.RESET)
+    with database.writing() as session:
+        session.delete(session.get_one(User, ada.id))
+    with database.writing() as session, pytest.raises(LinkUnknown):
+        links.spend(session, secret, Purpose.RESET)
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("path", [*links.PATHS.values(), "/setup"])
+def test_the_proxy_is_told_to_log_no_link(path: str) -> None:
+    operating = (Path(__file__).parents[3] / "docs/operating.md").read_text()
+    spared = re.search(r"location ~ (\S+) \{\s+access_log off;", operating)
+    assert spared
+    assert re.search(spared[1], f"{path}secret" if path.endswith("/") else path)
+
+
+def test_of_many_who_look_at_once_a_link_is_shown_to_one(database: Database, ada: User, new_link: NewLink) -> None:
+    secret = new_link(ada, Purpose.RESET)
+
+    def show() -> bool:
+        with database.writing() as session:
+            return links.show(session, secret)
+
+    assert at_once([show] * 4).count(True) == 1

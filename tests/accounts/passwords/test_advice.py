@@ -1,0 +1,65 @@
+"""Advice on a password while it is typed."""
+
+import logging
+
+import pytest
+from sqlalchemy import func, select
+
+from tests.support.browser import Browser
+from webapp.accounts import tries
+from webapp.accounts.passwords.advice import advice
+from webapp.accounts.passwords.rules import Rules
+from webapp.audit.models import Entry
+from webapp.database import Database
+from webapp.settings.security import Security
+
+SENT = {"email": "ada@example.com", "name": "Ada Lovelace"}
+pytestmark = pytest.mark.one_database
+
+
+@pytest.mark.parametrize(
+    ("password", "text", "good"),
+    [
+        ("kxv", "Too short: at least 8 characters.", False),
+        ("password", "This password would be guessed soon.", False),
+        ("lovelace 1 2", "This would do, but is not hard to guess.", False),
+        ("a quite long sentence 7", "This is hard to guess.", True),
+    ],
+)
+def test_advice_says_what_is_left_to_do(password: str, text: str, good: bool) -> None:
+    found = advice(Rules(Security(), "Mailroom"), password, SENT["email"], SENT["name"])
+    assert (found.text.startswith(text), found.good) == (True, good)
+
+
+def test_anybody_is_advised_in_their_language(stranger: Browser) -> None:
+    answer = stranger.post("/password-advice", password="kxv")
+    assert answer.json == {"text": "Too short: at least 8 characters.", "good": False}
+    assert "no-store" in answer.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize("password", ["", "\0", "x" * 100_000, "\ud83d", "🐘" * 3000])
+def test_anything_may_be_typed(stranger: Browser, password: str) -> None:
+    sent = password.encode("utf-8", "surrogatepass")
+    answer = stranger.client.post("/password-advice", data={"csrf_token": stranger.csrf_token(), "password": sent})
+    assert (answer.status_code, bool(answer.json and answer.json["text"])) == (200, True)
+
+
+def test_without_a_token_nobody_is_advised(stranger: Browser) -> None:
+    assert stranger.client.post("/password-advice", data={"password": "kxvqpwzj"}).status_code == 400
+
+
+def test_what_is_typed_is_neither_logged_nor_recorded(
+    stranger: Browser, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        stranger.post("/password-advice", password="kxvqpwzj-secret")
+    assert "kxvqpwzj" not in caplog.text
+    with database.reading() as session:
+        assert session.scalar(select(func.count()).select_from(Entry).where(Entry.event.contains("advice"))) == 0
+
+
+def test_advice_is_not_given_without_end(stranger: Browser, database: Database) -> None:
+    with database.writing() as session:
+        for _ in range(tries.ADVICE.usual.times):
+            tries.advice(session, "127.0.0.1")
+    assert stranger.post("/password-advice", password="kxv").status_code == 429

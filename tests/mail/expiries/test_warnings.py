@@ -1,0 +1,310 @@
+"""Who is told that something of the mail server ends, and how often."""
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from flask import Flask
+from sqlalchemy import select, update
+
+from tests.mail.page import saved
+from tests.support.browser import Browser
+from tests.support.certificates import Authority
+from tests.support.grants import GrantOwner
+from tests.support.inbox import Inbox, running_inbox
+from tests.support.people import add_person
+from webapp import clock
+from webapp.accounts.models import Role, Status, User
+from webapp.audit.events import Event
+from webapp.audit.models import Entry
+from webapp.context import Parts
+from webapp.mail.expiries import warnings
+from webapp.mail.expiries.certificates import Certificate, note
+from webapp.mail.models import ToldWarning
+from webapp.mail.oauth.faults import Refused
+from webapp.outbox.models import Message, State
+from webapp.webhooks import service as webhooks
+from webapp.webhooks.models import Delivery
+
+Tell = Callable[[], None]
+
+
+@pytest.fixture
+def tell(app: Flask, parts: Parts) -> Tell:
+    """The worker, looking once for news."""
+
+    def tell() -> None:
+        with app.app_context():
+            warnings.tell(parts, clock.now())
+
+    return tell
+
+
+@pytest.fixture
+def hooked(parts: Parts) -> None:
+    """Somebody has saved the address of a webhook."""
+    with parts.database.writing() as session:
+        webhooks.save(session, parts.sealer, "https://alerts.example/hook")
+
+
+@pytest.fixture
+def by_secret(owner: GrantOwner, hooked: None) -> Callable[[int], None]:
+    """Save a mail server whose client secret ends in so many days."""
+
+    def save(days: int) -> None:
+        day = clock.now().date() + timedelta(days=days)
+        owner.save(authentication="client_credentials", secret_expires_on=day)
+
+    return save
+
+
+def mails(parts: Parts) -> list[Message]:
+    with parts.database.reading() as session:
+        return list(session.scalars(select(Message).where(Message.template == "expiring").order_by(Message.id)))
+
+
+def events(parts: Parts) -> list[str]:
+    with parts.database.reading() as session:
+        return list(session.scalars(select(Delivery.type).order_by(Delivery.id)))
+
+
+def later(**time: float) -> Any:
+    """Let some time pass."""
+    return time_machine.travel(clock.now() + timedelta(**time))
+
+
+def test_administrators_and_the_webhook_are_told_once(
+    owner: GrantOwner, by_secret: Callable[[int], None], tell: Tell
+) -> None:
+    for name, role, status in (
+        ("bea", Role.ADMINISTRATOR, Status.ACTIVE),
+        ("off", Role.ADMINISTRATOR, Status.DISABLED),
+        ("max", Role.MEMBER, Status.ACTIVE),
+    ):
+        add_person(owner.parts.database, f"{name}@mailroom.example", role, status)
+    by_secret(14)
+    for hours in (0, 1, 24 * 13):
+        with later(hours=hours):
+            tell()
+    assert [one.recipient for one in mails(owner.parts)] == ["owner@mailroom.example", "bea@mailroom.example"]
+    assert events(owner.parts) == ["mail_server.ending_soon"]
+
+
+def test_workers_at_once_tell_once(app: Flask, owner: GrantOwner, by_secret: Callable[[int], None], tell: Tell) -> None:
+    by_secret(3)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _number: tell(), range(4)))
+    assert (len(mails(owner.parts)), events(owner.parts)) == (1, ["mail_server.ending_soon"])
+
+
+@pytest.mark.one_database
+def test_nobody_is_told_before(owner: GrantOwner, by_secret: Callable[[int], None], tell: Tell) -> None:
+    by_secret(15)
+    tell()
+    assert (mails(owner.parts), events(owner.parts)) == ([], [])
+
+
+@pytest.mark.one_database
+def test_it_is_told_once_more_when_it_has_ended_and_again_once_it_is_over(
+    owner: GrantOwner, by_secret: Callable[[int], None], tell: Tell
+) -> None:
+    by_secret(3)
+    tell()
+    with later(days=5):
+        tell()
+        tell()
+        by_secret(700)
+        tell()
+        tell()
+    kinds = ["mail_server.ending_soon", "mail_server.ended", "mail_server.resolved"]
+    assert (len(mails(owner.parts)), events(owner.parts)) == (2, kinds)
+    with owner.parts.database.reading() as session:
+        assert session.scalars(select(ToldWarning)).all() == []
+
+
+@pytest.mark.one_database
+def test_another_day_that_is_near_as_well_is_no_news(
+    owner: GrantOwner, by_secret: Callable[[int], None], tell: Tell
+) -> None:
+    for days in (3, 5, 4):
+        by_secret(days)
+        tell()
+    assert events(owner.parts) == ["mail_server.ending_soon"]
+
+
+def test_a_dead_grant_is_told_and_so_is_the_new_one(owner: GrantOwner, hooked: None, tell: Tell) -> None:
+    owner.save()
+    owner.sign_in()
+    owner.provider.revoke()
+    with later(hours=2):
+        with pytest.raises(Refused):
+            owner.tokens.get()
+        tell()
+        assert (len(mails(owner.parts)), events(owner.parts)) == (1, ["mail_server.grant_refused"])
+        owner.sign_in()
+        tell()
+    assert events(owner.parts) == ["mail_server.grant_refused", "mail_server.resolved"]
+
+
+@pytest.mark.one_database
+def test_the_webhook_hears_why_a_grant_is_refused(owner: GrantOwner, hooked: None, tell: Tell) -> None:
+    owner.save()
+    owner.sign_in()
+    owner.provider.revoke()
+    with later(hours=2):
+        with pytest.raises(Refused):
+            owner.tokens.get()
+        tell()
+    with owner.parts.database.reading() as session:
+        data = json.loads(session.scalars(select(Delivery.body)).one())["data"]
+    assert data["reason"].startswith("invalid_grant The refresh token •••••• has been revoked")
+
+
+@pytest.mark.one_database
+def test_nothing_is_over_while_somebody_sets_it_up_anew(owner: GrantOwner, hooked: None, tell: Tell) -> None:
+    owner.save()
+    owner.sign_in()
+    owner.provider.revoke()
+    with later(hours=2):
+        with pytest.raises(Refused):
+            owner.tokens.get()
+        tell()
+        owner.save(client_id="another")
+        tell()
+        assert events(owner.parts) == ["mail_server.grant_refused"]
+        owner.save(authentication="none", secrets={"client_secret": ""})
+        tell()
+    assert events(owner.parts) == ["mail_server.grant_refused", "mail_server.resolved"]
+
+
+@pytest.mark.one_database
+def test_a_sign_in_that_never_worked_is_no_news(owner: GrantOwner, hooked: None, tell: Tell) -> None:
+    owner.save(authentication="client_credentials", secrets={"client_secret": "wrong"})
+    with pytest.raises(Refused):
+        owner.tokens.get()
+    tell()
+    assert events(owner.parts) == []
+
+
+@pytest.mark.one_database
+def test_the_event_says_what_and_when_and_holds_no_secret(
+    owner: GrantOwner, by_secret: Callable[[int], None], tell: Tell
+) -> None:
+    with time_machine.travel("2026-11-23T08:30:00Z"):
+        by_secret(7)
+        tell()
+    with owner.parts.database.reading() as session:
+        delivery = session.scalars(select(Delivery)).one()
+    assert json.loads(delivery.body) == {
+        "id": delivery.event_id,
+        "type": "mail_server.ending_soon",
+        "timestamp": "2026-11-23T08:30:00Z",
+        "data": {
+            "text": "The client secret of the mail server ends on 30 November 2026.",
+            "what": "client_secret",
+            "ends_at": "2026-11-30T23:59:59Z",
+            "mail_server": {"provider": "custom", "host": "localhost"},
+            "url": "https://mailroom.example/settings/mail",
+        },
+    }
+
+
+@pytest.mark.one_database
+def test_the_trail_tells_it(owner: GrantOwner, by_secret: Callable[[int], None], tell: Tell) -> None:
+    by_secret(3)
+    tell()
+    by_secret(300)
+    tell()
+    with owner.parts.database.reading() as session:
+        told = {Event(one.event): one.facts for one in session.scalars(select(Entry))}
+    assert told[Event.WARNING_TOLD] == {"what": "client_secret", "state": "soon"}
+    assert told[Event.WARNING_OVER] == {"what": "client_secret"}
+
+
+@pytest.fixture
+def ending(authority: Authority, parts: Parts, tell: Tell) -> Iterator[Inbox]:
+    """A mail server whose certificate ends in three days; its one administrator is owed the news."""
+    add_person(parts.database, "eva@mailroom.example", Role.ADMINISTRATOR, name="Eva")
+    end = clock.now() + timedelta(days=3)
+    with running_inbox(authority, until=end) as inbox:
+        inbox.save_to(parts)
+        note(parts.database, saved(parts), Certificate(end - timedelta(days=90), end))
+        tell()
+        yield inbox
+
+
+@pytest.mark.one_database
+def test_the_mail_says_what_ends_and_what_to_do(ending: Inbox, deliver: Callable[[], None]) -> None:
+    deliver()
+    mail = ending.last
+    assert (mail["Subject"], mail["To"]) == ("The mail server of Mailroom needs attention", "eva@mailroom.example")
+    assert "The certificate of the mail server ends on" in mail.text
+    assert "https://mailroom.example/settings/mail" in mail.text
+    assert "Hello Eva," in mail.text
+
+
+@pytest.mark.one_database
+def test_a_mail_that_waited_until_it_was_over_is_dropped(
+    inbox: Inbox, parts: Parts, tell: Tell, deliver: Callable[[], None]
+) -> None:
+    add_person(parts.database, "ada@mailroom.example", Role.ADMINISTRATOR)
+    note(parts.database, saved(parts), Certificate(clock.now() - timedelta(days=90), clock.now()))
+    tell()
+    # The first thing that the worker sees is the new certificate.
+    deliver()
+    (message,) = mails(parts)
+    assert (message.state, message.last_error) == (State.DROPPED, "There is nothing to warn of any more.")
+    assert inbox.messages == []
+
+
+@pytest.mark.one_database
+def test_somebody_who_is_no_administrator_any_more_is_not_told(
+    ending: Inbox, parts: Parts, deliver: Callable[[], None]
+) -> None:
+    with parts.database.writing() as session:
+        session.execute(update(User).values(role=Role.MEMBER))
+    deliver()
+    assert ending.messages == []
+
+
+class TestPages:
+    """What administrators see of it."""
+
+    NEAR = "The certificate of the mail server ends on"
+
+    @pytest.mark.one_database
+    def test_administrators_see_it_on_every_page(self, ending: Inbox, administrator: Browser) -> None:
+        for page in ("/", "/users", "/outbox", "/audit", "/settings/general", "/settings/mail", "/profile"):
+            assert self.NEAR in administrator.get(page).text, page
+
+    @pytest.mark.one_database
+    def test_members_and_strangers_never_do(self, ending: Inbox, member: Browser, stranger: Browser) -> None:
+        for browser in (member, stranger):
+            for page in ("/", "/profile", "/login", "/forgot-password"):
+                assert self.NEAR not in browser.get(page).text, page
+
+    @pytest.mark.one_database
+    def test_it_is_gone_at_once_when_it_is_over(self, ending: Inbox, administrator: Browser, parts: Parts) -> None:
+        assert self.NEAR in administrator.get("/").text
+        end = clock.now() + timedelta(days=90)
+        note(parts.database, saved(parts), Certificate(clock.now(), end))
+        assert self.NEAR not in administrator.get("/").text
+
+    @pytest.mark.one_database
+    def test_the_calendar_shows_every_end(self, owner: GrantOwner, administrator: Browser) -> None:
+        owner.provider.answers = {"refresh_token_expires_in": 86_400 * 400}
+        owner.save(security="starttls", secret_expires_on=date(2126, 5, 3))
+        owner.sign_in()
+        page = administrator.get("/settings/mail").text
+        calendar = page[page.index('id="expiries"') :]
+        for words in ("Permission to send mail", "Client secret", "3 May 2126", "Certificate of the mail server"):
+            assert words in calendar
+        assert "Mailroom sees it with the next mail or test" in calendar
+
+    @pytest.mark.one_database
+    def test_without_a_mail_server_there_is_no_calendar(self, administrator: Browser) -> None:
+        assert 'id="expiries"' not in administrator.get("/settings/mail").text

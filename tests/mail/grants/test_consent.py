@@ -1,0 +1,279 @@
+"""Signing in at a provider, and everything that can go wrong on the way back."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from sqlalchemy import select
+
+from tests.support.authorization import CLIENT_SECRET, SCOPE
+from tests.support.grants import GrantOwner
+from webapp import clock
+from webapp.audit.models import Entry
+from webapp.context import Parts
+from webapp.mail.grants import consent
+from webapp.mail.models import GrantStatus
+from webapp.mail.oauth.faults import (
+    BadTokens,
+    MissingScopes,
+    NoRefreshToken,
+    OAuthFault,
+    Pending,
+    Refused,
+    SignInFault,
+    Troubled,
+    Unanswered,
+    UnknownState,
+    Unusable,
+    WrongIssuer,
+)
+
+Alter = Callable[[dict[str, str]], dict[str, str]]
+
+
+def events(parts: Parts) -> list[tuple[str, str]]:
+    """What the trail tells about grants."""
+    with parts.database.reading() as session:
+        found = session.scalars(select(Entry).where(Entry.event.like("grant%")).order_by(Entry.id)).all()
+    return [(entry.event, entry.facts.get("code", "")) for entry in found]
+
+
+def test_who_signs_in_gains_a_grant(owner: GrantOwner, parts: Parts) -> None:
+    owner.save()
+    assert owner.grant.status == GrantStatus.NONE
+    owner.sign_in()
+    grant = owner.grant
+    assert (grant.status, grant.account, grant.scopes) == (GrantStatus.GENERATED, owner.provider.account, SCOPE)
+    assert owner.provider.knows(owner.tokens.get().value) == owner.provider.account
+    assert events(parts) == [("grant made", "")]
+
+
+def test_nothing_secret_is_kept_in_the_clear(owner: GrantOwner) -> None:
+    owner.save()
+    owner.begin()
+    owner.sign_in()
+    rows = str({**vars(owner.grant), **vars(owner.server)})
+    secrets = [CLIENT_SECRET, *owner.provider.access, *owner.provider.refresh]
+    assert not [secret for secret in secrets if secret in rows]
+
+
+def test_the_provider_is_asked_with_pkce_a_hint_and_its_own_scopes(owner: GrantOwner) -> None:
+    owner.save()
+    address = owner.begin()
+    assert "code_challenge_method=S256" in address
+    assert "login_hint=mailroom%40mailroom.example" in address
+    assert "redirect_uri=https%3A%2F%2Fmailroom.example%2Fsettings%2Fmail%2Foauth%2Fcallback" in address
+    assert CLIENT_SECRET not in address
+
+
+@pytest.mark.parametrize(
+    ("alter", "fault"),
+    [
+        (lambda query: {}, UnknownState),
+        (lambda query: query | {"state": "wrong"}, UnknownState),
+        (lambda query: query | {"iss": "https://attacker.example"}, WrongIssuer),
+        (lambda query: {"state": query["state"], "error": "access_denied"}, SignInFault),
+        (lambda query: {"state": query["state"]}, SignInFault),
+        (lambda query: query | {"code": "guessed"}, Refused),
+    ],
+)
+@pytest.mark.one_database
+def test_an_answer_that_is_not_right_changes_nothing(
+    owner: GrantOwner, parts: Parts, alter: Alter, fault: type[OAuthFault]
+) -> None:
+    owner.save()
+    query = owner.provider.visit(owner.begin())
+    with pytest.raises(fault) as caught:
+        consent.finish(parts, owner.sign_in_id, alter(query))
+    assert type(caught.value) is fault
+    assert owner.grant.status == GrantStatus.NONE
+    assert events(parts) == [("grant refused", caught.value.code)]
+
+
+@pytest.mark.one_database
+def test_a_state_is_good_for_one_answer_in_one_browser_for_ten_minutes(owner: GrantOwner, parts: Parts) -> None:
+    owner.save()
+    used = owner.provider.visit(owner.begin())
+    consent.finish(parts, owner.sign_in_id, used)
+    theirs = owner.provider.visit(owner.begin())
+    with time_machine.travel(clock.now() - timedelta(minutes=11)):
+        old = owner.begin()
+    for browser, query in [(owner.sign_in_id, used), (owner.sign_in_id + 1, theirs)]:
+        with pytest.raises(UnknownState):
+            consent.finish(parts, browser, query)
+    with pytest.raises(UnknownState):
+        consent.finish(parts, owner.sign_in_id, owner.provider.visit(old))
+
+
+@pytest.mark.parametrize(
+    ("answers", "fault"),
+    [
+        ({"refresh_token": None}, NoRefreshToken),
+        ({"scope": "something.else"}, MissingScopes),
+        ({"access_token": None}, BadTokens),
+        ({"access_token": "with space"}, BadTokens),
+        ({"access_token": "x\x01auth=Bearer y"}, BadTokens),
+        ({"token_type": "mac"}, BadTokens),
+        ({"expires_in": 0}, BadTokens),
+        ({"expires_in": -5}, BadTokens),
+        ({"expires_in": "soon"}, BadTokens),
+        ({"expires_in": ["3600"]}, BadTokens),
+    ],
+)
+@pytest.mark.one_database
+def test_tokens_that_are_no_use_are_not_saved(
+    owner: GrantOwner, answers: dict[str, Any], fault: type[OAuthFault]
+) -> None:
+    owner.save()
+    owner.provider.answers = answers
+    with pytest.raises(fault):
+        owner.sign_in()
+    assert owner.grant.status == GrantStatus.NONE
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "minutes"), [(None, 60), ("1800", 30), (1800.5, 30), (10**400, 1440), (1e300, 1440)]
+)
+@pytest.mark.one_database
+def test_a_token_lives_as_long_as_is_said_within_reason(owner: GrantOwner, expires_in: object, minutes: int) -> None:
+    owner.save()
+    owner.provider.answers = {"expires_in": expires_in}
+    owner.sign_in()
+    grant = owner.grant
+    assert grant.access_expires_at is not None
+    assert grant.last_refresh_at is not None
+    assert (grant.access_expires_at - grant.last_refresh_at) // timedelta(minutes=1) == minutes
+
+
+@pytest.mark.one_database
+def test_of_two_issuers_on_one_host_the_id_token_tells_which_one_answered(owner: GrantOwner, parts: Parts) -> None:
+    owner.save()
+    query = owner.provider.visit(owner.begin())
+    with pytest.raises(WrongIssuer):
+        consent.finish(parts, owner.sign_in_id, query | {"iss": f"{owner.provider.url}/realms/other"})
+    assert owner.grant.status == GrantStatus.NONE
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [("500", Troubled), ("429", Troubled), ("302", Troubled), ("html", BadTokens), ("huge", Unanswered),
+     ("drop", Unanswered), ("404", BadTokens)],
+)  # fmt: skip
+@pytest.mark.one_database
+def test_a_provider_that_misbehaves_is_told_from_one_that_refuses(
+    owner: GrantOwner, fault: str, expected: type[OAuthFault]
+) -> None:
+    owner.save()
+    owner.provider.misbehave(fault)
+    with pytest.raises(expected) as caught:
+        owner.sign_in()
+    assert type(caught.value) is expected
+    assert "elsewhere" not in owner.provider.asked
+    assert owner.grant.status == GrantStatus.NONE
+
+
+@pytest.mark.one_database
+def test_settings_saved_meanwhile_end_a_sign_in(owner: GrantOwner, parts: Parts) -> None:
+    owner.save()
+    query = owner.provider.visit(owner.begin())
+    owner.save(client_id="another")
+    with pytest.raises(UnknownState):
+        consent.finish(parts, owner.sign_in_id, query)
+
+
+@pytest.mark.one_database
+def test_a_server_that_takes_secrets_in_the_body_alone_gets_it_there(owner: GrantOwner) -> None:
+    owner.provider.client_authentication = ("post",)
+    owner.save()
+    owner.sign_in()
+    assert owner.grant.status == GrantStatus.GENERATED
+
+
+@pytest.mark.parametrize("name", ["resource", "audience"])
+@pytest.mark.one_database
+def test_the_service_that_a_token_is_for_is_named_in_every_request_for_one(owner: GrantOwner, name: str) -> None:
+    owner.save(token_url=f"{owner.provider.url}/token?{name}=https%3A%2F%2Fmail.example%2F&tenant=x")
+    assert f"&{name}=https%3A%2F%2Fmail.example%2F&" in owner.begin()
+    owner.sign_in()
+    owner.tokens.renew()
+    assert [body.get(name) for body in owner.provider.bodies] == ["https://mail.example/"] * 2
+    assert "tenant" not in owner.provider.bodies[0]
+
+
+@pytest.mark.one_database
+def test_a_secret_goes_over_https_alone_unless_to_this_machine(owner: GrantOwner) -> None:
+    owner.save(token_url="http://provider.example/token")
+    with pytest.raises(Unusable):
+        owner.sign_in()
+
+
+@pytest.mark.one_database
+def test_a_code_is_typed_on_another_device(owner: GrantOwner, parts: Parts) -> None:
+    owner.save(authentication="device_code")
+    request = consent.begin_device(parts, owner.server, owner.sign_in_id)
+    with pytest.raises(Pending):
+        consent.check_device(parts, owner.server, owner.sign_in_id)
+    owner.provider.type_code(request.user_code)
+    with pytest.raises(Pending):
+        consent.check_device(parts, owner.server, owner.sign_in_id)
+    assert owner.provider.asked == ["urn:ietf:params:oauth:grant-type:device_code"]
+    with time_machine.travel(clock.now() + timedelta(seconds=6)):
+        consent.check_device(parts, owner.server, owner.sign_in_id)
+    assert owner.grant.status == GrantStatus.GENERATED
+
+
+@pytest.mark.one_database
+def test_a_provider_that_says_slow_down_is_asked_less_often(owner: GrantOwner, parts: Parts) -> None:
+    owner.save(authentication="device_code")
+    consent.begin_device(parts, owner.server, owner.sign_in_id)
+    owner.provider.answers = {"error": "slow_down"}
+    owner.provider.type_code(_user_code(owner, parts))
+    with pytest.raises(Pending):
+        consent.check_device(parts, owner.server, owner.sign_in_id)
+    with parts.database.reading() as session:
+        request = consent.device_request(session, owner.server.id, owner.sign_in_id)
+    assert request is not None
+    assert request.interval == 10
+
+
+@pytest.mark.one_database
+def test_a_code_that_nobody_typed_in_time_is_over(owner: GrantOwner, parts: Parts) -> None:
+    owner.save(authentication="device_code")
+    consent.begin_device(parts, owner.server, owner.sign_in_id)
+    with time_machine.travel(clock.now() + timedelta(minutes=6)), pytest.raises(SignInFault, match="expired"):
+        consent.check_device(parts, owner.server, owner.sign_in_id)
+
+
+@pytest.mark.parametrize("kind", ["client_credentials", "service_account"])
+def test_an_application_signs_in_by_itself(owner: GrantOwner, parts: Parts, kind: str) -> None:
+    owner.save(authentication=kind, secrets={"service_account_key": owner.provider.key_file})
+    consent.generate(parts, owner.server)
+    assert owner.provider.knows(owner.tokens.get().value) == owner.provider.account
+    assert events(parts) == [("grant made", "")]
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+@pytest.mark.one_database
+def test_a_service_account_bears_a_clock_that_is_wrong(owner: GrantOwner, parts: Parts, minutes: int) -> None:
+    owner.save(authentication="service_account", secrets={"service_account_key": owner.provider.key_file})
+    owner.provider.skew = timedelta(minutes=minutes)
+    consent.generate(parts, owner.server)
+    assert owner.grant.status == GrantStatus.GENERATED
+
+
+@pytest.mark.parametrize("key", ["", "{", "[]", "{}", '{"client_email": "x", "private_key": "y"}'])
+@pytest.mark.one_database
+def test_a_key_file_that_is_none_needs_the_administrator(owner: GrantOwner, parts: Parts, key: str) -> None:
+    owner.save(authentication="service_account", secrets={"service_account_key": key})
+    with pytest.raises(Unusable):
+        consent.generate(parts, owner.server)
+    assert owner.grant.status == GrantStatus.NEEDS_YOU
+
+
+def _user_code(owner: GrantOwner, parts: Parts) -> str:
+    with parts.database.reading() as session:
+        request = consent.device_request(session, owner.server.id, owner.sign_in_id)
+    assert request is not None
+    return request.user_code

@@ -1,0 +1,105 @@
+"""Whoever renews holds the lease: one thread of one process, also when one dies with it."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import update
+
+from tests.mail.conftest import later
+from tests.support.grants import GrantOwner
+from webapp.context import Parts
+from webapp.mail.grants import service as grants
+from webapp.mail.models import Grant, GrantStatus
+from webapp.mail.oauth.faults import Refused, Unanswered
+
+
+def lapse_lease(parts: Parts) -> None:
+    """Let the time of the lease pass: the database's own clock stands on none of ours."""
+    with parts.database.writing() as session:
+        session.execute(update(Grant).values(lease_until=1))
+
+
+def test_threads_at_once_renew_once(granted: GrantOwner) -> None:
+    barrier = threading.Barrier(6)
+    with later(hours=2):
+
+        def get(_number: int) -> str:
+            barrier.wait()
+            return granted.tokens.get().value
+
+        with ThreadPoolExecutor(6) as pool:
+            tokens = set(pool.map(get, range(6)))
+    assert len(tokens) == 1
+    assert granted.provider.asked == ["refresh_token"]
+
+
+def test_a_refused_token_is_renewed_once_for_all_who_had_it(granted: GrantOwner) -> None:
+    refused = granted.tokens.get().value
+    with ThreadPoolExecutor(4) as pool:
+        tokens = set(pool.map(lambda _number: granted.tokens.get(refused).value, range(4)))
+    assert len(tokens) == 1
+    assert granted.provider.asked == ["refresh_token"]
+
+
+def test_processes_at_once_renew_once(granted: GrantOwner) -> None:
+    granted.provider.pause = 2
+    programs = [_renewing(granted.parts) for _ in range(2)]
+    outputs = [program.communicate(timeout=60)[0] for program in programs]
+    assert [program.returncode for program in programs] == [0, 0]
+    assert len(set(outputs)) == 1
+    assert granted.provider.asked == ["refresh_token"]
+    assert granted.provider.reuses == 0
+
+
+def test_a_lease_whose_holder_was_killed_lapses_and_the_former_token_is_tried_once(granted: GrantOwner) -> None:
+    granted.provider.rotates = False  # as those do that give a moment's grace
+    granted.provider.misbehave("stall")
+    _killed_while_it_asks(granted)
+    assert granted.grant.lease != ""
+    lapse_lease(granted.parts)
+    granted.tokens.renew()
+    grant = granted.grant
+    assert (grant.status, grant.lease, grant.unsure) == (GrantStatus.GENERATED, "", False)
+
+
+def test_a_rotated_token_that_was_lost_in_a_crash_is_said_in_words(granted: GrantOwner) -> None:
+    granted.provider.misbehave("lose")
+    with later(hours=1), pytest.raises(Unanswered):
+        granted.tokens.get()
+    assert granted.grant.unsure
+    with later(hours=2), pytest.raises(Refused, match=r"^interrupted invalid_grant "):
+        granted.tokens.get()
+    assert granted.grant.status == GrantStatus.NEEDS_YOU
+
+
+def _renewing(parts: Parts) -> "subprocess.Popen[str]":
+    """Another process of this installation, which renews the grant."""
+    program = (
+        "import sys; from webapp.config import Config; from webapp import create_app\n"
+        "from webapp.mail import opening, service; from webapp.context import EXTENSION\n"
+        "parts = create_app(Config.complete(database_url=sys.argv[1], instance=sys.argv[2], secret_key=sys.argv[3]))"
+        ".extensions[EXTENSION]\n"
+        "with parts.database.reading() as session: server = service.primary(session)\n"
+        "source = opening.token_source(server, parts)\n"
+        "print(source.get(sys.argv[4]).value)"
+    )
+    with parts.database.reading() as session:
+        grant = session.query(Grant).one()
+    refused = grants.opened(grant, "sealed_access_token", parts.sealer)
+    config = parts.config
+    arguments = [config.database_url, str(config.instance), config.secret_key, refused]
+    return subprocess.Popen([sys.executable, "-c", program, *arguments], stdout=subprocess.PIPE, text=True)
+
+
+def _killed_while_it_asks(granted: GrantOwner) -> None:
+    process = _renewing(granted.parts)
+    while not granted.grant.lease:
+        assert process.poll() is None
+    granted.provider.reached.wait(30)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()

@@ -1,0 +1,219 @@
+"""Access tokens that hold: renewed in time, whatever the provider does."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.mail.conftest import later
+from tests.support.grants import GrantOwner
+from webapp import clock, https
+from webapp.mail.grants import service as grants
+from webapp.mail.grants import upkeep
+from webapp.mail.models import GrantStatus
+from webapp.mail.oauth.faults import GrantMissing, OAuthFault, Refused, Troubled, Unanswered
+
+
+@pytest.mark.one_database
+def test_a_token_is_used_until_five_minutes_before_its_end(granted: GrantOwner) -> None:
+    first = granted.tokens.get().value
+    with later(minutes=54):
+        assert granted.tokens.get().value == first
+    with later(minutes=56):
+        second = granted.tokens.get().value
+        assert second != first
+        assert granted.provider.knows(second)
+    assert granted.provider.asked == ["refresh_token"]
+
+
+@pytest.mark.one_database
+def test_a_token_of_a_minute_is_not_renewed_at_every_use(granted: GrantOwner) -> None:
+    granted.provider.lifetime = timedelta(seconds=60)
+    granted.tokens.renew()
+    for _ in range(3):
+        granted.tokens.get()
+    assert granted.provider.asked == ["refresh_token"]
+
+
+@pytest.mark.one_database
+def test_a_token_renewed_by_a_clock_that_ran_ahead_is_renewed_again(granted: GrantOwner) -> None:
+    with later(minutes=10):
+        granted.tokens.renew()
+    granted.tokens.get()
+    assert granted.provider.asked == ["refresh_token", "refresh_token"]
+
+
+@pytest.mark.one_database
+def test_every_rotated_refresh_token_is_kept(granted: GrantOwner) -> None:
+    for hours in range(1, 6):
+        with later(hours=hours):
+            granted.tokens.get()
+    assert granted.provider.asked == ["refresh_token"] * 5
+    assert granted.provider.reuses == 0
+
+
+@pytest.mark.one_database
+def test_a_provider_that_does_not_rotate_keeps_its_refresh_token(granted: GrantOwner) -> None:
+    granted.provider.rotates = False
+    for hours in (1, 2):
+        with later(hours=hours):
+            assert granted.provider.knows(granted.tokens.get().value)
+
+
+@pytest.mark.parametrize("fault", ["500", "503", "302", "403", "html", "drop"])
+@pytest.mark.one_database
+def test_trouble_that_may_pass_is_waited_out(granted: GrantOwner, fault: str) -> None:
+    granted.provider.misbehave(fault)
+    with later(hours=1):
+        for _ in range(3):
+            with pytest.raises(OAuthFault):
+                granted.tokens.get()
+        assert granted.grant.status == GrantStatus.GENERATED
+    with later(hours=1, minutes=1):
+        assert granted.provider.knows(granted.tokens.get().value)
+    assert granted.grant.last_error == ""
+    assert granted.provider.reuses == 0
+
+
+@pytest.mark.one_database
+def test_a_token_that_still_holds_is_used_while_the_provider_has_trouble(granted: GrantOwner) -> None:
+    granted.provider.misbehave("500")
+    with later(minutes=56):
+        with pytest.raises(Troubled):
+            granted.tokens.get()
+        assert granted.provider.knows(granted.tokens.get().value)
+
+
+@pytest.mark.one_database
+def test_waits_grow_and_saving_or_asking_by_hand_skips_them(granted: GrantOwner) -> None:
+    waits = []
+    for hours in range(1, 7):
+        granted.provider.misbehave("500")
+        with later(hours=hours):
+            with pytest.raises(Troubled):
+                granted.tokens.get()
+            assert granted.grant.retry_at is not None
+            waits.append((granted.grant.retry_at - clock.now()).total_seconds())
+    assert waits == sorted(waits[:4]) + waits[4:]
+    assert 600 < waits[-1] < 1200
+    with later(hours=6, seconds=5):
+        assert granted.provider.knows(granted.tokens.get(by_hand=True).value)
+
+
+@pytest.mark.one_database
+def test_a_withdrawn_grant_needs_the_administrator_and_is_not_tried_again(granted: GrantOwner) -> None:
+    granted.provider.revoke()
+    with later(hours=1):
+        for _ in range(3):
+            with pytest.raises(Refused, match="has been revoked"):
+                granted.tokens.get()
+    grant = granted.grant
+    assert (grant.status, granted.provider.asked) == (GrantStatus.NEEDS_YOU, ["refresh_token"])
+    assert grant.last_error.startswith("invalid_grant The refresh token •••••• has been revoked")
+    granted.sign_in()
+    assert (granted.grant.status, granted.grant.last_error) == (GrantStatus.GENERATED, "")
+
+
+@pytest.mark.one_database
+def test_no_grant_ends_by_an_error_that_nobody_knows(granted: GrantOwner) -> None:
+    granted.provider.rotates = False
+    granted.provider.answers = {"error": "too_many_requests", "error_description": "Trace ID: 1"}
+    with later(hours=1), pytest.raises(Troubled, match=r"^too_many_requests$"):
+        granted.tokens.get()
+    assert granted.grant.status == GrantStatus.GENERATED
+
+
+@pytest.mark.one_database
+def test_an_answer_that_is_no_use_but_rotated_the_token_does_not_lose_it(granted: GrantOwner) -> None:
+    granted.provider.answers = {"expires_in": 0}
+    with later(hours=1), pytest.raises(OAuthFault):
+        granted.tokens.get()
+    granted.provider.answers = {}
+    with later(hours=2):
+        assert granted.provider.knows(granted.tokens.get().value)
+    assert granted.provider.reuses == 0
+
+
+@pytest.mark.one_database
+def test_a_provider_that_drips_holds_nobody_for_long(granted: GrantOwner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(https, "TIMEOUT", 1)
+    granted.provider.misbehave("drip", "stall")
+    for hours in (1, 2):
+        with later(hours=hours), pytest.raises(Unanswered, match="timed out"):
+            granted.tokens.get()
+
+
+@pytest.mark.parametrize(("days", "asked"), [(0.9, []), (1.1, ["refresh_token"]), (89, ["refresh_token"])])
+@pytest.mark.one_database
+def test_a_grant_that_nobody_uses_is_renewed_daily(granted: GrantOwner, days: float, asked: list[str]) -> None:
+    with later(days=days):
+        upkeep.refresh_lapsing(granted.parts, clock.now())
+        upkeep.refresh_lapsing(granted.parts, clock.now())
+    assert granted.provider.asked == asked
+
+
+@pytest.mark.one_database
+def test_a_refresh_token_of_an_hour_is_renewed_half_way(owner: GrantOwner) -> None:
+    owner.provider.answers = {"refresh_token_expires_in": 3600}
+    owner.save()
+    owner.sign_in()
+    assert owner.grant.lapses_at == owner.grant.refresh_expires_at
+    with later(minutes=31):
+        upkeep.refresh_lapsing(owner.parts, clock.now())
+    assert owner.provider.asked[-1] == "refresh_token"
+
+
+@pytest.mark.one_database
+def test_upkeep_finds_a_dead_grant(granted: GrantOwner) -> None:
+    granted.provider.revoke()
+    with later(days=2):
+        upkeep.refresh_lapsing(granted.parts, clock.now())
+    assert granted.grant.status == GrantStatus.NEEDS_YOU
+
+
+CHANGES = [
+    ({"provider": "google", "authentication": "authorization_code"}, True),
+    ({"authentication": "password"}, True),
+    ({"authentication": "client_credentials"}, True),
+    ({"username": "another@mailroom.example"}, True),
+    ({"client_id": "another"}, True),
+    ({"secrets": {"client_secret": "another"}}, True),
+    ({"authorize_url": "https://other.example/authorize"}, True),
+    ({"token_url": "https://other.example/token"}, True),
+    ({"scopes": "mail.send"}, True),
+    ({"timeout": 11}, False),
+    ({"mail_from": "x@mailroom.example"}, False),
+    ({"host": "smtp.other.example"}, False),
+    ({}, False),
+]
+
+
+@pytest.mark.parametrize(("change", "erased"), CHANGES)
+@pytest.mark.one_database
+def test_a_grant_is_erased_with_what_it_was_gained_with(
+    granted: GrantOwner, change: dict[str, Any], erased: bool
+) -> None:
+    granted.save(**change)
+    with granted.parts.database.reading() as session:
+        grant = grants.of(session, granted.server.id)
+    kept = grant is not None and grant.sealed_refresh_token != ""
+    assert kept is not erased
+
+
+@pytest.mark.one_database
+def test_an_application_without_a_secret_loses_its_grant_when_mail_goes_elsewhere(owner: GrantOwner) -> None:
+    owner.provider.public = True
+    owner.save(secrets={"client_secret": ""})
+    owner.sign_in()
+    owner.save(secrets={"client_secret": ""}, timeout=11)
+    assert owner.grant.status == GrantStatus.GENERATED
+    owner.save(secrets={"client_secret": ""}, host="smtp.attacker.example")
+    assert owner.grant.status == GrantStatus.NONE
+
+
+@pytest.mark.one_database
+def test_tokens_that_come_after_the_grant_was_erased_are_not_saved(granted: GrantOwner) -> None:
+    source = granted.tokens
+    granted.save(client_id="another")
+    with later(hours=1), pytest.raises(GrantMissing):
+        source.get()

@@ -1,0 +1,45 @@
+"""The page on which the code from a mail is typed, in place of opening the link beside it."""
+
+from flask import redirect, render_template, url_for
+from flask import session as browser
+from flask_babel import gettext as _
+
+from webapp.accounts.forms import CodeForm, text
+from webapp.accounts.links import codes
+from webapp.accounts.models import Purpose
+from webapp.accounts.routes import Page, blueprint, limited
+from webapp.accounts.sign_ins import sessions
+from webapp.context import parts
+from webapp.security import csrf
+
+# The address for which this browser asked for a mail.
+ASKED_FOR = "asked_for"
+OPENED = {Purpose.ACTIVATION: "accounts.activate", Purpose.RESET: "accounts.reset_password"}
+
+
+@blueprint.route("/code", methods=["GET", "POST"])
+@csrf.exempt
+def code() -> Page:
+    """Type a code and the address that it was mailed to; a right one does what opening its link does."""
+    form = empty_code_form() if not CodeForm.submitted() else CodeForm()
+    if form.validate_on_submit():
+        with parts().database.writing() as session:
+            opened = codes.redeem_beside(
+                session, parts().sealer, text(form.email), text(form.code), sessions.client(), limited()
+            )
+        if opened is not None:
+            browser[opened.purpose] = opened.secret
+            return redirect(url_for(OPENED[opened.purpose]))
+        form.code.errors = (refusal(),)
+        form.focus_first_mistake()
+    return render_template("accounts/code.html", form=form)
+
+
+def empty_code_form() -> CodeForm:
+    """The form, with the address filled in if this browser asked for a mail."""
+    return CodeForm(formdata=None, email=browser.get(ASKED_FOR, ""))
+
+
+def refusal() -> str:
+    """What somebody is told whose code opened nothing, whatever the reason."""
+    return _("This code is wrong, for another address, or no longer good. Check it, or ask for a new mail.")

@@ -1,0 +1,148 @@
+"""The pages behind the links in mails: activate an account, choose a new password; and asking for such a mail."""
+
+from flask import flash, redirect, render_template, url_for
+from flask import session as browser
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from webapp import languages, pages
+from webapp.accounts import service
+from webapp.accounts.forms import ForgotPasswordForm, PasswordForm, text
+from webapp.accounts.links import openings
+from webapp.accounts.links import service as links
+from webapp.accounts.links.code_routes import ASKED_FOR, empty_code_form
+from webapp.accounts.models import Purpose, User
+from webapp.accounts.passwords import former as former_passwords
+from webapp.accounts.passwords import hashing
+from webapp.accounts.passwords.rules import BadPassword
+from webapp.accounts.routes import LONGEST_SECRET, SIGN_IN_AS, Page, blueprint, limited, rules
+from webapp.accounts.sign_ins import sessions, signing_in
+from webapp.context import parts
+from webapp.errors import Failure, TooManyRequests
+from webapp.security import csrf
+
+
+@blueprint.get("/activate/<secret>")
+def open_activation(secret: str) -> Response:
+    """Move the secret of an activation link out of the address; nothing is spent."""
+    return opened(Purpose.ACTIVATION, secret, "accounts.activate")
+
+
+@blueprint.route("/activate", methods=["GET", "POST"])
+@csrf.exempt
+def activate() -> Page:
+    """Choose the first password; the account is active and signed in."""
+    secret = browser.get(Purpose.ACTIVATION, "")
+    try:
+        form = _password_form(_owner(secret, Purpose.ACTIVATION))
+        if not form.validate_on_submit():
+            return render_template("accounts/activate.html", form=form)
+        password_hash = hashing.hashed(text(form.password))
+        with parts().database.writing() as session:
+            person = service.activate(session, parts().queue, secret, password_hash, languages.current().code)
+            begun = signing_in.begin(session, person, sessions.here())
+    except service.REFUSED as refused:
+        return link_refused(Purpose.ACTIVATION, refused)
+    sessions.begin(begun)
+    flash(_("Your account is active, and you are signed in."), "success")
+    return redirect(url_for("home.home"))
+
+
+@blueprint.post("/activate/again")
+def activate_again() -> Page:
+    """Another activation mail, to the person whose link it was."""
+    with parts().database.writing() as session:
+        service.owe_activation_again(session, parts().queue, browser.get(Purpose.ACTIVATION, ""), limited())
+    return render_template("accounts/activate_again.html")
+
+
+@blueprint.route("/forgot-password", methods=["GET", "POST"])
+@csrf.exempt
+def forgot_password() -> Page:
+    """Ask for a reset mail. The answer is the same for every address."""
+    form = ForgotPasswordForm()
+    if not form.validate_on_submit():
+        return render_template("accounts/forgot_password.html", form=form)
+    try:
+        with parts().database.writing() as session:
+            service.request_reset(session, parts().queue, text(form.email), sessions.client(), limited())
+    except TooManyRequests as error:
+        form.form_errors.append(pages.when_again(error))
+        return pages.too_many(error, render_template("accounts/forgot_password.html", form=form))
+    browser[ASKED_FOR] = text(form.email)
+    return redirect(url_for("accounts.forgot_password_sent"))
+
+
+@blueprint.get("/forgot-password/sent")
+def forgot_password_sent() -> Page:
+    """Where the code from the mail can be typed."""
+    if ASKED_FOR not in browser:
+        return redirect(url_for("accounts.forgot_password"))
+    return render_template("accounts/forgot_password_sent.html", form=empty_code_form())
+
+
+@blueprint.get("/reset-password/<secret>")
+def open_reset(secret: str) -> Response:
+    """Move the secret of a reset link out of the address; nothing is spent."""
+    return opened(Purpose.RESET, secret, "accounts.reset_password")
+
+
+@blueprint.route("/reset-password", methods=["GET", "POST"])
+@csrf.exempt
+def reset_password() -> Page:
+    """Choose a new password; every browser is signed out."""
+    secret = browser.get(Purpose.RESET, "")
+    try:
+        owner = _owner(secret, Purpose.RESET)
+        form = _password_form(owner)
+        if not (form.validate_on_submit() and _is_new(form, owner)):
+            return render_template("accounts/reset_password.html", form=form)
+        password_hash = hashing.hashed(text(form.password))
+        with parts().database.writing() as session:
+            device = signing_in.reset_password(session, parts().queue, secret, password_hash, sessions.here())
+    except service.REFUSED as refused:
+        return link_refused(Purpose.RESET, refused)
+    sessions.keep_device(device)
+    browser.clear()
+    browser[SIGN_IN_AS] = owner.email
+    flash(_("Your password is changed, and you are signed out everywhere. Sign in with the new one."), "success")
+    return redirect(url_for("accounts.login"))
+
+
+def opened(purpose: Purpose, secret: str, endpoint: str) -> Response:
+    """Keep a link's secret in the session, and go on to a page whose address does not hold it."""
+    browser[purpose] = secret[:LONGEST_SECRET]
+    openings.opened(parts().database, secret, purpose)
+    return redirect(url_for(endpoint))
+
+
+def link_refused(purpose: Purpose, refused: Failure) -> Page:
+    """The page that says why a link did nothing, and what helps. Raises TooManyRequests."""
+    with parts().database.writing() as session:
+        openings.refused(session, browser.get(purpose, ""), purpose, refused, sessions.client().address, limited())
+    # The browser's session stays as it is: a second click must not undo what the first one did.
+    status = (
+        404 if isinstance(refused, links.LinkUnknown) else 409 if isinstance(refused, service.AddressTaken) else 410
+    )
+    step = service.next_step(purpose, refused)
+    return render_template("accounts/link_refused.html", refused=refused, step=step), status
+
+
+def _owner(secret: str, purpose: Purpose) -> User:
+    with parts().database.reading() as session:
+        return service.owner(session, secret, purpose)
+
+
+def _password_form(owner: User) -> PasswordForm:
+    return PasswordForm().under(rules(), owner.email, owner.name)
+
+
+def _is_new(form: PasswordForm, owner: User) -> bool:
+    """Whether the owner has not had this password before; if not, the form says so."""
+    try:
+        former_passwords.check(parts().database, owner, text(form.password), limited())
+    except BadPassword as had:
+        form.password.errors = (str(had),)
+        form.focus_first_mistake()
+        return False
+    return True

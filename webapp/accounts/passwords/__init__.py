@@ -1,0 +1,1 @@
+"""What passwords have to be, and how they are kept."""

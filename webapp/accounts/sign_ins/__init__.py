@@ -1,0 +1,1 @@
+"""Browsers that are signed in: let in, known, locked out, asked again."""

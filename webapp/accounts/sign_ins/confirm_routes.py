@@ -1,0 +1,122 @@
+"""“Confirm that it is you”: the page that asks for the password again, and where it comes in between."""
+
+from datetime import timedelta
+
+from flask import Flask, abort, flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.datastructures import ImmutableMultiDict
+
+from webapp.access import MEMBER, PUBLIC, safe_next, signed_in
+from webapp.accounts.forms import ConfirmPasswordForm, text
+from webapp.accounts.models import Role
+from webapp.accounts.routes import Page, blueprint, limited
+from webapp.accounts.sign_ins import confirming, sessions
+from webapp.accounts.sign_ins.confirming import Fields, SignInEnded, TooMuchToHold, WrongPassword
+from webapp.context import parts
+from webapp.sealing import SealBroken
+from webapp.security import csrf
+
+# The field in which a form that was sent too late travels, sealed.
+HELD = "held_form"
+# Nor before the answer of a provider: it was asked for behind this page, and signing in there takes its time.
+ELSEWHERE = PUBLIC | MEMBER | {"mail.finish_grant"}
+# Whoever looks after the mail all day is not asked there.
+OPEN_ROOMS = frozenset({"outbox", "demo"})
+# Files are no pages that one could come back to.
+PAGE_OF = {"audit.download": "audit.entries"}
+
+
+def guard(app: Flask) -> None:
+    """Ask again before every page of administrators; Home and the outbox are open."""
+    app.before_request(_ask_again)
+
+
+@blueprint.route("/confirm", methods=["GET", "POST"])
+@csrf.exempt
+def confirm() -> Page:
+    """Type the password again, and go on to `next`."""
+    target = safe_next(request.args.get("next"))
+    if signed_in().role != Role.ADMINISTRATOR:
+        # Nothing that others may do needs it.
+        return redirect(target)
+    form, here = ConfirmPasswordForm(), url_for("accounts.confirm", next=target)
+    if not form.submitted():
+        return _page(form, 200, here) if confirming.is_due(sessions.sign_in()) else redirect(target)
+    try:
+        status = _checked(form)
+    except SignInEnded as ended:
+        flash(str(ended), "warning")
+        return redirect(url_for("accounts.login", next=target))
+    return _page(form, status, here) if status else redirect(target)
+
+
+def _ask_again() -> Page | None:
+    """Ask before a page is shown, or hold what was sent to it until the answer."""
+    if request.endpoint is None or request.endpoint in ELSEWHERE or request.blueprint in OPEN_ROOMS:
+        return None
+    due = confirming.is_due(sessions.sign_in())
+    if request.method != "POST":
+        return redirect(url_for("accounts.confirm", next=_here())) if due else None
+    if HELD in request.form:
+        return _go_on(due)
+    return _hold(list(request.form.items(multi=True))) if due else None
+
+
+def _here() -> str:
+    """The address to come back to."""
+    page = PAGE_OF.get(request.endpoint or "")
+    path = url_for(page) if page else request.path
+    query = request.query_string.decode(errors="replace")
+    return f"{path}?{query}" if query else path
+
+
+def _hold(fields: Fields) -> Page:
+    """The page that asks, with what was sent sealed in it."""
+    try:
+        sealed = confirming.hold(parts().sealer, sessions.sign_in(), request.path, fields)
+    except TooMuchToHold:
+        # What was typed still stands in the browser, a page back.
+        here = url_for("accounts.confirm", next=request.path)
+        return _page(ConfirmPasswordForm(formdata=None), 413, here, lost=True)
+    return _page(ConfirmPasswordForm(formdata=None), 403, request.full_path.rstrip("?"), sealed)
+
+
+def _go_on(due: bool) -> Page | None:
+    """With the password typed, or confirmed elsewhere meanwhile: let the view have what was sent first."""
+    sealed = request.form[HELD]
+    try:
+        fields = confirming.held(parts().sealer, sessions.sign_in(), request.path, sealed)
+    except SealBroken:
+        abort(400, _("What was entered before cannot be read any more. Go back and send it once more."))
+    if due:
+        form = ConfirmPasswordForm()
+        try:
+            status = _checked(form)
+        except SignInEnded as ended:
+            flash(str(ended), "warning")
+            return redirect(url_for("accounts.login"))
+        if status:
+            return _page(form, status, request.full_path.rstrip("?"), sealed)
+    request.form = ImmutableMultiDict(fields)
+    return None
+
+
+def _checked(form: ConfirmPasswordForm) -> int:
+    """Check the password that was typed: 0, or the status of the page that has to come back. Raises SignInEnded."""
+    if not form.validate():
+        return 200
+    try:
+        token = confirming.confirm(
+            parts().database, signed_in(), sessions.sign_in(), text(form.current_password), limited()
+        )
+    except WrongPassword as wrong:
+        form.current_password.errors = (str(wrong),)
+        return 200
+    sessions.renew(token)
+    return 0
+
+
+def _page(form: ConfirmPasswordForm, status: int, action: str, sealed: str = "", lost: bool = False) -> tuple[str, int]:
+    minutes = confirming.CONFIRMED_FOR // timedelta(minutes=1)
+    facts = {"form": form, "action": action, "held": sealed, "lost": lost, "minutes": minutes}
+    return render_template("accounts/confirm.html", **facts), status

@@ -1,0 +1,183 @@
+"""Sign-ins: the browsers that people are signed in with. The browser holds a random token, the database its hash."""
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import and_, bindparam, delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from webapp import clock
+from webapp.accounts.models import SignIn, Status, User
+from webapp.accounts.passwords.age import is_old
+from webapp.accounts.sign_ins.lifetimes import Lifetimes
+from webapp.audit import service as audit
+from webapp.audit.events import Event
+from webapp.database import Database, as_saved
+from webapp.errors import NotFound
+from webapp.sealing import fingerprint
+from webapp.settings.models import ONLY_ROW, SecuritySettings
+from webapp.settings.security import Security, security
+
+LONGEST_ADDRESS, LONGEST_DEVICE = 64, 300
+# Every page of a signed-in person asks this: with a session it would cost as much as all the rest of a page.
+_PERSON, _SIGN_IN = User.__table__.columns, SignIn.__table__.columns
+_FOUND = (
+    select(
+        *_PERSON,
+        *_SIGN_IN,
+        SecuritySettings.idle_minutes,
+        SecuritySettings.sign_in_minutes,
+        SecuritySettings.remembered_minutes,
+        SecuritySettings.password_days,
+    )
+    .join_from(User, SignIn, SignIn.user_id == User.id)
+    .outerjoin(SecuritySettings, SecuritySettings.id == ONLY_ROW)
+    .where(SignIn.token_hash == bindparam("token_hash"), User.status == Status.ACTIVE)
+)
+
+
+@dataclass(frozen=True)
+class Client:
+    """Who asks, as far as it can be known: an IP address, and what the browser says it is.
+
+    `known_as` is what the browser's cookie for known devices holds, `token` that of its sign-in, where it matters.
+    """
+
+    address: str
+    device: str
+    known_as: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+
+
+class Found(NamedTuple):
+    """A sign-in that is good, whose it is, whether it is time to note that it is in use, or for a new password.
+
+    Both are as the database has them at this moment, in no session: to read, and to say who asks. Who changes
+    an account locks its row and reads it anew.
+    """
+
+    user: User
+    sign_in: SignIn
+    is_stale: bool
+    password_is_old: bool
+
+
+def start(session: Session, user: User, client: Client, remembered: bool = False) -> str:
+    """A new sign-in of this person; its token. One to be remembered outlives the browser's closing."""
+    now = clock.now()
+    token = secrets.token_urlsafe(32)
+    sign_in = SignIn(
+        user_id=user.id,
+        token_hash=fingerprint(token),
+        created_at=now,
+        last_seen_at=now,
+        confirmed_at=now,
+        expires_at=now + Lifetimes.of(security(session)).whole(remembered),
+        remembered=remembered,
+        address=client.address[:LONGEST_ADDRESS],
+        device=cleaned(client.device),
+    )
+    session.add(sign_in)
+    audit.record(session, Event.SIGNED_IN, user)
+    return token
+
+
+def find(database: Database, token: str) -> Found | None:
+    """Whose token this is, while the sign-in lasts and the account is active."""
+    row = database.glance(_FOUND, token_hash=fingerprint(token))
+    if row is None:
+        return None
+    values = iter(row)
+    # The columns that the statement begins with, in their order.
+    user = as_saved(User, {column.key: next(values) for column in _PERSON})
+    sign_in = as_saved(SignIn, {column.key: next(values) for column in _SIGN_IN})
+    idle, usual, remembered, days = values
+    saved = idle is not None
+    lifetimes, now = Lifetimes.minutes(idle, usual, remembered) if saved else Lifetimes.of(Security()), clock.now()
+    if not lifetimes.lasts(sign_in, now):
+        return None
+    return Found(user, sign_in, lifetimes.seen_long_ago(sign_in, now), is_old(user, days or 0))
+
+
+def by_token(session: Session, token: str) -> SignIn:
+    """The sign-in that began with this token. Raises NotFound when it ended meanwhile."""
+    found = session.scalar(select(SignIn).where(SignIn.token_hash == fingerprint(token)))
+    if found is None:
+        raise NotFound
+    return found
+
+
+def seen(session: Session, sign_in: SignIn) -> None:
+    """Note that it is in use."""
+    session.execute(update(SignIn).where(SignIn.id == sign_in.id).values(last_seen_at=clock.now()))
+
+
+def confirmed(session: Session, sign_in: SignIn) -> str | None:
+    """Note that the password was typed again. The new token, the one before being worthless from now on.
+
+    None when the sign-in ended, or got another token, meanwhile.
+    """
+    token = secrets.token_urlsafe(32)
+    present = (SignIn.id == sign_in.id, SignIn.token_hash == sign_in.token_hash)
+    values = {"token_hash": fingerprint(token), "confirmed_at": clock.now()}
+    renewed = session.execute(update(SignIn).where(*present).values(values).returning(SignIn.id)).first()
+    return token if renewed else None
+
+
+def end(session: Session, token: str) -> None:
+    """Sign this one browser out; its token is worthless from now on, wherever it was copied to."""
+    session.execute(delete(SignIn).where(SignIn.token_hash == fingerprint(token)))
+
+
+def end_others(session: Session, user_id: int, token: str) -> None:
+    """Sign the person out everywhere but where this token is."""
+    session.execute(delete(SignIn).where(SignIn.user_id == user_id, SignIn.token_hash != fingerprint(token)))
+
+
+def end_one(session: Session, user_id: int, sign_in_id: int) -> bool:
+    """End this sign-in; whether the person has such a one."""
+    mine = delete(SignIn).where(SignIn.user_id == user_id, SignIn.id == sign_in_id)
+    return session.execute(mine.returning(SignIn.id)).first() is not None
+
+
+def replace(session: Session, token: str) -> str:
+    """A new token for the same sign-in, which lasts no longer for it; the old token is worthless."""
+    new = secrets.token_urlsafe(32)
+    session.execute(update(SignIn).where(SignIn.token_hash == fingerprint(token)).values(token_hash=fingerprint(new)))
+    return new
+
+
+def of(session: Session, user_id: int, most: int) -> list[SignIn]:
+    """The person's sign-ins, `most` of them, those used last first."""
+    mine = select(SignIn).where(SignIn.user_id == user_id)
+    found = session.scalars(mine.order_by(SignIn.last_seen_at.desc(), SignIn.id.desc()).limit(most))
+    lifetimes, now = Lifetimes.of(security(session)), clock.now()
+    return [one for one in found if lifetimes.lasts(one, now)]
+
+
+def is_of(sign_in: SignIn, token: str) -> bool:
+    """Whether this is the token's sign-in."""
+    return sign_in.token_hash == fingerprint(token)
+
+
+def end_all(session: Session, user_id: int) -> None:
+    """Sign the person out everywhere."""
+    session.execute(delete(SignIn).where(SignIn.user_id == user_id))
+
+
+def sweep(session: Session, now: datetime) -> None:
+    """Delete those that are over, so that longer lifetimes do not bring them back."""
+    lifetimes, remembered = Lifetimes.of(security(session)), SignIn.remembered.is_(True)
+    unused = and_(~remembered, SignIn.last_seen_at <= now - lifetimes.idle)
+    old = and_(~remembered, SignIn.created_at <= now - lifetimes.usual)
+    very_old = and_(remembered, SignIn.created_at <= now - lifetimes.remembered)
+    session.execute(delete(SignIn).where(or_(SignIn.expires_at <= now, unused, old, very_old)))
+
+
+def cleaned(device: str) -> str:
+    """What a browser says of itself, cut and without control characters."""
+    # This is asked for every request, and next to all of them have nothing to be left out.
+    printable = device if device.isprintable() else "".join(filter(str.isprintable, device))
+    return printable[:LONGEST_DEVICE]

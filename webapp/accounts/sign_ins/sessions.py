@@ -1,0 +1,111 @@
+"""The browser's side of a sign-in: a session cookie that holds its token, and Flask-Login reading it."""
+
+from dataclasses import replace
+from typing import cast
+
+from flask import Flask, Response, after_this_request, g, request, session
+from flask_login import LoginManager, current_user
+
+from webapp.accounts.models import SignIn, User
+from webapp.accounts.sign_ins import known_devices
+from webapp.accounts.sign_ins import service as sign_ins
+from webapp.accounts.sign_ins.service import Client
+from webapp.accounts.sign_ins.signing_in import Begun
+from webapp.context import parts
+from webapp.security import KEPT_UNTIL, cookie_name
+
+# Where Flask-Login looks for what its `user_loader` is to be given.
+SIGN_IN = "_user_id"
+
+
+def enable(app: Flask) -> None:
+    """Have Flask-Login look people up by their sign-in."""
+    # It would compare the browser's address, which changes on every train ride.
+    app.config["SESSION_PROTECTION"] = None
+    # Browsers send one host's cookies to all of its ports; another application's are not ours.
+    app.config["REMEMBER_COOKIE_NAME"] = "mailroom_remember"
+    LoginManager(app).user_loader(_load)
+
+
+def begin(begun: Begun) -> None:
+    """Go on with a new sign-in in this browser, which is known from now on."""
+    keep_device(begun.device)
+    hold(begun.token, begun.sign_in)
+
+
+def hold(token: str, held: SignIn) -> None:
+    """Replace the browser's session by one that holds this sign-in alone, and lasts as long as it."""
+    session.clear()
+    session[SIGN_IN] = token
+    if held.remembered:
+        session[KEPT_UNTIL] = held.expires_at.timestamp()
+
+
+def renew(token: str) -> None:
+    """Go on with the same session under another token."""
+    session[SIGN_IN] = token
+
+
+def token() -> str:
+    """The token of the browser's session, empty when there is none."""
+    return str(session.get(SIGN_IN, ""))
+
+
+def is_signed_in() -> bool:
+    """Whether somebody is signed in with this browser."""
+    return bool(token()) and bool(current_user._get_current_object().is_authenticated)
+
+
+def sign_in() -> SignIn:
+    """The sign-in with which this request came; only for pages that are not public."""
+    return cast(SignIn, g.sign_in)
+
+
+def client() -> Client:
+    """Who sends this request."""
+    user_agent = request.headers.get("User-Agent", "")
+    return Client((request.remote_addr or "")[: sign_ins.LONGEST_ADDRESS], sign_ins.cleaned(user_agent), device())
+
+
+def here() -> Client:
+    """The same, and the sign-in that the browser has, if any. Answers to whoever asks for it differ by cookie."""
+    return replace(client(), token=token())
+
+
+def device() -> str:
+    """What the cookie holds by which this browser is known; see `known_devices`."""
+    return request.cookies.get(_device_cookie(), "")
+
+
+def keep_device(token: str) -> None:
+    """Have this request's answer set that cookie, if there is anything to keep."""
+    if not token:
+        return
+
+    @after_this_request
+    def set_cookie(response: Response) -> Response:
+        response.set_cookie(
+            _device_cookie(),
+            token,
+            max_age=known_devices.KNOWN_FOR,
+            secure=request.is_secure,
+            httponly=True,
+            samesite="Lax",
+        )
+        return response
+
+
+def _device_cookie() -> str:
+    return cookie_name("mailroom_device")
+
+
+def _load(token: str) -> User | None:
+    database = parts().database
+    found = sign_ins.find(database, token)
+    if found is None:
+        return None
+    g.sign_in, g.password_is_old = found.sign_in, found.password_is_old
+    if found.is_stale:
+        with database.writing() as session:
+            sign_ins.seen(session, found.sign_in)
+    return found.user

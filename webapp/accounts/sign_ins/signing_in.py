@@ -1,0 +1,119 @@
+"""Signing in and out: the way from an address and a password to a sign-in, and what the browser holds of it.
+
+Locks are taken in the order that `accounts.users` names, so that neither waits for the other.
+"""
+
+from dataclasses import dataclass, field
+
+from sqlalchemy.orm import Session
+
+from webapp.accounts import notices, service
+from webapp.accounts.models import SignIn, Status, User
+from webapp.accounts.passwords import hashing
+from webapp.accounts.sign_ins import known_devices, locks
+from webapp.accounts.sign_ins import service as sign_ins
+from webapp.accounts.sign_ins.service import Client
+from webapp.audit import service as audit
+from webapp.audit.events import Event
+from webapp.database import Database
+from webapp.errors import Failure
+from webapp.outbox.queue import Queue
+
+
+class SignInRefused(Failure):
+    """Unknown, wrong, pending or disabled: nobody is told which."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A new sign-in, its token, and what the browser's cookie for known devices is to hold."""
+
+    sign_in: SignIn
+    token: str = field(repr=False)
+    device: str = field(repr=False)
+
+
+def sign_in(
+    database: Database,
+    queue: Queue,
+    email: str,
+    password: str,
+    client: Client,
+    limited: bool = True,
+    remembered: bool = False,
+) -> Begun:
+    """A new sign-in; the person is told by mail if the browser is not known.
+
+    Raises SignInRefused, TooManyRequests; Locked if it is for wrong passwords.
+    Takes the same time for whatever reason it refuses. The transactions are several, because
+    tries count even when they fail, and none stays open while the password is hashed.
+    """
+    tried = _begun(database, queue, email, client) if limited else None
+    with database.reading() as session:
+        person = service.by_email(session, email)
+    kept = person.password_hash if person else None
+    if not hashing.fits(password, kept) or person is None or kept is None or person.status != Status.ACTIVE:
+        with database.writing() as session:
+            audit.record(session, Event.SIGN_IN_FAILED, address=email)
+            if tried:
+                locks.failed(session, queue, tried)
+        raise SignInRefused
+    renewed = hashing.hashed(password) if hashing.outdated(kept) else kept
+    with database.writing() as session:
+        present = _unchanged(session, person)
+        present.password_hash = renewed
+        known = known_devices.is_known(session, present.id, client.known_as)
+        begun = begin(session, present, client, remembered)
+        if not known:
+            notices.new_sign_in(session, queue, present)
+            audit.record(session, Event.NEW_DEVICE, present)
+        if tried:
+            locks.passed(session, tried)
+        return begun
+
+
+def begin(session: Session, person: User, client: Client, remembered: bool = False) -> Begun:
+    """Sign the person in with this browser, which is known from now on; the sign-in it had, if any, is over.
+
+    The account must be locked, or new.
+    """
+    sign_ins.end(session, client.token)
+    token = sign_ins.start(session, person, client, remembered)
+    begun = sign_ins.by_token(session, token)
+    return Begun(begun, token, known_devices.remember(session, person.id, client.known_as))
+
+
+def reset_password(session: Session, queue: Queue, secret: str, password_hash: str, client: Client) -> str:
+    """Spend a reset link in this browser, which is known from now on; what its cookie for that is to hold.
+
+    Whoever was signed in there, perhaps somebody else, is signed out.
+    Raises LinkRefused, AccountDisabled; the caller's transaction must then be undone.
+    """
+    person = service.reset_password(session, queue, secret, password_hash)
+    sign_ins.end(session, client.token)
+    return known_devices.remember(session, person.id, client.known_as)
+
+
+def sign_out(session: Session, person: User, token: str) -> None:
+    """The person is done with this browser."""
+    sign_ins.end(session, token)
+    audit.record(session, Event.SIGNED_OUT, person)
+
+
+def _begun(database: Database, queue: Queue, email: str, client: Client) -> locks.Attempt:
+    """A try that is counted. Raises TooManyRequests, Locked."""
+    with database.writing() as session:
+        tried = locks.attempt(session, email, client)
+        seconds = locks.begin(session, queue, tried)
+    # Not before the commit: the lock may have begun with this try.
+    if seconds:
+        raise locks.Locked(seconds)
+    return tried
+
+
+def _unchanged(session: Session, person: User) -> User:
+    """The person, locked, unless the account was changed while the password was checked. Raises SignInRefused."""
+    present = session.get(User, person.id, with_for_update=True)
+    if present is None or present.status != Status.ACTIVE or present.password_changed_at != person.password_changed_at:
+        raise SignInRefused
+    return present

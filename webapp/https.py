@@ -1,0 +1,153 @@
+"""One request to a web server that is not ours: bounded in time and size, never redirected.
+
+Built on h11 and our own connections, because the timeouts of HTTP libraries are for each packet:
+a server that drips would hold a worker for as long as it likes.
+"""
+
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, urlsplit
+
+import h11
+
+from webapp.proxies import Proxy, dial, dial_through, look_up
+
+# Seconds for everything: looking up, connecting, TLS, asking and the whole answer.
+TIMEOUT = 15
+LARGEST_ANSWER = 256 * 1024
+LARGEST_HEAD = 64 * 1024
+
+
+class BadAddress(ValueError):
+    """No address that secrets may be sent to."""
+
+
+class BadAnswer(OSError):
+    """What came back is no HTTP, or too much of it."""
+
+
+class Unsent(OSError):
+    """The server was not reached, so it knows nothing of the request."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+def check_address(address: str) -> SplitResult:
+    """The parts of an https address, or of an http one on this machine. Raises BadAddress."""
+    try:
+        parts = urlsplit(address)
+        host, _port = parts.hostname, parts.port
+    except ValueError as error:
+        raise BadAddress(str(error)) from error
+    if not host or parts.username is not None or not address.isascii() or not address.isprintable() or " " in address:
+        raise BadAddress("no whole web address")
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
+        raise BadAddress("not https")
+    return parts
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this host is this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def post(address: str, headers: Mapping[str, str], body: bytes, proxy: Proxy | None = None) -> Answer:
+    """POST and read the whole answer, all within TIMEOUT seconds.
+
+    Redirects are answers like others. Raises BadAddress, Unsent, or another OSError once the
+    server may have got the request.
+    """
+    return _answer("POST", address, headers, body, proxy)
+
+
+def get(address: str, headers: Mapping[str, str], proxy: Proxy | None = None) -> Answer:
+    """GET, otherwise as `post`."""
+    return _answer("GET", address, headers, b"", proxy)
+
+
+def _answer(method: str, address: str, headers: Mapping[str, str], body: bytes, proxy: Proxy | None) -> Answer:
+    parts = check_address(address)
+    end = time.monotonic() + TIMEOUT
+    try:
+        sock, said = _connected(parts, proxy, end)
+    except (OSError, ValueError) as error:
+        raise Unsent(str(error) or type(error).__name__) from error
+    with sock:
+        return _exchange(sock, said, _request(method, parts, headers, body), body, end)
+
+
+def _connected(parts: SplitResult, proxy: Proxy | None, end: float) -> tuple[socket.socket, bytes]:
+    host = parts.hostname or ""
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    said = b""
+    if proxy is None:
+        sock = dial(look_up(host, port, _left(end)), _left(end))
+    else:
+        sock, said = dial_through(proxy, host, port, _left(end))
+    if parts.scheme != "https":
+        return sock, said
+    try:
+        sock.settimeout(_left(end))
+        context = ssl.create_default_context()
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        return context.wrap_socket(sock, server_hostname=host), b""
+    except BaseException:
+        sock.close()
+        raise
+
+
+def _request(method: str, parts: SplitResult, headers: Mapping[str, str], body: bytes) -> h11.Request:
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    host = parts.netloc
+    ours = {"Host": host, "Content-Length": str(len(body)), "Connection": "close", "User-Agent": "Mailroom"}
+    return h11.Request(method=method, target=target, headers=[*{**headers, **ours}.items()])
+
+
+def _exchange(sock: socket.socket, said: bytes, request: h11.Request, body: bytes, end: float) -> Answer:
+    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=LARGEST_HEAD)
+    sock.settimeout(_left(end))
+    sock.sendall((http.send(request) or b"") + (http.send(h11.Data(data=body)) or b""))
+    http.send(h11.EndOfMessage())
+    if said:
+        http.receive_data(said)
+    status, headers, content = 0, {}, bytearray()
+    try:
+        while not isinstance(event := http.next_event(), h11.EndOfMessage):
+            if event is h11.NEED_DATA:
+                sock.settimeout(_left(end))
+                said = sock.recv(16 * 1024)
+                if not said and not status:
+                    raise BadAnswer("the connection closed without an answer")
+                http.receive_data(said)
+            elif isinstance(event, h11.Response):
+                status = event.status_code
+                headers = {name.decode(): value.decode("latin-1") for name, value in event.headers}
+            elif isinstance(event, h11.Data):
+                content += event.data
+                if len(content) > LARGEST_ANSWER:
+                    raise BadAnswer(f"more than {LARGEST_ANSWER} bytes")
+    except h11.RemoteProtocolError as error:
+        # Not its words: they quote what a server said that need not be one for us.
+        raise BadAnswer("what came back is not HTTP") from error
+    return Answer(status, headers, bytes(content))
+
+
+def _left(end: float) -> float:
+    left = end - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("timed out")
+    return left

@@ -1,0 +1,1 @@
+"""OAuth2 grants: gained, renewed, shown."""

@@ -1,0 +1,289 @@
+"""Signing in at a provider: begun by an administrator, finished in the same browser, within minutes.
+
+`begin` and `finish` are the authorization code with PKCE, `begin_device` and `check_device` the
+device code, `generate` all grants that need nobody to sign in. Whatever goes wrong is an OAuthFault,
+leaves the saved settings and the former grant as they were, and stands in the audit trail.
+"""
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from webapp import clock, limits
+from webapp.audit import service as audit
+from webapp.audit.events import Event
+from webapp.context import Parts
+from webapp.limits import Limit
+from webapp.mail import opening, service
+from webapp.mail.grants import service as grants
+from webapp.mail.models import GrantRequest, MailServer
+from webapp.mail.oauth import account, client, words
+from webapp.mail.oauth.answers import Tokens, claims_of, names_in, words_of
+from webapp.mail.oauth.faults import (
+    MissingScopes,
+    NoRefreshToken,
+    OAuthFault,
+    OtherAddress,
+    Pending,
+    SignInFault,
+    UnknownState,
+    Unusable,
+    WrongAccount,
+    WrongIssuer,
+)
+from webapp.mail.oauth.registration import Registration
+from webapp.outbox import service as outbox
+from webapp.sealing import SealBroken, fingerprint
+from webapp.settings.service import General
+
+CALLBACK = "/settings/mail/oauth/callback"
+LIFETIME = timedelta(minutes=10)
+PURPOSE = "grant_request.secret"
+# RFC 8628, 3.5: what "slow down" adds to the interval, in seconds.
+SLOWER = 5
+STRAYED = Limit("answers of providers to nobody who is signed in", 10, timedelta(hours=1))
+
+
+def redirect_uri(general: General) -> str:
+    """Where the provider sends the browser back to: to be entered there, letter by letter."""
+    return general.public_url.rstrip("/") + CALLBACK
+
+
+def origin_of(address: str) -> str:
+    """Scheme, host and port, as browsers write them in `Origin` (RFC 6454, 6.2)."""
+    parts = urlsplit(address)
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in (None, usual) else "")
+
+
+def begin(parts: Parts, server: MailServer, general: General, sign_in_id: int, origin: str = "") -> str:
+    """The provider's address to send this browser to. Raises OAuthFault.
+
+    `origin` is where the browser has Mailroom open, if it says so: its session is not known anywhere else.
+    """
+    back = redirect_uri(general)
+    with _noted(parts):
+        if not general.public_url:
+            raise Unusable(error=words.NO_PUBLIC_ADDRESS)
+        if origin and origin != origin_of(back):
+            raise OtherAddress(error=words.OTHER_ADDRESS % {"here": origin, "there": origin_of(back)})
+        registration = opening.registration(server, parts)
+        state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
+        address = client.authorization_address(registration, back, state, verifier)
+    with parts.database.writing() as session:
+        _add(session, parts, server, sign_in_id, state, verifier, redirect_uri=back)
+    return address
+
+
+def finish(parts: Parts, sign_in_id: int, answer: Mapping[str, str]) -> None:
+    """Gain the grant from what the provider sent the browser back with. Raises OAuthFault.
+
+    `answer` is the query of the callback. Its state is spent, whatever comes of it.
+    """
+    with _noted(parts):
+        request, server = _taken(parts, sign_in_id, answer.get("state", ""))
+        registration = opening.registration(server, parts)
+        if "iss" in answer and not client.same_issuer(registration, answer["iss"]):
+            raise WrongIssuer(error=words.OTHER_ISSUER)
+        if "error" in answer:
+            raise SignInFault(reply=words_of(answer["error"], answer.get("error_description")))
+        if not answer.get("code"):
+            raise SignInFault(reply="invalid_request The provider sent no code.")
+        verifier = _secret(parts, request)
+        tokens = client.exchange(registration, answer["code"], verifier, request.redirect_uri)
+        if "iss" in answer and not client.same_issuer(registration, answer["iss"], tokens.issuer):
+            raise WrongIssuer(error=words.OTHER_ISSUER)
+        _keep(parts, registration, tokens)
+
+
+def strayed(parts: Parts) -> OAuthFault:
+    """Note an answer that came to a browser in which no administrator is signed in, and what to say of it.
+
+    Anybody can send such a thing, so the trail tells of so many in an hour and no more.
+    """
+    fault = UnknownState(error=words.NOT_SIGNED_IN)
+    with parts.database.writing() as session:
+        if limits.taken(session, STRAYED, ""):
+            audit.record(session, Event.GRANT_REFUSED, code=fault.code)
+    return fault
+
+
+def begin_device(parts: Parts, server: MailServer, sign_in_id: int) -> GrantRequest:
+    """Ask for a code, which somebody types at `verification_uri`. Raises OAuthFault."""
+    with _noted(parts):
+        registration = opening.registration(server, parts)
+        code = client.start_device(registration)
+    facts = {"user_code": code.user_code, "verification_uri": code.verification_uri, "interval": code.interval}
+    with parts.database.writing() as session:
+        ended = GrantRequest.sign_in_id == sign_in_id, GrantRequest.mail_server_id == server.id
+        session.execute(delete(GrantRequest).where(*ended))
+        state = secrets.token_urlsafe(32)
+        return _add(session, parts, server, sign_in_id, state, code.device_code, code.lifetime, **facts)
+
+
+def device_request(session: Session, server_id: int, sign_in_id: int) -> GrantRequest | None:
+    """The code that this browser asked for and nobody has typed yet."""
+    mine = GrantRequest.sign_in_id == sign_in_id, GrantRequest.mail_server_id == server_id
+    return session.scalar(
+        select(GrantRequest).where(*mine, GrantRequest.user_code != "", GrantRequest.expires_at > clock.now())
+    )
+
+
+def check_device(parts: Parts, server: MailServer, sign_in_id: int) -> None:
+    """Gain the grant if the code was typed. Raises Pending until then, or another OAuthFault.
+
+    It may be called as often as one likes: the provider is asked no sooner than it allows.
+    """
+    with _noted(parts):
+        registration = opening.registration(server, parts)
+        with parts.database.writing() as session:
+            request = device_request(session, server.id, sign_in_id)
+            if request is None:
+                raise SignInFault(error=words.CODE_EXPIRED)
+            # Of two pages that ask at once, the second one finds what the first one noted.
+            session.refresh(request, with_for_update=True)
+            if request.next_poll_at is not None and clock.now() < request.next_poll_at:
+                raise Pending
+            request.next_poll_at = clock.now() + timedelta(seconds=request.interval)
+        try:
+            tokens = client.poll_device(registration, _secret(parts, request))
+        except OAuthFault as fault:
+            _answered(parts, request, fault)
+            raise
+        _end(parts, request)
+        _keep(parts, registration, tokens)
+
+
+def generate(parts: Parts, server: MailServer) -> None:
+    """Ask for a new access token now; for grants without a person that is all there is to do. Raises OAuthFault."""
+    with _noted(parts):
+        source = opening.token_source(server, parts)
+        with parts.database.writing() as session:
+            grants.prepare(session, server, source.registration.method)
+        source.get(by_hand=True)
+    with parts.database.writing() as session:
+        outbox.retry_all(session, parts.queue)
+
+
+@contextmanager
+def _noted(parts: Parts) -> Iterator[None]:
+    """Put a sign-in that ends without a grant into the trail."""
+    try:
+        yield
+    except Pending:
+        raise
+    except OAuthFault as fault:
+        with parts.database.writing() as session:
+            audit.record(session, Event.GRANT_REFUSED, code=fault.code)
+        raise
+
+
+def _add(
+    session: Session,
+    parts: Parts,
+    server: MailServer,
+    sign_in_id: int,
+    state: str,
+    secret: str,
+    lifetime: timedelta = LIFETIME,
+    **facts: object,
+) -> GrantRequest:
+    session.execute(delete(GrantRequest).where(GrantRequest.expires_at <= clock.now()))
+    request = GrantRequest(
+        mail_server_id=server.id,
+        sign_in_id=sign_in_id,
+        state_hash=fingerprint(state),
+        sealed_secret=parts.sealer.seal(secret, PURPOSE),
+        expires_at=clock.now() + lifetime,
+        **facts,
+    )
+    session.add(request)
+    return request
+
+
+def _secret(parts: Parts, request: GrantRequest) -> str:
+    try:
+        return parts.sealer.open(request.sealed_secret, PURPOSE)
+    except SealBroken:
+        raise UnknownState(error=words.UNKNOWN_STATE) from None
+
+
+def _taken(parts: Parts, sign_in_id: int, state: str) -> tuple[GrantRequest, MailServer]:
+    """The request with this state, which is spent from here on, and its mail server."""
+    mine = (
+        GrantRequest.state_hash == fingerprint(state),
+        GrantRequest.sign_in_id == sign_in_id,
+        GrantRequest.user_code == "",
+    )
+    with parts.database.writing() as session:
+        request = session.scalar(delete(GrantRequest).where(*mine).returning(GrantRequest))
+        server = session.get(MailServer, request.mail_server_id) if request is not None else None
+    if request is None or server is None or request.expires_at <= clock.now():
+        raise UnknownState(error=words.UNKNOWN_STATE)
+    return request, server
+
+
+def _keep(parts: Parts, registration: Registration, tokens: Tokens) -> None:
+    """Save what was granted, if it is what was asked for and the settings are still the same."""
+    tokens = replace(tokens, names=account.names(registration, tokens))
+    _check(registration, tokens)
+    now = clock.now()
+    with parts.database.writing() as session:
+        server = service.locked(session)
+        if server is None or opening.registration(server, parts) != registration:
+            raise UnknownState(error=words.CHANGED_SETTINGS)
+        grants.prepare(session, server, registration.method)
+        session.flush()
+        grant = grants.of(session, server.id)
+        for name, value in grants.gained(tokens, registration, parts.sealer, now).items():
+            setattr(grant, name, value)
+        outbox.retry_all(session, parts.queue)
+        audit.record(session, Event.GRANT_MADE, kind=registration.method.grant)
+
+
+def _check(registration: Registration, tokens: Tokens) -> None:
+    names = tokens.names or _names_in(registration, tokens.access_token)
+    if names and not any(_same_account(name, registration.username) for name in names):
+        raise WrongAccount(error=words.OTHER_ACCOUNT % {"account": names[0]})
+    if tokens.scopes is not None:
+        missing = registration.needed_scopes - {scope.casefold() for scope in tokens.scopes}
+        if missing:
+            raise MissingScopes(error=words.NOT_GRANTED % {"scopes": " ".join(sorted(missing))})
+    if not tokens.refresh_token:
+        raise NoRefreshToken(error=words.NO_REFRESH_TOKEN)
+
+
+def _same_account(name: str, username: str) -> bool:
+    """Whether both name one account; a name without a domain says less, and is compared as far as it goes."""
+    theirs, ours = name.casefold(), username.casefold()
+    if "@" in theirs and "@" in ours:
+        return theirs == ours
+    return theirs.partition("@")[0] == ours.partition("@")[0]
+
+
+def _names_in(registration: Registration, access_token: str) -> Sequence[str]:
+    """Who a token says it is for, where its claims are known (Microsoft's)."""
+    claims = claims_of(access_token) if registration.method.expected else {}
+    return names_in(claims)
+
+
+def _answered(parts: Parts, request: GrantRequest, fault: OAuthFault) -> None:
+    if fault.lasting:
+        _end(parts, request)
+    elif isinstance(fault, Pending) and fault.slower:
+        slower = request.interval + SLOWER
+        values = {"interval": slower, "next_poll_at": clock.now() + timedelta(seconds=slower)}
+        with parts.database.writing() as session:
+            session.execute(update(GrantRequest).where(GrantRequest.id == request.id).values(values))
+
+
+def _end(parts: Parts, request: GrantRequest) -> None:
+    with parts.database.writing() as session:
+        session.execute(delete(GrantRequest).where(GrantRequest.id == request.id))
