@@ -43,7 +43,7 @@ _ADVICE = {
 }
 _NO_DAY = lazy("Enter its last day above, and administrators are warned before it.")
 _NOTES = {
-    What.GRANT: lazy("Nobody has signed in to the provider yet."),
+    What.GRANT: lazy("Generate an access token above."),
     What.CLIENT_SECRET: _NO_DAY,
     What.SERVICE_ACCOUNT_KEY: _NO_DAY,
     What.CERTIFICATE: lazy("Mailroom sees it with the next mail or test, or else within a day."),
