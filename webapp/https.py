@@ -68,8 +68,9 @@ def is_loopback(host: str) -> bool:
 def post(address: str, headers: Mapping[str, str], body: bytes, proxy: Proxy | None = None) -> Answer:
     """POST and read the whole answer, all within TIMEOUT seconds.
 
-    Redirects are answers like others. Raises BadAddress, Unsent, or another OSError once the
-    server may have got the request.
+    Redirects are answers like others. An http address is this machine's own, which no proxy reaches,
+    so it is asked directly. Raises BadAddress, Unsent, or another OSError once the server may have
+    got the request.
     """
     return _answer("POST", address, headers, body, proxy)
 
@@ -94,11 +95,11 @@ def _connected(parts: SplitResult, proxy: Proxy | None, end: float) -> tuple[soc
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
     said = b""
-    if proxy is None:
+    if proxy is None or parts.scheme == "http":
         sock = dial(look_up(host, port, _left(end)), _left(end))
     else:
         sock, said = dial_through(proxy, host, port, _left(end))
-    if parts.scheme != "https":
+    if parts.scheme == "http":
         return sock, said
     try:
         sock.settimeout(_left(end))

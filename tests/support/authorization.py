@@ -89,6 +89,7 @@ class AuthorizationServer:
         self._lock = threading.Lock()
         self._private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self._http = Server(("127.0.0.1", 0), type("Handler", (Handler,), {"provider": self}))
+        self._scheme = "http" if tls is None else "https"
         if tls is not None:
             self._http.socket = tls.wrap_socket(self._http.socket, server_side=True, do_handshake_on_connect=False)
         self.closing = threading.Event()
@@ -98,7 +99,7 @@ class AuthorizationServer:
     @property
     def url(self) -> str:
         """Its address."""
-        return f"http://127.0.0.1:{self._http.server_address[1]}"
+        return f"{self._scheme}://127.0.0.1:{self._http.server_address[1]}"
 
     @property
     def settings(self) -> dict[str, str]:

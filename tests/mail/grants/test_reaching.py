@@ -1,27 +1,51 @@
 """How providers are reached: through the mail server's proxy, if it has one."""
 
+from collections.abc import Iterator
+
 import pytest
 
-from tests.support.authorization import AuthorizationServer
+from tests.support.authorization import AuthorizationServer, running_provider
+from tests.support.certificates import Authority
 from tests.support.grants import GrantOwner
 from tests.support.proxies import ACCOUNT, HttpProxy, Proxy, SocksProxy
 from webapp import https, proxies
+from webapp.context import Parts
 from webapp.https import BadAnswer
 
 pytestmark = pytest.mark.one_database
 
 
-@pytest.mark.parametrize(("kind", "proxy"), [("http", HttpProxy), ("socks5", SocksProxy)])
+@pytest.fixture
+def abroad(authority: Authority) -> Iterator[AuthorizationServer]:
+    """A provider with a certificate, as all have that are not on this machine."""
+    with running_provider(authority.server()) as provider:
+        yield provider
+
+
+def proxied(parts: Parts, provider: AuthorizationServer, running: Proxy) -> GrantOwner:
+    """An administrator whose mail server is behind a proxy."""
+    owner = GrantOwner.of(parts, provider)
+    kind = "socks5" if isinstance(running, SocksProxy) else "http"
+    name, password = ACCOUNT
+    where = {"proxy_type": kind, "proxy_host": running.host, "proxy_port": running.port}
+    owner.save(**where, proxy_username=name, secrets={"proxy_password": password})
+    assert owner.tokens.registration.proxy == proxies.Proxy(kind, running.host, running.port, name, password)
+    return owner
+
+
+@pytest.mark.parametrize("proxy", [HttpProxy, SocksProxy])
 def test_tokens_are_asked_for_through_the_mail_servers_proxy(
-    owner: GrantOwner, provider: AuthorizationServer, kind: str, proxy: type[Proxy]
+    parts: Parts, abroad: AuthorizationServer, proxy: type[Proxy]
 ) -> None:
     with proxy(ACCOUNT) as running:
-        where = {"proxy_type": kind, "proxy_host": running.host, "proxy_port": running.port}
-        name, password = ACCOUNT
-        owner.save(**where, proxy_username=name, secrets={"proxy_password": password})
-        assert owner.tokens.registration.proxy == proxies.Proxy(kind, running.host, running.port, name, password)
-        owner.sign_in()
-    assert f"http://{running.targets[0]}" == provider.url
+        proxied(parts, abroad, running).sign_in()
+    assert f"https://{running.targets[0]}" == abroad.url
+
+
+def test_a_proxy_reads_no_secret_that_is_for_this_machine(parts: Parts, provider: AuthorizationServer) -> None:
+    with HttpProxy(ACCOUNT) as running:
+        proxied(parts, provider, running).sign_in()
+    assert running.targets == []
 
 
 def test_a_server_that_hangs_up_gave_no_answer(provider: AuthorizationServer) -> None:
