@@ -165,6 +165,15 @@ def test_an_answer_in_a_browser_that_is_not_signed_in_leaves_nothing_in_its_addr
     assert provider.asked == []
 
 
+def test_an_answer_in_a_members_browser_leaves_nothing_in_its_address(
+    member: Browser, provider: AuthorizationServer, parts: Parts
+) -> None:
+    page = back(member, {"code": "secret-code", "state": "x"})
+    assert (page.status_code, page.request.full_path) == (403, f"{CALLBACK}?")
+    assert trail(parts) == ["grant refused"]
+    assert provider.asked == []
+
+
 def test_another_administrators_answer_is_refused(
     administrator: Browser, provider: AuthorizationServer, parts: Parts
 ) -> None:

@@ -8,6 +8,8 @@ from flask import Response as FlaskResponse
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
+from webapp.access import signed_in
+from webapp.accounts.models import Role
 from webapp.accounts.sign_ins import sessions
 from webapp.audit.actor import Actor, acts
 from webapp.context import parts
@@ -26,7 +28,7 @@ from webapp.texts import in_words
 
 
 def guard(app: Flask) -> None:
-    """Keep what a provider's answer carries out of the sign-in page's address, where nobody is signed in."""
+    """Keep what a provider's answer carries out of addresses that stay: the sign-in page's, a refusal's."""
     app.before_request(_strayed)
 
 
@@ -88,12 +90,19 @@ def check_device() -> Response:
 
 
 def _strayed() -> Response | None:
-    if request.endpoint != "mail.finish_grant" or sessions.is_signed_in():
+    """Lead whoever cannot use an answer to an address without it: to the sign-in page, or to a refusal."""
+    if request.endpoint != "mail.finish_grant" or not request.query_string:
         return None
-    client = sessions.client()
-    acts(Actor(client=client.address, device=client.device))
-    flash(in_words(consent.strayed(parts()).error), "warning")
-    return redirect(url_for("accounts.login", next=url_for("mail.settings")), 303)
+    person, client = signed_in(), sessions.client()
+    if person.is_anonymous:
+        acts(Actor(client=client.address, device=client.device))
+        flash(in_words(consent.strayed(parts()).error), "warning")
+        return redirect(url_for("accounts.login", next=url_for("mail.settings")), 303)
+    if person.role == Role.ADMINISTRATOR:
+        return None
+    acts(Actor(person.id, person.email, client.address, client.device))
+    consent.strayed(parts())
+    return redirect(request.path, 303)
 
 
 def _begun(saved: MailServer, method: OAuth2) -> Response:
