@@ -21,6 +21,10 @@ CARDS = """
 <label class="provider-card"><input type="radio" name="provider" value="custom">Custom</label>
 </div><button name="choose" value="1">Use this provider</button></form>
 """
+CODE = """
+<form id="device"><input name="csrf_token" value="x"></form><input name="host">
+<div data-waiting="/device" data-every="1" data-then="/news"><p data-news hidden>Open it again</p></div>
+"""
 
 
 class Stage:
@@ -42,6 +46,9 @@ class Stage:
     def _answer(self, route: Route) -> None:
         if route.request.url.endswith(".js"):
             route.fulfill(path=SCRIPT, content_type="text/javascript")
+            return
+        if route.request.resource_type == "fetch":
+            route.fulfill(json={"waiting": False})
             return
         if route.request.method == "POST":
             self.sent.append(route.request.post_data or "")
@@ -119,3 +126,14 @@ def test_a_link_is_copied(stage: Stage) -> None:
     page.locator("textarea").focus()
     page.keyboard.press("Control+V")
     assert page.locator("textarea").input_value() == "https://x.example"
+
+
+def test_news_of_a_code_opens_the_page_anew(stage: Stage) -> None:
+    stage.show(CODE).wait_for_url("**/news")
+
+
+def test_news_of_a_code_loses_nothing_that_is_typed(stage: Stage) -> None:
+    page = stage.show(CODE)
+    page.locator("[name=host]").press_sequentially("smtp")
+    page.get_by_text("Open it again").wait_for()
+    assert (page.url, page.locator("[name=host]").input_value()) == (ADDRESS, "smtp")

@@ -130,10 +130,15 @@ async function advised(input, { advice, email, name }, signal) {
 }
 
 // A code that is typed on another device: the page looks for it, and is opened anew when there is news.
+// Who has typed something in the meantime opens it when ready for it.
+let typed = false;
+document.addEventListener("input", () => { typed = true; });
+
 for (const waiting of document.querySelectorAll("[data-waiting]")) {
   const body = new URLSearchParams(new FormData(document.getElementById("device")));
   const ask = async () => {
     if (await stillWaiting(waiting.dataset.waiting, body)) setTimeout(ask, waiting.dataset.every * 1000);
+    else if (typed) waiting.querySelector("[data-news]").hidden = false;
     else location.assign(waiting.dataset.then);
   };
   setTimeout(ask, waiting.dataset.every * 1000);
