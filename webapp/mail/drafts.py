@@ -6,6 +6,7 @@ who typed them, for an hour, and only towards the destination they were typed fo
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -41,7 +42,8 @@ def with_typed(sealer: Sealer, draft: Draft, sealed: str, user_id: int) -> Draft
         return draft
     if clock.now() - datetime.fromisoformat(facts["at"]) > LIFETIME:
         return draft
-    return Draft(draft.values, draft.extra, {**facts["secrets"], **{k: v for k, v in draft.secrets.items() if v}})
+    typed = {name: value for name, value in draft.secrets.items() if value}
+    return replace(draft, secrets={**facts["secrets"], **typed})
 
 
 def switched(kept: str, values: Mapping[str, Any], before: Provider | None, chosen: Provider) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 from flask_babel import gettext as _
-from wtforms import Field, HiddenField, PasswordField, RadioField, SelectChoice, SelectField, StringField
+from wtforms import BooleanField, Field, HiddenField, PasswordField, RadioField, SelectChoice, SelectField, StringField
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, ValidationError
 
 from webapp.forms import LONGEST, Form, stripped, text_problem
@@ -27,7 +27,7 @@ SECRETS = ("password", PROXY_PASSWORD, *grants.SECRETS)
 # What plugins may not call their own fields.
 RESERVED = frozenset({
     *COLUMNS, *SECRETS, "shown", "kept", "typed", "csrf_token", "save", "test", "choose", "apply", "test_recipient",
-    "generate", "held_form",
+    "generate", "held_form", "remove_client_secret",
 })  # fmt: skip
 DEFAULTS: dict[str, Any] = {"provider": "custom", "tls_minimum": "1.2", "timeout": 10, "proxy_type": "none"}
 REQUIRING = (DataRequired, InputRequired)
@@ -58,6 +58,7 @@ class MailServerForm(Form):
     password = PasswordField(lazy("Password"))
     client_id = StringField(lazy("Client ID"), filters=[stripped])
     client_secret = PasswordField(lazy("Client secret"))
+    remove_client_secret = BooleanField(lazy("Remove the saved client secret"))
     tenant_id = StringField(lazy("Directory (tenant) ID"), filters=[stripped])
     authorize_url = StringField(lazy("Authorize address"), filters=[stripped])
     device_authorization_url = StringField(lazy("Device authorization address"), filters=[stripped])
@@ -131,7 +132,13 @@ class MailServerForm(Form):
             for name in {*COLUMNS, *SECRETS}.intersection(method.uses):
                 into = secrets if name in secrets else values
                 into[name] = self._cleaned(method, name, self[name].data or "")
-        return Draft(values, self.extra(), {name: value.strip("\r\n") for name, value in secrets.items()})
+        typed = {name: value.strip("\r\n") for name, value in secrets.items()}
+        return Draft(values, self.extra(), typed, self._removed())
+
+    def _removed(self) -> frozenset[str]:
+        """The secrets that are to be forgotten: one that is typed, or that the sign-in needs, is not."""
+        unneeded = "client_secret" in self.optional() and not self.client_secret.data
+        return frozenset({"client_secret"} if unneeded and self.remove_client_secret.data else ())
 
     def extra(self) -> dict[str, str]:
         """The provider's own fields, secrets excepted."""

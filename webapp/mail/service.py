@@ -40,11 +40,15 @@ class SecretsMoved(Failure):
 
 @dataclass(frozen=True)
 class Draft:
-    """A mail server as a form describes it: the columns by name, the provider's fields, the typed secrets."""
+    """A mail server as a form describes it: the columns by name, the provider's fields, the typed secrets.
+
+    Saved secrets that are `removed` are neither kept nor used.
+    """
 
     values: Mapping[str, object]
     extra: Mapping[str, str]
     secrets: Mapping[str, str]
+    removed: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
         return f"Draft({self.values.get('provider')!r})"
@@ -61,7 +65,7 @@ def secret_names(parts: Parts, draft: Draft) -> frozenset[str]:
     names = {"password", *grants.SECRETS} & set(method.uses if method else ()) | secret_fields(provider)
     if draft.values["proxy_type"] != "none" and draft.values["proxy_username"]:
         names.add(PROXY_PASSWORD)
-    return frozenset(names)
+    return frozenset(names) - draft.removed
 
 
 def secrets_to_retype(parts: Parts, saved: MailServer | None, draft: Draft) -> frozenset[str]:
@@ -126,9 +130,11 @@ def save(session: Session, parts: Parts, draft: Draft, by: str) -> Saved:
 
 def is_saved(saved: MailServer | None, draft: Draft) -> bool:
     """Whether saving this draft would change nothing."""
-    if saved is None or any(draft.secrets.values()) or saved.extra != dict(draft.extra):
+    if saved is None or any(draft.secrets.values()) or draft.removed & set(saved.secrets):
         return False
-    return all(getattr(saved, name) == value for name, value in draft.values.items())
+    return saved.extra == dict(draft.extra) and all(
+        getattr(saved, name) == value for name, value in draft.values.items()
+    )
 
 
 def erases_grant(parts: Parts, saved: MailServer, draft: Draft) -> frozenset[str]:
@@ -138,7 +144,8 @@ def erases_grant(parts: Parts, saved: MailServer, draft: Draft) -> frozenset[str
     application without one has nothing to show, so its grant is erased then.
     """
     secrets = {name: value for name, value in draft.secrets.items() if value and _differs(parts, saved, name, value)}
-    changed = grants.changed_settings(saved, draft.values, draft.extra, secrets)
+    removed = draft.removed & set(saved.secrets)
+    changed = grants.changed_settings(saved, draft.values, draft.extra, secrets.keys() | removed)
     if not set(grants.SECRETS) & set(saved.secrets):
         changed |= moved(saved, draft)
     return changed

@@ -32,6 +32,7 @@ def of(form: MailServerForm, saved: MailServer | None, draft: Draft | None) -> d
         "needs": {one.key: one.needs for one in form.providers},
         "ways": form.chosen.ways,
         "tokens": [one for one in form.chosen.ways if isinstance(one, OAuth2)],
+        "removable": [one.key for one in form.chosen.ways if "client_secret" in one.optional],
         "of_ways": lambda *names: of_ways(form.chosen, *names),
         "secret_hint": _secret_hint(saved if saved and saved.provider == form.chosen.key else None, draft),
         "unfold": {"connection": _own_connection(form), "advanced": _any_advanced(form)},

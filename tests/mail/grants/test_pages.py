@@ -207,6 +207,27 @@ def test_answers_that_take_longer_than_the_password_holds_still_count(
     assert trail(parts) == ["grant made"]
 
 
+def test_a_saved_client_secret_can_be_removed_and_the_grant_goes_with_it(
+    administrator: Browser, provider: AuthorizationServer, parts: Parts
+) -> None:
+    back(administrator, begun(administrator, provider))
+    assert "Remove the saved client secret" in administrator.get(PAGE).text
+    without = typed(provider, client_secret="", remove_client_secret="y")
+    assert "The access token was dropped" in administrator.submit(PAGE, "save", **without).text
+    assert saved(parts).secrets == {}
+    assert "Remove the saved client secret" not in administrator.get(PAGE).text
+
+
+@pytest.mark.parametrize(("authentication", "secret"), [("client_credentials", ""), ("authorization_code", "another")])
+def test_a_client_secret_that_is_needed_or_typed_is_not_removed(
+    authentication: str, secret: str, administrator: Browser, provider: AuthorizationServer, parts: Parts
+) -> None:
+    fields = typed(provider, authentication=authentication)
+    administrator.submit(PAGE, "save", **fields)
+    administrator.submit(PAGE, "save", **fields | {"client_secret": secret, "remove_client_secret": "y"})
+    assert set(saved(parts).secrets) == {"client_secret"}
+
+
 @pytest.mark.parametrize(
     "change",
     [

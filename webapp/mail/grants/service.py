@@ -1,7 +1,7 @@
 """The saved grants: what becomes of one when tokens arrive, when a renewal fails, when settings change."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -156,15 +156,15 @@ def opened(grant: Grant, column: str, sealer: Sealer) -> str:
 
 
 def changed_settings(
-    saved: MailServer, values: Mapping[str, object], extra: Mapping[str, str], secrets: Mapping[str, str]
+    saved: MailServer, values: Mapping[str, object], extra: Mapping[str, str], secrets: Set[str]
 ) -> frozenset[str]:
     """The names of settings that a grant was gained with and that these values would change.
 
-    `secrets` are those that were typed and differ from the saved ones.
+    `secrets` are the names of those that are others than the saved ones, or are none any more.
     """
     columns = {name for name in GAINED_WITH if getattr(saved, name) != values.get(name, "")}
     own = {name for name in {*saved.extra, *extra} if saved.extra.get(name) != extra.get(name)}
-    return frozenset(columns | own | (secrets.keys() & set(SECRETS)))
+    return frozenset(columns | own | (secrets & set(SECRETS)))
 
 
 def _released() -> dict[str, Any]:
