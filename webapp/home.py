@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from flask import Blueprint, render_template
+from flask import Blueprint, current_app, render_template
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
@@ -19,6 +19,7 @@ from webapp.outbox.flow import Flow, flow
 from webapp.outbox.meaning import meaning
 
 blueprint = Blueprint("home", __name__)
+PEOPLE = "mailroom people"
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,17 @@ def home() -> str:
     reader, database = signed_in(), parts().database
     if reader.role != Role.ADMINISTRATOR:
         return stencils.page("home", lambda: render_template("home.html", flow=None), reader)
-    facts = flow(database), accounts.has_people(database), tuple(banner.warnings())
+    facts = flow(database), _has_people(), tuple(banner.warnings())
     draw = partial(_page, *facts)
     # What stopped the mail is explained at length, and other words may come with each try.
     return draw() if facts[0].stopped else stencils.page("home", draw, reader, *facts)
+
+
+def _has_people() -> bool:
+    """Whether anybody was ever created, as far as this process knows: it asks until somebody was."""
+    known = bool(current_app.extensions.get(PEOPLE)) or accounts.has_people(parts().database)
+    current_app.extensions[PEOPLE] = known
+    return known
 
 
 def _page(state: Flow, has_people: bool, warnings: Sequence[Expiry]) -> str:
