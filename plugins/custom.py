@@ -28,6 +28,11 @@ BY_ITSELF = [
     TARGET,
     GENERATE,
 ]
+BY_KEY = [
+    _("Make a service account at the provider, and a key for it as a JSON file."),
+    _("Paste the whole file, and enter the token address, the scopes that sending needs and the mailbox to send as."),
+    GENERATE,
+]
 
 
 @hookimpl
@@ -48,6 +53,7 @@ def register_smtp_provider() -> Provider:
                 grant_steps={
                     "authorization_code": IN_A_BROWSER,
                     "client_credentials": BY_ITSELF,
+                    "service_account": BY_KEY,
                     "device_code": ON_A_DEVICE,
                 },
             ),
