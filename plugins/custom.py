@@ -63,7 +63,6 @@ def register_smtp_provider() -> Provider:
             _("Port 587 goes with STARTTLS, port 465 with TLS. Port 25 is often blocked by hosting companies."),
             _("Sign in with the whole e-mail address where nothing else is said."),
         ],
-        help_url="https://www.rfc-editor.org/rfc/rfc8314",
         source="https://www.rfc-editor.org/rfc/rfc8314#section-3",
         checked=date(2026, 11, 22),
     )

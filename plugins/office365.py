@@ -73,7 +73,10 @@ def register_smtp_provider() -> Provider:
                         "Microsoft may still refuse to send, and then has no switch for it."
                     ),
                     "client_credentials": _("Work and school accounts only; an Exchange administrator is needed."),
-                    "device_code": _("The app must allow public client flows; some organisations forbid this way."),
+                    "device_code": _(
+                        "For a personal Outlook account enter consumers as the tenant. "
+                        "Some organisations forbid this way."
+                    ),
                 },
                 grant_steps={
                     "authorization_code": IN_A_BROWSER,
@@ -105,7 +108,7 @@ def register_smtp_provider() -> Provider:
             ),
             "client_id": _("The Application (client) ID, from the app's Overview page."),
             "client_secret": _("What stands under Value, not the Secret ID."),
-            "tenant_id": _("From the app's Overview page. For a personal Outlook account: consumers."),
+            "tenant_id": _("From the app's Overview page."),
         },
         explanations=PASSWORD_REFUSALS,
         help_url=LEARN,

@@ -38,7 +38,6 @@ def test_a_blank_password_keeps_the_saved_one(administrator: Browser, parts: Par
     [
         {"host": "smtp.attacker.example"}, {"port": "465"}, {"security": "none"}, {"username": "other"},
         {"proxy_type": "http", "proxy_host": "proxy.attacker.example", "proxy_port": "3128"},
-        {"provider": "google", "shown": "google"},
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("button", ["save", "test"])
@@ -51,6 +50,13 @@ def test_a_saved_password_goes_nowhere_else(
     )
     assert "Type this again" in error_at(answer, "password")
     assert saved(parts).host == "smtp.example.org"
+
+
+@pytest.mark.one_database
+def test_another_providers_secret_is_asked_for_as_one_that_was_never_given(administrator: Browser) -> None:
+    administrator.submit(PAGE, "save", **custom())
+    answer = administrator.post(PAGE, **custom(password="", save="1", provider="sendgrid", shown="sendgrid"))
+    assert "Enter this" in error_at(answer, "password")
 
 
 @pytest.mark.one_database

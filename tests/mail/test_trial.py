@@ -21,6 +21,7 @@ def test_a_test_goes_to_the_recipient_of_choice_from_unsaved_values(
     fields = custom(host=inbox.host, port=inbox.port, username=USERNAME, password=PASSWORD, mail_from="x@example.org")
     answer = administrator.submit(PAGE, "test", test_recipient="eve@example.org", **fields)
     assert "The test mail is on its way to eve@example.org" in answer.text
+    assert "These settings are not saved yet." in answer.text
     assert inbox.last.rcpt_to == ["eve@example.org"]
     assert saved(parts).mail_from == SENDER
 
@@ -45,10 +46,11 @@ def test_a_typed_password_is_there_again_when_its_provider_is(administrator: Bro
 
 
 @pytest.mark.one_database
-def test_a_typed_password_is_not_sent_to_another_server(administrator: Browser) -> None:
+def test_a_typed_password_is_not_sent_to_another_server_and_the_page_says_what_changed(administrator: Browser) -> None:
     typed = administrator.submit(PAGE, "save", **custom(port="0"))
     answer = administrator.submit_on(typed, "test", port="25", host="smtp.attacker.example", password="")
-    assert "Enter this" in error_at(answer, "password")
+    assert "unless you change where it goes" in typed.text
+    assert error_at(answer, "password").endswith("and this changed: Host and Port.")
 
 
 @pytest.mark.one_database

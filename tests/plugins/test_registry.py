@@ -106,7 +106,6 @@ def test_a_provider_that_nobody_brings_is_told_by_its_key(load: Load) -> None:
 
 def test_every_provider_of_ours_says_where_its_facts_are_from(load: Load) -> None:
     for provider in load():
-        assert provider.help_url.startswith("https://"), provider.key
         assert provider.source.startswith("https://"), provider.key
         assert provider.checked, provider.key
         assert provider.steps, provider.key

@@ -34,16 +34,18 @@ def seal_typed(sealer: Sealer, draft: Draft, user_id: int) -> str:
 
 def with_typed(sealer: Sealer, draft: Draft, sealed: str, user_id: int) -> Draft:
     """The draft, its blank secrets filled from what was typed before, if that still holds."""
-    try:
-        facts = json.loads(sealer.open(sealed, PURPOSE)) if sealed else {}
-    except SealBroken:
-        facts = {}
-    if not facts or facts["by"] != user_id or facts["to"] != _destination(draft):
-        return draft
-    if clock.now() - datetime.fromisoformat(facts["at"]) > LIFETIME:
+    facts = _typed_before(sealer, sealed, user_id)
+    if not facts or facts["to"] != _destination(draft):
         return draft
     typed = {name: value for name, value in draft.secrets.items() if value}
     return replace(draft, secrets={**facts["secrets"], **typed})
+
+
+def moved_since(sealer: Sealer, draft: Draft, sealed: str, user_id: int) -> frozenset[str]:
+    """The settings that say where secrets go and are others than when some were typed before; empty if none were."""
+    facts = _typed_before(sealer, sealed, user_id)
+    here = zip((*DESTINATION, *PROXY_DESTINATION), facts.get("to", ()), _destination(draft), strict=False)
+    return frozenset(name for name, before, now in here if before != now)
 
 
 def switched(kept: str, values: Mapping[str, Any], before: Provider | None, chosen: Provider) -> dict[str, Any]:
@@ -72,13 +74,26 @@ def _template(chosen: Provider, before: Provider | None, values: Mapping[str, An
     template["authentication"] = method.key
     left = next((getattr(one, "username", "") for one in before.authentication), "") if before else ""
     typed = values.get("username") or ""
-    template["username"] = getattr(method, "username", "") or ("" if typed == left else typed)
+    # A name that is no address is of one server, as a mailbox may be of several.
+    kept = typed if typed != left and "@" in typed else ""
+    template["username"] = getattr(method, "username", "") or kept
     return template
 
 
 def _whole(aside: Mapping[str, str]) -> dict[str, str]:
     """What was put aside, without what was never chosen."""
     return {name: value for name, value in aside.items() if value or name not in ("port", "security", "authentication")}
+
+
+def _typed_before(sealer: Sealer, sealed: str, user_id: int) -> dict[str, Any]:
+    """What `seal_typed` sealed for this administrator, while it is good; empty otherwise."""
+    try:
+        facts: dict[str, Any] = json.loads(sealer.open(sealed, PURPOSE)) if sealed else {}
+    except SealBroken:
+        return {}
+    if not facts or facts["by"] != user_id or clock.now() - datetime.fromisoformat(facts["at"]) > LIFETIME:
+        return {}
+    return facts
 
 
 def _destination(draft: Draft) -> list[str]:

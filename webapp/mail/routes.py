@@ -30,6 +30,8 @@ from webapp.texts import in_words
 blueprint = Blueprint("mail", __name__)
 log = structlog.get_logger(__name__)
 LONGEST_SUGGESTION = 1000
+# With another of these it is another secret that is asked for.
+OTHER_SECRET = frozenset({"provider", "authentication"})
 
 
 @blueprint.app_context_processor
@@ -105,19 +107,30 @@ def _test(form: MailServerForm, saved: MailServer | None) -> Response:
 
 def _has_secrets(form: MailServerForm, draft: Draft, saved: MailServer | None) -> bool:
     """Whether every secret is typed or may be taken from the saved ones; errors stand at the fields."""
-    good = True
-    changed = view.labels(form, service.moved(saved, draft)) if saved is not None else ""
-    for name in sorted(service.secrets_to_retype(parts(), saved, draft)):
-        text = _(
-            "Type this again. The saved one stays with what it was saved for, and this changed: %(fields)s.",
-            fields=changed,
+    lost = service.secrets_to_retype(parts(), saved, draft)
+    needed = service.secret_names(parts(), draft) - {service.PROXY_PASSWORD} - form.optional()
+    lacking = {name for name in needed if not draft.secrets.get(name) and not (saved and name in saved.secrets)}
+    for name in sorted(lost | lacking):
+        form.problem(name, _why_to_type(name, form, draft, saved if name in lost else None))
+    return not lost | lacking
+
+
+def _why_to_type(name: str, form: MailServerForm, draft: Draft, saved: MailServer | None) -> str:
+    """What to say beside a blank secret: that it is needed, or why a saved or a typed one does not go along."""
+    of_it = service.PROXY_DESTINATION if name == service.PROXY_PASSWORD else service.DESTINATION
+    earlier = drafts.moved_since(parts().sealer, draft, form.typed.data or "", signed_in().id) & set(of_it)
+    if earlier and not earlier & OTHER_SECRET:
+        return _(
+            "Type this again. What you typed before goes only where you typed it for, and this changed: %(fields)s.",
+            fields=view.labels(form, earlier),
         )
-        good = form.problem(name, text)
-    for name in sorted(service.secret_names(parts(), draft) - {service.PROXY_PASSWORD} - form.optional()):
-        kept = saved is not None and name in saved.secrets
-        if not kept and not draft.secrets.get(name):
-            good = form.problem(name, _("Enter this: signing in needs it."))
-    return good
+    changed = service.moved(saved, draft) if saved is not None else OTHER_SECRET
+    if changed & OTHER_SECRET & set(of_it):
+        return _("Enter this: signing in needs it.")
+    return _(
+        "Type this again. The saved one stays with what it was saved for, and this changed: %(fields)s.",
+        fields=view.labels(form, changed),
+    )
 
 
 def _form(saved: MailServer | None, sent: bool) -> MailServerForm:
@@ -224,6 +237,7 @@ def _page(
         saved=saved,
         saved_provider=provider_named(saved.provider) if saved else None,
         trial=trial,
+        unsaved=draft is not None and not service.is_saved(saved, draft),
         flow=state,
         calendar=ends,
         diagnosis=diagnosis,

@@ -39,7 +39,7 @@ STAGES = {
 
 @dataclass(frozen=True)
 class Trial:
-    """What one test found. `seconds` is the whole of it; `words` are the server's, or the system's."""
+    """What one test found. `provider` is a key, `seconds` the whole of it, `words` the server's or the system's."""
 
     recipient: str
     provider: str
@@ -73,7 +73,7 @@ def try_out(parts: Parts, opened: OpenedServer, general: General, recipient: str
     record: Conversation = connection.conversation
     trial = Trial(
         recipient=recipient,
-        provider=str(opened.provider.label),
+        provider=opened.provider.key,
         seconds=time.monotonic() - started,
         steps=record.steps,
         lines=record.lines,

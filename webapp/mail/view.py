@@ -74,7 +74,7 @@ def _secret_hint(saved: MailServer | None, draft: Draft | None) -> Callable[[str
     def hint(name: str, note: Any) -> str:
         words = [str(note)] if note else []
         if draft is not None and draft.secrets.get(name):
-            words.append(_("Typed just now and kept until you save; leave blank to use it."))
+            words.append(_("Typed just now; leave blank to use it, unless you change where it goes."))
         elif saved is not None and name in saved.secrets:
             day = format_date(datetime.fromisoformat(saved.secrets[name]["saved_at"]), "medium")
             words.append(_("Saved on %(day)s; leave blank to keep it.", day=day))

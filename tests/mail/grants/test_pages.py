@@ -147,6 +147,10 @@ def test_who_has_to_type_the_password_in_between_gets_to_the_provider_all_the_sa
     assert answer.location.startswith(f"{provider.url}/authorize?")
 
 
+def test_the_address_that_an_error_is_shown_at_can_be_opened_again(administrator: Browser) -> None:
+    assert administrator.get(START).request.path == PAGE
+
+
 def test_an_answer_counts_once(administrator: Browser, provider: AuthorizationServer, parts: Parts) -> None:
     query = begun(administrator, provider)
     back(administrator, query)

@@ -53,6 +53,12 @@ def start_grant() -> Response:
         return _back()
 
 
+@blueprint.get("/settings/mail/oauth/start")
+def start_again() -> Response:
+    """What was sent to this address may have been answered with the form; who opens it anew gets the saved one."""
+    return _back()
+
+
 @blueprint.after_request
 def _lead_on(response: FlaskResponse) -> FlaskResponse:
     """Let the page that asks for the password in between lead to the provider: what waits in it goes on there."""
