@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.mail.grants.test_pages import START, back, begun, typed
+from tests.mail.grants.page import START, back, begun, typed
 from tests.mail.page import PAGE
 from tests.support.authorization import ACCOUNT, CLIENT_ID, AuthorizationServer, unsigned
 from tests.support.browser import Browser

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.mail.grants.test_pages import back, begun, typed
+from tests.mail.grants.page import back, begun, typed
 from tests.mail.page import PAGE, custom, error_at, saved
 from tests.support.authorization import AuthorizationServer
 from tests.support.browser import Browser

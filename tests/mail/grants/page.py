@@ -1,0 +1,53 @@
+"""What the tests of “Generate access token” share: the form, the provider's answer, what became of it."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from sqlalchemy import select
+from werkzeug.test import TestResponse
+
+from tests.mail.page import error_at, saved
+from tests.support.authorization import CLIENT_SECRET, AuthorizationServer
+from tests.support.browser import Browser
+from webapp.audit.models import Entry
+from webapp.context import Parts
+from webapp.mail.grants import service as grants
+from webapp.mail.models import Grant
+
+START, CALLBACK = "/settings/mail/oauth/start", "/settings/mail/oauth/callback"
+DEVICE = "/settings/mail/oauth/device"
+
+
+def typed(provider: AuthorizationServer, **given: Any) -> dict[str, Any]:
+    """A whole form for the provider of the tests."""
+    fields = {
+        "mail_from": "Mailroom <mailroom@mailroom.example>", "provider": "custom", "host": "smtp.example.org",
+        "port": "587", "security": "starttls", "timeout": "10", "tls_minimum": "1.2", "proxy_type": "none",
+        "authentication": "authorization_code", "username": provider.account, "client_secret": CLIENT_SECRET,
+    }  # fmt: skip
+    return fields | provider.settings | given
+
+
+def grant(parts: Parts) -> Grant | None:
+    """The saved grant."""
+    with parts.database.reading() as session:
+        return grants.of(session, saved(parts).id)
+
+
+def trail(parts: Parts) -> list[str]:
+    """What the trail tells about grants."""
+    with parts.database.reading() as session:
+        found = session.scalars(select(Entry).where(Entry.event.like("grant%")).order_by(Entry.id)).all()
+    return [entry.event for entry in found]
+
+
+def begun(administrator: Browser, provider: AuthorizationServer, **given: Any) -> dict[str, str]:
+    """The answer that a browser brings back from the provider."""
+    answer = administrator.post(START, follow=False, **typed(provider, **given))
+    assert answer.status_code == 303, error_at(answer, "client_secret")
+    return provider.visit(answer.location)
+
+
+def back(browser: Browser, query: dict[str, str]) -> TestResponse:
+    """The browser comes back with it."""
+    return browser.get(f"{CALLBACK}?{urlencode(query)}")
