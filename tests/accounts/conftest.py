@@ -54,7 +54,8 @@ def signed_in(database: Database) -> Callable[[User], str]:
 
     def sign_in(person: User) -> str:
         with database.writing() as session:
-            return sign_ins.start(session, person, CLIENT)
+            _sign_in, token = sign_ins.start(session, person, CLIENT)
+        return token
 
     return sign_in
 

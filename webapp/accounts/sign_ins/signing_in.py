@@ -78,8 +78,7 @@ def begin(session: Session, person: User, client: Client, remembered: bool = Fal
     The account must be locked, or new.
     """
     sign_ins.end(session, client.token)
-    token = sign_ins.start(session, person, client, remembered)
-    begun = sign_ins.by_token(session, token)
+    begun, token = sign_ins.start(session, person, client, remembered)
     return Begun(begun, token, known_devices.remember(session, person.id, client.known_as))
 
 
