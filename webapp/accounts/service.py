@@ -3,7 +3,7 @@
 from contextlib import suppress
 from unicodedata import normalize
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -138,7 +138,7 @@ def owe_activation(session: Session, queue: Queue, pending: User, limited: bool 
 def owner(session: Session, secret: str, purpose: Purpose) -> User:
     """Whose link this is, while it can be used. Raises LinkRefused, AlreadyActive, AccountDisabled."""
     link = links.find(session, secret, purpose)
-    found = session.get_one(User, link.user_id)
+    found = links.whose(session, link)
     if found.status != Status.DISABLED:
         links.check(link)
     _require(found, Status.PENDING if purpose == Purpose.ACTIVATION else Status.ACTIVE)
@@ -177,7 +177,7 @@ def next_step(purpose: Purpose, refused: Failure) -> str:
 def owe_activation_again(session: Session, queue: Queue, secret: str, limited: bool) -> None:
     """Owe a new activation mail to the person of this link, if there is one who still waits for it."""
     try:
-        person = session.get_one(User, links.find(session, secret, Purpose.ACTIVATION).user_id)
+        person = links.whose(session, links.find(session, secret, Purpose.ACTIVATION))
     except LinkUnknown:
         return
     with suppress(NoActivation, TooManyRequests):
@@ -249,15 +249,9 @@ def _require(person: User, status: Status) -> None:
 
 
 def _give_password(session: Session, link: Link, status: Status, password_hash: str) -> User:
-    """Change the password of the link's person, while they are in this state; the other links lose their use."""
-    person: User | None = session.scalar(
-        update(User)
-        .where(User.id == link.user_id, User.status == status)
-        .values(password_hash=password_hash, password_changed_at=clock.now())
-        .returning(User)
-    )
-    if person is None:
-        _require(session.get_one(User, link.user_id), status)
-        raise AccountDisabled
+    """Change the password of the link's person, if they are in this state; the other links lose their use."""
+    person = links.whose(session, link)
+    _require(person, status)
+    person.password_hash, person.password_changed_at = password_hash, clock.now()
     links.revoke(session, person.id, Purpose(link.purpose))
     return person

@@ -160,7 +160,7 @@ def _tell(session: Session, queue: Queue, old: str, person: User) -> None:
 
 
 def _owner(session: Session, link: Link) -> User:
-    person = session.get_one(User, link.user_id)
+    person = links.whose(session, link)
     if person.status != Status.ACTIVE:
         raise AccountDisabled
     return person
