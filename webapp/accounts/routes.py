@@ -21,7 +21,7 @@ from webapp.accounts.passwords import rules as password_rules
 from webapp.accounts.passwords.rules import Rules
 from webapp.accounts.sign_ins import sessions, signing_in
 from webapp.accounts.sign_ins.locks import Locked
-from webapp.accounts.users import require_administrator
+from webapp.accounts.users import locked_for, require_administrator
 from webapp.context import parts
 from webapp.errors import TooManyRequests
 from webapp.security import csrf
@@ -102,7 +102,7 @@ def setup() -> Page:
         if form.validate_on_submit():
             return _set_up(form)
     except service.AddressTaken as taken:
-        form.email.errors = (str(taken),)
+        form.problem("email", str(taken))
     except first_run.SetupRefused as refused:
         done = isinstance(refused, first_run.SetupDone)
         return render_template("accounts/setup_refused.html", refused=refused, done=done), 404
@@ -129,7 +129,7 @@ def new_user() -> Page:
         try:
             return _create(form)
         except service.AddressTaken as taken:
-            form.email.errors = (str(taken),)
+            form.problem("email", str(taken))
     with parts().database.reading() as session:
         lifetime = security(session).activation_minutes
     return render_template("accounts/new_user.html", form=form, lifetime=lifetime)
@@ -140,7 +140,7 @@ def resend(user_id: int) -> Page:
     """Another activation mail."""
     try:
         with parts().database.writing() as session:
-            person = service.user(session, user_id)
+            person = locked_for(session, user_id, signed_in())
             service.owe_activation(session, parts().queue, person, limited())
     except service.NoActivation as refused:
         flash(str(refused), "info")

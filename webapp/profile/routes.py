@@ -91,7 +91,7 @@ def change_address() -> Page:
     try:
         address.ask(parts().database, parts().queue, person, email, password, sessions.sign_in(), limited())
     except WrongPassword as wrong:
-        form.current_password.errors = (str(wrong),)
+        form.problem("current_password", str(wrong))
         return _profile(address_form=form)
     except SignInEnded as ended:
         return signed_out(ended)
@@ -118,12 +118,15 @@ def type_code() -> Page:
     form = AddressCodeForm()
     if not form.validate_on_submit():
         return _profile(code_form=form)
-    with parts().database.writing() as session:
-        opened = codes.redeem_own(
-            session, parts().sealer, signed_in(), Purpose.CONFIRM_ADDRESS, text(form.code), sessions.client(), limited()
-        )
+    person, purpose, typed = signed_in(), Purpose.CONFIRM_ADDRESS, text(form.code)
+    try:
+        with parts().database.writing() as session:
+            opened = codes.redeem_own(session, parts().sealer, person, purpose, typed, sessions.client(), limited())
+    except TooManyRequests as error:
+        form.form_errors.append(pages.when_again(error))
+        return pages.too_many(error, _profile(code_form=form))
     if opened is None:
-        form.code.errors = (refusal(),)
+        form.problem("code", refusal())
         return _profile(code_form=form)
     browser[opened.purpose] = opened.secret
     return redirect(url_for("profile.confirm_address"))
@@ -228,15 +231,12 @@ def changed(form: ChangePasswordForm) -> bool:
             limited(),
         )
     except WrongPassword as wrong:
-        form.current_password.errors = (str(wrong),)
+        return form.problem("current_password", str(wrong))
     except BadPassword as bad:
-        form.password.errors = (str(bad),)
-    else:
-        sessions.hold(left.token, sign_in)
-        sessions.keep_device(left.known_as)
-        return True
-    form.focus_first_mistake()
-    return False
+        return form.problem("password", str(bad))
+    sessions.hold(left.token, sign_in)
+    sessions.keep_device(left.known_as)
+    return True
 
 
 def _profile(

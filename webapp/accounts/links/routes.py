@@ -142,7 +142,5 @@ def _is_new(form: PasswordForm, owner: User) -> bool:
     try:
         former_passwords.check(parts().database, owner, text(form.password), limited())
     except BadPassword as had:
-        form.password.errors = (str(had),)
-        form.focus_first_mistake()
-        return False
+        return form.problem("password", str(had))
     return True
