@@ -13,8 +13,9 @@ from webapp.access import safe_next, signed_in
 from webapp.accounts import service
 from webapp.accounts import setup as first_run
 from webapp.accounts.forms import NewUserForm, SetupForm, SignInForm, text
-from webapp.accounts.links import handover
+from webapp.accounts.links import handover, password_links
 from webapp.accounts.links.handover import Handover
+from webapp.accounts.links.password_links import NoActivation
 from webapp.accounts.models import Role, User
 from webapp.accounts.passwords import hashing
 from webapp.accounts.passwords import rules as password_rules
@@ -141,8 +142,8 @@ def resend(user_id: int) -> Page:
     try:
         with parts().database.writing() as session:
             person = locked_for(session, user_id, signed_in())
-            service.owe_activation(session, parts().queue, person, limited())
-    except service.NoActivation as refused:
+            password_links.owe_activation(session, parts().queue, person, limited())
+    except NoActivation as refused:
         flash(str(refused), "info")
     except TooManyRequests as error:
         flash(_wait_for_mail(error), "warning")

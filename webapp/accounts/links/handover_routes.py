@@ -9,9 +9,9 @@ from webapp.access import signed_in
 from webapp.accounts import service
 from webapp.accounts.links import handover
 from webapp.accounts.links import service as links
+from webapp.accounts.links.password_links import AccountDisabled
 from webapp.accounts.models import User
 from webapp.accounts.routes import SHOWN_LINK, Page, blueprint, limited, public_url, shown_once
-from webapp.accounts.service import AccountDisabled
 from webapp.accounts.sign_ins import sessions
 from webapp.accounts.users import Refused
 from webapp.context import parts

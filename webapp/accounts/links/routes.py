@@ -6,10 +6,8 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp import languages, pages
-from webapp.accounts import service
 from webapp.accounts.forms import ForgotPasswordForm, PasswordForm, text
-from webapp.accounts.links import openings
-from webapp.accounts.links import service as links
+from webapp.accounts.links import openings, password_links, refusals
 from webapp.accounts.links.code_routes import ASKED_FOR, empty_code_form
 from webapp.accounts.models import Purpose, User
 from webapp.accounts.passwords import former as former_passwords
@@ -39,9 +37,9 @@ def activate() -> Page:
             return render_template("accounts/activate.html", form=form)
         password_hash = hashing.hashed(text(form.password))
         with parts().database.writing() as session:
-            person = service.activate(session, parts().queue, secret, password_hash, languages.current().code)
+            person = password_links.activate(session, parts().queue, secret, password_hash, languages.current().code)
             begun = signing_in.begin(session, person, sessions.here())
-    except service.REFUSED as refused:
+    except password_links.REFUSED as refused:
         return link_refused(Purpose.ACTIVATION, refused)
     sessions.begin(begun)
     flash(_("Your account is active, and you are signed in."), "success")
@@ -52,7 +50,7 @@ def activate() -> Page:
 def activate_again() -> Page:
     """Another activation mail, to the person whose link it was."""
     with parts().database.writing() as session:
-        service.owe_activation_again(session, parts().queue, browser.get(Purpose.ACTIVATION, ""), limited())
+        password_links.owe_activation_again(session, parts().queue, browser.get(Purpose.ACTIVATION, ""), limited())
     return render_template("accounts/activate_again.html")
 
 
@@ -65,7 +63,7 @@ def forgot_password() -> Page:
         return render_template("accounts/forgot_password.html", form=form)
     try:
         with parts().database.writing() as session:
-            service.request_reset(session, parts().queue, text(form.email), sessions.client(), limited())
+            password_links.request_reset(session, parts().queue, text(form.email), sessions.client(), limited())
     except TooManyRequests as error:
         form.form_errors.append(pages.when_again(error))
         return pages.too_many(error, render_template("accounts/forgot_password.html", form=form))
@@ -100,7 +98,7 @@ def reset_password() -> Page:
         password_hash = hashing.hashed(text(form.password))
         with parts().database.writing() as session:
             device = signing_in.reset_password(session, parts().queue, secret, password_hash, sessions.here())
-    except service.REFUSED as refused:
+    except password_links.REFUSED as refused:
         return link_refused(Purpose.RESET, refused)
     sessions.keep_device(device)
     browser.clear()
@@ -121,16 +119,13 @@ def link_refused(purpose: Purpose, refused: Failure) -> Page:
     with parts().database.writing() as session:
         openings.refused(session, browser.get(purpose, ""), purpose, refused, sessions.client().address, limited())
     # The browser's session stays as it is: a second click must not undo what the first one did.
-    status = (
-        404 if isinstance(refused, links.LinkUnknown) else 409 if isinstance(refused, service.AddressTaken) else 410
-    )
-    step = service.next_step(purpose, refused)
-    return render_template("accounts/link_refused.html", refused=refused, step=step), status
+    step = refusals.next_step(purpose, refused)
+    return render_template("accounts/link_refused.html", refused=refused, step=step), refusals.status(refused)
 
 
 def _owner(secret: str, purpose: Purpose) -> User:
     with parts().database.reading() as session:
-        return service.owner(session, secret, purpose)
+        return password_links.owner(session, secret, purpose)
 
 
 def _password_form(owner: User) -> PasswordForm:
