@@ -9,6 +9,8 @@ from flask import Flask, abort, jsonify, request
 
 from tests.support.browser import Browser
 from tests.support.html import inline_code
+from webapp import access
+from webapp.accounts.sign_ins import confirm_routes
 from webapp.errors import TooManyRequests
 from webapp.security import LARGEST_FROM_STRANGERS
 
@@ -24,8 +26,6 @@ def config_values() -> dict[str, Any]:
 @pytest.fixture
 def app(app: Flask) -> Flask:
     """With some addresses that fail, and one that tells how the client is seen."""
-    from webapp.accounts.routes import blueprint
-
     def broken() -> str:
         raise RuntimeError("a secret detail")
 
@@ -37,15 +37,12 @@ def app(app: Flask) -> Flask:
 
     pages = {"broken": broken, "limited": limited, "seen": seen, "teapot": lambda: abort(418)}
     for name, view in pages.items():
-        app.add_url_rule(f"/{name}", f"{blueprint.name}.{name}", view)
+        app.add_url_rule(f"/{name}", f"accounts.{name}", view)
     return app
 
 
 @pytest.fixture(autouse=True)
 def _test_pages_are_public(monkeypatch: pytest.MonkeyPatch) -> None:
-    from webapp import access
-    from webapp.accounts.sign_ins import confirm_routes
-
     names = {"accounts.broken", "accounts.limited", "accounts.seen", "accounts.teapot"}
     monkeypatch.setattr(access, "PUBLIC", access.PUBLIC | names)
     monkeypatch.setattr(confirm_routes, "ELSEWHERE", confirm_routes.ELSEWHERE | names)
@@ -87,7 +84,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.mark.parametrize("body", [b"a&" * 1000, b"a=b&" * 1000, b"&" * 200_000], ids=["names", "fields", "separators"])
-@pytest.mark.parametrize("path", ["/login", "/code", "/languages"])
+@pytest.mark.parametrize("path", ["/login", "/code", "/language"])
 def test_a_form_of_very_many_fields_is_refused_unread(stranger: Browser, path: str, body: bytes) -> None:
     assert stranger.client.post(path, data=body, content_type=FORM).status_code == 413
 

@@ -5,12 +5,14 @@ from pathlib import Path
 from flask import Flask
 
 from webapp import access, health, home, logs, pages, security
-from webapp.accounts import routes as accounts
-from webapp.accounts import user_routes
+from webapp.accounts import blueprint as accounts
+from webapp.accounts import routes as people_routes
+from webapp.accounts import setup_routes, user_routes
 from webapp.accounts.links import code_routes, handover_routes
 from webapp.accounts.links import routes as link_routes
 from webapp.accounts.passwords import routes as advice_routes
 from webapp.accounts.sign_ins import confirm_routes, sessions
+from webapp.accounts.sign_ins import routes as sign_in_routes
 from webapp.audit import routes as audit
 from webapp.config import Config
 from webapp.context import EXTENSION, Parts
@@ -34,7 +36,17 @@ from webapp.webhooks import routes as webhooks
 
 HERE = Path(__file__).parent
 # Importing them is enough: they put their pages into the blueprint of accounts.
-PAGES_OF_ACCOUNTS = (advice_routes, code_routes, handover_routes, link_routes, user_routes)
+PAGES_OF_ACCOUNTS = (
+    advice_routes,
+    code_routes,
+    confirm_routes,
+    handover_routes,
+    link_routes,
+    people_routes,
+    setup_routes,
+    sign_in_routes,
+    user_routes,
+)
 
 
 def create_app(config: Config | None = None) -> Flask:

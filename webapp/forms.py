@@ -97,6 +97,11 @@ class ConfirmForm(Form):
     """A button and nothing else; carries the CSRF token."""
 
 
+def text(field: Field) -> str:
+    """What was typed."""
+    return field.data or ""
+
+
 def stripped(value: str | None) -> str:
     """Filter: without the white space around it, which came along when it was copied."""
     return (value or "").strip()

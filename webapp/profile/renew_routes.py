@@ -5,7 +5,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp.access import PUBLIC, safe_next, signed_in, wanted
-from webapp.accounts.routes import Page, rules
+from webapp.accounts.blueprint import Page, rules
 from webapp.accounts.sign_ins.confirming import SignInEnded
 from webapp.profile.forms import ChangePasswordForm
 from webapp.profile.routes import blueprint, changed, signed_out

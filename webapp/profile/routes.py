@@ -9,22 +9,22 @@ from werkzeug.wrappers import Response
 from webapp import pages
 from webapp.access import signed_in
 from webapp.accounts import address_changes
-from webapp.accounts.forms import text
+from webapp.accounts.blueprint import Page, limited, rules
+from webapp.accounts.forms import NameForm
 from webapp.accounts.links import codes
 from webapp.accounts.links.code_routes import refusal
 from webapp.accounts.links.routes import link_refused, opened
 from webapp.accounts.models import Purpose
 from webapp.accounts.passwords.rules import BadPassword
-from webapp.accounts.routes import Page, limited, rules
 from webapp.accounts.sign_ins import devices, sessions
 from webapp.accounts.sign_ins import service as sign_ins
 from webapp.accounts.sign_ins.confirming import SignInEnded, WrongPassword
 from webapp.context import parts
 from webapp.errors import TooManyRequests
-from webapp.forms import ConfirmForm
+from webapp.forms import ConfirmForm, text
 from webapp.profile import address, service
 from webapp.profile.address import Offer
-from webapp.profile.forms import AddressCodeForm, AddressForm, ChangePasswordForm, LanguageForm, NameForm
+from webapp.profile.forms import AddressCodeForm, AddressForm, ChangePasswordForm, LanguageForm
 from webapp.security import csrf
 
 blueprint = Blueprint("profile", __name__)

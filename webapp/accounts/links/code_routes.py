@@ -5,13 +5,14 @@ from flask import session as browser
 from flask_babel import gettext as _
 
 from webapp import pages
-from webapp.accounts.forms import CodeForm, text
+from webapp.accounts.blueprint import Page, blueprint, limited
 from webapp.accounts.links import codes
+from webapp.accounts.links.forms import CodeForm
 from webapp.accounts.models import Purpose
-from webapp.accounts.routes import Page, blueprint, limited
 from webapp.accounts.sign_ins import sessions
 from webapp.context import parts
 from webapp.errors import TooManyRequests
+from webapp.forms import text
 from webapp.security import csrf
 
 # The address for which this browser asked for a mail.

@@ -6,17 +6,20 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp import languages, pages
-from webapp.accounts.forms import ForgotPasswordForm, PasswordForm, text
+from webapp.accounts.blueprint import LONGEST_SECRET, Page, blueprint, limited, rules
 from webapp.accounts.links import openings, password_links, refusals
 from webapp.accounts.links.code_routes import ASKED_FOR, empty_code_form
+from webapp.accounts.links.forms import ForgotPasswordForm
 from webapp.accounts.models import Purpose, User
 from webapp.accounts.passwords import former as former_passwords
 from webapp.accounts.passwords import hashing
+from webapp.accounts.passwords.forms import PasswordForm
 from webapp.accounts.passwords.rules import BadPassword
-from webapp.accounts.routes import LONGEST_SECRET, SIGN_IN_AS, Page, blueprint, limited, rules
 from webapp.accounts.sign_ins import sessions, signing_in
+from webapp.accounts.sign_ins.routes import SIGN_IN_AS
 from webapp.context import parts
 from webapp.errors import Failure, TooManyRequests
+from webapp.forms import text
 from webapp.security import csrf
 
 

@@ -7,12 +7,13 @@ from flask_babel import gettext as _
 from werkzeug.datastructures import ImmutableMultiDict
 
 from webapp.access import MEMBER, PUBLIC, safe_next, signed_in
-from webapp.accounts.forms import ConfirmPasswordForm, text
+from webapp.accounts.blueprint import Page, blueprint, limited
 from webapp.accounts.models import Role
-from webapp.accounts.routes import Page, blueprint, limited
 from webapp.accounts.sign_ins import confirming, sessions
 from webapp.accounts.sign_ins.confirming import Fields, SignInEnded, TooMuchToHold, WrongPassword
+from webapp.accounts.sign_ins.forms import ConfirmPasswordForm
 from webapp.context import parts
+from webapp.forms import text
 from webapp.sealing import SealBroken
 from webapp.security import csrf
 
