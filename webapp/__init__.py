@@ -28,20 +28,22 @@ from webapp.mail.grants import routes as grant_routes
 from webapp.outbox import preview_routes as mails
 from webapp.outbox import routes as outbox
 from webapp.outbox.queue import Queue
-from webapp.profile import renew_routes
+from webapp.profile import address_routes, password_routes
 from webapp.profile import routes as profile
 from webapp.registry import load_providers
 from webapp.settings import routes as settings
 from webapp.webhooks import routes as webhooks
 
 HERE = Path(__file__).parent
-# Importing them is enough: they put their pages into the blueprint of accounts.
-PAGES_OF_ACCOUNTS = (
+# Importing them is enough: they put their pages into the blueprints of accounts and of the profile.
+THEIR_PAGES = (
+    address_routes,
     advice_routes,
     code_routes,
     confirm_routes,
     handover_routes,
     link_routes,
+    password_routes,
     people_routes,
     setup_routes,
     sign_in_routes,
@@ -71,7 +73,7 @@ def create_app(config: Config | None = None) -> Flask:
     access.guard(app, demo.PUBLIC if config.demo == "on" else frozenset())
     security.protect(app, config, keyring)
     sessions.enable(app)
-    renew_routes.guard(app)
+    password_routes.guard(app)
     confirm_routes.guard(app)
     pages.enable(app)
     banner.enable(app)
