@@ -26,6 +26,7 @@ def config_values() -> dict[str, Any]:
 @pytest.fixture
 def app(app: Flask) -> Flask:
     """With some addresses that fail, and one that tells how the client is seen."""
+
     def broken() -> str:
         raise RuntimeError("a secret detail")
 

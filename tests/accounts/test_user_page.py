@@ -104,7 +104,7 @@ class TestWhoMustStay:
         assert state(database, administrator.user) == (Role.ADMINISTRATOR, Status.ACTIVE)
 
 
-@pytest.mark.parametrize("path", ["/users/new", "/users/{id}/name", "/users/{id}/enable", "/users/{id}/unlock"])
+@pytest.mark.parametrize("path", ["/users/new", *(f"/users/{{id}}/{act}" for act in ("name", "sign-out", "enable", "unlock", "resend"))])
 def test_whoever_loses_the_rights_at_that_moment_changes_nothing(
     administrator: Browser, database: Database, ada: User, path: str
 ) -> None:
