@@ -4,7 +4,7 @@ from pathlib import Path
 
 from flask import Flask
 
-from webapp import access, health, home, logs, pages, security
+from webapp import access, cookies, health, home, logs, pages, security
 from webapp.accounts import blueprint as accounts
 from webapp.accounts import routes as people_routes
 from webapp.accounts import setup_routes, user_routes
@@ -71,7 +71,8 @@ def create_app(config: Config | None = None) -> Flask:
     )
     grant_routes.guard(app)
     access.guard(app, demo.PUBLIC if config.demo == "on" else frozenset())
-    security.protect(app, config, keyring)
+    security.protect(app, config)
+    cookies.enable(app, config, keyring)
     sessions.enable(app)
     password_routes.guard(app)
     confirm_routes.guard(app)

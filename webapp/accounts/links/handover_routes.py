@@ -56,10 +56,10 @@ def link_shown(user_id: int) -> Page:
         return redirect(url_for("accounts.user", user_id=user_id))
     with parts().database.reading() as session:
         person = service.user(session, user_id)
-    link = public_url() + links.PATHS[made.purpose] + made.secret
-    return render_template(
-        "accounts/link_shown.html", person=person, made=made, link=link, picture=_picture(link), site=public_url()
-    )
+    site = public_url()
+    link = site + links.PATHS[made.purpose] + made.secret
+    facts = {"person": person, "made": made, "link": link, "picture": _picture(link), "site": site}
+    return render_template("accounts/link_shown.html", **facts)
 
 
 def shown_once(made: Handover) -> Response:
