@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tests.support.people import add_person
 from webapp import schema
-from webapp.accounts.models import SetupKey, Status, User
+from webapp.accounts.models import SetupKey, SignIn, Status, User
 from webapp.accounts.sign_ins import service as sign_ins
 from webapp.accounts.sign_ins.service import Client
 from webapp.database import Database, after_commit
@@ -161,7 +161,7 @@ def test_signing_in_counts_as_typing_the_password_for_sign_ins_from_before(own_d
     with opened(own_database_url) as database:
         user_id = add_person(database, "ada@example.com")
         with database.writing() as session:
-            token = sign_ins.start(session, session.get_one(User, user_id), Client("192.0.2.1", "Firefox"))
+            _sign_in, token = sign_ins.start(session, session.get_one(User, user_id), Client("192.0.2.1", "Firefox"))
         to(database, "0001")
         schema.upgrade(database)
         found = sign_ins.find(database, token)
@@ -173,11 +173,11 @@ def test_sign_ins_from_before_have_every_guess_left(own_database_url: str) -> No
     with opened(own_database_url) as database:
         user_id = add_person(database, "ada@example.com")
         with database.writing() as session:
-            token = sign_ins.start(session, session.get_one(User, user_id), Client("192.0.2.1", "Firefox"))
+            sign_in, _token = sign_ins.start(session, session.get_one(User, user_id), Client("192.0.2.1", "Firefox"))
         to(database, "0007")
         schema.upgrade(database)
         with database.reading() as session:
-            assert sign_ins.by_token(session, token).wrong_passwords == 0
+            assert session.get_one(SignIn, sign_in.id).wrong_passwords == 0
 
 
 def test_processes_that_upgrade_at_once_do_not_collide(own_database_url: str) -> None:
@@ -232,7 +232,7 @@ def test_an_upgrade_loses_nobody_and_gives_no_id_twice(own_database_url: str) ->
     with opened(own_database_url) as database:
         user_id = add_person(database, "ada@example.com")
         with database.writing() as session:
-            token = sign_ins.start(session, session.get_one(User, user_id), Client("192.0.2.1", "Firefox"))
+            _sign_in, token = sign_ins.start(session, session.get_one(User, user_id), Client("192.0.2.1", "Firefox"))
         to(database, "0003")
         schema.upgrade(database)
         assert sign_ins.find(database, token) is not None

@@ -9,11 +9,13 @@ from flask import Flask, abort, jsonify, request
 
 from tests.support.browser import Browser
 from tests.support.html import inline_code
+from webapp import access
+from webapp.accounts.sign_ins import confirm_routes
 from webapp.errors import TooManyRequests
 from webapp.security import LARGEST_FROM_STRANGERS
 
 pytestmark = pytest.mark.one_database
-PROXY, OTHER_PROXY, CLIENT = "10.0.0.1", "10.0.0.2", "203.0.113.7"
+PROXY, CLIENT = "10.0.0.1", "203.0.113.7"
 
 
 @pytest.fixture
@@ -24,7 +26,6 @@ def config_values() -> dict[str, Any]:
 @pytest.fixture
 def app(app: Flask) -> Flask:
     """With some addresses that fail, and one that tells how the client is seen."""
-    from webapp.accounts.routes import blueprint
 
     def broken() -> str:
         raise RuntimeError("a secret detail")
@@ -37,15 +38,12 @@ def app(app: Flask) -> Flask:
 
     pages = {"broken": broken, "limited": limited, "seen": seen, "teapot": lambda: abort(418)}
     for name, view in pages.items():
-        app.add_url_rule(f"/{name}", f"{blueprint.name}.{name}", view)
+        app.add_url_rule(f"/{name}", f"accounts.{name}", view)
     return app
 
 
 @pytest.fixture(autouse=True)
 def _test_pages_are_public(monkeypatch: pytest.MonkeyPatch) -> None:
-    from webapp import access
-    from webapp.accounts.sign_ins import confirm_routes
-
     names = {"accounts.broken", "accounts.limited", "accounts.seen", "accounts.teapot"}
     monkeypatch.setattr(access, "PUBLIC", access.PUBLIC | names)
     monkeypatch.setattr(confirm_routes, "ELSEWHERE", confirm_routes.ELSEWHERE | names)
@@ -87,7 +85,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.mark.parametrize("body", [b"a&" * 1000, b"a=b&" * 1000, b"&" * 200_000], ids=["names", "fields", "separators"])
-@pytest.mark.parametrize("path", ["/login", "/code", "/languages"])
+@pytest.mark.parametrize("path", ["/login", "/code", "/language"])
 def test_a_form_of_very_many_fields_is_refused_unread(stranger: Browser, path: str, body: bytes) -> None:
     assert stranger.client.post(path, data=body, content_type=FORM).status_code == 413
 
@@ -197,39 +195,6 @@ def test_a_stranger_is_not_believed_about_anything(stranger: Browser) -> None:
 def test_a_trusted_proxy_is_believed(stranger: Browser) -> None:
     seen = through(stranger, PROXY, proto="https", host="mailroom.example", **{"for": CLIENT})
     assert seen.json == {"address": CLIENT, "scheme": "https", "host": "mailroom.example"}
-
-
-@pytest.mark.parametrize(
-    ("connected", "chain", "client"),
-    [
-        (PROXY, f"{CLIENT}, {OTHER_PROXY}", CLIENT),
-        (PROXY, f"127.0.0.1, {CLIENT}", CLIENT),
-        (PROXY, f"127.0.0.1, {CLIENT}, {OTHER_PROXY}", CLIENT),
-        (PROXY, OTHER_PROXY, OTHER_PROXY),
-        (PROXY, "", PROXY),
-        (PROXY, "unknown", PROXY),
-        (PROXY, f"{CLIENT}, <script>", PROXY),
-        ("fd00::1", "2001:db8::7", "2001:db8::7"),
-        ("::ffff:10.0.0.1", CLIENT, CLIENT),
-        (PROXY, f"::ffff:{CLIENT}", CLIENT),
-        (PROXY, f"{CLIENT}:5678", CLIENT),
-        (PROXY, f"127.0.0.1, {CLIENT}:5678, {OTHER_PROXY}:443", CLIENT),
-        (PROXY, "[2001:db8::7]:5678", "2001:db8::7"),
-        (PROXY, "[2001:db8::7]", "2001:db8::7"),
-        (PROXY, f"{CLIENT}:<script>", PROXY),
-        (PROXY, "[]:5678", PROXY),
-        (CLIENT, "127.0.0.1", CLIENT),
-    ],
-)
-def test_the_client_is_the_last_address_that_is_no_proxy_of_ours(
-    stranger: Browser, connected: str, chain: str, client: str
-) -> None:
-    assert through(stranger, connected, **{"for": chain}).json["address"] == client
-
-
-@pytest.mark.parametrize("scheme", ["javascript", "HTTPS://", "ftp", ""])
-def test_a_scheme_that_is_none_changes_nothing(stranger: Browser, scheme: str) -> None:
-    assert through(stranger, PROXY, proto=scheme).json["scheme"] == "http"
 
 
 @pytest.mark.parametrize("path", ["/users//2", "//users", "/users//", "/static//mailroom.css"])

@@ -4,13 +4,15 @@ from pathlib import Path
 
 from flask import Flask
 
-from webapp import access, health, home, logs, pages, security
-from webapp.accounts import routes as accounts
-from webapp.accounts import user_routes
+from webapp import access, cookies, health, home, logs, pages, security
+from webapp.accounts import blueprint as accounts
+from webapp.accounts import routes as people_routes
+from webapp.accounts import setup_routes, user_routes
 from webapp.accounts.links import code_routes, handover_routes
 from webapp.accounts.links import routes as link_routes
 from webapp.accounts.passwords import routes as advice_routes
 from webapp.accounts.sign_ins import confirm_routes, sessions
+from webapp.accounts.sign_ins import routes as sign_in_routes
 from webapp.audit import routes as audit
 from webapp.config import Config
 from webapp.context import EXTENSION, Parts
@@ -26,15 +28,27 @@ from webapp.mail.grants import routes as grant_routes
 from webapp.outbox import preview_routes as mails
 from webapp.outbox import routes as outbox
 from webapp.outbox.queue import Queue
-from webapp.profile import renew_routes
+from webapp.profile import address_routes, password_routes
 from webapp.profile import routes as profile
 from webapp.registry import load_providers
 from webapp.settings import routes as settings
 from webapp.webhooks import routes as webhooks
 
 HERE = Path(__file__).parent
-# Importing them is enough: they put their pages into the blueprint of accounts.
-PAGES_OF_ACCOUNTS = (advice_routes, code_routes, handover_routes, link_routes, user_routes)
+# Importing them is enough: they put their pages into the blueprints of accounts and of the profile.
+THEIR_PAGES = (
+    address_routes,
+    advice_routes,
+    code_routes,
+    confirm_routes,
+    handover_routes,
+    link_routes,
+    password_routes,
+    people_routes,
+    setup_routes,
+    sign_in_routes,
+    user_routes,
+)
 
 
 def create_app(config: Config | None = None) -> Flask:
@@ -57,9 +71,10 @@ def create_app(config: Config | None = None) -> Flask:
     )
     grant_routes.guard(app)
     access.guard(app, demo.PUBLIC if config.demo == "on" else frozenset())
-    security.protect(app, config, keyring)
+    security.protect(app, config)
+    cookies.enable(app, config, keyring)
     sessions.enable(app)
-    renew_routes.guard(app)
+    password_routes.guard(app)
     confirm_routes.guard(app)
     pages.enable(app)
     banner.enable(app)

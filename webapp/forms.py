@@ -43,10 +43,16 @@ class Form(FlaskForm):
             if problem:
                 field.errors = [problem]
                 valid = False
-        self.focus_first_mistake()
+        self._focus_first_mistake()
         return valid
 
-    def focus_first_mistake(self) -> None:
+    def problem(self, name: str, text: str) -> bool:
+        """Put an error beside a field, before any it has. Always False, for `return`."""
+        self[name].errors = (text, *self[name].errors)
+        self._focus_first_mistake()
+        return False
+
+    def _focus_first_mistake(self) -> None:
         """Have a page that comes back start where the first mistake is."""
         first = next(iter(errors_of(self)), None)
         for field in self:
@@ -89,6 +95,11 @@ def text_problem(value: str, lines: bool = False, secret: bool = False, most: in
 
 class ConfirmForm(Form):
     """A button and nothing else; carries the CSRF token."""
+
+
+def text(field: Field) -> str:
+    """What was typed."""
+    return field.data or ""
 
 
 def stripped(value: str | None) -> str:

@@ -21,8 +21,8 @@ from werkzeug.utils import cached_property
 
 from webapp.access import safe_next
 from webapp.accounts.sign_ins.sessions import SIGN_IN
+from webapp.cookies import cookie_name
 from webapp.errors import NotFound
-from webapp.security import cookie_name
 
 COOKIE = "mailroom_language"
 COOKIE_LIFETIME = timedelta(days=365)

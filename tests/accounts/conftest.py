@@ -6,8 +6,9 @@ from datetime import timedelta
 from threading import Barrier
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from tests.support import browser
 from tests.support.people import add_person
 from webapp import clock
 from webapp.accounts.links import codes
@@ -15,6 +16,7 @@ from webapp.accounts.links import service as links
 from webapp.accounts.links.codes import Ticket
 from webapp.accounts.models import Purpose, Status, User
 from webapp.accounts.sign_ins import service as sign_ins
+from webapp.accounts.sign_ins import signing_in
 from webapp.accounts.sign_ins.service import Client
 from webapp.context import Parts
 from webapp.database import Database
@@ -54,7 +56,8 @@ def signed_in(database: Database) -> Callable[[User], str]:
 
     def sign_in(person: User) -> str:
         with database.writing() as session:
-            return sign_ins.start(session, person, CLIENT)
+            _sign_in, token = sign_ins.start(session, person, CLIENT)
+        return token
 
     return sign_in
 
@@ -83,6 +86,17 @@ def at_once(acts: Sequence[Callable[[], object]]) -> list[object]:
 
     with ThreadPoolExecutor(len(acts)) as pool:
         return list(pool.map(run, acts))
+
+
+def set_status(database: Database, person: User, status: Status) -> None:
+    """Change it as an administrator would."""
+    with database.writing() as session:
+        session.execute(update(User).where(User.id == person.id).values(status=status))
+
+
+def sign_in(parts: Parts, email: str, password: str = browser.PASSWORD, address: str = "192.0.2.1") -> str:
+    """A new sign-in's token."""
+    return signing_in.sign_in(parts.database, parts.queue, email, password, Client(address, "Firefox")).token
 
 
 def _person(database: Database, user_id: int) -> User:

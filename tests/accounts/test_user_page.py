@@ -104,9 +104,9 @@ class TestWhoMustStay:
         assert state(database, administrator.user) == (Role.ADMINISTRATOR, Status.ACTIVE)
 
 
-@pytest.mark.parametrize("path", ["/users/new", "/users/{id}/name", "/users/{id}/enable", "/users/{id}/unlock"])
+@pytest.mark.parametrize("page", ["new", "{id}/name", "{id}/sign-out", "{id}/enable", "{id}/unlock", "{id}/resend"])
 def test_whoever_loses_the_rights_at_that_moment_changes_nothing(
-    administrator: Browser, database: Database, ada: User, path: str
+    administrator: Browser, database: Database, ada: User, page: str
 ) -> None:
     form = {"email": "new@example.com", "name": "New", "role": "member", "send_activation": "mail", "language": ""}
     token, by = administrator.csrf_token(), administrator.user.id
@@ -116,7 +116,7 @@ def test_whoever_loses_the_rights_at_that_moment_changes_nothing(
             session.get_one(User, by).role = Role.MEMBER
 
     administrator.app.before_request_funcs[None].append(demote)
-    answer = administrator.client.post(path.format(id=ada.id), data={**form, "csrf_token": token})
+    answer = administrator.client.post(f"/users/{page}".format(id=ada.id), data={**form, "csrf_token": token})
     assert (answer.status_code, "not an administrator any more" in answer.text) == (403, True)
     with database.reading() as session:
         assert set(session.scalars(select(User.name))) == {administrator.user.name, ada.name}

@@ -11,6 +11,7 @@ from tests.support.browser import PASSWORD
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
 from webapp.accounts import service, users
+from webapp.accounts.links import password_links
 from webapp.accounts.links import service as links
 from webapp.accounts.models import Link, Purpose, Role, SignIn, Status, User
 from webapp.accounts.sign_ins import service as sign_ins
@@ -146,7 +147,7 @@ def test_deleting_takes_sign_ins_links_and_messages_along(
     new_link(pat, Purpose.ACTIVATION)
     signed_in(pat)
     with parts.database.writing() as session:
-        service.owe_activation(session, parts.queue, pat)
+        password_links.owe_activation(session, parts.queue, pat)
     delete(parts.database, pat, root)
     assert [rows(parts.database, model) for model in (Link, SignIn, Message)] == [0, 0, 0]
     with pytest.raises(NotFound):
@@ -230,13 +231,13 @@ def test_disabling_and_resetting_at_once_both_end(parts: Parts, root: User, ada:
         ends = at_once([partial(disable, parts.database, ada, root), partial(reset, parts, secret)])
         assert ends[0] is None
         assert person(parts.database, ada.id).status == Status.DISABLED
-        assert ends[1] is None or isinstance(ends[1], service.REFUSED)
+        assert ends[1] is None or isinstance(ends[1], password_links.REFUSED)
         enable(parts.database, ada, root)
 
 
 def reset(parts: Parts, secret: str) -> None:
     with parts.database.writing() as session:
-        service.reset_password(session, parts.queue, secret, "a hash")
+        password_links.reset_password(session, parts.queue, secret, "a hash")
 
 
 @pytest.mark.parametrize("act", [promote, enable, rename, unlock])

@@ -9,8 +9,8 @@ from sqlalchemy.exc import OperationalError
 from tests.keys.conftest import Rotate, Start
 from tests.support.browser import Browser
 from webapp.context import Parts
+from webapp.cookies import SessionInterface
 from webapp.database import Database
-from webapp.security import SessionInterface
 
 Move = Callable[[Browser], Browser]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.accounts.conftest import ada, new_link, owed, signed_in
+from tests.accounts.conftest import CLIENT, ada, new_link, owed, signed_in
 from tests.support.browser import PASSWORD
 from webapp.accounts.models import User
 from webapp.accounts.sign_ins import service as sign_ins
@@ -20,13 +20,12 @@ Ask = Callable[..., None]
 
 
 @pytest.fixture
-def ask(parts: Parts, signed_in: Callable[[User], str]) -> Ask:
+def ask(parts: Parts) -> Ask:
     """Ask for another address, with the password, in a new sign-in."""
 
     def ask(person: User, email: str = NEW, password: str = PASSWORD, limited: bool = False) -> None:
-        token = signed_in(person)
-        with parts.database.reading() as session:
-            here = sign_ins.by_token(session, token)
+        with parts.database.writing() as session:
+            here, _token = sign_ins.start(session, person, CLIENT)
         address.ask(parts.database, parts.queue, person, email, password, here, limited)
 
     return ask

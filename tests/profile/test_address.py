@@ -13,10 +13,12 @@ from tests.support.inbox import Inbox
 from tests.support.people import add_person
 from webapp import clock, housekeeping
 from webapp.accounts import address_changes, service
+from webapp.accounts.links import password_links
 from webapp.accounts.links import service as links
+from webapp.accounts.links.password_links import AccountDisabled
 from webapp.accounts.links.service import LinkExpired, LinkRevoked, LinkUsed
 from webapp.accounts.models import AddressChange, Link, Purpose, Status, User
-from webapp.accounts.service import AccountDisabled, AddressTaken
+from webapp.accounts.service import AddressTaken
 from webapp.accounts.sign_ins import service as sign_ins
 from webapp.accounts.sign_ins.confirming import WrongPassword
 from webapp.context import Parts
@@ -177,7 +179,7 @@ class TestConfirming:
         reset = new_link(ada, Purpose.RESET)
         confirm(parts, secret)
         with pytest.raises(LinkRevoked), parts.database.writing() as session:
-            service.reset_password(session, parts.queue, reset, "a hash")
+            password_links.reset_password(session, parts.queue, reset, "a hash")
 
     def test_of_many_at_once_one_wins(self, parts: Parts, secret: str, owed: Owed) -> None:
         ends = at_once([lambda: confirm(parts, secret)] * 4)
@@ -206,7 +208,7 @@ class TestConfirming:
     ) -> None:
         reset = new_link(ada, Purpose.RESET)
         with parts.database.writing() as session:
-            service.reset_password(session, parts.queue, reset, "a hash")
+            password_links.reset_password(session, parts.queue, reset, "a hash")
         with pytest.raises(LinkRevoked):
             confirm(parts, secret)
 
@@ -255,7 +257,7 @@ class TestRestoring:
         with parts.database.reading() as session:
             assert all(links.find(session, kept, purpose).revoked_at for purpose, kept in old.items())
         with parts.database.writing() as session:
-            assert service.reset_password(session, parts.queue, reset, "a hash").id == ada.id
+            assert password_links.reset_password(session, parts.queue, reset, "a hash").id == ada.id
 
     def test_a_second_change_and_a_new_password_do_not_stop_it(
         self, parts: Parts, ada: User, undo: str, ask: Ask, deliver: Callable[[], None], inbox: Inbox, new_link: NewLink
@@ -265,7 +267,7 @@ class TestRestoring:
         confirm(parts, secret_of(inbox))
         reset = new_link(ada, Purpose.RESET)
         with parts.database.writing() as session:
-            service.reset_password(session, parts.queue, reset, "a hash")
+            password_links.reset_password(session, parts.queue, reset, "a hash")
         restore(parts, undo)
         assert email_of(parts.database, ada) == ada.email
 

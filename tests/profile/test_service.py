@@ -12,6 +12,7 @@ from tests.profile.conftest import Ask
 from tests.support import browser
 from webapp import clock
 from webapp.accounts import address_changes, service
+from webapp.accounts.links import password_links
 from webapp.accounts.links import service as links
 from webapp.accounts.models import Purpose, SignIn, User
 from webapp.accounts.passwords import hashing
@@ -106,7 +107,7 @@ class TestPassword:
 
         def slowly(password: str, kept: str | None) -> bool:
             with parts.database.writing() as session:
-                service.reset_password(session, parts.queue, secret, "the hash of another")
+                password_links.reset_password(session, parts.queue, secret, "the hash of another")
             return fits(password, kept)
 
         monkeypatch.setattr(hashing, "fits", slowly)

@@ -11,7 +11,7 @@ from tests.profile.conftest import NEW, Ask
 from tests.support.browser import PASSWORD
 from tests.support.inbox import Inbox
 from webapp import clock
-from webapp.accounts import service
+from webapp.accounts.links import password_links
 from webapp.accounts.links import service as links
 from webapp.accounts.links.service import LinkRevoked
 from webapp.accounts.models import Purpose, User
@@ -116,7 +116,7 @@ def test_a_change_after_an_undone_one_can_be_undone_as_well(
     with parts.database.writing() as session:
         _ada, reset = address.restore(session, newest(inbox))
     with parts.database.writing() as session:
-        service.reset_password(session, parts.queue, reset, hashing.hashed(PASSWORD))
+        password_links.reset_password(session, parts.queue, reset, hashing.hashed(PASSWORD))
     deliver()
     change(THIEF)
     deliver()

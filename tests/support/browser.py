@@ -47,7 +47,7 @@ class Browser:
         """Be signed in as `user`, without the time that the page takes for it."""
         parts: Parts = self.app.extensions[EXTENSION]
         with parts.database.writing() as session:
-            token = sign_ins.start(session, self.user, Client("127.0.0.1", "a browser of the tests"))
+            _sign_in, token = sign_ins.start(session, self.user, Client("127.0.0.1", "a browser of the tests"))
         with self.client.session_transaction() as cookie:
             cookie[SIGN_IN] = token
 

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
-
 from tests.support.authorization import CLIENT_SECRET, AuthorizationServer
 from tests.support.people import add_person
-from webapp.accounts.models import Role, SignIn, User
+from webapp.accounts.models import Role, User
 from webapp.accounts.sign_ins import service as sign_ins
 from webapp.accounts.sign_ins.service import Client
 from webapp.context import Parts
@@ -35,10 +33,9 @@ class GrantOwner:
         """One who is signed in."""
         user_id = add_person(parts.database, "owner@mailroom.example", Role.ADMINISTRATOR)
         with parts.database.writing() as session:
-            sign_ins.start(session, session.get_one(User, user_id), Client("192.0.2.1", "Firefox"))
-        with parts.database.reading() as session:
-            found = session.scalars(select(SignIn.id).where(SignIn.user_id == user_id)).one()
-        return cls(parts, provider, found)
+            owner = session.get_one(User, user_id)
+            sign_in, _token = sign_ins.start(session, owner, Client("192.0.2.1", "Firefox"))
+        return cls(parts, provider, sign_in.id)
 
     @property
     def general(self) -> General:

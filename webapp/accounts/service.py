@@ -1,29 +1,20 @@
-"""What happens to accounts: created, activated, reset."""
+"""Accounts: created, found, listed, renamed."""
 
-from contextlib import suppress
 from unicodedata import normalize
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp import clock
-from webapp.accounts import address_changes, notices, tries
 from webapp.accounts.addresses import address_key, checked
-from webapp.accounts.links import service as links
-from webapp.accounts.links.service import LinkExpired, LinkRefused, LinkUnknown, LinkUsed
-from webapp.accounts.models import Link, Purpose, Role, Status, User, searchable
-from webapp.accounts.passwords import former as former_passwords
-from webapp.accounts.sign_ins import known_devices, locks
-from webapp.accounts.sign_ins import service as sign_ins
-from webapp.accounts.sign_ins.service import Client
+from webapp.accounts.links import password_links
+from webapp.accounts.models import Role, Status, User, searchable
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.database import LARGEST_ID, Database
-from webapp.errors import Failure, NotFound, TooManyRequests
-from webapp.outbox import service as outbox
+from webapp.errors import Failure, NotFound
 from webapp.outbox.queue import Queue
-from webapp.settings.security import security
 from webapp.texts import lazy_gettext as _
 
 PAGE = 50
@@ -35,28 +26,6 @@ class AddressTaken(Failure):
 
     def __init__(self) -> None:
         super().__init__(_("There is an account with this address already."))
-
-
-class NoActivation(Failure):
-    """The account is in no state to be activated; the text says why."""
-
-
-class AlreadyActive(NoActivation):
-    """It was activated before."""
-
-    def __init__(self) -> None:
-        super().__init__(_("This account is active already."))
-
-
-class AccountDisabled(NoActivation):
-    """An administrator disabled it."""
-
-    def __init__(self) -> None:
-        super().__init__(_("This account is disabled. Only an administrator can change that."))
-
-
-# Why a link does not do what it was for.
-REFUSED = (LinkRefused, NoActivation)
 
 
 def has_administrator(session: Session) -> bool:
@@ -110,7 +79,7 @@ def create_user(
     created.language = language or None
     audit.record(session, Event.USER_CREATED, created, role=str(role))
     if send_activation:
-        owe_activation(session, queue, created)
+        password_links.owe_activation(session, queue, created)
     return created
 
 
@@ -120,101 +89,6 @@ def create_administrator(session: Session, email: str, name: str, password_hash:
     created.password_hash = password_hash
     created.activated_at = created.password_changed_at = created.created_at
     return created
-
-
-def owe_activation(session: Session, queue: Queue, pending: User, limited: bool = True) -> None:
-    """Owe a pending person an activation mail, at most one in five minutes.
-
-    Raises AlreadyActive, AccountDisabled, TooManyRequests.
-    """
-    _require(pending, Status.PENDING)
-    if limited:
-        tries.activation_mail(session, pending)
-    expires_at = clock.now() + security(session).activation_lifetime
-    outbox.owe(session, queue, "activation", pending.email, user_id=pending.id, expires_at=expires_at)
-    audit.record(session, Event.ACTIVATION_OWED, pending)
-
-
-def owner(session: Session, secret: str, purpose: Purpose) -> User:
-    """Whose link this is, while it can be used. Raises LinkRefused, AlreadyActive, AccountDisabled."""
-    link = links.find(session, secret, purpose)
-    found = session.get_one(User, link.user_id)
-    if found.status != Status.DISABLED:
-        links.check(link)
-    _require(found, Status.PENDING if purpose == Purpose.ACTIVATION else Status.ACTIVE)
-    return found
-
-
-def activate(session: Session, queue: Queue, secret: str, password_hash: str, language: str = "") -> User:
-    """Spend an activation link: the account is active, with this password, and has this language if it had none.
-
-    Raises LinkRefused, AlreadyActive, AccountDisabled; the caller's transaction must then be undone.
-    """
-    link = links.spend(session, secret, Purpose.ACTIVATION)
-    person = _give_password(session, link, Status.PENDING, password_hash)
-    person.status, person.activated_at = Status.ACTIVE, person.password_changed_at
-    person.language = person.language or language or None
-    outbox.owe(session, queue, "activated", person.email, user_id=person.id, facts=notices.from_where())
-    audit.record(session, Event.ACTIVATED, person)
-    return person
-
-
-def next_step(purpose: Purpose, refused: Failure) -> str:
-    """What helps when a link was refused: a step that the page knows or, if nothing does, empty."""
-    if isinstance(refused, AccountDisabled):
-        return ""
-    if isinstance(refused, AddressTaken):
-        return "taken"
-    if purpose in (Purpose.CONFIRM_ADDRESS, Purpose.RESTORE_ADDRESS):
-        return "profile"
-    if isinstance(refused, LinkUsed | AlreadyActive):
-        return "sign_in"
-    if purpose == Purpose.RESET or isinstance(refused, LinkUnknown):
-        return "forgot_password"
-    return "again" if isinstance(refused, LinkExpired) else "sign_in"
-
-
-def owe_activation_again(session: Session, queue: Queue, secret: str, limited: bool) -> None:
-    """Owe a new activation mail to the person of this link, if there is one who still waits for it."""
-    try:
-        person = session.get_one(User, links.find(session, secret, Purpose.ACTIVATION).user_id)
-    except LinkUnknown:
-        return
-    with suppress(NoActivation, TooManyRequests):
-        owe_activation(session, queue, person, limited)
-
-
-def request_reset(session: Session, queue: Queue, email: str, client: Client, limited: bool = True) -> None:
-    """Owe a reset mail to this address, at most one in five minutes. Raises BadAddress, TooManyRequests.
-
-    Whether it is anybody's address is asked on delivery, so that the answer, and the time it
-    takes, are the same for all.
-    """
-    address = checked(email)
-    if limited:
-        tries.forgot_password(session, client.address)
-        if not tries.reset_mail_allowed(session, address):
-            return
-    outbox.owe(session, queue, "reset", address, expires_at=clock.now() + security(session).reset_lifetime)
-    audit.record(session, Event.RESET_ASKED, address=address)
-
-
-def reset_password(session: Session, queue: Queue, secret: str, password_hash: str) -> User:
-    """Spend a reset link: the account has this password, is signed out everywhere and knows no device.
-
-    Raises LinkRefused, AccountDisabled; the caller's transaction must then be undone.
-    """
-    link = links.spend(session, secret, Purpose.RESET)
-    former_passwords.keep(session, link.user_id)
-    person = _give_password(session, link, Status.ACTIVE, password_hash)
-    sign_ins.end_all(session, person.id)
-    known_devices.forget_all(session, person.id)
-    address_changes.forget(session, person.id)
-    # Failing tries, one's own or another's, are no reason to wait with the new password.
-    locks.lift(session, person)
-    notices.password_changed(session, queue, person, by_link=True)
-    audit.record(session, Event.RESET_DONE, person)
-    return person
 
 
 def rename(session: Session, person: User, name: str) -> None:
@@ -239,25 +113,3 @@ def _add(session: Session, email: str, name: str, role: Role, status: Status) ->
     except IntegrityError as error:
         raise AddressTaken from error
     return added
-
-
-def _require(person: User, status: Status) -> None:
-    if person.status == Status.DISABLED:
-        raise AccountDisabled
-    if person.status != status:
-        raise AlreadyActive
-
-
-def _give_password(session: Session, link: Link, status: Status, password_hash: str) -> User:
-    """Change the password of the link's person, while they are in this state; the other links lose their use."""
-    person: User | None = session.scalar(
-        update(User)
-        .where(User.id == link.user_id, User.status == status)
-        .values(password_hash=password_hash, password_changed_at=clock.now())
-        .returning(User)
-    )
-    if person is None:
-        _require(session.get_one(User, link.user_id), status)
-        raise AccountDisabled
-    links.revoke(session, person.id, Purpose(link.purpose))
-    return person

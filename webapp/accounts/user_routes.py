@@ -8,13 +8,13 @@ from sqlalchemy.orm import Session
 
 from webapp.access import signed_in
 from webapp.accounts import service, users
-from webapp.accounts.forms import NameForm, RoleForm, text
+from webapp.accounts.blueprint import Page, blueprint
+from webapp.accounts.forms import NameForm, RoleForm
 from webapp.accounts.models import Role, User
-from webapp.accounts.routes import Page, blueprint
 from webapp.accounts.sign_ins import locks
 from webapp.accounts.users import Refused
 from webapp.context import parts
-from webapp.forms import ConfirmForm, Form
+from webapp.forms import ConfirmForm, Form, text
 from webapp.security import csrf
 
 
@@ -59,14 +59,13 @@ def change_role(user_id: int) -> Page:
     def change(session: Session) -> None:
         users.change_role(session, user_id, Role(form.role.data), signed_in())
 
-    def done() -> Page:
-        if form.role.data == person.role:
-            flash(_("Nothing was changed."), "info")
-        else:
-            flash(_("The role of %(name)s is changed.", name=person.name), "success")
-        return redirect(url_for("accounts.user", user_id=user_id))
-
-    return _asked_once("accounts/change_role.html", person, kept, form, change, done)
+    if page := _asked_once("accounts/change_role.html", person, kept, form, change):
+        return page
+    if form.role.data == person.role:
+        flash(_("Nothing was changed."), "info")
+    else:
+        flash(_("The role of %(name)s is changed.", name=person.name), "success")
+    return redirect(url_for("accounts.user", user_id=user_id))
 
 
 @blueprint.route("/users/<int:user_id>/disable", methods=["GET", "POST"])
@@ -75,18 +74,13 @@ def disable_user(user_id: int) -> Page:
     """Disable the account, after saying what that does."""
     person, kept = _person(user_id)
 
-    def done() -> Page:
-        flash(_("%(name)s is disabled and signed out everywhere.", name=person.name), "success")
-        return redirect(url_for("accounts.user", user_id=user_id))
+    def disable(session: Session) -> None:
+        users.disable(session, user_id, signed_in())
 
-    return _asked_once(
-        "accounts/disable_user.html",
-        person,
-        kept,
-        ConfirmForm(),
-        lambda session: users.disable(session, user_id, signed_in()),
-        done,
-    )
+    if page := _asked_once("accounts/disable_user.html", person, kept, ConfirmForm(), disable):
+        return page
+    flash(_("%(name)s is disabled and signed out everywhere.", name=person.name), "success")
+    return redirect(url_for("accounts.user", user_id=user_id))
 
 
 @blueprint.post("/users/<int:user_id>/enable")
@@ -114,29 +108,19 @@ def delete_user(user_id: int) -> Page:
     """Delete the account, after saying what that does."""
     person, kept = _person(user_id)
 
-    def done() -> Page:
-        flash(_("%(name)s is deleted.", name=person.name), "success")
-        return redirect(url_for("accounts.users"))
+    def delete(session: Session) -> None:
+        users.delete(session, user_id, signed_in())
 
-    return _asked_once(
-        "accounts/delete_user.html",
-        person,
-        kept,
-        ConfirmForm(),
-        lambda session: users.delete(session, user_id, signed_in()),
-        done,
-    )
+    if page := _asked_once("accounts/delete_user.html", person, kept, ConfirmForm(), delete):
+        return page
+    flash(_("%(name)s is deleted.", name=person.name), "success")
+    return redirect(url_for("accounts.users"))
 
 
 def _asked_once(
-    template: str,
-    person: User,
-    kept: Refused | None,
-    form: Form,
-    act: Callable[[Session], None],
-    done: Callable[[], Page],
-) -> Page:
-    """The page that says what will happen; when its button is pressed, it happens, or the page says why not."""
+    template: str, person: User, kept: Refused | None, form: Form, act: Callable[[Session], None]
+) -> Page | None:
+    """The page that says what will happen, or why it cannot; None once its button was pressed and it happened."""
     if not form.validate_on_submit():
         return render_template(template, person=person, kept=kept, form=form)
     try:
@@ -144,7 +128,7 @@ def _asked_once(
             act(session)
     except Refused as refused:
         return render_template(template, person=person, kept=refused, form=form), 409
-    return done()
+    return None
 
 
 def _person(user_id: int) -> tuple[User, Refused | None]:

@@ -9,11 +9,10 @@ from wtforms import Field, SelectChoice, SelectField, StringField, ValidationErr
 from wtforms.validators import Length, StopValidation
 
 from webapp.accounts.addresses import LONGEST
-from webapp.accounts.forms import text
 from webapp.audit.events import Event
 from webapp.audit.trail import Filter
 from webapp.audit.words import KINDS
-from webapp.forms import Form, stripped, text_problem
+from webapp.forms import Form, stripped, text, text_problem
 from webapp.texts import lazy_gettext as lazy
 
 CHOICES = [SelectChoice("", lazy("Everything")), *(SelectChoice(event.value, kind) for event, kind in KINDS.items())]

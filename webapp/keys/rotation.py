@@ -21,12 +21,12 @@ from webapp import clock
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.config import Config, new_secret_key
+from webapp.cookies import OLDEST_COOKIE
 from webapp.database import Base, Database
 from webapp.keys.columns import primary_key, sealed_columns, under_first, values
 from webapp.keys.models import DataKey
 from webapp.keys.ring import WRAPPED, Keyring, hold, read, unwrapped
 from webapp.sealing import KeySealer
-from webapp.security import OLDEST_COOKIE
 
 # Rows that are sealed anew in one transaction: nobody waits long for it.
 BATCH = 100

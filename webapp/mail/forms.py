@@ -154,12 +154,6 @@ class MailServerForm(Form):
     def _method(self) -> Authentication | None:
         return self.chosen.authentication_named(self.authentication.data or "")
 
-    def problem(self, name: str, text: str) -> bool:
-        """Put an error beside a field, before any it has. Always False, for `return`."""
-        self[name].errors = (text, *self[name].errors)
-        self.focus_first_mistake()
-        return False
-
     def _problem_of(self, field: Field) -> str | None:
         if field.name in CARRIED:
             return None

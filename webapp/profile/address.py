@@ -14,9 +14,10 @@ from webapp import clock
 from webapp.accounts import address_changes, notices, tries
 from webapp.accounts.addresses import address_key
 from webapp.accounts.links import service as links
+from webapp.accounts.links.password_links import AccountDisabled
 from webapp.accounts.models import AddressChange, Link, Purpose, SignIn, Status, User, searchable
 from webapp.accounts.passwords import former as former_passwords
-from webapp.accounts.service import AccountDisabled, AddressTaken, by_email, user
+from webapp.accounts.service import AddressTaken, by_email, user
 from webapp.accounts.sign_ins import confirming, known_devices, locks
 from webapp.accounts.sign_ins import service as sign_ins
 from webapp.audit import service as audit
@@ -160,7 +161,7 @@ def _tell(session: Session, queue: Queue, old: str, person: User) -> None:
 
 
 def _owner(session: Session, link: Link) -> User:
-    person = session.get_one(User, link.user_id)
+    person = links.whose(session, link)
     if person.status != Status.ACTIVE:
         raise AccountDisabled
     return person

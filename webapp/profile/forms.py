@@ -4,7 +4,8 @@ from flask_babel import gettext as _
 from wtforms import Field, PasswordField, ValidationError
 from wtforms.validators import DataRequired
 
-from webapp.accounts.forms import PasswordForm, address_field, code_field, language_field, name_field
+from webapp.accounts.fields import address_field, code_field, language_field
+from webapp.accounts.passwords.forms import PasswordForm
 from webapp.accounts.passwords.hashing import normalised
 from webapp.forms import Form
 from webapp.texts import lazy_gettext as lazy
@@ -13,12 +14,6 @@ from webapp.texts import lazy_gettext as lazy
 def current_password_field(id_: str) -> PasswordField:
     """The field `current_password`."""
     return PasswordField(lazy("Current password"), [DataRequired(lazy("Give your current password."))], id=id_)
-
-
-class NameForm(Form):
-    """Another name."""
-
-    name = name_field()
 
 
 class LanguageForm(Form):

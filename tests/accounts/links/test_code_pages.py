@@ -77,10 +77,11 @@ def test_what_is_wrong_is_told_beside_its_field_and_counts_as_no_try(
         assert session.scalars(select(Entry).where(Entry.event == Event.CODE_REFUSED)).all() == []
 
 
-def test_too_many_are_told_when_to_try_again(stranger: Browser) -> None:
+def test_too_many_are_told_when_to_try_again_and_keep_what_was_typed(stranger: Browser) -> None:
     answers = [stranger.post("/code", email="ada@example.com", code=WRONG) for _ in range(32)]
     assert (answers[0].status_code, answers[-1].status_code) == (200, 429)
     assert answers[-1].headers["Retry-After"]
+    assert 'value="ada@example.com"' in answers[-1].text
 
 
 def test_a_stale_form_is_not_taken(stranger: Browser, ada: User, new_ticket: NewTicket) -> None:

@@ -12,8 +12,8 @@ from sqlalchemy import select, text
 
 from tests.accounts.conftest import CLIENT, NewTicket, at_once
 from webapp import clock
-from webapp.accounts import service, tries
-from webapp.accounts.links import codes
+from webapp.accounts import tries
+from webapp.accounts.links import codes, password_links
 from webapp.accounts.links import service as links
 from webapp.accounts.links.codes import ALPHABET, Opened
 from webapp.accounts.links.service import LinkRevoked
@@ -42,7 +42,7 @@ def type_code(parts: Parts) -> Type:
 
 def reset(parts: Parts, secret: str) -> User:
     with parts.database.writing() as session:
-        return service.reset_password(session, parts.queue, secret, "a hash")
+        return password_links.reset_password(session, parts.queue, secret, "a hash")
 
 
 def until_somebody_waits(database: Database) -> None:

@@ -9,8 +9,8 @@ from tests.accounts.conftest import CLIENT
 from tests.support.browser import PASSWORD
 from tests.support.people import add_person
 from webapp import clock
-from webapp.accounts import service, users
-from webapp.accounts.links import codes
+from webapp.accounts import users
+from webapp.accounts.links import codes, password_links
 from webapp.accounts.links import service as links
 from webapp.accounts.models import Purpose, Role, SignIn, User
 from webapp.context import Parts
@@ -81,7 +81,7 @@ class Office:
     def password_reset(self, person: User) -> None:
         with self.parts.database.writing() as session:
             secret = links.mint(session, person, Purpose.RESET, clock.now() + HOUR)
-            service.reset_password(session, self.parts.queue, secret, "a hash")
+            password_links.reset_password(session, self.parts.queue, secret, "a hash")
 
     def address_changed(self, person: User) -> None:
         with self.parts.database.writing() as session:
@@ -100,7 +100,7 @@ class Office:
     def activated(self, person: User) -> None:
         with self.parts.database.writing() as session:
             secret = links.mint(session, person, Purpose.ACTIVATION, clock.now() + HOUR)
-            service.activate(session, self.parts.queue, secret, "a hash")
+            password_links.activate(session, self.parts.queue, secret, "a hash")
 
     def disabled(self, person: User) -> None:
         with self.parts.database.writing() as session:
@@ -135,7 +135,7 @@ def of_code(parts: Parts, person: User, purpose: Purpose, ticket: codes.Ticket) 
 
 def works(parts: Parts, purpose: Purpose, secret: str) -> bool:
     """Whether the page behind the link offers what it is for."""
-    look = service.owner if purpose in codes.BESIDE_AN_ADDRESS else address.offered
+    look = password_links.owner if purpose in codes.BESIDE_AN_ADDRESS else address.offered
     try:
         with parts.database.reading() as session:
             look(session, secret, purpose)

@@ -82,6 +82,17 @@ def test_the_link_of_a_deleted_person_is_unknown(database: Database, ada: User, 
         links.spend(session, secret, Purpose.RESET)
 
 
+def test_a_link_that_was_read_before_its_person_was_deleted_is_unknown(
+    database: Database, ada: User, new_link: NewLink
+) -> None:
+    secret = new_link(ada, Purpose.RESET)
+    with database.writing() as session:
+        link = links.find(session, secret, Purpose.RESET)
+        session.delete(session.get_one(User, ada.id))
+    with database.reading() as session, pytest.raises(LinkUnknown):
+        links.whose(session, link)
+
+
 @pytest.mark.one_database
 @pytest.mark.parametrize("path", [*links.PATHS.values(), "/setup"])
 def test_the_proxy_is_told_to_log_no_link(path: str) -> None:

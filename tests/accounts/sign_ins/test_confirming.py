@@ -133,6 +133,7 @@ class TestAFormThatIsSentTooLate:
         asked = administrator.post("/settings/general", public_url="https://m.example", product_name="Post")
         again = administrator.submit_on(asked, current_password=WRONG)
         assert (again.status_code, "This is not your password." in again.text) == (200, True)
+        assert re.search(r'<input id="current_password"[^>]* autofocus', again.text)
         assert WRONG not in again.text
         administrator.submit_on(again, current_password=PASSWORD)
         assert product_name(parts) == "Post"

@@ -13,7 +13,7 @@ from tests.support.browser import PASSWORD
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
 from webapp import clock
-from webapp.accounts import service
+from webapp.accounts.links import password_links
 from webapp.accounts.models import Purpose, Status, User
 from webapp.accounts.passwords import hashing
 from webapp.accounts.sign_ins import known_devices, locks, signing_in
@@ -220,7 +220,7 @@ class TestHowLong:
         guess(ada.email, 10, ELSEWHERE)
         secret = new_link(ada, Purpose.RESET)
         with parts.database.writing() as session:
-            service.reset_password(session, parts.queue, secret, hashing.hashed("a new one 9"))
+            password_links.reset_password(session, parts.queue, secret, hashing.hashed("a new one 9"))
         assert [sign_in(ada.email, "a new one 9", place) for place in (HERE, ELSEWHERE, "203.0.113.0")] == ["in"] * 3
         assert [entry.person_id for entry in entries(parts, Event.UNLOCKED)] == [ada.id]
 

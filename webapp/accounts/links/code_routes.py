@@ -4,12 +4,15 @@ from flask import redirect, render_template, url_for
 from flask import session as browser
 from flask_babel import gettext as _
 
-from webapp.accounts.forms import CodeForm, text
+from webapp import pages
+from webapp.accounts.blueprint import Page, blueprint, limited
 from webapp.accounts.links import codes
+from webapp.accounts.links.forms import CodeForm
 from webapp.accounts.models import Purpose
-from webapp.accounts.routes import Page, blueprint, limited
 from webapp.accounts.sign_ins import sessions
 from webapp.context import parts
+from webapp.errors import TooManyRequests
+from webapp.forms import text
 from webapp.security import csrf
 
 # The address for which this browser asked for a mail.
@@ -21,18 +24,21 @@ OPENED = {Purpose.ACTIVATION: "accounts.activate", Purpose.RESET: "accounts.rese
 @csrf.exempt
 def code() -> Page:
     """Type a code and the address that it was mailed to; a right one does what opening its link does."""
-    form = empty_code_form() if not CodeForm.submitted() else CodeForm()
-    if form.validate_on_submit():
+    form = CodeForm() if CodeForm.submitted() else empty_code_form()
+    if not form.validate_on_submit():
+        return _page(form)
+    email, typed = text(form.email), text(form.code)
+    try:
         with parts().database.writing() as session:
-            opened = codes.redeem_beside(
-                session, parts().sealer, text(form.email), text(form.code), sessions.client(), limited()
-            )
-        if opened is not None:
-            browser[opened.purpose] = opened.secret
-            return redirect(url_for(OPENED[opened.purpose]))
-        form.code.errors = (refusal(),)
-        form.focus_first_mistake()
-    return render_template("accounts/code.html", form=form)
+            opened = codes.redeem_beside(session, parts().sealer, email, typed, sessions.client(), limited())
+    except TooManyRequests as error:
+        form.form_errors.append(pages.when_again(error))
+        return pages.too_many(error, _page(form))
+    if opened is None:
+        form.problem("code", refusal())
+        return _page(form)
+    browser[opened.purpose] = opened.secret
+    return redirect(url_for(OPENED[opened.purpose]))
 
 
 def empty_code_form() -> CodeForm:
@@ -43,3 +49,7 @@ def empty_code_form() -> CodeForm:
 def refusal() -> str:
     """What somebody is told whose code opened nothing, whatever the reason."""
     return _("This code is wrong, for another address, or no longer good. Check it, or ask for a new mail.")
+
+
+def _page(form: CodeForm) -> str:
+    return render_template("accounts/code.html", form=form)

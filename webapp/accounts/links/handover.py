@@ -10,8 +10,8 @@ from webapp import clock
 from webapp.accounts import tries, users
 from webapp.accounts.links import codes
 from webapp.accounts.links import service as links
+from webapp.accounts.links.password_links import AccountDisabled
 from webapp.accounts.models import Purpose, SignIn, Status, User
-from webapp.accounts.service import AccountDisabled
 from webapp.accounts.users import OwnAccount
 from webapp.audit import service as audit
 from webapp.audit.events import Event

@@ -4,20 +4,25 @@ import segno
 from flask import flash, redirect, render_template, url_for
 from flask import session as browser
 from flask_babel import gettext as _
+from werkzeug.wrappers import Response
 
 from webapp.access import signed_in
 from webapp.accounts import service
+from webapp.accounts.blueprint import Page, blueprint, limited, public_url
 from webapp.accounts.links import handover
 from webapp.accounts.links import service as links
+from webapp.accounts.links.handover import Handover
+from webapp.accounts.links.password_links import AccountDisabled
 from webapp.accounts.models import User
-from webapp.accounts.routes import SHOWN_LINK, Page, blueprint, limited, public_url, shown_once
-from webapp.accounts.service import AccountDisabled
 from webapp.accounts.sign_ins import sessions
 from webapp.accounts.users import Refused
 from webapp.context import parts
 from webapp.errors import Failure
 from webapp.forms import ConfirmForm
 from webapp.security import csrf
+
+# Where a link to hand over waits, sealed, for the page that shows it.
+SHOWN_LINK = "shown_link"
 
 
 @blueprint.route("/users/<int:user_id>/link", methods=["GET", "POST"])
@@ -51,10 +56,16 @@ def link_shown(user_id: int) -> Page:
         return redirect(url_for("accounts.user", user_id=user_id))
     with parts().database.reading() as session:
         person = service.user(session, user_id)
-    link = public_url() + links.PATHS[made.purpose] + made.secret
-    return render_template(
-        "accounts/link_shown.html", person=person, made=made, link=link, picture=_picture(link), site=public_url()
-    )
+    site = public_url()
+    link = site + links.PATHS[made.purpose] + made.secret
+    facts = {"person": person, "made": made, "link": link, "picture": _picture(link), "site": site}
+    return render_template("accounts/link_shown.html", **facts)
+
+
+def shown_once(made: Handover) -> Response:
+    """Go on to the page that shows the link. It travels sealed, and is not made again when that page is reloaded."""
+    browser[SHOWN_LINK] = handover.sealed(parts().sealer, made, sessions.sign_in())
+    return redirect(url_for("accounts.link_shown", user_id=made.user_id))
 
 
 def _asked(form: ConfirmForm, person: User, kept: Failure | None) -> str:

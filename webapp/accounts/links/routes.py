@@ -6,19 +6,20 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp import languages, pages
-from webapp.accounts import service
-from webapp.accounts.forms import ForgotPasswordForm, PasswordForm, text
-from webapp.accounts.links import openings
-from webapp.accounts.links import service as links
+from webapp.accounts.blueprint import LONGEST_SECRET, Page, blueprint, limited, rules
+from webapp.accounts.links import openings, password_links, refusals
 from webapp.accounts.links.code_routes import ASKED_FOR, empty_code_form
+from webapp.accounts.links.forms import ForgotPasswordForm
 from webapp.accounts.models import Purpose, User
 from webapp.accounts.passwords import former as former_passwords
 from webapp.accounts.passwords import hashing
+from webapp.accounts.passwords.forms import PasswordForm
 from webapp.accounts.passwords.rules import BadPassword
-from webapp.accounts.routes import LONGEST_SECRET, SIGN_IN_AS, Page, blueprint, limited, rules
 from webapp.accounts.sign_ins import sessions, signing_in
+from webapp.accounts.sign_ins.routes import SIGN_IN_AS
 from webapp.context import parts
 from webapp.errors import Failure, TooManyRequests
+from webapp.forms import text
 from webapp.security import csrf
 
 
@@ -39,9 +40,9 @@ def activate() -> Page:
             return render_template("accounts/activate.html", form=form)
         password_hash = hashing.hashed(text(form.password))
         with parts().database.writing() as session:
-            person = service.activate(session, parts().queue, secret, password_hash, languages.current().code)
+            person = password_links.activate(session, parts().queue, secret, password_hash, languages.current().code)
             begun = signing_in.begin(session, person, sessions.here())
-    except service.REFUSED as refused:
+    except password_links.REFUSED as refused:
         return link_refused(Purpose.ACTIVATION, refused)
     sessions.begin(begun)
     flash(_("Your account is active, and you are signed in."), "success")
@@ -52,7 +53,7 @@ def activate() -> Page:
 def activate_again() -> Page:
     """Another activation mail, to the person whose link it was."""
     with parts().database.writing() as session:
-        service.owe_activation_again(session, parts().queue, browser.get(Purpose.ACTIVATION, ""), limited())
+        password_links.owe_activation_again(session, parts().queue, browser.get(Purpose.ACTIVATION, ""), limited())
     return render_template("accounts/activate_again.html")
 
 
@@ -65,7 +66,7 @@ def forgot_password() -> Page:
         return render_template("accounts/forgot_password.html", form=form)
     try:
         with parts().database.writing() as session:
-            service.request_reset(session, parts().queue, text(form.email), sessions.client(), limited())
+            password_links.request_reset(session, parts().queue, text(form.email), sessions.client(), limited())
     except TooManyRequests as error:
         form.form_errors.append(pages.when_again(error))
         return pages.too_many(error, render_template("accounts/forgot_password.html", form=form))
@@ -100,7 +101,7 @@ def reset_password() -> Page:
         password_hash = hashing.hashed(text(form.password))
         with parts().database.writing() as session:
             device = signing_in.reset_password(session, parts().queue, secret, password_hash, sessions.here())
-    except service.REFUSED as refused:
+    except password_links.REFUSED as refused:
         return link_refused(Purpose.RESET, refused)
     sessions.keep_device(device)
     browser.clear()
@@ -121,16 +122,13 @@ def link_refused(purpose: Purpose, refused: Failure) -> Page:
     with parts().database.writing() as session:
         openings.refused(session, browser.get(purpose, ""), purpose, refused, sessions.client().address, limited())
     # The browser's session stays as it is: a second click must not undo what the first one did.
-    status = (
-        404 if isinstance(refused, links.LinkUnknown) else 409 if isinstance(refused, service.AddressTaken) else 410
-    )
-    step = service.next_step(purpose, refused)
-    return render_template("accounts/link_refused.html", refused=refused, step=step), status
+    step = refusals.next_step(purpose, refused)
+    return render_template("accounts/link_refused.html", refused=refused, step=step), refusals.status(refused)
 
 
 def _owner(secret: str, purpose: Purpose) -> User:
     with parts().database.reading() as session:
-        return service.owner(session, secret, purpose)
+        return password_links.owner(session, secret, purpose)
 
 
 def _password_form(owner: User) -> PasswordForm:
@@ -142,7 +140,5 @@ def _is_new(form: PasswordForm, owner: User) -> bool:
     try:
         former_passwords.check(parts().database, owner, text(form.password), limited())
     except BadPassword as had:
-        form.password.errors = (str(had),)
-        form.focus_first_mistake()
-        return False
+        return form.problem("password", str(had))
     return True

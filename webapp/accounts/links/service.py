@@ -95,6 +95,14 @@ def find(session: Session, secret: str, purpose: Purpose) -> Link:
     return link
 
 
+def whose(session: Session, link: Link) -> User:
+    """The person it was made for. Raises LinkUnknown: the account can go after the link was read."""
+    person = session.get(User, link.user_id)
+    if person is None:
+        raise LinkUnknown
+    return person
+
+
 def check(link: Link) -> None:
     """Whether the link is still good. Raises LinkUsed, LinkRevoked, LinkExpired."""
     if link.used_at is not None:
@@ -106,22 +114,14 @@ def check(link: Link) -> None:
 
 
 def spend(session: Session, secret: str, purpose: Purpose) -> Link:
-    """Use the link up; of two who try at once one succeeds. Raises a LinkRefused."""
+    """Use the link up, with its person locked; of two who try at once one succeeds. Raises LinkRefused."""
     # Whoever changes an account and its links locks the account first: without it, two links of one
     # person used at the same moment would each hold what the other one has to revoke.
     person = session.get(User, find(session, secret, purpose).user_id, with_for_update=True)
     now = clock.now()
-    ours = (Link.secret_hash == fingerprint(secret), Link.purpose == purpose)
-    link: Link | None = session.scalar(
-        update(Link)
-        .where(
-            *ours,
-            *OPEN,
-            Link.expires_at > now,
-        )
-        .values(used_at=now)
-        .returning(Link)
-    )
+    ours = update(Link).where(Link.secret_hash == fingerprint(secret), Link.purpose == purpose)
+    good = ours.where(*OPEN, Link.expires_at > now)
+    link: Link | None = session.scalar(good.values(used_at=now).returning(Link))
     if link is None:
         check(find(session, secret, purpose))
         # It was good until a moment ago.

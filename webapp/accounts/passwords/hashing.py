@@ -1,7 +1,7 @@
 """How passwords are kept: argon2id with the library's parameters.
 
 A password is the same whichever way a keyboard builds its characters (NFKC; NIST SP 800-63B).
-What makes one good enough is in `password_rules`.
+What makes one good enough is in `rules`.
 """
 
 import base64

@@ -3,8 +3,8 @@
 from flask import Response, jsonify, request
 
 from webapp.accounts import tries
+from webapp.accounts.blueprint import blueprint, limited, rules
 from webapp.accounts.passwords.advice import advice
-from webapp.accounts.routes import blueprint, limited, rules
 from webapp.accounts.sign_ins import sessions
 from webapp.context import parts
 from webapp.forms import LONGEST

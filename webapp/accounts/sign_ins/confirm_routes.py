@@ -7,12 +7,13 @@ from flask_babel import gettext as _
 from werkzeug.datastructures import ImmutableMultiDict
 
 from webapp.access import MEMBER, PUBLIC, safe_next, signed_in
-from webapp.accounts.forms import ConfirmPasswordForm, text
+from webapp.accounts.blueprint import Page, blueprint, limited
 from webapp.accounts.models import Role
-from webapp.accounts.routes import Page, blueprint, limited
 from webapp.accounts.sign_ins import confirming, sessions
 from webapp.accounts.sign_ins.confirming import Fields, SignInEnded, TooMuchToHold, WrongPassword
+from webapp.accounts.sign_ins.forms import ConfirmPasswordForm
 from webapp.context import parts
+from webapp.forms import text
 from webapp.sealing import SealBroken
 from webapp.security import csrf
 
@@ -43,11 +44,10 @@ def confirm() -> Page:
     if not form.submitted():
         return _page(form, 200, here) if confirming.is_due(sessions.sign_in()) else redirect(target)
     try:
-        status = _checked(form)
+        return redirect(target) if _confirmed(form) else _page(form, 200, here)
     except SignInEnded as ended:
         flash(str(ended), "warning")
         return redirect(url_for("accounts.login", next=target))
-    return _page(form, status, here) if status else redirect(target)
 
 
 def _ask_again() -> Page | None:
@@ -91,29 +91,26 @@ def _go_on(due: bool) -> Page | None:
     if due:
         form = ConfirmPasswordForm()
         try:
-            status = _checked(form)
+            if not _confirmed(form):
+                return _page(form, 200, request.full_path.rstrip("?"), sealed)
         except SignInEnded as ended:
             flash(str(ended), "warning")
             return redirect(url_for("accounts.login"))
-        if status:
-            return _page(form, status, request.full_path.rstrip("?"), sealed)
     request.form = ImmutableMultiDict(fields)
     return None
 
 
-def _checked(form: ConfirmPasswordForm) -> int:
-    """Check the password that was typed: 0, or the status of the page that has to come back. Raises SignInEnded."""
+def _confirmed(form: ConfirmPasswordForm) -> bool:
+    """Whether the right password was typed; if not, the form says so. Raises SignInEnded."""
     if not form.validate():
-        return 200
+        return False
+    typed = text(form.current_password)
     try:
-        token = confirming.confirm(
-            parts().database, signed_in(), sessions.sign_in(), text(form.current_password), limited()
-        )
+        token = confirming.confirm(parts().database, signed_in(), sessions.sign_in(), typed, limited())
     except WrongPassword as wrong:
-        form.current_password.errors = (str(wrong),)
-        return 200
+        return form.problem("current_password", str(wrong))
     sessions.renew(token)
-    return 0
+    return True
 
 
 def _page(form: ConfirmPasswordForm, status: int, action: str, sealed: str = "", lost: bool = False) -> tuple[str, int]:

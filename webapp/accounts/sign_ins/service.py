@@ -40,7 +40,7 @@ _FOUND = (
 
 @dataclass(frozen=True)
 class Client:
-    """Who asks, as far as it can be known: an IP address, and what the browser says it is.
+    """Who asks, as far as it can be known: an IP address, and what the browser says it is, as `cleaned` leaves it.
 
     `known_as` is what the browser's cookie for known devices holds, `token` that of its sign-in, where it matters.
     """
@@ -64,8 +64,8 @@ class Found(NamedTuple):
     password_is_old: bool
 
 
-def start(session: Session, user: User, client: Client, remembered: bool = False) -> str:
-    """A new sign-in of this person; its token. One to be remembered outlives the browser's closing."""
+def start(session: Session, user: User, client: Client, remembered: bool = False) -> tuple[SignIn, str]:
+    """A new sign-in of this person, and its token. One to be remembered outlives the browser's closing."""
     now = clock.now()
     token = secrets.token_urlsafe(32)
     sign_in = SignIn(
@@ -76,12 +76,12 @@ def start(session: Session, user: User, client: Client, remembered: bool = False
         confirmed_at=now,
         expires_at=now + Lifetimes.of(security(session)).whole(remembered),
         remembered=remembered,
-        address=client.address[:LONGEST_ADDRESS],
-        device=cleaned(client.device),
+        address=client.address,
+        device=client.device,
     )
     session.add(sign_in)
     audit.record(session, Event.SIGNED_IN, user)
-    return token
+    return sign_in, token
 
 
 def find(database: Database, token: str) -> Found | None:
@@ -90,12 +90,13 @@ def find(database: Database, token: str) -> Found | None:
     if row is None:
         return None
     values = iter(row)
-    # The columns that the statement begins with, in their order.
+    # In the order in which the statement names them.
     user = as_saved(User, {column.key: next(values) for column in _PERSON})
     sign_in = as_saved(SignIn, {column.key: next(values) for column in _SIGN_IN})
     idle, usual, remembered, days = values
-    saved = idle is not None
-    lifetimes, now = Lifetimes.minutes(idle, usual, remembered) if saved else Lifetimes.of(Security()), clock.now()
+    # Nobody has saved any settings yet if there are none.
+    lifetimes = Lifetimes.of(Security()) if idle is None else Lifetimes.minutes(idle, usual, remembered)
+    now = clock.now()
     if not lifetimes.lasts(sign_in, now):
         return None
     return Found(user, sign_in, lifetimes.seen_long_ago(sign_in, now), is_old(user, days or 0))

@@ -12,7 +12,7 @@ from webapp.accounts.sign_ins import service as sign_ins
 from webapp.accounts.sign_ins.service import Client
 from webapp.accounts.sign_ins.signing_in import Begun
 from webapp.context import parts
-from webapp.security import KEPT_UNTIL, cookie_name
+from webapp.cookies import KEPT_UNTIL, cookie_name
 
 # Where Flask-Login looks for what its `user_loader` is to be given.
 SIGN_IN = "_user_id"

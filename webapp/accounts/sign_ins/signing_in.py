@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.orm import Session
 
 from webapp.accounts import notices, service
+from webapp.accounts.links import password_links
 from webapp.accounts.models import SignIn, Status, User
 from webapp.accounts.passwords import hashing
 from webapp.accounts.sign_ins import known_devices, locks
@@ -78,8 +79,7 @@ def begin(session: Session, person: User, client: Client, remembered: bool = Fal
     The account must be locked, or new.
     """
     sign_ins.end(session, client.token)
-    token = sign_ins.start(session, person, client, remembered)
-    begun = sign_ins.by_token(session, token)
+    begun, token = sign_ins.start(session, person, client, remembered)
     return Begun(begun, token, known_devices.remember(session, person.id, client.known_as))
 
 
@@ -89,7 +89,7 @@ def reset_password(session: Session, queue: Queue, secret: str, password_hash: s
     Whoever was signed in there, perhaps somebody else, is signed out.
     Raises LinkRefused, AccountDisabled; the caller's transaction must then be undone.
     """
-    person = service.reset_password(session, queue, secret, password_hash)
+    person = password_links.reset_password(session, queue, secret, password_hash)
     sign_ins.end(session, client.token)
     return known_devices.remember(session, person.id, client.known_as)
 

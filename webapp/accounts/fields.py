@@ -1,0 +1,77 @@
+"""The fields that several forms have, and what counts as a value for them."""
+
+import unicodedata
+
+from flask_babel import gettext as _
+from wtforms import Field, SelectChoice, SelectField, StringField, ValidationError
+from wtforms.validators import DataRequired, Length
+
+from webapp.accounts.addresses import BadAddress, checked
+from webapp.accounts.links import codes
+from webapp.forms import Form, stripped
+from webapp.languages import LANGUAGES
+from webapp.texts import lazy_gettext as lazy
+
+# Not the type `email`: browsers refuse addresses in UTF-8 there.
+AS_ADDRESS = {"inputmode": "email", "autocapitalize": "none", "spellcheck": "false"}
+
+
+def address_field(label: str = lazy("E-mail address")) -> StringField:
+    """The field `email`: one address, normalised."""
+    return StringField(
+        label,
+        [DataRequired(lazy("Give an e-mail address.")), an_address],
+        filters=[stripped],
+        render_kw=AS_ADDRESS,
+    )
+
+
+def name_field() -> StringField:
+    """The field `name`."""
+    return StringField(
+        lazy("Name"),
+        [
+            DataRequired(lazy("Give a name.")),
+            Length(max=200, message=lazy("Too long: at most 200 characters.")),
+            a_name,
+        ],
+        filters=[stripped],
+    )
+
+
+def language_field() -> SelectField:
+    """The field `language`; empty stands for what the browser says."""
+    browsers_own = SelectChoice("", lazy("As the browser says"))
+    own_names = [SelectChoice(one.code, one.name, {"lang": one.code}) for one in LANGUAGES.values()]
+    return SelectField(lazy("Language"), choices=[browsers_own, *own_names], default="")
+
+
+def code_field() -> StringField:
+    """The field `code`; as it comes out, it is as `codes.read` gives it."""
+    return StringField(
+        lazy("Code"),
+        [DataRequired(lazy("Type the code from the mail.")), a_code],
+        filters=[stripped],
+        render_kw={"autocapitalize": "characters", "spellcheck": "false", "dir": "ltr"},
+    )
+
+
+def an_address(form: Form, field: Field) -> None:
+    """Validator: one e-mail address, normalised on the way."""
+    try:
+        field.data = checked(field.data)
+    except BadAddress as error:
+        raise ValidationError(str(error)) from error
+
+
+def a_name(form: Form, field: Field) -> None:
+    """Validator: something that can be seen."""
+    if not any(unicodedata.category(character)[0] in "LNPS" for character in field.data):
+        raise ValidationError(_("Give a name."))
+
+
+def a_code(form: Form, field: Field) -> None:
+    """Validator: something that looks like a code."""
+    if not (code := codes.read(field.data)):
+        raise ValidationError(_("A code has eight letters and digits, such as ABCD-EF12."))
+    field.data = code

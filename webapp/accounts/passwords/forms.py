@@ -1,0 +1,42 @@
+"""The form in which a password is chosen."""
+
+from typing import Self
+
+from flask_babel import gettext as _
+from wtforms import Field, PasswordField, ValidationError
+from wtforms.validators import DataRequired
+
+from webapp.accounts.passwords.rules import BadPassword, Rules
+from webapp.forms import Form
+from webapp.texts import lazy_gettext as lazy
+
+
+class PasswordForm(Form):
+    """A new password, typed twice, under `rules`.
+
+    `owner` is the address of the person whose password it will be, `about` what else is known of them.
+    """
+
+    rules: Rules
+    owner = ""
+    about = ""
+
+    def under(self, rules: Rules, owner: str = "", about: str = "") -> Self:
+        """The same form, for this person."""
+        self.rules, self.owner, self.about = rules, owner, about
+        return self
+
+    password = PasswordField(lazy("New password"), [DataRequired(lazy("Choose a password."))])
+    password_confirm = PasswordField(lazy("The same again"))
+
+    def validate_password(self, field: Field) -> None:
+        """The rules for passwords."""
+        try:
+            self.rules.check(field.data, self.owner, self.about)
+        except BadPassword as error:
+            raise ValidationError(str(error)) from error
+
+    def validate_password_confirm(self, field: Field) -> None:
+        """Both must be the same."""
+        if field.data != self.password.data:
+            raise ValidationError(_("This is not the same password."))

@@ -1,0 +1,63 @@
+"""The page on which the first administrator is created."""
+
+from flask import flash, redirect, render_template, request, url_for
+from flask import session as browser
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from webapp import languages
+from webapp.accounts import service
+from webapp.accounts import setup as first_run
+from webapp.accounts.blueprint import LONGEST_SECRET, Page, blueprint, rules
+from webapp.accounts.forms import SetupForm
+from webapp.accounts.passwords import hashing
+from webapp.accounts.sign_ins import sessions, signing_in
+from webapp.context import parts
+from webapp.forms import text
+from webapp.security import csrf
+
+SETUP_KEY = "setup_key"
+
+
+@blueprint.route("/setup", methods=["GET", "POST"])
+@csrf.exempt
+def setup() -> Page:
+    """The first administrator. The key goes from the address into the session."""
+    if "key" in request.args:
+        browser[SETUP_KEY] = request.args["key"][:LONGEST_SECRET]
+        return redirect(url_for("accounts.setup"))
+    form = SetupForm(public_url=request.host_url.rstrip("/"))
+    if parts().config.public_url:
+        del form.public_url
+    form.rules = rules()
+    try:
+        with parts().database.reading() as session:
+            first_run.check(session, browser.get(SETUP_KEY, ""))
+        if form.validate_on_submit():
+            return _set_up(form)
+    except service.AddressTaken as taken:
+        form.problem("email", str(taken))
+    except first_run.SetupRefused as refused:
+        done = isinstance(refused, first_run.SetupDone)
+        return render_template("accounts/setup_refused.html", refused=refused, done=done), 404
+    return render_template("accounts/setup.html", form=form)
+
+
+def _set_up(form: SetupForm) -> Response:
+    config, queue = parts().config, parts().queue
+    password_hash = hashing.hashed(text(form.password))
+    with parts().database.writing() as session:
+        person = first_run.create_first_administrator(
+            session,
+            browser.get(SETUP_KEY, ""),
+            text(form.email),
+            text(form.name),
+            password_hash,
+            languages.current().code,
+        )
+        if form.public_url and form.public_url.data:
+            first_run.save_public_url(session, queue, config, form.public_url.data)
+        begun = signing_in.begin(session, person, sessions.here())
+    sessions.begin(begun)
+    flash(_("You are the first administrator, and signed in. Next: set up the mail server."), "success")
+    return redirect(url_for("home.home"))
