@@ -15,6 +15,7 @@ import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 from jinja2 import FileSystemBytecodeCache
+from sqlalchemy import select
 from werkzeug.routing import Rule
 
 from tests.support.browser import Browser
@@ -23,13 +24,20 @@ from tests.support.inbox import Inbox, running_inbox
 from tests.support.people import add_person
 from tests.support.postgresql import PostgreSQL, running_postgresql
 from tests.support.scripted import ScriptedServer
-from webapp import create_app, schema
+from webapp import clock, create_app, schema
 from webapp import database as database_module
 from webapp.accounts.models import Role
 from webapp.config import Config
-from webapp.context import EXTENSION, Parts
+from webapp.context import Parts, parts_of
 from webapp.database import Database
+from webapp.mail.models import MailServer
+from webapp.outbox import service as outbox
+from webapp.outbox.delivery import drain
+from webapp.outbox.models import Message
 from webapp.settings import service as settings
+
+Owe = Callable[..., int]
+Look = Callable[[int], Message]
 
 PUBLIC_URL = "https://mailroom.example"
 
@@ -167,7 +175,7 @@ def app(config: Config, compiled_templates: FileSystemBytecodeCache) -> Iterator
     app.jinja_env.bytecode_cache = compiled_templates
     # Testing would hand exceptions on to the test; people get a page.
     app.config["PROPAGATE_EXCEPTIONS"] = False
-    parts: Parts = app.extensions[EXTENSION]
+    parts = parts_of(app)
     with parts.database.writing() as session:
         settings.save(session, PUBLIC_URL, "Mailroom", "help@mailroom.example")
     yield app
@@ -178,8 +186,7 @@ def app(config: Config, compiled_templates: FileSystemBytecodeCache) -> Iterator
 @pytest.fixture
 def parts(app: Flask) -> Parts:
     """What the application is made of."""
-    found: Parts = app.extensions[EXTENSION]
-    return found
+    return parts_of(app)
 
 
 @pytest.fixture
@@ -228,8 +235,46 @@ def scripted(authority: Authority) -> Iterator[Callable[..., ScriptedServer]]:
 
 
 @pytest.fixture
+def owe(parts: Parts) -> Owe:
+    """Owe a message; its id. A notice to somebody, unless said otherwise."""
+
+    def owe(template: str = "activated", recipient: str = "eve@people.example", **given: Any) -> int:
+        with parts.database.writing() as session:
+            message = outbox.owe(session, parts.queue, template, recipient, **given)
+            session.flush()
+            return message.id
+
+    return owe
+
+
+@pytest.fixture
+def look(database: Database) -> Look:
+    """A message as it stands in the database now."""
+
+    def look(message_id: int) -> Message:
+        with database.reading() as session:
+            return session.get_one(Message, message_id)
+
+    return look
+
+
+@pytest.fixture
+def use_server(parts: Parts) -> Callable[..., None]:
+    """Save a server on loopback, or one that nobody listens at, as the mail server."""
+
+    def use_server(server: ScriptedServer | None = None, **given: Any) -> None:
+        values = {"provider": "custom", "mail_from": "mailroom@mailroom.example", "host": "127.0.0.1", "timeout": 5}
+        values |= {"port": server.port if server else 9, "security": "none", "updated_at": clock.now(), **given}
+        with parts.database.writing() as session:
+            row = session.scalar(select(MailServer)) or MailServer()
+            for name, value in values.items():
+                setattr(row, name, value)
+            session.add(row)
+
+    return use_server
+
+
+@pytest.fixture
 def deliver(app: Flask) -> Callable[[], None]:
     """The worker, going once through all that is due."""
-    from webapp.outbox import worker
-
-    return lambda: worker.drain(app)
+    return lambda: drain(app)

@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from webapp import create_app, logs, schema
+from webapp import worker as worker_process
 from webapp.accounts import service as accounts
 from webapp.accounts import setup
 from webapp.accounts.addresses import BadAddress
@@ -25,7 +26,6 @@ from webapp.config import Config, ConfigError
 from webapp.context import parts
 from webapp.database import Database
 from webapp.keys import rotation
-from webapp.outbox import worker as outbox_worker
 from webapp.registry import PluginRefused
 from webapp.server import Address, Unusable, serve_web
 from webapp.settings import service as settings
@@ -112,7 +112,7 @@ def serve(host: str, port: int, processes: int, threads: int) -> None:
 @main.command(with_appcontext=False)
 def worker() -> None:
     """Run the worker alone: it sends what is owed."""
-    outbox_worker.run(create_app())
+    worker_process.run(create_app())
 
 
 @main.command()

@@ -1,9 +1,9 @@
-"""The parts an application is made of, for the code that runs inside a request."""
+"""The parts an application is made of, for the code that runs inside a request or a worker."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from flask import current_app
+from flask import Flask, current_app
 
 if TYPE_CHECKING:
     from webapp.config import Config
@@ -30,4 +30,9 @@ class Parts:
 
 def parts() -> Parts:
     """The parts of the current application."""
-    return cast(Parts, current_app.extensions[EXTENSION])
+    return parts_of(current_app)
+
+
+def parts_of(app: Flask) -> Parts:
+    """The parts of this application."""
+    return cast(Parts, app.extensions[EXTENSION])

@@ -27,7 +27,7 @@ MODELS = (
     outbox.Message,
     settings.GeneralSettings,
     RateLimit,
-    webhooks.Delivery,
+    webhooks.WebhookEvent,
 )
 metadata = Base.metadata
 # Any number; all processes that upgrade the same PostgreSQL wait for each other on it.

@@ -20,7 +20,7 @@ from tests.support.running import clean, free_port
 from webapp import clock, create_app, logs, schema
 from webapp.accounts.models import Role, Status, User, searchable
 from webapp.config import Config
-from webapp.context import EXTENSION, Parts
+from webapp.context import parts_of
 from webapp.database import Database
 from webapp.mail.grants.service import PURPOSES
 from webapp.mail.models import Grant, GrantStatus, MailServer
@@ -67,8 +67,7 @@ class Site:
 
     def sign_in_by(self, authentication: str) -> None:
         """Have the mail server signed in to with a password, or with an access token that holds for an hour."""
-        parts: Parts = create_app(self.config).extensions[EXTENSION]
-        sealer = parts.sealer
+        sealer = parts_of(create_app(self.config)).sealer
         with self.database.writing() as session:
             server = session.scalars(select(MailServer)).one()
             sealed = sealer.seal("a password", "mail_server.password")

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from webapp import clock, create_app
 from webapp.config import Config
-from webapp.context import EXTENSION, Parts
+from webapp.context import Parts, parts_of
 from webapp.database import Database
 from webapp.keys import rotation
 from webapp.keys.rotation import Outcome
@@ -30,7 +30,7 @@ def start(config: Config) -> Iterator[Start]:
 
         def go(**changes: Any) -> Flask:
             app = create_app(replace(config, **changes))
-            parts: Parts = app.extensions[EXTENSION]
+            parts = parts_of(app)
             stack.callback(parts.database.engine.dispose)
             parts.keyring.keys()
             return app
@@ -41,8 +41,7 @@ def start(config: Config) -> Iterator[Start]:
 @pytest.fixture
 def other(start: Start, app: Flask) -> Parts:
     """Another process."""
-    found: Parts = start().extensions[EXTENSION]
-    return found
+    return parts_of(start())
 
 
 @pytest.fixture
@@ -110,8 +109,7 @@ def break_off(monkeypatch: pytest.MonkeyPatch, rotate: Rotate, phase: str) -> No
 
 def started(start: Start, **changes: Any) -> Parts:
     """The parts of a process that starts now."""
-    found: Parts = start(**changes).extensions[EXTENSION]
-    return found
+    return parts_of(start(**changes))
 
 
 def _crash(*_given: object) -> None:

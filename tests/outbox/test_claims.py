@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tests.outbox.conftest import Look, Owe
+from tests.conftest import Look, Owe
 from webapp import clock
 from webapp.database import Database
 from webapp.outbox import claims

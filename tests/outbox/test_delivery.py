@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from tests.outbox.conftest import Look, Owe
+from tests.conftest import Look, Owe
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
 from tests.support.scripted import ScriptedServer
@@ -18,7 +18,7 @@ from webapp import clock
 from webapp.accounts.models import Status
 from webapp.context import Parts
 from webapp.database import Database
-from webapp.outbox import service, worker
+from webapp.outbox import delivery, service
 from webapp.outbox.models import State
 from webapp.settings import service as settings
 
@@ -236,7 +236,7 @@ def test_without_a_public_address_only_mails_with_links_wait(
 def test_workers_that_drain_at_once_send_each_message_once(app: Flask, owe: Owe, inbox: Inbox) -> None:
     for number in range(12):
         owe(recipient=f"{number}@people.example")
-    drains = [threading.Thread(target=worker.drain, args=(app,)) for _ in range(4)]
+    drains = [threading.Thread(target=delivery.drain, args=(app,)) for _ in range(4)]
     for drain in drains:
         drain.start()
     for drain in drains:
@@ -256,7 +256,7 @@ def test_a_worker_that_is_told_to_stop_begins_no_further_message(
     app: Flask, owe: Owe, inbox: Inbox, look: Look
 ) -> None:
     ids = [owe(), owe()]
-    worker.drain(app, stopping=lambda: bool(inbox.messages))
+    delivery.drain(app, stopping=lambda: bool(inbox.messages))
     assert [look(one).state for one in ids] == [State.SENT, State.OWED]
 
 

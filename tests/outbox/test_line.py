@@ -5,14 +5,14 @@ from collections.abc import Callable
 from flask import Flask
 from sqlalchemy import update
 
-from tests.outbox.conftest import Look, Owe
+from tests.conftest import Look, Owe
 from tests.support.certificates import Authority
 from tests.support.inbox import Inbox, running_inbox
 from tests.support.scripted import ScriptedServer
 from webapp import clock
 from webapp.context import Parts
 from webapp.mail.models import MailServer
-from webapp.outbox import worker
+from webapp.outbox import delivery
 from webapp.outbox.models import State
 
 Act = Callable[[], None]
@@ -53,7 +53,7 @@ def test_settings_saved_during_a_round_hold_for_the_next_message(
                     session.execute(update(MailServer).values(port=other.port, updated_at=clock.now()))
             return False
 
-        worker.drain(app, stopping=stopping)
+        delivery.drain(app, stopping=stopping)
         assert [mail.rcpt_to for mail in (*inbox.messages, *other.messages)] == [
             ["0@people.example"],
             ["1@people.example"],

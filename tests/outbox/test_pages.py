@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.outbox.conftest import Look, Owe
+from tests.conftest import Look, Owe
 from tests.support.browser import Browser
 from tests.support.inbox import Inbox
 from tests.support.people import add_person

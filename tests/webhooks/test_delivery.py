@@ -13,16 +13,16 @@ from tests.support.receiver import Receiver
 from webapp import clock
 from webapp.context import Parts
 from webapp.webhooks import delivery, service
-from webapp.webhooks.models import Delivery, State
+from webapp.webhooks.models import State, WebhookEvent
 
 Owe = Callable[[str], None]
 Deliver = Callable[[], None]
 
 
-def last(parts: Parts) -> Delivery:
+def last(parts: Parts) -> WebhookEvent:
     """The newest event."""
     with parts.database.reading() as session:
-        return session.scalars(select(Delivery).order_by(Delivery.id.desc())).first() or pytest.fail("no event")
+        return session.scalars(select(WebhookEvent).order_by(WebhookEvent.id.desc())).first() or pytest.fail("no event")
 
 
 def later(**time: float) -> Any:
@@ -92,6 +92,22 @@ def test_a_receiver_that_is_gone_is_left_alone(
     assert (len(receiver.received), last(parts).type, last(parts).state) == (2, "test.second", State.GIVEN_UP)
 
 
+@pytest.mark.parametrize("status", [410, 500])
+def test_what_an_address_answered_does_not_count_once_another_is_saved(
+    parts: Parts, receiver: Receiver, secret: str, owe: Owe, deliver: Deliver, status: int
+) -> None:
+    owe("test.happened")
+    receiver.answers = [status]
+    event = delivery._taken(parts, clock.now()) or pytest.fail("nothing was due")
+    outcome = delivery.tried(parts, event)
+    with parts.database.writing() as session:
+        service.save(session, parts.sealer, receiver.url)
+    with parts.database.writing() as session:
+        delivery._record(session, event, outcome, clock.now())
+    deliver()
+    assert (receiver.types, last(parts).state) == (["test.happened"] * 2, State.DELIVERED)
+
+
 def test_workers_at_once_send_an_event_once(parts: Parts, receiver: Receiver, secret: str, owe: Owe) -> None:
     for number in range(4):
         owe(f"test.{number}")
@@ -144,7 +160,7 @@ def test_a_former_secret_signs_for_a_day(
 def test_nothing_is_owed_to_nobody(parts: Parts, owe: Owe) -> None:
     owe("test.happened")
     with parts.database.reading() as session:
-        assert session.scalars(select(Delivery)).all() == []
+        assert session.scalars(select(WebhookEvent)).all() == []
 
 
 @pytest.mark.one_database
@@ -156,4 +172,4 @@ def test_old_events_are_deleted_and_owed_ones_stay(
     owe("test.owed")
     with parts.database.writing() as session:
         service.sweep(session, clock.now() + timedelta(days=31))
-        assert session.scalars(select(Delivery.type)).all() == ["test.owed"]
+        assert session.scalars(select(WebhookEvent.type)).all() == ["test.owed"]

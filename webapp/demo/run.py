@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from webapp import create_app, schema
 from webapp.config import PREFIX
-from webapp.context import EXTENSION, Parts
+from webapp.context import Parts, parts_of
 from webapp.demo import accounts
 from webapp.demo.inbox import HOST, PASSWORD, USERNAME
 from webapp.demo.plugins import local_inbox
@@ -37,7 +37,7 @@ def demo(port: int | None, web_child: Callable[[Address], Child], say: Callable[
     configure(os.environ, instance, inbox.port)
     app = create_app()
     with only_one(instance):
-        parts: Parts = app.extensions[EXTENSION]
+        parts = parts_of(app)
         schema.upgrade(parts.database)
         with parts.database.writing() as session:
             prepare(session, parts, address, inbox.port)

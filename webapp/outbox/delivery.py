@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import structlog
+from flask import Flask
 
 from webapp import clock, languages
-from webapp.context import Parts
+from webapp.context import Parts, parts_of
 from webapp.errors import Failure
 from webapp.mail.transport import DeliveryError, Fault
 from webapp.outbox import claims, letters, words
@@ -57,8 +58,14 @@ class InHand:
         return [id_ for id_, since in self._since.copy().items() if since > oldest]
 
 
+def drain(app: Flask, in_hand: InHand | None = None, stopping: Callable[[], bool] = lambda: False) -> None:
+    """Go once through all that is due, or until `stopping()` is true between two messages."""
+    with app.app_context():
+        Round(parts_of(app), in_hand or InHand(), stopping).run()
+
+
 class Round:
-    """Goes through all that is due over one connection; runs inside an application context."""
+    """Goes through all that is due over one connection."""
 
     def __init__(self, parts: Parts, in_hand: InHand, stopping: Callable[[], bool]) -> None:
         self._parts = parts

@@ -30,6 +30,9 @@ PURPOSES = {
 }
 # These links are for the address that the message goes to, and are mailed there.
 FOR_AN_ADDRESS = ("confirm_address", "address_changed")
+# These go to people who can sign in, at the account's own address: the one that was typed may compare as equal
+# to it and still lead to another mailbox.
+FOR_THE_ACTIVE = ("locked", "expiring")
 
 
 class Unwanted(Failure):
@@ -58,42 +61,47 @@ def require_public_address(message: Message, general: General) -> None:
 
 
 def write(session: Session, message: Message, general: General, sealer: Sealer) -> Letter:
-    """The letter for a message; mints its link and code. Raises Unwanted.
+    """The letter for a message; mints its link and code if it has them. Raises Unwanted."""
+    person = _person(session, message)
+    facts = _facts(message, person)
+    if message.template in PURPOSES:
+        return _with_link(session, message, _wanted(person), facts, general, sealer)
+    recipient = message.recipient
+    if message.template in FOR_THE_ACTIVE:
+        recipient = _active(person).email
+    if message.template == "expiring" and not _concerns(session, person, facts["expiry"]):
+        raise Unwanted(words.SETTLED)
+    return Letter(message.template, recipient, facts, person.language if person else None)
+
+
+def _with_link(
+    session: Session, message: Message, person: User, facts: dict[str, Any], general: General, sealer: Sealer
+) -> Letter:
+    """A letter with a link and a code that are made here. Raises Unwanted.
 
     When the attempt then fails, the link stays: the server may have accepted the mail although its
     answer never came, and a link that is revoked by then would arrive dead. It expires by itself.
     """
-    person = _person(session, message)
-    facts = {"name": person.name if person else "", "happened_at": message.created_at, **_with_moments(message.facts)}
-    if message.template == "locked":
-        # Nor is this one for the address that was typed: see below.
-        person = _active(person)
-        until = datetime.fromisoformat(message.facts["until"])
-        return Letter(message.template, person.email, facts | {"until": until}, person.language)
-    if message.template == "expiring":
-        person, expiry = _active(person), Expiry.of_facts(message.facts)
-        if person.role != Role.ADMINISTRATOR or not warnings.stands(session, expiry, clock.now()):
-            raise Unwanted(words.SETTLED)
-        return Letter(message.template, person.email, facts | {"expiry": expiry}, person.language)
-    if message.template not in PURPOSES:
-        return Letter(message.template, message.recipient, facts, person.language if person else None)
-    person = _wanted(person)
     template = _template(session, message, person)
     purpose, valid_until = PURPOSES[template], claims.deadline(message)
     address = message.recipient if template in FOR_AN_ADDRESS else None
     ticket = codes.mint(session, sealer, person, purpose, valid_until, address)
     audit.record(session, Event.LINK_MADE, person, purpose=purpose)
     facts |= {"valid_until": valid_until, "code": ticket.code, "account": person.email}
-    # Not to the address that was typed: two that compare as equal can lead to different mailboxes.
     link = general.public_url + links.PATHS[purpose] + ticket.secret
     return Letter(template, address or person.email, facts, person.language, link)
 
 
-def _with_moments(facts: dict[str, Any]) -> dict[str, Any]:
-    """The facts as templates take them: JSON has no moments."""
-    if "sign_ins" not in facts:
-        return facts
-    return facts | {"sign_ins": [one | {"at": datetime.fromisoformat(one["at"])} for one in facts["sign_ins"]]}
+def _facts(message: Message, person: User | None) -> dict[str, Any]:
+    """The facts as templates take them: JSON has neither moments nor expiries."""
+    facts = {"name": person.name if person else "", "happened_at": message.created_at, **message.facts}
+    if message.template == "locked":
+        facts["until"] = datetime.fromisoformat(facts["until"])
+    if message.template == "new_sign_in":
+        facts["sign_ins"] = [one | {"at": datetime.fromisoformat(one["at"])} for one in facts["sign_ins"]]
+    if message.template == "expiring":
+        facts["expiry"] = Expiry.of_facts(message.facts)
+    return facts
 
 
 def _person(session: Session, message: Message) -> User | None:
@@ -118,6 +126,12 @@ def _active(person: User | None) -> User:
     if owner.status != Status.ACTIVE:
         raise Unwanted(words.NOT_ACTIVE)
     return owner
+
+
+def _concerns(session: Session, person: User | None, expiry: Expiry) -> bool:
+    """Whether there still is something to warn of, and this is somebody who can do something about it."""
+    is_administrator = person is not None and person.role == Role.ADMINISTRATOR
+    return is_administrator and warnings.stands(session, expiry, clock.now())
 
 
 def _template(session: Session, message: Message, person: User) -> str:

@@ -94,14 +94,10 @@ def retry_all(session: Session, queue: Queue) -> None:
 def retry(session: Session, queue: Queue, message_id: int) -> None:
     """Have one message tried now, a failed one too. Raises NotFound, NotRetryable."""
     now = clock.now()
-    found = message(session, message_id)
+    found = message(session, message_id, locked=True)
     if not can_retry(found, now):
         raise NotRetryable
-    session.execute(
-        update(Message)
-        .where(Message.id == message_id, Message.state.in_((State.OWED, State.FAILED)))
-        .values(state=State.OWED, next_attempt_at=now, finished_at=None)
-    )
+    found.state, found.next_attempt_at, found.finished_at = State.OWED, now, None
     audit.record(session, Event.MESSAGE_RETRIED, address=found.recipient, message=message_id)
     after_commit(session, queue.wake)
 
@@ -111,9 +107,9 @@ def can_retry(message: Message, now: datetime) -> bool:
     return message.state in (State.OWED, State.FAILED) and now < claims.deadline(message)
 
 
-def message(session: Session, message_id: int) -> Message:
-    """The message with this id. Raises NotFound."""
-    found = session.get(Message, message_id) if message_id <= LARGEST_ID else None
+def message(session: Session, message_id: int, locked: bool = False) -> Message:
+    """The message with this id; `locked`, nobody else changes it until the end of the transaction. Raises NotFound."""
+    found = session.get(Message, message_id, with_for_update=locked or None) if message_id <= LARGEST_ID else None
     if found is None:
         raise NotFound
     return found

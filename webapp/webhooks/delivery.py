@@ -19,7 +19,7 @@ from webapp.sealing import SealBroken
 from webapp.settings.models import ONLY_ROW
 from webapp.texts import saying
 from webapp.webhooks import service, signing
-from webapp.webhooks.models import Delivery, State, WebhookSettings
+from webapp.webhooks.models import State, WebhookEvent, WebhookSettings
 from webapp.webhooks.service import Receiver
 
 # Longer than an attempt can take: see https.TIMEOUT.
@@ -61,12 +61,14 @@ def deliver(parts: Parts, now: datetime) -> bool:
     if event is None:
         return False
     outcome = tried(parts, event)
+    if outcome is not None:
+        log.info("webhook tried", type=event.type, attempts=event.attempts, status=outcome.status, error=outcome.error)
     with parts.database.writing() as session:
         _record(session, event, outcome, clock.now())
     return True
 
 
-def tried(parts: Parts, event: Delivery) -> Outcome | None:
+def tried(parts: Parts, event: WebhookEvent) -> Outcome | None:
     """What became of sending an event, once; None where there is nobody to tell."""
     try:
         with parts.database.reading() as session:
@@ -76,7 +78,7 @@ def tried(parts: Parts, event: Delivery) -> Outcome | None:
     return attempt(receiver, event) if receiver else None
 
 
-def attempt(receiver: Receiver, event: Delivery) -> Outcome:
+def attempt(receiver: Receiver, event: WebhookEvent) -> Outcome:
     """Send an event, once."""
     body = event.body.encode()
     try:
@@ -91,7 +93,7 @@ def attempt(receiver: Receiver, event: Delivery) -> Outcome:
     return Outcome(answer.status, ANSWERED % {"status": answer.status})
 
 
-def _taken(parts: Parts, now: datetime) -> Delivery | None:
+def _taken(parts: Parts, now: datetime) -> WebhookEvent | None:
     """The next event that is due, if any, ours alone until the lease is over."""
     with parts.database.reading() as session:
         if session.scalar(_due(now)) is None:
@@ -101,31 +103,38 @@ def _taken(parts: Parts, now: datetime) -> Delivery | None:
 
 
 def _due(now: datetime) -> Select[int]:
-    owed = select(Delivery.id).where(Delivery.state == State.OWED)
-    due = or_(Delivery.next_attempt_at <= now, Delivery.next_attempt_at > now + IMPOSSIBLE)
-    return owed.where(due).order_by(Delivery.next_attempt_at, Delivery.id).limit(1)
+    owed = select(WebhookEvent.id).where(WebhookEvent.state == State.OWED)
+    due = or_(WebhookEvent.next_attempt_at <= now, WebhookEvent.next_attempt_at > now + IMPOSSIBLE)
+    return owed.where(due).order_by(WebhookEvent.next_attempt_at, WebhookEvent.id).limit(1)
 
 
-def _claim(session: Session, now: datetime) -> Delivery | None:
+def _claim(session: Session, now: datetime) -> WebhookEvent | None:
     """Take the event that is due for longest; nobody else tries it until the lease is over."""
     first = _due(now).with_for_update(skip_locked=True).scalar_subquery()
-    values = {"next_attempt_at": now + LEASE, "last_attempt_at": now, "attempts": Delivery.attempts + 1}
-    return session.scalar(update(Delivery).where(Delivery.id == first).values(values).returning(Delivery))
+    values = {"next_attempt_at": now + LEASE, "last_attempt_at": now, "attempts": WebhookEvent.attempts + 1}
+    return session.scalar(update(WebhookEvent).where(WebhookEvent.id == first).values(values).returning(WebhookEvent))
 
 
-def _record(session: Session, event: Delivery, outcome: Outcome | None, now: datetime) -> None:
-    """Note how our attempt ended, unless somebody else has taken the event since."""
-    ours = Delivery.id == event.id, Delivery.attempts == event.attempts, Delivery.state == State.OWED
-    session.execute(update(Delivery).where(*ours).values(_ended(event, outcome, now)))
-    if outcome is not None and outcome.status == GONE:
-        session.execute(update(WebhookSettings).where(WebhookSettings.id == ONLY_ROW).values(gone_at=now))
-        session.execute(update(Delivery).where(Delivery.state == State.OWED).values(state=State.GIVEN_UP))
+def _record(session: Session, event: WebhookEvent, outcome: Outcome | None, now: datetime) -> None:
+    """Note how our attempt ended; a failure only while the event is ours.
+
+    By now somebody else may be trying it, or the address may have been saved again.
+    """
+    # Who saves the address holds this row, too.
+    settings = session.get(WebhookSettings, ONLY_ROW, with_for_update=True)
+    noted = update(WebhookEvent).where(WebhookEvent.id == event.id, WebhookEvent.state == State.OWED)
+    if outcome is None or outcome.error:
+        # The end of our lease: whoever takes the event or saves the address moves it.
+        noted = noted.where(WebhookEvent.next_attempt_at == event.next_attempt_at)
+    ours = session.scalar(noted.values(_ended(event, outcome, now)).returning(WebhookEvent.id))
+    if ours and settings and outcome and outcome.status == GONE:
+        settings.gone_at = now
+        session.execute(update(WebhookEvent).where(WebhookEvent.state == State.OWED).values(state=State.GIVEN_UP))
 
 
-def _ended(event: Delivery, outcome: Outcome | None, now: datetime) -> dict[str, Any]:
+def _ended(event: WebhookEvent, outcome: Outcome | None, now: datetime) -> dict[str, Any]:
     if outcome is None:
         return {"state": State.GIVEN_UP}
-    log.info("webhook tried", type=event.type, attempts=event.attempts, status=outcome.status, error=outcome.error)
     if not outcome.error:
         return {"state": State.DELIVERED, "last_error": ""}
     if event.attempts > len(WAITS) or outcome.status == GONE:

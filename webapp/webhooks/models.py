@@ -35,7 +35,7 @@ class State(StrEnum):
     GIVEN_UP = "given up"
 
 
-class Delivery(Base):
+class WebhookEvent(Base):
     """One event on its way to the webhook: its body as it is signed, and how often it was tried."""
 
     __tablename__ = "webhook_deliveries"

@@ -12,6 +12,7 @@ from webapp.security import csrf
 from webapp.texts import in_words
 from webapp.webhooks import delivery, service
 from webapp.webhooks.forms import WebhookForm
+from webapp.webhooks.service import NoAddress
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/settings/webhook")
 
@@ -34,11 +35,15 @@ def settings() -> str | Response:
 
 
 @blueprint.post("/secret")
-def renew_secret() -> str:
+def renew_secret() -> str | Response:
     """Make a new signing secret and show it, this once."""
-    with parts().database.writing() as session:
-        secret = service.renew_secret(session, parts().sealer)
-        saved = service.saved(session)
+    try:
+        with parts().database.writing() as session:
+            secret = service.renew_secret(session, parts().sealer)
+            saved = service.saved(session)
+    except NoAddress:
+        flash(_("Save an address first."), "danger")
+        return redirect(url_for("webhooks.settings"))
     return _page(WebhookForm(formdata=None, data={"webhook_url": service.address(saved, parts().sealer)}), secret)
 
 

@@ -13,12 +13,13 @@ from sqlalchemy.orm import Session
 from webapp import clock
 from webapp.audit import service as audit
 from webapp.audit.events import Event
+from webapp.errors import Failure
 from webapp.sealing import SealBroken, Sealer
 from webapp.settings import rows
 from webapp.settings.models import ONLY_ROW
 from webapp.settings.service import General
 from webapp.webhooks import signing
-from webapp.webhooks.models import Delivery, State, WebhookSettings
+from webapp.webhooks.models import State, WebhookEvent, WebhookSettings
 
 # What each sealed column is sealed for.
 ADDRESS, SECRET, FORMER_SECRET = "webhook.url", "webhook.secret", "webhook.former_secret"
@@ -26,6 +27,10 @@ ADDRESS, SECRET, FORMER_SECRET = "webhook.url", "webhook.secret", "webhook.forme
 BOTH_SIGN = timedelta(days=1)
 KEPT = timedelta(days=30)
 TEST = "webhook.test"
+
+
+class NoAddress(Failure):
+    """There is no address yet, so nobody would verify what is signed."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +63,16 @@ def save(session: Session, sealer: Sealer, url: str) -> str | None:
     changed = ["webhook_url"] if address(row, sealer) != url else []
     row.sealed_url, row.gone_at = sealer.seal(url, ADDRESS) if url else "", None
     values: dict[str, Any] = {"next_attempt_at": clock.now()} if url else {"state": State.GIVEN_UP}
-    session.execute(update(Delivery).where(Delivery.state == State.OWED).values(values))
+    session.execute(update(WebhookEvent).where(WebhookEvent.state == State.OWED).values(values))
     audit.record(session, Event.WEBHOOK_SAVED, changed=changed)
     return _made(session, sealer, row) if url and not row.sealed_secret else None
 
 
 def renew_secret(session: Session, sealer: Sealer) -> str:
-    """A new signing secret, returned this once; the former one signs beside it for BOTH_SIGN."""
+    """A new signing secret, returned this once; the former one signs beside it for BOTH_SIGN. Raises NoAddress."""
     row = rows.locked(session, WebhookSettings, {})
+    if not row.sealed_url:
+        raise NoAddress
     row.sealed_former_secret = ""
     if row.sealed_secret:
         # One that no key opens signs nothing any more.
@@ -96,12 +103,12 @@ def owe(session: Session, kind: str, text: str, **data: Any) -> None:
         session.add(event(kind, text, **data))
 
 
-def event(kind: str, text: str, **data: Any) -> Delivery:
+def event(kind: str, text: str, **data: Any) -> WebhookEvent:
     """An event of this kind, not yet owed."""
     now, event_id = clock.now(), f"evt_{secrets.token_hex(12)}"
     facts = {"id": event_id, "type": kind, "timestamp": iso(now), "data": {"text": text, **data}}
     body = json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
-    return Delivery(event_id=event_id, type=kind, body=body, created_at=now, next_attempt_at=now)
+    return WebhookEvent(event_id=event_id, type=kind, body=body, created_at=now, next_attempt_at=now)
 
 
 def page(general: General) -> str:
@@ -109,15 +116,15 @@ def page(general: General) -> str:
     return f"{general.public_url}/settings/mail" if general.public_url else ""
 
 
-def latest(session: Session, number: int = 5) -> list[Delivery]:
+def latest(session: Session, number: int = 5) -> list[WebhookEvent]:
     """The newest events."""
-    return list(session.scalars(select(Delivery).order_by(Delivery.id.desc()).limit(number)))
+    return list(session.scalars(select(WebhookEvent).order_by(WebhookEvent.id.desc()).limit(number)))
 
 
 def sweep(session: Session, now: datetime) -> None:
     """Delete events of long ago."""
-    over = Delivery.state != State.OWED, Delivery.created_at <= now - KEPT
-    session.execute(delete(Delivery).where(*over))
+    over = WebhookEvent.state != State.OWED, WebhookEvent.created_at <= now - KEPT
+    session.execute(delete(WebhookEvent).where(*over))
 
 
 def iso(moment: datetime) -> str:

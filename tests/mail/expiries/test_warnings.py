@@ -28,7 +28,7 @@ from webapp.mail.models import ToldWarning
 from webapp.mail.oauth.faults import Refused
 from webapp.outbox.models import Message, State
 from webapp.webhooks import service as webhooks
-from webapp.webhooks.models import Delivery
+from webapp.webhooks.models import WebhookEvent
 
 Tell = Callable[[], None]
 
@@ -69,7 +69,7 @@ def mails(parts: Parts) -> list[Message]:
 
 def events(parts: Parts) -> list[str]:
     with parts.database.reading() as session:
-        return list(session.scalars(select(Delivery.type).order_by(Delivery.id)))
+        return list(session.scalars(select(WebhookEvent.type).order_by(WebhookEvent.id)))
 
 
 def later(**time: float) -> Any:
@@ -160,7 +160,7 @@ def test_the_webhook_hears_why_a_grant_is_refused(owner: GrantOwner, hooked: Non
             owner.tokens.get()
         tell()
     with owner.parts.database.reading() as session:
-        data = json.loads(session.scalars(select(Delivery.body)).one())["data"]
+        data = json.loads(session.scalars(select(WebhookEvent.body)).one())["data"]
     assert data["reason"].startswith("invalid_grant The refresh token •••••• has been revoked")
 
 
@@ -198,7 +198,7 @@ def test_the_event_says_what_and_when_and_holds_no_secret(
         by_secret(7)
         tell()
     with owner.parts.database.reading() as session:
-        delivery = session.scalars(select(Delivery)).one()
+        delivery = session.scalars(select(WebhookEvent)).one()
     assert json.loads(delivery.body) == {
         "id": delivery.event_id,
         "type": "mail_server.ending_soon",

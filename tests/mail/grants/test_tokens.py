@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from tests.conftest import Look, Owe
 from tests.mail.conftest import later
-from tests.outbox.conftest import Look, Owe, look, owe
 from tests.support.authorization import AuthorizationServer, unsigned
 from tests.support.certificates import Authority
 from tests.support.grants import GrantOwner
@@ -28,7 +28,6 @@ from webapp.mail.trial import try_out
 from webapp.outbox.models import State
 from webapp.providers import Diagnosis
 
-__all__ = ["look", "owe"]
 TENANT = "11111111-2222-3333-4444-555555555555"
 RIGHT = {
     "aud": "https://outlook.office.com", "scp": "SMTP.Send", "tid": TENANT, "upn": "mailroom@mailroom.example",

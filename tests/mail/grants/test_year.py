@@ -12,7 +12,7 @@ import time_machine
 from flask import Flask
 from sqlalchemy import update
 
-from tests.outbox.conftest import Look, Owe, look, owe
+from tests.conftest import Look, Owe
 from tests.support.certificates import Authority
 from tests.support.grants import GrantOwner
 from tests.support.token_inbox import running_token_inbox
@@ -24,10 +24,9 @@ from webapp.mail.grants import renewal, upkeep
 from webapp.mail.grants.renewal import TokenSource
 from webapp.mail.models import Grant, GrantStatus
 from webapp.mail.oauth.faults import OAuthFault
-from webapp.outbox import worker
+from webapp.outbox import delivery
 from webapp.outbox.models import State
 
-__all__ = ["look", "owe"]
 NEW_YEAR = datetime(2027, 1, 1, tzinfo=UTC)
 DAYS = 365
 SENDS = 10_000
@@ -137,6 +136,6 @@ def test_mail_flows_through_the_year(owner: GrantOwner, app: Flask, authority: A
         for _month in range(12):
             year.shift(timedelta(days=30))
             messages += [owe() for _ in range(20)]
-            list(pool.map(worker.drain, [app, app]))
+            list(pool.map(delivery.drain, [app, app]))
         assert [look(one).state for one in messages] == [State.SENT] * len(messages)
     assert (len(inbox.messages), inbox.refused, owner.provider.reuses) == (240, 0, 0)

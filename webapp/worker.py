@@ -2,24 +2,25 @@
 
 A wake-up starts a round at once; without one, a round starts every few seconds. So a retry that
 became due, a dead worker's message and a lost wake-up are all found, also while the queue is down.
+After each round it looks at what else is due: grants, the certificate, warnings, events for the webhook.
 """
 
 import signal
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import structlog
 from flask import Flask
 from huey.consumer import Consumer, Scheduler, Worker
 
 from webapp import clock, housekeeping
-from webapp.context import EXTENSION, Parts
+from webapp.context import Parts, parts_of
 from webapp.mail.expiries import warnings
 from webapp.mail.grants import upkeep
 from webapp.outbox import claims
-from webapp.outbox.delivery import InHand, Round
+from webapp.outbox.delivery import InHand, drain
 from webapp.webhooks import delivery as webhooks
 
 THREADS = 2
@@ -27,6 +28,8 @@ THREADS = 2
 POLL = 0.05
 # Seconds between two rounds without a wake-up, and between two renewals of the claims in hand.
 SWEEP = 5
+# Seconds after which a round ends, however much is owed: what else is due has its turn.
+LONGEST_ROUND = 60
 HOUSEKEEPING = 3600
 # Seconds between two looks for grants that would lapse, and at the certificate.
 UPKEEP = 600
@@ -44,12 +47,6 @@ def run(app: Flask) -> None:
     log.info("worker stopped")
 
 
-def drain(app: Flask, in_hand: InHand | None = None, stopping: Callable[[], bool] = lambda: False) -> None:
-    """Go once through all that is due."""
-    with app.app_context():
-        Round(_parts(app), in_hand or InHand(), stopping).run()
-
-
 class Crew(Consumer):
     """The threads of one worker process, and how they are stopped."""
 
@@ -57,7 +54,11 @@ class Crew(Consumer):
         self.app = app
         self.in_hand = InHand()
         super().__init__(  # type: ignore[no-untyped-call]
-            _parts(app).queue.huey, workers=THREADS, periodic=False, shutdown_timeout=GRACE, health_check_interval=SWEEP
+            parts_of(app).queue.huey,
+            workers=THREADS,
+            periodic=False,
+            shutdown_timeout=GRACE,
+            health_check_interval=SWEEP,
         )
         # Huey ends its threads at once on one of the two signals; ours finish on every one.
         graceful = (False, True)
@@ -82,26 +83,20 @@ class Deliverer(Worker):
         super().__init__(crew.huey, crew.stop_flag, POLL, POLL, 1)  # type: ignore[no-untyped-call]
         self.app = crew.app
         self.in_hand = crew.in_hand
-        self.queue = _parts(crew.app).queue
+        self.queue = parts_of(crew.app).queue
         self.next_round = 0.0
         self.next_upkeep = 0.0
         self.next_news = 0.0
 
     def loop(self, now: Any = None) -> None:
-        """One look into the queue; Huey calls it again and again until it stops."""
+        """One look into the queue, and at what else is due; Huey calls it again and again until it stops."""
         if self._woken() or time.monotonic() >= self.next_round:
             self.next_round = time.monotonic() + SWEEP
             self._go()
-        elif time.monotonic() >= self.next_upkeep:
-            # Not the caretaker's: a provider may let us wait longer than claims hold.
-            self.next_upkeep = time.monotonic() + UPKEEP
-            self._look_after(upkeep.refresh_lapsing, upkeep.look_at_certificate)
-        elif time.monotonic() >= self.next_news:
-            # Nor this: the webhook's receiver may, too.
-            self.next_news = time.monotonic() + NEWS
-            self._look_after(warnings.tell, webhooks.deliver)
         elif not self.queue.blocks:
             self.stop_flag.wait(POLL)
+        if not self.stop_flag.is_set():
+            self._look_after_the_rest()
 
     def _woken(self) -> bool:
         try:
@@ -112,17 +107,27 @@ class Deliverer(Worker):
             return True
 
     def _go(self) -> None:
+        end = time.monotonic() + LONGEST_ROUND
         try:
-            drain(self.app, self.in_hand, self.stop_flag.is_set)
+            drain(self.app, self.in_hand, lambda: self.stop_flag.is_set() or time.monotonic() >= end)
         except Exception:  # such as a database that is away for a moment
             log.exception("round broke off")
             self.stop_flag.wait(SWEEP)
+
+    def _look_after_the_rest(self) -> None:
+        # Not the caretaker's: a provider and the webhook's receiver may let us wait for longer than claims hold.
+        if time.monotonic() >= self.next_upkeep:
+            self.next_upkeep = time.monotonic() + UPKEEP
+            self._look_after(upkeep.refresh_lapsing, upkeep.look_at_certificate)
+        elif time.monotonic() >= self.next_news:
+            self.next_news = time.monotonic() + NEWS
+            self._look_after(warnings.tell, webhooks.deliver)
 
     def _look_after(self, *duties: Callable[[Parts, datetime], object]) -> None:
         for duty in duties:
             try:
                 with self.app.app_context():
-                    duty(_parts(self.app), clock.now())
+                    duty(parts_of(self.app), clock.now())
             except Exception:
                 log.exception("upkeep failed", duty=duty.__name__)
 
@@ -132,7 +137,7 @@ class Caretaker(Scheduler):
 
     def __init__(self, crew: Crew) -> None:
         super().__init__(crew.huey, crew.stop_flag, SWEEP, periodic=False)  # type: ignore[no-untyped-call]
-        self.database = _parts(crew.app).database
+        self.database = parts_of(crew.app).database
         self.in_hand = crew.in_hand
         self.next_housekeeping = 0.0
 
@@ -162,7 +167,3 @@ class Caretaker(Scheduler):
         if ids := self.in_hand.ids():
             with self.database.writing() as session:
                 claims.renew(session, ids, clock.now() + lease)
-
-
-def _parts(app: Flask) -> Parts:
-    return cast(Parts, app.extensions[EXTENSION])

@@ -14,22 +14,23 @@ import time_machine
 from flask import Flask
 from sqlalchemy import update
 
-from tests.outbox.conftest import Look, Owe
+from tests.conftest import Look, Owe
 from tests.support.authorization import running_provider
 from tests.support.grants import GrantOwner
 from tests.support.inbox import Inbox
 from tests.support.receiver import running_receiver
+from tests.support.running import until
 from tests.support.scripted import ScriptedServer
-from webapp import clock
+from webapp import clock, worker
 from webapp.config import Config
 from webapp.context import Parts
 from webapp.database import Database
-from webapp.outbox import claims, service, worker
+from webapp.outbox import claims, service
 from webapp.outbox.models import Message, State
 from webapp.outbox.queue import Queue
 from webapp.webhooks import service as webhooks
 
-PROGRAM = "from webapp import create_app\nfrom webapp.outbox import worker\nworker.run(create_app())"
+PROGRAM = "from webapp import create_app, worker\nworker.run(create_app())"
 Process = subprocess.Popen[bytes]
 Start = Callable[[], Process]
 
@@ -65,14 +66,6 @@ def crew(app: Flask) -> Iterator[worker.Crew]:
     crew.stop(graceful=True)  # type: ignore[no-untyped-call]
     for number, handler in handlers.items():
         signal.signal(number, handler)
-
-
-def until(reached: Callable[[], bool], seconds: float = 15) -> None:
-    """Wait for something that another thread or process does."""
-    deadline = time.monotonic() + seconds
-    while not reached():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.01)
 
 
 @contextmanager
@@ -159,6 +152,31 @@ def test_a_claim_holds_as_long_as_its_worker_lives(
         request.getfixturevalue("crew")
         until(lambda: look(message_id).state == State.SENT, 30)
     assert (look(message_id).attempts, server.connections) == (1, 1)
+
+
+@pytest.mark.one_database
+def test_however_much_mail_is_owed_the_webhook_has_its_turn(
+    monkeypatch: pytest.MonkeyPatch, app: Flask, parts: Parts
+) -> None:
+    monkeypatch.setattr(Queue, "woken", lambda _queue: True)
+    busy = worker.Crew(app).worker_threads[0][0]
+    with running_receiver() as receiver:
+        with parts.database.writing() as session:
+            webhooks.save(session, parts.sealer, receiver.url)
+            webhooks.owe(session, "test.happened", "Something happened.")
+        for _ in range(2):
+            busy.loop()
+        assert receiver.types == ["test.happened"]
+
+
+@pytest.mark.one_database
+def test_a_round_ends_in_time_with_messages_left(
+    monkeypatch: pytest.MonkeyPatch, app: Flask, owe: Owe, look: Look
+) -> None:
+    monkeypatch.setattr(worker, "LONGEST_ROUND", 0)
+    message_id = owe()
+    worker.Crew(app).worker_threads[0][0].loop()
+    assert look(message_id).attempts == 0
 
 
 def test_the_worker_keeps_grants_alive_that_nobody_uses(request: pytest.FixtureRequest, parts: Parts) -> None:
