@@ -3,45 +3,30 @@
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
 import time_machine
 from flask import Flask
 from sqlalchemy import select, update
 
+from tests.mail.conftest import later
+from tests.mail.expiries.conftest import Tell
 from tests.mail.page import saved
-from tests.support.browser import Browser
-from tests.support.certificates import Authority
 from tests.support.grants import GrantOwner
-from tests.support.inbox import Inbox, running_inbox
+from tests.support.inbox import Inbox
 from tests.support.people import add_person
 from webapp import clock
 from webapp.accounts.models import Role, Status, User
 from webapp.audit.events import Event
 from webapp.audit.models import Entry
 from webapp.context import Parts
-from webapp.mail.expiries import warnings
 from webapp.mail.expiries.certificates import Certificate, note
 from webapp.mail.models import ToldWarning
 from webapp.mail.oauth.faults import Refused
 from webapp.outbox.models import Message, State
 from webapp.webhooks import service as webhooks
 from webapp.webhooks.models import WebhookEvent
-
-Tell = Callable[[], None]
-
-
-@pytest.fixture
-def tell(app: Flask, parts: Parts) -> Tell:
-    """The worker, looking once for news."""
-
-    def tell() -> None:
-        with app.app_context():
-            warnings.tell(parts, clock.now())
-
-    return tell
 
 
 @pytest.fixture
@@ -70,11 +55,6 @@ def mails(parts: Parts) -> list[Message]:
 def events(parts: Parts) -> list[str]:
     with parts.database.reading() as session:
         return list(session.scalars(select(WebhookEvent.type).order_by(WebhookEvent.id)))
-
-
-def later(**time: float) -> Any:
-    """Let some time pass."""
-    return time_machine.travel(clock.now() + timedelta(**time))
 
 
 def test_administrators_and_the_webhook_are_told_once(
@@ -136,7 +116,9 @@ def test_another_day_that_is_near_as_well_is_no_news(
     assert events(owner.parts) == ["mail_server.ending_soon"]
 
 
-def test_a_dead_grant_is_told_and_so_is_the_new_one(owner: GrantOwner, hooked: None, tell: Tell) -> None:
+@pytest.fixture
+def refused(owner: GrantOwner, hooked: None, tell: Tell) -> Iterator[GrantOwner]:
+    """The same administrator once the grant is dead: two hours after the sign-in, when everybody was told."""
     owner.save()
     owner.sign_in()
     owner.provider.revoke()
@@ -144,41 +126,31 @@ def test_a_dead_grant_is_told_and_so_is_the_new_one(owner: GrantOwner, hooked: N
         with pytest.raises(Refused):
             owner.tokens.get()
         tell()
-        assert (len(mails(owner.parts)), events(owner.parts)) == (1, ["mail_server.grant_refused"])
-        owner.sign_in()
-        tell()
-    assert events(owner.parts) == ["mail_server.grant_refused", "mail_server.resolved"]
+        yield owner
+
+
+def test_a_dead_grant_is_told_and_so_is_the_new_one(refused: GrantOwner, tell: Tell) -> None:
+    assert (len(mails(refused.parts)), events(refused.parts)) == (1, ["mail_server.grant_refused"])
+    refused.sign_in()
+    tell()
+    assert events(refused.parts) == ["mail_server.grant_refused", "mail_server.resolved"]
 
 
 @pytest.mark.one_database
-def test_the_webhook_hears_why_a_grant_is_refused(owner: GrantOwner, hooked: None, tell: Tell) -> None:
-    owner.save()
-    owner.sign_in()
-    owner.provider.revoke()
-    with later(hours=2):
-        with pytest.raises(Refused):
-            owner.tokens.get()
-        tell()
-    with owner.parts.database.reading() as session:
+def test_the_webhook_hears_why_a_grant_is_refused(refused: GrantOwner) -> None:
+    with refused.parts.database.reading() as session:
         data = json.loads(session.scalars(select(WebhookEvent.body)).one())["data"]
     assert data["reason"].startswith("invalid_grant The refresh token •••••• has been revoked")
 
 
 @pytest.mark.one_database
-def test_nothing_is_over_while_somebody_sets_it_up_anew(owner: GrantOwner, hooked: None, tell: Tell) -> None:
-    owner.save()
-    owner.sign_in()
-    owner.provider.revoke()
-    with later(hours=2):
-        with pytest.raises(Refused):
-            owner.tokens.get()
-        tell()
-        owner.save(client_id="another")
-        tell()
-        assert events(owner.parts) == ["mail_server.grant_refused"]
-        owner.save(authentication="none", secrets={"client_secret": ""})
-        tell()
-    assert events(owner.parts) == ["mail_server.grant_refused", "mail_server.resolved"]
+def test_nothing_is_over_while_somebody_sets_it_up_anew(refused: GrantOwner, tell: Tell) -> None:
+    refused.save(client_id="another")
+    tell()
+    assert events(refused.parts) == ["mail_server.grant_refused"]
+    refused.save(authentication="none", secrets={"client_secret": ""})
+    tell()
+    assert events(refused.parts) == ["mail_server.grant_refused", "mail_server.resolved"]
 
 
 @pytest.mark.one_database
@@ -225,18 +197,6 @@ def test_the_trail_tells_it(owner: GrantOwner, by_secret: Callable[[int], None],
     assert told[Event.WARNING_OVER] == {"what": "client_secret"}
 
 
-@pytest.fixture
-def ending(authority: Authority, parts: Parts, tell: Tell) -> Iterator[Inbox]:
-    """A mail server whose certificate ends in three days; its one administrator is owed the news."""
-    add_person(parts.database, "eva@mailroom.example", Role.ADMINISTRATOR, name="Eva")
-    end = clock.now() + timedelta(days=3)
-    with running_inbox(authority, until=end) as inbox:
-        inbox.save_to(parts)
-        note(parts.database, saved(parts), Certificate(end - timedelta(days=90), end))
-        tell()
-        yield inbox
-
-
 @pytest.mark.one_database
 def test_the_mail_says_what_ends_and_what_to_do(ending: Inbox, deliver: Callable[[], None]) -> None:
     deliver()
@@ -269,42 +229,3 @@ def test_somebody_who_is_no_administrator_any_more_is_not_told(
         session.execute(update(User).values(role=Role.MEMBER))
     deliver()
     assert ending.messages == []
-
-
-class TestPages:
-    """What administrators see of it."""
-
-    NEAR = "The certificate of the mail server ends on"
-
-    @pytest.mark.one_database
-    def test_administrators_see_it_on_every_page(self, ending: Inbox, administrator: Browser) -> None:
-        for page in ("/", "/users", "/outbox", "/audit", "/settings/general", "/settings/mail", "/profile"):
-            assert self.NEAR in administrator.get(page).text, page
-
-    @pytest.mark.one_database
-    def test_members_and_strangers_never_do(self, ending: Inbox, member: Browser, stranger: Browser) -> None:
-        for browser in (member, stranger):
-            for page in ("/", "/profile", "/login", "/forgot-password"):
-                assert self.NEAR not in browser.get(page).text, page
-
-    @pytest.mark.one_database
-    def test_it_is_gone_at_once_when_it_is_over(self, ending: Inbox, administrator: Browser, parts: Parts) -> None:
-        assert self.NEAR in administrator.get("/").text
-        end = clock.now() + timedelta(days=90)
-        note(parts.database, saved(parts), Certificate(clock.now(), end))
-        assert self.NEAR not in administrator.get("/").text
-
-    @pytest.mark.one_database
-    def test_the_calendar_shows_every_end(self, owner: GrantOwner, administrator: Browser) -> None:
-        owner.provider.answers = {"refresh_token_expires_in": 86_400 * 400}
-        owner.save(security="starttls", secret_expires_on=date(2126, 5, 3))
-        owner.sign_in()
-        page = administrator.get("/settings/mail").text
-        calendar = page[page.index('id="expiries"') :]
-        for words in ("Permission to send mail", "Client secret", "3 May 2126", "Certificate of the mail server"):
-            assert words in calendar
-        assert "Mailroom sees it with the next mail or test" in calendar
-
-    @pytest.mark.one_database
-    def test_without_a_mail_server_there_is_no_calendar(self, administrator: Browser) -> None:
-        assert 'id="expiries"' not in administrator.get("/settings/mail").text
