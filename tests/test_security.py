@@ -69,6 +69,14 @@ def test_every_answer_is_protected(stranger: Browser, path: str, status: int) ->
     assert_protected(answer.headers)
 
 
+@pytest.mark.parametrize("host", ["a..b", ".a", "..", "a" * 64])
+@pytest.mark.parametrize("path", ["/", "/healthz", "/login"])
+def test_a_host_that_is_none_is_refused_and_the_answer_protected(stranger: Browser, path: str, host: str) -> None:
+    answer = stranger.client.get(path, headers={"Host": host})
+    assert answer.status_code == 400
+    assert_protected(answer.headers)
+
+
 def test_a_refused_form_is_protected(stranger: Browser) -> None:
     answer = stranger.client.post("/activate/again")
     assert answer.status_code == 400

@@ -25,6 +25,8 @@ BOUNDS = {
     "remembered": (60, 365 * DAY),
     "lock": (1, DAY),
 }
+# In characters. Numbers of hundreds of digits make NumberRange fail.
+LONGEST_NUMBER = 20
 KINDS = ("password_upper", "password_lower", "password_digits", "password_special")
 
 
@@ -37,6 +39,8 @@ class WholeNumber(IntegerField):
 
     def process_formdata(self, valuelist: list[str]) -> None:
         """Take the number. Raises ValueError, in words for a person."""
+        if any(len(value) > LONGEST_NUMBER for value in valuelist):
+            raise ValueError(self._text)
         try:
             super().process_formdata(valuelist)
         except ValueError:
