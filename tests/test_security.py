@@ -46,7 +46,7 @@ def app(app: Flask) -> Flask:
 def _test_pages_are_public(monkeypatch: pytest.MonkeyPatch) -> None:
     names = {"accounts.broken", "accounts.limited", "accounts.seen", "accounts.teapot"}
     monkeypatch.setattr(access, "PUBLIC", access.PUBLIC | names)
-    monkeypatch.setattr(confirm_routes, "ELSEWHERE", confirm_routes.ELSEWHERE | names)
+    monkeypatch.setattr(confirm_routes, "EXEMPT", confirm_routes.EXEMPT | names)
 
 
 ANSWERS = {
