@@ -1,5 +1,6 @@
 """The form of the Security page: numbers within bounds, and times as a number and a unit."""
 
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
@@ -25,6 +26,7 @@ BOUNDS = {
     "remembered": (60, 365 * DAY),
     "lock": (1, DAY),
 }
+Check = Callable[["SecurityForm", Field], None]
 KINDS = ("password_upper", "password_lower", "password_digits", "password_special")
 
 
@@ -111,7 +113,7 @@ class SecurityForm(Form):
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Also whether the times are within bounds, and whether the numbers go together."""
-        checks = {name: [_within_bounds] for name in BOUNDS}
+        checks: dict[str, list[Check]] = {name: [_within_bounds] for name in BOUNDS}
         checks["idle"].append(_not_longer("sign_in"))
         checks["sign_in"].append(_not_longer("remembered"))
         return super().validate({**checks, **(extra_validators or {})})
@@ -137,7 +139,7 @@ def _within_bounds(form: SecurityForm, field: Field) -> None:
         )
 
 
-def _not_longer(other: str) -> Any:
+def _not_longer(other: str) -> Check:
     def check(form: SecurityForm, field: Field) -> None:
         if form.minutes(field.name) > form.minutes(other) > 0:
             label = form[other].label.text
