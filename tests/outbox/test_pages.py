@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from markupsafe import escape
 
 from tests.conftest import Look, Owe
 from tests.support.browser import Browser
@@ -48,25 +49,18 @@ def test_any_page_address_gets_a_page(administrator: Browser, before: str) -> No
     assert administrator.get(f"/outbox?before={before}").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("refusal", "state"),
+    [("451 4.7.1 <b>Greylisted</b>", State.OWED), ("554 5.6.0 No <b>such</b> content here", State.FAILED)],
+)
 def test_a_message_shows_the_servers_words_and_is_tried_again(
-    administrator: Browser, owe: Owe, inbox: Inbox, deliver: Act, look: Look
+    administrator: Browser, owe: Owe, inbox: Inbox, deliver: Act, look: Look, refusal: str, state: State
 ) -> None:
-    inbox.refusals.append("451 4.7.1 <b>Greylisted</b>")
+    inbox.refusals.append(refusal)
     message_id = owe()
     deliver()
-    assert "451 4.7.1 &lt;b&gt;Greylisted" in administrator.get(f"/outbox/{message_id}").text
-    administrator.submit(f"/outbox/{message_id}", "retry")
-    deliver()
-    assert look(message_id).state == State.SENT
-
-
-def test_a_failed_message_can_be_tried_again(
-    administrator: Browser, owe: Owe, inbox: Inbox, deliver: Act, look: Look
-) -> None:
-    inbox.refusals.append("554 5.6.0 No such content here")
-    message_id = owe()
-    deliver()
-    assert look(message_id).state == State.FAILED
+    assert look(message_id).state == state
+    assert escape(refusal) in administrator.get(f"/outbox/{message_id}").text
     administrator.submit(f"/outbox/{message_id}", "retry")
     deliver()
     assert (look(message_id).state, len(inbox.messages)) == (State.SENT, 1)
