@@ -7,7 +7,6 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import fields
 from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 
@@ -22,12 +21,11 @@ from tests.support.running import Mailroom, Visitor, free_port, running, until
 from webapp.accounts import service as accounts
 from webapp.accounts.models import Role
 from webapp.commands import main
-from webapp.config import PREFIX, Config
+from webapp.config import PREFIX
 from webapp.database import Database
 from webapp.server import Address, first_free
 
 PASSWORD = "a quite long sentence 7"
-README = Path(__file__).parent.parent / "README.md"
 Run = Callable[..., Result]
 
 
@@ -147,11 +145,6 @@ def test_the_demo_takes_the_next_free_port() -> None:
 )
 def test_an_address_is_told_as_a_browser_here_takes_it(host: str, url: str) -> None:
     assert Address(host, 80).url == url
-
-
-def test_the_readme_lists_every_setting() -> None:
-    listed = re.findall(r"^\| `(MAILROOM_\w+)` \|.*\| (.+) \|$", README.read_text(), re.MULTILINE)
-    assert listed == [(PREFIX + field.name.upper(), field.metadata["help"]) for field in fields(Config)]
 
 
 @pytest.fixture

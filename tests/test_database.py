@@ -159,25 +159,21 @@ def test_an_upgrade_keeps_what_there_is(database: Database) -> None:
 
 def test_signing_in_counts_as_typing_the_password_for_sign_ins_from_before(own_database_url: str) -> None:
     with opened(own_database_url) as database:
-        user_id = add_person(database, "ada@example.com")
-        with database.writing() as session:
-            _sign_in, token = sign_ins.start(session, session.get_one(User, user_id), Client("192.0.2.1", "Firefox"))
-        to(database, "0001")
-        schema.upgrade(database)
-        found = sign_ins.find(database, token)
-    assert found is not None
-    assert found[1].confirmed_at == found[1].created_at
+        found = sign_in_from(database, "0001")
+    assert found.confirmed_at == found.created_at
 
 
 def test_sign_ins_from_before_have_every_guess_left(own_database_url: str) -> None:
     with opened(own_database_url) as database:
-        user_id = add_person(database, "ada@example.com")
+        assert sign_in_from(database, "0007").wrong_passwords == 0
+
+
+def test_an_upgrade_loses_nobody_and_gives_no_id_twice(own_database_url: str) -> None:
+    with opened(own_database_url) as database:
+        user_id = sign_in_from(database, "0003").user_id
         with database.writing() as session:
-            sign_in, _token = sign_ins.start(session, session.get_one(User, user_id), Client("192.0.2.1", "Firefox"))
-        to(database, "0007")
-        schema.upgrade(database)
-        with database.reading() as session:
-            assert session.get_one(SignIn, sign_in.id).wrong_passwords == 0
+            session.delete(session.get_one(User, user_id))
+        assert add_person(database, "bob@example.com") != user_id
 
 
 def test_processes_that_upgrade_at_once_do_not_collide(own_database_url: str) -> None:
@@ -196,6 +192,17 @@ def opened(url: str) -> Iterator[Database]:
         yield database
     finally:
         database.engine.dispose()
+
+
+def sign_in_from(database: Database, revision: str) -> SignIn:
+    """Somebody's sign-in, taken back to this revision and brought to the newest one again."""
+    user_id = add_person(database, "ada@example.com")
+    with database.writing() as session:
+        before, _token = sign_ins.start(session, session.get_one(User, user_id), Client("192.0.2.1", "Firefox"))
+    to(database, revision)
+    schema.upgrade(database)
+    with database.reading() as session:
+        return session.get_one(SignIn, before.id)
 
 
 def take_back_all(database: Database) -> None:
@@ -226,16 +233,3 @@ def test_a_saved_row_can_be_read_after_its_transaction(database: Database) -> No
         row = GeneralSettings(public_url="https://mailroom.example")
         session.add(row)
     assert row.public_url == "https://mailroom.example"
-
-
-def test_an_upgrade_loses_nobody_and_gives_no_id_twice(own_database_url: str) -> None:
-    with opened(own_database_url) as database:
-        user_id = add_person(database, "ada@example.com")
-        with database.writing() as session:
-            _sign_in, token = sign_ins.start(session, session.get_one(User, user_id), Client("192.0.2.1", "Firefox"))
-        to(database, "0003")
-        schema.upgrade(database)
-        assert sign_ins.find(database, token) is not None
-        with database.writing() as session:
-            session.delete(session.get_one(User, user_id))
-        assert add_person(database, "bob@example.com") != user_id

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -68,12 +67,10 @@ def crew(app: Flask) -> Iterator[worker.Crew]:
         signal.signal(number, handler)
 
 
-@contextmanager
-def stalled(server: ScriptedServer, process: Process) -> Iterator[None]:
-    """The time in which a message is in the worker's hand and the server has not answered."""
+def await_message(server: ScriptedServer, process: Process) -> None:
+    """Wait until a message is in the worker's hand, and the server has not answered."""
     until(lambda: "DATA" in server.commands)
     assert process.poll() is None
-    yield
 
 
 def let_claims_lapse(database: Database) -> None:
@@ -89,9 +86,9 @@ def test_a_message_survives_a_worker_that_is_killed_while_it_sends(
     with ScriptedServer(stall_at="END") as server:
         use_server(server)
         process = start_worker()
-        with stalled(server, process):
-            process.kill()
-            process.wait()
+        await_message(server, process)
+        process.kill()
+        process.wait()
     assert look(message_id).state == State.SENDING
     let_claims_lapse(database)
     with ScriptedServer() as server:
@@ -110,8 +107,8 @@ def test_a_worker_that_is_told_to_stop_finishes_the_message_in_hand(
     with ScriptedServer(drip=0.003) as server:
         use_server(server)
         process = start_worker()
-        with stalled(server, process):
-            process.send_signal(number)
+        await_message(server, process)
+        process.send_signal(number)
         assert process.wait(30) == 0
     assert {look(one).state for one in ids} == {State.OWED, State.SENT}
 

@@ -18,8 +18,6 @@ SHORTEST_KEY = 16
 OWN_SECRET_KEY = "secret-key"  # noqa: S105 -- the name of a file
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
 CHOICES = {"rate_limits": ("on", "off"), "log_format": ("json", "text"), "demo": ("on", "off")}
 SCHEMES = {
     "database_url": ("sqlite:///", "postgresql://", "postgresql+psycopg://"),

@@ -187,7 +187,6 @@ def test_styles_stand_in_the_elements_and_nothing_is_loaded(compose: Compose) ->
 
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-MOMENT = datetime(2026, 11, 23, 15, 4, 59, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("template", ["activated", "password_changed", "address_changed", "new_sign_in"])

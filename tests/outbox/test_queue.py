@@ -4,6 +4,7 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from webapp.config import ConfigError
 from webapp.outbox.queue import Queue
@@ -26,16 +27,16 @@ def test_wake_ups_do_not_pile_up(queue: Queue) -> None:
     assert [queue.woken(), queue.woken()] == [True, False]
 
 
-def test_a_queue_that_is_unavailable_fails_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_queue_that_is_unavailable_fails_nobody(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    Queue(f"sqlite:///{tmp_path / 'file' / 'queue.sqlite'}").wake()
-    assert "the queue is unavailable" in caplog.text
+    with capture_logs() as told:
+        Queue(f"sqlite:///{tmp_path / 'file' / 'queue.sqlite'}").wake()
+    assert "the queue is unavailable" in told[0]["event"]
 
 
-@pytest.mark.parametrize("url", ["amqp://localhost", "", "queue.sqlite", "sqlite:///"])
-def test_an_address_of_no_queue_is_refused_by_name(url: str) -> None:
+def test_a_file_without_a_name_is_refused() -> None:
     with pytest.raises(ConfigError, match="MAILROOM_QUEUE_URL"):
-        _ = Queue(url).huey
+        _ = Queue("sqlite:///").huey
 
 
 @pytest.mark.skipif(importlib.util.find_spec("redis") is not None, reason="the client of Redis is installed")

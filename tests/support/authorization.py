@@ -1,6 +1,6 @@
 """An authorization server on loopback, with all four grants: it rotates refresh tokens and takes reuse for theft.
 
-    with AuthorizationServer() as provider:
+    with running_provider() as provider:
         query = provider.visit(address)  # somebody signs in; what the browser comes back with
         provider.misbehave("500")  # the next request for tokens gets that
 
@@ -15,8 +15,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus, urlencode, urlsplit
 
@@ -26,6 +25,7 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from tests.support.provider_http import Handler, Refusal, Server
+from tests.support.tokens import Issued, subject, unsigned
 from webapp import clock
 
 CLIENT_ID, CLIENT_SECRET = "mailroom-client", "a client secret+with/signs"
@@ -35,18 +35,8 @@ DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
-@dataclass
-class Issued:
-    """What stands behind a token or a code. Tokens of one sign-in share the family."""
-
-    account: str
-    expires_at: datetime
-    family: int
-    facts: dict[str, str] = field(default_factory=dict)
-
-
 class AuthorizationServer:
-    """The server; a context manager."""
+    """The server, running from the start until `close`."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.account = ACCOUNT
@@ -293,17 +283,6 @@ class AuthorizationServer:
     def _family(self) -> int:
         self._families += 1
         return self._families
-
-
-def subject(account: str) -> str:
-    """The number behind an account."""
-    return hashlib.sha256(account.encode()).hexdigest()[:12]
-
-
-def unsigned(claims: dict[str, Any]) -> str:
-    """A JWT whose signature nobody looks at."""
-    parts = [base64.urlsafe_b64encode(json.dumps(one).encode()).decode().rstrip("=") for one in ({}, claims)]
-    return ".".join([*parts, "c2lnbmF0dXJl"])
 
 
 @contextmanager

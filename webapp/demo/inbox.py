@@ -2,6 +2,7 @@
 
 import re
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -72,7 +73,12 @@ class Inbox:
 
     def mails(self) -> list[Mail]:
         """All mails, newest first."""
-        return [self.mail(number) for number in self.numbers()]
+        found = []
+        for number in self.numbers():
+            # The oldest may have made room for a new one by now.
+            with suppress(NotFound):
+                found.append(self.mail(number))
+        return found
 
     def mail(self, number: int) -> Mail:
         """One mail. Raises NotFound."""

@@ -2,9 +2,9 @@
 
 import fcntl
 import os
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from sqlalchemy.orm import Session
 
@@ -67,14 +67,15 @@ def configure(environ: MutableMapping[str, str], instance: Path, inbox_port: int
     environ[local_inbox.PORT] = str(inbox_port)
 
 
-def only_one(instance: Path) -> IO[str]:
-    """A lock on the instance folder, held while open. Raises Unusable when another demo holds it."""
-    file = (instance / "lock").open("w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise Unusable(f"The demo in {instance} already runs.") from error
-    return file
+@contextmanager
+def only_one(instance: Path) -> Iterator[None]:
+    """Hold a lock on the instance folder. Raises Unusable when another demo does."""
+    with (instance / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Unusable(f"The demo in {instance} already runs.") from error
+        yield
 
 
 def prepare(session: Session, parts: Parts, address: Address, inbox_port: int) -> None:

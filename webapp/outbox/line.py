@@ -46,7 +46,7 @@ class Line:
         self._connection: MailConnection | None = None
         self._open = ExitStack()
         self._sent = 0
-        self.opened: OpenedServer | None = None
+        self._opened: OpenedServer | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -59,15 +59,17 @@ class Line:
     @property
     def provider(self) -> str:
         """The key of the provider that was last reached for."""
-        return self.opened.provider.key if self.opened else ""
+        return self._opened.provider.key if self._opened else ""
 
     def connect(self, settings: Settings) -> None:
         """Be connected and signed in as these settings say. Raises NotReady, DeliveryError."""
         if self._connection is not None and self._same(settings):
             return
         self.hang_up()
-        self.opened = self._opened(settings)
-        self._connection = self._open.enter_context(MailConnection(self.opened))
+        # Settings that cannot be used reach for no provider.
+        self._opened = None
+        self._opened = self._open_settings(settings)
+        self._connection = self._open.enter_context(MailConnection(self._opened))
         self._settings = settings
         certificates.note(self._parts.database, settings.server, self._connection.certificate)
 
@@ -110,8 +112,7 @@ class Line:
             return False
         return before.general == settings.general and before.server.updated_at == settings.server.updated_at
 
-    def _opened(self, settings: Settings) -> OpenedServer:
-        self.opened = None
+    def _open_settings(self, settings: Settings) -> OpenedServer:
         server = settings.server
         if server is None:
             raise NotReady(words.NO_MAIL_SERVER)

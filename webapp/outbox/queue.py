@@ -4,12 +4,10 @@ from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 from huey.api import Huey, RedisHuey, SqliteHuey
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from webapp.config import ConfigError
 
@@ -24,20 +22,18 @@ log = structlog.get_logger(__name__)
 
 
 class Queue:
-    """Wakes the worker, in whichever process it runs. Raises ConfigError for an address it cannot use."""
+    """Wakes the worker, in whichever process it runs. Raises ConfigError for Redis without its client."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._scheme = urlsplit(url).scheme
-        if self._scheme not in ("sqlite", "redis", "rediss"):
-            raise ConfigError("MAILROOM_QUEUE_URL: give sqlite:///… or redis://….")
-        if self._scheme != "sqlite":
+        self._is_file = url.startswith("sqlite:")
+        if not self._is_file:
             _redis()
 
     @cached_property
     def huey(self) -> Huey:
-        """The engine, opened when it is first needed: building an application must not need it."""
-        return _sqlite_huey(self.url) if self._scheme == "sqlite" else _redis_huey(self.url)
+        """The engine, opened when it is first needed: building an application must not need it. Raises ConfigError."""
+        return _sqlite_huey(self.url) if self._is_file else _redis_huey(self.url)
 
     def wake(self) -> None:
         """Tell the worker that something is owed. Never fails: without a wake-up the worker's sweep finds it.
@@ -63,10 +59,7 @@ class Queue:
 
 
 def _sqlite_huey(url: str) -> Huey:
-    try:
-        path = make_url(url).database
-    except ArgumentError as error:
-        raise ConfigError("MAILROOM_QUEUE_URL: give sqlite:/// and the path of a file.") from error
+    path = make_url(url).database
     if not path:
         raise ConfigError("MAILROOM_QUEUE_URL: give sqlite:/// and the path of a file.")
     Path(path).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The pages."""
+"""The outbox on pages: the list, one message, trying it again."""
 
 from typing import Any
 

@@ -9,7 +9,7 @@ from wtforms import Field, StringField, ValidationError
 from wtforms.validators import DataRequired, Length
 
 from webapp.accounts.addresses import BadAddress, checked
-from webapp.forms import Form
+from webapp.forms import Form, stripped
 from webapp.texts import lazy_gettext as lazy
 
 
@@ -23,9 +23,9 @@ class GeneralForm(Form):
             DataRequired(lazy("Give the product a name.")),
             Length(max=60, message=lazy("At most 60 characters.")),
         ],
-        filters=[lambda value: value.strip() if value else value],
+        filters=[stripped],
     )
-    support_address = StringField(lazy("Support address"))
+    support_address = StringField(lazy("Support address"), filters=[stripped])
 
     def validate_public_url(self, field: Field) -> None:
         """Refuse what is no public address; keep it as it will be used."""
@@ -36,9 +36,8 @@ class GeneralForm(Form):
 
     def validate_support_address(self, field: Field) -> None:
         """Refuse what is no e-mail address; empty means that there is none."""
-        text = (field.data or "").strip()
         try:
-            field.data = checked(text) if text else ""
+            field.data = checked(field.data) if field.data else ""
         except BadAddress as error:
             raise ValidationError(str(error)) from error
 

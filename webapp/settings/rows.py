@@ -6,17 +6,12 @@ from typing import TypeVar
 from sqlalchemy.orm import Session
 
 from webapp.database import Base, insert_into
-from webapp.settings.models import ONLY_ROW, GeneralSettings, SecuritySettings
+from webapp.settings.models import ONLY_ROW
 
 Row = TypeVar("Row", bound=Base)
 
 
-def save(
-    session: Session,
-    model: type[GeneralSettings] | type[SecuritySettings],
-    first: Mapping[str, object],
-    new: Mapping[str, object],
-) -> list[str]:
+def save(session: Session, model: type[Base], first: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
     """Save `new`; the names of what changed. `first` is what holds while nobody saved anything.
 
     Of two who save at once, the second one waits until the first one is done.

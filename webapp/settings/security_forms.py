@@ -1,5 +1,6 @@
 """The form of the Security page: numbers within bounds, and times as a number and a unit."""
 
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
 
@@ -27,6 +28,7 @@ BOUNDS = {
 }
 # In characters. Numbers of hundreds of digits make NumberRange fail.
 LONGEST_NUMBER = 20
+Check = Callable[["SecurityForm", Field], None]
 KINDS = ("password_upper", "password_lower", "password_digits", "password_special")
 
 
@@ -115,7 +117,7 @@ class SecurityForm(Form):
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Also whether the times are within bounds, and whether the numbers go together."""
-        checks = {name: [_within_bounds] for name in BOUNDS}
+        checks: dict[str, list[Check]] = {name: [_within_bounds] for name in BOUNDS}
         checks["idle"].append(_not_longer("sign_in"))
         checks["sign_in"].append(_not_longer("remembered"))
         return super().validate({**checks, **(extra_validators or {})})
@@ -141,7 +143,7 @@ def _within_bounds(form: SecurityForm, field: Field) -> None:
         )
 
 
-def _not_longer(other: str) -> Any:
+def _not_longer(other: str) -> Check:
     def check(form: SecurityForm, field: Field) -> None:
         if form.minutes(field.name) > form.minutes(other) > 0:
             label = form[other].label.text

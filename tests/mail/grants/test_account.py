@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.authorization import unsigned
 from tests.support.grants import GrantOwner
+from tests.support.tokens import unsigned
 from webapp.context import Parts
 from webapp.mail.grants import consent
 from webapp.mail.oauth.faults import WrongAccount

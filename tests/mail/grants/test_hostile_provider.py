@@ -7,9 +7,10 @@ import pytest
 
 from tests.mail.grants.page import START, back, begun, typed
 from tests.mail.page import PAGE
-from tests.support.authorization import ACCOUNT, CLIENT_ID, AuthorizationServer, unsigned
+from tests.support.authorization import ACCOUNT, CLIENT_ID, AuthorizationServer
 from tests.support.browser import Browser
 from tests.support.grants import GrantOwner
+from tests.support.tokens import unsigned
 from webapp.mail.models import GrantStatus
 from webapp.mail.oauth.faults import Refused
 

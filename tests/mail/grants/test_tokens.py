@@ -11,11 +11,12 @@ from flask import Flask
 
 from tests.conftest import Look, Owe
 from tests.mail.conftest import later
-from tests.support.authorization import AuthorizationServer, unsigned
+from tests.support.authorization import AuthorizationServer
 from tests.support.certificates import Authority
 from tests.support.grants import GrantOwner
 from tests.support.scripted import ScriptedServer
 from tests.support.token_inbox import TokenInbox, running_token_inbox
+from tests.support.tokens import unsigned
 from webapp import clock
 from webapp.mail import opening, token_explanations
 from webapp.mail.diagnosis import diagnose
