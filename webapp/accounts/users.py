@@ -15,6 +15,7 @@ from webapp.accounts.sign_ins import locks
 from webapp.accounts.sign_ins import service as sign_ins
 from webapp.audit import service as audit
 from webapp.audit.events import Event
+from webapp.database import LARGEST_ID
 from webapp.errors import Failure
 from webapp.texts import lazy_gettext as _
 
@@ -145,8 +146,10 @@ def _locked_administrators(session: Session, user_id: int) -> list[int]:
 
     Who was just made a member still has to be locked in that order, so the person is named beside them.
     """
+    # A forged number may be larger than a database's; `service.user` says that it is nobody's.
+    whom = or_(_ADMINISTRATES, User.id == min(user_id, LARGEST_ID))
     columns = select(User.id, User.role, User.status)
-    found = session.execute(columns.where(or_(_ADMINISTRATES, User.id == user_id)).order_by(User.id).with_for_update())
+    found = session.execute(columns.where(whom).order_by(User.id).with_for_update())
     return [one for one, role, status in found if role == Role.ADMINISTRATOR and status == Status.ACTIVE]
 
 
