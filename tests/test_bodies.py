@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from io import BytesIO
 from typing import Any
 
@@ -37,9 +37,12 @@ def echo(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     return [environ["wsgi.input"].read()]
 
 
-def ask(app: WholeBodies, body: Any, length: int | None = None, **headers: str) -> tuple[str, dict[str, str], bytes]:
+def ask(
+    app: WholeBodies, body: Any, length: int | None = None, client: str = "192.0.2.1", **headers: str
+) -> tuple[str, dict[str, str], bytes]:
     told: list[Any] = []
-    environ = {"wsgi.input": body, **({"CONTENT_LENGTH": str(length)} if length is not None else {}), **headers}
+    declared = {} if length is None else {"CONTENT_LENGTH": str(length)}
+    environ = {"wsgi.input": body, "REMOTE_ADDR": client, **declared, **headers}
     content = b"".join(app(environ, lambda status, headers: told.extend((status, dict(headers)))))
     return told[0], told[1], content
 
@@ -49,9 +52,9 @@ def test_a_whole_body_arrives_as_it_was_sent() -> None:
     assert (status, content) == ("200 OK", b"email=ada")
 
 
-def test_a_body_in_chunks_has_a_length_in_the_end() -> None:
-    status, headers, content = ask(WholeBodies(echo, 4), BytesIO(b"email=ada"), HTTP_TRANSFER_ENCODING="chunked")
-    assert (status, headers["X-Length"], content) == ("200 OK", "9", b"email=ada")
+def test_a_body_in_chunks_is_refused_as_nothing_tells_whether_it_is_whole() -> None:
+    status, _, _ = ask(WholeBodies(echo, threads=4), BytesIO(b"email=ada"), HTTP_TRANSFER_ENCODING="chunked")
+    assert status == "411 Length Required"
 
 
 def test_a_body_that_ends_early_is_refused() -> None:
@@ -75,3 +78,12 @@ def test_pages_are_answered_while_bodies_are_waited_for(stalled: Stalled) -> Non
         stalled.end.set()
         assert slow.result(10)[0] == "200 OK"
     assert ask(app, BytesIO(b"email=ada"), 9)[0] == "200 OK"
+
+
+def test_one_client_that_stalls_turns_off_no_form_for_others(stalled: Stalled) -> None:
+    app = WholeBodies(echo, threads=16)
+    with ThreadPoolExecutor() as clients:
+        slow = [clients.submit(ask, app, stalled, 4, f"2001:db8::{number}") for number in range(5)]
+        assert next(as_completed(slow, 10)).result()[0] == "503 Service Unavailable"
+        assert ask(app, BytesIO(b"email=ada"), 9, "2001:db8:0:1::1")[0] == "200 OK"
+        stalled.end.set()

@@ -46,7 +46,7 @@ def app(app: Flask) -> Flask:
 def _test_pages_are_public(monkeypatch: pytest.MonkeyPatch) -> None:
     names = {"accounts.broken", "accounts.limited", "accounts.seen", "accounts.teapot"}
     monkeypatch.setattr(access, "PUBLIC", access.PUBLIC | names)
-    monkeypatch.setattr(confirm_routes, "ELSEWHERE", confirm_routes.ELSEWHERE | names)
+    monkeypatch.setattr(confirm_routes, "EXEMPT", confirm_routes.EXEMPT | names)
 
 
 ANSWERS = {
@@ -66,6 +66,14 @@ ANSWERS = {
 def test_every_answer_is_protected(stranger: Browser, path: str, status: int) -> None:
     answer = stranger.get(path, follow=False)
     assert answer.status_code == status
+    assert_protected(answer.headers)
+
+
+@pytest.mark.parametrize("host", ["a..b", ".a", "..", "a" * 64])
+@pytest.mark.parametrize("path", ["/", "/healthz", "/login"])
+def test_a_host_that_is_none_is_refused_and_the_answer_protected(stranger: Browser, path: str, host: str) -> None:
+    answer = stranger.client.get(path, headers={"Host": host})
+    assert answer.status_code == 400
     assert_protected(answer.headers)
 
 

@@ -1,5 +1,6 @@
 """Mailroom: an application's account mail. `create_app` is the wiring, read top to bottom."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from flask import Flask
@@ -14,6 +15,7 @@ from webapp.accounts.passwords import routes as advice_routes
 from webapp.accounts.sign_ins import confirm_routes, sessions
 from webapp.accounts.sign_ins import routes as sign_in_routes
 from webapp.audit import routes as audit
+from webapp.bodies import Wsgi
 from webapp.config import Config
 from webapp.context import EXTENSION, Parts
 from webapp.database import Database
@@ -51,8 +53,11 @@ THEIR_PAGES = (
 )
 
 
-def create_app(config: Config | None = None) -> Flask:
-    """The application. Raises ConfigError or PluginRefused rather than start half-configured."""
+def create_app(config: Config | None = None, intake: Callable[[Wsgi], Wsgi] | None = None) -> Flask:
+    """The application; `intake` takes its requests in, once it is known whose they are.
+
+    Raises ConfigError or PluginRefused rather than start half-configured.
+    """
     config = config or Config.from_environment()
     logs.configure(config)
     app = Flask(__name__, template_folder=template_folder(), static_folder=HERE / "static")
@@ -71,6 +76,8 @@ def create_app(config: Config | None = None) -> Flask:
     )
     grant_routes.guard(app)
     access.guard(app, demo.PUBLIC if config.demo == "on" else frozenset())
+    if intake:
+        app.wsgi_app = intake(app.wsgi_app)  # type: ignore[method-assign]
     security.protect(app, config)
     cookies.enable(app, config, keyring)
     sessions.enable(app)

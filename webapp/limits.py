@@ -10,6 +10,7 @@ else whoever waits for one person would have all others wait for a limit of ever
 """
 
 import hashlib
+import ipaddress
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -190,3 +191,12 @@ def _everywhere(limit: Limit, who: str) -> ColumnElement[bool]:
 
 def _half(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def network(client_address: str) -> str:
+    """Whom a client address stands for: with IPv6 one customer has at least a /64 of them."""
+    try:
+        address = ipaddress.IPv6Address(client_address)
+    except ValueError:
+        return client_address
+    return str(address.ipv4_mapped or ipaddress.IPv6Network((address, 64), strict=False))

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import structlog
 from flask import Flask, Response, g, make_response, render_template, request, url_for
+from flask.globals import request_ctx
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from flask_bootstrap import Bootstrap5
@@ -89,6 +90,9 @@ def _names() -> dict[str, Any]:
 
 
 def _page(status: int, title: str, text: str, **facts: Any) -> Response:
+    if request_ctx.url_adapter is None:
+        # The request names a host that is none, and no address can be made for it.
+        return Response(f"{title}\n{text}\n", status, mimetype="text/plain")
     try:
         return make_response(render_template("error.html", title=title, text=text, **facts), status)
     except AWAY as error:

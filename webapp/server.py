@@ -111,6 +111,4 @@ def serve_web(address: Address, processes: int, threads: int) -> None:
 
 def _application(parent: int, threads: int) -> Flask:
     follow(parent)
-    app = create_app()
-    app.wsgi_app = WholeBodies(app.wsgi_app, threads)  # type: ignore[method-assign]
-    return app
+    return create_app(intake=partial(WholeBodies, threads=threads))

@@ -51,6 +51,17 @@ def new_link(database: Database) -> Callable[..., str]:
 
 
 @pytest.fixture
+def new_ticket(parts: Parts) -> NewTicket:
+    """Makes a link with a code."""
+
+    def make(person: User, purpose: Purpose = Purpose.RESET, lifetime: timedelta = timedelta(hours=1)) -> Ticket:
+        with parts.database.writing() as session:
+            return codes.mint(session, parts.sealer, person, purpose, clock.now() + lifetime)
+
+    return make
+
+
+@pytest.fixture
 def signed_in(database: Database) -> Callable[[User], str]:
     """Signs a person in; the token."""
 
@@ -102,14 +113,3 @@ def sign_in(parts: Parts, email: str, password: str = browser.PASSWORD, address:
 def _person(database: Database, user_id: int) -> User:
     with database.reading() as session:
         return session.get_one(User, user_id)
-
-
-@pytest.fixture
-def new_ticket(parts: Parts) -> NewTicket:
-    """Makes a link with a code."""
-
-    def make(person: User, purpose: Purpose = Purpose.RESET, lifetime: timedelta = timedelta(hours=1)) -> Ticket:
-        with parts.database.writing() as session:
-            return codes.mint(session, parts.sealer, person, purpose, clock.now() + lifetime)
-
-    return make

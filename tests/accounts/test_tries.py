@@ -8,7 +8,7 @@ import time_machine
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webapp import clock
+from webapp import clock, limits
 from webapp.accounts import tries
 from webapp.audit.events import Event
 from webapp.audit.models import Entry
@@ -76,4 +76,4 @@ def test_the_trail_tells_once_an_hour_that_a_network_asks_too_often(session: Ses
     ],
 )
 def test_one_customer_is_one_client(address: str, network: str) -> None:
-    assert tries.network(address) == network
+    assert limits.network(address) == network

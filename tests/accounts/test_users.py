@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from functools import partial
+from itertools import permutations
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.accounts.conftest import at_once
 from tests.support.browser import PASSWORD
@@ -218,6 +219,20 @@ class TestTheLastAdministrator:
             with database.writing() as session:
                 for one in (root, rita):
                     users.change_role(session, one.id, Role.ADMINISTRATOR, left[0])
+
+    def test_however_many_demote_each_other_at_once_none_waits_for_ever(
+        self, database: Database, root: User, rita: User
+    ) -> None:
+        more = [
+            person(database, add_person(database, f"{name}@example.com", Role.ADMINISTRATOR))
+            for name in ("rosa", "rudi")
+        ]
+        everybody = [root, rita, *more]
+        for _round in range(16):
+            ends = at_once([partial(demote, database, one, by) for one, by in permutations(everybody, 2)])
+            assert {type(end) for end in ends} <= {type(None), LastAdministrator, NotAllowed}
+            with database.writing() as session:
+                session.execute(update(User).values(role=Role.ADMINISTRATOR))
 
     def test_is_told_before_one_asks(self, database: Database, root: User, ada: User) -> None:
         with database.reading() as session:

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 from flask import Flask
 
+from tests.conftest import Look, Owe
 from tests.keys.conftest import Rotate, Save, Start, save_sealed
 from tests.mail.page import PAGE, custom
 from tests.support.browser import Browser
@@ -14,6 +15,8 @@ from tests.support.running import free_port
 from webapp.commands import main
 from webapp.config import Config
 from webapp.context import Parts
+from webapp.outbox import words
+from webapp.outbox.delivery import drain
 from webapp.sealing import KeySealer
 
 pytestmark = pytest.mark.one_database
@@ -67,6 +70,20 @@ def test_a_process_without_the_secret_key_is_not_ready(start: Start, app: Flask,
     rotate()
     answer = Browser(start(secret_key=OTHER)).get("/readyz")
     assert (answer.status_code, answer.json) == (503, {"status": "unavailable", "reason": "secret key"})
+
+
+def test_without_the_secret_key_mail_waits_and_pages_say_why(
+    start: Start, administrator: Browser, owe: Owe, look: Look, rotate: Rotate
+) -> None:
+    administrator.submit(PAGE, button="save", **custom())
+    rotate()
+    keyless = Browser(start(secret_key=OTHER), administrator.user.id)
+    keyless.let_in()
+    message = owe()
+    drain(keyless.app)
+    assert (look(message).held, look(message).last_error) == (True, words.SEAL_BROKEN)
+    for page in ("/", PAGE):
+        assert "MAILROOM_SECRET_KEY has changed" in keyless.get(page).text
 
 
 def test_a_form_that_would_seal_something_says_where_the_reason_is(

@@ -1,16 +1,19 @@
 """The secret key, which seals the others: made by Mailroom, given by the operator, lost."""
 
 import stat
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
 from tests.keys.conftest import PURPOSE, Rotate, Save, Start, break_off, passwords, save_sealed, started
 from webapp.context import Parts
-from webapp.keys import rotation
-from webapp.keys.ring import SecretKeyMissing
+from webapp.keys import ring, rotation
+from webapp.keys.ring import Keys, SecretKeyMissing
+from webapp.sealing import SealBroken
 
 pytestmark = pytest.mark.one_database
 
@@ -48,6 +51,21 @@ class TestASecretKeyThatMailroomMade:
         assert all(outcome.complete for outcome in outcomes)
         assert len(parts.config.secret_keys) == 1
         assert passwords(started(start)) == ["kept"]
+
+    def test_a_process_that_reads_while_the_file_is_replaced_knows_the_new_keys(
+        self, monkeypatch: pytest.MonkeyPatch, rotate: Rotate, save: Save, other: Parts
+    ) -> None:
+        read = ring.read
+
+        def late(session: Session, secret_keys: Sequence[str]) -> Keys:
+            monkeypatch.setattr(ring, "read", read)
+            rotate()
+            return read(session, secret_keys)
+
+        save("kept")
+        monkeypatch.setattr(ring, "read", late)
+        other.keyring.reread()
+        assert passwords(other) == ["kept"]
 
     @pytest.mark.parametrize("phase", ["_write", "_wrapped", "_reseal", "_retire"])
     def test_broken_off_anywhere_the_file_opens_everything(
@@ -101,6 +119,10 @@ class TestASecretKeyThatWasLost:
             without.sealer.seal("typed", PURPOSE)
         with pytest.raises(SecretKeyMissing):
             rotate(without)
+
+    def test_nothing_is_opened(self, without: Parts, parts: Parts) -> None:
+        with pytest.raises(SealBroken, match="MAILROOM_SECRET_KEY"):
+            without.sealer.open(parts.sealer.seal("typed", PURPOSE), PURPOSE)
 
     def test_nothing_that_was_sealed_elsewhere_is_saved(self, without: Parts, parts: Parts) -> None:
         with pytest.raises(SecretKeyMissing):

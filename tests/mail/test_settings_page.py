@@ -74,6 +74,7 @@ def test_switching_to_no_sign_in_forgets_the_password(administrator: Browser, pa
         ("mail_from", "no address", "Enter an address such as"),
         ("mail_from", "a@example.org, b@example.org", "one address, not a list"),
         ("mail_from", "a@example.org\r\nBcc: b@example.org", "Line breaks"),
+        ("mail_from", "A\r\nBcc: b@example.org <a@example.org>", "Line breaks"),
         ("mail_from", "A <=?utf-8?q?=0d=0aBcc=3ab=40example=2eorg=0d=0aX=3a?=@example.org>", "Enter an address"),
         ("host", "", "Enter a value"),
         ("host", "https://smtp.example.org", "host name alone"),

@@ -7,7 +7,7 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from tests.profile.conftest import NEW, Ask
+from tests.profile.conftest import NEW
 from tests.support.browser import PASSWORD
 from tests.support.inbox import Inbox
 from webapp import clock
@@ -25,21 +25,8 @@ from webapp.profile import address
 
 Change = Callable[[str], None]
 Deliver = Callable[[], None]
+Told = Callable[[str], str]
 THIEF = "thief@new.example"
-
-
-@pytest.fixture
-def change(parts: Parts, ada: User, ask: Ask, deliver: Callable[[], None], inbox: Inbox) -> Callable[[str], None]:
-    """Change the address; the mail to the old one is owed."""
-
-    def change(email: str) -> None:
-        with parts.database.reading() as session:
-            ask(session.get_one(User, ada.id), email)
-        deliver()
-        with parts.database.writing() as session:
-            address.confirm(session, parts.queue, newest(inbox))
-
-    return change
 
 
 @pytest.fixture
@@ -54,13 +41,21 @@ def move(parts: Parts, ada: User) -> Change:
     return move
 
 
+@pytest.fixture
+def told(move: Change, deliver: Deliver, inbox: Inbox) -> Told:
+    """Confirm another address, and tell the old one: the secret in the mail to it."""
+
+    def told(email: str) -> str:
+        move(email)
+        deliver()
+        return inbox.last.link.rpartition("/")[2]
+
+    return told
+
+
 def undoing(inbox: Inbox, recipient: str) -> list[str]:
     """The secrets that were mailed there."""
     return [mail.link.rpartition("/")[2] for mail in inbox.messages if mail.rcpt_to == [recipient]]
-
-
-def newest(inbox: Inbox) -> str:
-    return inbox.last.link.rpartition("/")[2]
 
 
 def restore(parts: Parts, secret: str) -> User:
@@ -68,39 +63,24 @@ def restore(parts: Parts, secret: str) -> User:
         return address.restore(session, secret)[0]
 
 
-def test_undoing_a_later_change_leaves_the_first_owner_the_right_to_undo(
-    parts: Parts, ada: User, change: Callable[[str], None], deliver: Callable[[], None], inbox: Inbox
-) -> None:
-    change(NEW)
-    deliver()
-    of_ada = newest(inbox)
-    change(THIEF)
-    deliver()
-    assert restore(parts, newest(inbox)).email == NEW
+def test_undoing_a_later_change_leaves_the_first_owner_the_right_to_undo(parts: Parts, ada: User, told: Told) -> None:
+    of_ada, of_new = told(NEW), told(THIEF)
+    assert restore(parts, of_new).email == NEW
     assert restore(parts, of_ada).email == ada.email
 
 
-def test_undoing_the_first_change_ends_the_right_to_undo_later_ones(
-    parts: Parts, ada: User, change: Callable[[str], None], deliver: Callable[[], None], inbox: Inbox
-) -> None:
-    change(NEW)
-    deliver()
-    of_ada = newest(inbox)
-    change(THIEF)
-    deliver()
-    of_thief = newest(inbox)
+def test_undoing_the_first_change_ends_the_right_to_undo_later_ones(parts: Parts, told: Told) -> None:
+    of_ada, of_new = told(NEW), told(THIEF)
     restore(parts, of_ada)
     with pytest.raises(LinkRevoked):
-        restore(parts, of_thief)
+        restore(parts, of_new)
 
 
 def test_a_mail_that_comes_late_gives_nobody_the_right_to_undo_what_was_undone(
-    parts: Parts, change: Callable[[str], None], deliver: Callable[[], None], inbox: Inbox
+    parts: Parts, told: Told, move: Change, deliver: Deliver
 ) -> None:
-    change(NEW)
-    deliver()
-    of_ada = newest(inbox)
-    change(THIEF)
+    of_ada = told(NEW)
+    move(THIEF)
     restore(parts, of_ada)
     deliver()
     with parts.database.reading() as session:
@@ -109,26 +89,19 @@ def test_a_mail_that_comes_late_gives_nobody_the_right_to_undo_what_was_undone(
 
 
 def test_a_change_after_an_undone_one_can_be_undone_as_well(
-    parts: Parts, ada: User, change: Callable[[str], None], deliver: Callable[[], None], inbox: Inbox
+    parts: Parts, ada: User, told: Told, deliver: Deliver
 ) -> None:
-    change(NEW)
-    deliver()
+    of_ada = told(NEW)
     with parts.database.writing() as session:
-        _ada, reset = address.restore(session, newest(inbox))
+        _ada, reset = address.restore(session, of_ada)
     with parts.database.writing() as session:
         password_links.reset_password(session, parts.queue, reset, hashing.hashed(PASSWORD))
     deliver()
-    change(THIEF)
-    deliver()
-    assert restore(parts, newest(inbox)).email == ada.email
+    assert restore(parts, told(THIEF)).email == ada.email
 
 
-def test_after_undoing_the_old_password_lets_nobody_in(
-    parts: Parts, ada: User, change: Callable[[str], None], deliver: Callable[[], None], inbox: Inbox
-) -> None:
-    change(NEW)
-    deliver()
-    restore(parts, newest(inbox))
+def test_after_undoing_the_old_password_lets_nobody_in(parts: Parts, ada: User, told: Told) -> None:
+    restore(parts, told(NEW))
     with pytest.raises(SignInRefused):
         signing_in.sign_in(parts.database, parts.queue, ada.email, PASSWORD, Client("192.0.2.1", "Firefox"))
 

@@ -46,6 +46,7 @@ def test_a_time_is_shown_in_the_unit_that_fits(administrator: Browser) -> None:
         ("password_upper", "-1", "Give a whole number from 0 to 10."),
         ("password_upper", "9", "come to 9 already"),
         ("lock_after", "9" * 5000, "Give a whole number from 3 to 100."),
+        ("lock_after", "9" * 309, "Give a whole number from 3 to 100."),
         ("reset", "4", "from 5 minutes to 7 days"),
         ("reset", "", "Give a whole number, for a time from 5 minutes to 7 days."),
         ("idle", "1.5", "Give a whole number, for a time from 5 minutes to 90 days."),

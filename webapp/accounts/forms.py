@@ -1,4 +1,4 @@
-"""The forms with which administrators create and change accounts, and the first one theirs."""
+"""Forms for accounts: of the first administrator, of new people, and of what administrators change about them."""
 
 from flask_babel import gettext as _
 from wtforms import Field, RadioField, SelectChoice, SelectField, StringField, ValidationError

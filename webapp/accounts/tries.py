@@ -1,6 +1,5 @@
 """How often one may ask for mail, open links and guess one's own password. For sign-in: see `locks`."""
 
-import ipaddress
 from datetime import datetime, timedelta
 
 from sqlalchemy import update
@@ -11,7 +10,7 @@ from webapp.accounts.addresses import address_key
 from webapp.accounts.models import SignIn, User
 from webapp.audit import service as audit
 from webapp.audit.events import Event
-from webapp.limits import Limit, Share
+from webapp.limits import Limit, Share, network
 from webapp.settings.security import security
 
 IN_A_WHILE = timedelta(minutes=5)
@@ -111,15 +110,6 @@ def note(session: Session, client_address: str, page: str) -> None:
 def is_noted(session: Session, client_address: str, page: str) -> bool:
     """Whether the trail tells of it already."""
     return limits.used_up(session, NOTED, network(client_address), page)
-
-
-def network(client_address: str) -> str:
-    """Whom a client address stands for: with IPv6 one customer has at least a /64 of them."""
-    try:
-        address = ipaddress.IPv6Address(client_address)
-    except ValueError:
-        return client_address
-    return str(address.ipv4_mapped or ipaddress.IPv6Network((address, 64), strict=False))
 
 
 def code(session: Session, client_address: str) -> None:

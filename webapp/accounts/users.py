@@ -1,11 +1,11 @@
 """What administrators do to accounts: disable, enable, delete, change the role, rename.
 
-Locks are taken in one order, so that no two of these wait for each other: the administrators, the
-account, its links, its sign-ins, its known devices. Using a link up and signing in lock the account
+Locks are taken in one order, so that no two of these wait for each other: the administrators and the
+account by their ids, its links, its sign-ins, its known devices. Using a link up and signing in lock the account
 first, too.
 """
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from webapp.accounts import address_changes, service
@@ -17,6 +17,8 @@ from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.errors import Failure
 from webapp.texts import lazy_gettext as _
+
+_ADMINISTRATES = (User.role == Role.ADMINISTRATOR) & (User.status == Status.ACTIVE)
 
 
 class Refused(Failure):
@@ -113,13 +115,14 @@ def why_kept(session: Session, person: User, by: User) -> Refused | None:
 
 def locked_for(session: Session, user_id: int, by: User) -> User:
     """The person, locked, to whom an administrator gives something; `by` is one still. Raises NotFound, NotAllowed."""
-    require_administrator(session, by)
+    if by.id not in _locked_administrators(session, user_id):
+        raise NotAllowed
     return service.user(session, user_id, lock=True)
 
 
 def require_administrator(session: Session, by: User) -> None:
     """Whether `by` is an administrator still, and stays one until the commit. Raises NotAllowed."""
-    if by.id not in _active_administrators(session, lock=True):
+    if by.id not in _locked_administrators(session, by.id):
         raise NotAllowed
 
 
@@ -129,14 +132,22 @@ def _taken(session: Session, user_id: int, by: User) -> User:
     Locking all active administrators makes two who take each other's rights wait for one another;
     PostgreSQL then looks at the rows again. With SQLite, writers wait for each other anyway.
     """
-    _require_others(_active_administrators(session, lock=True), user_id, by)
+    _require_others(_locked_administrators(session, user_id), user_id, by)
     return service.user(session, user_id, lock=True)
 
 
-def _active_administrators(session: Session, lock: bool = False) -> list[int]:
-    administrators = select(User.id).where(User.role == Role.ADMINISTRATOR, User.status == Status.ACTIVE)
-    ordered = administrators.order_by(User.id)
-    return list(session.scalars(ordered.with_for_update() if lock else ordered))
+def _active_administrators(session: Session) -> list[int]:
+    return list(session.scalars(select(User.id).where(_ADMINISTRATES).order_by(User.id)))
+
+
+def _locked_administrators(session: Session, user_id: int) -> list[int]:
+    """All active administrators, locked together with one more person in the order of their ids.
+
+    Who was just made a member still has to be locked in that order, so the person is named beside them.
+    """
+    columns = select(User.id, User.role, User.status)
+    found = session.execute(columns.where(or_(_ADMINISTRATES, User.id == user_id)).order_by(User.id).with_for_update())
+    return [one for one, role, status in found if role == Role.ADMINISTRATOR and status == Status.ACTIVE]
 
 
 def _require_others(administrators: list[int], user_id: int, by: User) -> None:

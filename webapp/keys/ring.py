@@ -131,8 +131,13 @@ class Keyring:
         return self._known.texts if self._known else ()
 
     def _read(self) -> Keys:
-        with self._database.reading() as session:
-            keys = read(session, self._config.secret_keys)
+        while True:
+            secret_keys = self._config.secret_keys
+            with self._database.reading() as session:
+                keys = read(session, secret_keys)
+            # A rotation that replaced the file in between has made rows that the former keys do not open.
+            if self._config.secret_keys == secret_keys:
+                break
         self._known, self._read_at = keys, time.monotonic()
         return keys
 
@@ -164,4 +169,6 @@ class LiveSealer:
 # Deriving from the keys takes longer than sealing does.
 @lru_cache(maxsize=8)
 def _sealer(texts: tuple[str, ...]) -> KeySealer:
+    if not texts:
+        raise SealBroken("MAILROOM_SECRET_KEY opens none of the keys in the database.")
     return KeySealer(texts)

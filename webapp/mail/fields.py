@@ -130,6 +130,9 @@ def a_sender(form: Form, field: Field) -> None:
         raise ValidationError(_("Enter an address such as mail@example.com or Example <mail@example.com>.")) from error
     if named:
         name = re.sub(r"\\(.)", r"\1", named["quoted"]) if named["quoted"] is not None else named["plain"].strip()
+        if "\r" in name or "\n" in name:
+            # Said by the check of all texts, and no part of an address.
+            return
         field.data = str(Address(name, found.local_part, found.domain))
 
 

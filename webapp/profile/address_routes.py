@@ -14,13 +14,14 @@ from webapp.accounts.links.routes import link_refused, opened
 from webapp.accounts.models import Purpose
 from webapp.accounts.sign_ins import sessions
 from webapp.accounts.sign_ins.confirming import SignInEnded, WrongPassword
+from webapp.accounts.sign_ins.routes import sign_in_again
 from webapp.context import parts
 from webapp.errors import TooManyRequests
 from webapp.forms import ConfirmForm, text
 from webapp.profile import address
 from webapp.profile.address import Offer
 from webapp.profile.forms import AddressCodeForm, AddressForm
-from webapp.profile.routes import back, blueprint, page, signed_out
+from webapp.profile.routes import back, blueprint, page
 from webapp.security import csrf
 
 
@@ -39,7 +40,7 @@ def change_address() -> Page:
         form.problem("current_password", str(wrong))
         return page(address_form=form)
     except SignInEnded as ended:
-        return signed_out(ended)
+        return sign_in_again(ended, url_for("profile.profile"))
     except TooManyRequests as error:
         form.form_errors.append(pages.when_again(error))
         return pages.too_many(error, page(address_form=form))

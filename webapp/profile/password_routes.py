@@ -9,16 +9,17 @@ from webapp.accounts.blueprint import Page, limited, rules
 from webapp.accounts.passwords.rules import BadPassword
 from webapp.accounts.sign_ins import sessions
 from webapp.accounts.sign_ins.confirming import SignInEnded, WrongPassword
+from webapp.accounts.sign_ins.routes import sign_in_again
 from webapp.context import parts
 from webapp.forms import text
 from webapp.profile import service
 from webapp.profile.forms import ChangePasswordForm
-from webapp.profile.routes import back, blueprint, page, signed_out
+from webapp.profile.routes import back, blueprint, page
 from webapp.security import csrf
 
 RENEW = "profile.renew_password"
 # What one can do without a new password.
-ELSEWHERE = PUBLIC | {RENEW, "accounts.logout"}
+EXEMPT = PUBLIC | {RENEW, "accounts.logout"}
 
 
 def guard(app: Flask) -> None:
@@ -36,7 +37,7 @@ def change_password() -> Page:
         if not _changed(form):
             return page(password_form=form)
     except SignInEnded as ended:
-        return signed_out(ended)
+        return sign_in_again(ended, url_for("profile.profile"))
     flash(_("Your password is changed, and all other browsers are signed out."), "success")
     return back()
 
@@ -55,7 +56,7 @@ def renew_password() -> Page:
             days = form.rules.security.password_days if _is_due() else 0
             return render_template("profile/renew_password.html", form=form, days=days)
     except SignInEnded as ended:
-        return signed_out(ended)
+        return sign_in_again(ended, target)
     flash(_("Your password is changed, and all other browsers are signed out."), "success")
     return redirect(target)
 
@@ -89,7 +90,7 @@ def _changed(form: ChangePasswordForm) -> bool:
 
 
 def _new_password_first() -> Response | None:
-    if request.endpoint is None or request.endpoint in ELSEWHERE or not _is_due():
+    if request.endpoint is None or request.endpoint in EXEMPT or not _is_due():
         return None
     return redirect(url_for(RENEW, next=wanted()))
 

@@ -11,7 +11,6 @@ from webapp.accounts.blueprint import Page, rules
 from webapp.accounts.forms import NameForm
 from webapp.accounts.sign_ins import devices, sessions
 from webapp.accounts.sign_ins import service as sign_ins
-from webapp.accounts.sign_ins.confirming import SignInEnded
 from webapp.context import parts
 from webapp.forms import text
 from webapp.profile import service
@@ -103,9 +102,3 @@ def page(
 def back() -> Response:
     """Go on to the profile."""
     return redirect(url_for("profile.profile"))
-
-
-def signed_out(ended: SignInEnded) -> Response:
-    """Go on to sign in again, and come back."""
-    flash(str(ended), "warning")
-    return redirect(url_for("accounts.login", next=url_for("profile.profile")))

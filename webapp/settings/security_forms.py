@@ -26,8 +26,11 @@ BOUNDS = {
     "remembered": (60, 365 * DAY),
     "lock": (1, DAY),
 }
-Check = Callable[["SecurityForm", Field], None]
+# In characters. Numbers of hundreds of digits make NumberRange fail.
+LONGEST_NUMBER = 20
 KINDS = ("password_upper", "password_lower", "password_digits", "password_special")
+
+Check = Callable[["SecurityForm", Field], None]
 
 
 class WholeNumber(IntegerField):
@@ -39,6 +42,8 @@ class WholeNumber(IntegerField):
 
     def process_formdata(self, valuelist: list[str]) -> None:
         """Take the number. Raises ValueError, in words for a person."""
+        if any(len(value) > LONGEST_NUMBER for value in valuelist):
+            raise ValueError(self._text)
         try:
             super().process_formdata(valuelist)
         except ValueError:

@@ -94,7 +94,8 @@ def test_former_passwords_are_not_looked_for_without_end(
     with database.writing() as session:
         for _ in range(tries.NEW_PASSWORD_BY_USER.times):
             tries.new_password(session, member.user)
-    assert "Your password is changed" not in change(member, *PASSWORDS[:2])
+    fields = {"current_password": PASSWORD, **dict.fromkeys(("password", "password_confirm"), PASSWORDS[1])}
+    assert member.submit("/profile", **fields).status_code == 429
 
 
 @pytest.mark.parametrize("who", ["member", "administrator"])
@@ -127,3 +128,14 @@ def test_a_password_that_is_young_enough_stays(member: Browser, database: Databa
     saved(password_days=30)
     assert member.get("/profile").request.path == "/profile"
     assert member.get("/new-password").request.path == "/"
+
+
+def test_whoever_is_signed_out_there_signs_in_again_and_goes_on(
+    member: Browser, database: Database, saved: Callable[..., None]
+) -> None:
+    aged(database, member, days=31)
+    saved(password_days=30, lock_after=1)
+    page = member.get("/profile/name")
+    new = dict.fromkeys(("password", "password_confirm"), PASSWORDS[1])
+    ended = member.submit_on(page, current_password="wrong", **new)
+    assert (ended.request.path, ended.request.args["next"]) == ("/login", "/profile/name")

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from flask import Flask, abort, flash, redirect, render_template, request, url_for
+from flask import Flask, abort, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.datastructures import ImmutableMultiDict
 
@@ -12,6 +12,7 @@ from webapp.accounts.models import Role
 from webapp.accounts.sign_ins import confirming, sessions
 from webapp.accounts.sign_ins.confirming import Fields, SignInEnded, TooMuchToHold, WrongPassword
 from webapp.accounts.sign_ins.forms import ConfirmPasswordForm
+from webapp.accounts.sign_ins.routes import sign_in_again
 from webapp.context import parts
 from webapp.forms import text
 from webapp.sealing import SealBroken
@@ -19,8 +20,8 @@ from webapp.security import csrf
 
 # The field in which a form that was sent too late travels, sealed.
 HELD = "held_form"
-# Nor before the answer of a provider: it was asked for behind this page, and signing in there takes its time.
-ELSEWHERE = PUBLIC | MEMBER | {"mail.finish_grant"}
+# Pages that do not ask. The answer of a provider was asked for behind this page, and signing in there takes its time.
+EXEMPT = PUBLIC | MEMBER | {"mail.finish_grant"}
 # Whoever looks after the mail all day is not asked there.
 OPEN_ROOMS = frozenset({"outbox", "demo"})
 # Files are no pages that one could come back to.
@@ -46,13 +47,12 @@ def confirm() -> Page:
     try:
         return redirect(target) if _confirmed(form) else _page(form, 200, here)
     except SignInEnded as ended:
-        flash(str(ended), "warning")
-        return redirect(url_for("accounts.login", next=target))
+        return sign_in_again(ended, target)
 
 
 def _ask_again() -> Page | None:
     """Ask before a page is shown, or hold what was sent to it until the answer."""
-    if request.endpoint is None or request.endpoint in ELSEWHERE or request.blueprint in OPEN_ROOMS:
+    if request.endpoint is None or request.endpoint in EXEMPT or request.blueprint in OPEN_ROOMS:
         return None
     due = confirming.is_due(sessions.sign_in())
     if request.method != "POST":
@@ -94,8 +94,7 @@ def _go_on(due: bool) -> Page | None:
             if not _confirmed(form):
                 return _page(form, 200, request.full_path.rstrip("?"), sealed)
         except SignInEnded as ended:
-            flash(str(ended), "warning")
-            return redirect(url_for("accounts.login"))
+            return sign_in_again(ended)
     request.form = ImmutableMultiDict(fields)
     return None
 

@@ -17,11 +17,10 @@ from webapp.accounts.addresses import BadAddress, address_key, checked
 from webapp.accounts.models import User
 from webapp.accounts.sign_ins import known_devices
 from webapp.accounts.sign_ins.service import Client
-from webapp.accounts.tries import network
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.errors import TooManyRequests
-from webapp.limits import Limit, Share
+from webapp.limits import Limit, Share, network
 from webapp.outbox import service as outbox
 from webapp.outbox.queue import Queue
 from webapp.settings.security import Security, security

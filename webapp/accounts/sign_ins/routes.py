@@ -9,6 +9,7 @@ from webapp import pages, stencils
 from webapp.access import safe_next, signed_in
 from webapp.accounts.blueprint import Page, blueprint, limited
 from webapp.accounts.sign_ins import sessions, signing_in
+from webapp.accounts.sign_ins.confirming import SignInEnded
 from webapp.accounts.sign_ins.forms import SignInForm
 from webapp.accounts.sign_ins.locks import Locked
 from webapp.context import parts
@@ -55,6 +56,12 @@ def logout() -> Response:
     browser.clear()
     flash(_("You are signed out."), "success")
     return redirect(url_for("accounts.login"))
+
+
+def sign_in_again(ended: SignInEnded, target: str | None = None) -> Response:
+    """Tell why the sign-in is over, on the page on which the next one begins; from there one goes on to `target`."""
+    flash(str(ended), "warning")
+    return redirect(url_for("accounts.login", next=target))
 
 
 def _first_page(target: str) -> str:
