@@ -28,8 +28,9 @@ BOUNDS = {
 }
 # In characters. Numbers of hundreds of digits make NumberRange fail.
 LONGEST_NUMBER = 20
-Check = Callable[["SecurityForm", Field], None]
 KINDS = ("password_upper", "password_lower", "password_digits", "password_special")
+
+Check = Callable[["SecurityForm", Field], None]
 
 
 class WholeNumber(IntegerField):
