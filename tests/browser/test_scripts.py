@@ -72,6 +72,12 @@ def test_two_clicks_send_a_form_once_with_its_button(stage: Stage) -> None:
     assert stage.sent == ["email=max%40mailroom.example&password=secret&save=1"]
 
 
+def test_what_was_wrong_is_not_shown_beside_what_is_typed_instead(stage: Stage) -> None:
+    page = stage.show('<input id="host" class="is-invalid" aria-invalid="true"><p id="host-error">Enter a value.</p>')
+    page.locator("#host").press_sequentially("s")
+    assert page.locator("#host-error, .is-invalid, [aria-invalid]").count() == 0
+
+
 def test_a_form_can_be_sent_again_after_coming_back(stage: Stage) -> None:
     page = stage.show(FORM)
     for _ in range(2):

@@ -129,6 +129,15 @@ async function advised(input, { advice, email, name }, signal) {
   }
 }
 
+// What was wrong with a field is not shown beside what is typed instead.
+document.addEventListener("input", (event) => {
+  const field = event.target;
+  if (!field.classList?.contains("is-invalid")) return;
+  field.classList.remove("is-invalid");
+  field.removeAttribute("aria-invalid");
+  document.getElementById(`${field.id}-error`)?.remove();
+});
+
 // A code that is typed on another device: the page looks for it, and is opened anew when there is news.
 // Who has typed something in the meantime opens it when ready for it.
 let typed = false;
