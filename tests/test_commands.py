@@ -86,6 +86,11 @@ def test_create_admin_makes_somebody_who_can_set_mailroom_up(run: Run, new_datab
     assert (ada.role, ada.name, PASSWORD in (ada.password_hash or "")) == (Role.ADMINISTRATOR, "Ada Lovelace", False)
 
 
+def test_create_admin_says_that_it_is_the_password_that_cannot_be_used(run: Run) -> None:
+    refused = run("create-admin", "ada@mailroom.example", "--password-stdin", stdin="short\n")
+    assert in_one_line(refused, 1).startswith("Error: The password for ada@mailroom.example cannot be used. Too short")
+
+
 def test_create_admin_says_that_the_address_is_taken(run: Run) -> None:
     run("create-admin", "ada@mailroom.example", "--password-stdin", stdin=f"{PASSWORD}\n")
     again = run("create-admin", "ADA@mailroom.example", "--password-stdin", stdin=f"{PASSWORD}\n")

@@ -142,8 +142,10 @@ def create_admin(email: str, name: str, password_stdin: bool) -> None:
                 audit.record(session, Event.ADMINISTRATOR_CREATED, created)
     except AddressTaken as error:
         raise click.ClickException(f"{email} already has an account.") from error
-    except (BadAddress, BadPassword) as error:
+    except BadAddress as error:
         raise click.ClickException(f"{email}: {error}") from error
+    except BadPassword as error:
+        raise click.ClickException(f"The password for {email} cannot be used. {error}") from error
     say(f"{email} can sign in as administrator.")
 
 

@@ -24,11 +24,23 @@ def without_public_address(database: Database) -> None:
         settings.save(session, "", "Mailroom", "")
 
 
-def test_a_new_person_is_mailed_a_link(administrator: Browser, owed: Owed) -> None:
+def test_a_new_person_is_mailed_a_link(administrator: Browser, owed: Owed, use_server: Callable[..., None]) -> None:
+    use_server()
     page = administrator.submit("/users/new", **EVE)
     assert re.fullmatch(r"/users/\d+", page.request.path)
     assert "An activation mail to eve@example.com will be sent" in page.text
     assert owed() == [("activation", "eve@example.com")]
+
+
+def test_whoever_invites_somebody_is_told_when_mail_does_not_flow(
+    administrator: Browser, use_server: Callable[..., None], deliver: Callable[[], None]
+) -> None:
+    page = administrator.submit("/users/new", **EVE)
+    assert "waits until the mail server is set" in page.text
+    use_server()
+    deliver()
+    page = administrator.submit("/users/new", **EVE | {"email": "max@example.com"})
+    assert "waits, as mail is not flowing" in page.text
 
 
 def test_a_link_that_is_shown_works_and_is_shown_once(administrator: Browser, stranger: Browser, owed: Owed) -> None:
@@ -116,7 +128,7 @@ class TestActivationAgain:
 
     def test_a_pending_person_can_be_mailed_again(self, administrator: Browser, pat: User, owed: Owed) -> None:
         page = administrator.post(f"/users/{pat.id}/resend")
-        assert "will be sent" in page.text
+        assert f"The activation mail to {pat.email} waits" in page.text
         assert owed() == [("activation", pat.email)]
 
     def test_several_clicks_are_one_mail_in_five_minutes(self, administrator: Browser, pat: User, owed: Owed) -> None:

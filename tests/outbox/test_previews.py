@@ -12,6 +12,7 @@ from webapp.context import Parts
 from webapp.outbox import messages, previews
 from webapp.outbox.models import Message
 from webapp.settings import service as settings
+from webapp.settings.security import Security
 
 pytestmark = pytest.mark.one_database
 
@@ -28,7 +29,7 @@ def test_a_preview_shows_subject_html_and_text(administrator: Browser, app: Flas
     page = administrator.get(f"/settings/mails/{template}").text
     html = administrator.get(f"/settings/mails/{template}/html").text
     with app.app_context():
-        mail = previews.preview(template, "en", settings.General("https://real.example", "Mailroom", ""))
+        mail = previews.preview(template, "en", settings.General("https://real.example", "Mailroom", ""), Security())
     assert mail.subject in page
     assert f"/settings/mails/{template}/html" in page
     assert "Ada Lovelace" in page

@@ -18,6 +18,7 @@ from webapp.accounts.users import locked_for, require_administrator
 from webapp.context import parts
 from webapp.errors import TooManyRequests
 from webapp.forms import text
+from webapp.outbox.flow import flow
 from webapp.security import csrf
 from webapp.settings.security import security
 
@@ -86,12 +87,15 @@ def _create(form: NewUserForm) -> Page:
 
 
 def _flash_mail(person: User) -> None:
-    if public_url():
-        flash(_("An activation mail to %(email)s will be sent; the outbox shows when.", email=person.email), "success")
+    state, to = flow(parts().database), person.email
+    if not public_url():
+        flash(_("The activation mail to %(email)s waits until the public address is set.", email=to), "warning")
+    elif not state.server_saved:
+        flash(_("The activation mail to %(email)s waits until the mail server is set.", email=to), "warning")
+    elif state.stopped:
+        flash(_("The activation mail to %(email)s waits, as mail is not flowing. Home says why.", email=to), "warning")
     else:
-        flash(
-            _("The activation mail to %(email)s waits until the public address is set.", email=person.email), "warning"
-        )
+        flash(_("An activation mail to %(email)s will be sent; the outbox shows when.", email=to), "success")
 
 
 def _wait_for_mail(error: TooManyRequests) -> str:

@@ -15,6 +15,7 @@ from webapp.accounts.sign_ins import locks
 from webapp.accounts.users import Refused
 from webapp.context import parts
 from webapp.forms import ConfirmForm, Form, text
+from webapp.languages import LANGUAGES
 from webapp.security import csrf
 
 
@@ -141,4 +142,12 @@ def _person(user_id: int) -> tuple[User, Refused | None]:
 def _user_page(person: User, kept: Refused | None, form: NameForm) -> str:
     with parts().database.reading() as session:
         locked_until = locks.locked_until(session, person)
-    return render_template("accounts/user.html", person=person, kept=kept, form=form, locked_until=locked_until)
+    language = LANGUAGES.get(person.language or "")
+    return render_template(
+        "accounts/user.html",
+        person=person,
+        kept=kept,
+        form=form,
+        locked_until=locked_until,
+        language_name=language.name if language else "",
+    )

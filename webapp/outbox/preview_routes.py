@@ -1,11 +1,14 @@
 """The Mails tab of the settings: every mail, to look at before anybody gets it."""
 
+import flask_mail
 from flask import Blueprint, Response, make_response, render_template, request
 
 from webapp import pages, security
+from webapp.context import parts
 from webapp.languages import LANGUAGES, current
 from webapp.outbox import previews
 from webapp.outbox.messages import TEMPLATES
+from webapp.settings import security as security_settings
 
 # A click would open a window, which the frame may not: so it does nothing.
 NO_CLICKS = '<head><base target="_blank">'
@@ -26,7 +29,7 @@ def preview(template: str) -> Response:
     page = render_template(
         "outbox/preview.html",
         template=template,
-        mail=previews.preview(template, language, pages.general()),
+        mail=_mail(template, language),
         languages=LANGUAGES,
         shown_in=language,
         width="phone" if request.args.get("width") == "phone" else "desktop",
@@ -37,8 +40,14 @@ def preview(template: str) -> Response:
 @blueprint.get("/<template>/html")
 def preview_html(template: str) -> Response:
     """The HTML alone, for the frame."""
-    mail = previews.preview(template, _language(), pages.general())
+    mail = _mail(template, _language())
     return security.framed_mail(make_response((mail.html or "").replace("<head>", NO_CLICKS, 1)))
+
+
+def _mail(template: str, language: str) -> flask_mail.Message:
+    """Raises NotFound."""
+    with parts().database.reading() as session:
+        return previews.preview(template, language, pages.general(), security_settings.security(session))
 
 
 def _language() -> str:

@@ -11,6 +11,7 @@ from webapp.errors import NotFound
 from webapp.mail.expiries.service import AHEAD, Expiry, State, What
 from webapp.outbox.letters import PURPOSES
 from webapp.outbox.messages import TEMPLATES, compose
+from webapp.settings.security import Security
 from webapp.settings.service import General
 
 # Nothing under .invalid exists, ever (RFC 2606, section 2), and a link's secret never looks like this.
@@ -22,22 +23,29 @@ FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Fi
 CLIENT = "192.0.2.1"
 
 
-def preview(template: str, language: str, general: General) -> flask_mail.Message:
+def preview(template: str, language: str, general: General, security: Security) -> flask_mail.Message:
     """The mail of this name, in this language or, if it is none of ours, in English. Raises NotFound.
 
-    Names of product and support are the real ones. Needs an application context.
+    Names of product and support are the real ones, and so is how long links are good. Needs an
+    application context.
     """
     if template not in TEMPLATES:
         raise NotFound
     nowhere = General(NOWHERE, general.product_name, general.support_address)
     link = NOWHERE + links.PATHS[PURPOSES[template]] + NO_SECRET if template in PURPOSES else None
     with languages.speaking(language):
-        return compose(template, RECIPIENT, SENDER, nowhere, _facts(template), link)
+        return compose(template, RECIPIENT, SENDER, nowhere, _facts(template, security), link)
 
 
-def _facts(template: str) -> dict[str, Any]:
+def _facts(template: str, security: Security) -> dict[str, Any]:
     """What any of the mails speaks of."""
     now = clock.now()
+    lifetimes = {
+        "activation": security.activation_lifetime,
+        "reset": security.reset_lifetime,
+        "confirm_address": links.CONFIRMATION_LIFETIME,
+        "address_changed": links.RESTORE_LIFETIME,
+    }
     where = {"client": CLIENT, "device": FIREFOX}
     return {
         "name": "Ada Lovelace",
@@ -46,7 +54,7 @@ def _facts(template: str) -> dict[str, Any]:
         "code": "0000-0000",
         "provider": "SendGrid",
         "happened_at": now,
-        "valid_until": now + (links.RESTORE_LIFETIME if template == "address_changed" else timedelta(hours=1)),
+        "valid_until": now + lifetimes.get(template, security.activation_lifetime),
         "until": now + timedelta(minutes=15),
         "everywhere": False,
         "by_link": True,

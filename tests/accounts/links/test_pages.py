@@ -48,6 +48,16 @@ def test_activating_signs_in(stranger: Browser, pat: User, new_link: NewLink, ow
     assert owed() == [("activated", pat.email)]
 
 
+def test_whoever_activates_is_spoken_to_in_their_own_language(
+    stranger: Browser, pat: User, new_link: NewLink, database: Database
+) -> None:
+    with database.writing() as session:
+        session.get_one(User, pat.id).language = "de"
+    open_link(stranger, Purpose.ACTIVATION, new_link(pat, Purpose.ACTIVATION))
+    page = stranger.submit("/activate", password=PASSWORD, password_confirm=PASSWORD)
+    assert "Ihr Konto ist aktiv" in page.text
+
+
 def test_a_reset_leads_to_the_sign_in_page_and_out_of_every_browser(
     app: Flask, stranger: Browser, member: Browser, new_link: NewLink
 ) -> None:

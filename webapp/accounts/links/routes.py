@@ -45,7 +45,8 @@ def activate() -> Page:
     except password_links.REFUSED as refused:
         return link_refused(Purpose.ACTIVATION, refused)
     sessions.begin(begun)
-    flash(_("Your account is active, and you are signed in."), "success")
+    with languages.speaking(person.language):
+        flash(_("Your account is active, and you are signed in."), "success")
     return redirect(url_for("home.home"))
 
 
