@@ -10,7 +10,7 @@ from flask_babel import gettext, ngettext
 from tests.support.browser import PASSWORD, Browser
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
-from webapp import clock, languages
+from webapp import clock, formats, languages
 from webapp.accounts.models import Status, User
 from webapp.context import Parts
 from webapp.database import Database
@@ -203,3 +203,9 @@ def test_our_own_words_about_a_failure_are_found_again_and_a_servers_stay(app: F
         assert f"{ISOLATE}gone{END_OF_ISOLATE}" in in_words(kept)
         assert in_words("550 5.1.1 No such user") == "550 5.1.1 No such user"
         assert in_words("") == ""
+
+
+@pytest.mark.parametrize(("minutes", "words"), [(1440, "يوم"), (2880, "يومان"), (10080, "7 أيام"), (180, "3 ساعات")])
+def test_a_time_is_in_words_also_where_babel_lacks_a_long_form(app: Flask, minutes: int, words: str) -> None:
+    with app.test_request_context(), languages.speaking("ar"):
+        assert formats.minutes(minutes) == words

@@ -1,10 +1,11 @@
 """Moments, times and lists as the present language writes them."""
 
+import math
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
-from babel.dates import get_datetime_format
+from babel.dates import format_timedelta, get_datetime_format
 from babel.lists import format_list
 from babel.units import format_unit
 from flask_babel import format_date, format_time, get_locale
@@ -12,7 +13,7 @@ from flask_babel import format_date, format_time, get_locale
 from webapp.languages import DEFAULT_LOCALE
 
 Length = Literal["medium", "long"]
-UNITS = ((24 * 60, "duration-day"), (60, "duration-hour"), (1, "duration-minute"))
+UNITS: tuple[tuple[int, Literal["day", "hour", "minute"]], ...] = ((24 * 60, "day"), (60, "hour"), (1, "minute"))
 
 
 def moment(value: datetime, length: Length = "medium", seconds: bool = False) -> str:
@@ -34,8 +35,9 @@ def milliseconds(value: float) -> str:
 
 def minutes(value: int) -> str:
     """Such as `90 minutes`, `2 hours` or `7 days`: in the largest unit that needs no fraction."""
-    size, unit = next(one for one in UNITS if value % one[0] == 0)
-    return format_unit(value // size, unit, "long", locale=get_locale() or DEFAULT_LOCALE)
+    unit = next(unit for size, unit in UNITS if value % size == 0)
+    # Not `format_unit`, which has no long form of an Arabic day. No larger unit is reached.
+    return format_timedelta(timedelta(minutes=value), unit, threshold=math.inf, locale=get_locale() or DEFAULT_LOCALE)
 
 
 def listed(texts: Iterable[str]) -> str:
