@@ -5,13 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from tests.conftest import Owe
+from tests.conftest import Look, Owe
 from tests.support.browser import Browser
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
 from webapp import clock
 from webapp.context import Parts
 from webapp.database import Database
+from webapp.outbox.flow import flow
 from webapp.outbox.models import Message
 from webapp.settings import service as settings
 
@@ -58,3 +59,18 @@ def test_home_says_since_when_and_why_mail_does_not_flow(
     assert ":07 UTC" in page
     assert "The server does not accept the user name with this password" in page
     assert "535" in page
+
+
+def test_mail_is_not_said_to_have_stopped_before_the_last_one_left(
+    administrator: Browser, owe: Owe, look: Look, inbox: Inbox, deliver: Act, database: Database
+) -> None:
+    sent, waiting = owe(), owe()
+    with database.writing() as session:
+        session.get_one(Message, waiting).next_attempt_at = clock.now() + timedelta(hours=1)
+    deliver()
+    inbox.password = "another one"
+    with database.writing() as session:
+        session.get_one(Message, waiting).next_attempt_at = clock.now()
+    deliver()
+    assert look(waiting).held
+    assert flow(database).stopped_since == look(sent).finished_at

@@ -71,6 +71,9 @@ def flow(database: Database) -> Flow:
     # There is one row, whatever there is to count.
     waiting, since, stopped_since, saved_at, *sent = cast(tuple[Any, ...], database.glance(_FLOW))
     last = Sent(*sent) if sent[0] is not None else None
+    if stopped_since and last:
+        # What waited for its turn already was not stopped while others left.
+        stopped_since = max(stopped_since, last.finished_at)
     return Flow(
         last_sent=last,
         waiting=waiting,
