@@ -1,5 +1,6 @@
 """The first administrator."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -63,6 +64,18 @@ def test_what_is_wrong_costs_neither_the_key_nor_what_was_typed(stranger: Browse
     assert "other than your e-mail address" in answer.text
     assert 'value="nowhere"' in answer.text
     assert stranger.submit_on(answer, **FIELDS, public_url="").request.path == "/"
+
+
+def test_mistakes_are_listed_as_they_stand_on_the_page(stranger: Browser, key: str) -> None:
+    wrong = {
+        "email": "no address",
+        "name": "",
+        "password": "short",
+        "password_confirm": "other",
+        "public_url": "nowhere",
+    }
+    page = stranger.submit(f"/setup?key={key}", **wrong)
+    assert re.findall(r'<li><a href="#(\w+)">', page.text) == list(wrong)
 
 
 @pytest.mark.parametrize("path", ["/setup", "/setup?key=wrong", "/setup?key=" + "x" * 5000])

@@ -5,7 +5,7 @@ from wtforms import Field, RadioField, SelectChoice, SelectField, StringField, V
 
 from webapp.accounts.fields import address_field, language_field, name_field
 from webapp.accounts.models import Role
-from webapp.accounts.passwords.forms import PasswordForm
+from webapp.accounts.passwords.forms import PasswordForm, typed_twice
 from webapp.forms import Form, text
 from webapp.settings.forms import public_address
 from webapp.texts import lazy_gettext as lazy
@@ -21,6 +21,8 @@ class SetupForm(PasswordForm):
 
     email = address_field()
     name = name_field()
+    # Made anew, to come after those two as on the page: mistakes are listed in this order.
+    password, password_confirm = typed_twice()
     public_url = StringField(lazy("Public address"))
 
     def validate_password(self, field: Field) -> None:

@@ -11,6 +11,12 @@ from webapp.forms import Form
 from webapp.texts import lazy_gettext as lazy
 
 
+def typed_twice() -> tuple[PasswordField, PasswordField]:
+    """The fields of a new password."""
+    chosen = PasswordField(lazy("New password"), [DataRequired(lazy("Choose a password."))])
+    return chosen, PasswordField(lazy("The same again"))
+
+
 class PasswordForm(Form):
     """A new password, typed twice, under `rules`.
 
@@ -26,8 +32,7 @@ class PasswordForm(Form):
         self.rules, self.owner, self.about = rules, owner, about
         return self
 
-    password = PasswordField(lazy("New password"), [DataRequired(lazy("Choose a password."))])
-    password_confirm = PasswordField(lazy("The same again"))
+    password, password_confirm = typed_twice()
 
     def validate_password(self, field: Field) -> None:
         """The rules for passwords."""
