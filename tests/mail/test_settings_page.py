@@ -229,3 +229,9 @@ def test_a_missing_plugin_is_named_on_the_page(administrator: Browser, inbox: In
         assert server is not None
         server.provider = "gone"
     assert "“gone” is not there" in administrator.get(PAGE).text
+
+
+@pytest.mark.one_database
+def test_a_long_address_in_a_step_breaks_at_a_slash(administrator: Browser) -> None:
+    page = administrator.submit(PAGE, "choose", provider="google")
+    assert "myaccount.google.com/<wbr>apppasswords" in page.text
