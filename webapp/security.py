@@ -36,7 +36,7 @@ HEADERS = (
     ("Content-Security-Policy", POLICY),
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
-    # Not `no-referrer`: over https, a form's own Referer is part of the CSRF check.
+    # Not `no-referrer`: over https, Flask-WTF asks for it where a button alone is sent, beside the token.
     ("Referrer-Policy", "same-origin"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Permissions-Policy", "camera=(), geolocation=(), microphone=()"),
