@@ -91,7 +91,7 @@ class Grant(Base):
     # used: that end, or what is known of the provider's patience with unused ones.
     refresh_expires_at: Mapped[datetime | None]
     lapses_at: Mapped[datetime | None]
-    # Whether a renewal moves that end on; None until one has shown it.
+    # Whether a renewal moves that moment; None until one has shown it.
     refresh_end_moves: Mapped[bool | None]
     # Of the last failure since the last success: the provider's words, or ours.
     last_error: Mapped[str] = mapped_column(Text, default="")
