@@ -165,11 +165,11 @@ def _fields(server: MailServer) -> dict[str, object]:
 
 
 def _filled(server: MailServer, parts: Parts, draft: Draft, by: str) -> MailServer:
-    last_day = _last_day(parts, server, draft)
     if _shows_another_certificate(server, draft):
         for name in OF_CERTIFICATE:
             setattr(server, name, None)
     server.secrets = _sealed(parts, server, draft)
+    last_day = _last_day(server, draft)
     for name, value in (dict.fromkeys(OF_OAUTH2, "") | dict(draft.values)).items():
         setattr(server, name, value)
     server.secret_expires_on = last_day
@@ -179,10 +179,10 @@ def _filled(server: MailServer, parts: Parts, draft: Draft, by: str) -> MailServ
     return server
 
 
-def _last_day(parts: Parts, server: MailServer, draft: Draft) -> date | None:
+def _last_day(server: MailServer, draft: Draft) -> date | None:
     """The last day of the secret that the sign-in shows: as entered, else as it was, while there is one to show."""
-    used = secret_names(parts, draft) & set(grants.SECRETS)
-    day = draft.values.get("secret_expires_on", server.secret_expires_on) if used else None
+    shown = set(grants.SECRETS) & set(server.secrets)
+    day = draft.values.get("secret_expires_on", server.secret_expires_on) if shown else None
     return day if isinstance(day, date) else None
 
 
