@@ -186,6 +186,7 @@ def test_the_mail_server_never_gets_what_gains_tokens(granted: GrantOwner) -> No
         ({}, "sending by SMTP is off, or a permission is missing"),
         ({"tid": "99999999-2222-3333-4444-555555555555"}, "of another tenant"),
         ({"aud": "https://graph.microsoft.com"}, "for another service"),
+        ({"aud": ["https://outlook.office365.com/", "x"], "scp": ["SMTP.Send"]}, "sending by SMTP is off"),
         ({"scp": "Mail.Send"}, "lacks the permission SMTP.Send."),
         ({"scp": None, "roles": ["Mail.Send"], "upn": None}, "lacks the permission SMTP.SendAsApp"),
         ({"scp": None, "roles": ["SMTP.SendAsApp"], "upn": None}, "sending by SMTP is off"),
