@@ -101,7 +101,8 @@ def _note_certificate(database: Database, connection: MailConnection) -> None:
     with database.reading() as session:
         saved = service.primary(session)
     tried = connection.opened
-    if saved is not None and (saved.host, saved.port) == (tried.host, tried.port):
+    shown_by = (tried.provider.key, tried.host, tried.port, tried.security, tried.fields)
+    if saved is not None and (saved.provider, saved.host, saved.port, saved.security, saved.extra) == shown_by:
         certificates.note(database, saved, connection.certificate)
 
 
