@@ -69,13 +69,14 @@ def register_smtp_provider() -> Provider:
                 grant_scopes={"client_credentials": ["https://outlook.office365.com/.default"]},
                 grant_notes={
                     "authorization_code": _(
-                        "Work and school accounts. For a personal Outlook account enter consumers as the tenant; "
-                        "Microsoft may still refuse to send, and then has no switch for it."
+                        "Work and school accounts. For a personal Outlook account enter consumers as the tenant and "
+                        "smtp-mail.outlook.com as the host; Microsoft may still refuse to send, and then has no "
+                        "switch for it."
                     ),
                     "client_credentials": _("Work and school accounts only; an Exchange administrator is needed."),
                     "device_code": _(
-                        "For a personal Outlook account enter consumers as the tenant. "
-                        "Some organisations forbid this way."
+                        "For a personal Outlook account enter consumers as the tenant and smtp-mail.outlook.com as "
+                        "the host. Some organisations forbid this way."
                     ),
                 },
                 grant_steps={
