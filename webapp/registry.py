@@ -68,6 +68,15 @@ class Providers:
         except KeyError:
             raise UnknownProvider(key) from None
 
+    def get(self, key: str) -> Provider | None:
+        """The provider with this key, if its plugin is there."""
+        return self._providers.get(key)
+
+    @property
+    def usual(self) -> Provider:
+        """The one to begin with: for any server, else the first."""
+        return self._providers.get(LAST) or next(iter(self))
+
     def __contains__(self, key: object) -> bool:
         return key in self._providers
 
