@@ -16,7 +16,7 @@ from webapp.mail.forms import MailServerForm
 from webapp.mail.grants import consent
 from webapp.mail.grants import view as grant_view
 from webapp.mail.models import MailServer
-from webapp.mail.secret_checks import has_secrets
+from webapp.mail.secret_checks import ask_again, has_secrets
 from webapp.mail.service import Draft, Saved
 from webapp.mail.trial import Trial, stage_name, try_out
 from webapp.mail.typed import Typed
@@ -101,7 +101,7 @@ def _test(typed: Typed) -> Response:
         opened = opening.opened_draft(draft, saved, parts(), general)
     except SealBroken as error:
         log.warning("saved secret cannot be opened", error=str(error))
-        form.problem("password", _("The saved secrets cannot be opened with today's secret key. Type them again."))
+        ask_again(parts(), form, draft, saved)
         return _page(form, saved, draft)
     return _page(form, saved, draft, try_out(parts(), opened, general, form.test_recipient.data or ""))
 

@@ -24,6 +24,14 @@ def has_secrets(parts: Parts, form: MailServerForm, draft: Draft, saved: MailSer
     return not lost | lacking
 
 
+def ask_again(parts: Parts, form: MailServerForm, draft: Draft, saved: MailServer | None) -> None:
+    """Say beside every blank secret that the saved one cannot be opened."""
+    kept = saved.secrets if saved is not None else {}
+    for name in sorted(service.secret_names(parts, draft)):
+        if name in kept and not draft.secrets.get(name):
+            form.problem(name, _("The saved secrets cannot be opened with today's secret key. Type them again."))
+
+
 def _why_to_type(name: str, form: MailServerForm, earlier: frozenset[str], changed: frozenset[str]) -> str:
     """What to say beside a blank secret: that it is needed, or why a typed or a saved one does not go along.
 
