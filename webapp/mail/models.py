@@ -1,5 +1,6 @@
 """The saved mail servers, the grants that some of them send with, and what was told of their ends."""
 
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -53,6 +54,12 @@ class MailServer(Base):
     certificate_seen_at: Mapped[datetime | None]
     updated_at: Mapped[datetime]
     updated_by: Mapped[str] = mapped_column(String(254), default="")
+
+    def differing(self, names: Iterable[str], values: Mapping[str, object], extra: Mapping[str, str]) -> frozenset[str]:
+        """Those of these columns, and of the provider's own fields, that have other values here."""
+        columns = {name for name in names if getattr(self, name) != values.get(name, "")}
+        own = {name for name in {*self.extra, *extra} if self.extra.get(name) != extra.get(name)}
+        return frozenset(columns | own)
 
 
 class GrantStatus(StrEnum):

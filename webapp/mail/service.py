@@ -82,9 +82,7 @@ def secrets_to_retype(parts: Parts, saved: MailServer | None, draft: Draft) -> f
 
 def moved(saved: MailServer, draft: Draft) -> frozenset[str]:
     """The settings in this draft by which secrets would go elsewhere, or be another account's."""
-    names = {name for name in (*DESTINATION, *PROXY_DESTINATION) if getattr(saved, name) != draft.values.get(name, "")}
-    own = {name for name in {*saved.extra, *draft.extra} if saved.extra.get(name) != draft.extra.get(name)}
-    return frozenset(names | own)
+    return saved.differing((*DESTINATION, *PROXY_DESTINATION), draft.values, draft.extra)
 
 
 @dataclass(frozen=True)

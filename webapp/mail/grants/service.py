@@ -15,7 +15,7 @@ from webapp.mail.models import Grant, GrantRequest, GrantStatus, MailServer
 from webapp.mail.oauth.answers import Tokens
 from webapp.mail.oauth.faults import BadTokens, OAuthFault, Refused, Unanswered
 from webapp.mail.oauth.registration import Registration
-from webapp.providers import OAuth2
+from webapp.providers import Authentication, OAuth2
 from webapp.sealing import Sealer
 
 # What each sealed column is sealed for.
@@ -49,7 +49,7 @@ def of(session: Session, server_id: int) -> Grant | None:
     return session.scalars(select(Grant).where(Grant.mail_server_id == server_id)).one_or_none()
 
 
-def prepare(session: Session, server: MailServer, method: object) -> None:
+def prepare(session: Session, server: MailServer, method: Authentication | None) -> None:
     """Have a grant, still without tokens, where the mail server uses OAuth2 and has none yet."""
     session.flush()
     if isinstance(method, OAuth2) and of(session, server.id) is None:
@@ -156,9 +156,9 @@ def explained_by_interruption(grant: Grant, fault: OAuthFault) -> OAuthFault:
 def standing_fault(grant: Grant) -> OAuthFault:
     """The last failure again, as it was kept."""
     words = grant.last_error
-    said = words[:1].islower()
-    fault = Refused(words) if grant.status == GrantStatus.NEEDS_YOU else OAuthFault()
-    fault.reply, fault.error = (words, "") if said else ("", words)
+    fault = Refused("") if grant.status == GrantStatus.NEEDS_YOU else OAuthFault()
+    # A provider's words begin with its error code, in lower case; ours are sentences.
+    fault.reply, fault.error = (words, "") if words[:1].islower() else ("", words)
     return fault
 
 
@@ -175,9 +175,7 @@ def changed_settings(
 
     `secrets` are the names of those that are others than the saved ones, or are none any more.
     """
-    columns = {name for name in GAINED_WITH if getattr(saved, name) != values.get(name, "")}
-    own = {name for name in {*saved.extra, *extra} if saved.extra.get(name) != extra.get(name)}
-    return frozenset(columns | own | (secrets & set(SECRETS)))
+    return saved.differing(GAINED_WITH, values, extra) | (secrets & set(SECRETS))
 
 
 def _released() -> dict[str, Any]:
