@@ -12,7 +12,9 @@ from tests.support.proxies import ACCOUNT, HttpProxy, Proxy, SocksProxy
 from tests.support.scripted import ScriptedServer
 from webapp import proxies
 from webapp.mail.conversation import Stage
-from webapp.mail.transport import DeliveryError, MailConnection, OpenedServer
+from webapp.mail.failures import DeliveryError
+from webapp.mail.opened import OpenedServer
+from webapp.mail.transport import MailConnection
 
 pytestmark = pytest.mark.one_database
 

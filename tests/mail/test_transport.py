@@ -16,8 +16,9 @@ from tests.support.inbox import PASSWORD, USERNAME, Security, running_inbox
 from tests.support.scripted import ScriptedServer
 from webapp import clock
 from webapp.mail.conversation import Stage
-from webapp.mail.failures import Fault
-from webapp.mail.transport import DeliveryError, MailConnection, OpenedServer
+from webapp.mail.failures import DeliveryError, Fault
+from webapp.mail.opened import OpenedServer
+from webapp.mail.transport import MailConnection
 
 pytestmark = pytest.mark.one_database
 

@@ -17,7 +17,8 @@ from webapp.mail.conversation import Conversation, Line, Stage, Step
 from webapp.mail.diagnosis import diagnose
 from webapp.mail.expiries import certificates
 from webapp.mail.failures import DeliveryError
-from webapp.mail.transport import MailConnection, OpenedServer
+from webapp.mail.opened import OpenedServer
+from webapp.mail.transport import MailConnection
 from webapp.outbox import messages
 from webapp.providers import Diagnosis
 from webapp.settings.service import General

@@ -19,12 +19,15 @@ from tests.support.token_inbox import TokenInbox, running_token_inbox
 from tests.support.tokens import unsigned
 from webapp import clock
 from webapp.mail import opening, token_explanations
+from webapp.mail.conversation import Stage
 from webapp.mail.diagnosis import diagnose
+from webapp.mail.failures import DeliveryError
 from webapp.mail.grants.renewal import TokenSource
 from webapp.mail.grants.service import AccessToken
 from webapp.mail.models import GrantStatus
+from webapp.mail.opened import OpenedServer
 from webapp.mail.service import Draft
-from webapp.mail.transport import DeliveryError, MailConnection, OpenedServer, Stage
+from webapp.mail.transport import MailConnection
 from webapp.mail.trial import try_out
 from webapp.outbox.models import State
 from webapp.providers import Diagnosis
