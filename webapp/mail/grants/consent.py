@@ -216,8 +216,9 @@ def _names_in(registration: Registration, access_token: str) -> Sequence[str]:
 
 
 def _answered(parts: Parts, request: GrantRequest, fault: OAuthFault) -> None:
-    with parts.database.writing() as session:
-        if fault.lasting:
+    if fault.lasting:
+        with parts.database.writing() as session:
             requests.end(session, request)
-        elif isinstance(fault, Pending) and fault.slower:
+    elif isinstance(fault, Pending) and fault.slower:
+        with parts.database.writing() as session:
             requests.slow_down(session, request)
