@@ -119,6 +119,33 @@ BY_ITSELF = [
     _("Paste the key here, enter the mailbox as the user name, save, and choose “Generate access token”."),
 ]
 
+TOKEN_REFUSALS = [
+    Explanation("invalid_grant", ENDED, "expired or revoked"),
+    Explanation("invalid_grant", NO_MAILBOX, "invalid email"),
+    Explanation("invalid_grant", NO_MAILBOX, "account not found"),
+    Explanation("invalid_grant", BAD_REQUEST_DATE, "jwt"),
+    Explanation("invalid_grant", OTHER_CLIENT, "bad request"),
+    Explanation("invalid_client", NO_CLIENT),
+    Explanation("unauthorized_client", NOT_DELEGATED, "access tokens using this method"),
+    Explanation("unauthorized_client", OTHER_CLIENT),
+    Explanation("admin_policy_enforced", BLOCKED),
+    Explanation("access_denied", NO_TESTER),
+    Explanation("535 5.7.8", BAD_TOKEN),
+]
+BY_TOKEN = OAuth2(
+    authorize_url="https://accounts.google.com/o/oauth2/v2/auth",
+    token_url="https://oauth2.googleapis.com/token",  # noqa: S106 -- an address
+    scopes=[SCOPE, "openid", "email"],
+    grants=["authorization_code", "service_account"],
+    grant_scopes={"service_account": [SCOPE]},
+    grant_notes={"service_account": _("For Google Workspace only, with domain-wide delegation.")},
+    grant_steps={"authorization_code": IN_A_BROWSER, "service_account": BY_ITSELF},
+    authorize_parameters={"access_type": "offline", "prompt": "consent"},
+    issuer="https://accounts.google.com",
+    lapses_after=timedelta(days=180),
+    explanations=TOKEN_REFUSALS,
+)
+
 
 @hookimpl
 def register_smtp_provider() -> Provider:
@@ -130,31 +157,7 @@ def register_smtp_provider() -> Provider:
         connection=Connection(host="smtp.gmail.com", port=465, security="tls"),
         authentication=[
             Password(username_label=_("E-mail address"), password_label=_("App password"), one_word=True),
-            OAuth2(
-                authorize_url="https://accounts.google.com/o/oauth2/v2/auth",
-                token_url="https://oauth2.googleapis.com/token",  # noqa: S106 -- an address
-                scopes=[SCOPE, "openid", "email"],
-                grants=["authorization_code", "service_account"],
-                grant_scopes={"service_account": [SCOPE]},
-                grant_notes={"service_account": _("For Google Workspace only, with domain-wide delegation.")},
-                grant_steps={"authorization_code": IN_A_BROWSER, "service_account": BY_ITSELF},
-                authorize_parameters={"access_type": "offline", "prompt": "consent"},
-                issuer="https://accounts.google.com",
-                lapses_after=timedelta(days=180),
-                explanations=[
-                    Explanation("invalid_grant", ENDED, "expired or revoked"),
-                    Explanation("invalid_grant", NO_MAILBOX, "invalid email"),
-                    Explanation("invalid_grant", NO_MAILBOX, "account not found"),
-                    Explanation("invalid_grant", BAD_REQUEST_DATE, "jwt"),
-                    Explanation("invalid_grant", OTHER_CLIENT, "bad request"),
-                    Explanation("invalid_client", NO_CLIENT),
-                    Explanation("unauthorized_client", NOT_DELEGATED, "access tokens using this method"),
-                    Explanation("unauthorized_client", OTHER_CLIENT),
-                    Explanation("admin_policy_enforced", BLOCKED),
-                    Explanation("access_denied", NO_TESTER),
-                    Explanation("535 5.7.8", BAD_TOKEN),
-                ],
-            ),
+            BY_TOKEN,
         ],
         steps=APP_PASSWORD,
         notes={

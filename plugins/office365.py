@@ -49,6 +49,43 @@ ELSEWHERE = [
     GENERATE,
 ]
 
+BY_TOKEN = OAuth2(
+    authorize_url=f"{AUTHORITY}/authorize",
+    token_url=f"{AUTHORITY}/token",
+    device_authorization_url=f"{AUTHORITY}/devicecode",
+    scopes=["https://outlook.office.com/SMTP.Send", "offline_access", "openid", "profile"],
+    grants=["authorization_code", "client_credentials", "device_code"],
+    grant_scopes={"client_credentials": ["https://outlook.office365.com/.default"]},
+    grant_notes={
+        "authorization_code": _(
+            "Work and school accounts. For a personal Outlook account enter consumers as the tenant and "
+            "smtp-mail.outlook.com as the host; Microsoft may still refuse to send, and then has no "
+            "switch for it."
+        ),
+        "client_credentials": _("Work and school accounts only; an Exchange administrator is needed."),
+        "device_code": _(
+            "For a personal Outlook account enter consumers as the tenant and smtp-mail.outlook.com as "
+            "the host. Some organisations forbid this way."
+        ),
+    },
+    grant_steps={
+        "authorization_code": IN_A_BROWSER,
+        "client_credentials": BY_ITSELF,
+        "device_code": ELSEWHERE,
+    },
+    lapses_after=timedelta(days=90),
+    expected=Expected(
+        audiences=[
+            "https://outlook.office.com",
+            "https://outlook.office365.com",
+            "00000002-0000-0ff1-ce00-000000000000",
+        ],
+        scope="SMTP.Send",
+        role="SMTP.SendAsApp",
+    ),
+    explanations=[*TOKEN_REFUSALS, *MAIL_REFUSALS],
+)
+
 
 @hookimpl
 def register_smtp_provider() -> Provider:
@@ -60,41 +97,7 @@ def register_smtp_provider() -> Provider:
         connection=Connection(host="smtp.office365.com", port=587, security="starttls"),
         authentication=[
             Password(username_label=_("User principal name")),
-            OAuth2(
-                authorize_url=f"{AUTHORITY}/authorize",
-                token_url=f"{AUTHORITY}/token",
-                device_authorization_url=f"{AUTHORITY}/devicecode",
-                scopes=["https://outlook.office.com/SMTP.Send", "offline_access", "openid", "profile"],
-                grants=["authorization_code", "client_credentials", "device_code"],
-                grant_scopes={"client_credentials": ["https://outlook.office365.com/.default"]},
-                grant_notes={
-                    "authorization_code": _(
-                        "Work and school accounts. For a personal Outlook account enter consumers as the tenant; "
-                        "Microsoft may still refuse to send, and then has no switch for it."
-                    ),
-                    "client_credentials": _("Work and school accounts only; an Exchange administrator is needed."),
-                    "device_code": _(
-                        "For a personal Outlook account enter consumers as the tenant. "
-                        "Some organisations forbid this way."
-                    ),
-                },
-                grant_steps={
-                    "authorization_code": IN_A_BROWSER,
-                    "client_credentials": BY_ITSELF,
-                    "device_code": ELSEWHERE,
-                },
-                lapses_after=timedelta(days=90),
-                expected=Expected(
-                    audiences=[
-                        "https://outlook.office.com",
-                        "https://outlook.office365.com",
-                        "00000002-0000-0ff1-ce00-000000000000",
-                    ],
-                    scope="SMTP.Send",
-                    role="SMTP.SendAsApp",
-                ),
-                explanations=[*TOKEN_REFUSALS, *MAIL_REFUSALS],
-            ),
+            BY_TOKEN,
         ],
         steps=[
             USER_NAME,

@@ -12,6 +12,7 @@ SECURITY_DEFAULTS = _(
     "In Microsoft Entra, open Properties → Manage security defaults: while they are on, passwords are refused. "
     "Ask whoever is responsible for security before changing them."
 )
+TO_OAUTH2 = _("Choose OAuth2 as the sign-in, and follow the steps that are shown for it.")
 
 NOT_ACCEPTED = Diagnosis(
     _("Microsoft does not accept the sign-in. It says so for a wrong password and for sending that is switched off."),
@@ -39,7 +40,8 @@ MAILBOX_OFF = Diagnosis(
 PASSWORDS_OFF = Diagnosis(
     _("Microsoft no longer takes passwords, app passwords included, for sending from this mailbox."),
     [
-        _("Until the end of 2026 an administrator can allow them again with an authentication policy in Exchange."),
+        TO_OAUTH2,
+        _("Where Microsoft still allows it, an administrator can let them in again with an authentication policy."),
         _("Otherwise send through another service: an SMTP relay, or a provider such as SendGrid."),
     ],
     RETIREMENT,
@@ -59,7 +61,7 @@ POLICY = Diagnosis(
 )
 DEFAULTS = Diagnosis(
     _("Security defaults of the organisation refuse passwords. The mailbox is not really locked."),
-    [SECURITY_DEFAULTS],
+    [TO_OAUTH2, SECURITY_DEFAULTS],
     LEARN,
 )
 NO_SIGN_IN = Diagnosis(
@@ -76,6 +78,10 @@ SEND_AS = Diagnosis(
 BUSY = Diagnosis(_("More than three messages at once went through this mailbox."), [_("Nothing to do: it is retried.")])
 QUOTA = Diagnosis(
     _("The mailbox has sent as much as Microsoft allows in a day."), [_("Wait a day, or use a sending service.")]
+)
+MAILBOX_FULL = Diagnosis(
+    _("The mailbox that sends is full: Microsoft keeps each mail in its Sent Items."),
+    [_("Empty its Sent Items, or have a retention policy do so.")],
 )
 
 OAUTH2 = "https://learn.microsoft.com/en-us/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth"
@@ -129,8 +135,11 @@ NOT_IN_TENANT = Diagnosis(
 )
 CUT = Diagnosis(_("What Mailroom has of the sign-in is not whole any more."), [AGAIN], OAUTH2)
 NOT_PUBLIC = Diagnosis(
-    _("The application may not sign in with a code on another device."),
-    [_("In Microsoft Entra, open App registrations → the app → Authentication, and allow public client flows.")],
+    _("The application has to show a client secret, as it is not allowed to be a public client."),
+    [
+        _("If you have its client secret, enter it here, save, and generate the access token again."),
+        _("Or, in Microsoft Entra, open App registrations → the app → Authentication, and allow public client flows."),
+    ],
 )
 OTHER_TENANT = Diagnosis(
     _("The access token is of another tenant than the one in the form."),
@@ -177,17 +186,17 @@ TOKEN_RIGHT = Diagnosis(
     OAUTH2,
 )
 
+# What the server says of a sign-in that failed, also when it says so in answer to the sender (530).
+SWITCHED_OFF = [("disabled for the tenant", TENANT_OFF), ("disabled for the mailbox", MAILBOX_OFF)]
+OF_PASSWORDS = [
+    *SWITCHED_OFF,
+    ("basic authentication is disabled", PASSWORDS_OFF),
+    ("credentials were incorrect", WRONG_PASSWORD),
+    ("did not meet the criteria", POLICY),
+    ("security defaults", DEFAULTS),
+]
 PASSWORD_REFUSALS = [
-    Explanation("535 5.7.139", TENANT_OFF, "disabled for the tenant"),
-    Explanation("535 5.7.139", MAILBOX_OFF, "disabled for the mailbox"),
-    Explanation("535 5.7.139", PASSWORDS_OFF, "basic authentication is disabled"),
-    Explanation("535 5.7.139", WRONG_PASSWORD, "credentials were incorrect"),
-    Explanation("535 5.7.139", POLICY, "did not meet the criteria"),
-    Explanation("535 5.7.139", DEFAULTS, "security defaults"),
-    Explanation("530 5.7.57", TENANT_OFF, "disabled for the tenant"),
-    Explanation("530 5.7.57", MAILBOX_OFF, "disabled for the mailbox"),
-    Explanation("530 5.7.57", PASSWORDS_OFF, "basic authentication is disabled"),
-    Explanation("530 5.7.57", POLICY, "did not meet the criteria"),
+    *(Explanation(code, found, words) for code in ("535 5.7.139", "530 5.7.57") for words, found in OF_PASSWORDS),
     Explanation("530 5.7.57", NO_SIGN_IN),
     Explanation("535 5.7.3", NOT_ACCEPTED),
     Explanation("550 5.7.30", PASSWORDS_OFF),
@@ -195,6 +204,7 @@ PASSWORD_REFUSALS = [
     Explanation("554 5.2.252", SEND_AS),
     Explanation("554 5.2.0", SEND_AS, "SendAsDenied"),
     Explanation("554 5.2.0", QUOTA, "QuotaExceeded"),
+    Explanation("554 5.2.2", MAILBOX_FULL),
     Explanation("432 4.3.2", BUSY),
 ]
 # Microsoft's numbers improve the explanation; what is done depends on the error alone.
@@ -221,8 +231,8 @@ TOKEN_REFUSALS = [
     Explanation("access_denied", NO_CONSENT),
 ]
 MAIL_REFUSALS = [
-    Explanation("535", TENANT_OFF, "disabled for the tenant"),
-    Explanation("535", MAILBOX_OFF, "disabled for the mailbox"),
+    *(Explanation("535", found, words) for words, found in SWITCHED_OFF),
+    Explanation("535", CONDITIONAL, "did not meet the criteria"),
     Explanation("535", TOKEN_EXPIRED, "token: expired"),
     Explanation("535", OTHER_TENANT, "token: tenant"),
     Explanation("535", OTHER_AUDIENCE, "token: audience"),

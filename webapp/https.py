@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import h11
 
-from webapp.proxies import Proxy, dial, dial_through, look_up
+from webapp.proxies import Proxy, dial, dial_through, left_until, look_up
 
 # Seconds for everything: looking up, connecting, TLS, asking and the whole answer.
 TIMEOUT = 15
@@ -96,13 +96,13 @@ def _connected(parts: SplitResult, proxy: Proxy | None, end: float) -> tuple[soc
     port = parts.port or (443 if parts.scheme == "https" else 80)
     said = b""
     if proxy is None or parts.scheme == "http":
-        sock = dial(look_up(host, port, _left(end)), _left(end))
+        sock = dial(look_up(host, port, left_until(end)), left_until(end))
     else:
-        sock, said = dial_through(proxy, host, port, _left(end))
+        sock, said = dial_through(proxy, host, port, left_until(end))
     if parts.scheme == "http":
         return sock, said
     try:
-        sock.settimeout(_left(end))
+        sock.settimeout(left_until(end))
         context = ssl.create_default_context()
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         return context.wrap_socket(sock, server_hostname=host), b""
@@ -120,7 +120,7 @@ def _request(method: str, parts: SplitResult, headers: Mapping[str, str], body: 
 
 def _exchange(sock: socket.socket, said: bytes, request: h11.Request, body: bytes, end: float) -> Answer:
     http = h11.Connection(h11.CLIENT, max_incomplete_event_size=LARGEST_HEAD)
-    sock.settimeout(_left(end))
+    sock.settimeout(left_until(end))
     sock.sendall((http.send(request) or b"") + (http.send(h11.Data(data=body)) or b""))
     http.send(h11.EndOfMessage())
     if said:
@@ -129,7 +129,7 @@ def _exchange(sock: socket.socket, said: bytes, request: h11.Request, body: byte
     try:
         while not isinstance(event := http.next_event(), h11.EndOfMessage):
             if event is h11.NEED_DATA:
-                sock.settimeout(_left(end))
+                sock.settimeout(left_until(end))
                 said = sock.recv(16 * 1024)
                 if not said and not status:
                     raise BadAnswer("the connection closed without an answer")
@@ -145,10 +145,3 @@ def _exchange(sock: socket.socket, said: bytes, request: h11.Request, body: byte
         # Not its words: they quote what a server said that need not be one for us.
         raise BadAnswer("what came back is not HTTP") from error
     return Answer(status, headers, bytes(content))
-
-
-def _left(end: float) -> float:
-    left = end - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("timed out")
-    return left

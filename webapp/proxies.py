@@ -64,31 +64,47 @@ def dial(addresses: list[tuple[Any, ...]], timeout: float) -> socket.socket:
     """Connect to the first address that answers, all within `timeout` seconds.
 
     Each address gets its share of the time, so that a broken IPv6 route does not use it all up.
-    Raises the OSError of the first address when none answers.
+    Raises the OSError of the first address when none answers in time.
     """
     errors: list[OSError] = []
     end = time.monotonic() + timeout
     for position, (family, kind, protocol, _name, address) in enumerate(addresses):
-        share = max(0.5, (end - time.monotonic()) / (len(addresses) - position))
-        sock = socket.socket(family, kind, protocol)
         try:
-            sock.settimeout(share)
-            sock.connect(address)
-            # Commands are small and answered at once; waiting to fill a packet only delays them.
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            left = left_until(end)
+            return _dialled(
+                socket.socket(family, kind, protocol), address, max(0.5, left / (len(addresses) - position))
+            )
         except OSError as error:
-            sock.close()
             errors.append(error)
-        else:
-            return sock
     raise errors[0]
+
+
+def left_until(end: float) -> float:
+    """The seconds until a moment of the monotonic clock. Raises TimeoutError when it is over."""
+    left = end - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("timed out")
+    return left
+
+
+def _dialled(sock: socket.socket, address: tuple[Any, ...], timeout: float) -> socket.socket:
+    try:
+        sock.settimeout(timeout)
+        sock.connect(address)
+        # Commands are small and answered at once; waiting to fill a packet only delays them.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 def dial_through(proxy: Proxy, host: str, port: int, timeout: float) -> tuple[socket.socket, bytes]:
     """A connection to host and port through a proxy, and what the server already said on it.
 
-    The proxy looks the host up. Raises ProxyRefused or OSError.
+    The proxy looks the host up. All of it ends within `timeout` seconds. Raises ProxyRefused or OSError.
     """
+    end = time.monotonic() + timeout
     if proxy.type == "socks5":
         socks = SocksProxy(
             ProxyType.SOCKS5, proxy.host, proxy.port, proxy.username or None, proxy.password or None, rdns=True
@@ -99,25 +115,24 @@ def dial_through(proxy: Proxy, host: str, port: int, timeout: float) -> tuple[so
             raise
         except Exception as error:  # its own errors share no useful base with OSError
             raise ProxyRefused(str(error)) from error
-    sock = dial(look_up(proxy.host, proxy.port, timeout), timeout)
+    sock = dial(look_up(proxy.host, proxy.port, timeout), left_until(end))
     try:
-        return sock, _connect(sock, proxy, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", timeout)
+        return sock, _connect(sock, proxy, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", end)
     except BaseException:
         sock.close()
         raise
 
 
-def _connect(sock: socket.socket, proxy: Proxy, target: str, timeout: float) -> bytes:
+def _connect(sock: socket.socket, proxy: Proxy, target: str, end: float) -> bytes:
     """Ask for a tunnel (RFC 9110, 9.3.6). What follows the answer belongs to the server and is returned."""
     headers = [("Host", target)]
     if proxy.username:
         credentials = base64.b64encode(f"{proxy.username}:{proxy.password}".encode()).decode()
         headers.append(("Proxy-Authorization", f"Basic {credentials}"))
     http = h11.Connection(h11.CLIENT, max_incomplete_event_size=LARGEST_ANSWER)
-    sock.settimeout(timeout)
+    sock.settimeout(left_until(end))
     sock.sendall(http.send(h11.Request(method="CONNECT", target=target, headers=headers)) or b"")
     sock.sendall(http.send(h11.EndOfMessage()) or b"")
-    end = time.monotonic() + timeout
     while True:
         try:
             event = http.next_event()
@@ -129,7 +144,5 @@ def _connect(sock: socket.socket, proxy: Proxy, target: str, timeout: float) -> 
                 raise ProxyRefused(REFUSED % {"answer": answer})
             return http.trailing_data[0]
         if event is h11.NEED_DATA:
-            sock.settimeout(max(0.01, end - time.monotonic()))
+            sock.settimeout(left_until(end))
             http.receive_data(sock.recv(4096))
-            if time.monotonic() > end:
-                raise TimeoutError("timed out")

@@ -68,6 +68,15 @@ class Providers:
         except KeyError:
             raise UnknownProvider(key) from None
 
+    def get(self, key: str) -> Provider | None:
+        """The provider with this key, if its plugin is there."""
+        return self._providers.get(key)
+
+    @property
+    def usual(self) -> Provider:
+        """The one to begin with: for any server, else the first."""
+        return self._providers.get(LAST) or next(iter(self))
+
     def __contains__(self, key: object) -> bool:
         return key in self._providers
 
@@ -92,9 +101,13 @@ class Providers:
             log.exception("plugin failed", file=file)
             self.failed.append(FailedPlugin(file, f"{type(error).__name__}: {error}"))
             return
-        if provider is not None:
+        if provider is None:
+            return
+        try:
             self._check(file, provider)
-            self._providers[provider.key] = provider
+        except (TypeError, AttributeError) as error:
+            raise PluginRefused(f"{file}: its provider holds a value of the wrong type ({error}).") from error
+        self._providers[provider.key] = provider
 
     def _check(self, file: str, provider: object) -> None:
         if not isinstance(provider, Provider):

@@ -16,7 +16,9 @@ from tests.support.scripted import ScriptedServer
 from webapp import clock
 from webapp.context import Parts
 from webapp.mail.conversation import Stage
-from webapp.mail.transport import DeliveryError, MailConnection, OpenedServer
+from webapp.mail.failures import DeliveryError
+from webapp.mail.opened import OpenedServer
+from webapp.mail.transport import MailConnection
 from webapp.providers import NoAuthentication, Password, Provider
 
 PLAIN_PROVIDER = Provider(key="plain", label="Plain", authentication=[Password(), NoAuthentication()])

@@ -1,6 +1,9 @@
 """Sending through proxies."""
 
-from collections.abc import Callable
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -9,9 +12,23 @@ from tests.support.proxies import ACCOUNT, HttpProxy, Proxy, SocksProxy
 from tests.support.scripted import ScriptedServer
 from webapp import proxies
 from webapp.mail.conversation import Stage
-from webapp.mail.transport import DeliveryError, MailConnection, OpenedServer
+from webapp.mail.failures import DeliveryError
+from webapp.mail.opened import OpenedServer
+from webapp.mail.transport import MailConnection
 
 pytestmark = pytest.mark.one_database
+
+
+@pytest.fixture
+def silent() -> Iterator[tuple[str, int]]:
+    """Where connecting waits: the queue of whoever listens is full."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as waiting:
+        for _ in range(3):
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        yield full.getsockname()
+
 
 Scripted = Callable[..., ScriptedServer]
 KINDS = [("http", HttpProxy), ("socks5", SocksProxy)]
@@ -58,3 +75,17 @@ def test_what_a_proxy_says_before_tls_is_not_taken_for_the_server(
     with HttpProxy() as running:
         error = failing(opened(server, security="tls", proxy=proxies.Proxy("http", running.host, running.port)))
     assert (error.stage, error.error) == (Stage.TLS, "The server began in plain text, not in TLS.")
+
+
+def test_a_kind_of_address_that_this_machine_does_not_have_is_passed_over(scripted: Scripted) -> None:
+    server = scripted()
+    addresses = proxies.look_up(server.host, server.port, 5)
+    unknown = (9999, *addresses[0][1:])
+    proxies.dial([unknown, *addresses], 5).close()
+
+
+def test_many_addresses_that_do_not_answer_take_no_longer_than_one(silent: tuple[str, int]) -> None:
+    started = time.monotonic()
+    with pytest.raises(TimeoutError):
+        proxies.dial(proxies.look_up(*silent, 5) * 40, 1)
+    assert time.monotonic() - started < 3

@@ -35,6 +35,11 @@ MICROSOFT = [
     ("invalid_grant", "AADSTS50173: The provided grant has expired due to it being revoked", "password was changed"),
     ("invalid_client", "AADSTS7000215: Invalid client secret provided.", "the secret's ID was copied"),
     ("invalid_client", "AADSTS7000222: The provided client secret keys for app 'x' are expired.", "has expired."),
+    (
+        "invalid_client",
+        "AADSTS7000218: The request body must contain: 'client_assertion' or 'client_secret'.",
+        "to show",
+    ),
     ("unauthorized_client", "AADSTS700016: Application with identifier 'x' was not found", "no such application"),
     ("invalid_grant", "AADSTS65001: The user or administrator has not consented", "Nobody has allowed"),
     ("invalid_grant", "AADSTS50076: Due to a configuration change", "second factor"),

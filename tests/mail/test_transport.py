@@ -16,8 +16,9 @@ from tests.support.inbox import PASSWORD, USERNAME, Security, running_inbox
 from tests.support.scripted import ScriptedServer
 from webapp import clock
 from webapp.mail.conversation import Stage
-from webapp.mail.failures import Fault
-from webapp.mail.transport import DeliveryError, MailConnection, OpenedServer
+from webapp.mail.failures import DeliveryError, Fault
+from webapp.mail.opened import OpenedServer
+from webapp.mail.transport import MailConnection
 
 pytestmark = pytest.mark.one_database
 
@@ -171,6 +172,7 @@ def test_no_more_of_an_answer_is_kept_than_people_read(scripted: Scripted, faili
         ({"MAIL": "550 5.7.60 not your sender"}, Stage.MAIL, Fault.SERVER),
         ({"RCPT": "550 5.1.1 <eve@example.org>: User unknown"}, Stage.RCPT, Fault.RECIPIENT),
         ({"RCPT": "554 5.7.1 <eve@example.org>: Relay access denied"}, Stage.RCPT, Fault.SERVER),
+        ({"RCPT": "550 5.7.1 Client host rejected: cannot find your hostname"}, Stage.RCPT, Fault.SERVER),
         ({"RCPT": "450 4.2.0 Greylisted for 300 seconds"}, Stage.RCPT, Fault.MESSAGE),
         ({"RCPT": "421 4.3.2 Service not active"}, Stage.RCPT, Fault.SERVER),
         ({"DATA": "452 4.3.1 Insufficient system storage"}, Stage.DATA, Fault.MESSAGE),

@@ -12,6 +12,7 @@ from tests.support.inbox import PASSWORD, SENDER, USERNAME, Inbox
 from tests.support.scripted import ScriptedServer
 from webapp.context import Parts
 from webapp.mail import service
+from webapp.mail.models import MailServer
 
 
 @pytest.mark.one_database
@@ -66,6 +67,28 @@ def test_a_failed_test_shows_cause_steps_words_and_conversation(
     assert "AUTH PLAIN ••••••" in answer.text
     assert "geheim-geheim" not in answer.text
     assert re.search(r'stage-time">\d+ ms', answer.text)
+
+
+CLIENT = {"client_id": "mailroom", "token_url": "https://token.example/", "scopes": "mail.send"}
+
+
+@pytest.mark.parametrize(
+    ("secret", "fields"),
+    [("password", {}), ("client_secret", {"authentication": "client_credentials", **CLIENT})],
+)
+@pytest.mark.one_database
+def test_a_secret_that_does_not_open_any_more_is_asked_for_and_then_not_needed(
+    secret: str, fields: dict[str, str], administrator: Browser, scripted: Callable[..., ScriptedServer], parts: Parts
+) -> None:
+    server = scripted({"EHLO": "421 4.3.2 Service not active"})
+    fields = custom(host=server.host, port=server.port, security="none", timeout="1", **fields)
+    administrator.submit(PAGE, "save", **fields | {secret: "first-secret"})
+    with parts.database.writing() as session:
+        session.get_one(MailServer, saved(parts).id).secrets = {secret: {"sealed": "x", "saved_at": "2026-11-23"}}
+    page = administrator.submit(PAGE, "test", test_recipient="eve@example.org", **fields | {secret: ""})
+    assert "cannot be opened" in error_at(page, secret)
+    page = administrator.submit(PAGE, "test", test_recipient="eve@example.org", **fields | {secret: "second-secret"})
+    assert "<dialog open" in page.text
 
 
 @pytest.mark.one_database

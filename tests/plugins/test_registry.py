@@ -64,6 +64,9 @@ def test_a_file_that_starts_with_an_underscore_is_no_plugin(load: Load) -> None:
         (good("acme", "authentication=[OAuth2(grants=[])]"), "grants other than authorization_code"),
         (good("acme", "authentication=[OAuth2(token_url='http://acme.example')]"), "does not start with https://"),
         (good("acme", "authentication=[OAuth2(token_url='https://acme.example')]"), "without its address"),
+        (good("acme", "authentication=[OAuth2(scopes='mail.send')]"), "scopes as one text"),
+        (good("acme").replace('key="acme"', "key=7"), "wrong type"),
+        (good("acme", "fields=[]"), "wrong type"),
         (good("acme").replace("Mail of", "Mail of " * 20), "more than 60 characters"),
         (good("acme", "fields={'host': None}"), "'host'"),
         (good("acme", "fields={'region': 7}"), "no WTForms field"),
@@ -86,10 +89,8 @@ def test_a_missing_plugin_folder_stops_the_start(tmp_path: Path) -> None:
     "text",
     [
         good("acme").replace("    return", "    raise RuntimeError('boom')\n    return"),
-        good("acme", "fields={'region': SelectField('Region', choices=lambda: 1 / 0)}").replace(
-            "import Connection", "import Connection", 1
-        )
-        + "\nfrom wtforms import SelectField\n",
+        "from wtforms import SelectField\n"
+        + good("acme", "fields={'region': SelectField('Region', choices=lambda: 1 / 0)}"),
     ],
 )
 def test_a_plugin_that_raises_loses_its_own_provider_alone(text: str, load: Load, tmp_path: Path) -> None:

@@ -6,9 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from webapp.mail.blotting import BLOT, Blotter
-
-__all__ = ["BLOT", "Conversation", "Line", "Stage", "Step", "readable"]
+from webapp.mail.blotting import Blotter
 
 LONGEST_RECORD = 400
 LONGEST_WORDS = 4000

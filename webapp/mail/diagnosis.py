@@ -7,8 +7,8 @@ from webapp.mail.explanations import REPLIES, SAID_NO, SERVER_TROUBLE, SIGNS
 from webapp.mail.failures import DeliveryError
 from webapp.mail.models import MailServer
 from webapp.mail.oauth.faults import OAuthFault
+from webapp.mail.opened import OpenedServer
 from webapp.mail.token_explanations import at_sign_in, explained
-from webapp.mail.transport import OpenedServer
 from webapp.providers import Diagnosis, Failure
 from webapp.registry import Providers
 

@@ -63,7 +63,7 @@ class DeliveryError(Problem):
 _NOT_THE_RECIPIENT = (
     "5.4.5", "5.5.1", "5.7.0", "5.7.30", "5.7.57", "5.7.60", "5.2.252", "senddenied", "sendasdenied", "quotaexceeded",
     "quota", "limit", "relay", "verified", "not authorized", "unauthorized", "authenticat", "sender", "from address",
-    "helo", "credentials", "unusual sending",
+    "helo", "credentials", "unusual sending", "cannot find your",
 )  # fmt: skip
 
 

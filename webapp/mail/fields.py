@@ -20,20 +20,29 @@ LONGEST_SENDER = 320
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
 
 
-class NumberField(IntegerField):
-    """A whole number in ASCII digits."""
+class ReadField(Field):
+    """What is typed as text and read; a blank field is none, one that was not sent stays as it is."""
+
+    def read(self, text: str) -> object:
+        """The value of a text. Raises ValueError with words for people."""
+        raise NotImplementedError
 
     def process_formdata(self, valuelist: list[Any]) -> None:
-        """Read what was sent; a blank field is no number."""
-        if not valuelist:
-            return
-        text = valuelist[0].strip()
-        self.data = None
-        if not text:
-            return
+        """Read what was sent."""
+        if valuelist:
+            text = valuelist[0].strip()
+            self.data = None
+            self.data = self.read(text) if text else None
+
+
+class NumberField(ReadField, IntegerField):
+    """A whole number in ASCII digits."""
+
+    def read(self, text: str) -> int:
+        """The number."""
         if not (text.isascii() and text.isdigit() and len(text) <= 9):
             raise ValueError(_("Enter a whole number in digits."))
-        self.data = int(text)
+        return int(text)
 
     def _value(self) -> str:
         if self.data is not None:
@@ -41,7 +50,7 @@ class NumberField(IntegerField):
         return str(self.raw_data[0]) if self.raw_data else ""
 
 
-class DayField(DateField):
+class DayField(ReadField, DateField):
     """A day, as browsers send it; blank is none. What was typed into another provider's form may come as text."""
 
     def process_data(self, value: Any) -> None:
@@ -52,16 +61,10 @@ class DayField(DateField):
         elif value:
             self.process_formdata([str(value)])
 
-    def process_formdata(self, valuelist: list[Any]) -> None:
-        """Read what was sent; a blank field is no day."""
-        if not valuelist:
-            return
-        text = valuelist[0].strip()
-        self.data = None
-        if not text:
-            return
+    def read(self, text: str) -> date:
+        """The day."""
         try:
-            self.data = date.fromisoformat(text)
+            return date.fromisoformat(text)
         except ValueError:
             raise ValueError(_("Enter a day, such as 2027-01-31.")) from None
 

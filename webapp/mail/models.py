@@ -1,5 +1,6 @@
 """The saved mail servers, the grants that some of them send with, and what was told of their ends."""
 
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -54,6 +55,12 @@ class MailServer(Base):
     updated_at: Mapped[datetime]
     updated_by: Mapped[str] = mapped_column(String(254), default="")
 
+    def differing(self, names: Iterable[str], values: Mapping[str, object], extra: Mapping[str, str]) -> frozenset[str]:
+        """Those of these columns, and of the provider's own fields, that have other values here."""
+        columns = {name for name in names if getattr(self, name) != values.get(name, "")}
+        own = {name for name in {*self.extra, *extra} if self.extra.get(name) != extra.get(name)}
+        return frozenset(columns | own)
+
 
 class GrantStatus(StrEnum):
     """Where a grant stands.
@@ -91,7 +98,7 @@ class Grant(Base):
     # used: that end, or what is known of the provider's patience with unused ones.
     refresh_expires_at: Mapped[datetime | None]
     lapses_at: Mapped[datetime | None]
-    # Whether a renewal moves that end on; None until one has shown it.
+    # Whether a renewal moves that moment; None until one has shown it.
     refresh_end_moves: Mapped[bool | None]
     # Of the last failure since the last success: the provider's words, or ours.
     last_error: Mapped[str] = mapped_column(Text, default="")

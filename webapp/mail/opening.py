@@ -34,8 +34,8 @@ def opened_draft(draft: Draft, saved: MailServer | None, parts: Parts, general: 
     Raises SealBroken.
     """
     names = secret_names(parts, draft)
-    kept = _open_secrets(parts.sealer, saved, only=names) if saved else {}
     typed = {name: value for name, value in draft.secrets.items() if value and name in names}
+    kept = _open_secrets(parts.sealer, saved, only=names - typed.keys()) if saved else {}
     holds = saved is not None and not erases_grant(parts, saved, draft)
     grant_of = saved.id if saved is not None and holds else None
     return _opened(parts, general, draft.values, draft.extra, {**kept, **typed}, grant_of)

@@ -82,9 +82,7 @@ def secrets_to_retype(parts: Parts, saved: MailServer | None, draft: Draft) -> f
 
 def moved(saved: MailServer, draft: Draft) -> frozenset[str]:
     """The settings in this draft by which secrets would go elsewhere, or be another account's."""
-    names = {name for name in (*DESTINATION, *PROXY_DESTINATION) if getattr(saved, name) != draft.values.get(name, "")}
-    own = {name for name in {*saved.extra, *draft.extra} if saved.extra.get(name) != draft.extra.get(name)}
-    return frozenset(names | own)
+    return saved.differing((*DESTINATION, *PROXY_DESTINATION), draft.values, draft.extra)
 
 
 @dataclass(frozen=True)
@@ -165,11 +163,11 @@ def _fields(server: MailServer) -> dict[str, object]:
 
 
 def _filled(server: MailServer, parts: Parts, draft: Draft, by: str) -> MailServer:
-    last_day = _last_day(parts, server, draft)
     if _shows_another_certificate(server, draft):
         for name in OF_CERTIFICATE:
             setattr(server, name, None)
     server.secrets = _sealed(parts, server, draft)
+    last_day = _last_day(server, draft)
     for name, value in (dict.fromkeys(OF_OAUTH2, "") | dict(draft.values)).items():
         setattr(server, name, value)
     server.secret_expires_on = last_day
@@ -179,10 +177,10 @@ def _filled(server: MailServer, parts: Parts, draft: Draft, by: str) -> MailServ
     return server
 
 
-def _last_day(parts: Parts, server: MailServer, draft: Draft) -> date | None:
+def _last_day(server: MailServer, draft: Draft) -> date | None:
     """The last day of the secret that the sign-in shows: as entered, else as it was, while there is one to show."""
-    used = secret_names(parts, draft) & set(grants.SECRETS)
-    day = draft.values.get("secret_expires_on", server.secret_expires_on) if used else None
+    shown = set(grants.SECRETS) & set(server.secrets)
+    day = draft.values.get("secret_expires_on", server.secret_expires_on) if shown else None
     return day if isinstance(day, date) else None
 
 

@@ -12,7 +12,8 @@ import ssl
 import time
 from collections.abc import Callable
 
-from webapp.mail.conversation import BLOT, Conversation, Stage, readable
+from webapp.mail.blotting import BLOT
+from webapp.mail.conversation import Conversation, Stage, readable
 from webapp.mail.expiries.certificates import Certificate
 from webapp.mail.failures import DeliveryError
 from webapp.providers import Text

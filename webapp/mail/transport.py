@@ -24,8 +24,6 @@ from webapp.mail.smtp import SmtpClient, reply_text
 from webapp.proxies import dial, dial_through, look_up
 from webapp.texts import saying
 
-__all__ = ["Conversation", "DeliveryError", "Fault", "MailConnection", "OpenedServer", "Stage", "mail"]
-
 log = structlog.get_logger(__name__)
 # Flask-Mail's extension; its messages look up defaults in it. Its connections are not used.
 mail = flask_mail.Mail()

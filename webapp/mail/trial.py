@@ -17,7 +17,8 @@ from webapp.mail.conversation import Conversation, Line, Stage, Step
 from webapp.mail.diagnosis import diagnose
 from webapp.mail.expiries import certificates
 from webapp.mail.failures import DeliveryError
-from webapp.mail.transport import MailConnection, OpenedServer
+from webapp.mail.opened import OpenedServer
+from webapp.mail.transport import MailConnection
 from webapp.outbox import messages
 from webapp.providers import Diagnosis
 from webapp.settings.service import General
@@ -101,7 +102,8 @@ def _note_certificate(database: Database, connection: MailConnection) -> None:
     with database.reading() as session:
         saved = service.primary(session)
     tried = connection.opened
-    if saved is not None and (saved.host, saved.port) == (tried.host, tried.port):
+    shown_by = (tried.provider.key, tried.host, tried.port, tried.security, tried.fields)
+    if saved is not None and (saved.provider, saved.host, saved.port, saved.security, saved.extra) == shown_by:
         certificates.note(database, saved, connection.certificate)
 
 

@@ -15,7 +15,7 @@ from flask import Flask
 from webapp import clock, languages
 from webapp.context import Parts, parts_of
 from webapp.errors import Failure
-from webapp.mail.transport import DeliveryError, Fault
+from webapp.mail.failures import DeliveryError, Fault
 from webapp.outbox import claims, letters, words
 from webapp.outbox.claims import Hold
 from webapp.outbox.letters import Letter, NotReady, Unwanted

@@ -14,8 +14,10 @@ from webapp.mail import opening
 from webapp.mail import service as mail
 from webapp.mail.conversation import Stage
 from webapp.mail.expiries import certificates
+from webapp.mail.failures import DeliveryError
 from webapp.mail.models import MailServer
-from webapp.mail.transport import DeliveryError, MailConnection, OpenedServer
+from webapp.mail.opened import OpenedServer
+from webapp.mail.transport import MailConnection
 from webapp.outbox import words
 from webapp.outbox.letters import NotReady
 from webapp.registry import UnknownProvider

@@ -116,6 +116,8 @@ class OAuth2(Authentication):
         unknown = {*self.grants, *self.grant_scopes, *self.grant_notes, *self.grant_steps} - set(LABELS)
         if unknown or not self.grants:
             return f"declares grants other than {', '.join(LABELS)}"
+        if any(isinstance(scopes, str) for scopes in (self.scopes, *self.grant_scopes.values())):
+            return "declares scopes as one text instead of a list"
         addresses = (self.token_url, self.authorize_url, self.device_authorization_url)
         if not all(address.startswith("https://") for address in addresses if address):
             return "declares an address that does not start with https://"

@@ -48,9 +48,12 @@ def test_a_test_shows_it(inbox: Inbox, parts: Parts, administrator: Browser) -> 
     assert saved(parts).certificate_expires_at == END
 
 
-def test_a_test_of_another_server_does_not(inbox: Inbox, parts: Parts, administrator: Browser) -> None:
+@pytest.mark.parametrize(("name", "value"), [("host", "smtp.example.org"), ("extra", {"region": "us"})])
+def test_a_test_of_another_server_does_not(
+    inbox: Inbox, parts: Parts, administrator: Browser, name: str, value: object
+) -> None:
     with parts.database.writing() as session:
-        session.get_one(MailServer, saved(parts).id).host = "smtp.example.org"
+        setattr(session.get_one(MailServer, saved(parts).id), name, value)
     administrator.submit(PAGE, button="test", test_recipient="eve@people.example", **form_of(inbox))
     assert inbox.messages
     assert saved(parts).certificate_expires_at is None

@@ -1,6 +1,8 @@
 """Signing in at a provider, and everything that can go wrong on the way back."""
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +15,7 @@ from tests.support.grants import GrantOwner
 from webapp import clock
 from webapp.audit.models import Entry
 from webapp.context import Parts
-from webapp.mail.grants import consent
+from webapp.mail.grants import consent, requests
 from webapp.mail.models import GrantStatus
 from webapp.mail.oauth.faults import (
     BadTokens,
@@ -233,7 +235,7 @@ def test_a_provider_that_says_slow_down_is_asked_less_often(owner: GrantOwner, p
     with pytest.raises(Pending):
         consent.check_device(parts, owner.server, owner.sign_in_id)
     with parts.database.reading() as session:
-        request = consent.device_request(session, owner.server.id, owner.sign_in_id)
+        request = session.scalar(requests.waiting(owner.server.id, owner.sign_in_id))
     assert request is not None
     assert request.interval == 10
 
@@ -244,6 +246,18 @@ def test_a_code_that_nobody_typed_in_time_is_over(owner: GrantOwner, parts: Part
     consent.begin_device(parts, owner.server, owner.sign_in_id)
     with time_machine.travel(clock.now() + timedelta(minutes=6)), pytest.raises(SignInFault, match="expired"):
         consent.check_device(parts, owner.server, owner.sign_in_id)
+
+
+def test_a_code_that_another_page_has_used_up_meanwhile_is_over(owner: GrantOwner, parts: Parts) -> None:
+    owner.save(authentication="device_code")
+    request = consent.begin_device(parts, owner.server, owner.sign_in_id)
+    with ThreadPoolExecutor() as pool:
+        with parts.database.writing() as session:
+            requests.end(session, request)
+            checked = pool.submit(consent.check_device, parts, owner.server, owner.sign_in_id)
+            time.sleep(0.5)
+        with pytest.raises(SignInFault, match="expired"):
+            checked.result()
 
 
 @pytest.mark.parametrize("kind", ["client_credentials", "service_account"])
@@ -274,6 +288,6 @@ def test_a_key_file_that_is_none_needs_the_administrator(owner: GrantOwner, part
 
 def _user_code(owner: GrantOwner, parts: Parts) -> str:
     with parts.database.reading() as session:
-        request = consent.device_request(session, owner.server.id, owner.sign_in_id)
+        request = session.scalar(requests.waiting(owner.server.id, owner.sign_in_id))
     assert request is not None
     return request.user_code

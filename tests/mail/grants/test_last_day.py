@@ -45,6 +45,11 @@ def test_it_goes_with_the_secret(granted: GrantOwner) -> None:
     assert granted.server.secret_expires_on is None
 
 
+def test_an_application_that_has_no_secret_has_no_last_day(owner: GrantOwner) -> None:
+    owner.save(secret_expires_on=MAY, **BLANK)
+    assert owner.server.secret_expires_on is None
+
+
 class TestPage:
     """The same, in the form."""
 

@@ -153,6 +153,14 @@ def test_a_grant_that_nobody_uses_is_renewed_daily(granted: GrantOwner, days: fl
 
 
 @pytest.mark.one_database
+def test_upkeep_does_not_wait_for_a_clock_that_ran_ahead(granted: GrantOwner) -> None:
+    with later(days=80):
+        granted.tokens.renew()
+    upkeep.refresh_lapsing(granted.parts, clock.now())
+    assert granted.provider.asked == ["refresh_token"] * 2
+
+
+@pytest.mark.one_database
 def test_a_refresh_token_of_an_hour_is_renewed_half_way(owner: GrantOwner) -> None:
     owner.provider.answers = {"refresh_token_expires_in": 3600}
     owner.save()

@@ -19,12 +19,15 @@ from tests.support.token_inbox import TokenInbox, running_token_inbox
 from tests.support.tokens import unsigned
 from webapp import clock
 from webapp.mail import opening, token_explanations
+from webapp.mail.conversation import Stage
 from webapp.mail.diagnosis import diagnose
+from webapp.mail.failures import DeliveryError
 from webapp.mail.grants.renewal import TokenSource
 from webapp.mail.grants.service import AccessToken
 from webapp.mail.models import GrantStatus
+from webapp.mail.opened import OpenedServer
 from webapp.mail.service import Draft
-from webapp.mail.transport import DeliveryError, MailConnection, OpenedServer, Stage
+from webapp.mail.transport import MailConnection
 from webapp.mail.trial import try_out
 from webapp.outbox.models import State
 from webapp.providers import Diagnosis
@@ -186,6 +189,7 @@ def test_the_mail_server_never_gets_what_gains_tokens(granted: GrantOwner) -> No
         ({}, "sending by SMTP is off, or a permission is missing"),
         ({"tid": "99999999-2222-3333-4444-555555555555"}, "of another tenant"),
         ({"aud": "https://graph.microsoft.com"}, "for another service"),
+        ({"aud": ["https://outlook.office365.com/", "x"], "scp": ["SMTP.Send"]}, "sending by SMTP is off"),
         ({"scp": "Mail.Send"}, "lacks the permission SMTP.Send."),
         ({"scp": None, "roles": ["Mail.Send"], "upn": None}, "lacks the permission SMTP.SendAsApp"),
         ({"scp": None, "roles": ["SMTP.SendAsApp"], "upn": None}, "sending by SMTP is off"),

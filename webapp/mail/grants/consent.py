@@ -12,15 +12,13 @@ from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlsplit
 
-from sqlalchemy import delete, select, update
-from sqlalchemy.orm import Session
-
 from webapp import clock, limits
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.context import Parts
 from webapp.limits import Limit
 from webapp.mail import opening, service
+from webapp.mail.grants import requests
 from webapp.mail.grants import service as grants
 from webapp.mail.models import GrantRequest, MailServer
 from webapp.mail.oauth import account, client, words
@@ -39,14 +37,9 @@ from webapp.mail.oauth.faults import (
 )
 from webapp.mail.oauth.registration import Registration
 from webapp.outbox import service as outbox
-from webapp.sealing import SealBroken, fingerprint
 from webapp.settings.service import General
 
 CALLBACK = "/settings/mail/oauth/callback"
-LIFETIME = timedelta(minutes=10)
-PURPOSE = "grant_request.secret"
-# RFC 8628, 3.5: what "slow down" adds to the interval, in seconds.
-SLOWER = 5
 STRAYED = Limit("answers of providers to nobody who is signed in", 10, timedelta(hours=1))
 
 
@@ -77,8 +70,9 @@ def begin(parts: Parts, server: MailServer, general: General, sign_in_id: int, o
         registration = opening.registration(server, parts)
         state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
         address = client.authorization_address(registration, back, state, verifier)
+    request = requests.in_the_browser(server, sign_in_id, back)
     with parts.database.writing() as session:
-        _add(session, parts, server, sign_in_id, state, verifier, redirect_uri=back)
+        requests.add(session, parts.sealer, request, state, verifier)
     return address
 
 
@@ -88,7 +82,7 @@ def finish(parts: Parts, sign_in_id: int, answer: Mapping[str, str]) -> None:
     `answer` is the query of the callback. Its state is spent, whatever comes of it.
     """
     with _noted(parts):
-        request, server = _taken(parts, sign_in_id, answer.get("state", ""))
+        request, server = requests.take(parts, sign_in_id, answer.get("state", ""))
         registration = opening.registration(server, parts)
         if "iss" in answer and not client.same_issuer(registration, answer["iss"]):
             raise WrongIssuer(error=words.OTHER_ISSUER)
@@ -96,7 +90,7 @@ def finish(parts: Parts, sign_in_id: int, answer: Mapping[str, str]) -> None:
             raise SignInFault(reply=words_of(answer["error"], answer.get("error_description")))
         if not answer.get("code"):
             raise SignInFault(reply="invalid_request The provider sent no code.")
-        verifier = _secret(parts, request)
+        verifier = requests.secret(parts.sealer, request)
         tokens = client.exchange(registration, answer["code"], verifier, request.redirect_uri)
         if "iss" in answer and not client.same_issuer(registration, answer["iss"], tokens.issuer):
             raise WrongIssuer(error=words.OTHER_ISSUER)
@@ -120,20 +114,12 @@ def begin_device(parts: Parts, server: MailServer, sign_in_id: int) -> GrantRequ
     with _noted(parts):
         registration = opening.registration(server, parts)
         code = client.start_device(registration)
-    facts = {"user_code": code.user_code, "verification_uri": code.verification_uri, "interval": code.interval}
+    request = requests.on_a_device(server, sign_in_id, code)
     with parts.database.writing() as session:
-        ended = GrantRequest.sign_in_id == sign_in_id, GrantRequest.mail_server_id == server.id
-        session.execute(delete(GrantRequest).where(*ended))
-        state = secrets.token_urlsafe(32)
-        return _add(session, parts, server, sign_in_id, state, code.device_code, code.lifetime, **facts)
-
-
-def device_request(session: Session, server_id: int, sign_in_id: int) -> GrantRequest | None:
-    """The code that this browser asked for and nobody has typed yet."""
-    mine = GrantRequest.sign_in_id == sign_in_id, GrantRequest.mail_server_id == server_id
-    return session.scalar(
-        select(GrantRequest).where(*mine, GrantRequest.user_code != "", GrantRequest.expires_at > clock.now())
-    )
+        requests.end_all(session, server.id, sign_in_id)
+        # Nobody brings this state back: the column has to hold one.
+        requests.add(session, parts.sealer, request, secrets.token_urlsafe(32), code.device_code)
+    return request
 
 
 def check_device(parts: Parts, server: MailServer, sign_in_id: int) -> None:
@@ -144,20 +130,20 @@ def check_device(parts: Parts, server: MailServer, sign_in_id: int) -> None:
     with _noted(parts):
         registration = opening.registration(server, parts)
         with parts.database.writing() as session:
-            request = device_request(session, server.id, sign_in_id)
+            # Of two pages that ask at once, the second one finds what the first one noted.
+            request = session.scalar(requests.waiting(server.id, sign_in_id).with_for_update())
             if request is None:
                 raise SignInFault(error=words.CODE_EXPIRED)
-            # Of two pages that ask at once, the second one finds what the first one noted.
-            session.refresh(request, with_for_update=True)
             if request.next_poll_at is not None and clock.now() < request.next_poll_at:
                 raise Pending
             request.next_poll_at = clock.now() + timedelta(seconds=request.interval)
         try:
-            tokens = client.poll_device(registration, _secret(parts, request))
+            tokens = client.poll_device(registration, requests.secret(parts.sealer, request))
         except OAuthFault as fault:
             _answered(parts, request, fault)
             raise
-        _end(parts, request)
+        with parts.database.writing() as session:
+            requests.end(session, request)
         _keep(parts, registration, tokens)
 
 
@@ -183,51 +169,6 @@ def _noted(parts: Parts) -> Iterator[None]:
         with parts.database.writing() as session:
             audit.record(session, Event.GRANT_REFUSED, code=fault.code)
         raise
-
-
-def _add(
-    session: Session,
-    parts: Parts,
-    server: MailServer,
-    sign_in_id: int,
-    state: str,
-    secret: str,
-    lifetime: timedelta = LIFETIME,
-    **facts: object,
-) -> GrantRequest:
-    session.execute(delete(GrantRequest).where(GrantRequest.expires_at <= clock.now()))
-    request = GrantRequest(
-        mail_server_id=server.id,
-        sign_in_id=sign_in_id,
-        state_hash=fingerprint(state),
-        sealed_secret=parts.sealer.seal(secret, PURPOSE),
-        expires_at=clock.now() + lifetime,
-        **facts,
-    )
-    session.add(request)
-    return request
-
-
-def _secret(parts: Parts, request: GrantRequest) -> str:
-    try:
-        return parts.sealer.open(request.sealed_secret, PURPOSE)
-    except SealBroken:
-        raise UnknownState(error=words.UNKNOWN_STATE) from None
-
-
-def _taken(parts: Parts, sign_in_id: int, state: str) -> tuple[GrantRequest, MailServer]:
-    """The request with this state, which is spent from here on, and its mail server."""
-    mine = (
-        GrantRequest.state_hash == fingerprint(state),
-        GrantRequest.sign_in_id == sign_in_id,
-        GrantRequest.user_code == "",
-    )
-    with parts.database.writing() as session:
-        request = session.scalar(delete(GrantRequest).where(*mine).returning(GrantRequest))
-        server = session.get(MailServer, request.mail_server_id) if request is not None else None
-    if request is None or server is None or request.expires_at <= clock.now():
-        raise UnknownState(error=words.UNKNOWN_STATE)
-    return request, server
 
 
 def _keep(parts: Parts, registration: Registration, tokens: Tokens) -> None:
@@ -276,14 +217,8 @@ def _names_in(registration: Registration, access_token: str) -> Sequence[str]:
 
 def _answered(parts: Parts, request: GrantRequest, fault: OAuthFault) -> None:
     if fault.lasting:
-        _end(parts, request)
-    elif isinstance(fault, Pending) and fault.slower:
-        slower = request.interval + SLOWER
-        values = {"interval": slower, "next_poll_at": clock.now() + timedelta(seconds=slower)}
         with parts.database.writing() as session:
-            session.execute(update(GrantRequest).where(GrantRequest.id == request.id).values(values))
-
-
-def _end(parts: Parts, request: GrantRequest) -> None:
-    with parts.database.writing() as session:
-        session.execute(delete(GrantRequest).where(GrantRequest.id == request.id))
+            requests.end(session, request)
+    elif isinstance(fault, Pending) and fault.slower:
+        with parts.database.writing() as session:
+            requests.slow_down(session, request)

@@ -223,7 +223,7 @@ def due_for_upkeep(parts: Parts, now: datetime) -> Iterator[int]:
         wait = timedelta(days=1)
         if grant.lapses_at is not None:
             wait = min(wait, (grant.lapses_at - last) / 2)
-        if last + wait <= now:
+        if last + wait <= now or _is_ahead(grant, now):
             yield grant.mail_server_id
 
 
@@ -233,8 +233,11 @@ def _due(grant: Grant, now: datetime) -> bool:
     One renewed in the future, by a clock that was put right since, ends sooner than it seems.
     """
     ends = grant.access_expires_at
-    ahead = grant.last_refresh_at is not None and grant.last_refresh_at > now + LAST_MOMENT
-    return ends is None or ahead or now >= ends - min(MARGIN, _lifetime(grant) / 2)
+    return ends is None or _is_ahead(grant, now) or now >= ends - min(MARGIN, _lifetime(grant) / 2)
+
+
+def _is_ahead(grant: Grant, now: datetime) -> bool:
+    return grant.last_refresh_at is not None and grant.last_refresh_at > now + LAST_MOMENT
 
 
 def _lifetime(grant: Grant) -> timedelta:

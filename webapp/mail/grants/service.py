@@ -15,7 +15,7 @@ from webapp.mail.models import Grant, GrantRequest, GrantStatus, MailServer
 from webapp.mail.oauth.answers import Tokens
 from webapp.mail.oauth.faults import BadTokens, OAuthFault, Refused, Unanswered
 from webapp.mail.oauth.registration import Registration
-from webapp.providers import OAuth2
+from webapp.providers import Authentication, OAuth2
 from webapp.sealing import Sealer
 
 # What each sealed column is sealed for.
@@ -30,6 +30,7 @@ SECRETS = ("client_secret", "service_account_key")
 WAITS = (timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
 # Between two renewals closer than this the end of a refresh token cannot be seen to move.
 TOO_CLOSE = timedelta(minutes=2)
+NO_END = dict.fromkeys(("refresh_expires_at", "lapses_at", "refresh_end_moves"))
 INTERRUPTED = "interrupted"
 
 _jitter = random.SystemRandom()
@@ -48,7 +49,7 @@ def of(session: Session, server_id: int) -> Grant | None:
     return session.scalars(select(Grant).where(Grant.mail_server_id == server_id)).one_or_none()
 
 
-def prepare(session: Session, server: MailServer, method: object) -> None:
+def prepare(session: Session, server: MailServer, method: Authentication | None) -> None:
     """Have a grant, still without tokens, where the mail server uses OAuth2 and has none yet."""
     session.flush()
     if isinstance(method, OAuth2) and of(session, server.id) is None:
@@ -92,26 +93,38 @@ def renewed(tokens: Tokens, method: OAuth2, sealer: Sealer, former: Grant | None
         "last_refresh_at": now,
         **quiet(),
     }
+    # An application by itself uses no refresh token, whatever the provider gives and says of one.
+    return values | (_refresh_columns(tokens, method, sealer, former, now) if method.of_a_person else NO_END)
+
+
+def _refresh_columns(
+    tokens: Tokens, method: OAuth2, sealer: Sealer, former: Grant | None, now: datetime
+) -> dict[str, Any]:
+    """The refresh token if there is another one, and the moment by which it has to be used."""
     refresh_expires_at = former.refresh_expires_at if former else None
+    values: dict[str, Any] = {}
     if tokens.refresh_token:
         refresh_expires_at = None
         values["sealed_refresh_token"] = sealer.seal(tokens.refresh_token, PURPOSES["sealed_refresh_token"])
     if tokens.refresh_lifetime is not None:
         refresh_expires_at = now + tokens.refresh_lifetime
-    unused = now + method.lapses_after if method.of_a_person and method.lapses_after else None
-    ends = [end for end in (refresh_expires_at, unused) if end is not None]
-    values["refresh_end_moves"] = _moves(former, refresh_expires_at, now) if former else None
-    return values | {"refresh_expires_at": refresh_expires_at, "lapses_at": min(ends, default=None)}
+    unused = now + method.lapses_after if method.lapses_after else None
+    lapses_at = min((end for end in (refresh_expires_at, unused) if end is not None), default=None)
+    moves = _moves(former, lapses_at, now) if former else None
+    return values | {"refresh_expires_at": refresh_expires_at, "lapses_at": lapses_at, "refresh_end_moves": moves}
 
 
-def _moves(former: Grant, end: datetime | None, now: datetime) -> bool | None:
-    """Whether the refresh token's end moves on with each renewal, or is told again as the same moment."""
-    if former.refresh_expires_at is None or former.last_refresh_at is None or end is None:
+def _moves(former: Grant, lapses_at: datetime | None, now: datetime) -> bool | None:
+    """Whether a renewal moves the end of the refresh token, or is told the same moment again.
+
+    An end that comes nearer at once is another one too: some providers give long and short ones by turns.
+    """
+    if former.lapses_at is None or former.last_refresh_at is None or lapses_at is None:
         return None
     passed = now - former.last_refresh_at
     if passed < TOO_CLOSE:
         return former.refresh_end_moves
-    return end - former.refresh_expires_at > passed / 2
+    return abs(lapses_at - former.lapses_at) > passed / 2
 
 
 def quiet() -> dict[str, Any]:
@@ -143,9 +156,9 @@ def explained_by_interruption(grant: Grant, fault: OAuthFault) -> OAuthFault:
 def standing_fault(grant: Grant) -> OAuthFault:
     """The last failure again, as it was kept."""
     words = grant.last_error
-    said = words[:1].islower()
-    fault = Refused(words) if grant.status == GrantStatus.NEEDS_YOU else OAuthFault()
-    fault.reply, fault.error = (words, "") if said else ("", words)
+    fault = Refused("") if grant.status == GrantStatus.NEEDS_YOU else OAuthFault()
+    # A provider's words begin with its error code, in lower case; ours are sentences.
+    fault.reply, fault.error = (words, "") if words[:1].islower() else ("", words)
     return fault
 
 
@@ -162,9 +175,7 @@ def changed_settings(
 
     `secrets` are the names of those that are others than the saved ones, or are none any more.
     """
-    columns = {name for name in GAINED_WITH if getattr(saved, name) != values.get(name, "")}
-    own = {name for name in {*saved.extra, *extra} if saved.extra.get(name) != extra.get(name)}
-    return frozenset(columns | own | (secrets & set(SECRETS)))
+    return saved.differing(GAINED_WITH, values, extra) | (secrets & set(SECRETS))
 
 
 def _released() -> dict[str, Any]:

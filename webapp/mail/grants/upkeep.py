@@ -8,10 +8,11 @@ import structlog
 from webapp.context import Parts
 from webapp.mail import opening, service
 from webapp.mail.expiries import certificates
+from webapp.mail.failures import DeliveryError
 from webapp.mail.grants import renewal
 from webapp.mail.models import MailServer
 from webapp.mail.oauth.faults import OAuthFault
-from webapp.mail.transport import DeliveryError, MailConnection
+from webapp.mail.transport import MailConnection
 from webapp.registry import UnknownProvider
 from webapp.sealing import SealBroken
 from webapp.settings.service import general

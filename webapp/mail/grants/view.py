@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from webapp.context import Parts
 from webapp.mail.diagnosis import diagnose_grant
-from webapp.mail.grants import consent
+from webapp.mail.grants import requests
 from webapp.mail.grants import service as grants
 from webapp.mail.models import Grant, GrantRequest, GrantStatus, MailServer
 from webapp.mail.oauth.faults import OAuthFault
@@ -54,7 +54,7 @@ def of(session: Session, parts: Parts, saved: MailServer | None, sign_in_id: int
     trouble = None
     if grant.last_error:
         trouble = diagnose_grant(parts.providers, saved, grants.standing_fault(grant))
-    return GrantView(grant, consent.device_request(session, saved.id, sign_in_id), trouble)
+    return GrantView(grant, session.scalar(requests.waiting(saved.id, sign_in_id)), trouble)
 
 
 def keep(fault: OAuthFault) -> None:

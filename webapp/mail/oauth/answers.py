@@ -69,14 +69,14 @@ def tokens(answer: Answer, client_id: str, secrets: Iterable[str] = ()) -> Token
         raise BadTokens(words.NO_ACCESS_TOKEN, refresh_token)
     if str(facts.get("token_type") or "Bearer").casefold() != "bearer":
         raise BadTokens(words.OTHER_TYPE, refresh_token)
-    lifetime = _lifetime(facts.get("expires_in"), USUAL_LIFETIME, LONGEST_LIFETIME)
-    if lifetime is None:
+    holds = lifetime(facts.get("expires_in"), USUAL_LIFETIME, LONGEST_LIFETIME)
+    if holds is None:
         raise BadTokens(words.NO_LIFETIME, refresh_token)
     scope = facts.get("scope")
     claims = _about_us(claims_of(facts.get("id_token")), client_id)
     return Tokens(
         access_token,
-        lifetime,
+        holds,
         refresh_token,
         _refresh_lifetime(facts),
         [one for one in scope[:LONGEST_SCOPES].split() if one.isprintable()] if isinstance(scope, str) else None,
@@ -132,6 +132,17 @@ def words_of(error: object, description: object, secrets: Iterable[str] = ()) ->
     return Blotter(secrets)(f"{code} {said}".strip())[:LONGEST_WORDS]
 
 
+def lifetime(value: object, usual: timedelta | None, longest: timedelta) -> timedelta | None:
+    """A time told in seconds, also as text: `usual` where none is told, None when it is no time at all."""
+    if value is None:
+        return usual
+    try:
+        seconds = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else 0.0
+    except (ValueError, OverflowError):
+        return longest if isinstance(value, int) else None
+    return timedelta(seconds=min(seconds, longest.total_seconds())) if seconds >= 1 else None
+
+
 def _refusal(answer: Answer, facts: Mapping[str, Any], secrets: Iterable[str]) -> OAuthFault:
     error = facts.get("error")
     if isinstance(error, dict):  # as Google's other interfaces put it
@@ -156,21 +167,10 @@ def _token(value: object) -> str:
     return str(value) if good else ""
 
 
-def _lifetime(value: object, usual: timedelta | None, longest: timedelta) -> timedelta | None:
-    """A number of seconds, also as text; None when it is no time at all."""
-    if value is None:
-        return usual
-    try:
-        seconds = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else 0.0
-    except (ValueError, OverflowError):
-        return longest if isinstance(value, int) else None
-    return timedelta(seconds=min(seconds, longest.total_seconds())) if seconds >= 1 else None
-
-
 def _refresh_lifetime(facts: Mapping[str, Any]) -> timedelta | None:
     """Google and Keycloak say how long a refresh token lives, each by a name of its own."""
     value = facts.get("refresh_token_expires_in", facts.get("refresh_expires_in"))
-    return _lifetime(value, None, LONGEST_REFRESH_LIFETIME)
+    return lifetime(value, None, LONGEST_REFRESH_LIFETIME)
 
 
 def _about_us(claims: Mapping[str, Any], client_id: str) -> Mapping[str, Any]:

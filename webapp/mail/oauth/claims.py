@@ -52,18 +52,24 @@ def _tenant(claims: Mapping[str, Any], tenant_id: str) -> str:
 
 
 def _audience(claims: Mapping[str, Any], expected: Expected) -> str:
-    audience = str(claims.get("aud", "")).rstrip("/").casefold()
+    audiences = {one.rstrip("/").casefold() for one in _several(claims.get("aud"))}
     good = {one.rstrip("/").casefold() for one in expected.audiences}
-    return "" if not good or audience in good else f"audience {audience}"
+    return "" if not good or audiences & good else f"audience {' '.join(sorted(audiences))}".strip()
 
 
 def _permission(claims: Mapping[str, Any], expected: Expected) -> str:
     """Delegated tokens carry `scp`; those of an application by itself `roles`."""
-    scopes, roles = str(claims.get("scp", "")).split(), claims.get("roles")
+    scopes, roles = _several(claims.get("scp")), _several(claims.get("roles"))
     if scopes:
         return "" if not expected.scope or expected.scope in scopes else f"scope {' '.join(scopes)}"
-    named = [str(role) for role in roles] if isinstance(roles, list) else []
-    return "" if not expected.role or expected.role in named else f"role {' '.join(named)}".strip()
+    return "" if not expected.role or expected.role in roles else f"role {' '.join(roles)}".strip()
+
+
+def _several(value: object) -> list[str]:
+    """A claim that is a list (RFC 7519, 4.1.3), one text, or several with spaces between them."""
+    if isinstance(value, list):
+        return [str(one) for one in value]
+    return value.split() if isinstance(value, str) else []
 
 
 def _mailbox(claims: Mapping[str, Any], username: str) -> str:

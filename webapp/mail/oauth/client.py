@@ -25,7 +25,10 @@ SECRET_PARAMETERS = ("client_secret", "refresh_token", "code", "code_verifier", 
 FORM = "application/x-www-form-urlencoded"
 # A clock this far from the provider's is wrong: one of the two.
 SKEW = timedelta(seconds=60)
+# In seconds, between two questions whether a device code was typed.
 USUAL_INTERVAL, LONGEST_INTERVAL = 5, 300
+USUAL_CODE, LONGEST_CODE = timedelta(minutes=15), timedelta(hours=1)
+LONGEST_PAGE = 1000
 
 
 @dataclass(frozen=True)
@@ -106,13 +109,14 @@ def start_device(registration: Registration) -> DeviceCode:
     found = answers.facts_of(answer, [registration.client_secret])
     device_code, user_code = found.get("device_code"), found.get("user_code")
     page = str(found.get("verification_uri", found.get("verification_url")))
+    lifetime = answers.lifetime(found.get("expires_in"), USUAL_CODE, LONGEST_CODE)
     try:
         parts = https.check_address(page)
-        lifetime = timedelta(seconds=min(max(0, int(found.get("expires_in", 900))), 3600))
         interval = max(1, min(int(found.get("interval") or USUAL_INTERVAL), LONGEST_INTERVAL))
     except (BadAddress, ValueError, TypeError, OverflowError):
         raise BadTokens(words.NO_DEVICE_CODE) from None
-    if not (_is_code(device_code, answers.LONGEST_TOKEN) and _is_code(user_code, 40) and len(page) <= 1000):
+    codes = _is_code(device_code, answers.LONGEST_TOKEN) and _is_code(user_code, 40)
+    if not codes or len(page) > LONGEST_PAGE or lifetime is None:
         raise BadTokens(words.NO_DEVICE_CODE)
     return DeviceCode(str(device_code), str(user_code), parts.geturl(), lifetime, interval)
 

@@ -1,0 +1,92 @@
+"""Sign-ins at a provider that are going on: each belongs to the browser that began it, and ends within minutes."""
+
+from datetime import timedelta
+
+from sqlalchemy import Select, delete, select, update
+from sqlalchemy.orm import Session
+
+from webapp import clock
+from webapp.context import Parts
+from webapp.mail.models import GrantRequest, MailServer
+from webapp.mail.oauth import words
+from webapp.mail.oauth.client import DeviceCode
+from webapp.mail.oauth.faults import UnknownState
+from webapp.sealing import SealBroken, Sealer, fingerprint
+
+LIFETIME = timedelta(minutes=10)
+PURPOSE = "grant_request.secret"
+# RFC 8628, 3.5: what "slow down" adds to the interval, in seconds.
+SLOWER = 5
+
+
+def add(session: Session, sealer: Sealer, request: GrantRequest, state: str, secret: str) -> None:
+    """Keep a sign-in that begins, with the hash of its state and its secret sealed."""
+    session.execute(delete(GrantRequest).where(GrantRequest.expires_at <= clock.now()))
+    request.state_hash = fingerprint(state)
+    request.sealed_secret = sealer.seal(secret, PURPOSE)
+    session.add(request)
+
+
+def in_the_browser(server: MailServer, sign_in_id: int, redirect_uri: str) -> GrantRequest:
+    """A sign-in that the provider sends the browser back from."""
+    ends = clock.now() + LIFETIME
+    return GrantRequest(mail_server_id=server.id, sign_in_id=sign_in_id, redirect_uri=redirect_uri, expires_at=ends)
+
+
+def on_a_device(server: MailServer, sign_in_id: int, code: DeviceCode) -> GrantRequest:
+    """A sign-in that waits for a code to be typed."""
+    return GrantRequest(
+        mail_server_id=server.id,
+        sign_in_id=sign_in_id,
+        user_code=code.user_code,
+        verification_uri=code.verification_uri,
+        interval=code.interval,
+        expires_at=clock.now() + code.lifetime,
+    )
+
+
+def take(parts: Parts, sign_in_id: int, state: str) -> tuple[GrantRequest, MailServer]:
+    """The sign-in with this state, which is spent from here on, and its mail server. Raises UnknownState."""
+    mine = (
+        GrantRequest.state_hash == fingerprint(state),
+        GrantRequest.sign_in_id == sign_in_id,
+        GrantRequest.user_code == "",
+    )
+    with parts.database.writing() as session:
+        request = session.scalar(delete(GrantRequest).where(*mine).returning(GrantRequest))
+        server = session.get(MailServer, request.mail_server_id) if request is not None else None
+    if request is None or server is None or request.expires_at <= clock.now():
+        raise UnknownState(error=words.UNKNOWN_STATE)
+    return request, server
+
+
+def waiting(server_id: int, sign_in_id: int) -> Select[GrantRequest]:
+    """The code that this browser asked for and nobody has typed yet."""
+    mine = GrantRequest.sign_in_id == sign_in_id, GrantRequest.mail_server_id == server_id
+    return select(GrantRequest).where(*mine, GrantRequest.user_code != "", GrantRequest.expires_at > clock.now())
+
+
+def secret(sealer: Sealer, request: GrantRequest) -> str:
+    """The PKCE verifier, or the device code. Raises UnknownState when it cannot be opened."""
+    try:
+        return sealer.open(request.sealed_secret, PURPOSE)
+    except SealBroken:
+        raise UnknownState(error=words.UNKNOWN_STATE) from None
+
+
+def slow_down(session: Session, request: GrantRequest) -> None:
+    """Have the provider asked less often whether the code was typed."""
+    seconds = request.interval + SLOWER
+    values = {"interval": seconds, "next_poll_at": clock.now() + timedelta(seconds=seconds)}
+    session.execute(update(GrantRequest).where(GrantRequest.id == request.id).values(values))
+
+
+def end(session: Session, request: GrantRequest) -> None:
+    """Forget it."""
+    session.execute(delete(GrantRequest).where(GrantRequest.id == request.id))
+
+
+def end_all(session: Session, server_id: int, sign_in_id: int) -> None:
+    """Forget all that this browser began for this mail server."""
+    mine = GrantRequest.sign_in_id == sign_in_id, GrantRequest.mail_server_id == server_id
+    session.execute(delete(GrantRequest).where(*mine))
