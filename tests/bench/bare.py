@@ -1,12 +1,14 @@
 """A bare Flask + Jinja page with a session, under the web server and with the options of `mailroom web`."""
 
 import sys
+from collections.abc import Callable
 from unittest import mock
 
 from flask import Flask, render_template, session
 from jinja2 import DictLoader
 
 from webapp import server
+from webapp.bodies import Wsgi
 from webapp.server import Address
 
 TEMPLATES = {
@@ -30,9 +32,10 @@ TEMPLATES = {
 }
 
 
-def create_app() -> Flask:
-    """The application."""
+def create_app(intake: Callable[[Wsgi], Wsgi]) -> Flask:
+    """The application, whose requests are taken in as Mailroom's are."""
     app = Flask(__name__)
+    app.wsgi_app = intake(app.wsgi_app)  # type: ignore[method-assign]
     app.secret_key = "a secret key for the bench"
     app.jinja_loader = DictLoader(TEMPLATES)
 
