@@ -8,15 +8,15 @@ from flask import Blueprint, current_app, render_template
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
-from webapp import pages, stencils
+from webapp import clock, pages, stencils
 from webapp.access import signed_in
 from webapp.accounts import service as accounts
 from webapp.accounts.models import Role
 from webapp.context import parts
-from webapp.mail.expiries import banner
 from webapp.mail.expiries.service import Expiry
-from webapp.outbox.flow import Flow, flow
+from webapp.outbox.flow import Flow
 from webapp.outbox.meaning import meaning
+from webapp.standing import standing
 
 blueprint = Blueprint("home", __name__)
 PEOPLE = "mailroom people"
@@ -38,10 +38,11 @@ def home() -> str:
     reader, database = signed_in(), parts().database
     if reader.role != Role.ADMINISTRATOR:
         return stencils.page("home", lambda: render_template("home.html", flow=None), reader)
-    facts = flow(database), _has_people(), tuple(banner.warnings())
+    state, warnings = standing(database, clock.now())
+    facts = state, _has_people(), warnings
     draw = partial(_page, *facts)
     # What stopped the mail is explained at length, and other words may come with each try.
-    return draw() if facts[0].stopped else stencils.page("home", draw, reader, *facts)
+    return draw() if state.stopped else stencils.page("home", draw, reader, *facts)
 
 
 def _has_people() -> bool:

@@ -1,5 +1,6 @@
 """Whether mail is flowing, and if not, since when and why."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -58,7 +59,7 @@ _LAST_SENT = (
     .limit(1)
     .subquery()
 )
-_FLOW = select(
+STATEMENT = select(
     *_OWED.columns,
     select(MailServer.updated_at).where(MailServer.position == PRIMARY).scalar_subquery(),
     *_LAST_SENT.columns,
@@ -69,7 +70,12 @@ _STOPPED = select(Message).where(_HELD).order_by(Message.next_attempt_at, Messag
 def flow(database: Database) -> Flow:
     """How things stand now."""
     # There is one row, whatever there is to count.
-    waiting, since, stopped_since, saved_at, *sent = cast(tuple[Any, ...], database.glance(_FLOW))
+    return of_row(database, cast(tuple[Any, ...], database.glance(STATEMENT)))
+
+
+def of_row(database: Database, row: Sequence[Any]) -> Flow:
+    """The same, from the row that STATEMENT gives."""
+    waiting, since, stopped_since, saved_at, *sent = row
     last = Sent(*sent) if sent[0] is not None else None
     if stopped_since and last:
         # What waited for its turn already was not stopped while others left.

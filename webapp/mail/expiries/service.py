@@ -98,18 +98,23 @@ _COLUMNS: tuple[InstrumentedAttribute[Any], ...] = (
     MailServer.certificate_expires_at, Grant.status, Grant.granted_at, Grant.last_refresh_at,
     Grant.refresh_end_moves, Grant.lapses_at, Grant.last_error_at,
 )  # fmt: skip
-_KNOWN = select(*_COLUMNS).outerjoin(Grant, Grant.mail_server_id == MailServer.id).where(MailServer.position == PRIMARY)
+STATEMENT = (
+    select(*_COLUMNS).outerjoin(Grant, Grant.mail_server_id == MailServer.id).where(MailServer.position == PRIMARY)
+)
 
 
 def of_the_mail_server(session: Session, now: datetime) -> list[Expiry]:
     """The ends of the saved mail server; none while there is no server."""
-    row: Sequence[Any] | None = session.execute(_KNOWN).first()
-    return expiries(Known(*row), now) if row else []
+    return of_row(session.execute(STATEMENT).first(), now)
 
 
 def at_a_glance(database: Database, now: datetime) -> list[Expiry]:
     """The same, as cheaply as every page of an administrator needs it."""
-    row = database.glance(_KNOWN)
+    return of_row(database.glance(STATEMENT), now)
+
+
+def of_row(row: Sequence[Any] | None, now: datetime) -> list[Expiry]:
+    """The same, from the row that STATEMENT gives, if it gives one."""
     return expiries(Known(*row), now) if row else []
 
 
