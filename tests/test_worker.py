@@ -142,9 +142,9 @@ def test_a_claim_holds_as_long_as_its_worker_lives(
     use_server: Callable[..., None],
 ) -> None:
     monkeypatch.setattr(worker, "SWEEP", 0.2)
-    monkeypatch.setattr(claims, "LEASE", timedelta(seconds=0.6))
+    monkeypatch.setattr(claims, "LEASE", timedelta(seconds=1.5))
     message_id = owe()
-    with ScriptedServer(replies={"GREETING": "220 " + "x" * 150}, drip=0.01) as server:
+    with ScriptedServer(replies={"GREETING": "220 " + "x" * 150}, drip=0.02) as server:
         use_server(server)
         request.getfixturevalue("crew")
         until(lambda: look(message_id).state == State.SENT, 30)

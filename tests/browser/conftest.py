@@ -40,7 +40,6 @@ SCREENS = [
     Screen("desktop", 1280, 900, scripts=True),
     Screen("phone", 390, 844, scripts=True),
     Screen("desktop-without-scripts", 1280, 900, scripts=False),
-    Screen("phone-without-scripts", 390, 844, scripts=False),
 ]
 
 

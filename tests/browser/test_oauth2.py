@@ -107,7 +107,7 @@ def test_gmail_is_set_up_as_the_guide_says(
 def test_office_365_is_set_up_as_the_guide_says(
     microsoft: Service, behind: Callable[[Internet, Screen], Walker], site: Site
 ) -> None:
-    walker = behind(microsoft.internet, SCREENS[3])
+    walker = behind(microsoft.internet, SCREENS[2])
     start(walker, site)
     fill_in(walker, microsoft, "office365", tenant_id=TENANT)
     allow(walker)

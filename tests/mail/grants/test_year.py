@@ -111,7 +111,9 @@ def test_a_year_loses_no_grant_spends_no_token_twice_and_sends_with_none_that_ex
     with ExitStack() as stack:
         year = stack.enter_context(time_machine.travel(NEW_YEAR, tick=False))
         owner.sign_in()
-        fleet = stack.enter_context(running(owner, SENDS))
+        # Writers of SQLite wait for each other anyway, so there fewer sends show as much.
+        sends = SENDS if database_kind == "postgresql" else SENDS // 5
+        fleet = stack.enter_context(running(owner, sends))
         pool = stack.enter_context(ThreadPoolExecutor(2))
         for number in range(DAYS):
             year.shift(timedelta(hours=24, minutes=fleet.random.randrange(60)))
@@ -119,7 +121,7 @@ def test_a_year_loses_no_grant_spends_no_token_twice_and_sends_with_none_that_ex
         assert owner.grant.status == GrantStatus.GENERATED
         assert owner.provider.knows(owner.tokens.get().value)
     assert (fleet.expired, owner.provider.reuses) == (0, 0)
-    assert fleet.sent > SENDS * 0.9
+    assert fleet.sent > sends * 0.9
     assert [fault for fault in fleet.faults if fault.lasting] == []
     # Each day brings one renewal, but for those on which the provider had trouble.
     assert owner.provider.asked.count("refresh_token") > DAYS * 0.8
