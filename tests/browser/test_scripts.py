@@ -135,7 +135,9 @@ def test_a_link_is_copied(stage: Stage) -> None:
 
 
 def test_news_of_a_code_opens_the_page_anew(stage: Stage) -> None:
-    stage.show(CODE).wait_for_url("**/news")
+    page = stage.show(CODE)
+    page.wait_for_url("**/news")
+    assert page.url.endswith("/news")
 
 
 def test_news_of_a_code_loses_nothing_that_is_typed(stage: Stage) -> None:

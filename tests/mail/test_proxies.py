@@ -81,7 +81,8 @@ def test_a_kind_of_address_that_this_machine_does_not_have_is_passed_over(script
     server = scripted()
     addresses = proxies.look_up(server.host, server.port, 5)
     unknown = (9999, *addresses[0][1:])
-    proxies.dial([unknown, *addresses], 5).close()
+    with proxies.dial([unknown, *addresses], 5) as sock:
+        assert sock.getpeername()[1] == server.port
 
 
 def test_many_addresses_that_do_not_answer_take_no_longer_than_one(silent: tuple[str, int]) -> None:
