@@ -90,8 +90,10 @@ def _names() -> dict[str, Any]:
 
 
 def _page(status: int, title: str, text: str, **facts: Any) -> Response:
-    if request_ctx.url_adapter is None:
-        # The request names a host that is none, and no address can be made for it.
+    wanted = request.accept_mimetypes
+    # A script's: a page would take the message that waits for its reader. Or the request names a host that is
+    # none, and no address can be made for it.
+    if (wanted and not wanted.accept_html) or request_ctx.url_adapter is None:
         return Response(f"{title}\n{text}\n", status, mimetype="text/plain")
     try:
         return make_response(render_template("error.html", title=title, text=text, **facts), status)
@@ -120,7 +122,7 @@ def when_again(error: TooManyRequests) -> str:
     )
 
 
-def too_many(error: TooManyRequests, page: str) -> Response:
+def too_many(error: TooManyRequests, page: str | Response) -> Response:
     """The answer to what was asked too often: a page that says when to try again."""
     if not error.in_trail:
         _note()
@@ -140,7 +142,7 @@ def _note() -> None:
 
 
 def _too_many(error: TooManyRequests) -> Response:
-    return too_many(error, render_template("error.html", title=_("Too many tries"), text=when_again(error)))
+    return too_many(error, _page(429, _("Too many tries"), when_again(error)))
 
 
 def _not_found(error: NotFound) -> Response:

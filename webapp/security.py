@@ -1,9 +1,10 @@
 """What protects every request and answer: headers, CSRF, limits on size. For cookies see `cookies`."""
 
+import secrets
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, current_app, request, session
 from flask_wtf import CSRFProtect
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -60,6 +61,15 @@ class Csrf(CSRFProtect):
 
 
 csrf = Csrf()
+
+
+def start_csrf() -> None:
+    """Give a new session its token before any page asks for one.
+
+    Of requests that come together right after it, each would make its own, and all pages but one would hold
+    tokens that the cookie no longer knows.
+    """
+    session[current_app.config["WTF_CSRF_FIELD_NAME"]] = secrets.token_hex(32)
 
 
 def protect(app: Flask, config: Config) -> None:

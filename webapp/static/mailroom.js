@@ -100,9 +100,13 @@ for (const advice of document.querySelectorAll("[data-advice]")) {
     advice.textContent = text;
     advice.classList.toggle("good", good);
   };
-  input.addEventListener("input", () => {
+  const stop = () => {
     clearTimeout(pause);
     asking.abort();
+  };
+  input.form.addEventListener("submit", stop);
+  input.addEventListener("input", () => {
+    stop();
     if (!input.value) say({ text: before, good: false });
     else pause = setTimeout(async () => {
       asking = new AbortController();
@@ -122,7 +126,7 @@ async function advised(input, { advice, email, name }, signal) {
     name: typed.namedItem("name")?.value ?? name,
   });
   try {
-    const answer = await fetch(advice, { method: "POST", body, signal });
+    const answer = await fetch(advice, { method: "POST", body, headers: { Accept: "application/json" }, signal });
     return answer.ok ? await answer.json() : null;
   } catch {
     return null;

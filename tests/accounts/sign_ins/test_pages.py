@@ -57,6 +57,15 @@ def test_a_person_gets_to_the_page_they_wanted(stranger: Browser, ada: User) -> 
     assert (answer.status_code, answer.request.path) == (200, "/")
 
 
+def test_pages_that_come_together_after_a_sign_in_hold_one_token(stranger: Browser, ada: User) -> None:
+    stranger.post("/login", follow=False, email=ada.email, password=PASSWORD)
+    begun = cookie(stranger)
+    shown = stranger.get("/")
+    stranger.client.set_cookie("mailroom", begun)
+    stranger.get("/profile")
+    assert stranger.submit_on(shown).request.path == "/login"
+
+
 def test_next_never_leaves_the_site(stranger: Browser, ada: User) -> None:
     page = stranger.client.get("/login?next=https://evil.example/")
     answer = stranger.submit_on(page, email=ada.email, password=PASSWORD)

@@ -13,6 +13,7 @@ from webapp.accounts.sign_ins.service import Client
 from webapp.accounts.sign_ins.signing_in import Begun
 from webapp.context import parts
 from webapp.cookies import KEPT_UNTIL, cookie_name
+from webapp.security import start_csrf
 
 # Where Flask-Login looks for what its `user_loader` is to be given.
 SIGN_IN = "_user_id"
@@ -36,6 +37,7 @@ def begin(begun: Begun) -> None:
 def hold(token: str, held: SignIn) -> None:
     """Replace the browser's session by one that holds this sign-in alone, and lasts as long as it."""
     session.clear()
+    start_csrf()
     session[SIGN_IN] = token
     if held.remembered:
         session[KEPT_UNTIL] = held.expires_at.timestamp()
