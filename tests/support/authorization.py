@@ -56,6 +56,8 @@ class AuthorizationServer:
         # Whether ID tokens name nobody, and userinfo does (OpenID Connect Core, 5.4); what else that says.
         self.conforming = False
         self.userinfo: dict[str, Any] = {}
+        # What it says of itself in place of the truth.
+        self.metadata: dict[str, Any] = {}
         # How the client may show its secret.
         self.client_authentication: tuple[str, ...] = ("basic", "post")
         # How far the server's clock is from ours.
@@ -199,7 +201,9 @@ class AuthorizationServer:
     def told(self, path: str, authorization: str) -> dict[str, Any] | None:
         """What is told to who asks what this provider is, or who signed in; None is for browsers."""
         if path == "/.well-known/openid-configuration":
-            return {"issuer": self.url, "userinfo_endpoint": f"{self.url}/userinfo"}
+            own = {"issuer": self.issuer or self.url, "userinfo_endpoint": f"{self.url}/userinfo"}
+            endpoints = {"authorization_endpoint": f"{self.url}/authorize", "token_endpoint": f"{self.url}/token"}
+            return own | endpoints | self.metadata
         if path != "/userinfo":
             return None
         account = self.knows(authorization.removeprefix("Bearer "))

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -156,6 +157,27 @@ def test_of_two_issuers_on_one_host_the_id_token_tells_which_one_answered(owner:
     with pytest.raises(WrongIssuer):
         consent.finish(parts, owner.sign_in_id, query | {"iss": f"{owner.provider.url}/realms/other"})
     assert owner.grant.status == GrantStatus.NONE
+
+
+@pytest.mark.parametrize(
+    ("metadata", "refusal"),
+    [
+        ({}, nullcontext()),
+        ({"authorization_endpoint": "https://sign-in.example/authorize"}, pytest.raises(WrongIssuer)),
+        ({"token_endpoint": None}, pytest.raises(WrongIssuer)),
+        ({"issuer": "https://issuer.example"}, pytest.raises(WrongIssuer)),
+    ],
+)
+@pytest.mark.one_database
+def test_an_issuer_on_another_host_has_to_name_the_addresses_itself(
+    owner: GrantOwner, metadata: dict[str, Any], refusal: AbstractContextManager[Any]
+) -> None:
+    owner.save()
+    owner.provider.issuer = owner.provider.url.replace("127.0.0.1", "localhost")
+    owner.provider.metadata = metadata
+    with refusal:
+        owner.sign_in()
+    assert owner.grant.status == (GrantStatus.NONE if metadata else GrantStatus.GENERATED)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from authlib.oauth2 import ClientAuth, OAuth2Client
 
 from webapp import clock, https
 from webapp.https import Answer, BadAddress
-from webapp.mail.oauth import answers, words
+from webapp.mail.oauth import answers, metadata, words
 from webapp.mail.oauth.answers import Tokens
 from webapp.mail.oauth.faults import BadTokens, OAuthFault, Refused, Unanswered, Unreached, Unusable
 from webapp.mail.oauth.keys import ServiceAccountKey
@@ -62,8 +62,9 @@ def authorization_address(registration: Registration, redirect_uri: str, state: 
 def same_issuer(registration: Registration, issuer: str, of_id_token: str = "") -> bool:
     """Whether an answer's `iss` is the provider that was asked (RFC 9207, 2.4).
 
-    Where the issuer is not known it must at least be of the authorize address's own host, as another
-    provider, which mixes itself in, is of another one; and the same as the ID token's, once there is one.
+    Where the issuer is not known it must be of the authorize address's own host, or say itself that this is its
+    address, as another provider, which mixes itself in, can do neither; and the same as the ID token's, once there
+    is one.
     """
     if registration.method.issuer:
         return issuer == registration.method.issuer
@@ -73,7 +74,7 @@ def same_issuer(registration: Registration, issuer: str, of_id_token: str = "") 
         theirs, ours = urlsplit(issuer), urlsplit(registration.authorize_url)
     except ValueError:
         return False
-    return (theirs.scheme, theirs.netloc) == (ours.scheme, ours.netloc)
+    return (theirs.scheme, theirs.netloc) == (ours.scheme, ours.netloc) or metadata.is_at(registration, issuer)
 
 
 def exchange(registration: Registration, code: str, verifier: str, redirect_uri: str) -> Tokens:
