@@ -78,7 +78,7 @@ def guard(app: Flask, also_public: frozenset[str] = frozenset()) -> None:
             return None
         person = signed_in()
         if person.is_anonymous:
-            return cast(Response, redirect(url_for("accounts.login", next=wanted())))
+            return cast(Response, redirect(url_for("accounts.login", next=wanted(), ended=_ended())))
         # Every line that is logged, and every entry in the trail, says from here on who asked.
         structlog.contextvars.bind_contextvars(by=person.id)
         acts(Actor(person.id, person.email, client.address, client.device))
@@ -108,6 +108,17 @@ def safe_next(target: str | None) -> str:
     ):
         return target
     return url_for("home.home")
+
+
+def _ended() -> str | None:
+    """What the sign-in page has to tell whoever was signed in until now.
+
+    The address says so, not the cookie: an answer that comes late would put the cookie of before in place of one
+    that a new sign-in has set meanwhile.
+    """
+    if not sessions.token():
+        return None
+    return "page" if request.method == "GET" else "form"
 
 
 def _opens(target: str) -> bool:
