@@ -12,10 +12,11 @@ from typing import Any
 from unittest import mock
 
 import pytest
+import sqlalchemy
 from argon2 import PasswordHasher
 from flask import Flask
 from jinja2 import FileSystemBytecodeCache
-from sqlalchemy import select
+from sqlalchemy import Engine, event, select
 from werkzeug.routing import Rule
 
 from tests.support.browser import Browser
@@ -101,6 +102,24 @@ def _compiled_rules() -> Iterator[None]:
         return compiled[key]
 
     with mock.patch.object(Rule, "_compile_builder", once):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_statements() -> Iterator[None]:
+    """Statements compiled once for each kind of database: each test has an engine of its own, and would do it anew."""
+    shared: dict[str, Engine] = {}
+
+    def create_engine(*given: Any, **options: Any) -> Engine:
+        engine = sqlalchemy.create_engine(*given, query_cache_size=5000, **options)
+        event.listen(engine, "first_connect", lambda *_: share(engine))
+        return engine
+
+    def share(engine: Engine) -> None:
+        first = shared.setdefault(engine.dialect.name, engine)
+        engine.dialect, engine._compiled_cache = first.dialect, first._compiled_cache
+
+    with mock.patch.object(database_module, "create_engine", create_engine):
         yield
 
 

@@ -15,6 +15,7 @@ from tests.browser.serving import Site
 from tests.browser.walker import Walker
 from tests.support.authorization import CLIENT_ID, CLIENT_SECRET, AuthorizationServer, running_provider
 from tests.support.certificates import Authority
+from tests.support.chromium import PATIENCE
 from tests.support.proxies import Internet
 from tests.support.token_inbox import TokenInbox, running_token_inbox
 
@@ -81,7 +82,7 @@ def behind(chromium: Browser) -> Iterator[Callable[[Internet, Screen], Walker]]:
                 ignore_https_errors=True,
                 proxy={"server": f"http://127.0.0.1:{internet.port}", "bypass": "127.0.0.1"},
             ))  # fmt: skip
-            contexts[-1].set_default_timeout(15_000)
+            contexts[-1].set_default_timeout(PATIENCE)
             return contexts[-1]
 
         return Walker(screen.name, new_context, screen.scripts)

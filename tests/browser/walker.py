@@ -11,10 +11,14 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page
 ColorScheme = Literal["light", "dark"]
 # A folder to keep a picture of every page in, for people to look at.
 SHOTS = os.environ.get("MAILROOM_TEST_SHOTS", "")
-# What axe looks for. Only the colours are other ones in the dark.
-RULES: dict[ColorScheme, dict[str, Any]] = {
-    "light": {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}},
-    "dark": {"resultTypes": ["violations"], "runOnly": ["color-contrast"]},
+SCHEMES: tuple[ColorScheme, ...] = ("light", "dark")
+# What axe looks for: on a desktop everything, and the colours of the dark too; on a phone what its layout changes.
+EVERYTHING = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
+COLOURS = {"resultTypes": ["violations"], "runOnly": ["color-contrast"]}
+LAYOUT = {"resultTypes": ["violations"], "runOnly": ["target-size", "scrollable-region-focusable", "aria-hidden-focus"]}
+RULES: dict[str, dict[ColorScheme, dict[str, Any]]] = {
+    "desktop": {"light": EVERYTHING, "dark": COLOURS},
+    "phone": {"light": LAYOUT},
 }
 
 
@@ -100,14 +104,15 @@ class Walker:
 
     def look(self) -> None:
         """Complain about what is too wide, refused by the policy or hard to use for somebody, light and dark."""
-        if self.scripts:
-            self.page.evaluate(AXE_SCRIPT)
         # Axe is a script itself.
-        for scheme, rules in RULES.items() if self.scripts or SHOTS else ():
+        rules = RULES.get(self.name, {}) if self.scripts else {}
+        if rules:
+            self.page.evaluate(AXE_SCRIPT)
+        for scheme in SCHEMES if SHOTS else rules:
             self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             self._keep_picture(scheme)
-            if self.scripts:
-                found = self.page.evaluate("rules => axe.run(rules)", rules)["violations"]
+            if scheme in rules:
+                found = self.page.evaluate("rules => axe.run(rules)", rules[scheme])["violations"]
                 self.complaints += [f"{self.page.url} {scheme}: {_told(violation)}" for violation in found]
         wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         if wide > 0:

@@ -11,6 +11,8 @@ from playwright.sync_api import Error, sync_playwright
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Root needs the second; containers often have a tiny /dev/shm.
 ARGUMENTS = ("--no-sandbox", "--disable-dev-shm-usage")
+# Milliseconds that one may wait for a page or a control of it: busy machines are slow, and what hangs does so for ever.
+PATIENCE = 60_000
 
 
 def executable() -> str | None:

@@ -48,8 +48,8 @@ class OAuth2(Authentication):
     what people should know before they choose one, `grant_steps` what to do on the provider's side
     for it. `lapses_after` is how long a refresh token
     lives unused. `issuer` is compared with the `iss` of an answer (RFC 9207); where it is not
-    given, an `iss` must at least be of the same host as `authorize_url`. `explanations` are for
-    refusals of the token endpoint (`invalid_grant`, with words of its description as the phrase)
+    given, an `iss` must be of the same host as `authorize_url`, or its metadata name that address.
+    `explanations` are for refusals of the token endpoint (`invalid_grant`, with words of its description as the phrase)
     and of the mail server alike.
     """
 
