@@ -184,6 +184,10 @@ def test_what_is_filled_into_a_sentence_from_right_to_left_keeps_its_own_directi
         with languages.speaking("ar"):
             assert gettext("%(name)s is there", name="Ada (x)") == f"{ISOLATE}Ada (x){END_OF_ISOLATE} is there"
             assert ngettext("%(num)s of %(name)s", "%(num)s", 1, name="x") == f"1 of {ISOLATE}x{END_OF_ISOLATE}"
+            assert gettext("as 2027-01-31.") == f"as {ISOLATE}2027-01-31{END_OF_ISOLATE}."
+            assert gettext("no https://, but https://a.example/") == (
+                f"no {ISOLATE}https://{END_OF_ISOLATE}, but https://a.example/"
+            )
             assert gettext("Open %(page)s", page="https://mailroom.example/") == "Open https://mailroom.example/"
         with languages.speaking("de"):
             assert gettext("%(name)s is there", name="Ada") == "Ada is there"

@@ -1,5 +1,6 @@
 """The languages that pages and mails are written in, and which one somebody reads."""
 
+import re
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -30,6 +31,10 @@ COOKIE_LIFETIME = timedelta(days=365)
 LONGEST_HEADER = 500
 # They keep what stands between them in its own direction: FIRST STRONG ISOLATE, POP DIRECTIONAL ISOLATE (UAX #9).
 ISOLATE, END_OF_ISOLATE = "\u2068", "\u2069"
+
+# Days and numbers with hyphens, and how addresses begin: examples in our own sentences. Whole addresses are left
+# alone, as people copy them, and the signs with them.
+NO_LANGUAGE = re.compile(r"\bhttps?://(?!\w)|\b[0-9a-f]+(?:-[0-9a-f]+){2,}\b")
 
 # The headers that choose the language, and that say who is signed in.
 DEPENDS_ON = ("Accept-Language", "Cookie")
@@ -71,15 +76,16 @@ DEFAULT_LOCALE = LANGUAGES[DEFAULT].locale
 
 
 class Sentences(Domain):
-    """Flask-Babel's translations, which keep what is filled in apart from a right-to-left sentence around it."""
+    """Flask-Babel's translations, which keep what is no language apart from a right-to-left sentence around it."""
 
     def gettext(self, string: str, **facts: Any) -> str:
         """The sentence in the present language."""
-        return str(super().gettext(string, **isolated(facts)))
+        sentence = directed(self.get_translations().ugettext(string))
+        return sentence % isolated(facts) if facts else sentence
 
     def ngettext(self, singular: str, plural: str, num: float, **facts: Any) -> str:
         """The sentence for this number in the present language."""
-        return str(super().ngettext(singular, plural, num, **isolated(facts)))
+        return directed(self.get_translations().ungettext(singular, plural, num)) % isolated({"num": num, **facts})
 
 
 class Translations(Babel):
@@ -167,6 +173,13 @@ def isolated(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: f"{ISOLATE}{one}{END_OF_ISOLATE}" if _jumps(one) else one for name, one in facts.items()}
 
 
+def directed(sentence: str) -> str:
+    """A sentence of ours. What stands in it and is no language is isolated in a right-to-left one, too."""
+    if not NO_LANGUAGE.search(sentence) or current().direction == "ltr":
+        return sentence
+    return NO_LANGUAGE.sub(f"{ISOLATE}\\g<0>{END_OF_ISOLATE}", sentence)
+
+
 def without_isolates(text: str) -> str:
     """The text as headers take it."""
     return text.replace(ISOLATE, "").replace(END_OF_ISOLATE, "")
@@ -214,12 +227,12 @@ def _named(response: Response) -> Response:
 @pass_eval_context
 def _gettext(context: EvalContext, text: str, **facts: Any) -> str:
     """As Jinja's own, `%` is always filled in and Markup stays as it is."""
-    return _filled(context, get_translations().ugettext(text), facts)
+    return _filled(context, directed(get_translations().ugettext(text)), facts)
 
 
 @pass_eval_context
 def _ngettext(context: EvalContext, singular: str, plural: str, num: int, **facts: Any) -> str:
-    return _filled(context, get_translations().ungettext(singular, plural, num), {"num": num, **facts})
+    return _filled(context, directed(get_translations().ungettext(singular, plural, num)), {"num": num, **facts})
 
 
 def _filled(context: EvalContext, text: str, facts: Mapping[str, Any]) -> str:
