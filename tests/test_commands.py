@@ -91,6 +91,12 @@ def test_create_admin_says_that_it_is_the_password_that_cannot_be_used(run: Run)
     assert in_one_line(refused, 1).startswith("Error: The password for ada@mailroom.example cannot be used. Too short")
 
 
+@pytest.mark.parametrize("name", ["Ada\0Lovelace", "Ada " * 51])
+def test_create_admin_refuses_a_name_that_no_page_takes(run: Run, name: str) -> None:
+    refused = run("create-admin", "ada@mailroom.example", "--name", name, "--password-stdin", stdin=f"{PASSWORD}\n")
+    assert in_one_line(refused, 1).startswith("Error: The name cannot be used.")
+
+
 def test_create_admin_says_that_the_address_is_taken(run: Run) -> None:
     run("create-admin", "ada@mailroom.example", "--password-stdin", stdin=f"{PASSWORD}\n")
     again = run("create-admin", "ADA@mailroom.example", "--password-stdin", stdin=f"{PASSWORD}\n")
@@ -103,6 +109,7 @@ def test_create_admin_says_that_the_address_is_taken(run: Run) -> None:
         ("ada", f"{PASSWORD}\n", "not an e-mail address"),
         ("ada@mailroom.example", "short\n", "Too short"),
         ("ada@mailroom.example", "", "Too short"),
+        ("ada@mailroom.example", "no page takes\ta tab\n", "control characters"),
     ],
 )
 def test_create_admin_says_what_is_wrong(run: Run, email: str, stdin: str, problem: str) -> None:
@@ -116,6 +123,10 @@ def test_create_admin_says_what_is_wrong(run: Run, email: str, stdin: str, probl
         ({"DATABASE_URL": "nonsense"}, "MAILROOM_DATABASE_URL"),
         ({"DATABASE_URL": "oracle://db/mailroom"}, "MAILROOM_DATABASE_URL"),
         ({"DATABASE_URL": "postgresql://me:hidden@127.0.0.1:1/mailroom"}, "MAILROOM_DATABASE_URL"),
+        (
+            {"DATABASE_URL": "postgresql://me:half@a:hidden@db.example/x"},
+            "MAILROOM_DATABASE_URL: its port is no number",
+        ),
         ({"DATABASE_URL": "sqlite:////nowhere/at/all"}, "MAILROOM_DATABASE_URL"),
         ({"PLUGIN_DIR": "/nowhere/at/all"}, "/nowhere/at/all"),
         ({"INSTANCE": "/dev/null/instance"}, "/dev/null/instance"),

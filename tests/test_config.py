@@ -57,6 +57,13 @@ def test_a_secret_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         from_environment(tmp_path, MAILROOM_SECRET_KEY_FILE="/nowhere/key")
 
 
+def test_a_secret_file_that_holds_no_text_is_named_and_not_quoted(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(bytes(range(128, 192)))
+    with pytest.raises(ConfigError, match=r"^MAILROOM_SECRET_KEY_FILE: .*/key holds something other than text") as told:
+        from_environment(tmp_path, MAILROOM_SECRET_KEY_FILE=str(tmp_path / "key"))
+    assert told.value.__cause__ is None
+
+
 def test_what_is_no_secret_is_not_read_from_a_file(tmp_path: Path) -> None:
     assert from_environment(tmp_path, MAILROOM_DEMO_FILE="/nowhere").demo == "off"
 

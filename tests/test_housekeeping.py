@@ -19,7 +19,7 @@ def test_housekeeping_deletes_what_is_long_over_and_nothing_else(database: Datab
         session.add(message(State.OWED, now - timedelta(days=91)))
         for days in (91, 89):
             session.add(message(State.SENT, now - timedelta(days=days)))
-        housekeeping.tidy(session, now)
+    housekeeping.tidy(database, now)
     with database.reading() as session:
         assert session.query(Link).count() == 1
         assert session.query(Message).count() == 2

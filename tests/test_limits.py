@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from sqlalchemy import text
 
 from webapp import clock, limits
 from webapp.database import Database
@@ -172,6 +173,19 @@ def test_sweeping_takes_only_what_limits_nobody(database: Database, now: time_ma
         limits.sweep(session, clock.now())
         assert session.query(limits.RateLimit).count() == 1
     assert not take(database, "late")
+
+
+def test_sweeping_waits_for_nobody_who_counts(database: Database, now: time_machine.Traveller) -> None:
+    if database.engine.dialect.name == "sqlite":
+        pytest.skip("Its writers wait for each other anyway.")
+    take(database, "ada")
+    take(database, "max")
+    now.shift(11 * 60)
+    with database.writing() as counting, database.writing() as session:
+        limits.take(counting, LIMIT, "ada")
+        session.execute(text("SET lock_timeout = '1s'"))
+        limits.sweep(session, clock.now())
+        assert session.query(limits.RateLimit).count() == 1
 
 
 def test_the_table_tells_nobody_who_was_limited(database: Database) -> None:

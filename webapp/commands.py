@@ -16,6 +16,7 @@ from webapp import worker as worker_process
 from webapp.accounts import service as accounts
 from webapp.accounts import setup
 from webapp.accounts.addresses import BadAddress
+from webapp.accounts.fields import LONGEST_NAME
 from webapp.accounts.passwords import hashing
 from webapp.accounts.passwords import rules as password_rules
 from webapp.accounts.passwords.rules import BadPassword
@@ -25,6 +26,7 @@ from webapp.audit.events import Event
 from webapp.config import Config, ConfigError
 from webapp.context import parts
 from webapp.database import Database
+from webapp.forms import text_problem
 from webapp.keys import rotation
 from webapp.registry import PluginRefused
 from webapp.server import Address, Unusable, serve_web
@@ -130,8 +132,13 @@ def upgrade() -> None:
 def create_admin(email: str, name: str, password_stdin: bool) -> None:
     """Create an administrator who can sign in at once."""
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else asked_password()
-    name = name or email.partition("@")[0]
+    name = name.strip() or email.partition("@")[0]
+    # What the pages refuse could be created here, and never be typed there.
+    if problem := text_problem(name, most=LONGEST_NAME):
+        raise click.ClickException(f"The name cannot be used. {problem}")
     try:
+        if problem := text_problem(password, secret=True):
+            raise BadPassword(problem)
         with upgraded_database() as database:
             with database.reading() as session:
                 rules = password_rules.in_force(session, parts().config)

@@ -151,6 +151,9 @@ def _content(name: str, path: Path) -> str:
         return path.read_text().strip()
     except OSError as error:
         raise ConfigError(f"{PREFIX}{name}: {path} cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError:
+        # Not its words, nor it as their cause: they hold what the file does.
+        raise ConfigError(f"{PREFIX}{name}: {path} holds something other than text.") from None
 
 
 def _own_secret_key(instance: Path, database_url: str) -> Path:

@@ -1,16 +1,18 @@
 """The database: one engine, two kinds of transaction, and the types every model shares."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeVar, TypeVarTuple, cast
 
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, Select, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.orm import DeclarativeBase, Session, class_mapper, sessionmaker
 from sqlalchemy.orm.attributes import instance_dict
 from sqlalchemy.types import JSON, TypeDecorator
+
+from webapp.config import ConfigError
 
 AFTER_COMMIT = "after_commit"
 # The largest id that a usual column can hold; SQLite's driver refuses to compare with much larger ones.
@@ -58,6 +60,7 @@ class Database:
     """An engine and the two ways to use it."""
 
     def __init__(self, url: str) -> None:
+        """For the database at this address. Raises ConfigError, or SQLAlchemy's ArgumentError."""
         self.engine = _create_engine(url)
         self.sessions = sessionmaker(self.engine, expire_on_commit=False)
         self._glances: dict[Select[*tuple[Any, ...]], _Glance] = {}
@@ -91,13 +94,9 @@ class Database:
         glance = self._glances.get(statement)
         if glance is None:
             glance = self._glances[statement] = _Glance(statement, self.engine.dialect)
-        connection = self.engine.raw_connection()
-        try:
-            cursor = connection.cursor()
+        with closing(self.engine.raw_connection()) as connection, closing(connection.cursor()) as cursor:
             cursor.execute(glance.text, glance.parameters(given))
             row = cursor.fetchone()
-        finally:
-            connection.close()
         return None if row is None else cast(tuple[*Values], glance.read(row))
 
 
@@ -153,7 +152,7 @@ def insert_into(session: Session, model: type[Base]) -> postgresql.Insert | sqli
 
 
 def _create_engine(url: str) -> Engine:
-    parsed = make_url(url)
+    parsed = _parsed(url)
     # The driver's errors are logged; what was to be saved is not.
     if parsed.get_backend_name() == "postgresql":
         return create_engine(
@@ -163,6 +162,16 @@ def _create_engine(url: str) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except ValueError:
+        # Not its words, nor it as their cause: what stands in the port's place may be half of a password.
+        raise ConfigError(
+            "MAILROOM_DATABASE_URL: its port is no number. In a password, write @ as %40, : as %3A and / as %2F."
+        ) from None
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -9,6 +9,7 @@ from webapp import limits
 from webapp.accounts.models import AddressChange, Link
 from webapp.accounts.sign_ins import known_devices
 from webapp.accounts.sign_ins import service as sign_ins
+from webapp.database import Database
 from webapp.keys import rotation
 from webapp.mail.models import GrantRequest
 from webapp.outbox.models import Message
@@ -19,14 +20,41 @@ LINKS_KEPT = timedelta(days=30)
 MESSAGES_KEPT = timedelta(days=90)
 
 
-def tidy(session: Session, now: datetime) -> None:
-    """Delete ended sign-ins, links, messages, events, devices, keys and what waits past their time, and idle limits."""
-    sign_ins.sweep(session, now)
+def tidy(database: Database, now: datetime) -> None:
+    """Delete ended sign-ins, links, messages, events, devices, keys and what waits past their time, and idle limits.
+
+    Each kind in a transaction of its own: it locks no person, so with rows of several kinds in hand it
+    could wait for somebody who waits for it.
+    """
+    for sweep in SWEEPS:
+        with database.writing() as session:
+            sweep(session, now)
+
+
+def _sweep_address_changes(session: Session, now: datetime) -> None:
     session.execute(delete(AddressChange).where(AddressChange.expires_at <= now))
+
+
+def _sweep_links(session: Session, now: datetime) -> None:
     session.execute(delete(Link).where(Link.expires_at <= now - LINKS_KEPT))
+
+
+def _sweep_grant_requests(session: Session, now: datetime) -> None:
     session.execute(delete(GrantRequest).where(GrantRequest.expires_at <= now))
+
+
+def _sweep_messages(session: Session, now: datetime) -> None:
     session.execute(delete(Message).where(Message.finished_at <= now - MESSAGES_KEPT))
-    known_devices.sweep(session, now)
-    limits.sweep(session, now)
-    rotation.sweep(session, now)
-    webhooks.sweep(session, now)
+
+
+SWEEPS = (
+    sign_ins.sweep,
+    _sweep_address_changes,
+    _sweep_links,
+    _sweep_grant_requests,
+    _sweep_messages,
+    known_devices.sweep,
+    limits.sweep,
+    rotation.sweep,
+    webhooks.sweep,
+)

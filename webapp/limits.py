@@ -144,9 +144,14 @@ def give_back(session: Session, limit: Limit, who: str, where: str = "") -> None
 
 
 def sweep(session: Session, now: datetime) -> None:
-    """Delete the rows that no longer limit anybody, also those that were counted by a clock far ahead."""
+    """Delete the rows that no longer limit anybody, also those that were counted by a clock far ahead.
+
+    Those that somebody counts with at this moment stay: waiting for them with others in hand, it could be
+    waited for itself.
+    """
     latest = now.timestamp() + LONGEST.total_seconds() + SKEW
-    session.execute(delete(RateLimit).where(or_(RateLimit.full_at < now.timestamp(), RateLimit.full_at > latest)))
+    idle = select(RateLimit.key).where(or_(RateLimit.full_at < now.timestamp(), RateLimit.full_at > latest))
+    session.execute(delete(RateLimit).where(RateLimit.key.in_(idle.with_for_update(skip_locked=True))))
 
 
 def _take(session: Session, limit: Limit, who: str, where: str = "") -> float | None:

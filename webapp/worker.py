@@ -160,8 +160,7 @@ class Caretaker(Scheduler):
             claims.sweep(session, clock.now())
         if time.monotonic() >= self.next_housekeeping:
             self.next_housekeeping = time.monotonic() + HOUSEKEEPING
-            with self.database.writing() as session:
-                housekeeping.tidy(session, clock.now())
+            housekeeping.tidy(self.database, clock.now())
 
     def _renew(self, lease: timedelta) -> None:
         if ids := self.in_hand.ids():

@@ -35,6 +35,9 @@ class Stage:
         self.sent: list[str] = []
         self.body = ""
         self.slow = False
+        # How often the script asked, and with which status it is answered next; later ones are 200.
+        self.asked = 0
+        self.statuses: list[int] = []
         page.route("**/*", self._answer)
 
     def show(self, body: str) -> Page:
@@ -48,7 +51,8 @@ class Stage:
             route.fulfill(path=SCRIPT, content_type="text/javascript")
             return
         if route.request.resource_type == "fetch":
-            route.fulfill(json={"waiting": False})
+            self.asked += 1
+            route.fulfill(status=self.statuses.pop(0) if self.statuses else 200, json={"waiting": False})
             return
         if route.request.method == "POST":
             self.sent.append(route.request.post_data or "")
@@ -132,6 +136,23 @@ def test_a_link_is_copied(stage: Stage) -> None:
     page.locator("textarea").focus()
     page.keyboard.press("Control+V")
     assert page.locator("textarea").input_value() == "https://x.example"
+
+
+def test_a_second_click_on_copy_leaves_the_button_as_it_was(stage: Stage) -> None:
+    stage.page.clock.install()
+    page = stage.show('<input id="link"><button type="button" data-copy="link" data-done="Copied" hidden>Copy</button>')
+    for _ in range(2):
+        page.get_by_role("button").click()
+        page.get_by_text("Copied").wait_for()
+    page.clock.run_for(3000)
+    assert page.get_by_role("button").text_content() == "Copy"
+
+
+def test_a_server_that_is_away_for_a_moment_is_no_news_of_a_code(stage: Stage) -> None:
+    stage.statuses = [503]
+    page = stage.show(CODE.replace('data-every="1"', 'data-every="0.3"'))
+    page.wait_for_url("**/news")
+    assert stage.asked == 2
 
 
 def test_news_of_a_code_opens_the_page_anew(stage: Stage) -> None:

@@ -54,10 +54,9 @@ def test_keys_are_rotated_while_people_work(
         served.wait_for("Mailroom listens on")
         ada = Visitor(f"http://127.0.0.1:{port}")
         ada.submit("/login", email="ada@mailroom.example", password=PASSWORD)
-        for number in range(2):
-            assert "Sealed anew in mail_servers: 1." in rotate_keys()
-            assert all(ada.get("/profile").address.endswith("/profile") for _ in range(8))
-            assert f"Mailroom {number}" in ada.submit("/settings/general", product_name=f"Mailroom {number}").text
+        assert "Sealed anew in mail_servers: 1." in rotate_keys()
+        assert all(ada.get("/profile").address.endswith("/profile") for _ in range(8))
+        assert "Mailroom of now" in ada.submit("/settings/general", product_name="Mailroom of now").text
         rotate_keys("--drop-old")
         until(lambda: "/login" in ada.get("/profile").address)
     assert passwords(parts) == ["kept"]

@@ -138,11 +138,13 @@ class TestAsking:
 
     def test_nothing_waits_any_more_after_a_day(self, parts: Parts, ada: User, ask: Ask) -> None:
         ask(ada)
-        with time_machine.travel(clock.now() + timedelta(hours=25)), parts.database.writing() as session:
-            assert address_changes.waiting(session, ada.id) is None
-            with pytest.raises(NotFound):
-                address.send_again(session, parts.queue, ada.id)
-            housekeeping.tidy(session, clock.now())
+        with time_machine.travel(clock.now() + timedelta(hours=25)):
+            with parts.database.writing() as session:
+                assert address_changes.waiting(session, ada.id) is None
+                with pytest.raises(NotFound):
+                    address.send_again(session, parts.queue, ada.id)
+            housekeeping.tidy(parts.database, clock.now())
+        with parts.database.reading() as session:
             assert session.scalars(select(AddressChange)).all() == []
 
     def test_a_mail_for_a_cancelled_change_is_not_sent(

@@ -12,6 +12,7 @@ from webapp.forms import Form, stripped
 from webapp.languages import LANGUAGES
 from webapp.texts import lazy_gettext as lazy
 
+LONGEST_NAME = 200
 # Not the type `email`: browsers refuse addresses in UTF-8 there.
 AS_ADDRESS = {"inputmode": "email", "autocapitalize": "none", "spellcheck": "false"}
 
@@ -32,7 +33,7 @@ def name_field() -> StringField:
         lazy("Name"),
         [
             DataRequired(lazy("Give a name.")),
-            Length(max=200, message=lazy("Too long: at most 200 characters.")),
+            Length(max=LONGEST_NAME, message=lazy("Too long: at most 200 characters.")),
             a_name,
         ],
         filters=[stripped],

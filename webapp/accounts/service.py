@@ -38,10 +38,10 @@ def has_people(database: Database) -> bool:
     return database.glance(_SECOND_PERSON) is not None
 
 
-def by_email(session: Session, email: str, locked: bool = False) -> User | None:
-    """The person with this address, however it is written; if `locked`, it stays theirs until the commit."""
+def by_email(session: Session, email: str, lock: bool = False) -> User | None:
+    """The person with this address, however it is written; with `lock`, it stays theirs until the transaction ends."""
     wanted = select(User).where(User.email_key == address_key(email))
-    return session.scalar(wanted.with_for_update() if locked else wanted)
+    return session.scalar(wanted.with_for_update() if lock else wanted)
 
 
 def user(session: Session, user_id: int, lock: bool = False) -> User:

@@ -45,7 +45,7 @@ def setup() -> Page:
 
 def _set_up(form: SetupForm) -> Response:
     config, queue = parts().config, parts().queue
-    password_hash = hashing.hashed(text(form.password))
+    password_hash, language = hashing.hashed(text(form.password)), languages.current().code
     with parts().database.writing() as session:
         person = first_run.create_first_administrator(
             session,
@@ -53,7 +53,7 @@ def _set_up(form: SetupForm) -> Response:
             text(form.email),
             text(form.name),
             password_hash,
-            languages.current().code,
+            language,
         )
         if form.public_url and form.public_url.data:
             first_run.save_public_url(session, queue, config, form.public_url.data)

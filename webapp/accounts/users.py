@@ -94,7 +94,7 @@ def change_role(session: Session, user_id: int, role: Role, by: User) -> None:
 
 
 def sign_out(session: Session, user_id: int, by: User) -> None:
-    """End all sign-ins of the person, who can sign in again. Raises NotFound, Refused."""
+    """End all sign-ins of the person, who can sign in again. Raises NotFound, NotAllowed."""
     person = locked_for(session, user_id, by)
     sign_ins.end_all(session, person.id)
     audit.record(session, Event.ALL_SIGN_INS_ENDED, person)

@@ -109,7 +109,7 @@ def _person(session: Session, message: Message) -> User | None:
     if message.user_id is not None:
         return session.get(User, message.user_id, with_for_update=True)
     if message.template in PURPOSES or message.template == "locked":
-        return accounts.by_email(session, message.recipient, locked=True)
+        return accounts.by_email(session, message.recipient, lock=True)
     return None
 
 

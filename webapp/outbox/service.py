@@ -94,7 +94,7 @@ def retry_all(session: Session, queue: Queue) -> None:
 def retry(session: Session, queue: Queue, message_id: int) -> None:
     """Have one message tried now, a failed one too. Raises NotFound, NotRetryable."""
     now = clock.now()
-    found = message(session, message_id, locked=True)
+    found = message(session, message_id, lock=True)
     if not can_retry(found, now):
         raise NotRetryable
     found.state, found.next_attempt_at, found.finished_at = State.OWED, now, None
@@ -107,9 +107,9 @@ def can_retry(message: Message, now: datetime) -> bool:
     return message.state in (State.OWED, State.FAILED) and now < claims.deadline(message)
 
 
-def message(session: Session, message_id: int, locked: bool = False) -> Message:
-    """The message with this id; `locked`, nobody else changes it until the end of the transaction. Raises NotFound."""
-    found = session.get(Message, message_id, with_for_update=locked or None) if message_id <= LARGEST_ID else None
+def message(session: Session, message_id: int, lock: bool = False) -> Message:
+    """The message with this id; with `lock`, nobody else changes it until the transaction ends. Raises NotFound."""
+    found = session.get(Message, message_id, with_for_update=lock or None) if message_id <= LARGEST_ID else None
     if found is None:
         raise NotFound
     return found

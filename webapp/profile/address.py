@@ -67,7 +67,7 @@ def send_again(session: Session, queue: Queue, user_id: int, limited: bool = Tru
 
 
 def cancel(session: Session, user_id: int) -> None:
-    """Keep the address of now; the mailed links do nothing any more."""
+    """Keep the address of now; the mailed links do nothing any more. Raises NotFound."""
     person = user(session, user_id, lock=True)
     if address_changes.waiting(session, user_id) is not None:
         address_changes.forget(session, user_id)

@@ -85,7 +85,7 @@ def _changed(form: ChangePasswordForm) -> bool:
     except BadPassword as bad:
         return form.problem("password", str(bad))
     sessions.hold(left.token, sign_in)
-    sessions.keep_device(left.known_as)
+    sessions.stay_known(left.known_as)
     return True
 
 

@@ -67,9 +67,9 @@ def sign_out(sign_in_id: int) -> Page:
 def sign_out_others() -> Page:
     """Sign all other browsers out."""
     with parts().database.writing() as session:
-        here = service.sign_out_others(session, signed_in(), sessions.token(), sessions.device())
-    sessions.renew(here.token)
-    sessions.keep_device(here.known_as)
+        left = service.sign_out_others(session, signed_in(), sessions.token(), sessions.known_as())
+    sessions.renew(left.token)
+    sessions.stay_known(left.known_as)
     flash(_("All other browsers are signed out."), "success")
     return back()
 

@@ -26,7 +26,7 @@ MOST_SIGN_INS = 50
 
 
 @dataclass(frozen=True)
-class Here:
+class Left:
     """What the browser that is left holds from now on: the token of its sign-in, and what its device cookie holds.
 
     Copies of what it held before are worth nothing.
@@ -57,7 +57,7 @@ def change_password(
     sign_in: SignIn,
     client: Client,
     limited: bool = True,
-) -> Here:
+) -> Left:
     """Change the password; this sign-in is the only one left.
 
     Raises WrongPassword, BadPassword, SignInEnded, TooManyRequests.
@@ -74,10 +74,10 @@ def change_password(
         present.password_hash, present.password_changed_at = password_hash, clock.now()
         links.revoke(session, present.id, Purpose.RESET)
         address_changes.forget(session, present.id)
-        here = _alone(session, present, client.token, client.known_as)
+        left = _alone(session, present, client.token, client.known_as)
         notices.password_changed(session, queue, present, by_link=False)
         audit.record(session, Event.PASSWORD_CHANGED, present)
-        return here
+        return left
 
 
 def unchanged(session: Session, person: User) -> User:
@@ -100,7 +100,7 @@ def sign_out(session: Session, user_id: int, sign_in_id: int) -> None:
     audit.record(session, Event.SIGN_IN_ENDED, session.get(User, user_id))
 
 
-def sign_out_others(session: Session, person: User, token: str, known_as: str = "") -> Here:
+def sign_out_others(session: Session, person: User, token: str, known_as: str = "") -> Left:
     """End all of the person's sign-ins but the one of this token, and know no other browser.
 
     Raises NotFound when this one ended, or got another token, meanwhile.
@@ -111,8 +111,8 @@ def sign_out_others(session: Session, person: User, token: str, known_as: str = 
     return _alone(session, present, token, known_as)
 
 
-def _alone(session: Session, person: User, token: str, known_as: str) -> Here:
+def _alone(session: Session, person: User, token: str, known_as: str) -> Left:
     """Leave the person this browser alone; the person is locked."""
     new = sign_ins.replace(session, token)
     sign_ins.end_others(session, person.id, new)
-    return Here(new, known_devices.forget_others(session, person.id, known_as))
+    return Left(new, known_devices.forget_others(session, person.id, known_as))

@@ -48,7 +48,8 @@ function reveal(button) {
 
 async function copy(button) {
   const input = document.getElementById(button.dataset.copy);
-  const label = button.textContent;
+  // Kept at the first click: at a second one soon after it, the button still says that it is done.
+  button.dataset.label ??= button.textContent;
   try {
     await navigator.clipboard.writeText(input.value);
   } catch {
@@ -57,7 +58,7 @@ async function copy(button) {
     document.execCommand("copy");
   }
   button.textContent = button.dataset.done;
-  setTimeout(() => { button.textContent = label; }, 2000);
+  setTimeout(() => { button.textContent = button.dataset.label; }, 2000);
 }
 
 // Choosing a provider with the mouse or a finger shows its fields at once. With the keyboard one
@@ -118,12 +119,12 @@ for (const advice of document.querySelectorAll("[data-advice]")) {
 
 async function advised(input, { advice, email, name }, signal) {
   // On the page that sets Mailroom up, both are typed beside it.
-  const typed = input.form.elements;
+  const fields = input.form.elements;
   const body = new URLSearchParams({
-    csrf_token: typed.csrf_token.value,
+    csrf_token: fields.csrf_token.value,
     password: input.value,
-    email: typed.namedItem("email")?.value ?? email,
-    name: typed.namedItem("name")?.value ?? name,
+    email: fields.namedItem("email")?.value ?? email,
+    name: fields.namedItem("name")?.value ?? name,
   });
   try {
     const answer = await fetch(advice, { method: "POST", body, headers: { Accept: "application/json" }, signal });
@@ -160,7 +161,8 @@ for (const waiting of document.querySelectorAll("[data-waiting]")) {
 async function stillWaiting(address, body) {
   try {
     const answer = await fetch(address, { method: "POST", body, headers: { Accept: "application/json" }, redirect: "manual" });
-    return answer.ok && (await answer.json()).waiting;
+    // A server that is not available for a moment has no news.
+    return answer.status >= 500 || (answer.ok && (await answer.json()).waiting);
   } catch {
     return true;
   }

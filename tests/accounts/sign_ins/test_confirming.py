@@ -138,6 +138,10 @@ class TestAFormThatIsSentTooLate:
         administrator.submit_on(again, current_password=PASSWORD)
         assert product_name(parts) == "Post"
 
+    def test_no_language_is_offered_as_choosing_one_would_lose_it(self, administrator: Browser) -> None:
+        asked = administrator.post("/settings/general", public_url="https://m.example", product_name="Post")
+        assert ["languages" in page.text for page in (asked, administrator.get("/confirm"))] == [False, True]
+
     def test_what_was_held_for_an_hour_is_opened_no_more(self, administrator: Browser, parts: Parts) -> None:
         asked = administrator.post("/settings/general", public_url="https://m.example", product_name="Post")
         with time_machine.travel(clock.now() + HELD_FOR):

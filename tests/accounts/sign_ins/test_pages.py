@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from unittest import mock
@@ -19,17 +18,13 @@ from tests.support.browser import PASSWORD, Browser
 from tests.support.people import add_person
 from webapp import clock
 from webapp.accounts import users
-from webapp.accounts.models import Purpose, SignIn, Status, User
+from webapp.accounts.models import SignIn, Status, User
 from webapp.accounts.sign_ins import known_devices
 from webapp.accounts.sign_ins import service as sign_ins
 from webapp.database import Database
 
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="[^"]*"')
-
-
 NEW = "another long sentence 8"
-NewLink = Callable[..., str]
-Owed = Callable[[], list[tuple[str, str]]]
 
 
 def session_cookie(browser: Browser) -> Cookie:
@@ -260,46 +255,3 @@ class TestRememberMe:
         stranger.submit("/profile", **fields)
         after = session_cookie(stranger)
         assert (after.expires, after.value != before.value) == (before.expires, True)
-
-
-class TestNewDevices:
-    """Whom Mailroom does not know yet."""
-
-    def test_a_browser_is_news_once(self, stranger: Browser, ada: User, owed: Owed) -> None:
-        for _ in range(2):
-            stranger.submit("/login", email=ada.email, password=PASSWORD)
-            stranger.post("/logout")
-        assert owed() == [("new_sign_in", ada.email)]
-
-    def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(self, stranger: Browser, ada: User) -> None:
-        stranger.submit("/login", email=ada.email, password=PASSWORD)
-        cookie = stranger.client.get_cookie("mailroom_device")
-        assert cookie is not None
-        assert (cookie.http_only, cookie.same_site, cookie.max_age) == (True, "Lax", 365 * 24 * 3600)
-
-    def test_where_an_account_was_activated_or_a_password_chosen_is_no_news(
-        self, stranger: Browser, pat: User, new_link: NewLink, owed: Owed
-    ) -> None:
-        for purpose, path in ((Purpose.ACTIVATION, "/activate/"), (Purpose.RESET, "/reset-password/")):
-            stranger.get(path + new_link(pat, purpose))
-            stranger.submit(path.rstrip("/"), password=NEW, password_confirm=NEW)
-            stranger.post("/logout")
-            stranger.submit("/login", email=pat.email, password=NEW)
-            stranger.post("/logout")
-        assert owed() == [("activated", pat.email), ("password_changed", pat.email)]
-
-    def test_a_reset_makes_all_others_unknown(
-        self, app: Flask, stranger: Browser, ada: User, new_link: NewLink, owed: Owed
-    ) -> None:
-        stranger.submit("/login", email=ada.email, password=PASSWORD)
-        stranger.post("/logout")
-        other = Browser(app)
-        other.get("/reset-password/" + new_link(ada, Purpose.RESET))
-        other.submit("/reset-password", password=NEW, password_confirm=NEW)
-        with time_machine.travel(clock.now() + timedelta(days=2)):
-            stranger.submit("/login", email=ada.email, password=NEW)
-        assert [template for template, _ in owed()] == ["new_sign_in", "password_changed", "new_sign_in"]
-
-    def test_wrong_passwords_are_not_told(self, stranger: Browser, ada: User, owed: Owed) -> None:
-        stranger.submit("/login", email=ada.email, password="wrong")
-        assert owed() == []

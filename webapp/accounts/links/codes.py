@@ -88,7 +88,7 @@ def redeem_beside(
     The same is done whether anybody has the address or not.
     """
     # Locked first: what would end a link now finds what comes of it, and no limit waits for a person.
-    person = service.by_email(session, email, locked=True)
+    person = service.by_email(session, email, lock=True)
     if limited:
         tries.code(session, client.address)
     return _redeem(session, sealer, person, email, BESIDE_AN_ADDRESS, code)

@@ -39,8 +39,10 @@ def activate() -> Page:
         if not form.validate_on_submit():
             return render_template("accounts/activate.html", form=form)
         password_hash = hashing.hashed(text(form.password))
+        # Asked before the transaction: whose language it is may have to be looked up, and that notes who is here.
+        language = languages.current().code
         with parts().database.writing() as session:
-            person = password_links.activate(session, parts().queue, secret, password_hash, languages.current().code)
+            person = password_links.activate(session, parts().queue, secret, password_hash, language)
             begun = signing_in.begin(session, person, sessions.here())
     except password_links.REFUSED as refused:
         return link_refused(Purpose.ACTIVATION, refused)
@@ -101,10 +103,10 @@ def reset_password() -> Page:
             return render_template("accounts/reset_password.html", form=form)
         password_hash = hashing.hashed(text(form.password))
         with parts().database.writing() as session:
-            device = signing_in.reset_password(session, parts().queue, secret, password_hash, sessions.here())
+            known_as = signing_in.reset_password(session, parts().queue, secret, password_hash, sessions.here())
     except password_links.REFUSED as refused:
         return link_refused(Purpose.RESET, refused)
-    sessions.keep_device(device)
+    sessions.stay_known(known_as)
     browser.clear()
     browser[SIGN_IN_AS] = owner.email
     flash(_("Your password is changed, and you are signed out everywhere. Sign in with the new one."), "success")

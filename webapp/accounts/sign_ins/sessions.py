@@ -30,7 +30,7 @@ def enable(app: Flask) -> None:
 
 def begin(begun: Begun) -> None:
     """Go on with a new sign-in in this browser, which is known from now on."""
-    keep_device(begun.device)
+    stay_known(begun.known_as)
     hold(begun.token, begun.sign_in)
 
 
@@ -66,7 +66,7 @@ def sign_in() -> SignIn:
 def client() -> Client:
     """Who sends this request."""
     user_agent = request.headers.get("User-Agent", "")
-    return Client((request.remote_addr or "")[: sign_ins.LONGEST_ADDRESS], sign_ins.cleaned(user_agent), device())
+    return Client((request.remote_addr or "")[: sign_ins.LONGEST_ADDRESS], sign_ins.cleaned(user_agent), known_as())
 
 
 def here() -> Client:
@@ -74,21 +74,21 @@ def here() -> Client:
     return replace(client(), token=token())
 
 
-def device() -> str:
+def known_as() -> str:
     """What the cookie holds by which this browser is known; see `known_devices`."""
     return request.cookies.get(_device_cookie(), "")
 
 
-def keep_device(token: str) -> None:
+def stay_known(known_as: str) -> None:
     """Have this request's answer set that cookie, if there is anything to keep."""
-    if not token:
+    if not known_as:
         return
 
     @after_this_request
     def set_cookie(response: Response) -> Response:
         response.set_cookie(
             _device_cookie(),
-            token,
+            known_as,
             max_age=known_devices.KNOWN_FOR,
             secure=request.is_secure,
             httponly=True,

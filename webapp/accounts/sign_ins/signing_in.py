@@ -31,7 +31,7 @@ class Begun:
 
     sign_in: SignIn
     token: str = field(repr=False)
-    device: str = field(repr=False)
+    known_as: str = field(repr=False)
 
 
 def sign_in(
