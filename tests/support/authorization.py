@@ -191,8 +191,10 @@ class AuthorizationServer:
             return self._by_code(facts)
 
     def device(self, facts: dict[str, str], authorization: str) -> dict[str, Any]:
-        """The answer to a request for a device code."""
+        """The answer to a request for a device code, whose form has to name the client, as at Microsoft."""
         self._require_client(facts, authorization)
+        if facts.get("client_id") != CLIENT_ID:
+            raise Refusal("invalid_request", "The request body must contain the following parameter: 'client_id'.")
         code, user_code = secrets.token_urlsafe(16), f"{secrets.token_hex(2)}-{secrets.token_hex(2)}".upper()
         self._devices[code] = self._new(timedelta(minutes=5), self._family(), {"user_code": user_code})
         answer = {"device_code": code, "user_code": user_code, "verification_uri": f"{self.url}/type"}

@@ -208,9 +208,15 @@ class _Client(OAuth2Client):
         return client
 
     def post(self, url: str, facts: Mapping[str, str]) -> Answer:
-        """The answer to a request that is not for tokens."""
-        auth = self.client_auth(self.token_endpoint_auth_method)
-        answer: Answer = self.session.post(url, facts, {"Accept": "application/json"}, auth)
+        """The answer to a request that is not for tokens.
+
+        Beside HTTP Basic the form names the client too: some servers, such as Microsoft's, look for it there alone.
+        """
+        way = self.token_endpoint_auth_method
+        named = {"client_id": self.client_id} if way == "client_secret_basic" else {}
+        answer: Answer = self.session.post(
+            url, {**facts, **named}, {"Accept": "application/json"}, self.client_auth(way)
+        )
         return answer
 
     def parse_response_token(self, resp: Answer) -> Answer:
