@@ -37,6 +37,7 @@ def test_a_provider_whose_id_tokens_name_nobody_is_asked_who_signed_in(owner: Gr
         ({"email": "eve@mailroom.example", "sub": "8"}, None),
         ({}, "http://127.0.0.1:1"),
         ({}, "http://provider.example"),
+        ({}, "https://[provider.example"),
         ({}, ""),
     ],
 )
