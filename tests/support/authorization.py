@@ -60,6 +60,8 @@ class AuthorizationServer:
         self.metadata: dict[str, Any] = {}
         # How the client may show its secret.
         self.client_authentication: tuple[str, ...] = ("basic", "post")
+        # The error and the status for one that shows it otherwise.
+        self.unknown_client = "invalid_client", 400
         # How far the server's clock is from ours.
         self.skew = timedelta()
         # Grant types that were asked for, refresh tokens spent twice, and the requests of both endpoints.
@@ -219,7 +221,8 @@ class AuthorizationServer:
         if self.public and shown == (CLIENT_ID, ""):
             return
         if way not in self.client_authentication or shown != (CLIENT_ID, CLIENT_SECRET):
-            raise Refusal("invalid_client", "Unknown client, or a wrong secret.")
+            error, status = self.unknown_client
+            raise Refusal(error, "Unknown client, or a wrong secret.", status)
 
     def _by_code(self, facts: dict[str, str]) -> dict[str, Any]:
         issued = self._codes.pop(facts["code"], None)

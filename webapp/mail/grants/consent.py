@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from urllib.parse import urlsplit
 
-from webapp import clock, limits
+from webapp import clock, https, limits
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.context import Parts
@@ -48,14 +47,6 @@ def redirect_uri(general: General) -> str:
     return general.public_url.rstrip("/") + CALLBACK
 
 
-def origin_of(address: str) -> str:
-    """Scheme, host and port, as browsers write them in `Origin` (RFC 6454, 6.2)."""
-    parts = urlsplit(address)
-    usual = {"http": 80, "https": 443}.get(parts.scheme)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in (None, usual) else "")
-
-
 def begin(parts: Parts, server: MailServer, general: General, sign_in_id: int, origin: str = "") -> str:
     """The provider's address to send this browser to. Raises OAuthFault.
 
@@ -65,8 +56,8 @@ def begin(parts: Parts, server: MailServer, general: General, sign_in_id: int, o
     with _noted(parts):
         if not general.public_url:
             raise Unusable(error=words.NO_PUBLIC_ADDRESS)
-        if origin and origin != origin_of(back):
-            raise OtherAddress(error=words.OTHER_ADDRESS % {"here": origin, "there": origin_of(back)})
+        if origin and origin != https.origin_of(back):
+            raise OtherAddress(error=words.OTHER_ADDRESS % {"here": origin, "there": https.origin_of(back)})
         registration = opening.registration(server, parts)
         state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
         address = client.authorization_address(registration, back, state, verifier)
