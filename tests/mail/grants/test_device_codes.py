@@ -26,7 +26,9 @@ def test_a_code_is_typed_on_another_device(owner: GrantOwner, parts: Parts) -> N
         consent.check_device(parts, owner.server, owner.sign_in_id)
     assert owner.provider.asked == ["urn:ietf:params:oauth:grant-type:device_code"]
     with time_machine.travel(clock.now() + timedelta(seconds=6)):
-        consent.check_device(parts, owner.server, owner.sign_in_id)
+        assert consent.check_device(parts, owner.server, owner.sign_in_id)
+        # A second page asks too, or the button was pressed beside the script.
+        assert not consent.check_device(parts, owner.server, owner.sign_in_id)
     assert owner.grant.status == GrantStatus.GENERATED
 
 
