@@ -53,9 +53,10 @@ def test_a_sign_in_does_not_fail_for_the_want_of_a_name(
     assert owner.grant.account == "7"
 
 
-def test_a_subject_that_is_an_address_names_the_account(owner: GrantOwner) -> None:
+@pytest.mark.parametrize("audience", ["mailroom-client", ["another", "mailroom-client"]])
+def test_a_subject_that_is_an_address_names_the_account(owner: GrantOwner, audience: object) -> None:
     owner.save()
-    owner.provider.answers = {"id_token": unsigned({"aud": "mailroom-client", "sub": "eve@mailroom.example"})}
+    owner.provider.answers = {"id_token": unsigned({"aud": audience, "sub": "eve@mailroom.example"})}
     with pytest.raises(WrongAccount):
         owner.sign_in()
 

@@ -241,10 +241,13 @@ def test_the_host_of_an_issuer_is_the_same_however_it_is_written(issuer: str) ->
     assert client.same_issuer(registration, issuer)
 
 
+@pytest.mark.parametrize("answers", [{"error": ""}, {"token_type": "bEARER"}, {"token_type": None}, {"scope": None}])
 @pytest.mark.one_database
-def test_an_error_that_is_empty_is_none(owner: GrantOwner) -> None:
+def test_what_some_providers_write_otherwise_or_leave_out_is_understood(
+    owner: GrantOwner, answers: dict[str, Any]
+) -> None:
     owner.save()
-    owner.provider.answers = {"error": ""}
+    owner.provider.answers = answers
     owner.sign_in()
     assert owner.grant.status == GrantStatus.GENERATED
 
