@@ -57,6 +57,14 @@ def check_address(address: str) -> SplitResult:
     return parts
 
 
+def origin_of(address: str) -> str:
+    """Scheme, host and port, as browsers write them in `Origin` (RFC 6454, 6.2). Raises ValueError."""
+    parts = urlsplit(address)
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in (None, usual) else "")
+
+
 def is_loopback(host: str) -> bool:
     """Whether this host is this machine."""
     try:

@@ -60,6 +60,8 @@ class AuthorizationServer:
         self.metadata: dict[str, Any] = {}
         # How the client may show its secret.
         self.client_authentication: tuple[str, ...] = ("basic", "post")
+        # The error and the status for one that shows it otherwise.
+        self.unknown_client = "invalid_client", 400
         # How far the server's clock is from ours.
         self.skew = timedelta()
         # Grant types that were asked for, refresh tokens spent twice, and the requests of both endpoints.
@@ -191,8 +193,10 @@ class AuthorizationServer:
             return self._by_code(facts)
 
     def device(self, facts: dict[str, str], authorization: str) -> dict[str, Any]:
-        """The answer to a request for a device code."""
+        """The answer to a request for a device code, whose form has to name the client, as at Microsoft."""
         self._require_client(facts, authorization)
+        if facts.get("client_id") != CLIENT_ID:
+            raise Refusal("invalid_request", "The request body must contain the following parameter: 'client_id'.")
         code, user_code = secrets.token_urlsafe(16), f"{secrets.token_hex(2)}-{secrets.token_hex(2)}".upper()
         self._devices[code] = self._new(timedelta(minutes=5), self._family(), {"user_code": user_code})
         answer = {"device_code": code, "user_code": user_code, "verification_uri": f"{self.url}/type"}
@@ -217,7 +221,8 @@ class AuthorizationServer:
         if self.public and shown == (CLIENT_ID, ""):
             return
         if way not in self.client_authentication or shown != (CLIENT_ID, CLIENT_SECRET):
-            raise Refusal("invalid_client", "Unknown client, or a wrong secret.")
+            error, status = self.unknown_client
+            raise Refusal(error, "Unknown client, or a wrong secret.", status)
 
     def _by_code(self, facts: dict[str, str]) -> dict[str, Any]:
         issued = self._codes.pop(facts["code"], None)

@@ -20,7 +20,12 @@ CONSENT = """<!doctype html><html lang="en"><title>Sign in</title><main><h1>Sign
 
 
 class Refusal(Exception):
-    """An error of RFC 6749, 5.2."""
+    """An error of RFC 6749, 5.2, with its words and, where it is another than usual, the status."""
+
+    def __init__(self, error: str, description: str, status: int = 400) -> None:
+        super().__init__(error)
+        self.status = status
+        self.facts = {"error": error, "error_description": description}
 
 
 class Server(ThreadingHTTPServer):
@@ -68,7 +73,7 @@ class Handler(BaseHTTPRequestHandler):
         try:
             status, found = 200, answer(facts, self.headers.get("Authorization", ""))
         except Refusal as refusal:
-            status, found = 400, {"error": refusal.args[0], "error_description": refusal.args[1]}
+            status, found = refusal.status, refusal.facts
         self.provider.closing.wait(self.provider.pause)
         if fault == "lose":
             self.connection.shutdown(socket.SHUT_RDWR)

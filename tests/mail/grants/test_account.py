@@ -37,6 +37,7 @@ def test_a_provider_whose_id_tokens_name_nobody_is_asked_who_signed_in(owner: Gr
         ({"email": "eve@mailroom.example", "sub": "8"}, None),
         ({}, "http://127.0.0.1:1"),
         ({}, "http://provider.example"),
+        ({}, "https://[provider.example"),
         ({}, ""),
     ],
 )
@@ -52,9 +53,10 @@ def test_a_sign_in_does_not_fail_for_the_want_of_a_name(
     assert owner.grant.account == "7"
 
 
-def test_a_subject_that_is_an_address_names_the_account(owner: GrantOwner) -> None:
+@pytest.mark.parametrize("audience", ["mailroom-client", ["another", "mailroom-client"]])
+def test_a_subject_that_is_an_address_names_the_account(owner: GrantOwner, audience: object) -> None:
     owner.save()
-    owner.provider.answers = {"id_token": unsigned({"aud": "mailroom-client", "sub": "eve@mailroom.example"})}
+    owner.provider.answers = {"id_token": unsigned({"aud": audience, "sub": "eve@mailroom.example"})}
     with pytest.raises(WrongAccount):
         owner.sign_in()
 

@@ -1,11 +1,10 @@
 """Signing in at a provider, and everything that can go wrong on the way back."""
 
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import time_machine
@@ -16,14 +15,14 @@ from tests.support.grants import GrantOwner
 from webapp import clock
 from webapp.audit.models import Entry
 from webapp.context import Parts
-from webapp.mail.grants import consent, requests
+from webapp.mail.grants import consent
 from webapp.mail.models import GrantStatus
+from webapp.mail.oauth import client
 from webapp.mail.oauth.faults import (
     BadTokens,
     MissingScopes,
     NoRefreshToken,
     OAuthFault,
-    Pending,
     Refused,
     SignInFault,
     Troubled,
@@ -32,6 +31,8 @@ from webapp.mail.oauth.faults import (
     Unusable,
     WrongIssuer,
 )
+from webapp.mail.oauth.registration import Registration
+from webapp.providers import OAuth2
 
 Alter = Callable[[dict[str, str]], dict[str, str]]
 
@@ -77,6 +78,7 @@ def test_the_provider_is_asked_with_pkce_a_hint_and_its_own_scopes(owner: GrantO
         (lambda query: {}, UnknownState),
         (lambda query: query | {"state": "wrong"}, UnknownState),
         (lambda query: query | {"iss": "https://attacker.example"}, WrongIssuer),
+        (lambda query: query | {"iss": "https://[attacker.example"}, WrongIssuer),
         (lambda query: {"state": query["state"], "error": "access_denied"}, SignInFault),
         (lambda query: {"state": query["state"]}, SignInFault),
         (lambda query: query | {"code": "guessed"}, Refused),
@@ -207,10 +209,45 @@ def test_settings_saved_meanwhile_end_a_sign_in(owner: GrantOwner, parts: Parts)
         consent.finish(parts, owner.sign_in_id, query)
 
 
+@pytest.mark.parametrize("refusal", [("invalid_client", 400), ("unauthorized_client", 401)])
 @pytest.mark.one_database
-def test_a_server_that_takes_secrets_in_the_body_alone_gets_it_there(owner: GrantOwner) -> None:
+def test_a_server_that_takes_secrets_in_the_body_alone_gets_it_there(
+    owner: GrantOwner, refusal: tuple[str, int]
+) -> None:
     owner.provider.client_authentication = ("post",)
+    owner.provider.unknown_client = refusal
     owner.save()
+    owner.sign_in()
+    assert owner.grant.status == GrantStatus.GENERATED
+
+
+@pytest.mark.one_database
+def test_what_the_authorize_address_says_already_is_not_said_twice(owner: GrantOwner) -> None:
+    owner.save(authorize_url=f"{owner.provider.url}/authorize?prompt=login&access_type=offline")
+    asked = parse_qs(urlsplit(owner.begin()).query)
+    assert (asked["prompt"], asked["access_type"]) == (["login"], ["offline"])
+
+
+@pytest.mark.one_database
+def test_a_scope_that_stands_for_all_that_was_allowed_is_not_missed(owner: GrantOwner) -> None:
+    owner.save(scopes="https://mail.example/.default offline_access")
+    owner.sign_in()
+    assert owner.grant.scopes == SCOPE
+
+
+@pytest.mark.parametrize("issuer", ["http://127.0.0.1", "HTTP://127.0.0.1:80/", "http://127.0.0.1:80/realms/post"])
+def test_the_host_of_an_issuer_is_the_same_however_it_is_written(issuer: str) -> None:
+    registration = Registration(OAuth2(), "", "", addresses={"authorize_url": "http://127.0.0.1:80/authorize"})
+    assert client.same_issuer(registration, issuer)
+
+
+@pytest.mark.parametrize("answers", [{"error": ""}, {"token_type": "bEARER"}, {"token_type": None}, {"scope": None}])
+@pytest.mark.one_database
+def test_what_some_providers_write_otherwise_or_leave_out_is_understood(
+    owner: GrantOwner, answers: dict[str, Any]
+) -> None:
+    owner.save()
+    owner.provider.answers = answers
     owner.sign_in()
     assert owner.grant.status == GrantStatus.GENERATED
 
@@ -231,55 +268,6 @@ def test_a_secret_goes_over_https_alone_unless_to_this_machine(owner: GrantOwner
     owner.save(token_url="http://provider.example/token")
     with pytest.raises(Unusable):
         owner.sign_in()
-
-
-@pytest.mark.one_database
-def test_a_code_is_typed_on_another_device(owner: GrantOwner, parts: Parts) -> None:
-    owner.save(authentication="device_code")
-    request = consent.begin_device(parts, owner.server, owner.sign_in_id)
-    with pytest.raises(Pending):
-        consent.check_device(parts, owner.server, owner.sign_in_id)
-    owner.provider.type_code(request.user_code)
-    with pytest.raises(Pending):
-        consent.check_device(parts, owner.server, owner.sign_in_id)
-    assert owner.provider.asked == ["urn:ietf:params:oauth:grant-type:device_code"]
-    with time_machine.travel(clock.now() + timedelta(seconds=6)):
-        consent.check_device(parts, owner.server, owner.sign_in_id)
-    assert owner.grant.status == GrantStatus.GENERATED
-
-
-@pytest.mark.one_database
-def test_a_provider_that_says_slow_down_is_asked_less_often(owner: GrantOwner, parts: Parts) -> None:
-    owner.save(authentication="device_code")
-    consent.begin_device(parts, owner.server, owner.sign_in_id)
-    owner.provider.answers = {"error": "slow_down"}
-    owner.provider.type_code(_user_code(owner, parts))
-    with pytest.raises(Pending):
-        consent.check_device(parts, owner.server, owner.sign_in_id)
-    with parts.database.reading() as session:
-        request = session.scalar(requests.waiting(owner.server.id, owner.sign_in_id))
-    assert request is not None
-    assert request.interval == 10
-
-
-@pytest.mark.one_database
-def test_a_code_that_nobody_typed_in_time_is_over(owner: GrantOwner, parts: Parts) -> None:
-    owner.save(authentication="device_code")
-    consent.begin_device(parts, owner.server, owner.sign_in_id)
-    with time_machine.travel(clock.now() + timedelta(minutes=6)), pytest.raises(SignInFault, match="expired"):
-        consent.check_device(parts, owner.server, owner.sign_in_id)
-
-
-def test_a_code_that_another_page_has_used_up_meanwhile_is_over(owner: GrantOwner, parts: Parts) -> None:
-    owner.save(authentication="device_code")
-    request = consent.begin_device(parts, owner.server, owner.sign_in_id)
-    with ThreadPoolExecutor() as pool:
-        with parts.database.writing() as session:
-            requests.end(session, request)
-            checked = pool.submit(consent.check_device, parts, owner.server, owner.sign_in_id)
-            time.sleep(0.5)
-        with pytest.raises(SignInFault, match="expired"):
-            checked.result()
 
 
 @pytest.mark.parametrize("kind", ["client_credentials", "service_account"])
@@ -306,10 +294,3 @@ def test_a_key_file_that_is_none_needs_the_administrator(owner: GrantOwner, part
     with pytest.raises(Unusable):
         consent.generate(parts, owner.server)
     assert owner.grant.status == GrantStatus.NEEDS_YOU
-
-
-def _user_code(owner: GrantOwner, parts: Parts) -> str:
-    with parts.database.reading() as session:
-        request = session.scalar(requests.waiting(owner.server.id, owner.sign_in_id))
-    assert request is not None
-    return request.user_code

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -15,7 +16,7 @@ from tests.support.grants import GrantOwner
 from webapp.context import Parts
 from webapp.mail.grants import service as grants
 from webapp.mail.models import Grant, GrantStatus
-from webapp.mail.oauth.faults import Refused, Unanswered
+from webapp.mail.oauth.faults import GrantMissing, Refused, Unanswered
 
 
 def lapse_lease(parts: Parts) -> None:
@@ -75,6 +76,31 @@ def test_a_rotated_token_that_was_lost_in_a_crash_is_said_in_words(granted: Gran
     with later(hours=2), pytest.raises(Refused, match=r"^interrupted invalid_grant "):
         granted.tokens.get()
     assert granted.grant.status == GrantStatus.NEEDS_YOU
+
+
+def test_a_renewal_that_a_new_sign_in_overtakes_uses_what_that_brought(granted: GrantOwner) -> None:
+    granted.provider.pause = 1
+    with later(hours=2), ThreadPoolExecutor() as pool:
+        renewed = pool.submit(granted.tokens.get)
+        while not granted.provider.asked:
+            time.sleep(0.01)
+        granted.provider.pause = 0
+        granted.sign_in()
+        assert renewed.result().value == granted.tokens.get().value
+
+
+@pytest.mark.one_database
+def test_who_waits_for_a_renewal_leaves_the_grant_of_other_settings_alone(owner: GrantOwner) -> None:
+    owner.save(authentication="client_credentials")
+    with owner.parts.database.writing() as session:
+        session.execute(update(Grant).values(lease="somebody else's", lease_until=2**40))
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(owner.tokens.get)
+        time.sleep(0.3)
+        owner.save(authentication="client_credentials", client_id="another")
+        with pytest.raises(GrantMissing):
+            waiting.result()
+    assert (owner.provider.asked, owner.grant.status) == ([], GrantStatus.NONE)
 
 
 def _renewing(parts: Parts) -> "subprocess.Popen[str]":

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from urllib.parse import urlsplit
 
-from webapp import clock, limits
+from sqlalchemy.orm import Session
+
+from webapp import clock, https, limits
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.context import Parts
@@ -20,7 +21,7 @@ from webapp.limits import Limit
 from webapp.mail import opening, service
 from webapp.mail.grants import requests
 from webapp.mail.grants import service as grants
-from webapp.mail.models import GrantRequest, MailServer
+from webapp.mail.models import GrantRequest, GrantStatus, MailServer
 from webapp.mail.oauth import account, client, words
 from webapp.mail.oauth.answers import Tokens, claims_of, names_in, words_of
 from webapp.mail.oauth.faults import (
@@ -48,14 +49,6 @@ def redirect_uri(general: General) -> str:
     return general.public_url.rstrip("/") + CALLBACK
 
 
-def origin_of(address: str) -> str:
-    """Scheme, host and port, as browsers write them in `Origin` (RFC 6454, 6.2)."""
-    parts = urlsplit(address)
-    usual = {"http": 80, "https": 443}.get(parts.scheme)
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in (None, usual) else "")
-
-
 def begin(parts: Parts, server: MailServer, general: General, sign_in_id: int, origin: str = "") -> str:
     """The provider's address to send this browser to. Raises OAuthFault.
 
@@ -65,8 +58,8 @@ def begin(parts: Parts, server: MailServer, general: General, sign_in_id: int, o
     with _noted(parts):
         if not general.public_url:
             raise Unusable(error=words.NO_PUBLIC_ADDRESS)
-        if origin and origin != origin_of(back):
-            raise OtherAddress(error=words.OTHER_ADDRESS % {"here": origin, "there": origin_of(back)})
+        if origin and origin != https.origin_of(back):
+            raise OtherAddress(error=words.OTHER_ADDRESS % {"here": origin, "there": https.origin_of(back)})
         registration = opening.registration(server, parts)
         state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
         address = client.authorization_address(registration, back, state, verifier)
@@ -122,10 +115,11 @@ def begin_device(parts: Parts, server: MailServer, sign_in_id: int) -> GrantRequ
     return request
 
 
-def check_device(parts: Parts, server: MailServer, sign_in_id: int) -> None:
-    """Gain the grant if the code was typed. Raises Pending until then, or another OAuthFault.
+def check_device(parts: Parts, server: MailServer, sign_in_id: int) -> bool:
+    """Gain the grant if the code was typed; False where another page of this browser has done so already.
 
-    It may be called as often as one likes: the provider is asked no sooner than it allows.
+    Raises Pending until then, or another OAuthFault. It may be called as often as one likes: the provider is
+    asked no sooner than it allows.
     """
     with _noted(parts):
         registration = opening.registration(server, parts)
@@ -133,6 +127,8 @@ def check_device(parts: Parts, server: MailServer, sign_in_id: int) -> None:
             # Of two pages that ask at once, the second one finds what the first one noted.
             request = session.scalar(requests.waiting(server.id, sign_in_id).with_for_update())
             if request is None:
+                if _gained_lately(session, server, sign_in_id):
+                    return False
                 raise SignInFault(error=words.CODE_EXPIRED)
             if request.next_poll_at is not None and clock.now() < request.next_poll_at:
                 raise Pending
@@ -145,6 +141,7 @@ def check_device(parts: Parts, server: MailServer, sign_in_id: int) -> None:
         with parts.database.writing() as session:
             requests.end(session, request)
         _keep(parts, registration, tokens)
+        return True
 
 
 def generate(parts: Parts, server: MailServer) -> None:
@@ -207,6 +204,14 @@ def _same_account(name: str, username: str) -> bool:
     if "@" in theirs and "@" in ours:
         return theirs == ours
     return theirs.partition("@")[0] == ours.partition("@")[0]
+
+
+def _gained_lately(session: Session, server: MailServer, sign_in_id: int) -> bool:
+    """Whether a code that is not there any more is so because it was typed, as far as one can tell."""
+    grant = grants.of(session, server.id)
+    if grant is None or grant.status != GrantStatus.GENERATED or grant.granted_at is None:
+        return False
+    return clock.now() - grant.granted_at < client.LONGEST_CODE and not requests.is_any(session, server.id, sign_in_id)
 
 
 def _names_in(registration: Registration, access_token: str) -> Sequence[str]:

@@ -80,6 +80,10 @@ class TokenSource:
         return AccessToken(tokens.access_token, now + tokens.lifetime)
 
 
+class _Overtaken(Exception):
+    """Our lease is over: by now the grant has other tokens, or somebody else renews it."""
+
+
 @dataclass
 class _Renewal:
     """One need of a token."""
@@ -89,6 +93,8 @@ class _Renewal:
     server_id: int
     refused: str = ""
     by_hand: bool = False
+    # The grant that it was begun for: settings saved meanwhile may have brought another one, which is not ours.
+    grant_id: int | None = None
 
     def renew(self) -> None:
         """Have the saved one replaced, by us or by somebody else."""
@@ -109,7 +115,10 @@ class _Renewal:
                 raise fault
             held = self._leased(grant)
             if held is not None:
-                return self._renewed(held)
+                try:
+                    return self._renewed(held)
+                except _Overtaken:
+                    continue
             if token is not None and not self.by_hand:
                 return token
             if time.monotonic() > end:
@@ -121,6 +130,9 @@ class _Renewal:
             grant = grants.of(session, self.server_id)
         if grant is None or (grant.status == GrantStatus.NONE and self.registration.method.of_a_person):
             raise GrantMissing
+        if self.grant_id not in (None, grant.id):
+            raise GrantMissing
+        self.grant_id = grant.id
         return grant
 
     def _usable(self, grant: Grant) -> AccessToken | None:
@@ -176,7 +188,10 @@ class _Renewal:
         return client.refresh(self.registration, refresh_token)
 
     def _save(self, grant: Grant, values: dict[str, Any], event: Event | None = None, code: str = "") -> None:
-        """Save the end of our renewal and give the lease back. Raises GrantMissing when it was erased meanwhile."""
+        """Save the end of our renewal and give the lease back.
+
+        Raises GrantMissing when the grant was erased meanwhile, _Overtaken when somebody signed in anew.
+        """
         for wait in (*TRIES, None):
             try:
                 saved = self._saved(grant, values, event, code)
@@ -189,7 +204,7 @@ class _Renewal:
         # A commit whose answer was lost has given the lease back all the same.
         mark = "last_refresh_at" if "last_refresh_at" in values else "last_error_at"
         if not saved and getattr(self._look(), mark) != values.get(mark, ""):
-            raise GrantMissing
+            raise _Overtaken
 
     def _saved(self, grant: Grant, values: dict[str, Any], event: Event | None, code: str) -> bool:
         ours = select(Grant).where(Grant.id == grant.id, Grant.lease == grant.lease).with_for_update()

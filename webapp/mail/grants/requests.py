@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from sqlalchemy import Select, delete, select, update
+from sqlalchemy import ColumnElement, Select, delete, select, update
 from sqlalchemy.orm import Session
 
 from webapp import clock
@@ -62,8 +62,14 @@ def take(parts: Parts, sign_in_id: int, state: str) -> tuple[GrantRequest, MailS
 
 def waiting(server_id: int, sign_in_id: int) -> Select[GrantRequest]:
     """The code that this browser asked for and nobody has typed yet."""
-    mine = GrantRequest.sign_in_id == sign_in_id, GrantRequest.mail_server_id == server_id
-    return select(GrantRequest).where(*mine, GrantRequest.user_code != "", GrantRequest.expires_at > clock.now())
+    return select(GrantRequest).where(
+        *_begun_by(sign_in_id, server_id), GrantRequest.user_code != "", GrantRequest.expires_at > clock.now()
+    )
+
+
+def is_any(session: Session, server_id: int, sign_in_id: int) -> bool:
+    """Whether this browser has begun anything that is still kept, even if its time is over."""
+    return session.scalar(select(GrantRequest.id).where(*_begun_by(sign_in_id, server_id)).limit(1)) is not None
 
 
 def secret(sealer: Sealer, request: GrantRequest) -> str:
@@ -88,5 +94,9 @@ def end(session: Session, request: GrantRequest) -> None:
 
 def end_all(session: Session, server_id: int, sign_in_id: int) -> None:
     """Forget all that this browser began for this mail server."""
-    mine = GrantRequest.sign_in_id == sign_in_id, GrantRequest.mail_server_id == server_id
-    session.execute(delete(GrantRequest).where(*mine))
+    session.execute(delete(GrantRequest).where(*_begun_by(sign_in_id, server_id)))
+
+
+def _begun_by(sign_in_id: int, server_id: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """What picks the sign-ins that this browser began for this mail server."""
+    return GrantRequest.sign_in_id == sign_in_id, GrantRequest.mail_server_id == server_id

@@ -84,8 +84,8 @@ def check_device() -> Response:
         return _back()
     with _told():
         try:
-            consent.check_device(parts(), saved, sessions.sign_in().id)
-            _generated()
+            if consent.check_device(parts(), saved, sessions.sign_in().id):
+                _generated()
         except Pending:
             waiting = True
     if request.accept_mimetypes.best == "application/json":

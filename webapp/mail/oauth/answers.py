@@ -103,7 +103,7 @@ def facts_of(answer: Answer, secrets: Iterable[str] = ()) -> Mapping[str, Any]:
         facts = None
     if not isinstance(facts, dict):
         raise BadTokens(words.NOT_JSON % {"status": answer.status})
-    if "error" in facts or answer.status != 200:
+    if facts.get("error") or answer.status != 200:
         raise _refusal(answer, facts, secrets)
     return facts
 

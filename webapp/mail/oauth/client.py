@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import quote_plus, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
 from authlib.oauth2 import ClientAuth, OAuth2Client
 
@@ -53,8 +53,13 @@ def authorization_address(registration: Registration, redirect_uri: str, state: 
         code_challenge_method="S256",
     )
     more = {"login_hint": registration.username, **registration.targets, **registration.method.authorize_parameters}
+    # RFC 6749, 3.1: no parameter twice, so what the address says already stays as it is.
+    entered = dict(parse_qsl(urlsplit(registration.authorize_url).query, keep_blank_values=True))
     address, _state = client.create_authorization_url(
-        registration.authorize_url, state=state, code_verifier=verifier, **more
+        registration.authorize_url,
+        state=state,
+        code_verifier=verifier,
+        **{name: value for name, value in more.items() if name not in entered},
     )
     return str(address)
 
@@ -71,10 +76,10 @@ def same_issuer(registration: Registration, issuer: str, of_id_token: str = "") 
     if of_id_token:
         return issuer == of_id_token
     try:
-        theirs, ours = urlsplit(issuer), urlsplit(registration.authorize_url)
+        its_own_host = https.origin_of(issuer) == https.origin_of(registration.authorize_url)
     except ValueError:
         return False
-    return (theirs.scheme, theirs.netloc) == (ours.scheme, ours.netloc) or metadata.is_at(registration, issuer)
+    return its_own_host or metadata.is_at(registration, issuer)
 
 
 def exchange(registration: Registration, code: str, verifier: str, redirect_uri: str) -> Tokens:
@@ -157,16 +162,17 @@ def _ask(registration: Registration, send: Callable[["_Client"], Answer]) -> Ans
     ways = ["client_secret_basic", "client_secret_post"] if registration.client_secret else ["none"]
     for way in ways if registration.client_id else ["unnamed"]:
         answer = send(_Client.of(registration, way))
-        if not _knows_no_client(answer):
+        if not _saw_no_client(answer):
             break
     return answer
 
 
-def _knows_no_client(answer: Answer) -> bool:
+def _saw_no_client(answer: Answer) -> bool:
+    """Whether the client did not show who it is (RFC 6749, 5.2), by the error or, where that is another, by the 401."""
     try:
         answers.facts_of(answer)
     except OAuthFault as fault:
-        return fault.code == "invalid_client"
+        return answer.status == 401 or fault.code == "invalid_client"
     return False
 
 
@@ -208,9 +214,15 @@ class _Client(OAuth2Client):
         return client
 
     def post(self, url: str, facts: Mapping[str, str]) -> Answer:
-        """The answer to a request that is not for tokens."""
-        auth = self.client_auth(self.token_endpoint_auth_method)
-        answer: Answer = self.session.post(url, facts, {"Accept": "application/json"}, auth)
+        """The answer to a request that is not for tokens.
+
+        Beside HTTP Basic the form names the client too: some servers, such as Microsoft's, look for it there alone.
+        """
+        way = self.token_endpoint_auth_method
+        named = {"client_id": self.client_id} if way == "client_secret_basic" else {}
+        answer: Answer = self.session.post(
+            url, {**facts, **named}, {"Accept": "application/json"}, self.client_auth(way)
+        )
         return answer
 
     def parse_response_token(self, resp: Answer) -> Answer:

@@ -3,9 +3,9 @@
 OpenID Connect Discovery 1.0, 4; OAuth 2.0 Authorization Server Metadata (RFC 8414), 3.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult
 
 import structlog
 
@@ -26,7 +26,11 @@ def of_issuer(registration: Registration, issuer: str) -> Mapping[str, Any]:
     """What this issuer says of itself; empty if it says nothing that can be believed."""
     if not may_be_asked(registration, issuer) or {"?", "#"} & set(issuer):
         return {}
-    for address in _addresses(issuer):
+    try:
+        addresses = _addresses(https.check_address(issuer.rstrip("/")))
+    except BadAddress:
+        return {}
+    for address in addresses:
         try:
             found = facts(registration, address)
         except SILENT as error:
@@ -60,9 +64,6 @@ def facts(registration: Registration, address: str, headers: Mapping[str, str] |
     return answers.facts_of(https.get(address, wanted, registration.proxy))
 
 
-def _addresses(issuer: str) -> Iterator[str]:
-    bare = issuer.rstrip("/")
-    yield bare + OPENID
+def _addresses(issuer: SplitResult) -> Sequence[str]:
     # RFC 8414, 3.1, puts it before the issuer's path.
-    parts = urlsplit(bare)
-    yield f"{parts.scheme}://{parts.netloc}{OAUTH}{parts.path}"
+    return issuer.geturl() + OPENID, f"{issuer.scheme}://{issuer.netloc}{OAUTH}{issuer.path}"

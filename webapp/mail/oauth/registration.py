@@ -34,8 +34,12 @@ class Registration:
 
     @property
     def needed_scopes(self) -> frozenset[str]:
-        """Those that mail cannot leave without, in lower case."""
-        return frozenset(one.casefold() for one in self.scopes) - ABOUT_THE_ACCOUNT
+        """Those that mail cannot leave without, in lower case.
+
+        Microsoft's `/.default` stands for all that was allowed, which is what an answer names in its place.
+        """
+        named = (one.casefold() for one in self.scopes)
+        return frozenset(one for one in named if not one.endswith("/.default")) - ABOUT_THE_ACCOUNT
 
     @property
     def token_url(self) -> str:
