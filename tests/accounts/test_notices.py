@@ -11,10 +11,11 @@ from sqlalchemy import select, update
 from tests.accounts.conftest import CLIENT
 from tests.support.browser import PASSWORD
 from webapp import clock
-from webapp.accounts import models, notices
+from webapp.accounts import notices
 from webapp.accounts.links import password_links
 from webapp.accounts.models import Purpose, User
 from webapp.accounts.passwords import hashing
+from webapp.accounts.sign_ins import service as sign_ins
 from webapp.accounts.sign_ins import signing_in
 from webapp.accounts.sign_ins.service import Client
 from webapp.audit.actor import MAILROOM, Actor, acts
@@ -65,9 +66,8 @@ def test_a_reset_and_a_change_in_the_profile_are_told_apart(
     secret = new_link(ada, Purpose.RESET)
     with parts.database.writing() as session:
         person = password_links.reset_password(session, parts.queue, secret, hashing.hashed("one more sentence 9"))
-    profile.change_password(
-        parts.database, parts.queue, person, "one more sentence 9", PASSWORD, models.SignIn(id=1), CLIENT, False
-    )
+        here, _token = sign_ins.start(session, person, CLIENT)
+    profile.change_password(parts.database, parts.queue, person, "one more sentence 9", PASSWORD, here, CLIENT, False)
     assert facts() == [{"by_link": True, **WHERE}, {"by_link": False, **WHERE}]
 
 

@@ -11,6 +11,8 @@ from webapp.accounts.blueprint import Page, rules
 from webapp.accounts.forms import NameForm
 from webapp.accounts.sign_ins import devices, sessions
 from webapp.accounts.sign_ins import service as sign_ins
+from webapp.accounts.sign_ins.confirming import SignInEnded
+from webapp.accounts.sign_ins.routes import sign_in_again
 from webapp.context import parts
 from webapp.forms import text
 from webapp.profile import service
@@ -66,8 +68,11 @@ def sign_out(sign_in_id: int) -> Page:
 @blueprint.post("/profile/sign-ins/end-others")
 def sign_out_others() -> Page:
     """Sign all other browsers out."""
-    with parts().database.writing() as session:
-        left = service.sign_out_others(session, signed_in(), sessions.token(), sessions.known_as())
+    try:
+        with parts().database.writing() as session:
+            left = service.sign_out_others(session, signed_in(), sessions.sign_in().id, sessions.known_as())
+    except SignInEnded as ended:
+        return sign_in_again(ended, url_for("profile.profile"))
     sessions.renew(left.token)
     sessions.stay_known(left.known_as)
     flash(_("All other browsers are signed out."), "success")

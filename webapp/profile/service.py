@@ -13,7 +13,7 @@ from webapp.accounts.passwords import former as former_passwords
 from webapp.accounts.passwords import hashing
 from webapp.accounts.sign_ins import confirming, known_devices
 from webapp.accounts.sign_ins import service as sign_ins
-from webapp.accounts.sign_ins.confirming import WrongPassword
+from webapp.accounts.sign_ins.confirming import SignInEnded, WrongPassword
 from webapp.accounts.sign_ins.service import Client
 from webapp.audit import service as audit
 from webapp.audit.events import Event
@@ -74,7 +74,7 @@ def change_password(
         present.password_hash, present.password_changed_at = password_hash, clock.now()
         links.revoke(session, present.id, Purpose.RESET)
         address_changes.forget(session, present.id)
-        left = _alone(session, present, client.token, client.known_as)
+        left = _alone(session, present, sign_in.id, client.known_as)
         notices.password_changed(session, queue, present, by_link=False)
         audit.record(session, Event.PASSWORD_CHANGED, present)
         return left
@@ -100,19 +100,17 @@ def sign_out(session: Session, user_id: int, sign_in_id: int) -> None:
     audit.record(session, Event.SIGN_IN_ENDED, session.get(User, user_id))
 
 
-def sign_out_others(session: Session, person: User, token: str, known_as: str = "") -> Left:
-    """End all of the person's sign-ins but the one of this token, and know no other browser.
-
-    Raises NotFound when this one ended, or got another token, meanwhile.
-    """
+def sign_out_others(session: Session, person: User, sign_in_id: int, known_as: str = "") -> Left:
+    """End all of the person's sign-ins but this one, and know no other browser. Raises NotFound, SignInEnded."""
     present = accounts.user(session, person.id, lock=True)
-    sign_ins.by_token(session, token)
     audit.record(session, Event.OTHER_SIGN_INS_ENDED, present)
-    return _alone(session, present, token, known_as)
+    return _alone(session, present, sign_in_id, known_as)
 
 
-def _alone(session: Session, person: User, token: str, known_as: str) -> Left:
-    """Leave the person this browser alone; the person is locked."""
-    new = sign_ins.replace(session, token)
-    sign_ins.end_others(session, person.id, new)
+def _alone(session: Session, person: User, sign_in_id: int, known_as: str) -> Left:
+    """Leave the person, who is locked, this browser alone. Raises SignInEnded: then nothing may be committed."""
+    new = sign_ins.replace(session, sign_in_id)
+    if new is None:
+        raise SignInEnded
+    sign_ins.end_others(session, person.id, sign_in_id)
     return Left(new, known_devices.forget_others(session, person.id, known_as))

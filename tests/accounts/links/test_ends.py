@@ -12,7 +12,8 @@ from webapp import clock
 from webapp.accounts import users
 from webapp.accounts.links import codes, password_links
 from webapp.accounts.links import service as links
-from webapp.accounts.models import Purpose, Role, SignIn, User
+from webapp.accounts.models import Purpose, Role, User
+from webapp.accounts.sign_ins import service as sign_ins
 from webapp.context import Parts
 from webapp.errors import Failure
 from webapp.profile import address
@@ -74,8 +75,10 @@ class Office:
             users.rename(session, person.id, "Another", self.administrator)
 
     def password_changed(self, person: User) -> None:
+        with self.parts.database.writing() as session:
+            here, _token = sign_ins.start(session, person, CLIENT)
         profile.change_password(
-            self.parts.database, self.parts.queue, person, PASSWORD, "another one 8", SignIn(id=1), CLIENT, False
+            self.parts.database, self.parts.queue, person, PASSWORD, "another one 8", here, CLIENT, False
         )
 
     def password_reset(self, person: User) -> None:

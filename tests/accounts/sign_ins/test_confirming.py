@@ -13,6 +13,7 @@ from sqlalchemy import select
 from tests.accounts.conftest import PASSWORD as WRONG
 from tests.accounts.conftest import at_once
 from tests.support.browser import PASSWORD, Browser
+from tests.support.html import forms_of
 from webapp import clock
 from webapp.accounts.models import SignIn, User
 from webapp.accounts.passwords import hashing
@@ -119,6 +120,13 @@ class TestAFormThatIsSentTooLate:
         page = administrator.submit_on(asked, current_password=PASSWORD)
         assert "Saved." in page.text
         assert product_name(parts) == "Post & more"
+
+    def test_the_browser_has_its_new_token_before_the_work_is_done(self, administrator: Browser, parts: Parts) -> None:
+        asked = administrator.post("/settings/general", public_url="https://m.example", product_name="Post")
+        (form,) = forms_of(asked.text)
+        answer = administrator.client.post(form.action, data=dict(form.values) | {"current_password": PASSWORD})
+        assert (answer.status_code, answer.location, product_name(parts)) == (307, "/settings/general", "Mailroom")
+        assert administrator.get("/profile").request.path == "/profile"
 
     def test_its_secrets_travel_sealed(self, administrator: Browser, parts: Parts) -> None:
         asked = administrator.post("/settings/mail", **SERVER, timeout="10", tls_minimum="1.2", proxy_type="none")

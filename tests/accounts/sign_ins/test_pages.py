@@ -20,7 +20,6 @@ from webapp import clock
 from webapp.accounts import users
 from webapp.accounts.models import SignIn, Status, User
 from webapp.accounts.sign_ins import known_devices
-from webapp.accounts.sign_ins import service as sign_ins
 from webapp.database import Database
 
 TOKEN = re.compile(r'name="csrf_token"[^>]*value="[^"]*"')
@@ -51,15 +50,6 @@ def test_a_person_gets_to_the_page_they_wanted(stranger: Browser, ada: User) -> 
     assert page.request.path == "/login"
     answer = stranger.submit_on(page, email="ADA@example.com", password=PASSWORD)
     assert (answer.status_code, answer.request.path) == (200, "/")
-
-
-def test_pages_that_come_together_after_a_sign_in_hold_one_token(stranger: Browser, ada: User) -> None:
-    stranger.post("/login", follow=False, email=ada.email, password=PASSWORD)
-    begun = cookie(stranger)
-    shown = stranger.get("/")
-    stranger.client.set_cookie("mailroom", begun)
-    stranger.get("/profile")
-    assert stranger.submit_on(shown).request.path == "/login"
 
 
 def test_next_never_leaves_the_site(stranger: Browser, ada: User) -> None:
@@ -154,21 +144,6 @@ def test_a_person_who_is_disabled_is_out_at_the_next_click(database: Database, m
     with database.writing() as session:
         session.execute(update(User).values(status=Status.DISABLED))
     assert member.get("/").request.path == "/login"
-
-
-@pytest.mark.parametrize(
-    ("sent", "told"),
-    [
-        (False, "You were signed out meanwhile. Sign in again."),
-        (True, "You were signed out meanwhile, so what you sent was not saved. Sign in again."),
-    ],
-)
-def test_who_was_signed_out_meanwhile_is_told_so(database: Database, member: Browser, sent: bool, told: str) -> None:
-    with database.writing() as session:
-        sign_ins.end_all(session, member.user.id)
-    answer = member.post("/profile/name", False, name="Ada") if sent else member.get("/profile", False)
-    assert told in member.get(answer.location).text
-    assert "Set-Cookie" not in answer.headers, "coming late, it would throw a new sign-in out"
 
 
 def test_too_many_tries_are_told_when_to_go_on_and_what_helps(stranger: Browser, ada: User) -> None:

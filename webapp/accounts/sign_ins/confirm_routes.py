@@ -95,6 +95,9 @@ def _go_on(due: bool) -> Page | None:
                 return _page(form, 200, request.full_path.rstrip("?"), sealed)
         except SignInEnded as ended:
             return sign_in_again(ended)
+        # Sent once more by the browser itself, which has the new token then: the view may take its time, and until
+        # its answer the browser would be signed out in every window.
+        return redirect(request.full_path.rstrip("?"), 307)
     request.form = ImmutableMultiDict(fields)
     return None
 

@@ -39,10 +39,7 @@ class WrongPassword(Failure):
 
 
 class SignInEnded(Failure):
-    """The person is not signed in with this browser any more; the text says why."""
-
-    def __init__(self, text: str = _("You were signed out meanwhile. Sign in again.")) -> None:
-        super().__init__(text)
+    """The sign-in with which this request came is over, or goes on under another token."""
 
 
 class GuessedTooOften(SignInEnded):

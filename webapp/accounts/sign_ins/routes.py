@@ -9,7 +9,7 @@ from webapp import pages, stencils
 from webapp.access import safe_next, signed_in
 from webapp.accounts.blueprint import Page, blueprint, limited
 from webapp.accounts.sign_ins import sessions, signing_in
-from webapp.accounts.sign_ins.confirming import SignInEnded
+from webapp.accounts.sign_ins.confirming import GuessedTooOften, SignInEnded
 from webapp.accounts.sign_ins.forms import SignInForm
 from webapp.accounts.sign_ins.locks import Locked
 from webapp.context import parts
@@ -52,7 +52,7 @@ def login() -> Page:
 def logout() -> Response:
     """Sign this browser out."""
     with parts().database.writing() as session:
-        signing_in.sign_out(session, signed_in(), sessions.token())
+        signing_in.sign_out(session, signed_in(), sessions.sign_in().id)
     browser.clear()
     flash(_("You are signed out."), "success")
     return redirect(url_for("accounts.login"))
@@ -60,6 +60,10 @@ def logout() -> Response:
 
 def sign_in_again(ended: SignInEnded, target: str | None = None) -> Response:
     """Tell why the sign-in is over, on the page on which the next one begins; from there one goes on to `target`."""
+    if not isinstance(ended, GuessedTooOften):
+        # In another window it may go on: the cookie is left as it is, and that page leads on then.
+        return redirect(url_for("accounts.login", next=target, ended="form"))
+    sessions.forget()
     flash(str(ended), "warning")
     return redirect(url_for("accounts.login", next=target))
 

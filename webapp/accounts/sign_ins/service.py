@@ -15,7 +15,6 @@ from webapp.accounts.sign_ins.lifetimes import Lifetimes
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.database import Database, as_saved
-from webapp.errors import NotFound
 from webapp.sealing import fingerprint
 from webapp.settings.models import ONLY_ROW, SecuritySettings
 from webapp.settings.security import Security, security
@@ -102,14 +101,6 @@ def find(database: Database, token: str) -> Found | None:
     return Found(user, sign_in, lifetimes.seen_long_ago(sign_in, now), is_old(user, days or 0))
 
 
-def by_token(session: Session, token: str) -> SignIn:
-    """The sign-in that began with this token. Raises NotFound when it ended meanwhile."""
-    found = session.scalar(select(SignIn).where(SignIn.token_hash == fingerprint(token)))
-    if found is None:
-        raise NotFound
-    return found
-
-
 def seen(session: Session, sign_in: SignIn) -> None:
     """Note that it is in use."""
     session.execute(update(SignIn).where(SignIn.id == sign_in.id).values(last_seen_at=clock.now()))
@@ -132,9 +123,9 @@ def end(session: Session, token: str) -> None:
     session.execute(delete(SignIn).where(SignIn.token_hash == fingerprint(token)))
 
 
-def end_others(session: Session, user_id: int, token: str) -> None:
-    """Sign the person out everywhere but where this token is."""
-    session.execute(delete(SignIn).where(SignIn.user_id == user_id, SignIn.token_hash != fingerprint(token)))
+def end_others(session: Session, user_id: int, sign_in_id: int) -> None:
+    """End all of the person's sign-ins but this one."""
+    session.execute(delete(SignIn).where(SignIn.user_id == user_id, SignIn.id != sign_in_id))
 
 
 def end_one(session: Session, user_id: int, sign_in_id: int) -> bool:
@@ -143,11 +134,14 @@ def end_one(session: Session, user_id: int, sign_in_id: int) -> bool:
     return session.execute(mine.returning(SignIn.id)).first() is not None
 
 
-def replace(session: Session, token: str) -> str:
-    """A new token for the same sign-in, which lasts no longer for it; the old token is worthless."""
+def replace(session: Session, sign_in_id: int) -> str | None:
+    """A new token for the same sign-in, which lasts no longer for it; the former one is worthless. None if it ended.
+
+    By its number, as another window may have replaced the token a moment ago.
+    """
     new = secrets.token_urlsafe(32)
-    session.execute(update(SignIn).where(SignIn.token_hash == fingerprint(token)).values(token_hash=fingerprint(new)))
-    return new
+    renewed = update(SignIn).where(SignIn.id == sign_in_id).values(token_hash=fingerprint(new))
+    return new if session.execute(renewed.returning(SignIn.id)).first() else None
 
 
 def of(session: Session, user_id: int, most: int) -> list[SignIn]:

@@ -26,6 +26,7 @@ def enable(app: Flask) -> None:
     # Browsers send one host's cookies to all of its ports; another application's are not ours.
     app.config["REMEMBER_COOKIE_NAME"] = "mailroom_remember"
     LoginManager(app).user_loader(_load)
+    app.after_request(_leave_newer)
 
 
 def begin(begun: Begun) -> None:
@@ -46,6 +47,11 @@ def hold(token: str, held: SignIn) -> None:
 def renew(token: str) -> None:
     """Go on with the same session under another token."""
     session[SIGN_IN] = token
+
+
+def forget() -> None:
+    """The sign-in is over; the rest of the session stays."""
+    session.pop(SIGN_IN, None)
 
 
 def token() -> str:
@@ -101,11 +107,23 @@ def _device_cookie() -> str:
     return cookie_name("mailroom_device")
 
 
+def _leave_newer(response: Response) -> Response:
+    """Leave the browser's cookie alone where another answer has replaced the token with which this request came.
+
+    A view may take its time, and in another window the password be changed meanwhile: the cookie is written as a
+    whole, so the former token would come back with it, which opens nothing any more.
+    """
+    if session.modified and token() and token() == g.get("came_with"):
+        session.modified = sign_ins.find(parts().database, token()) is not None
+    return response
+
+
 def _load(token: str) -> User | None:
     database = parts().database
     found = sign_ins.find(database, token)
     if found is None:
         return None
+    g.came_with = token
     g.sign_in, g.password_is_old = found.sign_in, found.password_is_old
     if found.is_stale:
         with database.writing() as session:

@@ -94,9 +94,10 @@ def reset_password(session: Session, queue: Queue, secret: str, password_hash: s
     return known_devices.remember(session, person.id, client.known_as)
 
 
-def sign_out(session: Session, person: User, token: str) -> None:
+def sign_out(session: Session, person: User, sign_in_id: int) -> None:
     """The person is done with this browser."""
-    sign_ins.end(session, token)
+    # By its number: another window may have renewed the token a moment ago.
+    sign_ins.end_one(session, person.id, sign_in_id)
     audit.record(session, Event.SIGNED_OUT, person)
 
 
