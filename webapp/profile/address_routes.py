@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from webapp import pages
 from webapp.access import signed_in
 from webapp.accounts.blueprint import Page, limited
-from webapp.accounts.links import codes
+from webapp.accounts.links import codes, shown
 from webapp.accounts.links.code_routes import refusal
 from webapp.accounts.links.routes import link_refused, opened
 from webapp.accounts.models import Purpose
@@ -97,11 +97,12 @@ def open_confirmation(secret: str) -> Response:
 @csrf.exempt
 def confirm_address() -> Page:
     """Confirm a new address; also in a browser in which nobody is signed in."""
-    secret, form = browser.get(Purpose.CONFIRM_ADDRESS, ""), ConfirmForm()
+    form = ConfirmForm()
     try:
+        secret = shown.secret(Purpose.CONFIRM_ADDRESS)
         if not form.validate_on_submit():
             offer = _offered(secret, Purpose.CONFIRM_ADDRESS)
-            return render_template("profile/confirm_address.html", form=form, offer=offer)
+            return render_template("profile/confirm_address.html", form=form, offer=offer, link=shown.mark(secret))
         with parts().database.writing() as session:
             person = address.confirm(session, parts().queue, secret)
     except address.REFUSED as refused:
@@ -122,11 +123,12 @@ def open_restoration(secret: str) -> Response:
 @csrf.exempt
 def restore_address() -> Page:
     """Undo a change of the address, and go on to choose a new password."""
-    secret, form = browser.get(Purpose.RESTORE_ADDRESS, ""), ConfirmForm()
+    form = ConfirmForm()
     try:
+        secret = shown.secret(Purpose.RESTORE_ADDRESS)
         if not form.validate_on_submit():
             offer = _offered(secret, Purpose.RESTORE_ADDRESS)
-            return render_template("profile/restore_address.html", form=form, offer=offer)
+            return render_template("profile/restore_address.html", form=form, offer=offer, link=shown.mark(secret))
         with parts().database.writing() as session:
             person, reset = address.restore(session, secret, sessions.token())
     except address.REFUSED as refused:

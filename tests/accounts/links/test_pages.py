@@ -12,6 +12,7 @@ from sqlalchemy import delete, select, update
 from tests.accounts.conftest import PASSWORD
 from tests.support import browser
 from tests.support.browser import Browser
+from tests.support.people import add_person
 from webapp import clock
 from webapp.accounts.models import Link, Purpose, Status, User
 from webapp.audit.events import Event
@@ -46,6 +47,23 @@ def test_activating_signs_in(stranger: Browser, pat: User, new_link: NewLink, ow
     page = stranger.submit("/activate", password=PASSWORD, password_confirm=PASSWORD)
     assert (page.request.path, "Your account is active" in page.text) == ("/", True)
     assert owed() == [("activated", pat.email)]
+
+
+@BOTH
+def test_a_page_uses_no_link_but_the_one_that_it_shows(
+    stranger: Browser, database: Database, person: User, purpose: Purpose, new_link: NewLink
+) -> None:
+    with database.reading() as session:
+        status = Status.PENDING if purpose == Purpose.ACTIVATION else Status.ACTIVE
+        other = session.get_one(User, add_person(database, "eve@example.com", status=status))
+    link, shown = new_link(person, purpose), PATHS[purpose]
+    open_link(stranger, purpose, link)
+    page = stranger.get(shown)
+    open_link(stranger, purpose, new_link(other, purpose))
+    answer = stranger.submit_on(page, password=PASSWORD, password_confirm=PASSWORD)
+    assert (answer.status_code, "Another link was opened" in answer.text) == (409, True)
+    open_link(stranger, purpose, link)
+    assert choose(stranger, purpose) != shown
 
 
 def test_whoever_activates_is_spoken_to_in_their_own_language(

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from webapp import limits
 from webapp.accounts import tries
 from webapp.accounts.links import service as links
-from webapp.accounts.links.service import LinkUnknown
+from webapp.accounts.links.service import LinkUnknown, OtherLink
 from webapp.accounts.models import Link, Purpose, User
 from webapp.audit import service as audit
 from webapp.audit.events import Event
@@ -44,7 +44,8 @@ def refused(
     """
     if limited and isinstance(why, LinkUnknown):
         tries.unknown_link(session, client_address)
-    if not secret:
+    # The link that this browser holds is another one, and was not tried.
+    if not secret or isinstance(why, OtherLink):
         return
     reason = type(why).__name__
     try:

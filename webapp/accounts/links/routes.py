@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from webapp import languages, pages
 from webapp.accounts.blueprint import LONGEST_SECRET, Page, blueprint, limited, rules
-from webapp.accounts.links import openings, password_links, refusals
+from webapp.accounts.links import openings, password_links, refusals, shown
 from webapp.accounts.links.code_routes import ASKED_FOR, empty_code_form
 from webapp.accounts.links.forms import ForgotPasswordForm
 from webapp.accounts.models import Purpose, User
@@ -33,11 +33,11 @@ def open_activation(secret: str) -> Response:
 @csrf.exempt
 def activate() -> Page:
     """Choose the first password; the account is active and signed in."""
-    secret = browser.get(Purpose.ACTIVATION, "")
     try:
+        secret = shown.secret(Purpose.ACTIVATION)
         form = _password_form(_owner(secret, Purpose.ACTIVATION))
         if not form.validate_on_submit():
-            return render_template("accounts/activate.html", form=form)
+            return render_template("accounts/activate.html", form=form, link=shown.mark(secret))
         password_hash = hashing.hashed(text(form.password))
         # Asked before the transaction: whose language it is may have to be looked up, and that notes who is here.
         language = languages.current().code
@@ -95,12 +95,12 @@ def open_reset(secret: str) -> Response:
 @csrf.exempt
 def reset_password() -> Page:
     """Choose a new password; every browser is signed out."""
-    secret = browser.get(Purpose.RESET, "")
     try:
+        secret = shown.secret(Purpose.RESET)
         owner = _owner(secret, Purpose.RESET)
         form = _password_form(owner)
         if not (form.validate_on_submit() and _is_new(form, owner)):
-            return render_template("accounts/reset_password.html", form=form)
+            return render_template("accounts/reset_password.html", form=form, link=shown.mark(secret))
         password_hash = hashing.hashed(text(form.password))
         with parts().database.writing() as session:
             known_as = signing_in.reset_password(session, parts().queue, secret, password_hash, sessions.here())

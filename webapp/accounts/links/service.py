@@ -56,6 +56,15 @@ class LinkRevoked(LinkRefused):
         )
 
 
+class OtherLink(LinkRefused):
+    """The page showed another link than the one that this browser opened last."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("Another link was opened in this browser meanwhile, so nothing was changed. Open the first one again.")
+        )
+
+
 class LinkExpired(LinkRefused):
     """Its time is over."""
 
