@@ -116,9 +116,10 @@ def _ended() -> str | None:
     The address says so, not the cookie: an answer that comes late would put the cookie of before in place of one
     that a new sign-in has set meanwhile.
     """
-    if not sessions.token():
-        return None
-    return "page" if request.method == "GET" else "form"
+    if request.method != "GET":
+        # Nobody sends one without having been signed in, in whichever window.
+        return "form"
+    return "page" if sessions.token() else None
 
 
 def _opens(target: str) -> bool:
@@ -134,7 +135,9 @@ def _opens(target: str) -> bool:
 
 
 def wanted() -> str | None:
-    """The page that was asked for, to come back to; None for Home, and for what was sent."""
-    if request.method != "GET" or request.path == "/":
+    """The page that was asked for, to come back to, or the one at the address of a form; None for Home and buttons."""
+    if request.path == "/":
         return None
+    if request.method != "GET":
+        return request.path if _opens(request.path) else None
     return request.full_path.rstrip("?")

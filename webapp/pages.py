@@ -89,11 +89,16 @@ def _names() -> dict[str, Any]:
     return {"general": general(), "demo": parts().config.demo == "on"}
 
 
-def _page(status: int, title: str, text: str, **facts: Any) -> Response:
+def _wants_page() -> bool:
+    """Whether somebody will read it: not a script, nor what looks for pictures. A page takes the message that waits."""
     wanted = request.accept_mimetypes
-    # A script's: a page would take the message that waits for its reader. Or the request names a host that is
-    # none, and no address can be made for it.
-    if (wanted and not wanted.accept_html) or request_ctx.url_adapter is None:
+    into = request.headers.get("Sec-Fetch-Dest", "document")
+    return into in ("document", "iframe") and (not wanted or wanted.accept_html)
+
+
+def _page(status: int, title: str, text: str, **facts: Any) -> Response:
+    # Or the request names a host that is none, and no address can be made for it.
+    if not _wants_page() or request_ctx.url_adapter is None:
         return Response(f"{title}\n{text}\n", status, mimetype="text/plain")
     try:
         return make_response(render_template("error.html", title=title, text=text, **facts), status)

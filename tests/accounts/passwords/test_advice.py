@@ -48,10 +48,11 @@ def test_without_a_token_nobody_is_advised(stranger: Browser) -> None:
     assert stranger.client.post("/password-advice", data={"password": "kxvqpwzj"}).status_code == 400
 
 
-def test_a_refused_script_leaves_the_message_to_the_page(stranger: Browser) -> None:
+@pytest.mark.parametrize("headers", [{"Accept": "application/json"}, {"Accept": "*/*", "Sec-Fetch-Dest": "empty"}])
+def test_a_refused_script_leaves_the_message_to_the_page(stranger: Browser, headers: dict[str, str]) -> None:
     with stranger.client.session_transaction() as session:
         session["_flashes"] = [("success", "Your account is active.")]
-    refused = stranger.client.post("/password-advice", headers={"Accept": "application/json"})
+    refused = stranger.client.post("/password-advice", headers=headers)
     assert (refused.status_code, refused.mimetype) == (400, "text/plain")
     assert "Your account is active." in stranger.get("/login").text
 

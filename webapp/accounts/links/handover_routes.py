@@ -48,12 +48,13 @@ def show_link(user_id: int) -> Page:
 @blueprint.get("/users/<int:user_id>/link/shown")
 def link_shown(user_id: int) -> Page:
     """The link, this once: whoever loads the page again or comes back to it is told so."""
-    sealed = browser.pop(SHOWN_LINK, "")
     with parts().database.writing() as session:
-        made = handover.show(session, parts().sealer, sealed, user_id, sessions.sign_in())
+        made = handover.show(session, parts().sealer, browser.get(SHOWN_LINK, ""), user_id, sessions.sign_in())
     if made is None:
+        # What waits may be for another person, in another window.
         flash(_("A link is shown once only. You can have a new one made."), "info")
         return redirect(url_for("accounts.user", user_id=user_id))
+    browser.pop(SHOWN_LINK)
     with parts().database.reading() as session:
         person = service.user(session, user_id)
     site = public_url()
