@@ -36,7 +36,7 @@ class Form(FlaskForm):
     def validate(self, extra_validators: Any = None) -> bool:
         """Whether all fields are right. A stale CSRF token is told in words, in `form_errors`."""
         valid: bool = super().validate(extra_validators)
-        if "csrf_token" in self and self["csrf_token"].errors:
+        if self.is_stale:
             self.form_errors.append(str(STALE))
         for field in self:
             problem = self._problem_of(field)
@@ -45,6 +45,11 @@ class Form(FlaskForm):
                 valid = False
         self._focus_first_mistake()
         return valid
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether it comes from a page of another session; known once it was validated."""
+        return "csrf_token" in self and bool(self["csrf_token"].errors)
 
     def problem(self, name: str, text: str) -> bool:
         """Put an error beside a field, before any it has. Always False, for `return`."""

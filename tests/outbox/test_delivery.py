@@ -193,6 +193,7 @@ def test_without_a_mail_server_messages_wait_and_say_so(
         use_server(server)
         with parts.database.writing() as session:
             service.retry_all(session, parts.queue)
+        assert not look(message_id).held
         deliver()
     assert look(message_id).state == State.SENT
 

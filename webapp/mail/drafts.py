@@ -5,7 +5,7 @@ who typed them, for an hour, and only towards the destination they were typed fo
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +21,11 @@ PURPOSE = "typed secrets"
 LARGEST = 8000
 # What belongs to a provider and is put aside while another one is looked at.
 OF_A_PROVIDER = ("host", "port", "security", "authentication", "username", *OF_OAUTH2, "secret_expires_on")
+
+
+def without(draft: Draft, names: Collection[str]) -> Draft:
+    """The draft without the secrets of these names, such as one that cannot be right."""
+    return replace(draft, secrets={name: value for name, value in draft.secrets.items() if name not in names})
 
 
 def seal_typed(sealer: Sealer, draft: Draft, user_id: int) -> str:

@@ -102,6 +102,8 @@ class MailServerForm(Form):
 
     chosen: Provider
     providers: Providers
+    # Whether another provider is saved, whose secrets are not this one's.
+    replaces_another = False
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Whether everything is right, the provider's own fields included."""
@@ -138,7 +140,8 @@ class MailServerForm(Form):
     def _removed(self) -> frozenset[str]:
         """The secrets that are to be forgotten: one that is typed, or that the sign-in needs, is not."""
         unneeded = "client_secret" in self.optional() and not self.client_secret.data
-        return frozenset({"client_secret"} if unneeded and self.remove_client_secret.data else ())
+        unwanted = self.remove_client_secret.data or self.replaces_another
+        return frozenset({"client_secret"} if unneeded and unwanted else ())
 
     def extra(self) -> dict[str, str]:
         """The provider's own fields, secrets excepted."""

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 from webapp.access import signed_in
 from webapp.accounts.sign_ins import sessions
 from webapp.context import parts
+from webapp.forms import errors_of
 from webapp.mail import drafts, opening, service, view
 from webapp.mail.expiries.calendar import calendar
 from webapp.mail.forms import MailServerForm
@@ -22,6 +23,7 @@ from webapp.mail.trial import Trial, stage_name, try_out
 from webapp.mail.typed import Typed
 from webapp.outbox.flow import flow
 from webapp.outbox.meaning import meaning
+from webapp.providers import OAuth2
 from webapp.sealing import SealBroken
 from webapp.security import csrf, leading_on
 from webapp.settings import service as general_settings
@@ -52,7 +54,9 @@ def settings() -> Response:
     done = save_typed(saved)
     if not isinstance(done, Saved):
         return done
-    if done.dropped_grant:
+    if done.dropped_grant and not _needs_token(done.server):
+        flash(_("Saved. The access token was dropped, as this sign-in needs none."), "success")
+    elif done.dropped_grant:
         flash(
             _("Saved. The access token was dropped, as it was made for other settings. Generate a new one."), "warning"
         )
@@ -110,6 +114,11 @@ def _typed(saved: MailServer | None) -> Typed:
     return Typed(parts(), request.form, saved, signed_in().id)
 
 
+def _needs_token(server: MailServer) -> bool:
+    provider = parts().providers[server.provider]
+    return isinstance(provider.authentication_named(server.authentication), OAuth2)
+
+
 def _label(key: str) -> str:
     """What a provider is called; its key when its plugin is gone."""
     provider = parts().providers.get(key)
@@ -121,6 +130,7 @@ def _page(
 ) -> Response:
     """The page. A field never shows a secret; those that were typed travel on, sealed."""
     if draft:
+        draft = drafts.without(draft, [field.name for field in errors_of(form)])
         form.typed.data = drafts.seal_typed(parts().sealer, draft, signed_in().id) or form.typed.data
     if not form.test_recipient.data:
         form.test_recipient.data = signed_in().email

@@ -39,6 +39,7 @@ class Typed:
             data = drafts.switched("", data, before, chosen)
         form = mail_server_form(chosen, self.parts.providers, data, sent)
         form.shown.data = chosen.key
+        form.replaces_another = self.saved is not None and chosen.key != self.saved.provider
         return form
 
     def switched(self) -> MailServerForm:

@@ -86,8 +86,9 @@ def unsent(session: Session, template: str, user_id: int) -> list[Message]:
 
 
 def retry_all(session: Session, queue: Queue) -> None:
-    """Have everything that is owed tried now: something that held it up was changed."""
-    session.execute(update(Message).where(Message.state == State.OWED).values(next_attempt_at=clock.now()))
+    """Have everything that is owed tried now: what held it up was changed, so nothing does as far as we know."""
+    again = {"next_attempt_at": clock.now(), "held": False}
+    session.execute(update(Message).where(Message.state == State.OWED).values(again))
     after_commit(session, queue.wake)
 
 

@@ -52,6 +52,13 @@ def test_a_late_answer_leaves_the_cookie_to_the_one_that_changed_the_sign_in(
     assert cookie(administrator) == before
 
 
+def test_a_sign_in_page_from_before_leads_on_once_somebody_is_signed_in(stranger: Browser, ada: User) -> None:
+    one, other = stranger.get("/login"), stranger.get("/login")
+    stranger.submit_on(one, email=ada.email, password=PASSWORD)
+    answer = stranger.submit_on(other, email=ada.email, password=PASSWORD)
+    assert (answer.request.path, "open for too long" in answer.text) == ("/", False)
+
+
 def test_confirming_twice_at_once_signs_nobody_out(database: Database, administrator: Browser) -> None:
     def fits(password: str, kept: str | None) -> bool:
         with database.writing() as session:

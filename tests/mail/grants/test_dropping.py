@@ -49,7 +49,17 @@ def test_a_change_of_what_it_was_made_for_drops_it_and_says_so(
     assert "this access token is dropped" in page.text
     page = administrator.post(PAGE, save="1", **typed(provider) | change)
     assert "The access token was dropped" in page.text
+    assert ("Generate a new one" in page.text) == ("authentication" not in change)
     assert trail(parts) == ["grant made", "grant dropped"]
+
+
+def test_the_client_secret_of_another_provider_is_neither_asked_for_nor_kept(
+    administrator: Browser, provider: AuthorizationServer, parts: Parts
+) -> None:
+    administrator.post(PAGE, save="1", **typed(provider) | {"provider": "google"})
+    assert set(saved(parts).secrets) == {"client_secret"}
+    administrator.post(PAGE, save="1", **typed(provider, client_secret=""))
+    assert (saved(parts).provider, saved(parts).secrets) == ("custom", {})
 
 
 @pytest.mark.parametrize("chosen", ["google", "sendgrid"])

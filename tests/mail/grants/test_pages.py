@@ -71,10 +71,9 @@ def test_who_has_to_type_the_password_in_between_gets_to_the_provider_all_the_sa
         assert {"'self'", "https:"} <= ends_of_forms(asked)
         assert {"'self'", "https:"} <= ends_of_forms(administrator.submit_on(asked, current_password="wrong"))
         held = re.search(r'name="held_form" value="([^"]+)"', asked.text)
-        answer = administrator.client.post(
-            START,
-            data={"held_form": held and held[1], "current_password": PASSWORD, "csrf_token": fields["csrf_token"]},
-        )
+        again = {"held_form": held and held[1], "current_password": PASSWORD, "csrf_token": fields["csrf_token"]}
+        assert administrator.client.post(START, data=again).status_code == 307
+        answer = administrator.client.post(START, data=again)
     assert answer.location.startswith(f"{provider.url}/authorize?")
 
 
@@ -151,6 +150,7 @@ def test_a_key_file_that_is_none_is_told_and_never_shown(
     fields = typed(provider, authentication="service_account", service_account_key=key, client_secret="")
     page = administrator.submit(PAGE, "save", **fields)
     assert words in error_at(page, "service_account_key")
+    assert "Typed just now" not in page.text
     assert not key or key[:20] not in page.text.partition("<form")[2]
 
 

@@ -30,7 +30,8 @@ def login() -> Page:
         return redirect(target) if sessions.is_signed_in() else _first_page(target)
     form = SignInForm()
     if not form.validate_on_submit():
-        return _page(form, target)
+        # The page was opened before somebody signed in in another window: there is nothing left to do on it.
+        return redirect(target) if form.is_stale and sessions.is_signed_in() else _page(form, target)
     email, password, remembered = text(form.email), text(form.password), form.remember.data
     try:
         begun = signing_in.sign_in(
