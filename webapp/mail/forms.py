@@ -16,6 +16,7 @@ from webapp.mail.grants import service as grants
 from webapp.mail.service import OF_OAUTH2, PROXY_PASSWORD, Draft
 from webapp.providers import Authentication, OAuth2, Provider
 from webapp.registry import Providers, secret_fields
+from webapp.settings.saved_forms import SavedForm
 from webapp.texts import lazy_gettext as lazy
 
 COLUMNS = (
@@ -27,12 +28,12 @@ SECRETS = ("password", PROXY_PASSWORD, *grants.SECRETS)
 # What plugins may not call their own fields.
 RESERVED = frozenset({
     *COLUMNS, *SECRETS, "shown", "kept", "typed", "csrf_token", "save", "test", "choose", "apply", "test_recipient",
-    "generate", "held_form", "remove_client_secret",
+    "generate", "held_form", "drawn_of", "remove_client_secret",
 })  # fmt: skip
 DEFAULTS: dict[str, Any] = {"provider": "custom", "tls_minimum": "1.2", "timeout": 10, "proxy_type": "none"}
 REQUIRING = (DataRequired, InputRequired)
 # What the page carries along for itself. It is checked when it is opened, and may be long.
-CARRIED = ("shown", "kept", "typed")
+CARRIED = ("shown", "kept", "typed", "drawn_of")
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +44,7 @@ def needed(form: Form, field: Field) -> None:
         raise ValidationError(_("Enter a value here."))
 
 
-class MailServerForm(Form):
+class MailServerForm(SavedForm):
     """One mail server. Secrets are write-only: blank keeps the saved one."""
 
     shown = HiddenField()

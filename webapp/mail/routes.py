@@ -1,5 +1,6 @@
 """The mail server page: choose a provider, save, send a test mail."""
 
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -84,6 +85,8 @@ def save_typed(saved: MailServer | None) -> Saved | Response:
         return _page(form, saved, draft)
     if saved is not None and "save" not in request.form and service.is_saved(saved, draft):
         return Saved(saved)
+    if not form.is_of(_version(saved)):
+        return _page(form, saved, draft)
     try:
         with parts().database.writing() as session:
             return service.save(session, parts(), draft, by=signed_in().email)
@@ -114,6 +117,10 @@ def _typed(saved: MailServer | None) -> Typed:
     return Typed(parts(), request.form, saved, signed_in().id)
 
 
+def _version(saved: MailServer | None) -> datetime | None:
+    return saved.updated_at if saved else None
+
+
 def _needs_token(server: MailServer) -> bool:
     provider = parts().providers[server.provider]
     return isinstance(provider.authentication_named(server.authentication), OAuth2)
@@ -132,6 +139,7 @@ def _page(
     if draft:
         draft = drafts.without(draft, [field.name for field in errors_of(form)])
         form.typed.data = drafts.seal_typed(parts().sealer, draft, signed_in().id) or form.typed.data
+    form.draw_of(_version(saved))
     if not form.test_recipient.data:
         form.test_recipient.data = signed_in().email
     state = flow(parts().database)

@@ -9,11 +9,12 @@ from wtforms import Field, StringField, ValidationError
 from wtforms.validators import DataRequired, Length
 
 from webapp.accounts.addresses import BadAddress, checked
-from webapp.forms import Form, stripped
+from webapp.forms import stripped
+from webapp.settings.saved_forms import SavedForm
 from webapp.texts import lazy_gettext as lazy
 
 
-class GeneralForm(Form):
+class GeneralForm(SavedForm):
     """Public address, product name and support address. `public_url` is taken out while the environment fixes it."""
 
     public_url = StringField(lazy("Public address"), [DataRequired(lazy("Give the public address."))])

@@ -31,7 +31,8 @@ def general() -> str | Response:
     fixed = bool(parts().config.public_url)
     if fixed:
         del form.public_url
-    if not form.validate_on_submit():
+    form.draw_of(present)
+    if not (form.validate_on_submit() and form.is_of(present)):
         return render_template("settings/general.html", form=form, unprotected=is_unprotected(present.public_url))
     with parts().database.writing() as session:
         public_url = None if fixed else form.public_url.data
@@ -47,8 +48,10 @@ def general() -> str | Response:
 def security() -> str | Response:
     """What passwords, links and sign-ins have to be like."""
     with parts().database.reading() as session:
-        form = SecurityForm.showing(rules.security(session))
-    if not form.validate_on_submit():
+        present = rules.security(session)
+    form = SecurityForm.showing(present)
+    form.draw_of(present)
+    if not (form.validate_on_submit() and form.is_of(present)):
         return render_template("settings/security.html", form=form)
     with parts().database.writing() as session:
         rules.save(session, form.security())

@@ -11,7 +11,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, NumberRange
 
 from webapp.formats import minutes as minutes_in_words
-from webapp.forms import Form
+from webapp.settings.saved_forms import SavedForm
 from webapp.settings.security import Security
 from webapp.texts import lazy_gettext as lazy
 
@@ -70,7 +70,7 @@ def unit() -> SelectField:
     )
 
 
-class SecurityForm(Form):
+class SecurityForm(SavedForm):
     """All that Security holds; a time of `x_minutes` there is the pair `x` and `x_unit` here."""
 
     password_length = number(lazy("Characters at least"), 8, 64)
