@@ -97,7 +97,7 @@ def _wants_page() -> bool:
 
 
 def _page(status: int, title: str, text: str, **facts: Any) -> Response:
-    # Or the request names a host that is none, and no address can be made for it.
+    # Nor can a page be made for a request that names a host which is none: it needs addresses.
     if not _wants_page() or request_ctx.url_adapter is None:
         return Response(f"{title}\n{text}\n", status, mimetype="text/plain")
     try:

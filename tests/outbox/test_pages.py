@@ -1,6 +1,7 @@
 """The pages: the outbox, one message."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from markupsafe import escape
@@ -37,6 +38,13 @@ def test_older_messages_are_a_page_away(administrator: Browser, owe: Owe) -> Non
     older = administrator.get("/outbox?before=3").text
     assert "number1@" in older
     assert "number2@" not in older
+
+
+def test_a_message_that_waits_for_its_turn_says_why(administrator: Browser, owe: Owe) -> None:
+    why = "sent five minutes apart"
+    assert why not in administrator.get(f"/outbox/{owe()}").text
+    waiting = owe(not_before=clock.now() + timedelta(minutes=5))
+    assert why in administrator.get(f"/outbox/{waiting}").text
 
 
 @pytest.mark.parametrize("path", ["/outbox/0", "/outbox/4", f"/outbox/{10**30}"])
