@@ -118,7 +118,7 @@ def test_a_stranger_sends_less_than_a_signed_in_person(stranger: Browser, admini
 def test_a_stranger_has_no_form_read_that_is_for_people_who_are_signed_in(stranger: Browser) -> None:
     body = BytesIO(b"a&" * 2_000_000)
     answer = stranger.client.post("/logout", input_stream=body, content_length=4_000_000, content_type=FORM)
-    assert (answer.status_code, answer.location, body.tell()) == (302, "/login", 0)
+    assert (answer.status_code, answer.location, body.tell()) == (302, "/login?ended=form", 0)
 
 
 def assert_protected(headers: Any) -> None:

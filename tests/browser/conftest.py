@@ -36,11 +36,10 @@ class Screen(NamedTuple):
     scripts: bool
 
 
-SCREENS = [
-    Screen("desktop", 1280, 900, scripts=True),
-    Screen("phone", 390, 844, scripts=True),
-    Screen("desktop-without-scripts", 1280, 900, scripts=False),
-]
+DESKTOP = Screen("desktop", 1280, 900, scripts=True)
+PHONE = Screen("phone", 390, 844, scripts=True)
+BARE_DESKTOP = Screen("desktop-without-scripts", 1280, 900, scripts=False)
+BARE_PHONE = Screen("phone-without-scripts", 390, 844, scripts=False)
 
 
 @pytest.fixture(scope="package")
@@ -83,7 +82,7 @@ def inside(running: Site) -> Iterator[Parts]:
     logging.getLogger().handlers = handlers
 
 
-@pytest.fixture(params=SCREENS, ids=lambda screen: screen.name)
+@pytest.fixture(params=[DESKTOP, BARE_PHONE], ids=lambda screen: screen.name)
 def walker(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Walker]:
     """Somebody at a screen."""
     screen: Screen = request.param

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.browser.conftest import BARE_DESKTOP, DESKTOP, PHONE
 from tests.browser.serving import Site
 from tests.browser.walker import Walker
 from tests.support.inbox import PASSWORD as MAIL_PASSWORD
@@ -37,6 +38,7 @@ def post(mail_server: Inbox) -> Post:
     return Post(mail_server)
 
 
+@pytest.mark.parametrize("walker", [DESKTOP, PHONE, BARE_DESKTOP], indirect=True, ids=lambda screen: screen.name)
 def test_the_main_job_is_done_in_a_browser(walker: Walker, site: Site, post: Post) -> None:
     person = walker.another()
     become_administrator(walker, site, post)

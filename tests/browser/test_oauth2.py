@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ViewportSize
 
-from tests.browser.conftest import SCREENS, Screen
+from tests.browser.conftest import BARE_DESKTOP, DESKTOP, Screen
 from tests.browser.serving import Site
 from tests.browser.walker import Walker
 from tests.support.authorization import CLIENT_ID, CLIENT_SECRET, AuthorizationServer, running_provider
@@ -95,7 +95,7 @@ def behind(chromium: Browser) -> Iterator[Callable[[Internet, Screen], Walker]]:
 def test_gmail_is_set_up_as_the_guide_says(
     google: Service, behind: Callable[[Internet, Screen], Walker], site: Site
 ) -> None:
-    walker = behind(google.internet, SCREENS[0])
+    walker = behind(google.internet, DESKTOP)
     start(walker, site)
     fill_in(walker, google, "google")
     say_no(walker)
@@ -108,7 +108,7 @@ def test_gmail_is_set_up_as_the_guide_says(
 def test_office_365_is_set_up_as_the_guide_says(
     microsoft: Service, behind: Callable[[Internet, Screen], Walker], site: Site
 ) -> None:
-    walker = behind(microsoft.internet, SCREENS[2])
+    walker = behind(microsoft.internet, BARE_DESKTOP)
     start(walker, site)
     fill_in(walker, microsoft, "office365", tenant_id=TENANT)
     allow(walker)

@@ -107,7 +107,7 @@ def test_whose_password_is_too_old_chooses_a_new_one_before_anything_else(
     saved(password_days=30)
     page = browser.get("/profile")
     assert (page.request.path, "A password is good for 30 days here" in page.text) == ("/new-password", True)
-    assert browser.post("/profile/name", name="Eve", follow=False).location == "/new-password"
+    assert browser.post("/profile/name", name="Eve", follow=False).location == "/new-password?next=/profile/name"
     old = browser.submit_on(page, current_password=PASSWORD, password=PASSWORD, password_confirm=PASSWORD)
     assert "This is the current password." in old.text
     new = dict.fromkeys(("password", "password_confirm"), PASSWORDS[1])
