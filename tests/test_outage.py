@@ -1,20 +1,22 @@
 """The database goes away and comes back: people get a page, the process recovers."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import psycopg
 import pytest
 from flask import Flask
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 
 from tests.support.browser import Browser
 from tests.support.postgresql import PostgreSQL
 from webapp import access
-from webapp.accounts.models import User
+from webapp.accounts.models import SignIn, User
 from webapp.context import parts
 from webapp.database import Database
+from webapp.profile import service
 
 
 @pytest.fixture
@@ -62,6 +64,22 @@ def test_a_form_sent_meanwhile_changes_nothing_and_can_be_sent_again(member: Bro
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
     member.submit_on(page, name="Maxine")
     assert member.user.name == "Maxine"
+
+
+def test_it_is_not_asked_again_for_the_page_that_tells_of_it(
+    member: Browser, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = ExitStack()
+
+    def break_off(*_: object) -> list[SignIn]:
+        away.enter_context(stopped(database_url))
+        raise OperationalError("SELECT", {}, Exception("gone"))
+
+    with member.client.session_transaction() as session:
+        session["_flashes"] = [("success", "Saved.")]
+    monkeypatch.setattr(service, "own_sign_ins", break_off)
+    with away:
+        assert member.get("/profile").status_code == 503
 
 
 def test_a_connection_that_breaks_within_a_request_undoes_all_of_it(

@@ -113,7 +113,8 @@ def _leave_newer(response: Response) -> Response:
     A view may take its time, and in another window the password be changed meanwhile: the cookie is written as a
     whole, so the former token would come back with it, which opens nothing any more.
     """
-    if session.modified and token() and token() == g.get("came_with"):
+    # A failure may be that of the database, which could not be asked then, nor have another token by now.
+    if response.status_code < 500 and session.modified and token() and token() == g.get("came_with"):
         session.modified = sign_ins.find(parts().database, token()) is not None
     return response
 
