@@ -25,15 +25,16 @@ from tests.support.inbox import Inbox, running_inbox
 from tests.support.people import add_person
 from tests.support.postgresql import PostgreSQL, running_postgresql
 from tests.support.scripted import ScriptedServer
-from webapp import clock, create_app, schema
-from webapp import database as database_module
+from webapp import create_app
 from webapp.accounts.models import Role
-from webapp.config import Config
-from webapp.context import Parts, parts_of
-from webapp.database import Database
+from webapp.core import clock, schema
+from webapp.core import database as database_module
+from webapp.core.app_state import AppState, app_state_of
+from webapp.core.config import Config
+from webapp.core.database import Database
 from webapp.mail.models import MailServer
 from webapp.outbox import service as outbox
-from webapp.outbox.delivery import drain
+from webapp.outbox.delivery import deliver_due
 from webapp.outbox.models import Message
 from webapp.settings import service as settings
 
@@ -85,7 +86,7 @@ def careful_sqlite() -> Iterator[Callable[[Any, Any], None]]:
 @pytest.fixture(scope="session", autouse=True)
 def _plugins_found_once() -> Iterator[None]:
     """Looking through all installed packages takes longer than the rest of a start."""
-    with mock.patch("webapp.registry.entry_points", cache(entry_points)):
+    with mock.patch("webapp.providers.registry.entry_points", cache(entry_points)):
         yield
 
 
@@ -194,7 +195,7 @@ def app(config: Config, compiled_templates: FileSystemBytecodeCache) -> Iterator
     app.jinja_env.bytecode_cache = compiled_templates
     # Testing would hand exceptions on to the test; people get a page.
     app.config["PROPAGATE_EXCEPTIONS"] = False
-    parts = parts_of(app)
+    parts = app_state_of(app)
     with parts.database.writing() as session:
         settings.save(session, PUBLIC_URL, "Mailroom", "help@mailroom.example")
     yield app
@@ -203,13 +204,13 @@ def app(config: Config, compiled_templates: FileSystemBytecodeCache) -> Iterator
 
 
 @pytest.fixture
-def parts(app: Flask) -> Parts:
+def parts(app: Flask) -> AppState:
     """What the application is made of."""
-    return parts_of(app)
+    return app_state_of(app)
 
 
 @pytest.fixture
-def database(parts: Parts) -> Database:
+def database(parts: AppState) -> Database:
     """The application's database."""
     return parts.database
 
@@ -237,7 +238,7 @@ def member(app: Flask, database: Database) -> Browser:
 
 
 @pytest.fixture
-def inbox(authority: Authority, parts: Parts) -> Iterator[Inbox]:
+def inbox(authority: Authority, parts: AppState) -> Iterator[Inbox]:
     """A mail server with STARTTLS and sign-in, saved as the application's own."""
     with running_inbox(authority) as inbox:
         inbox.save_to(parts)
@@ -254,12 +255,12 @@ def scripted(authority: Authority) -> Iterator[Callable[..., ScriptedServer]]:
 
 
 @pytest.fixture
-def owe(parts: Parts) -> Owe:
+def owe(parts: AppState) -> Owe:
     """Owe a message; its id. A notice to somebody, unless said otherwise."""
 
     def owe(template: str = "activated", recipient: str = "eve@people.example", **given: Any) -> int:
         with parts.database.writing() as session:
-            message = outbox.owe(session, parts.queue, template, recipient, **given)
+            message = outbox.enqueue(session, parts.queue, template, recipient, **given)
             session.flush()
             return message.id
 
@@ -278,7 +279,7 @@ def look(database: Database) -> Look:
 
 
 @pytest.fixture
-def use_server(parts: Parts) -> Callable[..., None]:
+def use_server(parts: AppState) -> Callable[..., None]:
     """Save a server on loopback, or one that nobody listens at, as the mail server."""
 
     def use_server(server: ScriptedServer | None = None, **given: Any) -> None:
@@ -296,4 +297,4 @@ def use_server(parts: Parts) -> Callable[..., None]:
 @pytest.fixture
 def deliver(app: Flask) -> Callable[[], None]:
     """The worker, going once through all that is due."""
-    return lambda: drain(app)
+    return lambda: deliver_due(app)

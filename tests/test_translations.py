@@ -13,7 +13,7 @@ from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
 from jinja2 import Environment
 
-from webapp.languages import DEFAULT, LANGUAGES
+from webapp.core.i18n import DEFAULT, LANGUAGES
 
 CHECKOUT = Path(__file__).parent.parent
 TRANSLATED = [code for code in LANGUAGES if code != DEFAULT]

@@ -11,7 +11,7 @@ from zipfile import ZipFile
 import pytest
 
 from tests.support.running import Visitor, clean, free_port, running
-from webapp.languages import LANGUAGES
+from webapp.core.i18n import LANGUAGES
 
 CHECKOUT = Path(__file__).parent.parent
 PASSWORD = "a quite long sentence 7"

@@ -5,35 +5,38 @@ from pathlib import Path
 
 from flask import Flask
 
-from webapp import access, cookies, health, home, logs, pages, security
 from webapp.accounts import blueprint as accounts
-from webapp.accounts import routes as people_routes
-from webapp.accounts import setup_routes, user_routes
-from webapp.accounts.links import code_routes, handover_routes
-from webapp.accounts.links import routes as link_routes
-from webapp.accounts.passwords import routes as advice_routes
-from webapp.accounts.sign_ins import confirm_routes, sessions
-from webapp.accounts.sign_ins import routes as sign_in_routes
+from webapp.accounts.address_changes import routes as address_routes
+from webapp.accounts.password_links import advice_routes, code_routes
+from webapp.accounts.password_links import routes as link_routes
+from webapp.accounts.profile import password_routes
+from webapp.accounts.profile import routes as profile
+from webapp.accounts.sessions import browser, reauthentication_routes
+from webapp.accounts.sessions import routes as sign_in_routes
+from webapp.accounts.users import admin_link_routes, setup_routes, user_routes
+from webapp.accounts.users import routes as people_routes
 from webapp.audit import routes as audit
-from webapp.bodies import Wsgi
-from webapp.config import Config
-from webapp.context import EXTENSION, Parts
-from webapp.database import Database
+from webapp.core import logs
+from webapp.core.app_state import EXTENSION, AppState
+from webapp.core.config import Config
+from webapp.core.database import Database
+from webapp.core.keys.columns import reseal_on_write
+from webapp.core.keys.keyring import Keyring, KeyringSealer
 from webapp.demo import routes as demo
-from webapp.keys.columns import keep_current
-from webapp.keys.ring import Keyring, LiveSealer
-from webapp.mail import forms as mail_forms
-from webapp.mail import routes as mail
-from webapp.mail import transport
-from webapp.mail.expiries import banner
-from webapp.mail.grants import routes as grant_routes
+from webapp.home import routes as home
+from webapp.mail.expiry import banner
+from webapp.mail.server_page import forms as mail_forms
+from webapp.mail.server_page import oauth_routes as grant_routes
+from webapp.mail.server_page import routes as mail
+from webapp.mail.transport import connection
 from webapp.outbox import preview_routes as mails
 from webapp.outbox import routes as outbox
-from webapp.outbox.queue import Queue
-from webapp.profile import address_routes, password_routes
-from webapp.profile import routes as profile
-from webapp.registry import load_providers
+from webapp.outbox.queue import WakeUpQueue
+from webapp.process import health
+from webapp.process.request_bodies import Wsgi
+from webapp.providers.registry import load_providers
 from webapp.settings import routes as settings
+from webapp.web import access, cookies, error_pages, security
 from webapp.webhooks import routes as webhooks
 
 HERE = Path(__file__).parent
@@ -42,8 +45,8 @@ THEIR_PAGES = (
     address_routes,
     advice_routes,
     code_routes,
-    confirm_routes,
-    handover_routes,
+    reauthentication_routes,
+    admin_link_routes,
     link_routes,
     password_routes,
     people_routes,
@@ -65,27 +68,27 @@ def create_app(config: Config | None = None, intake: Callable[[Wsgi], Wsgi] | No
     app.url_map.merge_slashes = False
     database = Database(config.database_url)
     keyring = Keyring(database, config)
-    keep_current(database, keyring)
-    app.extensions[EXTENSION] = Parts(
+    reseal_on_write(database, keyring)
+    app.extensions[EXTENSION] = AppState(
         config=config,
         database=database,
         keyring=keyring,
-        sealer=LiveSealer(keyring),
+        sealer=KeyringSealer(keyring),
         providers=load_providers(config.plugin_dirs, reserved=mail_forms.RESERVED),
-        queue=Queue(config.queue_url),
+        queue=WakeUpQueue(config.queue_url),
     )
-    grant_routes.guard(app)
-    access.guard(app, demo.PUBLIC if config.demo == "on" else frozenset())
+    grant_routes.init_app(app)
+    access.init_app(app, demo.PUBLIC if config.demo == "on" else frozenset())
     if intake:
         app.wsgi_app = intake(app.wsgi_app)  # type: ignore[method-assign]
-    security.protect(app, config)
-    cookies.enable(app, config, keyring)
-    sessions.enable(app)
-    password_routes.guard(app)
-    confirm_routes.guard(app)
-    pages.enable(app)
-    banner.enable(app)
-    transport.mail.init_app(app)
+    security.init_app(app, config)
+    cookies.init_app(app, config, keyring)
+    browser.init_app(app)
+    password_routes.init_app(app)
+    reauthentication_routes.init_app(app)
+    error_pages.init_app(app)
+    banner.init_app(app)
+    connection.mail.init_app(app)
     for room in (home, health, accounts, profile, settings, mail, mails, webhooks, outbox, audit):
         app.register_blueprint(room.blueprint)
     if config.demo == "on":

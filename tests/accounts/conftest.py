@@ -1,5 +1,6 @@
 """What tests of accounts share."""
 
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -10,21 +11,22 @@ from sqlalchemy import select, update
 
 from tests.support import browser
 from tests.support.people import add_person
-from webapp import clock
+from webapp.accounts.address_changes import service as address
 from webapp.accounts.links import codes
 from webapp.accounts.links import service as links
-from webapp.accounts.links.codes import Ticket
-from webapp.accounts.models import Purpose, Status, User
-from webapp.accounts.sign_ins import service as sign_ins
-from webapp.accounts.sign_ins import signing_in
-from webapp.accounts.sign_ins.service import Client
-from webapp.context import Parts
-from webapp.database import Database
+from webapp.accounts.links.codes import IssuedLink
+from webapp.accounts.models import LinkPurpose, User, UserState
+from webapp.accounts.sessions import login
+from webapp.accounts.sessions import service as sign_ins
+from webapp.accounts.sessions.service import Client
+from webapp.core import clock
+from webapp.core.app_state import AppState
+from webapp.core.database import Database
 from webapp.outbox.models import Message
 
 CLIENT = Client("192.0.2.1", "Firefox")
 PASSWORD = "another long sentence 8"
-NewTicket = Callable[..., Ticket]
+NewTicket = Callable[..., IssuedLink]
 
 
 @pytest.fixture
@@ -36,27 +38,29 @@ def ada(database: Database) -> User:
 @pytest.fixture
 def pat(database: Database) -> User:
     """A person who has not activated the account yet."""
-    return _person(database, add_person(database, "pat@example.com", status=Status.PENDING))
+    return _person(database, add_person(database, "pat@example.com", status=UserState.PENDING))
 
 
 @pytest.fixture
 def new_link(database: Database) -> Callable[..., str]:
     """Makes a link for a person; its secret."""
 
-    def make(person: User, purpose: Purpose, lifetime: timedelta = timedelta(hours=1)) -> str:
+    def make(person: User, purpose: LinkPurpose, lifetime: timedelta = timedelta(hours=1)) -> str:
         with database.writing() as session:
-            return links.mint(session, person, purpose, clock.now() + lifetime)
+            return links.create(session, person, purpose, clock.now() + lifetime)
 
     return make
 
 
 @pytest.fixture
-def new_ticket(parts: Parts) -> NewTicket:
+def new_ticket(parts: AppState) -> NewTicket:
     """Makes a link with a code."""
 
-    def make(person: User, purpose: Purpose = Purpose.RESET, lifetime: timedelta = timedelta(hours=1)) -> Ticket:
+    def make(
+        person: User, purpose: LinkPurpose = LinkPurpose.RESET, lifetime: timedelta = timedelta(hours=1)
+    ) -> IssuedLink:
         with parts.database.writing() as session:
-            return codes.mint(session, parts.sealer, person, purpose, clock.now() + lifetime)
+            return codes.issue(session, parts.sealer, person, purpose, clock.now() + lifetime)
 
     return make
 
@@ -99,17 +103,39 @@ def at_once(acts: Sequence[Callable[[], object]]) -> list[object]:
         return list(pool.map(run, acts))
 
 
-def set_status(database: Database, person: User, status: Status) -> None:
+def set_status(database: Database, person: User, status: UserState) -> None:
     """Change it as an administrator would."""
     with database.writing() as session:
         session.execute(update(User).where(User.id == person.id).values(status=status))
 
 
-def sign_in(parts: Parts, email: str, password: str = browser.PASSWORD, address: str = "192.0.2.1") -> str:
+def sign_in(parts: AppState, email: str, password: str = browser.PASSWORD, address: str = "192.0.2.1") -> str:
     """A new sign-in's token."""
-    return signing_in.sign_in(parts.database, parts.queue, email, password, Client(address, "Firefox")).token
+    return login.sign_in(parts.database, parts.queue, email, password, Client(address, "Firefox")).token
 
 
 def _person(database: Database, user_id: int) -> User:
     with database.reading() as session:
         return session.get_one(User, user_id)
+
+
+NEW = "ada@new.example"
+OTHER = "another long sentence 8"
+Ask = Callable[..., None]
+
+
+@pytest.fixture
+def ask(parts: AppState) -> Ask:
+    """Ask for another address, with the password, in a new sign-in."""
+
+    def ask(person: User, email: str = NEW, password: str = browser.PASSWORD, limited: bool = False) -> None:
+        with parts.database.writing() as session:
+            here, _token = sign_ins.start(session, person, CLIENT)
+        address.request(parts.database, parts.queue, person, email, password, here, limited)
+
+    return ask
+
+
+def error_beside(page: str, problem: str) -> bool:
+    """Whether this stands beside a field."""
+    return re.search(rf'class="error"[^>]*>[^<]*{problem}', page) is not None

@@ -8,18 +8,18 @@ from sqlalchemy import select
 
 from tests.accounts.conftest import PASSWORD, at_once, sign_in
 from webapp.accounts import service
-from webapp.accounts.models import Role, Status, User
+from webapp.accounts.models import Role, User, UserState
 from webapp.accounts.passwords import hashing
 from webapp.accounts.service import AddressTaken
-from webapp.context import Parts
-from webapp.errors import NotFound
+from webapp.core.app_state import AppState
+from webapp.core.errors import NotFound
 from webapp.outbox.models import Message
 
 NewLink = Callable[..., str]
 Owed = Callable[[], list[tuple[str, str]]]
 
 
-def create(parts: Parts, email: str, name: str = "Eve", by_mail: bool = True) -> User:
+def create(parts: AppState, email: str, name: str = "Eve", by_mail: bool = True) -> User:
     """A new member."""
     with parts.database.writing() as session:
         return service.create_user(
@@ -30,34 +30,34 @@ def create(parts: Parts, email: str, name: str = "Eve", by_mail: bool = True) ->
 class TestCreating:
     """Adding people."""
 
-    def test_a_new_person_is_owed_an_activation_mail_that_expires_with_its_link(self, parts: Parts) -> None:
+    def test_a_new_person_is_owed_an_activation_mail_that_expires_with_its_link(self, parts: AppState) -> None:
         person = create(parts, "eve@example.com")
         with parts.database.reading() as session:
             message = session.scalars(select(Message)).one()
-        assert (person.status, person.password_hash) == (Status.PENDING, None)
+        assert (person.status, person.password_hash) == (UserState.PENDING, None)
         assert (message.template, message.user_id) == ("activation", person.id)
         assert message.expires_at is not None
         assert abs(message.expires_at - message.created_at - timedelta(hours=24)) < timedelta(minutes=1)
 
-    def test_a_person_whose_link_is_shown_is_owed_nothing(self, parts: Parts, owed: Owed) -> None:
+    def test_a_person_whose_link_is_shown_is_owed_nothing(self, parts: AppState, owed: Owed) -> None:
         create(parts, "eve@example.com", by_mail=False)
         assert owed() == []
 
     @pytest.mark.parametrize("again", ["ada@example.com", "ADA@Example.COM"])
     def test_an_address_has_one_account_however_it_is_written(
-        self, parts: Parts, ada: User, owed: Owed, again: str
+        self, parts: AppState, ada: User, owed: Owed, again: str
     ) -> None:
         with pytest.raises(AddressTaken):
             create(parts, again)
         assert owed() == []
 
-    def test_two_accounts_created_at_once_with_one_address_are_one(self, parts: Parts) -> None:
+    def test_two_accounts_created_at_once_with_one_address_are_one(self, parts: AppState) -> None:
         ends = at_once([lambda: create(parts, "eve@example.com")] * 4)
         assert sorted(type(end).__name__ for end in ends) == ["AddressTaken"] * 3 + ["User"]
 
-    def test_an_administrator_made_by_the_operator_can_sign_in_at_once(self, parts: Parts) -> None:
+    def test_an_administrator_made_by_the_operator_can_sign_in_at_once(self, parts: AppState) -> None:
         with parts.database.writing() as session:
-            service.create_administrator(session, "root@example.com", "Root", hashing.hashed(PASSWORD))
+            service.create_administrator(session, "root@example.com", "Root", hashing.hash_password(PASSWORD))
             assert service.has_administrator(session)
         assert sign_in(parts, "root@example.com", PASSWORD)
 
@@ -65,13 +65,13 @@ class TestCreating:
 class TestListing:
     """The list of users."""
 
-    def test_pages_follow_each_other_from_the_newest_on(self, parts: Parts) -> None:
-        ids = [create(parts, f"p{number}@example.com", by_mail=False).id for number in range(service.PAGE + 5)]
+    def test_pages_follow_each_other_from_the_newest_on(self, parts: AppState) -> None:
+        ids = [create(parts, f"p{number}@example.com", by_mail=False).id for number in range(service.PAGE_SIZE + 5)]
         with parts.database.reading() as session:
-            first, more = service.page_of_users(session, "", None)
-            second, end = service.page_of_users(session, "", first[-1].id)
+            first, more = service.list_users(session, "", None)
+            second, end = service.list_users(session, "", first[-1].id)
         assert [person.id for person in first + second] == ids[::-1]
-        assert (len(first), more, end) == (service.PAGE, True, False)
+        assert (len(first), more, end) == (service.PAGE_SIZE, True, False)
 
     @pytest.mark.parametrize(
         ("search", "found"),
@@ -87,31 +87,31 @@ class TestListing:
             ("nobody", []),
         ],
     )
-    def test_a_search_finds_parts_of_names_and_addresses(self, parts: Parts, search: str, found: list[str]) -> None:
+    def test_a_search_finds_parts_of_names_and_addresses(self, parts: AppState, search: str, found: list[str]) -> None:
         create(parts, "ada@example.com", "Ada Lovelace")
         create(parts, "elo@bücher.example", "Élodie Müller")
         with parts.database.reading() as session:
-            people, _more = service.page_of_users(session, search, None)
+            people, _more = service.list_users(session, search, None)
         assert [person.email for person in people] == found
 
-    def test_a_whole_address_finds_its_owner_alone(self, parts: Parts) -> None:
+    def test_a_whole_address_finds_its_owner_alone(self, parts: AppState) -> None:
         for email in ("ada@example.com", "nada@example.com"):
             create(parts, email)
         with parts.database.reading() as session:
-            people, more = service.page_of_users(session, "ADA@Example.com", None)
-            assert service.page_of_users(session, "ada@example.com", people[0].id) == ([], False)
+            people, more = service.list_users(session, "ADA@Example.com", None)
+            assert service.list_users(session, "ada@example.com", people[0].id) == ([], False)
         assert ([person.email for person in people], more) == (["ada@example.com"], False)
 
     @pytest.mark.parametrize("number", [0, -1, -(10**30)])
-    def test_numbers_that_nobody_has_find_nobody(self, parts: Parts, number: int) -> None:
+    def test_numbers_that_nobody_has_find_nobody(self, parts: AppState, number: int) -> None:
         with parts.database.reading() as session:
-            assert service.page_of_users(session, "", number) == ([], False)
+            assert service.list_users(session, "", number) == ([], False)
 
     @pytest.mark.parametrize("number", [0, -1, 2**31, 2**63, 10**30])
-    def test_numbers_that_nobody_has_name_nobody(self, parts: Parts, number: int) -> None:
+    def test_numbers_that_nobody_has_name_nobody(self, parts: AppState, number: int) -> None:
         with parts.database.reading() as session, pytest.raises(NotFound):
-            service.user(session, number)
+            service.get_user(session, number)
 
-    def test_a_number_larger_than_all_starts_at_the_newest(self, parts: Parts, ada: User) -> None:
+    def test_a_number_larger_than_all_starts_at_the_newest(self, parts: AppState, ada: User) -> None:
         with parts.database.reading() as session:
-            assert [person.id for person in service.page_of_users(session, "", 10**30)[0]] == [ada.id]
+            assert [person.id for person in service.list_users(session, "", 10**30)[0]] == [ada.id]

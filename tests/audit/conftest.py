@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from webapp.audit.actor import MAILROOM, Actor, acts
 from webapp.audit.events import Event
-from webapp.audit.models import Entry
-from webapp.database import Database
+from webapp.audit.models import AuditEntry
+from webapp.core.actor import SYSTEM, Actor, set_actor
+from webapp.core.database import Database
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -19,9 +19,9 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 def root() -> Iterator[Actor]:
     """An administrator who acts."""
     root = Actor(1, "root@example.com", "192.0.2.1", "Firefox")
-    acts(root)
+    set_actor(root)
     yield root
-    acts(MAILROOM)
+    set_actor(SYSTEM)
 
 
 @pytest.fixture
@@ -30,19 +30,21 @@ def happened(database: Database) -> Callable[..., int]:
 
     def add(event: str = Event.SIGNED_IN, at: datetime = NOON, **columns: Any) -> int:
         with database.writing() as session:
-            session.add(entry := Entry(event=event, happened_at=at, **columns))
+            session.add(entry := AuditEntry(event=event, happened_at=at, **columns))
         return entry.id
 
     return add
 
 
 @pytest.fixture
-def told(database: Database) -> Callable[[Event], Entry]:
+def told(database: Database) -> Callable[[Event], AuditEntry]:
     """The last entry of a kind."""
 
-    def last(event: Event) -> Entry:
+    def last(event: Event) -> AuditEntry:
         with database.reading() as session:
-            found = session.scalars(select(Entry).where(Entry.event == event).order_by(Entry.id.desc())).first()
+            found = session.scalars(
+                select(AuditEntry).where(AuditEntry.event == event).order_by(AuditEntry.id.desc())
+            ).first()
         assert found is not None, f"no entry says {event}"
         return found
 

@@ -13,19 +13,19 @@ from sqlalchemy import select
 from tests.support.browser import PASSWORD, Browser
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
-from webapp import clock
-from webapp.accounts import setup
 from webapp.accounts.links import openings
 from webapp.accounts.links import service as links
-from webapp.accounts.models import Purpose, Status, User
+from webapp.accounts.models import LinkPurpose, User, UserState
+from webapp.accounts.users import setup
 from webapp.audit.events import Event
-from webapp.audit.models import Entry
-from webapp.commands import main
-from webapp.context import Parts
-from webapp.database import Database
+from webapp.audit.models import AuditEntry
+from webapp.cli import main
+from webapp.core import clock
+from webapp.core.app_state import AppState
+from webapp.core.database import Database
 from webapp.outbox import service as outbox
 
-Told = Callable[[Event], Entry]
+Told = Callable[[Event], AuditEntry]
 
 pytestmark = pytest.mark.one_database
 
@@ -33,19 +33,19 @@ pytestmark = pytest.mark.one_database
 @pytest.fixture
 def pat(database: Database) -> User:
     """A person who has not activated the account yet."""
-    user_id = add_person(database, "pat@example.com", status=Status.PENDING)
+    user_id = add_person(database, "pat@example.com", status=UserState.PENDING)
     with database.reading() as session:
         return session.get_one(User, user_id)
 
 
 def count(database: Database, event: Event) -> int:
     with database.reading() as session:
-        return len(session.scalars(select(Entry.id).where(Entry.event == event)).all())
+        return len(session.scalars(select(AuditEntry.id).where(AuditEntry.event == event)).all())
 
 
 def activation_link(database: Database, person: User) -> str:
     with database.writing() as session:
-        return links.mint(session, person, Purpose.ACTIVATION, clock.now() + links.CONFIRMATION_LIFETIME)
+        return links.create(session, person, LinkPurpose.ACTIVATION, clock.now() + links.CONFIRMATION_LIFETIME)
 
 
 class TestSigningIn:
@@ -129,7 +129,7 @@ class TestLinks:
 
     def test_a_refused_one_says_why(self, stranger: Browser, database: Database, pat: User, told: Told) -> None:
         with database.writing() as session:
-            secret = links.mint(session, pat, Purpose.ACTIVATION, clock.now())
+            secret = links.create(session, pat, LinkPurpose.ACTIVATION, clock.now())
         stranger.get(f"/activate/{secret}")
         entry = told(Event.LINK_REFUSED)
         assert (entry.person_id, entry.facts["reason"]) == (pat.id, "LinkExpired")
@@ -145,8 +145,8 @@ class TestLinks:
         with time_machine.travel(clock.now(), tick=False):
             for number in range(openings.UNKNOWN.times + 5):
                 with database.writing() as session:
-                    why, secret = links.LinkUnknown(), f"made-up-{number}"
-                    openings.refused(session, secret, Purpose.RESET, why, "192.0.2.1", limited=False)
+                    why, secret = links.LinkNotFound(), f"made-up-{number}"
+                    openings.record_refused(session, secret, LinkPurpose.RESET, why, "192.0.2.1", limited=False)
             stranger.get("/reset-password/made-up")
         assert count(database, Event.LINK_REFUSED) == openings.UNKNOWN.times
 
@@ -172,16 +172,16 @@ class TestTheInstallation:
         administrator.submit("/settings/mail", "save", timeout="25", password="typed secret")
         assert told(Event.MAIL_SERVER_SAVED).facts == {"provider": "custom", "changed": ["password", "timeout"]}
 
-    def test_a_message_tried_again_by_hand_is_told(self, administrator: Browser, parts: Parts, told: Told) -> None:
+    def test_a_message_tried_again_by_hand_is_told(self, administrator: Browser, parts: AppState, told: Told) -> None:
         with parts.database.writing() as session:
-            message = outbox.owe(session, parts.queue, "activated", "eve@example.com")
+            message = outbox.enqueue(session, parts.queue, "activated", "eve@example.com")
         administrator.submit(f"/outbox/{message.id}", "retry")
         entry = told(Event.MESSAGE_RETRIED)
         assert (entry.person_email, entry.facts) == ("eve@example.com", {"message": message.id})
 
     def test_the_first_administrator_is_told(self, stranger: Browser, database: Database, told: Told) -> None:
         with database.writing() as session:
-            key = setup.new_setup_key(session)
+            key = setup.new_setup_token(session)
         stranger.get(f"/setup?key={key}")
         stranger.submit("/setup", email="root@example.com", name="R", password=PASSWORD, password_confirm=PASSWORD)
         assert told(Event.FIRST_ADMINISTRATOR).person_email == "root@example.com"

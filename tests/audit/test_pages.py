@@ -9,16 +9,16 @@ import pytest
 from tests.support.browser import Browser
 from tests.support.people import add_person
 from webapp.audit.events import Event
-from webapp.audit.export import defused
-from webapp.audit.models import Entry
-from webapp.audit.words import FIELDS, KINDS, facts, kind
-from webapp.database import Database
+from webapp.audit.export import escape_formula
+from webapp.audit.labels import FIELDS, KINDS, facts, kind
+from webapp.audit.models import AuditEntry
+from webapp.core.database import Database
 from webapp.mail.grants import service as grants
 from webapp.mail.models import MailServer
 from webapp.mail.service import OF_CERTIFICATE
 
 Happened = Callable[..., int]
-Told = Callable[[Event], Entry]
+Told = Callable[[Event], AuditEntry]
 
 pytestmark = pytest.mark.one_database
 
@@ -125,14 +125,14 @@ def test_a_filter_that_is_wrong_gives_no_file(administrator: Browser) -> None:
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t1", "\r1", "\uff1d1"])
 def test_no_cell_is_a_formula(cell: str) -> None:
-    assert defused(cell) == f"'{cell}"
+    assert escape_formula(cell) == f"'{cell}"
 
 
 @pytest.mark.parametrize("before", ["Mozilla;", "Mozilla; ", 'a;"', 'a; "" ', "a|", "a\t", "a\r\n", ";;"])
 def test_no_part_of_a_cell_is_a_formula_where_other_separators_are_used(before: str) -> None:
-    assert defused(f"{before}=cmd|'/C calc'!A0;-x") == f"{before}'=cmd|'/C calc'!A0;'-x"
+    assert escape_formula(f"{before}=cmd|'/C calc'!A0;-x") == f"{before}'=cmd|'/C calc'!A0;'-x"
 
 
 def test_a_text_that_is_none_stays_as_it_is() -> None:
     for text in ("ada=lovelace@example.com", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"):
-        assert defused(text) == text
+        assert escape_formula(text) == text

@@ -8,15 +8,15 @@ from tests.support.browser import Browser
 from tests.support.people import add_person
 from webapp.accounts.models import User
 from webapp.audit import service as audit
-from webapp.audit.actor import Actor
 from webapp.audit.events import Event
-from webapp.audit.models import Entry
-from webapp.database import Database
+from webapp.audit.models import AuditEntry
+from webapp.core.actor import Actor
+from webapp.core.database import Database
 
 
-def entries(database: Database) -> list[Entry]:
+def entries(database: Database) -> list[AuditEntry]:
     with database.reading() as session:
-        return list(session.scalars(select(Entry).order_by(Entry.id)))
+        return list(session.scalars(select(AuditEntry).order_by(AuditEntry.id)))
 
 
 def test_an_entry_says_who_did_what_to_whom_from_where(database: Database, root: Actor) -> None:

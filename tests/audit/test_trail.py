@@ -13,8 +13,8 @@ from tests.support.people import add_person
 from webapp.accounts.models import User
 from webapp.audit import trail
 from webapp.audit.events import Event
-from webapp.audit.trail import PAGE, Filter
-from webapp.database import Database
+from webapp.audit.trail import PAGE_SIZE, Filter
+from webapp.core.database import Database
 
 Happened = Callable[..., int]
 # Before anything that the fixtures leave in the trail.
@@ -23,11 +23,11 @@ LAST_YEAR = date(2025, 12, 31)
 
 def found(database: Database, wanted: Filter, before: int | None = None) -> list[int]:
     with database.reading() as session:
-        return [entry.id for entry in trail.page(session, wanted, before)[0]]
+        return [entry.id for entry in trail.list_entries(session, wanted, before)[0]]
 
 
 def test_pages_follow_each_other_without_gap_or_repetition(database: Database, happened: Happened) -> None:
-    ids = [happened(client="192.0.2.7", at=NOON + timedelta(seconds=number // 2)) for number in range(PAGE + 5)]
+    ids = [happened(client="192.0.2.7", at=NOON + timedelta(seconds=number // 2)) for number in range(PAGE_SIZE + 5)]
     wanted = Filter(client="192.0.2.7")
     first = found(database, wanted)
     assert first + found(database, wanted, before=first[-1]) == ids[::-1]
@@ -117,7 +117,7 @@ def plans(database: Database, wanted: Filter, before: int | None) -> list[str]:
             for way in ("seqscan", "bitmapscan"):
                 session.execute(text(f"SET LOCAL enable_{way} = off"))
         event.listen(connection, "before_cursor_execute", note)
-        trail.page(session, wanted, before)
+        trail.list_entries(session, wanted, before)
         event.remove(connection, "before_cursor_execute", note)
         pages = [one for one in sent if "ORDER BY" in one[0]]
         return ["\n".join(row[-1] for row in connection.exec_driver_sql(f"{explain} {sql}", of)) for sql, of in pages]

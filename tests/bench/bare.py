@@ -7,18 +7,18 @@ from unittest import mock
 from flask import Flask, render_template, session
 from jinja2 import DictLoader
 
-from webapp import server
-from webapp.bodies import Wsgi
-from webapp.server import Address
+from webapp.process import web_server
+from webapp.process.request_bodies import Wsgi
+from webapp.process.web_server import ListenAddress
 
 TEMPLATES = {
-    "base.html": """<!doctype html>
+    "layouts/base.html": """<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><title>{% block title %}{% endblock %}</title><link rel="stylesheet" href="/s.css"></head>
 <body><main><h1>{{ self.title() }}</h1>{% block content %}{% endblock %}</main></body>
 </html>
 """,
-    "page.html": """{% extends "base.html" %}
+    "page.html": """{% extends "layouts/base.html" %}
 {% block title %}Sign in{% endblock %}
 {% block content %}
 <form method="post">
@@ -49,5 +49,5 @@ def create_app(intake: Callable[[Wsgi], Wsgi]) -> Flask:
 
 if __name__ == "__main__":
     _program, port, processes, threads = sys.argv
-    with mock.patch.object(server, "create_app", create_app):
-        server.serve_web(Address(port=int(port)), int(processes), int(threads))
+    with mock.patch.object(web_server, "create_app", create_app):
+        web_server.serve_web(ListenAddress(port=int(port)), int(processes), int(threads))

@@ -12,11 +12,12 @@ from tests.bench.site import SENDER, Site, bare_page
 from tests.bench.visitor import Visitor
 from tests.support.browser import PASSWORD
 from tests.support.people import add_person
-from webapp import clock, create_app
+from webapp import create_app
 from webapp.accounts.models import Role
 from webapp.accounts.passwords import hashing
-from webapp.outbox.messages import compose
-from webapp.outbox.service import owe
+from webapp.core import clock
+from webapp.mail.compose import compose
+from webapp.outbox.service import enqueue
 from webapp.settings.service import General
 
 ROUNDS = 5
@@ -62,7 +63,7 @@ def signed_in_page(site: Site, role: Role) -> Compared:
 
 def signing_in(site: Site, number: int = 40) -> tuple[Compared, Compared]:
     """Seconds that signing in takes, for people and for unknown addresses, each beside the bare argon2 check."""
-    kept = hashing.hashed(PASSWORD)
+    kept = hashing.hash_password(PASSWORD)
     site.add_people(number)
     times: dict[str, list[float]] = {"person": [], "nobody": [], "check": []}
     with site.web() as port:
@@ -72,7 +73,7 @@ def signing_in(site: Site, number: int = 40) -> tuple[Compared, Compared]:
                 if index >= 0:
                     times[who].append(seconds)
             started = time.perf_counter()
-            hashing.fits(PASSWORD, kept)
+            hashing.verify(PASSWORD, kept)
             times["check"].append(time.perf_counter() - started)
     check = median(times["check"])
     return Compared(median(times["person"]), check), Compared(median(times["nobody"]), check)
@@ -156,7 +157,7 @@ def drain(site: Site, sink: Sink, number: int = 500) -> Compared:
     addresses = site.add_people(number)
     with site.database.writing() as session:
         for address in addresses:
-            owe(session, site.queue, "reset", address, expires_at=clock.now().replace(year=2100))
+            enqueue(session, site.queue, "reset", address, expires_at=clock.now().replace(year=2100))
     before = len(sink.moments)
     with site.worker():
         ours = _rate(sink.wait(before + number)[before:])
@@ -183,7 +184,7 @@ def signed_in_by(site: Site, sink: Sink, number: int = 300) -> Compared:
         site.sign_in_by(authentication)
         with site.database.writing() as session:
             for address in addresses:
-                owe(session, site.queue, "reset", address, expires_at=clock.now().replace(year=2100))
+                enqueue(session, site.queue, "reset", address, expires_at=clock.now().replace(year=2100))
         before = len(sink.moments)
         with site.worker():
             found.append(_rate(sink.wait(before + number)[before:]))

@@ -17,15 +17,16 @@ from sqlalchemy import delete, func, insert, select
 
 from tests.support.people import add_person
 from tests.support.running import clean, free_port
-from webapp import clock, create_app, logs, schema
-from webapp.accounts.models import Role, Status, User, searchable
-from webapp.config import Config
-from webapp.context import parts_of
-from webapp.database import Database
+from webapp import create_app
+from webapp.accounts.models import Role, User, UserState, searchable
+from webapp.core import clock, logs, schema
+from webapp.core.app_state import app_state_of
+from webapp.core.config import Config
+from webapp.core.database import Database
+from webapp.core.sealing import Sealer
 from webapp.mail.grants.service import PURPOSES
 from webapp.mail.models import Grant, GrantStatus, MailServer
-from webapp.outbox.queue import Queue
-from webapp.sealing import Sealer
+from webapp.outbox.queue import WakeUpQueue
 from webapp.settings import service as settings
 
 PROCESSES, THREADS = 2, 16
@@ -54,9 +55,9 @@ class Site:
         return site
 
     @property
-    def queue(self) -> Queue:
+    def queue(self) -> WakeUpQueue:
         """The queue that the worker listens to."""
-        return Queue(self.config.queue_url)
+        return WakeUpQueue(self.config.queue_url)
 
     def add_people(self, number: int) -> list[str]:
         """Add people; their addresses."""
@@ -67,7 +68,7 @@ class Site:
 
     def sign_in_by(self, authentication: str) -> None:
         """Have the mail server signed in to with a password, or with an access token that holds for an hour."""
-        sealer = parts_of(create_app(self.config)).sealer
+        sealer = app_state_of(create_app(self.config)).sealer
         with self.database.writing() as session:
             server = session.scalars(select(MailServer)).one()
             sealed = sealer.seal("a password", "mail_server.password")
@@ -106,7 +107,7 @@ class Site:
             "MAILROOM_SECRET_KEY": self.config.secret_key,
             "MAILROOM_RATE_LIMITS": "off",
         }
-        with running([sys.executable, "-m", "webapp.commands", *arguments], environ):
+        with running([sys.executable, "-m", "webapp.cli", *arguments], environ):
             yield
 
 
@@ -138,7 +139,7 @@ def _somebody(index: int) -> dict[str, Any]:
         "name": name,
         "search_text": searchable(name, email),
         "role": Role.MEMBER,
-        "status": Status.PENDING,
+        "status": UserState.PENDING,
         "created_at": clock.now(),
     }
 

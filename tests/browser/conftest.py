@@ -13,8 +13,8 @@ from tests.support.certificates import Authority
 from tests.support.chromium import ARGUMENTS, PATIENCE, executable
 from tests.support.inbox import Inbox, running_inbox
 from webapp import create_app
-from webapp.config import Config
-from webapp.context import EXTENSION, Parts
+from webapp.core.app_state import EXTENSION, AppState
+from webapp.core.config import Config
 
 # Nothing beyond the page itself: no updates, no calls home.
 QUIET = (
@@ -73,10 +73,10 @@ def site(running: Site) -> Site:
 
 
 @pytest.fixture(scope="package")
-def inside(running: Site) -> Iterator[Parts]:
+def inside(running: Site) -> Iterator[AppState]:
     """The same parts as those of its processes, for what needs no walk. Ask for `site` as well."""
     handlers = logging.getLogger().handlers[:]
-    parts: Parts = create_app(Config.complete(instance=running.instance)).extensions[EXTENSION]
+    parts: AppState = create_app(Config.complete(instance=running.instance)).extensions[EXTENSION]
     yield parts
     parts.database.engine.dispose()
     logging.getLogger().handlers = handlers

@@ -8,14 +8,14 @@ from tests.support.browser import PASSWORD
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
 from webapp.accounts.models import Role
-from webapp.context import Parts
+from webapp.core.app_state import AppState
 from webapp.settings import service as settings
 
 NEW_PASSWORD = "another long sentence 8"
 
 
 @pytest.fixture
-def office(site: Site, inside: Parts, mail_server: Inbox) -> Site:
+def office(site: Site, inside: AppState, mail_server: Inbox) -> Site:
     """The installation, with an administrator, a member and a mail server."""
     add_person(inside.database, "ada@mailroom.example", Role.ADMINISTRATOR)
     add_person(inside.database, "max@mailroom.example")

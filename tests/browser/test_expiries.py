@@ -13,7 +13,7 @@ from tests.browser.walker import Walker
 from tests.support.certificates import Authority
 from tests.support.inbox import PASSWORD, SENDER, USERNAME, Inbox
 from tests.support.receiver import Receiver, running_receiver
-from webapp import clock
+from webapp.core import clock
 
 
 @pytest.fixture

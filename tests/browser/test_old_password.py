@@ -9,20 +9,20 @@ from tests.browser.serving import Site
 from tests.browser.walker import Walker
 from tests.support.browser import PASSWORD
 from tests.support.people import add_person
-from webapp import clock
 from webapp.accounts.models import User
-from webapp.context import Parts
-from webapp.settings.security import Security, save
+from webapp.core import clock
+from webapp.core.app_state import AppState
+from webapp.settings.security import SecurityPolicy, save
 
 EMAIL, NEW_PASSWORD = "max@mailroom.example", "another long sentence 8"
 
 
 @pytest.fixture
-def strict(site: Site, inside: Parts) -> Site:
+def strict(site: Site, inside: AppState) -> Site:
     """An installation where a password is good for 30 days, and somebody who has had theirs for longer."""
     user_id = add_person(inside.database, EMAIL)
     with inside.database.writing() as session:
-        save(session, replace(Security(), password_days=30))
+        save(session, replace(SecurityPolicy(), password_days=30))
         session.get_one(User, user_id).password_changed_at = clock.now() - timedelta(days=31)
     return site
 

@@ -7,21 +7,21 @@ import pytest
 from tests.browser.serving import Site
 from tests.browser.walker import Walker
 from tests.support.people import add_person
-from webapp import clock
 from webapp.accounts.links import service as links
-from webapp.accounts.models import Purpose, Status, User
-from webapp.context import Parts
+from webapp.accounts.models import LinkPurpose, User, UserState
+from webapp.core import clock
+from webapp.core.app_state import AppState
 
 TOO_SHORT, SOON, HARD = "Too short: at least 8 characters.", "This password would be guessed soon.", "hard to guess."
 
 
 @pytest.fixture
-def activation(site: Site, inside: Parts) -> str:
+def activation(site: Site, inside: AppState) -> str:
     """The address of an activation link."""
-    user_id = add_person(inside.database, "ada@mailroom.example", status=Status.PENDING, name="Ada Lovelace")
+    user_id = add_person(inside.database, "ada@mailroom.example", status=UserState.PENDING, name="Ada Lovelace")
     with inside.database.writing() as session:
         person = session.get_one(User, user_id)
-        secret = links.mint(session, person, Purpose.ACTIVATION, clock.now() + timedelta(hours=1))
+        secret = links.create(session, person, LinkPurpose.ACTIVATION, clock.now() + timedelta(hours=1))
     return f"{site.url}/activate/{secret}"
 
 

@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import update
 
 from tests.support.browser import Browser
-from webapp import clock
-from webapp.accounts.models import Status, User
-from webapp.config import Config
-from webapp.database import Database
+from webapp.accounts.models import User, UserState
+from webapp.core import clock
+from webapp.core.config import Config
+from webapp.core.database import Database
+from webapp.core.errors import NotFound
 from webapp.demo import accounts
-from webapp.demo.inbox import MOST, Inbox
-from webapp.errors import NotFound
+from webapp.demo.inbox import MAX_EMAILS, Inbox
 
 LINK = "http://127.0.0.1:8000/activate/abc"
 
@@ -57,9 +57,9 @@ def test_mails_that_arrive_together_are_all_kept(tmp_path: Path) -> None:
 
 def test_the_oldest_mails_make_room(tmp_path: Path) -> None:
     inbox = Inbox(tmp_path)
-    for _ in range(MOST + 2):
+    for _ in range(MAX_EMAILS + 2):
         inbox.add(b"Subject: many\n\n")
-    assert inbox.numbers() == list(range(MOST + 2, 2, -1))
+    assert inbox.numbers() == list(range(MAX_EMAILS + 2, 2, -1))
 
 
 def test_a_mail_that_is_not_there_is_not_found(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_mail_cannot_write_into_the_page_around_it(stranger: Browser, inbox: I
     [
         {"email_key": User.email_key + ".example"},
         {"password_changed_at": clock.now() + timedelta(hours=1)},
-        {"status": Status.DISABLED},
+        {"status": UserState.DISABLED},
     ],
     ids=["address", "password", "status"],
 )

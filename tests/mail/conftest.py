@@ -13,18 +13,18 @@ from tests.support.authorization import AuthorizationServer, running_provider
 from tests.support.grants import GrantOwner
 from tests.support.inbox import Inbox
 from tests.support.scripted import ScriptedServer
-from webapp import clock
-from webapp.context import Parts
-from webapp.mail.conversation import Stage
-from webapp.mail.failures import DeliveryError
-from webapp.mail.opened import OpenedServer
-from webapp.mail.transport import MailConnection
+from webapp.core import clock
+from webapp.core.app_state import AppState
+from webapp.mail.transcript import Stage
+from webapp.mail.transport.connection import SmtpConnection
+from webapp.mail.transport.errors import DeliveryError
+from webapp.mail.transport.settings import TransportSettings
 from webapp.providers import NoAuthentication, Password, Provider
 
 PLAIN_PROVIDER = Provider(key="plain", label="Plain", authentication=[Password(), NoAuthentication()])
 
 
-def opened(server: ScriptedServer | Inbox | None = None, **given: Any) -> OpenedServer:
+def opened(server: ScriptedServer | Inbox | None = None, **given: Any) -> TransportSettings:
     """The settings that lead to a server; plain and without signing in unless given."""
     values: dict[str, Any] = {
         "provider": PLAIN_PROVIDER,
@@ -37,12 +37,12 @@ def opened(server: ScriptedServer | Inbox | None = None, **given: Any) -> Opened
         "authentication": "none",
         "helo": "mailroom.example.org",
     }
-    return OpenedServer(**(values | given))
+    return TransportSettings(**(values | given))
 
 
 def signing_in(
     server: ScriptedServer | Inbox | None = None, password: str = "pässwörd 1", **given: Any
-) -> OpenedServer:
+) -> TransportSettings:
     """The same, with a user name and a password."""
     return opened(server, authentication="password", username="mailroom", secrets={"password": password}, **given)
 
@@ -55,11 +55,11 @@ def message(app: Flask) -> flask_mail.Message:
 
 
 @pytest.fixture
-def send(app: Flask, message: flask_mail.Message) -> Callable[[OpenedServer], MailConnection]:
+def send(app: Flask, message: flask_mail.Message) -> Callable[[TransportSettings], SmtpConnection]:
     """Connect, send the message, and leave."""
 
-    def go(server: OpenedServer) -> MailConnection:
-        with app.app_context(), MailConnection(server) as connection:
+    def go(server: TransportSettings) -> SmtpConnection:
+        with app.app_context(), SmtpConnection(server) as connection:
             connection.send(message)
         return connection
 
@@ -67,10 +67,10 @@ def send(app: Flask, message: flask_mail.Message) -> Callable[[OpenedServer], Ma
 
 
 @pytest.fixture
-def failing(send: Callable[[OpenedServer], MailConnection]) -> Callable[[OpenedServer], DeliveryError]:
+def failing(send: Callable[[TransportSettings], SmtpConnection]) -> Callable[[TransportSettings], DeliveryError]:
     """The same, for a server that does not let it happen."""
 
-    def go(server: OpenedServer) -> DeliveryError:
+    def go(server: TransportSettings) -> DeliveryError:
         with pytest.raises(DeliveryError) as caught:
             send(server)
         return caught.value
@@ -78,7 +78,7 @@ def failing(send: Callable[[OpenedServer], MailConnection]) -> Callable[[OpenedS
     return go
 
 
-def stages(connection: MailConnection | DeliveryError) -> list[Stage]:
+def stages(connection: SmtpConnection | DeliveryError) -> list[Stage]:
     """The stages that were gone through, in order."""
     return [step.stage for step in connection.conversation.steps]
 
@@ -91,7 +91,7 @@ def provider() -> Iterator[AuthorizationServer]:
 
 
 @pytest.fixture
-def owner(parts: Parts, provider: AuthorizationServer) -> GrantOwner:
+def owner(parts: AppState, provider: AuthorizationServer) -> GrantOwner:
     """An administrator who uses that provider."""
     return GrantOwner.of(parts, provider)
 

@@ -6,7 +6,7 @@ from typing import Any
 from werkzeug.test import TestResponse
 
 from tests.support.inbox import SENDER
-from webapp.context import Parts
+from webapp.core.app_state import AppState
 from webapp.mail import service
 from webapp.mail.models import MailServer
 
@@ -22,7 +22,7 @@ def custom(**given: Any) -> dict[str, Any]:
     return fields | given
 
 
-def saved(parts: Parts) -> MailServer:
+def saved(parts: AppState) -> MailServer:
     """What is in the database."""
     with parts.database.reading() as session:
         server = service.primary(session)
@@ -30,7 +30,7 @@ def saved(parts: Parts) -> MailServer:
     return server
 
 
-def password(parts: Parts) -> str:
+def password(parts: AppState) -> str:
     """The saved password, opened."""
     return parts.sealer.open(saved(parts).secrets["password"]["sealed"], "mail_server.password")
 

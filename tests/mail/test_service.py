@@ -8,36 +8,36 @@ from typing import Any
 
 import pytest
 
-from webapp.context import Parts
-from webapp.mail import opening, service
-from webapp.mail.forms import COLUMNS, DEFAULTS
+from webapp.core.app_state import AppState
+from webapp.mail import service, transport_settings
 from webapp.mail.models import MailServer
-from webapp.mail.service import Draft, SecretsMoved
+from webapp.mail.server_page.forms import COLUMNS, DEFAULTS
+from webapp.mail.service import SecretsRequired, ServerDraft
 from webapp.settings.service import General
 
 Save = Callable[..., MailServer]
 
 
-def draft(password: str = "", **given: Any) -> Draft:
+def draft(password: str = "", **given: Any) -> ServerDraft:
     """A server of one's own, as the form describes it."""
     values: dict[str, Any] = dict.fromkeys(COLUMNS, "") | DEFAULTS | {"proxy_port": None}
     values |= {"mail_from": "m@example.org", "host": "smtp.example.org", "port": 587, "security": "starttls"}
     values |= {"authentication": "password", "username": "mailroom"}
-    return Draft(values | given, {}, {"password": password})
+    return ServerDraft(values | given, {}, {"password": password})
 
 
 @pytest.fixture
-def save(parts: Parts) -> Save:
+def save(parts: AppState) -> Save:
     """Save a draft in a transaction of its own."""
 
-    def save(one: Draft) -> MailServer:
+    def save(one: ServerDraft) -> MailServer:
         with parts.database.writing() as session:
             return service.save(session, parts, one, by="ada@mailroom.example").server
 
     return save
 
 
-def test_two_first_saves_at_once_are_one_mail_server(save: Save, parts: Parts) -> None:
+def test_two_first_saves_at_once_are_one_mail_server(save: Save, parts: AppState) -> None:
     barrier = Barrier(4)
 
     def at_once(port: int) -> None:
@@ -52,9 +52,9 @@ def test_two_first_saves_at_once_are_one_mail_server(save: Save, parts: Parts) -
     assert server.port in (25, 465, 587, 2525)
 
 
-def test_a_password_saved_meanwhile_goes_to_its_own_server_alone(save: Save, parts: Parts) -> None:
+def test_a_password_saved_meanwhile_goes_to_its_own_server_alone(save: Save, parts: AppState) -> None:
     save(draft("theirs", host="smtp.other.example"))
-    with pytest.raises(SecretsMoved):
+    with pytest.raises(SecretsRequired):
         save(draft(host="smtp.attacker.example"))
     with parts.database.reading() as session:
         server = service.primary(session)
@@ -76,16 +76,18 @@ def test_the_server_is_greeted_by_a_real_host_name(
     public_url: str, machine: str, mail_from: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket, "getfqdn", lambda: machine)
-    assert opening.introduction(General(public_url, "", ""), mail_from) == name
+    assert transport_settings.ehlo_name(General(public_url, "", ""), mail_from) == name
 
 
 @pytest.mark.parametrize("machine", ["localhost", "localhost.localdomain"])
 def test_the_server_is_never_greeted_as_localhost(machine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getfqdn", lambda: machine)
     monkeypatch.setattr(socket, "gethostname", lambda: machine)
-    assert opening.introduction(General("", "", ""), "m@localhost") == "mailroom.invalid"
+    assert transport_settings.ehlo_name(General("", "", ""), "m@localhost") == "mailroom.invalid"
 
 
 def test_the_name_service_is_not_asked_when_the_public_address_says_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getfqdn", lambda: pytest.fail("asked"))
-    assert opening.introduction(General("https://mail.example.org", "", ""), "m@example.org") == "mail.example.org"
+    assert (
+        transport_settings.ehlo_name(General("https://mail.example.org", "", ""), "m@example.org") == "mail.example.org"
+    )

@@ -8,9 +8,9 @@ from sqlalchemy import update
 
 from tests.conftest import Owe
 from tests.support.people import add_person
-from webapp import clock
-from webapp.accounts.models import Status
-from webapp.database import Database
+from webapp.accounts.models import UserState
+from webapp.core import clock
+from webapp.core.database import Database
 from webapp.outbox.models import Message
 
 
@@ -39,4 +39,4 @@ def make_due(database: Database) -> Callable[[], None]:
 @pytest.fixture
 def pending(database: Database) -> int:
     """Somebody who has not chosen a password yet; their id."""
-    return add_person(database, "eve@people.example", status=Status.PENDING, name="Eve")
+    return add_person(database, "eve@people.example", status=UserState.PENDING, name="Eve")

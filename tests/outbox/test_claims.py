@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests.conftest import Look, Owe
-from webapp import clock
-from webapp.database import Database
+from webapp.core import clock
+from webapp.core.database import Database
 from webapp.outbox import claims
-from webapp.outbox.models import Message, State
+from webapp.outbox.models import Message, MessageState
 
 
 def claim(database: Database, now: datetime | None = None) -> Message:
@@ -37,8 +37,8 @@ def test_a_claim_that_lapsed_cannot_record_a_failure(owe: Owe, database: Databas
         claims.sweep(session, clock.now() + timedelta(minutes=1))
     claim(database)
     with database.writing() as session:
-        claims.ended(session, slow, clock.now(), State.FAILED, "rcpt", "550")
-    assert look(slow.id).state == State.SENDING
+        claims.finish(session, slow, clock.now(), MessageState.FAILED, "rcpt", "550")
+    assert look(slow.id).state == MessageState.SENDING
 
 
 def test_a_claim_that_lapsed_still_records_that_it_was_sent(owe: Owe, database: Database, look: Look) -> None:
@@ -47,7 +47,7 @@ def test_a_claim_that_lapsed_still_records_that_it_was_sent(owe: Owe, database: 
     with database.writing() as session:
         claims.sweep(session, clock.now() + timedelta(minutes=1))
         claims.sent(session, slow, clock.now(), "Custom")
-    assert look(slow.id).state == State.SENT
+    assert look(slow.id).state == MessageState.SENT
 
 
 def test_waits_grow_and_stay_within_the_time_that_is_left(owe: Owe, database: Database, look: Look) -> None:
@@ -56,7 +56,7 @@ def test_waits_grow_and_stay_within_the_time_that_is_left(owe: Owe, database: Da
     for _attempt in range(6):
         message = claim(database, now)
         with database.writing() as session:
-            claims.later(session, message, now, "data", "451 later")
+            claims.reschedule(session, message, now, "data", "451 later")
         waits.append((look(message_id).next_attempt_at - now).total_seconds())
         now = look(message_id).next_attempt_at
     assert waits[0] == pytest.approx(15, rel=0.21)
@@ -67,7 +67,10 @@ def test_waits_grow_and_stay_within_the_time_that_is_left(owe: Owe, database: Da
 
 def test_the_sweep_ends_what_is_too_late(owe: Owe, database: Database, look: Look) -> None:
     ids = [owe(expires_at=clock.now() + timedelta(hours=1)), owe()]
-    for wait, states in ((2, [State.EXPIRED, State.OWED]), (73, [State.EXPIRED, State.EXPIRED])):
+    for wait, states in (
+        (2, [MessageState.EXPIRED, MessageState.OWED]),
+        (73, [MessageState.EXPIRED, MessageState.EXPIRED]),
+    ):
         with database.writing() as session:
             claims.sweep(session, clock.now() + timedelta(hours=wait))
         assert [look(one).state for one in ids] == states

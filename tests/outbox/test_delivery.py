@@ -14,12 +14,12 @@ from tests.conftest import Look, Owe
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
 from tests.support.scripted import ScriptedServer
-from webapp import clock
-from webapp.accounts.models import Status
-from webapp.context import Parts
-from webapp.database import Database
+from webapp.accounts.models import UserState
+from webapp.core import clock
+from webapp.core.app_state import AppState
+from webapp.core.database import Database
 from webapp.outbox import delivery, service
-from webapp.outbox.models import State
+from webapp.outbox.models import MessageState
 from webapp.settings import service as settings
 
 Act = Callable[[], None]
@@ -29,7 +29,12 @@ def test_a_message_is_sent_and_says_through_which_provider(owe: Owe, deliver: Ac
     message_id = owe()
     deliver()
     message = look(message_id)
-    assert (message.state, message.provider, message.attempts, message.last_error) == (State.SENT, "custom", 1, "")
+    assert (message.state, message.provider, message.attempts, message.last_error) == (
+        MessageState.SENT,
+        "custom",
+        1,
+        "",
+    )
     assert inbox.last.rcpt_to == ["eve@people.example"]
 
 
@@ -63,15 +68,15 @@ def test_a_pending_person_who_asks_for_a_reset_gets_the_activation_mail(
     assert inbox.last.rcpt_to == ["eve@people.example"]
 
 
-@pytest.mark.parametrize("status", [None, Status.DISABLED])
+@pytest.mark.parametrize("status", [None, UserState.DISABLED])
 def test_a_reset_for_nobody_or_a_disabled_person_is_dropped(
-    owe: Owe, deliver: Act, inbox: Inbox, look: Look, database: Database, status: Status | None
+    owe: Owe, deliver: Act, inbox: Inbox, look: Look, database: Database, status: UserState | None
 ) -> None:
     if status:
         add_person(database, "eve@people.example", status=status)
     message_id = owe("reset", expires_at=clock.now() + timedelta(hours=1))
     deliver()
-    assert look(message_id).state == State.DROPPED
+    assert look(message_id).state == MessageState.DROPPED
     assert inbox.messages == []
 
 
@@ -81,7 +86,7 @@ def test_nobody_who_is_active_already_gets_an_activation_mail(
     user_id = add_person(database, "eve@people.example")
     message_id = owe("activation", user_id=user_id, expires_at=clock.now() + timedelta(hours=1))
     deliver()
-    assert look(message_id).state == State.DROPPED
+    assert look(message_id).state == MessageState.DROPPED
     assert inbox.messages == []
 
 
@@ -90,7 +95,7 @@ def test_nothing_is_sent_when_its_link_is_about_to_expire(
 ) -> None:
     message_id = owe("activation", user_id=pending, expires_at=clock.now() + timedelta(seconds=5))
     deliver()
-    assert look(message_id).state == State.EXPIRED
+    assert look(message_id).state == MessageState.EXPIRED
     assert inbox.messages == []
 
 
@@ -101,11 +106,15 @@ def test_a_temporary_refusal_is_tried_again_later(
     message_id = owe()
     deliver()
     message = look(message_id)
-    assert (message.state, message.last_stage, message.last_error) == (State.OWED, "data", "451 4.7.1 Greylisted")
+    assert (message.state, message.last_stage, message.last_error) == (
+        MessageState.OWED,
+        "data",
+        "451 4.7.1 Greylisted",
+    )
     assert message.next_attempt_at > clock.now() + timedelta(seconds=5)
     make_due()
     deliver()
-    assert look(message_id).state == State.SENT
+    assert look(message_id).state == MessageState.SENT
 
 
 def test_an_unknown_recipient_ends_a_message_and_holds_up_no_other(
@@ -116,8 +125,8 @@ def test_an_unknown_recipient_ends_a_message_and_holds_up_no_other(
         use_server(server)
         deliver()
     gone, eve = map(look, ids)
-    assert (gone.state, gone.last_stage, gone.last_error) == (State.FAILED, "rcpt", "550 5.1.1 No such user")
-    assert (eve.state, server.connections) == (State.SENT, 1)
+    assert (gone.state, gone.last_stage, gone.last_error) == (MessageState.FAILED, "rcpt", "550 5.1.1 No such user")
+    assert (eve.state, server.connections) == (MessageState.SENT, 1)
 
 
 def test_a_mail_that_cannot_be_made_holds_up_no_other_and_fails_in_the_end(
@@ -126,9 +135,9 @@ def test_a_mail_that_cannot_be_made_holds_up_no_other_and_fails_in_the_end(
     broken, good = owe("no-such-mail"), owe()
     for _attempt in range(5):
         deliver()
-        assert look(good).state == State.SENT
+        assert look(good).state == MessageState.SENT
         make_due()
-    assert (look(broken).state, look(broken).attempts, len(inbox.messages)) == (State.FAILED, 5, 1)
+    assert (look(broken).state, look(broken).attempts, len(inbox.messages)) == (MessageState.FAILED, 5, 1)
 
 
 def test_a_server_that_is_down_is_asked_once_for_all(
@@ -141,7 +150,7 @@ def test_a_server_that_is_down_is_asked_once_for_all(
     deliver()
     found = [look(one) for one in ids]
     assert [one.attempts for one in found] == [1, 0, 0]
-    assert {(one.state, one.held, one.last_stage) for one in found} == {(State.OWED, True, "connect")}
+    assert {(one.state, one.held, one.last_stage) for one in found} == {(MessageState.OWED, True, "connect")}
     assert found[0].next_attempt_at < min(one.next_attempt_at for one in found[1:])
 
 
@@ -154,11 +163,11 @@ def test_a_message_that_makes_the_server_hang_up_holds_up_no_other(
         for _round in range(2):
             deliver()
             make_due()
-    assert (look(bad).state, look(good).state) == (State.OWED, State.SENT)
+    assert (look(bad).state, look(good).state) == (MessageState.OWED, MessageState.SENT)
 
 
 def test_refused_sign_ins_are_not_repeated_for_every_message(
-    owe: Owe, deliver: Act, parts: Parts, inbox: Inbox, look: Look
+    owe: Owe, deliver: Act, parts: AppState, inbox: Inbox, look: Look
 ) -> None:
     inbox.password = "another one"
     first, second = owe(), owe()
@@ -169,7 +178,7 @@ def test_refused_sign_ins_are_not_repeated_for_every_message(
 
 
 def test_what_a_server_held_up_is_due_once_it_works(
-    owe: Owe, deliver: Act, parts: Parts, look: Look, use_server: Callable[..., None]
+    owe: Owe, deliver: Act, parts: AppState, look: Look, use_server: Callable[..., None]
 ) -> None:
     ids = [owe(), owe()]
     use_server()
@@ -179,23 +188,23 @@ def test_what_a_server_held_up_is_due_once_it_works(
         with parts.database.writing() as session:
             service.retry(session, parts.queue, ids[0])
         deliver()
-    assert [look(one).state for one in ids] == [State.SENT, State.SENT]
+    assert [look(one).state for one in ids] == [MessageState.SENT, MessageState.SENT]
 
 
 def test_without_a_mail_server_messages_wait_and_say_so(
-    owe: Owe, deliver: Act, look: Look, parts: Parts, use_server: Callable[..., None]
+    owe: Owe, deliver: Act, look: Look, parts: AppState, use_server: Callable[..., None]
 ) -> None:
     message_id = owe()
     deliver()
     message = look(message_id)
-    assert (message.state, message.held, message.last_error) == (State.OWED, True, "No mail server is set.")
+    assert (message.state, message.held, message.last_error) == (MessageState.OWED, True, "No mail server is set.")
     with ScriptedServer() as server:
         use_server(server)
         with parts.database.writing() as session:
-            service.retry_all(session, parts.queue)
+            service.retry_waiting(session, parts.queue)
         assert not look(message_id).held
         deliver()
-    assert look(message_id).state == State.SENT
+    assert look(message_id).state == MessageState.SENT
 
 
 @pytest.mark.parametrize(
@@ -218,26 +227,26 @@ def test_unusable_settings_are_named_and_lose_nothing(
     use_server(**{"port": inbox.port, "host": inbox.host, **damage})
     message_id = owe()
     deliver()
-    assert look(message_id).state == State.OWED
+    assert look(message_id).state == MessageState.OWED
     assert words in look(message_id).last_error
 
 
 def test_without_a_public_address_only_mails_with_links_wait(
-    owe: Owe, owe_reset: Callable[[], int], deliver: Act, inbox: Inbox, look: Look, parts: Parts
+    owe: Owe, owe_reset: Callable[[], int], deliver: Act, inbox: Inbox, look: Look, parts: AppState
 ) -> None:
     with parts.database.writing() as session:
         settings.save(session, "", "Mailroom", "")
     waiting, notice = owe_reset(), owe()
     deliver()
-    assert look(notice).state == State.SENT
-    assert look(waiting).state == State.OWED
+    assert look(notice).state == MessageState.SENT
+    assert look(waiting).state == MessageState.OWED
     assert "No public address" in look(waiting).last_error
 
 
 def test_workers_that_drain_at_once_send_each_message_once(app: Flask, owe: Owe, inbox: Inbox) -> None:
     for number in range(12):
         owe(recipient=f"{number}@people.example")
-    drains = [threading.Thread(target=delivery.drain, args=(app,)) for _ in range(4)]
+    drains = [threading.Thread(target=delivery.deliver_due, args=(app,)) for _ in range(4)]
     for drain in drains:
         drain.start()
     for drain in drains:
@@ -257,8 +266,8 @@ def test_a_worker_that_is_told_to_stop_begins_no_further_message(
     app: Flask, owe: Owe, inbox: Inbox, look: Look
 ) -> None:
     ids = [owe(), owe()]
-    delivery.drain(app, stopping=lambda: bool(inbox.messages))
-    assert [look(one).state for one in ids] == [State.SENT, State.OWED]
+    delivery.deliver_due(app, stopping=lambda: bool(inbox.messages))
+    assert [look(one).state for one in ids] == [MessageState.SENT, MessageState.OWED]
 
 
 def test_a_second_copy_has_the_message_id_of_the_first(
@@ -271,6 +280,6 @@ def test_a_second_copy_has_the_message_id_of_the_first(
         make_due()
         deliver()
         ids = [re.search(rb"(?m)^Message-ID: (\S+)", copy) for copy in server.messages]
-    assert look(message_id).state == State.SENT
+    assert look(message_id).state == MessageState.SENT
     assert len(ids) == 2
     assert len({found[1] for found in ids if found}) == 1

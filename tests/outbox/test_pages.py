@@ -9,8 +9,8 @@ from markupsafe import escape
 from tests.conftest import Look, Owe
 from tests.support.browser import Browser
 from tests.support.inbox import Inbox
-from webapp import clock
-from webapp.outbox.models import State
+from webapp.core import clock
+from webapp.outbox.models import MessageState
 
 Act = Callable[[], None]
 
@@ -59,10 +59,13 @@ def test_any_page_address_gets_a_page(administrator: Browser, before: str) -> No
 
 @pytest.mark.parametrize(
     ("refusal", "state"),
-    [("451 4.7.1 <b>Greylisted</b>", State.OWED), ("554 5.6.0 No <b>such</b> content here", State.FAILED)],
+    [
+        ("451 4.7.1 <b>Greylisted</b>", MessageState.OWED),
+        ("554 5.6.0 No <b>such</b> content here", MessageState.FAILED),
+    ],
 )
 def test_a_message_shows_the_servers_words_and_is_tried_again(
-    administrator: Browser, owe: Owe, inbox: Inbox, deliver: Act, look: Look, refusal: str, state: State
+    administrator: Browser, owe: Owe, inbox: Inbox, deliver: Act, look: Look, refusal: str, state: MessageState
 ) -> None:
     inbox.refusals.append(refusal)
     message_id = owe()
@@ -71,7 +74,7 @@ def test_a_message_shows_the_servers_words_and_is_tried_again(
     assert escape(refusal) in administrator.get(f"/outbox/{message_id}").text
     administrator.submit(f"/outbox/{message_id}", "retry")
     deliver()
-    assert (look(message_id).state, len(inbox.messages)) == (State.SENT, 1)
+    assert (look(message_id).state, len(inbox.messages)) == (MessageState.SENT, 1)
 
 
 def test_what_was_sent_is_not_sent_twice(administrator: Browser, owe: Owe, inbox: Inbox, deliver: Act) -> None:

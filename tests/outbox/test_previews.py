@@ -8,11 +8,12 @@ from sqlalchemy import func, select
 
 from tests.support.browser import Browser
 from webapp.accounts.models import Link
-from webapp.context import Parts
-from webapp.outbox import messages, previews
+from webapp.core.app_state import AppState
+from webapp.mail import compose
+from webapp.outbox import previews
 from webapp.outbox.models import Message
 from webapp.settings import service as settings
-from webapp.settings.security import Security
+from webapp.settings.security import SecurityPolicy
 
 pytestmark = pytest.mark.one_database
 
@@ -21,28 +22,30 @@ OFFERED = re.compile(r"https?://[^\s\"'<>]+")
 
 def test_the_tab_leads_to_every_mail(administrator: Browser) -> None:
     page = administrator.get("/settings/mails").text
-    assert set(re.findall(r'href="/settings/mails/(\w+)"', page)) == set(messages.TEMPLATES)
+    assert set(re.findall(r'href="/settings/mails/(\w+)"', page)) == set(compose.TEMPLATES)
 
 
-@pytest.mark.parametrize("template", messages.TEMPLATES)
+@pytest.mark.parametrize("template", compose.TEMPLATES)
 def test_a_preview_shows_subject_html_and_text(administrator: Browser, app: Flask, template: str) -> None:
     page = administrator.get(f"/settings/mails/{template}").text
     html = administrator.get(f"/settings/mails/{template}/html").text
     with app.app_context():
-        mail = previews.preview(template, "en", settings.General("https://real.example", "Mailroom", ""), Security())
+        mail = previews.preview(
+            template, "en", settings.General("https://real.example", "Mailroom", ""), SecurityPolicy()
+        )
     assert mail.subject in page
     assert f"/settings/mails/{template}/html" in page
     assert "Ada Lovelace" in page
     assert "Hello <bdi>Ada Lovelace</bdi>," in html
 
 
-@pytest.mark.parametrize("template", messages.TEMPLATES)
+@pytest.mark.parametrize("template", compose.TEMPLATES)
 def test_its_links_lead_nowhere(administrator: Browser, template: str) -> None:
     html = administrator.get(f"/settings/mails/{template}/html").text
     assert {link for link in OFFERED.findall(html) if not link.startswith("https://preview.invalid/")} == set()
 
 
-def test_looking_owes_no_mail_and_makes_no_link(administrator: Browser, parts: Parts) -> None:
+def test_looking_owes_no_mail_and_makes_no_link(administrator: Browser, parts: AppState) -> None:
     administrator.get("/settings/mails/reset")
     with parts.database.reading() as session:
         assert session.scalar(select(func.count()).select_from(Link)) == 0
@@ -59,7 +62,7 @@ def test_the_html_is_framed_where_it_can_run_load_and_send_nothing(administrator
     assert html.headers["X-Frame-Options"] == "SAMEORIGIN"
 
 
-def test_names_of_the_product_are_text(administrator: Browser, parts: Parts) -> None:
+def test_names_of_the_product_are_text(administrator: Browser, parts: AppState) -> None:
     with parts.database.writing() as session:
         settings.save(session, None, "<b>&Co", "")
     for end in ("", "/html"):

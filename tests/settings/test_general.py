@@ -8,12 +8,12 @@ import pytest
 from flask import Flask
 
 from tests.support.browser import Browser
-from webapp import clock
-from webapp.context import Parts
+from webapp.core import clock
+from webapp.core.app_state import AppState
 from webapp.outbox import service as outbox
 from webapp.outbox.models import Message
 from webapp.settings import service
-from webapp.settings.forms import is_unprotected, public_address
+from webapp.settings.forms import is_plain_http, public_address
 
 PAGE = "/settings/general"
 GOOD: dict[str, Any] = {
@@ -23,12 +23,12 @@ GOOD: dict[str, Any] = {
 }
 
 
-def saved(parts: Parts) -> service.General:
+def saved(parts: AppState) -> service.General:
     with parts.database.reading() as session:
         return service.general(session, parts.config)
 
 
-def test_an_administrator_saves_all_three(administrator: Browser, parts: Parts) -> None:
+def test_an_administrator_saves_all_three(administrator: Browser, parts: AppState) -> None:
     page = administrator.submit(PAGE, **GOOD)
     assert "Saved." in page.text
     assert saved(parts) == service.General("https://post.example", "Post", "help@post.example")
@@ -52,9 +52,9 @@ def test_a_member_may_not_open_it(member: Browser) -> None:
     assert member.get(PAGE).status_code == 403
 
 
-def test_saving_makes_waiting_mail_due_now(administrator: Browser, parts: Parts) -> None:
+def test_saving_makes_waiting_mail_due_now(administrator: Browser, parts: AppState) -> None:
     with parts.database.writing() as session:
-        message = outbox.owe(session, parts.queue, "test", "max@mailroom.example")
+        message = outbox.enqueue(session, parts.queue, "test", "max@mailroom.example")
         message.next_attempt_at = clock.now() + timedelta(hours=1)
     administrator.submit(PAGE, **GOOD)
     with parts.database.reading() as session:
@@ -78,7 +78,7 @@ def test_saving_makes_waiting_mail_due_now(administrator: Browser, parts: Parts)
     ],
 )
 def test_a_wrong_value_comes_back_with_its_error(
-    administrator: Browser, parts: Parts, field: str, typed: str, told: str | None
+    administrator: Browser, parts: AppState, field: str, typed: str, told: str | None
 ) -> None:
     before = saved(parts)
     page = administrator.submit(PAGE, **GOOD | {field: typed})
@@ -90,14 +90,14 @@ def test_a_wrong_value_comes_back_with_its_error(
 
 
 @pytest.mark.one_database
-def test_a_field_sent_twice_is_told_and_saves_nothing(administrator: Browser, parts: Parts) -> None:
+def test_a_field_sent_twice_is_told_and_saves_nothing(administrator: Browser, parts: AppState) -> None:
     before = saved(parts)
     assert "sent twice" in administrator.post(PAGE, **GOOD | {"product_name": ["Post", "Mail"]}).text
     assert saved(parts) == before
 
 
 @pytest.mark.one_database
-def test_a_field_that_is_not_sent_stays_as_it_is(administrator: Browser, parts: Parts) -> None:
+def test_a_field_that_is_not_sent_stays_as_it_is(administrator: Browser, parts: AppState) -> None:
     before = saved(parts)
     administrator.post(PAGE, product_name="Post")
     assert saved(parts) == service.General(before.public_url, "Post", before.support_address)
@@ -130,7 +130,7 @@ class TestFixedByTheEnvironment:
         assert "MAILROOM_PUBLIC_URL" in page
         assert 'name="public_url"' not in page
 
-    def test_a_posted_address_changes_nothing(self, administrator: Browser, app: Flask, parts: Parts) -> None:
+    def test_a_posted_address_changes_nothing(self, administrator: Browser, app: Flask, parts: AppState) -> None:
         administrator.post(PAGE, **GOOD)
         assert saved(parts) == service.General("https://fixed.example", "Post", "help@post.example")
 
@@ -192,4 +192,4 @@ def test_what_is_no_address_is_refused(app: Flask, typed: str) -> None:
     ],
 )
 def test_only_plain_http_beyond_this_machine_is_unprotected(address: str, unprotected: bool) -> None:
-    assert is_unprotected(address) is unprotected
+    assert is_plain_http(address) is unprotected

@@ -9,26 +9,26 @@ import time_machine
 from sqlalchemy import select
 
 from tests.support.browser import Browser
-from webapp import clock
-from webapp.context import Parts
-from webapp.database import Database
+from webapp.core import clock
+from webapp.core.app_state import AppState
+from webapp.core.database import Database
 from webapp.outbox.models import Message
-from webapp.settings.security import Security, security
+from webapp.settings.security import SecurityPolicy, security
 
 PAGE = "/settings/security"
 
 
-def saved(parts: Parts) -> Security:
+def saved(parts: AppState) -> SecurityPolicy:
     with parts.database.reading() as session:
         return security(session)
 
 
-def test_an_administrator_saves_rules_times_and_locks(administrator: Browser, parts: Parts) -> None:
+def test_an_administrator_saves_rules_times_and_locks(administrator: Browser, parts: AppState) -> None:
     administrator.submit(PAGE, password_length=12, password_common=False, reset=2, reset_unit=60, lock_after=5)
     page = administrator.submit(PAGE, idle=3, idle_unit=24 * 60)
     expected: dict[str, Any] = {"password_length": 12, "password_common": False, "reset_minutes": 120, "lock_after": 5}
     assert "Saved." in page.text
-    assert saved(parts) == replace(Security(), **expected, idle_minutes=3 * 24 * 60)
+    assert saved(parts) == replace(SecurityPolicy(), **expected, idle_minutes=3 * 24 * 60)
 
 
 @pytest.mark.one_database
@@ -55,13 +55,13 @@ def test_a_time_is_shown_in_the_unit_that_fits(administrator: Browser) -> None:
     ],
 )
 def test_what_cannot_be_is_refused_beside_its_field(
-    administrator: Browser, parts: Parts, field: str, value: str, told: str
+    administrator: Browser, parts: AppState, field: str, value: str, told: str
 ) -> None:
     given: dict[str, Any] = {"idle_unit": 1, "reset_unit": 1, field: value}
     page = administrator.submit(PAGE, lock=77, lock_unit=1, **given)
     assert told in page.text
     assert 'value="77"' in page.text
-    assert saved(parts) == Security()
+    assert saved(parts) == SecurityPolicy()
 
 
 @pytest.mark.one_database

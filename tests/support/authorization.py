@@ -26,7 +26,7 @@ from joserfc.jwk import RSAKey
 
 from tests.support.provider_http import Handler, Refusal, Server
 from tests.support.tokens import Issued, subject, unsigned
-from webapp import clock
+from webapp.core import clock
 
 CLIENT_ID, CLIENT_SECRET = "mailroom-client", "a client secret+with/signs"
 ACCOUNT = "mailroom@mailroom.example"

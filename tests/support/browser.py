@@ -13,10 +13,10 @@ from werkzeug.test import TestResponse
 
 from tests.support.html import Form, forms_of
 from webapp.accounts.models import User
-from webapp.accounts.sign_ins import service as sign_ins
-from webapp.accounts.sign_ins.service import Client
-from webapp.accounts.sign_ins.sessions import SIGN_IN
-from webapp.context import parts_of
+from webapp.accounts.sessions import service as sign_ins
+from webapp.accounts.sessions.browser import SIGN_IN
+from webapp.accounts.sessions.service import Client
+from webapp.core.app_state import app_state_of
 
 PASSWORD = "a quite long sentence 7"
 
@@ -39,13 +39,13 @@ class Browser:
     @property
     def user(self) -> User:
         """The person's account, as it is now."""
-        parts = parts_of(self.app)
+        parts = app_state_of(self.app)
         with parts.database.reading() as session:
             return session.get_one(User, self._user_id)
 
     def let_in(self) -> None:
         """Be signed in as `user`, without the time that the page takes for it."""
-        parts = parts_of(self.app)
+        parts = app_state_of(self.app)
         with parts.database.writing() as session:
             _sign_in, token = sign_ins.start(session, self.user, Client("127.0.0.1", "a browser of the tests"))
         with self.client.session_transaction() as cookie:

@@ -6,15 +6,15 @@ from typing import Any
 from tests.support.authorization import CLIENT_SECRET, AuthorizationServer
 from tests.support.people import add_person
 from webapp.accounts.models import Role, User
-from webapp.accounts.sign_ins import service as sign_ins
-from webapp.accounts.sign_ins.service import Client
-from webapp.context import Parts
-from webapp.mail import opening, service
-from webapp.mail.grants import consent
+from webapp.accounts.sessions import service as sign_ins
+from webapp.accounts.sessions.service import Client
+from webapp.core.app_state import AppState
+from webapp.mail import service, transport_settings
+from webapp.mail.grants import authorization as consent
 from webapp.mail.grants import service as grants
 from webapp.mail.grants.renewal import TokenSource
 from webapp.mail.models import Grant, MailServer
-from webapp.mail.service import Draft
+from webapp.mail.service import ServerDraft
 from webapp.settings.service import General, general
 
 SENDER = "Mailroom <mailroom@mailroom.example>"
@@ -24,12 +24,12 @@ SENDER = "Mailroom <mailroom@mailroom.example>"
 class GrantOwner:
     """The administrator, with a browser."""
 
-    parts: Parts
+    parts: AppState
     provider: AuthorizationServer
     sign_in_id: int
 
     @classmethod
-    def of(cls, parts: Parts, provider: AuthorizationServer) -> "GrantOwner":
+    def of(cls, parts: AppState, provider: AuthorizationServer) -> "GrantOwner":
         """One who is signed in."""
         user_id = add_person(parts.database, "owner@mailroom.example", Role.ADMINISTRATOR)
         with parts.database.writing() as session:
@@ -55,22 +55,22 @@ class GrantOwner:
     def grant(self) -> Grant:
         """Its grant."""
         with self.parts.database.reading() as session:
-            found = grants.of(session, self.server.id)
+            found = grants.get(session, self.server.id)
         assert found is not None
         return found
 
     @property
     def tokens(self) -> TokenSource:
         """Where its access tokens come from."""
-        return opening.token_source(self.server, self.parts)
+        return transport_settings.token_source(self.server, self.parts)
 
-    def draft(self, **given: Any) -> Draft:
+    def draft(self, **given: Any) -> ServerDraft:
         """What the form would say: a server of one's own, with the provider of the tests."""
         secrets = {"client_secret": CLIENT_SECRET} | given.pop("secrets", {})
         values = {"provider": "custom", "mail_from": SENDER, "host": "localhost", "port": 9, "security": "none"}
         values |= {"tls_minimum": "1.2", "timeout": 10, "proxy_type": "none", "proxy_host": "", "proxy_port": None}
         values |= {"proxy_username": "", "authentication": "authorization_code", "username": self.provider.account}
-        return Draft(values | self.provider.settings | given, {}, secrets)
+        return ServerDraft(values | self.provider.settings | given, {}, secrets)
 
     def save(self, **given: Any) -> None:
         """Save it."""
@@ -79,8 +79,8 @@ class GrantOwner:
 
     def begin(self) -> str:
         """Choose “Generate access token”; where the browser is sent."""
-        return consent.begin(self.parts, self.server, self.general, self.sign_in_id)
+        return consent.start(self.parts, self.server, self.general, self.sign_in_id)
 
     def sign_in(self) -> None:
         """Do all of it."""
-        consent.finish(self.parts, self.sign_in_id, self.provider.visit(self.begin()))
+        consent.complete(self.parts, self.sign_in_id, self.provider.visit(self.begin()))

@@ -16,8 +16,8 @@ from typing import Any, Literal
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from tests.support.certificates import Authority
-from webapp import clock
-from webapp.context import Parts
+from webapp.core import clock
+from webapp.core.app_state import AppState
 from webapp.mail.models import MailServer
 
 Security = Literal["starttls", "tls", "none"]
@@ -102,12 +102,12 @@ class Inbox:
         assert len(self.messages) >= number, f"{len(self.messages)} mails after {seconds} s, not {number}"
         return self.messages
 
-    def save_to(self, parts: Parts) -> None:
+    def save_to(self, parts: AppState) -> None:
         """Make this the application's mail server."""
         with parts.database.writing() as session:
             session.add(self.row(parts))
 
-    def row(self, parts: Parts) -> MailServer:
+    def row(self, parts: AppState) -> MailServer:
         """The settings that lead to this server."""
         sealed = parts.sealer.seal(self.password, "mail_server.password")
         return MailServer(

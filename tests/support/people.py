@@ -3,21 +3,21 @@
 from functools import cache
 
 from tests.support.browser import PASSWORD
-from webapp import clock
-from webapp.accounts.models import Role, Status, User
-from webapp.accounts.passwords.hashing import hashed
-from webapp.database import Database
+from webapp.accounts.models import Role, User, UserState
+from webapp.accounts.passwords.hashing import hash_password
+from webapp.core import clock
+from webapp.core.database import Database
 
 
 def add_person(
     database: Database,
     email: str,
     role: Role = Role.MEMBER,
-    status: Status = Status.ACTIVE,
+    status: UserState = UserState.ACTIVE,
     name: str = "",
 ) -> int:
     """Save an account whose password is PASSWORD (a pending one has none); its id."""
-    pending = status == Status.PENDING
+    pending = status == UserState.PENDING
     user = User(
         email=email,
         email_key=email.casefold(),
@@ -35,4 +35,4 @@ def add_person(
 
 @cache
 def _hash() -> str:
-    return hashed(PASSWORD)
+    return hash_password(PASSWORD)

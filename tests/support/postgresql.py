@@ -15,8 +15,8 @@ from typing import Any
 
 import psycopg
 
-from webapp import schema
-from webapp.database import Database
+from webapp.core import schema
+from webapp.core.database import Database
 
 SECONDS_TO_START = 30
 # Nobody needs these data again, so nothing has to reach the disk.

@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from webapp import clock
+from webapp.core import clock
 
 if TYPE_CHECKING:
     from tests.support.authorization import AuthorizationServer

@@ -16,7 +16,7 @@ from urllib.request import HTTPCookieProcessor, Request, build_opener
 
 from tests.support.html import forms_of
 
-COMMAND = (sys.executable, "-m", "webapp.commands")
+COMMAND = (sys.executable, "-m", "webapp.cli")
 
 
 class Mailroom:

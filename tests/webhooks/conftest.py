@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.support.receiver import Receiver, running_receiver
-from webapp import clock
-from webapp.context import Parts
+from webapp.core import clock
+from webapp.core.app_state import AppState
 from webapp.webhooks import delivery, service
 
 
@@ -18,7 +18,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def secret(parts: Parts, receiver: Receiver) -> str:
+def secret(parts: AppState, receiver: Receiver) -> str:
     """The signing secret, made when an administrator saved the receiver's address."""
     with parts.database.writing() as session:
         made = service.save(session, parts.sealer, receiver.url)
@@ -27,18 +27,18 @@ def secret(parts: Parts, receiver: Receiver) -> str:
 
 
 @pytest.fixture
-def owe(parts: Parts) -> Callable[[str], None]:
+def owe(parts: AppState) -> Callable[[str], None]:
     """Owe the receiver an event of this type."""
 
     def owe(kind: str) -> None:
         with parts.database.writing() as session:
-            service.owe(session, kind, "Something happened.")
+            service.enqueue(session, kind, "Something happened.")
 
     return owe
 
 
 @pytest.fixture
-def deliver(parts: Parts) -> Callable[[], None]:
+def deliver(parts: AppState) -> Callable[[], None]:
     """The worker, going once through the events that are due."""
 
     def deliver() -> None:

@@ -10,19 +10,21 @@ import time_machine
 from sqlalchemy import select
 
 from tests.support.receiver import Receiver
-from webapp import clock
-from webapp.context import Parts
+from webapp.core import clock
+from webapp.core.app_state import AppState
 from webapp.webhooks import delivery, service
-from webapp.webhooks.models import State, WebhookEvent
+from webapp.webhooks.models import DeliveryState, WebhookDelivery
 
 Owe = Callable[[str], None]
 Deliver = Callable[[], None]
 
 
-def last(parts: Parts) -> WebhookEvent:
+def last(parts: AppState) -> WebhookDelivery:
     """The newest event."""
     with parts.database.reading() as session:
-        return session.scalars(select(WebhookEvent).order_by(WebhookEvent.id.desc())).first() or pytest.fail("no event")
+        return session.scalars(select(WebhookDelivery).order_by(WebhookDelivery.id.desc())).first() or pytest.fail(
+            "no event"
+        )
 
 
 def later(**time: float) -> Any:
@@ -31,7 +33,7 @@ def later(**time: float) -> Any:
 
 
 def test_an_event_arrives_signed_and_once(
-    parts: Parts, receiver: Receiver, secret: str, owe: Owe, deliver: Deliver
+    parts: AppState, receiver: Receiver, secret: str, owe: Owe, deliver: Deliver
 ) -> None:
     owe("test.happened")
     deliver()
@@ -40,23 +42,23 @@ def test_an_event_arrives_signed_and_once(
     assert request.is_signed_with(secret)
     assert (request.event["type"], request.event["id"]) == ("test.happened", request.headers["webhook-id"])
     assert request.event["data"] == {"text": "Something happened."}
-    assert (last(parts).state, last(parts).attempts) == (State.DELIVERED, 1)
+    assert (last(parts).state, last(parts).attempts) == (DeliveryState.DELIVERED, 1)
 
 
 @pytest.mark.parametrize("status", [301, 400, 404, 429, 500, 503])
 @pytest.mark.one_database
 def test_another_answer_than_2xx_is_tried_again(
-    parts: Parts, receiver: Receiver, secret: str, owe: Owe, deliver: Deliver, status: int
+    parts: AppState, receiver: Receiver, secret: str, owe: Owe, deliver: Deliver, status: int
 ) -> None:
     receiver.answers = [status]
     owe("test.happened")
     deliver()
     deliver()
-    assert (last(parts).state, last(parts).last_error) == (State.OWED, f"The receiver answered {status}.")
+    assert (last(parts).state, last(parts).last_error) == (DeliveryState.OWED, f"The receiver answered {status}.")
     with later(seconds=10):
         deliver()
     first, second = receiver.received
-    assert (last(parts).state, last(parts).last_error) == (State.DELIVERED, "")
+    assert (last(parts).state, last(parts).last_error) == (DeliveryState.DELIVERED, "")
     assert second.is_signed_with(secret)
     assert second.headers["webhook-id"] == first.headers["webhook-id"]
     assert second.headers["webhook-timestamp"] > first.headers["webhook-timestamp"]
@@ -64,23 +66,23 @@ def test_another_answer_than_2xx_is_tried_again(
 
 @pytest.mark.one_database
 def test_a_receiver_that_is_not_there_is_tried_for_three_days(
-    parts: Parts, receiver: Receiver, secret: str, owe: Owe
+    parts: AppState, receiver: Receiver, secret: str, owe: Owe
 ) -> None:
     receiver.close()
     owe("test.happened")
     begun, hours = clock.now(), 0
-    while last(parts).state == State.OWED:
+    while last(parts).state == DeliveryState.OWED:
         with time_machine.travel(begun + timedelta(hours=hours)):
             delivery.deliver(parts, clock.now())
         hours += 1
     assert 72 < hours < 110
-    assert (last(parts).state, last(parts).attempts) == (State.GIVEN_UP, 10)
+    assert (last(parts).state, last(parts).attempts) == (DeliveryState.GIVEN_UP, 10)
     assert "refused" in last(parts).last_error
 
 
 @pytest.mark.one_database
 def test_a_receiver_that_is_gone_is_left_alone(
-    parts: Parts, receiver: Receiver, secret: str, owe: Owe, deliver: Deliver
+    parts: AppState, receiver: Receiver, secret: str, owe: Owe, deliver: Deliver
 ) -> None:
     receiver.answers = [500, 410]
     owe("test.first")
@@ -89,26 +91,26 @@ def test_a_receiver_that_is_gone_is_left_alone(
     owe("test.third")
     with later(days=1):
         deliver()
-    assert (len(receiver.received), last(parts).type, last(parts).state) == (2, "test.second", State.GIVEN_UP)
+    assert (len(receiver.received), last(parts).type, last(parts).state) == (2, "test.second", DeliveryState.GIVEN_UP)
 
 
 @pytest.mark.parametrize("status", [410, 500])
 def test_what_an_address_answered_does_not_count_once_another_is_saved(
-    parts: Parts, receiver: Receiver, secret: str, owe: Owe, deliver: Deliver, status: int
+    parts: AppState, receiver: Receiver, secret: str, owe: Owe, deliver: Deliver, status: int
 ) -> None:
     owe("test.happened")
     receiver.answers = [status]
     event = delivery._taken(parts, clock.now()) or pytest.fail("nothing was due")
-    outcome = delivery.tried(parts, event)
+    outcome = delivery.next_retry(parts, event)
     with parts.database.writing() as session:
         service.save(session, parts.sealer, receiver.url)
     with parts.database.writing() as session:
         delivery._record(session, event, outcome, clock.now())
     deliver()
-    assert (receiver.types, last(parts).state) == (["test.happened"] * 2, State.DELIVERED)
+    assert (receiver.types, last(parts).state) == (["test.happened"] * 2, DeliveryState.DELIVERED)
 
 
-def test_workers_at_once_send_an_event_once(parts: Parts, receiver: Receiver, secret: str, owe: Owe) -> None:
+def test_workers_at_once_send_an_event_once(parts: AppState, receiver: Receiver, secret: str, owe: Owe) -> None:
     for number in range(4):
         owe(f"test.{number}")
     with ThreadPoolExecutor(4) as pool:
@@ -118,7 +120,7 @@ def test_workers_at_once_send_an_event_once(parts: Parts, receiver: Receiver, se
 
 @pytest.mark.one_database
 def test_an_event_whose_worker_died_is_sent_by_another(
-    parts: Parts, receiver: Receiver, secret: str, owe: Owe, deliver: Deliver
+    parts: AppState, receiver: Receiver, secret: str, owe: Owe, deliver: Deliver
 ) -> None:
     owe("test.happened")
     with parts.database.writing() as session:
@@ -132,7 +134,7 @@ def test_an_event_whose_worker_died_is_sent_by_another(
 
 @pytest.mark.one_database
 def test_a_clock_that_was_ahead_holds_nothing_up(
-    parts: Parts, receiver: Receiver, secret: str, owe: Owe, deliver: Deliver
+    parts: AppState, receiver: Receiver, secret: str, owe: Owe, deliver: Deliver
 ) -> None:
     with later(days=300):
         owe("test.happened")
@@ -142,7 +144,7 @@ def test_a_clock_that_was_ahead_holds_nothing_up(
 
 @pytest.mark.one_database
 def test_a_former_secret_signs_for_a_day(
-    parts: Parts, receiver: Receiver, secret: str, owe: Owe, deliver: Deliver
+    parts: AppState, receiver: Receiver, secret: str, owe: Owe, deliver: Deliver
 ) -> None:
     with parts.database.writing() as session:
         renewed = service.renew_secret(session, parts.sealer)
@@ -157,19 +159,19 @@ def test_a_former_secret_signs_for_a_day(
 
 
 @pytest.mark.one_database
-def test_nothing_is_owed_to_nobody(parts: Parts, owe: Owe) -> None:
+def test_nothing_is_owed_to_nobody(parts: AppState, owe: Owe) -> None:
     owe("test.happened")
     with parts.database.reading() as session:
-        assert session.scalars(select(WebhookEvent)).all() == []
+        assert session.scalars(select(WebhookDelivery)).all() == []
 
 
 @pytest.mark.one_database
 def test_old_events_are_deleted_and_owed_ones_stay(
-    parts: Parts, receiver: Receiver, secret: str, owe: Owe, deliver: Deliver
+    parts: AppState, receiver: Receiver, secret: str, owe: Owe, deliver: Deliver
 ) -> None:
     owe("test.delivered")
     deliver()
     owe("test.owed")
     with parts.database.writing() as session:
         service.sweep(session, clock.now() + timedelta(days=31))
-        assert session.scalars(select(WebhookEvent.type)).all() == ["test.owed"]
+        assert session.scalars(select(WebhookDelivery.type)).all() == ["test.owed"]

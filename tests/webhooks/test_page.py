@@ -9,8 +9,8 @@ from sqlalchemy import select, text
 from tests.support.browser import Browser
 from tests.support.receiver import Receiver
 from webapp.audit.events import Event
-from webapp.audit.models import Entry
-from webapp.context import Parts
+from webapp.audit.models import AuditEntry
+from webapp.core.app_state import AppState
 from webapp.webhooks import service
 
 PAGE = "/settings/webhook"
@@ -130,7 +130,7 @@ def test_without_an_address_there_is_no_secret_to_make(administrator: Browser, s
     assert "whsec_" not in page
 
 
-def test_address_and_secrets_are_saved_sealed(parts: Parts, receiver: Receiver, secret: str) -> None:
+def test_address_and_secrets_are_saved_sealed(parts: AppState, receiver: Receiver, secret: str) -> None:
     with parts.database.writing() as session:
         renewed = service.renew_secret(session, parts.sealer)
     with parts.database.reading() as session:
@@ -139,7 +139,7 @@ def test_address_and_secrets_are_saved_sealed(parts: Parts, receiver: Receiver, 
 
 
 def test_what_no_key_opens_is_told_and_can_be_saved_anew(
-    administrator: Browser, parts: Parts, receiver: Receiver, secret: str
+    administrator: Browser, parts: AppState, receiver: Receiver, secret: str
 ) -> None:
     with parts.database.writing() as session:
         session.execute(text("UPDATE webhook_settings SET sealed_url = 'foreign', sealed_secret = 'foreign'"))
@@ -152,12 +152,12 @@ def test_what_no_key_opens_is_told_and_can_be_saved_anew(
 
 
 def test_the_trail_tells_it_without_address_and_secret(
-    administrator: Browser, parts: Parts, receiver: Receiver
+    administrator: Browser, parts: AppState, receiver: Receiver
 ) -> None:
     administrator.submit(PAGE, webhook_url=receiver.url)
     administrator.submit(PAGE, button="test")
     with parts.database.reading() as session:
-        told = {Event(one.event): one.facts for one in session.scalars(select(Entry))}
+        told = {Event(one.event): one.facts for one in session.scalars(select(AuditEntry))}
     assert told[Event.WEBHOOK_SAVED] == {"changed": ["webhook_url"]}
     assert (told[Event.WEBHOOK_SECRET_MADE], told[Event.WEBHOOK_TESTED]) == ({}, {"passed": True})
 

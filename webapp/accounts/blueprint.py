@@ -3,9 +3,9 @@
 from flask import Blueprint
 from werkzeug.wrappers import Response
 
-from webapp.accounts.passwords import rules as password_rules
-from webapp.accounts.passwords.rules import Rules
-from webapp.context import parts
+from webapp.accounts.passwords import policy as password_rules
+from webapp.accounts.passwords.policy import PasswordPolicy
+from webapp.core.app_state import app_state
 from webapp.settings import service as settings
 
 blueprint = Blueprint("accounts", __name__)
@@ -18,16 +18,16 @@ LONGEST_SECRET = 100
 
 def limited() -> bool:
     """Whether requests are counted against limits."""
-    return parts().config.rate_limits == "on"
+    return app_state().config.rate_limits == "on"
 
 
 def public_url() -> str:
     """Where people reach Mailroom; empty until it is set."""
-    with parts().database.reading() as session:
-        return settings.general(session, parts().config).public_url
+    with app_state().database.reading() as session:
+        return settings.general(session, app_state().config).public_url
 
 
-def rules() -> Rules:
+def rules() -> PasswordPolicy:
     """What a new password has to be like now."""
-    with parts().database.reading() as session:
-        return password_rules.in_force(session, parts().config)
+    with app_state().database.reading() as session:
+        return password_rules.current(session, app_state().config)

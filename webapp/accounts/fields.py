@@ -6,13 +6,13 @@ from flask_babel import gettext as _
 from wtforms import Field, SelectChoice, SelectField, StringField, ValidationError
 from wtforms.validators import DataRequired, Length
 
-from webapp.accounts.addresses import BadAddress, checked
 from webapp.accounts.links import codes
-from webapp.forms import Form, stripped
-from webapp.languages import LANGUAGES
-from webapp.texts import lazy_gettext as lazy
+from webapp.core.email_addresses import InvalidEmailAddress, validate
+from webapp.core.i18n import LANGUAGES
+from webapp.core.texts import lazy_gettext as lazy
+from webapp.web.forms import Form, stripped
 
-LONGEST_NAME = 200
+MAX_NAME_LENGTH = 200
 # Not the type `email`: browsers refuse addresses in UTF-8 there.
 AS_ADDRESS = {"inputmode": "email", "autocapitalize": "none", "spellcheck": "false"}
 
@@ -21,7 +21,7 @@ def address_field(label: str = lazy("E-mail address")) -> StringField:
     """The field `email`: one address, normalised."""
     return StringField(
         label,
-        [DataRequired(lazy("Give an e-mail address.")), an_address],
+        [DataRequired(lazy("Give an e-mail address.")), valid_email],
         filters=[stripped],
         render_kw=AS_ADDRESS,
     )
@@ -33,8 +33,8 @@ def name_field() -> StringField:
         lazy("Name"),
         [
             DataRequired(lazy("Give a name.")),
-            Length(max=LONGEST_NAME, message=lazy("Too long: at most 200 characters.")),
-            a_name,
+            Length(max=MAX_NAME_LENGTH, message=lazy("Too long: at most 200 characters.")),
+            valid_name,
         ],
         filters=[stripped],
     )
@@ -51,28 +51,28 @@ def code_field() -> StringField:
     """The field `code`; as it comes out, it is as `codes.read` gives it."""
     return StringField(
         lazy("Code"),
-        [DataRequired(lazy("Type the code from the mail.")), a_code],
+        [DataRequired(lazy("Type the code from the mail.")), valid_code],
         filters=[stripped],
         render_kw={"autocapitalize": "characters", "spellcheck": "false", "dir": "ltr"},
     )
 
 
-def an_address(form: Form, field: Field) -> None:
+def valid_email(form: Form, field: Field) -> None:
     """Validator: one e-mail address, normalised on the way."""
     try:
-        field.data = checked(field.data)
-    except BadAddress as error:
+        field.data = validate(field.data)
+    except InvalidEmailAddress as error:
         raise ValidationError(str(error)) from error
 
 
-def a_name(form: Form, field: Field) -> None:
+def valid_name(form: Form, field: Field) -> None:
     """Validator: something that can be seen."""
     if not any(unicodedata.category(character)[0] in "LNPS" for character in field.data):
         raise ValidationError(_("Give a name."))
 
 
-def a_code(form: Form, field: Field) -> None:
+def valid_code(form: Form, field: Field) -> None:
     """Validator: something that looks like a code."""
-    if not (code := codes.read(field.data)):
+    if not (code := codes.normalise(field.data)):
         raise ValidationError(_("A code has eight letters and digits, such as ABCD-EF12."))
     field.data = code

@@ -8,7 +8,7 @@ from unicodedata import normalize
 from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webapp.database import Base
+from webapp.core.database import Base
 
 
 class Role(StrEnum):
@@ -18,7 +18,7 @@ class Role(StrEnum):
     MEMBER = "member"
 
 
-class Status(StrEnum):
+class UserState(StrEnum):
     """Where an account stands."""
 
     PENDING = "pending"
@@ -26,7 +26,7 @@ class Status(StrEnum):
     DISABLED = "disabled"
 
 
-class Purpose(StrEnum):
+class LinkPurpose(StrEnum):
     """What a link is good for."""
 
     ACTIVATION = "activation"
@@ -64,8 +64,8 @@ class User(Base):
     # Kept beside the others because SQLite folds the case of ASCII letters alone.
     search_text: Mapped[str] = mapped_column(Text, default=_searchable)
     role: Mapped[str] = mapped_column(String(20), default=Role.MEMBER, index=True)
-    status: Mapped[str] = mapped_column(String(20), default=Status.PENDING)
-    # One of webapp.languages; empty: as the browser says.
+    status: Mapped[str] = mapped_column(String(20), default=UserState.PENDING)
+    # One of webapp.core.i18n; empty: as the browser says.
     language: Mapped[str | None] = mapped_column(String(8))
     password_hash: Mapped[str | None] = mapped_column(String(200))
     created_at: Mapped[datetime]
@@ -105,7 +105,7 @@ class AddressChange(Base):
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
-class SignIn(Base):
+class Session(Base):
     """One browser in which a person is signed in; of its token only the hash is kept."""
 
     __tablename__ = "sign_ins"
@@ -138,7 +138,7 @@ class KnownDevice(Base):
     last_seen_at: Mapped[datetime] = mapped_column(index=True)
 
 
-class FormerPassword(Base):
+class PasswordHistoryEntry(Base):
     """A password that a person had before, for the rule that forbids to use it again."""
 
     __tablename__ = "former_passwords"
@@ -149,7 +149,7 @@ class FormerPassword(Base):
     replaced_at: Mapped[datetime]
 
 
-class SetupKey(Base):
+class SetupToken(Base):
     """The one-time key of the `/setup` address, good until there is an administrator."""
 
     __tablename__ = "setup_keys"

@@ -6,22 +6,22 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from webapp import clock
-from webapp.accounts.addresses import address_key, checked
-from webapp.accounts.links import password_links
-from webapp.accounts.models import Role, Status, User, searchable
+from webapp.accounts.models import Role, User, UserState, searchable
+from webapp.accounts.password_links import service as password_links
 from webapp.audit import service as audit
 from webapp.audit.events import Event
-from webapp.database import LARGEST_ID, Database
-from webapp.errors import Failure, NotFound
-from webapp.outbox.queue import Queue
-from webapp.texts import lazy_gettext as _
+from webapp.core import clock
+from webapp.core.database import MAX_ID, Database
+from webapp.core.email_addresses import comparison_key, validate
+from webapp.core.errors import MailroomError, NotFound
+from webapp.core.texts import lazy_gettext as _
+from webapp.outbox.queue import WakeUpQueue
 
-PAGE = 50
+PAGE_SIZE = 50
 _SECOND_PERSON = select(User.id).limit(1).offset(1)
 
 
-class AddressTaken(Failure):
+class AddressTaken(MailroomError):
     """Another account has this address."""
 
     def __init__(self) -> None:
@@ -33,20 +33,20 @@ def has_administrator(session: Session) -> bool:
     return session.scalar(select(User.id).where(User.role == Role.ADMINISTRATOR).limit(1)) is not None
 
 
-def has_people(database: Database) -> bool:
+def has_users(database: Database) -> bool:
     """Whether there is anybody besides the first administrator."""
     return database.glance(_SECOND_PERSON) is not None
 
 
-def by_email(session: Session, email: str, lock: bool = False) -> User | None:
+def find_by_email(session: Session, email: str, lock: bool = False) -> User | None:
     """The person with this address, however it is written; with `lock`, it stays theirs until the transaction ends."""
-    wanted = select(User).where(User.email_key == address_key(email))
+    wanted = select(User).where(User.email_key == comparison_key(email))
     return session.scalar(wanted.with_for_update() if lock else wanted)
 
 
-def user(session: Session, user_id: int, lock: bool = False) -> User:
+def get_user(session: Session, user_id: int, lock: bool = False) -> User:
     """The person with this id; with `lock`, nobody else changes them until the transaction ends. Raises NotFound."""
-    if not 0 < user_id <= LARGEST_ID:
+    if not 0 < user_id <= MAX_ID:
         raise NotFound
     found = session.get(User, user_id, populate_existing=lock, with_for_update=lock or None)
     if found is None:
@@ -54,38 +54,45 @@ def user(session: Session, user_id: int, lock: bool = False) -> User:
     return found
 
 
-def page_of_users(session: Session, search: str, before: int | None) -> tuple[list[User], bool]:
+def list_users(session: Session, search: str, before: int | None) -> tuple[list[User], bool]:
     """The newest 50 whose name or address contains every word of `search`, and whether there are older ones.
 
     The whole address of somebody finds that person alone. `before` is the id at which the page before ended.
     """
-    if "@" in search and (owner := by_email(session, search)) is not None:
+    if "@" in search and (owner := find_by_email(session, search)) is not None:
         # A whole address is found at once, however many people there are; parts of one are not.
         return [owner] if before is None else [], False
-    statement = select(User).order_by(User.id.desc()).limit(PAGE + 1)
+    statement = select(User).order_by(User.id.desc()).limit(PAGE_SIZE + 1)
     for word in normalize("NFC", search).casefold().split():
         statement = statement.where(User.search_text.contains(word, autoescape=True))
     if before is not None:
-        statement = statement.where(User.id < max(0, min(before, LARGEST_ID)))
+        statement = statement.where(User.id < max(0, min(before, MAX_ID)))
     found = list(session.scalars(statement))
-    return found[:PAGE], len(found) > PAGE
+    return found[:PAGE_SIZE], len(found) > PAGE_SIZE
 
 
 def create_user(
-    session: Session, queue: Queue, *, email: str, name: str, role: Role, send_activation: bool, language: str = ""
+    session: Session,
+    queue: WakeUpQueue,
+    *,
+    email: str,
+    name: str,
+    role: Role,
+    send_activation: bool,
+    language: str = "",
 ) -> User:
     """Add a person, pending, and owe them the activation mail if it is wanted. Raises BadAddress, AddressTaken."""
-    created = _add(session, email, name, role, Status.PENDING)
+    created = _add(session, email, name, role, UserState.PENDING)
     created.language = language or None
     audit.record(session, Event.USER_CREATED, created, role=str(role))
     if send_activation:
-        password_links.owe_activation(session, queue, created)
+        password_links.enqueue_activation(session, queue, created)
     return created
 
 
 def create_administrator(session: Session, email: str, name: str, password_hash: str) -> User:
     """Add an administrator who can sign in at once. Raises BadAddress, AddressTaken."""
-    created = _add(session, email, name, Role.ADMINISTRATOR, Status.ACTIVE)
+    created = _add(session, email, name, Role.ADMINISTRATOR, UserState.ACTIVE)
     created.password_hash = password_hash
     created.activated_at = created.password_changed_at = created.created_at
     return created
@@ -97,11 +104,11 @@ def rename(session: Session, person: User, name: str) -> None:
     audit.record(session, Event.RENAMED, person)
 
 
-def _add(session: Session, email: str, name: str, role: Role, status: Status) -> User:
-    address = checked(email)
+def _add(session: Session, email: str, name: str, role: Role, status: UserState) -> User:
+    address = validate(email)
     added = User(
         email=address,
-        email_key=address_key(address),
+        email_key=comparison_key(address),
         name=name,
         role=role,
         status=status,

@@ -6,9 +6,9 @@ import json
 import re
 from collections.abc import Iterator
 
-from webapp.audit.models import Entry
+from webapp.audit.models import AuditEntry
 from webapp.audit.trail import Filter, chunks
-from webapp.database import Database
+from webapp.core.database import Database
 
 HEADER = ("time", "event", "person", "person_id", "by", "by_id", "client", "device", "facts")
 # What makes spreadsheets take a text for a formula (OWASP, “CSV Injection”).
@@ -24,7 +24,7 @@ def csv_of(database: Database, wanted: Filter) -> Iterator[str]:
         yield _lines([_row(entry) for entry in entries])
 
 
-def _row(entry: Entry) -> tuple[str, ...]:
+def _row(entry: AuditEntry) -> tuple[str, ...]:
     cells = (
         entry.happened_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         entry.event,
@@ -36,10 +36,10 @@ def _row(entry: Entry) -> tuple[str, ...]:
         entry.device,
         json.dumps(entry.facts, ensure_ascii=False, sort_keys=True) if entry.facts else "",
     )
-    return tuple(map(defused, cells))
+    return tuple(map(escape_formula, cells))
 
 
-def defused(cell: str) -> str:
+def escape_formula(cell: str) -> str:
     """The text, and nothing that a spreadsheet would reckon with: an apostrophe says that it is text."""
     inside = AFTER_SEPARATOR.sub(r"\1'", cell)
     return f"'{inside}" if cell.startswith(FORMULA) else inside

@@ -8,12 +8,12 @@ from flask_babel import gettext as _
 from wtforms import Field, SelectChoice, SelectField, StringField, ValidationError
 from wtforms.validators import Length, StopValidation
 
-from webapp.accounts.addresses import LONGEST
 from webapp.audit.events import Event
+from webapp.audit.labels import KINDS
 from webapp.audit.trail import Filter
-from webapp.audit.words import KINDS
-from webapp.forms import Form, stripped, text, text_problem
-from webapp.texts import lazy_gettext as lazy
+from webapp.core.email_addresses import MAX_LENGTH
+from webapp.core.texts import lazy_gettext as lazy
+from webapp.web.forms import Form, stripped, text, text_problem
 
 CHOICES = [SelectChoice("", lazy("Everything")), *(SelectChoice(event.value, kind) for event, kind in KINDS.items())]
 
@@ -46,7 +46,7 @@ class FilterForm(Form):
         csrf = False
 
     event = SelectField(lazy("What"), choices=CHOICES, validate_choice=False)
-    person = StringField(lazy("Who"), [a_line, Length(max=LONGEST, message=lazy("Too long."))], filters=[stripped])
+    person = StringField(lazy("Who"), [a_line, Length(max=MAX_LENGTH, message=lazy("Too long."))], filters=[stripped])
     client = StringField(
         lazy("Client address"), [a_line, Length(max=64, message=lazy("Too long."))], filters=[stripped]
     )

@@ -6,13 +6,13 @@ from typing import Any
 from sqlalchemy import BigInteger, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webapp.database import Base
+from webapp.core.database import Base
 
 # Read newest first by each of these: see audit.trail.
 SEARCHED = ("event", "by_id", "by_email", "person_id", "person_email", "client")
 
 
-class Entry(Base):
+class AuditEntry(Base):
     """One thing that was done. It names people by number and address, as accounts come and go."""
 
     __tablename__ = "audit_entries"

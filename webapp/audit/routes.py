@@ -3,14 +3,14 @@
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from webapp import clock
-from webapp.accounts.sign_ins import devices
-from webapp.audit import service, trail, words
+from webapp.audit import labels, service, trail
 from webapp.audit.events import Event
 from webapp.audit.export import csv_of
 from webapp.audit.forms import FilterForm
-from webapp.audit.models import Entry
-from webapp.context import parts
+from webapp.audit.models import AuditEntry
+from webapp.core import clock
+from webapp.core.app_state import app_state
+from webapp.web import client
 
 blueprint = Blueprint("audit", __name__)
 
@@ -22,8 +22,8 @@ def entries() -> str:
     before = request.args.get("before", type=int)
     if not form.validate():
         return _page(form, [], more=False, before=before)
-    with parts().database.reading() as session:
-        found, more = trail.page(session, form.wanted(), before)
+    with app_state().database.reading() as session:
+        found, more = trail.list_entries(session, form.wanted(), before)
     return _page(form, found, more, before)
 
 
@@ -33,7 +33,7 @@ def download() -> BaseResponse:
     form = FilterForm(formdata=request.args)
     if not form.validate():
         return redirect(url_for("audit.entries", **form.given()))
-    wanted, database = form.wanted(), parts().database
+    wanted, database = form.wanted(), app_state().database
     with database.writing() as session:
         service.record(session, Event.TRAIL_DOWNLOADED, address=wanted.person, filtered=list(form.given()))
     name = f"audit-{clock.now():%Y-%m-%d}.csv"
@@ -41,14 +41,14 @@ def download() -> BaseResponse:
     return Response(csv_of(database, wanted), content_type="text/csv; charset=utf-8", headers=disposition)
 
 
-def _page(form: FilterForm, entries: list[Entry], more: bool, before: int | None) -> str:
+def _page(form: FilterForm, entries: list[AuditEntry], more: bool, before: int | None) -> str:
     return render_template(
         "audit/entries.html",
         form=form,
         entries=entries,
         more=more,
         before=before,
-        kind=words.kind,
-        facts=words.facts,
-        device=devices.in_words,
+        kind=labels.kind,
+        facts=labels.facts,
+        device=client.describe,
     )

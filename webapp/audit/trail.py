@@ -12,12 +12,12 @@ from datetime import UTC, date, datetime, time
 from sqlalchemy import ColumnElement, literal, select, tuple_
 from sqlalchemy.orm import Session
 
-from webapp.accounts.addresses import address_key
-from webapp.accounts.service import by_email
-from webapp.audit.models import Entry
-from webapp.database import Database, UtcDateTime
+from webapp.accounts.service import find_by_email
+from webapp.audit.models import AuditEntry
+from webapp.core.database import Database, UtcDateTime
+from webapp.core.email_addresses import comparison_key
 
-PAGE = 50
+PAGE_SIZE = 50
 # How many are in memory at once while all are read.
 CHUNK = 1000
 # The largest id that the column can hold.
@@ -35,18 +35,18 @@ class Filter:
     until: date | None = None
 
 
-def page(session: Session, wanted: Filter, before: int | None) -> tuple[list[Entry], bool]:
+def list_entries(session: Session, wanted: Filter, before: int | None) -> tuple[list[AuditEntry], bool]:
     """The newest 50, and whether there are older ones. `before` is the id at which the page before ended."""
     last = None
     if before is not None:
-        last = session.get(Entry, before) if 0 < before <= LARGEST_ID else None
+        last = session.get(AuditEntry, before) if 0 < before <= LARGEST_ID else None
         if last is None:
             return [], False
-    found = _newest(session, wanted, last, PAGE + 1)
-    return found[:PAGE], len(found) > PAGE
+    found = _newest(session, wanted, last, PAGE_SIZE + 1)
+    return found[:PAGE_SIZE], len(found) > PAGE_SIZE
 
 
-def chunks(database: Database, wanted: Filter) -> Iterator[list[Entry]]:
+def chunks(database: Database, wanted: Filter) -> Iterator[list[AuditEntry]]:
     """All of them, a thousand at a time. No transaction stays open in between: whoever reads may be slow."""
     last = None
     while True:
@@ -58,12 +58,12 @@ def chunks(database: Database, wanted: Filter) -> Iterator[list[Entry]]:
         last = found[-1]
 
 
-def _newest(session: Session, wanted: Filter, before: Entry | None, most: int) -> list[Entry]:
+def _newest(session: Session, wanted: Filter, before: AuditEntry | None, most: int) -> list[AuditEntry]:
     shared = _conditions(wanted)
     if before is not None:
         end = tuple_(literal(before.happened_at, UtcDateTime()), before.id)
-        shared.append(tuple_(Entry.happened_at, Entry.id) < end)
-    newest = select(Entry).where(*shared).order_by(Entry.happened_at.desc(), Entry.id.desc()).limit(most)
+        shared.append(tuple_(AuditEntry.happened_at, AuditEntry.id) < end)
+    newest = select(AuditEntry).where(*shared).order_by(AuditEntry.happened_at.desc(), AuditEntry.id.desc()).limit(most)
     if not wanted.person:
         return list(session.scalars(newest))
     # One after the other, as each has its index; with OR, databases read and sort all that the person did.
@@ -74,13 +74,13 @@ def _newest(session: Session, wanted: Filter, before: Entry | None, most: int) -
 def _conditions(wanted: Filter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if wanted.event:
-        conditions.append(Entry.event == wanted.event)
+        conditions.append(AuditEntry.event == wanted.event)
     if wanted.client:
-        conditions.append(Entry.client == wanted.client)
+        conditions.append(AuditEntry.client == wanted.client)
     if wanted.since:
-        conditions.append(Entry.happened_at >= datetime.combine(wanted.since, time.min, UTC))
+        conditions.append(AuditEntry.happened_at >= datetime.combine(wanted.since, time.min, UTC))
     if wanted.until:
-        conditions.append(Entry.happened_at <= datetime.combine(wanted.until, time.max, UTC))
+        conditions.append(AuditEntry.happened_at <= datetime.combine(wanted.until, time.max, UTC))
     return conditions
 
 
@@ -89,8 +89,8 @@ def _about(session: Session, address: str) -> list[ColumnElement[bool]]:
 
     The number finds what happened while the account had another address.
     """
-    written = dict.fromkeys((address, address_key(address)))
-    about = [column == one for one in written for column in (Entry.by_email, Entry.person_email)]
-    if (person := by_email(session, address)) is not None:
-        about += [Entry.by_id == person.id, Entry.person_id == person.id]
+    written = dict.fromkeys((address, comparison_key(address)))
+    about = [column == one for one in written for column in (AuditEntry.by_email, AuditEntry.person_email)]
+    if (person := find_by_email(session, address)) is not None:
+        about += [AuditEntry.by_id == person.id, AuditEntry.person_id == person.id]
     return about

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.accounts import service
-from webapp.accounts.models import Role, Status, User
+from webapp.accounts.models import Role, User, UserState
 from webapp.accounts.passwords import hashing
 
 
@@ -32,15 +32,15 @@ def create(session: Session) -> None:
         return
     for account in ACCOUNTS:
         # The one way to an account that is active from the start.
-        password_hash = hashing.hashed(account.password)
+        password_hash = hashing.hash_password(account.password)
         created = service.create_administrator(session, account.email, account.name, password_hash)
         created.role = account.role
 
 
 def present(session: Session) -> list[DemoAccount]:
     """Those that somebody can still sign in to with what stands here."""
-    return [account for account in ACCOUNTS if _is_as_made(service.by_email(session, account.email))]
+    return [account for account in ACCOUNTS if _is_as_made(service.find_by_email(session, account.email))]
 
 
 def _is_as_made(person: User | None) -> bool:
-    return person is not None and person.status == Status.ACTIVE and person.password_changed_at == person.created_at
+    return person is not None and person.status == UserState.ACTIVE and person.password_changed_at == person.created_at

@@ -11,20 +11,20 @@ from pathlib import Path
 
 from flask_babel import gettext as _
 
-from webapp.config import Config
-from webapp.errors import NotFound
+from webapp.core.config import Config
+from webapp.core.errors import NotFound
 
 HOST = "127.0.0.1"
 USERNAME = "mailroom"
 # Everybody may know it, and the provider's steps tell it: the inbox listens on loopback alone.
 PASSWORD = "local-inbox"  # noqa: S105
-MOST = 200
+MAX_EMAILS = 200
 LINK = re.compile(r"https?://[^\s<>\"']+")
 SHOWN = ("From", "To", "Subject", "Date", "Reply-To", "Message-ID")
 
 
 @dataclass(frozen=True)
-class Mail:
+class ReceivedEmail:
     """One mail, as the pages show it."""
 
     number: int
@@ -64,14 +64,14 @@ class Inbox:
             unfinished = path.with_suffix(".part")
             unfinished.write_bytes(content)
             unfinished.rename(path)
-            for number in numbers[MOST - 1 :]:
+            for number in numbers[MAX_EMAILS - 1 :]:
                 self._path(number).unlink(missing_ok=True)
 
     def numbers(self) -> list[int]:
         """The numbers of all mails, newest first."""
         return sorted((int(path.stem) for path in self.folder.glob("*.eml") if path.stem.isdecimal()), reverse=True)
 
-    def mails(self) -> list[Mail]:
+    def mails(self) -> list[ReceivedEmail]:
         """All mails, newest first."""
         found = []
         for number in self.numbers():
@@ -80,7 +80,7 @@ class Inbox:
                 found.append(self.mail(number))
         return found
 
-    def mail(self, number: int) -> Mail:
+    def mail(self, number: int) -> ReceivedEmail:
         """One mail. Raises NotFound."""
         try:
             content = self._path(number).read_bytes()
@@ -88,7 +88,7 @@ class Inbox:
             raise NotFound(f"mail {number}") from error
         message = message_from_bytes(content, EmailMessage, policy=default)
         headers = [(name, str(message[name])) for name in SHOWN if message[name] is not None]
-        return Mail(number, headers, _part(message, "plain"), _part(message, "html"))
+        return ReceivedEmail(number, headers, _part(message, "plain"), _part(message, "html"))
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:06}.eml"

@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 from flask import Blueprint, Response, make_response, render_template
 
-from webapp import security
-from webapp.context import parts
+from webapp.core.app_state import app_state
 from webapp.demo import accounts
 from webapp.demo.accounts import DemoAccount
 from webapp.demo.inbox import Inbox
+from webapp.web import security
 
 # The inbox is the newcomer's mail client: one reads mail in it before one can sign in.
 PUBLIC = frozenset({"demo.inbox", "demo.mail", "demo.mail_html"})
@@ -25,22 +25,22 @@ blueprint = Blueprint("demo", __name__, url_prefix="/demo", template_folder="tem
 @blueprint.get("/inbox")
 def inbox() -> str:
     """All mails that were caught, newest first."""
-    return render_template("demo/inbox.html", mails=Inbox.of(parts().config).mails())
+    return render_template("demo/inbox.html", mails=Inbox.of(app_state().config).mails())
 
 
 @blueprint.get("/inbox/<int:number>")
 def mail(number: int) -> Response:
     """One mail."""
-    found = Inbox.of(parts().config).mail(number)
-    return security.framing(make_response(render_template("demo/mail.html", mail=found)))
+    found = Inbox.of(app_state().config).mail(number)
+    return security.allow_own_frames(make_response(render_template("demo/mail.html", mail=found)))
 
 
 @blueprint.get("/inbox/<int:number>/html")
 def mail_html(number: int) -> Response:
     """A mail's HTML as it is, for the frame."""
-    html = Inbox.of(parts().config).mail(number).html
+    html = Inbox.of(app_state().config).mail(number).html
     framed = HEAD.sub(lambda head: head[0] + LEAVE_FRAME, html, count=1)
-    return security.framed_mail(make_response(framed), SANDBOX)
+    return security.email_preview_policy(make_response(framed), SANDBOX)
 
 
 @blueprint.app_context_processor
@@ -50,5 +50,5 @@ def names() -> dict[str, Callable[[], list[DemoAccount]]]:
 
 
 def _present() -> list[DemoAccount]:
-    with parts().database.reading() as session:
+    with app_state().database.reading() as session:
         return accounts.present(session)

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import BigInteger, ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webapp.database import Base
-from webapp.sealing import SEALED
+from webapp.core.database import Base
+from webapp.core.sealing import SEALED
 
 
 class MailServer(Base):
@@ -113,7 +113,7 @@ class Grant(Base):
     unsure: Mapped[bool] = mapped_column(default=False)
 
 
-class GrantRequest(Base):
+class AuthorizationRequest(Base):
     """A sign-in at a provider that an administrator began and that is not over yet.
 
     It belongs to the browser that began it. The secret is the PKCE verifier, or the device code.
@@ -135,7 +135,7 @@ class GrantRequest(Base):
     expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
-class ToldWarning(Base):
+class ExpiryAlert(Base):
     """A warning about a mail server that stands: administrators and the webhook have been told.
 
     `what` and `state` are those of `mail.expiries`. It is deleted when there is nothing to warn of any more.

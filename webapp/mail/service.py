@@ -8,17 +8,17 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from webapp import clock
 from webapp.audit import service as audit
 from webapp.audit.events import Event
-from webapp.context import Parts
-from webapp.errors import Failure
+from webapp.core import clock
+from webapp.core.app_state import AppState
+from webapp.core.errors import MailroomError
+from webapp.core.sealing import CannotUnseal
 from webapp.mail.grants import service as grants
 from webapp.mail.models import MailServer
 from webapp.outbox import service as outbox
 from webapp.providers import Authentication
-from webapp.registry import secret_fields
-from webapp.sealing import SealBroken
+from webapp.providers.registry import secret_fields
 
 PRIMARY = 0
 PROXY_PASSWORD = "proxy_password"  # noqa: S105 -- the name of a field
@@ -34,12 +34,12 @@ OF_CERTIFICATE = ("certificate_since", "certificate_expires_at", "certificate_se
 PROXY_DESTINATION = ("proxy_type", "proxy_host", "proxy_port", "proxy_username")
 
 
-class SecretsMoved(Failure):
+class SecretsRequired(MailroomError):
     """Saved secrets were left blank although where they go to is another place than they were saved for."""
 
 
 @dataclass(frozen=True)
-class Draft:
+class ServerDraft:
     """A mail server as a form describes it: the columns by name, the provider's fields, the typed secrets.
 
     Saved secrets that are `removed` are neither kept nor used.
@@ -59,7 +59,7 @@ def primary(session: Session) -> MailServer | None:
     return session.scalars(select(MailServer).where(MailServer.position == PRIMARY)).one_or_none()
 
 
-def secret_names(parts: Parts, draft: Draft) -> frozenset[str]:
+def secret_names(parts: AppState, draft: ServerDraft) -> frozenset[str]:
     """The secrets that this draft can have: those of its sign-in, of its provider's fields, of its proxy."""
     provider, method = parts.providers[str(draft.values["provider"])], method_of(parts, draft.values)
     names = {"password", *grants.SECRETS} & set(method.uses if method else ()) | secret_fields(provider)
@@ -68,19 +68,19 @@ def secret_names(parts: Parts, draft: Draft) -> frozenset[str]:
     return frozenset(names) - draft.removed
 
 
-def secrets_to_retype(parts: Parts, saved: MailServer | None, draft: Draft) -> frozenset[str]:
+def secrets_to_retype(parts: AppState, saved: MailServer | None, draft: ServerDraft) -> frozenset[str]:
     """The saved secrets that were left blank although where they go to has changed."""
     if saved is None:
         return frozenset()
     blank = {name for name in secret_names(parts, draft) if name in saved.secrets and not draft.secrets.get(name)}
-    changed = moved(saved, draft)
+    changed = destination_changes(saved, draft)
     elsewhere = changed - {"proxy_username"}
     return frozenset(
         name for name in blank if (changed & set(PROXY_DESTINATION) if name == PROXY_PASSWORD else elsewhere)
     )
 
 
-def moved(saved: MailServer, draft: Draft) -> frozenset[str]:
+def destination_changes(saved: MailServer, draft: ServerDraft) -> frozenset[str]:
     """The settings in this draft by which secrets would go elsewhere, or be another account's."""
     return saved.differing((*DESTINATION, *PROXY_DESTINATION), draft.values, draft.extra)
 
@@ -93,7 +93,7 @@ class Saved:
     dropped_grant: bool = False
 
 
-def save(session: Session, parts: Parts, draft: Draft, by: str) -> Saved:
+def save(session: Session, parts: AppState, draft: ServerDraft, by: str) -> Saved:
     """Save the draft as the primary mail server and have everything that waits tried at once.
 
     A blank secret keeps the saved one; secrets that the new settings cannot use are forgotten, and
@@ -112,13 +112,13 @@ def save(session: Session, parts: Parts, draft: Draft, by: str) -> Saved:
             # A second click, or another administrator, saved the first one at the same moment.
             return save(session, parts, draft, by)
     elif secrets_to_retype(parts, server, draft):
-        raise SecretsMoved
+        raise SecretsRequired
     else:
         if lost := erases_grant(parts, server, draft):
-            dropped = grants.erase(session, server, lost)
+            dropped = grants.discard(session, server, lost)
         _filled(server, parts, draft, by)
     grants.prepare(session, server, method_of(parts, draft.values))
-    outbox.retry_all(session, parts.queue)
+    outbox.retry_waiting(session, parts.queue)
     after = _fields(server)
     # One that is empty is as one that is not there.
     changed = sorted(name for name in before | after if (before.get(name) or None) != (after.get(name) or None))
@@ -126,7 +126,7 @@ def save(session: Session, parts: Parts, draft: Draft, by: str) -> Saved:
     return Saved(server, dropped)
 
 
-def is_saved(saved: MailServer | None, draft: Draft) -> bool:
+def is_unchanged(saved: MailServer | None, draft: ServerDraft) -> bool:
     """Whether saving this draft would change nothing."""
     if saved is None or any(draft.secrets.values()) or draft.removed & set(saved.secrets):
         return False
@@ -135,7 +135,7 @@ def is_saved(saved: MailServer | None, draft: Draft) -> bool:
     )
 
 
-def erases_grant(parts: Parts, saved: MailServer, draft: Draft) -> frozenset[str]:
+def erases_grant(parts: AppState, saved: MailServer, draft: ServerDraft) -> frozenset[str]:
     """The changes in this draft for which a grant is erased when it is saved; empty if it stays.
 
     Access tokens go where the mail goes. Who changes that has to type the client secret again; an
@@ -145,7 +145,7 @@ def erases_grant(parts: Parts, saved: MailServer, draft: Draft) -> frozenset[str
     removed = draft.removed & set(saved.secrets)
     changed = grants.changed_settings(saved, draft.values, draft.extra, secrets.keys() | removed)
     if not set(grants.SECRETS) & set(saved.secrets):
-        changed |= moved(saved, draft)
+        changed |= destination_changes(saved, draft)
     return changed
 
 
@@ -162,7 +162,7 @@ def _fields(server: MailServer) -> dict[str, object]:
     return {name: getattr(server, name) for name in names} | server.extra | server.secrets
 
 
-def _filled(server: MailServer, parts: Parts, draft: Draft, by: str) -> MailServer:
+def _filled(server: MailServer, parts: AppState, draft: ServerDraft, by: str) -> MailServer:
     if _shows_another_certificate(server, draft):
         for name in OF_CERTIFICATE:
             setattr(server, name, None)
@@ -177,32 +177,32 @@ def _filled(server: MailServer, parts: Parts, draft: Draft, by: str) -> MailServ
     return server
 
 
-def _last_day(server: MailServer, draft: Draft) -> date | None:
+def _last_day(server: MailServer, draft: ServerDraft) -> date | None:
     """The last day of the secret that the sign-in shows: as entered, else as it was, while there is one to show."""
     shown = set(grants.SECRETS) & set(server.secrets)
     day = draft.values.get("secret_expires_on", server.secret_expires_on) if shown else None
     return day if isinstance(day, date) else None
 
 
-def _shows_another_certificate(server: MailServer, draft: Draft) -> bool:
+def _shows_another_certificate(server: MailServer, draft: ServerDraft) -> bool:
     shown_by = ("provider", "host", "port", "security")
     moved = any(getattr(server, name) != draft.values.get(name) for name in shown_by)
     return moved or server.extra != dict(draft.extra)
 
 
-def method_of(parts: Parts, values: Mapping[str, object]) -> Authentication | None:
+def method_of(parts: AppState, values: Mapping[str, object]) -> Authentication | None:
     """The way to sign in that these values choose. Raises UnknownProvider."""
     return parts.providers[str(values["provider"])].authentication_named(str(values["authentication"]))
 
 
-def _differs(parts: Parts, saved: MailServer, name: str, value: str) -> bool:
+def _differs(parts: AppState, saved: MailServer, name: str, value: str) -> bool:
     try:
         return name not in saved.secrets or parts.sealer.open(saved.secrets[name]["sealed"], purpose(name)) != value
-    except SealBroken:
+    except CannotUnseal:
         return True
 
 
-def _sealed(parts: Parts, server: MailServer, draft: Draft) -> dict[str, dict[str, str]]:
+def _sealed(parts: AppState, server: MailServer, draft: ServerDraft) -> dict[str, dict[str, str]]:
     names = secret_names(parts, draft)
     secrets = {name: value for name, value in server.secrets.items() if name in names}
     for name in names:

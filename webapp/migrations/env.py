@@ -1,11 +1,11 @@
-"""What Alembic runs: the migrations over the connection that `webapp.schema` hands it."""
+"""What Alembic runs: the migrations over the connection that `webapp.core.schema` hands it."""
 
 from typing import Any, Literal
 
 from alembic import context
 
-from webapp.database import UtcDateTime
-from webapp.schema import metadata
+from webapp.core.database import UtcDateTime
+from webapp.core.schema import metadata
 
 
 def render(kind: str, item: Any, _autogenerate: Any) -> str | Literal[False]:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
-from webapp.outbox.models import Message, State
+from webapp.outbox.models import Message, MessageState
 
 LEASE = timedelta(seconds=30)
 # How long a message without an end of its own is tried.
@@ -34,7 +34,7 @@ SUSPECT_STAGES = ("rcpt", "data")
 _jitter = random.SystemRandom()
 
 
-class Hold(StrEnum):
+class LocalStage(StrEnum):
     """Stages before a server is asked anything."""
 
     SETTINGS = "settings"
@@ -54,16 +54,16 @@ def claim(session: Session, now: datetime) -> Message | None:
     """
     due = (
         select(Message.id)
-        .where(Message.state == State.OWED, Message.next_attempt_at <= now)
+        .where(Message.state == MessageState.OWED, Message.next_attempt_at <= now)
         .order_by(Message.next_attempt_at, Message.attempts, Message.id)
         .limit(1)
         .with_for_update(skip_locked=True)
     )
     return session.scalar(
         update(Message)
-        .where(Message.id == due.scalar_subquery(), Message.state == State.OWED)
+        .where(Message.id == due.scalar_subquery(), Message.state == MessageState.OWED)
         .values(
-            state=State.SENDING,
+            state=MessageState.SENDING,
             claimed_until=now + LEASE,
             attempts=Message.attempts + 1,
             last_attempt_at=now,
@@ -74,7 +74,7 @@ def claim(session: Session, now: datetime) -> Message | None:
 
 def renew(session: Session, ids: Collection[int], until: datetime) -> None:
     """Keep the claims on the messages that are being sent right now."""
-    ours = and_(Message.id.in_(ids), Message.state == State.SENDING)
+    ours = and_(Message.id.in_(ids), Message.state == MessageState.SENDING)
     session.execute(update(Message).where(ours).values(claimed_until=until))
 
 
@@ -82,16 +82,16 @@ def sent(session: Session, message: Message, now: datetime, provider: str) -> No
     """It was accepted: true also when our claim lapsed meanwhile."""
     session.execute(
         update(Message)
-        .where(Message.id == message.id, Message.state.in_((State.SENDING, State.OWED)))
-        .values(_end(State.SENT, now) | {"provider": provider, "last_stage": "", "last_error": ""})
+        .where(Message.id == message.id, Message.state.in_((MessageState.SENDING, MessageState.OWED)))
+        .values(_end(MessageState.SENT, now) | {"provider": provider, "last_stage": "", "last_error": ""})
     )
 
 
-def ended(
+def finish(
     session: Session,
     message: Message,
     now: datetime,
-    state: State,
+    state: MessageState,
     stage: str = "",
     words: str = "",
     provider: str = "",
@@ -103,10 +103,10 @@ def ended(
     session.execute(update(Message).where(_held_claim(message)).values(values))
 
 
-def later(session: Session, message: Message, now: datetime, stage: str, words: str, provider: str = "") -> None:
+def reschedule(session: Session, message: Message, now: datetime, stage: str, words: str, provider: str = "") -> None:
     """It is owed again after a wait that grows with the attempts; something about this message failed."""
     wait = _wait(MESSAGE_WAITS, message, now)
-    values = {"state": State.OWED, "claimed_until": None, "held": False, "next_attempt_at": now + wait}
+    values = {"state": MessageState.OWED, "claimed_until": None, "held": False, "next_attempt_at": now + wait}
     session.execute(
         update(Message)
         .where(_held_claim(message))
@@ -114,22 +114,22 @@ def later(session: Session, message: Message, now: datetime, stage: str, words: 
     )
 
 
-def hold(session: Session, message: Message, now: datetime, stage: str, words: str, provider: str = "") -> None:
+def suspend(session: Session, message: Message, now: datetime, stage: str, words: str, provider: str = "") -> None:
     """Nothing can be sent for now: this message and everything due waits.
 
     The same message asks again, so that its attempts make the waits grow; but where it may be to
     blame itself, another one asks.
     """
-    again = now + (SETTINGS_WAIT if stage == Hold.SETTINGS else _wait(SERVER_WAITS, message, now))
+    again = now + (SETTINGS_WAIT if stage == LocalStage.SETTINGS else _wait(SERVER_WAITS, message, now))
     after = again + A_LITTLE_LATER
     this, others = (after, again) if stage in SUSPECT_STAGES else (again, after)
-    values: dict[str, Any] = {"state": State.OWED, "claimed_until": None, "held": True}
+    values: dict[str, Any] = {"state": MessageState.OWED, "claimed_until": None, "held": True}
     values |= {"last_stage": stage, "last_error": words, "provider": provider}
     session.execute(update(Message).where(_due(now)).values(values | {"next_attempt_at": others}))
     session.execute(update(Message).where(_held_claim(message)).values(values | {"next_attempt_at": this}))
 
 
-def hold_newcomers(session: Session, now: datetime) -> None:
+def suspend_newcomers(session: Session, now: datetime) -> None:
     """Have what became due join those that wait for the server already, if its next try is yet to come.
 
     So a server that refuses us is asked once per wait, not once per message: many lock an account
@@ -137,7 +137,7 @@ def hold_newcomers(session: Session, now: datetime) -> None:
     """
     first = (
         select(Message)
-        .where(Message.state == State.OWED, Message.held)
+        .where(Message.state == MessageState.OWED, Message.held)
         .order_by(Message.next_attempt_at, Message.id)
         .limit(1)
     )
@@ -148,34 +148,36 @@ def hold_newcomers(session: Session, now: datetime) -> None:
         session.execute(update(Message).where(_due(now), Message.attempts == 0).values(values))
 
 
-def release_held(session: Session, now: datetime) -> None:
+def resume(session: Session, now: datetime) -> None:
     """The server works again: what waited for it is due."""
-    held = and_(Message.state == State.OWED, Message.held)
+    held = and_(Message.state == MessageState.OWED, Message.held)
     session.execute(update(Message).where(held).values(held=False, next_attempt_at=now))
 
 
 def sweep(session: Session, now: datetime) -> None:
     """End what is too late, and free what a dead worker held."""
     late = or_(Message.expires_at <= now, and_(Message.expires_at.is_(None), Message.created_at <= now - PATIENCE))
-    session.execute(update(Message).where(Message.state == State.OWED, late).values(_end(State.EXPIRED, now)))
+    session.execute(
+        update(Message).where(Message.state == MessageState.OWED, late).values(_end(MessageState.EXPIRED, now))
+    )
     over = or_(Message.claimed_until < now, Message.claimed_until > now + IMPOSSIBLE)
-    lapsed = and_(Message.state == State.SENDING, over)
-    session.execute(update(Message).where(lapsed).values(state=State.OWED, claimed_until=None))
-    far_off = and_(Message.state == State.OWED, Message.next_attempt_at > now + IMPOSSIBLE)
+    lapsed = and_(Message.state == MessageState.SENDING, over)
+    session.execute(update(Message).where(lapsed).values(state=MessageState.OWED, claimed_until=None))
+    far_off = and_(Message.state == MessageState.OWED, Message.next_attempt_at > now + IMPOSSIBLE)
     session.execute(update(Message).where(far_off).values(next_attempt_at=now))
 
 
-def _end(state: State, now: datetime) -> dict[str, Any]:
+def _end(state: MessageState, now: datetime) -> dict[str, Any]:
     return {"state": state, "finished_at": now, "claimed_until": None, "held": False}
 
 
 def _held_claim(message: Message) -> ColumnElement[bool]:
     """The claim that came with `message`, if it has not lapsed and been taken by somebody else."""
-    return and_(Message.id == message.id, Message.state == State.SENDING, Message.attempts == message.attempts)
+    return and_(Message.id == message.id, Message.state == MessageState.SENDING, Message.attempts == message.attempts)
 
 
 def _due(now: datetime) -> ColumnElement[bool]:
-    return and_(Message.state == State.OWED, Message.next_attempt_at <= now)
+    return and_(Message.state == MessageState.OWED, Message.next_attempt_at <= now)
 
 
 def _wait(waits: list[timedelta], message: Message, now: datetime) -> timedelta:

@@ -12,32 +12,32 @@ from datetime import timedelta
 import structlog
 from flask import Flask
 
-from webapp import clock, languages
-from webapp.context import Parts, parts_of
-from webapp.errors import Failure
-from webapp.mail.failures import DeliveryError, Fault
-from webapp.outbox import claims, letters, words
-from webapp.outbox.claims import Hold
-from webapp.outbox.letters import Letter, NotReady, Unwanted
-from webapp.outbox.line import Line, Settings, read_settings
-from webapp.outbox.messages import compose
-from webapp.outbox.models import Message, State
+from webapp.core import clock, i18n
+from webapp.core.app_state import AppState, app_state_of
+from webapp.core.errors import MailroomError
+from webapp.mail.compose import compose
+from webapp.mail.transport.errors import DeliveryError, Scope
+from webapp.outbox import claims, labels, letters
+from webapp.outbox.claims import LocalStage
+from webapp.outbox.connection import CurrentSettings, ReusableConnection, read_settings
+from webapp.outbox.letters import NotReady, PreparedMessage, Unwanted
+from webapp.outbox.models import Message, MessageState
 
 # A message is not begun when less than this is left: the server's yes may take a moment.
 SPARE = timedelta(seconds=15)
 # Attempts after which a fault of our own, such as a template that fails, ends a message.
-STUMBLES = 5
+MAX_PREPARE_ATTEMPTS = 5
 # Seconds after which a claim is left to lapse although the sending goes on: it hangs.
-LONGEST = 900
+MAX_SENDING_SECONDS = 900
 
 log = structlog.get_logger(__name__)
 
 
-class TooLate(Failure):
+class TooLate(MailroomError):
     """The message must not be sent any more."""
 
 
-class InHand:
+class InFlight:
     """The messages that this process is sending right now, so that their claims can be renewed."""
 
     def __init__(self) -> None:
@@ -54,24 +54,24 @@ class InHand:
 
     def ids(self) -> list[int]:
         """Those that still make progress, as far as one can tell."""
-        oldest = time.monotonic() - LONGEST
+        oldest = time.monotonic() - MAX_SENDING_SECONDS
         return [id_ for id_, since in self._since.copy().items() if since > oldest]
 
 
-def drain(app: Flask, in_hand: InHand | None = None, stopping: Callable[[], bool] = lambda: False) -> None:
+def deliver_due(app: Flask, in_hand: InFlight | None = None, stopping: Callable[[], bool] = lambda: False) -> None:
     """Go once through all that is due, or until `stopping()` is true between two messages."""
     with app.app_context():
-        Round(parts_of(app), in_hand or InHand(), stopping).run()
+        DeliveryRun(app_state_of(app), in_hand or InFlight(), stopping).run()
 
 
-class Round:
+class DeliveryRun:
     """Goes through all that is due over one connection."""
 
-    def __init__(self, parts: Parts, in_hand: InHand, stopping: Callable[[], bool]) -> None:
+    def __init__(self, parts: AppState, in_hand: InFlight, stopping: Callable[[], bool]) -> None:
         self._parts = parts
         self._in_hand = in_hand
         self._stopping = stopping
-        self._line = Line(parts)
+        self._line = ReusableConnection(parts)
         self._sent = 0
 
     def run(self) -> None:
@@ -90,7 +90,7 @@ class Round:
         with self._parts.database.writing() as session:
             now = clock.now()
             if first:
-                claims.hold_newcomers(session, now)
+                claims.suspend_newcomers(session, now)
             return claims.claim(session, now)
 
     def _deliver(self, message: Message) -> bool:
@@ -100,35 +100,35 @@ class Round:
             _require_time(message)
             letters.require_public_address(message, settings.general)
         except TooLate:
-            self._end(message, State.EXPIRED)
+            self._end(message, MessageState.EXPIRED)
             return True
         except NotReady as reason:
-            self._later(message, Hold.SETTINGS, str(reason))
+            self._later(message, LocalStage.SETTINGS, str(reason))
             return True
         return self._connect(message, settings) and self._send(message, settings)
 
-    def _connect(self, message: Message, settings: Settings) -> bool:
+    def _connect(self, message: Message, settings: CurrentSettings) -> bool:
         """Be connected, or record that everything has to wait."""
         try:
             self._line.connect(settings)
         except NotReady as reason:
-            self._hold(message, Hold.SETTINGS, str(reason))
+            self._hold(message, LocalStage.SETTINGS, str(reason))
         except DeliveryError as error:
             self._hold(message, error.stage, error.words)
         except Exception as error:  # settings that nobody thought of must not end messages
             log.exception("mail server settings failed")
-            self._hold(message, Hold.SETTINGS, words.SETTINGS_FAILED % {"error": type(error).__name__})
+            self._hold(message, LocalStage.SETTINGS, labels.SETTINGS_FAILED % {"error": type(error).__name__})
         else:
             return True
         return False
 
-    def _send(self, message: Message, settings: Settings) -> bool:
+    def _send(self, message: Message, settings: CurrentSettings) -> bool:
         try:
             self._line_up(message, settings)
         except Unwanted as reason:
-            self._end(message, State.DROPPED, Hold.PREPARING, str(reason))
+            self._end(message, MessageState.DROPPED, LocalStage.PREPARING, str(reason))
         except TooLate:
-            self._end(message, State.EXPIRED)
+            self._end(message, MessageState.EXPIRED)
         except DeliveryError as error:
             return self._refused(message, error)
         except Exception as error:
@@ -139,11 +139,11 @@ class Round:
             self._record_sent(message)
         return True
 
-    def _line_up(self, message: Message, settings: Settings) -> None:
+    def _line_up(self, message: Message, settings: CurrentSettings) -> None:
         """Write the letter, mint its link and hand it to the server."""
         letter = self._letter(message, settings)
         mail_from = settings.server.mail_from if settings.server else ""
-        with languages.speaking(letter.language):
+        with i18n.use_language(letter.language):
             mail = compose(
                 letter.template,
                 letter.recipient,
@@ -156,51 +156,51 @@ class Round:
         _require_time(message)
         self._line.send(mail, not_after=claims.deadline(message))
 
-    def _letter(self, message: Message, settings: Settings) -> Letter:
+    def _letter(self, message: Message, settings: CurrentSettings) -> PreparedMessage:
         with self._parts.database.writing() as session:
-            return letters.write(session, message, settings.general, self._parts.sealer)
+            return letters.prepare(session, message, settings.general, self._parts.sealer)
 
     def _refused(self, message: Message, error: DeliveryError) -> bool:
         if error.server_fault:
             self._hold(message, error.stage, error.words)
             return False
-        if error.fault is Fault.TOO_LATE:
-            self._end(message, State.EXPIRED)
+        if error.fault is Scope.TOO_LATE:
+            self._end(message, MessageState.EXPIRED)
         elif error.permanent:
-            self._end(message, State.FAILED, error.stage, error.words)
+            self._end(message, MessageState.FAILED, error.stage, error.words)
         else:
             self._later(message, error.stage, error.words)
         return True
 
     def _stumbled(self, message: Message, error: Exception) -> None:
-        said = words.NOT_PREPARED % {"error": type(error).__name__}
-        if message.attempts >= STUMBLES:
-            self._end(message, State.FAILED, Hold.PREPARING, said)
+        said = labels.NOT_PREPARED % {"error": type(error).__name__}
+        if message.attempts >= MAX_PREPARE_ATTEMPTS:
+            self._end(message, MessageState.FAILED, LocalStage.PREPARING, said)
         else:
-            self._later(message, Hold.PREPARING, said)
+            self._later(message, LocalStage.PREPARING, said)
 
     def _record_sent(self, message: Message) -> None:
         with self._parts.database.writing() as session:
             now = clock.now()
             claims.sent(session, message, now, self._line.provider)
             if not self._sent:
-                claims.release_held(session, now)
+                claims.resume(session, now)
         self._sent += 1
         log.info("message sent", message=message.id, template=message.template, attempts=message.attempts)
 
     def _later(self, message: Message, stage: str, said: str) -> None:
         with self._parts.database.writing() as session:
-            claims.later(session, message, clock.now(), stage, said, self._line.provider)
+            claims.reschedule(session, message, clock.now(), stage, said, self._line.provider)
         log.warning("message not sent", message=message.id, stage=str(stage), attempts=message.attempts)
 
     def _hold(self, message: Message, stage: str, said: str) -> None:
         with self._parts.database.writing() as session:
-            claims.hold(session, message, clock.now(), stage, said, self._line.provider)
+            claims.suspend(session, message, clock.now(), stage, said, self._line.provider)
         log.warning("nothing can be sent", message=message.id, stage=str(stage), attempts=message.attempts)
 
-    def _end(self, message: Message, state: State, stage: str = "", said: str = "") -> None:
+    def _end(self, message: Message, state: MessageState, stage: str = "", said: str = "") -> None:
         with self._parts.database.writing() as session:
-            claims.ended(session, message, clock.now(), state, stage, said, self._line.provider)
+            claims.finish(session, message, clock.now(), state, stage, said, self._line.provider)
         log.info("message ended", message=message.id, state=str(state), stage=str(stage))
 
 

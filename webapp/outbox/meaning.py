@@ -2,27 +2,27 @@
 
 from sqlalchemy.orm import Session
 
-from webapp.context import Parts
-from webapp.mail import opening
+from webapp.core.app_state import AppState
+from webapp.core.sealing import CannotUnseal
 from webapp.mail import service as mail
-from webapp.mail.conversation import Stage
-from webapp.mail.diagnosis import diagnose
-from webapp.mail.failures import DeliveryError
+from webapp.mail import transport_settings
+from webapp.mail.diagnosis.service import diagnose
+from webapp.mail.transcript import Stage
+from webapp.mail.transport.errors import DeliveryError
 from webapp.outbox.models import Message
 from webapp.providers import Diagnosis
-from webapp.registry import UnknownProvider
-from webapp.sealing import SealBroken
+from webapp.providers.registry import UnknownProvider
 from webapp.settings.service import general
 
 
-def meaning(session: Session, parts: Parts, message: Message) -> Diagnosis | None:
+def diagnosis(session: Session, parts: AppState, message: Message) -> Diagnosis | None:
     """The diagnosis, as far as the present settings can tell; None where no server was asked."""
     server = mail.primary(session)
     if server is None or message.last_stage not in list(Stage):
         return None
     try:
-        opened = opening.opened(server, parts, general(session, parts.config))
-    except (UnknownProvider, SealBroken):
+        opened = transport_settings.load(server, parts, general(session, parts.config))
+    except (UnknownProvider, CannotUnseal):
         return None
     stage, words = Stage(message.last_stage), message.last_error
     # A mail server's answer begins with its code (RFC 5321, 4.2), a provider's refusal of a token with a small

@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webapp.database import Base
+from webapp.core.database import Base
 
 
-class State(StrEnum):
+class MessageState(StrEnum):
     """Where a message stands.
 
     OWED waits for `next_attempt_at`; SENDING is claimed until `claimed_until` and is owed again
@@ -37,7 +37,7 @@ class Message(Base):
     # Empty for a reset that was asked for: whose address it is, is looked up on delivery.
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    state: Mapped[str] = mapped_column(String(20), default=State.OWED)
+    state: Mapped[str] = mapped_column(String(20), default=MessageState.OWED)
     created_at: Mapped[datetime] = mapped_column(index=True)
     # The moment its link expires; it is not sent after it.
     expires_at: Mapped[datetime | None]

@@ -3,23 +3,23 @@
 import flask_mail
 from flask import Blueprint, Response, make_response, render_template, request
 
-from webapp import pages, security
-from webapp.context import parts
-from webapp.languages import LANGUAGES, current
+from webapp.core.app_state import app_state
+from webapp.core.i18n import LANGUAGES, current
+from webapp.mail.compose import TEMPLATES
 from webapp.outbox import previews
-from webapp.outbox.messages import TEMPLATES
 from webapp.settings import security as security_settings
+from webapp.web import error_pages, security
 
 # A click would open a window, which the frame may not: so it does nothing.
-NO_CLICKS = '<head><base target="_blank">'
+SANDBOX = '<head><base target="_blank">'
 
 blueprint = Blueprint("mails", __name__, url_prefix="/settings/mails")
 
 
 @blueprint.get("")
-def mails() -> str:
+def message_kinds() -> str:
     """All of them."""
-    return render_template("outbox/mails.html", templates=TEMPLATES)
+    return render_template("outbox/message_kinds.html", templates=TEMPLATES)
 
 
 @blueprint.get("/<template>")
@@ -34,20 +34,20 @@ def preview(template: str) -> Response:
         shown_in=language,
         width="phone" if request.args.get("width") == "phone" else "desktop",
     )
-    return security.framing(make_response(page))
+    return security.allow_own_frames(make_response(page))
 
 
 @blueprint.get("/<template>/html")
 def preview_html(template: str) -> Response:
     """The HTML alone, for the frame."""
     mail = _mail(template, _language())
-    return security.framed_mail(make_response((mail.html or "").replace("<head>", NO_CLICKS, 1)))
+    return security.email_preview_policy(make_response((mail.html or "").replace("<head>", SANDBOX, 1)))
 
 
 def _mail(template: str, language: str) -> flask_mail.Message:
     """Raises NotFound."""
-    with parts().database.reading() as session:
-        return previews.preview(template, language, pages.general(), security_settings.security(session))
+    with app_state().database.reading() as session:
+        return previews.preview(template, language, error_pages.general(), security_settings.security(session))
 
 
 def _language() -> str:

@@ -5,17 +5,17 @@ from typing import Any
 
 import flask_mail
 
-from webapp import clock, languages
 from webapp.accounts.links import service as links
-from webapp.errors import NotFound
-from webapp.mail.expiries.service import AHEAD, Expiry, State, What
+from webapp.core import clock, i18n
+from webapp.core.errors import NotFound
+from webapp.mail.compose import TEMPLATES, compose
+from webapp.mail.expiry.service import AHEAD, Expiry, ExpiryState, ExpirySubject
 from webapp.outbox.letters import PURPOSES
-from webapp.outbox.messages import TEMPLATES, compose
-from webapp.settings.security import Security
+from webapp.settings.security import SecurityPolicy
 from webapp.settings.service import General
 
 # Nothing under .invalid exists, ever (RFC 2606, section 2), and a link's secret never looks like this.
-NOWHERE = "https://preview.invalid"
+EXAMPLE_URL = "https://preview.invalid"
 NO_SECRET = "PREVIEW-this-link-does-nothing"  # noqa: S105 -- it is none
 RECIPIENT, SENDER = "ada@preview.invalid", "mailroom@preview.invalid"
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -23,7 +23,7 @@ FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Fi
 CLIENT = "192.0.2.1"
 
 
-def preview(template: str, language: str, general: General, security: Security) -> flask_mail.Message:
+def preview(template: str, language: str, general: General, security: SecurityPolicy) -> flask_mail.Message:
     """The mail of this name, in this language or, if it is none of ours, in English. Raises NotFound.
 
     Names of product and support are the real ones, and so is how long links are good. Needs an
@@ -31,13 +31,13 @@ def preview(template: str, language: str, general: General, security: Security) 
     """
     if template not in TEMPLATES:
         raise NotFound
-    nowhere = General(NOWHERE, general.product_name, general.support_address)
-    link = NOWHERE + links.PATHS[PURPOSES[template]] + NO_SECRET if template in PURPOSES else None
-    with languages.speaking(language):
+    nowhere = General(EXAMPLE_URL, general.product_name, general.support_address)
+    link = EXAMPLE_URL + links.PATHS[PURPOSES[template]] + NO_SECRET if template in PURPOSES else None
+    with i18n.use_language(language):
         return compose(template, RECIPIENT, SENDER, nowhere, _facts(template, security), link)
 
 
-def _facts(template: str, security: Security) -> dict[str, Any]:
+def _facts(template: str, security: SecurityPolicy) -> dict[str, Any]:
     """What any of the mails speaks of."""
     now = clock.now()
     lifetimes = {
@@ -60,6 +60,6 @@ def _facts(template: str, security: Security) -> dict[str, Any]:
         "by_link": True,
         "sign_ins": [{"at": now, **where}],
         "more": 0,
-        "expiry": Expiry(What.CLIENT_SECRET, State.SOON, now + AHEAD),
+        "expiry": Expiry(ExpirySubject.CLIENT_SECRET, ExpiryState.SOON, now + AHEAD),
         **where,
     }

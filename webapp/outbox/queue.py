@@ -9,7 +9,7 @@ import structlog
 from huey.api import Huey, RedisHuey, SqliteHuey
 from sqlalchemy.engine import make_url
 
-from webapp.config import ConfigError
+from webapp.core.config import ConfigError
 
 NAME = "mailroom"
 # A wake-up says nothing, so it is put into Huey's storage as it is. Huey's tasks are pickled, and
@@ -21,7 +21,7 @@ PATIENCE = 1
 log = structlog.get_logger(__name__)
 
 
-class Queue:
+class WakeUpQueue:
     """Wakes the worker, in whichever process it runs. Raises ConfigError for Redis without its client."""
 
     def __init__(self, url: str) -> None:

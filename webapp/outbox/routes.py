@@ -6,19 +6,19 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from webapp import clock
-from webapp.context import parts
-from webapp.forms import ConfirmForm
-from webapp.outbox import service, words
-from webapp.outbox.meaning import meaning
-from webapp.outbox.service import NotRetryable, Shown
+from webapp.core import clock
+from webapp.core.app_state import app_state
+from webapp.outbox import labels, service
+from webapp.outbox.meaning import diagnosis as meaning
+from webapp.outbox.service import NotRetryable, StateFilter
+from webapp.web.forms import ConfirmForm
 
 blueprint = Blueprint("outbox", __name__, url_prefix="/outbox")
 
 
 @blueprint.app_context_processor
 def _words() -> dict[str, Any]:
-    return {"outbox_words": words}
+    return {"outbox_words": labels}
 
 
 @blueprint.get("")
@@ -26,7 +26,7 @@ def messages() -> str:
     """What is owed, sent and failed, newest first."""
     shown = _shown(request.args.get("state", ""))
     before = request.args.get("before", type=int)
-    with parts().database.reading() as session:
+    with app_state().database.reading() as session:
         found, more = service.page(session, shown, before)
     return render_template("outbox/messages.html", messages=found, more=more, shown=shown, before=before)
 
@@ -34,9 +34,9 @@ def messages() -> str:
 @blueprint.get("/<int:message_id>")
 def message(message_id: int) -> str:
     """One message: where it stands, and what the server said."""
-    with parts().database.reading() as session:
+    with app_state().database.reading() as session:
         found = service.message(session, message_id)
-        diagnosis = meaning(session, parts(), found)
+        diagnosis = meaning(session, app_state(), found)
     can_retry = service.can_retry(found, clock.now())
     return render_template(
         "outbox/message.html", message=found, form=ConfirmForm(), can_retry=can_retry, diagnosis=diagnosis
@@ -47,13 +47,13 @@ def message(message_id: int) -> str:
 def retry(message_id: int) -> Response:
     """Try one message again now."""
     try:
-        with parts().database.writing() as session:
-            service.retry(session, parts().queue, message_id)
+        with app_state().database.writing() as session:
+            service.retry(session, app_state().queue, message_id)
         flash(_("It is being tried again now."), "success")
     except NotRetryable:
         flash(_("There is nothing to try again: it is being sent, or it is finished."), "warning")
     return redirect(url_for("outbox.message", message_id=message_id))
 
 
-def _shown(name: str) -> Shown:
-    return Shown(name) if name in list(Shown) else Shown.ALL
+def _shown(name: str) -> StateFilter:
+    return StateFilter(name) if name in list(StateFilter) else StateFilter.ALL

@@ -7,19 +7,19 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from webapp import clock
 from webapp.audit import service as audit
 from webapp.audit.events import Event
-from webapp.database import LARGEST_ID, after_commit
-from webapp.errors import Failure, NotFound
+from webapp.core import clock
+from webapp.core.database import MAX_ID, after_commit
+from webapp.core.errors import MailroomError, NotFound
 from webapp.outbox import claims
-from webapp.outbox.models import Message, State
-from webapp.outbox.queue import Queue
+from webapp.outbox.models import Message, MessageState
+from webapp.outbox.queue import WakeUpQueue
 
-PAGE = 50
+PAGE_SIZE = 50
 
 
-class Shown(StrEnum):
+class StateFilter(StrEnum):
     """What the list can be narrowed to."""
 
     ALL = "all"
@@ -30,20 +30,20 @@ class Shown(StrEnum):
     DROPPED = "dropped"
 
     @property
-    def states(self) -> tuple[State, ...]:
+    def states(self) -> tuple[MessageState, ...]:
         """The states it stands for."""
-        if self is Shown.ALL:
-            return tuple(State)
-        return (State.OWED, State.SENDING) if self is Shown.WAITING else (State(self.value),)
+        if self is StateFilter.ALL:
+            return tuple(MessageState)
+        return (MessageState.OWED, MessageState.SENDING) if self is StateFilter.WAITING else (MessageState(self.value),)
 
 
-class NotRetryable(Failure):
+class NotRetryable(MailroomError):
     """The message is finished, is being sent, or is too old to be sent."""
 
 
-def owe(
+def enqueue(
     session: Session,
-    queue: Queue,
+    queue: WakeUpQueue,
     template: str,
     recipient: str,
     *,
@@ -78,48 +78,48 @@ def latest(session: Session, template: str, user_id: int) -> Message | None:
     return session.scalar(wanted.order_by(Message.id.desc()).limit(1).with_for_update())
 
 
-def unsent(session: Session, template: str, user_id: int) -> list[Message]:
+def undelivered(session: Session, template: str, user_id: int) -> list[Message]:
     """The messages of this kind to this person that may still be sent, also if somebody has to retry them."""
     mine = select(Message).where(Message.user_id == user_id, Message.template == template)
-    waiting = mine.where(Message.state.in_((State.OWED, State.SENDING, State.FAILED)))
+    waiting = mine.where(Message.state.in_((MessageState.OWED, MessageState.SENDING, MessageState.FAILED)))
     return [one for one in session.scalars(waiting) if clock.now() < claims.deadline(one)]
 
 
-def retry_all(session: Session, queue: Queue) -> None:
+def retry_waiting(session: Session, queue: WakeUpQueue) -> None:
     """Have everything that is owed tried now: what held it up was changed, so nothing does as far as we know."""
     again = {"next_attempt_at": clock.now(), "held": False}
-    session.execute(update(Message).where(Message.state == State.OWED).values(again))
+    session.execute(update(Message).where(Message.state == MessageState.OWED).values(again))
     after_commit(session, queue.wake)
 
 
-def retry(session: Session, queue: Queue, message_id: int) -> None:
+def retry(session: Session, queue: WakeUpQueue, message_id: int) -> None:
     """Have one message tried now, a failed one too. Raises NotFound, NotRetryable."""
     now = clock.now()
     found = message(session, message_id, lock=True)
     if not can_retry(found, now):
         raise NotRetryable
-    found.state, found.next_attempt_at, found.finished_at = State.OWED, now, None
+    found.state, found.next_attempt_at, found.finished_at = MessageState.OWED, now, None
     audit.record(session, Event.MESSAGE_RETRIED, address=found.recipient, message=message_id)
     after_commit(session, queue.wake)
 
 
 def can_retry(message: Message, now: datetime) -> bool:
     """Whether trying it now makes sense."""
-    return message.state in (State.OWED, State.FAILED) and now < claims.deadline(message)
+    return message.state in (MessageState.OWED, MessageState.FAILED) and now < claims.deadline(message)
 
 
 def message(session: Session, message_id: int, lock: bool = False) -> Message:
     """The message with this id; with `lock`, nobody else changes it until the transaction ends. Raises NotFound."""
-    found = session.get(Message, message_id, with_for_update=lock or None) if message_id <= LARGEST_ID else None
+    found = session.get(Message, message_id, with_for_update=lock or None) if message_id <= MAX_ID else None
     if found is None:
         raise NotFound
     return found
 
 
-def page(session: Session, shown: Shown, before: int | None) -> tuple[list[Message], bool]:
+def page(session: Session, shown: StateFilter, before: int | None) -> tuple[list[Message], bool]:
     """The newest 50 messages, and whether there are older ones. `before` is the id at which the page before ended."""
-    newest = select(Message).where(Message.state.in_(shown.states)).order_by(Message.id.desc()).limit(PAGE + 1)
+    newest = select(Message).where(Message.state.in_(shown.states)).order_by(Message.id.desc()).limit(PAGE_SIZE + 1)
     if before is not None:
-        newest = newest.where(Message.id < max(0, min(before, LARGEST_ID)))
+        newest = newest.where(Message.id < max(0, min(before, MAX_ID)))
     found = list(session.scalars(newest))
-    return found[:PAGE], len(found) > PAGE
+    return found[:PAGE_SIZE], len(found) > PAGE_SIZE

@@ -2,9 +2,9 @@
 
 from flask_babel import lazy_gettext as _
 
-from webapp.hookspecs import hookimpl
 from webapp.providers.authentication import Account, Authentication, Dialogue, NoAuthentication, Password
 from webapp.providers.diagnosis import Diagnosis, Explanation, Failure, Text
+from webapp.providers.hookspecs import hookimpl
 from webapp.providers.oauth2 import Expected, Grant, OAuth2
 from webapp.providers.provider import Connection, Provider, Security
 

@@ -7,8 +7,8 @@ from typing import ClassVar, Protocol
 
 from flask_babel import lazy_gettext as _
 
+from webapp.core.texts import saying
 from webapp.providers.diagnosis import Explanation, Text
-from webapp.texts import saying
 
 NO_COMMON_MECHANISM = saying("The server offers no way to sign in with a password.")
 NO_SIGN_IN = saying("The server offers no sign-in on this connection.")

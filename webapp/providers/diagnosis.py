@@ -12,7 +12,7 @@ Text = str | LazyString
 class Failure:
     """One failed attempt, as explanations see it.
 
-    `stage` is one of `webapp.mail.conversation.Stage`; `reply` is the server's answer with its
+    `stage` is one of `webapp.mail.transcript.Stage`; `reply` is the server's answer with its
     code on the first line (`535 5.7.8 …`), empty when none came; `error` is the system's text.
     """
 

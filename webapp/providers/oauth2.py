@@ -7,9 +7,9 @@ from typing import Literal
 
 from flask_babel import lazy_gettext as _
 
+from webapp.core.texts import saying
 from webapp.providers.authentication import NO_SIGN_IN, Account, Authentication, Dialogue
 from webapp.providers.diagnosis import Explanation, Text
-from webapp.texts import saying
 
 Grant = Literal["authorization_code", "client_credentials", "service_account", "device_code"]
 LABELS: Mapping[Grant, Text] = {

@@ -8,13 +8,13 @@ from flask_babel import gettext as _
 from wtforms import Field, StringField, ValidationError
 from wtforms.validators import DataRequired, Length
 
-from webapp.accounts.addresses import BadAddress, checked
-from webapp.forms import stripped
-from webapp.settings.saved_forms import SavedForm
-from webapp.texts import lazy_gettext as lazy
+from webapp.core.email_addresses import InvalidEmailAddress, validate
+from webapp.core.texts import lazy_gettext as lazy
+from webapp.web.forms import stripped
+from webapp.web.versioned_forms import VersionedForm
 
 
-class GeneralForm(SavedForm):
+class GeneralForm(VersionedForm):
     """Public address, product name and support address. `public_url` is taken out while the environment fixes it."""
 
     public_url = StringField(lazy("Public address"), [DataRequired(lazy("Give the public address."))])
@@ -38,8 +38,8 @@ class GeneralForm(SavedForm):
     def validate_support_address(self, field: Field) -> None:
         """Refuse what is no e-mail address; empty means that there is none."""
         try:
-            field.data = checked(field.data) if field.data else ""
-        except BadAddress as error:
+            field.data = validate(field.data) if field.data else ""
+        except InvalidEmailAddress as error:
             raise ValidationError(str(error)) from error
 
 
@@ -62,7 +62,7 @@ def public_address(text: str) -> str:
     return f"{parts.scheme}://{_host(host)}{_port(parts, port)}"
 
 
-def is_unprotected(address: str) -> bool:
+def is_plain_http(address: str) -> bool:
     """Whether mail links to this address travel without encryption beyond this machine."""
     parts = urlsplit(address)
     return parts.scheme == "http" and not _is_loopback(parts.hostname or "")

@@ -3,9 +3,9 @@
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webapp.database import Base
+from webapp.core.database import Base
 
-ONLY_ROW = 1
+SINGLETON_ID = 1
 
 
 class GeneralSettings(Base):
@@ -13,7 +13,7 @@ class GeneralSettings(Base):
 
     __tablename__ = "general_settings"
 
-    id: Mapped[int] = mapped_column(primary_key=True, default=ONLY_ROW)
+    id: Mapped[int] = mapped_column(primary_key=True, default=SINGLETON_ID)
     public_url: Mapped[str] = mapped_column(String(300), default="")
     product_name: Mapped[str] = mapped_column(String(60), default="Mailroom")
     support_address: Mapped[str] = mapped_column(String(320), default="")
@@ -24,7 +24,7 @@ class SecuritySettings(Base):
 
     __tablename__ = "security_settings"
 
-    id: Mapped[int] = mapped_column(primary_key=True, default=ONLY_ROW)
+    id: Mapped[int] = mapped_column(primary_key=True, default=SINGLETON_ID)
     # Passwords: characters at least, in all and of each kind; days until a new one is due (0: never); how
     # many former ones are barred.
     password_length: Mapped[int]

@@ -4,13 +4,13 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from webapp.context import parts
+from webapp.core.app_state import app_state
 from webapp.outbox import service as outbox
-from webapp.security import csrf
 from webapp.settings import security as rules
 from webapp.settings import service
-from webapp.settings.forms import GeneralForm, is_unprotected
+from webapp.settings.forms import GeneralForm, is_plain_http
 from webapp.settings.security_forms import SecurityForm
+from webapp.web.security import csrf
 
 blueprint = Blueprint("settings", __name__, url_prefix="/settings")
 
@@ -25,20 +25,20 @@ def first() -> Response:
 @csrf.exempt
 def general() -> str | Response:
     """Public address, product name and support address."""
-    with parts().database.reading() as session:
-        present = service.general(session, parts().config)
+    with app_state().database.reading() as session:
+        present = service.general(session, app_state().config)
     form = GeneralForm(obj=present)
-    fixed = bool(parts().config.public_url)
+    fixed = bool(app_state().config.public_url)
     if fixed:
         del form.public_url
     form.draw_of(present)
     if not (form.validate_on_submit() and form.is_of(present)):
-        return render_template("settings/general.html", form=form, unprotected=is_unprotected(present.public_url))
-    with parts().database.writing() as session:
+        return render_template("settings/general.html", form=form, unprotected=is_plain_http(present.public_url))
+    with app_state().database.writing() as session:
         public_url = None if fixed else form.public_url.data
         service.save(session, public_url, form.product_name.data or "", form.support_address.data or "")
         # Mail may have been waiting for the public address.
-        outbox.retry_all(session, parts().queue)
+        outbox.retry_waiting(session, app_state().queue)
     flash(_("Saved."), "success")
     return redirect(url_for("settings.general"))
 
@@ -47,13 +47,13 @@ def general() -> str | Response:
 @csrf.exempt
 def security() -> str | Response:
     """What passwords, links and sign-ins have to be like."""
-    with parts().database.reading() as session:
+    with app_state().database.reading() as session:
         present = rules.security(session)
     form = SecurityForm.showing(present)
     form.draw_of(present)
     if not (form.validate_on_submit() and form.is_of(present)):
         return render_template("settings/security.html", form=form)
-    with parts().database.writing() as session:
+    with app_state().database.writing() as session:
         rules.save(session, form.security())
     flash(_("Saved."), "success")
     return redirect(url_for("settings.security"))

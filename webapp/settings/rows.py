@@ -5,8 +5,8 @@ from typing import TypeVar
 
 from sqlalchemy.orm import Session
 
-from webapp.database import Base, insert_into
-from webapp.settings.models import ONLY_ROW
+from webapp.core.database import Base, insert_into
+from webapp.settings.models import SINGLETON_ID
 
 Row = TypeVar("Row", bound=Base)
 
@@ -16,15 +16,15 @@ def save(session: Session, model: type[Base], first: Mapping[str, object], new: 
 
     Of two who save at once, the second one waits until the first one is done.
     """
-    row = locked(session, model, first)
+    row = lock_row(session, model, first)
     changed = [name for name, value in new.items() if getattr(row, name) != value]
     for name in changed:
         setattr(row, name, new[name])
     return changed
 
 
-def locked(session: Session, model: type[Row], first: Mapping[str, object]) -> Row:
+def lock_row(session: Session, model: type[Row], first: Mapping[str, object]) -> Row:
     """The row, which nobody else changes until the end of the transaction; with `first` in it if there was none."""
-    made = insert_into(session, model).values(id=ONLY_ROW, **first)
+    made = insert_into(session, model).values(id=SINGLETON_ID, **first)
     session.execute(made.on_conflict_do_nothing())
-    return session.get_one(model, ONLY_ROW, with_for_update=True, populate_existing=True)
+    return session.get_one(model, SINGLETON_ID, with_for_update=True, populate_existing=True)

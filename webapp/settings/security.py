@@ -8,11 +8,11 @@ from sqlalchemy.orm import Session
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.settings import rows
-from webapp.settings.models import ONLY_ROW, SecuritySettings
+from webapp.settings.models import SINGLETON_ID, SecuritySettings
 
 
 @dataclass(frozen=True)
-class Security:
+class SecurityPolicy:
     """The settings in force; the defaults follow NIST SP 800-63B: a length, and no rule for the composition."""
 
     password_length: int = 8
@@ -42,13 +42,13 @@ class Security:
         return timedelta(minutes=self.reset_minutes)
 
 
-def security(session: Session) -> Security:
+def security(session: Session) -> SecurityPolicy:
     """The settings in force."""
-    row = session.get(SecuritySettings, ONLY_ROW)
-    return Security(**{f.name: getattr(row, f.name) for f in fields(Security)}) if row else Security()
+    row = session.get(SecuritySettings, SINGLETON_ID)
+    return SecurityPolicy(**{f.name: getattr(row, f.name) for f in fields(SecurityPolicy)}) if row else SecurityPolicy()
 
 
-def save(session: Session, new: Security) -> None:
+def save(session: Session, new: SecurityPolicy) -> None:
     """Save all of them; they hold from the commit on, in every process. The trail names the changed ones."""
-    changed = rows.save(session, SecuritySettings, asdict(Security()), asdict(new))
+    changed = rows.save(session, SecuritySettings, asdict(SecurityPolicy()), asdict(new))
     audit.record(session, Event.SECURITY_SAVED, changed=changed)

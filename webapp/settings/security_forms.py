@@ -10,10 +10,10 @@ from wtforms import BooleanField, Field, IntegerField, SelectField, ValidationEr
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, NumberRange
 
-from webapp.formats import minutes as minutes_in_words
-from webapp.settings.saved_forms import SavedForm
-from webapp.settings.security import Security
-from webapp.texts import lazy_gettext as lazy
+from webapp.core.formatting import format_minutes as minutes_in_words
+from webapp.core.texts import lazy_gettext as lazy
+from webapp.settings.security import SecurityPolicy
+from webapp.web.versioned_forms import VersionedForm
 
 HOUR, DAY = 60, 24 * 60
 UNITS = {1: lazy("minutes"), HOUR: lazy("hours"), DAY: lazy("days")}
@@ -70,7 +70,7 @@ def unit() -> SelectField:
     )
 
 
-class SecurityForm(SavedForm):
+class SecurityForm(VersionedForm):
     """All that Security holds; a time of `x_minutes` there is the pair `x` and `x_unit` here."""
 
     password_length = number(lazy("Characters at least"), 8, 64)
@@ -96,7 +96,7 @@ class SecurityForm(SavedForm):
     lock_unit = unit()
 
     @classmethod
-    def showing(cls, present: Security) -> "SecurityForm":
+    def showing(cls, present: SecurityPolicy) -> "SecurityForm":
         """The form with the settings in force, or with what was sent."""
         values: dict[str, Any] = {name: getattr(present, name) for name in _plain()}
         for name in BOUNDS:
@@ -105,11 +105,11 @@ class SecurityForm(SavedForm):
             values[name] = minutes // values[f"{name}_unit"]
         return cls(data=values)
 
-    def security(self) -> Security:
+    def security(self) -> SecurityPolicy:
         """What was sent, once it is valid."""
         values: dict[str, Any] = {name: self[name].data for name in _plain()}
         values |= {f"{name}_minutes": self.minutes(name) for name in BOUNDS}
-        return Security(**values)
+        return SecurityPolicy(**values)
 
     def minutes(self, name: str) -> int:
         """The minutes of one of the times; 0 while it is no time."""
@@ -133,7 +133,7 @@ class SecurityForm(SavedForm):
 
 
 def _plain() -> list[str]:
-    return [field.name for field in fields(Security) if not field.name.endswith("_minutes")]
+    return [field.name for field in fields(SecurityPolicy) if not field.name.endswith("_minutes")]
 
 
 def _within_bounds(form: SecurityForm, field: Field) -> None:

@@ -8,13 +8,13 @@ from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
 from webapp.audit.events import Event
-from webapp.config import Config
-from webapp.database import Database
+from webapp.core.config import Config
+from webapp.core.database import Database
 from webapp.settings import rows
-from webapp.settings.models import ONLY_ROW, GeneralSettings
+from webapp.settings.models import SINGLETON_ID, GeneralSettings
 
 IN_FORCE = select(GeneralSettings.public_url, GeneralSettings.product_name, GeneralSettings.support_address).where(
-    GeneralSettings.id == ONLY_ROW
+    GeneralSettings.id == SINGLETON_ID
 )
 
 

@@ -3,9 +3,9 @@
 from flask_babel import gettext as _
 from wtforms import Field, StringField, ValidationError
 
-from webapp import https
-from webapp.forms import Form, stripped
-from webapp.texts import lazy_gettext as lazy
+from webapp.core import http_client
+from webapp.core.texts import lazy_gettext as lazy
+from webapp.web.forms import Form, stripped
 
 
 class WebhookForm(Form):
@@ -17,8 +17,8 @@ class WebhookForm(Form):
         """Refuse what is no address that events may be sent to."""
         try:
             if field.data:
-                https.check_address(field.data)
-        except https.BadAddress:
+                http_client.check_address(field.data)
+        except http_client.InvalidUrl:
             raise ValidationError(
                 _("Enter a whole address that starts with https://; http:// is for this machine alone.")
             ) from None

@@ -6,9 +6,9 @@ from enum import StrEnum
 from sqlalchemy import Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webapp.database import Base
-from webapp.sealing import SEALED
-from webapp.settings.models import ONLY_ROW
+from webapp.core.database import Base
+from webapp.core.sealing import SEALED
+from webapp.settings.models import SINGLETON_ID
 
 
 class WebhookSettings(Base):
@@ -16,7 +16,7 @@ class WebhookSettings(Base):
 
     __tablename__ = "webhook_settings"
 
-    id: Mapped[int] = mapped_column(primary_key=True, default=ONLY_ROW)
+    id: Mapped[int] = mapped_column(primary_key=True, default=SINGLETON_ID)
     # Sealed, as whoever knows such an address can often write there. Empty while nobody is told.
     sealed_url: Mapped[str] = mapped_column(Text, default="", info=SEALED)
     sealed_secret: Mapped[str] = mapped_column(Text, default="", info=SEALED)
@@ -27,7 +27,7 @@ class WebhookSettings(Base):
     gone_at: Mapped[datetime | None]
 
 
-class State(StrEnum):
+class DeliveryState(StrEnum):
     """Where an event stands: OWED waits for `next_attempt_at`, the others are ends."""
 
     OWED = "owed"
@@ -35,7 +35,7 @@ class State(StrEnum):
     GIVEN_UP = "given up"
 
 
-class WebhookEvent(Base):
+class WebhookDelivery(Base):
     """One event on its way to the webhook: its body as it is signed, and how often it was tried."""
 
     __tablename__ = "webhook_deliveries"
@@ -45,7 +45,7 @@ class WebhookEvent(Base):
     event_id: Mapped[str] = mapped_column(String(40), unique=True)
     type: Mapped[str] = mapped_column(String(60))
     body: Mapped[str] = mapped_column(Text)
-    state: Mapped[str] = mapped_column(String(20), default=State.OWED)
+    state: Mapped[str] = mapped_column(String(20), default=DeliveryState.OWED)
     created_at: Mapped[datetime]
     # Of an event that is being sent it is the moment at which whoever sends it counts as dead.
     next_attempt_at: Mapped[datetime]

@@ -4,12 +4,12 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from webapp import pages
 from webapp.audit import service as audit
 from webapp.audit.events import Event
-from webapp.context import parts
-from webapp.security import csrf
-from webapp.texts import in_words
+from webapp.core.app_state import app_state
+from webapp.core.texts import in_words
+from webapp.web import error_pages
+from webapp.web.security import csrf
 from webapp.webhooks import delivery, service
 from webapp.webhooks.forms import WebhookForm
 from webapp.webhooks.service import NoAddress
@@ -21,13 +21,13 @@ blueprint = Blueprint("webhooks", __name__, url_prefix="/settings/webhook")
 @csrf.exempt
 def settings() -> str | Response:
     """Show the page; save the address."""
-    with parts().database.reading() as session:
+    with app_state().database.reading() as session:
         saved = service.saved(session)
-    form = WebhookForm(data={"webhook_url": service.address(saved, parts().sealer)})
+    form = WebhookForm(data={"webhook_url": service.address(saved, app_state().sealer)})
     if not form.validate_on_submit():
         return _page(form)
-    with parts().database.writing() as session:
-        secret = service.save(session, parts().sealer, form.webhook_url.data or "")
+    with app_state().database.writing() as session:
+        secret = service.save(session, app_state().sealer, form.webhook_url.data or "")
     if secret is not None:
         return _page(form, secret)
     flash(_("Saved."), "success")
@@ -38,20 +38,20 @@ def settings() -> str | Response:
 def renew_secret() -> str | Response:
     """Make a new signing secret and show it, this once."""
     try:
-        with parts().database.writing() as session:
-            secret = service.renew_secret(session, parts().sealer)
+        with app_state().database.writing() as session:
+            secret = service.renew_secret(session, app_state().sealer)
             saved = service.saved(session)
     except NoAddress:
         flash(_("Save an address first."), "danger")
         return redirect(url_for("webhooks.settings"))
-    return _page(WebhookForm(formdata=None, data={"webhook_url": service.address(saved, parts().sealer)}), secret)
+    return _page(WebhookForm(formdata=None, data={"webhook_url": service.address(saved, app_state().sealer)}), secret)
 
 
 @blueprint.post("/test")
 def test() -> Response:
     """Send a test event at once, and say what the receiver answered."""
-    error = _tried()
-    with parts().database.writing() as session:
+    error = _test_result()
+    with app_state().database.writing() as session:
         audit.record(session, Event.WEBHOOK_TESTED, passed=not error)
     if error:
         flash(_("The test event was not delivered. %(error)s", error=error), "danger")
@@ -60,14 +60,16 @@ def test() -> Response:
     return redirect(url_for("webhooks.settings"))
 
 
-def _tried() -> str:
+def _test_result() -> str:
     """Why a test event was not delivered, empty if it was."""
-    event = service.event(service.TEST, "This is a test: there is nothing to do.", url=service.page(pages.general()))
-    outcome = delivery.tried(parts(), event)
+    event = service.event(
+        service.TEST, "This is a test: there is nothing to do.", url=service.mail_server_url(error_pages.general())
+    )
+    outcome = delivery.next_retry(app_state(), event)
     return _("Save an address first.") if outcome is None else in_words(outcome.error)
 
 
 def _page(form: WebhookForm, secret: str = "") -> str:
-    with parts().database.reading() as session:
+    with app_state().database.reading() as session:
         saved, latest = service.saved(session), service.latest(session)
     return render_template("webhooks/settings.html", form=form, saved=saved, latest=latest, secret=secret)

@@ -11,38 +11,39 @@ import time_machine
 from sqlalchemy import select, text
 
 from tests.accounts.conftest import CLIENT, NewTicket, at_once
-from webapp import clock
-from webapp.accounts import tries
-from webapp.accounts.links import codes, password_links
+from webapp.accounts import throttles
+from webapp.accounts.links import codes
 from webapp.accounts.links import service as links
 from webapp.accounts.links.codes import ALPHABET, Opened
 from webapp.accounts.links.service import LinkRevoked
-from webapp.accounts.models import Link, Purpose, User
+from webapp.accounts.models import Link, LinkPurpose, User
+from webapp.accounts.password_links import service as password_links
 from webapp.audit.events import Event
-from webapp.audit.models import Entry
-from webapp.context import Parts
-from webapp.database import Database
-from webapp.errors import TooManyRequests
-from webapp.sealing import KeySealer
+from webapp.audit.models import AuditEntry
+from webapp.core import clock
+from webapp.core.app_state import AppState
+from webapp.core.database import Database
+from webapp.core.errors import TooManyRequests
+from webapp.core.sealing import KeySealer
 
 WRONG = "ABCDEFGH"
 Type = Callable[..., Opened | None]
 
 
 @pytest.fixture
-def type_code(parts: Parts) -> Type:
+def type_code(parts: AppState) -> Type:
     """Types a code beside an address."""
 
     def type_code(email: str, code: str, limited: bool = False) -> Opened | None:
         with parts.database.writing() as session:
-            return codes.redeem_beside(session, parts.sealer, email, codes.read(code), CLIENT, limited)
+            return codes.redeem_for_address(session, parts.sealer, email, codes.normalise(code), CLIENT, limited)
 
     return type_code
 
 
-def reset(parts: Parts, secret: str) -> User:
+def reset(parts: AppState, secret: str) -> User:
     with parts.database.writing() as session:
-        return password_links.reset_password(session, parts.queue, secret, "a hash")
+        return password_links.complete_reset(session, parts.queue, secret, "a hash")
 
 
 def until_somebody_waits(database: Database) -> None:
@@ -65,11 +66,11 @@ class TestReading:
         ["01AB-CDEF", "01abcdef", " o1 ab – cd ef ", "OLAB\u2011CDEF", "0IABCDEF", "٠١ABCDEF", "０１ＡＢＣＤＥＦ"],
     )
     def test_case_dashes_and_lookalikes_are_forgiven(self, typed: str) -> None:
-        assert codes.read(typed) == "01ABCDEF"
+        assert codes.normalise(typed) == "01ABCDEF"
 
     @pytest.mark.parametrize("typed", ["", "ABCDEFG", "ABCDEFGHJ", "ABCDEFGU", "ÄBCDEFGH", "ABCD_EF.H"])
     def test_anything_else_is_no_code(self, typed: str) -> None:
-        assert codes.read(typed) == ""
+        assert codes.normalise(typed) == ""
 
     def test_codes_are_random_and_their_first_half_is_no_number(self) -> None:
         made = [codes.new() for _ in range(2000)]
@@ -81,19 +82,19 @@ class TestRedeeming:
     """A right code, beside the address that it was mailed to."""
 
     def test_it_gives_what_the_link_gives(
-        self, parts: Parts, ada: User, new_ticket: NewTicket, type_code: Type
+        self, parts: AppState, ada: User, new_ticket: NewTicket, type_code: Type
     ) -> None:
         opened = type_code("ADA@example.com", new_ticket(ada).code)
         assert opened is not None
-        assert (opened.purpose, reset(parts, opened.secret).id) == (Purpose.RESET, ada.id)
+        assert (opened.purpose, reset(parts, opened.secret).id) == (LinkPurpose.RESET, ada.id)
 
-    def test_typing_it_spends_nothing(self, ada: User, new_ticket: NewTicket, type_code: Type, parts: Parts) -> None:
+    def test_typing_it_spends_nothing(self, ada: User, new_ticket: NewTicket, type_code: Type, parts: AppState) -> None:
         ticket = new_ticket(ada)
         assert all(type_code(ada.email, ticket.code) for _ in range(2))
         assert reset(parts, ticket.secret).id == ada.id
 
     def test_the_link_is_dead_once_the_code_was_used(
-        self, parts: Parts, ada: User, new_ticket: NewTicket, type_code: Type
+        self, parts: AppState, ada: User, new_ticket: NewTicket, type_code: Type
     ) -> None:
         ticket = new_ticket(ada)
         opened = type_code(ada.email, ticket.code)
@@ -103,7 +104,7 @@ class TestRedeeming:
             reset(parts, ticket.secret)
 
     def test_the_code_is_dead_once_the_link_was_used(
-        self, parts: Parts, ada: User, new_ticket: NewTicket, type_code: Type
+        self, parts: AppState, ada: User, new_ticket: NewTicket, type_code: Type
     ) -> None:
         ticket = new_ticket(ada)
         opened = type_code(ada.email, ticket.code)
@@ -113,7 +114,7 @@ class TestRedeeming:
             reset(parts, opened.secret if opened else "")
 
     def test_of_link_and_code_used_at_once_one_wins(
-        self, parts: Parts, ada: User, new_ticket: NewTicket, type_code: Type
+        self, parts: AppState, ada: User, new_ticket: NewTicket, type_code: Type
     ) -> None:
         ticket = new_ticket(ada)
         opened = type_code(ada.email, ticket.code)
@@ -129,7 +130,7 @@ class TestRedeeming:
             assert type_code(ada.email, code) is None
 
     def test_what_it_gives_lasts_no_longer_than_the_link(
-        self, parts: Parts, ada: User, new_ticket: NewTicket, type_code: Type
+        self, parts: AppState, ada: User, new_ticket: NewTicket, type_code: Type
     ) -> None:
         type_code(ada.email, new_ticket(ada).code)
         with parts.database.reading() as session:
@@ -140,27 +141,29 @@ class TestRedeeming:
         assert type_code(pat.email, code) is None
         assert type_code("nobody@example.com", code) is None
 
-    def test_it_is_for_its_purpose_alone(self, parts: Parts, ada: User, new_ticket: NewTicket, type_code: Type) -> None:
-        assert type_code(ada.email, new_ticket(ada, Purpose.CONFIRM_ADDRESS).code) is None
-        code = codes.read(new_ticket(ada, Purpose.RESET).code)
+    def test_it_is_for_its_purpose_alone(
+        self, parts: AppState, ada: User, new_ticket: NewTicket, type_code: Type
+    ) -> None:
+        assert type_code(ada.email, new_ticket(ada, LinkPurpose.CONFIRM_ADDRESS).code) is None
+        code = codes.normalise(new_ticket(ada, LinkPurpose.RESET).code)
         with parts.database.writing() as session:
-            assert codes.redeem_own(session, parts.sealer, ada, Purpose.CONFIRM_ADDRESS, code, CLIENT) is None
+            assert codes.redeem(session, parts.sealer, ada, LinkPurpose.CONFIRM_ADDRESS, code, CLIENT) is None
 
     @pytest.mark.one_database
     def test_a_code_from_before_the_key_was_replaced_is_good(
-        self, parts: Parts, ada: User, new_ticket: NewTicket
+        self, parts: AppState, ada: User, new_ticket: NewTicket
     ) -> None:
-        code, both = codes.read(new_ticket(ada).code), KeySealer(["a newer secret key", *parts.config.secret_keys])
+        code, both = codes.normalise(new_ticket(ada).code), KeySealer(["a newer secret key", *parts.config.secret_keys])
         with parts.database.writing() as session:
-            assert codes.redeem_beside(session, KeySealer(["another"]), ada.email, code, CLIENT) is None
-            assert codes.redeem_beside(session, both, ada.email, code, CLIENT)
+            assert codes.redeem_for_address(session, KeySealer(["another"]), ada.email, code, CLIENT) is None
+            assert codes.redeem_for_address(session, both, ada.email, code, CLIENT)
 
 
 class TestGuessing:
     """Wrong codes."""
 
     def test_the_fifth_wrong_one_ends_the_codes_but_not_the_links(
-        self, parts: Parts, ada: User, new_ticket: NewTicket, type_code: Type
+        self, parts: AppState, ada: User, new_ticket: NewTicket, type_code: Type
     ) -> None:
         first, second = new_ticket(ada), new_ticket(ada)
         for _ in range(5):
@@ -190,7 +193,7 @@ class TestGuessing:
 
     def test_all_people_of_a_network_share_thirty_tries(self, ada: User, type_code: Type) -> None:
         with time_machine.travel(clock.now(), tick=False):
-            for number in range(tries.CODES.usual.times):
+            for number in range(throttles.CODES.usual.times):
                 type_code(f"p{number}@example.com", WRONG, limited=True)
             with pytest.raises(TooManyRequests) as refused:
                 type_code(ada.email, WRONG, limited=True)
@@ -207,11 +210,13 @@ class TestGuessing:
             until_somebody_waits(database)
             assert pool.submit(type_code, "bob@example.com", WRONG, limited=True).result(timeout=10) is None
 
-    def test_the_trail_names_address_and_never_the_code(self, parts: Parts, ada: User, type_code: Type) -> None:
+    def test_the_trail_names_address_and_never_the_code(self, parts: AppState, ada: User, type_code: Type) -> None:
         type_code(ada.email, WRONG)
         type_code("nobody@example.com", WRONG)
         with parts.database.reading() as session:
-            found = session.scalars(select(Entry).where(Entry.event == Event.CODE_REFUSED).order_by(Entry.id)).all()
+            found = session.scalars(
+                select(AuditEntry).where(AuditEntry.event == Event.CODE_REFUSED).order_by(AuditEntry.id)
+            ).all()
         assert [(one.person_id, one.person_email) for one in found] == [
             (ada.id, ada.email),
             (None, "nobody@example.com"),
@@ -219,16 +224,16 @@ class TestGuessing:
         assert WRONG not in str([vars(one) for one in found])
 
     @pytest.mark.one_database
-    def test_the_hash_cannot_be_made_without_the_key(self, parts: Parts, ada: User, new_ticket: NewTicket) -> None:
-        code = codes.read(new_ticket(ada).code)
+    def test_the_hash_cannot_be_made_without_the_key(self, parts: AppState, ada: User, new_ticket: NewTicket) -> None:
+        code = codes.normalise(new_ticket(ada).code)
         with parts.database.reading() as session:
             kept = session.scalars(select(Link.code_hash)).one()
-        text = f"{ada.id} {Purpose.RESET} {code}"
+        text = f"{ada.id} {LinkPurpose.RESET} {code}"
         assert kept in parts.sealer.marks(text, "code")
         assert kept not in KeySealer(["another secret key"]).marks(text, "code")
 
 
-def test_links_made_without_a_code_have_none(parts: Parts, ada: User) -> None:
+def test_links_made_without_a_code_have_none(parts: AppState, ada: User) -> None:
     with parts.database.writing() as session:
-        ticket = codes.mint(session, parts.sealer, ada, Purpose.RESTORE_ADDRESS, clock.now() + timedelta(days=7))
-        assert (ticket.code, links.find(session, ticket.secret, Purpose.RESTORE_ADDRESS).code_hash) == ("", None)
+        ticket = codes.issue(session, parts.sealer, ada, LinkPurpose.RESTORE_ADDRESS, clock.now() + timedelta(days=7))
+        assert (ticket.code, links.find(session, ticket.secret, LinkPurpose.RESTORE_ADDRESS).code_hash) == ("", None)

@@ -8,19 +8,20 @@ import pytest
 from tests.accounts.conftest import CLIENT
 from tests.support.browser import PASSWORD
 from tests.support.people import add_person
-from webapp import clock
-from webapp.accounts import users
-from webapp.accounts.links import codes, password_links
+from webapp.accounts.address_changes import service as address
+from webapp.accounts.links import codes
 from webapp.accounts.links import service as links
-from webapp.accounts.models import Purpose, Role, User
-from webapp.accounts.sign_ins import service as sign_ins
-from webapp.context import Parts
-from webapp.errors import Failure
-from webapp.profile import address
-from webapp.profile import service as profile
+from webapp.accounts.models import LinkPurpose, Role, User
+from webapp.accounts.password_links import service as password_links
+from webapp.accounts.profile import service as profile
+from webapp.accounts.sessions import service as sign_ins
+from webapp.accounts.users import administration
+from webapp.core import clock
+from webapp.core.app_state import AppState
+from webapp.core.errors import MailroomError
 
 HOUR = timedelta(hours=1)
-OF_ACTIVE = (Purpose.RESET, Purpose.CONFIRM_ADDRESS, Purpose.RESTORE_ADDRESS)
+OF_ACTIVE = (LinkPurpose.RESET, LinkPurpose.CONFIRM_ADDRESS, LinkPurpose.RESTORE_ADDRESS)
 NEW = "new@example.com"
 
 
@@ -28,26 +29,26 @@ class Ends(NamedTuple):
     """A change, and what goes on working after it."""
 
     change: str
-    alive: set[Purpose]
+    alive: set[LinkPurpose]
 
 
 ACTIVE = [
     Ends("nothing", set(OF_ACTIVE)),
     Ends("renamed", set(OF_ACTIVE)),
     # The way back from a stolen account outlives what a thief would do first.
-    Ends("password_changed", {Purpose.RESTORE_ADDRESS}),
-    Ends("password_reset", {Purpose.RESTORE_ADDRESS}),
-    Ends("address_changed", {Purpose.RESTORE_ADDRESS}),
+    Ends("password_changed", {LinkPurpose.RESTORE_ADDRESS}),
+    Ends("password_reset", {LinkPurpose.RESTORE_ADDRESS}),
+    Ends("address_changed", {LinkPurpose.RESTORE_ADDRESS}),
     Ends("address_restored", set()),
-    Ends("role_changed", {Purpose.CONFIRM_ADDRESS, Purpose.RESTORE_ADDRESS}),
+    Ends("role_changed", {LinkPurpose.CONFIRM_ADDRESS, LinkPurpose.RESTORE_ADDRESS}),
     Ends("disabled", set()),
     Ends("disabled_and_enabled", set()),
     Ends("deleted", set()),
 ]
 PENDING = [
-    Ends("nothing", {Purpose.ACTIVATION}),
-    Ends("renamed", {Purpose.ACTIVATION}),
-    Ends("role_changed", {Purpose.ACTIVATION}),
+    Ends("nothing", {LinkPurpose.ACTIVATION}),
+    Ends("renamed", {LinkPurpose.ACTIVATION}),
+    Ends("role_changed", {LinkPurpose.ACTIVATION}),
     Ends("activated", set()),
     Ends("disabled", set()),
     Ends("disabled_and_enabled", set()),
@@ -58,7 +59,7 @@ PENDING = [
 class Office:
     """Does to accounts what can be done to them."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: AppState) -> None:
         self.parts = parts
         boss = add_person(parts.database, "boss@example.com", Role.ADMINISTRATOR)
         with parts.database.reading() as session:
@@ -72,7 +73,7 @@ class Office:
 
     def renamed(self, person: User) -> None:
         with self.parts.database.writing() as session:
-            users.rename(session, person.id, "Another", self.administrator)
+            administration.rename(session, person.id, "Another", self.administrator)
 
     def password_changed(self, person: User) -> None:
         with self.parts.database.writing() as session:
@@ -83,75 +84,77 @@ class Office:
 
     def password_reset(self, person: User) -> None:
         with self.parts.database.writing() as session:
-            secret = links.mint(session, person, Purpose.RESET, clock.now() + HOUR)
-            password_links.reset_password(session, self.parts.queue, secret, "a hash")
+            secret = links.create(session, person, LinkPurpose.RESET, clock.now() + HOUR)
+            password_links.complete_reset(session, self.parts.queue, secret, "a hash")
 
     def address_changed(self, person: User) -> None:
         with self.parts.database.writing() as session:
-            secret = links.mint(session, person, Purpose.CONFIRM_ADDRESS, clock.now() + HOUR, "other@example.com")
+            secret = links.create(session, person, LinkPurpose.CONFIRM_ADDRESS, clock.now() + HOUR, "other@example.com")
             address.confirm(session, self.parts.queue, secret)
 
     def address_restored(self, person: User) -> None:
         with self.parts.database.writing() as session:
-            secret = links.mint(session, person, Purpose.RESTORE_ADDRESS, clock.now() + HOUR, "old@example.com")
+            secret = links.create(session, person, LinkPurpose.RESTORE_ADDRESS, clock.now() + HOUR, "old@example.com")
             address.restore(session, secret)
 
     def role_changed(self, person: User) -> None:
         with self.parts.database.writing() as session:
-            users.change_role(session, person.id, Role.ADMINISTRATOR, self.administrator)
+            administration.change_role(session, person.id, Role.ADMINISTRATOR, self.administrator)
 
     def activated(self, person: User) -> None:
         with self.parts.database.writing() as session:
-            secret = links.mint(session, person, Purpose.ACTIVATION, clock.now() + HOUR)
+            secret = links.create(session, person, LinkPurpose.ACTIVATION, clock.now() + HOUR)
             password_links.activate(session, self.parts.queue, secret, "a hash")
 
     def disabled(self, person: User) -> None:
         with self.parts.database.writing() as session:
-            users.disable(session, person.id, self.administrator)
+            administration.disable(session, person.id, self.administrator)
 
     def disabled_and_enabled(self, person: User) -> None:
         self.disabled(person)
         with self.parts.database.writing() as session:
-            users.enable(session, person.id, self.administrator)
+            administration.enable(session, person.id, self.administrator)
 
     def deleted(self, person: User) -> None:
         with self.parts.database.writing() as session:
-            users.delete(session, person.id, self.administrator)
+            administration.delete(session, person.id, self.administrator)
 
 
-def alive_after(parts: Parts, person: User, change: str, *purposes: Purpose) -> tuple[set[Purpose], set[Purpose]]:
+def alive_after(
+    parts: AppState, person: User, change: str, *purposes: LinkPurpose
+) -> tuple[set[LinkPurpose], set[LinkPurpose]]:
     """The purposes of which the link, and of which the code, still works after a change."""
     office = Office(parts)
     with parts.database.writing() as session:
-        made = {p: codes.mint(session, parts.sealer, person, p, clock.now() + 2 * HOUR, NEW) for p in purposes}
+        made = {p: codes.issue(session, parts.sealer, person, p, clock.now() + 2 * HOUR, NEW) for p in purposes}
     office.do(change, person)
     by_code = {p for p, ticket in made.items() if ticket.code and works(parts, p, of_code(parts, person, p, ticket))}
     return {p for p, ticket in made.items() if works(parts, p, ticket.secret)}, by_code
 
 
-def of_code(parts: Parts, person: User, purpose: Purpose, ticket: codes.Ticket) -> str:
+def of_code(parts: AppState, person: User, purpose: LinkPurpose, ticket: codes.IssuedLink) -> str:
     """The secret that a typed code gives, empty if it gives none."""
     with parts.database.writing() as session:
-        opened = codes.redeem_own(session, parts.sealer, person, purpose, codes.read(ticket.code), CLIENT)
+        opened = codes.redeem(session, parts.sealer, person, purpose, codes.normalise(ticket.code), CLIENT)
         return opened.secret if opened else ""
 
 
-def works(parts: Parts, purpose: Purpose, secret: str) -> bool:
+def works(parts: AppState, purpose: LinkPurpose, secret: str) -> bool:
     """Whether the page behind the link offers what it is for."""
-    look = password_links.owner if purpose in codes.BESIDE_AN_ADDRESS else address.offered
+    look = password_links.find_user if purpose in codes.BESIDE_AN_ADDRESS else address.find_pending
     try:
         with parts.database.reading() as session:
             look(session, secret, purpose)
-    except Failure:
+    except MailroomError:
         return False
     return True
 
 
 @pytest.mark.parametrize("ends", ACTIVE, ids=lambda ends: ends.change)
-def test_of_an_active_persons_links_these_live_on(parts: Parts, ada: User, ends: Ends) -> None:
+def test_of_an_active_persons_links_these_live_on(parts: AppState, ada: User, ends: Ends) -> None:
     assert alive_after(parts, ada, ends.change, *OF_ACTIVE) == (ends.alive, ends.alive - set(codes.WITHOUT))
 
 
 @pytest.mark.parametrize("ends", PENDING, ids=lambda ends: ends.change)
-def test_of_a_pending_persons_links_these_live_on(parts: Parts, pat: User, ends: Ends) -> None:
-    assert alive_after(parts, pat, ends.change, Purpose.ACTIVATION) == (ends.alive, ends.alive)
+def test_of_a_pending_persons_links_these_live_on(parts: AppState, pat: User, ends: Ends) -> None:
+    assert alive_after(parts, pat, ends.change, LinkPurpose.ACTIVATION) == (ends.alive, ends.alive)

@@ -10,15 +10,15 @@ from sqlalchemy import select
 
 from tests.accounts.conftest import at_once
 from webapp.accounts.links import service as links
-from webapp.accounts.links.service import LinkExpired, LinkRevoked, LinkUnknown, LinkUsed
-from webapp.accounts.models import Link, Purpose, User
-from webapp.database import Database
+from webapp.accounts.links.service import LinkExpired, LinkNotFound, LinkRevoked, LinkUsed
+from webapp.accounts.models import Link, LinkPurpose, User
+from webapp.core.database import Database
 
 NewLink = Callable[..., str]
 
 
 def test_a_secret_is_not_in_the_database(database: Database, pat: User, new_link: NewLink) -> None:
-    secret = new_link(pat, Purpose.ACTIVATION)
+    secret = new_link(pat, LinkPurpose.ACTIVATION)
     with database.reading() as session:
         row = session.scalars(select(Link)).one()
     assert len(secret) >= 43
@@ -26,71 +26,71 @@ def test_a_secret_is_not_in_the_database(database: Database, pat: User, new_link
 
 
 def test_a_link_is_good_once(database: Database, pat: User, new_link: NewLink) -> None:
-    secret = new_link(pat, Purpose.ACTIVATION)
+    secret = new_link(pat, LinkPurpose.ACTIVATION)
     with database.writing() as session:
-        assert links.spend(session, secret, Purpose.ACTIVATION).user_id == pat.id
+        assert links.use(session, secret, LinkPurpose.ACTIVATION).user_id == pat.id
     with database.writing() as session, pytest.raises(LinkUsed):
-        links.spend(session, secret, Purpose.ACTIVATION)
+        links.use(session, secret, LinkPurpose.ACTIVATION)
 
 
 def test_a_link_found_before_it_was_used_is_not_good_again(database: Database, pat: User, new_link: NewLink) -> None:
-    secret = new_link(pat, Purpose.ACTIVATION)
+    secret = new_link(pat, LinkPurpose.ACTIVATION)
     with database.writing() as session:
-        links.find(session, secret, Purpose.ACTIVATION)
-        links.spend(session, secret, Purpose.ACTIVATION)
+        links.find(session, secret, LinkPurpose.ACTIVATION)
+        links.use(session, secret, LinkPurpose.ACTIVATION)
         with pytest.raises(LinkUsed):
-            links.spend(session, secret, Purpose.ACTIVATION)
+            links.use(session, secret, LinkPurpose.ACTIVATION)
 
 
 def test_of_many_who_spend_a_link_at_once_one_succeeds(database: Database, pat: User, new_link: NewLink) -> None:
-    secret = new_link(pat, Purpose.ACTIVATION)
+    secret = new_link(pat, LinkPurpose.ACTIVATION)
 
     def spend() -> object:
         with database.writing() as session:
-            return links.spend(session, secret, Purpose.ACTIVATION)
+            return links.use(session, secret, LinkPurpose.ACTIVATION)
 
     ends = at_once([spend] * 8)
     assert sorted(type(end).__name__ for end in ends) == ["Link"] + ["LinkUsed"] * 7
 
 
 def test_a_link_is_good_for_its_own_purpose_alone(database: Database, ada: User, new_link: NewLink) -> None:
-    secret = new_link(ada, Purpose.RESET)
-    with database.writing() as session, pytest.raises(LinkUnknown):
-        links.spend(session, secret, Purpose.ACTIVATION)
+    secret = new_link(ada, LinkPurpose.RESET)
+    with database.writing() as session, pytest.raises(LinkNotFound):
+        links.use(session, secret, LinkPurpose.ACTIVATION)
 
 
 def test_an_expired_link_says_so(database: Database, ada: User, new_link: NewLink) -> None:
-    secret = new_link(ada, Purpose.RESET, timedelta(seconds=-1))
+    secret = new_link(ada, LinkPurpose.RESET, timedelta(seconds=-1))
     with database.writing() as session, pytest.raises(LinkExpired):
-        links.spend(session, secret, Purpose.RESET)
+        links.use(session, secret, LinkPurpose.RESET)
 
 
 def test_a_link_says_when_another_one_was_used(database: Database, ada: User, new_link: NewLink) -> None:
-    first, second = new_link(ada, Purpose.RESET), new_link(ada, Purpose.RESET)
+    first, second = new_link(ada, LinkPurpose.RESET), new_link(ada, LinkPurpose.RESET)
     with database.writing() as session:
-        links.spend(session, second, Purpose.RESET)
-        links.revoke(session, ada.id, Purpose.RESET)
+        links.use(session, second, LinkPurpose.RESET)
+        links.revoke(session, ada.id, LinkPurpose.RESET)
     with database.writing() as session, pytest.raises(LinkRevoked):
-        links.spend(session, first, Purpose.RESET)
+        links.use(session, first, LinkPurpose.RESET)
 
 
 def test_the_link_of_a_deleted_person_is_unknown(database: Database, ada: User, new_link: NewLink) -> None:
-    secret = new_link(ada, Purpose.RESET)
+    secret = new_link(ada, LinkPurpose.RESET)
     with database.writing() as session:
         session.delete(session.get_one(User, ada.id))
-    with database.writing() as session, pytest.raises(LinkUnknown):
-        links.spend(session, secret, Purpose.RESET)
+    with database.writing() as session, pytest.raises(LinkNotFound):
+        links.use(session, secret, LinkPurpose.RESET)
 
 
 def test_a_link_that_was_read_before_its_person_was_deleted_is_unknown(
     database: Database, ada: User, new_link: NewLink
 ) -> None:
-    secret = new_link(ada, Purpose.RESET)
+    secret = new_link(ada, LinkPurpose.RESET)
     with database.writing() as session:
-        link = links.find(session, secret, Purpose.RESET)
+        link = links.find(session, secret, LinkPurpose.RESET)
         session.delete(session.get_one(User, ada.id))
-    with database.reading() as session, pytest.raises(LinkUnknown):
-        links.whose(session, link)
+    with database.reading() as session, pytest.raises(LinkNotFound):
+        links.get_user(session, link)
 
 
 @pytest.mark.one_database
@@ -103,10 +103,10 @@ def test_the_proxy_is_told_to_log_no_link(path: str) -> None:
 
 
 def test_of_many_who_look_at_once_a_link_is_shown_to_one(database: Database, ada: User, new_link: NewLink) -> None:
-    secret = new_link(ada, Purpose.RESET)
+    secret = new_link(ada, LinkPurpose.RESET)
 
     def show() -> bool:
         with database.writing() as session:
-            return links.show(session, secret)
+            return links.mark_shown(session, secret)
 
     assert at_once([show] * 4).count(True) == 1

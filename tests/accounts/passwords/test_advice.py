@@ -6,12 +6,12 @@ import pytest
 from sqlalchemy import func, select
 
 from tests.support.browser import Browser
-from webapp.accounts import tries
+from webapp.accounts import throttles
 from webapp.accounts.passwords.advice import advice
-from webapp.accounts.passwords.rules import Rules
-from webapp.audit.models import Entry
-from webapp.database import Database
-from webapp.settings.security import Security
+from webapp.accounts.passwords.policy import PasswordPolicy
+from webapp.audit.models import AuditEntry
+from webapp.core.database import Database
+from webapp.settings.security import SecurityPolicy
 
 SENT = {"email": "ada@example.com", "name": "Ada Lovelace"}
 pytestmark = pytest.mark.one_database
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.one_database
     ],
 )
 def test_advice_says_what_is_left_to_do(password: str, text: str, good: bool) -> None:
-    found = advice(Rules(Security(), "Mailroom"), password, SENT["email"], SENT["name"])
+    found = advice(PasswordPolicy(SecurityPolicy(), "Mailroom"), password, SENT["email"], SENT["name"])
     assert (found.text.startswith(text), found.good) == (True, good)
 
 
@@ -64,11 +64,13 @@ def test_what_is_typed_is_neither_logged_nor_recorded(
         stranger.post("/password-advice", password="kxvqpwzj-secret")
     assert "kxvqpwzj" not in caplog.text
     with database.reading() as session:
-        assert session.scalar(select(func.count()).select_from(Entry).where(Entry.event.contains("advice"))) == 0
+        assert (
+            session.scalar(select(func.count()).select_from(AuditEntry).where(AuditEntry.event.contains("advice"))) == 0
+        )
 
 
 def test_advice_is_not_given_without_end(stranger: Browser, database: Database) -> None:
     with database.writing() as session:
-        for _ in range(tries.ADVICE.usual.times):
-            tries.advice(session, "127.0.0.1")
+        for _ in range(throttles.ADVICE.usual.times):
+            throttles.advice(session, "127.0.0.1")
     assert stranger.post("/password-advice", password="kxv").status_code == 429

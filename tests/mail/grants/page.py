@@ -9,8 +9,8 @@ from werkzeug.test import TestResponse
 from tests.mail.page import error_at, saved
 from tests.support.authorization import CLIENT_SECRET, AuthorizationServer
 from tests.support.browser import Browser
-from webapp.audit.models import Entry
-from webapp.context import Parts
+from webapp.audit.models import AuditEntry
+from webapp.core.app_state import AppState
 from webapp.mail.grants import service as grants
 from webapp.mail.models import Grant
 
@@ -28,16 +28,16 @@ def typed(provider: AuthorizationServer, **given: Any) -> dict[str, Any]:
     return fields | provider.settings | given
 
 
-def grant(parts: Parts) -> Grant | None:
+def grant(parts: AppState) -> Grant | None:
     """The saved grant."""
     with parts.database.reading() as session:
-        return grants.of(session, saved(parts).id)
+        return grants.get(session, saved(parts).id)
 
 
-def trail(parts: Parts) -> list[str]:
+def trail(parts: AppState) -> list[str]:
     """What the trail tells about grants."""
     with parts.database.reading() as session:
-        found = session.scalars(select(Entry).where(Entry.event.like("grant%")).order_by(Entry.id)).all()
+        found = session.scalars(select(AuditEntry).where(AuditEntry.event.like("grant%")).order_by(AuditEntry.id)).all()
     return [entry.event for entry in found]
 
 

@@ -6,13 +6,13 @@ from tests.mail.grants.page import START, back, begun, trail, typed
 from tests.mail.page import PAGE, error_at, saved
 from tests.support.authorization import AuthorizationServer
 from tests.support.browser import Browser
-from webapp.context import Parts
+from webapp.core.app_state import AppState
 
 pytestmark = pytest.mark.one_database
 
 
 def test_a_saved_client_secret_can_be_removed_and_the_grant_goes_with_it(
-    administrator: Browser, provider: AuthorizationServer, parts: Parts
+    administrator: Browser, provider: AuthorizationServer, parts: AppState
 ) -> None:
     back(administrator, begun(administrator, provider))
     assert "Remove the saved client secret" in administrator.get(PAGE).text
@@ -24,7 +24,7 @@ def test_a_saved_client_secret_can_be_removed_and_the_grant_goes_with_it(
 
 @pytest.mark.parametrize(("authentication", "secret"), [("client_credentials", ""), ("authorization_code", "another")])
 def test_a_client_secret_that_is_needed_or_typed_is_not_removed(
-    authentication: str, secret: str, administrator: Browser, provider: AuthorizationServer, parts: Parts
+    authentication: str, secret: str, administrator: Browser, provider: AuthorizationServer, parts: AppState
 ) -> None:
     fields = typed(provider, authentication=authentication)
     administrator.submit(PAGE, "save", **fields)
@@ -43,7 +43,7 @@ def test_a_client_secret_that_is_needed_or_typed_is_not_removed(
     ],
 )  # fmt: skip
 def test_a_change_of_what_it_was_made_for_drops_it_and_says_so(
-    change: dict[str, str], administrator: Browser, provider: AuthorizationServer, parts: Parts
+    change: dict[str, str], administrator: Browser, provider: AuthorizationServer, parts: AppState
 ) -> None:
     page = back(administrator, begun(administrator, provider))
     assert "this access token is dropped" in page.text
@@ -54,7 +54,7 @@ def test_a_change_of_what_it_was_made_for_drops_it_and_says_so(
 
 
 def test_the_client_secret_of_another_provider_is_neither_asked_for_nor_kept(
-    administrator: Browser, provider: AuthorizationServer, parts: Parts
+    administrator: Browser, provider: AuthorizationServer, parts: AppState
 ) -> None:
     administrator.post(PAGE, save="1", **typed(provider) | {"provider": "google"})
     assert set(saved(parts).secrets) == {"client_secret"}
@@ -72,7 +72,7 @@ def test_a_look_at_another_provider_shows_no_grant_of_this_one_and_says_that_sav
     assert "this access token is dropped" in page.text
 
 
-def test_another_timeout_keeps_it(administrator: Browser, provider: AuthorizationServer, parts: Parts) -> None:
+def test_another_timeout_keeps_it(administrator: Browser, provider: AuthorizationServer, parts: AppState) -> None:
     back(administrator, begun(administrator, provider))
     page = administrator.submit(PAGE, "save", timeout="30")
     assert "Access token status: generated" in page.text
@@ -81,7 +81,7 @@ def test_another_timeout_keeps_it(administrator: Browser, provider: Authorizatio
 
 @pytest.mark.parametrize("field", ["token_url", "device_authorization_url", "client_id"])
 def test_a_saved_client_secret_is_shown_to_nobody_else(
-    field: str, administrator: Browser, provider: AuthorizationServer, parts: Parts
+    field: str, administrator: Browser, provider: AuthorizationServer, parts: AppState
 ) -> None:
     administrator.submit(PAGE, "save", **typed(provider, authentication="device_code"))
     elsewhere = {field: "https://attacker.example/", "client_secret": ""}

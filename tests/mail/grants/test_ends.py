@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from webapp.context import Parts
+from webapp.core.app_state import AppState
 from webapp.mail.grants import service as grants
 from webapp.mail.models import Grant
-from webapp.mail.oauth.answers import Tokens
+from webapp.mail.oauth.responses import TokenResponse
 from webapp.providers import OAuth2
 
 pytestmark = pytest.mark.one_database
@@ -17,12 +17,12 @@ DAY = timedelta(days=1)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-def renewed_daily(parts: Parts, told: list[float | None], method: OAuth2) -> dict[str, Any]:
+def renewed_daily(parts: AppState, told: list[float | None], method: OAuth2) -> dict[str, Any]:
     """The grant after renewals a day apart, whose refresh tokens live for so many days, as they are told."""
     former, values = None, {}
     for day, days in enumerate(told):
         life = None if days is None else days * DAY
-        tokens = Tokens("access", timedelta(hours=1), "refresh", life)
+        tokens = TokenResponse("access", timedelta(hours=1), "refresh", life)
         values = grants.renewed(tokens, method, parts.sealer, former, NOON + day * DAY)
         former = Grant(**values)
     return values
@@ -46,13 +46,13 @@ TOLD = [
 
 @pytest.mark.parametrize(("told", "unused", "moves"), TOLD)
 def test_an_end_moves_when_a_renewal_changes_the_moment_it_is_at(
-    parts: Parts, told: list[float | None], unused: float | None, moves: bool | None
+    parts: AppState, told: list[float | None], unused: float | None, moves: bool | None
 ) -> None:
     method = OAuth2(lapses_after=unused * DAY if unused else None)
     assert renewed_daily(parts, told, method)["refresh_end_moves"] is moves
 
 
-def test_an_application_by_itself_has_no_refresh_token_that_ends(parts: Parts) -> None:
+def test_an_application_by_itself_has_no_refresh_token_that_ends(parts: AppState) -> None:
     method = OAuth2(grant="client_credentials", lapses_after=90 * DAY)
     values = renewed_daily(parts, [0.02, 0.02], method)
     assert (values["lapses_at"], values["refresh_expires_at"], "sealed_refresh_token" in values) == (None, None, False)

@@ -10,8 +10,8 @@ from tests.mail.page import PAGE, custom, error_at, saved
 from tests.support.authorization import AuthorizationServer
 from tests.support.browser import Browser
 from tests.support.grants import GrantOwner
-from webapp import clock
-from webapp.context import Parts
+from webapp.core import clock
+from webapp.core.app_state import AppState
 from webapp.mail.models import GrantStatus
 
 pytestmark = pytest.mark.one_database
@@ -54,7 +54,7 @@ class TestPage:
     """The same, in the form."""
 
     def test_a_near_day_is_warned_of_at_once_and_erases_no_grant(
-        self, administrator: Browser, provider: AuthorizationServer, parts: Parts
+        self, administrator: Browser, provider: AuthorizationServer, parts: AppState
     ) -> None:
         back(administrator, begun(administrator, provider))
         near = clock.now().date() + timedelta(days=5)
@@ -65,7 +65,7 @@ class TestPage:
 
     @pytest.mark.parametrize("day", ["tomorrow", "2026-02-30", "31/12/2027", "2027-12-31T00:00", "9" * 400])
     def test_what_is_no_day_is_told_beside_the_field_and_nothing_is_saved(
-        self, administrator: Browser, provider: AuthorizationServer, parts: Parts, day: str
+        self, administrator: Browser, provider: AuthorizationServer, parts: AppState, day: str
     ) -> None:
         administrator.submit(PAGE, "save", **typed(provider, secret_expires_on="2027-05-03"))
         page = administrator.submit(PAGE, "save", secret_expires_on=day)
@@ -74,14 +74,14 @@ class TestPage:
 
     @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
     def test_the_first_and_the_last_day_there_is_break_no_page(
-        self, administrator: Browser, provider: AuthorizationServer, parts: Parts, day: str
+        self, administrator: Browser, provider: AuthorizationServer, parts: AppState, day: str
     ) -> None:
         page = administrator.submit(PAGE, "save", **typed(provider, secret_expires_on=day))
         assert page.status_code == 200
         assert 'id="expiries"' in page.text
         assert str(saved(parts).secret_expires_on) == day
 
-    def test_a_form_that_does_not_send_it_keeps_it(self, administrator: Browser, parts: Parts) -> None:
+    def test_a_form_that_does_not_send_it_keeps_it(self, administrator: Browser, parts: AppState) -> None:
         fields = custom(
             authentication="client_credentials", client_id="a", client_secret="b", token_url="https://a.example"
         )

@@ -13,13 +13,13 @@ from sqlalchemy import update
 
 from tests.mail.conftest import later
 from tests.support.grants import GrantOwner
-from webapp.context import Parts
+from webapp.core.app_state import AppState
 from webapp.mail.grants import service as grants
 from webapp.mail.models import Grant, GrantStatus
-from webapp.mail.oauth.faults import GrantMissing, Refused, Unanswered
+from webapp.mail.oauth.errors import GrantMissing, TokenRefused, Unanswered
 
 
-def lapse_lease(parts: Parts) -> None:
+def lapse_lease(parts: AppState) -> None:
     """Let the time of the lease pass: the database's own clock stands on none of ours."""
     with parts.database.writing() as session:
         session.execute(update(Grant).values(lease_until=1))
@@ -73,7 +73,7 @@ def test_a_rotated_token_that_was_lost_in_a_crash_is_said_in_words(granted: Gran
     with later(hours=1), pytest.raises(Unanswered):
         granted.tokens.get()
     assert granted.grant.unsure
-    with later(hours=2), pytest.raises(Refused, match=r"^interrupted invalid_grant "):
+    with later(hours=2), pytest.raises(TokenRefused, match=r"^interrupted invalid_grant "):
         granted.tokens.get()
     assert granted.grant.status == GrantStatus.NEEDS_YOU
 
@@ -103,11 +103,11 @@ def test_who_waits_for_a_renewal_leaves_the_grant_of_other_settings_alone(owner:
     assert (owner.provider.asked, owner.grant.status) == ([], GrantStatus.NONE)
 
 
-def _renewing(parts: Parts) -> "subprocess.Popen[str]":
+def _renewing(parts: AppState) -> "subprocess.Popen[str]":
     """Another process of this installation, which renews the grant."""
     program = (
-        "import sys; from webapp.config import Config; from webapp import create_app\n"
-        "from webapp.mail import opening, service; from webapp.context import EXTENSION\n"
+        "import sys; from webapp.core.config import Config; from webapp import create_app\n"
+        "from webapp.mail import opening, service; from webapp.core.app_state import EXTENSION\n"
         "parts = create_app(Config.complete(database_url=sys.argv[1], instance=sys.argv[2], secret_key=sys.argv[3]))"
         ".extensions[EXTENSION]\n"
         "with parts.database.reading() as session: server = service.primary(session)\n"

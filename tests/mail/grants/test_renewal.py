@@ -7,11 +7,11 @@ import pytest
 
 from tests.mail.conftest import later
 from tests.support.grants import GrantOwner
-from webapp import clock, https
+from webapp.core import clock, http_client
+from webapp.mail import jobs
 from webapp.mail.grants import service as grants
-from webapp.mail.grants import upkeep
 from webapp.mail.models import GrantStatus
-from webapp.mail.oauth.faults import GrantMissing, OAuthFault, Refused, Troubled, Unanswered
+from webapp.mail.oauth.errors import GrantMissing, OAuthError, ProviderUnavailable, TokenRefused, Unanswered
 
 
 @pytest.mark.one_database
@@ -66,7 +66,7 @@ def test_trouble_that_may_pass_is_waited_out(granted: GrantOwner, fault: str) ->
     granted.provider.misbehave(fault)
     with later(hours=1):
         for _ in range(3):
-            with pytest.raises(OAuthFault):
+            with pytest.raises(OAuthError):
                 granted.tokens.get()
         assert granted.grant.status == GrantStatus.GENERATED
     with later(hours=1, minutes=1):
@@ -79,7 +79,7 @@ def test_trouble_that_may_pass_is_waited_out(granted: GrantOwner, fault: str) ->
 def test_a_token_that_still_holds_is_used_while_the_provider_has_trouble(granted: GrantOwner) -> None:
     granted.provider.misbehave("500")
     with later(minutes=56):
-        with pytest.raises(Troubled):
+        with pytest.raises(ProviderUnavailable):
             granted.tokens.get()
         assert granted.provider.knows(granted.tokens.get().value)
 
@@ -90,7 +90,7 @@ def test_waits_grow_and_saving_or_asking_by_hand_skips_them(granted: GrantOwner)
     for hours in range(1, 7):
         granted.provider.misbehave("500")
         with later(hours=hours):
-            with pytest.raises(Troubled):
+            with pytest.raises(ProviderUnavailable):
                 granted.tokens.get()
             assert granted.grant.retry_at is not None
             waits.append((granted.grant.retry_at - clock.now()).total_seconds())
@@ -105,7 +105,7 @@ def test_a_withdrawn_grant_needs_the_administrator_and_is_not_tried_again(grante
     granted.provider.revoke()
     with later(hours=1):
         for _ in range(3):
-            with pytest.raises(Refused, match="has been revoked"):
+            with pytest.raises(TokenRefused, match="has been revoked"):
                 granted.tokens.get()
     grant = granted.grant
     assert (grant.status, granted.provider.asked) == (GrantStatus.NEEDS_YOU, ["refresh_token"])
@@ -118,7 +118,7 @@ def test_a_withdrawn_grant_needs_the_administrator_and_is_not_tried_again(grante
 def test_no_grant_ends_by_an_error_that_nobody_knows(granted: GrantOwner) -> None:
     granted.provider.rotates = False
     granted.provider.answers = {"error": "too_many_requests", "error_description": "Trace ID: 1"}
-    with later(hours=1), pytest.raises(Troubled, match=r"^too_many_requests$"):
+    with later(hours=1), pytest.raises(ProviderUnavailable, match=r"^too_many_requests$"):
         granted.tokens.get()
     assert granted.grant.status == GrantStatus.GENERATED
 
@@ -126,7 +126,7 @@ def test_no_grant_ends_by_an_error_that_nobody_knows(granted: GrantOwner) -> Non
 @pytest.mark.one_database
 def test_an_answer_that_is_no_use_but_rotated_the_token_does_not_lose_it(granted: GrantOwner) -> None:
     granted.provider.answers = {"expires_in": 0}
-    with later(hours=1), pytest.raises(OAuthFault):
+    with later(hours=1), pytest.raises(OAuthError):
         granted.tokens.get()
     granted.provider.answers = {}
     with later(hours=2):
@@ -136,7 +136,7 @@ def test_an_answer_that_is_no_use_but_rotated_the_token_does_not_lose_it(granted
 
 @pytest.mark.one_database
 def test_a_provider_that_drips_holds_nobody_for_long(granted: GrantOwner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(https, "TIMEOUT", 1)
+    monkeypatch.setattr(http_client, "TIMEOUT", 1)
     granted.provider.misbehave("drip", "stall")
     for hours in (1, 2):
         with later(hours=hours), pytest.raises(Unanswered, match="timed out"):
@@ -147,8 +147,8 @@ def test_a_provider_that_drips_holds_nobody_for_long(granted: GrantOwner, monkey
 @pytest.mark.one_database
 def test_a_grant_that_nobody_uses_is_renewed_daily(granted: GrantOwner, days: float, asked: list[str]) -> None:
     with later(days=days):
-        upkeep.refresh_lapsing(granted.parts, clock.now())
-        upkeep.refresh_lapsing(granted.parts, clock.now())
+        jobs.refresh_grants(granted.parts, clock.now())
+        jobs.refresh_grants(granted.parts, clock.now())
     assert granted.provider.asked == asked
 
 
@@ -156,7 +156,7 @@ def test_a_grant_that_nobody_uses_is_renewed_daily(granted: GrantOwner, days: fl
 def test_upkeep_does_not_wait_for_a_clock_that_ran_ahead(granted: GrantOwner) -> None:
     with later(days=80):
         granted.tokens.renew()
-    upkeep.refresh_lapsing(granted.parts, clock.now())
+    jobs.refresh_grants(granted.parts, clock.now())
     assert granted.provider.asked == ["refresh_token"] * 2
 
 
@@ -167,7 +167,7 @@ def test_a_refresh_token_of_an_hour_is_renewed_half_way(owner: GrantOwner) -> No
     owner.sign_in()
     assert owner.grant.lapses_at == owner.grant.refresh_expires_at
     with later(minutes=31):
-        upkeep.refresh_lapsing(owner.parts, clock.now())
+        jobs.refresh_grants(owner.parts, clock.now())
     assert owner.provider.asked[-1] == "refresh_token"
 
 
@@ -175,7 +175,7 @@ def test_a_refresh_token_of_an_hour_is_renewed_half_way(owner: GrantOwner) -> No
 def test_upkeep_finds_a_dead_grant(granted: GrantOwner) -> None:
     granted.provider.revoke()
     with later(days=2):
-        upkeep.refresh_lapsing(granted.parts, clock.now())
+        jobs.refresh_grants(granted.parts, clock.now())
     assert granted.grant.status == GrantStatus.NEEDS_YOU
 
 
@@ -203,7 +203,7 @@ def test_a_grant_is_erased_with_what_it_was_gained_with(
 ) -> None:
     granted.save(**change)
     with granted.parts.database.reading() as session:
-        grant = grants.of(session, granted.server.id)
+        grant = grants.get(session, granted.server.id)
     kept = grant is not None and grant.sealed_refresh_token != ""
     assert kept is not erased
 

@@ -17,19 +17,20 @@ from tests.support.grants import GrantOwner
 from tests.support.scripted import ScriptedServer
 from tests.support.token_inbox import TokenInbox, running_token_inbox
 from tests.support.tokens import unsigned
-from webapp import clock
-from webapp.mail import opening, token_explanations
-from webapp.mail.conversation import Stage
-from webapp.mail.diagnosis import diagnose
-from webapp.mail.failures import DeliveryError
+from webapp.core import clock
+from webapp.mail import transport_settings
+from webapp.mail.diagnosis import token_rules
+from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.grants.renewal import TokenSource
 from webapp.mail.grants.service import AccessToken
 from webapp.mail.models import GrantStatus
-from webapp.mail.opened import OpenedServer
-from webapp.mail.service import Draft
-from webapp.mail.transport import MailConnection
-from webapp.mail.trial import try_out
-from webapp.outbox.models import State
+from webapp.mail.service import ServerDraft
+from webapp.mail.test_send import send_test
+from webapp.mail.transcript import Stage
+from webapp.mail.transport.connection import SmtpConnection
+from webapp.mail.transport.errors import DeliveryError
+from webapp.mail.transport.settings import TransportSettings
+from webapp.outbox.models import MessageState
 from webapp.providers import Diagnosis
 
 TENANT = "11111111-2222-3333-4444-555555555555"
@@ -54,8 +55,8 @@ def granted(owner: GrantOwner, taking: TokenInbox) -> GrantOwner:
     return owner
 
 
-def opened(owner: GrantOwner) -> OpenedServer:
-    return opening.opened(owner.server, owner.parts, owner.general)
+def opened(owner: GrantOwner) -> TransportSettings:
+    return transport_settings.load(owner.server, owner.parts, owner.general)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ def test_a_refused_token_is_renewed_once_and_tried_again(
     granted.provider.revoke_access_tokens()
     message = owe()
     deliver()
-    assert look(message).state == State.SENT
+    assert look(message).state == MessageState.SENT
     assert granted.provider.asked == ["refresh_token"]
     assert taking.answers == [b"\x01"]
 
@@ -100,7 +101,7 @@ def test_a_second_refusal_is_the_servers_and_shown_with_its_reason(
     deliver()
     assert granted.provider.asked == ["refresh_token"]
     assert taking.answers == [b"", b""]
-    assert look(message).state == State.OWED
+    assert look(message).state == MessageState.OWED
     assert look(message).held
     assert look(message).last_error.splitlines()[1] == '334 {"status":"401","schemes":"bearer","scope":"mail.send"}'
 
@@ -109,7 +110,7 @@ def test_a_second_refusal_is_the_servers_and_shown_with_its_reason(
 def test_a_test_mail_shows_how_it_got_its_token_and_hides_it(granted: GrantOwner, app: Flask) -> None:
     granted.provider.revoke_access_tokens()
     with app.app_context():
-        trial = try_out(granted.parts, opened(granted), granted.general, "eve@people.example")
+        trial = send_test(granted.parts, opened(granted), granted.general, "eve@people.example")
     assert trial.passed
     assert [step.stage for step in trial.steps][:2] == [Stage.TOKEN, Stage.LOOKUP]
     said = "\n".join(line.text for line in trial.lines)
@@ -127,19 +128,19 @@ def test_a_grant_that_needs_somebody_holds_the_mail_and_says_why(
     message = owe()
     deliver()
     assert granted.grant.status == GrantStatus.NEEDS_YOU
-    assert (look(message).state, look(message).last_stage) == (State.OWED, "token")
+    assert (look(message).state, look(message).last_stage) == (MessageState.OWED, "token")
     granted.sign_in()
     deliver()
-    assert look(message).state == State.SENT
+    assert look(message).state == MessageState.SENT
 
 
 @pytest.mark.one_database
 def test_a_connection_is_opened_anew_when_its_token_expires(
     granted: GrantOwner, taking: TokenInbox, app: Flask, owe: Owe
 ) -> None:
-    from webapp.outbox.line import Line, read_settings
+    from webapp.outbox.connection import ReusableConnection, read_settings
 
-    with app.app_context(), Line(granted.parts) as line:
+    with app.app_context(), ReusableConnection(granted.parts) as line:
         line.connect(read_settings(granted.parts))
         line.connect(read_settings(granted.parts))
         assert len(taking.shown) == 1
@@ -160,10 +161,10 @@ def test_unsaved_settings_are_tested_with_the_grant_while_it_holds_for_them(gran
     for change, passes in changes:
         draft = granted.draft(**(where | change))
         with app.app_context():
-            unsaved = opening.opened_draft(draft, granted.server, granted.parts, granted.general)
-            trial = try_out(granted.parts, unsaved, granted.general, "eve@people.example")
+            unsaved = transport_settings.from_draft(draft, granted.server, granted.parts, granted.general)
+            trial = send_test(granted.parts, unsaved, granted.general, "eve@people.example")
         assert trial.passed is passes
-    assert trial.diagnosis is token_explanations.NOT_GENERATED
+    assert trial.diagnosis is token_rules.NOT_GENERATED
 
 
 @pytest.mark.one_database
@@ -174,8 +175,8 @@ def test_an_application_by_itself_is_tested_before_it_is_saved(
         host=taking.host, port=taking.port, security=taking.security, authentication="client_credentials"
     )
     with app.app_context():
-        unsaved = opening.opened_draft(draft, None, owner.parts, owner.general)
-        assert try_out(owner.parts, unsaved, owner.general, "eve@people.example").passed
+        unsaved = transport_settings.from_draft(draft, None, owner.parts, owner.general)
+        assert send_test(owner.parts, unsaved, owner.general, "eve@people.example").passed
 
 
 @pytest.mark.one_database
@@ -228,7 +229,7 @@ def test_gmails_refusal_of_a_token_is_not_taken_for_a_wrong_password(
 
 @pytest.mark.parametrize(
     ("mechanisms", "diagnosis"),
-    [("XOAUTH2", token_explanations.BAD_TOKEN), ("PLAIN LOGIN", token_explanations.NO_TOKENS_TAKEN)],
+    [("XOAUTH2", token_rules.BAD_TOKEN), ("PLAIN LOGIN", token_rules.NO_TOKENS_TAKEN)],
 )
 @pytest.mark.one_database
 def test_a_refused_token_is_never_called_a_wrong_password(
@@ -238,10 +239,10 @@ def test_a_refused_token_is_never_called_a_wrong_password(
     assert refused_by(owner, app, scripted, reply, "opaque", "custom", mechanisms) is diagnosis
 
 
-def microsoft(owner: GrantOwner, provider: str = "office365", port: int = 9) -> OpenedServer:
+def microsoft(owner: GrantOwner, provider: str = "office365", port: int = 9) -> TransportSettings:
     """What leads to a server of Microsoft's kind, before there is a grant."""
     values = {**owner.draft(provider=provider, tenant_id=TENANT, port=port, security="none").values}
-    return opening.opened_draft(Draft(values, {}, {}), None, owner.parts, owner.general)
+    return transport_settings.from_draft(ServerDraft(values, {}, {}), None, owner.parts, owner.general)
 
 
 def refused_by(
@@ -258,7 +259,7 @@ def refused_by(
     source = microsoft(owner, provider, server.port)
     assert source.tokens is not None
     with_token = replace(source, tokens=Given(source.tokens.parts, source.tokens.registration, None, token))
-    with app.app_context(), pytest.raises(DeliveryError) as caught, MailConnection(with_token):
+    with app.app_context(), pytest.raises(DeliveryError) as caught, SmtpConnection(with_token):
         pass
     return diagnose(owner.parts.providers, source, caught.value)
 

@@ -16,16 +16,16 @@ from tests.conftest import Look, Owe
 from tests.support.certificates import Authority
 from tests.support.grants import GrantOwner
 from tests.support.token_inbox import running_token_inbox
-from webapp import clock
-from webapp.context import Parts
-from webapp.database import Database
-from webapp.mail import opening, service
-from webapp.mail.grants import renewal, upkeep
+from webapp.core import clock
+from webapp.core.app_state import AppState
+from webapp.core.database import Database
+from webapp.mail import jobs, service, transport_settings
+from webapp.mail.grants import renewal
 from webapp.mail.grants.renewal import TokenSource
 from webapp.mail.models import Grant, GrantStatus
-from webapp.mail.oauth.faults import OAuthFault
+from webapp.mail.oauth.errors import OAuthError
 from webapp.outbox import delivery
-from webapp.outbox.models import State
+from webapp.outbox.models import MessageState
 
 NEW_YEAR = datetime(2027, 1, 1, tzinfo=UTC)
 DAYS = 365
@@ -45,7 +45,7 @@ class Fleet:
         self.lines = SENDS // (DAYS - len(QUIET)) // 2 // OVER_A_LINE + 1
         self.random = random.Random(7)
         self.expired = self.sent = 0
-        self.faults: list[OAuthFault] = []
+        self.faults: list[OAuthError] = []
         self.workers = [self._started() for _ in range(2)]
 
     def day(self, number: int, pool: ThreadPoolExecutor) -> None:
@@ -58,27 +58,27 @@ class Fleet:
             self.owner.provider.misbehave(self.random.choice(["500", "drop", "html"]))
         if number not in QUIET:
             list(pool.map(self._sends, self.workers))
-        upkeep.refresh_lapsing(self.workers[number % 2], clock.now())
+        jobs.refresh_grants(self.workers[number % 2], clock.now())
 
-    def _sends(self, parts: Parts) -> None:
+    def _sends(self, parts: AppState) -> None:
         source = self._source(parts)
         for _ in range(self.lines):
             try:
                 token = source.get().value
-            except OAuthFault as fault:
+            except OAuthError as fault:
                 # The message would wait, and be sent later; the grant stays.
                 self.faults.append(fault)
                 return
             self.sent += OVER_A_LINE
             self.expired += self.owner.provider.knows(token) is None
 
-    def _source(self, parts: Parts) -> TokenSource:
+    def _source(self, parts: AppState) -> TokenSource:
         with parts.database.reading() as session:
             server = service.primary(session)
         assert server is not None
-        return opening.token_source(server, parts)
+        return transport_settings.token_source(server, parts)
 
-    def _started(self) -> Parts:
+    def _started(self) -> AppState:
         return replace(self.owner.parts, database=Database(self.owner.parts.config.database_url))
 
     def _restart(self) -> None:
@@ -139,6 +139,6 @@ def test_mail_flows_through_the_year(owner: GrantOwner, app: Flask, authority: A
         for _month in range(12):
             year.shift(timedelta(days=30))
             messages += [owe() for _ in range(8)]
-            list(pool.map(delivery.drain, [app, app]))
-        assert [look(one).state for one in messages] == [State.SENT] * len(messages)
+            list(pool.map(delivery.deliver_due, [app, app]))
+        assert [look(one).state for one in messages] == [MessageState.SENT] * len(messages)
     assert (len(inbox.messages), inbox.refused, owner.provider.reuses) == (96, 0, 0)

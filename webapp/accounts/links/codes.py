@@ -13,31 +13,31 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from webapp import clock
-from webapp.accounts import service, tries
-from webapp.accounts.addresses import address_key
+from webapp.accounts import service, throttles
 from webapp.accounts.links import service as links
-from webapp.accounts.models import Link, Purpose, User
-from webapp.accounts.sign_ins.service import Client
+from webapp.accounts.models import Link, LinkPurpose, User
+from webapp.accounts.sessions.service import Client
 from webapp.audit import service as audit
 from webapp.audit.events import Event
-from webapp.sealing import Sealer
+from webapp.core import clock
+from webapp.core.email_addresses import comparison_key
+from webapp.core.sealing import Sealer
 
 # Crockford's base 32: nothing in it looks like something else (https://www.crockford.com/base32.html).
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-LENGTH = 8
-HALF = LENGTH // 2
+CODE_LENGTH = 8
+HALF = CODE_LENGTH // 2
 # What codes are for that are typed beside an address, by somebody who need not be signed in.
-BESIDE_AN_ADDRESS = (Purpose.ACTIVATION, Purpose.RESET)
+BESIDE_AN_ADDRESS = (LinkPurpose.ACTIVATION, LinkPurpose.RESET)
 # To undo a change of the address takes the link: it is good for a week, and gives the account away.
-WITHOUT = (Purpose.RESTORE_ADDRESS,)
+WITHOUT = (LinkPurpose.RESTORE_ADDRESS,)
 _ALIKE = str.maketrans("OIL", "011")
 # No account has it.
 NOBODY = 0
 
 
 @dataclass(frozen=True)
-class Ticket:
+class IssuedLink:
     """A new link's secret, and the code that does the same; empty for a purpose without codes."""
 
     secret: str = field(repr=False)
@@ -48,19 +48,19 @@ class Ticket:
 class Opened:
     """What a right code opened: the secret of a link for this purpose."""
 
-    purpose: Purpose
+    purpose: LinkPurpose
     secret: str = field(repr=False)
 
 
-def mint(
-    session: Session, sealer: Sealer, user: User, purpose: Purpose, expires_at: datetime, address: str | None = None
-) -> Ticket:
+def issue(
+    session: Session, sealer: Sealer, user: User, purpose: LinkPurpose, expires_at: datetime, address: str | None = None
+) -> IssuedLink:
     """A new link with its code; `address` is the one that it confirms or restores."""
     if purpose in WITHOUT:
-        return Ticket(links.mint(session, user, purpose, expires_at, address), "")
+        return IssuedLink(links.create(session, user, purpose, expires_at, address), "")
     code = new()
-    mark = _marks(sealer, user.id, purpose, read(code))[0]
-    return Ticket(links.mint(session, user, purpose, expires_at, address, code_hash=mark), code)
+    mark = _marks(sealer, user.id, purpose, normalise(code))[0]
+    return IssuedLink(links.create(session, user, purpose, expires_at, address, code_hash=mark), code)
 
 
 def new() -> str:
@@ -69,18 +69,18 @@ def new() -> str:
     Its first half holds a letter: of digits alone, it would change places with the second half
     where text runs from right to left.
     """
-    code = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+    code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
     return new() if code[:HALF].isdigit() else f"{code[:HALF]}-{code[HALF:]}"
 
 
-def read(typed: str) -> str:
+def normalise(typed: str) -> str:
     """The code that was typed, in any letter case and digits, with or without the dash; empty when it is none."""
     letters = (c for c in unicodedata.normalize("NFKC", typed).upper() if c.isalnum())
     code = "".join(str(unicodedata.decimal(c, c)) for c in letters).translate(_ALIKE)
-    return code if len(code) == LENGTH and set(code) <= set(ALPHABET) else ""
+    return code if len(code) == CODE_LENGTH and set(code) <= set(ALPHABET) else ""
 
 
-def redeem_beside(
+def redeem_for_address(
     session: Session, sealer: Sealer, email: str, code: str, client: Client, limited: bool = True
 ) -> Opened | None:
     """What this code opens for the person with this address, or None. Raises TooManyRequests.
@@ -88,55 +88,63 @@ def redeem_beside(
     The same is done whether anybody has the address or not.
     """
     # Locked first: what would end a link now finds what comes of it, and no limit waits for a person.
-    person = service.by_email(session, email, lock=True)
+    person = service.find_by_email(session, email, lock=True)
     if limited:
-        tries.code(session, client.address)
+        throttles.code(session, client.address)
     return _redeem(session, sealer, person, email, BESIDE_AN_ADDRESS, code)
 
 
-def redeem_own(
-    session: Session, sealer: Sealer, person: User, purpose: Purpose, code: str, client: Client, limited: bool = True
+def redeem(
+    session: Session,
+    sealer: Sealer,
+    person: User,
+    purpose: LinkPurpose,
+    code: str,
+    client: Client,
+    limited: bool = True,
 ) -> Opened | None:
     """What this code opens for somebody who is signed in, or None. Raises TooManyRequests."""
     session.get(User, person.id, with_for_update=True)
     if limited:
-        tries.code(session, client.address)
+        throttles.code(session, client.address)
     return _redeem(session, sealer, person, person.email, (purpose,), code)
 
 
 def _redeem(
-    session: Session, sealer: Sealer, person: User | None, email: str, purposes: tuple[Purpose, ...], code: str
+    session: Session, sealer: Sealer, person: User | None, email: str, purposes: tuple[LinkPurpose, ...], code: str
 ) -> Opened | None:
     """The same for a person who is locked."""
-    who = f"{purposes[0]} {address_key(email)}"
+    who = f"{purposes[0]} {comparison_key(email)}"
     # Counted before it is looked at, so of many tries at once each waits for the one before.
-    spare = tries.code_of_person(session, who)
+    spare = throttles.code_of_person(session, who)
     link = _open_link(session, sealer, person.id if person else NOBODY, purposes, code)
     if person is not None and link is not None:
-        tries.forget_codes_of_person(session, who)
-        secret = links.mint(session, person, Purpose(link.purpose), link.expires_at, link.address)
-        return Opened(Purpose(link.purpose), secret)
+        throttles.forget_codes_of_person(session, who)
+        secret = links.create(session, person, LinkPurpose(link.purpose), link.expires_at, link.address)
+        return Opened(LinkPurpose(link.purpose), secret)
     if not spare:
         _end(session, person.id if person else NOBODY, purposes)
         # The codes of later mails can be tried as often.
-        tries.forget_codes_of_person(session, who)
+        throttles.forget_codes_of_person(session, who)
     audit.record(session, Event.CODE_REFUSED, person, email, last_try=not spare)
     return None
 
 
-def _open_link(session: Session, sealer: Sealer, user_id: int, purposes: tuple[Purpose, ...], code: str) -> Link | None:
+def _open_link(
+    session: Session, sealer: Sealer, user_id: int, purposes: tuple[LinkPurpose, ...], code: str
+) -> Link | None:
     """The link with this code while it is good."""
     marks = [mark for purpose in purposes for mark in _marks(sealer, user_id, purpose, code)]
     good = select(Link).where(Link.user_id == user_id, Link.purpose.in_(purposes), Link.expires_at > clock.now())
     return session.scalar(good.where(Link.code_hash.in_(marks), *links.OPEN).limit(1))
 
 
-def _end(session: Session, user_id: int, purposes: tuple[Purpose, ...]) -> None:
+def _end(session: Session, user_id: int, purposes: tuple[LinkPurpose, ...]) -> None:
     """Make the codes of open links worthless, and leave the links as they are."""
     mine = update(Link).where(Link.user_id == user_id, Link.purpose.in_(purposes), *links.OPEN)
     session.execute(mine.values(code_hash=None))
 
 
-def _marks(sealer: Sealer, user_id: int, purpose: Purpose, code: str) -> list[str]:
+def _marks(sealer: Sealer, user_id: int, purpose: LinkPurpose, code: str) -> list[str]:
     """What is kept of a code, for each key that it may have been made with; the present key's first."""
     return sealer.marks(f"{user_id} {purpose} {code}", "code")

@@ -9,54 +9,54 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from webapp import limits
-from webapp.accounts import tries
+from webapp.accounts import throttles
 from webapp.accounts.links import service as links
-from webapp.accounts.links.service import LinkUnknown, OtherLink
-from webapp.accounts.models import Link, Purpose, User
+from webapp.accounts.links.service import LinkNotFound, LinkReplaced
+from webapp.accounts.models import Link, LinkPurpose, User
 from webapp.audit import service as audit
 from webapp.audit.events import Event
-from webapp.database import Database
-from webapp.errors import Failure
-from webapp.limits import Limit
+from webapp.core import rate_limits
+from webapp.core.database import Database
+from webapp.core.errors import MailroomError
+from webapp.core.rate_limits import Limit
 
 BY_LINK = Limit("entries about a link, event and link", 10, timedelta(days=1))
 UNKNOWN = Limit("entries about unknown links, anybody", 60, timedelta(hours=1))
 
 
-def opened(database: Database, secret: str, purpose: Purpose) -> None:
+def record_opened(database: Database, secret: str, purpose: LinkPurpose) -> None:
     """Somebody opened it: a person, or what looks at a person's mail. An unknown one is refused on the next page."""
     try:
         with database.reading() as session:
             link = links.find(session, secret, purpose)
-    except LinkUnknown:
+    except LinkNotFound:
         return
     with database.writing() as session:
         _note(session, Event.LINK_OPENED, link)
 
 
-def refused(
-    session: Session, secret: str, purpose: Purpose, why: Failure, client_address: str, limited: bool = True
+def record_refused(
+    session: Session, secret: str, purpose: LinkPurpose, why: MailroomError, client_address: str, limited: bool = True
 ) -> None:
     """It did not do what it was for. Without a secret, nobody came with a link.
 
     Raises TooManyRequests for whoever tries many that nobody was sent; so others' guesses refuse nobody's link.
     """
-    if limited and isinstance(why, LinkUnknown):
-        tries.unknown_link(session, client_address)
+    if limited and isinstance(why, LinkNotFound):
+        throttles.unknown_link(session, client_address)
     # The link that this browser holds is another one, and was not tried.
-    if not secret or isinstance(why, OtherLink):
+    if not secret or isinstance(why, LinkReplaced):
         return
     reason = type(why).__name__
     try:
         link = links.find(session, secret, purpose)
-    except LinkUnknown:
-        if limits.taken(session, UNKNOWN, ""):
+    except LinkNotFound:
+        if rate_limits.try_consume(session, UNKNOWN, ""):
             audit.record(session, Event.LINK_REFUSED, purpose=purpose, reason=reason)
     else:
         _note(session, Event.LINK_REFUSED, link, reason=reason)
 
 
 def _note(session: Session, event: Event, link: Link, **facts: Any) -> None:
-    if limits.taken(session, BY_LINK, f"{event} {link.id}"):
+    if rate_limits.try_consume(session, BY_LINK, f"{event} {link.id}"):
         audit.record(session, event, session.get(User, link.user_id), purpose=link.purpose, **facts)

@@ -9,19 +9,19 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from webapp import clock
-from webapp.accounts.models import Link, Purpose, User
+from webapp.accounts.models import Link, LinkPurpose, User
 from webapp.audit import service as audit
 from webapp.audit.events import Event
-from webapp.errors import Failure
-from webapp.sealing import fingerprint
-from webapp.texts import lazy_gettext as _
+from webapp.core import clock
+from webapp.core.errors import MailroomError
+from webapp.core.sealing import sha256_hex
+from webapp.core.texts import lazy_gettext as _
 
 PATHS = {
-    Purpose.ACTIVATION: "/activate/",
-    Purpose.RESET: "/reset-password/",
-    Purpose.CONFIRM_ADDRESS: "/confirm-address/",
-    Purpose.RESTORE_ADDRESS: "/restore-address/",
+    LinkPurpose.ACTIVATION: "/activate/",
+    LinkPurpose.RESET: "/reset-password/",
+    LinkPurpose.CONFIRM_ADDRESS: "/confirm-address/",
+    LinkPurpose.RESTORE_ADDRESS: "/restore-address/",
 }
 CONFIRMATION_LIFETIME = timedelta(hours=24)
 RESTORE_LIFETIME = timedelta(days=7)
@@ -29,11 +29,11 @@ RESTORE_LIFETIME = timedelta(days=7)
 OPEN = (Link.used_at.is_(None), Link.revoked_at.is_(None))
 
 
-class LinkRefused(Failure):
+class LinkRefused(MailroomError):
     """The link is good for nothing any more; the text says why."""
 
 
-class LinkUnknown(LinkRefused):
+class LinkNotFound(LinkRefused):
     """There is no such link, or the account it belonged to is gone."""
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class LinkRevoked(LinkRefused):
         )
 
 
-class OtherLink(LinkRefused):
+class LinkReplaced(LinkRefused):
     """The page showed another link than the one that this browser opened last."""
 
     def __init__(self) -> None:
@@ -72,10 +72,10 @@ class LinkExpired(LinkRefused):
         super().__init__(_("This link has expired."))
 
 
-def mint(
+def create(
     session: Session,
     user: User,
-    purpose: Purpose,
+    purpose: LinkPurpose,
     expires_at: datetime,
     address: str | None = None,
     code_hash: str | None = None,
@@ -86,7 +86,7 @@ def mint(
         user_id=user.id,
         purpose=purpose,
         address=address,
-        secret_hash=fingerprint(secret),
+        secret_hash=sha256_hex(secret),
         code_hash=code_hash,
         created_at=clock.now(),
         expires_at=expires_at,
@@ -95,20 +95,20 @@ def mint(
     return secret
 
 
-def find(session: Session, secret: str, purpose: Purpose) -> Link:
+def find(session: Session, secret: str, purpose: LinkPurpose) -> Link:
     """The link, whatever has become of it. Raises LinkUnknown."""
-    wanted = select(Link).where(Link.secret_hash == fingerprint(secret), Link.purpose == purpose)
+    wanted = select(Link).where(Link.secret_hash == sha256_hex(secret), Link.purpose == purpose)
     link = session.scalar(wanted.execution_options(populate_existing=True))
     if link is None:
-        raise LinkUnknown
+        raise LinkNotFound
     return link
 
 
-def whose(session: Session, link: Link) -> User:
+def get_user(session: Session, link: Link) -> User:
     """The person it was made for. Raises LinkUnknown: the account can go after the link was read."""
     person = session.get(User, link.user_id)
     if person is None:
-        raise LinkUnknown
+        raise LinkNotFound
     return person
 
 
@@ -122,13 +122,13 @@ def check(link: Link) -> None:
         raise LinkExpired
 
 
-def spend(session: Session, secret: str, purpose: Purpose) -> Link:
+def use(session: Session, secret: str, purpose: LinkPurpose) -> Link:
     """Use the link up, with its person locked; of two who try at once one succeeds. Raises LinkRefused."""
     # Whoever changes an account and its links locks the account first: without it, two links of one
     # person used at the same moment would each hold what the other one has to revoke.
     person = session.get(User, find(session, secret, purpose).user_id, with_for_update=True)
     now = clock.now()
-    ours = update(Link).where(Link.secret_hash == fingerprint(secret), Link.purpose == purpose)
+    ours = update(Link).where(Link.secret_hash == sha256_hex(secret), Link.purpose == purpose)
     good = ours.where(*OPEN, Link.expires_at > now)
     link: Link | None = session.scalar(good.values(used_at=now).returning(Link))
     if link is None:
@@ -139,16 +139,16 @@ def spend(session: Session, secret: str, purpose: Purpose) -> Link:
     return link
 
 
-def show(session: Session, secret: str) -> bool:
+def mark_shown(session: Session, secret: str) -> bool:
     """Note that somebody sees the link now; whether it is good, and nobody saw it before."""
     now = clock.now()
     fresh = update(Link).where(
-        Link.secret_hash == fingerprint(secret), Link.shown_at.is_(None), *OPEN, Link.expires_at > now
+        Link.secret_hash == sha256_hex(secret), Link.shown_at.is_(None), *OPEN, Link.expires_at > now
     )
     return session.scalar(fresh.values(shown_at=now).returning(Link.id)) is not None
 
 
-def revoke(session: Session, user_id: int, *purposes: Purpose) -> None:
+def revoke(session: Session, user_id: int, *purposes: LinkPurpose) -> None:
     """Make all of the person's links for these purposes worthless, and the codes with them.
 
     One that was just used is open no more, so it stays what it is.

@@ -4,25 +4,25 @@ from dataclasses import dataclass
 
 from flask_babel import gettext as _
 
-from webapp.accounts.passwords.rules import Rules
+from webapp.accounts.passwords.policy import PasswordPolicy
 
 # More than a hundred million guesses.
 HARD = 3
 
 
 @dataclass(frozen=True)
-class Advice:
+class Feedback:
     """Whole sentences, and whether nothing is left to do."""
 
     text: str
     good: bool = False
 
 
-def advice(rules: Rules, password: str, email: str, name: str) -> Advice:
+def advice(rules: PasswordPolicy, password: str, email: str, name: str) -> Feedback:
     """What to tell the person with this address and name about this password."""
     found = rules.strength(password, email, name)
     if broken := rules.broken(password, email) or rules.guessed(found):
-        return Advice(" ".join(broken))
+        return Feedback(" ".join(broken))
     if found.score < HARD:
-        return Advice(" ".join([_("This would do, but is not hard to guess."), *found.in_words()]))
-    return Advice(_("This is hard to guess."), good=True)
+        return Feedback(" ".join([_("This would do, but is not hard to guess."), *found.in_words()]))
+    return Feedback(_("This is hard to guess."), good=True)

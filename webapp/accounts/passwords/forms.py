@@ -6,12 +6,12 @@ from flask_babel import gettext as _
 from wtforms import Field, PasswordField, ValidationError
 from wtforms.validators import DataRequired
 
-from webapp.accounts.passwords.rules import BadPassword, Rules
-from webapp.forms import Form
-from webapp.texts import lazy_gettext as lazy
+from webapp.accounts.passwords.policy import PasswordPolicy, PasswordRejected
+from webapp.core.texts import lazy_gettext as lazy
+from webapp.web.forms import Form
 
 
-def typed_twice() -> tuple[PasswordField, PasswordField]:
+def password_fields() -> tuple[PasswordField, PasswordField]:
     """The fields of a new password."""
     chosen = PasswordField(lazy("New password"), [DataRequired(lazy("Choose a password."))])
     return chosen, PasswordField(lazy("The same again"))
@@ -23,22 +23,22 @@ class PasswordForm(Form):
     `owner` is the address of the person whose password it will be, `about` what else is known of them.
     """
 
-    rules: Rules
+    rules: PasswordPolicy
     owner = ""
     about = ""
 
-    def under(self, rules: Rules, owner: str = "", about: str = "") -> Self:
+    def under(self, rules: PasswordPolicy, owner: str = "", about: str = "") -> Self:
         """The same form, for this person."""
         self.rules, self.owner, self.about = rules, owner, about
         return self
 
-    password, password_confirm = typed_twice()
+    password, password_confirm = password_fields()
 
     def validate_password(self, field: Field) -> None:
         """The rules for passwords."""
         try:
             self.rules.check(field.data, self.owner, self.about)
-        except BadPassword as error:
+        except PasswordRejected as error:
             raise ValidationError(str(error)) from error
 
     def validate_password_confirm(self, field: Field) -> None:

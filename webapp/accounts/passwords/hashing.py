@@ -13,12 +13,12 @@ from argon2.exceptions import InvalidHashError, VerificationError
 _hasher = PasswordHasher()
 
 
-def hashed(password: str) -> str:
+def hash_password(password: str) -> str:
     """The hash to keep. Takes a tenth of a second on purpose: call it outside of transactions."""
     return _hasher.hash(normalised(password))
 
 
-def fits(password: str, kept: str | None) -> bool:
+def verify(password: str, kept: str | None) -> bool:
     """Whether this is the password of the kept hash; takes the same time when there is none."""
     try:
         return _hasher.verify(kept or _nobodys(), normalised(password)) and kept is not None
@@ -26,7 +26,7 @@ def fits(password: str, kept: str | None) -> bool:
         return False
 
 
-def outdated(kept: str) -> bool:
+def needs_rehash(kept: str) -> bool:
     """Whether the hash was made with other parameters than are in use now."""
     return _hasher.check_needs_rehash(kept)
 

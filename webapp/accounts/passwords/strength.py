@@ -26,10 +26,10 @@ from zxcvbn.matching import (
 from zxcvbn.scoring import most_guessable_match_sequence
 from zxcvbn.time_estimates import guesses_to_score
 
-from webapp.texts import lazy_gettext as _
+from webapp.core.texts import lazy_gettext as _
 
 # The estimate takes more than the square of the length; so much of a password says enough about it.
-LOOKED_AT = 40
+MAX_LENGTH = 40
 # Each way to read “4”, “@” and the like as letters takes another look through all dictionaries; what can be
 # read in more ways than these is no word in disguise.
 MOST_READINGS = 16
@@ -94,7 +94,7 @@ class Strength:
 
 def estimate(password: str, words: Iterable[str] = ()) -> Strength:
     """How hard the password is to guess for somebody who knows these words. Takes milliseconds."""
-    looked_at = password[:LOOKED_AT]
+    looked_at = password[:MAX_LENGTH]
     if not looked_at:
         return Strength(0)
     # Not zxcvbn.zxcvbn(): it leaves the words where a password in another thread is compared with them.

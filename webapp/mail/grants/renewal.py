@@ -17,18 +17,18 @@ import structlog
 from sqlalchemy import ColumnElement, case, extract, func, or_, select, true, update
 from sqlalchemy.exc import DBAPIError
 
-from webapp import clock
 from webapp.audit import service as audit
 from webapp.audit.events import Event
-from webapp.context import Parts
+from webapp.core import clock
+from webapp.core.app_state import AppState
+from webapp.core.sealing import CannotUnseal
 from webapp.mail.grants import service as grants
 from webapp.mail.grants.service import AccessToken
 from webapp.mail.models import Grant, GrantStatus
 from webapp.mail.oauth import claims, client, words
-from webapp.mail.oauth.answers import Tokens
-from webapp.mail.oauth.faults import GrantMissing, OAuthFault, Troubled, Unusable
-from webapp.mail.oauth.registration import Registration
-from webapp.sealing import SealBroken
+from webapp.mail.oauth.errors import GrantMissing, NotConfigured, OAuthError, ProviderUnavailable
+from webapp.mail.oauth.registration import ClientRegistration
+from webapp.mail.oauth.responses import TokenResponse
 
 # A token is renewed this long before it expires, or half-way through if it lives shorter than that.
 MARGIN = timedelta(minutes=5)
@@ -50,8 +50,8 @@ log = structlog.get_logger(__name__)
 class TokenSource:
     """Where a mail server's access tokens come from. `server_id` is None for settings that are not saved."""
 
-    parts: Parts = field(repr=False)
-    registration: Registration
+    parts: AppState = field(repr=False)
+    registration: ClientRegistration
     server_id: int | None
 
     def get(self, refused: str = "", by_hand: bool = False) -> AccessToken:
@@ -61,35 +61,35 @@ class TokenSource:
         """
         if self.server_id is None:
             return self._unsaved()
-        return _Renewal(self.parts, self.registration, self.server_id, refused, by_hand).token()
+        return _Refresh(self.parts, self.registration, self.server_id, refused, by_hand).token()
 
     def renew(self) -> None:
         """Have a new token in place of the saved one, however good that is. Raises OAuthFault."""
         if self.server_id is not None:
-            _Renewal(self.parts, self.registration, self.server_id).renew()
+            _Refresh(self.parts, self.registration, self.server_id).renew()
 
     def finding(self, token: str) -> str:
         """What is wrong with a refused token; see `webapp.mail.oauth.claims`."""
-        return claims.finding(token, self.registration)
+        return claims.check_claims(token, self.registration)
 
     def _unsaved(self) -> AccessToken:
         if self.registration.method.of_a_person:
             raise GrantMissing
         now = clock.now()
-        tokens = client.by_itself(self.registration)
+        tokens = client.client_credentials(self.registration)
         return AccessToken(tokens.access_token, now + tokens.lifetime)
 
 
-class _Overtaken(Exception):
+class _LeaseLost(Exception):
     """Our lease is over: by now the grant has other tokens, or somebody else renews it."""
 
 
 @dataclass
-class _Renewal:
+class _Refresh:
     """One need of a token."""
 
-    parts: Parts
-    registration: Registration
+    parts: AppState
+    registration: ClientRegistration
     server_id: int
     refused: str = ""
     by_hand: bool = False
@@ -109,7 +109,7 @@ class _Renewal:
             token = self._usable(grant)
             if token is not None and not _due(grant, clock.now()) and not self.by_hand:
                 return token
-            if not self.by_hand and (fault := _standing(grant)) is not None:
+            if not self.by_hand and (fault := _known_failure(grant)) is not None:
                 if token is not None and not fault.lasting:
                     return token
                 raise fault
@@ -117,17 +117,17 @@ class _Renewal:
             if held is not None:
                 try:
                     return self._renewed(held)
-                except _Overtaken:
+                except _LeaseLost:
                     continue
             if token is not None and not self.by_hand:
                 return token
             if time.monotonic() > end:
-                raise Troubled(error=words.WAITED)
+                raise ProviderUnavailable(error=words.WAITED)
             time.sleep(POLL)
 
     def _look(self) -> Grant:
         with self.parts.database.reading() as session:
-            grant = grants.of(session, self.server_id)
+            grant = grants.get(session, self.server_id)
         if grant is None or (grant.status == GrantStatus.NONE and self.registration.method.of_a_person):
             raise GrantMissing
         if self.grant_id not in (None, grant.id):
@@ -164,7 +164,7 @@ class _Renewal:
         now = clock.now()
         try:
             tokens = self._asked(grant)
-        except OAuthFault as fault:
+        except OAuthError as fault:
             told = grants.explained_by_interruption(grant, fault)
             # Who asks by hand notes it for the trail.
             event = Event.GRANT_REFRESH_FAILED if told.lasting and not self.by_hand else None
@@ -173,15 +173,15 @@ class _Renewal:
             raise told from fault
         method, sealer = self.registration.method, self.parts.sealer
         if grant.granted_at is None or (self.by_hand and not method.of_a_person):
-            self._save(grant, grants.gained(tokens, self.registration, sealer, now), Event.GRANT_MADE)
+            self._save(grant, grants.store_tokens(tokens, self.registration, sealer, now), Event.GRANT_MADE)
         else:
             self._save(grant, grants.renewed(tokens, method, sealer, grant, now))
         log.info("access token renewed", kind=grant.kind)
         return AccessToken(tokens.access_token, now + tokens.lifetime)
 
-    def _asked(self, grant: Grant) -> Tokens:
+    def _asked(self, grant: Grant) -> TokenResponse:
         if not self.registration.method.of_a_person:
-            return client.by_itself(self.registration)
+            return client.client_credentials(self.registration)
         refresh_token = self._opened(grant, "sealed_refresh_token")
         if not refresh_token:
             raise GrantMissing
@@ -204,7 +204,7 @@ class _Renewal:
         # A commit whose answer was lost has given the lease back all the same.
         mark = "last_refresh_at" if "last_refresh_at" in values else "last_error_at"
         if not saved and getattr(self._look(), mark) != values.get(mark, ""):
-            raise _Overtaken
+            raise _LeaseLost
 
     def _saved(self, grant: Grant, values: dict[str, Any], event: Event | None, code: str) -> bool:
         ours = select(Grant).where(Grant.id == grant.id, Grant.lease == grant.lease).with_for_update()
@@ -222,11 +222,11 @@ class _Renewal:
     def _opened(self, grant: Grant, column: str) -> str:
         try:
             return grants.opened(grant, column, self.parts.sealer)
-        except SealBroken:
-            raise Unusable(error=words.SEAL_BROKEN) from None
+        except CannotUnseal:
+            raise NotConfigured(error=words.SEAL_BROKEN) from None
 
 
-def due_for_upkeep(parts: Parts, now: datetime) -> Iterator[int]:
+def due_for_upkeep(parts: AppState, now: datetime) -> Iterator[int]:
     """The mail servers whose grants were not renewed for a day, or for half of the time until they lapse.
 
     So no grant lapses unused, and one that has died is known within a day, also while no mail leaves.
@@ -261,7 +261,7 @@ def _lifetime(grant: Grant) -> timedelta:
     return grant.access_expires_at - grant.last_refresh_at
 
 
-def _standing(grant: Grant) -> OAuthFault | None:
+def _known_failure(grant: Grant) -> OAuthError | None:
     """Why the provider is not asked now, if it is not."""
     now = clock.now()
     # A wait longer than any was set before the clock was put back.

@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
 from webapp.audit.events import Event
-from webapp.mail.models import Grant, GrantRequest, GrantStatus, MailServer
-from webapp.mail.oauth.answers import Tokens
-from webapp.mail.oauth.faults import BadTokens, OAuthFault, Refused, Unanswered
-from webapp.mail.oauth.registration import Registration
+from webapp.core.sealing import Sealer
+from webapp.mail.models import AuthorizationRequest, Grant, GrantStatus, MailServer
+from webapp.mail.oauth.errors import BadTokens, OAuthError, TokenRefused, Unanswered
+from webapp.mail.oauth.registration import ClientRegistration
+from webapp.mail.oauth.responses import TokenResponse
 from webapp.providers import Authentication, OAuth2
-from webapp.sealing import Sealer
 
 # What each sealed column is sealed for.
 PURPOSES = {"sealed_refresh_token": "grant.refresh_token", "sealed_access_token": "grant.access_token"}
@@ -44,7 +44,7 @@ class AccessToken:
     expires_at: datetime
 
 
-def of(session: Session, server_id: int) -> Grant | None:
+def get(session: Session, server_id: int) -> Grant | None:
     """The grant of a mail server that uses OAuth2."""
     return session.scalars(select(Grant).where(Grant.mail_server_id == server_id)).one_or_none()
 
@@ -52,17 +52,17 @@ def of(session: Session, server_id: int) -> Grant | None:
 def prepare(session: Session, server: MailServer, method: Authentication | None) -> None:
     """Have a grant, still without tokens, where the mail server uses OAuth2 and has none yet."""
     session.flush()
-    if isinstance(method, OAuth2) and of(session, server.id) is None:
+    if isinstance(method, OAuth2) and get(session, server.id) is None:
         session.add(Grant(mail_server_id=server.id, kind=method.grant))
 
 
-def erase(session: Session, server: MailServer, changed: frozenset[str]) -> bool:
+def discard(session: Session, server: MailServer, changed: frozenset[str]) -> bool:
     """Forget the tokens and end the sign-ins that are going on; the trail says which settings changed.
 
     Whether there was anything to forget.
     """
-    grant = of(session, server.id)
-    session.execute(delete(GrantRequest).where(GrantRequest.mail_server_id == server.id))
+    grant = get(session, server.id)
+    session.execute(delete(AuthorizationRequest).where(AuthorizationRequest.mail_server_id == server.id))
     if grant is None:
         return False
     session.delete(grant)
@@ -73,7 +73,9 @@ def erase(session: Session, server: MailServer, changed: frozenset[str]) -> bool
     return True
 
 
-def gained(tokens: Tokens, registration: Registration, sealer: Sealer, now: datetime) -> dict[str, Any]:
+def store_tokens(
+    tokens: TokenResponse, registration: ClientRegistration, sealer: Sealer, now: datetime
+) -> dict[str, Any]:
     """The columns of a grant after somebody signed in, or the application did by itself."""
     values = renewed(tokens, registration.method, sealer, None, now)
     # RFC 6749, 5.1: scopes that are not named are those that were asked for.
@@ -81,7 +83,9 @@ def gained(tokens: Tokens, registration: Registration, sealer: Sealer, now: date
     return {**values, "granted_at": now, "account": tokens.account, "scopes": " ".join(scopes)}
 
 
-def renewed(tokens: Tokens, method: OAuth2, sealer: Sealer, former: Grant | None, now: datetime) -> dict[str, Any]:
+def renewed(
+    tokens: TokenResponse, method: OAuth2, sealer: Sealer, former: Grant | None, now: datetime
+) -> dict[str, Any]:
     """The columns of a grant after its tokens were renewed; a refresh token that came along replaces the former.
 
     `former` is the grant as it was, if there was one.
@@ -91,14 +95,14 @@ def renewed(tokens: Tokens, method: OAuth2, sealer: Sealer, former: Grant | None
         "sealed_access_token": sealer.seal(tokens.access_token, PURPOSES["sealed_access_token"]),
         "access_expires_at": now + tokens.lifetime,
         "last_refresh_at": now,
-        **quiet(),
+        **clear_failure(),
     }
     # An application by itself uses no refresh token, whatever the provider gives and says of one.
     return values | (_refresh_columns(tokens, method, sealer, former, now) if method.of_a_person else NO_END)
 
 
 def _refresh_columns(
-    tokens: Tokens, method: OAuth2, sealer: Sealer, former: Grant | None, now: datetime
+    tokens: TokenResponse, method: OAuth2, sealer: Sealer, former: Grant | None, now: datetime
 ) -> dict[str, Any]:
     """The refresh token if there is another one, and the moment by which it has to be used."""
     refresh_expires_at = former.refresh_expires_at if former else None
@@ -110,11 +114,11 @@ def _refresh_columns(
         refresh_expires_at = now + tokens.refresh_lifetime
     unused = now + method.lapses_after if method.lapses_after else None
     lapses_at = min((end for end in (refresh_expires_at, unused) if end is not None), default=None)
-    moves = _moves(former, lapses_at, now) if former else None
+    moves = _slides(former, lapses_at, now) if former else None
     return values | {"refresh_expires_at": refresh_expires_at, "lapses_at": lapses_at, "refresh_end_moves": moves}
 
 
-def _moves(former: Grant, lapses_at: datetime | None, now: datetime) -> bool | None:
+def _slides(former: Grant, lapses_at: datetime | None, now: datetime) -> bool | None:
     """Whether a renewal moves the end of the refresh token, or is told the same moment again.
 
     An end that comes nearer at once is another one too: some providers give long and short ones by turns.
@@ -127,12 +131,12 @@ def _moves(former: Grant, lapses_at: datetime | None, now: datetime) -> bool | N
     return abs(lapses_at - former.lapses_at) > passed / 2
 
 
-def quiet() -> dict[str, Any]:
+def clear_failure() -> dict[str, Any]:
     """The columns of a grant that nobody renews and nothing is wrong with."""
     return {**_released(), "unsure": False, "failures": 0, "retry_at": None, "last_error": "", "last_error_at": None}
 
 
-def failed(grant: Grant, fault: OAuthFault, sealer: Sealer, now: datetime) -> dict[str, Any]:
+def failed(grant: Grant, fault: OAuthError, sealer: Sealer, now: datetime) -> dict[str, Any]:
     """The columns of a grant that could not be renewed: tried again later, or left to the administrator."""
     values: dict[str, Any] = {**_released(), "last_error": fault.words, "last_error_at": now}
     if isinstance(fault, Unanswered):
@@ -146,17 +150,17 @@ def failed(grant: Grant, fault: OAuthFault, sealer: Sealer, now: datetime) -> di
     return values | {"failures": grant.failures + 1, "retry_at": now + wait}
 
 
-def explained_by_interruption(grant: Grant, fault: OAuthFault) -> OAuthFault:
+def explained_by_interruption(grant: Grant, fault: OAuthError) -> OAuthError:
     """The fault, which says so when the refresh token was probably spent by a renewal that broke off."""
     if grant.unsure and fault.code == "invalid_grant":
-        return Refused(f"{INTERRUPTED} {fault.words}")
+        return TokenRefused(f"{INTERRUPTED} {fault.words}")
     return fault
 
 
-def standing_fault(grant: Grant) -> OAuthFault:
+def standing_fault(grant: Grant) -> OAuthError:
     """The last failure again, as it was kept."""
     words = grant.last_error
-    fault = Refused("") if grant.status == GrantStatus.NEEDS_YOU else OAuthFault()
+    fault = TokenRefused("") if grant.status == GrantStatus.NEEDS_YOU else OAuthError()
     # A provider's words begin with its error code, in lower case; ours are sentences.
     fault.reply, fault.error = (words, "") if words[:1].islower() else ("", words)
     return fault

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from webapp import clock
-from webapp.mail.conversation import readable
-from webapp.mail.oauth.answers import NAMES, claims_of
-from webapp.mail.oauth.registration import Registration
+from webapp.core import clock
+from webapp.mail.oauth.registration import ClientRegistration
+from webapp.mail.oauth.responses import NAMES, claims_of
+from webapp.mail.transcript import printable
 from webapp.providers import Expected
 
 # How far clocks may be apart before a token counts as expired.
@@ -20,7 +20,7 @@ SKEW = timedelta(minutes=10)
 LONGEST_VALUE = 200
 
 
-def finding(token: str, registration: Registration) -> str:
+def check_claims(token: str, registration: ClientRegistration) -> str:
     """What is wrong with a refused token; `token: no fault` for one that is right; empty if it cannot be read."""
     claims = claims_of(token)
     if not claims:
@@ -36,7 +36,7 @@ def finding(token: str, registration: Registration) -> str:
         or _permission(claims, expected)
         or _mailbox(claims, registration.username)
     )
-    return readable(f"token: {wrong or 'no fault'}"[:LONGEST_VALUE].encode("utf-8", "replace"))
+    return printable(f"token: {wrong or 'no fault'}"[:LONGEST_VALUE].encode("utf-8", "replace"))
 
 
 def _expired(claims: Mapping[str, Any]) -> bool:

@@ -10,7 +10,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import RSAKey
 
 from webapp.mail.oauth import words
-from webapp.mail.oauth.faults import Unusable
+from webapp.mail.oauth.errors import NotConfigured
 
 # Short, as it is used at once; Google takes an hour at most.
 LIFETIME = timedelta(minutes=5)
@@ -30,17 +30,17 @@ class ServiceAccountKey:
         try:
             facts = json.loads(text)
         except (ValueError, RecursionError):
-            raise Unusable(error=words.KEY_NOT_JSON) from None
+            raise NotConfigured(error=words.KEY_NOT_JSON) from None
         if not isinstance(facts, dict) or not all(
             isinstance(facts.get(name), str) and facts[name] for name in ("client_email", "private_key")
         ):
-            raise Unusable(error=words.KEY_NOT_WHOLE)
+            raise NotConfigured(error=words.KEY_NOT_WHOLE)
         try:
             key = RSAKey.import_key(facts["private_key"])
         except (JoseError, ValueError, TypeError):
-            raise Unusable(error=words.KEY_UNREADABLE) from None
+            raise NotConfigured(error=words.KEY_UNREADABLE) from None
         if not key.is_private:
-            raise Unusable(error=words.KEY_UNREADABLE)
+            raise NotConfigured(error=words.KEY_UNREADABLE)
         return cls(facts["client_email"], str(facts.get("private_key_id") or ""), key)
 
     def assertion(self, audience: str, subject: str, scopes: str, now: datetime) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, quote, urlsplit
 
+from webapp.core.sockets import Proxy
 from webapp.providers import OAuth2
-from webapp.proxies import Proxy
 
 # Scopes about who signed in and for how long; nobody lists them among what was granted.
 ABOUT_THE_ACCOUNT = frozenset({"openid", "email", "profile", "offline_access"})
@@ -14,7 +14,7 @@ TARGETS = ("resource", "audience")
 
 
 @dataclass(frozen=True)
-class Registration:
+class ClientRegistration:
     """One grant of one provider, with the mail server's settings filled in."""
 
     method: OAuth2

@@ -1,6 +1,6 @@
 """Our own sentences about what went wrong on the way to a token: kept in English, shown in every language."""
 
-from webapp.texts import saying
+from webapp.core.texts import saying
 
 NOT_GENERATED = saying("No access token was generated yet.")
 NOT_REACHED = saying("The token endpoint was not reached: %(error)s")

@@ -1,0 +1,210 @@
+"""Another address, asked for, confirmed and taken back: in a browser."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from tests.accounts.conftest import NEW, OTHER, error_beside
+from tests.support.browser import PASSWORD, Browser
+from tests.support.inbox import Inbox
+from tests.support.people import add_person
+from webapp.accounts.links import service as links
+from webapp.accounts.models import Link, LinkPurpose, Session
+from webapp.core import clock
+from webapp.core.app_state import AppState
+from webapp.core.database import Database
+
+Act = Callable[[], None]
+Owed = Callable[[], list[tuple[str, str]]]
+
+
+def ask(member: Browser, email: str = NEW) -> str:
+    """Ask for another address; the text of the page after it."""
+    return member.submit("/profile", email=email, current_password=PASSWORD).text
+
+
+@pytest.mark.one_database
+def test_asking_too_often_keeps_what_was_typed_and_says_when_to_go_on(member: Browser) -> None:
+    ask(member)
+    page = member.post("/profile/address", email=NEW, current_password=PASSWORD)
+    assert (page.status_code, page.headers["Retry-After"]) == (429, "300")
+    assert f'value="{NEW}"' in page.text
+    assert "Try again in 5 minutes." in page.text
+
+
+def test_a_person_moves_to_another_address_and_back(
+    app: Flask, member: Browser, stranger: Browser, inbox: Inbox, deliver: Act
+) -> None:
+    old = member.user.email
+    assert f"A mail to {NEW} is on its way" in ask(member)
+    deliver()
+    stranger.get(inbox.last.link)
+    page = stranger.submit("/confirm-address")
+    assert (page.request.path, f"{NEW} is the address" in page.text, member.user.email) == ("/login", True, NEW)
+    deliver()
+    undo = inbox.last.link
+    assert Browser(app, member._user_id).sign_in().status_code == 200
+    stranger.get(undo)
+    page = stranger.submit("/restore-address")
+    assert (page.request.path, member.user.email) == ("/reset-password", old)
+    assert member.get("/").request.path == "/login"
+    stranger.submit_on(page, password=OTHER, password_confirm=OTHER)
+    assert member.sign_in(OTHER).status_code == 200
+
+
+def test_who_is_signed_in_comes_back_to_the_profile(member: Browser, inbox: Inbox, deliver: Act) -> None:
+    ask(member)
+    deliver()
+    member.get(inbox.last.link)
+    assert member.submit("/confirm-address").request.path == "/profile"
+
+
+def test_looking_spends_nothing_and_the_secret_leaves_the_address(
+    member: Browser, stranger: Browser, inbox: Inbox, deliver: Act, database: Database
+) -> None:
+    ask(member)
+    deliver()
+    path = inbox.last.link.removeprefix("https://mailroom.example")
+    for look in (stranger.client.head, stranger.client.get):
+        assert look(path).headers["Location"] == "/confirm-address"
+        assert look("/confirm-address").status_code == 200
+    with database.reading() as session:
+        assert session.scalars(select(Link)).one().used_at is None
+    assert member.user.email != NEW
+
+
+def test_while_it_waits_it_can_be_sent_again_or_cancelled(member: Browser, owed: Owed) -> None:
+    assert "/profile/address/cancel" not in member.get("/profile").text
+    page = ask(member)
+    assert f"<bdi>{NEW}</bdi>" in page
+    assert "/profile/address/again" in page
+    assert member.post("/profile/address/again").status_code == 429
+    page = member.post("/profile/address/cancel").text
+    assert "Your address stays as it is." in page
+    assert f"<bdi>{NEW}</bdi>" not in page
+    assert member.post("/profile/address/again").status_code == 404
+
+
+def test_asking_tells_nobody_which_addresses_are_taken(member: Browser, administrator: Browser) -> None:
+    taken = administrator.user.email
+    pages = [ask(member, email).replace(email, "") for email in (taken, "free@mailroom.example")]
+    assert "is on its way" in pages[0]
+    assert len({re.sub(r'name="csrf_token" value="[^"]*"|<time.*?</time>', "", page) for page in pages}) == 1
+
+
+def test_the_link_tells_its_reader_that_the_address_is_taken(
+    member: Browser, stranger: Browser, database: Database, inbox: Inbox, deliver: Act
+) -> None:
+    ask(member)
+    deliver()
+    add_person(database, NEW)
+    page = stranger.get(inbox.last.link)
+    assert (page.status_code, "There is an account with this address already" in page.text) == (409, True)
+    assert stranger.post("/confirm-address").status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("email", "problem"),
+    [
+        ("max@mailroom.example", "your address already"),
+        ("max@MAILROOM.example", "your address already"),
+        ("", "Give an e-mail address"),
+        ("max", "not an e-mail address"),
+        ("a@b.example,c@d.example", "one address only"),
+        ("a@b.example\r\nBcc: c@d.example", "Line breaks"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_told_beside_the_field(
+    member: Browser, owed: Owed, email: str, problem: str
+) -> None:
+    assert error_beside(ask(member, email), problem)
+    assert owed() == []
+
+
+def test_an_international_address_can_be_had(member: Browser, inbox: Inbox, deliver: Act) -> None:
+    ask(member, "max@bücher.example")
+    deliver()
+    member.get(inbox.last.link)
+    member.submit("/confirm-address")
+    assert (member.user.email, member.user.email_key) == ("max@bücher.example", "max@xn--bcher-kva.example")
+
+
+@pytest.mark.parametrize("path", ["/confirm-address", "/restore-address"])
+@pytest.mark.parametrize("secret", ["made-up", "x" * 5000, "%00"])
+def test_a_made_up_link_leads_on(stranger: Browser, path: str, secret: str) -> None:
+    page = stranger.get(f"{path}/{secret}")
+    assert (page.status_code, 'href="/profile"' in page.text) == (404, True)
+
+
+def test_a_stale_confirmation_comes_back(member: Browser, inbox: Inbox, deliver: Act) -> None:
+    ask(member)
+    deliver()
+    member.get(inbox.last.link)
+    page = member.client.post("/confirm-address", data={"csrf_token": "stale"})
+    assert "open for too long" in page.text
+    assert member.submit_on(page).request.path == "/profile"
+
+
+def test_the_code_from_the_mail_is_as_good_as_the_link(member: Browser, inbox: Inbox, deliver: Act) -> None:
+    ask(member)
+    deliver()
+    page = member.submit("/profile", code="ABCD-EFGH")
+    assert error_beside(page.text, "This code is wrong")
+    page = member.submit_on(page, code=inbox.last.code.lower())
+    assert page.request.path == "/confirm-address"
+    member.submit_on(page)
+    assert member.user.email == NEW
+
+
+def test_the_code_is_worth_nothing_to_somebody_else(
+    member: Browser, administrator: Browser, inbox: Inbox, deliver: Act
+) -> None:
+    ask(member)
+    deliver()
+    ask(administrator, "other@new.example")
+    assert error_beside(administrator.submit("/profile", code=inbox.last.code).text, "This code is wrong")
+
+
+def test_page_and_mail_name_the_account_that_would_have_the_address(
+    stranger: Browser, database: Database, inbox: Inbox, deliver: Act, app: Flask
+) -> None:
+    odd = Browser(app, add_person(database, "o'brien&co@mailroom.example"))
+    odd.let_in()
+    ask(odd)
+    deliver()
+    assert "of the account o'brien&co@mailroom.example" in inbox.last.text.replace("\r\n", " ")
+    assert "o&#39;brien&amp;co@mailroom.example" in stranger.get(inbox.last.link).text
+
+
+class TestAnotherPersonsBrowser:
+    """A link that is opened where somebody else is signed in."""
+
+    def test_confirming_tells_who_is_signed_in_here(
+        self, member: Browser, administrator: Browser, inbox: Inbox, deliver: Act
+    ) -> None:
+        ask(member)
+        deliver()
+        administrator.get(inbox.last.link)
+        page = administrator.submit("/confirm-address")
+        assert "In this browser somebody else is signed in" in page.text
+        assert administrator.user.email in page.text
+        assert member.user.email == NEW
+
+    @pytest.mark.parametrize("purpose", [LinkPurpose.RESET, LinkPurpose.RESTORE_ADDRESS])
+    def test_a_reset_or_an_undone_change_ends_that_sign_in(
+        self, member: Browser, administrator: Browser, parts: AppState, purpose: LinkPurpose
+    ) -> None:
+        with parts.database.writing() as session:
+            secret = links.create(
+                session, member.user, purpose, clock.now() + timedelta(hours=1), "old@mailroom.example"
+            )
+        path = links.PATHS[purpose].rstrip("/")
+        page = administrator.get(f"{path}/{secret}")
+        fields = {"password": OTHER, "password_confirm": OTHER} if purpose == LinkPurpose.RESET else {}
+        administrator.submit_on(page, **fields)
+        with parts.database.reading() as session:
+            assert session.scalars(select(Session).where(Session.user_id == administrator.user.id)).all() == []

@@ -1,0 +1,147 @@
+"""Links with which a password is chosen, below the pages."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+
+import pytest
+import time_machine
+from sqlalchemy import select
+
+from tests.accounts.conftest import CLIENT, PASSWORD, at_once, set_status, sign_in
+from webapp.accounts.links import service as links
+from webapp.accounts.models import Link, LinkPurpose, User, UserState
+from webapp.accounts.password_links import service as password_links
+from webapp.accounts.password_links.service import AccountDisabled, AlreadyActive
+from webapp.accounts.passwords import hashing
+from webapp.accounts.sessions import service as sign_ins
+from webapp.accounts.sessions.login import LoginRefused
+from webapp.core import clock
+from webapp.core.app_state import AppState
+from webapp.outbox.models import Message
+
+NewLink = Callable[..., str]
+Owed = Callable[[], list[tuple[str, str]]]
+
+
+class TestActivating:
+    """The first password."""
+
+    def test_it_makes_the_account_active_and_owes_the_notice(
+        self, parts: AppState, pat: User, new_link: NewLink, owed: Owed
+    ) -> None:
+        secret = new_link(pat, LinkPurpose.ACTIVATION)
+        with parts.database.writing() as session:
+            person = password_links.activate(session, parts.queue, secret, hashing.hash_password(PASSWORD))
+        assert (person.status, person.activated_at) == (UserState.ACTIVE, person.password_changed_at)
+        assert owed() == [("activated", pat.email)]
+        assert sign_in(parts, pat.email, PASSWORD)
+
+    def test_of_two_links_used_at_once_one_chooses_the_password(
+        self, parts: AppState, pat: User, new_link: NewLink, owed: Owed
+    ) -> None:
+        def using(secret: str) -> Callable[[], object]:
+            def use() -> object:
+                with parts.database.writing() as session:
+                    return password_links.activate(session, parts.queue, secret, hashing.hash_password(secret))
+
+            return use
+
+        ends = at_once([using(new_link(pat, LinkPurpose.ACTIVATION)) for _ in range(4)])
+        assert [type(end) for end in ends].count(User) == 1
+        assert owed() == [("activated", pat.email)]
+
+    def test_those_who_come_late_with_another_link_are_told_so(
+        self, parts: AppState, pat: User, new_link: NewLink
+    ) -> None:
+        secrets = [new_link(pat, LinkPurpose.ACTIVATION) for _ in range(6)]
+
+        def use(secret: str) -> User:
+            with parts.database.writing() as session:
+                return password_links.activate(session, parts.queue, secret, hashing.hash_password(secret))
+
+        ends = at_once([partial(use, secret) for secret in secrets])
+        assert sorted(type(end).__name__ for end in ends) == ["LinkRevoked"] * 5 + ["User"]
+
+    @pytest.mark.parametrize(
+        ("status", "failure"), [(UserState.ACTIVE, AlreadyActive), (UserState.DISABLED, AccountDisabled)]
+    )
+    def test_only_pending_people_can(
+        self, parts: AppState, pat: User, new_link: NewLink, status: UserState, failure: type[Exception]
+    ) -> None:
+        secret = new_link(pat, LinkPurpose.ACTIVATION)
+        set_status(parts.database, pat, status)
+        with pytest.raises(failure), parts.database.writing() as session:
+            password_links.activate(session, parts.queue, secret, hashing.hash_password(PASSWORD))
+        with parts.database.reading() as session:
+            assert links.find(session, secret, LinkPurpose.ACTIVATION).used_at is None
+
+    def test_another_mail_goes_to_the_person_of_the_link_once_in_five_minutes(
+        self, parts: AppState, pat: User, new_link: NewLink, owed: Owed
+    ) -> None:
+        secret = new_link(pat, LinkPurpose.ACTIVATION, timedelta(hours=-1))
+        for later in (0, 4, 6):
+            with time_machine.travel(clock.now() + timedelta(minutes=later)), parts.database.writing() as session:
+                password_links.renew_activation(session, parts.queue, secret, limited=True)
+        assert owed() == [("activation", pat.email)] * 2
+
+    def test_another_mail_is_for_pending_people_alone(
+        self, parts: AppState, pat: User, new_link: NewLink, owed: Owed
+    ) -> None:
+        secret = new_link(pat, LinkPurpose.ACTIVATION)
+        set_status(parts.database, pat, UserState.ACTIVE)
+        with parts.database.writing() as session:
+            password_links.renew_activation(session, parts.queue, secret, limited=True)
+            password_links.renew_activation(session, parts.queue, "no such secret", limited=True)
+        assert owed() == []
+
+
+class TestResetting:
+    """A forgotten password."""
+
+    def test_a_mail_is_owed_whoever_the_address_belongs_to(self, parts: AppState, ada: User, owed: Owed) -> None:
+        with parts.database.writing() as session:
+            password_links.request_reset(session, parts.queue, "nobody@example.com", CLIENT)
+            password_links.request_reset(session, parts.queue, ada.email, CLIENT)
+            assert {message.user_id for message in session.scalars(select(Message))} == {None}
+        assert owed() == [("reset", "nobody@example.com"), ("reset", ada.email)]
+
+    def test_an_address_is_owed_one_mail_in_five_minutes(self, parts: AppState, owed: Owed) -> None:
+        for later in (0, 4, 6):
+            with time_machine.travel(clock.now() + timedelta(minutes=later)), parts.database.writing() as session:
+                password_links.request_reset(session, parts.queue, "Ada@example.com", CLIENT)
+        assert len(owed()) == 2
+
+    def test_it_signs_out_everywhere_and_revokes_the_other_links(
+        self, parts: AppState, ada: User, new_link: NewLink, signed_in: Callable[[User], str], owed: Owed
+    ) -> None:
+        token, other, secret = signed_in(ada), new_link(ada, LinkPurpose.RESET), new_link(ada, LinkPurpose.RESET)
+        with parts.database.writing() as session:
+            password_links.complete_reset(session, parts.queue, secret, hashing.hash_password(PASSWORD))
+        assert sign_ins.find(parts.database, token) is None
+        with parts.database.reading() as session:
+            assert links.find(session, other, LinkPurpose.RESET).revoked_at is not None
+        assert owed() == [("password_changed", ada.email)]
+        with pytest.raises(LoginRefused):
+            sign_in(parts, ada.email)
+
+    def test_of_many_who_use_a_link_at_once_one_chooses_the_password(
+        self, parts: AppState, ada: User, new_link: NewLink, owed: Owed
+    ) -> None:
+        secret = new_link(ada, LinkPurpose.RESET)
+
+        def use() -> object:
+            with parts.database.writing() as session:
+                return password_links.complete_reset(session, parts.queue, secret, hashing.hash_password(PASSWORD))
+
+        ends = at_once([use] * 6)
+        assert [type(end) for end in ends].count(User) == 1
+        assert owed() == [("password_changed", ada.email)]
+
+    def test_a_disabled_person_cannot(self, parts: AppState, ada: User, new_link: NewLink) -> None:
+        secret = new_link(ada, LinkPurpose.RESET)
+        set_status(parts.database, ada, UserState.DISABLED)
+        with pytest.raises(AccountDisabled), parts.database.writing() as session:
+            password_links.complete_reset(session, parts.queue, secret, hashing.hash_password(PASSWORD))
+        with parts.database.reading() as session:
+            assert session.scalars(select(Link)).one().used_at is None

@@ -1,0 +1,198 @@
+"""The profile, with a browser."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+from werkzeug.datastructures import MultiDict
+
+from tests.accounts.conftest import NEW, OTHER, error_beside
+from tests.support.browser import PASSWORD, Browser
+from webapp.accounts.models import KnownDevice, Session
+from webapp.accounts.sessions import known_devices
+from webapp.core.database import Database
+
+Act = Callable[[], None]
+Owed = Callable[[], list[tuple[str, str]]]
+FORMS: dict[str, dict[str, Any]] = {
+    "name": {"name": "Grace"},
+    "address": {"email": NEW, "current_password": PASSWORD},
+    "password": {"current_password": PASSWORD, "password": OTHER, "password_confirm": OTHER},
+}
+
+
+@pytest.fixture
+def second(app: Flask, member: Browser) -> Browser:
+    """Another browser of the member's."""
+    browser = Browser(app, member._user_id)
+    browser.let_in()
+    return browser
+
+
+def cookie(browser: Browser, name: str) -> str:
+    """What the browser's cookie of this name holds."""
+    found = browser.client.get_cookie(name)
+    assert found is not None
+    return found.value
+
+
+def copy_of(app: Flask, browser: Browser) -> Browser:
+    """Another browser with the same session cookie."""
+    thief = Browser(app)
+    thief.client.set_cookie("mailroom", cookie(browser, "mailroom"))
+    return thief
+
+
+def test_everybody_finds_the_profile_in_their_menu(member: Browser, administrator: Browser) -> None:
+    for browser in (member, administrator):
+        assert 'href="/profile"' in browser.get("/").text
+        assert browser.user.email in browser.get("/profile").text
+
+
+def test_a_new_name_is_on_the_page_as_text(member: Browser) -> None:
+    page = member.submit("/profile", name="<b>Zoë</b>")
+    assert (page.request.path, member.user.name) == ("/profile", "<b>Zoë</b>")
+    assert "<b>Zoë" not in page.text
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_stale_form_comes_back_and_changes_nothing(member: Browser, owed: Owed, form: str) -> None:
+    before = member.user
+    page = member.client.post(f"/profile/{form}", data={**FORMS[form], "csrf_token": "stale"})
+    assert "open for too long" in page.text
+    assert PASSWORD not in page.text
+    assert (member.user.name, member.user.password_hash, owed()) == (before.name, before.password_hash, [])
+    assert member.submit_on(page, **FORMS[form]).request.path == "/profile"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_page_has_each_id_once(member: Browser, form: str) -> None:
+    page = member.post(f"/profile/{form}").text
+    ids = re.findall(r'\bid="([^"]+)"', page)
+    assert sorted(ids) == sorted(set(ids))
+    assert set(re.findall(r'<label[^>]* for="([^"]+)"', page)) <= set(ids)
+
+
+HOSTILE = {"missing": [], "nul": ["a\0b"], "very long": ["x" * 100_000], "twice": ["a", "b"], "no text": [b"\xed\xa0"]}
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize(("form", "field"), [(form, field) for form, given in FORMS.items() for field in given])
+@pytest.mark.parametrize("values", HOSTILE.values(), ids=HOSTILE)
+def test_bad_input_gives_the_form_back(member: Browser, form: str, field: str, values: list[Any]) -> None:
+    sent = MultiDict({"csrf_token": member.csrf_token(), **FORMS[form]})
+    sent.setlist(field, values)
+    before = member.user
+    page = member.client.post(f"/profile/{form}", data=sent)
+    assert page.status_code == 200 or values == HOSTILE["no text"]
+    assert 'class="error"' in page.text or values == HOSTILE["no text"]
+    assert (member.user.email, member.user.password_hash) == (before.email, before.password_hash)
+
+
+class TestPassword:
+    """Changing it."""
+
+    def test_this_browser_stays_signed_in_with_another_session_and_the_others_do_not(
+        self, app: Flask, member: Browser, second: Browser
+    ) -> None:
+        thief = copy_of(app, member)
+        page = member.submit("/profile", **FORMS["password"])
+        assert "Your password is changed" in page.text
+        assert [b.get("/profile").request.path for b in (member, second, thief)] == ["/profile", "/login", "/login"]
+        assert second.sign_in(OTHER).status_code == 200
+
+    def test_a_wrong_current_one_is_told_beside_its_field(self, member: Browser) -> None:
+        fields = FORMS["password"] | {"current_password": "wrong"}
+        page = member.submit("/profile", **fields).text
+        assert error_beside(page, "not your password")
+        assert OTHER not in page
+
+    @pytest.mark.parametrize(
+        ("password", "confirm", "problem"),
+        [
+            ("tiny", "tiny", "at least 8"),
+            (OTHER, "different", "not the same"),
+            ("max@mailroom.example", "max@mailroom.example", "other than your"),
+        ],
+    )
+    def test_the_rules_are_the_same_as_elsewhere(
+        self, member: Browser, password: str, confirm: str, problem: str
+    ) -> None:
+        fields = {"current_password": PASSWORD, "password": password, "password_confirm": confirm}
+        assert error_beside(member.submit("/profile", **fields).text, problem)
+
+    @pytest.mark.parametrize("form", ["address", "password"])
+    def test_too_many_wrong_ones_end_this_sign_in_alone(self, member: Browser, second: Browser, form: str) -> None:
+        wrong: dict[str, Any] = FORMS[form] | {"current_password": "wrong"}
+        answers = [member.post(f"/profile/{form}", **wrong) for _ in range(10)]
+        assert [answer.request.path for answer in answers] == [f"/profile/{form}"] * 9 + ["/login"]
+        assert "wrong too often" in answers[-1].text
+        assert second.get("/profile").request.path == "/profile"
+
+    @pytest.mark.parametrize("act", ["password", "end-others"])
+    def test_this_browser_stays_known_while_the_others_and_copies_of_it_do_not(
+        self, app: Flask, member: Browser, database: Database, act: str
+    ) -> None:
+        for browser in (Browser(app, member._user_id), member):
+            browser.post("/logout")
+            browser.sign_in()
+        before = cookie(member, "mailroom_device")
+        if act == "password":
+            member.submit("/profile", **FORMS["password"])
+        else:
+            member.post("/profile/sign-ins/end-others")
+        with database.reading() as session:
+            (mine,) = session.scalars(select(KnownDevice.user_id))
+            known = [known_devices.is_known(session, mine, one) for one in (cookie(member, "mailroom_device"), before)]
+        assert known == [True, False]
+
+
+class TestSignIns:
+    """Where one is signed in."""
+
+    def test_each_is_shown_in_words_and_others_can_be_ended(self, member: Browser, second: Browser) -> None:
+        agent = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
+        second.client.post("/logout", data={"csrf_token": second.csrf_token()})
+        fields = {"email": member.user.email, "password": PASSWORD, "csrf_token": second.csrf_token()}
+        second.client.post("/login", data=fields, headers=agent)
+        page = member.get("/profile")
+        assert ("Firefox on Linux" in page.text, page.text.count("This one"), "127.0.0.1" in page.text) == (
+            True,
+            1,
+            True,
+        )
+        number = re.findall(r'action="(/profile/sign-ins/\d+/end)"', page.text)
+        assert len(number) == 1
+        assert "That browser is signed out." in member.post(number[0]).text
+        assert second.get("/profile").request.path == "/login"
+
+    def test_those_that_are_remembered_say_so_and_end_like_the_others(self, member: Browser, second: Browser) -> None:
+        second.post("/logout")
+        second.submit("/login", email=member.user.email, password=PASSWORD, remember=True)
+        assert member.get("/profile").text.count("Remembered") == 1
+        member.post("/profile/sign-ins/end-others")
+        assert second.get("/profile").request.path == "/login"
+
+    def test_all_others_are_ended_at_once(self, member: Browser, second: Browser) -> None:
+        assert "All other browsers are signed out." in member.post("/profile/sign-ins/end-others").text
+        assert [b.get("/profile").request.path for b in (member, second)] == ["/profile", "/login"]
+
+    def test_ending_the_others_ends_copies_of_this_ones_cookie(self, app: Flask, member: Browser) -> None:
+        thief = copy_of(app, member)
+        assert thief.get("/profile").request.path == "/profile"
+        member.post("/profile/sign-ins/end-others")
+        assert [b.get("/profile").request.path for b in (member, thief)] == ["/profile", "/login"]
+
+    def test_somebody_elses_is_not_there(self, member: Browser, administrator: Browser, database: Database) -> None:
+        with database.reading() as session:
+            mine = session.scalars(select(Session.id).where(Session.user_id == administrator.user.id)).one()
+        assert member.post(f"/profile/sign-ins/{mine}/end").status_code == 404
+        assert administrator.get("/profile").request.path == "/profile"
+
+    def test_what_a_browser_calls_itself_is_text(self, app: Flask, member: Browser, database: Database) -> None:
+        with database.writing() as session:
+            session.scalars(select(Session)).one().address = "<i>"
+        assert "<i>" not in member.get("/profile").text

@@ -1,0 +1,291 @@
+"""Sign-in is locked for whoever types wrong passwords, and not for the person."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from unittest import mock
+
+import pytest
+import time_machine
+from sqlalchemy import select
+
+from tests.accounts.conftest import at_once
+from tests.support.browser import PASSWORD
+from tests.support.inbox import Inbox
+from tests.support.people import add_person
+from webapp.accounts.models import LinkPurpose, User, UserState
+from webapp.accounts.password_links import service as password_links
+from webapp.accounts.passwords import hashing
+from webapp.accounts.sessions import known_devices, lockout, login
+from webapp.accounts.sessions.lockout import LockedOut
+from webapp.accounts.sessions.login import LoginRefused
+from webapp.accounts.sessions.service import Client
+from webapp.audit.events import Event
+from webapp.audit.models import AuditEntry
+from webapp.core import clock
+from webapp.core.app_state import AppState
+from webapp.core.errors import TooManyRequests
+from webapp.core.rate_limits import Limit, Share
+from webapp.outbox.models import Message, MessageState
+from webapp.settings import security
+from webapp.settings.security import SecurityPolicy
+
+HERE, ELSEWHERE = "192.0.2.1", "198.51.100.7"
+NOBODY = "nobody@example.com"
+Owed = Callable[[], list[tuple[str, str]]]
+Try = Callable[..., str]
+
+
+@pytest.fixture
+def now() -> Iterator[time_machine.Traveller]:
+    """A clock that stands still until it is moved."""
+    with time_machine.travel(clock.now(), tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def sign_in(parts: AppState) -> Try:
+    """Try to sign in: `in`, or the name of the refusal."""
+
+    def sign_in(email: str, password: str = PASSWORD, address: str = HERE, known: str = "") -> str:
+        client = Client(address, "Firefox", known)
+        try:
+            login.sign_in(parts.database, parts.queue, email, password, client)
+        except (LoginRefused, TooManyRequests) as refused:
+            return type(refused).__name__
+        return "in"
+
+    return sign_in
+
+
+@pytest.fixture
+def guess(sign_in: Try) -> Callable[..., list[str]]:
+    """Type wrong passwords, as many as lock unless said otherwise."""
+
+    def guess(email: str, times: int = 10, address: str = HERE, known: str = "") -> list[str]:
+        return [sign_in(email, "wrong", address, known) for _ in range(times)]
+
+    return guess
+
+
+Guess = Callable[..., list[str]]
+
+
+def guess_from_everywhere(guess: Guess, email: str) -> None:
+    """As many wrong ones as lock all unknown browsers."""
+    for number in range(11):
+        guess(email, 9 if number else 10, f"203.0.113.{number}")
+    guess(email, 1, "203.0.113.99")
+
+
+def know(parts: AppState, person: User) -> str:
+    """The person has signed in before with a browser: the token that it has."""
+    with parts.database.writing() as session:
+        return known_devices.remember(session, person.id, "")
+
+
+def entries(parts: AppState, event: Event) -> list[AuditEntry]:
+    with parts.database.reading() as session:
+        return list(session.scalars(select(AuditEntry).where(AuditEntry.event == event)))
+
+
+@pytest.mark.usefixtures("now")
+class TestWho:
+    """Whom a lock keeps out."""
+
+    @pytest.mark.one_database
+    @pytest.mark.parametrize("email", ["ada@example.com", NOBODY])
+    def test_it_is_the_same_for_every_address(self, ada: User, sign_in: Try, guess: Guess, email: str) -> None:
+        assert guess(email, 12) == ["SignInRefused"] * 10 + ["Locked"] * 2
+        assert sign_in(email.upper()) == "Locked"
+
+    def test_the_person_gets_in_from_elsewhere(self, ada: User, sign_in: Try, guess: Guess) -> None:
+        guess(ada.email)
+        assert (sign_in(ada.email), sign_in(ada.email, address=ELSEWHERE)) == ("Locked", "in")
+
+    def test_against_guesses_from_everywhere_only_known_browsers_get_in(
+        self, parts: AppState, ada: User, sign_in: Try, guess: Guess
+    ) -> None:
+        known = know(parts, ada) + "." + "another" * 6 + "x"
+        guess_from_everywhere(guess, ada.email)
+        assert sign_in(ada.email, address=ELSEWHERE) == "Locked"
+        assert sign_in(ada.email, address=ELSEWHERE, known=known) == "in"
+
+    @pytest.mark.one_database
+    def test_a_known_browser_is_locked_by_itself(self, parts: AppState, ada: User, sign_in: Try, guess: Guess) -> None:
+        stolen, other = know(parts, ada), know(parts, ada)
+        assert guess(ada.email, 11, known=stolen)[-1] == "Locked"
+        assert [sign_in(ada.email, known=token) for token in (stolen, other, "")] == ["Locked", "in", "in"]
+
+    @pytest.mark.one_database
+    def test_a_browser_is_known_for_its_own_people_alone(
+        self, parts: AppState, ada: User, sign_in: Try, guess: Guess
+    ) -> None:
+        add_person(parts.database, "eve@example.com")
+        known = know(parts, ada)
+        guess("eve@example.com", known=known)
+        assert sign_in("eve@example.com", known=known) == sign_in("eve@example.com") == "Locked"
+
+    @pytest.mark.one_database
+    def test_a_right_password_forgets_the_wrong_ones_before(self, ada: User, sign_in: Try, guess: Guess) -> None:
+        for _ in range(3):
+            guess(ada.email, 9)
+            assert sign_in(ada.email) == "in"
+
+    @pytest.mark.one_database
+    def test_a_network_may_fail_a_hundred_times_whatever_the_addresses(
+        self, ada: User, sign_in: Try, guess: Guess
+    ) -> None:
+        for number in range(50):
+            guess(f"p{number}@example.com", 2)
+            sign_in(ada.email)
+        assert guess(NOBODY, 1) + guess(NOBODY, 1, ELSEWHERE) == ["TooManyRequests", "SignInRefused"]
+
+    @pytest.mark.one_database
+    def test_a_crowd_slows_each_network_down_and_keeps_nobody_out(
+        self, ada: User, sign_in: Try, guess: Guess, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        minute = timedelta(minutes=1)
+        share = Share(Limit("a", 8, minute), Limit("b", 2, minute), Limit("c", 4, minute))
+        monkeypatch.setattr(lockout, "FAILURES", share)
+        assert guess(NOBODY, 7) == ["SignInRefused"] * 6 + ["TooManyRequests"]
+        assert [sign_in(ada.email, address=ELSEWHERE) for _ in range(5)] == ["in"] * 5
+
+    @pytest.mark.one_database
+    def test_signing_in_between_gives_no_further_guesses(
+        self, ada: User, sign_in: Try, guess: Guess, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        minute = timedelta(minutes=1)
+        share = Share(Limit("a", 8, minute), Limit("b", 2, minute), Limit("c", 4, minute))
+        monkeypatch.setattr(lockout, "FAILURES", share)
+        ends = []
+        for number in range(8):
+            ends += guess(f"p{number}@example.com", 1)
+            sign_in(ada.email)
+        assert ends == ["SignInRefused"] * 6 + ["TooManyRequests"] * 2
+
+
+class TestHowLong:
+    """When a lock begins and ends."""
+
+    @pytest.mark.one_database
+    def test_it_ends_by_itself_and_one_may_try_as_often_again(
+        self, ada: User, now: time_machine.Traveller, guess: Guess
+    ) -> None:
+        guess(ada.email)
+        now.shift(timedelta(minutes=15) - timedelta(seconds=1))
+        assert guess(ada.email, 1) == ["Locked"]
+        now.shift(timedelta(seconds=1))
+        assert guess(ada.email, 11) == ["SignInRefused"] * 10 + ["Locked"]
+
+    @pytest.mark.one_database
+    def test_a_refusal_says_when_it_ends(self, parts: AppState, now: time_machine.Traveller, guess: Guess) -> None:
+        guess(NOBODY)
+        now.shift(timedelta(minutes=5))
+        with pytest.raises(LockedOut) as locked:
+            login.sign_in(parts.database, parts.queue, NOBODY, "wrong", Client(HERE, ""))
+        assert locked.value.retry_after == 10 * 60
+
+    @pytest.mark.one_database
+    def test_slow_guesses_lock_too(self, now: time_machine.Traveller, guess: Guess) -> None:
+        for _ in range(10):
+            assert guess(NOBODY, 1) == ["SignInRefused"]
+            now.shift(timedelta(minutes=10))
+        assert guess(NOBODY, 1) == ["Locked"]
+
+    @pytest.mark.one_database
+    def test_the_settings_say_after_how_many_and_for_how_long(
+        self, parts: AppState, now: time_machine.Traveller, guess: Guess
+    ) -> None:
+        with parts.database.writing() as session:
+            security.save(session, SecurityPolicy(lock_after=3, lock_minutes=60))
+        assert guess(NOBODY, 4)[2:] == ["SignInRefused", "Locked"]
+        now.shift(timedelta(minutes=59))
+        assert guess(NOBODY, 1) == ["Locked"]
+
+    @pytest.mark.parametrize(("back", "outcome"), [(timedelta(minutes=1), "Locked"), (timedelta(days=400), "in")])
+    def test_a_clock_that_is_set_back_locks_nobody_for_longer(
+        self, ada: User, now: time_machine.Traveller, sign_in: Try, guess: Guess, back: timedelta, outcome: str
+    ) -> None:
+        guess(ada.email)
+        now.shift(-back)
+        assert sign_in(ada.email) == outcome
+        now.shift(timedelta(minutes=17))
+        assert sign_in(ada.email) == "in"
+
+    @pytest.mark.usefixtures("now")
+    def test_a_reset_lifts_it_everywhere(
+        self, parts: AppState, ada: User, sign_in: Try, guess: Guess, new_link: Callable[..., str]
+    ) -> None:
+        guess_from_everywhere(guess, ada.email)
+        guess(ada.email, 10, ELSEWHERE)
+        secret = new_link(ada, LinkPurpose.RESET)
+        with parts.database.writing() as session:
+            password_links.complete_reset(session, parts.queue, secret, hashing.hash_password("a new one 9"))
+        assert [sign_in(ada.email, "a new one 9", place) for place in (HERE, ELSEWHERE, "203.0.113.0")] == ["in"] * 3
+        assert [entry.person_id for entry in entries(parts, Event.UNLOCKED)] == [ada.id]
+
+
+def test_of_fifty_at_once_no_more_passwords_are_looked_at_than_are_allowed(
+    parts: AppState, ada: User, sign_in: Try, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = mock.Mock(wraps=hashing.verify)
+    monkeypatch.setattr(hashing, "fits", counted)
+    ends = at_once([lambda: sign_in(ada.email, "wrong")] * 50)
+    assert counted.call_count == 10
+    assert {end for end in ends if end != "SignInRefused"} == {"Locked"}
+    assert len(entries(parts, Event.LOCKED)) == 1
+
+
+class TestTelling:
+    """The trail and the mail."""
+
+    @pytest.mark.parametrize("email", ["ada@example.com", NOBODY])
+    def test_each_lock_is_told_once_whoevers_the_address_is(
+        self, parts: AppState, ada: User, now: time_machine.Traveller, guess: Guess, owed: Owed, email: str
+    ) -> None:
+        guess(email, 30)
+        assert owed() == [("lockout", email)]
+        told = [(e.person_id, e.person_email, e.facts["minutes"]) for e in entries(parts, Event.LOCKED)]
+        assert told == [(None, email, 15)]
+
+    @pytest.mark.one_database
+    def test_many_locks_send_one_mail_in_five_minutes_and_three_a_day(
+        self, ada: User, now: time_machine.Traveller, guess: Guess, owed: Owed
+    ) -> None:
+        for number in range(5):
+            guess(ada.email, 10, f"203.0.113.{number}")
+        assert len(owed()) == 1
+        for number in range(20):
+            now.shift(timedelta(minutes=16))
+            guess(ada.email, 10, f"203.0.113.{number}")
+        assert len(owed()) == 3
+
+    @pytest.mark.one_database
+    def test_what_is_no_address_is_locked_and_gets_no_mail(
+        self, now: time_machine.Traveller, guess: Guess, owed: Owed
+    ) -> None:
+        assert guess("root", 11)[-1] == "Locked"
+        assert owed() == []
+
+    @pytest.mark.one_database
+    def test_the_person_reads_where_from_until_when_and_what_helps(
+        self, ada: User, guess: Guess, deliver: Callable[[], None], inbox: Inbox
+    ) -> None:
+        guess("ADA@example.com")
+        deliver()
+        assert inbox.last.rcpt_to == [ada.email]
+        text = inbox.last.text.replace("\n", " ")
+        assert all(words in text for words in (HERE, "ends by itself on", "https://mailroom.example/forgot-password"))
+
+    @pytest.mark.one_database
+    @pytest.mark.parametrize("status", [None, UserState.PENDING, UserState.DISABLED])
+    def test_only_active_people_are_told(
+        self, parts: AppState, guess: Guess, deliver: Callable[[], None], inbox: Inbox, status: UserState | None
+    ) -> None:
+        if status:
+            add_person(parts.database, NOBODY, status=status)
+        guess(NOBODY)
+        deliver()
+        with parts.database.reading() as session:
+            assert session.scalars(select(Message.state)).all() == [MessageState.DROPPED]
+        assert inbox.messages == []

@@ -1,0 +1,121 @@
+"""What people are told by mail when somebody used or changed their account."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from sqlalchemy import select, update
+
+from tests.accounts.conftest import CLIENT
+from tests.support.browser import PASSWORD
+from webapp.accounts import notifications
+from webapp.accounts.models import LinkPurpose, User
+from webapp.accounts.password_links import service as password_links
+from webapp.accounts.passwords import hashing
+from webapp.accounts.profile import service as profile
+from webapp.accounts.sessions import login
+from webapp.accounts.sessions import service as sign_ins
+from webapp.accounts.sessions.service import Client
+from webapp.core import clock
+from webapp.core.actor import SYSTEM, Actor, set_actor
+from webapp.core.app_state import AppState
+from webapp.core.database import Database
+from webapp.outbox.models import Message, MessageState
+
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+WHERE = {"client": "192.0.2.7", "device": FIREFOX}
+SignIn = Callable[[], None]
+
+
+@pytest.fixture(autouse=True)
+def _from_somewhere() -> Iterator[None]:
+    set_actor(Actor(client=WHERE["client"], device=WHERE["device"]))
+    yield
+    set_actor(SYSTEM)
+
+
+@pytest.fixture
+def sign_in(parts: AppState, ada: User) -> SignIn:
+    """Sign ada in with a browser that is not known."""
+
+    def sign_in() -> None:
+        login.sign_in(parts.database, parts.queue, ada.email, PASSWORD, Client("", ""))
+
+    return sign_in
+
+
+@pytest.fixture
+def facts(database: Database) -> Callable[[], list[dict[str, Any]]]:
+    """The facts of all messages, oldest first."""
+
+    def read() -> list[dict[str, Any]]:
+        with database.reading() as session:
+            return list(session.scalars(select(Message.facts).order_by(Message.id)))
+
+    return read
+
+
+Facts = Callable[[], list[dict[str, Any]]]
+
+
+def test_a_reset_and_a_change_in_the_profile_are_told_apart(
+    parts: AppState, ada: User, new_link: Callable[..., str], facts: Facts
+) -> None:
+    secret = new_link(ada, LinkPurpose.RESET)
+    with parts.database.writing() as session:
+        person = password_links.complete_reset(
+            session, parts.queue, secret, hashing.hash_password("one more sentence 9")
+        )
+        here, _token = sign_ins.start(session, person, CLIENT)
+    profile.change_password(parts.database, parts.queue, person, "one more sentence 9", PASSWORD, here, CLIENT, False)
+    assert facts() == [{"by_link": True, **WHERE}, {"by_link": False, **WHERE}]
+
+
+def test_several_sign_ins_before_the_mail_is_sent_are_one_mail(sign_in: SignIn, facts: Facts) -> None:
+    for _ in range(notifications.NAMED + 2):
+        sign_in()
+    (only,) = facts()
+    assert (len(only["sign_ins"]), only["more"]) == (notifications.NAMED, 2)
+    assert WHERE.items() <= only["sign_ins"][0].items()
+
+
+def test_after_a_mail_the_next_one_waits_and_says_all_that_came(
+    database: Database, sign_in: SignIn, facts: Facts
+) -> None:
+    with time_machine.travel(clock.now(), tick=False) as traveller:
+        sign_in()
+        sent(database)
+        traveller.shift(timedelta(minutes=1))
+        sign_in()
+        sign_in()
+        with database.reading() as session:
+            message = session.scalars(select(Message).order_by(Message.id.desc())).first()
+    assert [len(one["sign_ins"]) for one in facts()] == [1, 2]
+    assert message is not None
+    assert message.next_attempt_at - message.created_at == timedelta(minutes=4)
+
+
+def test_later_the_next_one_is_sent_at_once(database: Database, sign_in: SignIn) -> None:
+    sign_in()
+    sent(database)
+    with time_machine.travel(clock.now() + timedelta(minutes=6)):
+        sign_in()
+    with database.reading() as session:
+        message = session.scalars(select(Message).order_by(Message.id.desc())).first()
+    assert message is not None
+    assert message.next_attempt_at == message.created_at
+
+
+def test_nothing_is_added_to_a_mail_that_may_be_given_up_soon(sign_in: SignIn, facts: Facts) -> None:
+    sign_in()
+    with time_machine.travel(clock.now() + timedelta(hours=25)):
+        sign_in()
+    assert len(facts()) == 2
+
+
+def sent(database: Database) -> None:
+    """As the worker notes it."""
+    with database.writing() as session:
+        session.execute(update(Message).values(state=MessageState.SENT))

@@ -1,0 +1,135 @@
+"""The first administrator."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from tests.accounts.conftest import PASSWORD, at_once
+from tests.support.browser import Browser
+from webapp.accounts import service
+from webapp.accounts.models import Role, UserState
+from webapp.accounts.passwords import hashing
+from webapp.accounts.users import setup
+from webapp.accounts.users.setup import AlreadySetUp, InvalidSetupToken
+from webapp.core.app_state import AppState
+from webapp.core.config import Config
+from webapp.settings.service import general
+
+FIELDS = {"email": "root@example.com", "name": "Root", "password": PASSWORD, "password_confirm": PASSWORD}
+
+
+@pytest.fixture
+def key(parts: AppState) -> str:
+    """The key that the server printed."""
+    with parts.database.writing() as session:
+        return setup.new_setup_token(session)
+
+
+def public_url(parts: AppState) -> str:
+    """The public address in force."""
+    with parts.database.reading() as session:
+        return general(session, parts.config).public_url
+
+
+def test_the_first_administrator_is_created_and_signed_in(stranger: Browser, parts: AppState, key: str) -> None:
+    page = stranger.get(f"/setup?key={key}")
+    assert (page.request.path, page.request.query_string) == ("/setup", b"")
+    answer = stranger.submit_on(page, **FIELDS)
+    assert (answer.status_code, answer.request.path) == (200, "/")
+    with parts.database.reading() as session:
+        person = service.find_by_email(session, "root@example.com")
+    assert person is not None
+    assert (person.role, person.status) == (Role.ADMINISTRATOR, UserState.ACTIVE)
+    assert public_url(parts) == "http://localhost"
+
+
+def test_the_public_address_is_saved_as_it_was_typed(stranger: Browser, parts: AppState, key: str) -> None:
+    page = stranger.get(f"/setup?key={key}")
+    stranger.submit_on(page, **FIELDS, public_url="https://mail.example.com/")
+    assert public_url(parts) == "https://mail.example.com"
+    with parts.database.reading() as session:
+        assert general(session, parts.config).support_address == "help@mailroom.example"
+
+
+def test_without_a_public_address_the_one_of_before_stays(stranger: Browser, parts: AppState, key: str) -> None:
+    before = public_url(parts)
+    stranger.submit_on(stranger.get(f"/setup?key={key}"), **FIELDS, public_url="")
+    assert public_url(parts) == before
+
+
+def test_what_is_wrong_costs_neither_the_key_nor_what_was_typed(stranger: Browser, key: str) -> None:
+    page = stranger.get(f"/setup?key={key}")
+    wrong = FIELDS | {"password": "root@example.com", "public_url": "nowhere"}
+    answer = stranger.submit_on(page, **wrong)
+    assert "other than your e-mail address" in answer.text
+    assert 'value="nowhere"' in answer.text
+    assert stranger.submit_on(answer, **FIELDS, public_url="").request.path == "/"
+
+
+def test_mistakes_are_listed_as_they_stand_on_the_page(stranger: Browser, key: str) -> None:
+    wrong = {
+        "email": "no address",
+        "name": "",
+        "password": "short",
+        "password_confirm": "other",
+        "public_url": "nowhere",
+    }
+    page = stranger.submit(f"/setup?key={key}", **wrong)
+    assert re.findall(r'<li><a href="#(\w+)">', page.text) == list(wrong)
+
+
+@pytest.mark.parametrize("path", ["/setup", "/setup?key=wrong", "/setup?key=" + "x" * 5000])
+def test_a_wrong_key_is_told_what_to_do(stranger: Browser, key: str, path: str) -> None:
+    page = stranger.get(path)
+    assert page.status_code == 404
+    assert "mailroom create-admin" in page.text
+
+
+def test_a_newer_key_replaces_the_older(stranger: Browser, parts: AppState, key: str) -> None:
+    with parts.database.writing() as session:
+        setup.new_setup_token(session)
+    assert stranger.get(f"/setup?key={key}").status_code == 404
+
+
+def test_setup_is_closed_once_there_is_an_administrator(stranger: Browser, parts: AppState, key: str) -> None:
+    page = stranger.get(f"/setup?key={key}")
+    with parts.database.writing() as session:
+        service.create_administrator(session, "ada@example.com", "Ada", hashing.hash_password(PASSWORD))
+    for answer in (stranger.submit_on(page, **FIELDS), stranger.get(f"/setup?key={key}")):
+        assert (answer.status_code, "set up already" in answer.text) == (404, True)
+    with parts.database.writing() as session, pytest.raises(AlreadySetUp):
+        setup.new_setup_token(session)
+
+
+def test_a_wrong_key_creates_nobody(parts: AppState, key: str) -> None:
+    with pytest.raises(InvalidSetupToken), parts.database.writing() as session:
+        setup.create_first_administrator(session, "wrong", "eve@example.com", "Eve", hashing.hash_password(PASSWORD))
+    with parts.database.reading() as session:
+        assert not service.has_administrator(session)
+
+
+def test_of_two_who_set_up_at_once_one_succeeds(parts: AppState, key: str) -> None:
+    def claiming(email: str) -> Callable[[], object]:
+        def claim() -> object:
+            with parts.database.writing() as session:
+                return setup.create_first_administrator(session, key, email, "Root", hashing.hash_password(PASSWORD))
+
+        return claim
+
+    ends = at_once([claiming(f"p{number}@example.com") for number in range(4)])
+    assert sorted(type(end).__name__ for end in ends) == ["SetupDone"] * 3 + ["User"]
+
+
+class TestWithAFixedAddress:
+    """When the environment names the public address."""
+
+    @pytest.fixture
+    def config_values(self) -> dict[str, str]:
+        return {"public_url": "https://fixed.example"}
+
+    def test_it_is_not_asked_for(self, stranger: Browser, parts: AppState, config: Config, key: str) -> None:
+        page = stranger.get(f"/setup?key={key}")
+        assert "public_url" not in page.text
+        assert stranger.submit_on(page, **FIELDS).request.path == "/"
+        assert public_url(parts) == config.public_url

@@ -1,0 +1,117 @@
+"""Processes that share a database, and mail servers with sealed passwords in it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from webapp import create_app
+from webapp.core import clock
+from webapp.core.app_state import AppState, app_state_of
+from webapp.core.config import Config
+from webapp.core.database import Database
+from webapp.core.keys import rotation
+from webapp.core.keys.rotation import RotationResult
+from webapp.mail.models import MailServer
+
+PURPOSE = "mail_server.password"
+Save = Callable[..., int]
+Start = Callable[..., Flask]
+Rotate = Callable[..., RotationResult]
+
+
+@pytest.fixture
+def start(config: Config) -> Iterator[Start]:
+    """Start another process on the same database; it knows the keys as they are at its start."""
+    with ExitStack() as stack:
+
+        def go(**changes: Any) -> Flask:
+            app = create_app(replace(config, **changes))
+            parts = app_state_of(app)
+            stack.callback(parts.database.engine.dispose)
+            parts.keyring.keys()
+            return app
+
+        yield go
+
+
+@pytest.fixture
+def other(start: Start, app: Flask) -> AppState:
+    """Another process."""
+    return app_state_of(start())
+
+
+@pytest.fixture
+def rotate(parts: AppState) -> Rotate:
+    """`mailroom rotate-keys`, in this process unless another one is given."""
+
+    def go(by: AppState = parts, **options: bool) -> RotationResult:
+        return rotation.rotate(by.database, by.config, by.keyring, **options)
+
+    return go
+
+
+@pytest.fixture
+def save(parts: AppState) -> Save:
+    """Save a mail server with this password, sealed by these parts; its id."""
+
+    def go(password: str, by: AppState = parts, position: int = 0) -> int:
+        return save_sealed(by.database, by.sealer.seal(password, PURPOSE), position)
+
+    return go
+
+
+def server(sealed: str, position: int = 0) -> MailServer:
+    """A mail server with a password that was sealed."""
+    secrets = {"password": {"sealed": sealed, "saved_at": "2026-11-22"}}
+    return MailServer(
+        provider="custom",
+        mail_from="mailroom@mailroom.example",
+        host="smtp.example.org",
+        port=25,
+        security="none",
+        position=position,
+        updated_at=clock.now(),
+        secrets=secrets,
+    )
+
+
+def save_sealed(database: Database, sealed: str, position: int = 0) -> int:
+    """Save it; its id."""
+    row = server(sealed, position)
+    with database.writing() as session:
+        session.add(row)
+    return row.id
+
+
+def sealed_passwords(database: Database) -> list[str]:
+    """What is saved, sealed, in the order of the rows."""
+    with database.reading() as session:
+        rows = session.scalars(select(MailServer).order_by(MailServer.id))
+        return [row.secrets["password"]["sealed"] for row in rows]
+
+
+def passwords(parts: AppState) -> list[str]:
+    """The same, opened."""
+    return [parts.sealer.open(sealed, PURPOSE) for sealed in sealed_passwords(parts.database)]
+
+
+def break_off(monkeypatch: pytest.MonkeyPatch, rotate: Rotate, phase: str) -> None:
+    """Start a rotation that crashes on its way into this function."""
+    with monkeypatch.context() as patched:
+        patched.setattr(rotation, phase, _crash)
+        with pytest.raises(KeyboardInterrupt):
+            rotate()
+
+
+def started(start: Start, **changes: Any) -> AppState:
+    """The parts of a process that starts now."""
+    return app_state_of(start(**changes))
+
+
+def _crash(*_given: object) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,58 @@
+"""No column with something sealed in it is forgotten by a rotation."""
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.core.keys.conftest import save_sealed, sealed_passwords
+from tests.mail.page import PAGE, custom
+from tests.support.browser import Browser
+from webapp.core.app_state import AppState
+from webapp.core.database import Base, Database
+from webapp.core.keys.columns import rows_with_secrets, sealed_columns
+from webapp.core.sealing import KeySealer
+from webapp.mail.models import AuthorizationRequest, Grant, MailServer
+from webapp.webhooks.models import WebhookSettings
+
+pytestmark = pytest.mark.one_database
+# How what Fernet makes begins: a version and the upper bytes of a time.
+SEALED_TEXT = re.compile(r"gAAAAA[\w-]{60,}")
+
+
+def test_the_columns_are_found_in_the_models() -> None:
+    assert sealed_columns()[MailServer] == ("secrets",)
+    assert sealed_columns()[Grant] == ("sealed_refresh_token", "sealed_access_token")
+    assert sealed_columns()[AuthorizationRequest] == ("sealed_secret",)
+    assert sealed_columns()[WebhookSettings] == ("sealed_url", "sealed_secret", "sealed_former_secret")
+
+
+def test_what_is_sealed_is_saved_in_marked_columns_alone(administrator: Browser, parts: AppState) -> None:
+    proxy = {"proxy_type": "http", "proxy_host": "proxy.example", "proxy_port": "3128", "proxy_username": "me"}
+    administrator.submit(PAGE, button="save", **custom(**proxy, proxy_password="proxy-password"))
+    found = {place for place, value in every_value(parts.database) if SEALED_TEXT.search(repr(value))}
+    keys = ("data_keys", "wrapped")
+    marked = {(model.__tablename__, name) for model, names in sealed_columns().items() for name in names}
+    assert found
+    assert found - {keys} <= marked
+
+
+def every_value(database: Database) -> list[tuple[tuple[str, str], Any]]:
+    with database.reading() as session:
+        return [
+            ((table.name, column), value)
+            for table in Base.metadata.sorted_tables
+            for row in session.execute(table.select()).mappings()
+            for column, value in row.items()
+        ]
+
+
+@pytest.mark.parametrize("value", [None, "", {}, "text", {"password": {"sealed": "text", "saved_at": "2026"}}])
+def test_every_shape_of_a_sealed_column_is_gone_through(value: Any) -> None:
+    assert repr(rows_with_secrets(value, str.upper)) == repr(value).replace("text", "TEXT")
+
+
+def test_a_value_that_no_key_opens_is_saved_as_it_is(parts: AppState) -> None:
+    foreign = KeySealer(["a key of another installation"]).seal("foreign", "mail_server.password")
+    save_sealed(parts.database, foreign)
+    assert sealed_passwords(parts.database) == [foreign]

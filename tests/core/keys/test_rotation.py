@@ -1,0 +1,201 @@
+"""Keys rotated while others save, read, and break off."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from tests.core.keys.conftest import (
+    PURPOSE,
+    Rotate,
+    Save,
+    Start,
+    break_off,
+    passwords,
+    save_sealed,
+    sealed_passwords,
+    server,
+    started,
+)
+from webapp.core import clock
+from webapp.core.app_state import AppState
+from webapp.core.database import Database
+from webapp.core.keys import rotation
+from webapp.core.keys.keyring import FRESH
+from webapp.core.keys.models import DataKey
+from webapp.core.sealing import CannotUnseal, KeySealer
+from webapp.mail.models import Grant
+from webapp.webhooks import service as webhooks
+from webapp.webhooks.service import Endpoint
+
+
+def in_force(parts: AppState) -> KeySealer:
+    parts.keyring.reread()
+    return KeySealer(parts.keyring.known()[:1])
+
+
+def test_everything_saved_opens_with_the_new_key_alone(rotate: Rotate, save: Save, parts: AppState) -> None:
+    save("first")
+    for _ in range(2):
+        outcome = rotate()
+        assert (outcome.complete, dict(outcome.resealed)) == (True, {"mail_servers": 1})
+        assert [in_force(parts).open(sealed, PURPOSE) for sealed in sealed_passwords(parts.database)] == ["first"]
+
+
+def test_no_rotation_leaves_a_row_out_however_many_there_are(
+    monkeypatch: pytest.MonkeyPatch, rotate: Rotate, save: Save, parts: AppState
+) -> None:
+    monkeypatch.setattr(rotation, "BATCH", 3)
+    for number in range(7):
+        save(f"password {number}", position=number)
+    assert rotate().resealed["mail_servers"] == 7
+    assert passwords(parts) == [f"password {number}" for number in range(7)]
+
+
+def test_another_process_opens_what_the_new_key_sealed(rotate: Rotate, save: Save, other: AppState) -> None:
+    rotate()
+    save("later")
+    assert passwords(other) == ["later"]
+
+
+def test_another_process_seals_with_the_new_key_soon(
+    monkeypatch: pytest.MonkeyPatch, rotate: Rotate, other: AppState, parts: AppState
+) -> None:
+    rotate()
+    monkeypatch.setattr("webapp.core.keys.keyring.FRESH", -1.0)
+    assert FRESH <= 5
+    assert in_force(parts).opens(other.sealer.seal("typed", PURPOSE))
+
+
+def test_what_was_sealed_before_and_is_saved_after_is_saved_under_the_new_key(
+    rotate: Rotate, other: AppState, parts: AppState
+) -> None:
+    sealed = other.sealer.seal("in the air", PURPOSE)
+    assert rotate(drop_old=True).complete
+    save_sealed(other.database, sealed)
+    assert passwords(parts) == ["in the air"]
+    assert all(in_force(parts).opens(sealed) for sealed in sealed_passwords(parts.database))
+
+
+def test_a_key_changes_only_when_whoever_saves_has_finished(rotate: Rotate, parts: AppState, other: AppState) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with other.database.writing() as session:
+            session.add(server(other.sealer.seal("under way", PURPOSE)))
+            session.flush()
+            waiting = pool.submit(rotate, drop_old=True)
+            with pytest.raises(TimeoutError):
+                waiting.result(0.5)
+        assert waiting.result(30).resealed["mail_servers"] == 1
+    assert passwords(parts) == ["under way"]
+
+
+def test_rotations_and_saves_at_once_lose_nothing(rotate: Rotate, save: Save, parts: AppState, other: AppState) -> None:
+    save("0")
+
+    def saves() -> None:
+        for number in range(1, 11):
+            save(str(number), by=other, position=number)
+
+    with ThreadPoolExecutor(3) as pool:
+        saving = pool.submit(saves)
+        outcomes = [pool.submit(rotate, drop_old=True) for _ in range(4)]
+        assert all(outcome.result(60).complete for outcome in outcomes)
+        saving.result(60)
+    assert passwords(other) == [str(number) for number in range(11)]
+    assert all(in_force(parts).opens(sealed) for sealed in sealed_passwords(parts.database))
+
+
+@pytest.mark.parametrize("phase", ["_add", "_reseal", "_anew", "_examine", "_retire"])
+def test_broken_off_anywhere_nothing_is_lost_and_the_next_one_completes_it(
+    monkeypatch: pytest.MonkeyPatch, rotate: Rotate, save: Save, parts: AppState, start: Start, phase: str
+) -> None:
+    save("kept")
+    break_off(monkeypatch, rotate, phase)
+    assert passwords(started(start)) == ["kept"]
+    assert rotate().complete
+    assert passwords(parts) == ["kept"]
+
+
+def test_a_value_that_no_key_opens_is_named_and_left_alone(rotate: Rotate, save: Save, parts: AppState) -> None:
+    save("fine")
+    foreign = KeySealer(["a key of another installation"]).seal("foreign", PURPOSE)
+    server_id = save_sealed(parts.database, foreign, position=1)
+    outcome = rotate(drop_old=True)
+    assert (outcome.complete, outcome.lost, outcome.left) == (False, [f"mail_servers {server_id} secrets password"], [])
+    assert sealed_passwords(parts.database)[1] == foreign
+    assert [row.retired_at for row in keys(parts.database)] == [None, None]
+
+
+def test_a_value_that_only_an_old_key_opens_makes_it_incomplete(
+    monkeypatch: pytest.MonkeyPatch, rotate: Rotate, save: Save, parts: AppState
+) -> None:
+    server_id = save("forgotten")
+    monkeypatch.setattr(rotation, "_reseal", lambda *_given: None)
+    outcome = rotate(drop_old=True)
+    assert (outcome.complete, outcome.left) == (False, [f"mail_servers {server_id} secrets password"])
+    assert passwords(parts) == ["forgotten"]
+
+
+def test_old_keys_open_what_is_on_its_way_until_they_are_dropped(
+    rotate: Rotate, parts: AppState, other: AppState
+) -> None:
+    form = parts.sealer.seal("typed", "held form")
+    rotate()
+    assert other.sealer.open(form, "held form") == "typed"
+    rotate(drop_old=True)
+    other.keyring.reread()
+    with pytest.raises(CannotUnseal):
+        other.sealer.open(form, "held form")
+    assert len(keys(parts.database)) == 1
+
+
+def test_retired_keys_are_swept_once_nothing_can_come_back_with_them(rotate: Rotate, parts: AppState) -> None:
+    rotate()
+    for kept, number in ((timedelta(0), 2), (rotation.KEY_RETENTION, 1)):
+        with parts.database.writing() as session:
+            rotation.sweep(session, clock.now() + kept)
+        assert len(keys(parts.database)) == number
+
+
+def keys(database: Database) -> list[DataKey]:
+    with database.reading() as session:
+        return list(session.scalars(select(DataKey).order_by(DataKey.id)))
+
+
+def test_no_key_is_in_the_database_in_the_clear(rotate: Rotate, parts: AppState) -> None:
+    rotate()
+    assert parts.keyring.known()
+    assert not any(key in row.wrapped for key in parts.keyring.known() for row in keys(parts.database))
+    assert not any(key in repr(parts.keyring.keys()) for key in parts.keyring.known())
+
+
+def test_a_code_that_was_mailed_before_is_found_until_the_old_keys_are_dropped(
+    rotate: Rotate, parts: AppState, other: AppState
+) -> None:
+    mailed = parts.sealer.marks("ABCD2345", "reset")[0]
+    for drop_old, found in ((False, True), (True, False)):
+        rotate(drop_old=drop_old)
+        other.keyring.reread()
+        assert (mailed in other.sealer.marks("ABCD2345", "reset")) == found
+
+
+def test_tokens_of_grants_are_sealed_anew(rotate: Rotate, save: Save, parts: AppState) -> None:
+    sealed = parts.sealer.seal("a token", "grant.refresh_token")
+    grant = Grant(mail_server_id=save("kept"), kind="authorization_code", sealed_refresh_token=sealed)
+    with parts.database.writing() as session:
+        session.add(grant)
+    outcome = rotate(drop_old=True)
+    assert (outcome.complete, outcome.resealed["grants"]) == (True, 1)
+    with parts.database.reading() as session:
+        sealed = session.get_one(Grant, grant.id).sealed_refresh_token
+    assert in_force(parts).open(sealed, "grant.refresh_token") == "a token"
+
+
+def test_the_webhook_goes_on_with_the_new_key(rotate: Rotate, parts: AppState) -> None:
+    with parts.database.writing() as session:
+        secret = webhooks.save(session, parts.sealer, "https://alerts.example/hook")
+    rotate(drop_old=True)
+    with parts.database.reading() as session:
+        receiver = webhooks.receiver(session, in_force(parts))
+    assert receiver == Endpoint("https://alerts.example/hook", [secret or ""])

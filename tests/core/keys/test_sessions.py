@@ -1,0 +1,88 @@
+"""Who is signed in, and what is open in a browser, goes on through a rotation, whichever process answers."""
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from sqlalchemy.exc import OperationalError
+
+from tests.core.keys.conftest import Rotate, Start
+from tests.support.browser import Browser
+from webapp.core.app_state import AppState
+from webapp.core.database import Database
+from webapp.web.cookies import SessionInterface
+
+Move = Callable[[Browser], Browser]
+
+
+@pytest.fixture
+def elsewhere(start: Start, app: Flask) -> Move:
+    """The same browser, answered by another process that knows the keys as they were."""
+    other = start()
+
+    def move(browser: Browser) -> Browser:
+        moved = Browser(other, browser._user_id)
+        moved.client._cookies = browser.client._cookies
+        return moved
+
+    return move
+
+
+def is_signed_in(browser: Browser) -> bool:
+    return browser.get("/profile", follow=False).status_code == 200
+
+
+def test_nobody_is_signed_out(member: Browser, elsewhere: Move, rotate: Rotate) -> None:
+    there = elsewhere(member)
+    for _ in range(2):
+        rotate()
+        assert is_signed_in(member)
+        assert is_signed_in(there)
+
+
+def test_a_session_that_another_process_signed_with_the_new_key_holds(
+    member: Browser, elsewhere: Move, rotate: Rotate
+) -> None:
+    elsewhere(member)
+    rotate()
+    member.let_in()
+    assert is_signed_in(elsewhere(member))
+
+
+def test_an_open_form_can_be_sent_after_it(member: Browser, elsewhere: Move, rotate: Rotate) -> None:
+    page, there = member.get("/profile"), elsewhere(member)
+    rotate()
+    assert there.submit_on(page, name="Maxine").status_code == 200
+    assert member.user.name == "Maxine"
+
+
+def test_a_form_drawn_with_the_new_key_can_be_sent_to_a_process_that_did_not_hear_of_it(
+    member: Browser, elsewhere: Move, rotate: Rotate
+) -> None:
+    there = elsewhere(member)
+    # From here on the cookie stays as it is, signed with the old key.
+    member.get("/profile")
+    rotate()
+    there.submit_on(member.get("/profile"), name="Maxine")
+    assert member.user.name == "Maxine"
+
+
+def test_dropping_the_old_keys_signs_everybody_out(member: Browser, rotate: Rotate) -> None:
+    rotate(drop_old=True)
+    assert not is_signed_in(member)
+
+
+@pytest.mark.one_database
+def test_a_database_that_is_away_ends_no_session(
+    monkeypatch: pytest.MonkeyPatch, member: Browser, parts: AppState, rotate: Rotate
+) -> None:
+    def away(_self: Database) -> None:
+        raise OperationalError("SELECT", {}, Exception("it is away"))
+
+    rotate()
+    assert is_signed_in(member)
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "reading", away)
+        assert not parts.keyring.reread()
+    assert is_signed_in(member)
+    assert isinstance(member.app.session_interface, SessionInterface)

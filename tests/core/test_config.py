@@ -1,0 +1,150 @@
+"""The settings of the process."""
+
+import os
+import re
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from webapp.core.config import PREFIX, Config, ConfigError
+
+KEY = "more than sixteen random characters"
+README = Path(__file__).parents[2] / "README.md"
+
+
+def from_environment(tmp_path: Path, **environ: str) -> Config:
+    return Config.from_environment({"MAILROOM_INSTANCE": str(tmp_path / "instance"), **environ})
+
+
+def test_the_readme_lists_every_setting() -> None:
+    listed = re.findall(r"^\| `(MAILROOM_\w+)` \|.*\| (.+) \|$", README.read_text(), re.MULTILINE)
+    assert listed == [(PREFIX + field.name.upper(), field.metadata["help"]) for field in fields(Config)]
+
+
+def test_without_any_setting_everything_is_in_the_instance_folder(tmp_path: Path) -> None:
+    config = from_environment(tmp_path)
+    assert config.database_url == f"sqlite:///{tmp_path}/instance/mailroom.sqlite"
+    assert config.queue_url == f"sqlite:///{tmp_path}/instance/queue.sqlite"
+
+
+def test_an_empty_setting_is_a_missing_one(tmp_path: Path) -> None:
+    assert from_environment(tmp_path, MAILROOM_LOG_FORMAT="").log_format == "json"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("database_url", "sqlite:////srv/mailroom.sqlite"), ("queue_url", "redis://:pass@queue")],
+)
+def test_a_secret_can_come_from_a_file(tmp_path: Path, name: str, value: str) -> None:
+    (tmp_path / "secret").write_text(f"{value}\n")
+    config = from_environment(tmp_path, **{f"MAILROOM_{name.upper()}_FILE": str(tmp_path / "secret")})
+    assert getattr(config, name) == value
+
+
+def test_a_file_with_the_secret_key_is_read_whenever_it_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(f"{KEY}\n")
+    config = from_environment(tmp_path, MAILROOM_SECRET_KEY_FILE=str(tmp_path / "key"))
+    assert (config.secret_keys, config.owns_secret_key) == ([KEY], False)
+    (tmp_path / "key").write_text(f"another {KEY},{KEY}\n")
+    assert config.secret_keys == [f"another {KEY}", KEY]
+
+
+def test_a_secret_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^MAILROOM_SECRET_KEY_FILE: /nowhere/key cannot be read"):
+        from_environment(tmp_path, MAILROOM_SECRET_KEY_FILE="/nowhere/key")
+
+
+def test_a_secret_file_that_holds_no_text_is_named_and_not_quoted(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(bytes(range(128, 192)))
+    with pytest.raises(ConfigError, match=r"^MAILROOM_SECRET_KEY_FILE: .*/key holds something other than text") as told:
+        from_environment(tmp_path, MAILROOM_SECRET_KEY_FILE=str(tmp_path / "key"))
+    assert told.value.__cause__ is None
+
+
+def test_what_is_no_secret_is_not_read_from_a_file(tmp_path: Path) -> None:
+    assert from_environment(tmp_path, MAILROOM_DEMO_FILE="/nowhere").demo == "off"
+
+
+def test_secrets_do_not_show_in_a_config_that_is_printed(tmp_path: Path) -> None:
+    shown = repr(from_environment(tmp_path, MAILROOM_SECRET_KEY=KEY, MAILROOM_QUEUE_URL="redis://:hunter2@localhost"))
+    assert KEY not in shown
+    assert "hunter2" not in shown
+
+
+def test_a_missing_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
+    umask = os.umask(0)
+    try:
+        (first,) = from_environment(tmp_path).secret_keys
+    finally:
+        os.umask(umask)
+    assert len(first) >= 43
+    assert stat.S_IMODE((tmp_path / "instance" / "secret-key").stat().st_mode) == 0o600
+    assert from_environment(tmp_path).secret_keys == [first]
+
+
+def test_processes_that_start_at_once_make_one_key(tmp_path: Path) -> None:
+    for attempt in range(20):
+        folder = tmp_path / str(attempt)
+        with ThreadPoolExecutor(8) as pool:
+            keys = set(pool.map(lambda _: from_environment(folder).secret_keys[0], range(8)))  # noqa: B023
+        assert len(keys) == 1
+
+
+def test_a_crash_while_the_key_is_made_leaves_no_half_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(*_given: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("webapp.core.config.secrets.token_urlsafe", crash)
+        with pytest.raises(KeyboardInterrupt):
+            from_environment(tmp_path)
+    assert len(from_environment(tmp_path).secret_keys) == 1
+
+
+def test_a_database_server_wants_a_key_that_is_given(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="MAILROOM_SECRET_KEY: must be given"):
+        from_environment(tmp_path, MAILROOM_DATABASE_URL="postgresql://localhost/mailroom")
+    assert not (tmp_path / "instance" / "secret-key").exists()
+
+
+def test_the_first_of_several_keys_is_the_current_one(tmp_path: Path) -> None:
+    config = from_environment(tmp_path, MAILROOM_SECRET_KEY="the newest of all keys, the one before it")
+    assert config.secret_keys == ["the newest of all keys", "the one before it"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAILROOM_SECRET_KEY", "short"),
+        ("MAILROOM_SECRET_KEY", f"{KEY},short"),
+        ("MAILROOM_SECRET_KEY", ","),
+        ("MAILROOM_TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("MAILROOM_TRUSTED_PROXIES", "everyone"),
+        ("MAILROOM_RATE_LIMITS", "no"),
+        ("MAILROOM_LOG_FORMAT", "xml"),
+        ("MAILROOM_DEMO", "true"),
+        ("MAILROOM_PUBLIC_URL", "mail.example.com"),
+        ("MAILROOM_PUBLIC_URL", "ftp://mail.example.com"),
+        ("MAILROOM_PUBLIC_URL", "https://"),
+        ("MAILROOM_PUBLIC_URL", "https://mail.example.com/mailroom"),
+        ("MAILROOM_PUBLIC_URL", "https://me:secret@mail.example.com"),
+        ("MAILROOM_PUBLIC_URL", "https://straße.example"),
+        ("MAILROOM_PUBLIC_URL", "https://[mail"),
+        ("MAILROOM_PUBLIC_URL", "https://mail.example.com:port"),
+        ("MAILROOM_DATABASE_URL", "mailroom.sqlite"),
+        ("MAILROOM_DATABASE_URL", "mysql://localhost/mailroom"),
+        ("MAILROOM_QUEUE_URL", "amqp://localhost"),
+    ],
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{name}: "):
+        from_environment(tmp_path, **{"MAILROOM_SECRET_KEY": KEY, name: value})
+
+
+def test_an_instance_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "instance").write_text("a file in its place")
+    with pytest.raises(ConfigError, match=r"^MAILROOM_INSTANCE: "):
+        from_environment(tmp_path)

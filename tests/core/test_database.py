@@ -1,0 +1,235 @@
+"""The database: moments, transactions, migrations; on both kinds."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import bindparam, func, inspect, select
+from sqlalchemy.exc import IntegrityError
+
+from tests.support.people import add_person
+from webapp.accounts.models import Session, SetupToken, User, UserState
+from webapp.accounts.sessions import service as sign_ins
+from webapp.accounts.sessions.service import Client
+from webapp.core import schema
+from webapp.core.database import Database, after_commit
+from webapp.settings import security
+from webapp.settings.models import SINGLETON_ID, GeneralSettings, SecuritySettings
+from webapp.settings.security import SecurityPolicy
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    with opened(database_url) as database:
+        yield database
+
+
+def save(database: Database, key: str, moment: datetime = NOON) -> None:
+    with database.writing() as session:
+        session.add(SetupToken(key_hash=key, created_at=moment))
+
+
+def read(database: Database, key: str) -> SetupToken | None:
+    with database.reading() as session:
+        return session.get(SetupToken, key)
+
+
+def test_a_moment_comes_back_in_utc(database: Database) -> None:
+    tokyo = timezone(timedelta(hours=9))
+    save(database, "key", NOON.astimezone(tokyo))
+    kept = read(database, "key")
+    assert kept is not None
+    assert (kept.created_at, kept.created_at.tzinfo) == (NOON, UTC)
+
+
+def test_an_error_keeps_the_values_of_its_statement_to_itself(database: Database) -> None:
+    save(database, "key")
+    with pytest.raises(IntegrityError) as caught:
+        save(database, "key")
+    assert "2026" not in str(caught.value)
+
+
+def test_a_glance_sees_what_a_session_sees(database: Database) -> None:
+    user_id = add_person(database, "ada@example.com")
+    wanted = select(*User.__table__.columns, SecuritySettings.password_common).where(
+        User.id == bindparam("user_id", 0), User.status.in_((UserState.ACTIVE, UserState.PENDING))
+    )
+    wanted = wanted.outerjoin(SecuritySettings, SecuritySettings.id == SINGLETON_ID)
+    for _ in range(2):
+        with database.reading() as session:
+            assert database.glance(wanted, user_id=user_id) == session.execute(wanted, {"user_id": user_id}).one()
+        with database.writing() as session:
+            security.save(session, SecurityPolicy(password_common=False))
+    assert database.glance(wanted, user_id=0) is None
+
+
+def test_a_moment_without_a_time_zone_is_refused(database: Database) -> None:
+    with pytest.raises(Exception, match="without a time zone"):
+        save(database, "key", NOON.replace(tzinfo=None))
+
+
+def test_an_exception_rolls_everything_back(database: Database) -> None:
+    def save_and_fail() -> None:
+        with database.writing() as session:
+            session.add(SetupToken(key_hash="key", created_at=NOON))
+            session.flush()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        save_and_fail()
+    assert read(database, "key") is None
+
+
+def test_what_is_promised_is_done_after_the_commit_and_once(database: Database) -> None:
+    seen = []
+
+    def look() -> None:
+        seen.append(read(database, "key") is not None)
+
+    with database.writing() as session:
+        after_commit(session, look)
+        after_commit(session, look)
+        session.add(SetupToken(key_hash="key", created_at=NOON))
+        assert seen == []
+    assert seen == [True]
+
+
+def test_what_is_promised_is_not_done_when_all_is_rolled_back(database: Database) -> None:
+    done: list[bool] = []
+
+    def promise_and_fail() -> None:
+        with database.writing() as session:
+            after_commit(session, lambda: done.append(True))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        promise_and_fail()
+    assert done == []
+
+
+def test_writers_at_once_wait_for_each_other(database: Database) -> None:
+    def read_then_write(number: int) -> None:
+        with database.writing() as session:
+            session.scalar(select(func.count()).select_from(SetupToken))
+            session.add(SetupToken(key_hash=str(number), created_at=NOON))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(read_then_write, range(80)))
+    with database.reading() as session:
+        assert session.scalar(select(func.count()).select_from(SetupToken)) == 80
+
+
+def test_a_reader_sees_the_last_commit_while_somebody_writes(database: Database) -> None:
+    save(database, "before")
+    with database.writing() as session:
+        session.add(SetupToken(key_hash="during", created_at=NOON))
+        session.flush()
+        assert read(database, "before") is not None
+        assert read(database, "during") is None
+
+
+def test_the_migrations_make_what_the_models_say(database: Database) -> None:
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, schema.metadata) == []
+
+
+def test_the_migrations_can_be_taken_back_and_applied_again(own_database_url: str) -> None:
+    with opened(own_database_url) as database:
+        take_back_all(database)
+        assert inspect(database.engine).get_table_names() == ["alembic_version"]
+        schema.upgrade(database)
+        save(database, "key")
+
+
+def test_an_upgrade_keeps_what_there_is(database: Database) -> None:
+    save(database, "key")
+    schema.upgrade(database)
+    assert read(database, "key") is not None
+
+
+def test_signing_in_counts_as_typing_the_password_for_sign_ins_from_before(own_database_url: str) -> None:
+    with opened(own_database_url) as database:
+        found = sign_in_from(database, "0001")
+    assert found.confirmed_at == found.created_at
+
+
+def test_sign_ins_from_before_have_every_guess_left(own_database_url: str) -> None:
+    with opened(own_database_url) as database:
+        assert sign_in_from(database, "0007").wrong_passwords == 0
+
+
+def test_an_upgrade_loses_nobody_and_gives_no_id_twice(own_database_url: str) -> None:
+    with opened(own_database_url) as database:
+        user_id = sign_in_from(database, "0003").user_id
+        with database.writing() as session:
+            session.delete(session.get_one(User, user_id))
+        assert add_person(database, "bob@example.com") != user_id
+
+
+def test_processes_that_upgrade_at_once_do_not_collide(own_database_url: str) -> None:
+    with ExitStack() as stack, ThreadPoolExecutor(4) as pool:
+        databases = [stack.enter_context(opened(own_database_url)) for _ in range(4)]
+        take_back_all(databases[0])
+        list(pool.map(schema.upgrade, databases))
+        save(databases[0], "key")
+        assert read(databases[1], "key") is not None
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Database]:
+    database = Database(url)
+    try:
+        yield database
+    finally:
+        database.engine.dispose()
+
+
+def sign_in_from(database: Database, revision: str) -> Session:
+    """Somebody's sign-in, taken back to this revision and brought to the newest one again."""
+    user_id = add_person(database, "ada@example.com")
+    with database.writing() as session:
+        before, _token = sign_ins.start(session, session.get_one(User, user_id), Client("192.0.2.1", "Firefox"))
+    to(database, revision)
+    schema.upgrade(database)
+    with database.reading() as session:
+        return session.get_one(Session, before.id)
+
+
+def take_back_all(database: Database) -> None:
+    to(database, "base")
+
+
+def to(database: Database, revision: str) -> None:
+    """Take back what came after this revision."""
+    with database.engine.connect().execution_options(writes=True) as connection, connection.begin():
+        command.downgrade(schema.alembic_config(connection), revision)
+
+
+@pytest.mark.one_database
+def test_sqlite_keeps_its_foreign_keys_and_syncs_every_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, careful_sqlite: Callable[[Any, Any], None]
+) -> None:
+    monkeypatch.setattr("webapp.core.database._prepare_sqlite", careful_sqlite)
+    database = Database(f"sqlite:///{tmp_path / 'new.sqlite'}")
+    with database.engine.connect() as connection:
+        pragmas = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("foreign_keys", "synchronous")]
+        journal = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
+    database.engine.dispose()
+    assert (pragmas, journal) == ([1, 2], "wal")
+
+
+def test_a_saved_row_can_be_read_after_its_transaction(database: Database) -> None:
+    with database.writing() as session:
+        row = GeneralSettings(public_url="https://mailroom.example")
+        session.add(row)
+    assert row.public_url == "https://mailroom.example"

@@ -1,0 +1,61 @@
+"""What the log says of what people do."""
+
+import json
+import logging
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import structlog
+
+from tests.support.browser import Browser
+from webapp.core import logs
+from webapp.core.config import Config
+from webapp.core.database import Database
+
+pytestmark = pytest.mark.one_database
+
+
+def told(caplog: pytest.LogCaptureFixture) -> dict[str, dict[str, Any]]:
+    """The events that were logged, by their names."""
+    return {record.msg["event"]: record.msg for record in caplog.records if isinstance(record.msg, dict)}
+
+
+def test_what_an_administrator_does_is_logged_with_who_it_was(
+    administrator: Browser, caplog: pytest.LogCaptureFixture
+) -> None:
+    administrator.submit("/users/new", email="eve@people.example", name="Eve", send_activation="show")
+    event = told(caplog)["activation link handed over"]
+    assert event["by"] == administrator.user.id
+    assert event["user"] != administrator.user.id
+
+
+def test_who_was_signed_in_before_is_not_named_for_a_stranger(
+    administrator: Browser, stranger: Browser, caplog: pytest.LogCaptureFixture
+) -> None:
+    administrator.get("/")
+    stranger.submit("/forgot-password", email="eve@people.example")
+    event = told(caplog)["password reset asked for"]
+    assert "by" not in event
+    assert "people.example" not in repr(event)
+
+
+def test_what_is_undone_is_not_logged(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    with suppress(RuntimeError), database.writing() as session:
+        logs.log_after_commit(session, "nothing")
+        raise RuntimeError
+    assert "nothing" not in told(caplog)
+
+
+def test_an_event_is_one_line_of_json_in_utc_whatever_is_in_it(
+    capsys: pytest.CaptureFixture[str], config: Config
+) -> None:
+    handlers = logging.getLogger().handlers[:]
+    logs.configure(replace(config, log_format="json"))
+    structlog.get_logger("test").info("typed", text='x"}\n{"event": "signed in"}\r\u2028\x1b[2J')
+    logging.getLogger("a library").warning("said %s", "a\nb")
+    logging.getLogger().handlers = handlers
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["event"] for line in lines] == ["typed", "said a\nb"]
+    assert all(line["timestamp"].endswith("Z") for line in lines)

@@ -1,0 +1,76 @@
+"""Home: whether mail is flowing, and if not, since when and why."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from tests.conftest import Look, Owe
+from tests.support.browser import Browser
+from tests.support.inbox import Inbox
+from tests.support.people import add_person
+from webapp.core import clock
+from webapp.core.app_state import AppState
+from webapp.core.database import Database
+from webapp.outbox.models import Message
+from webapp.outbox.status import delivery_status
+from webapp.settings import service as settings
+
+Act = Callable[[], None]
+
+
+@pytest.mark.one_database
+def test_home_tells_a_member_who_they_are_and_nothing_else(member: Browser) -> None:
+    page = member.get("/").text
+    assert "You are signed in as Max" in page
+    assert "To do first" not in page
+
+
+def test_home_says_what_a_new_installation_needs(administrator: Browser, parts: AppState, inbox: Inbox) -> None:
+    with parts.database.writing() as session:
+        settings.save(session, "", "Mailroom", "")
+    page = administrator.get("/").text
+    assert '<a href="/settings/general">Set the public address</a>' in page
+    assert '<a href="/users/new">Create the first user</a>' in page
+    assert '<a href="/settings/mail">Set the mail server</a>' not in page
+
+
+def test_home_says_that_mail_flows(
+    administrator: Browser, owe: Owe, inbox: Inbox, deliver: Act, database: Database
+) -> None:
+    add_person(database, "eve@people.example")
+    owe()
+    deliver()
+    page = administrator.get("/").text
+    assert "Mail is flowing" in page
+    assert "To do first" not in page
+
+
+def test_home_says_since_when_and_why_mail_does_not_flow(
+    administrator: Browser, owe: Owe, inbox: Inbox, deliver: Act, database: Database
+) -> None:
+    inbox.password = "another one"
+    message_id = owe()
+    with database.writing() as session:
+        session.get_one(Message, message_id).created_at = clock.now().replace(minute=7) - timedelta(days=1)
+    deliver()
+    page = administrator.get("/").text
+    assert "Mail is not flowing" in page
+    assert ":07 UTC" in page
+    assert "The server does not accept the user name with this password" in page
+    assert "535" in page
+
+
+def test_mail_is_not_said_to_have_stopped_before_the_last_one_left(
+    administrator: Browser, owe: Owe, look: Look, inbox: Inbox, deliver: Act, database: Database
+) -> None:
+    sent, waiting = owe(), owe()
+    with database.writing() as session:
+        session.get_one(Message, waiting).next_attempt_at = clock.now() + timedelta(hours=1)
+    deliver()
+    inbox.password = "another one"
+    with database.writing() as session:
+        session.get_one(Message, waiting).next_attempt_at = clock.now()
+    deliver()
+    assert look(waiting).held
+    assert delivery_status(database).stopped_since == look(sent).finished_at

@@ -1,0 +1,92 @@
+"""Sending through proxies."""
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.mail.conftest import opened, signing_in, stages
+from tests.support.proxies import ACCOUNT, HttpProxy, Proxy, SocksProxy
+from tests.support.scripted import ScriptedServer
+from webapp.core import sockets
+from webapp.mail.transcript import Stage
+from webapp.mail.transport.connection import SmtpConnection
+from webapp.mail.transport.errors import DeliveryError
+from webapp.mail.transport.settings import TransportSettings
+
+pytestmark = pytest.mark.one_database
+
+
+@pytest.fixture
+def silent() -> Iterator[tuple[str, int]]:
+    """Where connecting waits: the queue of whoever listens is full."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as waiting:
+        for _ in range(3):
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        yield full.getsockname()
+
+
+Scripted = Callable[..., ScriptedServer]
+KINDS = [("http", HttpProxy), ("socks5", SocksProxy)]
+
+
+@pytest.mark.parametrize(("kind", "proxy"), KINDS)
+@pytest.mark.parametrize("account", [None, ACCOUNT])
+def test_the_message_goes_through_the_proxy(
+    kind: str, proxy: type[Proxy], account: tuple[str, str] | None, scripted: Scripted,
+    send: Callable[[TransportSettings], SmtpConnection],
+) -> None:  # fmt: skip
+    server = scripted(tls="starttls")
+    with proxy(account) as running:
+        through = sockets.Proxy(kind, running.host, running.port, *(account or ()))
+        connection = send(signing_in(server, security="starttls", proxy=through))
+    assert running.targets == [f"localhost:{server.port}"]
+    assert stages(connection)[0] is Stage.PROXY
+    assert len(server.messages) == 1
+
+
+@pytest.mark.parametrize(("kind", "proxy"), KINDS)
+def test_a_proxy_that_refuses_the_account_is_told_apart(
+    kind: str, proxy: type[Proxy], failing: Callable[[TransportSettings], DeliveryError]
+) -> None:
+    with proxy(ACCOUNT) as running:
+        error = failing(opened(proxy=sockets.Proxy(kind, running.host, running.port, "proxy-user", "wrong-wrong")))
+    assert error.stage is Stage.PROXY
+    assert "wrong-wrong" not in error.words
+
+
+@pytest.mark.parametrize("kind", ["http", "socks5"])
+def test_a_proxy_that_is_a_mail_server_ends_in_time(
+    kind: str, scripted: Scripted, failing: Callable[[TransportSettings], DeliveryError]
+) -> None:
+    server = scripted()
+    error = failing(opened(proxy=sockets.Proxy(kind, server.host, server.port), timeout=1))
+    assert error.stage is Stage.PROXY
+
+
+def test_what_a_proxy_says_before_tls_is_not_taken_for_the_server(
+    scripted: Scripted, failing: Callable[[TransportSettings], DeliveryError]
+) -> None:
+    server = scripted()
+    with HttpProxy() as running:
+        error = failing(opened(server, security="tls", proxy=sockets.Proxy("http", running.host, running.port)))
+    assert (error.stage, error.error) == (Stage.TLS, "The server began in plain text, not in TLS.")
+
+
+def test_a_kind_of_address_that_this_machine_does_not_have_is_passed_over(scripted: Scripted) -> None:
+    server = scripted()
+    addresses = sockets.resolve(server.host, server.port, 5)
+    unknown = (9999, *addresses[0][1:])
+    with sockets.connect([unknown, *addresses], 5) as sock:
+        assert sock.getpeername()[1] == server.port
+
+
+def test_many_addresses_that_do_not_answer_take_no_longer_than_one(silent: tuple[str, int]) -> None:
+    started = time.monotonic()
+    with pytest.raises(TimeoutError):
+        sockets.connect(sockets.resolve(*silent, 5) * 40, 1)
+    assert time.monotonic() - started < 3

@@ -1,0 +1,267 @@
+"""The command line, and the supervisor under `mailroom serve`."""
+
+import logging
+import os
+import re
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from selectors import EVENT_READ, DefaultSelector
+
+import psutil
+import psycopg
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import inspect
+
+from tests.support.postgresql import PostgreSQL
+from tests.support.running import Mailroom, Visitor, free_port, running, until
+from webapp.accounts import service as accounts
+from webapp.accounts.models import Role
+from webapp.cli import main
+from webapp.core.config import PREFIX
+from webapp.core.database import Database
+from webapp.process.web_server import ListenAddress, find_free_port
+
+PASSWORD = "a quite long sentence 7"
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def new_database_url(database_kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database without any tables."""
+    if database_kind == "sqlite":
+        yield f"sqlite:///{tmp_path / 'new.sqlite'}"
+    else:
+        postgresql: PostgreSQL = request.getfixturevalue("postgresql")
+        with postgresql.fresh() as url:
+            with psycopg.connect(url, autocommit=True) as connection:
+                connection.execute("DROP SCHEMA public CASCADE")
+                connection.execute("CREATE SCHEMA public")
+            yield url
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    """`mailroom`, in this process; keyword arguments are settings."""
+    handlers = logging.getLogger().handlers[:]
+
+    def run(*arguments: str, stdin: str = "", **settings: str) -> Result:
+        given = {"INSTANCE": str(tmp_path / "instance"), "SECRET_KEY": "a secret key for the tests"} | settings
+        environ: dict[str, str | None] = {name: None for name in os.environ if name.startswith(PREFIX)}
+        environ |= {PREFIX + name: value for name, value in given.items()}
+        return CliRunner().invoke(main, arguments, input=stdin, env=environ, catch_exceptions=False)
+
+    yield run
+    logging.getLogger().handlers = handlers
+
+
+def in_one_line(result: Result, code: int) -> str:
+    assert result.exit_code == code, result.output
+    lines = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
+    assert len(lines) == 1, result.stderr
+    return lines[0]
+
+
+def test_upgrade_fills_a_new_database_and_leaves_a_current_one_alone(run: Run, new_database_url: str) -> None:
+    for _ in range(2):
+        assert run("upgrade", DATABASE_URL=new_database_url).exit_code == 0
+        database = Database(new_database_url)
+        tables = inspect(database.engine).get_table_names()
+        database.engine.dispose()
+        assert {"users", "messages", "mail_servers", "alembic_version"} <= set(tables)
+
+
+def test_create_admin_makes_somebody_who_can_set_mailroom_up(run: Run, new_database_url: str) -> None:
+    arguments = ("create-admin", "Ada@Mailroom.example", "--name", "Ada Lovelace", "--password-stdin")
+    result = run(*arguments, stdin=f"{PASSWORD}\n", DATABASE_URL=new_database_url)
+    assert result.exit_code == 0, result.output
+    database = Database(new_database_url)
+    with database.reading() as session:
+        ada = accounts.find_by_email(session, "ada@mailroom.example")
+    database.engine.dispose()
+    assert ada is not None
+    assert (ada.role, ada.name, PASSWORD in (ada.password_hash or "")) == (Role.ADMINISTRATOR, "Ada Lovelace", False)
+
+
+def test_create_admin_says_that_it_is_the_password_that_cannot_be_used(run: Run) -> None:
+    refused = run("create-admin", "ada@mailroom.example", "--password-stdin", stdin="short\n")
+    assert in_one_line(refused, 1).startswith("Error: The password for ada@mailroom.example cannot be used. Too short")
+
+
+@pytest.mark.parametrize("name", ["Ada\0Lovelace", "Ada " * 51])
+def test_create_admin_refuses_a_name_that_no_page_takes(run: Run, name: str) -> None:
+    refused = run("create-admin", "ada@mailroom.example", "--name", name, "--password-stdin", stdin=f"{PASSWORD}\n")
+    assert in_one_line(refused, 1).startswith("Error: The name cannot be used.")
+
+
+def test_create_admin_says_that_the_address_is_taken(run: Run) -> None:
+    run("create-admin", "ada@mailroom.example", "--password-stdin", stdin=f"{PASSWORD}\n")
+    again = run("create-admin", "ADA@mailroom.example", "--password-stdin", stdin=f"{PASSWORD}\n")
+    assert in_one_line(again, 1) == "Error: ADA@mailroom.example already has an account."
+
+
+@pytest.mark.parametrize(
+    ("email", "stdin", "problem"),
+    [
+        ("ada", f"{PASSWORD}\n", "not an e-mail address"),
+        ("ada@mailroom.example", "short\n", "Too short"),
+        ("ada@mailroom.example", "", "Too short"),
+        ("ada@mailroom.example", "no page takes\ta tab\n", "control characters"),
+    ],
+)
+def test_create_admin_says_what_is_wrong(run: Run, email: str, stdin: str, problem: str) -> None:
+    assert problem in in_one_line(run("create-admin", email, "--password-stdin", stdin=stdin), 1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"LOG_FORMAT": "xml"}, "MAILROOM_LOG_FORMAT"),
+        ({"DATABASE_URL": "nonsense"}, "MAILROOM_DATABASE_URL"),
+        ({"DATABASE_URL": "oracle://db/mailroom"}, "MAILROOM_DATABASE_URL"),
+        ({"DATABASE_URL": "postgresql://me:hidden@127.0.0.1:1/mailroom"}, "MAILROOM_DATABASE_URL"),
+        (
+            {"DATABASE_URL": "postgresql://me:half@a:hidden@db.example/x"},
+            "MAILROOM_DATABASE_URL: its port is no number",
+        ),
+        ({"DATABASE_URL": "sqlite:////nowhere/at/all"}, "MAILROOM_DATABASE_URL"),
+        ({"PLUGIN_DIR": "/nowhere/at/all"}, "/nowhere/at/all"),
+        ({"INSTANCE": "/dev/null/instance"}, "/dev/null/instance"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_told_in_one_line(run: Run, settings: dict[str, str], problem: str) -> None:
+    told = in_one_line(run("serve", **settings), 2)
+    assert problem in told
+    assert "hidden" not in told
+
+
+def test_a_plugin_that_is_none_is_named(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text("import nothing_of_this_name")
+    assert "broken.py" in in_one_line(run("serve", PLUGIN_DIR=str(tmp_path)), 2)
+
+
+def test_a_port_that_is_taken_is_told(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert f"port {port}: Address already in use" in in_one_line(run("serve", "--port", str(port)), 2)
+
+
+def test_the_demo_takes_the_next_free_port() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert port < find_free_port(ListenAddress("127.0.0.1", port)).port < port + 100
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [("127.0.0.1", "http://127.0.0.1:80"), ("0.0.0.0", "http://127.0.0.1:80"), ("::", "http://[::1]:80")],
+)
+def test_an_address_is_told_as_a_browser_here_takes_it(host: str, url: str) -> None:
+    assert ListenAddress(host, 80).url == url
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[Mailroom, str]]:
+    """A running `mailroom serve` and its address."""
+    port = free_port()
+    with running(tmp_path, "serve", "--port", str(port), "--processes", "1", "--threads", "4") as mailroom:
+        mailroom.wait_for("Mailroom listens on")
+        mailroom.wait_for("worker started")
+        yield mailroom, f"http://127.0.0.1:{port}"
+
+
+def children(mailroom: Mailroom, name: str) -> list[psutil.Process]:
+    everything = psutil.Process(mailroom.process.pid).children()
+    return [process for process in everything if name in process.cmdline()]
+
+
+def test_serve_starts_a_worker_that_died_again(served: tuple[Mailroom, str]) -> None:
+    mailroom, _ = served
+    children(mailroom, "worker")[0].kill()
+    mailroom.wait_for("worker started", times=2)
+    assert "process ended; starting it again" in mailroom.errors
+
+
+def test_serve_starts_a_web_server_that_died_again(served: tuple[Mailroom, str]) -> None:
+    mailroom, address = served
+    (old,) = children(mailroom, "web")
+    everything = [old, *old.children(recursive=True)]
+    old.kill()
+    psutil.wait_procs(everything, timeout=10)
+    until(lambda: answers(address))
+    assert Visitor(address).get("/readyz").status == 200
+
+
+def test_serve_stops_everything_on_sigterm(served: tuple[Mailroom, str]) -> None:
+    mailroom, address = served
+    mailroom.wait_for("worker started")
+    everything = psutil.Process(mailroom.process.pid).children(recursive=True)
+    assert mailroom.stop() == 0
+    assert not psutil.wait_procs(everything, timeout=5)[1]
+    assert "worker stopped" in mailroom.errors
+    assert not answers(address)
+
+
+def test_nothing_outlives_a_killed_supervisor(served: tuple[Mailroom, str]) -> None:
+    mailroom, address = served
+    everything = psutil.Process(mailroom.process.pid).children(recursive=True)
+    mailroom.process.send_signal(signal.SIGKILL)
+    _, alive = psutil.wait_procs(everything, timeout=20)
+    assert not alive
+    assert not answers(address)
+
+
+def test_the_setup_address_is_printed_until_there_is_an_administrator(served: tuple[Mailroom, str], run: Run) -> None:
+    mailroom, address = served
+    (setup,) = re.findall(rf"{address}/setup\?key=\S+", mailroom.out)
+    assert Visitor(address).get(setup).status == 200
+    mailroom.stop()
+    instance = mailroom.folder / "instance"
+    settings = {"INSTANCE": str(instance), "SECRET_KEY": (instance / "secret-key").read_text()}
+    run("create-admin", "ada@mailroom.example", "--password-stdin", stdin=f"{PASSWORD}\n", **settings)
+    with running(mailroom.folder, "serve", "--port", str(free_port())) as again:
+        again.wait_for("Mailroom listens on")
+        assert "setup" not in again.out
+
+
+def test_clients_that_never_finish_keep_nobody_waiting(served: tuple[Mailroom, str]) -> None:
+    _, address = served
+    with ExitStack() as stack, DefaultSelector() as refused:
+        for _ in range(30):
+            there = "127.0.0.1", port_of(address)
+            client = stack.enter_context(socket.create_connection(there, source_address=("127.0.0.2", 0)))
+            client.sendall(b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nemail=")
+            refused.register(client, EVENT_READ)
+        assert refused.select(timeout=10)
+        visitor = Visitor(address)
+        assert visitor.get("/healthz").status == 200
+        assert visitor.submit("/forgot-password", email="ada@mailroom.example").status == 200
+
+
+def test_a_request_with_two_lengths_is_not_taken_for_two(served: tuple[Mailroom, str]) -> None:
+    _, address = served
+    hidden = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    request = (
+        b"POST /nothing HTTP/1.1\r\nHost: localhost\r\n"
+        b"Content-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n%b"
+    )
+    with socket.create_connection(("127.0.0.1", port_of(address)), timeout=10) as client:
+        client.sendall(request % (5 + len(hidden), hidden))
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert b'"status"' not in answer
+
+
+def answers(address: str) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port_of(address)), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def port_of(address: str) -> int:
+    return int(address.rpartition(":")[2])

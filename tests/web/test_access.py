@@ -1,0 +1,282 @@
+"""Who may open what, checked on every address there is."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+from werkzeug.routing import Rule
+
+from tests.conftest import PUBLIC_URL
+from tests.support.browser import Browser
+from tests.support.html import forms_of
+from tests.support.inbox import Inbox
+from webapp.core import schema
+from webapp.core.database import Database
+from webapp.web.access import MEMBER, safe_next
+
+# Every page that a stranger can open. Whoever adds one here says why in its review.
+PUBLIC = {
+    "/static/<path:filename>",
+    "/bootstrap/static/<path:filename>",
+    "/healthz",
+    "/readyz",
+    "/setup",
+    "/login",
+    "/activate/<secret>",
+    "/activate",
+    "/activate/again",
+    "/forgot-password",
+    "/forgot-password/sent",
+    "/code",
+    "/password-advice",
+    "/reset-password/<secret>",
+    "/reset-password",
+    "/confirm-address/<secret>",
+    "/confirm-address",
+    "/restore-address/<secret>",
+    "/restore-address",
+    "/language",
+}
+ARGUMENTS = {
+    "user_id": 1,
+    "message_id": 1,
+    "sign_in_id": 1,
+    "template": "reset",
+    "secret": "made-up",
+    "filename": "nothing.css",
+}
+# These change without anybody's doing.
+RESTLESS = {"rate_limits"}
+FILES = {"static", "bootstrap.static"}
+TYPES = {"text/html; charset=utf-8", "text/csv; charset=utf-8", "application/json"}
+# A mail on a page of its own, where it can run nothing: see tests/outbox/test_previews.py.
+FRAMED = {"mails.preview_html"}
+
+pytestmark = pytest.mark.one_database
+
+
+def rules(app: Flask, method: str, public: bool | None = False) -> Iterator[tuple[Rule, str]]:
+    """Every rule with this method, and an address for it."""
+    adapter = app.url_map.bind("localhost")
+    for rule in app.url_map.iter_rules():
+        if method in (rule.methods or ()) and public in (None, rule.rule in PUBLIC):
+            given = {name: ARGUMENTS[name] for name in rule.arguments}
+            yield rule, adapter.build(rule.endpoint, given, method=method)
+
+
+def test_the_list_of_public_pages_is_complete(app: Flask) -> None:
+    assert {rule.rule for rule, _ in rules(app, "GET", public=None)} >= PUBLIC - {
+        "/activate/again",
+        "/language",
+        "/password-advice",
+    }
+
+
+def test_a_stranger_is_asked_to_sign_in_everywhere_else(app: Flask, stranger: Browser) -> None:
+    open_pages = [
+        path for _rule, path in rules(app, "GET") if not stranger.get(path, follow=False).location.startswith("/login")
+    ]
+    assert open_pages == []
+
+
+def test_a_stranger_can_send_nothing_anywhere_else(app: Flask, stranger: Browser) -> None:
+    answers = {path: stranger.post(path, follow=False).location for _rule, path in rules(app, "POST")}
+    open_forms = [path for path, location in answers.items() if not location.startswith("/login?")]
+    assert open_forms == []
+
+
+def test_a_member_is_refused_on_every_page_of_administrators(app: Flask, member: Browser) -> None:
+    answers = {
+        (method, path): send(path, follow=False).status_code
+        for method, send in (("GET", member.get), ("POST", member.post))
+        for rule, path in rules(app, method)
+        if rule.endpoint not in MEMBER
+    }
+    assert answers
+    assert {request: status for request, status in answers.items() if status != 403} == {}
+
+
+def test_an_administrator_can_open_every_page(app: Flask, administrator: Browser) -> None:
+    answers = {path: administrator.get(path).status_code for rule, path in rules(app, "GET") if not rule.arguments}
+    assert {path: status for path, status in answers.items() if status != 200} == {}
+
+
+@pytest.mark.parametrize("who", ["stranger", "administrator"])
+def test_without_a_token_no_form_changes_anything(
+    app: Flask, who: str, request: pytest.FixtureRequest, database: Database
+) -> None:
+    browser: Browser = request.getfixturevalue(who)
+    before = everything(database)
+    for _rule, path in rules(app, "POST", public=None):
+        answer = browser.client.post(path, data={"email": "new@mailroom.example", "name": "New"})
+        assert answer.status_code in (200, 302, 400, 404), path
+        assert everything(database) == before, path
+
+
+def test_with_a_token_of_somebody_else_nothing_changes(
+    app: Flask, administrator: Browser, stranger: Browser, database: Database
+) -> None:
+    before = everything(database)
+    for _rule, path in rules(app, "POST"):
+        answer = administrator.client.post(path, data={"csrf_token": stranger.csrf_token(), "name": "New"})
+        assert answer.status_code in (200, 400), path
+    assert everything(database) == before
+
+
+def test_after_signing_in_one_goes_on_to_where_one_wanted_to_go(member: Browser, stranger: Browser) -> None:
+    asked = stranger.get("/outbox?state=failed", follow=False).location
+    stranger._user_id = member._user_id
+    page = stranger.submit(asked, email=member.user.email, password="a quite long sentence 7")
+    assert page.request.full_path == "/outbox?state=failed"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "/\\evil.example/",
+        "\\\\evil.example",
+        "/\t/evil.example/",
+        "\n//evil.example",
+        "/ /evil.example\u2028",
+        "javascript:alert(1)",
+        "evil.example",
+        "",
+        None,
+    ],
+)
+def test_no_next_address_leaves_the_site(app: Flask, target: str | None) -> None:
+    with app.test_request_context("/login"):
+        assert safe_next(target) == "/"
+
+
+def everything(database: Database) -> dict[str, list[Any]]:
+    """All rows of all tables."""
+    with database.reading() as session:
+        return {
+            table.name: sorted(map(tuple, session.execute(select(table))), key=repr)
+            for table in schema.metadata.sorted_tables
+            if table.name not in RESTLESS
+        }
+
+
+@pytest.mark.parametrize("who", ["stranger", "member", "administrator"])
+def test_no_page_may_be_framed_or_kept(app: Flask, who: str, request: pytest.FixtureRequest) -> None:
+    browser: Browser = request.getfixturevalue(who)
+    for rule, path in rules(app, "GET", public=None):
+        headers = browser.get(path, follow=False).headers
+        if rule.endpoint not in FRAMED:
+            assert "frame-ancestors 'none'" in headers["Content-Security-Policy"], path
+            assert headers["X-Frame-Options"] == "DENY", path
+        assert rule.endpoint in FILES or headers["Cache-Control"] == "no-store", path
+        assert "Access-Control-Allow-Origin" not in headers, path
+        assert headers["Content-Type"] in TYPES, path
+
+
+def test_opening_a_page_changes_nothing(app: Flask, administrator: Browser, database: Database) -> None:
+    def present() -> dict[str, list[Any]]:
+        # That somebody opened an address that is none is noted.
+        return {name: rows for name, rows in everything(database).items() if name != "audit_entries"}
+
+    administrator.get("/")
+    before = present()
+    for _rule, path in rules(app, "GET", public=None):
+        administrator.get(path)
+        administrator.client.head(path)
+        assert present() == before, path
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PUT", "DELETE", "PATCH", "MADEUP"])
+def test_no_page_knows_other_methods(app: Flask, administrator: Browser, method: str) -> None:
+    for _rule, path in rules(app, "GET", public=None):
+        assert administrator.client.open(path, method=method).status_code == 405, path
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/", "/static/..", "/bootstrap/static/", "/.git/config", "/static/../base.html"]
+)
+def test_folders_and_what_is_not_meant_to_be_served_are_not_there(stranger: Browser, path: str) -> None:
+    assert stranger.get(path).status_code == 404
+
+
+def test_fields_that_a_form_does_not_have_change_nothing(member: Browser) -> None:
+    more: dict[str, Any] = {
+        "role": "administrator",
+        "status": "disabled",
+        "email": "evil@example.org",
+        "id": "99",
+        "password_hash": "x",
+    }
+    page = member.post("/profile/name", name="Maxine", **more)
+    assert page.status_code == 200
+    user = member.user
+    assert (user.name, user.role, user.status, user.email) == ("Maxine", "member", "active", "max@mailroom.example")
+
+
+FORGED = ["0", "-1", "1e3", "٣", "9" * 12, "9" * 30, "1'--", "..%2f1", "%00", "null", "{{77777*77777}}", "a" * 5000]
+
+
+@pytest.mark.parametrize("forged", FORGED)
+def test_a_forged_number_or_secret_names_nothing(app: Flask, administrator: Browser, forged: str) -> None:
+    for method, send in (("GET", administrator.get), ("POST", administrator.post)):
+        for rule in [rule for rule, _ in rules(app, method, public=None) if rule.arguments]:
+            path = re.sub(r"<.+?>", lambda _: forged, rule.rule)
+            answer = send(path)
+            assert answer.status_code in (200, 400, 404), path
+            assert answer.status_code != 200 or rule.rule in PUBLIC, path
+            assert "6049261729" not in answer.text or "{{" not in forged, path
+
+
+HOSTS = [
+    {"Host": "evil.example"},
+    {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"},
+    {"Forwarded": "host=evil.example;proto=https"},
+    {"X-Original-Host": "evil.example", "X-Host": "evil.example"},
+    {"X-Original-URL": "/users", "X-Rewrite-URL": "/users"},
+]
+
+
+@pytest.mark.parametrize("headers", HOSTS, ids=lambda headers: next(iter(headers)))
+def test_no_page_believes_a_host_that_the_client_makes_up(
+    app: Flask, administrator: Browser, headers: dict[str, str]
+) -> None:
+    for _rule, path in rules(app, "GET", public=None):
+        answer = administrator.get(path, follow=False, headers=headers)
+        assert "evil.example" not in answer.text, path
+        assert "evil.example" not in answer.headers.get("Location", ""), path
+
+
+@pytest.mark.parametrize("headers", HOSTS, ids=lambda headers: next(iter(headers)))
+def test_no_mail_believes_it(
+    stranger: Browser, member: Browser, inbox: Inbox, deliver: Callable[[], None], headers: dict[str, str]
+) -> None:
+    page = stranger.client.get("/forgot-password", headers=headers)
+    token = dict(forms_of(page.text)[0].values)["csrf_token"]
+    data = {"csrf_token": token, "email": member.user.email}
+    stranger.client.post("/forgot-password", data=data, headers=headers)
+    deliver()
+    assert inbox.last.link.startswith(f"{PUBLIC_URL}/")
+    assert "evil.example" not in inbox.last.as_string()
+
+
+@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/", "/\\evil.example", "/%09/evil.example"])
+def test_no_page_sends_anybody_off_the_site(app: Flask, administrator: Browser, target: str) -> None:
+    wishes = dict.fromkeys(("next", "url", "redirect", "return_to", "continue"), target)
+    for method in ("GET", "POST"):
+        for _rule, path in rules(app, method, public=None):
+            send = administrator.client.get if method == "GET" else administrator.client.post
+            answer = send(path, query_string=wishes, data={"csrf_token": administrator.csrf_token()})
+            assert urlsplit(answer.headers.get("Location", "/")).netloc in ("", "localhost"), path
+            administrator.let_in()
+
+
+def test_a_page_for_administrators_that_was_asked_for_is_logged(
+    member: Browser, caplog: pytest.LogCaptureFixture
+) -> None:
+    member.get("/users")
+    assert any("refused: for administrators only" in str(record.msg) for record in caplog.records)

@@ -1,0 +1,50 @@
+"""Proxies that speak for a client, and whom to believe."""
+
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+
+from webapp.web.forwarded import TrustedProxies
+
+PROXY, OTHER_PROXY, CLIENT = "10.0.0.1", "10.0.0.2", "203.0.113.7"
+NETWORKS = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
+
+
+def seen(connected: str, **forwarded: str) -> dict[str, Any]:
+    """What the application is told of a request from this address, with these X-Forwarded headers."""
+    environ = {"REMOTE_ADDR": connected, "wsgi.url_scheme": "http", "HTTP_HOST": "localhost"}
+    environ |= {f"HTTP_X_FORWARDED_{name.upper()}": value for name, value in forwarded.items()}
+    TrustedProxies(lambda environ, start: [], NETWORKS)(environ, None)
+    return environ
+
+
+@pytest.mark.parametrize(
+    ("connected", "chain", "client"),
+    [
+        (PROXY, f"{CLIENT}, {OTHER_PROXY}", CLIENT),
+        (PROXY, f"127.0.0.1, {CLIENT}", CLIENT),
+        (PROXY, f"127.0.0.1, {CLIENT}, {OTHER_PROXY}", CLIENT),
+        (PROXY, OTHER_PROXY, OTHER_PROXY),
+        (PROXY, "", PROXY),
+        (PROXY, "unknown", PROXY),
+        (PROXY, f"{CLIENT}, <script>", PROXY),
+        ("fd00::1", "2001:db8::7", "2001:db8::7"),
+        ("::ffff:10.0.0.1", CLIENT, CLIENT),
+        (PROXY, f"::ffff:{CLIENT}", CLIENT),
+        (PROXY, f"{CLIENT}:5678", CLIENT),
+        (PROXY, f"127.0.0.1, {CLIENT}:5678, {OTHER_PROXY}:443", CLIENT),
+        (PROXY, "[2001:db8::7]:5678", "2001:db8::7"),
+        (PROXY, "[2001:db8::7]", "2001:db8::7"),
+        (PROXY, f"{CLIENT}:<script>", PROXY),
+        (PROXY, "[]:5678", PROXY),
+        (CLIENT, "127.0.0.1", CLIENT),
+    ],
+)
+def test_the_client_is_the_last_address_that_is_no_proxy_of_ours(connected: str, chain: str, client: str) -> None:
+    assert seen(connected, **{"for": chain})["REMOTE_ADDR"] == client
+
+
+@pytest.mark.parametrize("scheme", ["javascript", "HTTPS://", "ftp", ""])
+def test_a_scheme_that_is_none_changes_nothing(scheme: str) -> None:
+    assert seen(PROXY, proto=scheme)["wsgi.url_scheme"] == "http"

@@ -1,0 +1,106 @@
+"""The database goes away and comes back: people get a page, the process recovers."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import psycopg
+import pytest
+from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+
+from tests.support.browser import Browser
+from tests.support.postgresql import PostgreSQL
+from webapp.accounts.models import Session, User
+from webapp.accounts.profile import service
+from webapp.core.app_state import app_state
+from webapp.core.database import Database
+from webapp.web import access
+
+
+@pytest.fixture
+def database_kind() -> str:
+    """A server that can refuse."""
+    return "postgresql"
+
+
+@pytest.fixture
+def database_url(postgresql: PostgreSQL) -> Iterator[str]:
+    """A database of this test's own."""
+    with postgresql.fresh() as url:
+        yield url
+
+
+@contextmanager
+def stopped(url: str) -> Iterator[None]:
+    """The database ends its connections and takes no new ones."""
+    name = make_url(url).database
+    with psycopg.connect(url.replace(f"/{name}?", "/postgres?"), autocommit=True) as admin:
+        admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())
+        admin.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", [name])
+        yield
+        admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true".encode())
+
+
+@pytest.mark.parametrize("path", ["/", "/profile", "/users", "/login", "/settings/mail", "/nothing"])
+def test_people_are_told_while_it_is_away_and_go_on_when_it_is_back(
+    administrator: Browser, database_url: str, path: str
+) -> None:
+    before = administrator.get(path).status_code
+    with stopped(database_url):
+        answer = administrator.get(path)
+        assert (answer.status_code, "does not answer" in answer.text) == (503, True)
+        assert "psycopg" not in answer.text
+        assert administrator.client.get("/readyz").status_code == 503
+        assert administrator.client.get("/healthz").status_code == 200
+    assert administrator.get(path).status_code == before
+
+
+def test_a_form_sent_meanwhile_changes_nothing_and_can_be_sent_again(member: Browser, database_url: str) -> None:
+    page = member.get("/profile")
+    with stopped(database_url):
+        answer = member.submit_on(page, name="Maxine")
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
+    member.submit_on(page, name="Maxine")
+    assert member.user.name == "Maxine"
+
+
+def test_it_is_not_asked_again_for_the_page_that_tells_of_it(
+    member: Browser, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = ExitStack()
+
+    def break_off(*_: object) -> list[Session]:
+        away.enter_context(stopped(database_url))
+        raise OperationalError("SELECT", {}, Exception("gone"))
+
+    with member.client.session_transaction() as session:
+        session["_flashes"] = [("success", "Saved.")]
+    monkeypatch.setattr(service, "own_sign_ins", break_off)
+    with away:
+        assert member.get("/profile").status_code == 503
+
+
+def test_a_connection_that_breaks_within_a_request_undoes_all_of_it(
+    app: Flask, member: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off() -> str:
+        with app_state().database.writing() as session:
+            session.execute(text("UPDATE users SET name = 'half done'"))
+            session.connection().detach()
+            session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+        return "never"
+
+    app.add_url_rule("/break-off", "break_off", break_off)
+    monkeypatch.setattr(access, "MEMBER", access.MEMBER | {"break_off"})
+    assert member.get("/break-off").status_code == 503
+    assert member.user.name == "Max"
+
+
+def test_signing_in_is_no_way_around(stranger: Browser, database: Database, database_url: str) -> None:
+    page = stranger.get("/login")
+    with stopped(database_url):
+        assert stranger.submit_on(page, email="ada@mailroom.example", password="x").status_code == 503
+    with database.reading() as session:
+        assert session.query(User).count() == 0

@@ -1,0 +1,219 @@
+"""What protects every answer: headers, cookies, and whom to believe about the client."""
+
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any
+
+import pytest
+from flask import Flask, abort, jsonify, request
+
+from tests.support.browser import Browser
+from tests.support.html import inline_code
+from webapp.accounts.sessions import reauthentication_routes
+from webapp.core.errors import TooManyRequests
+from webapp.web import access
+from webapp.web.security import MAX_ANONYMOUS_REQUEST_SIZE
+
+pytestmark = pytest.mark.one_database
+PROXY, CLIENT = "10.0.0.1", "203.0.113.7"
+
+
+@pytest.fixture
+def config_values() -> dict[str, Any]:
+    return {"trusted_proxies": "10.0.0.0/8, fd00::/8"}
+
+
+@pytest.fixture
+def app(app: Flask) -> Flask:
+    """With some addresses that fail, and one that tells how the client is seen."""
+
+    def broken() -> str:
+        raise RuntimeError("a secret detail")
+
+    def limited() -> str:
+        raise TooManyRequests(30)
+
+    def seen() -> Any:
+        return jsonify(address=request.remote_addr, scheme=request.scheme, host=request.host)
+
+    pages = {"broken": broken, "limited": limited, "seen": seen, "teapot": lambda: abort(418)}
+    for name, view in pages.items():
+        app.add_url_rule(f"/{name}", f"accounts.{name}", view)
+    return app
+
+
+@pytest.fixture(autouse=True)
+def _test_pages_are_public(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {"accounts.broken", "accounts.limited", "accounts.seen", "accounts.teapot"}
+    monkeypatch.setattr(access, "PUBLIC", access.PUBLIC | names)
+    monkeypatch.setattr(reauthentication_routes, "EXEMPT", reauthentication_routes.EXEMPT | names)
+
+
+ANSWERS = {
+    "page": ("/login", 200),
+    "redirect": ("/", 302),
+    "nothing there": ("/nothing", 404),
+    "failed": ("/broken", 500),
+    "other error": ("/teapot", 418),
+    "too many": ("/limited", 429),
+    "json": ("/healthz", 200),
+    "file": ("/static/mailroom.css", 200),
+    "wrong method": ("/logout", 405),
+}
+
+
+@pytest.mark.parametrize(("path", "status"), ANSWERS.values(), ids=ANSWERS)
+def test_every_answer_is_protected(stranger: Browser, path: str, status: int) -> None:
+    answer = stranger.get(path, follow=False)
+    assert answer.status_code == status
+    assert_protected(answer.headers)
+
+
+@pytest.mark.parametrize("host", ["a..b", ".a", "..", "a" * 64])
+@pytest.mark.parametrize("path", ["/", "/healthz", "/login"])
+def test_a_host_that_is_none_is_refused_and_the_answer_protected(stranger: Browser, path: str, host: str) -> None:
+    answer = stranger.client.get(path, headers={"Host": host})
+    assert answer.status_code == 400
+    assert_protected(answer.headers)
+
+
+def test_a_refused_form_is_protected(stranger: Browser) -> None:
+    answer = stranger.client.post("/activate/again")
+    assert answer.status_code == 400
+    assert_protected(answer.headers)
+
+
+def test_a_form_that_is_too_large_is_refused_and_protected(stranger: Browser) -> None:
+    answer = stranger.client.post("/login", data={"email": "x" * 5_000_000})
+    assert answer.status_code == 413
+    assert_protected(answer.headers)
+
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize("body", [b"a&" * 1000, b"a=b&" * 1000, b"&" * 200_000], ids=["names", "fields", "separators"])
+@pytest.mark.parametrize("path", ["/login", "/code", "/language"])
+def test_a_form_of_very_many_fields_is_refused_unread(stranger: Browser, path: str, body: bytes) -> None:
+    assert stranger.client.post(path, data=body, content_type=FORM).status_code == 413
+
+
+def test_very_many_fields_of_a_signed_in_person_are_refused_too(administrator: Browser) -> None:
+    assert administrator.client.post("/settings/mail", data=b"a&" * 200_000, content_type=FORM).status_code == 413
+
+
+def test_a_form_that_takes_long_to_read_is_refused_unread(administrator: Browser) -> None:
+    body = BytesIO(b"a=" + b"%41" * 200_000)
+    answer = administrator.client.post("/settings/mail", input_stream=body, content_length=600_002, content_type=FORM)
+    assert (answer.status_code, "Too much at once" in answer.text, body.tell()) == (413, True, 0)
+
+
+def test_a_stranger_sends_less_than_a_signed_in_person(stranger: Browser, administrator: Browser) -> None:
+    large = {"name": "x" * MAX_ANONYMOUS_REQUEST_SIZE}
+    answer = stranger.client.post("/login", data=large)
+    assert (answer.status_code, "Too much at once" in answer.text) == (413, True)
+    assert administrator.client.post("/settings/mail", data=large).status_code == 200
+
+
+def test_a_stranger_has_no_form_read_that_is_for_people_who_are_signed_in(stranger: Browser) -> None:
+    body = BytesIO(b"a&" * 2_000_000)
+    answer = stranger.client.post("/logout", input_stream=body, content_length=4_000_000, content_type=FORM)
+    assert (answer.status_code, answer.location, body.tell()) == (302, "/login?ended=form", 0)
+
+
+def assert_protected(headers: Any) -> None:
+    policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
+    assert {policy[name] for name in ("default-src", "object-src", "frame-ancestors", "base-uri")} == {"'none'"}
+    assert policy["script-src"] == policy["style-src"] == policy["form-action"] == "'self'"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert "Server" not in headers
+
+
+def test_pages_are_kept_by_no_cache_but_files_are(stranger: Browser) -> None:
+    assert stranger.get("/login").headers["Cache-Control"] == "no-store"
+    assert "no-store" not in stranger.get("/static/mailroom.css").headers["Cache-Control"]
+
+
+def test_a_failure_shows_nothing_of_the_inside(stranger: Browser) -> None:
+    page = stranger.get("/broken")
+    assert "Something broke on our side" in page.text
+    assert "a secret detail" not in page.text
+    assert "Traceback" not in page.text
+
+
+def test_no_page_holds_code_that_the_policy_would_block(administrator: Browser) -> None:
+    paths = ["/", "/users", "/users/new", "/outbox", "/settings/general", "/settings/mail", "/nothing"]
+    found = {path: inline_code(administrator.get(path).text) for path in paths}
+    assert {path: code for path, code in found.items() if code} == {}
+
+
+def test_the_session_cookie_is_out_of_reach_for_scripts_and_other_sites(stranger: Browser) -> None:
+    cookie = stranger.get("/login").headers["Set-Cookie"]
+    assert "; HttpOnly" in cookie
+    assert "; SameSite=Lax" in cookie
+    assert "; Secure" not in cookie
+
+
+@pytest.mark.parametrize(
+    "change", [str.swapcase, lambda cookie: cookie.rpartition(".")[0], lambda cookie: f"e30{cookie}"]
+)
+def test_a_cookie_that_was_altered_is_no_session(member: Browser, change: Callable[[str], str]) -> None:
+    cookie = member.client.get_cookie("mailroom")
+    assert cookie is not None
+    member.client.set_cookie("mailroom", change(cookie.value))
+    assert member.get("/profile", follow=False).location.startswith("/login")
+
+
+def test_behind_https_cookies_and_browsers_stay_with_https(stranger: Browser) -> None:
+    answer = through(stranger, PROXY, path="/login", proto="https", host="mailroom.example")
+    cookie = answer.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-mailroom=")
+    assert {"Secure", "HttpOnly", "Path=/", "SameSite=Lax"} <= set(cookie.split("; "))
+    assert "Domain" not in cookie
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
+
+
+def test_over_plain_http_nothing_promises_https(stranger: Browser) -> None:
+    assert "Strict-Transport-Security" not in stranger.get("/login").headers
+
+
+def test_over_https_a_form_from_another_site_is_refused(stranger: Browser) -> None:
+    headers = {"Referer": "https://evil.example/", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "mailroom.example"}
+    answer = stranger.client.post(
+        "/activate/again",
+        data={"csrf_token": stranger.csrf_token()},
+        headers=headers,
+        environ_overrides={"REMOTE_ADDR": PROXY},
+    )
+    assert answer.status_code == 400
+
+
+def through(browser: Browser, connected: str, path: str = "/seen", **forwarded: str) -> Any:
+    headers = {f"X-Forwarded-{name.title()}": value for name, value in forwarded.items()}
+    return browser.client.get(path, headers=headers, environ_overrides={"REMOTE_ADDR": connected})
+
+
+def test_a_stranger_is_not_believed_about_anything(stranger: Browser) -> None:
+    seen = through(stranger, CLIENT, proto="https", host="evil.example", **{"for": "127.0.0.1"})
+    assert seen.json == {"address": CLIENT, "scheme": "http", "host": "localhost"}
+
+
+def test_a_trusted_proxy_is_believed(stranger: Browser) -> None:
+    seen = through(stranger, PROXY, proto="https", host="mailroom.example", **{"for": CLIENT})
+    assert seen.json == {"address": CLIENT, "scheme": "https", "host": "mailroom.example"}
+
+
+@pytest.mark.parametrize("path", ["/users//2", "//users", "/users//", "/static//mailroom.css"])
+def test_no_redirect_leads_to_a_host_that_the_request_names(stranger: Browser, path: str) -> None:
+    answer = stranger.client.get("/", headers={"Host": "evil.example"}, environ_overrides={"PATH_INFO": path})
+    assert answer.status_code in (302, 404)
+    assert "evil.example" not in answer.headers.get("Location", "")
+
+
+@pytest.mark.parametrize("host", ["evil.example/path", "a b", "user@evil.example", "\u00fc\u0001"])
+def test_a_host_that_is_none_is_refused(stranger: Browser, host: str) -> None:
+    answer = through(stranger, PROXY, path="/login", host=host)
+    assert answer.status_code in (200, 400)
+    assert "evil.example" not in answer.text

@@ -1,0 +1,45 @@
+"""Settings that are open in two windows, or at two administrators."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support.browser import Browser
+from webapp.core.app_state import AppState
+from webapp.settings import service as settings
+
+pytestmark = pytest.mark.one_database
+MEANWHILE = "These settings were saved meanwhile"
+PAGES = [
+    ("/settings/general", None, {"product_name": "Post"}, {"support_address": "us@example.com"}),
+    ("/settings/security", None, {"lock_after": "7"}, {"password_length": "12"}),
+    ("/settings/mail", "save", {"mail_from": "a@example.com"}, {"timeout": "20"}),
+]
+
+
+@pytest.mark.parametrize(("path", "button", "one", "other"), PAGES)
+def test_the_second_of_two_windows_is_told_and_saves_the_second_time(
+    administrator: Browser,
+    use_server: Callable[..., None],
+    path: str,
+    button: str | None,
+    one: dict[str, Any],
+    other: dict[str, Any],
+) -> None:
+    use_server()
+    first, second = administrator.get(path), administrator.get(path)
+    assert "Saved." in administrator.submit_on(first, button, **one).text
+    told = administrator.submit_on(second, button, **other)
+    (value,) = other.values()
+    assert MEANWHILE in told.text
+    assert f'value="{value}"' not in administrator.get(path).text
+    assert "Saved." in administrator.submit_on(told, button, **other).text
+    assert f'value="{value}"' in administrator.get(path).text
+
+
+def test_a_page_may_be_saved_again_and_again(administrator: Browser, parts: AppState) -> None:
+    for name in ("One", "Two"):
+        assert MEANWHILE not in administrator.submit("/settings/general", product_name=name).text
+    with parts.database.reading() as session:
+        assert settings.general(session, parts.config).product_name == "Two"

@@ -1,0 +1,1 @@
+"""Changing an email address: request, confirm, undo."""

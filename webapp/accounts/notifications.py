@@ -1,0 +1,61 @@
+"""What people are told by mail: who used or changed their account, when and from where; to administrators, of mail."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webapp.accounts.models import Role, User, UserState
+from webapp.core import clock
+from webapp.core.actor import current_actor
+from webapp.outbox import service as outbox
+from webapp.outbox.models import MessageState
+from webapp.outbox.queue import WakeUpQueue
+
+# Whoever knows a password and signs in again and again fills nobody's mailbox: what comes within these
+# is told in the next mail, which names so many and counts the others.
+MIN_INTERVAL = timedelta(minutes=5)
+NAMED = 5
+# A mail that waits for longer may be given up; what comes then is told in another one.
+MERGE_WINDOW = timedelta(days=1)
+
+
+def request_origin() -> dict[str, Any]:
+    """Where the present request comes from, as facts of a mail."""
+    actor = current_actor()
+    return {"client": actor.client, "device": actor.device}
+
+
+def notify_password_changed(session: Session, queue: WakeUpQueue, person: User, by_link: bool) -> None:
+    """Owe the news of another password, chosen behind a mailed link or else in the profile."""
+    facts = {"by_link": by_link, **request_origin()}
+    outbox.enqueue(session, queue, "password_changed", person.email, user_id=person.id, facts=facts)
+
+
+def notify_new_session(session: Session, queue: WakeUpQueue, person: User) -> None:
+    """Owe the news that somebody signed in with a browser that is not known; the account must be locked."""
+    now = clock.now()
+    news = {"at": now.isoformat(), **request_origin()}
+    last = outbox.latest(session, "new_session", person.id)
+    if last is not None and last.state == MessageState.OWED and now - last.created_at < MERGE_WINDOW:
+        last.facts = _joined(last.facts, news)
+        return
+    facts = {"sign_ins": [news], "more": 0}
+    message = outbox.enqueue(session, queue, "new_session", person.email, user_id=person.id, facts=facts)
+    if last is not None and now < last.created_at + MIN_INTERVAL:
+        # The clock may have been set back since.
+        message.next_attempt_at = min(last.created_at, now) + MIN_INTERVAL
+
+
+def mail_server(session: Session, queue: WakeUpQueue, expiry: dict[str, Any]) -> None:
+    """Owe all active administrators the news that something the mail server needs ends, or has ended."""
+    active = select(User).where(User.role == Role.ADMINISTRATOR, User.status == UserState.ACTIVE).order_by(User.id)
+    for person in session.scalars(active):
+        outbox.enqueue(session, queue, "expiry_alert", person.email, user_id=person.id, facts=expiry)
+
+
+def _joined(facts: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
+    if len(facts["sign_ins"]) < NAMED:
+        return facts | {"sign_ins": [*facts["sign_ins"], news]}
+    return facts | {"more": facts["more"] + 1}

@@ -1,0 +1,1 @@
+"""Pages behind activation and reset links."""

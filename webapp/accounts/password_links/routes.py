@@ -1,0 +1,153 @@
+"""The pages behind the links in mails: activate an account, choose a new password; and asking for such a mail."""
+
+from flask import flash, redirect, render_template, url_for
+from flask import session as browser
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from webapp.accounts.blueprint import LONGEST_SECRET, Page, blueprint, limited, rules
+from webapp.accounts.links import browser as shown
+from webapp.accounts.links import openings, refusals
+from webapp.accounts.models import LinkPurpose, User
+from webapp.accounts.password_links import service
+from webapp.accounts.password_links.code_routes import ASKED_FOR, empty_code_form
+from webapp.accounts.password_links.forms import ForgotPasswordForm
+from webapp.accounts.passwords import hashing
+from webapp.accounts.passwords import history as former_passwords
+from webapp.accounts.passwords.forms import PasswordForm
+from webapp.accounts.passwords.policy import PasswordRejected
+from webapp.accounts.sessions import browser as sessions
+from webapp.accounts.sessions import login as signing_in
+from webapp.accounts.sessions.routes import PREFILLED_EMAIL
+from webapp.core import i18n
+from webapp.core.app_state import app_state
+from webapp.core.errors import MailroomError, TooManyRequests
+from webapp.web import error_pages
+from webapp.web.forms import text
+from webapp.web.security import csrf
+
+
+@blueprint.get("/activate/<secret>")
+def open_activation(secret: str) -> Response:
+    """Move the secret of an activation link out of the address; nothing is spent."""
+    return store_and_redirect(LinkPurpose.ACTIVATION, secret, "accounts.activate")
+
+
+@blueprint.route("/activate", methods=["GET", "POST"])
+@csrf.exempt
+def activate() -> Page:
+    """Choose the first password; the account is active and signed in."""
+    try:
+        secret = shown.current_secret(LinkPurpose.ACTIVATION)
+        form = _password_form(_owner(secret, LinkPurpose.ACTIVATION))
+        if not form.validate_on_submit():
+            return render_template("accounts/activate.html", form=form, link=shown.fingerprint_field(secret))
+        password_hash = hashing.hash_password(text(form.password))
+        # Asked before the transaction: whose language it is may have to be looked up, and that notes who is here.
+        language = i18n.current().code
+        with app_state().database.writing() as session:
+            person = service.activate(session, app_state().queue, secret, password_hash, language)
+            begun = signing_in.begin(session, person, sessions.here())
+    except service.REFUSED as refused:
+        return link_refused(LinkPurpose.ACTIVATION, refused)
+    sessions.begin(begun)
+    with i18n.use_language(person.language):
+        flash(_("Your account is active, and you are signed in."), "success")
+    return redirect(url_for("home.home"))
+
+
+@blueprint.post("/activate/again")
+def activate_again() -> Page:
+    """Another activation mail, to the person whose link it was."""
+    with app_state().database.writing() as session:
+        service.renew_activation(session, app_state().queue, browser.get(LinkPurpose.ACTIVATION, ""), limited())
+    return render_template("accounts/activate_again.html")
+
+
+@blueprint.route("/forgot-password", methods=["GET", "POST"])
+@csrf.exempt
+def forgot_password() -> Page:
+    """Ask for a reset mail. The answer is the same for every address."""
+    form = ForgotPasswordForm()
+    if not form.validate_on_submit():
+        return render_template("accounts/forgot_password.html", form=form)
+    try:
+        with app_state().database.writing() as session:
+            service.request_reset(session, app_state().queue, text(form.email), sessions.client(), limited())
+    except TooManyRequests as error:
+        form.form_errors.append(error_pages.retry_text(error))
+        return error_pages.too_many_requests(error, render_template("accounts/forgot_password.html", form=form))
+    browser[ASKED_FOR] = text(form.email)
+    return redirect(url_for("accounts.forgot_password_sent"))
+
+
+@blueprint.get("/forgot-password/sent")
+def forgot_password_sent() -> Page:
+    """Where the code from the mail can be typed."""
+    if ASKED_FOR not in browser:
+        return redirect(url_for("accounts.forgot_password"))
+    return render_template("accounts/forgot_password_sent.html", form=empty_code_form())
+
+
+@blueprint.get("/reset-password/<secret>")
+def open_reset(secret: str) -> Response:
+    """Move the secret of a reset link out of the address; nothing is spent."""
+    return store_and_redirect(LinkPurpose.RESET, secret, "accounts.reset_password")
+
+
+@blueprint.route("/reset-password", methods=["GET", "POST"])
+@csrf.exempt
+def reset_password() -> Page:
+    """Choose a new password; every browser is signed out."""
+    try:
+        secret = shown.current_secret(LinkPurpose.RESET)
+        owner = _owner(secret, LinkPurpose.RESET)
+        form = _password_form(owner)
+        if not (form.validate_on_submit() and _is_new(form, owner)):
+            return render_template("accounts/reset_password.html", form=form, link=shown.fingerprint_field(secret))
+        password_hash = hashing.hash_password(text(form.password))
+        with app_state().database.writing() as session:
+            known_as = signing_in.reset_password(session, app_state().queue, secret, password_hash, sessions.here())
+    except service.REFUSED as refused:
+        return link_refused(LinkPurpose.RESET, refused)
+    sessions.stay_known(known_as)
+    browser.clear()
+    browser[PREFILLED_EMAIL] = owner.email
+    flash(_("Your password is changed, and you are signed out everywhere. Sign in with the new one."), "success")
+    return redirect(url_for("accounts.login"))
+
+
+def store_and_redirect(purpose: LinkPurpose, secret: str, endpoint: str) -> Response:
+    """Keep a link's secret in the session, and go on to a page whose address does not hold it."""
+    browser[purpose] = secret[:LONGEST_SECRET]
+    openings.record_opened(app_state().database, secret, purpose)
+    return redirect(url_for(endpoint))
+
+
+def link_refused(purpose: LinkPurpose, refused: MailroomError) -> Page:
+    """The page that says why a link did nothing, and what helps. Raises TooManyRequests."""
+    with app_state().database.writing() as session:
+        openings.record_refused(
+            session, browser.get(purpose, ""), purpose, refused, sessions.client().address, limited()
+        )
+    # The browser's session stays as it is: a second click must not undo what the first one did.
+    step = refusals.next_step(purpose, refused)
+    return render_template("accounts/link_refused.html", refused=refused, step=step), refusals.http_status(refused)
+
+
+def _owner(secret: str, purpose: LinkPurpose) -> User:
+    with app_state().database.reading() as session:
+        return service.find_user(session, secret, purpose)
+
+
+def _password_form(owner: User) -> PasswordForm:
+    return PasswordForm().under(rules(), owner.email, owner.name)
+
+
+def _is_new(form: PasswordForm, owner: User) -> bool:
+    """Whether the owner has not had this password before; if not, the form says so."""
+    try:
+        former_passwords.require_not_reused(app_state().database, owner, text(form.password), limited())
+    except PasswordRejected as had:
+        return form.problem("password", str(had))
+    return True

@@ -1,0 +1,142 @@
+"""Links with which a password is chosen, for the first time or after it was forgotten: owed, used, refused."""
+
+from contextlib import suppress
+
+from sqlalchemy.orm import Session
+
+from webapp.accounts import notifications, throttles
+from webapp.accounts.address_changes import pending as address_changes
+from webapp.accounts.links import service as links
+from webapp.accounts.links.service import LinkNotFound, LinkRefused
+from webapp.accounts.models import Link, LinkPurpose, User, UserState
+from webapp.accounts.passwords import history as former_passwords
+from webapp.accounts.sessions import known_devices, lockout
+from webapp.accounts.sessions import service as sign_ins
+from webapp.accounts.sessions.service import Client
+from webapp.audit import service as audit
+from webapp.audit.events import Event
+from webapp.core import clock
+from webapp.core.email_addresses import validate
+from webapp.core.errors import MailroomError, TooManyRequests
+from webapp.core.texts import lazy_gettext as _
+from webapp.outbox import service as outbox
+from webapp.outbox.queue import WakeUpQueue
+from webapp.settings.security import security
+
+
+class NoActivation(MailroomError):
+    """The account is in no state to be activated; the text says why."""
+
+
+class AlreadyActive(NoActivation):
+    """It was activated before."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This account is active already."))
+
+
+class AccountDisabled(NoActivation):
+    """An administrator disabled it."""
+
+    def __init__(self) -> None:
+        super().__init__(_("This account is disabled. Only an administrator can change that."))
+
+
+# Why a link does not do what it was for.
+REFUSED = (LinkRefused, NoActivation)
+
+
+def enqueue_activation(session: Session, queue: WakeUpQueue, pending: User, limited: bool = True) -> None:
+    """Owe a pending person an activation mail, at most one in five minutes.
+
+    Raises AlreadyActive, AccountDisabled, TooManyRequests.
+    """
+    _require(pending, UserState.PENDING)
+    if limited:
+        throttles.activation_mail(session, pending)
+    expires_at = clock.now() + security(session).activation_lifetime
+    outbox.enqueue(session, queue, "activation", pending.email, user_id=pending.id, expires_at=expires_at)
+    audit.record(session, Event.ACTIVATION_OWED, pending)
+
+
+def renew_activation(session: Session, queue: WakeUpQueue, secret: str, limited: bool) -> None:
+    """Owe a new activation mail to the person of this link, if there is one who still waits for it."""
+    try:
+        person = links.get_user(session, links.find(session, secret, LinkPurpose.ACTIVATION))
+    except LinkNotFound:
+        return
+    with suppress(NoActivation, TooManyRequests):
+        enqueue_activation(session, queue, person, limited)
+
+
+def find_user(session: Session, secret: str, purpose: LinkPurpose) -> User:
+    """Whose link this is, while it can be used. Raises LinkRefused, AlreadyActive, AccountDisabled."""
+    link = links.find(session, secret, purpose)
+    found = links.get_user(session, link)
+    if found.status != UserState.DISABLED:
+        links.check(link)
+    _require(found, UserState.PENDING if purpose == LinkPurpose.ACTIVATION else UserState.ACTIVE)
+    return found
+
+
+def activate(session: Session, queue: WakeUpQueue, secret: str, password_hash: str, language: str = "") -> User:
+    """Spend an activation link: the account is active, with this password, and has this language if it had none.
+
+    Raises LinkRefused, AlreadyActive, AccountDisabled; the caller's transaction must then be undone.
+    """
+    link = links.use(session, secret, LinkPurpose.ACTIVATION)
+    person = _give_password(session, link, UserState.PENDING, password_hash)
+    person.status, person.activated_at = UserState.ACTIVE, person.password_changed_at
+    person.language = person.language or language or None
+    outbox.enqueue(session, queue, "activated", person.email, user_id=person.id, facts=notifications.request_origin())
+    audit.record(session, Event.ACTIVATED, person)
+    return person
+
+
+def request_reset(session: Session, queue: WakeUpQueue, email: str, client: Client, limited: bool = True) -> None:
+    """Owe a reset mail to this address, at most one in five minutes. Raises BadAddress, TooManyRequests.
+
+    Whether it is anybody's address is asked on delivery, so that the answer, and the time it
+    takes, are the same for all.
+    """
+    address = validate(email)
+    if limited:
+        throttles.forgot_password(session, client.address)
+        if not throttles.allow_reset_email(session, address):
+            return
+    outbox.enqueue(session, queue, "reset", address, expires_at=clock.now() + security(session).reset_lifetime)
+    audit.record(session, Event.RESET_ASKED, address=address)
+
+
+def complete_reset(session: Session, queue: WakeUpQueue, secret: str, password_hash: str) -> User:
+    """Spend a reset link: the account has this password, is signed out everywhere and knows no device.
+
+    Raises LinkRefused, AccountDisabled; the caller's transaction must then be undone.
+    """
+    link = links.use(session, secret, LinkPurpose.RESET)
+    former_passwords.add_to_history(session, link.user_id)
+    person = _give_password(session, link, UserState.ACTIVE, password_hash)
+    sign_ins.end_all(session, person.id)
+    known_devices.forget_all(session, person.id)
+    address_changes.discard(session, person.id)
+    # Failing tries, one's own or another's, are no reason to wait with the new password.
+    lockout.clear(session, person)
+    notifications.notify_password_changed(session, queue, person, by_link=True)
+    audit.record(session, Event.RESET_DONE, person)
+    return person
+
+
+def _require(person: User, status: UserState) -> None:
+    if person.status == UserState.DISABLED:
+        raise AccountDisabled
+    if person.status != status:
+        raise AlreadyActive
+
+
+def _give_password(session: Session, link: Link, status: UserState, password_hash: str) -> User:
+    """Change the password of the link's person, if they are in this state; the other links lose their use."""
+    person = links.get_user(session, link)
+    _require(person, status)
+    person.password_hash, person.password_changed_at = password_hash, clock.now()
+    links.revoke(session, person.id, LinkPurpose(link.purpose))
+    return person

@@ -1,0 +1,27 @@
+"""The forms in which people give the password that they have."""
+
+from wtforms import BooleanField, PasswordField, StringField
+from wtforms.validators import DataRequired
+
+from webapp.accounts.fields import AS_ADDRESS
+from webapp.core.texts import lazy_gettext as lazy
+from webapp.web.forms import Form, stripped
+
+
+class LoginForm(Form):
+    """An address and a password, whatever they are."""
+
+    email = StringField(
+        lazy("E-mail address"),
+        [DataRequired(lazy("Give your e-mail address."))],
+        filters=[stripped],
+        render_kw=AS_ADDRESS,
+    )
+    password = PasswordField(lazy("Password"), [DataRequired(lazy("Give your password."))])
+    remember = BooleanField(lazy("Remember me"))
+
+
+class ConfirmPasswordForm(Form):
+    """The password of whoever is signed in, typed again."""
+
+    current_password = PasswordField(lazy("Your password"), [DataRequired(lazy("Give your password."))])

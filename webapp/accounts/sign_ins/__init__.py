@@ -1,1 +1,0 @@
-"""Browsers that are signed in: let in, known, locked out, asked again."""

@@ -1,0 +1,107 @@
+"""The administrators' pages of all people: the list, a new one, and another activation mail."""
+
+import math
+
+from flask import flash, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from webapp.accounts import service
+from webapp.accounts.blueprint import Page, blueprint, limited, public_url
+from webapp.accounts.models import Role, User
+from webapp.accounts.password_links import service as password_links
+from webapp.accounts.password_links.service import NoActivation
+from webapp.accounts.users import admin_links
+from webapp.accounts.users.admin_link_routes import shown_once
+from webapp.accounts.users.administration import locked_for, require_administrator
+from webapp.accounts.users.forms import NewUserForm
+from webapp.core.app_state import app_state
+from webapp.core.errors import TooManyRequests
+from webapp.outbox.status import delivery_status
+from webapp.settings.security import security
+from webapp.web.access import signed_in
+from webapp.web.forms import text
+from webapp.web.security import csrf
+
+
+@blueprint.get("/users")
+def users() -> Page:
+    """Everybody, newest first, or those who match a search."""
+    search = "".join(filter(str.isprintable, request.args.get("search", ""))).strip()[:200]
+    before = request.args.get("before", type=int)
+    with app_state().database.reading() as session:
+        people, more = service.list_users(session, search, before)
+    return render_template("accounts/users.html", people=people, more=more, search=search, before=before)
+
+
+@blueprint.route("/users/new", methods=["GET", "POST"])
+@csrf.exempt
+def new_user() -> Page:
+    """Create a person, and mail or show the activation link."""
+    form = NewUserForm()
+    form.public_url = public_url()
+    if form.validate_on_submit():
+        try:
+            return _create(form)
+        except service.AddressTaken as taken:
+            form.problem("email", str(taken))
+    with app_state().database.reading() as session:
+        lifetime = security(session).activation_minutes
+    return render_template("accounts/new_user.html", form=form, lifetime=lifetime)
+
+
+@blueprint.post("/users/<int:user_id>/resend")
+def resend_activation(user_id: int) -> Page:
+    """Another activation mail."""
+    try:
+        with app_state().database.writing() as session:
+            person = locked_for(session, user_id, signed_in())
+            password_links.enqueue_activation(session, app_state().queue, person, limited())
+    except NoActivation as refused:
+        flash(str(refused), "info")
+    except TooManyRequests as error:
+        flash(_wait_for_mail(error), "warning")
+    else:
+        _flash_mail(person)
+    return redirect(url_for("accounts.user", user_id=user_id))
+
+
+def _create(form: NewUserForm) -> Page:
+    """Raises AddressTaken."""
+    by_mail = form.send_activation.data == "mail"
+    with app_state().database.writing() as session:
+        require_administrator(session, signed_in())
+        person = service.create_user(
+            session,
+            app_state().queue,
+            email=text(form.email),
+            name=text(form.name),
+            role=Role(form.role.data),
+            send_activation=by_mail,
+            language=form.language.data or "",
+        )
+        made = None if by_mail else admin_links.activation(session, app_state().sealer, person)
+    if made is not None:
+        return shown_once(made)
+    _flash_mail(person)
+    return redirect(url_for("accounts.user", user_id=person.id))
+
+
+def _flash_mail(person: User) -> None:
+    state, to = delivery_status(app_state().database), person.email
+    if not public_url():
+        flash(_("The activation mail to %(email)s waits until the public address is set.", email=to), "warning")
+    elif not state.server_saved:
+        flash(_("The activation mail to %(email)s waits until the mail server is set.", email=to), "warning")
+    elif state.stopped:
+        flash(_("The activation mail to %(email)s waits, as mail is not flowing. Home says why.", email=to), "warning")
+    else:
+        flash(_("An activation mail to %(email)s will be sent; the outbox shows when.", email=to), "success")
+
+
+def _wait_for_mail(error: TooManyRequests) -> str:
+    return ngettext(
+        "Nothing was sent, as a mail left a moment ago. Another one can be sent in %(num)s minute.",
+        "Nothing was sent, as a mail left a moment ago. Another one can be sent in %(num)s minutes.",
+        math.ceil(error.retry_after / 60),
+    )

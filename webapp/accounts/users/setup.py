@@ -1,0 +1,84 @@
+"""The first administrator, through a one-time address that is printed when the server starts."""
+
+import secrets
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from webapp.accounts import service
+from webapp.accounts.models import SetupToken, User
+from webapp.audit import service as audit
+from webapp.audit.events import Event
+from webapp.core import clock
+from webapp.core.config import Config
+from webapp.core.errors import MailroomError
+from webapp.core.sealing import sha256_hex
+from webapp.core.texts import lazy_gettext as _
+from webapp.outbox import service as outbox
+from webapp.outbox.queue import WakeUpQueue
+from webapp.settings import service as settings
+
+
+class SetupRefused(MailroomError):
+    """The page does not open; the text says why."""
+
+
+class InvalidSetupToken(SetupRefused):
+    """The key is wrong or was replaced by a newer one."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("This address does not fit. It works with the key that the server printed when it started last.")
+        )
+
+
+class AlreadySetUp(SetupRefused):
+    """There is an administrator already, and every key is worthless."""
+
+    def __init__(self) -> None:
+        super().__init__(_("Mailroom is set up already."))
+
+
+def new_setup_token(session: Session) -> str:
+    """A key for `/setup?key=…`; the one before is worthless from now on. Raises SetupDone."""
+    if service.has_administrator(session):
+        raise AlreadySetUp
+    key = secrets.token_urlsafe(32)
+    session.execute(delete(SetupToken))
+    session.add(SetupToken(key_hash=sha256_hex(key), created_at=clock.now()))
+    return key
+
+
+def check(session: Session, key: str) -> None:
+    """Whether the key opens the page. Raises SetupKeyUnknown, SetupDone."""
+    if service.has_administrator(session):
+        raise AlreadySetUp
+    if session.scalar(select(SetupToken).where(SetupToken.key_hash == sha256_hex(key))) is None:
+        raise InvalidSetupToken
+
+
+def create_first_administrator(
+    session: Session, key: str, email: str, name: str, password_hash: str, language: str = ""
+) -> User:
+    """Spend the key for the first administrator; of two who try at once one succeeds.
+
+    Raises SetupKeyUnknown, SetupDone, BadAddress, AddressTaken; the caller's
+    transaction must then be undone.
+    """
+    spent = delete(SetupToken).where(SetupToken.key_hash == sha256_hex(key)).returning(SetupToken.key_hash)
+    won = session.scalar(spent) is not None
+    if service.has_administrator(session):
+        raise AlreadySetUp
+    if not won:
+        raise InvalidSetupToken
+    created = service.create_administrator(session, email, name, password_hash)
+    created.language = language or None
+    audit.record(session, Event.FIRST_ADMINISTRATOR, created)
+    return created
+
+
+def save_public_url(session: Session, queue: WakeUpQueue, config: Config, public_url: str) -> None:
+    """Save the public address and nothing else; mail may have been waiting for it."""
+    present = settings.general(session, config)
+    settings.save(session, public_url, present.product_name, present.support_address)
+    outbox.retry_waiting(session, queue)

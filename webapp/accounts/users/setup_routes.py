@@ -1,0 +1,64 @@
+"""The page on which the first administrator is created."""
+
+from flask import flash, redirect, render_template, request, url_for
+from flask import session as browser
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from webapp.accounts import service
+from webapp.accounts.blueprint import LONGEST_SECRET, Page, blueprint, rules
+from webapp.accounts.passwords import hashing
+from webapp.accounts.sessions import browser as sessions
+from webapp.accounts.sessions import login
+from webapp.accounts.users import setup as first_run
+from webapp.accounts.users.forms import SetupForm
+from webapp.core import i18n
+from webapp.core.app_state import app_state
+from webapp.web.forms import text
+from webapp.web.security import csrf
+
+SETUP_TOKEN = "setup_key"  # noqa: S105 -- the name of a key in the session
+
+
+@blueprint.route("/setup", methods=["GET", "POST"])
+@csrf.exempt
+def setup() -> Page:
+    """The first administrator. The key goes from the address into the session."""
+    if "key" in request.args:
+        browser[SETUP_TOKEN] = request.args["key"][:LONGEST_SECRET]
+        return redirect(url_for("accounts.setup"))
+    form = SetupForm(public_url=request.host_url.rstrip("/"))
+    if app_state().config.public_url:
+        del form.public_url
+    form.rules = rules()
+    try:
+        with app_state().database.reading() as session:
+            first_run.check(session, browser.get(SETUP_TOKEN, ""))
+        if form.validate_on_submit():
+            return _set_up(form)
+    except service.AddressTaken as taken:
+        form.problem("email", str(taken))
+    except first_run.SetupRefused as refused:
+        done = isinstance(refused, first_run.AlreadySetUp)
+        return render_template("accounts/setup_refused.html", refused=refused, done=done), 404
+    return render_template("accounts/setup.html", form=form)
+
+
+def _set_up(form: SetupForm) -> Response:
+    config, queue = app_state().config, app_state().queue
+    password_hash, language = hashing.hash_password(text(form.password)), i18n.current().code
+    with app_state().database.writing() as session:
+        person = first_run.create_first_administrator(
+            session,
+            browser.get(SETUP_TOKEN, ""),
+            text(form.email),
+            text(form.name),
+            password_hash,
+            language,
+        )
+        if form.public_url and form.public_url.data:
+            first_run.save_public_url(session, queue, config, form.public_url.data)
+        begun = login.begin(session, person, sessions.here())
+    sessions.begin(begun)
+    flash(_("You are the first administrator, and signed in. Next: set up the mail server."), "success")
+    return redirect(url_for("home.home"))

@@ -1,0 +1,20 @@
+"""Failures as types. Each becomes a page in one place, `webapp.web.error_pages`."""
+
+
+class MailroomError(Exception):
+    """A failure that a person is told about."""
+
+
+class TooManyRequests(MailroomError):
+    """A limit is used up; `retry_after` is in seconds."""
+
+    # Whether the trail tells of it already.
+    in_trail = False
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"try again in {retry_after} seconds")
+        self.retry_after = retry_after
+
+
+class NotFound(MailroomError):
+    """What the address names does not exist, or no longer."""

@@ -1,0 +1,53 @@
+"""Moments, times and lists as the present language writes them."""
+
+import math
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Literal
+
+from babel import lists
+from babel.dates import format_timedelta, get_datetime_format
+from babel.units import format_unit
+from flask_babel import format_date, format_time, get_locale
+
+from webapp.core.i18n import DEFAULT_LOCALE
+
+Length = Literal["medium", "long"]
+UNITS: tuple[tuple[int, Literal["day", "hour", "minute"]], ...] = ((24 * 60, "day"), (60, "hour"), (1, "minute"))
+
+
+def format_datetime(value: datetime, length: Length = "medium", seconds: bool = False) -> str:
+    """Day and time, to the minute unless `seconds`; the day has its month in words if `length` is `long`."""
+    pattern = str(get_datetime_format("medium", get_locale() or DEFAULT_LOCALE))
+    day, time = format_date(value, length), format_time(value, "medium" if seconds else "short")
+    return pattern.replace("{0}", time).replace("{1}", day)
+
+
+def format_seconds(value: float) -> str:
+    """Such as `0.53 seconds`."""
+    return format_unit(value, "duration-second", format="0.00", locale=get_locale() or DEFAULT_LOCALE)
+
+
+def format_milliseconds(value: float) -> str:
+    """Such as `530 ms`, of a time in seconds."""
+    return format_unit(round(value * 1000), "duration-millisecond", "short", locale=get_locale() or DEFAULT_LOCALE)
+
+
+def format_minutes(value: int) -> str:
+    """Such as `90 minutes`, `2 hours` or `7 days`: in the largest unit that needs no fraction."""
+    unit = next(unit for size, unit in UNITS if value % size == 0)
+    # Not `format_unit`, which has no long form of an Arabic day. No larger unit is reached.
+    return format_timedelta(timedelta(minutes=value), unit, threshold=math.inf, locale=get_locale() or DEFAULT_LOCALE)
+
+
+def format_list(texts: Iterable[str]) -> str:
+    """Values beside each other, such as `Security: TLS and Port: 465`."""
+    return lists.format_list(list(texts), locale=get_locale() or DEFAULT_LOCALE)
+
+
+FILTERS = {
+    "moment": format_datetime,
+    "minutes": format_minutes,
+    "seconds": format_seconds,
+    "milliseconds": format_milliseconds,
+}

@@ -1,0 +1,1 @@
+"""The keys that seal and sign, and how they are rotated."""

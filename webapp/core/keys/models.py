@@ -1,0 +1,24 @@
+"""The keys in use, and those that only open what is older than them."""
+
+from datetime import datetime
+
+from sqlalchemy import Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.core.database import Base
+
+
+class DataKey(Base):
+    """A key that seals and signs; the one with the highest id is in force.
+
+    While there is none, the secret key itself does both.
+    """
+
+    __tablename__ = "data_keys"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    # Sealed under the secret key.
+    wrapped: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    # When nothing that is saved needed it any more; it still opens forms and cookies for a while.
+    retired_at: Mapped[datetime | None]

@@ -1,0 +1,148 @@
+"""Reaching a server: directly, through an HTTP proxy (CONNECT) or through SOCKS5."""
+
+import base64
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import h11
+from python_socks import ProxyType
+from python_socks.sync import Proxy as SocksProxy
+
+from webapp.core.texts import saying
+
+MAX_RESPONSE_SIZE = 16 * 1024
+
+NOT_HTTP = saying("The proxy's answer is not HTTP: %(error)s")
+REFUSED = saying("The proxy answered %(answer)s")
+NO_NAME_SERVICE = saying("no answer from the name service within %(seconds)s s")
+
+
+class ProxyError(OSError):
+    """The proxy answered, but does not connect us."""
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """Where the proxy is and how to sign in to it. `type` is `http` or `socks5`."""
+
+    type: str
+    host: str
+    port: int
+    username: str = ""
+    password: str = field(default="", repr=False)
+
+
+def resolve(host: str, port: int, timeout: float) -> list[tuple[Any, ...]]:
+    """The addresses of a host, as `socket.getaddrinfo` returns them.
+
+    The system's resolver knows no timeout, so it runs in a thread that is left behind when it
+    does not answer in time. Raises socket.gaierror, UnicodeError or TimeoutError.
+    """
+    found: list[tuple[Any, ...]] = []
+    failed: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            found.extend(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(timeout)
+    if failed:
+        raise failed[0]
+    if not found:
+        raise TimeoutError(NO_NAME_SERVICE % {"seconds": f"{timeout:g}"})
+    return found
+
+
+def connect(addresses: list[tuple[Any, ...]], timeout: float) -> socket.socket:
+    """Connect to the first address that answers, all within `timeout` seconds.
+
+    Each address gets its share of the time, so that a broken IPv6 route does not use it all up.
+    Raises the OSError of the first address when none answers in time.
+    """
+    errors: list[OSError] = []
+    end = time.monotonic() + timeout
+    for position, (family, kind, protocol, _name, address) in enumerate(addresses):
+        try:
+            left = left_until(end)
+            return _dialled(
+                socket.socket(family, kind, protocol), address, max(0.5, left / (len(addresses) - position))
+            )
+        except OSError as error:
+            errors.append(error)
+    raise errors[0]
+
+
+def left_until(end: float) -> float:
+    """The seconds until a moment of the monotonic clock. Raises TimeoutError when it is over."""
+    left = end - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("timed out")
+    return left
+
+
+def _dialled(sock: socket.socket, address: tuple[Any, ...], timeout: float) -> socket.socket:
+    try:
+        sock.settimeout(timeout)
+        sock.connect(address)
+        # Commands are small and answered at once; waiting to fill a packet only delays them.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def connect_through_proxy(proxy: Proxy, host: str, port: int, timeout: float) -> tuple[socket.socket, bytes]:
+    """A connection to host and port through a proxy, and what the server already said on it.
+
+    The proxy looks the host up. All of it ends within `timeout` seconds. Raises ProxyRefused or OSError.
+    """
+    end = time.monotonic() + timeout
+    if proxy.type == "socks5":
+        socks = SocksProxy(
+            ProxyType.SOCKS5, proxy.host, proxy.port, proxy.username or None, proxy.password or None, rdns=True
+        )
+        try:
+            return socks.connect(host, port, timeout=timeout), b""
+        except OSError:
+            raise
+        except Exception as error:  # its own errors share no useful base with OSError
+            raise ProxyError(str(error)) from error
+    sock = connect(resolve(proxy.host, proxy.port, timeout), left_until(end))
+    try:
+        return sock, _connect(sock, proxy, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", end)
+    except BaseException:
+        sock.close()
+        raise
+
+
+def _connect(sock: socket.socket, proxy: Proxy, target: str, end: float) -> bytes:
+    """Ask for a tunnel (RFC 9110, 9.3.6). What follows the answer belongs to the server and is returned."""
+    headers = [("Host", target)]
+    if proxy.username:
+        credentials = base64.b64encode(f"{proxy.username}:{proxy.password}".encode()).decode()
+        headers.append(("Proxy-Authorization", f"Basic {credentials}"))
+    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_RESPONSE_SIZE)
+    sock.settimeout(left_until(end))
+    sock.sendall(http.send(h11.Request(method="CONNECT", target=target, headers=headers)) or b"")
+    sock.sendall(http.send(h11.EndOfMessage()) or b"")
+    while True:
+        try:
+            event = http.next_event()
+        except h11.RemoteProtocolError as error:
+            raise ProxyError(NOT_HTTP % {"error": error}) from error
+        if isinstance(event, h11.Response):
+            if not 200 <= event.status_code < 300:
+                answer = f"{event.status_code} {event.reason.decode('ascii', 'replace')}".rstrip()
+                raise ProxyError(REFUSED % {"answer": answer})
+            return http.trailing_data[0]
+        if event is h11.NEED_DATA:
+            sock.settimeout(left_until(end))
+            http.receive_data(sock.recv(4096))

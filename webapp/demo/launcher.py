@@ -1,0 +1,127 @@
+"""Starts the demo: its own instance folder, made ready, and all its programs."""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from webapp import create_app
+from webapp.core import schema
+from webapp.core.app_state import AppState, app_state_of
+from webapp.core.config import PREFIX
+from webapp.demo import accounts
+from webapp.demo.inbox import HOST, PASSWORD, USERNAME
+from webapp.demo.plugins import local_inbox
+from webapp.mail import service as mail
+from webapp.process.supervisor import Child, Supervisor
+from webapp.process.web_server import AddressUnavailable, ListenAddress, find_free_port
+from webapp.settings import service as settings
+
+WEB_PORT = 8000
+INBOX_OFFSET = 25
+LAST_PORT = 65535
+PROVIDER = "local_inbox"
+
+
+def demo(port: int | None, web_child: Callable[[ListenAddress], Child], say: Callable[..., None]) -> None:
+    """Run the demo on loopback until a signal; on `port`, or else on the first free one from 8000.
+
+    Raises Unusable when the port is taken or the demo already runs.
+    """
+    instance = Path(os.environ.get(f"{PREFIX}INSTANCE", "instance")) / "demo"
+    address = ListenAddress(HOST, port) if port else find_free_port(ListenAddress(HOST, WEB_PORT))
+    address.check()
+    inbox = find_free_port(ListenAddress(HOST, inbox_port_beside(address.port)))
+    configure(os.environ, instance, inbox.port)
+    app = create_app()
+    with single_instance(instance):
+        parts = app_state_of(app)
+        schema.upgrade(parts.database)
+        with parts.database.writing() as session:
+            prepare(session, parts, address, inbox.port)
+        parts.database.engine.dispose()
+        children = [
+            Child("inbox", ["inbox", "--port", str(inbox.port)]),
+            web_child(address),
+            Child("worker", ["worker"]),
+        ]
+        Supervisor(children).run(address.answers, lambda: say(*welcome(address)))
+
+
+def inbox_port_beside(port: int) -> int:
+    """Where to look for a port for the inbox: 8025 beside 8000, so that two demos do not take the same one."""
+    return port + INBOX_OFFSET if port + INBOX_OFFSET <= LAST_PORT else port - INBOX_OFFSET
+
+
+def configure(environ: MutableMapping[str, str], instance: Path, inbox_port: int) -> None:
+    """Have the environment describe the demo alone, for this process and those it starts."""
+    plugins = [str(Path(local_inbox.__file__).parent), environ.get(f"{PREFIX}PLUGIN_DIR", "")]
+    for name in [name for name in environ if name.startswith(PREFIX)]:
+        del environ[name]
+    environ[f"{PREFIX}INSTANCE"] = str(instance.resolve())
+    environ[f"{PREFIX}DEMO"] = "on"
+    environ[f"{PREFIX}LOG_FORMAT"] = "text"
+    environ[f"{PREFIX}PLUGIN_DIR"] = os.pathsep.join(filter(None, plugins))
+    environ[local_inbox.PORT] = str(inbox_port)
+
+
+@contextmanager
+def single_instance(instance: Path) -> Iterator[None]:
+    """Hold a lock on the instance folder. Raises Unusable when another demo does."""
+    with (instance / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AddressUnavailable(f"The demo in {instance} already runs.") from error
+        yield
+
+
+def prepare(session: Session, parts: AppState, address: ListenAddress, inbox_port: int) -> None:
+    """Set up what a newcomer finds: public address, accounts, mail server. Keeps what was changed since."""
+    general = settings.general(session, parts.config)
+    if not general.public_url or general.public_url.startswith(f"http://{HOST}:"):
+        settings.save(
+            session,
+            product_name=general.product_name,
+            support_address=general.support_address,
+            public_url=address.url,
+        )
+    accounts.create(session)
+    saved = mail.primary(session)
+    if saved is None or (saved.provider == PROVIDER and saved.port != inbox_port):
+        mail.save(session, parts, mail_server(inbox_port), by="demo")
+
+
+def mail_server(inbox_port: int) -> mail.ServerDraft:
+    """The local inbox, as the form of the mail server would send it."""
+    values = {
+        "provider": PROVIDER,
+        "mail_from": "Mailroom <mailroom@mailroom.example>",
+        "host": HOST,
+        "port": inbox_port,
+        "security": "none",
+        "tls_minimum": "1.2",
+        "timeout": 10,
+        "proxy_type": "none",
+        "proxy_host": "",
+        "proxy_port": None,
+        "proxy_username": "",
+        "authentication": "password",
+        "username": USERNAME,
+    }
+    return mail.ServerDraft(values, extra={}, secrets={"password": PASSWORD})
+
+
+def welcome(address: ListenAddress) -> list[str]:
+    """What the terminal says once the demo answers."""
+    return [
+        "",
+        f"  Mailroom's demo is at   {address.url}/",
+        f"  The mail it catches     {address.url}/demo/inbox",
+        *(f"  {account.name:<22}  {account.email}  password: {account.password}" for account in accounts.ACCOUNTS),
+        "  Ctrl-C stops it; `make clean-demo` forgets everything in it.",
+        "",
+    ]

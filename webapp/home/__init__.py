@@ -1,0 +1,1 @@
+"""The first page, which answers whether mail is being delivered."""

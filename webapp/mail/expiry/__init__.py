@@ -1,0 +1,1 @@
+"""Expiry dates and the alerts about them."""

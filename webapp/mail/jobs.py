@@ -1,0 +1,50 @@
+"""What needs a look also while no mail leaves: grants that lapse unused, the server's certificate, warnings."""
+
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from webapp.core.app_state import AppState
+from webapp.core.sealing import CannotUnseal
+from webapp.mail import service, transport_settings
+from webapp.mail.expiry import certificates
+from webapp.mail.grants import renewal
+from webapp.mail.models import MailServer
+from webapp.mail.oauth.errors import OAuthError
+from webapp.mail.transport.connection import SmtpConnection
+from webapp.mail.transport.errors import DeliveryError
+from webapp.providers.registry import UnknownProvider
+from webapp.settings.service import general
+
+log = structlog.get_logger(__name__)
+
+
+def refresh_grants(parts: AppState, now: datetime) -> None:
+    """Renew every grant that is due; failures are saved with the grant, as when mail is sent.
+
+    So grants that are not used stay alive, and a dead one is known within a day.
+    """
+    for server_id in renewal.due_for_upkeep(parts, now):
+        with parts.database.reading() as session:
+            server = session.get(MailServer, server_id)
+        if server is None:
+            continue
+        try:
+            transport_settings.token_source(server, parts).renew()
+        except OAuthError as fault:
+            log.warning("grant not kept alive", code=fault.code)
+
+
+def check_certificate(parts: AppState, now: datetime) -> None:
+    """See the server's certificate, where no mail has shown it for a day: connect, and sign in nowhere."""
+    with parts.database.reading() as session:
+        server, present = service.primary(session), general(session, parts.config)
+    if server is None or not certificates.needs_check(server, now):
+        return
+    try:
+        opened = replace(transport_settings.load(server, parts, present), authentication="none", tokens=None)
+        with SmtpConnection(opened) as connection:
+            certificates.record(parts.database, server, connection.certificate)
+    except (DeliveryError, UnknownProvider, CannotUnseal) as error:
+        log.warning("certificate not seen", error=str(error))

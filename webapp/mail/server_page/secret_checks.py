@@ -1,0 +1,55 @@
+"""What the mail server form checks of secrets: that each is typed, or that a saved one may go where it goes now."""
+
+from flask_babel import gettext as _
+
+from webapp.core.app_state import AppState
+from webapp.mail import service
+from webapp.mail.models import MailServer
+from webapp.mail.server_page import drafts, page
+from webapp.mail.server_page.forms import MailServerForm
+from webapp.mail.service import ServerDraft
+
+# With another of these it is another secret that is asked for.
+OTHER_SECRET = frozenset({"provider", "authentication"})
+
+
+def has_secrets(
+    parts: AppState, form: MailServerForm, draft: ServerDraft, saved: MailServer | None, user_id: int
+) -> bool:
+    """Whether every secret is typed or may be taken from the saved ones; errors stand at the fields."""
+    lost = service.secrets_to_retype(parts, saved, draft)
+    needed = service.secret_names(parts, draft) - {service.PROXY_PASSWORD} - form.optional()
+    lacking = {name for name in needed if not draft.secrets.get(name) and not (saved and name in saved.secrets)}
+    earlier = drafts.moved_since(parts.sealer, draft, form.typed.data or "", user_id)
+    for name in sorted(lost | lacking):
+        changed = service.destination_changes(saved, draft) if saved is not None and name in lost else OTHER_SECRET
+        form.problem(name, _why_to_type(name, form, earlier, changed))
+    return not lost | lacking
+
+
+def ask_again(parts: AppState, form: MailServerForm, draft: ServerDraft, saved: MailServer | None) -> None:
+    """Say beside every blank secret that the saved one cannot be opened."""
+    kept = saved.secrets if saved is not None else {}
+    for name in sorted(service.secret_names(parts, draft)):
+        if name in kept and not draft.secrets.get(name):
+            form.problem(name, _("The saved secrets cannot be opened with today's secret key. Type them again."))
+
+
+def _why_to_type(name: str, form: MailServerForm, earlier: frozenset[str], changed: frozenset[str]) -> str:
+    """What to say beside a blank secret: that it is needed, or why a typed or a saved one does not go along.
+
+    `earlier` is what changed since it was typed, `changed` since it was saved.
+    """
+    of_it = service.PROXY_DESTINATION if name == service.PROXY_PASSWORD else service.DESTINATION
+    earlier &= set(of_it)
+    if earlier and not earlier & OTHER_SECRET:
+        return _(
+            "Type this again. What you typed before goes only where you typed it for, and this changed: %(fields)s.",
+            fields=page.labels(form, earlier),
+        )
+    if changed & OTHER_SECRET & set(of_it):
+        return _("Enter this: signing in needs it.")
+    return _(
+        "Type this again. The saved one stays with what it was saved for, and this changed: %(fields)s.",
+        fields=page.labels(form, changed),
+    )

@@ -1,0 +1,157 @@
+"""Opening a mail server to send: its secrets, its name for us, where its access tokens come from."""
+
+import socket
+from collections.abc import Iterator, Mapping
+from email.utils import parseaddr
+from urllib.parse import urlsplit
+
+import idna
+
+from webapp.core.app_state import AppState
+from webapp.core.sealing import CannotUnseal, Sealer
+from webapp.core.sockets import Proxy
+from webapp.mail.grants import service as grants
+from webapp.mail.grants.renewal import TokenSource
+from webapp.mail.models import MailServer
+from webapp.mail.oauth import words
+from webapp.mail.oauth.errors import NotConfigured
+from webapp.mail.oauth.registration import ClientRegistration
+from webapp.mail.service import OF_OAUTH2, PROXY_PASSWORD, ServerDraft, erases_grant, method_of, purpose, secret_names
+from webapp.mail.transport.settings import TransportSettings
+from webapp.providers import OAuth2
+from webapp.providers.registry import UnknownProvider
+from webapp.settings.service import General
+
+
+def load(server: MailServer, parts: AppState, general: General) -> TransportSettings:
+    """The saved server with its secrets open. Raises UnknownProvider or SealBroken."""
+    return _opened(parts, general, _values(server), server.extra, _open_secrets(parts.sealer, server), server.id)
+
+
+def from_draft(draft: ServerDraft, saved: MailServer | None, parts: AppState, general: General) -> TransportSettings:
+    """An unsaved server, as a test uses it: a blank secret is the saved one, and so is the grant while it holds.
+
+    Raises SealBroken.
+    """
+    names = secret_names(parts, draft)
+    typed = {name: value for name, value in draft.secrets.items() if value and name in names}
+    kept = _open_secrets(parts.sealer, saved, only=names - typed.keys()) if saved else {}
+    holds = saved is not None and not erases_grant(parts, saved, draft)
+    grant_of = saved.id if saved is not None and holds else None
+    return _opened(parts, general, draft.values, draft.extra, {**kept, **typed}, grant_of)
+
+
+def token_source(server: MailServer, parts: AppState) -> TokenSource:
+    """Where the saved server's access tokens come from. Raises Unusable."""
+    try:
+        source = _token_source(parts, _values(server), _open_secrets(parts.sealer, server), server.id)
+    except CannotUnseal:
+        raise NotConfigured(error=words.SEAL_BROKEN) from None
+    except UnknownProvider:
+        raise NotConfigured(error=words.NO_PLUGIN) from None
+    if source is None:
+        raise NotConfigured(error=words.NO_OAUTH2)
+    return source
+
+
+def registration(server: MailServer, parts: AppState) -> ClientRegistration:
+    """What Mailroom is at the saved server's provider. Raises Unusable."""
+    return token_source(server, parts).registration
+
+
+def ehlo_name(general: General, mail_from: str) -> str:
+    """The name to give in EHLO: a real host name, as some servers refuse `localhost` and the like.
+
+    The public address's host, else this machine's full name, else the domain mail is sent from.
+    """
+    for name in _own_names(general, mail_from):
+        ascii_name = _a_labels(name)
+        if "." in ascii_name and "localhost" not in ascii_name and not ascii_name.replace(".", "").isdigit():
+            return ascii_name
+    return socket.gethostname() if "localhost" not in socket.gethostname() else "mailroom.invalid"
+
+
+def _own_names(general: General, mail_from: str) -> Iterator[str]:
+    yield urlsplit(general.public_url).hostname or ""
+    # Asks the name service, which may take its time: only where the public address says nothing.
+    yield socket.getfqdn()
+    yield parseaddr(mail_from)[1].rpartition("@")[2]
+
+
+def _values(server: MailServer) -> Mapping[str, object]:
+    return {column.key: getattr(server, column.key) for column in MailServer.__table__.columns}
+
+
+def _proxy(values: Mapping[str, object], secrets: Mapping[str, str]) -> Proxy | None:
+    if values["proxy_type"] == "none":
+        return None
+    return Proxy(
+        type=str(values["proxy_type"]),
+        host=str(values["proxy_host"]),
+        port=int(str(values["proxy_port"])),
+        username=str(values["proxy_username"]),
+        password=secrets.get(PROXY_PASSWORD, ""),
+    )
+
+
+def _token_source(
+    parts: AppState, values: Mapping[str, object], secrets: Mapping[str, str], server_id: int | None
+) -> TokenSource | None:
+    method = method_of(parts, values)
+    if not isinstance(method, OAuth2):
+        return None
+    own = {name: str(values.get(name) or "") for name in OF_OAUTH2}
+    registration = ClientRegistration(
+        method=method,
+        username=str(values["username"]),
+        client_id=own["client_id"] if "client_id" in method.uses else "",
+        client_secret=secrets.get("client_secret", ""),
+        service_account_key=secrets.get("service_account_key", ""),
+        tenant_id=own["tenant_id"],
+        addresses=own,
+        own_scopes=own["scopes"].split(),
+        proxy=_proxy(values, secrets),
+    )
+    return TokenSource(parts, registration, server_id)
+
+
+def _opened(
+    parts: AppState,
+    general: General,
+    values: Mapping[str, object],
+    extra: Mapping[str, str],
+    secrets: Mapping[str, str],
+    grant_of: int | None,
+) -> TransportSettings:
+    # The mail server never sees those that gain tokens, nor that of the proxy.
+    not_for_the_server = {PROXY_PASSWORD, *grants.SECRETS}
+    mail_from = str(values["mail_from"])
+    return TransportSettings(
+        provider=parts.providers[str(values["provider"])],
+        mail_from=mail_from,
+        host=str(values["host"]),
+        port=int(str(values["port"])),
+        security=str(values["security"]),
+        tls_minimum=str(values["tls_minimum"]),
+        timeout=int(str(values["timeout"])),
+        authentication=str(values["authentication"]),
+        username=str(values["username"]),
+        helo=ehlo_name(general, mail_from),
+        proxy=_proxy(values, secrets),
+        tokens=_token_source(parts, values, secrets, grant_of),
+        secrets={name: value for name, value in secrets.items() if name not in not_for_the_server},
+        fields=extra,
+    )
+
+
+def _open_secrets(sealer: Sealer, server: MailServer, only: frozenset[str] | None = None) -> dict[str, str]:
+    names = server.secrets if only is None else only & set(server.secrets)
+    return {name: sealer.open(server.secrets[name]["sealed"], purpose(name)) for name in names}
+
+
+def _a_labels(name: str) -> str:
+    """The host name as A-labels, empty when it is none."""
+    try:
+        return name if name.isascii() else idna.encode(name, uts46=True).decode()
+    except idna.IDNAError:
+        return ""

@@ -1,0 +1,1 @@
+"""The processes that run Mailroom: web server, worker, supervisor."""

@@ -1,1 +1,0 @@
-"""What people change about their own account."""

@@ -1,0 +1,202 @@
+"""Finds, checks and orders the provider plugins.
+
+A plugin that cannot be one (it does not import, misspells a hook, repeats a key, returns
+something else) stops the start: its author or operator is there to read why. A plugin that is
+one but raises when asked loses its own provider alone, with a message that names it.
+"""
+
+import importlib.util
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+
+import pluggy
+import structlog
+from wtforms import Form, PasswordField
+from wtforms.fields.core import UnboundField
+
+from webapp.providers import Authentication, Diagnosis, Failure, OAuth2, Provider
+from webapp.providers.hookspecs import PROJECT, Hooks
+
+ENTRY_POINTS = "mailroom.providers"
+LAST = "custom"
+# It stands on cards and in the outbox.
+MAX_LABEL_LENGTH = 60
+
+log = structlog.get_logger(__name__)
+
+
+class InvalidPlugin(Exception):
+    """A plugin is no provider plugin; the text names its file and what is wrong."""
+
+
+class UnknownProvider(LookupError):
+    """No plugin brings this provider (any more)."""
+
+
+@dataclass(frozen=True)
+class FailedPlugin:
+    """A plugin that raised when it was asked for its provider."""
+
+    file: str
+    error: str
+
+
+class ProviderRegistry:
+    """The providers there are, and those that failed."""
+
+    def __init__(self, manager: pluggy.PluginManager, reserved: Iterable[str] = ()) -> None:
+        self._manager = manager
+        self._reserved = frozenset(reserved)
+        self._providers: dict[str, Provider] = {}
+        self.failed: list[FailedPlugin] = []
+        for implementation in manager.hook.register_smtp_provider.get_hookimpls():
+            self._add(_file_of(implementation.plugin), implementation.function)
+
+    def __iter__(self) -> Iterator[Provider]:
+        """In the order of their labels, the one for any other server last."""
+        return iter(sorted(self._providers.values(), key=lambda p: (p.key == LAST, str(p.label).casefold())))
+
+    def __getitem__(self, key: str) -> Provider:
+        """The provider with this key. Raises UnknownProvider."""
+        try:
+            return self._providers[key]
+        except KeyError:
+            raise UnknownProvider(key) from None
+
+    def get(self, key: str) -> Provider | None:
+        """The provider with this key, if its plugin is there."""
+        return self._providers.get(key)
+
+    @property
+    def usual(self) -> Provider:
+        """The one to begin with: for any server, else the first."""
+        return self._providers.get(LAST) or next(iter(self))
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._providers
+
+    def explain(self, provider: Provider, failure: Failure, settings: Mapping[str, str]) -> Diagnosis | None:
+        """What the provider's own explanations, then any plugin, say of a failure."""
+        try:
+            if (diagnosis := provider.explain(failure, settings.get("authentication", ""))) is not None:
+                return diagnosis
+            answer = self._manager.hook.explain_failure(provider=provider.key, failure=failure, settings=settings)
+        except Exception:
+            log.exception("plugin failed to explain", provider=provider.key)
+            return None
+        return answer if isinstance(answer, Diagnosis) else None
+
+    def _add(self, file: str, register: object) -> None:
+        try:
+            provider = register()  # type: ignore[operator]
+            if isinstance(provider, Provider):
+                str(provider.label)
+                _try_fields(provider)
+        except Exception as error:
+            log.exception("plugin failed", file=file)
+            self.failed.append(FailedPlugin(file, f"{type(error).__name__}: {error}"))
+            return
+        if provider is None:
+            return
+        try:
+            self._check(file, provider)
+        except (TypeError, AttributeError) as error:
+            raise InvalidPlugin(f"{file}: its provider holds a value of the wrong type ({error}).") from error
+        self._providers[provider.key] = provider
+
+    def _check(self, file: str, provider: object) -> None:
+        if not isinstance(provider, Provider):
+            raise InvalidPlugin(f"{file}: register_smtp_provider returns {provider!r}, not a Provider.")
+        if not re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", provider.key):
+            raise InvalidPlugin(f"{file}: the key {provider.key!r} is not made of a-z, 0-9, _ and -.")
+        if provider.key in self._providers:
+            raise InvalidPlugin(f"{file}: another plugin already brings the provider {provider.key!r}.")
+        if len(str(provider.label)) > MAX_LABEL_LENGTH:
+            raise InvalidPlugin(f"{file}: the label of {provider.key} has more than {MAX_LABEL_LENGTH} characters.")
+        _check_authentication(file, provider)
+        for name, unbound in provider.fields.items():
+            if name in self._reserved or not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
+                raise InvalidPlugin(f"{file}: {provider.key} cannot have a field named {name!r}.")
+            if not isinstance(unbound, UnboundField):
+                raise InvalidPlugin(f"{file}: the field {name!r} of {provider.key} is no WTForms field.")
+
+
+def _check_authentication(file: str, provider: Provider) -> None:
+    methods = provider.authentication
+    if not methods or not all(isinstance(one, Authentication) for one in methods):
+        raise InvalidPlugin(f"{file}: {provider.key} declares no authentication.")
+    for method in methods:
+        if isinstance(method, OAuth2) and (problem := method.problem()):
+            raise InvalidPlugin(f"{file}: {provider.key} {problem}.")
+
+
+def secret_fields(provider: Provider) -> frozenset[str]:
+    """The names of the provider's own fields that hold secrets."""
+    return frozenset(
+        name for name, unbound in provider.fields.items() if issubclass(unbound.field_class, PasswordField)
+    )
+
+
+def load_providers(folders: Sequence[Path], reserved: Iterable[str] = ()) -> ProviderRegistry:
+    """Every provider from installed packages and the operator's folders.
+
+    `reserved` are the field names the application uses itself. Raises PluginRefused.
+    """
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(Hooks)
+    for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
+        try:
+            plugin = entry.load()
+        except Exception as error:
+            raise InvalidPlugin(f"{entry.value}: does not import ({type(error).__name__}: {error}).") from error
+        _register(manager, plugin)
+    for path in (path for folder in folders for path in _plugin_files(folder)):
+        _register(manager, _import(path))
+    return ProviderRegistry(manager, reserved)
+
+
+def _plugin_files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise InvalidPlugin(f"{folder}: there is no such folder (MAILROOM_PLUGIN_DIR).")
+    return sorted(path for path in folder.glob("*.py") if not path.name.startswith("_"))
+
+
+def _import(path: Path) -> ModuleType:
+    name = "mailroom_plugin_" + re.sub(r"\W", "_", path.stem)
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise InvalidPlugin(f"{path}: is no Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise InvalidPlugin(f"{path}: does not import ({type(error).__name__}: {error}).") from error
+    return module
+
+
+def _register(manager: pluggy.PluginManager, plugin: object) -> None:
+    file = _file_of(plugin)
+    try:
+        manager.register(plugin)
+        manager.check_pending()
+    except (pluggy.PluginValidationError, ValueError) as error:
+        raise InvalidPlugin(f"{file}: {error}") from error
+    if not manager.get_hookcallers(plugin):
+        raise InvalidPlugin(f"{file}: answers no hook; is @hookimpl missing?")
+
+
+def _try_fields(provider: Provider) -> None:
+    """Build and render the provider's fields once, so that what raises does it now."""
+    form = type("Fields", (Form,), dict(provider.fields))()
+    for bound in form:
+        str(bound())
+
+
+def _file_of(plugin: object) -> str:
+    return str(getattr(plugin, "__file__", None) or plugin)

@@ -1,0 +1,1 @@
+"""What all pages share: access, cookies, headers, forms, error pages."""

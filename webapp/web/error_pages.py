@@ -1,0 +1,215 @@
+"""What all pages share: the names in every template, and failures turned into pages."""
+
+import hashlib
+import math
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import structlog
+from flask import Flask, Response, g, make_response, render_template, request, url_for
+from flask.globals import request_ctx
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from flask_bootstrap import Bootstrap5
+from flask_login import AnonymousUserMixin
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+
+from webapp.accounts import throttles
+from webapp.accounts.users.administration import NotAllowed
+from webapp.core import formatting, i18n
+from webapp.core.app_state import app_state
+from webapp.core.errors import NotFound, TooManyRequests
+from webapp.core.keys.keyring import SecretKeyMissing
+from webapp.settings import service as settings
+from webapp.web import client as devices
+
+# Minutes; a longer time is told in hours.
+LONG = 120
+# SQLAlchemy's words for it, and the drivers' own where it is passed by: see Database.glance.
+DATABASE_UNAVAILABLE = (
+    OperationalError,
+    InterfaceError,
+    PoolTimeout,
+    sqlite3.OperationalError,
+    psycopg.OperationalError,
+)
+
+log = structlog.get_logger(__name__)
+
+
+def init_app(app: Flask) -> None:
+    """Set the shared parts of all pages up."""
+    app.config["BOOTSTRAP_SERVE_LOCAL"] = True
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = timedelta(days=365)
+    Bootstrap5(app)
+    i18n.init_app(app)
+    app.jinja_env.filters.update(formatting.FILTERS)
+    app.add_template_global(Assets(app), "asset")
+    app.add_template_filter(devices.describe, "device_in_words")
+    app.context_processor(_names)
+    app.register_error_handler(CSRFError, _stale)
+    app.register_error_handler(TooManyRequests, _too_many)
+    app.register_error_handler(NotFound, _not_found)
+    app.register_error_handler(NotAllowed, _not_allowed)
+    app.register_error_handler(HTTPException, _http_error)
+    for away in DATABASE_UNAVAILABLE:
+        app.register_error_handler(away, _database_unavailable)
+    app.register_error_handler(SecretKeyMissing, _keyless)
+    app.register_error_handler(Exception, _unexpected)
+
+
+class Assets:
+    """Addresses of static files, each worked out once. They change with the file, so browsers may keep them."""
+
+    def __init__(self, app: Flask) -> None:
+        self._folders = {"static": app.static_folder, **{n: b.static_folder for n, b in app.blueprints.items()}}
+        self._addresses: dict[tuple[str, str], str] = {}
+
+    def __call__(self, name: str, endpoint: str = "static") -> str:
+        """The address of this file of the application, or of the blueprint that has the endpoint."""
+        if (name, endpoint) not in self._addresses:
+            folder = self._folders[endpoint.partition(".")[0]]
+            version = hashlib.sha256(Path(folder or "", name).read_bytes()).hexdigest()[:12]
+            self._addresses[name, endpoint] = url_for(endpoint, filename=name, v=version)
+        return self._addresses[name, endpoint]
+
+
+def general() -> settings.General:
+    """The general settings for a page, also while they cannot be read."""
+    config = app_state().config
+    try:
+        return settings.general_at_a_glance(app_state().database, config)
+    except Exception:
+        # The page that tells of a failure comes here too, and the database may be what failed.
+        log.exception("general settings cannot be read")
+        return settings.General(config.public_url, "Mailroom", "")
+
+
+def _names() -> dict[str, Any]:
+    return {"general": general(), "demo": app_state().config.demo == "on"}
+
+
+def _wants_page() -> bool:
+    """Whether somebody will read it: not a script, nor what looks for pictures. A page takes the message that waits."""
+    wanted = request.accept_mimetypes
+    into = request.headers.get("Sec-Fetch-Dest", "document")
+    return into in ("document", "iframe") and (not wanted or wanted.accept_html)
+
+
+def _page(status: int, title: str, text: str, **facts: Any) -> Response:
+    # Nor can a page be made for a request that names a host which is none: it needs addresses.
+    if not _wants_page() or request_ctx.url_adapter is None:
+        return Response(f"{title}\n{text}\n", status, mimetype="text/plain")
+    try:
+        return make_response(render_template("web/error.html", title=title, text=text, **facts), status)
+    except DATABASE_UNAVAILABLE as error:
+        # Who is signed in had not been looked up yet.
+        return _database_unavailable(error)
+
+
+def _stale(error: CSRFError) -> Response:
+    return _page(400, _("Please send it once more"), _("The page was open for too long, so nothing was changed."))
+
+
+def retry_text(error: TooManyRequests) -> str:
+    """When to try again, in words."""
+    minutes = math.ceil(error.retry_after / 60)
+    if minutes > LONG:
+        return ngettext(
+            "That was tried too often. Try again in %(num)s hour.",
+            "That was tried too often. Try again in %(num)s hours.",
+            math.ceil(minutes / 60),
+        )
+    return ngettext(
+        "That was tried too often. Try again in %(num)s minute.",
+        "That was tried too often. Try again in %(num)s minutes.",
+        minutes,
+    )
+
+
+def too_many_requests(error: TooManyRequests, page: str | Response) -> Response:
+    """The answer to what was asked too often: a page that says when to try again."""
+    if not error.in_trail:
+        _note()
+    response = make_response(page, 429)
+    response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def _note() -> None:
+    """Have the trail tell of it, once."""
+    database, client, page = app_state().database, request.remote_addr or "", request.endpoint or ""
+    with database.reading() as session:
+        noted = throttles.is_noted(session, client, page)
+    if not noted:
+        with database.writing() as session:
+            throttles.note(session, client, page)
+
+
+def _too_many(error: TooManyRequests) -> Response:
+    return too_many_requests(error, _page(429, _("Too many tries"), retry_text(error)))
+
+
+def _not_found(error: NotFound) -> Response:
+    return _page(404, _("Nothing here"), _("What this address named does not exist, or no longer."))
+
+
+def _not_allowed(error: NotAllowed) -> Response:
+    return _page(403, _("For administrators only"), str(error))
+
+
+def _http_error(error: HTTPException) -> Response | HTTPException:
+    texts = {
+        403: (_("For administrators only"), _("Your account may not open this page.")),
+        404: (_("Nothing here"), _("What this address named does not exist, or no longer.")),
+        405: (_("Not like that"), _("This address cannot be opened in this way. Go back and use the page's buttons.")),
+        413: (_("Too much at once"), _("The form was larger than Mailroom takes. Shorten the text and send it again.")),
+    }
+    if error.code is None or error.code < 400:
+        return error
+    title, text = texts.get(error.code, (_("That did not work"), error.description or ""))
+    response = _page(error.code, title, text)
+    for name, value in error.get_headers():
+        if name not in ("Content-Type", "Content-Length"):
+            response.headers.setdefault(name, value)
+    return response
+
+
+def _database_unavailable(error: Exception) -> Response:
+    """The database does not answer, or not in time: nothing of the transaction was done."""
+    log.error(
+        "database unavailable", endpoint=request.endpoint, method=request.method, error=str(error.__cause__ or error)
+    )
+    # Who is signed in cannot be looked up, and the page shall not try.
+    g._login_user = AnonymousUserMixin()
+    response = _page(
+        503,
+        _("Not available for a moment"),
+        _("Mailroom's database does not answer. Nothing was changed; please try again in a minute."),
+    )
+    response.headers["Retry-After"] = "60"
+    return response
+
+
+def _keyless(error: SecretKeyMissing) -> Response:
+    log.error("nothing can be sealed", endpoint=request.endpoint, error=str(error))
+    return _page(
+        503,
+        _("Not available for a moment"),
+        _("Mailroom's keys do not open, so nothing was saved. Whoever runs Mailroom finds the reason in its log."),
+    )
+
+
+def _unexpected(error: Exception) -> Response:
+    log.exception("request failed", endpoint=request.endpoint, method=request.method)
+    return _page(
+        500,
+        _("Something broke on our side"),
+        _("It was written to the log. Nothing you typed was at fault; please try again."),
+    )

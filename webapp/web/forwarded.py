@@ -1,0 +1,56 @@
+"""What proxies say of the client they speak for, and which of them are believed."""
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from webapp.core.config import Network
+
+# An address with a port, as some proxies write it; RFC 7239, 6, has brackets around IPv6.
+WITH_PORT = re.compile(r"\[([^\]]+)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
+
+
+class TrustedProxies:
+    """WSGI middleware: believes X-Forwarded-For, -Proto and -Host from the configured networks alone.
+
+    Werkzeug's ProxyFix counts hops and believes whoever connects; here the address that
+    connects decides. The client is the last address in the chain that is no proxy of ours.
+    """
+
+    def __init__(self, app: Callable[..., Iterable[bytes]], networks: Sequence[Network]) -> None:
+        self.app = app
+        self.networks = networks
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Rewrite the environment, or leave it alone."""
+        if self._trusts(environ.get("REMOTE_ADDR", "")):
+            chain = [part.strip() for part in environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
+            while len(chain) > 1 and self._trusts(chain[-1]):
+                chain.pop()
+            if chain and (client := _parsed(chain[-1])):
+                environ["REMOTE_ADDR"] = str(client)
+            scheme = _last(environ, "HTTP_X_FORWARDED_PROTO")
+            if scheme in ("http", "https"):
+                environ["wsgi.url_scheme"] = scheme
+            if host := _last(environ, "HTTP_X_FORWARDED_HOST"):
+                environ["HTTP_HOST"] = host
+        return self.app(environ, start_response)
+
+    def _trusts(self, address: str) -> bool:
+        parsed = _parsed(address)
+        return parsed is not None and any(parsed in network for network in self.networks)
+
+
+def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address without its port; an IPv4 one also when it comes written as IPv6, as sockets that take both do."""
+    found = WITH_PORT.fullmatch(text)
+    try:
+        address = ipaddress.ip_address((found[1] or found[2]) if found else text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _last(environ: dict[str, Any], name: str) -> str:
+    return str(environ.get(name, "")).rpartition(",")[2].strip()
