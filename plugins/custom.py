@@ -4,33 +4,40 @@ from datetime import date
 
 from webapp.providers import Connection, NoAuthentication, OAuth2, Password, Provider, _, hookimpl
 
-ENTER = _("Enter the provider's addresses, the scopes that sending needs, and the application's client ID and secret.")
-OPENID = _("OpenID providers want openid, email and offline_access among the scopes, beside those of the mail server.")
-TARGET = _("If tokens are for one service each, name it in the token address: ?resource=… or ?audience=…")
+ENTER = _(
+    "Enter the provider's URLs, the scopes required to send email, and the application's client ID and client secret."
+)
+OPENID = _(
+    "OpenID providers also need the scopes openid, email and offline_access, in addition to those of the mail server."
+)
+TARGET = _(
+    "If the provider issues a separate token for each service, name the service in the "
+    "token URL: ?resource=… or ?audience=…"
+)
 GENERATE = _("Enter the mail server's host and port under Connection, save, and choose “Generate access token”.")
 IN_A_BROWSER = [
-    _("Register an application at the provider, with the redirect URI from this page."),
+    _("Register an application with the provider, using the redirect URI from this page."),
     ENTER,
     OPENID,
     TARGET,
     GENERATE,
 ]
 ON_A_DEVICE = [
-    _("Register an application at the provider and allow it to use device codes."),
+    _("Register an application with the provider and allow it to use device codes."),
     ENTER,
     OPENID,
     TARGET,
     GENERATE,
 ]
 BY_ITSELF = [
-    _("Register an application at the provider and allow it to use client credentials."),
+    _("Register an application with the provider and allow it to use client credentials."),
     ENTER,
     TARGET,
     GENERATE,
 ]
 BY_KEY = [
-    _("Make a service account at the provider, and a key for it as a JSON file."),
-    _("Paste the whole file, and enter the token address, the scopes that sending needs and the mailbox to send as."),
+    _("Create a service account with the provider, and a JSON key file for it."),
+    _("Paste the whole file, and enter the token URL, the scopes required to send email, and the mailbox to send as."),
     GENERATE,
 ]
 
@@ -41,7 +48,7 @@ def register_smtp_provider() -> Provider:
     return Provider(
         key="custom",
         label=_("Custom"),
-        needs=_("Any other server: its host name, port and, most often, a user name and password."),
+        needs=_("Any other server. You need its host name, its port and usually a user name and password."),
         connection=Connection(port=587, security="starttls"),
         authentication=[
             Password(),
@@ -59,9 +66,9 @@ def register_smtp_provider() -> Provider:
             ),
         ],
         steps=[
-            _("Ask whoever runs the server for its host name, its port for submission and how it is encrypted."),
-            _("Port 587 goes with STARTTLS, port 465 with TLS. Port 25 is often blocked by hosting companies."),
-            _("Sign in with the whole e-mail address where nothing else is said."),
+            _("Ask the server's administrator for its host name, submission port and type of encryption."),
+            _("Use port 587 with STARTTLS, or port 465 with TLS. Hosting companies often block port 25."),
+            _("Unless told otherwise, the user name is the full email address."),
         ],
         source="https://www.rfc-editor.org/rfc/rfc8314#section-3",
         checked=date(2026, 11, 22),

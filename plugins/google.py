@@ -7,35 +7,36 @@ from webapp.providers import Connection, Diagnosis, Explanation, OAuth2, Passwor
 APP_PASSWORDS = "https://support.google.com/accounts/answer/185833"
 APP_PASSWORD = [
     _("Sign in to the Google account and turn on 2-Step Verification (Security → 2-Step Verification)."),
-    _("Open myaccount.google.com/apppasswords, type a name such as Mailroom and choose Create."),
-    _("Copy the 16 letters and paste them here as the password; spaces do not matter."),
+    _("Open myaccount.google.com/apppasswords, enter a name such as Mailroom and choose Create."),
+    _("Copy the 16 letters and paste them here as the password. Spaces don't matter."),
 ]
 BAD_PASSWORD = Diagnosis(
-    _("Google does not accept this user name with this password. An ordinary Google password never works here."),
-    [_("Check that the user name is the whole address of the account."), *APP_PASSWORD],
+    _("Google rejected this user name and password. A regular Google password never works here."),
+    [_("Check that the user name is the account's full email address."), *APP_PASSWORD],
     APP_PASSWORDS,
 )
 NEEDS_APP_PASSWORD = Diagnosis(
-    _("The password is right, but the account uses 2-Step Verification, so Google wants an app password."),
+    _("The password is correct, but the account uses 2-Step Verification, so Google requires an app password."),
     APP_PASSWORD[1:],
     APP_PASSWORDS,
 )
 SUSPICIOUS = Diagnosis(
-    _("Google finds this sign-in unusual and wants to see you in a browser first."),
+    _("Google considers this sign-in unusual and wants you to sign in with a browser first."),
     [_("Sign in to the account in a browser, confirm that it was you, then test again."), *APP_PASSWORD],
     "https://support.google.com/mail/answer/78754",
 )
 TOO_OFTEN = Diagnosis(
-    _("Too many sign-ins in a short time; Google refuses more for a while."), [_("Wait ten minutes, then test once.")]
+    _("Too many sign-ins in a short time. Google is temporarily refusing more."),
+    [_("Wait ten minutes, then test once.")],
 )
 DAILY_LIMIT = Diagnosis(
-    _("The account has sent as much as Google allows in a day."),
-    [_("Sending works again within 24 hours. For more mail, use a sending service.")],
+    _("The account has reached Google's daily sending limit."),
+    [_("Sending works again within 24 hours. To send more email, use an email delivery service.")],
     "https://support.google.com/a/answer/166852",
 )
 WANTS_TLS = Diagnosis(
-    _("Google takes mail only over an encrypted connection."),
-    [_("Set Security to STARTTLS with port 587.")],
+    _("Google accepts email only over an encrypted connection."),
+    [_("Set Security to STARTTLS and Port to 587.")],
     fix={"security": "starttls", "port": "587"},
 )
 
@@ -43,78 +44,101 @@ SCOPE = "https://mail.google.com/"
 OAUTH2 = "https://developers.google.com/workspace/gmail/imap/xoauth2-protocol"
 DELEGATION = "https://support.google.com/a/answer/162106"
 ENDED = Diagnosis(
-    _("Google has ended the sign-in. While the consent screen is in “Testing”, it does so every seven days."),
+    _(
+        "Google has ended the OAuth2 authorization. While the consent screen is in “Testing”, "
+        "authorizations expire after seven days."
+    ),
     [
         _("In the Google Cloud console, open Google Auth Platform → Audience and publish the app (In production)."),
-        _("Other reasons: the account's password was changed, access was removed, or it was unused for six months."),
+        _(
+            "Other possible causes: the account's password was changed, access was removed, or it "
+            "wasn't used for six months."
+        ),
         _("Then choose “Generate access token” and sign in again."),
     ],
     OAUTH2,
 )
 OTHER_CLIENT = Diagnosis(
-    _("Google does not accept this sign-in from this client ID: it was made with another one, or used twice."),
+    _(
+        "Google rejected the OAuth2 authorization for this client ID: it was issued for "
+        "another client ID, or was used twice."
+    ),
     [
-        _("Check that the client ID is the one of the app you signed in to."),
+        _("Check that the client ID belongs to the app you signed in to."),
         _("Choose “Generate access token” and sign in again."),
     ],
 )
 NO_CLIENT = Diagnosis(
-    _("Google knows no such client ID, or the client secret is wrong or was replaced."),
+    _("Google doesn't know this client ID, or the client secret is wrong or has been replaced."),
     [
-        _("In the Google Cloud console, open Google Auth Platform → Clients, choose the app and copy both again."),
-        _("The client ID ends with .apps.googleusercontent.com; neither has spaces."),
+        _(
+            "In the Google Cloud console, open Google Auth Platform → Clients, choose the app and "
+            "copy the client ID and client secret again."
+        ),
+        _("The client ID ends with .apps.googleusercontent.com. Neither value contains spaces."),
     ],
 )
 NOT_DELEGATED = Diagnosis(
-    _("The service account may not act for this mailbox: domain-wide delegation is missing."),
+    _("The service account isn't allowed to act for this mailbox: domain-wide delegation is missing."),
     [
         _("In the Google Admin console, open Security → API controls → Domain-wide delegation."),
-        _("Add the client ID of the service account with exactly this scope: https://mail.google.com/"),
-        _("The user name must be a mailbox of that organisation. A change may take some minutes."),
+        _("Add the service account's client ID with exactly this scope: https://mail.google.com/"),
+        _("The user name must be a mailbox in that organisation. Changes can take a few minutes to apply."),
     ],
     DELEGATION,
 )
 NO_MAILBOX = Diagnosis(
-    _("Google knows no such mailbox in the organisation, or the service account was deleted."),
+    _("The mailbox doesn't exist in the organisation, or the service account was deleted."),
     [_("Check the user name: the service account sends as this address."), *NOT_DELEGATED.steps[:1]],
     DELEGATION,
 )
 BAD_REQUEST_DATE = Diagnosis(
-    _("Google did not accept the signed request: its date is wrong, or its key was deleted."),
+    _("Google rejected the signed request: its date is wrong, or the key was deleted."),
     [
-        _("Check the date and time of this machine."),
+        _("Check this machine's date and time."),
         _("In the Google Cloud console, open IAM → Service accounts → Keys and create a new JSON key."),
     ],
 )
 BLOCKED = Diagnosis(
-    _("The organisation's administrator does not allow this app to use Gmail."),
-    [_("In the Google Admin console, open Security → API controls → App access control and trust the client ID.")],
+    _("The organisation's administrator doesn't allow this app to use Gmail."),
+    [
+        _(
+            "In the Google Admin console, open Security → API controls → App access control and "
+            "mark the client ID as trusted."
+        )
+    ],
 )
 NO_TESTER = Diagnosis(
-    _("Google did not let this account use the app, or the request was declined."),
+    _("Google didn't let this account use the app, or the request was declined."),
     [
-        _("Choose “Generate access token” again and allow the access to Gmail."),
-        _("While the consent screen is in “Testing”, add the account as a test user, or publish the app."),
+        _("Choose “Generate access token” again and allow access to Gmail."),
+        _("If the consent screen is in “Testing”, add the account as a test user or publish the app."),
     ],
 )
 BAD_TOKEN = Diagnosis(
-    _("Google does not accept the access token for this mailbox."),
+    _("Google rejected the access token for this mailbox."),
     [
         _("Check that the user name is the account that signed in."),
-        _("Choose “Generate access token” again and leave the access to Gmail ticked: sending needs all of it."),
+        _("Choose “Generate access token” again and leave access to Gmail ticked: sending requires full access."),
     ],
     OAUTH2,
 )
 
 IN_A_BROWSER = [
-    _("In the Google Cloud console, create a project, and fill in Google Auth Platform → Branding."),
-    _("Under Audience publish the app (In production): while it is in “Testing”, sign-ins end after seven days."),
-    _("Under Clients create one of the type Web application, and add the redirect URI from this page to it."),
-    _("Copy the client ID and the client secret here, save, and choose “Generate access token”."),
-    _("Sign in with the account of the user name, and leave the access to Gmail ticked."),
+    _("In the Google Cloud console, create a project and fill in Google Auth Platform → Branding."),
+    _(
+        "Under Audience, publish the app (In production). While it is in “Testing”, "
+        "authorizations expire after seven days."
+    ),
+    _("Under Clients, create a client of type Web application and add the redirect URI from this page."),
+    _("Paste the client ID and client secret here, save, and choose “Generate access token”."),
+    _("Sign in with the account you entered as the user name, and leave access to Gmail ticked."),
 ]
 BY_ITSELF = [
-    _("In the Google Cloud console, open IAM & Admin → Service accounts, create one, and a JSON key under Keys."),
+    _(
+        "In the Google Cloud console, open IAM & Admin → Service accounts, create a service "
+        "account, and create a JSON key under Keys."
+    ),
     *NOT_DELEGATED.steps[:2],
     _("Paste the key here, enter the mailbox as the user name, save, and choose “Generate access token”."),
 ]
@@ -138,7 +162,7 @@ BY_TOKEN = OAuth2(
     scopes=[SCOPE, "openid", "email"],
     grants=["authorization_code", "service_account"],
     grant_scopes={"service_account": [SCOPE]},
-    grant_notes={"service_account": _("For Google Workspace only, with domain-wide delegation.")},
+    grant_notes={"service_account": _("Google Workspace only. Requires domain-wide delegation.")},
     grant_steps={"authorization_code": IN_A_BROWSER, "service_account": BY_ITSELF},
     authorize_parameters={"access_type": "offline", "prompt": "consent"},
     issuer="https://accounts.google.com",
@@ -153,16 +177,16 @@ def register_smtp_provider() -> Provider:
     return Provider(
         key="google",
         label="Google",
-        needs=_("A Gmail or Workspace account: with OAuth2, or 2-Step Verification and an app password."),
+        needs=_("A Gmail or Google Workspace account, with OAuth2 or with 2-Step Verification and an app password."),
         connection=Connection(host="smtp.gmail.com", port=465, security="tls"),
         authentication=[
-            Password(username_label=_("E-mail address"), password_label=_("App password"), one_word=True),
+            Password(username_label=_("Email address"), password_label=_("App password"), one_word=True),
             BY_TOKEN,
         ],
         steps=APP_PASSWORD,
         notes={
-            "mail_from": _("Google replaces an address that is not one of the account's own."),
-            "password": _("The 16 letters of an app password; your ordinary password does not work."),
+            "mail_from": _("Google replaces any address that doesn't belong to the account."),
+            "password": _("The 16-letter app password. Your regular password doesn't work."),
         },
         explanations=[
             Explanation("535 5.7.8", BAD_PASSWORD),

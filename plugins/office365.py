@@ -19,12 +19,15 @@ AUTHORITY = "https://login.microsoftonline.com/{tenant}/oauth2/v2.0"
 
 USER_NAME = _("In the Microsoft 365 admin centre, open Users → Active users and copy the mailbox's user name.")
 IDS = _("Copy the Application (client) ID and the Directory (tenant) ID from the app's Overview page.")
-SECRET = _("Under Certificates & secrets create a client secret, copy what stands under Value, and note its end.")
-PERMISSION = _("Under API permissions add, of Microsoft Graph, the delegated permission SMTP.Send.")
-GENERATE = _("Enter everything here, save, and choose “Generate access token”.")
+SECRET = _("Under Certificates & secrets, create a client secret, copy the Value, and note the expiry date.")
+PERMISSION = _("Under API permissions, add the Microsoft Graph delegated permission SMTP.Send.")
+GENERATE = _("Enter these values here, save, and choose “Generate access token”.")
 IN_A_BROWSER = [
     USER_NAME,
-    _("In Microsoft Entra, open App registrations → New registration; as redirect URI choose Web and enter ours."),
+    _(
+        "In Microsoft Entra, open App registrations → New registration; choose Web as the "
+        "redirect URI and paste the one shown on this page."
+    ),
     IDS,
     SECRET,
     PERMISSION,
@@ -32,17 +35,20 @@ IN_A_BROWSER = [
     GENERATE,
 ]
 BY_ITSELF = [
-    _("In Microsoft Entra, open App registrations → New registration; it needs no redirect URI."),
+    _("In Microsoft Entra, open App registrations → New registration; no redirect URI is needed."),
     IDS,
     SECRET,
-    _("Under API permissions, add the application permission SMTP.SendAsApp of Office 365 Exchange Online."),
+    _("Under API permissions, add the Office 365 Exchange Online application permission SMTP.SendAsApp."),
     CONSENT,
     *TOKEN_RIGHT.steps,
     GENERATE,
 ]
 ELSEWHERE = [
     USER_NAME,
-    _("In Microsoft Entra, open App registrations → New registration; under Authentication allow public client flows."),
+    _(
+        "In Microsoft Entra, open App registrations → New registration; then, under "
+        "Authentication, allow public client flows."
+    ),
     IDS,
     PERMISSION,
     MAILBOX_SWITCH,
@@ -58,14 +64,14 @@ BY_TOKEN = OAuth2(
     grant_scopes={"client_credentials": ["https://outlook.office365.com/.default"]},
     grant_notes={
         "authorization_code": _(
-            "Work and school accounts. For a personal Outlook account enter consumers as the tenant and "
-            "smtp-mail.outlook.com as the host; Microsoft may still refuse to send, and then has no "
-            "switch for it."
+            "For work and school accounts. For a personal Outlook account, enter consumers as the "
+            "tenant and smtp-mail.outlook.com as the host; Microsoft may still refuse to send, and "
+            "there is no setting to change that."
         ),
-        "client_credentials": _("Work and school accounts only; an Exchange administrator is needed."),
+        "client_credentials": _("Work and school accounts only. Requires an Exchange administrator."),
         "device_code": _(
-            "For a personal Outlook account enter consumers as the tenant and smtp-mail.outlook.com as "
-            "the host. Some organisations forbid this way."
+            "For a personal Outlook account, enter consumers as the tenant and "
+            "smtp-mail.outlook.com as the host. Some organisations block device codes."
         ),
     },
     grant_steps={
@@ -93,7 +99,7 @@ def register_smtp_provider() -> Provider:
     return Provider(
         key="office365",
         label="Office 365",
-        needs=_("A work or school mailbox that may send by SMTP: with OAuth2, or its password."),
+        needs=_("A work or school mailbox that is allowed to send by SMTP, with OAuth2 or its password."),
         connection=Connection(host="smtp.office365.com", port=587, security="starttls"),
         authentication=[
             Password(username_label=_("User principal name")),
@@ -102,15 +108,15 @@ def register_smtp_provider() -> Provider:
         steps=[
             USER_NAME,
             MAILBOX_SWITCH,
-            _("Enter the user name and its password here, and the same address as Mail From."),
+            _("Enter the user name and password here, and use the same address as Mail From."),
         ],
         notes={
             "mail_from": _("The signed-in mailbox's own address, or one it has Send As permission for."),
             "password": _(
-                "From the end of December 2026 Microsoft refuses passwords unless an administrator allows them."
+                "From the end of December 2026, Microsoft refuses passwords unless an administrator allows them."
             ),
             "client_id": _("The Application (client) ID, from the app's Overview page."),
-            "client_secret": _("What stands under Value, not the Secret ID."),
+            "client_secret": _("The Value, not the Secret ID."),
             "tenant_id": _("From the app's Overview page."),
         },
         explanations=PASSWORD_REFUSALS,

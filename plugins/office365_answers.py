@@ -5,99 +5,112 @@ from webapp.providers import Diagnosis, Explanation, _
 LEARN = "https://learn.microsoft.com/en-us/exchange/clients-and-mobile-in-exchange-online/authenticated-client-smtp-submission"
 RETIREMENT = "https://techcommunity.microsoft.com/blog/exchange/updated-exchange-online-smtp-auth-basic-authentication-deprecation-timeline/4489835"
 MAILBOX_SWITCH = _(
-    "In the Microsoft 365 admin centre, open Users → Active users → the mailbox → Mail → Manage email apps and tick "
-    "Authenticated SMTP. If it is ticked already, untick it, save, tick it again."
+    "In the Microsoft 365 admin centre, open Users → Active users → the mailbox → Mail → "
+    "Manage email apps and tick Authenticated SMTP. If it's already ticked, untick it, "
+    "save, then tick it again."
 )
 SECURITY_DEFAULTS = _(
-    "In Microsoft Entra, open Properties → Manage security defaults: while they are on, passwords are refused. "
-    "Ask whoever is responsible for security before changing them."
+    "In Microsoft Entra, open Properties → Manage security defaults. While they are on, "
+    "passwords are rejected. Ask the person responsible for security before you change "
+    "them."
 )
-TO_OAUTH2 = _("Choose OAuth2 as the sign-in, and follow the steps that are shown for it.")
+TO_OAUTH2 = _("Set Authentication to OAuth2, and follow the steps shown for it.")
 
 NOT_ACCEPTED = Diagnosis(
-    _("Microsoft does not accept the sign-in. It says so for a wrong password and for sending that is switched off."),
+    _("Microsoft rejected the sign-in. The password may be wrong, or sending by SMTP may be turned off."),
     [
-        _("Check that the user name is the mailbox's own sign-in name, and type the password again."),
+        _("Check that the user name is the mailbox's own sign-in name, and enter the password again."),
         MAILBOX_SWITCH,
         SECURITY_DEFAULTS,
     ],
     LEARN,
 )
 TENANT_OFF = Diagnosis(
-    _("Sending by SMTP is switched off for the whole organisation."),
+    _("Sending by SMTP is turned off for the whole organisation."),
     [
         MAILBOX_SWITCH,
-        _("Or for everyone: Exchange admin centre → Settings → Mail flow, untick “Turn off SMTP AUTH protocol”."),
-        _("Wait up to an hour for the change to hold, then test again."),
+        _(
+            "Or, to allow it for everyone, open Exchange admin centre → Settings → Mail flow and "
+            "untick “Turn off SMTP AUTH protocol”."
+        ),
+        _("Wait up to an hour for the change to take effect, then test again."),
     ],
     "https://aka.ms/smtp_auth_disabled",
 )
 MAILBOX_OFF = Diagnosis(
-    _("Sending by SMTP is switched off for this mailbox."),
-    [MAILBOX_SWITCH, _("Wait up to an hour for the change to hold, then test again.")],
+    _("Sending by SMTP is turned off for this mailbox."),
+    [MAILBOX_SWITCH, _("Wait up to an hour for the change to take effect, then test again.")],
     "https://aka.ms/smtp_auth_disabled",
 )
 PASSWORDS_OFF = Diagnosis(
-    _("Microsoft no longer takes passwords, app passwords included, for sending from this mailbox."),
+    _("Microsoft no longer accepts passwords, including app passwords, for sending from this mailbox."),
     [
         TO_OAUTH2,
-        _("Where Microsoft still allows it, an administrator can let them in again with an authentication policy."),
-        _("Otherwise send through another service: an SMTP relay, or a provider such as SendGrid."),
+        _("If Microsoft still permits it, have an administrator allow passwords again with an authentication policy."),
+        _("Otherwise, send through another service: an SMTP relay, or a provider such as SendGrid."),
     ],
     RETIREMENT,
 )
 WRONG_PASSWORD = Diagnosis(
-    _("The user name or the password is wrong."),
-    [_("Check that the user name is the mailbox's own sign-in name."), _("Type the password again.")],
+    _("The user name or password is wrong."),
+    [_("Check that the user name is the mailbox's own sign-in name."), _("Enter the password again.")],
     LEARN,
 )
 POLICY = Diagnosis(
-    _("A policy of the organisation blocked the sign-in: Conditional Access, an authentication policy, or MFA."),
+    _("An organisation policy blocked the sign-in: Conditional Access, an authentication policy, or MFA."),
     [
-        _("In Microsoft Entra, open Sign-in logs at the time of this test: the failed entry names the policy."),
+        _(
+            "In Microsoft Entra, open Sign-in logs and find the failed entry at the time of this "
+            "test. It names the policy."
+        ),
         SECURITY_DEFAULTS,
     ],
     LEARN,
 )
 DEFAULTS = Diagnosis(
-    _("Security defaults of the organisation refuse passwords. The mailbox is not really locked."),
+    _("The organisation's security defaults block passwords. The mailbox isn't actually locked."),
     [TO_OAUTH2, SECURITY_DEFAULTS],
     LEARN,
 )
 NO_SIGN_IN = Diagnosis(
-    _("Microsoft wants a sign-in before it takes mail."),
-    [_("Set the sign-in to Password and enter the mailbox and its password.")],
+    _("Microsoft requires authentication before it accepts email."),
+    [_("Set Authentication to Password, and enter the mailbox's user name and password.")],
 )
 SEND_AS = Diagnosis(
-    _("The signed-in mailbox may not send from the Mail From address."),
+    _("The signed-in mailbox isn't allowed to send from the Mail From address."),
     [
-        _("Set Mail From to the address of the mailbox that signs in."),
-        _("Or give that mailbox Send As permission: Exchange admin centre → Mailboxes → the sender → Delegation."),
+        _("Set Mail From to the address of the signed-in mailbox."),
+        _("Or give that mailbox Send As permission in Exchange admin centre → Mailboxes → the sender → Delegation."),
     ],
 )
-BUSY = Diagnosis(_("More than three messages at once went through this mailbox."), [_("Nothing to do: it is retried.")])
+BUSY = Diagnosis(
+    _("More than three messages were sent through this mailbox at the same time."),
+    [_("You don't need to do anything: Mailroom retries automatically.")],
+)
 QUOTA = Diagnosis(
-    _("The mailbox has sent as much as Microsoft allows in a day."), [_("Wait a day, or use a sending service.")]
+    _("The mailbox has reached Microsoft's daily sending limit."), [_("Wait a day, or use a sending service.")]
 )
 MAILBOX_FULL = Diagnosis(
-    _("The mailbox that sends is full: Microsoft keeps each mail in its Sent Items."),
-    [_("Empty its Sent Items, or have a retention policy do so.")],
+    _("The sending mailbox is full, because Microsoft keeps each email in its Sent Items."),
+    [_("Empty its Sent Items, or set up a retention policy to do so.")],
 )
 
 OAUTH2 = "https://learn.microsoft.com/en-us/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth"
 AGAIN = _("Choose “Generate access token” and sign in again.")
 CONSENT = _("In Microsoft Entra, open App registrations → the app → API permissions, and grant admin consent.")
 UNUSED = Diagnosis(
-    _("Microsoft has ended the sign-in because it was not used for too long, such as 90 days."), [AGAIN], OAUTH2
+    _("The OAuth2 authorization has expired because it wasn't used for too long (such as 90 days)."), [AGAIN], OAUTH2
 )
 PASSWORD_CHANGED = Diagnosis(
-    _("The sign-in has ended: the mailbox's password was changed, or its sign-ins were ended."), [AGAIN], OAUTH2
+    _("The OAuth2 authorization is no longer valid: the mailbox's password was changed, or its sessions were revoked."),
+    [AGAIN],
+    OAUTH2,
 )
 SECRET_ID = Diagnosis(
-    _("The client secret is wrong. Most often the secret's ID was copied in place of its value."),
+    _("The client secret is wrong. Usually the Secret ID was copied instead of the Value."),
     [
         _("In Microsoft Entra, open App registrations → the app → Certificates & secrets, and create a new secret."),
-        _("Copy what stands under Value, enter it here as the client secret, and save."),
+        _("Copy the Value, enter it here as the client secret, and save."),
     ],
     OAUTH2,
 )
@@ -105,51 +118,66 @@ SECRET_EXPIRED = Diagnosis(
     _("The client secret has expired."),
     [
         _("In Microsoft Entra, open App registrations → the app → Certificates & secrets, and create a new secret."),
-        _("Enter its value here, note its end, save, and generate the access token again."),
+        _("Enter its Value and expiry date here, save, and generate the access token again."),
     ],
     OAUTH2,
 )
 NO_APP = Diagnosis(
-    _("Microsoft finds no such application in this tenant."),
+    _("Microsoft can't find the application in this tenant."),
     [_("Open the app's Overview page and copy the Application (client) ID and the Directory (tenant) ID again.")],
     OAUTH2,
 )
 NO_TENANT = Diagnosis(
-    _("Microsoft knows no such tenant."), [_("Copy the Directory (tenant) ID from the app's Overview page.")], OAUTH2
+    _("Microsoft can't find this tenant."), [_("Copy the Directory (tenant) ID from the app's Overview page.")], OAUTH2
 )
 NO_CONSENT = Diagnosis(
-    _("Nobody has allowed the application to send mail, or the permission was withdrawn."), [CONSENT, AGAIN], OAUTH2
+    _("The application hasn't been given permission to send email, or the permission was revoked."),
+    [CONSENT, AGAIN],
+    OAUTH2,
 )
-SECOND_FACTOR = Diagnosis(_("Microsoft wants a second factor (MFA) for this sign-in."), [AGAIN], OAUTH2)
+SECOND_FACTOR = Diagnosis(_("Microsoft requires a second factor (MFA) for this sign-in."), [AGAIN], OAUTH2)
 CONDITIONAL = Diagnosis(
-    _("A Conditional Access policy of the organisation blocks this application, place or device."),
-    [_("In Microsoft Entra, open Sign-in logs: the failed entry names the policy, under Conditional Access.")],
+    _("A Conditional Access policy of the organisation blocks this application, location or device."),
+    [
+        _(
+            "In Microsoft Entra, open Sign-in logs and find the failed entry. It names the policy "
+            "under Conditional Access."
+        )
+    ],
 )
 NOT_IN_TENANT = Diagnosis(
     _("The account does not belong to this tenant."),
     [
-        _("Check the tenant ID, and sign in with the account that is the user name."),
-        _("For a personal Outlook account, allow personal accounts in the app and enter consumers as the tenant."),
+        _("Check the tenant ID, and sign in with the account entered as the user name."),
+        _("For a personal Outlook account, allow personal accounts in the app and enter consumers as the tenant ID."),
     ],
     OAUTH2,
 )
-CUT = Diagnosis(_("What Mailroom has of the sign-in is not whole any more."), [AGAIN], OAUTH2)
+CUT = Diagnosis(_("The saved OAuth2 authorization is incomplete."), [AGAIN], OAUTH2)
 NOT_PUBLIC = Diagnosis(
-    _("The application has to show a client secret, as it is not allowed to be a public client."),
+    _("The application must use a client secret, because public client flows aren't allowed for it."),
     [
         _("If you have its client secret, enter it here, save, and generate the access token again."),
         _("Or, in Microsoft Entra, open App registrations → the app → Authentication, and allow public client flows."),
     ],
 )
 OTHER_TENANT = Diagnosis(
-    _("The access token is of another tenant than the one in the form."),
-    [_("Compare the Directory (tenant) ID with that of the mailbox's organisation, and generate the token again.")],
+    _("The access token is for a different tenant than the one you entered."),
+    [
+        _(
+            "Compare the Directory (tenant) ID with that of the mailbox's organisation, and "
+            "generate the access token again."
+        )
+    ],
     OAUTH2,
 )
 OTHER_AUDIENCE = Diagnosis(
     _("The access token is for another service, such as Microsoft Graph, not for Outlook's mail servers."),
     [
-        _("Remove Mail.Send of Microsoft Graph; add the permission SMTP.Send or, without a person, SMTP.SendAsApp."),
+        _(
+            "Remove the Microsoft Graph permission Mail.Send, and add SMTP.Send or, for client "
+            "credentials, SMTP.SendAsApp."
+        ),
         AGAIN,
     ],
     OAUTH2,
@@ -162,26 +190,38 @@ NO_SMTP_SEND = Diagnosis(
 NO_SEND_AS_APP = Diagnosis(
     _("The access token lacks the permission SMTP.SendAsApp."),
     [
-        _("Under API permissions, add the application permission SMTP.SendAsApp of Office 365 Exchange Online."),
+        _("Under API permissions, add the Office 365 Exchange Online application permission SMTP.SendAsApp."),
         CONSENT,
     ],
     OAUTH2,
 )
 OTHER_MAILBOX = Diagnosis(
-    _("The access token is for another account than the user name."),
-    [_("Sign in as the user name, or enter the account that signed in as the user name."), AGAIN],
+    _("The access token is for a different account than the user name."),
+    [
+        _("Sign in with the account entered as the user name, or change the user name to the account that signed in."),
+        AGAIN,
+    ],
     OAUTH2,
 )
 TOKEN_EXPIRED = Diagnosis(
-    _("The access token had expired when it was used: the clock of this machine is probably wrong."),
-    [_("Correct the date and time of this machine.")],
+    _("The access token had already expired when it was used. This machine's clock is probably wrong."),
+    [_("Correct this machine's date and time.")],
 )
 TOKEN_RIGHT = Diagnosis(
-    _("The access token is right, so the mailbox itself refuses: sending by SMTP is off, or a permission is missing."),
+    _(
+        "The access token is valid, but the mailbox rejects it: sending by SMTP is turned off, "
+        "or a permission is missing."
+    ),
     [
         MAILBOX_SWITCH,
-        _("Without a person: register the service principal (New-ServicePrincipal) by the Enterprise app's Object ID."),
-        _("Then give it the mailbox: Add-MailboxPermission with FullAccess, and Add-RecipientPermission with SendAs."),
+        _(
+            "For client credentials: register the service principal (New-ServicePrincipal) with "
+            "the Enterprise app's Object ID."
+        ),
+        _(
+            "Then give it access to the mailbox: Add-MailboxPermission with FullAccess, and "
+            "Add-RecipientPermission with SendAs."
+        ),
     ],
     OAUTH2,
 )

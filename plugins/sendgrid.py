@@ -6,27 +6,27 @@ from webapp.providers import Connection, Diagnosis, Explanation, Password, Provi
 
 DOCS = "https://www.twilio.com/docs/sendgrid"
 BAD_KEY = Diagnosis(
-    _("SendGrid does not accept the API key."),
+    _("SendGrid rejected the API key."),
     [
-        _("Check that the user name is the word apikey, not an address."),
-        _("In SendGrid, open Settings → API Keys and create a key that may send mail (Mail Send)."),
-        _("Copy the key at once, as it is shown a single time, and paste it here."),
+        _("Check that the user name is the word apikey, not an email address."),
+        _("In SendGrid, open Settings → API Keys and create a key with the Mail Send permission."),
+        _("Copy the key right away, because it's shown only once, and paste it here."),
     ],
     f"{DOCS}/for-developers/sending-email/integrating-with-the-smtp-api",
 )
 CREDITS = Diagnosis(
-    _("The SendGrid plan has no mails left."),
-    [_("Upgrade the plan, or wait until it is renewed; retrying does not help.")],
+    _("The SendGrid plan has no email credits left."),
+    [_("Upgrade the plan, or wait until it renews. Retrying doesn't help.")],
 )
 ADDRESS_LIST = Diagnosis(
-    _("SendGrid knows the key but does not let this server sign in."),
-    [_("In SendGrid, open Settings → IP Access Management and add the address of this server.")],
+    _("SendGrid knows the API key but doesn't allow this server to sign in."),
+    [_("In SendGrid, open Settings → IP Access Management and add this server's IP address.")],
 )
 SENDER = Diagnosis(
-    _("The Mail From address is not a verified sender at SendGrid."),
+    _("The Mail From address is not a verified sender in SendGrid."),
     [
-        _("In SendGrid, open Settings → Sender Authentication and verify this address, or its whole domain."),
-        _("Or set Mail From to an address that is verified already."),
+        _("In SendGrid, open Settings → Sender Authentication and verify this address or its whole domain."),
+        _("Or set Mail From to an address that is already verified."),
     ],
     f"{DOCS}/for-developers/sending-email/sender-identity",
 )
@@ -38,18 +38,18 @@ def register_smtp_provider() -> Provider:
     return Provider(
         key="sendgrid",
         label="SendGrid",
-        needs=_("An API key that may send mail, and a verified sender."),
+        needs=_("An API key with the Mail Send permission, and a verified sender."),
         connection=Connection(host="smtp.sendgrid.net", port=587, security="starttls"),
         authentication=[Password(username="apikey", password_label=_("API key"), one_word=True)],
         steps=[
             _("In SendGrid, open Settings → Sender Authentication and verify the address or domain you send from."),
-            _("Open Settings → API Keys, choose Create API Key and give it Mail Send."),
+            _("Open Settings → API Keys, choose Create API Key and give the key the Mail Send permission."),
             _("Copy the key and paste it here; the user name stays apikey."),
         ],
         notes={
-            "mail_from": _("SendGrid sends only from a verified sender."),
+            "mail_from": _("SendGrid sends only from verified senders."),
             "username": _("Always the word apikey."),
-            "password": _("Starts with “SG.” and is shown a single time, when it is created."),
+            "password": _("Starts with “SG.” and is shown only once, when it is created."),
         },
         explanations=[
             Explanation("535", BAD_KEY, "authentication failed"),

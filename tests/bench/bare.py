@@ -42,7 +42,7 @@ def create_app(intake: Callable[[Wsgi], Wsgi]) -> Flask:
     @app.get("/login")
     def page() -> str:
         session["seen"] = True
-        return render_template("page.html", fields=[("email", "E-mail address"), ("password", "Password")])
+        return render_template("page.html", fields=[("email", "Email address"), ("password", "Password")])
 
     return app
 

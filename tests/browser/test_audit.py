@@ -27,7 +27,7 @@ def become_administrator(walker: Walker, site: Site) -> None:
 def look_for_what_was_saved(walker: Walker, site: Site) -> None:
     walker.open(f"{site.url}/users/1", looks=False)
     walker.follow("Audit trail")
-    assert walker.sees("First administrator was set up")
+    assert walker.sees("First administrator created")
     walker.open(f"{site.url}/audit")
     walker.fill(event="general settings saved", person="")
     walker.press("Show")
@@ -36,7 +36,7 @@ def look_for_what_was_saved(walker: Walker, site: Site) -> None:
 
 
 def follow_a_person(walker: Walker) -> None:
-    walker.follow("Show everything")
+    walker.follow("Show all")
     walker.follow(ADA)
     assert walker.value("person") == ADA
     walker.fill(client="203.0.113.9")
@@ -47,8 +47,8 @@ def follow_a_person(walker: Walker) -> None:
 def be_told_what_is_wrong(walker: Walker) -> None:
     walker.fill(client="", since="2026-02-02", until="2026-02-01")
     walker.press("Show")
-    assert walker.sees("This day is before the first one.")
-    walker.follow("Show everything")
+    assert walker.sees("This date is before the start date.")
+    walker.follow("Show all")
 
 
 def take_it_along(walker: Walker, site: Site) -> None:

@@ -58,7 +58,7 @@ def set_the_webhook(walker: Walker, site: Site, receiver: Receiver) -> None:
     walker.press("Save")
     secret = walker.page.locator("#secret").input_value()
     walker.press("test")
-    assert walker.sees("The receiver took the test event.")
+    assert walker.sees("Test event delivered.")
     assert receiver.received[0].is_signed_with(secret)
 
 
@@ -76,5 +76,5 @@ def set_the_mail_server(walker: Walker, site: Site, server: Inbox) -> None:
 def be_warned(walker: Walker, site: Site) -> None:
     walker.open(site.url)
     assert walker.sees("The certificate of the mail server ends on")
-    walker.follow("Look at the mail server")
-    assert walker.sees("ends soon")
+    walker.follow("Check the mail server")
+    assert walker.sees("expires soon")

@@ -56,7 +56,7 @@ def become_administrator(walker: Walker, site: Site, post: Post) -> None:
     walker.open(site.setup_url)
     walker.fill(email=post.ada, name="Ada Lovelace", password="short", password_confirm="other")
     walker.press("Create and sign in")
-    assert walker.sees("This is not the same password.")
+    assert walker.sees("The passwords don't match.")
     walker.fill(password=PASSWORD, password_confirm=PASSWORD, public_url="")
     walker.press("Create and sign in")
     assert walker.sees("Ada Lovelace")
@@ -118,7 +118,7 @@ def choose_a_new_password(person: Walker, post: Post) -> None:
     person.press("Sign in")
     person.follow("Forgot your password?")
     person.fill(email=post.max)
-    person.press("Send the mail")
+    person.press("Send email")
     reset = post.mail(post.max, 3).link
     person.open(reset)
     person.fill(password=NEW_PASSWORD, password_confirm=NEW_PASSWORD)

@@ -143,7 +143,7 @@ def fill_in(walker: Walker, service: Service, provider: str, **more: str) -> Non
     walker.fill(client_id=CLIENT_ID, client_secret=CLIENT_SECRET, **more)
     walker.fill(proxy_type="http", proxy_host="127.0.0.1", proxy_port=str(service.internet.port))
     walker.press("save")
-    assert walker.sees("Access token status: not generated")
+    assert walker.sees("Access token status: Not generated")
 
 
 def say_no(walker: Walker) -> None:
@@ -151,7 +151,7 @@ def say_no(walker: Walker) -> None:
     walker.press("generate", looks=False)
     walker.press("Cancel")
     assert walker.sees("add the account as a test user")
-    assert walker.sees("Access token status: not generated")
+    assert walker.sees("Access token status: Not generated")
 
 
 def allow(walker: Walker) -> None:
@@ -159,7 +159,7 @@ def allow(walker: Walker) -> None:
     walker.press("generate", looks=False)
     assert walker.sees("Mailroom wants to send mail as you.")
     walker.press("Allow")
-    assert walker.sees("Access token status: generated")
+    assert walker.sees("Access token status: Generated")
     assert "code=" not in walker.page.url
 
 
@@ -167,7 +167,7 @@ def send(walker: Walker, service: Service) -> None:
     """Send a test mail, which the mail server takes for a token that the provider knows."""
     walker.fill(test_recipient="eve@mailroom.example")
     walker.press("test")
-    assert walker.sees("The test mail is on its way to eve@mailroom.example")
+    assert walker.sees("The test email is on its way to eve@mailroom.example")
     assert service.inbox.last.rcpt_to == ["eve@mailroom.example"]
     assert service.inbox.last.username == MAILBOX
     walker.close_dialog()
@@ -179,4 +179,4 @@ def drop(walker: Walker) -> None:
     walker.fill(client_id="another", client_secret=CLIENT_SECRET)
     walker.press("save")
     assert walker.sees("The access token was dropped")
-    assert walker.sees("Access token status: not generated")
+    assert walker.sees("Access token status: Not generated")

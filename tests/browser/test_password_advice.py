@@ -12,7 +12,7 @@ from webapp.accounts.models import LinkPurpose, User, UserState
 from webapp.core import clock
 from webapp.core.app_state import AppState
 
-TOO_SHORT, SOON, HARD = "Too short: at least 8 characters.", "This password would be guessed soon.", "hard to guess."
+TOO_SHORT, SOON, HARD = "Too short: use at least 8 characters.", "This password is easy to guess.", "hard to guess."
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def activation(site: Site, inside: AppState) -> str:
 
 def test_a_first_password_is_chosen_with_advice(walker: Walker, activation: str) -> None:
     walker.open(activation)
-    assert walker.sees("At least 8 characters are needed.")
+    assert walker.sees("Use at least 8 characters.")
     height = walker.page.locator("main form").first.bounding_box()
     if walker.scripts:
         for typed, said in (("kxv", TOO_SHORT), ("lovelace7", SOON), ("a quite long sentence 7", HARD)):

@@ -164,5 +164,5 @@ def test_news_of_a_code_opens_the_page_anew(stage: Stage) -> None:
 def test_news_of_a_code_loses_nothing_that_is_typed(stage: Stage) -> None:
     page = stage.show(CODE)
     page.locator("[name=host]").press_sequentially("smtp")
-    page.get_by_text("Open it again").wait_for()
+    page.get_by_text("Reload the page").wait_for()
     assert (page.url, page.locator("[name=host]").input_value()) == (ADDRESS, "smtp")

@@ -43,7 +43,7 @@ def test_a_newcomer_activates_a_person_and_resets_the_password(newcomer: Page) -
     newcomer.get_by_role("link", name="Users").click()
     newcomer.get_by_role("link", name="Create a user").first.click()
     newcomer.get_by_label("Name").fill("Grace")
-    newcomer.get_by_label("E-mail address").fill(PERSON)
+    newcomer.get_by_label("Email address").fill(PERSON)
     newcomer.get_by_role("button", name="Create").click()
 
     open_mail(newcomer, "Activate")
@@ -53,7 +53,7 @@ def test_a_newcomer_activates_a_person_and_resets_the_password(newcomer: Page) -
     newcomer.get_by_role("button", name="Sign out").click()
 
     newcomer.get_by_role("link", name="Forgot your password?").click()
-    newcomer.get_by_label("E-mail address").fill(PERSON)
+    newcomer.get_by_label("Email address").fill(PERSON)
     newcomer.locator("main button[type=submit]").click()
     open_mail(newcomer, "password")
     newcomer.get_by_role("link", name="/reset-password/").first.click()
@@ -67,13 +67,13 @@ def test_the_administrator_changes_the_address_and_signs_in_again(newcomer: Page
     sign_in(newcomer, "sysadmin@mailroom.example", "sysadmin-demo")
     newcomer.locator("summary", has_text="System administrator").click()
     newcomer.get_by_role("link", name="Profile").click()
-    newcomer.get_by_label("New e-mail address").fill(PERSON)
+    newcomer.get_by_label("New email address").fill(PERSON)
     newcomer.get_by_label("Current password").first.fill("sysadmin-demo")
     newcomer.get_by_role("button", name="Change address").click()
 
     open_mail(newcomer, "Confirm")
     newcomer.frame_locator("iframe").get_by_role("link").first.click()
-    newcomer.get_by_role("button", name="Confirm this address").click()
+    newcomer.get_by_role("button", name="Confirm address").click()
     newcomer.get_by_text(f"{PERSON} is the address of your account now").wait_for()
     newcomer.locator("summary", has_text="System administrator").click()
     newcomer.get_by_role("button", name="Sign out", exact=True).first.click()
@@ -83,7 +83,7 @@ def test_the_administrator_changes_the_address_and_signs_in_again(newcomer: Page
 
 
 def sign_in(page: Page, email: str, password: str) -> None:
-    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Email address").fill(email)
     page.get_by_label("Password", exact=True).fill(password)
     page.get_by_role("button", name="Sign in").click()
 

@@ -23,16 +23,16 @@ Act = Callable[[], None]
 def test_home_tells_a_member_who_they_are_and_nothing_else(member: Browser) -> None:
     page = member.get("/").text
     assert "You are signed in as Max" in page
-    assert "To do first" not in page
+    assert "Get started" not in page
 
 
 def test_home_says_what_a_new_installation_needs(administrator: Browser, parts: AppState, inbox: Inbox) -> None:
     with parts.database.writing() as session:
         settings.save(session, "", "Mailroom", "")
     page = administrator.get("/").text
-    assert '<a href="/settings/general">Set the public address</a>' in page
+    assert '<a href="/settings/general">Set the public URL</a>' in page
     assert '<a href="/users/new">Create the first user</a>' in page
-    assert '<a href="/settings/mail">Set the mail server</a>' not in page
+    assert '<a href="/settings/mail">Set up the mail server</a>' not in page
 
 
 def test_home_says_that_mail_flows(
@@ -43,7 +43,7 @@ def test_home_says_that_mail_flows(
     deliver()
     page = administrator.get("/").text
     assert "Mail is flowing" in page
-    assert "To do first" not in page
+    assert "Get started" not in page
 
 
 def test_home_says_since_when_and_why_mail_does_not_flow(

@@ -196,7 +196,7 @@ def test_a_mail_about_what_was_done_says_when_from_where_and_with_what(
 ) -> None:
     where = {"client": "192.0.2.7", "device": FIREFOX}
     text = text_of(compose(template, happened_at=MOMENT, **where, sign_ins=[{"at": MOMENT, **where}]), kind)
-    for line in ("When: 23 November 2026, 15:04 UTC", "Device: Firefox on Linux", "Network address: 192.0.2.7"):
+    for line in ("When: 23 November 2026, 15:04 UTC", "Device: Firefox on Linux", "IP address: 192.0.2.7"):
         assert line in text
 
 
@@ -212,5 +212,5 @@ def test_many_new_sign_ins_are_counted(compose: Compose, kind: str) -> None:
     sign_ins = [{"at": MOMENT, "client": f"192.0.2.{number}", "device": ""} for number in range(2)]
     text = text_of(compose("new_session", sign_ins=sign_ins, more=3), kind)
     assert "5 times" in text
-    assert "And 3 more times since." in text
+    assert "And 3 more times since then." in text
     assert text.count("Device: Unknown device") == 2

@@ -21,7 +21,7 @@ def test_a_test_goes_to_the_recipient_of_choice_from_unsaved_values(
 ) -> None:
     fields = custom(host=inbox.host, port=inbox.port, username=USERNAME, password=PASSWORD, mail_from="x@example.org")
     answer = administrator.submit(PAGE, "test", test_recipient="eve@example.org", **fields)
-    assert "The test mail is on its way to eve@example.org" in answer.text
+    assert "The test email is on its way to eve@example.org" in answer.text
     assert "These settings are not saved yet." in answer.text
     assert inbox.last.rcpt_to == ["eve@example.org"]
     assert saved(parts).mail_from == SENDER
@@ -119,7 +119,7 @@ def test_a_suggestion_is_filled_in_with_a_click_and_saves_nothing(
     server = scripted(tls="tls", stall_at="GREETING")
     fields = custom(host=server.host, port=server.port, security="starttls", timeout="1", username="typed@example.org")
     failed = administrator.submit(PAGE, "test", test_recipient="eve@example.org", **fields)
-    assert "Fill in: Security: TLS and Port: 465" in failed.text
+    assert "Use Security: TLS and Port: 465" in failed.text
     corrected = administrator.submit_on(failed, "apply")
     assert 'value="465"' in corrected.text
     assert 'value="typed@example.org"' in corrected.text

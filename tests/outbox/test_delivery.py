@@ -197,7 +197,7 @@ def test_without_a_mail_server_messages_wait_and_say_so(
     message_id = owe()
     deliver()
     message = look(message_id)
-    assert (message.state, message.held, message.last_error) == (MessageState.OWED, True, "No mail server is set.")
+    assert (message.state, message.held, message.last_error) == (MessageState.OWED, True, "No mail server is set up.")
     with ScriptedServer() as server:
         use_server(server)
         with parts.database.writing() as session:

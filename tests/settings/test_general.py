@@ -65,12 +65,12 @@ def test_saving_makes_waiting_mail_due_now(administrator: Browser, parts: AppSta
 @pytest.mark.parametrize(
     ("field", "typed", "told"),
     [
-        ("public_url", "", "Give the public address."),
+        ("public_url", "", "Enter the public URL."),
         ("public_url", "mail.example.com", "Start with https://"),
         ("public_url", "https://post.example/mail", "without a path"),
         ("public_url", "https://post.example\r\nX: y", "control characters"),
-        ("product_name", "  ", "Give the product a name."),
-        ("product_name", "x" * 61, "At most 60 characters."),
+        ("product_name", "  ", "Enter a product name."),
+        ("product_name", "x" * 61, "Too long: use at most 60 characters."),
         ("product_name", "Post\r\nBcc: all@post.example", "control characters"),
         ("support_address", "help@", None),
         ("support_address", "a@b.example, c@d.example", None),
@@ -92,7 +92,7 @@ def test_a_wrong_value_comes_back_with_its_error(
 @pytest.mark.one_database
 def test_a_field_sent_twice_is_told_and_saves_nothing(administrator: Browser, parts: AppState) -> None:
     before = saved(parts)
-    assert "sent twice" in administrator.post(PAGE, **GOOD | {"product_name": ["Post", "Mail"]}).text
+    assert "sent twice" in administrator.post(PAGE, **GOOD | {"product_name": ["Post", "Email"]}).text
     assert saved(parts) == before
 
 

@@ -41,17 +41,17 @@ def test_a_time_is_shown_in_the_unit_that_fits(administrator: Browser) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "told"),
     [
-        ("password_length", "7", "Give a whole number from 8 to 64."),
-        ("password_length", "1e309", "Give a whole number from 8 to 64."),
-        ("password_upper", "-1", "Give a whole number from 0 to 10."),
+        ("password_length", "7", "Enter a whole number from 8 to 64."),
+        ("password_length", "1e309", "Enter a whole number from 8 to 64."),
+        ("password_upper", "-1", "Enter a whole number from 0 to 10."),
         ("password_upper", "9", "come to 9 already"),
-        ("lock_after", "9" * 5000, "Give a whole number from 3 to 100."),
-        ("lock_after", "9" * 309, "Give a whole number from 3 to 100."),
+        ("lock_after", "9" * 5000, "Enter a whole number from 3 to 100."),
+        ("lock_after", "9" * 309, "Enter a whole number from 3 to 100."),
         ("reset", "4", "from 5 minutes to 7 days"),
-        ("reset", "", "Give a whole number, for a time from 5 minutes to 7 days."),
-        ("idle", "1.5", "Give a whole number, for a time from 5 minutes to 90 days."),
+        ("reset", "", "Enter a whole number that gives a time from 5 minutes to 7 days."),
+        ("idle", "1.5", "Enter a whole number that gives a time from 5 minutes to 90 days."),
         ("reset_unit", "0", "Not a valid choice"),
-        ("idle", "90000", "This is longer than “Signed out in any case after”"),
+        ("idle", "90000", "This is longer than “Maximum session length”"),
     ],
 )
 def test_what_cannot_be_is_refused_beside_its_field(

@@ -28,7 +28,7 @@ def test_browsers_may_keep_a_static_file_whose_address_names_its_version(strange
 
 
 def test_a_failure_leads_back_to_the_page_before_on_this_site_alone(stranger: Browser) -> None:
-    back = "Back to the page before"
+    back = "Back to the previous page"
     assert back in stranger.get("/nothing", headers={"Referer": "http://localhost/login"}).text
     assert back not in stranger.get("/nothing", headers={"Referer": "https://evil.example/login"}).text
     assert back not in stranger.get("/nothing").text

@@ -88,7 +88,7 @@ def test_a_field_that_is_sent_twice_is_refused(app: Flask) -> None:
 
 @pytest.mark.one_database
 def test_overlong_text_is_refused_with_its_length(app: Flask) -> None:
-    assert problems(app, ("name", "x" * 2001)) == {"name": "Too long: 2001 characters, at most 2000."}
+    assert problems(app, ("name", "x" * 2001)) == {"name": "Too long: 2001 characters (maximum 2000)."}
 
 
 BAD = {

@@ -85,6 +85,6 @@ def test_saved_settings_are_on_the_next_page(stranger: Browser, parts: AppState)
 
 def test_what_is_for_one_visitor_is_on_no_other_page(app: Flask, member: Browser) -> None:
     signed_out = member.post("/logout")
-    assert "You are signed out." in signed_out.text
-    assert "You are signed out." not in Browser(app).get("/login").text
+    assert "You've been signed out." in signed_out.text
+    assert "You've been signed out." not in Browser(app).get("/login").text
     assert "%2Foutbox" not in Browser(app).get("/login").text

@@ -66,7 +66,7 @@ def test_what_is_no_address_for_events_is_refused_beside_its_field(administrator
 
 def test_a_test_event_is_sent_at_once(administrator: Browser, receiver: Receiver, secret: str) -> None:
     page = administrator.submit(PAGE, button="test")
-    assert "The receiver took the test event." in page.text
+    assert "Test event delivered." in page.text
     (request,) = receiver.received
     assert request.is_signed_with(secret)
     assert (request.event["type"], request.event["data"]["url"]) == (
@@ -80,7 +80,7 @@ def test_a_test_says_what_went_wrong_and_not_what_the_receiver_said(
 ) -> None:
     receiver.answers = [302]
     page = administrator.submit(PAGE, button="test")
-    assert "The test event was not delivered. The receiver answered 302." in page.text
+    assert "The test event was not delivered. The receiver replied with status 302." in page.text
     assert "elsewhere" not in page.text
     assert len(receiver.received) == 1
 
@@ -97,7 +97,7 @@ def test_the_last_failure_stands_on_the_page(
     deliver()
     page = administrator.get(PAGE).text
     assert "The last event was not delivered." in page
-    assert "The receiver answered 503." in page
+    assert "The receiver replied with status 503." in page
     administrator.submit(PAGE, webhook_url=receiver.url)
     deliver()
     assert "The last event was delivered on" in administrator.get(PAGE).text
@@ -109,8 +109,8 @@ def test_a_receiver_that_is_gone_stands_on_the_page_until_the_address_is_saved(
     receiver.answers = [410]
     owe("mail_server.ended")
     deliver()
-    assert "Nobody is told." in administrator.get(PAGE).text
-    assert "Nobody is told." not in administrator.submit(PAGE, webhook_url=receiver.url).text
+    assert "The webhook is off." in administrator.get(PAGE).text
+    assert "The webhook is off." not in administrator.submit(PAGE, webhook_url=receiver.url).text
 
 
 def test_an_empty_address_tells_nobody_any_more(
@@ -124,9 +124,9 @@ def test_an_empty_address_tells_nobody_any_more(
 
 
 def test_without_an_address_there_is_no_secret_to_make(administrator: Browser, secret: str) -> None:
-    assert "Make a new secret" not in administrator.submit(PAGE, webhook_url="").text
+    assert "Create a new secret" not in administrator.submit(PAGE, webhook_url="").text
     page = administrator.post(f"{PAGE}/secret").text
-    assert "Save an address first." in page
+    assert "Save a URL first." in page
     assert "whsec_" not in page
 
 

@@ -17,11 +17,11 @@ MAX_NAME_LENGTH = 200
 AS_ADDRESS = {"inputmode": "email", "autocapitalize": "none", "spellcheck": "false"}
 
 
-def address_field(label: str = lazy("E-mail address")) -> StringField:
+def address_field(label: str = lazy("Email address")) -> StringField:
     """The field `email`: one address, normalised."""
     return StringField(
         label,
-        [DataRequired(lazy("Give an e-mail address.")), valid_email],
+        [DataRequired(lazy("Enter an email address.")), valid_email],
         filters=[stripped],
         render_kw=AS_ADDRESS,
     )
@@ -32,8 +32,8 @@ def name_field() -> StringField:
     return StringField(
         lazy("Name"),
         [
-            DataRequired(lazy("Give a name.")),
-            Length(max=MAX_NAME_LENGTH, message=lazy("Too long: at most 200 characters.")),
+            DataRequired(lazy("Enter a name.")),
+            Length(max=MAX_NAME_LENGTH, message=lazy("Too long: use at most 200 characters.")),
             valid_name,
         ],
         filters=[stripped],
@@ -42,7 +42,7 @@ def name_field() -> StringField:
 
 def language_field() -> SelectField:
     """The field `language`; empty stands for what the browser says."""
-    browsers_own = SelectChoice("", lazy("As the browser says"))
+    browsers_own = SelectChoice("", lazy("Same as the browser"))
     own_names = [SelectChoice(one.code, one.name, {"lang": one.code}) for one in LANGUAGES.values()]
     return SelectField(lazy("Language"), choices=[browsers_own, *own_names], default="")
 
@@ -51,7 +51,7 @@ def code_field() -> StringField:
     """The field `code`; as it comes out, it is as `codes.read` gives it."""
     return StringField(
         lazy("Code"),
-        [DataRequired(lazy("Type the code from the mail.")), valid_code],
+        [DataRequired(lazy("Enter the code from the email.")), valid_code],
         filters=[stripped],
         render_kw={"autocapitalize": "characters", "spellcheck": "false", "dir": "ltr"},
     )
@@ -68,7 +68,7 @@ def valid_email(form: Form, field: Field) -> None:
 def valid_name(form: Form, field: Field) -> None:
     """Validator: something that can be seen."""
     if not any(unicodedata.category(character)[0] in "LNPS" for character in field.data):
-        raise ValidationError(_("Give a name."))
+        raise ValidationError(_("Enter a name."))
 
 
 def valid_code(form: Form, field: Field) -> None:

@@ -25,7 +25,7 @@ class AddressTaken(MailroomError):
     """Another account has this address."""
 
     def __init__(self) -> None:
-        super().__init__(_("There is an account with this address already."))
+        super().__init__(_("An account with this address already exists."))
 
 
 def has_administrator(session: Session) -> bool:

@@ -15,7 +15,7 @@ from webapp.core.email_addresses import MAX_LENGTH
 from webapp.core.texts import lazy_gettext as lazy
 from webapp.web.forms import Form, stripped, text, text_problem
 
-CHOICES = [SelectChoice("", lazy("Everything")), *(SelectChoice(event.value, kind) for event, kind in KINDS.items())]
+CHOICES = [SelectChoice("", lazy("All events")), *(SelectChoice(event.value, kind) for event, kind in KINDS.items())]
 
 
 def a_line(form: Form, field: Field) -> None:
@@ -29,7 +29,7 @@ def a_day(form: Form, field: Field) -> None:
     try:
         day(field)
     except ValueError as error:
-        raise StopValidation(_("This is not a day, such as 2026-11-23.")) from error
+        raise StopValidation(_("Enter a date such as 2026-11-23.")) from error
 
 
 def day(field: Field) -> date | None:
@@ -45,23 +45,23 @@ class FilterForm(Form):
 
         csrf = False
 
-    event = SelectField(lazy("What"), choices=CHOICES, validate_choice=False)
-    person = StringField(lazy("Who"), [a_line, Length(max=MAX_LENGTH, message=lazy("Too long."))], filters=[stripped])
-    client = StringField(
-        lazy("Client address"), [a_line, Length(max=64, message=lazy("Too long."))], filters=[stripped]
+    event = SelectField(lazy("Event"), choices=CHOICES, validate_choice=False)
+    person = StringField(
+        lazy("Person"), [a_line, Length(max=MAX_LENGTH, message=lazy("Too long."))], filters=[stripped]
     )
+    client = StringField(lazy("IP address"), [a_line, Length(max=64, message=lazy("Too long."))], filters=[stripped])
     since = StringField(lazy("From"), [a_day], filters=[stripped])
     until = StringField(lazy("To"), [a_day], filters=[stripped])
 
     def validate_event(self, field: Field) -> None:
         """One that there is."""
         if field.data and field.data not in list(Event):
-            raise ValidationError(_("There is no such kind of entry."))
+            raise ValidationError(_("Choose an event from the list."))
 
     def validate_until(self, field: Field) -> None:
         """Not before the first day."""
         if not self.since.errors and (first := day(self.since)) and (last := day(field)) and last < first:
-            raise ValidationError(_("This day is before the first one."))
+            raise ValidationError(_("This date is before the start date."))
 
     def wanted(self) -> Filter:
         """The filter, once it is valid."""

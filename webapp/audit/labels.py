@@ -21,84 +21,84 @@ from webapp.providers.oauth2 import LABELS
 KINDS = {
     Event.SIGNED_IN: lazy("Signed in"),
     Event.SIGN_IN_FAILED: lazy("Sign-in failed"),
-    Event.NEW_DEVICE: lazy("Signed in with a new device"),
-    Event.LOCKED: lazy("Sign-in was locked for a while"),
-    Event.UNLOCKED: lazy("Sign-in was unlocked"),
-    Event.THROTTLED: lazy("Requests were refused for a while"),
-    Event.PASSWORD_REFUSED: lazy("Password typed again was wrong"),
+    Event.NEW_DEVICE: lazy("Signed in from a new browser"),
+    Event.LOCKED: lazy("Sign-in temporarily locked"),
+    Event.UNLOCKED: lazy("Sign-in unlocked"),
+    Event.THROTTLED: lazy("Rate limit exceeded"),
+    Event.PASSWORD_REFUSED: lazy("Wrong password on re-confirmation"),
     Event.SIGNED_OUT: lazy("Signed out"),
-    Event.GUESSED_OUT: lazy("Signed out after wrong passwords"),
-    Event.SIGN_IN_ENDED: lazy("Another browser was signed out"),
-    Event.OTHER_SIGN_INS_ENDED: lazy("All other browsers were signed out"),
-    Event.ALL_SIGN_INS_ENDED: lazy("Was signed out everywhere"),
-    Event.FIRST_ADMINISTRATOR: lazy("First administrator was set up"),
-    Event.ADMINISTRATOR_CREATED: lazy("Administrator was created on the command line"),
-    Event.USER_CREATED: lazy("User was created"),
-    Event.ACTIVATION_OWED: lazy("Activation mail was asked for"),
-    Event.ACTIVATION_SHOWN: lazy("Activation link was shown"),
-    Event.ACTIVATED: lazy("Account was activated"),
-    Event.DISABLED: lazy("Account was disabled"),
-    Event.ENABLED: lazy("Account was enabled"),
-    Event.DELETED: lazy("Account was deleted"),
-    Event.ROLE_CHANGED: lazy("Role was changed"),
-    Event.RENAMED: lazy("Name was changed"),
-    Event.LANGUAGE_CHANGED: lazy("Language was changed"),
-    Event.RESET_ASKED: lazy("Password reset was asked for"),
-    Event.RESET_SHOWN: lazy("Reset link was shown"),
-    Event.RESET_DONE: lazy("Password was reset"),
-    Event.PASSWORD_CHANGED: lazy("Password was changed"),
-    Event.ADDRESS_ASKED: lazy("New address was asked for"),
-    Event.ADDRESS_CANCELLED: lazy("Change of the address was cancelled"),
-    Event.ADDRESS_CHANGED: lazy("Address was changed"),
-    Event.ADDRESS_RESTORED: lazy("Change of the address was undone"),
-    Event.LINK_MADE: lazy("Link was made for a mail"),
-    Event.LINK_OPENED: lazy("Link was opened"),
-    Event.LINK_USED: lazy("Link was used"),
-    Event.LINK_REFUSED: lazy("Link was refused"),
-    Event.CODE_REFUSED: lazy("Code was refused"),
-    Event.GENERAL_SAVED: lazy("General settings were saved"),
-    Event.SECURITY_SAVED: lazy("Security settings were saved"),
-    Event.MAIL_SERVER_SAVED: lazy("Mail server was saved"),
-    Event.TEST_MAIL_SENT: lazy("Test mail was tried"),
-    Event.GRANT_MADE: lazy("Permission to send mail was granted"),
-    Event.GRANT_REFUSED: lazy("Permission to send mail was refused"),
-    Event.GRANT_REFRESH_FAILED: lazy("Permission to send mail could not be refreshed"),
-    Event.GRANT_DROPPED: lazy("Permission to send mail was dropped"),
-    Event.WARNING_TOLD: lazy("Administrators were warned about the mail server"),
-    Event.WARNING_OVER: lazy("A warning about the mail server was over"),
-    Event.WEBHOOK_SAVED: lazy("Webhook was saved"),
-    Event.WEBHOOK_SECRET_MADE: lazy("Signing secret of the webhook was made"),
-    Event.WEBHOOK_TESTED: lazy("Webhook was tested"),
-    Event.MESSAGE_RETRIED: lazy("Message was tried again by hand"),
-    Event.KEYS_ROTATED: lazy("Keys were replaced"),
-    Event.KEYS_DROPPED: lazy("Old keys were dropped, and everybody was signed out"),
-    Event.KEYS_FORGOTTEN: lazy("Lost keys were forgotten"),
-    Event.TRAIL_DOWNLOADED: lazy("Audit trail was downloaded"),
+    Event.GUESSED_OUT: lazy("Signed out after too many wrong passwords"),
+    Event.SIGN_IN_ENDED: lazy("Signed out another browser"),
+    Event.OTHER_SIGN_INS_ENDED: lazy("Signed out all other browsers"),
+    Event.ALL_SIGN_INS_ENDED: lazy("Signed out everywhere"),
+    Event.FIRST_ADMINISTRATOR: lazy("First administrator created"),
+    Event.ADMINISTRATOR_CREATED: lazy("Administrator created on the command line"),
+    Event.USER_CREATED: lazy("User created"),
+    Event.ACTIVATION_OWED: lazy("Activation email requested"),
+    Event.ACTIVATION_SHOWN: lazy("Activation link shown"),
+    Event.ACTIVATED: lazy("Account activated"),
+    Event.DISABLED: lazy("Account disabled"),
+    Event.ENABLED: lazy("Account enabled"),
+    Event.DELETED: lazy("Account deleted"),
+    Event.ROLE_CHANGED: lazy("Role changed"),
+    Event.RENAMED: lazy("Name changed"),
+    Event.LANGUAGE_CHANGED: lazy("Language changed"),
+    Event.RESET_ASKED: lazy("Password reset requested"),
+    Event.RESET_SHOWN: lazy("Reset link shown"),
+    Event.RESET_DONE: lazy("Password reset completed"),
+    Event.PASSWORD_CHANGED: lazy("Password changed"),
+    Event.ADDRESS_ASKED: lazy("Email address change requested"),
+    Event.ADDRESS_CANCELLED: lazy("Email address change cancelled"),
+    Event.ADDRESS_CHANGED: lazy("Email address changed"),
+    Event.ADDRESS_RESTORED: lazy("Email address change undone"),
+    Event.LINK_MADE: lazy("Link created for an email"),
+    Event.LINK_OPENED: lazy("Link opened"),
+    Event.LINK_USED: lazy("Link used"),
+    Event.LINK_REFUSED: lazy("Link rejected"),
+    Event.CODE_REFUSED: lazy("Code rejected"),
+    Event.GENERAL_SAVED: lazy("General settings saved"),
+    Event.SECURITY_SAVED: lazy("Security settings saved"),
+    Event.MAIL_SERVER_SAVED: lazy("Mail server saved"),
+    Event.TEST_MAIL_SENT: lazy("Test email attempted"),
+    Event.GRANT_MADE: lazy("Access token generated"),
+    Event.GRANT_REFUSED: lazy("Access token could not be generated"),
+    Event.GRANT_REFRESH_FAILED: lazy("Access token could not be refreshed"),
+    Event.GRANT_DROPPED: lazy("Access token removed"),
+    Event.WARNING_TOLD: lazy("Administrators warned about the mail server"),
+    Event.WARNING_OVER: lazy("Mail server warning cleared"),
+    Event.WEBHOOK_SAVED: lazy("Webhook saved"),
+    Event.WEBHOOK_SECRET_MADE: lazy("Webhook signing secret created"),
+    Event.WEBHOOK_TESTED: lazy("Webhook tested"),
+    Event.MESSAGE_RETRIED: lazy("Message retried manually"),
+    Event.KEYS_ROTATED: lazy("Keys rotated"),
+    Event.KEYS_DROPPED: lazy("Old keys deleted and everyone signed out"),
+    Event.KEYS_FORGOTTEN: lazy("Unreadable keys deleted"),
+    Event.TRAIL_DOWNLOADED: lazy("Audit trail downloaded"),
 }
 PURPOSES = {
-    LinkPurpose.ACTIVATION: lazy("It activates the account."),
-    LinkPurpose.RESET: lazy("It resets the password."),
-    LinkPurpose.CONFIRM_ADDRESS: lazy("It confirms a new address."),
-    LinkPurpose.RESTORE_ADDRESS: lazy("It undoes a change of the address."),
+    LinkPurpose.ACTIVATION: lazy("Purpose: activate the account."),
+    LinkPurpose.RESET: lazy("Purpose: reset the password."),
+    LinkPurpose.CONFIRM_ADDRESS: lazy("Purpose: confirm a new email address."),
+    LinkPurpose.RESTORE_ADDRESS: lazy("Purpose: undo an email address change."),
 }
 ROLES = {Role.ADMINISTRATOR: lazy("Role: administrator."), Role.MEMBER: lazy("Role: member.")}
 REASONS = {
-    "LinkUnknown": lazy("Nobody has such a link."),
-    "LinkUsed": lazy("It was used before."),
-    "LinkRevoked": lazy("It was not valid any more."),
+    "LinkUnknown": lazy("Unknown link."),
+    "LinkUsed": lazy("It had already been used."),
+    "LinkRevoked": lazy("It was no longer valid."),
     "LinkExpired": lazy("It had expired."),
-    "AlreadyActive": lazy("The account was active already."),
+    "AlreadyActive": lazy("The account was already active."),
     "AccountDisabled": lazy("The account was disabled."),
-    "AddressTaken": lazy("Another account had the address."),
+    "AddressTaken": lazy("Another account already had this address."),
 }
 GRANTS: Mapping[str, Text] = {str(grant): label for grant, label in LABELS.items()}
 FIELDS = {
-    "public_url": lazy("Public address"),
+    "public_url": lazy("Public URL"),
     "product_name": lazy("Product name"),
     "support_address": lazy("Support address"),
     "provider": lazy("Provider"),
     "mail_from": lazy("Mail From"),
-    "authentication": lazy("Sign-in"),
+    "authentication": lazy("Authentication"),
     "username": lazy("User name"),
     "password": lazy("Password"),
     "host": lazy("Host"),
@@ -106,7 +106,7 @@ FIELDS = {
     "security": lazy("Security"),
     "tls_minimum": lazy("Minimum TLS version"),
     "timeout": lazy("Timeout in seconds"),
-    "webhook_url": lazy("Address of the webhook"),
+    "webhook_url": lazy("Webhook URL"),
     "proxy_type": lazy("Proxy"),
     "proxy_host": lazy("Proxy host"),
     "proxy_port": lazy("Proxy port"),
@@ -115,30 +115,30 @@ FIELDS = {
     "client_id": lazy("Client ID"),
     "client_secret": lazy("Client secret"),
     "tenant_id": lazy("Directory (tenant) ID"),
-    "authorize_url": lazy("Authorize address"),
-    "token_url": lazy("Token address"),
-    "device_authorization_url": lazy("Device authorization address"),
+    "authorize_url": lazy("Authorization URL"),
+    "token_url": lazy("Token URL"),
+    "device_authorization_url": lazy("Device authorization URL"),
     "scopes": lazy("Scopes"),
     "service_account_key": lazy("Service account key (JSON)"),
     "secret_expires_on": lazy("Secret or key expires on"),
-    "password_length": lazy("Characters of a password"),
-    "password_common": lazy("Refusal of passwords that are easy to guess"),
-    "password_upper": lazy("Capital letters"),
-    "password_lower": lazy("Small letters"),
-    "password_digits": lazy("Digits"),
-    "password_special": lazy("Other characters"),
-    "password_days": lazy("Days until a new password is due"),
-    "password_former": lazy("Former passwords"),
-    "activation_minutes": lazy("Time of activation links"),
-    "reset_minutes": lazy("Time of reset links"),
-    "idle_minutes": lazy("Time until an unused sign-in ends"),
-    "sign_in_minutes": lazy("Time until a sign-in ends"),
-    "remembered_minutes": lazy("Time until a remembered sign-in ends"),
-    "lock_after": lazy("Failed tries before a lock"),
-    "lock_minutes": lazy("Time of a lock"),
-    "event": lazy("What"),
-    "person": lazy("Who"),
-    "client": lazy("Client address"),
+    "password_length": lazy("Minimum password length"),
+    "password_common": lazy("Reject passwords that are easy to guess"),
+    "password_upper": lazy("Minimum uppercase letters"),
+    "password_lower": lazy("Minimum lowercase letters"),
+    "password_digits": lazy("Minimum digits"),
+    "password_special": lazy("Minimum special characters"),
+    "password_days": lazy("Maximum password age (days)"),
+    "password_former": lazy("Previous passwords that can't be reused"),
+    "activation_minutes": lazy("Activation link lifetime"),
+    "reset_minutes": lazy("Reset link lifetime"),
+    "idle_minutes": lazy("Inactivity timeout"),
+    "sign_in_minutes": lazy("Maximum session length"),
+    "remembered_minutes": lazy("Maximum session length with “Remember me”"),
+    "lock_after": lazy("Failed attempts before lockout"),
+    "lock_minutes": lazy("Lockout duration"),
+    "event": lazy("Event"),
+    "person": lazy("Person"),
+    "client": lazy("IP address"),
     "since": lazy("From"),
     "until": lazy("To"),
 }
@@ -163,25 +163,25 @@ def _changed(names: list[str]) -> str:
 
 
 def _filtered(names: list[str]) -> str:
-    return _("Narrowed by: %(fields)s.", fields=_fields(names)) if names else _("All of it.")
+    return _("Filtered by: %(fields)s.", fields=_fields(names)) if names else _("All entries.")
 
 
 def _everywhere(everywhere: bool) -> str:
-    return _("From every client address.") if everywhere else _("From one network.")
+    return _("From all IP addresses.") if everywhere else _("From one network.")
 
 
 def _grant(kind: str) -> str:
-    return _("Kind of grant: %(kind)s.", kind=GRANTS.get(kind, kind))
+    return _("Authentication: %(kind)s.", kind=GRANTS.get(kind, kind))
 
 
 def _language(code: str) -> str:
     return _(
-        "Language: %(language)s.", language=LANGUAGES[code].name if code in LANGUAGES else _("As the browser says")
+        "Language: %(language)s.", language=LANGUAGES[code].name if code in LANGUAGES else _("Same as the browser")
     )
 
 
 def _last_try(last: bool) -> str:
-    return _("The codes of this mail are worthless now.") if last else _("It can be tried again.")
+    return _("Codes sent so far are no longer valid.") if last else _("More attempts are allowed.")
 
 
 def _minutes(minutes: int) -> str:
@@ -189,7 +189,7 @@ def _minutes(minutes: int) -> str:
 
 
 def _passed(passed: bool) -> str:
-    return _("The server took it.") if passed else _("It failed.")
+    return _("It succeeded.") if passed else _("It failed.")
 
 
 def _provider(key: str) -> str:

@@ -31,15 +31,15 @@ def validate(email: str) -> str:
     if not email.isprintable():
         raise InvalidEmailAddress(_("Line breaks and control characters are not allowed here."))
     if any(separator in email for separator in ",;"):
-        raise InvalidEmailAddress(_("Give one address only."))
+        raise InvalidEmailAddress(_("Enter only one address."))
     if "<" in email:
-        raise InvalidEmailAddress(_("Give the address alone, without a name or angle brackets."))
+        raise InvalidEmailAddress(_("Enter only the address, without a name or angle brackets."))
     if ENCODED_WORD in email:
-        raise InvalidEmailAddress(_("This is not an e-mail address, such as ada@example.com."))
+        raise InvalidEmailAddress(_("Enter an email address such as ada@example.com."))
     try:
         normalised = email_validator.validate_email(email, check_deliverability=False, strict=True).normalized
     except email_validator.EmailNotValidError as error:
-        raise InvalidEmailAddress(_("This is not an e-mail address, such as ada@example.com.")) from error
+        raise InvalidEmailAddress(_("Enter an email address such as ada@example.com.")) from error
     # An IDN is longer as A-labels, and some letters become two in small.
     if len(comparison_key(normalised)) > MAX_LENGTH:
         raise InvalidEmailAddress(_("This address is too long."))

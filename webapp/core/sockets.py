@@ -15,9 +15,9 @@ from webapp.core.texts import saying
 
 MAX_RESPONSE_SIZE = 16 * 1024
 
-NOT_HTTP = saying("The proxy's answer is not HTTP: %(error)s")
-REFUSED = saying("The proxy answered %(answer)s")
-NO_NAME_SERVICE = saying("no answer from the name service within %(seconds)s s")
+NOT_HTTP = saying("The proxy's reply is not HTTP: %(error)s")
+REFUSED = saying("The proxy replied %(answer)s")
+NO_NAME_SERVICE = saying("no reply from the name service within %(seconds)s s")
 
 
 class ProxyError(OSError):

@@ -99,4 +99,4 @@ def _part(message: EmailMessage, kind: str) -> str:
     try:
         return str(part.get_content()) if part is not None else ""
     except LookupError:
-        return _("This part of the mail is in an encoding that nobody knows.")
+        return _("This part of the email uses an unknown encoding.")

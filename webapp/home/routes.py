@@ -71,20 +71,20 @@ def _tasks(state: DeliveryStatus, has_people: bool) -> list[SetupStep]:
     """What a new installation needs, in the order in which one does it."""
     return [
         SetupStep(
-            _("Set the public address"),
-            _("Every link in a mail starts with it. Mails with links wait until it is set."),
+            _("Set the public URL"),
+            _("Every link in an email starts with it. Emails with a link are held until it's set."),
             "settings.general",
             bool(error_pages.general().public_url),
         ),
         SetupStep(
-            _("Set the mail server"),
-            _("Choose a provider, sign in to it and send a test mail."),
+            _("Set up the mail server"),
+            _("Choose a provider, enter its sign-in details and send a test email."),
             "mail.mail_server",
             state.server_saved,
         ),
         SetupStep(
             _("Create the first user"),
-            _("They get an activation mail and choose a password."),
+            _("They get an activation email and choose a password."),
             "accounts.new_user",
             has_people,
         ),

@@ -28,13 +28,13 @@ STAGES = {
     Stage.LOOKUP: lazy_gettext("Look up the host"),
     Stage.CONNECT: lazy_gettext("Connect"),
     Stage.PROXY: lazy_gettext("Connect through the proxy"),
-    Stage.TLS: lazy_gettext("Encrypt and check the certificate"),
-    Stage.GREETING: lazy_gettext("Wait for the greeting"),
-    Stage.EHLO: lazy_gettext("Introduce ourselves"),
+    Stage.TLS: lazy_gettext("Start TLS and check the certificate"),
+    Stage.GREETING: lazy_gettext("Wait for the server's greeting"),
+    Stage.EHLO: lazy_gettext("Greeting (EHLO)"),
     Stage.AUTH: lazy_gettext("Sign in"),
-    Stage.MAIL: lazy_gettext("Name the sender"),
-    Stage.RCPT: lazy_gettext("Name the recipient"),
-    Stage.DATA: lazy_gettext("Hand the message over"),
+    Stage.MAIL: lazy_gettext("Sender (MAIL FROM)"),
+    Stage.RCPT: lazy_gettext("Recipient (RCPT TO)"),
+    Stage.DATA: lazy_gettext("Message (DATA)"),
 }
 
 

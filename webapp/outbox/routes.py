@@ -49,9 +49,9 @@ def retry(message_id: int) -> Response:
     try:
         with app_state().database.writing() as session:
             service.retry(session, app_state().queue, message_id)
-        flash(_("It is being tried again now."), "success")
+        flash(_("Trying again now."), "success")
     except NotRetryable:
-        flash(_("There is nothing to try again: it is being sent, or it is finished."), "warning")
+        flash(_("Nothing to retry: the message is already being sent or is finished."), "warning")
     return redirect(url_for("outbox.message", message_id=message_id))
 
 

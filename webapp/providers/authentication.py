@@ -11,7 +11,7 @@ from webapp.core.texts import saying
 from webapp.providers.diagnosis import Explanation, Text
 
 NO_COMMON_MECHANISM = saying("The server offers no way to sign in with a password.")
-NO_SIGN_IN = saying("The server offers no sign-in on this connection.")
+NO_SIGN_IN = saying("The server doesn't offer authentication on this connection.")
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class NoAuthentication(Authentication):
     """For relays that know their clients by address."""
 
     key: ClassVar[str] = "none"
-    label: ClassVar[Text] = _("No sign-in")
+    label: ClassVar[Text] = _("No authentication")
 
     def authenticate(self, dialogue: Dialogue, account: Account) -> None:
         """Nothing to do."""

@@ -13,16 +13,16 @@ from webapp.providers.diagnosis import Explanation, Text
 
 Grant = Literal["authorization_code", "client_credentials", "service_account", "device_code"]
 LABELS: Mapping[Grant, Text] = {
-    "authorization_code": _("OAuth2: somebody signs in to the provider in the browser"),
-    "client_credentials": _("OAuth2: the application signs in by itself (client credentials)"),
-    "service_account": _("OAuth2: a service account with a key file"),
-    "device_code": _("OAuth2: somebody types a code on another device"),
+    "authorization_code": _("OAuth2: sign in with the provider in your browser"),
+    "client_credentials": _("OAuth2: the application signs in as itself (client credentials)"),
+    "service_account": _("OAuth2: service account with a key file"),
+    "device_code": _("OAuth2: enter a code on another device (device code)"),
 }
 # In these a person signs in, so they end with a refresh token and an account.
 OF_A_PERSON: Sequence[Grant] = ("authorization_code", "device_code")
 SEPARATOR = "\x01"
 
-NO_TOKENS = saying("The server offers no sign-in with an access token.")
+NO_TOKENS = saying("The server doesn't offer authentication with an access token.")
 
 
 @dataclass(frozen=True)

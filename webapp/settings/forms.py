@@ -17,12 +17,12 @@ from webapp.web.versioned_forms import VersionedForm
 class GeneralForm(VersionedForm):
     """Public address, product name and support address. `public_url` is taken out while the environment fixes it."""
 
-    public_url = StringField(lazy("Public address"), [DataRequired(lazy("Give the public address."))])
+    public_url = StringField(lazy("Public URL"), [DataRequired(lazy("Enter the public URL."))])
     product_name = StringField(
         lazy("Product name"),
         [
-            DataRequired(lazy("Give the product a name.")),
-            Length(max=60, message=lazy("At most 60 characters.")),
+            DataRequired(lazy("Enter a product name.")),
+            Length(max=60, message=lazy("Too long: use at most 60 characters.")),
         ],
         filters=[stripped],
     )
@@ -52,13 +52,13 @@ def public_address(text: str) -> str:
         parts = urlsplit(text.strip())
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise ValueError(_("This is no address. Give one such as https://mail.example.com.")) from None
+        raise ValueError(_("This is not a valid URL. Enter one such as https://mail.example.com.")) from None
     if parts.scheme not in ("http", "https") or not host:
-        raise ValueError(_("Start with https://, followed by the host name: https://mail.example.com."))
+        raise ValueError(_("Enter https:// followed by the host name, for example https://mail.example.com."))
     if parts.username is not None or parts.password is not None:
-        raise ValueError(_("Leave the user name and password out of the address."))
+        raise ValueError(_("Remove the user name and password from the URL."))
     if parts.path not in ("", "/") or "?" in text or "#" in text:
-        raise ValueError(_("Give the address without a path: Mailroom is served at the top of its host."))
+        raise ValueError(_("Enter the URL without a path: Mailroom must be served from the root of its host."))
     return f"{parts.scheme}://{_host(host)}{_port(parts, port)}"
 
 
@@ -74,12 +74,12 @@ def _host(host: str) -> str:
     try:
         return idna.encode(host.rstrip("."), uts46=True, std3_rules=True).decode()
     except idna.IDNAError:
-        raise ValueError(_("“%(host)s” is no host name.", host=host)) from None
+        raise ValueError(_("“%(host)s” is not a valid host name.", host=host)) from None
 
 
 def _port(parts: SplitResult, port: int | None) -> str:
     if port == 0:
-        raise ValueError(_("The port is between 1 and 65535."))
+        raise ValueError(_("The port must be between 1 and 65535."))
     return "" if port in (None, {"http": 80, "https": 443}[parts.scheme]) else f":{port}"
 
 

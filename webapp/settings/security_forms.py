@@ -52,14 +52,14 @@ class WholeNumber(IntegerField):
 
 def number(label: str, least: int, most: int) -> WholeNumber:
     """A number between two others."""
-    text = lazy("Give a whole number from %(least)s to %(most)s.", least=least, most=most)
+    text = lazy("Enter a whole number from %(least)s to %(most)s.", least=least, most=most)
     return WholeNumber(label, least, most, text)
 
 
 def time(label: str, name: str) -> WholeNumber:
     """The number of a time, whose unit the field beside it has; `BOUNDS[name]` is checked with both."""
     least, most = (LazyString(minutes_in_words, bound) for bound in BOUNDS[name])
-    text = lazy("Give a whole number, for a time from %(least)s to %(most)s.", least=least, most=most)
+    text = lazy("Enter a whole number that gives a time from %(least)s to %(most)s.", least=least, most=most)
     return WholeNumber(label, 1, 365 * DAY, text)
 
 
@@ -73,26 +73,26 @@ def unit() -> SelectField:
 class SecurityForm(VersionedForm):
     """All that Security holds; a time of `x_minutes` there is the pair `x` and `x_unit` here."""
 
-    password_length = number(lazy("Characters at least"), 8, 64)
-    password_common = BooleanField(lazy("Refuse passwords that are easy to guess or known from leaks"))
-    password_upper = number(lazy("Capital letters at least"), 0, 10)
-    password_lower = number(lazy("Small letters at least"), 0, 10)
-    password_digits = number(lazy("Digits at least"), 0, 10)
-    password_special = number(lazy("Other characters at least"), 0, 10)
-    password_days = number(lazy("Days until a new one has to be chosen"), 0, 3650)
-    password_former = number(lazy("Former passwords that may not come back"), 0, 24)
-    activation = time(lazy("An activation link is good for"), "activation")
+    password_length = number(lazy("Minimum length"), 8, 64)
+    password_common = BooleanField(lazy("Reject passwords that are easy to guess or have been leaked"))
+    password_upper = number(lazy("Minimum uppercase letters"), 0, 10)
+    password_lower = number(lazy("Minimum lowercase letters"), 0, 10)
+    password_digits = number(lazy("Minimum digits"), 0, 10)
+    password_special = number(lazy("Minimum special characters"), 0, 10)
+    password_days = number(lazy("Maximum password age (days)"), 0, 3650)
+    password_former = number(lazy("Previous passwords that can't be reused"), 0, 24)
+    activation = time(lazy("Activation links expire after"), "activation")
     activation_unit = unit()
-    reset = time(lazy("A password-reset link is good for"), "reset")
+    reset = time(lazy("Reset links expire after"), "reset")
     reset_unit = unit()
-    idle = time(lazy("Signed out when unused for"), "idle")
+    idle = time(lazy("Sign out after inactivity of"), "idle")
     idle_unit = unit()
-    sign_in = time(lazy("Signed out in any case after"), "sign_in")
+    sign_in = time(lazy("Maximum session length"), "sign_in")
     sign_in_unit = unit()
-    remembered = time(lazy("With “Remember me”, signed out after"), "remembered")
+    remembered = time(lazy("Maximum session length with “Remember me”"), "remembered")
     remembered_unit = unit()
-    lock_after = number(lazy("Failed tries before signing in is locked"), 3, 100)
-    lock = time(lazy("Locked for"), "lock")
+    lock_after = number(lazy("Failed attempts before lockout"), 3, 100)
+    lock = time(lazy("Lockout duration"), "lock")
     lock_unit = unit()
 
     @classmethod
@@ -127,9 +127,7 @@ class SecurityForm(VersionedForm):
         """A password has to have room for all that it must hold."""
         wanted = sum(self[kind].data or 0 for kind in KINDS)
         if wanted > (field.data or 0):
-            raise ValidationError(
-                _("The letters, digits and other characters below come to %(wanted)s already.", wanted=wanted)
-            )
+            raise ValidationError(_("The minimums below already add up to %(wanted)s characters.", wanted=wanted))
 
 
 def _plain() -> list[str]:
@@ -140,7 +138,7 @@ def _within_bounds(form: SecurityForm, field: Field) -> None:
     least, most = BOUNDS[field.name]
     if not least <= form.minutes(field.name) <= most:
         raise ValidationError(
-            _("Give a time from %(least)s to %(most)s.", least=minutes_in_words(least), most=minutes_in_words(most))
+            _("Enter a time from %(least)s to %(most)s.", least=minutes_in_words(least), most=minutes_in_words(most))
         )
 
 
@@ -149,7 +147,7 @@ def _not_longer(other: str) -> Check:
         if form.minutes(field.name) > form.minutes(other) > 0:
             label = form[other].label.text
             raise ValidationError(
-                _("This is longer than “%(other)s” below, so it would never come to it.", other=label)
+                _("This is longer than “%(other)s” below, so it would never take effect.", other=label)
             )
 
     return check

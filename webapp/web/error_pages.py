@@ -114,7 +114,11 @@ def _page(status: int, title: str, text: str, **facts: Any) -> Response:
 
 
 def _stale(error: CSRFError) -> Response:
-    return _page(400, _("Please send it once more"), _("The page was open for too long, so nothing was changed."))
+    return _page(
+        400,
+        _("This page has expired"),
+        _("The page was open too long, so nothing was changed. Go back, reload the page and try again."),
+    )
 
 
 def retry_text(error: TooManyRequests) -> str:
@@ -122,13 +126,13 @@ def retry_text(error: TooManyRequests) -> str:
     minutes = math.ceil(error.retry_after / 60)
     if minutes > LONG:
         return ngettext(
-            "That was tried too often. Try again in %(num)s hour.",
-            "That was tried too often. Try again in %(num)s hours.",
+            "Too many attempts. Try again in %(num)s hour.",
+            "Too many attempts. Try again in %(num)s hours.",
             math.ceil(minutes / 60),
         )
     return ngettext(
-        "That was tried too often. Try again in %(num)s minute.",
-        "That was tried too often. Try again in %(num)s minutes.",
+        "Too many attempts. Try again in %(num)s minute.",
+        "Too many attempts. Try again in %(num)s minutes.",
         minutes,
     )
 
@@ -153,27 +157,30 @@ def _note() -> None:
 
 
 def _too_many(error: TooManyRequests) -> Response:
-    return too_many_requests(error, _page(429, _("Too many tries"), retry_text(error)))
+    return too_many_requests(error, _page(429, _("Too many attempts"), retry_text(error)))
 
 
 def _not_found(error: NotFound) -> Response:
-    return _page(404, _("Nothing here"), _("What this address named does not exist, or no longer."))
+    return _page(404, _("Page not found"), _("This page doesn't exist, or has been removed."))
 
 
 def _not_allowed(error: NotAllowed) -> Response:
-    return _page(403, _("For administrators only"), str(error))
+    return _page(403, _("Administrators only"), str(error))
 
 
 def _http_error(error: HTTPException) -> Response | HTTPException:
     texts = {
-        403: (_("For administrators only"), _("Your account may not open this page.")),
-        404: (_("Nothing here"), _("What this address named does not exist, or no longer.")),
-        405: (_("Not like that"), _("This address cannot be opened in this way. Go back and use the page's buttons.")),
-        413: (_("Too much at once"), _("The form was larger than Mailroom takes. Shorten the text and send it again.")),
+        403: (_("Administrators only"), _("Your account doesn't have access to this page.")),
+        404: (_("Page not found"), _("This page doesn't exist, or has been removed.")),
+        405: (_("That didn't work"), _("This page can't be opened this way. Go back and use the buttons on the page.")),
+        413: (
+            _("Form too large"),
+            _("The form was larger than Mailroom accepts. Shorten the text and submit it again."),
+        ),
     }
     if error.code is None or error.code < 400:
         return error
-    title, text = texts.get(error.code, (_("That did not work"), error.description or ""))
+    title, text = texts.get(error.code, (_("That didn't work"), error.description or ""))
     response = _page(error.code, title, text)
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
@@ -190,8 +197,8 @@ def _database_unavailable(error: Exception) -> Response:
     g._login_user = AnonymousUserMixin()
     response = _page(
         503,
-        _("Not available for a moment"),
-        _("Mailroom's database does not answer. Nothing was changed; please try again in a minute."),
+        _("Temporarily unavailable"),
+        _("Mailroom's database isn't responding. Nothing was changed. Please try again in a minute."),
     )
     response.headers["Retry-After"] = "60"
     return response
@@ -201,8 +208,11 @@ def _keyless(error: SecretKeyMissing) -> Response:
     log.error("nothing can be sealed", endpoint=request.endpoint, error=str(error))
     return _page(
         503,
-        _("Not available for a moment"),
-        _("Mailroom's keys do not open, so nothing was saved. Whoever runs Mailroom finds the reason in its log."),
+        _("Temporarily unavailable"),
+        _(
+            "Mailroom can't unlock its encryption keys, so nothing was saved. The reason is in "
+            "Mailroom's log on the server."
+        ),
     )
 
 
@@ -210,6 +220,6 @@ def _unexpected(error: Exception) -> Response:
     log.exception("request failed", endpoint=request.endpoint, method=request.method)
     return _page(
         500,
-        _("Something broke on our side"),
-        _("It was written to the log. Nothing you typed was at fault; please try again."),
+        _("Something went wrong on our side"),
+        _("The error has been logged. It wasn't caused by anything you entered. Please try again."),
     )

@@ -18,7 +18,7 @@ REFUSED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 JOINERS = "\u200c\u200d"
 # Letters and symbols by their category, and blank.
 FILLERS = "\u115f\u1160\u2800\u3164\uffa0"
-STALE = lazy_gettext("This page was open for too long. Nothing was saved; please send it once more.")
+STALE = lazy_gettext("This page was open too long, so nothing was saved. Please submit it again.")
 
 
 class Form(FlaskForm):
@@ -86,8 +86,8 @@ def text_problem(value: str, lines: bool = False, secret: bool = False, most: in
     """What keeps a text from being a field's value, in words. A secret may end in a pasted line break."""
     if len(value) > most:
         return ngettext(
-            "Too long: %(num)s character, at most %(most)s.",
-            "Too long: %(num)s characters, at most %(most)s.",
+            "Too long: %(num)s character (maximum %(most)s).",
+            "Too long: %(num)s characters (maximum %(most)s).",
             len(value),
             most=most,
         )

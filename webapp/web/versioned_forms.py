@@ -23,8 +23,8 @@ class VersionedForm(Form):
             return True
         self.form_errors.append(
             _(
-                "These settings were saved meanwhile, perhaps in another window, so nothing was saved now. Save again "
-                "if what stands here is to hold."
+                "Someone saved these settings while you were editing, so your changes were not saved. "
+                "Save again to overwrite."
             )
         )
         return False

@@ -33,11 +33,12 @@ WAITS = (
 IMPOSSIBLE = timedelta(hours=30)
 GONE = 410
 
-ANSWERED = saying("The receiver answered %(status)s.")
+ANSWERED = saying("The receiver replied with status %(status)s.")
 UNREACHED = saying("The receiver could not be reached: %(error)s.")
-UNANSWERED = saying("The receiver did not answer as a web server does: %(error)s.")
+UNANSWERED = saying("The receiver didn't send a valid HTTP response: %(error)s.")
 SEAL_BROKEN = saying(
-    "Address and signing secret cannot be opened with today's secret key. Save the address again and make a new secret."
+    "The URL and signing secret can't be decrypted with the current secret key. Save the "
+    "URL again and create a new secret."
 )
 
 _jitter = random.SystemRandom()

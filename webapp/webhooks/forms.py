@@ -11,7 +11,7 @@ from webapp.web.forms import Form, stripped
 class WebhookForm(Form):
     """The address that events are sent to; empty means that nobody is told."""
 
-    webhook_url = StringField(lazy("Address of the webhook"), filters=[stripped])
+    webhook_url = StringField(lazy("Webhook URL"), filters=[stripped])
 
     def validate_webhook_url(self, field: Field) -> None:
         """Refuse what is no address that events may be sent to."""
@@ -20,5 +20,5 @@ class WebhookForm(Form):
                 http_client.check_address(field.data)
         except http_client.InvalidUrl:
             raise ValidationError(
-                _("Enter a whole address that starts with https://; http:// is for this machine alone.")
+                _("Enter a full URL that starts with https://. http:// is allowed only for this machine.")
             ) from None

@@ -42,7 +42,7 @@ def renew_secret() -> str | Response:
             secret = service.renew_secret(session, app_state().sealer)
             saved = service.saved(session)
     except NoAddress:
-        flash(_("Save an address first."), "danger")
+        flash(_("Save a URL first."), "danger")
         return redirect(url_for("webhooks.settings"))
     return _page(WebhookForm(formdata=None, data={"webhook_url": service.address(saved, app_state().sealer)}), secret)
 
@@ -56,7 +56,7 @@ def test() -> Response:
     if error:
         flash(_("The test event was not delivered. %(error)s", error=error), "danger")
     else:
-        flash(_("The receiver took the test event."), "success")
+        flash(_("Test event delivered."), "success")
     return redirect(url_for("webhooks.settings"))
 
 
@@ -66,7 +66,7 @@ def _test_result() -> str:
         service.TEST, "This is a test: there is nothing to do.", url=service.mail_server_url(error_pages.general())
     )
     outcome = delivery.next_retry(app_state(), event)
-    return _("Save an address first.") if outcome is None else in_words(outcome.error)
+    return _("Save a URL first.") if outcome is None else in_words(outcome.error)
 
 
 def _page(form: WebhookForm, secret: str = "") -> str:

@@ -84,7 +84,7 @@ def test_while_it_waits_it_can_be_sent_again_or_cancelled(member: Browser, owed:
     assert "/profile/address/again" in page
     assert member.post("/profile/address/again").status_code == 429
     page = member.post("/profile/address/cancel").text
-    assert "Your address stays as it is." in page
+    assert "Address change cancelled." in page
     assert f"<bdi>{NEW}</bdi>" not in page
     assert member.post("/profile/address/again").status_code == 404
 

@@ -241,7 +241,10 @@ class TestRestoring:
 
     def test_the_old_address_is_told_the_new_one(self, undo: str, inbox: Inbox) -> None:
         mail = inbox.last
-        assert (mail.rcpt_to, mail["Subject"]) == (["ada@example.com"], "Your address for Mailroom was changed")
+        assert (mail.rcpt_to, mail["Subject"]) == (
+            ["ada@example.com"],
+            "The email address of your Mailroom account was changed",
+        )
         assert f"from ada@example.com to {NEW}" in mail.text.replace("\n", " ")
 
     def test_it_brings_the_address_back_and_signs_out_everywhere(

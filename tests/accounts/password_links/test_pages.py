@@ -234,7 +234,7 @@ class TestForgotPassword:
     @pytest.mark.parametrize(
         ("email", "problem"),
         [
-            ("", "Give an e-mail address."),
+            ("", "Enter an email address."),
             ("ada", "not an e-mail address"),
             ("ada@example.com,eve@example.com", "one address only"),
             ("ada@example.com\r\nBcc: eve@example.com", "Line breaks"),

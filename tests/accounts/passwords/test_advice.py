@@ -20,10 +20,10 @@ pytestmark = pytest.mark.one_database
 @pytest.mark.parametrize(
     ("password", "text", "good"),
     [
-        ("kxv", "Too short: at least 8 characters.", False),
-        ("password", "This password would be guessed soon.", False),
-        ("lovelace 1 2", "This would do, but is not hard to guess.", False),
-        ("a quite long sentence 7", "This is hard to guess.", True),
+        ("kxv", "Too short: use at least 8 characters.", False),
+        ("password", "This password is easy to guess.", False),
+        ("lovelace 1 2", "This password is acceptable, but not hard to guess.", False),
+        ("a quite long sentence 7", "This password is hard to guess.", True),
     ],
 )
 def test_advice_says_what_is_left_to_do(password: str, text: str, good: bool) -> None:
@@ -33,7 +33,7 @@ def test_advice_says_what_is_left_to_do(password: str, text: str, good: bool) ->
 
 def test_anybody_is_advised_in_their_language(stranger: Browser) -> None:
     answer = stranger.post("/password-advice", password="kxv")
-    assert answer.json == {"text": "Too short: at least 8 characters.", "good": False}
+    assert answer.json == {"text": "Too short: use at least 8 characters.", "good": False}
     assert "no-store" in answer.headers["Cache-Control"]
 
 

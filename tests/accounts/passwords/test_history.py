@@ -18,7 +18,7 @@ from webapp.settings import security
 from webapp.settings.security import SecurityPolicy
 
 PASSWORDS = [PASSWORD, "the second long sentence 8", "the third long sentence 9", "the fourth long sentence 10"]
-HAD = "You had this password before. Choose another one."
+HAD = "You've used this password before. Choose a different one."
 
 
 @pytest.fixture

@@ -77,14 +77,14 @@ def test_a_password_that_is_guessed_soon_is_refused_unless_that_is_allowed(passw
 @pytest.mark.parametrize(
     ("kind", "password", "better", "rule"),
     [
-        ("password_upper", "kxvQpwzj", "kxvQpwÖj", "At least 2 capital letters are needed."),
-        ("password_lower", "KXVQPWZj", "KXVQPWßj", "At least 2 small letters are needed."),
-        ("password_digits", "kxvqpwz1", "kxvqpw٣1", "At least 2 digits are needed."),
+        ("password_upper", "kxvQpwzj", "kxvQpwÖj", "Use at least 2 uppercase letters."),
+        ("password_lower", "KXVQPWZj", "KXVQPWßj", "Use at least 2 lowercase letters."),
+        ("password_digits", "kxvqpwz1", "kxvqpw٣1", "Use at least 2 digits."),
         (
             "password_special",
             "kxvqpwz!",
             "kxv pwz!",
-            "At least 2 characters are needed that are neither letters nor digits.",
+            "Use at least 2 characters that are neither letters nor digits.",
         ),
     ],
 )
@@ -99,7 +99,7 @@ def test_characters_of_a_kind_can_be_required(kind: str, password: str, better: 
 def test_all_that_is_missing_is_told_at_once() -> None:
     with pytest.raises(PasswordRejected) as refused:
         rules(password_length=12, password_upper=1, password_digits=2).check("kxvqpwzj", ADA)
-    told = "Too short: at least 12 characters. At least 1 capital letter is needed. At least 2 digits are needed."
+    told = "Too short: use at least 12 characters. Use at least 1 uppercase letter. Use at least 2 digits."
     assert str(refused.value) == told
 
 
@@ -122,13 +122,13 @@ def test_the_rules_saved_last_hold_where_a_password_is_chosen(
     with database.writing() as session:
         security.save(session, replace(SecurityPolicy(), password_digits=3))
     refused = stranger.submit_on(page, password=PASSWORD, password_confirm=PASSWORD)
-    assert refused.text.count("At least 3 digits are needed.") == 2
+    assert refused.text.count("Use at least 3 digits.") == 2
     taken = stranger.submit_on(refused, password=f"{PASSWORD} 23", password_confirm=f"{PASSWORD} 23")
     assert taken.request.path == "/"
 
 
 def test_the_rules_hold_in_the_profile_too(member: Browser, database: Database) -> None:
-    assert "At least 8 characters are needed." in member.get("/profile").text
+    assert "Use at least 8 characters." in member.get("/profile").text
     common = {"password": "password1", "password_confirm": "password1"}
     refused = member.submit("/profile", current_password="a quite long sentence 7", **common)
-    assert "This password would be guessed soon." in refused.text
+    assert "This password is easy to guess." in refused.text

@@ -159,14 +159,14 @@ class TestSignIns:
         fields = {"email": member.user.email, "password": PASSWORD, "csrf_token": second.csrf_token()}
         second.client.post("/login", data=fields, headers=agent)
         page = member.get("/profile")
-        assert ("Firefox on Linux" in page.text, page.text.count("This one"), "127.0.0.1" in page.text) == (
+        assert ("Firefox on Linux" in page.text, page.text.count("This browser"), "127.0.0.1" in page.text) == (
             True,
             1,
             True,
         )
         number = re.findall(r'action="(/profile/sign-ins/\d+/end)"', page.text)
         assert len(number) == 1
-        assert "That browser is signed out." in member.post(number[0]).text
+        assert "That browser has been signed out." in member.post(number[0]).text
         assert second.get("/profile").request.path == "/login"
 
     def test_those_that_are_remembered_say_so_and_end_like_the_others(self, member: Browser, second: Browser) -> None:
@@ -177,7 +177,7 @@ class TestSignIns:
         assert second.get("/profile").request.path == "/login"
 
     def test_all_others_are_ended_at_once(self, member: Browser, second: Browser) -> None:
-        assert "All other browsers are signed out." in member.post("/profile/sign-ins/end-others").text
+        assert "All other browsers have been signed out." in member.post("/profile/sign-ins/end-others").text
         assert [b.get("/profile").request.path for b in (member, second)] == ["/profile", "/login"]
 
     def test_ending_the_others_ends_copies_of_this_ones_cookie(self, app: Flask, member: Browser) -> None:

@@ -181,8 +181,8 @@ def test_a_form_that_was_open_for_too_long_comes_back_with_what_was_typed(strang
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ([("email", ""), ("password", "x")], "Give your e-mail address."),
-        ([("email", "ada@example.com")], "Give your password."),
+        ([("email", ""), ("password", "x")], "Enter your email address."),
+        ([("email", "ada@example.com")], "Enter your password."),
         ([("email", "a"), ("email", "b"), ("password", "x")], "sent twice"),
         ([("email", "x" * 200_000), ("password", "x")], "Too long"),
         ([("email", "ada@example.com"), ("password", "x" * 200_000)], "Too long"),

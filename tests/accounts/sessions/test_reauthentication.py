@@ -72,7 +72,7 @@ class TestOpeningAForm:
 
     def test_the_password_leads_on_to_the_form(self, administrator: Browser) -> None:
         asked = administrator.get("/users/new?from=list")
-        assert "Confirm that it is you" in asked.text
+        assert "Confirm it's you" in asked.text
         page = administrator.submit_on(asked, current_password=PASSWORD)
         assert page.request.full_path == "/users/new?from=list"
         assert administrator.get("/settings/mail", follow=False).status_code == 200
@@ -142,7 +142,7 @@ class TestAFormThatIsSentTooLate:
     def test_it_is_kept_through_a_wrong_password(self, administrator: Browser, parts: AppState) -> None:
         asked = administrator.post("/settings/general", public_url="https://m.example", product_name="Post")
         again = administrator.submit_on(asked, current_password=WRONG)
-        assert (again.status_code, "This is not your password." in again.text) == (200, True)
+        assert (again.status_code, "Wrong password." in again.text) == (200, True)
         assert re.search(r'<input id="current_password"[^>]* autofocus', again.text)
         assert WRONG not in again.text
         administrator.submit_on(again, current_password=PASSWORD)
@@ -212,7 +212,7 @@ def test_several_wrong_passwords_end_the_sign_in_and_lock_nothing(administrator:
     asked = administrator.get("/users/new")
     for _ in range(9):
         asked = administrator.submit_on(asked, current_password=WRONG)
-        assert "This is not your password." in asked.text
+        assert "Wrong password." in asked.text
     ended = administrator.submit_on(asked, current_password=WRONG)
     assert (ended.request.path, "wrong too often" in ended.text) == ("/login", True)
     assert administrator.get("/", follow=False).status_code == 302

@@ -92,8 +92,8 @@ def test_signing_out_ends_a_sign_in_whose_token_another_window_has_renewed(
 @pytest.mark.parametrize(
     ("sent", "told"),
     [
-        (False, "You were signed out meanwhile. Sign in again."),
-        (True, "You were signed out meanwhile, so what you sent was not saved. Sign in again."),
+        (False, "You've been signed out. Sign in again."),
+        (True, "You've been signed out, so your changes weren't saved. Sign in again."),
     ],
 )
 def test_who_was_signed_out_meanwhile_is_told_so(database: Database, member: Browser, sent: bool, told: str) -> None:

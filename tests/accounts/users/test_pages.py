@@ -68,9 +68,9 @@ def test_a_duplicate_is_told_beside_the_field_and_loses_nothing(administrator: B
     [
         ("email", "eve", "not an e-mail address"),
         ("email", "eve@example.com\nBcc: ada@example.com", "Line breaks"),
-        ("name", "", "Give a name."),
+        ("name", "", "Enter a name."),
         ("name", "\u200b\u200b", "control characters"),
-        ("name", "\u200d\u200c\ufe0f", "Give a name."),
+        ("name", "\u200d\u200c\ufe0f", "Enter a name."),
         ("name", "x" * 201, "at most 200"),
         ("name", "x" * 100_000, "Too long"),
         ("name", "Eve\r\nBcc: ada@example.com", "Line breaks"),

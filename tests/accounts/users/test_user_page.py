@@ -43,7 +43,7 @@ def test_a_person_is_signed_out_everywhere_with_a_button(administrator: Browser,
 
 def test_deleting_asks_once_and_leads_back_to_the_list(administrator: Browser, database: Database, ada: User) -> None:
     page = administrator.submit(f"/users/{ada.id}/delete", "sure")
-    assert (page.request.path, "Ada is deleted." in page.text) == ("/users", True)
+    assert (page.request.path, "Ada has been deleted." in page.text) == ("/users", True)
     assert state(database, ada) == ("", "")
     assert administrator.post(f"/users/{ada.id}/delete").status_code == 404
 
@@ -67,7 +67,7 @@ def test_the_name_is_changed_on_the_page(administrator: Browser, ada: User) -> N
 
 def test_a_name_that_is_none_is_told_beside_the_field(administrator: Browser, ada: User) -> None:
     answer = administrator.submit(f"/users/{ada.id}", name=" ")
-    assert 'id="name-error">Give a name.' in answer.text
+    assert 'id="name-error">Enter a name.' in answer.text
 
 
 def test_a_lock_is_shown_and_lifted_with_a_button(administrator: Browser, stranger: Browser, ada: User) -> None:

@@ -82,9 +82,9 @@ ERRORS = [
     ("tls", "tls", "[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol (_ssl.c:1006)", "broke while TLS", None),
     ("starttls", "auth", "The read operation timed out", "hold their answer back", None),
     ("starttls", "auth", "Connection unexpectedly closed", "without a reason", None),
-    ("none", "auth", "The server offers no sign-in on this connection.", "offers no sign-in", ("security", "starttls")),
-    ("none", "greeting", "The answer is not SMTP: 'HTTP/1.1 400 Bad Request'", "other than a mail server", None),
-    ("none", "proxy", "The proxy answered 407 Proxy Authentication Required", "proxy", None),
+    ("none", "auth", "The server doesn't offer authentication on this connection.", "offers no sign-in", ("security", "starttls")),
+    ("none", "greeting", "The reply is not SMTP: 'HTTP/1.1 400 Bad Request'", "other than a mail server", None),
+    ("none", "proxy", "The proxy replied 407 Proxy Authentication Required", "proxy", None),
     ("none", "quit", "something quite new", "does not know", None),
 ]  # fmt: skip
 

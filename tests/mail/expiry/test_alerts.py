@@ -176,7 +176,7 @@ def test_the_event_says_what_and_when_and_holds_no_secret(
         "type": "mail_server.ending_soon",
         "timestamp": "2026-11-23T08:30:00Z",
         "data": {
-            "text": "The client secret of the mail server ends on 30 November 2026.",
+            "text": "The mail server's client secret expires on 30 November 2026.",
             "what": "client_secret",
             "ends_at": "2026-11-30T23:59:59Z",
             "mail_server": {"provider": "custom", "host": "localhost"},
@@ -201,7 +201,7 @@ def test_the_trail_tells_it(owner: GrantOwner, by_secret: Callable[[int], None],
 def test_the_mail_says_what_ends_and_what_to_do(ending: Inbox, deliver: Callable[[], None]) -> None:
     deliver()
     mail = ending.last
-    assert (mail["Subject"], mail["To"]) == ("The mail server of Mailroom needs attention", "eva@mailroom.example")
+    assert (mail["Subject"], mail["To"]) == ("The mail server for Mailroom needs attention", "eva@mailroom.example")
     assert "The certificate of the mail server ends on" in mail.text
     assert "https://mailroom.example/settings/mail" in mail.text
     assert "Hello Eva," in mail.text
@@ -217,7 +217,7 @@ def test_a_mail_that_waited_until_it_was_over_is_dropped(
     # The first thing that the worker sees is the new certificate.
     deliver()
     (message,) = mails(parts)
-    assert (message.state, message.last_error) == (MessageState.DROPPED, "There is nothing to warn of any more.")
+    assert (message.state, message.last_error) == (MessageState.DROPPED, "The warning no longer applies.")
     assert inbox.messages == []
 
 

@@ -43,7 +43,7 @@ def test_the_calendar_shows_every_end(owner: GrantOwner, administrator: Browser)
     owner.sign_in()
     page = administrator.get("/settings/mail").text
     calendar = page[page.index('id="expiries"') :]
-    for words in ("Permission to send mail", "Client secret", "3 May 2126", "Certificate of the mail server"):
+    for words in ("OAuth2 authorization", "Client secret", "3 May 2126", "Mail server certificate"):
         assert words in calendar
     assert "Mailroom sees it with the next mail or test" in calendar
 

@@ -75,7 +75,7 @@ def test_a_look_at_another_provider_shows_no_grant_of_this_one_and_says_that_sav
 def test_another_timeout_keeps_it(administrator: Browser, provider: AuthorizationServer, parts: AppState) -> None:
     back(administrator, begun(administrator, provider))
     page = administrator.submit(PAGE, "save", timeout="30")
-    assert "Access token status: generated" in page.text
+    assert "Access token status: Generated" in page.text
     assert trail(parts) == ["grant made"]
 
 

@@ -61,7 +61,7 @@ class TestPage:
         page = administrator.submit(PAGE, "save", secret_expires_on=near)
         assert saved(parts).secret_expires_on == near
         assert "The client secret of the mail server ends on" in page.text
-        assert "Access token status: generated" in page.text
+        assert "Access token status: Generated" in page.text
 
     @pytest.mark.parametrize("day", ["tomorrow", "2026-02-30", "31/12/2027", "2027-12-31T00:00", "9" * 400])
     def test_what_is_no_day_is_told_beside_the_field_and_nothing_is_saved(

@@ -44,7 +44,7 @@ def test_what_is_no_text_is_left_out_of_a_grant(
 ) -> None:
     provider.answers = facts
     page = back(administrator, begun(administrator, provider))
-    assert "Access token status: generated" in page.text
+    assert "Access token status: Generated" in page.text
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def test_what_is_typed_is_saved_and_the_browser_goes_to_the_provider_and_back(
 ) -> None:
     page = back(administrator, begun(administrator, provider))
     assert page.request.path == PAGE
-    assert "Access token status: generated" in page.text
+    assert "Access token status: Generated" in page.text
     assert provider.account in page.text
     assert trail(parts) == ["grant made"]
     assert not [token for token in (CLIENT_SECRET, *provider.access, *provider.refresh) if token in page.text]
@@ -101,7 +101,7 @@ def test_an_application_that_signs_in_by_itself_leaves_no_page(
         START,
         **typed(provider, authentication=kind, service_account_key=provider.key_file, client_secret=CLIENT_SECRET),
     )
-    assert "Access token status: generated" in page.text
+    assert "Access token status: Generated" in page.text
     assert "PRIVATE KEY" not in page.text + str(saved(parts).secrets)
 
 
@@ -111,7 +111,7 @@ def test_a_code_typed_elsewhere_generates_it(administrator: Browser, provider: A
     assert "nobody has typed the code yet" in administrator.post(DEVICE).text
     provider.type_code(code)
     with time_machine.travel(clock.now() + timedelta(seconds=6), tick=False):
-        assert "Access token status: generated" in administrator.post(DEVICE).text
+        assert "Access token status: Generated" in administrator.post(DEVICE).text
 
 
 def test_a_script_that_waits_for_the_code_gets_json(administrator: Browser, provider: AuthorizationServer) -> None:
@@ -160,7 +160,7 @@ def test_a_dead_grant_says_what_to_do(administrator: Browser, provider: Authoriz
     with pytest.raises(OAuthError):
         transport_settings.token_source(saved(parts), parts).renew()
     page = administrator.get(PAGE)
-    assert "Access token status: needs you" in page.text
+    assert "Access token status: Needs attention" in page.text
     assert "no longer accepts the sign-in" in page.text
     assert ">Generate access token</button>" in page.text
 

@@ -218,7 +218,7 @@ def test_a_plugin_that_raises_while_signing_in_is_named(scripted: Scripted, fail
     provider = Provider(key="broken", label="Broken Mail", authentication=[Broken()])
     with capture_logs() as logged:
         error = failing(signing_in(scripted(), provider=provider, password="hunter2-hunter2"))
-    assert error.error == "The plugin of Broken Mail failed: KeyError."
+    assert error.error == "The plugin for Broken Mail failed: KeyError."
     assert "KeyError" in logged[-1]["exception"]
     assert "hunter2" not in str(logged)
 

@@ -74,7 +74,7 @@ def test_what_a_proxy_says_before_tls_is_not_taken_for_the_server(
     server = scripted()
     with HttpProxy() as running:
         error = failing(opened(server, security="tls", proxy=sockets.Proxy("http", running.host, running.port)))
-    assert (error.stage, error.error) == (Stage.TLS, "The server began in plain text, not in TLS.")
+    assert (error.stage, error.error) == (Stage.TLS, "The server began in plain text instead of TLS.")
 
 
 def test_a_kind_of_address_that_this_machine_does_not_have_is_passed_over(scripted: Scripted) -> None:

@@ -86,7 +86,7 @@ def cancel_change() -> Page:
     """Keep the address of now."""
     with app_state().database.writing() as session:
         service.cancel(session, signed_in().id)
-    flash(_("Your address stays as it is."), "success")
+    flash(_("Address change cancelled."), "success")
     return redirect_to_profile()
 
 
@@ -114,7 +114,7 @@ def confirm_address() -> Page:
         return link_refused(LinkPurpose.CONFIRM_ADDRESS, refused)
     if sessions.is_signed_in() and signed_in().id != person.id:
         return render_template("profile/address_confirmed.html", address=person.email)
-    flash(_("%(email)s is the address of your account now. Sign in with it.", email=person.email), "success")
+    flash(_("Your account's address is now %(email)s. Use it to sign in.", email=person.email), "success")
     return redirect(url_for("profile.profile" if sessions.is_signed_in() else "accounts.login"))
 
 
@@ -142,7 +142,7 @@ def restore_address() -> Page:
         return link_refused(LinkPurpose.RESTORE_ADDRESS, refused)
     browser.clear()
     browser[LinkPurpose.RESET] = reset
-    flash(_("%(email)s is the address of your account again.", email=person.email), "success")
+    flash(_("Your account's address is %(email)s again.", email=person.email), "success")
     return redirect(url_for("accounts.reset_password"))
 
 
@@ -152,4 +152,4 @@ def _offered(secret: str, purpose: LinkPurpose) -> PendingChange:
 
 
 def _flash_mail(email: str) -> None:
-    flash(_("A mail to %(email)s is on its way. Open the link in it to confirm the address.", email=email), "success")
+    flash(_("An email to %(email)s is on its way. Open the link in it to confirm the address.", email=email), "success")

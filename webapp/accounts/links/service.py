@@ -37,14 +37,14 @@ class LinkNotFound(LinkRefused):
     """There is no such link, or the account it belonged to is gone."""
 
     def __init__(self) -> None:
-        super().__init__(_("This link is unknown. Perhaps it was not copied whole, or it is from long ago."))
+        super().__init__(_("This link is unknown. It may be incomplete or very old."))
 
 
 class LinkUsed(LinkRefused):
     """It did what it was for."""
 
     def __init__(self) -> None:
-        super().__init__(_("This link was used already. If that was you just now, sign in."))
+        super().__init__(_("This link has already been used. If you just used it yourself, sign in."))
 
 
 class LinkRevoked(LinkRefused):
@@ -52,7 +52,7 @@ class LinkRevoked(LinkRefused):
 
     def __init__(self) -> None:
         super().__init__(
-            _("This link is not valid any more, because another one was used or the account was changed since.")
+            _("This link is no longer valid because another one was used or the account has changed since.")
         )
 
 
@@ -61,7 +61,7 @@ class LinkReplaced(LinkRefused):
 
     def __init__(self) -> None:
         super().__init__(
-            _("Another link was opened in this browser meanwhile, so nothing was changed. Open the first one again.")
+            _("Another link has since been opened in this browser, so nothing was changed. Open the first link again.")
         )
 
 

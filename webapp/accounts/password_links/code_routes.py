@@ -48,7 +48,7 @@ def empty_code_form() -> CodeForm:
 
 def refusal() -> str:
     """What somebody is told whose code opened nothing, whatever the reason."""
-    return _("This code is wrong, for another address, or no longer good. Check it, or ask for a new mail.")
+    return _("This code is wrong, has expired, or belongs to another address. Check it, or request a new email.")
 
 
 def _page(form: CodeForm) -> str:

@@ -52,7 +52,7 @@ def activate() -> Page:
         return link_refused(LinkPurpose.ACTIVATION, refused)
     sessions.begin(begun)
     with i18n.use_language(person.language):
-        flash(_("Your account is active, and you are signed in."), "success")
+        flash(_("Your account is active, and you're signed in."), "success")
     return redirect(url_for("home.home"))
 
 
@@ -113,7 +113,10 @@ def reset_password() -> Page:
     sessions.stay_known(known_as)
     browser.clear()
     browser[PREFILLED_EMAIL] = owner.email
-    flash(_("Your password is changed, and you are signed out everywhere. Sign in with the new one."), "success")
+    flash(
+        _("Your password has been changed, and you've been signed out everywhere. Sign in with the new password."),
+        "success",
+    )
     return redirect(url_for("accounts.login"))
 
 

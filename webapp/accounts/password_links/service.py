@@ -32,14 +32,14 @@ class AlreadyActive(NoActivation):
     """It was activated before."""
 
     def __init__(self) -> None:
-        super().__init__(_("This account is active already."))
+        super().__init__(_("This account is already active."))
 
 
 class AccountDisabled(NoActivation):
     """An administrator disabled it."""
 
     def __init__(self) -> None:
-        super().__init__(_("This account is disabled. Only an administrator can change that."))
+        super().__init__(_("This account is disabled. Only an administrator can enable it."))
 
 
 # Why a link does not do what it was for.

@@ -24,5 +24,5 @@ def advice(rules: PasswordPolicy, password: str, email: str, name: str) -> Feedb
     if broken := rules.broken(password, email) or rules.guessed(found):
         return Feedback(" ".join(broken))
     if found.score < HARD:
-        return Feedback(" ".join([_("This would do, but is not hard to guess."), *found.in_words()]))
-    return Feedback(_("This is hard to guess."), good=True)
+        return Feedback(" ".join([_("This password is acceptable, but not hard to guess."), *found.in_words()]))
+    return Feedback(_("This password is hard to guess."), good=True)

@@ -14,7 +14,7 @@ from webapp.web.forms import Form
 def password_fields() -> tuple[PasswordField, PasswordField]:
     """The fields of a new password."""
     chosen = PasswordField(lazy("New password"), [DataRequired(lazy("Choose a password."))])
-    return chosen, PasswordField(lazy("The same again"))
+    return chosen, PasswordField(lazy("Confirm password"))
 
 
 class PasswordForm(Form):
@@ -44,4 +44,4 @@ class PasswordForm(Form):
     def validate_password_confirm(self, field: Field) -> None:
         """Both must be the same."""
         if field.data != self.password.data:
-            raise ValidationError(_("This is not the same password."))
+            raise ValidationError(_("The passwords don't match."))

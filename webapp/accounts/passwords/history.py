@@ -38,7 +38,7 @@ def require_not_reused(database: Database, person: User, password: str, limited:
         with database.writing() as session:
             throttles.new_password(session, person)
     if any(hashing.verify(password, kept) for kept in barred):
-        raise PasswordRejected(_("You had this password before. Choose another one."))
+        raise PasswordRejected(_("You've used this password before. Choose a different one."))
 
 
 def _barred(database: Database, person: User) -> list[str]:

@@ -44,7 +44,7 @@ class PasswordPolicy:
     def in_words(self) -> list[str]:
         """The rules as sentences, for the page on which a password is chosen."""
         least = self.security.password_length
-        length = ngettext("At least %(num)s character is needed.", "At least %(num)s characters are needed.", least)
+        length = ngettext("Use at least %(num)s character.", "Use at least %(num)s characters.", least)
         return [length, *(rule for least, _found, rule in self._kinds("") if least)]
 
     def check(self, password: str, email: str, *about: str) -> None:
@@ -60,16 +60,20 @@ class PasswordPolicy:
         typed, least = normalised(password), self.security.password_length
         if len(typed) > MAX_LENGTH:
             return [
-                ngettext("Too long: at most %(num)s character.", "Too long: at most %(num)s characters.", MAX_LENGTH)
+                ngettext(
+                    "Too long: use at most %(num)s character.", "Too long: use at most %(num)s characters.", MAX_LENGTH
+                )
             ]
         broken = []
         if len(typed) < least:
             broken.append(
-                ngettext("Too short: at least %(num)s character.", "Too short: at least %(num)s characters.", least)
+                ngettext(
+                    "Too short: use at least %(num)s character.", "Too short: use at least %(num)s characters.", least
+                )
             )
         broken += [rule for least, found, rule in self._kinds(typed) if found < least]
         if comparison_key(typed) == comparison_key(email):
-            broken.append(_("Choose something other than your e-mail address."))
+            broken.append(_("Don't use your email address as your password."))
         return broken
 
     def strength(self, password: str, *about: str) -> Strength:
@@ -80,7 +84,7 @@ class PasswordPolicy:
         """What is wrong with a password of this strength, if common ones are barred."""
         if not self.security.password_common or not found.too_easy:
             return []
-        return [_("This password would be guessed soon."), *found.in_words()]
+        return [_("This password is easy to guess."), *found.in_words()]
 
     def _kinds(self, password: str) -> Iterator[tuple[int, int, str]]:
         """How many characters of each kind there must be, how many there are, and the rule in words."""
@@ -89,8 +93,8 @@ class PasswordPolicy:
             wanted.password_upper,
             sum(map(str.isupper, password)),
             ngettext(
-                "At least %(num)s capital letter is needed.",
-                "At least %(num)s capital letters are needed.",
+                "Use at least %(num)s uppercase letter.",
+                "Use at least %(num)s uppercase letters.",
                 wanted.password_upper,
             ),
         )
@@ -98,24 +102,22 @@ class PasswordPolicy:
             wanted.password_lower,
             sum(map(str.islower, password)),
             ngettext(
-                "At least %(num)s small letter is needed.",
-                "At least %(num)s small letters are needed.",
+                "Use at least %(num)s lowercase letter.",
+                "Use at least %(num)s lowercase letters.",
                 wanted.password_lower,
             ),
         )
         yield (
             wanted.password_digits,
             sum(map(str.isdecimal, password)),
-            ngettext(
-                "At least %(num)s digit is needed.", "At least %(num)s digits are needed.", wanted.password_digits
-            ),
+            ngettext("Use at least %(num)s digit.", "Use at least %(num)s digits.", wanted.password_digits),
         )
         yield (
             wanted.password_special,
             sum(not character.isalnum() for character in password),
             ngettext(
-                "At least %(num)s character is needed that is neither a letter nor a digit.",
-                "At least %(num)s characters are needed that are neither letters nor digits.",
+                "Use at least %(num)s character that is neither a letter nor a digit.",
+                "Use at least %(num)s characters that are neither letters nor digits.",
                 wanted.password_special,
             ),
         )

@@ -35,41 +35,41 @@ MAX_LENGTH = 40
 MOST_READINGS = 16
 # Fewer than a million guesses.
 TOO_EASY = 2
-PERSONAL = _("Names and addresses that belong to you or to this site are easy to guess.")
+PERSONAL = _("Names and addresses related to you or this site are easy to guess.")
 # What zxcvbn says, in English, and what we say.
 WARNINGS = {
     "This is a top-10 common password.": _("This is one of the ten most common passwords."),
     "This is a top-100 common password.": _("This is one of the hundred most common passwords."),
     "This is a very common password.": _("This is a very common password that has leaked before."),
-    "This is similar to a commonly used password.": _("This is close to a very common password."),
+    "This is similar to a commonly used password.": _("This is similar to a very common password."),
     "A word by itself is easy to guess.": _("A single word is easy to guess."),
     "Names and surnames by themselves are easy to guess.": _("A single name is easy to guess."),
     "Common names and surnames are easy to guess.": _("Common names are easy to guess."),
-    "Straight rows of keys are easy to guess.": _("Keys in a row are easy to guess."),
-    "Short keyboard patterns are easy to guess.": _("Short patterns on the keyboard are easy to guess."),
+    "Straight rows of keys are easy to guess.": _("Straight rows of keys are easy to guess."),
+    "Short keyboard patterns are easy to guess.": _("Short keyboard patterns are easy to guess."),
     'Repeats like "aaa" are easy to guess.': _("Repeated characters such as “aaa” are easy to guess."),
     'Repeats like "abcabcabc" are only slightly harder to guess than "abc".': _(
-        "Repetitions such as “abcabcabc” are hardly harder to guess than “abc”."
+        "Repetitions such as “abcabcabc” are only slightly harder to guess than “abc”."
     ),
     'Sequences like "abc" or "6543" are easy to guess.': _("Sequences such as “abc” or “6543” are easy to guess."),
-    "Recent years are easy to guess.": _("Years of our time are easy to guess."),
+    "Recent years are easy to guess.": _("Recent years are easy to guess."),
     "Dates are often easy to guess.": _("Dates are often easy to guess."),
 }
 SUGGESTIONS = {
-    "Use a few words, avoid common phrases.": _("Use a few words that do not usually stand together."),
-    "No need for symbols, digits, or uppercase letters.": _("Symbols, digits and capital letters are not needed."),
-    "Add another word or two. Uncommon words are better.": _("Add a word or two, better uncommon ones."),
-    "Use a longer keyboard pattern with more turns.": _("Use a longer pattern on the keyboard, with more turns."),
-    "Avoid repeated words and characters.": _("Do without repeated words and characters."),
-    "Avoid sequences.": _("Do without sequences."),
-    "Avoid recent years.": _("Do without years of our time."),
-    "Avoid years that are associated with you.": _("Do without years that have to do with you."),
-    "Avoid dates and years that are associated with you.": _("Do without dates and years that have to do with you."),
-    "Capitalization doesn't help very much.": _("Capital letters at the start help little."),
-    "All-uppercase is almost as easy to guess as all-lowercase.": _("Capital letters throughout help little."),
-    "Reversed words aren't much harder to guess.": _("Words written backwards are hardly harder to guess."),
+    "Use a few words, avoid common phrases.": _("Use a few words that don't usually go together."),
+    "No need for symbols, digits, or uppercase letters.": _("You don't need symbols, digits or uppercase letters."),
+    "Add another word or two. Uncommon words are better.": _("Add another word or two. Uncommon words are better."),
+    "Use a longer keyboard pattern with more turns.": _("Use a longer keyboard pattern with more turns."),
+    "Avoid repeated words and characters.": _("Avoid repeated words and characters."),
+    "Avoid sequences.": _("Avoid sequences."),
+    "Avoid recent years.": _("Avoid recent years."),
+    "Avoid years that are associated with you.": _("Avoid years that are associated with you."),
+    "Avoid dates and years that are associated with you.": _("Avoid dates and years that are associated with you."),
+    "Capitalization doesn't help very much.": _("Starting with an uppercase letter doesn't help much."),
+    "All-uppercase is almost as easy to guess as all-lowercase.": _("Using only uppercase letters doesn't help much."),
+    "Reversed words aren't much harder to guess.": _("Reversed words aren't much harder to guess."),
     "Predictable substitutions like '@' instead of 'a' don't help very much.": _(
-        "Characters that look alike, such as “@” for “a”, help little."
+        "Predictable substitutions, such as “@” for “a”, don't help much."
     ),
 }
 

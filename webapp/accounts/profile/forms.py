@@ -13,7 +13,7 @@ from webapp.web.forms import Form
 
 def current_password_field(id_: str) -> PasswordField:
     """The field `current_password`."""
-    return PasswordField(lazy("Current password"), [DataRequired(lazy("Give your current password."))], id=id_)
+    return PasswordField(lazy("Current password"), [DataRequired(lazy("Enter your current password."))], id=id_)
 
 
 class LanguageForm(Form):
@@ -27,13 +27,13 @@ class AddressForm(Form):
 
     present = ""
 
-    email = address_field(lazy("New e-mail address"))
+    email = address_field(lazy("New email address"))
     current_password = current_password_field("address_current_password")
 
     def validate_email(self, field: Field) -> None:
         """It must be another one; other letter case is another, as some mail servers tell them apart."""
         if field.data == self.present:
-            raise ValidationError(_("This is your address already."))
+            raise ValidationError(_("This is already your address."))
 
 
 class AddressCodeForm(Form):
@@ -51,4 +51,4 @@ class ChangePasswordForm(PasswordForm):
         """The rules for passwords; and it is another one."""
         super().validate_password(field)
         if normalised(field.data) == normalised(self.current_password.data or ""):
-            raise ValidationError(_("This is the current password. Choose another one."))
+            raise ValidationError(_("This is your current password. Choose a different one."))

@@ -38,7 +38,7 @@ def change_password() -> Page:
             return page(password_form=form)
     except SessionEnded as ended:
         return login_again(ended, url_for("profile.profile"))
-    flash(_("Your password is changed, and all other browsers are signed out."), "success")
+    flash(_("Your password has been changed, and all other browsers have been signed out."), "success")
     return redirect_to_profile()
 
 
@@ -57,7 +57,7 @@ def change_expired_password() -> Page:
             return render_template("profile/change_expired_password.html", form=form, days=days)
     except SessionEnded as ended:
         return login_again(ended, target)
-    flash(_("Your password is changed, and all other browsers are signed out."), "success")
+    flash(_("Your password has been changed, and all other browsers have been signed out."), "success")
     return redirect(target)
 
 

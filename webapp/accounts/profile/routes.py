@@ -38,7 +38,7 @@ def change_name() -> Page:
         return page(name_form=form if form.submitted() else None)
     with app_state().database.writing() as session:
         service.rename(session, signed_in().id, text(form.name))
-    flash(_("Your name is changed."), "success")
+    flash(_("Your name has been changed."), "success")
     return redirect_to_profile()
 
 
@@ -53,7 +53,7 @@ def change_language() -> Page:
         service.choose_language(session, person.id, form.language.data)
     person.language = form.language.data
     refresh()
-    flash(_("Your language is changed."), "success")
+    flash(_("Your language has been changed."), "success")
     return redirect_to_profile()
 
 
@@ -62,7 +62,7 @@ def sign_out(sign_in_id: int) -> Page:
     """Sign one other browser out."""
     with app_state().database.writing() as session:
         service.sign_out(session, signed_in().id, sign_in_id)
-    flash(_("That browser is signed out."), "success")
+    flash(_("That browser has been signed out."), "success")
     return redirect_to_profile()
 
 
@@ -76,7 +76,7 @@ def sign_out_others() -> Page:
         return login_again(ended, url_for("profile.profile"))
     sessions.renew(left.token)
     sessions.stay_known(left.known_as)
-    flash(_("All other browsers are signed out."), "success")
+    flash(_("All other browsers have been signed out."), "success")
     return redirect_to_profile()
 
 

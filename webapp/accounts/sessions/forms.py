@@ -12,16 +12,16 @@ class LoginForm(Form):
     """An address and a password, whatever they are."""
 
     email = StringField(
-        lazy("E-mail address"),
-        [DataRequired(lazy("Give your e-mail address."))],
+        lazy("Email address"),
+        [DataRequired(lazy("Enter your email address."))],
         filters=[stripped],
         render_kw=AS_ADDRESS,
     )
-    password = PasswordField(lazy("Password"), [DataRequired(lazy("Give your password."))])
+    password = PasswordField(lazy("Password"), [DataRequired(lazy("Enter your password."))])
     remember = BooleanField(lazy("Remember me"))
 
 
 class ConfirmPasswordForm(Form):
     """The password of whoever is signed in, typed again."""
 
-    current_password = PasswordField(lazy("Your password"), [DataRequired(lazy("Give your password."))])
+    current_password = PasswordField(lazy("Your password"), [DataRequired(lazy("Enter your password."))])

@@ -35,7 +35,7 @@ class WrongPassword(MailroomError):
     """It is not this person's password."""
 
     def __init__(self) -> None:
-        super().__init__(_("This is not your password."))
+        super().__init__(_("Wrong password."))
 
 
 class SessionEnded(MailroomError):
@@ -46,7 +46,7 @@ class TooManyWrongPasswords(SessionEnded):
     """Too many passwords were wrong in this sign-in, so it was ended."""
 
     def __init__(self) -> None:
-        super().__init__(_("The password was wrong too often, so this browser is signed out. Sign in again."))
+        super().__init__(_("Too many wrong passwords, so this browser has been signed out. Sign in again."))
 
 
 class TooMuchToHold(MailroomError):

@@ -88,7 +88,7 @@ def _go_on(due: bool) -> Page | None:
     try:
         fields = reauthentication.saved_form(app_state().sealer, sessions.current_session(), request.path, sealed)
     except CannotUnseal:
-        abort(400, _("What was entered before cannot be read any more. Go back and send it once more."))
+        abort(400, _("Your earlier entries can no longer be read. Go back and send them again."))
     if due:
         form = ConfirmPasswordForm()
         try:

@@ -39,12 +39,12 @@ def login() -> Page:
             app_state().database, app_state().queue, email, password, sessions.here(), limited(), remembered
         )
     except signing_in.LoginRefused:
-        form.form_errors.append(_("This address and password do not fit together. Check both of them."))
+        form.form_errors.append(_("Wrong email address or password."))
         return _page(form, target)
     except TooManyRequests as error:
         form.form_errors.append(error_pages.retry_text(error))
         if isinstance(error, LockedOut):
-            form.form_errors.append(_("Did you forget your password? Choose a new one, and you get in at once."))
+            form.form_errors.append(_("Forgot your password? Set a new one to get back in right away."))
         return error_pages.too_many_requests(error, _page(form, target))
     sessions.begin(begun)
     return redirect(target)
@@ -56,7 +56,7 @@ def logout() -> Response:
     with app_state().database.writing() as session:
         signing_in.sign_out(session, signed_in(), sessions.current_session().id)
     browser.clear()
-    flash(_("You are signed out."), "success")
+    flash(_("You've been signed out."), "success")
     return redirect(url_for("accounts.login"))
 
 

@@ -30,7 +30,7 @@ SHOWN_LINK = "shown_link"
 def show_link(user_id: int) -> Page:
     """Make a link for the person, after saying what it lets whoever has it do."""
     if not public_url():
-        flash(_("A link can be shown once the public address is set."), "danger")
+        flash(_("Links can't be shown until the public URL is set."), "danger")
         return redirect(url_for("accounts.user", user_id=user_id))
     with app_state().database.reading() as session:
         person = service.get_user(session, user_id)
@@ -54,7 +54,7 @@ def link_shown(user_id: int) -> Page:
         )
     if made is None:
         # What waits may be for another person, in another window.
-        flash(_("A link is shown once only. You can have a new one made."), "info")
+        flash(_("A link is shown only once. You can create a new one."), "info")
         return redirect(url_for("accounts.user", user_id=user_id))
     browser.pop(SHOWN_LINK)
     with app_state().database.reading() as session:

@@ -31,21 +31,21 @@ class LastAdministrator(ActionRefused):
     """Without this person nobody could administrate."""
 
     def __init__(self) -> None:
-        super().__init__(_("This is the last active administrator. Make another active person an administrator first."))
+        super().__init__(_("This is the only active administrator. Make someone else an administrator first."))
 
 
 class OwnAccount(ActionRefused):
     """One would lock oneself out."""
 
     def __init__(self) -> None:
-        super().__init__(_("This is your own account. Only another administrator can do this to it."))
+        super().__init__(_("This is your own account. Only another administrator can do this."))
 
 
 class NotAllowed(ActionRefused):
     """Whoever asked was disabled, deleted or made a member at the same moment."""
 
     def __init__(self) -> None:
-        super().__init__(_("You are not an administrator any more."))
+        super().__init__(_("You are no longer an administrator."))
 
 
 def disable(session: Session, user_id: int, by: User) -> None:

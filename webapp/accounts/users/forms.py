@@ -23,7 +23,7 @@ class SetupForm(PasswordForm):
     name = name_field()
     # Made anew, to come after those two as on the page: mistakes are listed in this order.
     password, password_confirm = password_fields()
-    public_url = StringField(lazy("Public address"))
+    public_url = StringField(lazy("Public URL"))
 
     def validate_password(self, field: Field) -> None:
         """The rules for passwords, for the address and the name typed beside it."""
@@ -61,11 +61,11 @@ class NewUserForm(Form):
     language = language_field()
     send_activation = RadioField(
         lazy("Activation link"),
-        choices=[SelectChoice("mail", lazy("Send it by mail")), SelectChoice("show", lazy("Show it to me, once"))],
+        choices=[SelectChoice("mail", lazy("Send it by email")), SelectChoice("show", lazy("Show me the link (once)"))],
         default="mail",
     )
 
     def validate_send_activation(self, field: Field) -> None:
         """A link cannot be shown while its host is not known."""
         if field.data == "show" and not self.public_url:
-            raise ValidationError(_("A link can be shown once the public address is set, under Settings, General."))
+            raise ValidationError(_("To show a link, first set the public URL under Settings → General."))

@@ -90,18 +90,24 @@ def _create(form: NewUserForm) -> Page:
 def _flash_mail(person: User) -> None:
     state, to = delivery_status(app_state().database), person.email
     if not public_url():
-        flash(_("The activation mail to %(email)s waits until the public address is set.", email=to), "warning")
+        flash(_("The activation email to %(email)s will be sent once the public URL is set.", email=to), "warning")
     elif not state.server_saved:
-        flash(_("The activation mail to %(email)s waits until the mail server is set.", email=to), "warning")
+        flash(_("The activation email to %(email)s will be sent once the mail server is set up.", email=to), "warning")
     elif state.stopped:
-        flash(_("The activation mail to %(email)s waits, as mail is not flowing. Home says why.", email=to), "warning")
+        flash(
+            _(
+                "The activation email to %(email)s is waiting because mail is not going out. Home shows the reason.",
+                email=to,
+            ),
+            "warning",
+        )
     else:
-        flash(_("An activation mail to %(email)s will be sent; the outbox shows when.", email=to), "success")
+        flash(_("Activation email to %(email)s is queued.", email=to), "success")
 
 
 def _wait_for_mail(error: TooManyRequests) -> str:
     return ngettext(
-        "Nothing was sent, as a mail left a moment ago. Another one can be sent in %(num)s minute.",
-        "Nothing was sent, as a mail left a moment ago. Another one can be sent in %(num)s minutes.",
+        "Not sent: an email went out a moment ago. You can send another in %(num)s minute.",
+        "Not sent: an email went out a moment ago. You can send another in %(num)s minutes.",
         math.ceil(error.retry_after / 60),
     )

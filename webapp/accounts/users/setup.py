@@ -27,16 +27,14 @@ class InvalidSetupToken(SetupRefused):
     """The key is wrong or was replaced by a newer one."""
 
     def __init__(self) -> None:
-        super().__init__(
-            _("This address does not fit. It works with the key that the server printed when it started last.")
-        )
+        super().__init__(_("This set-up link is out of date. Use the one printed when the server last started."))
 
 
 class AlreadySetUp(SetupRefused):
     """There is an administrator already, and every key is worthless."""
 
     def __init__(self) -> None:
-        super().__init__(_("Mailroom is set up already."))
+        super().__init__(_("Mailroom is already set up."))
 
 
 def new_setup_token(session: Session) -> str:

@@ -60,5 +60,5 @@ def _set_up(form: SetupForm) -> Response:
             first_run.save_public_url(session, queue, config, form.public_url.data)
         begun = login.begin(session, person, sessions.here())
     sessions.begin(begun)
-    flash(_("You are the first administrator, and signed in. Next: set up the mail server."), "success")
+    flash(_("You're signed in as the first administrator. Next, set up the mail server."), "success")
     return redirect(url_for("home.home"))

@@ -37,7 +37,7 @@ def rename_user(user_id: int) -> Page:
         return _user_page(person, kept, form)
     with app_state().database.writing() as session:
         administration.rename(session, user_id, text(form.name), signed_in())
-    flash(_("The name is changed."), "success")
+    flash(_("The name has been changed."), "success")
     return redirect(url_for("accounts.user", user_id=user_id))
 
 
@@ -47,7 +47,7 @@ def sign_out_user(user_id: int) -> Page:
     person, _kept = _person(user_id)
     with app_state().database.writing() as session:
         administration.end_sessions(session, user_id, signed_in())
-    flash(_("%(name)s is signed out everywhere.", name=person.name), "success")
+    flash(_("%(name)s has been signed out everywhere.", name=person.name), "success")
     return redirect(url_for("accounts.user", user_id=user_id))
 
 
@@ -66,7 +66,7 @@ def change_role(user_id: int) -> Page:
     if form.role.data == person.role:
         flash(_("Nothing was changed."), "info")
     else:
-        flash(_("The role of %(name)s is changed.", name=person.name), "success")
+        flash(_("The role of %(name)s has been changed.", name=person.name), "success")
     return redirect(url_for("accounts.user", user_id=user_id))
 
 
@@ -81,7 +81,7 @@ def disable_user(user_id: int) -> Page:
 
     if page := _confirm_first("accounts/disable_user.html", person, kept, ConfirmForm(), disable):
         return page
-    flash(_("%(name)s is disabled and signed out everywhere.", name=person.name), "success")
+    flash(_("%(name)s has been disabled and signed out everywhere.", name=person.name), "success")
     return redirect(url_for("accounts.user", user_id=user_id))
 
 
@@ -91,7 +91,7 @@ def enable_user(user_id: int) -> Page:
     with app_state().database.writing() as session:
         administration.enable(session, user_id, signed_in())
     person, _kept = _person(user_id)
-    flash(_("%(name)s is enabled again.", name=person.name), "success")
+    flash(_("%(name)s has been enabled again.", name=person.name), "success")
     return redirect(url_for("accounts.user", user_id=user_id))
 
 
@@ -100,7 +100,7 @@ def unlock_user(user_id: int) -> Page:
     """Let the person sign in at once, after wrong passwords."""
     with app_state().database.writing() as session:
         administration.unlock(session, user_id, signed_in())
-    flash(_("The lock is lifted. The person can sign in at once."), "success")
+    flash(_("Sign-in is unlocked. This person can sign in now."), "success")
     return redirect(url_for("accounts.user", user_id=user_id))
 
 
@@ -115,7 +115,7 @@ def delete_user(user_id: int) -> Page:
 
     if page := _confirm_first("accounts/delete_user.html", person, kept, ConfirmForm(), delete):
         return page
-    flash(_("%(name)s is deleted.", name=person.name), "success")
+    flash(_("%(name)s has been deleted.", name=person.name), "success")
     return redirect(url_for("accounts.users"))
 
 

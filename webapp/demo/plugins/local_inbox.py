@@ -14,11 +14,11 @@ def register_smtp_provider() -> Provider:
     return Provider(
         key="local_inbox",
         label=_("Local inbox"),
-        needs=_("Part of this demo: catches every mail, whoever it is for."),
+        needs=_("Part of this demo: catches every email, no matter who it's addressed to."),
         connection=Connection(host="127.0.0.1", port=port, security="none"),
         authentication=[Password(username="mailroom")],
         steps=[
-            _("The user name is mailroom, the password is local-inbox; the demo has saved them at its start."),
-            _("Send a test mail and read it at /demo/inbox."),
+            _("The user name is mailroom and the password is local-inbox. The demo saved both when it started."),
+            _("Send a test email and read it at /demo/inbox."),
         ],
     )

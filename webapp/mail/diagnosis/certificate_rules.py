@@ -7,44 +7,50 @@ from flask_babel import lazy_gettext as _
 from webapp.providers import Diagnosis
 
 TRUST_IT = _(
-    "Add the company's root certificate to those that this machine trusts (SSL_CERT_FILE) and restart Mailroom."
+    "Add the company's root certificate to this machine's trusted certificates (SSL_CERT_FILE) and restart Mailroom."
 )
 SELF_SIGNED = Diagnosis(
-    _("The server's certificate was made by the server itself, so nobody vouches for it."),
+    _("The server uses a self-signed certificate, which this machine does not trust."),
     [
-        _("Have the server use a certificate from a public authority (Let's Encrypt is free)."),
-        _("Or add the certificate to those that this machine trusts (SSL_CERT_FILE) and restart Mailroom."),
+        _("Install a certificate from a public certificate authority on the server (Let's Encrypt is free)."),
+        _("Or add the certificate to this machine's trusted certificates (SSL_CERT_FILE) and restart Mailroom."),
     ],
 )
 PRIVATE_AUTHORITY = Diagnosis(
-    _("The server's certificate comes from an authority that this machine does not trust, such as a company's own."),
+    _(
+        "The server's certificate was issued by a certificate authority that this machine "
+        "doesn't trust, such as a company's own."
+    ),
     [
         TRUST_IT,
-        _("If the host is a public mail service, something on the way is intercepting the encryption."),
+        _(
+            "If the host is a public mail service, something between this machine and the server "
+            "is intercepting the encrypted connection."
+        ),
     ],
 )
 NO_ISSUER = Diagnosis(
-    _("Who signed the server's certificate is not known on this machine."),
+    _("This machine doesn't know the issuer of the server's certificate."),
     [
-        _("On the server: install the full chain, intermediate certificates included."),
-        _("On this machine: update the list of trusted authorities (package ca-certificates)."),
+        _("On the server, install the full certificate chain, including intermediate certificates."),
+        _("On this machine, update the list of trusted certificate authorities (package ca-certificates)."),
         TRUST_IT,
     ],
 )
 EXPIRED = Diagnosis(
-    _("The server's certificate has expired, or the clock of this machine is wrong."),
-    [_("Check the date of this machine."), _("Have the certificate renewed on the server.")],
+    _("The server's certificate has expired, or this machine's clock is wrong."),
+    [_("Check this machine's date."), _("Renew the certificate on the server.")],
 )
 NOT_YET_VALID = Diagnosis(
-    _("The server's certificate is not valid yet: the clock of this machine is probably behind."),
-    [_("Correct the date and time of this machine.")],
+    _("The server's certificate isn't valid yet. This machine's clock is probably behind."),
+    [_("Correct this machine's date and time.")],
 )
 OTHER_NAME = Diagnosis(
-    _("The server's certificate is for another host name than the one in the form."),
-    [_("Enter the host name that the provider gives, not an alias or a domain of your own.")],
+    _("The server's certificate is for a different host name than the one you entered."),
+    [_("Enter the host name given by the provider, not an alias or a domain of your own.")],
 )
 ADDRESS_AS_NAME = Diagnosis(
-    _("The form holds an IP address, but the server's certificate is for a host name."),
+    _("You entered an IP address, but the certificate is for a host name."),
     [_("Enter the server's host name.")],
 )
 

@@ -40,8 +40,8 @@ def _by_sign(failure: Failure, settings: dict[str, str]) -> Diagnosis:
         if sign.fits(failure, settings):
             return sign.diagnosis
     return Diagnosis(
-        _("Sending stopped for a reason that Mailroom does not know; the words below are all there is."),
-        [_("Check host, port and security.")],
+        _("Sending failed for a reason that Mailroom doesn't recognise. The error message is below."),
+        [_("Check the host, port and security.")],
     )
 
 

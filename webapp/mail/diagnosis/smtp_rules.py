@@ -35,119 +35,139 @@ class ErrorRule:
         )
 
 
-CHECK_PAIR = _("Port 587 (and 25, 2525) goes with STARTTLS, port 465 with TLS.")
+CHECK_PAIR = _("Use STARTTLS with port 587 (or 25, 2525), and TLS with port 465.")
 WRONG_KIND_OF_PORT = Diagnosis(
-    _("TLS was started at once, but this port begins in plain text."),
+    _("This port expects STARTTLS, but TLS was used from the start."),
     [_("Set Security to STARTTLS with port 587, or keep TLS and use port 465.")],
     fix=TO_STARTTLS,
 )
 WAITS_FOR_TLS = Diagnosis(
-    _("The server accepted the connection and then said nothing: most likely it expects TLS from the first byte."),
+    _("The server accepted the connection but didn't reply. It probably expects TLS from the start."),
     [
         _("Set Security to TLS with port 465, or STARTTLS with port 587."),
-        _("If it is your own server, check that the port is one for mail, not of a web server."),
+        _("If it's your own server, check that the port belongs to a mail server, not a web server."),
     ],
     fix=TO_TLS,
 )
 SILENT = Diagnosis(
-    _("The server accepted the connection and then said nothing in time."),
-    [CHECK_PAIR, _("If both are right, the server is overloaded or a firewall holds its answer back: try later.")],
+    _("The server accepted the connection but didn't reply in time."),
+    [
+        CHECK_PAIR,
+        _("If these are correct, the server is overloaded or a firewall is holding back its reply. Try again later."),
+    ],
 )
 SLOW_SIGN_IN = Diagnosis(
-    _("The server did not answer the sign-in in time. Many servers hold their answer back after wrong sign-ins."),
+    _("The server didn't reply to the sign-in in time. Many servers delay their reply after failed sign-ins."),
     [
-        _("Set the timeout to 30 seconds or more and test again, so that the server can say what is wrong."),
-        _("It may have blocked this machine after too many tries: wait ten minutes, then test once."),
+        _("Set the timeout to 30 seconds or more and test again, so that the server's reply can be shown."),
+        _("The server may have blocked this machine after too many attempts. Wait ten minutes, then test once."),
     ],
 )
 HUNG_UP = Diagnosis(
-    _("The server closed the connection without a reason."),
+    _("The server closed the connection without giving a reason."),
     [
         CHECK_PAIR,
-        _("It may have blocked this machine after too many tries: wait ten minutes, then test once."),
+        _("The server may have blocked this machine after too many attempts. Wait ten minutes, then test once."),
     ],
 )
 TLS_BROKEN_OFF = Diagnosis(
-    _("The connection broke while TLS was being set up."),
-    [CHECK_PAIR, _("A firewall or virus scanner between here and the server may be inspecting mail.")],
+    _("The connection failed while TLS was being set up."),
+    [
+        CHECK_PAIR,
+        _(
+            "Check whether a firewall or virus scanner between this machine and the server is "
+            "inspecting the connection."
+        ),
+    ],
 )
 OLD_TLS = Diagnosis(
     _("The server and Mailroom have no TLS version in common."),
     [
-        _("Set the minimum TLS version to 1.2 if it is 1.3."),
-        _("A server that speaks only TLS 1.0 or 1.1 must be upgraded: those versions are no longer safe."),
+        _("If the minimum TLS version is 1.3, set it to 1.2."),
+        _("If the server supports only TLS 1.0 or 1.1, upgrade it: those versions are no longer secure."),
     ],
     fix={"tls_minimum": "1.2"},
 )
 NO_STARTTLS = Diagnosis(
-    _("The server does not offer STARTTLS on this port, so nothing was sent: it would have been readable on the way."),
-    [_("Set Security to TLS with port 465, or use the port where the provider offers STARTTLS (most often 587).")],
+    _("The server doesn't offer STARTTLS on this port. Nothing was sent, because it wouldn't have been encrypted."),
+    [_("Set Security to TLS with port 465, or use the port where the provider offers STARTTLS (usually 587).")],
     fix=TO_TLS,
 )
 INJECTED = Diagnosis(
-    _("The server kept talking in plain text after it agreed to encrypt. This can be an attack, so Mailroom stopped."),
-    [_("Report this to whoever runs the server; Mailroom will not sign in to it.")],
+    _(
+        "The server kept sending plain text after agreeing to use encryption. This could be an "
+        "attack, so Mailroom stopped."
+    ),
+    [_("Report this to the server's administrator. Mailroom won't sign in to this server.")],
 )
 REFUSED = Diagnosis(
-    _("Nothing answers on this port of this host."),
-    [_("Check host and port."), _("If it is your own server, check that it is running and open to this machine.")],
+    _("Connection refused: nothing is listening on this port."),
+    [
+        _("Check the host and port."),
+        _("If it's your own server, check that it is running and accepts connections from this machine."),
+    ],
 )
 NO_SUCH_HOST = Diagnosis(
-    _("This machine finds no host of this name."),
+    _("The host name could not be found."),
     [
-        _("Check the spelling of the host name; it has no spaces and no https://."),
-        _("If it is right, this machine cannot look up names: check its name servers, or set a proxy."),
+        _("Check the spelling of the host name. It must not contain spaces or https://."),
+        _("If it's correct, this machine can't look up host names. Check its name servers, or set a proxy."),
     ],
 )
 NO_DNS = Diagnosis(
-    _("This machine cannot look up host names at the moment."),
+    _("This machine can't look up host names at the moment."),
     [_("Check the name servers of this machine or container (/etc/resolv.conf), then test again.")],
 )
-BAD_HOST = Diagnosis(_("The host name is malformed."), [_("Correct it: no https://, no double dots, no spaces.")])
+BAD_HOST = Diagnosis(
+    _("The host name isn't valid."), [_("Correct the host name: it must not contain https://, double dots or spaces.")]
+)
 UNREACHABLE = Diagnosis(
-    _("This machine has no way to reach that host."),
+    _("This machine has no network route to the host."),
     [
-        _("Many hosting companies block outgoing mail ports: ask yours, or try port 2525 where the provider has it."),
+        _("Many hosting companies block outgoing mail ports. Ask yours, or try port 2525 if the provider offers it."),
         _("If this machine has no IPv6, check that the host also has an IPv4 address."),
     ],
 )
 SWALLOWED = Diagnosis(
-    _("No connection came about in time: a firewall on the way is probably dropping the packets."),
+    _("The connection timed out. A firewall is probably dropping the packets."),
     [
-        _("Check host and port. Port 25 is blocked by most hosting companies: use 587 or 465."),
+        _("Check the host and port. Most hosting companies block port 25: use 587 or 465."),
         _("Allow outgoing connections to this host and port in the firewall."),
     ],
 )
 NOT_SMTP = Diagnosis(
-    _("Something other than a mail server answers there."),
-    [_("Check host and port: a web server or another service is listening."), CHECK_PAIR],
+    _("The service on this port is not a mail server."),
+    [_("Check the host and port: a web server or another service is listening there."), CHECK_PAIR],
 )
 NO_SIGN_IN = Diagnosis(
-    _("The server offers no sign-in on this connection, most often because it is not encrypted."),
+    _("The server doesn't offer authentication on this connection, usually because it isn't encrypted."),
     [
         _("Set Security to STARTTLS or TLS."),
-        _("If the server really takes mail without signing in, set the sign-in to “No sign-in”."),
+        _("If the server really accepts email without authentication, set Authentication to “No authentication”."),
     ],
     fix=TO_STARTTLS,
 )
 NO_COMMON_SIGN_IN = Diagnosis(
-    _("The server offers only kinds of sign-in that Mailroom does not have."),
-    [_("Ask whoever runs the server to allow PLAIN or LOGIN on this port.")],
+    _("The server offers only authentication methods that Mailroom doesn't support."),
+    [_("Ask the server's administrator to allow PLAIN or LOGIN on this port.")],
 )
 PROXY_FAILED = Diagnosis(
-    _("The proxy did not connect Mailroom to the mail server."),
+    _("Mailroom could not connect to the mail server through the proxy."),
     [
         _("Check the proxy's host, port, user name and password."),
-        _("Many proxies allow only port 443: have the mail server's port allowed."),
+        _("Allow the mail server's port on the proxy. Many proxies allow only port 443."),
     ],
 )
 NO_UTF8 = Diagnosis(
-    _("The address has letters that this mail server cannot handle."),
-    [_("Use an address in plain letters for this person, or a mail server that supports SMTPUTF8.")],
+    _("The address contains characters that this mail server doesn't support."),
+    [_("Use an address with only ASCII characters for this person, or a mail server that supports SMTPUTF8.")],
 )
 PLUGIN = Diagnosis(
-    _("The provider's plugin broke while signing in. Nothing is wrong with what you entered."),
-    [_("Tell the plugin's author; the log holds the whole error."), _("Until then, the provider Custom may do.")],
+    _("The provider's plugin failed while signing in. Your settings are not the cause."),
+    [
+        _("Report this to the plugin's author. The log contains the full error."),
+        _("Until it's fixed, try the provider Custom instead."),
+    ],
 )
 
 ERROR_RULES = (
@@ -160,10 +180,10 @@ ERROR_RULES = (
     ErrorRule("starttls extension not supported", NO_STARTTLS),
     ErrorRule("went on in plain text", INJECTED),
     ErrorRule("began in plain text", WRONG_KIND_OF_PORT),
-    ErrorRule("plugin of", PLUGIN),
+    ErrorRule("plugin for", PLUGIN),
     ErrorRule("smtputf8", NO_UTF8),
     ErrorRule("offers no way to sign in", NO_COMMON_SIGN_IN),
-    ErrorRule("offers no sign-in", NO_SIGN_IN),
+    ErrorRule("doesn't offer authentication", NO_SIGN_IN),
     ErrorRule("", PROXY_FAILED, [Stage.PROXY]),
     ErrorRule("connection refused", REFUSED),
     ErrorRule("name or service not known", NO_SUCH_HOST),
@@ -178,8 +198,8 @@ ERROR_RULES = (
     ErrorRule("timed out", SWALLOWED, [Stage.CONNECT]),
     ErrorRule("timed out", WAITS_FOR_TLS, [Stage.GREETING], {"security": "starttls"}),
     ErrorRule("timed out", WAITS_FOR_TLS, [Stage.GREETING], {"security": "none"}),
-    ErrorRule("answer is not smtp", NOT_SMTP),
-    ErrorRule("the answer has", NOT_SMTP),
+    ErrorRule("reply is not smtp", NOT_SMTP),
+    ErrorRule("the reply has", NOT_SMTP),
     ErrorRule("", TLS_BROKEN_OFF, [Stage.TLS]),
     ErrorRule("timed out", SLOW_SIGN_IN, [Stage.AUTH]),
     ErrorRule("timed out", SILENT),
@@ -189,57 +209,58 @@ ERROR_RULES = (
 )
 
 BAD_SIGN_IN = Diagnosis(
-    _("The server does not accept the user name with this password."),
+    _("The server rejected the user name or password."),
     [
-        _("Type the password again."),
-        _("Check the user name: most servers want the whole e-mail address."),
-        _("Many services want a password made for this purpose (app password, API key, SMTP password)."),
+        _("Enter the password again."),
+        _("Check the user name: most servers expect the full email address."),
+        _("Check whether the service requires a special password (app password, API key, SMTP password). Many do."),
     ],
 )
 NEEDS_SIGN_IN = Diagnosis(
-    _("The server takes mail for others only from those who sign in."),
-    [_("Set the sign-in to a user name and password."), _("Or have this machine's address allowed on the server.")],
+    _("The server requires authentication before it relays email."),
+    [
+        _("Set Authentication to Password, and enter a user name and password."),
+        _("Or allow this machine's IP address on the server."),
+    ],
 )
 NEEDS_TLS = Diagnosis(
-    _("The server wants an encrypted connection first."), [_("Set Security to STARTTLS.")], fix={"security": "starttls"}
+    _("The server requires an encrypted connection."), [_("Set Security to STARTTLS.")], fix={"security": "starttls"}
 )
 SIGN_IN_OFF = Diagnosis(
-    _("Signing in is switched off on this port."),
+    _("Authentication is turned off on this port."),
     [_("Use port 587 with STARTTLS, or port 465 with TLS.")],
     fix=TO_STARTTLS,
 )
 NOT_YOUR_SENDER = Diagnosis(
-    _("The signed-in account may not send from the Mail From address."),
+    _("The signed-in account isn't allowed to send from the Mail From address."),
     [_("Set Mail From to the account's own address, or allow the account to send as that address.")],
 )
-NO_SUCH_RECIPIENT = Diagnosis(
-    _("The server knows no such recipient."), [_("Check the recipient's address for a slip of the keyboard.")]
-)
+NO_SUCH_RECIPIENT = Diagnosis(_("The server doesn't know this recipient."), [_("Check the address for typos.")])
 NO_SENDER_DOMAIN = Diagnosis(
-    _("The domain of the Mail From address does not exist on the internet."),
+    _("The domain of the Mail From address doesn't exist on the internet."),
     [_("Set Mail From to an address in a real domain.")],
 )
 BAD_HELO = Diagnosis(
-    _("The server does not accept the name that Mailroom gives when it says hello."),
-    [_("Set the public address (Settings → General) to a real host name: Mailroom introduces itself with it.")],
+    _("The server rejected the host name that Mailroom sends in its greeting (EHLO)."),
+    [_("Use a real host name in the public URL (Settings → General): Mailroom sends it in its greeting.")],
 )
 NO_REVERSE_DNS = Diagnosis(
-    _("The address of this machine has no name in the DNS, and this server wants one."),
-    [_("Send through your provider's server, or have a reverse DNS entry made for this machine.")],
+    _("This machine's IP address has no reverse DNS entry, and the server requires one."),
+    [_("Send through your provider's server, or set up a reverse DNS entry for this machine.")],
 )
 GREYLISTED = Diagnosis(
-    _("The server delays first contacts on purpose (greylisting)."),
-    [_("Nothing to do: it works on the next try in a few minutes.")],
+    _("The server deliberately delays first-time senders (greylisting)."),
+    [_("You don't need to do anything: the next attempt, in a few minutes, will work.")],
 )
 SERVER_TROUBLE = Diagnosis(
-    _("The server cannot take mail at the moment; it says that this passes."),
-    [_("Wait some minutes, then test again. Waiting mail is retried by itself.")],
+    _("The server reports a temporary problem and can't accept email at the moment."),
+    [_("Wait a few minutes, then test again. Waiting emails are retried automatically.")],
 )
-TOO_BIG = Diagnosis(_("The server finds the message too large."), [_("Have the size limit on the server raised.")])
-BAD_SEQUENCE = Diagnosis(_("The server does not understand what Mailroom says."), [CHECK_PAIR])
+TOO_BIG = Diagnosis(_("The message is too large for the server."), [_("Raise the size limit on the server.")])
+BAD_SEQUENCE = Diagnosis(_("The server doesn't understand Mailroom's commands."), [CHECK_PAIR])
 REJECTED = Diagnosis(
-    _("The server said no for good. Its own words below say why."),
-    [_("Pass the words on to whoever runs the server if they do not help.")],
+    _("The server permanently rejected the message. Its reply, below, says why."),
+    [_("If that doesn't help, send the reply to whoever runs the server.")],
 )
 
 REPLY_RULES = (

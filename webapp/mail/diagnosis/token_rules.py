@@ -12,177 +12,196 @@ from webapp.providers import Diagnosis
 from webapp.providers.oauth2 import NO_TOKENS
 
 AGAIN = _("Choose “Generate access token” and sign in again.")
-CHECK_CLIENT = _(
-    "Copy the client ID and the client secret again from the provider's page; both are whole, without spaces."
-)
-PASSES = _("Nothing to do if it passes: Mailroom tries again by itself, and waiting mail is kept.")
+CHECK_CLIENT = _("Copy the client ID and client secret from the provider's page again, in full and without spaces.")
+PASSES = _("If it's temporary, you don't need to do anything: Mailroom keeps retrying.")
 
 NOT_GENERATED = Diagnosis(
-    _("Nobody has signed in to the provider yet, so there is no access token."),
-    [_("Open Settings → Mail server and choose “Generate access token”.")],
+    _("There is no access token, because the sign-in with the provider hasn't been completed yet."),
+    [_("Choose “Generate access token” on the Mail server page.")],
 )
 UNREACHED = Diagnosis(
-    _("The provider's token address could not be reached, so there is no access token to sign in with."),
+    _("The provider's token URL could not be reached, so there is no access token to sign in with."),
     [
-        _("Check that this machine may open web connections to the provider, through the proxy if one is set."),
-        _("If the token address was entered by hand, check its spelling."),
+        _("Check that this machine can make HTTPS connections to the provider, through the proxy if one is set."),
+        _("If you entered the token URL yourself, check its spelling."),
         PASSES,
     ],
 )
 UNANSWERED = Diagnosis(
-    _("The provider did not answer the request for an access token in time, or broke off."), [PASSES]
+    _("The provider didn't reply to the access token request in time, or the connection was lost."), [PASSES]
 )
 TROUBLED = Diagnosis(
-    _("The provider cannot give out access tokens at the moment."),
-    [PASSES, _("If it lasts, look at the provider's status page.")],
+    _("The provider can't issue access tokens at the moment."),
+    [PASSES, _("If the problem persists, check the provider's status page.")],
 )
 REDIRECTED = Diagnosis(
-    _("The token address sends Mailroom elsewhere. Secrets are not sent on to other addresses."),
-    [_("Enter the token address as the provider's documentation gives it, not that of a page.")],
+    _("The token URL redirects to another URL. Mailroom doesn't send secrets there."),
+    [_("Enter the token URL from the provider's documentation, not the URL of a web page.")],
 )
 NOT_TOKENS = Diagnosis(
-    _("What answers at the token address gave no token that can be used."),
+    _("The token URL didn't return a usable access token."),
     [
-        _("Check the token address: a web page or another service may be answering there."),
-        _("If it is your own server, its log says what it answered; the words below say what is wrong with it."),
+        _("Check the token URL: it may belong to a web page or another service."),
+        _(
+            "If it's your own server, check its log for the reply it sent. The error below says "
+            "what is wrong with that reply."
+        ),
     ],
 )
 NO_ADDRESS = Diagnosis(
-    _("The provider's address cannot be used: tokens and secrets are sent only over https."),
-    [_("Enter whole addresses that start with https://.")],
+    _("The provider's URL can't be used: tokens and secrets are sent only over https."),
+    [_("Enter complete URLs that start with https://.")],
 )
 BAD_KEY = Diagnosis(
-    _("The service account's key is not a whole key file."),
-    [_("Create a new key of the type JSON on the provider's page, and paste the whole file.")],
+    _("The service account key is not a complete key file."),
+    [_("Create a new JSON key on the provider's page, and paste the whole file.")],
 )
 GRANT_ENDED = Diagnosis(
-    _("The provider no longer accepts the sign-in: it was withdrawn, has expired, or the password was changed."),
+    _(
+        "The provider no longer accepts the OAuth2 authorization: it was revoked, it expired, "
+        "or the password was changed."
+    ),
     [AGAIN],
 )
 INTERRUPTED = Diagnosis(
     _(
-        "Mailroom was interrupted while it renewed the access token, and the provider does not accept the former "
-        "sign-in a second time."
+        "Mailroom was interrupted while renewing the access token, and the provider doesn't "
+        "accept the previous refresh token a second time."
     ),
     [AGAIN],
 )
 BAD_CLIENT = Diagnosis(
-    _("The provider does not accept this client secret: it or the client ID is wrong, or it has expired."),
+    _("The provider rejected the client secret: it or the client ID is wrong, or the secret has expired."),
     [
         CHECK_CLIENT,
-        _("If the provider calls the application public, it has no secret; if it calls it confidential, it needs one."),
-        _("If the secret has expired, create a new one, enter it here and generate the access token again."),
+        _("If the provider lists the application as public, it has no client secret; if confidential, it needs one."),
+        _("If the secret has expired, create a new one, enter it here, and generate the access token again."),
     ],
 )
 NOT_ALLOWED = Diagnosis(
-    _("The provider does not allow this application to sign in in this way."),
+    _("The provider doesn't allow this application to sign in this way."),
     [
-        _("On the provider's page, allow the application this way to sign in and the permission to send mail."),
+        _("On the provider's page, allow the application to use this OAuth2 method and to send email."),
         CHECK_CLIENT,
     ],
 )
 BAD_SCOPE = Diagnosis(
-    _("The provider does not know the scopes that were asked for, or does not give them to this application."),
+    _("The provider doesn't know the requested scopes, or doesn't grant them to this application."),
     [_("Compare the scopes with the provider's documentation, and allow them for the application.")],
 )
 DENIED = Diagnosis(
-    _("The request was declined: by the person who signed in, or by a rule of the organisation."),
+    _("The request was declined by the person who signed in, or by an organisation policy."),
     [
-        _("Choose “Generate access token” again and allow what the provider asks."),
-        _("If the provider did not let you choose, an administrator there has to allow the application."),
+        _("Choose “Generate access token” again and allow what the provider asks for."),
+        _("If the provider didn't let you choose, ask an administrator there to allow the application."),
     ],
 )
 WANTS_A_PERSON = Diagnosis(
-    _("The provider wants to see a person: a sign-in, a consent or a second factor is due."), [AGAIN]
+    _("The provider requires someone to sign in, give consent or confirm a second factor."), [AGAIN]
 )
 BAD_REQUEST = Diagnosis(
-    _("The provider did not understand the request. Its own words below say why."),
-    [_("Check the client ID, the addresses and the scopes against the provider's documentation.")],
+    _("The provider didn't understand the request. Its reply, below, says why."),
+    [_("Check the client ID, the URLs and the scopes against the provider's documentation.")],
 )
 CODE_EXPIRED = Diagnosis(
-    _("Nobody typed the code in time, so it has expired."), [_("Choose “Generate access token” for a new code.")]
+    _("The code expired before it was entered."), [_("Choose “Generate access token” to get a new code.")]
 )
 UNKNOWN_STATE = Diagnosis(
     _(
-        "This sign-in was not begun here by you, is finished already, took too long, or the settings were changed "
-        "meanwhile. Nothing was saved."
+        "This sign-in wasn't started here by you, is already finished, took too long, or the "
+        "settings changed in the meantime. Nothing was saved."
     ),
     [
         _("Choose “Generate access token” on this page, and finish in the same browser."),
-        _("If it happens again, check that the public address (Settings → General) is the one in your browser."),
+        _("If it happens again, check that the public URL (Settings → General) matches the one in your browser."),
     ],
 )
 NO_PUBLIC_ADDRESS = Diagnosis(
-    _("The provider has to send your browser back, and Mailroom does not know its own public address yet."),
-    [_("Enter the public address under Settings → General, then choose “Generate access token” again.")],
+    _("The provider needs to send your browser back, but Mailroom doesn't know its public URL yet."),
+    [_("Enter the public URL under Settings → General, then choose “Generate access token” again.")],
 )
 OTHER_ADDRESS = Diagnosis(
-    _("The provider would send your browser back to another address, where you are not signed in."),
+    _("The provider would send your browser back to a different URL, where you aren't signed in."),
     [
-        _("Open Mailroom at its public address, sign in there and choose “Generate access token”."),
-        _("If the public address is wrong, correct it under Settings → General, and the redirect URI at the provider."),
+        _("Open Mailroom at its public URL, sign in there and choose “Generate access token”."),
+        _(
+            "If the public URL is wrong, correct it under Settings → General, and update the "
+            "redirect URI at the provider."
+        ),
     ],
 )
 NOT_SIGNED_IN = Diagnosis(
-    _("The provider's answer came to a browser in which no administrator is signed in. Nothing was saved."),
-    [_("Sign in and choose “Generate access token” again; finish in the same browser.")],
+    _("The provider's reply arrived in a browser where no administrator is signed in. Nothing was saved."),
+    [_("Sign in, choose “Generate access token” again, and finish in the same browser.")],
 )
 WRONG_ISSUER = Diagnosis(
-    _("The answer came from another provider than was asked. This can be an attack, so nothing was saved."),
-    [_("Check the authorize address, then choose “Generate access token” again.")],
+    _(
+        "The reply came from a different provider than the one that was asked. This could be "
+        "an attack, so nothing was saved."
+    ),
+    [_("Check the authorization URL, then choose “Generate access token” again.")],
 )
 WRONG_ACCOUNT = Diagnosis(
-    _("Another account than the user name signed in, so nothing was saved."),
+    _("A different account than the user name signed in, so nothing was saved."),
     [
-        _("Sign out at the provider, or use a private window, and sign in with the account of the user name."),
-        _("Or enter the account that signed in as the user name, save, and generate the access token again."),
+        _("Sign out at the provider, or use a private window, and sign in with the account entered as the user name."),
+        _("Or change the user name to the account that signed in, save, and generate the access token again."),
     ],
 )
 MISSING_SCOPES = Diagnosis(
-    _("The provider granted less than sending mail needs, so nothing was saved."),
+    _("The provider didn't grant all the permissions needed to send email, so nothing was saved."),
     [
         _("Choose “Generate access token” again and leave every box ticked."),
         _("Allow the missing permission for the application on the provider's page."),
     ],
 )
 NO_REFRESH_TOKEN = Diagnosis(
-    _("The provider gave a short-lived access token alone: mail would stop within the hour, so nothing was saved."),
+    _("The provider issued only a short-lived access token. Sending would stop within the hour, so nothing was saved."),
     [
-        _("Ask for lasting access: most providers want the scope offline_access, some a setting of the application."),
-        _("If the account signed in before, remove the application's access on its page and generate again."),
+        _(
+            "Request long-term access: most providers require the scope offline_access, some a "
+            "setting of the application."
+        ),
+        _(
+            "If the account has signed in before, remove the application's access on the account's "
+            "page at the provider, and generate the access token again."
+        ),
     ],
 )
 SAID_NO = Diagnosis(
-    _("The provider refused to give an access token. Its own words below say why."),
-    [AGAIN, _("Pass the words on to whoever runs the provider if they do not help.")],
+    _("The provider refused to issue an access token. Its reply, below, says why."),
+    [AGAIN, _("If that doesn't help, send the reply to the provider.")],
 )
 
 BAD_TOKEN = Diagnosis(
-    _("The mail server does not accept the access token for this user name."),
+    _("The mail server rejected the access token for this user name."),
     [
-        _("Check that the user name is the account that signed in, or a mailbox that the application may send as."),
-        _("Check that the scopes are those that sending mail needs, then generate the access token again."),
-        _("If the mailbox is not allowed to send by SMTP, have its administrator allow it."),
+        _(
+            "Check that the user name is the account that signed in, or a mailbox that the "
+            "application is allowed to send as."
+        ),
+        _("Check that the scopes are those required to send email, then generate the access token again."),
+        _("If the mailbox isn't allowed to send by SMTP, ask its administrator to allow it."),
     ],
 )
 TOKEN_EXPIRED = Diagnosis(
-    _("The access token had expired when it was used: the clock of this machine is probably wrong."),
-    [_("Correct the date and time of this machine.")],
+    _("The access token had already expired when it was used. This machine's clock is probably wrong."),
+    [_("Correct this machine's date and time.")],
 )
 NO_TOKENS_TAKEN = Diagnosis(
-    _("The mail server takes no access tokens on this connection, so OAuth2 is no use there."),
+    _("The mail server doesn't accept access tokens on this connection, so OAuth2 can't be used."),
     [
-        _("Check host and port, and that Security is STARTTLS or TLS."),
-        _("If the server is right, choose Password as the sign-in."),
+        _("Check the host and port, and that Security is STARTTLS or TLS."),
+        _("If the server is correct, set Authentication to Password."),
     ],
 )
 CHANGED_KEY = Diagnosis(
-    _("What was saved cannot be opened with today's secret key."),
-    [_("Type the client secret again and save."), AGAIN],
+    _("The saved secrets can't be decrypted with the current secret key."),
+    [_("Enter the client secret again and save."), AGAIN],
 )
 NO_OAUTH2 = Diagnosis(
-    _("The saved mail server does not sign in with OAuth2, or its plugin is missing."),
-    [_("Choose the provider and OAuth2 as the sign-in, and save before you generate the access token.")],
+    _("The saved mail server doesn't use OAuth2, or its plugin is missing."),
+    [_("Choose the provider, set Authentication to OAuth2, and save before you generate the access token.")],
 )
 
 # By our own words, where the provider said nothing; all others are about an answer that is no use.

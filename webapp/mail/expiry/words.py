@@ -8,45 +8,45 @@ from webapp.core.texts import lazy_gettext as lazy
 from webapp.mail.expiry.service import Expiry, ExpiryState, ExpirySubject
 
 NAMES = {
-    ExpirySubject.GRANT: lazy("Permission to send mail"),
+    ExpirySubject.GRANT: lazy("OAuth2 authorization"),
     ExpirySubject.CLIENT_SECRET: lazy("Client secret"),
-    ExpirySubject.SERVICE_ACCOUNT_KEY: lazy("Key of the service account"),
-    ExpirySubject.CERTIFICATE: lazy("Certificate of the mail server"),
+    ExpirySubject.SERVICE_ACCOUNT_KEY: lazy("Service account key"),
+    ExpirySubject.CERTIFICATE: lazy("Mail server certificate"),
 }
 STATES = {
-    ExpiryState.UNKNOWN: lazy("not known"),
-    ExpiryState.HOLDS: lazy("good"),
-    ExpiryState.SOON: lazy("ends soon"),
-    ExpiryState.ENDED: lazy("has ended"),
+    ExpiryState.UNKNOWN: lazy("unknown"),
+    ExpiryState.HOLDS: lazy("valid"),
+    ExpiryState.SOON: lazy("expires soon"),
+    ExpiryState.ENDED: lazy("expired"),
     ExpiryState.REFUSED: lazy("refused"),
 }
 _SOON = {
-    ExpirySubject.GRANT: lazy("The permission to send mail ends on %(day)s."),
-    ExpirySubject.CLIENT_SECRET: lazy("The client secret of the mail server ends on %(day)s."),
-    ExpirySubject.SERVICE_ACCOUNT_KEY: lazy("The service account's key of the mail server ends on %(day)s."),
-    ExpirySubject.CERTIFICATE: lazy("The certificate of the mail server ends on %(day)s."),
+    ExpirySubject.GRANT: lazy("The mail server's OAuth2 authorization expires on %(day)s."),
+    ExpirySubject.CLIENT_SECRET: lazy("The mail server's client secret expires on %(day)s."),
+    ExpirySubject.SERVICE_ACCOUNT_KEY: lazy("The mail server's service account key expires on %(day)s."),
+    ExpirySubject.CERTIFICATE: lazy("The mail server's certificate expires on %(day)s."),
 }
 _ENDED = {
-    ExpirySubject.GRANT: lazy("The permission to send mail ended on %(day)s."),
-    ExpirySubject.CLIENT_SECRET: lazy("The client secret of the mail server ended on %(day)s."),
-    ExpirySubject.SERVICE_ACCOUNT_KEY: lazy("The service account's key of the mail server ended on %(day)s."),
-    ExpirySubject.CERTIFICATE: lazy("The certificate of the mail server ended on %(day)s."),
+    ExpirySubject.GRANT: lazy("The mail server's OAuth2 authorization expired on %(day)s."),
+    ExpirySubject.CLIENT_SECRET: lazy("The mail server's client secret expired on %(day)s."),
+    ExpirySubject.SERVICE_ACCOUNT_KEY: lazy("The mail server's service account key expired on %(day)s."),
+    ExpirySubject.CERTIFICATE: lazy("The mail server's certificate expired on %(day)s."),
 }
-_NEW_SECRET = lazy("Make a new one at the provider, then enter it and its last day on the mail server page.")
+_NEW_SECRET = lazy("Create a new one at the provider, then enter it and its expiry date on the Mail server page.")
 _ADVICE = {
-    ExpirySubject.GRANT: lazy("Get a new one from the provider, on the mail server page."),
+    ExpirySubject.GRANT: lazy("Generate a new access token on the Mail server page."),
     ExpirySubject.CLIENT_SECRET: _NEW_SECRET,
     ExpirySubject.SERVICE_ACCOUNT_KEY: _NEW_SECRET,
     ExpirySubject.CERTIFICATE: lazy(
-        "Whoever runs the mail server has to renew it. Mailroom looks at the new one by itself, within a day."
+        "The mail server's administrator must renew it. Mailroom detects the new one automatically within a day."
     ),
 }
-_NO_DAY = lazy("Enter its last day above, and administrators are warned before it.")
+_NO_DAY = lazy("Enter its expiry date above so that administrators are warned in advance.")
 _NOTES = {
     ExpirySubject.GRANT: lazy("Generate an access token above."),
     ExpirySubject.CLIENT_SECRET: _NO_DAY,
     ExpirySubject.SERVICE_ACCOUNT_KEY: _NO_DAY,
-    ExpirySubject.CERTIFICATE: lazy("Mailroom sees it with the next mail or test, or else within a day."),
+    ExpirySubject.CERTIFICATE: lazy("Mailroom checks it when the next email or test is sent, or within a day."),
 }
 
 
@@ -54,7 +54,7 @@ def summary(expiry: Expiry) -> str:
     """What is wrong, as a whole sentence; only of what warns."""
     day = format_date(expiry.ends_at, "long") if expiry.ends_at else ""
     if expiry.state is ExpiryState.REFUSED:
-        return _("Since %(day)s the provider refuses to renew the permission to send mail.", day=day)
+        return _("The provider has refused to renew the mail server's OAuth2 authorization since %(day)s.", day=day)
     words = _SOON if expiry.state is ExpiryState.SOON else _ENDED
     return str(words[expiry.what]) % i18n.isolate({"day": day})
 
@@ -72,4 +72,4 @@ def note(expiry: Expiry) -> str:
         return advice(expiry)
     if expiry.state is ExpiryState.UNKNOWN:
         return str(_NOTES[expiry.what])
-    return _("Mailroom renews it by itself.") if expiry.moves else ""
+    return _("Mailroom renews it automatically.") if expiry.moves else ""

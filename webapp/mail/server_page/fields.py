@@ -41,7 +41,7 @@ class NumberField(ReadField, IntegerField):
     def read(self, text: str) -> int:
         """The number."""
         if not (text.isascii() and text.isdigit() and len(text) <= 9):
-            raise ValueError(_("Enter a whole number in digits."))
+            raise ValueError(_("Enter a whole number, using the digits 0 to 9."))
         return int(text)
 
     def _value(self) -> str:
@@ -66,7 +66,7 @@ class DayField(ReadField, DateField):
         try:
             return date.fromisoformat(text)
         except ValueError:
-            raise ValueError(_("Enter a day, such as 2027-01-31.")) from None
+            raise ValueError(_("Enter a date, such as 2027-01-31.")) from None
 
 
 class SecretTextField(TextAreaField):
@@ -85,21 +85,21 @@ def host_name(value: str | None) -> str:
 def host_problem(host: str) -> str | None:
     """What keeps a text from being a host name or an IP address, in words."""
     if "://" in host or "/" in host:
-        return _("Enter the host name alone, without https:// and without a path.")
+        return _("Enter only the host name, without https:// or a path.")
     if "@" in host:
-        return _("This is an e-mail address. Enter the server's host name, such as smtp.example.com.")
+        return _("This is an email address. Enter the server's host name, such as smtp.example.com.")
     if is_address(host):
         return None
     if re.fullmatch(r"[0-9.]+", host):
-        return _("This is not a whole IP address.")
+        return _("This is not a valid IP address.")
     if host.count(":") == 1:
-        return _("Enter the host name alone; the port has its own field.")
+        return _("Enter only the host name. The port has its own field.")
     try:
         name = host if host.isascii() else idna.encode(host, uts46=True).decode()
     except idna.IDNAError:
         name = ""
     if not name or len(name) > 253 or not all(_LABEL.fullmatch(label) for label in name.split(".")):
-        return _("This is no host name. It looks like smtp.example.com.")
+        return _("This is not a valid host name. Enter one such as smtp.example.com.")
     return None
 
 
@@ -148,7 +148,7 @@ def valid_recipient(form: Form, field: Field) -> None:
     except EmailNotValidError as error:
         if re.search(r"@.*[,;\s].*@", field.data or ""):
             raise ValidationError(_("Enter one address, not a list.")) from error
-        raise ValidationError(_("Enter the address that the test mail goes to, such as you@example.com.")) from error
+        raise ValidationError(_("Enter the address to send the test email to, such as you@example.com.")) from error
 
 
 def _address(text: str) -> ValidatedEmail:

@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 def needed(form: Form, field: Field) -> None:
     """Validator: something must be entered."""
     if field.data is None or not str(field.data).strip():
-        raise ValidationError(_("Enter a value here."))
+        raise ValidationError(_("Enter a value."))
 
 
 class MailServerForm(VersionedForm):
@@ -54,16 +54,16 @@ class MailServerForm(VersionedForm):
     mail_from = StringField(
         lazy("Mail From"), [needed, Length(max=checks.MAX_SENDER_LENGTH), checks.valid_sender], filters=[stripped]
     )
-    authentication = RadioField(lazy("Sign-in"), validate_choice=False)
+    authentication = RadioField(lazy("Authentication"), validate_choice=False)
     username = StringField(lazy("User name"), [Length(max=320)], filters=[stripped])
     password = PasswordField(lazy("Password"))
     client_id = StringField(lazy("Client ID"), filters=[stripped])
     client_secret = PasswordField(lazy("Client secret"))
     remove_client_secret = BooleanField(lazy("Remove the saved client secret"))
     tenant_id = StringField(lazy("Directory (tenant) ID"), filters=[stripped])
-    authorize_url = StringField(lazy("Authorize address"), filters=[stripped])
-    device_authorization_url = StringField(lazy("Device authorization address"), filters=[stripped])
-    token_url = StringField(lazy("Token address"), filters=[stripped])
+    authorize_url = StringField(lazy("Authorization URL"), filters=[stripped])
+    device_authorization_url = StringField(lazy("Device authorization URL"), filters=[stripped])
+    token_url = StringField(lazy("Token URL"), filters=[stripped])
     scopes = StringField(lazy("Scopes"), filters=[stripped])
     service_account_key = SecretTextField(lazy("Service account key (JSON)"))
     secret_expires_on = DayField(lazy("Secret or key expires on"))
@@ -72,9 +72,9 @@ class MailServerForm(VersionedForm):
     security = RadioField(
         lazy("Security"),
         choices=[
-            SelectChoice("starttls", lazy("STARTTLS (most often port 587)")),
+            SelectChoice("starttls", lazy("STARTTLS (usually port 587)")),
             SelectChoice("tls", lazy("TLS from the start (port 465)")),
-            SelectChoice("none", lazy("None: everything is readable on the way")),
+            SelectChoice("none", lazy("None (not encrypted: anyone on the network can read it)")),
         ],
         validate_choice=False,
     )
@@ -99,7 +99,7 @@ class MailServerForm(VersionedForm):
     proxy_port = NumberField(lazy("Proxy port"), [])
     proxy_username = StringField(lazy("Proxy user name"), [Length(max=255)], filters=[stripped])
     proxy_password = PasswordField(lazy("Proxy password"))
-    test_recipient = StringField(lazy("Send test mail to"), [Length(max=254)], filters=[stripped])
+    test_recipient = StringField(lazy("Send test email to"), [Length(max=254)], filters=[stripped])
 
     chosen: Provider
     providers: ProviderRegistry
@@ -113,7 +113,7 @@ class MailServerForm(VersionedForm):
             valid = super().validate(extra_validators)
         except Exception as error:  # a provider's own field or validator
             log.exception("plugin failed to check its fields", provider=self.chosen.key)
-            text = _("The plugin of this provider failed: %(error)s", error=type(error).__name__)
+            text = _("This provider's plugin failed: %(error)s", error=type(error).__name__)
             self.form_errors.append(f"{self.chosen.label}: {text}")
             return False
         for problem in (self._choices, self._host, self._sign_in, self._proxy):
@@ -199,7 +199,7 @@ class MailServerForm(VersionedForm):
         for name in ("provider", "authentication", "security", "tls_minimum", "proxy_type"):
             choices: Any = self[name]
             if choices.data not in [choice.value for choice in choices.iter_choices()]:
-                good = self.problem(name, _("Choose one of these."))
+                good = self.problem(name, _("Choose one of the options."))
         return good
 
     def _host(self) -> bool:
@@ -230,7 +230,9 @@ class MailServerForm(VersionedForm):
             for name in ("proxy_username", "proxy_password"):
                 # python-socks sends them as ASCII; RFC 1929 says nothing about other letters.
                 if not (self[name].data or "").isascii():
-                    good = self.problem(name, _("SOCKS5 takes plain letters, digits and signs only (ASCII)."))
+                    good = self.problem(
+                        name, _("SOCKS5 accepts only ASCII characters: unaccented letters, digits and common symbols.")
+                    )
         return good
 
 

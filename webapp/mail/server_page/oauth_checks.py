@@ -37,7 +37,7 @@ def _lacking(method: OAuth2, name: str, draft: ServerDraft) -> str | None:
     """What to say of an empty field. Secrets may be saved already; the user name is looked at with all sign-ins."""
     if name in method.optional or name in draft.secrets or name == "username":
         return None
-    return _("Enter a value here.")
+    return _("Enter a value.")
 
 
 def _problem(name: str, value: str) -> str | None:
@@ -46,11 +46,13 @@ def _problem(name: str, value: str) -> str | None:
     if name == "service_account_key":
         return _key_problem(value)
     if name == "client_id" and not (len(value) <= LONGEST_ID and _VISIBLE.fullmatch(value)):
-        return _("This is no client ID. Copy it whole from the provider's page.")
+        return _("This isn't a valid client ID. Copy all of it from the provider's page.")
     if name == "tenant_id" and not _TENANT.fullmatch(value):
-        return _("This is no tenant ID. It looks like 1b2c3d4e-0000-0000-0000-000000000000 or example.com.")
+        return _(
+            "This isn't a valid tenant ID. It should look like 1b2c3d4e-0000-0000-0000-000000000000 or example.com."
+        )
     if name == "scopes" and not (len(value) <= LONGEST_ADDRESS and _SCOPES.fullmatch(" ".join(value.split()))):
-        return _("Enter scopes with spaces between them, without quotation marks.")
+        return _("Enter the scopes separated by spaces, without quotation marks.")
     return None
 
 
@@ -59,7 +61,7 @@ def _address_problem(value: str) -> str | None:
         good = len(value) <= LONGEST_ADDRESS and not http_client.check_address(value).fragment
     except InvalidUrl:
         good = False
-    return None if good else _("Enter a whole address that starts with https://.")
+    return None if good else _("Enter a complete URL that starts with https://.")
 
 
 def _key_problem(value: str) -> str | None:

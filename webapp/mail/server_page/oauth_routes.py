@@ -92,7 +92,7 @@ def check_device() -> Response:
     if request.accept_mimetypes.best == "application/json":
         return jsonify(waiting=waiting)
     if waiting:
-        flash(_("The provider says that nobody has typed the code yet."), "info")
+        flash(_("The provider says the code hasn't been entered yet."), "info")
     return _back()
 
 
@@ -138,7 +138,7 @@ def _flash_errors() -> Iterator[None]:
 
 
 def _generated() -> None:
-    flash(_("The access token was generated. Send a test mail to see that it works."), "success")
+    flash(_("The access token was generated. Send a test email to check that it works."), "success")
 
 
 def _back() -> Response:

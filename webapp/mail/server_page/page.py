@@ -74,10 +74,10 @@ def _secret_hint(saved: MailServer | None, draft: ServerDraft | None) -> Callabl
     def hint(name: str, note: Any) -> str:
         words = [str(note)] if note else []
         if draft is not None and draft.secrets.get(name):
-            words.append(_("Typed just now; leave blank to use it, unless you change where it goes."))
+            words.append(_("Kept from your last try. Leave blank to use it again."))
         elif saved is not None and name in saved.secrets:
             day = format_date(datetime.fromisoformat(saved.secrets[name]["saved_at"]), "medium")
-            words.append(_("Saved on %(day)s; leave blank to keep it.", day=day))
+            words.append(_("Saved on %(day)s. Leave blank to keep it.", day=day))
         return " ".join(words)
 
     return hint

@@ -57,13 +57,17 @@ def mail_server() -> Response:
     if not isinstance(done, Saved):
         return done
     if done.dropped_grant and not _needs_token(done.server):
-        flash(_("Saved. The access token was dropped, as this sign-in needs none."), "success")
+        flash(_("Saved. The access token was discarded, because this authentication doesn't need one."), "success")
     elif done.dropped_grant:
         flash(
-            _("Saved. The access token was dropped, as it was made for other settings. Generate a new one."), "warning"
+            _(
+                "Saved. The access token was discarded, because it was generated for other settings. "
+                "Generate a new one."
+            ),
+            "warning",
         )
     else:
-        flash(_("Saved. It holds from now on; send a test mail to see that it works."), "success")
+        flash(_("Saved and in use. Send a test email to check that it works."), "success")
     return redirect(url_for("mail.mail_server"))
 
 

@@ -32,7 +32,7 @@ def ask_again(parts: AppState, form: MailServerForm, draft: ServerDraft, saved: 
     kept = saved.secrets if saved is not None else {}
     for name in sorted(service.secret_names(parts, draft)):
         if name in kept and not draft.secrets.get(name):
-            form.problem(name, _("The saved secrets cannot be opened with today's secret key. Type them again."))
+            form.problem(name, _("The saved secret can't be decrypted with the current secret key. Enter it again."))
 
 
 def _why_to_type(name: str, form: MailServerForm, earlier: frozenset[str], changed: frozenset[str]) -> str:
@@ -44,12 +44,14 @@ def _why_to_type(name: str, form: MailServerForm, earlier: frozenset[str], chang
     earlier &= set(of_it)
     if earlier and not earlier & OTHER_SECRET:
         return _(
-            "Type this again. What you typed before goes only where you typed it for, and this changed: %(fields)s.",
+            "Enter this again, because you changed %(fields)s. (For safety, it's only sent to the "
+            "server you entered it for.)",
             fields=page.labels(form, earlier),
         )
     if changed & OTHER_SECRET & set(of_it):
-        return _("Enter this: signing in needs it.")
+        return _("Enter this. It's required to sign in.")
     return _(
-        "Type this again. The saved one stays with what it was saved for, and this changed: %(fields)s.",
+        "Enter this again, because you changed %(fields)s. (For safety, a saved secret is only "
+        "sent to the server it was saved for.)",
         fields=page.labels(form, changed),
     )

@@ -30,11 +30,11 @@ mail = flask_mail.Mail()
 ACCESS_TOKEN = "access_token"  # noqa: S105 -- the name of a secret
 TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
-NO_SUCH_SIGN_IN = saying("%(provider)s has no sign-in named %(name)s.")
-PLUGIN_FAILED = saying("The plugin of %(provider)s failed: %(error)s.")
-NO_SMTPUTF8 = saying("The server does not take addresses with letters outside ASCII (SMTPUTF8).")
-TOKEN_REFUSED = saying("The access token was refused; a new one is asked for.")
-TOO_LATE = saying("The server took so long that the message is out of date.")
+NO_SUCH_SIGN_IN = saying("%(provider)s has no authentication method named %(name)s.")
+PLUGIN_FAILED = saying("The plugin for %(provider)s failed: %(error)s.")
+NO_SMTPUTF8 = saying("The server doesn't accept addresses with non-ASCII characters (SMTPUTF8).")
+TOKEN_REFUSED = saying("The access token was rejected; requesting a new one.")
+TOO_LATE = saying("The server took so long that the message expired.")
 
 
 class SmtpConnection(flask_mail.Connection):

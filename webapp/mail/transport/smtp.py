@@ -28,10 +28,10 @@ QUIT_TIMEOUT = 2
 
 NO_STARTTLS = saying("STARTTLS extension not supported by server.")
 WENT_ON_IN_PLAIN = saying("The server went on in plain text after agreeing to STARTTLS.")
-BEGAN_IN_PLAIN = saying("The server began in plain text, not in TLS.")
-NOT_SMTP = saying("The answer is not SMTP: %(answer)s")
-TOO_MANY_LINES = saying("The answer has more than %(number)s lines.")
-LINE_TOO_LONG = saying("The answer has a line of more than %(number)s characters.")
+BEGAN_IN_PLAIN = saying("The server began in plain text instead of TLS.")
+NOT_SMTP = saying("The reply is not SMTP: %(answer)s")
+TOO_MANY_LINES = saying("The reply has more than %(number)s lines.")
+LINE_TOO_LONG = saying("The reply has a line longer than %(number)s characters.")
 
 
 class NotSmtp(OSError):
