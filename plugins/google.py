@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from webapp.providers import Connection, Diagnosis, Explanation, OAuth2, Password, Provider, _, hookimpl
+from webapp.providers import Connection, Diagnosis, DiagnosisRule, OAuth2, Password, Provider, _, hookimpl
 
 APP_PASSWORDS = "https://support.google.com/accounts/answer/185833"
 APP_PASSWORD = [
@@ -144,17 +144,17 @@ BY_ITSELF = [
 ]
 
 TOKEN_REFUSALS = [
-    Explanation("invalid_grant", ENDED, "expired or revoked"),
-    Explanation("invalid_grant", NO_MAILBOX, "invalid email"),
-    Explanation("invalid_grant", NO_MAILBOX, "account not found"),
-    Explanation("invalid_grant", BAD_REQUEST_DATE, "jwt"),
-    Explanation("invalid_grant", OTHER_CLIENT, "bad request"),
-    Explanation("invalid_client", NO_CLIENT),
-    Explanation("unauthorized_client", NOT_DELEGATED, "access tokens using this method"),
-    Explanation("unauthorized_client", OTHER_CLIENT),
-    Explanation("admin_policy_enforced", BLOCKED),
-    Explanation("access_denied", NO_TESTER),
-    Explanation("535 5.7.8", BAD_TOKEN),
+    DiagnosisRule("invalid_grant", ENDED, "expired or revoked"),
+    DiagnosisRule("invalid_grant", NO_MAILBOX, "invalid email"),
+    DiagnosisRule("invalid_grant", NO_MAILBOX, "account not found"),
+    DiagnosisRule("invalid_grant", BAD_REQUEST_DATE, "jwt"),
+    DiagnosisRule("invalid_grant", OTHER_CLIENT, "bad request"),
+    DiagnosisRule("invalid_client", NO_CLIENT),
+    DiagnosisRule("unauthorized_client", NOT_DELEGATED, "access tokens using this method"),
+    DiagnosisRule("unauthorized_client", OTHER_CLIENT),
+    DiagnosisRule("admin_policy_enforced", BLOCKED),
+    DiagnosisRule("access_denied", NO_TESTER),
+    DiagnosisRule("535 5.7.8", BAD_TOKEN),
 ]
 BY_TOKEN = OAuth2(
     authorize_url="https://accounts.google.com/o/oauth2/v2/auth",
@@ -167,7 +167,7 @@ BY_TOKEN = OAuth2(
     authorize_parameters={"access_type": "offline", "prompt": "consent"},
     issuer="https://accounts.google.com",
     lapses_after=timedelta(days=180),
-    explanations=TOKEN_REFUSALS,
+    diagnosis_rules=TOKEN_REFUSALS,
 )
 
 
@@ -188,14 +188,14 @@ def register_smtp_provider() -> Provider:
             "mail_from": _("Google replaces any address that doesn't belong to the account."),
             "password": _("The 16-letter app password. Your regular password doesn't work."),
         },
-        explanations=[
-            Explanation("535 5.7.8", BAD_PASSWORD),
-            Explanation("534 5.7.9", NEEDS_APP_PASSWORD, "application-specific password"),
-            Explanation("534 5.7.9", SUSPICIOUS, "web browser"),
-            Explanation("534 5.7.14", SUSPICIOUS),
-            Explanation("454 4.7.0", TOO_OFTEN, "too many login attempts"),
-            Explanation("550 5.4.5", DAILY_LIMIT),
-            Explanation("530 5.7.0", WANTS_TLS, "starttls"),
+        diagnosis_rules=[
+            DiagnosisRule("535 5.7.8", BAD_PASSWORD),
+            DiagnosisRule("534 5.7.9", NEEDS_APP_PASSWORD, "application-specific password"),
+            DiagnosisRule("534 5.7.9", SUSPICIOUS, "web browser"),
+            DiagnosisRule("534 5.7.14", SUSPICIOUS),
+            DiagnosisRule("454 4.7.0", TOO_OFTEN, "too many login attempts"),
+            DiagnosisRule("550 5.4.5", DAILY_LIMIT),
+            DiagnosisRule("530 5.7.0", WANTS_TLS, "starttls"),
         ],
         help_url=APP_PASSWORDS,
         source="https://developers.google.com/workspace/gmail/imap/imap-smtp",

@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from webapp.providers import Connection, Expected, OAuth2, Password, Provider, _, hookimpl
+from webapp.providers import Connection, ExpectedClaims, OAuth2, Password, Provider, _, hookimpl
 
 from .office365_answers import (
     CONSENT,
@@ -80,7 +80,7 @@ BY_TOKEN = OAuth2(
         "device_code": ELSEWHERE,
     },
     lapses_after=timedelta(days=90),
-    expected=Expected(
+    expected_claims=ExpectedClaims(
         audiences=[
             "https://outlook.office.com",
             "https://outlook.office365.com",
@@ -89,7 +89,7 @@ BY_TOKEN = OAuth2(
         scope="SMTP.Send",
         role="SMTP.SendAsApp",
     ),
-    explanations=[*TOKEN_REFUSALS, *MAIL_REFUSALS],
+    diagnosis_rules=[*TOKEN_REFUSALS, *MAIL_REFUSALS],
 )
 
 
@@ -119,7 +119,7 @@ def register_smtp_provider() -> Provider:
             "client_secret": _("The Value, not the Secret ID."),
             "tenant_id": _("From the app's Overview page."),
         },
-        explanations=PASSWORD_REFUSALS,
+        diagnosis_rules=PASSWORD_REFUSALS,
         help_url=LEARN,
         source=OAUTH2,
         checked=date(2026, 11, 22),

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from webapp.providers import Connection, Diagnosis, Explanation, Password, Provider, _, hookimpl
+from webapp.providers import Connection, Diagnosis, DiagnosisRule, Password, Provider, _, hookimpl
 
 DOCS = "https://www.twilio.com/docs/sendgrid"
 BAD_KEY = Diagnosis(
@@ -51,13 +51,13 @@ def register_smtp_provider() -> Provider:
             "username": _("Always the word apikey."),
             "password": _("Starts with “SG.” and is shown only once, when it is created."),
         },
-        explanations=[
-            Explanation("535", BAD_KEY, "authentication failed"),
-            Explanation("451", CREDITS, "maximum credits exceeded"),
-            Explanation("451", ADDRESS_LIST, "could not authenticate"),
-            Explanation("550", SENDER, "does not match a verified sender identity"),
-            Explanation("550", BAD_KEY, "unauthenticated senders not allowed"),
-            Explanation("403", SENDER, "not authorized to send from that email address"),
+        diagnosis_rules=[
+            DiagnosisRule("535", BAD_KEY, "authentication failed"),
+            DiagnosisRule("451", CREDITS, "maximum credits exceeded"),
+            DiagnosisRule("451", ADDRESS_LIST, "could not authenticate"),
+            DiagnosisRule("550", SENDER, "does not match a verified sender identity"),
+            DiagnosisRule("550", BAD_KEY, "unauthenticated senders not allowed"),
+            DiagnosisRule("403", SENDER, "not authorized to send from that email address"),
         ],
         help_url=f"{DOCS}/for-developers/sending-email/integrating-with-the-smtp-api",
         source=f"{DOCS}/for-developers/sending-email/integrating-with-the-smtp-api",

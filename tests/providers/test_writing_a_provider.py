@@ -133,10 +133,14 @@ def test_the_example_is_short(tmp_path: Path) -> None:
 def test_the_example_with_oauth2_is_a_provider_with_two_grants(tmp_path: Path) -> None:
     (tmp_path / "acme.py").write_text(example(1))
     provider = load_providers([tmp_path], RESERVED)["acme-oauth2"]
-    assert [way.key for way in provider.ways] == ["password", "authorization_code", "client_credentials"]
+    assert [way.key for way in provider.authentication_methods] == [
+        "password",
+        "authorization_code",
+        "client_credentials",
+    ]
     method = provider.authentication_named("client_credentials")
     assert method is not None
-    assert list(method.uses) == ["username", "client_id", "client_secret", "tenant_id"]
+    assert list(method.fields) == ["username", "client_id", "client_secret", "tenant_id"]
     refused = Failure(stage="token", reply="invalid_grant The sign-in has ended.")
     assert provider.explain(refused, "client_credentials") is not None
     assert provider.explain(refused, "password") is None

@@ -62,7 +62,7 @@ def primary(session: Session) -> MailServer | None:
 def secret_names(parts: AppState, draft: ServerDraft) -> frozenset[str]:
     """The secrets that this draft can have: those of its sign-in, of its provider's fields, of its proxy."""
     provider, method = parts.providers[str(draft.values["provider"])], method_of(parts, draft.values)
-    names = {"password", *grants.SECRETS} & set(method.uses if method else ()) | secret_fields(provider)
+    names = {"password", *grants.SECRETS} & set(method.fields if method else ()) | secret_fields(provider)
     if draft.values["proxy_type"] != "none" and draft.values["proxy_username"]:
         names.add(PROXY_PASSWORD)
     return frozenset(names) - draft.removed

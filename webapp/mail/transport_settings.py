@@ -104,7 +104,7 @@ def _token_source(
     registration = ClientRegistration(
         method=method,
         username=str(values["username"]),
-        client_id=own["client_id"] if "client_id" in method.uses else "",
+        client_id=own["client_id"] if "client_id" in method.fields else "",
         client_secret=secrets.get("client_secret", ""),
         service_account_key=secrets.get("service_account_key", ""),
         tenant_id=own["tenant_id"],

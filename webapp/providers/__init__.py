@@ -2,10 +2,10 @@
 
 from flask_babel import lazy_gettext as _
 
-from webapp.providers.authentication import Account, Authentication, Dialogue, NoAuthentication, Password
-from webapp.providers.diagnosis import Diagnosis, Explanation, Failure, Text
+from webapp.providers.authentication import Account, Authentication, NoAuthentication, Password, SmtpDialogue
+from webapp.providers.diagnosis import Diagnosis, DiagnosisRule, Failure, Text
 from webapp.providers.hookspecs import hookimpl
-from webapp.providers.oauth2 import Expected, Grant, OAuth2
+from webapp.providers.oauth2 import ExpectedClaims, Grant, OAuth2
 from webapp.providers.provider import Connection, Provider, Security
 
 __all__ = [
@@ -13,9 +13,8 @@ __all__ = [
     "Authentication",
     "Connection",
     "Diagnosis",
-    "Dialogue",
-    "Expected",
-    "Explanation",
+    "DiagnosisRule",
+    "ExpectedClaims",
     "Failure",
     "Grant",
     "NoAuthentication",
@@ -23,6 +22,7 @@ __all__ = [
     "Password",
     "Provider",
     "Security",
+    "SmtpDialogue",
     "Text",
     "_",
     "hookimpl",

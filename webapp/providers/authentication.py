@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol
 from flask_babel import lazy_gettext as _
 
 from webapp.core.texts import saying
-from webapp.providers.diagnosis import Explanation, Text
+from webapp.providers.diagnosis import DiagnosisRule, Text
 
 NO_COMMON_MECHANISM = saying("The server offers no way to sign in with a password.")
 NO_SIGN_IN = saying("The server doesn't offer authentication on this connection.")
@@ -28,7 +28,7 @@ class Account:
         return self.secrets.get("password", "")
 
 
-class Dialogue(Protocol):
+class SmtpDialogue(Protocol):
     """The open connection, as an authentication sees it."""
 
     @property
@@ -70,22 +70,22 @@ class Authentication:
         raise TypeError(f"{type(self).__name__} has no label")
 
     @property
-    def uses(self) -> Sequence[str]:
+    def fields(self) -> Sequence[str]:
         """The form's own fields that it needs."""
         return ()
 
     @property
-    def optional(self) -> Sequence[str]:
+    def optional_fields(self) -> Sequence[str]:
         """Those of them that may stay empty."""
         return ()
 
     @property
-    def ways(self) -> Sequence["Authentication"]:
+    def methods(self) -> Sequence["Authentication"]:
         """What one chooses between in the form: itself, unless one declaration stands for several."""
         return (self,)
 
     @property
-    def explanations(self) -> Sequence[Explanation]:
+    def diagnosis_rules(self) -> Sequence[DiagnosisRule]:
         """Known refusals, when this is how one signs in; asked before those of the provider."""
         return ()
 
@@ -93,7 +93,7 @@ class Authentication:
         """What was typed into the field `name`, with the usual slips of copying forgiven."""
         return value
 
-    def authenticate(self, dialogue: Dialogue, account: Account) -> None:
+    def authenticate(self, dialogue: SmtpDialogue, account: Account) -> None:
         """Sign in over `dialogue`, or raise."""
         raise TypeError(f"{type(self).__name__} has no handler")
 
@@ -105,7 +105,7 @@ class NoAuthentication(Authentication):
     key: ClassVar[str] = "none"
     label: ClassVar[Text] = _("No authentication")
 
-    def authenticate(self, dialogue: Dialogue, account: Account) -> None:
+    def authenticate(self, dialogue: SmtpDialogue, account: Account) -> None:
         """Nothing to do."""
 
 
@@ -119,7 +119,7 @@ class Password(Authentication):
 
     key: ClassVar[str] = "password"
     label: ClassVar[Text] = _("Password")
-    uses: ClassVar[Sequence[str]] = ("username", "password")
+    fields: ClassVar[Sequence[str]] = ("username", "password")
 
     username: str = ""
     username_label: Text = _("User name")
@@ -132,7 +132,7 @@ class Password(Authentication):
             return "".join(value.split()) if self.one_word else value.strip("\r\n")
         return value.strip()
 
-    def authenticate(self, dialogue: Dialogue, account: Account) -> None:
+    def authenticate(self, dialogue: SmtpDialogue, account: Account) -> None:
         """Sign in with the first mechanism that both sides know."""
         name, password = account.username.encode(), account.password.encode()
         if "PLAIN" in dialogue.mechanisms:

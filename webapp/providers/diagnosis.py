@@ -33,7 +33,7 @@ class Diagnosis:
 
 
 @dataclass(frozen=True)
-class Explanation:
+class DiagnosisRule:
     """A known answer of the service and its diagnosis.
 
     It fits when the reply starts with `reply` (code and enhanced code) and contains `phrase`,

@@ -8,8 +8,8 @@ from typing import Literal
 from flask_babel import lazy_gettext as _
 
 from webapp.core.texts import saying
-from webapp.providers.authentication import NO_SIGN_IN, Account, Authentication, Dialogue
-from webapp.providers.diagnosis import Explanation, Text
+from webapp.providers.authentication import NO_SIGN_IN, Account, Authentication, SmtpDialogue
+from webapp.providers.diagnosis import DiagnosisRule, Text
 
 Grant = Literal["authorization_code", "client_credentials", "service_account", "device_code"]
 LABELS: Mapping[Grant, Text] = {
@@ -19,14 +19,14 @@ LABELS: Mapping[Grant, Text] = {
     "device_code": _("OAuth2: enter a code on another device (device code)"),
 }
 # In these a person signs in, so they end with a refresh token and an account.
-OF_A_PERSON: Sequence[Grant] = ("authorization_code", "device_code")
+USER_GRANTS: Sequence[Grant] = ("authorization_code", "device_code")
 SEPARATOR = "\x01"
 
 NO_TOKENS = saying("The server doesn't offer authentication with an access token.")
 
 
 @dataclass(frozen=True)
-class Expected:
+class ExpectedClaims:
     """What an access token must say of itself to send mail, for services whose tokens can be read (JWT).
 
     `audiences` are those of its `aud` that the mail server takes; `scope` must be in `scp` when a
@@ -49,8 +49,8 @@ class OAuth2(Authentication):
     for it. `lapses_after` is how long a refresh token
     lives unused. `issuer` is compared with the `iss` of an answer (RFC 9207); where it is not
     given, an `iss` must be of the same host as `authorize_url`, or its metadata name that address.
-    `explanations` are for refusals of the token endpoint (`invalid_grant`, with words of its description as the phrase)
-    and of the mail server alike.
+    `diagnosis_rules` are for refusals of the token endpoint (`invalid_grant`, with words of its
+    description as the phrase) and of the mail server alike.
     """
 
     token_url: str = ""
@@ -64,8 +64,8 @@ class OAuth2(Authentication):
     authorize_parameters: Mapping[str, str] = field(default_factory=dict)
     issuer: str = ""
     lapses_after: timedelta | None = None
-    expected: Expected | None = None
-    explanations: Sequence[Explanation] = ()
+    expected_claims: ExpectedClaims | None = None
+    diagnosis_rules: Sequence[DiagnosisRule] = ()
     # Which of the grants this is, once one is chosen.
     grant: Grant = "authorization_code"
 
@@ -80,21 +80,21 @@ class OAuth2(Authentication):
         return LABELS[self.grant]
 
     @property
-    def ways(self) -> Sequence["OAuth2"]:
+    def methods(self) -> Sequence["OAuth2"]:
         """One for each grant."""
         return [replace(self, grant=grant) for grant in self.grants]
 
     @property
-    def uses(self) -> Sequence[str]:
+    def fields(self) -> Sequence[str]:
         """The fields that this grant needs."""
         who = ("service_account_key",) if self.grant == "service_account" else ("client_id", "client_secret")
         tenant = ("tenant_id",) if "{tenant}" in self.token_url else ()
         return ("username", *who, *tenant, *(() if self.token_url else self._asked()))
 
     @property
-    def optional(self) -> Sequence[str]:
+    def optional_fields(self) -> Sequence[str]:
         """A secret is one for applications that can keep it; PKCE and device codes do without."""
-        return ("client_secret", "scopes") if self.grant in OF_A_PERSON else ("scopes",)
+        return ("client_secret", "scopes") if self.grant in USER_GRANTS else ("scopes",)
 
     @property
     def note(self) -> Text:
@@ -107,9 +107,9 @@ class OAuth2(Authentication):
         return self.grant_steps.get(self.grant, ())
 
     @property
-    def of_a_person(self) -> bool:
+    def needs_user(self) -> bool:
         """Whether somebody signs in, rather than the application by itself."""
-        return self.grant in OF_A_PERSON
+        return self.grant in USER_GRANTS
 
     def problem(self) -> str:
         """What is wrong with the declaration, for its author; empty when nothing is."""
@@ -136,7 +136,7 @@ class OAuth2(Authentication):
             return "".join(value.split())
         return value.strip() if name == "service_account_key" else "".join(value.splitlines()).strip()
 
-    def authenticate(self, dialogue: Dialogue, account: Account) -> None:
+    def authenticate(self, dialogue: SmtpDialogue, account: Account) -> None:
         """Sign in with the access token, by OAUTHBEARER where the server offers it.
 
         Each mechanism ends a refusal with a challenge that says why, which wants an answer.

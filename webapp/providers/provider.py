@@ -8,7 +8,7 @@ from typing import Literal
 from wtforms.fields.core import UnboundField
 
 from webapp.providers.authentication import Authentication, NoAuthentication, Password
-from webapp.providers.diagnosis import Diagnosis, Explanation, Failure, Text
+from webapp.providers.diagnosis import Diagnosis, DiagnosisRule, Failure, Text
 
 Security = Literal["starttls", "tls", "none"]
 
@@ -40,19 +40,19 @@ class Provider:
     steps: Sequence[Text] = ()
     notes: Mapping[str, Text] = field(default_factory=dict)
     fields: Mapping[str, UnboundField] = field(default_factory=dict)
-    explanations: Sequence[Explanation] = ()
+    diagnosis_rules: Sequence[DiagnosisRule] = ()
     help_url: str = ""
     source: str = ""
     checked: date | None = None
 
     @property
-    def ways(self) -> Sequence[Authentication]:
+    def authentication_methods(self) -> Sequence[Authentication]:
         """All that one can choose between to sign in, the usual one first."""
-        return tuple(way for one in self.authentication for way in one.ways)
+        return tuple(way for one in self.authentication for way in one.methods)
 
     def authentication_named(self, key: str) -> Authentication | None:
         """Its way to sign in with this key, if it has one."""
-        return next((one for one in self.ways if one.key == key), None)
+        return next((one for one in self.authentication_methods if one.key == key), None)
 
     def host(self, host: str, fields: Mapping[str, str]) -> str:
         """The host to connect to: `{name}` in it is replaced by the field of that name."""
@@ -63,5 +63,5 @@ class Provider:
     def explain(self, failure: Failure, authentication: str = "") -> Diagnosis | None:
         """The diagnosis of the first explanation that fits, those of the way to sign in first."""
         method = self.authentication_named(authentication)
-        known = (*(method.explanations if method else ()), *self.explanations)
+        known = (*(method.diagnosis_rules if method else ()), *self.diagnosis_rules)
         return next((one.diagnosis for one in known if one.fits(failure)), None)

@@ -73,7 +73,7 @@ class ProviderRegistry:
         return self._providers.get(key)
 
     @property
-    def usual(self) -> Provider:
+    def default(self) -> Provider:
         """The one to begin with: for any server, else the first."""
         return self._providers.get(LAST) or next(iter(self))
 

@@ -209,10 +209,10 @@ def test_a_line_with_a_dot_arrives_whole(scripted: Scripted, send: Send) -> None
 
 
 def test_a_plugin_that_raises_while_signing_in_is_named(scripted: Scripted, failing: Failing) -> None:
-    from webapp.providers import Account, Dialogue, Password, Provider
+    from webapp.providers import Account, Password, Provider, SmtpDialogue
 
     class Broken(Password):
-        def authenticate(self, dialogue: Dialogue, account: Account) -> None:
+        def authenticate(self, dialogue: SmtpDialogue, account: Account) -> None:
             raise KeyError(account.password)
 
     provider = Provider(key="broken", label="Broken Mail", authentication=[Broken()])

@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _
 
 from webapp.mail.diagnosis.certificate_rules import CERTIFICATES
 from webapp.mail.transcript import Stage
-from webapp.providers import Diagnosis, Explanation, Failure
+from webapp.providers import Diagnosis, DiagnosisRule, Failure
 
 TO_STARTTLS = {"security": "starttls", "port": "587"}
 TO_TLS = {"security": "tls", "port": "465"}
@@ -264,34 +264,34 @@ REJECTED = Diagnosis(
 )
 
 REPLY_RULES = (
-    Explanation("454 4.7.0", SERVER_TROUBLE, "tls not available"),
-    Explanation("454 4.7.0", SERVER_TROUBLE, "temporary authentication failure"),
-    Explanation("503", SIGN_IN_OFF, "auth"),
-    Explanation("530", NEEDS_TLS, "starttls"),
-    Explanation("534", NEEDS_TLS, "mechanism is too weak"),
-    Explanation("535", BAD_SIGN_IN),
-    Explanation("534", BAD_SIGN_IN),
-    Explanation("530", NEEDS_SIGN_IN),
-    Explanation("554", NEEDS_SIGN_IN, "relay access denied"),
-    Explanation("550", NEEDS_SIGN_IN, "relay"),
-    Explanation("550", NEEDS_SIGN_IN, "authentication"),
-    Explanation("553", NEEDS_SIGN_IN, "not logged in"),
-    Explanation("553", NOT_YOUR_SENDER),
-    Explanation("550", NOT_YOUR_SENDER, "send as"),
-    Explanation("554", NOT_YOUR_SENDER, "senddenied"),
-    Explanation("554", NOT_YOUR_SENDER, "sendasdenied"),
-    Explanation("450 4.1.8", NO_SENDER_DOMAIN),
-    Explanation("421", BAD_HELO, "(ehlo)"),
-    Explanation("450", BAD_HELO, "helo"),
-    Explanation("504", BAD_HELO, "helo"),
-    Explanation("550", BAD_HELO, "helo"),
-    Explanation("450", NO_REVERSE_DNS, "hostname"),
-    Explanation("550", NO_REVERSE_DNS, "cannot find your"),
-    Explanation("550 5.1.1", NO_SUCH_RECIPIENT),
-    Explanation("550", NO_SUCH_RECIPIENT, "unknown"),
-    Explanation("450", GREYLISTED, "greylist"),
-    Explanation("451", GREYLISTED, "greylist"),
-    Explanation("552", TOO_BIG),
-    Explanation("500", BAD_SEQUENCE),
-    Explanation("502", BAD_SEQUENCE, "command"),
+    DiagnosisRule("454 4.7.0", SERVER_TROUBLE, "tls not available"),
+    DiagnosisRule("454 4.7.0", SERVER_TROUBLE, "temporary authentication failure"),
+    DiagnosisRule("503", SIGN_IN_OFF, "auth"),
+    DiagnosisRule("530", NEEDS_TLS, "starttls"),
+    DiagnosisRule("534", NEEDS_TLS, "mechanism is too weak"),
+    DiagnosisRule("535", BAD_SIGN_IN),
+    DiagnosisRule("534", BAD_SIGN_IN),
+    DiagnosisRule("530", NEEDS_SIGN_IN),
+    DiagnosisRule("554", NEEDS_SIGN_IN, "relay access denied"),
+    DiagnosisRule("550", NEEDS_SIGN_IN, "relay"),
+    DiagnosisRule("550", NEEDS_SIGN_IN, "authentication"),
+    DiagnosisRule("553", NEEDS_SIGN_IN, "not logged in"),
+    DiagnosisRule("553", NOT_YOUR_SENDER),
+    DiagnosisRule("550", NOT_YOUR_SENDER, "send as"),
+    DiagnosisRule("554", NOT_YOUR_SENDER, "senddenied"),
+    DiagnosisRule("554", NOT_YOUR_SENDER, "sendasdenied"),
+    DiagnosisRule("450 4.1.8", NO_SENDER_DOMAIN),
+    DiagnosisRule("421", BAD_HELO, "(ehlo)"),
+    DiagnosisRule("450", BAD_HELO, "helo"),
+    DiagnosisRule("504", BAD_HELO, "helo"),
+    DiagnosisRule("550", BAD_HELO, "helo"),
+    DiagnosisRule("450", NO_REVERSE_DNS, "hostname"),
+    DiagnosisRule("550", NO_REVERSE_DNS, "cannot find your"),
+    DiagnosisRule("550 5.1.1", NO_SUCH_RECIPIENT),
+    DiagnosisRule("550", NO_SUCH_RECIPIENT, "unknown"),
+    DiagnosisRule("450", GREYLISTED, "greylist"),
+    DiagnosisRule("451", GREYLISTED, "greylist"),
+    DiagnosisRule("552", TOO_BIG),
+    DiagnosisRule("500", BAD_SEQUENCE),
+    DiagnosisRule("502", BAD_SEQUENCE, "command"),
 )

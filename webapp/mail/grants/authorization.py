@@ -216,7 +216,7 @@ def _gained_lately(session: Session, server: MailServer, sign_in_id: int) -> boo
 
 def _names_in(registration: ClientRegistration, access_token: str) -> Sequence[str]:
     """Who a token says it is for, where its claims are known (Microsoft's)."""
-    claims = claims_of(access_token) if registration.method.expected else {}
+    claims = claims_of(access_token) if registration.method.expected_claims else {}
     return names_in(claims)
 
 

@@ -73,7 +73,7 @@ class TokenSource:
         return claims.check_claims(token, self.registration)
 
     def _unsaved(self) -> AccessToken:
-        if self.registration.method.of_a_person:
+        if self.registration.method.needs_user:
             raise GrantMissing
         now = clock.now()
         tokens = client.client_credentials(self.registration)
@@ -128,7 +128,7 @@ class _Refresh:
     def _look(self) -> Grant:
         with self.parts.database.reading() as session:
             grant = grants.get(session, self.server_id)
-        if grant is None or (grant.status == GrantStatus.NONE and self.registration.method.of_a_person):
+        if grant is None or (grant.status == GrantStatus.NONE and self.registration.method.needs_user):
             raise GrantMissing
         if self.grant_id not in (None, grant.id):
             raise GrantMissing
@@ -172,7 +172,7 @@ class _Refresh:
             log.warning("access token not renewed", kind=grant.kind, code=told.code, lasting=told.lasting)
             raise told from fault
         method, sealer = self.registration.method, self.parts.sealer
-        if grant.granted_at is None or (self.by_hand and not method.of_a_person):
+        if grant.granted_at is None or (self.by_hand and not method.needs_user):
             self._save(grant, grants.store_tokens(tokens, self.registration, sealer, now), Event.GRANT_MADE)
         else:
             self._save(grant, grants.renewed(tokens, method, sealer, grant, now))
@@ -180,7 +180,7 @@ class _Refresh:
         return AccessToken(tokens.access_token, now + tokens.lifetime)
 
     def _asked(self, grant: Grant) -> TokenResponse:
-        if not self.registration.method.of_a_person:
+        if not self.registration.method.needs_user:
             return client.client_credentials(self.registration)
         refresh_token = self._opened(grant, "sealed_refresh_token")
         if not refresh_token:

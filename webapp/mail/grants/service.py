@@ -98,7 +98,7 @@ def renewed(
         **clear_failure(),
     }
     # An application by itself uses no refresh token, whatever the provider gives and says of one.
-    return values | (_refresh_columns(tokens, method, sealer, former, now) if method.of_a_person else NO_END)
+    return values | (_refresh_columns(tokens, method, sealer, former, now) if method.needs_user else NO_END)
 
 
 def _refresh_columns(

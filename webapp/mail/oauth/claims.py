@@ -13,7 +13,7 @@ from webapp.core import clock
 from webapp.mail.oauth.registration import ClientRegistration
 from webapp.mail.oauth.responses import NAMES, claims_of
 from webapp.mail.transcript import printable
-from webapp.providers import Expected
+from webapp.providers import ExpectedClaims
 
 # How far clocks may be apart before a token counts as expired.
 SKEW = timedelta(minutes=10)
@@ -27,7 +27,7 @@ def check_claims(token: str, registration: ClientRegistration) -> str:
         return ""
     if _expired(claims):
         return "token: expired"
-    expected = registration.method.expected
+    expected = registration.method.expected_claims
     if expected is None:
         return ""
     wrong = (
@@ -51,13 +51,13 @@ def _tenant(claims: Mapping[str, Any], tenant_id: str) -> str:
     return f"tenant {tid}" if comparable and str(tid).casefold() != tenant_id.casefold() else ""
 
 
-def _audience(claims: Mapping[str, Any], expected: Expected) -> str:
+def _audience(claims: Mapping[str, Any], expected: ExpectedClaims) -> str:
     audiences = {one.rstrip("/").casefold() for one in _several(claims.get("aud"))}
     good = {one.rstrip("/").casefold() for one in expected.audiences}
     return "" if not good or audiences & good else f"audience {' '.join(sorted(audiences))}".strip()
 
 
-def _permission(claims: Mapping[str, Any], expected: Expected) -> str:
+def _permission(claims: Mapping[str, Any], expected: ExpectedClaims) -> str:
     """Delegated tokens carry `scp`; those of an application by itself `roles`."""
     scopes, roles = _several(claims.get("scp")), _several(claims.get("roles"))
     if scopes:

@@ -132,7 +132,7 @@ class MailServerForm(VersionedForm):
         values |= {**dict.fromkeys(OF_OAUTH2, ""), "provider": self.chosen.key}
         secrets = {name: self[name].data or "" for name in (*SECRETS, *secret_fields(self.chosen))}
         if method is not None:
-            for name in {*COLUMNS, *SECRETS}.intersection(method.uses):
+            for name in {*COLUMNS, *SECRETS}.intersection(method.fields):
                 into = secrets if name in secrets else values
                 into[name] = self._cleaned(method, name, self[name].data or "")
         typed = {name: value.strip("\r\n") for name, value in secrets.items()}
@@ -140,7 +140,7 @@ class MailServerForm(VersionedForm):
 
     def _removed(self) -> frozenset[str]:
         """The secrets that are to be forgotten: one that is typed, or that the sign-in needs, is not."""
-        unneeded = "client_secret" in self.optional() and not self.client_secret.data
+        unneeded = "client_secret" in self.optional_fields() and not self.client_secret.data
         unwanted = self.remove_client_secret.data or self.replaces_another
         return frozenset({"client_secret"} if unneeded and unwanted else ())
 
@@ -149,10 +149,10 @@ class MailServerForm(VersionedForm):
         names = set(self.chosen.fields) - secret_fields(self.chosen)
         return {name: str(self[name].data if self[name].data is not None else "") for name in sorted(names)}
 
-    def optional(self) -> frozenset[str]:
+    def optional_fields(self) -> frozenset[str]:
         """The fields of the provider and of the way to sign in that may stay empty."""
         own = {name for name in self.chosen.fields if any(isinstance(rule, Optional) for rule in self[name].validators)}
-        return frozenset(own | set(self._method.optional if self._method else ()))
+        return frozenset(own | set(self._method.optional_fields if self._method else ()))
 
     @property
     def _method(self) -> Authentication | None:
@@ -165,7 +165,7 @@ class MailServerForm(VersionedForm):
         if (
             field.name in SECRETS
             and method is not None
-            and field.name in method.uses
+            and field.name in method.fields
             and len(field.raw_data or ()) == 1
         ):
             # A key that was copied with its line broken is whole again once it is cleaned.
@@ -191,7 +191,7 @@ class MailServerForm(VersionedForm):
         if self.port.data is None and not self.port.process_errors and connection.host:
             self.port.data = connection.port
         method = self._method
-        if not self.username.data and method is not None and "username" in method.uses:
+        if not self.username.data and method is not None and "username" in method.fields:
             self.username.data = getattr(method, "username", "")
 
     def _choices(self) -> bool:
@@ -211,7 +211,7 @@ class MailServerForm(VersionedForm):
 
     def _sign_in(self) -> bool:
         method, good = self._method, True
-        if method is not None and "username" in method.uses and not self.username.data:
+        if method is not None and "username" in method.fields and not self.username.data:
             good = self.problem("username", _("Enter the user name to sign in with."))
         if isinstance(method, OAuth2):
             for name, text in oauth_checks.problems(method, self.draft()):
@@ -252,7 +252,7 @@ def mail_server_form(
         # Blank keeps the saved one, so whether a secret is there is asked where that is known.
         form[name].validators = tuple(one for one in form[name].validators if not isinstance(one, REQUIRING))
     form.provider.choices = [SelectChoice(one.key, str(one.label)) for one in providers]
-    ways = provider.ways
+    ways = provider.authentication_methods
     form.authentication.choices = [SelectChoice(one.key, str(one.label)) for one in ways]
     if not sent and form.authentication.data not in [one.key for one in ways]:
         form.authentication.data = ways[0].key

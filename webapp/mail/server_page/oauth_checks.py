@@ -26,7 +26,7 @@ _VISIBLE = re.compile(r"[\x20-\x7e]+")
 
 def problems(method: OAuth2, draft: ServerDraft) -> Iterator[tuple[str, str]]:
     """Each field that this grant uses and that cannot be right, with what is wrong in words."""
-    for name in method.uses:
+    for name in method.fields:
         value = str(draft.secrets.get(name) if name in draft.secrets else draft.values.get(name) or "")
         text = _problem(name, value) if value else _lacking(method, name, draft)
         if text:
@@ -35,7 +35,7 @@ def problems(method: OAuth2, draft: ServerDraft) -> Iterator[tuple[str, str]]:
 
 def _lacking(method: OAuth2, name: str, draft: ServerDraft) -> str | None:
     """What to say of an empty field. Secrets may be saved already; the user name is looked at with all sign-ins."""
-    if name in method.optional or name in draft.secrets or name == "username":
+    if name in method.optional_fields or name in draft.secrets or name == "username":
         return None
     return _("Enter a value.")
 

@@ -24,15 +24,15 @@ ADVANCED = ("tls_minimum", "timeout", "proxy_type", "proxy_host", "proxy_port", 
 
 def page_context(form: MailServerForm, saved: MailServer | None, draft: ServerDraft | None) -> dict[str, Any]:
     """The names that the template needs."""
-    password = next((one for one in form.chosen.ways if isinstance(one, Password)), None)
+    password = next((one for one in form.chosen.authentication_methods if isinstance(one, Password)), None)
     if password is not None:
         form.username.label.text = str(password.username_label)
         form.password.label.text = str(password.password_label)
     return {
         "needs": {one.key: one.needs for one in form.providers},
-        "ways": form.chosen.ways,
-        "tokens": [one for one in form.chosen.ways if isinstance(one, OAuth2)],
-        "removable": [one.key for one in form.chosen.ways if "client_secret" in one.optional],
+        "ways": form.chosen.authentication_methods,
+        "tokens": [one for one in form.chosen.authentication_methods if isinstance(one, OAuth2)],
+        "removable": [one.key for one in form.chosen.authentication_methods if "client_secret" in one.optional_fields],
         "of_ways": lambda *names: authentication_classes(form.chosen, *names),
         "secret_hint": _secret_hint(saved if saved and saved.provider == form.chosen.key else None, draft),
         "unfold": {"connection": _own_connection(form), "advanced": _any_advanced(form)},
@@ -45,13 +45,15 @@ def authentication_classes(provider: Provider, *names: str) -> str:
 
     The style sheet hides what the chosen way does not need, so that it works without scripts.
     """
-    ways = [way.key for way in provider.ways if set(names) & set(way.uses)]
+    ways = [way.key for way in provider.authentication_methods if set(names) & set(way.fields)]
     return " ".join(["way", *(f"for-{key}" for key in ways)]) if ways else ""
 
 
 def form_targets(provider: Provider) -> Sequence[str]:
     """Where forms of the page may end: at the provider, and whoever signs people in for it."""
-    ways = [way for way in provider.ways if isinstance(way, OAuth2) and way.grant == "authorization_code"]
+    ways = [
+        way for way in provider.authentication_methods if isinstance(way, OAuth2) and way.grant == "authorization_code"
+    ]
     if not ways:
         return ()
     return ELSEWHERE if ways[0].token_url else ANYWHERE

@@ -18,7 +18,7 @@ def has_secrets(
 ) -> bool:
     """Whether every secret is typed or may be taken from the saved ones; errors stand at the fields."""
     lost = service.secrets_to_retype(parts, saved, draft)
-    needed = service.secret_names(parts, draft) - {service.PROXY_PASSWORD} - form.optional()
+    needed = service.secret_names(parts, draft) - {service.PROXY_PASSWORD} - form.optional_fields()
     lacking = {name for name in needed if not draft.secrets.get(name) and not (saved and name in saved.secrets)}
     earlier = drafts.moved_since(parts.sealer, draft, form.typed.data or "", user_id)
     for name in sorted(lost | lacking):

@@ -34,7 +34,7 @@ class FormState:
         """The form for the provider that was sent, else for the saved one; not `sent`, it holds what is saved."""
         data = self._saved_values()
         before = self._provider(data.get("provider"))
-        chosen = self._provider(self.sent.get("provider")) or before or self.parts.providers.usual
+        chosen = self._provider(self.sent.get("provider")) or before or self.parts.providers.default
         if self.saved is None or chosen.key != self.saved.provider:
             data = drafts.switch_provider("", data, before, chosen)
         form = mail_server_form(chosen, self.parts.providers, data, sent)
@@ -45,7 +45,7 @@ class FormState:
     def switched(self) -> MailServerForm:
         """The form after choosing another provider, with everything that was typed."""
         before = self._provider(self.sent.get("shown")) or self._provider(self.saved.provider if self.saved else None)
-        chosen = self._provider(self.sent.get("provider")) or before or self.parts.providers.usual
+        chosen = self._provider(self.sent.get("provider")) or before or self.parts.providers.default
         values = self._values()
         if before is None or before.key != chosen.key:
             values = drafts.switch_provider(self.sent.get("kept", ""), values, before, chosen)
@@ -56,7 +56,7 @@ class FormState:
     def corrected(self) -> MailServerForm:
         """The form as typed, with the values that a diagnosis suggests."""
         suggested = dict(parse_qsl(self.sent["apply"][:LONGEST_SUGGESTION]))
-        chosen = self._provider(self.sent.get("provider")) or self.parts.providers.usual
+        chosen = self._provider(self.sent.get("provider")) or self.parts.providers.default
         values = self._values() | {name: suggested[name] for name in COLUMNS if name in suggested}
         return mail_server_form(chosen, self.parts.providers, values, sent=False)
 

@@ -105,7 +105,7 @@ class SmtpClient(smtplib.SMTP):
     def authenticate(
         self, mechanism: str, initial: bytes | None = None, respond: Callable[[bytes], bytes] | None = None
     ) -> None:
-        """Run one SASL exchange (RFC 4954); see `webapp.providers.Dialogue`."""
+        """Run one SASL exchange (RFC 4954); see `webapp.providers.SmtpDialogue`."""
         reasons: list[str] = []
         first = None if initial is None else base64.b64encode(initial).decode() or "="
         fits = first is not None and len(f"AUTH {mechanism} {first}") <= MAX_COMMAND_LENGTH
