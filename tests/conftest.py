@@ -260,7 +260,7 @@ def owe(parts: AppState) -> Owe:
 
     def owe(template: str = "activated", recipient: str = "eve@people.example", **given: Any) -> int:
         with parts.database.writing() as session:
-            message = outbox.enqueue(session, parts.queue, template, recipient, **given)
+            message = outbox.enqueue(session, template, recipient, **given)
             session.flush()
             return message.id
 

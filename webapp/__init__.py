@@ -29,9 +29,7 @@ from webapp.mail.server_page import forms as mail_forms
 from webapp.mail.server_page import oauth_routes as grant_routes
 from webapp.mail.server_page import routes as mail
 from webapp.mail.transport import connection
-from webapp.outbox import preview_routes as mails
-from webapp.outbox import routes as outbox
-from webapp.outbox.queue import WakeUpQueue
+from webapp.outbox import wiring as outbox_wiring
 from webapp.process import health
 from webapp.process.request_bodies import Wsgi
 from webapp.providers.registry import load_providers
@@ -75,8 +73,8 @@ def create_app(config: Config | None = None, intake: Callable[[Wsgi], Wsgi] | No
         keyring=keyring,
         sealer=KeyringSealer(keyring),
         providers=load_providers(config.plugin_dirs, reserved=mail_forms.RESERVED),
-        queue=WakeUpQueue(config.queue_url),
     )
+    outbox_wiring.init_app(app)
     grant_routes.init_app(app)
     access.init_app(app, demo.PUBLIC if config.demo == "on" else frozenset())
     if intake:
@@ -89,7 +87,7 @@ def create_app(config: Config | None = None, intake: Callable[[Wsgi], Wsgi] | No
     error_pages.init_app(app)
     banner.init_app(app)
     connection.mail.init_app(app)
-    for room in (home, health, accounts, profile, settings, mail, mails, webhooks, outbox, audit):
+    for room in (home, health, accounts, profile, settings, mail, webhooks, audit):
         app.register_blueprint(room.blueprint)
     if config.demo == "on":
         app.register_blueprint(demo.blueprint)

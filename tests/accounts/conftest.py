@@ -111,7 +111,7 @@ def set_status(database: Database, person: User, status: UserState) -> None:
 
 def sign_in(parts: AppState, email: str, password: str = browser.PASSWORD, address: str = "192.0.2.1") -> str:
     """A new sign-in's token."""
-    return login.sign_in(parts.database, parts.queue, email, password, Client(address, "Firefox")).token
+    return login.sign_in(parts.database, email, password, Client(address, "Firefox")).token
 
 
 def _person(database: Database, user_id: int) -> User:
@@ -131,7 +131,7 @@ def ask(parts: AppState) -> Ask:
     def ask(person: User, email: str = NEW, password: str = browser.PASSWORD, limited: bool = False) -> None:
         with parts.database.writing() as session:
             here, _token = sign_ins.start(session, person, CLIENT)
-        address.request(parts.database, parts.queue, person, email, password, here, limited)
+        address.request(parts.database, person, email, password, here, limited)
 
     return ask
 

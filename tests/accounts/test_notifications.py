@@ -41,7 +41,7 @@ def sign_in(parts: AppState, ada: User) -> SignIn:
     """Sign ada in with a browser that is not known."""
 
     def sign_in() -> None:
-        login.sign_in(parts.database, parts.queue, ada.email, PASSWORD, Client("", ""))
+        login.sign_in(parts.database, ada.email, PASSWORD, Client("", ""))
 
     return sign_in
 
@@ -65,11 +65,9 @@ def test_a_reset_and_a_change_in_the_profile_are_told_apart(
 ) -> None:
     secret = new_link(ada, LinkPurpose.RESET)
     with parts.database.writing() as session:
-        person = password_links.complete_reset(
-            session, parts.queue, secret, hashing.hash_password("one more sentence 9")
-        )
+        person = password_links.complete_reset(session, secret, hashing.hash_password("one more sentence 9"))
         here, _token = sign_ins.start(session, person, CLIENT)
-    profile.change_password(parts.database, parts.queue, person, "one more sentence 9", PASSWORD, here, CLIENT, False)
+    profile.change_password(parts.database, person, "one more sentence 9", PASSWORD, here, CLIENT, False)
     assert facts() == [{"by_link": True, **WHERE}, {"by_link": False, **WHERE}]
 
 

@@ -22,9 +22,7 @@ Owed = Callable[[], list[tuple[str, str]]]
 def create(parts: AppState, email: str, name: str = "Eve", by_mail: bool = True) -> User:
     """A new member."""
     with parts.database.writing() as session:
-        return service.create_user(
-            session, parts.queue, email=email, name=name, role=Role.MEMBER, send_activation=by_mail
-        )
+        return service.create_user(session, email=email, name=name, role=Role.MEMBER, send_activation=by_mail)
 
 
 class TestCreating:

@@ -174,7 +174,7 @@ class TestTheInstallation:
 
     def test_a_message_tried_again_by_hand_is_told(self, administrator: Browser, parts: AppState, told: Told) -> None:
         with parts.database.writing() as session:
-            message = outbox.enqueue(session, parts.queue, "activated", "eve@example.com")
+            message = outbox.enqueue(session, "activated", "eve@example.com")
         administrator.submit(f"/outbox/{message.id}", "retry")
         entry = told(Event.MESSAGE_RETRIED)
         assert (entry.person_email, entry.facts) == ("eve@example.com", {"message": message.id})

@@ -157,7 +157,7 @@ def drain(site: Site, sink: Sink, number: int = 500) -> Compared:
     addresses = site.add_people(number)
     with site.database.writing() as session:
         for address in addresses:
-            enqueue(session, site.queue, "reset", address, expires_at=clock.now().replace(year=2100))
+            enqueue(session, "reset", address, expires_at=clock.now().replace(year=2100))
     before = len(sink.moments)
     with site.worker():
         ours = _rate(sink.wait(before + number)[before:])
@@ -184,7 +184,7 @@ def signed_in_by(site: Site, sink: Sink, number: int = 300) -> Compared:
         site.sign_in_by(authentication)
         with site.database.writing() as session:
             for address in addresses:
-                enqueue(session, site.queue, "reset", address, expires_at=clock.now().replace(year=2100))
+                enqueue(session, "reset", address, expires_at=clock.now().replace(year=2100))
         before = len(sink.moments)
         with site.worker():
             found.append(_rate(sink.wait(before + number)[before:]))

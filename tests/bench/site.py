@@ -48,16 +48,12 @@ class Site:
         config = Config.complete(instance=folder, secret_key="a secret key for the bench")
         logs.configure(config)
         site = cls(config, Database(config.database_url))
+        WakeUpQueue(config.queue_url).attach_to(site.database)
         schema.upgrade(site.database)
         with site.database.writing() as session:
             settings.save(session, "https://mailroom.example", "Mailroom", "")
             session.add(_mail_server(sink_port))
         return site
-
-    @property
-    def queue(self) -> WakeUpQueue:
-        """The queue that the worker listens to."""
-        return WakeUpQueue(self.config.queue_url)
 
     def add_people(self, number: int) -> list[str]:
         """Add people; their addresses."""

@@ -139,7 +139,7 @@ def test_who_activates_an_account_has_the_pages_language_if_none_was_chosen(
     speak(parts.database, eve, before)
     with parts.database.writing() as session:
         expires_at = clock.now() + timedelta(hours=1)
-        outbox.enqueue(session, parts.queue, "activation", eve.user.email, user_id=eve.user.id, expires_at=expires_at)
+        outbox.enqueue(session, "activation", eve.user.email, user_id=eve.user.id, expires_at=expires_at)
     deliver()
     eve.post("/language", language="uk")
     eve.get(inbox.messages[0].link)
@@ -156,7 +156,7 @@ def test_a_mail_is_in_its_recipients_language_whatever_the_others_are(
     speak(parts.database, administrator, "de")
     with parts.database.writing() as session:
         for person in (member, administrator):
-            outbox.enqueue(session, parts.queue, "activated", person.user.email, user_id=person.user.id)
+            outbox.enqueue(session, "activated", person.user.email, user_id=person.user.id)
     deliver()
     assert [mail["Content-Language"] for mail in inbox.messages] == ["ar", "de"]
     assert '<html lang="ar" dir="rtl">' in inbox.messages[0].html

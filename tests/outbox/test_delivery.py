@@ -186,7 +186,7 @@ def test_what_a_server_held_up_is_due_once_it_works(
     with ScriptedServer() as server:
         use_server(server)
         with parts.database.writing() as session:
-            service.retry(session, parts.queue, ids[0])
+            service.retry(session, ids[0])
         deliver()
     assert [look(one).state for one in ids] == [MessageState.SENT, MessageState.SENT]
 
@@ -201,7 +201,7 @@ def test_without_a_mail_server_messages_wait_and_say_so(
     with ScriptedServer() as server:
         use_server(server)
         with parts.database.writing() as session:
-            service.retry_waiting(session, parts.queue)
+            service.retry_waiting(session)
         assert not look(message_id).held
         deliver()
     assert look(message_id).state == MessageState.SENT

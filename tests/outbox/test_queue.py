@@ -18,13 +18,13 @@ def queue(tmp_path: Path) -> WakeUpQueue:
 
 def test_a_wake_up_reaches_whoever_shares_the_file(queue: WakeUpQueue) -> None:
     queue.wake()
-    assert WakeUpQueue(queue.url).woken()
+    assert WakeUpQueue(queue.url).was_woken()
 
 
 def test_wake_ups_do_not_pile_up(queue: WakeUpQueue) -> None:
     for _ in range(3):
         queue.wake()
-    assert [queue.woken(), queue.woken()] == [True, False]
+    assert [queue.was_woken(), queue.was_woken()] == [True, False]
 
 
 def test_a_queue_that_is_unavailable_fails_nobody(tmp_path: Path) -> None:

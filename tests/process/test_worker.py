@@ -129,8 +129,9 @@ def test_a_lost_wake_up_is_made_up_for(
     monkeypatch.setattr(worker, "SWEEP", 0.3)
     crew: worker.WorkerProcess = request.getfixturevalue("crew")
     until(lambda: crew.worker_threads[0][0].next_round > 0)
+    WakeUpQueue("sqlite:////dev/null/queue").attach_to(database)
     with database.writing() as session:
-        service.enqueue(session, WakeUpQueue("sqlite:////dev/null/queue"), "test", "eve@people.example")
+        service.enqueue(session, "test", "eve@people.example")
     assert len(inbox.wait(1)) == 1
 
 
@@ -156,7 +157,7 @@ def test_a_claim_holds_as_long_as_its_worker_lives(
 def test_however_much_mail_is_owed_the_webhook_has_its_turn(
     monkeypatch: pytest.MonkeyPatch, app: Flask, parts: AppState
 ) -> None:
-    monkeypatch.setattr(WakeUpQueue, "woken", lambda _queue: True)
+    monkeypatch.setattr(WakeUpQueue, "was_woken", lambda _queue: True)
     busy = worker.WorkerProcess(app).worker_threads[0][0]
     with running_receiver() as receiver:
         with parts.database.writing() as session:

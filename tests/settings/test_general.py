@@ -54,7 +54,7 @@ def test_a_member_may_not_open_it(member: Browser) -> None:
 
 def test_saving_makes_waiting_mail_due_now(administrator: Browser, parts: AppState) -> None:
     with parts.database.writing() as session:
-        message = outbox.enqueue(session, parts.queue, "test", "max@mailroom.example")
+        message = outbox.enqueue(session, "test", "max@mailroom.example")
         message.next_attempt_at = clock.now() + timedelta(hours=1)
     administrator.submit(PAGE, **GOOD)
     with parts.database.reading() as session:

@@ -55,7 +55,7 @@ def test_home_is_for_everybody_as_if_it_was_drawn_for_them(
 def test_home_tells_of_what_happened_since_it_was_drawn(administrator: Browser, parts: AppState) -> None:
     assert "1 message" not in administrator.get("/").text
     with parts.database.writing() as transaction:
-        enqueue(transaction, parts.queue, "reset", "ada@people.example")
+        enqueue(transaction, "reset", "ada@people.example")
     assert "1 message" in administrator.get("/").text
 
 

@@ -11,7 +11,6 @@ from webapp.core import clock
 from webapp.core.actor import current_actor
 from webapp.outbox import service as outbox
 from webapp.outbox.models import MessageState
-from webapp.outbox.queue import WakeUpQueue
 
 # Whoever knows a password and signs in again and again fills nobody's mailbox: what comes within these
 # is told in the next mail, which names so many and counts the others.
@@ -27,13 +26,13 @@ def request_origin() -> dict[str, Any]:
     return {"client": actor.client, "device": actor.device}
 
 
-def notify_password_changed(session: Session, queue: WakeUpQueue, person: User, by_link: bool) -> None:
+def notify_password_changed(session: Session, person: User, by_link: bool) -> None:
     """Owe the news of another password, chosen behind a mailed link or else in the profile."""
     facts = {"by_link": by_link, **request_origin()}
-    outbox.enqueue(session, queue, "password_changed", person.email, user_id=person.id, facts=facts)
+    outbox.enqueue(session, "password_changed", person.email, user_id=person.id, facts=facts)
 
 
-def notify_new_session(session: Session, queue: WakeUpQueue, person: User) -> None:
+def notify_new_session(session: Session, person: User) -> None:
     """Owe the news that somebody signed in with a browser that is not known; the account must be locked."""
     now = clock.now()
     news = {"at": now.isoformat(), **request_origin()}
@@ -42,17 +41,17 @@ def notify_new_session(session: Session, queue: WakeUpQueue, person: User) -> No
         last.facts = _joined(last.facts, news)
         return
     facts = {"sign_ins": [news], "more": 0}
-    message = outbox.enqueue(session, queue, "new_session", person.email, user_id=person.id, facts=facts)
+    message = outbox.enqueue(session, "new_session", person.email, user_id=person.id, facts=facts)
     if last is not None and now < last.created_at + MIN_INTERVAL:
         # The clock may have been set back since.
         message.next_attempt_at = min(last.created_at, now) + MIN_INTERVAL
 
 
-def mail_server(session: Session, queue: WakeUpQueue, expiry: dict[str, Any]) -> None:
+def mail_server(session: Session, expiry: dict[str, Any]) -> None:
     """Owe all active administrators the news that something the mail server needs ends, or has ended."""
     active = select(User).where(User.role == Role.ADMINISTRATOR, User.status == UserState.ACTIVE).order_by(User.id)
     for person in session.scalars(active):
-        outbox.enqueue(session, queue, "expiry_alert", person.email, user_id=person.id, facts=expiry)
+        outbox.enqueue(session, "expiry_alert", person.email, user_id=person.id, facts=expiry)
 
 
 def _joined(facts: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:

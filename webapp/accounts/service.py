@@ -15,7 +15,6 @@ from webapp.core.database import MAX_ID, Database
 from webapp.core.email_addresses import comparison_key, validate
 from webapp.core.errors import MailroomError, NotFound
 from webapp.core.texts import lazy_gettext as _
-from webapp.outbox.queue import WakeUpQueue
 
 PAGE_SIZE = 50
 _SECOND_PERSON = select(User.id).limit(1).offset(1)
@@ -73,7 +72,6 @@ def list_users(session: Session, search: str, before: int | None) -> tuple[list[
 
 def create_user(
     session: Session,
-    queue: WakeUpQueue,
     *,
     email: str,
     name: str,
@@ -86,7 +84,7 @@ def create_user(
     created.language = language or None
     audit.record(session, Event.USER_CREATED, created, role=str(role))
     if send_activation:
-        password_links.enqueue_activation(session, queue, created)
+        password_links.enqueue_activation(session, created)
     return created
 
 

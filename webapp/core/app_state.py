@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from webapp.core.database import Database
     from webapp.core.keys.keyring import Keyring
     from webapp.core.sealing import Sealer
-    from webapp.outbox.queue import WakeUpQueue
     from webapp.providers.registry import ProviderRegistry
 
 EXTENSION = "mailroom"
@@ -25,7 +24,6 @@ class AppState:
     keyring: "Keyring"
     sealer: "Sealer"
     providers: "ProviderRegistry"
-    queue: "WakeUpQueue"
 
 
 def app_state() -> AppState:

@@ -118,7 +118,7 @@ def save(session: Session, parts: AppState, draft: ServerDraft, by: str) -> Save
             dropped = grants.discard(session, server, lost)
         _filled(server, parts, draft, by)
     grants.prepare(session, server, method_of(parts, draft.values))
-    outbox.retry_waiting(session, parts.queue)
+    outbox.retry_waiting(session)
     after = _fields(server)
     # One that is empty is as one that is not there.
     changed = sorted(name for name in before | after if (before.get(name) or None) != (after.get(name) or None))

@@ -3,15 +3,19 @@
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import structlog
+from flask import Flask
 from huey.api import Huey, RedisHuey, SqliteHuey
 from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
 
 from webapp.core.config import ConfigError
+from webapp.core.database import Database, after_commit
 
 NAME = "mailroom"
+EXTENSION = "mailroom.queue"
 # A wake-up says nothing, so it is put into Huey's storage as it is. Huey's tasks are pickled, and
 # reading what somebody else put into the queue would then run their code.
 WAKE_UP = b"wake"
@@ -48,14 +52,28 @@ class WakeUpQueue:
         except Exception as error:  # each engine has errors of its own
             log.warning("the queue is unavailable; the worker's sweep has to do", error=type(error).__name__)
 
-    def woken(self) -> bool:
+    def attach_to(self, database: Database) -> None:
+        """Give every session of this database the queue, for `wake_after_commit`."""
+        database.sessions.configure(info={EXTENSION: self})
+
+    def was_woken(self) -> bool:
         """Take a wake-up if there is one; with Redis, wait a second for it. Raises the engine's errors."""
         return self.huey.storage.dequeue() is not None
 
     @property
     def blocks(self) -> bool:
-        """Whether `woken` waits by itself, so that nobody has to poll."""
+        """Whether `was_woken` waits by itself, so that nobody has to poll."""
         return bool(self.huey.storage.blocking)
+
+
+def get_queue(app: Flask) -> WakeUpQueue:
+    """Return the application's queue."""
+    return cast(WakeUpQueue, app.extensions[EXTENSION])
+
+
+def wake_after_commit(session: Session) -> None:
+    """Wake the worker once the transaction of `session` is committed."""
+    after_commit(session, session.info[EXTENSION].wake)
 
 
 def _sqlite_huey(url: str) -> Huey:

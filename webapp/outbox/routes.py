@@ -48,7 +48,7 @@ def retry(message_id: int) -> Response:
     """Try one message again now."""
     try:
         with app_state().database.writing() as session:
-            service.retry(session, app_state().queue, message_id)
+            service.retry(session, message_id)
         flash(_("Trying again now."), "success")
     except NotRetryable:
         flash(_("Nothing to retry: the message is already being sent or is finished."), "warning")

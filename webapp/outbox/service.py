@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.core import clock
-from webapp.core.database import MAX_ID, after_commit
+from webapp.core.database import MAX_ID
 from webapp.core.errors import MailroomError, NotFound
 from webapp.outbox import claims
 from webapp.outbox.models import Message, MessageState
-from webapp.outbox.queue import WakeUpQueue
+from webapp.outbox.queue import wake_after_commit
 
 PAGE_SIZE = 50
 
@@ -43,7 +43,6 @@ class NotRetryable(MailroomError):
 
 def enqueue(
     session: Session,
-    queue: WakeUpQueue,
     template: str,
     recipient: str,
     *,
@@ -68,7 +67,7 @@ def enqueue(
         next_attempt_at=not_before or now,
     )
     session.add(message)
-    after_commit(session, queue.wake)
+    wake_after_commit(session)
     return message
 
 
@@ -85,14 +84,14 @@ def undelivered(session: Session, template: str, user_id: int) -> list[Message]:
     return [one for one in session.scalars(waiting) if clock.now() < claims.deadline(one)]
 
 
-def retry_waiting(session: Session, queue: WakeUpQueue) -> None:
+def retry_waiting(session: Session) -> None:
     """Have everything that is owed tried now: what held it up was changed, so nothing does as far as we know."""
     again = {"next_attempt_at": clock.now(), "held": False}
     session.execute(update(Message).where(Message.state == MessageState.OWED).values(again))
-    after_commit(session, queue.wake)
+    wake_after_commit(session)
 
 
-def retry(session: Session, queue: WakeUpQueue, message_id: int) -> None:
+def retry(session: Session, message_id: int) -> None:
     """Have one message tried now, a failed one too. Raises NotFound, NotRetryable."""
     now = clock.now()
     found = message(session, message_id, lock=True)
@@ -100,7 +99,7 @@ def retry(session: Session, queue: WakeUpQueue, message_id: int) -> None:
         raise NotRetryable
     found.state, found.next_attempt_at, found.finished_at = MessageState.OWED, now, None
     audit.record(session, Event.MESSAGE_RETRIED, address=found.recipient, message=message_id)
-    after_commit(session, queue.wake)
+    wake_after_commit(session)
 
 
 def can_retry(message: Message, now: datetime) -> bool:

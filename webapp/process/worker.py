@@ -21,6 +21,7 @@ from webapp.mail import jobs
 from webapp.mail.expiry import alerts
 from webapp.outbox import claims
 from webapp.outbox.delivery import InFlight, deliver_due
+from webapp.outbox.queue import get_queue
 from webapp.process import housekeeping
 from webapp.webhooks import delivery as webhooks
 
@@ -55,7 +56,7 @@ class WorkerProcess(Consumer):
         self.app = app
         self.in_hand = InFlight()
         super().__init__(  # type: ignore[no-untyped-call]
-            app_state_of(app).queue.huey,
+            get_queue(app).huey,
             workers=THREADS,
             periodic=False,
             shutdown_timeout=GRACE,
@@ -84,7 +85,7 @@ class DeliveryThread(Worker):
         super().__init__(crew.huey, crew.stop_flag, POLL, POLL, 1)  # type: ignore[no-untyped-call]
         self.app = crew.app
         self.in_hand = crew.in_hand
-        self.queue = app_state_of(crew.app).queue
+        self.queue = get_queue(crew.app)
         self.next_round = 0.0
         self.next_upkeep = 0.0
         self.next_news = 0.0
@@ -101,7 +102,7 @@ class DeliveryThread(Worker):
 
     def _woken(self) -> bool:
         try:
-            return self.queue.woken()
+            return self.queue.was_woken()
         except Exception as error:  # each engine has errors of its own
             log.warning("the queue is unavailable; sweeping without it", error=type(error).__name__)
             self.stop_flag.wait(SWEEP)

@@ -38,7 +38,7 @@ def general() -> str | Response:
         public_url = None if fixed else form.public_url.data
         service.save(session, public_url, form.product_name.data or "", form.support_address.data or "")
         # Mail may have been waiting for the public address.
-        outbox.retry_waiting(session, app_state().queue)
+        outbox.retry_waiting(session)
     flash(_("Saved."), "success")
     return redirect(url_for("settings.general"))
 

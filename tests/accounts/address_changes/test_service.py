@@ -54,7 +54,7 @@ def secret_of(inbox: Inbox) -> str:
 
 def confirm(parts: AppState, secret: str) -> User:
     with parts.database.writing() as session:
-        return address.confirm(session, parts.queue, secret)
+        return address.confirm(session, secret)
 
 
 def restore(parts: AppState, secret: str) -> str:
@@ -133,7 +133,7 @@ class TestAsking:
     ) -> None:
         with time_machine.travel(clock.now() + timedelta(hours=23)):
             with parts.database.writing() as session:
-                address.send_again(session, parts.queue, ada.id)
+                address.send_again(session, ada.id)
             assert confirm(parts, secret).email == NEW
         assert owed()[:2] == [("confirm_address", NEW)] * 2
 
@@ -143,7 +143,7 @@ class TestAsking:
             with parts.database.writing() as session:
                 assert pending.find_pending(session, ada.id) is None
                 with pytest.raises(NotFound):
-                    address.send_again(session, parts.queue, ada.id)
+                    address.send_again(session, ada.id)
             housekeeping.tidy(parts.database, clock.now())
         with parts.database.reading() as session:
             assert session.scalars(select(AddressChange)).all() == []
@@ -184,7 +184,7 @@ class TestConfirming:
         reset = new_link(ada, LinkPurpose.RESET)
         confirm(parts, secret)
         with pytest.raises(LinkRevoked), parts.database.writing() as session:
-            password_links.complete_reset(session, parts.queue, reset, "a hash")
+            password_links.complete_reset(session, reset, "a hash")
 
     def test_of_many_at_once_one_wins(self, parts: AppState, secret: str, owed: Owed) -> None:
         ends = at_once([lambda: confirm(parts, secret)] * 4)
@@ -213,7 +213,7 @@ class TestConfirming:
     ) -> None:
         reset = new_link(ada, LinkPurpose.RESET)
         with parts.database.writing() as session:
-            password_links.complete_reset(session, parts.queue, reset, "a hash")
+            password_links.complete_reset(session, reset, "a hash")
         with pytest.raises(LinkRevoked):
             confirm(parts, secret)
 
@@ -265,7 +265,7 @@ class TestRestoring:
         with parts.database.reading() as session:
             assert all(links.find(session, kept, purpose).revoked_at for purpose, kept in old.items())
         with parts.database.writing() as session:
-            assert password_links.complete_reset(session, parts.queue, reset, "a hash").id == ada.id
+            assert password_links.complete_reset(session, reset, "a hash").id == ada.id
 
     def test_a_second_change_and_a_new_password_do_not_stop_it(
         self,
@@ -282,7 +282,7 @@ class TestRestoring:
         confirm(parts, secret_of(inbox))
         reset = new_link(ada, LinkPurpose.RESET)
         with parts.database.writing() as session:
-            password_links.complete_reset(session, parts.queue, reset, "a hash")
+            password_links.complete_reset(session, reset, "a hash")
         restore(parts, undo)
         assert email_of(parts.database, ada) == ada.email
 

@@ -38,7 +38,7 @@ def move(parts: AppState, ada: User) -> Change:
             secret = links.create(
                 session, ada, LinkPurpose.CONFIRM_ADDRESS, clock.now() + links.CONFIRMATION_LIFETIME, email
             )
-            address.confirm(session, parts.queue, secret)
+            address.confirm(session, secret)
 
     return move
 
@@ -99,7 +99,7 @@ def test_a_change_after_an_undone_one_can_be_undone_as_well(
     with parts.database.writing() as session:
         _ada, reset = address.restore(session, of_ada)
     with parts.database.writing() as session:
-        password_links.complete_reset(session, parts.queue, reset, hashing.hash_password(PASSWORD))
+        password_links.complete_reset(session, reset, hashing.hash_password(PASSWORD))
     deliver()
     assert restore(parts, told(THIEF)).email == ada.email
 
@@ -107,7 +107,7 @@ def test_a_change_after_an_undone_one_can_be_undone_as_well(
 def test_after_undoing_the_old_password_lets_nobody_in(parts: AppState, ada: User, told: Told) -> None:
     restore(parts, told(NEW))
     with pytest.raises(LoginRefused):
-        login.sign_in(parts.database, parts.queue, ada.email, PASSWORD, Client("192.0.2.1", "Firefox"))
+        login.sign_in(parts.database, ada.email, PASSWORD, Client("192.0.2.1", "Firefox"))
 
 
 class TestTakingItBackInTheProfile:

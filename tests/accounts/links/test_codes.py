@@ -43,7 +43,7 @@ def type_code(parts: AppState) -> Type:
 
 def reset(parts: AppState, secret: str) -> User:
     with parts.database.writing() as session:
-        return password_links.complete_reset(session, parts.queue, secret, "a hash")
+        return password_links.complete_reset(session, secret, "a hash")
 
 
 def until_somebody_waits(database: Database) -> None:

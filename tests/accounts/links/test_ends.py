@@ -78,19 +78,17 @@ class Office:
     def password_changed(self, person: User) -> None:
         with self.parts.database.writing() as session:
             here, _token = sign_ins.start(session, person, CLIENT)
-        profile.change_password(
-            self.parts.database, self.parts.queue, person, PASSWORD, "another one 8", here, CLIENT, False
-        )
+        profile.change_password(self.parts.database, person, PASSWORD, "another one 8", here, CLIENT, False)
 
     def password_reset(self, person: User) -> None:
         with self.parts.database.writing() as session:
             secret = links.create(session, person, LinkPurpose.RESET, clock.now() + HOUR)
-            password_links.complete_reset(session, self.parts.queue, secret, "a hash")
+            password_links.complete_reset(session, secret, "a hash")
 
     def address_changed(self, person: User) -> None:
         with self.parts.database.writing() as session:
             secret = links.create(session, person, LinkPurpose.CONFIRM_ADDRESS, clock.now() + HOUR, "other@example.com")
-            address.confirm(session, self.parts.queue, secret)
+            address.confirm(session, secret)
 
     def address_restored(self, person: User) -> None:
         with self.parts.database.writing() as session:
@@ -104,7 +102,7 @@ class Office:
     def activated(self, person: User) -> None:
         with self.parts.database.writing() as session:
             secret = links.create(session, person, LinkPurpose.ACTIVATION, clock.now() + HOUR)
-            password_links.activate(session, self.parts.queue, secret, "a hash")
+            password_links.activate(session, secret, "a hash")
 
     def disabled(self, person: User) -> None:
         with self.parts.database.writing() as session:

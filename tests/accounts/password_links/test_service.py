@@ -32,7 +32,7 @@ class TestActivating:
     ) -> None:
         secret = new_link(pat, LinkPurpose.ACTIVATION)
         with parts.database.writing() as session:
-            person = password_links.activate(session, parts.queue, secret, hashing.hash_password(PASSWORD))
+            person = password_links.activate(session, secret, hashing.hash_password(PASSWORD))
         assert (person.status, person.activated_at) == (UserState.ACTIVE, person.password_changed_at)
         assert owed() == [("activated", pat.email)]
         assert sign_in(parts, pat.email, PASSWORD)
@@ -43,7 +43,7 @@ class TestActivating:
         def using(secret: str) -> Callable[[], object]:
             def use() -> object:
                 with parts.database.writing() as session:
-                    return password_links.activate(session, parts.queue, secret, hashing.hash_password(secret))
+                    return password_links.activate(session, secret, hashing.hash_password(secret))
 
             return use
 
@@ -58,7 +58,7 @@ class TestActivating:
 
         def use(secret: str) -> User:
             with parts.database.writing() as session:
-                return password_links.activate(session, parts.queue, secret, hashing.hash_password(secret))
+                return password_links.activate(session, secret, hashing.hash_password(secret))
 
         ends = at_once([partial(use, secret) for secret in secrets])
         assert sorted(type(end).__name__ for end in ends) == ["LinkRevoked"] * 5 + ["User"]
@@ -72,7 +72,7 @@ class TestActivating:
         secret = new_link(pat, LinkPurpose.ACTIVATION)
         set_status(parts.database, pat, status)
         with pytest.raises(failure), parts.database.writing() as session:
-            password_links.activate(session, parts.queue, secret, hashing.hash_password(PASSWORD))
+            password_links.activate(session, secret, hashing.hash_password(PASSWORD))
         with parts.database.reading() as session:
             assert links.find(session, secret, LinkPurpose.ACTIVATION).used_at is None
 
@@ -82,7 +82,7 @@ class TestActivating:
         secret = new_link(pat, LinkPurpose.ACTIVATION, timedelta(hours=-1))
         for later in (0, 4, 6):
             with time_machine.travel(clock.now() + timedelta(minutes=later)), parts.database.writing() as session:
-                password_links.renew_activation(session, parts.queue, secret, limited=True)
+                password_links.renew_activation(session, secret, limited=True)
         assert owed() == [("activation", pat.email)] * 2
 
     def test_another_mail_is_for_pending_people_alone(
@@ -91,8 +91,8 @@ class TestActivating:
         secret = new_link(pat, LinkPurpose.ACTIVATION)
         set_status(parts.database, pat, UserState.ACTIVE)
         with parts.database.writing() as session:
-            password_links.renew_activation(session, parts.queue, secret, limited=True)
-            password_links.renew_activation(session, parts.queue, "no such secret", limited=True)
+            password_links.renew_activation(session, secret, limited=True)
+            password_links.renew_activation(session, "no such secret", limited=True)
         assert owed() == []
 
 
@@ -101,15 +101,15 @@ class TestResetting:
 
     def test_a_mail_is_owed_whoever_the_address_belongs_to(self, parts: AppState, ada: User, owed: Owed) -> None:
         with parts.database.writing() as session:
-            password_links.request_reset(session, parts.queue, "nobody@example.com", CLIENT)
-            password_links.request_reset(session, parts.queue, ada.email, CLIENT)
+            password_links.request_reset(session, "nobody@example.com", CLIENT)
+            password_links.request_reset(session, ada.email, CLIENT)
             assert {message.user_id for message in session.scalars(select(Message))} == {None}
         assert owed() == [("reset", "nobody@example.com"), ("reset", ada.email)]
 
     def test_an_address_is_owed_one_mail_in_five_minutes(self, parts: AppState, owed: Owed) -> None:
         for later in (0, 4, 6):
             with time_machine.travel(clock.now() + timedelta(minutes=later)), parts.database.writing() as session:
-                password_links.request_reset(session, parts.queue, "Ada@example.com", CLIENT)
+                password_links.request_reset(session, "Ada@example.com", CLIENT)
         assert len(owed()) == 2
 
     def test_it_signs_out_everywhere_and_revokes_the_other_links(
@@ -117,7 +117,7 @@ class TestResetting:
     ) -> None:
         token, other, secret = signed_in(ada), new_link(ada, LinkPurpose.RESET), new_link(ada, LinkPurpose.RESET)
         with parts.database.writing() as session:
-            password_links.complete_reset(session, parts.queue, secret, hashing.hash_password(PASSWORD))
+            password_links.complete_reset(session, secret, hashing.hash_password(PASSWORD))
         assert sign_ins.find(parts.database, token) is None
         with parts.database.reading() as session:
             assert links.find(session, other, LinkPurpose.RESET).revoked_at is not None
@@ -132,7 +132,7 @@ class TestResetting:
 
         def use() -> object:
             with parts.database.writing() as session:
-                return password_links.complete_reset(session, parts.queue, secret, hashing.hash_password(PASSWORD))
+                return password_links.complete_reset(session, secret, hashing.hash_password(PASSWORD))
 
         ends = at_once([use] * 6)
         assert [type(end) for end in ends].count(User) == 1
@@ -142,6 +142,6 @@ class TestResetting:
         secret = new_link(ada, LinkPurpose.RESET)
         set_status(parts.database, ada, UserState.DISABLED)
         with pytest.raises(AccountDisabled), parts.database.writing() as session:
-            password_links.complete_reset(session, parts.queue, secret, hashing.hash_password(PASSWORD))
+            password_links.complete_reset(session, secret, hashing.hash_password(PASSWORD))
         with parts.database.reading() as session:
             assert session.scalars(select(Link)).one().used_at is None

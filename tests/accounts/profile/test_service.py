@@ -34,7 +34,7 @@ def change(parts: AppState, person: User, current: str = browser.PASSWORD, new: 
     """Change the password in the person's first sign-in; the new token."""
     with parts.database.reading() as session:
         here = session.scalars(select(Session).where(Session.user_id == person.id).order_by(Session.id).limit(1)).one()
-    return profile.change_password(parts.database, parts.queue, person, current, new, here, Client("", "")).token
+    return profile.change_password(parts.database, person, current, new, here, Client("", "")).token
 
 
 def lives(database: Database, token: str) -> bool:
@@ -90,7 +90,7 @@ class TestPassword:
             change(parts, ada, current="wrong")
         assert lives(parts.database, token)
         assert owed() == []
-        assert login.sign_in(parts.database, parts.queue, ada.email, browser.PASSWORD, Client("", ""))
+        assert login.sign_in(parts.database, ada.email, browser.PASSWORD, Client("", ""))
 
     def test_of_several_changes_at_once_one_wins(
         self, parts: AppState, ada: User, signed_in: SignedIn, owed: Owed
@@ -122,7 +122,7 @@ class TestPassword:
 
         def slowly(password: str, kept: str | None) -> bool:
             with parts.database.writing() as session:
-                password_links.complete_reset(session, parts.queue, secret, "the hash of another")
+                password_links.complete_reset(session, secret, "the hash of another")
             return fits(password, kept)
 
         monkeypatch.setattr(hashing, "fits", slowly)

@@ -49,7 +49,7 @@ def sign_in(parts: AppState) -> Try:
     def sign_in(email: str, password: str = PASSWORD, address: str = HERE, known: str = "") -> str:
         client = Client(address, "Firefox", known)
         try:
-            login.sign_in(parts.database, parts.queue, email, password, client)
+            login.sign_in(parts.database, email, password, client)
         except (LoginRefused, TooManyRequests) as refused:
             return type(refused).__name__
         return "in"
@@ -182,7 +182,7 @@ class TestHowLong:
         guess(NOBODY)
         now.shift(timedelta(minutes=5))
         with pytest.raises(LockedOut) as locked:
-            login.sign_in(parts.database, parts.queue, NOBODY, "wrong", Client(HERE, ""))
+            login.sign_in(parts.database, NOBODY, "wrong", Client(HERE, ""))
         assert locked.value.retry_after == 10 * 60
 
     @pytest.mark.one_database
@@ -220,7 +220,7 @@ class TestHowLong:
         guess(ada.email, 10, ELSEWHERE)
         secret = new_link(ada, LinkPurpose.RESET)
         with parts.database.writing() as session:
-            password_links.complete_reset(session, parts.queue, secret, hashing.hash_password("a new one 9"))
+            password_links.complete_reset(session, secret, hashing.hash_password("a new one 9"))
         assert [sign_in(ada.email, "a new one 9", place) for place in (HERE, ELSEWHERE, "203.0.113.0")] == ["in"] * 3
         assert [entry.person_id for entry in entries(parts, Event.UNLOCKED)] == [ada.id]
 

@@ -68,7 +68,7 @@ def test_a_reset_while_the_password_is_checked_wins(
 
     def slowly(password: str, kept: str | None) -> bool:
         with parts.database.writing() as session:
-            service.complete_reset(session, parts.queue, secret, hashing.hash_password(PASSWORD))
+            service.complete_reset(session, secret, hashing.hash_password(PASSWORD))
         return fits(password, kept)
 
     monkeypatch.setattr(hashing, "fits", slowly)

@@ -183,4 +183,4 @@ def test_who_is_no_administrator_any_more_makes_none(administrator: Browser, par
     with parts.database.writing() as session:
         session.execute(update(User).where(User.id == by.id).values(role=Role.MEMBER))
     with pytest.raises(NotAllowed), parts.database.writing() as session:
-        admin_links.create(session, parts.queue, parts.sealer, ada.id, by)
+        admin_links.create(session, parts.sealer, ada.id, by)

@@ -113,9 +113,7 @@ class TestDisabling:
     def test_an_address_that_waited_is_forgotten(
         self, parts: AppState, root: User, ada: User, deliver: Callable[[], None], inbox: Inbox
     ) -> None:
-        address.request(
-            parts.database, parts.queue, ada, "new@example.com", PASSWORD, Session(id=ada.id), limited=False
-        )
+        address.request(parts.database, ada, "new@example.com", PASSWORD, Session(id=ada.id), limited=False)
         disable(parts.database, ada, root)
         enable(parts.database, ada, root)
         deliver()
@@ -151,7 +149,7 @@ def test_deleting_takes_sign_ins_links_and_messages_along(
     new_link(pat, LinkPurpose.ACTIVATION)
     signed_in(pat)
     with parts.database.writing() as session:
-        password_links.enqueue_activation(session, parts.queue, pat)
+        password_links.enqueue_activation(session, pat)
     delete(parts.database, pat, root)
     assert [rows(parts.database, model) for model in (Link, Session, Message)] == [0, 0, 0]
     with pytest.raises(NotFound):
@@ -255,7 +253,7 @@ def test_disabling_and_resetting_at_once_both_end(parts: AppState, root: User, a
 
 def reset(parts: AppState, secret: str) -> None:
     with parts.database.writing() as session:
-        password_links.complete_reset(session, parts.queue, secret, "a hash")
+        password_links.complete_reset(session, secret, "a hash")
 
 
 @pytest.mark.parametrize("act", [promote, enable, rename, unlock])

@@ -35,7 +35,7 @@ def form_of(inbox: Inbox) -> dict[str, str]:
 
 def test_a_mail_shows_it(inbox: Inbox, parts: AppState, deliver: Callable[[], None]) -> None:
     with parts.database.writing() as session:
-        outbox.enqueue(session, parts.queue, "test", "eve@people.example")
+        outbox.enqueue(session, "test", "eve@people.example")
     updated_at = saved(parts).updated_at
     deliver()
     server = saved(parts)
@@ -64,7 +64,7 @@ def test_it_is_noted_once_a_day(inbox: Inbox, parts: AppState, deliver: Callable
     for hours in (0, 2, 26):
         with time_machine.travel(clock.now() + timedelta(hours=hours), tick=False):
             with parts.database.writing() as session:
-                outbox.enqueue(session, parts.queue, "test", "eve@people.example")
+                outbox.enqueue(session, "test", "eve@people.example")
             deliver()
             noted.append((clock.now() - (saved(parts).certificate_seen_at or clock.now())) // timedelta(hours=1))
     assert noted == [0, 2, 0]

@@ -36,9 +36,7 @@ def change_address() -> Page:
         return page(address_form=form)
     email, password = text(form.email), text(form.current_password)
     try:
-        service.request(
-            app_state().database, app_state().queue, person, email, password, sessions.current_session(), limited()
-        )
+        service.request(app_state().database, person, email, password, sessions.current_session(), limited())
     except WrongPassword as wrong:
         form.problem("current_password", str(wrong))
         return page(address_form=form)
@@ -55,7 +53,7 @@ def change_address() -> Page:
 def send_again() -> Page:
     """Another mail to the address that waits."""
     with app_state().database.writing() as session:
-        change = service.send_again(session, app_state().queue, signed_in().id, limited())
+        change = service.send_again(session, signed_in().id, limited())
     _flash_mail(change.email)
     return redirect_to_profile()
 
@@ -109,7 +107,7 @@ def confirm_address() -> Page:
                 "profile/confirm_address.html", form=form, offer=offer, link=shown.fingerprint_field(secret)
             )
         with app_state().database.writing() as session:
-            person = service.confirm(session, app_state().queue, secret)
+            person = service.confirm(session, secret)
     except service.REFUSED as refused:
         return link_refused(LinkPurpose.CONFIRM_ADDRESS, refused)
     if sessions.is_signed_in() and signed_in().id != person.id:

@@ -28,7 +28,6 @@ from webapp.core.database import Database
 from webapp.core.email_addresses import comparison_key
 from webapp.core.errors import NotFound
 from webapp.outbox import service as outbox
-from webapp.outbox.queue import WakeUpQueue
 from webapp.settings.security import security
 
 # Why a link does not do what it was for.
@@ -45,7 +44,6 @@ class PendingChange:
 
 def request(
     database: Database,
-    queue: WakeUpQueue,
     person: User,
     email: str,
     password: str,
@@ -59,18 +57,18 @@ def request(
     reauthentication.check(database, person, sign_in, password, limited)
     with database.writing() as session:
         present = unchanged(session, person)
-        _owe_confirmation(session, queue, pending.request(session, present.id, email), present, limited)
+        _owe_confirmation(session, pending.request(session, present.id, email), present, limited)
         audit.record(session, Event.ADDRESS_ASKED, present)
 
 
-def send_again(session: Session, queue: WakeUpQueue, user_id: int, limited: bool = True) -> AddressChange:
+def send_again(session: Session, user_id: int, limited: bool = True) -> AddressChange:
     """Owe the address that waits another mail. Raises NotFound, TooManyRequests."""
     person = get_user(session, user_id, lock=True)
     change = pending.find_pending(session, user_id)
     if change is None:
         raise NotFound
     change.expires_at = clock.now() + links.CONFIRMATION_LIFETIME
-    _owe_confirmation(session, queue, change, person, limited)
+    _owe_confirmation(session, change, person, limited)
     return change
 
 
@@ -92,7 +90,7 @@ def find_pending(session: Session, secret: str, purpose: LinkPurpose) -> Pending
     return PendingChange(person.email, link.address or "")
 
 
-def confirm(session: Session, queue: WakeUpQueue, secret: str) -> User:
+def confirm(session: Session, secret: str) -> User:
     """Spend the link in the mail to the new address: the person has it from now on.
 
     The old address is told, and may undo it. Not so if the person takes an address back that a change
@@ -107,7 +105,7 @@ def confirm(session: Session, queue: WakeUpQueue, secret: str) -> User:
     links.revoke(session, person.id, LinkPurpose.RESET)
     pending.discard(session, person.id)
     if until is None:
-        _tell(session, queue, old, person)
+        _tell(session, old, person)
     else:
         pending.restore(session, person, until)
     audit.record(session, Event.ADDRESS_CHANGED, person)
@@ -139,14 +137,13 @@ def restore(session: Session, secret: str, token: str = "") -> tuple[User, str]:
     return person, links.create(session, person, LinkPurpose.RESET, clock.now() + security(session).reset_lifetime)
 
 
-def _owe_confirmation(session: Session, queue: WakeUpQueue, change: AddressChange, person: User, limited: bool) -> None:
+def _owe_confirmation(session: Session, change: AddressChange, person: User, limited: bool) -> None:
     when = throttles.confirmation_mail(session, person, change.email) if limited else clock.now()
     if when is None:
         # So many ask for this address that its mailbox is spared; nobody is told, as it would tell of them.
         return
     outbox.enqueue(
         session,
-        queue,
         "confirm_address",
         change.email,
         user_id=person.id,
@@ -155,11 +152,10 @@ def _owe_confirmation(session: Session, queue: WakeUpQueue, change: AddressChang
     )
 
 
-def _tell(session: Session, queue: WakeUpQueue, old: str, person: User) -> None:
+def _tell(session: Session, old: str, person: User) -> None:
     """Owe the old address the news, with a link that brings it back."""
     outbox.enqueue(
         session,
-        queue,
         "address_changed",
         old,
         user_id=person.id,

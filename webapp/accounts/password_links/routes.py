@@ -46,7 +46,7 @@ def activate() -> Page:
         # Asked before the transaction: whose language it is may have to be looked up, and that notes who is here.
         language = i18n.current().code
         with app_state().database.writing() as session:
-            person = service.activate(session, app_state().queue, secret, password_hash, language)
+            person = service.activate(session, secret, password_hash, language)
             begun = signing_in.begin(session, person, sessions.here())
     except service.REFUSED as refused:
         return link_refused(LinkPurpose.ACTIVATION, refused)
@@ -60,7 +60,7 @@ def activate() -> Page:
 def activate_again() -> Page:
     """Another activation mail, to the person whose link it was."""
     with app_state().database.writing() as session:
-        service.renew_activation(session, app_state().queue, browser.get(LinkPurpose.ACTIVATION, ""), limited())
+        service.renew_activation(session, browser.get(LinkPurpose.ACTIVATION, ""), limited())
     return render_template("accounts/activate_again.html")
 
 
@@ -73,7 +73,7 @@ def forgot_password() -> Page:
         return render_template("accounts/forgot_password.html", form=form)
     try:
         with app_state().database.writing() as session:
-            service.request_reset(session, app_state().queue, text(form.email), sessions.client(), limited())
+            service.request_reset(session, text(form.email), sessions.client(), limited())
     except TooManyRequests as error:
         form.form_errors.append(error_pages.retry_text(error))
         return error_pages.too_many_requests(error, render_template("accounts/forgot_password.html", form=form))
@@ -107,7 +107,7 @@ def reset_password() -> Page:
             return render_template("accounts/reset_password.html", form=form, link=shown.fingerprint_field(secret))
         password_hash = hashing.hash_password(text(form.password))
         with app_state().database.writing() as session:
-            known_as = signing_in.reset_password(session, app_state().queue, secret, password_hash, sessions.here())
+            known_as = signing_in.reset_password(session, secret, password_hash, sessions.here())
     except service.REFUSED as refused:
         return link_refused(LinkPurpose.RESET, refused)
     sessions.stay_known(known_as)

@@ -20,7 +20,6 @@ from webapp.core.email_addresses import validate
 from webapp.core.errors import MailroomError, TooManyRequests
 from webapp.core.texts import lazy_gettext as _
 from webapp.outbox import service as outbox
-from webapp.outbox.queue import WakeUpQueue
 from webapp.settings.security import security
 
 
@@ -46,7 +45,7 @@ class AccountDisabled(NoActivation):
 REFUSED = (LinkRefused, NoActivation)
 
 
-def enqueue_activation(session: Session, queue: WakeUpQueue, pending: User, limited: bool = True) -> None:
+def enqueue_activation(session: Session, pending: User, limited: bool = True) -> None:
     """Owe a pending person an activation mail, at most one in five minutes.
 
     Raises AlreadyActive, AccountDisabled, TooManyRequests.
@@ -55,18 +54,18 @@ def enqueue_activation(session: Session, queue: WakeUpQueue, pending: User, limi
     if limited:
         throttles.activation_mail(session, pending)
     expires_at = clock.now() + security(session).activation_lifetime
-    outbox.enqueue(session, queue, "activation", pending.email, user_id=pending.id, expires_at=expires_at)
+    outbox.enqueue(session, "activation", pending.email, user_id=pending.id, expires_at=expires_at)
     audit.record(session, Event.ACTIVATION_OWED, pending)
 
 
-def renew_activation(session: Session, queue: WakeUpQueue, secret: str, limited: bool) -> None:
+def renew_activation(session: Session, secret: str, limited: bool) -> None:
     """Owe a new activation mail to the person of this link, if there is one who still waits for it."""
     try:
         person = links.get_user(session, links.find(session, secret, LinkPurpose.ACTIVATION))
     except LinkNotFound:
         return
     with suppress(NoActivation, TooManyRequests):
-        enqueue_activation(session, queue, person, limited)
+        enqueue_activation(session, person, limited)
 
 
 def find_user(session: Session, secret: str, purpose: LinkPurpose) -> User:
@@ -79,7 +78,7 @@ def find_user(session: Session, secret: str, purpose: LinkPurpose) -> User:
     return found
 
 
-def activate(session: Session, queue: WakeUpQueue, secret: str, password_hash: str, language: str = "") -> User:
+def activate(session: Session, secret: str, password_hash: str, language: str = "") -> User:
     """Spend an activation link: the account is active, with this password, and has this language if it had none.
 
     Raises LinkRefused, AlreadyActive, AccountDisabled; the caller's transaction must then be undone.
@@ -88,12 +87,12 @@ def activate(session: Session, queue: WakeUpQueue, secret: str, password_hash: s
     person = _give_password(session, link, UserState.PENDING, password_hash)
     person.status, person.activated_at = UserState.ACTIVE, person.password_changed_at
     person.language = person.language or language or None
-    outbox.enqueue(session, queue, "activated", person.email, user_id=person.id, facts=notifications.request_origin())
+    outbox.enqueue(session, "activated", person.email, user_id=person.id, facts=notifications.request_origin())
     audit.record(session, Event.ACTIVATED, person)
     return person
 
 
-def request_reset(session: Session, queue: WakeUpQueue, email: str, client: Client, limited: bool = True) -> None:
+def request_reset(session: Session, email: str, client: Client, limited: bool = True) -> None:
     """Owe a reset mail to this address, at most one in five minutes. Raises BadAddress, TooManyRequests.
 
     Whether it is anybody's address is asked on delivery, so that the answer, and the time it
@@ -104,11 +103,11 @@ def request_reset(session: Session, queue: WakeUpQueue, email: str, client: Clie
         throttles.forgot_password(session, client.address)
         if not throttles.allow_reset_email(session, address):
             return
-    outbox.enqueue(session, queue, "reset", address, expires_at=clock.now() + security(session).reset_lifetime)
+    outbox.enqueue(session, "reset", address, expires_at=clock.now() + security(session).reset_lifetime)
     audit.record(session, Event.RESET_ASKED, address=address)
 
 
-def complete_reset(session: Session, queue: WakeUpQueue, secret: str, password_hash: str) -> User:
+def complete_reset(session: Session, secret: str, password_hash: str) -> User:
     """Spend a reset link: the account has this password, is signed out everywhere and knows no device.
 
     Raises LinkRefused, AccountDisabled; the caller's transaction must then be undone.
@@ -121,7 +120,7 @@ def complete_reset(session: Session, queue: WakeUpQueue, secret: str, password_h
     address_changes.discard(session, person.id)
     # Failing tries, one's own or another's, are no reason to wait with the new password.
     lockout.clear(session, person)
-    notifications.notify_password_changed(session, queue, person, by_link=True)
+    notifications.notify_password_changed(session, person, by_link=True)
     audit.record(session, Event.RESET_DONE, person)
     return person
 

@@ -72,7 +72,6 @@ def _changed(form: ChangePasswordForm) -> bool:
     try:
         left = service.change_password(
             app_state().database,
-            app_state().queue,
             signed_in(),
             text(form.current_password),
             text(form.password),

@@ -21,7 +21,6 @@ from webapp.audit.events import Event
 from webapp.core import clock
 from webapp.core.database import MAX_ID, Database
 from webapp.core.errors import NotFound
-from webapp.outbox.queue import WakeUpQueue
 
 # A person with more browsers than these signs out all others.
 MAX_LISTED_SESSIONS = 50
@@ -52,7 +51,6 @@ def choose_language(session: Session, user_id: int, language: str) -> None:
 
 def change_password(
     database: Database,
-    queue: WakeUpQueue,
     person: User,
     current: str,
     new: str,
@@ -77,7 +75,7 @@ def change_password(
         links.revoke(session, present.id, LinkPurpose.RESET)
         pending.discard(session, present.id)
         left = _alone(session, present, sign_in.id, client.known_as)
-        notifications.notify_password_changed(session, queue, present, by_link=False)
+        notifications.notify_password_changed(session, present, by_link=False)
         audit.record(session, Event.PASSWORD_CHANGED, present)
         return left
 

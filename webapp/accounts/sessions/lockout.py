@@ -22,7 +22,6 @@ from webapp.core.email_addresses import InvalidEmailAddress, comparison_key, val
 from webapp.core.errors import TooManyRequests
 from webapp.core.rate_limits import Limit, Share, network
 from webapp.outbox import service as outbox
-from webapp.outbox.queue import WakeUpQueue
 from webapp.settings.security import SecurityPolicy, security
 
 # Failures are forgotten one by one within it: slow guesses lock as well as fast ones.
@@ -79,7 +78,7 @@ def attempt(session: Session, email: str, client: Client) -> Attempt:
     return Attempt(email, client, places)
 
 
-def begin(session: Session, queue: WakeUpQueue, tried: Attempt) -> int:
+def begin(session: Session, tried: Attempt) -> int:
     """Count a try before the password is looked at: 0, or the seconds for which it locked sign-in.
 
     Raises Locked, and TooManyRequests when too many tries failed from its network.
@@ -98,17 +97,17 @@ def begin(session: Session, queue: WakeUpQueue, tried: Attempt) -> int:
         _refuse_locked(session, rules, tried)
         return 0
     # All are used up by tries whose passwords are looked at right now, or that broke off.
-    _close(session, queue, tried, full)
+    _close(session, tried, full)
     return rate_limits.seconds_to_wait(session, _lock(rules), tried.key, *full)
 
 
-def failed(session: Session, queue: WakeUpQueue, tried: Attempt) -> None:
+def failed(session: Session, tried: Attempt) -> None:
     """The password was wrong, or there was none; after too many of those sign-in is locked, and the person told."""
     rules = security(session)
     full = [
         place for place in tried.places if rate_limits.is_exhausted(session, _failures(rules, place), tried.key, place)
     ]
-    _close(session, queue, tried, full)
+    _close(session, tried, full)
 
 
 def passed(session: Session, tried: Attempt) -> None:
@@ -141,7 +140,7 @@ def _refuse_locked(session: Session, rules: SecurityPolicy, tried: Attempt) -> N
         raise LockedOut(seconds)
 
 
-def _close(session: Session, queue: WakeUpQueue, tried: Attempt, places: list[str]) -> None:
+def _close(session: Session, tried: Attempt, places: list[str]) -> None:
     """Lock these places, and tell of those that were not locked yet, alike whether anybody has the address."""
     rules, new = security(session), []
     for place in places:
@@ -151,10 +150,10 @@ def _close(session: Session, queue: WakeUpQueue, tried: Attempt, places: list[st
     if new:
         everywhere = EVERYWHERE in new
         audit.record(session, Event.LOCKED, address=tried.email, minutes=rules.lock_minutes, everywhere=everywhere)
-        _notify(session, queue, tried, rules, everywhere)
+        _notify(session, tried, rules, everywhere)
 
 
-def _notify(session: Session, queue: WakeUpQueue, tried: Attempt, rules: SecurityPolicy, everywhere: bool) -> None:
+def _notify(session: Session, tried: Attempt, rules: SecurityPolicy, everywhere: bool) -> None:
     """Owe the mail about a lock; whether anybody has the address is asked on delivery, as for a reset."""
     try:
         address = validate(tried.email)
@@ -165,7 +164,7 @@ def _notify(session: Session, queue: WakeUpQueue, tried: Attempt, rules: Securit
     ):
         until = clock.now() + _lock(rules).period
         facts = {"client": tried.client.address, "everywhere": everywhere, "until": until.isoformat()}
-        outbox.enqueue(session, queue, "lockout", address, facts=facts)
+        outbox.enqueue(session, "lockout", address, facts=facts)
 
 
 def _failures(rules: SecurityPolicy, place: str) -> Limit:

@@ -19,7 +19,6 @@ from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.core.database import Database
 from webapp.core.errors import MailroomError
-from webapp.outbox.queue import WakeUpQueue
 
 
 class LoginRefused(MailroomError):
@@ -37,7 +36,6 @@ class LoginResult:
 
 def sign_in(
     database: Database,
-    queue: WakeUpQueue,
     email: str,
     password: str,
     client: Client,
@@ -50,7 +48,7 @@ def sign_in(
     Takes the same time for whatever reason it refuses. The transactions are several, because
     tries count even when they fail, and none stays open while the password is hashed.
     """
-    tried = _begun(database, queue, email, client) if limited else None
+    tried = _begun(database, email, client) if limited else None
     with database.reading() as session:
         person = service.find_by_email(session, email)
     kept = person.password_hash if person else None
@@ -58,7 +56,7 @@ def sign_in(
         with database.writing() as session:
             audit.record(session, Event.SIGN_IN_FAILED, address=email)
             if tried:
-                lockout.failed(session, queue, tried)
+                lockout.failed(session, tried)
         raise LoginRefused
     renewed = hashing.hash_password(password) if hashing.needs_rehash(kept) else kept
     with database.writing() as session:
@@ -67,7 +65,7 @@ def sign_in(
         known = known_devices.is_known(session, present.id, client.known_as)
         begun = begin(session, present, client, remembered)
         if not known:
-            notifications.notify_new_session(session, queue, present)
+            notifications.notify_new_session(session, present)
             audit.record(session, Event.NEW_DEVICE, present)
         if tried:
             lockout.passed(session, tried)
@@ -84,13 +82,13 @@ def begin(session: Session, person: User, client: Client, remembered: bool = Fal
     return LoginResult(begun, token, known_devices.remember(session, person.id, client.known_as))
 
 
-def reset_password(session: Session, queue: WakeUpQueue, secret: str, password_hash: str, client: Client) -> str:
+def reset_password(session: Session, secret: str, password_hash: str, client: Client) -> str:
     """Spend a reset link in this browser, which is known from now on; what its cookie for that is to hold.
 
     Whoever was signed in there, perhaps somebody else, is signed out.
     Raises LinkRefused, AccountDisabled; the caller's transaction must then be undone.
     """
-    person = password_links.complete_reset(session, queue, secret, password_hash)
+    person = password_links.complete_reset(session, secret, password_hash)
     sign_ins.end(session, client.token)
     return known_devices.remember(session, person.id, client.known_as)
 
@@ -102,11 +100,11 @@ def sign_out(session: Session, person: User, sign_in_id: int) -> None:
     audit.record(session, Event.SIGNED_OUT, person)
 
 
-def _begun(database: Database, queue: WakeUpQueue, email: str, client: Client) -> lockout.Attempt:
+def _begun(database: Database, email: str, client: Client) -> lockout.Attempt:
     """A try that is counted. Raises TooManyRequests, Locked."""
     with database.writing() as session:
         tried = lockout.attempt(session, email, client)
-        seconds = lockout.begin(session, queue, tried)
+        seconds = lockout.begin(session, tried)
     # Not before the commit: the lock may have begun with this try.
     if seconds:
         raise lockout.LockedOut(seconds)

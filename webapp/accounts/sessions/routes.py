@@ -35,9 +35,7 @@ def login() -> Page:
         return redirect(target) if form.is_stale and sessions.is_signed_in() else _page(form, target)
     email, password, remembered = text(form.email), text(form.password), form.remember.data
     try:
-        begun = signing_in.sign_in(
-            app_state().database, app_state().queue, email, password, sessions.here(), limited(), remembered
-        )
+        begun = signing_in.sign_in(app_state().database, email, password, sessions.here(), limited(), remembered)
     except signing_in.LoginRefused:
         form.form_errors.append(_("Wrong email address or password."))
         return _page(form, target)

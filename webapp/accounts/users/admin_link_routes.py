@@ -39,7 +39,7 @@ def show_link(user_id: int) -> Page:
         return _asked(form, person, admin_links.refusal_reason(person, signed_in())), 200
     try:
         with app_state().database.writing() as session:
-            made = admin_links.create(session, app_state().queue, app_state().sealer, user_id, signed_in(), limited())
+            made = admin_links.create(session, app_state().sealer, user_id, signed_in(), limited())
     except (ActionRefused, AccountDisabled) as refused:
         return _asked(form, person, refused), 409
     return shown_once(made)

@@ -20,7 +20,6 @@ from webapp.core import clock
 from webapp.core.errors import MailroomError
 from webapp.core.sealing import CannotUnseal, Sealer
 from webapp.outbox import service as outbox
-from webapp.outbox.queue import WakeUpQueue
 from webapp.settings.security import security
 
 SHOWN = "shown link"
@@ -37,9 +36,7 @@ class ShownLink:
     code: str = field(repr=False)
 
 
-def create(
-    session: Session, queue: WakeUpQueue, sealer: Sealer, user_id: int, by: User, limited: bool = True
-) -> ShownLink:
+def create(session: Session, sealer: Sealer, user_id: int, by: User, limited: bool = True) -> ShownLink:
     """A link with which the person activates the account or, being active, chooses a new password.
 
     Of the latter the person is told by mail: whoever makes the link could use it.
@@ -52,7 +49,7 @@ def create(
         raise refusal
     if limited:
         throttles.reset_shown(session, by)
-    outbox.enqueue(session, queue, "admin_link_created", person.email, user_id=person.id)
+    outbox.enqueue(session, "admin_link_created", person.email, user_id=person.id)
     audit.record(session, Event.RESET_SHOWN, person)
     return _made(session, sealer, person, LinkPurpose.RESET, clock.now() + security(session).reset_lifetime)
 

@@ -56,7 +56,7 @@ def resend_activation(user_id: int) -> Page:
     try:
         with app_state().database.writing() as session:
             person = locked_for(session, user_id, signed_in())
-            password_links.enqueue_activation(session, app_state().queue, person, limited())
+            password_links.enqueue_activation(session, person, limited())
     except NoActivation as refused:
         flash(str(refused), "info")
     except TooManyRequests as error:
@@ -73,7 +73,6 @@ def _create(form: NewUserForm) -> Page:
         require_administrator(session, signed_in())
         person = service.create_user(
             session,
-            app_state().queue,
             email=text(form.email),
             name=text(form.name),
             role=Role(form.role.data),

@@ -15,7 +15,6 @@ from webapp.core.errors import MailroomError
 from webapp.core.sealing import sha256_hex
 from webapp.core.texts import lazy_gettext as _
 from webapp.outbox import service as outbox
-from webapp.outbox.queue import WakeUpQueue
 from webapp.settings import service as settings
 
 
@@ -75,8 +74,8 @@ def create_first_administrator(
     return created
 
 
-def save_public_url(session: Session, queue: WakeUpQueue, config: Config, public_url: str) -> None:
+def save_public_url(session: Session, config: Config, public_url: str) -> None:
     """Save the public address and nothing else; mail may have been waiting for it."""
     present = settings.general(session, config)
     settings.save(session, public_url, present.product_name, present.support_address)
-    outbox.retry_waiting(session, queue)
+    outbox.retry_waiting(session)

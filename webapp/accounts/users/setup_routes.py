@@ -45,7 +45,7 @@ def setup() -> Page:
 
 
 def _set_up(form: SetupForm) -> Response:
-    config, queue = app_state().config, app_state().queue
+    config = app_state().config
     password_hash, language = hashing.hash_password(text(form.password)), i18n.current().code
     with app_state().database.writing() as session:
         person = first_run.create_first_administrator(
@@ -57,7 +57,7 @@ def _set_up(form: SetupForm) -> Response:
             language,
         )
         if form.public_url and form.public_url.data:
-            first_run.save_public_url(session, queue, config, form.public_url.data)
+            first_run.save_public_url(session, config, form.public_url.data)
         begun = login.begin(session, person, sessions.here())
     sessions.begin(begun)
     flash(_("You're signed in as the first administrator. Next, set up the mail server."), "success")

@@ -19,7 +19,6 @@ from webapp.mail.expiry import words as expiry_words
 from webapp.mail.expiry.service import Expiry, ExpiryState, ExpirySubject, of_the_mail_server
 from webapp.mail.grants import service as grants
 from webapp.mail.models import ExpiryAlert, MailServer
-from webapp.outbox.queue import WakeUpQueue
 from webapp.settings.service import General, general
 from webapp.webhooks import service as webhooks
 
@@ -40,15 +39,14 @@ def send_alerts(parts: AppState, now: datetime) -> None:
     with parts.database.writing() as session:
         server = mail.locked(session)
         if server is not None:
-            _Teller(session, parts.queue, server, general(session, parts.config)).tell(now)
+            _Teller(session, server, general(session, parts.config)).tell(now)
 
 
 class _Teller:
     """Compares what is so with what was told, in one transaction that holds the mail server."""
 
-    def __init__(self, session: Session, queue: WakeUpQueue, server: MailServer, general: General) -> None:
+    def __init__(self, session: Session, server: MailServer, general: General) -> None:
         self._session = session
-        self._queue = queue
         self._server = server
         self._page = webhooks.mail_server_url(general)
 
@@ -72,7 +70,7 @@ class _Teller:
         if not news:
             return
         row.told_at = now
-        notifications.mail_server(self._session, self._queue, expiry.facts)
+        notifications.mail_server(self._session, expiry.facts)
         with i18n.use_language(i18n.DEFAULT):
             text = expiry_words.summary(expiry)
         reason = self._reason() if expiry.state is ExpiryState.REFUSED else {}

@@ -152,7 +152,7 @@ def generate(parts: AppState, server: MailServer) -> None:
             grants.prepare(session, server, source.registration.method)
         source.get(by_hand=True)
     with parts.database.writing() as session:
-        outbox.retry_waiting(session, parts.queue)
+        outbox.retry_waiting(session)
 
 
 @contextmanager
@@ -182,7 +182,7 @@ def _keep(parts: AppState, registration: ClientRegistration, tokens: TokenRespon
         grant = grants.get(session, server.id)
         for name, value in grants.store_tokens(tokens, registration, parts.sealer, now).items():
             setattr(grant, name, value)
-        outbox.retry_waiting(session, parts.queue)
+        outbox.retry_waiting(session)
         audit.record(session, Event.GRANT_MADE, kind=registration.method.grant)
 
 
