@@ -77,7 +77,7 @@ def test_it_is_not_asked_again_for_the_page_that_tells_of_it(
 
     with member.client.session_transaction() as session:
         session["_flashes"] = [("success", "Saved.")]
-    monkeypatch.setattr(service, "own_sign_ins", break_off)
+    monkeypatch.setattr(service, "list_sessions", break_off)
     with away:
         assert member.get("/profile").status_code == 503
 

@@ -83,7 +83,7 @@ PURPOSES = {
 }
 ROLES = {Role.ADMINISTRATOR: lazy("Role: administrator."), Role.MEMBER: lazy("Role: member.")}
 REASONS = {
-    "LinkUnknown": lazy("Unknown link."),
+    "LinkNotFound": lazy("Unknown link."),
     "LinkUsed": lazy("It had already been used."),
     "LinkRevoked": lazy("It was no longer valid."),
     "LinkExpired": lazy("It had expired."),

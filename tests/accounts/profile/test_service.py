@@ -111,7 +111,7 @@ class TestPassword:
                 sign_ins.rotate_token(session, 1)
             return fits(password, kept)
 
-        monkeypatch.setattr(hashing, "fits", slowly)
+        monkeypatch.setattr(hashing, "verify", slowly)
         assert lives(parts.database, change(parts, ada))
 
     def test_a_reset_while_the_password_is_checked_wins(
@@ -125,7 +125,7 @@ class TestPassword:
                 password_links.complete_reset(session, secret, "the hash of another")
             return fits(password, kept)
 
-        monkeypatch.setattr(hashing, "fits", slowly)
+        monkeypatch.setattr(hashing, "verify", slowly)
         with pytest.raises(SessionEnded):
             change(parts, ada)
 

@@ -95,26 +95,26 @@ class TestWho:
     @pytest.mark.one_database
     @pytest.mark.parametrize("email", ["ada@example.com", NOBODY])
     def test_it_is_the_same_for_every_address(self, ada: User, sign_in: Try, guess: Guess, email: str) -> None:
-        assert guess(email, 12) == ["SignInRefused"] * 10 + ["Locked"] * 2
-        assert sign_in(email.upper()) == "Locked"
+        assert guess(email, 12) == ["LoginRefused"] * 10 + ["LockedOut"] * 2
+        assert sign_in(email.upper()) == "LockedOut"
 
     def test_the_person_gets_in_from_elsewhere(self, ada: User, sign_in: Try, guess: Guess) -> None:
         guess(ada.email)
-        assert (sign_in(ada.email), sign_in(ada.email, address=ELSEWHERE)) == ("Locked", "in")
+        assert (sign_in(ada.email), sign_in(ada.email, address=ELSEWHERE)) == ("LockedOut", "in")
 
     def test_against_guesses_from_everywhere_only_known_browsers_get_in(
         self, parts: AppState, ada: User, sign_in: Try, guess: Guess
     ) -> None:
         known = know(parts, ada) + "." + "another" * 6 + "x"
         guess_from_everywhere(guess, ada.email)
-        assert sign_in(ada.email, address=ELSEWHERE) == "Locked"
+        assert sign_in(ada.email, address=ELSEWHERE) == "LockedOut"
         assert sign_in(ada.email, address=ELSEWHERE, known=known) == "in"
 
     @pytest.mark.one_database
     def test_a_known_browser_is_locked_by_itself(self, parts: AppState, ada: User, sign_in: Try, guess: Guess) -> None:
         stolen, other = know(parts, ada), know(parts, ada)
-        assert guess(ada.email, 11, known=stolen)[-1] == "Locked"
-        assert [sign_in(ada.email, known=token) for token in (stolen, other, "")] == ["Locked", "in", "in"]
+        assert guess(ada.email, 11, known=stolen)[-1] == "LockedOut"
+        assert [sign_in(ada.email, known=token) for token in (stolen, other, "")] == ["LockedOut", "in", "in"]
 
     @pytest.mark.one_database
     def test_a_browser_is_known_for_its_own_people_alone(
@@ -123,7 +123,7 @@ class TestWho:
         add_person(parts.database, "eve@example.com")
         known = know(parts, ada)
         guess("eve@example.com", known=known)
-        assert sign_in("eve@example.com", known=known) == sign_in("eve@example.com") == "Locked"
+        assert sign_in("eve@example.com", known=known) == sign_in("eve@example.com") == "LockedOut"
 
     @pytest.mark.one_database
     def test_a_right_password_forgets_the_wrong_ones_before(self, ada: User, sign_in: Try, guess: Guess) -> None:
@@ -138,7 +138,7 @@ class TestWho:
         for number in range(50):
             guess(f"p{number}@example.com", 2)
             sign_in(ada.email)
-        assert guess(NOBODY, 1) + guess(NOBODY, 1, ELSEWHERE) == ["TooManyRequests", "SignInRefused"]
+        assert guess(NOBODY, 1) + guess(NOBODY, 1, ELSEWHERE) == ["TooManyRequests", "LoginRefused"]
 
     @pytest.mark.one_database
     def test_a_crowd_slows_each_network_down_and_keeps_nobody_out(
@@ -147,7 +147,7 @@ class TestWho:
         minute = timedelta(minutes=1)
         share = Share(Limit("a", 8, minute), Limit("b", 2, minute), Limit("c", 4, minute))
         monkeypatch.setattr(lockout, "FAILURES", share)
-        assert guess(NOBODY, 7) == ["SignInRefused"] * 6 + ["TooManyRequests"]
+        assert guess(NOBODY, 7) == ["LoginRefused"] * 6 + ["TooManyRequests"]
         assert [sign_in(ada.email, address=ELSEWHERE) for _ in range(5)] == ["in"] * 5
 
     @pytest.mark.one_database
@@ -161,7 +161,7 @@ class TestWho:
         for number in range(8):
             ends += guess(f"p{number}@example.com", 1)
             sign_in(ada.email)
-        assert ends == ["SignInRefused"] * 6 + ["TooManyRequests"] * 2
+        assert ends == ["LoginRefused"] * 6 + ["TooManyRequests"] * 2
 
 
 class TestHowLong:
@@ -173,9 +173,9 @@ class TestHowLong:
     ) -> None:
         guess(ada.email)
         now.shift(timedelta(minutes=15) - timedelta(seconds=1))
-        assert guess(ada.email, 1) == ["Locked"]
+        assert guess(ada.email, 1) == ["LockedOut"]
         now.shift(timedelta(seconds=1))
-        assert guess(ada.email, 11) == ["SignInRefused"] * 10 + ["Locked"]
+        assert guess(ada.email, 11) == ["LoginRefused"] * 10 + ["LockedOut"]
 
     @pytest.mark.one_database
     def test_a_refusal_says_when_it_ends(self, parts: AppState, now: time_machine.Traveller, guess: Guess) -> None:
@@ -188,9 +188,9 @@ class TestHowLong:
     @pytest.mark.one_database
     def test_slow_guesses_lock_too(self, now: time_machine.Traveller, guess: Guess) -> None:
         for _ in range(10):
-            assert guess(NOBODY, 1) == ["SignInRefused"]
+            assert guess(NOBODY, 1) == ["LoginRefused"]
             now.shift(timedelta(minutes=10))
-        assert guess(NOBODY, 1) == ["Locked"]
+        assert guess(NOBODY, 1) == ["LockedOut"]
 
     @pytest.mark.one_database
     def test_the_settings_say_after_how_many_and_for_how_long(
@@ -198,11 +198,11 @@ class TestHowLong:
     ) -> None:
         with parts.database.writing() as session:
             security.save(session, SecurityPolicy(lock_after=3, lock_minutes=60))
-        assert guess(NOBODY, 4)[2:] == ["SignInRefused", "Locked"]
+        assert guess(NOBODY, 4)[2:] == ["LoginRefused", "LockedOut"]
         now.shift(timedelta(minutes=59))
-        assert guess(NOBODY, 1) == ["Locked"]
+        assert guess(NOBODY, 1) == ["LockedOut"]
 
-    @pytest.mark.parametrize(("back", "outcome"), [(timedelta(minutes=1), "Locked"), (timedelta(days=400), "in")])
+    @pytest.mark.parametrize(("back", "outcome"), [(timedelta(minutes=1), "LockedOut"), (timedelta(days=400), "in")])
     def test_a_clock_that_is_set_back_locks_nobody_for_longer(
         self, ada: User, now: time_machine.Traveller, sign_in: Try, guess: Guess, back: timedelta, outcome: str
     ) -> None:
@@ -229,10 +229,10 @@ def test_of_fifty_at_once_no_more_passwords_are_looked_at_than_are_allowed(
     parts: AppState, ada: User, sign_in: Try, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted = mock.Mock(wraps=hashing.verify)
-    monkeypatch.setattr(hashing, "fits", counted)
+    monkeypatch.setattr(hashing, "verify", counted)
     ends = at_once([lambda: sign_in(ada.email, "wrong")] * 50)
     assert counted.call_count == 10
-    assert {end for end in ends if end != "SignInRefused"} == {"Locked"}
+    assert {end for end in ends if end != "LoginRefused"} == {"LockedOut"}
     assert len(entries(parts, Event.LOCKED)) == 1
 
 
@@ -264,7 +264,7 @@ class TestTelling:
     def test_what_is_no_address_is_locked_and_gets_no_mail(
         self, now: time_machine.Traveller, guess: Guess, owed: Owed
     ) -> None:
-        assert guess("root", 11)[-1] == "Locked"
+        assert guess("root", 11)[-1] == "LockedOut"
         assert owed() == []
 
     @pytest.mark.one_database

@@ -44,7 +44,7 @@ def test_a_password_is_hashed_whether_there_is_an_account_or_not(
     parts: AppState, ada: User, monkeypatch: pytest.MonkeyPatch, email: str
 ) -> None:
     counted = mock.Mock(wraps=hashing.verify)
-    monkeypatch.setattr(hashing, "fits", counted)
+    monkeypatch.setattr(hashing, "verify", counted)
     with pytest.raises(LoginRefused):
         sign_in(parts, email, "wrong")
     counted.assert_called_once()
@@ -71,6 +71,6 @@ def test_a_reset_while_the_password_is_checked_wins(
             service.complete_reset(session, secret, hashing.hash_password(PASSWORD))
         return fits(password, kept)
 
-    monkeypatch.setattr(hashing, "fits", slowly)
+    monkeypatch.setattr(hashing, "verify", slowly)
     with pytest.raises(LoginRefused):
         sign_in(parts, ada.email)

@@ -224,7 +224,7 @@ def test_of_fifty_guesses_at_once_ten_are_looked_at(
     database: Database, administrator: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted = mock.Mock(wraps=hashing.verify)
-    monkeypatch.setattr(hashing, "fits", counted)
+    monkeypatch.setattr(hashing, "verify", counted)
     person, sign_in = administrator.user, sign_in_of(database)
     ends = at_once([lambda: reauthentication.check(database, person, sign_in, WRONG)] * 50)
     assert counted.call_count == 10

@@ -47,7 +47,7 @@ def test_a_late_answer_leaves_the_cookie_to_the_one_that_changed_the_sign_in(
         return DeliveryResult()
 
     administrator.get("/profile")
-    monkeypatch.setattr(delivery, "tried", slowly)
+    monkeypatch.setattr(delivery, "next_retry", slowly)
     before = cookie(administrator)
     administrator.post("/settings/webhook/test", follow=False)
     assert cookie(administrator) == before
@@ -68,7 +68,7 @@ def test_confirming_twice_at_once_signs_nobody_out(database: Database, administr
 
     with time_machine.travel(clock.now() + timedelta(minutes=16)):
         page, before = administrator.get("/settings/general"), cookie(administrator)
-        with mock.patch.object(hashing, "fits", fits):
+        with mock.patch.object(hashing, "verify", fits):
             answer = administrator.submit_on(page, current_password=PASSWORD)
     assert "You were signed out meanwhile" in answer.text
     assert cookie(administrator) == before

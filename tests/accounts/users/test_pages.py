@@ -111,7 +111,7 @@ def test_the_list_searches_and_says_what_to_do_when_nobody_is_found(administrato
 
 
 def test_the_list_leads_on_to_older_people(administrator: Browser, ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "PAGE", 1)
+    monkeypatch.setattr(service, "PAGE_SIZE", 1)
     page = administrator.get("/users")
     older = re.search(r'href="(/users\?before=\d+)"', page.text)
     assert older is not None

@@ -118,7 +118,7 @@ def test_of_two_who_set_up_at_once_one_succeeds(parts: AppState, key: str) -> No
         return claim
 
     ends = at_once([claiming(f"p{number}@example.com") for number in range(4)])
-    assert sorted(type(end).__name__ for end in ends) == ["SetupDone"] * 3 + ["User"]
+    assert sorted(type(end).__name__ for end in ends) == ["AlreadySetUp"] * 3 + ["User"]
 
 
 class TestWithAFixedAddress:
