@@ -13,9 +13,9 @@ from webapp.audit.export import escape_formula
 from webapp.audit.labels import FIELDS, KINDS, facts, kind
 from webapp.audit.models import AuditEntry
 from webapp.core.database import Database
-from webapp.mail.grants import service as grants
 from webapp.mail.models import MailServer
-from webapp.mail.service import OF_CERTIFICATE
+from webapp.mail.servers import CLIENT_SECRETS
+from webapp.mail.service import CERTIFICATE_COLUMNS
 
 Happened = Callable[..., int]
 Told = Callable[[Event], AuditEntry]
@@ -67,7 +67,7 @@ def test_every_fact_is_a_sentence(administrator: Browser) -> None:
 
 def test_every_setting_of_a_mail_server_has_words() -> None:
     own = {column.key for column in MailServer.__table__.columns} - {"id", "position", "extra", "secrets"}
-    assert own - {"updated_at", "updated_by", *OF_CERTIFICATE} | set(grants.SECRETS) <= set(FIELDS)
+    assert own - {"updated_at", "updated_by", *CERTIFICATE_COLUMNS} | set(CLIENT_SECRETS) <= set(FIELDS)
 
 
 def test_a_page_leads_to_older_entries_with_the_same_filter(administrator: Browser, happened: Happened) -> None:

@@ -7,7 +7,7 @@ from werkzeug.test import TestResponse
 
 from tests.support.inbox import SENDER
 from webapp.core.app_state import AppState
-from webapp.mail import service
+from webapp.mail import servers
 from webapp.mail.models import MailServer
 
 PAGE = "/settings/mail"
@@ -25,7 +25,7 @@ def custom(**given: Any) -> dict[str, Any]:
 def saved(parts: AppState) -> MailServer:
     """What is in the database."""
     with parts.database.reading() as session:
-        server = service.primary(session)
+        server = servers.primary(session)
     assert server is not None
     return server
 

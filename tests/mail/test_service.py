@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from plugins import custom
 from webapp.core.app_state import AppState
-from webapp.mail import service, transport_settings
+from webapp.mail import servers, service, transport_settings
 from webapp.mail.models import MailServer
 from webapp.mail.server_page.forms import COLUMNS, DEFAULTS
-from webapp.mail.service import SecretsRequired, ServerDraft
+from webapp.mail.servers import ServerDraft
+from webapp.mail.service import SecretsRequired
 from webapp.settings.service import General
 
 Save = Callable[..., MailServer]
@@ -23,7 +25,7 @@ def draft(password: str = "", **given: Any) -> ServerDraft:
     values: dict[str, Any] = dict.fromkeys(COLUMNS, "") | DEFAULTS | {"proxy_port": None}
     values |= {"mail_from": "m@example.org", "host": "smtp.example.org", "port": 587, "security": "starttls"}
     values |= {"authentication": "password", "username": "mailroom"}
-    return ServerDraft(values | given, {}, {"password": password})
+    return ServerDraft(custom.register_smtp_provider(), values | given, {}, {"password": password})
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def test_two_first_saves_at_once_are_one_mail_server(save: Save, parts: AppState
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(at_once, (25, 465, 587, 2525)))
     with parts.database.reading() as session:
-        server = service.primary(session)
+        server = servers.primary(session)
     assert server is not None
     assert server.port in (25, 465, 587, 2525)
 
@@ -57,7 +59,7 @@ def test_a_password_saved_meanwhile_goes_to_its_own_server_alone(save: Save, par
     with pytest.raises(SecretsRequired):
         save(draft(host="smtp.attacker.example"))
     with parts.database.reading() as session:
-        server = service.primary(session)
+        server = servers.primary(session)
     assert server is not None
     assert server.host == "smtp.other.example"
 

@@ -11,7 +11,7 @@ from tests.support.browser import Browser
 from tests.support.inbox import PASSWORD, SENDER, USERNAME, Inbox
 from tests.support.scripted import ScriptedServer
 from webapp.core.app_state import AppState
-from webapp.mail import service
+from webapp.mail import servers
 from webapp.mail.models import MailServer
 
 
@@ -124,7 +124,7 @@ def test_a_suggestion_is_filled_in_with_a_click_and_saves_nothing(
     assert 'value="465"' in corrected.text
     assert 'value="typed@example.org"' in corrected.text
     with parts.database.reading() as session:
-        assert service.primary(session) is None
+        assert servers.primary(session) is None
 
 
 @pytest.mark.one_database

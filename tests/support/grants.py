@@ -3,20 +3,23 @@
 from dataclasses import dataclass
 from typing import Any
 
+from plugins import custom, google, office365
 from tests.support.authorization import CLIENT_SECRET, AuthorizationServer
 from tests.support.people import add_person
 from webapp.accounts.models import Role, User
 from webapp.accounts.sessions import service as sign_ins
 from webapp.accounts.sessions.service import Client
 from webapp.core.app_state import AppState
-from webapp.mail import service, transport_settings
+from webapp.mail import servers, service, transport_settings
 from webapp.mail.grants import authorization as consent
 from webapp.mail.grants import service as grants
 from webapp.mail.grants.renewal import TokenSource
 from webapp.mail.models import Grant, MailServer
-from webapp.mail.service import ServerDraft
+from webapp.mail.servers import ServerDraft
 from webapp.settings.service import General, general
 
+BUILT_IN = [module.register_smtp_provider() for module in (custom, google, office365)]
+PROVIDERS = {provider.key: provider for provider in BUILT_IN}
 SENDER = "Mailroom <mailroom@mailroom.example>"
 
 
@@ -47,7 +50,7 @@ class GrantOwner:
     def server(self) -> MailServer:
         """The saved mail server."""
         with self.parts.database.reading() as session:
-            found = service.primary(session)
+            found = servers.primary(session)
         assert found is not None
         return found
 
@@ -70,7 +73,8 @@ class GrantOwner:
         values = {"provider": "custom", "mail_from": SENDER, "host": "localhost", "port": 9, "security": "none"}
         values |= {"tls_minimum": "1.2", "timeout": 10, "proxy_type": "none", "proxy_host": "", "proxy_port": None}
         values |= {"proxy_username": "", "authentication": "authorization_code", "username": self.provider.account}
-        return ServerDraft(values | self.provider.settings | given, {}, secrets)
+        values |= self.provider.settings | given
+        return ServerDraft(PROVIDERS[str(values["provider"])], values, {}, secrets)
 
     def save(self, **given: Any) -> None:
         """Save it."""

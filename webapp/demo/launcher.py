@@ -16,8 +16,10 @@ from webapp.demo import accounts
 from webapp.demo.inbox import HOST, PASSWORD, USERNAME
 from webapp.demo.plugins import local_inbox
 from webapp.mail import service as mail
+from webapp.mail.servers import ServerDraft, primary
 from webapp.process.supervisor import Child, Supervisor
 from webapp.process.web_server import AddressUnavailable, ListenAddress, find_free_port
+from webapp.providers import Provider
 from webapp.settings import service as settings
 
 WEB_PORT = 8000
@@ -90,12 +92,12 @@ def prepare(session: Session, parts: AppState, address: ListenAddress, inbox_por
             public_url=address.url,
         )
     accounts.create(session)
-    saved = mail.primary(session)
+    saved = primary(session)
     if saved is None or (saved.provider == PROVIDER and saved.port != inbox_port):
-        mail.save(session, parts, mail_server(inbox_port), by="demo")
+        mail.save(session, parts, mail_server(parts.providers[PROVIDER], inbox_port), by="demo")
 
 
-def mail_server(inbox_port: int) -> mail.ServerDraft:
+def mail_server(provider: Provider, inbox_port: int) -> ServerDraft:
     """The local inbox, as the form of the mail server would send it."""
     values = {
         "provider": PROVIDER,
@@ -112,7 +114,7 @@ def mail_server(inbox_port: int) -> mail.ServerDraft:
         "authentication": "password",
         "username": USERNAME,
     }
-    return mail.ServerDraft(values, extra={}, secrets={"password": PASSWORD})
+    return ServerDraft(provider, values, provider_fields={}, secrets={"password": PASSWORD})
 
 
 def welcome(address: ListenAddress) -> list[str]:

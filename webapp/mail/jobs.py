@@ -7,7 +7,7 @@ import structlog
 
 from webapp.core.app_state import AppState
 from webapp.core.sealing import CannotUnseal
-from webapp.mail import service, transport_settings
+from webapp.mail import servers, transport_settings
 from webapp.mail.expiry import certificates
 from webapp.mail.grants import renewal
 from webapp.mail.models import MailServer
@@ -39,7 +39,7 @@ def refresh_grants(parts: AppState, now: datetime) -> None:
 def check_certificate(parts: AppState, now: datetime) -> None:
     """See the server's certificate, where no mail has shown it for a day: connect, and sign in nowhere."""
     with parts.database.reading() as session:
-        server, present = service.primary(session), general(session, parts.config)
+        server, present = servers.primary(session), general(session, parts.config)
     if server is None or not certificates.needs_check(server, now):
         return
     try:

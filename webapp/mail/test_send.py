@@ -13,7 +13,7 @@ from webapp.audit.events import Event
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
 from webapp.mail import compose as messages
-from webapp.mail import service
+from webapp.mail import servers
 from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.expiry import certificates
 from webapp.mail.transcript import Stage, StageResult, Transcript, TranscriptLine
@@ -100,7 +100,7 @@ def _note(database: Database, trial: TestSend) -> None:
 def _note_certificate(database: Database, connection: SmtpConnection) -> None:
     """Keep until when the server's certificate holds, if it is the saved server that was tried."""
     with database.reading() as session:
-        saved = service.primary(session)
+        saved = servers.primary(session)
     tried = connection.opened
     shown_by = (tried.provider.key, tried.host, tried.port, tried.security, tried.fields)
     if saved is not None and (saved.provider, saved.host, saved.port, saved.security, saved.extra) == shown_by:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import idna
 
 from webapp.core.app_state import AppState
-from webapp.core.sealing import CannotUnseal, Sealer
+from webapp.core.sealing import CannotUnseal
 from webapp.core.sockets import Proxy
 from webapp.mail.grants import service as grants
 from webapp.mail.grants.renewal import TokenSource
@@ -16,7 +16,7 @@ from webapp.mail.models import MailServer
 from webapp.mail.oauth import words
 from webapp.mail.oauth.errors import NotConfigured
 from webapp.mail.oauth.registration import ClientRegistration
-from webapp.mail.service import OF_OAUTH2, PROXY_PASSWORD, ServerDraft, erases_grant, method_of, purpose, secret_names
+from webapp.mail.servers import CLIENT_SECRETS, OAUTH2_COLUMNS, PROXY_PASSWORD, ServerDraft, open_secrets
 from webapp.mail.transport.settings import TransportSettings
 from webapp.providers import OAuth2
 from webapp.providers.registry import UnknownProvider
@@ -24,27 +24,28 @@ from webapp.settings.service import General
 
 
 def load(server: MailServer, parts: AppState, general: General) -> TransportSettings:
-    """The saved server with its secrets open. Raises UnknownProvider or SealBroken."""
-    return _opened(parts, general, _values(server), server.extra, _open_secrets(parts.sealer, server), server.id)
+    """Return the settings of the saved server. Raises UnknownProvider or CannotUnseal."""
+    return _settings(parts, general, _values(server), server.extra, open_secrets(parts.sealer, server), server.id)
 
 
 def from_draft(draft: ServerDraft, saved: MailServer | None, parts: AppState, general: General) -> TransportSettings:
-    """An unsaved server, as a test uses it: a blank secret is the saved one, and so is the grant while it holds.
+    """Return the settings of an unsaved server, for a test: blank secrets, and the grant if it stays, are the saved.
 
-    Raises SealBroken.
+    Raises CannotUnseal.
     """
-    names = secret_names(parts, draft)
-    typed = {name: value for name, value in draft.secrets.items() if value and name in names}
-    kept = _open_secrets(parts.sealer, saved, only=names - typed.keys()) if saved else {}
-    holds = saved is not None and not erases_grant(parts, saved, draft)
-    grant_of = saved.id if saved is not None and holds else None
-    return _opened(parts, general, draft.values, draft.extra, {**kept, **typed}, grant_of)
+    entered = draft.entered_secrets
+    blank = draft.secret_names - entered.keys()
+    opened = open_secrets(parts.sealer, saved, needed=blank) if saved else {}
+    secrets = {name: value for name, value in opened.items() if name in blank} | entered
+    keeps_grant = saved is not None and not grants.discarding_changes(saved, draft, opened)
+    grant_of = saved.id if saved is not None and keeps_grant else None
+    return _settings(parts, general, draft.values, draft.provider_fields, secrets, grant_of)
 
 
 def token_source(server: MailServer, parts: AppState) -> TokenSource:
     """Where the saved server's access tokens come from. Raises Unusable."""
     try:
-        source = _token_source(parts, _values(server), _open_secrets(parts.sealer, server), server.id)
+        source = _token_source(parts, _values(server), open_secrets(parts.sealer, server), server.id)
     except CannotUnseal:
         raise NotConfigured(error=words.SEAL_BROKEN) from None
     except UnknownProvider:
@@ -97,10 +98,10 @@ def _proxy(values: Mapping[str, object], secrets: Mapping[str, str]) -> Proxy | 
 def _token_source(
     parts: AppState, values: Mapping[str, object], secrets: Mapping[str, str], server_id: int | None
 ) -> TokenSource | None:
-    method = method_of(parts, values)
+    method = parts.providers[str(values["provider"])].authentication_named(str(values["authentication"]))
     if not isinstance(method, OAuth2):
         return None
-    own = {name: str(values.get(name) or "") for name in OF_OAUTH2}
+    own = {name: str(values.get(name) or "") for name in OAUTH2_COLUMNS}
     registration = ClientRegistration(
         method=method,
         username=str(values["username"]),
@@ -115,7 +116,7 @@ def _token_source(
     return TokenSource(parts, registration, server_id)
 
 
-def _opened(
+def _settings(
     parts: AppState,
     general: General,
     values: Mapping[str, object],
@@ -124,7 +125,7 @@ def _opened(
     grant_of: int | None,
 ) -> TransportSettings:
     # The mail server never sees those that gain tokens, nor that of the proxy.
-    not_for_the_server = {PROXY_PASSWORD, *grants.SECRETS}
+    not_for_the_server = {PROXY_PASSWORD, *CLIENT_SECRETS}
     mail_from = str(values["mail_from"])
     return TransportSettings(
         provider=parts.providers[str(values["provider"])],
@@ -142,11 +143,6 @@ def _opened(
         secrets={name: value for name, value in secrets.items() if name not in not_for_the_server},
         fields=extra,
     )
-
-
-def _open_secrets(sealer: Sealer, server: MailServer, only: frozenset[str] | None = None) -> dict[str, str]:
-    names = server.secrets if only is None else only & set(server.secrets)
-    return {name: sealer.open(server.secrets[name]["sealed"], purpose(name)) for name in names}
 
 
 def _a_labels(name: str) -> str:

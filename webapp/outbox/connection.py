@@ -11,8 +11,7 @@ import flask_mail
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.sealing import CannotUnseal
-from webapp.mail import service as mail
-from webapp.mail import transport_settings
+from webapp.mail import servers, transport_settings
 from webapp.mail.expiry import certificates
 from webapp.mail.models import MailServer
 from webapp.mail.transcript import Stage
@@ -36,7 +35,7 @@ class CurrentSettings:
 def read_settings(parts: AppState) -> CurrentSettings:
     """Read them; done for every message, so that what was saved holds from the next one on."""
     with parts.database.reading() as session:
-        return CurrentSettings(general(session, parts.config), mail.primary(session))
+        return CurrentSettings(general(session, parts.config), servers.primary(session))
 
 
 class ReusableConnection:

@@ -4,8 +4,7 @@ from sqlalchemy.orm import Session
 
 from webapp.core.app_state import AppState
 from webapp.core.sealing import CannotUnseal
-from webapp.mail import service as mail
-from webapp.mail import transport_settings
+from webapp.mail import servers, transport_settings
 from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.transcript import Stage
 from webapp.mail.transport.errors import DeliveryError
@@ -17,7 +16,7 @@ from webapp.settings.service import general
 
 def diagnosis(session: Session, parts: AppState, message: Message) -> Diagnosis | None:
     """The diagnosis, as far as the present settings can tell; None where no server was asked."""
-    server = mail.primary(session)
+    server = servers.primary(session)
     if server is None or message.last_stage not in list(Stage):
         return None
     try:

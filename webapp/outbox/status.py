@@ -9,7 +9,7 @@ from sqlalchemy import case, func, select, true
 
 from webapp.core.database import Database
 from webapp.mail.models import MailServer
-from webapp.mail.service import PRIMARY
+from webapp.mail.servers import PRIMARY
 from webapp.outbox.models import Message, MessageState
 
 

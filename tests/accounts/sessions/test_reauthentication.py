@@ -31,7 +31,7 @@ from webapp.audit.models import AuditEntry
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
-from webapp.mail import service as mail
+from webapp.mail import servers
 from webapp.settings import service as settings
 
 SERVER: dict[str, Any] = {
@@ -135,7 +135,7 @@ class TestAFormThatIsSentTooLate:
         assert "typed secret" not in asked.text
         administrator.submit_on(asked, current_password=PASSWORD)
         with parts.database.reading() as session:
-            saved = mail.primary(session)
+            saved = servers.primary(session)
         assert saved is not None
         assert parts.sealer.open(saved.secrets["password"]["sealed"], "mail_server.password") == "typed secret"
 

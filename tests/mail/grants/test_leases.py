@@ -107,11 +107,11 @@ def _renewing(parts: AppState) -> "subprocess.Popen[str]":
     """Another process of this installation, which renews the grant."""
     program = (
         "import sys; from webapp.core.config import Config; from webapp import create_app\n"
-        "from webapp.mail import opening, service; from webapp.core.app_state import EXTENSION\n"
+        "from webapp.mail import servers, transport_settings; from webapp.core.app_state import EXTENSION\n"
         "parts = create_app(Config.complete(database_url=sys.argv[1], instance=sys.argv[2], secret_key=sys.argv[3]))"
         ".extensions[EXTENSION]\n"
-        "with parts.database.reading() as session: server = service.primary(session)\n"
-        "source = opening.token_source(server, parts)\n"
+        "with parts.database.reading() as session: server = servers.primary(session)\n"
+        "source = transport_settings.token_source(server, parts)\n"
         "print(source.get(sys.argv[4]).value)"
     )
     with parts.database.reading() as session:

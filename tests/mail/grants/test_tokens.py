@@ -24,7 +24,6 @@ from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.grants.renewal import TokenSource
 from webapp.mail.grants.service import AccessToken
 from webapp.mail.models import GrantStatus
-from webapp.mail.service import ServerDraft
 from webapp.mail.test_send import send_test
 from webapp.mail.transcript import Stage
 from webapp.mail.transport.connection import SmtpConnection
@@ -241,8 +240,8 @@ def test_a_refused_token_is_never_called_a_wrong_password(
 
 def microsoft(owner: GrantOwner, provider: str = "office365", port: int = 9) -> TransportSettings:
     """What leads to a server of Microsoft's kind, before there is a grant."""
-    values = {**owner.draft(provider=provider, tenant_id=TENANT, port=port, security="none").values}
-    return transport_settings.from_draft(ServerDraft(values, {}, {}), None, owner.parts, owner.general)
+    draft = replace(owner.draft(provider=provider, tenant_id=TENANT, port=port, security="none"), secrets={})
+    return transport_settings.from_draft(draft, None, owner.parts, owner.general)
 
 
 def refused_by(

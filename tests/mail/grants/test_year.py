@@ -19,7 +19,7 @@ from tests.support.token_inbox import running_token_inbox
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
-from webapp.mail import jobs, service, transport_settings
+from webapp.mail import jobs, servers, transport_settings
 from webapp.mail.grants import renewal
 from webapp.mail.grants.renewal import TokenSource
 from webapp.mail.models import Grant, GrantStatus
@@ -74,7 +74,7 @@ class Fleet:
 
     def _source(self, parts: AppState) -> TokenSource:
         with parts.database.reading() as session:
-            server = service.primary(session)
+            server = servers.primary(session)
         assert server is not None
         return transport_settings.token_source(server, parts)
 

@@ -6,7 +6,7 @@ from tests.mail.page import PAGE, custom, error_at, password, saved
 from tests.support.browser import Browser
 from tests.support.inbox import SENDER, Inbox
 from webapp.core.app_state import AppState
-from webapp.mail import service
+from webapp.mail import servers
 
 
 def test_what_is_saved_holds(administrator: Browser, parts: AppState) -> None:
@@ -211,7 +211,7 @@ def test_switching_the_provider_keeps_what_was_typed(administrator: Browser) -> 
 def test_choosing_saves_nothing(administrator: Browser, parts: AppState) -> None:
     administrator.submit(PAGE, "choose", **custom(provider="google"))
     with parts.database.reading() as session:
-        assert service.primary(session) is None
+        assert servers.primary(session) is None
 
 
 @pytest.mark.one_database
@@ -219,13 +219,13 @@ def test_saving_another_provider_than_shown_shows_it_first(administrator: Browse
     answer = administrator.submit(PAGE, "save", **custom(provider="google"))
     assert 'value="smtp.gmail.com"' in answer.text
     with parts.database.reading() as session:
-        assert service.primary(session) is None
+        assert servers.primary(session) is None
 
 
 @pytest.mark.one_database
 def test_a_missing_plugin_is_named_on_the_page(administrator: Browser, inbox: Inbox, parts: AppState) -> None:
     with parts.database.writing() as session:
-        server = service.primary(session)
+        server = servers.primary(session)
         assert server is not None
         server.provider = "gone"
     assert "“gone” is not there" in administrator.get(PAGE).text

@@ -14,11 +14,11 @@ from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.core import i18n
 from webapp.core.app_state import AppState
-from webapp.mail import service as mail
 from webapp.mail.expiry import words as expiry_words
 from webapp.mail.expiry.service import Expiry, ExpiryState, ExpirySubject, of_the_mail_server
 from webapp.mail.grants import service as grants
 from webapp.mail.models import ExpiryAlert, MailServer
+from webapp.mail.servers import lock_primary
 from webapp.settings.service import General, general
 from webapp.webhooks import service as webhooks
 
@@ -37,7 +37,7 @@ def send_alerts(parts: AppState, now: datetime) -> None:
         if not _is_news(session, now):
             return
     with parts.database.writing() as session:
-        server = mail.locked(session)
+        server = lock_primary(session)
         if server is not None:
             _Teller(session, server, general(session, parts.config)).tell(now)
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from webapp.core.database import Database
 from webapp.mail.models import Grant, GrantStatus, MailServer
-from webapp.mail.service import PRIMARY
+from webapp.mail.servers import PRIMARY
 
 AHEAD = timedelta(days=14)
 # The sign-ins that show a secret of the application's own.

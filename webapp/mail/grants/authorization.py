@@ -18,7 +18,7 @@ from webapp.audit.events import Event
 from webapp.core import clock, http_client, rate_limits
 from webapp.core.app_state import AppState
 from webapp.core.rate_limits import Limit
-from webapp.mail import service, transport_settings
+from webapp.mail import servers, transport_settings
 from webapp.mail.grants import requests
 from webapp.mail.grants import service as grants
 from webapp.mail.models import AuthorizationRequest, GrantStatus, MailServer
@@ -174,7 +174,7 @@ def _keep(parts: AppState, registration: ClientRegistration, tokens: TokenRespon
     _check(registration, tokens)
     now = clock.now()
     with parts.database.writing() as session:
-        server = service.locked(session)
+        server = servers.lock_primary(session)
         if server is None or transport_settings.registration(server, parts) != registration:
             raise UnknownState(error=words.CHANGED_SETTINGS)
         grants.prepare(session, server, registration.method)

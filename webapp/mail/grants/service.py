@@ -1,7 +1,7 @@
 """The saved grants: what becomes of one when tokens arrive, when a renewal fails, when settings change."""
 
 import random
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from webapp.mail.models import AuthorizationRequest, Grant, GrantStatus, MailSer
 from webapp.mail.oauth.errors import BadTokens, OAuthError, TokenRefused, Unanswered
 from webapp.mail.oauth.registration import ClientRegistration
 from webapp.mail.oauth.responses import TokenResponse
+from webapp.mail.servers import CLIENT_SECRETS, ServerDraft, destination_changes
 from webapp.providers import Authentication, OAuth2
 
 # What each sealed column is sealed for.
@@ -25,7 +26,6 @@ GAINED_WITH = (
     "provider", "authentication", "username", "client_id", "tenant_id", "authorize_url", "token_url",
     "device_authorization_url", "scopes",
 )  # fmt: skip
-SECRETS = ("client_secret", "service_account_key")
 # Waits after the first, second … failure that may pass.
 WAITS = (timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
 # Between two renewals closer than this the end of a refresh token cannot be seen to move.
@@ -172,14 +172,18 @@ def opened(grant: Grant, column: str, sealer: Sealer) -> str:
     return sealer.open(sealed, PURPOSES[column]) if sealed else ""
 
 
-def changed_settings(
-    saved: MailServer, values: Mapping[str, object], extra: Mapping[str, str], secrets: Set[str]
-) -> frozenset[str]:
-    """The names of settings that a grant was gained with and that these values would change.
+def discarding_changes(saved: MailServer, draft: ServerDraft, opened: Mapping[str, str]) -> frozenset[str]:
+    """Return the changes in this draft that discard the grant when it is saved; empty if the grant stays.
 
-    `secrets` are the names of those that are others than the saved ones, or are none any more.
+    `opened` are the saved secrets in the clear. Access tokens go where the email goes: a change of that requires the
+    client secret again, and an application without one has nothing to prove itself with, so its grant is discarded.
     """
-    return saved.differing(GAINED_WITH, values, extra) | (secrets & set(SECRETS))
+    entered = {name for name, value in draft.entered_secrets.items() if opened.get(name) != value}
+    secrets = (entered | draft.removed & set(saved.secrets)) & set(CLIENT_SECRETS)
+    changed = saved.differing(GAINED_WITH, draft.values, draft.provider_fields) | secrets
+    if not set(CLIENT_SECRETS) & set(saved.secrets):
+        changed |= destination_changes(saved, draft)
+    return changed
 
 
 def _released() -> dict[str, Any]:

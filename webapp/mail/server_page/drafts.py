@@ -12,7 +12,7 @@ from typing import Any
 
 from webapp.core import clock
 from webapp.core.sealing import CannotUnseal, Sealer
-from webapp.mail.service import DESTINATION, OF_OAUTH2, PROXY_DESTINATION, ServerDraft
+from webapp.mail.servers import DESTINATION, OAUTH2_COLUMNS, PROXY_DESTINATION, ServerDraft
 from webapp.providers import Provider
 from webapp.providers.registry import secret_fields
 
@@ -20,7 +20,7 @@ LIFETIME = timedelta(hours=1)
 PURPOSE = "typed secrets"
 LARGEST = 8000
 # What belongs to a provider and is put aside while another one is looked at.
-OF_A_PROVIDER = ("host", "port", "security", "authentication", "username", *OF_OAUTH2, "secret_expires_on")
+OF_A_PROVIDER = ("host", "port", "security", "authentication", "username", *OAUTH2_COLUMNS, "secret_expires_on")
 
 
 def without(draft: ServerDraft, names: Collection[str]) -> ServerDraft:
@@ -67,7 +67,7 @@ def switch_provider(kept: str, values: Mapping[str, Any], before: Provider | Non
 
 
 def _template(chosen: Provider, before: Provider | None, values: Mapping[str, Any]) -> dict[str, Any]:
-    template: dict[str, Any] = dict.fromkeys((*OF_OAUTH2, "secret_expires_on"), "")
+    template: dict[str, Any] = dict.fromkeys((*OAUTH2_COLUMNS, "secret_expires_on"), "")
     connection = chosen.connection
     if connection.host:
         template |= {"host": connection.host, "port": connection.port, "security": connection.security}
@@ -103,7 +103,7 @@ def _typed_before(sealer: Sealer, sealed: str, user_id: int) -> dict[str, Any]:
 
 def _destination(draft: ServerDraft) -> list[str]:
     names = (*DESTINATION, *PROXY_DESTINATION)
-    return [*(str(draft.values.get(name, "")) for name in names), json.dumps(draft.extra, sort_keys=True)]
+    return [*(str(draft.values.get(name, "")) for name in names), json.dumps(draft.provider_fields, sort_keys=True)]
 
 
 def _parsed(kept: str) -> dict[str, dict[str, str]]:

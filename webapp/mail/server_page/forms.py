@@ -9,11 +9,10 @@ from wtforms import BooleanField, Field, HiddenField, PasswordField, RadioField,
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional, ValidationError
 
 from webapp.core.texts import lazy_gettext as lazy
-from webapp.mail.grants import service as grants
 from webapp.mail.server_page import fields as checks
 from webapp.mail.server_page import oauth_checks
 from webapp.mail.server_page.fields import DayField, NumberField, SecretTextField, host_name
-from webapp.mail.service import OF_OAUTH2, PROXY_PASSWORD, ServerDraft
+from webapp.mail.servers import CLIENT_SECRETS, OAUTH2_COLUMNS, PROXY_PASSWORD, ServerDraft
 from webapp.providers import Authentication, OAuth2, Provider
 from webapp.providers.registry import ProviderRegistry, secret_fields
 from webapp.web.forms import MAX_TEXT_LENGTH, Form, stripped, text_problem
@@ -21,10 +20,10 @@ from webapp.web.versioned_forms import VersionedForm
 
 COLUMNS = (
     "provider", "mail_from", "host", "port", "security", "tls_minimum", "timeout", "proxy_type", "proxy_host",
-    "proxy_port", "proxy_username", "authentication", "username", *OF_OAUTH2,
+    "proxy_port", "proxy_username", "authentication", "username", *OAUTH2_COLUMNS,
     "secret_expires_on",
 )  # fmt: skip
-SECRETS = ("password", PROXY_PASSWORD, *grants.SECRETS)
+SECRETS = ("password", PROXY_PASSWORD, *CLIENT_SECRETS)
 # What plugins may not call their own fields.
 RESERVED = frozenset({
     *COLUMNS, *SECRETS, "shown", "kept", "typed", "csrf_token", "save", "test", "choose", "apply", "test_recipient",
@@ -129,14 +128,14 @@ class MailServerForm(VersionedForm):
         """What was entered, cleaned as the chosen provider says."""
         method = self._method
         values = {name: self[name].data for name in COLUMNS}
-        values |= {**dict.fromkeys(OF_OAUTH2, ""), "provider": self.chosen.key}
+        values |= {**dict.fromkeys(OAUTH2_COLUMNS, ""), "provider": self.chosen.key}
         secrets = {name: self[name].data or "" for name in (*SECRETS, *secret_fields(self.chosen))}
         if method is not None:
             for name in {*COLUMNS, *SECRETS}.intersection(method.fields):
                 into = secrets if name in secrets else values
                 into[name] = self._cleaned(method, name, self[name].data or "")
         typed = {name: value.strip("\r\n") for name, value in secrets.items()}
-        return ServerDraft(values, self.extra(), typed, self._removed())
+        return ServerDraft(self.chosen, values, self.extra(), typed, self._removed())
 
     def _removed(self) -> frozenset[str]:
         """The secrets that are to be forgotten: one that is typed, or that the sign-in needs, is not."""

@@ -10,7 +10,7 @@ from webapp.core.http_client import InvalidUrl
 from webapp.core.texts import in_words
 from webapp.mail.oauth.errors import NotConfigured
 from webapp.mail.oauth.keys import ServiceAccountKey
-from webapp.mail.service import ServerDraft
+from webapp.mail.servers import ServerDraft
 from webapp.providers import OAuth2
 
 # In characters. A key file of Google's has 2,400.

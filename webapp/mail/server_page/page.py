@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from webapp.core import formatting
 from webapp.mail.models import MailServer
 from webapp.mail.server_page.forms import MailServerForm
-from webapp.mail.service import ServerDraft
+from webapp.mail.servers import ServerDraft
 from webapp.providers import Diagnosis, OAuth2, Password, Provider
 
 CONNECTION = ("host", "port", "security")

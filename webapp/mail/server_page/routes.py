@@ -12,7 +12,7 @@ from webapp.accounts.sessions import browser
 from webapp.core.app_state import app_state
 from webapp.core.sealing import CannotUnseal
 from webapp.core.texts import in_words
-from webapp.mail import service, transport_settings
+from webapp.mail import servers, service, transport_settings
 from webapp.mail.expiry.calendar import dates
 from webapp.mail.grants import authorization
 from webapp.mail.models import MailServer
@@ -21,7 +21,8 @@ from webapp.mail.server_page import page as view
 from webapp.mail.server_page.forms import MailServerForm
 from webapp.mail.server_page.secret_checks import ask_again, has_secrets
 from webapp.mail.server_page.typed import FormState
-from webapp.mail.service import Saved, ServerDraft
+from webapp.mail.servers import ServerDraft
+from webapp.mail.service import Saved
 from webapp.mail.test_send import TestSend, send_test, stage_name
 from webapp.outbox.meaning import diagnosis as meaning
 from webapp.outbox.status import delivery_status
@@ -56,9 +57,9 @@ def mail_server() -> Response:
     done = save_typed(saved)
     if not isinstance(done, Saved):
         return done
-    if done.dropped_grant and not _needs_token(done.server):
+    if done.discarded_grant and not _needs_token(done.server):
         flash(_("Saved. The access token was discarded, because this authentication doesn't need one."), "success")
-    elif done.dropped_grant:
+    elif done.discarded_grant:
         flash(
             _(
                 "Saved. The access token was discarded, because it was generated for other settings. "
@@ -74,7 +75,7 @@ def mail_server() -> Response:
 def saved_server() -> MailServer | None:
     """The saved mail server."""
     with app_state().database.reading() as session:
-        return service.primary(session)
+        return servers.primary(session)
 
 
 def save_typed(saved: MailServer | None) -> Saved | Response:

@@ -9,7 +9,7 @@ from webapp.core.app_state import AppState
 from webapp.mail.models import MailServer
 from webapp.mail.server_page import drafts
 from webapp.mail.server_page.forms import COLUMNS, SECRETS, MailServerForm, mail_server_form
-from webapp.mail.service import ServerDraft
+from webapp.mail.servers import ServerDraft
 from webapp.providers import Provider
 
 LONGEST_SUGGESTION = 1000

@@ -1,0 +1,107 @@
+"""The saved mail servers, drafts of them, and the rules that keep a saved secret from being sent elsewhere."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webapp.core.sealing import CannotUnseal, Sealer
+from webapp.mail.models import MailServer
+from webapp.providers import Authentication, Provider
+from webapp.providers.registry import secret_fields
+
+PRIMARY = 0
+PROXY_PASSWORD = "proxy_password"  # noqa: S105 -- the name of a field
+# What an application proves its identity with when it asks for tokens.
+CLIENT_SECRETS = ("client_secret", "service_account_key")
+# The settings that decide where a saved secret is sent. When one of them changes, the secret must be entered
+# again, or anyone who may edit the form could have it sent to a server of their own.
+DESTINATION = (
+    "provider", "host", "port", "security", "proxy_type", "proxy_host", "proxy_port", "authentication", "username",
+    "client_id", "tenant_id", "token_url", "device_authorization_url",
+)  # fmt: skip
+PROXY_DESTINATION = ("proxy_type", "proxy_host", "proxy_port", "proxy_username")
+# The columns that only OAuth2 needs. They are empty for a draft that doesn't name them.
+OAUTH2_COLUMNS = ("client_id", "tenant_id", "authorize_url", "token_url", "device_authorization_url", "scopes")
+
+
+@dataclass(frozen=True)
+class ServerDraft:
+    """A mail server that is not saved yet: `values` by column, the provider's own fields, the entered secrets.
+
+    Saved secrets that are `removed` are neither kept nor used.
+    """
+
+    provider: Provider
+    values: Mapping[str, object]
+    provider_fields: Mapping[str, str]
+    secrets: Mapping[str, str] = field(repr=False)
+    removed: frozenset[str] = frozenset()
+
+    @property
+    def method(self) -> Authentication | None:
+        """The authentication that the draft chooses, if the provider has it."""
+        return self.provider.authentication_named(str(self.values["authentication"]))
+
+    @property
+    def secret_names(self) -> frozenset[str]:
+        """The secrets that the draft can have: for its authentication, its provider's own fields and its proxy."""
+        used = set(self.method.fields if self.method else ())
+        names = {"password", *CLIENT_SECRETS} & used | secret_fields(self.provider)
+        if self.values["proxy_type"] != "none" and self.values["proxy_username"]:
+            names.add(PROXY_PASSWORD)
+        return frozenset(names) - self.removed
+
+    @property
+    def entered_secrets(self) -> dict[str, str]:
+        """The secrets that were entered and that the draft can have."""
+        return {name: value for name, value in self.secrets.items() if value and name in self.secret_names}
+
+
+def primary(session: Session) -> MailServer | None:
+    """Return the mail server that all email goes through, if one is saved."""
+    return session.scalars(select(MailServer).where(MailServer.position == PRIMARY)).one_or_none()
+
+
+def lock_primary(session: Session) -> MailServer | None:
+    """Return the primary mail server and keep others from changing it until the transaction ends."""
+    statement = select(MailServer).where(MailServer.position == PRIMARY).with_for_update()
+    return session.scalars(statement).one_or_none()
+
+
+def secrets_to_retype(saved: MailServer | None, draft: ServerDraft) -> frozenset[str]:
+    """Return the saved secrets that were left blank although their destination has changed."""
+    if saved is None:
+        return frozenset()
+    blank = {name for name in draft.secret_names if name in saved.secrets and not draft.secrets.get(name)}
+    changed = destination_changes(saved, draft)
+    elsewhere = changed - {"proxy_username"}
+    return frozenset(
+        name for name in blank if (changed & set(PROXY_DESTINATION) if name == PROXY_PASSWORD else elsewhere)
+    )
+
+
+def destination_changes(saved: MailServer, draft: ServerDraft) -> frozenset[str]:
+    """Return the settings of the draft that would send saved secrets elsewhere, or for another account."""
+    return saved.differing((*DESTINATION, *PROXY_DESTINATION), draft.values, draft.provider_fields)
+
+
+def open_secrets(sealer: Sealer, server: MailServer, needed: Collection[str] | None = None) -> dict[str, str]:
+    """Return the saved secrets in the clear, by name.
+
+    One that cannot be unsealed raises CannotUnseal if it is `needed` (all are, unless given), and is left out if not.
+    """
+    opened = {}
+    for name, secret in server.secrets.items():
+        try:
+            opened[name] = sealer.open(secret["sealed"], seal_purpose(name))
+        except CannotUnseal:
+            if needed is None or name in needed:
+                raise
+    return opened
+
+
+def seal_purpose(name: str) -> str:
+    """Return the purpose that the secret of this name is sealed for."""
+    return f"mail_server.{name}"
