@@ -30,7 +30,7 @@ from webapp.outbox.queue import WakeUpQueue
 from webapp.process import worker
 from webapp.webhooks import service as webhooks
 
-PROGRAM = "from webapp import create_app, worker\nworker.run(create_app())"
+PROGRAM = "from webapp import create_app\nfrom webapp.process import worker\nworker.run(create_app())"
 Process = subprocess.Popen[bytes]
 Start = Callable[[], Process]
 
