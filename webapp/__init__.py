@@ -6,6 +6,7 @@ from pathlib import Path
 from flask import Flask
 
 from webapp.accounts import blueprint as accounts
+from webapp.accounts import message_kinds
 from webapp.accounts.address_changes import routes as address_routes
 from webapp.accounts.password_links import advice_routes, code_routes
 from webapp.accounts.password_links import routes as link_routes
@@ -75,6 +76,7 @@ def create_app(config: Config | None = None, intake: Callable[[Wsgi], Wsgi] | No
         providers=load_providers(config.plugin_dirs, reserved=mail_forms.RESERVED),
     )
     outbox_wiring.init_app(app)
+    message_kinds.init_app(app)
     grant_routes.init_app(app)
     access.init_app(app, demo.PUBLIC if config.demo == "on" else frozenset())
     if intake:

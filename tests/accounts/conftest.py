@@ -83,7 +83,7 @@ def owed(database: Database) -> Callable[[], list[tuple[str, str]]]:
 
     def read() -> list[tuple[str, str]]:
         with database.reading() as session:
-            return [(m.template, m.recipient) for m in session.scalars(select(Message).order_by(Message.id))]
+            return [(m.kind, m.recipient) for m in session.scalars(select(Message).order_by(Message.id))]
 
     return read
 

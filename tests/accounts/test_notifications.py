@@ -47,40 +47,40 @@ def sign_in(parts: AppState, ada: User) -> SignIn:
 
 
 @pytest.fixture
-def facts(database: Database) -> Callable[[], list[dict[str, Any]]]:
-    """The facts of all messages, oldest first."""
+def data(database: Database) -> Callable[[], list[dict[str, Any]]]:
+    """The data of all messages, oldest first."""
 
     def read() -> list[dict[str, Any]]:
         with database.reading() as session:
-            return list(session.scalars(select(Message.facts).order_by(Message.id)))
+            return list(session.scalars(select(Message.data).order_by(Message.id)))
 
     return read
 
 
-Facts = Callable[[], list[dict[str, Any]]]
+MessageData = Callable[[], list[dict[str, Any]]]
 
 
 def test_a_reset_and_a_change_in_the_profile_are_told_apart(
-    parts: AppState, ada: User, new_link: Callable[..., str], facts: Facts
+    parts: AppState, ada: User, new_link: Callable[..., str], data: MessageData
 ) -> None:
     secret = new_link(ada, LinkPurpose.RESET)
     with parts.database.writing() as session:
         person = password_links.complete_reset(session, secret, hashing.hash_password("one more sentence 9"))
         here, _token = sign_ins.start(session, person, CLIENT)
     profile.change_password(parts.database, person, "one more sentence 9", PASSWORD, here, CLIENT, False)
-    assert facts() == [{"by_link": True, **WHERE}, {"by_link": False, **WHERE}]
+    assert data() == [{"by_link": True, **WHERE}, {"by_link": False, **WHERE}]
 
 
-def test_several_sign_ins_before_the_mail_is_sent_are_one_mail(sign_in: SignIn, facts: Facts) -> None:
+def test_several_sign_ins_before_the_mail_is_sent_are_one_mail(sign_in: SignIn, data: MessageData) -> None:
     for _ in range(notifications.NAMED + 2):
         sign_in()
-    (only,) = facts()
+    (only,) = data()
     assert (len(only["sign_ins"]), only["more"]) == (notifications.NAMED, 2)
     assert WHERE.items() <= only["sign_ins"][0].items()
 
 
 def test_after_a_mail_the_next_one_waits_and_says_all_that_came(
-    database: Database, sign_in: SignIn, facts: Facts
+    database: Database, sign_in: SignIn, data: MessageData
 ) -> None:
     with time_machine.travel(clock.now(), tick=False) as traveller:
         sign_in()
@@ -90,7 +90,7 @@ def test_after_a_mail_the_next_one_waits_and_says_all_that_came(
         sign_in()
         with database.reading() as session:
             message = session.scalars(select(Message).order_by(Message.id.desc())).first()
-    assert [len(one["sign_ins"]) for one in facts()] == [1, 2]
+    assert [len(one["sign_ins"]) for one in data()] == [1, 2]
     assert message is not None
     assert message.next_attempt_at - message.created_at == timedelta(minutes=4)
 
@@ -106,11 +106,11 @@ def test_later_the_next_one_is_sent_at_once(database: Database, sign_in: SignIn)
     assert message.next_attempt_at == message.created_at
 
 
-def test_nothing_is_added_to_a_mail_that_may_be_given_up_soon(sign_in: SignIn, facts: Facts) -> None:
+def test_nothing_is_added_to_a_mail_that_may_be_given_up_soon(sign_in: SignIn, data: MessageData) -> None:
     sign_in()
     with time_machine.travel(clock.now() + timedelta(hours=25)):
         sign_in()
-    assert len(facts()) == 2
+    assert len(data()) == 2
 
 
 def sent(database: Database) -> None:

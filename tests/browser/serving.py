@@ -28,7 +28,7 @@ class Site:
     def start_over(self) -> None:
         """Have it know no more than when it had just been started, and send nothing of what it owed."""
         with closing(_opened(self.database)) as live:
-            live.execute("DELETE FROM messages WHERE state = 'owed'")
+            live.execute("DELETE FROM messages WHERE state = 'queued'")
             until(lambda: live.execute(IN_HAND).fetchone() == (0,))
             self.beginning.backup(live)
 

@@ -72,5 +72,5 @@ def test_mail_is_not_said_to_have_stopped_before_the_last_one_left(
     with database.writing() as session:
         session.get_one(Message, waiting).next_attempt_at = clock.now()
     deliver()
-    assert look(waiting).held
+    assert look(waiting).waits_for_server
     assert delivery_status(database).stopped_since == look(sent).finished_at

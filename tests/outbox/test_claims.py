@@ -68,7 +68,7 @@ def test_waits_grow_and_stay_within_the_time_that_is_left(owe: Owe, database: Da
 def test_the_sweep_ends_what_is_too_late(owe: Owe, database: Database, look: Look) -> None:
     ids = [owe(expires_at=clock.now() + timedelta(hours=1)), owe()]
     for wait, states in (
-        (2, [MessageState.EXPIRED, MessageState.OWED]),
+        (2, [MessageState.EXPIRED, MessageState.QUEUED]),
         (73, [MessageState.EXPIRED, MessageState.EXPIRED]),
     ):
         with database.writing() as session:

@@ -36,7 +36,7 @@ def test_a_message_that_may_have_been_taken_is_not_sent_again_at_once(
     with ScriptedServer(replies={"END": ["250 Ok", "421 4.3.0 Closing"]}) as server:
         use_server(server)
         deliver()
-    assert [look(one).state for one in ids] == [MessageState.SENT, MessageState.OWED]
+    assert [look(one).state for one in ids] == [MessageState.SENT, MessageState.QUEUED]
     assert len(server.messages) == 2
 
 

@@ -76,7 +76,7 @@ def test_a_reset_for_nobody_or_a_disabled_person_is_dropped(
         add_person(database, "eve@people.example", status=status)
     message_id = owe("reset", expires_at=clock.now() + timedelta(hours=1))
     deliver()
-    assert look(message_id).state == MessageState.DROPPED
+    assert look(message_id).state == MessageState.CANCELLED
     assert inbox.messages == []
 
 
@@ -86,7 +86,7 @@ def test_nobody_who_is_active_already_gets_an_activation_mail(
     user_id = add_person(database, "eve@people.example")
     message_id = owe("activation", user_id=user_id, expires_at=clock.now() + timedelta(hours=1))
     deliver()
-    assert look(message_id).state == MessageState.DROPPED
+    assert look(message_id).state == MessageState.CANCELLED
     assert inbox.messages == []
 
 
@@ -107,7 +107,7 @@ def test_a_temporary_refusal_is_tried_again_later(
     deliver()
     message = look(message_id)
     assert (message.state, message.last_stage, message.last_error) == (
-        MessageState.OWED,
+        MessageState.QUEUED,
         "data",
         "451 4.7.1 Greylisted",
     )
@@ -150,7 +150,9 @@ def test_a_server_that_is_down_is_asked_once_for_all(
     deliver()
     found = [look(one) for one in ids]
     assert [one.attempts for one in found] == [1, 0, 0]
-    assert {(one.state, one.held, one.last_stage) for one in found} == {(MessageState.OWED, True, "connect")}
+    assert {(one.state, one.waits_for_server, one.last_stage) for one in found} == {
+        (MessageState.QUEUED, True, "connect")
+    }
     assert found[0].next_attempt_at < min(one.next_attempt_at for one in found[1:])
 
 
@@ -163,7 +165,7 @@ def test_a_message_that_makes_the_server_hang_up_holds_up_no_other(
         for _round in range(2):
             deliver()
             make_due()
-    assert (look(bad).state, look(good).state) == (MessageState.OWED, MessageState.SENT)
+    assert (look(bad).state, look(good).state) == (MessageState.QUEUED, MessageState.SENT)
 
 
 def test_refused_sign_ins_are_not_repeated_for_every_message(
@@ -197,12 +199,16 @@ def test_without_a_mail_server_messages_wait_and_say_so(
     message_id = owe()
     deliver()
     message = look(message_id)
-    assert (message.state, message.held, message.last_error) == (MessageState.OWED, True, "No mail server is set up.")
+    assert (message.state, message.waits_for_server, message.last_error) == (
+        MessageState.QUEUED,
+        True,
+        "No mail server is set up.",
+    )
     with ScriptedServer() as server:
         use_server(server)
         with parts.database.writing() as session:
             service.retry_waiting(session)
-        assert not look(message_id).held
+        assert not look(message_id).waits_for_server
         deliver()
     assert look(message_id).state == MessageState.SENT
 
@@ -227,7 +233,7 @@ def test_unusable_settings_are_named_and_lose_nothing(
     use_server(**{"port": inbox.port, "host": inbox.host, **damage})
     message_id = owe()
     deliver()
-    assert look(message_id).state == MessageState.OWED
+    assert look(message_id).state == MessageState.QUEUED
     assert words in look(message_id).last_error
 
 
@@ -239,7 +245,7 @@ def test_without_a_public_address_only_mails_with_links_wait(
     waiting, notice = owe_reset(), owe()
     deliver()
     assert look(notice).state == MessageState.SENT
-    assert look(waiting).state == MessageState.OWED
+    assert look(waiting).state == MessageState.QUEUED
     assert "No public address" in look(waiting).last_error
 
 
@@ -267,7 +273,7 @@ def test_a_worker_that_is_told_to_stop_begins_no_further_message(
 ) -> None:
     ids = [owe(), owe()]
     delivery.deliver_due(app, stopping=lambda: bool(inbox.messages))
-    assert [look(one).state for one in ids] == [MessageState.SENT, MessageState.OWED]
+    assert [look(one).state for one in ids] == [MessageState.SENT, MessageState.QUEUED]
 
 
 def test_a_second_copy_has_the_message_id_of_the_first(

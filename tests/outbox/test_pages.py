@@ -60,7 +60,7 @@ def test_any_page_address_gets_a_page(administrator: Browser, before: str) -> No
 @pytest.mark.parametrize(
     ("refusal", "state"),
     [
-        ("451 4.7.1 <b>Greylisted</b>", MessageState.OWED),
+        ("451 4.7.1 <b>Greylisted</b>", MessageState.QUEUED),
         ("554 5.6.0 No <b>such</b> content here", MessageState.FAILED),
     ],
 )

@@ -17,7 +17,7 @@ def test_housekeeping_deletes_what_is_long_over_and_nothing_else(database: Datab
         person = session.get_one(User, user_id)
         for days in (31, 29):
             links.create(session, person, LinkPurpose.RESET, now - timedelta(days=days))
-        session.add(message(MessageState.OWED, now - timedelta(days=91)))
+        session.add(message(MessageState.QUEUED, now - timedelta(days=91)))
         for days in (91, 89):
             session.add(message(MessageState.SENT, now - timedelta(days=days)))
     housekeeping.tidy(database, now)

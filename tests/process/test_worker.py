@@ -76,7 +76,7 @@ def await_message(server: ScriptedServer, process: Process) -> None:
 
 def let_claims_lapse(database: Database) -> None:
     with database.writing() as session:
-        session.execute(update(Message).values(claimed_until=clock.now() - timedelta(seconds=1)))
+        session.execute(update(Message).values(lease_expires_at=clock.now() - timedelta(seconds=1)))
         claims.sweep(session, clock.now())
 
 
@@ -111,7 +111,7 @@ def test_a_worker_that_is_told_to_stop_finishes_the_message_in_hand(
         await_message(server, process)
         process.send_signal(number)
         assert process.wait(30) == 0
-    assert {look(one).state for one in ids} == {MessageState.OWED, MessageState.SENT}
+    assert {look(one).state for one in ids} == {MessageState.QUEUED, MessageState.SENT}
 
 
 def test_a_wake_up_starts_delivery_at_once(inbox: Inbox, crew: worker.WorkerProcess, owe: Owe) -> None:

@@ -77,5 +77,5 @@ def test_a_new_lifetime_holds_for_the_next_mail(administrator: Browser, database
     with time_machine.travel(clock.now(), tick=False):
         administrator.submit_on(page, email="eve@example.com", name="Eve")
         with database.reading() as session:
-            message = session.scalars(select(Message).where(Message.template == "activation")).one()
+            message = session.scalars(select(Message).where(Message.kind == "activation")).one()
         assert message.expires_at == clock.now() + timedelta(hours=3)

@@ -21,15 +21,15 @@ MERGE_WINDOW = timedelta(days=1)
 
 
 def request_origin() -> dict[str, Any]:
-    """Where the present request comes from, as facts of a mail."""
+    """Where the present request comes from, as data of a mail."""
     actor = current_actor()
     return {"client": actor.client, "device": actor.device}
 
 
 def notify_password_changed(session: Session, person: User, by_link: bool) -> None:
     """Owe the news of another password, chosen behind a mailed link or else in the profile."""
-    facts = {"by_link": by_link, **request_origin()}
-    outbox.enqueue(session, "password_changed", person.email, user_id=person.id, facts=facts)
+    data = {"by_link": by_link, **request_origin()}
+    outbox.enqueue(session, "password_changed", person.email, user_id=person.id, data=data)
 
 
 def notify_new_session(session: Session, person: User) -> None:
@@ -37,11 +37,11 @@ def notify_new_session(session: Session, person: User) -> None:
     now = clock.now()
     news = {"at": now.isoformat(), **request_origin()}
     last = outbox.latest(session, "new_session", person.id)
-    if last is not None and last.state == MessageState.OWED and now - last.created_at < MERGE_WINDOW:
-        last.facts = _joined(last.facts, news)
+    if last is not None and last.state == MessageState.QUEUED and now - last.created_at < MERGE_WINDOW:
+        last.data = _joined(last.data, news)
         return
-    facts = {"sign_ins": [news], "more": 0}
-    message = outbox.enqueue(session, "new_session", person.email, user_id=person.id, facts=facts)
+    data = {"sign_ins": [news], "more": 0}
+    message = outbox.enqueue(session, "new_session", person.email, user_id=person.id, data=data)
     if last is not None and now < last.created_at + MIN_INTERVAL:
         # The clock may have been set back since.
         message.next_attempt_at = min(last.created_at, now) + MIN_INTERVAL
@@ -51,10 +51,10 @@ def mail_server(session: Session, expiry: dict[str, Any]) -> None:
     """Owe all active administrators the news that something the mail server needs ends, or has ended."""
     active = select(User).where(User.role == Role.ADMINISTRATOR, User.status == UserState.ACTIVE).order_by(User.id)
     for person in session.scalars(active):
-        outbox.enqueue(session, "expiry_alert", person.email, user_id=person.id, facts=expiry)
+        outbox.enqueue(session, "expiry_alert", person.email, user_id=person.id, data=expiry)
 
 
-def _joined(facts: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
-    if len(facts["sign_ins"]) < NAMED:
-        return facts | {"sign_ins": [*facts["sign_ins"], news]}
-    return facts | {"more": facts["more"] + 1}
+def _joined(data: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
+    if len(data["sign_ins"]) < NAMED:
+        return data | {"sign_ins": [*data["sign_ins"], news]}
+    return data | {"more": data["more"] + 1}

@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import css_inline
-import flask_mail
 import idna
 from flask import current_app
 
@@ -17,19 +16,6 @@ from webapp.core import i18n
 from webapp.mail.mime import Email, ascii_domain, single_line, split
 from webapp.settings.service import General
 
-TEMPLATES = (
-    "test",
-    "activation",
-    "activated",
-    "reset",
-    "password_changed",
-    "lockout",
-    "confirm_address",
-    "address_changed",
-    "new_session",
-    "admin_link_created",
-    "expiry_alert",
-)
 # Nothing is fetched while a mail is made; what dark mode needs stays behind as @media rules.
 _inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
 
@@ -39,16 +25,16 @@ def compose(
     recipient: str,
     mail_from: str,
     general: General,
-    facts: Mapping[str, Any],
+    data: Mapping[str, Any],
     link: str | None = None,
     identity: str = "",
-) -> flask_mail.Message:
+) -> Email:
     """The mail to one person, in the present language: subject, text and HTML from the templates of this name.
 
-    `facts` may hold `name`, `valid_until` (a moment), `code` and what else a template speaks of. Mails of
+    `data` may hold `name`, `valid_until` (a moment), `code` and what else a template speaks of. Mails of
     one `identity` share a Message-ID. Needs an application context.
     """
-    names = _names(general, facts) | {"recipient": recipient, "link": link}
+    names = _names(general, data) | {"recipient": recipient, "link": link}
     subject = single_line(i18n.without_isolates(_render(template, "subject.txt", names)))
     names["subject"] = subject
     own_name, sender = split(mail_from)
@@ -69,9 +55,9 @@ def compose(
     )
 
 
-def _names(general: General, facts: Mapping[str, Any]) -> dict[str, Any]:
+def _names(general: General, data: Mapping[str, Any]) -> dict[str, Any]:
     """What the templates see; every text on one line, as some of it stands in headers."""
-    given = {key: single_line(value) if isinstance(value, str) else value for key, value in facts.items()}
+    given = {key: single_line(value) if isinstance(value, str) else value for key, value in data.items()}
     return {
         "name": "",
         "valid_until": None,
@@ -84,8 +70,6 @@ def _names(general: General, facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _render(template: str, part: str, names: Mapping[str, Any]) -> str:
-    if template not in TEMPLATES:
-        raise LookupError(f"there is no mail named {template!r}")
     # Not render_template: its context is a request's, and costs a query for each part.
     return current_app.jinja_env.get_template(f"email/{template}/{part}").render(names)
 

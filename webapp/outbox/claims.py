@@ -13,11 +13,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
-from webapp.outbox.models import Message, MessageState
+from webapp.outbox.models import MAX_AGE, Message, MessageState
 
 LEASE = timedelta(seconds=30)
-# How long a message without an end of its own is tried.
-PATIENCE = timedelta(days=3)
 # Waits after the first, second … attempt. A server that is down is asked by one message for all,
 # so it is asked more often.
 MESSAGE_WAITS = [timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15),
@@ -41,30 +39,25 @@ class LocalStage(StrEnum):
     PREPARING = "preparing"
 
 
-def deadline(message: Message) -> datetime:
-    """The moment after which it is not sent any more."""
-    return message.expires_at or message.created_at + PATIENCE
-
-
 def claim(session: Session, now: datetime) -> Message | None:
-    """Take the message that is due for longest; nobody else has it until `claimed_until`.
+    """Take the message that is due for longest; nobody else has it until `lease_expires_at`.
 
     Of those due since the same moment the one with the fewest attempts comes first, so that what
     fails again and again comes last.
     """
     due = (
         select(Message.id)
-        .where(Message.state == MessageState.OWED, Message.next_attempt_at <= now)
+        .where(Message.state == MessageState.QUEUED, Message.next_attempt_at <= now)
         .order_by(Message.next_attempt_at, Message.attempts, Message.id)
         .limit(1)
         .with_for_update(skip_locked=True)
     )
     return session.scalar(
         update(Message)
-        .where(Message.id == due.scalar_subquery(), Message.state == MessageState.OWED)
+        .where(Message.id == due.scalar_subquery(), Message.state == MessageState.QUEUED)
         .values(
             state=MessageState.SENDING,
-            claimed_until=now + LEASE,
+            lease_expires_at=now + LEASE,
             attempts=Message.attempts + 1,
             last_attempt_at=now,
         )
@@ -75,14 +68,14 @@ def claim(session: Session, now: datetime) -> Message | None:
 def renew(session: Session, ids: Collection[int], until: datetime) -> None:
     """Keep the claims on the messages that are being sent right now."""
     ours = and_(Message.id.in_(ids), Message.state == MessageState.SENDING)
-    session.execute(update(Message).where(ours).values(claimed_until=until))
+    session.execute(update(Message).where(ours).values(lease_expires_at=until))
 
 
 def sent(session: Session, message: Message, now: datetime, provider: str) -> None:
     """It was accepted: true also when our claim lapsed meanwhile."""
     session.execute(
         update(Message)
-        .where(Message.id == message.id, Message.state.in_((MessageState.SENDING, MessageState.OWED)))
+        .where(Message.id == message.id, Message.state.in_((MessageState.SENDING, MessageState.QUEUED)))
         .values(_end(MessageState.SENT, now) | {"provider": provider, "last_stage": "", "last_error": ""})
     )
 
@@ -106,7 +99,12 @@ def finish(
 def reschedule(session: Session, message: Message, now: datetime, stage: str, words: str, provider: str = "") -> None:
     """It is owed again after a wait that grows with the attempts; something about this message failed."""
     wait = _wait(MESSAGE_WAITS, message, now)
-    values = {"state": MessageState.OWED, "claimed_until": None, "held": False, "next_attempt_at": now + wait}
+    values = {
+        "state": MessageState.QUEUED,
+        "lease_expires_at": None,
+        "waits_for_server": False,
+        "next_attempt_at": now + wait,
+    }
     session.execute(
         update(Message)
         .where(_held_claim(message))
@@ -123,7 +121,7 @@ def suspend(session: Session, message: Message, now: datetime, stage: str, words
     again = now + (SETTINGS_WAIT if stage == LocalStage.SETTINGS else _wait(SERVER_WAITS, message, now))
     after = again + A_LITTLE_LATER
     this, others = (after, again) if stage in SUSPECT_STAGES else (again, after)
-    values: dict[str, Any] = {"state": MessageState.OWED, "claimed_until": None, "held": True}
+    values: dict[str, Any] = {"state": MessageState.QUEUED, "lease_expires_at": None, "waits_for_server": True}
     values |= {"last_stage": stage, "last_error": words, "provider": provider}
     session.execute(update(Message).where(_due(now)).values(values | {"next_attempt_at": others}))
     session.execute(update(Message).where(_held_claim(message)).values(values | {"next_attempt_at": this}))
@@ -137,38 +135,38 @@ def suspend_newcomers(session: Session, now: datetime) -> None:
     """
     first = (
         select(Message)
-        .where(Message.state == MessageState.OWED, Message.held)
+        .where(Message.state == MessageState.QUEUED, Message.waits_for_server)
         .order_by(Message.next_attempt_at, Message.id)
         .limit(1)
     )
     waiting = session.scalar(first)
     if waiting is not None and waiting.next_attempt_at > now:
         reason = {"last_stage": waiting.last_stage, "last_error": waiting.last_error}
-        values = {"held": True, "next_attempt_at": waiting.next_attempt_at + A_LITTLE_LATER, **reason}
+        values = {"waits_for_server": True, "next_attempt_at": waiting.next_attempt_at + A_LITTLE_LATER, **reason}
         session.execute(update(Message).where(_due(now), Message.attempts == 0).values(values))
 
 
 def resume(session: Session, now: datetime) -> None:
     """The server works again: what waited for it is due."""
-    held = and_(Message.state == MessageState.OWED, Message.held)
-    session.execute(update(Message).where(held).values(held=False, next_attempt_at=now))
+    held = and_(Message.state == MessageState.QUEUED, Message.waits_for_server)
+    session.execute(update(Message).where(held).values(waits_for_server=False, next_attempt_at=now))
 
 
 def sweep(session: Session, now: datetime) -> None:
     """End what is too late, and free what a dead worker held."""
-    late = or_(Message.expires_at <= now, and_(Message.expires_at.is_(None), Message.created_at <= now - PATIENCE))
+    late = or_(Message.expires_at <= now, and_(Message.expires_at.is_(None), Message.created_at <= now - MAX_AGE))
     session.execute(
-        update(Message).where(Message.state == MessageState.OWED, late).values(_end(MessageState.EXPIRED, now))
+        update(Message).where(Message.state == MessageState.QUEUED, late).values(_end(MessageState.EXPIRED, now))
     )
-    over = or_(Message.claimed_until < now, Message.claimed_until > now + IMPOSSIBLE)
+    over = or_(Message.lease_expires_at < now, Message.lease_expires_at > now + IMPOSSIBLE)
     lapsed = and_(Message.state == MessageState.SENDING, over)
-    session.execute(update(Message).where(lapsed).values(state=MessageState.OWED, claimed_until=None))
-    far_off = and_(Message.state == MessageState.OWED, Message.next_attempt_at > now + IMPOSSIBLE)
+    session.execute(update(Message).where(lapsed).values(state=MessageState.QUEUED, lease_expires_at=None))
+    far_off = and_(Message.state == MessageState.QUEUED, Message.next_attempt_at > now + IMPOSSIBLE)
     session.execute(update(Message).where(far_off).values(next_attempt_at=now))
 
 
 def _end(state: MessageState, now: datetime) -> dict[str, Any]:
-    return {"state": state, "finished_at": now, "claimed_until": None, "held": False}
+    return {"state": state, "finished_at": now, "lease_expires_at": None, "waits_for_server": False}
 
 
 def _held_claim(message: Message) -> ColumnElement[bool]:
@@ -177,11 +175,11 @@ def _held_claim(message: Message) -> ColumnElement[bool]:
 
 
 def _due(now: datetime) -> ColumnElement[bool]:
-    return and_(Message.state == MessageState.OWED, Message.next_attempt_at <= now)
+    return and_(Message.state == MessageState.QUEUED, Message.next_attempt_at <= now)
 
 
 def _wait(waits: list[timedelta], message: Message, now: datetime) -> timedelta:
     """The step for this many attempts, but no more than a quarter of the time that is left."""
     step = waits[min(message.attempts, len(waits)) - 1]
-    left = max((deadline(message) - now) / 4, waits[0])
+    left = max((message.deadline - now) / 4, waits[0])
     return min(step, left) * _jitter.uniform(0.8, 1.2)

@@ -10,6 +10,7 @@ import flask_mail
 
 from webapp.core import clock
 from webapp.core.app_state import AppState
+from webapp.core.errors import MailroomError
 from webapp.core.sealing import CannotUnseal
 from webapp.mail import servers, transport_settings
 from webapp.mail.expiry import certificates
@@ -19,9 +20,12 @@ from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError
 from webapp.mail.transport.settings import TransportSettings
 from webapp.outbox import labels
-from webapp.outbox.letters import NotReady
 from webapp.providers.registry import UnknownProvider
 from webapp.settings.service import General, general
+
+
+class NotReady(MailroomError):
+    """A setting is missing or cannot be used; the text says which."""
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ from webapp.core.app_state import AppState, app_state_of
 from webapp.core.errors import MailroomError
 from webapp.mail.compose import compose
 from webapp.mail.transport.errors import DeliveryError, Scope
-from webapp.outbox import claims, labels, letters
+from webapp.outbox import claims, labels
 from webapp.outbox.claims import LocalStage
-from webapp.outbox.connection import CurrentSettings, ReusableConnection, read_settings
-from webapp.outbox.letters import NotReady, PreparedMessage, Unwanted
+from webapp.outbox.connection import CurrentSettings, NotReady, ReusableConnection, read_settings
+from webapp.outbox.kinds import Unwanted, find_kind, get_kind
 from webapp.outbox.models import Message, MessageState
 
 # A message is not begun when less than this is left: the server's yes may take a moment.
@@ -98,7 +98,7 @@ class DeliveryRun:
         settings = read_settings(self._parts)
         try:
             _require_time(message)
-            letters.require_public_address(message, settings.general)
+            _require_public_url(message, settings)
         except TooLate:
             self._end(message, MessageState.EXPIRED)
             return True
@@ -126,39 +126,37 @@ class DeliveryRun:
         try:
             self._line_up(message, settings)
         except Unwanted as reason:
-            self._end(message, MessageState.DROPPED, LocalStage.PREPARING, str(reason))
+            self._end(message, MessageState.CANCELLED, LocalStage.PREPARING, reason.code)
         except TooLate:
             self._end(message, MessageState.EXPIRED)
         except DeliveryError as error:
             return self._refused(message, error)
         except Exception as error:
             # Whatever it is, it is this message's; the others must not wait for it.
-            log.exception("message failed", message=message.id, template=message.template)
+            log.exception("message failed", message=message.id, kind=message.kind)
             self._stumbled(message, error)
         else:
             self._record_sent(message)
         return True
 
     def _line_up(self, message: Message, settings: CurrentSettings) -> None:
-        """Write the letter, mint its link and hand it to the server."""
-        letter = self._letter(message, settings)
+        """Prepare and compose the email, with a new link where its kind has one, and send it."""
+        with self._parts.database.writing() as session:
+            prepared = get_kind(message.kind).prepare(session, message)
         mail_from = settings.server.mail_from if settings.server else ""
-        with i18n.use_language(letter.language):
+        link = settings.general.public_url + prepared.link_path if prepared.link_path else None
+        with i18n.use_language(prepared.language):
             mail = compose(
-                letter.template,
-                letter.recipient,
+                prepared.template,
+                prepared.recipient,
                 mail_from,
                 settings.general,
-                letter.facts,
-                letter.link,
+                prepared.data,
+                link,
                 _identity(message),
             )
         _require_time(message)
-        self._line.send(mail, not_after=claims.deadline(message))
-
-    def _letter(self, message: Message, settings: CurrentSettings) -> PreparedMessage:
-        with self._parts.database.writing() as session:
-            return letters.prepare(session, message, settings.general, self._parts.sealer)
+        self._line.send(mail, not_after=message.deadline)
 
     def _refused(self, message: Message, error: DeliveryError) -> bool:
         if error.server_fault:
@@ -186,7 +184,7 @@ class DeliveryRun:
             if not self._sent:
                 claims.resume(session, now)
         self._sent += 1
-        log.info("message sent", message=message.id, template=message.template, attempts=message.attempts)
+        log.info("message sent", message=message.id, kind=message.kind, attempts=message.attempts)
 
     def _later(self, message: Message, stage: str, said: str) -> None:
         with self._parts.database.writing() as session:
@@ -209,6 +207,13 @@ def _identity(message: Message) -> str:
     return f"{message.id} {message.created_at.isoformat()}"
 
 
+def _require_public_url(message: Message, settings: CurrentSettings) -> None:
+    """Require what links begin with; it is never guessed from a request. Raises NotReady."""
+    kind = find_kind(message.kind)
+    if kind is not None and kind.needs_link and not settings.general.public_url:
+        raise NotReady(labels.NO_PUBLIC_ADDRESS)
+
+
 def _require_time(message: Message) -> None:
-    if clock.now() + SPARE >= claims.deadline(message):
+    if clock.now() + SPARE >= message.deadline:
         raise TooLate

@@ -2,8 +2,9 @@
 
 from flask_babel import lazy_gettext as _
 
-from webapp.core.texts import saying
-from webapp.outbox.models import MessageState
+from webapp.core.texts import in_words, saying
+from webapp.outbox.kinds import find_kind
+from webapp.outbox.models import Message, MessageState
 from webapp.outbox.service import StateFilter
 
 SHOWN = {
@@ -12,30 +13,16 @@ SHOWN = {
     StateFilter.SENT: _("Sent"),
     StateFilter.FAILED: _("Failed"),
     StateFilter.EXPIRED: _("Expired"),
-    StateFilter.DROPPED: _("Cancelled"),
+    StateFilter.CANCELLED: _("Cancelled"),
 }
 STATES = {
-    MessageState.OWED: _("Waiting"),
+    MessageState.QUEUED: _("Waiting"),
     MessageState.SENDING: _("Sending"),
     MessageState.SENT: _("Sent"),
     MessageState.FAILED: _("Failed"),
     MessageState.EXPIRED: _("Expired"),
-    MessageState.DROPPED: _("Cancelled"),
+    MessageState.CANCELLED: _("Cancelled"),
 }
-KINDS = {
-    "test": _("Test"),
-    "activation": _("Activation"),
-    "activated": _("Account activated"),
-    "reset": _("Password reset"),
-    "password_changed": _("Password changed"),
-    "lockout": _("Sign-in locked"),
-    "confirm_address": _("Address confirmation"),
-    "address_changed": _("Address changed"),
-    "new_session": _("New sign-in"),
-    "admin_link_created": _("Link created by an administrator"),
-    "expiry_alert": _("Mail server needs attention"),
-}
-
 # A setting is missing or cannot be used.
 NO_PUBLIC_ADDRESS = saying("No public URL is set, so the link in this email can't be created.")
 NO_MAIL_SERVER = saying("No mail server is set up.")
@@ -45,11 +32,11 @@ SEAL_BROKEN = saying(
 )
 SETTINGS_FAILED = saying("The mail server's settings can't be used (%(error)s).")
 NOT_PREPARED = saying("Mailroom couldn't prepare this message (%(error)s). See the log for details.")
-# There is nobody to send it to.
-NOBODY = saying("No account uses this address, so nothing was sent.")
-DISABLED = saying("The account is disabled.")
-NOT_ASKED_FOR = saying("This address change is no longer pending.")
-UNDONE = saying("The change has already been undone.")
-NOT_ACTIVE = saying("The account is not active.")
-ACTIVE = saying("The account is already active.")
-ALERT_RESOLVED = saying("The warning no longer applies.")
+
+
+def reason(message: Message) -> str:
+    """Say why a message was not sent."""
+    kind = find_kind(message.kind)
+    if kind is not None and message.last_error in kind.reasons:
+        return str(kind.reasons[message.last_error])
+    return in_words(message.last_error)

@@ -1,6 +1,6 @@
-"""What is owed to whom."""
+"""The table of queued messages."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -9,47 +9,55 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.core.database import Base
 
+# How long sending is tried for a message without a time of its own.
+MAX_AGE = timedelta(days=3)
+
 
 class MessageState(StrEnum):
-    """Where a message stands.
+    """The state of a message.
 
-    OWED waits for `next_attempt_at`; SENDING is claimed until `claimed_until` and is owed again
-    after it; SENT, FAILED, EXPIRED and DROPPED are ends (a dropped one had nobody to go to).
+    QUEUED waits for `next_attempt_at`. SENDING is claimed until `lease_expires_at` and is queued again
+    after it. The others are final; CANCELLED means that there was no longer anybody to send it to.
     """
 
-    OWED = "owed"
+    QUEUED = "queued"
     SENDING = "sending"
     SENT = "sent"
     FAILED = "failed"
     EXPIRED = "expired"
-    DROPPED = "dropped"
+    CANCELLED = "cancelled"
 
 
 class Message(Base):
-    """One mail owed to one person: a template and the facts to fill it, never a rendered secret."""
+    """One email to one recipient: its kind and the data for it, never a link or another secret."""
 
     __tablename__ = "messages"
     __table_args__ = (Index("ix_messages_due", "state", "next_attempt_at", "attempts", "id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    template: Mapped[str] = mapped_column(String(40))
+    kind: Mapped[str] = mapped_column(String(40))
     recipient: Mapped[str] = mapped_column(String(254))
-    # Empty for a reset that was asked for: whose address it is, is looked up on delivery.
+    # Empty for a requested reset: whose address it is, is looked up on delivery.
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    state: Mapped[str] = mapped_column(String(20), default=MessageState.OWED)
+    data: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    state: Mapped[str] = mapped_column(String(20), default=MessageState.QUEUED)
     created_at: Mapped[datetime] = mapped_column(index=True)
-    # The moment its link expires; it is not sent after it.
+    # When the link in it expires; it isn't sent after that.
     expires_at: Mapped[datetime | None]
     next_attempt_at: Mapped[datetime]
-    claimed_until: Mapped[datetime | None]
-    # Waits because of the server or its settings, not because of anything in this message.
-    held: Mapped[bool] = mapped_column(default=False)
+    lease_expires_at: Mapped[datetime | None]
+    # It waits because of the server or its settings, not because of anything in this message.
+    waits_for_server: Mapped[bool] = mapped_column(default=False)
     attempts: Mapped[int] = mapped_column(default=0)
     last_attempt_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None] = mapped_column(index=True)
-    # Of the last attempt: the provider it went through, and what went wrong where. The stage is one
-    # of mail.conversation.Stage, or of outbox.claims.Hold where no server was asked.
+    # The provider of the last attempt, and how it failed. The stage is one of mail.transcript.Stage, or of
+    # outbox.claims.LocalStage where no server was asked.
     provider: Mapped[str] = mapped_column(String(100), default="")
     last_stage: Mapped[str] = mapped_column(String(20), default="")
     last_error: Mapped[str] = mapped_column(Text, default="")
+
+    @property
+    def deadline(self) -> datetime:
+        """The time after which the message isn't sent."""
+        return self.expires_at or self.created_at + MAX_AGE

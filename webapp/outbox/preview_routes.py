@@ -1,15 +1,16 @@
-"""The Mails tab of the settings: every mail, to look at before anybody gets it."""
+"""The Emails tab of the settings: a preview of every kind of message, from sample data."""
 
-import flask_mail
 from flask import Blueprint, Response, make_response, render_template, request
 
+from webapp.core import clock, i18n
 from webapp.core.app_state import app_state
-from webapp.core.i18n import LANGUAGES, current
-from webapp.mail.compose import TEMPLATES
-from webapp.outbox import previews
-from webapp.settings import security as security_settings
-from webapp.web import error_pages, security
+from webapp.mail.compose import compose
+from webapp.mail.mime import Email
+from webapp.outbox import kinds
+from webapp.settings.service import General, general
+from webapp.web import security
 
+EXAMPLE_URL, EXAMPLE_SENDER = "https://preview.invalid", "mailroom@preview.invalid"
 # A click would open a window, which the frame may not: so it does nothing.
 SANDBOX = '<head><base target="_blank">'
 
@@ -18,39 +19,44 @@ blueprint = Blueprint("mails", __name__, url_prefix="/settings/mails")
 
 @blueprint.get("")
 def message_kinds() -> str:
-    """All of them."""
-    return render_template("outbox/message_kinds.html", templates=TEMPLATES)
+    """List the kinds."""
+    return render_template("outbox/message_kinds.html", kinds=kinds.all_kinds())
 
 
-@blueprint.get("/<template>")
-def preview(template: str) -> Response:
-    """One mail: subject, HTML as wide as a desktop or a phone, text."""
+@blueprint.get("/<kind_name>")
+def preview(kind_name: str) -> Response:
+    """Show one email: its subject, its HTML as wide as a desktop or a phone, and its text."""
     language = _language()
     page = render_template(
         "outbox/preview.html",
-        template=template,
-        mail=_mail(template, language),
-        languages=LANGUAGES,
+        kind=kinds.get_kind(kind_name),
+        email=_sample(kind_name, language),
+        languages=i18n.LANGUAGES,
         shown_in=language,
         width="phone" if request.args.get("width") == "phone" else "desktop",
     )
     return security.allow_own_frames(make_response(page))
 
 
-@blueprint.get("/<template>/html")
-def preview_html(template: str) -> Response:
-    """The HTML alone, for the frame."""
-    mail = _mail(template, _language())
-    return security.email_preview_policy(make_response((mail.html or "").replace("<head>", SANDBOX, 1)))
+@blueprint.get("/<kind_name>/html")
+def preview_html(kind_name: str) -> Response:
+    """Show the HTML alone, for the frame."""
+    email = _sample(kind_name, _language())
+    return security.email_preview_policy(make_response((email.html or "").replace("<head>", SANDBOX, 1)))
 
 
-def _mail(template: str, language: str) -> flask_mail.Message:
-    """Raises NotFound."""
+def _sample(kind_name: str, language: str) -> Email:
+    """Compose the sample of a kind, with the real names of product and support. Raises NotFound."""
+    sample = kinds.get_kind(kind_name).sample(clock.now())
     with app_state().database.reading() as session:
-        return previews.preview(template, language, error_pages.general(), security_settings.security(session))
+        real = general(session, app_state().config)
+    example = General(EXAMPLE_URL, real.product_name, real.support_address)
+    link = EXAMPLE_URL + sample.link_path if sample.link_path else None
+    with i18n.use_language(language):
+        return compose(sample.template, sample.recipient, EXAMPLE_SENDER, example, sample.data, link)
 
 
 def _language() -> str:
-    """The language that was chosen; at first, the one of the page."""
+    """Return the chosen language, or else that of the page."""
     chosen = request.args.get("lang", "")
-    return chosen if chosen in LANGUAGES else current().code
+    return chosen if chosen in i18n.LANGUAGES else i18n.current().code

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 from webapp.core import clock
 from webapp.core.app_state import app_state
 from webapp.outbox import labels, service
+from webapp.outbox.kinds import kind_label
 from webapp.outbox.meaning import diagnosis as meaning
 from webapp.outbox.service import NotRetryable, StateFilter
 from webapp.web.forms import ConfirmForm
@@ -18,7 +19,7 @@ blueprint = Blueprint("outbox", __name__, url_prefix="/outbox")
 
 @blueprint.app_context_processor
 def _words() -> dict[str, Any]:
-    return {"outbox_words": labels}
+    return {"outbox_words": labels, "kind_label": kind_label}
 
 
 @blueprint.get("")

@@ -12,7 +12,6 @@ from webapp.audit.events import Event
 from webapp.core import clock
 from webapp.core.database import MAX_ID
 from webapp.core.errors import MailroomError, NotFound
-from webapp.outbox import claims
 from webapp.outbox.models import Message, MessageState
 from webapp.outbox.queue import wake_after_commit
 
@@ -27,14 +26,16 @@ class StateFilter(StrEnum):
     SENT = "sent"
     FAILED = "failed"
     EXPIRED = "expired"
-    DROPPED = "dropped"
+    CANCELLED = "cancelled"
 
     @property
     def states(self) -> tuple[MessageState, ...]:
         """The states it stands for."""
         if self is StateFilter.ALL:
             return tuple(MessageState)
-        return (MessageState.OWED, MessageState.SENDING) if self is StateFilter.WAITING else (MessageState(self.value),)
+        return (
+            (MessageState.QUEUED, MessageState.SENDING) if self is StateFilter.WAITING else (MessageState(self.value),)
+        )
 
 
 class NotRetryable(MailroomError):
@@ -43,25 +44,25 @@ class NotRetryable(MailroomError):
 
 def enqueue(
     session: Session,
-    template: str,
+    kind: str,
     recipient: str,
     *,
     user_id: int | None = None,
-    facts: dict[str, Any] | None = None,
+    data: dict[str, Any] | None = None,
     expires_at: datetime | None = None,
     not_before: datetime | None = None,
 ) -> Message:
     """Add a message to the outbox and, once the transaction is committed, wake the worker.
 
-    `template` is a name from `outbox.messages.TEMPLATES`. It is not sent after `expires_at`,
-    and the link in it expires then too. `facts` hold nothing secret. It is sent now, or at `not_before`.
+    `kind` is the name of a registered kind. It is not sent after `expires_at`,
+    and the link in it expires then too. `data` holds nothing secret. It is sent now, or at `not_before`.
     """
     now = clock.now()
     message = Message(
-        template=template,
+        kind=kind,
         recipient=recipient,
         user_id=user_id,
-        facts=facts or {},
+        data=data or {},
         expires_at=expires_at,
         created_at=now,
         next_attempt_at=not_before or now,
@@ -71,23 +72,23 @@ def enqueue(
     return message
 
 
-def latest(session: Session, template: str, user_id: int) -> Message | None:
+def latest(session: Session, kind: str, user_id: int) -> Message | None:
     """The newest message of this kind to this person, which is not sent until the transaction ends."""
-    wanted = select(Message).where(Message.user_id == user_id, Message.template == template)
+    wanted = select(Message).where(Message.user_id == user_id, Message.kind == kind)
     return session.scalar(wanted.order_by(Message.id.desc()).limit(1).with_for_update())
 
 
-def undelivered(session: Session, template: str, user_id: int) -> list[Message]:
+def undelivered(session: Session, kind: str, user_id: int) -> list[Message]:
     """The messages of this kind to this person that may still be sent, also if somebody has to retry them."""
-    mine = select(Message).where(Message.user_id == user_id, Message.template == template)
-    waiting = mine.where(Message.state.in_((MessageState.OWED, MessageState.SENDING, MessageState.FAILED)))
-    return [one for one in session.scalars(waiting) if clock.now() < claims.deadline(one)]
+    mine = select(Message).where(Message.user_id == user_id, Message.kind == kind)
+    waiting = mine.where(Message.state.in_((MessageState.QUEUED, MessageState.SENDING, MessageState.FAILED)))
+    return [one for one in session.scalars(waiting) if clock.now() < one.deadline]
 
 
 def retry_waiting(session: Session) -> None:
     """Have everything that is owed tried now: what held it up was changed, so nothing does as far as we know."""
-    again = {"next_attempt_at": clock.now(), "held": False}
-    session.execute(update(Message).where(Message.state == MessageState.OWED).values(again))
+    again = {"next_attempt_at": clock.now(), "waits_for_server": False}
+    session.execute(update(Message).where(Message.state == MessageState.QUEUED).values(again))
     wake_after_commit(session)
 
 
@@ -97,14 +98,14 @@ def retry(session: Session, message_id: int) -> None:
     found = message(session, message_id, lock=True)
     if not can_retry(found, now):
         raise NotRetryable
-    found.state, found.next_attempt_at, found.finished_at = MessageState.OWED, now, None
+    found.state, found.next_attempt_at, found.finished_at = MessageState.QUEUED, now, None
     audit.record(session, Event.MESSAGE_RETRIED, address=found.recipient, message=message_id)
     wake_after_commit(session)
 
 
 def can_retry(message: Message, now: datetime) -> bool:
     """Whether trying it now makes sense."""
-    return message.state in (MessageState.OWED, MessageState.FAILED) and now < claims.deadline(message)
+    return message.state in (MessageState.QUEUED, MessageState.FAILED) and now < message.deadline
 
 
 def message(session: Session, message_id: int, lock: bool = False) -> Message:

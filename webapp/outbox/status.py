@@ -18,7 +18,7 @@ class Sent:
     """The message that left last, as far as it is told of."""
 
     id: int
-    template: str
+    kind: str
     provider: str
     finished_at: datetime
 
@@ -42,18 +42,18 @@ class DeliveryStatus:
     untried: bool
 
 
-_HELD = (Message.state == MessageState.OWED) & Message.held
+_HELD = (Message.state == MessageState.QUEUED) & Message.waits_for_server
 _OWED = (
     select(
         func.count(Message.id).label("waiting"),
         func.min(Message.created_at).label("waiting_since"),
         func.min(case((_HELD, Message.created_at))).label("stopped_since"),
     )
-    .where(Message.state.in_((MessageState.OWED, MessageState.SENDING)))
+    .where(Message.state.in_((MessageState.QUEUED, MessageState.SENDING)))
     .subquery()
 )
 _LAST_SENT = (
-    select(Message.id, Message.template, Message.provider, Message.finished_at)
+    select(Message.id, Message.kind, Message.provider, Message.finished_at)
     .where(Message.state == MessageState.SENT)
     .order_by(Message.finished_at.desc())
     .limit(1)

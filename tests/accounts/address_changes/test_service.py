@@ -156,7 +156,7 @@ class TestAsking:
             address.cancel(session, ada.id)
         deliver()
         with parts.database.reading() as session:
-            assert session.scalars(select(Message.state)).all() == [MessageState.DROPPED]
+            assert session.scalars(select(Message.state)).all() == [MessageState.CANCELLED]
         assert inbox.messages == []
 
 

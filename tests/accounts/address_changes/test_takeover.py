@@ -89,7 +89,7 @@ def test_a_mail_that_comes_late_gives_nobody_the_right_to_undo_what_was_undone(
     deliver()
     with parts.database.reading() as session:
         last = session.scalars(select(Message).order_by(Message.id.desc()).limit(1)).one()
-    assert (last.template, last.recipient, last.state) == ("address_changed", NEW, MessageState.DROPPED)
+    assert (last.kind, last.recipient, last.state) == ("address_changed", NEW, MessageState.CANCELLED)
 
 
 def test_a_change_after_an_undone_one_can_be_undone_as_well(

@@ -287,5 +287,5 @@ class TestTelling:
         guess(NOBODY)
         deliver()
         with parts.database.reading() as session:
-            assert session.scalars(select(Message.state)).all() == [MessageState.DROPPED]
+            assert session.scalars(select(Message.state)).all() == [MessageState.CANCELLED]
         assert inbox.messages == []

@@ -81,7 +81,7 @@ def test_without_the_secret_key_mail_waits_and_pages_say_why(
     keyless.let_in()
     message = owe()
     deliver_due(keyless.app)
-    assert (look(message).held, look(message).last_error) == (True, labels.SEAL_BROKEN)
+    assert (look(message).waits_for_server, look(message).last_error) == (True, labels.SEAL_BROKEN)
     for page in ("/", PAGE):
         assert "MAILROOM_SECRET_KEY has changed" in keyless.get(page).text
 

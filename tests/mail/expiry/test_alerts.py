@@ -49,7 +49,7 @@ def by_secret(owner: GrantOwner, hooked: None) -> Callable[[int], None]:
 
 def mails(parts: AppState) -> list[Message]:
     with parts.database.reading() as session:
-        return list(session.scalars(select(Message).where(Message.template == "expiry_alert").order_by(Message.id)))
+        return list(session.scalars(select(Message).where(Message.kind == "expiry_alert").order_by(Message.id)))
 
 
 def events(parts: AppState) -> list[str]:
@@ -217,7 +217,7 @@ def test_a_mail_that_waited_until_it_was_over_is_dropped(
     # The first thing that the worker sees is the new certificate.
     deliver()
     (message,) = mails(parts)
-    assert (message.state, message.last_error) == (MessageState.DROPPED, "The warning no longer applies.")
+    assert (message.state, message.last_error) == (MessageState.CANCELLED, "The warning no longer applies.")
     assert inbox.messages == []
 
 

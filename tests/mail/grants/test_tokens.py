@@ -100,8 +100,8 @@ def test_a_second_refusal_is_the_servers_and_shown_with_its_reason(
     deliver()
     assert granted.provider.asked == ["refresh_token"]
     assert taking.answers == [b"", b""]
-    assert look(message).state == MessageState.OWED
-    assert look(message).held
+    assert look(message).state == MessageState.QUEUED
+    assert look(message).waits_for_server
     assert look(message).last_error.splitlines()[1] == '334 {"status":"401","schemes":"bearer","scope":"mail.send"}'
 
 
@@ -127,7 +127,7 @@ def test_a_grant_that_needs_somebody_holds_the_mail_and_says_why(
     message = owe()
     deliver()
     assert granted.grant.status == GrantStatus.NEEDS_YOU
-    assert (look(message).state, look(message).last_stage) == (MessageState.OWED, "token")
+    assert (look(message).state, look(message).last_stage) == (MessageState.QUEUED, "token")
     granted.sign_in()
     deliver()
     assert look(message).state == MessageState.SENT

@@ -12,7 +12,6 @@ from webapp.accounts.links import service as links
 from webapp.accounts.models import AddressChange, Link, LinkPurpose, User
 from webapp.core import clock
 from webapp.core.email_addresses import comparison_key
-from webapp.outbox import claims
 from webapp.outbox import service as outbox
 
 
@@ -44,7 +43,7 @@ def taken_until(session: Session, person: User, address: str) -> datetime | None
     mine = (Link.user_id == person.id, Link.purpose == LinkPurpose.RESTORE_ADDRESS, Link.expires_at > clock.now())
     ends = [(link.address or "", link.expires_at) for link in session.scalars(select(Link).where(*mine, *links.OPEN))]
     for message in outbox.undelivered(session, "address_changed", person.id):
-        until = claims.deadline(message)
+        until = message.deadline
         if not is_undone(session, person.id, message.recipient, message.created_at, until):
             ends.append((message.recipient, until))
     return max((until for old, until in ends if comparison_key(old) == comparison_key(address)), default=None)

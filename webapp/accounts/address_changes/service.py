@@ -159,7 +159,7 @@ def _tell(session: Session, old: str, person: User) -> None:
         "address_changed",
         old,
         user_id=person.id,
-        facts={"address": person.email, **notifications.request_origin()},
+        data={"address": person.email, **notifications.request_origin()},
         expires_at=clock.now() + links.RESTORE_LIFETIME,
     )
 

@@ -87,7 +87,7 @@ def activate(session: Session, secret: str, password_hash: str, language: str = 
     person = _give_password(session, link, UserState.PENDING, password_hash)
     person.status, person.activated_at = UserState.ACTIVE, person.password_changed_at
     person.language = person.language or language or None
-    outbox.enqueue(session, "activated", person.email, user_id=person.id, facts=notifications.request_origin())
+    outbox.enqueue(session, "activated", person.email, user_id=person.id, data=notifications.request_origin())
     audit.record(session, Event.ACTIVATED, person)
     return person
 

@@ -163,8 +163,8 @@ def _notify(session: Session, tried: Attempt, rules: SecurityPolicy, everywhere:
         session, MAIL_IN_A_DAY, tried.key
     ):
         until = clock.now() + _lock(rules).period
-        facts = {"client": tried.client.address, "everywhere": everywhere, "until": until.isoformat()}
-        outbox.enqueue(session, "lockout", address, facts=facts)
+        data = {"client": tried.client.address, "everywhere": everywhere, "until": until.isoformat()}
+        outbox.enqueue(session, "lockout", address, data=data)
 
 
 def _failures(rules: SecurityPolicy, place: str) -> Limit:

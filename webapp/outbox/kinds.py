@@ -1,0 +1,105 @@
+"""The kinds of messages. Each is registered by the package that owns it, as one object that knows all about it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, cast
+
+from flask import Flask, current_app
+from flask_babel import lazy_gettext as _
+from sqlalchemy.orm import Session
+
+from webapp.core.errors import MailroomError, NotFound
+from webapp.outbox.models import Message
+
+EXTENSION = "mailroom.message_kinds"
+# Nothing under .invalid ever exists (RFC 2606, section 2).
+SAMPLE_NAME, SAMPLE_RECIPIENT = "Ada Lovelace", "ada@preview.invalid"
+
+
+class Unwanted(MailroomError):
+    """The message must not be sent any more. `code` is one of its kind's `reasons`."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class PreparedMessage:
+    """What to compose, and in which language. It may hold a link and a code, so it is never stored.
+
+    `link_path` starts with a slash and follows the public URL.
+    """
+
+    template: str
+    recipient: str
+    data: Mapping[str, Any] = field(repr=False)
+    language: str | None = None
+    link_path: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class MessageKind:
+    """One kind of message.
+
+    `prepare` turns a queued message into what is sent now, or raises Unwanted; `sample` makes the preview.
+    `reasons` words the codes of Unwanted. A kind that `needs_link` waits until a public URL is set.
+    """
+
+    name: str
+    label: str
+    template: str
+    prepare: Callable[[Session, Message], PreparedMessage]
+    sample: Callable[[datetime], PreparedMessage]
+    needs_link: bool = False
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+
+def register_kinds(app: Flask, *kinds: MessageKind) -> None:
+    """Make these kinds known to the application. Raises ValueError for a name that is taken."""
+    known = app.extensions.setdefault(EXTENSION, {})
+    for kind in kinds:
+        if kind.name in known:
+            raise ValueError(f"the message kind {kind.name!r} is already registered")
+        known[kind.name] = kind
+
+
+def all_kinds() -> list[MessageKind]:
+    """Return the registered kinds, in the order of their registration."""
+    return list(_known().values())
+
+
+def find_kind(name: str) -> MessageKind | None:
+    """Return the kind of this name, if it is registered."""
+    return _known().get(name)
+
+
+def get_kind(name: str) -> MessageKind:
+    """Return the kind of this name. Raises NotFound."""
+    kind = find_kind(name)
+    if kind is None:
+        raise NotFound
+    return kind
+
+
+def kind_label(name: str) -> str:
+    """Return the label of a kind, or the name itself if its package was removed."""
+    kind = find_kind(name)
+    return str(kind.label) if kind else name
+
+
+def _known() -> dict[str, MessageKind]:
+    return cast(dict[str, MessageKind], current_app.extensions[EXTENSION])
+
+
+def _prepare_test(_session: Session, message: Message) -> PreparedMessage:
+    return PreparedMessage("test", message.recipient, message.data)
+
+
+def _sample_test(_now: datetime) -> PreparedMessage:
+    return PreparedMessage("test", SAMPLE_RECIPIENT, {"name": SAMPLE_NAME, "provider": "SendGrid"})
+
+
+# What mail.test_send sends; it is registered here because mail lies below the outbox.
+TEST = MessageKind("test", cast(str, _("Test")), "test", _prepare_test, _sample_test)
