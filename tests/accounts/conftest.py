@@ -38,7 +38,7 @@ def ada(database: Database) -> User:
 @pytest.fixture
 def pat(database: Database) -> User:
     """A person who has not activated the account yet."""
-    return _person(database, add_person(database, "pat@example.com", status=UserState.PENDING))
+    return _person(database, add_person(database, "pat@example.com", state=UserState.PENDING))
 
 
 @pytest.fixture
@@ -103,10 +103,10 @@ def at_once(acts: Sequence[Callable[[], object]]) -> list[object]:
         return list(pool.map(run, acts))
 
 
-def set_status(database: Database, person: User, status: UserState) -> None:
+def set_state(database: Database, person: User, state: UserState) -> None:
     """Change it as an administrator would."""
     with database.writing() as session:
-        session.execute(update(User).where(User.id == person.id).values(status=status))
+        session.execute(update(User).where(User.id == person.id).values(state=state))
 
 
 def sign_in(parts: AppState, email: str, password: str = browser.PASSWORD, address: str = "192.0.2.1") -> str:

@@ -32,7 +32,7 @@ class TestCreating:
         person = create(parts, "eve@example.com")
         with parts.database.reading() as session:
             message = session.scalars(select(Message)).one()
-        assert (person.status, person.password_hash) == (UserState.PENDING, None)
+        assert (person.state, person.password_hash) == (UserState.PENDING, None)
         assert (message.kind, message.user_id) == ("activation", person.id)
         assert message.expires_at is not None
         assert abs(message.expires_at - message.created_at - timedelta(hours=24)) < timedelta(minutes=1)

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.one_database
 @pytest.fixture
 def pat(database: Database) -> User:
     """A person who has not activated the account yet."""
-    user_id = add_person(database, "pat@example.com", status=UserState.PENDING)
+    user_id = add_person(database, "pat@example.com", state=UserState.PENDING)
     with database.reading() as session:
         return session.get_one(User, user_id)
 

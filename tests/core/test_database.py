@@ -35,7 +35,7 @@ def database(database_url: str) -> Iterator[Database]:
 
 def save(database: Database, key: str, moment: datetime = NOON) -> None:
     with database.writing() as session:
-        session.add(SetupToken(key_hash=key, created_at=moment))
+        session.add(SetupToken(token_hash=key, created_at=moment))
 
 
 def read(database: Database, key: str) -> SetupToken | None:
@@ -61,7 +61,7 @@ def test_an_error_keeps_the_values_of_its_statement_to_itself(database: Database
 def test_a_glance_sees_what_a_session_sees(database: Database) -> None:
     user_id = add_person(database, "ada@example.com")
     wanted = select(*User.__table__.columns, SecuritySettings.password_common).where(
-        User.id == bindparam("user_id", 0), User.status.in_((UserState.ACTIVE, UserState.PENDING))
+        User.id == bindparam("user_id", 0), User.state.in_((UserState.ACTIVE, UserState.PENDING))
     )
     wanted = wanted.outerjoin(SecuritySettings, SecuritySettings.id == SINGLETON_ID)
     for _ in range(2):
@@ -80,7 +80,7 @@ def test_a_moment_without_a_time_zone_is_refused(database: Database) -> None:
 def test_an_exception_rolls_everything_back(database: Database) -> None:
     def save_and_fail() -> None:
         with database.writing() as session:
-            session.add(SetupToken(key_hash="key", created_at=NOON))
+            session.add(SetupToken(token_hash="key", created_at=NOON))
             session.flush()
             raise ZeroDivisionError
 
@@ -98,7 +98,7 @@ def test_what_is_promised_is_done_after_the_commit_and_once(database: Database) 
     with database.writing() as session:
         after_commit(session, look)
         after_commit(session, look)
-        session.add(SetupToken(key_hash="key", created_at=NOON))
+        session.add(SetupToken(token_hash="key", created_at=NOON))
         assert seen == []
     assert seen == [True]
 
@@ -120,7 +120,7 @@ def test_writers_at_once_wait_for_each_other(database: Database) -> None:
     def read_then_write(number: int) -> None:
         with database.writing() as session:
             session.scalar(select(func.count()).select_from(SetupToken))
-            session.add(SetupToken(key_hash=str(number), created_at=NOON))
+            session.add(SetupToken(token_hash=str(number), created_at=NOON))
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(read_then_write, range(80)))
@@ -131,7 +131,7 @@ def test_writers_at_once_wait_for_each_other(database: Database) -> None:
 def test_a_reader_sees_the_last_commit_while_somebody_writes(database: Database) -> None:
     save(database, "before")
     with database.writing() as session:
-        session.add(SetupToken(key_hash="during", created_at=NOON))
+        session.add(SetupToken(token_hash="during", created_at=NOON))
         session.flush()
         assert read(database, "before") is not None
         assert read(database, "during") is None

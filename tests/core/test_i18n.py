@@ -135,7 +135,7 @@ def test_the_activation_mail_is_in_the_language_the_administrator_chose(
 def test_who_activates_an_account_has_the_pages_language_if_none_was_chosen(
     stranger: Browser, parts: AppState, inbox: Inbox, deliver: Callable[[], None], before: str | None, after: str
 ) -> None:
-    eve = Browser(stranger.app, add_person(parts.database, "eve@people.example", status=UserState.PENDING))
+    eve = Browser(stranger.app, add_person(parts.database, "eve@people.example", state=UserState.PENDING))
     speak(parts.database, eve, before)
     with parts.database.writing() as session:
         expires_at = clock.now() + timedelta(hours=1)

@@ -133,9 +133,9 @@ def test_a_mail_cannot_write_into_the_page_around_it(stranger: Browser, inbox: I
     [
         {"email_key": User.email_key + ".example"},
         {"password_changed_at": clock.now() + timedelta(hours=1)},
-        {"status": UserState.DISABLED},
+        {"state": UserState.DISABLED},
     ],
-    ids=["address", "password", "status"],
+    ids=["address", "password", "state"],
 )
 def test_the_sign_in_page_shows_the_demo_accounts_while_they_can_sign_in_like_that(
     stranger: Browser, database: Database, change: dict[str, Any]

@@ -39,4 +39,4 @@ def make_due(database: Database) -> Callable[[], None]:
 @pytest.fixture
 def pending(database: Database) -> int:
     """Somebody who has not chosen a password yet; their id."""
-    return add_person(database, "eve@people.example", status=UserState.PENDING, name="Eve")
+    return add_person(database, "eve@people.example", state=UserState.PENDING, name="Eve")

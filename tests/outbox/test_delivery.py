@@ -68,12 +68,12 @@ def test_a_pending_person_who_asks_for_a_reset_gets_the_activation_mail(
     assert inbox.last.rcpt_to == ["eve@people.example"]
 
 
-@pytest.mark.parametrize("status", [None, UserState.DISABLED])
+@pytest.mark.parametrize("state", [None, UserState.DISABLED])
 def test_a_reset_for_nobody_or_a_disabled_person_is_dropped(
-    owe: Owe, deliver: Act, inbox: Inbox, look: Look, database: Database, status: UserState | None
+    owe: Owe, deliver: Act, inbox: Inbox, look: Look, database: Database, state: UserState | None
 ) -> None:
-    if status:
-        add_person(database, "eve@people.example", status=status)
+    if state:
+        add_person(database, "eve@people.example", state=state)
     message_id = owe("reset", expires_at=clock.now() + timedelta(hours=1))
     deliver()
     assert look(message_id).state == MessageState.CANCELLED

@@ -13,17 +13,17 @@ def add_person(
     database: Database,
     email: str,
     role: Role = Role.MEMBER,
-    status: UserState = UserState.ACTIVE,
+    state: UserState = UserState.ACTIVE,
     name: str = "",
 ) -> int:
     """Save an account whose password is PASSWORD (a pending one has none); its id."""
-    pending = status == UserState.PENDING
+    pending = state == UserState.PENDING
     user = User(
         email=email,
         email_key=email.casefold(),
         name=name or email.partition("@")[0].title(),
         role=role,
-        status=status,
+        state=state,
         password_hash=None if pending else _hash(),
         created_at=clock.now(),
         activated_at=None if pending else clock.now(),

@@ -207,7 +207,7 @@ def test_folders_and_what_is_not_meant_to_be_served_are_not_there(stranger: Brow
 def test_fields_that_a_form_does_not_have_change_nothing(member: Browser) -> None:
     more: dict[str, Any] = {
         "role": "administrator",
-        "status": "disabled",
+        "state": "disabled",
         "email": "evil@example.org",
         "id": "99",
         "password_hash": "x",
@@ -215,7 +215,7 @@ def test_fields_that_a_form_does_not_have_change_nothing(member: Browser) -> Non
     page = member.post("/profile/name", name="Maxine", **more)
     assert page.status_code == 200
     user = member.user
-    assert (user.name, user.role, user.status, user.email) == ("Maxine", "member", "active", "max@mailroom.example")
+    assert (user.name, user.role, user.state, user.email) == ("Maxine", "member", "active", "max@mailroom.example")
 
 
 FORGED = ["0", "-1", "1e3", "٣", "9" * 12, "9" * 30, "1'--", "..%2f1", "%00", "null", "{{77777*77777}}", "a" * 5000]

@@ -10,7 +10,7 @@ from webapp.accounts import service
 from webapp.accounts.address_changes import pending
 from webapp.accounts.links import codes
 from webapp.accounts.links import service as links
-from webapp.accounts.models import LinkPurpose, Role, User, UserState
+from webapp.accounts.models import LinkPurpose, User, UserState
 from webapp.audit import service as audit
 from webapp.audit.events import Event
 from webapp.core import clock
@@ -60,7 +60,7 @@ def init_app(app: Flask) -> None:
 def prepare_activation(session: Session, message: Message) -> PreparedMessage:
     """Prepare an activation email with a new link."""
     user = _require_enabled(_lock_user(session, message))
-    if user.status == UserState.ACTIVE:
+    if user.state == UserState.ACTIVE:
         raise Unwanted("already_active")
     return _with_link(session, message, user, "activation", LinkPurpose.ACTIVATION)
 
@@ -68,7 +68,7 @@ def prepare_activation(session: Session, message: Message) -> PreparedMessage:
 def prepare_reset(session: Session, message: Message) -> PreparedMessage:
     """Prepare a reset email with a new link; a user who never activated the account gets an activation email."""
     user = _require_enabled(_lock_user(session, message))
-    if user.status == UserState.PENDING:
+    if user.state == UserState.PENDING:
         return _with_link(session, message, user, "activation", LinkPurpose.ACTIVATION)
     return _with_link(session, message, user, "reset", LinkPurpose.RESET)
 
@@ -161,7 +161,7 @@ def prepare_expiry_alert(session: Session, message: Message) -> PreparedMessage:
     """Prepare the warning about the mail server, for an administrator, unless it no longer applies."""
     user = _require_active(_lock_user(session, message))
     expiry = Expiry.of_facts(message.data)
-    if user.role != Role.ADMINISTRATOR or not alerts.is_current(session, expiry, clock.now()):
+    if not user.is_administrator or not alerts.is_current(session, expiry, clock.now()):
         raise Unwanted("alert_resolved")
     return PreparedMessage("expiry_alert", user.email, _data(message, user) | {"expiry": expiry}, user.language)
 
@@ -209,14 +209,14 @@ def _lock_user(session: Session, message: Message) -> User | None:
 def _require_enabled(user: User | None) -> User:
     if user is None:
         raise Unwanted("no_account")
-    if user.status == UserState.DISABLED:
+    if user.state == UserState.DISABLED:
         raise Unwanted("account_disabled")
     return user
 
 
 def _require_active(user: User | None) -> User:
     enabled = _require_enabled(user)
-    if enabled.status != UserState.ACTIVE:
+    if enabled.state != UserState.ACTIVE:
         raise Unwanted("account_not_active")
     return enabled
 

@@ -1,4 +1,4 @@
-"""Who there is, and what lets them in."""
+"""Users, and what lets them in: links, sessions, known devices, passwords."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -12,14 +12,14 @@ from webapp.core.database import Base
 
 
 class Role(StrEnum):
-    """What a person may do."""
+    """What a user may do."""
 
     ADMINISTRATOR = "administrator"
     MEMBER = "member"
 
 
 class UserState(StrEnum):
-    """Where an account stands."""
+    """Whether an account can be used."""
 
     PENDING = "pending"
     ACTIVE = "active"
@@ -27,7 +27,7 @@ class UserState(StrEnum):
 
 
 class LinkPurpose(StrEnum):
-    """What a link is good for."""
+    """What a link does."""
 
     ACTIVATION = "activation"
     RESET = "reset"
@@ -36,67 +36,72 @@ class LinkPurpose(StrEnum):
 
 
 def searchable(name: str, email: str) -> str:
-    """The text in which an account is searched for, letter case aside."""
+    """Return the text that a search for users looks at, in which letter case is folded."""
     return normalize("NFC", f"{name} {email}").casefold()
 
 
 def _searchable(context: Any) -> str:
-    given = context.get_current_parameters()
-    return searchable(given["name"], given["email"])
+    values = context.get_current_parameters()
+    return searchable(values["name"], values["email"])
 
 
 class User(Base):
     """One person's account."""
 
     __tablename__ = "users"
-    # A page that is open somewhere must not be about somebody else who was given a deleted person's id.
+    # The id of a deleted user is not reused: a page that is still open must not refer to another account.
     __table_args__ = ({"sqlite_autoincrement": True},)
 
-    # What Flask-Login asks of everybody who is signed in.
+    # Required by Flask-Login.
     is_authenticated = True
     is_anonymous = False
 
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(String(254))
-    # The address as it is compared: see accounts.addresses.address_key.
+    # The address as it is compared: see core.email_addresses.comparison_key.
     email_key: Mapped[str] = mapped_column(String(254), unique=True)
     name: Mapped[str] = mapped_column(String(200))
-    # Kept beside the others because SQLite folds the case of ASCII letters alone.
+    # Stored because SQLite folds the case of ASCII letters only.
     search_text: Mapped[str] = mapped_column(Text, default=_searchable)
     role: Mapped[str] = mapped_column(String(20), default=Role.MEMBER, index=True)
-    status: Mapped[str] = mapped_column(String(20), default=UserState.PENDING)
-    # One of webapp.core.i18n; empty: as the browser says.
+    state: Mapped[str] = mapped_column(String(20), default=UserState.PENDING)
+    # A code from webapp.core.i18n; null: the language of the browser.
     language: Mapped[str | None] = mapped_column(String(8))
     password_hash: Mapped[str | None] = mapped_column(String(200))
     created_at: Mapped[datetime]
     activated_at: Mapped[datetime | None]
     password_changed_at: Mapped[datetime | None]
 
+    @property
+    def is_administrator(self) -> bool:
+        """Whether the user's role is administrator."""
+        return self.role == Role.ADMINISTRATOR
+
 
 class Link(Base):
-    """A one-time address in a mail; of its secret only the hash is kept."""
+    """A one-time link; only the hash of its secret is stored."""
 
     __tablename__ = "links"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     purpose: Mapped[str] = mapped_column(String(20))
-    # The one that it confirms or restores; the other purposes have none.
-    address: Mapped[str | None] = mapped_column(String(254))
+    # The address that the link confirms or restores; null for the other purposes.
+    email: Mapped[str | None] = mapped_column(String(254))
     secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
-    # Of the short code in the same mail, which does the same when it is typed.
+    # The hash of the short code in the same email, which can be entered instead of opening the link.
     code_hash: Mapped[str | None] = mapped_column(String(200), index=True)
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
     used_at: Mapped[datetime | None]
-    # Set when something else made it worthless: a reset done through another link.
+    # When something else made the link invalid, such as a reset through another link.
     revoked_at: Mapped[datetime | None]
-    # When an administrator saw it, to hand it over; no link is shown twice.
-    shown_at: Mapped[datetime | None]
+    # When an administrator saw the link to pass it on; no link is shown twice.
+    shown_to_admin_at: Mapped[datetime | None]
 
 
 class AddressChange(Base):
-    """The address that a person asked for and has not confirmed yet; there is one at most."""
+    """A new address that a user has not confirmed yet; each user has at most one."""
 
     __tablename__ = "address_changes"
 
@@ -106,9 +111,9 @@ class AddressChange(Base):
 
 
 class Session(Base):
-    """One browser in which a person is signed in; of its token only the hash is kept."""
+    """A signed-in browser; only the hash of its token is stored."""
 
-    __tablename__ = "sign_ins"
+    __tablename__ = "sessions"
     __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -116,19 +121,19 @@ class Session(Base):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
-    # When the password was typed last: see accounts.sign_ins.confirming.
+    # When the password was last entered: see accounts.sessions.reauthentication.
     confirmed_at: Mapped[datetime]
-    # Typed in it since the last right one: see accounts.tries.own_password.
+    # Wrong passwords since the last right one: see accounts.throttles.
     wrong_passwords: Mapped[int] = mapped_column(default=0)
     expires_at: Mapped[datetime] = mapped_column(index=True)
-    # Whether it outlives the browser's being closed.
+    # Whether the session outlives closing the browser.
     remembered: Mapped[bool] = mapped_column(default=False)
     address: Mapped[str] = mapped_column(String(64))
     device: Mapped[str] = mapped_column(String(300))
 
 
 class KnownDevice(Base):
-    """A browser in which a person has signed in before; of its token only the hash is kept."""
+    """A browser that a user has signed in with before; only the hash of its token is stored."""
 
     __tablename__ = "known_devices"
 
@@ -139,9 +144,9 @@ class KnownDevice(Base):
 
 
 class PasswordHistoryEntry(Base):
-    """A password that a person had before, for the rule that forbids to use it again."""
+    """A previous password of a user, for the rule against reusing one."""
 
-    __tablename__ = "former_passwords"
+    __tablename__ = "password_history"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
@@ -150,9 +155,9 @@ class PasswordHistoryEntry(Base):
 
 
 class SetupToken(Base):
-    """The one-time key of the `/setup` address, good until there is an administrator."""
+    """The one-time token of the `/setup` URL, valid until there is an administrator."""
 
-    __tablename__ = "setup_keys"
+    __tablename__ = "setup_tokens"
 
-    key_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     created_at: Mapped[datetime]

@@ -49,7 +49,7 @@ def notify_new_session(session: Session, person: User) -> None:
 
 def mail_server(session: Session, expiry: dict[str, Any]) -> None:
     """Owe all active administrators the news that something the mail server needs ends, or has ended."""
-    active = select(User).where(User.role == Role.ADMINISTRATOR, User.status == UserState.ACTIVE).order_by(User.id)
+    active = select(User).where(User.role == Role.ADMINISTRATOR, User.state == UserState.ACTIVE).order_by(User.id)
     for person in session.scalars(active):
         outbox.enqueue(session, "expiry_alert", person.email, user_id=person.id, data=expiry)
 

@@ -102,14 +102,14 @@ def rename(session: Session, person: User, name: str) -> None:
     audit.record(session, Event.RENAMED, person)
 
 
-def _add(session: Session, email: str, name: str, role: Role, status: UserState) -> User:
+def _add(session: Session, email: str, name: str, role: Role, state: UserState) -> User:
     address = validate(email)
     added = User(
         email=address,
         email_key=comparison_key(address),
         name=name,
         role=role,
-        status=status,
+        state=state,
         created_at=clock.now(),
     )
     session.add(added)

@@ -43,4 +43,4 @@ def present(session: Session) -> list[DemoAccount]:
 
 
 def _is_as_made(person: User | None) -> bool:
-    return person is not None and person.status == UserState.ACTIVE and person.password_changed_at == person.created_at
+    return person is not None and person.state == UserState.ACTIVE and person.password_changed_at == person.created_at

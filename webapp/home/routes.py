@@ -9,7 +9,6 @@ from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from webapp.accounts import service as accounts
-from webapp.accounts.models import Role
 from webapp.core import clock
 from webapp.core.app_state import app_state
 from webapp.home.standing import standing
@@ -37,7 +36,7 @@ class SetupStep:
 def home() -> str:
     """The first page after signing in."""
     reader, database = signed_in(), app_state().database
-    if reader.role != Role.ADMINISTRATOR:
+    if not reader.is_administrator:
         return stencils.page("home", lambda: render_template("home/home.html", flow=None), reader)
     state, warnings = standing(database, clock.now())
     facts = state, _has_people(), warnings

@@ -9,7 +9,7 @@ from flask_login import current_user
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response as BaseResponse
 
-from webapp.accounts.models import Role, User
+from webapp.accounts.models import User
 from webapp.accounts.sessions import browser
 from webapp.core.actor import SYSTEM, Actor, set_actor
 from webapp.web.security import MAX_ANONYMOUS_REQUEST_SIZE
@@ -82,7 +82,7 @@ def init_app(app: Flask, also_public: frozenset[str] = frozenset()) -> None:
         # Every line that is logged, and every entry in the trail, says from here on who asked.
         structlog.contextvars.bind_contextvars(by=person.id)
         set_actor(Actor(person.id, person.email, client.address, client.device))
-        if request.endpoint not in MEMBER and person.role != Role.ADMINISTRATOR:
+        if request.endpoint not in MEMBER and not person.is_administrator:
             log.warning("refused: for administrators only", endpoint=request.endpoint, method=request.method)
             abort(403)
         return None

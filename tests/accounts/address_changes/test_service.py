@@ -223,7 +223,7 @@ class TestConfirming:
 
     def test_a_disabled_person_cannot(self, parts: AppState, secret: str) -> None:
         with parts.database.writing() as session:
-            session.execute(update(User).values(status=UserState.DISABLED))
+            session.execute(update(User).values(state=UserState.DISABLED))
         with pytest.raises(AccountDisabled):
             confirm(parts, secret)
 

@@ -54,8 +54,8 @@ def test_a_page_uses_no_link_but_the_one_that_it_shows(
     stranger: Browser, database: Database, person: User, purpose: LinkPurpose, new_link: NewLink
 ) -> None:
     with database.reading() as session:
-        status = UserState.PENDING if purpose == LinkPurpose.ACTIVATION else UserState.ACTIVE
-        other = session.get_one(User, add_person(database, "eve@example.com", status=status))
+        state = UserState.PENDING if purpose == LinkPurpose.ACTIVATION else UserState.ACTIVE
+        other = session.get_one(User, add_person(database, "eve@example.com", state=state))
     link, shown = new_link(person, purpose), PATHS[purpose]
     open_link(stranger, purpose, link)
     page = stranger.get(shown)
@@ -202,7 +202,7 @@ def test_a_disabled_person_is_told_whom_to_ask(
 ) -> None:
     secret = new_link(person, purpose)
     with database.writing() as session:
-        session.execute(update(User).values(status=UserState.DISABLED))
+        session.execute(update(User).values(state=UserState.DISABLED))
     page = open_link(stranger, purpose, secret)
     assert "account is disabled" in page
     assert "help@mailroom.example" in page

@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from tests.accounts.conftest import CLIENT, PASSWORD, at_once, set_status, sign_in
+from tests.accounts.conftest import CLIENT, PASSWORD, at_once, set_state, sign_in
 from webapp.accounts.links import service as links
 from webapp.accounts.models import Link, LinkPurpose, User, UserState
 from webapp.accounts.password_links import service as password_links
@@ -33,7 +33,7 @@ class TestActivating:
         secret = new_link(pat, LinkPurpose.ACTIVATION)
         with parts.database.writing() as session:
             person = password_links.activate(session, secret, hashing.hash_password(PASSWORD))
-        assert (person.status, person.activated_at) == (UserState.ACTIVE, person.password_changed_at)
+        assert (person.state, person.activated_at) == (UserState.ACTIVE, person.password_changed_at)
         assert owed() == [("activated", pat.email)]
         assert sign_in(parts, pat.email, PASSWORD)
 
@@ -64,13 +64,13 @@ class TestActivating:
         assert sorted(type(end).__name__ for end in ends) == ["LinkRevoked"] * 5 + ["User"]
 
     @pytest.mark.parametrize(
-        ("status", "failure"), [(UserState.ACTIVE, AlreadyActive), (UserState.DISABLED, AccountDisabled)]
+        ("state", "failure"), [(UserState.ACTIVE, AlreadyActive), (UserState.DISABLED, AccountDisabled)]
     )
     def test_only_pending_people_can(
-        self, parts: AppState, pat: User, new_link: NewLink, status: UserState, failure: type[Exception]
+        self, parts: AppState, pat: User, new_link: NewLink, state: UserState, failure: type[Exception]
     ) -> None:
         secret = new_link(pat, LinkPurpose.ACTIVATION)
-        set_status(parts.database, pat, status)
+        set_state(parts.database, pat, state)
         with pytest.raises(failure), parts.database.writing() as session:
             password_links.activate(session, secret, hashing.hash_password(PASSWORD))
         with parts.database.reading() as session:
@@ -89,7 +89,7 @@ class TestActivating:
         self, parts: AppState, pat: User, new_link: NewLink, owed: Owed
     ) -> None:
         secret = new_link(pat, LinkPurpose.ACTIVATION)
-        set_status(parts.database, pat, UserState.ACTIVE)
+        set_state(parts.database, pat, UserState.ACTIVE)
         with parts.database.writing() as session:
             password_links.renew_activation(session, secret, limited=True)
             password_links.renew_activation(session, "no such secret", limited=True)
@@ -140,7 +140,7 @@ class TestResetting:
 
     def test_a_disabled_person_cannot(self, parts: AppState, ada: User, new_link: NewLink) -> None:
         secret = new_link(ada, LinkPurpose.RESET)
-        set_status(parts.database, ada, UserState.DISABLED)
+        set_state(parts.database, ada, UserState.DISABLED)
         with pytest.raises(AccountDisabled), parts.database.writing() as session:
             password_links.complete_reset(session, secret, hashing.hash_password(PASSWORD))
         with parts.database.reading() as session:

@@ -278,12 +278,12 @@ class TestTelling:
         assert all(words in text for words in (HERE, "ends by itself on", "https://mailroom.example/forgot-password"))
 
     @pytest.mark.one_database
-    @pytest.mark.parametrize("status", [None, UserState.PENDING, UserState.DISABLED])
+    @pytest.mark.parametrize("state", [None, UserState.PENDING, UserState.DISABLED])
     def test_only_active_people_are_told(
-        self, parts: AppState, guess: Guess, deliver: Callable[[], None], inbox: Inbox, status: UserState | None
+        self, parts: AppState, guess: Guess, deliver: Callable[[], None], inbox: Inbox, state: UserState | None
     ) -> None:
-        if status:
-            add_person(parts.database, NOBODY, status=status)
+        if state:
+            add_person(parts.database, NOBODY, state=state)
         guess(NOBODY)
         deliver()
         with parts.database.reading() as session:

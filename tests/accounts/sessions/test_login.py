@@ -7,7 +7,7 @@ import argon2
 import pytest
 from sqlalchemy import select
 
-from tests.accounts.conftest import PASSWORD, set_status, sign_in
+from tests.accounts.conftest import PASSWORD, set_state, sign_in
 from tests.support import browser
 from webapp.accounts.models import LinkPurpose, Session, User, UserState
 from webapp.accounts.password_links import service
@@ -26,9 +26,9 @@ def test_a_token_is_not_in_the_database(parts: AppState, ada: User) -> None:
     assert token not in str(vars(row))
 
 
-@pytest.mark.parametrize("status", [UserState.PENDING, UserState.DISABLED])
-def test_only_active_people_are_let_in(parts: AppState, ada: User, status: UserState) -> None:
-    set_status(parts.database, ada, status)
+@pytest.mark.parametrize("state", [UserState.PENDING, UserState.DISABLED])
+def test_only_active_people_are_let_in(parts: AppState, ada: User, state: UserState) -> None:
+    set_state(parts.database, ada, state)
     with pytest.raises(LoginRefused):
         sign_in(parts, ada.email)
 

@@ -59,8 +59,8 @@ def test_next_never_leaves_the_site(stranger: Browser, ada: User) -> None:
 
 
 def test_nobody_is_told_which_addresses_have_accounts(stranger: Browser, database: Database, ada: User) -> None:
-    add_person(database, "pat@example.com", status=UserState.PENDING)
-    add_person(database, "dis@example.com", status=UserState.DISABLED)
+    add_person(database, "pat@example.com", state=UserState.PENDING)
+    add_person(database, "dis@example.com", state=UserState.DISABLED)
     answers = [
         refusal(stranger, "nobody@example.com", PASSWORD),
         refusal(stranger, ada.email, "wrong password"),
@@ -142,7 +142,7 @@ def test_signing_out_needs_a_click(member: Browser) -> None:
 
 def test_a_person_who_is_disabled_is_out_at_the_next_click(database: Database, member: Browser) -> None:
     with database.writing() as session:
-        session.execute(update(User).values(status=UserState.DISABLED))
+        session.execute(update(User).values(state=UserState.DISABLED))
     assert member.get("/").request.path == "/login"
 
 

@@ -51,7 +51,7 @@ def test_the_person_and_the_sign_in_are_as_the_database_has_them(
 def test_disabling_a_person_ends_what_they_are_doing(database: Database, ada: User, signed_in: SignedIn) -> None:
     token = signed_in(ada)
     with database.writing() as session:
-        session.execute(update(User).values(status=UserState.DISABLED))
+        session.execute(update(User).values(state=UserState.DISABLED))
     assert whose(database, token) is None
 
 

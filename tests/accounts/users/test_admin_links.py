@@ -154,7 +154,7 @@ def test_nobody_makes_one_for_their_own_account(administrator: Browser, parts: A
 
 
 def test_a_disabled_person_has_to_be_enabled_first(administrator: Browser, parts: AppState) -> None:
-    off = add_person(parts.database, "off@example.com", status=UserState.DISABLED)
+    off = add_person(parts.database, "off@example.com", state=UserState.DISABLED)
     answer = administrator.post(f"/users/{off}/link")
     assert (answer.status_code, "account is disabled" in answer.text) == (409, True)
     assert made(parts) == 0

@@ -119,13 +119,13 @@ class TestDisabling:
         deliver()
         assert inbox.messages == []
 
-    @pytest.mark.parametrize("status", [UserState.ACTIVE, UserState.PENDING])
-    def test_enabling_gives_the_state_from_before(self, database: Database, root: User, status: UserState) -> None:
-        eve = person(database, add_person(database, "eve@example.com", status=status))
+    @pytest.mark.parametrize("state", [UserState.ACTIVE, UserState.PENDING])
+    def test_enabling_gives_the_state_from_before(self, database: Database, root: User, state: UserState) -> None:
+        eve = person(database, add_person(database, "eve@example.com", state=state))
         disable(database, eve, root)
-        assert person(database, eve.id).status == UserState.DISABLED
+        assert person(database, eve.id).state == UserState.DISABLED
         enable(database, eve, root)
-        assert person(database, eve.id).status == status
+        assert person(database, eve.id).state == state
 
     def test_enabling_kills_a_link_that_was_minted_while_the_account_was_disabled(
         self, database: Database, root: User, ada: User, new_link: NewLink
@@ -187,8 +187,8 @@ class TestTheLastAdministrator:
 
     @every_act
     def test_is_one_who_can_sign_in(self, database: Database, root: User, act: Act) -> None:
-        for number, status in enumerate((UserState.PENDING, UserState.DISABLED)):
-            add_person(database, f"other{number}@example.com", Role.ADMINISTRATOR, status)
+        for number, state in enumerate((UserState.PENDING, UserState.DISABLED)):
+            add_person(database, f"other{number}@example.com", Role.ADMINISTRATOR, state)
         with pytest.raises(LastAdministrator):
             act(database, root, root)
 
@@ -246,7 +246,7 @@ def test_disabling_and_resetting_at_once_both_end(parts: AppState, root: User, a
         secret = new_link(ada, LinkPurpose.RESET)
         ends = at_once([partial(disable, parts.database, ada, root), partial(reset, parts, secret)])
         assert ends[0] is None
-        assert person(parts.database, ada.id).status == UserState.DISABLED
+        assert person(parts.database, ada.id).state == UserState.DISABLED
         assert ends[1] is None or isinstance(ends[1], password_links.REFUSED)
         enable(parts.database, ada, root)
 
@@ -272,4 +272,4 @@ def is_active_administrator(database: Database, whom: User) -> bool:
         found = person(database, whom.id)
     except NotFound:
         return False
-    return (found.role, found.status) == (Role.ADMINISTRATOR, UserState.ACTIVE)
+    return (found.role, found.state) == (Role.ADMINISTRATOR, UserState.ACTIVE)

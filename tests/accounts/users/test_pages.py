@@ -149,7 +149,7 @@ class TestActivationAgain:
         self, administrator: Browser, database: Database, pat: User, act: str
     ) -> None:
         with database.writing() as session:
-            session.execute(delete(User).where(User.status == UserState.PENDING))
+            session.execute(delete(User).where(User.state == UserState.PENDING))
         assert administrator.post(f"/users/{pat.id}/{act}").status_code == 404
 
 

@@ -40,7 +40,7 @@ def test_the_first_administrator_is_created_and_signed_in(stranger: Browser, par
     with parts.database.reading() as session:
         person = service.find_by_email(session, "root@example.com")
     assert person is not None
-    assert (person.role, person.status) == (Role.ADMINISTRATOR, UserState.ACTIVE)
+    assert (person.role, person.state) == (Role.ADMINISTRATOR, UserState.ACTIVE)
     assert public_url(parts) == "http://localhost"
 
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.one_database
 def state(database: Database, person: User) -> tuple[str, str]:
     with database.reading() as session:
         found = session.get(User, person.id)
-        return (found.role, found.status) if found else ("", "")
+        return (found.role, found.state) if found else ("", "")
 
 
 def test_disabling_says_what_happens_and_asks_once(administrator: Browser, database: Database, ada: User) -> None:

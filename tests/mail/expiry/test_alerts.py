@@ -60,12 +60,12 @@ def events(parts: AppState) -> list[str]:
 def test_administrators_and_the_webhook_are_told_once(
     owner: GrantOwner, by_secret: Callable[[int], None], tell: Tell
 ) -> None:
-    for name, role, status in (
+    for name, role, state in (
         ("bea", Role.ADMINISTRATOR, UserState.ACTIVE),
         ("off", Role.ADMINISTRATOR, UserState.DISABLED),
         ("max", Role.MEMBER, UserState.ACTIVE),
     ):
-        add_person(owner.parts.database, f"{name}@mailroom.example", role, status)
+        add_person(owner.parts.database, f"{name}@mailroom.example", role, state)
     by_secret(14)
     for hours in (0, 1, 24 * 13):
         with later(hours=hours):

@@ -41,7 +41,7 @@ def taken_until(session: Session, person: User, address: str) -> datetime | None
     So it can with a mailed link that is still good, and with one that a mail is yet to bring.
     """
     mine = (Link.user_id == person.id, Link.purpose == LinkPurpose.RESTORE_ADDRESS, Link.expires_at > clock.now())
-    ends = [(link.address or "", link.expires_at) for link in session.scalars(select(Link).where(*mine, *links.OPEN))]
+    ends = [(link.email or "", link.expires_at) for link in session.scalars(select(Link).where(*mine, *links.OPEN))]
     for message in outbox.undelivered(session, "address_changed", person.id):
         until = message.deadline
         if not is_undone(session, person.id, message.recipient, message.created_at, until):
@@ -66,14 +66,14 @@ def undone(session: Session, link: Link) -> None:
     """
     mine = (Link.user_id == link.user_id, Link.purpose == LinkPurpose.RESTORE_ADDRESS)
     # Not one for the same change to an address that only compares as equal: it can be another mailbox.
-    same = and_(Link.expires_at == link.expires_at, Link.address == link.address)
+    same = and_(Link.expires_at == link.expires_at, Link.email == link.email)
     later = or_(Link.expires_at > link.expires_at, same)
     session.execute(update(Link).where(*mine, later, *links.OPEN).values(revoked_at=clock.now()))
 
 
 def is_undone(session: Session, user_id: int, address: str, changed_at: datetime, undo_until: datetime) -> bool:
     """Whether a change of then, which took this address away, was undone since, or another one before it."""
-    same = and_(Link.expires_at == undo_until, Link.address == address)
+    same = and_(Link.expires_at == undo_until, Link.email == address)
     used = select(Link.id).where(
         Link.user_id == user_id,
         Link.purpose == LinkPurpose.RESTORE_ADDRESS,

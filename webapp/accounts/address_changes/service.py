@@ -85,9 +85,9 @@ def find_pending(session: Session, secret: str, purpose: LinkPurpose) -> Pending
     link = links.find(session, secret, purpose)
     person = _owner(session, link)
     links.check(link)
-    if (holder := find_by_email(session, link.address or "")) and holder.id != person.id:
+    if (holder := find_by_email(session, link.email or "")) and holder.id != person.id:
         raise AddressTaken
-    return PendingChange(person.email, link.address or "")
+    return PendingChange(person.email, link.email or "")
 
 
 def confirm(session: Session, secret: str) -> User:
@@ -99,7 +99,7 @@ def confirm(session: Session, secret: str) -> User:
     """
     link = links.use(session, secret, LinkPurpose.CONFIRM_ADDRESS)
     person = _owner(session, link)
-    old, until = person.email, pending.taken_until(session, person, link.address or "")
+    old, until = person.email, pending.taken_until(session, person, link.email or "")
     _assign(session, person, link)
     # Those that restore an address live on: whoever stole an account could change it twice.
     links.revoke(session, person.id, LinkPurpose.RESET)
@@ -166,14 +166,14 @@ def _tell(session: Session, old: str, person: User) -> None:
 
 def _owner(session: Session, link: Link) -> User:
     person = links.get_user(session, link)
-    if person.status != UserState.ACTIVE:
+    if person.state != UserState.ACTIVE:
         raise AccountDisabled
     return person
 
 
 def _assign(session: Session, person: User, link: Link) -> None:
     """Change the address to the link's. Raises AddressTaken."""
-    address = link.address or ""
+    address = link.email or ""
     person.email, person.email_key = address, comparison_key(address)
     person.search_text = searchable(person.name, address)
     try:

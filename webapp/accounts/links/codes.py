@@ -53,14 +53,14 @@ class Opened:
 
 
 def issue(
-    session: Session, sealer: Sealer, user: User, purpose: LinkPurpose, expires_at: datetime, address: str | None = None
+    session: Session, sealer: Sealer, user: User, purpose: LinkPurpose, expires_at: datetime, email: str | None = None
 ) -> IssuedLink:
-    """A new link with its code; `address` is the one that it confirms or restores."""
+    """A new link with its code; `email` is the address that it confirms or restores."""
     if purpose in WITHOUT:
-        return IssuedLink(links.create(session, user, purpose, expires_at, address), "")
+        return IssuedLink(links.create(session, user, purpose, expires_at, email), "")
     code = new()
     mark = _marks(sealer, user.id, purpose, normalise(code))[0]
-    return IssuedLink(links.create(session, user, purpose, expires_at, address, code_hash=mark), code)
+    return IssuedLink(links.create(session, user, purpose, expires_at, email, code_hash=mark), code)
 
 
 def new() -> str:
@@ -120,7 +120,7 @@ def _redeem(
     link = _open_link(session, sealer, person.id if person else NOBODY, purposes, code)
     if person is not None and link is not None:
         throttles.forget_codes_of_person(session, who)
-        secret = links.create(session, person, LinkPurpose(link.purpose), link.expires_at, link.address)
+        secret = links.create(session, person, LinkPurpose(link.purpose), link.expires_at, link.email)
         return Opened(LinkPurpose(link.purpose), secret)
     if not spare:
         _end(session, person.id if person else NOBODY, purposes)

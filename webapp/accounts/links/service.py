@@ -77,15 +77,15 @@ def create(
     user: User,
     purpose: LinkPurpose,
     expires_at: datetime,
-    address: str | None = None,
+    email: str | None = None,
     code_hash: str | None = None,
 ) -> str:
-    """A new link's secret; what is stored is its hash. `address` is the one that it confirms or restores."""
+    """A new link's secret; what is stored is its hash. `email` is the address that it confirms or restores."""
     secret = secrets.token_urlsafe(32)
     link = Link(
         user_id=user.id,
         purpose=purpose,
-        address=address,
+        email=email,
         secret_hash=sha256_hex(secret),
         code_hash=code_hash,
         created_at=clock.now(),
@@ -143,9 +143,9 @@ def mark_shown(session: Session, secret: str) -> bool:
     """Note that somebody sees the link now; whether it is good, and nobody saw it before."""
     now = clock.now()
     fresh = update(Link).where(
-        Link.secret_hash == sha256_hex(secret), Link.shown_at.is_(None), *OPEN, Link.expires_at > now
+        Link.secret_hash == sha256_hex(secret), Link.shown_to_admin_at.is_(None), *OPEN, Link.expires_at > now
     )
-    return session.scalar(fresh.values(shown_at=now).returning(Link.id)) is not None
+    return session.scalar(fresh.values(shown_to_admin_at=now).returning(Link.id)) is not None
 
 
 def revoke(session: Session, user_id: int, *purposes: LinkPurpose) -> None:

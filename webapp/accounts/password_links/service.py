@@ -72,7 +72,7 @@ def find_user(session: Session, secret: str, purpose: LinkPurpose) -> User:
     """Whose link this is, while it can be used. Raises LinkRefused, AlreadyActive, AccountDisabled."""
     link = links.find(session, secret, purpose)
     found = links.get_user(session, link)
-    if found.status != UserState.DISABLED:
+    if found.state != UserState.DISABLED:
         links.check(link)
     _require(found, UserState.PENDING if purpose == LinkPurpose.ACTIVATION else UserState.ACTIVE)
     return found
@@ -85,7 +85,7 @@ def activate(session: Session, secret: str, password_hash: str, language: str = 
     """
     link = links.use(session, secret, LinkPurpose.ACTIVATION)
     person = _give_password(session, link, UserState.PENDING, password_hash)
-    person.status, person.activated_at = UserState.ACTIVE, person.password_changed_at
+    person.state, person.activated_at = UserState.ACTIVE, person.password_changed_at
     person.language = person.language or language or None
     outbox.enqueue(session, "activated", person.email, user_id=person.id, data=notifications.request_origin())
     audit.record(session, Event.ACTIVATED, person)
@@ -125,17 +125,17 @@ def complete_reset(session: Session, secret: str, password_hash: str) -> User:
     return person
 
 
-def _require(person: User, status: UserState) -> None:
-    if person.status == UserState.DISABLED:
+def _require(person: User, state: UserState) -> None:
+    if person.state == UserState.DISABLED:
         raise AccountDisabled
-    if person.status != status:
+    if person.state != state:
         raise AlreadyActive
 
 
-def _give_password(session: Session, link: Link, status: UserState, password_hash: str) -> User:
+def _give_password(session: Session, link: Link, state: UserState, password_hash: str) -> User:
     """Change the password of the link's person, if they are in this state; the other links lose their use."""
     person = links.get_user(session, link)
-    _require(person, status)
+    _require(person, state)
     person.password_hash, person.password_changed_at = password_hash, clock.now()
     links.revoke(session, person.id, LinkPurpose(link.purpose))
     return person

@@ -83,7 +83,7 @@ def change_password(
 def unchanged(session: Session, person: User) -> User:
     """The person, locked, if the password that was checked is still theirs. Raises WrongPassword, NotFound."""
     present = accounts.get_user(session, person.id, lock=True)
-    if present.password_changed_at != person.password_changed_at or present.status != UserState.ACTIVE:
+    if present.password_changed_at != person.password_changed_at or present.state != UserState.ACTIVE:
         raise WrongPassword
     return present
 

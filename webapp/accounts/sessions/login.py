@@ -52,7 +52,7 @@ def sign_in(
     with database.reading() as session:
         person = service.find_by_email(session, email)
     kept = person.password_hash if person else None
-    if not hashing.verify(password, kept) or person is None or kept is None or person.status != UserState.ACTIVE:
+    if not hashing.verify(password, kept) or person is None or kept is None or person.state != UserState.ACTIVE:
         with database.writing() as session:
             audit.record(session, Event.SIGN_IN_FAILED, address=email)
             if tried:
@@ -116,7 +116,7 @@ def _unchanged(session: Session, person: User) -> User:
     present = session.get(User, person.id, with_for_update=True)
     if (
         present is None
-        or present.status != UserState.ACTIVE
+        or present.state != UserState.ACTIVE
         or present.password_changed_at != person.password_changed_at
     ):
         raise LoginRefused

@@ -7,7 +7,6 @@ from flask_babel import gettext as _
 from werkzeug.datastructures import ImmutableMultiDict
 
 from webapp.accounts.blueprint import Page, blueprint, limited
-from webapp.accounts.models import Role
 from webapp.accounts.sessions import browser as sessions
 from webapp.accounts.sessions import reauthentication
 from webapp.accounts.sessions.forms import ConfirmPasswordForm
@@ -39,7 +38,7 @@ def init_app(app: Flask) -> None:
 def reauthenticate() -> Page:
     """Type the password again, and go on to `next`."""
     target = safe_next(request.args.get("next"))
-    if signed_in().role != Role.ADMINISTRATOR:
+    if not signed_in().is_administrator:
         # Nothing that others may do needs it.
         return redirect(target)
     form, here = ConfirmPasswordForm(), url_for("accounts.reauthenticate", next=target)

@@ -34,7 +34,7 @@ _FOUND = (
     )
     .join_from(User, SignIn, SignIn.user_id == User.id)
     .outerjoin(SecuritySettings, SecuritySettings.id == SINGLETON_ID)
-    .where(SignIn.token_hash == bindparam("token_hash"), User.status == UserState.ACTIVE)
+    .where(SignIn.token_hash == bindparam("token_hash"), User.state == UserState.ACTIVE)
 )
 
 

@@ -43,7 +43,7 @@ def create(session: Session, sealer: Sealer, user_id: int, by: User, limited: bo
     Raises NotFound, Refused, AccountDisabled, TooManyRequests.
     """
     person = administration.locked_for(session, user_id, by)
-    if person.status == UserState.PENDING:
+    if person.state == UserState.PENDING:
         return activation(session, sealer, person)
     if refusal := refusal_reason(person, by):
         raise refusal
@@ -66,7 +66,7 @@ def refusal_reason(person: User, by: User) -> MailroomError | None:
 
     Not for oneself: who finds a browser signed in could then choose a password without knowing the present one.
     """
-    if person.status == UserState.DISABLED:
+    if person.state == UserState.DISABLED:
         return AccountDisabled()
     return OwnAccount() if person.id == by.id else None
 

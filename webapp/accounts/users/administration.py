@@ -20,7 +20,7 @@ from webapp.core.database import MAX_ID
 from webapp.core.errors import MailroomError
 from webapp.core.texts import lazy_gettext as _
 
-_ADMINISTRATES = (User.role == Role.ADMINISTRATOR) & (User.status == UserState.ACTIVE)
+_ADMINISTRATES = (User.role == Role.ADMINISTRATOR) & (User.state == UserState.ACTIVE)
 
 
 class ActionRefused(MailroomError):
@@ -51,7 +51,7 @@ class NotAllowed(ActionRefused):
 def disable(session: Session, user_id: int, by: User) -> None:
     """Keep the person out: signed out everywhere, open links are dead. Raises NotFound, Refused."""
     person = _taken(session, user_id, by)
-    person.status = UserState.DISABLED
+    person.state = UserState.DISABLED
     session.flush()
     address_changes.discard(session, person.id)
     links.revoke(session, person.id, *LinkPurpose)
@@ -62,11 +62,11 @@ def disable(session: Session, user_id: int, by: User) -> None:
 def enable(session: Session, user_id: int, by: User) -> None:
     """Let a disabled person in again, or wait for their activation as before. Raises NotFound, NotAllowed."""
     person = locked_for(session, user_id, by)
-    if person.status != UserState.DISABLED:
+    if person.state != UserState.DISABLED:
         return
     # One may have been minted for a mail at the moment at which the account was disabled.
     links.revoke(session, user_id, *LinkPurpose)
-    person.status = UserState.ACTIVE if person.activated_at else UserState.PENDING
+    person.state = UserState.ACTIVE if person.activated_at else UserState.PENDING
     audit.record(session, Event.ENABLED, person)
 
 
@@ -149,9 +149,9 @@ def _locked_administrators(session: Session, user_id: int) -> list[int]:
     """
     # A forged number may be larger than a database's; `service.user` says that it is nobody's.
     whom = or_(_ADMINISTRATES, User.id == min(user_id, MAX_ID))
-    columns = select(User.id, User.role, User.status)
+    columns = select(User.id, User.role, User.state)
     found = session.execute(columns.where(whom).order_by(User.id).with_for_update())
-    return [one for one, role, status in found if role == Role.ADMINISTRATOR and status == UserState.ACTIVE]
+    return [one for one, role, state in found if role == Role.ADMINISTRATOR and state == UserState.ACTIVE]
 
 
 def _require_others(administrators: list[int], user_id: int, by: User) -> None:

@@ -42,7 +42,7 @@ def new_setup_token(session: Session) -> str:
         raise AlreadySetUp
     key = secrets.token_urlsafe(32)
     session.execute(delete(SetupToken))
-    session.add(SetupToken(key_hash=sha256_hex(key), created_at=clock.now()))
+    session.add(SetupToken(token_hash=sha256_hex(key), created_at=clock.now()))
     return key
 
 
@@ -50,7 +50,7 @@ def check(session: Session, key: str) -> None:
     """Whether the key opens the page. Raises SetupKeyUnknown, SetupDone."""
     if service.has_administrator(session):
         raise AlreadySetUp
-    if session.scalar(select(SetupToken).where(SetupToken.key_hash == sha256_hex(key))) is None:
+    if session.scalar(select(SetupToken).where(SetupToken.token_hash == sha256_hex(key))) is None:
         raise InvalidSetupToken
 
 
@@ -62,7 +62,7 @@ def create_first_administrator(
     Raises SetupKeyUnknown, SetupDone, BadAddress, AddressTaken; the caller's
     transaction must then be undone.
     """
-    spent = delete(SetupToken).where(SetupToken.key_hash == sha256_hex(key)).returning(SetupToken.key_hash)
+    spent = delete(SetupToken).where(SetupToken.token_hash == sha256_hex(key)).returning(SetupToken.token_hash)
     won = session.scalar(spent) is not None
     if service.has_administrator(session):
         raise AlreadySetUp

@@ -8,7 +8,6 @@ from flask import Response as FlaskResponse
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from webapp.accounts.models import Role
 from webapp.accounts.sessions import browser as sessions
 from webapp.core.actor import Actor, set_actor
 from webapp.core.app_state import app_state
@@ -105,7 +104,7 @@ def _strayed() -> Response | None:
         set_actor(Actor(client=client.address, device=client.device))
         flash(in_words(authorization.reject_stray_callback(app_state()).error), "warning")
         return redirect(url_for("accounts.login", next=url_for("mail.mail_server")), 303)
-    if person.role == Role.ADMINISTRATOR:
+    if person.is_administrator:
         return None
     set_actor(Actor(person.id, person.email, client.address, client.device))
     authorization.reject_stray_callback(app_state())
