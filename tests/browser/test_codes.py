@@ -54,7 +54,7 @@ def test_an_administrator_hands_a_link_over(walker: Walker, office: Site, mail_s
     person = walker.another()
     sign_in(walker, office, "ada@mailroom.example", PASSWORD)
     walker.open(f"{office.url}/users/2")
-    walker.follow("Show password-reset link …")
+    walker.follow("Show password-reset link…")
     walker.press("Show the link once")
     link, code = (walker.page.locator(f"#{name}").input_value() for name in ("link", "code"))
     assert walker.page.locator("img.qr").evaluate("one => one.complete && one.naturalWidth") > 0

@@ -31,14 +31,24 @@ class LastAdministrator(ActionRefused):
     """Without this person nobody could administrate."""
 
     def __init__(self) -> None:
-        super().__init__(_("This is the only active administrator. Make someone else an administrator first."))
+        super().__init__(
+            _(
+                "This is the only active administrator, so it can't be disabled, deleted or made a member. "
+                "Make someone else an administrator first."
+            )
+        )
 
 
 class OwnAccount(ActionRefused):
     """One would lock oneself out."""
 
     def __init__(self) -> None:
-        super().__init__(_("This is your own account. Only another administrator can do this."))
+        super().__init__(
+            _(
+                "This is your own account. Only another administrator can disable or delete it, change its role, "
+                "or create a link for it."
+            )
+        )
 
 
 class NotAllowed(ActionRefused):
