@@ -204,7 +204,18 @@ def app(config: Config, compiled_templates: FileSystemBytecodeCache) -> Iterator
 
 
 @pytest.fixture
-def parts(app: Flask) -> AppState:
+def app_context(app: Flask) -> Iterator[None]:
+    """An application context, for tests that call services which look up the current application.
+
+    Requests of a Browser don't see it; threads that the test starts need one of their own. Don't combine it
+    with a bare `app.test_client()`, which would share its `g`.
+    """
+    with app.app_context():
+        yield
+
+
+@pytest.fixture
+def parts(app: Flask, app_context: None) -> AppState:
     """What the application is made of."""
     return app_state_of(app)
 

@@ -33,7 +33,7 @@ from webapp.mail.transport import connection
 from webapp.outbox import wiring as outbox_wiring
 from webapp.process import health
 from webapp.process.request_bodies import Wsgi
-from webapp.providers.registry import load_providers
+from webapp.providers import registry
 from webapp.settings import routes as settings
 from webapp.web import access, cookies, error_pages, security
 from webapp.webhooks import routes as webhooks
@@ -73,8 +73,8 @@ def create_app(config: Config | None = None, intake: Callable[[Wsgi], Wsgi] | No
         database=database,
         keyring=keyring,
         sealer=KeyringSealer(keyring),
-        providers=load_providers(config.plugin_dirs, reserved=mail_forms.RESERVED),
     )
+    registry.init_app(app, config.plugin_dirs, reserved=mail_forms.RESERVED)
     outbox_wiring.init_app(app)
     message_kinds.init_app(app)
     grant_routes.init_app(app)

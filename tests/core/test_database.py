@@ -8,16 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import bindparam, func, inspect, select
+from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from tests.support.people import add_person
-from webapp.accounts.models import Session, SetupToken, User, UserState
-from webapp.accounts.sessions import service as sign_ins
-from webapp.accounts.sessions.service import Client
+from webapp.accounts.models import SetupToken, User, UserState
 from webapp.core import schema
 from webapp.core.database import Database, after_commit
 from webapp.settings import security
@@ -143,43 +140,16 @@ def test_the_migrations_make_what_the_models_say(database: Database) -> None:
         assert compare_metadata(context, schema.metadata) == []
 
 
-def test_the_migrations_can_be_taken_back_and_applied_again(own_database_url: str) -> None:
-    with opened(own_database_url) as database:
-        take_back_all(database)
-        assert inspect(database.engine).get_table_names() == ["alembic_version"]
-        schema.upgrade(database)
-        save(database, "key")
-
-
 def test_an_upgrade_keeps_what_there_is(database: Database) -> None:
     save(database, "key")
     schema.upgrade(database)
     assert read(database, "key") is not None
 
 
-def test_signing_in_counts_as_typing_the_password_for_sign_ins_from_before(own_database_url: str) -> None:
-    with opened(own_database_url) as database:
-        found = sign_in_from(database, "0001")
-    assert found.confirmed_at == found.created_at
-
-
-def test_sign_ins_from_before_have_every_guess_left(own_database_url: str) -> None:
-    with opened(own_database_url) as database:
-        assert sign_in_from(database, "0007").wrong_passwords == 0
-
-
-def test_an_upgrade_loses_nobody_and_gives_no_id_twice(own_database_url: str) -> None:
-    with opened(own_database_url) as database:
-        user_id = sign_in_from(database, "0003").user_id
-        with database.writing() as session:
-            session.delete(session.get_one(User, user_id))
-        assert add_person(database, "bob@example.com") != user_id
-
-
 def test_processes_that_upgrade_at_once_do_not_collide(own_database_url: str) -> None:
     with ExitStack() as stack, ThreadPoolExecutor(4) as pool:
         databases = [stack.enter_context(opened(own_database_url)) for _ in range(4)]
-        take_back_all(databases[0])
+        drop_all(databases[0])
         list(pool.map(schema.upgrade, databases))
         save(databases[0], "key")
         assert read(databases[1], "key") is not None
@@ -194,25 +164,12 @@ def opened(url: str) -> Iterator[Database]:
         database.engine.dispose()
 
 
-def sign_in_from(database: Database, revision: str) -> Session:
-    """Somebody's sign-in, taken back to this revision and brought to the newest one again."""
-    user_id = add_person(database, "ada@example.com")
-    with database.writing() as session:
-        before, _token = sign_ins.start(session, session.get_one(User, user_id), Client("192.0.2.1", "Firefox"))
-    to(database, revision)
-    schema.upgrade(database)
-    with database.reading() as session:
-        return session.get_one(Session, before.id)
-
-
-def take_back_all(database: Database) -> None:
-    to(database, "base")
-
-
-def to(database: Database, revision: str) -> None:
-    """Take back what came after this revision."""
+def drop_all(database: Database) -> None:
     with database.engine.connect().execution_options(writes=True) as connection, connection.begin():
-        command.downgrade(schema.alembic_config(connection), revision)
+        schema.metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE alembic_version"))
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("DROP FUNCTION refuse_to_change_the_trail()"))
 
 
 @pytest.mark.one_database

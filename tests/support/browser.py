@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+from collections.abc import Callable
+from contextvars import Context
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,8 +29,7 @@ class Browser:
     def __init__(self, app: Flask, user_id: int | None = None) -> None:
         self.app = app
         self.client = app.test_client()
-        # Answers that are files would otherwise stay open.
-        self.client.open = partial(self.client.open, buffered=True)  # type: ignore[method-assign]
+        self.client.open = partial(_open_alone, self.client.open)  # type: ignore[method-assign]
         self._user_id = user_id
 
     @property
@@ -99,6 +100,12 @@ class Browser:
         assert self.app.secret_key
         token = URLSafeTimedSerializer(self.app.secret_key, salt="wtf-csrf-token").dumps(raw)
         return token if isinstance(token, str) else token.decode()
+
+
+def _open_alone(usual: Callable[..., TestResponse], *given: Any, **options: Any) -> TestResponse:
+    # Like a server: outside of any application context that the test has entered. Buffered, as responses
+    # that are files would otherwise stay open.
+    return Context().run(usual, *given, buffered=True, **options)
 
 
 def _fitting(page: TestResponse, button: str | None, fields: dict[str, Any]) -> Form:

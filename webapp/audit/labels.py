@@ -8,7 +8,6 @@ from flask_babel import ngettext
 
 from webapp.accounts.models import LinkPurpose, Role
 from webapp.audit.events import Event
-from webapp.core.app_state import app_state
 from webapp.core.formatting import format_list
 from webapp.core.i18n import LANGUAGES
 from webapp.core.texts import lazy_gettext as lazy
@@ -17,6 +16,7 @@ from webapp.mail.test_send import stage_name
 from webapp.mail.transcript import Stage
 from webapp.providers.diagnosis import Text
 from webapp.providers.oauth2 import LABELS
+from webapp.providers.registry import get_providers
 
 KINDS = {
     Event.SIGNED_IN: lazy("Signed in"),
@@ -193,7 +193,7 @@ def _passed(passed: bool) -> str:
 
 
 def _provider(key: str) -> str:
-    providers = app_state().providers
+    providers = get_providers()
     return _("Provider: %(provider)s.", provider=providers[key].label if key in providers else key)
 
 

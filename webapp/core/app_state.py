@@ -1,36 +1,33 @@
-"""The parts an application is made of, for the code that runs inside a request or a worker."""
+"""The objects that one application shares between its requests and its worker."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from flask import Flask, current_app
 
-if TYPE_CHECKING:
-    from webapp.core.config import Config
-    from webapp.core.database import Database
-    from webapp.core.keys.keyring import Keyring
-    from webapp.core.sealing import Sealer
-    from webapp.providers.registry import ProviderRegistry
+from webapp.core.config import Config
+from webapp.core.database import Database
+from webapp.core.keys.keyring import Keyring
+from webapp.core.sealing import Sealer
 
 EXTENSION = "mailroom"
 
 
 @dataclass(frozen=True)
 class AppState:
-    """Made once per process, by `create_app`."""
+    """Created once per process by `create_app`."""
 
-    config: "Config"
-    database: "Database"
-    keyring: "Keyring"
-    sealer: "Sealer"
-    providers: "ProviderRegistry"
+    config: Config
+    database: Database
+    keyring: Keyring
+    sealer: Sealer
 
 
 def app_state() -> AppState:
-    """The parts of the current application."""
+    """Return the state of the current application."""
     return app_state_of(current_app)
 
 
 def app_state_of(app: Flask) -> AppState:
-    """The parts of this application."""
+    """Return the state of this application."""
     return cast(AppState, app.extensions[EXTENSION])

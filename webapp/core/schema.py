@@ -8,27 +8,8 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from sqlalchemy import Connection, text
 
-from webapp.accounts import models as accounts
-from webapp.audit import models as audit
 from webapp.core.database import Base, Database
-from webapp.core.keys import models as keys
-from webapp.core.rate_limits import RateLimit
-from webapp.mail import models as mail
-from webapp.outbox import models as outbox
-from webapp.settings import models as settings
-from webapp.webhooks import models as webhooks
 
-# Named so that every model is known before the metadata is used.
-MODELS = (
-    accounts.User,
-    audit.AuditEntry,
-    keys.DataKey,
-    mail.MailServer,
-    outbox.Message,
-    settings.GeneralSettings,
-    RateLimit,
-    webhooks.WebhookDelivery,
-)
 metadata = Base.metadata
 # Any number; all processes that upgrade the same PostgreSQL wait for each other on it.
 UPGRADE_LOCK = 7_145_232

@@ -20,6 +20,7 @@ from webapp.mail.servers import ServerDraft, primary
 from webapp.process.supervisor import Child, Supervisor
 from webapp.process.web_server import AddressUnavailable, ListenAddress, find_free_port
 from webapp.providers import Provider
+from webapp.providers.registry import get_providers
 from webapp.settings import service as settings
 
 WEB_PORT = 8000
@@ -94,7 +95,7 @@ def prepare(session: Session, parts: AppState, address: ListenAddress, inbox_por
     accounts.create(session)
     saved = primary(session)
     if saved is None or (saved.provider == PROVIDER and saved.port != inbox_port):
-        mail.save(session, parts, mail_server(parts.providers[PROVIDER], inbox_port), by="demo")
+        mail.save(session, parts, mail_server(get_providers()[PROVIDER], inbox_port), by="demo")
 
 
 def mail_server(provider: Provider, inbox_port: int) -> ServerDraft:

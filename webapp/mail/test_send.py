@@ -21,6 +21,7 @@ from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError
 from webapp.mail.transport.settings import TransportSettings
 from webapp.providers import Diagnosis
+from webapp.providers.registry import get_providers
 from webapp.settings.service import General
 
 STAGES = {
@@ -81,7 +82,7 @@ def send_test(parts: AppState, opened: TransportSettings, general: General, reci
         stage=error.stage if error else None,
         words=error.words if error else "",
         from_server=bool(error and error.reply),
-        diagnosis=diagnose(parts.providers, opened, error) if error else None,
+        diagnosis=diagnose(get_providers(), opened, error) if error else None,
     )
     _note(parts.database, trial)
     _note_certificate(parts.database, connection)

@@ -19,7 +19,7 @@ from webapp.mail.oauth.registration import ClientRegistration
 from webapp.mail.servers import CLIENT_SECRETS, OAUTH2_COLUMNS, PROXY_PASSWORD, ServerDraft, open_secrets
 from webapp.mail.transport.settings import TransportSettings
 from webapp.providers import OAuth2
-from webapp.providers.registry import UnknownProvider
+from webapp.providers.registry import UnknownProvider, get_providers
 from webapp.settings.service import General
 
 
@@ -98,7 +98,7 @@ def _proxy(values: Mapping[str, object], secrets: Mapping[str, str]) -> Proxy | 
 def _token_source(
     parts: AppState, values: Mapping[str, object], secrets: Mapping[str, str], server_id: int | None
 ) -> TokenSource | None:
-    method = parts.providers[str(values["provider"])].authentication_named(str(values["authentication"]))
+    method = get_providers()[str(values["provider"])].authentication_named(str(values["authentication"]))
     if not isinstance(method, OAuth2):
         return None
     own = {name: str(values.get(name) or "") for name in OAUTH2_COLUMNS}
@@ -128,7 +128,7 @@ def _settings(
     not_for_the_server = {PROXY_PASSWORD, *CLIENT_SECRETS}
     mail_from = str(values["mail_from"])
     return TransportSettings(
-        provider=parts.providers[str(values["provider"])],
+        provider=get_providers()[str(values["provider"])],
         mail_from=mail_from,
         host=str(values["host"]),
         port=int(str(values["port"])),

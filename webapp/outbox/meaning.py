@@ -10,7 +10,7 @@ from webapp.mail.transcript import Stage
 from webapp.mail.transport.errors import DeliveryError
 from webapp.outbox.models import Message
 from webapp.providers import Diagnosis
-from webapp.providers.registry import UnknownProvider
+from webapp.providers.registry import UnknownProvider, get_providers
 from webapp.settings.service import general
 
 
@@ -28,4 +28,4 @@ def diagnosis(session: Session, parts: AppState, message: Message) -> Diagnosis 
     # letter (RFC 6749, 5.2); all else is the system's text, or ours.
     said = words[:1].islower() if stage is Stage.TOKEN else words[:3].isdigit()
     error = DeliveryError(stage, reply=words) if said else DeliveryError(stage, error=words)
-    return diagnose(parts.providers, opened, error)
+    return diagnose(get_providers(), opened, error)

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
+from typing import cast
 
 import pluggy
 import structlog
+from flask import Flask, current_app
 from wtforms import Form, PasswordField
 from wtforms.fields.core import UnboundField
 
@@ -23,6 +25,7 @@ from webapp.providers import Authentication, Diagnosis, Failure, OAuth2, Provide
 from webapp.providers.hookspecs import PROJECT, Hooks
 
 ENTRY_POINTS = "mailroom.providers"
+EXTENSION = "mailroom.providers"
 LAST = "custom"
 # It stands on cards and in the outbox.
 MAX_LABEL_LENGTH = 60
@@ -133,6 +136,16 @@ def _check_authentication(file: str, provider: Provider) -> None:
     for method in methods:
         if isinstance(method, OAuth2) and (problem := method.problem()):
             raise InvalidPlugin(f"{file}: {provider.key} {problem}.")
+
+
+def init_app(app: Flask, plugin_dirs: Sequence[Path], reserved: Iterable[str] = ()) -> None:
+    """Load the provider plugins. Raises InvalidPlugin."""
+    app.extensions[EXTENSION] = load_providers(plugin_dirs, reserved)
+
+
+def get_providers() -> ProviderRegistry:
+    """Return the providers of the current application."""
+    return cast(ProviderRegistry, current_app.extensions[EXTENSION])
 
 
 def secret_fields(provider: Provider) -> frozenset[str]:

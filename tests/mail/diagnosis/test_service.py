@@ -11,6 +11,7 @@ from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.transcript import Stage
 from webapp.mail.transport.errors import DeliveryError
 from webapp.providers import Diagnosis
+from webapp.providers.registry import get_providers
 
 pytestmark = pytest.mark.one_database
 
@@ -116,8 +117,8 @@ def test_the_guides_office_365_troubleshooting_is_there(app: Flask, parts: AppSt
 
 
 def _diagnosis(app: Flask, parts: AppState, provider: str, security: str, stage: str, **words: Any) -> Diagnosis:
-    server = opened(provider=parts.providers[provider], security=security)
+    server = opened(provider=get_providers()[provider], security=security)
     with app.test_request_context():
         error = DeliveryError(Stage(stage) if stage != "quit" else Stage.DATA, **words)
-        diagnosis = diagnose(parts.providers, server, error)
+        diagnosis = diagnose(get_providers(), server, error)
         return Diagnosis(str(diagnosis.cause), [str(step) for step in diagnosis.steps], fix=diagnosis.fix)

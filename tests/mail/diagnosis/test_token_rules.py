@@ -11,6 +11,7 @@ from webapp.mail.diagnosis.service import diagnose_grant
 from webapp.mail.models import MailServer
 from webapp.mail.oauth import responses, words
 from webapp.mail.oauth.errors import OAuthError, TokenRefused, Unreached
+from webapp.providers.registry import get_providers
 
 pytestmark = pytest.mark.one_database
 
@@ -63,7 +64,7 @@ def test_a_providers_refusal_is_explained(
         responses.tokens(Response(400, {}, json.dumps(body).encode()), "client")
     assert "Trace" not in caught.value.words
     server = MailServer(provider=provider, authentication="authorization_code", username="mailroom@mailroom.example")
-    diagnosis = diagnose_grant(parts.providers, server, caught.value)
+    diagnosis = diagnose_grant(get_providers(), server, caught.value)
     assert said in str(diagnosis.cause)
     assert diagnosis.steps
 
@@ -73,7 +74,7 @@ def test_what_we_say_ourselves_is_explained(parts: AppState) -> None:
     sentences = [text for name, text in vars(words).items() if name.isupper()]
     about_the_answer = {words.NOT_JSON, words.NO_REASON, words.NO_ACCESS_TOKEN, words.OTHER_TYPE, words.NO_LIFETIME}
     for text in set(sentences) - about_the_answer - {words.NO_DEVICE_CODE, words.NOT_TYPED}:
-        diagnosis = diagnose_grant(parts.providers, server, OAuthError(error=text))
+        diagnosis = diagnose_grant(get_providers(), server, OAuthError(error=text))
         assert diagnosis is not token_rules.NOT_TOKENS, text
 
 
@@ -81,13 +82,13 @@ def test_a_token_endpoint_whose_certificate_is_not_believed_is_told_like_such_a_
     server = MailServer(provider="custom", authentication="authorization_code", username="")
     said = "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: unable to get local issuer certificate (_ssl.c)"
     fault = Unreached(error=words.NOT_REACHED % {"error": said})
-    assert "Who signed" in str(diagnose_grant(parts.providers, server, fault).cause)
+    assert "Who signed" in str(diagnose_grant(get_providers(), server, fault).cause)
 
 
 def test_an_interruption_is_said_to_be_one(parts: AppState) -> None:
     server = MailServer(provider="google", authentication="authorization_code", username="")
     fault = TokenRefused("interrupted invalid_grant Token has been expired or revoked.")
-    assert "interrupted" in str(diagnose_grant(parts.providers, server, fault).cause)
+    assert "interrupted" in str(diagnose_grant(get_providers(), server, fault).cause)
 
 
 @pytest.mark.parametrize("secret", ["the-refresh-token-itself", "geheim&geheim"])

@@ -31,6 +31,7 @@ from webapp.mail.transport.errors import DeliveryError
 from webapp.mail.transport.settings import TransportSettings
 from webapp.outbox.models import MessageState
 from webapp.providers import Diagnosis
+from webapp.providers.registry import get_providers
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 RIGHT = {
@@ -260,7 +261,7 @@ def refused_by(
     with_token = replace(source, tokens=Given(source.tokens.parts, source.tokens.registration, None, token))
     with app.app_context(), pytest.raises(DeliveryError) as caught, SmtpConnection(with_token):
         pass
-    return diagnose(owner.parts.providers, source, caught.value)
+    return diagnose(get_providers(), source, caught.value)
 
 
 @dataclass(frozen=True)

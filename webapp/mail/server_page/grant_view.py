@@ -13,6 +13,7 @@ from webapp.mail.grants import service as grants
 from webapp.mail.models import AuthorizationRequest, Grant, GrantStatus, MailServer
 from webapp.mail.oauth.errors import OAuthError
 from webapp.providers import Diagnosis
+from webapp.providers.registry import get_providers
 
 REFUSED = "grant_refused"
 # In characters, of each half: the cookie that holds them has room for 4,000 in all.
@@ -53,7 +54,7 @@ def of(session: Session, parts: AppState, saved: MailServer | None, sign_in_id: 
         return GrantView()
     trouble = None
     if grant.last_error:
-        trouble = diagnose_grant(parts.providers, saved, grants.standing_fault(grant))
+        trouble = diagnose_grant(get_providers(), saved, grants.standing_fault(grant))
     return GrantView(grant, session.scalar(requests.waiting(saved.id, sign_in_id)), trouble)
 
 
@@ -70,5 +71,5 @@ def authorization_failure(parts: AppState, saved: MailServer | None) -> Authoriz
     fault = OAuthError(reply=kept[0], error=kept[1])
     if saved is None:
         return AuthorizationFailure(explained(fault.reply, fault.error), fault.words)
-    diagnosis = diagnose_grant(parts.providers, saved, fault)
+    diagnosis = diagnose_grant(get_providers(), saved, fault)
     return AuthorizationFailure(diagnosis, fault.words)

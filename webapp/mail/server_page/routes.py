@@ -27,6 +27,7 @@ from webapp.mail.test_send import TestSend, send_test, stage_name
 from webapp.outbox.meaning import diagnosis as meaning
 from webapp.outbox.status import delivery_status
 from webapp.providers import OAuth2
+from webapp.providers.registry import get_providers
 from webapp.settings import service as general_settings
 from webapp.web.access import signed_in
 from webapp.web.forms import errors_of
@@ -128,13 +129,13 @@ def _version(saved: MailServer | None) -> datetime | None:
 
 
 def _needs_token(server: MailServer) -> bool:
-    provider = app_state().providers[server.provider]
+    provider = get_providers()[server.provider]
     return isinstance(provider.authentication_named(server.authentication), OAuth2)
 
 
 def _label(key: str) -> str:
     """What a provider is called; its key when its plugin is gone."""
-    provider = app_state().providers.get(key)
+    provider = get_providers().get(key)
     return str(provider.label) if provider else key
 
 
@@ -159,9 +160,9 @@ def _page(
         "mail/server.html",
         form=form,
         provider=form.chosen,
-        providers=app_state().providers,
+        providers=get_providers(),
         saved=saved,
-        saved_provider=app_state().providers.get(saved.provider) if saved else None,
+        saved_provider=get_providers().get(saved.provider) if saved else None,
         trial=trial,
         unsaved=draft is not None and not service.is_unchanged(saved, draft),
         flow=state,

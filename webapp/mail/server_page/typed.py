@@ -11,6 +11,7 @@ from webapp.mail.server_page import drafts
 from webapp.mail.server_page.forms import COLUMNS, SECRETS, MailServerForm, mail_server_form
 from webapp.mail.servers import ServerDraft
 from webapp.providers import Provider
+from webapp.providers.registry import get_providers
 
 LONGEST_SUGGESTION = 1000
 
@@ -28,16 +29,16 @@ class FormState:
     def another_provider(self) -> bool:
         """Whether another provider was chosen but its form was not shown yet (without JavaScript)."""
         shown, chosen = self.sent.get("shown"), self.sent.get("provider")
-        return bool(shown and chosen and shown != chosen and chosen in self.parts.providers)
+        return bool(shown and chosen and shown != chosen and chosen in get_providers())
 
     def form(self, sent: bool = True) -> MailServerForm:
         """The form for the provider that was sent, else for the saved one; not `sent`, it holds what is saved."""
         data = self._saved_values()
         before = self._provider(data.get("provider"))
-        chosen = self._provider(self.sent.get("provider")) or before or self.parts.providers.default
+        chosen = self._provider(self.sent.get("provider")) or before or get_providers().default
         if self.saved is None or chosen.key != self.saved.provider:
             data = drafts.switch_provider("", data, before, chosen)
-        form = mail_server_form(chosen, self.parts.providers, data, sent)
+        form = mail_server_form(chosen, get_providers(), data, sent)
         form.shown.data = chosen.key
         form.replaces_another = self.saved is not None and chosen.key != self.saved.provider
         return form
@@ -45,20 +46,20 @@ class FormState:
     def switched(self) -> MailServerForm:
         """The form after choosing another provider, with everything that was typed."""
         before = self._provider(self.sent.get("shown")) or self._provider(self.saved.provider if self.saved else None)
-        chosen = self._provider(self.sent.get("provider")) or before or self.parts.providers.default
+        chosen = self._provider(self.sent.get("provider")) or before or get_providers().default
         values = self._values()
         if before is None or before.key != chosen.key:
             values = drafts.switch_provider(self.sent.get("kept", ""), values, before, chosen)
-        form = mail_server_form(chosen, self.parts.providers, values, sent=False)
+        form = mail_server_form(chosen, get_providers(), values, sent=False)
         form.typed.data = self._secrets_so_far(before)
         return form
 
     def corrected(self) -> MailServerForm:
         """The form as typed, with the values that a diagnosis suggests."""
         suggested = dict(parse_qsl(self.sent["apply"][:LONGEST_SUGGESTION]))
-        chosen = self._provider(self.sent.get("provider")) or self.parts.providers.default
+        chosen = self._provider(self.sent.get("provider")) or get_providers().default
         values = self._values() | {name: suggested[name] for name in COLUMNS if name in suggested}
-        return mail_server_form(chosen, self.parts.providers, values, sent=False)
+        return mail_server_form(chosen, get_providers(), values, sent=False)
 
     def draft(self, form: MailServerForm) -> ServerDraft:
         """What a form holds, with the secrets that were typed into it earlier."""
@@ -69,7 +70,7 @@ class FormState:
         earlier = self.sent.get("typed", "")
         if before is None:
             return earlier
-        form = mail_server_form(before, self.parts.providers, self._saved_values(), sent=True)
+        form = mail_server_form(before, get_providers(), self._saved_values(), sent=True)
         form.provider.data = before.key
         return drafts.carry_secrets(self.parts.sealer, self.draft(form), self.user_id) or earlier
 
@@ -84,4 +85,4 @@ class FormState:
         return {**{name: getattr(self.saved, name) for name in COLUMNS}, **self.saved.extra}
 
     def _provider(self, key: str | None) -> Provider | None:
-        return self.parts.providers.get(key or "")
+        return get_providers().get(key or "")
