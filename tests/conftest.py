@@ -196,7 +196,7 @@ def app(config: Config, compiled_templates: FileSystemBytecodeCache) -> Iterator
     # Testing would hand exceptions on to the test; people get a page.
     app.config["PROPAGATE_EXCEPTIONS"] = False
     parts = app_state_of(app)
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         settings.save(session, PUBLIC_URL, "Mailroom", "help@mailroom.example")
     yield app
     parts.database.engine.dispose()
@@ -270,7 +270,7 @@ def owe(parts: AppState) -> Owe:
     """Owe a message; its id. A notice to somebody, unless said otherwise."""
 
     def owe(template: str = "activated", recipient: str = "eve@people.example", **given: Any) -> int:
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             message = outbox.enqueue(session, template, recipient, **given)
             session.flush()
             return message.id
@@ -283,7 +283,7 @@ def look(database: Database) -> Look:
     """A message as it stands in the database now."""
 
     def look(message_id: int) -> Message:
-        with database.reading() as session:
+        with database.read() as session:
             return session.get_one(Message, message_id)
 
     return look
@@ -296,7 +296,7 @@ def use_server(parts: AppState) -> Callable[..., None]:
     def use_server(server: ScriptedServer | None = None, **given: Any) -> None:
         values = {"provider": "custom", "mail_from": "mailroom@mailroom.example", "host": "127.0.0.1", "timeout": 5}
         values |= {"port": server.port if server else 9, "security": "none", "updated_at": clock.now(), **given}
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             row = session.scalar(select(MailServer)) or MailServer()
             for name, value in values.items():
                 setattr(row, name, value)

@@ -79,7 +79,7 @@ def test_create_admin_makes_somebody_who_can_set_mailroom_up(run: Run, new_datab
     result = run(*arguments, stdin=f"{PASSWORD}\n", DATABASE_URL=new_database_url)
     assert result.exit_code == 0, result.output
     database = Database(new_database_url)
-    with database.reading() as session:
+    with database.read() as session:
         ada = accounts.find_by_email(session, "ada@mailroom.example")
     database.engine.dispose()
     assert ada is not None

@@ -104,7 +104,7 @@ def serve(host: str, port: int, processes: int, threads: int) -> None:
     address = ListenAddress(host, port)
     app = create_app()
     address.check()
-    with app.app_context(), upgraded_database() as database, database.writing() as session:
+    with app.app_context(), upgraded_database() as database, database.transaction() as session:
         app_state().keyring.held(session)
         lines = welcome(session, address)
     Supervisor(
@@ -141,11 +141,11 @@ def create_admin(email: str, name: str, password_stdin: bool) -> None:
         if problem := text_problem(password, secret=True):
             raise PasswordRejected(problem)
         with upgraded_database() as database:
-            with database.reading() as session:
+            with database.read() as session:
                 rules = password_rules.current(session, app_state().config)
             rules.check(password, email, name)
             password_hash = hashing.hash_password(password)
-            with database.writing() as session:
+            with database.transaction() as session:
                 created = accounts.create_administrator(session, email, name, password_hash)
                 audit.record(session, Event.ADMINISTRATOR_CREATED, created)
     except AddressTaken as error:

@@ -46,7 +46,7 @@ def new_link(database: Database) -> Callable[..., str]:
     """Makes a link for a person; its secret."""
 
     def make(person: User, purpose: LinkPurpose, lifetime: timedelta = timedelta(hours=1)) -> str:
-        with database.writing() as session:
+        with database.transaction() as session:
             return links.create(session, person, purpose, clock.now() + lifetime)
 
     return make
@@ -59,7 +59,7 @@ def new_ticket(parts: AppState) -> NewTicket:
     def make(
         person: User, purpose: LinkPurpose = LinkPurpose.RESET, lifetime: timedelta = timedelta(hours=1)
     ) -> IssuedLink:
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             return codes.issue(session, parts.sealer, person, purpose, clock.now() + lifetime)
 
     return make
@@ -70,7 +70,7 @@ def signed_in(database: Database) -> Callable[[User], str]:
     """Signs a person in; the token."""
 
     def sign_in(person: User) -> str:
-        with database.writing() as session:
+        with database.transaction() as session:
             _sign_in, token = sign_ins.start(session, person, CLIENT)
         return token
 
@@ -82,7 +82,7 @@ def owed(database: Database) -> Callable[[], list[tuple[str, str]]]:
     """The messages in the outbox: template and recipient."""
 
     def read() -> list[tuple[str, str]]:
-        with database.reading() as session:
+        with database.read() as session:
             return [(m.kind, m.recipient) for m in session.scalars(select(Message).order_by(Message.id))]
 
     return read
@@ -105,7 +105,7 @@ def at_once(acts: Sequence[Callable[[], object]]) -> list[object]:
 
 def set_state(database: Database, person: User, state: UserState) -> None:
     """Change it as an administrator would."""
-    with database.writing() as session:
+    with database.transaction() as session:
         session.execute(update(User).where(User.id == person.id).values(state=state))
 
 
@@ -115,7 +115,7 @@ def sign_in(parts: AppState, email: str, password: str = browser.PASSWORD, addre
 
 
 def _person(database: Database, user_id: int) -> User:
-    with database.reading() as session:
+    with database.read() as session:
         return session.get_one(User, user_id)
 
 
@@ -129,7 +129,7 @@ def ask(parts: AppState) -> Ask:
     """Ask for another address, with the password, in a new sign-in."""
 
     def ask(person: User, email: str = NEW, password: str = browser.PASSWORD, limited: bool = False) -> None:
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             here, _token = sign_ins.start(session, person, CLIENT)
         address.request(parts.database, person, email, password, here, limited)
 

@@ -51,7 +51,7 @@ def data(database: Database) -> Callable[[], list[dict[str, Any]]]:
     """The data of all messages, oldest first."""
 
     def read() -> list[dict[str, Any]]:
-        with database.reading() as session:
+        with database.read() as session:
             return list(session.scalars(select(Message.data).order_by(Message.id)))
 
     return read
@@ -64,7 +64,7 @@ def test_a_reset_and_a_change_in_the_profile_are_told_apart(
     parts: AppState, ada: User, new_link: Callable[..., str], data: MessageData
 ) -> None:
     secret = new_link(ada, LinkPurpose.RESET)
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         person = password_links.complete_reset(session, secret, hashing.hash_password("one more sentence 9"))
         here, _token = sign_ins.start(session, person, CLIENT)
     profile.change_password(parts.database, person, "one more sentence 9", PASSWORD, here, CLIENT, False)
@@ -88,7 +88,7 @@ def test_after_a_mail_the_next_one_waits_and_says_all_that_came(
         traveller.shift(timedelta(minutes=1))
         sign_in()
         sign_in()
-        with database.reading() as session:
+        with database.read() as session:
             message = session.scalars(select(Message).order_by(Message.id.desc())).first()
     assert [len(one["sign_ins"]) for one in data()] == [1, 2]
     assert message is not None
@@ -100,7 +100,7 @@ def test_later_the_next_one_is_sent_at_once(database: Database, sign_in: SignIn)
     sent(database)
     with time_machine.travel(clock.now() + timedelta(minutes=6)):
         sign_in()
-    with database.reading() as session:
+    with database.read() as session:
         message = session.scalars(select(Message).order_by(Message.id.desc())).first()
     assert message is not None
     assert message.next_attempt_at == message.created_at
@@ -115,5 +115,5 @@ def test_nothing_is_added_to_a_mail_that_may_be_given_up_soon(sign_in: SignIn, d
 
 def sent(database: Database) -> None:
     """As the worker notes it."""
-    with database.writing() as session:
+    with database.transaction() as session:
         session.execute(update(Message).values(state=MessageState.SENT))

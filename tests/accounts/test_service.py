@@ -21,7 +21,7 @@ Owed = Callable[[], list[tuple[str, str]]]
 
 def create(parts: AppState, email: str, name: str = "Eve", by_mail: bool = True) -> User:
     """A new member."""
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         return service.create_user(session, email=email, name=name, role=Role.MEMBER, send_activation=by_mail)
 
 
@@ -30,7 +30,7 @@ class TestCreating:
 
     def test_a_new_person_is_owed_an_activation_mail_that_expires_with_its_link(self, parts: AppState) -> None:
         person = create(parts, "eve@example.com")
-        with parts.database.reading() as session:
+        with parts.database.read() as session:
             message = session.scalars(select(Message)).one()
         assert (person.state, person.password_hash) == (UserState.PENDING, None)
         assert (message.kind, message.user_id) == ("activation", person.id)
@@ -54,7 +54,7 @@ class TestCreating:
         assert sorted(type(end).__name__ for end in ends) == ["AddressTaken"] * 3 + ["User"]
 
     def test_an_administrator_made_by_the_operator_can_sign_in_at_once(self, parts: AppState) -> None:
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             service.create_administrator(session, "root@example.com", "Root", hashing.hash_password(PASSWORD))
             assert service.has_administrator(session)
         assert sign_in(parts, "root@example.com", PASSWORD)
@@ -65,7 +65,7 @@ class TestListing:
 
     def test_pages_follow_each_other_from_the_newest_on(self, parts: AppState) -> None:
         ids = [create(parts, f"p{number}@example.com", by_mail=False).id for number in range(service.PAGE_SIZE + 5)]
-        with parts.database.reading() as session:
+        with parts.database.read() as session:
             first, more = service.list_users(session, "", None)
             second, end = service.list_users(session, "", first[-1].id)
         assert [person.id for person in first + second] == ids[::-1]
@@ -88,28 +88,28 @@ class TestListing:
     def test_a_search_finds_parts_of_names_and_addresses(self, parts: AppState, search: str, found: list[str]) -> None:
         create(parts, "ada@example.com", "Ada Lovelace")
         create(parts, "elo@bücher.example", "Élodie Müller")
-        with parts.database.reading() as session:
+        with parts.database.read() as session:
             people, _more = service.list_users(session, search, None)
         assert [person.email for person in people] == found
 
     def test_a_whole_address_finds_its_owner_alone(self, parts: AppState) -> None:
         for email in ("ada@example.com", "nada@example.com"):
             create(parts, email)
-        with parts.database.reading() as session:
+        with parts.database.read() as session:
             people, more = service.list_users(session, "ADA@Example.com", None)
             assert service.list_users(session, "ada@example.com", people[0].id) == ([], False)
         assert ([person.email for person in people], more) == (["ada@example.com"], False)
 
     @pytest.mark.parametrize("number", [0, -1, -(10**30)])
     def test_numbers_that_nobody_has_find_nobody(self, parts: AppState, number: int) -> None:
-        with parts.database.reading() as session:
+        with parts.database.read() as session:
             assert service.list_users(session, "", number) == ([], False)
 
     @pytest.mark.parametrize("number", [0, -1, 2**31, 2**63, 10**30])
     def test_numbers_that_nobody_has_name_nobody(self, parts: AppState, number: int) -> None:
-        with parts.database.reading() as session, pytest.raises(NotFound):
+        with parts.database.read() as session, pytest.raises(NotFound):
             service.get_user(session, number)
 
     def test_a_number_larger_than_all_starts_at_the_newest(self, parts: AppState, ada: User) -> None:
-        with parts.database.reading() as session:
+        with parts.database.read() as session:
             assert [person.id for person in service.list_users(session, "", 10**30)[0]] == [ada.id]

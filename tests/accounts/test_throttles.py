@@ -22,7 +22,7 @@ Ask = Callable[[Session, str], None]
 @pytest.fixture
 def session(database: Database) -> Iterator[Session]:
     """A transaction in which the time stands still."""
-    with time_machine.travel(clock.now(), tick=False), database.writing() as session:
+    with time_machine.travel(clock.now(), tick=False), database.transaction() as session:
         yield session
 
 

@@ -29,7 +29,7 @@ def happened(database: Database) -> Callable[..., int]:
     """Puts an entry into the trail; its id."""
 
     def add(event: str = Event.SIGNED_IN, at: datetime = NOON, **columns: Any) -> int:
-        with database.writing() as session:
+        with database.transaction() as session:
             session.add(entry := AuditEntry(event=event, happened_at=at, **columns))
         return entry.id
 
@@ -41,7 +41,7 @@ def told(database: Database) -> Callable[[Event], AuditEntry]:
     """The last entry of a kind."""
 
     def last(event: Event) -> AuditEntry:
-        with database.reading() as session:
+        with database.read() as session:
             found = session.scalars(
                 select(AuditEntry).where(AuditEntry.event == event).order_by(AuditEntry.id.desc())
             ).first()

@@ -34,17 +34,17 @@ pytestmark = pytest.mark.one_database
 def pat(database: Database) -> User:
     """A person who has not activated the account yet."""
     user_id = add_person(database, "pat@example.com", state=UserState.PENDING)
-    with database.reading() as session:
+    with database.read() as session:
         return session.get_one(User, user_id)
 
 
 def count(database: Database, event: Event) -> int:
-    with database.reading() as session:
+    with database.read() as session:
         return len(session.scalars(select(AuditEntry.id).where(AuditEntry.event == event)).all())
 
 
 def activation_link(database: Database, person: User) -> str:
-    with database.writing() as session:
+    with database.transaction() as session:
         return links.create(session, person, LinkPurpose.ACTIVATION, clock.now() + links.CONFIRMATION_LIFETIME)
 
 
@@ -128,7 +128,7 @@ class TestLinks:
         assert told(Event.LINK_USED).facts == {"purpose": "activation"}
 
     def test_a_refused_one_says_why(self, stranger: Browser, database: Database, pat: User, told: Told) -> None:
-        with database.writing() as session:
+        with database.transaction() as session:
             secret = links.create(session, pat, LinkPurpose.ACTIVATION, clock.now())
         stranger.get(f"/activate/{secret}")
         entry = told(Event.LINK_REFUSED)
@@ -144,7 +144,7 @@ class TestLinks:
     def test_nobody_fills_the_trail_with_links_that_do_not_exist(self, stranger: Browser, database: Database) -> None:
         with time_machine.travel(clock.now(), tick=False):
             for number in range(openings.UNKNOWN.times + 5):
-                with database.writing() as session:
+                with database.transaction() as session:
                     why, secret = links.LinkNotFound(), f"made-up-{number}"
                     openings.record_refused(session, secret, LinkPurpose.RESET, why, "192.0.2.1", limited=False)
             stranger.get("/reset-password/made-up")
@@ -173,14 +173,14 @@ class TestTheInstallation:
         assert told(Event.MAIL_SERVER_SAVED).facts == {"provider": "custom", "changed": ["password", "timeout"]}
 
     def test_a_message_tried_again_by_hand_is_told(self, administrator: Browser, parts: AppState, told: Told) -> None:
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             message = outbox.enqueue(session, "activated", "eve@example.com")
         administrator.submit(f"/outbox/{message.id}", "retry")
         entry = told(Event.MESSAGE_RETRIED)
         assert (entry.person_email, entry.facts) == ("eve@example.com", {"message": message.id})
 
     def test_the_first_administrator_is_told(self, stranger: Browser, database: Database, told: Told) -> None:
-        with database.writing() as session:
+        with database.transaction() as session:
             key = setup.new_setup_token(session)
         stranger.get(f"/setup?key={key}")
         stranger.submit("/setup", email="root@example.com", name="R", password=PASSWORD, password_confirm=PASSWORD)

@@ -15,13 +15,13 @@ from webapp.core.database import Database
 
 
 def entries(database: Database) -> list[AuditEntry]:
-    with database.reading() as session:
+    with database.read() as session:
         return list(session.scalars(select(AuditEntry).order_by(AuditEntry.id)))
 
 
 def test_an_entry_says_who_did_what_to_whom_from_where(database: Database, root: Actor) -> None:
     user_id = add_person(database, "ada@example.com")
-    with database.writing() as session:
+    with database.transaction() as session:
         audit.record(session, Event.ROLE_CHANGED, session.get_one(User, user_id), role="member")
     entry = entries(database)[-1]
     assert (entry.by_id, entry.by_email, entry.client, entry.device) == (root.id, root.email, root.client, root.device)
@@ -30,7 +30,7 @@ def test_an_entry_says_who_did_what_to_whom_from_where(database: Database, root:
 
 def test_an_entry_stands_only_with_what_it_tells_of(database: Database) -> None:
     before = len(entries(database))
-    with database.reading() as session:
+    with database.read() as session:
         audit.record(session, Event.DELETED)
     assert len(entries(database)) == before
 
@@ -44,9 +44,9 @@ REPLACES = f"REPLACE INTO audit_entries ({COLUMNS}) SELECT {COLUMNS.replace('eve
 def test_nobody_changes_the_trail(database: Database, change: str) -> None:
     if change == REPLACES and database.engine.dialect.name != "sqlite":
         pytest.skip("SQLite alone has it")
-    with database.writing() as session:
+    with database.transaction() as session:
         audit.record(session, Event.DELETED)
-    with pytest.raises(DatabaseError, match="append-only"), database.writing() as session:
+    with pytest.raises(DatabaseError, match="append-only"), database.transaction() as session:
         session.execute(text(change))
     assert entries(database)[-1].event == "account deleted"
 

@@ -22,7 +22,7 @@ LAST_YEAR = date(2025, 12, 31)
 
 
 def found(database: Database, wanted: Filter, before: int | None = None) -> list[int]:
-    with database.reading() as session:
+    with database.read() as session:
         return [entry.id for entry in trail.list_entries(session, wanted, before)[0]]
 
 
@@ -68,7 +68,7 @@ def test_a_person_is_found_under_earlier_addresses_too(database: Database, happe
     user_id = add_person(database, "new@example.com")
     did, suffered = happened(by_id=user_id, by_email="old@example.com"), happened(person_id=user_id)
     assert found(database, Filter(person="NEW@example.com")) == [suffered, did]
-    with database.writing() as session:
+    with database.transaction() as session:
         session.delete(session.get_one(User, user_id))
     assert found(database, Filter(person="old@example.com")) == [did]
 
@@ -110,7 +110,7 @@ def plans(database: Database, wanted: Filter, before: int | None) -> list[str]:
     def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
         sent.append((statement, parameters))
 
-    with database.reading() as session:
+    with database.read() as session:
         connection, explain = session.connection(), "EXPLAIN QUERY PLAN"
         if connection.dialect.name == "postgresql":
             explain = "EXPLAIN"

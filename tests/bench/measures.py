@@ -155,7 +155,7 @@ def post_to_data(site: Site, sink: Sink, number: int = 21) -> float:
 def drain(site: Site, sink: Sink, number: int = 500) -> Compared:
     """Messages per second of the worker, and of smtplib with a finished message on one connection."""
     addresses = site.add_people(number)
-    with site.database.writing() as session:
+    with site.database.transaction() as session:
         for address in addresses:
             enqueue(session, "reset", address, expires_at=clock.now().replace(year=2100))
     before = len(sink.moments)
@@ -182,7 +182,7 @@ def signed_in_by(site: Site, sink: Sink, number: int = 300) -> Compared:
     rates: dict[str, list[float]] = {"authorization_code": [], "password": []}
     for authentication, found in list(rates.items()) * ROUNDS:
         site.sign_in_by(authentication)
-        with site.database.writing() as session:
+        with site.database.transaction() as session:
             for address in addresses:
                 enqueue(session, "reset", address, expires_at=clock.now().replace(year=2100))
         before = len(sink.moments)

@@ -50,7 +50,7 @@ class Site:
         site = cls(config, Database(config.database_url))
         WakeUpQueue(config.queue_url).attach_to(site.database)
         schema.upgrade(site.database)
-        with site.database.writing() as session:
+        with site.database.transaction() as session:
             settings.save(session, "https://mailroom.example", "Mailroom", "")
             session.add(_mail_server(sink_port))
         return site
@@ -65,7 +65,7 @@ class Site:
     def sign_in_by(self, authentication: str) -> None:
         """Have the mail server signed in to with a password, or with an access token that holds for an hour."""
         sealer = app_state_of(create_app(self.config)).sealer
-        with self.database.writing() as session:
+        with self.database.transaction() as session:
             server = session.scalars(select(MailServer)).one()
             sealed = sealer.seal("a password", "mail_server.password")
             server.secrets = {"password": {"sealed": sealed, "saved_at": "2026-11-23"}}
@@ -76,7 +76,7 @@ class Site:
 
     def grow_to(self, people: int) -> None:
         """Add as many people as it takes to have this many; nobody signs in as one of them."""
-        with self.database.writing() as session:
+        with self.database.transaction() as session:
             first = session.scalars(select(func.count()).select_from(User)).one()
             for start in range(first, people, ROWS):
                 session.execute(insert(User), [_somebody(index) for index in range(start, min(people, start + ROWS))])

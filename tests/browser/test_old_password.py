@@ -21,7 +21,7 @@ EMAIL, NEW_PASSWORD = "max@mailroom.example", "another long sentence 8"
 def strict(site: Site, inside: AppState) -> Site:
     """An installation where a password is good for 30 days, and somebody who has had theirs for longer."""
     user_id = add_person(inside.database, EMAIL)
-    with inside.database.writing() as session:
+    with inside.database.transaction() as session:
         save(session, replace(SecurityPolicy(), password_days=30))
         session.get_one(User, user_id).password_changed_at = clock.now() - timedelta(days=31)
     return site

@@ -19,7 +19,7 @@ TOO_SHORT, SOON, HARD = "Too short: use at least 8 characters.", "This password 
 def activation(site: Site, inside: AppState) -> str:
     """The address of an activation link."""
     user_id = add_person(inside.database, "ada@mailroom.example", state=UserState.PENDING, name="Ada Lovelace")
-    with inside.database.writing() as session:
+    with inside.database.transaction() as session:
         person = session.get_one(User, user_id)
         secret = links.create(session, person, LinkPurpose.ACTIVATION, clock.now() + timedelta(hours=1))
     return f"{site.url}/activate/{secret}"

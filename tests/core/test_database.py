@@ -31,12 +31,12 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 def save(database: Database, key: str, moment: datetime = NOON) -> None:
-    with database.writing() as session:
+    with database.transaction() as session:
         session.add(SetupToken(token_hash=key, created_at=moment))
 
 
 def read(database: Database, key: str) -> SetupToken | None:
-    with database.reading() as session:
+    with database.read() as session:
         return session.get(SetupToken, key)
 
 
@@ -62,9 +62,9 @@ def test_a_glance_sees_what_a_session_sees(database: Database) -> None:
     )
     wanted = wanted.outerjoin(SecuritySettings, SecuritySettings.id == SINGLETON_ID)
     for _ in range(2):
-        with database.reading() as session:
+        with database.read() as session:
             assert database.glance(wanted, user_id=user_id) == session.execute(wanted, {"user_id": user_id}).one()
-        with database.writing() as session:
+        with database.transaction() as session:
             security.save(session, SecurityPolicy(password_common=False))
     assert database.glance(wanted, user_id=0) is None
 
@@ -76,7 +76,7 @@ def test_a_moment_without_a_time_zone_is_refused(database: Database) -> None:
 
 def test_an_exception_rolls_everything_back(database: Database) -> None:
     def save_and_fail() -> None:
-        with database.writing() as session:
+        with database.transaction() as session:
             session.add(SetupToken(token_hash="key", created_at=NOON))
             session.flush()
             raise ZeroDivisionError
@@ -92,7 +92,7 @@ def test_what_is_promised_is_done_after_the_commit_and_once(database: Database) 
     def look() -> None:
         seen.append(read(database, "key") is not None)
 
-    with database.writing() as session:
+    with database.transaction() as session:
         after_commit(session, look)
         after_commit(session, look)
         session.add(SetupToken(token_hash="key", created_at=NOON))
@@ -104,7 +104,7 @@ def test_what_is_promised_is_not_done_when_all_is_rolled_back(database: Database
     done: list[bool] = []
 
     def promise_and_fail() -> None:
-        with database.writing() as session:
+        with database.transaction() as session:
             after_commit(session, lambda: done.append(True))
             raise ZeroDivisionError
 
@@ -115,19 +115,19 @@ def test_what_is_promised_is_not_done_when_all_is_rolled_back(database: Database
 
 def test_writers_at_once_wait_for_each_other(database: Database) -> None:
     def read_then_write(number: int) -> None:
-        with database.writing() as session:
+        with database.transaction() as session:
             session.scalar(select(func.count()).select_from(SetupToken))
             session.add(SetupToken(token_hash=str(number), created_at=NOON))
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(read_then_write, range(80)))
-    with database.reading() as session:
+    with database.read() as session:
         assert session.scalar(select(func.count()).select_from(SetupToken)) == 80
 
 
 def test_a_reader_sees_the_last_commit_while_somebody_writes(database: Database) -> None:
     save(database, "before")
-    with database.writing() as session:
+    with database.transaction() as session:
         session.add(SetupToken(token_hash="during", created_at=NOON))
         session.flush()
         assert read(database, "before") is not None
@@ -186,7 +186,7 @@ def test_sqlite_keeps_its_foreign_keys_and_syncs_every_commit(
 
 
 def test_a_saved_row_can_be_read_after_its_transaction(database: Database) -> None:
-    with database.writing() as session:
+    with database.transaction() as session:
         row = GeneralSettings(public_url="https://mailroom.example")
         session.add(row)
     assert row.public_url == "https://mailroom.example"

@@ -37,7 +37,7 @@ HOSTILE = [
 
 def speak(database: Database, person: Browser, code: str | None) -> None:
     """Have the person choose this language."""
-    with database.writing() as session:
+    with database.transaction() as session:
         session.get_one(User, person.user.id).language = code
 
 
@@ -137,7 +137,7 @@ def test_who_activates_an_account_has_the_pages_language_if_none_was_chosen(
 ) -> None:
     eve = Browser(stranger.app, add_person(parts.database, "eve@people.example", state=UserState.PENDING))
     speak(parts.database, eve, before)
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         expires_at = clock.now() + timedelta(hours=1)
         outbox.enqueue(session, "activation", eve.user.email, user_id=eve.user.id, expires_at=expires_at)
     deliver()
@@ -154,7 +154,7 @@ def test_a_mail_is_in_its_recipients_language_whatever_the_others_are(
 ) -> None:
     speak(parts.database, member, "ar")
     speak(parts.database, administrator, "de")
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         for person in (member, administrator):
             outbox.enqueue(session, "activated", person.user.email, user_id=person.user.id)
     deliver()

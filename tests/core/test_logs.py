@@ -42,7 +42,7 @@ def test_who_was_signed_in_before_is_not_named_for_a_stranger(
 
 
 def test_what_is_undone_is_not_logged(database: Database, caplog: pytest.LogCaptureFixture) -> None:
-    with suppress(RuntimeError), database.writing() as session:
+    with suppress(RuntimeError), database.transaction() as session:
         logs.log_after_commit(session, "nothing")
         raise RuntimeError
     assert "nothing" not in told(caplog)

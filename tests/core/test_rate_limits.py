@@ -32,7 +32,7 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 def take(database: Database, who: str = "ada", limit: Limit = LIMIT) -> bool:
-    with database.writing() as session:
+    with database.transaction() as session:
         try:
             rate_limits.consume(session, limit, who)
         except TooManyRequests:
@@ -48,7 +48,7 @@ def test_a_refusal_says_when_to_come_back(database: Database, now: time_machine.
     for _ in range(3):
         take(database)
     now.shift(60)
-    with database.writing() as session, pytest.raises(TooManyRequests) as refusal:
+    with database.transaction() as session, pytest.raises(TooManyRequests) as refusal:
         rate_limits.consume(session, LIMIT, "ada")
     assert refusal.value.retry_after == 9 * 60
 
@@ -86,7 +86,7 @@ def test_everybody_and_every_limit_counts_apart(database: Database, now: time_ma
 def test_what_is_given_back_can_be_used_again(database: Database, now: time_machine.Traveller) -> None:
     for _ in range(3):
         take(database)
-    with database.writing() as session:
+    with database.transaction() as session:
         rate_limits.give_back(session, LIMIT, "ada")
     assert [take(database), take(database)] == [True, False]
 
@@ -95,7 +95,7 @@ def test_a_share_is_given_back_where_it_was_taken_and_nowhere_else(
     database: Database, now: time_machine.Traveller
 ) -> None:
     share = Share(Limit("usual", 9, LIMIT.period), Limit("sparing", 2, LIMIT.period), Limit("overall", 1, LIMIT.period))
-    with database.writing() as session:
+    with database.transaction() as session:
         crowd = [rate_limits.take_share(session, share, network) for network in ("a", "b", "b")]
         rate_limits.give_share_back(session, crowd.pop())
         assert rate_limits.is_exhausted(session, share.overall, "")
@@ -108,13 +108,13 @@ def test_a_share_is_given_back_where_it_was_taken_and_nowhere_else(
 def test_forgetting_gives_the_whole_limit_again(database: Database, now: time_machine.Traveller) -> None:
     for _ in range(3):
         take(database)
-    with database.writing() as session:
+    with database.transaction() as session:
         rate_limits.reset(session, LIMIT, "ada")
     assert [take(database) for _ in range(4)] == [True, True, True, False]
 
 
 def test_places_count_apart_and_are_forgotten_together(database: Database, now: time_machine.Traveller) -> None:
-    with database.writing() as session:
+    with database.transaction() as session:
         taken = [rate_limits.try_consume(session, LIMIT, "ada", place) for place in ("here", "there") for _ in range(4)]
         rate_limits.consume(session, LIMIT, "max", "here")
         assert taken == [True, True, True, False] * 2
@@ -125,7 +125,7 @@ def test_places_count_apart_and_are_forgotten_together(database: Database, now: 
 
 
 def test_those_who_queue_get_their_turn_one_by_one(database: Database, now: time_machine.Traveller) -> None:
-    with database.writing() as session:
+    with database.transaction() as session:
         turns = [rate_limits.turn(session, LIMIT, "ada") for _ in range(4)]
     assert turns == [timedelta(), timedelta(minutes=10), timedelta(minutes=20), None]
 
@@ -145,7 +145,7 @@ def test_a_clock_that_is_set_back_refuses_nobody_for_longer(
 def test_what_a_clock_far_ahead_counted_is_swept(database: Database, now: time_machine.Traveller) -> None:
     take(database)
     now.shift(timedelta(days=-4000))
-    with database.writing() as session:
+    with database.transaction() as session:
         rate_limits.sweep(session, clock.now())
         assert session.query(rate_limits.RateLimit).count() == 0
 
@@ -169,7 +169,7 @@ def test_sweeping_takes_only_what_limits_nobody(database: Database, now: time_ma
     now.shift(11 * 60)
     for _ in range(3):
         take(database, "late")
-    with database.writing() as session:
+    with database.transaction() as session:
         rate_limits.sweep(session, clock.now())
         assert session.query(rate_limits.RateLimit).count() == 1
     assert not take(database, "late")
@@ -181,7 +181,7 @@ def test_sweeping_waits_for_nobody_who_counts(database: Database, now: time_mach
     take(database, "ada")
     take(database, "max")
     now.shift(11 * 60)
-    with database.writing() as counting, database.writing() as session:
+    with database.transaction() as counting, database.transaction() as session:
         rate_limits.consume(counting, LIMIT, "ada")
         session.execute(text("SET lock_timeout = '1s'"))
         rate_limits.sweep(session, clock.now())
@@ -190,5 +190,5 @@ def test_sweeping_waits_for_nobody_who_counts(database: Database, now: time_mach
 
 def test_the_table_tells_nobody_who_was_limited(database: Database) -> None:
     take(database, "ada@mailroom.example")
-    with database.reading() as session:
+    with database.read() as session:
         assert "ada" not in session.query(rate_limits.RateLimit).one().key

@@ -140,10 +140,10 @@ def test_a_mail_cannot_write_into_the_page_around_it(stranger: Browser, inbox: I
 def test_the_sign_in_page_shows_the_demo_accounts_while_they_can_sign_in_like_that(
     stranger: Browser, database: Database, change: dict[str, Any]
 ) -> None:
-    with database.writing() as session:
+    with database.transaction() as session:
         accounts.create(session)
     assert "sysadmin-demo" in stranger.get("/login").text
-    with database.writing() as session:
+    with database.transaction() as session:
         session.execute(update(User).where(User.name == "System administrator").values(change))
         accounts.create(session)
     page = stranger.get("/login").text

@@ -27,7 +27,7 @@ def test_home_tells_a_member_who_they_are_and_nothing_else(member: Browser) -> N
 
 
 def test_home_says_what_a_new_installation_needs(administrator: Browser, parts: AppState, inbox: Inbox) -> None:
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         settings.save(session, "", "Mailroom", "")
     page = administrator.get("/").text
     assert '<a href="/settings/general">Set the public URL</a>' in page
@@ -51,7 +51,7 @@ def test_home_says_since_when_and_why_mail_does_not_flow(
 ) -> None:
     inbox.password = "another one"
     message_id = owe()
-    with database.writing() as session:
+    with database.transaction() as session:
         session.get_one(Message, message_id).created_at = clock.now().replace(minute=7) - timedelta(days=1)
     deliver()
     page = administrator.get("/").text
@@ -65,11 +65,11 @@ def test_mail_is_not_said_to_have_stopped_before_the_last_one_left(
     administrator: Browser, owe: Owe, look: Look, inbox: Inbox, deliver: Act, database: Database
 ) -> None:
     sent, waiting = owe(), owe()
-    with database.writing() as session:
+    with database.transaction() as session:
         session.get_one(Message, waiting).next_attempt_at = clock.now() + timedelta(hours=1)
     deliver()
     inbox.password = "another one"
-    with database.writing() as session:
+    with database.transaction() as session:
         session.get_one(Message, waiting).next_attempt_at = clock.now()
     deliver()
     assert look(waiting).waits_for_server

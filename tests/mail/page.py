@@ -24,7 +24,7 @@ def custom(**given: Any) -> dict[str, Any]:
 
 def saved(parts: AppState) -> MailServer:
     """What is in the database."""
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         server = servers.primary(session)
     assert server is not None
     return server

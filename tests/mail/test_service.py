@@ -33,7 +33,7 @@ def save(parts: AppState) -> Save:
     """Save a draft in a transaction of its own."""
 
     def save(one: ServerDraft) -> MailServer:
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             return service.save(session, parts, one, by="ada@mailroom.example").server
 
     return save
@@ -48,7 +48,7 @@ def test_two_first_saves_at_once_are_one_mail_server(save: Save, parts: AppState
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(at_once, (25, 465, 587, 2525)))
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         server = servers.primary(session)
     assert server is not None
     assert server.port in (25, 465, 587, 2525)
@@ -58,7 +58,7 @@ def test_a_password_saved_meanwhile_goes_to_its_own_server_alone(save: Save, par
     save(draft("theirs", host="smtp.other.example"))
     with pytest.raises(SecretsRequired):
         save(draft(host="smtp.attacker.example"))
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         server = servers.primary(session)
     assert server is not None
     assert server.host == "smtp.other.example"

@@ -89,7 +89,7 @@ def test_a_secret_that_does_not_open_any_more_is_asked_for_and_then_not_needed(
     server = scripted({"EHLO": "421 4.3.2 Service not active"})
     fields = custom(host=server.host, port=server.port, security="none", timeout="1", **fields)
     administrator.submit(PAGE, "save", **fields | {secret: "first-secret"})
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         session.get_one(MailServer, saved(parts).id).secrets = {secret: {"sealed": "x", "saved_at": "2026-11-23"}}
     page = administrator.submit(PAGE, "test", test_recipient="eve@example.org", **fields | {secret: ""})
     assert "cannot be opened" in error_at(page, secret)
@@ -123,7 +123,7 @@ def test_a_suggestion_is_filled_in_with_a_click_and_saves_nothing(
     corrected = administrator.submit_on(failed, "apply")
     assert 'value="465"' in corrected.text
     assert 'value="typed@example.org"' in corrected.text
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         assert servers.primary(session) is None
 
 

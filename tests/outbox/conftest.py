@@ -30,7 +30,7 @@ def make_due(database: Database) -> Callable[[], None]:
     """Let the time pass that every owed message waits."""
 
     def make_due() -> None:
-        with database.writing() as session:
+        with database.transaction() as session:
             session.execute(update(Message).values(next_attempt_at=clock.now()))
 
     return make_due

@@ -12,7 +12,7 @@ from webapp.outbox.models import Message, MessageState
 
 
 def claim(database: Database, now: datetime | None = None) -> Message:
-    with database.writing() as session:
+    with database.transaction() as session:
         message = claims.claim(session, now or clock.now())
     assert message is not None
     return message
@@ -21,7 +21,7 @@ def claim(database: Database, now: datetime | None = None) -> Message:
 def test_a_claimed_message_is_nobody_elses(owe: Owe, database: Database) -> None:
     owe()
     claim(database)
-    with database.writing() as session:
+    with database.transaction() as session:
         assert claims.claim(session, clock.now()) is None
 
 
@@ -33,10 +33,10 @@ def test_what_is_due_for_longest_comes_first(owe: Owe, database: Database) -> No
 def test_a_claim_that_lapsed_cannot_record_a_failure(owe: Owe, database: Database, look: Look) -> None:
     owe()
     slow = claim(database)
-    with database.writing() as session:
+    with database.transaction() as session:
         claims.sweep(session, clock.now() + timedelta(minutes=1))
     claim(database)
-    with database.writing() as session:
+    with database.transaction() as session:
         claims.finish(session, slow, clock.now(), MessageState.FAILED, "rcpt", "550")
     assert look(slow.id).state == MessageState.SENDING
 
@@ -44,7 +44,7 @@ def test_a_claim_that_lapsed_cannot_record_a_failure(owe: Owe, database: Databas
 def test_a_claim_that_lapsed_still_records_that_it_was_sent(owe: Owe, database: Database, look: Look) -> None:
     owe()
     slow = claim(database)
-    with database.writing() as session:
+    with database.transaction() as session:
         claims.sweep(session, clock.now() + timedelta(minutes=1))
         claims.sent(session, slow, clock.now(), "Custom")
     assert look(slow.id).state == MessageState.SENT
@@ -55,7 +55,7 @@ def test_waits_grow_and_stay_within_the_time_that_is_left(owe: Owe, database: Da
     now, waits = clock.now(), []
     for _attempt in range(6):
         message = claim(database, now)
-        with database.writing() as session:
+        with database.transaction() as session:
             claims.reschedule(session, message, now, "data", "451 later")
         waits.append((look(message_id).next_attempt_at - now).total_seconds())
         now = look(message_id).next_attempt_at
@@ -71,6 +71,6 @@ def test_the_sweep_ends_what_is_too_late(owe: Owe, database: Database, look: Loo
         (2, [MessageState.EXPIRED, MessageState.QUEUED]),
         (73, [MessageState.EXPIRED, MessageState.EXPIRED]),
     ):
-        with database.writing() as session:
+        with database.transaction() as session:
             claims.sweep(session, clock.now() + timedelta(hours=wait))
         assert [look(one).state for one in ids] == states

@@ -49,7 +49,7 @@ def test_settings_saved_during_a_round_hold_for_the_next_message(
 
         def stopping() -> bool:
             if len(inbox.messages) == 1:
-                with parts.database.writing() as session:
+                with parts.database.transaction() as session:
                     session.execute(update(MailServer).values(port=other.port, updated_at=clock.now()))
             return False
 

@@ -53,7 +53,7 @@ def test_the_database_never_holds_a_link(
     owe_reset()
     deliver()
     secret = inbox.last.link.rpartition("/")[2]
-    with database.reading() as session:
+    with database.read() as session:
         rows = [session.execute(text(f"SELECT * FROM {table}")).all() for table in ("messages", "links", "users")]
     assert len(rows[1]) == 1
     assert secret not in repr(rows)
@@ -187,7 +187,7 @@ def test_what_a_server_held_up_is_due_once_it_works(
     deliver()
     with ScriptedServer() as server:
         use_server(server)
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             service.retry(session, ids[0])
         deliver()
     assert [look(one).state for one in ids] == [MessageState.SENT, MessageState.SENT]
@@ -206,7 +206,7 @@ def test_without_a_mail_server_messages_wait_and_say_so(
     )
     with ScriptedServer() as server:
         use_server(server)
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             service.retry_waiting(session)
         assert not look(message_id).waits_for_server
         deliver()
@@ -240,7 +240,7 @@ def test_unusable_settings_are_named_and_lose_nothing(
 def test_without_a_public_address_only_mails_with_links_wait(
     owe: Owe, owe_reset: Callable[[], int], deliver: Act, inbox: Inbox, look: Look, parts: AppState
 ) -> None:
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         settings.save(session, "", "Mailroom", "")
     waiting, notice = owe_reset(), owe()
     deliver()

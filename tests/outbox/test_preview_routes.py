@@ -36,7 +36,7 @@ def test_a_preview_has_a_subject_html_and_text_and_no_working_link(administrator
 
 def test_a_preview_queues_no_message_and_creates_no_link(administrator: Browser, parts: AppState) -> None:
     administrator.get("/settings/mails/reset")
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         assert session.scalar(select(func.count()).select_from(Link)) == 0
         assert session.scalar(select(func.count()).select_from(Message)) == 0
 
@@ -52,7 +52,7 @@ def test_the_framed_html_can_run_load_and_send_nothing(administrator: Browser) -
 
 
 def test_a_preview_has_the_real_product_name_as_text(administrator: Browser, parts: AppState) -> None:
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         settings.save(session, None, "<b>&Co", "")
     for end in ("", "/html"):
         page = administrator.get(f"/settings/mails/reset{end}").text

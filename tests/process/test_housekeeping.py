@@ -13,7 +13,7 @@ from webapp.process import housekeeping
 
 def test_housekeeping_deletes_what_is_long_over_and_nothing_else(database: Database) -> None:
     user_id, now = add_person(database, "eve@people.example"), clock.now()
-    with database.writing() as session:
+    with database.transaction() as session:
         person = session.get_one(User, user_id)
         for days in (31, 29):
             links.create(session, person, LinkPurpose.RESET, now - timedelta(days=days))
@@ -21,7 +21,7 @@ def test_housekeeping_deletes_what_is_long_over_and_nothing_else(database: Datab
         for days in (91, 89):
             session.add(message(MessageState.SENT, now - timedelta(days=days)))
     housekeeping.tidy(database, now)
-    with database.reading() as session:
+    with database.read() as session:
         assert session.query(Link).count() == 1
         assert session.query(Message).count() == 2
 

@@ -75,7 +75,7 @@ def await_message(server: ScriptedServer, process: Process) -> None:
 
 
 def let_claims_lapse(database: Database) -> None:
-    with database.writing() as session:
+    with database.transaction() as session:
         session.execute(update(Message).values(lease_expires_at=clock.now() - timedelta(seconds=1)))
         claims.sweep(session, clock.now())
 
@@ -130,7 +130,7 @@ def test_a_lost_wake_up_is_made_up_for(
     crew: worker.WorkerProcess = request.getfixturevalue("crew")
     until(lambda: crew.worker_threads[0][0].next_round > 0)
     WakeUpQueue("sqlite:////dev/null/queue").attach_to(database)
-    with database.writing() as session:
+    with database.transaction() as session:
         service.enqueue(session, "test", "eve@people.example")
     assert len(inbox.wait(1)) == 1
 
@@ -160,7 +160,7 @@ def test_however_much_mail_is_owed_the_webhook_has_its_turn(
     monkeypatch.setattr(WakeUpQueue, "was_woken", lambda _queue: True)
     busy = worker.WorkerProcess(app).worker_threads[0][0]
     with running_receiver() as receiver:
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             webhooks.save(session, parts.sealer, receiver.url)
             webhooks.enqueue(session, "test.happened", "Something happened.")
         for _ in range(2):
@@ -196,7 +196,7 @@ def test_the_worker_tells_the_webhook_of_a_dead_grant(request: pytest.FixtureReq
         with time_machine.travel(clock.now() - timedelta(days=2)):
             owner.sign_in()
         provider.revoke()
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             secret = webhooks.save(session, parts.sealer, receiver.url)
         request.getfixturevalue("crew")
         until(lambda: receiver.types == ["mail_server.grant_refused"], 30)

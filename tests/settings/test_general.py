@@ -24,7 +24,7 @@ GOOD: dict[str, Any] = {
 
 
 def saved(parts: AppState) -> service.General:
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         return service.general(session, parts.config)
 
 
@@ -53,11 +53,11 @@ def test_a_member_may_not_open_it(member: Browser) -> None:
 
 
 def test_saving_makes_waiting_mail_due_now(administrator: Browser, parts: AppState) -> None:
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         message = outbox.enqueue(session, "test", "max@mailroom.example")
         message.next_attempt_at = clock.now() + timedelta(hours=1)
     administrator.submit(PAGE, **GOOD)
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         assert session.get_one(Message, message.id).next_attempt_at <= clock.now()
 
 

@@ -19,7 +19,7 @@ PAGE = "/settings/security"
 
 
 def saved(parts: AppState) -> SecurityPolicy:
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         return security(session)
 
 
@@ -76,6 +76,6 @@ def test_a_new_lifetime_holds_for_the_next_mail(administrator: Browser, database
     assert "It is good for 3 hours." in page.text
     with time_machine.travel(clock.now(), tick=False):
         administrator.submit_on(page, email="eve@example.com", name="Eve")
-        with database.reading() as session:
+        with database.read() as session:
             message = session.scalars(select(Message).where(Message.kind == "activation")).one()
         assert message.expires_at == clock.now() + timedelta(hours=3)

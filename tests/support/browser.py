@@ -41,13 +41,13 @@ class Browser:
     def user(self) -> User:
         """The person's account, as it is now."""
         parts = app_state_of(self.app)
-        with parts.database.reading() as session:
+        with parts.database.read() as session:
             return session.get_one(User, self._user_id)
 
     def let_in(self) -> None:
         """Be signed in as `user`, without the time that the page takes for it."""
         parts = app_state_of(self.app)
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             _sign_in, token = sign_ins.start(session, self.user, Client("127.0.0.1", "a browser of the tests"))
         with self.client.session_transaction() as cookie:
             cookie[SIGN_IN] = token

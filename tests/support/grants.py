@@ -35,7 +35,7 @@ class GrantOwner:
     def of(cls, parts: AppState, provider: AuthorizationServer) -> "GrantOwner":
         """One who is signed in."""
         user_id = add_person(parts.database, "owner@mailroom.example", Role.ADMINISTRATOR)
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             owner = session.get_one(User, user_id)
             sign_in, _token = sign_ins.start(session, owner, Client("192.0.2.1", "Firefox"))
         return cls(parts, provider, sign_in.id)
@@ -43,13 +43,13 @@ class GrantOwner:
     @property
     def general(self) -> General:
         """The general settings."""
-        with self.parts.database.reading() as session:
+        with self.parts.database.read() as session:
             return general(session, self.parts.config)
 
     @property
     def server(self) -> MailServer:
         """The saved mail server."""
-        with self.parts.database.reading() as session:
+        with self.parts.database.read() as session:
             found = servers.primary(session)
         assert found is not None
         return found
@@ -57,7 +57,7 @@ class GrantOwner:
     @property
     def grant(self) -> Grant:
         """Its grant."""
-        with self.parts.database.reading() as session:
+        with self.parts.database.read() as session:
             found = grants.get(session, self.server.id)
         assert found is not None
         return found
@@ -78,7 +78,7 @@ class GrantOwner:
 
     def save(self, **given: Any) -> None:
         """Save it."""
-        with self.parts.database.writing() as session:
+        with self.parts.database.transaction() as session:
             service.save(session, self.parts, self.draft(**given), by="owner@mailroom.example")
 
     def begin(self) -> str:

@@ -104,7 +104,7 @@ class Inbox:
 
     def save_to(self, parts: AppState) -> None:
         """Make this the application's mail server."""
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             session.add(self.row(parts))
 
     def row(self, parts: AppState) -> MailServer:

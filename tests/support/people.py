@@ -28,7 +28,7 @@ def add_person(
         created_at=clock.now(),
         activated_at=None if pending else clock.now(),
     )
-    with database.writing() as session:
+    with database.transaction() as session:
         session.add(user)
     return user.id
 

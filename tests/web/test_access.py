@@ -157,7 +157,7 @@ def test_no_next_address_leaves_the_site(app: Flask, target: str | None) -> None
 
 def everything(database: Database) -> dict[str, list[Any]]:
     """All rows of all tables."""
-    with database.reading() as session:
+    with database.read() as session:
         return {
             table.name: sorted(map(tuple, session.execute(select(table))), key=repr)
             for table in schema.metadata.sorted_tables

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.one_database
 
 
 def test_a_failure_is_told_even_when_the_settings_cannot_be_read(stranger: Browser, database: Database) -> None:
-    with database.writing() as session:
+    with database.transaction() as session:
         session.execute(text("DROP TABLE general_settings"))
     page = stranger.get("/nothing")
     assert page.status_code == 404

@@ -86,7 +86,7 @@ def test_a_connection_that_breaks_within_a_request_undoes_all_of_it(
     app: Flask, member: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def break_off() -> str:
-        with app_state().database.writing() as session:
+        with app_state().database.transaction() as session:
             session.execute(text("UPDATE users SET name = 'half done'"))
             session.connection().detach()
             session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
@@ -102,5 +102,5 @@ def test_signing_in_is_no_way_around(stranger: Browser, database: Database, data
     page = stranger.get("/login")
     with stopped(database_url):
         assert stranger.submit_on(page, email="ada@mailroom.example", password="x").status_code == 503
-    with database.reading() as session:
+    with database.read() as session:
         assert session.query(User).count() == 0

@@ -45,7 +45,7 @@ def test_home_is_for_everybody_as_if_it_was_drawn_for_them(
 ) -> None:
     for number, name in enumerate(("Ada", AWKWARD, "Bob")):
         browser = Browser(app, add_person(parts.database, f"{number}.o'hara&co@people.example", role, name=name))
-        with parts.database.writing() as transaction:
+        with parts.database.transaction() as transaction:
             transaction.execute(update(User).values(language=language))
         browser.let_in()
         page = browser.get("/").text
@@ -54,7 +54,7 @@ def test_home_is_for_everybody_as_if_it_was_drawn_for_them(
 
 def test_home_tells_of_what_happened_since_it_was_drawn(administrator: Browser, parts: AppState) -> None:
     assert "1 message" not in administrator.get("/").text
-    with parts.database.writing() as transaction:
+    with parts.database.transaction() as transaction:
         enqueue(transaction, "reset", "ada@people.example")
     assert "1 message" in administrator.get("/").text
 
@@ -78,7 +78,7 @@ def test_the_token_of_a_filled_in_page_is_good(app: Flask, stranger: Browser, me
 
 def test_saved_settings_are_on_the_next_page(stranger: Browser, parts: AppState) -> None:
     stranger.get("/login")
-    with parts.database.writing() as transaction:
+    with parts.database.transaction() as transaction:
         settings.save(transaction, None, "Another name", "")
     assert "Another name" in stranger.get("/login").text
 

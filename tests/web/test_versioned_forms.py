@@ -41,5 +41,5 @@ def test_the_second_of_two_windows_is_told_and_saves_the_second_time(
 def test_a_page_may_be_saved_again_and_again(administrator: Browser, parts: AppState) -> None:
     for name in ("One", "Two"):
         assert MEANWHILE not in administrator.submit("/settings/general", product_name=name).text
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         assert settings.general(session, parts.config).product_name == "Two"

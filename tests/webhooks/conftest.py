@@ -20,7 +20,7 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def secret(parts: AppState, receiver: Receiver) -> str:
     """The signing secret, made when an administrator saved the receiver's address."""
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         made = service.save(session, parts.sealer, receiver.url)
     assert made is not None
     return made
@@ -31,7 +31,7 @@ def owe(parts: AppState) -> Callable[[str], None]:
     """Owe the receiver an event of this type."""
 
     def owe(kind: str) -> None:
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             service.enqueue(session, kind, "Something happened.")
 
     return owe

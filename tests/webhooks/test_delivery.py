@@ -21,7 +21,7 @@ Deliver = Callable[[], None]
 
 def last(parts: AppState) -> WebhookDelivery:
     """The newest event."""
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         return session.scalars(select(WebhookDelivery).order_by(WebhookDelivery.id.desc())).first() or pytest.fail(
             "no event"
         )
@@ -102,9 +102,9 @@ def test_what_an_address_answered_does_not_count_once_another_is_saved(
     receiver.answers = [status]
     event = delivery._taken(parts, clock.now()) or pytest.fail("nothing was due")
     outcome = delivery.next_retry(parts, event)
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         service.save(session, parts.sealer, receiver.url)
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         delivery._record(session, event, outcome, clock.now())
     deliver()
     assert (receiver.types, last(parts).state) == (["test.happened"] * 2, DeliveryState.DELIVERED)
@@ -123,7 +123,7 @@ def test_an_event_whose_worker_died_is_sent_by_another(
     parts: AppState, receiver: Receiver, secret: str, owe: Owe, deliver: Deliver
 ) -> None:
     owe("test.happened")
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         delivery._claim(session, clock.now())
     deliver()
     assert receiver.received == []
@@ -146,7 +146,7 @@ def test_a_clock_that_was_ahead_holds_nothing_up(
 def test_a_former_secret_signs_for_a_day(
     parts: AppState, receiver: Receiver, secret: str, owe: Owe, deliver: Deliver
 ) -> None:
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         renewed = service.renew_secret(session, parts.sealer)
     owe("test.first")
     deliver()
@@ -161,7 +161,7 @@ def test_a_former_secret_signs_for_a_day(
 @pytest.mark.one_database
 def test_nothing_is_owed_to_nobody(parts: AppState, owe: Owe) -> None:
     owe("test.happened")
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         assert session.scalars(select(WebhookDelivery)).all() == []
 
 
@@ -172,6 +172,6 @@ def test_old_events_are_deleted_and_owed_ones_stay(
     owe("test.delivered")
     deliver()
     owe("test.owed")
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         service.sweep(session, clock.now() + timedelta(days=31))
         assert session.scalars(select(WebhookDelivery.type)).all() == ["test.owed"]

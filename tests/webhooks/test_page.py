@@ -131,9 +131,9 @@ def test_without_an_address_there_is_no_secret_to_make(administrator: Browser, s
 
 
 def test_address_and_secrets_are_saved_sealed(parts: AppState, receiver: Receiver, secret: str) -> None:
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         renewed = service.renew_secret(session, parts.sealer)
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         row = repr(session.execute(text("SELECT * FROM webhook_settings")).all())
     assert not any(one in row for one in (secret, renewed, "whsec_", "127.0.0.1"))
 
@@ -141,7 +141,7 @@ def test_address_and_secrets_are_saved_sealed(parts: AppState, receiver: Receive
 def test_what_no_key_opens_is_told_and_can_be_saved_anew(
     administrator: Browser, parts: AppState, receiver: Receiver, secret: str
 ) -> None:
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         session.execute(text("UPDATE webhook_settings SET sealed_url = 'foreign', sealed_secret = 'foreign'"))
     page = administrator.submit(PAGE, button="test")
     assert "Address and signing secret cannot be opened" in page.text
@@ -156,7 +156,7 @@ def test_the_trail_tells_it_without_address_and_secret(
 ) -> None:
     administrator.submit(PAGE, webhook_url=receiver.url)
     administrator.submit(PAGE, button="test")
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         told = {Event(one.event): one.facts for one in session.scalars(select(AuditEntry))}
     assert told[Event.WEBHOOK_SAVED] == {"changed": ["webhook_url"]}
     assert (told[Event.WEBHOOK_SECRET_MADE], told[Event.WEBHOOK_TESTED]) == ({}, {"passed": True})

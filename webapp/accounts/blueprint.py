@@ -23,11 +23,11 @@ def limited() -> bool:
 
 def public_url() -> str:
     """Where people reach Mailroom; empty until it is set."""
-    with app_state().database.reading() as session:
+    with app_state().database.read() as session:
         return settings.general(session, app_state().config).public_url
 
 
 def rules() -> PasswordPolicy:
     """What a new password has to be like now."""
-    with app_state().database.reading() as session:
+    with app_state().database.read() as session:
         return password_rules.current(session, app_state().config)

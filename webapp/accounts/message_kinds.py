@@ -252,7 +252,7 @@ def _sample_link(
 
 
 def _policy() -> SecurityPolicy:
-    with app_state().database.reading() as session:
+    with app_state().database.read() as session:
         return security(session)
 
 

@@ -22,7 +22,7 @@ def entries() -> str:
     before = request.args.get("before", type=int)
     if not form.validate():
         return _page(form, [], more=False, before=before)
-    with app_state().database.reading() as session:
+    with app_state().database.read() as session:
         found, more = trail.list_entries(session, form.wanted(), before)
     return _page(form, found, more, before)
 
@@ -34,7 +34,7 @@ def download() -> BaseResponse:
     if not form.validate():
         return redirect(url_for("audit.entries", **form.given()))
     wanted, database = form.wanted(), app_state().database
-    with database.writing() as session:
+    with database.transaction() as session:
         service.record(session, Event.TRAIL_DOWNLOADED, address=wanted.person, filtered=list(form.given()))
     name = f"audit-{clock.now():%Y-%m-%d}.csv"
     disposition = {"Content-Disposition": f'attachment; filename="{name}"'}

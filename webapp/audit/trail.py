@@ -50,7 +50,7 @@ def chunks(database: Database, wanted: Filter) -> Iterator[list[AuditEntry]]:
     """All of them, a thousand at a time. No transaction stays open in between: whoever reads may be slow."""
     last = None
     while True:
-        with database.reading() as session:
+        with database.read() as session:
             found = _newest(session, wanted, last, CHUNK)
         yield found
         if len(found) < CHUNK:

@@ -66,13 +66,13 @@ class Database:
         self._glances: dict[Select[*tuple[Any, ...]], _Glance] = {}
 
     @contextmanager
-    def reading(self) -> Iterator[Session]:
+    def read(self) -> Iterator[Session]:
         """A session to read with; nothing is committed."""
         with self.sessions() as session:
             yield session
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
+    def transaction(self) -> Iterator[Session]:
         """One transaction: committed at the end, rolled back on any exception.
 
         What was promised with `after_commit` is done once the commit stands.

@@ -43,7 +43,7 @@ def demo(port: int | None, web_child: Callable[[ListenAddress], Child], say: Cal
     with single_instance(instance):
         parts = app_state_of(app)
         schema.upgrade(parts.database)
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             prepare(session, parts, address, inbox.port)
         parts.database.engine.dispose()
         children = [

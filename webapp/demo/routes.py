@@ -50,5 +50,5 @@ def names() -> dict[str, Callable[[], list[DemoAccount]]]:
 
 
 def _present() -> list[DemoAccount]:
-    with app_state().database.reading() as session:
+    with app_state().database.read() as session:
         return accounts.present(session)

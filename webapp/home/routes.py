@@ -55,7 +55,7 @@ def _has_people() -> bool:
 def _page(state: DeliveryStatus, has_people: bool, warnings: Sequence[Expiry]) -> str:
     diagnosis = None
     if state.stopped:
-        with app_state().database.reading() as session:
+        with app_state().database.read() as session:
             diagnosis = meaning(session, app_state(), state.stopped)
     return render_template(
         "home/home.html",

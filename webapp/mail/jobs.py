@@ -26,7 +26,7 @@ def refresh_grants(parts: AppState, now: datetime) -> None:
     So grants that are not used stay alive, and a dead one is known within a day.
     """
     for server_id in renewal.due_for_upkeep(parts, now):
-        with parts.database.reading() as session:
+        with parts.database.read() as session:
             server = session.get(MailServer, server_id)
         if server is None:
             continue
@@ -38,7 +38,7 @@ def refresh_grants(parts: AppState, now: datetime) -> None:
 
 def check_certificate(parts: AppState, now: datetime) -> None:
     """See the server's certificate, where no mail has shown it for a day: connect, and sign in nowhere."""
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         server, present = servers.primary(session), general(session, parts.config)
     if server is None or not certificates.needs_check(server, now):
         return

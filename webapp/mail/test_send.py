@@ -94,13 +94,13 @@ def _note(database: Database, trial: TestSend) -> None:
     facts: dict[str, Any] = {"provider": trial.provider, "passed": trial.passed}
     if trial.stage:
         facts["stage"] = trial.stage
-    with database.writing() as session:
+    with database.transaction() as session:
         audit.record(session, Event.TEST_MAIL_SENT, address=trial.recipient, **facts)
 
 
 def _note_certificate(database: Database, connection: SmtpConnection) -> None:
     """Keep until when the server's certificate holds, if it is the saved server that was tried."""
-    with database.reading() as session:
+    with database.read() as session:
         saved = servers.primary(session)
     tried = connection.opened
     shown_by = (tried.provider.key, tried.host, tried.port, tried.security, tried.fields)

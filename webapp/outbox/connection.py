@@ -38,7 +38,7 @@ class CurrentSettings:
 
 def read_settings(parts: AppState) -> CurrentSettings:
     """Read them; done for every message, so that what was saved holds from the next one on."""
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         return CurrentSettings(general(session, parts.config), servers.primary(session))
 
 

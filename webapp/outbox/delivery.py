@@ -87,7 +87,7 @@ class DeliveryRun:
     def _claim(self, first: bool = False) -> Message | None:
         if self._stopping():
             return None
-        with self._parts.database.writing() as session:
+        with self._parts.database.transaction() as session:
             now = clock.now()
             if first:
                 claims.suspend_newcomers(session, now)
@@ -141,7 +141,7 @@ class DeliveryRun:
 
     def _line_up(self, message: Message, settings: CurrentSettings) -> None:
         """Prepare and compose the email, with a new link where its kind has one, and send it."""
-        with self._parts.database.writing() as session:
+        with self._parts.database.transaction() as session:
             prepared = get_kind(message.kind).prepare(session, message)
         mail_from = settings.server.mail_from if settings.server else ""
         link = settings.general.public_url + prepared.link_path if prepared.link_path else None
@@ -178,7 +178,7 @@ class DeliveryRun:
             self._later(message, LocalStage.PREPARING, said)
 
     def _record_sent(self, message: Message) -> None:
-        with self._parts.database.writing() as session:
+        with self._parts.database.transaction() as session:
             now = clock.now()
             claims.sent(session, message, now, self._line.provider)
             if not self._sent:
@@ -187,17 +187,17 @@ class DeliveryRun:
         log.info("message sent", message=message.id, kind=message.kind, attempts=message.attempts)
 
     def _later(self, message: Message, stage: str, said: str) -> None:
-        with self._parts.database.writing() as session:
+        with self._parts.database.transaction() as session:
             claims.reschedule(session, message, clock.now(), stage, said, self._line.provider)
         log.warning("message not sent", message=message.id, stage=str(stage), attempts=message.attempts)
 
     def _hold(self, message: Message, stage: str, said: str) -> None:
-        with self._parts.database.writing() as session:
+        with self._parts.database.transaction() as session:
             claims.suspend(session, message, clock.now(), stage, said, self._line.provider)
         log.warning("nothing can be sent", message=message.id, stage=str(stage), attempts=message.attempts)
 
     def _end(self, message: Message, state: MessageState, stage: str = "", said: str = "") -> None:
-        with self._parts.database.writing() as session:
+        with self._parts.database.transaction() as session:
             claims.finish(session, message, clock.now(), state, stage, said, self._line.provider)
         log.info("message ended", message=message.id, state=str(state), stage=str(stage))
 

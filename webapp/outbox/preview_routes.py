@@ -48,7 +48,7 @@ def preview_html(kind_name: str) -> Response:
 def _sample(kind_name: str, language: str) -> Email:
     """Compose the sample of a kind, with the real names of product and support. Raises NotFound."""
     sample = kinds.get_kind(kind_name).sample(clock.now())
-    with app_state().database.reading() as session:
+    with app_state().database.read() as session:
         real = general(session, app_state().config)
     example = General(EXAMPLE_URL, real.product_name, real.support_address)
     link = EXAMPLE_URL + sample.link_path if sample.link_path else None

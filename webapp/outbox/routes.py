@@ -27,7 +27,7 @@ def messages() -> str:
     """What is owed, sent and failed, newest first."""
     shown = _shown(request.args.get("state", ""))
     before = request.args.get("before", type=int)
-    with app_state().database.reading() as session:
+    with app_state().database.read() as session:
         found, more = service.page(session, shown, before)
     return render_template("outbox/messages.html", messages=found, more=more, shown=shown, before=before)
 
@@ -35,7 +35,7 @@ def messages() -> str:
 @blueprint.get("/<int:message_id>")
 def message(message_id: int) -> str:
     """One message: where it stands, and what the server said."""
-    with app_state().database.reading() as session:
+    with app_state().database.read() as session:
         found = service.message(session, message_id)
         diagnosis = meaning(session, app_state(), found)
     can_retry = service.can_retry(found, clock.now())
@@ -48,7 +48,7 @@ def message(message_id: int) -> str:
 def retry(message_id: int) -> Response:
     """Try one message again now."""
     try:
-        with app_state().database.writing() as session:
+        with app_state().database.transaction() as session:
             service.retry(session, message_id)
         flash(_("Trying again now."), "success")
     except NotRetryable:

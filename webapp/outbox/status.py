@@ -92,5 +92,5 @@ def of_row(database: Database, row: Sequence[Any]) -> DeliveryStatus:
 
 
 def _stopped(database: Database) -> Message | None:
-    with database.reading() as session:
+    with database.read() as session:
         return session.scalar(_STOPPED)

@@ -24,7 +24,7 @@ def readyz() -> tuple[Response, int]:
     """The database answers and has our tables, and the secret key opens its keys; 503 when not."""
     try:
         app_state().keyring.keys().to_seal()
-        with app_state().database.reading() as session:
+        with app_state().database.read() as session:
             session.execute(select(User.id).limit(1))
     except SQLAlchemyError:
         log.exception("database not ready")

@@ -27,7 +27,7 @@ def tidy(database: Database, now: datetime) -> None:
     could wait for somebody who waits for it.
     """
     for sweep in SWEEPS:
-        with database.writing() as session:
+        with database.transaction() as session:
             sweep(session, now)
 
 

@@ -158,7 +158,7 @@ class MaintenanceThread(Scheduler):
 
     def _care(self) -> None:
         self._renew(claims.LEASE)
-        with self.database.writing() as session:
+        with self.database.transaction() as session:
             claims.sweep(session, clock.now())
         if time.monotonic() >= self.next_housekeeping:
             self.next_housekeeping = time.monotonic() + HOUSEKEEPING
@@ -166,5 +166,5 @@ class MaintenanceThread(Scheduler):
 
     def _renew(self, lease: timedelta) -> None:
         if ids := self.in_hand.ids():
-            with self.database.writing() as session:
+            with self.database.transaction() as session:
                 claims.renew(session, ids, clock.now() + lease)

@@ -25,7 +25,7 @@ def first() -> Response:
 @csrf.exempt
 def general() -> str | Response:
     """Public address, product name and support address."""
-    with app_state().database.reading() as session:
+    with app_state().database.read() as session:
         present = service.general(session, app_state().config)
     form = GeneralForm(obj=present)
     fixed = bool(app_state().config.public_url)
@@ -34,7 +34,7 @@ def general() -> str | Response:
     form.draw_of(present)
     if not (form.validate_on_submit() and form.is_of(present)):
         return render_template("settings/general.html", form=form, unprotected=is_plain_http(present.public_url))
-    with app_state().database.writing() as session:
+    with app_state().database.transaction() as session:
         public_url = None if fixed else form.public_url.data
         service.save(session, public_url, form.product_name.data or "", form.support_address.data or "")
         # Mail may have been waiting for the public address.
@@ -47,13 +47,13 @@ def general() -> str | Response:
 @csrf.exempt
 def security() -> str | Response:
     """What passwords, links and sign-ins have to be like."""
-    with app_state().database.reading() as session:
+    with app_state().database.read() as session:
         present = rules.security(session)
     form = SecurityForm.showing(present)
     form.draw_of(present)
     if not (form.validate_on_submit() and form.is_of(present)):
         return render_template("settings/security.html", form=form)
-    with app_state().database.writing() as session:
+    with app_state().database.transaction() as session:
         rules.save(session, form.security())
     flash(_("Saved."), "success")
     return redirect(url_for("settings.security"))

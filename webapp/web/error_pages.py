@@ -149,10 +149,10 @@ def too_many_requests(error: TooManyRequests, page: str | Response) -> Response:
 def _note() -> None:
     """Have the trail tell of it, once."""
     database, client, page = app_state().database, request.remote_addr or "", request.endpoint or ""
-    with database.reading() as session:
+    with database.read() as session:
         noted = throttles.is_noted(session, client, page)
     if not noted:
-        with database.writing() as session:
+        with database.transaction() as session:
             throttles.note(session, client, page)
 
 

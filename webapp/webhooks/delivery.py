@@ -64,7 +64,7 @@ def deliver(parts: AppState, now: datetime) -> bool:
     outcome = next_retry(parts, event)
     if outcome is not None:
         log.info("webhook tried", type=event.type, attempts=event.attempts, status=outcome.status, error=outcome.error)
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         _record(session, event, outcome, clock.now())
     return True
 
@@ -72,7 +72,7 @@ def deliver(parts: AppState, now: datetime) -> bool:
 def next_retry(parts: AppState, event: WebhookDelivery) -> DeliveryResult | None:
     """What became of sending an event, once; None where there is nobody to tell."""
     try:
-        with parts.database.reading() as session:
+        with parts.database.read() as session:
             receiver = service.receiver(session, parts.sealer)
     except CannotUnseal:
         return DeliveryResult(error=SEAL_BROKEN)
@@ -96,10 +96,10 @@ def attempt(receiver: Endpoint, event: WebhookDelivery) -> DeliveryResult:
 
 def _taken(parts: AppState, now: datetime) -> WebhookDelivery | None:
     """The next event that is due, if any, ours alone until the lease is over."""
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         if session.scalar(_due(now)) is None:
             return None
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         return _claim(session, now)
 
 

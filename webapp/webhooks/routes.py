@@ -21,12 +21,12 @@ blueprint = Blueprint("webhooks", __name__, url_prefix="/settings/webhook")
 @csrf.exempt
 def settings() -> str | Response:
     """Show the page; save the address."""
-    with app_state().database.reading() as session:
+    with app_state().database.read() as session:
         saved = service.saved(session)
     form = WebhookForm(data={"webhook_url": service.address(saved, app_state().sealer)})
     if not form.validate_on_submit():
         return _page(form)
-    with app_state().database.writing() as session:
+    with app_state().database.transaction() as session:
         secret = service.save(session, app_state().sealer, form.webhook_url.data or "")
     if secret is not None:
         return _page(form, secret)
@@ -38,7 +38,7 @@ def settings() -> str | Response:
 def renew_secret() -> str | Response:
     """Make a new signing secret and show it, this once."""
     try:
-        with app_state().database.writing() as session:
+        with app_state().database.transaction() as session:
             secret = service.renew_secret(session, app_state().sealer)
             saved = service.saved(session)
     except NoAddress:
@@ -51,7 +51,7 @@ def renew_secret() -> str | Response:
 def test() -> Response:
     """Send a test event at once, and say what the receiver answered."""
     error = _test_result()
-    with app_state().database.writing() as session:
+    with app_state().database.transaction() as session:
         audit.record(session, Event.WEBHOOK_TESTED, passed=not error)
     if error:
         flash(_("The test event was not delivered. %(error)s", error=error), "danger")
@@ -70,6 +70,6 @@ def _test_result() -> str:
 
 
 def _page(form: WebhookForm, secret: str = "") -> str:
-    with app_state().database.reading() as session:
+    with app_state().database.read() as session:
         saved, latest = service.saved(session), service.latest(session)
     return render_template("webhooks/settings.html", form=form, saved=saved, latest=latest, secret=secret)

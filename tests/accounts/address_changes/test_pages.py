@@ -72,7 +72,7 @@ def test_looking_spends_nothing_and_the_secret_leaves_the_address(
     for look in (stranger.client.head, stranger.client.get):
         assert look(path).headers["Location"] == "/confirm-address"
         assert look("/confirm-address").status_code == 200
-    with database.reading() as session:
+    with database.read() as session:
         assert session.scalars(select(Link)).one().used_at is None
     assert member.user.email != NEW
 
@@ -198,7 +198,7 @@ class TestAnotherPersonsBrowser:
     def test_a_reset_or_an_undone_change_ends_that_sign_in(
         self, member: Browser, administrator: Browser, parts: AppState, purpose: LinkPurpose
     ) -> None:
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             secret = links.create(
                 session, member.user, purpose, clock.now() + timedelta(hours=1), "old@mailroom.example"
             )
@@ -206,5 +206,5 @@ class TestAnotherPersonsBrowser:
         page = administrator.get(f"{path}/{secret}")
         fields = {"password": OTHER, "password_confirm": OTHER} if purpose == LinkPurpose.RESET else {}
         administrator.submit_on(page, **fields)
-        with parts.database.reading() as session:
+        with parts.database.read() as session:
             assert session.scalars(select(Session).where(Session.user_id == administrator.user.id)).all() == []

@@ -53,18 +53,18 @@ def secret_of(inbox: Inbox) -> str:
 
 
 def confirm(parts: AppState, secret: str) -> User:
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         return address.confirm(session, secret)
 
 
 def restore(parts: AppState, secret: str) -> str:
     """The secret of the reset link."""
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         return address.restore(session, secret)[1]
 
 
 def email_of(database: Database, person: User) -> str:
-    with database.reading() as session:
+    with database.read() as session:
         return session.get_one(User, person.id).email
 
 
@@ -75,7 +75,7 @@ class TestAsking:
         self, parts: AppState, ada: User, ask: Ask, owed: Owed
     ) -> None:
         ask(ada)
-        with parts.database.reading() as session:
+        with parts.database.read() as session:
             waiting = pending.find_pending(session, ada.id)
         assert (email_of(parts.database, ada), waiting and waiting.email) == (ada.email, NEW)
         assert owed() == [("confirm_address", NEW)]
@@ -107,10 +107,10 @@ class TestAsking:
     ) -> None:
         with time_machine.travel(clock.now(), tick=False):
             for number in range(14):
-                with database.reading() as session:
+                with database.read() as session:
                     person = session.get_one(User, add_person(database, f"p{number}@example.com"))
                 ask(person, limited=True)
-        with database.reading() as session:
+        with database.read() as session:
             due = session.scalars(select(Message.next_attempt_at).order_by(Message.id)).all()
         assert [moment - due[0] for moment in due] == [timedelta(minutes=5 * number) for number in range(12)]
 
@@ -125,14 +125,14 @@ class TestAsking:
     def test_asking_twice_at_once_leaves_one_address_waiting(self, database: Database, ada: User, ask: Ask) -> None:
         ends = at_once([lambda: ask(ada), lambda: ask(ada, "other@new.example")] * 2)
         assert ends == [None] * 4
-        with database.reading() as session:
+        with database.read() as session:
             assert len(session.scalars(select(AddressChange)).all()) == 1
 
     def test_sending_again_renews_the_time_and_keeps_the_link(
         self, parts: AppState, ada: User, secret: str, owed: Owed
     ) -> None:
         with time_machine.travel(clock.now() + timedelta(hours=23)):
-            with parts.database.writing() as session:
+            with parts.database.transaction() as session:
                 address.send_again(session, ada.id)
             assert confirm(parts, secret).email == NEW
         assert owed()[:2] == [("confirm_address", NEW)] * 2
@@ -140,22 +140,22 @@ class TestAsking:
     def test_nothing_waits_any_more_after_a_day(self, parts: AppState, ada: User, ask: Ask) -> None:
         ask(ada)
         with time_machine.travel(clock.now() + timedelta(hours=25)):
-            with parts.database.writing() as session:
+            with parts.database.transaction() as session:
                 assert pending.find_pending(session, ada.id) is None
                 with pytest.raises(NotFound):
                     address.send_again(session, ada.id)
             housekeeping.tidy(parts.database, clock.now())
-        with parts.database.reading() as session:
+        with parts.database.read() as session:
             assert session.scalars(select(AddressChange)).all() == []
 
     def test_a_mail_for_a_cancelled_change_is_not_sent(
         self, parts: AppState, ada: User, ask: Ask, deliver: Callable[[], None], inbox: Inbox
     ) -> None:
         ask(ada)
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             address.cancel(session, ada.id)
         deliver()
-        with parts.database.reading() as session:
+        with parts.database.read() as session:
             assert session.scalars(select(Message.state)).all() == [MessageState.CANCELLED]
         assert inbox.messages == []
 
@@ -165,7 +165,7 @@ class TestConfirming:
 
     def test_it_changes_the_address_everywhere(self, parts: AppState, ada: User, secret: str) -> None:
         confirm(parts, secret)
-        with parts.database.reading() as session:
+        with parts.database.read() as session:
             assert service.find_by_email(session, NEW.upper()) is not None
             assert service.find_by_email(session, ada.email) is None
             assert [person.id for person in service.list_users(session, NEW, None)[0]] == [ada.id]
@@ -173,7 +173,7 @@ class TestConfirming:
             assert pending.find_pending(session, ada.id) is None
 
     def test_the_secret_is_not_in_the_database(self, database: Database, secret: str) -> None:
-        with database.reading() as session:
+        with database.read() as session:
             rows = [vars(row) for model in (Link, Message, AddressChange) for row in session.scalars(select(model))]
         assert len(rows) == 3
         assert secret not in str(rows)
@@ -183,7 +183,7 @@ class TestConfirming:
     ) -> None:
         reset = new_link(ada, LinkPurpose.RESET)
         confirm(parts, secret)
-        with pytest.raises(LinkRevoked), parts.database.writing() as session:
+        with pytest.raises(LinkRevoked), parts.database.transaction() as session:
             password_links.complete_reset(session, reset, "a hash")
 
     def test_of_many_at_once_one_wins(self, parts: AppState, secret: str, owed: Owed) -> None:
@@ -195,12 +195,12 @@ class TestConfirming:
         self, parts: AppState, ada: User, secret: str
     ) -> None:
         add_person(parts.database, NEW)
-        with pytest.raises(AddressTaken), parts.database.reading() as session:
+        with pytest.raises(AddressTaken), parts.database.read() as session:
             address.find_pending(session, secret, LinkPurpose.CONFIRM_ADDRESS)
         with pytest.raises(AddressTaken):
             confirm(parts, secret)
         assert email_of(parts.database, ada) == ada.email
-        with parts.database.reading() as session:
+        with parts.database.read() as session:
             links.check(links.find(session, secret, LinkPurpose.CONFIRM_ADDRESS))
 
     def test_asking_for_another_one_ends_the_link(self, parts: AppState, ada: User, secret: str, ask: Ask) -> None:
@@ -212,7 +212,7 @@ class TestConfirming:
         self, parts: AppState, ada: User, secret: str, new_link: NewLink
     ) -> None:
         reset = new_link(ada, LinkPurpose.RESET)
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             password_links.complete_reset(session, reset, "a hash")
         with pytest.raises(LinkRevoked):
             confirm(parts, secret)
@@ -222,7 +222,7 @@ class TestConfirming:
             confirm(parts, secret)
 
     def test_a_disabled_person_cannot(self, parts: AppState, secret: str) -> None:
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             session.execute(update(User).values(state=UserState.DISABLED))
         with pytest.raises(AccountDisabled):
             confirm(parts, secret)
@@ -254,7 +254,7 @@ class TestRestoring:
         restore(parts, undo)
         assert email_of(parts.database, ada) == ada.email
         assert sign_ins.find(parts.database, token) is None
-        with parts.database.reading() as session:
+        with parts.database.read() as session:
             assert [person.id for person in service.list_users(session, ada.email, None)[0]] == [ada.id]
 
     def test_it_ends_all_links_but_one_to_choose_a_new_password(
@@ -262,9 +262,9 @@ class TestRestoring:
     ) -> None:
         old = {purpose: new_link(ada, purpose, timedelta(days=8)) for purpose in LinkPurpose}
         reset = restore(parts, undo)
-        with parts.database.reading() as session:
+        with parts.database.read() as session:
             assert all(links.find(session, kept, purpose).revoked_at for purpose, kept in old.items())
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             assert password_links.complete_reset(session, reset, "a hash").id == ada.id
 
     def test_a_second_change_and_a_new_password_do_not_stop_it(
@@ -281,7 +281,7 @@ class TestRestoring:
         deliver()
         confirm(parts, secret_of(inbox))
         reset = new_link(ada, LinkPurpose.RESET)
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             password_links.complete_reset(session, reset, "a hash")
         restore(parts, undo)
         assert email_of(parts.database, ada) == ada.email

@@ -34,7 +34,7 @@ def move(parts: AppState, ada: User) -> Change:
     """Confirm another address; no mail leaves meanwhile."""
 
     def move(email: str) -> None:
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             secret = links.create(
                 session, ada, LinkPurpose.CONFIRM_ADDRESS, clock.now() + links.CONFIRMATION_LIFETIME, email
             )
@@ -61,7 +61,7 @@ def undoing(inbox: Inbox, recipient: str) -> list[str]:
 
 
 def restore(parts: AppState, secret: str) -> User:
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         return address.restore(session, secret)[0]
 
 
@@ -87,7 +87,7 @@ def test_a_mail_that_comes_late_gives_nobody_the_right_to_undo_what_was_undone(
     move(THIEF)
     restore(parts, of_ada)
     deliver()
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         last = session.scalars(select(Message).order_by(Message.id.desc()).limit(1)).one()
     assert (last.kind, last.recipient, last.state) == ("address_changed", NEW, MessageState.CANCELLED)
 
@@ -96,9 +96,9 @@ def test_a_change_after_an_undone_one_can_be_undone_as_well(
     parts: AppState, ada: User, told: Told, deliver: Deliver
 ) -> None:
     of_ada = told(NEW)
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         _ada, reset = address.restore(session, of_ada)
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         password_links.complete_reset(session, reset, hashing.hash_password(PASSWORD))
     deliver()
     assert restore(parts, told(THIEF)).email == ada.email

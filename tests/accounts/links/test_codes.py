@@ -35,14 +35,14 @@ def type_code(parts: AppState) -> Type:
     """Types a code beside an address."""
 
     def type_code(email: str, code: str, limited: bool = False) -> Opened | None:
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             return codes.redeem_for_address(session, parts.sealer, email, codes.normalise(code), CLIENT, limited)
 
     return type_code
 
 
 def reset(parts: AppState, secret: str) -> User:
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         return password_links.complete_reset(session, secret, "a hash")
 
 
@@ -133,7 +133,7 @@ class TestRedeeming:
         self, parts: AppState, ada: User, new_ticket: NewTicket, type_code: Type
     ) -> None:
         type_code(ada.email, new_ticket(ada).code)
-        with parts.database.reading() as session:
+        with parts.database.read() as session:
             assert len(set(session.scalars(select(Link.expires_at)))) == 1
 
     def test_it_is_for_its_person_alone(self, ada: User, pat: User, new_ticket: NewTicket, type_code: Type) -> None:
@@ -146,7 +146,7 @@ class TestRedeeming:
     ) -> None:
         assert type_code(ada.email, new_ticket(ada, LinkPurpose.CONFIRM_ADDRESS).code) is None
         code = codes.normalise(new_ticket(ada, LinkPurpose.RESET).code)
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             assert codes.redeem(session, parts.sealer, ada, LinkPurpose.CONFIRM_ADDRESS, code, CLIENT) is None
 
     @pytest.mark.one_database
@@ -154,7 +154,7 @@ class TestRedeeming:
         self, parts: AppState, ada: User, new_ticket: NewTicket
     ) -> None:
         code, both = codes.normalise(new_ticket(ada).code), KeySealer(["a newer secret key", *parts.config.secret_keys])
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             assert codes.redeem_for_address(session, KeySealer(["another"]), ada.email, code, CLIENT) is None
             assert codes.redeem_for_address(session, both, ada.email, code, CLIENT)
 
@@ -204,7 +204,7 @@ class TestGuessing:
     ) -> None:
         if database_kind == "sqlite":
             pytest.skip("Its writers wait for each other anyway.")
-        with ThreadPoolExecutor() as pool, database.writing() as session:
+        with ThreadPoolExecutor() as pool, database.transaction() as session:
             session.get(User, ada.id, with_for_update=True)
             pool.submit(type_code, ada.email, WRONG, limited=True)
             until_somebody_waits(database)
@@ -213,7 +213,7 @@ class TestGuessing:
     def test_the_trail_names_address_and_never_the_code(self, parts: AppState, ada: User, type_code: Type) -> None:
         type_code(ada.email, WRONG)
         type_code("nobody@example.com", WRONG)
-        with parts.database.reading() as session:
+        with parts.database.read() as session:
             found = session.scalars(
                 select(AuditEntry).where(AuditEntry.event == Event.CODE_REFUSED).order_by(AuditEntry.id)
             ).all()
@@ -226,7 +226,7 @@ class TestGuessing:
     @pytest.mark.one_database
     def test_the_hash_cannot_be_made_without_the_key(self, parts: AppState, ada: User, new_ticket: NewTicket) -> None:
         code = codes.normalise(new_ticket(ada).code)
-        with parts.database.reading() as session:
+        with parts.database.read() as session:
             kept = session.scalars(select(Link.code_hash)).one()
         text = f"{ada.id} {LinkPurpose.RESET} {code}"
         assert kept in parts.sealer.marks(text, "code")
@@ -234,6 +234,6 @@ class TestGuessing:
 
 
 def test_links_made_without_a_code_have_none(parts: AppState, ada: User) -> None:
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         ticket = codes.issue(session, parts.sealer, ada, LinkPurpose.RESTORE_ADDRESS, clock.now() + timedelta(days=7))
         assert (ticket.code, links.find(session, ticket.secret, LinkPurpose.RESTORE_ADDRESS).code_hash) == ("", None)

@@ -62,7 +62,7 @@ class Office:
     def __init__(self, parts: AppState) -> None:
         self.parts = parts
         boss = add_person(parts.database, "boss@example.com", Role.ADMINISTRATOR)
-        with parts.database.reading() as session:
+        with parts.database.read() as session:
             self.administrator = session.get_one(User, boss)
 
     def do(self, change: str, person: User) -> None:
@@ -72,49 +72,49 @@ class Office:
         pass
 
     def renamed(self, person: User) -> None:
-        with self.parts.database.writing() as session:
+        with self.parts.database.transaction() as session:
             administration.rename(session, person.id, "Another", self.administrator)
 
     def password_changed(self, person: User) -> None:
-        with self.parts.database.writing() as session:
+        with self.parts.database.transaction() as session:
             here, _token = sign_ins.start(session, person, CLIENT)
         profile.change_password(self.parts.database, person, PASSWORD, "another one 8", here, CLIENT, False)
 
     def password_reset(self, person: User) -> None:
-        with self.parts.database.writing() as session:
+        with self.parts.database.transaction() as session:
             secret = links.create(session, person, LinkPurpose.RESET, clock.now() + HOUR)
             password_links.complete_reset(session, secret, "a hash")
 
     def address_changed(self, person: User) -> None:
-        with self.parts.database.writing() as session:
+        with self.parts.database.transaction() as session:
             secret = links.create(session, person, LinkPurpose.CONFIRM_ADDRESS, clock.now() + HOUR, "other@example.com")
             address.confirm(session, secret)
 
     def address_restored(self, person: User) -> None:
-        with self.parts.database.writing() as session:
+        with self.parts.database.transaction() as session:
             secret = links.create(session, person, LinkPurpose.RESTORE_ADDRESS, clock.now() + HOUR, "old@example.com")
             address.restore(session, secret)
 
     def role_changed(self, person: User) -> None:
-        with self.parts.database.writing() as session:
+        with self.parts.database.transaction() as session:
             administration.change_role(session, person.id, Role.ADMINISTRATOR, self.administrator)
 
     def activated(self, person: User) -> None:
-        with self.parts.database.writing() as session:
+        with self.parts.database.transaction() as session:
             secret = links.create(session, person, LinkPurpose.ACTIVATION, clock.now() + HOUR)
             password_links.activate(session, secret, "a hash")
 
     def disabled(self, person: User) -> None:
-        with self.parts.database.writing() as session:
+        with self.parts.database.transaction() as session:
             administration.disable(session, person.id, self.administrator)
 
     def disabled_and_enabled(self, person: User) -> None:
         self.disabled(person)
-        with self.parts.database.writing() as session:
+        with self.parts.database.transaction() as session:
             administration.enable(session, person.id, self.administrator)
 
     def deleted(self, person: User) -> None:
-        with self.parts.database.writing() as session:
+        with self.parts.database.transaction() as session:
             administration.delete(session, person.id, self.administrator)
 
 
@@ -123,7 +123,7 @@ def alive_after(
 ) -> tuple[set[LinkPurpose], set[LinkPurpose]]:
     """The purposes of which the link, and of which the code, still works after a change."""
     office = Office(parts)
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         made = {p: codes.issue(session, parts.sealer, person, p, clock.now() + 2 * HOUR, NEW) for p in purposes}
     office.do(change, person)
     by_code = {p for p, ticket in made.items() if ticket.code and works(parts, p, of_code(parts, person, p, ticket))}
@@ -132,7 +132,7 @@ def alive_after(
 
 def of_code(parts: AppState, person: User, purpose: LinkPurpose, ticket: codes.IssuedLink) -> str:
     """The secret that a typed code gives, empty if it gives none."""
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         opened = codes.redeem(session, parts.sealer, person, purpose, codes.normalise(ticket.code), CLIENT)
         return opened.secret if opened else ""
 
@@ -141,7 +141,7 @@ def works(parts: AppState, purpose: LinkPurpose, secret: str) -> bool:
     """Whether the page behind the link offers what it is for."""
     look = password_links.find_user if purpose in codes.BESIDE_AN_ADDRESS else address.find_pending
     try:
-        with parts.database.reading() as session:
+        with parts.database.read() as session:
             look(session, secret, purpose)
     except MailroomError:
         return False

@@ -19,7 +19,7 @@ NewLink = Callable[..., str]
 
 def test_a_secret_is_not_in_the_database(database: Database, pat: User, new_link: NewLink) -> None:
     secret = new_link(pat, LinkPurpose.ACTIVATION)
-    with database.reading() as session:
+    with database.read() as session:
         row = session.scalars(select(Link)).one()
     assert len(secret) >= 43
     assert secret not in str(vars(row))
@@ -27,15 +27,15 @@ def test_a_secret_is_not_in_the_database(database: Database, pat: User, new_link
 
 def test_a_link_is_good_once(database: Database, pat: User, new_link: NewLink) -> None:
     secret = new_link(pat, LinkPurpose.ACTIVATION)
-    with database.writing() as session:
+    with database.transaction() as session:
         assert links.use(session, secret, LinkPurpose.ACTIVATION).user_id == pat.id
-    with database.writing() as session, pytest.raises(LinkUsed):
+    with database.transaction() as session, pytest.raises(LinkUsed):
         links.use(session, secret, LinkPurpose.ACTIVATION)
 
 
 def test_a_link_found_before_it_was_used_is_not_good_again(database: Database, pat: User, new_link: NewLink) -> None:
     secret = new_link(pat, LinkPurpose.ACTIVATION)
-    with database.writing() as session:
+    with database.transaction() as session:
         links.find(session, secret, LinkPurpose.ACTIVATION)
         links.use(session, secret, LinkPurpose.ACTIVATION)
         with pytest.raises(LinkUsed):
@@ -46,7 +46,7 @@ def test_of_many_who_spend_a_link_at_once_one_succeeds(database: Database, pat: 
     secret = new_link(pat, LinkPurpose.ACTIVATION)
 
     def spend() -> object:
-        with database.writing() as session:
+        with database.transaction() as session:
             return links.use(session, secret, LinkPurpose.ACTIVATION)
 
     ends = at_once([spend] * 8)
@@ -55,30 +55,30 @@ def test_of_many_who_spend_a_link_at_once_one_succeeds(database: Database, pat: 
 
 def test_a_link_is_good_for_its_own_purpose_alone(database: Database, ada: User, new_link: NewLink) -> None:
     secret = new_link(ada, LinkPurpose.RESET)
-    with database.writing() as session, pytest.raises(LinkNotFound):
+    with database.transaction() as session, pytest.raises(LinkNotFound):
         links.use(session, secret, LinkPurpose.ACTIVATION)
 
 
 def test_an_expired_link_says_so(database: Database, ada: User, new_link: NewLink) -> None:
     secret = new_link(ada, LinkPurpose.RESET, timedelta(seconds=-1))
-    with database.writing() as session, pytest.raises(LinkExpired):
+    with database.transaction() as session, pytest.raises(LinkExpired):
         links.use(session, secret, LinkPurpose.RESET)
 
 
 def test_a_link_says_when_another_one_was_used(database: Database, ada: User, new_link: NewLink) -> None:
     first, second = new_link(ada, LinkPurpose.RESET), new_link(ada, LinkPurpose.RESET)
-    with database.writing() as session:
+    with database.transaction() as session:
         links.use(session, second, LinkPurpose.RESET)
         links.revoke(session, ada.id, LinkPurpose.RESET)
-    with database.writing() as session, pytest.raises(LinkRevoked):
+    with database.transaction() as session, pytest.raises(LinkRevoked):
         links.use(session, first, LinkPurpose.RESET)
 
 
 def test_the_link_of_a_deleted_person_is_unknown(database: Database, ada: User, new_link: NewLink) -> None:
     secret = new_link(ada, LinkPurpose.RESET)
-    with database.writing() as session:
+    with database.transaction() as session:
         session.delete(session.get_one(User, ada.id))
-    with database.writing() as session, pytest.raises(LinkNotFound):
+    with database.transaction() as session, pytest.raises(LinkNotFound):
         links.use(session, secret, LinkPurpose.RESET)
 
 
@@ -86,10 +86,10 @@ def test_a_link_that_was_read_before_its_person_was_deleted_is_unknown(
     database: Database, ada: User, new_link: NewLink
 ) -> None:
     secret = new_link(ada, LinkPurpose.RESET)
-    with database.writing() as session:
+    with database.transaction() as session:
         link = links.find(session, secret, LinkPurpose.RESET)
         session.delete(session.get_one(User, ada.id))
-    with database.reading() as session, pytest.raises(LinkNotFound):
+    with database.read() as session, pytest.raises(LinkNotFound):
         links.get_user(session, link)
 
 
@@ -106,7 +106,7 @@ def test_of_many_who_look_at_once_a_link_is_shown_to_one(database: Database, ada
     secret = new_link(ada, LinkPurpose.RESET)
 
     def show() -> bool:
-        with database.writing() as session:
+        with database.transaction() as session:
             return links.mark_shown(session, secret)
 
     assert at_once([show] * 4).count(True) == 1

@@ -45,7 +45,7 @@ def test_a_code_activates_an_account(stranger: Browser, pat: User, new_ticket: N
 def test_opening_the_pages_spends_nothing(stranger: Browser, parts: AppState, asked: str) -> None:
     for path in ("/code", "/forgot-password/sent"):
         assert stranger.get(path).status_code == stranger.client.head(path).status_code == 200
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         assert session.scalar(select(func.count()).select_from(Link)) == 1
 
 
@@ -73,7 +73,7 @@ def test_what_is_wrong_is_told_beside_its_field_and_counts_as_no_try(
 ) -> None:
     answer = stranger.submit("/code", email=email, code=code)
     assert re.search(rf'class="error"[^>]*>[^<]*{problem}', answer.text)
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         assert session.scalars(select(AuditEntry).where(AuditEntry.event == Event.CODE_REFUSED)).all() == []
 
 

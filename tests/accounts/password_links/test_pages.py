@@ -53,7 +53,7 @@ def test_activating_signs_in(stranger: Browser, pat: User, new_link: NewLink, ow
 def test_a_page_uses_no_link_but_the_one_that_it_shows(
     stranger: Browser, database: Database, person: User, purpose: LinkPurpose, new_link: NewLink
 ) -> None:
-    with database.reading() as session:
+    with database.read() as session:
         state = UserState.PENDING if purpose == LinkPurpose.ACTIVATION else UserState.ACTIVE
         other = session.get_one(User, add_person(database, "eve@example.com", state=state))
     link, shown = new_link(person, purpose), PATHS[purpose]
@@ -69,7 +69,7 @@ def test_a_page_uses_no_link_but_the_one_that_it_shows(
 def test_whoever_activates_is_spoken_to_in_their_own_language(
     stranger: Browser, pat: User, new_link: NewLink, database: Database
 ) -> None:
-    with database.writing() as session:
+    with database.transaction() as session:
         session.get_one(User, pat.id).language = "de"
     open_link(stranger, LinkPurpose.ACTIVATION, new_link(pat, LinkPurpose.ACTIVATION))
     page = stranger.submit("/activate", password=PASSWORD, password_confirm=PASSWORD)
@@ -105,7 +105,7 @@ def test_the_secret_leaves_the_address_and_looking_spends_nothing(
         answer = look(address)
         assert (answer.status_code, answer.headers["Location"]) == (302, PATHS[purpose])
         assert look(PATHS[purpose]).status_code == 200
-    with database.reading() as session:
+    with database.read() as session:
         assert session.get_one(Link, 1).used_at is None
     assert choose(stranger, purpose) in ("/", "/login")
 
@@ -201,7 +201,7 @@ def test_a_disabled_person_is_told_whom_to_ask(
     stranger: Browser, database: Database, person: User, purpose: LinkPurpose, new_link: NewLink
 ) -> None:
     secret = new_link(person, purpose)
-    with database.writing() as session:
+    with database.transaction() as session:
         session.execute(update(User).values(state=UserState.DISABLED))
     page = open_link(stranger, purpose, secret)
     assert "account is disabled" in page
@@ -213,7 +213,7 @@ def test_the_open_form_of_a_deleted_person_says_so(
     stranger: Browser, database: Database, person: User, purpose: LinkPurpose, new_link: NewLink
 ) -> None:
     open_link(stranger, purpose, new_link(person, purpose))
-    with database.writing() as session:
+    with database.transaction() as session:
         session.execute(delete(User))
     answer = stranger.post(PATHS[purpose], password=PASSWORD, password_confirm=PASSWORD)
     assert (answer.status_code, "This link is unknown" in answer.text) == (404, True)
@@ -297,7 +297,7 @@ class TestTooOften:
         assert (answer.status_code, answer.headers["Retry-After"]) == (429, "20")
         assert 'value="p30@example.com"' in answer.text
         assert len(owed()) == 30
-        with database.reading() as session:
+        with database.read() as session:
             throttled = session.scalars(select(AuditEntry).where(AuditEntry.event == Event.THROTTLED)).one()
         assert (throttled.facts, throttled.client) == ({"page": "accounts.forgot_password"}, "127.0.0.1")
 

@@ -31,7 +31,7 @@ class TestActivating:
         self, parts: AppState, pat: User, new_link: NewLink, owed: Owed
     ) -> None:
         secret = new_link(pat, LinkPurpose.ACTIVATION)
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             person = password_links.activate(session, secret, hashing.hash_password(PASSWORD))
         assert (person.state, person.activated_at) == (UserState.ACTIVE, person.password_changed_at)
         assert owed() == [("activated", pat.email)]
@@ -42,7 +42,7 @@ class TestActivating:
     ) -> None:
         def using(secret: str) -> Callable[[], object]:
             def use() -> object:
-                with parts.database.writing() as session:
+                with parts.database.transaction() as session:
                     return password_links.activate(session, secret, hashing.hash_password(secret))
 
             return use
@@ -57,7 +57,7 @@ class TestActivating:
         secrets = [new_link(pat, LinkPurpose.ACTIVATION) for _ in range(6)]
 
         def use(secret: str) -> User:
-            with parts.database.writing() as session:
+            with parts.database.transaction() as session:
                 return password_links.activate(session, secret, hashing.hash_password(secret))
 
         ends = at_once([partial(use, secret) for secret in secrets])
@@ -71,9 +71,9 @@ class TestActivating:
     ) -> None:
         secret = new_link(pat, LinkPurpose.ACTIVATION)
         set_state(parts.database, pat, state)
-        with pytest.raises(failure), parts.database.writing() as session:
+        with pytest.raises(failure), parts.database.transaction() as session:
             password_links.activate(session, secret, hashing.hash_password(PASSWORD))
-        with parts.database.reading() as session:
+        with parts.database.read() as session:
             assert links.find(session, secret, LinkPurpose.ACTIVATION).used_at is None
 
     def test_another_mail_goes_to_the_person_of_the_link_once_in_five_minutes(
@@ -81,7 +81,7 @@ class TestActivating:
     ) -> None:
         secret = new_link(pat, LinkPurpose.ACTIVATION, timedelta(hours=-1))
         for later in (0, 4, 6):
-            with time_machine.travel(clock.now() + timedelta(minutes=later)), parts.database.writing() as session:
+            with time_machine.travel(clock.now() + timedelta(minutes=later)), parts.database.transaction() as session:
                 password_links.renew_activation(session, secret, limited=True)
         assert owed() == [("activation", pat.email)] * 2
 
@@ -90,7 +90,7 @@ class TestActivating:
     ) -> None:
         secret = new_link(pat, LinkPurpose.ACTIVATION)
         set_state(parts.database, pat, UserState.ACTIVE)
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             password_links.renew_activation(session, secret, limited=True)
             password_links.renew_activation(session, "no such secret", limited=True)
         assert owed() == []
@@ -100,7 +100,7 @@ class TestResetting:
     """A forgotten password."""
 
     def test_a_mail_is_owed_whoever_the_address_belongs_to(self, parts: AppState, ada: User, owed: Owed) -> None:
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             password_links.request_reset(session, "nobody@example.com", CLIENT)
             password_links.request_reset(session, ada.email, CLIENT)
             assert {message.user_id for message in session.scalars(select(Message))} == {None}
@@ -108,7 +108,7 @@ class TestResetting:
 
     def test_an_address_is_owed_one_mail_in_five_minutes(self, parts: AppState, owed: Owed) -> None:
         for later in (0, 4, 6):
-            with time_machine.travel(clock.now() + timedelta(minutes=later)), parts.database.writing() as session:
+            with time_machine.travel(clock.now() + timedelta(minutes=later)), parts.database.transaction() as session:
                 password_links.request_reset(session, "Ada@example.com", CLIENT)
         assert len(owed()) == 2
 
@@ -116,10 +116,10 @@ class TestResetting:
         self, parts: AppState, ada: User, new_link: NewLink, signed_in: Callable[[User], str], owed: Owed
     ) -> None:
         token, other, secret = signed_in(ada), new_link(ada, LinkPurpose.RESET), new_link(ada, LinkPurpose.RESET)
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             password_links.complete_reset(session, secret, hashing.hash_password(PASSWORD))
         assert sign_ins.find(parts.database, token) is None
-        with parts.database.reading() as session:
+        with parts.database.read() as session:
             assert links.find(session, other, LinkPurpose.RESET).revoked_at is not None
         assert owed() == [("password_changed", ada.email)]
         with pytest.raises(LoginRefused):
@@ -131,7 +131,7 @@ class TestResetting:
         secret = new_link(ada, LinkPurpose.RESET)
 
         def use() -> object:
-            with parts.database.writing() as session:
+            with parts.database.transaction() as session:
                 return password_links.complete_reset(session, secret, hashing.hash_password(PASSWORD))
 
         ends = at_once([use] * 6)
@@ -141,7 +141,7 @@ class TestResetting:
     def test_a_disabled_person_cannot(self, parts: AppState, ada: User, new_link: NewLink) -> None:
         secret = new_link(ada, LinkPurpose.RESET)
         set_state(parts.database, ada, UserState.DISABLED)
-        with pytest.raises(AccountDisabled), parts.database.writing() as session:
+        with pytest.raises(AccountDisabled), parts.database.transaction() as session:
             password_links.complete_reset(session, secret, hashing.hash_password(PASSWORD))
-        with parts.database.reading() as session:
+        with parts.database.read() as session:
             assert session.scalars(select(Link)).one().used_at is None

@@ -63,14 +63,14 @@ def test_what_is_typed_is_neither_logged_nor_recorded(
     with caplog.at_level(logging.DEBUG):
         stranger.post("/password-advice", password="kxvqpwzj-secret")
     assert "kxvqpwzj" not in caplog.text
-    with database.reading() as session:
+    with database.read() as session:
         assert (
             session.scalar(select(func.count()).select_from(AuditEntry).where(AuditEntry.event.contains("advice"))) == 0
         )
 
 
 def test_advice_is_not_given_without_end(stranger: Browser, database: Database) -> None:
-    with database.writing() as session:
+    with database.transaction() as session:
         for _ in range(throttles.ADVICE.usual.times):
             throttles.advice(session, "127.0.0.1")
     assert stranger.post("/password-advice", password="kxv").status_code == 429

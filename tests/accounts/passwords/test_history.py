@@ -26,7 +26,7 @@ def saved(database: Database) -> Callable[..., None]:
     """Saves security settings that differ from the usual ones."""
 
     def save(**wanted: Any) -> None:
-        with database.writing() as session:
+        with database.transaction() as session:
             security.save(session, replace(SecurityPolicy(), **wanted))
 
     return save
@@ -39,13 +39,13 @@ def change(browser: Browser, current: str, new: str) -> str:
 
 def kept(database: Database) -> int:
     """How many former passwords there are."""
-    with database.reading() as session:
+    with database.read() as session:
         return len(session.scalars(select(PasswordHistoryEntry)).all())
 
 
 def aged(database: Database, browser: Browser, **age: int) -> None:
     """Let the person have chosen the password so long ago."""
-    with database.writing() as session:
+    with database.transaction() as session:
         chosen_at = clock.now() - timedelta(**age)
         session.execute(update(User).where(User.id == browser.user.id).values(password_changed_at=chosen_at))
 
@@ -91,7 +91,7 @@ def test_former_passwords_are_not_looked_for_without_end(
     member: Browser, database: Database, saved: Callable[..., None]
 ) -> None:
     saved(password_former=1)
-    with database.writing() as session:
+    with database.transaction() as session:
         for _ in range(throttles.NEW_PASSWORD_BY_USER.times):
             throttles.new_password(session, member.user)
     fields = {"current_password": PASSWORD, **dict.fromkeys(("password", "password_confirm"), PASSWORDS[1])}

@@ -119,7 +119,7 @@ def test_the_rules_saved_last_hold_where_a_password_is_chosen(
     stranger: Browser, database: Database, pat: User, new_link: Callable[..., str]
 ) -> None:
     page = stranger.get(f"/activate/{new_link(pat, LinkPurpose.ACTIVATION)}")
-    with database.writing() as session:
+    with database.transaction() as session:
         security.save(session, replace(SecurityPolicy(), password_digits=3))
     refused = stranger.submit_on(page, password=PASSWORD, password_confirm=PASSWORD)
     assert refused.text.count("Use at least 3 digits.") == 2

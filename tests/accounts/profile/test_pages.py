@@ -144,7 +144,7 @@ class TestPassword:
             member.submit("/profile", **FORMS["password"])
         else:
             member.post("/profile/sign-ins/end-others")
-        with database.reading() as session:
+        with database.read() as session:
             (mine,) = session.scalars(select(KnownDevice.user_id))
             known = [known_devices.is_known(session, mine, one) for one in (cookie(member, "mailroom_device"), before)]
         assert known == [True, False]
@@ -187,12 +187,12 @@ class TestSignIns:
         assert [b.get("/profile").request.path for b in (member, thief)] == ["/profile", "/login"]
 
     def test_somebody_elses_is_not_there(self, member: Browser, administrator: Browser, database: Database) -> None:
-        with database.reading() as session:
+        with database.read() as session:
             mine = session.scalars(select(Session.id).where(Session.user_id == administrator.user.id)).one()
         assert member.post(f"/profile/sign-ins/{mine}/end").status_code == 404
         assert administrator.get("/profile").request.path == "/profile"
 
     def test_what_a_browser_calls_itself_is_text(self, app: Flask, member: Browser, database: Database) -> None:
-        with database.writing() as session:
+        with database.transaction() as session:
             session.scalars(select(Session)).one().address = "<i>"
         assert "<i>" not in member.get("/profile").text

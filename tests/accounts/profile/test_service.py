@@ -32,7 +32,7 @@ Owed = Callable[[], list[tuple[str, str]]]
 
 def change(parts: AppState, person: User, current: str = browser.PASSWORD, new: str = PASSWORD) -> str:
     """Change the password in the person's first sign-in; the new token."""
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         here = session.scalars(select(Session).where(Session.user_id == person.id).order_by(Session.id).limit(1)).one()
     return profile.change_password(parts.database, person, current, new, here, Client("", "")).token
 
@@ -43,9 +43,9 @@ def lives(database: Database, token: str) -> bool:
 
 
 def test_a_person_is_found_by_the_new_name(database: Database, ada: User) -> None:
-    with database.writing() as session:
+    with database.transaction() as session:
         profile.rename(session, ada.id, "Élodie Müller")
-    with database.reading() as session:
+    with database.read() as session:
         found, _more = service.list_users(session, "ÉLODIE ada@example", None)
         assert [person.name for person in found] == ["Élodie Müller"]
         assert service.list_users(session, "Ada Lovelace", None) == ([], False)
@@ -77,7 +77,7 @@ class TestPassword:
         secrets = {purpose: new_link(ada, purpose) for purpose in LinkPurpose if purpose != LinkPurpose.ACTIVATION}
         ask(ada)
         change(parts, ada)
-        with parts.database.reading() as session:
+        with parts.database.read() as session:
             alive = [p for p, secret in secrets.items() if links.find(session, secret, p).revoked_at is None]
             assert pending.find_pending(session, ada.id) is None
         assert alive == [LinkPurpose.RESTORE_ADDRESS]
@@ -107,7 +107,7 @@ class TestPassword:
         fits = hashing.verify
 
         def slowly(password: str, kept: str | None) -> bool:
-            with parts.database.writing() as session:
+            with parts.database.transaction() as session:
                 sign_ins.rotate_token(session, 1)
             return fits(password, kept)
 
@@ -121,7 +121,7 @@ class TestPassword:
         secret, fits = new_link(ada, LinkPurpose.RESET), hashing.verify
 
         def slowly(password: str, kept: str | None) -> bool:
-            with parts.database.writing() as session:
+            with parts.database.transaction() as session:
                 password_links.complete_reset(session, secret, "the hash of another")
             return fits(password, kept)
 
@@ -139,13 +139,13 @@ class TestSignIns:
         for hours in (30, 2, 1):
             with time_machine.travel(clock.now() - timedelta(hours=hours)):
                 signed_in(ada)
-        with database.reading() as session:
+        with database.read() as session:
             ids = [one.id for one in profile.list_sessions(session, ada.id)]
         assert ids == [3, 2]
 
     def test_one_can_be_ended(self, database: Database, ada: User, signed_in: SignedIn) -> None:
         one, other = signed_in(ada), signed_in(ada)
-        with database.writing() as session:
+        with database.transaction() as session:
             profile.sign_out(session, ada.id, 1)
         assert (lives(database, one), lives(database, other)) == (False, True)
 
@@ -154,13 +154,13 @@ class TestSignIns:
         self, database: Database, ada: User, signed_in: SignedIn, number: int
     ) -> None:
         signed_in(ada)
-        with pytest.raises(NotFound), database.writing() as session:
+        with pytest.raises(NotFound), database.transaction() as session:
             profile.sign_out(session, ada.id, number)
 
     def test_nobody_ends_somebody_elses(self, database: Database, ada: User, signed_in: SignedIn) -> None:
         token = signed_in(ada)
-        with pytest.raises(NotFound), database.writing() as session:
+        with pytest.raises(NotFound), database.transaction() as session:
             profile.sign_out(session, ada.id + 1, session.scalars(select(Session.id)).one())
-        with database.writing() as session:
+        with database.transaction() as session:
             sign_ins.end_others(session, ada.id + 1, 0)
         assert lives(database, token)

@@ -15,12 +15,12 @@ from webapp.process import housekeeping
 
 def remember(database: Database, person: User, token: str = "") -> str:
     """Have the person sign in in the browser with this cookie; what it holds then."""
-    with database.writing() as session:
+    with database.transaction() as session:
         return known_devices.remember(session, person.id, token)
 
 
 def knows(database: Database, person: User, token: str) -> bool:
-    with database.reading() as session:
+    with database.read() as session:
         return known_devices.is_known(session, person.id, token)
 
 
@@ -44,7 +44,7 @@ def test_a_planted_cookie_never_becomes_the_key_of_another_person(database: Data
 
 def test_the_database_holds_no_token(database: Database, ada: User) -> None:
     token = remember(database, ada)
-    with database.reading() as session:
+    with database.read() as session:
         assert token not in session.scalars(select(KnownDevice.token_hash)).one()
 
 
@@ -66,14 +66,14 @@ def test_a_browser_is_forgotten_after_a_year_without_a_sign_in(database: Databas
     with time_machine.travel(clock.now() + timedelta(days=364 + 366)):
         assert not knows(database, ada, token)
         housekeeping.tidy(database, clock.now())
-        with database.reading() as session:
+        with database.read() as session:
             assert session.scalars(select(KnownDevice)).all() == []
 
 
 def test_all_others_can_be_forgotten(database: Database, ada: User, pat: User) -> None:
     there, of_pat = remember(database, ada), remember(database, pat)
     here = remember(database, ada, of_pat)
-    with database.writing() as session:
+    with database.transaction() as session:
         new = known_devices.forget_others(session, ada.id, here)
     assert [knows(database, ada, one) for one in (new, here, there)] == [True, False, False]
     assert (knows(database, pat, of_pat), knows(database, pat, new)) == (True, True)
@@ -81,7 +81,7 @@ def test_all_others_can_be_forgotten(database: Database, ada: User, pat: User) -
 
 def test_forgetting_others_makes_no_browser_known(database: Database, ada: User) -> None:
     there = remember(database, ada)
-    with database.writing() as session:
+    with database.transaction() as session:
         assert known_devices.forget_others(session, ada.id, "") == ""
     assert not knows(database, ada, there)
 

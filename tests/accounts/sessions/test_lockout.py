@@ -79,12 +79,12 @@ def guess_from_everywhere(guess: Guess, email: str) -> None:
 
 def know(parts: AppState, person: User) -> str:
     """The person has signed in before with a browser: the token that it has."""
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         return known_devices.remember(session, person.id, "")
 
 
 def entries(parts: AppState, event: Event) -> list[AuditEntry]:
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         return list(session.scalars(select(AuditEntry).where(AuditEntry.event == event)))
 
 
@@ -196,7 +196,7 @@ class TestHowLong:
     def test_the_settings_say_after_how_many_and_for_how_long(
         self, parts: AppState, now: time_machine.Traveller, guess: Guess
     ) -> None:
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             security.save(session, SecurityPolicy(lock_after=3, lock_minutes=60))
         assert guess(NOBODY, 4)[2:] == ["LoginRefused", "LockedOut"]
         now.shift(timedelta(minutes=59))
@@ -219,7 +219,7 @@ class TestHowLong:
         guess_from_everywhere(guess, ada.email)
         guess(ada.email, 10, ELSEWHERE)
         secret = new_link(ada, LinkPurpose.RESET)
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             password_links.complete_reset(session, secret, hashing.hash_password("a new one 9"))
         assert [sign_in(ada.email, "a new one 9", place) for place in (HERE, ELSEWHERE, "203.0.113.0")] == ["in"] * 3
         assert [entry.person_id for entry in entries(parts, Event.UNLOCKED)] == [ada.id]
@@ -286,6 +286,6 @@ class TestTelling:
             add_person(parts.database, NOBODY, state=state)
         guess(NOBODY)
         deliver()
-        with parts.database.reading() as session:
+        with parts.database.read() as session:
             assert session.scalars(select(Message.state)).all() == [MessageState.CANCELLED]
         assert inbox.messages == []

@@ -20,7 +20,7 @@ NewLink = Callable[..., str]
 
 def test_a_token_is_not_in_the_database(parts: AppState, ada: User) -> None:
     token = sign_in(parts, "ADA@example.com")
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         row = session.scalars(select(Session)).one()
     assert (row.user_id, row.address, row.device) == (ada.id, "192.0.2.1", "Firefox")
     assert token not in str(vars(row))
@@ -52,10 +52,10 @@ def test_a_password_is_hashed_whether_there_is_an_account_or_not(
 
 def test_a_hash_is_renewed_when_the_parameters_changed(parts: AppState, ada: User) -> None:
     old = argon2.PasswordHasher(time_cost=2, memory_cost=16, parallelism=1).hash(browser.PASSWORD)
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         session.get_one(User, ada.id).password_hash = old
     assert sign_in(parts, ada.email)
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         kept = session.get_one(User, ada.id).password_hash
     assert kept is not None
     assert not hashing.needs_rehash(kept)
@@ -67,7 +67,7 @@ def test_a_reset_while_the_password_is_checked_wins(
     secret, fits = new_link(ada, LinkPurpose.RESET), hashing.verify
 
     def slowly(password: str, kept: str | None) -> bool:
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             service.complete_reset(session, secret, hashing.hash_password(PASSWORD))
         return fits(password, kept)
 

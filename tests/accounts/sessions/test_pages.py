@@ -89,7 +89,7 @@ def test_a_sign_in_replaces_the_session_of_before(stranger: Browser, ada: User) 
 
 def test_signing_in_again_ends_the_sign_in_of_before(database: Database, member: Browser) -> None:
     member.post("/login", email=member.user.email, password=PASSWORD)
-    with database.reading() as session:
+    with database.read() as session:
         assert len(session.scalars(select(Session)).all()) == 1
 
 
@@ -100,7 +100,7 @@ def test_a_sign_in_that_no_browser_gets_is_none(
     with monkeypatch.context() as broken:
         broken.setattr(known_devices, "remember", mock.Mock(side_effect=RuntimeError("the process ends here")))
         assert stranger.submit_on(page, email=ada.email, password=PASSWORD).status_code == 500
-    with database.reading() as session:
+    with database.read() as session:
         assert session.scalars(select(Session)).all() == []
 
 
@@ -113,7 +113,7 @@ def test_signing_in_again_and_being_disabled_at_once_both_end(
         again = partial(browser.post, "/login", follow=False, email=ada.email, password=PASSWORD)
         answer, disabled = at_once([again, partial(disable, database, ada.id, administrator.user, number / 1000)])
         assert (getattr(answer, "status_code", answer) in (200, 302), disabled) == (True, None)
-        with database.writing() as session:
+        with database.transaction() as session:
             assert session.scalars(select(Session).where(Session.user_id == ada.id)).all() == []
             administration.enable(session, ada.id, administrator.user)
             administration.unlock(session, ada.id, administrator.user)
@@ -121,7 +121,7 @@ def test_signing_in_again_and_being_disabled_at_once_both_end(
 
 def disable(database: Database, user_id: int, by: User, seconds: float) -> None:
     time.sleep(seconds)
-    with database.writing() as session:
+    with database.transaction() as session:
         administration.disable(session, user_id, by)
 
 
@@ -141,7 +141,7 @@ def test_signing_out_needs_a_click(member: Browser) -> None:
 
 
 def test_a_person_who_is_disabled_is_out_at_the_next_click(database: Database, member: Browser) -> None:
-    with database.writing() as session:
+    with database.transaction() as session:
         session.execute(update(User).values(state=UserState.DISABLED))
     assert member.get("/").request.path == "/login"
 

@@ -51,12 +51,12 @@ def later(administrator: Browser) -> Iterator[None]:
 
 def sign_in_of(database: Database) -> Session:
     """The only one there is."""
-    with database.reading() as session:
+    with database.read() as session:
         return session.scalars(select(Session)).one()
 
 
 def product_name(parts: AppState) -> str:
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         return settings.general(session, parts.config).product_name
 
 
@@ -134,7 +134,7 @@ class TestAFormThatIsSentTooLate:
         asked = administrator.post("/settings/mail", **SERVER, timeout="10", tls_minimum="1.2", proxy_type="none")
         assert "typed secret" not in asked.text
         administrator.submit_on(asked, current_password=PASSWORD)
-        with parts.database.reading() as session:
+        with parts.database.read() as session:
             saved = servers.primary(session)
         assert saved is not None
         assert parts.sealer.open(saved.secrets["password"]["sealed"], "mail_server.password") == "typed secret"
@@ -229,7 +229,7 @@ def test_of_fifty_guesses_at_once_ten_are_looked_at(
     ends = at_once([lambda: reauthentication.check(database, person, sign_in, WRONG)] * 50)
     assert counted.call_count == 10
     assert [type(end) for end in ends].count(TooManyWrongPasswords) == 1
-    with database.reading() as session:
+    with database.read() as session:
         assert session.scalars(select(Session)).all() == []
 
 
@@ -255,7 +255,7 @@ def test_waiting_gives_no_further_guesses(database: Database, administrator: Bro
 
 def test_a_right_password_does_nothing_in_a_sign_in_that_is_over(database: Database, administrator: Browser) -> None:
     person, sign_in = administrator.user, sign_in_of(database)
-    with database.writing() as session:
+    with database.transaction() as session:
         sign_ins.end_one(session, person.id, sign_in.id)
     with pytest.raises(SessionEnded):
         reauthentication.check(database, person, sign_in, PASSWORD)
@@ -265,7 +265,7 @@ def test_a_right_password_does_nothing_in_a_sign_in_that_is_over(database: Datab
 def test_a_wrong_one_is_in_the_trail(database: Database, administrator: Browser, limited: bool) -> None:
     with pytest.raises(WrongPassword):
         reauthentication.check(database, administrator.user, sign_in_of(database), WRONG, limited)
-    with database.reading() as session:
+    with database.read() as session:
         noted = session.scalars(select(AuditEntry).where(AuditEntry.event == Event.PASSWORD_REFUSED)).one()
     assert noted.person_id == administrator.user.id
 

@@ -27,7 +27,7 @@ def whose(database: Database, token: str) -> int | None:
 
 def limit(database: Database, **minutes: Any) -> None:
     """Save these lifetimes, as an administrator does."""
-    with database.writing() as session:
+    with database.transaction() as session:
         security.save(session, SecurityPolicy(**minutes))
 
 
@@ -41,7 +41,7 @@ def test_the_person_and_the_sign_in_are_as_the_database_has_them(
 ) -> None:
     found = sign_ins.find(database, signed_in(ada))
     assert found is not None
-    with database.reading() as session:
+    with database.read() as session:
         for one in (found.user, found.sign_in):
             saved = session.get_one(type(one), one.id)
             for column in one.__table__.columns:
@@ -50,21 +50,21 @@ def test_the_person_and_the_sign_in_are_as_the_database_has_them(
 
 def test_disabling_a_person_ends_what_they_are_doing(database: Database, ada: User, signed_in: SignedIn) -> None:
     token = signed_in(ada)
-    with database.writing() as session:
+    with database.transaction() as session:
         session.execute(update(User).values(state=UserState.DISABLED))
     assert whose(database, token) is None
 
 
 def test_ending_one_leaves_the_others(database: Database, ada: User, signed_in: SignedIn) -> None:
     one, other = signed_in(ada), signed_in(ada)
-    with database.writing() as session:
+    with database.transaction() as session:
         sign_ins.end(session, one)
     assert (whose(database, one), whose(database, other)) == (None, ada.id)
 
 
 def test_a_person_that_is_deleted_is_signed_out(database: Database, ada: User, signed_in: SignedIn) -> None:
     token = signed_in(ada)
-    with database.writing() as session:
+    with database.transaction() as session:
         session.delete(session.get_one(User, ada.id))
     assert whose(database, token) is None
 
@@ -103,7 +103,7 @@ class TestLifetimes:
         def start(remembered: bool) -> str:
             if not request.param:
                 limit(database, **LIFETIMES)
-            with database.writing() as session:
+            with database.transaction() as session:
                 _sign_in, token = sign_ins.start(session, ada, CLIENT, remembered)
             limit(database, **LIFETIMES)
             return token
@@ -136,9 +136,9 @@ class TestLifetimes:
         lasts: bool,
     ) -> None:
         token, then = new(remembered), clock.now() + later
-        with database.writing() as session:
+        with database.transaction() as session:
             session.execute(update(Session).values(last_seen_at=then - unused_for))
-        with time_machine.travel(then), database.writing() as session:
+        with time_machine.travel(then), database.transaction() as session:
             listed = bool(sign_ins.list_for_user(session, ada.id, 50))
             if later > timedelta():
                 sign_ins.sweep(session, clock.now())
@@ -157,7 +157,7 @@ class TestLifetimes:
         self, database: Database, ada: User, signed_in: SignedIn
     ) -> None:
         token = signed_in(ada)
-        with time_machine.travel(clock.now() - 2 * HOUR), database.writing() as session:
+        with time_machine.travel(clock.now() - 2 * HOUR), database.transaction() as session:
             found = sign_ins.find(database, token)
             assert found is not None
             sign_ins.touch(session, found.sign_in)

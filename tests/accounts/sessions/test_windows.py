@@ -42,7 +42,7 @@ def test_a_late_answer_leaves_the_cookie_to_the_one_that_changed_the_sign_in(
     database: Database, administrator: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def slowly(*_: object) -> DeliveryResult:
-        with database.writing() as session:
+        with database.transaction() as session:
             sign_ins.rotate_token(session, 1)
         return DeliveryResult()
 
@@ -62,7 +62,7 @@ def test_a_sign_in_page_from_before_leads_on_once_somebody_is_signed_in(stranger
 
 def test_confirming_twice_at_once_signs_nobody_out(database: Database, administrator: Browser) -> None:
     def fits(password: str, kept: str | None) -> bool:
-        with database.writing() as session:
+        with database.transaction() as session:
             sign_ins.rotate_token(session, 1)
         return True
 
@@ -85,7 +85,7 @@ def test_signing_out_ends_a_sign_in_whose_token_another_window_has_renewed(
 
     monkeypatch.setattr(signing_in, "sign_out", late)
     member.post("/logout")
-    with database.reading() as session:
+    with database.read() as session:
         assert session.scalar(select(SignIn.id)) is None
 
 
@@ -97,7 +97,7 @@ def test_signing_out_ends_a_sign_in_whose_token_another_window_has_renewed(
     ],
 )
 def test_who_was_signed_out_meanwhile_is_told_so(database: Database, member: Browser, sent: bool, told: str) -> None:
-    with database.writing() as session:
+    with database.transaction() as session:
         sign_ins.end_all(session, member.user.id)
     answer = member.post("/profile/name", False, name="Ada") if sent else member.get("/profile", False)
     assert told in member.get(answer.location).text

@@ -46,7 +46,7 @@ def code_on(page: TestResponse) -> str:
 
 
 def made(parts: AppState) -> int:
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         return len(session.scalars(select(Link)).all())
 
 
@@ -98,7 +98,7 @@ def test_a_link_that_is_good_for_nothing_is_not_shown(
     administrator: Browser, parts: AppState, ada: User, end: str
 ) -> None:
     path = administrator.post(f"/users/{ada.id}/link", follow=False).location
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         session.execute(update(Link).values({end: clock.now()}))
     assert "shown once only" in administrator.get(path).text
 
@@ -132,7 +132,7 @@ def test_the_person_is_told_by_mail_without_the_link(
 
 def test_the_trail_says_who_made_it(administrator: Browser, parts: AppState, ada: User) -> None:
     hand_over(administrator, ada)
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         entry = session.scalars(select(AuditEntry).where(AuditEntry.event == Event.RESET_SHOWN)).one()
     assert (entry.by_id, entry.person_id) == (administrator.user.id, ada.id)
 
@@ -172,7 +172,7 @@ def test_an_administrator_makes_twenty_an_hour(administrator: Browser, ada: User
 
 
 def test_without_a_public_address_none_is_made(administrator: Browser, parts: AppState, ada: User) -> None:
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         settings.save(session, "", "Mailroom", "")
     assert "once the public address is set" in administrator.get(f"/users/{ada.id}/link").text
     assert made(parts) == 0
@@ -180,7 +180,7 @@ def test_without_a_public_address_none_is_made(administrator: Browser, parts: Ap
 
 def test_who_is_no_administrator_any_more_makes_none(administrator: Browser, parts: AppState, ada: User) -> None:
     by = administrator.user
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         session.execute(update(User).where(User.id == by.id).values(role=Role.MEMBER))
-    with pytest.raises(NotAllowed), parts.database.writing() as session:
+    with pytest.raises(NotAllowed), parts.database.transaction() as session:
         admin_links.create(session, parts.sealer, ada.id, by)

@@ -42,52 +42,52 @@ def rita(database: Database) -> User:
 
 
 def person(database: Database, user_id: int) -> User:
-    with database.reading() as session:
+    with database.read() as session:
         return service.get_user(session, user_id)
 
 
 def disable(database: Database, whom: User, by: User) -> None:
-    with database.writing() as session:
+    with database.transaction() as session:
         administration.disable(session, whom.id, by)
 
 
 def delete(database: Database, whom: User, by: User) -> None:
-    with database.writing() as session:
+    with database.transaction() as session:
         administration.delete(session, whom.id, by)
 
 
 def demote(database: Database, whom: User, by: User) -> None:
-    with database.writing() as session:
+    with database.transaction() as session:
         administration.change_role(session, whom.id, Role.MEMBER, by)
 
 
 def promote(database: Database, whom: User, by: User) -> None:
-    with database.writing() as session:
+    with database.transaction() as session:
         administration.change_role(session, whom.id, Role.ADMINISTRATOR, by)
 
 
 def enable(database: Database, whom: User, by: User) -> None:
-    with database.writing() as session:
+    with database.transaction() as session:
         administration.enable(session, whom.id, by)
 
 
 def rename(database: Database, whom: User, by: User) -> None:
-    with database.writing() as session:
+    with database.transaction() as session:
         administration.rename(session, whom.id, "Another", by)
 
 
 def unlock(database: Database, whom: User, by: User) -> None:
-    with database.writing() as session:
+    with database.transaction() as session:
         administration.unlock(session, whom.id, by)
 
 
 def rows(database: Database, model: type[Link] | type[Session] | type[Message]) -> int:
-    with database.reading() as session:
+    with database.read() as session:
         return len(list(session.scalars(select(model))))
 
 
 def link_state(database: Database, secret: str, purpose: LinkPurpose) -> str:
-    with database.reading() as session:
+    with database.read() as session:
         try:
             links.check(links.find(session, secret, purpose))
         except links.LinkRefused as refused:
@@ -148,7 +148,7 @@ def test_deleting_takes_sign_ins_links_and_messages_along(
 ) -> None:
     new_link(pat, LinkPurpose.ACTIVATION)
     signed_in(pat)
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         password_links.enqueue_activation(session, pat)
     delete(parts.database, pat, root)
     assert [rows(parts.database, model) for model in (Link, Session, Message)] == [0, 0, 0]
@@ -160,7 +160,7 @@ def test_another_role_signs_the_person_out_and_the_same_role_does_not(
     database: Database, root: User, rita: User, signed_in: SignedIn
 ) -> None:
     signed_in(rita)
-    with database.writing() as session:
+    with database.transaction() as session:
         administration.change_role(session, rita.id, Role.ADMINISTRATOR, root)
     assert rows(database, Session) == 1
     demote(database, rita, root)
@@ -169,9 +169,9 @@ def test_another_role_signs_the_person_out_and_the_same_role_does_not(
 
 
 def test_a_renamed_person_is_found_by_the_new_name(database: Database, root: User, ada: User) -> None:
-    with database.writing() as session:
+    with database.transaction() as session:
         administration.rename(session, ada.id, "Augusta King", root)
-    with database.reading() as session:
+    with database.read() as session:
         found, _more = service.list_users(session, "augusta", None)
     assert [(one.name, one.email) for one in found] == [("Augusta King", ada.email)]
 
@@ -217,7 +217,7 @@ class TestTheLastAdministrator:
             if act is delete:
                 break
             enable(database, root if left == [rita] else rita, left[0])
-            with database.writing() as session:
+            with database.transaction() as session:
                 for one in (root, rita):
                     administration.change_role(session, one.id, Role.ADMINISTRATOR, left[0])
 
@@ -232,11 +232,11 @@ class TestTheLastAdministrator:
         for _round in range(16):
             ends = at_once([partial(demote, database, one, by) for one, by in permutations(everybody, 2)])
             assert {type(end) for end in ends} <= {type(None), LastAdministrator, NotAllowed}
-            with database.writing() as session:
+            with database.transaction() as session:
                 session.execute(update(User).values(role=Role.ADMINISTRATOR))
 
     def test_is_told_before_one_asks(self, database: Database, root: User, ada: User) -> None:
-        with database.reading() as session:
+        with database.read() as session:
             told = [type(administration.reason_not_deletable(session, whom, root)) for whom in (root, ada)]
         assert told == [LastAdministrator, type(None)]
 
@@ -252,7 +252,7 @@ def test_disabling_and_resetting_at_once_both_end(parts: AppState, root: User, a
 
 
 def reset(parts: AppState, secret: str) -> None:
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         password_links.complete_reset(session, secret, "a hash")
 
 

@@ -20,7 +20,7 @@ EVE = {"email": "eve@example.com", "name": "Eve"}
 @pytest.fixture
 def without_public_address(database: Database) -> None:
     """As before anybody set it."""
-    with database.writing() as session:
+    with database.transaction() as session:
         settings.save(session, "", "Mailroom", "")
 
 
@@ -148,7 +148,7 @@ class TestActivationAgain:
     def test_a_deleted_person_is_not_found(
         self, administrator: Browser, database: Database, pat: User, act: str
     ) -> None:
-        with database.writing() as session:
+        with database.transaction() as session:
             session.execute(delete(User).where(User.state == UserState.PENDING))
         assert administrator.post(f"/users/{pat.id}/{act}").status_code == 404
 

@@ -22,13 +22,13 @@ FIELDS = {"email": "root@example.com", "name": "Root", "password": PASSWORD, "pa
 @pytest.fixture
 def key(parts: AppState) -> str:
     """The key that the server printed."""
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         return setup.new_setup_token(session)
 
 
 def public_url(parts: AppState) -> str:
     """The public address in force."""
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         return general(session, parts.config).public_url
 
 
@@ -37,7 +37,7 @@ def test_the_first_administrator_is_created_and_signed_in(stranger: Browser, par
     assert (page.request.path, page.request.query_string) == ("/setup", b"")
     answer = stranger.submit_on(page, **FIELDS)
     assert (answer.status_code, answer.request.path) == (200, "/")
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         person = service.find_by_email(session, "root@example.com")
     assert person is not None
     assert (person.role, person.state) == (Role.ADMINISTRATOR, UserState.ACTIVE)
@@ -48,7 +48,7 @@ def test_the_public_address_is_saved_as_it_was_typed(stranger: Browser, parts: A
     page = stranger.get(f"/setup?key={key}")
     stranger.submit_on(page, **FIELDS, public_url="https://mail.example.com/")
     assert public_url(parts) == "https://mail.example.com"
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         assert general(session, parts.config).support_address == "help@mailroom.example"
 
 
@@ -87,32 +87,32 @@ def test_a_wrong_key_is_told_what_to_do(stranger: Browser, key: str, path: str) 
 
 
 def test_a_newer_key_replaces_the_older(stranger: Browser, parts: AppState, key: str) -> None:
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         setup.new_setup_token(session)
     assert stranger.get(f"/setup?key={key}").status_code == 404
 
 
 def test_setup_is_closed_once_there_is_an_administrator(stranger: Browser, parts: AppState, key: str) -> None:
     page = stranger.get(f"/setup?key={key}")
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         service.create_administrator(session, "ada@example.com", "Ada", hashing.hash_password(PASSWORD))
     for answer in (stranger.submit_on(page, **FIELDS), stranger.get(f"/setup?key={key}")):
         assert (answer.status_code, "set up already" in answer.text) == (404, True)
-    with parts.database.writing() as session, pytest.raises(AlreadySetUp):
+    with parts.database.transaction() as session, pytest.raises(AlreadySetUp):
         setup.new_setup_token(session)
 
 
 def test_a_wrong_key_creates_nobody(parts: AppState, key: str) -> None:
-    with pytest.raises(InvalidSetupToken), parts.database.writing() as session:
+    with pytest.raises(InvalidSetupToken), parts.database.transaction() as session:
         setup.create_first_administrator(session, "wrong", "eve@example.com", "Eve", hashing.hash_password(PASSWORD))
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         assert not service.has_administrator(session)
 
 
 def test_of_two_who_set_up_at_once_one_succeeds(parts: AppState, key: str) -> None:
     def claiming(email: str) -> Callable[[], object]:
         def claim() -> object:
-            with parts.database.writing() as session:
+            with parts.database.transaction() as session:
                 return setup.create_first_administrator(session, key, email, "Root", hashing.hash_password(PASSWORD))
 
         return claim

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.one_database
 
 
 def state(database: Database, person: User) -> tuple[str, str]:
-    with database.reading() as session:
+    with database.read() as session:
         found = session.get(User, person.id)
         return (found.role, found.state) if found else ("", "")
 
@@ -112,11 +112,11 @@ def test_whoever_loses_the_rights_at_that_moment_changes_nothing(
     token, by = administrator.csrf_token(), administrator.user.id
 
     def demote() -> None:
-        with database.writing() as session:
+        with database.transaction() as session:
             session.get_one(User, by).role = Role.MEMBER
 
     administrator.app.before_request_funcs[None].append(demote)
     answer = administrator.client.post(f"/users/{page}".format(id=ada.id), data={**form, "csrf_token": token})
     assert (answer.status_code, "not an administrator any more" in answer.text) == (403, True)
-    with database.reading() as session:
+    with database.read() as session:
         assert set(session.scalars(select(User.name))) == {administrator.user.name, ada.name}

@@ -83,14 +83,14 @@ def server(sealed: str, position: int = 0) -> MailServer:
 def save_sealed(database: Database, sealed: str, position: int = 0) -> int:
     """Save it; its id."""
     row = server(sealed, position)
-    with database.writing() as session:
+    with database.transaction() as session:
         session.add(row)
     return row.id
 
 
 def sealed_passwords(database: Database) -> list[str]:
     """What is saved, sealed, in the order of the rows."""
-    with database.reading() as session:
+    with database.read() as session:
         rows = session.scalars(select(MailServer).order_by(MailServer.id))
         return [row.secrets["password"]["sealed"] for row in rows]
 

@@ -38,7 +38,7 @@ def test_what_is_sealed_is_saved_in_marked_columns_alone(administrator: Browser,
 
 
 def every_value(database: Database) -> list[tuple[tuple[str, str], Any]]:
-    with database.reading() as session:
+    with database.read() as session:
         return [
             ((table.name, column), value)
             for table in Base.metadata.sorted_tables

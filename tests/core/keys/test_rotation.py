@@ -80,7 +80,7 @@ def test_what_was_sealed_before_and_is_saved_after_is_saved_under_the_new_key(
 
 def test_a_key_changes_only_when_whoever_saves_has_finished(rotate: Rotate, parts: AppState, other: AppState) -> None:
     with ThreadPoolExecutor(1) as pool:
-        with other.database.writing() as session:
+        with other.database.transaction() as session:
             session.add(server(other.sealer.seal("under way", PURPOSE)))
             session.flush()
             waiting = pool.submit(rotate, drop_old=True)
@@ -153,13 +153,13 @@ def test_old_keys_open_what_is_on_its_way_until_they_are_dropped(
 def test_retired_keys_are_swept_once_nothing_can_come_back_with_them(rotate: Rotate, parts: AppState) -> None:
     rotate()
     for kept, number in ((timedelta(0), 2), (rotation.KEY_RETENTION, 1)):
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             rotation.sweep(session, clock.now() + kept)
         assert len(keys(parts.database)) == number
 
 
 def keys(database: Database) -> list[DataKey]:
-    with database.reading() as session:
+    with database.read() as session:
         return list(session.scalars(select(DataKey).order_by(DataKey.id)))
 
 
@@ -183,19 +183,19 @@ def test_a_code_that_was_mailed_before_is_found_until_the_old_keys_are_dropped(
 def test_tokens_of_grants_are_sealed_anew(rotate: Rotate, save: Save, parts: AppState) -> None:
     sealed = parts.sealer.seal("a token", "grant.refresh_token")
     grant = Grant(mail_server_id=save("kept"), kind="authorization_code", sealed_refresh_token=sealed)
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         session.add(grant)
     outcome = rotate(drop_old=True)
     assert (outcome.complete, outcome.resealed["grants"]) == (True, 1)
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         sealed = session.get_one(Grant, grant.id).sealed_refresh_token
     assert in_force(parts).open(sealed, "grant.refresh_token") == "a token"
 
 
 def test_the_webhook_goes_on_with_the_new_key(rotate: Rotate, parts: AppState) -> None:
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         secret = webhooks.save(session, parts.sealer, "https://alerts.example/hook")
     rotate(drop_old=True)
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         receiver = webhooks.receiver(session, in_force(parts))
     assert receiver == Endpoint("https://alerts.example/hook", [secret or ""])

@@ -32,7 +32,7 @@ from webapp.webhooks.models import WebhookDelivery
 @pytest.fixture
 def hooked(parts: AppState) -> None:
     """Somebody has saved the address of a webhook."""
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         webhooks.save(session, parts.sealer, "https://alerts.example/hook")
 
 
@@ -48,12 +48,12 @@ def by_secret(owner: GrantOwner, hooked: None) -> Callable[[int], None]:
 
 
 def mails(parts: AppState) -> list[Message]:
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         return list(session.scalars(select(Message).where(Message.kind == "expiry_alert").order_by(Message.id)))
 
 
 def events(parts: AppState) -> list[str]:
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         return list(session.scalars(select(WebhookDelivery.type).order_by(WebhookDelivery.id)))
 
 
@@ -102,7 +102,7 @@ def test_it_is_told_once_more_when_it_has_ended_and_again_once_it_is_over(
         tell()
     kinds = ["mail_server.ending_soon", "mail_server.ended", "mail_server.resolved"]
     assert (len(mails(owner.parts)), events(owner.parts)) == (2, kinds)
-    with owner.parts.database.reading() as session:
+    with owner.parts.database.read() as session:
         assert session.scalars(select(ExpiryAlert)).all() == []
 
 
@@ -138,7 +138,7 @@ def test_a_dead_grant_is_told_and_so_is_the_new_one(refused: GrantOwner, tell: T
 
 @pytest.mark.one_database
 def test_the_webhook_hears_why_a_grant_is_refused(refused: GrantOwner) -> None:
-    with refused.parts.database.reading() as session:
+    with refused.parts.database.read() as session:
         data = json.loads(session.scalars(select(WebhookDelivery.body)).one())["data"]
     assert data["reason"].startswith("invalid_grant The refresh token •••••• has been revoked")
 
@@ -169,7 +169,7 @@ def test_the_event_says_what_and_when_and_holds_no_secret(
     with time_machine.travel("2026-11-23T08:30:00Z"):
         by_secret(7)
         tell()
-    with owner.parts.database.reading() as session:
+    with owner.parts.database.read() as session:
         delivery = session.scalars(select(WebhookDelivery)).one()
     assert json.loads(delivery.body) == {
         "id": delivery.event_id,
@@ -191,7 +191,7 @@ def test_the_trail_tells_it(owner: GrantOwner, by_secret: Callable[[int], None],
     tell()
     by_secret(300)
     tell()
-    with owner.parts.database.reading() as session:
+    with owner.parts.database.read() as session:
         told = {Event(one.event): one.facts for one in session.scalars(select(AuditEntry))}
     assert told[Event.WARNING_TOLD] == {"what": "client_secret", "state": "soon"}
     assert told[Event.WARNING_OVER] == {"what": "client_secret"}
@@ -225,7 +225,7 @@ def test_a_mail_that_waited_until_it_was_over_is_dropped(
 def test_somebody_who_is_no_administrator_any_more_is_not_told(
     ending: Inbox, parts: AppState, deliver: Callable[[], None]
 ) -> None:
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         session.execute(update(User).values(role=Role.MEMBER))
     deliver()
     assert ending.messages == []

@@ -34,7 +34,7 @@ def form_of(inbox: Inbox) -> dict[str, str]:
 
 
 def test_a_mail_shows_it(inbox: Inbox, parts: AppState, deliver: Callable[[], None]) -> None:
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         outbox.enqueue(session, "test", "eve@people.example")
     updated_at = saved(parts).updated_at
     deliver()
@@ -52,7 +52,7 @@ def test_a_test_shows_it(inbox: Inbox, parts: AppState, administrator: Browser) 
 def test_a_test_of_another_server_does_not(
     inbox: Inbox, parts: AppState, administrator: Browser, name: str, value: object
 ) -> None:
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         setattr(session.get_one(MailServer, saved(parts).id), name, value)
     administrator.submit(PAGE, button="test", test_recipient="eve@people.example", **form_of(inbox))
     assert inbox.messages
@@ -63,7 +63,7 @@ def test_it_is_noted_once_a_day(inbox: Inbox, parts: AppState, deliver: Callable
     noted = []
     for hours in (0, 2, 26):
         with time_machine.travel(clock.now() + timedelta(hours=hours), tick=False):
-            with parts.database.writing() as session:
+            with parts.database.transaction() as session:
                 outbox.enqueue(session, "test", "eve@people.example")
             deliver()
             noted.append((clock.now() - (saved(parts).certificate_seen_at or clock.now())) // timedelta(hours=1))
@@ -89,7 +89,7 @@ def test_a_server_that_is_away_keeps_what_was_seen_of_it(parts: AppState, author
 
 def test_a_line_without_encryption_is_not_looked_at(parts: AppState) -> None:
     with ScriptedServer() as server:
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             values = {"provider": "custom", "mail_from": "m@mailroom.example", "host": "127.0.0.1"}
             session.add(MailServer(port=server.port, security="none", updated_at=clock.now(), **values))
         jobs.check_certificate(parts, clock.now() + timedelta(days=2))

@@ -143,7 +143,7 @@ def test_the_glance_of_every_page_sees_the_same(owner: GrantOwner) -> None:
     with time_machine.travel(NOON - 2 * DAY):
         owner.sign_in()
         record(owner.parts.database, owner.server, Certificate(NOON - 80 * DAY, NOON + 10 * DAY))
-    with owner.parts.database.reading() as session:
+    with owner.parts.database.read() as session:
         read = expiries.of_the_mail_server(session, NOON)
     assert expiries.at_a_glance(owner.parts.database, NOON) == read
     assert [(one.what, one.state) for one in read] == [

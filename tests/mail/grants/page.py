@@ -30,13 +30,13 @@ def typed(provider: AuthorizationServer, **given: Any) -> dict[str, Any]:
 
 def grant(parts: AppState) -> Grant | None:
     """The saved grant."""
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         return grants.get(session, saved(parts).id)
 
 
 def trail(parts: AppState) -> list[str]:
     """What the trail tells about grants."""
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         found = session.scalars(select(AuditEntry).where(AuditEntry.event.like("grant%")).order_by(AuditEntry.id)).all()
     return [entry.event for entry in found]
 

@@ -39,7 +39,7 @@ Alter = Callable[[dict[str, str]], dict[str, str]]
 
 def events(parts: AppState) -> list[tuple[str, str]]:
     """What the trail tells about grants."""
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         found = session.scalars(select(AuditEntry).where(AuditEntry.event.like("grant%")).order_by(AuditEntry.id)).all()
     return [(entry.event, entry.facts.get("code", "")) for entry in found]
 

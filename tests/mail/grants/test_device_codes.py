@@ -40,7 +40,7 @@ def test_a_provider_that_says_slow_down_is_asked_less_often(owner: GrantOwner, p
     owner.provider.type_code(_user_code(owner, parts))
     with pytest.raises(Pending):
         authorization.check_device(parts, owner.server, owner.sign_in_id)
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         request = session.scalar(requests.waiting(owner.server.id, owner.sign_in_id))
     assert request is not None
     assert request.interval == 10
@@ -58,7 +58,7 @@ def test_a_code_that_another_page_has_used_up_meanwhile_is_over(owner: GrantOwne
     owner.save(authentication="device_code")
     request = authorization.start_device(parts, owner.server, owner.sign_in_id)
     with ThreadPoolExecutor() as pool:
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             requests.end(session, request)
             checked = pool.submit(authorization.check_device, parts, owner.server, owner.sign_in_id)
             time.sleep(0.5)
@@ -67,7 +67,7 @@ def test_a_code_that_another_page_has_used_up_meanwhile_is_over(owner: GrantOwne
 
 
 def _user_code(owner: GrantOwner, parts: AppState) -> str:
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         request = session.scalar(requests.waiting(owner.server.id, owner.sign_in_id))
     assert request is not None
     return request.user_code

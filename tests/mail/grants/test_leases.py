@@ -21,7 +21,7 @@ from webapp.mail.oauth.errors import GrantMissing, TokenRefused, Unanswered
 
 def lapse_lease(parts: AppState) -> None:
     """Let the time of the lease pass: the database's own clock stands on none of ours."""
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         session.execute(update(Grant).values(lease_until=1))
 
 
@@ -92,7 +92,7 @@ def test_a_renewal_that_a_new_sign_in_overtakes_uses_what_that_brought(granted: 
 @pytest.mark.one_database
 def test_who_waits_for_a_renewal_leaves_the_grant_of_other_settings_alone(owner: GrantOwner) -> None:
     owner.save(authentication="client_credentials")
-    with owner.parts.database.writing() as session:
+    with owner.parts.database.transaction() as session:
         session.execute(update(Grant).values(lease="somebody else's", lease_until=2**40))
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(owner.tokens.get)
@@ -110,11 +110,11 @@ def _renewing(parts: AppState) -> "subprocess.Popen[str]":
         "from webapp.mail import servers, transport_settings; from webapp.core.app_state import EXTENSION\n"
         "parts = create_app(Config.complete(database_url=sys.argv[1], instance=sys.argv[2], secret_key=sys.argv[3]))"
         ".extensions[EXTENSION]\n"
-        "with parts.database.reading() as session: server = servers.primary(session)\n"
+        "with parts.database.read() as session: server = servers.primary(session)\n"
         "source = transport_settings.token_source(server, parts)\n"
         "print(source.get(sys.argv[4]).value)"
     )
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         grant = session.query(Grant).one()
     refused = grants.opened(grant, "sealed_access_token", parts.sealer)
     config = parts.config

@@ -202,7 +202,7 @@ def test_a_grant_is_erased_with_what_it_was_gained_with(
     granted: GrantOwner, change: dict[str, Any], erased: bool
 ) -> None:
     granted.save(**change)
-    with granted.parts.database.reading() as session:
+    with granted.parts.database.read() as session:
         grant = grants.get(session, granted.server.id)
     kept = grant is not None and grant.sealed_refresh_token != ""
     assert kept is not erased

@@ -73,7 +73,7 @@ class Fleet:
             self.expired += self.owner.provider.knows(token) is None
 
     def _source(self, parts: AppState) -> TokenSource:
-        with parts.database.reading() as session:
+        with parts.database.read() as session:
             server = servers.primary(session)
         assert server is not None
         return transport_settings.token_source(server, parts)
@@ -87,7 +87,7 @@ class Fleet:
         self.workers[place] = self._started()
 
     def _one_dies_with_the_lease(self) -> None:
-        with self.workers[0].database.writing() as session:
+        with self.workers[0].database.transaction() as session:
             session.execute(update(Grant).values(lease="of the dead", lease_until=1))
 
     def close(self) -> None:

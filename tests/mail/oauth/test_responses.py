@@ -84,7 +84,7 @@ def test_answers_that_take_longer_than_the_password_holds_still_count(
     administrator: Browser, provider: AuthorizationServer, parts: AppState
 ) -> None:
     query = begun(administrator, provider)
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         for one in session.scalars(select(Session)):
             one.confirmed_at = clock.now() - reauthentication.CONFIRMED_FOR
     back(administrator, query)

@@ -210,7 +210,7 @@ def test_switching_the_provider_keeps_what_was_typed(administrator: Browser) -> 
 @pytest.mark.one_database
 def test_choosing_saves_nothing(administrator: Browser, parts: AppState) -> None:
     administrator.submit(PAGE, "choose", **custom(provider="google"))
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         assert servers.primary(session) is None
 
 
@@ -218,13 +218,13 @@ def test_choosing_saves_nothing(administrator: Browser, parts: AppState) -> None
 def test_saving_another_provider_than_shown_shows_it_first(administrator: Browser, parts: AppState) -> None:
     answer = administrator.submit(PAGE, "save", **custom(provider="google"))
     assert 'value="smtp.gmail.com"' in answer.text
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         assert servers.primary(session) is None
 
 
 @pytest.mark.one_database
 def test_a_missing_plugin_is_named_on_the_page(administrator: Browser, inbox: Inbox, parts: AppState) -> None:
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         server = servers.primary(session)
         assert server is not None
         server.provider = "gone"

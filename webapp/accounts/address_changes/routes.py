@@ -52,7 +52,7 @@ def change_address() -> Page:
 @blueprint.post("/profile/address/again")
 def send_again() -> Page:
     """Another mail to the address that waits."""
-    with app_state().database.writing() as session:
+    with app_state().database.transaction() as session:
         change = service.send_again(session, signed_in().id, limited())
     _flash_mail(change.email)
     return redirect_to_profile()
@@ -67,7 +67,7 @@ def enter_code() -> Page:
         return page(code_form=form)
     person, purpose, typed = signed_in(), LinkPurpose.CONFIRM_ADDRESS, text(form.code)
     try:
-        with app_state().database.writing() as session:
+        with app_state().database.transaction() as session:
             opened = codes.redeem(session, app_state().sealer, person, purpose, typed, sessions.client(), limited())
     except TooManyRequests as error:
         form.form_errors.append(error_pages.retry_text(error))
@@ -82,7 +82,7 @@ def enter_code() -> Page:
 @blueprint.post("/profile/address/cancel")
 def cancel_change() -> Page:
     """Keep the address of now."""
-    with app_state().database.writing() as session:
+    with app_state().database.transaction() as session:
         service.cancel(session, signed_in().id)
     flash(_("Address change cancelled."), "success")
     return redirect_to_profile()
@@ -106,7 +106,7 @@ def confirm_address() -> Page:
             return render_template(
                 "profile/confirm_address.html", form=form, offer=offer, link=shown.fingerprint_field(secret)
             )
-        with app_state().database.writing() as session:
+        with app_state().database.transaction() as session:
             person = service.confirm(session, secret)
     except service.REFUSED as refused:
         return link_refused(LinkPurpose.CONFIRM_ADDRESS, refused)
@@ -134,7 +134,7 @@ def restore_address() -> Page:
             return render_template(
                 "profile/restore_address.html", form=form, offer=offer, link=shown.fingerprint_field(secret)
             )
-        with app_state().database.writing() as session:
+        with app_state().database.transaction() as session:
             person, reset = service.restore(session, secret, sessions.token())
     except service.REFUSED as refused:
         return link_refused(LinkPurpose.RESTORE_ADDRESS, refused)
@@ -145,7 +145,7 @@ def restore_address() -> Page:
 
 
 def _offered(secret: str, purpose: LinkPurpose) -> PendingChange:
-    with app_state().database.reading() as session:
+    with app_state().database.read() as session:
         return service.find_pending(session, secret, purpose)
 
 

@@ -55,7 +55,7 @@ def request(
     Raises WrongPassword, SignInEnded, TooManyRequests.
     """
     reauthentication.check(database, person, sign_in, password, limited)
-    with database.writing() as session:
+    with database.transaction() as session:
         present = unchanged(session, person)
         _owe_confirmation(session, pending.request(session, present.id, email), present, limited)
         audit.record(session, Event.ADDRESS_ASKED, present)

@@ -27,11 +27,11 @@ UNKNOWN = Limit("entries about unknown links, anybody", 60, timedelta(hours=1))
 def record_opened(database: Database, secret: str, purpose: LinkPurpose) -> None:
     """Somebody opened it: a person, or what looks at a person's mail. An unknown one is refused on the next page."""
     try:
-        with database.reading() as session:
+        with database.read() as session:
             link = links.find(session, secret, purpose)
     except LinkNotFound:
         return
-    with database.writing() as session:
+    with database.transaction() as session:
         _note(session, Event.LINK_OPENED, link)
 
 

@@ -14,7 +14,7 @@ from webapp.web.forms import MAX_TEXT_LENGTH
 def password_advice() -> Response:
     """What would make this password better; none of it is kept or logged. Raises TooManyRequests."""
     if limited():
-        with app_state().database.writing() as session:
+        with app_state().database.transaction() as session:
             throttles.advice(session, browser.client().address)
     found = advice(rules(), _sent("password"), _sent("email"), _sent("name"))
     return jsonify(text=found.text, good=found.good)

@@ -29,7 +29,7 @@ def enter_code() -> Page:
         return _page(form)
     email, typed = text(form.email), text(form.code)
     try:
-        with app_state().database.writing() as session:
+        with app_state().database.transaction() as session:
             opened = codes.redeem_for_address(session, app_state().sealer, email, typed, sessions.client(), limited())
     except TooManyRequests as error:
         form.form_errors.append(error_pages.retry_text(error))

@@ -45,7 +45,7 @@ def activate() -> Page:
         password_hash = hashing.hash_password(text(form.password))
         # Asked before the transaction: whose language it is may have to be looked up, and that notes who is here.
         language = i18n.current().code
-        with app_state().database.writing() as session:
+        with app_state().database.transaction() as session:
             person = service.activate(session, secret, password_hash, language)
             begun = signing_in.begin(session, person, sessions.here())
     except service.REFUSED as refused:
@@ -59,7 +59,7 @@ def activate() -> Page:
 @blueprint.post("/activate/again")
 def activate_again() -> Page:
     """Another activation mail, to the person whose link it was."""
-    with app_state().database.writing() as session:
+    with app_state().database.transaction() as session:
         service.renew_activation(session, browser.get(LinkPurpose.ACTIVATION, ""), limited())
     return render_template("accounts/activate_again.html")
 
@@ -72,7 +72,7 @@ def forgot_password() -> Page:
     if not form.validate_on_submit():
         return render_template("accounts/forgot_password.html", form=form)
     try:
-        with app_state().database.writing() as session:
+        with app_state().database.transaction() as session:
             service.request_reset(session, text(form.email), sessions.client(), limited())
     except TooManyRequests as error:
         form.form_errors.append(error_pages.retry_text(error))
@@ -106,7 +106,7 @@ def reset_password() -> Page:
         if not (form.validate_on_submit() and _is_new(form, owner)):
             return render_template("accounts/reset_password.html", form=form, link=shown.fingerprint_field(secret))
         password_hash = hashing.hash_password(text(form.password))
-        with app_state().database.writing() as session:
+        with app_state().database.transaction() as session:
             known_as = signing_in.reset_password(session, secret, password_hash, sessions.here())
     except service.REFUSED as refused:
         return link_refused(LinkPurpose.RESET, refused)
@@ -129,7 +129,7 @@ def store_and_redirect(purpose: LinkPurpose, secret: str, endpoint: str) -> Resp
 
 def link_refused(purpose: LinkPurpose, refused: MailroomError) -> Page:
     """The page that says why a link did nothing, and what helps. Raises TooManyRequests."""
-    with app_state().database.writing() as session:
+    with app_state().database.transaction() as session:
         openings.record_refused(
             session, browser.get(purpose, ""), purpose, refused, sessions.client().address, limited()
         )
@@ -139,7 +139,7 @@ def link_refused(purpose: LinkPurpose, refused: MailroomError) -> Page:
 
 
 def _owner(secret: str, purpose: LinkPurpose) -> User:
-    with app_state().database.reading() as session:
+    with app_state().database.read() as session:
         return service.find_user(session, secret, purpose)
 
 

@@ -35,7 +35,7 @@ def require_not_reused(database: Database, person: User, password: str, limited:
     """
     barred = _barred(database, person)
     if barred and limited:
-        with database.writing() as session:
+        with database.transaction() as session:
             throttles.new_password(session, person)
     if any(hashing.verify(password, kept) for kept in barred):
         raise PasswordRejected(_("You've used this password before. Choose a different one."))
@@ -43,7 +43,7 @@ def require_not_reused(database: Database, person: User, password: str, limited:
 
 def _barred(database: Database, person: User) -> list[str]:
     """The present password and those before it, if any may not come back."""
-    with database.reading() as session:
+    with database.read() as session:
         number = security(session).password_former
         if not number:
             return []

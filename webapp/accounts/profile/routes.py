@@ -36,7 +36,7 @@ def change_name() -> Page:
     form = NameForm()
     if not form.validate_on_submit():
         return page(name_form=form if form.submitted() else None)
-    with app_state().database.writing() as session:
+    with app_state().database.transaction() as session:
         service.rename(session, signed_in().id, text(form.name))
     flash(_("Your name has been changed."), "success")
     return redirect_to_profile()
@@ -49,7 +49,7 @@ def change_language() -> Page:
     form, person = LanguageForm(), signed_in()
     if not form.validate_on_submit():
         return page(language_form=form if form.submitted() else None)
-    with app_state().database.writing() as session:
+    with app_state().database.transaction() as session:
         service.choose_language(session, person.id, form.language.data)
     person.language = form.language.data
     refresh()
@@ -60,7 +60,7 @@ def change_language() -> Page:
 @blueprint.post("/profile/sign-ins/<int:sign_in_id>/end")
 def sign_out(sign_in_id: int) -> Page:
     """Sign one other browser out."""
-    with app_state().database.writing() as session:
+    with app_state().database.transaction() as session:
         service.sign_out(session, signed_in().id, sign_in_id)
     flash(_("That browser has been signed out."), "success")
     return redirect_to_profile()
@@ -70,7 +70,7 @@ def sign_out(sign_in_id: int) -> Page:
 def sign_out_others() -> Page:
     """Sign all other browsers out."""
     try:
-        with app_state().database.writing() as session:
+        with app_state().database.transaction() as session:
             left = service.sign_out_others(session, signed_in(), sessions.current_session().id, sessions.known_as())
     except SessionEnded as ended:
         return login_again(ended, url_for("profile.profile"))
@@ -89,7 +89,7 @@ def page(
 ) -> str:
     """The profile, with the form that was sent; the others as they are at first."""
     person, token = signed_in(), sessions.token()
-    with app_state().database.reading() as session:
+    with app_state().database.read() as session:
         own = service.list_sessions(session, person.id)
         waiting = pending.find_pending(session, person.id)
     return render_template(

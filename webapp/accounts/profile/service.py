@@ -68,7 +68,7 @@ def change_password(
     reauthentication.check(database, person, sign_in, current, limited)
     former_passwords.require_not_reused(database, person, new, limited)
     password_hash = hashing.hash_password(new)
-    with database.writing() as session:
+    with database.transaction() as session:
         present = unchanged(session, person)
         former_passwords.add_to_history(session, present.id)
         present.password_hash, present.password_changed_at = password_hash, clock.now()

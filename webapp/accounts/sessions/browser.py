@@ -127,6 +127,6 @@ def _load(token: str) -> User | None:
     g.came_with = token
     g.sign_in, g.password_is_old = found.sign_in, found.password_is_old
     if found.is_stale:
-        with database.writing() as session:
+        with database.transaction() as session:
             sign_ins.touch(session, found.sign_in)
     return found.user

@@ -49,17 +49,17 @@ def sign_in(
     tries count even when they fail, and none stays open while the password is hashed.
     """
     tried = _begun(database, email, client) if limited else None
-    with database.reading() as session:
+    with database.read() as session:
         person = service.find_by_email(session, email)
     kept = person.password_hash if person else None
     if not hashing.verify(password, kept) or person is None or kept is None or person.state != UserState.ACTIVE:
-        with database.writing() as session:
+        with database.transaction() as session:
             audit.record(session, Event.SIGN_IN_FAILED, address=email)
             if tried:
                 lockout.failed(session, tried)
         raise LoginRefused
     renewed = hashing.hash_password(password) if hashing.needs_rehash(kept) else kept
-    with database.writing() as session:
+    with database.transaction() as session:
         present = _unchanged(session, person)
         present.password_hash = renewed
         known = known_devices.is_known(session, present.id, client.known_as)
@@ -102,7 +102,7 @@ def sign_out(session: Session, person: User, sign_in_id: int) -> None:
 
 def _begun(database: Database, email: str, client: Client) -> lockout.Attempt:
     """A try that is counted. Raises TooManyRequests, Locked."""
-    with database.writing() as session:
+    with database.transaction() as session:
         tried = lockout.attempt(session, email, client)
         seconds = lockout.begin(session, tried)
     # Not before the commit: the lock may have begun with this try.

@@ -69,7 +69,7 @@ def check(database: Database, person: User, sign_in: Session, password: str, lim
     if left is None or not hashing.verify(password, person.password_hash):
         raise _refused(database, person, sign_in, left)
     if limited:
-        with database.writing() as session:
+        with database.transaction() as session:
             if not throttles.own_password_fitted(session, sign_in):
                 raise SessionEnded
 
@@ -77,7 +77,7 @@ def check(database: Database, person: User, sign_in: Session, password: str, lim
 def confirm(database: Database, person: User, sign_in: Session, password: str, limited: bool = True) -> str:
     """The password was typed again: the sign-in's new token. Raises WrongPassword, SignInEnded."""
     check(database, person, sign_in, password, limited)
-    with database.writing() as session:
+    with database.transaction() as session:
         token = sign_ins.confirmed(session, sign_in)
     if token is None:
         raise SessionEnded
@@ -105,13 +105,13 @@ def saved_form(sealer: Sealer, sign_in: Session, path: str, sealed: str) -> Fiel
 
 def _counted(database: Database, sign_in: Session) -> int | None:
     """How many guesses are left after this one; None if it was one too many."""
-    with database.writing() as session:
+    with database.transaction() as session:
         return throttles.own_password(session, sign_in)
 
 
 def _refused(database: Database, person: User, sign_in: Session, left: int | None) -> MailroomError:
     """Note a wrong password, if it was looked at, and end the sign-in if no guess is left: what the person is told."""
-    with database.writing() as session:
+    with database.transaction() as session:
         if left is not None:
             audit.record(session, Event.PASSWORD_REFUSED, person)
         if left:

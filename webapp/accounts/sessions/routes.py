@@ -51,7 +51,7 @@ def login() -> Page:
 @blueprint.post("/logout")
 def logout() -> Response:
     """Sign this browser out."""
-    with app_state().database.writing() as session:
+    with app_state().database.transaction() as session:
         signing_in.sign_out(session, signed_in(), sessions.current_session().id)
     browser.clear()
     flash(_("You've been signed out."), "success")

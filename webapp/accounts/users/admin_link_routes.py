@@ -32,13 +32,13 @@ def show_link(user_id: int) -> Page:
     if not public_url():
         flash(_("Links can't be shown until the public URL is set."), "danger")
         return redirect(url_for("accounts.user", user_id=user_id))
-    with app_state().database.reading() as session:
+    with app_state().database.read() as session:
         person = service.get_user(session, user_id)
     form = ConfirmForm()
     if not form.validate_on_submit():
         return _asked(form, person, admin_links.refusal_reason(person, signed_in())), 200
     try:
-        with app_state().database.writing() as session:
+        with app_state().database.transaction() as session:
             made = admin_links.create(session, app_state().sealer, user_id, signed_in(), limited())
     except (ActionRefused, AccountDisabled) as refused:
         return _asked(form, person, refused), 409
@@ -48,7 +48,7 @@ def show_link(user_id: int) -> Page:
 @blueprint.get("/users/<int:user_id>/link/shown")
 def link_shown(user_id: int) -> Page:
     """The link, this once: whoever loads the page again or comes back to it is told so."""
-    with app_state().database.writing() as session:
+    with app_state().database.transaction() as session:
         made = admin_links.show(
             session, app_state().sealer, browser.get(SHOWN_LINK, ""), user_id, sessions.current_session()
         )
@@ -57,7 +57,7 @@ def link_shown(user_id: int) -> Page:
         flash(_("A link is shown only once. You can create a new one."), "info")
         return redirect(url_for("accounts.user", user_id=user_id))
     browser.pop(SHOWN_LINK)
-    with app_state().database.reading() as session:
+    with app_state().database.read() as session:
         person = service.get_user(session, user_id)
     site = public_url()
     link = site + links.PATHS[made.purpose] + made.secret

@@ -29,7 +29,7 @@ def users() -> Page:
     """Everybody, newest first, or those who match a search."""
     search = "".join(filter(str.isprintable, request.args.get("search", ""))).strip()[:200]
     before = request.args.get("before", type=int)
-    with app_state().database.reading() as session:
+    with app_state().database.read() as session:
         people, more = service.list_users(session, search, before)
     return render_template("accounts/users.html", people=people, more=more, search=search, before=before)
 
@@ -45,7 +45,7 @@ def new_user() -> Page:
             return _create(form)
         except service.AddressTaken as taken:
             form.problem("email", str(taken))
-    with app_state().database.reading() as session:
+    with app_state().database.read() as session:
         lifetime = security(session).activation_minutes
     return render_template("accounts/new_user.html", form=form, lifetime=lifetime)
 
@@ -54,7 +54,7 @@ def new_user() -> Page:
 def resend_activation(user_id: int) -> Page:
     """Another activation mail."""
     try:
-        with app_state().database.writing() as session:
+        with app_state().database.transaction() as session:
             person = locked_for(session, user_id, signed_in())
             password_links.enqueue_activation(session, person, limited())
     except NoActivation as refused:
@@ -69,7 +69,7 @@ def resend_activation(user_id: int) -> Page:
 def _create(form: NewUserForm) -> Page:
     """Raises AddressTaken."""
     by_mail = form.send_activation.data == "mail"
-    with app_state().database.writing() as session:
+    with app_state().database.transaction() as session:
         require_administrator(session, signed_in())
         person = service.create_user(
             session,

@@ -32,7 +32,7 @@ def setup() -> Page:
         del form.public_url
     form.rules = rules()
     try:
-        with app_state().database.reading() as session:
+        with app_state().database.read() as session:
             first_run.check(session, browser.get(SETUP_TOKEN, ""))
         if form.validate_on_submit():
             return _set_up(form)
@@ -47,7 +47,7 @@ def setup() -> Page:
 def _set_up(form: SetupForm) -> Response:
     config = app_state().config
     password_hash, language = hashing.hash_password(text(form.password)), i18n.current().code
-    with app_state().database.writing() as session:
+    with app_state().database.transaction() as session:
         person = first_run.create_first_administrator(
             session,
             browser.get(SETUP_TOKEN, ""),

@@ -35,7 +35,7 @@ def rename_user(user_id: int) -> Page:
     form = NameForm()
     if not form.validate_on_submit():
         return _user_page(person, kept, form)
-    with app_state().database.writing() as session:
+    with app_state().database.transaction() as session:
         administration.rename(session, user_id, text(form.name), signed_in())
     flash(_("The name has been changed."), "success")
     return redirect(url_for("accounts.user", user_id=user_id))
@@ -45,7 +45,7 @@ def rename_user(user_id: int) -> Page:
 def sign_out_user(user_id: int) -> Page:
     """End all sign-ins of the person."""
     person, _kept = _person(user_id)
-    with app_state().database.writing() as session:
+    with app_state().database.transaction() as session:
         administration.end_sessions(session, user_id, signed_in())
     flash(_("%(name)s has been signed out everywhere.", name=person.name), "success")
     return redirect(url_for("accounts.user", user_id=user_id))
@@ -88,7 +88,7 @@ def disable_user(user_id: int) -> Page:
 @blueprint.post("/users/<int:user_id>/enable")
 def enable_user(user_id: int) -> Page:
     """Enable a disabled account."""
-    with app_state().database.writing() as session:
+    with app_state().database.transaction() as session:
         administration.enable(session, user_id, signed_in())
     person, _kept = _person(user_id)
     flash(_("%(name)s has been enabled again.", name=person.name), "success")
@@ -98,7 +98,7 @@ def enable_user(user_id: int) -> Page:
 @blueprint.post("/users/<int:user_id>/unlock")
 def unlock_user(user_id: int) -> Page:
     """Let the person sign in at once, after wrong passwords."""
-    with app_state().database.writing() as session:
+    with app_state().database.transaction() as session:
         administration.unlock(session, user_id, signed_in())
     flash(_("Sign-in is unlocked. This person can sign in now."), "success")
     return redirect(url_for("accounts.user", user_id=user_id))
@@ -126,7 +126,7 @@ def _confirm_first(
     if not form.validate_on_submit():
         return render_template(template, person=person, kept=kept, form=form)
     try:
-        with app_state().database.writing() as session:
+        with app_state().database.transaction() as session:
             act(session)
     except ActionRefused as refused:
         return render_template(template, person=person, kept=refused, form=form), 409
@@ -135,13 +135,13 @@ def _confirm_first(
 
 def _person(user_id: int) -> tuple[User, ActionRefused | None]:
     """The person, and why their rights cannot be taken away, if so."""
-    with app_state().database.reading() as session:
+    with app_state().database.read() as session:
         person = service.get_user(session, user_id)
         return person, administration.reason_not_deletable(session, person, signed_in())
 
 
 def _user_page(person: User, kept: ActionRefused | None, form: NameForm) -> str:
-    with app_state().database.reading() as session:
+    with app_state().database.read() as session:
         locked_until = lockout.locked_until(session, person)
     language = LANGUAGES.get(person.language or "")
     return render_template(

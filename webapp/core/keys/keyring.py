@@ -133,7 +133,7 @@ class Keyring:
     def _read(self) -> Keys:
         while True:
             secret_keys = self._config.secret_keys
-            with self._database.reading() as session:
+            with self._database.read() as session:
                 keys = read(session, secret_keys)
             # A rotation that replaced the file in between has made rows that the former keys do not open.
             if self._config.secret_keys == secret_keys:

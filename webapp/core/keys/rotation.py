@@ -57,15 +57,15 @@ def rotate(database: Database, config: Config, ring: Keyring, drop_old: bool = F
     Earlier keys go on opening cookies and forms, unless `drop_old`; they stay in any case while
     something needs them. Raises SecretKeyMissing.
     """
-    with database.writing() as session:
+    with database.transaction() as session:
         outcome = RotationResult(_add(session, config))
     ring.reread()
     for model in sealed_columns():
         _reseal(database, ring, model, outcome)
-    with database.reading() as session:
+    with database.read() as session:
         _examine(session, ring, outcome)
     if outcome.complete:
-        with database.writing() as session:
+        with database.transaction() as session:
             _retire(session, config, outcome.key, drop_old)
     ring.reread()
     return outcome
@@ -73,7 +73,7 @@ def rotate(database: Database, config: Config, ring: Keyring, drop_old: bool = F
 
 def forget_lost_keys(database: Database, config: Config) -> int:
     """Forget the keys that the secret key does not open, and so what only they open; how many there were."""
-    with database.writing() as session:
+    with database.transaction() as session:
         store(session, alone=True)
         rows = session.scalars(select(DataKey)).all()
         lost = [row for row in rows if unwrapped(row.wrapped, config.secret_keys) is None]
@@ -118,7 +118,7 @@ def _reseal(database: Database, ring: Keyring, model: type[Base], outcome: Rotat
     """Bring every row of this model under the key in force, a batch at a time."""
     key, last = primary_key(model), None
     while True:
-        with database.writing() as session:
+        with database.transaction() as session:
             following = select(model).order_by(key).limit(BATCH).with_for_update()
             rows = session.scalars(following if last is None else following.where(key > last)).all()
             if not rows:

@@ -33,10 +33,10 @@ LONGEST_REASON = 500
 
 def send_alerts(parts: AppState, now: datetime) -> None:
     """Tell what nobody was told yet. Needs an application context."""
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         if not _is_news(session, now):
             return
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         server = lock_primary(session)
         if server is not None:
             _Teller(session, server, general(session, parts.config)).tell(now)

@@ -38,7 +38,7 @@ def record(database: Database, server: MailServer | None, certificate: Certifica
     values = {"since": certificate.since, "expires_at": certificate.expires_at, "seen_at": now}
     # Somebody may have saved another server since it was looked at.
     same = [getattr(MailServer, name) == getattr(server, name) for name in ("id", "host", "port", "security")]
-    with database.writing() as session:
+    with database.transaction() as session:
         session.execute(
             update(MailServer).where(*same).values({f"certificate_{name}": value for name, value in values.items()})
         )

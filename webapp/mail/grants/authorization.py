@@ -64,7 +64,7 @@ def start(parts: AppState, server: MailServer, general: General, sign_in_id: int
         state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
         address = client.authorization_url(registration, back, state, verifier)
     request = requests.in_the_browser(server, sign_in_id, back)
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         requests.add(session, parts.sealer, request, state, verifier)
     return address
 
@@ -96,7 +96,7 @@ def reject_stray_callback(parts: AppState) -> OAuthError:
     Anybody can send such a thing, so the trail tells of so many in an hour and no more.
     """
     fault = UnknownState(error=words.NOT_SIGNED_IN)
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         if rate_limits.try_consume(session, STRAYED, ""):
             audit.record(session, Event.GRANT_REFUSED, code=fault.code)
     return fault
@@ -108,7 +108,7 @@ def start_device(parts: AppState, server: MailServer, sign_in_id: int) -> Author
         registration = transport_settings.registration(server, parts)
         code = client.start_device(registration)
     request = requests.on_a_device(server, sign_in_id, code)
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         requests.end_all(session, server.id, sign_in_id)
         # Nobody brings this state back: the column has to hold one.
         requests.add(session, parts.sealer, request, secrets.token_urlsafe(32), code.device_code)
@@ -123,7 +123,7 @@ def check_device(parts: AppState, server: MailServer, sign_in_id: int) -> bool:
     """
     with _audited(parts):
         registration = transport_settings.registration(server, parts)
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             # Of two pages that ask at once, the second one finds what the first one noted.
             request = session.scalar(requests.waiting(server.id, sign_in_id).with_for_update())
             if request is None:
@@ -138,7 +138,7 @@ def check_device(parts: AppState, server: MailServer, sign_in_id: int) -> bool:
         except OAuthError as fault:
             _answered(parts, request, fault)
             raise
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             requests.end(session, request)
         _keep(parts, registration, tokens)
         return True
@@ -148,10 +148,10 @@ def generate(parts: AppState, server: MailServer) -> None:
     """Ask for a new access token now; for grants without a person that is all there is to do. Raises OAuthFault."""
     with _audited(parts):
         source = transport_settings.token_source(server, parts)
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             grants.prepare(session, server, source.registration.method)
         source.get(by_hand=True)
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         outbox.retry_waiting(session)
 
 
@@ -163,7 +163,7 @@ def _audited(parts: AppState) -> Iterator[None]:
     except Pending:
         raise
     except OAuthError as fault:
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             audit.record(session, Event.GRANT_REFUSED, code=fault.code)
         raise
 
@@ -173,7 +173,7 @@ def _keep(parts: AppState, registration: ClientRegistration, tokens: TokenRespon
     tokens = replace(tokens, names=account.account_names(registration, tokens))
     _check(registration, tokens)
     now = clock.now()
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         server = servers.lock_primary(session)
         if server is None or transport_settings.registration(server, parts) != registration:
             raise UnknownState(error=words.CHANGED_SETTINGS)
@@ -222,8 +222,8 @@ def _names_in(registration: ClientRegistration, access_token: str) -> Sequence[s
 
 def _answered(parts: AppState, request: AuthorizationRequest, fault: OAuthError) -> None:
     if fault.lasting:
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             requests.end(session, request)
     elif isinstance(fault, Pending) and fault.slower:
-        with parts.database.writing() as session:
+        with parts.database.transaction() as session:
             requests.increase_interval(session, request)

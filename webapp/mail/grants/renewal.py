@@ -126,7 +126,7 @@ class _Refresh:
             time.sleep(POLL)
 
     def _look(self) -> Grant:
-        with self.parts.database.reading() as session:
+        with self.parts.database.read() as session:
             grant = grants.get(session, self.server_id)
         if grant is None or (grant.status == GrantStatus.NONE and self.registration.method.needs_user):
             raise GrantMissing
@@ -152,7 +152,7 @@ class _Refresh:
             # Its last holder never gave it back.
             "unsure": case((Grant.lease != "", true()), else_=Grant.unsure),
         }
-        with self.parts.database.writing() as session:
+        with self.parts.database.transaction() as session:
             return session.scalar(update(Grant).where(Grant.id == grant.id, free).values(values).returning(Grant))
 
     def _renewed(self, grant: Grant) -> AccessToken:
@@ -208,7 +208,7 @@ class _Refresh:
 
     def _saved(self, grant: Grant, values: dict[str, Any], event: Event | None, code: str) -> bool:
         ours = select(Grant).where(Grant.id == grant.id, Grant.lease == grant.lease).with_for_update()
-        with self.parts.database.writing() as session:
+        with self.parts.database.transaction() as session:
             found = session.scalar(ours)
             if found is None:
                 return False
@@ -231,7 +231,7 @@ def due_for_upkeep(parts: AppState, now: datetime) -> Iterator[int]:
 
     So no grant lapses unused, and one that has died is known within a day, also while no mail leaves.
     """
-    with parts.database.reading() as session:
+    with parts.database.read() as session:
         found = session.scalars(select(Grant).where(Grant.status == GrantStatus.GENERATED)).all()
     for grant in found:
         last = grant.last_refresh_at or now

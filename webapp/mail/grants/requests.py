@@ -54,7 +54,7 @@ def claim_by_state(parts: AppState, sign_in_id: int, state: str) -> tuple[Author
         AuthorizationRequest.sign_in_id == sign_in_id,
         AuthorizationRequest.user_code == "",
     )
-    with parts.database.writing() as session:
+    with parts.database.transaction() as session:
         request = session.scalar(delete(AuthorizationRequest).where(*mine).returning(AuthorizationRequest))
         server = session.get(MailServer, request.mail_server_id) if request is not None else None
     if request is None or server is None or request.expires_at <= clock.now():

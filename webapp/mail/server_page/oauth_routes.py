@@ -114,7 +114,7 @@ def _strayed() -> Response | None:
 def _begun(saved: MailServer, method: OAuth2) -> Response:
     """On to the provider, to the code to type, or back with a token. Raises OAuthFault."""
     if method.grant == "authorization_code":
-        with app_state().database.reading() as session:
+        with app_state().database.read() as session:
             general = general_settings.general(session, app_state().config)
         origin = request.headers.get("Origin", "")
         here = "" if origin == "null" else origin

@@ -75,7 +75,7 @@ def mail_server() -> Response:
 
 def saved_server() -> MailServer | None:
     """The saved mail server."""
-    with app_state().database.reading() as session:
+    with app_state().database.read() as session:
         return servers.primary(session)
 
 
@@ -95,7 +95,7 @@ def save_typed(saved: MailServer | None) -> Saved | Response:
     if not form.is_of(_version(saved)):
         return _page(form, saved, draft)
     try:
-        with app_state().database.writing() as session:
+        with app_state().database.transaction() as session:
             return service.save(session, app_state(), draft, by=signed_in().email)
     except service.SecretsRequired:
         saved = saved_server()
@@ -109,7 +109,7 @@ def _test(typed: FormState) -> Response:
     draft = typed.draft(form)
     if not has_secrets(app_state(), form, draft, saved, typed.user_id) or not valid:
         return _page(form, saved, draft)
-    with app_state().database.reading() as session:
+    with app_state().database.read() as session:
         general = general_settings.general(session, app_state().config)
     try:
         opened = transport_settings.from_draft(draft, saved, app_state(), general)
@@ -150,7 +150,7 @@ def _page(
     if not form.test_recipient.data:
         form.test_recipient.data = signed_in().email
     state = delivery_status(app_state().database)
-    with app_state().database.reading() as session:
+    with app_state().database.read() as session:
         ends = dates(session, saved)
         diagnosis = meaning(session, app_state(), state.stopped) if state.stopped else None
         general = general_settings.general(session, app_state().config)
