@@ -6,7 +6,9 @@ from pathlib import Path
 from flask import Flask
 
 from webapp.accounts import blueprint as accounts
+from webapp.accounts import events as accounts_events
 from webapp.accounts import message_kinds
+from webapp.accounts import service as accounts_service
 from webapp.accounts.address_changes import routes as address_routes
 from webapp.accounts.password_links import advice_routes, code_routes
 from webapp.accounts.password_links import routes as link_routes
@@ -16,6 +18,8 @@ from webapp.accounts.sessions import browser, reauthentication_routes
 from webapp.accounts.sessions import routes as sign_in_routes
 from webapp.accounts.users import admin_link_routes, setup_routes, user_routes
 from webapp.accounts.users import routes as people_routes
+from webapp.audit import details as audit_details
+from webapp.audit import registry as audit_registry
 from webapp.audit import routes as audit
 from webapp.core import logs
 from webapp.core.app_state import EXTENSION, AppState
@@ -25,17 +29,21 @@ from webapp.core.keys.columns import reseal_on_write
 from webapp.core.keys.keyring import Keyring, KeyringSealer
 from webapp.demo import routes as demo
 from webapp.home import routes as home
+from webapp.mail import audit_details as mail_audit_details
 from webapp.mail.expiry import banner
 from webapp.mail.server_page import forms as mail_forms
 from webapp.mail.server_page import oauth_routes as grant_routes
 from webapp.mail.server_page import routes as mail
 from webapp.mail.transport import connection
+from webapp.outbox import events as outbox_events
 from webapp.outbox import wiring as outbox_wiring
 from webapp.process import health
 from webapp.process.request_bodies import Wsgi
 from webapp.providers import registry
+from webapp.settings import events as settings_events
 from webapp.settings import routes as settings
 from webapp.web import access, cookies, error_pages, security
+from webapp.webhooks import events as webhooks_events
 from webapp.webhooks import routes as webhooks
 
 HERE = Path(__file__).parent
@@ -89,6 +97,9 @@ def create_app(config: Config | None = None, intake: Callable[[Wsgi], Wsgi] | No
     error_pages.init_app(app)
     banner.init_app(app)
     connection.mail.init_app(app)
+    for events in (accounts_events, outbox_events, mail_audit_details, webhooks_events, settings_events, audit_details):
+        events.init_app(app)
+    audit_registry.register_user_lookup(app, accounts_service.find_user_id)
     for room in (home, health, accounts, profile, settings, mail, webhooks, audit):
         app.register_blueprint(room.blueprint)
     if config.demo == "on":

@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from webapp import create_app
+from webapp.accounts import events
 from webapp.accounts import service as accounts
 from webapp.accounts.fields import MAX_NAME_LENGTH
 from webapp.accounts.passwords import hashing
@@ -20,7 +21,6 @@ from webapp.accounts.passwords.policy import PasswordRejected
 from webapp.accounts.service import AddressTaken
 from webapp.accounts.users import setup
 from webapp.audit import service as audit
-from webapp.audit.events import Event
 from webapp.core import logs, schema
 from webapp.core.app_state import app_state
 from webapp.core.config import Config, ConfigError
@@ -147,7 +147,7 @@ def create_admin(email: str, name: str, password_stdin: bool) -> None:
             password_hash = hashing.hash_password(password)
             with database.transaction() as session:
                 created = accounts.create_administrator(session, email, name, password_hash)
-                audit.record(session, Event.ADMINISTRATOR_CREATED, created)
+                audit.record(session, events.ADMINISTRATOR_CREATED, created)
     except AddressTaken as error:
         raise click.ClickException(f"{email} already has an account.") from error
     except InvalidEmailAddress as error:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.accounts import throttles
-from webapp.audit.events import Event
+from webapp.audit import events
 from webapp.audit.models import AuditEntry
 from webapp.core import clock, rate_limits
 from webapp.core.database import Database
@@ -66,7 +66,7 @@ def test_the_trail_tells_once_an_hour_that_a_network_asks_too_often(session: Ses
         throttles.note(session, "192.0.2.1", "accounts.login")
     throttles.note(session, "192.0.2.1", "accounts.forgot_password")
     assert throttles.is_noted(session, "192.0.2.1", "accounts.login")
-    noted = select(AuditEntry).where(AuditEntry.event == Event.THROTTLED).order_by(AuditEntry.id)
+    noted = select(AuditEntry).where(AuditEntry.event == events.REQUESTS_THROTTLED.key).order_by(AuditEntry.id)
     assert [entry.facts["page"] for entry in session.scalars(noted)] == ["accounts.login", "accounts.forgot_password"]
 
 

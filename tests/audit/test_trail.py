@@ -10,11 +10,13 @@ from sqlalchemy import event, text
 
 from tests.audit.conftest import NOON
 from tests.support.people import add_person
+from webapp.accounts import events
 from webapp.accounts.models import User
 from webapp.audit import trail
-from webapp.audit.events import Event
 from webapp.audit.trail import PAGE_SIZE, Filter
 from webapp.core.database import Database
+
+pytestmark = pytest.mark.usefixtures("app_context")
 
 Happened = Callable[..., int]
 # Before anything that the fixtures leave in the trail.
@@ -47,19 +49,19 @@ def test_a_page_after_no_entry_is_empty(database: Database, happened: Happened, 
 @pytest.mark.parametrize(
     "wanted",
     [
-        Filter(event="link made"),
+        Filter(event="link.created"),
         Filter(client="2001:db8::1"),
         Filter(person="ada@example.com"),
         Filter(person="root@example.com"),
         Filter(since=date(2025, 3, 1), until=date(2025, 3, 1)),
-        Filter(person="ada@example.com", event="link made", client="2001:db8::1", until=LAST_YEAR),
+        Filter(person="ada@example.com", event="link.created", client="2001:db8::1", until=LAST_YEAR),
     ],
 )
 def test_each_way_to_narrow_it_finds_what_fits_alone(database: Database, happened: Happened, wanted: Filter) -> None:
     happened(at=NOON - timedelta(days=365), person_email="eve@example.com", client="192.0.2.9")
     day = NOON.replace(year=2025, month=3, day=1, hour=23, minute=59)
     wanted_id = happened(
-        Event.LINK_MADE, at=day, person_email="ada@example.com", by_email="root@example.com", client="2001:db8::1"
+        events.LINK_CREATED, at=day, person_email="ada@example.com", by_email="root@example.com", client="2001:db8::1"
     )
     assert found(database, wanted) == [wanted_id]
 
@@ -85,7 +87,7 @@ def test_all_of_it_is_read_in_pieces(database: Database, happened: Happened, mon
     ("wanted", "columns"),
     [
         (Filter(), ["happened_at"]),
-        (Filter(event="link made"), ["event"]),
+        (Filter(event="link.created"), ["event"]),
         (Filter(client="192.0.2.7"), ["client"]),
         (Filter(person="ada@example.com"), ["by_email", "person_email", "by_id", "person_id"]),
     ],

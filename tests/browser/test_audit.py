@@ -29,7 +29,7 @@ def look_for_what_was_saved(walker: Walker, site: Site) -> None:
     walker.follow("Audit trail")
     assert walker.sees("First administrator created")
     walker.open(f"{site.url}/audit")
-    walker.fill(event="general settings saved", person="")
+    walker.fill(event="general_settings.saved", person="")
     walker.press("Show")
     assert walker.sees("Changed: Public address.")
     assert not walker.page.locator("main table").get_by_text("Signed in", exact=True).count()
@@ -57,5 +57,5 @@ def take_it_along(walker: Walker, site: Site) -> None:
         walker.page.get_by_role("link", name="Download as CSV").click()
     assert download.value.suggested_filename.startswith("audit-20")
     content = Path(download.value.path()).read_text()
-    assert "first administrator set up" in content
+    assert "setup.completed" in content
     assert walker.sees("Signed in")

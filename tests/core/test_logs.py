@@ -26,7 +26,7 @@ def test_what_an_administrator_does_is_logged_with_who_it_was(
     administrator: Browser, caplog: pytest.LogCaptureFixture
 ) -> None:
     administrator.submit("/users/new", email="eve@people.example", name="Eve", send_activation="show")
-    event = told(caplog)["activation link handed over"]
+    event = told(caplog)["activation.link_shown"]
     assert event["by"] == administrator.user.id
     assert event["user"] != administrator.user.id
 
@@ -36,7 +36,7 @@ def test_who_was_signed_in_before_is_not_named_for_a_stranger(
 ) -> None:
     administrator.get("/")
     stranger.submit("/forgot-password", email="eve@people.example")
-    event = told(caplog)["password reset asked for"]
+    event = told(caplog)["reset.requested"]
     assert "by" not in event
     assert "people.example" not in repr(event)
 

@@ -8,10 +8,9 @@ from sqlalchemy import select, text
 
 from tests.support.browser import Browser
 from tests.support.receiver import Receiver
-from webapp.audit.events import Event
 from webapp.audit.models import AuditEntry
 from webapp.core.app_state import AppState
-from webapp.webhooks import service
+from webapp.webhooks import events, service
 
 PAGE = "/settings/webhook"
 
@@ -157,9 +156,9 @@ def test_the_trail_tells_it_without_address_and_secret(
     administrator.submit(PAGE, webhook_url=receiver.url)
     administrator.submit(PAGE, button="test")
     with parts.database.read() as session:
-        told = {Event(one.event): one.facts for one in session.scalars(select(AuditEntry))}
-    assert told[Event.WEBHOOK_SAVED] == {"changed": ["webhook_url"]}
-    assert (told[Event.WEBHOOK_SECRET_MADE], told[Event.WEBHOOK_TESTED]) == ({}, {"passed": True})
+        told = {one.event: one.facts for one in session.scalars(select(AuditEntry))}
+    assert told[events.WEBHOOK_SAVED.key] == {"changed": ["webhook_url"]}
+    assert (told[events.WEBHOOK_SECRET_CREATED.key], told[events.WEBHOOK_TESTED.key]) == ({}, {"passed": True})
 
 
 def test_members_are_refused(member: Browser) -> None:

@@ -6,13 +6,12 @@ from typing import Any
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from webapp.accounts import service
+from webapp.accounts import events, service
 from webapp.accounts.address_changes import pending
 from webapp.accounts.links import codes
 from webapp.accounts.links import service as links
 from webapp.accounts.models import LinkPurpose, User, UserState
 from webapp.audit import service as audit
-from webapp.audit.events import Event
 from webapp.core import clock
 from webapp.core.app_state import app_state
 from webapp.core.texts import lazy_gettext as _
@@ -234,7 +233,7 @@ def _with_link(
     the email although its reply was lost, and a revoked link would arrive dead.
     """
     issued = codes.issue(session, app_state().sealer, user, purpose, message.deadline, address)
-    audit.record(session, Event.LINK_MADE, user, purpose=purpose)
+    audit.record(session, events.LINK_CREATED, user, purpose=purpose)
     data = {"valid_until": message.deadline, "code": issued.code, "account": user.email}
     path = links.PATHS[purpose] + issued.secret
     return PreparedMessage(template, address or user.email, _data(message, user) | data, user.language, path)

@@ -6,10 +6,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from webapp.accounts import events
 from webapp.accounts.models import Role, User, UserState, searchable
 from webapp.accounts.password_links import service as password_links
 from webapp.audit import service as audit
-from webapp.audit.events import Event
 from webapp.core import clock
 from webapp.core.database import MAX_ID, Database
 from webapp.core.email_addresses import comparison_key, validate
@@ -41,6 +41,12 @@ def find_by_email(session: Session, email: str, lock: bool = False) -> User | No
     """The person with this address, however it is written; with `lock`, it stays theirs until the transaction ends."""
     wanted = select(User).where(User.email_key == comparison_key(email))
     return session.scalar(wanted.with_for_update() if lock else wanted)
+
+
+def find_user_id(session: Session, email: str) -> int | None:
+    """Find the id of the user who has this email address."""
+    user = find_by_email(session, email)
+    return user.id if user else None
 
 
 def get_user(session: Session, user_id: int, lock: bool = False) -> User:
@@ -82,7 +88,7 @@ def create_user(
     """Add a person, pending, and owe them the activation mail if it is wanted. Raises BadAddress, AddressTaken."""
     created = _add(session, email, name, role, UserState.PENDING)
     created.language = language or None
-    audit.record(session, Event.USER_CREATED, created, role=str(role))
+    audit.record(session, events.USER_CREATED, created, role=str(role))
     if send_activation:
         password_links.enqueue_activation(session, created)
     return created
@@ -99,7 +105,7 @@ def create_administrator(session: Session, email: str, name: str, password_hash:
 def rename(session: Session, person: User, name: str) -> None:
     """Give a person, who is locked, this name."""
     person.name, person.search_text = name, searchable(name, person.email)
-    audit.record(session, Event.RENAMED, person)
+    audit.record(session, events.NAME_CHANGED, person)
 
 
 def _add(session: Session, email: str, name: str, role: Role, state: UserState) -> User:

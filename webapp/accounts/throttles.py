@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 
 from webapp.accounts.models import Session as SignIn
 from webapp.accounts.models import User
+from webapp.audit import events
 from webapp.audit import service as audit
-from webapp.audit.events import Event
 from webapp.core import clock, rate_limits
 from webapp.core.email_addresses import comparison_key
 from webapp.core.rate_limits import Limit, Share, network
@@ -107,7 +107,7 @@ def note(session: Session, client_address: str, page: str) -> None:
     if rate_limits.try_consume(session, NOTED, network(client_address), page) and rate_limits.try_consume(
         session, NOTED_BY_ANYBODY, ""
     ):
-        audit.record(session, Event.THROTTLED, page=page)
+        audit.record(session, events.REQUESTS_THROTTLED, page=page)
 
 
 def is_noted(session: Session, client_address: str, page: str) -> bool:

@@ -8,14 +8,11 @@ from flask_babel import gettext as _
 from wtforms import Field, SelectChoice, SelectField, StringField, ValidationError
 from wtforms.validators import Length, StopValidation
 
-from webapp.audit.events import Event
-from webapp.audit.labels import KINDS
+from webapp.audit import registry
 from webapp.audit.trail import Filter
 from webapp.core.email_addresses import MAX_LENGTH
 from webapp.core.texts import lazy_gettext as lazy
 from webapp.web.forms import Form, stripped, text, text_problem
-
-CHOICES = [SelectChoice("", lazy("All events")), *(SelectChoice(event.value, kind) for event, kind in KINDS.items())]
 
 
 def a_line(form: Form, field: Field) -> None:
@@ -37,6 +34,12 @@ def day(field: Field) -> date | None:
     return date.fromisoformat(text(field)) if text(field) else None
 
 
+def event_choices() -> list[SelectChoice]:
+    """List all event types, and the choice of all of them."""
+    types = registry.event_types()
+    return [SelectChoice("", lazy("All events")), *(SelectChoice(known.key, str(known.label)) for known in types)]
+
+
 class FilterForm(Form):
     """Narrows the trail. It is part of the address and changes nothing, so it carries no CSRF token."""
 
@@ -45,7 +48,7 @@ class FilterForm(Form):
 
         csrf = False
 
-    event = SelectField(lazy("Event"), choices=CHOICES, validate_choice=False)
+    event = SelectField(lazy("Event"), choices=event_choices, validate_choice=False)
     person = StringField(
         lazy("Person"), [a_line, Length(max=MAX_LENGTH, message=lazy("Too long."))], filters=[stripped]
     )
@@ -55,7 +58,7 @@ class FilterForm(Form):
 
     def validate_event(self, field: Field) -> None:
         """One that there is."""
-        if field.data and field.data not in list(Event):
+        if field.data and field.data not in [event_type.key for event_type in registry.event_types()]:
             raise ValidationError(_("Choose an event from the list."))
 
     def validate_until(self, field: Field) -> None:

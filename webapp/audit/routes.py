@@ -1,10 +1,9 @@
 """The page of the audit trail, and the trail as a file."""
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, stream_with_context, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from webapp.audit import labels, service, trail
-from webapp.audit.events import Event
+from webapp.audit import events, registry, service, trail
 from webapp.audit.export import csv_of
 from webapp.audit.forms import FilterForm
 from webapp.audit.models import AuditEntry
@@ -35,10 +34,12 @@ def download() -> BaseResponse:
         return redirect(url_for("audit.entries", **form.given()))
     wanted, database = form.wanted(), app_state().database
     with database.transaction() as session:
-        service.record(session, Event.TRAIL_DOWNLOADED, address=wanted.person, filtered=list(form.given()))
+        service.record(session, events.TRAIL_DOWNLOADED, email=wanted.person, filtered=list(form.given()))
     name = f"audit-{clock.now():%Y-%m-%d}.csv"
     disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(csv_of(database, wanted), content_type="text/csv; charset=utf-8", headers=disposition)
+    return Response(
+        stream_with_context(csv_of(database, wanted)), content_type="text/csv; charset=utf-8", headers=disposition
+    )
 
 
 def _page(form: FilterForm, entries: list[AuditEntry], more: bool, before: int | None) -> str:
@@ -48,7 +49,7 @@ def _page(form: FilterForm, entries: list[AuditEntry], more: bool, before: int |
         entries=entries,
         more=more,
         before=before,
-        kind=labels.kind,
-        facts=labels.facts,
+        kind=registry.event_label,
+        facts=registry.describe,
         device=client.describe,
     )

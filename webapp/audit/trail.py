@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time
 from sqlalchemy import ColumnElement, literal, select, tuple_
 from sqlalchemy.orm import Session
 
-from webapp.accounts.service import find_by_email
+from webapp.audit import registry
 from webapp.audit.models import AuditEntry
 from webapp.core.database import Database, UtcDateTime
 from webapp.core.email_addresses import comparison_key
@@ -91,6 +91,6 @@ def _about(session: Session, address: str) -> list[ColumnElement[bool]]:
     """
     written = dict.fromkeys((address, comparison_key(address)))
     about = [column == one for one in written for column in (AuditEntry.by_email, AuditEntry.person_email)]
-    if (person := find_by_email(session, address)) is not None:
-        about += [AuditEntry.by_id == person.id, AuditEntry.person_id == person.id]
+    if (user_id := registry.find_user_id(session, address)) is not None:
+        about += [AuditEntry.by_id == user_id, AuditEntry.person_id == user_id]
     return about

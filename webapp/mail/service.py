@@ -7,11 +7,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
-from webapp.audit.events import Event
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.errors import MailroomError
 from webapp.core.sealing import Sealer
+from webapp.mail import events
 from webapp.mail.grants import service as grants
 from webapp.mail.models import MailServer
 from webapp.mail.servers import (
@@ -71,7 +71,7 @@ def save(session: Session, parts: AppState, draft: ServerDraft, by: str) -> Save
     after = _fields(server)
     # An empty setting counts as one that is not there.
     changes = sorted(name for name in before | after if (before.get(name) or None) != (after.get(name) or None))
-    audit.record(session, Event.MAIL_SERVER_SAVED, provider=server.provider, changed=changes)
+    audit.record(session, events.MAIL_SERVER_SAVED, provider=server.provider, changed=changes)
     return Saved(server, discarded)
 
 

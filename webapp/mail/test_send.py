@@ -9,11 +9,10 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
 from webapp.audit import service as audit
-from webapp.audit.events import Event
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
 from webapp.mail import compose as messages
-from webapp.mail import servers
+from webapp.mail import events, servers
 from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.expiry import certificates
 from webapp.mail.transcript import Stage, StageResult, Transcript, TranscriptLine
@@ -95,7 +94,7 @@ def _note(database: Database, trial: TestSend) -> None:
     if trial.stage:
         facts["stage"] = trial.stage
     with database.transaction() as session:
-        audit.record(session, Event.TEST_MAIL_SENT, address=trial.recipient, **facts)
+        audit.record(session, events.TEST_SEND_FINISHED, email=trial.recipient, **facts)
 
 
 def _note_certificate(database: Database, connection: SmtpConnection) -> None:

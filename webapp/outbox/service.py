@@ -8,10 +8,10 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
-from webapp.audit.events import Event
 from webapp.core import clock
 from webapp.core.database import MAX_ID
 from webapp.core.errors import MailroomError, NotFound
+from webapp.outbox import events
 from webapp.outbox.models import Message, MessageState
 from webapp.outbox.queue import wake_after_commit
 
@@ -99,7 +99,7 @@ def retry(session: Session, message_id: int) -> None:
     if not can_retry(found, now):
         raise NotRetryable
     found.state, found.next_attempt_at, found.finished_at = MessageState.QUEUED, now, None
-    audit.record(session, Event.MESSAGE_RETRIED, address=found.recipient, message=message_id)
+    audit.record(session, events.MESSAGE_RETRIED, email=found.recipient, message=message_id)
     wake_after_commit(session)
 
 

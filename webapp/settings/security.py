@@ -6,8 +6,7 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
-from webapp.audit.events import Event
-from webapp.settings import rows
+from webapp.settings import events, rows
 from webapp.settings.models import SINGLETON_ID, SecuritySettings
 
 
@@ -51,4 +50,4 @@ def security(session: Session) -> SecurityPolicy:
 def save(session: Session, new: SecurityPolicy) -> None:
     """Save all of them; they hold from the commit on, in every process. The trail names the changed ones."""
     changed = rows.save(session, SecuritySettings, asdict(SecurityPolicy()), asdict(new))
-    audit.record(session, Event.SECURITY_SAVED, changed=changed)
+    audit.record(session, events.SECURITY_SETTINGS_SAVED, changed=changed)

@@ -7,10 +7,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
-from webapp.audit.events import Event
 from webapp.core.config import Config
 from webapp.core.database import Database
-from webapp.settings import rows
+from webapp.settings import events, rows
 from webapp.settings.models import SINGLETON_ID, GeneralSettings
 
 IN_FORCE = select(GeneralSettings.public_url, GeneralSettings.product_name, GeneralSettings.support_address).where(
@@ -43,7 +42,7 @@ def save(session: Session, public_url: str | None, product_name: str, support_ad
     if public_url is not None:
         new["public_url"] = public_url
     changed = rows.save(session, GeneralSettings, {}, new)
-    audit.record(session, Event.GENERAL_SAVED, changed=changed)
+    audit.record(session, events.GENERAL_SETTINGS_SAVED, changed=changed)
 
 
 def _in_force(row: Sequence[str] | None, config: Config) -> General:

@@ -5,12 +5,11 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp.audit import service as audit
-from webapp.audit.events import Event
 from webapp.core.app_state import app_state
 from webapp.core.texts import in_words
 from webapp.web import error_pages
 from webapp.web.security import csrf
-from webapp.webhooks import delivery, service
+from webapp.webhooks import delivery, events, service
 from webapp.webhooks.forms import WebhookForm
 from webapp.webhooks.service import NoAddress
 
@@ -52,7 +51,7 @@ def test() -> Response:
     """Send a test event at once, and say what the receiver answered."""
     error = _test_result()
     with app_state().database.transaction() as session:
-        audit.record(session, Event.WEBHOOK_TESTED, passed=not error)
+        audit.record(session, events.WEBHOOK_TESTED, passed=not error)
     if error:
         flash(_("The test event was not delivered. %(error)s", error=error), "danger")
     else:

@@ -11,14 +11,13 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
-from webapp.audit.events import Event
 from webapp.core import clock
 from webapp.core.errors import MailroomError
 from webapp.core.sealing import CannotUnseal, Sealer
 from webapp.settings import rows
 from webapp.settings.models import SINGLETON_ID
 from webapp.settings.service import General
-from webapp.webhooks import signing
+from webapp.webhooks import events, signing
 from webapp.webhooks.models import DeliveryState, WebhookDelivery, WebhookSettings
 
 # What each sealed column is sealed for.
@@ -64,7 +63,7 @@ def save(session: Session, sealer: Sealer, url: str) -> str | None:
     row.sealed_url, row.gone_at = sealer.seal(url, ADDRESS) if url else "", None
     values: dict[str, Any] = {"next_attempt_at": clock.now()} if url else {"state": DeliveryState.GIVEN_UP}
     session.execute(update(WebhookDelivery).where(WebhookDelivery.state == DeliveryState.OWED).values(values))
-    audit.record(session, Event.WEBHOOK_SAVED, changed=changed)
+    audit.record(session, events.WEBHOOK_SAVED, changed=changed)
     return _made(session, sealer, row) if url and not row.sealed_secret else None
 
 
@@ -135,5 +134,5 @@ def iso(moment: datetime) -> str:
 def _made(session: Session, sealer: Sealer, row: WebhookSettings) -> str:
     secret = signing.new_secret()
     row.sealed_secret, row.secret_made_at = sealer.seal(secret, SECRET), clock.now()
-    audit.record(session, Event.WEBHOOK_SECRET_MADE)
+    audit.record(session, events.WEBHOOK_SECRET_CREATED)
     return secret

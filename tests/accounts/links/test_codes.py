@@ -11,14 +11,13 @@ import time_machine
 from sqlalchemy import select, text
 
 from tests.accounts.conftest import CLIENT, NewTicket, at_once
-from webapp.accounts import throttles
+from webapp.accounts import events, throttles
 from webapp.accounts.links import codes
 from webapp.accounts.links import service as links
 from webapp.accounts.links.codes import ALPHABET, Opened
 from webapp.accounts.links.service import LinkRevoked
 from webapp.accounts.models import Link, LinkPurpose, User
 from webapp.accounts.password_links import service as password_links
-from webapp.audit.events import Event
 from webapp.audit.models import AuditEntry
 from webapp.core import clock
 from webapp.core.app_state import AppState
@@ -215,7 +214,7 @@ class TestGuessing:
         type_code("nobody@example.com", WRONG)
         with parts.database.read() as session:
             found = session.scalars(
-                select(AuditEntry).where(AuditEntry.event == Event.CODE_REFUSED).order_by(AuditEntry.id)
+                select(AuditEntry).where(AuditEntry.event == events.CODE_REJECTED.key).order_by(AuditEntry.id)
             ).all()
         assert [(one.person_id, one.person_email) for one in found] == [
             (ada.id, ada.email),

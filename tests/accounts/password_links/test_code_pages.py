@@ -9,9 +9,9 @@ from sqlalchemy import func, select
 from tests.accounts.conftest import PASSWORD, NewTicket
 from tests.support.browser import Browser
 from tests.support.inbox import Inbox
+from webapp.accounts import events
 from webapp.accounts.links import codes
 from webapp.accounts.models import Link, LinkPurpose, User
-from webapp.audit.events import Event
 from webapp.audit.models import AuditEntry
 from webapp.core.app_state import AppState
 
@@ -74,7 +74,7 @@ def test_what_is_wrong_is_told_beside_its_field_and_counts_as_no_try(
     answer = stranger.submit("/code", email=email, code=code)
     assert re.search(rf'class="error"[^>]*>[^<]*{problem}', answer.text)
     with parts.database.read() as session:
-        assert session.scalars(select(AuditEntry).where(AuditEntry.event == Event.CODE_REFUSED)).all() == []
+        assert session.scalars(select(AuditEntry).where(AuditEntry.event == events.CODE_REJECTED.key)).all() == []
 
 
 def test_too_many_are_told_when_to_try_again_and_keep_what_was_typed(stranger: Browser) -> None:

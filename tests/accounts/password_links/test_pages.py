@@ -14,7 +14,7 @@ from tests.support import browser
 from tests.support.browser import Browser
 from tests.support.people import add_person
 from webapp.accounts.models import Link, LinkPurpose, User, UserState
-from webapp.audit.events import Event
+from webapp.audit import events
 from webapp.audit.models import AuditEntry
 from webapp.core import clock
 from webapp.core.database import Database
@@ -298,7 +298,9 @@ class TestTooOften:
         assert 'value="p30@example.com"' in answer.text
         assert len(owed()) == 30
         with database.read() as session:
-            throttled = session.scalars(select(AuditEntry).where(AuditEntry.event == Event.THROTTLED)).one()
+            throttled = session.scalars(
+                select(AuditEntry).where(AuditEntry.event == events.REQUESTS_THROTTLED.key)
+            ).one()
         assert (throttled.facts, throttled.client) == ({"page": "accounts.forgot_password"}, "127.0.0.1")
 
     @pytest.mark.one_database

@@ -12,6 +12,7 @@ from tests.accounts.conftest import at_once
 from tests.support.browser import PASSWORD
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
+from webapp.accounts import events
 from webapp.accounts.models import LinkPurpose, User, UserState
 from webapp.accounts.password_links import service as password_links
 from webapp.accounts.passwords import hashing
@@ -19,8 +20,8 @@ from webapp.accounts.sessions import known_devices, lockout, login
 from webapp.accounts.sessions.lockout import LockedOut
 from webapp.accounts.sessions.login import LoginRefused
 from webapp.accounts.sessions.service import Client
-from webapp.audit.events import Event
 from webapp.audit.models import AuditEntry
+from webapp.audit.registry import EventType
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.errors import TooManyRequests
@@ -83,9 +84,9 @@ def know(parts: AppState, person: User) -> str:
         return known_devices.remember(session, person.id, "")
 
 
-def entries(parts: AppState, event: Event) -> list[AuditEntry]:
+def entries(parts: AppState, event: EventType) -> list[AuditEntry]:
     with parts.database.read() as session:
-        return list(session.scalars(select(AuditEntry).where(AuditEntry.event == event)))
+        return list(session.scalars(select(AuditEntry).where(AuditEntry.event == event.key)))
 
 
 @pytest.mark.usefixtures("now")
@@ -222,7 +223,7 @@ class TestHowLong:
         with parts.database.transaction() as session:
             password_links.complete_reset(session, secret, hashing.hash_password("a new one 9"))
         assert [sign_in(ada.email, "a new one 9", place) for place in (HERE, ELSEWHERE, "203.0.113.0")] == ["in"] * 3
-        assert [entry.person_id for entry in entries(parts, Event.UNLOCKED)] == [ada.id]
+        assert [entry.person_id for entry in entries(parts, events.LOCKOUT_CLEARED)] == [ada.id]
 
 
 def test_of_fifty_at_once_no_more_passwords_are_looked_at_than_are_allowed(
@@ -233,7 +234,7 @@ def test_of_fifty_at_once_no_more_passwords_are_looked_at_than_are_allowed(
     ends = at_once([lambda: sign_in(ada.email, "wrong")] * 50)
     assert counted.call_count == 10
     assert {end for end in ends if end != "LoginRefused"} == {"LockedOut"}
-    assert len(entries(parts, Event.LOCKED)) == 1
+    assert len(entries(parts, events.LOCKOUT_STARTED)) == 1
 
 
 class TestTelling:
@@ -245,7 +246,7 @@ class TestTelling:
     ) -> None:
         guess(email, 30)
         assert owed() == [("lockout", email)]
-        told = [(e.person_id, e.person_email, e.facts["minutes"]) for e in entries(parts, Event.LOCKED)]
+        told = [(e.person_id, e.person_email, e.facts["minutes"]) for e in entries(parts, events.LOCKOUT_STARTED)]
         assert told == [(None, email, 15)]
 
     @pytest.mark.one_database

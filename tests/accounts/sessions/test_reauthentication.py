@@ -14,6 +14,7 @@ from tests.accounts.conftest import PASSWORD as WRONG
 from tests.accounts.conftest import at_once
 from tests.support.browser import PASSWORD, Browser
 from tests.support.html import forms_of
+from webapp.accounts import events
 from webapp.accounts.models import Session, User
 from webapp.accounts.passwords import hashing
 from webapp.accounts.sessions import reauthentication
@@ -26,7 +27,6 @@ from webapp.accounts.sessions.reauthentication import (
     WrongPassword,
     is_due,
 )
-from webapp.audit.events import Event
 from webapp.audit.models import AuditEntry
 from webapp.core import clock
 from webapp.core.app_state import AppState
@@ -266,7 +266,7 @@ def test_a_wrong_one_is_in_the_trail(database: Database, administrator: Browser,
     with pytest.raises(WrongPassword):
         reauthentication.check(database, administrator.user, sign_in_of(database), WRONG, limited)
     with database.read() as session:
-        noted = session.scalars(select(AuditEntry).where(AuditEntry.event == Event.PASSWORD_REFUSED)).one()
+        noted = session.scalars(select(AuditEntry).where(AuditEntry.event == events.REAUTHENTICATION_FAILED.key)).one()
     assert noted.person_id == administrator.user.id
 
 

@@ -13,11 +13,10 @@ from tests.accounts.conftest import PASSWORD
 from tests.support.browser import Browser
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
-from webapp.accounts import throttles
+from webapp.accounts import events, throttles
 from webapp.accounts.models import Link, Role, User, UserState
 from webapp.accounts.users import admin_links
 from webapp.accounts.users.administration import NotAllowed
-from webapp.audit.events import Event
 from webapp.audit.models import AuditEntry
 from webapp.core import clock
 from webapp.core.app_state import AppState
@@ -133,7 +132,7 @@ def test_the_person_is_told_by_mail_without_the_link(
 def test_the_trail_says_who_made_it(administrator: Browser, parts: AppState, ada: User) -> None:
     hand_over(administrator, ada)
     with parts.database.read() as session:
-        entry = session.scalars(select(AuditEntry).where(AuditEntry.event == Event.RESET_SHOWN)).one()
+        entry = session.scalars(select(AuditEntry).where(AuditEntry.event == events.RESET_LINK_SHOWN.key)).one()
     assert (entry.by_id, entry.person_id) == (administrator.user.id, ada.id)
 
 

@@ -17,10 +17,10 @@ from tests.support.grants import GrantOwner
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
 from webapp.accounts.models import Role, User, UserState
-from webapp.audit.events import Event
 from webapp.audit.models import AuditEntry
 from webapp.core import clock
 from webapp.core.app_state import AppState
+from webapp.mail import events
 from webapp.mail.expiry.certificates import Certificate, record
 from webapp.mail.models import ExpiryAlert
 from webapp.mail.oauth.errors import TokenRefused
@@ -52,7 +52,7 @@ def mails(parts: AppState) -> list[Message]:
         return list(session.scalars(select(Message).where(Message.kind == "expiry_alert").order_by(Message.id)))
 
 
-def events(parts: AppState) -> list[str]:
+def webhook_events(parts: AppState) -> list[str]:
     with parts.database.read() as session:
         return list(session.scalars(select(WebhookDelivery.type).order_by(WebhookDelivery.id)))
 
@@ -71,21 +71,21 @@ def test_administrators_and_the_webhook_are_told_once(
         with later(hours=hours):
             tell()
     assert [one.recipient for one in mails(owner.parts)] == ["owner@mailroom.example", "bea@mailroom.example"]
-    assert events(owner.parts) == ["mail_server.ending_soon"]
+    assert webhook_events(owner.parts) == ["mail_server.ending_soon"]
 
 
 def test_workers_at_once_tell_once(app: Flask, owner: GrantOwner, by_secret: Callable[[int], None], tell: Tell) -> None:
     by_secret(3)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _number: tell(), range(4)))
-    assert (len(mails(owner.parts)), events(owner.parts)) == (1, ["mail_server.ending_soon"])
+    assert (len(mails(owner.parts)), webhook_events(owner.parts)) == (1, ["mail_server.ending_soon"])
 
 
 @pytest.mark.one_database
 def test_nobody_is_told_before(owner: GrantOwner, by_secret: Callable[[int], None], tell: Tell) -> None:
     by_secret(15)
     tell()
-    assert (mails(owner.parts), events(owner.parts)) == ([], [])
+    assert (mails(owner.parts), webhook_events(owner.parts)) == ([], [])
 
 
 @pytest.mark.one_database
@@ -101,7 +101,7 @@ def test_it_is_told_once_more_when_it_has_ended_and_again_once_it_is_over(
         tell()
         tell()
     kinds = ["mail_server.ending_soon", "mail_server.ended", "mail_server.resolved"]
-    assert (len(mails(owner.parts)), events(owner.parts)) == (2, kinds)
+    assert (len(mails(owner.parts)), webhook_events(owner.parts)) == (2, kinds)
     with owner.parts.database.read() as session:
         assert session.scalars(select(ExpiryAlert)).all() == []
 
@@ -113,7 +113,7 @@ def test_another_day_that_is_near_as_well_is_no_news(
     for days in (3, 5, 4):
         by_secret(days)
         tell()
-    assert events(owner.parts) == ["mail_server.ending_soon"]
+    assert webhook_events(owner.parts) == ["mail_server.ending_soon"]
 
 
 @pytest.fixture
@@ -130,10 +130,10 @@ def refused(owner: GrantOwner, hooked: None, tell: Tell) -> Iterator[GrantOwner]
 
 
 def test_a_dead_grant_is_told_and_so_is_the_new_one(refused: GrantOwner, tell: Tell) -> None:
-    assert (len(mails(refused.parts)), events(refused.parts)) == (1, ["mail_server.grant_refused"])
+    assert (len(mails(refused.parts)), webhook_events(refused.parts)) == (1, ["mail_server.grant_refused"])
     refused.sign_in()
     tell()
-    assert events(refused.parts) == ["mail_server.grant_refused", "mail_server.resolved"]
+    assert webhook_events(refused.parts) == ["mail_server.grant_refused", "mail_server.resolved"]
 
 
 @pytest.mark.one_database
@@ -147,10 +147,10 @@ def test_the_webhook_hears_why_a_grant_is_refused(refused: GrantOwner) -> None:
 def test_nothing_is_over_while_somebody_sets_it_up_anew(refused: GrantOwner, tell: Tell) -> None:
     refused.save(client_id="another")
     tell()
-    assert events(refused.parts) == ["mail_server.grant_refused"]
+    assert webhook_events(refused.parts) == ["mail_server.grant_refused"]
     refused.save(authentication="none", secrets={"client_secret": ""})
     tell()
-    assert events(refused.parts) == ["mail_server.grant_refused", "mail_server.resolved"]
+    assert webhook_events(refused.parts) == ["mail_server.grant_refused", "mail_server.resolved"]
 
 
 @pytest.mark.one_database
@@ -159,7 +159,7 @@ def test_a_sign_in_that_never_worked_is_no_news(owner: GrantOwner, hooked: None,
     with pytest.raises(TokenRefused):
         owner.tokens.get()
     tell()
-    assert events(owner.parts) == []
+    assert webhook_events(owner.parts) == []
 
 
 @pytest.mark.one_database
@@ -192,9 +192,9 @@ def test_the_trail_tells_it(owner: GrantOwner, by_secret: Callable[[int], None],
     by_secret(300)
     tell()
     with owner.parts.database.read() as session:
-        told = {Event(one.event): one.facts for one in session.scalars(select(AuditEntry))}
-    assert told[Event.WARNING_TOLD] == {"what": "client_secret", "state": "soon"}
-    assert told[Event.WARNING_OVER] == {"what": "client_secret"}
+        told = {one.event: one.facts for one in session.scalars(select(AuditEntry))}
+    assert told[events.EXPIRY_ALERT_RAISED.key] == {"about": "client_secret", "state": "soon"}
+    assert told[events.EXPIRY_ALERT_RESOLVED.key] == {"about": "client_secret"}
 
 
 @pytest.mark.one_database

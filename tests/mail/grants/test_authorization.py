@@ -51,7 +51,7 @@ def test_who_signs_in_gains_a_grant(owner: GrantOwner, parts: AppState) -> None:
     grant = owner.grant
     assert (grant.status, grant.account, grant.scopes) == (GrantStatus.GENERATED, owner.provider.account, SCOPE)
     assert owner.provider.knows(owner.tokens.get().value) == owner.provider.account
-    assert events(parts) == [("grant made", "")]
+    assert events(parts) == [("grant.obtained", "")]
 
 
 def test_nothing_secret_is_kept_in_the_clear(owner: GrantOwner) -> None:
@@ -94,7 +94,7 @@ def test_an_answer_that_is_not_right_changes_nothing(
         consent.complete(parts, owner.sign_in_id, alter(query))
     assert type(caught.value) is fault
     assert owner.grant.status == GrantStatus.NONE
-    assert events(parts) == [("grant refused", caught.value.code)]
+    assert events(parts) == [("grant.refused", caught.value.code)]
 
 
 @pytest.mark.one_database
@@ -275,7 +275,7 @@ def test_an_application_signs_in_by_itself(owner: GrantOwner, parts: AppState, k
     owner.save(authentication=kind, secrets={"service_account_key": owner.provider.key_file})
     consent.generate(parts, owner.server)
     assert owner.provider.knows(owner.tokens.get().value) == owner.provider.account
-    assert events(parts) == [("grant made", "")]
+    assert events(parts) == [("grant.obtained", "")]
 
 
 @pytest.mark.parametrize("minutes", [-10, 10])

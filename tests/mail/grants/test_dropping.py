@@ -50,7 +50,7 @@ def test_a_change_of_what_it_was_made_for_drops_it_and_says_so(
     page = administrator.post(PAGE, save="1", **typed(provider) | change)
     assert "The access token was dropped" in page.text
     assert ("Generate a new one" in page.text) == ("authentication" not in change)
-    assert trail(parts) == ["grant made", "grant dropped"]
+    assert trail(parts) == ["grant.obtained", "grant.removed"]
 
 
 def test_the_client_secret_of_another_provider_is_neither_asked_for_nor_kept(
@@ -76,7 +76,7 @@ def test_another_timeout_keeps_it(administrator: Browser, provider: Authorizatio
     back(administrator, begun(administrator, provider))
     page = administrator.submit(PAGE, "save", timeout="30")
     assert "Access token status: Generated" in page.text
-    assert trail(parts) == ["grant made"]
+    assert trail(parts) == ["grant.obtained"]
 
 
 @pytest.mark.parametrize("field", ["token_url", "device_authorization_url", "client_id"])

@@ -39,7 +39,7 @@ def test_an_answer_that_is_no_use_ends_on_the_form(
     assert words in page.text
     assert "<b>x</b>" not in page.text
     assert grant(parts).status == GrantStatus.NONE  # type: ignore[union-attr]
-    assert trail(parts) == ["grant refused"]
+    assert trail(parts) == ["grant.refused"]
     assert words not in administrator.get(PAGE).text
 
 
@@ -47,7 +47,7 @@ def test_an_answer_counts_once(administrator: Browser, provider: AuthorizationSe
     query = begun(administrator, provider)
     back(administrator, query)
     assert "was not begun here by you" in back(administrator, query).text
-    assert trail(parts) == ["grant made", "grant refused"]
+    assert trail(parts) == ["grant.obtained", "grant.refused"]
 
 
 def test_an_answer_in_a_browser_that_is_not_signed_in_leaves_nothing_in_its_address(
@@ -57,7 +57,7 @@ def test_an_answer_in_a_browser_that_is_not_signed_in_leaves_nothing_in_its_addr
     page = back(stranger, query)
     assert "no administrator is signed in" in page.text
     assert query["code"] not in page.request.full_path + page.text
-    assert trail(parts) == ["grant refused"]
+    assert trail(parts) == ["grant.refused"]
     assert provider.asked == []
 
 
@@ -66,7 +66,7 @@ def test_an_answer_in_a_members_browser_leaves_nothing_in_its_address(
 ) -> None:
     page = back(member, {"code": "secret-code", "state": "x"})
     assert (page.status_code, page.request.full_path) == (403, f"{CALLBACK}?")
-    assert trail(parts) == ["grant refused"]
+    assert trail(parts) == ["grant.refused"]
     assert provider.asked == []
 
 
@@ -88,4 +88,4 @@ def test_answers_that_take_longer_than_the_password_holds_still_count(
         for one in session.scalars(select(Session)):
             one.confirmed_at = clock.now() - reauthentication.CONFIRMED_FOR
     back(administrator, query)
-    assert trail(parts) == ["grant made"]
+    assert trail(parts) == ["grant.obtained"]

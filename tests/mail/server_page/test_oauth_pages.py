@@ -33,7 +33,7 @@ def test_what_is_typed_is_saved_and_the_browser_goes_to_the_provider_and_back(
     assert page.request.path == PAGE
     assert "Access token status: Generated" in page.text
     assert provider.account in page.text
-    assert trail(parts) == ["grant made"]
+    assert trail(parts) == ["grant.obtained"]
     assert not [token for token in (CLIENT_SECRET, *provider.access, *provider.refresh) if token in page.text]
 
 
@@ -90,7 +90,7 @@ def test_who_opened_mailroom_at_another_address_is_told_before_leaving(
     page = administrator.client.post(START, data=fields, headers=headers, follow_redirects=True)
     assert "where you are not signed in" in page.text
     assert PUBLIC_URL in page.text
-    assert trail(parts) == ["grant refused"]
+    assert trail(parts) == ["grant.refused"]
 
 
 @pytest.mark.parametrize("kind", ["client_credentials", "service_account"])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from webapp.accounts import notifications, throttles
+from webapp.accounts import events, notifications, throttles
 from webapp.accounts.address_changes import pending
 from webapp.accounts.links import service as links
 from webapp.accounts.models import AddressChange, Link, LinkPurpose, User, UserState, searchable
@@ -22,7 +22,6 @@ from webapp.accounts.service import AddressTaken, find_by_email, get_user
 from webapp.accounts.sessions import known_devices, lockout, reauthentication
 from webapp.accounts.sessions import service as sign_ins
 from webapp.audit import service as audit
-from webapp.audit.events import Event
 from webapp.core import clock
 from webapp.core.database import Database
 from webapp.core.email_addresses import comparison_key
@@ -58,7 +57,7 @@ def request(
     with database.transaction() as session:
         present = unchanged(session, person)
         _owe_confirmation(session, pending.request(session, present.id, email), present, limited)
-        audit.record(session, Event.ADDRESS_ASKED, present)
+        audit.record(session, events.ADDRESS_CHANGE_REQUESTED, present)
 
 
 def send_again(session: Session, user_id: int, limited: bool = True) -> AddressChange:
@@ -77,7 +76,7 @@ def cancel(session: Session, user_id: int) -> None:
     person = get_user(session, user_id, lock=True)
     if pending.find_pending(session, user_id) is not None:
         pending.discard(session, user_id)
-        audit.record(session, Event.ADDRESS_CANCELLED, person)
+        audit.record(session, events.ADDRESS_CHANGE_CANCELLED, person)
 
 
 def find_pending(session: Session, secret: str, purpose: LinkPurpose) -> PendingChange:
@@ -108,7 +107,7 @@ def confirm(session: Session, secret: str) -> User:
         _tell(session, old, person)
     else:
         pending.restore(session, person, until)
-    audit.record(session, Event.ADDRESS_CHANGED, person)
+    audit.record(session, events.ADDRESS_CHANGED, person)
     return person
 
 
@@ -133,7 +132,7 @@ def restore(session: Session, secret: str, token: str = "") -> tuple[User, str]:
     links.revoke(session, person.id, LinkPurpose.ACTIVATION, LinkPurpose.RESET)
     pending.undone(session, link)
     lockout.clear(session, person)
-    audit.record(session, Event.ADDRESS_RESTORED, person)
+    audit.record(session, events.ADDRESS_CHANGE_UNDONE, person)
     return person, links.create(session, person, LinkPurpose.RESET, clock.now() + security(session).reset_lifetime)
 
 

@@ -13,12 +13,11 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from webapp.accounts import service, throttles
+from webapp.accounts import events, service, throttles
 from webapp.accounts.links import service as links
 from webapp.accounts.models import Link, LinkPurpose, User
 from webapp.accounts.sessions.service import Client
 from webapp.audit import service as audit
-from webapp.audit.events import Event
 from webapp.core import clock
 from webapp.core.email_addresses import comparison_key
 from webapp.core.sealing import Sealer
@@ -126,7 +125,7 @@ def _redeem(
         _end(session, person.id if person else NOBODY, purposes)
         # The codes of later mails can be tried as often.
         throttles.forget_codes_of_person(session, who)
-    audit.record(session, Event.CODE_REFUSED, person, email, last_try=not spare)
+    audit.record(session, events.CODE_REJECTED, person, email, last_try=not spare)
     return None
 
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from webapp.accounts import throttles
+from webapp.accounts import events, throttles
 from webapp.accounts.links import service as links
 from webapp.accounts.links.service import LinkNotFound, LinkReplaced
 from webapp.accounts.models import Link, LinkPurpose, User
 from webapp.audit import service as audit
-from webapp.audit.events import Event
+from webapp.audit.registry import EventType
 from webapp.core import rate_limits
 from webapp.core.database import Database
 from webapp.core.errors import MailroomError
@@ -32,7 +32,7 @@ def record_opened(database: Database, secret: str, purpose: LinkPurpose) -> None
     except LinkNotFound:
         return
     with database.transaction() as session:
-        _note(session, Event.LINK_OPENED, link)
+        _note(session, events.LINK_OPENED, link)
 
 
 def record_refused(
@@ -52,11 +52,11 @@ def record_refused(
         link = links.find(session, secret, purpose)
     except LinkNotFound:
         if rate_limits.try_consume(session, UNKNOWN, ""):
-            audit.record(session, Event.LINK_REFUSED, purpose=purpose, reason=reason)
+            audit.record(session, events.LINK_REJECTED, purpose=purpose, reason=reason)
     else:
-        _note(session, Event.LINK_REFUSED, link, reason=reason)
+        _note(session, events.LINK_REJECTED, link, reason=reason)
 
 
-def _note(session: Session, event: Event, link: Link, **facts: Any) -> None:
-    if rate_limits.try_consume(session, BY_LINK, f"{event} {link.id}"):
+def _note(session: Session, event: EventType, link: Link, **facts: Any) -> None:
+    if rate_limits.try_consume(session, BY_LINK, f"{event.key} {link.id}"):
         audit.record(session, event, session.get(User, link.user_id), purpose=link.purpose, **facts)

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from webapp.accounts import events
 from webapp.accounts.models import Link, LinkPurpose, User
 from webapp.audit import service as audit
-from webapp.audit.events import Event
 from webapp.core import clock
 from webapp.core.errors import MailroomError
 from webapp.core.sealing import sha256_hex
@@ -135,7 +135,7 @@ def use(session: Session, secret: str, purpose: LinkPurpose) -> Link:
         check(find(session, secret, purpose))
         # It was good until a moment ago.
         raise LinkExpired
-    audit.record(session, Event.LINK_USED, person, purpose=purpose)
+    audit.record(session, events.LINK_USED, person, purpose=purpose)
     return link
 
 

@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from sqlalchemy.orm import Session
 
-from webapp.accounts import notifications, throttles
+from webapp.accounts import events, notifications, throttles
 from webapp.accounts.address_changes import pending as address_changes
 from webapp.accounts.links import service as links
 from webapp.accounts.links.service import LinkNotFound, LinkRefused
@@ -14,7 +14,6 @@ from webapp.accounts.sessions import known_devices, lockout
 from webapp.accounts.sessions import service as sign_ins
 from webapp.accounts.sessions.service import Client
 from webapp.audit import service as audit
-from webapp.audit.events import Event
 from webapp.core import clock
 from webapp.core.email_addresses import validate
 from webapp.core.errors import MailroomError, TooManyRequests
@@ -55,7 +54,7 @@ def enqueue_activation(session: Session, pending: User, limited: bool = True) ->
         throttles.activation_mail(session, pending)
     expires_at = clock.now() + security(session).activation_lifetime
     outbox.enqueue(session, "activation", pending.email, user_id=pending.id, expires_at=expires_at)
-    audit.record(session, Event.ACTIVATION_OWED, pending)
+    audit.record(session, events.ACTIVATION_REQUESTED, pending)
 
 
 def renew_activation(session: Session, secret: str, limited: bool) -> None:
@@ -88,7 +87,7 @@ def activate(session: Session, secret: str, password_hash: str, language: str = 
     person.state, person.activated_at = UserState.ACTIVE, person.password_changed_at
     person.language = person.language or language or None
     outbox.enqueue(session, "activated", person.email, user_id=person.id, data=notifications.request_origin())
-    audit.record(session, Event.ACTIVATED, person)
+    audit.record(session, events.USER_ACTIVATED, person)
     return person
 
 
@@ -104,7 +103,7 @@ def request_reset(session: Session, email: str, client: Client, limited: bool = 
         if not throttles.allow_reset_email(session, address):
             return
     outbox.enqueue(session, "reset", address, expires_at=clock.now() + security(session).reset_lifetime)
-    audit.record(session, Event.RESET_ASKED, address=address)
+    audit.record(session, events.RESET_REQUESTED, email=address)
 
 
 def complete_reset(session: Session, secret: str, password_hash: str) -> User:
@@ -121,7 +120,7 @@ def complete_reset(session: Session, secret: str, password_hash: str) -> User:
     # Failing tries, one's own or another's, are no reason to wait with the new password.
     lockout.clear(session, person)
     notifications.notify_password_changed(session, person, by_link=True)
-    audit.record(session, Event.RESET_DONE, person)
+    audit.record(session, events.RESET_COMPLETED, person)
     return person
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
-from webapp.accounts import notifications
+from webapp.accounts import events, notifications
 from webapp.accounts import service as accounts
 from webapp.accounts.address_changes import pending
 from webapp.accounts.links import service as links
@@ -17,7 +17,6 @@ from webapp.accounts.sessions import service as sign_ins
 from webapp.accounts.sessions.reauthentication import SessionEnded, WrongPassword
 from webapp.accounts.sessions.service import Client
 from webapp.audit import service as audit
-from webapp.audit.events import Event
 from webapp.core import clock
 from webapp.core.database import MAX_ID, Database
 from webapp.core.errors import NotFound
@@ -46,7 +45,7 @@ def choose_language(session: Session, user_id: int, language: str) -> None:
     """Write pages and mails to the person in this language; empty: pages as the browser says. Raises NotFound."""
     person = accounts.get_user(session, user_id, lock=True)
     person.language = language or None
-    audit.record(session, Event.LANGUAGE_CHANGED, person, language=language)
+    audit.record(session, events.LANGUAGE_CHANGED, person, language=language)
 
 
 def change_password(
@@ -76,7 +75,7 @@ def change_password(
         pending.discard(session, present.id)
         left = _alone(session, present, sign_in.id, client.known_as)
         notifications.notify_password_changed(session, present, by_link=False)
-        audit.record(session, Event.PASSWORD_CHANGED, present)
+        audit.record(session, events.PASSWORD_CHANGED, present)
         return left
 
 
@@ -97,13 +96,13 @@ def sign_out(session: Session, user_id: int, sign_in_id: int) -> None:
     """End one of the person's sign-ins. Raises NotFound."""
     if sign_in_id > MAX_ID or not sign_ins.end_one(session, user_id, sign_in_id):
         raise NotFound
-    audit.record(session, Event.SIGN_IN_ENDED, session.get(User, user_id))
+    audit.record(session, events.SESSION_REVOKED, session.get(User, user_id))
 
 
 def sign_out_others(session: Session, person: User, sign_in_id: int, known_as: str = "") -> SignedOut:
     """End all of the person's sign-ins but this one, and know no other browser. Raises NotFound, SignInEnded."""
     present = accounts.get_user(session, person.id, lock=True)
-    audit.record(session, Event.OTHER_SIGN_INS_ENDED, present)
+    audit.record(session, events.OTHER_SESSIONS_REVOKED, present)
     return _alone(session, present, sign_in_id, known_as)
 
 

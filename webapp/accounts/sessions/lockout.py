@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from webapp.accounts import events
 from webapp.accounts.models import User
 from webapp.accounts.sessions import known_devices
 from webapp.accounts.sessions.service import Client
 from webapp.audit import service as audit
-from webapp.audit.events import Event
 from webapp.core import clock, rate_limits
 from webapp.core.email_addresses import InvalidEmailAddress, comparison_key, validate
 from webapp.core.errors import TooManyRequests
@@ -128,7 +128,7 @@ def clear(session: Session, person: User) -> None:
     """Let this person's address be tried anew from everywhere; what failed is forgotten."""
     rules, key = security(session), comparison_key(person.email)
     if locked_until(session, person):
-        audit.record(session, Event.UNLOCKED, person)
+        audit.record(session, events.LOCKOUT_CLEARED, person)
     rate_limits.reset(session, _failures(rules, EVERYWHERE), key, EVERYWHERE)
     rate_limits.reset(session, _failures(rules, EVERYWHERE), key)
     rate_limits.reset(session, _lock(rules), key)
@@ -149,7 +149,9 @@ def _close(session: Session, tried: Attempt, places: list[str]) -> None:
             new.append(place)
     if new:
         everywhere = EVERYWHERE in new
-        audit.record(session, Event.LOCKED, address=tried.email, minutes=rules.lock_minutes, everywhere=everywhere)
+        audit.record(
+            session, events.LOCKOUT_STARTED, email=tried.email, minutes=rules.lock_minutes, everywhere=everywhere
+        )
         _notify(session, tried, rules, everywhere)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
-from webapp.accounts import notifications, service
+from webapp.accounts import events, notifications, service
 from webapp.accounts.models import Session as SignIn
 from webapp.accounts.models import User, UserState
 from webapp.accounts.password_links import service as password_links
@@ -16,7 +16,6 @@ from webapp.accounts.sessions import known_devices, lockout
 from webapp.accounts.sessions import service as sign_ins
 from webapp.accounts.sessions.service import Client
 from webapp.audit import service as audit
-from webapp.audit.events import Event
 from webapp.core.database import Database
 from webapp.core.errors import MailroomError
 
@@ -54,7 +53,7 @@ def sign_in(
     kept = person.password_hash if person else None
     if not hashing.verify(password, kept) or person is None or kept is None or person.state != UserState.ACTIVE:
         with database.transaction() as session:
-            audit.record(session, Event.SIGN_IN_FAILED, address=email)
+            audit.record(session, events.LOGIN_FAILED, email=email)
             if tried:
                 lockout.failed(session, tried)
         raise LoginRefused
@@ -66,7 +65,7 @@ def sign_in(
         begun = begin(session, present, client, remembered)
         if not known:
             notifications.notify_new_session(session, present)
-            audit.record(session, Event.NEW_DEVICE, present)
+            audit.record(session, events.NEW_DEVICE_SEEN, present)
         if tried:
             lockout.passed(session, tried)
         return begun
@@ -97,7 +96,7 @@ def sign_out(session: Session, person: User, sign_in_id: int) -> None:
     """The person is done with this browser."""
     # By its number: another window may have renewed the token a moment ago.
     sign_ins.end_one(session, person.id, sign_in_id)
-    audit.record(session, Event.SIGNED_OUT, person)
+    audit.record(session, events.SESSION_ENDED, person)
 
 
 def _begun(database: Database, email: str, client: Client) -> lockout.Attempt:

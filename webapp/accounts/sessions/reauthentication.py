@@ -7,12 +7,11 @@ for the same sign-in and the same address.
 import json
 from datetime import timedelta
 
-from webapp.accounts import throttles
+from webapp.accounts import events, throttles
 from webapp.accounts.models import Session, User
 from webapp.accounts.passwords import hashing
 from webapp.accounts.sessions import service as sign_ins
 from webapp.audit import service as audit
-from webapp.audit.events import Event
 from webapp.core import clock
 from webapp.core.database import Database
 from webapp.core.errors import MailroomError
@@ -113,10 +112,10 @@ def _refused(database: Database, person: User, sign_in: Session, left: int | Non
     """Note a wrong password, if it was looked at, and end the sign-in if no guess is left: what the person is told."""
     with database.transaction() as session:
         if left is not None:
-            audit.record(session, Event.PASSWORD_REFUSED, person)
+            audit.record(session, events.REAUTHENTICATION_FAILED, person)
         if left:
             return WrongPassword()
         if not sign_ins.end_one(session, person.id, sign_in.id):
             return SessionEnded()
-        audit.record(session, Event.GUESSED_OUT, person)
+        audit.record(session, events.SESSION_ENDED_AFTER_WRONG_PASSWORDS, person)
         return TooManyWrongPasswords()

@@ -8,12 +8,12 @@ from typing import NamedTuple
 from sqlalchemy import and_, bindparam, delete, or_, select, update
 from sqlalchemy.orm import Session
 
+from webapp.accounts import events
 from webapp.accounts.models import Session as SignIn
 from webapp.accounts.models import User, UserState
 from webapp.accounts.passwords.age import is_expired
 from webapp.accounts.sessions.lifetimes import Lifetimes
 from webapp.audit import service as audit
-from webapp.audit.events import Event
 from webapp.core import clock
 from webapp.core.database import Database, as_saved
 from webapp.core.sealing import sha256_hex
@@ -80,7 +80,7 @@ def start(session: Session, user: User, client: Client, remembered: bool = False
         device=client.device,
     )
     session.add(sign_in)
-    audit.record(session, Event.SIGNED_IN, user)
+    audit.record(session, events.SESSION_STARTED, user)
     return sign_in, token
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from webapp.accounts import throttles
+from webapp.accounts import events, throttles
 from webapp.accounts.links import codes
 from webapp.accounts.links import service as links
 from webapp.accounts.models import LinkPurpose, User, UserState
@@ -15,7 +15,6 @@ from webapp.accounts.password_links.service import AccountDisabled
 from webapp.accounts.users import administration
 from webapp.accounts.users.administration import OwnAccount
 from webapp.audit import service as audit
-from webapp.audit.events import Event
 from webapp.core import clock
 from webapp.core.errors import MailroomError
 from webapp.core.sealing import CannotUnseal, Sealer
@@ -50,13 +49,13 @@ def create(session: Session, sealer: Sealer, user_id: int, by: User, limited: bo
     if limited:
         throttles.reset_shown(session, by)
     outbox.enqueue(session, "admin_link_created", person.email, user_id=person.id)
-    audit.record(session, Event.RESET_SHOWN, person)
+    audit.record(session, events.RESET_LINK_SHOWN, person)
     return _made(session, sealer, person, LinkPurpose.RESET, clock.now() + security(session).reset_lifetime)
 
 
 def activation(session: Session, sealer: Sealer, pending: User) -> ShownLink:
     """A link with which a pending person activates the account."""
-    audit.record(session, Event.ACTIVATION_SHOWN, pending)
+    audit.record(session, events.ACTIVATION_LINK_SHOWN, pending)
     expires_at = clock.now() + security(session).activation_lifetime
     return _made(session, sealer, pending, LinkPurpose.ACTIVATION, expires_at)
 

@@ -8,14 +8,13 @@ first, too.
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from webapp.accounts import service
+from webapp.accounts import events, service
 from webapp.accounts.address_changes import pending as address_changes
 from webapp.accounts.links import service as links
 from webapp.accounts.models import LinkPurpose, Role, User, UserState
 from webapp.accounts.sessions import lockout
 from webapp.accounts.sessions import service as sign_ins
 from webapp.audit import service as audit
-from webapp.audit.events import Event
 from webapp.core.database import MAX_ID
 from webapp.core.errors import MailroomError
 from webapp.core.texts import lazy_gettext as _
@@ -66,7 +65,7 @@ def disable(session: Session, user_id: int, by: User) -> None:
     address_changes.discard(session, person.id)
     links.revoke(session, person.id, *LinkPurpose)
     sign_ins.end_all(session, person.id)
-    audit.record(session, Event.DISABLED, person)
+    audit.record(session, events.USER_DISABLED, person)
 
 
 def enable(session: Session, user_id: int, by: User) -> None:
@@ -77,7 +76,7 @@ def enable(session: Session, user_id: int, by: User) -> None:
     # One may have been minted for a mail at the moment at which the account was disabled.
     links.revoke(session, user_id, *LinkPurpose)
     person.state = UserState.ACTIVE if person.activated_at else UserState.PENDING
-    audit.record(session, Event.ENABLED, person)
+    audit.record(session, events.USER_ENABLED, person)
 
 
 def unlock(session: Session, user_id: int, by: User) -> None:
@@ -89,7 +88,7 @@ def delete(session: Session, user_id: int, by: User) -> None:
     """Forget the person, with sign-ins, links and messages. Raises NotFound, Refused."""
     person = _taken(session, user_id, by)
     session.delete(person)
-    audit.record(session, Event.DELETED, person)
+    audit.record(session, events.USER_DELETED, person)
 
 
 def change_role(session: Session, user_id: int, role: Role, by: User) -> None:
@@ -101,14 +100,14 @@ def change_role(session: Session, user_id: int, role: Role, by: User) -> None:
         # It was made for somebody with other rights. An activation link is how a pending person gets in at all.
         links.revoke(session, person.id, LinkPurpose.RESET)
         sign_ins.end_all(session, person.id)
-        audit.record(session, Event.ROLE_CHANGED, person, role=str(role))
+        audit.record(session, events.ROLE_CHANGED, person, role=str(role))
 
 
 def end_sessions(session: Session, user_id: int, by: User) -> None:
     """End all sign-ins of the person, who can sign in again. Raises NotFound, NotAllowed."""
     person = locked_for(session, user_id, by)
     sign_ins.end_all(session, person.id)
-    audit.record(session, Event.ALL_SIGN_INS_ENDED, person)
+    audit.record(session, events.ALL_SESSIONS_REVOKED, person)
 
 
 def rename(session: Session, user_id: int, name: str, by: User) -> None:

@@ -5,10 +5,9 @@ import secrets
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from webapp.accounts import service
+from webapp.accounts import events, service
 from webapp.accounts.models import SetupToken, User
 from webapp.audit import service as audit
-from webapp.audit.events import Event
 from webapp.core import clock
 from webapp.core.config import Config
 from webapp.core.errors import MailroomError
@@ -70,7 +69,7 @@ def create_first_administrator(
         raise InvalidSetupToken
     created = service.create_administrator(session, email, name, password_hash)
     created.language = language or None
-    audit.record(session, Event.FIRST_ADMINISTRATOR, created)
+    audit.record(session, events.SETUP_COMPLETED, created)
     return created
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from webapp.audit import events
 from webapp.audit import service as audit
-from webapp.audit.events import Event
 from webapp.core import clock
 from webapp.core.config import Config, new_secret_key
 from webapp.core.database import Base, Database
@@ -79,7 +79,7 @@ def forget_lost_keys(database: Database, config: Config) -> int:
         lost = [row for row in rows if unwrapped(row.wrapped, config.secret_keys) is None]
         for row in lost:
             session.delete(row)
-        audit.record(session, Event.KEYS_FORGOTTEN, keys=len(lost))
+        audit.record(session, events.KEYS_FORGOTTEN, keys=len(lost))
         return len(lost)
 
 
@@ -106,7 +106,7 @@ def _add(session: Session, config: Config) -> int:
     new = _wrapped(wrapper, new_secret_key())
     session.add(new)
     session.flush()
-    audit.record(session, Event.KEYS_ROTATED, key=new.id)
+    audit.record(session, events.KEYS_ROTATED, key=new.id)
     return new.id
 
 
@@ -164,7 +164,7 @@ def _retire(session: Session, config: Config, new: int, drop_old: bool) -> None:
     store(session, alone=True)
     if drop_old:
         dropped = session.scalars(delete(DataKey).where(DataKey.id < new).returning(DataKey.id)).all()
-        audit.record(session, Event.KEYS_DROPPED, keys=len(dropped))
+        audit.record(session, events.KEYS_DROPPED, keys=len(dropped))
     else:
         unretired = update(DataKey).where(DataKey.id < new, DataKey.retired_at.is_(None))
         session.execute(unretired.values(retired_at=clock.now()))

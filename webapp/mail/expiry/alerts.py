@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from webapp.accounts import notifications
 from webapp.audit import service as audit
-from webapp.audit.events import Event
 from webapp.core import i18n
 from webapp.core.app_state import AppState
+from webapp.mail import events
 from webapp.mail.expiry import words as expiry_words
 from webapp.mail.expiry.service import Expiry, ExpiryState, ExpirySubject, of_the_mail_server
 from webapp.mail.grants import service as grants
@@ -75,14 +75,14 @@ class _Teller:
             text = expiry_words.summary(expiry)
         reason = self._reason() if expiry.state is ExpiryState.REFUSED else {}
         self._to_webhook(TYPES[expiry.state], text, expiry.what, expiry.ends_at, **reason)
-        audit.record(self._session, Event.WARNING_TOLD, what=expiry.what, state=expiry.state)
+        audit.record(self._session, events.EXPIRY_ALERT_RAISED, about=expiry.what, state=expiry.state)
 
     def _settle(self, row: ExpiryAlert) -> None:
         self._session.delete(row)
         with i18n.use_language(i18n.DEFAULT):
             text = f"{expiry_words.NAMES[ExpirySubject(row.what)]}: there is nothing to warn of any more."
         self._to_webhook(OVER, text, row.what, row.ends_at)
-        audit.record(self._session, Event.WARNING_OVER, what=row.what)
+        audit.record(self._session, events.EXPIRY_ALERT_RESOLVED, about=row.what)
 
     def _reason(self) -> dict[str, str]:
         """Why a grant is refused, in the words that the page shows as well."""

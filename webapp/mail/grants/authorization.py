@@ -14,11 +14,10 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
-from webapp.audit.events import Event
 from webapp.core import clock, http_client, rate_limits
 from webapp.core.app_state import AppState
 from webapp.core.rate_limits import Limit
-from webapp.mail import servers, transport_settings
+from webapp.mail import events, servers, transport_settings
 from webapp.mail.grants import requests
 from webapp.mail.grants import service as grants
 from webapp.mail.models import AuthorizationRequest, GrantStatus, MailServer
@@ -98,7 +97,7 @@ def reject_stray_callback(parts: AppState) -> OAuthError:
     fault = UnknownState(error=words.NOT_SIGNED_IN)
     with parts.database.transaction() as session:
         if rate_limits.try_consume(session, STRAYED, ""):
-            audit.record(session, Event.GRANT_REFUSED, code=fault.code)
+            audit.record(session, events.GRANT_REFUSED, code=fault.code)
     return fault
 
 
@@ -164,7 +163,7 @@ def _audited(parts: AppState) -> Iterator[None]:
         raise
     except OAuthError as fault:
         with parts.database.transaction() as session:
-            audit.record(session, Event.GRANT_REFUSED, code=fault.code)
+            audit.record(session, events.GRANT_REFUSED, code=fault.code)
         raise
 
 
@@ -183,7 +182,7 @@ def _keep(parts: AppState, registration: ClientRegistration, tokens: TokenRespon
         for name, value in grants.store_tokens(tokens, registration, parts.sealer, now).items():
             setattr(grant, name, value)
         outbox.retry_waiting(session)
-        audit.record(session, Event.GRANT_MADE, kind=registration.method.grant)
+        audit.record(session, events.GRANT_OBTAINED, grant_type=registration.method.grant)
 
 
 def _check(registration: ClientRegistration, tokens: TokenResponse) -> None:

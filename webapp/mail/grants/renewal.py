@@ -18,10 +18,11 @@ from sqlalchemy import ColumnElement, case, extract, func, or_, select, true, up
 from sqlalchemy.exc import DBAPIError
 
 from webapp.audit import service as audit
-from webapp.audit.events import Event
+from webapp.audit.registry import EventType
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.sealing import CannotUnseal
+from webapp.mail import events
 from webapp.mail.grants import service as grants
 from webapp.mail.grants.service import AccessToken
 from webapp.mail.models import Grant, GrantStatus
@@ -167,13 +168,13 @@ class _Refresh:
         except OAuthError as fault:
             told = grants.explained_by_interruption(grant, fault)
             # Who asks by hand notes it for the trail.
-            event = Event.GRANT_REFRESH_FAILED if told.lasting and not self.by_hand else None
+            event = events.GRANT_REFRESH_FAILED if told.lasting and not self.by_hand else None
             self._save(grant, grants.failed(grant, told, self.parts.sealer, clock.now()), event, code=told.code)
             log.warning("access token not renewed", kind=grant.kind, code=told.code, lasting=told.lasting)
             raise told from fault
         method, sealer = self.registration.method, self.parts.sealer
         if grant.granted_at is None or (self.by_hand and not method.needs_user):
-            self._save(grant, grants.store_tokens(tokens, self.registration, sealer, now), Event.GRANT_MADE)
+            self._save(grant, grants.store_tokens(tokens, self.registration, sealer, now), events.GRANT_OBTAINED)
         else:
             self._save(grant, grants.renewed(tokens, method, sealer, grant, now))
         log.info("access token renewed", kind=grant.kind)
@@ -187,7 +188,7 @@ class _Refresh:
             raise GrantMissing
         return client.refresh(self.registration, refresh_token)
 
-    def _save(self, grant: Grant, values: dict[str, Any], event: Event | None = None, code: str = "") -> None:
+    def _save(self, grant: Grant, values: dict[str, Any], event: EventType | None = None, code: str = "") -> None:
         """Save the end of our renewal and give the lease back.
 
         Raises GrantMissing when the grant was erased meanwhile, _Overtaken when somebody signed in anew.
@@ -206,7 +207,7 @@ class _Refresh:
         if not saved and getattr(self._look(), mark) != values.get(mark, ""):
             raise _LeaseLost
 
-    def _saved(self, grant: Grant, values: dict[str, Any], event: Event | None, code: str) -> bool:
+    def _saved(self, grant: Grant, values: dict[str, Any], event: EventType | None, code: str) -> bool:
         ours = select(Grant).where(Grant.id == grant.id, Grant.lease == grant.lease).with_for_update()
         with self.parts.database.transaction() as session:
             found = session.scalar(ours)
@@ -216,7 +217,7 @@ class _Refresh:
                 setattr(found, name, value)
             if event is not None:
                 facts: dict[str, Any] = {"code": code} if code else {}
-                audit.record(session, event, kind=found.kind, **facts)
+                audit.record(session, event, grant_type=found.kind, **facts)
         return True
 
     def _opened(self, grant: Grant, column: str) -> str:

@@ -10,8 +10,8 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
-from webapp.audit.events import Event
 from webapp.core.sealing import Sealer
+from webapp.mail import events
 from webapp.mail.models import AuthorizationRequest, Grant, GrantStatus, MailServer
 from webapp.mail.oauth.errors import BadTokens, OAuthError, TokenRefused, Unanswered
 from webapp.mail.oauth.registration import ClientRegistration
@@ -69,7 +69,7 @@ def discard(session: Session, server: MailServer, changed: frozenset[str]) -> bo
     session.flush()
     if grant.status == GrantStatus.NONE:
         return False
-    audit.record(session, Event.GRANT_DROPPED, kind=grant.kind, changed=sorted(changed))
+    audit.record(session, events.GRANT_REMOVED, grant_type=grant.kind, changed=sorted(changed))
     return True
 
 

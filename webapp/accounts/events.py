@@ -1,0 +1,95 @@
+"""What users, their sessions, passwords and links add to the audit trail."""
+
+from flask import Flask
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as lazy
+from flask_babel import ngettext
+
+from webapp.audit import registry
+from webapp.audit.registry import Describe, EventType
+from webapp.core import i18n
+
+# Sessions
+SESSION_STARTED = EventType("session.started", lazy("Signed in"), by_subject=True)
+NEW_DEVICE_SEEN = EventType("session.new_device", lazy("Signed in from a new browser"), by_subject=True)
+LOGIN_FAILED = EventType("login.failed", lazy("Sign-in failed"))
+LOCKOUT_STARTED = EventType("lockout.started", lazy("Sign-in temporarily locked"))
+LOCKOUT_CLEARED = EventType("lockout.cleared", lazy("Sign-in unlocked"))
+REAUTHENTICATION_FAILED = EventType("reauthentication.failed", lazy("Wrong password on re-confirmation"))
+SESSION_ENDED = EventType("session.ended", lazy("Signed out"))
+SESSION_ENDED_AFTER_WRONG_PASSWORDS = EventType(
+    "session.ended_after_wrong_passwords", lazy("Signed out after too many wrong passwords")
+)
+SESSION_REVOKED = EventType("session.revoked", lazy("Signed out another browser"))
+OTHER_SESSIONS_REVOKED = EventType("session.others_revoked", lazy("Signed out all other browsers"))
+ALL_SESSIONS_REVOKED = EventType("session.all_revoked", lazy("Signed out everywhere"))
+
+# Users
+SETUP_COMPLETED = EventType("setup.completed", lazy("First administrator created"))
+ADMINISTRATOR_CREATED = EventType("administrator.created", lazy("Administrator created on the command line"))
+USER_CREATED = EventType("user.created", lazy("User created"))
+ACTIVATION_REQUESTED = EventType("activation.requested", lazy("Activation email requested"))
+ACTIVATION_LINK_SHOWN = EventType("activation.link_shown", lazy("Activation link shown"))
+USER_ACTIVATED = EventType("user.activated", lazy("Account activated"), by_subject=True)
+USER_DISABLED = EventType("user.disabled", lazy("Account disabled"))
+USER_ENABLED = EventType("user.enabled", lazy("Account enabled"))
+USER_DELETED = EventType("user.deleted", lazy("Account deleted"))
+ROLE_CHANGED = EventType("user.role_changed", lazy("Role changed"))
+NAME_CHANGED = EventType("user.name_changed", lazy("Name changed"))
+LANGUAGE_CHANGED = EventType("user.language_changed", lazy("Language changed"))
+
+# Passwords and email addresses
+RESET_REQUESTED = EventType("reset.requested", lazy("Password reset requested"))
+RESET_LINK_SHOWN = EventType("reset.link_shown", lazy("Reset link shown"))
+RESET_COMPLETED = EventType("reset.completed", lazy("Password reset completed"), by_subject=True)
+PASSWORD_CHANGED = EventType("password.changed", lazy("Password changed"))
+ADDRESS_CHANGE_REQUESTED = EventType("address_change.requested", lazy("Email address change requested"))
+ADDRESS_CHANGE_CANCELLED = EventType("address_change.cancelled", lazy("Email address change cancelled"))
+ADDRESS_CHANGED = EventType("address_change.completed", lazy("Email address changed"))
+ADDRESS_CHANGE_UNDONE = EventType("address_change.undone", lazy("Email address change undone"))
+
+# Links and their codes
+LINK_CREATED = EventType("link.created", lazy("Link created for an email"))
+LINK_OPENED = EventType("link.opened", lazy("Link opened"))
+LINK_USED = EventType("link.used", lazy("Link used"), by_subject=True)
+LINK_REJECTED = EventType("link.rejected", lazy("Link rejected"))
+CODE_REJECTED = EventType("code.rejected", lazy("Code rejected"))
+
+_PURPOSES = {
+    "activation": lazy("Purpose: activate the account."),
+    "reset": lazy("Purpose: reset the password."),
+    "confirm_address": lazy("Purpose: confirm a new email address."),
+    "restore_address": lazy("Purpose: undo an email address change."),
+}
+_ROLES = {"administrator": lazy("Role: administrator."), "member": lazy("Role: member.")}
+_REASONS = {
+    "LinkNotFound": lazy("Unknown link."),
+    "LinkUsed": lazy("It had already been used."),
+    "LinkRevoked": lazy("It was no longer valid."),
+    "LinkExpired": lazy("It had expired."),
+    "AlreadyActive": lazy("The account was already active."),
+    "AccountDisabled": lazy("The account was disabled."),
+    "AddressTaken": lazy("Another account already had this address."),
+}
+
+
+def _language(code: str) -> str:
+    name = i18n.LANGUAGES[code].name if code in i18n.LANGUAGES else _("Same as the browser")
+    return _("Language: %(language)s.", language=name)
+
+
+DETAILS: dict[str, Describe] = {
+    "everywhere": lambda everywhere: _("From all IP addresses.") if everywhere else _("From one network."),
+    "language": _language,
+    "last_try": lambda last: _("Codes sent so far are no longer valid.") if last else _("More attempts are allowed."),
+    "minutes": lambda minutes: ngettext("For %(num)s minute.", "For %(num)s minutes.", minutes),
+    "purpose": lambda purpose: str(_PURPOSES.get(purpose, purpose)),
+    "reason": lambda reason: str(_REASONS.get(reason, reason)),
+    "role": lambda role: str(_ROLES.get(role, role)),
+}
+
+
+def init_app(app: Flask) -> None:
+    """Register these events with the audit trail."""
+    registry.register_event_types(app, *registry.declared_in(globals()))
+    registry.register_details(app, DETAILS)

@@ -1,0 +1,44 @@
+"""What the audit trail needs to know about mail server events: their names, and how their data reads."""
+
+from flask import Flask
+from flask_babel import gettext as _
+
+from webapp.audit import registry
+from webapp.audit.registry import Describe
+from webapp.mail import events
+from webapp.mail.expiry import words as expiry_words
+from webapp.mail.test_send import stage_name
+from webapp.mail.transcript import Stage
+from webapp.providers.oauth2 import LABELS
+from webapp.providers.registry import get_providers
+
+
+def _grant_type(grant_type: str) -> str:
+    labels = {str(known): label for known, label in LABELS.items()}
+    return _("Authentication: %(kind)s.", kind=labels.get(grant_type, grant_type))
+
+
+def _provider(key: str) -> str:
+    providers = get_providers()
+    return _("Provider: %(provider)s.", provider=providers[key].label if key in providers else key)
+
+
+def _stage(stage: str) -> str:
+    return _("Stage: %(stage)s.", stage=stage_name(Stage(stage)) if stage in list(Stage) else stage)
+
+
+DETAILS: dict[str, Describe] = {
+    "code": lambda code: _("Error: %(code)s.", code=code),
+    "grant_type": _grant_type,
+    "provider": _provider,
+    "stage": _stage,
+    "state": lambda state: _("State: %(state)s.", state=expiry_words.STATES.get(state, state)),
+    "about": lambda subject: _("About: %(what)s.", what=expiry_words.NAMES.get(subject, subject)),
+}
+
+
+def init_app(app: Flask) -> None:
+    """Register these events with the audit trail."""
+    registry.register_event_types(app, *registry.declared_in(vars(events)))
+    registry.register_details(app, DETAILS)
+    registry.register_field_labels(app, events.FIELD_LABELS)

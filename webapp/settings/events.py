@@ -1,0 +1,37 @@
+"""What the settings add to the audit trail."""
+
+from flask import Flask
+from flask_babel import lazy_gettext as lazy
+
+from webapp.audit import registry
+from webapp.audit.registry import EventType
+
+GENERAL_SETTINGS_SAVED = EventType("general_settings.saved", lazy("General settings saved"))
+SECURITY_SETTINGS_SAVED = EventType("security_settings.saved", lazy("Security settings saved"))
+
+FIELD_LABELS = {
+    "public_url": lazy("Public URL"),
+    "product_name": lazy("Product name"),
+    "support_address": lazy("Support address"),
+    "password_length": lazy("Minimum password length"),
+    "password_common": lazy("Reject passwords that are easy to guess"),
+    "password_upper": lazy("Minimum uppercase letters"),
+    "password_lower": lazy("Minimum lowercase letters"),
+    "password_digits": lazy("Minimum digits"),
+    "password_special": lazy("Minimum special characters"),
+    "password_days": lazy("Maximum password age (days)"),
+    "password_former": lazy("Previous passwords that can't be reused"),
+    "activation_minutes": lazy("Activation link lifetime"),
+    "reset_minutes": lazy("Reset link lifetime"),
+    "idle_minutes": lazy("Inactivity timeout"),
+    "sign_in_minutes": lazy("Maximum session length"),
+    "remembered_minutes": lazy("Maximum session length with “Remember me”"),
+    "lock_after": lazy("Failed attempts before lockout"),
+    "lock_minutes": lazy("Lockout duration"),
+}
+
+
+def init_app(app: Flask) -> None:
+    """Register these events with the audit trail."""
+    registry.register_event_types(app, *registry.declared_in(globals()))
+    registry.register_field_labels(app, FIELD_LABELS)
