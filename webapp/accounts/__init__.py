@@ -1,1 +1,1 @@
-"""People: sign in, activate, reset, users."""
+"""User accounts: users, sessions, passwords, links, profiles."""

@@ -1,1 +1,1 @@
-"""The audit trail: who did what, when, from where."""
+"""The audit trail: who did what, when and from where."""

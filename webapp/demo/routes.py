@@ -1,13 +1,11 @@
-"""The pages of the inbox, and what the sign-in page shows in the demo."""
+"""The pages of the demo's inbox, and the demo's panels on other pages."""
 
 import re
-from collections.abc import Callable
 
 from flask import Blueprint, Response, make_response, render_template
 
 from webapp.core.app_state import app_state
 from webapp.demo import accounts
-from webapp.demo.accounts import DemoAccount
 from webapp.demo.inbox import Inbox
 from webapp.web import security
 
@@ -43,12 +41,12 @@ def mail_html(number: int) -> Response:
     return security.email_preview_policy(make_response(framed), SANDBOX)
 
 
-@blueprint.app_context_processor
-def names() -> dict[str, Callable[[], list[DemoAccount]]]:
-    """For `demo/accounts.html`, which the sign-in page includes."""
-    return {"demo_accounts": _present}
-
-
-def _present() -> list[DemoAccount]:
+def accounts_panel() -> str:
+    """The demo's accounts, below the form to sign in."""
     with app_state().database.read() as session:
-        return accounts.present(session)
+        return render_template("demo/_accounts.html", accounts=accounts.present(session))
+
+
+def inbox_panel() -> str:
+    """The way from Home to the inbox."""
+    return render_template("demo/_inbox.html")

@@ -1,1 +1,1 @@
-"""The first page, which answers whether mail is being delivered."""
+"""The first page, which says whether email is being delivered."""

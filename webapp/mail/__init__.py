@@ -1,1 +1,1 @@
-"""The mail server: its settings, signing in to it, sending, and what a failure means."""
+"""Mail servers: settings, authentication, sending, test sends, diagnosis."""

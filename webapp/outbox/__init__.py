@@ -1,1 +1,1 @@
-"""What is owed, sent and failed."""
+"""Messages: queued, sent, failed."""

@@ -12,6 +12,7 @@ from webapp.outbox import labels, service
 from webapp.outbox.kinds import kind_label
 from webapp.outbox.meaning import diagnosis as meaning
 from webapp.outbox.service import NotRetryable, StateFilter
+from webapp.outbox.status import delivery_status
 from webapp.web.forms import ConfirmForm
 
 blueprint = Blueprint("outbox", __name__, url_prefix="/outbox")
@@ -54,6 +55,15 @@ def retry(message_id: int) -> Response:
     except NotRetryable:
         flash(_("Nothing to retry: the message is already being sent or is finished."), "warning")
     return redirect(url_for("outbox.message", message_id=message_id))
+
+
+def delivery_status_panel() -> str:
+    """Whether email is being delivered, for the mail server page."""
+    state, diagnosis = delivery_status(app_state().database), None
+    if state.stopped:
+        with app_state().database.read() as session:
+            diagnosis = meaning(session, app_state(), state.stopped)
+    return render_template("outbox/_delivery_status.html", flow=state, diagnosis=diagnosis)
 
 
 def _shown(name: str) -> StateFilter:

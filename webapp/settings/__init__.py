@@ -1,1 +1,1 @@
-"""What is true of the whole installation: its public address, its name, whom to ask."""
+"""Settings of the whole installation: public URL, product name, support address, security."""

@@ -1,1 +1,1 @@
-"""What all pages share: access, cookies, headers, forms, error pages."""
+"""What pages of all packages share: access, cookies, headers, forms, navigation, error pages."""

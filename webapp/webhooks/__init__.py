@@ -1,1 +1,1 @@
-"""Telling another program, at an address that administrators choose, what becomes of the mail server."""
+"""Webhooks: events of the mail server, sent to another application."""

@@ -1,7 +1,7 @@
 """What administrators see on every page while something the mail server needs ends soon, or has ended."""
 
 import structlog
-from flask import Flask
+from flask import Flask, render_template
 
 from webapp.core import clock
 from webapp.core.app_state import app_state
@@ -13,8 +13,14 @@ log = structlog.get_logger(__name__)
 
 
 def init_app(app: Flask) -> None:
-    """Let templates ask for the warnings, and for the words of one."""
-    app.jinja_env.globals.update(mail_warnings=warnings, expiry_words=expiry_words)
+    """Let templates word an expiry."""
+    app.jinja_env.globals.update(expiry_words=expiry_words)
+
+
+def expiry_alerts() -> str:
+    """The alerts at the top of every administrator's page."""
+    found = warnings()
+    return render_template("mail/_expiry_alerts.html", alerts=found) if found else ""
 
 
 def warnings() -> list[Expiry]:

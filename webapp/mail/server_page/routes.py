@@ -24,8 +24,6 @@ from webapp.mail.server_page.typed import FormState
 from webapp.mail.servers import ServerDraft
 from webapp.mail.service import Saved
 from webapp.mail.test_send import TestSend, send_test, stage_name
-from webapp.outbox.meaning import diagnosis as meaning
-from webapp.outbox.status import delivery_status
 from webapp.providers import OAuth2
 from webapp.providers.registry import get_providers
 from webapp.settings import service as general_settings
@@ -149,10 +147,8 @@ def _page(
     form.draw_of(_version(saved))
     if not form.test_recipient.data:
         form.test_recipient.data = signed_in().email
-    state = delivery_status(app_state().database)
     with app_state().database.read() as session:
         ends = dates(session, saved)
-        diagnosis = meaning(session, app_state(), state.stopped) if state.stopped else None
         general = general_settings.general(session, app_state().config)
         grant = grant_view.of(session, app_state(), saved, browser.current_session().id)
     same = saved is not None and saved.provider == form.chosen.key
@@ -165,9 +161,7 @@ def _page(
         saved_provider=get_providers().get(saved.provider) if saved else None,
         trial=trial,
         unsaved=draft is not None and not service.is_unchanged(saved, draft),
-        flow=state,
         calendar=ends,
-        diagnosis=diagnosis,
         suggestion=view.suggestion(form, trial.diagnosis) if trial and trial.diagnosis else "",
         grant=grant if same else grant_view.GrantView(),
         drops=grant.held,

@@ -1,0 +1,15 @@
+"""What the audit trail adds to the application."""
+
+from flask import Flask
+from flask_babel import lazy_gettext as _
+
+from webapp.audit import details, routes
+from webapp.web import navigation
+from webapp.web.navigation import NavigationEntry
+
+
+def init_app(app: Flask) -> None:
+    """Add the page of the audit trail."""
+    details.init_app(app)
+    app.register_blueprint(routes.blueprint)
+    navigation.register(app, NavigationEntry(_("Audit"), "audit.entries", 40))

@@ -1,0 +1,19 @@
+"""What the demo adds to the application."""
+
+from flask import Flask
+from flask_babel import lazy_gettext as _
+
+from webapp.demo import routes
+from webapp.web import navigation
+from webapp.web.navigation import NavigationEntry, Panel
+
+
+def init_app(app: Flask) -> None:
+    """Add the demo's inbox, and its accounts to the page to sign in."""
+    app.register_blueprint(routes.blueprint)
+    navigation.register(
+        app,
+        NavigationEntry(_("Demo inbox"), "demo.inbox", 60),
+        Panel("login", 10, routes.accounts_panel),
+        Panel("home", 10, routes.inbox_panel),
+    )
