@@ -25,8 +25,8 @@ from webapp.core.database import Database
 from webapp.outbox.models import Message
 
 CLIENT = Client("192.0.2.1", "Firefox")
-PASSWORD = "another long sentence 8"
-NewTicket = Callable[..., IssuedLink]
+NEW_PASSWORD = "another long sentence 8"
+IssueLink = Callable[..., IssuedLink]
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def new_link(database: Database) -> Callable[..., str]:
 
 
 @pytest.fixture
-def new_ticket(parts: AppState) -> NewTicket:
+def issue_link(parts: AppState) -> IssueLink:
     """Makes a link with a code."""
 
     def make(
@@ -78,7 +78,7 @@ def signed_in(database: Database) -> Callable[[User], str]:
 
 
 @pytest.fixture
-def owed(database: Database) -> Callable[[], list[tuple[str, str]]]:
+def queued(database: Database) -> Callable[[], list[tuple[str, str]]]:
     """The messages in the outbox: template and recipient."""
 
     def read() -> list[tuple[str, str]]:
@@ -88,7 +88,7 @@ def owed(database: Database) -> Callable[[], list[tuple[str, str]]]:
     return read
 
 
-def at_once(acts: Sequence[Callable[[], object]]) -> list[object]:
+def run_at_once(acts: Sequence[Callable[[], object]]) -> list[object]:
     """What each returns or raises when all start at the same moment."""
     start = Barrier(len(acts))
 
@@ -119,8 +119,7 @@ def _person(database: Database, user_id: int) -> User:
         return session.get_one(User, user_id)
 
 
-NEW = "ada@new.example"
-OTHER = "another long sentence 8"
+NEW_EMAIL = "ada@new.example"
 Ask = Callable[..., None]
 
 
@@ -128,7 +127,7 @@ Ask = Callable[..., None]
 def ask(parts: AppState) -> Ask:
     """Ask for another address, with the password, in a new sign-in."""
 
-    def ask(person: User, email: str = NEW, password: str = browser.PASSWORD, limited: bool = False) -> None:
+    def ask(person: User, email: str = NEW_EMAIL, password: str = browser.PASSWORD, limited: bool = False) -> None:
         with parts.database.transaction() as session:
             here, _token = sign_ins.start(session, person, CLIENT)
         address.request(parts.database, person, email, password, here, limited)
@@ -136,6 +135,6 @@ def ask(parts: AppState) -> Ask:
     return ask
 
 
-def error_beside(page: str, problem: str) -> bool:
+def has_field_error(page: str, problem: str) -> bool:
     """Whether this stands beside a field."""
     return re.search(rf'class="error"[^>]*>[^<]*{problem}', page) is not None

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from tests.accounts.conftest import PASSWORD, at_once, sign_in
+from tests.accounts.conftest import NEW_PASSWORD, run_at_once, sign_in
 from webapp.accounts import service
 from webapp.accounts.models import Role, User, UserState
 from webapp.accounts.passwords import hashing
@@ -16,7 +16,7 @@ from webapp.core.errors import NotFound
 from webapp.outbox.models import Message
 
 NewLink = Callable[..., str]
-Owed = Callable[[], list[tuple[str, str]]]
+Queued = Callable[[], list[tuple[str, str]]]
 
 
 def create(parts: AppState, email: str, name: str = "Eve", by_mail: bool = True) -> User:
@@ -37,27 +37,27 @@ class TestCreating:
         assert message.expires_at is not None
         assert abs(message.expires_at - message.created_at - timedelta(hours=24)) < timedelta(minutes=1)
 
-    def test_a_person_whose_link_is_shown_is_owed_nothing(self, parts: AppState, owed: Owed) -> None:
+    def test_a_person_whose_link_is_shown_is_owed_nothing(self, parts: AppState, queued: Queued) -> None:
         create(parts, "eve@example.com", by_mail=False)
-        assert owed() == []
+        assert queued() == []
 
     @pytest.mark.parametrize("again", ["ada@example.com", "ADA@Example.COM"])
     def test_an_address_has_one_account_however_it_is_written(
-        self, parts: AppState, ada: User, owed: Owed, again: str
+        self, parts: AppState, ada: User, queued: Queued, again: str
     ) -> None:
         with pytest.raises(AddressTaken):
             create(parts, again)
-        assert owed() == []
+        assert queued() == []
 
     def test_two_accounts_created_at_once_with_one_address_are_one(self, parts: AppState) -> None:
-        ends = at_once([lambda: create(parts, "eve@example.com")] * 4)
+        ends = run_at_once([lambda: create(parts, "eve@example.com")] * 4)
         assert sorted(type(end).__name__ for end in ends) == ["AddressTaken"] * 3 + ["User"]
 
     def test_an_administrator_made_by_the_operator_can_sign_in_at_once(self, parts: AppState) -> None:
         with parts.database.transaction() as session:
-            service.create_administrator(session, "root@example.com", "Root", hashing.hash_password(PASSWORD))
+            service.create_administrator(session, "root@example.com", "Root", hashing.hash_password(NEW_PASSWORD))
             assert service.has_administrator(session)
-        assert sign_in(parts, "root@example.com", PASSWORD)
+        assert sign_in(parts, "root@example.com", NEW_PASSWORD)
 
 
 class TestListing:

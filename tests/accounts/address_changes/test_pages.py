@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from tests.accounts.conftest import NEW, OTHER, error_beside
+from tests.accounts.conftest import NEW_EMAIL, NEW_PASSWORD, has_field_error
 from tests.support.browser import PASSWORD, Browser
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
@@ -19,10 +19,10 @@ from webapp.core.app_state import AppState
 from webapp.core.database import Database
 
 Act = Callable[[], None]
-Owed = Callable[[], list[tuple[str, str]]]
+Queued = Callable[[], list[tuple[str, str]]]
 
 
-def ask(member: Browser, email: str = NEW) -> str:
+def ask(member: Browser, email: str = NEW_EMAIL) -> str:
     """Ask for another address; the text of the page after it."""
     return member.submit("/profile", email=email, current_password=PASSWORD).text
 
@@ -30,9 +30,9 @@ def ask(member: Browser, email: str = NEW) -> str:
 @pytest.mark.one_database
 def test_asking_too_often_keeps_what_was_typed_and_says_when_to_go_on(member: Browser) -> None:
     ask(member)
-    page = member.post("/profile/address", email=NEW, current_password=PASSWORD)
+    page = member.post("/profile/address", email=NEW_EMAIL, current_password=PASSWORD)
     assert (page.status_code, page.headers["Retry-After"]) == (429, "300")
-    assert f'value="{NEW}"' in page.text
+    assert f'value="{NEW_EMAIL}"' in page.text
     assert "Try again in 5 minutes." in page.text
 
 
@@ -40,11 +40,12 @@ def test_a_person_moves_to_another_address_and_back(
     app: Flask, member: Browser, stranger: Browser, inbox: Inbox, deliver: Act
 ) -> None:
     old = member.user.email
-    assert f"A mail to {NEW} is on its way" in ask(member)
+    assert f"A mail to {NEW_EMAIL} is on its way" in ask(member)
     deliver()
     stranger.get(inbox.last.link)
     page = stranger.submit("/confirm-address")
-    assert (page.request.path, f"{NEW} is the address" in page.text, member.user.email) == ("/login", True, NEW)
+    assert (page.request.path, f"address is now {NEW_EMAIL}" in page.text) == ("/login", True)
+    assert member.user.email == NEW_EMAIL
     deliver()
     undo = inbox.last.link
     assert Browser(app, member._user_id).sign_in().status_code == 200
@@ -52,8 +53,8 @@ def test_a_person_moves_to_another_address_and_back(
     page = stranger.submit("/restore-address")
     assert (page.request.path, member.user.email) == ("/reset-password", old)
     assert member.get("/").request.path == "/login"
-    stranger.submit_on(page, password=OTHER, password_confirm=OTHER)
-    assert member.sign_in(OTHER).status_code == 200
+    stranger.submit_on(page, password=NEW_PASSWORD, password_confirm=NEW_PASSWORD)
+    assert member.sign_in(NEW_PASSWORD).status_code == 200
 
 
 def test_who_is_signed_in_comes_back_to_the_profile(member: Browser, inbox: Inbox, deliver: Act) -> None:
@@ -74,18 +75,18 @@ def test_looking_spends_nothing_and_the_secret_leaves_the_address(
         assert look("/confirm-address").status_code == 200
     with database.read() as session:
         assert session.scalars(select(Link)).one().used_at is None
-    assert member.user.email != NEW
+    assert member.user.email != NEW_EMAIL
 
 
-def test_while_it_waits_it_can_be_sent_again_or_cancelled(member: Browser, owed: Owed) -> None:
+def test_while_it_waits_it_can_be_sent_again_or_cancelled(member: Browser, queued: Queued) -> None:
     assert "/profile/address/cancel" not in member.get("/profile").text
     page = ask(member)
-    assert f"<bdi>{NEW}</bdi>" in page
+    assert f"<bdi>{NEW_EMAIL}</bdi>" in page
     assert "/profile/address/again" in page
     assert member.post("/profile/address/again").status_code == 429
     page = member.post("/profile/address/cancel").text
     assert "Address change cancelled." in page
-    assert f"<bdi>{NEW}</bdi>" not in page
+    assert f"<bdi>{NEW_EMAIL}</bdi>" not in page
     assert member.post("/profile/address/again").status_code == 404
 
 
@@ -101,7 +102,7 @@ def test_the_link_tells_its_reader_that_the_address_is_taken(
 ) -> None:
     ask(member)
     deliver()
-    add_person(database, NEW)
+    add_person(database, NEW_EMAIL)
     page = stranger.get(inbox.last.link)
     assert (page.status_code, "There is an account with this address already" in page.text) == (409, True)
     assert stranger.post("/confirm-address").status_code == 409
@@ -119,10 +120,10 @@ def test_the_link_tells_its_reader_that_the_address_is_taken(
     ],
 )
 def test_what_cannot_be_asked_for_is_told_beside_the_field(
-    member: Browser, owed: Owed, email: str, problem: str
+    member: Browser, queued: Queued, email: str, problem: str
 ) -> None:
-    assert error_beside(ask(member, email), problem)
-    assert owed() == []
+    assert has_field_error(ask(member, email), problem)
+    assert queued() == []
 
 
 def test_an_international_address_can_be_had(member: Browser, inbox: Inbox, deliver: Act) -> None:
@@ -153,11 +154,11 @@ def test_the_code_from_the_mail_is_as_good_as_the_link(member: Browser, inbox: I
     ask(member)
     deliver()
     page = member.submit("/profile", code="ABCD-EFGH")
-    assert error_beside(page.text, "This code is wrong")
+    assert has_field_error(page.text, "This code is wrong")
     page = member.submit_on(page, code=inbox.last.code.lower())
     assert page.request.path == "/confirm-address"
     member.submit_on(page)
-    assert member.user.email == NEW
+    assert member.user.email == NEW_EMAIL
 
 
 def test_the_code_is_worth_nothing_to_somebody_else(
@@ -166,7 +167,7 @@ def test_the_code_is_worth_nothing_to_somebody_else(
     ask(member)
     deliver()
     ask(administrator, "other@new.example")
-    assert error_beside(administrator.submit("/profile", code=inbox.last.code).text, "This code is wrong")
+    assert has_field_error(administrator.submit("/profile", code=inbox.last.code).text, "This code is wrong")
 
 
 def test_page_and_mail_name_the_account_that_would_have_the_address(
@@ -192,7 +193,7 @@ class TestAnotherPersonsBrowser:
         page = administrator.submit("/confirm-address")
         assert "In this browser somebody else is signed in" in page.text
         assert administrator.user.email in page.text
-        assert member.user.email == NEW
+        assert member.user.email == NEW_EMAIL
 
     @pytest.mark.parametrize("purpose", [LinkPurpose.RESET, LinkPurpose.RESTORE_ADDRESS])
     def test_a_reset_or_an_undone_change_ends_that_sign_in(
@@ -204,7 +205,7 @@ class TestAnotherPersonsBrowser:
             )
         path = links.PATHS[purpose].rstrip("/")
         page = administrator.get(f"{path}/{secret}")
-        fields = {"password": OTHER, "password_confirm": OTHER} if purpose == LinkPurpose.RESET else {}
+        fields = {"password": NEW_PASSWORD, "password_confirm": NEW_PASSWORD} if purpose == LinkPurpose.RESET else {}
         administrator.submit_on(page, **fields)
         with parts.database.read() as session:
             assert session.scalars(select(Session).where(Session.user_id == administrator.user.id)).all() == []

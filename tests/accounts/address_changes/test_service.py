@@ -7,7 +7,7 @@ import pytest
 import time_machine
 from sqlalchemy import select, update
 
-from tests.accounts.conftest import NEW, Ask, at_once
+from tests.accounts.conftest import NEW_EMAIL, Ask, run_at_once
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
 from webapp.accounts import service
@@ -28,7 +28,7 @@ from webapp.core.errors import NotFound, TooManyRequests
 from webapp.outbox.models import Message, MessageState
 from webapp.process import housekeeping
 
-Owed = Callable[[], list[tuple[str, str]]]
+Queued = Callable[[], list[tuple[str, str]]]
 NewLink = Callable[..., str]
 
 
@@ -72,35 +72,35 @@ class TestAsking:
     """Before anything is confirmed."""
 
     def test_the_address_stays_until_the_new_one_is_confirmed(
-        self, parts: AppState, ada: User, ask: Ask, owed: Owed
+        self, parts: AppState, ada: User, ask: Ask, queued: Queued
     ) -> None:
         ask(ada)
         with parts.database.read() as session:
             waiting = pending.find_pending(session, ada.id)
-        assert (email_of(parts.database, ada), waiting and waiting.email) == (ada.email, NEW)
-        assert owed() == [("confirm_address", NEW)]
+        assert (email_of(parts.database, ada), waiting and waiting.email) == (ada.email, NEW_EMAIL)
+        assert queued() == [("confirm_address", NEW_EMAIL)]
 
-    def test_it_needs_the_password(self, ada: User, ask: Ask, owed: Owed) -> None:
+    def test_it_needs_the_password(self, ada: User, ask: Ask, queued: Queued) -> None:
         with pytest.raises(WrongPassword):
             ask(ada, password="wrong")
-        assert owed() == []
+        assert queued() == []
 
     def test_whose_the_new_address_is_makes_no_difference(
-        self, database: Database, ada: User, ask: Ask, owed: Owed
+        self, database: Database, ada: User, ask: Ask, queued: Queued
     ) -> None:
         add_person(database, "taken@example.com")
         ask(ada, "taken@example.com")
         ask(ada, "free@example.com")
-        assert owed() == [("confirm_address", "taken@example.com"), ("confirm_address", "free@example.com")]
+        assert queued() == [("confirm_address", "taken@example.com"), ("confirm_address", "free@example.com")]
 
-    def test_a_person_mails_one_address_once_in_five_minutes(self, ada: User, ask: Ask, owed: Owed) -> None:
+    def test_a_person_mails_one_address_once_in_five_minutes(self, ada: User, ask: Ask, queued: Queued) -> None:
         with time_machine.travel(clock.now(), tick=False) as now:
             ask(ada, limited=True)
             with pytest.raises(TooManyRequests) as refused:
-                ask(ada, NEW.upper(), limited=True)
+                ask(ada, NEW_EMAIL.upper(), limited=True)
             now.shift(refused.value.retry_after)
             ask(ada, limited=True)
-        assert (refused.value.retry_after, len(owed())) == (300, 2)
+        assert (refused.value.retry_after, len(queued())) == (300, 2)
 
     def test_an_address_gets_one_mail_in_five_minutes_and_nobody_learns_that_others_asked(
         self, database: Database, ask: Ask
@@ -114,28 +114,28 @@ class TestAsking:
             due = session.scalars(select(Message.next_attempt_at).order_by(Message.id)).all()
         assert [moment - due[0] for moment in due] == [timedelta(minutes=5 * number) for number in range(12)]
 
-    def test_a_person_can_mail_five_addresses_an_hour(self, ada: User, ask: Ask, owed: Owed) -> None:
+    def test_a_person_can_mail_five_addresses_an_hour(self, ada: User, ask: Ask, queued: Queued) -> None:
         with time_machine.travel(clock.now(), tick=False):
             for number in range(5):
                 ask(ada, f"a{number}@new.example", limited=True)
             with pytest.raises(TooManyRequests):
                 ask(ada, "a6@new.example", limited=True)
-        assert len(owed()) == 5
+        assert len(queued()) == 5
 
     def test_asking_twice_at_once_leaves_one_address_waiting(self, database: Database, ada: User, ask: Ask) -> None:
-        ends = at_once([lambda: ask(ada), lambda: ask(ada, "other@new.example")] * 2)
+        ends = run_at_once([lambda: ask(ada), lambda: ask(ada, "other@new.example")] * 2)
         assert ends == [None] * 4
         with database.read() as session:
             assert len(session.scalars(select(AddressChange)).all()) == 1
 
     def test_sending_again_renews_the_time_and_keeps_the_link(
-        self, parts: AppState, ada: User, secret: str, owed: Owed
+        self, parts: AppState, ada: User, secret: str, queued: Queued
     ) -> None:
         with time_machine.travel(clock.now() + timedelta(hours=23)):
             with parts.database.transaction() as session:
                 address.send_again(session, ada.id)
-            assert confirm(parts, secret).email == NEW
-        assert owed()[:2] == [("confirm_address", NEW)] * 2
+            assert confirm(parts, secret).email == NEW_EMAIL
+        assert queued()[:2] == [("confirm_address", NEW_EMAIL)] * 2
 
     def test_nothing_waits_any_more_after_a_day(self, parts: AppState, ada: User, ask: Ask) -> None:
         ask(ada)
@@ -166,9 +166,9 @@ class TestConfirming:
     def test_it_changes_the_address_everywhere(self, parts: AppState, ada: User, secret: str) -> None:
         confirm(parts, secret)
         with parts.database.read() as session:
-            assert service.find_by_email(session, NEW.upper()) is not None
+            assert service.find_by_email(session, NEW_EMAIL.upper()) is not None
             assert service.find_by_email(session, ada.email) is None
-            assert [person.id for person in service.list_users(session, NEW, None)[0]] == [ada.id]
+            assert [person.id for person in service.list_users(session, NEW_EMAIL, None)[0]] == [ada.id]
             assert service.list_users(session, ada.email, None)[0] == []
             assert pending.find_pending(session, ada.id) is None
 
@@ -186,15 +186,15 @@ class TestConfirming:
         with pytest.raises(LinkRevoked), parts.database.transaction() as session:
             password_links.complete_reset(session, reset, "a hash")
 
-    def test_of_many_at_once_one_wins(self, parts: AppState, secret: str, owed: Owed) -> None:
-        ends = at_once([lambda: confirm(parts, secret)] * 4)
+    def test_of_many_at_once_one_wins(self, parts: AppState, secret: str, queued: Queued) -> None:
+        ends = run_at_once([lambda: confirm(parts, secret)] * 4)
         assert sorted(type(end).__name__ for end in ends) == ["LinkUsed"] * 3 + ["User"]
-        assert owed()[1:] == [("address_changed", "ada@example.com")]
+        assert queued()[1:] == [("address_changed", "ada@example.com")]
 
     def test_an_address_taken_meanwhile_changes_nothing_and_costs_no_link(
         self, parts: AppState, ada: User, secret: str
     ) -> None:
-        add_person(parts.database, NEW)
+        add_person(parts.database, NEW_EMAIL)
         with pytest.raises(AddressTaken), parts.database.read() as session:
             address.find_pending(session, secret, LinkPurpose.CONFIRM_ADDRESS)
         with pytest.raises(AddressTaken):
@@ -245,7 +245,7 @@ class TestRestoring:
             ["ada@example.com"],
             "The email address of your Mailroom account was changed",
         )
-        assert f"from ada@example.com to {NEW}" in mail.text.replace("\n", " ")
+        assert f"from ada@example.com to {NEW_EMAIL}" in mail.text.replace("\n", " ")
 
     def test_it_brings_the_address_back_and_signs_out_everywhere(
         self, parts: AppState, ada: User, undo: str, signed_in: Callable[[User], str]
@@ -306,4 +306,4 @@ class TestRestoring:
         add_person(parts.database, ada.email)
         with pytest.raises(AddressTaken):
             restore(parts, undo)
-        assert email_of(parts.database, ada) == NEW
+        assert email_of(parts.database, ada) == NEW_EMAIL

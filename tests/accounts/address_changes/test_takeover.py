@@ -7,7 +7,7 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from tests.accounts.conftest import NEW
+from tests.accounts.conftest import NEW_EMAIL
 from tests.support.browser import PASSWORD
 from tests.support.inbox import Inbox
 from webapp.accounts.address_changes import service as address
@@ -68,13 +68,13 @@ def restore(parts: AppState, secret: str) -> User:
 def test_undoing_a_later_change_leaves_the_first_owner_the_right_to_undo(
     parts: AppState, ada: User, told: Told
 ) -> None:
-    of_ada, of_new = told(NEW), told(THIEF)
-    assert restore(parts, of_new).email == NEW
+    of_ada, of_new = told(NEW_EMAIL), told(THIEF)
+    assert restore(parts, of_new).email == NEW_EMAIL
     assert restore(parts, of_ada).email == ada.email
 
 
 def test_undoing_the_first_change_ends_the_right_to_undo_later_ones(parts: AppState, told: Told) -> None:
-    of_ada, of_new = told(NEW), told(THIEF)
+    of_ada, of_new = told(NEW_EMAIL), told(THIEF)
     restore(parts, of_ada)
     with pytest.raises(LinkRevoked):
         restore(parts, of_new)
@@ -83,19 +83,19 @@ def test_undoing_the_first_change_ends_the_right_to_undo_later_ones(parts: AppSt
 def test_a_mail_that_comes_late_gives_nobody_the_right_to_undo_what_was_undone(
     parts: AppState, told: Told, move: Change, deliver: Deliver
 ) -> None:
-    of_ada = told(NEW)
+    of_ada = told(NEW_EMAIL)
     move(THIEF)
     restore(parts, of_ada)
     deliver()
     with parts.database.read() as session:
         last = session.scalars(select(Message).order_by(Message.id.desc()).limit(1)).one()
-    assert (last.kind, last.recipient, last.state) == ("address_changed", NEW, MessageState.CANCELLED)
+    assert (last.kind, last.recipient, last.state) == ("address_changed", NEW_EMAIL, MessageState.CANCELLED)
 
 
 def test_a_change_after_an_undone_one_can_be_undone_as_well(
     parts: AppState, ada: User, told: Told, deliver: Deliver
 ) -> None:
-    of_ada = told(NEW)
+    of_ada = told(NEW_EMAIL)
     with parts.database.transaction() as session:
         _ada, reset = address.restore(session, of_ada)
     with parts.database.transaction() as session:
@@ -105,7 +105,7 @@ def test_a_change_after_an_undone_one_can_be_undone_as_well(
 
 
 def test_after_undoing_the_old_password_lets_nobody_in(parts: AppState, ada: User, told: Told) -> None:
-    restore(parts, told(NEW))
+    restore(parts, told(NEW_EMAIL))
     with pytest.raises(LoginRefused):
         login.sign_in(parts.database, ada.email, PASSWORD, Client("192.0.2.1", "Firefox"))
 
@@ -128,7 +128,7 @@ class TestTakingItBackInTheProfile:
     def test_links_of_the_changes_after_it_are_worth_nothing(
         self, parts: AppState, ada: User, move: Change, deliver: Deliver, inbox: Inbox
     ) -> None:
-        for email in (THIEF, NEW):
+        for email in (THIEF, NEW_EMAIL):
             move(email)
             deliver()
         move(ada.email)
@@ -138,7 +138,7 @@ class TestTakingItBackInTheProfile:
     def test_mails_of_the_changes_after_it_are_not_sent(
         self, ada: User, move: Change, deliver: Deliver, inbox: Inbox
     ) -> None:
-        for email in (THIEF, NEW, ada.email):
+        for email in (THIEF, NEW_EMAIL, ada.email):
             move(email)
         deliver()
         assert inbox.messages == []
@@ -154,7 +154,7 @@ class TestTakingItBackInTheProfile:
     def test_a_change_after_it_can_be_undone(
         self, parts: AppState, ada: User, move: Change, deliver: Deliver, inbox: Inbox
     ) -> None:
-        for email in (THIEF, ada.email, NEW):
+        for email in (THIEF, ada.email, NEW_EMAIL):
             move(email)
         deliver()
         assert restore(parts, *undoing(inbox, ada.email)).email == ada.email
@@ -164,10 +164,10 @@ class TestTakingItBackInTheProfile:
     ) -> None:
         move(THIEF)
         deliver()
-        move(NEW)
+        move(NEW_EMAIL)
         restore(parts, *undoing(inbox, ada.email))
         inbox.messages.clear()
-        for email in (NEW, THIEF):
+        for email in (NEW_EMAIL, THIEF):
             move(email)
         deliver()
         assert restore(parts, *undoing(inbox, ada.email)).email == ada.email
@@ -175,9 +175,9 @@ class TestTakingItBackInTheProfile:
     def test_after_seven_days_it_is_a_change_like_any_other(
         self, ada: User, move: Change, deliver: Deliver, inbox: Inbox
     ) -> None:
-        move(NEW)
+        move(NEW_EMAIL)
         deliver()
         with time_machine.travel(clock.now() + timedelta(days=7, hours=1)):
             move(ada.email)
             deliver()
-        assert len(undoing(inbox, NEW)) == 1
+        assert len(undoing(inbox, NEW_EMAIL)) == 1

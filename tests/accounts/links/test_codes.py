@@ -10,7 +10,7 @@ import pytest
 import time_machine
 from sqlalchemy import select, text
 
-from tests.accounts.conftest import CLIENT, NewTicket, at_once
+from tests.accounts.conftest import CLIENT, IssueLink, run_at_once
 from webapp.accounts import events, throttles
 from webapp.accounts.links import codes
 from webapp.accounts.links import service as links
@@ -81,21 +81,21 @@ class TestRedeeming:
     """A right code, beside the address that it was mailed to."""
 
     def test_it_gives_what_the_link_gives(
-        self, parts: AppState, ada: User, new_ticket: NewTicket, type_code: Type
+        self, parts: AppState, ada: User, issue_link: IssueLink, type_code: Type
     ) -> None:
-        opened = type_code("ADA@example.com", new_ticket(ada).code)
+        opened = type_code("ADA@example.com", issue_link(ada).code)
         assert opened is not None
         assert (opened.purpose, reset(parts, opened.secret).id) == (LinkPurpose.RESET, ada.id)
 
-    def test_typing_it_spends_nothing(self, ada: User, new_ticket: NewTicket, type_code: Type, parts: AppState) -> None:
-        ticket = new_ticket(ada)
+    def test_typing_it_spends_nothing(self, ada: User, issue_link: IssueLink, type_code: Type, parts: AppState) -> None:
+        ticket = issue_link(ada)
         assert all(type_code(ada.email, ticket.code) for _ in range(2))
         assert reset(parts, ticket.secret).id == ada.id
 
     def test_the_link_is_dead_once_the_code_was_used(
-        self, parts: AppState, ada: User, new_ticket: NewTicket, type_code: Type
+        self, parts: AppState, ada: User, issue_link: IssueLink, type_code: Type
     ) -> None:
-        ticket = new_ticket(ada)
+        ticket = issue_link(ada)
         opened = type_code(ada.email, ticket.code)
         assert opened is not None
         reset(parts, opened.secret)
@@ -103,9 +103,9 @@ class TestRedeeming:
             reset(parts, ticket.secret)
 
     def test_the_code_is_dead_once_the_link_was_used(
-        self, parts: AppState, ada: User, new_ticket: NewTicket, type_code: Type
+        self, parts: AppState, ada: User, issue_link: IssueLink, type_code: Type
     ) -> None:
-        ticket = new_ticket(ada)
+        ticket = issue_link(ada)
         opened = type_code(ada.email, ticket.code)
         reset(parts, ticket.secret)
         assert type_code(ada.email, ticket.code) is None
@@ -113,46 +113,46 @@ class TestRedeeming:
             reset(parts, opened.secret if opened else "")
 
     def test_of_link_and_code_used_at_once_one_wins(
-        self, parts: AppState, ada: User, new_ticket: NewTicket, type_code: Type
+        self, parts: AppState, ada: User, issue_link: IssueLink, type_code: Type
     ) -> None:
-        ticket = new_ticket(ada)
+        ticket = issue_link(ada)
         opened = type_code(ada.email, ticket.code)
         assert opened is not None
-        ends = at_once([lambda: reset(parts, ticket.secret), lambda: reset(parts, opened.secret)] * 2)
+        ends = run_at_once([lambda: reset(parts, ticket.secret), lambda: reset(parts, opened.secret)] * 2)
         assert sum(isinstance(end, User) for end in ends) == 1
 
-    def test_it_expires_with_the_link(self, ada: User, new_ticket: NewTicket, type_code: Type) -> None:
-        code = new_ticket(ada, lifetime=timedelta(minutes=10)).code
+    def test_it_expires_with_the_link(self, ada: User, issue_link: IssueLink, type_code: Type) -> None:
+        code = issue_link(ada, lifetime=timedelta(minutes=10)).code
         with time_machine.travel(clock.now() + timedelta(minutes=9)):
             assert type_code(ada.email, code)
         with time_machine.travel(clock.now() + timedelta(minutes=11)):
             assert type_code(ada.email, code) is None
 
     def test_what_it_gives_lasts_no_longer_than_the_link(
-        self, parts: AppState, ada: User, new_ticket: NewTicket, type_code: Type
+        self, parts: AppState, ada: User, issue_link: IssueLink, type_code: Type
     ) -> None:
-        type_code(ada.email, new_ticket(ada).code)
+        type_code(ada.email, issue_link(ada).code)
         with parts.database.read() as session:
             assert len(set(session.scalars(select(Link.expires_at)))) == 1
 
-    def test_it_is_for_its_person_alone(self, ada: User, pat: User, new_ticket: NewTicket, type_code: Type) -> None:
-        code = new_ticket(ada).code
+    def test_it_is_for_its_person_alone(self, ada: User, pat: User, issue_link: IssueLink, type_code: Type) -> None:
+        code = issue_link(ada).code
         assert type_code(pat.email, code) is None
         assert type_code("nobody@example.com", code) is None
 
     def test_it_is_for_its_purpose_alone(
-        self, parts: AppState, ada: User, new_ticket: NewTicket, type_code: Type
+        self, parts: AppState, ada: User, issue_link: IssueLink, type_code: Type
     ) -> None:
-        assert type_code(ada.email, new_ticket(ada, LinkPurpose.CONFIRM_ADDRESS).code) is None
-        code = codes.normalise(new_ticket(ada, LinkPurpose.RESET).code)
+        assert type_code(ada.email, issue_link(ada, LinkPurpose.CONFIRM_ADDRESS).code) is None
+        code = codes.normalise(issue_link(ada, LinkPurpose.RESET).code)
         with parts.database.transaction() as session:
             assert codes.redeem(session, parts.sealer, ada, LinkPurpose.CONFIRM_ADDRESS, code, CLIENT) is None
 
     @pytest.mark.one_database
     def test_a_code_from_before_the_key_was_replaced_is_good(
-        self, parts: AppState, ada: User, new_ticket: NewTicket
+        self, parts: AppState, ada: User, issue_link: IssueLink
     ) -> None:
-        code, both = codes.normalise(new_ticket(ada).code), KeySealer(["a newer secret key", *parts.config.secret_keys])
+        code, both = codes.normalise(issue_link(ada).code), KeySealer(["a newer secret key", *parts.config.secret_keys])
         with parts.database.transaction() as session:
             assert codes.redeem_for_address(session, KeySealer(["another"]), ada.email, code, CLIENT) is None
             assert codes.redeem_for_address(session, both, ada.email, code, CLIENT)
@@ -162,32 +162,32 @@ class TestGuessing:
     """Wrong codes."""
 
     def test_the_fifth_wrong_one_ends_the_codes_but_not_the_links(
-        self, parts: AppState, ada: User, new_ticket: NewTicket, type_code: Type
+        self, parts: AppState, ada: User, issue_link: IssueLink, type_code: Type
     ) -> None:
-        first, second = new_ticket(ada), new_ticket(ada)
+        first, second = issue_link(ada), issue_link(ada)
         for _ in range(5):
             assert type_code(ada.email, WRONG) is None
         assert type_code(ada.email, first.code) is type_code(ada.email, second.code) is None
         assert reset(parts, second.secret).id == ada.id
 
     def test_the_code_of_a_later_mail_can_be_tried_as_often(
-        self, ada: User, new_ticket: NewTicket, type_code: Type
+        self, ada: User, issue_link: IssueLink, type_code: Type
     ) -> None:
         for _ in range(5):
             type_code(ada.email, WRONG)
-        code = new_ticket(ada).code
+        code = issue_link(ada).code
         assert [type_code(ada.email, WRONG) for _ in range(4)] == [None] * 4
         assert type_code(ada.email, code)
 
-    def test_a_right_one_gives_the_tries_back(self, ada: User, new_ticket: NewTicket, type_code: Type) -> None:
-        code = new_ticket(ada).code
+    def test_a_right_one_gives_the_tries_back(self, ada: User, issue_link: IssueLink, type_code: Type) -> None:
+        code = issue_link(ada).code
         for _ in range(3):
             assert [type_code(ada.email, WRONG) for _ in range(4)] == [None] * 4
             assert type_code(ada.email, code)
 
-    def test_many_at_once_get_no_more_tries(self, ada: User, new_ticket: NewTicket, type_code: Type) -> None:
-        code = new_ticket(ada).code
-        at_once([lambda: type_code(ada.email, WRONG)] * 8)
+    def test_many_at_once_get_no_more_tries(self, ada: User, issue_link: IssueLink, type_code: Type) -> None:
+        code = issue_link(ada).code
+        run_at_once([lambda: type_code(ada.email, WRONG)] * 8)
         assert type_code(ada.email, code) is None
 
     def test_all_people_of_a_network_share_thirty_tries(self, ada: User, type_code: Type) -> None:
@@ -223,8 +223,8 @@ class TestGuessing:
         assert WRONG not in str([vars(one) for one in found])
 
     @pytest.mark.one_database
-    def test_the_hash_cannot_be_made_without_the_key(self, parts: AppState, ada: User, new_ticket: NewTicket) -> None:
-        code = codes.normalise(new_ticket(ada).code)
+    def test_the_hash_cannot_be_made_without_the_key(self, parts: AppState, ada: User, issue_link: IssueLink) -> None:
+        code = codes.normalise(issue_link(ada).code)
         with parts.database.read() as session:
             kept = session.scalars(select(Link.code_hash)).one()
         text = f"{ada.id} {LinkPurpose.RESET} {code}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from tests.accounts.conftest import at_once
+from tests.accounts.conftest import run_at_once
 from webapp.accounts.links import service as links
 from webapp.accounts.links.service import LinkExpired, LinkNotFound, LinkRevoked, LinkUsed
 from webapp.accounts.models import Link, LinkPurpose, User
@@ -49,7 +49,7 @@ def test_of_many_who_spend_a_link_at_once_one_succeeds(database: Database, pat: 
         with database.transaction() as session:
             return links.use(session, secret, LinkPurpose.ACTIVATION)
 
-    ends = at_once([spend] * 8)
+    ends = run_at_once([spend] * 8)
     assert sorted(type(end).__name__ for end in ends) == ["Link"] + ["LinkUsed"] * 7
 
 
@@ -109,4 +109,4 @@ def test_of_many_who_look_at_once_a_link_is_shown_to_one(database: Database, ada
         with database.transaction() as session:
             return links.mark_shown(session, secret)
 
-    assert at_once([show] * 4).count(True) == 1
+    assert run_at_once([show] * 4).count(True) == 1

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import func, select
 
-from tests.accounts.conftest import PASSWORD, NewTicket
+from tests.accounts.conftest import NEW_PASSWORD, IssueLink
 from tests.support.browser import Browser
 from tests.support.inbox import Inbox
 from webapp.accounts import events
@@ -32,13 +32,13 @@ def asked(stranger: Browser, ada: User, deliver: Callable[[], None], inbox: Inbo
 def test_the_code_is_typed_where_the_mail_was_asked_for(stranger: Browser, ada: User, asked: str) -> None:
     page = stranger.submit("/forgot-password/sent", code=asked.lower().replace("-", " "))
     assert (page.request.path, ada.email in page.text) == ("/reset-password", True)
-    page = stranger.submit_on(page, password=PASSWORD, password_confirm=PASSWORD)
+    page = stranger.submit_on(page, password=NEW_PASSWORD, password_confirm=NEW_PASSWORD)
     assert "Your password is changed" in page.text
 
 
-def test_a_code_activates_an_account(stranger: Browser, pat: User, new_ticket: NewTicket) -> None:
-    page = stranger.submit("/code", email=pat.email, code=new_ticket(pat, LinkPurpose.ACTIVATION).code)
-    page = stranger.submit_on(page, password=PASSWORD, password_confirm=PASSWORD)
+def test_a_code_activates_an_account(stranger: Browser, pat: User, issue_link: IssueLink) -> None:
+    page = stranger.submit("/code", email=pat.email, code=issue_link(pat, LinkPurpose.ACTIVATION).code)
+    page = stranger.submit_on(page, password=NEW_PASSWORD, password_confirm=NEW_PASSWORD)
     assert "Your account is active" in page.text
 
 
@@ -84,8 +84,8 @@ def test_too_many_are_told_when_to_try_again_and_keep_what_was_typed(stranger: B
     assert 'value="ada@example.com"' in answers[-1].text
 
 
-def test_a_stale_form_is_not_taken(stranger: Browser, ada: User, new_ticket: NewTicket) -> None:
-    fields = {"email": ada.email, "code": new_ticket(ada).code, "csrf_token": "stale"}
+def test_a_stale_form_is_not_taken(stranger: Browser, ada: User, issue_link: IssueLink) -> None:
+    fields = {"email": ada.email, "code": issue_link(ada).code, "csrf_token": "stale"}
     assert "open for too long" in stranger.client.post("/code", data=fields).text
 
 

@@ -9,7 +9,7 @@ import time_machine
 from flask import Flask
 from sqlalchemy import delete, select, update
 
-from tests.accounts.conftest import PASSWORD
+from tests.accounts.conftest import NEW_PASSWORD
 from tests.support import browser
 from tests.support.browser import Browser
 from tests.support.people import add_person
@@ -20,7 +20,7 @@ from webapp.core import clock
 from webapp.core.database import Database
 
 NewLink = Callable[..., str]
-Owed = Callable[[], list[tuple[str, str]]]
+Queued = Callable[[], list[tuple[str, str]]]
 PATHS = {LinkPurpose.ACTIVATION: "/activate", LinkPurpose.RESET: "/reset-password"}
 BOTH = pytest.mark.parametrize("purpose", list(PATHS))
 
@@ -36,17 +36,17 @@ def open_link(stranger: Browser, purpose: LinkPurpose, secret: str) -> str:
     return stranger.get(f"{PATHS[purpose]}/{secret}").text
 
 
-def choose(stranger: Browser, purpose: LinkPurpose, password: str = PASSWORD, confirm: str | None = None) -> str:
+def choose(stranger: Browser, purpose: LinkPurpose, password: str = NEW_PASSWORD, confirm: str | None = None) -> str:
     """Send the form of an open link; the path of the page after it."""
     path = PATHS[purpose]
     return stranger.submit(path, password=password, password_confirm=confirm or password).request.path
 
 
-def test_activating_signs_in(stranger: Browser, pat: User, new_link: NewLink, owed: Owed) -> None:
+def test_activating_signs_in(stranger: Browser, pat: User, new_link: NewLink, queued: Queued) -> None:
     open_link(stranger, LinkPurpose.ACTIVATION, new_link(pat, LinkPurpose.ACTIVATION))
-    page = stranger.submit("/activate", password=PASSWORD, password_confirm=PASSWORD)
+    page = stranger.submit("/activate", password=NEW_PASSWORD, password_confirm=NEW_PASSWORD)
     assert (page.request.path, "Your account is active" in page.text) == ("/", True)
-    assert owed() == [("activated", pat.email)]
+    assert queued() == [("activated", pat.email)]
 
 
 @BOTH
@@ -60,7 +60,7 @@ def test_a_page_uses_no_link_but_the_one_that_it_shows(
     open_link(stranger, purpose, link)
     page = stranger.get(shown)
     open_link(stranger, purpose, new_link(other, purpose))
-    answer = stranger.submit_on(page, password=PASSWORD, password_confirm=PASSWORD)
+    answer = stranger.submit_on(page, password=NEW_PASSWORD, password_confirm=NEW_PASSWORD)
     assert (answer.status_code, "Another link was opened" in answer.text) == (409, True)
     open_link(stranger, purpose, link)
     assert choose(stranger, purpose) != shown
@@ -72,7 +72,7 @@ def test_whoever_activates_is_spoken_to_in_their_own_language(
     with database.transaction() as session:
         session.get_one(User, pat.id).language = "de"
     open_link(stranger, LinkPurpose.ACTIVATION, new_link(pat, LinkPurpose.ACTIVATION))
-    page = stranger.submit("/activate", password=PASSWORD, password_confirm=PASSWORD)
+    page = stranger.submit("/activate", password=NEW_PASSWORD, password_confirm=NEW_PASSWORD)
     assert "Ihr Konto ist aktiv" in page.text
 
 
@@ -80,17 +80,17 @@ def test_a_reset_leads_to_the_sign_in_page_and_out_of_every_browser(
     app: Flask, stranger: Browser, member: Browser, new_link: NewLink
 ) -> None:
     open_link(stranger, LinkPurpose.RESET, new_link(member.user, LinkPurpose.RESET))
-    page = stranger.submit("/reset-password", password=PASSWORD, password_confirm=PASSWORD)
+    page = stranger.submit("/reset-password", password=NEW_PASSWORD, password_confirm=NEW_PASSWORD)
     assert page.request.path == "/login"
     assert "Sign in with the new one" in page.text
     assert member.get("/").request.path == "/login"
-    assert stranger.submit_on(page, password=PASSWORD).request.path == "/"
+    assert stranger.submit_on(page, password=NEW_PASSWORD).request.path == "/"
 
 
 @pytest.mark.one_database
 def test_the_sign_in_page_holds_the_address_once_after_a_reset(stranger: Browser, ada: User, new_link: NewLink) -> None:
     open_link(stranger, LinkPurpose.RESET, new_link(ada, LinkPurpose.RESET))
-    page = stranger.submit("/reset-password", password=PASSWORD, password_confirm=PASSWORD)
+    page = stranger.submit("/reset-password", password=NEW_PASSWORD, password_confirm=NEW_PASSWORD)
     assert f'value="{ada.email}"' in page.text
     assert ada.email not in page.request.url
     assert ada.email not in stranger.get("/login").text
@@ -139,7 +139,7 @@ def test_the_address_is_no_password(stranger: Browser, person: User, purpose: Li
 @BOTH
 def test_a_stale_form_costs_no_link(stranger: Browser, person: User, purpose: LinkPurpose, new_link: NewLink) -> None:
     open_link(stranger, purpose, new_link(person, purpose))
-    fields = {"password": PASSWORD, "password_confirm": PASSWORD, "csrf_token": "stale"}
+    fields = {"password": NEW_PASSWORD, "password_confirm": NEW_PASSWORD, "csrf_token": "stale"}
     assert "open for too long" in stranger.client.post(PATHS[purpose], data=fields).text
     assert choose(stranger, purpose) in ("/", "/login")
 
@@ -151,7 +151,7 @@ def test_a_second_click_is_told_that_the_first_one_counted(
     open_link(stranger, purpose, new_link(person, purpose))
     found = stranger.client.get_cookie("mailroom")
     assert found is not None
-    fields = {"password": PASSWORD, "password_confirm": PASSWORD, "csrf_token": stranger.csrf_token()}
+    fields = {"password": NEW_PASSWORD, "password_confirm": NEW_PASSWORD, "csrf_token": stranger.csrf_token()}
     second = Browser(app)
     second.client.set_cookie("mailroom", found.value)
     assert stranger.client.post(PATHS[purpose], data=fields).status_code == 302
@@ -170,14 +170,14 @@ def test_an_unknown_link_offers_a_new_mail(stranger: Browser, purpose: LinkPurpo
 
 
 def test_an_expired_activation_link_sends_a_new_mail(
-    stranger: Browser, pat: User, new_link: NewLink, owed: Owed
+    stranger: Browser, pat: User, new_link: NewLink, queued: Queued
 ) -> None:
     page = stranger.get(f"/activate/{new_link(pat, LinkPurpose.ACTIVATION, timedelta(seconds=-1))}")
     assert (page.status_code, "has expired" in page.text) == (410, True)
     answers = [stranger.submit_on(page) for _ in range(2)]
     assert "a mail with a new link" in answers[0].text
     assert answers[0].text == answers[1].text
-    assert owed() == [("activation", pat.email)]
+    assert queued() == [("activation", pat.email)]
 
 
 def test_an_expired_reset_link_leads_to_forgot_password(stranger: Browser, ada: User, new_link: NewLink) -> None:
@@ -215,21 +215,21 @@ def test_the_open_form_of_a_deleted_person_says_so(
     open_link(stranger, purpose, new_link(person, purpose))
     with database.transaction() as session:
         session.execute(delete(User))
-    answer = stranger.post(PATHS[purpose], password=PASSWORD, password_confirm=PASSWORD)
+    answer = stranger.post(PATHS[purpose], password=NEW_PASSWORD, password_confirm=NEW_PASSWORD)
     assert (answer.status_code, "This link is unknown" in answer.text) == (404, True)
 
 
 class TestForgotPassword:
     """Asking for a reset mail."""
 
-    def test_the_answer_is_the_same_for_every_address(self, stranger: Browser, ada: User, owed: Owed) -> None:
+    def test_the_answer_is_the_same_for_every_address(self, stranger: Browser, ada: User, queued: Queued) -> None:
         known, unknown, again = (
             re.sub(r'name="csrf_token" value="[^"]*"', "", stranger.submit("/forgot-password", email=email).text)
             for email in (ada.email, "nobody@example.com", "nobody@example.com")
         )
         assert "a mail with a link is on its way" in known
         assert known.replace(ada.email, "nobody@example.com") == unknown == again
-        assert owed() == [("reset", ada.email), ("reset", "nobody@example.com")]
+        assert queued() == [("reset", ada.email), ("reset", "nobody@example.com")]
 
     @pytest.mark.parametrize(
         ("email", "problem"),
@@ -242,16 +242,16 @@ class TestForgotPassword:
         ],
     )
     def test_what_is_no_address_is_told_beside_the_field(
-        self, stranger: Browser, owed: Owed, email: str, problem: str
+        self, stranger: Browser, queued: Queued, email: str, problem: str
     ) -> None:
         answer = stranger.submit("/forgot-password", email=email)
         assert re.search(rf'class="error"[^>]*>[^<]*{problem}', answer.text)
-        assert owed() == []
+        assert queued() == []
 
-    def test_addresses_in_utf_8_are_taken(self, stranger: Browser, owed: Owed) -> None:
+    def test_addresses_in_utf_8_are_taken(self, stranger: Browser, queued: Queued) -> None:
         assert 'type="email"' not in stranger.get("/forgot-password").text
         stranger.submit("/forgot-password", email="élodie@bücher.example")
-        assert owed() == [("reset", "élodie@bücher.example")]
+        assert queued() == [("reset", "élodie@bücher.example")]
 
 
 def test_choosing_a_password_signs_the_person_of_before_out(
@@ -289,14 +289,14 @@ class TestTooOften:
 
     @pytest.mark.one_database
     def test_asking_for_mails_too_often_keeps_what_was_typed_and_is_told_in_the_trail_once(
-        self, stranger: Browser, database: Database, owed: Owed
+        self, stranger: Browser, database: Database, queued: Queued
     ) -> None:
         with time_machine.travel(clock.now(), tick=False):
             for number in [*range(30), 30, 30]:
                 answer = stranger.submit("/forgot-password", email=f"p{number}@example.com")
         assert (answer.status_code, answer.headers["Retry-After"]) == (429, "20")
         assert 'value="p30@example.com"' in answer.text
-        assert len(owed()) == 30
+        assert len(queued()) == 30
         with database.read() as session:
             throttled = session.scalars(
                 select(AuditEntry).where(AuditEntry.event == events.REQUESTS_THROTTLED.key)
@@ -305,10 +305,10 @@ class TestTooOften:
 
     @pytest.mark.one_database
     def test_twenty_requests_are_one_mail_and_its_link_stays_good(
-        self, app: Flask, stranger: Browser, ada: User, owed: Owed, new_link: NewLink
+        self, app: Flask, stranger: Browser, ada: User, queued: Queued, new_link: NewLink
     ) -> None:
         secret = new_link(ada, LinkPurpose.RESET)
         for _ in range(20):
             Browser(app).submit("/forgot-password", email=ada.email)
-        assert owed() == [("reset", ada.email)]
+        assert queued() == [("reset", ada.email)]
         assert stranger.get(f"/reset-password/{secret}").status_code == 200

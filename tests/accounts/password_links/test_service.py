@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from tests.accounts.conftest import CLIENT, PASSWORD, at_once, set_state, sign_in
+from tests.accounts.conftest import CLIENT, NEW_PASSWORD, run_at_once, set_state, sign_in
 from webapp.accounts.links import service as links
 from webapp.accounts.models import Link, LinkPurpose, User, UserState
 from webapp.accounts.password_links import service as password_links
@@ -21,24 +21,24 @@ from webapp.core.app_state import AppState
 from webapp.outbox.models import Message
 
 NewLink = Callable[..., str]
-Owed = Callable[[], list[tuple[str, str]]]
+Queued = Callable[[], list[tuple[str, str]]]
 
 
 class TestActivating:
     """The first password."""
 
     def test_it_makes_the_account_active_and_owes_the_notice(
-        self, parts: AppState, pat: User, new_link: NewLink, owed: Owed
+        self, parts: AppState, pat: User, new_link: NewLink, queued: Queued
     ) -> None:
         secret = new_link(pat, LinkPurpose.ACTIVATION)
         with parts.database.transaction() as session:
-            person = password_links.activate(session, secret, hashing.hash_password(PASSWORD))
+            person = password_links.activate(session, secret, hashing.hash_password(NEW_PASSWORD))
         assert (person.state, person.activated_at) == (UserState.ACTIVE, person.password_changed_at)
-        assert owed() == [("activated", pat.email)]
-        assert sign_in(parts, pat.email, PASSWORD)
+        assert queued() == [("activated", pat.email)]
+        assert sign_in(parts, pat.email, NEW_PASSWORD)
 
     def test_of_two_links_used_at_once_one_chooses_the_password(
-        self, parts: AppState, pat: User, new_link: NewLink, owed: Owed
+        self, parts: AppState, pat: User, new_link: NewLink, queued: Queued
     ) -> None:
         def using(secret: str) -> Callable[[], object]:
             def use() -> object:
@@ -47,9 +47,9 @@ class TestActivating:
 
             return use
 
-        ends = at_once([using(new_link(pat, LinkPurpose.ACTIVATION)) for _ in range(4)])
+        ends = run_at_once([using(new_link(pat, LinkPurpose.ACTIVATION)) for _ in range(4)])
         assert [type(end) for end in ends].count(User) == 1
-        assert owed() == [("activated", pat.email)]
+        assert queued() == [("activated", pat.email)]
 
     def test_those_who_come_late_with_another_link_are_told_so(
         self, parts: AppState, pat: User, new_link: NewLink
@@ -60,7 +60,7 @@ class TestActivating:
             with parts.database.transaction() as session:
                 return password_links.activate(session, secret, hashing.hash_password(secret))
 
-        ends = at_once([partial(use, secret) for secret in secrets])
+        ends = run_at_once([partial(use, secret) for secret in secrets])
         assert sorted(type(end).__name__ for end in ends) == ["LinkRevoked"] * 5 + ["User"]
 
     @pytest.mark.parametrize(
@@ -72,76 +72,76 @@ class TestActivating:
         secret = new_link(pat, LinkPurpose.ACTIVATION)
         set_state(parts.database, pat, state)
         with pytest.raises(failure), parts.database.transaction() as session:
-            password_links.activate(session, secret, hashing.hash_password(PASSWORD))
+            password_links.activate(session, secret, hashing.hash_password(NEW_PASSWORD))
         with parts.database.read() as session:
             assert links.find(session, secret, LinkPurpose.ACTIVATION).used_at is None
 
     def test_another_mail_goes_to_the_person_of_the_link_once_in_five_minutes(
-        self, parts: AppState, pat: User, new_link: NewLink, owed: Owed
+        self, parts: AppState, pat: User, new_link: NewLink, queued: Queued
     ) -> None:
         secret = new_link(pat, LinkPurpose.ACTIVATION, timedelta(hours=-1))
         for later in (0, 4, 6):
             with time_machine.travel(clock.now() + timedelta(minutes=later)), parts.database.transaction() as session:
                 password_links.renew_activation(session, secret, limited=True)
-        assert owed() == [("activation", pat.email)] * 2
+        assert queued() == [("activation", pat.email)] * 2
 
     def test_another_mail_is_for_pending_people_alone(
-        self, parts: AppState, pat: User, new_link: NewLink, owed: Owed
+        self, parts: AppState, pat: User, new_link: NewLink, queued: Queued
     ) -> None:
         secret = new_link(pat, LinkPurpose.ACTIVATION)
         set_state(parts.database, pat, UserState.ACTIVE)
         with parts.database.transaction() as session:
             password_links.renew_activation(session, secret, limited=True)
             password_links.renew_activation(session, "no such secret", limited=True)
-        assert owed() == []
+        assert queued() == []
 
 
 class TestResetting:
     """A forgotten password."""
 
-    def test_a_mail_is_owed_whoever_the_address_belongs_to(self, parts: AppState, ada: User, owed: Owed) -> None:
+    def test_a_mail_is_owed_whoever_the_address_belongs_to(self, parts: AppState, ada: User, queued: Queued) -> None:
         with parts.database.transaction() as session:
             password_links.request_reset(session, "nobody@example.com", CLIENT)
             password_links.request_reset(session, ada.email, CLIENT)
             assert {message.user_id for message in session.scalars(select(Message))} == {None}
-        assert owed() == [("reset", "nobody@example.com"), ("reset", ada.email)]
+        assert queued() == [("reset", "nobody@example.com"), ("reset", ada.email)]
 
-    def test_an_address_is_owed_one_mail_in_five_minutes(self, parts: AppState, owed: Owed) -> None:
+    def test_an_address_is_owed_one_mail_in_five_minutes(self, parts: AppState, queued: Queued) -> None:
         for later in (0, 4, 6):
             with time_machine.travel(clock.now() + timedelta(minutes=later)), parts.database.transaction() as session:
                 password_links.request_reset(session, "Ada@example.com", CLIENT)
-        assert len(owed()) == 2
+        assert len(queued()) == 2
 
     def test_it_signs_out_everywhere_and_revokes_the_other_links(
-        self, parts: AppState, ada: User, new_link: NewLink, signed_in: Callable[[User], str], owed: Owed
+        self, parts: AppState, ada: User, new_link: NewLink, signed_in: Callable[[User], str], queued: Queued
     ) -> None:
         token, other, secret = signed_in(ada), new_link(ada, LinkPurpose.RESET), new_link(ada, LinkPurpose.RESET)
         with parts.database.transaction() as session:
-            password_links.complete_reset(session, secret, hashing.hash_password(PASSWORD))
+            password_links.complete_reset(session, secret, hashing.hash_password(NEW_PASSWORD))
         assert sign_ins.find(parts.database, token) is None
         with parts.database.read() as session:
             assert links.find(session, other, LinkPurpose.RESET).revoked_at is not None
-        assert owed() == [("password_changed", ada.email)]
+        assert queued() == [("password_changed", ada.email)]
         with pytest.raises(LoginRefused):
             sign_in(parts, ada.email)
 
     def test_of_many_who_use_a_link_at_once_one_chooses_the_password(
-        self, parts: AppState, ada: User, new_link: NewLink, owed: Owed
+        self, parts: AppState, ada: User, new_link: NewLink, queued: Queued
     ) -> None:
         secret = new_link(ada, LinkPurpose.RESET)
 
         def use() -> object:
             with parts.database.transaction() as session:
-                return password_links.complete_reset(session, secret, hashing.hash_password(PASSWORD))
+                return password_links.complete_reset(session, secret, hashing.hash_password(NEW_PASSWORD))
 
-        ends = at_once([use] * 6)
+        ends = run_at_once([use] * 6)
         assert [type(end) for end in ends].count(User) == 1
-        assert owed() == [("password_changed", ada.email)]
+        assert queued() == [("password_changed", ada.email)]
 
     def test_a_disabled_person_cannot(self, parts: AppState, ada: User, new_link: NewLink) -> None:
         secret = new_link(ada, LinkPurpose.RESET)
         set_state(parts.database, ada, UserState.DISABLED)
         with pytest.raises(AccountDisabled), parts.database.transaction() as session:
-            password_links.complete_reset(session, secret, hashing.hash_password(PASSWORD))
+            password_links.complete_reset(session, secret, hashing.hash_password(NEW_PASSWORD))
         with parts.database.read() as session:
             assert session.scalars(select(Link)).one().used_at is None

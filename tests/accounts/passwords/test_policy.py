@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.accounts.conftest import PASSWORD
+from tests.accounts.conftest import NEW_PASSWORD
 from tests.support.browser import Browser
 from webapp.accounts.models import LinkPurpose, User
 from webapp.accounts.passwords.policy import PasswordPolicy, PasswordRejected, words
@@ -33,7 +33,7 @@ def refusal(password: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "password", ["kxvqpwzj", "pässwörterbuch", "🐘🦒🐘🦓🐘🦛🐘🦏", "correct horse battery staple", PASSWORD]
+    "password", ["kxvqpwzj", "pässwörterbuch", "🐘🦒🐘🦓🐘🦛🐘🦏", "correct horse battery staple", NEW_PASSWORD]
 )
 def test_at_first_only_length_counts_and_what_is_guessed_first(password: str) -> None:
     assert refusal(password) == ""
@@ -121,9 +121,9 @@ def test_the_rules_saved_last_hold_where_a_password_is_chosen(
     page = stranger.get(f"/activate/{new_link(pat, LinkPurpose.ACTIVATION)}")
     with database.transaction() as session:
         security.save(session, replace(SecurityPolicy(), password_digits=3))
-    refused = stranger.submit_on(page, password=PASSWORD, password_confirm=PASSWORD)
+    refused = stranger.submit_on(page, password=NEW_PASSWORD, password_confirm=NEW_PASSWORD)
     assert refused.text.count("Use at least 3 digits.") == 2
-    taken = stranger.submit_on(refused, password=f"{PASSWORD} 23", password_confirm=f"{PASSWORD} 23")
+    taken = stranger.submit_on(refused, password=f"{NEW_PASSWORD} 23", password_confirm=f"{NEW_PASSWORD} 23")
     assert taken.request.path == "/"
 
 

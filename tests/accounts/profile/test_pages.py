@@ -9,18 +9,18 @@ from flask import Flask
 from sqlalchemy import select
 from werkzeug.datastructures import MultiDict
 
-from tests.accounts.conftest import NEW, OTHER, error_beside
+from tests.accounts.conftest import NEW_EMAIL, NEW_PASSWORD, has_field_error
 from tests.support.browser import PASSWORD, Browser
 from webapp.accounts.models import KnownDevice, Session
 from webapp.accounts.sessions import known_devices
 from webapp.core.database import Database
 
 Act = Callable[[], None]
-Owed = Callable[[], list[tuple[str, str]]]
+Queued = Callable[[], list[tuple[str, str]]]
 FORMS: dict[str, dict[str, Any]] = {
     "name": {"name": "Grace"},
-    "address": {"email": NEW, "current_password": PASSWORD},
-    "password": {"current_password": PASSWORD, "password": OTHER, "password_confirm": OTHER},
+    "address": {"email": NEW_EMAIL, "current_password": PASSWORD},
+    "password": {"current_password": PASSWORD, "password": NEW_PASSWORD, "password_confirm": NEW_PASSWORD},
 }
 
 
@@ -59,12 +59,12 @@ def test_a_new_name_is_on_the_page_as_text(member: Browser) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_stale_form_comes_back_and_changes_nothing(member: Browser, owed: Owed, form: str) -> None:
+def test_a_stale_form_comes_back_and_changes_nothing(member: Browser, queued: Queued, form: str) -> None:
     before = member.user
     page = member.client.post(f"/profile/{form}", data={**FORMS[form], "csrf_token": "stale"})
     assert "open for too long" in page.text
     assert PASSWORD not in page.text
-    assert (member.user.name, member.user.password_hash, owed()) == (before.name, before.password_hash, [])
+    assert (member.user.name, member.user.password_hash, queued()) == (before.name, before.password_hash, [])
     assert member.submit_on(page, **FORMS[form]).request.path == "/profile"
 
 
@@ -102,19 +102,19 @@ class TestPassword:
         page = member.submit("/profile", **FORMS["password"])
         assert "Your password is changed" in page.text
         assert [b.get("/profile").request.path for b in (member, second, thief)] == ["/profile", "/login", "/login"]
-        assert second.sign_in(OTHER).status_code == 200
+        assert second.sign_in(NEW_PASSWORD).status_code == 200
 
     def test_a_wrong_current_one_is_told_beside_its_field(self, member: Browser) -> None:
         fields = FORMS["password"] | {"current_password": "wrong"}
         page = member.submit("/profile", **fields).text
-        assert error_beside(page, "not your password")
-        assert OTHER not in page
+        assert has_field_error(page, "not your password")
+        assert NEW_PASSWORD not in page
 
     @pytest.mark.parametrize(
         ("password", "confirm", "problem"),
         [
             ("tiny", "tiny", "at least 8"),
-            (OTHER, "different", "not the same"),
+            (NEW_PASSWORD, "different", "not the same"),
             ("max@mailroom.example", "max@mailroom.example", "other than your"),
         ],
     )
@@ -122,7 +122,7 @@ class TestPassword:
         self, member: Browser, password: str, confirm: str, problem: str
     ) -> None:
         fields = {"current_password": PASSWORD, "password": password, "password_confirm": confirm}
-        assert error_beside(member.submit("/profile", **fields).text, problem)
+        assert has_field_error(member.submit("/profile", **fields).text, problem)
 
     @pytest.mark.parametrize("form", ["address", "password"])
     def test_too_many_wrong_ones_end_this_sign_in_alone(self, member: Browser, second: Browser, form: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from tests.accounts.conftest import PASSWORD, Ask, at_once
+from tests.accounts.conftest import NEW_PASSWORD, Ask, run_at_once
 from tests.support import browser
 from webapp.accounts import service
 from webapp.accounts.address_changes import pending
@@ -27,10 +27,10 @@ from webapp.core.errors import NotFound
 
 NewLink = Callable[..., str]
 SignedIn = Callable[[User], str]
-Owed = Callable[[], list[tuple[str, str]]]
+Queued = Callable[[], list[tuple[str, str]]]
 
 
-def change(parts: AppState, person: User, current: str = browser.PASSWORD, new: str = PASSWORD) -> str:
+def change(parts: AppState, person: User, current: str = browser.PASSWORD, new: str = NEW_PASSWORD) -> str:
     """Change the password in the person's first sign-in; the new token."""
     with parts.database.read() as session:
         here = session.scalars(select(Session).where(Session.user_id == person.id).order_by(Session.id).limit(1)).one()
@@ -55,12 +55,12 @@ class TestPassword:
     """Another password."""
 
     def test_it_keeps_this_sign_in_with_another_token_and_ends_the_others(
-        self, parts: AppState, ada: User, signed_in: SignedIn, owed: Owed
+        self, parts: AppState, ada: User, signed_in: SignedIn, queued: Queued
     ) -> None:
         mine, other = signed_in(ada), signed_in(ada)
         token = change(parts, ada)
         assert [lives(parts.database, one) for one in (token, mine, other)] == [True, False, False]
-        assert owed() == [("password_changed", ada.email)]
+        assert queued() == [("password_changed", ada.email)]
 
     def test_a_replaced_token_lasts_no_longer_than_before(
         self, parts: AppState, ada: User, signed_in: SignedIn
@@ -83,22 +83,22 @@ class TestPassword:
         assert alive == [LinkPurpose.RESTORE_ADDRESS]
 
     def test_without_the_present_one_nothing_changes(
-        self, parts: AppState, ada: User, signed_in: SignedIn, owed: Owed
+        self, parts: AppState, ada: User, signed_in: SignedIn, queued: Queued
     ) -> None:
         token = signed_in(ada)
         with pytest.raises(WrongPassword):
             change(parts, ada, current="wrong")
         assert lives(parts.database, token)
-        assert owed() == []
+        assert queued() == []
         assert login.sign_in(parts.database, ada.email, browser.PASSWORD, Client("", ""))
 
     def test_of_several_changes_at_once_one_wins(
-        self, parts: AppState, ada: User, signed_in: SignedIn, owed: Owed
+        self, parts: AppState, ada: User, signed_in: SignedIn, queued: Queued
     ) -> None:
         signed_in(ada)
-        ends = at_once([lambda: change(parts, ada)] * 4)
+        ends = run_at_once([lambda: change(parts, ada)] * 4)
         assert sorted(type(end).__name__ for end in ends) == ["WrongPassword"] * 3 + ["str"]
-        assert len(owed()) == 1
+        assert len(queued()) == 1
 
     def test_another_window_may_renew_the_sign_in_meanwhile(
         self, parts: AppState, ada: User, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch

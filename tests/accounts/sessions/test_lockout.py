@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from tests.accounts.conftest import at_once
+from tests.accounts.conftest import run_at_once
 from tests.support.browser import PASSWORD
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
@@ -32,7 +32,7 @@ from webapp.settings.security import SecurityPolicy
 
 HERE, ELSEWHERE = "192.0.2.1", "198.51.100.7"
 NOBODY = "nobody@example.com"
-Owed = Callable[[], list[tuple[str, str]]]
+Queued = Callable[[], list[tuple[str, str]]]
 Try = Callable[..., str]
 
 
@@ -231,7 +231,7 @@ def test_of_fifty_at_once_no_more_passwords_are_looked_at_than_are_allowed(
 ) -> None:
     counted = mock.Mock(wraps=hashing.verify)
     monkeypatch.setattr(hashing, "verify", counted)
-    ends = at_once([lambda: sign_in(ada.email, "wrong")] * 50)
+    ends = run_at_once([lambda: sign_in(ada.email, "wrong")] * 50)
     assert counted.call_count == 10
     assert {end for end in ends if end != "LoginRefused"} == {"LockedOut"}
     assert len(entries(parts, events.LOCKOUT_STARTED)) == 1
@@ -242,31 +242,31 @@ class TestTelling:
 
     @pytest.mark.parametrize("email", ["ada@example.com", NOBODY])
     def test_each_lock_is_told_once_whoevers_the_address_is(
-        self, parts: AppState, ada: User, now: time_machine.Traveller, guess: Guess, owed: Owed, email: str
+        self, parts: AppState, ada: User, now: time_machine.Traveller, guess: Guess, queued: Queued, email: str
     ) -> None:
         guess(email, 30)
-        assert owed() == [("lockout", email)]
+        assert queued() == [("lockout", email)]
         told = [(e.person_id, e.person_email, e.facts["minutes"]) for e in entries(parts, events.LOCKOUT_STARTED)]
         assert told == [(None, email, 15)]
 
     @pytest.mark.one_database
     def test_many_locks_send_one_mail_in_five_minutes_and_three_a_day(
-        self, ada: User, now: time_machine.Traveller, guess: Guess, owed: Owed
+        self, ada: User, now: time_machine.Traveller, guess: Guess, queued: Queued
     ) -> None:
         for number in range(5):
             guess(ada.email, 10, f"203.0.113.{number}")
-        assert len(owed()) == 1
+        assert len(queued()) == 1
         for number in range(20):
             now.shift(timedelta(minutes=16))
             guess(ada.email, 10, f"203.0.113.{number}")
-        assert len(owed()) == 3
+        assert len(queued()) == 3
 
     @pytest.mark.one_database
     def test_what_is_no_address_is_locked_and_gets_no_mail(
-        self, now: time_machine.Traveller, guess: Guess, owed: Owed
+        self, now: time_machine.Traveller, guess: Guess, queued: Queued
     ) -> None:
         assert guess("root", 11)[-1] == "LockedOut"
-        assert owed() == []
+        assert queued() == []
 
     @pytest.mark.one_database
     def test_the_person_reads_where_from_until_when_and_what_helps(

@@ -7,7 +7,7 @@ import argon2
 import pytest
 from sqlalchemy import select
 
-from tests.accounts.conftest import PASSWORD, set_state, sign_in
+from tests.accounts.conftest import NEW_PASSWORD, set_state, sign_in
 from tests.support import browser
 from webapp.accounts.models import LinkPurpose, Session, User, UserState
 from webapp.accounts.password_links import service
@@ -68,7 +68,7 @@ def test_a_reset_while_the_password_is_checked_wins(
 
     def slowly(password: str, kept: str | None) -> bool:
         with parts.database.transaction() as session:
-            service.complete_reset(session, secret, hashing.hash_password(PASSWORD))
+            service.complete_reset(session, secret, hashing.hash_password(NEW_PASSWORD))
         return fits(password, kept)
 
     monkeypatch.setattr(hashing, "verify", slowly)

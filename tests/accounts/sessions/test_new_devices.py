@@ -12,14 +12,14 @@ from webapp.core import clock
 
 NEW = "another long sentence 8"
 NewLink = Callable[..., str]
-Owed = Callable[[], list[tuple[str, str]]]
+Queued = Callable[[], list[tuple[str, str]]]
 
 
-def test_a_browser_is_news_once(stranger: Browser, ada: User, owed: Owed) -> None:
+def test_a_browser_is_news_once(stranger: Browser, ada: User, queued: Queued) -> None:
     for _ in range(2):
         stranger.submit("/login", email=ada.email, password=PASSWORD)
         stranger.post("/logout")
-    assert owed() == [("new_session", ada.email)]
+    assert queued() == [("new_session", ada.email)]
 
 
 def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(stranger: Browser, ada: User) -> None:
@@ -30,7 +30,7 @@ def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(stranger: Browse
 
 
 def test_where_an_account_was_activated_or_a_password_chosen_is_no_news(
-    stranger: Browser, pat: User, new_link: NewLink, owed: Owed
+    stranger: Browser, pat: User, new_link: NewLink, queued: Queued
 ) -> None:
     for purpose, path in ((LinkPurpose.ACTIVATION, "/activate/"), (LinkPurpose.RESET, "/reset-password/")):
         stranger.get(path + new_link(pat, purpose))
@@ -38,11 +38,11 @@ def test_where_an_account_was_activated_or_a_password_chosen_is_no_news(
         stranger.post("/logout")
         stranger.submit("/login", email=pat.email, password=NEW)
         stranger.post("/logout")
-    assert owed() == [("activated", pat.email), ("password_changed", pat.email)]
+    assert queued() == [("activated", pat.email), ("password_changed", pat.email)]
 
 
 def test_a_reset_makes_all_others_unknown(
-    app: Flask, stranger: Browser, ada: User, new_link: NewLink, owed: Owed
+    app: Flask, stranger: Browser, ada: User, new_link: NewLink, queued: Queued
 ) -> None:
     stranger.submit("/login", email=ada.email, password=PASSWORD)
     stranger.post("/logout")
@@ -51,9 +51,9 @@ def test_a_reset_makes_all_others_unknown(
     other.submit("/reset-password", password=NEW, password_confirm=NEW)
     with time_machine.travel(clock.now() + timedelta(days=2)):
         stranger.submit("/login", email=ada.email, password=NEW)
-    assert [template for template, _ in owed()] == ["new_session", "password_changed", "new_session"]
+    assert [template for template, _ in queued()] == ["new_session", "password_changed", "new_session"]
 
 
-def test_wrong_passwords_are_not_told(stranger: Browser, ada: User, owed: Owed) -> None:
+def test_wrong_passwords_are_not_told(stranger: Browser, ada: User, queued: Queued) -> None:
     stranger.submit("/login", email=ada.email, password="wrong")
-    assert owed() == []
+    assert queued() == []

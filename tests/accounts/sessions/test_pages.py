@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from werkzeug.datastructures import MultiDict
 from werkzeug.test import Cookie
 
-from tests.accounts.conftest import at_once
+from tests.accounts.conftest import run_at_once
 from tests.support.browser import PASSWORD, Browser
 from tests.support.people import add_person
 from webapp.accounts.models import Session, User, UserState
@@ -111,7 +111,7 @@ def test_signing_in_again_and_being_disabled_at_once_both_end(
         browser = Browser(app, ada.id)
         browser.let_in()
         again = partial(browser.post, "/login", follow=False, email=ada.email, password=PASSWORD)
-        answer, disabled = at_once([again, partial(disable, database, ada.id, administrator.user, number / 1000)])
+        answer, disabled = run_at_once([again, partial(disable, database, ada.id, administrator.user, number / 1000)])
         assert (getattr(answer, "status_code", answer) in (200, 302), disabled) == (True, None)
         with database.transaction() as session:
             assert session.scalars(select(Session).where(Session.user_id == ada.id)).all() == []

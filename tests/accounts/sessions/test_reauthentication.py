@@ -10,8 +10,8 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from tests.accounts.conftest import PASSWORD as WRONG
-from tests.accounts.conftest import at_once
+from tests.accounts.conftest import NEW_PASSWORD as WRONG
+from tests.accounts.conftest import run_at_once
 from tests.support.browser import PASSWORD, Browser
 from tests.support.html import forms_of
 from webapp.accounts import events
@@ -226,7 +226,7 @@ def test_of_fifty_guesses_at_once_ten_are_looked_at(
     counted = mock.Mock(wraps=hashing.verify)
     monkeypatch.setattr(hashing, "verify", counted)
     person, sign_in = administrator.user, sign_in_of(database)
-    ends = at_once([lambda: reauthentication.check(database, person, sign_in, WRONG)] * 50)
+    ends = run_at_once([lambda: reauthentication.check(database, person, sign_in, WRONG)] * 50)
     assert counted.call_count == 10
     assert [type(end) for end in ends].count(TooManyWrongPasswords) == 1
     with database.read() as session:

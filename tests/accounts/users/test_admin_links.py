@@ -9,7 +9,7 @@ import time_machine
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
-from tests.accounts.conftest import PASSWORD
+from tests.accounts.conftest import NEW_PASSWORD
 from tests.support.browser import Browser
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
@@ -22,7 +22,7 @@ from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.settings import service as settings
 
-Owed = Callable[[], list[tuple[str, str]]]
+Queued = Callable[[], list[tuple[str, str]]]
 
 pytestmark = pytest.mark.one_database
 
@@ -58,7 +58,7 @@ def test_it_asks_once_and_says_what_the_link_does(administrator: Browser, parts:
 
 def test_a_new_password_is_chosen_with_the_link(administrator: Browser, stranger: Browser, ada: User) -> None:
     page = stranger.get(link_on(hand_over(administrator, ada)))
-    page = stranger.submit_on(page, password=PASSWORD, password_confirm=PASSWORD)
+    page = stranger.submit_on(page, password=NEW_PASSWORD, password_confirm=NEW_PASSWORD)
     assert "Your password is changed" in page.text
 
 
@@ -120,10 +120,10 @@ def test_what_waits_is_shown_to_the_sign_in_that_asked_alone(
 
 
 def test_the_person_is_told_by_mail_without_the_link(
-    administrator: Browser, ada: User, owed: Owed, deliver: Callable[[], None], inbox: Inbox
+    administrator: Browser, ada: User, queued: Queued, deliver: Callable[[], None], inbox: Inbox
 ) -> None:
     link = link_on(hand_over(administrator, ada))
-    assert owed() == [("admin_link_created", ada.email)]
+    assert queued() == [("admin_link_created", ada.email)]
     deliver()
     assert "An administrator made a one-time link" in inbox.last.text.replace("\n", " ")
     assert link.rpartition("/")[2] not in inbox.last.text + inbox.last.html
@@ -137,11 +137,11 @@ def test_the_trail_says_who_made_it(administrator: Browser, parts: AppState, ada
 
 
 def test_a_pending_person_is_handed_an_activation_link_and_gets_no_mail(
-    administrator: Browser, pat: User, owed: Owed
+    administrator: Browser, pat: User, queued: Queued
 ) -> None:
     assert "activate this account" in administrator.get(f"/users/{pat.id}/link").text
     assert "/activate/" in link_on(hand_over(administrator, pat))
-    assert owed() == []
+    assert queued() == []
 
 
 def test_nobody_makes_one_for_their_own_account(administrator: Browser, parts: AppState) -> None:

@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 from sqlalchemy import select, update
 
-from tests.accounts.conftest import at_once
+from tests.accounts.conftest import run_at_once
 from tests.support.browser import PASSWORD
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
@@ -210,7 +210,7 @@ class TestTheLastAdministrator:
         self, database: Database, root: User, rita: User, act: Act
     ) -> None:
         for _round in range(5):
-            ends = at_once([lambda: act(database, root, rita), lambda: act(database, rita, root)])
+            ends = run_at_once([lambda: act(database, root, rita), lambda: act(database, rita, root)])
             left = [one for one in (root, rita) if is_active_administrator(database, one)]
             assert (len(left), ends.count(None)) == (1, 1)
             assert [type(end) for end in ends if end is not None] == [LastAdministrator]
@@ -230,7 +230,7 @@ class TestTheLastAdministrator:
         ]
         everybody = [root, rita, *more]
         for _round in range(16):
-            ends = at_once([partial(demote, database, one, by) for one, by in permutations(everybody, 2)])
+            ends = run_at_once([partial(demote, database, one, by) for one, by in permutations(everybody, 2)])
             assert {type(end) for end in ends} <= {type(None), LastAdministrator, NotAllowed}
             with database.transaction() as session:
                 session.execute(update(User).values(role=Role.ADMINISTRATOR))
@@ -244,7 +244,7 @@ class TestTheLastAdministrator:
 def test_disabling_and_resetting_at_once_both_end(parts: AppState, root: User, ada: User, new_link: NewLink) -> None:
     for _round in range(5):
         secret = new_link(ada, LinkPurpose.RESET)
-        ends = at_once([partial(disable, parts.database, ada, root), partial(reset, parts, secret)])
+        ends = run_at_once([partial(disable, parts.database, ada, root), partial(reset, parts, secret)])
         assert ends[0] is None
         assert person(parts.database, ada.id).state == UserState.DISABLED
         assert ends[1] is None or isinstance(ends[1], password_links.REFUSED)

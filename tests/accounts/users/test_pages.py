@@ -6,14 +6,14 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import delete
 
-from tests.accounts.conftest import PASSWORD
+from tests.accounts.conftest import NEW_PASSWORD
 from tests.support.browser import Browser
 from webapp.accounts import service
 from webapp.accounts.models import User, UserState
 from webapp.core.database import Database
 from webapp.settings import service as settings
 
-Owed = Callable[[], list[tuple[str, str]]]
+Queued = Callable[[], list[tuple[str, str]]]
 EVE = {"email": "eve@example.com", "name": "Eve"}
 
 
@@ -24,12 +24,12 @@ def without_public_address(database: Database) -> None:
         settings.save(session, "", "Mailroom", "")
 
 
-def test_a_new_person_is_mailed_a_link(administrator: Browser, owed: Owed, use_server: Callable[..., None]) -> None:
+def test_a_new_person_is_mailed_a_link(administrator: Browser, queued: Queued, use_server: Callable[..., None]) -> None:
     use_server()
     page = administrator.submit("/users/new", **EVE)
     assert re.fullmatch(r"/users/\d+", page.request.path)
     assert "An activation mail to eve@example.com will be sent" in page.text
-    assert owed() == [("activation", "eve@example.com")]
+    assert queued() == [("activation", "eve@example.com")]
 
 
 def test_whoever_invites_somebody_is_told_when_mail_does_not_flow(
@@ -43,16 +43,16 @@ def test_whoever_invites_somebody_is_told_when_mail_does_not_flow(
     assert "waits, as mail is not flowing" in page.text
 
 
-def test_a_link_that_is_shown_works_and_is_shown_once(administrator: Browser, stranger: Browser, owed: Owed) -> None:
+def test_a_shown_link_works(administrator: Browser, stranger: Browser, queued: Queued) -> None:
     page = administrator.submit("/users/new", **EVE, role="administrator", send_activation="show")
     link = re.search(r'value="(https://mailroom.example/activate/[\w-]{43})"', page.text)
     assert link is not None
     assert page.headers["Cache-Control"] == "no-store"
-    assert owed() == []
+    assert queued() == []
     with administrator.client.session_transaction() as session:
         assert link[1].rpartition("/")[2] not in str(dict(session))
     stranger.get(link[1])
-    answer = stranger.submit("/activate", password=PASSWORD, password_confirm=PASSWORD)
+    answer = stranger.submit("/activate", password=NEW_PASSWORD, password_confirm=NEW_PASSWORD)
     assert answer.request.path == "/"
 
 
@@ -79,20 +79,20 @@ def test_a_duplicate_is_told_beside_the_field_and_loses_nothing(administrator: B
     ],
 )
 def test_what_is_wrong_is_told_beside_its_field(
-    administrator: Browser, owed: Owed, field: str, value: str, problem: str
+    administrator: Browser, queued: Queued, field: str, value: str, problem: str
 ) -> None:
     answer = administrator.submit("/users/new", **EVE | {field: value})
     assert answer.status_code == 200
     assert re.search(rf'id="{field}-error">[^<]*{problem}', answer.text)
-    assert owed() == []
+    assert queued() == []
 
 
-def test_a_stale_form_comes_back_with_what_was_typed(administrator: Browser, owed: Owed) -> None:
+def test_a_stale_form_comes_back_with_what_was_typed(administrator: Browser, queued: Queued) -> None:
     answer = administrator.post("/users/new", email="eve@example.com", send_activation="show", csrf_token="stale")
     assert "open for too long" in answer.text
     assert 'value="eve@example.com"' in answer.text
     assert re.search(r'<input checked[^>]* value="show"', answer.text)
-    assert owed() == []
+    assert queued() == []
 
 
 def test_html_in_a_name_stays_text(administrator: Browser) -> None:
@@ -126,23 +126,23 @@ def test_a_person_who_does_not_exist_is_not_found(administrator: Browser, path: 
 class TestActivationAgain:
     """A second mail, or a link to hand over."""
 
-    def test_a_pending_person_can_be_mailed_again(self, administrator: Browser, pat: User, owed: Owed) -> None:
+    def test_a_pending_person_can_be_mailed_again(self, administrator: Browser, pat: User, queued: Queued) -> None:
         page = administrator.post(f"/users/{pat.id}/resend")
         assert f"The activation mail to {pat.email} waits" in page.text
-        assert owed() == [("activation", pat.email)]
+        assert queued() == [("activation", pat.email)]
 
-    def test_several_clicks_are_one_mail_in_five_minutes(self, administrator: Browser, pat: User, owed: Owed) -> None:
+    def test_only_one_email_is_sent_in_five_minutes(self, administrator: Browser, pat: User, queued: Queued) -> None:
         pages = [administrator.post(f"/users/{pat.id}/resend").text for _ in range(3)]
         assert "Another one can be sent in 5 minutes." in pages[-1]
-        assert owed() == [("activation", pat.email)]
+        assert queued() == [("activation", pat.email)]
 
     def test_a_link_can_be_shown_for_a_pending_person(self, administrator: Browser, pat: User) -> None:
         assert "https://mailroom.example/activate/" in administrator.post(f"/users/{pat.id}/link").text
 
-    def test_an_active_person_needs_none(self, administrator: Browser, ada: User, owed: Owed) -> None:
+    def test_an_active_person_needs_none(self, administrator: Browser, ada: User, queued: Queued) -> None:
         page = administrator.post(f"/users/{ada.id}/resend")
         assert "active already" in page.text
-        assert owed() == []
+        assert queued() == []
 
     @pytest.mark.parametrize("act", ["resend", "link"])
     def test_a_deleted_person_is_not_found(
@@ -157,11 +157,11 @@ class TestActivationAgain:
 class TestWithoutAPublicAddress:
     """Links cannot be written yet."""
 
-    def test_a_mail_waits_and_the_page_says_so(self, administrator: Browser, owed: Owed) -> None:
+    def test_a_mail_waits_and_the_page_says_so(self, administrator: Browser, queued: Queued) -> None:
         page = administrator.submit("/users/new", **EVE)
         assert "waits until the public address is set" in page.text
         assert 'href="/settings/general"' in page.text
-        assert owed() == [("activation", "eve@example.com")]
+        assert queued() == [("activation", "eve@example.com")]
 
     def test_showing_a_link_says_where_to_set_it(self, administrator: Browser, pat: User) -> None:
         page = administrator.submit("/users/new", **EVE, send_activation="show")

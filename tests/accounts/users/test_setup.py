@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.accounts.conftest import PASSWORD, at_once
+from tests.accounts.conftest import NEW_PASSWORD, run_at_once
 from tests.support.browser import Browser
 from webapp.accounts import service
 from webapp.accounts.models import Role, UserState
@@ -16,7 +16,8 @@ from webapp.core.app_state import AppState
 from webapp.core.config import Config
 from webapp.settings.service import general
 
-FIELDS = {"email": "root@example.com", "name": "Root", "password": PASSWORD, "password_confirm": PASSWORD}
+PASSWORD_HASH = hashing.hash_password(NEW_PASSWORD)
+FIELDS = {"email": "root@example.com", "name": "Root", "password": NEW_PASSWORD, "password_confirm": NEW_PASSWORD}
 
 
 @pytest.fixture
@@ -95,7 +96,7 @@ def test_a_newer_key_replaces_the_older(stranger: Browser, parts: AppState, key:
 def test_setup_is_closed_once_there_is_an_administrator(stranger: Browser, parts: AppState, key: str) -> None:
     page = stranger.get(f"/setup?key={key}")
     with parts.database.transaction() as session:
-        service.create_administrator(session, "ada@example.com", "Ada", hashing.hash_password(PASSWORD))
+        service.create_administrator(session, "ada@example.com", "Ada", PASSWORD_HASH)
     for answer in (stranger.submit_on(page, **FIELDS), stranger.get(f"/setup?key={key}")):
         assert (answer.status_code, "set up already" in answer.text) == (404, True)
     with parts.database.transaction() as session, pytest.raises(AlreadySetUp):
@@ -104,7 +105,7 @@ def test_setup_is_closed_once_there_is_an_administrator(stranger: Browser, parts
 
 def test_a_wrong_key_creates_nobody(parts: AppState, key: str) -> None:
     with pytest.raises(InvalidSetupToken), parts.database.transaction() as session:
-        setup.create_first_administrator(session, "wrong", "eve@example.com", "Eve", hashing.hash_password(PASSWORD))
+        setup.create_first_administrator(session, "wrong", "eve@example.com", "Eve", PASSWORD_HASH)
     with parts.database.read() as session:
         assert not service.has_administrator(session)
 
@@ -113,11 +114,11 @@ def test_of_two_who_set_up_at_once_one_succeeds(parts: AppState, key: str) -> No
     def claiming(email: str) -> Callable[[], object]:
         def claim() -> object:
             with parts.database.transaction() as session:
-                return setup.create_first_administrator(session, key, email, "Root", hashing.hash_password(PASSWORD))
+                return setup.create_first_administrator(session, key, email, "Root", PASSWORD_HASH)
 
         return claim
 
-    ends = at_once([claiming(f"p{number}@example.com") for number in range(4)])
+    ends = run_at_once([claiming(f"p{number}@example.com") for number in range(4)])
     assert sorted(type(end).__name__ for end in ends) == ["AlreadySetUp"] * 3 + ["User"]
 
 
