@@ -7,7 +7,7 @@ from datetime import timedelta
 from threading import Barrier
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from tests.support import browser
 from tests.support.people import add_person
@@ -22,6 +22,7 @@ from webapp.accounts.sessions.service import Client
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
+from webapp.core.rate_limits import RateLimit
 from webapp.outbox.models import Message
 
 CLIENT = Client("192.0.2.1", "Firefox")
@@ -129,8 +130,10 @@ def ask(parts: AppState) -> Ask:
 
     def ask(person: User, email: str = NEW_EMAIL, password: str = browser.PASSWORD, limited: bool = False) -> None:
         with parts.database.transaction() as session:
+            if not limited:
+                session.execute(delete(RateLimit))
             here, _token = sign_ins.start(session, person, CLIENT)
-        address.request(parts.database, person, email, password, here, limited)
+        address.request(parts.database, person, email, password, here)
 
     return ask
 

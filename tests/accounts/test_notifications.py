@@ -67,7 +67,7 @@ def test_a_reset_and_a_change_in_the_profile_are_told_apart(
     with parts.database.transaction() as session:
         person = password_links.complete_reset(session, secret, hashing.hash_password("one more sentence 9"))
         here, _token = sign_ins.start(session, person, CLIENT)
-    profile.change_password(parts.database, person, "one more sentence 9", PASSWORD, here, CLIENT, False)
+    profile.change_password(parts.database, person, "one more sentence 9", PASSWORD, here, CLIENT)
     assert data() == [{"by_link": True, **WHERE}, {"by_link": False, **WHERE}]
 
 

@@ -149,7 +149,7 @@ class TestLinks:
             for number in range(openings.UNKNOWN.times + 5):
                 with database.transaction() as session:
                     why, secret = links.LinkNotFound(), f"made-up-{number}"
-                    openings.record_refused(session, secret, LinkPurpose.RESET, why, "192.0.2.1", limited=False)
+                    openings.record_refused(session, secret, LinkPurpose.RESET, why, f"192.0.2.{number}")
             stranger.get("/reset-password/made-up")
         assert count(database, accounts_events.LINK_REJECTED) == openings.UNKNOWN.times
 

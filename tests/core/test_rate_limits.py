@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from flask import Flask
 from sqlalchemy import text
 
 from webapp.core import clock, rate_limits
+from webapp.core.app_state import app_state
 from webapp.core.database import Database
 from webapp.core.errors import TooManyRequests
-from webapp.core.rate_limits import Limit, Share
+from webapp.core.rate_limits import Limit
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LIMIT = Limit("test", times=3, period=timedelta(minutes=30))
@@ -91,20 +94,6 @@ def test_what_is_given_back_can_be_used_again(database: Database, now: time_mach
     assert [take(database), take(database)] == [True, False]
 
 
-def test_a_share_is_given_back_where_it_was_taken_and_nowhere_else(
-    database: Database, now: time_machine.Traveller
-) -> None:
-    share = Share(Limit("usual", 9, LIMIT.period), Limit("sparing", 2, LIMIT.period), Limit("overall", 1, LIMIT.period))
-    with database.transaction() as session:
-        crowd = [rate_limits.take_share(session, share, network) for network in ("a", "b", "b")]
-        rate_limits.give_share_back(session, crowd.pop())
-        assert rate_limits.is_exhausted(session, share.overall, "")
-        rate_limits.take_share(session, share, "b")
-        rate_limits.give_share_back(session, crowd[0])
-        assert not rate_limits.is_exhausted(session, share.overall, "")
-        assert rate_limits.is_exhausted(session, share.sparing, "b")
-
-
 def test_forgetting_gives_the_whole_limit_again(database: Database, now: time_machine.Traveller) -> None:
     for _ in range(3):
         take(database)
@@ -126,7 +115,7 @@ def test_places_count_apart_and_are_forgotten_together(database: Database, now: 
 
 def test_those_who_queue_get_their_turn_one_by_one(database: Database, now: time_machine.Traveller) -> None:
     with database.transaction() as session:
-        turns = [rate_limits.turn(session, LIMIT, "ada") for _ in range(4)]
+        turns = [rate_limits.reserve(session, LIMIT, "ada") for _ in range(4)]
     assert turns == [timedelta(), timedelta(minutes=10), timedelta(minutes=20), None]
 
 
@@ -192,3 +181,11 @@ def test_the_table_tells_nobody_who_was_limited(database: Database) -> None:
     take(database, "ada@mailroom.example")
     with database.read() as session:
         assert "ada" not in session.query(rate_limits.RateLimit).one().key
+
+
+@pytest.mark.one_database
+def test_limits_can_be_switched_off(app: Flask, database: Database) -> None:
+    with app.app_context():
+        assert [take(database) for _ in range(5)].count(True) == LIMIT.times
+        app.extensions["mailroom"] = replace(app_state(), config=replace(app_state().config, rate_limits="off"))
+        assert all(take(database) for _ in range(5))

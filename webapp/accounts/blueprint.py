@@ -16,11 +16,6 @@ Page = str | Response | tuple[str, int]
 LONGEST_SECRET = 100
 
 
-def limited() -> bool:
-    """Whether requests are counted against limits."""
-    return app_state().config.rate_limits == "on"
-
-
 def public_url() -> str:
     """Where people reach Mailroom; empty until it is set."""
     with app_state().database.read() as session:

@@ -1,12 +1,10 @@
 """Rate limits that hold across processes and restarts, kept in the database.
 
-One row per key holds the moment at which its allowance would be full again (the generic cell
-rate algorithm, as in ATM Forum TM 4.0 and many API gateways). One atomic statement asks and
-counts, so two processes never both take the last place.
+Each row stores when the allowance of one key will be full again (the generic cell rate algorithm, as in ATM Forum
+TM 4.0). One atomic statement checks and counts, so two processes never both take the last request.
 
-A transaction keeps a row to itself until its commit. So it takes from several limits in one order,
-that of the functions here, in `accounts.sign_ins.locks` and in `accounts.tries`, and locks a person's row before:
-else whoever waits for one person would have all others wait for a limit of everybody's.
+A transaction keeps the rows it counted in locked until it commits. To avoid deadlocks, lock a user's row first, then
+count in the order in which `accounts.sessions.lockout` and `accounts.throttles` do.
 """
 
 import hashlib
@@ -15,15 +13,17 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from flask import has_app_context
 from sqlalchemy import ColumnElement, Float, String, and_, case, delete, func, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from webapp.core import clock
+from webapp.core.app_state import app_state
 from webapp.core.database import Base, insert_into
 from webapp.core.errors import TooManyRequests
 
-# Seconds by which the clocks of processes may differ. What is used up for longer than its period and
-# these was counted before the clock was set back, and counts no more.
+# Seconds by which the clocks of processes may differ. A row that is full later than its limit's period plus this was
+# written before the clock was set back, and is ignored.
 CLOCK_SKEW = 300
 # No limit has a longer period.
 MAX_PERIOD = timedelta(days=30)
@@ -34,7 +34,7 @@ class RateLimit(Base):
 
     __tablename__ = "rate_limits"
 
-    # Two halves of hashes, so that the table tells nobody which addresses were tried: see `_key`.
+    # Hashed, so that the table does not show which addresses were tried: see `_key`.
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     full_at: Mapped[float] = mapped_column(Float(53), index=True)
 
@@ -53,114 +53,95 @@ class Limit:
         return self.period.total_seconds() / self.times
 
 
-@dataclass(frozen=True)
-class Share:
-    """What each network may do, and how much less once `overall` is used up by all together.
+def consume(session: Session, limit: Limit, key: str, place: str = "") -> None:
+    """Count one request by `key`. Raises TooManyRequests when none is left.
 
-    So a crowd is slowed down, and still nobody is refused for what others did.
+    Each `place` (a network, say) has an allowance of its own; `reset` can clear all places of a key at once.
     """
-
-    usual: Limit
-    sparing: Limit
-    overall: Limit
+    if _count(session, limit, key, place) is None:
+        raise TooManyRequests(max(1, seconds_to_wait(session, limit, key, place)))
 
 
-# What one request was counted against: the limits, and for whom.
-Counted = tuple[tuple[Limit, str], ...]
+def try_consume(session: Session, limit: Limit, key: str, place: str = "") -> bool:
+    """Count one request by `key`; return whether there was one left."""
+    return _count(session, limit, key, place) is not None
 
 
-def consume(session: Session, limit: Limit, who: str, where: str = "") -> None:
-    """Count one request of `who` against `limit`. Raises TooManyRequests when none is left.
+def reserve(session: Session, limit: Limit, key: str) -> timedelta | None:
+    """Count one request and return how long it must wait for its turn; None, uncounted, if too many are waiting.
 
-    With `where`, the same person counts apart at each place; `forget` without it forgets them all.
+    Up to `limit.times` requests wait, one interval apart.
     """
-    if _take(session, limit, who, where) is None:
-        raise TooManyRequests(max(1, seconds_to_wait(session, limit, who, where)))
-
-
-def try_consume(session: Session, limit: Limit, who: str, where: str = "") -> bool:
-    """The same, as an answer: whether there was one left."""
-    return _take(session, limit, who, where) is not None
-
-
-def take_share(session: Session, share: Share, network: str) -> Counted:
-    """Count one request from this network: against what. Raises TooManyRequests when its own share is used up."""
-    consume(session, share.usual, network)
-    if try_consume(session, share.overall, ""):
-        return (share.usual, network), (share.overall, "")
-    consume(session, share.sparing, network)
-    return (share.usual, network), (share.sparing, network)
-
-
-def give_share_back(session: Session, counted: Counted) -> None:
-    """Uncount one request that turned out not to count, there alone where it was counted.
-
-    More would be a gift: who may give back at will is never refused, and ends a crowd that goes on.
-    """
-    for limit, who in counted:
-        give_back(session, limit, who)
-
-
-def turn(session: Session, limit: Limit, who: str) -> timedelta | None:
-    """Count one request, and say for how long it has to wait for its turn; None, uncounted, after a whole queue.
-
-    `limit.times` wait at most; they get their turn one by one, an interval apart.
-    """
-    full_at = _take(session, limit, who)
+    full_at = _count(session, limit, key)
     if full_at is None:
         return None
     return timedelta(seconds=max(0.0, full_at - limit.interval - clock.now().timestamp()))
 
 
-def seconds_to_wait(session: Session, limit: Limit, who: str, *places: str) -> int:
-    """Seconds until `who` is allowed one more at all of these places; 0 when it is so now."""
+def seconds_to_wait(session: Session, limit: Limit, key: str, *places: str) -> int:
+    """Return the seconds until `key` is allowed one more request at all of these places; 0 if it is now."""
     room = limit.period.total_seconds() - limit.interval
-    return max(0, math.ceil(_full_at(session, limit, who, *places) - clock.now().timestamp() - room - 1e-6))
+    return max(0, math.ceil(_full_at(session, limit, key, *places) - clock.now().timestamp() - room - 1e-6))
 
 
-def is_exhausted(session: Session, limit: Limit, who: str, where: str = "") -> bool:
-    """Whether nothing is left for `who` at this place."""
-    return seconds_to_wait(session, limit, who, where) > 0
+def is_exhausted(session: Session, limit: Limit, key: str, place: str = "") -> bool:
+    """Return whether no request is left for `key` at this place."""
+    return seconds_to_wait(session, limit, key, place) > 0
 
 
-def exhausted_until(session: Session, limit: Limit, who: str) -> datetime | None:
-    """The moment at which the last of the places that count for `who` has its whole limit again, if any counts."""
+def exhausted_until(session: Session, limit: Limit, key: str) -> datetime | None:
+    """Return when all places of `key` have their whole allowance again; None if they have it now."""
     present = clock.now().timestamp()
-    wanted = select(func.max(RateLimit.full_at)).where(_everywhere(limit, who), _counts(limit, present))
-    full_at = session.scalar(wanted)
+    query = select(func.max(RateLimit.full_at)).where(_all_places(limit, key), _is_current(limit, present))
+    full_at = session.scalar(query)
     return None if full_at is None else datetime.fromtimestamp(full_at, UTC)
 
 
-def reset(session: Session, limit: Limit, who: str, where: str | None = None) -> None:
-    """Give `who` the whole limit again, at this place or at all of them."""
-    rows = _everywhere(limit, who) if where is None else RateLimit.key == _key(limit, who, where)
+def reset(session: Session, limit: Limit, key: str, place: str | None = None) -> None:
+    """Give `key` its whole allowance again, at this place or at all of them."""
+    rows = _all_places(limit, key) if place is None else RateLimit.key == _key(limit, key, place)
     session.execute(delete(RateLimit).where(rows))
 
 
-def give_back(session: Session, limit: Limit, who: str, where: str = "") -> None:
-    """Uncount one request that turned out not to count."""
-    statement = update(RateLimit).where(RateLimit.key == _key(limit, who, where))
+def give_back(session: Session, limit: Limit, key: str, place: str = "") -> None:
+    """Uncount one request."""
+    statement = update(RateLimit).where(RateLimit.key == _key(limit, key, place))
     session.execute(statement.values(full_at=RateLimit.full_at - limit.interval))
 
 
 def sweep(session: Session, now: datetime) -> None:
-    """Delete the rows that no longer limit anybody, also those that were counted by a clock far ahead.
+    """Delete rows that no longer limit anything, and those written by a clock that was far ahead.
 
-    Those that somebody counts with at this moment stay: waiting for them with others in hand, it could be
-    waited for itself.
+    Rows that another transaction has locked are left for the next sweep, so that the two cannot deadlock.
     """
     latest = now.timestamp() + MAX_PERIOD.total_seconds() + CLOCK_SKEW
     idle = select(RateLimit.key).where(or_(RateLimit.full_at < now.timestamp(), RateLimit.full_at > latest))
     session.execute(delete(RateLimit).where(RateLimit.key.in_(idle.with_for_update(skip_locked=True))))
 
 
-def _take(session: Session, limit: Limit, who: str, where: str = "") -> float | None:
-    """Count one request; when the whole limit will be there again, or None, uncounted, when none is left."""
+def network(client_address: str) -> str:
+    """Return what a client address is counted under: itself, or its /64 for IPv6, which one customer has to itself."""
+    try:
+        address = ipaddress.IPv6Address(client_address)
+    except ValueError:
+        return client_address
+    return str(address.ipv4_mapped or ipaddress.IPv6Network((address, 64), strict=False))
+
+
+def _is_enabled() -> bool:
+    """Return whether limits are counted: always, unless the configuration switches them off for a load test."""
+    return not has_app_context() or app_state().config.rate_limits == "on"
+
+
+def _count(session: Session, limit: Limit, key: str, place: str = "") -> float | None:
+    """Count one request; return when the allowance will be full again, or None, uncounted, if none is left."""
     present, interval = clock.now().timestamp(), limit.interval
-    start = case((_counts(limit, present), RateLimit.full_at), else_=present)
+    if not _is_enabled():
+        return present
+    start = case((_is_current(limit, present), RateLimit.full_at), else_=present)
     statement = (
         insert_into(session, RateLimit)
-        .values(key=_key(limit, who, where), full_at=present + interval)
+        .values(key=_key(limit, key, place), full_at=present + interval)
         .on_conflict_do_update(
             index_elements=[RateLimit.key],
             set_={"full_at": start + interval},
@@ -171,37 +152,30 @@ def _take(session: Session, limit: Limit, who: str, where: str = "") -> float | 
     return session.scalar(statement)
 
 
-def _full_at(session: Session, limit: Limit, who: str, *places: str) -> float:
-    """When the last of these places has its whole limit again; 0 when all have it."""
-    keys = [_key(limit, who, where) for where in places or ("",)]
-    counts = _counts(limit, clock.now().timestamp())
-    return session.scalar(select(func.max(RateLimit.full_at)).where(RateLimit.key.in_(keys), counts)) or 0.0
+def _full_at(session: Session, limit: Limit, key: str, *places: str) -> float:
+    """Return when the last of these places has its whole allowance again; 0 when all have it."""
+    if not _is_enabled():
+        return 0.0
+    keys = [_key(limit, key, place) for place in places or ("",)]
+    current = _is_current(limit, clock.now().timestamp())
+    return session.scalar(select(func.max(RateLimit.full_at)).where(RateLimit.key.in_(keys), current)) or 0.0
 
 
-def _counts(limit: Limit, present: float) -> ColumnElement[bool]:
-    """Whether a row still limits, and not for longer than it can be right."""
+def _is_current(limit: Limit, present: float) -> ColumnElement[bool]:
+    """Select rows that still limit something and were not written by a clock that was ahead."""
     latest = present + limit.period.total_seconds() + CLOCK_SKEW
     return and_(RateLimit.full_at > present, RateLimit.full_at <= latest)
 
 
-def _key(limit: Limit, who: str, where: str) -> str:
-    return _half(f"{limit.name}\0{who}") + _half(where)
+def _key(limit: Limit, key: str, place: str) -> str:
+    return _half_hash(f"{limit.name}\0{key}") + _half_hash(place)
 
 
-def _everywhere(limit: Limit, who: str) -> ColumnElement[bool]:
-    """The keys that begin alike. `g` comes after every hexadecimal digit; LIKE would not use the index everywhere."""
-    first = _half(f"{limit.name}\0{who}")
-    return and_(RateLimit.key >= first, RateLimit.key < first + "g")
+def _all_places(limit: Limit, key: str) -> ColumnElement[bool]:
+    """Select the rows of a key by their common prefix; `g` sorts after every hexadecimal digit."""
+    prefix = _half_hash(f"{limit.name}\0{key}")
+    return and_(RateLimit.key >= prefix, RateLimit.key < prefix + "g")
 
 
-def _half(text: str) -> str:
+def _half_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def network(client_address: str) -> str:
-    """Whom a client address stands for: with IPv6 one customer has at least a /64 of them."""
-    try:
-        address = ipaddress.IPv6Address(client_address)
-    except ValueError:
-        return client_address
-    return str(address.ipv4_mapped or ipaddress.IPv6Network((address, 64), strict=False))

@@ -150,10 +150,10 @@ def _note() -> None:
     """Have the trail tell of it, once."""
     database, client, page = app_state().database, request.remote_addr or "", request.endpoint or ""
     with database.read() as session:
-        noted = throttles.is_noted(session, client, page)
+        noted = throttles.is_recorded(session, client, page)
     if not noted:
         with database.transaction() as session:
-            throttles.note(session, client, page)
+            throttles.record_throttled(session, client, page)
 
 
 def _too_many(error: TooManyRequests) -> Response:

@@ -33,9 +33,9 @@ Type = Callable[..., Opened | None]
 def type_code(parts: AppState) -> Type:
     """Types a code beside an address."""
 
-    def type_code(email: str, code: str, limited: bool = False) -> Opened | None:
+    def type_code(email: str, code: str) -> Opened | None:
         with parts.database.transaction() as session:
-            return codes.redeem_for_address(session, parts.sealer, email, codes.normalise(code), CLIENT, limited)
+            return codes.redeem_for_address(session, parts.sealer, email, codes.normalise(code), CLIENT)
 
     return type_code
 
@@ -192,10 +192,10 @@ class TestGuessing:
 
     def test_all_people_of_a_network_share_thirty_tries(self, ada: User, type_code: Type) -> None:
         with time_machine.travel(clock.now(), tick=False):
-            for number in range(throttles.CODES.usual.times):
-                type_code(f"p{number}@example.com", WRONG, limited=True)
+            for number in range(throttles.CODES_BY_NETWORK.times):
+                type_code(f"p{number}@example.com", WRONG)
             with pytest.raises(TooManyRequests) as refused:
-                type_code(ada.email, WRONG, limited=True)
+                type_code(ada.email, WRONG)
         assert refused.value.retry_after == 30
 
     def test_whoever_waits_for_a_locked_account_keeps_nobody_waiting(
@@ -205,9 +205,9 @@ class TestGuessing:
             pytest.skip("Its writers wait for each other anyway.")
         with ThreadPoolExecutor() as pool, database.transaction() as session:
             session.get(User, ada.id, with_for_update=True)
-            pool.submit(type_code, ada.email, WRONG, limited=True)
+            pool.submit(type_code, ada.email, WRONG)
             until_somebody_waits(database)
-            assert pool.submit(type_code, "bob@example.com", WRONG, limited=True).result(timeout=10) is None
+            assert pool.submit(type_code, "bob@example.com", WRONG).result(timeout=10) is None
 
     def test_the_trail_names_address_and_never_the_code(self, parts: AppState, ada: User, type_code: Type) -> None:
         type_code(ada.email, WRONG)

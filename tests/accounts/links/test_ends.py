@@ -78,7 +78,7 @@ class Office:
     def password_changed(self, person: User) -> None:
         with self.parts.database.transaction() as session:
             here, _token = sign_ins.start(session, person, CLIENT)
-        profile.change_password(self.parts.database, person, PASSWORD, "another one 8", here, CLIENT, False)
+        profile.change_password(self.parts.database, person, PASSWORD, "another one 8", here, CLIENT)
 
     def password_reset(self, person: User) -> None:
         with self.parts.database.transaction() as session:

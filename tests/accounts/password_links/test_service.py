@@ -82,7 +82,7 @@ class TestActivating:
         secret = new_link(pat, LinkPurpose.ACTIVATION, timedelta(hours=-1))
         for later in (0, 4, 6):
             with time_machine.travel(clock.now() + timedelta(minutes=later)), parts.database.transaction() as session:
-                password_links.renew_activation(session, secret, limited=True)
+                password_links.renew_activation(session, secret)
         assert queued() == [("activation", pat.email)] * 2
 
     def test_another_mail_is_for_pending_people_alone(
@@ -91,8 +91,8 @@ class TestActivating:
         secret = new_link(pat, LinkPurpose.ACTIVATION)
         set_state(parts.database, pat, UserState.ACTIVE)
         with parts.database.transaction() as session:
-            password_links.renew_activation(session, secret, limited=True)
-            password_links.renew_activation(session, "no such secret", limited=True)
+            password_links.renew_activation(session, secret)
+            password_links.renew_activation(session, "no such secret")
         assert queued() == []
 
 

@@ -71,6 +71,6 @@ def test_what_is_typed_is_neither_logged_nor_recorded(
 
 def test_advice_is_not_given_without_end(stranger: Browser, database: Database) -> None:
     with database.transaction() as session:
-        for _ in range(throttles.ADVICE.usual.times):
-            throttles.advice(session, "127.0.0.1")
+        for _ in range(throttles.PASSWORD_ADVICE_BY_NETWORK.times):
+            throttles.count_password_advice(session, "127.0.0.1")
     assert stranger.post("/password-advice", password="kxv").status_code == 429

@@ -92,8 +92,8 @@ def test_former_passwords_are_not_looked_for_without_end(
 ) -> None:
     saved(password_former=1)
     with database.transaction() as session:
-        for _ in range(throttles.NEW_PASSWORD_BY_USER.times):
-            throttles.new_password(session, member.user)
+        for _ in range(throttles.NEW_PASSWORDS_BY_USER.times):
+            throttles.count_new_password(session, member.user)
     fields = {"current_password": PASSWORD, **dict.fromkeys(("password", "password_confirm"), PASSWORDS[1])}
     assert member.submit("/profile", **fields).status_code == 429
 

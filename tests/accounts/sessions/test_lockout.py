@@ -16,7 +16,7 @@ from webapp.accounts import events
 from webapp.accounts.models import LinkPurpose, User, UserState
 from webapp.accounts.password_links import service as password_links
 from webapp.accounts.passwords import hashing
-from webapp.accounts.sessions import known_devices, lockout, login
+from webapp.accounts.sessions import known_devices, login
 from webapp.accounts.sessions.lockout import LockedOut
 from webapp.accounts.sessions.login import LoginRefused
 from webapp.accounts.sessions.service import Client
@@ -25,7 +25,6 @@ from webapp.audit.registry import EventType
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.errors import TooManyRequests
-from webapp.core.rate_limits import Limit, Share
 from webapp.outbox.models import Message, MessageState
 from webapp.settings import security
 from webapp.settings.security import SecurityPolicy
@@ -140,29 +139,6 @@ class TestWho:
             guess(f"p{number}@example.com", 2)
             sign_in(ada.email)
         assert guess(NOBODY, 1) + guess(NOBODY, 1, ELSEWHERE) == ["TooManyRequests", "LoginRefused"]
-
-    @pytest.mark.one_database
-    def test_a_crowd_slows_each_network_down_and_keeps_nobody_out(
-        self, ada: User, sign_in: Try, guess: Guess, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        minute = timedelta(minutes=1)
-        share = Share(Limit("a", 8, minute), Limit("b", 2, minute), Limit("c", 4, minute))
-        monkeypatch.setattr(lockout, "FAILURES", share)
-        assert guess(NOBODY, 7) == ["LoginRefused"] * 6 + ["TooManyRequests"]
-        assert [sign_in(ada.email, address=ELSEWHERE) for _ in range(5)] == ["in"] * 5
-
-    @pytest.mark.one_database
-    def test_signing_in_between_gives_no_further_guesses(
-        self, ada: User, sign_in: Try, guess: Guess, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        minute = timedelta(minutes=1)
-        share = Share(Limit("a", 8, minute), Limit("b", 2, minute), Limit("c", 4, minute))
-        monkeypatch.setattr(lockout, "FAILURES", share)
-        ends = []
-        for number in range(8):
-            ends += guess(f"p{number}@example.com", 1)
-            sign_in(ada.email)
-        assert ends == ["LoginRefused"] * 6 + ["TooManyRequests"] * 2
 
 
 class TestHowLong:

@@ -261,10 +261,9 @@ def test_a_right_password_does_nothing_in_a_sign_in_that_is_over(database: Datab
         reauthentication.check(database, person, sign_in, PASSWORD)
 
 
-@pytest.mark.parametrize("limited", [True, False])
-def test_a_wrong_one_is_in_the_trail(database: Database, administrator: Browser, limited: bool) -> None:
+def test_a_wrong_one_is_in_the_trail(database: Database, administrator: Browser) -> None:
     with pytest.raises(WrongPassword):
-        reauthentication.check(database, administrator.user, sign_in_of(database), WRONG, limited)
+        reauthentication.check(database, administrator.user, sign_in_of(database), WRONG)
     with database.read() as session:
         noted = session.scalars(select(AuditEntry).where(AuditEntry.event == events.REAUTHENTICATION_FAILED.key)).one()
     assert noted.person_id == administrator.user.id

@@ -7,12 +7,10 @@ from itertools import permutations
 import pytest
 from sqlalchemy import select, update
 
-from tests.accounts.conftest import run_at_once
-from tests.support.browser import PASSWORD
+from tests.accounts.conftest import Ask, run_at_once
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
 from webapp.accounts import service
-from webapp.accounts.address_changes import service as address
 from webapp.accounts.links import service as links
 from webapp.accounts.models import Link, LinkPurpose, Role, Session, User, UserState
 from webapp.accounts.password_links import service as password_links
@@ -111,9 +109,9 @@ class TestDisabling:
         assert sign_ins.find(database, token) is None
 
     def test_an_address_that_waited_is_forgotten(
-        self, parts: AppState, root: User, ada: User, deliver: Callable[[], None], inbox: Inbox
+        self, parts: AppState, root: User, ada: User, ask: Ask, deliver: Callable[[], None], inbox: Inbox
     ) -> None:
-        address.request(parts.database, ada, "new@example.com", PASSWORD, Session(id=ada.id), limited=False)
+        ask(ada, "new@example.com")
         disable(parts.database, ada, root)
         enable(parts.database, ada, root)
         deliver()

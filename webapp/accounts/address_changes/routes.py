@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from webapp.accounts.address_changes import service
 from webapp.accounts.address_changes.service import PendingChange
-from webapp.accounts.blueprint import Page, limited
+from webapp.accounts.blueprint import Page
 from webapp.accounts.links import browser as shown
 from webapp.accounts.links import codes
 from webapp.accounts.models import LinkPurpose
@@ -36,7 +36,7 @@ def change_address() -> Page:
         return page(address_form=form)
     email, password = text(form.email), text(form.current_password)
     try:
-        service.request(app_state().database, person, email, password, sessions.current_session(), limited())
+        service.request(app_state().database, person, email, password, sessions.current_session())
     except WrongPassword as wrong:
         form.problem("current_password", str(wrong))
         return page(address_form=form)
@@ -53,7 +53,7 @@ def change_address() -> Page:
 def send_again() -> Page:
     """Another mail to the address that waits."""
     with app_state().database.transaction() as session:
-        change = service.send_again(session, signed_in().id, limited())
+        change = service.send_again(session, signed_in().id)
     _flash_mail(change.email)
     return redirect_to_profile()
 
@@ -68,7 +68,7 @@ def enter_code() -> Page:
     person, purpose, typed = signed_in(), LinkPurpose.CONFIRM_ADDRESS, text(form.code)
     try:
         with app_state().database.transaction() as session:
-            opened = codes.redeem(session, app_state().sealer, person, purpose, typed, sessions.client(), limited())
+            opened = codes.redeem(session, app_state().sealer, person, purpose, typed, sessions.client())
     except TooManyRequests as error:
         form.form_errors.append(error_pages.retry_text(error))
         return error_pages.too_many_requests(error, page(code_form=form))

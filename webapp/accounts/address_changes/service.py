@@ -47,27 +47,26 @@ def request(
     email: str,
     password: str,
     sign_in: SignIn,
-    limited: bool = True,
 ) -> None:
     """Have this address wait, in place of any other, and owe it a mail.
 
     Raises WrongPassword, SignInEnded, TooManyRequests.
     """
-    reauthentication.check(database, person, sign_in, password, limited)
+    reauthentication.check(database, person, sign_in, password)
     with database.transaction() as session:
         present = unchanged(session, person)
-        _owe_confirmation(session, pending.request(session, present.id, email), present, limited)
+        _owe_confirmation(session, pending.request(session, present.id, email), present)
         audit.record(session, events.ADDRESS_CHANGE_REQUESTED, present)
 
 
-def send_again(session: Session, user_id: int, limited: bool = True) -> AddressChange:
+def send_again(session: Session, user_id: int) -> AddressChange:
     """Owe the address that waits another mail. Raises NotFound, TooManyRequests."""
     person = get_user(session, user_id, lock=True)
     change = pending.find_pending(session, user_id)
     if change is None:
         raise NotFound
     change.expires_at = clock.now() + links.CONFIRMATION_LIFETIME
-    _owe_confirmation(session, change, person, limited)
+    _owe_confirmation(session, change, person)
     return change
 
 
@@ -136,8 +135,8 @@ def restore(session: Session, secret: str, token: str = "") -> tuple[User, str]:
     return person, links.create(session, person, LinkPurpose.RESET, clock.now() + security(session).reset_lifetime)
 
 
-def _owe_confirmation(session: Session, change: AddressChange, person: User, limited: bool) -> None:
-    when = throttles.confirmation_mail(session, person, change.email) if limited else clock.now()
+def _owe_confirmation(session: Session, change: AddressChange, person: User) -> None:
+    when = throttles.schedule_confirmation(session, person, change.email)
     if when is None:
         # So many ask for this address that its mailbox is spared; nobody is told, as it would tell of them.
         return

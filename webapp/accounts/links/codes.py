@@ -79,17 +79,14 @@ def normalise(typed: str) -> str:
     return code if len(code) == CODE_LENGTH and set(code) <= set(ALPHABET) else ""
 
 
-def redeem_for_address(
-    session: Session, sealer: Sealer, email: str, code: str, client: Client, limited: bool = True
-) -> Opened | None:
+def redeem_for_address(session: Session, sealer: Sealer, email: str, code: str, client: Client) -> Opened | None:
     """What this code opens for the person with this address, or None. Raises TooManyRequests.
 
     The same is done whether anybody has the address or not.
     """
     # Locked first: what would end a link now finds what comes of it, and no limit waits for a person.
     person = service.find_by_email(session, email, lock=True)
-    if limited:
-        throttles.code(session, client.address)
+    throttles.count_code(session, client.address)
     return _redeem(session, sealer, person, email, BESIDE_AN_ADDRESS, code)
 
 
@@ -100,12 +97,10 @@ def redeem(
     purpose: LinkPurpose,
     code: str,
     client: Client,
-    limited: bool = True,
 ) -> Opened | None:
     """What this code opens for somebody who is signed in, or None. Raises TooManyRequests."""
     session.get(User, person.id, with_for_update=True)
-    if limited:
-        throttles.code(session, client.address)
+    throttles.count_code(session, client.address)
     return _redeem(session, sealer, person, person.email, (purpose,), code)
 
 
@@ -115,16 +110,16 @@ def _redeem(
     """The same for a person who is locked."""
     who = f"{purposes[0]} {comparison_key(email)}"
     # Counted before it is looked at, so of many tries at once each waits for the one before.
-    spare = throttles.code_of_person(session, who)
+    spare = throttles.try_code_for_user(session, who)
     link = _open_link(session, sealer, person.id if person else NOBODY, purposes, code)
     if person is not None and link is not None:
-        throttles.forget_codes_of_person(session, who)
+        throttles.reset_codes_for_user(session, who)
         secret = links.create(session, person, LinkPurpose(link.purpose), link.expires_at, link.email)
         return Opened(LinkPurpose(link.purpose), secret)
     if not spare:
         _end(session, person.id if person else NOBODY, purposes)
         # The codes of later mails can be tried as often.
-        throttles.forget_codes_of_person(session, who)
+        throttles.reset_codes_for_user(session, who)
     audit.record(session, events.CODE_REJECTED, person, email, last_try=not spare)
     return None
 

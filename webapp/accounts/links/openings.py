@@ -36,14 +36,14 @@ def record_opened(database: Database, secret: str, purpose: LinkPurpose) -> None
 
 
 def record_refused(
-    session: Session, secret: str, purpose: LinkPurpose, why: MailroomError, client_address: str, limited: bool = True
+    session: Session, secret: str, purpose: LinkPurpose, why: MailroomError, client_address: str
 ) -> None:
     """It did not do what it was for. Without a secret, nobody came with a link.
 
     Raises TooManyRequests for whoever tries many that nobody was sent; so others' guesses refuse nobody's link.
     """
-    if limited and isinstance(why, LinkNotFound):
-        throttles.unknown_link(session, client_address)
+    if isinstance(why, LinkNotFound):
+        throttles.count_unknown_link(session, client_address)
     # The link that this browser holds is another one, and was not tried.
     if not secret or isinstance(why, LinkReplaced):
         return

@@ -3,7 +3,7 @@
 from flask import Response, jsonify, request
 
 from webapp.accounts import throttles
-from webapp.accounts.blueprint import blueprint, limited, rules
+from webapp.accounts.blueprint import blueprint, rules
 from webapp.accounts.passwords.advice import advice
 from webapp.accounts.sessions import browser
 from webapp.core.app_state import app_state
@@ -13,9 +13,8 @@ from webapp.web.forms import MAX_TEXT_LENGTH
 @blueprint.post("/password-advice")
 def password_advice() -> Response:
     """What would make this password better; none of it is kept or logged. Raises TooManyRequests."""
-    if limited():
-        with app_state().database.transaction() as session:
-            throttles.advice(session, browser.client().address)
+    with app_state().database.transaction() as session:
+        throttles.count_password_advice(session, browser.client().address)
     found = advice(rules(), _sent("password"), _sent("email"), _sent("name"))
     return jsonify(text=found.text, good=found.good)
 

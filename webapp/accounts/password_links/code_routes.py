@@ -4,7 +4,7 @@ from flask import redirect, render_template, url_for
 from flask import session as browser
 from flask_babel import gettext as _
 
-from webapp.accounts.blueprint import Page, blueprint, limited
+from webapp.accounts.blueprint import Page, blueprint
 from webapp.accounts.links import codes
 from webapp.accounts.models import LinkPurpose
 from webapp.accounts.password_links.forms import CodeForm
@@ -30,7 +30,7 @@ def enter_code() -> Page:
     email, typed = text(form.email), text(form.code)
     try:
         with app_state().database.transaction() as session:
-            opened = codes.redeem_for_address(session, app_state().sealer, email, typed, sessions.client(), limited())
+            opened = codes.redeem_for_address(session, app_state().sealer, email, typed, sessions.client())
     except TooManyRequests as error:
         form.form_errors.append(error_pages.retry_text(error))
         return error_pages.too_many_requests(error, _page(form))

@@ -5,7 +5,7 @@ from flask import session as browser
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from webapp.accounts.blueprint import LONGEST_SECRET, Page, blueprint, limited, rules
+from webapp.accounts.blueprint import LONGEST_SECRET, Page, blueprint, rules
 from webapp.accounts.links import browser as shown
 from webapp.accounts.links import openings, refusals
 from webapp.accounts.models import LinkPurpose, User
@@ -60,7 +60,7 @@ def activate() -> Page:
 def activate_again() -> Page:
     """Another activation mail, to the person whose link it was."""
     with app_state().database.transaction() as session:
-        service.renew_activation(session, browser.get(LinkPurpose.ACTIVATION, ""), limited())
+        service.renew_activation(session, browser.get(LinkPurpose.ACTIVATION, ""))
     return render_template("accounts/activate_again.html")
 
 
@@ -73,7 +73,7 @@ def forgot_password() -> Page:
         return render_template("accounts/forgot_password.html", form=form)
     try:
         with app_state().database.transaction() as session:
-            service.request_reset(session, text(form.email), sessions.client(), limited())
+            service.request_reset(session, text(form.email), sessions.client())
     except TooManyRequests as error:
         form.form_errors.append(error_pages.retry_text(error))
         return error_pages.too_many_requests(error, render_template("accounts/forgot_password.html", form=form))
@@ -130,9 +130,7 @@ def store_and_redirect(purpose: LinkPurpose, secret: str, endpoint: str) -> Resp
 def link_refused(purpose: LinkPurpose, refused: MailroomError) -> Page:
     """The page that says why a link did nothing, and what helps. Raises TooManyRequests."""
     with app_state().database.transaction() as session:
-        openings.record_refused(
-            session, browser.get(purpose, ""), purpose, refused, sessions.client().address, limited()
-        )
+        openings.record_refused(session, browser.get(purpose, ""), purpose, refused, sessions.client().address)
     # The browser's session stays as it is: a second click must not undo what the first one did.
     step = refusals.next_step(purpose, refused)
     return render_template("accounts/link_refused.html", refused=refused, step=step), refusals.http_status(refused)
@@ -150,7 +148,7 @@ def _password_form(owner: User) -> PasswordForm:
 def _is_new(form: PasswordForm, owner: User) -> bool:
     """Whether the owner has not had this password before; if not, the form says so."""
     try:
-        former_passwords.require_not_reused(app_state().database, owner, text(form.password), limited())
+        former_passwords.require_not_reused(app_state().database, owner, text(form.password))
     except PasswordRejected as had:
         return form.problem("password", str(had))
     return True

@@ -44,27 +44,26 @@ class AccountDisabled(NoActivation):
 REFUSED = (LinkRefused, NoActivation)
 
 
-def enqueue_activation(session: Session, pending: User, limited: bool = True) -> None:
+def enqueue_activation(session: Session, pending: User) -> None:
     """Owe a pending person an activation mail, at most one in five minutes.
 
     Raises AlreadyActive, AccountDisabled, TooManyRequests.
     """
     _require(pending, UserState.PENDING)
-    if limited:
-        throttles.activation_mail(session, pending)
+    throttles.count_activation_email(session, pending)
     expires_at = clock.now() + security(session).activation_lifetime
     outbox.enqueue(session, "activation", pending.email, user_id=pending.id, expires_at=expires_at)
     audit.record(session, events.ACTIVATION_REQUESTED, pending)
 
 
-def renew_activation(session: Session, secret: str, limited: bool) -> None:
+def renew_activation(session: Session, secret: str) -> None:
     """Owe a new activation mail to the person of this link, if there is one who still waits for it."""
     try:
         person = links.get_user(session, links.find(session, secret, LinkPurpose.ACTIVATION))
     except LinkNotFound:
         return
     with suppress(NoActivation, TooManyRequests):
-        enqueue_activation(session, person, limited)
+        enqueue_activation(session, person)
 
 
 def find_user(session: Session, secret: str, purpose: LinkPurpose) -> User:
@@ -91,17 +90,16 @@ def activate(session: Session, secret: str, password_hash: str, language: str = 
     return person
 
 
-def request_reset(session: Session, email: str, client: Client, limited: bool = True) -> None:
+def request_reset(session: Session, email: str, client: Client) -> None:
     """Owe a reset mail to this address, at most one in five minutes. Raises BadAddress, TooManyRequests.
 
     Whether it is anybody's address is asked on delivery, so that the answer, and the time it
     takes, are the same for all.
     """
     address = validate(email)
-    if limited:
-        throttles.forgot_password(session, client.address)
-        if not throttles.allow_reset_email(session, address):
-            return
+    throttles.count_reset_request(session, client.address)
+    if not throttles.allow_reset_email(session, address):
+        return
     outbox.enqueue(session, "reset", address, expires_at=clock.now() + security(session).reset_lifetime)
     audit.record(session, events.RESET_REQUESTED, email=address)
 

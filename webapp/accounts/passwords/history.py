@@ -28,15 +28,15 @@ def add_to_history(session: Session, user_id: int) -> None:
     )
 
 
-def require_not_reused(database: Database, person: User, password: str, limited: bool = True) -> None:
+def require_not_reused(database: Database, person: User, password: str) -> None:
     """Whether the person may have this password as far as earlier ones go. Raises BadPassword, TooManyRequests.
 
     Takes as long as signing in for each of them; no transaction is open meanwhile.
     """
     barred = _barred(database, person)
-    if barred and limited:
+    if barred:
         with database.transaction() as session:
-            throttles.new_password(session, person)
+            throttles.count_new_password(session, person)
     if any(hashing.verify(password, kept) for kept in barred):
         raise PasswordRejected(_("You've used this password before. Choose a different one."))
 

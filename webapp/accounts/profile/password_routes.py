@@ -4,7 +4,7 @@ from flask import Flask, flash, g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from webapp.accounts.blueprint import Page, limited, rules
+from webapp.accounts.blueprint import Page, rules
 from webapp.accounts.passwords.policy import PasswordRejected
 from webapp.accounts.profile import service
 from webapp.accounts.profile.forms import ChangePasswordForm
@@ -77,7 +77,6 @@ def _changed(form: ChangePasswordForm) -> bool:
             text(form.password),
             sign_in,
             sessions.here(),
-            limited(),
         )
     except WrongPassword as wrong:
         return form.problem("current_password", str(wrong))

@@ -55,7 +55,6 @@ def change_password(
     new: str,
     sign_in: SignIn,
     client: Client,
-    limited: bool = True,
 ) -> SignedOut:
     """Change the password; this sign-in is the only one left.
 
@@ -64,8 +63,8 @@ def change_password(
     Of the known devices only this browser stays known.
     Links that restore an address live on: whoever stole an account could change the password first.
     """
-    reauthentication.check(database, person, sign_in, current, limited)
-    former_passwords.require_not_reused(database, person, new, limited)
+    reauthentication.check(database, person, sign_in, current)
+    former_passwords.require_not_reused(database, person, new)
     password_hash = hashing.hash_password(new)
     with database.transaction() as session:
         present = unchanged(session, person)

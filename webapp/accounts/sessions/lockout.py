@@ -20,7 +20,7 @@ from webapp.audit import service as audit
 from webapp.core import clock, rate_limits
 from webapp.core.email_addresses import InvalidEmailAddress, comparison_key, validate
 from webapp.core.errors import TooManyRequests
-from webapp.core.rate_limits import Limit, Share, network
+from webapp.core.rate_limits import Limit, network
 from webapp.outbox import service as outbox
 from webapp.settings.security import SecurityPolicy, security
 
@@ -30,13 +30,8 @@ WINDOW = timedelta(days=1)
 CROWD = 10
 EVERYWHERE = "everywhere"
 
-# One network's failures, whatever the addresses, and those of all unknown browsers together.
-QUARTER = timedelta(minutes=15)
-FAILURES = Share(
-    Limit("sign in, network", 100, QUARTER),
-    Limit("sign in, network in a crowd", 10, QUARTER),
-    Limit("sign in, anybody", 2000, QUARTER),
-)
+# Failed attempts from one network, whatever the addresses.
+FAILURES_BY_NETWORK = Limit("failed logins, network", 100, timedelta(minutes=15))
 # However many locks an attacker causes, the person gets few mails about them.
 MAIL_IN_A_WHILE = Limit("lock told", 1, timedelta(minutes=5))
 MAIL_IN_A_DAY = Limit("lock told, day", 3, timedelta(days=1))
@@ -57,8 +52,6 @@ class Attempt:
     # Where its failures count; one that is locked at any of them is locked. All transactions take
     # from them in this order, so that no two wait for each other.
     places: tuple[str, ...]
-    # What `begin` counted for its network; it is given back if the password was right.
-    counted: rate_limits.Counted = ()
 
     @property
     def key(self) -> str:
@@ -86,7 +79,7 @@ def begin(session: Session, tried: Attempt) -> int:
     rules = security(session)
     _refuse_locked(session, rules, tried)
     if not tried.known:
-        tried.counted = rate_limits.take_share(session, FAILURES, network(tried.client.address))
+        rate_limits.consume(session, FAILURES_BY_NETWORK, network(tried.client.address))
     full = [
         place
         for place in tried.places
@@ -113,8 +106,8 @@ def failed(session: Session, tried: Attempt) -> None:
 def passed(session: Session, tried: Attempt) -> None:
     """The password was right: only failing tries count, and those from here are forgotten."""
     rules = security(session)
-    rate_limits.give_share_back(session, tried.counted)
     if not tried.known:
+        rate_limits.give_back(session, FAILURES_BY_NETWORK, network(tried.client.address))
         rate_limits.give_back(session, _failures(rules, EVERYWHERE), tried.key, EVERYWHERE)
     rate_limits.reset(session, _failures(rules, tried.places[-1]), tried.key, tried.places[-1])
 

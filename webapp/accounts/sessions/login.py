@@ -38,7 +38,6 @@ def sign_in(
     email: str,
     password: str,
     client: Client,
-    limited: bool = True,
     remembered: bool = False,
 ) -> LoginResult:
     """A new sign-in; the person is told by mail if the browser is not known.
@@ -47,15 +46,14 @@ def sign_in(
     Takes the same time for whatever reason it refuses. The transactions are several, because
     tries count even when they fail, and none stays open while the password is hashed.
     """
-    tried = _begun(database, email, client) if limited else None
+    tried = _begun(database, email, client)
     with database.read() as session:
         person = service.find_by_email(session, email)
     kept = person.password_hash if person else None
     if not hashing.verify(password, kept) or person is None or kept is None or person.state != UserState.ACTIVE:
         with database.transaction() as session:
             audit.record(session, events.LOGIN_FAILED, email=email)
-            if tried:
-                lockout.failed(session, tried)
+            lockout.failed(session, tried)
         raise LoginRefused
     renewed = hashing.hash_password(password) if hashing.needs_rehash(kept) else kept
     with database.transaction() as session:
@@ -66,8 +64,7 @@ def sign_in(
         if not known:
             notifications.notify_new_session(session, present)
             audit.record(session, events.NEW_DEVICE_SEEN, present)
-        if tried:
-            lockout.passed(session, tried)
+        lockout.passed(session, tried)
         return begun
 
 

@@ -7,7 +7,7 @@ for the same sign-in and the same address.
 import json
 from datetime import timedelta
 
-from webapp.accounts import events, throttles
+from webapp.accounts import events
 from webapp.accounts.models import Session, User
 from webapp.accounts.passwords import hashing
 from webapp.accounts.sessions import service as sign_ins
@@ -22,8 +22,6 @@ from webapp.web.security import MAX_REQUEST_SIZE
 CONFIRMED_FOR = timedelta(minutes=15)
 HELD_FOR = timedelta(hours=1)
 PURPOSE = "held form"
-# Guesses left where nothing is counted.
-ENOUGH = 1
 # In characters, sealed; it has to fit into a request together with the password.
 MOST_HELD = MAX_REQUEST_SIZE * 3 // 4
 
@@ -57,25 +55,24 @@ def is_due(sign_in: Session) -> bool:
     return abs(clock.now() - sign_in.confirmed_at) >= CONFIRMED_FOR
 
 
-def check(database: Database, person: User, sign_in: Session, password: str, limited: bool = True) -> None:
+def check(database: Database, person: User, sign_in: Session, password: str) -> None:
     """Whether this is the person's password. Raises WrongPassword, SignInEnded.
 
     Wrong ones count for the sign-in that they are typed in, and in the end end it: who found a browser
     open guesses no further, and locks the person out of nothing else. As for signing in, a try counts
     although it fails, and no transaction is open while it is hashed.
     """
-    left = _counted(database, sign_in) if limited else ENOUGH
+    left = _counted(database, sign_in)
     if left is None or not hashing.verify(password, person.password_hash):
         raise _refused(database, person, sign_in, left)
-    if limited:
-        with database.transaction() as session:
-            if not throttles.own_password_fitted(session, sign_in):
-                raise SessionEnded
+    with database.transaction() as session:
+        if not sign_ins.reset_password_checks(session, sign_in):
+            raise SessionEnded
 
 
-def confirm(database: Database, person: User, sign_in: Session, password: str, limited: bool = True) -> str:
+def confirm(database: Database, person: User, sign_in: Session, password: str) -> str:
     """The password was typed again: the sign-in's new token. Raises WrongPassword, SignInEnded."""
-    check(database, person, sign_in, password, limited)
+    check(database, person, sign_in, password)
     with database.transaction() as session:
         token = sign_ins.confirmed(session, sign_in)
     if token is None:
@@ -105,7 +102,7 @@ def saved_form(sealer: Sealer, sign_in: Session, path: str, sealed: str) -> Fiel
 def _counted(database: Database, sign_in: Session) -> int | None:
     """How many guesses are left after this one; None if it was one too many."""
     with database.transaction() as session:
-        return throttles.own_password(session, sign_in)
+        return sign_ins.count_password_check(session, sign_in)
 
 
 def _refused(database: Database, person: User, sign_in: Session, left: int | None) -> MailroomError:

@@ -6,7 +6,7 @@ from flask import Flask, abort, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.datastructures import ImmutableMultiDict
 
-from webapp.accounts.blueprint import Page, blueprint, limited
+from webapp.accounts.blueprint import Page, blueprint
 from webapp.accounts.sessions import browser as sessions
 from webapp.accounts.sessions import reauthentication
 from webapp.accounts.sessions.forms import ConfirmPasswordForm
@@ -108,9 +108,7 @@ def _confirmed(form: ConfirmPasswordForm) -> bool:
         return False
     typed = text(form.current_password)
     try:
-        token = reauthentication.confirm(
-            app_state().database, signed_in(), sessions.current_session(), typed, limited()
-        )
+        token = reauthentication.confirm(app_state().database, signed_in(), sessions.current_session(), typed)
     except WrongPassword as wrong:
         return form.problem("current_password", str(wrong))
     sessions.renew(token)

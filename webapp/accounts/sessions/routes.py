@@ -5,7 +5,7 @@ from flask import session as browser
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from webapp.accounts.blueprint import Page, blueprint, limited
+from webapp.accounts.blueprint import Page, blueprint
 from webapp.accounts.sessions import browser as sessions
 from webapp.accounts.sessions import login as signing_in
 from webapp.accounts.sessions.forms import LoginForm
@@ -35,7 +35,7 @@ def login() -> Page:
         return redirect(target) if form.is_stale and sessions.is_signed_in() else _page(form, target)
     email, password, remembered = text(form.email), text(form.password), form.remember.data
     try:
-        begun = signing_in.sign_in(app_state().database, email, password, sessions.here(), limited(), remembered)
+        begun = signing_in.sign_in(app_state().database, email, password, sessions.here(), remembered)
     except signing_in.LoginRefused:
         form.form_errors.append(_("Wrong email address or password."))
         return _page(form, target)

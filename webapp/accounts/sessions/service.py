@@ -119,6 +119,25 @@ def confirmed(session: Session, sign_in: SignIn) -> str | None:
     return token if renewed else None
 
 
+def count_password_check(session: Session, sign_in: SignIn) -> int | None:
+    """Count an attempt at the user's own password before it is verified; return how many are left after it.
+
+    None, uncounted, if none was left or the session has ended. Not limited by time: a session can last a year, and
+    waiting must not give a thief further guesses.
+    """
+    threshold = security(session).lock_after
+    spare = update(SignIn).where(SignIn.id == sign_in.id, SignIn.wrong_passwords < threshold)
+    counted = spare.values(wrong_passwords=SignIn.wrong_passwords + 1).returning(SignIn.wrong_passwords)
+    number = session.scalar(counted)
+    return None if number is None else threshold - number
+
+
+def reset_password_checks(session: Session, sign_in: SignIn) -> bool:
+    """Forget the failed attempts after a correct password; return whether the session still exists."""
+    statement = update(SignIn).where(SignIn.id == sign_in.id).values(wrong_passwords=0)
+    return session.scalar(statement.returning(SignIn.id)) is not None
+
+
 def end(session: Session, token: str) -> None:
     """Sign this one browser out; its token is worthless from now on, wherever it was copied to."""
     session.execute(delete(SignIn).where(SignIn.token_hash == sha256_hex(token)))

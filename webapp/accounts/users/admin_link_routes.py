@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp.accounts import service
-from webapp.accounts.blueprint import Page, blueprint, limited, public_url
+from webapp.accounts.blueprint import Page, blueprint, public_url
 from webapp.accounts.links import service as links
 from webapp.accounts.models import User
 from webapp.accounts.password_links.service import AccountDisabled
@@ -39,7 +39,7 @@ def show_link(user_id: int) -> Page:
         return _asked(form, person, admin_links.refusal_reason(person, signed_in())), 200
     try:
         with app_state().database.transaction() as session:
-            made = admin_links.create(session, app_state().sealer, user_id, signed_in(), limited())
+            made = admin_links.create(session, app_state().sealer, user_id, signed_in())
     except (ActionRefused, AccountDisabled) as refused:
         return _asked(form, person, refused), 409
     return shown_once(made)

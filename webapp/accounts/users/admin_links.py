@@ -35,7 +35,7 @@ class ShownLink:
     code: str = field(repr=False)
 
 
-def create(session: Session, sealer: Sealer, user_id: int, by: User, limited: bool = True) -> ShownLink:
+def create(session: Session, sealer: Sealer, user_id: int, by: User) -> ShownLink:
     """A link with which the person activates the account or, being active, chooses a new password.
 
     Of the latter the person is told by mail: whoever makes the link could use it.
@@ -46,8 +46,7 @@ def create(session: Session, sealer: Sealer, user_id: int, by: User, limited: bo
         return activation(session, sealer, person)
     if refusal := refusal_reason(person, by):
         raise refusal
-    if limited:
-        throttles.reset_shown(session, by)
+    throttles.count_admin_link(session, by)
     outbox.enqueue(session, "admin_link_created", person.email, user_id=person.id)
     audit.record(session, events.RESET_LINK_SHOWN, person)
     return _made(session, sealer, person, LinkPurpose.RESET, clock.now() + security(session).reset_lifetime)

@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from webapp.accounts import service
-from webapp.accounts.blueprint import Page, blueprint, limited, public_url
+from webapp.accounts.blueprint import Page, blueprint, public_url
 from webapp.accounts.models import Role, User
 from webapp.accounts.password_links import service as password_links
 from webapp.accounts.password_links.service import NoActivation
@@ -56,7 +56,7 @@ def resend_activation(user_id: int) -> Page:
     try:
         with app_state().database.transaction() as session:
             person = locked_for(session, user_id, signed_in())
-            password_links.enqueue_activation(session, person, limited())
+            password_links.enqueue_activation(session, person)
     except NoActivation as refused:
         flash(str(refused), "info")
     except TooManyRequests as error:
