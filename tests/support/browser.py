@@ -105,7 +105,7 @@ class Browser:
 def _open_alone(usual: Callable[..., TestResponse], *given: Any, **options: Any) -> TestResponse:
     # Like a server: outside of any application context that the test has entered. Buffered, as responses
     # that are files would otherwise stay open.
-    return Context().run(usual, *given, buffered=True, **options)
+    return Context().run(usual, *given, **(options | {"buffered": True}))
 
 
 def _fitting(page: TestResponse, button: str | None, fields: dict[str, Any]) -> Form:
