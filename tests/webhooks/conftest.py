@@ -1,4 +1,4 @@
-"""A receiver that the application tells."""
+"""A receiver of events, and the actions of Mailroom that concern it."""
 
 from collections.abc import Callable, Iterator
 
@@ -12,38 +12,38 @@ from webapp.webhooks import delivery, service
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    """A program that wants to be told."""
+    """A program that receives events."""
     with running_receiver() as receiver:
         yield receiver
 
 
 @pytest.fixture
 def secret(parts: AppState, receiver: Receiver) -> str:
-    """The signing secret, made when an administrator saved the receiver's address."""
+    """The signing secret that was created when an administrator saved the receiver's URL."""
     with parts.database.transaction() as session:
-        made = service.save(session, parts.sealer, receiver.url)
-    assert made is not None
-    return made
+        created = service.save(session, parts.sealer, receiver.url)
+    assert created is not None
+    return created
 
 
 @pytest.fixture
-def owe(parts: AppState) -> Callable[[str], None]:
-    """Owe the receiver an event of this type."""
+def enqueue(parts: AppState) -> Callable[[str], None]:
+    """Queue an event of this type."""
 
-    def owe(kind: str) -> None:
+    def enqueue(event_type: str) -> None:
         with parts.database.transaction() as session:
-            service.enqueue(session, kind, "Something happened.")
+            service.enqueue(session, event_type, "Something happened.")
 
-    return owe
+    return enqueue
 
 
 @pytest.fixture
 def deliver(parts: AppState) -> Callable[[], None]:
-    """The worker, going once through the events that are due."""
+    """Deliver the events that are due, as the worker does."""
 
     def deliver() -> None:
         now = clock.now()
-        while delivery.deliver(parts, now):
+        while delivery.deliver_next(parts, now):
             pass
 
     return deliver

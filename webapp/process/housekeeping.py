@@ -56,5 +56,5 @@ SWEEPS = (
     known_devices.sweep,
     rate_limits.sweep,
     rotation.sweep,
-    webhooks.sweep,
+    webhooks.delete_old_events,
 )

@@ -123,7 +123,7 @@ class DeliveryThread(Worker):
             self._look_after(jobs.refresh_grants, jobs.check_certificate)
         elif time.monotonic() >= self.next_news:
             self.next_news = time.monotonic() + NEWS
-            self._look_after(alerts.send_alerts, webhooks.deliver)
+            self._look_after(alerts.send_alerts, webhooks.deliver_next)
 
     def _look_after(self, *duties: Callable[[AppState, datetime], object]) -> None:
         for duty in duties:

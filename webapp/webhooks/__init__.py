@@ -1,1 +1,1 @@
-"""Webhooks: events of the mail server, sent to another application."""
+"""The webhook: signed events about the mail server, sent to a URL that administrators choose."""

@@ -1,11 +1,16 @@
-"""Bringing events to the webhook: signed, at least once, by one worker at a time, with growing waits.
+"""Deliver events to the webhook: signed, at least once, by one worker at a time, with growing waits.
 
-An attempt is claimed by a lease, as messages of the outbox are, and is made outside of any
-transaction. 2xx is success and 410 ends everything; redirects are failures, as the standard says.
+Events follow Standard Webhooks 1.0.0 with symmetric signatures:
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+An attempt is claimed with a lease and made outside of any transaction. A 2xx reply is success, 410 turns
+the webhook off, anything else, redirects too, is a failure.
 """
 
+import base64
+import hmac
 import random
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,32 +19,23 @@ from sqlalchemy import Select, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp.core import clock, http_client
-from webapp.core.app_state import AppState
+from webapp.core.app_state import AppState, app_state
 from webapp.core.sealing import CannotUnseal
-from webapp.core.texts import saying
 from webapp.settings.models import SINGLETON_ID
-from webapp.webhooks import service, signing
+from webapp.webhooks import service
 from webapp.webhooks.models import DeliveryState, WebhookDelivery, WebhookSettings
-from webapp.webhooks.service import Endpoint
+from webapp.webhooks.service import SECRET_PREFIX, Endpoint
 
-# Longer than an attempt can take: see https.TIMEOUT.
+# Longer than an attempt can take: see http_client.TIMEOUT.
 LEASE = timedelta(minutes=1)
-# Waits after the first, second … attempt: three days in all, as the standard proposes.
+# Waits after the first, second … attempt: three days in all, as the standard recommends.
 WAITS = (
     timedelta(seconds=5), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=5),
     timedelta(hours=10), timedelta(hours=14), timedelta(hours=20), timedelta(hours=24),
 )  # fmt: skip
-# No wait is that long: what is noted for later was noted by a clock that was set back since.
-IMPOSSIBLE = timedelta(hours=30)
+# No wait is this long: an attempt that is due later was scheduled by a clock that has been set back since.
+MAX_WAIT = timedelta(hours=30)
 GONE = 410
-
-ANSWERED = saying("The receiver replied with status %(status)s.")
-UNREACHED = saying("The receiver could not be reached: %(error)s.")
-UNANSWERED = saying("The receiver didn't send a valid HTTP response: %(error)s.")
-SEAL_BROKEN = saying(
-    "The URL and signing secret can't be decrypted with the current secret key. Save the "
-    "URL again and create a new secret."
-)
 
 _jitter = random.SystemRandom()
 log = structlog.get_logger(__name__)
@@ -47,103 +43,126 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class DeliveryResult:
-    """What became of one attempt: `error` is empty once the receiver took the event."""
+    """The result of one attempt. `failure_code` is empty on success; see `labels.FAILURES`."""
 
     status: int | None = None
-    error: str = ""
+    failure_code: str = ""
+    failure_params: Mapping[str, Any] = field(default_factory=dict)
 
 
-def deliver(parts: AppState, now: datetime) -> bool:
-    """Try the event that is due for longest, once. Whether there was one.
+def run_job(now: datetime) -> None:
+    """Try the event that has been due for longest.
 
-    One at a time, as a receiver can let us wait and the worker may be told to stop.
+    One at a time: a receiver may be slow, and the worker may have been asked to stop meanwhile.
     """
-    event = _taken(parts, now)
+    deliver_next(app_state(), now)
+
+
+def deliver_next(state: AppState, now: datetime) -> bool:
+    """Try the event that has been due for longest, once. Return whether there was one."""
+    event = claim(state, now)
     if event is None:
         return False
-    outcome = next_retry(parts, event)
-    if outcome is not None:
-        log.info("webhook tried", type=event.type, attempts=event.attempts, status=outcome.status, error=outcome.error)
-    with parts.database.transaction() as session:
-        _record(session, event, outcome, clock.now())
+    result = send(state, event)
+    if result is not None:
+        log.info("webhook event sent", type=event.type, attempts=event.attempts, status=result.status,
+                 failure=result.failure_code)  # fmt: skip
+    record(state, event, result)
     return True
 
 
-def next_retry(parts: AppState, event: WebhookDelivery) -> DeliveryResult | None:
-    """What became of sending an event, once; None where there is nobody to tell."""
-    try:
-        with parts.database.read() as session:
-            receiver = service.receiver(session, parts.sealer)
-    except CannotUnseal:
-        return DeliveryResult(error=SEAL_BROKEN)
-    return attempt(receiver, event) if receiver else None
-
-
-def attempt(receiver: Endpoint, event: WebhookDelivery) -> DeliveryResult:
-    """Send an event, once."""
-    body = event.body.encode()
-    try:
-        headers = signing.headers(event.event_id, body, receiver.secrets, clock.now())
-        answer = http_client.post(receiver.url, headers, body)
-    except (http_client.NotSent, http_client.InvalidUrl) as error:
-        return DeliveryResult(error=UNREACHED % {"error": error})
-    except OSError as error:
-        return DeliveryResult(error=UNANSWERED % {"error": str(error) or type(error).__name__})
-    if 200 <= answer.status < 300:
-        return DeliveryResult(answer.status)
-    return DeliveryResult(answer.status, ANSWERED % {"status": answer.status})
-
-
-def _taken(parts: AppState, now: datetime) -> WebhookDelivery | None:
-    """The next event that is due, if any, ours alone until the lease is over."""
-    with parts.database.read() as session:
+def claim(state: AppState, now: datetime) -> WebhookDelivery | None:
+    """Take the event that has been due for longest; no other worker tries it until the lease expires."""
+    with state.database.read() as session:
         if session.scalar(_due(now)) is None:
             return None
-    with parts.database.transaction() as session:
-        return _claim(session, now)
-
-
-def _due(now: datetime) -> Select[int]:
-    owed = select(WebhookDelivery.id).where(WebhookDelivery.state == DeliveryState.OWED)
-    due = or_(WebhookDelivery.next_attempt_at <= now, WebhookDelivery.next_attempt_at > now + IMPOSSIBLE)
-    return owed.where(due).order_by(WebhookDelivery.next_attempt_at, WebhookDelivery.id).limit(1)
-
-
-def _claim(session: Session, now: datetime) -> WebhookDelivery | None:
-    """Take the event that is due for longest; nobody else tries it until the lease is over."""
     first = _due(now).with_for_update(skip_locked=True).scalar_subquery()
     values = {"next_attempt_at": now + LEASE, "last_attempt_at": now, "attempts": WebhookDelivery.attempts + 1}
-    return session.scalar(
-        update(WebhookDelivery).where(WebhookDelivery.id == first).values(values).returning(WebhookDelivery)
-    )
-
-
-def _record(session: Session, event: WebhookDelivery, outcome: DeliveryResult | None, now: datetime) -> None:
-    """Note how our attempt ended; a failure only while the event is ours.
-
-    By now somebody else may be trying it, or the address may have been saved again.
-    """
-    # Who saves the address holds this row, too.
-    settings = session.get(WebhookSettings, SINGLETON_ID, with_for_update=True)
-    noted = update(WebhookDelivery).where(WebhookDelivery.id == event.id, WebhookDelivery.state == DeliveryState.OWED)
-    if outcome is None or outcome.error:
-        # The end of our lease: whoever takes the event or saves the address moves it.
-        noted = noted.where(WebhookDelivery.next_attempt_at == event.next_attempt_at)
-    ours = session.scalar(noted.values(_ended(event, outcome, now)).returning(WebhookDelivery.id))
-    if ours and settings and outcome and outcome.status == GONE:
-        settings.gone_at = now
-        session.execute(
-            update(WebhookDelivery)
-            .where(WebhookDelivery.state == DeliveryState.OWED)
-            .values(state=DeliveryState.GIVEN_UP)
+    with state.database.transaction() as session:
+        return session.scalar(
+            update(WebhookDelivery).where(WebhookDelivery.id == first).values(values).returning(WebhookDelivery)
         )
 
 
-def _ended(event: WebhookDelivery, outcome: DeliveryResult | None, now: datetime) -> dict[str, Any]:
-    if outcome is None:
-        return {"state": DeliveryState.GIVEN_UP}
-    if not outcome.error:
-        return {"state": DeliveryState.DELIVERED, "last_error": ""}
-    if event.attempts > len(WAITS) or outcome.status == GONE:
-        return {"state": DeliveryState.GIVEN_UP, "last_error": outcome.error}
-    return {"last_error": outcome.error, "next_attempt_at": now + WAITS[event.attempts - 1] * _jitter.uniform(1, 1.2)}
+def send(state: AppState, event: WebhookDelivery) -> DeliveryResult | None:
+    """Send an event to the saved endpoint, once. Return None while the webhook is off."""
+    try:
+        with state.database.read() as session:
+            endpoint = service.endpoint(session, state.sealer)
+    except CannotUnseal:
+        return DeliveryResult(failure_code="cannot_unseal")
+    return _post(endpoint, event) if endpoint else None
+
+
+def record(state: AppState, event: WebhookDelivery, result: DeliveryResult | None) -> None:
+    """Record the result of our attempt; a failure only while we hold the lease.
+
+    Another worker may be trying the event by now, or an administrator may have saved another URL.
+    """
+    with state.database.transaction() as session:
+        # Saving the URL locks this row, too.
+        settings = session.get(WebhookSettings, SINGLETON_ID, with_for_update=True)
+        changed = update(WebhookDelivery).where(
+            WebhookDelivery.id == event.id, WebhookDelivery.state == DeliveryState.QUEUED
+        )
+        if result is None or result.failure_code:
+            changed = changed.where(WebhookDelivery.next_attempt_at == event.next_attempt_at)
+        values = _values_after(event, result, clock.now())
+        recorded = session.scalar(changed.values(values).returning(WebhookDelivery.id))
+        if recorded and settings and result and result.status == GONE:
+            _turn_off(session, settings)
+
+
+def sign(event_id: str, body: bytes, secrets: Sequence[str], now: datetime) -> dict[str, str]:
+    """Return the headers of one attempt to deliver an event, signed with each of the secrets."""
+    timestamp = str(int(now.timestamp()))
+    content = f"{event_id}.{timestamp}.".encode() + body
+    return {
+        "Content-Type": "application/json",
+        "webhook-id": event_id,
+        "webhook-timestamp": timestamp,
+        "webhook-signature": " ".join(_signature(secret, content) for secret in secrets),
+    }
+
+
+def _post(endpoint: Endpoint, event: WebhookDelivery) -> DeliveryResult:
+    body = event.body.encode()
+    headers = sign(event.event_id, body, endpoint.secrets, clock.now())
+    try:
+        response = http_client.post(endpoint.url, headers, body)
+    except (http_client.NotSent, http_client.InvalidUrl) as error:
+        return DeliveryResult(None, "unreachable", {"error": str(error)})
+    except OSError as error:
+        return DeliveryResult(None, "invalid_response", {"error": str(error) or type(error).__name__})
+    if 200 <= response.status < 300:
+        return DeliveryResult(response.status)
+    return DeliveryResult(response.status, "status", {"status": response.status})
+
+
+def _signature(secret: str, content: bytes) -> str:
+    key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
+    return "v1," + base64.b64encode(hmac.digest(key, content, "sha256")).decode()
+
+
+def _due(now: datetime) -> Select[int]:
+    queued = select(WebhookDelivery.id).where(WebhookDelivery.state == DeliveryState.QUEUED)
+    due = or_(WebhookDelivery.next_attempt_at <= now, WebhookDelivery.next_attempt_at > now + MAX_WAIT)
+    return queued.where(due).order_by(WebhookDelivery.next_attempt_at, WebhookDelivery.id).limit(1)
+
+
+def _values_after(event: WebhookDelivery, result: DeliveryResult | None, now: datetime) -> dict[str, Any]:
+    if result is None:
+        return {"state": DeliveryState.FAILED}
+    failure = {"failure_code": result.failure_code, "failure_params": dict(result.failure_params)}
+    if not result.failure_code:
+        return {"state": DeliveryState.DELIVERED, **failure}
+    if event.attempts > len(WAITS) or result.status == GONE:
+        return {"state": DeliveryState.FAILED, **failure}
+    wait = WAITS[event.attempts - 1] * _jitter.uniform(1, 1.2)
+    return {"next_attempt_at": now + wait, **failure}
+
+
+def _turn_off(session: Session, settings: WebhookSettings) -> None:
+    settings.disabled_at = clock.now()
+    queued = update(WebhookDelivery).where(WebhookDelivery.state == DeliveryState.QUEUED)
+    session.execute(queued.values(state=DeliveryState.FAILED))

@@ -9,12 +9,12 @@ from webapp.web.forms import Form, stripped
 
 
 class WebhookForm(Form):
-    """The address that events are sent to; empty means that nobody is told."""
+    """The URL that events are sent to; empty turns the webhook off."""
 
     webhook_url = StringField(lazy("Webhook URL"), filters=[stripped])
 
     def validate_webhook_url(self, field: Field) -> None:
-        """Refuse what is no address that events may be sent to."""
+        """Reject URLs that events may not be sent to."""
         try:
             if field.data:
                 http_client.check_address(field.data)

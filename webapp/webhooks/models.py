@@ -1,7 +1,8 @@
-"""Where events are sent to, and the events on their way."""
+"""The tables of the webhook's settings and of the events that it is sent."""
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -12,31 +13,31 @@ from webapp.settings.models import SINGLETON_ID
 
 
 class WebhookSettings(Base):
-    """The address and the signing secret. The row with id 1, once an address was saved."""
+    """The URL and the signing secret: one row, once a URL was saved."""
 
     __tablename__ = "webhook_settings"
 
     id: Mapped[int] = mapped_column(primary_key=True, default=SINGLETON_ID)
-    # Sealed, as whoever knows such an address can often write there. Empty while nobody is told.
+    # Sealed, because such a URL is often all it takes to post to it. Empty while the webhook is off.
     sealed_url: Mapped[str] = mapped_column(Text, default="", info=SEALED)
     sealed_secret: Mapped[str] = mapped_column(Text, default="", info=SEALED)
-    # Signs beside the present one for a while after that was made.
-    sealed_former_secret: Mapped[str] = mapped_column(Text, default="", info=SEALED)
-    secret_made_at: Mapped[datetime | None]
-    # The receiver said that it is there no more (410); nothing is sent until somebody saves the address again.
-    gone_at: Mapped[datetime | None]
+    # Also signs for SECRET_OVERLAP after a new secret was created.
+    sealed_previous_secret: Mapped[str] = mapped_column(Text, default="", info=SEALED)
+    secret_created_at: Mapped[datetime | None]
+    # When the receiver replied that it no longer exists (410); nothing is sent until the URL is saved again.
+    disabled_at: Mapped[datetime | None]
 
 
 class DeliveryState(StrEnum):
-    """Where an event stands: OWED waits for `next_attempt_at`, the others are ends."""
+    """The state of an event. QUEUED waits for `next_attempt_at`; the others are final."""
 
-    OWED = "owed"
+    QUEUED = "queued"
     DELIVERED = "delivered"
-    GIVEN_UP = "given up"
+    FAILED = "failed"
 
 
 class WebhookDelivery(Base):
-    """One event on its way to the webhook: its body as it is signed, and how often it was tried."""
+    """One event for the webhook: its body as it is signed, and the attempts to deliver it."""
 
     __tablename__ = "webhook_deliveries"
     __table_args__ = (Index("ix_webhook_deliveries_due", "state", "next_attempt_at"),)
@@ -45,10 +46,12 @@ class WebhookDelivery(Base):
     event_id: Mapped[str] = mapped_column(String(40), unique=True)
     type: Mapped[str] = mapped_column(String(60))
     body: Mapped[str] = mapped_column(Text)
-    state: Mapped[str] = mapped_column(String(20), default=DeliveryState.OWED)
+    state: Mapped[str] = mapped_column(String(20), default=DeliveryState.QUEUED)
     created_at: Mapped[datetime]
-    # Of an event that is being sent it is the moment at which whoever sends it counts as dead.
+    # During an attempt it is the end of the lease, after which another worker may try.
     next_attempt_at: Mapped[datetime]
     attempts: Mapped[int] = mapped_column(default=0)
     last_attempt_at: Mapped[datetime | None]
-    last_error: Mapped[str] = mapped_column(Text, default="")
+    # How the last attempt failed: a key of webhooks.labels.FAILURES and what fills it in. Empty after a success.
+    failure_code: Mapped[str] = mapped_column(String(40), default="")
+    failure_params: Mapped[dict[str, Any]] = mapped_column(default=dict)

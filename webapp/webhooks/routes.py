@@ -1,4 +1,4 @@
-"""The Webhook page: the address, the signing secret, a test, and what became of the last events."""
+"""The Webhook page: the URL, the signing secret, a test, and the latest events."""
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
@@ -6,12 +6,12 @@ from werkzeug.wrappers import Response
 
 from webapp.audit import service as audit
 from webapp.core.app_state import app_state
-from webapp.core.texts import in_words
 from webapp.web import error_pages
 from webapp.web.security import csrf
 from webapp.webhooks import delivery, events, service
 from webapp.webhooks.forms import WebhookForm
-from webapp.webhooks.service import NoAddress
+from webapp.webhooks.labels import describe_failure
+from webapp.webhooks.service import NoUrl
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/settings/webhook")
 
@@ -19,10 +19,10 @@ blueprint = Blueprint("webhooks", __name__, url_prefix="/settings/webhook")
 @blueprint.route("", methods=["GET", "POST"])
 @csrf.exempt
 def settings() -> str | Response:
-    """Show the page; save the address."""
+    """Show the page; save the URL."""
     with app_state().database.read() as session:
-        saved = service.saved(session)
-    form = WebhookForm(data={"webhook_url": service.address(saved, app_state().sealer)})
+        saved = service.settings(session)
+    form = WebhookForm(data={"webhook_url": service.saved_url(saved, app_state().sealer)})
     if not form.validate_on_submit():
         return _page(form)
     with app_state().database.transaction() as session:
@@ -35,21 +35,21 @@ def settings() -> str | Response:
 
 @blueprint.post("/secret")
 def renew_secret() -> str | Response:
-    """Make a new signing secret and show it, this once."""
+    """Create a new signing secret and show it, once."""
     try:
         with app_state().database.transaction() as session:
             secret = service.renew_secret(session, app_state().sealer)
-            saved = service.saved(session)
-    except NoAddress:
+            saved = service.settings(session)
+    except NoUrl:
         flash(_("Save a URL first."), "danger")
         return redirect(url_for("webhooks.settings"))
-    return _page(WebhookForm(formdata=None, data={"webhook_url": service.address(saved, app_state().sealer)}), secret)
+    return _page(WebhookForm(formdata=None, data={"webhook_url": service.saved_url(saved, app_state().sealer)}), secret)
 
 
 @blueprint.post("/test")
 def test() -> Response:
-    """Send a test event at once, and say what the receiver answered."""
-    error = _test_result()
+    """Send a test event at once, and show what the receiver replied."""
+    error = _send_test_event()
     with app_state().database.transaction() as session:
         audit.record(session, events.WEBHOOK_TESTED, passed=not error)
     if error:
@@ -59,16 +59,27 @@ def test() -> Response:
     return redirect(url_for("webhooks.settings"))
 
 
-def _test_result() -> str:
-    """Why a test event was not delivered, empty if it was."""
-    event = service.event(
-        service.TEST, "This is a test: there is nothing to do.", url=service.mail_server_url(error_pages.general())
+def _send_test_event() -> str:
+    """Send a test event; return why it was not delivered, empty if it was."""
+    event = service.new_event(
+        service.TEST,
+        "This is a test: there is nothing to do.",
+        url=service.mail_server_url(error_pages.general()),
     )
-    outcome = delivery.next_retry(app_state(), event)
-    return _("Save a URL first.") if outcome is None else in_words(outcome.error)
+    result = delivery.send(app_state(), event)
+    if result is None:
+        return _("Save a URL first.")
+    return describe_failure(result.failure_code, result.failure_params) if result.failure_code else ""
 
 
 def _page(form: WebhookForm, secret: str = "") -> str:
     with app_state().database.read() as session:
-        saved, latest = service.saved(session), service.latest(session)
-    return render_template("webhooks/settings.html", form=form, saved=saved, latest=latest, secret=secret)
+        saved, latest = service.settings(session), service.recent_events(session)
+    return render_template(
+        "webhooks/settings.html",
+        form=form,
+        saved=saved,
+        latest=latest,
+        secret=secret,
+        describe_failure=describe_failure,
+    )

@@ -47,7 +47,7 @@ def test_a_late_answer_leaves_the_cookie_to_the_one_that_changed_the_sign_in(
         return DeliveryResult()
 
     administrator.get("/profile")
-    monkeypatch.setattr(delivery, "next_retry", slowly)
+    monkeypatch.setattr(delivery, "send", slowly)
     before = cookie(administrator)
     administrator.post("/settings/webhook/test", follow=False)
     assert cookie(administrator) == before

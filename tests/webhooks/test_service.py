@@ -1,0 +1,65 @@
+"""The webhook's settings, and what is queued for it."""
+
+import base64
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+import time_machine
+from sqlalchemy import select, text
+
+from tests.support.receiver import Receiver
+from webapp.core import clock
+from webapp.core.app_state import AppState
+from webapp.webhooks import service
+from webapp.webhooks.models import WebhookDelivery
+
+pytestmark = pytest.mark.one_database
+
+Enqueue = Callable[[str], None]
+Deliver = Callable[[], None]
+
+
+def test_a_secret_has_the_recommended_length_and_is_random() -> None:
+    assert len(base64.b64decode(service.new_secret().removeprefix("whsec_"))) == 32
+    assert service.new_secret() != service.new_secret()
+
+
+def test_the_previous_secret_also_signs_for_a_day(
+    parts: AppState, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver
+) -> None:
+    with parts.database.transaction() as session:
+        renewed = service.renew_secret(session, parts.sealer)
+    enqueue("test.first")
+    deliver()
+    with time_machine.travel(clock.now() + timedelta(days=2)):
+        enqueue("test.second")
+        deliver()
+    both, alone = receiver.received
+    assert (both.is_signed_with(secret), both.is_signed_with(renewed)) == (True, True)
+    assert (alone.is_signed_with(secret), alone.is_signed_with(renewed)) == (False, True)
+
+
+def test_the_url_and_the_secrets_are_stored_sealed(parts: AppState, receiver: Receiver, secret: str) -> None:
+    with parts.database.transaction() as session:
+        renewed = service.renew_secret(session, parts.sealer)
+    with parts.database.read() as session:
+        row = repr(session.execute(text("SELECT * FROM webhook_settings")).all())
+    assert not any(one in row for one in (secret, renewed, "whsec_", "127.0.0.1"))
+
+
+def test_no_event_is_queued_without_a_url(parts: AppState, enqueue: Enqueue) -> None:
+    enqueue("test.happened")
+    with parts.database.read() as session:
+        assert session.scalars(select(WebhookDelivery)).all() == []
+
+
+def test_old_events_are_deleted_unless_they_are_queued(
+    parts: AppState, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver
+) -> None:
+    enqueue("test.delivered")
+    deliver()
+    enqueue("test.queued")
+    with parts.database.transaction() as session:
+        service.delete_old_events(session, clock.now() + timedelta(days=31))
+        assert session.scalars(select(WebhookDelivery.type)).all() == ["test.queued"]

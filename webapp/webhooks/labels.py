@@ -1,0 +1,23 @@
+"""Why an event was not delivered, in the reader's language."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask_babel import lazy_gettext as _
+
+from webapp.core import i18n
+
+FAILURES = {
+    "status": _("The receiver replied with status %(status)s."),
+    "unreachable": _("The receiver could not be reached: %(error)s."),
+    "invalid_response": _("The receiver didn't send a valid HTTP response: %(error)s."),
+    "cannot_unseal": _(
+        "The URL and signing secret can't be decrypted with the current secret key. "
+        "Save the URL again and create a new secret."
+    ),
+}
+
+
+def describe_failure(code: str, params: Mapping[str, Any]) -> str:
+    """Return the sentence for a failure code."""
+    return str(FAILURES[code]) % i18n.isolate(params)
