@@ -57,7 +57,7 @@ def test_an_administrator_hands_a_link_over(walker: Walker, office: Site, mail_s
     walker.follow("Show password-reset link…")
     walker.press("Show the link once")
     link, code = (walker.page.locator(f"#{name}").input_value() for name in ("link", "code"))
-    assert walker.page.locator("img.qr").evaluate("one => one.complete && one.naturalWidth") > 0
+    assert walker.page.locator("img.qr-code").evaluate("one => one.complete && one.naturalWidth") > 0
     walker.page.reload()
     assert walker.sees("A link is shown once only.")
     walker.page.go_back()

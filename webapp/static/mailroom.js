@@ -99,7 +99,7 @@ for (const advice of document.querySelectorAll("[data-advice]")) {
 
   const say = ({ text, good }) => {
     advice.textContent = text;
-    advice.classList.toggle("good", good);
+    advice.classList.toggle("is-success", good);
   };
   const stop = () => {
     clearTimeout(pause);

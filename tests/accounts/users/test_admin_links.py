@@ -69,7 +69,7 @@ def test_the_code_does_the_same(administrator: Browser, stranger: Browser, ada: 
 
 def test_the_picture_is_the_link_on_white_with_its_margin(administrator: Browser, ada: User) -> None:
     page = hand_over(administrator, ada)
-    picture = re.search(r'<img class="qr" src="(data:image/svg[^"]+)" alt="[^"]+"', page.text)
+    picture = re.search(r'<img class="qr-code" src="(data:image/svg[^"]+)" alt="[^"]+"', page.text)
     assert picture is not None
     assert "%23fff" in picture[1]
 

@@ -33,7 +33,7 @@ def page_context(form: MailServerForm, saved: MailServer | None, draft: ServerDr
         "ways": form.chosen.authentication_methods,
         "tokens": [one for one in form.chosen.authentication_methods if isinstance(one, OAuth2)],
         "removable": [one.key for one in form.chosen.authentication_methods if "client_secret" in one.optional_fields],
-        "of_ways": lambda *names: authentication_classes(form.chosen, *names),
+        "auth_classes": lambda *names: authentication_classes(form.chosen, *names),
         "secret_hint": _secret_hint(saved if saved and saved.provider == form.chosen.key else None, draft),
         "unfold": {"connection": _own_connection(form), "advanced": _any_advanced(form)},
         "connection_line": _connection_line(form),
@@ -46,7 +46,7 @@ def authentication_classes(provider: Provider, *names: str) -> str:
     The style sheet hides what the chosen way does not need, so that it works without scripts.
     """
     ways = [way.key for way in provider.authentication_methods if set(names) & set(way.fields)]
-    return " ".join(["way", *(f"for-{key}" for key in ways)]) if ways else ""
+    return " ".join(["auth-method", *(f"auth-{key}" for key in ways)]) if ways else ""
 
 
 def form_targets(provider: Provider) -> Sequence[str]:
