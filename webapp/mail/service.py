@@ -24,7 +24,6 @@ from webapp.mail.servers import (
     seal_purpose,
     secrets_to_retype,
 )
-from webapp.outbox import service as outbox
 
 CERTIFICATE_COLUMNS = ("certificate_since", "certificate_expires_at", "certificate_seen_at")
 
@@ -67,7 +66,7 @@ def save(session: Session, parts: AppState, draft: ServerDraft, by: str) -> Save
             discarded = grants.discard(session, server, changed)
         _fill(server, parts.sealer, draft, by)
     grants.prepare(session, server, draft.method)
-    outbox.retry_waiting(session)
+    events.mail_server_saved.send(session=session)
     after = _fields(server)
     # An empty setting counts as one that is not there.
     changes = sorted(name for name in before | after if (before.get(name) or None) != (after.get(name) or None))

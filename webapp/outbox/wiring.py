@@ -2,10 +2,13 @@
 
 from flask import Flask
 from flask_babel import lazy_gettext as _
+from sqlalchemy.orm import Session
 
 from webapp.core.app_state import app_state_of
-from webapp.outbox import events, kinds, preview_routes, routes
+from webapp.mail.events import grant_obtained, mail_server_saved
+from webapp.outbox import events, kinds, preview_routes, routes, service
 from webapp.outbox.queue import EXTENSION, WakeUpQueue
+from webapp.settings.events import settings_saved
 from webapp.web import navigation
 from webapp.web.navigation import NavigationEntry, Panel, SettingsTab
 
@@ -17,6 +20,8 @@ def init_app(app: Flask) -> None:
     queue.attach_to(state.database)
     app.extensions[EXTENSION] = queue
     events.init_app(app)
+    for signal in (settings_saved, mail_server_saved, grant_obtained):
+        signal.connect(_retry_waiting)
     kinds.register_kinds(app, kinds.TEST)
     app.register_blueprint(routes.blueprint)
     app.register_blueprint(preview_routes.blueprint)
@@ -26,3 +31,7 @@ def init_app(app: Flask) -> None:
         SettingsTab(_("Emails"), "mails.message_kinds", 40),
         Panel("mail_server", 10, routes.delivery_status_panel),
     )
+
+
+def _retry_waiting(_sender: object, session: Session) -> None:
+    service.retry_waiting(session)

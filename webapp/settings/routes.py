@@ -5,7 +5,6 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp.core.app_state import app_state
-from webapp.outbox import service as outbox
 from webapp.settings import security as rules
 from webapp.settings import service
 from webapp.settings.forms import GeneralForm, is_plain_http
@@ -37,8 +36,6 @@ def general() -> str | Response:
     with app_state().database.transaction() as session:
         public_url = None if fixed else form.public_url.data
         service.save(session, public_url, form.product_name.data or "", form.support_address.data or "")
-        # Mail may have been waiting for the public address.
-        outbox.retry_waiting(session)
     flash(_("Saved."), "success")
     return redirect(url_for("settings.general"))
 

@@ -43,6 +43,7 @@ def save(session: Session, public_url: str | None, product_name: str, support_ad
         new["public_url"] = public_url
     changed = rows.save(session, GeneralSettings, {}, new)
     audit.record(session, events.GENERAL_SETTINGS_SAVED, changed=changed)
+    events.settings_saved.send(session=session)
 
 
 def _in_force(row: Sequence[str] | None, config: Config) -> General:

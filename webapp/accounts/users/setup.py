@@ -13,7 +13,6 @@ from webapp.core.config import Config
 from webapp.core.errors import MailroomError
 from webapp.core.sealing import sha256_hex
 from webapp.core.texts import lazy_gettext as _
-from webapp.outbox import service as outbox
 from webapp.settings import service as settings
 
 
@@ -74,7 +73,6 @@ def create_first_administrator(
 
 
 def save_public_url(session: Session, config: Config, public_url: str) -> None:
-    """Save the public address and nothing else; mail may have been waiting for it."""
+    """Save the public URL and nothing else."""
     present = settings.general(session, config)
     settings.save(session, public_url, present.product_name, present.support_address)
-    outbox.retry_waiting(session)

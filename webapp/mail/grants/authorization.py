@@ -36,7 +36,6 @@ from webapp.mail.oauth.errors import (
 )
 from webapp.mail.oauth.registration import ClientRegistration
 from webapp.mail.oauth.responses import TokenResponse, claims_of, error_text, names_in
-from webapp.outbox import service as outbox
 from webapp.settings.service import General
 
 CALLBACK = "/settings/mail/oauth/callback"
@@ -151,7 +150,7 @@ def generate(parts: AppState, server: MailServer) -> None:
             grants.prepare(session, server, source.registration.method)
         source.get(by_hand=True)
     with parts.database.transaction() as session:
-        outbox.retry_waiting(session)
+        events.grant_obtained.send(session=session)
 
 
 @contextmanager
@@ -181,7 +180,7 @@ def _keep(parts: AppState, registration: ClientRegistration, tokens: TokenRespon
         grant = grants.get(session, server.id)
         for name, value in grants.store_tokens(tokens, registration, parts.sealer, now).items():
             setattr(grant, name, value)
-        outbox.retry_waiting(session)
+        events.grant_obtained.send(session=session)
         audit.record(session, events.GRANT_OBTAINED, grant_type=registration.method.grant)
 
 
