@@ -19,7 +19,7 @@ from webapp.accounts.passwords import hashing
 from webapp.accounts.passwords import policy as password_rules
 from webapp.accounts.passwords.policy import PasswordRejected
 from webapp.accounts.service import AddressTaken
-from webapp.accounts.users import setup
+from webapp.accounts.users import administration, setup
 from webapp.audit import service as audit
 from webapp.core import logs, schema
 from webapp.core.app_state import app_state
@@ -146,7 +146,7 @@ def create_admin(email: str, name: str, password_stdin: bool) -> None:
             rules.check(password, email, name)
             password_hash = hashing.hash_password(password)
             with database.transaction() as session:
-                created = accounts.create_administrator(session, email, name, password_hash)
+                created = administration.create_administrator(session, email, name, password_hash)
                 audit.record(session, events.ADMINISTRATOR_CREATED, created)
     except AddressTaken as error:
         raise click.ClickException(f"{email} already has an account.") from error

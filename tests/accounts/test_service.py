@@ -11,6 +11,7 @@ from webapp.accounts import service
 from webapp.accounts.models import Role, User, UserState
 from webapp.accounts.passwords import hashing
 from webapp.accounts.service import AddressTaken
+from webapp.accounts.users import administration
 from webapp.core.app_state import AppState
 from webapp.core.errors import NotFound
 from webapp.outbox.models import Message
@@ -22,7 +23,7 @@ Queued = Callable[[], list[tuple[str, str]]]
 def create(parts: AppState, email: str, name: str = "Eve", by_mail: bool = True) -> User:
     """A new member."""
     with parts.database.transaction() as session:
-        return service.create_user(session, email=email, name=name, role=Role.MEMBER, send_activation=by_mail)
+        return administration.create_user(session, email=email, name=name, role=Role.MEMBER, send_activation=by_mail)
 
 
 class TestCreating:
@@ -55,7 +56,9 @@ class TestCreating:
 
     def test_an_administrator_made_by_the_operator_can_sign_in_at_once(self, parts: AppState) -> None:
         with parts.database.transaction() as session:
-            service.create_administrator(session, "root@example.com", "Root", hashing.hash_password(NEW_PASSWORD))
+            administration.create_administrator(
+                session, "root@example.com", "Root", hashing.hash_password(NEW_PASSWORD)
+            )
             assert service.has_administrator(session)
         assert sign_in(parts, "root@example.com", NEW_PASSWORD)
 
@@ -64,12 +67,13 @@ class TestListing:
     """The list of users."""
 
     def test_pages_follow_each_other_from_the_newest_on(self, parts: AppState) -> None:
-        ids = [create(parts, f"p{number}@example.com", by_mail=False).id for number in range(service.PAGE_SIZE + 5)]
+        count = administration.PAGE_SIZE + 5
+        ids = [create(parts, f"p{number}@example.com", by_mail=False).id for number in range(count)]
         with parts.database.read() as session:
-            first, more = service.list_users(session, "", None)
-            second, end = service.list_users(session, "", first[-1].id)
+            first, more = administration.list_users(session, "", None)
+            second, end = administration.list_users(session, "", first[-1].id)
         assert [person.id for person in first + second] == ids[::-1]
-        assert (len(first), more, end) == (service.PAGE_SIZE, True, False)
+        assert (len(first), more, end) == (administration.PAGE_SIZE, True, False)
 
     @pytest.mark.parametrize(
         ("search", "found"),
@@ -89,21 +93,21 @@ class TestListing:
         create(parts, "ada@example.com", "Ada Lovelace")
         create(parts, "elo@bücher.example", "Élodie Müller")
         with parts.database.read() as session:
-            people, _more = service.list_users(session, search, None)
+            people, _more = administration.list_users(session, search, None)
         assert [person.email for person in people] == found
 
     def test_a_whole_address_finds_its_owner_alone(self, parts: AppState) -> None:
         for email in ("ada@example.com", "nada@example.com"):
             create(parts, email)
         with parts.database.read() as session:
-            people, more = service.list_users(session, "ADA@Example.com", None)
-            assert service.list_users(session, "ada@example.com", people[0].id) == ([], False)
+            people, more = administration.list_users(session, "ADA@Example.com", None)
+            assert administration.list_users(session, "ada@example.com", people[0].id) == ([], False)
         assert ([person.email for person in people], more) == (["ada@example.com"], False)
 
     @pytest.mark.parametrize("number", [0, -1, -(10**30)])
     def test_numbers_that_nobody_has_find_nobody(self, parts: AppState, number: int) -> None:
         with parts.database.read() as session:
-            assert service.list_users(session, "", number) == ([], False)
+            assert administration.list_users(session, "", number) == ([], False)
 
     @pytest.mark.parametrize("number", [0, -1, 2**31, 2**63, 10**30])
     def test_numbers_that_nobody_has_name_nobody(self, parts: AppState, number: int) -> None:
@@ -112,4 +116,4 @@ class TestListing:
 
     def test_a_number_larger_than_all_starts_at_the_newest(self, parts: AppState, ada: User) -> None:
         with parts.database.read() as session:
-            assert [person.id for person in service.list_users(session, "", 10**30)[0]] == [ada.id]
+            assert [person.id for person in administration.list_users(session, "", 10**30)[0]] == [ada.id]

@@ -18,3 +18,7 @@ class TooManyRequests(MailroomError):
 
 class NotFound(MailroomError):
     """What the address names does not exist, or no longer."""
+
+
+class Forbidden(MailroomError):
+    """The person who asked may not do this, or no longer."""

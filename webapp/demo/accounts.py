@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from webapp.accounts import service
 from webapp.accounts.models import Role, User, UserState
 from webapp.accounts.passwords import hashing
+from webapp.accounts.users import administration
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def create(session: Session) -> None:
     for account in ACCOUNTS:
         # The one way to an account that is active from the start.
         password_hash = hashing.hash_password(account.password)
-        created = service.create_administrator(session, account.email, account.name, password_hash)
+        created = administration.create_administrator(session, account.email, account.name, password_hash)
         created.role = account.role
 
 

@@ -21,10 +21,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from webapp.accounts import throttles
-from webapp.accounts.users.administration import NotAllowed
 from webapp.core import formatting, i18n
 from webapp.core.app_state import app_state
-from webapp.core.errors import NotFound, TooManyRequests
+from webapp.core.errors import Forbidden, NotFound, TooManyRequests
 from webapp.core.keys.keyring import SecretKeyMissing
 from webapp.settings import service as settings
 from webapp.web import client as devices
@@ -56,7 +55,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(CSRFError, _stale)
     app.register_error_handler(TooManyRequests, _too_many)
     app.register_error_handler(NotFound, _not_found)
-    app.register_error_handler(NotAllowed, _not_allowed)
+    app.register_error_handler(Forbidden, _not_allowed)
     app.register_error_handler(HTTPException, _http_error)
     for away in DATABASE_UNAVAILABLE:
         app.register_error_handler(away, _database_unavailable)
@@ -164,7 +163,7 @@ def _not_found(error: NotFound) -> Response:
     return _page(404, _("Page not found"), _("This page doesn't exist, or has been removed."))
 
 
-def _not_allowed(error: NotAllowed) -> Response:
+def _not_allowed(error: Forbidden) -> Response:
     return _page(403, _("Administrators only"), str(error))
 
 

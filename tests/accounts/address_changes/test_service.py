@@ -22,6 +22,7 @@ from webapp.accounts.password_links.service import AccountDisabled
 from webapp.accounts.service import AddressTaken
 from webapp.accounts.sessions import service as sign_ins
 from webapp.accounts.sessions.reauthentication import WrongPassword
+from webapp.accounts.users import administration
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
@@ -169,8 +170,8 @@ class TestConfirming:
         with parts.database.read() as session:
             assert service.find_by_email(session, NEW_EMAIL.upper()) is not None
             assert service.find_by_email(session, ada.email) is None
-            assert [person.id for person in service.list_users(session, NEW_EMAIL, None)[0]] == [ada.id]
-            assert service.list_users(session, ada.email, None)[0] == []
+            assert [person.id for person in administration.list_users(session, NEW_EMAIL, None)[0]] == [ada.id]
+            assert administration.list_users(session, ada.email, None)[0] == []
             assert pending.find_pending(session, ada.id) is None
 
     def test_the_secret_is_not_in_the_database(self, database: Database, secret: str) -> None:
@@ -256,7 +257,7 @@ class TestRestoring:
         assert email_of(parts.database, ada) == ada.email
         assert sign_ins.find(parts.database, token) is None
         with parts.database.read() as session:
-            assert [person.id for person in service.list_users(session, ada.email, None)[0]] == [ada.id]
+            assert [person.id for person in administration.list_users(session, ada.email, None)[0]] == [ada.id]
 
     def test_it_ends_all_links_but_one_to_choose_a_new_password(
         self, parts: AppState, ada: User, undo: str, new_link: NewLink, ask: Ask

@@ -9,7 +9,6 @@ from sqlalchemy import select
 
 from tests.accounts.conftest import NEW_PASSWORD, Ask, run_at_once
 from tests.support import browser
-from webapp.accounts import service
 from webapp.accounts.address_changes import pending
 from webapp.accounts.links import service as links
 from webapp.accounts.models import LinkPurpose, Session, User
@@ -20,6 +19,7 @@ from webapp.accounts.sessions import login
 from webapp.accounts.sessions import service as sign_ins
 from webapp.accounts.sessions.reauthentication import SessionEnded, WrongPassword
 from webapp.accounts.sessions.service import Client
+from webapp.accounts.users import administration
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
@@ -46,9 +46,9 @@ def test_a_person_is_found_by_the_new_name(database: Database, ada: User) -> Non
     with database.transaction() as session:
         profile.rename(session, ada.id, "Élodie Müller")
     with database.read() as session:
-        found, _more = service.list_users(session, "ÉLODIE ada@example", None)
+        found, _more = administration.list_users(session, "ÉLODIE ada@example", None)
         assert [person.name for person in found] == ["Élodie Müller"]
-        assert service.list_users(session, "Ada Lovelace", None) == ([], False)
+        assert administration.list_users(session, "Ada Lovelace", None) == ([], False)
 
 
 class TestPassword:

@@ -16,10 +16,10 @@ from tests.support.people import add_person
 from webapp.accounts import events, throttles
 from webapp.accounts.models import Link, Role, User, UserState
 from webapp.accounts.users import admin_links
-from webapp.accounts.users.administration import NotAllowed
 from webapp.audit.models import AuditEntry
 from webapp.core import clock
 from webapp.core.app_state import AppState
+from webapp.core.errors import Forbidden
 from webapp.settings import service as settings
 
 Queued = Callable[[], list[tuple[str, str]]]
@@ -183,5 +183,5 @@ def test_who_is_no_administrator_any_more_makes_none(administrator: Browser, par
     by = administrator.user
     with parts.database.transaction() as session:
         session.execute(update(User).where(User.id == by.id).values(role=Role.MEMBER))
-    with pytest.raises(NotAllowed), parts.database.transaction() as session:
+    with pytest.raises(Forbidden), parts.database.transaction() as session:
         admin_links.create(session, parts.sealer, ada.id, by)

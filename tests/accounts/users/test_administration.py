@@ -16,10 +16,10 @@ from webapp.accounts.models import Link, LinkPurpose, Role, Session, User, UserS
 from webapp.accounts.password_links import service as password_links
 from webapp.accounts.sessions import service as sign_ins
 from webapp.accounts.users import administration
-from webapp.accounts.users.administration import LastAdministrator, NotAllowed, OwnAccount
+from webapp.accounts.users.administration import LastAdministrator, OwnAccount
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
-from webapp.core.errors import NotFound
+from webapp.core.errors import Forbidden, NotFound
 from webapp.outbox.models import Message
 
 NewLink = Callable[..., str]
@@ -170,7 +170,7 @@ def test_a_renamed_person_is_found_by_the_new_name(database: Database, root: Use
     with database.transaction() as session:
         administration.rename(session, ada.id, "Augusta King", root)
     with database.read() as session:
-        found, _more = service.list_users(session, "augusta", None)
+        found, _more = administration.list_users(session, "augusta", None)
     assert [(one.name, one.email) for one in found] == [("Augusta King", ada.email)]
 
 
@@ -200,7 +200,7 @@ class TestTheLastAdministrator:
         self, database: Database, root: User, rita: User, ada: User, act: Act
     ) -> None:
         demote(database, rita, root)
-        with pytest.raises(NotAllowed):
+        with pytest.raises(Forbidden):
             act(database, ada, rita)
 
     @every_act
@@ -229,13 +229,13 @@ class TestTheLastAdministrator:
         everybody = [root, rita, *more]
         for _round in range(16):
             ends = run_at_once([partial(demote, database, one, by) for one, by in permutations(everybody, 2)])
-            assert {type(end) for end in ends} <= {type(None), LastAdministrator, NotAllowed}
+            assert {type(end) for end in ends} <= {type(None), LastAdministrator, Forbidden}
             with database.transaction() as session:
                 session.execute(update(User).values(role=Role.ADMINISTRATOR))
 
     def test_is_told_before_one_asks(self, database: Database, root: User, ada: User) -> None:
         with database.read() as session:
-            told = [type(administration.reason_not_deletable(session, whom, root)) for whom in (root, ada)]
+            told = [type(administration.reason_not_removable(session, whom, root)) for whom in (root, ada)]
         assert told == [LastAdministrator, type(None)]
 
 
@@ -259,7 +259,7 @@ def test_whoever_lost_the_rights_does_nothing_to_others(
     database: Database, root: User, rita: User, ada: User, act: Act
 ) -> None:
     demote(database, rita, root)
-    with pytest.raises(NotAllowed):
+    with pytest.raises(Forbidden):
         act(database, ada, rita)
     kept = person(database, ada.id)
     assert (kept.role, kept.name) == (Role.MEMBER, ada.name)

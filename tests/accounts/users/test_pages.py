@@ -8,8 +8,8 @@ from sqlalchemy import delete
 
 from tests.accounts.conftest import NEW_PASSWORD
 from tests.support.browser import Browser
-from webapp.accounts import service
 from webapp.accounts.models import User, UserState
+from webapp.accounts.users import administration
 from webapp.core.database import Database
 from webapp.settings import service as settings
 
@@ -111,7 +111,7 @@ def test_the_list_searches_and_says_what_to_do_when_nobody_is_found(administrato
 
 
 def test_the_list_leads_on_to_older_people(administrator: Browser, ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "PAGE_SIZE", 1)
+    monkeypatch.setattr(administration, "PAGE_SIZE", 1)
     page = administrator.get("/users")
     older = re.search(r'href="(/users\?before=\d+)"', page.text)
     assert older is not None

@@ -10,7 +10,7 @@ from tests.support.browser import Browser
 from webapp.accounts import service
 from webapp.accounts.models import Role, UserState
 from webapp.accounts.passwords import hashing
-from webapp.accounts.users import setup
+from webapp.accounts.users import administration, setup
 from webapp.accounts.users.setup import AlreadySetUp, InvalidSetupToken
 from webapp.core.app_state import AppState
 from webapp.core.config import Config
@@ -96,7 +96,7 @@ def test_a_newer_key_replaces_the_older(stranger: Browser, parts: AppState, key:
 def test_setup_is_closed_once_there_is_an_administrator(stranger: Browser, parts: AppState, key: str) -> None:
     page = stranger.get(f"/setup?key={key}")
     with parts.database.transaction() as session:
-        service.create_administrator(session, "ada@example.com", "Ada", PASSWORD_HASH)
+        administration.create_administrator(session, "ada@example.com", "Ada", PASSWORD_HASH)
     for answer in (stranger.submit_on(page, **FIELDS), stranger.get(f"/setup?key={key}")):
         assert (answer.status_code, "set up already" in answer.text) == (404, True)
     with parts.database.transaction() as session, pytest.raises(AlreadySetUp):

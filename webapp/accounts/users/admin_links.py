@@ -41,7 +41,7 @@ def create(session: Session, sealer: Sealer, user_id: int, by: User) -> ShownLin
     Of the latter the person is told by mail: whoever makes the link could use it.
     Raises NotFound, Refused, AccountDisabled, TooManyRequests.
     """
-    person = administration.locked_for(session, user_id, by)
+    person = administration.lock_user(session, user_id, by)
     if person.state == UserState.PENDING:
         return activation(session, sealer, person)
     if refusal := refusal_reason(person, by):

@@ -1,9 +1,10 @@
-"""What administrators do to accounts: disable, enable, delete, change the role, rename.
+"""What administrators do to accounts: list, create, disable, enable, delete, rename, change the role.
 
-Locks are taken in one order, so that no two of these wait for each other: the administrators and the
-account by their ids, its links, its sign-ins, its known devices. Using a link up and signing in lock the account
-first, too.
+All transactions lock rows in one order, so that no two wait for each other: the administrators and the user by
+id, then the user's links, sessions and known devices. Using a link and signing in lock the user first as well.
 """
+
+from unicodedata import normalize
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -12,22 +13,26 @@ from webapp.accounts import events, service
 from webapp.accounts.address_changes import pending as address_changes
 from webapp.accounts.links import service as links
 from webapp.accounts.models import LinkPurpose, Role, User, UserState
+from webapp.accounts.password_links import service as password_links
 from webapp.accounts.sessions import lockout
-from webapp.accounts.sessions import service as sign_ins
+from webapp.accounts.sessions import service as sessions
 from webapp.audit import service as audit
+from webapp.core import clock
 from webapp.core.database import MAX_ID
-from webapp.core.errors import MailroomError
+from webapp.core.email_addresses import comparison_key, validate
+from webapp.core.errors import Forbidden, MailroomError
 from webapp.core.texts import lazy_gettext as _
 
-_ADMINISTRATES = (User.role == Role.ADMINISTRATOR) & (User.state == UserState.ACTIVE)
+PAGE_SIZE = 50
+_IS_ACTIVE_ADMINISTRATOR = (User.role == Role.ADMINISTRATOR) & (User.state == UserState.ACTIVE)
 
 
 class ActionRefused(MailroomError):
-    """It would leave nobody, or oneself, without the right to undo it; the text says which."""
+    """The action would leave nobody who could undo it."""
 
 
 class LastAdministrator(ActionRefused):
-    """Without this person nobody could administrate."""
+    """The user is the only active administrator."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -39,7 +44,7 @@ class LastAdministrator(ActionRefused):
 
 
 class OwnAccount(ActionRefused):
-    """One would lock oneself out."""
+    """Administrators don't lock themselves out."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -50,117 +55,161 @@ class OwnAccount(ActionRefused):
         )
 
 
-class NotAllowed(ActionRefused):
-    """Whoever asked was disabled, deleted or made a member at the same moment."""
+def list_users(session: Session, search: str, before: int | None) -> tuple[list[User], bool]:
+    """Return the newest users that match every word of `search`, and whether there are older ones.
 
-    def __init__(self) -> None:
-        super().__init__(_("You are no longer an administrator."))
+    A complete email address finds only its user. `before` is the last id of the previous page.
+    """
+    if "@" in search and (owner := service.find_by_email(session, search)) is not None:
+        # An index finds a complete address at once, however many users there are; parts of one need a scan.
+        return [owner] if before is None else [], False
+    statement = select(User).order_by(User.id.desc()).limit(PAGE_SIZE + 1)
+    for word in normalize("NFC", search).casefold().split():
+        statement = statement.where(User.search_text.contains(word, autoescape=True))
+    if before is not None:
+        statement = statement.where(User.id < max(0, min(before, MAX_ID)))
+    found = list(session.scalars(statement))
+    return found[:PAGE_SIZE], len(found) > PAGE_SIZE
+
+
+def create_user(
+    session: Session, *, email: str, name: str, role: Role, send_activation: bool, language: str = ""
+) -> User:
+    """Create a pending user, and enqueue the activation email if wanted. Raises InvalidEmailAddress, AddressTaken."""
+    user = _add_user(session, email, name, role, UserState.PENDING)
+    user.language = language or None
+    audit.record(session, events.USER_CREATED, user, role=str(role))
+    if send_activation:
+        password_links.enqueue_activation(session, user)
+    return user
+
+
+def create_administrator(session: Session, email: str, name: str, password_hash: str) -> User:
+    """Create an active administrator. Raises InvalidEmailAddress, AddressTaken."""
+    user = _add_user(session, email, name, Role.ADMINISTRATOR, UserState.ACTIVE)
+    user.password_hash = password_hash
+    user.activated_at = user.password_changed_at = user.created_at
+    return user
 
 
 def disable(session: Session, user_id: int, by: User) -> None:
-    """Keep the person out: signed out everywhere, open links are dead. Raises NotFound, Refused."""
-    person = _taken(session, user_id, by)
-    person.state = UserState.DISABLED
+    """Disable the account: end all sessions, links and address changes. Raises NotFound, ActionRefused, Forbidden."""
+    user = _lock_removable(session, user_id, by)
+    user.state = UserState.DISABLED
     session.flush()
-    address_changes.discard(session, person.id)
-    links.revoke(session, person.id, *LinkPurpose)
-    sign_ins.end_all(session, person.id)
-    audit.record(session, events.USER_DISABLED, person)
+    address_changes.discard(session, user.id)
+    links.revoke(session, user.id, *LinkPurpose)
+    sessions.end_all(session, user.id)
+    audit.record(session, events.USER_DISABLED, user)
 
 
 def enable(session: Session, user_id: int, by: User) -> None:
-    """Let a disabled person in again, or wait for their activation as before. Raises NotFound, NotAllowed."""
-    person = locked_for(session, user_id, by)
-    if person.state != UserState.DISABLED:
+    """Give a disabled account its previous state. Raises NotFound, Forbidden."""
+    user = lock_user(session, user_id, by)
+    if user.state != UserState.DISABLED:
         return
-    # One may have been minted for a mail at the moment at which the account was disabled.
+    # A link may have been created for an email at the moment the account was disabled.
     links.revoke(session, user_id, *LinkPurpose)
-    person.state = UserState.ACTIVE if person.activated_at else UserState.PENDING
-    audit.record(session, events.USER_ENABLED, person)
+    user.state = UserState.ACTIVE if user.activated_at else UserState.PENDING
+    audit.record(session, events.USER_ENABLED, user)
 
 
 def unlock(session: Session, user_id: int, by: User) -> None:
-    """Let the person's address be tried anew at once, after wrong passwords. Raises NotFound, NotAllowed."""
-    lockout.clear(session, locked_for(session, user_id, by))
+    """End the user's lockout. Raises NotFound, Forbidden."""
+    lockout.clear(session, lock_user(session, user_id, by))
 
 
 def delete(session: Session, user_id: int, by: User) -> None:
-    """Forget the person, with sign-ins, links and messages. Raises NotFound, Refused."""
-    person = _taken(session, user_id, by)
-    session.delete(person)
-    audit.record(session, events.USER_DELETED, person)
+    """Delete the account with its sessions, links and messages. Raises NotFound, ActionRefused, Forbidden."""
+    user = _lock_removable(session, user_id, by)
+    session.delete(user)
+    audit.record(session, events.USER_DELETED, user)
 
 
 def change_role(session: Session, user_id: int, role: Role, by: User) -> None:
-    """Give the person another role, and sign them out everywhere. Raises NotFound, Refused."""
-    person = locked_for(session, user_id, by) if role == Role.ADMINISTRATOR else _taken(session, user_id, by)
-    if person.role != role:
-        person.role = role
-        session.flush()
-        # It was made for somebody with other rights. An activation link is how a pending person gets in at all.
-        links.revoke(session, person.id, LinkPurpose.RESET)
-        sign_ins.end_all(session, person.id)
-        audit.record(session, events.ROLE_CHANGED, person, role=str(role))
+    """Change the role, and end the user's sessions. Raises NotFound, ActionRefused, Forbidden."""
+    lock = lock_user if role == Role.ADMINISTRATOR else _lock_removable
+    user = lock(session, user_id, by)
+    if user.role == role:
+        return
+    user.role = role
+    session.flush()
+    # Reset links were created for a user with other rights. A pending user keeps the activation link to get in.
+    links.revoke(session, user.id, LinkPurpose.RESET)
+    sessions.end_all(session, user.id)
+    audit.record(session, events.ROLE_CHANGED, user, role=str(role))
 
 
 def end_sessions(session: Session, user_id: int, by: User) -> None:
-    """End all sign-ins of the person, who can sign in again. Raises NotFound, NotAllowed."""
-    person = locked_for(session, user_id, by)
-    sign_ins.end_all(session, person.id)
-    audit.record(session, events.ALL_SESSIONS_REVOKED, person)
+    """End all sessions of the user. Raises NotFound, Forbidden."""
+    user = lock_user(session, user_id, by)
+    sessions.end_all(session, user.id)
+    audit.record(session, events.ALL_SESSIONS_REVOKED, user)
 
 
 def rename(session: Session, user_id: int, name: str, by: User) -> None:
-    """Change the name. Raises NotFound, NotAllowed."""
-    service.rename(session, locked_for(session, user_id, by), name)
+    """Change the user's name. Raises NotFound, Forbidden."""
+    service.rename(session, lock_user(session, user_id, by), name)
 
 
-def reason_not_deletable(session: Session, person: User, by: User) -> ActionRefused | None:
-    """Why this person can be neither disabled nor deleted nor made a member, if so: for the page, before one asks."""
+def reason_not_removable(session: Session, user: User, by: User) -> ActionRefused | None:
+    """Say why this user can't be disabled, deleted or made a member, if so. Raises Forbidden."""
     try:
-        _require_others(_active_administrators(session), person.id, by)
+        _require_others(_active_administrators(session), user.id, by)
     except ActionRefused as refused:
         return refused
     return None
 
 
-def locked_for(session: Session, user_id: int, by: User) -> User:
-    """The person, locked, to whom an administrator gives something; `by` is one still. Raises NotFound, NotAllowed."""
-    if by.id not in _locked_administrators(session, user_id):
-        raise NotAllowed
+def lock_user(session: Session, user_id: int, by: User) -> User:
+    """Lock the user, and `by` as an active administrator. Raises NotFound, Forbidden."""
+    if by.id not in _lock_administrators(session, user_id):
+        raise _forbidden()
     return service.get_user(session, user_id, lock=True)
 
 
 def require_administrator(session: Session, by: User) -> None:
-    """Whether `by` is an administrator still, and stays one until the commit. Raises NotAllowed."""
-    if by.id not in _locked_administrators(session, by.id):
-        raise NotAllowed
+    """Keep `by` an active administrator until the transaction ends. Raises Forbidden."""
+    if by.id not in _lock_administrators(session, by.id):
+        raise _forbidden()
 
 
-def _taken(session: Session, user_id: int, by: User) -> User:
-    """The person, locked, whose rights may be taken away. Raises NotFound, Refused.
+def _add_user(session: Session, email: str, name: str, role: Role, state: UserState) -> User:
+    address = validate(email)
+    user = User(
+        email=address,
+        email_key=comparison_key(address),
+        name=name,
+        role=role,
+        state=state,
+        created_at=clock.now(),
+    )
+    session.add(user)
+    service.flush_address(session)
+    return user
 
-    Locking all active administrators makes two who take each other's rights wait for one another;
-    PostgreSQL then looks at the rows again. With SQLite, writers wait for each other anyway.
+
+def _lock_removable(session: Session, user_id: int, by: User) -> User:
+    """Lock a user who may lose rights. Raises NotFound, ActionRefused, Forbidden.
+
+    Locking all active administrators makes two who demote each other wait for one another; PostgreSQL then
+    checks the rows again. With SQLite, writers wait for each other anyway.
     """
-    _require_others(_locked_administrators(session, user_id), user_id, by)
+    _require_others(_lock_administrators(session, user_id), user_id, by)
     return service.get_user(session, user_id, lock=True)
 
 
 def _active_administrators(session: Session) -> list[int]:
-    return list(session.scalars(select(User.id).where(_ADMINISTRATES).order_by(User.id)))
+    return list(session.scalars(select(User.id).where(_IS_ACTIVE_ADMINISTRATOR).order_by(User.id)))
 
 
-def _locked_administrators(session: Session, user_id: int) -> list[int]:
-    """All active administrators, locked together with one more person in the order of their ids.
-
-    Who was just made a member still has to be locked in that order, so the person is named beside them.
-    """
-    # A forged number may be larger than a database's; `service.user` says that it is nobody's.
-    whom = or_(_ADMINISTRATES, User.id == min(user_id, MAX_ID))
+def _lock_administrators(session: Session, user_id: int) -> list[int]:
+    """Lock all active administrators and one more user in the order of their ids; return the administrators' ids."""
+    # A forged id may be larger than the database allows; get_user raises NotFound for it.
+    rows = or_(_IS_ACTIVE_ADMINISTRATOR, User.id == min(user_id, MAX_ID))
     columns = select(User.id, User.role, User.state)
-    found = session.execute(columns.where(whom).order_by(User.id).with_for_update())
-    return [one for one, role, state in found if role == Role.ADMINISTRATOR and state == UserState.ACTIVE]
+    found = session.execute(columns.where(rows).order_by(User.id).with_for_update())
+    return [id_ for id_, role, state in found if (role, state) == (Role.ADMINISTRATOR, UserState.ACTIVE)]
 
 
 def _require_others(administrators: list[int], user_id: int, by: User) -> None:
@@ -169,4 +218,9 @@ def _require_others(administrators: list[int], user_id: int, by: User) -> None:
     if user_id == by.id:
         raise OwnAccount
     if by.id not in administrators:
-        raise NotAllowed
+        raise _forbidden()
+
+
+def _forbidden() -> Forbidden:
+    """The person who asked was disabled, deleted or made a member meanwhile."""
+    return Forbidden(_("You are no longer an administrator."))

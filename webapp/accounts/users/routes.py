@@ -11,9 +11,9 @@ from webapp.accounts.blueprint import Page, blueprint, public_url
 from webapp.accounts.models import Role, User
 from webapp.accounts.password_links import service as password_links
 from webapp.accounts.password_links.service import NoActivation
-from webapp.accounts.users import admin_links
+from webapp.accounts.users import admin_links, administration
 from webapp.accounts.users.admin_link_routes import shown_once
-from webapp.accounts.users.administration import locked_for, require_administrator
+from webapp.accounts.users.administration import lock_user, require_administrator
 from webapp.accounts.users.forms import NewUserForm
 from webapp.core.app_state import app_state
 from webapp.core.errors import TooManyRequests
@@ -30,7 +30,7 @@ def users() -> Page:
     search = "".join(filter(str.isprintable, request.args.get("search", ""))).strip()[:200]
     before = request.args.get("before", type=int)
     with app_state().database.read() as session:
-        people, more = service.list_users(session, search, before)
+        people, more = administration.list_users(session, search, before)
     return render_template("accounts/users.html", people=people, more=more, search=search, before=before)
 
 
@@ -55,7 +55,7 @@ def resend_activation(user_id: int) -> Page:
     """Another activation mail."""
     try:
         with app_state().database.transaction() as session:
-            person = locked_for(session, user_id, signed_in())
+            person = lock_user(session, user_id, signed_in())
             password_links.enqueue_activation(session, person)
     except NoActivation as refused:
         flash(str(refused), "info")
@@ -71,7 +71,7 @@ def _create(form: NewUserForm) -> Page:
     by_mail = form.send_activation.data == "mail"
     with app_state().database.transaction() as session:
         require_administrator(session, signed_in())
-        person = service.create_user(
+        person = administration.create_user(
             session,
             email=text(form.email),
             name=text(form.name),

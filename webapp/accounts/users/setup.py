@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from webapp.accounts import events, service
 from webapp.accounts.models import SetupToken, User
+from webapp.accounts.users import administration
 from webapp.audit import service as audit
 from webapp.core import clock
 from webapp.core.config import Config
@@ -66,7 +67,7 @@ def create_first_administrator(
         raise AlreadySetUp
     if not won:
         raise InvalidSetupToken
-    created = service.create_administrator(session, email, name, password_hash)
+    created = administration.create_administrator(session, email, name, password_hash)
     created.language = language or None
     audit.record(session, events.SETUP_COMPLETED, created)
     return created

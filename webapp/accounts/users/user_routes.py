@@ -137,7 +137,7 @@ def _person(user_id: int) -> tuple[User, ActionRefused | None]:
     """The person, and why their rights cannot be taken away, if so."""
     with app_state().database.read() as session:
         person = service.get_user(session, user_id)
-        return person, administration.reason_not_deletable(session, person, signed_in())
+        return person, administration.reason_not_removable(session, person, signed_in())
 
 
 def _user_page(person: User, kept: ActionRefused | None, form: NameForm) -> str:
