@@ -38,8 +38,8 @@ from webapp.outbox.delivery import deliver_due
 from webapp.outbox.models import Message
 from webapp.settings import service as settings
 
-Owe = Callable[..., int]
-Look = Callable[[int], Message]
+Enqueue = Callable[..., int]
+GetMessage = Callable[[int], Message]
 
 PUBLIC_URL = "https://mailroom.example"
 
@@ -266,27 +266,27 @@ def scripted(authority: Authority) -> Iterator[Callable[..., ScriptedServer]]:
 
 
 @pytest.fixture
-def owe(parts: AppState) -> Owe:
-    """Owe a message; its id. A notice to somebody, unless said otherwise."""
+def enqueue(database: Database) -> Enqueue:
+    """Queue a message and return its id; a notification to somebody, unless another kind is given."""
 
-    def owe(template: str = "activated", recipient: str = "eve@people.example", **given: Any) -> int:
-        with parts.database.transaction() as session:
-            message = outbox.enqueue(session, template, recipient, **given)
+    def enqueue_message(kind: str = "activated", recipient: str = "eve@people.example", **options: Any) -> int:
+        with database.transaction() as session:
+            message = outbox.enqueue(session, kind, recipient, **options)
             session.flush()
             return message.id
 
-    return owe
+    return enqueue_message
 
 
 @pytest.fixture
-def look(database: Database) -> Look:
-    """A message as it stands in the database now."""
+def get_message(database: Database) -> GetMessage:
+    """Read a message as it is in the database now."""
 
-    def look(message_id: int) -> Message:
+    def read_message(message_id: int) -> Message:
         with database.read() as session:
             return session.get_one(Message, message_id)
 
-    return look
+    return read_message
 
 
 @pytest.fixture
@@ -307,5 +307,5 @@ def use_server(parts: AppState) -> Callable[..., None]:
 
 @pytest.fixture
 def deliver(app: Flask) -> Callable[[], None]:
-    """The worker, going once through all that is due."""
+    """Deliver everything that is due, once, as the worker does."""
     return lambda: deliver_due(app)

@@ -8,11 +8,9 @@ from flask import Flask
 from webapp.accounts import wiring as accounts
 from webapp.audit import wiring as audit
 from webapp.core import logs
-from webapp.core.app_state import EXTENSION, AppState
+from webapp.core import wiring as core
+from webapp.core.app_state import app_state_of
 from webapp.core.config import Config
-from webapp.core.database import Database
-from webapp.core.keys.columns import reseal_on_write
-from webapp.core.keys.keyring import Keyring, KeyringSealer
 from webapp.demo import wiring as demo
 from webapp.demo.routes import PUBLIC as DEMO_PAGES
 from webapp.home import wiring as home
@@ -40,22 +38,14 @@ def create_app(config: Config | None = None, intake: Callable[[Wsgi], Wsgi] | No
     app = Flask(__name__, template_folder=template_folder(), static_folder=HERE / "static")
     # An address with slashes too many is none: werkzeug would lead on, to whatever host the request named.
     app.url_map.merge_slashes = False
-    database = Database(config.database_url)
-    keyring = Keyring(database, config)
-    reseal_on_write(database, keyring)
-    app.extensions[EXTENSION] = AppState(
-        config=config,
-        database=database,
-        keyring=keyring,
-        sealer=KeyringSealer(keyring),
-    )
+    core.init_app(app, config)
     registry.init_app(app, config.plugin_dirs, reserved=mail_forms.RESERVED)
     oauth_routes.init_app(app)
     access.init_app(app, DEMO_PAGES if config.demo == "on" else frozenset())
     if intake:
         app.wsgi_app = intake(app.wsgi_app)  # type: ignore[method-assign]
     security.init_app(app, config)
-    cookies.init_app(app, config, keyring)
+    cookies.init_app(app, config, app_state_of(app).keyring)
     error_pages.init_app(app)
     navigation.init_app(app)
     app.register_blueprint(health.blueprint)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.conftest import Look, Owe
+from tests.conftest import Enqueue, GetMessage
 from tests.support.browser import Browser
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
@@ -36,10 +36,10 @@ def test_home_says_what_a_new_installation_needs(administrator: Browser, parts: 
 
 
 def test_home_says_that_mail_flows(
-    administrator: Browser, owe: Owe, inbox: Inbox, deliver: Act, database: Database
+    administrator: Browser, enqueue: Enqueue, inbox: Inbox, deliver: Act, database: Database
 ) -> None:
     add_person(database, "eve@people.example")
-    owe()
+    enqueue()
     deliver()
     page = administrator.get("/").text
     assert "Mail is flowing" in page
@@ -47,10 +47,10 @@ def test_home_says_that_mail_flows(
 
 
 def test_home_says_since_when_and_why_mail_does_not_flow(
-    administrator: Browser, owe: Owe, inbox: Inbox, deliver: Act, database: Database
+    administrator: Browser, enqueue: Enqueue, inbox: Inbox, deliver: Act, database: Database
 ) -> None:
     inbox.password = "another one"
-    message_id = owe()
+    message_id = enqueue()
     with database.transaction() as session:
         session.get_one(Message, message_id).created_at = clock.now().replace(minute=7) - timedelta(days=1)
     deliver()
@@ -62,9 +62,9 @@ def test_home_says_since_when_and_why_mail_does_not_flow(
 
 
 def test_mail_is_not_said_to_have_stopped_before_the_last_one_left(
-    administrator: Browser, owe: Owe, look: Look, inbox: Inbox, deliver: Act, database: Database
+    administrator: Browser, enqueue: Enqueue, get_message: GetMessage, inbox: Inbox, deliver: Act, database: Database
 ) -> None:
-    sent, waiting = owe(), owe()
+    sent, waiting = enqueue(), enqueue()
     with database.transaction() as session:
         session.get_one(Message, waiting).next_attempt_at = clock.now() + timedelta(hours=1)
     deliver()
@@ -72,5 +72,5 @@ def test_mail_is_not_said_to_have_stopped_before_the_last_one_left(
     with database.transaction() as session:
         session.get_one(Message, waiting).next_attempt_at = clock.now()
     deliver()
-    assert look(waiting).waits_for_server
-    assert delivery_status(database).stopped_since == look(sent).finished_at
+    assert get_message(waiting).waits_for_server
+    assert delivery_status(database).stopped_since == get_message(sent).finished_at

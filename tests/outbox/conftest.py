@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from tests.conftest import Owe
+from tests.conftest import Enqueue
 from tests.support.people import add_person
 from webapp.accounts.models import UserState
 from webapp.core import clock
@@ -15,19 +15,19 @@ from webapp.outbox.models import Message
 
 
 @pytest.fixture
-def owe_reset(owe: Owe, database: Database) -> Callable[[], int]:
-    """Owe an active person a reset mail; its id."""
+def enqueue_reset(enqueue: Enqueue, database: Database) -> Callable[[], int]:
+    """Queue a password reset email to an active user; return its id."""
 
-    def owe_reset() -> int:
+    def enqueue_one() -> int:
         add_person(database, "eve@people.example", name="Eve")
-        return owe("reset", expires_at=clock.now() + timedelta(hours=1))
+        return enqueue("reset", expires_at=clock.now() + timedelta(hours=1))
 
-    return owe_reset
+    return enqueue_one
 
 
 @pytest.fixture
 def make_due(database: Database) -> Callable[[], None]:
-    """Let the time pass that every owed message waits."""
+    """Make every queued message due."""
 
     def make_due() -> None:
         with database.transaction() as session:

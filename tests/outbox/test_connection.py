@@ -5,7 +5,7 @@ from collections.abc import Callable
 from flask import Flask
 from sqlalchemy import update
 
-from tests.conftest import Look, Owe
+from tests.conftest import Enqueue, GetMessage
 from tests.support.certificates import Authority
 from tests.support.inbox import Inbox, running_inbox
 from tests.support.scripted import ScriptedServer
@@ -19,32 +19,32 @@ Act = Callable[[], None]
 
 
 def test_a_connection_that_the_server_ends_is_opened_again(
-    owe: Owe, deliver: Act, look: Look, use_server: Callable[..., None]
+    enqueue: Enqueue, deliver: Act, get_message: GetMessage, use_server: Callable[..., None]
 ) -> None:
-    ids = [owe(), owe()]
+    ids = [enqueue(), enqueue()]
     with ScriptedServer(replies={"MAIL": ["250 Ok", "421 4.7.0 Enough for one connection", "250 Ok"]}) as server:
         use_server(server)
         deliver()
-    assert [look(one).state for one in ids] == [MessageState.SENT, MessageState.SENT]
+    assert [get_message(one).state for one in ids] == [MessageState.SENT, MessageState.SENT]
     assert server.connections == 2
 
 
 def test_a_message_that_may_have_been_taken_is_not_sent_again_at_once(
-    owe: Owe, deliver: Act, look: Look, use_server: Callable[..., None]
+    enqueue: Enqueue, deliver: Act, get_message: GetMessage, use_server: Callable[..., None]
 ) -> None:
-    ids = [owe(), owe()]
+    ids = [enqueue(), enqueue()]
     with ScriptedServer(replies={"END": ["250 Ok", "421 4.3.0 Closing"]}) as server:
         use_server(server)
         deliver()
-    assert [look(one).state for one in ids] == [MessageState.SENT, MessageState.QUEUED]
+    assert [get_message(one).state for one in ids] == [MessageState.SENT, MessageState.QUEUED]
     assert len(server.messages) == 2
 
 
 def test_settings_saved_during_a_round_hold_for_the_next_message(
-    app: Flask, owe: Owe, parts: AppState, inbox: Inbox, authority: Authority
+    app: Flask, enqueue: Enqueue, parts: AppState, inbox: Inbox, authority: Authority
 ) -> None:
     for number in range(2):
-        owe(recipient=f"{number}@people.example")
+        enqueue(recipient=f"{number}@people.example")
     with running_inbox(authority) as other:
 
         def stopping() -> bool:

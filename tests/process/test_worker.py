@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,7 @@ import time_machine
 from flask import Flask
 from sqlalchemy import update
 
-from tests.conftest import Look, Owe
+from tests.conftest import Enqueue, GetMessage
 from tests.support.authorization import running_provider
 from tests.support.grants import GrantOwner
 from tests.support.inbox import Inbox
@@ -27,17 +28,18 @@ from webapp.core.database import Database
 from webapp.outbox import claims, service
 from webapp.outbox.models import Message, MessageState
 from webapp.outbox.queue import WakeUpQueue
-from webapp.process import worker
+from webapp.process.worker import THREADS, Intervals, WorkerProcess
 from webapp.webhooks import service as webhooks
 
 PROGRAM = "from webapp import create_app\nfrom webapp.process import worker\nworker.run(create_app())"
 Process = subprocess.Popen[bytes]
-Start = Callable[[], Process]
+StartProcess = Callable[[], Process]
+RunWorker = Callable[..., WorkerProcess]
 
 
 @pytest.fixture
-def start_worker(config: Config) -> Iterator[Start]:
-    """Start a worker process; it is gone at the end of the test."""
+def start_worker(config: Config) -> Iterator[StartProcess]:
+    """Start a worker process; it is killed at the end of the test."""
     started: list[Process] = []
     environment = {
         **os.environ,
@@ -57,78 +59,95 @@ def start_worker(config: Config) -> Iterator[Start]:
 
 
 @pytest.fixture
-def crew(app: Flask) -> Iterator[worker.WorkerProcess]:
-    """A worker in this process, running."""
+def run_worker(app: Flask) -> Iterator[RunWorker]:
+    """Run a worker in this process, with other intervals if given; it stops at the end of the test."""
+    with ExitStack() as stack:
+        yield lambda **intervals: stack.enter_context(running_worker(app, Intervals(**intervals)))
+
+
+@contextmanager
+def running_worker(app: Flask, intervals: Intervals) -> Iterator[WorkerProcess]:
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
-    crew = worker.WorkerProcess(app)
-    crew.start()
-    yield crew
-    crew.stop(graceful=True)  # type: ignore[no-untyped-call]
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
+    worker = WorkerProcess(app, intervals)
+    worker.start()
+    try:
+        yield worker
+    finally:
+        worker.stop(graceful=True)  # type: ignore[no-untyped-call]
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
-def await_message(server: ScriptedServer, process: Process) -> None:
-    """Wait until a message is in the worker's hand, and the server has not answered."""
+def wait_until_sending(server: ScriptedServer, process: Process) -> None:
+    """Wait until the worker has sent a message that the server has not accepted yet."""
     until(lambda: "DATA" in server.commands)
     assert process.poll() is None
 
 
-def let_claims_lapse(database: Database) -> None:
+def wait_for_first_run(worker: WorkerProcess) -> None:
+    until(lambda: all(thread.next_run > 0 for thread, _ in worker.worker_threads))
+
+
+def expire_leases(database: Database) -> None:
     with database.transaction() as session:
         session.execute(update(Message).values(lease_expires_at=clock.now() - timedelta(seconds=1)))
         claims.sweep(session, clock.now())
 
 
-def test_a_message_survives_a_worker_that_is_killed_while_it_sends(
-    owe: Owe, start_worker: Start, use_server: Callable[..., None], database: Database, look: Look
+def test_a_message_survives_a_worker_that_is_killed_while_sending(
+    enqueue: Enqueue,
+    start_worker: StartProcess,
+    use_server: Callable[..., None],
+    database: Database,
+    get_message: GetMessage,
 ) -> None:
-    message_id = owe()
+    message_id = enqueue()
     with ScriptedServer(stall_at="END") as server:
         use_server(server)
         process = start_worker()
-        await_message(server, process)
+        wait_until_sending(server, process)
         process.kill()
         process.wait()
-    assert look(message_id).state == MessageState.SENDING
-    let_claims_lapse(database)
+    assert get_message(message_id).state == MessageState.SENDING
+    expire_leases(database)
     with ScriptedServer() as server:
         use_server(server)
         start_worker()
-        until(lambda: look(message_id).state == MessageState.SENT)
+        until(lambda: get_message(message_id).state == MessageState.SENT)
     assert len(server.messages) == 1
 
 
 @pytest.mark.one_database
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_worker_that_is_told_to_stop_finishes_the_message_in_hand(
-    owe: Owe, start_worker: Start, use_server: Callable[..., None], look: Look, number: signal.Signals
+def test_a_worker_that_is_stopped_finishes_the_messages_in_flight(
+    enqueue: Enqueue,
+    start_worker: StartProcess,
+    use_server: Callable[..., None],
+    get_message: GetMessage,
+    number: signal.Signals,
 ) -> None:
-    ids = [owe() for _ in range(2 * worker.THREADS)]
+    ids = [enqueue() for _ in range(2 * THREADS)]
     with ScriptedServer(drip=0.003) as server:
         use_server(server)
         process = start_worker()
-        await_message(server, process)
+        wait_until_sending(server, process)
         process.send_signal(number)
         assert process.wait(30) == 0
-    assert {look(one).state for one in ids} == {MessageState.QUEUED, MessageState.SENT}
+    assert {get_message(one).state for one in ids} == {MessageState.QUEUED, MessageState.SENT}
 
 
-def test_a_wake_up_starts_delivery_at_once(inbox: Inbox, crew: worker.WorkerProcess, owe: Owe) -> None:
-    until(lambda: crew.worker_threads[0][0].next_round > 0)
+def test_a_wake_up_starts_delivery_at_once(inbox: Inbox, run_worker: RunWorker, enqueue: Enqueue) -> None:
+    wait_for_first_run(run_worker(sweep=60))
     time.sleep(0.2)
-    owe()
-    # Well below the time between two rounds without a wake-up.
-    assert len(inbox.wait(1, seconds=worker.SWEEP / 2)) == 1
+    enqueue()
+    assert len(inbox.wait(1, seconds=5)) == 1
 
 
 @pytest.mark.one_database
-def test_a_lost_wake_up_is_made_up_for(
-    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, inbox: Inbox, database: Database
+def test_a_message_whose_wake_up_was_lost_is_found_by_the_next_run(
+    inbox: Inbox, database: Database, run_worker: RunWorker
 ) -> None:
-    monkeypatch.setattr(worker, "SWEEP", 0.3)
-    crew: worker.WorkerProcess = request.getfixturevalue("crew")
-    until(lambda: crew.worker_threads[0][0].next_round > 0)
+    wait_for_first_run(run_worker(sweep=0.3))
     WakeUpQueue("sqlite:////dev/null/queue").attach_to(database)
     with database.transaction() as session:
         service.enqueue(session, "test", "eve@people.example")
@@ -136,60 +155,45 @@ def test_a_lost_wake_up_is_made_up_for(
 
 
 @pytest.mark.one_database
-def test_a_claim_holds_as_long_as_its_worker_lives(
+def test_a_lease_is_renewed_while_its_worker_lives(
     monkeypatch: pytest.MonkeyPatch,
-    request: pytest.FixtureRequest,
-    owe: Owe,
-    look: Look,
+    run_worker: RunWorker,
+    enqueue: Enqueue,
+    get_message: GetMessage,
     use_server: Callable[..., None],
 ) -> None:
-    monkeypatch.setattr(worker, "SWEEP", 0.2)
     monkeypatch.setattr(claims, "LEASE", timedelta(seconds=1.5))
-    message_id = owe()
+    message_id = enqueue()
     with ScriptedServer(replies={"GREETING": "220 " + "x" * 150}, drip=0.02) as server:
         use_server(server)
-        request.getfixturevalue("crew")
-        until(lambda: look(message_id).state == MessageState.SENT, 30)
-    assert (look(message_id).attempts, server.connections) == (1, 1)
+        run_worker(sweep=0.2)
+        until(lambda: get_message(message_id).state == MessageState.SENT, 30)
+    assert (get_message(message_id).attempts, server.connections) == (1, 1)
 
 
 @pytest.mark.one_database
-def test_however_much_mail_is_owed_the_webhook_has_its_turn(
-    monkeypatch: pytest.MonkeyPatch, app: Flask, parts: AppState
+def test_a_run_ends_in_time_and_leaves_messages_for_the_next(
+    app: Flask, enqueue: Enqueue, get_message: GetMessage
 ) -> None:
-    monkeypatch.setattr(WakeUpQueue, "was_woken", lambda _queue: True)
-    busy = worker.WorkerProcess(app).worker_threads[0][0]
-    with running_receiver() as receiver:
-        with parts.database.transaction() as session:
-            webhooks.save(session, parts.sealer, receiver.url)
-            webhooks.enqueue(session, "test.happened", "Something happened.")
-        for _ in range(2):
-            busy.loop()
-        assert receiver.types == ["test.happened"]
+    message_id = enqueue()
+    WorkerProcess(app, Intervals(longest_run=0)).worker_threads[0][0].loop()
+    assert get_message(message_id).attempts == 0
 
 
 @pytest.mark.one_database
-def test_a_round_ends_in_time_with_messages_left(
-    monkeypatch: pytest.MonkeyPatch, app: Flask, owe: Owe, look: Look
-) -> None:
-    monkeypatch.setattr(worker, "LONGEST_ROUND", 0)
-    message_id = owe()
-    worker.WorkerProcess(app).worker_threads[0][0].loop()
-    assert look(message_id).attempts == 0
-
-
-def test_the_worker_keeps_grants_alive_that_nobody_uses(request: pytest.FixtureRequest, parts: AppState) -> None:
+def test_the_worker_refreshes_grants_that_nobody_uses(run_worker: RunWorker, parts: AppState) -> None:
     with running_provider() as provider:
         owner = GrantOwner.of(parts, provider)
         owner.save()
         with time_machine.travel(clock.now() - timedelta(days=2)):
             owner.sign_in()
-        request.getfixturevalue("crew")
+        run_worker()
         until(lambda: len(provider.asked) > 1, 20)
         assert provider.asked == ["authorization_code", "refresh_token"]
 
 
-def test_the_worker_tells_the_webhook_of_a_dead_grant(request: pytest.FixtureRequest, parts: AppState) -> None:
+@pytest.mark.one_database
+def test_the_worker_sends_the_webhook_an_event_about_a_dead_grant(run_worker: RunWorker, parts: AppState) -> None:
     with running_provider() as provider, running_receiver() as receiver:
         owner = GrantOwner.of(parts, provider)
         owner.save()
@@ -198,6 +202,6 @@ def test_the_worker_tells_the_webhook_of_a_dead_grant(request: pytest.FixtureReq
         provider.revoke()
         with parts.database.transaction() as session:
             secret = webhooks.save(session, parts.sealer, receiver.url)
-        request.getfixturevalue("crew")
+        run_worker()
         until(lambda: receiver.types == ["mail_server.grant_refused"], 30)
         assert receiver.received[0].is_signed_with(secret or "")

@@ -4,7 +4,7 @@ from flask import Flask
 from flask_babel import lazy_gettext as _
 
 from webapp.accounts import blueprint as accounts
-from webapp.accounts import events, message_kinds, service
+from webapp.accounts import events, jobs, message_kinds, service
 from webapp.accounts.address_changes import routes as address_change_routes
 from webapp.accounts.password_links import advice_routes, code_routes
 from webapp.accounts.password_links import routes as password_link_routes
@@ -36,6 +36,7 @@ def init_app(app: Flask) -> None:
     """Add the pages of accounts and profiles, and what is checked before every page."""
     events.init_app(app)
     message_kinds.init_app(app)
+    jobs.init_app(app)
     register_user_lookup(app, service.find_user_id)
     browser.init_app(app)
     password_routes.init_app(app)

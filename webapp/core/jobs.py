@@ -1,22 +1,31 @@
 """Background jobs: each package registers its own, and the worker runs them."""
 
+import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+import structlog
 from flask import Flask
+from sqlalchemy.orm import Session
+
+from webapp.core import clock
+from webapp.core.app_state import app_state
 
 EXTENSION = "mailroom.jobs"
 
-# "delivery" jobs run between two deliveries and may wait for other servers; "maintenance" jobs
-# run in a thread that must never be late to renew leases, so they only use the database.
+# "delivery" jobs run between two deliveries and may wait for other servers. "maintenance" jobs run in the
+# thread that renews leases, so they use nothing but the database.
 Group = Literal["delivery", "maintenance"]
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Job:
-    """Work that the worker does again and again, inside an application context."""
+    """Work that the worker repeats; `run` is called inside an application context."""
 
     name: str
     run: Callable[[datetime], None]
@@ -24,12 +33,22 @@ class Job:
     group: Group
 
 
+def cleanup_job(name: str, clean_up: Callable[[Session, datetime], None]) -> Job:
+    """Return a job that calls `clean_up` every hour, in a transaction of its own."""
+
+    def run(now: datetime) -> None:
+        with app_state().database.transaction() as session:
+            clean_up(session, now)
+
+    return Job(name, run, timedelta(hours=1), "maintenance")
+
+
 def register_jobs(app: Flask, *jobs: Job) -> None:
     """Have the worker run these jobs. Raises ValueError if a name is taken."""
     registered: dict[str, Job] = app.extensions.setdefault(EXTENSION, {})
     for job in jobs:
         if job.name in registered:
-            raise ValueError(f"there is already a job named {job.name}")
+            raise ValueError(f"there is already a job named {job.name!r}")
         registered[job.name] = job
 
 
@@ -37,3 +56,35 @@ def jobs_of(app: Flask, group: Group) -> list[Job]:
     """Return the jobs of one group in the order of their registration."""
     jobs: Iterable[Job] = app.extensions.get(EXTENSION, {}).values()
     return [job for job in jobs if job.group == group]
+
+
+class JobRunner:
+    """Runs jobs when they are due. Several threads may share one: each job runs in one of them at a time."""
+
+    def __init__(self, app: Flask, jobs: Iterable[Job]) -> None:
+        self._app = app
+        self._jobs = list(jobs)
+        self._due = {job.name: 0.0 for job in self._jobs}
+        self._lock = threading.Lock()
+
+    def run_due(self, stopping: Callable[[], bool] = lambda: False) -> None:
+        """Run what is due, each job once, until `stopping()`. A job that fails is logged and runs again later."""
+        for job in self._jobs:
+            if not stopping() and self._claim(job):
+                self._run(job)
+
+    def _claim(self, job: Job) -> bool:
+        with self._lock:
+            if time.monotonic() < self._due[job.name]:
+                return False
+            self._due[job.name] = float("inf")
+            return True
+
+    def _run(self, job: Job) -> None:
+        try:
+            with self._app.app_context():
+                job.run(clock.now())
+        except Exception:
+            log.exception("job failed", job=job.name)
+        finally:
+            self._due[job.name] = time.monotonic() + job.every.total_seconds()

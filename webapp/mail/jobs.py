@@ -1,16 +1,20 @@
 """What needs a look also while no mail leaves: grants that lapse unused, the server's certificate, warnings."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
+from flask import Flask
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
 
-from webapp.core.app_state import AppState
+from webapp.core.app_state import AppState, app_state
+from webapp.core.jobs import Job, cleanup_job, register_jobs
 from webapp.core.sealing import CannotUnseal
 from webapp.mail import servers, transport_settings
-from webapp.mail.expiry import certificates
+from webapp.mail.expiry import alerts, certificates
 from webapp.mail.grants import renewal
-from webapp.mail.models import MailServer
+from webapp.mail.models import AuthorizationRequest, MailServer
 from webapp.mail.oauth.errors import OAuthError
 from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError
@@ -18,6 +22,22 @@ from webapp.providers.registry import UnknownProvider
 from webapp.settings.service import general
 
 log = structlog.get_logger(__name__)
+
+
+def init_app(app: Flask) -> None:
+    """Register the jobs."""
+    register_jobs(
+        app,
+        Job("refresh grants", lambda now: refresh_grants(app_state(), now), timedelta(minutes=10), "delivery"),
+        Job("check certificate", lambda now: check_certificate(app_state(), now), timedelta(minutes=10), "delivery"),
+        Job("send expiry alerts", lambda now: alerts.send_alerts(app_state(), now), timedelta(seconds=5), "delivery"),
+        cleanup_job("delete expired authorization requests", delete_expired_requests),
+    )
+
+
+def delete_expired_requests(session: Session, now: datetime) -> None:
+    """Delete authorization requests that were not completed in time."""
+    session.execute(delete(AuthorizationRequest).where(AuthorizationRequest.expires_at <= now))
 
 
 def refresh_grants(parts: AppState, now: datetime) -> None:

@@ -3,7 +3,7 @@
 from flask import Flask
 from flask_babel import lazy_gettext as _
 
-from webapp.mail import audit_details
+from webapp.mail import audit_details, jobs
 from webapp.mail.expiry import banner
 from webapp.mail.server_page import routes
 from webapp.mail.transport import connection
@@ -16,6 +16,7 @@ def init_app(app: Flask) -> None:
     connection.mail.init_app(app)
     audit_details.init_app(app)
     banner.init_app(app)
+    jobs.init_app(app)
     app.register_blueprint(routes.blueprint)
     navigation.register(
         app,

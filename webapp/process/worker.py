@@ -1,14 +1,16 @@
-"""The worker: Huey's consumer, with threads of ours that go through the outbox.
+"""The worker: delivers the outbox and runs the jobs that the packages registered.
 
-A wake-up starts a round at once; without one, a round starts every few seconds. So a retry that
-became due, a dead worker's message and a lost wake-up are all found, also while the queue is down.
-After each round it looks at what else is due: grants, the certificate, warnings, events for the webhook.
+A wake-up starts a delivery run at once; without one, a run starts every few seconds. So due retries, messages
+of a dead worker and lost wake-ups are all found, even while the queue is down.
+
+Huey offers no public way to run other threads than its own, so this uses the insides of its consumer:
+`_create_worker`, `_create_scheduler` and `_signal_actions`. Its version is pinned for that reason.
 """
 
 import signal
 import time
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -16,35 +18,33 @@ from flask import Flask
 from huey.consumer import Consumer, Scheduler, Worker
 
 from webapp.core import clock
-from webapp.core.app_state import AppState, app_state_of
-from webapp.mail import jobs
-from webapp.mail.expiry import alerts
+from webapp.core.app_state import app_state_of
+from webapp.core.jobs import JobRunner, jobs_of
 from webapp.outbox import claims
 from webapp.outbox.delivery import InFlight, deliver_due
 from webapp.outbox.queue import get_queue
-from webapp.process import housekeeping
-from webapp.webhooks import delivery as webhooks
 
 THREADS = 2
-# Seconds between two looks into a queue that cannot wait by itself.
+# Seconds between two looks into a queue that cannot block.
 POLL = 0.05
-# Seconds between two rounds without a wake-up, and between two renewals of the claims in hand.
-SWEEP = 5
-# Seconds after which a round ends, however much is owed: what else is due has its turn.
-LONGEST_ROUND = 60
-HOUSEKEEPING = 3600
-# Seconds between two looks for grants that would lapse, and at the certificate.
-UPKEEP = 600
-# Seconds between two looks for warnings to tell, and for events that the webhook is owed.
-NEWS = 5
-# Seconds that the message in hand may take after the worker was told to stop.
+# Seconds that a message in flight may take after the worker is asked to stop.
 GRACE = 60
 
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True)
+class Intervals:
+    """How often a worker does what it does, in seconds."""
+
+    # Between two delivery runs without a wake-up, and between two renewals of the leases in flight.
+    sweep: float = 5
+    # A delivery run ends after this time, however many messages are left, so that jobs get their turn.
+    longest_run: float = 60
+
+
 def run(app: Flask) -> None:
-    """Run the worker in this process until SIGTERM or SIGINT; the message in hand is finished first."""
+    """Run the worker in this process until SIGTERM or SIGINT; it finishes the messages in flight first."""
     WorkerProcess(app).run()  # type: ignore[no-untyped-call]
     log.info("worker stopped")
 
@@ -52,22 +52,24 @@ def run(app: Flask) -> None:
 class WorkerProcess(Consumer):
     """The threads of one worker process, and how they are stopped."""
 
-    def __init__(self, app: Flask) -> None:
+    def __init__(self, app: Flask, intervals: Intervals = Intervals()) -> None:
         self.app = app
-        self.in_hand = InFlight()
+        self.intervals = intervals
+        self.in_flight = InFlight()
+        self.jobs = JobRunner(app, jobs_of(app, "delivery"))
         super().__init__(  # type: ignore[no-untyped-call]
             get_queue(app).huey,
             workers=THREADS,
             periodic=False,
             shutdown_timeout=GRACE,
-            health_check_interval=SWEEP,
+            health_check_interval=intervals.sweep,
         )
-        # Huey ends its threads at once on one of the two signals; ours finish on every one.
+        # By default one of the two signals ends Huey's threads at once; ours always finish.
         graceful = (False, True)
         self._signal_actions = dict.fromkeys((signal.SIGTERM, signal.SIGINT, signal.SIGHUP), graceful)
 
     def start(self) -> None:
-        """Start the threads; from the line in the log on, signals stop them gracefully."""
+        """Start the threads. Once the start is logged, signals stop them gracefully."""
         super().start()  # type: ignore[no-untyped-call]
         log.info("worker started", threads=THREADS)
 
@@ -79,92 +81,69 @@ class WorkerProcess(Consumer):
 
 
 class DeliveryThread(Worker):
-    """Starts a round at each wake-up, and now and then without one."""
+    """Delivers messages when it is woken and every few seconds, and runs the jobs of group "delivery"."""
 
-    def __init__(self, crew: WorkerProcess) -> None:
-        super().__init__(crew.huey, crew.stop_flag, POLL, POLL, 1)  # type: ignore[no-untyped-call]
-        self.app = crew.app
-        self.in_hand = crew.in_hand
-        self.queue = get_queue(crew.app)
-        self.next_round = 0.0
-        self.next_upkeep = 0.0
-        self.next_news = 0.0
+    def __init__(self, process: WorkerProcess) -> None:
+        super().__init__(process.huey, process.stop_flag, POLL, POLL, 1)  # type: ignore[no-untyped-call]
+        self.process = process
+        self.queue = get_queue(process.app)
+        self.next_run = 0.0
 
     def loop(self, now: Any = None) -> None:
-        """One look into the queue, and at what else is due; Huey calls it again and again until it stops."""
-        if self._woken() or time.monotonic() >= self.next_round:
-            self.next_round = time.monotonic() + SWEEP
-            self._go()
+        """Do one turn; Huey calls it again and again until it stops."""
+        if self._is_woken() or time.monotonic() >= self.next_run:
+            self.next_run = time.monotonic() + self.process.intervals.sweep
+            self._deliver()
         elif not self.queue.blocks:
             self.stop_flag.wait(POLL)
-        if not self.stop_flag.is_set():
-            self._look_after_the_rest()
+        self.process.jobs.run_due(self.stop_flag.is_set)
 
-    def _woken(self) -> bool:
+    def _is_woken(self) -> bool:
         try:
             return self.queue.was_woken()
         except Exception as error:  # each engine has errors of its own
-            log.warning("the queue is unavailable; sweeping without it", error=type(error).__name__)
-            self.stop_flag.wait(SWEEP)
+            log.warning("queue unavailable; delivering at intervals", error=type(error).__name__)
+            self.stop_flag.wait(self.process.intervals.sweep)
             return True
 
-    def _go(self) -> None:
-        end = time.monotonic() + LONGEST_ROUND
+    def _deliver(self) -> None:
+        end = time.monotonic() + self.process.intervals.longest_run
         try:
-            deliver_due(self.app, self.in_hand, lambda: self.stop_flag.is_set() or time.monotonic() >= end)
-        except Exception:  # such as a database that is away for a moment
-            log.exception("round broke off")
-            self.stop_flag.wait(SWEEP)
-
-    def _look_after_the_rest(self) -> None:
-        # Not the caretaker's: a provider and the webhook's receiver may let us wait for longer than claims hold.
-        if time.monotonic() >= self.next_upkeep:
-            self.next_upkeep = time.monotonic() + UPKEEP
-            self._look_after(jobs.refresh_grants, jobs.check_certificate)
-        elif time.monotonic() >= self.next_news:
-            self.next_news = time.monotonic() + NEWS
-            self._look_after(alerts.send_alerts, webhooks.deliver_next)
-
-    def _look_after(self, *duties: Callable[[AppState, datetime], object]) -> None:
-        for duty in duties:
-            try:
-                with self.app.app_context():
-                    duty(app_state_of(self.app), clock.now())
-            except Exception:
-                log.exception("upkeep failed", duty=duty.__name__)
+            deliver_due(
+                self.process.app,
+                self.process.in_flight,
+                lambda: self.stop_flag.is_set() or time.monotonic() >= end,
+            )
+        except Exception:  # such as a database that is unavailable for a moment
+            log.exception("delivery run failed")
+            self.stop_flag.wait(self.process.intervals.sweep)
 
 
 class MaintenanceThread(Scheduler):
-    """Renews the claims in hand, sweeps the outbox, and deletes what is old."""
+    """Renews the leases of the messages in flight, and runs the jobs of group "maintenance"."""
 
-    def __init__(self, crew: WorkerProcess) -> None:
-        super().__init__(crew.huey, crew.stop_flag, SWEEP, periodic=False)  # type: ignore[no-untyped-call]
-        self.database = app_state_of(crew.app).database
-        self.in_hand = crew.in_hand
-        self.next_housekeeping = 0.0
+    def __init__(self, process: WorkerProcess) -> None:
+        self.sweep = process.intervals.sweep
+        super().__init__(process.huey, process.stop_flag, self.sweep, periodic=False)  # type: ignore[no-untyped-call]
+        self.database = app_state_of(process.app).database
+        self.in_flight = process.in_flight
+        self.jobs = JobRunner(process.app, jobs_of(process.app, "maintenance"))
 
     def loop(self, now: Any = None) -> None:
-        """One turn; Huey calls it again and again until it stops."""
+        """Do one turn; Huey calls it again and again until it stops."""
         started = time.monotonic()
         try:
-            self._care()
+            self._renew(claims.LEASE)
         except Exception:
-            log.exception("care failed")
-        self.sleep_for_interval(started, SWEEP)  # type: ignore[no-untyped-call]
+            log.exception("leases not renewed")
+        self.jobs.run_due()
+        self.sleep_for_interval(started, self.sweep)  # type: ignore[no-untyped-call]
 
     def shutdown(self) -> None:
-        """Nobody renews claims from here on, so the messages in hand get all the time they may take."""
+        """Extend the leases for as long as the messages in flight may take, as nothing renews them from here on."""
         self._renew(claims.LEASE + timedelta(seconds=GRACE))
 
-    def _care(self) -> None:
-        self._renew(claims.LEASE)
-        with self.database.transaction() as session:
-            claims.sweep(session, clock.now())
-        if time.monotonic() >= self.next_housekeeping:
-            self.next_housekeeping = time.monotonic() + HOUSEKEEPING
-            housekeeping.tidy(self.database, clock.now())
-
     def _renew(self, lease: timedelta) -> None:
-        if ids := self.in_hand.ids():
+        if ids := self.in_flight.ids():
             with self.database.transaction() as session:
                 claims.renew(session, ids, clock.now() + lease)

@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
 from webapp.core import clock
-from webapp.core.app_state import app_state
 from webapp.core.errors import MailroomError
 from webapp.core.sealing import CannotUnseal, Sealer
 from webapp.settings import rows
@@ -127,12 +126,6 @@ def delete_old_events(session: Session, now: datetime) -> None:
     """Delete finished events after RETENTION."""
     finished = WebhookDelivery.state != DeliveryState.QUEUED
     session.execute(delete(WebhookDelivery).where(finished, WebhookDelivery.created_at <= now - RETENTION))
-
-
-def run_sweep(now: datetime) -> None:
-    """Delete old events in a transaction."""
-    with app_state().database.transaction() as session:
-        delete_old_events(session, now)
 
 
 def iso(time: datetime) -> str:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from flask import Flask
 from flask_babel import lazy_gettext as _
 
-from webapp.core.jobs import Job, register_jobs
+from webapp.core.jobs import Job, cleanup_job, register_jobs
 from webapp.web import navigation
 from webapp.web.navigation import SettingsTab
 from webapp.webhooks import delivery, events, routes, service
@@ -19,5 +19,5 @@ def init_app(app: Flask) -> None:
     register_jobs(
         app,
         Job("deliver webhook events", delivery.run_job, timedelta(seconds=5), "delivery"),
-        Job("delete old webhook events", service.run_sweep, timedelta(hours=1), "maintenance"),
+        cleanup_job("delete old webhook events", service.delete_old_events),
     )

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from tests.accounts.conftest import NEW_EMAIL, Ask, run_at_once
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
-from webapp.accounts import service
+from webapp.accounts import jobs, service
 from webapp.accounts.address_changes import pending
 from webapp.accounts.address_changes import service as address
 from webapp.accounts.links import service as links
@@ -28,7 +28,6 @@ from webapp.core.app_state import AppState
 from webapp.core.database import Database
 from webapp.core.errors import NotFound, TooManyRequests
 from webapp.outbox.models import Message, MessageState
-from webapp.process import housekeeping
 
 Queued = Callable[[], list[tuple[str, str]]]
 NewLink = Callable[..., str]
@@ -146,7 +145,8 @@ class TestAsking:
                 assert pending.find_pending(session, ada.id) is None
                 with pytest.raises(NotFound):
                     address.send_again(session, ada.id)
-            housekeeping.tidy(parts.database, clock.now())
+            with parts.database.transaction() as session:
+                jobs.delete_expired_address_changes(session, clock.now())
         with parts.database.read() as session:
             assert session.scalars(select(AddressChange)).all() == []
 

@@ -10,7 +10,6 @@ from webapp.accounts.models import KnownDevice, User
 from webapp.accounts.sessions import known_devices
 from webapp.core import clock
 from webapp.core.database import Database
-from webapp.process import housekeeping
 
 
 def remember(database: Database, person: User, token: str = "") -> str:
@@ -65,8 +64,8 @@ def test_a_browser_is_forgotten_after_a_year_without_a_sign_in(database: Databas
         assert knows(database, ada, token)
     with time_machine.travel(clock.now() + timedelta(days=364 + 366)):
         assert not knows(database, ada, token)
-        housekeeping.tidy(database, clock.now())
-        with database.read() as session:
+        with database.transaction() as session:
+            known_devices.sweep(session, clock.now())
             assert session.scalars(select(KnownDevice)).all() == []
 
 

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 from flask import Flask
 
-from tests.conftest import Look, Owe
+from tests.conftest import Enqueue, GetMessage
 from tests.core.keys.conftest import Rotate, Save, Start, save_sealed
 from tests.mail.page import PAGE, custom
 from tests.support.browser import Browser
@@ -73,15 +73,15 @@ def test_a_process_without_the_secret_key_is_not_ready(start: Start, app: Flask,
 
 
 def test_without_the_secret_key_mail_waits_and_pages_say_why(
-    start: Start, administrator: Browser, owe: Owe, look: Look, rotate: Rotate
+    start: Start, administrator: Browser, enqueue: Enqueue, get_message: GetMessage, rotate: Rotate
 ) -> None:
     administrator.submit(PAGE, button="save", **custom())
     rotate()
     keyless = Browser(start(secret_key=OTHER), administrator.user.id)
     keyless.let_in()
-    message = owe()
+    message = enqueue()
     deliver_due(keyless.app)
-    assert (look(message).waits_for_server, look(message).last_error) == (True, labels.SEAL_BROKEN)
+    assert (get_message(message).waits_for_server, get_message(message).last_error) == (True, labels.SEAL_BROKEN)
     for page in ("/", PAGE):
         assert "MAILROOM_SECRET_KEY has changed" in keyless.get(page).text
 

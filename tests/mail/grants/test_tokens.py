@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.conftest import Look, Owe
+from tests.conftest import Enqueue, GetMessage
 from tests.mail.conftest import later
 from tests.support.authorization import AuthorizationServer
 from tests.support.certificates import Authority
@@ -68,10 +68,10 @@ def opened(owner: GrantOwner) -> TransportSettings:
 )
 @pytest.mark.one_database
 def test_mail_leaves_with_a_token_by_the_better_mechanism(
-    granted: GrantOwner, taking: TokenInbox, deliver: Callable[[], None], owe: Owe, mechanisms: Any, start: str
+    granted: GrantOwner, taking: TokenInbox, deliver: Callable[[], None], enqueue: Enqueue, mechanisms: Any, start: str
 ) -> None:
     taking.mechanisms = mechanisms
-    owe()
+    enqueue()
     deliver()
     assert taking.last.username == granted.provider.account
     assert taking.responses[0].startswith(start)
@@ -80,30 +80,32 @@ def test_mail_leaves_with_a_token_by_the_better_mechanism(
 
 @pytest.mark.one_database
 def test_a_refused_token_is_renewed_once_and_tried_again(
-    granted: GrantOwner, taking: TokenInbox, deliver: Callable[[], None], owe: Owe, look: Look
+    granted: GrantOwner, taking: TokenInbox, deliver: Callable[[], None], enqueue: Enqueue, get_message: GetMessage
 ) -> None:
     granted.provider.revoke_access_tokens()
-    message = owe()
+    message = enqueue()
     deliver()
-    assert look(message).state == MessageState.SENT
+    assert get_message(message).state == MessageState.SENT
     assert granted.provider.asked == ["refresh_token"]
     assert taking.answers == [b"\x01"]
 
 
 @pytest.mark.one_database
 def test_a_second_refusal_is_the_servers_and_shown_with_its_reason(
-    granted: GrantOwner, taking: TokenInbox, deliver: Callable[[], None], owe: Owe, look: Look
+    granted: GrantOwner, taking: TokenInbox, deliver: Callable[[], None], enqueue: Enqueue, get_message: GetMessage
 ) -> None:
     taking.mechanisms = ("XOAUTH2",)
     granted.provider.account = "eve@mailroom.example"
     granted.provider.revoke_access_tokens()
-    message = owe()
+    message = enqueue()
     deliver()
     assert granted.provider.asked == ["refresh_token"]
     assert taking.answers == [b"", b""]
-    assert look(message).state == MessageState.QUEUED
-    assert look(message).waits_for_server
-    assert look(message).last_error.splitlines()[1] == '334 {"status":"401","schemes":"bearer","scope":"mail.send"}'
+    assert get_message(message).state == MessageState.QUEUED
+    assert get_message(message).waits_for_server
+    assert (
+        get_message(message).last_error.splitlines()[1] == '334 {"status":"401","schemes":"bearer","scope":"mail.send"}'
+    )
 
 
 @pytest.mark.one_database
@@ -121,22 +123,22 @@ def test_a_test_mail_shows_how_it_got_its_token_and_hides_it(granted: GrantOwner
 
 @pytest.mark.one_database
 def test_a_grant_that_needs_somebody_holds_the_mail_and_says_why(
-    granted: GrantOwner, deliver: Callable[[], None], owe: Owe, look: Look
+    granted: GrantOwner, deliver: Callable[[], None], enqueue: Enqueue, get_message: GetMessage
 ) -> None:
     granted.provider.revoke()
     granted.provider.revoke_access_tokens()
-    message = owe()
+    message = enqueue()
     deliver()
     assert granted.grant.status == GrantStatus.NEEDS_YOU
-    assert (look(message).state, look(message).last_stage) == (MessageState.QUEUED, "token")
+    assert (get_message(message).state, get_message(message).last_stage) == (MessageState.QUEUED, "token")
     granted.sign_in()
     deliver()
-    assert look(message).state == MessageState.SENT
+    assert get_message(message).state == MessageState.SENT
 
 
 @pytest.mark.one_database
 def test_a_connection_is_opened_anew_when_its_token_expires(
-    granted: GrantOwner, taking: TokenInbox, app: Flask, owe: Owe
+    granted: GrantOwner, taking: TokenInbox, app: Flask, enqueue: Enqueue
 ) -> None:
     from webapp.outbox.connection import ReusableConnection, read_settings
 

@@ -12,7 +12,7 @@ import time_machine
 from flask import Flask
 from sqlalchemy import update
 
-from tests.conftest import Look, Owe
+from tests.conftest import Enqueue, GetMessage
 from tests.support.certificates import Authority
 from tests.support.grants import GrantOwner
 from tests.support.token_inbox import running_token_inbox
@@ -128,7 +128,9 @@ def test_a_year_loses_no_grant_spends_no_token_twice_and_sends_with_none_that_ex
     assert owner.provider.asked.count("refresh_token") > DAYS * 0.8
 
 
-def test_mail_flows_through_the_year(owner: GrantOwner, app: Flask, authority: Authority, owe: Owe, look: Look) -> None:
+def test_mail_flows_through_the_year(
+    owner: GrantOwner, app: Flask, authority: Authority, enqueue: Enqueue, get_message: GetMessage
+) -> None:
     with ExitStack() as stack:
         inbox = stack.enter_context(running_token_inbox(authority, owner.provider, "none"))
         owner.save(host=inbox.host, port=inbox.port, security="none")
@@ -138,7 +140,7 @@ def test_mail_flows_through_the_year(owner: GrantOwner, app: Flask, authority: A
         messages = []
         for _month in range(12):
             year.shift(timedelta(days=30))
-            messages += [owe() for _ in range(8)]
+            messages += [enqueue() for _ in range(8)]
             list(pool.map(delivery.deliver_due, [app, app]))
-        assert [look(one).state for one in messages] == [MessageState.SENT] * len(messages)
+        assert [get_message(one).state for one in messages] == [MessageState.SENT] * len(messages)
     assert (len(inbox.messages), inbox.refused, owner.provider.reuses) == (96, 0, 0)

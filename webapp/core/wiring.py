@@ -1,0 +1,25 @@
+"""Give an application its core: configuration, database, keys, and their jobs."""
+
+from flask import Flask
+
+from webapp.core import rate_limits
+from webapp.core.app_state import EXTENSION, AppState
+from webapp.core.config import Config
+from webapp.core.database import Database
+from webapp.core.jobs import cleanup_job, register_jobs
+from webapp.core.keys import rotation
+from webapp.core.keys.columns import reseal_on_write
+from webapp.core.keys.keyring import Keyring, KeyringSealer
+
+
+def init_app(app: Flask, config: Config) -> None:
+    """Create the application's state and register the jobs of the core. Raises ConfigError."""
+    database = Database(config.database_url)
+    keyring = Keyring(database, config)
+    reseal_on_write(database, keyring)
+    app.extensions[EXTENSION] = AppState(config, database, keyring, KeyringSealer(keyring))
+    register_jobs(
+        app,
+        cleanup_job("delete unused rate limits", rate_limits.sweep),
+        cleanup_job("delete retired keys", rotation.sweep),
+    )
