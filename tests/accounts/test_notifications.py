@@ -31,7 +31,7 @@ SignIn = Callable[[], None]
 
 @pytest.fixture(autouse=True)
 def _from_somewhere() -> Iterator[None]:
-    set_actor(Actor(client=WHERE["client"], device=WHERE["device"]))
+    set_actor(Actor(ip_address=WHERE["client"], user_agent=WHERE["device"]))
     yield
     set_actor(SYSTEM)
 

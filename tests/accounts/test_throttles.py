@@ -5,12 +5,9 @@ from math import ceil
 
 import pytest
 import time_machine
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.accounts import throttles
-from webapp.audit import events
-from webapp.audit.models import AuditEntry
 from webapp.core import clock, rate_limits
 from webapp.core.database import Database
 from webapp.core.errors import TooManyRequests
@@ -42,15 +39,6 @@ def test_one_network_is_refused_at_its_limit_and_others_are_not(
         count(session, "192.0.2.1")
     assert refused.value.retry_after == ceil(limit.interval)
     count(session, "192.0.2.2")
-
-
-def test_a_throttled_network_is_recorded_once_an_hour_for_each_page(session: Session) -> None:
-    for _ in range(3):
-        throttles.record_throttled(session, "192.0.2.1", "accounts.login")
-    throttles.record_throttled(session, "192.0.2.1", "accounts.forgot_password")
-    assert throttles.is_recorded(session, "192.0.2.1", "accounts.login")
-    noted = select(AuditEntry).where(AuditEntry.event == events.REQUESTS_THROTTLED.key).order_by(AuditEntry.id)
-    assert [entry.facts["page"] for entry in session.scalars(noted)] == ["accounts.login", "accounts.forgot_password"]
 
 
 @pytest.mark.parametrize(

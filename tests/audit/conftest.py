@@ -1,11 +1,10 @@
-"""What tests of the trail share."""
+"""Fixtures of the audit tests."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from flask import Flask
 from sqlalchemy import select
 
 from webapp.accounts import events
@@ -19,7 +18,7 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 @pytest.fixture
 def root() -> Iterator[Actor]:
-    """An administrator who acts."""
+    """An administrator who is acting."""
     root = Actor(1, "root@example.com", "192.0.2.1", "Firefox")
     set_actor(root)
     yield root
@@ -27,34 +26,26 @@ def root() -> Iterator[Actor]:
 
 
 @pytest.fixture
-def happened(database: Database) -> Callable[..., int]:
-    """Puts an entry into the trail; its id."""
+def add_entry(database: Database) -> Callable[..., int]:
+    """Add an entry and return its id."""
 
-    def add(event: EventType = events.SESSION_STARTED, at: datetime = NOON, **columns: Any) -> int:
+    def add_entry(event_type: EventType = events.SESSION_STARTED, at: datetime = NOON, **columns: Any) -> int:
         with database.transaction() as session:
-            session.add(entry := AuditEntry(event=event.key, happened_at=at, **columns))
+            session.add(entry := AuditEntry(event=event_type.key, happened_at=at, **columns))
         return entry.id
 
-    return add
+    return add_entry
 
 
 @pytest.fixture
-def told(database: Database) -> Callable[[EventType], AuditEntry]:
-    """The last entry of a kind."""
+def last_entry(database: Database) -> Callable[[EventType], AuditEntry]:
+    """Return the last entry of an event type."""
 
-    def last(event: EventType) -> AuditEntry:
+    def last_entry(event_type: EventType) -> AuditEntry:
+        newest = select(AuditEntry).where(AuditEntry.event == event_type.key).order_by(AuditEntry.id.desc())
         with database.read() as session:
-            found = session.scalars(
-                select(AuditEntry).where(AuditEntry.event == event.key).order_by(AuditEntry.id.desc())
-            ).first()
-        assert found is not None, f"no entry says {event.key}"
-        return found
+            entry = session.scalars(newest).first()
+        assert entry is not None, f"there is no entry {event_type.key}"
+        return entry
 
-    return last
-
-
-@pytest.fixture
-def app_context(app: Flask) -> Iterator[None]:
-    """Run the test inside the application's context."""
-    with app.app_context():
-        yield
+    return last_entry

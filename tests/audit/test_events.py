@@ -1,4 +1,4 @@
-"""What is put into the trail, and that nobody can fill it at will."""
+"""What each package records, and that nobody can flood the audit trail."""
 
 import json
 from collections.abc import Callable
@@ -28,14 +28,14 @@ from webapp.mail import events as mail_events
 from webapp.outbox import events as outbox_events
 from webapp.outbox import service as outbox
 
-Told = Callable[[EventType], AuditEntry]
+LastEntry = Callable[[EventType], AuditEntry]
 
 pytestmark = pytest.mark.one_database
 
 
 @pytest.fixture
 def pat(database: Database) -> User:
-    """A person who has not activated the account yet."""
+    """A user whose account is not activated yet."""
     user_id = add_person(database, "pat@example.com", state=UserState.PENDING)
     with database.read() as session:
         return session.get_one(User, user_id)
@@ -52,99 +52,110 @@ def activation_link(database: Database, person: User) -> str:
 
 
 class TestSigningIn:
-    """In, out, and not."""
+    """Signing in and out."""
 
     @pytest.mark.parametrize("email", ["max@mailroom.example", "nobody@example.com"])
-    def test_a_failure_says_what_was_typed_whoever_has_it(
-        self, member: Browser, stranger: Browser, told: Told, email: str
+    def test_a_failed_login_records_the_address_and_no_account(
+        self, member: Browser, stranger: Browser, last_entry: LastEntry, email: str
     ) -> None:
         stranger.submit("/login", email=email, password="wrong and long")
-        entry = told(accounts_events.LOGIN_FAILED)
-        assert (entry.person_email, entry.person_id, entry.client) == (email, None, "127.0.0.1")
-        assert "wrong" not in json.dumps(entry.facts)
+        entry = last_entry(accounts_events.LOGIN_FAILED)
+        assert (entry.subject_email, entry.subject_id, entry.ip_address) == (email, None, "127.0.0.1")
+        assert "wrong" not in json.dumps(entry.data)
 
-    def test_who_signs_in_did_it(self, member: Browser, told: Told) -> None:
+    def test_a_user_who_signs_in_is_the_actor(self, member: Browser, last_entry: LastEntry) -> None:
         member.post("/logout")
         member.sign_in()
-        assert told(accounts_events.SESSION_STARTED).by_email == member.user.email
+        assert last_entry(accounts_events.SESSION_STARTED).actor_email == member.user.email
 
-    def test_a_failure_is_found_however_the_address_was_typed(self, stranger: Browser, told: Told) -> None:
+    def test_the_address_is_recorded_in_lower_case(self, stranger: Browser, last_entry: LastEntry) -> None:
         stranger.submit("/login", email="Nobody@EXAMPLE.com", password="wrong and long")
-        assert told(accounts_events.LOGIN_FAILED).person_email == "nobody@example.com"
+        assert last_entry(accounts_events.LOGIN_FAILED).subject_email == "nobody@example.com"
 
-    def test_refused_tries_write_nothing(self, stranger: Browser, database: Database) -> None:
+    def test_attempts_during_a_lockout_are_not_recorded(self, stranger: Browser, database: Database) -> None:
         for _ in range(12):
             stranger.submit("/login", email="nobody@example.com", password="wrong and long")
         assert count(database, accounts_events.LOGIN_FAILED) == 10
 
-    def test_signing_out_is_told(self, member: Browser, told: Told) -> None:
+    def test_signing_out_is_recorded(self, member: Browser, last_entry: LastEntry) -> None:
         member.post("/logout")
-        assert told(accounts_events.SESSION_ENDED).person_email == "max@mailroom.example"
+        assert last_entry(accounts_events.SESSION_ENDED).subject_email == "max@mailroom.example"
 
-    def test_ending_other_sign_ins_is_told(self, member: Browser, told: Told) -> None:
+    def test_signing_out_other_browsers_is_recorded(self, member: Browser, last_entry: LastEntry) -> None:
         Browser(member.app, member.user.id).let_in()
         member.post("/profile/sign-ins/2/end")
-        assert told(accounts_events.SESSION_REVOKED).person_id == member.user.id
+        assert last_entry(accounts_events.SESSION_REVOKED).subject_id == member.user.id
         member.post("/profile/sign-ins/end-others")
-        assert told(accounts_events.OTHER_SESSIONS_REVOKED).person_id == member.user.id
+        assert last_entry(accounts_events.OTHER_SESSIONS_REVOKED).subject_id == member.user.id
 
-    def test_a_wrong_password_typed_again_is_told(self, administrator: Browser, database: Database) -> None:
+    def test_a_wrong_password_on_reauthentication_is_recorded(self, administrator: Browser, database: Database) -> None:
         administrator.submit("/profile", email="new@example.com", current_password="wrong")
         assert count(database, accounts_events.REAUTHENTICATION_FAILED) == 1
 
 
 class TestProfiles:
-    """What people do to their own account."""
+    """What users change in their own profile."""
 
-    def test_a_new_name_is_told(self, member: Browser, told: Told) -> None:
+    def test_a_new_name_is_recorded(self, member: Browser, last_entry: LastEntry) -> None:
         member.submit("/profile", name="Maximilian")
-        assert told(accounts_events.NAME_CHANGED).by_id == member.user.id
+        assert last_entry(accounts_events.NAME_CHANGED).actor_id == member.user.id
 
-    def test_an_address_that_is_asked_for_and_cancelled_is_told(self, member: Browser, told: Told) -> None:
+    def test_requesting_and_cancelling_an_address_change_is_recorded(
+        self, member: Browser, last_entry: LastEntry
+    ) -> None:
         member.submit("/profile", email="new@example.com", current_password=PASSWORD)
-        assert told(accounts_events.ADDRESS_CHANGE_REQUESTED).person_email == "max@mailroom.example"
+        assert last_entry(accounts_events.ADDRESS_CHANGE_REQUESTED).subject_email == "max@mailroom.example"
         member.post("/profile/address/cancel")
-        assert told(accounts_events.ADDRESS_CHANGE_CANCELLED).person_id == member.user.id
+        assert last_entry(accounts_events.ADDRESS_CHANGE_CANCELLED).subject_id == member.user.id
 
-    def test_cancelling_nothing_is_not_told(self, member: Browser, database: Database) -> None:
+    def test_cancelling_nothing_is_not_recorded(self, member: Browser, database: Database) -> None:
         member.post("/profile/address/cancel")
         assert count(database, accounts_events.ADDRESS_CHANGE_CANCELLED) == 0
 
 
 class TestLinks:
-    """Made, opened, used, refused."""
+    """Links created, opened, used and rejected."""
 
-    def test_a_link_for_a_mail_is_made_by_mailroom_itself(
-        self, administrator: Browser, inbox: Inbox, deliver: Callable[[], None], told: Told
+    def test_mailroom_itself_creates_the_link_for_an_email(
+        self, administrator: Browser, inbox: Inbox, deliver: Callable[[], None], last_entry: LastEntry
     ) -> None:
         administrator.submit("/users/new", email="eve@example.com", name="Eve")
         deliver()
-        entry = told(accounts_events.LINK_CREATED)
-        assert (entry.by_email, entry.client, entry.person_email) == ("", "", "eve@example.com")
-        assert entry.facts == {"purpose": "activation"}
+        entry = last_entry(accounts_events.LINK_CREATED)
+        assert (entry.actor_email, entry.ip_address, entry.subject_email) == ("", "", "eve@example.com")
+        assert entry.data == {"purpose": "activation"}
 
-    def test_opening_and_using_one_is_told(self, stranger: Browser, database: Database, pat: User, told: Told) -> None:
+    def test_opening_and_using_a_link_is_recorded(
+        self, stranger: Browser, database: Database, pat: User, last_entry: LastEntry
+    ) -> None:
         secret = activation_link(database, pat)
         page = stranger.get(f"/activate/{secret}")
-        assert (told(accounts_events.LINK_OPENED).person_id, count(database, accounts_events.LINK_USED)) == (pat.id, 0)
+        assert (last_entry(accounts_events.LINK_OPENED).subject_id, count(database, accounts_events.LINK_USED)) == (
+            pat.id,
+            0,
+        )
         stranger.submit_on(page, password=PASSWORD, password_confirm=PASSWORD)
-        assert told(accounts_events.LINK_USED).facts == {"purpose": "activation"}
+        assert last_entry(accounts_events.LINK_USED).data == {"purpose": "activation"}
 
-    def test_a_refused_one_says_why(self, stranger: Browser, database: Database, pat: User, told: Told) -> None:
+    def test_a_rejected_link_is_recorded_with_the_reason(
+        self, stranger: Browser, database: Database, pat: User, last_entry: LastEntry
+    ) -> None:
         with database.transaction() as session:
             secret = links.create(session, pat, LinkPurpose.ACTIVATION, clock.now())
         stranger.get(f"/activate/{secret}")
-        entry = told(accounts_events.LINK_REJECTED)
-        assert (entry.person_id, entry.facts["reason"]) == (pat.id, "LinkExpired")
+        entry = last_entry(accounts_events.LINK_REJECTED)
+        assert (entry.subject_id, entry.data["reason"]) == (pat.id, "LinkExpired")
 
-    def test_nobody_fills_the_trail_by_opening_links(self, stranger: Browser, database: Database, pat: User) -> None:
+    def test_opening_a_link_again_and_again_does_not_flood_the_trail(
+        self, stranger: Browser, database: Database, pat: User
+    ) -> None:
         secret = activation_link(database, pat)
         for number in range(15):
             stranger.get(f"/activate/{secret}", follow=False)
             stranger.get(f"/reset-password/made-up-{number}", follow=False)
         assert count(database, accounts_events.LINK_OPENED) == openings.BY_LINK.times
 
-    def test_nobody_fills_the_trail_with_links_that_do_not_exist(self, stranger: Browser, database: Database) -> None:
+    def test_unknown_links_do_not_flood_the_trail(self, stranger: Browser, database: Database) -> None:
         with time_machine.travel(clock.now(), tick=False):
             for number in range(openings.UNKNOWN.times + 5):
                 with database.transaction() as session:
@@ -153,44 +164,53 @@ class TestLinks:
             stranger.get("/reset-password/made-up")
         assert count(database, accounts_events.LINK_REJECTED) == openings.UNKNOWN.times
 
-    def test_a_page_that_nobody_opened_with_a_link_tells_nothing(self, stranger: Browser, database: Database) -> None:
+    def test_opening_the_page_without_a_link_is_not_recorded(self, stranger: Browser, database: Database) -> None:
         stranger.get("/activate")
         assert count(database, accounts_events.LINK_REJECTED) == 0
 
 
-class TestTheInstallation:
-    """What administrators do to it."""
+class TestInstallation:
+    """What administrators do."""
 
-    def test_a_test_mail_is_told_with_its_result(self, administrator: Browser, inbox: Inbox, told: Told) -> None:
+    def test_a_test_send_is_recorded_with_its_result(
+        self, administrator: Browser, inbox: Inbox, last_entry: LastEntry
+    ) -> None:
         administrator.submit("/settings/mail", "test", test_recipient="eve@example.com")
-        entry = told(mail_events.TEST_SEND_FINISHED)
-        assert (entry.person_email, entry.facts["passed"]) == ("eve@example.com", True)
+        entry = last_entry(mail_events.TEST_SEND_FINISHED)
+        assert (entry.subject_email, entry.data["passed"]) == ("eve@example.com", True)
         administrator.submit("/settings/mail", "test", test_recipient="eve@example.com", password="wrong")
-        facts = told(mail_events.TEST_SEND_FINISHED).facts
-        assert (facts["passed"], facts["stage"]) == (False, "auth")
+        data = last_entry(mail_events.TEST_SEND_FINISHED).data
+        assert (data["passed"], data["stage"]) == (False, "auth")
 
-    def test_a_saved_mail_server_names_what_changed_and_no_secret(
-        self, administrator: Browser, inbox: Inbox, told: Told
+    def test_saving_the_mail_server_records_the_changed_fields_and_no_secret(
+        self, administrator: Browser, inbox: Inbox, last_entry: LastEntry
     ) -> None:
         administrator.submit("/settings/mail", "save", timeout="25", password="typed secret")
-        assert told(mail_events.MAIL_SERVER_SAVED).facts == {"provider": "custom", "changed": ["password", "timeout"]}
+        assert last_entry(mail_events.MAIL_SERVER_SAVED).data == {
+            "provider": "custom",
+            "changed": ["password", "timeout"],
+        }
 
-    def test_a_message_tried_again_by_hand_is_told(self, administrator: Browser, parts: AppState, told: Told) -> None:
+    def test_retrying_a_message_is_recorded(
+        self, administrator: Browser, parts: AppState, last_entry: LastEntry
+    ) -> None:
         with parts.database.transaction() as session:
             message = outbox.enqueue(session, "activated", "eve@example.com")
         administrator.submit(f"/outbox/{message.id}", "retry")
-        entry = told(outbox_events.MESSAGE_RETRIED)
-        assert (entry.person_email, entry.facts) == ("eve@example.com", {"message": message.id})
+        entry = last_entry(outbox_events.MESSAGE_RETRIED)
+        assert (entry.subject_email, entry.data) == ("eve@example.com", {"message": message.id})
 
-    def test_the_first_administrator_is_told(self, stranger: Browser, database: Database, told: Told) -> None:
+    def test_the_first_administrator_is_recorded(
+        self, stranger: Browser, database: Database, last_entry: LastEntry
+    ) -> None:
         with database.transaction() as session:
             key = setup.new_setup_token(session)
         stranger.get(f"/setup?key={key}")
         stranger.submit("/setup", email="root@example.com", name="R", password=PASSWORD, password_confirm=PASSWORD)
-        assert told(accounts_events.SETUP_COMPLETED).person_email == "root@example.com"
+        assert last_entry(accounts_events.SETUP_COMPLETED).subject_email == "root@example.com"
 
-    def test_an_administrator_of_the_command_line_is_told(self, app: Flask, told: Told) -> None:
+    def test_an_administrator_created_on_the_command_line_is_recorded(self, app: Flask, last_entry: LastEntry) -> None:
         arguments = ["create-admin", "root@example.com", "--password-stdin"]
         result = CliRunner().invoke(main, arguments, input=PASSWORD, obj=ScriptInfo(create_app=lambda: app))
         assert result.exit_code == 0, result.output
-        assert told(accounts_events.ADMINISTRATOR_CREATED).person_email == "root@example.com"
+        assert last_entry(accounts_events.ADMINISTRATOR_CREATED).subject_email == "root@example.com"

@@ -1,17 +1,28 @@
-"""What the trail holds, and that nobody changes it."""
+"""Recording entries, and reading them with each filter, page by page."""
+
+import re
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 from sqlalchemy.exc import DatabaseError
 
+from tests.audit.conftest import NOON
 from tests.support.browser import Browser
 from tests.support.people import add_person
 from webapp.accounts import events
 from webapp.accounts.models import User
 from webapp.audit import service as audit
 from webapp.audit.models import AuditEntry
+from webapp.audit.service import PAGE_SIZE, Filter
 from webapp.core.actor import Actor
 from webapp.core.database import Database
+
+AddEntry = Callable[..., int]
+# Earlier than anything that the fixtures record.
+LAST_YEAR = date(2025, 12, 31)
 
 
 def entries(database: Database) -> list[AuditEntry]:
@@ -19,44 +30,142 @@ def entries(database: Database) -> list[AuditEntry]:
         return list(session.scalars(select(AuditEntry).order_by(AuditEntry.id)))
 
 
-def test_an_entry_says_who_did_what_to_whom_from_where(database: Database, root: Actor) -> None:
-    user_id = add_person(database, "ada@example.com")
-    with database.transaction() as session:
-        audit.record(session, events.ROLE_CHANGED, session.get_one(User, user_id), role="member")
-    entry = entries(database)[-1]
-    assert (entry.by_id, entry.by_email, entry.client, entry.device) == (root.id, root.email, root.client, root.device)
-    assert (entry.event, entry.person_email, entry.facts) == (
-        "user.role_changed",
-        "ada@example.com",
-        {"role": "member"},
-    )
-
-
-def test_an_entry_stands_only_with_what_it_tells_of(database: Database) -> None:
-    before = len(entries(database))
+def list_ids(database: Database, entry_filter: Filter, before: int | None = None) -> list[int]:
     with database.read() as session:
-        audit.record(session, events.USER_DELETED)
-    assert len(entries(database)) == before
+        return [entry.id for entry in audit.list_entries(session, entry_filter, before)[0]]
+
+
+class TestRecord:
+    """Adding entries."""
+
+    def test_an_entry_has_actor_subject_origin_and_data(self, database: Database, root: Actor) -> None:
+        user_id = add_person(database, "ada@example.com")
+        with database.transaction() as session:
+            audit.record(session, events.ROLE_CHANGED, session.get_one(User, user_id), role="member")
+        entry = entries(database)[-1]
+        assert (entry.actor_id, entry.actor_email) == (root.id, root.email)
+        assert (entry.ip_address, entry.user_agent) == (root.ip_address, root.user_agent)
+        assert (entry.subject_id, entry.subject_email) == (user_id, "ada@example.com")
+        assert (entry.event, entry.data) == ("user.role_changed", {"role": "member"})
+
+    def test_an_entry_is_undone_with_its_transaction(self, database: Database) -> None:
+        before = len(entries(database))
+        with database.read() as session:
+            audit.record(session, events.USER_DELETED)
+        assert len(entries(database)) == before
+
+    def test_the_actor_is_the_signed_in_user(self, administrator: Browser, database: Database) -> None:
+        administrator.submit("/settings/general", product_name="Acme", public_url="https://mail.example.com")
+        entry = entries(database)[-1]
+        assert (entry.actor_email, entry.ip_address) == (administrator.user.email, "127.0.0.1")
+        assert sorted(entry.data["changed"]) == ["product_name", "public_url"]
 
 
 CHANGES = ["UPDATE audit_entries SET event = 'x'", "DELETE FROM audit_entries"]
-COLUMNS = "id, happened_at, event, by_email, person_email, client, device, facts"
-REPLACES = f"REPLACE INTO audit_entries ({COLUMNS}) SELECT {COLUMNS.replace('event', 'client')} FROM audit_entries"
+COLUMNS = "id, happened_at, event, actor_email, subject_email, ip_address, user_agent, data"
+REPLACE = f"REPLACE INTO audit_entries ({COLUMNS}) SELECT {COLUMNS.replace('event', 'ip_address')} FROM audit_entries"
 
 
-@pytest.mark.parametrize("change", [*CHANGES, REPLACES])
-def test_nobody_changes_the_trail(database: Database, change: str) -> None:
-    if change == REPLACES and database.engine.dialect.name != "sqlite":
-        pytest.skip("SQLite alone has it")
+@pytest.mark.parametrize("statement", [*CHANGES, REPLACE])
+def test_the_database_refuses_to_change_entries(database: Database, statement: str) -> None:
+    if statement == REPLACE and database.engine.dialect.name != "sqlite":
+        pytest.skip("only SQLite has REPLACE")
     with database.transaction() as session:
         audit.record(session, events.USER_DELETED)
     with pytest.raises(DatabaseError, match="append-only"), database.transaction() as session:
-        session.execute(text(change))
+        session.execute(text(statement))
     assert entries(database)[-1].event == "user.deleted"
 
 
-def test_a_request_is_put_down_to_whoever_is_signed_in(administrator: Browser, database: Database) -> None:
-    administrator.submit("/settings/general", product_name="Acme", public_url="https://mail.example.com")
-    entry = entries(database)[-1]
-    assert (entry.by_email, entry.client) == (administrator.user.email, "127.0.0.1")
-    assert sorted(entry.facts["changed"]) == ["product_name", "public_url"]
+class TestListEntries:
+    """Reading entries."""
+
+    def test_pages_follow_each_other_without_gaps_or_repetitions(self, database: Database, add_entry: AddEntry) -> None:
+        times = [NOON + timedelta(seconds=number // 2) for number in range(PAGE_SIZE + 5)]
+        ids = [add_entry(ip_address="192.0.2.7", at=at) for at in times]
+        first = list_ids(database, Filter(ip_address="192.0.2.7"))
+        assert first + list_ids(database, Filter(ip_address="192.0.2.7"), before=first[-1]) == ids[::-1]
+
+    def test_later_entries_come_first_whatever_their_ids(self, database: Database, add_entry: AddEntry) -> None:
+        late = add_entry(ip_address="192.0.2.7")
+        early = add_entry(ip_address="192.0.2.7", at=NOON - timedelta(days=1))
+        assert list_ids(database, Filter(ip_address="192.0.2.7")) == [late, early]
+
+    @pytest.mark.parametrize("before", [0, -1, 10**30, 4711])
+    def test_a_page_after_an_unknown_entry_is_empty(self, database: Database, add_entry: AddEntry, before: int) -> None:
+        add_entry()
+        assert list_ids(database, Filter(), before) == []
+
+    @pytest.mark.parametrize(
+        "entry_filter",
+        [
+            Filter(event="link.created"),
+            Filter(ip_address="2001:db8::1"),
+            Filter(person="ada@example.com"),
+            Filter(person="root@example.com"),
+            Filter(since=date(2025, 3, 1), until=date(2025, 3, 1)),
+            Filter(person="ada@example.com", event="link.created", ip_address="2001:db8::1", until=LAST_YEAR),
+        ],
+    )
+    def test_each_filter_finds_only_what_matches(
+        self, database: Database, add_entry: AddEntry, entry_filter: Filter
+    ) -> None:
+        add_entry(at=NOON - timedelta(days=365), subject_email="eve@example.com", ip_address="192.0.2.9")
+        people = {"subject_email": "ada@example.com", "actor_email": "root@example.com"}
+        at = NOON.replace(year=2025, month=3, day=1, hour=23, minute=59)
+        matching = add_entry(events.LINK_CREATED, at=at, ip_address="2001:db8::1", **people)
+        assert list_ids(database, entry_filter) == [matching]
+
+    def test_a_person_is_found_under_earlier_addresses_too(self, database: Database, add_entry: AddEntry) -> None:
+        user_id = add_person(database, "ada@example.com")
+        earlier = add_entry(subject_id=user_id, subject_email="ada.king@example.com")
+        acted = add_entry(actor_id=user_id, actor_email="ada.king@example.com")
+        assert list_ids(database, Filter(person="Ada@Example.com")) == [acted, earlier]
+
+    def test_all_entries_are_read_in_chunks(self, database: Database, add_entry: AddEntry) -> None:
+        ids = [add_entry(ip_address="192.0.2.7") for _ in range(5)]
+        chunks = list(audit.read_all(database, Filter(ip_address="192.0.2.7"), chunk_size=2))
+        assert [[entry.id for entry in chunk] for chunk in chunks] == [ids[4:2:-1], ids[2:0:-1], ids[:1]]
+
+
+@pytest.mark.parametrize("later", [False, True], ids=["first page", "later page"])
+@pytest.mark.parametrize(
+    ("entry_filter", "columns"),
+    [
+        (Filter(), ["happened_at"]),
+        (Filter(event="link.created"), ["event"]),
+        (Filter(ip_address="192.0.2.7"), ["ip_address"]),
+        (Filter(person="ada@example.com"), ["actor_email", "subject_email", "actor_id", "subject_id"]),
+    ],
+)
+def test_a_page_is_read_from_an_index_alone(
+    database: Database, add_entry: AddEntry, entry_filter: Filter, columns: list[str], later: bool
+) -> None:
+    """The index ends in the order of the page, so the time for a page does not grow with the trail."""
+    add_person(database, "ada@example.com")
+    plans = query_plans(database, entry_filter, add_entry() if later else None)
+    for column, plan in zip(columns, plans, strict=True):
+        assert re.search(rf"\bix_audit_entries_{column}\b", plan)
+        # The end of the previous page limits what is read of the index, instead of filtering what was read.
+        assert bool(re.search(r"happened_at(<|, id\) <)", plan)) == later
+        assert [word for word in ("Filter", "Sort", "TEMP B-TREE") if word in plan] == []
+
+
+def query_plans(database: Database, entry_filter: Filter, before: int | None) -> list[str]:
+    """Explain each statement that reads a page."""
+    sent: list[tuple[str, Any]] = []
+
+    def keep(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
+        sent.append((statement, parameters))
+
+    with database.read() as session:
+        connection, explain = session.connection(), "EXPLAIN QUERY PLAN"
+        if connection.dialect.name == "postgresql":
+            explain = "EXPLAIN"
+            for method in ("seqscan", "bitmapscan"):
+                session.execute(text(f"SET LOCAL enable_{method} = off"))
+        event.listen(connection, "before_cursor_execute", keep)
+        audit.list_entries(session, entry_filter, before)
+        event.remove(connection, "before_cursor_execute", keep)
+        pages = [query for query in sent if "ORDER BY" in query[0]]
+        return ["\n".join(row[-1] for row in connection.exec_driver_sql(f"{explain} {sql}", of)) for sql, of in pages]

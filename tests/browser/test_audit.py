@@ -31,7 +31,7 @@ def look_for_what_was_saved(walker: Walker, site: Site) -> None:
     walker.open(f"{site.url}/audit")
     walker.fill(event="general_settings.saved", person="")
     walker.press("Show")
-    assert walker.sees("Changed: Public address.")
+    assert walker.sees("Changed: Public URL.")
     assert not walker.page.locator("main table").get_by_text("Signed in", exact=True).count()
 
 
@@ -39,13 +39,13 @@ def follow_a_person(walker: Walker) -> None:
     walker.follow("Show all")
     walker.follow(ADA)
     assert walker.value("person") == ADA
-    walker.fill(client="203.0.113.9")
+    walker.fill(ip_address="203.0.113.9")
     walker.press("Show")
-    assert walker.sees("Nothing fits this filter.")
+    assert walker.sees("No matches.")
 
 
 def be_told_what_is_wrong(walker: Walker) -> None:
-    walker.fill(client="", since="2026-02-02", until="2026-02-01")
+    walker.fill(ip_address="", since="2026-02-02", until="2026-02-01")
     walker.press("Show")
     assert walker.sees("This date is before the start date.")
     walker.follow("Show all")

@@ -21,5 +21,5 @@ def test_what_is_saved_holds_and_the_trail_names_what_changed(database: Database
             save(session, longer)
     with database.read() as session:
         assert security(session) == longer
-        changed = [entry.facts["changed"] for entry in session.scalars(select(AuditEntry).order_by(AuditEntry.id))]
+        changed = [entry.data["changed"] for entry in session.scalars(select(AuditEntry).order_by(AuditEntry.id))]
     assert changed[-2:] == [["password_length", "reset_minutes"], []]

@@ -147,7 +147,7 @@ def test_the_audit_trail_has_neither_url_nor_secret(
     administrator.submit(PAGE, webhook_url=receiver.url)
     administrator.submit(PAGE, button="test")
     with parts.database.read() as session:
-        recorded = {one.event: one.facts for one in session.scalars(select(AuditEntry))}
+        recorded = {one.event: one.data for one in session.scalars(select(AuditEntry))}
     assert recorded[events.WEBHOOK_SAVED.key] == {"changed": ["webhook_url"]}
     assert (recorded[events.WEBHOOK_SECRET_CREATED.key], recorded[events.WEBHOOK_TESTED.key]) == ({}, {"passed": True})
 

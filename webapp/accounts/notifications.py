@@ -23,7 +23,7 @@ MERGE_WINDOW = timedelta(days=1)
 def request_origin() -> dict[str, Any]:
     """Where the present request comes from, as data of a mail."""
     actor = current_actor()
-    return {"client": actor.client, "device": actor.device}
+    return {"client": actor.ip_address, "device": actor.user_agent}
 
 
 def notify_password_changed(session: Session, person: User, by_link: bool) -> None:

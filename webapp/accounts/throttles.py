@@ -5,8 +5,6 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from webapp.accounts.models import User
-from webapp.audit import events
-from webapp.audit import service as audit
 from webapp.core import clock, rate_limits
 from webapp.core.email_addresses import comparison_key
 from webapp.core.rate_limits import Limit, network
@@ -27,9 +25,6 @@ UNKNOWN_LINKS_BY_NETWORK = Limit("unknown links, network", 60, timedelta(minutes
 PASSWORD_ADVICE_BY_NETWORK = Limit("password advice, network", 120, FIVE_MINUTES)
 NEW_PASSWORDS_BY_USER = Limit("new passwords compared with earlier ones, user", 20, timedelta(hours=1))
 ADMIN_LINKS_BY_ADMINISTRATOR = Limit("reset links shown, administrator", 20, timedelta(hours=1))
-
-AUDITED_BY_NETWORK = Limit("throttled requests in the audit log, network", 1, timedelta(hours=1))
-AUDITED = Limit("throttled requests in the audit log", 100, timedelta(hours=1))
 
 
 def count_reset_request(session: Session, client_address: str) -> None:
@@ -92,16 +87,3 @@ def count_password_advice(session: Session, client_address: str) -> None:
 def count_new_password(session: Session, user: User) -> None:
     """Count one password compared with the user's earlier ones. Raises TooManyRequests."""
     rate_limits.consume(session, NEW_PASSWORDS_BY_USER, str(user.id))
-
-
-def record_throttled(session: Session, client_address: str, page: str) -> None:
-    """Record in the audit log, once an hour, that this network was refused on this page."""
-    if rate_limits.try_consume(session, AUDITED_BY_NETWORK, network(client_address), page) and rate_limits.try_consume(
-        session, AUDITED, ""
-    ):
-        audit.record(session, events.REQUESTS_THROTTLED, page=page)
-
-
-def is_recorded(session: Session, client_address: str, page: str) -> bool:
-    """Return whether the audit log already has it."""
-    return rate_limits.is_exhausted(session, AUDITED_BY_NETWORK, network(client_address), page)

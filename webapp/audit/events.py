@@ -13,7 +13,7 @@ KEYS_FORGOTTEN = EventType("keys.forgotten", lazy("Unreadable keys deleted"))
 FIELD_LABELS = {
     "event": lazy("Event"),
     "person": lazy("Person"),
-    "client": lazy("IP address"),
+    "ip_address": lazy("IP address"),
     "since": lazy("From"),
     "until": lazy("To"),
 }

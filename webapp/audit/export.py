@@ -1,26 +1,24 @@
-"""The trail as a file for spreadsheets and scripts (RFC 4180)."""
+"""The audit trail as a CSV file (RFC 4180)."""
 
 import csv
 import io
 import json
-import re
 from collections.abc import Iterator
 
+from webapp.audit import service
 from webapp.audit.models import AuditEntry
-from webapp.audit.trail import Filter, chunks
+from webapp.audit.service import Filter
 from webapp.core.database import Database
 
-HEADER = ("time", "event", "person", "person_id", "by", "by_id", "client", "device", "facts")
-# What makes spreadsheets take a text for a formula (OWASP, “CSV Injection”).
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-# Where one set to another separator begins a cell, so that quotation marks of ours are none to it.
-AFTER_SEPARATOR = re.compile(r"([;|\t\r\n][ \"]*)(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
+HEADER = ("time", "event", "subject", "subject_id", "actor", "actor_id", "ip_address", "user_agent", "data")
+# Cells that start with one of these are formulas to spreadsheets (OWASP, “CSV Injection”).
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
-def csv_of(database: Database, wanted: Filter) -> Iterator[str]:
-    """The file, piece by piece, so that its size does not matter."""
+def export_csv(database: Database, entry_filter: Filter) -> Iterator[str]:
+    """Yield the file in pieces, so that its size does not matter."""
     yield _lines([HEADER])
-    for entries in chunks(database, wanted):
+    for entries in service.read_all(database, entry_filter):
         yield _lines([_row(entry) for entry in entries])
 
 
@@ -28,21 +26,20 @@ def _row(entry: AuditEntry) -> tuple[str, ...]:
     cells = (
         entry.happened_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         entry.event,
-        entry.person_email,
-        _number(entry.person_id),
-        entry.by_email,
-        _number(entry.by_id),
-        entry.client,
-        entry.device,
-        json.dumps(entry.facts, ensure_ascii=False, sort_keys=True) if entry.facts else "",
+        entry.subject_email,
+        _number(entry.subject_id),
+        entry.actor_email,
+        _number(entry.actor_id),
+        entry.ip_address,
+        entry.user_agent,
+        json.dumps(entry.data, ensure_ascii=False, sort_keys=True) if entry.data else "",
     )
     return tuple(map(escape_formula, cells))
 
 
 def escape_formula(cell: str) -> str:
-    """The text, and nothing that a spreadsheet would reckon with: an apostrophe says that it is text."""
-    inside = AFTER_SEPARATOR.sub(r"\1'", cell)
-    return f"'{inside}" if cell.startswith(FORMULA) else inside
+    """Put an apostrophe before a formula: spreadsheets then take the cell as text."""
+    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
 
 
 def _number(number: int | None) -> str:

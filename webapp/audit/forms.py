@@ -1,75 +1,83 @@
-"""What to show of the trail."""
+"""The filter of the audit trail."""
 
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as lazy
 from wtforms import Field, SelectChoice, SelectField, StringField, ValidationError
 from wtforms.validators import Length, StopValidation
 
 from webapp.audit import registry
-from webapp.audit.trail import Filter
+from webapp.audit.service import Filter
 from webapp.core.email_addresses import MAX_LENGTH
-from webapp.core.texts import lazy_gettext as lazy
 from webapp.web.forms import Form, stripped, text, text_problem
 
+MAX_IP_ADDRESS_LENGTH = 64
 
-def a_line(form: Form, field: Field) -> None:
-    """Validator: nothing that cannot be seen."""
+
+def printable_line(form: Form, field: Field) -> None:
+    """Validator: one line without control characters."""
     if problem := text_problem(text(field)):
         raise ValidationError(problem)
 
 
-def a_day(form: Form, field: Field) -> None:
-    """Validator: a day as browsers send it, or nothing."""
+def valid_date(form: Form, field: Field) -> None:
+    """Validator: a date as browsers send it, or nothing."""
     try:
-        day(field)
+        parse_date(field)
     except ValueError as error:
         raise StopValidation(_("Enter a date such as 2026-11-23.")) from error
 
 
-def day(field: Field) -> date | None:
-    """The day that was typed, if any. Raises ValueError."""
+def parse_date(field: Field) -> date | None:
+    """Return the date that was entered, if any. Raises ValueError."""
     return date.fromisoformat(text(field)) if text(field) else None
 
 
 def event_choices() -> list[SelectChoice]:
-    """List all event types, and the choice of all of them."""
+    """List all event types, after a choice for all of them."""
     types = registry.event_types()
-    return [SelectChoice("", lazy("All events")), *(SelectChoice(known.key, str(known.label)) for known in types)]
+    return [SelectChoice("", _("All events")), *(SelectChoice(known.key, str(known.label)) for known in types)]
 
 
 class FilterForm(Form):
-    """Narrows the trail. It is part of the address and changes nothing, so it carries no CSRF token."""
+    """Filters the trail. It is part of the URL and changes nothing, so it carries no CSRF token."""
 
     class Meta:
-        """As FlaskForm has it."""
+        """Configures WTForms."""
 
         csrf = False
 
     event = SelectField(lazy("Event"), choices=event_choices, validate_choice=False)
     person = StringField(
-        lazy("Person"), [a_line, Length(max=MAX_LENGTH, message=lazy("Too long."))], filters=[stripped]
+        lazy("Person"), [printable_line, Length(max=MAX_LENGTH, message=lazy("Too long."))], filters=[stripped]
     )
-    client = StringField(lazy("IP address"), [a_line, Length(max=64, message=lazy("Too long."))], filters=[stripped])
-    since = StringField(lazy("From"), [a_day], filters=[stripped])
-    until = StringField(lazy("To"), [a_day], filters=[stripped])
+    ip_address = StringField(
+        lazy("IP address"),
+        [printable_line, Length(max=MAX_IP_ADDRESS_LENGTH, message=lazy("Too long."))],
+        filters=[stripped],
+    )
+    since = StringField(lazy("From"), [valid_date], filters=[stripped])
+    until = StringField(lazy("To"), [valid_date], filters=[stripped])
 
     def validate_event(self, field: Field) -> None:
-        """One that there is."""
-        if field.data and field.data not in [event_type.key for event_type in registry.event_types()]:
+        """Accept registered event types only."""
+        if field.data and field.data not in [known.key for known in registry.event_types()]:
             raise ValidationError(_("Choose an event from the list."))
 
     def validate_until(self, field: Field) -> None:
-        """Not before the first day."""
-        if not self.since.errors and (first := day(self.since)) and (last := day(field)) and last < first:
+        """Accept no end before the start."""
+        if not self.since.errors and (first := parse_date(self.since)) and (last := parse_date(field)) and last < first:
             raise ValidationError(_("This date is before the start date."))
 
-    def wanted(self) -> Filter:
-        """The filter, once it is valid."""
-        return Filter(text(self.event), text(self.person), text(self.client), day(self.since), day(self.until))
+    def to_filter(self) -> Filter:
+        """Return the filter, once the form is valid."""
+        return Filter(
+            text(self.event), text(self.person), text(self.ip_address), parse_date(self.since), parse_date(self.until)
+        )
 
-    def given(self) -> Mapping[str, Any]:
-        """What is filled in, as it stands in the address."""
+    def query_args(self) -> Mapping[str, Any]:
+        """Return the fields that are filled in, for the URL."""
         return {field.name: field.data for field in self if field.data}

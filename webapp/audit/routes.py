@@ -1,10 +1,10 @@
-"""The page of the audit trail, and the trail as a file."""
+"""The page of the audit trail, and the download of it."""
 
 from flask import Blueprint, Response, redirect, render_template, request, stream_with_context, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from webapp.audit import events, registry, service, trail
-from webapp.audit.export import csv_of
+from webapp.audit import events, registry, service
+from webapp.audit.export import export_csv
 from webapp.audit.forms import FilterForm
 from webapp.audit.models import AuditEntry
 from webapp.core import clock
@@ -16,40 +16,42 @@ blueprint = Blueprint("audit", __name__)
 
 @blueprint.get("/audit")
 def entries() -> str:
-    """What was done, newest first."""
+    """Show a page of entries, newest first."""
     form = FilterForm(formdata=request.args)
     before = request.args.get("before", type=int)
     if not form.validate():
-        return _page(form, [], more=False, before=before)
+        return _page(form, [], has_more=False, before=before)
     with app_state().database.read() as session:
-        found, more = trail.list_entries(session, form.wanted(), before)
-    return _page(form, found, more, before)
+        found, has_more = service.list_entries(session, form.to_filter(), before)
+    return _page(form, found, has_more, before)
 
 
 @blueprint.get("/audit.csv")
 def download() -> BaseResponse:
-    """All that the filter shows, not one page of it."""
+    """Send all entries that the filter shows, not only one page."""
     form = FilterForm(formdata=request.args)
     if not form.validate():
-        return redirect(url_for("audit.entries", **form.given()))
-    wanted, database = form.wanted(), app_state().database
+        return redirect(url_for("audit.entries", **form.query_args()))
+    entry_filter, database = form.to_filter(), app_state().database
     with database.transaction() as session:
-        service.record(session, events.TRAIL_DOWNLOADED, email=wanted.person, filtered=list(form.given()))
+        filtered = list(form.query_args())
+        service.record(session, events.TRAIL_DOWNLOADED, email=entry_filter.person, filtered=filtered)
     name = f"audit-{clock.now():%Y-%m-%d}.csv"
-    disposition = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(
-        stream_with_context(csv_of(database, wanted)), content_type="text/csv; charset=utf-8", headers=disposition
+        stream_with_context(export_csv(database, entry_filter)),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 
-def _page(form: FilterForm, entries: list[AuditEntry], more: bool, before: int | None) -> str:
+def _page(form: FilterForm, entries: list[AuditEntry], has_more: bool, before: int | None) -> str:
     return render_template(
         "audit/entries.html",
         form=form,
         entries=entries,
-        more=more,
+        has_more=has_more,
         before=before,
-        kind=registry.event_label,
-        facts=registry.describe,
+        event_label=registry.event_label,
+        describe=registry.describe,
         device=client.describe,
     )

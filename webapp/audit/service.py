@@ -1,18 +1,34 @@
-"""Adding to the audit trail."""
+"""The audit trail: adding entries, and reading them newest first.
 
+Each filter has an index that ends in the time and the id, so a page takes as long with millions of
+entries as with a hundred. Entries are ordered by time before id because filters ask for days.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 from typing import Any, Protocol
 
+from sqlalchemy import ColumnElement, literal, select, tuple_
 from sqlalchemy.orm import Session
 
+from webapp.audit import registry
 from webapp.audit.models import AuditEntry
 from webapp.audit.registry import EventType
 from webapp.core import clock, logs
 from webapp.core.actor import current_actor
+from webapp.core.database import Database, UtcDateTime
 from webapp.core.email_addresses import MAX_LENGTH, comparison_key
+
+PAGE_SIZE = 50
+# How many entries an export keeps in memory.
+CHUNK_SIZE = 1000
+# The largest id that the column can hold.
+MAX_ID = 2**63 - 1
 
 
 class Subject(Protocol):
-    """Somebody an event is about: a user, in practice."""
+    """Whoever an event is about: a user, in practice."""
 
     @property
     def id(self) -> int | None:
@@ -23,6 +39,17 @@ class Subject(Protocol):
         """The user's email address."""
 
 
+@dataclass(frozen=True)
+class Filter:
+    """Which entries to show; empty values exclude nothing. Days are in UTC, both included."""
+
+    event: str = ""
+    person: str = ""
+    ip_address: str = ""
+    since: date | None = None
+    until: date | None = None
+
+
 def record(
     session: Session, event_type: EventType, subject: Subject | None = None, email: str = "", **data: Any
 ) -> None:
@@ -31,19 +58,89 @@ def record(
     `email` is the address that was entered, where no user was looked up; it is stored in the form
     used for comparisons. `data` must hold no secrets and no email addresses, because it is logged.
     """
-    actor = current_actor()
-    author = subject if subject and event_type.by_subject and actor.client and actor.id is None else actor
+    request = current_actor()
+    is_visitor = request.ip_address and request.id is None
+    actor = subject if subject and is_visitor and event_type.by_subject else request
     session.add(
         AuditEntry(
             happened_at=clock.now(),
             event=event_type.key,
-            by_id=author.id,
-            by_email=author.email,
-            person_id=subject.id if subject else None,
-            person_email=subject.email if subject else comparison_key(email)[:MAX_LENGTH],
-            client=actor.client,
-            device=actor.device,
-            facts=data,
+            actor_id=actor.id,
+            actor_email=actor.email,
+            subject_id=subject.id if subject else None,
+            subject_email=subject.email if subject else comparison_key(email)[:MAX_LENGTH],
+            ip_address=request.ip_address,
+            user_agent=request.user_agent,
+            data=data,
         )
     )
     logs.log_after_commit(session, event_type.key, **({"user": subject.id, **data} if subject else data))
+
+
+def list_entries(session: Session, entry_filter: Filter, before: int | None) -> tuple[list[AuditEntry], bool]:
+    """Return the newest 50 entries, and whether there are older ones. `before` is the last id of the previous page."""
+    last = None
+    if before is not None:
+        last = session.get(AuditEntry, before) if 0 < before <= MAX_ID else None
+        if last is None:
+            return [], False
+    found = _newest(session, entry_filter, last, PAGE_SIZE + 1)
+    return found[:PAGE_SIZE], len(found) > PAGE_SIZE
+
+
+def read_all(database: Database, entry_filter: Filter, chunk_size: int = CHUNK_SIZE) -> Iterator[list[AuditEntry]]:
+    """Yield all entries in chunks. No transaction stays open between chunks, because the client may be slow."""
+    last = None
+    while True:
+        with database.read() as session:
+            found = _newest(session, entry_filter, last, chunk_size)
+        yield found
+        if len(found) < chunk_size:
+            return
+        last = found[-1]
+
+
+def _newest(session: Session, entry_filter: Filter, before: AuditEntry | None, limit: int) -> list[AuditEntry]:
+    conditions = _conditions(entry_filter)
+    if before is not None:
+        end = tuple_(literal(before.happened_at, UtcDateTime()), before.id)
+        conditions.append(tuple_(AuditEntry.happened_at, AuditEntry.id) < end)
+    newest = select(AuditEntry).where(*conditions)
+    newest = newest.order_by(AuditEntry.happened_at.desc(), AuditEntry.id.desc()).limit(limit)
+    if not entry_filter.person:
+        return list(session.scalars(newest))
+    # One query per column, because each column has its index: with OR, databases read and sort all entries of a person.
+    found = {
+        entry
+        for involved in _involves(session, entry_filter.person)
+        for entry in session.scalars(newest.where(involved))
+    }
+    return sorted(found, key=lambda entry: (entry.happened_at, entry.id), reverse=True)[:limit]
+
+
+def _conditions(entry_filter: Filter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if entry_filter.event:
+        conditions.append(AuditEntry.event == entry_filter.event)
+    if entry_filter.ip_address:
+        conditions.append(AuditEntry.ip_address == entry_filter.ip_address)
+    if entry_filter.since:
+        conditions.append(AuditEntry.happened_at >= datetime.combine(entry_filter.since, time.min, UTC))
+    if entry_filter.until:
+        conditions.append(AuditEntry.happened_at <= datetime.combine(entry_filter.until, time.max, UTC))
+    return conditions
+
+
+def _involves(session: Session, email: str) -> list[ColumnElement[bool]]:
+    """List conditions for entries in which somebody acted or was affected.
+
+    They match the address as entered and as compared, and the id of its present user, which also
+    finds entries from before an address change.
+    """
+    addresses = dict.fromkeys((email, comparison_key(email)))
+    conditions = [
+        column == address for address in addresses for column in (AuditEntry.actor_email, AuditEntry.subject_email)
+    ]
+    if (user_id := registry.find_user_id(session, email)) is not None:
+        conditions += [AuditEntry.actor_id == user_id, AuditEntry.subject_id == user_id]
+    return conditions

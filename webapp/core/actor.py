@@ -1,4 +1,4 @@
-"""Who acts: set for each request, so that no service has to be told."""
+"""Who is acting: set for each request, so that services need no parameter for it."""
 
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -6,24 +6,25 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Actor:
-    """Somebody who asks for something, as far as it is known: a person signed in, an address, a browser."""
+    """Who makes a request, as far as that is known: a signed-in user, their session, an address, a browser."""
 
     id: int | None = None
     email: str = ""
-    client: str = ""
-    device: str = ""
+    ip_address: str = ""
+    user_agent: str = ""
+    session_id: int | None = None
 
 
-# Outside of requests it is Mailroom itself, or who works at its command line.
+# Outside of requests: Mailroom itself, or whoever uses its command line.
 SYSTEM = Actor()
-_acting: ContextVar[Actor] = ContextVar("actor", default=SYSTEM)
+_actor: ContextVar[Actor] = ContextVar("actor", default=SYSTEM)
 
 
 def set_actor(actor: Actor) -> None:
-    """Who acts from now on, in this thread."""
-    _acting.set(actor)
+    """Set who is acting from now on, in this thread."""
+    _actor.set(actor)
 
 
 def current_actor() -> Actor:
-    """Who acts."""
-    return _acting.get()
+    """Return who is acting."""
+    return _actor.get()

@@ -8,8 +8,8 @@ class MailroomError(Exception):
 class TooManyRequests(MailroomError):
     """A limit is used up; `retry_after` is in seconds."""
 
-    # Whether the trail tells of it already.
-    in_trail = False
+    # Whether the audit trail records it elsewhere.
+    is_audited = False
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(f"try again in {retry_after} seconds")

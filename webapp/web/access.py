@@ -72,7 +72,7 @@ def init_app(app: Flask, also_public: frozenset[str] = frozenset()) -> None:
     def check() -> BaseResponse | None:
         structlog.contextvars.unbind_contextvars("by")
         client = browser.client()
-        set_actor(Actor(client=client.address, device=client.device))
+        set_actor(Actor(ip_address=client.address, user_agent=client.device))
         if request.endpoint is None or request.endpoint in public:
             request.max_content_length = MAX_ANONYMOUS_REQUEST_SIZE
             return None
@@ -81,7 +81,8 @@ def init_app(app: Flask, also_public: frozenset[str] = frozenset()) -> None:
             return cast(Response, redirect(url_for("accounts.login", next=requested_url(), ended=_ended())))
         # Every line that is logged, and every entry in the trail, says from here on who asked.
         structlog.contextvars.bind_contextvars(by=person.id)
-        set_actor(Actor(person.id, person.email, client.address, client.device))
+        session_id = browser.current_session().id
+        set_actor(Actor(person.id, person.email, client.address, client.device, session_id))
         if request.endpoint not in MEMBER and not person.is_administrator:
             log.warning("refused: for administrators only", endpoint=request.endpoint, method=request.method)
             abort(403)

@@ -9,7 +9,8 @@ from typing import Any
 
 import psycopg
 import structlog
-from flask import Flask, Response, g, make_response, render_template, request, url_for
+from blinker import Signal
+from flask import Flask, Response, current_app, g, make_response, render_template, request, url_for
 from flask.globals import request_ctx
 from flask_babel import gettext as _
 from flask_babel import ngettext
@@ -20,7 +21,6 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from webapp.accounts import throttles
 from webapp.core import formatting, i18n
 from webapp.core.app_state import app_state
 from webapp.core.errors import Forbidden, NotFound, TooManyRequests
@@ -40,6 +40,9 @@ DATABASE_UNAVAILABLE = (
 )
 
 log = structlog.get_logger(__name__)
+
+# Sent by the application, outside of any transaction, with `ip_address` and `endpoint`.
+request_throttled = Signal()
 
 
 def init_app(app: Flask) -> None:
@@ -138,21 +141,12 @@ def retry_text(error: TooManyRequests) -> str:
 
 def too_many_requests(error: TooManyRequests, page: str | Response) -> Response:
     """The answer to what was asked too often: a page that says when to try again."""
-    if not error.in_trail:
-        _note()
+    if not error.is_audited:
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
+        request_throttled.send(app, ip_address=request.remote_addr or "", endpoint=request.endpoint or "")
     response = make_response(page, 429)
     response.headers["Retry-After"] = str(error.retry_after)
     return response
-
-
-def _note() -> None:
-    """Have the trail tell of it, once."""
-    database, client, page = app_state().database, request.remote_addr or "", request.endpoint or ""
-    with database.read() as session:
-        noted = throttles.is_recorded(session, client, page)
-    if not noted:
-        with database.transaction() as session:
-            throttles.record_throttled(session, client, page)
 
 
 def _too_many(error: TooManyRequests) -> Response:

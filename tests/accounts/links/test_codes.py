@@ -216,7 +216,7 @@ class TestGuessing:
             found = session.scalars(
                 select(AuditEntry).where(AuditEntry.event == events.CODE_REJECTED.key).order_by(AuditEntry.id)
             ).all()
-        assert [(one.person_id, one.person_email) for one in found] == [
+        assert [(one.subject_id, one.subject_email) for one in found] == [
             (ada.id, ada.email),
             (None, "nobody@example.com"),
         ]

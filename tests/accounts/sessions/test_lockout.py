@@ -199,7 +199,7 @@ class TestHowLong:
         with parts.database.transaction() as session:
             password_links.complete_reset(session, secret, hashing.hash_password("a new one 9"))
         assert [sign_in(ada.email, "a new one 9", place) for place in (HERE, ELSEWHERE, "203.0.113.0")] == ["in"] * 3
-        assert [entry.person_id for entry in entries(parts, events.LOCKOUT_CLEARED)] == [ada.id]
+        assert [entry.subject_id for entry in entries(parts, events.LOCKOUT_CLEARED)] == [ada.id]
 
 
 def test_of_fifty_at_once_no_more_passwords_are_looked_at_than_are_allowed(
@@ -222,7 +222,7 @@ class TestTelling:
     ) -> None:
         guess(email, 30)
         assert queued() == [("lockout", email)]
-        told = [(e.person_id, e.person_email, e.facts["minutes"]) for e in entries(parts, events.LOCKOUT_STARTED)]
+        told = [(e.subject_id, e.subject_email, e.data["minutes"]) for e in entries(parts, events.LOCKOUT_STARTED)]
         assert told == [(None, email, 15)]
 
     @pytest.mark.one_database

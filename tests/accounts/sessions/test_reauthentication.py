@@ -266,7 +266,7 @@ def test_a_wrong_one_is_in_the_trail(database: Database, administrator: Browser)
         reauthentication.check(database, administrator.user, sign_in_of(database), WRONG)
     with database.read() as session:
         noted = session.scalars(select(AuditEntry).where(AuditEntry.event == events.REAUTHENTICATION_FAILED.key)).one()
-    assert noted.person_id == administrator.user.id
+    assert noted.subject_id == administrator.user.id
 
 
 @pytest.mark.usefixtures("later")

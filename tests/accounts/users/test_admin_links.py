@@ -133,7 +133,7 @@ def test_the_trail_says_who_made_it(administrator: Browser, parts: AppState, ada
     hand_over(administrator, ada)
     with parts.database.read() as session:
         entry = session.scalars(select(AuditEntry).where(AuditEntry.event == events.RESET_LINK_SHOWN.key)).one()
-    assert (entry.by_id, entry.person_id) == (administrator.user.id, ada.id)
+    assert (entry.actor_id, entry.subject_id) == (administrator.user.id, ada.id)
 
 
 def test_a_pending_person_is_handed_an_activation_link_and_gets_no_mail(

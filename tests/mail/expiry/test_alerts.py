@@ -192,7 +192,7 @@ def test_the_trail_tells_it(owner: GrantOwner, by_secret: Callable[[int], None],
     by_secret(300)
     tell()
     with owner.parts.database.read() as session:
-        told = {one.event: one.facts for one in session.scalars(select(AuditEntry))}
+        told = {one.event: one.data for one in session.scalars(select(AuditEntry))}
     assert told[events.EXPIRY_ALERT_RAISED.key] == {"about": "client_secret", "state": "soon"}
     assert told[events.EXPIRY_ALERT_RESOLVED.key] == {"about": "client_secret"}
 

@@ -41,7 +41,7 @@ def events(parts: AppState) -> list[tuple[str, str]]:
     """What the trail tells about grants."""
     with parts.database.read() as session:
         found = session.scalars(select(AuditEntry).where(AuditEntry.event.like("grant%")).order_by(AuditEntry.id)).all()
-    return [(entry.event, entry.facts.get("code", "")) for entry in found]
+    return [(entry.event, entry.data.get("code", "")) for entry in found]
 
 
 def test_who_signs_in_gains_a_grant(owner: GrantOwner, parts: AppState) -> None:

@@ -40,7 +40,7 @@ MAIL_IN_A_DAY = Limit("lock told, day", 3, timedelta(days=1))
 class LockedOut(TooManyRequests):
     """Too many passwords were wrong."""
 
-    in_trail = True
+    is_audited = True
 
 
 @dataclass

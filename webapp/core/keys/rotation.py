@@ -14,11 +14,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from blinker import Signal
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from webapp.audit import events
-from webapp.audit import service as audit
 from webapp.core import clock
 from webapp.core.config import Config, new_secret_key
 from webapp.core.database import Base, Database
@@ -32,6 +31,11 @@ from webapp.web.cookies import MAX_COOKIE_AGE
 BATCH = 100
 # As long as a browser may come back with a cookie that an earlier key signed.
 KEY_RETENTION = MAX_COOKIE_AGE
+
+# Sent inside the transaction: with `session` and the new key's `key_id`, or with `session` and a `count`.
+key_added = Signal()
+keys_dropped = Signal()
+keys_forgotten = Signal()
 
 
 @dataclass
@@ -79,7 +83,7 @@ def forget_lost_keys(database: Database, config: Config) -> int:
         lost = [row for row in rows if unwrapped(row.wrapped, config.secret_keys) is None]
         for row in lost:
             session.delete(row)
-        audit.record(session, events.KEYS_FORGOTTEN, keys=len(lost))
+        keys_forgotten.send(session=session, count=len(lost))
         return len(lost)
 
 
@@ -106,7 +110,7 @@ def _add(session: Session, config: Config) -> int:
     new = _wrapped(wrapper, new_secret_key())
     session.add(new)
     session.flush()
-    audit.record(session, events.KEYS_ROTATED, key=new.id)
+    key_added.send(session=session, key_id=new.id)
     return new.id
 
 
@@ -164,7 +168,7 @@ def _retire(session: Session, config: Config, new: int, drop_old: bool) -> None:
     store(session, alone=True)
     if drop_old:
         dropped = session.scalars(delete(DataKey).where(DataKey.id < new).returning(DataKey.id)).all()
-        audit.record(session, events.KEYS_DROPPED, keys=len(dropped))
+        keys_dropped.send(session=session, count=len(dropped))
     else:
         unretired = update(DataKey).where(DataKey.id < new, DataKey.retired_at.is_(None))
         session.execute(unretired.values(retired_at=clock.now()))

@@ -101,7 +101,7 @@ def _strayed() -> Response | None:
         return None
     person, client = signed_in(), sessions.client()
     if person.is_anonymous:
-        set_actor(Actor(client=client.address, device=client.device))
+        set_actor(Actor(ip_address=client.address, user_agent=client.device))
         flash(in_words(authorization.reject_stray_callback(app_state()).error), "warning")
         return redirect(url_for("accounts.login", next=url_for("mail.mail_server")), 303)
     if person.is_administrator:

@@ -1,0 +1,48 @@
+"""What packages register: event types, and how the data of entries reads."""
+
+import pytest
+from flask import Flask
+
+from webapp.audit import registry
+from webapp.audit.registry import EventType
+from webapp.mail.events import FIELD_LABELS
+from webapp.mail.models import MailServer
+from webapp.mail.servers import CLIENT_SECRETS
+from webapp.mail.service import CERTIFICATE_COLUMNS
+
+pytestmark = [pytest.mark.one_database, pytest.mark.usefixtures("app_context")]
+
+
+def test_a_key_is_registered_once(app: Flask) -> None:
+    with pytest.raises(ValueError, match=r"user\.created"):
+        registry.register_event_types(app, EventType("user.created", "Again"))
+
+
+def test_unknown_event_types_and_data_are_shown_as_they_are() -> None:
+    data = {"colour": "red", "provider": "gone", "grant_type": "given up"}
+    assert registry.event_label("wings.grown") == "wings.grown"
+    assert registry.describe(data) == ["colour: red", "Provider: gone.", "Authentication: given up."]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("minutes", 15, "For 15 minutes."),
+        ("everywhere", True, "From all IP addresses."),
+        ("passed", False, "It failed."),
+        ("stage", "auth", "Stage: Sign in."),
+        ("purpose", "reset", "Purpose: reset the password."),
+        ("changed", [], "Nothing was changed."),
+        ("changed", ["host", "password"], "Changed: Host and Password."),
+        ("provider", "office365", "Provider: Office 365."),
+        ("grant_type", "service_account", "Authentication: OAuth2: service account with a key file."),
+    ],
+)
+def test_data_reads_as_sentences(name: str, value: object, sentence: str) -> None:
+    assert registry.describe({name: value}) == [sentence]
+
+
+def test_every_setting_of_a_mail_server_has_a_label() -> None:
+    columns = {column.key for column in MailServer.__table__.columns}
+    internal = {"id", "position", "extra", "secrets", "updated_at", "updated_by", *CERTIFICATE_COLUMNS}
+    assert columns - internal | set(CLIENT_SECRETS) <= set(FIELD_LABELS)
