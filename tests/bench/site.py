@@ -68,7 +68,7 @@ class Site:
         with self.database.transaction() as session:
             server = session.scalars(select(MailServer)).one()
             sealed = sealer.seal("a password", "mail_server.password")
-            server.secrets = {"password": {"sealed": sealed, "saved_at": "2026-11-23"}}
+            server.sealed_secrets = {"password": {"sealed": sealed, "saved_at": "2026-11-23"}}
             server.authentication, server.username, server.updated_at = authentication, SENDER, clock.now()
             session.execute(delete(Grant))
             if authentication != "password":
@@ -179,6 +179,6 @@ def _mail_server(port: int) -> MailServer:
         host="127.0.0.1",
         port=port,
         security="none",
-        secrets={},
+        sealed_secrets={},
         updated_at=clock.now(),
     )

@@ -32,7 +32,7 @@ def saved(parts: AppState) -> MailServer:
 
 def password(parts: AppState) -> str:
     """The saved password, opened."""
-    return parts.sealer.open(saved(parts).secrets["password"]["sealed"], "mail_server.password")
+    return parts.sealer.open(saved(parts).sealed_secrets["password"]["sealed"], "mail_server.password")
 
 
 def error_at(answer: TestResponse, name: str) -> str:

@@ -34,7 +34,7 @@ def save(parts: AppState) -> Save:
 
     def save(one: ServerDraft) -> MailServer:
         with parts.database.transaction() as session:
-            return service.save(session, parts, one, by="ada@mailroom.example").server
+            return service.save(session, parts.sealer, one, by="ada@mailroom.example").server
 
     return save
 

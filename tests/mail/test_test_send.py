@@ -90,7 +90,9 @@ def test_a_secret_that_does_not_open_any_more_is_asked_for_and_then_not_needed(
     fields = custom(host=server.host, port=server.port, security="none", timeout="1", **fields)
     administrator.submit(PAGE, "save", **fields | {secret: "first-secret"})
     with parts.database.transaction() as session:
-        session.get_one(MailServer, saved(parts).id).secrets = {secret: {"sealed": "x", "saved_at": "2026-11-23"}}
+        session.get_one(MailServer, saved(parts).id).sealed_secrets = {
+            secret: {"sealed": "x", "saved_at": "2026-11-23"}
+        }
     page = administrator.submit(PAGE, "test", test_recipient="eve@example.org", **fields | {secret: ""})
     assert "cannot be opened" in error_at(page, secret)
     page = administrator.submit(PAGE, "test", test_recipient="eve@example.org", **fields | {secret: "second-secret"})

@@ -79,7 +79,7 @@ class GrantOwner:
     def save(self, **given: Any) -> None:
         """Save it."""
         with self.parts.database.transaction() as session:
-            service.save(session, self.parts, self.draft(**given), by="owner@mailroom.example")
+            service.save(session, self.parts.sealer, self.draft(**given), by="owner@mailroom.example")
 
     def begin(self) -> str:
         """Choose “Generate access token”; where the browser is sent."""

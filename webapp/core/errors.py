@@ -16,6 +16,14 @@ class TooManyRequests(MailroomError):
         self.retry_after = retry_after
 
 
+class StaleVersion(MailroomError):
+    """The settings were saved by someone else after the form was shown; `current` is their version by now."""
+
+    def __init__(self, current: int) -> None:
+        super().__init__(f"the settings are at version {current}")
+        self.current = current
+
+
 class NotFound(MailroomError):
     """What the address names does not exist, or no longer."""
 

@@ -95,7 +95,7 @@ def prepare(session: Session, parts: AppState, address: ListenAddress, inbox_por
     accounts.create(session)
     saved = primary(session)
     if saved is None or (saved.provider == PROVIDER and saved.port != inbox_port):
-        mail.save(session, parts, mail_server(get_providers()[PROVIDER], inbox_port), by="demo")
+        mail.save(session, parts.sealer, mail_server(get_providers()[PROVIDER], inbox_port), by="demo")
 
 
 def mail_server(provider: Provider, inbox_port: int) -> ServerDraft:

@@ -42,10 +42,10 @@ class MailServer(Base):
     token_url: Mapped[str] = mapped_column(String(1000), default="")
     device_authorization_url: Mapped[str] = mapped_column(String(1000), default="")
     scopes: Mapped[str] = mapped_column(String(1000), default="")
-    # What the provider's own fields hold, secrets excepted.
-    extra: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    # Field name → {"sealed": …, "saved_at": ISO date}; opened only to send.
-    secrets: Mapped[dict[str, Any]] = mapped_column(default=dict, info=SEALED)
+    # The values of the provider's own fields, except for secrets.
+    provider_fields: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    # Field name → {"sealed": …, "saved_at": ISO date}; unsealed only to send.
+    sealed_secrets: Mapped[dict[str, Any]] = mapped_column(default=dict, info=SEALED)
     # The last day of the client secret or of the service account's key, as the administrator entered it.
     secret_expires_on: Mapped[date | None]
     # Of the certificate that this server showed last.
@@ -54,11 +54,18 @@ class MailServer(Base):
     certificate_seen_at: Mapped[datetime | None]
     updated_at: Mapped[datetime]
     updated_by: Mapped[str] = mapped_column(String(254), default="")
+    # Counts the changes, so that a form that was shown before another change is not saved over it.
+    version: Mapped[int] = mapped_column()
 
-    def differing(self, names: Iterable[str], values: Mapping[str, object], extra: Mapping[str, str]) -> frozenset[str]:
-        """Those of these columns, and of the provider's own fields, that have other values here."""
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 -- SQLAlchemy declares it so
+
+    def differing(
+        self, names: Iterable[str], values: Mapping[str, object], provider_fields: Mapping[str, str]
+    ) -> frozenset[str]:
+        """Return those of these columns, and of the provider's own fields, that have other values here."""
         columns = {name for name in names if getattr(self, name) != values.get(name, "")}
-        own = {name for name in {*self.extra, *extra} if self.extra.get(name) != extra.get(name)}
+        names = {*self.provider_fields, *provider_fields}
+        own = {name for name in names if self.provider_fields.get(name) != provider_fields.get(name)}
         return frozenset(columns | own)
 
 

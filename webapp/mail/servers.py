@@ -74,7 +74,7 @@ def secrets_to_retype(saved: MailServer | None, draft: ServerDraft) -> frozenset
     """Return the saved secrets that were left blank although their destination has changed."""
     if saved is None:
         return frozenset()
-    blank = {name for name in draft.secret_names if name in saved.secrets and not draft.secrets.get(name)}
+    blank = {name for name in draft.secret_names if name in saved.sealed_secrets and not draft.secrets.get(name)}
     changed = destination_changes(saved, draft)
     elsewhere = changed - {"proxy_username"}
     return frozenset(
@@ -93,7 +93,7 @@ def open_secrets(sealer: Sealer, server: MailServer, needed: Collection[str] | N
     One that cannot be unsealed raises CannotUnseal if it is `needed` (all are, unless given), and is left out if not.
     """
     opened = {}
-    for name, secret in server.secrets.items():
+    for name, secret in server.sealed_secrets.items():
         try:
             opened[name] = sealer.open(secret["sealed"], seal_purpose(name))
         except CannotUnseal:

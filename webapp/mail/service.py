@@ -8,8 +8,7 @@ from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
 from webapp.core import clock
-from webapp.core.app_state import AppState
-from webapp.core.errors import MailroomError
+from webapp.core.errors import MailroomError, StaleVersion
 from webapp.core.sealing import Sealer
 from webapp.mail import events
 from webapp.mail.grants import service as grants
@@ -28,6 +27,10 @@ from webapp.mail.servers import (
 CERTIFICATE_COLUMNS = ("certificate_since", "certificate_expires_at", "certificate_seen_at")
 
 
+# What no form changes.
+INTERNAL_COLUMNS = ("id", "position", "version", "updated_at", "updated_by", *CERTIFICATE_COLUMNS)
+
+
 class SecretsRequired(MailroomError):
     """Saved secrets were left blank although their destination is not the one they were saved for."""
 
@@ -40,31 +43,34 @@ class Saved:
     discarded_grant: bool = False
 
 
-def save(session: Session, parts: AppState, draft: ServerDraft, by: str) -> Saved:
+def save(session: Session, sealer: Sealer, draft: ServerDraft, by: str, version: int | None = None) -> Saved:
     """Save the draft as the primary mail server, and try everything that waits at once.
 
     A blank secret keeps the saved one. Secrets that the new settings cannot use are deleted, and so is a grant
     that was obtained with other settings (see `grants.discarding_changes`).
-    Raises SecretsRequired: another administrator may have saved since the form was checked.
+    `version` is the one that the draft was made from, 0 if none was saved. Raises StaleVersion if another
+    administrator has saved since, and SecretsRequired if a blank secret was saved for another destination.
     """
     server = lock_primary(session)
+    if version is not None and version != (current := server.version if server else 0):
+        raise StaleVersion(current)
     before = _fields(server) if server else {}
     discarded = False
     if server is None:
-        server = MailServer(position=PRIMARY, secrets={})
+        server = MailServer(position=PRIMARY, sealed_secrets={})
         try:
             with session.begin_nested():
-                session.add(_fill(server, parts.sealer, draft, by))
+                session.add(_fill(server, sealer, draft, by))
         except IntegrityError:
             # A second click, or another administrator, saved the first one at the same moment.
-            return save(session, parts, draft, by)
+            return save(session, sealer, draft, by, version)
     elif secrets_to_retype(server, draft):
         raise SecretsRequired
     else:
-        opened = open_secrets(parts.sealer, server, needed=()) if draft.entered_secrets else {}
+        opened = open_secrets(sealer, server, needed=()) if draft.entered_secrets else {}
         if changed := grants.discarding_changes(server, draft, opened):
             discarded = grants.discard(session, server, changed)
-        _fill(server, parts.sealer, draft, by)
+        _fill(server, sealer, draft, by)
     grants.prepare(session, server, draft.method)
     events.mail_server_saved.send(session=session)
     after = _fields(server)
@@ -76,30 +82,30 @@ def save(session: Session, parts: AppState, draft: ServerDraft, by: str) -> Save
 
 def is_unchanged(saved: MailServer | None, draft: ServerDraft) -> bool:
     """Return whether saving this draft would change nothing."""
-    if saved is None or any(draft.secrets.values()) or draft.removed & set(saved.secrets):
+    if saved is None or any(draft.secrets.values()) or draft.removed & set(saved.sealed_secrets):
         return False
-    return saved.extra == dict(draft.provider_fields) and all(
+    return saved.provider_fields == dict(draft.provider_fields) and all(
         getattr(saved, name) == value for name, value in draft.values.items()
     )
 
 
 def _fields(server: MailServer) -> dict[str, object]:
     """Return what a form can change, by name; the secrets stay sealed, so they differ whenever they are entered."""
-    others = ("id", "position", "extra", "secrets", "updated_at", "updated_by", *CERTIFICATE_COLUMNS)
+    others = (*INTERNAL_COLUMNS, "provider_fields", "sealed_secrets")
     names = [column.key for column in MailServer.__table__.columns if column.key not in others]
-    return {name: getattr(server, name) for name in names} | server.extra | server.secrets
+    return {name: getattr(server, name) for name in names} | server.provider_fields | server.sealed_secrets
 
 
 def _fill(server: MailServer, sealer: Sealer, draft: ServerDraft, by: str) -> MailServer:
     if _has_another_certificate(server, draft):
         for name in CERTIFICATE_COLUMNS:
             setattr(server, name, None)
-    server.secrets = _sealed(sealer, server, draft)
+    server.sealed_secrets = _sealed(sealer, server, draft)
     expires_on = _secret_expires_on(server, draft)
     for name, value in (dict.fromkeys(OAUTH2_COLUMNS, "") | dict(draft.values)).items():
         setattr(server, name, value)
     server.secret_expires_on = expires_on
-    server.extra = dict(draft.provider_fields)
+    server.provider_fields = dict(draft.provider_fields)
     server.updated_at = clock.now()
     server.updated_by = by
     return server
@@ -107,7 +113,7 @@ def _fill(server: MailServer, sealer: Sealer, draft: ServerDraft, by: str) -> Ma
 
 def _secret_expires_on(server: MailServer, draft: ServerDraft) -> date | None:
     """Return the last day of the client secret or key: as entered, else as saved; None without such a secret."""
-    if not set(CLIENT_SECRETS) & set(server.secrets):
+    if not set(CLIENT_SECRETS) & set(server.sealed_secrets):
         return None
     day = draft.values.get("secret_expires_on", server.secret_expires_on)
     return day if isinstance(day, date) else None
@@ -116,11 +122,11 @@ def _secret_expires_on(server: MailServer, draft: ServerDraft) -> date | None:
 def _has_another_certificate(server: MailServer, draft: ServerDraft) -> bool:
     shown_by = ("provider", "host", "port", "security")
     moved = any(getattr(server, name) != draft.values.get(name) for name in shown_by)
-    return moved or server.extra != dict(draft.provider_fields)
+    return moved or server.provider_fields != dict(draft.provider_fields)
 
 
 def _sealed(sealer: Sealer, server: MailServer, draft: ServerDraft) -> dict[str, dict[str, str]]:
-    kept = {name: secret for name, secret in server.secrets.items() if name in draft.secret_names}
+    kept = {name: secret for name, secret in server.sealed_secrets.items() if name in draft.secret_names}
     now = clock.now().isoformat()
     entered = {
         name: {"sealed": sealer.seal(value, seal_purpose(name)), "saved_at": now}

@@ -1,4 +1,4 @@
-"""“Send test mail”: the real path, watched stage by stage."""
+"""“Send test email”: the path that all email takes, observed stage by stage."""
 
 import time
 from collections.abc import Sequence
@@ -9,19 +9,20 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext
 
 from webapp.audit import service as audit
-from webapp.core.app_state import AppState
-from webapp.core.database import Database
-from webapp.mail import compose as messages
-from webapp.mail import events, servers
+from webapp.core.app_state import app_state
+from webapp.mail import events, transport_settings
+from webapp.mail.compose import compose
 from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.expiry import certificates
-from webapp.mail.transcript import Stage, StageResult, Transcript, TranscriptLine
+from webapp.mail.models import MailServer
+from webapp.mail.servers import ServerDraft
+from webapp.mail.transcript import Stage, StageResult, TranscriptLine
 from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError
 from webapp.mail.transport.settings import TransportSettings
 from webapp.providers import Diagnosis
 from webapp.providers.registry import get_providers
-from webapp.settings.service import General
+from webapp.settings.service import General, general
 
 STAGES = {
     Stage.TOKEN: lazy_gettext("Get an access token"),
@@ -40,10 +41,10 @@ STAGES = {
 
 @dataclass(frozen=True)
 class TestSend:
-    """What one test found. `provider` is a key, `seconds` the whole of it, `words` the server's or the system's."""
+    """The result of one test send. `host` is the server that was tested, `seconds` the duration of the whole test."""
 
     recipient: str
-    provider: str
+    host: str
     seconds: float
     steps: Sequence[StageResult]
     lines: Sequence[TranscriptLine]
@@ -54,59 +55,60 @@ class TestSend:
 
     @property
     def passed(self) -> bool:
-        """Whether the server took the message."""
+        """Whether the server accepted the message."""
         return self.stage is None
 
 
-def send_test(parts: AppState, opened: TransportSettings, general: General, recipient: str) -> TestSend:
-    """Send the test mail through `opened`, whether it is saved or not, and tell everything about it."""
+def send_test(draft: ServerDraft, saved: MailServer | None, recipient: str) -> TestSend:
+    """Send the test email through a mail server that need not be saved. Raises CannotUnseal."""
+    with app_state().database.read() as session:
+        present = general(session, app_state().config)
+    settings = transport_settings.from_draft(draft, saved, app_state(), present)
     started = time.monotonic()
-    connection = SmtpConnection(opened)
-    error: DeliveryError | None = None
-    try:
-        message = messages.compose(
-            "test", recipient, opened.mail_from, general, {"provider": str(opened.provider.label)}
-        )
-        with connection:
-            connection.send(message)
-    except DeliveryError as failed:
-        error = failed
-    record: Transcript = connection.conversation
-    trial = TestSend(
+    connection, error = _send(settings, present, recipient)
+    record = connection.conversation
+    test = TestSend(
         recipient=recipient,
-        provider=opened.provider.key,
+        host=settings.host,
         seconds=time.monotonic() - started,
         steps=record.steps,
         lines=record.lines,
         stage=error.stage if error else None,
         words=error.words if error else "",
         from_server=bool(error and error.reply),
-        diagnosis=diagnose(get_providers(), opened, error) if error else None,
+        diagnosis=diagnose(get_providers(), settings, error) if error else None,
     )
-    _note(parts.database, trial)
-    _note_certificate(parts.database, connection)
-    return trial
+    _audit(test, settings.provider.key)
+    if saved is not None and _is_same_server(saved, settings):
+        certificates.record(app_state().database, saved, connection.certificate)
+    return test
 
 
-def _note(database: Database, trial: TestSend) -> None:
-    """Have the audit trail tell how it went."""
-    facts: dict[str, Any] = {"provider": trial.provider, "passed": trial.passed}
-    if trial.stage:
-        facts["stage"] = trial.stage
-    with database.transaction() as session:
-        audit.record(session, events.TEST_SEND_FINISHED, email=trial.recipient, **facts)
+def _send(settings: TransportSettings, present: General, recipient: str) -> tuple[SmtpConnection, DeliveryError | None]:
+    connection = SmtpConnection(settings)
+    message = compose("test", recipient, settings.mail_from, present, {"provider": str(settings.provider.label)})
+    try:
+        with connection:
+            connection.send(message)
+    except DeliveryError as error:
+        return connection, error
+    return connection, None
 
 
-def _note_certificate(database: Database, connection: SmtpConnection) -> None:
-    """Keep until when the server's certificate holds, if it is the saved server that was tried."""
-    with database.read() as session:
-        saved = servers.primary(session)
-    tried = connection.opened
-    shown_by = (tried.provider.key, tried.host, tried.port, tried.security, tried.fields)
-    if saved is not None and (saved.provider, saved.host, saved.port, saved.security, saved.extra) == shown_by:
-        certificates.record(database, saved, connection.certificate)
+def _audit(test: TestSend, provider: str) -> None:
+    stage: dict[str, Any] = {"stage": test.stage} if test.stage else {}
+    with app_state().database.transaction() as session:
+        audit.record(
+            session, events.TEST_SEND_FINISHED, email=test.recipient, provider=provider, passed=test.passed, **stage
+        )
+
+
+def _is_same_server(saved: MailServer, settings: TransportSettings) -> bool:
+    """Return whether the saved server is the one that was tested, so its certificate is worth recording."""
+    tested = (settings.provider.key, settings.host, settings.port, settings.security, settings.fields)
+    return (saved.provider, saved.host, saved.port, saved.security, saved.provider_fields) == tested
 
 
 def stage_name(stage: Stage | str) -> str:
-    """A stage as people call it."""
+    """Return what people call a stage."""
     return str(STAGES[Stage(stage)] if stage in list(Stage) else _("Send"))

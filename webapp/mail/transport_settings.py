@@ -25,7 +25,8 @@ from webapp.settings.service import General
 
 def load(server: MailServer, parts: AppState, general: General) -> TransportSettings:
     """Return the settings of the saved server. Raises UnknownProvider or CannotUnseal."""
-    return _settings(parts, general, _values(server), server.extra, open_secrets(parts.sealer, server), server.id)
+    secrets = open_secrets(parts.sealer, server)
+    return _settings(parts, general, _values(server), server.provider_fields, secrets, server.id)
 
 
 def from_draft(draft: ServerDraft, saved: MailServer | None, parts: AppState, general: General) -> TransportSettings:

@@ -10,8 +10,7 @@ from wtforms.validators import DataRequired, Length
 
 from webapp.core.email_addresses import InvalidEmailAddress, validate
 from webapp.core.texts import lazy_gettext as lazy
-from webapp.web.forms import stripped
-from webapp.web.versioned_forms import VersionedForm
+from webapp.web.forms import VersionedForm, stripped
 
 
 class GeneralForm(VersionedForm):

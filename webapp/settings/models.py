@@ -17,6 +17,9 @@ class GeneralSettings(Base):
     public_url: Mapped[str] = mapped_column(String(300), default="")
     product_name: Mapped[str] = mapped_column(String(60), default="Mailroom")
     support_address: Mapped[str] = mapped_column(String(320), default="")
+    version: Mapped[int] = mapped_column()
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 -- SQLAlchemy declares it so
 
 
 class SecuritySettings(Base):
@@ -44,3 +47,6 @@ class SecuritySettings(Base):
     # Failed sign-ins before an account is locked, and for how many minutes.
     lock_after: Mapped[int]
     lock_minutes: Mapped[int]
+    version: Mapped[int] = mapped_column()
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 -- SQLAlchemy declares it so

@@ -5,9 +5,11 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp.core.app_state import app_state
+from webapp.core.errors import StaleVersion
+from webapp.settings import rows, service
 from webapp.settings import security as rules
-from webapp.settings import service
 from webapp.settings.forms import GeneralForm, is_plain_http
+from webapp.settings.models import GeneralSettings, SecuritySettings
 from webapp.settings.security_forms import SecurityForm
 from webapp.web.security import csrf
 
@@ -26,18 +28,23 @@ def general() -> str | Response:
     """Public address, product name and support address."""
     with app_state().database.read() as session:
         present = service.general(session, app_state().config)
+        version = rows.version(session, GeneralSettings)
     form = GeneralForm(obj=present)
     fixed = bool(app_state().config.public_url)
     if fixed:
         del form.public_url
-    form.draw_of(present)
-    if not (form.validate_on_submit() and form.is_of(present)):
-        return render_template("settings/general.html", form=form, unprotected=is_plain_http(present.public_url))
-    with app_state().database.transaction() as session:
+    form.show_version(version)
+    if form.validate_on_submit():
         public_url = None if fixed else form.public_url.data
-        service.save(session, public_url, form.product_name.data or "", form.support_address.data or "")
-    flash(_("Saved."), "success")
-    return redirect(url_for("settings.general"))
+        product_name, support_address = form.product_name.data or "", form.support_address.data or ""
+        try:
+            with app_state().database.transaction() as session:
+                service.save(session, public_url, product_name, support_address, form.expected_version)
+            flash(_("Saved."), "success")
+            return redirect(url_for("settings.general"))
+        except StaleVersion as error:
+            form.report_conflict(error.current)
+    return render_template("settings/general.html", form=form, unprotected=is_plain_http(present.public_url))
 
 
 @blueprint.route("/security", methods=["GET", "POST"])
@@ -46,11 +53,15 @@ def security() -> str | Response:
     """What passwords, links and sign-ins have to be like."""
     with app_state().database.read() as session:
         present = rules.security(session)
+        version = rows.version(session, SecuritySettings)
     form = SecurityForm.showing(present)
-    form.draw_of(present)
-    if not (form.validate_on_submit() and form.is_of(present)):
-        return render_template("settings/security.html", form=form)
-    with app_state().database.transaction() as session:
-        rules.save(session, form.security())
-    flash(_("Saved."), "success")
-    return redirect(url_for("settings.security"))
+    form.show_version(version)
+    if form.validate_on_submit():
+        try:
+            with app_state().database.transaction() as session:
+                rules.save(session, form.security(), form.expected_version)
+            flash(_("Saved."), "success")
+            return redirect(url_for("settings.security"))
+        except StaleVersion as error:
+            form.report_conflict(error.current)
+    return render_template("settings/security.html", form=form)

@@ -47,7 +47,7 @@ def security(session: Session) -> SecurityPolicy:
     return SecurityPolicy(**{f.name: getattr(row, f.name) for f in fields(SecurityPolicy)}) if row else SecurityPolicy()
 
 
-def save(session: Session, new: SecurityPolicy) -> None:
+def save(session: Session, new: SecurityPolicy, version: int | None = None) -> None:
     """Save all of them; they hold from the commit on, in every process. The trail names the changed ones."""
-    changed = rows.save(session, SecuritySettings, asdict(SecurityPolicy()), asdict(new))
+    changed = rows.save(session, SecuritySettings, asdict(SecurityPolicy()), asdict(new), version)
     audit.record(session, events.SECURITY_SETTINGS_SAVED, changed=changed)

@@ -13,7 +13,7 @@ from wtforms.validators import InputRequired, NumberRange
 from webapp.core.formatting import format_minutes as minutes_in_words
 from webapp.core.texts import lazy_gettext as lazy
 from webapp.settings.security import SecurityPolicy
-from webapp.web.versioned_forms import VersionedForm
+from webapp.web.forms import VersionedForm
 
 HOUR, DAY = 60, 24 * 60
 UNITS = {1: lazy("minutes"), HOUR: lazy("hours"), DAY: lazy("days")}

@@ -36,12 +36,17 @@ def general_at_a_glance(database: Database, config: Config) -> General:
     return _in_force(database.glance(IN_FORCE), config)
 
 
-def save(session: Session, public_url: str | None, product_name: str, support_address: str) -> None:
-    """Save all three; they hold from the commit on, in every process. No `public_url` keeps the saved one."""
+def save(
+    session: Session, public_url: str | None, product_name: str, support_address: str, version: int | None = None
+) -> None:
+    """Save all three; they hold from the commit on, in every process. No `public_url` keeps the saved one.
+
+    Raises StaleVersion if `version` is not the one that is saved.
+    """
     new = {"product_name": product_name, "support_address": support_address}
     if public_url is not None:
         new["public_url"] = public_url
-    changed = rows.save(session, GeneralSettings, {}, new)
+    changed = rows.save(session, GeneralSettings, {}, new, version)
     audit.record(session, events.GENERAL_SETTINGS_SAVED, changed=changed)
     events.settings_saved.send(session=session)
 

@@ -8,7 +8,7 @@ from flask import request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext, ngettext
 from flask_wtf import FlaskForm
-from wtforms import Field, PasswordField, SelectMultipleField, StringField, TextAreaField
+from wtforms import Field, HiddenField, PasswordField, SelectMultipleField, StringField, TextAreaField
 
 MAX_TEXT_LENGTH = 2000
 # Control characters, line ends, halves of characters, and what reverses or hides what stands beside it, so that a
@@ -96,6 +96,32 @@ def text_problem(value: str, lines: bool = False, secret: bool = False, most: in
     if any((unicodedata.category(c) in REFUSED or c in FILLERS) and c not in allowed for c in inside):
         return _("Line breaks and control characters are not allowed here.")
     return None
+
+
+class VersionedForm(Form):
+    """A form of settings that others may save meanwhile: it carries the version that it was shown with."""
+
+    version = HiddenField()
+
+    @property
+    def expected_version(self) -> int | None:
+        """The version that the form was shown with; None if the browser sent none."""
+        sent = text(self.version)
+        return int(sent) if sent.isascii() and sent.isdigit() and len(sent) < 10 else None
+
+    def show_version(self, version: int) -> None:
+        """Carry this version, unless the browser sent one."""
+        self.version.data = self.version.data or str(version)
+
+    def report_conflict(self, current: int) -> None:
+        """Say that someone else has saved meanwhile. Sent again, the form overwrites the `current` version."""
+        self.version.data = str(current)
+        self.form_errors.append(
+            _(
+                "Someone saved these settings while you were editing, so your changes were not saved. "
+                "Save again to overwrite."
+            )
+        )
 
 
 class ConfirmForm(Form):

@@ -137,7 +137,7 @@ class TestAFormThatIsSentTooLate:
         with parts.database.read() as session:
             saved = servers.primary(session)
         assert saved is not None
-        assert parts.sealer.open(saved.secrets["password"]["sealed"], "mail_server.password") == "typed secret"
+        assert parts.sealer.open(saved.sealed_secrets["password"]["sealed"], "mail_server.password") == "typed secret"
 
     def test_it_is_kept_through_a_wrong_password(self, administrator: Browser, parts: AppState) -> None:
         asked = administrator.post("/settings/general", public_url="https://m.example", product_name="Post")

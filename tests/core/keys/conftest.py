@@ -76,7 +76,7 @@ def server(sealed: str, position: int = 0) -> MailServer:
         security="none",
         position=position,
         updated_at=clock.now(),
-        secrets=secrets,
+        sealed_secrets=secrets,
     )
 
 
@@ -92,7 +92,7 @@ def sealed_passwords(database: Database) -> list[str]:
     """What is saved, sealed, in the order of the rows."""
     with database.read() as session:
         rows = session.scalars(select(MailServer).order_by(MailServer.id))
-        return [row.secrets["password"]["sealed"] for row in rows]
+        return [row.sealed_secrets["password"]["sealed"] for row in rows]
 
 
 def passwords(parts: AppState) -> list[str]:

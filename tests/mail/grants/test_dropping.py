@@ -18,7 +18,7 @@ def test_a_saved_client_secret_can_be_removed_and_the_grant_goes_with_it(
     assert "Remove the saved client secret" in administrator.get(PAGE).text
     without = typed(provider, client_secret="", remove_client_secret="y")
     assert "The access token was dropped" in administrator.submit(PAGE, "save", **without).text
-    assert saved(parts).secrets == {}
+    assert saved(parts).sealed_secrets == {}
     assert "Remove the saved client secret" not in administrator.get(PAGE).text
 
 
@@ -29,7 +29,7 @@ def test_a_client_secret_that_is_needed_or_typed_is_not_removed(
     fields = typed(provider, authentication=authentication)
     administrator.submit(PAGE, "save", **fields)
     administrator.submit(PAGE, "save", **fields | {"client_secret": secret, "remove_client_secret": "y"})
-    assert set(saved(parts).secrets) == {"client_secret"}
+    assert set(saved(parts).sealed_secrets) == {"client_secret"}
 
 
 @pytest.mark.parametrize(
@@ -57,9 +57,9 @@ def test_the_client_secret_of_another_provider_is_neither_asked_for_nor_kept(
     administrator: Browser, provider: AuthorizationServer, parts: AppState
 ) -> None:
     administrator.post(PAGE, save="1", **typed(provider) | {"provider": "google"})
-    assert set(saved(parts).secrets) == {"client_secret"}
+    assert set(saved(parts).sealed_secrets) == {"client_secret"}
     administrator.post(PAGE, save="1", **typed(provider, client_secret=""))
-    assert (saved(parts).provider, saved(parts).secrets) == ("custom", {})
+    assert (saved(parts).provider, saved(parts).sealed_secrets) == ("custom", {})
 
 
 @pytest.mark.parametrize("chosen", ["google", "sendgrid"])

@@ -55,6 +55,10 @@ def granted(owner: GrantOwner, taking: TokenInbox) -> GrantOwner:
     return owner
 
 
+def _destination(owner: GrantOwner) -> dict[str, Any]:
+    return {name: getattr(owner.server, name) for name in ("host", "port", "security")}
+
+
 def opened(owner: GrantOwner) -> TransportSettings:
     return transport_settings.load(owner.server, owner.parts, owner.general)
 
@@ -112,7 +116,7 @@ def test_a_second_refusal_is_the_servers_and_shown_with_its_reason(
 def test_a_test_mail_shows_how_it_got_its_token_and_hides_it(granted: GrantOwner, app: Flask) -> None:
     granted.provider.revoke_access_tokens()
     with app.app_context():
-        trial = send_test(granted.parts, opened(granted), granted.general, "eve@people.example")
+        trial = send_test(granted.draft(**_destination(granted)), granted.server, "eve@people.example")
     assert trial.passed
     assert [step.stage for step in trial.steps][:2] == [Stage.TOKEN, Stage.LOOKUP]
     said = "\n".join(line.text for line in trial.lines)
@@ -154,17 +158,11 @@ def test_a_connection_is_opened_anew_when_its_token_expires(
 
 @pytest.mark.one_database
 def test_unsaved_settings_are_tested_with_the_grant_while_it_holds_for_them(granted: GrantOwner, app: Flask) -> None:
-    where: dict[str, Any] = {
-        "host": granted.server.host,
-        "port": granted.server.port,
-        "security": granted.server.security,
-    }
     changes: list[tuple[dict[str, Any], bool]] = [({"timeout": 11}, True), ({"username": "eve@x.example"}, False)]
     for change, passes in changes:
-        draft = granted.draft(**(where | change))
+        draft = granted.draft(**_destination(granted), **change)
         with app.app_context():
-            unsaved = transport_settings.from_draft(draft, granted.server, granted.parts, granted.general)
-            trial = send_test(granted.parts, unsaved, granted.general, "eve@people.example")
+            trial = send_test(draft, granted.server, "eve@people.example")
         assert trial.passed is passes
     assert trial.diagnosis is token_rules.NOT_GENERATED
 
@@ -177,8 +175,7 @@ def test_an_application_by_itself_is_tested_before_it_is_saved(
         host=taking.host, port=taking.port, security=taking.security, authentication="client_credentials"
     )
     with app.app_context():
-        unsaved = transport_settings.from_draft(draft, None, owner.parts, owner.general)
-        assert send_test(owner.parts, unsaved, owner.general, "eve@people.example").passed
+        assert send_test(draft, None, "eve@people.example").passed
 
 
 @pytest.mark.one_database

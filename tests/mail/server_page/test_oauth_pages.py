@@ -102,7 +102,7 @@ def test_an_application_that_signs_in_by_itself_leaves_no_page(
         **typed(provider, authentication=kind, service_account_key=provider.key_file, client_secret=CLIENT_SECRET),
     )
     assert "Access token status: Generated" in page.text
-    assert "PRIVATE KEY" not in page.text + str(saved(parts).secrets)
+    assert "PRIVATE KEY" not in page.text + str(saved(parts).sealed_secrets)
 
 
 def test_a_code_typed_elsewhere_generates_it(administrator: Browser, provider: AuthorizationServer) -> None:

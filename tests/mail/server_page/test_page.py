@@ -20,7 +20,7 @@ def test_no_secret_is_in_the_page_or_readable_in_the_database(administrator: Bro
     administrator.submit(PAGE, "save", **custom())
     page = administrator.get(PAGE)
     assert "first-password" not in page.text
-    assert "first-password" not in str(saved(parts).secrets)
+    assert "first-password" not in str(saved(parts).sealed_secrets)
     assert "leave blank to keep" in page.text
 
 
@@ -63,7 +63,7 @@ def test_another_providers_secret_is_asked_for_as_one_that_was_never_given(admin
 def test_switching_to_no_sign_in_forgets_the_password(administrator: Browser, parts: AppState) -> None:
     administrator.submit(PAGE, "save", **custom())
     administrator.submit(PAGE, "save", authentication="none")
-    assert saved(parts).secrets == {}
+    assert saved(parts).sealed_secrets == {}
 
 
 @pytest.mark.one_database

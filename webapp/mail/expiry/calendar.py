@@ -16,4 +16,4 @@ def dates(session: Session, saved: MailServer | None) -> list[Expiry]:
 
 def _is_there(expiry: Expiry, saved: MailServer) -> bool:
     secret = expiry.what in (ExpirySubject.CLIENT_SECRET, ExpirySubject.SERVICE_ACCOUNT_KEY)
-    return not secret or expiry.state is not ExpiryState.UNKNOWN or expiry.what in saved.secrets
+    return not secret or expiry.state is not ExpiryState.UNKNOWN or expiry.what in saved.sealed_secrets

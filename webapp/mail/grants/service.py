@@ -179,9 +179,9 @@ def discarding_changes(saved: MailServer, draft: ServerDraft, opened: Mapping[st
     client secret again, and an application without one has nothing to prove itself with, so its grant is discarded.
     """
     entered = {name for name, value in draft.entered_secrets.items() if opened.get(name) != value}
-    secrets = (entered | draft.removed & set(saved.secrets)) & set(CLIENT_SECRETS)
+    secrets = (entered | draft.removed & set(saved.sealed_secrets)) & set(CLIENT_SECRETS)
     changed = saved.differing(GAINED_WITH, draft.values, draft.provider_fields) | secrets
-    if not set(CLIENT_SECRETS) & set(saved.secrets):
+    if not set(CLIENT_SECRETS) & set(saved.sealed_secrets):
         changed |= destination_changes(saved, draft)
     return changed
 

@@ -1,7 +1,8 @@
-"""Fields and checks of the mail server form: what counts as a host, a port, a sender."""
+"""Fields and validators of the mail server form: what counts as a host, a port, a sender, a client ID."""
 
 import ipaddress
 import re
+from collections.abc import Callable
 from datetime import date
 from email.headerregistry import Address
 from typing import Any
@@ -9,37 +10,54 @@ from typing import Any
 import idna
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 from flask_babel import gettext as _
-from wtforms import DateField, Field, Form, IntegerField, TextAreaField, ValidationError
+from wtforms import DateField, Field, IntegerField, TextAreaField, ValidationError
 
+from webapp.core import http_client
 from webapp.core.email_addresses import ENCODED_WORD
+from webapp.core.http_client import InvalidUrl
+from webapp.core.texts import in_words
+from webapp.mail.oauth.errors import NotConfigured
+from webapp.mail.oauth.keys import ServiceAccountKey
 from webapp.web.forms import stripped
 
 # A name, quoted or as it is, and an address in angle brackets.
 _NAMED = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^<>"]*))\s*<(?P<address>[^<>]*)>')
 MAX_SENDER_LENGTH = 320
+# In characters. A key file of Google's has 2,400.
+MAX_KEY_LENGTH = 10_000
+MAX_CLIENT_ID_LENGTH, MAX_URL_LENGTH = 255, 1000
+# A GUID, a domain, or one of Microsoft's words such as `consumers`.
+_TENANT = re.compile(r"[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?", re.I)
+# RFC 6749, 3.3 and appendix A.1.
+_SCOPES = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*")
+_VISIBLE = re.compile(r"[\x20-\x7e]+")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
 
 
-class ReadField(Field):
-    """What is typed as text and read; a blank field is none, one that was not sent stays as it is."""
+# WTForms' forms have no attributes of their own, so validators take any.
+Validator = Callable[[Any, Field], None]
+
+
+class ParsedField(Field):
+    """A field whose text is parsed. A blank one holds None; one that was not sent keeps its value."""
 
     def read(self, text: str) -> object:
-        """The value of a text. Raises ValueError with words for people."""
+        """Return the value of a text. Raises ValueError, in words for people."""
         raise NotImplementedError
 
     def process_formdata(self, valuelist: list[Any]) -> None:
-        """Read what was sent."""
+        """Parse what was sent."""
         if valuelist:
             text = valuelist[0].strip()
             self.data = None
             self.data = self.read(text) if text else None
 
 
-class NumberField(ReadField, IntegerField):
+class NumberField(ParsedField, IntegerField):
     """A whole number in ASCII digits."""
 
     def read(self, text: str) -> int:
-        """The number."""
+        """Return the number."""
         if not (text.isascii() and text.isdigit() and len(text) <= 9):
             raise ValueError(_("Enter a whole number, using the digits 0 to 9."))
         return int(text)
@@ -50,11 +68,11 @@ class NumberField(ReadField, IntegerField):
         return str(self.raw_data[0]) if self.raw_data else ""
 
 
-class DayField(ReadField, DateField):
-    """A day, as browsers send it; blank is none. What was typed into another provider's form may come as text."""
+class DayField(ParsedField, DateField):
+    """A day, as browsers send it. A value that was kept for another provider is text."""
 
     def process_data(self, value: Any) -> None:
-        """Take a day, also as text."""
+        """Take a day, or the text of one."""
         self.data = None
         if isinstance(value, date):
             self.data = value
@@ -62,7 +80,7 @@ class DayField(ReadField, DateField):
             self.process_formdata([str(value)])
 
     def read(self, text: str) -> date:
-        """The day."""
+        """Return the day."""
         try:
             return date.fromisoformat(text)
         except ValueError:
@@ -70,20 +88,97 @@ class DayField(ReadField, DateField):
 
 
 class SecretTextField(TextAreaField):
-    """A secret of many lines. It is never shown again."""
+    """A secret of several lines, which is never shown again."""
 
     def _value(self) -> str:
         return ""
 
 
+def required(form: Any, field: Field) -> None:
+    """Check that something is entered."""
+    if field.data is None or not str(field.data).strip():
+        raise ValidationError(_("Enter a value."))
+
+
+def valid_choice(form: Any, field: Any) -> None:
+    """Check that one of the choices is chosen."""
+    if field.data not in [choice.value for choice in field.iter_choices()]:
+        raise ValidationError(_("Choose one of the options."))
+
+
+def if_used(check: Validator) -> Validator:
+    """Return a validator for fields that only some authentication uses: it checks a value, and requires one if needed.
+
+    Secrets may stay blank, as one may be saved already.
+    """
+
+    def validate(form: Any, field: Field) -> None:
+        method = form.method
+        if method is None or field.name not in method.fields:
+            return
+        if field.data:
+            check(form, field)
+        elif field.name not in method.optional_fields and not isinstance(field, SecretTextField):
+            raise ValidationError(_("Enter a value."))
+
+    return validate
+
+
+def required_to_sign_in(form: Any, field: Field) -> None:
+    """Check that there is a user name if the authentication uses one."""
+    if form.method is not None and field.name in form.method.fields and not field.data:
+        raise ValidationError(_("Enter the user name to sign in with."))
+
+
+def valid_url(form: Any, field: Field) -> None:
+    """Check for a whole https:// URL."""
+    try:
+        good = len(field.data) <= MAX_URL_LENGTH and not http_client.check_address(field.data).fragment
+    except InvalidUrl:
+        good = False
+    if not good:
+        raise ValidationError(_("Enter a complete URL that starts with https://."))
+
+
+def valid_client_id(form: Any, field: Field) -> None:
+    """Check for a client ID (RFC 6749, appendix A.1)."""
+    if len(field.data) > MAX_CLIENT_ID_LENGTH or not _VISIBLE.fullmatch(field.data):
+        raise ValidationError(_("This isn't a valid client ID. Copy all of it from the provider's page."))
+
+
+def valid_tenant_id(form: Any, field: Field) -> None:
+    """Check for a tenant: a GUID, a domain or a word."""
+    if not _TENANT.fullmatch(field.data):
+        raise ValidationError(
+            _("This isn't a valid tenant ID. It should look like 1b2c3d4e-0000-0000-0000-000000000000 or example.com.")
+        )
+
+
+def valid_scopes(form: Any, field: Field) -> None:
+    """Check for scopes with spaces between them."""
+    if len(field.data) > MAX_URL_LENGTH or not _SCOPES.fullmatch(" ".join(field.data.split())):
+        raise ValidationError(_("Enter the scopes separated by spaces, without quotation marks."))
+
+
+def valid_service_account_key(form: Any, field: Field) -> None:
+    """Check for the JSON file of a service account's key."""
+    if len(field.data) > MAX_KEY_LENGTH:
+        # The check of all texts reports it.
+        return
+    try:
+        ServiceAccountKey.parsed(field.data)
+    except NotConfigured as error:
+        raise ValidationError(str(in_words(error.error))) from None
+
+
 def host_name(value: str | None) -> str:
-    """A host as one types or pastes it, without spaces, brackets and the final dot."""
+    """Filter: return a host as people type or paste it, without spaces, brackets and the final dot."""
     text = stripped(value).rstrip(".")
     return text[1:-1] if text.startswith("[") and text.endswith("]") else text
 
 
 def host_problem(host: str) -> str | None:
-    """What keeps a text from being a host name or an IP address, in words."""
+    """Return what keeps a text from being a host name or an IP address, in words."""
     if "://" in host or "/" in host:
         return _("Enter only the host name, without https:// or a path.")
     if "@" in host:
@@ -104,7 +199,7 @@ def host_problem(host: str) -> str | None:
 
 
 def is_address(text: str) -> bool:
-    """Whether the text is an IPv4 or IPv6 address."""
+    """Return whether the text is an IPv4 or IPv6 address."""
     try:
         ipaddress.ip_address(text)
     except ValueError:
@@ -112,17 +207,38 @@ def is_address(text: str) -> bool:
     return True
 
 
-def valid_host(form: Form, field: Field) -> None:
-    """Validator: the field holds a host."""
-    if field.data and (problem := host_problem(field.data)):
+def valid_server_host(form: Any, field: Field) -> None:
+    """Check the host, with the provider's own fields filled in."""
+    host = form.chosen.host(field.data or "", form.provider_fields())
+    if host and (problem := host_problem(host)):
         raise ValidationError(problem)
 
 
-def valid_sender(form: Form, field: Field) -> None:
-    """Validator: one e-mail address, with or without a name before it; the name is quoted where it must be."""
+def valid_proxy_host(form: Any, field: Field) -> None:
+    """Check the host of the proxy, which is required if there is one."""
+    if field.data and (problem := host_problem(field.data)):
+        raise ValidationError(problem)
+    if form.proxy_type.data != "none" and not field.data:
+        raise ValidationError(_("Enter the proxy's host name."))
+
+
+def valid_proxy_port(form: Any, field: Field) -> None:
+    """Check the port of the proxy, if there is one."""
+    if form.proxy_type.data != "none" and not field.errors and not 1 <= (field.data or 0) <= 65535:
+        raise ValidationError(_("Enter a port from 1 to 65535."))
+
+
+def ascii_with_socks5(form: Any, field: Field) -> None:
+    """Check for ASCII: python-socks sends nothing else, and RFC 1929 defines no other encoding."""
+    if form.proxy_type.data == "socks5" and not (field.data or "").isascii():
+        raise ValidationError(_("SOCKS5 accepts only ASCII characters: unaccented letters, digits and common symbols."))
+
+
+def valid_sender(form: Any, field: Field) -> None:
+    """Check for one email address, with or without a name before it, and quote the name where it must be."""
     text = field.data or ""
     if len(text) > MAX_SENDER_LENGTH:
-        # Said by the field's length already, and long to look at.
+        # The check of the length reports it.
         return
     named = _NAMED.fullmatch(text)
     try:
@@ -134,13 +250,13 @@ def valid_sender(form: Form, field: Field) -> None:
     if named:
         name = re.sub(r"\\(.)", r"\1", named["quoted"]) if named["quoted"] is not None else named["plain"].strip()
         if "\r" in name or "\n" in name:
-            # Said by the check of all texts, and no part of an address.
+            # The check of all texts reports it.
             return
         field.data = str(Address(name, found.local_part, found.domain))
 
 
-def valid_recipient(form: Form, field: Field) -> None:
-    """Validator: one bare e-mail address."""
+def valid_recipient(form: Any, field: Field) -> None:
+    """Check for one email address without a name."""
     if len(field.data or "") > MAX_SENDER_LENGTH:
         return
     try:
@@ -152,7 +268,7 @@ def valid_recipient(form: Form, field: Field) -> None:
 
 
 def _address(text: str) -> ValidatedEmail:
-    """The parts of a bare address. Raises EmailNotValidError."""
+    """Return the parts of an address without a name. Raises EmailNotValidError."""
     if ENCODED_WORD in text:
         raise EmailNotValidError
     return validate_email(text, check_deliverability=False, globally_deliverable=False)

@@ -1,4 +1,4 @@
-"""Signing in at a provider: on to it, back from it, and the code that is typed elsewhere."""
+"""Generate an access token: send the browser to the provider, take it back, and check a device code."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,84 +8,81 @@ from flask import Response as FlaskResponse
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from webapp.accounts.sessions import browser as sessions
-from webapp.core.actor import Actor, set_actor
+from webapp.core.actor import current_actor
 from webapp.core.app_state import app_state
 from webapp.core.texts import in_words
-from webapp.mail import transport_settings
 from webapp.mail.grants import authorization
 from webapp.mail.models import MailServer
 from webapp.mail.oauth import words
 from webapp.mail.oauth.errors import NotConfigured, OAuthError, Pending
-from webapp.mail.server_page import grant_view
-from webapp.mail.server_page import page as view
-from webapp.mail.server_page.routes import blueprint, save_typed, saved_server
+from webapp.mail.server_page.form_state import FormState
+from webapp.mail.server_page.page import ENTERED_URLS, keep_authorization_failure
+from webapp.mail.server_page.routes import blueprint, save_posted, saved_server
 from webapp.mail.service import Saved
 from webapp.providers import OAuth2
-from webapp.settings import service as general_settings
+from webapp.providers.registry import get_providers
+from webapp.settings import service as settings
 from webapp.web.access import signed_in
 from webapp.web.security import allow_form_targets, csrf
 
 
 def init_app(app: Flask) -> None:
-    """Keep what a provider's answer carries out of addresses that stay: the sign-in page's, a refusal's."""
-    app.before_request(_strayed)
+    """Keep a provider's answer out of URLs that are shown: that of the sign-in page, or of a refusal."""
+    app.before_request(_reject_stray_callback)
 
 
 @blueprint.post("/settings/mail/oauth/start")
 @csrf.exempt
 def start_grant() -> Response:
-    """“Generate access token”: save what was typed, if anything was, and go on as the grant needs it."""
+    """“Generate access token”: save the form, if one was sent, and start what its grant type needs."""
     saved = saved_server()
     if "provider" in request.form:
-        done = save_typed(saved)
+        done = save_posted(FormState.from_request(saved))
         if not isinstance(done, Saved):
             return done
         saved = done.server
     else:
         csrf.protect()
     try:
-        if saved is None:
-            raise NotConfigured(error=words.NO_OAUTH2)
-        return _begun(saved, transport_settings.registration(saved, app_state()).method)
-    except OAuthError as fault:
-        grant_view.keep(fault)
+        return _start(saved)
+    except OAuthError as error:
+        keep_authorization_failure(error)
         return _back()
 
 
 @blueprint.get("/settings/mail/oauth/start")
 def start_again() -> Response:
-    """What was sent to this address may have been answered with the form; who opens it anew gets the saved one."""
+    """Show the saved form to those who open the URL of a page that came back with errors."""
     return _back()
 
 
 @blueprint.after_request
-def _lead_on(response: FlaskResponse) -> FlaskResponse:
-    """Let the page that asks for the password in between lead to the provider: what waits in it goes on there."""
+def _allow_provider(response: FlaskResponse) -> FlaskResponse:
+    """Let the page that asks for the password in between lead to the provider, as the form in it does."""
     if request.endpoint == "mail.start_grant" and "Content-Security-Policy" not in response.headers:
-        allow_form_targets(response, view.ANYWHERE)
+        allow_form_targets(response, ENTERED_URLS)
     return response
 
 
 @blueprint.get("/settings/mail/oauth/callback")
 def finish_grant() -> Response:
-    """Where the provider sends the browser back to: keep what was granted, and go on to the form."""
-    with _flash_errors():
-        authorization.complete(app_state(), sessions.current_session().id, request.args)
-        _generated()
+    """Keep what the provider granted when it sends the browser back here, and go on to the form."""
+    with _explaining_errors():
+        authorization.complete(app_state(), _session_id(), request.args)
+        _flash_generated()
     return _back()
 
 
 @blueprint.post("/settings/mail/oauth/device")
 def check_device() -> Response:
-    """Whether the code was typed. Scripts ask for JSON, and open the page again once there is news."""
+    """Ask the provider whether the device code was entered. Scripts ask for JSON."""
     saved, waiting = saved_server(), False
     if saved is None:
         return _back()
-    with _flash_errors():
+    with _explaining_errors():
         try:
-            if authorization.check_device(app_state(), saved, sessions.current_session().id):
-                _generated()
+            if authorization.check_device(app_state(), saved, _session_id()):
+                _flash_generated()
         except Pending:
             waiting = True
     if request.accept_mimetypes.best == "application/json":
@@ -95,48 +92,57 @@ def check_device() -> Response:
     return _back()
 
 
-def _strayed() -> Response | None:
-    """Lead whoever cannot use an answer to an address without it: to the sign-in page, or to a refusal."""
+def _reject_stray_callback() -> Response | None:
+    """Redirect a callback to a URL without the provider's answer, if no administrator is signed in to use it."""
     if request.endpoint != "mail.finish_grant" or not request.query_string:
         return None
-    person, client = signed_in(), sessions.client()
-    if person.is_anonymous:
-        set_actor(Actor(ip_address=client.address, user_agent=client.device))
-        flash(in_words(authorization.reject_stray_callback(app_state()).error), "warning")
-        return redirect(url_for("accounts.login", next=url_for("mail.mail_server")), 303)
-    if person.is_administrator:
+    user = signed_in()
+    if user.is_authenticated and user.is_administrator:
         return None
-    set_actor(Actor(person.id, person.email, client.address, client.device))
-    authorization.reject_stray_callback(app_state())
-    return redirect(request.path, 303)
+    error = authorization.reject_stray_callback(app_state())
+    if user.is_authenticated:
+        return redirect(request.path, 303)
+    flash(in_words(error.error), "warning")
+    return redirect(url_for("accounts.login", next=url_for("mail.mail_server")), 303)
 
 
-def _begun(saved: MailServer, method: OAuth2) -> Response:
-    """On to the provider, to the code to type, or back with a token. Raises OAuthFault."""
+def _start(saved: MailServer | None) -> Response:
+    """Redirect to the provider, to the device code to enter, or back with a token. Raises OAuthError."""
+    provider = get_providers().get(saved.provider) if saved else None
+    method = provider.authentication_named(saved.authentication) if provider and saved else None
+    if saved is None or not isinstance(method, OAuth2):
+        raise NotConfigured(error=words.NO_OAUTH2)
     if method.grant == "authorization_code":
         with app_state().database.read() as session:
-            general = general_settings.general(session, app_state().config)
-        origin = request.headers.get("Origin", "")
-        here = "" if origin == "null" else origin
-        return redirect(authorization.start(app_state(), saved, general, sessions.current_session().id, here), 303)
+            general = settings.general(session, app_state().config)
+        origin = request.headers.get("Origin", "").removesuffix("null")
+        return redirect(authorization.start(app_state(), saved, general, _session_id(), origin), 303)
     if method.grant == "device_code":
-        authorization.start_device(app_state(), saved, sessions.current_session().id)
+        authorization.start_device(app_state(), saved, _session_id())
         return redirect(url_for("mail.mail_server", _anchor="access-token"), 303)
     authorization.generate(app_state(), saved)
-    _generated()
+    _flash_generated()
     return _back()
 
 
 @contextmanager
-def _flash_errors() -> Iterator[None]:
-    """Have the form say what went wrong."""
+def _explaining_errors() -> Iterator[None]:
+    """Have the form explain what went wrong."""
     try:
         yield
-    except OAuthError as fault:
-        grant_view.keep(fault)
+    except OAuthError as error:
+        keep_authorization_failure(error)
 
 
-def _generated() -> None:
+def _session_id() -> int:
+    """Return the id of the session that this browser is signed in with."""
+    session_id = current_actor().session_id
+    if session_id is None:
+        raise RuntimeError("no one is signed in")
+    return session_id
+
+
+def _flash_generated() -> None:
     flash(_("The access token was generated. Send a test email to check that it works."), "success")
 
 

@@ -1,104 +1,187 @@
-"""What the mail server page shows beyond the form's own values: hints, labels, what is unfolded."""
+"""What the mail server page shows: the template's context, and where forms of the page may lead."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from flask import session as cookie
 from flask_babel import format_date
 from flask_babel import gettext as _
+from sqlalchemy.orm import Session
 
 from webapp.core import formatting
-from webapp.mail.models import MailServer
+from webapp.core.actor import current_actor
+from webapp.core.app_state import app_state
+from webapp.mail.diagnosis.service import diagnose_grant
+from webapp.mail.diagnosis.token_rules import explained
+from webapp.mail.expiry.calendar import dates
+from webapp.mail.grants import authorization, requests
+from webapp.mail.grants import service as grants
+from webapp.mail.models import AuthorizationRequest, Grant, GrantStatus, MailServer
+from webapp.mail.oauth.errors import OAuthError
+from webapp.mail.server_page.form_state import FormResult
 from webapp.mail.server_page.forms import MailServerForm
 from webapp.mail.servers import ServerDraft
-from webapp.providers import Diagnosis, OAuth2, Password, Provider
+from webapp.mail.service import is_unchanged
+from webapp.mail.test_send import TestSend
+from webapp.providers import Diagnosis, OAuth2, Provider
+from webapp.providers.registry import get_providers
+from webapp.settings import service as settings
 
 CONNECTION = ("host", "port", "security")
-SECURITIES = {"starttls": "STARTTLS", "tls": "TLS"}
-# Where providers may be, as sources of CSP. Addresses that are entered may be of this machine, for one that is
-# tried out there.
-ELSEWHERE = ("https:",)
-ANYWHERE = (*ELSEWHERE, "http://127.0.0.1:*", "http://localhost:*")
 ADVANCED = ("tls_minimum", "timeout", "proxy_type", "proxy_host", "proxy_port", "proxy_username", "proxy_password")
+# Names of protocols, the same in every language.
+SECURITY_NAMES = {"starttls": "STARTTLS", "tls": "TLS"}
+# Where forms may lead (CSP). A provider's URL that an administrator enters may be on this machine, to try one out.
+PROVIDERS = ("https:",)
+ENTERED_URLS = (*PROVIDERS, "http://127.0.0.1:*", "http://localhost:*")
+AUTHORIZATION_FAILURE = "authorization_failure"
+# In characters, of each half: the cookie has room for 4,000 in all.
+MAX_FAILURE_LENGTH = 500
 
 
-def page_context(form: MailServerForm, saved: MailServer | None, draft: ServerDraft | None) -> dict[str, Any]:
-    """The names that the template needs."""
-    password = next((one for one in form.chosen.authentication_methods if isinstance(one, Password)), None)
-    if password is not None:
-        form.username.label.text = str(password.username_label)
-        form.password.label.text = str(password.password_label)
+@dataclass(frozen=True)
+class GrantView:
+    """The saved grant, the device code that this browser asked for, and why the last renewal failed, if it did."""
+
+    grant: Grant | None = None
+    code: AuthorizationRequest | None = None
+    diagnosis: Diagnosis | None = None
+
+    @property
+    def status(self) -> GrantStatus:
+        """The grant's status."""
+        return GrantStatus(self.grant.status) if self.grant is not None else GrantStatus.NONE
+
+
+@dataclass(frozen=True)
+class AuthorizationFailure:
+    """An authorization that ended without a grant."""
+
+    diagnosis: Diagnosis
+    words: str
+
+
+def page_context(result: FormResult, saved: MailServer | None, test: TestSend | None = None) -> dict[str, Any]:
+    """Return the names that the template needs."""
+    form, draft = result.form, result.draft
+    provider, providers = form.chosen, get_providers()
+    of_saved_provider = saved is not None and saved.provider == provider.key
+    with app_state().database.read() as session:
+        expiry_dates = dates(session, saved)
+        general = settings.general(session, app_state().config)
+        grant = _grant_view(session, saved)
+    methods = provider.authentication_methods
     return {
-        "needs": {one.key: one.needs for one in form.providers},
-        "ways": form.chosen.authentication_methods,
-        "tokens": [one for one in form.chosen.authentication_methods if isinstance(one, OAuth2)],
-        "removable": [one.key for one in form.chosen.authentication_methods if "client_secret" in one.optional_fields],
-        "auth_classes": lambda *names: authentication_classes(form.chosen, *names),
-        "secret_hint": _secret_hint(saved if saved and saved.provider == form.chosen.key else None, draft),
-        "unfold": {"connection": _own_connection(form), "advanced": _any_advanced(form)},
-        "connection_line": _connection_line(form),
+        "form": form,
+        "provider": provider,
+        "providers": providers,
+        "requirements": {one.key: one.needs for one in providers},
+        "saved": saved,
+        "saved_provider": providers.get(saved.provider) if saved else None,
+        "test": test,
+        "unsaved": draft is not None and not is_unchanged(saved, draft),
+        "suggestion": _suggestion(form, test.diagnosis) if test and test.diagnosis else "",
+        "expiry_dates": expiry_dates,
+        "grant": grant if of_saved_provider else GrantView(),
+        "discards_grant": grant.status is not GrantStatus.NONE,
+        "authorization_failure": _pop_authorization_failure(saved),
+        "redirect_uri": authorization.redirect_uri(general) if general.public_url else "",
+        "methods": methods,
+        "oauth2_methods": [method for method in methods if isinstance(method, OAuth2)],
+        "secret_is_optional_for": [method.key for method in methods if "client_secret" in method.optional_fields],
+        "secret_is_saved": of_saved_provider and saved is not None and "client_secret" in saved.sealed_secrets,
+        "auth_classes": lambda *names: _auth_classes(provider, *names),
+        "secret_hint": _secret_hint(saved if of_saved_provider else None, draft),
+        "open_sections": {"connection": _differs_from_provider(form), "advanced": _uses_advanced(form)},
+        "connection_summary": _connection_summary(form),
     }
 
 
-def authentication_classes(provider: Provider, *names: str) -> str:
-    """The classes of a part of the page that is there for these fields; empty if no way to sign in uses one.
-
-    The style sheet hides what the chosen way does not need, so that it works without scripts.
-    """
-    ways = [way.key for way in provider.authentication_methods if set(names) & set(way.fields)]
-    return " ".join(["auth-method", *(f"auth-{key}" for key in ways)]) if ways else ""
-
-
 def form_targets(provider: Provider) -> Sequence[str]:
-    """Where forms of the page may end: at the provider, and whoever signs people in for it."""
-    ways = [
-        way for way in provider.authentication_methods if isinstance(way, OAuth2) and way.grant == "authorization_code"
-    ]
-    if not ways:
+    """Return where forms of the page may lead besides Mailroom: to the provider's sign-in page, and on from there."""
+    methods = [method for method in provider.authentication_methods if isinstance(method, OAuth2)]
+    method = next((one for one in methods if one.grant == "authorization_code"), None)
+    if method is None:
         return ()
-    return ELSEWHERE if ways[0].token_url else ANYWHERE
+    return PROVIDERS if method.token_url else ENTERED_URLS
 
 
-def labels(form: MailServerForm, names: Collection[str]) -> str:
-    """What fields are called on the page."""
-    return formatting.format_list(str(field.label.text) for field in form if field.name in names)
+def keep_authorization_failure(error: OAuthError) -> None:
+    """Have the page that is shown next explain this failure."""
+    cookie[AUTHORIZATION_FAILURE] = [error.reply[:MAX_FAILURE_LENGTH], error.error[:MAX_FAILURE_LENGTH]]
 
 
-def suggestion(form: MailServerForm, diagnosis: Diagnosis) -> str:
-    """The values that would mend a failure, as people read them: `Security: STARTTLS and Port: 587`."""
-    shown = {**SECURITIES, "none": _("none")}
-    return formatting.format_list(
-        f"{form[name].label.text}: {shown.get(value, value)}" for name, value in diagnosis.fix.items() if name in form
-    )
+def _pop_authorization_failure(saved: MailServer | None) -> AuthorizationFailure | None:
+    """Return the failure that was kept for this page, once."""
+    kept = cookie.pop(AUTHORIZATION_FAILURE, None)
+    if kept is None:
+        return None
+    error = OAuthError(reply=kept[0], error=kept[1])
+    diagnosis = diagnose_grant(get_providers(), saved, error) if saved else explained(error.reply, error.error)
+    return AuthorizationFailure(diagnosis, error.words)
+
+
+def _grant_view(session: Session, saved: MailServer | None) -> GrantView:
+    grant = grants.get(session, saved.id) if saved is not None else None
+    if saved is None or grant is None:
+        return GrantView()
+    diagnosis = None
+    if grant.last_error:
+        diagnosis = diagnose_grant(get_providers(), saved, grants.standing_fault(grant))
+    session_id = current_actor().session_id
+    code = session.scalar(requests.waiting(saved.id, session_id)) if session_id is not None else None
+    return GrantView(grant, code, diagnosis)
+
+
+def _auth_classes(provider: Provider, *names: str) -> str:
+    """Return the classes of a part of the page with these fields; empty if no authentication uses them.
+
+    The style sheet hides what the chosen authentication doesn't use, so it works without scripts.
+    """
+    methods = [method.key for method in provider.authentication_methods if set(names) & set(method.fields)]
+    return " ".join(["auth-method", *(f"auth-{key}" for key in methods)]) if methods else ""
+
+
+def _suggestion(form: MailServerForm, diagnosis: Diagnosis) -> str:
+    """Return the label of the button that fills in the values that would fix a failure; empty if there are none."""
+    fix = {name: value for name, value in diagnosis.fix.items() if name in form}
+    security = SECURITY_NAMES.get(fix.get("security", ""))
+    if fix.keys() == {"security", "port"} and security:
+        return _("Use %(security)s on port %(port)s", security=security, port=fix["port"])
+    names = {**SECURITY_NAMES, "none": _("none")}
+    values = [f"{form[name].label.text}: {names.get(value, value)}" for name, value in fix.items()]
+    return _("Use %(values)s", values=formatting.format_list(values)) if values else ""
 
 
 def _secret_hint(saved: MailServer | None, draft: ServerDraft | None) -> Callable[[str, Any], str]:
     def hint(name: str, note: Any) -> str:
-        words = [str(note)] if note else []
+        sentences = [str(note)] if note else []
         if draft is not None and draft.secrets.get(name):
-            words.append(_("Kept from your last try. Leave blank to use it again."))
-        elif saved is not None and name in saved.secrets:
-            day = format_date(datetime.fromisoformat(saved.secrets[name]["saved_at"]), "medium")
-            words.append(_("Saved on %(day)s. Leave blank to keep it.", day=day))
-        return " ".join(words)
+            sentences.append(_("Kept from your last try. Leave blank to use it again."))
+        elif saved is not None and name in saved.sealed_secrets:
+            day = format_date(datetime.fromisoformat(saved.sealed_secrets[name]["saved_at"]), "medium")
+            sentences.append(_("Saved on %(day)s. Leave blank to keep it.", day=day))
+        return " ".join(sentences)
 
     return hint
 
 
-def _own_connection(form: MailServerForm) -> bool:
-    """Whether the connection is worth a look: wrong, the user's own, or not known yet."""
+def _differs_from_provider(form: MailServerForm) -> bool:
+    """Return whether the connection is worth a look: not the provider's own, incomplete or wrong."""
     connection = form.chosen.connection
-    own = (form.host.data, str(form.port.data), form.security.data)
-    changed = own != (connection.host, str(connection.port), connection.security)
-    return changed or not form.host.data or any(form[name].errors for name in CONNECTION)
+    entered = (form.host.data, str(form.port.data), form.security.data)
+    differs = entered != (connection.host, str(connection.port), connection.security)
+    return differs or not form.host.data or any(form[name].errors for name in CONNECTION)
 
 
-def _any_advanced(form: MailServerForm) -> bool:
+def _uses_advanced(form: MailServerForm) -> bool:
     return form.proxy_type.data != "none" or any(form[name].errors for name in ADVANCED)
 
 
-def _connection_line(form: MailServerForm) -> str:
+def _connection_summary(form: MailServerForm) -> str:
     if not form.host.data or form.host.errors:
         return ""
-    names = {**SECURITIES, "none": _("not encrypted")}
+    names = {**SECURITY_NAMES, "none": _("not encrypted")}
     return f"{form.host.data}:{form.port.data or ''}, {names.get(form.security.data or '', '')}"

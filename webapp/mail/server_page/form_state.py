@@ -1,0 +1,301 @@
+"""The life of the mail server form: the form to show first, after an error or a test, and for another provider.
+
+A form starts with the saved values and takes over the posted ones. What was entered for a provider that is not
+shown any more travels in the hidden field `kept_values`. Secrets that were entered travel sealed in `carried_secrets`:
+for the administrator who entered them, for an hour, and only to the destination they were entered for.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Self
+from urllib.parse import parse_qsl
+
+from flask import request
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as lazy
+
+from webapp.core import clock, formatting
+from webapp.core.app_state import app_state
+from webapp.core.sealing import CannotUnseal, Sealer
+from webapp.mail import servers
+from webapp.mail.models import MailServer
+from webapp.mail.server_page.forms import COLUMNS, SECRETS, MailServerForm, mail_server_form
+from webapp.mail.servers import DESTINATION, OAUTH2_COLUMNS, PROXY_DESTINATION, PROXY_PASSWORD, ServerDraft
+from webapp.providers import Provider
+from webapp.providers.registry import ProviderRegistry, get_providers, secret_fields
+from webapp.web.access import signed_in
+from webapp.web.forms import errors_of
+
+CARRIED_FOR = timedelta(hours=1)
+SEAL_PURPOSE = "carried secrets"
+# In characters.
+MAX_SUGGESTION_LENGTH = 1000
+MAX_KEPT_LENGTH = 8000
+# The settings that are kept for their provider while another one is shown.
+PROVIDER_COLUMNS = ("host", "port", "security", "authentication", "username", *OAUTH2_COLUMNS, "secret_expires_on")
+# With another provider or authentication, a saved secret is not the one that the form asks for.
+SECRET_KIND = frozenset({"provider", "authentication"})
+ENTER = {
+    "password": lazy("Enter the password."),
+    "client_secret": lazy("Enter the client secret."),
+    "service_account_key": lazy("Paste the service account key."),
+}
+ENTER_AGAIN = {
+    "password": lazy(
+        "Enter the password again, because you changed %(fields)s. (For safety, a password is only sent to the "
+        "server you entered it for.)"
+    ),
+    "client_secret": lazy(
+        "Enter the client secret again, because you changed %(fields)s. (For safety, it's only sent to the server "
+        "you entered it for.)"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class FormResult:
+    """A form to show, the mail server that it describes, and whether that can be saved or tested.
+
+    There is no draft while the form holds the saved values.
+    """
+
+    form: MailServerForm
+    draft: ServerDraft | None = None
+    valid: bool = False
+
+
+@dataclass(frozen=True)
+class FormState:
+    """The saved mail server, and what an administrator posted over it. A field that was not posted is as saved."""
+
+    posted: Mapping[str, str]
+    saved: MailServer | None
+    user_id: int
+    providers: ProviderRegistry
+    sealer: Sealer
+
+    @classmethod
+    def from_request(cls, saved: MailServer | None) -> Self:
+        """Return the state of the form in the current request."""
+        return cls(request.form, saved, signed_in().id, get_providers(), app_state().sealer)
+
+    @property
+    def switches_provider(self) -> bool:
+        """Whether another provider was chosen whose fields were not shown yet; without JavaScript also by Save."""
+        shown, chosen = self.posted.get("shown_provider"), self.posted.get("provider")
+        return "choose" in self.posted or bool(shown and chosen in self.providers and shown != chosen)
+
+    def as_saved(self) -> FormResult:
+        """Return the form with the saved values."""
+        return FormResult(self._form(posted=False))
+
+    def as_posted(self, for_test: bool = False) -> FormResult:
+        """Return the posted form, checked for saving or for a test."""
+        form = self._form(posted=True)
+        valid = form.validate_for_test() if for_test else form.validate()
+        draft = self._draft(form)
+        errors = self._secret_errors(form, draft)
+        for name, text in errors.items():
+            form.problem(name, text)
+        return self._result(form, draft, valid and not errors)
+
+    def after_switch(self) -> FormResult:
+        """Return the form for the provider that was chosen, with everything that was entered."""
+        before = self._provider(self.posted.get("shown_provider")) or self._saved_provider
+        chosen = self._provider(self.posted.get("provider")) or before or self.providers.default
+        values = self._posted_values()
+        if before is None or before.key != chosen.key:
+            kept = _parse_kept(self.posted.get("kept_values", ""))
+            values = _switch_provider(values, before, chosen, kept)
+        return self._changed_form(chosen, values, before)
+
+    def with_suggestion(self) -> FormResult:
+        """Return the form as posted, with the values that a diagnosis suggests."""
+        suggested = dict(parse_qsl(self.posted["apply"][:MAX_SUGGESTION_LENGTH]))
+        chosen = self._provider(self.posted.get("provider")) or self.providers.default
+        values = self._posted_values() | {name: suggested[name] for name in COLUMNS if name in suggested}
+        return self._changed_form(chosen, values, chosen)
+
+    def with_unreadable_secrets(self, result: FormResult) -> FormResult:
+        """Return the form with an error at each blank secret: the saved one cannot be unsealed."""
+        names = result.draft.secret_names - result.draft.entered_secrets.keys() if result.draft else ()
+        for name in sorted(names):
+            if self.saved is not None and name in self.saved.sealed_secrets:
+                text = _("The saved secret can't be decrypted with the current secret key. Enter it again.")
+                result.form.problem(name, text)
+        return replace(result, valid=False)
+
+    @property
+    def _saved_provider(self) -> Provider | None:
+        return self._provider(self.saved.provider) if self.saved else None
+
+    @property
+    def _replaces_provider(self) -> bool:
+        return self.saved is not None and self.posted.get("provider", self.saved.provider) != self.saved.provider
+
+    def _provider(self, key: str | None) -> Provider | None:
+        return self.providers.get(key or "")
+
+    def _form(self, posted: bool) -> MailServerForm:
+        """Return the form for the posted provider, else for the saved one."""
+        values, before = self._saved_values(), self._saved_provider
+        chosen = self._provider(self.posted.get("provider")) or before or self.providers.default
+        if self.saved is None or chosen.key != self.saved.provider:
+            values = _switch_provider(values, before, chosen, {})
+        form = mail_server_form(chosen, values, posted)
+        form.shown_provider.data = chosen.key
+        form.show_version(self.saved.version if self.saved else 0)
+        return form
+
+    def _changed_form(self, chosen: Provider, values: Mapping[str, Any], before: Provider | None) -> FormResult:
+        """Return a form with other values than were posted; secrets that were entered for `before` are carried on."""
+        form = mail_server_form(chosen, values, posted=False)
+        form.shown_provider.data = chosen.key
+        form.show_version(self.saved.version if self.saved else 0)
+        form.carried_secrets.data = self.posted.get("carried_secrets", "")
+        if before is not None:
+            posted = mail_server_form(before, self._saved_values(), posted=True)
+            form.carried_secrets.data = self._seal_secrets(self._draft(posted)) or form.carried_secrets.data
+        return self._result(form, self._draft(form), valid=False)
+
+    def _result(self, form: MailServerForm, draft: ServerDraft, valid: bool) -> FormResult:
+        """Return the result, its form ready to be shown. A secret that cannot be right is forgotten."""
+        wrong = {field.name for field in errors_of(form)}
+        draft = replace(draft, secrets={name: value for name, value in draft.secrets.items() if name not in wrong})
+        form.carried_secrets.data = self._seal_secrets(draft) or form.carried_secrets.data
+        return FormResult(form, draft, valid)
+
+    def _saved_values(self) -> dict[str, Any]:
+        if self.saved is None:
+            return {}
+        return {**{name: getattr(self.saved, name) for name in COLUMNS}, **self.saved.provider_fields}
+
+    def _posted_values(self) -> dict[str, Any]:
+        """Return what the form holds, except for secrets."""
+        values = {**self._saved_values(), **self.posted}
+        return {
+            name: value for name, value in values.items() if name not in ("csrf_token", "carried_secrets", *SECRETS)
+        }
+
+    def _draft(self, form: MailServerForm) -> ServerDraft:
+        """Return what the form describes, with the secrets that were entered earlier for the same destination."""
+        draft = form.to_draft()
+        carried = self._carried(form)
+        if carried and carried["destination"] == _destination(draft):
+            entered = {name: value for name, value in draft.secrets.items() if value}
+            draft = replace(draft, secrets=carried["secrets"] | entered)
+        removed = form.remove_client_secret.data and not form.client_secret.data
+        if self._replaces_provider and not draft.secrets.get("client_secret"):
+            # The saved one is for the other provider.
+            removed = True
+        if removed and "client_secret" in form.optional_fields():
+            draft = replace(draft, removed=frozenset({"client_secret"}))
+        return draft
+
+    def _seal_secrets(self, draft: ServerDraft) -> str:
+        """Return the entered secrets, sealed for the next form; empty if there are none."""
+        entered = {name: value for name, value in draft.secrets.items() if value}
+        if not entered:
+            return ""
+        carried = {"secrets": entered, "destination": _destination(draft), "user_id": self.user_id}
+        return self.sealer.seal(json.dumps(carried | {"at": clock.now().isoformat()}), SEAL_PURPOSE)
+
+    def _carried(self, form: MailServerForm) -> dict[str, Any]:
+        """Return the secrets that this administrator entered earlier, with their destination; empty if none."""
+        sealed = form.carried_secrets.data
+        try:
+            carried: dict[str, Any] = json.loads(self.sealer.open(sealed, SEAL_PURPOSE)) if sealed else {}
+        except CannotUnseal:
+            return {}
+        if not carried or carried["user_id"] != self.user_id:
+            return {}
+        return carried if clock.now() - datetime.fromisoformat(carried["at"]) <= CARRIED_FOR else {}
+
+    def _secret_errors(self, form: MailServerForm, draft: ServerDraft) -> dict[str, str]:
+        """Return what to say at each secret that is missing, or that the saved one may not be used for."""
+        kept = self.saved.sealed_secrets if self.saved else {}
+        required = draft.secret_names - {PROXY_PASSWORD} - form.optional_fields()
+        missing = {name for name in required if not draft.secrets.get(name) and name not in kept}
+        retype = servers.secrets_to_retype(self.saved, draft)
+        carried = self._carried(form).get("destination", {})
+        since_entered = {name for name, value in _destination(draft).items() if carried.get(name, value) != value}
+        since_saved = servers.destination_changes(self.saved, draft) if self.saved and retype else frozenset()
+        return {
+            name: _secret_error(form, name, since_entered or (since_saved if name in retype else frozenset()))
+            for name in sorted(missing | retype)
+        }
+
+
+def _secret_error(form: MailServerForm, name: str, changed: frozenset[str] | set[str]) -> str:
+    """Return what to say at a blank secret that has to be entered, perhaps again because of what `changed`."""
+    relevant = set(PROXY_DESTINATION) if name == PROXY_PASSWORD else changed - {"proxy_username"}
+    label = form[name].label.text
+    if not changed & relevant or changed & relevant & SECRET_KIND:
+        usual = name in ENTER and name not in form.renamed
+        return str(ENTER[name]) if usual else _("Enter a value for “%(field)s”.", field=label)
+    fields = formatting.format_list(str(field.label.text) for field in form if field.name in changed & relevant)
+    if name in ENTER_AGAIN and name not in form.renamed:
+        return str(ENTER_AGAIN[name]) % {"fields": fields}
+    return _(
+        "Enter “%(field)s” again, because you changed %(fields)s. (For safety, it's only sent to the server you "
+        "entered it for.)",
+        field=label,
+        fields=fields,
+    )
+
+
+def _destination(draft: ServerDraft) -> dict[str, str]:
+    columns = {name: str(draft.values.get(name, "")) for name in (*DESTINATION, *PROXY_DESTINATION)}
+    return columns | dict(draft.provider_fields)
+
+
+def _switch_provider(
+    values: Mapping[str, Any], before: Provider | None, chosen: Provider, kept: dict[str, dict[str, str]]
+) -> dict[str, Any]:
+    """Return the form's values after choosing another provider: its own connection, all else as entered.
+
+    What was entered for the provider `before` is added to `kept`; what is kept for the chosen one is used again.
+    """
+    if before is not None:
+        names = (*PROVIDER_COLUMNS, *sorted(set(before.fields) - secret_fields(before)))
+        kept = kept | {before.key: {name: str(values.get(name) or "") for name in names}}
+    never_blank = ("port", "security", "authentication")
+    again = {name: value for name, value in kept.get(chosen.key, {}).items() if value or name not in never_blank}
+    result = {**values, **_provider_defaults(values, before, chosen), **again}
+    return {**result, "kept_values": json.dumps(kept)[:MAX_KEPT_LENGTH]}
+
+
+def _provider_defaults(values: Mapping[str, Any], before: Provider | None, chosen: Provider) -> dict[str, Any]:
+    """Return what the form shows of a provider that was not chosen before."""
+    defaults: dict[str, Any] = dict.fromkeys((*OAUTH2_COLUMNS, "secret_expires_on"), "")
+    connection = chosen.connection
+    if connection.host:
+        defaults |= {"host": connection.host, "port": connection.port, "security": connection.security}
+    else:
+        # A server of one's own starts from the values in the form, if there are any.
+        defaults |= {"port": values.get("port") or connection.port}
+        defaults |= {"security": values.get("security") or connection.security}
+    method = chosen.authentication[0]
+    defaults["authentication"] = method.key
+    preset = next((getattr(one, "username", "") for one in before.authentication), "") if before else ""
+    entered = values.get("username") or ""
+    # An email address may be the user name with several providers; any other name belongs to one of them.
+    kept = entered if entered != preset and "@" in entered else ""
+    return defaults | {"username": getattr(method, "username", "") or kept}
+
+
+def _parse_kept(text: str) -> dict[str, dict[str, str]]:
+    """Return the kept values by provider, from a hidden field that anyone may have changed."""
+    try:
+        kept = json.loads(text) if text and len(text) <= MAX_KEPT_LENGTH else {}
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(kept, dict):
+        return {}
+    return {
+        str(key): {str(name): str(value) for name, value in values.items()}
+        for key, values in kept.items()
+        if isinstance(values, dict)
+    }
