@@ -38,13 +38,13 @@ def app(app: Flask) -> Flask:
 
     pages = {"broken": broken, "limited": limited, "seen": seen, "teapot": lambda: abort(418)}
     for name, view in pages.items():
-        app.add_url_rule(f"/{name}", f"accounts.{name}", view)
+        app.add_url_rule(f"/{name}", f"pages.{name}", view)
     return app
 
 
 @pytest.fixture(autouse=True)
 def _test_pages_are_public(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = {"accounts.broken", "accounts.limited", "accounts.seen", "accounts.teapot"}
+    names = {"pages.broken", "pages.limited", "pages.seen", "pages.teapot"}
     monkeypatch.setattr(access, "PUBLIC", access.PUBLIC | names)
     monkeypatch.setattr(reauthentication_routes, "EXEMPT", reauthentication_routes.EXEMPT | names)
 

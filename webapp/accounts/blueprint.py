@@ -1,14 +1,11 @@
-"""What the pages of all rooms of accounts share: the blueprint that they are in, and what several of them ask."""
+"""What the pages of all rooms of accounts share: what several of them ask."""
 
-from flask import Blueprint
 from werkzeug.wrappers import Response
 
 from webapp.accounts.passwords import policy as password_rules
 from webapp.accounts.passwords.policy import PasswordPolicy
 from webapp.core.app_state import app_state
 from webapp.settings import service as settings
-
-blueprint = Blueprint("accounts", __name__)
 
 Page = str | Response | tuple[str, int]
 

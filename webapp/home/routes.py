@@ -84,7 +84,7 @@ def _tasks(state: DeliveryStatus, has_people: bool) -> list[SetupStep]:
         SetupStep(
             _("Create the first user"),
             _("They get an activation email and choose a password."),
-            "accounts.new_user",
+            "users.create_user",
             has_people,
         ),
     ]

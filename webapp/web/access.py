@@ -22,35 +22,35 @@ PUBLIC = frozenset({
     "health.healthz",
     "health.readyz",
     "languages.choose",
-    "accounts.setup",
-    "accounts.login",
-    "accounts.open_activation",
-    "accounts.activate",
-    "accounts.activate_again",
-    "accounts.forgot_password",
-    "accounts.forgot_password_sent",
-    "accounts.enter_code",
-    "accounts.password_advice",
-    "accounts.open_reset",
-    "accounts.reset_password",
-    "profile.open_confirmation",
-    "profile.confirm_address",
-    "profile.open_restoration",
-    "profile.restore_address",
+    "setup.setup",
+    "sessions.login",
+    "password_links.open_activation",
+    "password_links.activate",
+    "password_links.activate_again",
+    "password_links.forgot_password",
+    "password_links.forgot_password_sent",
+    "password_links.enter_code",
+    "password_links.password_advice",
+    "password_links.open_reset",
+    "password_links.reset_password",
+    "address_changes.open_confirmation",
+    "address_changes.confirm_address",
+    "address_changes.open_restoration",
+    "address_changes.restore_address",
 })  # fmt: skip
 MEMBER = frozenset({
     "home.home",
-    "accounts.reauthenticate",
-    "accounts.logout",
+    "sessions.reauthenticate",
+    "sessions.logout",
     "profile.profile",
     "profile.change_name",
     "profile.change_language",
     "profile.change_password",
     "profile.change_expired_password",
-    "profile.change_address",
-    "profile.send_again",
-    "profile.enter_code",
-    "profile.cancel_change",
+    "address_changes.request_change",
+    "address_changes.send_again",
+    "address_changes.enter_code",
+    "address_changes.cancel_change",
     "profile.sign_out",
     "profile.sign_out_others",
 })  # fmt: skip
@@ -78,7 +78,7 @@ def init_app(app: Flask, also_public: frozenset[str] = frozenset()) -> None:
             return None
         person = signed_in()
         if person.is_anonymous:
-            return cast(Response, redirect(url_for("accounts.login", next=requested_url(), ended=_ended())))
+            return cast(Response, redirect(url_for("sessions.login", next=requested_url(), ended=_ended())))
         # Every line that is logged, and every entry in the trail, says from here on who asked.
         structlog.contextvars.bind_contextvars(by=person.id)
         session_id = browser.current_session().id

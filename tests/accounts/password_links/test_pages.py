@@ -301,7 +301,7 @@ class TestTooOften:
             throttled = session.scalars(
                 select(AuditEntry).where(AuditEntry.event == events.REQUESTS_THROTTLED.key)
             ).one()
-        assert (throttled.data, throttled.ip_address) == ({"page": "accounts.forgot_password"}, "127.0.0.1")
+        assert (throttled.data, throttled.ip_address) == ({"page": "password_links.forgot_password"}, "127.0.0.1")
 
     @pytest.mark.one_database
     def test_twenty_requests_are_one_mail_and_its_link_stays_good(

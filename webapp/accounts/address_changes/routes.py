@@ -1,6 +1,6 @@
 """Another address: asked for in the profile, confirmed and undone behind the links that were mailed."""
 
-from flask import flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, url_for
 from flask import session as browser
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
@@ -11,10 +11,9 @@ from webapp.accounts.blueprint import Page
 from webapp.accounts.links import browser as shown
 from webapp.accounts.links import codes
 from webapp.accounts.models import LinkPurpose
-from webapp.accounts.password_links.code_routes import refusal
-from webapp.accounts.password_links.routes import link_refused, store_and_redirect
+from webapp.accounts.password_links.routes import link_refused, refusal, store_and_redirect
 from webapp.accounts.profile.forms import AddressCodeForm, AddressForm
-from webapp.accounts.profile.routes import blueprint, page, redirect_to_profile
+from webapp.accounts.profile.routes import page, redirect_to_profile
 from webapp.accounts.sessions import browser as sessions
 from webapp.accounts.sessions.reauthentication import SessionEnded, WrongPassword
 from webapp.accounts.sessions.routes import login_again
@@ -25,10 +24,12 @@ from webapp.web.access import signed_in
 from webapp.web.forms import ConfirmForm, text
 from webapp.web.security import csrf
 
+blueprint = Blueprint("address_changes", __name__)
+
 
 @blueprint.route("/profile/address", methods=["GET", "POST"])
 @csrf.exempt
-def change_address() -> Page:
+def request_change() -> Page:
     """Ask for another address; it has to be confirmed first."""
     form, person = AddressForm(), signed_in()
     form.present = person.email
@@ -76,7 +77,7 @@ def enter_code() -> Page:
         form.problem("code", refusal())
         return page(code_form=form)
     browser[opened.purpose] = opened.secret
-    return redirect(url_for("profile.confirm_address"))
+    return redirect(url_for("address_changes.confirm_address"))
 
 
 @blueprint.post("/profile/address/cancel")
@@ -91,7 +92,7 @@ def cancel_change() -> Page:
 @blueprint.get("/confirm-address/<secret>")
 def open_confirmation(secret: str) -> Response:
     """Move the secret of the link out of the address; nothing is spent."""
-    return store_and_redirect(LinkPurpose.CONFIRM_ADDRESS, secret, "profile.confirm_address")
+    return store_and_redirect(LinkPurpose.CONFIRM_ADDRESS, secret, "address_changes.confirm_address")
 
 
 @blueprint.route("/confirm-address", methods=["GET", "POST"])
@@ -113,13 +114,13 @@ def confirm_address() -> Page:
     if sessions.is_signed_in() and signed_in().id != person.id:
         return render_template("profile/address_confirmed.html", address=person.email)
     flash(_("Your account's address is now %(email)s. Use it to sign in.", email=person.email), "success")
-    return redirect(url_for("profile.profile" if sessions.is_signed_in() else "accounts.login"))
+    return redirect(url_for("profile.profile" if sessions.is_signed_in() else "sessions.login"))
 
 
 @blueprint.get("/restore-address/<secret>")
 def open_restoration(secret: str) -> Response:
     """Move the secret of the link out of the address; nothing is spent."""
-    return store_and_redirect(LinkPurpose.RESTORE_ADDRESS, secret, "profile.restore_address")
+    return store_and_redirect(LinkPurpose.RESTORE_ADDRESS, secret, "address_changes.restore_address")
 
 
 @blueprint.route("/restore-address", methods=["GET", "POST"])
@@ -141,7 +142,7 @@ def restore_address() -> Page:
     browser.clear()
     browser[LinkPurpose.RESET] = reset
     flash(_("Your account's address is %(email)s again.", email=person.email), "success")
-    return redirect(url_for("accounts.reset_password"))
+    return redirect(url_for("password_links.reset_password"))
 
 
 def _offered(secret: str, purpose: LinkPurpose) -> PendingChange:

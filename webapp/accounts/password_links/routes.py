@@ -1,19 +1,20 @@
 """The pages behind the links in mails: activate an account, choose a new password; and asking for such a mail."""
 
-from flask import flash, redirect, render_template, url_for
+from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
 from flask import session as browser
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from webapp.accounts.blueprint import LONGEST_SECRET, Page, blueprint, rules
+from webapp.accounts import throttles
+from webapp.accounts.blueprint import LONGEST_SECRET, Page, rules
 from webapp.accounts.links import browser as shown
-from webapp.accounts.links import openings, refusals
+from webapp.accounts.links import codes, openings, refusals
 from webapp.accounts.models import LinkPurpose, User
 from webapp.accounts.password_links import service
-from webapp.accounts.password_links.code_routes import ASKED_FOR, empty_code_form
-from webapp.accounts.password_links.forms import ForgotPasswordForm
+from webapp.accounts.password_links.forms import CodeForm, ForgotPasswordForm
 from webapp.accounts.passwords import hashing
 from webapp.accounts.passwords import history as former_passwords
+from webapp.accounts.passwords.advice import advice
 from webapp.accounts.passwords.forms import PasswordForm
 from webapp.accounts.passwords.policy import PasswordRejected
 from webapp.accounts.sessions import browser as sessions
@@ -23,14 +24,20 @@ from webapp.core import i18n
 from webapp.core.app_state import app_state
 from webapp.core.errors import MailroomError, TooManyRequests
 from webapp.web import error_pages
-from webapp.web.forms import text
+from webapp.web.forms import MAX_TEXT_LENGTH, text
 from webapp.web.security import csrf
+
+# The address for which this browser asked for a mail.
+ASKED_FOR = "asked_for"
+OPENED = {LinkPurpose.ACTIVATION: "password_links.activate", LinkPurpose.RESET: "password_links.reset_password"}
+
+blueprint = Blueprint("password_links", __name__)
 
 
 @blueprint.get("/activate/<secret>")
 def open_activation(secret: str) -> Response:
     """Move the secret of an activation link out of the address; nothing is spent."""
-    return store_and_redirect(LinkPurpose.ACTIVATION, secret, "accounts.activate")
+    return store_and_redirect(LinkPurpose.ACTIVATION, secret, "password_links.activate")
 
 
 @blueprint.route("/activate", methods=["GET", "POST"])
@@ -78,21 +85,21 @@ def forgot_password() -> Page:
         form.form_errors.append(error_pages.retry_text(error))
         return error_pages.too_many_requests(error, render_template("accounts/forgot_password.html", form=form))
     browser[ASKED_FOR] = text(form.email)
-    return redirect(url_for("accounts.forgot_password_sent"))
+    return redirect(url_for("password_links.forgot_password_sent"))
 
 
 @blueprint.get("/forgot-password/sent")
 def forgot_password_sent() -> Page:
     """Where the code from the mail can be typed."""
     if ASKED_FOR not in browser:
-        return redirect(url_for("accounts.forgot_password"))
+        return redirect(url_for("password_links.forgot_password"))
     return render_template("accounts/forgot_password_sent.html", form=empty_code_form())
 
 
 @blueprint.get("/reset-password/<secret>")
 def open_reset(secret: str) -> Response:
     """Move the secret of a reset link out of the address; nothing is spent."""
-    return store_and_redirect(LinkPurpose.RESET, secret, "accounts.reset_password")
+    return store_and_redirect(LinkPurpose.RESET, secret, "password_links.reset_password")
 
 
 @blueprint.route("/reset-password", methods=["GET", "POST"])
@@ -117,7 +124,51 @@ def reset_password() -> Page:
         _("Your password has been changed, and you've been signed out everywhere. Sign in with the new password."),
         "success",
     )
-    return redirect(url_for("accounts.login"))
+    return redirect(url_for("sessions.login"))
+
+
+@blueprint.route("/code", methods=["GET", "POST"])
+@csrf.exempt
+def enter_code() -> Page:
+    """Type a code and the address that it was mailed to; a right one does what opening its link does."""
+    form = CodeForm() if CodeForm.submitted() else empty_code_form()
+    if not form.validate_on_submit():
+        return _code_page(form)
+    email, typed = text(form.email), text(form.code)
+    try:
+        with app_state().database.transaction() as session:
+            opened = codes.redeem_for_address(session, app_state().sealer, email, typed, sessions.client())
+    except TooManyRequests as error:
+        form.form_errors.append(error_pages.retry_text(error))
+        return error_pages.too_many_requests(error, _code_page(form))
+    if opened is None:
+        form.problem("code", refusal())
+        return _code_page(form)
+    browser[opened.purpose] = opened.secret
+    return redirect(url_for(OPENED[opened.purpose]))
+
+
+def empty_code_form() -> CodeForm:
+    """The form, with the address filled in if this browser asked for a mail."""
+    return CodeForm(formdata=None, email=browser.get(ASKED_FOR, ""))
+
+
+def refusal() -> str:
+    """What somebody is told whose code opened nothing, whatever the reason."""
+    return _("This code is wrong, has expired, or belongs to another address. Check it, or request a new email.")
+
+
+@blueprint.post("/password-advice")
+def password_advice() -> Response:
+    """What would make this password better; none of it is kept or logged. Raises TooManyRequests."""
+    with app_state().database.transaction() as session:
+        throttles.count_password_advice(session, sessions.client().address)
+    found = advice(rules(), _sent("password"), _sent("email"), _sent("name"))
+    return jsonify(text=found.text, good=found.good)
+
+
+def _sent(field: str) -> str:
+    return request.form.get(field, "")[:MAX_TEXT_LENGTH]
 
 
 def store_and_redirect(purpose: LinkPurpose, secret: str, endpoint: str) -> Response:
@@ -152,3 +203,7 @@ def _is_new(form: PasswordForm, owner: User) -> bool:
     except PasswordRejected as had:
         return form.problem("password", str(had))
     return True
+
+
+def _code_page(form: CodeForm) -> str:
+    return render_template("accounts/enter_code.html", form=form)

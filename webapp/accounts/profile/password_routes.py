@@ -19,7 +19,7 @@ from webapp.web.security import csrf
 
 RENEW = "profile.change_expired_password"
 # What one can do without a new password.
-EXEMPT = PUBLIC | {RENEW, "accounts.logout"}
+EXEMPT = PUBLIC | {RENEW, "sessions.logout"}
 
 
 def init_app(app: Flask) -> None:

@@ -6,12 +6,12 @@ from flask import Flask, abort, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.datastructures import ImmutableMultiDict
 
-from webapp.accounts.blueprint import Page, blueprint
+from webapp.accounts.blueprint import Page
 from webapp.accounts.sessions import browser as sessions
 from webapp.accounts.sessions import reauthentication
 from webapp.accounts.sessions.forms import ConfirmPasswordForm
 from webapp.accounts.sessions.reauthentication import Fields, SessionEnded, TooMuchToHold, WrongPassword
-from webapp.accounts.sessions.routes import login_again
+from webapp.accounts.sessions.routes import blueprint, login_again
 from webapp.core.app_state import app_state
 from webapp.core.sealing import CannotUnseal
 from webapp.web.access import MEMBER, PUBLIC, safe_next, signed_in
@@ -41,7 +41,7 @@ def reauthenticate() -> Page:
     if not signed_in().is_administrator:
         # Nothing that others may do needs it.
         return redirect(target)
-    form, here = ConfirmPasswordForm(), url_for("accounts.reauthenticate", next=target)
+    form, here = ConfirmPasswordForm(), url_for("sessions.reauthenticate", next=target)
     if not form.submitted():
         return _page(form, 200, here) if reauthentication.is_due(sessions.current_session()) else redirect(target)
     try:
@@ -56,7 +56,7 @@ def _ask_again() -> Page | None:
         return None
     due = reauthentication.is_due(sessions.current_session())
     if request.method != "POST":
-        return redirect(url_for("accounts.reauthenticate", next=_here())) if due else None
+        return redirect(url_for("sessions.reauthenticate", next=_here())) if due else None
     if SAVED_FORM in request.form:
         return _go_on(due)
     return _hold(list(request.form.items(multi=True))) if due else None
@@ -76,7 +76,7 @@ def _hold(fields: Fields) -> Page:
         sealed = reauthentication.save_form(app_state().sealer, sessions.current_session(), request.path, fields)
     except TooMuchToHold:
         # What was typed still stands in the browser, a page back.
-        here = url_for("accounts.reauthenticate", next=request.path)
+        here = url_for("sessions.reauthenticate", next=request.path)
         return _page(ConfirmPasswordForm(formdata=None), 413, here, lost=True)
     return _page(ConfirmPasswordForm(formdata=None), 403, request.full_path.rstrip("?"), sealed)
 

@@ -1,11 +1,11 @@
 """The pages on which people sign in, and the button that signs them out."""
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask import session as browser
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from webapp.accounts.blueprint import Page, blueprint
+from webapp.accounts.blueprint import Page
 from webapp.accounts.sessions import browser as sessions
 from webapp.accounts.sessions import login as signing_in
 from webapp.accounts.sessions.forms import LoginForm
@@ -20,6 +20,8 @@ from webapp.web.security import csrf
 
 # The address that the sign-in page has filled in, once: whose password was just replaced.
 PREFILLED_EMAIL = "sign_in_as"
+
+blueprint = Blueprint("sessions", __name__)
 
 
 @blueprint.route("/login", methods=["GET", "POST"])
@@ -55,17 +57,17 @@ def logout() -> Response:
         signing_in.sign_out(session, signed_in(), sessions.current_session().id)
     browser.clear()
     flash(_("You've been signed out."), "success")
-    return redirect(url_for("accounts.login"))
+    return redirect(url_for("sessions.login"))
 
 
 def login_again(ended: SessionEnded, target: str | None = None) -> Response:
     """Tell why the sign-in is over, on the page on which the next one begins; from there one goes on to `target`."""
     if not isinstance(ended, TooManyWrongPasswords):
         # In another window it may go on: the cookie is left as it is, and that page leads on then.
-        return redirect(url_for("accounts.login", next=target, ended="form"))
+        return redirect(url_for("sessions.login", next=target, ended="form"))
     sessions.forget()
     flash(str(ended), "warning")
-    return redirect(url_for("accounts.login", next=target))
+    return redirect(url_for("sessions.login", next=target))
 
 
 def _first_page(target: str) -> str:

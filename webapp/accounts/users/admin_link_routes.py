@@ -1,13 +1,13 @@
 """Showing an administrator a one-time link to hand over: asked once, shown once."""
 
 import segno
-from flask import flash, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, url_for
 from flask import session as browser
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp.accounts import service
-from webapp.accounts.blueprint import Page, blueprint, public_url
+from webapp.accounts.blueprint import Page, public_url
 from webapp.accounts.links import service as links
 from webapp.accounts.models import User
 from webapp.accounts.password_links.service import AccountDisabled
@@ -24,14 +24,16 @@ from webapp.web.security import csrf
 # Where a link to hand over waits, sealed, for the page that shows it.
 SHOWN_LINK = "shown_link"
 
+blueprint = Blueprint("admin_links", __name__)
+
 
 @blueprint.route("/users/<int:user_id>/link", methods=["GET", "POST"])
 @csrf.exempt
-def show_link(user_id: int) -> Page:
+def create_link(user_id: int) -> Page:
     """Make a link for the person, after saying what it lets whoever has it do."""
     if not public_url():
         flash(_("Links can't be shown until the public URL is set."), "danger")
-        return redirect(url_for("accounts.user", user_id=user_id))
+        return redirect(url_for("users.show_user", user_id=user_id))
     with app_state().database.read() as session:
         person = service.get_user(session, user_id)
     form = ConfirmForm()
@@ -46,7 +48,7 @@ def show_link(user_id: int) -> Page:
 
 
 @blueprint.get("/users/<int:user_id>/link/shown")
-def link_shown(user_id: int) -> Page:
+def show_link(user_id: int) -> Page:
     """The link, this once: whoever loads the page again or comes back to it is told so."""
     with app_state().database.transaction() as session:
         made = admin_links.show(
@@ -55,7 +57,7 @@ def link_shown(user_id: int) -> Page:
     if made is None:
         # What waits may be for another person, in another window.
         flash(_("A link is shown only once. You can create a new one."), "info")
-        return redirect(url_for("accounts.user", user_id=user_id))
+        return redirect(url_for("users.show_user", user_id=user_id))
     browser.pop(SHOWN_LINK)
     with app_state().database.read() as session:
         person = service.get_user(session, user_id)
@@ -68,7 +70,7 @@ def link_shown(user_id: int) -> Page:
 def shown_once(made: ShownLink) -> Response:
     """Go on to the page that shows the link. It travels sealed, and is not made again when that page is reloaded."""
     browser[SHOWN_LINK] = admin_links.sealed(app_state().sealer, made, sessions.current_session())
-    return redirect(url_for("accounts.link_shown", user_id=made.user_id))
+    return redirect(url_for("admin_links.show_link", user_id=made.user_id))
 
 
 def _asked(form: ConfirmForm, person: User, kept: MailroomError | None) -> str:

@@ -1,12 +1,12 @@
 """The page on which the first administrator is created."""
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask import session as browser
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp.accounts import service
-from webapp.accounts.blueprint import LONGEST_SECRET, Page, blueprint, rules
+from webapp.accounts.blueprint import LONGEST_SECRET, Page, rules
 from webapp.accounts.passwords import hashing
 from webapp.accounts.sessions import browser as sessions
 from webapp.accounts.sessions import login
@@ -19,6 +19,8 @@ from webapp.web.security import csrf
 
 SETUP_TOKEN = "setup_key"  # noqa: S105 -- the name of a key in the session
 
+blueprint = Blueprint("setup", __name__)
+
 
 @blueprint.route("/setup", methods=["GET", "POST"])
 @csrf.exempt
@@ -26,7 +28,7 @@ def setup() -> Page:
     """The first administrator. The key goes from the address into the session."""
     if "key" in request.args:
         browser[SETUP_TOKEN] = request.args["key"][:LONGEST_SECRET]
-        return redirect(url_for("accounts.setup"))
+        return redirect(url_for("setup.setup"))
     form = SetupForm(public_url=request.host_url.rstrip("/"))
     if app_state().config.public_url:
         del form.public_url

@@ -103,7 +103,7 @@ def _reject_stray_callback() -> Response | None:
     if user.is_authenticated:
         return redirect(request.path, 303)
     flash(in_words(error.error), "warning")
-    return redirect(url_for("accounts.login", next=url_for("mail.mail_server")), 303)
+    return redirect(url_for("sessions.login", next=url_for("mail.mail_server")), 303)
 
 
 def _start(saved: MailServer | None) -> Response:
