@@ -1,6 +1,7 @@
 """What the tests of the mail server page share: its form, and what became of it."""
 
 import re
+from html import unescape
 from typing import Any
 
 from werkzeug.test import TestResponse
@@ -14,7 +15,7 @@ PAGE = "/settings/mail"
 
 
 def custom(**given: Any) -> dict[str, Any]:
-    """A whole form for a server of one's own."""
+    """Return a complete form for the provider Custom."""
     fields = {
         "mail_from": SENDER, "provider": "custom", "host": "smtp.example.org", "port": "2525", "security": "starttls",
         "authentication": "password", "username": "mailroom", "password": "first-password",
@@ -22,20 +23,25 @@ def custom(**given: Any) -> dict[str, Any]:
     return fields | given
 
 
-def saved(parts: AppState) -> MailServer:
-    """What is in the database."""
+def find_saved(parts: AppState) -> MailServer | None:
+    """Return the saved mail server, if there is one."""
     with parts.database.read() as session:
-        server = servers.primary(session)
+        return servers.primary(session)
+
+
+def saved(parts: AppState) -> MailServer:
+    """Return the saved mail server."""
+    server = find_saved(parts)
     assert server is not None
     return server
 
 
 def password(parts: AppState) -> str:
-    """The saved password, opened."""
-    return parts.sealer.open(saved(parts).sealed_secrets["password"]["sealed"], "mail_server.password")
+    """Return the saved password in the clear."""
+    return servers.open_secrets(parts.sealer, saved(parts))["password"]
 
 
 def error_at(answer: TestResponse, name: str) -> str:
-    """The error beside a field."""
+    """Return the error beside a field."""
     found = re.search(rf'id="{name}-error">([^<]*)<', answer.text)
-    return found[1] if found else ""
+    return unescape(found[1]) if found else ""

@@ -1,4 +1,4 @@
-"""The saved mail server, below its page."""
+"""Saving the mail server, below its page, and the settings that the transport gets of it."""
 
 import socket
 from collections.abc import Callable
@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from plugins import custom
+from tests.mail.page import saved
 from webapp.core.app_state import AppState
-from webapp.mail import servers, service, transport_settings
+from webapp.core.errors import StaleVersion
+from webapp.mail import service, transport_settings
 from webapp.mail.models import MailServer
 from webapp.mail.server_page.forms import COLUMNS, DEFAULTS
 from webapp.mail.servers import ServerDraft
@@ -21,7 +23,7 @@ Save = Callable[..., MailServer]
 
 
 def draft(password: str = "", **given: Any) -> ServerDraft:
-    """A server of one's own, as the form describes it."""
+    """Return a draft for the provider Custom, as the form makes it."""
     values: dict[str, Any] = dict.fromkeys(COLUMNS, "") | DEFAULTS | {"proxy_port": None}
     values |= {"mail_from": "m@example.org", "host": "smtp.example.org", "port": 587, "security": "starttls"}
     values |= {"authentication": "password", "username": "mailroom"}
@@ -32,9 +34,9 @@ def draft(password: str = "", **given: Any) -> ServerDraft:
 def save(parts: AppState) -> Save:
     """Save a draft in a transaction of its own."""
 
-    def save(one: ServerDraft) -> MailServer:
+    def save(one: ServerDraft, version: int | None = None) -> MailServer:
         with parts.database.transaction() as session:
-            return service.save(session, parts.sealer, one, by="ada@mailroom.example").server
+            return service.save(session, parts.sealer, one, by="ada@mailroom.example", version=version).server
 
     return save
 
@@ -42,26 +44,37 @@ def save(parts: AppState) -> Save:
 def test_two_first_saves_at_once_are_one_mail_server(save: Save, parts: AppState) -> None:
     barrier = Barrier(4)
 
-    def at_once(port: int) -> None:
+    def save_at_once(port: int) -> None:
         barrier.wait()
         save(draft("secret", port=port))
 
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(at_once, (25, 465, 587, 2525)))
-    with parts.database.read() as session:
-        server = servers.primary(session)
-    assert server is not None
-    assert server.port in (25, 465, 587, 2525)
+        list(pool.map(save_at_once, (25, 465, 587, 2525)))
+    assert saved(parts).port in (25, 465, 587, 2525)
 
 
-def test_a_password_saved_meanwhile_goes_to_its_own_server_alone(save: Save, parts: AppState) -> None:
+def test_only_one_of_two_drafts_of_the_same_version_is_saved(save: Save, parts: AppState) -> None:
+    save(draft("secret"), version=0)
+    barrier = Barrier(2)
+
+    def save_at_once(port: int) -> bool:
+        barrier.wait()
+        try:
+            save(draft("secret", port=port), version=1)
+        except StaleVersion:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(save_at_once, (25, 465))) == [False, True]
+    assert saved(parts).version == 2
+
+
+def test_a_password_saved_in_the_meantime_is_only_sent_to_its_own_server(save: Save, parts: AppState) -> None:
     save(draft("theirs", host="smtp.other.example"))
     with pytest.raises(SecretsRequired):
         save(draft(host="smtp.attacker.example"))
-    with parts.database.read() as session:
-        server = servers.primary(session)
-    assert server is not None
-    assert server.host == "smtp.other.example"
+    assert saved(parts).host == "smtp.other.example"
 
 
 @pytest.mark.parametrize(
@@ -72,24 +85,19 @@ def test_a_password_saved_meanwhile_goes_to_its_own_server_alone(save: Save, par
         ("http://127.0.0.1:8000", "box.lan.example", "m@example.com", "box.lan.example"),
         ("http://localhost:8000", "localhost.localdomain", "M <m@example.com>", "example.com"),
         ("", "box", "m@bücher.example", "xn--bcher-kva.example"),
+        ("", "localhost", "m@localhost", "mailroom.invalid"),
+        ("", "localhost.localdomain", "m@localhost", "mailroom.invalid"),
     ],
 )
-def test_the_server_is_greeted_by_a_real_host_name(
+def test_ehlo_names_a_real_host(
     public_url: str, machine: str, mail_from: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket, "getfqdn", lambda: machine)
+    monkeypatch.setattr(socket, "gethostname", lambda: machine)
     assert transport_settings.ehlo_name(General(public_url, "", ""), mail_from) == name
 
 
-@pytest.mark.parametrize("machine", ["localhost", "localhost.localdomain"])
-def test_the_server_is_never_greeted_as_localhost(machine: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "getfqdn", lambda: machine)
-    monkeypatch.setattr(socket, "gethostname", lambda: machine)
-    assert transport_settings.ehlo_name(General("", "", ""), "m@localhost") == "mailroom.invalid"
-
-
-def test_the_name_service_is_not_asked_when_the_public_address_says_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_name_service_is_not_asked_where_the_public_url_has_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getfqdn", lambda: pytest.fail("asked"))
-    assert (
-        transport_settings.ehlo_name(General("https://mail.example.org", "", ""), "m@example.org") == "mail.example.org"
-    )
+    name = transport_settings.ehlo_name(General("https://mail.example.org", "", ""), "m@example.org")
+    assert name == "mail.example.org"

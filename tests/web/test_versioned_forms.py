@@ -1,4 +1,4 @@
-"""Settings that are open in two windows, or at two administrators."""
+"""Settings that two administrators change at the same time."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from webapp.core.app_state import AppState
 from webapp.settings import service as settings
 
 pytestmark = pytest.mark.one_database
-MEANWHILE = "These settings were saved meanwhile"
+CONFLICT = "Someone saved these settings while you were editing"
 PAGES = [
     ("/settings/general", None, {"product_name": "Post"}, {"support_address": "us@example.com"}),
     ("/settings/security", None, {"lock_after": "7"}, {"password_length": "12"}),
@@ -19,7 +19,7 @@ PAGES = [
 
 
 @pytest.mark.parametrize(("path", "button", "one", "other"), PAGES)
-def test_the_second_of_two_windows_is_told_and_saves_the_second_time(
+def test_saving_over_someone_elses_change_takes_a_second_try(
     administrator: Browser,
     use_server: Callable[..., None],
     path: str,
@@ -29,17 +29,17 @@ def test_the_second_of_two_windows_is_told_and_saves_the_second_time(
 ) -> None:
     use_server()
     first, second = administrator.get(path), administrator.get(path)
-    assert "Saved." in administrator.submit_on(first, button, **one).text
-    told = administrator.submit_on(second, button, **other)
+    assert "Saved" in administrator.submit_on(first, button, **one).text
+    conflict = administrator.submit_on(second, button, **other)
     (value,) = other.values()
-    assert MEANWHILE in told.text
+    assert CONFLICT in conflict.text
     assert f'value="{value}"' not in administrator.get(path).text
-    assert "Saved." in administrator.submit_on(told, button, **other).text
+    assert "Saved" in administrator.submit_on(conflict, button, **other).text
     assert f'value="{value}"' in administrator.get(path).text
 
 
-def test_a_page_may_be_saved_again_and_again(administrator: Browser, parts: AppState) -> None:
+def test_settings_can_be_saved_again_and_again(administrator: Browser, parts: AppState) -> None:
     for name in ("One", "Two"):
-        assert MEANWHILE not in administrator.submit("/settings/general", product_name=name).text
+        assert CONFLICT not in administrator.submit("/settings/general", product_name=name).text
     with parts.database.read() as session:
         assert settings.general(session, parts.config).product_name == "Two"

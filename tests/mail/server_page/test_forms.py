@@ -1,0 +1,153 @@
+"""The mail server form: what each field accepts, and what its error says."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.datastructures import MultiDict
+
+from tests.mail.page import custom
+from webapp.mail.server_page.forms import MailServerForm, mail_server_form
+from webapp.providers.registry import get_providers
+
+pytestmark = pytest.mark.one_database
+Fill = Callable[..., MailServerForm]
+URL = "https://provider.example/"
+OAUTH2 = {
+    "client_id": "mailroom", "client_secret": "secret", "token_url": URL, "authorize_url": URL, "scopes": "mail.send",
+}  # fmt: skip
+
+
+@pytest.fixture
+def fill(app: Flask) -> Fill:
+    """Fill in the form with these fields, and check it."""
+
+    def fill(**fields: Any) -> MailServerForm:
+        data = MultiDict(custom(**{"timeout": "10", "proxy_type": "none", **fields}))
+        with app.test_request_context(method="POST", data=data):
+            provider = get_providers().get(fields.get("provider", "custom")) or get_providers()["custom"]
+            form = mail_server_form(provider, {}, posted=True)
+            form.validate()
+            return form
+
+    return fill
+
+
+def error(form: MailServerForm, name: str) -> str:
+    """Return the error at a field."""
+    return str(form[name].errors[0]) if form[name].errors else ""
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "text"),
+    [
+        ("mail_from", "", "Enter a value"),
+        ("mail_from", "no address", "Enter an address such as"),
+        ("mail_from", "a@example.org, b@example.org", "one address, not a list"),
+        ("mail_from", "a@example.org\r\nBcc: b@example.org", "Line breaks"),
+        ("mail_from", "A\r\nBcc: b@example.org <a@example.org>", "Line breaks"),
+        ("mail_from", "A <=?utf-8?q?=0d=0aBcc=3ab=40example=2eorg=0d=0aX=3a?=@example.org>", "Enter an address"),
+        ("host", "", "Enter a value"),
+        ("host", "https://smtp.example.org", "only the host name"),
+        ("host", "smtp..example.org", "not a valid host name"),
+        ("host", "a@example.org", "email address"),
+        ("host", "smtp.example.org:25", "port has its own field"),
+        ("host", "256.1.1", "IP address"),
+        ("host", "x" * 100_000, "Too long"),
+        ("port", "0", "1 to 65535"),
+        ("port", "65536", "1 to 65535"),
+        ("port", "", "Enter a value"),
+        ("port", "smtp", "whole number"),
+        ("port", "٥٨٧", "whole number"),
+        ("timeout", "0", "1 to 120"),
+        ("timeout", "-1", "whole number"),
+        ("provider", "nobody", "Choose one"),
+        ("security", "ssl3", "Choose one"),
+        ("tls_minimum", "1.0", "Choose one"),
+        ("authentication", "magic", "Choose one"),
+        ("proxy_type", "gopher", "Choose one"),
+        ("username", "a\0b", "control characters"),
+        ("password", "two\r\nlines", "Line breaks"),
+    ],
+)
+def test_a_bad_value_is_reported_at_its_field(field: str, value: str, text: str, fill: Fill) -> None:
+    assert text in error(fill(**{field: value}), field)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "text"),
+    [
+        ("client_id", "", "Enter a value"), ("client_id", "x" * 300, "valid client ID"),
+        ("token_url", "", "Enter a value"), ("token_url", "http://token.example/", "starts with https://"),
+        ("authorize_url", "javascript:alert(1)", "starts with https://"),
+        ("authorize_url", "https://user:pass@example.org/", "starts with https://"),
+        ("scopes", 'a "b"', "separated by spaces"),
+    ],
+)  # fmt: skip
+def test_a_bad_value_for_oauth2_is_reported_where_oauth2_is_used(field: str, value: str, text: str, fill: Fill) -> None:
+    fields = {**OAUTH2, field: value}
+    assert text in error(fill(authentication="authorization_code", **fields), field)
+    assert error(fill(authentication="password", **fields), field) == ""
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [('{"type": "service_account"}', "client_email"), ("no json", "JSON"), ("[" * 9_000, "JSON"),
+     ("x" * 20_000, "Too long")],
+)  # fmt: skip
+def test_a_text_that_is_no_key_file_is_reported(key: str, text: str, fill: Fill) -> None:
+    form = fill(authentication="service_account", **OAUTH2, service_account_key=key)
+    assert text in error(form, "service_account_key")
+
+
+@pytest.mark.parametrize(
+    ("entered", "cleaned"),
+    [
+        ("Müller – Post <m@example.org>", "Müller – Post <m@example.org>"),
+        ("Example, Inc. <m@example.org>", '"Example, Inc." <m@example.org>'),
+        ('"Example" <m@example.org>', "Example <m@example.org>"),
+        ("<m@example.org>", "m@example.org"),
+        ("Ü <ü@bücher.example>", "Ü <ü@bücher.example>"),
+    ],
+)
+def test_a_sender_may_have_any_name(entered: str, cleaned: str, fill: Fill) -> None:
+    form = fill(mail_from=entered)
+    assert (error(form, "mail_from"), form.mail_from.data) == ("", cleaned)
+
+
+@pytest.mark.parametrize(
+    ("provider", "entered", "cleaned"),
+    [
+        ("google", " abcd efgh\xa0ijkl mnop ", "abcdefghijklmnop"),
+        ("sendgrid", "SG.abc\r\ndef\n", "SG.abcdef"),
+        ("custom", "two words\n", "two words"),
+    ],
+)
+def test_slips_in_a_copied_password_are_forgiven(provider: str, entered: str, cleaned: str, fill: Fill) -> None:
+    form = fill(provider=provider, username="a@gmail.com", password=entered)
+    assert (error(form, "password"), form.to_draft().secrets["password"]) == ("", cleaned)
+
+
+def test_blank_host_port_and_user_name_are_the_providers_own(fill: Fill) -> None:
+    values = fill(provider="sendgrid", host="", port="", username="").to_draft().values
+    assert (values["host"], values["port"], values["username"]) == ("smtp.sendgrid.net", 587, "apikey")
+
+
+def test_a_proxy_needs_its_host_and_port(fill: Fill) -> None:
+    form = fill(proxy_type="http")
+    assert error(form, "proxy_host")
+    assert error(form, "proxy_port")
+
+
+def test_a_socks_proxy_takes_ascii_alone(fill: Fill) -> None:
+    form = fill(proxy_type="socks5", proxy_host="proxy.example.org", proxy_port="1080", proxy_username="müller")
+    assert "ASCII" in error(form, "proxy_username")
+
+
+def test_a_field_sent_twice_is_refused(app: Flask) -> None:
+    data = MultiDict([*custom().items(), ("host", "smtp.attacker.example")])
+    with app.test_request_context(method="POST", data=data):
+        form = mail_server_form(get_providers()["custom"], {}, posted=True)
+        form.validate()
+    assert "sent twice" in error(form, "host")
