@@ -1,4 +1,4 @@
-"""A grant is dropped with what it was gained with, and the page says so before and after."""
+"""A change of the settings that a grant was obtained with discards it, and the page says so before and after."""
 
 import pytest
 
@@ -9,21 +9,24 @@ from tests.support.browser import Browser
 from webapp.core.app_state import AppState
 
 pytestmark = pytest.mark.one_database
+DISCARDED = "The access token was discarded"
+WARNING = "discards this access token"
+REMOVE = "Remove the saved client secret"
 
 
-def test_a_saved_client_secret_can_be_removed_and_the_grant_goes_with_it(
+def test_removing_the_client_secret_discards_the_grant(
     administrator: Browser, provider: AuthorizationServer, parts: AppState
 ) -> None:
     back(administrator, begun(administrator, provider))
-    assert "Remove the saved client secret" in administrator.get(PAGE).text
-    without = typed(provider, client_secret="", remove_client_secret="y")
-    assert "The access token was dropped" in administrator.submit(PAGE, "save", **without).text
+    assert REMOVE in administrator.get(PAGE).text
+    fields = typed(provider, client_secret="", remove_client_secret="y")
+    assert DISCARDED in administrator.submit(PAGE, "save", **fields).text
     assert saved(parts).sealed_secrets == {}
-    assert "Remove the saved client secret" not in administrator.get(PAGE).text
+    assert REMOVE not in administrator.get(PAGE).text
 
 
 @pytest.mark.parametrize(("authentication", "secret"), [("client_credentials", ""), ("authorization_code", "another")])
-def test_a_client_secret_that_is_needed_or_typed_is_not_removed(
+def test_a_client_secret_that_is_needed_or_entered_is_not_removed(
     authentication: str, secret: str, administrator: Browser, provider: AuthorizationServer, parts: AppState
 ) -> None:
     fields = typed(provider, authentication=authentication)
@@ -42,15 +45,23 @@ def test_a_client_secret_that_is_needed_or_typed_is_not_removed(
         {"provider": "google", "host": "smtp.gmail.com"},
     ],
 )  # fmt: skip
-def test_a_change_of_what_it_was_made_for_drops_it_and_says_so(
+def test_a_change_of_what_the_grant_was_obtained_with_discards_it(
     change: dict[str, str], administrator: Browser, provider: AuthorizationServer, parts: AppState
 ) -> None:
-    page = back(administrator, begun(administrator, provider))
-    assert "this access token is dropped" in page.text
+    assert WARNING in back(administrator, begun(administrator, provider)).text
     page = administrator.post(PAGE, save="1", **typed(provider) | change)
-    assert "The access token was dropped" in page.text
+    assert DISCARDED in page.text
     assert ("Generate a new one" in page.text) == ("authentication" not in change)
     assert trail(parts) == ["grant.obtained", "grant.removed"]
+
+
+def test_another_timeout_keeps_the_grant(
+    administrator: Browser, provider: AuthorizationServer, parts: AppState
+) -> None:
+    back(administrator, begun(administrator, provider))
+    page = administrator.submit(PAGE, "save", timeout="30")
+    assert "Access token status: Generated" in page.text
+    assert trail(parts) == ["grant.obtained"]
 
 
 def test_the_client_secret_of_another_provider_is_neither_asked_for_nor_kept(
@@ -63,28 +74,21 @@ def test_the_client_secret_of_another_provider_is_neither_asked_for_nor_kept(
 
 
 @pytest.mark.parametrize("chosen", ["google", "sendgrid"])
-def test_a_look_at_another_provider_shows_no_grant_of_this_one_and_says_that_saving_drops_it(
+def test_the_form_of_another_provider_shows_no_grant_but_warns_that_saving_discards_it(
     chosen: str, administrator: Browser, provider: AuthorizationServer
 ) -> None:
     back(administrator, begun(administrator, provider))
     page = administrator.submit(PAGE, "choose", provider=chosen)
-    assert "status: generated" not in page.text
-    assert "this access token is dropped" in page.text
-
-
-def test_another_timeout_keeps_it(administrator: Browser, provider: AuthorizationServer, parts: AppState) -> None:
-    back(administrator, begun(administrator, provider))
-    page = administrator.submit(PAGE, "save", timeout="30")
-    assert "Access token status: Generated" in page.text
-    assert trail(parts) == ["grant.obtained"]
+    assert "status: Generated" not in page.text
+    assert WARNING in page.text
 
 
 @pytest.mark.parametrize("field", ["token_url", "device_authorization_url", "client_id"])
-def test_a_saved_client_secret_is_shown_to_nobody_else(
+def test_a_saved_client_secret_is_sent_nowhere_else(
     field: str, administrator: Browser, provider: AuthorizationServer, parts: AppState
 ) -> None:
-    administrator.submit(PAGE, "save", **typed(provider, authentication="device_code"))
-    elsewhere = {field: "https://attacker.example/", "client_secret": ""}
-    page = administrator.post(START, **typed(provider, authentication="device_code") | elsewhere)
-    assert "Type this again" in error_at(page, "client_secret")
+    fields = typed(provider, authentication="device_code")
+    administrator.submit(PAGE, "save", **fields)
+    page = administrator.post(START, **fields | {field: "https://attacker.example/", "client_secret": ""})
+    assert error_at(page, "client_secret").startswith("Enter the client secret again, because you changed ")
     assert saved(parts).device_authorization_url == provider.settings["device_authorization_url"]
