@@ -39,7 +39,7 @@ bench: .venv/test-installed
 # Neither line numbers nor dates, so that a catalogue changes with its texts alone.
 translations: .venv/demo-installed
 	@mkdir -p build
-	$(BIN)/pybabel --quiet extract --mapping babel.cfg --keywords "lazy lazy_gettext saying" --no-location --sort-output \
+	$(BIN)/pybabel --quiet extract --mapping babel.cfg --keywords "lazy lazy_gettext" --no-location --sort-output \
 		--no-wrap --project Mailroom --output build/messages.pot .
 	@for language in $(LANGUAGES); do \
 		mkdir -p $(CATALOGUES)/$$language/LC_MESSAGES; \

@@ -273,11 +273,11 @@ TOKEN_REFUSALS = [
 MAIL_REFUSALS = [
     *(DiagnosisRule("535", found, words) for words, found in SWITCHED_OFF),
     DiagnosisRule("535", CONDITIONAL, "did not meet the criteria"),
-    DiagnosisRule("535", TOKEN_EXPIRED, "token: expired"),
-    DiagnosisRule("535", OTHER_TENANT, "token: tenant"),
-    DiagnosisRule("535", OTHER_AUDIENCE, "token: audience"),
-    DiagnosisRule("535", NO_SMTP_SEND, "token: scope"),
-    DiagnosisRule("535", NO_SEND_AS_APP, "token: role"),
-    DiagnosisRule("535", OTHER_MAILBOX, "token: mailbox"),
+    DiagnosisRule("535", TOKEN_EXPIRED, code="token_expired"),
+    DiagnosisRule("535", OTHER_TENANT, code="token_wrong_tenant"),
+    DiagnosisRule("535", OTHER_AUDIENCE, code="token_wrong_audience"),
+    DiagnosisRule("535", NO_SMTP_SEND, code="token_wrong_scope"),
+    DiagnosisRule("535", NO_SEND_AS_APP, code="token_wrong_role"),
+    DiagnosisRule("535", OTHER_MAILBOX, code="token_wrong_mailbox"),
     DiagnosisRule("535", TOKEN_RIGHT),
 ]

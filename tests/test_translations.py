@@ -18,7 +18,7 @@ from webapp.core.i18n import DEFAULT, LANGUAGES
 CHECKOUT = Path(__file__).parent.parent
 TRANSLATED = [code for code in LANGUAGES if code != DEFAULT]
 PLURALS = {"de": 2, "fr": 2, "es": 2, "uk": 3, "ar": 6}
-KEYWORDS = DEFAULT_KEYWORDS | dict.fromkeys(("lazy", "lazy_gettext", "saying"))
+KEYWORDS = DEFAULT_KEYWORDS | dict.fromkeys(("lazy", "lazy_gettext"))
 PLACEHOLDER = re.compile(r"%\(\w+\)s|%%|%")
 MARKUP = re.compile(r'[\w-]+="[^"]*"|[\w-]+=\{|<[^>]*>')
 # What stands in templates outside of translated texts: the same in every language, or no text at all.

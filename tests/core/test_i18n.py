@@ -15,9 +15,9 @@ from webapp.core import clock, formatting, i18n
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
 from webapp.core.i18n import END_OF_ISOLATE, ISOLATE
-from webapp.core.texts import in_words
+from webapp.mail.diagnosis.descriptions import describe
 from webapp.outbox import service as outbox
-from webapp.outbox.labels import NO_PLUGIN
+from webapp.providers import Failure
 
 pytestmark = pytest.mark.one_database
 
@@ -200,13 +200,10 @@ def test_a_sentence_on_a_page_escapes_what_is_filled_in(app: Flask) -> None:
         assert page.render() == f"{ISOLATE}&lt;i&gt;{END_OF_ISOLATE} and {bold}"
 
 
-def test_our_own_words_about_a_failure_are_found_again_and_a_servers_stay(app: Flask) -> None:
+def test_a_failure_is_described_in_the_readers_language(app: Flask) -> None:
     with app.test_request_context(), i18n.use_language("ar"):
-        kept = NO_PLUGIN % {"provider": "gone"}
-        assert in_words(kept) == gettext(NO_PLUGIN, provider="gone")
-        assert f"{ISOLATE}gone{END_OF_ISOLATE}" in in_words(kept)
-        assert in_words("550 5.1.1 No such user") == "550 5.1.1 No such user"
-        assert in_words("") == ""
+        text = describe(Failure("token", "wrong_account", {"account": "eve"}))
+        assert f"{ISOLATE}eve{END_OF_ISOLATE}" in text
 
 
 @pytest.mark.parametrize(("minutes", "words"), [(1440, "يوم"), (2880, "يومان"), (10080, "7 أيام"), (180, "3 ساعات")])

@@ -80,7 +80,7 @@ def failing(send: Callable[[TransportSettings], SmtpConnection]) -> Callable[[Tr
 
 def stages(connection: SmtpConnection | DeliveryError) -> list[Stage]:
     """The stages that were gone through, in order."""
-    return [step.stage for step in connection.conversation.steps]
+    return [step.stage for step in connection.transcript.stages]
 
 
 @pytest.fixture

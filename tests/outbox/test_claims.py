@@ -9,6 +9,7 @@ from webapp.core import clock
 from webapp.core.database import Database
 from webapp.outbox import claims
 from webapp.outbox.models import Message, MessageState
+from webapp.providers import Failure
 
 
 def claim(database: Database, now: datetime | None = None) -> Message:
@@ -39,7 +40,7 @@ def test_a_claim_that_lapsed_cannot_record_a_failure(
         claims.sweep(session, clock.now() + timedelta(minutes=1))
     claim(database)
     with database.transaction() as session:
-        claims.finish(session, slow, clock.now(), MessageState.FAILED, "rcpt", "550")
+        claims.finish(session, slow, clock.now(), MessageState.FAILED, Failure("rcpt", reply="550"))
     assert get_message(slow.id).state == MessageState.SENDING
 
 
@@ -62,7 +63,7 @@ def test_waits_grow_and_stay_within_the_time_that_is_left(
     for _attempt in range(6):
         message = claim(database, now)
         with database.transaction() as session:
-            claims.reschedule(session, message, now, "data", "451 later")
+            claims.reschedule(session, message, now, Failure("data", reply="451 later"))
         waits.append((get_message(message_id).next_attempt_at - now).total_seconds())
         now = get_message(message_id).next_attempt_at
     assert waits[0] == pytest.approx(15, rel=0.21)

@@ -31,11 +31,11 @@ def test_a_message_is_sent_and_says_through_which_provider(
     message_id = enqueue()
     deliver()
     message = get_message(message_id)
-    assert (message.state, message.provider, message.attempts, message.last_error) == (
+    assert (message.state, message.provider, message.attempts, message.failure) == (
         MessageState.SENT,
         "custom",
         1,
-        "",
+        None,
     )
     assert inbox.last.rcpt_to == ["eve@people.example"]
 
@@ -108,7 +108,7 @@ def test_a_temporary_refusal_is_tried_again_later(
     message_id = enqueue()
     deliver()
     message = get_message(message_id)
-    assert (message.state, message.last_stage, message.last_error) == (
+    assert (message.state, message.failure_stage, message.failure_reply) == (
         MessageState.QUEUED,
         "data",
         "451 4.7.1 Greylisted",
@@ -127,7 +127,11 @@ def test_an_unknown_recipient_ends_a_message_and_holds_up_no_other(
         use_server(server)
         deliver()
     gone, eve = map(get_message, ids)
-    assert (gone.state, gone.last_stage, gone.last_error) == (MessageState.FAILED, "rcpt", "550 5.1.1 No such user")
+    assert (gone.state, gone.failure_stage, gone.failure_reply) == (
+        MessageState.FAILED,
+        "rcpt",
+        "550 5.1.1 No such user",
+    )
     assert (eve.state, server.connections) == (MessageState.SENT, 1)
 
 
@@ -152,7 +156,7 @@ def test_a_server_that_is_down_is_asked_once_for_all(
     deliver()
     found = [get_message(one) for one in ids]
     assert [one.attempts for one in found] == [1, 0, 0]
-    assert {(one.state, one.waits_for_server, one.last_stage) for one in found} == {
+    assert {(one.state, one.waits_for_server, one.failure_stage) for one in found} == {
         (MessageState.QUEUED, True, "connect")
     }
     assert found[0].next_attempt_at < min(one.next_attempt_at for one in found[1:])
@@ -176,8 +180,8 @@ def test_refused_sign_ins_are_not_repeated_for_every_message(
     inbox.password = "another one"
     first, second = enqueue(), enqueue()
     deliver()
-    assert get_message(first).last_error.startswith("535")
-    assert inbox.password not in get_message(first).last_error
+    assert get_message(first).failure_reply.startswith("535")
+    assert inbox.password not in get_message(first).failure_reply
     assert (get_message(first).attempts, get_message(second).attempts) == (1, 0)
 
 
@@ -201,10 +205,10 @@ def test_without_a_mail_server_messages_wait_and_say_so(
     message_id = enqueue()
     deliver()
     message = get_message(message_id)
-    assert (message.state, message.waits_for_server, message.last_error) == (
+    assert (message.state, message.waits_for_server, message.failure_code) == (
         MessageState.QUEUED,
         True,
-        "No mail server is set up.",
+        "no_mail_server",
     )
     with ScriptedServer() as server:
         use_server(server)
@@ -216,11 +220,11 @@ def test_without_a_mail_server_messages_wait_and_say_so(
 
 
 @pytest.mark.parametrize(
-    ("damage", "words"),
+    ("damage", "code"),
     [
-        ({"provider": "gone"}, "The plugin of the provider gone is missing"),
-        ({"secrets": {"password": {"sealed": "gAAAA", "saved_at": ""}}}, "cannot be opened"),
-        ({"security": "starttls", "tls_minimum": "0.9"}, "cannot be used"),
+        ({"provider": "gone"}, "plugin_missing"),
+        ({"secrets": {"password": {"sealed": "gAAAA", "saved_at": ""}}}, "cannot_unseal"),
+        ({"security": "starttls", "tls_minimum": "0.9"}, "settings_failed"),
     ],
 )
 def test_unusable_settings_are_named_and_lose_nothing(
@@ -230,13 +234,13 @@ def test_unusable_settings_are_named_and_lose_nothing(
     get_message: GetMessage,
     use_server: Callable[..., None],
     damage: dict[str, object],
-    words: str,
+    code: str,
 ) -> None:
     use_server(**{"port": inbox.port, "host": inbox.host, **damage})
     message_id = enqueue()
     deliver()
     assert get_message(message_id).state == MessageState.QUEUED
-    assert words in get_message(message_id).last_error
+    assert get_message(message_id).failure_code == code
 
 
 def test_without_a_public_address_only_mails_with_links_wait(
@@ -253,7 +257,7 @@ def test_without_a_public_address_only_mails_with_links_wait(
     deliver()
     assert get_message(notice).state == MessageState.SENT
     assert get_message(waiting).state == MessageState.QUEUED
-    assert "No public address" in get_message(waiting).last_error
+    assert get_message(waiting).failure_code == "no_public_url"
 
 
 def test_workers_that_drain_at_once_send_each_message_once(app: Flask, enqueue: Enqueue, inbox: Inbox) -> None:

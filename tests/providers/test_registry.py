@@ -121,4 +121,4 @@ def test_our_plugins_import_nothing_that_a_stranger_may_not() -> None:
 
 def test_explanations_that_are_none_explain_nothing(load: Load) -> None:
     providers = load(acme=good("acme", "diagnosis_rules=['535']"))
-    assert providers.explain(providers["acme"], Failure("auth", "535 No"), {}) is None
+    assert providers.diagnose(providers["acme"], Failure("auth", reply="535 No"), {}) is None

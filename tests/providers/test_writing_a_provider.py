@@ -142,5 +142,5 @@ def test_the_example_with_oauth2_is_a_provider_with_two_grants(tmp_path: Path) -
     assert method is not None
     assert list(method.fields) == ["username", "client_id", "client_secret", "tenant_id"]
     refused = Failure(stage="token", reply="invalid_grant The sign-in has ended.")
-    assert provider.explain(refused, "client_credentials") is not None
-    assert provider.explain(refused, "password") is None
+    assert provider.diagnose(refused, "client_credentials") is not None
+    assert provider.diagnose(refused, "password") is None

@@ -10,10 +10,11 @@ from webapp.accounts.models import Role, User
 from webapp.accounts.sessions import service as sign_ins
 from webapp.accounts.sessions.service import Client
 from webapp.core.app_state import AppState
-from webapp.mail import servers, service, transport_settings
+from webapp.mail import servers, service
 from webapp.mail.grants import authorization as consent
 from webapp.mail.grants import service as grants
-from webapp.mail.grants.renewal import TokenSource
+from webapp.mail.grants import token_source
+from webapp.mail.grants.token_source import GrantTokens
 from webapp.mail.models import Grant, MailServer
 from webapp.mail.servers import ServerDraft
 from webapp.settings.service import General, general
@@ -63,9 +64,9 @@ class GrantOwner:
         return found
 
     @property
-    def tokens(self) -> TokenSource:
+    def tokens(self) -> GrantTokens:
         """Where its access tokens come from."""
-        return transport_settings.token_source(self.server, self.parts)
+        return token_source.for_server(self.server, self.parts)
 
     def draft(self, **given: Any) -> ServerDraft:
         """What the form would say: a server of one's own, with the provider of the tests."""

@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import h11
 
+from webapp.core.network_errors import NetworkError, classify
 from webapp.core.sockets import Proxy, connect, connect_through_proxy, left_until, resolve
 
 # Seconds for everything: looking up, connecting, TLS, asking and the whole answer.
@@ -26,12 +27,12 @@ class InvalidUrl(ValueError):
     """No address that secrets may be sent to."""
 
 
-class InvalidResponse(OSError):
-    """What came back is no HTTP, or too much of it."""
+class InvalidResponse(NetworkError):
+    """The response is missing, not HTTP, or too large."""
 
 
-class NotSent(OSError):
-    """The server was not reached, so it knows nothing of the request."""
+class NotSent(NetworkError):
+    """The server was not reached, so it knows nothing of the request. Described like its cause."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Response:
 
 
 def check_address(address: str) -> SplitResult:
-    """The parts of an https address, or of an http one on this machine. Raises BadAddress."""
+    """The parts of an https address, or of an http one on this machine. Raises InvalidUrl."""
     try:
         parts = urlsplit(address)
         host, _port = parts.hostname, parts.port
@@ -77,7 +78,7 @@ def post(address: str, headers: Mapping[str, str], body: bytes, proxy: Proxy | N
     """POST and read the whole answer, all within TIMEOUT seconds.
 
     Redirects are answers like others. An http address is this machine's own, which no proxy reaches,
-    so it is asked directly. Raises BadAddress, Unsent, or another OSError once the server may have
+    so it is asked directly. Raises InvalidUrl, NotSent, or another OSError once the server may have
     got the request.
     """
     return _answer("POST", address, headers, body, proxy)
@@ -94,7 +95,8 @@ def _answer(method: str, address: str, headers: Mapping[str, str], body: bytes, 
     try:
         sock, said = _connected(parts, proxy, end)
     except (OSError, ValueError) as error:
-        raise NotSent(str(error) or type(error).__name__) from error
+        code, params = classify(error)
+        raise NotSent(code, **params) from error
     with sock:
         return _exchange(sock, said, _request(method, parts, headers, body), body, end)
 
@@ -140,7 +142,7 @@ def _exchange(sock: socket.socket, said: bytes, request: h11.Request, body: byte
                 sock.settimeout(left_until(end))
                 said = sock.recv(16 * 1024)
                 if not said and not status:
-                    raise InvalidResponse("the connection closed without an answer")
+                    raise InvalidResponse("response_missing")
                 http.receive_data(said)
             elif isinstance(event, h11.Response):
                 status = event.status_code
@@ -148,8 +150,8 @@ def _exchange(sock: socket.socket, said: bytes, request: h11.Request, body: byte
             elif isinstance(event, h11.Data):
                 content += event.data
                 if len(content) > MAX_RESPONSE_SIZE:
-                    raise InvalidResponse(f"more than {MAX_RESPONSE_SIZE} bytes")
+                    raise InvalidResponse("response_too_large", limit=str(MAX_RESPONSE_SIZE))
     except h11.RemoteProtocolError as error:
-        # Not its words: they quote what a server said that need not be one for us.
-        raise InvalidResponse("what came back is not HTTP") from error
+        # Not h11's own text: it quotes what a server said that need not be one for us.
+        raise InvalidResponse("response_not_http") from error
     return Response(status, headers, bytes(content))

@@ -11,17 +11,9 @@ import h11
 from python_socks import ProxyType
 from python_socks.sync import Proxy as SocksProxy
 
-from webapp.core.texts import saying
+from webapp.core.network_errors import NameServiceTimeout, ProxyError
 
 MAX_RESPONSE_SIZE = 16 * 1024
-
-NOT_HTTP = saying("The proxy's reply is not HTTP: %(error)s")
-REFUSED = saying("The proxy replied %(answer)s")
-NO_NAME_SERVICE = saying("no reply from the name service within %(seconds)s s")
-
-
-class ProxyError(OSError):
-    """The proxy answered, but does not connect us."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +31,7 @@ def resolve(host: str, port: int, timeout: float) -> list[tuple[Any, ...]]:
     """The addresses of a host, as `socket.getaddrinfo` returns them.
 
     The system's resolver knows no timeout, so it runs in a thread that is left behind when it
-    does not answer in time. Raises socket.gaierror, UnicodeError or TimeoutError.
+    does not answer in time. Raises socket.gaierror, UnicodeError or NameServiceTimeout.
     """
     found: list[tuple[Any, ...]] = []
     failed: list[Exception] = []
@@ -56,7 +48,7 @@ def resolve(host: str, port: int, timeout: float) -> list[tuple[Any, ...]]:
     if failed:
         raise failed[0]
     if not found:
-        raise TimeoutError(NO_NAME_SERVICE % {"seconds": f"{timeout:g}"})
+        raise NameServiceTimeout("name_service_timeout", seconds=f"{timeout:g}")
     return found
 
 
@@ -102,7 +94,7 @@ def _dialled(sock: socket.socket, address: tuple[Any, ...], timeout: float) -> s
 def connect_through_proxy(proxy: Proxy, host: str, port: int, timeout: float) -> tuple[socket.socket, bytes]:
     """A connection to host and port through a proxy, and what the server already said on it.
 
-    The proxy looks the host up. All of it ends within `timeout` seconds. Raises ProxyRefused or OSError.
+    The proxy looks the host up. All of it ends within `timeout` seconds. Raises ProxyError or another OSError.
     """
     end = time.monotonic() + timeout
     if proxy.type == "socks5":
@@ -114,7 +106,7 @@ def connect_through_proxy(proxy: Proxy, host: str, port: int, timeout: float) ->
         except OSError:
             raise
         except Exception as error:  # its own errors share no useful base with OSError
-            raise ProxyError(str(error)) from error
+            raise ProxyError("proxy_failed", error=str(error)) from error
     sock = connect(resolve(proxy.host, proxy.port, timeout), left_until(end))
     try:
         return sock, _connect(sock, proxy, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", end)
@@ -137,11 +129,11 @@ def _connect(sock: socket.socket, proxy: Proxy, target: str, end: float) -> byte
         try:
             event = http.next_event()
         except h11.RemoteProtocolError as error:
-            raise ProxyError(NOT_HTTP % {"error": error}) from error
+            raise ProxyError("proxy_not_http", error=str(error)) from error
         if isinstance(event, h11.Response):
             if not 200 <= event.status_code < 300:
                 answer = f"{event.status_code} {event.reason.decode('ascii', 'replace')}".rstrip()
-                raise ProxyError(REFUSED % {"answer": answer})
+                raise ProxyError("proxy_refused", answer=answer)
             return http.trailing_data[0]
         if event is h11.NEED_DATA:
             sock.settimeout(left_until(end))

@@ -56,7 +56,7 @@ def _page(state: DeliveryStatus, has_people: bool, warnings: Sequence[Expiry]) -
     diagnosis = None
     if state.stopped:
         with app_state().database.read() as session:
-            diagnosis = meaning(session, app_state(), state.stopped)
+            diagnosis = meaning(session, state.stopped)
     return render_template(
         "home/home.html",
         flow=state,

@@ -13,7 +13,7 @@ from webapp.core.jobs import Job, cleanup_job, register_jobs
 from webapp.core.sealing import CannotUnseal
 from webapp.mail import servers, transport_settings
 from webapp.mail.expiry import alerts, certificates
-from webapp.mail.grants import renewal
+from webapp.mail.grants import renewal, token_source
 from webapp.mail.models import AuthorizationRequest, MailServer
 from webapp.mail.oauth.errors import OAuthError
 from webapp.mail.transport.connection import SmtpConnection
@@ -45,13 +45,13 @@ def refresh_grants(parts: AppState, now: datetime) -> None:
 
     So grants that are not used stay alive, and a dead one is known within a day.
     """
-    for server_id in renewal.due_for_upkeep(parts, now):
+    for server_id in renewal.due(parts, now):
         with parts.database.read() as session:
             server = session.get(MailServer, server_id)
         if server is None:
             continue
         try:
-            transport_settings.token_source(server, parts).renew()
+            token_source.for_server(server, parts).refresh()
         except OAuthError as fault:
             log.warning("grant not kept alive", code=fault.code)
 

@@ -1,4 +1,4 @@
-"""The saved mail servers, the grants that some of them send with, and what was told of their ends."""
+"""Saved mail servers, their OAuth2 grants, and the expiry alerts that were sent about them."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.core.database import Base
 from webapp.core.sealing import SEALED
+from webapp.providers import Failure
 
 
 class MailServer(Base):
@@ -59,6 +60,12 @@ class MailServer(Base):
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 -- SQLAlchemy declares it so
 
+    @property
+    def public_values(self) -> dict[str, str]:
+        """What diagnosis rules may see: everything except the secrets."""
+        names = ("mail_from", "host", "port", "security", "tls_minimum", "authentication", "username")
+        return {**self.provider_fields, **{name: str(getattr(self, name)) for name in names}}
+
     def differing(
         self, names: Iterable[str], values: Mapping[str, object], provider_fields: Mapping[str, str]
     ) -> frozenset[str]:
@@ -69,22 +76,26 @@ class MailServer(Base):
         return frozenset(columns | own)
 
 
-class GrantStatus(StrEnum):
-    """Where a grant stands.
+# The stage of every failure of a grant; see `webapp.mail.transcript.Stage`.
+STAGE = "token"
 
-    NONE: nobody has signed in yet. GENERATED: there are tokens, and they are renewed when due.
-    NEEDS_YOU: the provider refuses to renew them, until an administrator does something.
+
+class GrantStatus(StrEnum):
+    """The status of a grant.
+
+    NONE: nobody has authorized Mailroom yet. GENERATED: there are tokens, refreshed when due.
+    ACTION_REQUIRED: the provider refuses to refresh them until an administrator does something.
     """
 
     NONE = "none"
     GENERATED = "generated"
-    NEEDS_YOU = "needs_you"
+    ACTION_REQUIRED = "action_required"
 
 
 class Grant(Base):
-    """The permission that an OAuth2 sign-in gained: one for each mail server that uses OAuth2.
+    """An OAuth2 authorization: one for each mail server that uses OAuth2.
 
-    `kind` is the mail server's authentication, `account` who signed in, `scopes` what was granted.
+    `grant_type` is the mail server's authentication, `account` who signed in, `scopes` what was granted.
     """
 
     __tablename__ = "grants"
@@ -92,7 +103,7 @@ class Grant(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     mail_server_id: Mapped[int] = mapped_column(ForeignKey("mail_servers.id", ondelete="CASCADE"), unique=True)
-    kind: Mapped[str] = mapped_column(String(30))
+    grant_type: Mapped[str] = mapped_column(String(30))
     status: Mapped[str] = mapped_column(String(20), default=GrantStatus.NONE)
     account: Mapped[str] = mapped_column(String(320), default="")
     scopes: Mapped[str] = mapped_column(Text, default="")
@@ -101,32 +112,42 @@ class Grant(Base):
     granted_at: Mapped[datetime | None]
     last_refresh_at: Mapped[datetime | None]
     access_expires_at: Mapped[datetime | None]
-    # The end of the refresh token as its provider told it, and the moment by which it has to be
-    # used: that end, or what is known of the provider's patience with unused ones.
+    # When the refresh token expires according to the provider, and by when it has to be used: then,
+    # or when it has been unused for as long as the provider allows.
     refresh_expires_at: Mapped[datetime | None]
-    lapses_at: Mapped[datetime | None]
-    # Whether a renewal moves that moment; None until one has shown it.
-    refresh_end_moves: Mapped[bool | None]
-    # Of the last failure since the last success: the provider's words, or ours.
-    last_error: Mapped[str] = mapped_column(Text, default="")
-    last_error_at: Mapped[datetime | None]
-    failures: Mapped[int] = mapped_column(default=0)
+    refresh_deadline: Mapped[datetime | None]
+    # Whether each refresh moves that moment; None until the first refresh.
+    refresh_expiry_slides: Mapped[bool | None]
+    # The last failure since the last success, as in `webapp.providers.Failure`.
+    failure_code: Mapped[str] = mapped_column(String(60), default="")
+    failure_params: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    failure_reply: Mapped[str] = mapped_column(Text, default="")
+    failed_at: Mapped[datetime | None]
+    consecutive_failures: Mapped[int] = mapped_column(default=0)
     retry_at: Mapped[datetime | None]
-    # Whoever renews holds the lease, and nobody else may spend the refresh token meanwhile. Its end
-    # is in seconds since 1970 by the database's clock, as those of several machines differ.
-    lease: Mapped[str] = mapped_column(String(32), default="")
-    lease_until: Mapped[int | None] = mapped_column(BigInteger)
-    # A renewal was begun whose end nobody knows: the provider may have changed the refresh token.
-    unsure: Mapped[bool] = mapped_column(default=False)
+    # The worker that holds the lease refreshes, and no other may use the refresh token meanwhile. Its
+    # end is in seconds since 1970 by the database's clock, as the clocks of several machines differ.
+    lease_id: Mapped[str] = mapped_column(String(32), default="")
+    lease_expires_at: Mapped[int | None] = mapped_column(BigInteger)
+    # A refresh was started and its outcome is unknown: the provider may have replaced the refresh token.
+    refresh_interrupted: Mapped[bool] = mapped_column(default=False)
+
+    @property
+    def failure(self) -> Failure | None:
+        """The last failure, as data."""
+        if not self.failure_code:
+            return None
+        permanent = self.status == GrantStatus.ACTION_REQUIRED
+        return Failure(STAGE, self.failure_code, self.failure_params, self.failure_reply, permanent)
 
 
 class AuthorizationRequest(Base):
-    """A sign-in at a provider that an administrator began and that is not over yet.
+    """An authorization at a provider that is in progress.
 
-    It belongs to the browser that began it. The secret is the PKCE verifier, or the device code.
+    It belongs to the session that started it. The secret is the PKCE verifier or the device code.
     """
 
-    __tablename__ = "grant_requests"
+    __tablename__ = "authorization_requests"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     mail_server_id: Mapped[int] = mapped_column(ForeignKey("mail_servers.id", ondelete="CASCADE"), index=True)
@@ -136,7 +157,7 @@ class AuthorizationRequest(Base):
     redirect_uri: Mapped[str] = mapped_column(String(1000), default="")
     user_code: Mapped[str] = mapped_column(String(40), default="")
     verification_uri: Mapped[str] = mapped_column(String(1000), default="")
-    # Seconds between two questions whether the code was typed, and the moment of the next one.
+    # Seconds between two requests that ask whether the code was entered, and when the next one may be sent.
     interval: Mapped[int] = mapped_column(default=0)
     next_poll_at: Mapped[datetime | None]
     expires_at: Mapped[datetime] = mapped_column(index=True)
@@ -148,7 +169,7 @@ class ExpiryAlert(Base):
     `what` and `state` are those of `mail.expiries`. It is deleted when there is nothing to warn of any more.
     """
 
-    __tablename__ = "told_warnings"
+    __tablename__ = "expiry_alerts"
     __table_args__ = (UniqueConstraint("mail_server_id", "what"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)

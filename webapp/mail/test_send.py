@@ -12,6 +12,7 @@ from webapp.audit import service as audit
 from webapp.core.app_state import app_state
 from webapp.mail import events, transport_settings
 from webapp.mail.compose import compose
+from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.expiry import certificates
 from webapp.mail.models import MailServer
@@ -21,7 +22,6 @@ from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError
 from webapp.mail.transport.settings import TransportSettings
 from webapp.providers import Diagnosis
-from webapp.providers.registry import get_providers
 from webapp.settings.service import General, general
 
 STAGES = {
@@ -49,7 +49,7 @@ class TestSend:
     steps: Sequence[StageResult]
     lines: Sequence[TranscriptLine]
     stage: Stage | None = None
-    words: str = ""
+    error: str = ""
     from_server: bool = False
     diagnosis: Diagnosis | None = None
 
@@ -66,17 +66,17 @@ def send_test(draft: ServerDraft, saved: MailServer | None, recipient: str) -> T
     settings = transport_settings.from_draft(draft, saved, app_state(), present)
     started = time.monotonic()
     connection, error = _send(settings, present, recipient)
-    record = connection.conversation
+    record = connection.transcript
     test = TestSend(
         recipient=recipient,
         host=settings.host,
         seconds=time.monotonic() - started,
-        steps=record.steps,
+        steps=record.stages,
         lines=record.lines,
         stage=error.stage if error else None,
-        words=error.words if error else "",
+        error=describe(error.failure) if error else "",
         from_server=bool(error and error.reply),
-        diagnosis=diagnose(get_providers(), settings, error) if error else None,
+        diagnosis=diagnose(settings.provider.key, settings.public_values, error.failure) if error else None,
     )
     _audit(test, settings.provider.key)
     if saved is not None and _is_same_server(saved, settings):

@@ -1,4 +1,4 @@
-"""The record of one attempt to send: its stages with their times, and every line both sides said."""
+"""The transcript of one attempt to send: its stages with their times, and every line from both sides."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,7 @@ MAX_TEXT_LENGTH = 4000
 
 
 class Stage(StrEnum):
-    """The steps of sending, in their order."""
+    """The stages of sending, in order."""
 
     TOKEN = "token"  # noqa: S105 -- the name of a stage
     LOOKUP = "lookup"
@@ -30,7 +30,7 @@ class Stage(StrEnum):
 
 @dataclass
 class StageResult:
-    """One stage gone through: how long it took, in seconds, and whether it went well."""
+    """One stage: how long it took, in seconds, and whether it succeeded."""
 
     stage: Stage
     seconds: float = 0.0
@@ -40,63 +40,63 @@ class StageResult:
 
 @dataclass(frozen=True)
 class TranscriptLine:
-    """One line of the transcript. `who` is `client`, `server` or `note`."""
+    """One line. `source` is `client`, `server` or `note`."""
 
-    who: str
+    source: str
     text: str
 
 
 @dataclass
 class Transcript:
-    """What happened, with every secret blotted out as it is written down."""
+    """The stages and lines so far. Secrets are redacted before anything is recorded."""
 
     secrets: Iterable[str] = field(default=(), repr=False)
-    steps: list[StageResult] = field(default_factory=list)
+    stages: list[StageResult] = field(default_factory=list)
     lines: list[TranscriptLine] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._blotter = Redactor(self.secrets)
+        self._redactor = Redactor(self.secrets)
 
-    def hide(self, secret: str) -> None:
-        """Blot this out too, from now on."""
+    def add_secret(self, secret: str) -> None:
+        """Redact this too, from now on."""
         self.secrets = [*self.secrets, secret]
-        self._blotter = Redactor(self.secrets)
+        self._redactor = Redactor(self.secrets)
 
     @contextmanager
     def stage(self, stage: Stage) -> Iterator[StageResult]:
-        """Time one stage; it has passed when its block ends without an exception."""
-        step = StageResult(stage)
-        self.steps.append(step)
+        """Time one stage; it passes if the block ends without an exception."""
+        result = StageResult(stage)
+        self.stages.append(result)
         started = time.monotonic()
         try:
-            yield step
-            step.passed = True
+            yield result
+            result.passed = True
         finally:
-            step.seconds = time.monotonic() - started
+            result.seconds = time.monotonic() - started
 
-    def sent(self, text: str) -> None:
-        """Write down what we said."""
-        self._write("client", text)
+    def add_sent(self, text: str) -> None:
+        """Record what the client sent."""
+        self._add("client", text)
 
-    def received(self, text: str) -> None:
-        """Write down what the server said, a whole answer at once."""
-        self._write("server", text)
+    def add_received(self, text: str) -> None:
+        """Record one complete reply of the server."""
+        self._add("server", text)
 
-    def noted(self, text: str) -> None:
-        """Write down what happened beside the lines, such as a TLS handshake."""
-        self._write("note", text)
+    def add_note(self, text: str) -> None:
+        """Record an event other than a line, such as a TLS handshake."""
+        self._add("note", text)
 
-    def blot(self, text: str) -> str:
-        """The text without any of the secrets, and not longer than people read."""
-        return self._blotter(text)[:MAX_TEXT_LENGTH]
+    def redact(self, text: str) -> str:
+        """Return the text without secrets, shortened to what is worth showing."""
+        return self._redactor(text)[:MAX_TEXT_LENGTH]
 
-    def _write(self, who: str, text: str) -> None:
-        for line in self._blotter(text).split("\n"):
+    def _add(self, source: str, text: str) -> None:
+        for line in self._redactor(text).split("\n"):
             if len(self.lines) < MAX_LINES:
-                self.lines.append(TranscriptLine(who, line))
+                self.lines.append(TranscriptLine(source, line))
 
 
 def printable(octets: bytes) -> str:
-    """What a server said, as text for people, pages and databases: control and formatting characters are none."""
+    """Decode what a server sent, without control and formatting characters."""
     text = octets.decode("utf-8", "replace")
     return "".join(c if c.isprintable() or c == "\n" else " " if c.isspace() else "\ufffd" for c in text)

@@ -8,18 +8,12 @@ from urllib.parse import urlsplit
 import idna
 
 from webapp.core.app_state import AppState
-from webapp.core.sealing import CannotUnseal
-from webapp.core.sockets import Proxy
 from webapp.mail.grants import service as grants
-from webapp.mail.grants.renewal import TokenSource
+from webapp.mail.grants import token_source
 from webapp.mail.models import MailServer
-from webapp.mail.oauth import words
-from webapp.mail.oauth.errors import NotConfigured
-from webapp.mail.oauth.registration import ClientRegistration
-from webapp.mail.servers import CLIENT_SECRETS, OAUTH2_COLUMNS, PROXY_PASSWORD, ServerDraft, open_secrets
+from webapp.mail.servers import CLIENT_SECRETS, PROXY_PASSWORD, ServerDraft, open_secrets
 from webapp.mail.transport.settings import TransportSettings
-from webapp.providers import OAuth2
-from webapp.providers.registry import UnknownProvider, get_providers
+from webapp.providers.registry import get_providers
 from webapp.settings.service import General
 
 
@@ -41,24 +35,6 @@ def from_draft(draft: ServerDraft, saved: MailServer | None, parts: AppState, ge
     keeps_grant = saved is not None and not grants.discarding_changes(saved, draft, opened)
     grant_of = saved.id if saved is not None and keeps_grant else None
     return _settings(parts, general, draft.values, draft.provider_fields, secrets, grant_of)
-
-
-def token_source(server: MailServer, parts: AppState) -> TokenSource:
-    """Where the saved server's access tokens come from. Raises Unusable."""
-    try:
-        source = _token_source(parts, _values(server), open_secrets(parts.sealer, server), server.id)
-    except CannotUnseal:
-        raise NotConfigured(error=words.SEAL_BROKEN) from None
-    except UnknownProvider:
-        raise NotConfigured(error=words.NO_PLUGIN) from None
-    if source is None:
-        raise NotConfigured(error=words.NO_OAUTH2)
-    return source
-
-
-def registration(server: MailServer, parts: AppState) -> ClientRegistration:
-    """What Mailroom is at the saved server's provider. Raises Unusable."""
-    return token_source(server, parts).registration
 
 
 def ehlo_name(general: General, mail_from: str) -> str:
@@ -84,39 +60,6 @@ def _values(server: MailServer) -> Mapping[str, object]:
     return {column.key: getattr(server, column.key) for column in MailServer.__table__.columns}
 
 
-def _proxy(values: Mapping[str, object], secrets: Mapping[str, str]) -> Proxy | None:
-    if values["proxy_type"] == "none":
-        return None
-    return Proxy(
-        type=str(values["proxy_type"]),
-        host=str(values["proxy_host"]),
-        port=int(str(values["proxy_port"])),
-        username=str(values["proxy_username"]),
-        password=secrets.get(PROXY_PASSWORD, ""),
-    )
-
-
-def _token_source(
-    parts: AppState, values: Mapping[str, object], secrets: Mapping[str, str], server_id: int | None
-) -> TokenSource | None:
-    method = get_providers()[str(values["provider"])].authentication_named(str(values["authentication"]))
-    if not isinstance(method, OAuth2):
-        return None
-    own = {name: str(values.get(name) or "") for name in OAUTH2_COLUMNS}
-    registration = ClientRegistration(
-        method=method,
-        username=str(values["username"]),
-        client_id=own["client_id"] if "client_id" in method.fields else "",
-        client_secret=secrets.get("client_secret", ""),
-        service_account_key=secrets.get("service_account_key", ""),
-        tenant_id=own["tenant_id"],
-        addresses=own,
-        own_scopes=own["scopes"].split(),
-        proxy=_proxy(values, secrets),
-    )
-    return TokenSource(parts, registration, server_id)
-
-
 def _settings(
     parts: AppState,
     general: General,
@@ -127,9 +70,9 @@ def _settings(
 ) -> TransportSettings:
     # The mail server never sees those that gain tokens, nor that of the proxy.
     not_for_the_server = {PROXY_PASSWORD, *CLIENT_SECRETS}
-    mail_from = str(values["mail_from"])
+    mail_from, provider = str(values["mail_from"]), get_providers()[str(values["provider"])]
     return TransportSettings(
-        provider=get_providers()[str(values["provider"])],
+        provider=provider,
         mail_from=mail_from,
         host=str(values["host"]),
         port=int(str(values["port"])),
@@ -139,8 +82,8 @@ def _settings(
         authentication=str(values["authentication"]),
         username=str(values["username"]),
         helo=ehlo_name(general, mail_from),
-        proxy=_proxy(values, secrets),
-        tokens=_token_source(parts, values, secrets, grant_of),
+        proxy=token_source.proxy(values, secrets),
+        tokens=token_source.from_values(parts, provider, values, secrets, grant_of),
         secrets={name: value for name, value in secrets.items() if name not in not_for_the_server},
         fields=extra,
     )

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp.outbox.models import MAX_AGE, Message, MessageState
+from webapp.providers import Failure
 
 LEASE = timedelta(seconds=30)
 # Waits after the first, second … attempt. A server that is down is asked by one message for all,
@@ -28,6 +29,8 @@ IMPOSSIBLE = timedelta(hours=3)
 A_LITTLE_LATER = timedelta(seconds=1)
 # At these stages it may be the message after all that made the server hang up.
 SUSPECT_STAGES = ("rcpt", "data")
+
+NO_FAILURE = Failure("")
 
 _jitter = random.SystemRandom()
 
@@ -76,7 +79,7 @@ def sent(session: Session, message: Message, now: datetime, provider: str) -> No
     session.execute(
         update(Message)
         .where(Message.id == message.id, Message.state.in_((MessageState.SENDING, MessageState.QUEUED)))
-        .values(_end(MessageState.SENT, now) | {"provider": provider, "last_stage": "", "last_error": ""})
+        .values(_end(MessageState.SENT, now) | _failure_columns(NO_FAILURE) | {"provider": provider})
     )
 
 
@@ -85,18 +88,17 @@ def finish(
     message: Message,
     now: datetime,
     state: MessageState,
-    stage: str = "",
-    words: str = "",
+    failure: Failure | None = None,
     provider: str = "",
 ) -> None:
     """It will not be sent: FAILED, EXPIRED or DROPPED, and why."""
     values = _end(state, now)
-    if words:
-        values |= {"last_stage": stage, "last_error": words, "provider": provider}
+    if failure is not None:
+        values |= {**_failure_columns(failure), "provider": provider}
     session.execute(update(Message).where(_held_claim(message)).values(values))
 
 
-def reschedule(session: Session, message: Message, now: datetime, stage: str, words: str, provider: str = "") -> None:
+def reschedule(session: Session, message: Message, now: datetime, failure: Failure, provider: str = "") -> None:
     """It is owed again after a wait that grows with the attempts; something about this message failed."""
     wait = _wait(MESSAGE_WAITS, message, now)
     values = {
@@ -106,23 +108,21 @@ def reschedule(session: Session, message: Message, now: datetime, stage: str, wo
         "next_attempt_at": now + wait,
     }
     session.execute(
-        update(Message)
-        .where(_held_claim(message))
-        .values(values | {"last_stage": stage, "last_error": words, "provider": provider})
+        update(Message).where(_held_claim(message)).values(values | _failure_columns(failure) | {"provider": provider})
     )
 
 
-def suspend(session: Session, message: Message, now: datetime, stage: str, words: str, provider: str = "") -> None:
+def suspend(session: Session, message: Message, now: datetime, failure: Failure, provider: str = "") -> None:
     """Nothing can be sent for now: this message and everything due waits.
 
     The same message asks again, so that its attempts make the waits grow; but where it may be to
     blame itself, another one asks.
     """
-    again = now + (SETTINGS_WAIT if stage == LocalStage.SETTINGS else _wait(SERVER_WAITS, message, now))
+    again = now + (SETTINGS_WAIT if failure.stage == LocalStage.SETTINGS else _wait(SERVER_WAITS, message, now))
     after = again + A_LITTLE_LATER
-    this, others = (after, again) if stage in SUSPECT_STAGES else (again, after)
+    this, others = (after, again) if failure.stage in SUSPECT_STAGES else (again, after)
     values: dict[str, Any] = {"state": MessageState.QUEUED, "lease_expires_at": None, "waits_for_server": True}
-    values |= {"last_stage": stage, "last_error": words, "provider": provider}
+    values |= {**_failure_columns(failure), "provider": provider}
     session.execute(update(Message).where(_due(now)).values(values | {"next_attempt_at": others}))
     session.execute(update(Message).where(_held_claim(message)).values(values | {"next_attempt_at": this}))
 
@@ -141,7 +141,7 @@ def suspend_newcomers(session: Session, now: datetime) -> None:
     )
     waiting = session.scalar(first)
     if waiting is not None and waiting.next_attempt_at > now:
-        reason = {"last_stage": waiting.last_stage, "last_error": waiting.last_error}
+        reason = _failure_columns(waiting.failure or NO_FAILURE)
         values = {"waits_for_server": True, "next_attempt_at": waiting.next_attempt_at + A_LITTLE_LATER, **reason}
         session.execute(update(Message).where(_due(now), Message.attempts == 0).values(values))
 
@@ -163,6 +163,15 @@ def sweep(session: Session, now: datetime) -> None:
     session.execute(update(Message).where(lapsed).values(state=MessageState.QUEUED, lease_expires_at=None))
     far_off = and_(Message.state == MessageState.QUEUED, Message.next_attempt_at > now + IMPOSSIBLE)
     session.execute(update(Message).where(far_off).values(next_attempt_at=now))
+
+
+def _failure_columns(failure: Failure) -> dict[str, Any]:
+    return {
+        "failure_stage": failure.stage,
+        "failure_code": failure.code,
+        "failure_params": dict(failure.params),
+        "failure_reply": failure.reply,
+    }
 
 
 def _end(state: MessageState, now: datetime) -> dict[str, Any]:

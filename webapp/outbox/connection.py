@@ -17,15 +17,20 @@ from webapp.mail.expiry import certificates
 from webapp.mail.models import MailServer
 from webapp.mail.transcript import Stage
 from webapp.mail.transport.connection import SmtpConnection
-from webapp.mail.transport.errors import DeliveryError
+from webapp.mail.transport.errors import DeliveryError, Scope
 from webapp.mail.transport.settings import TransportSettings
-from webapp.outbox import labels
+from webapp.outbox.claims import LocalStage
+from webapp.providers import Failure
 from webapp.providers.registry import UnknownProvider
 from webapp.settings.service import General, general
 
 
 class NotReady(MailroomError):
-    """A setting is missing or cannot be used; the text says which."""
+    """A setting is missing or cannot be used; `failure` says which."""
+
+    def __init__(self, code: str, **params: str) -> None:
+        super().__init__(code)
+        self.failure = Failure(LocalStage.SETTINGS, code, params)
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ class ReusableConnection:
         try:
             self._connection.send(message, not_after=not_after)
         except DeliveryError as error:
-            if not error.server_fault:
+            if error.scope is not Scope.SERVER:
                 raise
             settings, used = self._settings, self._sent
             self.hang_up(error)
@@ -112,7 +117,7 @@ class ReusableConnection:
         before = self._settings
         if before is None or before.server is None or settings.server is None:
             return False
-        good_until = self._connection.opened.good_until if self._connection else None
+        good_until = self._connection.settings.valid_until if self._connection else None
         if good_until is not None and clock.now() >= good_until:
             return False
         return before.general == settings.general and before.server.updated_at == settings.server.updated_at
@@ -120,10 +125,10 @@ class ReusableConnection:
     def _open_settings(self, settings: CurrentSettings) -> TransportSettings:
         server = settings.server
         if server is None:
-            raise NotReady(labels.NO_MAIL_SERVER)
+            raise NotReady("no_mail_server")
         try:
             return transport_settings.load(server, self._parts, settings.general)
         except UnknownProvider as error:
-            raise NotReady(labels.NO_PLUGIN % {"provider": server.provider}) from error
+            raise NotReady("plugin_missing", provider=server.provider) from error
         except CannotUnseal as error:
-            raise NotReady(labels.SEAL_BROKEN) from error
+            raise NotReady("cannot_unseal") from error

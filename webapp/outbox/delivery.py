@@ -17,11 +17,12 @@ from webapp.core.app_state import AppState, app_state_of
 from webapp.core.errors import MailroomError
 from webapp.mail.compose import compose
 from webapp.mail.transport.errors import DeliveryError, Scope
-from webapp.outbox import claims, labels
+from webapp.outbox import claims
 from webapp.outbox.claims import LocalStage
 from webapp.outbox.connection import CurrentSettings, NotReady, ReusableConnection, read_settings
 from webapp.outbox.kinds import Unwanted, find_kind, get_kind
 from webapp.outbox.models import Message, MessageState
+from webapp.providers import Failure
 
 # A message is not begun when less than this is left: the server's yes may take a moment.
 SPARE = timedelta(seconds=15)
@@ -103,7 +104,7 @@ class DeliveryRun:
             self._end(message, MessageState.EXPIRED)
             return True
         except NotReady as reason:
-            self._later(message, LocalStage.SETTINGS, str(reason))
+            self._later(message, reason.failure)
             return True
         return self._connect(message, settings) and self._send(message, settings)
 
@@ -112,12 +113,12 @@ class DeliveryRun:
         try:
             self._line.connect(settings)
         except NotReady as reason:
-            self._hold(message, LocalStage.SETTINGS, str(reason))
+            self._hold(message, reason.failure)
         except DeliveryError as error:
-            self._hold(message, error.stage, error.words)
+            self._hold(message, error.failure)
         except Exception as error:  # settings that nobody thought of must not end messages
             log.exception("mail server settings failed")
-            self._hold(message, LocalStage.SETTINGS, labels.SETTINGS_FAILED % {"error": type(error).__name__})
+            self._hold(message, Failure(LocalStage.SETTINGS, "settings_failed", {"error": type(error).__name__}))
         else:
             return True
         return False
@@ -126,7 +127,7 @@ class DeliveryRun:
         try:
             self._line_up(message, settings)
         except Unwanted as reason:
-            self._end(message, MessageState.CANCELLED, LocalStage.PREPARING, reason.code)
+            self._end(message, MessageState.CANCELLED, Failure(LocalStage.PREPARING, reason.code))
         except TooLate:
             self._end(message, MessageState.EXPIRED)
         except DeliveryError as error:
@@ -159,23 +160,23 @@ class DeliveryRun:
         self._line.send(mail, not_after=message.deadline)
 
     def _refused(self, message: Message, error: DeliveryError) -> bool:
-        if error.server_fault:
-            self._hold(message, error.stage, error.words)
+        if error.scope is Scope.SERVER:
+            self._hold(message, error.failure)
             return False
-        if error.fault is Scope.TOO_LATE:
+        if error.scope is Scope.EXPIRED:
             self._end(message, MessageState.EXPIRED)
         elif error.permanent:
-            self._end(message, MessageState.FAILED, error.stage, error.words)
+            self._end(message, MessageState.FAILED, error.failure)
         else:
-            self._later(message, error.stage, error.words)
+            self._later(message, error.failure)
         return True
 
     def _stumbled(self, message: Message, error: Exception) -> None:
-        said = labels.NOT_PREPARED % {"error": type(error).__name__}
+        failure = Failure(LocalStage.PREPARING, "not_prepared", {"error": type(error).__name__})
         if message.attempts >= MAX_PREPARE_ATTEMPTS:
-            self._end(message, MessageState.FAILED, LocalStage.PREPARING, said)
+            self._end(message, MessageState.FAILED, failure)
         else:
-            self._later(message, LocalStage.PREPARING, said)
+            self._later(message, failure)
 
     def _record_sent(self, message: Message) -> None:
         with self._parts.database.transaction() as session:
@@ -186,20 +187,20 @@ class DeliveryRun:
         self._sent += 1
         log.info("message sent", message=message.id, kind=message.kind, attempts=message.attempts)
 
-    def _later(self, message: Message, stage: str, said: str) -> None:
+    def _later(self, message: Message, failure: Failure) -> None:
         with self._parts.database.transaction() as session:
-            claims.reschedule(session, message, clock.now(), stage, said, self._line.provider)
-        log.warning("message not sent", message=message.id, stage=str(stage), attempts=message.attempts)
+            claims.reschedule(session, message, clock.now(), failure, self._line.provider)
+        log.warning("message not sent", message=message.id, stage=str(failure.stage), attempts=message.attempts)
 
-    def _hold(self, message: Message, stage: str, said: str) -> None:
+    def _hold(self, message: Message, failure: Failure) -> None:
         with self._parts.database.transaction() as session:
-            claims.suspend(session, message, clock.now(), stage, said, self._line.provider)
-        log.warning("nothing can be sent", message=message.id, stage=str(stage), attempts=message.attempts)
+            claims.suspend(session, message, clock.now(), failure, self._line.provider)
+        log.warning("nothing can be sent", message=message.id, stage=str(failure.stage), attempts=message.attempts)
 
-    def _end(self, message: Message, state: MessageState, stage: str = "", said: str = "") -> None:
+    def _end(self, message: Message, state: MessageState, failure: Failure | None = None) -> None:
         with self._parts.database.transaction() as session:
-            claims.finish(session, message, clock.now(), state, stage, said, self._line.provider)
-        log.info("message ended", message=message.id, state=str(state), stage=str(stage))
+            claims.finish(session, message, clock.now(), state, failure, self._line.provider)
+        log.info("message ended", message=message.id, state=str(state), stage=str(failure.stage) if failure else "")
 
 
 def _identity(message: Message) -> str:
@@ -211,7 +212,7 @@ def _require_public_url(message: Message, settings: CurrentSettings) -> None:
     """Require what links begin with; it is never guessed from a request. Raises NotReady."""
     kind = find_kind(message.kind)
     if kind is not None and kind.needs_link and not settings.general.public_url:
-        raise NotReady(labels.NO_PUBLIC_ADDRESS)
+        raise NotReady("no_public_url")
 
 
 def _require_time(message: Message) -> None:

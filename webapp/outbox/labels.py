@@ -2,7 +2,9 @@
 
 from flask_babel import lazy_gettext as _
 
-from webapp.core.texts import in_words, saying
+from webapp.core import i18n
+from webapp.mail.diagnosis.descriptions import describe
+from webapp.outbox.claims import LocalStage
 from webapp.outbox.kinds import find_kind
 from webapp.outbox.models import Message, MessageState
 from webapp.outbox.service import StateFilter
@@ -23,20 +25,26 @@ STATES = {
     MessageState.EXPIRED: _("Expired"),
     MessageState.CANCELLED: _("Cancelled"),
 }
-# A setting is missing or cannot be used.
-NO_PUBLIC_ADDRESS = saying("No public URL is set, so the link in this email can't be created.")
-NO_MAIL_SERVER = saying("No mail server is set up.")
-NO_PLUGIN = saying("The plugin for the provider %(provider)s is missing or broken.")
-SEAL_BROKEN = saying(
-    "The saved password can't be decrypted, because MAILROOM_SECRET_KEY has changed. Enter the password again."
-)
-SETTINGS_FAILED = saying("The mail server's settings can't be used (%(error)s).")
-NOT_PREPARED = saying("Mailroom couldn't prepare this message (%(error)s). See the log for details.")
+FAILURES = {
+    # A setting is missing or cannot be used.
+    "no_public_url": _("No public URL is set, so the link in this email can't be created."),
+    "no_mail_server": _("No mail server is set up."),
+    "plugin_missing": _("The plugin for the provider %(provider)s is missing or broken."),
+    "cannot_unseal": _(
+        "The saved password can't be decrypted, because MAILROOM_SECRET_KEY has changed. Enter the password again."
+    ),
+    "settings_failed": _("The mail server's settings can't be used (%(error)s)."),
+    "not_prepared": _("Mailroom couldn't prepare this message (%(error)s). See the log for details."),
+}
 
 
 def reason(message: Message) -> str:
-    """Say why a message was not sent."""
+    """Say why a message was not sent; empty if nothing failed."""
+    failure = message.failure
+    if failure is None:
+        return ""
+    if failure.stage not in list(LocalStage):
+        return describe(failure)
     kind = find_kind(message.kind)
-    if kind is not None and message.last_error in kind.reasons:
-        return str(kind.reasons[message.last_error])
-    return in_words(message.last_error)
+    texts = FAILURES | dict(kind.reasons if kind is not None else {})
+    return str(texts.get(failure.code, failure.code)) % i18n.isolate(failure.params)

@@ -8,6 +8,7 @@ from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.core.database import Base
+from webapp.providers import Failure
 
 # How long sending is tried for a message without a time of its own.
 MAX_AGE = timedelta(days=3)
@@ -51,11 +52,21 @@ class Message(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     last_attempt_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None] = mapped_column(index=True)
-    # The provider of the last attempt, and how it failed. The stage is one of mail.transcript.Stage, or of
-    # outbox.claims.LocalStage where no server was asked.
+    # The provider of the last attempt, and how it failed, as in `webapp.providers.Failure`. The stage is one of
+    # mail.transcript.Stage, or of outbox.claims.LocalStage where no server was asked.
     provider: Mapped[str] = mapped_column(String(100), default="")
-    last_stage: Mapped[str] = mapped_column(String(20), default="")
-    last_error: Mapped[str] = mapped_column(Text, default="")
+    failure_stage: Mapped[str] = mapped_column(String(20), default="")
+    failure_code: Mapped[str] = mapped_column(String(60), default="")
+    failure_params: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    failure_reply: Mapped[str] = mapped_column(Text, default="")
+
+    @property
+    def failure(self) -> Failure | None:
+        """How the last attempt failed, if it did."""
+        if not self.failure_stage:
+            return None
+        permanent = self.state == MessageState.FAILED
+        return Failure(self.failure_stage, self.failure_code, self.failure_params, self.failure_reply, permanent)
 
     @property
     def deadline(self) -> datetime:

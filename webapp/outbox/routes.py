@@ -38,7 +38,7 @@ def message(message_id: int) -> str:
     """One message: where it stands, and what the server said."""
     with app_state().database.read() as session:
         found = service.message(session, message_id)
-        diagnosis = meaning(session, app_state(), found)
+        diagnosis = meaning(session, found)
     can_retry = service.can_retry(found, clock.now())
     return render_template(
         "outbox/message.html", message=found, form=ConfirmForm(), can_retry=can_retry, diagnosis=diagnosis
@@ -62,7 +62,7 @@ def delivery_status_panel() -> str:
     state, diagnosis = delivery_status(app_state().database), None
     if state.stopped:
         with app_state().database.read() as session:
-            diagnosis = meaning(session, app_state(), state.stopped)
+            diagnosis = meaning(session, state.stopped)
     return render_template("outbox/_delivery_status.html", flow=state, diagnosis=diagnosis)
 
 

@@ -7,11 +7,7 @@ from typing import ClassVar, Protocol
 
 from flask_babel import lazy_gettext as _
 
-from webapp.core.texts import saying
 from webapp.providers.diagnosis import DiagnosisRule, Text
-
-NO_COMMON_MECHANISM = saying("The server offers no way to sign in with a password.")
-NO_SIGN_IN = saying("The server doesn't offer authentication on this connection.")
 
 
 @dataclass(frozen=True)
@@ -48,8 +44,11 @@ class SmtpDialogue(Protocol):
         challenge. Raises DeliveryError with the server's words when it refuses.
         """
 
-    def refuse(self, reason: Text) -> Exception:
-        """An error to raise when signing in is impossible before anything is sent."""
+    def refuse(self, code: str, **params: str) -> Exception:
+        """Return the error to raise when authentication is impossible before anything is sent.
+
+        A `DiagnosisRule` for `code` explains it. Without one, the parameter `error` is shown.
+        """
 
 
 @dataclass(frozen=True)
@@ -143,9 +142,9 @@ class Password(Authentication):
         elif "CRAM-MD5" in dialogue.mechanisms:
             dialogue.authenticate("CRAM-MD5", respond=lambda challenge: _cram_md5(name, password, challenge))
         elif dialogue.mechanisms:
-            raise dialogue.refuse(NO_COMMON_MECHANISM)
+            raise dialogue.refuse("no_common_mechanism")
         else:
-            raise dialogue.refuse(NO_SIGN_IN)
+            raise dialogue.refuse("authentication_not_offered")
 
 
 def _cram_md5(name: bytes, password: bytes, challenge: bytes) -> bytes:

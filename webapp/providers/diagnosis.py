@@ -1,4 +1,4 @@
-"""What failures mean: how a plugin says it, and what it is asked about."""
+"""Failures, and what plugins say about them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,21 +10,24 @@ Text = str | LazyString
 
 @dataclass(frozen=True)
 class Failure:
-    """One failed attempt, as explanations see it.
+    """One failed attempt, as it is stored and as diagnosis rules see it.
 
-    `stage` is one of `webapp.mail.transcript.Stage`; `reply` is the server's answer with its
-    code on the first line (`535 5.7.8 …`), empty when none came; `error` is the system's text.
+    `stage` is one of `webapp.mail.transcript.Stage`. `code` names the failure (`connection_refused`,
+    `invalid_grant`); it is empty where only the reply says anything. `params` fill its wording in,
+    among them `error`, the system's own text. `reply` is what the server said, with its code first
+    (`535 5.7.8 …`); empty if it said nothing.
     """
 
     stage: str
+    code: str = ""
+    params: Mapping[str, str] = field(default_factory=dict)
     reply: str = ""
-    error: str = ""
     permanent: bool = False
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What a failure means: the cause, the steps that mend it, where to read on, and the fix as form values."""
+    """What a failure means: the cause, the steps that fix it, further reading, and the fix as form values."""
 
     cause: Text
     steps: Sequence[Text] = ()
@@ -34,18 +37,22 @@ class Diagnosis:
 
 @dataclass(frozen=True)
 class DiagnosisRule:
-    """A known answer of the service and its diagnosis.
+    """A known failure and its diagnosis.
 
-    It fits when the reply starts with `reply` (code and enhanced code) and contains `phrase`,
-    letter case and line breaks aside: the rest of a reply changes from month to month.
+    It matches when the server's reply starts with `reply` (code and enhanced code) and contains
+    `phrase`, regardless of letter case and line breaks, and when the failure has this `code`.
+    What is empty matches anything. The rest of a reply changes from month to month.
     """
 
     reply: str
     diagnosis: Diagnosis
     phrase: str = ""
+    code: str = ""
 
-    def fits(self, failure: Failure) -> bool:
-        """Whether this is the failure's explanation."""
-        words = " ".join(failure.reply.split()).casefold()
+    def matches(self, failure: Failure) -> bool:
+        """Return whether this rule is about this failure."""
+        text = " ".join(failure.reply.split()).casefold()
         start = self.reply.casefold()
-        return (words == start or words.startswith(start + " ")) and self.phrase.casefold() in words
+        if start and text != start and not text.startswith(start + " "):
+            return False
+        return self.phrase.casefold() in text and self.code in ("", failure.code)

@@ -7,8 +7,7 @@ from typing import Literal
 
 from flask_babel import lazy_gettext as _
 
-from webapp.core.texts import saying
-from webapp.providers.authentication import NO_SIGN_IN, Account, Authentication, SmtpDialogue
+from webapp.providers.authentication import Account, Authentication, SmtpDialogue
 from webapp.providers.diagnosis import DiagnosisRule, Text
 
 Grant = Literal["authorization_code", "client_credentials", "service_account", "device_code"]
@@ -21,8 +20,6 @@ LABELS: Mapping[Grant, Text] = {
 # In these a person signs in, so they end with a refresh token and an account.
 USER_GRANTS: Sequence[Grant] = ("authorization_code", "device_code")
 SEPARATOR = "\x01"
-
-NO_TOKENS = saying("The server doesn't offer authentication with an access token.")
 
 
 @dataclass(frozen=True)
@@ -150,9 +147,9 @@ class OAuth2(Authentication):
             facts = [f"user={account.username}", token, SEPARATOR]
             dialogue.authenticate("XOAUTH2", SEPARATOR.join(facts).encode(), lambda _why: b"")
         elif dialogue.mechanisms:
-            raise dialogue.refuse(NO_TOKENS)
+            raise dialogue.refuse("tokens_not_offered")
         else:
-            raise dialogue.refuse(NO_SIGN_IN)
+            raise dialogue.refuse("authentication_not_offered")
 
     def _asked(self) -> Sequence[str]:
         """The addresses that the form asks for, as no service is known, and the scopes."""

@@ -60,8 +60,8 @@ class Provider:
             host = host.replace(f"{{{name}}}", str(fields.get(name, "")))
         return host
 
-    def explain(self, failure: Failure, authentication: str = "") -> Diagnosis | None:
-        """The diagnosis of the first explanation that fits, those of the way to sign in first."""
+    def diagnose(self, failure: Failure, authentication: str = "") -> Diagnosis | None:
+        """Return the diagnosis of the first rule that matches, those of the authentication first."""
         method = self.authentication_named(authentication)
-        known = (*(method.diagnosis_rules if method else ()), *self.diagnosis_rules)
-        return next((one.diagnosis for one in known if one.fits(failure)), None)
+        rules = (*(method.diagnosis_rules if method else ()), *self.diagnosis_rules)
+        return next((rule.diagnosis for rule in rules if rule.matches(failure)), None)

@@ -83,14 +83,14 @@ class ProviderRegistry:
     def __contains__(self, key: object) -> bool:
         return key in self._providers
 
-    def explain(self, provider: Provider, failure: Failure, settings: Mapping[str, str]) -> Diagnosis | None:
-        """What the provider's own explanations, then any plugin, say of a failure."""
+    def diagnose(self, provider: Provider, failure: Failure, settings: Mapping[str, str]) -> Diagnosis | None:
+        """Return the diagnosis by the provider's own rules, else by any plugin's hook."""
         try:
-            if (diagnosis := provider.explain(failure, settings.get("authentication", ""))) is not None:
+            if (diagnosis := provider.diagnose(failure, settings.get("authentication", ""))) is not None:
                 return diagnosis
             answer = self._manager.hook.explain_failure(provider=provider.key, failure=failure, settings=settings)
         except Exception:
-            log.exception("plugin failed to explain", provider=provider.key)
+            log.exception("plugin failed to diagnose", provider=provider.key)
             return None
         return answer if isinstance(answer, Diagnosis) else None
 

@@ -1,109 +1,108 @@
-"""What providers really say when they give no token, and what people are told."""
+"""Real refusals of token endpoints, and the diagnosis that an administrator is shown."""
 
 import json
 
 import pytest
+from flask import Flask
 
-from webapp.core.app_state import AppState
+from plugins import google, office365_answers
 from webapp.core.http_client import Response
-from webapp.mail.diagnosis import token_rules
-from webapp.mail.diagnosis.service import diagnose_grant
-from webapp.mail.models import MailServer
-from webapp.mail.oauth import responses, words
-from webapp.mail.oauth.errors import OAuthError, TokenRefused, Unreached
-from webapp.providers.registry import get_providers
+from webapp.mail.diagnosis import certificate_rules, descriptions, token_rules
+from webapp.mail.diagnosis.service import diagnose
+from webapp.mail.oauth import responses
+from webapp.mail.oauth.errors import OAuthError, TokenRefused
+from webapp.providers import Diagnosis, Failure
 
 pytestmark = pytest.mark.one_database
 
+SETTINGS = {"authentication": "authorization_code"}
 TRACE = "\r\nTrace ID: 0e1b\r\nCorrelation ID: 77aa\r\nTimestamp: 2026-11-23 06:00:00Z"
 GOOGLE = [
-    ("invalid_grant", "Token has been expired or revoked.", "every seven days"),
-    ("invalid_grant", "Bad Request", "made with another one, or used twice"),
-    ("invalid_grant", "Invalid JWT: Token must be a short-lived token (60 minutes)", "its date is wrong"),
-    ("invalid_grant", "Invalid email or User ID", "no such mailbox"),
-    ("invalid_client", "The OAuth client was not found.", "no such client ID"),
-    ("unauthorized_client", "Unauthorized", "another one"),
-    ("unauthorized_client",
-     "Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of the "
-     "scopes requested.", "domain-wide delegation is missing"),
-    ("admin_policy_enforced", "", "administrator does not allow"),
-    ("access_denied", "", "was declined"),
-    ("redirect_uri_mismatch", "Bad Request", "did not understand"),
-]  # fmt: skip
-MICROSOFT = [
-    ("invalid_grant", "AADSTS70008: The provided authorization code or refresh token has expired", "not used for too"),
-    ("invalid_grant", "AADSTS700082: The refresh token has expired due to inactivity.", "not used for too long"),
-    ("invalid_grant", "AADSTS50173: The provided grant has expired due to it being revoked", "password was changed"),
-    ("invalid_client", "AADSTS7000215: Invalid client secret provided.", "the secret's ID was copied"),
-    ("invalid_client", "AADSTS7000222: The provided client secret keys for app 'x' are expired.", "has expired."),
-    (
-        "invalid_client",
-        "AADSTS7000218: The request body must contain: 'client_assertion' or 'client_secret'.",
-        "to show",
-    ),
-    ("unauthorized_client", "AADSTS700016: Application with identifier 'x' was not found", "no such application"),
-    ("invalid_grant", "AADSTS65001: The user or administrator has not consented", "Nobody has allowed"),
-    ("invalid_grant", "AADSTS50076: Due to a configuration change", "second factor"),
-    ("interaction_required", "AADSTS50079: Due to a configuration change", "second factor"),
-    ("invalid_grant", "AADSTS53003: Access has been blocked by Conditional Access policies.", "Conditional Access"),
-    ("invalid_grant", "AADSTS9002313: Invalid request.", "not whole any more"),
-    ("invalid_grant", "AADSTS50034: The user account {EmailHidden} does not exist", "does not belong to this tenant"),
-    ("invalid_grant", "AADSTS99999999: Nobody knows this number.", "no longer accepts the sign-in"),
+    ("invalid_grant", "Token has been expired or revoked.", google.ENDED),
+    ("invalid_grant", "Bad Request", google.OTHER_CLIENT),
+    ("invalid_grant", "Invalid JWT: Token must be a short-lived token (60 minutes)", google.BAD_REQUEST_DATE),
+    ("invalid_grant", "Invalid email or User ID", google.NO_MAILBOX),
+    ("invalid_client", "The OAuth client was not found.", google.NO_CLIENT),
+    ("unauthorized_client", "Unauthorized", google.OTHER_CLIENT),
+    ("unauthorized_client", "Client is unauthorized to retrieve access tokens using this method", google.NOT_DELEGATED),
+    ("admin_policy_enforced", "", google.BLOCKED),
+    ("access_denied", "", google.NO_TESTER),
+    ("redirect_uri_mismatch", "Bad Request", token_rules.BAD_REQUEST),
 ]
+MICROSOFT = [
+    ("invalid_grant", "AADSTS70008: The provided authorization code or refresh token", office365_answers.UNUSED),
+    ("invalid_grant", "AADSTS700082: The refresh token has expired due to inactivity.", office365_answers.UNUSED),
+    ("invalid_grant", "AADSTS50173: The provided grant has expired due to", office365_answers.PASSWORD_CHANGED),
+    ("invalid_client", "AADSTS7000215: Invalid client secret provided.", office365_answers.SECRET_ID),
+    ("invalid_client", "AADSTS7000222: The provided client secret keys for app", office365_answers.SECRET_EXPIRED),
+    ("invalid_client", "AADSTS7000218: The request body must contain", office365_answers.NOT_PUBLIC),
+    ("unauthorized_client", "AADSTS700016: Application with identifier", office365_answers.NO_APP),
+    ("invalid_grant", "AADSTS65001: The user or administrator has not consented", office365_answers.NO_CONSENT),
+    ("interaction_required", "AADSTS50079: Due to a configuration change", office365_answers.SECOND_FACTOR),
+    ("invalid_grant", "AADSTS53003: Access has been blocked by Conditional Access", office365_answers.CONDITIONAL),
+    ("invalid_grant", "AADSTS9002313: Invalid request.", office365_answers.CUT),
+    ("invalid_grant", "AADSTS50034: The user account does not exist", office365_answers.NOT_IN_TENANT),
+    ("invalid_grant", "AADSTS99999999: Something new.", token_rules.GRANT_ENDED),
+]
+# What is wrong with a reply is shown in full, and its diagnosis is the same for all of them.
+UNUSABLE_REPLIES = {"code_missing", "no_access_token", "no_device_code", "no_token_lifetime", "not_json",
+                    "refused_without_reason", "wrong_token_type"}  # fmt: skip
+NOT_OF_THE_PROVIDER = {"code_not_entered", "line_too_long", "message_expired", "no_common_mechanism",
+                       "authentication_not_offered", "not_smtp", "plain_text_after_starttls", "plugin_failed",
+                       "reply_too_long", "smtputf8_not_offered", "starttls_not_offered", "tokens_not_offered",
+                       "unknown_authentication"}  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("provider", "error", "description", "said"),
+    ("provider", "error", "description", "expected"),
     [("google", *one) for one in GOOGLE] + [("office365", *one) for one in MICROSOFT],
 )
-def test_a_providers_refusal_is_explained(
-    parts: AppState, provider: str, error: str, description: str, said: str
+def test_a_known_refusal_has_its_diagnosis(
+    app: Flask, provider: str, error: str, description: str, expected: Diagnosis
 ) -> None:
     body = {"error": error, "error_description": description + TRACE}
     with pytest.raises(TokenRefused) as caught:
-        responses.tokens(Response(400, {}, json.dumps(body).encode()), "client")
-    assert "Trace" not in caught.value.words
-    server = MailServer(provider=provider, authentication="authorization_code", username="mailroom@mailroom.example")
-    diagnosis = diagnose_grant(get_providers(), server, caught.value)
-    assert said in str(diagnosis.cause)
-    assert diagnosis.steps
+        responses.read_tokens(Response(400, {}, json.dumps(body).encode()), "client")
+    assert "Trace" not in caught.value.reply
+    with app.test_request_context():
+        assert diagnose(provider, SETTINGS, caught.value.failure) == expected
 
 
-def test_what_we_say_ourselves_is_explained(parts: AppState) -> None:
-    server = MailServer(provider="custom", authentication="authorization_code", username="")
-    sentences = [text for name, text in vars(words).items() if name.isupper()]
-    about_the_answer = {words.NOT_JSON, words.NO_REASON, words.NO_ACCESS_TOKEN, words.OTHER_TYPE, words.NO_LIFETIME}
-    for text in set(sentences) - about_the_answer - {words.NO_DEVICE_CODE, words.NOT_TYPED}:
-        diagnosis = diagnose_grant(get_providers(), server, OAuthError(error=text))
-        assert diagnosis is not token_rules.NOT_TOKENS, text
+def test_every_failure_without_a_reply_has_its_own_diagnosis(app: Flask) -> None:
+    codes = {code for code in descriptions.TEXTS if not code.startswith("token_") or code.startswith("token_url")}
+    with app.test_request_context():
+        unexplained = {
+            code for code in codes if diagnose("custom", SETTINGS, Failure("token", code)) is token_rules.NOT_TOKENS
+        }
+    assert unexplained == UNUSABLE_REPLIES | NOT_OF_THE_PROVIDER
 
 
-def test_a_token_endpoint_whose_certificate_is_not_believed_is_told_like_such_a_mail_server(parts: AppState) -> None:
-    server = MailServer(provider="custom", authentication="authorization_code", username="")
-    said = "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: unable to get local issuer certificate (_ssl.c)"
-    fault = Unreached(error=words.NOT_REACHED % {"error": said})
-    assert "Who signed" in str(diagnose_grant(get_providers(), server, fault).cause)
+def test_an_untrusted_certificate_of_a_provider_is_diagnosed_like_a_mail_servers(app: Flask) -> None:
+    failure = Failure("token", "token_url_unreachable", {"cause": "certificate_unknown_issuer", "error": "x"})
+    with app.test_request_context():
+        assert diagnose("custom", SETTINGS, failure) is certificate_rules.NO_ISSUER
 
 
-def test_an_interruption_is_said_to_be_one(parts: AppState) -> None:
-    server = MailServer(provider="google", authentication="authorization_code", username="")
-    fault = TokenRefused("interrupted invalid_grant Token has been expired or revoked.")
-    assert "interrupted" in str(diagnose_grant(get_providers(), server, fault).cause)
+def test_an_interrupted_refresh_is_not_called_an_ended_grant(app: Flask) -> None:
+    failure = Failure("token", "refresh_interrupted", reply="invalid_grant Token has been expired or revoked.")
+    with app.test_request_context():
+        assert diagnose("google", SETTINGS, failure) is token_rules.INTERRUPTED
 
 
-@pytest.mark.parametrize("secret", ["the-refresh-token-itself", "geheim&geheim"])
-def test_a_secret_in_a_refusal_is_blotted_out(secret: str) -> None:
+def test_a_secret_in_a_refusal_is_redacted() -> None:
+    secret = "the-refresh-token-itself"
     body = json.dumps({"error": "invalid_grant", "error_description": f"Bad token {secret}\x00<b>"})
     with pytest.raises(TokenRefused) as caught:
-        responses.tokens(Response(400, {}, body.encode()), "client", [secret])
-    assert caught.value.words == "invalid_grant Bad token ••••••\ufffd<b>"
+        responses.read_tokens(Response(400, {}, body.encode()), "client", [secret])
+    assert caught.value.reply == "invalid_grant Bad token ••••••\ufffd<b>"
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{", b"null", b'"x"', b"\xff\xfe", b"[" * 100_000, b'{"access_token": {}}', b'{"a": NaN}']
-)
-def test_no_answer_breaks_the_reader(body: bytes) -> None:
+    "body", [b"", b"[]", b"{", b"null", b'"x"', b"\xff\xfe", b"[" * 100_000, b'{"access_token": {}}', b'{"a": NaN}',
+             b'{"error": ["x"]}']
+)  # fmt: skip
+def test_no_response_breaks_the_reader(body: bytes) -> None:
     for status in (200, 201, 204, 302, 400, 401, 500):
         with pytest.raises(OAuthError) as caught:
-            responses.tokens(Response(status, {"date": "yesterday"}, body), "client")
-        assert not caught.value.lasting
+            responses.read_tokens(Response(status, {"date": "yesterday"}, body), "client")
+        assert not caught.value.permanent

@@ -14,7 +14,8 @@ from webapp.accounts.models import Role
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.mail.expiry import alerts
-from webapp.mail.expiry.certificates import Certificate, record
+from webapp.mail.expiry.certificates import record
+from webapp.mail.transport.smtp import Certificate
 
 Tell = Callable[[], None]
 

@@ -10,7 +10,8 @@ from tests.support.grants import GrantOwner
 from tests.support.inbox import Inbox
 from webapp.core import clock
 from webapp.core.app_state import AppState
-from webapp.mail.expiry.certificates import Certificate, record
+from webapp.mail.expiry.certificates import record
+from webapp.mail.transport.smtp import Certificate
 
 NEAR = "The certificate of the mail server ends on"
 

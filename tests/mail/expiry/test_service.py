@@ -10,17 +10,23 @@ import time_machine
 from tests.support.grants import GrantOwner
 from webapp.core.app_state import AppState
 from webapp.mail.expiry import service as expiries
-from webapp.mail.expiry.certificates import Certificate, record
+from webapp.mail.expiry.certificates import record
 from webapp.mail.expiry.service import Expiry, ExpiryState, ExpirySubject, Known
 from webapp.mail.models import GrantStatus
+from webapp.mail.transport.smtp import Certificate
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 NOTHING = Known("password", "none", None, None, None, None, None, None, None, None, None)
 SECRET = replace(NOTHING, authentication="client_credentials")
 SEEN = replace(NOTHING, security="starttls")
+SIX_DAYS_LEFT = {"last_refresh_at": NOON - DAY, "refresh_deadline": NOON + 6 * DAY}
 GRANTED = replace(
-    NOTHING, status=GrantStatus.GENERATED, granted_at=NOON - 9 * DAY, last_refresh_at=NOON, lapses_at=NOON + 90 * DAY
+    NOTHING,
+    status=GrantStatus.GENERATED,
+    granted_at=NOON - 9 * DAY,
+    last_refresh_at=NOON,
+    refresh_deadline=NOON + 90 * DAY,
 )
 
 
@@ -80,19 +86,25 @@ def test_a_certificate_that_nobody_saw_yet_is_not_known() -> None:
 
 GRANTS = [
     ({}, ExpiryState.HOLDS),
-    ({"lapses_at": None}, ExpiryState.HOLDS),
+    ({"refresh_deadline": None}, ExpiryState.HOLDS),
     # Renewed daily, so its end moves on; unless that fails for weeks.
-    ({"last_refresh_at": NOON - 75 * DAY, "lapses_at": NOON + 15 * DAY}, ExpiryState.HOLDS),
-    ({"last_refresh_at": NOON - 76 * DAY, "lapses_at": NOON + 14 * DAY}, ExpiryState.SOON),
-    ({"last_refresh_at": NOON - DAY, "lapses_at": NOON + 6 * DAY}, ExpiryState.HOLDS),
-    ({"last_refresh_at": NOON - DAY, "lapses_at": NOON + 6 * DAY, "refresh_end_moves": True}, ExpiryState.HOLDS),
+    ({"last_refresh_at": NOON - 75 * DAY, "refresh_deadline": NOON + 15 * DAY}, ExpiryState.HOLDS),
+    ({"last_refresh_at": NOON - 76 * DAY, "refresh_deadline": NOON + 14 * DAY}, ExpiryState.SOON),
+    (SIX_DAYS_LEFT, ExpiryState.HOLDS),
+    (
+        {"last_refresh_at": NOON - DAY, "refresh_deadline": NOON + 6 * DAY, "refresh_expiry_slides": True},
+        ExpiryState.HOLDS,
+    ),
     # Google, while the application is in testing: seven days, whatever we do.
-    ({"last_refresh_at": NOON - DAY, "lapses_at": NOON + 6 * DAY, "refresh_end_moves": False}, ExpiryState.SOON),
-    ({"lapses_at": NOON}, ExpiryState.ENDED),
-    ({"status": GrantStatus.NEEDS_YOU, "last_error_at": NOON}, ExpiryState.REFUSED),
+    (
+        {"last_refresh_at": NOON - DAY, "refresh_deadline": NOON + 6 * DAY, "refresh_expiry_slides": False},
+        ExpiryState.SOON,
+    ),
+    ({"refresh_deadline": NOON}, ExpiryState.ENDED),
+    ({"status": GrantStatus.ACTION_REQUIRED, "failed_at": NOON}, ExpiryState.REFUSED),
     ({"status": GrantStatus.NONE, "granted_at": None}, ExpiryState.UNKNOWN),
     # It never worked, so somebody is setting it up.
-    ({"status": GrantStatus.NEEDS_YOU, "granted_at": None}, ExpiryState.UNKNOWN),
+    ({"status": GrantStatus.ACTION_REQUIRED, "granted_at": None}, ExpiryState.UNKNOWN),
 ]
 
 
@@ -102,7 +114,7 @@ def test_a_grant_is_warned_of_when_it_will_end_or_was_refused(facts: dict[str, A
 
 
 def test_an_end_that_mailroom_moves_on_is_known_from_one_that_it_cannot() -> None:
-    for moves, known in ((True, {"refresh_end_moves": None}), (False, {"refresh_end_moves": False})):
+    for moves, known in ((True, {"refresh_expiry_slides": None}), (False, {"refresh_expiry_slides": False})):
         (grant,) = expiries.expiries(replace(GRANTED, **known), NOON)
         assert (grant.state, grant.moves) == (ExpiryState.HOLDS, moves)
 
@@ -117,12 +129,12 @@ def test_a_refresh_token_that_ends_whatever_we_do_is_known_after_one_renewal(own
     ends = owner.grant.refresh_expires_at
     owner.provider.answers = {"refresh_token_expires_in": 7 * 86_400 - 7_200}
     with time_machine.travel(NOON + timedelta(hours=2)):
-        owner.tokens.renew()
+        owner.tokens.refresh()
     grant = owner.grant
     assert ends is not None
-    assert grant.lapses_at is not None
-    assert grant.refresh_end_moves is False
-    assert abs(grant.lapses_at - ends) < timedelta(minutes=1)
+    assert grant.refresh_deadline is not None
+    assert grant.refresh_expiry_slides is False
+    assert abs(grant.refresh_deadline - ends) < timedelta(minutes=1)
 
 
 @pytest.mark.one_database
@@ -133,8 +145,8 @@ def test_one_that_moves_on_with_each_renewal_is_known_too(owner: GrantOwner) -> 
         owner.sign_in()
     for hours in (2, 2.01):
         with time_machine.travel(NOON + timedelta(hours=hours)):
-            owner.tokens.renew()
-        assert owner.grant.refresh_end_moves is True
+            owner.tokens.refresh()
+        assert owner.grant.refresh_expiry_slides is True
 
 
 def test_the_glance_of_every_page_sees_the_same(owner: GrantOwner) -> None:

@@ -19,17 +19,13 @@ from webapp.mail.grants import authorization as consent
 from webapp.mail.models import GrantStatus
 from webapp.mail.oauth import client
 from webapp.mail.oauth.errors import (
-    BadTokens,
-    MissingScopes,
-    NoRefreshToken,
+    AuthorizationFailed,
+    InvalidTokenResponse,
     NotConfigured,
     OAuthError,
     ProviderUnavailable,
-    SignInFault,
     TokenRefused,
     Unanswered,
-    UnknownState,
-    WrongIssuer,
 )
 from webapp.mail.oauth.registration import ClientRegistration
 from webapp.providers import OAuth2
@@ -75,12 +71,12 @@ def test_the_provider_is_asked_with_pkce_a_hint_and_its_own_scopes(owner: GrantO
 @pytest.mark.parametrize(
     ("alter", "fault"),
     [
-        (lambda query: {}, UnknownState),
-        (lambda query: query | {"state": "wrong"}, UnknownState),
-        (lambda query: query | {"iss": "https://attacker.example"}, WrongIssuer),
-        (lambda query: query | {"iss": "https://[attacker.example"}, WrongIssuer),
-        (lambda query: {"state": query["state"], "error": "access_denied"}, SignInFault),
-        (lambda query: {"state": query["state"]}, SignInFault),
+        (lambda query: {}, AuthorizationFailed),
+        (lambda query: query | {"state": "wrong"}, AuthorizationFailed),
+        (lambda query: query | {"iss": "https://attacker.example"}, AuthorizationFailed),
+        (lambda query: query | {"iss": "https://[attacker.example"}, AuthorizationFailed),
+        (lambda query: {"state": query["state"], "error": "access_denied"}, AuthorizationFailed),
+        (lambda query: {"state": query["state"]}, AuthorizationFailed),
         (lambda query: query | {"code": "guessed"}, TokenRefused),
     ],
 )
@@ -106,25 +102,25 @@ def test_a_state_is_good_for_one_answer_in_one_browser_for_ten_minutes(owner: Gr
     with time_machine.travel(clock.now() - timedelta(minutes=11)):
         old = owner.begin()
     for browser, query in [(owner.sign_in_id, used), (owner.sign_in_id + 1, theirs)]:
-        with pytest.raises(UnknownState):
+        with pytest.raises(AuthorizationFailed):
             consent.complete(parts, browser, query)
-    with pytest.raises(UnknownState):
+    with pytest.raises(AuthorizationFailed):
         consent.complete(parts, owner.sign_in_id, owner.provider.visit(old))
 
 
 @pytest.mark.parametrize(
     ("answers", "fault"),
     [
-        ({"refresh_token": None}, NoRefreshToken),
-        ({"scope": "something.else"}, MissingScopes),
-        ({"access_token": None}, BadTokens),
-        ({"access_token": "with space"}, BadTokens),
-        ({"access_token": "x\x01auth=Bearer y"}, BadTokens),
-        ({"token_type": "mac"}, BadTokens),
-        ({"expires_in": 0}, BadTokens),
-        ({"expires_in": -5}, BadTokens),
-        ({"expires_in": "soon"}, BadTokens),
-        ({"expires_in": ["3600"]}, BadTokens),
+        ({"refresh_token": None}, AuthorizationFailed),
+        ({"scope": "something.else"}, AuthorizationFailed),
+        ({"access_token": None}, InvalidTokenResponse),
+        ({"access_token": "with space"}, InvalidTokenResponse),
+        ({"access_token": "x\x01auth=Bearer y"}, InvalidTokenResponse),
+        ({"token_type": "mac"}, InvalidTokenResponse),
+        ({"expires_in": 0}, InvalidTokenResponse),
+        ({"expires_in": -5}, InvalidTokenResponse),
+        ({"expires_in": "soon"}, InvalidTokenResponse),
+        ({"expires_in": ["3600"]}, InvalidTokenResponse),
     ],
 )
 @pytest.mark.one_database
@@ -156,7 +152,7 @@ def test_a_token_lives_as_long_as_is_said_within_reason(owner: GrantOwner, expir
 def test_of_two_issuers_on_one_host_the_id_token_tells_which_one_answered(owner: GrantOwner, parts: AppState) -> None:
     owner.save()
     query = owner.provider.visit(owner.begin())
-    with pytest.raises(WrongIssuer):
+    with pytest.raises(AuthorizationFailed):
         consent.complete(parts, owner.sign_in_id, query | {"iss": f"{owner.provider.url}/realms/other"})
     assert owner.grant.status == GrantStatus.NONE
 
@@ -165,9 +161,9 @@ def test_of_two_issuers_on_one_host_the_id_token_tells_which_one_answered(owner:
     ("metadata", "refusal"),
     [
         ({}, nullcontext()),
-        ({"authorization_endpoint": "https://sign-in.example/authorize"}, pytest.raises(WrongIssuer)),
-        ({"token_endpoint": None}, pytest.raises(WrongIssuer)),
-        ({"issuer": "https://issuer.example"}, pytest.raises(WrongIssuer)),
+        ({"authorization_endpoint": "https://sign-in.example/authorize"}, pytest.raises(AuthorizationFailed)),
+        ({"token_endpoint": None}, pytest.raises(AuthorizationFailed)),
+        ({"issuer": "https://issuer.example"}, pytest.raises(AuthorizationFailed)),
     ],
 )
 @pytest.mark.one_database
@@ -184,8 +180,9 @@ def test_an_issuer_on_another_host_has_to_name_the_addresses_itself(
 
 @pytest.mark.parametrize(
     ("fault", "expected"),
-    [("500", ProviderUnavailable), ("429", ProviderUnavailable), ("302", ProviderUnavailable), ("html", BadTokens),
-     ("huge", Unanswered), ("drop", Unanswered), ("404", BadTokens)],
+    [("500", ProviderUnavailable), ("429", ProviderUnavailable), ("302", ProviderUnavailable),
+     ("html", InvalidTokenResponse),
+     ("huge", Unanswered), ("drop", Unanswered), ("404", InvalidTokenResponse)],
 )  # fmt: skip
 @pytest.mark.one_database
 def test_a_provider_that_misbehaves_is_told_from_one_that_refuses(
@@ -205,7 +202,7 @@ def test_settings_saved_meanwhile_end_a_sign_in(owner: GrantOwner, parts: AppSta
     owner.save()
     query = owner.provider.visit(owner.begin())
     owner.save(client_id="another")
-    with pytest.raises(UnknownState):
+    with pytest.raises(AuthorizationFailed):
         consent.complete(parts, owner.sign_in_id, query)
 
 
@@ -237,8 +234,8 @@ def test_a_scope_that_stands_for_all_that_was_allowed_is_not_missed(owner: Grant
 
 @pytest.mark.parametrize("issuer", ["http://127.0.0.1", "HTTP://127.0.0.1:80/", "http://127.0.0.1:80/realms/post"])
 def test_the_host_of_an_issuer_is_the_same_however_it_is_written(issuer: str) -> None:
-    registration = ClientRegistration(OAuth2(), "", "", addresses={"authorize_url": "http://127.0.0.1:80/authorize"})
-    assert client.same_issuer(registration, issuer)
+    registration = ClientRegistration(OAuth2(), "", "", urls={"authorize_url": "http://127.0.0.1:80/authorize"})
+    assert client.is_same_issuer(registration, issuer)
 
 
 @pytest.mark.parametrize("answers", [{"error": ""}, {"token_type": "bEARER"}, {"token_type": None}, {"scope": None}])
@@ -258,7 +255,7 @@ def test_the_service_that_a_token_is_for_is_named_in_every_request_for_one(owner
     owner.save(token_url=f"{owner.provider.url}/token?{name}=https%3A%2F%2Fmail.example%2F&tenant=x")
     assert f"&{name}=https%3A%2F%2Fmail.example%2F&" in owner.begin()
     owner.sign_in()
-    owner.tokens.renew()
+    owner.tokens.refresh()
     assert [body.get(name) for body in owner.provider.bodies] == ["https://mail.example/"] * 2
     assert "tenant" not in owner.provider.bodies[0]
 
@@ -293,4 +290,4 @@ def test_a_key_file_that_is_none_needs_the_administrator(owner: GrantOwner, part
     owner.save(authentication="service_account", secrets={"service_account_key": key})
     with pytest.raises(NotConfigured):
         consent.generate(parts, owner.server)
-    assert owner.grant.status == GrantStatus.NEEDS_YOU
+    assert owner.grant.status == GrantStatus.ACTION_REQUIRED

@@ -12,7 +12,7 @@ from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.mail.grants import authorization, requests
 from webapp.mail.models import GrantStatus
-from webapp.mail.oauth.errors import Pending, SignInFault
+from webapp.mail.oauth.errors import AuthorizationFailed, Pending
 
 
 @pytest.mark.one_database
@@ -50,7 +50,7 @@ def test_a_provider_that_says_slow_down_is_asked_less_often(owner: GrantOwner, p
 def test_a_code_that_nobody_typed_in_time_is_over(owner: GrantOwner, parts: AppState) -> None:
     owner.save(authentication="device_code")
     authorization.start_device(parts, owner.server, owner.sign_in_id)
-    with time_machine.travel(clock.now() + timedelta(minutes=6)), pytest.raises(SignInFault, match="expired"):
+    with time_machine.travel(clock.now() + timedelta(minutes=6)), pytest.raises(AuthorizationFailed, match="expired"):
         authorization.check_device(parts, owner.server, owner.sign_in_id)
 
 
@@ -59,10 +59,10 @@ def test_a_code_that_another_page_has_used_up_meanwhile_is_over(owner: GrantOwne
     request = authorization.start_device(parts, owner.server, owner.sign_in_id)
     with ThreadPoolExecutor() as pool:
         with parts.database.transaction() as session:
-            requests.end(session, request)
+            requests.delete_one(session, request)
             checked = pool.submit(authorization.check_device, parts, owner.server, owner.sign_in_id)
             time.sleep(0.5)
-        with pytest.raises(SignInFault, match="expired"):
+        with pytest.raises(AuthorizationFailed, match="expired"):
             checked.result()
 
 

@@ -21,17 +21,15 @@ from webapp.core import clock
 from webapp.mail import transport_settings
 from webapp.mail.diagnosis import token_rules
 from webapp.mail.diagnosis.service import diagnose
-from webapp.mail.grants.renewal import TokenSource
-from webapp.mail.grants.service import AccessToken
+from webapp.mail.grants.token_source import GrantTokens
 from webapp.mail.models import GrantStatus
 from webapp.mail.test_send import send_test
 from webapp.mail.transcript import Stage
 from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError
-from webapp.mail.transport.settings import TransportSettings
+from webapp.mail.transport.settings import AccessToken, TransportSettings
 from webapp.outbox.models import MessageState
 from webapp.providers import Diagnosis
-from webapp.providers.registry import get_providers
 
 TENANT = "11111111-2222-3333-4444-555555555555"
 RIGHT = {
@@ -108,7 +106,8 @@ def test_a_second_refusal_is_the_servers_and_shown_with_its_reason(
     assert get_message(message).state == MessageState.QUEUED
     assert get_message(message).waits_for_server
     assert (
-        get_message(message).last_error.splitlines()[1] == '334 {"status":"401","schemes":"bearer","scope":"mail.send"}'
+        get_message(message).failure_reply.splitlines()[1]
+        == '334 {"status":"401","schemes":"bearer","scope":"mail.send"}'
     )
 
 
@@ -133,8 +132,8 @@ def test_a_grant_that_needs_somebody_holds_the_mail_and_says_why(
     granted.provider.revoke_access_tokens()
     message = enqueue()
     deliver()
-    assert granted.grant.status == GrantStatus.NEEDS_YOU
-    assert (get_message(message).state, get_message(message).last_stage) == (MessageState.QUEUED, "token")
+    assert granted.grant.status == GrantStatus.ACTION_REQUIRED
+    assert (get_message(message).state, get_message(message).failure_stage) == (MessageState.QUEUED, "token")
     granted.sign_in()
     deliver()
     assert get_message(message).state == MessageState.SENT
@@ -212,8 +211,8 @@ def test_no_claim_is_shown_that_is_right(
 ) -> None:
     token = unsigned({**RIGHT, "aud": "https://graph.microsoft.com", "name": "Ada Lovelace"})
     source = microsoft(owner)
-    finding = source.tokens.finding(token) if source.tokens else ""
-    assert finding == "token: audience https://graph.microsoft.com"
+    assert source.tokens is not None
+    assert source.tokens.check_claims(token) == ("token_wrong_audience", {"value": "https://graph.microsoft.com"})
 
 
 @pytest.mark.one_database
@@ -256,18 +255,20 @@ def refused_by(
     """What it means that a server answers so to this token."""
     server = scripted(mechanisms=mechanisms, replies={"AUTH": reply})
     source = microsoft(owner, provider, server.port)
-    assert source.tokens is not None
+    assert isinstance(source.tokens, GrantTokens)
     with_token = replace(source, tokens=Given(source.tokens.parts, source.tokens.registration, None, token))
     with app.app_context(), pytest.raises(DeliveryError) as caught, SmtpConnection(with_token):
         pass
-    return diagnose(get_providers(), source, caught.value)
+    diagnosis = diagnose(source.provider.key, source.public_values, caught.value.failure)
+    assert diagnosis is not None
+    return diagnosis
 
 
 @dataclass(frozen=True)
-class Given(TokenSource):
+class Given(GrantTokens):
     """A source that has one token."""
 
     token: str = ""
 
-    def get(self, refused: str = "", by_hand: bool = False) -> AccessToken:
+    def get(self, rejected: str = "") -> AccessToken:
         return AccessToken(self.token, clock.now() + timedelta(hours=1))

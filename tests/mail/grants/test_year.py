@@ -19,9 +19,9 @@ from tests.support.token_inbox import running_token_inbox
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
-from webapp.mail import jobs, servers, transport_settings
-from webapp.mail.grants import renewal
-from webapp.mail.grants.renewal import TokenSource
+from webapp.mail import jobs, servers
+from webapp.mail.grants import renewal, token_source
+from webapp.mail.grants.token_source import GrantTokens
 from webapp.mail.models import Grant, GrantStatus
 from webapp.mail.oauth.errors import OAuthError
 from webapp.outbox import delivery
@@ -72,11 +72,11 @@ class Fleet:
             self.sent += OVER_A_LINE
             self.expired += self.owner.provider.knows(token) is None
 
-    def _source(self, parts: AppState) -> TokenSource:
+    def _source(self, parts: AppState) -> GrantTokens:
         with parts.database.read() as session:
             server = servers.primary(session)
         assert server is not None
-        return transport_settings.token_source(server, parts)
+        return token_source.for_server(server, parts)
 
     def _started(self) -> AppState:
         return replace(self.owner.parts, database=Database(self.owner.parts.config.database_url))
@@ -88,7 +88,7 @@ class Fleet:
 
     def _one_dies_with_the_lease(self) -> None:
         with self.workers[0].database.transaction() as session:
-            session.execute(update(Grant).values(lease="of the dead", lease_until=1))
+            session.execute(update(Grant).values(lease_id="of the dead", lease_expires_at=1))
 
     def close(self) -> None:
         """End them."""
@@ -109,7 +109,7 @@ def test_a_year_loses_no_grant_spends_no_token_twice_and_sends_with_none_that_ex
     owner: GrantOwner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Each day one worker waits for the other one.
-    monkeypatch.setattr(renewal, "POLL", 0.005)
+    monkeypatch.setattr(renewal, "POLL_INTERVAL", 0.005)
     owner.save()
     with ExitStack() as stack:
         year = stack.enter_context(time_machine.travel(NEW_YEAR, tick=False))
@@ -123,7 +123,7 @@ def test_a_year_loses_no_grant_spends_no_token_twice_and_sends_with_none_that_ex
         assert owner.provider.knows(owner.tokens.get().value)
     assert (fleet.expired, owner.provider.reuses) == (0, 0)
     assert fleet.sent > SENDS * 0.9
-    assert [fault for fault in fleet.faults if fault.lasting] == []
+    assert [fault for fault in fleet.faults if fault.permanent] == []
     # Each day brings one renewal, but for those on which the provider had trouble.
     assert owner.provider.asked.count("refresh_token") > DAYS * 0.8
 

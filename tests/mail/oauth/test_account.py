@@ -9,7 +9,7 @@ from tests.support.grants import GrantOwner
 from tests.support.tokens import unsigned
 from webapp.core.app_state import AppState
 from webapp.mail.grants import authorization
-from webapp.mail.oauth.errors import WrongAccount
+from webapp.mail.oauth.errors import AuthorizationFailed
 
 pytestmark = pytest.mark.one_database
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.one_database
 def test_another_account_than_the_user_name_is_named(owner: GrantOwner) -> None:
     owner.save()
     owner.provider.account = "eve@mailroom.example"
-    with pytest.raises(WrongAccount, match=r"eve@mailroom\.example"):
+    with pytest.raises(AuthorizationFailed, match=r"eve@mailroom\.example"):
         owner.sign_in()
 
 
@@ -25,7 +25,7 @@ def test_another_account_than_the_user_name_is_named(owner: GrantOwner) -> None:
 def test_a_provider_whose_id_tokens_name_nobody_is_asked_who_signed_in(owner: GrantOwner, account: str) -> None:
     owner.save()
     owner.provider.conforming, owner.provider.account = True, account
-    with nullcontext() if account == owner.server.username else pytest.raises(WrongAccount, match=account):
+    with nullcontext() if account == owner.server.username else pytest.raises(AuthorizationFailed, match=account):
         owner.sign_in()
         assert owner.grant.account == account
 
@@ -57,7 +57,7 @@ def test_a_sign_in_does_not_fail_for_the_want_of_a_name(
 def test_a_subject_that_is_an_address_names_the_account(owner: GrantOwner, audience: object) -> None:
     owner.save()
     owner.provider.answers = {"id_token": unsigned({"aud": audience, "sub": "eve@mailroom.example"})}
-    with pytest.raises(WrongAccount):
+    with pytest.raises(AuthorizationFailed):
         owner.sign_in()
 
 
@@ -65,5 +65,5 @@ def test_an_account_without_a_domain_is_compared_as_far_as_it_goes(owner: GrantO
     owner.save()
     for name, right in [("Mailroom", True), ("eve", False)]:
         owner.provider.answers = {"id_token": unsigned({"aud": "mailroom-client", "preferred_username": name})}
-        with nullcontext() if right else pytest.raises(WrongAccount):
+        with nullcontext() if right else pytest.raises(AuthorizationFailed):
             owner.sign_in()

@@ -15,7 +15,7 @@ from tests.support.browser import PASSWORD, Browser
 from webapp.accounts.sessions import reauthentication
 from webapp.core import clock
 from webapp.core.app_state import AppState
-from webapp.mail import transport_settings
+from webapp.mail.grants import token_source
 from webapp.mail.oauth.errors import OAuthError
 
 pytestmark = pytest.mark.one_database
@@ -158,7 +158,7 @@ def test_a_dead_grant_says_what_to_do(administrator: Browser, provider: Authoriz
     back(administrator, begun(administrator, provider))
     provider.revoke()
     with pytest.raises(OAuthError):
-        transport_settings.token_source(saved(parts), parts).renew()
+        token_source.for_server(saved(parts), parts).refresh()
     page = administrator.get(PAGE)
     assert "Access token status: Needs attention" in page.text
     assert "no longer accepts the sign-in" in page.text

@@ -56,7 +56,7 @@ def test_a_proxy_that_refuses_the_account_is_told_apart(
     with proxy(ACCOUNT) as running:
         error = failing(opened(proxy=sockets.Proxy(kind, running.host, running.port, "proxy-user", "wrong-wrong")))
     assert error.stage is Stage.PROXY
-    assert "wrong-wrong" not in error.words
+    assert "wrong-wrong" not in str(error)
 
 
 @pytest.mark.parametrize("kind", ["http", "socks5"])
@@ -74,7 +74,7 @@ def test_what_a_proxy_says_before_tls_is_not_taken_for_the_server(
     server = scripted()
     with HttpProxy() as running:
         error = failing(opened(server, security="tls", proxy=sockets.Proxy("http", running.host, running.port)))
-    assert (error.stage, error.error) == (Stage.TLS, "The server began in plain text instead of TLS.")
+    assert (error.stage, error.code) == (Stage.TLS, "tls_not_offered")
 
 
 def test_a_kind_of_address_that_this_machine_does_not_have_is_passed_over(scripted: Scripted) -> None:

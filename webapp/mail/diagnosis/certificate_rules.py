@@ -1,4 +1,4 @@
-"""What a certificate that is not believed means: the mail server's, and that of whoever gives out tokens."""
+"""What an untrusted certificate means, of a mail server or of an OAuth2 provider."""
 
 from collections.abc import Mapping
 
@@ -54,13 +54,12 @@ ADDRESS_AS_NAME = Diagnosis(
     [_("Enter the server's host name.")],
 )
 
-# By OpenSSL's words; the first that fits.
 CERTIFICATES: Mapping[str, Diagnosis] = {
-    "self-signed certificate in certificate chain": PRIVATE_AUTHORITY,
-    "self-signed certificate": SELF_SIGNED,
-    "unable to get local issuer": NO_ISSUER,
-    "certificate has expired": EXPIRED,
-    "not yet valid": NOT_YET_VALID,
-    "hostname mismatch": OTHER_NAME,
-    "ip address mismatch": ADDRESS_AS_NAME,
+    "certificate_private_authority": PRIVATE_AUTHORITY,
+    "certificate_self_signed": SELF_SIGNED,
+    "certificate_unknown_issuer": NO_ISSUER,
+    "certificate_expired": EXPIRED,
+    "certificate_not_yet_valid": NOT_YET_VALID,
+    "certificate_other_name": OTHER_NAME,
+    "certificate_not_for_ip_address": ADDRESS_AS_NAME,
 }

@@ -1,54 +1,51 @@
-"""What a failure means, for the person who can mend it. There is always an answer."""
+"""What failures mean, for the person who can fix them."""
+
+from collections.abc import Mapping
 
 from flask_babel import gettext as _
 
-from webapp.mail.diagnosis.smtp_rules import ERROR_RULES, REJECTED, REPLY_RULES, SERVER_TROUBLE
-from webapp.mail.diagnosis.token_rules import diagnose_authentication, explained
-from webapp.mail.models import MailServer
-from webapp.mail.oauth.errors import OAuthError
+from webapp.mail.diagnosis.smtp_rules import ERROR_RULES, REJECTED, REPLY_RULES, TEMPORARY_PROBLEM
+from webapp.mail.diagnosis.token_rules import diagnose_authentication, diagnose_token
 from webapp.mail.transcript import Stage
-from webapp.mail.transport.errors import DeliveryError
-from webapp.mail.transport.settings import TransportSettings
 from webapp.providers import Diagnosis, Failure
-from webapp.providers.registry import ProviderRegistry
+from webapp.providers.oauth2 import LABELS
+from webapp.providers.registry import get_providers
 
 
-def diagnose(providers: ProviderRegistry, opened: TransportSettings, error: DeliveryError) -> Diagnosis:
-    """The diagnosis: the provider's own first, then what holds for any server, then the class of the reply."""
-    failure, settings = error.failure(), opened.public_facts
-    own = providers.explain(opened.provider, failure, settings)
-    if own is not None:
+def diagnose(provider: str, settings: Mapping[str, str], failure: Failure) -> Diagnosis | None:
+    """Return the diagnosis: the provider's own, else the one for any server; None if no server was asked.
+
+    `provider` is a key. `settings` are the public values of the mail server.
+    """
+    if failure.stage not in list(Stage):
+        return None
+    if failure.code == "refresh_interrupted":
+        # The provider's reply is the usual one for a grant that has ended, and its rules don't know the real cause.
+        return diagnose_token(failure)
+    plugins = get_providers()
+    if provider in plugins and (own := plugins.diagnose(plugins[provider], failure, settings)) is not None:
         return own
     if failure.stage == Stage.TOKEN:
-        return explained(failure.reply, failure.error)
-    if opened.tokens is not None and failure.stage == Stage.AUTH:
-        refused = diagnose_authentication(failure.reply, failure.error)
-        if refused is not None:
-            return refused
-    return _by_reply(failure) if failure.reply else _by_sign(failure, settings)
+        return diagnose_token(failure)
+    if failure.stage == Stage.AUTH and settings.get("authentication") in LABELS:
+        rejected = diagnose_authentication(failure)
+        if rejected is not None:
+            return rejected
+    return _by_reply(failure) if failure.reply else _by_code(failure, settings)
 
 
 def _by_reply(failure: Failure) -> Diagnosis:
-    for explanation in REPLY_RULES:
-        if explanation.fits(failure):
-            return explanation.diagnosis
-    return SERVER_TROUBLE if failure.reply.startswith("4") else REJECTED
+    for rule in REPLY_RULES:
+        if rule.matches(failure):
+            return rule.diagnosis
+    return TEMPORARY_PROBLEM if failure.reply.startswith("4") else REJECTED
 
 
-def _by_sign(failure: Failure, settings: dict[str, str]) -> Diagnosis:
-    for sign in ERROR_RULES:
-        if sign.fits(failure, settings):
-            return sign.diagnosis
+def _by_code(failure: Failure, settings: Mapping[str, str]) -> Diagnosis:
+    for rule in ERROR_RULES:
+        if rule.matches(failure, settings):
+            return rule.diagnosis
     return Diagnosis(
         _("Sending failed for a reason that Mailroom doesn't recognise. The error message is below."),
         [_("Check the host, port and security.")],
     )
-
-
-def diagnose_grant(providers: ProviderRegistry, server: MailServer, fault: OAuthError) -> Diagnosis:
-    """The diagnosis of a sign-in at the saved server's provider, or of a renewal, that ended without a token."""
-    own = None
-    if server.provider in providers:
-        settings = {"authentication": server.authentication, "username": server.username}
-        own = providers.explain(providers[server.provider], fault.failure(), settings)
-    return own or explained(fault.reply, fault.error)

@@ -1,10 +1,10 @@
-"""What every SMTP server's failures mean: the rules that hold whoever the provider is.
+"""What failures of SMTP servers mean, for every provider.
 
-A provider's own explanations are asked first. Texts of the system and of OpenSSL are those of
-CPython; replies are matched by code, enhanced code (RFC 3463) and a phrase.
+A provider's own rules are tried first. Failures without a reply are matched by their code, replies
+by SMTP code, enhanced code (RFC 3463) and a phrase.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from flask_babel import lazy_gettext as _
@@ -19,18 +19,18 @@ TO_TLS = {"security": "tls", "port": "465"}
 
 @dataclass(frozen=True)
 class ErrorRule:
-    """How a failure without a reply is recognised: its text, at some stages, with some settings."""
+    """The diagnosis of a failure without a reply: by its code, stage and settings. What is empty matches anything."""
 
-    text: str
+    code: str
     diagnosis: Diagnosis
-    stages: Sequence[str] = ()
+    stage: Stage | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
 
-    def fits(self, failure: Failure, settings: Mapping[str, str]) -> bool:
-        """Whether this is the failure's explanation."""
+    def matches(self, failure: Failure, settings: Mapping[str, str]) -> bool:
+        """Return whether this rule is about this failure."""
         return (
-            self.text.casefold() in failure.error.casefold()
-            and (not self.stages or failure.stage in self.stages)
+            self.code in ("", failure.code)
+            and self.stage in (None, failure.stage)
             and all(settings.get(name) == value for name, value in self.settings.items())
         )
 
@@ -170,42 +170,34 @@ PLUGIN = Diagnosis(
     ],
 )
 
+# The first match counts.
 ERROR_RULES = (
-    ErrorRule("wrong_version_number", WRONG_KIND_OF_PORT),
-    ErrorRule("record layer failure", WRONG_KIND_OF_PORT),
-    ErrorRule("unsupported protocol", OLD_TLS),
-    ErrorRule("protocol_version", OLD_TLS),
-    ErrorRule("no protocols available", OLD_TLS),
-    *(ErrorRule(text, diagnosis) for text, diagnosis in CERTIFICATES.items()),
-    ErrorRule("starttls extension not supported", NO_STARTTLS),
-    ErrorRule("went on in plain text", INJECTED),
-    ErrorRule("began in plain text", WRONG_KIND_OF_PORT),
-    ErrorRule("plugin for", PLUGIN),
-    ErrorRule("smtputf8", NO_UTF8),
-    ErrorRule("offers no way to sign in", NO_COMMON_SIGN_IN),
-    ErrorRule("doesn't offer authentication", NO_SIGN_IN),
-    ErrorRule("", PROXY_FAILED, [Stage.PROXY]),
-    ErrorRule("connection refused", REFUSED),
-    ErrorRule("name or service not known", NO_SUCH_HOST),
-    ErrorRule("no address associated", NO_SUCH_HOST),
-    ErrorRule("nodename nor servname", NO_SUCH_HOST),
-    ErrorRule("getaddrinfo failed", NO_SUCH_HOST),
-    ErrorRule("temporary failure in name resolution", NO_DNS),
-    ErrorRule("name service", NO_DNS),
-    ErrorRule("", BAD_HOST, [Stage.LOOKUP]),
-    ErrorRule("network is unreachable", UNREACHABLE),
-    ErrorRule("no route to host", UNREACHABLE),
-    ErrorRule("timed out", SWALLOWED, [Stage.CONNECT]),
-    ErrorRule("timed out", WAITS_FOR_TLS, [Stage.GREETING], {"security": "starttls"}),
-    ErrorRule("timed out", WAITS_FOR_TLS, [Stage.GREETING], {"security": "none"}),
-    ErrorRule("reply is not smtp", NOT_SMTP),
-    ErrorRule("the reply has", NOT_SMTP),
-    ErrorRule("", TLS_BROKEN_OFF, [Stage.TLS]),
-    ErrorRule("timed out", SLOW_SIGN_IN, [Stage.AUTH]),
-    ErrorRule("timed out", SILENT),
-    ErrorRule("closed", HUNG_UP),
-    ErrorRule("reset by peer", HUNG_UP),
-    ErrorRule("broken pipe", HUNG_UP),
+    *(ErrorRule(code, diagnosis) for code, diagnosis in CERTIFICATES.items()),
+    ErrorRule("tls_not_offered", WRONG_KIND_OF_PORT),
+    ErrorRule("tls_version", OLD_TLS),
+    ErrorRule("starttls_not_offered", NO_STARTTLS),
+    ErrorRule("plain_text_after_starttls", INJECTED),
+    ErrorRule("plugin_failed", PLUGIN),
+    ErrorRule("smtputf8_not_offered", NO_UTF8),
+    ErrorRule("no_common_mechanism", NO_COMMON_SIGN_IN),
+    ErrorRule("authentication_not_offered", NO_SIGN_IN),
+    ErrorRule("", PROXY_FAILED, Stage.PROXY),
+    ErrorRule("connection_refused", REFUSED),
+    ErrorRule("host_not_found", NO_SUCH_HOST),
+    ErrorRule("name_service_unavailable", NO_DNS),
+    ErrorRule("name_service_timeout", NO_DNS),
+    ErrorRule("", BAD_HOST, Stage.LOOKUP),
+    ErrorRule("network_unreachable", UNREACHABLE),
+    ErrorRule("timeout", SWALLOWED, Stage.CONNECT),
+    ErrorRule("timeout", WAITS_FOR_TLS, Stage.GREETING, {"security": "starttls"}),
+    ErrorRule("timeout", WAITS_FOR_TLS, Stage.GREETING, {"security": "none"}),
+    ErrorRule("not_smtp", NOT_SMTP),
+    ErrorRule("line_too_long", NOT_SMTP),
+    ErrorRule("reply_too_long", NOT_SMTP),
+    ErrorRule("", TLS_BROKEN_OFF, Stage.TLS),
+    ErrorRule("timeout", SLOW_SIGN_IN, Stage.AUTH),
+    ErrorRule("timeout", SILENT),
+    ErrorRule("connection_closed", HUNG_UP),
 )
 
 BAD_SIGN_IN = Diagnosis(
@@ -252,7 +244,7 @@ GREYLISTED = Diagnosis(
     _("The server deliberately delays first-time senders (greylisting)."),
     [_("You don't need to do anything: the next attempt, in a few minutes, will work.")],
 )
-SERVER_TROUBLE = Diagnosis(
+TEMPORARY_PROBLEM = Diagnosis(
     _("The server reports a temporary problem and can't accept email at the moment."),
     [_("Wait a few minutes, then test again. Waiting emails are retried automatically.")],
 )
@@ -264,8 +256,8 @@ REJECTED = Diagnosis(
 )
 
 REPLY_RULES = (
-    DiagnosisRule("454 4.7.0", SERVER_TROUBLE, "tls not available"),
-    DiagnosisRule("454 4.7.0", SERVER_TROUBLE, "temporary authentication failure"),
+    DiagnosisRule("454 4.7.0", TEMPORARY_PROBLEM, "tls not available"),
+    DiagnosisRule("454 4.7.0", TEMPORARY_PROBLEM, "temporary authentication failure"),
     DiagnosisRule("503", SIGN_IN_OFF, "auth"),
     DiagnosisRule("530", NEEDS_TLS, "starttls"),
     DiagnosisRule("534", NEEDS_TLS, "mechanism is too weak"),

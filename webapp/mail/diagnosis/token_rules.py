@@ -1,15 +1,13 @@
-"""What failures on the way to an access token mean, whoever the provider is.
+"""What failures on the way to an access token mean, for every provider.
 
 Refusals are matched by the error codes of RFC 6749 (4.1.2.1, 5.2), RFC 8628 (3.5) and OpenID
-Connect Core (3.1.2.6); a provider's own explanations, for the words that follow, are asked first.
+Connect Core (3.1.2.6). A provider's own rules, which match the descriptions, are tried first.
 """
 
 from flask_babel import lazy_gettext as _
 
 from webapp.mail.diagnosis.certificate_rules import CERTIFICATES
-from webapp.mail.oauth import words
-from webapp.providers import Diagnosis
-from webapp.providers.oauth2 import NO_TOKENS
+from webapp.providers import Diagnosis, Failure
 
 AGAIN = _("Choose “Generate access token” and sign in again.")
 CHECK_CLIENT = _("Copy the client ID and client secret from the provider's page again, in full and without spaces.")
@@ -204,34 +202,35 @@ NO_OAUTH2 = Diagnosis(
     [_("Choose the provider, set Authentication to OAuth2, and save before you generate the access token.")],
 )
 
-# By our own words, where the provider said nothing; all others are about an answer that is no use.
-WORDS = {
-    words.NOT_GENERATED: NOT_GENERATED,
-    words.NOT_REACHED: UNREACHED,
-    words.NO_ANSWER: UNANSWERED,
-    words.REDIRECTS: REDIRECTED,
-    words.TROUBLE: TROUBLED,
-    words.WAITED: TROUBLED,
-    words.BAD_ADDRESS: NO_ADDRESS,
-    words.KEY_NOT_JSON: BAD_KEY,
-    words.KEY_NOT_WHOLE: BAD_KEY,
-    words.KEY_UNREADABLE: BAD_KEY,
-    words.SEAL_BROKEN: CHANGED_KEY,
-    words.NO_PLUGIN: NO_OAUTH2,
-    words.NO_OAUTH2: NO_OAUTH2,
-    words.OTHER_ACCOUNT: WRONG_ACCOUNT,
-    words.NOT_GRANTED: MISSING_SCOPES,
-    words.NO_REFRESH_TOKEN: NO_REFRESH_TOKEN,
-    words.OTHER_ISSUER: WRONG_ISSUER,
-    words.NO_PUBLIC_ADDRESS: NO_PUBLIC_ADDRESS,
-    words.OTHER_ADDRESS: OTHER_ADDRESS,
-    words.NOT_SIGNED_IN: NOT_SIGNED_IN,
-    words.UNKNOWN_STATE: UNKNOWN_STATE,
-    words.CHANGED_SETTINGS: UNKNOWN_STATE,
-    words.CODE_EXPIRED: CODE_EXPIRED,
+# By Mailroom's own codes, where the provider gave no error. All others are about a reply that cannot be used.
+CODES = {
+    "cannot_unseal": CHANGED_KEY,
+    "code_expired": CODE_EXPIRED,
+    "invalid_url": NO_ADDRESS,
+    "key_incomplete": BAD_KEY,
+    "key_not_json": BAD_KEY,
+    "key_unreadable": BAD_KEY,
+    "missing_scopes": MISSING_SCOPES,
+    "no_public_url": NO_PUBLIC_ADDRESS,
+    "no_refresh_token": NO_REFRESH_TOKEN,
+    "not_generated": NOT_GENERATED,
+    "not_oauth2": NO_OAUTH2,
+    "not_signed_in": NOT_SIGNED_IN,
+    "plugin_missing": NO_OAUTH2,
+    "provider_unavailable": TROUBLED,
+    "renewal_timeout": TROUBLED,
+    "settings_changed": UNKNOWN_STATE,
+    "token_url_no_reply": UNANSWERED,
+    "token_url_redirects": REDIRECTED,
+    "token_url_unreachable": UNREACHED,
+    "unknown_state": UNKNOWN_STATE,
+    "wrong_account": WRONG_ACCOUNT,
+    "wrong_issuer": WRONG_ISSUER,
+    "wrong_origin": OTHER_ADDRESS,
 }
+# By the provider's error code.
 REFUSALS = {
-    "interrupted": INTERRUPTED,
+    "refresh_interrupted": INTERRUPTED,
     "invalid_grant": GRANT_ENDED,
     "invalid_client": BAD_CLIENT,
     "unauthorized_client": NOT_ALLOWED,
@@ -254,20 +253,17 @@ REFUSALS = {
 }
 
 
-def diagnose_authentication(reply: str, error: str) -> Diagnosis | None:
-    """The diagnosis of a mail server's refusal of an access token."""
-    if error:
-        return NO_TOKENS_TAKEN if error == NO_TOKENS else None
-    if not reply.startswith(("535", "334")):
+def diagnose_authentication(failure: Failure) -> Diagnosis | None:
+    """Return the diagnosis of an access token that a mail server rejected."""
+    if failure.code == "tokens_not_offered":
+        return NO_TOKENS_TAKEN
+    if not failure.reply.startswith(("535", "334")):
         return None
-    return TOKEN_EXPIRED if "token: expired" in reply else BAD_TOKEN
+    return TOKEN_EXPIRED if failure.code == "token_expired" else BAD_TOKEN
 
 
-def explained(reply: str, error: str) -> Diagnosis:
-    """The diagnosis of a failure at the token endpoint or of a sign-in: its words always have one."""
-    if reply:
-        return REFUSALS.get(reply.split(" ")[0], SAID_NO)
-    if "CERTIFICATE_VERIFY_FAILED" in error:
-        return next((one for text, one in CERTIFICATES.items() if text in error.casefold()), UNREACHED)
-    found = (diagnosis for text, diagnosis in WORDS.items() if error.startswith(text.partition("%(")[0]))
-    return next(found, NOT_TOKENS)
+def diagnose_token(failure: Failure) -> Diagnosis:
+    """Return the diagnosis of a failure on the way to an access token."""
+    if failure.reply:
+        return REFUSALS.get(failure.code, SAID_NO)
+    return CERTIFICATES.get(failure.params.get("cause", "")) or CODES.get(failure.code, NOT_TOKENS)

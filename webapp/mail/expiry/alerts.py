@@ -14,6 +14,7 @@ from webapp.audit import service as audit
 from webapp.core import i18n
 from webapp.core.app_state import AppState
 from webapp.mail import events
+from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.expiry import words as expiry_words
 from webapp.mail.expiry.service import Expiry, ExpiryState, ExpirySubject, of_the_mail_server
 from webapp.mail.grants import service as grants
@@ -87,7 +88,8 @@ class _Teller:
     def _reason(self) -> dict[str, str]:
         """Why a grant is refused, in the words that the page shows as well."""
         grant = grants.get(self._session, self._server.id)
-        return {"reason": grant.last_error[:LONGEST_REASON] if grant else ""}
+        with i18n.use_language(i18n.DEFAULT):
+            return {"reason": describe(grant.failure)[:LONGEST_REASON] if grant and grant.failure else ""}
 
     def _to_webhook(self, kind: str, text: str, what: str, ends_at: datetime | None, **more: str) -> None:
         server = {"provider": self._server.provider, "host": self._server.host}

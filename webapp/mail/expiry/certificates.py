@@ -1,33 +1,16 @@
 """The certificates that mail servers show, and until when the saved server's holds."""
 
-import ssl
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Self
+from datetime import datetime, timedelta
 
 from sqlalchemy import update
 
 from webapp.core import clock
 from webapp.core.database import Database
 from webapp.mail.models import MailServer
+from webapp.mail.transport.smtp import Certificate
 
 # A certificate that stays the same is noted so often.
 SEEN_INTERVAL = timedelta(days=1)
-
-
-@dataclass(frozen=True)
-class Certificate:
-    """From when to when a certificate holds."""
-
-    since: datetime
-    expires_at: datetime
-
-    @classmethod
-    def shown_by(cls, connection: ssl.SSLSocket) -> Self | None:
-        """The verified certificate of whoever is at the other end."""
-        facts = connection.getpeercert() or {}
-        since, until = facts.get("notBefore"), facts.get("notAfter")
-        return cls(_moment(since), _moment(until)) if isinstance(since, str) and isinstance(until, str) else None
 
 
 def record(database: Database, server: MailServer | None, certificate: Certificate | None) -> None:
@@ -56,7 +39,3 @@ def _is_news(server: MailServer, certificate: Certificate, now: datetime) -> boo
     same = (server.certificate_since, server.certificate_expires_at) == (certificate.since, certificate.expires_at)
     seen_at = server.certificate_seen_at
     return not same or seen_at is None or not timedelta() <= now - seen_at < SEEN_INTERVAL
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromtimestamp(ssl.cert_time_to_seconds(text), UTC)

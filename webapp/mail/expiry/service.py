@@ -87,16 +87,16 @@ class Known:
     status: str | None
     granted_at: datetime | None
     last_refresh_at: datetime | None
-    refresh_end_moves: bool | None
-    lapses_at: datetime | None
-    last_error_at: datetime | None
+    refresh_expiry_slides: bool | None
+    refresh_deadline: datetime | None
+    failed_at: datetime | None
 
 
 # The fields of Known, in their order.
 _COLUMNS: tuple[InstrumentedAttribute[Any], ...] = (
     MailServer.authentication, MailServer.security, MailServer.secret_expires_on, MailServer.certificate_since,
     MailServer.certificate_expires_at, Grant.status, Grant.granted_at, Grant.last_refresh_at,
-    Grant.refresh_end_moves, Grant.lapses_at, Grant.last_error_at,
+    Grant.refresh_expiry_slides, Grant.refresh_deadline, Grant.failed_at,
 )  # fmt: skip
 STATEMENT = (
     select(*_COLUMNS).outerjoin(Grant, Grant.mail_server_id == MailServer.id).where(MailServer.position == PRIMARY)
@@ -130,13 +130,13 @@ def _of_grant(known: Known, now: datetime) -> Expiry | None:
     if known.granted_at is None or known.status == GrantStatus.NONE:
         # Somebody is setting it up.
         return Expiry(ExpirySubject.GRANT, ExpiryState.UNKNOWN)
-    if known.status == GrantStatus.NEEDS_YOU:
-        return Expiry(ExpirySubject.GRANT, ExpiryState.REFUSED, known.last_error_at)
-    if known.lapses_at is None:
+    if known.status == GrantStatus.ACTION_REQUIRED:
+        return Expiry(ExpirySubject.GRANT, ExpiryState.REFUSED, known.failed_at)
+    if known.refresh_deadline is None:
         return Expiry(ExpirySubject.GRANT, ExpiryState.HOLDS, moves=True)
-    moves = known.refresh_end_moves is not False
-    state = _state(known.lapses_at, now, known.last_refresh_at if moves else None)
-    return Expiry(ExpirySubject.GRANT, state, known.lapses_at, moves)
+    moves = known.refresh_expiry_slides is not False
+    state = _state(known.refresh_deadline, now, known.last_refresh_at if moves else None)
+    return Expiry(ExpirySubject.GRANT, state, known.refresh_deadline, moves)
 
 
 def _of_secret(known: Known, now: datetime) -> Expiry | None:

@@ -1,8 +1,8 @@
-"""Signing in at a provider: begun by an administrator, finished in the same browser, within minutes.
+"""Obtaining a grant: an administrator starts it, and it is completed in the same session within minutes.
 
-`begin` and `finish` are the authorization code with PKCE, `begin_device` and `check_device` the
-device code, `generate` all grants that need nobody to sign in. Whatever goes wrong is an OAuthFault,
-leaves the saved settings and the former grant as they were, and stands in the audit trail.
+`start` and `complete` are the authorization code with PKCE, `start_device` and `check_device` the device
+code, `generate` all grant types without a person. Any failure is an OAuthError, leaves the saved settings
+and the previous grant unchanged, and is recorded in the audit trail.
 """
 
 import secrets
@@ -17,211 +17,206 @@ from webapp.audit import service as audit
 from webapp.core import clock, http_client, rate_limits
 from webapp.core.app_state import AppState
 from webapp.core.rate_limits import Limit
-from webapp.mail import events, servers, transport_settings
-from webapp.mail.grants import requests
+from webapp.mail import events, servers
+from webapp.mail.grants import requests, token_source
 from webapp.mail.grants import service as grants
 from webapp.mail.models import AuthorizationRequest, GrantStatus, MailServer
-from webapp.mail.oauth import account, client, words
-from webapp.mail.oauth.errors import (
-    MissingScopes,
-    NoRefreshToken,
-    NotConfigured,
-    OAuthError,
-    OtherAddress,
-    Pending,
-    SignInFault,
-    UnknownState,
-    WrongAccount,
-    WrongIssuer,
-)
+from webapp.mail.oauth import client, discovery, responses
+from webapp.mail.oauth.errors import AuthorizationFailed, NotConfigured, OAuthError, Pending
 from webapp.mail.oauth.registration import ClientRegistration
-from webapp.mail.oauth.responses import TokenResponse, claims_of, error_text, names_in
+from webapp.mail.oauth.responses import TokenResponse
 from webapp.settings.service import General
 
 CALLBACK = "/settings/mail/oauth/callback"
-STRAYED = Limit("answers of providers to nobody who is signed in", 10, timedelta(hours=1))
+STRAY_CALLBACKS = Limit("callbacks of providers without an administrator", 10, timedelta(hours=1))
 
 
 def redirect_uri(general: General) -> str:
-    """Where the provider sends the browser back to: to be entered there, letter by letter."""
+    """Return the URL that the provider sends the browser back to; it must be registered there exactly so."""
     return general.public_url.rstrip("/") + CALLBACK
 
 
-def start(parts: AppState, server: MailServer, general: General, sign_in_id: int, origin: str = "") -> str:
-    """The provider's address to send this browser to. Raises OAuthFault.
+def start(parts: AppState, server: MailServer, general: General, session_id: int, origin: str = "") -> str:
+    """Return the provider's URL to send this browser to. Raises OAuthError.
 
-    `origin` is where the browser has Mailroom open, if it says so: its session is not known anywhere else.
+    `origin` is where the browser has Mailroom open, if known: its session exists only there.
     """
-    back = redirect_uri(general)
-    with _audited(parts):
+    callback = redirect_uri(general)
+    with _failures_recorded(parts):
         if not general.public_url:
-            raise NotConfigured(error=words.NO_PUBLIC_ADDRESS)
-        if origin and origin != http_client.origin_of(back):
-            raise OtherAddress(error=words.OTHER_ADDRESS % {"here": origin, "there": http_client.origin_of(back)})
-        registration = transport_settings.registration(server, parts)
+            raise NotConfigured("no_public_url")
+        if origin and origin != http_client.origin_of(callback):
+            raise AuthorizationFailed("wrong_origin", {"here": origin, "there": http_client.origin_of(callback)})
+        registration = token_source.for_server(server, parts).registration
         state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
-        address = client.authorization_url(registration, back, state, verifier)
-    request = requests.in_the_browser(server, sign_in_id, back)
+        url = client.authorization_url(registration, callback, state, verifier)
+    request = requests.for_browser(server, session_id, callback)
     with parts.database.transaction() as session:
-        requests.add(session, parts.sealer, request, state, verifier)
-    return address
+        requests.create(session, parts.sealer, request, state, verifier)
+    return url
 
 
-def complete(parts: AppState, sign_in_id: int, answer: Mapping[str, str]) -> None:
-    """Gain the grant from what the provider sent the browser back with. Raises OAuthFault.
+def complete(parts: AppState, session_id: int, query: Mapping[str, str]) -> None:
+    """Obtain the grant from the query that the provider sent the browser back with. Raises OAuthError.
 
-    `answer` is the query of the callback. Its state is spent, whatever comes of it.
+    Its state cannot be used again, whatever the outcome.
     """
-    with _audited(parts):
-        request, server = requests.claim_by_state(parts, sign_in_id, answer.get("state", ""))
-        registration = transport_settings.registration(server, parts)
-        if "iss" in answer and not client.same_issuer(registration, answer["iss"]):
-            raise WrongIssuer(error=words.OTHER_ISSUER)
-        if "error" in answer:
-            raise SignInFault(reply=error_text(answer["error"], answer.get("error_description")))
-        if not answer.get("code"):
-            raise SignInFault(reply="invalid_request The provider sent no code.")
-        verifier = requests.secret(parts.sealer, request)
-        tokens = client.exchange(registration, answer["code"], verifier, request.redirect_uri)
-        if "iss" in answer and not client.same_issuer(registration, answer["iss"], tokens.issuer):
-            raise WrongIssuer(error=words.OTHER_ISSUER)
-        _keep(parts, registration, tokens)
+    with _failures_recorded(parts):
+        request, server = requests.claim_by_state(parts, session_id, query.get("state", ""))
+        registration = token_source.for_server(server, parts).registration
+        if "iss" in query and not client.is_same_issuer(registration, query["iss"]):
+            raise AuthorizationFailed("wrong_issuer")
+        if "error" in query:
+            text = responses.error_text(query["error"], query.get("error_description"))
+            raise AuthorizationFailed(responses.error_code(query["error"]), reply=text)
+        if not query.get("code"):
+            raise AuthorizationFailed("code_missing")
+        verifier = requests.open_secret(parts.sealer, request)
+        tokens = client.exchange(registration, query["code"], verifier, request.redirect_uri)
+        if "iss" in query and not client.is_same_issuer(registration, query["iss"], tokens.issuer):
+            raise AuthorizationFailed("wrong_issuer")
+        _save(parts, registration, tokens)
 
 
 def reject_stray_callback(parts: AppState) -> OAuthError:
-    """Note an answer that came to a browser in which no administrator is signed in, and what to say of it.
+    """Record a callback in a browser where no administrator is signed in, and return the failure to show.
 
-    Anybody can send such a thing, so the trail tells of so many in an hour and no more.
+    Anybody can send one, so only a few an hour are recorded.
     """
-    fault = UnknownState(error=words.NOT_SIGNED_IN)
+    error = AuthorizationFailed("not_signed_in")
     with parts.database.transaction() as session:
-        if rate_limits.try_consume(session, STRAYED, ""):
-            audit.record(session, events.GRANT_REFUSED, code=fault.code)
-    return fault
+        if rate_limits.try_consume(session, STRAY_CALLBACKS, ""):
+            audit.record(session, events.GRANT_REFUSED, code=error.code)
+    return error
 
 
-def start_device(parts: AppState, server: MailServer, sign_in_id: int) -> AuthorizationRequest:
-    """Ask for a code, which somebody types at `verification_uri`. Raises OAuthFault."""
-    with _audited(parts):
-        registration = transport_settings.registration(server, parts)
-        code = client.start_device(registration)
-    request = requests.on_a_device(server, sign_in_id, code)
+def start_device(parts: AppState, server: MailServer, session_id: int) -> AuthorizationRequest:
+    """Request a code to enter at the `verification_uri` of the result. Raises OAuthError."""
+    with _failures_recorded(parts):
+        code = client.request_device_code(token_source.for_server(server, parts).registration)
+    request = requests.for_device(server, session_id, code)
     with parts.database.transaction() as session:
-        requests.end_all(session, server.id, sign_in_id)
-        # Nobody brings this state back: the column has to hold one.
-        requests.add(session, parts.sealer, request, secrets.token_urlsafe(32), code.device_code)
+        requests.delete_all(session, server.id, session_id)
+        # This state is never used: the column needs a unique value.
+        requests.create(session, parts.sealer, request, secrets.token_urlsafe(32), code.device_code)
     return request
 
 
-def check_device(parts: AppState, server: MailServer, sign_in_id: int) -> bool:
-    """Gain the grant if the code was typed; False where another page of this browser has done so already.
+def check_device(parts: AppState, server: MailServer, session_id: int) -> bool:
+    """Obtain the grant if the code was entered; return False if another page of this session already did.
 
-    Raises Pending until then, or another OAuthFault. It may be called as often as one likes: the provider is
-    asked no sooner than it allows.
+    Raises Pending until then, or another OAuthError. It may be called at any rate: the provider is asked
+    no more often than it allows.
     """
-    with _audited(parts):
-        registration = transport_settings.registration(server, parts)
-        with parts.database.transaction() as session:
-            # Of two pages that ask at once, the second one finds what the first one noted.
-            request = session.scalar(requests.waiting(server.id, sign_in_id).with_for_update())
-            if request is None:
-                if _gained_lately(session, server, sign_in_id):
-                    return False
-                raise SignInFault(error=words.CODE_EXPIRED)
-            if request.next_poll_at is not None and clock.now() < request.next_poll_at:
-                raise Pending
-            request.next_poll_at = clock.now() + timedelta(seconds=request.interval)
+    with _failures_recorded(parts):
+        registration = token_source.for_server(server, parts).registration
+        request = _next_poll(parts, server, session_id)
+        if request is None:
+            return False
         try:
-            tokens = client.poll_device(registration, requests.secret(parts.sealer, request))
-        except OAuthError as fault:
-            _answered(parts, request, fault)
+            tokens = client.poll_device(registration, requests.open_secret(parts.sealer, request))
+        except OAuthError as error:
+            _update_request(parts, request, error)
             raise
         with parts.database.transaction() as session:
-            requests.end(session, request)
-        _keep(parts, registration, tokens)
+            requests.delete_one(session, request)
+        _save(parts, registration, tokens)
         return True
 
 
 def generate(parts: AppState, server: MailServer) -> None:
-    """Ask for a new access token now; for grants without a person that is all there is to do. Raises OAuthFault."""
-    with _audited(parts):
-        source = transport_settings.token_source(server, parts)
+    """Get a new access token now; for grant types without a person this is the authorization. Raises OAuthError."""
+    with _failures_recorded(parts):
+        source = token_source.for_server(server, parts)
         with parts.database.transaction() as session:
             grants.prepare(session, server, source.registration.method)
-        source.get(by_hand=True)
+        source.force_refresh()
     with parts.database.transaction() as session:
         events.grant_obtained.send(session=session)
 
 
 @contextmanager
-def _audited(parts: AppState) -> Iterator[None]:
-    """Put a sign-in that ends without a grant into the trail."""
+def _failures_recorded(parts: AppState) -> Iterator[None]:
+    """Record an authorization that fails in the audit trail."""
     try:
         yield
     except Pending:
         raise
-    except OAuthError as fault:
+    except OAuthError as error:
         with parts.database.transaction() as session:
-            audit.record(session, events.GRANT_REFUSED, code=fault.code)
+            audit.record(session, events.GRANT_REFUSED, code=error.code)
         raise
 
 
-def _keep(parts: AppState, registration: ClientRegistration, tokens: TokenResponse) -> None:
-    """Save what was granted, if it is what was asked for and the settings are still the same."""
-    tokens = replace(tokens, names=account.account_names(registration, tokens))
+def _save(parts: AppState, registration: ClientRegistration, tokens: TokenResponse) -> None:
+    """Save what was granted, if it is sufficient and the settings have not changed meanwhile."""
+    tokens = replace(tokens, names=discovery.account_names(registration, tokens))
     _check(registration, tokens)
     now = clock.now()
     with parts.database.transaction() as session:
         server = servers.lock_primary(session)
-        if server is None or transport_settings.registration(server, parts) != registration:
-            raise UnknownState(error=words.CHANGED_SETTINGS)
+        if server is None or token_source.for_server(server, parts).registration != registration:
+            raise AuthorizationFailed("settings_changed")
         grants.prepare(session, server, registration.method)
-        session.flush()
         grant = grants.get(session, server.id)
-        for name, value in grants.store_tokens(tokens, registration, parts.sealer, now).items():
+        for name, value in grants.authorized(tokens, registration, parts.sealer, now).items():
             setattr(grant, name, value)
         events.grant_obtained.send(session=session)
         audit.record(session, events.GRANT_OBTAINED, grant_type=registration.method.grant)
 
 
 def _check(registration: ClientRegistration, tokens: TokenResponse) -> None:
-    names = tokens.names or _names_in(registration, tokens.access_token)
-    if names and not any(_same_account(name, registration.username) for name in names):
-        raise WrongAccount(error=words.OTHER_ACCOUNT % {"account": names[0]})
+    names = tokens.names or _names_in_token(registration, tokens.access_token)
+    if names and not any(_is_same_account(name, registration.username) for name in names):
+        raise AuthorizationFailed("wrong_account", {"account": names[0]})
     if tokens.scopes is not None:
         missing = registration.needed_scopes - {scope.casefold() for scope in tokens.scopes}
         if missing:
-            raise MissingScopes(error=words.NOT_GRANTED % {"scopes": " ".join(sorted(missing))})
+            raise AuthorizationFailed("missing_scopes", {"scopes": " ".join(sorted(missing))})
     if not tokens.refresh_token:
-        raise NoRefreshToken(error=words.NO_REFRESH_TOKEN)
+        raise AuthorizationFailed("no_refresh_token")
 
 
-def _same_account(name: str, username: str) -> bool:
-    """Whether both name one account; a name without a domain says less, and is compared as far as it goes."""
+def _is_same_account(name: str, username: str) -> bool:
+    """Compare two names of an account; if one has no domain, only the parts before the @."""
     theirs, ours = name.casefold(), username.casefold()
     if "@" in theirs and "@" in ours:
         return theirs == ours
     return theirs.partition("@")[0] == ours.partition("@")[0]
 
 
-def _gained_lately(session: Session, server: MailServer, sign_in_id: int) -> bool:
-    """Whether a code that is not there any more is so because it was typed, as far as one can tell."""
+def _names_in_token(registration: ClientRegistration, access_token: str) -> Sequence[str]:
+    """Return the account that an access token is for, where its claims are known (Microsoft's)."""
+    claims = responses.read_claims(access_token) if registration.method.expected_claims else {}
+    return responses.names_in(claims)
+
+
+def _next_poll(parts: AppState, server: MailServer, session_id: int) -> AuthorizationRequest | None:
+    """Return the request to poll for now, or None if it was completed elsewhere. Raises OAuthError."""
+    with parts.database.transaction() as session:
+        # Locked, so that of two pages that poll at once, the second sees the first one's next_poll_at.
+        request = session.scalar(requests.waiting(server.id, session_id).with_for_update())
+        if request is None:
+            if _was_just_completed(session, server, session_id):
+                return None
+            raise AuthorizationFailed("code_expired")
+        if request.next_poll_at is not None and clock.now() < request.next_poll_at:
+            raise Pending
+        request.next_poll_at = clock.now() + timedelta(seconds=request.interval)
+        return request
+
+
+def _was_just_completed(session: Session, server: MailServer, session_id: int) -> bool:
     grant = grants.get(session, server.id)
     if grant is None or grant.status != GrantStatus.GENERATED or grant.granted_at is None:
         return False
-    return clock.now() - grant.granted_at < client.LONGEST_CODE and not requests.is_any(session, server.id, sign_in_id)
+    recently = clock.now() - grant.granted_at < client.MAX_CODE_LIFETIME
+    return recently and not requests.exists(session, server.id, session_id)
 
 
-def _names_in(registration: ClientRegistration, access_token: str) -> Sequence[str]:
-    """Who a token says it is for, where its claims are known (Microsoft's)."""
-    claims = claims_of(access_token) if registration.method.expected_claims else {}
-    return names_in(claims)
-
-
-def _answered(parts: AppState, request: AuthorizationRequest, fault: OAuthError) -> None:
-    if fault.lasting:
-        with parts.database.transaction() as session:
-            requests.end(session, request)
-    elif isinstance(fault, Pending) and fault.slower:
-        with parts.database.transaction() as session:
+def _update_request(parts: AppState, request: AuthorizationRequest, error: OAuthError) -> None:
+    with parts.database.transaction() as session:
+        if error.permanent:
+            requests.delete_one(session, request)
+        elif isinstance(error, Pending) and error.slow_down:
             requests.increase_interval(session, request)

@@ -1,4 +1,4 @@
-"""Sign-ins at a provider that are going on: each belongs to the browser that began it, and ends within minutes."""
+"""Authorizations in progress: each belongs to the session that started it and ends within minutes."""
 
 from datetime import timedelta
 
@@ -9,37 +9,38 @@ from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.sealing import CannotUnseal, Sealer, sha256_hex
 from webapp.mail.models import AuthorizationRequest, MailServer
-from webapp.mail.oauth import words
 from webapp.mail.oauth.client import DeviceCode
-from webapp.mail.oauth.errors import UnknownState
+from webapp.mail.oauth.errors import AuthorizationFailed
 
 LIFETIME = timedelta(minutes=10)
-PURPOSE = "grant_request.secret"
-# RFC 8628, 3.5: what "slow down" adds to the interval, in seconds.
+PURPOSE = "authorization_request.secret"
+# RFC 8628, 3.5: the seconds that "slow_down" adds to the interval.
 SLOWER = 5
 
 
-def add(session: Session, sealer: Sealer, request: AuthorizationRequest, state: str, secret: str) -> None:
-    """Keep a sign-in that begins, with the hash of its state and its secret sealed."""
+def create(session: Session, sealer: Sealer, request: AuthorizationRequest, state: str, secret: str) -> None:
+    """Save a new request with the hash of its state and its sealed secret, and delete those that have expired."""
     session.execute(delete(AuthorizationRequest).where(AuthorizationRequest.expires_at <= clock.now()))
     request.state_hash = sha256_hex(state)
     request.sealed_secret = sealer.seal(secret, PURPOSE)
     session.add(request)
 
 
-def in_the_browser(server: MailServer, sign_in_id: int, redirect_uri: str) -> AuthorizationRequest:
-    """A sign-in that the provider sends the browser back from."""
-    ends = clock.now() + LIFETIME
+def for_browser(server: MailServer, session_id: int, redirect_uri: str) -> AuthorizationRequest:
+    """Return a request from which the provider sends the browser back."""
     return AuthorizationRequest(
-        mail_server_id=server.id, sign_in_id=sign_in_id, redirect_uri=redirect_uri, expires_at=ends
+        mail_server_id=server.id,
+        sign_in_id=session_id,
+        redirect_uri=redirect_uri,
+        expires_at=clock.now() + LIFETIME,
     )
 
 
-def on_a_device(server: MailServer, sign_in_id: int, code: DeviceCode) -> AuthorizationRequest:
-    """A sign-in that waits for a code to be typed."""
+def for_device(server: MailServer, session_id: int, code: DeviceCode) -> AuthorizationRequest:
+    """Return a request that waits for a code to be entered."""
     return AuthorizationRequest(
         mail_server_id=server.id,
-        sign_in_id=sign_in_id,
+        sign_in_id=session_id,
         user_code=code.user_code,
         verification_uri=code.verification_uri,
         interval=code.interval,
@@ -47,60 +48,60 @@ def on_a_device(server: MailServer, sign_in_id: int, code: DeviceCode) -> Author
     )
 
 
-def claim_by_state(parts: AppState, sign_in_id: int, state: str) -> tuple[AuthorizationRequest, MailServer]:
-    """The sign-in with this state, which is spent from here on, and its mail server. Raises UnknownState."""
+def claim_by_state(parts: AppState, session_id: int, state: str) -> tuple[AuthorizationRequest, MailServer]:
+    """Delete the request with this state, and return it with its mail server. Raises AuthorizationFailed."""
     mine = (
         AuthorizationRequest.state_hash == sha256_hex(state),
-        AuthorizationRequest.sign_in_id == sign_in_id,
+        AuthorizationRequest.sign_in_id == session_id,
         AuthorizationRequest.user_code == "",
     )
     with parts.database.transaction() as session:
         request = session.scalar(delete(AuthorizationRequest).where(*mine).returning(AuthorizationRequest))
         server = session.get(MailServer, request.mail_server_id) if request is not None else None
     if request is None or server is None or request.expires_at <= clock.now():
-        raise UnknownState(error=words.UNKNOWN_STATE)
+        raise AuthorizationFailed("unknown_state")
     return request, server
 
 
-def waiting(server_id: int, sign_in_id: int) -> Select[AuthorizationRequest]:
-    """The code that this browser asked for and nobody has typed yet."""
+def waiting(server_id: int, session_id: int) -> Select[AuthorizationRequest]:
+    """Select the device code that this session requested and that has not been entered yet."""
     return select(AuthorizationRequest).where(
-        *_begun_by(sign_in_id, server_id),
+        *_started_by(session_id, server_id),
         AuthorizationRequest.user_code != "",
         AuthorizationRequest.expires_at > clock.now(),
     )
 
 
-def is_any(session: Session, server_id: int, sign_in_id: int) -> bool:
-    """Whether this browser has begun anything that is still kept, even if its time is over."""
-    return session.scalar(select(AuthorizationRequest.id).where(*_begun_by(sign_in_id, server_id)).limit(1)) is not None
+def exists(session: Session, server_id: int, session_id: int) -> bool:
+    """Return whether this session has any request, even an expired one."""
+    started = select(AuthorizationRequest.id).where(*_started_by(session_id, server_id)).limit(1)
+    return session.scalar(started) is not None
 
 
-def secret(sealer: Sealer, request: AuthorizationRequest) -> str:
-    """The PKCE verifier, or the device code. Raises UnknownState when it cannot be opened."""
+def open_secret(sealer: Sealer, request: AuthorizationRequest) -> str:
+    """Return the PKCE verifier or the device code. Raises AuthorizationFailed if it cannot be unsealed."""
     try:
         return sealer.open(request.sealed_secret, PURPOSE)
     except CannotUnseal:
-        raise UnknownState(error=words.UNKNOWN_STATE) from None
+        raise AuthorizationFailed("unknown_state") from None
 
 
 def increase_interval(session: Session, request: AuthorizationRequest) -> None:
-    """Have the provider asked less often whether the code was typed."""
+    """Poll less often, as the provider asked."""
     seconds = request.interval + SLOWER
     values = {"interval": seconds, "next_poll_at": clock.now() + timedelta(seconds=seconds)}
     session.execute(update(AuthorizationRequest).where(AuthorizationRequest.id == request.id).values(values))
 
 
-def end(session: Session, request: AuthorizationRequest) -> None:
-    """Forget it."""
+def delete_one(session: Session, request: AuthorizationRequest) -> None:
+    """Delete the request."""
     session.execute(delete(AuthorizationRequest).where(AuthorizationRequest.id == request.id))
 
 
-def end_all(session: Session, server_id: int, sign_in_id: int) -> None:
-    """Forget all that this browser began for this mail server."""
-    session.execute(delete(AuthorizationRequest).where(*_begun_by(sign_in_id, server_id)))
+def delete_all(session: Session, server_id: int, session_id: int) -> None:
+    """Delete all requests of this session for this mail server."""
+    session.execute(delete(AuthorizationRequest).where(*_started_by(session_id, server_id)))
 
 
-def _begun_by(sign_in_id: int, server_id: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """What picks the sign-ins that this browser began for this mail server."""
-    return AuthorizationRequest.sign_in_id == sign_in_id, AuthorizationRequest.mail_server_id == server_id
+def _started_by(session_id: int, server_id: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return AuthorizationRequest.sign_in_id == session_id, AuthorizationRequest.mail_server_id == server_id

@@ -1,1 +1,1 @@
-"""OAuth2 as a client of providers: gaining access tokens. Only this package uses Authlib."""
+"""The OAuth2 protocol, as a client of providers. Authlib is used only here."""

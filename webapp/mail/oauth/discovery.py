@@ -1,6 +1,7 @@
-"""What a provider says of itself, at an address that follows from its issuer's.
+"""What a provider publishes about itself, and about who signed in.
 
-OpenID Connect Discovery 1.0, 4; OAuth 2.0 Authorization Server Metadata (RFC 8414), 3.
+OpenID Connect Discovery 1.0, 4; OAuth 2.0 Authorization Server Metadata (RFC 8414), 3; OpenID Connect
+Core 1.0, 5.3.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,58 +15,83 @@ from webapp.core.http_client import InvalidUrl
 from webapp.mail.oauth import responses
 from webapp.mail.oauth.errors import OAuthError
 from webapp.mail.oauth.registration import ClientRegistration
+from webapp.mail.oauth.responses import TokenResponse
 
 OPENID, OAUTH = "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"
-# What keeps a provider from being asked, or from answering.
-SILENT = (OAuthError, OSError, InvalidUrl)
+# What is raised when a provider cannot be asked, or does not reply.
+UNAVAILABLE = (OAuthError, OSError, InvalidUrl)
 
 log = structlog.get_logger(__name__)
 
 
 def fetch(registration: ClientRegistration, issuer: str) -> Mapping[str, Any]:
-    """What this issuer says of itself; empty if it says nothing that can be believed."""
+    """Return the issuer's metadata; empty if there is none that can be trusted."""
     if not is_allowed(registration, issuer) or {"?", "#"} & set(issuer):
         return {}
     try:
-        addresses = _addresses(http_client.check_address(issuer.rstrip("/")))
+        urls = _metadata_urls(http_client.check_address(issuer.rstrip("/")))
     except InvalidUrl:
         return {}
-    for address in addresses:
+    for url in urls:
         try:
-            found = facts(registration, address)
-        except SILENT as error:
-            log.info("a provider says nothing of itself", error=type(error).__name__)
+            found = _get_json(registration, url)
+        except UNAVAILABLE as error:
+            log.info("no provider metadata", error=type(error).__name__)
             continue
-        # Discovery, 4.3, and RFC 8414, 3.3: of another issuer it is not to be used.
+        # Discovery, 4.3, and RFC 8414, 3.3: the metadata of another issuer must not be used.
         if found.get("issuer") == issuer:
             return found
     return {}
 
 
-def is_at(registration: ClientRegistration, issuer: str) -> bool:
-    """Whether this issuer says that people sign in to it, and tokens are given out, where we have them do it.
+def account_names(registration: ClientRegistration, tokens: TokenResponse) -> Sequence[str]:
+    """Return the names of the account that signed in, from its tokens or from the provider.
 
-    The answer to a mix-up (RFC 9207, 1) names the issuer that gave it, whose addresses are other ones.
+    An ID token may name only a number; the provider's userinfo has the rest (Core, 5.4). It is not
+    an error if the provider cannot be asked: a grant does not need a name.
+    """
+    if tokens.names:
+        return tokens.names
+    try:
+        names = _userinfo_names(registration, tokens) if tokens.issuer else ()
+    except UNAVAILABLE as error:
+        log.info("the provider does not name the account", error=type(error).__name__)
+        names = ()
+    # A subject that looks like an address is a name.
+    return names or ((tokens.subject,) if "@" in tokens.subject else ())
+
+
+def has_endpoints(registration: ClientRegistration, issuer: str) -> bool:
+    """Return whether the issuer publishes the authorization and token URLs that are configured.
+
+    A mix-up attack (RFC 9207, 1) comes from an issuer with other URLs.
     """
     found = fetch(registration, issuer)
-    theirs = found.get("authorization_endpoint"), found.get("token_endpoint")
-    ours = registration.authorize_url.partition("?")[0], registration.token_url.partition("?")[0]
-    return theirs == ours
+    published = found.get("authorization_endpoint"), found.get("token_endpoint")
+    return published == (registration.authorize_url.partition("?")[0], registration.token_url.partition("?")[0])
 
 
-def is_allowed(registration: ClientRegistration, address: str) -> bool:
-    """Whether the provider may have us ask there: of this machine, only one that is itself on it."""
-    return address.startswith("https:") or registration.token_url.startswith("http:")
+def is_allowed(registration: ClientRegistration, url: str) -> bool:
+    """Return whether the provider may send Mailroom there: to this machine only if it runs there itself."""
+    return url.startswith("https:") or registration.token_url.startswith("http:")
 
 
-def facts(
-    registration: ClientRegistration, address: str, headers: Mapping[str, str] | None = None
+def _get_json(
+    registration: ClientRegistration, url: str, headers: Mapping[str, str] | None = None
 ) -> Mapping[str, Any]:
-    """The JSON object at an address of a provider's. Raises what is SILENT."""
-    wanted = {"Accept": "application/json", **(headers or {})}
-    return responses.facts_of(http_client.get(address, wanted, registration.proxy))
+    accept = {"Accept": "application/json", **(headers or {})}
+    return responses.read_json(http_client.get(url, accept, registration.proxy))
 
 
-def _addresses(issuer: SplitResult) -> Sequence[str]:
-    # RFC 8414, 3.1, puts it before the issuer's path.
+def _metadata_urls(issuer: SplitResult) -> Sequence[str]:
+    # RFC 8414, 3.1, inserts its path before the issuer's.
     return issuer.geturl() + OPENID, f"{issuer.scheme}://{issuer.netloc}{OAUTH}{issuer.path}"
+
+
+def _userinfo_names(registration: ClientRegistration, tokens: TokenResponse) -> Sequence[str]:
+    url = fetch(registration, tokens.issuer).get("userinfo_endpoint")
+    if not isinstance(url, str) or not is_allowed(registration, url):
+        return ()
+    userinfo = _get_json(registration, url, {"Authorization": f"Bearer {tokens.access_token}"})
+    # Core, 5.3.2: a reply about another subject must not be used.
+    return responses.names_in(userinfo) if userinfo.get("sub") == tokens.subject else ()

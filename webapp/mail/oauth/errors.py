@@ -1,124 +1,89 @@
-"""What can go wrong on the way to an access token, as types with words.
+"""What can go wrong on the way to an access token.
 
-`reply` holds the provider's own words, its error code first (`invalid_grant Token has been
-revoked.`), `error` ours where it gave none. Neither holds a secret. What they mean and what to do
-is said by `webapp.mail.diagnosis.service`, as for a mail server's replies.
+Each error is data: `code` is the provider's own error code (RFC 6749, 4.1.2.1 and 5.2) or one of
+Mailroom's, `params` fill its wording in, and `reply` is the provider's error with its description
+(`invalid_grant Token has been revoked.`), empty where it gave none. None contains a secret. Wording
+and advice are in `webapp.mail.diagnosis`.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 
-from webapp.core.errors import MailroomError as Problem
-from webapp.mail.oauth import words
+from webapp.core.errors import MailroomError
 from webapp.mail.transcript import Stage
 from webapp.providers import Failure
 
 
-class OAuthError(Problem):
-    """There is no token. `lasting` says that trying again is of no use until somebody changes something."""
+class OAuthError(MailroomError):
+    """There is no token. `permanent` errors stay until somebody changes something."""
 
-    lasting = False
+    permanent = False
 
-    def __init__(self, *, reply: str = "", error: str = "") -> None:
-        super().__init__()
+    def __init__(self, code: str, params: Mapping[str, str] | None = None, reply: str = "") -> None:
+        super().__init__(code, reply)
+        self.code = code
+        self.params = dict(params or {})
         self.reply = reply
-        self.error = error
 
     def __str__(self) -> str:
-        return self.words
+        return self.reply or self.code
 
     @property
-    def words(self) -> str:
-        """What to show and to keep."""
-        return self.reply or self.error
-
-    @property
-    def code(self) -> str:
-        """The provider's error code, or the name of what happened: for logs."""
-        return self.reply.split(" ")[0] or type(self).__name__
-
     def failure(self) -> Failure:
-        """The same, as plugins see it."""
-        return Failure(stage=Stage.TOKEN, reply=self.reply, error=self.error, permanent=self.lasting)
-
-
-class Unreached(OAuthError):
-    """The provider was not reached, so it knows nothing of the request."""
-
-
-class Unanswered(OAuthError):
-    """The provider may have got the request and acted on it, but its answer never came."""
+        """The failure as data."""
+        return Failure(Stage.TOKEN, self.code, self.params, self.reply, self.permanent)
 
 
 class ProviderUnavailable(OAuthError):
-    """The provider says that it has trouble, or sends us elsewhere."""
+    """The provider was not reached, has a temporary problem, or redirects."""
 
 
-class BadTokens(OAuthError):
-    """The answer cannot be used. `refresh_token` is what can be saved of it all the same."""
+class Unanswered(OAuthError):
+    """The provider may have received the request and acted on it, but its reply never came."""
 
-    def __init__(self, error: str, refresh_token: str = "") -> None:
-        super().__init__(error=error)
+
+class InvalidTokenResponse(OAuthError):
+    """The reply cannot be used. `refresh_token` is what can be saved of it anyway."""
+
+    def __init__(self, code: str, params: Mapping[str, str] | None = None, refresh_token: str = "") -> None:
+        super().__init__(code, params)
         self.refresh_token = refresh_token
 
 
 class TokenRefused(OAuthError):
-    """The provider says no, for good. `server_time` is its clock."""
+    """The provider permanently refuses. `server_time` is its clock."""
 
-    lasting = True
+    permanent = True
 
-    def __init__(self, reply: str, server_time: datetime | None = None) -> None:
-        super().__init__(reply=reply)
+    def __init__(self, code: str, reply: str, server_time: datetime | None = None) -> None:
+        super().__init__(code, reply=reply)
         self.server_time = server_time
 
 
 class Pending(OAuthError):
-    """Nobody has typed the device code yet (RFC 8628, 3.5); `slower` asks for more seconds between two tries."""
+    """The device code has not been entered yet (RFC 8628, 3.5); `slow_down` asks for longer intervals."""
 
-    def __init__(self, slower: bool = False) -> None:
-        super().__init__(error=words.NOT_TYPED)
-        self.slower = slower
+    def __init__(self, slow_down: bool = False) -> None:
+        super().__init__("code_not_entered")
+        self.slow_down = slow_down
 
 
 class NotConfigured(OAuthError):
-    """Our own settings are no use: an address that is not https, a key that is none."""
+    """Mailroom's own settings cannot be used, such as a URL that is not https."""
 
-    lasting = True
-
-
-class SignInFault(OAuthError):
-    """The sign-in in the browser ended without a grant; the saved settings are as they were."""
-
-    lasting = True
+    permanent = True
 
 
-class UnknownState(SignInFault):
-    """The answer belongs to no sign-in that this administrator began here, or to one that is over."""
+class AuthorizationFailed(OAuthError):
+    """The authorization ended without a grant; the saved settings are unchanged."""
 
-
-class OtherAddress(SignInFault):
-    """The browser has Mailroom open at another address than the one the provider sends it back to."""
-
-
-class WrongIssuer(SignInFault):
-    """The answer is from another provider than was asked (RFC 9207)."""
-
-
-class WrongAccount(SignInFault):
-    """Another account than the user name signed in."""
-
-
-class MissingScopes(SignInFault):
-    """Less was granted than sending needs."""
-
-
-class NoRefreshToken(SignInFault):
-    """The provider gave an access token alone, which ends within the hour."""
+    permanent = True
 
 
 class GrantMissing(OAuthError):
-    """Nobody has signed in to the provider yet."""
+    """Nobody has authorized Mailroom at the provider yet."""
 
-    lasting = True
+    permanent = True
 
     def __init__(self) -> None:
-        super().__init__(error=words.NOT_GENERATED)
+        super().__init__("not_generated")

@@ -15,9 +15,9 @@ from wtforms import DateField, Field, IntegerField, TextAreaField, ValidationErr
 from webapp.core import http_client
 from webapp.core.email_addresses import ENCODED_WORD
 from webapp.core.http_client import InvalidUrl
-from webapp.core.texts import in_words
+from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.oauth.errors import NotConfigured
-from webapp.mail.oauth.keys import ServiceAccountKey
+from webapp.mail.oauth.registration import ServiceAccountKey
 from webapp.web.forms import stripped
 
 # A name, quoted or as it is, and an address in angle brackets.
@@ -166,9 +166,9 @@ def valid_service_account_key(form: Any, field: Field) -> None:
         # The check of all texts reports it.
         return
     try:
-        ServiceAccountKey.parsed(field.data)
+        ServiceAccountKey.parse(field.data)
     except NotConfigured as error:
-        raise ValidationError(str(in_words(error.error))) from None
+        raise ValidationError(describe(error.failure)) from None
 
 
 def host_name(value: str | None) -> str:

@@ -10,10 +10,9 @@ from werkzeug.wrappers import Response
 
 from webapp.core.actor import current_actor
 from webapp.core.app_state import app_state
-from webapp.core.texts import in_words
+from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.grants import authorization
 from webapp.mail.models import MailServer
-from webapp.mail.oauth import words
 from webapp.mail.oauth.errors import NotConfigured, OAuthError, Pending
 from webapp.mail.server_page.form_state import FormState
 from webapp.mail.server_page.page import ENTERED_URLS, keep_authorization_failure
@@ -102,7 +101,7 @@ def _reject_stray_callback() -> Response | None:
     error = authorization.reject_stray_callback(app_state())
     if user.is_authenticated:
         return redirect(request.path, 303)
-    flash(in_words(error.error), "warning")
+    flash(describe(error.failure), "warning")
     return redirect(url_for("sessions.login", next=url_for("mail.mail_server")), 303)
 
 
@@ -111,7 +110,7 @@ def _start(saved: MailServer | None) -> Response:
     provider = get_providers().get(saved.provider) if saved else None
     method = provider.authentication_named(saved.authentication) if provider and saved else None
     if saved is None or not isinstance(method, OAuth2):
-        raise NotConfigured(error=words.NO_OAUTH2)
+        raise NotConfigured("not_oauth2")
     if method.grant == "authorization_code":
         with app_state().database.read() as session:
             general = settings.general(session, app_state().config)

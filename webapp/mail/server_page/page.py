@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from webapp.core import formatting
 from webapp.core.actor import current_actor
 from webapp.core.app_state import app_state
-from webapp.mail.diagnosis.service import diagnose_grant
-from webapp.mail.diagnosis.token_rules import explained
+from webapp.mail.diagnosis.descriptions import describe
+from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.expiry.calendar import dates
 from webapp.mail.grants import authorization, requests
 from webapp.mail.grants import service as grants
@@ -25,7 +25,8 @@ from webapp.mail.server_page.forms import MailServerForm
 from webapp.mail.servers import ServerDraft
 from webapp.mail.service import is_unchanged
 from webapp.mail.test_send import TestSend
-from webapp.providers import Diagnosis, OAuth2, Provider
+from webapp.mail.transcript import Stage
+from webapp.providers import Diagnosis, Failure, OAuth2, Provider
 from webapp.providers.registry import get_providers
 from webapp.settings import service as settings
 
@@ -37,7 +38,7 @@ SECURITY_NAMES = {"starttls": "STARTTLS", "tls": "TLS"}
 PROVIDERS = ("https:",)
 ENTERED_URLS = (*PROVIDERS, "http://127.0.0.1:*", "http://localhost:*")
 AUTHORIZATION_FAILURE = "authorization_failure"
-# In characters, of each half: the cookie has room for 4,000 in all.
+# In characters, of each text: the cookie has room for 4,000 in all.
 MAX_FAILURE_LENGTH = 500
 
 
@@ -48,6 +49,7 @@ class GrantView:
     grant: Grant | None = None
     code: AuthorizationRequest | None = None
     diagnosis: Diagnosis | None = None
+    error: str = ""
 
     @property
     def status(self) -> GrantStatus:
@@ -60,7 +62,7 @@ class AuthorizationFailure:
     """An authorization that ended without a grant."""
 
     diagnosis: Diagnosis
-    words: str
+    error: str
 
 
 def page_context(result: FormResult, saved: MailServer | None, test: TestSend | None = None) -> dict[str, Any]:
@@ -110,7 +112,8 @@ def form_targets(provider: Provider) -> Sequence[str]:
 
 def keep_authorization_failure(error: OAuthError) -> None:
     """Have the page that is shown next explain this failure."""
-    cookie[AUTHORIZATION_FAILURE] = [error.reply[:MAX_FAILURE_LENGTH], error.error[:MAX_FAILURE_LENGTH]]
+    params = {name: value[:MAX_FAILURE_LENGTH] for name, value in error.params.items()}
+    cookie[AUTHORIZATION_FAILURE] = [error.code, params, error.reply[:MAX_FAILURE_LENGTH]]
 
 
 def _pop_authorization_failure(saved: MailServer | None) -> AuthorizationFailure | None:
@@ -118,21 +121,23 @@ def _pop_authorization_failure(saved: MailServer | None) -> AuthorizationFailure
     kept = cookie.pop(AUTHORIZATION_FAILURE, None)
     if kept is None:
         return None
-    error = OAuthError(reply=kept[0], error=kept[1])
-    diagnosis = diagnose_grant(get_providers(), saved, error) if saved else explained(error.reply, error.error)
-    return AuthorizationFailure(diagnosis, error.words)
+    code, params, reply = kept
+    failure = Failure(Stage.TOKEN, code, params, reply)
+    provider, values = (saved.provider, saved.public_values) if saved else ("", {})
+    diagnosis = diagnose(provider, values, failure)
+    return AuthorizationFailure(diagnosis, describe(failure)) if diagnosis else None
 
 
 def _grant_view(session: Session, saved: MailServer | None) -> GrantView:
     grant = grants.get(session, saved.id) if saved is not None else None
     if saved is None or grant is None:
         return GrantView()
-    diagnosis = None
-    if grant.last_error:
-        diagnosis = diagnose_grant(get_providers(), saved, grants.standing_fault(grant))
+    diagnosis, error = None, ""
+    if grant.failure is not None:
+        diagnosis, error = diagnose(saved.provider, saved.public_values, grant.failure), describe(grant.failure)
     session_id = current_actor().session_id
     code = session.scalar(requests.waiting(saved.id, session_id)) if session_id is not None else None
-    return GrantView(grant, code, diagnosis)
+    return GrantView(grant, code, diagnosis, error)
 
 
 def _auth_classes(provider: Provider, *names: str) -> str:

@@ -11,7 +11,6 @@ from werkzeug.wrappers import Response
 from webapp.core.app_state import app_state
 from webapp.core.errors import StaleVersion
 from webapp.core.sealing import CannotUnseal
-from webapp.core.texts import in_words
 from webapp.mail import servers, service
 from webapp.mail.models import MailServer
 from webapp.mail.server_page.form_state import FormResult, FormState
@@ -29,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 @blueprint.app_context_processor
 def _labels() -> dict[str, Any]:
-    return {"in_words": in_words, "provider_label": _provider_label, "stage_name": stage_name}
+    return {"provider_label": _provider_label, "stage_name": stage_name}
 
 
 @blueprint.route("/settings/mail", methods=["GET", "POST"])

@@ -1,21 +1,38 @@
-"""A mail server with its secrets open."""
+"""What a connection to a mail server needs, with all secrets decrypted."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from webapp.core.sockets import Proxy
-from webapp.mail.grants.renewal import TokenSource
 from webapp.providers import Account, Provider
 
 
 @dataclass(frozen=True)
-class TransportSettings:
-    """A mail server ready to send through: its secrets are open, so it lives in memory only.
+class AccessToken:
+    """What OAuth2 authenticates with at the mail server, until it expires."""
 
-    `timeout` is in seconds and holds for each step and each answer. `helo` is the name we give.
-    `tokens` is where the access token comes from, with OAuth2; once there is one it is among the
-    secrets, and holds until `good_until`.
+    value: str = field(repr=False)
+    expires_at: datetime
+
+
+class TokenSource(Protocol):
+    """Where a mail server's access tokens come from."""
+
+    def get(self, rejected: str = "") -> AccessToken:
+        """Return a valid access token, not the one that the mail server `rejected`. Raises OAuthError."""
+
+    def check_claims(self, token: str) -> tuple[str, Mapping[str, str]]:
+        """Return what is wrong with a rejected token, as the code and parameters of a failure."""
+
+
+@dataclass(frozen=True)
+class TransportSettings:
+    """A mail server ready to send through. Its secrets are decrypted, so it lives in memory only.
+
+    `timeout` is in seconds and applies to each step and each reply. `helo` is the name in EHLO.
+    With OAuth2, the access token from `tokens` is added to the secrets and is valid until `valid_until`.
     """
 
     provider: Provider
@@ -32,15 +49,15 @@ class TransportSettings:
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     fields: Mapping[str, str] = field(default_factory=dict)
     tokens: TokenSource | None = field(default=None, repr=False)
-    good_until: datetime | None = None
+    valid_until: datetime | None = None
 
     @property
     def account(self) -> Account:
-        """What the provider signs in with."""
+        """What the provider authenticates with."""
         return Account(self.username, self.secrets, self.fields)
 
     @property
-    def public_facts(self) -> dict[str, str]:
-        """What explanations may see: everything but the secrets."""
+    def public_values(self) -> dict[str, str]:
+        """What diagnosis rules may see: everything except the secrets."""
         names = ("mail_from", "host", "port", "security", "tls_minimum", "authentication", "username")
         return {**self.fields, **{name: str(getattr(self, name)) for name in names}}

@@ -1,0 +1,82 @@
+"""The wording of failures for which there is no reply of a server, by their code."""
+
+from flask_babel import lazy_gettext as _
+
+from webapp.core import i18n, network_errors
+from webapp.providers import Failure
+
+TEXTS = {
+    # Of a mail server.
+    "line_too_long": _("The reply has a line longer than %(limit)s characters."),
+    "message_expired": _("The server took so long that the message expired."),
+    "no_common_mechanism": _("The server offers no way to sign in with a password."),
+    "authentication_not_offered": _("The server doesn't offer authentication on this connection."),
+    "not_smtp": _("The reply is not SMTP: %(reply)s"),
+    "plain_text_after_starttls": _("The server went on in plain text after agreeing to STARTTLS."),
+    "plugin_failed": _("The plugin for %(provider)s failed: %(error)s."),
+    "reply_too_long": _("The reply has more than %(limit)s lines."),
+    "smtputf8_not_offered": _("The server doesn't accept addresses with non-ASCII characters (SMTPUTF8)."),
+    "starttls_not_offered": _("The server doesn't offer STARTTLS."),
+    "tokens_not_offered": _("The server doesn't offer authentication with an access token."),
+    "unknown_authentication": _("%(provider)s has no authentication method named %(name)s."),
+    # Of an access token that a mail server rejected, besides the server's reply.
+    "token_as_expected": _("The access token itself is what this mail server expects."),
+    "token_expired": _("The access token has expired."),
+    "token_wrong_audience": _("The access token is for another service: %(value)s"),
+    "token_wrong_mailbox": _("The access token is for another mailbox: %(value)s"),
+    "token_wrong_role": _("The access token lacks the required role. It has: %(value)s"),
+    "token_wrong_scope": _("The access token lacks the required scope. It has: %(value)s"),
+    "token_wrong_tenant": _("The access token is for another tenant: %(value)s"),
+    # Of the way to an access token.
+    "cannot_unseal": _("The saved secrets can't be decrypted: MAILROOM_SECRET_KEY has changed."),
+    "code_expired": _("There is no code, or it has expired."),
+    "code_missing": _("The provider sent no authorization code."),
+    "code_not_entered": _("The code hasn't been entered yet."),
+    "invalid_url": _("The provider's URL is not a complete https URL."),
+    "key_incomplete": _("The service account key lacks client_email or private_key."),
+    "key_not_json": _("The service account key is not JSON."),
+    "key_unreadable": _("The private_key in the service account key can't be read."),
+    "missing_scopes": _("Not granted: %(scopes)s"),
+    "no_access_token": _("The token endpoint's reply contains no access token."),
+    "no_device_code": _("The reply to the device code request can't be used."),
+    "no_public_url": _("Mailroom doesn't know its public URL yet."),
+    "no_refresh_token": _("The reply contains no refresh token."),
+    "no_token_lifetime": _("The reply contains no usable lifetime for the access token (expires_in)."),
+    "not_generated": _("No access token has been generated yet."),
+    "not_json": _("The token endpoint's reply is not JSON: HTTP %(status)s."),
+    "not_oauth2": _("This mail server doesn't use OAuth2."),
+    "not_signed_in": _("The provider's reply arrived in a browser where no administrator is signed in."),
+    "plugin_missing": _("This provider's plugin is missing or broken."),
+    "provider_unavailable": _("The token endpoint reported a temporary problem: HTTP %(status)s."),
+    "refused_without_reason": _("The token endpoint refused the request without giving a reason: HTTP %(status)s."),
+    "renewal_timeout": _("Timed out waiting for another worker to get the access token."),
+    "settings_changed": _(
+        "The provider's reply doesn't match the current settings, because they were changed during the sign-in."
+    ),
+    "token_url_no_reply": _("The token endpoint didn't reply: %(error)s"),
+    "token_url_redirects": _(
+        "The token endpoint redirects to another URL, which Mailroom doesn't follow: HTTP %(status)s."
+    ),
+    "token_url_unreachable": _("The token endpoint could not be reached: %(error)s"),
+    "unknown_state": _("The provider's reply doesn't match any sign-in in progress in this browser."),
+    "wrong_account": _("A different account than the user name signed in: %(account)s"),
+    "wrong_issuer": _("The reply came from a different issuer than the provider that was asked."),
+    "wrong_origin": _("You opened Mailroom at %(here)s, but the provider sends the browser back to %(there)s."),
+    "wrong_token_type": _("The access token's type is not Bearer."),
+}
+
+
+def describe(failure: Failure) -> str:
+    """Return what is shown of a failure, in the reader's language: the server's reply, and Mailroom's own text."""
+    known = failure.code in TEXTS
+    if failure.reply and not known:
+        return failure.reply
+    text = _wording(failure) if known else network_errors.describe(failure.code, failure.params)
+    return "\n".join(filter(None, (failure.reply, text)))
+
+
+def _wording(failure: Failure) -> str:
+    params = dict(failure.params)
+    if "cause" in params:
+        params["error"] = network_errors.describe(params.pop("cause"), params)
+    return str(TEXTS[failure.code]) % i18n.isolate(params)
