@@ -1,4 +1,4 @@
-"""docs/security.md claims nothing that it does not show, and leaves no requirement out."""
+"""docs/security.md covers every requirement, and names a test for each that it calls met."""
 
 import ast
 import re
@@ -12,7 +12,7 @@ import pytest
 HERE = Path(__file__).parent
 DOCUMENT = (HERE.parent / "docs" / "security.md").read_text()
 STATES = {"met", "partly", "not met", "n/a"}
-# OWASP ASVS 5.0.0, levels 1 and 2: the numbers in each section. V17 (WebRTC) does not concern Mailroom.
+# OWASP ASVS 5.0.0, levels 1 and 2: the numbers in each section, without V17 (WebRTC).
 REQUIREMENTS = {
     "V1.1": [1, 2],
     "V1.2": [1, 2, 3, 4, 5, 6, 7, 8, 9],
@@ -90,23 +90,23 @@ REQUIREMENTS = {
 
 
 class Row(NamedTuple):
-    """A line of the tables."""
+    """One row of the tables."""
 
     requirements: list[str]
     state: str
     how: str
-    shown: str
+    shown_by: str
 
 
 def rows() -> Iterator[Row]:
     for line in DOCUMENT.splitlines():
         if re.match(r"\| V\d", line):
-            first, state, how, shown = (cell.strip() for cell in line.strip("|").split("|"))
-            yield Row(first.split(", "), state, how, shown)
+            first, state, how, shown_by = (cell.strip() for cell in line.strip("|").split("|"))
+            yield Row(first.split(", "), state, how, shown_by)
 
 
 def names(path: Path) -> set[str]:
-    """The tests in a file, as pytest names them, and its classes."""
+    """List the tests and test classes in a file, as pytest names them."""
     found = set()
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.ClassDef):
@@ -118,30 +118,30 @@ def _functions(body: list[ast.stmt]) -> list[str]:
     return [node.name for node in body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
 
 
-def test_every_requirement_is_treated_once() -> None:
-    wanted = [f"{section}.{number}" for section, numbers in REQUIREMENTS.items() for number in numbers]
-    treated = Counter(one for row in rows() for one in row.requirements)
-    assert treated == Counter(wanted)
+def test_every_requirement_appears_once() -> None:
+    expected = [f"{section}.{number}" for section, numbers in REQUIREMENTS.items() for number in numbers]
+    listed = Counter(requirement for row in rows() for requirement in row.requirements)
+    assert listed == Counter(expected)
 
 
-def test_every_state_is_one_that_is_explained() -> None:
+def test_every_state_is_known_and_explained() -> None:
     assert {row.state for row in rows()} <= STATES
     assert [row for row in rows() if not row.how] == []
 
 
-def test_whatever_is_met_says_what_shows_it() -> None:
-    assert [row.requirements for row in rows() if row.state == "met" and not row.shown] == []
-    assert [row.requirements for row in rows() if row.state == "n/a" and row.shown] == []
+def test_met_requirements_name_what_shows_them() -> None:
+    assert [row.requirements for row in rows() if row.state == "met" and not row.shown_by] == []
+    assert [row.requirements for row in rows() if row.state == "n/a" and row.shown_by] == []
 
 
-@pytest.mark.parametrize("shown", sorted({one for row in rows() for one in re.findall(r"`([^`]+)`", row.shown)}))
-def test_what_is_named_exists(shown: str) -> None:
-    path, _, name = shown.partition("::")
-    if shown != "make lint":
+@pytest.mark.parametrize("test", sorted({test for row in rows() for test in re.findall(r"`([^`]+)`", row.shown_by)}))
+def test_named_tests_exist(test: str) -> None:
+    path, _, name = test.partition("::")
+    if test != "make lint":
         assert (HERE / path).is_file()
         assert not name or name in names(HERE / path)
 
 
-def test_every_section_that_is_pointed_to_exists() -> None:
+def test_links_to_sections_exist() -> None:
     sections = {"#" + re.sub(r"\W+", "-", title.lower()) for title in re.findall(r"^#+ (.+)$", DOCUMENT, re.MULTILINE)}
     assert set(re.findall(r"\]\((#[\w-]+)\)", DOCUMENT)) <= sections

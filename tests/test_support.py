@@ -1,4 +1,4 @@
-"""Whether the mail servers of the tests do what they say."""
+"""The scripted mail servers of the tests behave as scripted."""
 
 import base64
 import smtplib
@@ -18,7 +18,7 @@ def encrypted(server: ScriptedServer) -> smtplib.SMTP:
     return client
 
 
-def test_a_scripted_server_takes_a_whole_mail(scripted: Scripted) -> None:
+def test_a_scripted_server_accepts_a_message(scripted: Scripted) -> None:
     server = scripted(tls="starttls")
     with encrypted(server) as client:
         client.login("me", "secret")
@@ -27,7 +27,7 @@ def test_a_scripted_server_takes_a_whole_mail(scripted: Scripted) -> None:
     assert server.messages == [b"Subject: x\r\n\r\n..dot\r\n"]
 
 
-def test_a_scripted_server_answers_as_told(scripted: Scripted) -> None:
+def test_a_scripted_server_gives_the_scripted_reply(scripted: Scripted) -> None:
     reply = "535-5.7.8 Username and Password not accepted.⏎535 5.7.8  gsmtp"
     server = scripted(tls="tls", replies={"AUTH": reply})
     client = smtplib.SMTP_SSL(server.host, server.port, timeout=5, context=ssl.create_default_context())
@@ -36,7 +36,7 @@ def test_a_scripted_server_answers_as_told(scripted: Scripted) -> None:
     assert caught.value.smtp_error == b"5.7.8 Username and Password not accepted.\n5.7.8  gsmtp"
 
 
-def test_a_scripted_server_plays_a_whole_exchange(scripted: Scripted) -> None:
+def test_a_scripted_server_gives_several_replies_in_turn(scripted: Scripted) -> None:
     server = scripted(mechanisms="XOAUTH2", replies={"AUTH": ["334 e30=", "535 5.7.3 Authentication unsuccessful"]})
     with smtplib.SMTP(server.host, server.port, timeout=5) as client:
         client.ehlo()
@@ -45,14 +45,14 @@ def test_a_scripted_server_plays_a_whole_exchange(scripted: Scripted) -> None:
 
 
 @pytest.mark.parametrize("point", ["GREETING", "EHLO", "TLS", "MAIL", "END"])
-def test_a_scripted_server_stalls(scripted: Scripted, point: str) -> None:
+def test_a_scripted_server_stalls_on_request(scripted: Scripted, point: str) -> None:
     server = scripted(tls="starttls", stall_at=point)
     with pytest.raises((TimeoutError, smtplib.SMTPServerDisconnected)):
         send(server, timeout=0.2)
 
 
 @pytest.mark.parametrize("point", ["GREETING", "STARTTLS", "RCPT", "DATA"])
-def test_a_scripted_server_drops_the_line(scripted: Scripted, point: str) -> None:
+def test_a_scripted_server_drops_the_connection_on_request(scripted: Scripted, point: str) -> None:
     with pytest.raises(smtplib.SMTPServerDisconnected):
         send(scripted(tls="starttls", drop_at=point), timeout=5)
 

@@ -1,4 +1,4 @@
-"""The catalogues: every text in every language, whole, and compiled."""
+"""The catalogues are complete in every language, and compiled."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -21,17 +21,17 @@ PLURALS = {"de": 2, "fr": 2, "es": 2, "uk": 3, "ar": 6}
 KEYWORDS = DEFAULT_KEYWORDS | dict.fromkeys(("lazy", "lazy_gettext"))
 PLACEHOLDER = re.compile(r"%\(\w+\)s|%%|%")
 MARKUP = re.compile(r'[\w-]+="[^"]*"|[\w-]+=\{|<[^>]*>')
-# What stands in templates outside of translated texts: the same in every language, or no text at all.
-IN_NO_LANGUAGE = {"UTC", "nbsp", "primary"}
-# Attributes that are read to people.
-SPOKEN = re.compile(r'\b(?:aria-label|alt|title|placeholder|data-label)="[^"]*[a-z]', re.IGNORECASE)
+# Words in templates that are the same in every language, or no text at all.
+NOT_TRANSLATED = {"UTC", "nbsp", "primary"}
+# Attributes that people read or hear.
+READABLE_ATTRIBUTES = re.compile(r'\b(?:aria-label|alt|title|placeholder|data-label)="[^"]*[a-z]', re.IGNORECASE)
 
 in_every_language = pytest.mark.parametrize("code", TRANSLATED)
 
 
 @cache
 def texts() -> Catalog:
-    """Every text that the code and the templates mark for translation."""
+    """Extract every text that code and templates mark for translation."""
     with (CHECKOUT / "babel.cfg").open() as file:
         methods, options = parse_mapping_cfg(file)
     catalog = Catalog()
@@ -42,57 +42,57 @@ def texts() -> Catalog:
 
 @cache
 def catalogue(code: str) -> Catalog:
-    """What translators wrote."""
+    """Read the translations into a language."""
     with (CHECKOUT / f"webapp/translations/{code}/LC_MESSAGES/messages.po").open("rb") as file:
         return read_po(file, code)
 
 
 def entries(code: str) -> Iterator[tuple[Message, list[str], list[str]]]:
-    """Each entry, its texts in English and in the other language."""
+    """Yield each entry with its texts in English and in the other language."""
     for entry in catalogue(code):
         if entry.id:
             yield entry, _forms(entry.id), _forms(entry.string)
 
 
 @in_every_language
-def test_a_catalogue_has_the_texts_that_there_are_and_no_others(code: str) -> None:
+def test_a_catalogue_has_exactly_the_texts_of_the_code(code: str) -> None:
     assert {entry.id for entry in catalogue(code)} == {entry.id for entry in texts()}, "run `make translations`"
 
 
 @in_every_language
-def test_every_text_is_translated_and_sure(code: str) -> None:
+def test_every_text_is_translated_and_none_is_fuzzy(code: str) -> None:
     assert [english[0] for entry, english, other in entries(code) if entry.fuzzy or not all(other)] == []
 
 
 @in_every_language
-def test_a_number_has_every_form_of_the_language(code: str) -> None:
+def test_plurals_have_every_form_of_the_language(code: str) -> None:
     numbered = [(english[0], len(other)) for entry, english, other in entries(code) if entry.pluralizable]
     assert catalogue(code).num_plurals == PLURALS[code]
     assert [text for text, forms in numbered if forms != PLURALS[code]] == []
 
 
 @in_every_language
-def test_placeholders_and_line_breaks_are_those_of_the_text(code: str) -> None:
+def test_translations_keep_placeholders_and_line_breaks(code: str) -> None:
     wrong = []
     for entry, english, other in entries(code):
-        most = max((sorted(PLACEHOLDER.findall(one)) for one in english), key=len)
+        expected = max((sorted(PLACEHOLDER.findall(one)) for one in english), key=len)
         for one in filter(None, other):
             found = sorted(PLACEHOLDER.findall(one))
-            # "One minute" may do without its number.
-            spared = entry.pluralizable and sorted([*found, "%(num)s"]) == most
-            if (found != most and not spared) or one.count("\n") != english[0].count("\n"):
+            # "One minute" may omit the number.
+            omits_number = entry.pluralizable and sorted([*found, "%(num)s"]) == expected
+            if (found != expected and not omits_number) or one.count("\n") != english[0].count("\n"):
                 wrong.append(one)
     assert wrong == []
 
 
 @in_every_language
-def test_a_translation_brings_no_markup_and_no_signs_of_direction(code: str) -> None:
-    strange = re.compile(r"<[a-z/!][a-z0-9]*[\s/>]|&\w+;|[\u200e\u200f\u202a-\u202e\u2066-\u2069]", re.IGNORECASE)
-    assert [one for _, english, other in entries(code) for one in other if strange.search(one)] == []
+def test_translations_contain_no_markup_and_no_direction_marks(code: str) -> None:
+    forbidden = re.compile(r"<[a-z/!][a-z0-9]*[\s/>]|&\w+;|[\u200e\u200f\u202a-\u202e\u2066-\u2069]", re.IGNORECASE)
+    assert [one for _, english, other in entries(code) for one in other if forbidden.search(one)] == []
 
 
 @in_every_language
-def test_what_is_compiled_is_what_was_written(code: str) -> None:
+def test_compiled_catalogues_match_their_sources(code: str) -> None:
     with (CHECKOUT / f"webapp/translations/{code}/LC_MESSAGES/messages.mo").open("rb") as file:
         compiled = {_forms(entry.id)[0]: _forms(entry.string) for entry in read_mo(file) if entry.id}
     written = {english[0]: other for _, english, other in entries(code) if all(other)}
@@ -100,17 +100,19 @@ def test_what_is_compiled_is_what_was_written(code: str) -> None:
 
 
 def _forms(text: str | Sequence[str] | None) -> list[str]:
-    """The text for each number; one, if it has no number."""
+    """List the plural forms of a text, or its only form."""
     return list(text) if isinstance(text, list | tuple) else [str(text or "")]
 
 
-def test_templates_hold_no_text_that_is_not_translated() -> None:
-    environment = Environment()  # only reads them
+def test_templates_contain_no_untranslated_text() -> None:
+    environment = Environment()  # only tokenizes
     templates = [*(CHECKOUT / "templates").rglob("*.html"), *(CHECKOUT / "webapp/demo/templates").rglob("*.html")]
-    escaped = []
+    untranslated = []
     for path in templates:
         tokens = environment.lex(re.sub(r"<style>.*?</style>|<code.*?</code>", "", path.read_text(), flags=re.DOTALL))
         page = "".join(value if kind == "data" else "{}" for _, kind, value in tokens if kind != "comment")
-        words = set(re.findall(r"(?<![-/\w])[^\W\d_]{2,}", MARKUP.sub(" ", page))) - IN_NO_LANGUAGE
-        escaped += [f"{path.name}: {word}" for word in words] + [f"{path.name}: {one}" for one in SPOKEN.findall(page)]
-    assert escaped == []
+        words = set(re.findall(r"(?<![-/\w])[^\W\d_]{2,}", MARKUP.sub(" ", page))) - NOT_TRANSLATED
+        untranslated += [f"{path.name}: {word}" for word in words] + [
+            f"{path.name}: {one}" for one in READABLE_ATTRIBUTES.findall(page)
+        ]
+    assert untranslated == []

@@ -1,4 +1,4 @@
-"""The wheel, installed where there is no checkout, does what the checkout does."""
+"""The wheel, installed without a checkout, does what the checkout does."""
 
 import re
 import subprocess
@@ -15,17 +15,17 @@ from webapp.core.i18n import LANGUAGES
 
 CHECKOUT = Path(__file__).parent.parent
 PASSWORD = "a quite long sentence 7"
-AS_IN_THE_CHECKOUT = ("webapp/static", "webapp/demo", "webapp/translations")
-# What Python makes itself, and what is for translators alone.
+SAME_FOLDERS = ("webapp/static", "webapp/demo", "webapp/translations")
+# Compiled by Python, or for translators only.
 NOT_PACKED = {".pyc", ".po"}
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel that setup.cfg builds, from a copy that holds nothing of earlier builds."""
+    """Build the wheel from a copy of the checkout without traces of earlier builds."""
     source = tmp_path_factory.mktemp("source")
-    known = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    names = subprocess.run(known, cwd=CHECKOUT, check=True, capture_output=True, text=True).stdout
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    names = subprocess.run(command, cwd=CHECKOUT, check=True, capture_output=True, text=True).stdout
     for name in filter(None, names.split("\0")):
         if (CHECKOUT / name).is_file():
             (source / name).parent.mkdir(parents=True, exist_ok=True)
@@ -36,26 +36,26 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def mailroom(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The command `mailroom` of an environment that has the wheel, and of this one the dependencies alone."""
+    """Install the wheel into an environment that shares this one's dependencies, and return its `mailroom` command."""
     home = tmp_path_factory.mktemp("installed")
     venv.create(home, symlinks=True)
     pip("--python", str(home / "bin/python"), "install", str(wheel))
     (packages,) = home.glob("lib/python*/site-packages")
-    # A folder named here is searched, but the .pth file in it that leads to the checkout is not read.
+    # Python searches the folder named here, but doesn't read the .pth file in it that leads to the checkout.
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
     return str(home / "bin/mailroom")
 
 
-def test_the_wheel_holds_every_template_translation_and_static_file(wheel: Path) -> None:
+def test_the_wheel_contains_every_template_translation_and_static_file(wheel: Path) -> None:
     with ZipFile(wheel) as archive:
         packed = set(archive.namelist())
     assert len([name for name in packed if name.endswith("/LC_MESSAGES/messages.mo")]) == len(LANGUAGES) - 1
-    for folder, place in (("templates", "webapp/templates"), *((same, same) for same in AS_IN_THE_CHECKOUT)):
+    for folder, place in (("templates", "webapp/templates"), *((same, same) for same in SAME_FOLDERS)):
         files = [path for path in (CHECKOUT / folder).rglob("*") if path.is_file() and path.suffix not in NOT_PACKED]
         assert {f"{place}/{path.relative_to(CHECKOUT / folder)}" for path in files} <= packed
 
 
-def test_the_wheel_serves_and_is_set_up_far_from_the_checkout(mailroom: str, tmp_path: Path) -> None:
+def test_the_installed_application_serves_pages_and_can_be_set_up(mailroom: str, tmp_path: Path) -> None:
     with running(tmp_path, "serve", "--port", str(free_port()), command=[mailroom]) as served:
         served.wait_for("setup?key=")
         (setup,) = re.findall(r"http\S+/setup\?key=\S+", served.out)

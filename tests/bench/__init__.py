@@ -1,1 +1,1 @@
-"""How fast Mailroom is, on this machine: `python -m tests.bench`."""
+"""Benchmarks of Mailroom on this machine: `python -m tests.bench`."""

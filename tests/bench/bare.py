@@ -1,4 +1,4 @@
-"""A bare Flask + Jinja page with a session, under the web server and with the options of `mailroom web`."""
+"""A bare Flask and Jinja page with a session, served like Mailroom: the page to compare with."""
 
 import sys
 from collections.abc import Callable

@@ -1,7 +1,7 @@
-"""A light web client, in a process of its own: as many requests as the server answers.
+"""A light web client in a separate process that sends as many requests as the server answers.
 
-`python -m tests.bench.load PORT PATH SECONDS CONNECTIONS` prints the number of answers; a cookie comes on standard
-input.
+`python -m tests.bench.load PORT PATH SECONDS CONNECTIONS` prints the number of responses; it reads the cookie from
+standard input.
 """
 
 import selectors
@@ -14,14 +14,14 @@ MEASURE = (sys.executable, "-m", "tests.bench.load")
 
 
 def requests_per_second(port: int, path: str, cookie: str = "", seconds: float = 3, connections: int = 16) -> float:
-    """Load a server on loopback from another process."""
+    """Measure a server on loopback from another process."""
     command = [*MEASURE, str(port), path, str(seconds), str(connections)]
     done = subprocess.run(command, input=cookie, capture_output=True, text=True, check=True)
     return int(done.stdout) / seconds
 
 
 class Connection:
-    """A kept connection with one request under way."""
+    """A kept connection with one pending request."""
 
     def __init__(self, port: int, path: str, cookie: str) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port))
@@ -34,7 +34,7 @@ class Connection:
         self.socket.sendall(self._request)
 
     def answered(self) -> bool:
-        """Take in what came; whether the answer is whole. Raises RuntimeError when it is no page."""
+        """Receive data and return whether the response is complete. Raises RuntimeError for other statuses than 200."""
         self._received += self.socket.recv(65536)
         head, gap, body = self._received.partition(b"\r\n\r\n")
         if not gap:
@@ -49,7 +49,7 @@ class Connection:
 
 
 def main(port: int, path: str, cookie: str, seconds: float, connections: int) -> int:
-    """The number of answers."""
+    """Count the responses within some seconds."""
     answers, selector = 0, selectors.DefaultSelector()
     for connection in [Connection(port, path, cookie) for _ in range(connections)]:
         selector.register(connection.socket, selectors.EVENT_READ, connection)

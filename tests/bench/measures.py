@@ -1,4 +1,4 @@
-"""What is measured. Each takes a prepared site and gives numbers."""
+"""The measurements. Each takes a prepared site and returns numbers."""
 
 import random
 import smtplib
@@ -32,12 +32,12 @@ class Compared:
 
     @property
     def ratio(self) -> float:
-        """Ours as a share of the other."""
+        """Our median divided by the other."""
         return self.ours / self.other
 
 
 def sign_in_page(site: Site) -> Compared:
-    """Requests per second of the sign-in page and of a bare page, in turns."""
+    """Measure requests per second of the sign-in page and of a bare page, in turns."""
     ours, bare = [], []
     with site.web() as our_port, bare_page() as bare_port:
         for port in (our_port, bare_port):
@@ -49,8 +49,7 @@ def sign_in_page(site: Site) -> Compared:
 
 
 def signed_in_page(site: Site, role: Role) -> Compared:
-    """Requests per second of Home, for somebody of this role, and of a bare page, in turns."""
-    # There are others, as wherever Mailroom is in use.
+    """Measure requests per second of Home, for a user with this role, and of a bare page, in turns."""
     site.add_people(2)
     ours, bare = [], []
     with site.web() as our_port, bare_page() as bare_port:
@@ -62,7 +61,7 @@ def signed_in_page(site: Site, role: Role) -> Compared:
 
 
 def signing_in(site: Site, number: int = 40) -> tuple[Compared, Compared]:
-    """Seconds that signing in takes, for people and for unknown addresses, each beside the bare argon2 check."""
+    """Measure seconds to sign in, for users and for unknown addresses, compared with the bare argon2 check."""
     kept = hashing.hash_password(PASSWORD)
     site.add_people(number)
     times: dict[str, list[float]] = {"person": [], "nobody": [], "check": []}
@@ -80,7 +79,7 @@ def signing_in(site: Site, number: int = 40) -> tuple[Compared, Compared]:
 
 
 def users_page(site: Site, few: int = 1_000, many: int = 1_000_000, number: int = 40) -> Compared:
-    """Seconds that the page of users takes with many people, and with few."""
+    """Measure seconds for the users page, with many users and with few."""
     with site.web() as port:
         administrator = _signed_in(site, port, Role.ADMINISTRATOR)
         with_few = _time_users(site, administrator, few, number)
@@ -89,7 +88,7 @@ def users_page(site: Site, few: int = 1_000, many: int = 1_000_000, number: int 
 
 def _time_users(site: Site, administrator: Visitor, people: int, number: int) -> float:
     site.grow_to(people)
-    # That took a while, and the server keeps nobody's connection for ever.
+    # That took a while, and the server closes idle connections.
     administrator.reconnect()
     times = []
     for _ in range(number):
@@ -108,7 +107,7 @@ def _time_sign_in(port: int, address: str) -> float:
 
 
 def _signed_in(site: Site, port: int, role: Role) -> Visitor:
-    """Somebody of this role who is signed in."""
+    """Return a signed-in user with this role."""
     address = f"{role}@mailroom.example"
     add_person(site.database, address, role)
     visitor = Visitor(port)
@@ -118,7 +117,7 @@ def _signed_in(site: Site, port: int, role: Role) -> Visitor:
 
 
 def forgot_password(site: Site, number: int = 200) -> Compared:
-    """Seconds that the answer takes for a known and for an unknown address, in random order."""
+    """Measure seconds for the response to a known and to an unknown address, in random order."""
     known = site.add_people(number)
     unknown = [f"nobody{index}@mailroom.example" for index in range(number)]
     times: dict[bool, list[float]] = {True: [], False: []}
@@ -133,36 +132,36 @@ def forgot_password(site: Site, number: int = 200) -> Compared:
             started = time.perf_counter()
             _ask(visitor, fields, address)
             times[is_known].append(time.perf_counter() - started)
-            # The mail to a known address is on its way meanwhile, and would slow the next request down.
+            # Meanwhile the email to a known address is being sent, which would slow down the next request.
             time.sleep(0.1)
     return Compared(median(times[True]), median(times[False]))
 
 
 def post_to_data(site: Site, sink: Sink, number: int = 21) -> float:
-    """Seconds from the request to the DATA command of its mail, on an idle system."""
+    """Measure seconds from the request to the DATA command of its email, on an idle system."""
     addresses, waits = site.add_people(number), []
     with site.web() as port, site.worker():
         visitor = Visitor(port)
         fields = visitor.fields("/forgot-password")
         for address in addresses:
             time.sleep(random.uniform(0.5, 1.5))
-            before, started = len(sink.moments), time.monotonic()
+            before, started = len(sink.times), time.monotonic()
             _ask(visitor, fields, address)
             waits.append(sink.wait(before + 1)[before] - started)
     return median(waits)
 
 
-def drain(site: Site, sink: Sink, number: int = 500) -> Compared:
-    """Messages per second of the worker, and of smtplib with a finished message on one connection."""
+def deliver(site: Site, sink: Sink, number: int = 500) -> Compared:
+    """Measure messages per second of the worker, and of smtplib with a prebuilt message on one connection."""
     addresses = site.add_people(number)
     with site.database.transaction() as session:
         for address in addresses:
             enqueue(session, "reset", address, expires_at=clock.now().replace(year=2100))
-    before = len(sink.moments)
+    before = len(sink.times)
     with site.worker():
         ours = _rate(sink.wait(before + number)[before:])
     content = _sample(site)
-    before = len(sink.moments)
+    before = len(sink.times)
     with smtplib.SMTP("127.0.0.1", sink.port) as client:
         for address in addresses:
             client.sendmail(SENDER, [address], content)
@@ -170,14 +169,14 @@ def drain(site: Site, sink: Sink, number: int = 500) -> Compared:
 
 
 def _ask(visitor: Visitor, fields: dict[str, str], address: str) -> None:
-    """Ask for a reset mail. Raises RuntimeError when the answer is not the usual one."""
+    """Request a reset email. Raises RuntimeError unless the response is the usual one."""
     status, _page = visitor.send("/forgot-password", {**fields, "email": address})
     if status != 302:
         raise RuntimeError(f"{address}: {status}")
 
 
-def signed_in_by(site: Site, sink: Sink, number: int = 300) -> Compared:
-    """Messages per second over a kept connection, signed in to with an access token and with a password, in turns."""
+def oauth2(site: Site, sink: Sink, number: int = 300) -> Compared:
+    """Measure messages per second over a kept connection, authenticated with a token and with a password, in turns."""
     addresses = site.add_people(number)
     rates: dict[str, list[float]] = {"authorization_code": [], "password": []}
     for authentication, found in list(rates.items()) * ROUNDS:
@@ -185,20 +184,20 @@ def signed_in_by(site: Site, sink: Sink, number: int = 300) -> Compared:
         with site.database.transaction() as session:
             for address in addresses:
                 enqueue(session, "reset", address, expires_at=clock.now().replace(year=2100))
-        before = len(sink.moments)
+        before = len(sink.times)
         with site.worker():
             found.append(_rate(sink.wait(before + number)[before:]))
     return Compared(median(rates["authorization_code"]), median(rates["password"]))
 
 
-def _rate(moments: list[float]) -> float:
-    return (len(moments) - 1) / (moments[-1] - moments[0])
+def _rate(times: list[float]) -> float:
+    return (len(times) - 1) / (times[-1] - times[0])
 
 
 def _sample(site: Site) -> bytes:
-    """A mail as the worker sends it."""
+    """Compose an email as the worker does."""
     general = General("https://mailroom.example", "Mailroom", "")
     link = "https://mailroom.example/reset-password/" + "x" * 43
-    facts = {"name": "Person", "valid_until": clock.now()}
+    data = {"name": "Person", "valid_until": clock.now()}
     with create_app(site.config).app_context():
-        return compose("reset", "person0@mailroom.example", SENDER, general, facts, link).as_bytes()
+        return compose("reset", "person0@mailroom.example", SENDER, general, data, link).as_bytes()

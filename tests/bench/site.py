@@ -1,4 +1,4 @@
-"""Mailroom in processes of its own, on a fresh database, with the sink as its mail server."""
+"""Mailroom in separate processes, on a new database, with the sink as its mail server."""
 
 import secrets
 import subprocess
@@ -30,8 +30,8 @@ from webapp.outbox.queue import WakeUpQueue
 from webapp.settings import service as settings
 
 PROCESSES, THREADS = 2, 16
-# People are added so many at a time.
-ROWS = 10_000
+# Users are added in batches.
+BATCH = 10_000
 SENDER = "mailroom@mailroom.example"
 
 
@@ -44,7 +44,7 @@ class Site:
 
     @classmethod
     def prepared(cls, folder: Path, sink_port: int) -> "Site":
-        """With a public address and a mail server."""
+        """Prepare a site with a public URL and a mail server."""
         config = Config.complete(instance=folder, secret_key="a secret key for the bench")
         logs.configure(config)
         site = cls(config, Database(config.database_url))
@@ -56,14 +56,14 @@ class Site:
         return site
 
     def add_people(self, number: int) -> list[str]:
-        """Add people; their addresses."""
+        """Add users and return their addresses."""
         addresses = [f"person{index}@mailroom.example" for index in range(number)]
         for address in addresses:
             add_person(self.database, address)
         return addresses
 
     def sign_in_by(self, authentication: str) -> None:
-        """Have the mail server signed in to with a password, or with an access token that holds for an hour."""
+        """Authenticate to the mail server with a password, or with an access token that is valid for an hour."""
         sealer = app_state_of(create_app(self.config)).sealer
         with self.database.transaction() as session:
             server = session.scalars(select(MailServer)).one()
@@ -75,24 +75,24 @@ class Site:
                 session.add(_grant(server, sealer))
 
     def grow_to(self, people: int) -> None:
-        """Add as many people as it takes to have this many; nobody signs in as one of them."""
+        """Add users until there are this many; nobody signs in as one of them."""
         with self.database.transaction() as session:
             first = session.scalars(select(func.count()).select_from(User)).one()
-            for start in range(first, people, ROWS):
-                session.execute(insert(User), [_somebody(index) for index in range(start, min(people, start + ROWS))])
+            for start in range(first, people, BATCH):
+                session.execute(insert(User), [_somebody(index) for index in range(start, min(people, start + BATCH))])
 
     @contextmanager
     def web(self) -> Iterator[int]:
-        """The web server, as `mailroom serve` starts it; its port."""
+        """Run the web server as `mailroom serve` does, and yield its port."""
         options = ("--processes", str(PROCESSES), "--threads", str(THREADS))
         port = free_port()
         with self._running("web", "--port", str(port), *options):
-            _await(port)
+            _wait_for(port)
             yield port
 
     @contextmanager
     def worker(self) -> Iterator[None]:
-        """The worker."""
+        """Run the worker."""
         with self._running("worker"):
             yield
 
@@ -109,16 +109,16 @@ class Site:
 
 @contextmanager
 def bare_page() -> Iterator[int]:
-    """The page to compare with, under the same web server; its port."""
+    """Run the page to compare with under the same web server, and yield its port."""
     port = free_port()
     with running([sys.executable, "-m", "tests.bench.bare", str(port), str(PROCESSES), str(THREADS)], {}):
-        _await(port)
+        _wait_for(port)
         yield port
 
 
 @contextmanager
 def running(command: list[str], environ: dict[str, str]) -> Iterator[None]:
-    """Run a command until the end of the block; what it logs is dropped."""
+    """Run a command until the end of the block and discard its log."""
     with subprocess.Popen(command, env=clean(environ), stderr=subprocess.DEVNULL) as process:
         try:
             yield
@@ -135,12 +135,12 @@ def _somebody(index: int) -> dict[str, Any]:
         "name": name,
         "search_text": searchable(name, email),
         "role": Role.MEMBER,
-        "status": UserState.PENDING,
+        "state": UserState.PENDING,
         "created_at": clock.now(),
     }
 
 
-def _await(port: int, seconds: float = 30) -> None:
+def _wait_for(port: int, seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not _answers(port):
         if time.monotonic() > deadline:
@@ -160,7 +160,7 @@ def _answers(port: int) -> bool:
 
 
 def _grant(server: MailServer, sealer: Sealer) -> Grant:
-    """One with a token as long as Microsoft's."""
+    """Return a grant with a token as long as Microsoft's."""
     return Grant(
         mail_server_id=server.id,
         kind=server.authentication,

@@ -1,4 +1,4 @@
-"""A person with a browser, over one kept connection."""
+"""A browser with one kept connection."""
 
 from http.client import HTTPConnection, HTTPResponse
 from http.cookies import SimpleCookie
@@ -10,7 +10,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 class Visitor:
-    """Opens pages and sends their forms; keeps cookies."""
+    """Opens pages, submits their forms and keeps cookies."""
 
     def __init__(self, port: int) -> None:
         self._connection = HTTPConnection("127.0.0.1", port)
@@ -18,26 +18,26 @@ class Visitor:
 
     @property
     def cookie(self) -> str:
-        """The header that says who this is."""
+        """The Cookie header."""
         return "; ".join(f"{name}={value}" for name, value in self._cookies.items())
 
     def get(self, path: str) -> str:
-        """The page. Raises RuntimeError when there is none."""
+        """Return the page. Raises RuntimeError for other statuses than 200."""
         status, page = self._ask("GET", path)
         if status != 200:
             raise RuntimeError(f"{path}: {status}")
         return page
 
     def fields(self, path: str) -> dict[str, str]:
-        """What the first form on this page sends untouched."""
+        """Return the values of the first form on the page."""
         return dict(forms_of(self.get(path))[0].values)
 
     def send(self, path: str, fields: dict[str, str]) -> tuple[int, str]:
-        """Status and page that a form is answered with; redirects are not followed."""
+        """Submit a form and return status and page; redirects are not followed."""
         return self._ask("POST", path, urlencode(fields))
 
     def reconnect(self) -> None:
-        """Go on over another connection."""
+        """Use a new connection from now on."""
         self._connection.close()
 
     def _ask(self, method: str, path: str, body: str | None = None) -> tuple[int, str]:
