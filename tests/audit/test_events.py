@@ -16,6 +16,7 @@ from tests.support.people import add_person
 from webapp.accounts import events as accounts_events
 from webapp.accounts.links import openings
 from webapp.accounts.links import service as links
+from webapp.accounts.links.errors import LinkNotFound
 from webapp.accounts.models import LinkPurpose, User, UserState
 from webapp.accounts.users import setup
 from webapp.audit.models import AuditEntry
@@ -159,7 +160,7 @@ class TestLinks:
         with time_machine.travel(clock.now(), tick=False):
             for number in range(openings.UNKNOWN.times + 5):
                 with database.transaction() as session:
-                    why, secret = links.LinkNotFound(), f"made-up-{number}"
+                    why, secret = LinkNotFound(), f"made-up-{number}"
                     openings.record_refused(session, secret, LinkPurpose.RESET, why, f"192.0.2.{number}")
             stranger.get("/reset-password/made-up")
         assert count(database, accounts_events.LINK_REJECTED) == openings.UNKNOWN.times

@@ -1,34 +1,35 @@
-"""The fields that several forms have, and what counts as a value for them."""
+"""Fields and forms that several packages of accounts share, and their validators."""
 
 import unicodedata
+from typing import cast
 
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as lazy
+from flask_babel.speaklater import LazyString
 from wtforms import Field, SelectChoice, SelectField, StringField, ValidationError
 from wtforms.validators import DataRequired, Length
 
-from webapp.accounts.links import codes
 from webapp.core.email_addresses import InvalidEmailAddress, validate
 from webapp.core.i18n import LANGUAGES
-from webapp.core.texts import lazy_gettext as lazy
 from webapp.web.forms import Form, stripped
 
 MAX_NAME_LENGTH = 200
-# Not the type `email`: browsers refuse addresses in UTF-8 there.
-AS_ADDRESS = {"inputmode": "email", "autocapitalize": "none", "spellcheck": "false"}
+# Not type="email": browsers refuse internationalised addresses there.
+EMAIL_INPUT = {"inputmode": "email", "autocapitalize": "none", "spellcheck": "false"}
 
 
-def address_field(label: str = lazy("Email address")) -> StringField:
-    """The field `email`: one address, normalised."""
+def email_field(label: LazyString = lazy("Email address")) -> StringField:
+    """Return the field `email`; its data is a normalised address."""
     return StringField(
         label,
         [DataRequired(lazy("Enter an email address.")), valid_email],
         filters=[stripped],
-        render_kw=AS_ADDRESS,
+        render_kw=EMAIL_INPUT,
     )
 
 
 def name_field() -> StringField:
-    """The field `name`."""
+    """Return the field `name`."""
     return StringField(
         lazy("Name"),
         [
@@ -41,24 +42,14 @@ def name_field() -> StringField:
 
 
 def language_field() -> SelectField:
-    """The field `language`; empty stands for what the browser says."""
-    browsers_own = SelectChoice("", lazy("Same as the browser"))
-    own_names = [SelectChoice(one.code, one.name, {"lang": one.code}) for one in LANGUAGES.values()]
-    return SelectField(lazy("Language"), choices=[browsers_own, *own_names], default="")
-
-
-def code_field() -> StringField:
-    """The field `code`; as it comes out, it is as `codes.read` gives it."""
-    return StringField(
-        lazy("Code"),
-        [DataRequired(lazy("Enter the code from the email.")), valid_code],
-        filters=[stripped],
-        render_kw={"autocapitalize": "characters", "spellcheck": "false", "dir": "ltr"},
-    )
+    """Return the field `language`; empty means the language of the browser."""
+    browser = SelectChoice("", cast(str, lazy("Same as the browser")))
+    languages = [SelectChoice(language.code, language.name, {"lang": language.code}) for language in LANGUAGES.values()]
+    return SelectField(lazy("Language"), choices=[browser, *languages], default="")
 
 
 def valid_email(form: Form, field: Field) -> None:
-    """Validator: one e-mail address, normalised on the way."""
+    """Require one email address, and normalise it."""
     try:
         field.data = validate(field.data)
     except InvalidEmailAddress as error:
@@ -66,13 +57,12 @@ def valid_email(form: Form, field: Field) -> None:
 
 
 def valid_name(form: Form, field: Field) -> None:
-    """Validator: something that can be seen."""
+    """Require a visible character."""
     if not any(unicodedata.category(character)[0] in "LNPS" for character in field.data):
         raise ValidationError(_("Enter a name."))
 
 
-def valid_code(form: Form, field: Field) -> None:
-    """Validator: something that looks like a code."""
-    if not (code := codes.normalise(field.data)):
-        raise ValidationError(_("A code has eight letters and digits, such as ABCD-EF12."))
-    field.data = code
+class NameForm(Form):
+    """The name of a user."""
+
+    name = name_field()

@@ -7,7 +7,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from webapp.accounts import events, service
-from webapp.accounts.address_changes import pending
+from webapp.accounts.address_changes import service as address_changes
 from webapp.accounts.links import codes
 from webapp.accounts.links import service as links
 from webapp.accounts.models import LinkPurpose, User, UserState
@@ -88,7 +88,7 @@ def sample_reset(now: datetime) -> PreparedMessage:
 def prepare_confirm_address(session: Session, message: Message) -> PreparedMessage:
     """Prepare the email to a new address, unless the change was cancelled or replaced."""
     user = _require_enabled(_lock_user(session, message))
-    change = pending.find_pending(session, user.id)
+    change = address_changes.find_pending(session, user.id)
     if change is None or change.email != message.recipient:
         raise Unwanted("change_not_pending")
     return _with_link(session, message, user, "confirm_address", LinkPurpose.CONFIRM_ADDRESS, message.recipient)
@@ -100,7 +100,7 @@ def prepare_address_changed(session: Session, message: Message) -> PreparedMessa
     Its link would give the account back to an address that was taken from it on purpose.
     """
     user = _require_enabled(_lock_user(session, message))
-    if pending.is_undone(session, user.id, message.recipient, message.created_at, message.deadline):
+    if address_changes.is_undone(session, user.id, message.recipient, message.created_at, message.deadline):
         raise Unwanted("change_undone")
     return _with_link(session, message, user, "address_changed", LinkPurpose.RESTORE_ADDRESS, message.recipient)
 
@@ -122,7 +122,7 @@ def sample_address_changed(now: datetime) -> PreparedMessage:
         "address_changed",
         LinkPurpose.RESTORE_ADDRESS,
         now + links.RESTORE_LIFETIME,
-        address=SAMPLE_OTHER_ADDRESS,
+        new_email=SAMPLE_OTHER_ADDRESS,
         happened_at=now,
         **SAMPLE_ORIGIN,
     )

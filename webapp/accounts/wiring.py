@@ -6,7 +6,6 @@ from flask_babel import lazy_gettext as _
 from webapp.accounts import events, jobs, message_kinds, service
 from webapp.accounts.address_changes import routes as address_change_routes
 from webapp.accounts.password_links import routes as password_link_routes
-from webapp.accounts.profile import password_routes
 from webapp.accounts.profile import routes as profile_routes
 from webapp.accounts.sessions import browser, reauthentication_routes
 from webapp.accounts.sessions import routes as session_routes
@@ -24,11 +23,10 @@ def init_app(app: Flask) -> None:
     jobs.init_app(app)
     register_user_lookup(app, service.find_user_id)
     browser.init_app(app)
-    password_routes.init_app(app)
+    profile_routes.init_app(app)
     reauthentication_routes.init_app(app)
     app.register_blueprint(session_routes.blueprint)
     app.register_blueprint(password_link_routes.blueprint)
-    app.register_blueprint(profile_routes.blueprint)
     app.register_blueprint(address_change_routes.blueprint)
     app.register_blueprint(user_routes.blueprint)
     app.register_blueprint(admin_link_routes.blueprint)

@@ -12,13 +12,11 @@ from tests.accounts.conftest import NEW_EMAIL, Ask, run_at_once
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
 from webapp.accounts import jobs, service
-from webapp.accounts.address_changes import pending
 from webapp.accounts.address_changes import service as address
 from webapp.accounts.links import service as links
-from webapp.accounts.links.service import LinkExpired, LinkRevoked, LinkUsed
+from webapp.accounts.links.errors import AccountDisabled, LinkExpired, LinkRevoked, LinkUsed
 from webapp.accounts.models import AddressChange, Link, LinkPurpose, User, UserState
 from webapp.accounts.password_links import service as password_links
-from webapp.accounts.password_links.service import AccountDisabled
 from webapp.accounts.service import AddressTaken
 from webapp.accounts.sessions import service as sign_ins
 from webapp.accounts.sessions.reauthentication import WrongPassword
@@ -77,7 +75,7 @@ class TestAsking:
     ) -> None:
         ask(ada)
         with parts.database.read() as session:
-            waiting = pending.find_pending(session, ada.id)
+            waiting = address.find_pending(session, ada.id)
         assert (email_of(parts.database, ada), waiting and waiting.email) == (ada.email, NEW_EMAIL)
         assert queued() == [("confirm_address", NEW_EMAIL)]
 
@@ -134,7 +132,7 @@ class TestAsking:
     ) -> None:
         with time_machine.travel(clock.now() + timedelta(hours=23)):
             with parts.database.transaction() as session:
-                address.send_again(session, ada.id)
+                address.resend(session, ada.id)
             assert confirm(parts, secret).email == NEW_EMAIL
         assert queued()[:2] == [("confirm_address", NEW_EMAIL)] * 2
 
@@ -142,9 +140,9 @@ class TestAsking:
         ask(ada)
         with time_machine.travel(clock.now() + timedelta(hours=25)):
             with parts.database.transaction() as session:
-                assert pending.find_pending(session, ada.id) is None
+                assert address.find_pending(session, ada.id) is None
                 with pytest.raises(NotFound):
-                    address.send_again(session, ada.id)
+                    address.resend(session, ada.id)
             with parts.database.transaction() as session:
                 jobs.delete_expired_address_changes(session, clock.now())
         with parts.database.read() as session:
@@ -172,7 +170,7 @@ class TestConfirming:
             assert service.find_by_email(session, ada.email) is None
             assert [person.id for person in administration.list_users(session, NEW_EMAIL, None)[0]] == [ada.id]
             assert administration.list_users(session, ada.email, None)[0] == []
-            assert pending.find_pending(session, ada.id) is None
+            assert address.find_pending(session, ada.id) is None
 
     def test_the_secret_is_not_in_the_database(self, database: Database, secret: str) -> None:
         with database.read() as session:
@@ -198,7 +196,7 @@ class TestConfirming:
     ) -> None:
         add_person(parts.database, NEW_EMAIL)
         with pytest.raises(AddressTaken), parts.database.read() as session:
-            address.find_pending(session, secret, LinkPurpose.CONFIRM_ADDRESS)
+            address.link_effect(session, secret, LinkPurpose.CONFIRM_ADDRESS)
         with pytest.raises(AddressTaken):
             confirm(parts, secret)
         assert email_of(parts.database, ada) == ada.email

@@ -12,7 +12,7 @@ from tests.support.browser import PASSWORD
 from tests.support.inbox import Inbox
 from webapp.accounts.address_changes import service as address
 from webapp.accounts.links import service as links
-from webapp.accounts.links.service import LinkRevoked
+from webapp.accounts.links.errors import LinkRevoked
 from webapp.accounts.models import LinkPurpose, User
 from webapp.accounts.password_links import service as password_links
 from webapp.accounts.passwords import hashing

@@ -15,7 +15,7 @@ from webapp.accounts import events, throttles
 from webapp.accounts.links import codes
 from webapp.accounts.links import service as links
 from webapp.accounts.links.codes import ALPHABET, Opened
-from webapp.accounts.links.service import LinkRevoked
+from webapp.accounts.links.errors import LinkRevoked
 from webapp.accounts.models import Link, LinkPurpose, User
 from webapp.accounts.password_links import service as password_links
 from webapp.audit.models import AuditEntry

@@ -139,7 +139,7 @@ def of_code(parts: AppState, person: User, purpose: LinkPurpose, ticket: codes.I
 
 def works(parts: AppState, purpose: LinkPurpose, secret: str) -> bool:
     """Whether the page behind the link offers what it is for."""
-    look = password_links.find_user if purpose in codes.BESIDE_AN_ADDRESS else address.find_pending
+    look = password_links.find_user if purpose in codes.BESIDE_AN_ADDRESS else address.link_effect
     try:
         with parts.database.read() as session:
             look(session, secret, purpose)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from tests.accounts.conftest import run_at_once
 from webapp.accounts.links import service as links
-from webapp.accounts.links.service import LinkExpired, LinkNotFound, LinkRevoked, LinkUsed
+from webapp.accounts.links.errors import LinkExpired, LinkNotFound, LinkRevoked, LinkUsed
 from webapp.accounts.models import Link, LinkPurpose, User
 from webapp.core.database import Database
 

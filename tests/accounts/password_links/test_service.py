@@ -10,9 +10,9 @@ from sqlalchemy import select
 
 from tests.accounts.conftest import CLIENT, NEW_PASSWORD, run_at_once, set_state, sign_in
 from webapp.accounts.links import service as links
+from webapp.accounts.links.errors import AccountDisabled, AlreadyActive
 from webapp.accounts.models import Link, LinkPurpose, User, UserState
 from webapp.accounts.password_links import service as password_links
-from webapp.accounts.password_links.service import AccountDisabled, AlreadyActive
 from webapp.accounts.passwords import hashing
 from webapp.accounts.sessions import service as sign_ins
 from webapp.accounts.sessions.login import LoginRefused

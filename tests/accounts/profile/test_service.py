@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from tests.accounts.conftest import NEW_PASSWORD, Ask, run_at_once
 from tests.support import browser
-from webapp.accounts.address_changes import pending
+from webapp.accounts.address_changes import service as address
 from webapp.accounts.links import service as links
 from webapp.accounts.models import LinkPurpose, Session, User
 from webapp.accounts.password_links import service as password_links
@@ -79,7 +79,7 @@ class TestPassword:
         change(parts, ada)
         with parts.database.read() as session:
             alive = [p for p, secret in secrets.items() if links.find(session, secret, p).revoked_at is None]
-            assert pending.find_pending(session, ada.id) is None
+            assert address.find_pending(session, ada.id) is None
         assert alive == [LinkPurpose.RESTORE_ADDRESS]
 
     def test_without_the_present_one_nothing_changes(

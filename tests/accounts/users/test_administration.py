@@ -12,6 +12,7 @@ from tests.support.inbox import Inbox
 from tests.support.people import add_person
 from webapp.accounts import service
 from webapp.accounts.links import service as links
+from webapp.accounts.links.errors import LinkRefused
 from webapp.accounts.models import Link, LinkPurpose, Role, Session, User, UserState
 from webapp.accounts.password_links import service as password_links
 from webapp.accounts.sessions import service as sign_ins
@@ -88,7 +89,7 @@ def link_state(database: Database, secret: str, purpose: LinkPurpose) -> str:
     with database.read() as session:
         try:
             links.check(links.find(session, secret, purpose))
-        except links.LinkRefused as refused:
+        except LinkRefused as refused:
             return type(refused).__name__
     return "good"
 

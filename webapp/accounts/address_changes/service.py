@@ -1,26 +1,24 @@
-"""A new e-mail address: asked for with the password, confirmed by mail, undone from the old address.
+"""A new email address: requested with the password, confirmed from the new address, undone from the old one.
 
-Asking answers the same, after the same work, whether the new address is free or not: it is not
-looked up, so a person who is signed in cannot find out who else has an account. Whoever opens the
-mailed link reads mail at that address, and may be told that it has an account already.
+A request does the same work and gets the same response whether the new address is taken or not, so it reveals
+nothing about other accounts. The page behind the emailed link may say so: whoever opens it reads that mailbox.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from webapp.accounts import events, notifications, throttles
-from webapp.accounts.address_changes import pending
+from webapp.accounts import events, notifications, service, throttles
 from webapp.accounts.links import service as links
-from webapp.accounts.models import AddressChange, Link, LinkPurpose, User, UserState, searchable
-from webapp.accounts.models import Session as SignIn
-from webapp.accounts.password_links.service import AccountDisabled
-from webapp.accounts.passwords import history as former_passwords
-from webapp.accounts.profile.service import unchanged
-from webapp.accounts.service import AddressTaken, find_by_email, get_user
+from webapp.accounts.links.errors import AccountDisabled, LinkRefused
+from webapp.accounts.models import AddressChange, Link, LinkPurpose, User, UserState
+from webapp.accounts.models import Session as UserSession
+from webapp.accounts.passwords import history
+from webapp.accounts.service import AddressTaken
 from webapp.accounts.sessions import known_devices, lockout, reauthentication
-from webapp.accounts.sessions import service as sign_ins
+from webapp.accounts.sessions import service as sessions
 from webapp.audit import service as audit
 from webapp.core import clock
 from webapp.core.database import Database
@@ -29,152 +27,200 @@ from webapp.core.errors import NotFound
 from webapp.outbox import service as outbox
 from webapp.settings.security import security
 
-# Why a link does not do what it was for.
-REFUSED = (links.LinkRefused, AccountDisabled, AddressTaken)
+# Why a link is refused.
+REFUSED = (LinkRefused, AccountDisabled, AddressTaken)
 
 
 @dataclass(frozen=True)
-class PendingChange:
-    """What a link would do: the account with the address `present` gets the address `new`."""
+class LinkEffect:
+    """What using a link would do: change the email address of an account from `current` to `new`."""
 
-    present: str
+    current: str
     new: str
 
 
-def request(
-    database: Database,
-    person: User,
-    email: str,
-    password: str,
-    sign_in: SignIn,
-) -> None:
-    """Have this address wait, in place of any other, and owe it a mail.
+def request(database: Database, user: User, email: str, password: str, user_session: UserSession) -> None:
+    """Make this the user's pending address, and enqueue an email to it.
 
-    Raises WrongPassword, SignInEnded, TooManyRequests.
+    Raises WrongPassword, SessionEnded, TooManyRequests.
     """
-    reauthentication.check(database, person, sign_in, password)
+    reauthentication.check(database, user, user_session, password)
     with database.transaction() as session:
-        present = unchanged(session, person)
-        _owe_confirmation(session, pending.request(session, present.id, email), present)
-        audit.record(session, events.ADDRESS_CHANGE_REQUESTED, present)
+        user = reauthentication.lock_unchanged(session, user)
+        discard(session, user.id)
+        expires_at = clock.now() + links.CONFIRMATION_LIFETIME
+        change = AddressChange(user_id=user.id, email=email, expires_at=expires_at)
+        session.add(change)
+        _enqueue_confirmation(session, change, user)
+        audit.record(session, events.ADDRESS_CHANGE_REQUESTED, user)
 
 
-def send_again(session: Session, user_id: int) -> AddressChange:
-    """Owe the address that waits another mail. Raises NotFound, TooManyRequests."""
-    person = get_user(session, user_id, lock=True)
-    change = pending.find_pending(session, user_id)
+def resend(session: Session, user_id: int) -> AddressChange:
+    """Enqueue another email to the pending address. Raises NotFound, TooManyRequests."""
+    user = service.get_user(session, user_id, lock=True)
+    change = find_pending(session, user_id)
     if change is None:
         raise NotFound
     change.expires_at = clock.now() + links.CONFIRMATION_LIFETIME
-    _owe_confirmation(session, change, person)
+    _enqueue_confirmation(session, change, user)
     return change
 
 
 def cancel(session: Session, user_id: int) -> None:
-    """Keep the address of now; the mailed links do nothing any more. Raises NotFound."""
-    person = get_user(session, user_id, lock=True)
-    if pending.find_pending(session, user_id) is not None:
-        pending.discard(session, user_id)
-        audit.record(session, events.ADDRESS_CHANGE_CANCELLED, person)
+    """Keep the current address; links to confirm another one become invalid. Raises NotFound."""
+    user = service.get_user(session, user_id, lock=True)
+    if find_pending(session, user_id) is not None:
+        discard(session, user_id)
+        audit.record(session, events.ADDRESS_CHANGE_CANCELLED, user)
 
 
-def find_pending(session: Session, secret: str, purpose: LinkPurpose) -> PendingChange:
-    """What would change. Raises LinkRefused, AccountDisabled, AddressTaken."""
+def find_pending(session: Session, user_id: int) -> AddressChange | None:
+    """Return the user's pending address, if it has not expired."""
+    pending = select(AddressChange).where(AddressChange.user_id == user_id, AddressChange.expires_at > clock.now())
+    return session.scalar(pending)
+
+
+def discard(session: Session, user_id: int) -> None:
+    """Delete the pending address of a locked user, and revoke the links that would confirm it."""
+    session.execute(delete(AddressChange).where(AddressChange.user_id == user_id))
+    links.revoke(session, user_id, LinkPurpose.CONFIRM_ADDRESS)
+
+
+def link_effect(session: Session, secret: str, purpose: LinkPurpose) -> LinkEffect:
+    """Return what using the link would do. Raises LinkRefused, AccountDisabled, AddressTaken."""
     link = links.find(session, secret, purpose)
-    person = _owner(session, link)
+    user = _active_user(session, link)
     links.check(link)
-    if (holder := find_by_email(session, link.email or "")) and holder.id != person.id:
+    email = link.email or ""
+    owner = service.find_by_email(session, email)
+    if owner and owner.id != user.id:
         raise AddressTaken
-    return PendingChange(person.email, link.email or "")
+    return LinkEffect(user.email, email)
 
 
 def confirm(session: Session, secret: str) -> User:
-    """Spend the link in the mail to the new address: the person has it from now on.
+    """Use the link from the email to the new address: the account gets this address.
 
-    The old address is told, and may undo it. Not so if the person takes an address back that a change
-    took from them: the address in between may be a thief's, who would be mailed the account.
-    Raises LinkRefused, AccountDisabled, AddressTaken; the caller's transaction must then be undone.
+    The old address is notified and can undo the change. It is not if the user takes back an address that an
+    earlier change took from them: the address in between may be a thief's, who would be sent the account.
+    Raises LinkRefused, AccountDisabled, AddressTaken; the caller's transaction must then be rolled back.
     """
     link = links.use(session, secret, LinkPurpose.CONFIRM_ADDRESS)
-    person = _owner(session, link)
-    old, until = person.email, pending.taken_until(session, person, link.email or "")
-    _assign(session, person, link)
-    # Those that restore an address live on: whoever stole an account could change it twice.
-    links.revoke(session, person.id, LinkPurpose.RESET)
-    pending.discard(session, person.id)
-    if until is None:
-        _tell(session, old, person)
+    user = _active_user(session, link)
+    old, new = user.email, link.email or ""
+    undo_until = _undo_deadline(session, user, new)
+    service.assign_email(session, user, new)
+    # Links that undo a change stay valid: a thief could otherwise change the address twice.
+    links.revoke(session, user.id, LinkPurpose.RESET)
+    discard(session, user.id)
+    if undo_until is None:
+        _enqueue_notification(session, user, old)
     else:
-        pending.restore(session, person, until)
-    audit.record(session, events.ADDRESS_CHANGED, person)
-    return person
+        _record_undone(session, user, undo_until)
+    audit.record(session, events.ADDRESS_CHANGED, user)
+    return user
 
 
 def restore(session: Session, secret: str, token: str = "") -> tuple[User, str]:
-    """Spend the link in the mail to the old address: the person has it again, and is signed out everywhere.
+    """Use the link from the email to the old address: the account gets it back, and all sessions end.
 
-    So is whoever was signed in with this browser, whose token is `token`, perhaps somebody else.
-    Also returns the secret of a reset link, since whoever changed the address knew the password:
-    it lets nobody in any more.
-    Raises LinkRefused, AccountDisabled, AddressTaken; the caller's transaction must then be undone.
+    The session with this `token` ends as well, whosever it is. The password is removed, because whoever changed
+    the address knew it; the second value returned is the secret of a reset link.
+    Raises LinkRefused, AccountDisabled, AddressTaken; the caller's transaction must then be rolled back.
     """
     link = links.use(session, secret, LinkPurpose.RESTORE_ADDRESS)
-    person = _owner(session, link)
-    _assign(session, person, link)
-    sign_ins.end_all(session, person.id)
-    sign_ins.end(session, token)
-    known_devices.forget_all(session, person.id)
-    former_passwords.add_to_history(session, person.id)
-    # It would let them in again until the person has chosen another one.
-    person.password_hash, person.password_changed_at = None, clock.now()
-    pending.discard(session, person.id)
-    links.revoke(session, person.id, LinkPurpose.ACTIVATION, LinkPurpose.RESET)
-    pending.undone(session, link)
-    lockout.clear(session, person)
-    audit.record(session, events.ADDRESS_CHANGE_UNDONE, person)
-    return person, links.create(session, person, LinkPurpose.RESET, clock.now() + security(session).reset_lifetime)
+    user = _active_user(session, link)
+    service.assign_email(session, user, link.email or "")
+    sessions.end_all(session, user.id)
+    sessions.end(session, token)
+    known_devices.forget_all(session, user.id)
+    history.add_to_history(session, user.id)
+    user.password_hash, user.password_changed_at = None, clock.now()
+    discard(session, user.id)
+    links.revoke(session, user.id, LinkPurpose.ACTIVATION, LinkPurpose.RESET)
+    _revoke_later_undo_links(session, link)
+    lockout.clear(session, user)
+    audit.record(session, events.ADDRESS_CHANGE_UNDONE, user)
+    return user, links.create(session, user, LinkPurpose.RESET, clock.now() + security(session).reset_lifetime)
 
 
-def _owe_confirmation(session: Session, change: AddressChange, person: User) -> None:
-    when = throttles.schedule_confirmation(session, person, change.email)
-    if when is None:
-        # So many ask for this address that its mailbox is spared; nobody is told, as it would tell of them.
+def is_undone(session: Session, user_id: int, email: str, changed_at: datetime, undo_until: datetime) -> bool:
+    """Return whether the change that took this address away, or an earlier one, was undone since `changed_at`."""
+    same = and_(Link.expires_at == undo_until, Link.email == email)
+    used = select(Link.id).where(
+        Link.user_id == user_id,
+        Link.purpose == LinkPurpose.RESTORE_ADDRESS,
+        Link.used_at >= changed_at,
+        or_(Link.expires_at < undo_until, same),
+    )
+    return session.scalar(used.limit(1)) is not None
+
+
+def _enqueue_confirmation(session: Session, change: AddressChange, user: User) -> None:
+    not_before = throttles.schedule_confirmation(session, user, change.email)
+    if not_before is None:
+        # Too many users requested this address. Saying so would reveal something about them.
         return
     outbox.enqueue(
         session,
         "confirm_address",
         change.email,
-        user_id=person.id,
+        user_id=user.id,
         expires_at=change.expires_at,
-        not_before=when,
+        not_before=not_before,
     )
 
 
-def _tell(session: Session, old: str, person: User) -> None:
-    """Owe the old address the news, with a link that brings it back."""
+def _enqueue_notification(session: Session, user: User, old: str) -> None:
+    """Enqueue the email to the old address, whose link undoes the change."""
     outbox.enqueue(
         session,
         "address_changed",
         old,
-        user_id=person.id,
-        data={"address": person.email, **notifications.request_origin()},
+        user_id=user.id,
+        data={"new_email": user.email, **notifications.request_origin()},
         expires_at=clock.now() + links.RESTORE_LIFETIME,
     )
 
 
-def _owner(session: Session, link: Link) -> User:
-    person = links.get_user(session, link)
-    if person.state != UserState.ACTIVE:
+def _active_user(session: Session, link: Link) -> User:
+    user = links.get_user(session, link)
+    if user.state != UserState.ACTIVE:
         raise AccountDisabled
-    return person
+    return user
 
 
-def _assign(session: Session, person: User, link: Link) -> None:
-    """Change the address to the link's. Raises AddressTaken."""
-    address = link.email or ""
-    person.email, person.email_key = address, comparison_key(address)
-    person.search_text = searchable(person.name, address)
-    try:
-        session.flush()
-    except IntegrityError as error:
-        raise AddressTaken from error
+def _undo_deadline(session: Session, user: User, email: str) -> datetime | None:
+    """Return until when a change that took this address from the user can be undone, if it can.
+
+    It can be undone with an open link, and with one that a queued email will bring. The latest deadline counts.
+    """
+    own = (Link.user_id == user.id, Link.purpose == LinkPurpose.RESTORE_ADDRESS, Link.expires_at > clock.now())
+    open_links = session.scalars(select(Link).where(*own, *links.OPEN))
+    deadlines = [(link.email or "", link.expires_at) for link in open_links]
+    for message in outbox.undelivered(session, "address_changed", user.id):
+        if not is_undone(session, user.id, message.recipient, message.created_at, message.deadline):
+            deadlines.append((message.recipient, message.deadline))
+    return max((until for old, until in deadlines if comparison_key(old) == comparison_key(email)), default=None)
+
+
+def _record_undone(session: Session, user: User, undo_until: datetime) -> None:
+    """Undo a change as its own link would, because the user confirmed the address that it took away.
+
+    A used link records this, for the emails that are still queued.
+    """
+    secret = links.create(session, user, LinkPurpose.RESTORE_ADDRESS, undo_until, user.email)
+    _revoke_later_undo_links(session, links.use(session, secret, LinkPurpose.RESTORE_ADDRESS))
+
+
+def _revoke_later_undo_links(session: Session, used: Link) -> None:
+    """Revoke the links that undo changes made after the one that `used` undid.
+
+    Earlier changes can still be undone: a thief could change the address twice and undo the second change only.
+    All can be undone for equally long, so the expiry tells their order.
+    """
+    own = (Link.user_id == used.user_id, Link.purpose == LinkPurpose.RESTORE_ADDRESS)
+    # An address that only compares as equal can be another mailbox, so its link stays.
+    same = and_(Link.expires_at == used.expires_at, Link.email == used.email)
+    later = or_(Link.expires_at > used.expires_at, same)
+    session.execute(update(Link).where(*own, later, *links.OPEN).values(revoked_at=clock.now()))

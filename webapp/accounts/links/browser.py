@@ -1,28 +1,50 @@
-"""Which link a page shows: a browser keeps one for each purpose, and another window may have opened another since."""
+"""The link secrets that a browser holds: one for each purpose, in the session cookie."""
 
-from flask import request
+from flask import redirect, render_template, request, url_for
 from flask import session as browser
+from werkzeug.wrappers import Response
 
-from webapp.accounts.links.service import LinkReplaced
+from webapp.accounts.links import errors, openings
+from webapp.accounts.links.errors import LinkReplaced
 from webapp.accounts.models import LinkPurpose
+from webapp.core.app_state import app_state
+from webapp.core.errors import MailroomError
 from webapp.core.sealing import sha256_hex
 
-# The field in which a form says of which link its page is.
+# Longer than any secret, and short enough for a cookie.
+MAX_SECRET_LENGTH = 100
+# The field in which a form names the link of its page: another window may have opened another link since.
 FIELD = "link"
 
 
-def current_secret(purpose: LinkPurpose) -> str:
-    """The secret of the link that this browser opened last, empty if none.
+def store_and_redirect(purpose: LinkPurpose, secret: str, endpoint: str) -> Response:
+    """Move the secret of an opened link into the session, and redirect to a URL without it."""
+    browser[purpose] = secret[:MAX_SECRET_LENGTH]
+    openings.record_opened(app_state().database, secret, purpose)
+    return redirect(url_for(endpoint))
 
-    Raises OtherLink for a form from a page that showed another one: it would be used on somebody else's account.
+
+def current_secret(purpose: LinkPurpose) -> str:
+    """Return the secret of the link opened last in this browser, empty if none.
+
+    Raises LinkReplaced for a form of a page that showed another link: it would change somebody else's account.
     """
-    present = str(browser.get(purpose, ""))
-    said = request.form.get(FIELD)
-    if present and said is not None and said != fingerprint_field(present):
+    current = str(browser.get(purpose, ""))
+    posted = request.form.get(FIELD)
+    if current and posted is not None and posted != fingerprint_field(current):
         raise LinkReplaced
-    return present
+    return current
 
 
 def fingerprint_field(secret: str) -> str:
-    """What tells one link from another, and nothing else of it."""
+    """Return a value that tells one link from another and reveals nothing else."""
     return sha256_hex(secret)[:16]
+
+
+def refusal_page(purpose: LinkPurpose, error: MailroomError) -> tuple[str, int]:
+    """Render the page that says why a link was refused, and what helps. Raises TooManyRequests."""
+    with app_state().database.transaction() as session:
+        openings.record_refused(session, browser.get(purpose, ""), purpose, error, request.remote_addr or "")
+    # The session stays as it is: a second click must not undo what the first one did.
+    step = errors.next_step(purpose, error)
+    return render_template("accounts/link_refused.html", refused=error, step=step), errors.http_status(error)

@@ -10,6 +10,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from flask_babel import lazy_gettext as _
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
@@ -33,6 +34,8 @@ WITHOUT = (LinkPurpose.RESTORE_ADDRESS,)
 _ALIKE = str.maketrans("OIL", "011")
 # No account has it.
 NOBODY = 0
+# The same for every reason, so that codes can't be told apart.
+REFUSED = _("This code is wrong, has expired, or belongs to another address. Check it, or request a new email.")
 
 
 @dataclass(frozen=True)

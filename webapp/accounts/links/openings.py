@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from webapp.accounts import events, throttles
 from webapp.accounts.links import service as links
-from webapp.accounts.links.service import LinkNotFound, LinkReplaced
+from webapp.accounts.links.errors import LinkNotFound, LinkReplaced
 from webapp.accounts.models import Link, LinkPurpose, User
 from webapp.audit import service as audit
 from webapp.audit.registry import EventType

@@ -10,12 +10,11 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from webapp.accounts import events
+from webapp.accounts.links.errors import LinkExpired, LinkNotFound, LinkRevoked, LinkUsed
 from webapp.accounts.models import Link, LinkPurpose, User
 from webapp.audit import service as audit
 from webapp.core import clock
-from webapp.core.errors import MailroomError
 from webapp.core.sealing import sha256_hex
-from webapp.core.texts import lazy_gettext as _
 
 PATHS = {
     LinkPurpose.ACTIVATION: "/activate/",
@@ -27,49 +26,6 @@ CONFIRMATION_LIFETIME = timedelta(hours=24)
 RESTORE_LIFETIME = timedelta(days=7)
 # Used, revoked: a link that is neither is open, and good until it expires.
 OPEN = (Link.used_at.is_(None), Link.revoked_at.is_(None))
-
-
-class LinkRefused(MailroomError):
-    """The link is good for nothing any more; the text says why."""
-
-
-class LinkNotFound(LinkRefused):
-    """There is no such link, or the account it belonged to is gone."""
-
-    def __init__(self) -> None:
-        super().__init__(_("This link is unknown. It may be incomplete or very old."))
-
-
-class LinkUsed(LinkRefused):
-    """It did what it was for."""
-
-    def __init__(self) -> None:
-        super().__init__(_("This link has already been used. If you just used it yourself, sign in."))
-
-
-class LinkRevoked(LinkRefused):
-    """Another link or a change of the account made it worthless."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            _("This link is no longer valid because another one was used or the account has changed since.")
-        )
-
-
-class LinkReplaced(LinkRefused):
-    """The page showed another link than the one that this browser opened last."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            _("Another link has since been opened in this browser, so nothing was changed. Open the first link again.")
-        )
-
-
-class LinkExpired(LinkRefused):
-    """Its time is over."""
-
-    def __init__(self) -> None:
-        super().__init__(_("This link has expired."))
 
 
 def create(

@@ -6,9 +6,9 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp.accounts import throttles
-from webapp.accounts.blueprint import LONGEST_SECRET, Page, rules
-from webapp.accounts.links import browser as shown
-from webapp.accounts.links import codes, openings, refusals
+from webapp.accounts.blueprint import Page, rules
+from webapp.accounts.links import browser as link_browser
+from webapp.accounts.links import codes
 from webapp.accounts.models import LinkPurpose, User
 from webapp.accounts.password_links import service
 from webapp.accounts.password_links.forms import CodeForm, ForgotPasswordForm
@@ -22,7 +22,7 @@ from webapp.accounts.sessions import login as signing_in
 from webapp.accounts.sessions.routes import PREFILLED_EMAIL
 from webapp.core import i18n
 from webapp.core.app_state import app_state
-from webapp.core.errors import MailroomError, TooManyRequests
+from webapp.core.errors import TooManyRequests
 from webapp.web import error_pages
 from webapp.web.forms import MAX_TEXT_LENGTH, text
 from webapp.web.security import csrf
@@ -37,7 +37,7 @@ blueprint = Blueprint("password_links", __name__)
 @blueprint.get("/activate/<secret>")
 def open_activation(secret: str) -> Response:
     """Move the secret of an activation link out of the address; nothing is spent."""
-    return store_and_redirect(LinkPurpose.ACTIVATION, secret, "password_links.activate")
+    return link_browser.store_and_redirect(LinkPurpose.ACTIVATION, secret, "password_links.activate")
 
 
 @blueprint.route("/activate", methods=["GET", "POST"])
@@ -45,10 +45,10 @@ def open_activation(secret: str) -> Response:
 def activate() -> Page:
     """Choose the first password; the account is active and signed in."""
     try:
-        secret = shown.current_secret(LinkPurpose.ACTIVATION)
+        secret = link_browser.current_secret(LinkPurpose.ACTIVATION)
         form = _password_form(_owner(secret, LinkPurpose.ACTIVATION))
         if not form.validate_on_submit():
-            return render_template("accounts/activate.html", form=form, link=shown.fingerprint_field(secret))
+            return render_template("accounts/activate.html", form=form, link=link_browser.fingerprint_field(secret))
         password_hash = hashing.hash_password(text(form.password))
         # Asked before the transaction: whose language it is may have to be looked up, and that notes who is here.
         language = i18n.current().code
@@ -56,7 +56,7 @@ def activate() -> Page:
             person = service.activate(session, secret, password_hash, language)
             begun = signing_in.begin(session, person, sessions.here())
     except service.REFUSED as refused:
-        return link_refused(LinkPurpose.ACTIVATION, refused)
+        return link_browser.refusal_page(LinkPurpose.ACTIVATION, refused)
     sessions.begin(begun)
     with i18n.use_language(person.language):
         flash(_("Your account is active, and you're signed in."), "success")
@@ -99,7 +99,7 @@ def forgot_password_sent() -> Page:
 @blueprint.get("/reset-password/<secret>")
 def open_reset(secret: str) -> Response:
     """Move the secret of a reset link out of the address; nothing is spent."""
-    return store_and_redirect(LinkPurpose.RESET, secret, "password_links.reset_password")
+    return link_browser.store_and_redirect(LinkPurpose.RESET, secret, "password_links.reset_password")
 
 
 @blueprint.route("/reset-password", methods=["GET", "POST"])
@@ -107,16 +107,18 @@ def open_reset(secret: str) -> Response:
 def reset_password() -> Page:
     """Choose a new password; every browser is signed out."""
     try:
-        secret = shown.current_secret(LinkPurpose.RESET)
+        secret = link_browser.current_secret(LinkPurpose.RESET)
         owner = _owner(secret, LinkPurpose.RESET)
         form = _password_form(owner)
         if not (form.validate_on_submit() and _is_new(form, owner)):
-            return render_template("accounts/reset_password.html", form=form, link=shown.fingerprint_field(secret))
+            return render_template(
+                "accounts/reset_password.html", form=form, link=link_browser.fingerprint_field(secret)
+            )
         password_hash = hashing.hash_password(text(form.password))
         with app_state().database.transaction() as session:
             known_as = signing_in.reset_password(session, secret, password_hash, sessions.here())
     except service.REFUSED as refused:
-        return link_refused(LinkPurpose.RESET, refused)
+        return link_browser.refusal_page(LinkPurpose.RESET, refused)
     sessions.stay_known(known_as)
     browser.clear()
     browser[PREFILLED_EMAIL] = owner.email
@@ -142,7 +144,7 @@ def enter_code() -> Page:
         form.form_errors.append(error_pages.retry_text(error))
         return error_pages.too_many_requests(error, _code_page(form))
     if opened is None:
-        form.problem("code", refusal())
+        form.problem("code", str(codes.REFUSED))
         return _code_page(form)
     browser[opened.purpose] = opened.secret
     return redirect(url_for(OPENED[opened.purpose]))
@@ -151,11 +153,6 @@ def enter_code() -> Page:
 def empty_code_form() -> CodeForm:
     """The form, with the address filled in if this browser asked for a mail."""
     return CodeForm(formdata=None, email=browser.get(ASKED_FOR, ""))
-
-
-def refusal() -> str:
-    """What somebody is told whose code opened nothing, whatever the reason."""
-    return _("This code is wrong, has expired, or belongs to another address. Check it, or request a new email.")
 
 
 @blueprint.post("/password-advice")
@@ -169,22 +166,6 @@ def password_advice() -> Response:
 
 def _sent(field: str) -> str:
     return request.form.get(field, "")[:MAX_TEXT_LENGTH]
-
-
-def store_and_redirect(purpose: LinkPurpose, secret: str, endpoint: str) -> Response:
-    """Keep a link's secret in the session, and go on to a page whose address does not hold it."""
-    browser[purpose] = secret[:LONGEST_SECRET]
-    openings.record_opened(app_state().database, secret, purpose)
-    return redirect(url_for(endpoint))
-
-
-def link_refused(purpose: LinkPurpose, refused: MailroomError) -> Page:
-    """The page that says why a link did nothing, and what helps. Raises TooManyRequests."""
-    with app_state().database.transaction() as session:
-        openings.record_refused(session, browser.get(purpose, ""), purpose, refused, sessions.client().address)
-    # The browser's session stays as it is: a second click must not undo what the first one did.
-    step = refusals.next_step(purpose, refused)
-    return render_template("accounts/link_refused.html", refused=refused, step=step), refusals.http_status(refused)
 
 
 def _owner(secret: str, purpose: LinkPurpose) -> User:

@@ -5,9 +5,9 @@ from contextlib import suppress
 from sqlalchemy.orm import Session
 
 from webapp.accounts import events, notifications, throttles
-from webapp.accounts.address_changes import pending as address_changes
+from webapp.accounts.address_changes import service as address_changes
 from webapp.accounts.links import service as links
-from webapp.accounts.links.service import LinkNotFound, LinkRefused
+from webapp.accounts.links.errors import AccountDisabled, AlreadyActive, LinkNotFound, LinkRefused, WrongState
 from webapp.accounts.models import Link, LinkPurpose, User, UserState
 from webapp.accounts.passwords import history as former_passwords
 from webapp.accounts.sessions import known_devices, lockout
@@ -16,32 +16,12 @@ from webapp.accounts.sessions.service import Client
 from webapp.audit import service as audit
 from webapp.core import clock
 from webapp.core.email_addresses import validate
-from webapp.core.errors import MailroomError, TooManyRequests
-from webapp.core.texts import lazy_gettext as _
+from webapp.core.errors import TooManyRequests
 from webapp.outbox import service as outbox
 from webapp.settings.security import security
 
-
-class NoActivation(MailroomError):
-    """The account is in no state to be activated; the text says why."""
-
-
-class AlreadyActive(NoActivation):
-    """It was activated before."""
-
-    def __init__(self) -> None:
-        super().__init__(_("This account is already active."))
-
-
-class AccountDisabled(NoActivation):
-    """An administrator disabled it."""
-
-    def __init__(self) -> None:
-        super().__init__(_("This account is disabled. Only an administrator can enable it."))
-
-
 # Why a link does not do what it was for.
-REFUSED = (LinkRefused, NoActivation)
+REFUSED = (LinkRefused, WrongState)
 
 
 def enqueue_activation(session: Session, pending: User) -> None:
@@ -62,7 +42,7 @@ def renew_activation(session: Session, secret: str) -> None:
         person = links.get_user(session, links.find(session, secret, LinkPurpose.ACTIVATION))
     except LinkNotFound:
         return
-    with suppress(NoActivation, TooManyRequests):
+    with suppress(WrongState, TooManyRequests):
         enqueue_activation(session, person)
 
 

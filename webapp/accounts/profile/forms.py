@@ -1,18 +1,19 @@
-"""The forms of the profile. Each stands on one page with the others, so their controls have ids of their own."""
+"""The forms of the profile. They share a page, so their controls have ids of their own."""
 
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as lazy
 from wtforms import Field, PasswordField, ValidationError
 from wtforms.validators import DataRequired
 
-from webapp.accounts.fields import address_field, code_field, language_field
+from webapp.accounts.fields import email_field, language_field
+from webapp.accounts.links.forms import code_field
 from webapp.accounts.passwords.forms import PasswordForm
 from webapp.accounts.passwords.hashing import normalised
-from webapp.core.texts import lazy_gettext as lazy
 from webapp.web.forms import Form
 
 
 def current_password_field(id_: str) -> PasswordField:
-    """The field `current_password`."""
+    """Return the field `current_password`."""
     return PasswordField(lazy("Current password"), [DataRequired(lazy("Enter your current password."))], id=id_)
 
 
@@ -23,32 +24,32 @@ class LanguageForm(Form):
 
 
 class AddressForm(Form):
-    """Another address. `present` is the one of now."""
+    """Another email address than `current_email`."""
 
-    present = ""
+    current_email = ""
 
-    email = address_field(lazy("New email address"))
+    email = email_field(lazy("New email address"))
     current_password = current_password_field("address_current_password")
 
     def validate_email(self, field: Field) -> None:
-        """It must be another one; other letter case is another, as some mail servers tell them apart."""
-        if field.data == self.present:
+        """Require another address. Different letter case counts, because some mail servers tell it apart."""
+        if field.data == self.current_email:
             raise ValidationError(_("This is already your address."))
 
 
 class AddressCodeForm(Form):
-    """The code in the mail to the new address."""
+    """The code from the email to the new address."""
 
     code = code_field()
 
 
 class ChangePasswordForm(PasswordForm):
-    """Another password, typed twice, and the one of now."""
+    """A new password, entered twice, and the current one."""
 
     current_password = current_password_field("current_password")
 
     def validate_password(self, field: Field) -> None:
-        """The rules for passwords; and it is another one."""
+        """Apply the password policy, and require another password than the current one."""
         super().validate_password(field)
         if normalised(field.data) == normalised(self.current_password.data or ""):
             raise ValidationError(_("This is your current password. Choose a different one."))

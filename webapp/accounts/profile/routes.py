@@ -1,110 +1,253 @@
-"""The profile: what people see of their account, their name, language and sign-ins."""
+"""The profile page, its forms, and the page that asks for a new password when the old one has expired."""
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, Flask, flash, g, redirect, render_template, request, url_for
+from flask import session as browser
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import refresh
 from werkzeug.wrappers import Response
 
-from webapp.accounts.address_changes import pending
-from webapp.accounts.blueprint import Page, rules
+from webapp.accounts.address_changes import service as address_changes
+from webapp.accounts.blueprint import rules
+from webapp.accounts.fields import NameForm
+from webapp.accounts.links import codes
+from webapp.accounts.models import LinkPurpose
+from webapp.accounts.passwords.policy import PasswordRejected
 from webapp.accounts.profile import service
 from webapp.accounts.profile.forms import AddressCodeForm, AddressForm, ChangePasswordForm, LanguageForm
 from webapp.accounts.sessions import browser as sessions
-from webapp.accounts.sessions import service as sign_ins
-from webapp.accounts.sessions.reauthentication import SessionEnded
+from webapp.accounts.sessions import service as session_service
+from webapp.accounts.sessions.reauthentication import SessionEnded, WrongPassword
 from webapp.accounts.sessions.routes import login_again
-from webapp.accounts.users.forms import NameForm
 from webapp.core.app_state import app_state
-from webapp.web import client
-from webapp.web.access import signed_in
+from webapp.core.errors import TooManyRequests
+from webapp.web import client, error_pages
+from webapp.web.access import PUBLIC, requested_url, safe_next, signed_in
 from webapp.web.forms import text
 from webapp.web.security import csrf
+
+CHANGE_EXPIRED = "profile.change_expired_password"
+# What users can open although their password has expired.
+EXEMPT = PUBLIC | {CHANGE_EXPIRED, "sessions.logout"}
 
 blueprint = Blueprint("profile", __name__)
 
 
+def init_app(app: Flask) -> None:
+    """Register the pages, and ask users with an expired password for a new one first."""
+    app.register_blueprint(blueprint)
+    app.before_request(_require_unexpired_password)
+
+
 @blueprint.get("/profile")
-def profile() -> Page:
-    """What the person can change, and where they are signed in."""
-    return page()
+def profile() -> ResponseReturnValue:
+    """Show the account and its sessions."""
+    return _page()
 
 
 @blueprint.route("/profile/name", methods=["GET", "POST"])
 @csrf.exempt
-def change_name() -> Page:
+def change_name() -> ResponseReturnValue:
     """Change the name."""
     form = NameForm()
     if not form.validate_on_submit():
-        return page(name_form=form if form.submitted() else None)
+        return _page(name_form=form if form.submitted() else None)
     with app_state().database.transaction() as session:
         service.rename(session, signed_in().id, text(form.name))
     flash(_("Your name has been changed."), "success")
-    return redirect_to_profile()
+    return _redirect_to_profile()
 
 
 @blueprint.route("/profile/language", methods=["GET", "POST"])
 @csrf.exempt
-def change_language() -> Page:
-    """Choose another language; the answer is in it already."""
-    form, person = LanguageForm(), signed_in()
+def change_language() -> ResponseReturnValue:
+    """Change the language; the message about it is in the new one already."""
+    form, user = LanguageForm(), signed_in()
     if not form.validate_on_submit():
-        return page(language_form=form if form.submitted() else None)
+        return _page(language_form=form if form.submitted() else None)
     with app_state().database.transaction() as session:
-        service.choose_language(session, person.id, form.language.data)
-    person.language = form.language.data
+        service.choose_language(session, user.id, form.language.data)
+    user.language = form.language.data
     refresh()
     flash(_("Your language has been changed."), "success")
-    return redirect_to_profile()
+    return _redirect_to_profile()
 
 
-@blueprint.post("/profile/sign-ins/<int:sign_in_id>/end")
-def sign_out(sign_in_id: int) -> Page:
-    """Sign one other browser out."""
+@blueprint.route("/profile/address", methods=["GET", "POST"])
+@csrf.exempt
+def request_address_change() -> ResponseReturnValue:
+    """Request another email address, which has to be confirmed."""
+    form, user = AddressForm(), signed_in()
+    form.current_email = user.email
+    if not form.validate_on_submit():
+        return _page(address_form=form)
+    email, password = text(form.email), text(form.current_password)
+    try:
+        address_changes.request(app_state().database, user, email, password, sessions.current_session())
+    except WrongPassword as error:
+        form.problem("current_password", str(error))
+        return _page(address_form=form)
+    except SessionEnded as error:
+        return login_again(error, url_for("profile.profile"))
+    except TooManyRequests as error:
+        form.form_errors.append(error_pages.retry_text(error))
+        return error_pages.too_many_requests(error, _page(address_form=form))
+    _flash_confirmation(email)
+    return _redirect_to_profile()
+
+
+@blueprint.post("/profile/address/again")
+def resend_confirmation() -> ResponseReturnValue:
+    """Send another email to the pending address."""
     with app_state().database.transaction() as session:
-        service.sign_out(session, signed_in().id, sign_in_id)
+        change = address_changes.resend(session, signed_in().id)
+    _flash_confirmation(change.email)
+    return _redirect_to_profile()
+
+
+@blueprint.route("/profile/address/code", methods=["GET", "POST"])
+@csrf.exempt
+def enter_address_code() -> ResponseReturnValue:
+    """Accept the code from the email to the pending address in place of its link."""
+    form = AddressCodeForm()
+    if not form.validate_on_submit():
+        return _page(code_form=form)
+    user, purpose, code = signed_in(), LinkPurpose.CONFIRM_ADDRESS, text(form.code)
+    try:
+        with app_state().database.transaction() as session:
+            redeemed = codes.redeem(session, app_state().sealer, user, purpose, code, sessions.client())
+    except TooManyRequests as error:
+        form.form_errors.append(error_pages.retry_text(error))
+        return error_pages.too_many_requests(error, _page(code_form=form))
+    if redeemed is None:
+        form.problem("code", str(codes.REFUSED))
+        return _page(code_form=form)
+    browser[redeemed.purpose] = redeemed.secret
+    return redirect(url_for("address_changes.confirm_address"))
+
+
+@blueprint.post("/profile/address/cancel")
+def cancel_address_change() -> ResponseReturnValue:
+    """Keep the current address."""
+    with app_state().database.transaction() as session:
+        address_changes.cancel(session, signed_in().id)
+    flash(_("Address change cancelled."), "success")
+    return _redirect_to_profile()
+
+
+@blueprint.route("/profile/password", methods=["GET", "POST"])
+@csrf.exempt
+def change_password() -> ResponseReturnValue:
+    """Change the password; only this browser stays signed in."""
+    form = _password_form()
+    try:
+        if not _change_password(form):
+            return _page(password_form=form)
+    except SessionEnded as error:
+        return login_again(error, url_for("profile.profile"))
+    return _redirect_to_profile()
+
+
+@blueprint.route("/new-password", methods=["GET", "POST"])
+@csrf.exempt
+def change_expired_password() -> ResponseReturnValue:
+    """Replace an expired password, and go on to `next`."""
+    target, form = safe_next(request.args.get("next")), _password_form()
+    if not form.submitted() and not _is_expired():
+        return redirect(target)
+    try:
+        if not _change_password(form):
+            # Another window may have changed it meanwhile.
+            days = form.rules.security.password_days if _is_expired() else 0
+            return render_template("profile/change_expired_password.html", form=form, days=days)
+    except SessionEnded as error:
+        return login_again(error, target)
+    return redirect(target)
+
+
+@blueprint.post("/profile/sign-ins/<int:session_id>/end")
+def sign_out(session_id: int) -> ResponseReturnValue:
+    """Sign out another browser."""
+    with app_state().database.transaction() as session:
+        service.sign_out(session, signed_in().id, session_id)
     flash(_("That browser has been signed out."), "success")
-    return redirect_to_profile()
+    return _redirect_to_profile()
 
 
 @blueprint.post("/profile/sign-ins/end-others")
-def sign_out_others() -> Page:
-    """Sign all other browsers out."""
+def sign_out_others() -> ResponseReturnValue:
+    """Sign out all other browsers."""
     try:
         with app_state().database.transaction() as session:
-            left = service.sign_out_others(session, signed_in(), sessions.current_session().id, sessions.known_as())
-    except SessionEnded as ended:
-        return login_again(ended, url_for("profile.profile"))
-    sessions.renew(left.token)
-    sessions.stay_known(left.known_as)
+            only = service.sign_out_others(session, signed_in(), sessions.current_session().id, sessions.known_as())
+    except SessionEnded as error:
+        return login_again(error, url_for("profile.profile"))
+    sessions.renew(only.token)
+    sessions.stay_known(only.device_cookie)
     flash(_("All other browsers have been signed out."), "success")
-    return redirect_to_profile()
+    return _redirect_to_profile()
 
 
-def page(
+def _page(
     name_form: NameForm | None = None,
     language_form: LanguageForm | None = None,
     address_form: AddressForm | None = None,
     password_form: ChangePasswordForm | None = None,
     code_form: AddressCodeForm | None = None,
 ) -> str:
-    """The profile, with the form that was sent; the others as they are at first."""
-    person, token = signed_in(), sessions.token()
+    """Render the profile with the form that was posted, and empty other forms."""
+    user, token = signed_in(), sessions.token()
     with app_state().database.read() as session:
-        own = service.list_sessions(session, person.id)
-        waiting = pending.find_pending(session, person.id)
+        own = service.list_sessions(session, user.id)
+        pending = address_changes.find_pending(session, user.id)
     return render_template(
         "profile/profile.html",
-        person=person,
-        name_form=name_form or NameForm(formdata=None, name=person.name),
-        language_form=language_form or LanguageForm(formdata=None, language=person.language or ""),
+        user=user,
+        name_form=name_form or NameForm(formdata=None, name=user.name),
+        language_form=language_form or LanguageForm(formdata=None, language=user.language or ""),
         address_form=address_form or AddressForm(formdata=None),
-        password_form=password_form or ChangePasswordForm(formdata=None).under(rules(), person.email, person.name),
+        password_form=password_form or _password_form(formdata=None),
         code_form=code_form or AddressCodeForm(formdata=None),
-        waiting=waiting,
-        sign_ins=[(one, client.describe(one.device), sign_ins.belongs_to(one, token)) for one in own],
+        pending=pending,
+        sessions=[(one, client.describe(one.device), session_service.belongs_to(one, token)) for one in own],
     )
 
 
-def redirect_to_profile() -> Response:
-    """Go on to the profile."""
+def _redirect_to_profile() -> Response:
     return redirect(url_for("profile.profile"))
+
+
+def _flash_confirmation(email: str) -> None:
+    flash(_("An email to %(email)s is on its way. Open the link in it to confirm the address.", email=email), "success")
+
+
+def _password_form(**options: None) -> ChangePasswordForm:
+    user = signed_in()
+    return ChangePasswordForm(**options).under(rules(), user.email, user.name)
+
+
+def _change_password(form: ChangePasswordForm) -> bool:
+    """Change the password, or add to the form why not. Raises SessionEnded, TooManyRequests."""
+    if not form.validate_on_submit():
+        return False
+    current, new, user_session = text(form.current_password), text(form.password), sessions.current_session()
+    try:
+        only = service.change_password(app_state().database, signed_in(), current, new, user_session, sessions.here())
+    except WrongPassword as error:
+        return form.problem("current_password", str(error))
+    except PasswordRejected as error:
+        return form.problem("password", str(error))
+    sessions.start(only.token, user_session)
+    sessions.stay_known(only.device_cookie)
+    flash(_("Your password has been changed, and all other browsers have been signed out."), "success")
+    return True
+
+
+def _require_unexpired_password() -> Response | None:
+    if request.endpoint is None or request.endpoint in EXEMPT or not _is_expired():
+        return None
+    return redirect(url_for(CHANGE_EXPIRED, next=requested_url()))
+
+
+def _is_expired() -> bool:
+    return bool(g.get("password_is_old", False))

@@ -3,7 +3,7 @@
 from wtforms import BooleanField, PasswordField, StringField
 from wtforms.validators import DataRequired
 
-from webapp.accounts.fields import AS_ADDRESS
+from webapp.accounts.fields import EMAIL_INPUT
 from webapp.core.texts import lazy_gettext as lazy
 from webapp.web.forms import Form, stripped
 
@@ -15,7 +15,7 @@ class LoginForm(Form):
         lazy("Email address"),
         [DataRequired(lazy("Enter your email address."))],
         filters=[stripped],
-        render_kw=AS_ADDRESS,
+        render_kw=EMAIL_INPUT,
     )
     password = PasswordField(lazy("Password"), [DataRequired(lazy("Enter your password."))])
     remember = BooleanField(lazy("Remember me"))

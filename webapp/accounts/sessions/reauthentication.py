@@ -7,8 +7,10 @@ for the same sign-in and the same address.
 import json
 from datetime import timedelta
 
-from webapp.accounts import events
-from webapp.accounts.models import Session, User
+from sqlalchemy.orm import Session as DatabaseSession
+
+from webapp.accounts import events, service
+from webapp.accounts.models import Session, User, UserState
 from webapp.accounts.passwords import hashing
 from webapp.accounts.sessions import service as sign_ins
 from webapp.audit import service as audit
@@ -116,3 +118,11 @@ def _refused(database: Database, person: User, sign_in: Session, left: int | Non
             return SessionEnded()
         audit.record(session, events.SESSION_ENDED_AFTER_WRONG_PASSWORDS, person)
         return TooManyWrongPasswords()
+
+
+def lock_unchanged(session: DatabaseSession, user: User) -> User:
+    """Lock the user whose password was just checked. Raises WrongPassword if it was changed meanwhile, NotFound."""
+    locked = service.get_user(session, user.id, lock=True)
+    if locked.password_changed_at != user.password_changed_at or locked.state != UserState.ACTIVE:
+        raise WrongPassword
+    return locked

@@ -9,8 +9,8 @@ from werkzeug.wrappers import Response
 from webapp.accounts import service
 from webapp.accounts.blueprint import Page, public_url
 from webapp.accounts.links import service as links
+from webapp.accounts.links.errors import AccountDisabled
 from webapp.accounts.models import User
-from webapp.accounts.password_links.service import AccountDisabled
 from webapp.accounts.sessions import browser as sessions
 from webapp.accounts.users import admin_links
 from webapp.accounts.users.admin_links import ShownLink

@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 from webapp.accounts import events, throttles
 from webapp.accounts.links import codes
 from webapp.accounts.links import service as links
+from webapp.accounts.links.errors import AccountDisabled
 from webapp.accounts.models import LinkPurpose, User, UserState
 from webapp.accounts.models import Session as SignIn
-from webapp.accounts.password_links.service import AccountDisabled
 from webapp.accounts.users import administration
 from webapp.accounts.users.administration import OwnAccount
 from webapp.audit import service as audit

@@ -10,7 +10,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from webapp.accounts import events, service
-from webapp.accounts.address_changes import pending as address_changes
+from webapp.accounts.address_changes import service as address_changes
 from webapp.accounts.links import service as links
 from webapp.accounts.models import LinkPurpose, Role, User, UserState
 from webapp.accounts.password_links import service as password_links

@@ -3,7 +3,7 @@
 from flask_babel import gettext as _
 from wtforms import Field, RadioField, SelectChoice, SelectField, StringField, ValidationError
 
-from webapp.accounts.fields import address_field, language_field, name_field
+from webapp.accounts.fields import email_field, language_field, name_field
 from webapp.accounts.models import Role
 from webapp.accounts.passwords.forms import PasswordForm, password_fields
 from webapp.core.texts import lazy_gettext as lazy
@@ -19,7 +19,7 @@ ROLES = [
 class SetupForm(PasswordForm):
     """The first administrator, and where people will find Mailroom."""
 
-    email = address_field()
+    email = email_field()
     name = name_field()
     # Made anew, to come after those two as on the page: mistakes are listed in this order.
     password, password_confirm = password_fields()
@@ -38,12 +38,6 @@ class SetupForm(PasswordForm):
             raise ValidationError(str(error)) from error
 
 
-class NameForm(Form):
-    """A person's name."""
-
-    name = name_field()
-
-
 class RoleForm(Form):
     """What a person may do."""
 
@@ -55,7 +49,7 @@ class NewUserForm(Form):
 
     public_url = ""
 
-    email = address_field()
+    email = email_field()
     name = name_field()
     role = SelectField(lazy("Role"), choices=ROLES)
     language = language_field()

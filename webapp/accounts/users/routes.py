@@ -10,14 +10,15 @@ from sqlalchemy.orm import Session
 
 from webapp.accounts import service
 from webapp.accounts.blueprint import Page, public_url
+from webapp.accounts.fields import NameForm
+from webapp.accounts.links.errors import WrongState
 from webapp.accounts.models import Role, User
 from webapp.accounts.password_links import service as password_links
-from webapp.accounts.password_links.service import NoActivation
 from webapp.accounts.sessions import lockout
 from webapp.accounts.users import admin_links, administration
 from webapp.accounts.users.admin_link_routes import shown_once
 from webapp.accounts.users.administration import ActionRefused, lock_user, require_administrator
-from webapp.accounts.users.forms import NameForm, NewUserForm, RoleForm
+from webapp.accounts.users.forms import NewUserForm, RoleForm
 from webapp.core.app_state import app_state
 from webapp.core.errors import TooManyRequests
 from webapp.core.i18n import LANGUAGES
@@ -63,7 +64,7 @@ def resend_activation(user_id: int) -> Page:
         with app_state().database.transaction() as session:
             person = lock_user(session, user_id, signed_in())
             password_links.enqueue_activation(session, person)
-    except NoActivation as refused:
+    except WrongState as refused:
         flash(str(refused), "info")
     except TooManyRequests as error:
         flash(_wait_for_mail(error), "warning")
