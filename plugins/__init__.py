@@ -1,1 +1,1 @@
-"""The providers that Mailroom brings, each a plugin like a stranger's."""
+"""The providers that come with Mailroom, written like any other plugin."""

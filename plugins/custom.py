@@ -1,50 +1,50 @@
-"""Any SMTP server."""
+"""Any other SMTP server."""
 
 from datetime import date
 
 from webapp.providers import Connection, NoAuthentication, OAuth2, Password, Provider, _, hookimpl
 
-ENTER = _(
+ENTER_CREDENTIALS = _(
     "Enter the provider's URLs, the scopes required to send email, and the application's client ID and client secret."
 )
-OPENID = _(
+OPENID_SCOPES = _(
     "OpenID providers also need the scopes openid, email and offline_access, in addition to those of the mail server."
 )
-TARGET = _(
+NAME_THE_SERVICE = _(
     "If the provider issues a separate token for each service, name the service in the "
     "token URL: ?resource=… or ?audience=…"
 )
-GENERATE = _("Enter the mail server's host and port under Connection, save, and choose “Generate access token”.")
-IN_A_BROWSER = [
+GENERATE_TOKEN = _("Enter the mail server's host and port under Connection, save, and choose “Generate access token”.")
+BROWSER_STEPS = [
     _("Register an application with the provider, using the redirect URI from this page."),
-    ENTER,
-    OPENID,
-    TARGET,
-    GENERATE,
+    ENTER_CREDENTIALS,
+    OPENID_SCOPES,
+    NAME_THE_SERVICE,
+    GENERATE_TOKEN,
 ]
-ON_A_DEVICE = [
+DEVICE_STEPS = [
     _("Register an application with the provider and allow it to use device codes."),
-    ENTER,
-    OPENID,
-    TARGET,
-    GENERATE,
+    ENTER_CREDENTIALS,
+    OPENID_SCOPES,
+    NAME_THE_SERVICE,
+    GENERATE_TOKEN,
 ]
-BY_ITSELF = [
+CLIENT_CREDENTIALS_STEPS = [
     _("Register an application with the provider and allow it to use client credentials."),
-    ENTER,
-    TARGET,
-    GENERATE,
+    ENTER_CREDENTIALS,
+    NAME_THE_SERVICE,
+    GENERATE_TOKEN,
 ]
-BY_KEY = [
+SERVICE_ACCOUNT_STEPS = [
     _("Create a service account with the provider, and a JSON key file for it."),
     _("Paste the whole file, and enter the token URL, the scopes required to send email, and the mailbox to send as."),
-    GENERATE,
+    GENERATE_TOKEN,
 ]
 
 
 @hookimpl
 def register_smtp_provider() -> Provider:
-    """Bring the provider."""
+    """Return the provider."""
     return Provider(
         key="custom",
         label=_("Custom"),
@@ -55,13 +55,13 @@ def register_smtp_provider() -> Provider:
             NoAuthentication(),
             OAuth2(
                 grants=["authorization_code", "client_credentials", "service_account", "device_code"],
-                # OpenID Connect Core, 11: without a consent there may be no lasting access (offline_access).
+                # OpenID Connect Core, 11: a provider may ignore offline_access without a prompt for consent.
                 authorize_parameters={"prompt": "consent"},
                 grant_steps={
-                    "authorization_code": IN_A_BROWSER,
-                    "client_credentials": BY_ITSELF,
-                    "service_account": BY_KEY,
-                    "device_code": ON_A_DEVICE,
+                    "authorization_code": BROWSER_STEPS,
+                    "client_credentials": CLIENT_CREDENTIALS_STEPS,
+                    "service_account": SERVICE_ACCOUNT_STEPS,
+                    "device_code": DEVICE_STEPS,
                 },
             ),
         ],

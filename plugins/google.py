@@ -4,25 +4,25 @@ from datetime import date, timedelta
 
 from webapp.providers import Connection, Diagnosis, DiagnosisRule, OAuth2, Password, Provider, _, hookimpl
 
-APP_PASSWORDS = "https://support.google.com/accounts/answer/185833"
-APP_PASSWORD = [
+HELP = "https://support.google.com/accounts/answer/185833"
+APP_PASSWORD_STEPS = [
     _("Sign in to the Google account and turn on 2-Step Verification (Security → 2-Step Verification)."),
     _("Open myaccount.google.com/apppasswords, enter a name such as Mailroom and choose Create."),
     _("Copy the 16 letters and paste them here as the password. Spaces don't matter."),
 ]
 BAD_PASSWORD = Diagnosis(
     _("Google rejected this user name and password. A regular Google password never works here."),
-    [_("Check that the user name is the account's full email address."), *APP_PASSWORD],
-    APP_PASSWORDS,
+    [_("Check that the user name is the account's full email address."), *APP_PASSWORD_STEPS],
+    HELP,
 )
 NEEDS_APP_PASSWORD = Diagnosis(
     _("The password is correct, but the account uses 2-Step Verification, so Google requires an app password."),
-    APP_PASSWORD[1:],
-    APP_PASSWORDS,
+    APP_PASSWORD_STEPS[1:],
+    HELP,
 )
 SUSPICIOUS = Diagnosis(
     _("Google considers this sign-in unusual and wants you to sign in with a browser first."),
-    [_("Sign in to the account in a browser, confirm that it was you, then test again."), *APP_PASSWORD],
+    [_("Sign in to the account in a browser, confirm that it was you, then test again."), *APP_PASSWORD_STEPS],
     "https://support.google.com/mail/answer/78754",
 )
 TOO_OFTEN = Diagnosis(
@@ -41,9 +41,9 @@ WANTS_TLS = Diagnosis(
 )
 
 SCOPE = "https://mail.google.com/"
-OAUTH2 = "https://developers.google.com/workspace/gmail/imap/xoauth2-protocol"
-DELEGATION = "https://support.google.com/a/answer/162106"
-ENDED = Diagnosis(
+OAUTH2_HELP = "https://developers.google.com/workspace/gmail/imap/xoauth2-protocol"
+DELEGATION_HELP = "https://support.google.com/a/answer/162106"
+GRANT_EXPIRED = Diagnosis(
     _(
         "Google has ended the OAuth2 authorization. While the consent screen is in “Testing”, "
         "authorizations expire after seven days."
@@ -56,7 +56,7 @@ ENDED = Diagnosis(
         ),
         _("Then choose “Generate access token” and sign in again."),
     ],
-    OAUTH2,
+    OAUTH2_HELP,
 )
 OTHER_CLIENT = Diagnosis(
     _(
@@ -68,7 +68,7 @@ OTHER_CLIENT = Diagnosis(
         _("Choose “Generate access token” and sign in again."),
     ],
 )
-NO_CLIENT = Diagnosis(
+UNKNOWN_CLIENT = Diagnosis(
     _("Google doesn't know this client ID, or the client secret is wrong or has been replaced."),
     [
         _(
@@ -85,12 +85,12 @@ NOT_DELEGATED = Diagnosis(
         _("Add the service account's client ID with exactly this scope: https://mail.google.com/"),
         _("The user name must be a mailbox in that organisation. Changes can take a few minutes to apply."),
     ],
-    DELEGATION,
+    DELEGATION_HELP,
 )
 NO_MAILBOX = Diagnosis(
     _("The mailbox doesn't exist in the organisation, or the service account was deleted."),
     [_("Check the user name: the service account sends as this address."), *NOT_DELEGATED.steps[:1]],
-    DELEGATION,
+    DELEGATION_HELP,
 )
 BAD_REQUEST_DATE = Diagnosis(
     _("Google rejected the signed request: its date is wrong, or the key was deleted."),
@@ -99,7 +99,7 @@ BAD_REQUEST_DATE = Diagnosis(
         _("In the Google Cloud console, open IAM → Service accounts → Keys and create a new JSON key."),
     ],
 )
-BLOCKED = Diagnosis(
+BLOCKED_BY_ADMINISTRATOR = Diagnosis(
     _("The organisation's administrator doesn't allow this app to use Gmail."),
     [
         _(
@@ -108,7 +108,7 @@ BLOCKED = Diagnosis(
         )
     ],
 )
-NO_TESTER = Diagnosis(
+DECLINED = Diagnosis(
     _("Google didn't let this account use the app, or the request was declined."),
     [
         _("Choose “Generate access token” again and allow access to Gmail."),
@@ -121,10 +121,10 @@ BAD_TOKEN = Diagnosis(
         _("Check that the user name is the account that signed in."),
         _("Choose “Generate access token” again and leave access to Gmail ticked: sending requires full access."),
     ],
-    OAUTH2,
+    OAUTH2_HELP,
 )
 
-IN_A_BROWSER = [
+BROWSER_STEPS = [
     _("In the Google Cloud console, create a project and fill in Google Auth Platform → Branding."),
     _(
         "Under Audience, publish the app (In production). While it is in “Testing”, "
@@ -134,7 +134,7 @@ IN_A_BROWSER = [
     _("Paste the client ID and client secret here, save, and choose “Generate access token”."),
     _("Sign in with the account you entered as the user name, and leave access to Gmail ticked."),
 ]
-BY_ITSELF = [
+SERVICE_ACCOUNT_STEPS = [
     _(
         "In the Google Cloud console, open IAM & Admin → Service accounts, create a service "
         "account, and create a JSON key under Keys."
@@ -143,37 +143,37 @@ BY_ITSELF = [
     _("Paste the key here, enter the mailbox as the user name, save, and choose “Generate access token”."),
 ]
 
-TOKEN_REFUSALS = [
-    DiagnosisRule("invalid_grant", ENDED, "expired or revoked"),
+TOKEN_RULES = [
+    DiagnosisRule("invalid_grant", GRANT_EXPIRED, "expired or revoked"),
     DiagnosisRule("invalid_grant", NO_MAILBOX, "invalid email"),
     DiagnosisRule("invalid_grant", NO_MAILBOX, "account not found"),
     DiagnosisRule("invalid_grant", BAD_REQUEST_DATE, "jwt"),
     DiagnosisRule("invalid_grant", OTHER_CLIENT, "bad request"),
-    DiagnosisRule("invalid_client", NO_CLIENT),
+    DiagnosisRule("invalid_client", UNKNOWN_CLIENT),
     DiagnosisRule("unauthorized_client", NOT_DELEGATED, "access tokens using this method"),
     DiagnosisRule("unauthorized_client", OTHER_CLIENT),
-    DiagnosisRule("admin_policy_enforced", BLOCKED),
-    DiagnosisRule("access_denied", NO_TESTER),
+    DiagnosisRule("admin_policy_enforced", BLOCKED_BY_ADMINISTRATOR),
+    DiagnosisRule("access_denied", DECLINED),
     DiagnosisRule("535 5.7.8", BAD_TOKEN),
 ]
-BY_TOKEN = OAuth2(
+OAUTH2 = OAuth2(
     authorize_url="https://accounts.google.com/o/oauth2/v2/auth",
     token_url="https://oauth2.googleapis.com/token",  # noqa: S106 -- an address
     scopes=[SCOPE, "openid", "email"],
     grants=["authorization_code", "service_account"],
     grant_scopes={"service_account": [SCOPE]},
     grant_notes={"service_account": _("Google Workspace only. Requires domain-wide delegation.")},
-    grant_steps={"authorization_code": IN_A_BROWSER, "service_account": BY_ITSELF},
+    grant_steps={"authorization_code": BROWSER_STEPS, "service_account": SERVICE_ACCOUNT_STEPS},
     authorize_parameters={"access_type": "offline", "prompt": "consent"},
     issuer="https://accounts.google.com",
     lapses_after=timedelta(days=180),
-    diagnosis_rules=TOKEN_REFUSALS,
+    diagnosis_rules=TOKEN_RULES,
 )
 
 
 @hookimpl
 def register_smtp_provider() -> Provider:
-    """Bring the provider."""
+    """Return the provider."""
     return Provider(
         key="google",
         label="Google",
@@ -181,9 +181,9 @@ def register_smtp_provider() -> Provider:
         connection=Connection(host="smtp.gmail.com", port=465, security="tls"),
         authentication=[
             Password(username_label=_("Email address"), password_label=_("App password"), one_word=True),
-            BY_TOKEN,
+            OAUTH2,
         ],
-        steps=APP_PASSWORD,
+        steps=APP_PASSWORD_STEPS,
         notes={
             "mail_from": _("Google replaces any address that doesn't belong to the account."),
             "password": _("The 16-letter app password. Your regular password doesn't work."),
@@ -197,7 +197,7 @@ def register_smtp_provider() -> Provider:
             DiagnosisRule("550 5.4.5", DAILY_LIMIT),
             DiagnosisRule("530 5.7.0", WANTS_TLS, "starttls"),
         ],
-        help_url=APP_PASSWORDS,
+        help_url=HELP,
         source="https://developers.google.com/workspace/gmail/imap/imap-smtp",
         checked=date(2026, 11, 22),
     )

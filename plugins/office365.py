@@ -4,25 +4,25 @@ from datetime import date, timedelta
 
 from webapp.providers import Connection, ExpectedClaims, OAuth2, Password, Provider, _, hookimpl
 
-from .office365_answers import (
-    CONSENT,
-    LEARN,
-    MAIL_REFUSALS,
+from .office365_diagnoses import (
+    GRANT_CONSENT,
+    HELP,
+    MAIL_SERVER_RULES,
     MAILBOX_SWITCH,
-    PASSWORD_REFUSALS,
-    TOKEN_REFUSALS,
-    TOKEN_RIGHT,
+    PASSWORD_RULES,
+    TOKEN_RULES,
+    TOKEN_VALID,
 )
 
-OAUTH2 = "https://learn.microsoft.com/en-us/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth"
+OAUTH2_HELP = "https://learn.microsoft.com/en-us/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth"
 AUTHORITY = "https://login.microsoftonline.com/{tenant}/oauth2/v2.0"
 
 USER_NAME = _("In the Microsoft 365 admin centre, open Users → Active users and copy the mailbox's user name.")
 IDS = _("Copy the Application (client) ID and the Directory (tenant) ID from the app's Overview page.")
 SECRET = _("Under Certificates & secrets, create a client secret, copy the Value, and note the expiry date.")
 PERMISSION = _("Under API permissions, add the Microsoft Graph delegated permission SMTP.Send.")
-GENERATE = _("Enter these values here, save, and choose “Generate access token”.")
-IN_A_BROWSER = [
+GENERATE_TOKEN = _("Enter these values here, save, and choose “Generate access token”.")
+BROWSER_STEPS = [
     USER_NAME,
     _(
         "In Microsoft Entra, open App registrations → New registration; choose Web as the "
@@ -32,18 +32,18 @@ IN_A_BROWSER = [
     SECRET,
     PERMISSION,
     MAILBOX_SWITCH,
-    GENERATE,
+    GENERATE_TOKEN,
 ]
-BY_ITSELF = [
+CLIENT_CREDENTIALS_STEPS = [
     _("In Microsoft Entra, open App registrations → New registration; no redirect URI is needed."),
     IDS,
     SECRET,
     _("Under API permissions, add the Office 365 Exchange Online application permission SMTP.SendAsApp."),
-    CONSENT,
-    *TOKEN_RIGHT.steps,
-    GENERATE,
+    GRANT_CONSENT,
+    *TOKEN_VALID.steps,
+    GENERATE_TOKEN,
 ]
-ELSEWHERE = [
+DEVICE_STEPS = [
     USER_NAME,
     _(
         "In Microsoft Entra, open App registrations → New registration; then, under "
@@ -52,10 +52,10 @@ ELSEWHERE = [
     IDS,
     PERMISSION,
     MAILBOX_SWITCH,
-    GENERATE,
+    GENERATE_TOKEN,
 ]
 
-BY_TOKEN = OAuth2(
+OAUTH2_METHOD = OAuth2(
     authorize_url=f"{AUTHORITY}/authorize",
     token_url=f"{AUTHORITY}/token",
     device_authorization_url=f"{AUTHORITY}/devicecode",
@@ -75,9 +75,9 @@ BY_TOKEN = OAuth2(
         ),
     },
     grant_steps={
-        "authorization_code": IN_A_BROWSER,
-        "client_credentials": BY_ITSELF,
-        "device_code": ELSEWHERE,
+        "authorization_code": BROWSER_STEPS,
+        "client_credentials": CLIENT_CREDENTIALS_STEPS,
+        "device_code": DEVICE_STEPS,
     },
     lapses_after=timedelta(days=90),
     expected_claims=ExpectedClaims(
@@ -89,13 +89,13 @@ BY_TOKEN = OAuth2(
         scope="SMTP.Send",
         role="SMTP.SendAsApp",
     ),
-    diagnosis_rules=[*TOKEN_REFUSALS, *MAIL_REFUSALS],
+    diagnosis_rules=[*TOKEN_RULES, *MAIL_SERVER_RULES],
 )
 
 
 @hookimpl
 def register_smtp_provider() -> Provider:
-    """Bring the provider."""
+    """Return the provider."""
     return Provider(
         key="office365",
         label="Office 365",
@@ -103,7 +103,7 @@ def register_smtp_provider() -> Provider:
         connection=Connection(host="smtp.office365.com", port=587, security="starttls"),
         authentication=[
             Password(username_label=_("User principal name")),
-            BY_TOKEN,
+            OAUTH2_METHOD,
         ],
         steps=[
             USER_NAME,
@@ -119,8 +119,8 @@ def register_smtp_provider() -> Provider:
             "client_secret": _("The Value, not the Secret ID."),
             "tenant_id": _("From the app's Overview page."),
         },
-        diagnosis_rules=PASSWORD_REFUSALS,
-        help_url=LEARN,
-        source=OAUTH2,
+        diagnosis_rules=PASSWORD_RULES,
+        help_url=HELP,
+        source=OAUTH2_HELP,
         checked=date(2026, 11, 22),
     )

@@ -1,4 +1,4 @@
-"""SendGrid, by its SMTP service."""
+"""SendGrid."""
 
 from datetime import date
 
@@ -14,15 +14,15 @@ BAD_KEY = Diagnosis(
     ],
     f"{DOCS}/for-developers/sending-email/integrating-with-the-smtp-api",
 )
-CREDITS = Diagnosis(
+NO_CREDITS = Diagnosis(
     _("The SendGrid plan has no email credits left."),
     [_("Upgrade the plan, or wait until it renews. Retrying doesn't help.")],
 )
-ADDRESS_LIST = Diagnosis(
+IP_NOT_ALLOWED = Diagnosis(
     _("SendGrid knows the API key but doesn't allow this server to sign in."),
     [_("In SendGrid, open Settings → IP Access Management and add this server's IP address.")],
 )
-SENDER = Diagnosis(
+UNVERIFIED_SENDER = Diagnosis(
     _("The Mail From address is not a verified sender in SendGrid."),
     [
         _("In SendGrid, open Settings → Sender Authentication and verify this address or its whole domain."),
@@ -34,7 +34,7 @@ SENDER = Diagnosis(
 
 @hookimpl
 def register_smtp_provider() -> Provider:
-    """Bring the provider."""
+    """Return the provider."""
     return Provider(
         key="sendgrid",
         label="SendGrid",
@@ -53,11 +53,11 @@ def register_smtp_provider() -> Provider:
         },
         diagnosis_rules=[
             DiagnosisRule("535", BAD_KEY, "authentication failed"),
-            DiagnosisRule("451", CREDITS, "maximum credits exceeded"),
-            DiagnosisRule("451", ADDRESS_LIST, "could not authenticate"),
-            DiagnosisRule("550", SENDER, "does not match a verified sender identity"),
+            DiagnosisRule("451", NO_CREDITS, "maximum credits exceeded"),
+            DiagnosisRule("451", IP_NOT_ALLOWED, "could not authenticate"),
+            DiagnosisRule("550", UNVERIFIED_SENDER, "does not match a verified sender identity"),
             DiagnosisRule("550", BAD_KEY, "unauthenticated senders not allowed"),
-            DiagnosisRule("403", SENDER, "not authorized to send from that email address"),
+            DiagnosisRule("403", UNVERIFIED_SENDER, "not authorized to send from that email address"),
         ],
         help_url=f"{DOCS}/for-developers/sending-email/integrating-with-the-smtp-api",
         source=f"{DOCS}/for-developers/sending-email/integrating-with-the-smtp-api",

@@ -1,4 +1,4 @@
-"""The provider in docs/writing-a-provider.md, as a file and as an installed package, really sends."""
+"""The provider in docs/writing-a-provider.md really sends, as a file and as an installed package."""
 
 import hashlib
 import hmac
@@ -31,14 +31,14 @@ PAGE = "/settings/mail"
 
 
 def example(number: int = 0) -> str:
-    """A provider that the documentation shows."""
+    """Return one of the providers in the documentation."""
     found: list[str] = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
     return found[number]
 
 
 @pytest.fixture
 def config_values(tmp_path: Path) -> dict[str, Any]:
-    """The example lies in the plugin folder."""
+    """Put the example into the plugin folder."""
     folder = tmp_path / "plugins"
     folder.mkdir()
     (folder / "acme.py").write_text(example())
@@ -47,55 +47,58 @@ def config_values(tmp_path: Path) -> dict[str, Any]:
 
 @pytest.fixture
 def acme(authority: Authority) -> Iterator[Inbox]:
-    """Acme's mail server: it knows one key, and its signature for America."""
+    """Acme's mail server, which accepts one key with its signature for America."""
     with running_inbox(authority, username="AKEY", password=SIGNATURE) as inbox:
         yield inbox
 
 
 def fields(server: Inbox | ScriptedServer, **more: str) -> dict[str, Any]:
-    """What an administrator fills in."""
+    """Return what an administrator enters."""
     own = {"provider": "acme", "username": "AKEY", "access_secret": SECRET, "region": "us"}
     return (
         own | {"mail_from": SENDER, "host": server.host, "port": server.port, "test_recipient": "e@acme.example"} | more
     )
 
 
-def test_the_example_appears_renders_its_fields_and_sends(administrator: Browser, acme: Inbox) -> None:
+def test_the_example_shows_its_fields_and_sends(administrator: Browser, acme: Inbox) -> None:
     page = administrator.submit(PAGE, "choose", provider="acme")
     assert "Where the key was created." in page.text
     assert 'value="smtp.{region}.acme.example"' in page.text
     answer = administrator.submit_on(page, "test", **fields(acme))
-    assert "The test mail is on its way" in answer.text
+    assert "The test email is on its way" in answer.text
     assert acme.last.username == "AKEY"
     assert SECRET not in answer.text
 
 
-def test_its_secret_is_asked_for(administrator: Browser, acme: Inbox) -> None:
+def test_its_secret_is_required_until_it_is_saved(administrator: Browser, acme: Inbox) -> None:
     page = administrator.submit(PAGE, "choose", provider="acme")
-    assert "signing in needs it" in administrator.submit_on(page, "save", **fields(acme, access_secret="")).text
-    assert "Saved." in administrator.submit_on(page, "save", **fields(acme)).text
-    assert "Saved." in administrator.submit(PAGE, "save", access_secret="").text
+    assert (
+        "Enter a value for “Secret of the access key”."
+        in administrator.submit_on(page, "save", **fields(acme, access_secret="")).text
+    )
+    assert "Saved and in use." in administrator.submit_on(page, "save", **fields(acme)).text
+    assert "Saved and in use." in administrator.submit(PAGE, "save", access_secret="").text
 
 
 def test_its_region_is_part_of_the_host(administrator: Browser, acme: Inbox) -> None:
     page = administrator.submit(PAGE, "choose", provider="acme")
     answer = administrator.submit_on(page, "test", **fields(acme, host="{region}.acme.invalid"))
-    assert "finds no host of this name" in answer.text or "cannot look up" in answer.text
+    assert "The host name could not be found." in answer.text
 
 
 @pytest.mark.parametrize(
-    ("replies", "words"),
+    ("replies", "text"),
     [
         ({"AUTH": "535 5.7.8 Unknown key AKEY"}, "does not know this access key"),
         ({"MAIL": "550 5.7.1 No"}, "Acme sends only from acme.example."),
     ],
 )
-def test_its_explanations_are_shown(
-    replies: dict[str, str], words: str, administrator: Browser, scripted: Callable[..., ScriptedServer]
+def test_its_diagnoses_are_shown(
+    replies: dict[str, str], text: str, administrator: Browser, scripted: Callable[..., ScriptedServer]
 ) -> None:
     page = administrator.submit(PAGE, "choose", provider="acme")
     answer = administrator.submit_on(page, "test", **fields(scripted(replies, tls="starttls")))
-    assert words in answer.text
+    assert text in answer.text
 
 
 def test_a_separately_installed_package_brings_a_provider(tmp_path: Path) -> None:
@@ -118,7 +121,7 @@ def test_a_separately_installed_package_brings_a_provider(tmp_path: Path) -> Non
     assert "Acme Mail" in run.stdout
 
 
-def test_the_documentation_names_every_hook_and_every_part() -> None:
+def test_the_documentation_mentions_every_hook_and_every_part() -> None:
     text = DOCS.read_text()
     hooks = [name for name, value in vars(Hooks).items() if inspect.isfunction(value)]
     assert [name for name in (*hooks, *webapp.providers.__all__) if f"`{name}" not in text and name != "hookimpl"] == []

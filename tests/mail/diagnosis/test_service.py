@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from plugins import google, office365_answers, sendgrid
+from plugins import google, office365_diagnoses, sendgrid
 from webapp.mail.diagnosis import certificate_rules, smtp_rules
 from webapp.mail.diagnosis.service import diagnose
 from webapp.providers import Diagnosis, Failure
@@ -22,27 +22,31 @@ GOOGLE = [
     ("ehlo", "421 4.7.0 Try again later, closing connection. (EHLO) x - gsmtp", smtp_rules.BAD_HELO),
 ]  # fmt: skip
 OFFICE365 = [
-    ("auth", "535 5.7.3 Authentication unsuccessful [AM0PR01CA0001.PROD.OUTLOOK.COM]", office365_answers.NOT_ACCEPTED),
-    ("auth", "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.", office365_answers.TENANT_OFF),
-    ("auth", "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox.", office365_answers.MAILBOX_OFF),
-    ("auth", "535 5.7.139 Authentication unsuccessful, basic authentication is disabled. [X]", office365_answers.PASSWORDS_OFF),
-    ("auth", "535 5.7.139 Authentication unsuccessful, the user credentials were incorrect. [X]", office365_answers.WRONG_PASSWORD),
-    ("auth", "535 5.7.139 Authentication unsuccessful, the request did not meet the criteria to be", office365_answers.POLICY),
-    ("auth", "535 5.7.139 Authentication unsuccessful, user is locked by your organization's security defaults policy.", office365_answers.DEFAULTS),
-    ("mail", "530 5.7.57 Client not authenticated to send mail. [X]", office365_answers.NO_SIGN_IN),
-    ("mail", "530 5.7.57 Client not authenticated to send mail. Error: 535 5.7.139 basic authentication is disabled.", office365_answers.PASSWORDS_OFF),
-    ("auth", "550 5.7.30 Basic authentication is not supported for Client Submission.", office365_answers.PASSWORDS_OFF),
-    ("data", "550 5.7.60 SMTP; Client does not have permissions to send as this sender [X]", office365_answers.SEND_AS),
-    ("data", "554 5.2.252 SendAsDenied; a@example.org not allowed to send as b@example.org; STOREDRV", office365_answers.SEND_AS),
-    ("data", f"554 5.2.0 {STORE}:SendAsDeniedException.MapiExceptionSendAsDenied; Failed", office365_answers.SEND_AS),
-    ("data", f"554 5.2.0 {STORE}:SubmissionQuotaExceededException", office365_answers.QUOTA),
-    ("data", f"554 5.2.2 mailbox full; {STORE}:QuotaExceededException", office365_answers.MAILBOX_FULL),
-    ("data", "432 4.3.2 Concurrent connections limit exceeded.", office365_answers.BUSY),
+    ("auth", "535 5.7.3 Authentication unsuccessful [AM0PR01CA0001.PROD.OUTLOOK.COM]", office365_diagnoses.NOT_ACCEPTED),
+    ("auth", "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.", office365_diagnoses.TENANT_OFF),
+    ("auth", "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox.", office365_diagnoses.MAILBOX_OFF),
+    ("auth", "535 5.7.139 Authentication unsuccessful, basic authentication is disabled. [X]", office365_diagnoses.PASSWORDS_OFF),
+    ("auth", "535 5.7.139 Authentication unsuccessful, the user credentials were incorrect. [X]", office365_diagnoses.WRONG_PASSWORD),
+    ("auth", "535 5.7.139 Authentication unsuccessful, the request did not meet the criteria to be", office365_diagnoses.POLICY),
+    ("auth", "535 5.7.139 Authentication unsuccessful, user is locked by your organization's security defaults policy.", office365_diagnoses.DEFAULTS),
+    ("mail", "530 5.7.57 Client not authenticated to send mail. [X]", office365_diagnoses.NO_SIGN_IN),
+    ("mail", "530 5.7.57 Client not authenticated to send mail. Error: 535 5.7.139 basic authentication is disabled.", office365_diagnoses.PASSWORDS_OFF),
+    ("auth", "550 5.7.30 Basic authentication is not supported for Client Submission.", office365_diagnoses.PASSWORDS_OFF),
+    ("data", "550 5.7.60 SMTP; Client does not have permissions to send as this sender [X]", office365_diagnoses.SEND_AS),
+    ("data", "554 5.2.252 SendAsDenied; a@example.org not allowed to send as b@example.org; STOREDRV", office365_diagnoses.SEND_AS),
+    ("data", f"554 5.2.0 {STORE}:SendAsDeniedException.MapiExceptionSendAsDenied; Failed", office365_diagnoses.SEND_AS),
+    ("data", f"554 5.2.0 {STORE}:SubmissionQuotaExceededException", office365_diagnoses.QUOTA),
+    ("data", f"554 5.2.2 mailbox full; {STORE}:QuotaExceededException", office365_diagnoses.MAILBOX_FULL),
+    ("data", "432 4.3.2 Concurrent connections limit exceeded.", office365_diagnoses.BUSY),
 ]  # fmt: skip
 SENDGRID = [
     ("auth", "535 Authentication failed: The provided authorization grant is invalid", sendgrid.BAD_KEY),
-    ("auth", "451 Authentication failed: Maximum credits exceeded", sendgrid.CREDITS),
-    ("data", "550 The from address does not match a verified Sender Identity. Mail cannot be sent", sendgrid.SENDER),
+    ("auth", "451 Authentication failed: Maximum credits exceeded", sendgrid.NO_CREDITS),
+    (
+        "data",
+        "550 The from address does not match a verified Sender Identity. Mail cannot be sent",
+        sendgrid.UNVERIFIED_SENDER,
+    ),
 ]
 CUSTOM = [
     ("auth", "535 5.7.8 Error: authentication failed: UGFzc3dvcmQ6", smtp_rules.BAD_SIGN_IN),
@@ -117,6 +121,6 @@ def test_a_failure_before_any_server_was_asked_has_no_diagnosis(app: Flask) -> N
 
 
 def test_office_365_has_the_steps_of_the_guides_troubleshooting(app: Flask) -> None:
-    steps = " ".join(map(str, office365_answers.NOT_ACCEPTED.steps))
+    steps = " ".join(map(str, office365_diagnoses.NOT_ACCEPTED.steps))
     assert "Manage email apps" in steps
     assert "security defaults" in steps

@@ -5,7 +5,7 @@ import json
 import pytest
 from flask import Flask
 
-from plugins import google, office365_answers
+from plugins import google, office365_diagnoses
 from webapp.core.http_client import Response
 from webapp.mail.diagnosis import certificate_rules, descriptions, token_rules
 from webapp.mail.diagnosis.service import diagnose
@@ -18,30 +18,30 @@ pytestmark = pytest.mark.one_database
 SETTINGS = {"authentication": "authorization_code"}
 TRACE = "\r\nTrace ID: 0e1b\r\nCorrelation ID: 77aa\r\nTimestamp: 2026-11-23 06:00:00Z"
 GOOGLE = [
-    ("invalid_grant", "Token has been expired or revoked.", google.ENDED),
+    ("invalid_grant", "Token has been expired or revoked.", google.GRANT_EXPIRED),
     ("invalid_grant", "Bad Request", google.OTHER_CLIENT),
     ("invalid_grant", "Invalid JWT: Token must be a short-lived token (60 minutes)", google.BAD_REQUEST_DATE),
     ("invalid_grant", "Invalid email or User ID", google.NO_MAILBOX),
-    ("invalid_client", "The OAuth client was not found.", google.NO_CLIENT),
+    ("invalid_client", "The OAuth client was not found.", google.UNKNOWN_CLIENT),
     ("unauthorized_client", "Unauthorized", google.OTHER_CLIENT),
     ("unauthorized_client", "Client is unauthorized to retrieve access tokens using this method", google.NOT_DELEGATED),
-    ("admin_policy_enforced", "", google.BLOCKED),
-    ("access_denied", "", google.NO_TESTER),
+    ("admin_policy_enforced", "", google.BLOCKED_BY_ADMINISTRATOR),
+    ("access_denied", "", google.DECLINED),
     ("redirect_uri_mismatch", "Bad Request", token_rules.BAD_REQUEST),
 ]
 MICROSOFT = [
-    ("invalid_grant", "AADSTS70008: The provided authorization code or refresh token", office365_answers.UNUSED),
-    ("invalid_grant", "AADSTS700082: The refresh token has expired due to inactivity.", office365_answers.UNUSED),
-    ("invalid_grant", "AADSTS50173: The provided grant has expired due to", office365_answers.PASSWORD_CHANGED),
-    ("invalid_client", "AADSTS7000215: Invalid client secret provided.", office365_answers.SECRET_ID),
-    ("invalid_client", "AADSTS7000222: The provided client secret keys for app", office365_answers.SECRET_EXPIRED),
-    ("invalid_client", "AADSTS7000218: The request body must contain", office365_answers.NOT_PUBLIC),
-    ("unauthorized_client", "AADSTS700016: Application with identifier", office365_answers.NO_APP),
-    ("invalid_grant", "AADSTS65001: The user or administrator has not consented", office365_answers.NO_CONSENT),
-    ("interaction_required", "AADSTS50079: Due to a configuration change", office365_answers.SECOND_FACTOR),
-    ("invalid_grant", "AADSTS53003: Access has been blocked by Conditional Access", office365_answers.CONDITIONAL),
-    ("invalid_grant", "AADSTS9002313: Invalid request.", office365_answers.CUT),
-    ("invalid_grant", "AADSTS50034: The user account does not exist", office365_answers.NOT_IN_TENANT),
+    ("invalid_grant", "AADSTS70008: The provided authorization code or refresh token", office365_diagnoses.UNUSED),
+    ("invalid_grant", "AADSTS700082: The refresh token has expired due to inactivity.", office365_diagnoses.UNUSED),
+    ("invalid_grant", "AADSTS50173: The provided grant has expired due to", office365_diagnoses.PASSWORD_CHANGED),
+    ("invalid_client", "AADSTS7000215: Invalid client secret provided.", office365_diagnoses.SECRET_ID),
+    ("invalid_client", "AADSTS7000222: The provided client secret keys for app", office365_diagnoses.SECRET_EXPIRED),
+    ("invalid_client", "AADSTS7000218: The request body must contain", office365_diagnoses.NOT_PUBLIC),
+    ("unauthorized_client", "AADSTS700016: Application with identifier", office365_diagnoses.NO_APP),
+    ("invalid_grant", "AADSTS65001: The user or administrator has not consented", office365_diagnoses.NO_CONSENT),
+    ("interaction_required", "AADSTS50079: Due to a configuration change", office365_diagnoses.SECOND_FACTOR),
+    ("invalid_grant", "AADSTS53003: Access has been blocked by Conditional Access", office365_diagnoses.CONDITIONAL),
+    ("invalid_grant", "AADSTS9002313: Invalid request.", office365_diagnoses.INCOMPLETE_GRANT),
+    ("invalid_grant", "AADSTS50034: The user account does not exist", office365_diagnoses.NOT_IN_TENANT),
     ("invalid_grant", "AADSTS99999999: Something new.", token_rules.GRANT_ENDED),
 ]
 # What is wrong with a reply is shown in full, and its diagnosis is the same for all of them.

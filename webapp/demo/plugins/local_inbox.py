@@ -9,7 +9,7 @@ PORT = "MAILROOM_DEMO_INBOX_PORT"
 
 @hookimpl
 def register_smtp_provider() -> Provider:
-    """Bring the provider."""
+    """Return the provider."""
     port = int(os.environ.get(PORT, "8025"))
     return Provider(
         key="local_inbox",

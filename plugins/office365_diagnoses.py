@@ -1,8 +1,8 @@
-"""What Microsoft's refusals mean, and what to do about each."""
+"""What Microsoft's errors mean, and how to fix each."""
 
 from webapp.providers import Diagnosis, DiagnosisRule, _
 
-LEARN = "https://learn.microsoft.com/en-us/exchange/clients-and-mobile-in-exchange-online/authenticated-client-smtp-submission"
+HELP = "https://learn.microsoft.com/en-us/exchange/clients-and-mobile-in-exchange-online/authenticated-client-smtp-submission"
 RETIREMENT = "https://techcommunity.microsoft.com/blog/exchange/updated-exchange-online-smtp-auth-basic-authentication-deprecation-timeline/4489835"
 MAILBOX_SWITCH = _(
     "In the Microsoft 365 admin centre, open Users → Active users → the mailbox → Mail → "
@@ -14,7 +14,7 @@ SECURITY_DEFAULTS = _(
     "passwords are rejected. Ask the person responsible for security before you change "
     "them."
 )
-TO_OAUTH2 = _("Set Authentication to OAuth2, and follow the steps shown for it.")
+USE_OAUTH2 = _("Set Authentication to OAuth2, and follow the steps shown for it.")
 
 NOT_ACCEPTED = Diagnosis(
     _("Microsoft rejected the sign-in. The password may be wrong, or sending by SMTP may be turned off."),
@@ -23,7 +23,7 @@ NOT_ACCEPTED = Diagnosis(
         MAILBOX_SWITCH,
         SECURITY_DEFAULTS,
     ],
-    LEARN,
+    HELP,
 )
 TENANT_OFF = Diagnosis(
     _("Sending by SMTP is turned off for the whole organisation."),
@@ -45,7 +45,7 @@ MAILBOX_OFF = Diagnosis(
 PASSWORDS_OFF = Diagnosis(
     _("Microsoft no longer accepts passwords, including app passwords, for sending from this mailbox."),
     [
-        TO_OAUTH2,
+        USE_OAUTH2,
         _("If Microsoft still permits it, have an administrator allow passwords again with an authentication policy."),
         _("Otherwise, send through another service: an SMTP relay, or a provider such as SendGrid."),
     ],
@@ -54,7 +54,7 @@ PASSWORDS_OFF = Diagnosis(
 WRONG_PASSWORD = Diagnosis(
     _("The user name or password is wrong."),
     [_("Check that the user name is the mailbox's own sign-in name."), _("Enter the password again.")],
-    LEARN,
+    HELP,
 )
 POLICY = Diagnosis(
     _("An organisation policy blocked the sign-in: Conditional Access, an authentication policy, or MFA."),
@@ -65,12 +65,12 @@ POLICY = Diagnosis(
         ),
         SECURITY_DEFAULTS,
     ],
-    LEARN,
+    HELP,
 )
 DEFAULTS = Diagnosis(
     _("The organisation's security defaults block passwords. The mailbox isn't actually locked."),
-    [TO_OAUTH2, SECURITY_DEFAULTS],
-    LEARN,
+    [USE_OAUTH2, SECURITY_DEFAULTS],
+    HELP,
 )
 NO_SIGN_IN = Diagnosis(
     _("Microsoft requires authentication before it accepts email."),
@@ -95,16 +95,18 @@ MAILBOX_FULL = Diagnosis(
     [_("Empty its Sent Items, or set up a retention policy to do so.")],
 )
 
-OAUTH2 = "https://learn.microsoft.com/en-us/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth"
-AGAIN = _("Choose “Generate access token” and sign in again.")
-CONSENT = _("In Microsoft Entra, open App registrations → the app → API permissions, and grant admin consent.")
+OAUTH2_HELP = "https://learn.microsoft.com/en-us/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth"
+SIGN_IN_AGAIN = _("Choose “Generate access token” and sign in again.")
+GRANT_CONSENT = _("In Microsoft Entra, open App registrations → the app → API permissions, and grant admin consent.")
 UNUSED = Diagnosis(
-    _("The OAuth2 authorization has expired because it wasn't used for too long (such as 90 days)."), [AGAIN], OAUTH2
+    _("The OAuth2 authorization has expired because it wasn't used for too long (such as 90 days)."),
+    [SIGN_IN_AGAIN],
+    OAUTH2_HELP,
 )
 PASSWORD_CHANGED = Diagnosis(
     _("The OAuth2 authorization is no longer valid: the mailbox's password was changed, or its sessions were revoked."),
-    [AGAIN],
-    OAUTH2,
+    [SIGN_IN_AGAIN],
+    OAUTH2_HELP,
 )
 SECRET_ID = Diagnosis(
     _("The client secret is wrong. Usually the Secret ID was copied instead of the Value."),
@@ -112,7 +114,7 @@ SECRET_ID = Diagnosis(
         _("In Microsoft Entra, open App registrations → the app → Certificates & secrets, and create a new secret."),
         _("Copy the Value, enter it here as the client secret, and save."),
     ],
-    OAUTH2,
+    OAUTH2_HELP,
 )
 SECRET_EXPIRED = Diagnosis(
     _("The client secret has expired."),
@@ -120,22 +122,24 @@ SECRET_EXPIRED = Diagnosis(
         _("In Microsoft Entra, open App registrations → the app → Certificates & secrets, and create a new secret."),
         _("Enter its Value and expiry date here, save, and generate the access token again."),
     ],
-    OAUTH2,
+    OAUTH2_HELP,
 )
 NO_APP = Diagnosis(
     _("Microsoft can't find the application in this tenant."),
     [_("Open the app's Overview page and copy the Application (client) ID and the Directory (tenant) ID again.")],
-    OAUTH2,
+    OAUTH2_HELP,
 )
 NO_TENANT = Diagnosis(
-    _("Microsoft can't find this tenant."), [_("Copy the Directory (tenant) ID from the app's Overview page.")], OAUTH2
+    _("Microsoft can't find this tenant."),
+    [_("Copy the Directory (tenant) ID from the app's Overview page.")],
+    OAUTH2_HELP,
 )
 NO_CONSENT = Diagnosis(
     _("The application hasn't been given permission to send email, or the permission was revoked."),
-    [CONSENT, AGAIN],
-    OAUTH2,
+    [GRANT_CONSENT, SIGN_IN_AGAIN],
+    OAUTH2_HELP,
 )
-SECOND_FACTOR = Diagnosis(_("Microsoft requires a second factor (MFA) for this sign-in."), [AGAIN], OAUTH2)
+SECOND_FACTOR = Diagnosis(_("Microsoft requires a second factor (MFA) for this sign-in."), [SIGN_IN_AGAIN], OAUTH2_HELP)
 CONDITIONAL = Diagnosis(
     _("A Conditional Access policy of the organisation blocks this application, location or device."),
     [
@@ -151,9 +155,9 @@ NOT_IN_TENANT = Diagnosis(
         _("Check the tenant ID, and sign in with the account entered as the user name."),
         _("For a personal Outlook account, allow personal accounts in the app and enter consumers as the tenant ID."),
     ],
-    OAUTH2,
+    OAUTH2_HELP,
 )
-CUT = Diagnosis(_("The saved OAuth2 authorization is incomplete."), [AGAIN], OAUTH2)
+INCOMPLETE_GRANT = Diagnosis(_("The saved OAuth2 authorization is incomplete."), [SIGN_IN_AGAIN], OAUTH2_HELP)
 NOT_PUBLIC = Diagnosis(
     _("The application must use a client secret, because public client flows aren't allowed for it."),
     [
@@ -169,7 +173,7 @@ OTHER_TENANT = Diagnosis(
             "generate the access token again."
         )
     ],
-    OAUTH2,
+    OAUTH2_HELP,
 )
 OTHER_AUDIENCE = Diagnosis(
     _("The access token is for another service, such as Microsoft Graph, not for Outlook's mail servers."),
@@ -178,36 +182,40 @@ OTHER_AUDIENCE = Diagnosis(
             "Remove the Microsoft Graph permission Mail.Send, and add SMTP.Send or, for client "
             "credentials, SMTP.SendAsApp."
         ),
-        AGAIN,
+        SIGN_IN_AGAIN,
     ],
-    OAUTH2,
+    OAUTH2_HELP,
 )
 NO_SMTP_SEND = Diagnosis(
     _("The access token lacks the permission SMTP.Send."),
-    [_("In Microsoft Entra, open App registrations → the app → API permissions, and add SMTP.Send."), CONSENT, AGAIN],
-    OAUTH2,
+    [
+        _("In Microsoft Entra, open App registrations → the app → API permissions, and add SMTP.Send."),
+        GRANT_CONSENT,
+        SIGN_IN_AGAIN,
+    ],
+    OAUTH2_HELP,
 )
 NO_SEND_AS_APP = Diagnosis(
     _("The access token lacks the permission SMTP.SendAsApp."),
     [
         _("Under API permissions, add the Office 365 Exchange Online application permission SMTP.SendAsApp."),
-        CONSENT,
+        GRANT_CONSENT,
     ],
-    OAUTH2,
+    OAUTH2_HELP,
 )
 OTHER_MAILBOX = Diagnosis(
     _("The access token is for a different account than the user name."),
     [
         _("Sign in with the account entered as the user name, or change the user name to the account that signed in."),
-        AGAIN,
+        SIGN_IN_AGAIN,
     ],
-    OAUTH2,
+    OAUTH2_HELP,
 )
 TOKEN_EXPIRED = Diagnosis(
     _("The access token had already expired when it was used. This machine's clock is probably wrong."),
     [_("Correct this machine's date and time.")],
 )
-TOKEN_RIGHT = Diagnosis(
+TOKEN_VALID = Diagnosis(
     _(
         "The access token is valid, but the mailbox rejects it: sending by SMTP is turned off, "
         "or a permission is missing."
@@ -223,20 +231,24 @@ TOKEN_RIGHT = Diagnosis(
             "Add-RecipientPermission with SendAs."
         ),
     ],
-    OAUTH2,
+    OAUTH2_HELP,
 )
 
-# What the server says of a sign-in that failed, also when it says so in answer to the sender (530).
-SWITCHED_OFF = [("disabled for the tenant", TENANT_OFF), ("disabled for the mailbox", MAILBOX_OFF)]
-OF_PASSWORDS = [
-    *SWITCHED_OFF,
+# Phrases in replies to a failed authentication. Some servers only report it in their reply to the sender (530).
+TURNED_OFF_PHRASES = [("disabled for the tenant", TENANT_OFF), ("disabled for the mailbox", MAILBOX_OFF)]
+PASSWORD_PHRASES = [
+    *TURNED_OFF_PHRASES,
     ("basic authentication is disabled", PASSWORDS_OFF),
     ("credentials were incorrect", WRONG_PASSWORD),
     ("did not meet the criteria", POLICY),
     ("security defaults", DEFAULTS),
 ]
-PASSWORD_REFUSALS = [
-    *(DiagnosisRule(code, found, words) for code in ("535 5.7.139", "530 5.7.57") for words, found in OF_PASSWORDS),
+PASSWORD_RULES = [
+    *(
+        DiagnosisRule(code, found, phrase)
+        for code in ("535 5.7.139", "530 5.7.57")
+        for phrase, found in PASSWORD_PHRASES
+    ),
     DiagnosisRule("530 5.7.57", NO_SIGN_IN),
     DiagnosisRule("535 5.7.3", NOT_ACCEPTED),
     DiagnosisRule("550 5.7.30", PASSWORDS_OFF),
@@ -247,8 +259,8 @@ PASSWORD_REFUSALS = [
     DiagnosisRule("554 5.2.2", MAILBOX_FULL),
     DiagnosisRule("432 4.3.2", BUSY),
 ]
-# Microsoft's numbers improve the explanation; what is done depends on the error alone.
-TOKEN_REFUSALS = [
+# Microsoft's AADSTS numbers refine the diagnosis; what Mailroom does depends on the error alone.
+TOKEN_RULES = [
     DiagnosisRule("invalid_grant", UNUSED, "AADSTS70008:"),
     DiagnosisRule("invalid_grant", UNUSED, "AADSTS700082:"),
     DiagnosisRule("invalid_grant", PASSWORD_CHANGED, "AADSTS50173:"),
@@ -260,7 +272,7 @@ TOKEN_REFUSALS = [
     DiagnosisRule("access_denied", CONDITIONAL, "AADSTS53003:"),
     DiagnosisRule("invalid_grant", NOT_IN_TENANT, "AADSTS50034:"),
     DiagnosisRule("invalid_request", NOT_IN_TENANT, "AADSTS50020:"),
-    DiagnosisRule("invalid_grant", CUT, "AADSTS9002313:"),
+    DiagnosisRule("invalid_grant", INCOMPLETE_GRANT, "AADSTS9002313:"),
     DiagnosisRule("invalid_client", SECRET_ID, "AADSTS7000215:"),
     DiagnosisRule("invalid_client", SECRET_EXPIRED, "AADSTS7000222:"),
     DiagnosisRule("invalid_client", NOT_PUBLIC, "AADSTS7000218:"),
@@ -270,8 +282,8 @@ TOKEN_REFUSALS = [
     DiagnosisRule("consent_required", NO_CONSENT),
     DiagnosisRule("access_denied", NO_CONSENT),
 ]
-MAIL_REFUSALS = [
-    *(DiagnosisRule("535", found, words) for words, found in SWITCHED_OFF),
+MAIL_SERVER_RULES = [
+    *(DiagnosisRule("535", found, phrase) for phrase, found in TURNED_OFF_PHRASES),
     DiagnosisRule("535", CONDITIONAL, "did not meet the criteria"),
     DiagnosisRule("535", TOKEN_EXPIRED, code="token_expired"),
     DiagnosisRule("535", OTHER_TENANT, code="token_wrong_tenant"),
@@ -279,5 +291,5 @@ MAIL_REFUSALS = [
     DiagnosisRule("535", NO_SMTP_SEND, code="token_wrong_scope"),
     DiagnosisRule("535", NO_SEND_AS_APP, code="token_wrong_role"),
     DiagnosisRule("535", OTHER_MAILBOX, code="token_wrong_mailbox"),
-    DiagnosisRule("535", TOKEN_RIGHT),
+    DiagnosisRule("535", TOKEN_VALID),
 ]
