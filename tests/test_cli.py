@@ -13,14 +13,14 @@ from selectors import EVENT_READ, DefaultSelector
 import psutil
 import psycopg
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from sqlalchemy import inspect
 
+from tests.support.command import run_mailroom
 from tests.support.postgresql import PostgreSQL
 from tests.support.running import Mailroom, Visitor, free_port, running, until
 from webapp.accounts import service as accounts
 from webapp.accounts.models import Role
-from webapp.cli import main
 from webapp.core.config import PREFIX
 from webapp.core.database import Database
 from webapp.process.web_server import ListenAddress, find_free_port
@@ -52,7 +52,7 @@ def run(tmp_path: Path) -> Iterator[Run]:
         given = {"INSTANCE": str(tmp_path / "instance"), "SECRET_KEY": "a secret key for the tests"} | settings
         environ: dict[str, str | None] = {name: None for name in os.environ if name.startswith(PREFIX)}
         environ |= {PREFIX + name: value for name, value in given.items()}
-        return CliRunner().invoke(main, arguments, input=stdin, env=environ, catch_exceptions=False)
+        return run_mailroom(arguments, stdin, environ)
 
     yield run
     logging.getLogger().handlers = handlers
@@ -88,13 +88,13 @@ def test_create_admin_makes_somebody_who_can_set_mailroom_up(run: Run, new_datab
 
 def test_create_admin_says_that_it_is_the_password_that_cannot_be_used(run: Run) -> None:
     refused = run("create-admin", "ada@mailroom.example", "--password-stdin", stdin="short\n")
-    assert in_one_line(refused, 1).startswith("Error: The password for ada@mailroom.example cannot be used. Too short")
+    assert in_one_line(refused, 1).startswith("Error: This password can't be used for ada@mailroom.example. Too short")
 
 
 @pytest.mark.parametrize("name", ["Ada\0Lovelace", "Ada " * 51])
 def test_create_admin_refuses_a_name_that_no_page_takes(run: Run, name: str) -> None:
     refused = run("create-admin", "ada@mailroom.example", "--name", name, "--password-stdin", stdin=f"{PASSWORD}\n")
-    assert in_one_line(refused, 1).startswith("Error: The name cannot be used.")
+    assert in_one_line(refused, 1).startswith("Error: This name can't be used.")
 
 
 def test_create_admin_says_that_the_address_is_taken(run: Run) -> None:
@@ -106,7 +106,7 @@ def test_create_admin_says_that_the_address_is_taken(run: Run) -> None:
 @pytest.mark.parametrize(
     ("email", "stdin", "problem"),
     [
-        ("ada", f"{PASSWORD}\n", "not an e-mail address"),
+        ("ada", f"{PASSWORD}\n", "not an email address"),
         ("ada@mailroom.example", "short\n", "Too short"),
         ("ada@mailroom.example", "", "Too short"),
         ("ada@mailroom.example", "no page takes\ta tab\n", "control characters"),
@@ -168,7 +168,7 @@ def served(tmp_path: Path) -> Iterator[tuple[Mailroom, str]]:
     """A running `mailroom serve` and its address."""
     port = free_port()
     with running(tmp_path, "serve", "--port", str(port), "--processes", "1", "--threads", "4") as mailroom:
-        mailroom.wait_for("Mailroom listens on")
+        mailroom.wait_for("Mailroom is listening on")
         mailroom.wait_for("worker started")
         yield mailroom, f"http://127.0.0.1:{port}"
 
@@ -182,7 +182,7 @@ def test_serve_starts_a_worker_that_died_again(served: tuple[Mailroom, str]) -> 
     mailroom, _ = served
     children(mailroom, "worker")[0].kill()
     mailroom.wait_for("worker started", times=2)
-    assert "process ended; starting it again" in mailroom.errors
+    assert "process ended; restarting" in mailroom.errors
 
 
 def test_serve_starts_a_web_server_that_died_again(served: tuple[Mailroom, str]) -> None:
@@ -223,7 +223,7 @@ def test_the_setup_address_is_printed_until_there_is_an_administrator(served: tu
     settings = {"INSTANCE": str(instance), "SECRET_KEY": (instance / "secret-key").read_text()}
     run("create-admin", "ada@mailroom.example", "--password-stdin", stdin=f"{PASSWORD}\n", **settings)
     with running(mailroom.folder, "serve", "--port", str(free_port())) as again:
-        again.wait_for("Mailroom listens on")
+        again.wait_for("Mailroom is listening on")
         assert "setup" not in again.out
 
 

@@ -5,12 +5,11 @@ from collections.abc import Callable
 
 import pytest
 import time_machine
-from click.testing import CliRunner
 from flask import Flask
-from flask.cli import ScriptInfo
 from sqlalchemy import select
 
 from tests.support.browser import PASSWORD, Browser
+from tests.support.command import run_mailroom
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
 from webapp.accounts import events as accounts_events
@@ -21,7 +20,6 @@ from webapp.accounts.models import LinkPurpose, User, UserState
 from webapp.accounts.users import setup
 from webapp.audit.models import AuditEntry
 from webapp.audit.registry import EventType
-from webapp.cli import main
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
@@ -212,6 +210,6 @@ class TestInstallation:
 
     def test_an_administrator_created_on_the_command_line_is_recorded(self, app: Flask, last_entry: LastEntry) -> None:
         arguments = ["create-admin", "root@example.com", "--password-stdin"]
-        result = CliRunner().invoke(main, arguments, input=PASSWORD, obj=ScriptInfo(create_app=lambda: app))
+        result = run_mailroom(arguments, stdin=PASSWORD, app=app)
         assert result.exit_code == 0, result.output
         assert last_entry(accounts_events.ADMINISTRATOR_CREATED).subject_email == "root@example.com"

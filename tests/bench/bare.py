@@ -1,15 +1,11 @@
 """A bare Flask and Jinja page with a session, served like Mailroom: the page to compare with."""
 
 import sys
-from collections.abc import Callable
-from unittest import mock
 
 from flask import Flask, render_template, session
 from jinja2 import DictLoader
 
-from webapp.process import web_server
-from webapp.process.request_bodies import Wsgi
-from webapp.process.web_server import ListenAddress
+from webapp.process.web_server import ListenAddress, serve_web
 
 TEMPLATES = {
     "layouts/base.html": """<!doctype html>
@@ -32,10 +28,9 @@ TEMPLATES = {
 }
 
 
-def create_app(intake: Callable[[Wsgi], Wsgi]) -> Flask:
-    """The application, whose requests are taken in as Mailroom's are."""
+def create_app() -> Flask:
+    """Create the application."""
     app = Flask(__name__)
-    app.wsgi_app = intake(app.wsgi_app)  # type: ignore[method-assign]
     app.secret_key = "a secret key for the bench"
     app.jinja_loader = DictLoader(TEMPLATES)
 
@@ -49,5 +44,4 @@ def create_app(intake: Callable[[Wsgi], Wsgi]) -> Flask:
 
 if __name__ == "__main__":
     _program, port, processes, threads = sys.argv
-    with mock.patch.object(web_server, "create_app", create_app):
-        web_server.serve_web(ListenAddress(port=int(port)), int(processes), int(threads))
+    serve_web(create_app, ListenAddress(port=int(port)), int(processes), int(threads))

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from tests.support.people import add_person
 from webapp.accounts.models import SetupToken, User, UserState
 from webapp.core import schema
-from webapp.core.database import Database, after_commit
+from webapp.core.database import Base, Database, after_commit
 from webapp.settings import security
 from webapp.settings.models import SINGLETON_ID, GeneralSettings, SecuritySettings
 from webapp.settings.security import SecurityPolicy
@@ -137,7 +137,7 @@ def test_a_reader_sees_the_last_commit_while_somebody_writes(database: Database)
 def test_the_migrations_make_what_the_models_say(database: Database) -> None:
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, schema.metadata) == []
+        assert compare_metadata(context, Base.metadata) == []
 
 
 def test_an_upgrade_keeps_what_there_is(database: Database) -> None:
@@ -166,7 +166,7 @@ def opened(url: str) -> Iterator[Database]:
 
 def drop_all(database: Database) -> None:
     with database.engine.connect().execution_options(writes=True) as connection, connection.begin():
-        schema.metadata.drop_all(connection)
+        Base.metadata.drop_all(connection)
         connection.execute(text("DROP TABLE alembic_version"))
         if connection.dialect.name == "postgresql":
             connection.execute(text("DROP FUNCTION refuse_to_change_the_trail()"))

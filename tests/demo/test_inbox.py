@@ -28,7 +28,7 @@ def config_values() -> dict[str, Any]:
 
 @pytest.fixture
 def inbox(config: Config) -> Inbox:
-    return Inbox.of(config)
+    return Inbox.for_instance(config)
 
 
 def mail(
@@ -45,7 +45,7 @@ def test_the_newest_mail_comes_first(tmp_path: Path) -> None:
     inbox = Inbox(tmp_path / "inbox")
     for subject in ("first", "second"):
         inbox.add(mail(subject))
-    assert [one.header("Subject") for one in inbox.mails()] == ["second", "first"]
+    assert [one.header("Subject") for one in inbox.emails()] == ["second", "first"]
 
 
 def test_mails_that_arrive_together_are_all_kept(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_the_oldest_mails_make_room(tmp_path: Path) -> None:
 
 def test_a_mail_that_is_not_there_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
-        Inbox(tmp_path).mail(1)
+        Inbox(tmp_path).get(1)
 
 
 @pytest.mark.parametrize(
@@ -79,13 +79,13 @@ def test_a_mail_that_is_not_there_is_not_found(tmp_path: Path) -> None:
 def test_a_mail_that_breaks_the_rules_can_be_read(tmp_path: Path, content: bytes) -> None:
     inbox = Inbox(tmp_path)
     inbox.add(content)
-    assert len(inbox.mails()) == 1
+    assert len(inbox.emails()) == 1
 
 
 def test_every_link_is_listed_once(tmp_path: Path) -> None:
     inbox = Inbox(tmp_path)
     inbox.add(mail())
-    assert inbox.mail(1).links == [LINK]
+    assert inbox.get(1).links == [LINK]
 
 
 @pytest.mark.one_database

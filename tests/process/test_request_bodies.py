@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from webapp.core.config import MAX_REQUEST_SIZE
 from webapp.process.request_bodies import RequestBodyBuffer
-from webapp.web.security import MAX_REQUEST_SIZE
 
 
 class Stalled:

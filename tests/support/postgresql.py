@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 
 from webapp.core import schema
-from webapp.core.database import Database
+from webapp.core.database import Base, Database
 
 SECONDS_TO_START = 30
 # Nobody needs these data again, so nothing has to reach the disk.
@@ -52,7 +52,7 @@ class PostgreSQL:
         # The audit trail lets nobody delete from it; triggers are off on this connection.
         self._shared.execute("SET session_replication_role = replica")
         sequences = self._shared.execute("SELECT sequencename FROM pg_sequences").fetchall()
-        deletions = [f"DELETE FROM {table.name}" for table in reversed(schema.metadata.sorted_tables)]
+        deletions = [f"DELETE FROM {table.name}" for table in reversed(Base.metadata.sorted_tables)]
         restarts = [f"SELECT setval('{name}', 1, false)" for (name,) in sequences]
         self._wipe = "; ".join([HANG_UP, *deletions, *restarts]).encode()
 

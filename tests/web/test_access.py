@@ -14,8 +14,7 @@ from tests.conftest import PUBLIC_URL
 from tests.support.browser import Browser
 from tests.support.html import forms_of
 from tests.support.inbox import Inbox
-from webapp.core import schema
-from webapp.core.database import Database
+from webapp.core.database import Base, Database
 from webapp.web.access import MEMBER, safe_next
 
 # Every page that a stranger can open. Whoever adds one here says why in its review.
@@ -160,7 +159,7 @@ def everything(database: Database) -> dict[str, list[Any]]:
     with database.read() as session:
         return {
             table.name: sorted(map(tuple, session.execute(select(table))), key=repr)
-            for table in schema.metadata.sorted_tables
+            for table in Base.metadata.sorted_tables
             if table.name not in RESTLESS
         }
 

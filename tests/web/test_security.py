@@ -10,9 +10,9 @@ from flask import Flask, abort, jsonify, request
 from tests.support.browser import Browser
 from tests.support.html import inline_code
 from webapp.accounts.sessions import reauthentication_routes
+from webapp.core.config import MAX_ANONYMOUS_REQUEST_SIZE
 from webapp.core.errors import TooManyRequests
 from webapp.web import access
-from webapp.web.security import MAX_ANONYMOUS_REQUEST_SIZE
 
 pytestmark = pytest.mark.one_database
 PROXY, CLIENT = "10.0.0.1", "203.0.113.7"

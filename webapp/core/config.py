@@ -7,6 +7,7 @@ import secrets
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,8 +15,16 @@ from urllib.parse import urlsplit
 PREFIX = "MAILROOM_"
 
 MIN_KEY_LENGTH = 16
-# In the instance folder: the key that Mailroom made for itself.
+# The file in the instance folder that holds a generated key.
 OWN_SECRET_KEY = "secret-key"  # noqa: S105 -- the name of a file
+
+# Browsers keep no cookie for longer (RFC 6265bis, 5.6.1).
+MAX_COOKIE_AGE = timedelta(days=400)
+# All fields of a page at their longest, several times over, so that even text pasted by mistake comes back with
+# a message beside the field. A form of some megabytes of `%41` keeps a core busy for a second before it is refused.
+MAX_ANONYMOUS_REQUEST_SIZE = 256 * 1024
+# Of signed-in users: such a form again, sealed while the password is asked for.
+MAX_REQUEST_SIZE = 2 * MAX_ANONYMOUS_REQUEST_SIZE
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 CHOICES = {"rate_limits": ("on", "off"), "log_format": ("json", "text"), "demo": ("on", "off")}

@@ -1,4 +1,7 @@
-"""Brings the database to the newest schema."""
+"""Bring the database to the newest schema.
+
+`Base.metadata` knows every table once `webapp` is imported, as that imports every package.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,17 +10,17 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config as AlembicConfig
 from sqlalchemy import Connection, text
+from sqlalchemy.orm import Session
 
 from webapp.core.database import Base, Database
 
-metadata = Base.metadata
-# Any number; all processes that upgrade the same PostgreSQL wait for each other on it.
+# Any number: an advisory lock on which all processes that upgrade the same PostgreSQL database wait.
 UPGRADE_LOCK = 7_145_232
 
 
 def upgrade(database: Database) -> None:
-    """Apply the migrations that are missing, one process at a time."""
-    with _without_references(database) as connection, connection.begin():
+    """Apply the missing migrations, one process at a time."""
+    with _without_foreign_keys(database) as connection, connection.begin():
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": UPGRADE_LOCK})
         # Only while the models change from hour to hour: the migrations follow once they are final.
@@ -25,11 +28,17 @@ def upgrade(database: Database) -> None:
         command.stamp(alembic_config(connection), "head")
 
 
-@contextmanager
-def _without_references(database: Database) -> Iterator[Connection]:
-    """A connection on which SQLite lets a table be made anew without deleting what refers to it.
+def current_revision(session: Session) -> str | None:
+    """Return the revision of the schema. Raises SQLAlchemyError if the database has none."""
+    revision: str | None = session.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision
 
-    It can be told so only outside of a transaction (sqlite.org/lang_altertable.html, section 7).
+
+@contextmanager
+def _without_foreign_keys(database: Database) -> Iterator[Connection]:
+    """Open a connection on which SQLite can recreate a table without deleting the rows that refer to it.
+
+    SQLite only allows this setting outside of a transaction (sqlite.org/lang_altertable.html, section 7).
     """
     with database.engine.connect().execution_options(writes=True) as connection:
         if connection.dialect.name != "sqlite":
@@ -44,7 +53,7 @@ def _without_references(database: Database) -> Iterator[Connection]:
 
 
 def alembic_config(connection: Connection) -> AlembicConfig:
-    """Alembic's configuration, for this connection."""
+    """Return Alembic's configuration for this connection."""
     config = AlembicConfig()
     config.set_main_option("script_location", str(Path(__file__).parent.parent / "migrations"))
     config.attributes["connection"] = connection

@@ -1,4 +1,4 @@
-"""Secrets at rest: sealed with keys derived from the secret key, opened only for their own purpose."""
+"""Encrypt secrets at rest, each for one purpose."""
 
 import base64
 import hashlib
@@ -11,85 +11,85 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-# The mark of a column whose values are sealed: `mapped_column(info=SEALED)`; see webapp.core.keys.columns.
+# Marks a column with sealed values: `mapped_column(info=SEALED)`; see webapp.core.keys.columns.
 SEALED: Final[dict[Any, Any]] = {"sealed": True}
 
 
 class CannotUnseal(Exception):
-    """A sealed value cannot be opened with any of the keys, or was sealed for another purpose."""
+    """No key opens a sealed value, or it was sealed for another purpose."""
 
 
 def derive(key: str, purpose: str) -> bytes:
-    """32 bytes for one purpose from a secret key (HKDF-SHA256, RFC 5869)."""
+    """Derive 32 bytes for one purpose from a key (HKDF-SHA256, RFC 5869)."""
     return HKDF(hashes.SHA256(), 32, salt=None, info=f"mailroom {purpose}".encode()).derive(key.encode())
 
 
 def sha256_hex(secret: str) -> str:
-    """What is kept of a random secret that is only compared: its SHA-256, in hex. Nobody tries 256 bits."""
+    """Hash a random secret that only has to be compared. It has too many bits to be guessed, so no key is needed."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 class Sealer(Protocol):
-    """What keeps secrets for one purpose each, whatever keys it has."""
+    """Encrypts and decrypts secrets, each for one purpose."""
 
     def seal(self, value: str, purpose: str) -> str:
         """Encrypt a value for one purpose, such as `mail_server.password`."""
 
     def open(self, sealed: str, purpose: str) -> str:
-        """The value again. Raises SealBroken when the key is gone or the purpose differs.
+        """Decrypt a value. Raises CannotUnseal if the key is missing or the purpose differs.
 
-        The purpose keeps a sealed value, moved to another column by someone who can write to
-        the database, from being opened as something else.
+        The purpose prevents that somebody who can write to the database moves a sealed value to another
+        column and has it opened there.
         """
 
-    def marks(self, text: str, purpose: str) -> list[str]:
-        """The keyed hashes of a text, one for each key, that of the key in force first.
+    def lookup_hashes(self, text: str, purpose: str) -> list[str]:
+        """Return the keyed hashes of a text, one for each key, that of the current key first.
 
-        For what is too short for a plain hash: without the key nobody can try what fits.
+        For texts so short that a plain hash could be reversed by trying all of them.
         """
 
 
 class KeySealer:
-    """A Sealer with these keys: it seals with the first one and opens with any."""
+    """A Sealer that seals with the first of its keys and opens with any of them."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         fernets = [Fernet(base64.urlsafe_b64encode(derive(key, "sealing"))) for key in keys]
         self._first, self._fernet = fernets[0], MultiFernet(fernets)
-        self._marking = [derive(key, "codes") for key in keys]
+        self._hash_keys = [derive(key, "codes") for key in keys]
 
     def seal(self, value: str, purpose: str) -> str:
         """Encrypt a value for one purpose."""
         return self._fernet.encrypt(json.dumps([purpose, value], ensure_ascii=False).encode()).decode()
 
     def open(self, sealed: str, purpose: str) -> str:
-        """The value again. Raises SealBroken."""
+        """Decrypt a value. Raises CannotUnseal."""
         try:
             sealed_for, value = json.loads(self._fernet.decrypt(sealed.encode()))
         except InvalidToken as error:
-            raise CannotUnseal(f"No key in MAILROOM_SECRET_KEY opens the saved {purpose}.") from error
+            raise CannotUnseal(f"MAILROOM_SECRET_KEY can't decrypt the saved {purpose}.") from error
         if sealed_for != purpose:
             raise CannotUnseal(f"The saved {purpose} was sealed as {sealed_for}.")
         return str(value)
 
     def opens(self, sealed: str) -> bool:
-        """Whether any of the keys opens it."""
+        """Return whether any of the keys opens the value."""
         return _opens(self._fernet, sealed)
 
     def is_current(self, sealed: str) -> bool:
-        """Whether the first key opens it."""
+        """Return whether the first key opens the value."""
         return _opens(self._first, sealed)
 
-    def resealed(self, sealed: str) -> str:
-        """The same value for the same purpose under the first key. Raises SealBroken."""
+    def reseal(self, sealed: str) -> str:
+        """Encrypt the value again, with the first key. Raises CannotUnseal."""
         try:
             return self._fernet.rotate(sealed.encode()).decode()
         except InvalidToken as error:
             raise CannotUnseal("No key opens the value.") from error
 
-    def marks(self, text: str, purpose: str) -> list[str]:
-        """The keyed hashes of a text: HMAC-SHA256, in hex."""
+    def lookup_hashes(self, text: str, purpose: str) -> list[str]:
+        """Return the keyed hashes of a text: HMAC-SHA256, in hex."""
         message = json.dumps([purpose, text]).encode()
-        return [hmac.digest(key, message, "sha256").hex() for key in self._marking]
+        return [hmac.digest(key, message, "sha256").hex() for key in self._hash_keys]
 
 
 def _opens(fernet: Fernet | MultiFernet, sealed: str) -> bool:

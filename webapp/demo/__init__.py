@@ -1,1 +1,1 @@
-"""The demo that `make run` starts: accounts to try, and a mail server whose inbox is a page."""
+"""The demo that `make run` starts: accounts to try, and a mail server that shows every email on a page."""

@@ -1,4 +1,4 @@
-"""The demo's accounts. Everybody may know their passwords: the demo listens on loopback alone."""
+"""The accounts of the demo. Their passwords are public: the demo listens on loopback only."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from webapp.accounts.users import administration
 
 @dataclass(frozen=True)
 class DemoAccount:
-    """One account, as the sign-in page of the demo shows it."""
+    """One account, as the sign-in page of the demo lists it."""
 
     name: str
     email: str
@@ -28,20 +28,20 @@ ACCOUNTS = [
 
 
 def create(session: Session) -> None:
-    """Create them, able to sign in, where there is nobody yet: one that got another address does not come back."""
+    """Create the accounts, active, if there are no users yet."""
     if session.scalar(select(User.id).limit(1)) is not None:
         return
     for account in ACCOUNTS:
-        # The one way to an account that is active from the start.
+        # Only administrators can be created active.
         password_hash = hashing.hash_password(account.password)
         created = administration.create_administrator(session, account.email, account.name, password_hash)
         created.role = account.role
 
 
-def present(session: Session) -> list[DemoAccount]:
-    """Those that somebody can still sign in to with what stands here."""
-    return [account for account in ACCOUNTS if _is_as_made(service.find_by_email(session, account.email))]
+def usable(session: Session) -> list[DemoAccount]:
+    """Return the accounts whose email address and password are still the ones listed here."""
+    return [account for account in ACCOUNTS if _is_unchanged(service.find_by_email(session, account.email))]
 
 
-def _is_as_made(person: User | None) -> bool:
-    return person is not None and person.state == UserState.ACTIVE and person.password_changed_at == person.created_at
+def _is_unchanged(user: User | None) -> bool:
+    return user is not None and user.state == UserState.ACTIVE and user.password_changed_at == user.created_at

@@ -1,4 +1,4 @@
-"""The mails that the demo caught, each in a file."""
+"""The emails that the demo received, each in a file."""
 
 import re
 import threading
@@ -16,7 +16,7 @@ from webapp.core.errors import NotFound
 
 HOST = "127.0.0.1"
 USERNAME = "mailroom"
-# Everybody may know it, and the provider's steps tell it: the inbox listens on loopback alone.
+# Public, and shown in the provider's steps: the inbox listens on loopback only.
 PASSWORD = "local-inbox"  # noqa: S105
 MAX_EMAILS = 200
 LINK = re.compile(r"https?://[^\s<>\"']+")
@@ -25,7 +25,7 @@ SHOWN = ("From", "To", "Subject", "Date", "Reply-To", "Message-ID")
 
 @dataclass(frozen=True)
 class ReceivedEmail:
-    """One mail, as the pages show it."""
+    """One email, as the pages show it."""
 
     number: int
     headers: list[tuple[str, str]]
@@ -34,30 +34,30 @@ class ReceivedEmail:
 
     @property
     def links(self) -> list[str]:
-        """The web addresses in its text, each once."""
+        """The URLs in the text, each once."""
         return list(dict.fromkeys(link.rstrip(".,;:!?)") for link in LINK.findall(self.text)))
 
     def header(self, name: str) -> str:
-        """A header's value, empty when there is none."""
+        """Return a header's value, or an empty string."""
         return dict(self.headers).get(name, "")
 
 
 class Inbox:
-    """A folder of mails, numbered from 1, of which the newest 200 are kept."""
+    """A folder of emails, numbered from 1; it keeps the newest 200."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._adding = threading.Lock()
 
     @classmethod
-    def of(cls, config: Config) -> "Inbox":
-        """The inbox of this instance."""
+    def for_instance(cls, config: Config) -> "Inbox":
+        """Return the inbox in the instance folder."""
         return cls(config.instance / "inbox")
 
     def add(self, content: bytes) -> None:
-        """Keep one mail. It appears whole or not at all."""
+        """Store one email. It appears completely or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        # Mails that arrive together must not take the same number.
+        # Emails that arrive at the same time must not take the same number.
         with self._adding:
             numbers = self.numbers()
             path = self._path(numbers[0] + 1 if numbers else 1)
@@ -68,24 +68,24 @@ class Inbox:
                 self._path(number).unlink(missing_ok=True)
 
     def numbers(self) -> list[int]:
-        """The numbers of all mails, newest first."""
+        """Return the numbers of all emails, newest first."""
         return sorted((int(path.stem) for path in self.folder.glob("*.eml") if path.stem.isdecimal()), reverse=True)
 
-    def mails(self) -> list[ReceivedEmail]:
-        """All mails, newest first."""
+    def emails(self) -> list[ReceivedEmail]:
+        """Return all emails, newest first."""
         found = []
         for number in self.numbers():
-            # The oldest may have made room for a new one by now.
+            # The oldest may have been deleted for a new one meanwhile.
             with suppress(NotFound):
-                found.append(self.mail(number))
+                found.append(self.get(number))
         return found
 
-    def mail(self, number: int) -> ReceivedEmail:
-        """One mail. Raises NotFound."""
+    def get(self, number: int) -> ReceivedEmail:
+        """Return one email. Raises NotFound."""
         try:
             content = self._path(number).read_bytes()
-        except OSError as error:  # a number may also be too long for the name of a file
-            raise NotFound(f"mail {number}") from error
+        except OSError as error:  # also for a number that is too long for a file name
+            raise NotFound(f"email {number}") from error
         message = message_from_bytes(content, EmailMessage, policy=default)
         headers = [(name, str(message[name])) for name in SHOWN if message[name] is not None]
         return ReceivedEmail(number, headers, _part(message, "plain"), _part(message, "html"))

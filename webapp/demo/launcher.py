@@ -1,4 +1,4 @@
-"""Starts the demo: its own instance folder, made ready, and all its programs."""
+"""Start the demo: prepare its own instance folder, then run all its programs."""
 
 import fcntl
 import os
@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from flask import Flask
 from sqlalchemy.orm import Session
 
-from webapp import create_app
 from webapp.core import schema
 from webapp.core.app_state import AppState, app_state_of
 from webapp.core.config import PREFIX
@@ -29,10 +29,15 @@ LAST_PORT = 65535
 PROVIDER = "local_inbox"
 
 
-def demo(port: int | None, web_child: Callable[[ListenAddress], Child], say: Callable[..., None]) -> None:
-    """Run the demo on loopback until a signal; on `port`, or else on the first free one from 8000.
+def run(
+    create_app: Callable[[], Flask],
+    port: int | None,
+    web_child: Callable[[ListenAddress], Child],
+    echo: Callable[..., None],
+) -> None:
+    """Run the demo on loopback until a signal arrives, on `port` or the first free port from 8000.
 
-    Raises Unusable when the port is taken or the demo already runs.
+    Raises AddressUnavailable if the port is taken or the demo is already running.
     """
     instance = Path(os.environ.get(f"{PREFIX}INSTANCE", "instance")) / "demo"
     address = ListenAddress(HOST, port) if port else find_free_port(ListenAddress(HOST, WEB_PORT))
@@ -47,20 +52,20 @@ def demo(port: int | None, web_child: Callable[[ListenAddress], Child], say: Cal
             prepare(session, parts, address, inbox.port)
         parts.database.engine.dispose()
         children = [
-            Child("inbox", ["inbox", "--port", str(inbox.port)]),
+            Child("inbox", ["--port", str(inbox.port)], module="webapp.demo.smtp_server"),
             web_child(address),
             Child("worker", ["worker"]),
         ]
-        Supervisor(children).run(address.answers, lambda: say(*welcome(address)))
+        Supervisor(children).run(address.answers, lambda: echo(*welcome(address)))
 
 
 def inbox_port_beside(port: int) -> int:
-    """Where to look for a port for the inbox: 8025 beside 8000, so that two demos do not take the same one."""
+    """Return the first port to try for the inbox: 8025 beside 8000, so that two demos do not collide."""
     return port + INBOX_OFFSET if port + INBOX_OFFSET <= LAST_PORT else port - INBOX_OFFSET
 
 
 def configure(environ: MutableMapping[str, str], instance: Path, inbox_port: int) -> None:
-    """Have the environment describe the demo alone, for this process and those it starts."""
+    """Replace all Mailroom settings in the environment, for this process and its children."""
     plugins = [str(Path(local_inbox.__file__).parent), environ.get(f"{PREFIX}PLUGIN_DIR", "")]
     for name in [name for name in environ if name.startswith(PREFIX)]:
         del environ[name]
@@ -73,17 +78,17 @@ def configure(environ: MutableMapping[str, str], instance: Path, inbox_port: int
 
 @contextmanager
 def single_instance(instance: Path) -> Iterator[None]:
-    """Hold a lock on the instance folder. Raises Unusable when another demo does."""
+    """Lock the instance folder. Raises AddressUnavailable if another demo has locked it."""
     with (instance / "lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise AddressUnavailable(f"The demo in {instance} already runs.") from error
+            raise AddressUnavailable(f"The demo in {instance} is already running.") from error
         yield
 
 
 def prepare(session: Session, parts: AppState, address: ListenAddress, inbox_port: int) -> None:
-    """Set up what a newcomer finds: public address, accounts, mail server. Keeps what was changed since."""
+    """Set up public URL, accounts and mail server; keep what the user has changed since."""
     general = settings.general(session, parts.config)
     if not general.public_url or general.public_url.startswith(f"http://{HOST}:"):
         settings.save(
@@ -99,7 +104,7 @@ def prepare(session: Session, parts: AppState, address: ListenAddress, inbox_por
 
 
 def mail_server(provider: Provider, inbox_port: int) -> ServerDraft:
-    """The local inbox, as the form of the mail server would send it."""
+    """Describe the local inbox as the mail server form would."""
     values = {
         "provider": PROVIDER,
         "mail_from": "Mailroom <mailroom@mailroom.example>",
@@ -119,12 +124,12 @@ def mail_server(provider: Provider, inbox_port: int) -> ServerDraft:
 
 
 def welcome(address: ListenAddress) -> list[str]:
-    """What the terminal says once the demo answers."""
+    """Return the lines to print once the demo answers."""
     return [
         "",
-        f"  Mailroom's demo is at   {address.url}/",
-        f"  The mail it catches     {address.url}/demo/inbox",
+        f"  Mailroom demo           {address.url}/",
+        f"  Emails it sends         {address.url}/demo/inbox",
         *(f"  {account.name:<22}  {account.email}  password: {account.password}" for account in accounts.ACCOUNTS),
-        "  Ctrl-C stops it; `make clean-demo` forgets everything in it.",
+        "  Press Ctrl-C to stop it. `make clean-demo` deletes its data.",
         "",
     ]

@@ -1,4 +1,4 @@
-"""The pages of the demo's inbox, and the demo's panels on other pages."""
+"""The pages of the demo's inbox, and its panels on other pages."""
 
 import re
 
@@ -9,12 +9,12 @@ from webapp.demo import accounts
 from webapp.demo.inbox import Inbox
 from webapp.web import security
 
-# The inbox is the newcomer's mail client: one reads mail in it before one can sign in.
-PUBLIC = frozenset({"demo.inbox", "demo.mail", "demo.mail_html"})
-# A mail's links may be clicked on.
+# The inbox stands in for a mail client, so it can be read without signing in.
+PUBLIC = frozenset({"demo.inbox", "demo.email", "demo.email_html"})
+# Links in an email can be clicked.
 SANDBOX = "sandbox allow-top-navigation-by-user-activation"
 HEAD = re.compile(r"<head\b[^>]*>", re.IGNORECASE)
-# Links leave the frame, in which our own pages refuse to open.
+# Links open outside of the frame, as our own pages refuse to be framed.
 LEAVE_FRAME = '<base target="_top">'
 
 blueprint = Blueprint("demo", __name__, url_prefix="/demo", template_folder="templates")
@@ -22,31 +22,35 @@ blueprint = Blueprint("demo", __name__, url_prefix="/demo", template_folder="tem
 
 @blueprint.get("/inbox")
 def inbox() -> str:
-    """All mails that were caught, newest first."""
-    return render_template("demo/inbox.html", mails=Inbox.of(app_state().config).mails())
+    """List all received emails, newest first."""
+    return render_template("demo/inbox.html", emails=_inbox().emails())
 
 
 @blueprint.get("/inbox/<int:number>")
-def mail(number: int) -> Response:
-    """One mail."""
-    found = Inbox.of(app_state().config).mail(number)
-    return security.allow_own_frames(make_response(render_template("demo/mail.html", mail=found)))
+def email(number: int) -> Response:
+    """Show one email."""
+    page = render_template("demo/email.html", email=_inbox().get(number))
+    return security.allow_own_frames(make_response(page))
 
 
 @blueprint.get("/inbox/<int:number>/html")
-def mail_html(number: int) -> Response:
-    """A mail's HTML as it is, for the frame."""
-    html = Inbox.of(app_state().config).mail(number).html
+def email_html(number: int) -> Response:
+    """Serve the HTML of an email for the frame."""
+    html = _inbox().get(number).html
     framed = HEAD.sub(lambda head: head[0] + LEAVE_FRAME, html, count=1)
     return security.email_preview_policy(make_response(framed), SANDBOX)
 
 
 def accounts_panel() -> str:
-    """The demo's accounts, below the form to sign in."""
+    """List the demo's accounts below the sign-in form."""
     with app_state().database.read() as session:
-        return render_template("demo/_accounts.html", accounts=accounts.present(session))
+        return render_template("demo/_accounts.html", accounts=accounts.usable(session))
 
 
 def inbox_panel() -> str:
-    """The way from Home to the inbox."""
+    """Link to the inbox from Home."""
     return render_template("demo/_inbox.html")
+
+
+def _inbox() -> Inbox:
+    return Inbox.for_instance(app_state().config)

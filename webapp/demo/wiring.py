@@ -9,7 +9,7 @@ from webapp.web.navigation import NavigationEntry, Panel
 
 
 def init_app(app: Flask) -> None:
-    """Add the demo's inbox, and its accounts to the page to sign in."""
+    """Add the demo's inbox, and list its accounts on the sign-in page."""
     app.register_blueprint(routes.blueprint)
     navigation.register(
         app,

@@ -1,21 +1,21 @@
-"""What Alembic runs: the migrations over the connection that `webapp.core.schema` hands it."""
+"""Run the migrations over the connection that `webapp.core.schema` provides; Alembic runs this file."""
 
 from typing import Any, Literal
 
 from alembic import context
 
-from webapp.core.database import UtcDateTime
-from webapp.core.schema import metadata
+import webapp  # noqa: F401 -- every package with tables is imported from there
+from webapp.core.database import Base, UtcDateTime
 
 
 def render(kind: str, item: Any, _autogenerate: Any) -> str | Literal[False]:
-    """Write our own types into new migrations as the plain ones they are stored as."""
+    """Write our own column types into new migrations as the types they are stored as."""
     return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False
 
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=Base.metadata,
     compare_type=True,
     render_item=render,
 )

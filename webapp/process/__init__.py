@@ -1,1 +1,1 @@
-"""The processes that run Mailroom: web server, worker, supervisor."""
+"""The processes that run Mailroom: web server, worker, and a supervisor for both."""

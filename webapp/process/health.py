@@ -1,11 +1,10 @@
-"""For load balancers and monitors: `/healthz` says that the process answers, `/readyz` that it can work."""
+"""For load balancers and monitoring: `/healthz` shows that the process answers, `/readyz` that it can work."""
 
 import structlog
 from flask import Blueprint, Response, jsonify
-from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp.accounts.models import User
+from webapp.core import schema
 from webapp.core.app_state import app_state
 from webapp.core.config import ConfigError
 
@@ -15,17 +14,17 @@ log = structlog.get_logger(__name__)
 
 @blueprint.get("/healthz")
 def healthz() -> Response:
-    """The process answers."""
+    """Answer."""
     return jsonify(status="ok")
 
 
 @blueprint.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """The database answers and has our tables, and the secret key opens its keys; 503 when not."""
+    """Answer 200 if the database has a schema and the secret key opens the keys in it, else 503."""
     try:
-        app_state().keyring.keys().to_seal()
+        app_state().keyring.keys().require_current()
         with app_state().database.read() as session:
-            session.execute(select(User.id).limit(1))
+            schema.current_revision(session)
     except SQLAlchemyError:
         log.exception("database not ready")
         return jsonify(status="unavailable", reason="database"), 503

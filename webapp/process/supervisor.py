@@ -1,4 +1,4 @@
-"""A parent process that starts programs of Mailroom and keeps them running, for one machine."""
+"""Start the programs of Mailroom on one machine and keep them running."""
 
 import contextlib
 import os
@@ -13,11 +13,11 @@ from typing import Any
 
 import structlog
 
-# In the environment of a child: the process it must not outlive.
+# Environment variable of a child: the id of the process it must not outlive.
 PARENT = "MAILROOM_PARENT_PROCESS"
 POLL = 0.1
 FIRST_DELAY, MAX_DELAY = 0.5, 30.0
-# A child that ran this long was well; its next failure is a first one again.
+# After this many seconds a child counts as healthy; its next failure is a first one again.
 HEALTHY_AFTER = 60.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -26,10 +26,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass
 class Child:
-    """One program under the supervisor: arguments of `mailroom`, and how it has fared."""
+    """One program under the supervisor, run with `python -m`, and how it is doing."""
 
     name: str
     arguments: Sequence[str]
+    module: str = "webapp.cli"
     process: "subprocess.Popen[bytes] | None" = None
     started: float = 0.0
     start_at: float = 0.0
@@ -37,11 +38,11 @@ class Child:
 
     @property
     def running(self) -> bool:
-        """Whether it runs at this moment."""
+        """Whether the process is running."""
         return self.process is not None and self.process.poll() is None
 
-    def tend(self, environ: Mapping[str, str]) -> None:
-        """Start it when it is due, notice when it died."""
+    def check(self, environ: Mapping[str, str]) -> None:
+        """Start the process when it is due; schedule a restart if it died."""
         now = time.monotonic()
         if self.process is None:
             if now >= self.start_at:
@@ -50,27 +51,27 @@ class Child:
             self.signal(signal.SIGKILL)
             self.failures = 1 if now - self.started > HEALTHY_AFTER else self.failures + 1
             delay = min(FIRST_DELAY * 2 ** (self.failures - 1), MAX_DELAY)
-            log.error("process ended; starting it again", process=self.name, status=status, after_seconds=delay)
+            log.error("process ended; restarting", process=self.name, status=status, after_seconds=delay)
             self.process, self.start_at = None, now + delay
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to it and to whatever it started."""
+        """Send a signal to the process and its children."""
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, number)
 
     def _start(self, environ: Mapping[str, str]) -> None:
-        command = [sys.executable, "-P", "-m", "webapp.cli", *self.arguments]
-        # A group of its own, so that Ctrl-C reaches the supervisor alone, which stops all in order.
+        command = [sys.executable, "-P", "-m", self.module, *self.arguments]
+        # In a process group of its own: Ctrl-C reaches only the supervisor, which stops everything in order.
         self.process = subprocess.Popen(command, env=environ, stdin=subprocess.DEVNULL, process_group=0)  # noqa: S603
         self.started = time.monotonic()
 
 
 @dataclass
 class Supervisor:
-    """Starts programs, starts again what dies, and stops all on SIGTERM, SIGINT or SIGHUP.
+    """Starts programs, restarts those that die, and stops all of them on SIGTERM, SIGINT or SIGHUP.
 
-    Programs get `grace` seconds to finish what they have in hand; a second signal ends them at once.
+    Programs get `grace` seconds to finish what they are doing; a second signal kills them at once.
     """
 
     children: Sequence[Child]
@@ -79,9 +80,9 @@ class Supervisor:
     _signals: int = 0
 
     def run(self, ready: Callable[[], bool], announce: Callable[[], None]) -> None:
-        """Keep all running until a signal. Calls `announce` once, when `ready()` first is true."""
+        """Keep all programs running until a signal arrives. Call `announce` once, as soon as `ready()` is true."""
         for number in STOP_SIGNALS:
-            # Started under nohup, it is not to stop when the terminal goes away.
+            # Under nohup, closing the terminal must not stop it.
             if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._count)
         environ = {**self.environ, PARENT: str(os.getpid())}
@@ -89,7 +90,7 @@ class Supervisor:
         try:
             while not self._signals:
                 for child in self.children:
-                    child.tend(environ)
+                    child.check(environ)
                 if not announced and ready():
                     announced = True
                     announce()
@@ -106,7 +107,7 @@ class Supervisor:
             time.sleep(POLL)
         for child in self.children:
             if child.running:
-                log.warning("process did not stop in time; ending it", process=child.name)
+                log.warning("process did not stop in time; killing it", process=child.name)
             child.signal(signal.SIGKILL)
             if child.process:
                 child.process.wait()
@@ -116,17 +117,17 @@ class Supervisor:
 
 
 def exit_with_parent(parent: int) -> None:
-    """End this process as SIGTERM would, once `parent` is no longer its parent."""
+    """Terminate this process with SIGTERM once `parent` is no longer its parent."""
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(1)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    threading.Thread(target=watch, name="follow-parent", daemon=True).start()
+    threading.Thread(target=watch, name="exit-with-parent", daemon=True).start()
 
 
-def follow_supervisor(environ: Mapping[str, str] = os.environ) -> None:
-    """Follow the supervisor, when one started this process."""
+def exit_with_supervisor(environ: Mapping[str, str] = os.environ) -> None:
+    """Terminate this process when its supervisor ends, if one started it."""
     if parent := environ.get(PARENT):
         exit_with_parent(int(parent))

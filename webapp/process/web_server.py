@@ -3,6 +3,7 @@
 import contextlib
 import os
 import socket
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -14,13 +15,14 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-from webapp import create_app
+from webapp.core.config import Network
 from webapp.process.request_bodies import RequestBodyBuffer
 from webapp.process.supervisor import exit_with_parent
+from webapp.web.forwarded import TrustedProxies
 
 
 class AddressUnavailable(Exception):
-    """The address to listen on cannot be used; the text says why and what to do."""
+    """The server cannot listen on this address; the text says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -32,25 +34,25 @@ class ListenAddress:
 
     @property
     def url(self) -> str:
-        """As one types it into a browser on this machine."""
+        """The URL to open in a browser on this machine."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     def resolved(self) -> str:
-        """The host as an IP address. Raises Unusable."""
+        """Return the host as an IP address. Raises AddressUnavailable."""
         try:
             found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         except (OSError, UnicodeError) as error:
             raise AddressUnavailable(
-                f"{self.host} is no address of this machine ({error}). Give another --host."
+                f"{self.host} is not an address of this machine ({error}). Choose another --host."
             ) from error
         return str(found[0][4][0])
 
     def check(self) -> None:
-        """Raise Unusable when nothing can listen here.
+        """Raise AddressUnavailable if nothing can listen here.
 
-        The web server's processes share the port (SO_REUSEPORT), so they alone would not notice
-        that another Mailroom already has it.
+        The processes of the web server share the port (SO_REUSEPORT), so they would not notice another
+        Mailroom that is already listening on it.
         """
         host = self.resolved()
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -60,14 +62,14 @@ class ListenAddress:
                 probe.bind((host, self.port))
             except OSError as error:
                 raise AddressUnavailable(
-                    f"Cannot listen on {self.host} port {self.port}: {error.strerror}. Give another --host or --port."
+                    f"Cannot listen on {self.host} port {self.port}: {error.strerror}. Choose another --host or --port."
                 ) from error
 
     def answers(self) -> bool:
-        """Whether Mailroom answers here.
+        """Return whether Mailroom answers here.
 
-        That something accepts connections would not tell: before its processes start, the web
-        server listens for a moment to try the port.
+        An open port alone does not show that: Granian listens for a moment to test the port before it starts
+        its processes.
         """
         connection = HTTPConnection(self.resolved(), self.port, timeout=1)
         try:
@@ -79,18 +81,24 @@ class ListenAddress:
             connection.close()
 
 
-def find_free_port(address: ListenAddress, tries: int = 100) -> ListenAddress:
-    """Where something can listen: here, or on the first free port above. Raises Unusable."""
-    for port in range(address.port, address.port + tries):
+def find_free_port(address: ListenAddress, attempts: int = 100) -> ListenAddress:
+    """Return this address, or the first above it whose port is free. Raises AddressUnavailable."""
+    for port in range(address.port, address.port + attempts):
         candidate = ListenAddress(address.host, port)
         with contextlib.suppress(AddressUnavailable):
             candidate.check()
             return candidate
-    raise AddressUnavailable(f"No port from {address.port} to {address.port + tries - 1} is free.")
+    raise AddressUnavailable(f"No port from {address.port} to {address.port + attempts - 1} is free.")
 
 
-def serve_web(address: ListenAddress, processes: int, threads: int) -> None:
-    """Answer requests until SIGTERM, in `processes` processes with up to `threads` threads each."""
+def serve_web(
+    create_app: Callable[[], Flask],
+    address: ListenAddress,
+    processes: int,
+    threads: int,
+    proxy_networks: Sequence[Network] = (),
+) -> None:
+    """Serve the application until SIGTERM or SIGINT. Each process creates its own."""
     Granian(
         "webapp",
         address=address.resolved(),
@@ -101,16 +109,24 @@ def serve_web(address: ListenAddress, processes: int, threads: int) -> None:
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=15_000),
         websockets=False,
-        # Paths hold the secrets of links.
+        # Paths contain the secrets of links.
         log_access=False,
-        # Through our own handler, in our own format; below errors it only tells what it does.
+        # Through our own handler, in our own format. Below errors, Granian only reports what it is doing.
         log_level=LogLevels.error,
         log_dictconfig={"loggers": {"_granian": {"handlers": [], "propagate": True}}},
         respawn_failed_workers=True,
         workers_kill_timeout=20,
-    ).serve(target_loader=partial(_application, os.getpid(), threads), wrap_loader=False)
+    ).serve(
+        target_loader=partial(_load, create_app, os.getpid(), threads, proxy_networks),
+        wrap_loader=False,
+    )
 
 
-def _application(parent: int, threads: int) -> Flask:
+def _load(create_app: Callable[[], Flask], parent: int, threads: int, proxy_networks: Sequence[Network]) -> Flask:
     exit_with_parent(parent)
-    return create_app(intake=partial(RequestBodyBuffer, threads=threads))
+    app = create_app()
+    # The buffer limits each client, so it has to know them by the address that a trusted proxy forwards.
+    # The application does the same again, to no effect.
+    buffer = RequestBodyBuffer(app.wsgi_app, threads)
+    app.wsgi_app = TrustedProxies(buffer, proxy_networks) if proxy_networks else buffer  # type: ignore[method-assign]
+    return app

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from webapp.accounts.models import User
 from webapp.accounts.sessions import browser
 from webapp.core.actor import SYSTEM, Actor, set_actor
-from webapp.web.security import MAX_ANONYMOUS_REQUEST_SIZE
+from webapp.core.config import MAX_ANONYMOUS_REQUEST_SIZE
 
 log = structlog.get_logger(__name__)
 

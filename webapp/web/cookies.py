@@ -1,19 +1,17 @@
 """Cookies: what they are called, how long they last, and the keys that sign the session in one of them."""
 
 import hashlib
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
 
 from flask import Flask, Request, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin
 from itsdangerous import URLSafeTimedSerializer
 
-from webapp.core.config import Config
+from webapp.core.config import MAX_COOKIE_AGE, Config
 from webapp.core.keys.keyring import Keyring
 from webapp.core.sealing import derive
 
-# Browsers keep none for longer (RFC 6265bis, 5.6.1). How long a sign-in lasts, its row in the database says.
-MAX_COOKIE_AGE = timedelta(days=400)
 # In a session that outlives the browser's closing: its end, in seconds since 1970.
 PERSISTENT_UNTIL = "kept_until"
 
@@ -51,11 +49,11 @@ class SessionInterface(SecureCookieSessionInterface):
         """The browser's session, also when another process signed it with a key that is new to this one."""
         # What a form carries may be signed with a new key, too, whatever the cookie is signed with.
         if request.method not in ("GET", "HEAD"):
-            self._keyring.reread()
-        _sign_with(app, self._keyring.signing())
+            self._keyring.refresh()
+        _sign_with(app, self._keyring.signing_keys())
         session = super().open_session(app, request)
-        if not session and self.get_cookie_name(app) in request.cookies and self._keyring.reread():
-            _sign_with(app, self._keyring.signing())
+        if not session and self.get_cookie_name(app) in request.cookies and self._keyring.refresh():
+            _sign_with(app, self._keyring.signing_keys())
             session = super().open_session(app, request)
         return session
 

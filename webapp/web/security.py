@@ -8,14 +8,9 @@ from flask import Flask, Response, current_app, request, session
 from flask_wtf import CSRFProtect
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from webapp.core.config import Config
+from webapp.core.config import MAX_REQUEST_SIZE, Config
 from webapp.web.forwarded import TrustedProxies
 
-# All fields of a page at their longest, several times over, so that what is pasted by mistake still comes back with
-# a message beside the field. A form of some megabytes of `%41` keeps a core busy for a second before it is refused.
-MAX_ANONYMOUS_REQUEST_SIZE = 256 * 1024
-# From whoever is signed in: such a form once more, sealed, while the password is asked for again.
-MAX_REQUEST_SIZE = 2 * MAX_ANONYMOUS_REQUEST_SIZE
 # No form has a tenth as many; werkzeug itself counts them in `multipart/form-data` alone.
 MAX_FORM_FIELDS = 1000
 POLICY = "; ".join((

@@ -10,7 +10,7 @@ from tests.mail.page import PAGE, custom
 from tests.support.browser import Browser
 from webapp.core.app_state import AppState
 from webapp.core.database import Base, Database
-from webapp.core.keys.columns import rows_with_secrets, sealed_columns
+from webapp.core.keys.columns import map_sealed, sealed_columns
 from webapp.core.sealing import KeySealer
 from webapp.mail.models import AuthorizationRequest, Grant, MailServer
 from webapp.webhooks.models import WebhookSettings
@@ -21,7 +21,7 @@ SEALED_TEXT = re.compile(r"gAAAAA[\w-]{60,}")
 
 
 def test_the_columns_are_found_in_the_models() -> None:
-    assert sealed_columns()[MailServer] == ("secrets",)
+    assert sealed_columns()[MailServer] == ("sealed_secrets",)
     assert sealed_columns()[Grant] == ("sealed_refresh_token", "sealed_access_token")
     assert sealed_columns()[AuthorizationRequest] == ("sealed_secret",)
     assert sealed_columns()[WebhookSettings] == ("sealed_url", "sealed_secret", "sealed_previous_secret")
@@ -49,7 +49,7 @@ def every_value(database: Database) -> list[tuple[tuple[str, str], Any]]:
 
 @pytest.mark.parametrize("value", [None, "", {}, "text", {"password": {"sealed": "text", "saved_at": "2026"}}])
 def test_every_shape_of_a_sealed_column_is_gone_through(value: Any) -> None:
-    assert repr(rows_with_secrets(value, str.upper)) == repr(value).replace("text", "TEXT")
+    assert repr(map_sealed(value, str.upper)) == repr(value).replace("text", "TEXT")
 
 
 def test_a_value_that_no_key_opens_is_saved_as_it_is(parts: AppState) -> None:

@@ -4,15 +4,15 @@ import logging
 from collections.abc import Callable, Iterator
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 from flask import Flask
 
 from tests.conftest import Enqueue, GetMessage
 from tests.core.keys.conftest import Rotate, Save, Start, save_sealed
 from tests.mail.page import PAGE, custom
 from tests.support.browser import Browser
+from tests.support.command import run_mailroom
 from tests.support.running import free_port
-from webapp.cli import main
 from webapp.core.app_state import AppState
 from webapp.core.config import Config
 from webapp.core.sealing import KeySealer
@@ -25,12 +25,12 @@ OTHER = "not the secret key of the tests"
 
 @pytest.fixture
 def command(config: Config) -> Iterator[Command]:
-    """Run it with these arguments; a keyword is another secret key."""
+    """Run the command with these arguments, and with another secret key if one is given."""
     handlers = logging.getLogger().handlers[:]
 
     def go(*arguments: str, secret_key: str = config.secret_key) -> Result:
         given = {"INSTANCE": str(config.instance), "DATABASE_URL": config.database_url, "SECRET_KEY": secret_key}
-        return CliRunner().invoke(main, arguments, env={f"MAILROOM_{name}": value for name, value in given.items()})
+        return run_mailroom(arguments, environ={f"MAILROOM_{name}": value for name, value in given.items()})
 
     yield go
     logging.getLogger().handlers = handlers
@@ -40,17 +40,17 @@ def test_it_says_what_is_done_and_what_is_left_to_do(command: Command, save: Sav
     save("kept")
     result = command("rotate-keys")
     assert result.exit_code == 0, result.output
-    assert "Sealed anew in mail_servers: 1." in result.output
-    assert "To change it, put a new one and a comma before it" in result.output
+    assert "Re-encrypted in mail_servers: 1." in result.output
+    assert "To change it, set MAILROOM_SECRET_KEY to `new,old`" in result.output
     both = command("rotate-keys", secret_key=f"{OTHER},{parts.config.secret_key}")
-    assert "Take the others out of MAILROOM_SECRET_KEY." in both.output
+    assert "Remove the others from MAILROOM_SECRET_KEY." in both.output
 
 
 def test_a_value_that_no_key_opens_makes_it_fail_and_is_named(command: Command, parts: AppState) -> None:
     server_id = save_sealed(parts.database, KeySealer([OTHER]).seal("foreign", "mail_server.password"))
     result = command("rotate-keys", "--drop-old")
     assert result.exit_code == 1
-    assert f"mail_servers {server_id} secrets password" in result.stdout
+    assert f"mail_servers {server_id} sealed_secrets password" in result.stdout
     assert "Not complete" in result.stderr
 
 
@@ -59,9 +59,10 @@ def test_without_the_secret_key_it_says_which_is_missing(command: Command, rotat
     for arguments in (["rotate-keys"], ["serve", "--port", str(free_port())]):
         result = command(*arguments, secret_key=OTHER)
         assert result.exit_code == 2, arguments
-        assert "Error: MAILROOM_SECRET_KEY: does not open the newest key" in result.stderr
+        assert "Error: MAILROOM_SECRET_KEY: can't decrypt the newest key" in result.stderr
     assert (
-        "because the secret key does not open them: 2" in command("rotate-keys", "--drop-lost", secret_key=OTHER).output
+        "Deleted keys that the secret key can't decrypt: 2"
+        in command("rotate-keys", "--drop-lost", secret_key=OTHER).output
     )
 
 
@@ -92,4 +93,4 @@ def test_a_form_that_would_seal_something_says_where_the_reason_is(
     keyless = Browser(start(secret_key=OTHER), administrator.user.id)
     keyless.let_in()
     answer = keyless.submit(PAGE, button="save", **custom())
-    assert (answer.status_code, "finds the reason in its log" in answer.text) == (503, True)
+    assert (answer.status_code, "The reason is in Mailroom's log" in answer.text) == (503, True)

@@ -21,8 +21,7 @@ from tests.core.keys.conftest import (
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
-from webapp.core.keys import rotation
-from webapp.core.keys.keyring import FRESH
+from webapp.core.keys import keyring, rotation
 from webapp.core.keys.models import DataKey
 from webapp.core.sealing import CannotUnseal, KeySealer
 from webapp.mail.models import Grant
@@ -31,7 +30,7 @@ from webapp.webhooks.service import Endpoint
 
 
 def in_force(parts: AppState) -> KeySealer:
-    parts.keyring.reread()
+    parts.keyring.refresh()
     return KeySealer(parts.keyring.known()[:1])
 
 
@@ -63,8 +62,7 @@ def test_another_process_seals_with_the_new_key_soon(
     monkeypatch: pytest.MonkeyPatch, rotate: Rotate, other: AppState, parts: AppState
 ) -> None:
     rotate()
-    monkeypatch.setattr("webapp.core.keys.keyring.FRESH", -1.0)
-    assert FRESH <= 5
+    monkeypatch.setattr(keyring, "CACHE_SECONDS", -1.0)
     assert in_force(parts).opens(other.sealer.seal("typed", PURPOSE))
 
 
@@ -106,7 +104,7 @@ def test_rotations_and_saves_at_once_lose_nothing(rotate: Rotate, save: Save, pa
     assert all(in_force(parts).opens(sealed) for sealed in sealed_passwords(parts.database))
 
 
-@pytest.mark.parametrize("phase", ["_add", "_reseal", "_anew", "_examine", "_retire"])
+@pytest.mark.parametrize("phase", ["_add", "_reseal", "_reseal_row", "_examine", "_retire"])
 def test_broken_off_anywhere_nothing_is_lost_and_the_next_one_completes_it(
     monkeypatch: pytest.MonkeyPatch, rotate: Rotate, save: Save, parts: AppState, start: Start, phase: str
 ) -> None:
@@ -122,7 +120,11 @@ def test_a_value_that_no_key_opens_is_named_and_left_alone(rotate: Rotate, save:
     foreign = KeySealer(["a key of another installation"]).seal("foreign", PURPOSE)
     server_id = save_sealed(parts.database, foreign, position=1)
     outcome = rotate(drop_old=True)
-    assert (outcome.complete, outcome.lost, outcome.left) == (False, [f"mail_servers {server_id} secrets password"], [])
+    assert (outcome.complete, outcome.lost, outcome.left) == (
+        False,
+        [f"mail_servers {server_id} sealed_secrets password"],
+        [],
+    )
     assert sealed_passwords(parts.database)[1] == foreign
     assert [row.retired_at for row in keys(parts.database)] == [None, None]
 
@@ -133,7 +135,7 @@ def test_a_value_that_only_an_old_key_opens_makes_it_incomplete(
     server_id = save("forgotten")
     monkeypatch.setattr(rotation, "_reseal", lambda *_given: None)
     outcome = rotate(drop_old=True)
-    assert (outcome.complete, outcome.left) == (False, [f"mail_servers {server_id} secrets password"])
+    assert (outcome.complete, outcome.left) == (False, [f"mail_servers {server_id} sealed_secrets password"])
     assert passwords(parts) == ["forgotten"]
 
 
@@ -144,7 +146,7 @@ def test_old_keys_open_what_is_on_its_way_until_they_are_dropped(
     rotate()
     assert other.sealer.open(form, "held form") == "typed"
     rotate(drop_old=True)
-    other.keyring.reread()
+    other.keyring.refresh()
     with pytest.raises(CannotUnseal):
         other.sealer.open(form, "held form")
     assert len(keys(parts.database)) == 1
@@ -173,11 +175,11 @@ def test_no_key_is_in_the_database_in_the_clear(rotate: Rotate, parts: AppState)
 def test_a_code_that_was_mailed_before_is_found_until_the_old_keys_are_dropped(
     rotate: Rotate, parts: AppState, other: AppState
 ) -> None:
-    mailed = parts.sealer.marks("ABCD2345", "reset")[0]
+    mailed = parts.sealer.lookup_hashes("ABCD2345", "reset")[0]
     for drop_old, found in ((False, True), (True, False)):
         rotate(drop_old=drop_old)
-        other.keyring.reread()
-        assert (mailed in other.sealer.marks("ABCD2345", "reset")) == found
+        other.keyring.refresh()
+        assert (mailed in other.sealer.lookup_hashes("ABCD2345", "reset")) == found
 
 
 def test_tokens_of_grants_are_sealed_anew(rotate: Rotate, save: Save, parts: AppState) -> None:

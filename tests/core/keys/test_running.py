@@ -51,10 +51,10 @@ def test_keys_are_rotated_while_people_work(
     save("kept")
     port = free_port()
     with running(tmp_path, "serve", "--port", str(port), "--processes", "2", environ=environ) as served:
-        served.wait_for("Mailroom listens on")
+        served.wait_for("Mailroom is listening on")
         ada = Visitor(f"http://127.0.0.1:{port}")
         ada.submit("/login", email="ada@mailroom.example", password=PASSWORD)
-        assert "Sealed anew in mail_servers: 1." in rotate_keys()
+        assert "Re-encrypted in mail_servers: 1." in rotate_keys()
         assert all(ada.get("/profile").address.endswith("/profile") for _ in range(8))
         assert "Mailroom of now" in ada.submit("/settings/general", product_name="Mailroom of now").text
         rotate_keys("--drop-old")

@@ -65,7 +65,7 @@ class TestASecretKeyThatMailroomMade:
 
         save("kept")
         monkeypatch.setattr(ring, "read", late)
-        other.keyring.reread()
+        other.keyring.refresh()
         assert passwords(other) == ["kept"]
 
     @pytest.mark.parametrize("phase", ["_write", "_wrapped", "_reseal", "_retire"])

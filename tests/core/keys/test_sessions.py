@@ -82,7 +82,7 @@ def test_a_database_that_is_away_ends_no_session(
     rotate()
     assert is_signed_in(member)
     with monkeypatch.context() as patched:
-        patched.setattr(Database, "reading", away)
-        assert not parts.keyring.reread()
+        patched.setattr(Database, "read", away)
+        assert not parts.keyring.refresh()
     assert is_signed_in(member)
     assert isinstance(member.app.session_interface, SessionInterface)

@@ -144,4 +144,4 @@ def _end(session: Session, user_id: int, purposes: tuple[LinkPurpose, ...]) -> N
 
 def _marks(sealer: Sealer, user_id: int, purpose: LinkPurpose, code: str) -> list[str]:
     """What is kept of a code, for each key that it may have been made with; the present key's first."""
-    return sealer.marks(f"{user_id} {purpose} {code}", "code")
+    return sealer.lookup_hashes(f"{user_id} {purpose} {code}", "code")

@@ -15,11 +15,11 @@ from webapp.accounts.passwords import hashing
 from webapp.accounts.sessions import service as sign_ins
 from webapp.audit import service as audit
 from webapp.core import clock
+from webapp.core.config import MAX_REQUEST_SIZE
 from webapp.core.database import Database
 from webapp.core.errors import MailroomError
 from webapp.core.sealing import CannotUnseal, Sealer
 from webapp.core.texts import lazy_gettext as _
-from webapp.web.security import MAX_REQUEST_SIZE
 
 CONFIRMED_FOR = timedelta(minutes=15)
 HELD_FOR = timedelta(hours=1)

@@ -1,8 +1,8 @@
-"""The columns that hold something sealed, and how they are kept under the key in force.
+"""Find the columns that hold sealed values, and keep those under the current key.
 
-A column is declared where it lives, by `info=SEALED`, and is found here by a walk through all
-models: nothing has to be entered into a list that could be forgotten. They are written through
-objects of the session, never by an UPDATE statement, which nobody could look into.
+A column is marked where it is declared, with `info=SEALED`, and found by walking through all models, so there
+is no list that could be incomplete. Write to these columns through objects, never with an UPDATE statement,
+which `reseal_on_write` would not see.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ from webapp.core.sealing import CannotUnseal, KeySealer
 
 @cache
 def sealed_columns() -> dict[type[Base], tuple[str, ...]]:
-    """The models that hold something sealed, and the names of the columns that do."""
+    """Return the models that hold sealed values, with the names of those columns."""
     found = {
         mapper.class_: tuple(key for key, column in mapper.columns.items() if column.info.get("sealed"))
         for mapper in Base.registry.mappers
@@ -28,53 +28,53 @@ def sealed_columns() -> dict[type[Base], tuple[str, ...]]:
 
 
 def primary_key(model: type[Base]) -> InstrumentedAttribute[Any]:
-    """The one column that names a row."""
+    """Return the one column that identifies a row."""
     mapper = inspect(model)
     (column,) = mapper.primary_key
     found: InstrumentedAttribute[Any] = getattr(model, mapper.get_property_by_column(column).key)
     return found
 
 
-def values(value: Any) -> Iterator[tuple[str, str]]:
-    """The sealed texts in a column's value, each with its name; see `with_each` for where they are."""
+def sealed_values(value: Any) -> Iterator[tuple[str, str]]:
+    """Return the sealed texts in a column's value with their names; see `map_sealed` for its shapes."""
     if isinstance(value, dict):
         yield from ((name, entry["sealed"]) for name, entry in value.items())
     elif value:
         yield "", value
 
 
-def rows_with_secrets(value: Any, act: Callable[[str], str]) -> Any:
-    """A column's value with `act` done to what is sealed: the text itself, or in JSON each name's `sealed`."""
+def map_sealed(value: Any, change: Callable[[str], str]) -> Any:
+    """Change the sealed texts in a column's value: the text itself, or in JSON the `sealed` of each name."""
     if isinstance(value, dict):
-        return {name: {**entry, "sealed": act(entry["sealed"])} for name, entry in value.items()}
-    return act(value) if value else value
+        return {name: {**entry, "sealed": change(entry["sealed"])} for name, entry in value.items()}
+    return change(value) if value else value
 
 
-def under_first(value: Any, sealer: KeySealer) -> Any:
-    """A column's value, all in it under the sealer's first key; what no key opens stays as it is."""
-    return rows_with_secrets(value, partial(_resealed, sealer))
+def reseal(value: Any, sealer: KeySealer) -> Any:
+    """Bring a column's value under the sealer's first key; a text that no key opens stays as it is."""
+    return map_sealed(value, partial(_reseal, sealer))
 
 
-def reseal_on_write(database: Database, ring: Keyring) -> None:
-    """Have every row saved with its sealed values under the key in force at the commit.
+def reseal_on_write(database: Database, keyring: Keyring) -> None:
+    """Save every row with its sealed values under the key that is current at the commit.
 
-    A value may have been sealed a moment before a rotation, in a process that had not heard of it.
+    A value may have been sealed just before a rotation that its process does not know about yet.
     """
 
     def before_flush(session: Session, _context: Any, _rows: Any) -> None:
         for row in (*session.new, *session.dirty):
             for name in sealed_columns().get(type(row), ()):
                 if inspect(row).attrs[name].history.has_changes():
-                    sealer = KeySealer((*ring.held(session).texts, *ring.known()))
-                    setattr(row, name, under_first(getattr(row, name), sealer))
+                    sealer = KeySealer((*keyring.locked(session).secrets, *keyring.known()))
+                    setattr(row, name, reseal(getattr(row, name), sealer))
 
     event.listen(database.sessions, "before_flush", before_flush)
 
 
-def _resealed(sealer: KeySealer, sealed: str) -> str:
+def _reseal(sealer: KeySealer, sealed: str) -> str:
     if sealer.is_current(sealed):
         return sealed
     try:
-        return sealer.resealed(sealed)
+        return sealer.reseal(sealed)
     except CannotUnseal:
         return sealed

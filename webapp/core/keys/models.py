@@ -1,4 +1,4 @@
-"""The keys in use, and those that only open what is older than them."""
+"""The table of keys."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from webapp.core.database import Base
 
 
 class DataKey(Base):
-    """A key that seals and signs; the one with the highest id is in force.
+    """A key that encrypts and signs; the one with the highest id is the current one.
 
     While there is none, the secret key itself does both.
     """
@@ -17,8 +17,8 @@ class DataKey(Base):
     __tablename__ = "data_keys"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    # Sealed under the secret key.
+    # Sealed with the secret key.
     wrapped: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime]
-    # When nothing that is saved needed it any more; it still opens forms and cookies for a while.
+    # When no saved value needed the key any more; it still opens forms and cookies for a while.
     retired_at: Mapped[datetime | None]

@@ -1,9 +1,8 @@
-"""A new key for all that is sealed and signed, while everything runs.
+"""Replace the key that encrypts and signs, while everything runs.
 
-The key in force changes in one transaction that no saving of a sealed value overlaps, so whatever
-is saved afterwards is under the new key (see `columns.keep_current`), and one walk through the
-rows brings the others under it. Broken off anywhere, it loses nothing and can be run again; so can
-two at once.
+The current key changes in a transaction that overlaps with no other that saves sealed values. Everything
+saved afterwards is under the new key (see `columns.reseal_on_write`); one walk through the rows brings the
+others under it. Interrupted anywhere, a rotation loses nothing and can be repeated; so can two at once.
 """
 
 import os
@@ -19,17 +18,16 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from webapp.core import clock
-from webapp.core.config import Config, new_secret_key
+from webapp.core.config import MAX_COOKIE_AGE, Config, new_secret_key
 from webapp.core.database import Base, Database
-from webapp.core.keys.columns import primary_key, sealed_columns, under_first, values
-from webapp.core.keys.keyring import WRAPPED, Keyring, read, store, unwrapped
+from webapp.core.keys.columns import primary_key, reseal, sealed_columns, sealed_values
+from webapp.core.keys.keyring import WRAPPED, Keyring, lock, read, unwrap
 from webapp.core.keys.models import DataKey
 from webapp.core.sealing import KeySealer
-from webapp.web.cookies import MAX_COOKIE_AGE
 
-# Rows that are sealed anew in one transaction: nobody waits long for it.
+# Rows that are resealed in one transaction; few, so that nobody waits long.
 BATCH = 100
-# As long as a browser may come back with a cookie that an earlier key signed.
+# Browsers may come back with a cookie signed by an old key for this long.
 KEY_RETENTION = MAX_COOKIE_AGE
 
 # Sent inside the transaction: with `session` and the new key's `key_id`, or with `session` and a `count`.
@@ -40,47 +38,47 @@ keys_forgotten = Signal()
 
 @dataclass
 class RotationResult:
-    """What a rotation did and found; a row is written as its table, id and column."""
+    """What a rotation did and found. Rows are named by table, id and column."""
 
     key: int
     resealed: Counter[str] = field(default_factory=Counter)
-    # What only an earlier key opens.
+    # Values that only an old key opens.
     left: list[str] = field(default_factory=list)
-    # What no key opens.
+    # Values that no key opens.
     lost: list[str] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:
-        """Whether every sealed value opens with the key in force."""
+        """Whether every sealed value opens with the new key."""
         return not self.left and not self.lost
 
 
-def rotate(database: Database, config: Config, ring: Keyring, drop_old: bool = False) -> RotationResult:
-    """Put a new key in force and seal everything anew with it.
+def rotate(database: Database, config: Config, keyring: Keyring, drop_old: bool = False) -> RotationResult:
+    """Add a new key and reseal everything with it.
 
-    Earlier keys go on opening cookies and forms, unless `drop_old`; they stay in any case while
-    something needs them. Raises SecretKeyMissing.
+    Old keys keep opening cookies and forms unless `drop_old` is set. Keys that a saved value still needs are
+    always kept. Raises SecretKeyMissing.
     """
     with database.transaction() as session:
         outcome = RotationResult(_add(session, config))
-    ring.reread()
+    keyring.refresh()
     for model in sealed_columns():
-        _reseal(database, ring, model, outcome)
+        _reseal(database, keyring, model, outcome)
     with database.read() as session:
-        _examine(session, ring, outcome)
+        _examine(session, keyring, outcome)
     if outcome.complete:
         with database.transaction() as session:
             _retire(session, config, outcome.key, drop_old)
-    ring.reread()
+    keyring.refresh()
     return outcome
 
 
 def forget_lost_keys(database: Database, config: Config) -> int:
-    """Forget the keys that the secret key does not open, and so what only they open; how many there were."""
+    """Delete the keys that the secret key can't decrypt; return their number. Values sealed with them are lost."""
     with database.transaction() as session:
-        store(session, alone=True)
+        lock(session, exclusive=True)
         rows = session.scalars(select(DataKey)).all()
-        lost = [row for row in rows if unwrapped(row.wrapped, config.secret_keys) is None]
+        lost = [row for row in rows if unwrap(row.wrapped, config.secret_keys) is None]
         for row in lost:
             session.delete(row)
         keys_forgotten.send(session=session, count=len(lost))
@@ -88,25 +86,25 @@ def forget_lost_keys(database: Database, config: Config) -> int:
 
 
 def sweep(session: Session, now: datetime) -> None:
-    """Delete the keys that nothing which still counts was signed with."""
+    """Delete keys that were retired so long ago that nothing signed with them is valid."""
     session.execute(delete(DataKey).where(DataKey.retired_at <= now - KEY_RETENTION))
 
 
 def _add(session: Session, config: Config) -> int:
-    """Put a new key in force, all keys under the newest secret key; its id. Raises SecretKeyMissing."""
-    store(session, alone=True)
+    """Add a new key, bring all keys under the newest secret key, return the new id. Raises SecretKeyMissing."""
+    lock(session, exclusive=True)
     before = config.secret_keys
-    keys = read(session, before).to_seal()
+    keys = read(session, before).require_current()
     if config.owns_secret_key:
         _write(config.secret_key_file, [new_secret_key(), *before])
     wrapper = KeySealer(config.secret_keys)
     if keys.entries[0][0] == 0:
-        # Until now the secret keys sealed and signed themselves.
-        session.add_all(_wrapped(wrapper, key) for key in reversed(keys.texts))
+        # Until now the secret keys were used directly.
+        session.add_all(_wrapped(wrapper, key) for key in reversed(keys.secrets))
         session.flush()
     for row in session.scalars(select(DataKey)):
-        if unwrapped(row.wrapped, before) is not None:
-            row.wrapped = wrapper.resealed(row.wrapped)
+        if unwrap(row.wrapped, before) is not None:
+            row.wrapped = wrapper.reseal(row.wrapped)
     new = _wrapped(wrapper, new_secret_key())
     session.add(new)
     session.flush()
@@ -118,8 +116,8 @@ def _wrapped(wrapper: KeySealer, key: str) -> DataKey:
     return DataKey(wrapped=wrapper.seal(key, WRAPPED), created_at=clock.now())
 
 
-def _reseal(database: Database, ring: Keyring, model: type[Base], outcome: RotationResult) -> None:
-    """Bring every row of this model under the key in force, a batch at a time."""
+def _reseal(database: Database, keyring: Keyring, model: type[Base], outcome: RotationResult) -> None:
+    """Bring every row of a model under the current key, one batch at a time."""
     key, last = primary_key(model), None
     while True:
         with database.transaction() as session:
@@ -127,45 +125,45 @@ def _reseal(database: Database, ring: Keyring, model: type[Base], outcome: Rotat
             rows = session.scalars(following if last is None else following.where(key > last)).all()
             if not rows:
                 return
-            sealer = KeySealer(ring.held(session).texts)
+            sealer = KeySealer(keyring.locked(session).secrets)
             for row in rows:
-                outcome.resealed[model.__tablename__] += _anew(row, sealer)
+                outcome.resealed[model.__tablename__] += _reseal_row(row, sealer)
             last = getattr(rows[-1], key.key)
 
 
-def _anew(row: Base, sealer: KeySealer) -> int:
-    """Seal the row's values anew where need be; whether any was."""
+def _reseal_row(row: Base, sealer: KeySealer) -> int:
+    """Reseal a row's values where needed; return 1 if any changed, else 0."""
     changed = 0
     for name in sealed_columns()[type(row)]:
         before = getattr(row, name)
-        after = under_first(before, sealer)
+        after = reseal(before, sealer)
         if after != before:
             setattr(row, name, after)
             changed = 1
     return changed
 
 
-def _examine(session: Session, ring: Keyring, outcome: RotationResult) -> None:
-    """Find what does not open with the new key, nor with a newer one that somebody else put in force meanwhile."""
-    keys = ring.held(session)
-    new, every = KeySealer(keys.since(outcome.key)), KeySealer(keys.texts)
-    for where, sealed in _everything(session):
+def _examine(session: Session, keyring: Keyring, outcome: RotationResult) -> None:
+    """Find values that open neither with the new key nor with a newer one that another rotation added meanwhile."""
+    keys = keyring.locked(session)
+    new, every = KeySealer(keys.since(outcome.key)), KeySealer(keys.secrets)
+    for where, sealed in _all_sealed_values(session):
         if not new.opens(sealed):
             (outcome.left if every.opens(sealed) else outcome.lost).append(where)
 
 
-def _everything(session: Session) -> Iterator[tuple[str, str]]:
+def _all_sealed_values(session: Session) -> Iterator[tuple[str, str]]:
     for model, names in sealed_columns().items():
         key = primary_key(model)
         for row in session.scalars(select(model).order_by(key).execution_options(yield_per=BATCH)):
             for name in names:
-                for inner, sealed in values(getattr(row, name)):
+                for inner, sealed in sealed_values(getattr(row, name)):
                     yield f"{model.__tablename__} {getattr(row, key.key)} {name} {inner}".rstrip(), sealed
 
 
 def _retire(session: Session, config: Config, new: int, drop_old: bool) -> None:
-    """Nothing saved needs the keys before this one: retire or delete them, and what the secret key replaced."""
-    store(session, alone=True)
+    """Retire or delete the keys before the new one, which no saved value needs, and drop replaced secret keys."""
+    lock(session, exclusive=True)
     if drop_old:
         dropped = session.scalars(delete(DataKey).where(DataKey.id < new).returning(DataKey.id)).all()
         keys_dropped.send(session=session, count=len(dropped))
@@ -173,12 +171,12 @@ def _retire(session: Session, config: Config, new: int, drop_old: bool) -> None:
         unretired = update(DataKey).where(DataKey.id < new, DataKey.retired_at.is_(None))
         session.execute(unretired.values(retired_at=clock.now()))
     newest = config.secret_keys[:1]
-    if config.owns_secret_key and all(unwrapped(one, newest) for one in session.scalars(select(DataKey.wrapped))):
+    if config.owns_secret_key and all(unwrap(one, newest) for one in session.scalars(select(DataKey.wrapped))):
         _write(config.secret_key_file, newest)
 
 
 def _write(path: Path, keys: list[str]) -> None:
-    """Replace the file as a whole, for its owner alone, and have it on the disk before anything depends on it."""
+    """Replace the file atomically, readable for its owner only, and sync it to disk before anything depends on it."""
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix="secret-key-", delete=False) as file:
         file.write(",".join(keys))
         file.flush()

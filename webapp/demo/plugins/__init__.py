@@ -1,1 +1,1 @@
-"""The demo's plugin folder."""
+"""The plugin folder of the demo."""

@@ -1,4 +1,4 @@
-"""The demo's own mail server, whose inbox is a page."""
+"""The demo's own mail server, which shows every email on a page."""
 
 import os
 
