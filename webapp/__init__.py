@@ -20,7 +20,7 @@ from webapp.outbox import wiring as outbox_wiring
 from webapp.process import health
 from webapp.providers import registry
 from webapp.settings import wiring as settings_wiring
-from webapp.web import access, cookies, error_pages, navigation, security
+from webapp.web import access, cookies, error_pages, language, security, templates
 from webapp.webhooks import wiring as webhooks_wiring
 
 HERE = Path(__file__).parent
@@ -39,8 +39,9 @@ def create_app(config: Config | None = None) -> Flask:
     access.init_app(app, DEMO_PAGES if config.demo == "on" else frozenset())
     security.init_app(app, config)
     cookies.init_app(app, config, app_state_of(app).keyring)
+    language.init_app(app)
+    templates.init_app(app)
     error_pages.init_app(app)
-    navigation.init_app(app)
     app.register_blueprint(health.blueprint)
     audit_wiring.init_app(app)
     settings_wiring.init_app(app)

@@ -43,8 +43,8 @@ PUBLIC = {
 ARGUMENTS = {
     "user_id": 1,
     "message_id": 1,
-    "sign_in_id": 1,
-    "template": "reset",
+    "session_id": 1,
+    "kind_name": "reset",
     "secret": "made-up",
     "filename": "nothing.css",
 }

@@ -16,7 +16,7 @@ def test_a_failure_is_told_even_when_the_settings_cannot_be_read(stranger: Brows
         session.execute(text("DROP TABLE general_settings"))
     page = stranger.get("/nothing")
     assert page.status_code == 404
-    assert "<h1>Nothing here</h1>" in page.text
+    assert "<h1>Page not found</h1>" in page.text
 
 
 def test_browsers_may_keep_a_static_file_whose_address_names_its_version(stranger: Browser) -> None:

@@ -56,6 +56,9 @@ class User(Base):
     is_authenticated = True
     is_anonymous = False
 
+    # The id of the session that sends this request, if there is one.
+    session_id = 0
+
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(String(254))
     # The address as it is compared: see core.email_addresses.comparison_key.

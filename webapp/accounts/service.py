@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from webapp.accounts import events
 from webapp.accounts.models import Role, User, searchable
 from webapp.audit import service as audit
-from webapp.core.database import MAX_ID, Database
+from webapp.core.database import MAX_ID
 from webapp.core.email_addresses import comparison_key
 from webapp.core.errors import MailroomError, NotFound
 from webapp.core.texts import lazy_gettext as _
@@ -27,9 +27,9 @@ def has_administrator(session: Session) -> bool:
     return session.scalar(select(User.id).where(User.role == Role.ADMINISTRATOR).limit(1)) is not None
 
 
-def has_users(database: Database) -> bool:
+def has_users(session: Session) -> bool:
     """Return whether there are users besides the first administrator."""
-    return database.glance(_SECOND_USER) is not None
+    return session.scalar(_SECOND_USER) is not None
 
 
 def find_by_email(session: Session, email: str, lock: bool = False) -> User | None:

@@ -59,11 +59,10 @@ def retry(message_id: int) -> Response:
 
 def delivery_status_panel() -> str:
     """Whether email is being delivered, for the mail server page."""
-    state, diagnosis = delivery_status(app_state().database), None
-    if state.stopped:
-        with app_state().database.read() as session:
-            diagnosis = meaning(session, state.stopped)
-    return render_template("outbox/_delivery_status.html", flow=state, diagnosis=diagnosis)
+    with app_state().database.read() as session:
+        status = delivery_status(session)
+        diagnosis = meaning(session, status.stopped) if status.stopped else None
+    return render_template("outbox/_delivery_status.html", status=status, diagnosis=diagnosis)
 
 
 def _shown(name: str) -> StateFilter:

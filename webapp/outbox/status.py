@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import case, func, select, true
+from sqlalchemy.orm import Session
 
-from webapp.core.database import Database
 from webapp.mail.models import MailServer
 from webapp.mail.servers import PRIMARY
 from webapp.outbox.models import Message, MessageState
@@ -59,7 +59,7 @@ _LAST_SENT = (
     .limit(1)
     .subquery()
 )
-STATEMENT = select(
+_STATEMENT = select(
     *_OWED.columns,
     select(MailServer.updated_at).where(MailServer.position == PRIMARY).scalar_subquery(),
     *_LAST_SENT.columns,
@@ -67,14 +67,9 @@ STATEMENT = select(
 _STOPPED = select(Message).where(_HELD).order_by(Message.next_attempt_at, Message.id).limit(1)
 
 
-def delivery_status(database: Database) -> DeliveryStatus:
-    """How things stand now."""
-    # There is one row, whatever there is to count.
-    return of_row(database, cast(tuple[Any, ...], database.glance(STATEMENT)))
-
-
-def of_row(database: Database, row: Sequence[Any]) -> DeliveryStatus:
-    """The same, from the row that STATEMENT gives."""
+def delivery_status(session: Session) -> DeliveryStatus:
+    """Return whether email is being delivered now."""
+    row: Sequence[Any] = session.execute(_STATEMENT).one()
     waiting, since, stopped_since, saved_at, *sent = row
     last = Sent(*sent) if sent[0] is not None else None
     if stopped_since and last:
@@ -84,13 +79,8 @@ def of_row(database: Database, row: Sequence[Any]) -> DeliveryStatus:
         last_sent=last,
         waiting=waiting,
         waiting_since=since,
-        stopped=_stopped(database) if stopped_since else None,
+        stopped=session.scalar(_STOPPED) if stopped_since else None,
         stopped_since=stopped_since,
         server_saved=saved_at is not None,
         untried=saved_at is not None and (last is None or last.finished_at < saved_at),
     )
-
-
-def _stopped(database: Database) -> Message | None:
-    with database.read() as session:
-        return session.scalar(_STOPPED)

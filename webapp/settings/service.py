@@ -8,7 +8,6 @@ from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
 from webapp.core.config import Config
-from webapp.core.database import Database
 from webapp.settings import events, rows
 from webapp.settings.models import SINGLETON_ID, GeneralSettings
 
@@ -29,11 +28,6 @@ class General:
 def general(session: Session, config: Config) -> General:
     """The settings in force: the saved ones, and the public address of the environment if it has one."""
     return _in_force(session.execute(IN_FORCE).first(), config)
-
-
-def general_at_a_glance(database: Database, config: Config) -> General:
-    """The same, as cheaply as every page needs it."""
-    return _in_force(database.glance(IN_FORCE), config)
 
 
 def save(

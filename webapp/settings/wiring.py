@@ -3,7 +3,7 @@
 from flask import Flask
 from flask_babel import lazy_gettext as _
 
-from webapp.settings import events, routes
+from webapp.settings import context, events, routes
 from webapp.web import navigation
 from webapp.web.navigation import NavigationEntry, SettingsTab
 
@@ -11,6 +11,7 @@ from webapp.web.navigation import NavigationEntry, SettingsTab
 def init_app(app: Flask) -> None:
     """Add the settings pages."""
     events.init_app(app)
+    context.init_app(app)
     app.register_blueprint(routes.blueprint)
     navigation.register(
         app,

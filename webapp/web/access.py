@@ -1,27 +1,43 @@
-"""Who may open what. Everything that is not on one of two short lists is for administrators."""
+"""Access to pages. Every page that is not on one of two short lists is for administrators."""
 
-from typing import cast
+from typing import Protocol, cast
 from urllib.parse import urlsplit
 
 import structlog
-from flask import Flask, Response, abort, current_app, redirect, request, url_for
-from flask_login import current_user
+from flask import Flask, abort, current_app, request, url_for
+from flask_login import LoginManager
+from flask_login import current_user as user_proxy
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
-from werkzeug.wrappers import Response as BaseResponse
+from werkzeug.wrappers import Response
 
-from webapp.accounts.models import User
-from webapp.accounts.sessions import browser
 from webapp.core.actor import SYSTEM, Actor, set_actor
 from webapp.core.config import MAX_ANONYMOUS_REQUEST_SIZE
+from webapp.web.client import current_client
 
 log = structlog.get_logger(__name__)
+
+
+class CurrentUser(Protocol):
+    """What pages of all packages may ask the signed-in user for; a visitor only has `is_authenticated`."""
+
+    id: int
+    email: str
+    name: str
+    is_authenticated: bool
+    is_administrator: bool
+    session_id: int
+
+
+current_user = cast(CurrentUser, user_proxy)
+# The sessions set how it finds the current user, and what an anonymous visitor of another page gets.
+login_manager = LoginManager()
 
 PUBLIC = frozenset({
     "static",
     "bootstrap.static",
     "health.healthz",
     "health.readyz",
-    "languages.choose",
+    "language.choose",
     "setup.setup",
     "sessions.login",
     "password_links.open_activation",
@@ -57,47 +73,46 @@ MEMBER = frozenset({
 
 
 def init_app(app: Flask, also_public: frozenset[str] = frozenset()) -> None:
-    """Ask for a sign-in before every page that is not public, and for the role before the others.
+    """Require a session for every page that is not public, and the administrator's role for most.
 
-    It comes before all that reads forms, so that strangers have no large ones read.
+    This must come before anything that reads forms, so that no large ones are read from strangers.
     """
     public = PUBLIC | also_public
+    # Flask-Login would look the user up for every template, even for the page that says that the database is away.
+    login_manager.init_app(app, add_context_processor=False)
+    app.jinja_env.globals["current_user"] = current_user
 
     @app.teardown_request
-    def forget(_error: BaseException | None) -> None:
-        # The thread goes on to the next request, or in a command to what it does itself.
+    def reset_actor(_error: BaseException | None) -> None:
+        # The thread may serve another request, or run the rest of a command.
         set_actor(SYSTEM)
 
     @app.before_request
-    def check() -> BaseResponse | None:
+    def check() -> Response | None:
         structlog.contextvars.unbind_contextvars("by")
-        client = browser.client()
-        set_actor(Actor(ip_address=client.address, user_agent=client.device))
+        client = current_client()
+        set_actor(Actor(ip_address=client.ip_address, user_agent=client.user_agent))
         if request.endpoint is None or request.endpoint in public:
             request.max_content_length = MAX_ANONYMOUS_REQUEST_SIZE
             return None
-        person = signed_in()
-        if person.is_anonymous:
-            return cast(Response, redirect(url_for("sessions.login", next=requested_url(), ended=_ended())))
-        # Every line that is logged, and every entry in the trail, says from here on who asked.
-        structlog.contextvars.bind_contextvars(by=person.id)
-        session_id = browser.current_session().id
-        set_actor(Actor(person.id, person.email, client.address, client.device, session_id))
-        if request.endpoint not in MEMBER and not person.is_administrator:
+        if not current_user.is_authenticated:
+            response: Response = login_manager.unauthorized()
+            return response
+        # Log lines and audit entries name the user from here on.
+        structlog.contextvars.bind_contextvars(by=current_user.id)
+        set_actor(
+            Actor(current_user.id, current_user.email, client.ip_address, client.user_agent, current_user.session_id)
+        )
+        if request.endpoint not in MEMBER and not current_user.is_administrator:
             log.warning("refused: for administrators only", endpoint=request.endpoint, method=request.method)
             abort(403)
         return None
 
 
-def signed_in() -> User:
-    """The person who is signed in; only for pages that are not public."""
-    return cast(User, current_user._get_current_object())
-
-
 def safe_next(target: str | None) -> str:
-    """The local address to go on to, or Home when `target` could lead off the site or is no page to open.
+    """Return `target` if it is the path of a page of this site, else Home.
 
-    Browsers read a backslash as a slash and skip control characters, so both are refused.
+    Browsers read a backslash as a slash and skip control characters, so neither is allowed.
     """
     if (
         target
@@ -111,34 +126,22 @@ def safe_next(target: str | None) -> str:
     return url_for("home.home")
 
 
-def _ended() -> str | None:
-    """What the sign-in page has to tell whoever was signed in until now.
-
-    The address says so, not the cookie: an answer that comes late would put the cookie of before in place of one
-    that a new sign-in has set meanwhile.
-    """
-    if request.method != "GET":
-        # Nobody sends one without having been signed in, in whichever window.
-        return "form"
-    return "page" if browser.token() else None
-
-
-def _accepts_get(target: str) -> bool:
-    """Whether it can be opened: buttons have addresses, too, to which forms are sent."""
-    try:
-        current_app.url_map.bind("").match(urlsplit(target).path, method="GET")
-    except (MethodNotAllowed, ValueError):
-        return False
-    except HTTPException:
-        # Nothing is there, or it is elsewhere: a page says so.
-        return True
-    return True
-
-
 def requested_url() -> str | None:
-    """The page that was asked for, to come back to, or the one at the address of a form; None for Home and buttons."""
+    """Return where to go on after signing in: the requested page, or the page of a form; None for anything else."""
     if request.path == "/":
         return None
     if request.method != "GET":
         return request.path if _accepts_get(request.path) else None
     return request.full_path.rstrip("?")
+
+
+def _accepts_get(target: str) -> bool:
+    # Buttons post to URLs that are no pages.
+    try:
+        current_app.url_map.bind("").match(urlsplit(target).path, method="GET")
+    except (MethodNotAllowed, ValueError):
+        return False
+    except HTTPException:
+        # A missing page has its own error page.
+        return True
+    return True

@@ -1,10 +1,13 @@
-"""Devices in words, from what a browser says of itself. It may say anything, so nothing depends on it."""
+"""The client of a request: its IP address and its user agent, which may claim anything, so nothing depends on it."""
 
 import re
+from dataclasses import dataclass
 
+from flask import request
 from flask_babel import gettext as _
 
-# The first that fits names it: most call themselves by the names of others too.
+MAX_IP_ADDRESS_LENGTH, MAX_USER_AGENT_LENGTH = 64, 300
+# The first match wins: most browsers name others too.
 BROWSERS = [
     ("Edge", r"\bEdg(e|A|iOS)?/"),
     ("Opera", r"\bOPR/|\bOpera\b"),
@@ -25,13 +28,27 @@ SYSTEMS = [
 ]
 
 
+@dataclass(frozen=True)
+class Client:
+    """Who sent a request, as far as it is known without signing in."""
+
+    ip_address: str
+    user_agent: str
+
+
+def current_client() -> Client:
+    """Return the client of the current request, with its user agent shortened and without control characters."""
+    user_agent = "".join(filter(str.isprintable, request.headers.get("User-Agent", "")))
+    return Client((request.remote_addr or "")[:MAX_IP_ADDRESS_LENGTH], user_agent[:MAX_USER_AGENT_LENGTH])
+
+
 def describe(user_agent: str) -> str:
-    """Such as “Firefox on Windows”; what is not known is left out."""
-    browser, system = _first(BROWSERS, user_agent), _first(SYSTEMS, user_agent)
+    """Name the browser and the system, such as “Firefox on Windows”, as far as they are known."""
+    browser, system = _first_match(BROWSERS, user_agent), _first_match(SYSTEMS, user_agent)
     if browser and system:
         return _("%(browser)s on %(system)s", browser=browser, system=system)
     return browser or system or _("Unknown device")
 
 
-def _first(names: list[tuple[str, str]], user_agent: str) -> str:
+def _first_match(names: list[tuple[str, str]], user_agent: str) -> str:
     return next((name for name, pattern in names if re.search(pattern, user_agent)), "")

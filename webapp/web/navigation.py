@@ -54,11 +54,6 @@ class Panel:
 Item = NavigationEntry | SettingsTab | Panel
 
 
-def init_app(app: Flask) -> None:
-    """Let templates ask for what is registered."""
-    app.jinja_env.globals.update(navigation_entries=navigation_entries, settings_tabs=settings_tabs, panels=panels)
-
-
 def register(app: Flask, *items: Item) -> None:
     """Add these to the application's pages. Items of one kind are shown by their `order`."""
     registered = app.extensions.setdefault(EXTENSION, [])

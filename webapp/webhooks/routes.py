@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response
 
 from webapp.audit import service as audit
 from webapp.core.app_state import app_state
-from webapp.web import error_pages
+from webapp.settings.context import general_settings
 from webapp.web.security import csrf
 from webapp.webhooks import delivery, events, service
 from webapp.webhooks.forms import WebhookForm
@@ -64,7 +64,7 @@ def _send_test_event() -> str:
     event = service.new_event(
         service.TEST,
         "This is a test: there is nothing to do.",
-        url=service.mail_server_url(error_pages.general()),
+        url=service.mail_server_url(general_settings()),
     )
     result = delivery.send(app_state(), event)
     if result is None:

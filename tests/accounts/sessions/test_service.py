@@ -85,10 +85,6 @@ def test_being_seen_is_noted_as_often_as_the_idle_limit_needs_it(
     assert found.is_stale == stale
 
 
-def test_what_a_browser_says_of_itself_is_cut_and_cleaned() -> None:
-    assert sign_ins.cleaned("Fire\0fox\n" + "x" * 400) == ("Firefox" + "x" * 400)[:300]
-
-
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LIFETIMES = {"idle_minutes": 2 * 60, "sign_in_minutes": 24 * 60, "remembered_minutes": 30 * 24 * 60}
 

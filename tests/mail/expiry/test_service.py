@@ -149,7 +149,7 @@ def test_one_that_moves_on_with_each_renewal_is_known_too(owner: GrantOwner) -> 
         assert owner.grant.refresh_expiry_slides is True
 
 
-def test_the_glance_of_every_page_sees_the_same(owner: GrantOwner) -> None:
+def test_all_expiry_dates_of_the_mail_server_are_listed_together(owner: GrantOwner) -> None:
     owner.provider.answers = {"refresh_token_expires_in": 86_400}
     owner.save(security="starttls", secret_expires_on=date(2026, 11, 30))
     with time_machine.travel(NOON - 2 * DAY):
@@ -157,7 +157,6 @@ def test_the_glance_of_every_page_sees_the_same(owner: GrantOwner) -> None:
         record(owner.parts.database, owner.server, Certificate(NOON - 80 * DAY, NOON + 10 * DAY))
     with owner.parts.database.read() as session:
         read = expiries.of_the_mail_server(session, NOON)
-    assert expiries.at_a_glance(owner.parts.database, NOON) == read
     assert [(one.what, one.state) for one in read] == [
         (ExpirySubject.GRANT, ExpiryState.ENDED),
         (ExpirySubject.CLIENT_SECRET, ExpiryState.SOON),
@@ -166,7 +165,8 @@ def test_the_glance_of_every_page_sees_the_same(owner: GrantOwner) -> None:
 
 
 def test_without_a_mail_server_nothing_ends(parts: AppState) -> None:
-    assert expiries.at_a_glance(parts.database, NOON) == []
+    with parts.database.read() as session:
+        assert expiries.of_the_mail_server(session, NOON) == []
 
 
 def test_a_message_keeps_a_warning_as_it_was() -> None:

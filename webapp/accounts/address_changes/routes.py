@@ -11,8 +11,8 @@ from webapp.accounts.address_changes.service import LinkEffect
 from webapp.accounts.links import browser as links
 from webapp.accounts.models import LinkPurpose
 from webapp.accounts.sessions import browser as sessions
+from webapp.accounts.sessions.browser import signed_in
 from webapp.core.app_state import app_state
-from webapp.web.access import signed_in
 from webapp.web.forms import ConfirmForm
 from webapp.web.security import csrf
 

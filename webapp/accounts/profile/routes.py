@@ -17,12 +17,13 @@ from webapp.accounts.profile import service
 from webapp.accounts.profile.forms import AddressCodeForm, AddressForm, ChangePasswordForm, LanguageForm
 from webapp.accounts.sessions import browser as sessions
 from webapp.accounts.sessions import service as session_service
+from webapp.accounts.sessions.browser import signed_in
 from webapp.accounts.sessions.reauthentication import SessionEnded, WrongPassword
 from webapp.accounts.sessions.routes import login_again
 from webapp.core.app_state import app_state
 from webapp.core.errors import TooManyRequests
 from webapp.web import client, error_pages
-from webapp.web.access import PUBLIC, requested_url, safe_next, signed_in
+from webapp.web.access import PUBLIC, requested_url, safe_next
 from webapp.web.forms import text
 from webapp.web.security import csrf
 

@@ -3,8 +3,9 @@
 from dataclasses import replace
 from typing import cast
 
-from flask import Flask, Response, after_this_request, g, request, session
-from flask_login import LoginManager, current_user
+from flask import Flask, Response, after_this_request, g, redirect, request, session, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response as BaseResponse
 
 from webapp.accounts.models import Session, User
 from webapp.accounts.sessions import known_devices
@@ -12,6 +13,8 @@ from webapp.accounts.sessions import service as sign_ins
 from webapp.accounts.sessions.login import LoginResult
 from webapp.accounts.sessions.service import Client
 from webapp.core.app_state import app_state
+from webapp.web.access import login_manager, requested_url
+from webapp.web.client import current_client
 from webapp.web.cookies import PERSISTENT_UNTIL, cookie_name
 from webapp.web.security import start_csrf
 
@@ -25,7 +28,8 @@ def init_app(app: Flask) -> None:
     app.config["SESSION_PROTECTION"] = None
     # Browsers send one host's cookies to all of its ports; another application's are not ours.
     app.config["REMEMBER_COOKIE_NAME"] = "mailroom_remember"
-    LoginManager(app).user_loader(_load)
+    login_manager.user_loader(_load)
+    login_manager.unauthorized_handler(_redirect_to_login)
     app.after_request(_leave_newer)
 
 
@@ -64,6 +68,11 @@ def is_signed_in() -> bool:
     return bool(token()) and bool(current_user._get_current_object().is_authenticated)
 
 
+def signed_in() -> User:
+    """Return the signed-in user; only for pages that are not public."""
+    return cast(User, current_user._get_current_object())
+
+
 def current_session() -> Session:
     """The sign-in with which this request came; only for pages that are not public."""
     return cast(Session, g.sign_in)
@@ -71,8 +80,8 @@ def current_session() -> Session:
 
 def client() -> Client:
     """Who sends this request."""
-    user_agent = request.headers.get("User-Agent", "")
-    return Client((request.remote_addr or "")[: sign_ins.MAX_ADDRESS_LENGTH], sign_ins.cleaned(user_agent), known_as())
+    client = current_client()
+    return Client(client.ip_address, client.user_agent, known_as())
 
 
 def here() -> Client:
@@ -119,12 +128,20 @@ def _leave_newer(response: Response) -> Response:
     return response
 
 
+def _redirect_to_login() -> BaseResponse:
+    # The URL says why, not the cookie: a late answer would overwrite the cookie of a session that began meanwhile.
+    # Forms are only sent from pages of people who were signed in.
+    ended = "form" if request.method != "GET" else "page" if token() else None
+    return redirect(url_for("sessions.login", next=requested_url(), ended=ended))
+
+
 def _load(token: str) -> User | None:
     database = app_state().database
     found = sign_ins.find(database, token)
     if found is None:
         return None
     g.came_with = token
+    found.user.session_id = found.sign_in.id
     g.sign_in, g.password_is_old = found.sign_in, found.password_is_old
     if found.is_stale:
         with database.transaction() as session:

@@ -9,12 +9,13 @@ from werkzeug.datastructures import ImmutableMultiDict
 from webapp.accounts.blueprint import Page
 from webapp.accounts.sessions import browser as sessions
 from webapp.accounts.sessions import reauthentication
+from webapp.accounts.sessions.browser import signed_in
 from webapp.accounts.sessions.forms import ConfirmPasswordForm
 from webapp.accounts.sessions.reauthentication import Fields, SessionEnded, TooMuchToHold, WrongPassword
 from webapp.accounts.sessions.routes import blueprint, login_again
 from webapp.core.app_state import app_state
 from webapp.core.sealing import CannotUnseal
-from webapp.web.access import MEMBER, PUBLIC, safe_next, signed_in
+from webapp.web.access import MEMBER, PUBLIC, safe_next
 from webapp.web.forms import text
 from webapp.web.security import csrf
 

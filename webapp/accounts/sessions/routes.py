@@ -8,13 +8,14 @@ from werkzeug.wrappers import Response
 from webapp.accounts.blueprint import Page
 from webapp.accounts.sessions import browser as sessions
 from webapp.accounts.sessions import login as signing_in
+from webapp.accounts.sessions.browser import signed_in
 from webapp.accounts.sessions.forms import LoginForm
 from webapp.accounts.sessions.lockout import LockedOut
 from webapp.accounts.sessions.reauthentication import SessionEnded, TooManyWrongPasswords
 from webapp.core.app_state import app_state
 from webapp.core.errors import TooManyRequests
-from webapp.web import error_pages, stencils
-from webapp.web.access import safe_next, signed_in
+from webapp.web import error_pages
+from webapp.web.access import safe_next
 from webapp.web.forms import text
 from webapp.web.security import csrf
 
@@ -30,7 +31,11 @@ def login() -> Page:
     """Sign in, and go on to `next`."""
     target = safe_next(request.args.get("next"))
     if request.method != "POST":
-        return redirect(target) if sessions.is_signed_in() else _first_page(target)
+        return (
+            redirect(target)
+            if sessions.is_signed_in()
+            else _page(LoginForm(email=browser.pop(PREFILLED_EMAIL, "")), target)
+        )
     form = LoginForm()
     if not form.validate_on_submit():
         # The page was opened before somebody signed in in another window: there is nothing left to do on it.
@@ -68,14 +73,6 @@ def login_again(ended: SessionEnded, target: str | None = None) -> Response:
     sessions.forget()
     flash(str(ended), "warning")
     return redirect(url_for("sessions.login", next=target))
-
-
-def _first_page(target: str) -> str:
-    """The page as it is opened: alike for everybody, but for who is led on from it or has just chosen a password."""
-    # The demo's page shows its accounts, which are not settings.
-    if request.args or PREFILLED_EMAIL in browser or app_state().config.demo == "on":
-        return _page(LoginForm(email=browser.pop(PREFILLED_EMAIL, "")), target)
-    return stencils.page("sign in", lambda: _page(LoginForm(), target))
 
 
 def _page(form: LoginForm, target: str) -> str:

@@ -20,7 +20,6 @@ from webapp.core.sealing import sha256_hex
 from webapp.settings.models import SINGLETON_ID, SecuritySettings
 from webapp.settings.security import SecurityPolicy, security
 
-MAX_ADDRESS_LENGTH, MAX_USER_AGENT_LENGTH = 64, 300
 # Every page of a signed-in person asks this: with a session it would cost as much as all the rest of a page.
 _PERSON, _SIGN_IN = User.__table__.columns, SignIn.__table__.columns
 _FOUND = (
@@ -40,7 +39,7 @@ _FOUND = (
 
 @dataclass(frozen=True)
 class Client:
-    """Who asks, as far as it can be known: an IP address, and what the browser says it is, as `cleaned` leaves it.
+    """Who asks, as far as it can be known: an IP address, and what the browser says it is, shortened.
 
     `known_as` is what the browser's cookie for known devices holds, `token` that of its sign-in, where it matters.
     """
@@ -189,10 +188,3 @@ def sweep(session: Session, now: datetime) -> None:
     old = and_(~remembered, SignIn.created_at <= now - lifetimes.usual)
     very_old = and_(remembered, SignIn.created_at <= now - lifetimes.remembered)
     session.execute(delete(SignIn).where(or_(SignIn.expires_at <= now, unused, old, very_old)))
-
-
-def cleaned(device: str) -> str:
-    """What a browser says of itself, cut and without control characters."""
-    # This is asked for every request, and next to all of them have nothing to be left out.
-    printable = device if device.isprintable() else "".join(filter(str.isprintable, device))
-    return printable[:MAX_USER_AGENT_LENGTH]

@@ -12,12 +12,12 @@ from webapp.accounts.links import service as links
 from webapp.accounts.links.errors import AccountDisabled
 from webapp.accounts.models import User
 from webapp.accounts.sessions import browser as sessions
+from webapp.accounts.sessions.browser import signed_in
 from webapp.accounts.users import admin_links
 from webapp.accounts.users.admin_links import ShownLink
 from webapp.accounts.users.administration import ActionRefused
 from webapp.core.app_state import app_state
 from webapp.core.errors import MailroomError
-from webapp.web.access import signed_in
 from webapp.web.forms import ConfirmForm
 from webapp.web.security import csrf
 

@@ -15,6 +15,7 @@ from webapp.accounts.links.errors import WrongState
 from webapp.accounts.models import Role, User
 from webapp.accounts.password_links import service as password_links
 from webapp.accounts.sessions import lockout
+from webapp.accounts.sessions.browser import signed_in
 from webapp.accounts.users import admin_links, administration
 from webapp.accounts.users.admin_link_routes import shown_once
 from webapp.accounts.users.administration import ActionRefused, lock_user, require_administrator
@@ -24,7 +25,6 @@ from webapp.core.errors import TooManyRequests
 from webapp.core.i18n import LANGUAGES
 from webapp.outbox.status import delivery_status
 from webapp.settings.security import security
-from webapp.web.access import signed_in
 from webapp.web.forms import ConfirmForm, Form, text
 from webapp.web.security import csrf
 
@@ -193,7 +193,8 @@ def _create(form: NewUserForm) -> Page:
 
 
 def _flash_mail(person: User) -> None:
-    state, to = delivery_status(app_state().database), person.email
+    with app_state().database.read() as session:
+        state, to = delivery_status(session), person.email
     if not public_url():
         flash(_("The activation email to %(email)s will be sent once the public URL is set.", email=to), "warning")
     elif not state.server_saved:

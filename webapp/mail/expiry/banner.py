@@ -26,7 +26,8 @@ def expiry_alerts() -> str:
 def warnings() -> list[Expiry]:
     """What is to be warned of now; nothing while it cannot be read."""
     try:
-        found = expiries.at_a_glance(app_state().database, clock.now())
+        with app_state().database.read() as session:
+            found = expiries.of_the_mail_server(session, clock.now())
     except Exception:
         # The page that tells of a failure has a banner too, and the database may be what failed.
         log.exception("warnings cannot be read")

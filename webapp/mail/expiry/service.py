@@ -13,7 +13,6 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from webapp.core.database import Database
 from webapp.mail.models import Grant, GrantStatus, MailServer
 from webapp.mail.servers import PRIMARY
 
@@ -106,11 +105,6 @@ STATEMENT = (
 def of_the_mail_server(session: Session, now: datetime) -> list[Expiry]:
     """The ends of the saved mail server; none while there is no server."""
     return of_row(session.execute(STATEMENT).first(), now)
-
-
-def at_a_glance(database: Database, now: datetime) -> list[Expiry]:
-    """The same, as cheaply as every page of an administrator needs it."""
-    return of_row(database.glance(STATEMENT), now)
 
 
 def of_row(row: Sequence[Any] | None, now: datetime) -> list[Expiry]:

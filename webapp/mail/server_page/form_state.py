@@ -25,7 +25,7 @@ from webapp.mail.server_page.forms import COLUMNS, SECRETS, MailServerForm, mail
 from webapp.mail.servers import DESTINATION, OAUTH2_COLUMNS, PROXY_DESTINATION, PROXY_PASSWORD, ServerDraft
 from webapp.providers import Provider
 from webapp.providers.registry import ProviderRegistry, get_providers, secret_fields
-from webapp.web.access import signed_in
+from webapp.web.access import current_user
 from webapp.web.forms import errors_of
 
 CARRIED_FOR = timedelta(hours=1)
@@ -79,7 +79,7 @@ class FormState:
     @classmethod
     def from_request(cls, saved: MailServer | None) -> Self:
         """Return the state of the form in the current request."""
-        return cls(request.form, saved, signed_in().id, get_providers(), app_state().sealer)
+        return cls(request.form, saved, current_user.id, get_providers(), app_state().sealer)
 
     @property
     def switches_provider(self) -> bool:

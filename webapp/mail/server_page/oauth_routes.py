@@ -21,7 +21,7 @@ from webapp.mail.service import Saved
 from webapp.providers import OAuth2
 from webapp.providers.registry import get_providers
 from webapp.settings import service as settings
-from webapp.web.access import signed_in
+from webapp.web.access import current_user
 from webapp.web.security import allow_form_targets, csrf
 
 
@@ -95,11 +95,10 @@ def _reject_stray_callback() -> Response | None:
     """Redirect a callback to a URL without the provider's answer, if no administrator is signed in to use it."""
     if request.endpoint != "mail.finish_grant" or not request.query_string:
         return None
-    user = signed_in()
-    if user.is_authenticated and user.is_administrator:
+    if current_user.is_authenticated and current_user.is_administrator:
         return None
     error = authorization.reject_stray_callback(app_state())
-    if user.is_authenticated:
+    if current_user.is_authenticated:
         return redirect(request.path, 303)
     flash(describe(error.failure), "warning")
     return redirect(url_for("sessions.login", next=url_for("mail.mail_server")), 303)

@@ -19,7 +19,7 @@ from webapp.mail.service import Saved
 from webapp.mail.test_send import TestSend, send_test, stage_name
 from webapp.providers import OAuth2
 from webapp.providers.registry import get_providers
-from webapp.web.access import signed_in
+from webapp.web.access import current_user
 from webapp.web.security import allow_form_targets, csrf
 
 blueprint = Blueprint("mail", __name__)
@@ -69,7 +69,7 @@ def save_posted(state: FormState) -> Saved | Response:
     try:
         with app_state().database.transaction() as session:
             version = result.form.expected_version
-            return service.save(session, app_state().sealer, draft, by=signed_in().email, version=version)
+            return service.save(session, app_state().sealer, draft, by=current_user.email, version=version)
     except StaleVersion as error:
         result.form.report_conflict(error.current)
     except service.SecretsRequired:
@@ -114,6 +114,6 @@ def _provider_label(key: str) -> str:
 
 def _page(result: FormResult, saved: MailServer | None, test: TestSend | None = None) -> Response:
     if not result.form.test_recipient.data:
-        result.form.test_recipient.data = signed_in().email
+        result.form.test_recipient.data = current_user.email
     page = render_template("mail/server.html", **page_context(result, saved, test))
     return allow_form_targets(make_response(page), form_targets(result.form.chosen))

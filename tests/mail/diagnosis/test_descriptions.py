@@ -1,0 +1,16 @@
+"""Failures described in the reader's language."""
+
+import pytest
+from flask import Flask
+
+from webapp.core import i18n
+from webapp.core.i18n import END_OF_ISOLATE, ISOLATE
+from webapp.mail.diagnosis.descriptions import describe
+from webapp.providers import Failure
+
+
+@pytest.mark.one_database
+def test_a_failure_is_described_in_the_readers_language(app: Flask) -> None:
+    with app.test_request_context(), i18n.use_language("ar"):
+        text = describe(Failure("token", "wrong_account", {"account": "eve"}))
+        assert f"{ISOLATE}eve{END_OF_ISOLATE}" in text

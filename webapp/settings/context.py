@@ -1,0 +1,44 @@
+"""The general settings for templates."""
+
+from typing import Any
+
+import structlog
+from flask import Flask, g
+from sqlalchemy.exc import SQLAlchemyError
+
+from webapp.core.app_state import app_state
+from webapp.settings.service import General, general
+from webapp.web.error_pages import is_database_unavailable
+
+log = structlog.get_logger(__name__)
+
+
+def init_app(app: Flask) -> None:
+    """Let every template use `general`."""
+    app.context_processor(_names)
+
+
+def general_settings() -> General:
+    """Return the general settings, read once per request; the defaults if they cannot be read.
+
+    The pages that report errors use them too.
+    """
+    if "general_settings" not in g:
+        g.general_settings = _read()
+    settings: General = g.general_settings
+    return settings
+
+
+def _read() -> General:
+    state = app_state()
+    if not is_database_unavailable():
+        try:
+            with state.database.read() as session:
+                return general(session, state.config)
+        except SQLAlchemyError:
+            log.exception("the general settings cannot be read")
+    return General(state.config.public_url, "Mailroom", "")
+
+
+def _names() -> dict[str, Any]:
+    return {"general": general_settings()}
