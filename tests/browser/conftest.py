@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, ViewportSize, sync_play
 from tests.browser.serving import Site, running_site
 from tests.browser.walker import Walker
 from tests.support.certificates import Authority
-from tests.support.chromium import ARGUMENTS, PATIENCE, executable
+from tests.support.chromium import ARGUMENTS, PAGE_TIMEOUT, executable
 from tests.support.inbox import Inbox, running_inbox
 from webapp import create_app
 from webapp.core.app_state import EXTENSION, AppState
@@ -91,7 +91,7 @@ def walker(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Walker
     def new_context() -> BrowserContext:
         size = ViewportSize(width=screen.width, height=screen.height)
         contexts.append(chromium.new_context(viewport=size, java_script_enabled=screen.scripts, locale="en-GB"))
-        contexts[-1].set_default_timeout(PATIENCE)
+        contexts[-1].set_default_timeout(PAGE_TIMEOUT)
         return contexts[-1]
 
     yield Walker(screen.name, new_context, screen.scripts)

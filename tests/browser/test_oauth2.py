@@ -15,7 +15,7 @@ from tests.browser.serving import Site
 from tests.browser.walker import Walker
 from tests.support.authorization import CLIENT_ID, CLIENT_SECRET, AuthorizationServer, running_provider
 from tests.support.certificates import Authority
-from tests.support.chromium import PATIENCE
+from tests.support.chromium import PAGE_TIMEOUT
 from tests.support.proxies import Internet
 from tests.support.token_inbox import TokenInbox, running_token_inbox
 
@@ -45,7 +45,7 @@ def service(authority: Authority, logins: list[str], mail: tuple[str, int, str],
         provider.asks = True
         provider.answers = {"scope": scope}
         signed_in = int(provider.url.rpartition(":")[2])
-        internet.places = {f"{host}:{port}": inbox.port, **{f"{login}:443": signed_in for login in logins}}
+        internet.servers = {f"{host}:{port}": inbox.port, **{f"{login}:443": signed_in for login in logins}}
         yield Service(internet, provider, inbox)
 
 
@@ -82,7 +82,7 @@ def behind(chromium: Browser) -> Iterator[Callable[[Internet, Screen], Walker]]:
                 ignore_https_errors=True,
                 proxy={"server": f"http://127.0.0.1:{internet.port}", "bypass": "127.0.0.1"},
             ))  # fmt: skip
-            contexts[-1].set_default_timeout(PATIENCE)
+            contexts[-1].set_default_timeout(PAGE_TIMEOUT)
             return contexts[-1]
 
         return Walker(screen.name, new_context, screen.scripts)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.support.chromium import ARGUMENTS, PATIENCE, executable
+from tests.support.chromium import ARGUMENTS, PAGE_TIMEOUT, executable
 from tests.support.running import Mailroom, free_port, running
 
 PERSON = "grace@somewhere.example"
@@ -33,7 +33,7 @@ def newcomer(browser: Browser, demo: Mailroom) -> Page:
     """Somebody who has just opened the address."""
     address = next(word for word in demo.out.split() if word.startswith("http"))
     page = browser.new_page(base_url=address)
-    page.set_default_timeout(PATIENCE)
+    page.set_default_timeout(PAGE_TIMEOUT)
     page.goto("/")
     return page
 

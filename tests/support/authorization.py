@@ -1,10 +1,10 @@
-"""An authorization server on loopback, with all four grants: it rotates refresh tokens and takes reuse for theft.
+"""An authorization server on loopback with all four grants. It rotates refresh tokens and takes reuse for theft.
 
     with running_provider() as provider:
-        query = provider.visit(address)  # somebody signs in; what the browser comes back with
-        provider.misbehave("500")  # the next request for tokens gets that
+        query = provider.visit(address)  # a user signs in; returns the query that the browser comes back with
+        provider.misbehave("500")  # the next token request gets this
 
-It reads the same clock as the application, so that a year passes for both at once.
+It uses the application's clock, so that a year passes for both at once.
 """
 
 import base64
@@ -36,39 +36,41 @@ JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 
 class AuthorizationServer:
-    """The server, running from the start until `close`."""
+    """The server, running until `close`."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.account = ACCOUNT
-        # What it calls itself in its answers; its address, unless it goes by a name.
+        # Its issuer, if that isn't its URL.
         self.issuer = ""
-        # Whether a browser gets a page to answer, rather than being sent back at once.
+        # Whether browsers get a consent page instead of being sent back at once.
         self.asks = False
         self.lifetime = timedelta(hours=1)
         self.unused = timedelta(days=90)
         self.rotates = True
-        # Seconds that an answer takes.
+        # Seconds until it answers.
         self.pause = 0.0
-        # Whether the client needs no secret.
+        # Whether the client has no secret.
         self.public = False
-        # What becomes part of the answers with tokens, in place of what would be; None leaves a fact out.
+        # Overrides parts of token responses; None leaves one out.
         self.answers: dict[str, Any] = {}
-        # Whether ID tokens name nobody, and userinfo does (OpenID Connect Core, 5.4); what else that says.
+        # Whether only userinfo has the email address (OpenID Connect Core, 5.4), and what else it has.
         self.conforming = False
         self.userinfo: dict[str, Any] = {}
-        # What it says of itself in place of the truth.
+        # Overrides parts of its metadata.
         self.metadata: dict[str, Any] = {}
-        # How the client may show its secret.
+        # How the client may authenticate.
         self.client_authentication: tuple[str, ...] = ("basic", "post")
-        # The error and the status for one that shows it otherwise.
+        # The error and status for a client that authenticates otherwise.
         self.unknown_client = "invalid_client", 400
-        # How far the server's clock is from ours.
+        # How far the server's clock is ahead of ours.
         self.skew = timedelta()
-        # Grant types that were asked for, refresh tokens spent twice, and the requests of both endpoints.
+        # The grant types requested so far.
         self.asked: list[str] = []
-        # Every code and token that was given out, and every state that came along.
+        # Every code and token it issued, and every state it received.
         self.secrets: list[str] = []
+        # How many refresh tokens were used twice.
         self.reuses = 0
+        # The forms of all token requests.
         self.bodies: list[dict[str, str]] = []
         self.access: dict[str, Issued] = {}
         self.refresh: dict[str, Issued] = {}
@@ -77,7 +79,7 @@ class AuthorizationServer:
         self._devices: dict[str, Issued] = {}
         self._revoked: set[int] = set()
         self._faults: list[str] = []
-        # Set once a fault is on its way.
+        # Set when a fault is about to happen.
         self.reached = threading.Event()
         self._families = 0
         self._lock = threading.Lock()
@@ -92,12 +94,12 @@ class AuthorizationServer:
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """Its URL."""
         return f"{self._scheme}://127.0.0.1:{self._http.server_address[1]}"
 
     @property
     def settings(self) -> dict[str, str]:
-        """What an administrator enters for it."""
+        """The settings an administrator enters for it."""
         return {
             "client_id": CLIENT_ID,
             "authorize_url": f"{self.url}/authorize",
@@ -108,24 +110,24 @@ class AuthorizationServer:
 
     @property
     def key_file(self) -> str:
-        """The key of its service account."""
+        """The key file of its service account."""
         form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        facts = {"client_email": "robot@mailroom.example", "private_key": self._private.private_bytes(*form).decode()}
-        return json.dumps({"type": "service_account", "private_key_id": "k1", **facts})
+        data = {"client_email": "robot@mailroom.example", "private_key": self._private.private_bytes(*form).decode()}
+        return json.dumps({"type": "service_account", "private_key_id": "k1", **data})
 
     def misbehave(self, *faults: str) -> None:
-        """What the next requests for tokens get: a status, `html`, `huge`, `stall`, `drop`, or `lose`.
+        """Set what the next token requests get: a status, `html`, `huge`, `stall`, `drop`, `drip` or `lose`.
 
-        `lose` does what was asked and drops the line before it answers; `drip` sends a byte at a time.
+        `lose` does what was requested and drops the connection before it responds; `drip` sends one byte at a time.
         """
         self._faults.extend(faults)
 
     def visit(self, address: str) -> dict[str, str]:
-        """Sign in as a browser would that is sent to `address`; the query it comes back with."""
+        """Sign in as a browser that is sent to this URL, and return the query it comes back with."""
         return dict(parse_qsl(urlsplit(self.authorized(address)).query))
 
     def authorized(self, address: str) -> str:
-        """Where a browser is sent back to that was sent to `address`."""
+        """Consent, and return the URL that the browser is sent back to."""
         asked = dict(parse_qsl(urlsplit(address).query))
         assert asked["client_id"] == CLIENT_ID
         assert asked["code_challenge_method"] == "S256"
@@ -136,74 +138,74 @@ class AuthorizationServer:
         return f"{asked['redirect_uri']}?{urlencode(back)}"
 
     def declined(self, address: str) -> str:
-        """The same, when the person said no."""
+        """Decline, and return the URL that the browser is sent back to."""
         asked = dict(parse_qsl(urlsplit(address).query))
         back = {"error": "access_denied", "state": asked["state"], "iss": self.issuer or self.url}
         return f"{asked['redirect_uri']}?{urlencode(back)}"
 
     def type_code(self, user_code: str) -> None:
-        """Sign in on another device."""
+        """Enter a device code and sign in."""
         for device in self._devices.values():
-            if device.facts["user_code"] == user_code:
-                device.facts["typed"] = "yes"
+            if device.data["user_code"] == user_code:
+                device.data["typed"] = "yes"
 
     def revoke_access_tokens(self) -> None:
-        """Make every access token worthless, as an administrator there can."""
+        """Revoke all access tokens, as an administrator of the provider can."""
         self.access.clear()
 
     def revoke(self) -> None:
-        """Withdraw everything that was granted."""
+        """Revoke all grants."""
         self._revoked |= set(range(self._families + 1))
 
     def knows(self, token: str) -> str | None:
-        """The account of a valid access token."""
+        """Return the account of an access token if it is valid."""
         issued = self.access.get(token)
         if issued is None or issued.expires_at <= clock.now() or issued.family in self._revoked:
             return None
         return issued.account
 
     def close(self) -> None:
-        """Stop."""
+        """Stop the server."""
         self.closing.set()
         self._http.shutdown()
         self._http.server_close()
         self._thread.join(10)
 
     def fault(self) -> str:
-        """What to do in place of a right answer, this once."""
+        """Take the next fault to happen, if any."""
         if not self._faults:
             return ""
         self.reached.set()
         return self._faults.pop(0)
 
-    def tokens(self, facts: dict[str, str], authorization: str) -> dict[str, Any]:
-        """The answer to a request for tokens. Raises Refusal."""
+    def tokens(self, data: dict[str, str], authorization: str) -> dict[str, Any]:
+        """Answer a token request. Raises Refusal."""
         with self._lock:
-            self.bodies.append(facts)
-            self.asked.append(facts.get("grant_type", ""))
-            if facts["grant_type"] == JWT_BEARER:
-                return self._by_assertion(facts)
-            self._require_client(facts, authorization)
-            if facts["grant_type"] == "client_credentials":
+            self.bodies.append(data)
+            self.asked.append(data.get("grant_type", ""))
+            if data["grant_type"] == JWT_BEARER:
+                return self._by_assertion(data)
+            self._require_client(data, authorization)
+            if data["grant_type"] == "client_credentials":
                 return self._answer(self._new(self.lifetime, self._family()), refresh=False)
-            if facts["grant_type"] == "refresh_token":
-                return self._refreshed(facts["refresh_token"])
-            if facts["grant_type"] == DEVICE_CODE:
-                return self._by_device(facts["device_code"])
-            return self._by_code(facts)
+            if data["grant_type"] == "refresh_token":
+                return self._refreshed(data["refresh_token"])
+            if data["grant_type"] == DEVICE_CODE:
+                return self._by_device(data["device_code"])
+            return self._by_code(data)
 
-    def device(self, facts: dict[str, str], authorization: str) -> dict[str, Any]:
-        """The answer to a request for a device code, whose form has to name the client, as at Microsoft."""
-        self._require_client(facts, authorization)
-        if facts.get("client_id") != CLIENT_ID:
+    def device(self, data: dict[str, str], authorization: str) -> dict[str, Any]:
+        """Answer a request for a device code, whose form must name the client, as Microsoft requires."""
+        self._require_client(data, authorization)
+        if data.get("client_id") != CLIENT_ID:
             raise Refusal("invalid_request", "The request body must contain the following parameter: 'client_id'.")
         code, user_code = secrets.token_urlsafe(16), f"{secrets.token_hex(2)}-{secrets.token_hex(2)}".upper()
         self._devices[code] = self._new(timedelta(minutes=5), self._family(), {"user_code": user_code})
         answer = {"device_code": code, "user_code": user_code, "verification_uri": f"{self.url}/type"}
         return {**answer, "expires_in": 300, "interval": 5}
 
-    def told(self, path: str, authorization: str) -> dict[str, Any] | None:
-        """What is told to who asks what this provider is, or who signed in; None is for browsers."""
+    def describe(self, path: str, authorization: str) -> dict[str, Any] | None:
+        """Answer a request for metadata or userinfo; return None for other paths, which are for browsers."""
         if path == "/.well-known/openid-configuration":
             own = {"issuer": self.issuer or self.url, "userinfo_endpoint": f"{self.url}/userinfo"}
             endpoints = {"authorization_endpoint": f"{self.url}/authorize", "token_endpoint": f"{self.url}/token"}
@@ -213,26 +215,23 @@ class AuthorizationServer:
         account = self.knows(authorization.removeprefix("Bearer "))
         return {"sub": subject(account), "email": account, **self.userinfo} if account else {"error": "invalid_token"}
 
-    def _require_client(self, facts: dict[str, str], authorization: str) -> None:
-        way, shown = "post", (facts.get("client_id", ""), facts.get("client_secret", ""))
+    def _require_client(self, data: dict[str, str], authorization: str) -> None:
+        method, credentials = "post", (data.get("client_id", ""), data.get("client_secret", ""))
         if authorization.startswith("Basic "):
             name, _colon, secret = base64.b64decode(authorization[6:]).decode().partition(":")
-            way, shown = "basic", (unquote_plus(name), unquote_plus(secret))
-        if self.public and shown == (CLIENT_ID, ""):
+            method, credentials = "basic", (unquote_plus(name), unquote_plus(secret))
+        if self.public and credentials == (CLIENT_ID, ""):
             return
-        if way not in self.client_authentication or shown != (CLIENT_ID, CLIENT_SECRET):
+        if method not in self.client_authentication or credentials != (CLIENT_ID, CLIENT_SECRET):
             error, status = self.unknown_client
             raise Refusal(error, "Unknown client, or a wrong secret.", status)
 
-    def _by_code(self, facts: dict[str, str]) -> dict[str, Any]:
-        issued = self._codes.pop(facts["code"], None)
+    def _by_code(self, data: dict[str, str]) -> dict[str, Any]:
+        issued = self._codes.pop(data["code"], None)
         if issued is None or issued.expires_at <= clock.now():
             raise Refusal("invalid_grant", "The code is unknown, expired or used.")
-        challenge = base64.urlsafe_b64encode(hashlib.sha256(facts["code_verifier"].encode()).digest()).rstrip(b"=")
-        if (
-            challenge.decode() != issued.facts["code_challenge"]
-            or facts["redirect_uri"] != issued.facts["redirect_uri"]
-        ):
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(data["code_verifier"].encode()).digest()).rstrip(b"=")
+        if challenge.decode() != issued.data["code_challenge"] or data["redirect_uri"] != issued.data["redirect_uri"]:
             raise Refusal("invalid_grant", "The verifier or the redirect address is another one.")
         return self._answer(self._new(self.lifetime, issued.family))
 
@@ -240,16 +239,16 @@ class AuthorizationServer:
         issued = self._devices.get(code)
         if issued is None or issued.expires_at <= clock.now():
             raise Refusal("expired_token", "The code has expired.")
-        if "typed" not in issued.facts:
+        if "typed" not in issued.data:
             raise Refusal("authorization_pending", "Wait.")
         del self._devices[code]
         return self._answer(self._new(self.lifetime, issued.family))
 
-    def _by_assertion(self, facts: dict[str, str]) -> dict[str, Any]:
+    def _by_assertion(self, data: dict[str, str]) -> dict[str, Any]:
         public = RSAKey.import_key(self._private.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         ))  # fmt: skip
-        claims = jwt.decode(facts["assertion"], public).claims
+        claims = jwt.decode(data["assertion"], public).claims
         now = (clock.now() + self.skew).timestamp()
         if not claims["iat"] - 30 <= now < claims["exp"] or claims["aud"] != f"{self.url}/token":
             raise Refusal("invalid_grant", "Invalid JWT: Token must be in a reasonable timeframe.")
@@ -274,20 +273,20 @@ class AuthorizationServer:
         access = secrets.token_urlsafe(24)
         self.access[access] = issued
         self.secrets.append(access)
-        facts: dict[str, Any] = {"access_token": access, "token_type": "Bearer", "scope": SCOPE}
-        facts["expires_in"] = int(self.lifetime.total_seconds())
+        data: dict[str, Any] = {"access_token": access, "token_type": "Bearer", "scope": SCOPE}
+        data["expires_in"] = int(self.lifetime.total_seconds())
         if refresh:
-            facts["refresh_token"] = secrets.token_urlsafe(24)
-            self.refresh[facts["refresh_token"]] = self._new(self.unused, issued.family)
-            self.secrets.append(facts["refresh_token"])
+            data["refresh_token"] = secrets.token_urlsafe(24)
+            self.refresh[data["refresh_token"]] = self._new(self.unused, issued.family)
+            self.secrets.append(data["refresh_token"])
         person = {} if self.conforming else {"email": issued.account}
-        facts["id_token"] = unsigned(
+        data["id_token"] = unsigned(
             {"iss": self.issuer or self.url, "aud": CLIENT_ID, "sub": subject(issued.account), **person}
         )
-        return {name: value for name, value in (facts | self.answers).items() if value is not None}
+        return {name: value for name, value in (data | self.answers).items() if value is not None}
 
-    def _new(self, lifetime: timedelta, family: int, facts: dict[str, str] | None = None) -> Issued:
-        return Issued(self.account, clock.now() + lifetime, family, dict(facts or {}))
+    def _new(self, lifetime: timedelta, family: int, data: dict[str, str] | None = None) -> Issued:
+        return Issued(self.account, clock.now() + lifetime, family, dict(data or {}))
 
     def _family(self) -> int:
         self._families += 1
@@ -296,7 +295,7 @@ class AuthorizationServer:
 
 @contextmanager
 def running_provider(tls: ssl.SSLContext | None = None) -> Iterator[AuthorizationServer]:
-    """One, stopped at the end."""
+    """Run a server until the end of the block."""
     provider = AuthorizationServer(tls)
     try:
         yield provider

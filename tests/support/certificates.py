@@ -1,4 +1,4 @@
-"""Certificates for the mail servers of the tests, by an authority that the run believes."""
+"""Certificates for the tests' servers, issued by an authority that the test run trusts."""
 
 import os
 import ssl
@@ -21,7 +21,7 @@ class Authority:
     @classmethod
     @contextmanager
     def believed(cls) -> Iterator["Authority"]:
-        """One that OpenSSL believes through SSL_CERT_FILE, here and in subprocesses."""
+        """Create an authority that OpenSSL trusts through SSL_CERT_FILE, here and in subprocesses."""
         authority = cls()
         with tempfile.TemporaryDirectory(prefix="mailroom-authority-") as folder:
             path = Path(folder) / "authority.pem"
@@ -35,7 +35,7 @@ class Authority:
         minimum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2,
         until: datetime | None = None,
     ) -> ssl.SSLContext:
-        """What a server with a certificate for these names needs (localhost and 127.0.0.1 by default)."""
+        """Return the TLS context of a server with these names (by default localhost and 127.0.0.1)."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = minimum
         self._ca.issue_cert(*(names or ("localhost", "127.0.0.1")), not_after=until).configure_cert(context)

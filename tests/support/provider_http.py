@@ -1,4 +1,4 @@
-"""The web side of the authorization server of the tests, right answers and wrong ones."""
+"""The HTTP side of the tests' authorization server, with proper answers and broken ones."""
 
 import json
 import socket
@@ -11,21 +11,21 @@ from webapp.core import clock
 if TYPE_CHECKING:
     from tests.support.authorization import AuthorizationServer
 
-# The provider's own page; its form goes to the address that the browser was sent to.
+# The provider's consent page; its form goes to the URL that the browser was sent to.
 CONSENT = """<!doctype html><html lang="en"><title>Sign in</title><main><h1>Sign in</h1>
-<p>Mailroom wants to send mail as you.</p>
+<p>Mailroom wants to send email as you.</p>
 <form method="post"><button name="consent" value="yes">Allow</button>
 <button name="consent" value="no">Cancel</button></form>
 </main></html>"""
 
 
 class Refusal(Exception):
-    """An error of RFC 6749, 5.2, with its words and, where it is another than usual, the status."""
+    """An error response (RFC 6749, 5.2)."""
 
     def __init__(self, error: str, description: str, status: int = 400) -> None:
         super().__init__(error)
         self.status = status
-        self.facts = {"error": error, "error_description": description}
+        self.data = {"error": error, "error_description": description}
 
 
 class Server(ThreadingHTTPServer):
@@ -50,9 +50,9 @@ class Handler(BaseHTTPRequestHandler):
         return super().date_time_string((clock.now() + self.provider.skew).timestamp())
 
     def do_GET(self) -> None:
-        told = self.provider.told(self.path, self.headers.get("Authorization", ""))
-        if told is not None:
-            self._send(200, json.dumps(told).encode(), "application/json")
+        answer = self.provider.describe(self.path, self.headers.get("Authorization", ""))
+        if answer is not None:
+            self._send(200, json.dumps(answer).encode(), "application/json")
             return
         if self.provider.asks:
             self._send(200, CONSENT.encode(), "text/html; charset=utf-8")
@@ -60,9 +60,9 @@ class Handler(BaseHTTPRequestHandler):
             self._send_back(self.provider.authorized(self.path))
 
     def do_POST(self) -> None:
-        facts = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
-        if "consent" in facts:
-            back = self.provider.authorized if facts["consent"] == "yes" else self.provider.declined
+        data = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+        if "consent" in data:
+            back = self.provider.authorized if data["consent"] == "yes" else self.provider.declined
             self._send_back(back(self.path))
             return
         fault = self.provider.fault()
@@ -71,9 +71,9 @@ class Handler(BaseHTTPRequestHandler):
             return
         answer = self.provider.device if self.path == "/device" else self.provider.tokens
         try:
-            status, found = 200, answer(facts, self.headers.get("Authorization", ""))
+            status, found = 200, answer(data, self.headers.get("Authorization", ""))
         except Refusal as refusal:
-            status, found = refusal.status, refusal.facts
+            status, found = refusal.status, refusal.data
         self.provider.closing.wait(self.provider.pause)
         if fault == "lose":
             self.connection.shutdown(socket.SHUT_RDWR)
@@ -110,4 +110,4 @@ class Handler(BaseHTTPRequestHandler):
                 if drips and self.provider.closing.wait(0.2):
                     return
         except OSError:
-            pass  # the client has seen enough
+            pass  # the client has closed the connection

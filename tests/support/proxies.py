@@ -1,4 +1,4 @@
-"""Real proxies on loopback: HTTP CONNECT and SOCKS5, with or without signing in."""
+"""Real proxies on loopback: HTTP CONNECT and SOCKS5, with or without authentication."""
 
 import base64
 import contextlib
@@ -12,7 +12,7 @@ ACCOUNT = ("proxy-user", "proxy pass: 1")
 
 
 class Proxy:
-    """The part that both have: accept, connect onwards, pass bytes both ways."""
+    """The common part: accepts connections, connects to the target and passes bytes both ways."""
 
     host = "127.0.0.1"
 
@@ -36,15 +36,15 @@ class Proxy:
             one.close()
 
     def handshake(self, client: socket.socket) -> socket.socket | None:
-        """Agree with the client on where to go, and go there."""
+        """Negotiate the target with the client and connect to it; None refuses."""
         raise TypeError
 
     def connect(self, host: str, port: int) -> socket.socket:
-        """The connection onwards."""
+        """Connect to the target."""
         self.targets.append(f"{host}:{port}")
-        onwards = socket.create_connection((host, port), 5)
-        self._sockets.append(onwards)
-        return onwards
+        target = socket.create_connection((host, port), 5)
+        self._sockets.append(target)
+        return target
 
     def _accept(self) -> None:
         while True:
@@ -57,19 +57,19 @@ class Proxy:
 
     def _serve(self, client: socket.socket) -> None:
         with contextlib.suppress(OSError, ValueError, KeyError):
-            onwards = self.handshake(client)
-            if onwards is None:
+            target = self.handshake(client)
+            if target is None:
                 client.close()
                 return
-            threading.Thread(target=_pump, args=(client, onwards), daemon=True).start()
-            _pump(onwards, client)
+            threading.Thread(target=_pump, args=(client, target), daemon=True).start()
+            _pump(target, client)
 
 
 class HttpProxy(Proxy):
-    """CONNECT. Its answer and the server's greeting may arrive in one segment, as from real ones."""
+    """CONNECT. Its response and the server's greeting may arrive in one segment, as from real proxies."""
 
     def handshake(self, client: socket.socket) -> socket.socket | None:
-        """RFC 9110, 9.3.6."""
+        """Follow RFC 9110, 9.3.6."""
         request = b""
         while b"\r\n\r\n" not in request:
             request += client.recv(4096)
@@ -80,34 +80,34 @@ class HttpProxy(Proxy):
                 client.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
                 return None
         host, _colon, port = lines[0].split(" ")[1].rpartition(":")
-        onwards = self.connect(host, int(port))
-        onwards.settimeout(0.3)
+        target = self.connect(host, int(port))
+        target.settimeout(0.3)
         try:
-            greeting = onwards.recv(4096)
+            greeting = target.recv(4096)
         except TimeoutError:
             greeting = b""
-        onwards.settimeout(None)
+        target.settimeout(None)
         client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n" + greeting)
-        return onwards
+        return target
 
 
 class Internet(HttpProxy):
-    """A proxy behind which places of the internet, as `host:port`, are servers of this machine."""
+    """A proxy that maps hosts of the internet, as `host:port`, to servers on this machine."""
 
     def __init__(self) -> None:
-        self.places: dict[str, int] = {}
+        self.servers: dict[str, int] = {}
         super().__init__()
 
     def connect(self, host: str, port: int) -> socket.socket:
-        """The connection to what plays that part. Raises KeyError, which ends it, where nothing does."""
-        return super().connect("127.0.0.1", self.places[f"{host}:{port}"])
+        """Connect to the server that plays this host. Raises KeyError, which ends the connection, if there is none."""
+        return super().connect("127.0.0.1", self.servers[f"{host}:{port}"])
 
 
 class SocksProxy(Proxy):
     """SOCKS5 (RFC 1928, RFC 1929)."""
 
     def handshake(self, client: socket.socket) -> socket.socket | None:
-        """Greeting, account if any, request."""
+        """Exchange greetings, check the account if there is one, and take the request."""
         _version, count = _exactly(client, 2)
         methods = _exactly(client, count)
         if self.account:
@@ -127,9 +127,9 @@ class SocksProxy(Proxy):
         _version, _command, _zero, kind = _exactly(client, 4)
         host = _exactly(client, _exactly(client, 1)[0]).decode() if kind == 3 else socket.inet_ntoa(_exactly(client, 4))
         port: int = struct.unpack("!H", _exactly(client, 2))[0]
-        onwards = self.connect(host, port)
+        target = self.connect(host, port)
         client.sendall(b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00")
-        return onwards
+        return target
 
 
 def _exactly(sock: socket.socket, count: int) -> bytes:

@@ -1,4 +1,4 @@
-"""A receiver of webhooks on loopback: it keeps what it is sent, and answers as it is told."""
+"""A webhook receiver on loopback that keeps requests and answers with the statuses it is given."""
 
 import base64
 import hashlib
@@ -21,21 +21,23 @@ class Received:
 
     @property
     def event(self) -> dict[str, Any]:
-        """What it says."""
+        """The event in the body."""
         found: dict[str, Any] = json.loads(self.body)
         return found
 
     def is_signed_with(self, secret: str) -> bool:
-        """Whether the signature is right, as https://www.standardwebhooks.com has receivers look at it."""
-        name, moment = self.headers["webhook-id"], self.headers["webhook-timestamp"]
+        """Check the signature as https://www.standardwebhooks.com describes it."""
+        name, timestamp = self.headers["webhook-id"], self.headers["webhook-timestamp"]
         key = base64.b64decode(secret.split("whsec_")[1])
-        mac = hmac.new(key, b".".join([name.encode(), moment.encode(), self.body]), hashlib.sha256)
-        right = "v1," + base64.b64encode(mac.digest()).decode()
-        return any(hmac.compare_digest(right, one) for one in self.headers["webhook-signature"].split(" "))
+        mac = hmac.new(key, b".".join([name.encode(), timestamp.encode(), self.body]), hashlib.sha256)
+        expected = "v1," + base64.b64encode(mac.digest()).decode()
+        return any(
+            hmac.compare_digest(expected, signature) for signature in self.headers["webhook-signature"].split(" ")
+        )
 
 
 class Receiver:
-    """The receiver. `answers` are the statuses of the next answers; then it is 204."""
+    """The receiver. `answers` holds the statuses of the next responses, 204 after that."""
 
     def __init__(self) -> None:
         self.received: list[Received] = []
@@ -47,28 +49,28 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Its URL."""
         return f"http://127.0.0.1:{self._http.server_address[1]}/hook?key=a-secret-of-the-receiver"
 
     @property
     def types(self) -> list[str]:
         """The types of the events, in order."""
-        return [one.event["type"] for one in self.received]
+        return [request.event["type"] for request in self.received]
 
     def close(self) -> None:
-        """Stop."""
+        """Stop the receiver."""
         self._http.shutdown()
         self._http.server_close()
         self._thread.join(10)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """What http.server calls: it chose the names."""
+    """Called by http.server, which defines the names."""
 
     receiver: Receiver
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing."""
+        """Log nothing."""
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -82,7 +84,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def running_receiver() -> Iterator[Receiver]:
-    """One, stopped at the end."""
+    """Run a receiver until the end of the block."""
     receiver = Receiver()
     try:
         yield receiver

@@ -1,4 +1,4 @@
-"""`mailroom` as an operator runs it: in processes of its own."""
+"""`mailroom` as an operator runs it, in separate processes."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ COMMAND = (sys.executable, "-m", "webapp.cli")
 
 
 class Mailroom:
-    """One running command, its output in files."""
+    """One running command, with its output in files."""
 
     def __init__(self, folder: Path, arguments: Sequence[str], environ: Mapping[str, str], command: Sequence[str]):
         self.folder = folder
@@ -32,16 +32,16 @@ class Mailroom:
 
     @property
     def out(self) -> str:
-        """What it printed."""
+        """Standard output so far."""
         return self._files[0].read_text()
 
     @property
     def errors(self) -> str:
-        """What it logged."""
+        """Standard error so far."""
         return self._files[1].read_text()
 
     def wait_for(self, text: str, times: int = 1, seconds: float = 60) -> None:
-        """Wait until it has printed or logged this text so many times."""
+        """Wait until this text was printed or logged so many times."""
 
         def found() -> bool:
             assert self.process.poll() is None, f"it ended:\n{self.out}{self.errors}"
@@ -50,7 +50,7 @@ class Mailroom:
         until(found, seconds)
 
     def stop(self) -> int:
-        """Stop it as systemd would; its exit code."""
+        """Stop it as systemd does, and return its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(90)
 
@@ -59,7 +59,7 @@ class Mailroom:
 def running(
     folder: Path, *arguments: str, environ: Mapping[str, str] | None = None, command: Sequence[str] = COMMAND
 ) -> Iterator[Mailroom]:
-    """Run `mailroom` with these arguments in this folder; it is stopped at the end."""
+    """Run `mailroom` with these arguments in this folder until the end of the block."""
     mailroom = Mailroom(folder, arguments, {"MAILROOM_LOG_FORMAT": "text"} | dict(environ or {}), command)
     try:
         yield mailroom
@@ -77,12 +77,12 @@ def until(condition: Callable[[], bool], seconds: float = 60) -> None:
 
 
 def clean(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment of this process without settings of Mailroom, and with these."""
+    """Return the environment of this process with these settings of Mailroom only."""
     return {name: value for name, value in os.environ.items() if not name.startswith("MAILROOM_")} | dict(environ)
 
 
 def free_port() -> int:
-    """A port on which nothing listens."""
+    """Return a port on which nothing listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -90,18 +90,18 @@ def free_port() -> int:
 
 
 class Visitor:
-    """Somebody with a browser that keeps cookies and runs no scripts."""
+    """A browser that keeps cookies and runs no scripts."""
 
     def __init__(self, address: str) -> None:
         self.address = address
         self._opener = build_opener(HTTPCookieProcessor(CookieJar()))
 
     def get(self, path: str) -> "Page":
-        """Open a path or an address. Raises HTTPError from 400 on."""
+        """Open a path or a URL. Raises HTTPError for statuses from 400."""
         return self._open(Request(urljoin(self.address, path)))
 
     def submit(self, path: str, **fields: str) -> "Page":
-        """Open a page, fill in its form with these fields and send it."""
+        """Open a page, fill in the form that has these fields, and submit it."""
         page = self.get(path)
         form = next(form for form in forms_of(page.text) if form.names >= set(fields))
         values = dict(form.values) | fields
@@ -114,7 +114,7 @@ class Visitor:
 
 @dataclass(frozen=True)
 class Page:
-    """What came back in the end."""
+    """The last page after redirects."""
 
     status: int
     address: str

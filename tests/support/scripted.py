@@ -1,9 +1,9 @@
-"""A mail server on loopback that says what a test wants it to say, or stalls, or drops the line.
+"""A mail server on loopback that replies as a test wants, stalls or drops the connection.
 
     with ScriptedServer(replies={"RCPT": "550 5.1.1 No such user"}) as server:
         ...  # connect to server.host, server.port
 
-The points of a conversation, as keys of `replies` and for `stall_at`, `drop_at` and `endless_at`:
+The points of a conversation, for `replies`, `stall_at`, `drop_at` and `endless_at`:
 GREETING EHLO HELO STARTTLS TLS AUTH MAIL RCPT DATA END (after the final dot) RSET QUIT NOOP.
 """
 
@@ -33,15 +33,14 @@ CHALLENGES = {"LOGIN": ["334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6"], "CRAM-MD5": ["3
 
 
 class ScriptedServer:
-    """The server; a context manager. It listens from the start.
+    """The server, a context manager. It listens once created.
 
-    `replies`: by point, in place of the defaults. Text may have several lines, divided by line
-    breaks or by "⏎"; bytes are sent as they are. A list is used up one by one, its
-    last entry again and again. For AUTH, text stands for the end of the exchange, after the usual
-    challenges; a list is the whole exchange.
-    `tls` with the server's context as `certificate`; `stall_at="TLS"` never answers the handshake.
-    `smuggled`: plain text sent in one segment with the answer to STARTTLS.
-    `drip`: seconds between any two bytes. `mechanisms`: what EHLO offers (encrypted, if there is TLS).
+    `replies` replaces the defaults, by point. Text may have several lines, separated by line breaks or "⏎"; bytes are
+    sent as they are. The entries of a list are used in turn, the last one repeatedly. For AUTH, text is the end of the
+    exchange, after the usual challenges; a list is the whole exchange.
+    `tls` needs the server's context as `certificate`; `stall_at="TLS"` never answers the handshake. `smuggled` is plain
+    text sent in one segment with the reply to STARTTLS. `drip` is the number of seconds between any two bytes.
+    `mechanisms` is what EHLO offers (after encryption, if there is TLS).
     """
 
     host = "localhost"
@@ -62,10 +61,10 @@ class ScriptedServer:
         self.tls, self.certificate, self.mechanisms = tls, certificate, mechanisms
         self.stall_at, self.drop_at, self.endless_at = stall_at, drop_at, endless_at
         self.drip, self.smuggled = drip, smuggled
-        # Every command line, of all connections; every message as it came, dots and all.
+        # All command lines of all connections, and all messages as received, with their dots.
         self.received: list[str] = []
         self.messages: list[bytes] = []
-        # What went wrong on our side of a handshake.
+        # Errors of TLS handshakes.
         self.errors: list[str] = []
         self._replies = {point: _as_list(reply) for point, reply in (replies or {}).items()}
         auth = (replies or {}).get("AUTH", "")
@@ -88,25 +87,25 @@ class ScriptedServer:
 
     @property
     def connections(self) -> int:
-        """How many connections there were."""
+        """The number of connections so far."""
         return len(self._conversations)
 
     @property
     def commands(self) -> list[str]:
-        """The first words of what was received, upper case."""
+        """The commands received so far, in upper case."""
         return [line.split(" ")[0].upper() for line in self.received]
 
     def close(self) -> None:
-        """Stop listening, drop every connection, and wait until all is over."""
+        """Stop listening, drop all connections, and wait for the threads."""
         self._closing.set()
         for conversation in self._conversations:
-            conversation.hang_up()
+            conversation.close()
         for thread in self._threads:
             thread.join(10)
         self._listener.close()
 
     def reply_at(self, point: str) -> Reply | None:
-        """The next reply at this point that the test gave, if any."""
+        """Return the next reply of the test at this point, if there is one."""
         with self._lock:
             given = self._replies.get(point)
             if not given:
@@ -114,7 +113,7 @@ class ScriptedServer:
             return given.pop(0) if len(given) > 1 else given[0]
 
     def pause(self, seconds: float) -> None:
-        """Wait, but not beyond the server's end. Raises ConnectionAbortedError then."""
+        """Wait. Raises ConnectionAbortedError if the server is closed meanwhile."""
         if self._closing.wait(seconds):
             raise ConnectionAbortedError("the server is closed")
 
@@ -143,7 +142,7 @@ class _Conversation:
         self._buffer = b""
 
     def run(self) -> None:
-        """Talk until either side has enough."""
+        """Reply until either side closes the connection."""
         try:
             self._talk()
         except ssl.SSLError as error:
@@ -153,10 +152,10 @@ class _Conversation:
         finally:
             self.sock.close()
 
-    def hang_up(self) -> None:
-        """End it from another thread."""
+    def close(self) -> None:
+        """Close the connection from another thread."""
         with contextlib.suppress(OSError):
-            # The plain one: that of TLS would pull the encryption away from under a reader.
+            # The socket's own shutdown: that of TLS would break a reader in another thread.
             socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
 
     def _talk(self) -> None:
@@ -187,7 +186,7 @@ class _Conversation:
         return self._answer(point, reply)
 
     def _answer(self, point: str, reply: Reply) -> bytes:
-        """Answer at this point, or do there what the test wants instead."""
+        """Reply at this point, or stall, drop or never end there if the test wants it."""
         self._obey(point)
         data = _encoded(reply) + (self.server.smuggled if point == "STARTTLS" else b"")
         self._send(data)
@@ -198,7 +197,7 @@ class _Conversation:
         if point == server.stall_at:
             server.pause(60)
         if point == server.drop_at:
-            raise ConnectionAbortedError("as the test wants")
+            raise ConnectionAbortedError("the test drops the connection here")
         while point == server.endless_at:
             self._send(b"250-and more\r\n")
 

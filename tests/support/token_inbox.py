@@ -1,4 +1,4 @@
-"""A mail server that takes access tokens, and asks who gave them out whether they are good."""
+"""A mail server that accepts access tokens, and asks the authorization server whether they are valid."""
 
 import base64
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ SEPARATOR = "\x01"
 
 
 class TokenInbox(Inbox):
-    """The server. `mechanisms` are those it offers."""
+    """The server. `mechanisms` are the SASL mechanisms it offers."""
 
     def __init__(
         self,
@@ -26,10 +26,10 @@ class TokenInbox(Inbox):
         names: tuple[str, ...] = (),
     ) -> None:
         self.provider, self.mechanisms = provider, mechanisms
-        # What clients said: their first responses, decoded, and their answers to the challenge of a refusal.
+        # The clients' initial responses, decoded, and their answers to the challenge of a refusal.
         self.responses: list[str] = []
         self.answers: list[bytes] = []
-        # Tokens that were shown, and how often one of them was no good.
+        # The tokens received, and how many were refused.
         self.shown: list[str] = []
         self.refused = 0
         super().__init__(authority.server(*names), security)
@@ -48,7 +48,7 @@ class TokenInbox(Inbox):
 
 
 class _TokenHandler(Handler):
-    """What aiosmtpd calls."""
+    """Called by aiosmtpd."""
 
     inbox: TokenInbox
 
@@ -81,7 +81,7 @@ class _TokenHandler(Handler):
     async def handle_MAIL(  # noqa: N802
         self, _server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        """A connection lives no longer than the token that it was opened with."""
+        """Refuse once the token that opened the connection has expired."""
         if not session.authenticated or self.inbox.provider.knows(self.inbox.shown[-1]) is None:
             self.inbox.refused += 1
             return "530 5.7.0 Authentication required"
@@ -98,7 +98,7 @@ def running_token_inbox(
     mechanisms: tuple[str, ...] = ("XOAUTH2", "OAUTHBEARER"),
     names: tuple[str, ...] = (),
 ) -> Iterator[TokenInbox]:
-    """One, stopped at the end. `names` are those in its certificate."""
+    """Run a server until the end of the block. `names` are those in its certificate."""
     inbox = TokenInbox(authority, provider, security, mechanisms, names)
     try:
         yield inbox

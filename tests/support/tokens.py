@@ -1,4 +1,4 @@
-"""What the authorization server of the tests gives out."""
+"""Tokens of the tests' authorization server."""
 
 import base64
 import hashlib
@@ -10,20 +10,20 @@ from typing import Any
 
 @dataclass
 class Issued:
-    """What stands behind a token or a code. Tokens of one sign-in share the family."""
+    """What a token or a code stands for. Tokens of one authorization share a family."""
 
     account: str
     expires_at: datetime
     family: int
-    facts: dict[str, str] = field(default_factory=dict)
+    data: dict[str, str] = field(default_factory=dict)
 
 
 def subject(account: str) -> str:
-    """The number behind an account."""
+    """Return the subject identifier of an account."""
     return hashlib.sha256(account.encode()).hexdigest()[:12]
 
 
 def unsigned(claims: dict[str, Any]) -> str:
-    """A JWT whose signature nobody looks at."""
-    parts = [base64.urlsafe_b64encode(json.dumps(one).encode()).decode().rstrip("=") for one in ({}, claims)]
+    """Return a JWT whose signature nobody checks."""
+    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in ({}, claims)]
     return ".".join([*parts, "c2lnbmF0dXJl"])
