@@ -197,7 +197,7 @@ def app(config: Config, compiled_templates: FileSystemBytecodeCache) -> Iterator
     app.config["PROPAGATE_EXCEPTIONS"] = False
     parts = app_state_of(app)
     with parts.database.transaction() as session:
-        settings.save(session, PUBLIC_URL, "Mailroom", "help@mailroom.example")
+        settings.save_general(session, PUBLIC_URL, "Mailroom", "help@mailroom.example")
     yield app
     parts.database.engine.dispose()
     logging.getLogger().handlers = handlers

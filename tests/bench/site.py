@@ -51,7 +51,7 @@ class Site:
         WakeUpQueue(config.queue_url).attach_to(site.database)
         schema.upgrade(site.database)
         with site.database.transaction() as session:
-            settings.save(session, "https://mailroom.example", "Mailroom", "")
+            settings.save_general(session, "https://mailroom.example", "Mailroom", "")
             session.add(_mail_server(sink_port))
         return site
 

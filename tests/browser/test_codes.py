@@ -21,7 +21,7 @@ def office(site: Site, inside: AppState, mail_server: Inbox) -> Site:
     add_person(inside.database, "max@mailroom.example")
     mail_server.save_to(inside)
     with inside.database.transaction() as session:
-        settings.save(session, site.url, "Mailroom", "help@mailroom.example")
+        settings.save_general(session, site.url, "Mailroom", "help@mailroom.example")
     mail_server.messages.clear()
     return site
 

@@ -12,7 +12,7 @@ from tests.support.people import add_person
 from webapp.accounts.models import User
 from webapp.core import clock
 from webapp.core.app_state import AppState
-from webapp.settings.security import SecurityPolicy, save
+from webapp.settings.service import SecurityPolicy, save_security
 
 EMAIL, NEW_PASSWORD = "max@mailroom.example", "another long sentence 8"
 
@@ -22,7 +22,7 @@ def strict(site: Site, inside: AppState) -> Site:
     """An installation where a password is good for 30 days, and somebody who has had theirs for longer."""
     user_id = add_person(inside.database, EMAIL)
     with inside.database.transaction() as session:
-        save(session, replace(SecurityPolicy(), password_days=30))
+        save_security(session, replace(SecurityPolicy(), password_max_age_days=30))
         session.get_one(User, user_id).password_changed_at = clock.now() - timedelta(days=31)
     return site
 

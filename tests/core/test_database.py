@@ -17,9 +17,9 @@ from tests.support.people import add_person
 from webapp.accounts.models import SetupToken, User, UserState
 from webapp.core import schema
 from webapp.core.database import Base, Database, after_commit
-from webapp.settings import security
+from webapp.settings import service as settings
 from webapp.settings.models import SINGLETON_ID, GeneralSettings, SecuritySettings
-from webapp.settings.security import SecurityPolicy
+from webapp.settings.service import SecurityPolicy
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -57,7 +57,7 @@ def test_an_error_keeps_the_values_of_its_statement_to_itself(database: Database
 
 def test_a_glance_sees_what_a_session_sees(database: Database) -> None:
     user_id = add_person(database, "ada@example.com")
-    wanted = select(*User.__table__.columns, SecuritySettings.password_common).where(
+    wanted = select(*User.__table__.columns, SecuritySettings.password_reject_common).where(
         User.id == bindparam("user_id", 0), User.state.in_((UserState.ACTIVE, UserState.PENDING))
     )
     wanted = wanted.outerjoin(SecuritySettings, SecuritySettings.id == SINGLETON_ID)
@@ -65,7 +65,7 @@ def test_a_glance_sees_what_a_session_sees(database: Database) -> None:
         with database.read() as session:
             assert database.glance(wanted, user_id=user_id) == session.execute(wanted, {"user_id": user_id}).one()
         with database.transaction() as session:
-            security.save(session, SecurityPolicy(password_common=False))
+            settings.save_security(session, SecurityPolicy(password_reject_common=False))
     assert database.glance(wanted, user_id=0) is None
 
 

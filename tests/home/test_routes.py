@@ -28,7 +28,7 @@ def test_a_member_only_sees_who_is_signed_in(member: Browser) -> None:
 
 def test_home_lists_what_a_new_installation_needs(administrator: Browser, parts: AppState, inbox: Inbox) -> None:
     with parts.database.transaction() as session:
-        settings.save(session, "", "Mailroom", "")
+        settings.save_general(session, "", "Mailroom", "")
     page = administrator.get("/").text
     assert '<a href="/settings/general">Set the public URL</a>' in page
     assert '<a href="/users/new">Create the first user</a>' in page

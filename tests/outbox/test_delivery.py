@@ -252,7 +252,7 @@ def test_without_a_public_address_only_mails_with_links_wait(
     parts: AppState,
 ) -> None:
     with parts.database.transaction() as session:
-        settings.save(session, "", "Mailroom", "")
+        settings.save_general(session, "", "Mailroom", "")
     waiting, notice = enqueue_reset(), enqueue()
     deliver()
     assert get_message(notice).state == MessageState.SENT

@@ -53,7 +53,7 @@ def test_the_framed_html_can_run_load_and_send_nothing(administrator: Browser) -
 
 def test_a_preview_has_the_real_product_name_as_text(administrator: Browser, parts: AppState) -> None:
     with parts.database.transaction() as session:
-        settings.save(session, None, "<b>&Co", "")
+        settings.save_general(session, None, "<b>&Co", "")
     for end in ("", "/html"):
         page = administrator.get(f"/settings/mails/reset{end}").text
         assert "&lt;b&gt;&amp;Co" in page

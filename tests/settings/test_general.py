@@ -13,7 +13,7 @@ from webapp.core.app_state import AppState
 from webapp.outbox import service as outbox
 from webapp.outbox.models import Message
 from webapp.settings import service
-from webapp.settings.forms import is_plain_http, public_address
+from webapp.settings.forms import is_plain_http, normalise_public_url
 
 PAGE = "/settings/general"
 GOOD: dict[str, Any] = {
@@ -35,24 +35,24 @@ def test_an_administrator_saves_all_three(administrator: Browser, parts: AppStat
 
 
 @pytest.mark.one_database
-def test_the_product_name_is_on_every_page_at_once(administrator: Browser, stranger: Browser) -> None:
+def test_a_new_product_name_appears_on_every_page_immediately(administrator: Browser, stranger: Browser) -> None:
     administrator.submit(PAGE, product_name="<Ünïted> Post")
     assert "&lt;Ünïted&gt; Post" in stranger.get("/login").text
 
 
 @pytest.mark.one_database
-def test_settings_leads_to_the_first_tab(administrator: Browser) -> None:
+def test_the_settings_url_redirects_to_the_first_tab(administrator: Browser) -> None:
     page = administrator.get("/settings")
     assert page.request.path == PAGE
     assert 'aria-current="page">General' in page.text
 
 
 @pytest.mark.one_database
-def test_a_member_may_not_open_it(member: Browser) -> None:
+def test_a_member_cannot_open_the_page(member: Browser) -> None:
     assert member.get(PAGE).status_code == 403
 
 
-def test_saving_makes_waiting_mail_due_now(administrator: Browser, parts: AppState) -> None:
+def test_saving_makes_waiting_messages_due(administrator: Browser, parts: AppState) -> None:
     with parts.database.transaction() as session:
         message = outbox.enqueue(session, "test", "max@mailroom.example")
         message.next_attempt_at = clock.now() + timedelta(hours=1)
@@ -66,7 +66,7 @@ def test_saving_makes_waiting_mail_due_now(administrator: Browser, parts: AppSta
     ("field", "typed", "told"),
     [
         ("public_url", "", "Enter the public URL."),
-        ("public_url", "mail.example.com", "Start with https://"),
+        ("public_url", "mail.example.com", "Enter https://"),
         ("public_url", "https://post.example/mail", "without a path"),
         ("public_url", "https://post.example\r\nX: y", "control characters"),
         ("product_name", "  ", "Enter a product name."),
@@ -77,7 +77,7 @@ def test_saving_makes_waiting_mail_due_now(administrator: Browser, parts: AppSta
         ("support_address", "x" * 100_000, "Too long"),
     ],
 )
-def test_a_wrong_value_comes_back_with_its_error(
+def test_an_invalid_value_comes_back_with_its_error(
     administrator: Browser, parts: AppState, field: str, typed: str, told: str | None
 ) -> None:
     before = saved(parts)
@@ -90,30 +90,30 @@ def test_a_wrong_value_comes_back_with_its_error(
 
 
 @pytest.mark.one_database
-def test_a_field_sent_twice_is_told_and_saves_nothing(administrator: Browser, parts: AppState) -> None:
+def test_a_field_sent_twice_is_reported_and_saves_nothing(administrator: Browser, parts: AppState) -> None:
     before = saved(parts)
     assert "sent twice" in administrator.post(PAGE, **GOOD | {"product_name": ["Post", "Email"]}).text
     assert saved(parts) == before
 
 
 @pytest.mark.one_database
-def test_a_field_that_is_not_sent_stays_as_it_is(administrator: Browser, parts: AppState) -> None:
+def test_a_field_that_is_not_sent_keeps_its_value(administrator: Browser, parts: AppState) -> None:
     before = saved(parts)
     administrator.post(PAGE, product_name="Post")
     assert saved(parts) == service.General(before.public_url, "Post", before.support_address)
 
 
 @pytest.mark.one_database
-def test_a_stale_token_gives_the_form_back(administrator: Browser) -> None:
+def test_a_stale_csrf_token_returns_the_form_as_entered(administrator: Browser) -> None:
     page = administrator.client.post(PAGE, data=GOOD | {"csrf_token": "stale"})
-    assert "open for too long" in page.text
+    assert "open too long" in page.text
     assert 'value="Post"' in page.text
 
 
 @pytest.mark.one_database
-def test_an_unprotected_address_is_saved_with_a_warning(administrator: Browser) -> None:
+def test_a_plain_http_url_is_saved_with_a_warning(administrator: Browser) -> None:
     page = administrator.submit(PAGE, **GOOD | {"public_url": "http://post.example"})
-    assert "can be read on the way" in page.text
+    assert "anyone on the network can read links" in page.text
 
 
 @pytest.mark.one_database
@@ -124,19 +124,19 @@ class TestFixedByTheEnvironment:
     def config_values(self) -> dict[str, Any]:
         return {"public_url": "https://fixed.example/"}
 
-    def test_the_page_shows_the_address_and_who_fixed_it(self, administrator: Browser) -> None:
+    def test_the_page_shows_the_url_and_where_it_is_set(self, administrator: Browser) -> None:
         page = administrator.get(PAGE).text
         assert "https://fixed.example" in page
         assert "MAILROOM_PUBLIC_URL" in page
         assert 'name="public_url"' not in page
 
-    def test_a_posted_address_changes_nothing(self, administrator: Browser, app: Flask, parts: AppState) -> None:
+    def test_a_posted_url_changes_nothing(self, administrator: Browser, app: Flask, parts: AppState) -> None:
         administrator.post(PAGE, **GOOD)
         assert saved(parts) == service.General("https://fixed.example", "Post", "help@post.example")
 
 
 @pytest.mark.parametrize(
-    ("typed", "kept"),
+    ("entered", "normalised"),
     [
         (" HTTPS://Post.Example/ ", "https://post.example"),
         ("https://post.example:443", "https://post.example"),
@@ -147,8 +147,8 @@ class TestFixedByTheEnvironment:
         ("http://192.0.2.1", "http://192.0.2.1"),
     ],
 )
-def test_an_address_is_kept_in_its_one_way_of_writing(typed: str, kept: str) -> None:
-    assert public_address(typed) == kept
+def test_a_public_url_is_normalised(entered: str, normalised: str) -> None:
+    assert normalise_public_url(entered) == normalised
 
 
 @pytest.mark.one_database
@@ -175,13 +175,13 @@ def test_an_address_is_kept_in_its_one_way_of_writing(typed: str, kept: str) -> 
         "https://" + "x" * 64 + ".example",
     ],
 )
-def test_what_is_no_address_is_refused(app: Flask, typed: str) -> None:
+def test_a_text_that_is_not_a_public_url_is_refused(app: Flask, typed: str) -> None:
     with app.test_request_context(), pytest.raises(ValueError, match=r"\w"):
-        public_address(typed)
+        normalise_public_url(typed)
 
 
 @pytest.mark.parametrize(
-    ("address", "unprotected"),
+    ("url", "unprotected"),
     [
         ("https://post.example", False),
         ("http://post.example", True),
@@ -191,5 +191,5 @@ def test_what_is_no_address_is_refused(app: Flask, typed: str) -> None:
         ("", False),
     ],
 )
-def test_only_plain_http_beyond_this_machine_is_unprotected(address: str, unprotected: bool) -> None:
-    assert is_plain_http(address) is unprotected
+def test_only_plain_http_beyond_this_machine_is_unprotected(url: str, unprotected: bool) -> None:
+    assert is_plain_http(url) is unprotected

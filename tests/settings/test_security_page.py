@@ -13,7 +13,7 @@ from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
 from webapp.outbox.models import Message
-from webapp.settings.security import SecurityPolicy, security
+from webapp.settings.service import SecurityPolicy, security
 
 PAGE = "/settings/security"
 
@@ -23,57 +23,58 @@ def saved(parts: AppState) -> SecurityPolicy:
         return security(session)
 
 
-def test_an_administrator_saves_rules_times_and_locks(administrator: Browser, parts: AppState) -> None:
-    administrator.submit(PAGE, password_length=12, password_common=False, reset=2, reset_unit=60, lock_after=5)
-    page = administrator.submit(PAGE, idle=3, idle_unit=24 * 60)
-    expected: dict[str, Any] = {"password_length": 12, "password_common": False, "reset_minutes": 120, "lock_after": 5}
+def test_an_administrator_saves_the_settings(administrator: Browser, parts: AppState) -> None:
+    fields: dict[str, Any] = {"password_min_length": 12, "password_reject_common": False, "lockout_threshold": 5}
+    administrator.submit(PAGE, reset=2, reset_unit=60, **fields)
+    page = administrator.submit(PAGE, session_idle=3, session_idle_unit=24 * 60)
+    expected = replace(SecurityPolicy(), reset_minutes=120, session_idle_minutes=3 * 24 * 60, **fields)
     assert "Saved." in page.text
-    assert saved(parts) == replace(SecurityPolicy(), **expected, idle_minutes=3 * 24 * 60)
+    assert saved(parts) == expected
 
 
 @pytest.mark.one_database
-def test_a_time_is_shown_in_the_unit_that_fits(administrator: Browser) -> None:
+def test_a_duration_is_shown_in_the_largest_unit_that_fits(administrator: Browser) -> None:
     page = administrator.submit(PAGE, reset=120, reset_unit=1)
     assert 'value="2"' in page.text.partition('id="reset"')[2].partition(">")[0]
 
 
 @pytest.mark.one_database
 @pytest.mark.parametrize(
-    ("field", "value", "told"),
+    ("field", "value", "message"),
     [
-        ("password_length", "7", "Enter a whole number from 8 to 64."),
-        ("password_length", "1e309", "Enter a whole number from 8 to 64."),
-        ("password_upper", "-1", "Enter a whole number from 0 to 10."),
-        ("password_upper", "9", "come to 9 already"),
-        ("lock_after", "9" * 5000, "Enter a whole number from 3 to 100."),
-        ("lock_after", "9" * 309, "Enter a whole number from 3 to 100."),
+        ("password_min_length", "7", "Enter a whole number from 8 to 64."),
+        ("password_min_length", "1e309", "Enter a whole number from 8 to 64."),
+        ("password_min_uppercase", "-1", "Enter a whole number from 0 to 10."),
+        ("password_min_uppercase", "9", "already add up to 9 characters"),
+        ("lockout_threshold", "9" * 5000, "Enter a whole number from 3 to 100."),
+        ("lockout_threshold", "9" * 309, "Enter a whole number from 3 to 100."),
         ("reset", "4", "from 5 minutes to 7 days"),
         ("reset", "", "Enter a whole number that gives a time from 5 minutes to 7 days."),
-        ("idle", "1.5", "Enter a whole number that gives a time from 5 minutes to 90 days."),
+        ("session_idle", "1.5", "Enter a whole number that gives a time from 5 minutes to 90 days."),
         ("reset_unit", "0", "Not a valid choice"),
-        ("idle", "90000", "This is longer than “Maximum session length”"),
+        ("session_idle", "90000", "This is longer than “Maximum session length”"),
     ],
 )
-def test_what_cannot_be_is_refused_beside_its_field(
-    administrator: Browser, parts: AppState, field: str, value: str, told: str
+def test_an_invalid_value_comes_back_with_its_error(
+    administrator: Browser, parts: AppState, field: str, value: str, message: str
 ) -> None:
-    given: dict[str, Any] = {"idle_unit": 1, "reset_unit": 1, field: value}
-    page = administrator.submit(PAGE, lock=77, lock_unit=1, **given)
-    assert told in page.text
+    given: dict[str, Any] = {"session_idle_unit": 1, "reset_unit": 1, field: value}
+    page = administrator.submit(PAGE, lockout=77, lockout_unit=1, **given)
+    assert message in page.text
     assert 'value="77"' in page.text
     assert saved(parts) == SecurityPolicy()
 
 
 @pytest.mark.one_database
-def test_a_member_may_not_open_it(member: Browser) -> None:
+def test_a_member_cannot_open_the_page(member: Browser) -> None:
     assert member.get(PAGE).status_code == 403
 
 
 @pytest.mark.one_database
-def test_a_new_lifetime_holds_for_the_next_mail(administrator: Browser, database: Database) -> None:
+def test_a_new_link_lifetime_applies_to_the_next_email(administrator: Browser, database: Database) -> None:
     administrator.submit(PAGE, activation=3, activation_unit=60)
     page = administrator.get("/users/new")
-    assert "It is good for 3 hours." in page.text
+    assert "3 hours" in page.text
     with time_machine.travel(clock.now(), tick=False):
         administrator.submit_on(page, email="eve@example.com", name="Eve")
         with database.read() as session:

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.one_database
 CONFLICT = "Someone saved these settings while you were editing"
 PAGES = [
     ("/settings/general", None, {"product_name": "Post"}, {"support_address": "us@example.com"}),
-    ("/settings/security", None, {"lock_after": "7"}, {"password_length": "12"}),
+    ("/settings/security", None, {"lockout_threshold": "7"}, {"password_min_length": "12"}),
     ("/settings/mail", "save", {"mail_from": "a@example.com"}, {"timeout": "20"}),
 ]
 

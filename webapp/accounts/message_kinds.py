@@ -26,7 +26,7 @@ from webapp.outbox.kinds import (
     register_kinds,
 )
 from webapp.outbox.models import Message
-from webapp.settings.security import SecurityPolicy, security
+from webapp.settings.service import SecurityPolicy, security
 
 REASONS = {
     "no_account": _("No account uses this address, so nothing was sent."),

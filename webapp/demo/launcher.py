@@ -91,7 +91,7 @@ def prepare(session: Session, parts: AppState, address: ListenAddress, inbox_por
     """Set up public URL, accounts and mail server; keep what the user has changed since."""
     general = settings.general(session, parts.config)
     if not general.public_url or general.public_url.startswith(f"http://{HOST}:"):
-        settings.save(
+        settings.save_general(
             session,
             product_name=general.product_name,
             support_address=general.support_address,

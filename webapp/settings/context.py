@@ -37,7 +37,7 @@ def _read() -> General:
                 return general(session, state.config)
         except SQLAlchemyError:
             log.exception("the general settings cannot be read")
-    return General(state.config.public_url, "Mailroom", "")
+    return General(state.config.public_url)
 
 
 def _names() -> dict[str, Any]:

@@ -1,20 +1,44 @@
-"""The form of the General page, and how a public address is written."""
+"""The forms of the settings pages, and how a public URL is written."""
 
 import ipaddress
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import idna
 from flask_babel import gettext as _
-from wtforms import Field, StringField, ValidationError
+from wtforms import BooleanField, Field, StringField, ValidationError
 from wtforms.validators import DataRequired, Length
 
 from webapp.core.email_addresses import InvalidEmailAddress, validate
+from webapp.core.formatting import format_minutes
 from webapp.core.texts import lazy_gettext as lazy
+from webapp.settings.service import SecurityPolicy
+from webapp.web.fields import DAY, UNITS, duration, duration_unit, whole_number
 from webapp.web.forms import VersionedForm, stripped
+
+# In minutes: the shortest and the longest duration that makes sense.
+DURATION_LIMITS = {
+    "activation": (5, 30 * DAY),
+    "reset": (5, 7 * DAY),
+    "session_idle": (5, 90 * DAY),
+    "session": (15, 90 * DAY),
+    "session_remembered": (60, 365 * DAY),
+    "lockout": (1, DAY),
+}
+CHARACTER_KINDS = (
+    "password_min_uppercase",
+    "password_min_lowercase",
+    "password_min_digits",
+    "password_min_special",
+)  # fmt: skip
+
+Check = Callable[["SecurityForm", Field], None]
 
 
 class GeneralForm(VersionedForm):
-    """Public address, product name and support address. `public_url` is taken out while the environment fixes it."""
+    """The general settings. The view removes `public_url` if the environment sets it."""
 
     public_url = StringField(lazy("Public URL"), [DataRequired(lazy("Enter the public URL."))])
     product_name = StringField(
@@ -28,24 +52,86 @@ class GeneralForm(VersionedForm):
     support_address = StringField(lazy("Support address"), filters=[stripped])
 
     def validate_public_url(self, field: Field) -> None:
-        """Refuse what is no public address; keep it as it will be used."""
+        """Check the URL and normalise it."""
         try:
-            field.data = public_address(field.data)
+            field.data = normalise_public_url(field.data)
         except ValueError as error:
             raise ValidationError(str(error)) from error
 
     def validate_support_address(self, field: Field) -> None:
-        """Refuse what is no e-mail address; empty means that there is none."""
+        """Check the email address; it may be empty."""
         try:
             field.data = validate(field.data) if field.data else ""
         except InvalidEmailAddress as error:
             raise ValidationError(str(error)) from error
 
 
-def public_address(text: str) -> str:
-    """The address in its one way of writing: `https://mail.example.com`, an IDN as A-labels, no slash at the end.
+class SecurityForm(VersionedForm):
+    """The security settings. What is `x_minutes` there is a pair of fields here: `x` and `x_unit`."""
 
-    Raises ValueError, in words for a person, when `text` is anything but scheme, host and port.
+    password_min_length = whole_number(lazy("Minimum length"), 8, 64)
+    password_reject_common = BooleanField(lazy("Reject passwords that are easy to guess or have been leaked"))
+    password_min_uppercase = whole_number(lazy("Minimum uppercase letters"), 0, 10)
+    password_min_lowercase = whole_number(lazy("Minimum lowercase letters"), 0, 10)
+    password_min_digits = whole_number(lazy("Minimum digits"), 0, 10)
+    password_min_special = whole_number(lazy("Minimum special characters"), 0, 10)
+    password_max_age_days = whole_number(lazy("Maximum password age (days)"), 0, 3650)
+    password_history_length = whole_number(lazy("Previous passwords that can't be reused"), 0, 24)
+    activation = duration(lazy("Activation links expire after"), *DURATION_LIMITS["activation"])
+    activation_unit = duration_unit()
+    reset = duration(lazy("Reset links expire after"), *DURATION_LIMITS["reset"])
+    reset_unit = duration_unit()
+    session_idle = duration(lazy("Sign out after inactivity of"), *DURATION_LIMITS["session_idle"])
+    session_idle_unit = duration_unit()
+    session = duration(lazy("Maximum session length"), *DURATION_LIMITS["session"])
+    session_unit = duration_unit()
+    session_remembered = duration(
+        lazy("Maximum session length with “Remember me”"), *DURATION_LIMITS["session_remembered"]
+    )
+    session_remembered_unit = duration_unit()
+    lockout_threshold = whole_number(lazy("Failed attempts before lockout"), 3, 100)
+    lockout = duration(lazy("Lockout duration"), *DURATION_LIMITS["lockout"])
+    lockout_unit = duration_unit()
+
+    @classmethod
+    def from_policy(cls, policy: SecurityPolicy) -> "SecurityForm":
+        """Return the form with the saved settings, or with what was posted."""
+        values: dict[str, Any] = {name: getattr(policy, name) for name in _plain_fields()}
+        for name in DURATION_LIMITS:
+            minutes = getattr(policy, f"{name}_minutes")
+            values[f"{name}_unit"] = max(size for size in UNITS if minutes % size == 0)
+            values[name] = minutes // values[f"{name}_unit"]
+        return cls(data=values)
+
+    def to_policy(self) -> SecurityPolicy:
+        """Return what was posted; the form must be valid."""
+        values: dict[str, Any] = {name: self[name].data for name in _plain_fields()}
+        values |= {f"{name}_minutes": self.minutes(name) for name in DURATION_LIMITS}
+        return SecurityPolicy(**values)
+
+    def minutes(self, name: str) -> int:
+        """Return a duration in minutes; 0 while it is not valid."""
+        size = self[f"{name}_unit"].data
+        return int(self[name].data or 0) * (size if size in UNITS else 0)
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Check each field, the limits of durations, and durations against each other."""
+        checks: dict[str, list[Check]] = {name: [_within_limits] for name in DURATION_LIMITS}
+        checks["session_idle"].append(_not_longer_than("session"))
+        checks["session"].append(_not_longer_than("session_remembered"))
+        return super().validate({**checks, **(extra_validators or {})})
+
+    def validate_password_min_length(self, field: Field) -> None:
+        """Check that a password has room for all characters it must contain."""
+        wanted = sum(self[kind].data or 0 for kind in CHARACTER_KINDS)
+        if wanted > (field.data or 0):
+            raise ValidationError(_("The minimums below already add up to %(wanted)s characters.", wanted=wanted))
+
+
+def normalise_public_url(text: str) -> str:
+    """Normalise a public URL: `https://mail.example.com`, an IDN as A-labels, no slash at the end.
+
+    Raises ValueError with a message for the user if `text` is anything but scheme, host and port.
     """
     try:
         parts = urlsplit(text.strip())
@@ -61,9 +147,9 @@ def public_address(text: str) -> str:
     return f"{parts.scheme}://{_host(host)}{_port(parts, port)}"
 
 
-def is_plain_http(address: str) -> bool:
-    """Whether mail links to this address travel without encryption beyond this machine."""
-    parts = urlsplit(address)
+def is_plain_http(url: str) -> bool:
+    """Return whether links to this URL would leave this machine unencrypted."""
+    parts = urlsplit(url)
     return parts.scheme == "http" and not _is_loopback(parts.hostname or "")
 
 
@@ -88,8 +174,30 @@ def _is_loopback(host: str) -> bool:
 
 
 def _ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The address, or None for a name."""
     try:
         return ipaddress.ip_address(host)
     except ValueError:
         return None
+
+
+def _plain_fields() -> list[str]:
+    return [field.name for field in fields(SecurityPolicy) if not field.name.endswith("_minutes")]
+
+
+def _within_limits(form: SecurityForm, field: Field) -> None:
+    least, most = DURATION_LIMITS[field.name]
+    if not least <= form.minutes(field.name) <= most:
+        raise ValidationError(
+            _("Enter a time from %(least)s to %(most)s.", least=format_minutes(least), most=format_minutes(most))
+        )
+
+
+def _not_longer_than(other: str) -> Check:
+    def check(form: SecurityForm, field: Field) -> None:
+        if form.minutes(field.name) > form.minutes(other) > 0:
+            label = form[other].label.text
+            raise ValidationError(
+                _("This is longer than “%(other)s” below, so it would never take effect.", other=label)
+            )
+
+    return check

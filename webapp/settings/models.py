@@ -1,4 +1,4 @@
-"""The settings that hold for the whole installation: one row of each kind, once it was saved."""
+"""The settings of the whole installation: one row in each table, created when somebody first saves."""
 
 from sqlalchemy import String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -9,7 +9,7 @@ SINGLETON_ID = 1
 
 
 class GeneralSettings(Base):
-    """Public address, product name and support address. The row with id 1, once it was saved."""
+    """Public URL, product name and support address."""
 
     __tablename__ = "general_settings"
 
@@ -23,30 +23,29 @@ class GeneralSettings(Base):
 
 
 class SecuritySettings(Base):
-    """What passwords, links and sign-ins have to be like. The row with id 1, once it was saved."""
+    """Rules for passwords, links, sessions and lockouts."""
 
     __tablename__ = "security_settings"
 
     id: Mapped[int] = mapped_column(primary_key=True, default=SINGLETON_ID)
-    # Passwords: characters at least, in all and of each kind; days until a new one is due (0: never); how
-    # many former ones are barred.
-    password_length: Mapped[int]
-    password_upper: Mapped[int]
-    password_lower: Mapped[int]
-    password_digits: Mapped[int]
-    password_special: Mapped[int]
-    password_days: Mapped[int]
-    password_former: Mapped[int]
-    password_common: Mapped[bool]
-    # Minutes.
+    # Minimum numbers of characters, in total and of each kind.
+    password_min_length: Mapped[int]
+    password_min_uppercase: Mapped[int]
+    password_min_lowercase: Mapped[int]
+    password_min_digits: Mapped[int]
+    password_min_special: Mapped[int]
+    # 0 means never.
+    password_max_age_days: Mapped[int]
+    password_history_length: Mapped[int]
+    password_reject_common: Mapped[bool]
     activation_minutes: Mapped[int]
     reset_minutes: Mapped[int]
-    idle_minutes: Mapped[int]
-    sign_in_minutes: Mapped[int]
-    remembered_minutes: Mapped[int]
-    # Failed sign-ins before an account is locked, and for how many minutes.
-    lock_after: Mapped[int]
-    lock_minutes: Mapped[int]
+    session_idle_minutes: Mapped[int]
+    session_minutes: Mapped[int]
+    session_remembered_minutes: Mapped[int]
+    # Failed attempts until a lockout, and how long that lasts.
+    lockout_threshold: Mapped[int]
+    lockout_minutes: Mapped[int]
     version: Mapped[int] = mapped_column()
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 -- SQLAlchemy declares it so

@@ -1,4 +1,4 @@
-"""The settings' tabs for what holds for the whole installation, and the way to them."""
+"""The General and Security tabs of the settings."""
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
@@ -6,11 +6,9 @@ from werkzeug.wrappers import Response
 
 from webapp.core.app_state import app_state
 from webapp.core.errors import StaleVersion
-from webapp.settings import rows, service
-from webapp.settings import security as rules
-from webapp.settings.forms import GeneralForm, is_plain_http
+from webapp.settings import service
+from webapp.settings.forms import GeneralForm, SecurityForm, is_plain_http
 from webapp.settings.models import GeneralSettings, SecuritySettings
-from webapp.settings.security_forms import SecurityForm
 from webapp.web.security import csrf
 
 blueprint = Blueprint("settings", __name__, url_prefix="/settings")
@@ -18,18 +16,18 @@ blueprint = Blueprint("settings", __name__, url_prefix="/settings")
 
 @blueprint.get("")
 def first() -> Response:
-    """On to the first tab."""
+    """Redirect to the first tab."""
     return redirect(url_for("settings.general"))
 
 
 @blueprint.route("/general", methods=["GET", "POST"])
 @csrf.exempt
 def general() -> str | Response:
-    """Public address, product name and support address."""
+    """Show and save the general settings."""
     with app_state().database.read() as session:
-        present = service.general(session, app_state().config)
-        version = rows.version(session, GeneralSettings)
-    form = GeneralForm(obj=present)
+        saved = service.general(session, app_state().config)
+        version = service.version(session, GeneralSettings)
+    form = GeneralForm(obj=saved)
     fixed = bool(app_state().config.public_url)
     if fixed:
         del form.public_url
@@ -39,27 +37,27 @@ def general() -> str | Response:
         product_name, support_address = form.product_name.data or "", form.support_address.data or ""
         try:
             with app_state().database.transaction() as session:
-                service.save(session, public_url, product_name, support_address, form.expected_version)
+                service.save_general(session, public_url, product_name, support_address, form.expected_version)
             flash(_("Saved."), "success")
             return redirect(url_for("settings.general"))
         except StaleVersion as error:
             form.report_conflict(error.current)
-    return render_template("settings/general.html", form=form, unprotected=is_plain_http(present.public_url))
+    return render_template("settings/general.html", form=form, unprotected=is_plain_http(saved.public_url))
 
 
 @blueprint.route("/security", methods=["GET", "POST"])
 @csrf.exempt
 def security() -> str | Response:
-    """What passwords, links and sign-ins have to be like."""
+    """Show and save the security settings."""
     with app_state().database.read() as session:
-        present = rules.security(session)
-        version = rows.version(session, SecuritySettings)
-    form = SecurityForm.showing(present)
+        policy = service.security(session)
+        version = service.version(session, SecuritySettings)
+    form = SecurityForm.from_policy(policy)
     form.show_version(version)
     if form.validate_on_submit():
         try:
             with app_state().database.transaction() as session:
-                rules.save(session, form.security(), form.expected_version)
+                service.save_security(session, form.to_policy(), form.expected_version)
             flash(_("Saved."), "success")
             return redirect(url_for("settings.security"))
         except StaleVersion as error:

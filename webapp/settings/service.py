@@ -1,50 +1,123 @@
-"""Reading and saving what holds for the whole installation."""
+"""Read and save the settings of the whole installation."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import timedelta
+from typing import TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
 from webapp.core.config import Config
-from webapp.settings import events, rows
-from webapp.settings.models import SINGLETON_ID, GeneralSettings
+from webapp.core.database import Base, insert_into
+from webapp.core.errors import StaleVersion
+from webapp.settings import events
+from webapp.settings.models import SINGLETON_ID, GeneralSettings, SecuritySettings
 
-IN_FORCE = select(GeneralSettings.public_url, GeneralSettings.product_name, GeneralSettings.support_address).where(
-    GeneralSettings.id == SINGLETON_ID
-)
+Row = TypeVar("Row", bound=Base)
+Settings = TypeVar("Settings", GeneralSettings, SecuritySettings)
 
 
 @dataclass(frozen=True)
 class General:
-    """The settings in force. `public_url` has no slash at its end, and is empty while nobody set it."""
+    """The general settings. `public_url` has no slash at its end; it is empty until somebody sets it."""
 
-    public_url: str
-    product_name: str
-    support_address: str
+    public_url: str = ""
+    product_name: str = "Mailroom"
+    support_address: str = ""
+
+
+@dataclass(frozen=True)
+class SecurityPolicy:
+    """The security settings. The defaults follow NIST SP 800-63B: a minimum length, no composition rules."""
+
+    password_min_length: int = 8
+    password_min_uppercase: int = 0
+    password_min_lowercase: int = 0
+    password_min_digits: int = 0
+    password_min_special: int = 0
+    password_max_age_days: int = 0
+    password_history_length: int = 0
+    password_reject_common: bool = True
+    activation_minutes: int = 24 * 60
+    reset_minutes: int = 60
+    session_idle_minutes: int = 24 * 60
+    session_minutes: int = 7 * 24 * 60
+    session_remembered_minutes: int = 30 * 24 * 60
+    lockout_threshold: int = 10
+    lockout_minutes: int = 15
+
+    @property
+    def activation_lifetime(self) -> timedelta:
+        """How long an activation link is valid."""
+        return timedelta(minutes=self.activation_minutes)
+
+    @property
+    def reset_lifetime(self) -> timedelta:
+        """How long a reset link is valid."""
+        return timedelta(minutes=self.reset_minutes)
 
 
 def general(session: Session, config: Config) -> General:
-    """The settings in force: the saved ones, and the public address of the environment if it has one."""
-    return _in_force(session.execute(IN_FORCE).first(), config)
+    """Return the general settings; the public URL of the environment takes precedence."""
+    row = session.get(GeneralSettings, SINGLETON_ID)
+    saved = General(row.public_url, row.product_name, row.support_address) if row else General()
+    return General((config.public_url or saved.public_url).rstrip("/"), saved.product_name, saved.support_address)
 
 
-def save(
-    session: Session, public_url: str | None, product_name: str, support_address: str, version: int | None = None
+def security(session: Session) -> SecurityPolicy:
+    """Return the security settings."""
+    row = session.get(SecuritySettings, SINGLETON_ID)
+    return SecurityPolicy(**{f.name: getattr(row, f.name) for f in fields(SecurityPolicy)}) if row else SecurityPolicy()
+
+
+def version(session: Session, model: type[GeneralSettings] | type[SecuritySettings]) -> int:
+    """Return the version of saved settings; 0 if nothing was saved yet."""
+    return session.scalar(select(model.version).where(model.id == SINGLETON_ID)) or 0
+
+
+def save_general(
+    session: Session,
+    public_url: str | None,
+    product_name: str,
+    support_address: str,
+    expected_version: int | None = None,
 ) -> None:
-    """Save all three; they hold from the commit on, in every process. No `public_url` keeps the saved one.
-
-    Raises StaleVersion if `version` is not the one that is saved.
-    """
+    """Save the general settings; None keeps the saved public URL. Raises StaleVersion."""
     new = {"product_name": product_name, "support_address": support_address}
     if public_url is not None:
         new["public_url"] = public_url
-    changed = rows.save(session, GeneralSettings, {}, new, version)
+    changed = _save(session, GeneralSettings, {}, new, expected_version)
     audit.record(session, events.GENERAL_SETTINGS_SAVED, changed=changed)
     events.settings_saved.send(session=session)
 
 
-def _in_force(row: Sequence[str] | None, config: Config) -> General:
-    public_url, product_name, support_address = row or ("", "Mailroom", "")
-    return General((config.public_url or public_url).rstrip("/"), product_name, support_address)
+def save_security(session: Session, new: SecurityPolicy, expected_version: int | None = None) -> None:
+    """Save the security settings. Raises StaleVersion."""
+    changed = _save(session, SecuritySettings, asdict(SecurityPolicy()), asdict(new), expected_version)
+    audit.record(session, events.SECURITY_SETTINGS_SAVED, changed=changed)
+
+
+def lock_row(session: Session, model: type[Row], defaults: Mapping[str, object]) -> Row:
+    """Return the only row of a settings table, locked until the transaction ends; create it if there is none."""
+    insert = insert_into(session, model).values(id=SINGLETON_ID, **defaults)
+    session.execute(insert.on_conflict_do_nothing())
+    return session.get_one(model, SINGLETON_ID, with_for_update=True, populate_existing=True)
+
+
+def _save(
+    session: Session,
+    model: type[Settings],
+    defaults: Mapping[str, object],
+    new: Mapping[str, object],
+    expected_version: int | None,
+) -> list[str]:
+    """Save `new` and return the names of what changed."""
+    row = lock_row(session, model, {**defaults, "version": 0})
+    if expected_version not in (None, row.version):
+        raise StaleVersion(row.version)
+    changed = [name for name, value in new.items() if getattr(row, name) != value]
+    for name in changed:
+        setattr(row, name, new[name])
+    return changed

@@ -15,9 +15,8 @@ from webapp.audit import service as audit
 from webapp.core import clock
 from webapp.core.errors import MailroomError
 from webapp.core.sealing import CannotUnseal, Sealer
-from webapp.settings import rows
 from webapp.settings.models import SINGLETON_ID
-from webapp.settings.service import General
+from webapp.settings.service import General, lock_row
 from webapp.webhooks import events
 from webapp.webhooks.models import DeliveryState, WebhookDelivery, WebhookSettings
 
@@ -61,7 +60,7 @@ def save(session: Session, sealer: Sealer, url: str) -> str | None:
 
     Queued events are tried at once, or given up when the webhook is off.
     """
-    row = rows.lock_row(session, WebhookSettings, {})
+    row = lock_row(session, WebhookSettings, {})
     changed = ["webhook_url"] if saved_url(row, sealer) != url else []
     row.sealed_url, row.disabled_at = sealer.seal(url, URL) if url else "", None
     values: dict[str, Any] = {"next_attempt_at": clock.now()} if url else {"state": DeliveryState.FAILED}
@@ -72,7 +71,7 @@ def save(session: Session, sealer: Sealer, url: str) -> str | None:
 
 def renew_secret(session: Session, sealer: Sealer) -> str:
     """Create a new signing secret; the previous one also signs for SECRET_OVERLAP. Raises NoUrl."""
-    row = rows.lock_row(session, WebhookSettings, {})
+    row = lock_row(session, WebhookSettings, {})
     if not row.sealed_url:
         raise NoUrl
     row.sealed_previous_secret = ""

@@ -11,7 +11,7 @@ from webapp.accounts.passwords.advice import advice
 from webapp.accounts.passwords.policy import PasswordPolicy
 from webapp.audit.models import AuditEntry
 from webapp.core.database import Database
-from webapp.settings.security import SecurityPolicy
+from webapp.settings.service import SecurityPolicy
 
 SENT = {"email": "ada@example.com", "name": "Ada Lovelace"}
 pytestmark = pytest.mark.one_database

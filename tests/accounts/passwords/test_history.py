@@ -14,8 +14,8 @@ from webapp.accounts import throttles
 from webapp.accounts.models import LinkPurpose, PasswordHistoryEntry, User
 from webapp.core import clock
 from webapp.core.database import Database
-from webapp.settings import security
-from webapp.settings.security import SecurityPolicy
+from webapp.settings import service as settings
+from webapp.settings.service import SecurityPolicy
 
 PASSWORDS = [PASSWORD, "the second long sentence 8", "the third long sentence 9", "the fourth long sentence 10"]
 HAD = "You've used this password before. Choose a different one."
@@ -27,7 +27,7 @@ def saved(database: Database) -> Callable[..., None]:
 
     def save(**wanted: Any) -> None:
         with database.transaction() as session:
-            security.save(session, replace(SecurityPolicy(), **wanted))
+            settings.save_security(session, replace(SecurityPolicy(), **wanted))
 
     return save
 
@@ -51,7 +51,7 @@ def aged(database: Database, browser: Browser, **age: int) -> None:
 
 
 def test_the_last_passwords_may_not_come_back(member: Browser, database: Database, saved: Callable[..., None]) -> None:
-    saved(password_former=2)
+    saved(password_history_length=2)
     for current, new in pairwise(PASSWORDS):
         assert "Your password is changed" in change(member, current, new)
     assert kept(database) == 2
@@ -63,9 +63,9 @@ def test_the_last_passwords_may_not_come_back(member: Browser, database: Databas
 def test_nothing_is_kept_or_barred_unless_it_is_wanted(
     member: Browser, database: Database, saved: Callable[..., None]
 ) -> None:
-    saved(password_former=2)
+    saved(password_history_length=2)
     change(member, PASSWORDS[0], PASSWORDS[1])
-    saved(password_former=0)
+    saved(password_history_length=0)
     assert "Your password is changed" in change(member, PASSWORDS[1], PASSWORDS[0])
     assert kept(database) == 0
 
@@ -78,7 +78,7 @@ def test_the_current_password_is_no_new_one(member: Browser) -> None:
 def test_a_reset_brings_no_former_password_back(
     member: Browser, stranger: Browser, saved: Callable[..., None], new_link: Callable[..., str], password: str
 ) -> None:
-    saved(password_former=2)
+    saved(password_history_length=2)
     change(member, *PASSWORDS[:2])
     page = stranger.get(f"/reset-password/{new_link(member.user, LinkPurpose.RESET)}")
     refused = stranger.submit_on(page, password=password, password_confirm=password)
@@ -90,7 +90,7 @@ def test_a_reset_brings_no_former_password_back(
 def test_former_passwords_are_not_looked_for_without_end(
     member: Browser, database: Database, saved: Callable[..., None]
 ) -> None:
-    saved(password_former=1)
+    saved(password_history_length=1)
     with database.transaction() as session:
         for _ in range(throttles.NEW_PASSWORDS_BY_USER.times):
             throttles.count_new_password(session, member.user)
@@ -104,7 +104,7 @@ def test_whose_password_is_too_old_chooses_a_new_one_before_anything_else(
 ) -> None:
     browser: Browser = request.getfixturevalue(who)
     aged(database, browser, days=30)
-    saved(password_days=30)
+    saved(password_max_age_days=30)
     page = browser.get("/profile")
     assert (page.request.path, "A password is good for 30 days here" in page.text) == ("/new-password", True)
     assert browser.post("/profile/name", name="Eve", follow=False).location == "/new-password?next=/profile/name"
@@ -117,7 +117,7 @@ def test_whose_password_is_too_old_chooses_a_new_one_before_anything_else(
 
 def test_with_an_old_password_one_can_sign_out(member: Browser, database: Database, saved: Callable[..., None]) -> None:
     aged(database, member, days=31)
-    saved(password_days=30)
+    saved(password_max_age_days=30)
     page = member.get("/")
     assert 'action="/logout"' in page.text
     assert member.post("/logout").request.path == "/login"
@@ -125,7 +125,7 @@ def test_with_an_old_password_one_can_sign_out(member: Browser, database: Databa
 
 def test_a_password_that_is_young_enough_stays(member: Browser, database: Database, saved: Callable[..., None]) -> None:
     aged(database, member, days=29, hours=23)
-    saved(password_days=30)
+    saved(password_max_age_days=30)
     assert member.get("/profile").request.path == "/profile"
     assert member.get("/new-password").request.path == "/"
 
@@ -134,7 +134,7 @@ def test_whoever_is_signed_out_there_signs_in_again_and_goes_on(
     member: Browser, database: Database, saved: Callable[..., None]
 ) -> None:
     aged(database, member, days=31)
-    saved(password_days=30, lock_after=1)
+    saved(password_max_age_days=30, lockout_threshold=1)
     page = member.get("/profile/name")
     new = dict.fromkeys(("password", "password_confirm"), PASSWORDS[1])
     ended = member.submit_on(page, current_password="wrong", **new)

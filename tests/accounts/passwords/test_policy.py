@@ -11,8 +11,8 @@ from tests.support.browser import Browser
 from webapp.accounts.models import LinkPurpose, User
 from webapp.accounts.passwords.policy import PasswordPolicy, PasswordRejected, words
 from webapp.core.database import Database
-from webapp.settings import security
-from webapp.settings.security import SecurityPolicy
+from webapp.settings import service as settings
+from webapp.settings.service import SecurityPolicy
 
 ADA = "ada@example.com"
 USUAL = PasswordPolicy(SecurityPolicy(), "Mailroom")
@@ -71,17 +71,17 @@ def test_a_password_that_breaks_a_rule_is_refused_in_words(password: str, reason
 def test_a_password_that_is_guessed_soon_is_refused_unless_that_is_allowed(password: str, reason: str) -> None:
     with pytest.raises(PasswordRejected, match=reason):
         USUAL.check(password, ADA, "Ada Lovelace")
-    rules(password_common=False).check(password, ADA, "Ada Lovelace")
+    rules(password_reject_common=False).check(password, ADA, "Ada Lovelace")
 
 
 @pytest.mark.parametrize(
     ("kind", "password", "better", "rule"),
     [
-        ("password_upper", "kxvQpwzj", "kxvQpwÖj", "Use at least 2 uppercase letters."),
-        ("password_lower", "KXVQPWZj", "KXVQPWßj", "Use at least 2 lowercase letters."),
-        ("password_digits", "kxvqpwz1", "kxvqpw٣1", "Use at least 2 digits."),
+        ("password_min_uppercase", "kxvQpwzj", "kxvQpwÖj", "Use at least 2 uppercase letters."),
+        ("password_min_lowercase", "KXVQPWZj", "KXVQPWßj", "Use at least 2 lowercase letters."),
+        ("password_min_digits", "kxvqpwz1", "kxvqpw٣1", "Use at least 2 digits."),
         (
-            "password_special",
+            "password_min_special",
             "kxvqpwz!",
             "kxv pwz!",
             "Use at least 2 characters that are neither letters nor digits.",
@@ -98,7 +98,7 @@ def test_characters_of_a_kind_can_be_required(kind: str, password: str, better: 
 
 def test_all_that_is_missing_is_told_at_once() -> None:
     with pytest.raises(PasswordRejected) as refused:
-        rules(password_length=12, password_upper=1, password_digits=2).check("kxvqpwzj", ADA)
+        rules(password_min_length=12, password_min_uppercase=1, password_min_digits=2).check("kxvqpwzj", ADA)
     told = "Too short: use at least 12 characters. Use at least 1 uppercase letter. Use at least 2 digits."
     assert str(refused.value) == told
 
@@ -120,7 +120,7 @@ def test_the_rules_saved_last_hold_where_a_password_is_chosen(
 ) -> None:
     page = stranger.get(f"/activate/{new_link(pat, LinkPurpose.ACTIVATION)}")
     with database.transaction() as session:
-        security.save(session, replace(SecurityPolicy(), password_digits=3))
+        settings.save_security(session, replace(SecurityPolicy(), password_min_digits=3))
     refused = stranger.submit_on(page, password=NEW_PASSWORD, password_confirm=NEW_PASSWORD)
     assert refused.text.count("Use at least 3 digits.") == 2
     taken = stranger.submit_on(refused, password=f"{NEW_PASSWORD} 23", password_confirm=f"{NEW_PASSWORD} 23")

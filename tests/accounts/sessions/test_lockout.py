@@ -26,8 +26,8 @@ from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.errors import TooManyRequests
 from webapp.outbox.models import Message, MessageState
-from webapp.settings import security
-from webapp.settings.security import SecurityPolicy
+from webapp.settings import service as settings
+from webapp.settings.service import SecurityPolicy
 
 HERE, ELSEWHERE = "192.0.2.1", "198.51.100.7"
 NOBODY = "nobody@example.com"
@@ -174,7 +174,7 @@ class TestHowLong:
         self, parts: AppState, now: time_machine.Traveller, guess: Guess
     ) -> None:
         with parts.database.transaction() as session:
-            security.save(session, SecurityPolicy(lock_after=3, lock_minutes=60))
+            settings.save_security(session, SecurityPolicy(lockout_threshold=3, lockout_minutes=60))
         assert guess(NOBODY, 4)[2:] == ["LoginRefused", "LockedOut"]
         now.shift(timedelta(minutes=59))
         assert guess(NOBODY, 1) == ["LockedOut"]

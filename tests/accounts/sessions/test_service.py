@@ -13,8 +13,8 @@ from webapp.accounts.models import Session, User, UserState
 from webapp.accounts.sessions import service as sign_ins
 from webapp.core import clock
 from webapp.core.database import Database
-from webapp.settings import security
-from webapp.settings.security import SecurityPolicy
+from webapp.settings import service as settings
+from webapp.settings.service import SecurityPolicy
 
 SignedIn = Callable[[User], str]
 
@@ -28,7 +28,7 @@ def whose(database: Database, token: str) -> int | None:
 def limit(database: Database, **minutes: Any) -> None:
     """Save these lifetimes, as an administrator does."""
     with database.transaction() as session:
-        security.save(session, SecurityPolicy(**minutes))
+        settings.save_security(session, SecurityPolicy(**minutes))
 
 
 def test_a_token_names_its_person(database: Database, ada: User, pat: User, signed_in: SignedIn) -> None:
@@ -76,7 +76,7 @@ def test_a_person_that_is_deleted_is_signed_out(database: Database, ada: User, s
 def test_being_seen_is_noted_as_often_as_the_idle_limit_needs_it(
     database: Database, ada: User, signed_in: SignedIn, idle: int, seconds: int, stale: bool
 ) -> None:
-    limit(database, idle_minutes=idle)
+    limit(database, session_idle_minutes=idle)
     with time_machine.travel(clock.now(), tick=False):
         token = signed_in(ada)
     with time_machine.travel(clock.now() + timedelta(seconds=seconds)):
@@ -86,7 +86,7 @@ def test_being_seen_is_noted_as_often_as_the_idle_limit_needs_it(
 
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-LIFETIMES = {"idle_minutes": 2 * 60, "sign_in_minutes": 24 * 60, "remembered_minutes": 30 * 24 * 60}
+LIFETIMES = {"session_idle_minutes": 2 * 60, "session_minutes": 24 * 60, "session_remembered_minutes": 30 * 24 * 60}
 
 
 class TestLifetimes:
@@ -145,7 +145,7 @@ class TestLifetimes:
     def test_longer_ones_are_for_new_sign_ins_alone(self, database: Database, ada: User, signed_in: SignedIn) -> None:
         limit(database, **LIFETIMES)
         token = signed_in(ada)
-        limit(database, **LIFETIMES | {"idle_minutes": 9 * 24 * 60, "sign_in_minutes": 9 * 24 * 60})
+        limit(database, **LIFETIMES | {"session_idle_minutes": 9 * 24 * 60, "session_minutes": 9 * 24 * 60})
         with time_machine.travel(clock.now() + 2 * DAY):
             assert whose(database, token) is None
 

@@ -174,7 +174,7 @@ def test_an_administrator_makes_twenty_an_hour(administrator: Browser, ada: User
 
 def test_without_a_public_address_none_is_made(administrator: Browser, parts: AppState, ada: User) -> None:
     with parts.database.transaction() as session:
-        settings.save(session, "", "Mailroom", "")
+        settings.save_general(session, "", "Mailroom", "")
     assert "once the public address is set" in administrator.get(f"/users/{ada.id}/link").text
     assert made(parts) == 0
 

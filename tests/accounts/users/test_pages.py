@@ -21,7 +21,7 @@ EVE = {"email": "eve@example.com", "name": "Eve"}
 def without_public_address(database: Database) -> None:
     """As before anybody set it."""
     with database.transaction() as session:
-        settings.save(session, "", "Mailroom", "")
+        settings.save_general(session, "", "Mailroom", "")
 
 
 def test_a_new_person_is_mailed_a_link(administrator: Browser, queued: Queued, use_server: Callable[..., None]) -> None:

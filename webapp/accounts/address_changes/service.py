@@ -25,7 +25,7 @@ from webapp.core.database import Database
 from webapp.core.email_addresses import comparison_key
 from webapp.core.errors import NotFound
 from webapp.outbox import service as outbox
-from webapp.settings.security import security
+from webapp.settings.service import security
 
 # Why a link is refused.
 REFUSED = (LinkRefused, AccountDisabled, AddressTaken)

@@ -18,7 +18,7 @@ from webapp.core import clock
 from webapp.core.email_addresses import validate
 from webapp.core.errors import TooManyRequests
 from webapp.outbox import service as outbox
-from webapp.settings.security import security
+from webapp.settings.service import security
 
 # Why a link does not do what it was for.
 REFUSED = (LinkRefused, WrongState)

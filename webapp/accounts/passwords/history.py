@@ -10,12 +10,12 @@ from webapp.accounts.passwords.policy import PasswordRejected
 from webapp.core import clock
 from webapp.core.database import Database
 from webapp.core.texts import lazy_gettext as _
-from webapp.settings.security import security
+from webapp.settings.service import security
 
 
 def add_to_history(session: Session, user_id: int) -> None:
     """Keep the present password among the former ones, as many as may not come back, before it is replaced."""
-    number = security(session).password_former
+    number = security(session).password_history_length
     present = session.scalar(select(User.password_hash).where(User.id == user_id))
     if number and present:
         session.add(PasswordHistoryEntry(user_id=user_id, password_hash=present, replaced_at=clock.now()))
@@ -44,7 +44,7 @@ def require_not_reused(database: Database, person: User, password: str) -> None:
 def _barred(database: Database, person: User) -> list[str]:
     """The present password and those before it, if any may not come back."""
     with database.read() as session:
-        number = security(session).password_former
+        number = security(session).password_history_length
         if not number:
             return []
         former = select(PasswordHistoryEntry.password_hash).where(

@@ -19,7 +19,7 @@ from webapp.core.config import Config
 from webapp.core.email_addresses import comparison_key
 from webapp.core.errors import MailroomError
 from webapp.settings import service as settings
-from webapp.settings.security import SecurityPolicy, security
+from webapp.settings.service import SecurityPolicy, security
 
 MAX_LENGTH = 256
 # Guessed whatever the site calls itself.
@@ -43,7 +43,7 @@ class PasswordPolicy:
 
     def in_words(self) -> list[str]:
         """The rules as sentences, for the page on which a password is chosen."""
-        least = self.security.password_length
+        least = self.security.password_min_length
         length = ngettext("Use at least %(num)s character.", "Use at least %(num)s characters.", least)
         return [length, *(rule for least, _found, rule in self._kinds("") if least)]
 
@@ -57,7 +57,7 @@ class PasswordPolicy:
 
     def broken(self, password: str, email: str) -> list[str]:
         """The rules about length and composition that the password breaks."""
-        typed, least = normalised(password), self.security.password_length
+        typed, least = normalised(password), self.security.password_min_length
         if len(typed) > MAX_LENGTH:
             return [
                 ngettext(
@@ -82,7 +82,7 @@ class PasswordPolicy:
 
     def guessed(self, found: Strength) -> list[str]:
         """What is wrong with a password of this strength, if common ones are barred."""
-        if not self.security.password_common or not found.too_easy:
+        if not self.security.password_reject_common or not found.too_easy:
             return []
         return [_("This password is easy to guess."), *found.in_words()]
 
@@ -90,35 +90,35 @@ class PasswordPolicy:
         """How many characters of each kind there must be, how many there are, and the rule in words."""
         wanted = self.security
         yield (
-            wanted.password_upper,
+            wanted.password_min_uppercase,
             sum(map(str.isupper, password)),
             ngettext(
                 "Use at least %(num)s uppercase letter.",
                 "Use at least %(num)s uppercase letters.",
-                wanted.password_upper,
+                wanted.password_min_uppercase,
             ),
         )
         yield (
-            wanted.password_lower,
+            wanted.password_min_lowercase,
             sum(map(str.islower, password)),
             ngettext(
                 "Use at least %(num)s lowercase letter.",
                 "Use at least %(num)s lowercase letters.",
-                wanted.password_lower,
+                wanted.password_min_lowercase,
             ),
         )
         yield (
-            wanted.password_digits,
+            wanted.password_min_digits,
             sum(map(str.isdecimal, password)),
-            ngettext("Use at least %(num)s digit.", "Use at least %(num)s digits.", wanted.password_digits),
+            ngettext("Use at least %(num)s digit.", "Use at least %(num)s digits.", wanted.password_min_digits),
         )
         yield (
-            wanted.password_special,
+            wanted.password_min_special,
             sum(not character.isalnum() for character in password),
             ngettext(
                 "Use at least %(num)s character that is neither a letter nor a digit.",
                 "Use at least %(num)s characters that are neither letters nor digits.",
-                wanted.password_special,
+                wanted.password_min_special,
             ),
         )
 

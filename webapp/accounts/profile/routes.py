@@ -159,7 +159,7 @@ def change_expired_password() -> ResponseReturnValue:
     try:
         if not _change_password(form):
             # Another window may have changed it meanwhile.
-            days = form.rules.security.password_days if _is_expired() else 0
+            days = form.rules.security.password_max_age_days if _is_expired() else 0
             return render_template("profile/change_expired_password.html", form=form, days=days)
     except SessionEnded as error:
         return login_again(error, target)

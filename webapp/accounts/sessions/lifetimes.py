@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from webapp.accounts.models import Session
-from webapp.settings.security import SecurityPolicy
+from webapp.settings.service import SecurityPolicy
 
 # A clock may be set back by so much and nobody is signed out; nor does anything last longer than that for it.
 CLOCK_SKEW = timedelta(days=1)
@@ -23,7 +23,7 @@ class Lifetimes:
     @classmethod
     def of(cls, security: SecurityPolicy) -> "Lifetimes":
         """As these settings say."""
-        return cls.minutes(security.idle_minutes, security.sign_in_minutes, security.remembered_minutes)
+        return cls.minutes(security.session_idle_minutes, security.session_minutes, security.session_remembered_minutes)
 
     @classmethod
     def minutes(cls, idle: int, usual: int, remembered: int) -> "Lifetimes":

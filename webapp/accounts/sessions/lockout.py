@@ -22,7 +22,7 @@ from webapp.core.email_addresses import InvalidEmailAddress, comparison_key, val
 from webapp.core.errors import TooManyRequests
 from webapp.core.rate_limits import Limit, network
 from webapp.outbox import service as outbox
-from webapp.settings.security import SecurityPolicy, security
+from webapp.settings.service import SecurityPolicy, security
 
 # Failures are forgotten one by one within it: slow guesses lock as well as fast ones.
 WINDOW = timedelta(days=1)
@@ -143,7 +143,7 @@ def _close(session: Session, tried: Attempt, places: list[str]) -> None:
     if new:
         everywhere = EVERYWHERE in new
         audit.record(
-            session, events.LOCKOUT_STARTED, email=tried.email, minutes=rules.lock_minutes, everywhere=everywhere
+            session, events.LOCKOUT_STARTED, email=tried.email, minutes=rules.lockout_minutes, everywhere=everywhere
         )
         _notify(session, tried, rules, everywhere)
 
@@ -163,9 +163,9 @@ def _notify(session: Session, tried: Attempt, rules: SecurityPolicy, everywhere:
 
 
 def _failures(rules: SecurityPolicy, place: str) -> Limit:
-    return Limit("failed sign-ins", rules.lock_after * (CROWD if place == EVERYWHERE else 1), WINDOW)
+    return Limit("failed sign-ins", rules.lockout_threshold * (CROWD if place == EVERYWHERE else 1), WINDOW)
 
 
 def _lock(rules: SecurityPolicy) -> Limit:
     """Locking is taking from it: it succeeds once, until the lock has ended."""
-    return Limit("sign-in locked", 1, timedelta(minutes=rules.lock_minutes))
+    return Limit("sign-in locked", 1, timedelta(minutes=rules.lockout_minutes))

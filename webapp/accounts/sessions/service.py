@@ -18,7 +18,7 @@ from webapp.core import clock
 from webapp.core.database import Database, as_saved
 from webapp.core.sealing import sha256_hex
 from webapp.settings.models import SINGLETON_ID, SecuritySettings
-from webapp.settings.security import SecurityPolicy, security
+from webapp.settings.service import SecurityPolicy, security
 
 # Every page of a signed-in person asks this: with a session it would cost as much as all the rest of a page.
 _PERSON, _SIGN_IN = User.__table__.columns, SignIn.__table__.columns
@@ -26,10 +26,10 @@ _FOUND = (
     select(
         *_PERSON,
         *_SIGN_IN,
-        SecuritySettings.idle_minutes,
-        SecuritySettings.sign_in_minutes,
-        SecuritySettings.remembered_minutes,
-        SecuritySettings.password_days,
+        SecuritySettings.session_idle_minutes,
+        SecuritySettings.session_minutes,
+        SecuritySettings.session_remembered_minutes,
+        SecuritySettings.password_max_age_days,
     )
     .join_from(User, SignIn, SignIn.user_id == User.id)
     .outerjoin(SecuritySettings, SecuritySettings.id == SINGLETON_ID)
@@ -124,7 +124,7 @@ def count_password_check(session: Session, sign_in: SignIn) -> int | None:
     None, uncounted, if none was left or the session has ended. Not limited by time: a session can last a year, and
     waiting must not give a thief further guesses.
     """
-    threshold = security(session).lock_after
+    threshold = security(session).lockout_threshold
     spare = update(SignIn).where(SignIn.id == sign_in.id, SignIn.wrong_passwords < threshold)
     counted = spare.values(wrong_passwords=SignIn.wrong_passwords + 1).returning(SignIn.wrong_passwords)
     number = session.scalar(counted)

@@ -19,7 +19,7 @@ from webapp.core import clock
 from webapp.core.errors import MailroomError
 from webapp.core.sealing import CannotUnseal, Sealer
 from webapp.outbox import service as outbox
-from webapp.settings.security import security
+from webapp.settings.service import security
 
 SHOWN = "shown link"
 

@@ -7,7 +7,7 @@ from webapp.accounts.fields import email_field, language_field, name_field
 from webapp.accounts.models import Role
 from webapp.accounts.passwords.forms import PasswordForm, password_fields
 from webapp.core.texts import lazy_gettext as lazy
-from webapp.settings.forms import public_address
+from webapp.settings.forms import normalise_public_url
 from webapp.web.forms import Form, text
 
 ROLES = [
@@ -33,7 +33,7 @@ class SetupForm(PasswordForm):
     def validate_public_url(self, field: Field) -> None:
         """Empty, or an address as the General page takes it."""
         try:
-            field.data = public_address(field.data) if text(field).strip() else ""
+            field.data = normalise_public_url(field.data) if text(field).strip() else ""
         except ValueError as error:
             raise ValidationError(str(error)) from error
 

@@ -24,7 +24,7 @@ from webapp.core.app_state import app_state
 from webapp.core.errors import TooManyRequests
 from webapp.core.i18n import LANGUAGES
 from webapp.outbox.status import delivery_status
-from webapp.settings.security import security
+from webapp.settings.service import security
 from webapp.web.forms import ConfirmForm, Form, text
 from webapp.web.security import csrf
 

@@ -76,4 +76,4 @@ def create_first_administrator(
 def save_public_url(session: Session, config: Config, public_url: str) -> None:
     """Save the public URL and nothing else."""
     present = settings.general(session, config)
-    settings.save(session, public_url, present.product_name, present.support_address)
+    settings.save_general(session, public_url, present.product_name, present.support_address)
