@@ -7,8 +7,7 @@ from webapp.audit import registry
 from webapp.audit.registry import Describe
 from webapp.mail import events
 from webapp.mail.expiry import words as expiry_words
-from webapp.mail.test_send import stage_name
-from webapp.mail.transcript import Stage
+from webapp.mail.transcript import Stage, stage_label
 from webapp.providers.oauth2 import LABELS
 from webapp.providers.registry import get_providers
 
@@ -24,7 +23,7 @@ def _provider(key: str) -> str:
 
 
 def _stage(stage: str) -> str:
-    return _("Stage: %(stage)s.", stage=stage_name(Stage(stage)) if stage in list(Stage) else stage)
+    return _("Stage: %(stage)s.", stage=stage_label(stage) if stage in list(Stage) else stage)
 
 
 DETAILS: dict[str, Describe] = {

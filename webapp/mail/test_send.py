@@ -5,9 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask_babel import gettext as _
-from flask_babel import lazy_gettext
-
 from webapp.audit import service as audit
 from webapp.core.app_state import app_state
 from webapp.mail import events, transport_settings
@@ -23,20 +20,6 @@ from webapp.mail.transport.errors import DeliveryError
 from webapp.mail.transport.settings import TransportSettings
 from webapp.providers import Diagnosis
 from webapp.settings.service import General, general
-
-STAGES = {
-    Stage.TOKEN: lazy_gettext("Get an access token"),
-    Stage.LOOKUP: lazy_gettext("Look up the host"),
-    Stage.CONNECT: lazy_gettext("Connect"),
-    Stage.PROXY: lazy_gettext("Connect through the proxy"),
-    Stage.TLS: lazy_gettext("Start TLS and check the certificate"),
-    Stage.GREETING: lazy_gettext("Wait for the server's greeting"),
-    Stage.EHLO: lazy_gettext("Greeting (EHLO)"),
-    Stage.AUTH: lazy_gettext("Sign in"),
-    Stage.MAIL: lazy_gettext("Sender (MAIL FROM)"),
-    Stage.RCPT: lazy_gettext("Recipient (RCPT TO)"),
-    Stage.DATA: lazy_gettext("Message (DATA)"),
-}
 
 
 @dataclass(frozen=True)
@@ -107,8 +90,3 @@ def _is_same_server(saved: MailServer, settings: TransportSettings) -> bool:
     """Return whether the saved server is the one that was tested, so its certificate is worth recording."""
     tested = (settings.provider.key, settings.host, settings.port, settings.security, settings.fields)
     return (saved.provider, saved.host, saved.port, saved.security, saved.provider_fields) == tested
-
-
-def stage_name(stage: Stage | str) -> str:
-    """Return what people call a stage."""
-    return str(STAGES[Stage(stage)] if stage in list(Stage) else _("Send"))

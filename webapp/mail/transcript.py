@@ -6,6 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext
+
 from webapp.mail.redaction import Redactor
 
 MAX_LINES = 400
@@ -26,6 +29,21 @@ class Stage(StrEnum):
     MAIL = "mail"
     RCPT = "rcpt"
     DATA = "data"
+
+
+STAGE_LABELS = {
+    Stage.TOKEN: lazy_gettext("Get an access token"),
+    Stage.LOOKUP: lazy_gettext("Look up the host"),
+    Stage.CONNECT: lazy_gettext("Connect"),
+    Stage.PROXY: lazy_gettext("Connect through the proxy"),
+    Stage.TLS: lazy_gettext("Start TLS and check the certificate"),
+    Stage.GREETING: lazy_gettext("Wait for the server's greeting"),
+    Stage.EHLO: lazy_gettext("Greeting (EHLO)"),
+    Stage.AUTH: lazy_gettext("Sign in"),
+    Stage.MAIL: lazy_gettext("Sender (MAIL FROM)"),
+    Stage.RCPT: lazy_gettext("Recipient (RCPT TO)"),
+    Stage.DATA: lazy_gettext("Message (DATA)"),
+}
 
 
 @dataclass
@@ -100,3 +118,8 @@ def printable(octets: bytes) -> str:
     """Decode what a server sent, without control and formatting characters."""
     text = octets.decode("utf-8", "replace")
     return "".join(c if c.isprintable() or c == "\n" else " " if c.isspace() else "\ufffd" for c in text)
+
+
+def stage_label(stage: str) -> str:
+    """Return what people call a stage; a failure of Mailroom itself has another one."""
+    return str(STAGE_LABELS[Stage(stage)] if stage in list(Stage) else _("Send"))

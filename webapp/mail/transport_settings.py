@@ -1,4 +1,4 @@
-"""Opening a mail server to send: its secrets, its name for us, where its access tokens come from."""
+"""From a mail server, saved or not, to what a connection to it needs."""
 
 import socket
 from collections.abc import Iterator, Mapping
@@ -16,63 +16,57 @@ from webapp.mail.transport.settings import TransportSettings
 from webapp.providers.registry import get_providers
 from webapp.settings.service import General
 
+# What the mail server itself never gets.
+NOT_FOR_THE_SERVER = frozenset({PROXY_PASSWORD, *CLIENT_SECRETS})
+
 
 def load(server: MailServer, parts: AppState, general: General) -> TransportSettings:
     """Return the settings of the saved server. Raises UnknownProvider or CannotUnseal."""
-    secrets = open_secrets(parts.sealer, server)
-    return _settings(parts, general, _values(server), server.provider_fields, secrets, server.id)
+    values = {column.key: getattr(server, column.key) for column in MailServer.__table__.columns}
+    draft = ServerDraft(get_providers()[server.provider], values, server.provider_fields, secrets={})
+    return _settings(draft, open_secrets(parts.sealer, server), parts, general, server.id)
 
 
 def from_draft(draft: ServerDraft, saved: MailServer | None, parts: AppState, general: General) -> TransportSettings:
-    """Return the settings of an unsaved server, for a test: blank secrets, and the grant if it stays, are the saved.
+    """Return the settings of a server that need not be saved. Raises CannotUnseal.
 
-    Raises CannotUnseal.
+    Blank secrets are the saved ones; so is the grant, unless saving the draft would discard it.
     """
     entered = draft.entered_secrets
     blank = draft.secret_names - entered.keys()
     opened = open_secrets(parts.sealer, saved, needed=blank) if saved else {}
     secrets = {name: value for name, value in opened.items() if name in blank} | entered
     keeps_grant = saved is not None and not grants.discarding_changes(saved, draft, opened)
-    grant_of = saved.id if saved is not None and keeps_grant else None
-    return _settings(parts, general, draft.values, draft.provider_fields, secrets, grant_of)
+    return _settings(draft, secrets, parts, general, saved.id if saved is not None and keeps_grant else None)
 
 
 def ehlo_name(general: General, mail_from: str) -> str:
-    """The name to give in EHLO: a real host name, as some servers refuse `localhost` and the like.
+    """Return the name for EHLO: a real host name, as some servers refuse `localhost` and the like.
 
-    The public address's host, else this machine's full name, else the domain mail is sent from.
+    It is the host of the public URL, else the full name of this machine, else the domain of the sender.
     """
-    for name in _own_names(general, mail_from):
-        ascii_name = _a_labels(name)
+    for name in _candidates(general, mail_from):
+        ascii_name = _to_ascii(name)
         if "." in ascii_name and "localhost" not in ascii_name and not ascii_name.replace(".", "").isdigit():
             return ascii_name
     return socket.gethostname() if "localhost" not in socket.gethostname() else "mailroom.invalid"
 
 
-def _own_names(general: General, mail_from: str) -> Iterator[str]:
+def _candidates(general: General, mail_from: str) -> Iterator[str]:
     yield urlsplit(general.public_url).hostname or ""
-    # Asks the name service, which may take its time: only where the public address says nothing.
+    # This asks the name service, which may be slow: only if the public URL has no name.
     yield socket.getfqdn()
     yield parseaddr(mail_from)[1].rpartition("@")[2]
 
 
-def _values(server: MailServer) -> Mapping[str, object]:
-    return {column.key: getattr(server, column.key) for column in MailServer.__table__.columns}
-
-
 def _settings(
-    parts: AppState,
-    general: General,
-    values: Mapping[str, object],
-    extra: Mapping[str, str],
-    secrets: Mapping[str, str],
-    grant_of: int | None,
+    draft: ServerDraft, secrets: Mapping[str, str], parts: AppState, general: General, grant_server_id: int | None
 ) -> TransportSettings:
-    # The mail server never sees those that gain tokens, nor that of the proxy.
-    not_for_the_server = {PROXY_PASSWORD, *CLIENT_SECRETS}
-    mail_from, provider = str(values["mail_from"]), get_providers()[str(values["provider"])]
+    """Return the settings of a draft with these secrets and the grant of the server with this id, if any."""
+    values = draft.values
+    mail_from = str(values["mail_from"])
     return TransportSettings(
-        provider=provider,
+        provider=draft.provider,
         mail_from=mail_from,
         host=str(values["host"]),
         port=int(str(values["port"])),
@@ -83,14 +77,14 @@ def _settings(
         username=str(values["username"]),
         helo=ehlo_name(general, mail_from),
         proxy=token_source.proxy(values, secrets),
-        tokens=token_source.from_values(parts, provider, values, secrets, grant_of),
-        secrets={name: value for name, value in secrets.items() if name not in not_for_the_server},
-        fields=extra,
+        tokens=token_source.from_values(parts, draft.provider, values, secrets, grant_server_id),
+        secrets={name: value for name, value in secrets.items() if name not in NOT_FOR_THE_SERVER},
+        fields=draft.provider_fields,
     )
 
 
-def _a_labels(name: str) -> str:
-    """The host name as A-labels, empty when it is none."""
+def _to_ascii(name: str) -> str:
+    """Return the host name as A-labels; empty if it is no host name."""
     try:
         return name if name.isascii() else idna.encode(name, uts46=True).decode()
     except idna.IDNAError:

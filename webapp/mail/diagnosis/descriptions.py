@@ -45,7 +45,6 @@ TEXTS = {
     "not_generated": _("No access token has been generated yet."),
     "not_json": _("The token endpoint's reply is not JSON: HTTP %(status)s."),
     "not_oauth2": _("This mail server doesn't use OAuth2."),
-    "not_signed_in": _("The provider's reply arrived in a browser where no administrator is signed in."),
     "plugin_missing": _("This provider's plugin is missing or broken."),
     "provider_unavailable": _("The token endpoint reported a temporary problem: HTTP %(status)s."),
     "refused_without_reason": _("The token endpoint refused the request without giving a reason: HTTP %(status)s."),

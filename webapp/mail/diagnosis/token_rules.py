@@ -128,10 +128,6 @@ OTHER_ADDRESS = Diagnosis(
         ),
     ],
 )
-NOT_SIGNED_IN = Diagnosis(
-    _("The provider's reply arrived in a browser where no administrator is signed in. Nothing was saved."),
-    [_("Sign in, choose “Generate access token” again, and finish in the same browser.")],
-)
 WRONG_ISSUER = Diagnosis(
     _(
         "The reply came from a different provider than the one that was asked. This could be "
@@ -215,7 +211,6 @@ CODES = {
     "no_refresh_token": NO_REFRESH_TOKEN,
     "not_generated": NOT_GENERATED,
     "not_oauth2": NO_OAUTH2,
-    "not_signed_in": NOT_SIGNED_IN,
     "plugin_missing": NO_OAUTH2,
     "provider_unavailable": TROUBLED,
     "renewal_timeout": TROUBLED,

@@ -14,9 +14,8 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
-from webapp.core import clock, http_client, rate_limits
+from webapp.core import clock, http_client
 from webapp.core.app_state import AppState
-from webapp.core.rate_limits import Limit
 from webapp.mail import events, servers
 from webapp.mail.grants import requests, token_source
 from webapp.mail.grants import service as grants
@@ -28,7 +27,6 @@ from webapp.mail.oauth.responses import TokenResponse
 from webapp.settings.service import General
 
 CALLBACK = "/settings/mail/oauth/callback"
-STRAY_CALLBACKS = Limit("callbacks of providers without an administrator", 10, timedelta(hours=1))
 
 
 def redirect_uri(general: General) -> str:
@@ -76,18 +74,6 @@ def complete(parts: AppState, session_id: int, query: Mapping[str, str]) -> None
         if "iss" in query and not client.is_same_issuer(registration, query["iss"], tokens.issuer):
             raise AuthorizationFailed("wrong_issuer")
         _save(parts, registration, tokens)
-
-
-def reject_stray_callback(parts: AppState) -> OAuthError:
-    """Record a callback in a browser where no administrator is signed in, and return the failure to show.
-
-    Anybody can send one, so only a few an hour are recorded.
-    """
-    error = AuthorizationFailed("not_signed_in")
-    with parts.database.transaction() as session:
-        if rate_limits.try_consume(session, STRAY_CALLBACKS, ""):
-            audit.record(session, events.GRANT_REFUSED, code=error.code)
-    return error
 
 
 def start_device(parts: AppState, server: MailServer, session_id: int) -> AuthorizationRequest:

@@ -10,7 +10,6 @@ from werkzeug.wrappers import Response
 
 from webapp.core.actor import current_actor
 from webapp.core.app_state import app_state
-from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.grants import authorization
 from webapp.mail.models import MailServer
 from webapp.mail.oauth.errors import NotConfigured, OAuthError, Pending
@@ -27,7 +26,7 @@ from webapp.web.security import allow_form_targets, csrf
 
 def init_app(app: Flask) -> None:
     """Keep a provider's answer out of URLs that are shown: that of the sign-in page, or of a refusal."""
-    app.before_request(_reject_stray_callback)
+    app.before_request(_drop_stray_answer)
 
 
 @blueprint.post("/settings/mail/oauth/start")
@@ -91,17 +90,14 @@ def check_device() -> Response:
     return _back()
 
 
-def _reject_stray_callback() -> Response | None:
+def _drop_stray_answer() -> Response | None:
     """Redirect a callback to a URL without the provider's answer, if no administrator is signed in to use it."""
     if request.endpoint != "mail.finish_grant" or not request.query_string:
         return None
-    if current_user.is_authenticated and current_user.is_administrator:
-        return None
-    error = authorization.reject_stray_callback(app_state())
-    if current_user.is_authenticated:
-        return redirect(request.path, 303)
-    flash(describe(error.failure), "warning")
-    return redirect(url_for("sessions.login", next=url_for("mail.mail_server")), 303)
+    if not current_user.is_authenticated:
+        flash(_("The provider's reply arrived in a browser where no administrator is signed in."), "warning")
+        return redirect(url_for("sessions.login", next=url_for("mail.mail_server")), 303)
+    return None if current_user.is_administrator else redirect(request.path, 303)
 
 
 def _start(saved: MailServer | None) -> Response:

@@ -1,7 +1,7 @@
 """What the mail server page shows: the template's context, and where forms of the page may lead."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from webapp.core.actor import current_actor
 from webapp.core.app_state import app_state
 from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.diagnosis.service import diagnose
+from webapp.mail.diagnosis.token_rules import NOT_GENERATED
 from webapp.mail.expiry.calendar import dates
 from webapp.mail.grants import authorization, requests
 from webapp.mail.grants import service as grants
@@ -75,6 +76,7 @@ def page_context(result: FormResult, saved: MailServer | None, test: TestSend | 
         general = settings.general(session, app_state().config)
         grant = _grant_view(session, saved)
     methods = provider.authentication_methods
+    diagnosis = _test_diagnosis(test) if test else None
     return {
         "form": form,
         "provider": provider,
@@ -84,7 +86,8 @@ def page_context(result: FormResult, saved: MailServer | None, test: TestSend | 
         "saved_provider": providers.get(saved.provider) if saved else None,
         "test": test,
         "unsaved": draft is not None and not is_unchanged(saved, draft),
-        "suggestion": _suggestion(form, test.diagnosis) if test and test.diagnosis else "",
+        "test_diagnosis": diagnosis,
+        "suggestion": _suggestion(form, diagnosis) if diagnosis else "",
         "expiry_dates": expiry_dates,
         "grant": grant if of_saved_provider else GrantView(),
         "discards_grant": grant.status is not GrantStatus.NONE,
@@ -138,6 +141,13 @@ def _grant_view(session: Session, saved: MailServer | None) -> GrantView:
     session_id = current_actor().session_id
     code = session.scalar(requests.waiting(saved.id, session_id)) if session_id is not None else None
     return GrantView(grant, code, diagnosis, error)
+
+
+def _test_diagnosis(test: TestSend) -> Diagnosis | None:
+    """Return the diagnosis of a failed test, in the words of this page."""
+    if test.diagnosis is NOT_GENERATED:
+        return replace(NOT_GENERATED, steps=[_("Choose “Generate access token” on this page.")])
+    return test.diagnosis
 
 
 def _auth_classes(provider: Provider, *names: str) -> str:

@@ -16,7 +16,8 @@ from webapp.mail.models import MailServer
 from webapp.mail.server_page.form_state import FormResult, FormState
 from webapp.mail.server_page.page import form_targets, page_context
 from webapp.mail.service import Saved
-from webapp.mail.test_send import TestSend, send_test, stage_name
+from webapp.mail.test_send import TestSend, send_test
+from webapp.mail.transcript import stage_label
 from webapp.providers import OAuth2
 from webapp.providers.registry import get_providers
 from webapp.web.access import current_user
@@ -28,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 @blueprint.app_context_processor
 def _labels() -> dict[str, Any]:
-    return {"provider_label": _provider_label, "stage_name": stage_name}
+    return {"provider_label": _provider_label, "stage_label": stage_label}
 
 
 @blueprint.route("/settings/mail", methods=["GET", "POST"])
