@@ -5,10 +5,11 @@ from flask import Flask
 
 from webapp.audit import registry
 from webapp.audit.registry import EventType
-from webapp.mail.events import FIELD_LABELS
+from webapp.core.database import Base
 from webapp.mail.models import MailServer
 from webapp.mail.servers import CLIENT_SECRETS
 from webapp.mail.service import CERTIFICATE_COLUMNS
+from webapp.settings.models import GeneralSettings, SecuritySettings
 
 pytestmark = [pytest.mark.one_database, pytest.mark.usefixtures("app_context")]
 
@@ -42,7 +43,20 @@ def test_data_reads_as_sentences(name: str, value: object, sentence: str) -> Non
     assert registry.describe({name: value}) == [sentence]
 
 
-def test_every_setting_of_a_mail_server_has_a_label() -> None:
-    columns = {column.key for column in MailServer.__table__.columns}
-    internal = {"id", "position", "extra", "secrets", "updated_at", "updated_by", *CERTIFICATE_COLUMNS}
-    assert columns - internal | set(CLIENT_SECRETS) <= set(FIELD_LABELS)
+INTERNAL = {
+    "id",
+    "version",
+    "position",
+    "provider_fields",
+    "sealed_secrets",
+    "updated_at",
+    "updated_by",
+    *CERTIFICATE_COLUMNS,
+}
+
+
+@pytest.mark.parametrize("model", [GeneralSettings, SecuritySettings, MailServer])
+def test_every_setting_has_a_label(model: type[Base]) -> None:
+    fields = [column.key for column in model.__table__.columns if column.key not in INTERNAL]
+    fields += CLIENT_SECRETS
+    assert set(registry.field_labels(fields)).isdisjoint(fields)

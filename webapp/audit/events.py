@@ -1,8 +1,13 @@
 """Events of the audit trail itself, and of the packages below it, which can't record any."""
 
+from flask import Flask
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as lazy
+from flask_babel import ngettext
 
-from webapp.audit.registry import EventType
+from webapp.audit import registry
+from webapp.audit.registry import Describe, EventType
+from webapp.core.formatting import format_list
 
 TRAIL_DOWNLOADED = EventType("audit.downloaded", lazy("Audit trail downloaded"))
 REQUESTS_THROTTLED = EventType("requests.throttled", lazy("Rate limit exceeded"))
@@ -17,3 +22,32 @@ FIELD_LABELS = {
     "since": lazy("From"),
     "until": lazy("To"),
 }
+
+
+def _changed(names: list[str]) -> str:
+    if not names:
+        return _("Nothing was changed.")
+    return _("Changed: %(fields)s.", fields=format_list(registry.field_labels(names)))
+
+
+def _filtered(names: list[str]) -> str:
+    if not names:
+        return _("All entries.")
+    return _("Filtered by: %(fields)s.", fields=format_list(registry.field_labels(names)))
+
+
+DETAILS: dict[str, Describe] = {
+    "changed": _changed,
+    "filtered": _filtered,
+    "key": lambda number: _("Key %(number)s.", number=number),
+    "keys": lambda number: ngettext("%(num)s key.", "%(num)s keys.", number),
+    "page": lambda page: _("Page: %(page)s.", page=page),
+    "passed": lambda passed: _("It succeeded.") if passed else _("It failed."),
+}
+
+
+def init_app(app: Flask) -> None:
+    """Register the events of the audit trail itself and how data reads that any package may record."""
+    registry.register_event_types(app, *registry.declared_in(globals()))
+    registry.register_details(app, DETAILS)
+    registry.register_field_labels(app, FIELD_LABELS)

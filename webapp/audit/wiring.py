@@ -3,14 +3,14 @@
 from flask import Flask
 from flask_babel import lazy_gettext as _
 
-from webapp.audit import details, receivers, routes
+from webapp.audit import events, receivers, routes
 from webapp.web import navigation
 from webapp.web.navigation import NavigationEntry
 
 
 def init_app(app: Flask) -> None:
     """Add the page of the audit trail, and record what packages below announce."""
-    details.init_app(app)
+    events.init_app(app)
     receivers.init_app()
     app.register_blueprint(routes.blueprint)
     navigation.register(app, NavigationEntry(_("Audit"), "audit.entries", 40))
