@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.conftest import Enqueue, GetMessage
+from tests.conftest import Enqueue
 from tests.support.browser import Browser
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
@@ -13,7 +13,6 @@ from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
 from webapp.outbox.models import Message
-from webapp.outbox.status import delivery_status
 from webapp.settings import service as settings
 
 Act = Callable[[], None]
@@ -59,19 +58,3 @@ def test_home_says_since_when_and_why_email_is_not_delivered(
     assert ":07 UTC" in page
     assert "user name" in page
     assert "535" in page
-
-
-def test_email_is_not_said_to_have_stopped_before_the_last_one_was_sent(
-    administrator: Browser, enqueue: Enqueue, get_message: GetMessage, inbox: Inbox, deliver: Act, database: Database
-) -> None:
-    sent, waiting = enqueue(), enqueue()
-    with database.transaction() as session:
-        session.get_one(Message, waiting).next_attempt_at = clock.now() + timedelta(hours=1)
-    deliver()
-    inbox.password = "another one"
-    with database.transaction() as session:
-        session.get_one(Message, waiting).next_attempt_at = clock.now()
-    deliver()
-    assert get_message(waiting).waits_for_server
-    with database.read() as session:
-        assert delivery_status(session).stopped_since == get_message(sent).finished_at

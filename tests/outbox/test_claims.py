@@ -11,6 +11,8 @@ from webapp.outbox import claims
 from webapp.outbox.models import Message, MessageState
 from webapp.providers import Failure
 
+GREYLISTED = Failure("data", reply="451 4.7.1 Greylisted")
+
 
 def claim(database: Database, now: datetime | None = None) -> Message:
     with database.transaction() as session:
@@ -19,19 +21,19 @@ def claim(database: Database, now: datetime | None = None) -> Message:
     return message
 
 
-def test_a_claimed_message_is_nobody_elses(enqueue: Enqueue, database: Database) -> None:
+def test_a_claimed_message_is_not_claimed_again(enqueue: Enqueue, database: Database) -> None:
     enqueue()
     claim(database)
     with database.transaction() as session:
         assert claims.claim(session, clock.now()) is None
 
 
-def test_what_is_due_for_longest_comes_first(enqueue: Enqueue, database: Database) -> None:
+def test_the_message_that_has_been_due_for_longest_comes_first(enqueue: Enqueue, database: Database) -> None:
     first, second = enqueue(), enqueue()
     assert [claim(database).id, claim(database).id] == [first, second]
 
 
-def test_a_claim_that_lapsed_cannot_record_a_failure(
+def test_a_worker_whose_lease_expired_cannot_record_a_failure(
     enqueue: Enqueue, database: Database, get_message: GetMessage
 ) -> None:
     enqueue()
@@ -44,26 +46,24 @@ def test_a_claim_that_lapsed_cannot_record_a_failure(
     assert get_message(slow.id).state == MessageState.SENDING
 
 
-def test_a_claim_that_lapsed_still_records_that_it_was_sent(
+def test_a_worker_whose_lease_expired_can_record_that_it_sent_the_message(
     enqueue: Enqueue, database: Database, get_message: GetMessage
 ) -> None:
     enqueue()
     slow = claim(database)
     with database.transaction() as session:
         claims.sweep(session, clock.now() + timedelta(minutes=1))
-        claims.sent(session, slow, clock.now(), "Custom")
+        claims.mark_sent(session, slow, clock.now(), "custom")
     assert get_message(slow.id).state == MessageState.SENT
 
 
-def test_waits_grow_and_stay_within_the_time_that_is_left(
-    enqueue: Enqueue, database: Database, get_message: GetMessage
-) -> None:
+def test_waits_grow_and_end_before_the_deadline(enqueue: Enqueue, database: Database, get_message: GetMessage) -> None:
     message_id = enqueue(expires_at=clock.now() + timedelta(hours=1))
     now, waits = clock.now(), []
     for _attempt in range(6):
         message = claim(database, now)
         with database.transaction() as session:
-            claims.reschedule(session, message, now, Failure("data", reply="451 later"))
+            claims.reschedule(session, message, now, GREYLISTED)
         waits.append((get_message(message_id).next_attempt_at - now).total_seconds())
         now = get_message(message_id).next_attempt_at
     assert waits[0] == pytest.approx(15, rel=0.21)
@@ -72,12 +72,26 @@ def test_waits_grow_and_stay_within_the_time_that_is_left(
     assert now < clock.now() + timedelta(hours=1)
 
 
-def test_the_sweep_ends_what_is_too_late(enqueue: Enqueue, database: Database, get_message: GetMessage) -> None:
-    ids = [enqueue(expires_at=clock.now() + timedelta(hours=1)), enqueue()]
-    for wait, states in (
+@pytest.mark.parametrize(
+    ("hours", "states"),
+    [
         (2, [MessageState.EXPIRED, MessageState.QUEUED]),
         (73, [MessageState.EXPIRED, MessageState.EXPIRED]),
-    ):
-        with database.transaction() as session:
-            claims.sweep(session, clock.now() + timedelta(hours=wait))
-        assert [get_message(one).state for one in ids] == states
+    ],
+)
+def test_a_sweep_expires_messages_after_their_deadline(
+    enqueue: Enqueue, database: Database, get_message: GetMessage, hours: int, states: list[MessageState]
+) -> None:
+    ids = [enqueue(expires_at=clock.now() + timedelta(hours=1)), enqueue()]
+    with database.transaction() as session:
+        claims.sweep(session, clock.now() + timedelta(hours=hours))
+    assert [get_message(one).state for one in ids] == states
+
+
+def test_a_clock_that_was_set_back_delays_no_message(
+    enqueue: Enqueue, database: Database, get_message: GetMessage
+) -> None:
+    message_id = enqueue(not_before=clock.now() + timedelta(days=300))
+    with database.transaction() as session:
+        claims.sweep(session, clock.now())
+    assert get_message(message_id).next_attempt_at <= clock.now()

@@ -1,4 +1,4 @@
-"""The connection that is kept from message to message."""
+"""The connection that is reused from message to message."""
 
 from collections.abc import Callable
 
@@ -15,11 +15,11 @@ from webapp.mail.models import MailServer
 from webapp.outbox import delivery
 from webapp.outbox.models import MessageState
 
-Act = Callable[[], None]
+Deliver = Callable[[], None]
 
 
-def test_a_connection_that_the_server_ends_is_opened_again(
-    enqueue: Enqueue, deliver: Act, get_message: GetMessage, use_server: Callable[..., None]
+def test_a_connection_that_the_server_closed_is_opened_again(
+    enqueue: Enqueue, deliver: Deliver, get_message: GetMessage, use_server: Callable[..., None]
 ) -> None:
     ids = [enqueue(), enqueue()]
     with ScriptedServer(replies={"MAIL": ["250 Ok", "421 4.7.0 Enough for one connection", "250 Ok"]}) as server:
@@ -29,8 +29,8 @@ def test_a_connection_that_the_server_ends_is_opened_again(
     assert server.connections == 2
 
 
-def test_a_message_that_may_have_been_taken_is_not_sent_again_at_once(
-    enqueue: Enqueue, deliver: Act, get_message: GetMessage, use_server: Callable[..., None]
+def test_a_message_that_the_server_may_have_accepted_is_not_sent_again_at_once(
+    enqueue: Enqueue, deliver: Deliver, get_message: GetMessage, use_server: Callable[..., None]
 ) -> None:
     ids = [enqueue(), enqueue()]
     with ScriptedServer(replies={"END": ["250 Ok", "421 4.3.0 Closing"]}) as server:
@@ -40,7 +40,7 @@ def test_a_message_that_may_have_been_taken_is_not_sent_again_at_once(
     assert len(server.messages) == 2
 
 
-def test_settings_saved_during_a_round_hold_for_the_next_message(
+def test_settings_saved_during_a_run_apply_to_the_next_message(
     app: Flask, enqueue: Enqueue, parts: AppState, inbox: Inbox, authority: Authority
 ) -> None:
     for number in range(2):
@@ -54,8 +54,5 @@ def test_settings_saved_during_a_round_hold_for_the_next_message(
             return False
 
         delivery.deliver_due(app, stopping=stopping)
-        assert [mail.rcpt_to for mail in (*inbox.messages, *other.messages)] == [
-            ["0@people.example"],
-            ["1@people.example"],
-        ]
-        assert len(other.messages) == 1
+        assert [message.rcpt_to for message in inbox.messages] == [["0@people.example"]]
+        assert [message.rcpt_to for message in other.messages] == [["1@people.example"]]

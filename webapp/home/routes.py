@@ -1,4 +1,4 @@
-"""Home: is email being delivered, and if not, since when and why."""
+"""Home: what a new installation still needs, and the panels of other packages, such as whether email is delivered."""
 
 from dataclasses import dataclass
 
@@ -8,8 +8,7 @@ from flask_babel.speaklater import LazyString
 
 from webapp.accounts import service as accounts
 from webapp.core.app_state import app_state
-from webapp.outbox.meaning import diagnosis as meaning
-from webapp.outbox.status import DeliveryStatus, delivery_status
+from webapp.mail import servers
 from webapp.settings.context import general_settings
 from webapp.web.access import current_user
 
@@ -32,13 +31,11 @@ def home() -> str:
     if not current_user.is_administrator:
         return render_template("home/member.html")
     with app_state().database.read() as session:
-        status = delivery_status(session)
-        diagnosis = meaning(session, status.stopped) if status.stopped else None
-        steps = _setup_steps(status, has_users=accounts.has_users(session))
-    return render_template("home/home.html", status=status, diagnosis=diagnosis, steps=steps)
+        steps = _setup_steps(servers.primary(session) is not None, accounts.has_users(session))
+    return render_template("home/home.html", steps=steps)
 
 
-def _setup_steps(status: DeliveryStatus, has_users: bool) -> list[SetupStep]:
+def _setup_steps(has_server: bool, has_users: bool) -> list[SetupStep]:
     return [
         SetupStep(
             _("Set the public URL"),
@@ -50,7 +47,7 @@ def _setup_steps(status: DeliveryStatus, has_users: bool) -> list[SetupStep]:
             _("Set up the mail server"),
             _("Choose a provider, enter its sign-in details and send a test email."),
             "mail.mail_server",
-            status.server_saved,
+            has_server,
         ),
         SetupStep(
             _("Create the first user"),

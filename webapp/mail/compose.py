@@ -1,4 +1,4 @@
-"""What the mails say: from a template and its facts to a mail that is ready to send."""
+"""Compose an email from a template and its data."""
 
 import hashlib
 import ipaddress
@@ -13,10 +13,10 @@ import idna
 from flask import current_app
 
 from webapp.core import i18n
-from webapp.mail.mime import Email, ascii_domain, single_line, split
+from webapp.mail.mime import Email, ascii_domain, single_line, split_sender
 from webapp.settings.service import General
 
-# Nothing is fetched while a mail is made; what dark mode needs stays behind as @media rules.
+# Nothing is fetched; dark mode needs the @media rules.
 _inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_at_rules=True)
 
 
@@ -26,69 +26,69 @@ def compose(
     mail_from: str,
     general: General,
     data: Mapping[str, Any],
-    link: str | None = None,
+    link_path: str = "",
     identity: str = "",
 ) -> Email:
-    """The mail to one person, in the present language: subject, text and HTML from the templates of this name.
+    """Compose an email to one person, in the current language, from the three files in `email/<template>/`.
 
-    `data` may hold `name`, `valid_until` (a moment), `code` and what else a template speaks of. Mails of
-    one `identity` share a Message-ID. Needs an application context.
+    `data` may have `name`, `valid_until`, `code` and whatever else the template needs. `link_path` follows the
+    public URL. Emails of one `identity` have the same Message-ID. Needs an application context.
     """
-    names = _names(general, data) | {"recipient": recipient, "link": link}
-    subject = single_line(i18n.without_isolates(_render(template, "subject.txt", names)))
-    names["subject"] = subject
-    own_name, sender = split(mail_from)
+    context = _context(general, data) | {"recipient": recipient, "link": general.public_url + link_path}
+    subject = single_line(i18n.without_isolates(_render(template, "subject.txt", context)))
+    context["subject"] = subject
+    sender_name, sender = split_sender(mail_from)
     return Email(
         subject=subject,
-        sender=(single_line(own_name) or names["product"], sender),
+        sender=(single_line(sender_name) or context["product"], sender),
         recipient=recipient,
-        text=_normalise_blank_lines(_render(template, "body.txt", names)),
-        html=_inliner.inline(_render(template, "body.html", names)),
+        text=_normalise_blank_lines(_render(template, "body.txt", context)),
+        html=_inliner.inline(_render(template, "body.html", context)),
         message_id=f"<{_message_id(identity)}@{_message_id_domain(general.public_url, sender)}>",
-        reply_to=("", names["support"]) if names["support"] else None,
+        reply_to=("", context["support"]) if context["support"] else None,
         headers={
             "Auto-Submitted": "auto-generated",
-            # Exchange asks for this one: no notes of absence to a sender that nobody reads.
+            # For Exchange: no out-of-office replies.
             "X-Auto-Response-Suppress": "All",
             "Content-Language": i18n.current().code,
         },
     )
 
 
-def _names(general: General, data: Mapping[str, Any]) -> dict[str, Any]:
-    """What the templates see; every text on one line, as some of it stands in headers."""
-    given = {key: single_line(value) if isinstance(value, str) else value for key, value in data.items()}
+def _context(general: General, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the templates see. Every text is one line, because some of it gets into headers."""
+    lines = {key: single_line(value) if isinstance(value, str) else value for key, value in data.items()}
     return {
         "name": "",
         "valid_until": None,
         "code": "",
-        **given,
+        **lines,
         "product": single_line(general.product_name) or "Mailroom",
         "support": single_line(general.support_address),
         "public_url": general.public_url,
     }
 
 
-def _render(template: str, part: str, names: Mapping[str, Any]) -> str:
-    # Not render_template: its context is a request's, and costs a query for each part.
-    return current_app.jinja_env.get_template(f"email/{template}/{part}").render(names)
+def _render(template: str, part: str, context: Mapping[str, Any]) -> str:
+    # Not render_template: its context is that of a request, and costs a query for each part.
+    return current_app.jinja_env.get_template(f"email/{template}/{part}").render(context)
 
 
 def _normalise_blank_lines(text: str) -> str:
-    """Without the gaps that conditions in a template leave."""
+    """Remove the gaps that conditions in a template leave."""
     lines = "\n".join(line.rstrip() for line in text.splitlines())
     return re.sub(r"\n{3,}", "\n\n", lines).strip() + "\n"
 
 
 def _message_id(identity: str) -> str:
-    """The part of the Message-ID before the @: the same for the same identity, else random."""
+    """Return the part of the Message-ID before the @: the same for the same identity, else random."""
     return hashlib.sha256(identity.encode()).hexdigest()[:32] if identity else secrets.token_hex(16)
 
 
 def _message_id_domain(public_url: str, sender: str) -> str:
-    """The public host; where that is no name on the internet, the domain mail is sent from."""
+    """Return the public host or, if that isn't a public host name, the sender's domain."""
     host = urlsplit(public_url).hostname or ""
-    if "." not in host or host.endswith(".localhost") or _is_number(host):
+    if "." not in host or host.endswith(".localhost") or _is_ip_address(host):
         return ascii_domain(sender)
     try:
         return ascii_domain(host)
@@ -96,7 +96,7 @@ def _message_id_domain(public_url: str, sender: str) -> str:
         return ascii_domain(sender)
 
 
-def _is_number(host: str) -> bool:
+def _is_ip_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
     except ValueError:

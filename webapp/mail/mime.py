@@ -1,9 +1,8 @@
-"""A mail as it goes over the wire.
+"""An email as it goes over the wire.
 
-Flask-Mail's own message mangles UTF-8 mailboxes and newer domain names, leaves names unquoted,
-wraps everything in multipart/mixed, and names this machine in the Message-ID; so ours keeps its
-fields and writes itself with the standard library's newer classes, which also refuse line breaks
-in headers.
+Flask-Mail's own message mangles UTF-8 mailboxes and newer domain names, leaves names unquoted, wraps everything
+in multipart/mixed and names this machine in the Message-ID. So `Email` keeps its fields and serialises itself
+with the newer classes of the standard library, which also refuse line breaks in headers.
 """
 
 import unicodedata
@@ -19,14 +18,14 @@ import idna
 from webapp.core import clock
 from webapp.core.email_addresses import ENCODED_WORD
 
-# Lines may be longer than this neither in our 7-bit parts nor, by RFC 5322, anywhere (998).
+# RFC 5322 allows lines of 998 characters; longer ones are encoded.
 MAX_LINE_LENGTH = 900
 
 
 class Email(flask_mail.Message):
-    """One mail with a text and an HTML part, from and to one address each.
+    """One email with a text and an HTML part, from and to one address each.
 
-    `sender` and `reply_to` are pairs of name and address. `headers` come on top of the usual ones.
+    `sender` and `reply_to` are pairs of name and address. `headers` are added to the usual ones.
     """
 
     def __init__(
@@ -46,73 +45,73 @@ class Email(flask_mail.Message):
         self.sender: tuple[str, str] = sender
         self.reply_to: tuple[str, str] | None = reply_to
         self.msgId = message_id
-        self.written_at = clock.now()
+        self.composed_at = clock.now()
         if self.needs_utf8:
             self.mail_options.append("SMTPUTF8")
 
     @property
     def needs_utf8(self) -> bool:
-        """Whether a mailbox has letters outside ASCII, which only SMTPUTF8 (RFC 6531) can carry."""
-        return not all(mailbox(one).isascii() for one in (self.sender[1], *map(str, self.recipients)))
+        """Whether a mailbox has non-ASCII characters, which only SMTPUTF8 (RFC 6531) can carry."""
+        return not all(mailbox(address).isascii() for address in (self.sender[1], *map(str, self.recipients)))
 
     def as_bytes(self) -> bytes:
-        """The mail, ready for DATA but for the dots."""
-        return self._written().as_bytes()
+        """Return the email as DATA carries it, before dot-stuffing."""
+        return self._mime().as_bytes()
 
     def as_string(self) -> str:
-        """The same as text."""
-        return self._written().as_string()
+        """Return the same as text."""
+        return self._mime().as_string()
 
-    def _written(self) -> EmailMessage:
+    def _mime(self) -> EmailMessage:
         rules: Any = policy.SMTPUTF8 if self.needs_utf8 else policy.SMTP
-        mail = EmailMessage(rules.clone(cte_type="7bit"))
-        mail["From"] = address(*self.sender)
-        mail["To"] = address("", str(self.recipients[0]))
-        mail["Subject"] = self.subject
-        mail["Date"] = format_datetime(self.written_at)
-        mail["Message-ID"] = self.msgId
+        mime = EmailMessage(rules.clone(cte_type="7bit"))
+        mime["From"] = header_address(*self.sender)
+        mime["To"] = header_address("", str(self.recipients[0]))
+        mime["Subject"] = self.subject
+        mime["Date"] = format_datetime(self.composed_at)
+        mime["Message-ID"] = self.msgId
         if self.reply_to and (self.needs_utf8 or mailbox(self.reply_to[1]).isascii()):
-            mail["Reply-To"] = address(*self.reply_to)
+            mime["Reply-To"] = header_address(*self.reply_to)
         text, html = self.body or "", self.html or ""
-        mail.set_content(text, cte=_encoding(text))
-        mail.add_alternative(html, subtype="html", cte=_encoding(html))
-        # Last, as the lines before move every Content-* header away.
+        mime.set_content(text, cte=_encoding(text))
+        mime.add_alternative(html, subtype="html", cte=_encoding(html))
+        # Last, because add_alternative moves all Content-* headers into the first part.
         for name, value in (self.extra_headers or {}).items():
-            mail[name] = value
-        return mail
+            mime[name] = value
+        return mime
 
 
-def split(value: str) -> tuple[str, str]:
-    """Name and address of a saved sender, which may or may not carry a name."""
-    name, bare = parseaddr(value)
-    return name, bare or value
+def split_sender(value: str) -> tuple[str, str]:
+    """Return the name and the address of a saved sender; the name may be empty."""
+    name, address = parseaddr(value)
+    return name, address or value
 
 
-def mailbox(value: str) -> str:
-    """The part before the @."""
-    return value.rpartition("@")[0]
+def mailbox(address: str) -> str:
+    """Return the part before the @."""
+    return address.rpartition("@")[0]
 
 
-def ascii_domain(value: str) -> str:
-    """The part after the @, as A-labels. Raises idna.IDNAError for what is no domain."""
-    domain = value.rpartition("@")[2]
+def ascii_domain(address: str) -> str:
+    """Return the part after the @, as A-labels. Raises idna.IDNAError for an invalid domain."""
+    domain = address.rpartition("@")[2]
     return domain if domain.isascii() else idna.encode(domain, uts46=True).decode()
 
 
-def address(name: str, value: str) -> Address:
-    """An address as a header takes it. Raises ValueError on line breaks, also those inside an encoded word."""
-    if ENCODED_WORD in value:
-        raise ValueError("the address holds an encoded word")
-    return Address(name, mailbox(value), ascii_domain(value))
+def header_address(name: str, address: str) -> Address:
+    """Return an address for a header. Raises ValueError on line breaks, also inside an encoded word."""
+    if ENCODED_WORD in address:
+        raise ValueError("the address contains an encoded word")
+    return Address(name, mailbox(address), ascii_domain(address))
 
 
-def single_line(value: str) -> str:
-    """The text on one line, without control characters, broken surrogates and what headers would decode."""
-    words = " ".join(value.split()).replace(ENCODED_WORD, "= ?")
-    return "".join(c for c in words if unicodedata.category(c) not in ("Cc", "Cs", "Co", "Cn"))
+def single_line(text: str) -> str:
+    """Return the text as one line, without control characters, lone surrogates and what headers would decode."""
+    line = " ".join(text.split()).replace(ENCODED_WORD, "= ?")
+    return "".join(c for c in line if unicodedata.category(c) not in ("Cc", "Cs", "Co", "Cn"))
 
 
 def _encoding(text: str) -> str | None:
-    """As it is where that can be, so that a link stays whole in any client; else what the library finds best."""
+    """Return 7bit where possible, so that a link stays in one piece in any client; else let the library choose."""
     plain = text.isascii() and max(map(len, text.splitlines()), default=0) < MAX_LINE_LENGTH
     return "7bit" if plain else None

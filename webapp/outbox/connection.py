@@ -1,4 +1,4 @@
-"""The line to the mail server that one round keeps: opened anew whenever the saved settings changed."""
+"""The connection that one run of deliveries uses; it is opened again when the saved settings change."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-import flask_mail
+import structlog
 
 from webapp.core import clock
 from webapp.core.app_state import AppState
@@ -14,6 +14,7 @@ from webapp.core.errors import MailroomError
 from webapp.core.sealing import CannotUnseal
 from webapp.mail import servers, transport_settings
 from webapp.mail.expiry import certificates
+from webapp.mail.mime import Email
 from webapp.mail.models import MailServer
 from webapp.mail.transcript import Stage
 from webapp.mail.transport.connection import SmtpConnection
@@ -24,9 +25,11 @@ from webapp.providers import Failure
 from webapp.providers.registry import UnknownProvider
 from webapp.settings.service import General, general
 
+log = structlog.get_logger(__name__)
+
 
 class NotReady(MailroomError):
-    """A setting is missing or cannot be used; `failure` says which."""
+    """There is no usable mail server; `failure` says why."""
 
     def __init__(self, code: str, **params: str) -> None:
         super().__init__(code)
@@ -35,28 +38,28 @@ class NotReady(MailroomError):
 
 @dataclass(frozen=True)
 class CurrentSettings:
-    """What is saved at this moment."""
+    """The settings that are saved at this moment."""
 
     general: General
     server: MailServer | None
 
 
-def read_settings(parts: AppState) -> CurrentSettings:
-    """Read them; done for every message, so that what was saved holds from the next one on."""
-    with parts.database.read() as session:
-        return CurrentSettings(general(session, parts.config), servers.primary(session))
+def current_settings(state: AppState) -> CurrentSettings:
+    """Read the settings. Done for every message, so that a change applies from the next one on."""
+    with state.database.read() as session:
+        return CurrentSettings(general(session, state.config), servers.primary(session))
 
 
 class ReusableConnection:
-    """A connection that is kept from message to message; a context manager that ends it."""
+    """A connection that is kept from message to message. Use it as a context manager, which closes it."""
 
-    def __init__(self, parts: AppState) -> None:
-        self._parts = parts
+    def __init__(self, state: AppState) -> None:
+        self._state = state
         self._settings: CurrentSettings | None = None
+        self._transport_settings: TransportSettings | None = None
         self._connection: SmtpConnection | None = None
         self._open = ExitStack()
         self._sent = 0
-        self._opened: TransportSettings | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -64,70 +67,76 @@ class ReusableConnection:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.hang_up(error)
+        self.close(error)
 
     @property
     def provider(self) -> str:
-        """The key of the provider that was last reached for."""
-        return self._opened.provider.key if self._opened else ""
+        """The key of the provider of the last connection, empty if the settings were unusable."""
+        return self._transport_settings.provider.key if self._transport_settings else ""
 
-    def connect(self, settings: CurrentSettings) -> None:
-        """Be connected and signed in as these settings say. Raises NotReady, DeliveryError."""
-        if self._connection is not None and self._same(settings):
+    def open(self, settings: CurrentSettings) -> None:
+        """Connect and authenticate with these settings, unless that has been done. Raises NotReady, DeliveryError."""
+        if self._connection is not None and self._is_current(settings):
             return
-        self.hang_up()
-        # Settings that cannot be used reach for no provider.
-        self._opened = None
-        self._opened = self._open_settings(settings)
-        self._connection = self._open.enter_context(SmtpConnection(self._opened))
-        self._settings = settings
-        certificates.record(self._parts.database, settings.server, self._connection.certificate)
-
-    def send(self, message: flask_mail.Message, not_after: datetime) -> None:
-        """Send one message over the open connection, before `not_after` or not at all. Raises DeliveryError.
-
-        Many servers close a connection after some messages; that is no fault, so it is tried once
-        more over a new one.
-        """
-        if self._connection is None or self._settings is None:
-            raise RuntimeError("the line is not connected")
+        self.close()
+        self._transport_settings = None
         try:
-            self._connection.send(message, not_after=not_after)
+            self._transport_settings = self._load(settings.server, settings.general)
+            self._connection = self._open.enter_context(SmtpConnection(self._transport_settings))
+        except (NotReady, DeliveryError):
+            raise
+        except Exception as error:  # an unforeseen problem with the settings must not end messages
+            log.exception("mail server settings failed")
+            raise NotReady("settings_failed", error=type(error).__name__) from error
+        self._settings = settings
+        certificates.record(self._state.database, settings.server, self._connection.certificate)
+
+    def send(self, email: Email, not_after: datetime) -> None:
+        """Send one email over the open connection, by `not_after` or not at all. Raises NotReady, DeliveryError.
+
+        Many servers close a connection after a number of messages, which is no failure: it is tried once
+        more over a new connection.
+        """
+        connection, settings = self._connection, self._settings
+        if connection is None or settings is None:
+            raise RuntimeError("the connection is not open")
+        try:
+            connection.send(email, not_after=not_after)
         except DeliveryError as error:
             if error.scope is not Scope.SERVER:
                 raise
-            settings, used = self._settings, self._sent
-            self.hang_up(error)
-            # From DATA on the server may have taken the message: asking at once would send it twice.
-            if not used or error.stage is Stage.DATA:
+            was_used = self._sent > 0
+            self.close(error)
+            # From DATA on the server may have accepted the message: trying at once would send it twice.
+            if not was_used or error.stage is Stage.DATA:
                 raise
-            self.connect(settings)
-            self._connection.send(message, not_after=not_after)
-        self._sent += 1
+            self.open(settings)
+            self.send(email, not_after)
+        else:
+            self._sent += 1
 
-    def hang_up(self, error: BaseException | None = None) -> None:
-        """Close the connection; after an error without a goodbye, which would only wait for an answer."""
+    def close(self, error: BaseException | None = None) -> None:
+        """Close the connection; after an error without QUIT, which would only wait for a reply."""
         self._connection, self._sent = None, 0
         if error is None:
             self._open.close()
         else:
             self._open.__exit__(type(error), error, error.__traceback__)
 
-    def _same(self, settings: CurrentSettings) -> bool:
-        before = self._settings
-        if before is None or before.server is None or settings.server is None:
+    def _is_current(self, settings: CurrentSettings) -> bool:
+        opened_with = self._settings
+        if opened_with is None or opened_with.server is None or settings.server is None:
             return False
-        good_until = self._connection.settings.valid_until if self._connection else None
-        if good_until is not None and clock.now() >= good_until:
+        valid_until = self._connection.settings.valid_until if self._connection else None
+        if valid_until is not None and clock.now() >= valid_until:
             return False
-        return before.general == settings.general and before.server.updated_at == settings.server.updated_at
+        return opened_with.general == settings.general and opened_with.server.updated_at == settings.server.updated_at
 
-    def _open_settings(self, settings: CurrentSettings) -> TransportSettings:
-        server = settings.server
+    def _load(self, server: MailServer | None, general: General) -> TransportSettings:
         if server is None:
             raise NotReady("no_mail_server")
         try:
-            return transport_settings.load(server, self._parts, settings.general)
+            return transport_settings.load(server, self._state, general)
         except UnknownProvider as error:
             raise NotReady("plugin_missing", provider=server.provider) from error
         except CannotUnseal as error:

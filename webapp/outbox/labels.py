@@ -1,4 +1,4 @@
-"""What the outbox's states and mails are called on pages, and why a message was not sent."""
+"""What the states of messages are called, and why a message was not sent."""
 
 from flask_babel import lazy_gettext as _
 
@@ -9,14 +9,6 @@ from webapp.outbox.kinds import find_kind
 from webapp.outbox.models import Message, MessageState
 from webapp.outbox.service import StateFilter
 
-SHOWN = {
-    StateFilter.ALL: _("All"),
-    StateFilter.WAITING: _("Waiting"),
-    StateFilter.SENT: _("Sent"),
-    StateFilter.FAILED: _("Failed"),
-    StateFilter.EXPIRED: _("Expired"),
-    StateFilter.CANCELLED: _("Cancelled"),
-}
 STATES = {
     MessageState.QUEUED: _("Waiting"),
     MessageState.SENDING: _("Sending"),
@@ -25,8 +17,16 @@ STATES = {
     MessageState.EXPIRED: _("Expired"),
     MessageState.CANCELLED: _("Cancelled"),
 }
+FILTERS = {
+    StateFilter.ALL: _("All"),
+    StateFilter.WAITING: _("Waiting"),
+    StateFilter.SENT: _("Sent"),
+    StateFilter.FAILED: _("Failed"),
+    StateFilter.EXPIRED: _("Expired"),
+    StateFilter.CANCELLED: _("Cancelled"),
+}
+# The failures at one of the LocalStages, by code; a kind adds its own.
 FAILURES = {
-    # A setting is missing or cannot be used.
     "no_public_url": _("No public URL is set, so the link in this email can't be created."),
     "no_mail_server": _("No mail server is set up."),
     "plugin_missing": _("The plugin for the provider %(provider)s is missing or broken."),
@@ -38,13 +38,13 @@ FAILURES = {
 }
 
 
-def reason(message: Message) -> str:
-    """Say why a message was not sent; empty if nothing failed."""
+def describe_failure(message: Message) -> str:
+    """Return why a message was not sent, in the reader's language; empty if nothing failed."""
     failure = message.failure
     if failure is None:
         return ""
     if failure.stage not in list(LocalStage):
         return describe(failure)
     kind = find_kind(message.kind)
-    texts = FAILURES | dict(kind.reasons if kind is not None else {})
+    texts = {**FAILURES, **(kind.reasons if kind else {})}
     return str(texts.get(failure.code, failure.code)) % i18n.isolate(failure.params)

@@ -51,9 +51,8 @@ def _sample(kind_name: str, language: str) -> Email:
     with app_state().database.read() as session:
         real = general(session, app_state().config)
     example = General(EXAMPLE_URL, real.product_name, real.support_address)
-    link = EXAMPLE_URL + sample.link_path if sample.link_path else None
     with i18n.use_language(language):
-        return compose(sample.template, sample.recipient, EXAMPLE_SENDER, example, sample.data, link)
+        return compose(sample.template, sample.recipient, EXAMPLE_SENDER, example, sample.data, sample.link_path)
 
 
 def _language() -> str:

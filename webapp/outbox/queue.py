@@ -1,4 +1,4 @@
-"""The queue: a wake-up for the worker, and nothing more. The rows of the outbox are the truth."""
+"""The queue that wakes the worker. It holds no messages: those are rows of the outbox."""
 
 from functools import cached_property
 from importlib import import_module
@@ -16,17 +16,17 @@ from webapp.core.database import Database, after_commit
 
 NAME = "mailroom"
 EXTENSION = "mailroom.queue"
-# A wake-up says nothing, so it is put into Huey's storage as it is. Huey's tasks are pickled, and
-# reading what somebody else put into the queue would then run their code.
+# Put into Huey's storage as it is: Huey's tasks are pickled, and reading a task that somebody else put into
+# the queue would run their code.
 WAKE_UP = b"wake"
-# Seconds a request may wait for a queue that does not answer.
-PATIENCE = 1
+# Seconds that a request waits for a queue that does not respond.
+TIMEOUT = 1
 
 log = structlog.get_logger(__name__)
 
 
 class WakeUpQueue:
-    """Wakes the worker, in whichever process it runs. Raises ConfigError for Redis without its client."""
+    """Wakes the worker, which may run in another process. Raises ConfigError for Redis without its client."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -36,33 +36,33 @@ class WakeUpQueue:
 
     @cached_property
     def huey(self) -> Huey:
-        """The engine, opened when it is first needed: building an application must not need it. Raises ConfigError."""
+        """The engine, opened at first use so that creating an application does not need it. Raises ConfigError."""
         return _sqlite_huey(self.url) if self._is_file else _redis_huey(self.url)
 
     def wake(self) -> None:
-        """Tell the worker that something is owed. Never fails: without a wake-up the worker's sweep finds it.
+        """Wake the worker. It never fails: the worker also looks at the outbox at intervals.
 
-        One that waits already is enough: the worker takes it out before it looks at the outbox,
-        so it will see everything committed until then.
+        One pending wake-up is enough: the worker removes it before it looks at the outbox, so it sees
+        everything that was committed until then.
         """
         try:
             storage = self.huey.storage
             if storage.queue_size() == 0:
                 storage.enqueue(WAKE_UP)
         except Exception as error:  # each engine has errors of its own
-            log.warning("the queue is unavailable; the worker's sweep has to do", error=type(error).__name__)
+            log.warning("queue unavailable; the worker delivers at intervals", error=type(error).__name__)
 
     def attach_to(self, database: Database) -> None:
         """Give every session of this database the queue, for `wake_after_commit`."""
         database.sessions.configure(info={EXTENSION: self})
 
     def was_woken(self) -> bool:
-        """Take a wake-up if there is one; with Redis, wait a second for it. Raises the engine's errors."""
+        """Remove the wake-up if there is one; with Redis, wait a second for it. Raises the engine's errors."""
         return self.huey.storage.dequeue() is not None
 
     @property
     def blocks(self) -> bool:
-        """Whether `was_woken` waits by itself, so that nobody has to poll."""
+        """Whether `was_woken` waits, so that the caller need not pause between polls."""
         return bool(self.huey.storage.blocking)
 
 
@@ -81,16 +81,16 @@ def _sqlite_huey(url: str) -> Huey:
     if not path:
         raise ConfigError("MAILROOM_QUEUE_URL: give sqlite:/// and the path of a file.")
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    # Losing a wake-up in a power cut costs nothing, so nothing waits for the disk.
-    return SqliteHuey(NAME, filename=path, fsync=False, timeout=PATIENCE)
+    # A wake-up that is lost in a power cut does no harm, so writing need not wait for the disk.
+    return SqliteHuey(NAME, filename=path, fsync=False, timeout=TIMEOUT)
 
 
 def _redis_huey(url: str) -> Huey:
     redis = _redis()
-    # No retries: they would keep a request waiting for seconds.
+    # No retries: a request would wait for seconds.
     retry = redis.retry.Retry(redis.backoff.NoBackoff(), 0)
     try:
-        pool = redis.ConnectionPool.from_url(url, socket_connect_timeout=PATIENCE, socket_timeout=5, retry=retry)
+        pool = redis.ConnectionPool.from_url(url, socket_connect_timeout=TIMEOUT, socket_timeout=5, retry=retry)
     except ValueError as error:
         raise ConfigError(f"MAILROOM_QUEUE_URL: {error}") from error
     return RedisHuey(NAME, connection_pool=pool, blocking=True, read_timeout=1)

@@ -1,4 +1,4 @@
-"""The outbox on pages: the list, one message, trying it again."""
+"""The Outbox pages, and the panels that show on other pages whether email is being delivered."""
 
 from typing import Any
 
@@ -10,7 +10,6 @@ from webapp.core import clock
 from webapp.core.app_state import app_state
 from webapp.outbox import labels, service
 from webapp.outbox.kinds import kind_label
-from webapp.outbox.meaning import diagnosis as meaning
 from webapp.outbox.service import NotRetryable, StateFilter
 from webapp.outbox.status import delivery_status
 from webapp.web.forms import ConfirmForm
@@ -19,29 +18,33 @@ blueprint = Blueprint("outbox", __name__, url_prefix="/outbox")
 
 
 @blueprint.app_context_processor
-def _words() -> dict[str, Any]:
-    return {"outbox_words": labels, "kind_label": kind_label}
+def _labels() -> dict[str, Any]:
+    return {"outbox_labels": labels, "kind_label": kind_label}
 
 
 @blueprint.get("")
 def messages() -> str:
-    """What is owed, sent and failed, newest first."""
-    shown = _shown(request.args.get("state", ""))
+    """List the messages, newest first."""
+    name = request.args.get("state", "")
+    state = StateFilter(name) if name in list(StateFilter) else StateFilter.ALL
     before = request.args.get("before", type=int)
     with app_state().database.read() as session:
-        found, more = service.page(session, shown, before)
-    return render_template("outbox/messages.html", messages=found, more=more, shown=shown, before=before)
+        found, more = service.list_messages(session, state, before)
+    return render_template("outbox/messages.html", messages=found, more=more, shown=state, before=before)
 
 
 @blueprint.get("/<int:message_id>")
 def message(message_id: int) -> str:
-    """One message: where it stands, and what the server said."""
+    """Show one message: its state and, after a failure, why it wasn't sent."""
     with app_state().database.read() as session:
-        found = service.message(session, message_id)
-        diagnosis = meaning(session, found)
-    can_retry = service.can_retry(found, clock.now())
+        found = service.get_message(session, message_id)
+        diagnosis = service.diagnosis(session, found)
     return render_template(
-        "outbox/message.html", message=found, form=ConfirmForm(), can_retry=can_retry, diagnosis=diagnosis
+        "outbox/message.html",
+        message=found,
+        diagnosis=diagnosis,
+        form=ConfirmForm(),
+        can_retry=service.can_retry(found, clock.now()),
     )
 
 
@@ -57,13 +60,18 @@ def retry(message_id: int) -> Response:
     return redirect(url_for("outbox.message", message_id=message_id))
 
 
-def delivery_status_panel() -> str:
-    """Whether email is being delivered, for the mail server page."""
+def home_panel() -> str:
+    """Render for Home whether email is being delivered and, if not, why."""
+    return _status_panel("outbox/_home_panel.html")
+
+
+def mail_server_panel() -> str:
+    """Render the line for the mail server page that says whether email is being delivered."""
+    return _status_panel("outbox/_delivery_status.html")
+
+
+def _status_panel(template: str) -> str:
     with app_state().database.read() as session:
         status = delivery_status(session)
-        diagnosis = meaning(session, status.stopped) if status.stopped else None
-    return render_template("outbox/_delivery_status.html", status=status, diagnosis=diagnosis)
-
-
-def _shown(name: str) -> StateFilter:
-    return StateFilter(name) if name in list(StateFilter) else StateFilter.ALL
+        diagnosis = service.diagnosis(session, status.stopped) if status.stopped else None
+    return render_template(template, status=status, diagnosis=diagnosis)

@@ -1,25 +1,29 @@
-"""The outbox: owing messages, looking at them, and trying them again."""
+"""The outbox: queue messages, list them, retry them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
 from webapp.core import clock
 from webapp.core.database import MAX_ID
 from webapp.core.errors import MailroomError, NotFound
+from webapp.mail import servers
+from webapp.mail.diagnosis.service import diagnose
 from webapp.outbox import events
 from webapp.outbox.models import Message, MessageState
 from webapp.outbox.queue import wake_after_commit
+from webapp.providers import Diagnosis
 
 PAGE_SIZE = 50
+RETENTION = timedelta(days=90)
 
 
 class StateFilter(StrEnum):
-    """What the list can be narrowed to."""
+    """The tabs of the list."""
 
     ALL = "all"
     WAITING = "waiting"
@@ -30,16 +34,16 @@ class StateFilter(StrEnum):
 
     @property
     def states(self) -> tuple[MessageState, ...]:
-        """The states it stands for."""
+        """The states that the tab shows."""
         if self is StateFilter.ALL:
             return tuple(MessageState)
-        return (
-            (MessageState.QUEUED, MessageState.SENDING) if self is StateFilter.WAITING else (MessageState(self.value),)
-        )
+        if self is StateFilter.WAITING:
+            return MessageState.QUEUED, MessageState.SENDING
+        return (MessageState(self.value),)
 
 
 class NotRetryable(MailroomError):
-    """The message is finished, is being sent, or is too old to be sent."""
+    """The message is being sent, was sent or cancelled, or is too old."""
 
 
 def enqueue(
@@ -52,10 +56,10 @@ def enqueue(
     expires_at: datetime | None = None,
     not_before: datetime | None = None,
 ) -> Message:
-    """Add a message to the outbox and, once the transaction is committed, wake the worker.
+    """Queue a message and wake the worker once the transaction is committed.
 
-    `kind` is the name of a registered kind. It is not sent after `expires_at`,
-    and the link in it expires then too. `data` holds nothing secret. It is sent now, or at `not_before`.
+    `kind` is the name of a registered kind; `data` contains nothing secret. The message isn't sent after
+    `expires_at`, when the link in it expires too, nor before `not_before`.
     """
     now = clock.now()
     message = Message(
@@ -73,53 +77,64 @@ def enqueue(
 
 
 def latest(session: Session, kind: str, user_id: int) -> Message | None:
-    """The newest message of this kind to this person, which is not sent until the transaction ends."""
+    """Return the newest message of this kind to this user, locked: it isn't sent until the transaction ends."""
     wanted = select(Message).where(Message.user_id == user_id, Message.kind == kind)
     return session.scalar(wanted.order_by(Message.id.desc()).limit(1).with_for_update())
 
 
 def undelivered(session: Session, kind: str, user_id: int) -> list[Message]:
-    """The messages of this kind to this person that may still be sent, also if somebody has to retry them."""
-    mine = select(Message).where(Message.user_id == user_id, Message.kind == kind)
-    waiting = mine.where(Message.state.in_((MessageState.QUEUED, MessageState.SENDING, MessageState.FAILED)))
-    return [one for one in session.scalars(waiting) if clock.now() < one.deadline]
+    """Return the messages of this kind to this user that may still be sent, if only after a retry by hand."""
+    states = (MessageState.QUEUED, MessageState.SENDING, MessageState.FAILED)
+    wanted = select(Message).where(Message.user_id == user_id, Message.kind == kind, Message.state.in_(states))
+    return [message for message in session.scalars(wanted) if clock.now() < message.deadline]
 
 
 def retry_waiting(session: Session) -> None:
-    """Have everything that is owed tried now: what held it up was changed, so nothing does as far as we know."""
-    again = {"next_attempt_at": clock.now(), "waits_for_server": False}
-    session.execute(update(Message).where(Message.state == MessageState.QUEUED).values(again))
+    """Make every queued message due now, because the settings that it may wait for have changed."""
+    due_now = {"next_attempt_at": clock.now(), "waits_for_server": False}
+    session.execute(update(Message).where(Message.state == MessageState.QUEUED).values(due_now))
     wake_after_commit(session)
 
 
 def retry(session: Session, message_id: int) -> None:
-    """Have one message tried now, a failed one too. Raises NotFound, NotRetryable."""
+    """Make one queued or failed message due now. Raises NotFound, NotRetryable."""
     now = clock.now()
-    found = message(session, message_id, lock=True)
-    if not can_retry(found, now):
+    message = get_message(session, message_id, lock=True)
+    if not can_retry(message, now):
         raise NotRetryable
-    found.state, found.next_attempt_at, found.finished_at = MessageState.QUEUED, now, None
-    audit.record(session, events.MESSAGE_RETRIED, email=found.recipient, message=message_id)
+    message.state, message.next_attempt_at, message.finished_at = MessageState.QUEUED, now, None
+    audit.record(session, events.MESSAGE_RETRIED, email=message.recipient, message=message_id)
     wake_after_commit(session)
 
 
 def can_retry(message: Message, now: datetime) -> bool:
-    """Whether trying it now makes sense."""
+    """Return whether the message can be tried now."""
     return message.state in (MessageState.QUEUED, MessageState.FAILED) and now < message.deadline
 
 
-def message(session: Session, message_id: int, lock: bool = False) -> Message:
-    """The message with this id; with `lock`, nobody else changes it until the transaction ends. Raises NotFound."""
+def get_message(session: Session, message_id: int, lock: bool = False) -> Message:
+    """Return the message with this id; with `lock`, locked until the transaction ends. Raises NotFound."""
     found = session.get(Message, message_id, with_for_update=lock or None) if message_id <= MAX_ID else None
     if found is None:
         raise NotFound
     return found
 
 
-def page(session: Session, shown: StateFilter, before: int | None) -> tuple[list[Message], bool]:
-    """The newest 50 messages, and whether there are older ones. `before` is the id at which the page before ended."""
-    newest = select(Message).where(Message.state.in_(shown.states)).order_by(Message.id.desc()).limit(PAGE_SIZE + 1)
+def list_messages(session: Session, state: StateFilter, before: int | None) -> tuple[list[Message], bool]:
+    """Return the newest 50 messages with an id below `before`, and whether there are older ones."""
+    newest = select(Message).where(Message.state.in_(state.states)).order_by(Message.id.desc()).limit(PAGE_SIZE + 1)
     if before is not None:
         newest = newest.where(Message.id < max(0, min(before, MAX_ID)))
     found = list(session.scalars(newest))
     return found[:PAGE_SIZE], len(found) > PAGE_SIZE
+
+
+def diagnosis(session: Session, message: Message) -> Diagnosis | None:
+    """Return what the failure of a message means with the current settings; None if no server was asked."""
+    server, failure = servers.primary(session), message.failure
+    return diagnose(server.provider, server.public_values, failure) if server and failure else None
+
+
+def delete_old_messages(session: Session, now: datetime) -> None:
+    """Delete finished messages after RETENTION."""
+    session.execute(delete(Message).where(Message.finished_at <= now - RETENTION))

@@ -4,20 +4,16 @@ from datetime import datetime, timedelta
 
 from flask import Flask
 from flask_babel import lazy_gettext as _
-from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from webapp.core.app_state import app_state, app_state_of
 from webapp.core.jobs import Job, cleanup_job, register_jobs
 from webapp.mail.events import grant_obtained, mail_server_saved
 from webapp.outbox import claims, events, kinds, preview_routes, routes, service
-from webapp.outbox.models import Message
 from webapp.outbox.queue import EXTENSION, WakeUpQueue
 from webapp.settings.events import settings_saved
 from webapp.web import navigation
 from webapp.web.navigation import NavigationEntry, Panel, SettingsTab
-
-MESSAGE_RETENTION = timedelta(days=90)
 
 
 def init_app(app: Flask) -> None:
@@ -36,12 +32,13 @@ def init_app(app: Flask) -> None:
         app,
         NavigationEntry(_("Outbox"), "outbox.messages", 30),
         SettingsTab(_("Emails"), "mails.message_kinds", 40),
-        Panel("mail_server", 10, routes.delivery_status_panel),
+        Panel("home", 10, routes.home_panel),
+        Panel("mail_server", 10, routes.mail_server_panel),
     )
     register_jobs(
         app,
         Job("release lost leases", _release_lost_leases, timedelta(seconds=5), "maintenance"),
-        cleanup_job("delete old messages", _delete_old_messages),
+        cleanup_job("delete old messages", service.delete_old_messages),
     )
 
 
@@ -52,7 +49,3 @@ def _retry_waiting(_sender: object, session: Session) -> None:
 def _release_lost_leases(now: datetime) -> None:
     with app_state().database.transaction() as session:
         claims.sweep(session, now)
-
-
-def _delete_old_messages(session: Session, now: datetime) -> None:
-    session.execute(delete(Message).where(Message.finished_at <= now - MESSAGE_RETENTION))

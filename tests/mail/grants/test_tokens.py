@@ -143,14 +143,14 @@ def test_a_grant_that_needs_somebody_holds_the_mail_and_says_why(
 def test_a_connection_is_opened_anew_when_its_token_expires(
     granted: GrantOwner, taking: TokenInbox, app: Flask, enqueue: Enqueue
 ) -> None:
-    from webapp.outbox.connection import ReusableConnection, read_settings
+    from webapp.outbox.connection import ReusableConnection, current_settings
 
     with app.app_context(), ReusableConnection(granted.parts) as line:
-        line.connect(read_settings(granted.parts))
-        line.connect(read_settings(granted.parts))
+        line.open(current_settings(granted.parts))
+        line.open(current_settings(granted.parts))
         assert len(taking.shown) == 1
         with later(hours=2):
-            line.connect(read_settings(granted.parts))
+            line.open(current_settings(granted.parts))
     assert len(taking.shown) == 2
     assert taking.refused == 0
 

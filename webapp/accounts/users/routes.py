@@ -194,12 +194,12 @@ def _create(form: NewUserForm) -> Page:
 
 def _flash_mail(person: User) -> None:
     with app_state().database.read() as session:
-        state, to = delivery_status(session), person.email
+        status, to = delivery_status(session), person.email
     if not public_url():
         flash(_("The activation email to %(email)s will be sent once the public URL is set.", email=to), "warning")
-    elif not state.server_saved:
+    elif not status.has_server:
         flash(_("The activation email to %(email)s will be sent once the mail server is set up.", email=to), "warning")
-    elif state.stopped:
+    elif status.stopped:
         flash(
             _(
                 "The activation email to %(email)s is waiting because mail is not going out. Home shows the reason.",

@@ -1,0 +1,70 @@
+"""What the messages about accounts become when they are sent."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from tests.conftest import Enqueue, GetMessage
+from tests.support.inbox import Inbox
+from tests.support.people import add_person
+from webapp import template_folder
+from webapp.accounts.message_kinds import KINDS
+from webapp.accounts.models import UserState
+from webapp.core import clock
+from webapp.core.database import Database
+from webapp.outbox.kinds import TEST
+from webapp.outbox.models import Message, MessageState
+
+Act = Callable[[], None]
+EVE = "eve@people.example"
+
+
+def cancelled_as(message: Message) -> str:
+    assert message.state == MessageState.CANCELLED
+    return message.failure_code
+
+
+def test_every_kind_has_a_template_and_every_template_a_kind() -> None:
+    folders = {folder.name for folder in (template_folder() / "email").iterdir() if folder.is_dir()}
+    assert {kind.template for kind in (TEST, *KINDS)} == folders
+
+
+def test_a_pending_user_who_requests_a_reset_gets_an_activation_email_at_their_own_address(
+    enqueue: Enqueue, database: Database, deliver: Act, inbox: Inbox
+) -> None:
+    add_person(database, EVE, state=UserState.PENDING)
+    enqueue("reset", "EVE@people.example", expires_at=clock.now() + timedelta(hours=1))
+    deliver()
+    assert inbox.last.link.startswith("https://mailroom.example/activate/")
+    assert inbox.last.rcpt_to == [EVE]
+
+
+@pytest.mark.parametrize(
+    ("state", "code"), [(None, "no_account"), (UserState.DISABLED, "account_disabled")], ids=["unknown", "disabled"]
+)
+def test_a_reset_for_an_unknown_or_disabled_account_is_cancelled(
+    enqueue: Enqueue,
+    deliver: Act,
+    inbox: Inbox,
+    get_message: GetMessage,
+    database: Database,
+    state: UserState | None,
+    code: str,
+) -> None:
+    if state:
+        add_person(database, EVE, state=state)
+    message_id = enqueue("reset", EVE, expires_at=clock.now() + timedelta(hours=1))
+    deliver()
+    assert cancelled_as(get_message(message_id)) == code
+    assert inbox.messages == []
+
+
+def test_an_activation_email_for_an_active_user_is_cancelled(
+    enqueue: Enqueue, deliver: Act, inbox: Inbox, get_message: GetMessage, database: Database
+) -> None:
+    user_id = add_person(database, EVE)
+    message_id = enqueue("activation", EVE, user_id=user_id, expires_at=clock.now() + timedelta(hours=1))
+    deliver()
+    assert cancelled_as(get_message(message_id)) == "already_active"
+    assert inbox.messages == []
