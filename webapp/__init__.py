@@ -20,7 +20,7 @@ from webapp.outbox import wiring as outbox_wiring
 from webapp.process import health
 from webapp.providers import registry
 from webapp.settings import wiring as settings_wiring
-from webapp.web import access, cookies, error_pages, language, security, templates
+from webapp.web import access, cookies, csrf, error_pages, language, security, templates
 from webapp.webhooks import wiring as webhooks_wiring
 
 HERE = Path(__file__).parent
@@ -38,6 +38,7 @@ def create_app(config: Config | None = None) -> Flask:
     oauth_routes.init_app(app)
     access.init_app(app, DEMO_PAGES if config.demo == "on" else frozenset())
     security.init_app(app, config)
+    csrf.init_app(app)
     cookies.init_app(app, config, app_state_of(app).keyring)
     language.init_app(app)
     templates.init_app(app)

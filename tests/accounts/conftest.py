@@ -18,12 +18,12 @@ from webapp.accounts.links.codes import IssuedLink
 from webapp.accounts.models import LinkPurpose, User, UserState
 from webapp.accounts.sessions import login
 from webapp.accounts.sessions import service as sign_ins
-from webapp.accounts.sessions.service import Client
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
 from webapp.core.rate_limits import RateLimit
 from webapp.outbox.models import Message
+from webapp.web.client import Client
 
 CLIENT = Client("192.0.2.1", "Firefox")
 NEW_PASSWORD = "another long sentence 8"

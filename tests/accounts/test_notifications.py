@@ -17,12 +17,12 @@ from webapp.accounts.passwords import hashing
 from webapp.accounts.profile import service as profile
 from webapp.accounts.sessions import login
 from webapp.accounts.sessions import service as sign_ins
-from webapp.accounts.sessions.service import Client
 from webapp.core import clock
 from webapp.core.actor import SYSTEM, Actor, set_actor
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
 from webapp.outbox.models import Message, MessageState
+from webapp.web.client import Client
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 WHERE = {"client": "192.0.2.7", "device": FIREFOX}

@@ -1,7 +1,6 @@
 """A person with a browser: a Flask test client that keeps forms as a browser does."""
 
-import hashlib
-import os
+import secrets
 from collections.abc import Callable
 from contextvars import Context
 from functools import partial
@@ -9,16 +8,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask
-from itsdangerous import URLSafeTimedSerializer
 from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
 
 from tests.support.html import Form, forms_of
 from webapp.accounts.models import User
 from webapp.accounts.sessions import service as sign_ins
-from webapp.accounts.sessions.browser import SIGN_IN
-from webapp.accounts.sessions.service import Client
 from webapp.core.app_state import app_state_of
+from webapp.web import cookies, csrf
+from webapp.web.client import Client
 
 PASSWORD = "a quite long sentence 7"
 
@@ -49,8 +47,7 @@ class Browser:
         parts = app_state_of(self.app)
         with parts.database.transaction() as session:
             _sign_in, token = sign_ins.start(session, self.user, Client("127.0.0.1", "a browser of the tests"))
-        with self.client.session_transaction() as cookie:
-            cookie[SIGN_IN] = token
+        self.client.set_cookie(cookies.SESSION, token)
 
     def sign_in(self, password: str = PASSWORD) -> TestResponse:
         """Sign in as `user` on the sign-in page."""
@@ -87,19 +84,21 @@ class Browser:
         return self._sent(_local(action), values)
 
     def _sent(self, path: str, values: MultiDict[str, Any]) -> TestResponse:
-        """The answer to a form, redirects followed. What is to be sent once more (307) Flask's client sends empty."""
+        """Post a form and follow its redirect."""
         answer = self.client.post(path, data=values)
-        if answer.status_code == 307:
-            return self._sent(_local(answer.location), values)
         return self.get(answer.location) if 300 <= answer.status_code < 400 else answer
 
     def csrf_token(self) -> str:
-        """A token that is good in this browser's session."""
-        with self.client.session_transaction() as session:
-            raw = session.setdefault("csrf_token", hashlib.sha1(os.urandom(64)).hexdigest())
-        assert self.app.secret_key
-        token = URLSafeTimedSerializer(self.app.secret_key, salt="wtf-csrf-token").dumps(raw)
-        return token if isinstance(token, str) else token.decode()
+        """Return the token that this browser's pages carry now."""
+        if self.client.get_cookie(cookies.VISITOR) is None:
+            self.client.set_cookie(cookies.VISITOR, secrets.token_urlsafe(32))
+        return Context().run(self._csrf_token)
+
+    def _csrf_token(self) -> str:
+        kept = [self.client.get_cookie(name) for name in (cookies.SESSION, cookies.VISITOR)]
+        sent = "; ".join(f"{cookie.key}={cookie.value}" for cookie in kept if cookie)
+        with self.app.test_request_context(headers={"Cookie": sent}):
+            return csrf.csrf_token()
 
 
 def _open_alone(usual: Callable[..., TestResponse], *given: Any, **options: Any) -> TestResponse:

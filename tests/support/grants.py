@@ -8,7 +8,6 @@ from tests.support.authorization import CLIENT_SECRET, AuthorizationServer
 from tests.support.people import add_person
 from webapp.accounts.models import Role, User
 from webapp.accounts.sessions import service as sign_ins
-from webapp.accounts.sessions.service import Client
 from webapp.core.app_state import AppState
 from webapp.mail import servers, service
 from webapp.mail.grants import authorization as consent
@@ -18,6 +17,7 @@ from webapp.mail.grants.token_source import GrantTokens
 from webapp.mail.models import Grant, MailServer
 from webapp.mail.servers import ServerDraft
 from webapp.settings.service import General, general
+from webapp.web.client import Client
 
 BUILT_IN = [module.register_smtp_provider() for module in (custom, google, office365)]
 PROVIDERS = {provider.key: provider for provider in BUILT_IN}

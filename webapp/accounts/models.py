@@ -125,14 +125,14 @@ class Session(Base):
     created_at: Mapped[datetime]
     last_seen_at: Mapped[datetime]
     # When the password was last entered: see accounts.sessions.reauthentication.
-    confirmed_at: Mapped[datetime]
-    # Wrong passwords since the last right one: see accounts.throttles.
-    wrong_passwords: Mapped[int] = mapped_column(default=0)
+    authenticated_at: Mapped[datetime]
+    # Since the password was last entered correctly.
+    failed_password_checks: Mapped[int] = mapped_column(default=0)
     expires_at: Mapped[datetime] = mapped_column(index=True)
     # Whether the session outlives closing the browser.
     remembered: Mapped[bool] = mapped_column(default=False)
-    address: Mapped[str] = mapped_column(String(64))
-    device: Mapped[str] = mapped_column(String(300))
+    ip_address: Mapped[str] = mapped_column(String(64))
+    user_agent: Mapped[str] = mapped_column(String(300))
 
 
 class KnownDevice(Base):

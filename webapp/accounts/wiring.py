@@ -7,7 +7,7 @@ from webapp.accounts import events, jobs, message_kinds, service
 from webapp.accounts.address_changes import routes as address_change_routes
 from webapp.accounts.password_links import routes as password_link_routes
 from webapp.accounts.profile import routes as profile_routes
-from webapp.accounts.sessions import browser, reauthentication_routes
+from webapp.accounts.sessions import browser
 from webapp.accounts.sessions import routes as session_routes
 from webapp.accounts.users import admin_link_routes, setup_routes
 from webapp.accounts.users import routes as user_routes
@@ -24,7 +24,7 @@ def init_app(app: Flask) -> None:
     register_user_lookup(app, service.find_user_id)
     browser.init_app(app)
     profile_routes.init_app(app)
-    reauthentication_routes.init_app(app)
+    session_routes.init_app(app)
     app.register_blueprint(session_routes.blueprint)
     app.register_blueprint(password_link_routes.blueprint)
     app.register_blueprint(address_change_routes.blueprint)

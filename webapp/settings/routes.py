@@ -9,7 +9,7 @@ from webapp.core.errors import StaleVersion
 from webapp.settings import service
 from webapp.settings.forms import GeneralForm, SecurityForm, is_plain_http
 from webapp.settings.models import GeneralSettings, SecuritySettings
-from webapp.web.security import csrf
+from webapp.web import csrf
 
 blueprint = Blueprint("settings", __name__, url_prefix="/settings")
 

@@ -1,10 +1,12 @@
-"""The client of a request: its IP address and its user agent, which may claim anything, so nothing depends on it."""
+"""The client of a request: its IP address, its user agent, which may claim anything, and its cookies."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask import request
 from flask_babel import gettext as _
+
+from webapp.web import cookies
 
 MAX_IP_ADDRESS_LENGTH, MAX_USER_AGENT_LENGTH = 64, 300
 # The first match wins: most browsers name others too.
@@ -30,16 +32,26 @@ SYSTEMS = [
 
 @dataclass(frozen=True)
 class Client:
-    """Who sent a request, as far as it is known without signing in."""
+    """Who sent a request, as far as it is known without signing in.
+
+    `device_cookie` is the value by which the browser is recognised at login, `session_token` that of its session.
+    """
 
     ip_address: str
     user_agent: str
+    device_cookie: str = field(default="", repr=False)
+    session_token: str = field(default="", repr=False)
 
 
 def current_client() -> Client:
     """Return the client of the current request, with its user agent shortened and without control characters."""
     user_agent = "".join(filter(str.isprintable, request.headers.get("User-Agent", "")))
-    return Client((request.remote_addr or "")[:MAX_IP_ADDRESS_LENGTH], user_agent[:MAX_USER_AGENT_LENGTH])
+    return Client(
+        (request.remote_addr or "")[:MAX_IP_ADDRESS_LENGTH],
+        user_agent[:MAX_USER_AGENT_LENGTH],
+        cookies.get(cookies.DEVICE),
+        cookies.get(cookies.SESSION),
+    )
 
 
 def describe(user_agent: str) -> str:

@@ -12,13 +12,13 @@ from flask.globals import request_ctx
 from flask_babel import lazy_gettext as _
 from flask_babel import ngettext
 from flask_babel.speaklater import LazyString
-from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug import exceptions as http
 
 from webapp.core.errors import Forbidden, NotFound, TooManyRequests
 from webapp.core.keys.keyring import SecretKeyMissing
+from webapp.web.csrf import InvalidCsrfToken
 
 # Minutes; longer times are given in hours.
 MAX_MINUTES = 120
@@ -56,7 +56,7 @@ UNAVAILABLE = ErrorPage(
 )
 # By class; a subclass without a page of its own has its parent's.
 PAGES: dict[type[BaseException], ErrorPage] = {
-    CSRFError: ErrorPage(
+    InvalidCsrfToken: ErrorPage(
         400,
         _("This page has expired"),
         _("The page was open too long, so nothing was changed. Go back, reload the page and try again."),

@@ -10,6 +10,8 @@ from flask_babel import lazy_gettext, ngettext
 from flask_wtf import FlaskForm
 from wtforms import Field, HiddenField, PasswordField, SelectMultipleField, StringField, TextAreaField
 
+from webapp.web.csrf import FormCsrf
+
 MAX_TEXT_LENGTH = 2000
 # Control characters, line ends, halves of characters, and what reverses or hides what stands beside it, so that a
 # name can look like another (Unicode's general categories). Passwords hold none of these either (RFC 8264, 9.13).
@@ -23,6 +25,11 @@ STALE = lazy_gettext("This page was open too long, so nothing was saved. Please 
 
 class Form(FlaskForm):
     """A form that refuses doubled fields, control characters and overlong text, on every field."""
+
+    class Meta:
+        """WTForms merges this into FlaskForm's: the CSRF token is that of `web.csrf`."""
+
+        csrf_class = FormCsrf
 
     def __init__(self, **given: Any) -> None:
         # Left to itself it would take JSON and uploaded files for fields too, and neither holds texts alone.

@@ -1,11 +1,8 @@
-"""What protects every request and answer: headers, CSRF, limits on size. For cookies see `cookies`."""
+"""What protects every request and response: headers and limits on size. See also `csrf` and `cookies`."""
 
-import secrets
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
 
-from flask import Flask, Response, current_app, request, session
-from flask_wtf import CSRFProtect
+from flask import Flask, Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from webapp.core.config import MAX_REQUEST_SIZE, Config
@@ -32,51 +29,19 @@ HEADERS = (
     ("Content-Security-Policy", POLICY),
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
-    # Not `no-referrer`: over https, Flask-WTF asks for it where a button alone is sent, beside the token.
     ("Referrer-Policy", "same-origin"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Permissions-Policy", "camera=(), geolocation=(), microphone=()"),
 )
 
-View = TypeVar("View", bound=Callable[..., Any])
-
-
-class Csrf(CSRFProtect):
-    """Flask-WTF's protection, on for every view that is not exempt because its own form checks."""
-
-    def protect(self, apply_exemptions: bool = False) -> None:
-        """Check the token of a request that may change something; first of all, as most requests do not."""
-        if request.method in current_app.config["WTF_CSRF_METHODS"]:
-            super().protect(apply_exemptions)
-
-    def exempt(self, view: View) -> View:
-        """Leave the check to the form that the view validates, so that it can come back with what was typed."""
-        super().exempt(view)
-        return view
-
-
-csrf = Csrf()
-
-
-def start_csrf() -> None:
-    """Give a new session its token before any page asks for one.
-
-    Of requests that come together right after it, each would make its own, and all pages but one would hold
-    tokens that the cookie no longer knows.
-    """
-    session[current_app.config["WTF_CSRF_FIELD_NAME"]] = secrets.token_hex(32)
-
 
 def init_app(app: Flask, config: Config) -> None:
-    """Set all of it up. Views whose own form answers a stale token are exempted with `csrf.exempt`."""
+    """Add the headers and limits, and believe the trusted proxies."""
     app.config.update(
         MAX_CONTENT_LENGTH=MAX_REQUEST_SIZE,
         MAX_FORM_MEMORY_SIZE=MAX_REQUEST_SIZE,
-        # The token lives as long as the session; an hour at lunch loses no typing.
-        WTF_CSRF_TIME_LIMIT=None,
     )
     app.before_request(_count_fields)
-    csrf.init_app(app)
     app.after_request(_headers)
     if config.proxy_networks:
         app.wsgi_app = TrustedProxies(app.wsgi_app, config.proxy_networks)  # type: ignore[method-assign]

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 from webapp.audit import service as audit
 from webapp.core.app_state import app_state
 from webapp.settings.context import general_settings
-from webapp.web.security import csrf
+from webapp.web import csrf
 from webapp.webhooks import delivery, events, service
 from webapp.webhooks.forms import WebhookForm
 from webapp.webhooks.labels import describe_failure

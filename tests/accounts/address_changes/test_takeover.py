@@ -18,10 +18,10 @@ from webapp.accounts.password_links import service as password_links
 from webapp.accounts.passwords import hashing
 from webapp.accounts.sessions import login
 from webapp.accounts.sessions.login import LoginRefused
-from webapp.accounts.sessions.service import Client
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.outbox.models import Message, MessageState
+from webapp.web.client import Client
 
 Change = Callable[[str], None]
 Deliver = Callable[[], None]

@@ -194,5 +194,5 @@ class TestSignIns:
 
     def test_what_a_browser_calls_itself_is_text(self, app: Flask, member: Browser, database: Database) -> None:
         with database.transaction() as session:
-            session.scalars(select(Session)).one().address = "<i>"
+            session.scalars(select(Session)).one().ip_address = "<i>"
         assert "<i>" not in member.get("/profile").text

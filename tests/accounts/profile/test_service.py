@@ -18,12 +18,12 @@ from webapp.accounts.profile import service as profile
 from webapp.accounts.sessions import login
 from webapp.accounts.sessions import service as sign_ins
 from webapp.accounts.sessions.reauthentication import SessionEnded, WrongPassword
-from webapp.accounts.sessions.service import Client
 from webapp.accounts.users import administration
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
 from webapp.core.errors import NotFound
+from webapp.web.client import Client
 
 NewLink = Callable[..., str]
 SignedIn = Callable[[User], str]

@@ -19,7 +19,6 @@ from webapp.accounts.passwords import hashing
 from webapp.accounts.sessions import known_devices, login
 from webapp.accounts.sessions.lockout import LockedOut
 from webapp.accounts.sessions.login import LoginRefused
-from webapp.accounts.sessions.service import Client
 from webapp.audit.models import AuditEntry
 from webapp.audit.registry import EventType
 from webapp.core import clock
@@ -28,6 +27,7 @@ from webapp.core.errors import TooManyRequests
 from webapp.outbox.models import Message, MessageState
 from webapp.settings import service as settings
 from webapp.settings.service import SecurityPolicy
+from webapp.web.client import Client
 
 HERE, ELSEWHERE = "192.0.2.1", "198.51.100.7"
 NOBODY = "nobody@example.com"

@@ -1,4 +1,4 @@
-"""Sign-ins: the browsers that people are signed in with."""
+"""Sessions: which token is valid, for how long, and what ends it."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,104 +10,100 @@ from sqlalchemy import select, update
 
 from tests.accounts.conftest import CLIENT
 from webapp.accounts.models import Session, User, UserState
-from webapp.accounts.sessions import service as sign_ins
+from webapp.accounts.sessions import service
 from webapp.core import clock
 from webapp.core.database import Database
 from webapp.settings import service as settings
 from webapp.settings.service import SecurityPolicy
 
 SignedIn = Callable[[User], str]
-
-
-def whose(database: Database, token: str) -> int | None:
-    """The id of the person whose token it is."""
-    found = sign_ins.find(database, token)
-    return found[0].id if found else None
-
-
-def limit(database: Database, **minutes: Any) -> None:
-    """Save these lifetimes, as an administrator does."""
-    with database.transaction() as session:
-        settings.save_security(session, SecurityPolicy(**minutes))
-
-
-def test_a_token_names_its_person(database: Database, ada: User, pat: User, signed_in: SignedIn) -> None:
-    assert whose(database, signed_in(ada)) == ada.id
-    assert whose(database, "another") is None
-
-
-def test_the_person_and_the_sign_in_are_as_the_database_has_them(
-    database: Database, ada: User, signed_in: SignedIn
-) -> None:
-    found = sign_ins.find(database, signed_in(ada))
-    assert found is not None
-    with database.read() as session:
-        for one in (found.user, found.sign_in):
-            saved = session.get_one(type(one), one.id)
-            for column in one.__table__.columns:
-                assert getattr(one, column.key) == getattr(saved, column.key), column
-
-
-def test_disabling_a_person_ends_what_they_are_doing(database: Database, ada: User, signed_in: SignedIn) -> None:
-    token = signed_in(ada)
-    with database.transaction() as session:
-        session.execute(update(User).values(state=UserState.DISABLED))
-    assert whose(database, token) is None
-
-
-def test_ending_one_leaves_the_others(database: Database, ada: User, signed_in: SignedIn) -> None:
-    one, other = signed_in(ada), signed_in(ada)
-    with database.transaction() as session:
-        sign_ins.end(session, one)
-    assert (whose(database, one), whose(database, other)) == (None, ada.id)
-
-
-def test_a_person_that_is_deleted_is_signed_out(database: Database, ada: User, signed_in: SignedIn) -> None:
-    token = signed_in(ada)
-    with database.transaction() as session:
-        session.delete(session.get_one(User, ada.id))
-    assert whose(database, token) is None
-
-
-@pytest.mark.parametrize(
-    ("idle", "seconds", "stale"),
-    [(24 * 60, 299, False), (24 * 60, 301, True), (24 * 60, -299, False), (24 * 60, -301, True), (2, 31, True)],
-)
-def test_being_seen_is_noted_as_often_as_the_idle_limit_needs_it(
-    database: Database, ada: User, signed_in: SignedIn, idle: int, seconds: int, stale: bool
-) -> None:
-    limit(database, session_idle_minutes=idle)
-    with time_machine.travel(clock.now(), tick=False):
-        token = signed_in(ada)
-    with time_machine.travel(clock.now() + timedelta(seconds=seconds)):
-        found = sign_ins.find(database, token)
-    assert found is not None
-    assert found.is_stale == stale
-
-
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LIFETIMES = {"session_idle_minutes": 2 * 60, "session_minutes": 24 * 60, "session_remembered_minutes": 30 * 24 * 60}
 
 
+def user_id_of(database: Database, token: str) -> int | None:
+    found = service.find(database, token)
+    return found.user.id if found else None
+
+
+def save_policy(database: Database, **minutes: Any) -> None:
+    with database.transaction() as session:
+        settings.save_security(session, SecurityPolicy(**minutes))
+
+
+def test_a_token_finds_its_user_and_session(database: Database, ada: User, pat: User, signed_in: SignedIn) -> None:
+    found = service.find(database, signed_in(ada))
+    assert found is not None
+    assert (found.user.email, found.session.user_id, found.session.ip_address) == (ada.email, ada.id, CLIENT.ip_address)
+    assert service.find(database, "another") is None
+
+
+def test_a_disabled_user_has_no_valid_session(database: Database, ada: User, signed_in: SignedIn) -> None:
+    token = signed_in(ada)
+    with database.transaction() as session:
+        session.execute(update(User).values(state=UserState.DISABLED))
+    assert user_id_of(database, token) is None
+
+
+def test_a_deleted_user_is_signed_out(database: Database, ada: User, signed_in: SignedIn) -> None:
+    token = signed_in(ada)
+    with database.transaction() as session:
+        session.delete(session.get_one(User, ada.id))
+    assert user_id_of(database, token) is None
+
+
+def test_ending_one_session_leaves_the_others(database: Database, ada: User, signed_in: SignedIn) -> None:
+    one, other = signed_in(ada), signed_in(ada)
+    with database.transaction() as session:
+        service.end(session, one)
+    assert (user_id_of(database, one), user_id_of(database, other)) == (None, ada.id)
+
+
+def test_of_two_windows_that_enter_the_password_at_once_one_gets_the_new_token(
+    database: Database, ada: User, signed_in: SignedIn
+) -> None:
+    found = service.find(database, signed_in(ada))
+    assert found is not None
+    with database.transaction() as session:
+        tokens = [service.mark_authenticated(session, found.session) for _ in range(2)]
+    assert (user_id_of(database, tokens[0] or ""), tokens[1]) == (ada.id, None)
+
+
+@pytest.mark.parametrize(
+    ("idle", "seconds", "needs_touch"),
+    [(24 * 60, 299, False), (24 * 60, 301, True), (24 * 60, -299, False), (24 * 60, -301, True), (2, 31, True)],
+)
+def test_the_last_use_is_recorded_as_often_as_the_idle_limit_requires(
+    database: Database, ada: User, signed_in: SignedIn, idle: int, seconds: int, needs_touch: bool
+) -> None:
+    save_policy(database, session_idle_minutes=idle)
+    with time_machine.travel(clock.now(), tick=False):
+        token = signed_in(ada)
+    with time_machine.travel(clock.now() + timedelta(seconds=seconds)):
+        found = service.find(database, token)
+    assert found is not None
+    assert found.needs_touch == needs_touch
+
+
 class TestLifetimes:
-    """How long they last: two hours without use and a day in all, or thirty days when remembered."""
+    """Two idle hours and a day in all, or thirty days when remembered."""
 
     @pytest.fixture(params=[False, True], ids=["saved", "shortened"])
-    def new(self, database: Database, ada: User, request: pytest.FixtureRequest) -> Callable[[bool], str]:
-        """Signs ada in under these lifetimes, or before an administrator saved them; the token."""
+    def start(self, database: Database, ada: User, request: pytest.FixtureRequest) -> Callable[[bool], str]:
+        """Start a session under these lifetimes, or before an administrator saved them."""
 
         def start(remembered: bool) -> str:
             if not request.param:
-                limit(database, **LIFETIMES)
+                save_policy(database, **LIFETIMES)
             with database.transaction() as session:
-                _sign_in, token = sign_ins.start(session, ada, CLIENT, remembered)
-            limit(database, **LIFETIMES)
+                _session, token = service.start(session, ada, CLIENT, remembered)
+            save_policy(database, **LIFETIMES)
             return token
 
         return start
 
     @pytest.mark.parametrize(
-        ("remembered", "later", "unused_for", "lasts"),
+        ("remembered", "later", "idle", "valid"),
         [
             (False, HOUR, HOUR, True),
             (False, 3 * HOUR, 3 * HOUR, False),
@@ -121,40 +117,32 @@ class TestLifetimes:
             (True, -25 * HOUR, timedelta(), False),
         ],
     )
-    def test_a_sign_in_ends_unused_and_at_its_end_and_when_the_clock_was_set_back_by_days(
+    def test_a_session_ends_when_idle_or_too_old_or_when_the_clock_was_set_back_by_days(
         self,
         database: Database,
         ada: User,
-        new: Callable[[bool], str],
+        start: Callable[[bool], str],
         remembered: bool,
         later: timedelta,
-        unused_for: timedelta,
-        lasts: bool,
+        idle: timedelta,
+        valid: bool,
     ) -> None:
-        token, then = new(remembered), clock.now() + later
+        token, then = start(remembered), clock.now() + later
         with database.transaction() as session:
-            session.execute(update(Session).values(last_seen_at=then - unused_for))
+            session.execute(update(Session).values(last_seen_at=then - idle))
         with time_machine.travel(then), database.transaction() as session:
-            listed = bool(sign_ins.list_for_user(session, ada.id, 50))
+            is_listed = bool(service.list_for_user(session, ada.id, 50))
             if later > timedelta():
-                sign_ins.sweep(session, clock.now())
-                assert (session.scalar(select(Session.id)) is not None) == lasts
+                service.sweep(session, clock.now())
+                assert (session.scalar(select(Session.id)) is not None) == valid
         with time_machine.travel(then):
-            assert (whose(database, token) is not None, listed) == (lasts, lasts)
+            assert (user_id_of(database, token) is not None, is_listed) == (valid, valid)
 
-    def test_longer_ones_are_for_new_sign_ins_alone(self, database: Database, ada: User, signed_in: SignedIn) -> None:
-        limit(database, **LIFETIMES)
-        token = signed_in(ada)
-        limit(database, **LIFETIMES | {"session_idle_minutes": 9 * 24 * 60, "session_minutes": 9 * 24 * 60})
-        with time_machine.travel(clock.now() + 2 * DAY):
-            assert whose(database, token) is None
-
-    def test_a_clock_that_was_set_back_is_noted_at_the_next_use(
+    def test_longer_lifetimes_apply_to_new_sessions_only(
         self, database: Database, ada: User, signed_in: SignedIn
     ) -> None:
+        save_policy(database, **LIFETIMES)
         token = signed_in(ada)
-        with time_machine.travel(clock.now() - 2 * HOUR), database.transaction() as session:
-            found = sign_ins.find(database, token)
-            assert found is not None
-            sign_ins.touch(session, found.sign_in)
-            assert session.scalars(select(Session.last_seen_at)).one() <= clock.now()
+        save_policy(database, **LIFETIMES | {"session_idle_minutes": 9 * 24 * 60, "session_minutes": 9 * 24 * 60})
+        with time_machine.travel(clock.now() + 2 * DAY):
+            assert user_id_of(database, token) is None

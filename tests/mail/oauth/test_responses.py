@@ -84,6 +84,6 @@ def test_answers_that_take_longer_than_the_password_holds_still_count(
     query = begun(administrator, provider)
     with parts.database.transaction() as session:
         for one in session.scalars(select(Session)):
-            one.confirmed_at = clock.now() - reauthentication.CONFIRMED_FOR
+            one.authenticated_at = clock.now() - reauthentication.VALID_FOR
     back(administrator, query)
     assert trail(parts) == ["grant.obtained"]

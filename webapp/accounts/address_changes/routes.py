@@ -13,8 +13,9 @@ from webapp.accounts.models import LinkPurpose
 from webapp.accounts.sessions import browser as sessions
 from webapp.accounts.sessions.browser import signed_in
 from webapp.core.app_state import app_state
+from webapp.web import csrf
+from webapp.web.client import current_client
 from webapp.web.forms import ConfirmForm
-from webapp.web.security import csrf
 
 blueprint = Blueprint("address_changes", __name__)
 
@@ -64,7 +65,7 @@ def restore_address() -> ResponseReturnValue:
             link = links.fingerprint_field(secret)
             return render_template("profile/restore_address.html", form=form, effect=effect, link=link)
         with app_state().database.transaction() as session:
-            user, reset_secret = service.restore(session, secret, sessions.token())
+            user, reset_secret = service.restore(session, secret, current_client().session_token)
     except service.REFUSED as error:
         return links.refusal_page(LinkPurpose.RESTORE_ADDRESS, error)
     browser.clear()

@@ -17,11 +17,11 @@ from sqlalchemy.orm import Session
 from webapp.accounts import events, service, throttles
 from webapp.accounts.links import service as links
 from webapp.accounts.models import Link, LinkPurpose, User
-from webapp.accounts.sessions.service import Client
 from webapp.audit import service as audit
 from webapp.core import clock
 from webapp.core.email_addresses import comparison_key
 from webapp.core.sealing import Sealer
+from webapp.web.client import Client
 
 # Crockford's base 32: nothing in it looks like something else (https://www.crockford.com/base32.html).
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -89,7 +89,7 @@ def redeem_for_address(session: Session, sealer: Sealer, email: str, code: str, 
     """
     # Locked first: what would end a link now finds what comes of it, and no limit waits for a person.
     person = service.find_by_email(session, email, lock=True)
-    throttles.count_code(session, client.address)
+    throttles.count_code(session, client.ip_address)
     return _redeem(session, sealer, person, email, BESIDE_AN_ADDRESS, code)
 
 
@@ -103,7 +103,7 @@ def redeem(
 ) -> Opened | None:
     """What this code opens for somebody who is signed in, or None. Raises TooManyRequests."""
     session.get(User, person.id, with_for_update=True)
-    throttles.count_code(session, client.address)
+    throttles.count_code(session, client.ip_address)
     return _redeem(session, sealer, person, person.email, (purpose,), code)
 
 

@@ -18,14 +18,14 @@ from webapp.accounts.passwords.advice import advice
 from webapp.accounts.passwords.forms import PasswordForm
 from webapp.accounts.passwords.policy import PasswordRejected
 from webapp.accounts.sessions import browser as sessions
-from webapp.accounts.sessions import login as signing_in
+from webapp.accounts.sessions import login
 from webapp.accounts.sessions.routes import PREFILLED_EMAIL
 from webapp.core import i18n
 from webapp.core.app_state import app_state
 from webapp.core.errors import TooManyRequests
-from webapp.web import error_pages
+from webapp.web import csrf, error_pages
+from webapp.web.client import current_client
 from webapp.web.forms import MAX_TEXT_LENGTH, text
-from webapp.web.security import csrf
 
 # The address for which this browser asked for a mail.
 ASKED_FOR = "asked_for"
@@ -54,10 +54,10 @@ def activate() -> Page:
         language = i18n.current().code
         with app_state().database.transaction() as session:
             person = service.activate(session, secret, password_hash, language)
-            begun = signing_in.begin(session, person, sessions.here())
+            result = login.begin(session, person, current_client())
     except service.REFUSED as refused:
         return link_browser.refusal_page(LinkPurpose.ACTIVATION, refused)
-    sessions.begin(begun)
+    sessions.start(result)
     with i18n.use_language(person.language):
         flash(_("Your account is active, and you're signed in."), "success")
     return redirect(url_for("home.home"))
@@ -80,7 +80,7 @@ def forgot_password() -> Page:
         return render_template("accounts/forgot_password.html", form=form)
     try:
         with app_state().database.transaction() as session:
-            service.request_reset(session, text(form.email), sessions.client())
+            service.request_reset(session, text(form.email), current_client())
     except TooManyRequests as error:
         form.form_errors.append(error_pages.retry_text(error))
         return error_pages.too_many_requests(error, render_template("accounts/forgot_password.html", form=form))
@@ -116,11 +116,13 @@ def reset_password() -> Page:
             )
         password_hash = hashing.hash_password(text(form.password))
         with app_state().database.transaction() as session:
-            known_as = signing_in.reset_password(session, secret, password_hash, sessions.here())
+            person = service.complete_reset(session, secret, password_hash)
+            device_cookie = login.remember_browser(session, person, current_client())
     except service.REFUSED as refused:
         return link_browser.refusal_page(LinkPurpose.RESET, refused)
-    sessions.stay_known(known_as)
     browser.clear()
+    sessions.forget()
+    sessions.remember_device(device_cookie)
     browser[PREFILLED_EMAIL] = owner.email
     flash(
         _("Your password has been changed, and you've been signed out everywhere. Sign in with the new password."),
@@ -139,7 +141,7 @@ def enter_code() -> Page:
     email, typed = text(form.email), text(form.code)
     try:
         with app_state().database.transaction() as session:
-            opened = codes.redeem_for_address(session, app_state().sealer, email, typed, sessions.client())
+            opened = codes.redeem_for_address(session, app_state().sealer, email, typed, current_client())
     except TooManyRequests as error:
         form.form_errors.append(error_pages.retry_text(error))
         return error_pages.too_many_requests(error, _code_page(form))
@@ -159,7 +161,7 @@ def empty_code_form() -> CodeForm:
 def password_advice() -> Response:
     """What would make this password better; none of it is kept or logged. Raises TooManyRequests."""
     with app_state().database.transaction() as session:
-        throttles.count_password_advice(session, sessions.client().address)
+        throttles.count_password_advice(session, current_client().ip_address)
     found = advice(rules(), _sent("password"), _sent("email"), _sent("name"))
     return jsonify(text=found.text, good=found.good)
 

@@ -12,13 +12,13 @@ from webapp.accounts.models import Link, LinkPurpose, User, UserState
 from webapp.accounts.passwords import history as former_passwords
 from webapp.accounts.sessions import known_devices, lockout
 from webapp.accounts.sessions import service as sign_ins
-from webapp.accounts.sessions.service import Client
 from webapp.audit import service as audit
 from webapp.core import clock
 from webapp.core.email_addresses import validate
 from webapp.core.errors import TooManyRequests
 from webapp.outbox import service as outbox
 from webapp.settings.service import security
+from webapp.web.client import Client
 
 # Why a link does not do what it was for.
 REFUSED = (LinkRefused, WrongState)
@@ -77,7 +77,7 @@ def request_reset(session: Session, email: str, client: Client) -> None:
     takes, are the same for all.
     """
     address = validate(email)
-    throttles.count_reset_request(session, client.address)
+    throttles.count_reset_request(session, client.ip_address)
     if not throttles.allow_reset_email(session, address):
         return
     outbox.enqueue(session, "reset", address, expires_at=clock.now() + security(session).reset_lifetime)

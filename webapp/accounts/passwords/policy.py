@@ -7,14 +7,17 @@ nothing that is guessed early. Administrators can ask for more under Settings, S
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from sqlalchemy.orm import Session
 
+from webapp.accounts.models import User
 from webapp.accounts.passwords import strength
 from webapp.accounts.passwords.hashing import normalised
 from webapp.accounts.passwords.strength import Strength
+from webapp.core import clock
 from webapp.core.config import Config
 from webapp.core.email_addresses import comparison_key
 from webapp.core.errors import MailroomError
@@ -126,6 +129,12 @@ class PasswordPolicy:
 def current(session: Session, config: Config) -> PasswordPolicy:
     """The rules of this moment."""
     return PasswordPolicy(security(session), settings.general(session, config).product_name)
+
+
+def is_expired(user: User, max_age_days: int) -> bool:
+    """Return whether the user has to choose a new password; with a maximum age of 0 days, never."""
+    chosen_at = user.password_changed_at or user.activated_at or user.created_at
+    return max_age_days > 0 and chosen_at + timedelta(days=max_age_days) <= clock.now()
 
 
 def words(*texts: str) -> list[str]:

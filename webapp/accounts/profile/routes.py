@@ -16,16 +16,15 @@ from webapp.accounts.passwords.policy import PasswordRejected
 from webapp.accounts.profile import service
 from webapp.accounts.profile.forms import AddressCodeForm, AddressForm, ChangePasswordForm, LanguageForm
 from webapp.accounts.sessions import browser as sessions
-from webapp.accounts.sessions import service as session_service
 from webapp.accounts.sessions.browser import signed_in
 from webapp.accounts.sessions.reauthentication import SessionEnded, WrongPassword
 from webapp.accounts.sessions.routes import login_again
 from webapp.core.app_state import app_state
 from webapp.core.errors import TooManyRequests
-from webapp.web import client, error_pages
+from webapp.web import client, csrf, error_pages
 from webapp.web.access import PUBLIC, requested_url, safe_next
+from webapp.web.client import current_client
 from webapp.web.forms import text
-from webapp.web.security import csrf
 
 CHANGE_EXPIRED = "profile.change_expired_password"
 # What users can open although their password has expired.
@@ -116,7 +115,7 @@ def enter_address_code() -> ResponseReturnValue:
     user, purpose, code = signed_in(), LinkPurpose.CONFIRM_ADDRESS, text(form.code)
     try:
         with app_state().database.transaction() as session:
-            redeemed = codes.redeem(session, app_state().sealer, user, purpose, code, sessions.client())
+            redeemed = codes.redeem(session, app_state().sealer, user, purpose, code, current_client())
     except TooManyRequests as error:
         form.form_errors.append(error_pages.retry_text(error))
         return error_pages.too_many_requests(error, _page(code_form=form))
@@ -178,13 +177,14 @@ def sign_out(session_id: int) -> ResponseReturnValue:
 @blueprint.post("/profile/sign-ins/end-others")
 def sign_out_others() -> ResponseReturnValue:
     """Sign out all other browsers."""
+    user_session, device_cookie = sessions.current_session(), current_client().device_cookie
     try:
         with app_state().database.transaction() as session:
-            only = service.sign_out_others(session, signed_in(), sessions.current_session().id, sessions.known_as())
+            only = service.sign_out_others(session, signed_in(), user_session.id, device_cookie)
     except SessionEnded as error:
         return login_again(error, url_for("profile.profile"))
-    sessions.renew(only.token)
-    sessions.stay_known(only.device_cookie)
+    sessions.set_token(only.token, user_session)
+    sessions.remember_device(only.device_cookie)
     flash(_("All other browsers have been signed out."), "success")
     return _redirect_to_profile()
 
@@ -197,7 +197,7 @@ def _page(
     code_form: AddressCodeForm | None = None,
 ) -> str:
     """Render the profile with the form that was posted, and empty other forms."""
-    user, token = signed_in(), sessions.token()
+    user, current = signed_in(), sessions.current_session()
     with app_state().database.read() as session:
         own = service.list_sessions(session, user.id)
         pending = address_changes.find_pending(session, user.id)
@@ -210,7 +210,7 @@ def _page(
         password_form=password_form or _password_form(formdata=None),
         code_form=code_form or AddressCodeForm(formdata=None),
         pending=pending,
-        sessions=[(one, client.describe(one.device), session_service.belongs_to(one, token)) for one in own],
+        sessions=[(one, client.describe(one.user_agent), one.id == current.id) for one in own],
     )
 
 
@@ -233,13 +233,13 @@ def _change_password(form: ChangePasswordForm) -> bool:
         return False
     current, new, user_session = text(form.current_password), text(form.password), sessions.current_session()
     try:
-        only = service.change_password(app_state().database, signed_in(), current, new, user_session, sessions.here())
+        only = service.change_password(app_state().database, signed_in(), current, new, user_session, current_client())
     except WrongPassword as error:
         return form.problem("current_password", str(error))
     except PasswordRejected as error:
         return form.problem("password", str(error))
-    sessions.start(only.token, user_session)
-    sessions.stay_known(only.device_cookie)
+    sessions.set_token(only.token, user_session)
+    sessions.remember_device(only.device_cookie)
     flash(_("Your password has been changed, and all other browsers have been signed out."), "success")
     return True
 
@@ -251,4 +251,4 @@ def _require_unexpired_password() -> Response | None:
 
 
 def _is_expired() -> bool:
-    return bool(g.get("password_is_old", False))
+    return bool(g.get("password_is_expired", False))

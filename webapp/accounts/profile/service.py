@@ -14,11 +14,11 @@ from webapp.accounts.passwords import hashing, history
 from webapp.accounts.sessions import known_devices, reauthentication
 from webapp.accounts.sessions import service as sessions
 from webapp.accounts.sessions.reauthentication import SessionEnded
-from webapp.accounts.sessions.service import Client
 from webapp.audit import service as audit
 from webapp.core import clock
 from webapp.core.database import MAX_ID, Database
 from webapp.core.errors import NotFound
+from webapp.web.client import Client
 
 MAX_LISTED_SESSIONS = 50
 
@@ -60,7 +60,7 @@ def change_password(
         user.password_hash, user.password_changed_at = password_hash, clock.now()
         links.revoke(session, user.id, LinkPurpose.RESET)
         address_changes.discard(session, user.id)
-        only = _end_others(session, user, user_session.id, client.known_as)
+        only = _end_others(session, user, user_session.id, client.device_cookie)
         notifications.notify_password_changed(session, user, by_link=False)
         audit.record(session, events.PASSWORD_CHANGED, user)
         return only

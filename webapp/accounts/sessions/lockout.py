@@ -1,9 +1,9 @@
-"""Sign-in is locked for a while after several wrong passwords: for whoever gave them, not for the person.
+"""Locks logins for a while after several wrong passwords: for whoever entered them, not for the user.
 
-Tries count for the address that was typed, whether it has an account or not, and apart for each place
-that they come from: a network, or a browser in which the person signed in before. An unknown browser is
-also locked when too many tries failed for the address from everywhere; a known one then still gets in.
-That is OWASP's protocol of device cookies, with networks told apart as well:
+Failures count for the address that was entered, whether or not an account uses it, and separately for each network
+and for each browser that the user has signed in with before. Unknown browsers are also locked when too many attempts
+at the address failed in all of them together; known browsers then still get in. This is OWASP's protocol of device
+cookies, with networks told apart as well:
 https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies
 """
 
@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 from webapp.accounts import events
 from webapp.accounts.models import User
 from webapp.accounts.sessions import known_devices
-from webapp.accounts.sessions.service import Client
 from webapp.audit import service as audit
 from webapp.core import clock, rate_limits
 from webapp.core.email_addresses import InvalidEmailAddress, comparison_key, validate
@@ -23,18 +22,18 @@ from webapp.core.errors import TooManyRequests
 from webapp.core.rate_limits import Limit, network
 from webapp.outbox import service as outbox
 from webapp.settings.service import SecurityPolicy, security
+from webapp.web.client import Client
 
-# Failures are forgotten one by one within it: slow guesses lock as well as fast ones.
+# Failures are forgotten one by one over this period: slow guesses lock as well as fast ones.
 WINDOW = timedelta(days=1)
-# All unknown browsers are locked after this many times the failures that lock one network.
-CROWD = 10
-EVERYWHERE = "everywhere"
-
-# Failed attempts from one network, whatever the addresses.
+# The place at which failures of all unknown browsers count, and how many more are allowed there than at one network.
+ALL_UNKNOWN = "unknown browsers"
+ALL_UNKNOWN_FACTOR = 10
+# Failures of one network, whatever the addresses.
 FAILURES_BY_NETWORK = Limit("failed logins, network", 100, timedelta(minutes=15))
-# However many locks an attacker causes, the person gets few mails about them.
-MAIL_IN_A_WHILE = Limit("lock told", 1, timedelta(minutes=5))
-MAIL_IN_A_DAY = Limit("lock told, day", 3, timedelta(days=1))
+# However many lockouts an attacker causes, the user gets few emails about them.
+EMAILS_BY_ADDRESS = Limit("lockout emails, address", 1, timedelta(minutes=5))
+EMAILS_BY_ADDRESS_AND_DAY = Limit("lockout emails, address and day", 3, timedelta(days=1))
 
 
 class LockedOut(TooManyRequests):
@@ -43,15 +42,19 @@ class LockedOut(TooManyRequests):
     is_audited = True
 
 
-@dataclass
+@dataclass(frozen=True)
 class Attempt:
-    """One try to sign in, as far as it counts: for which address, by whom, from which places."""
+    """One attempt to sign in: the address, the client, and the places at which a failure counts.
+
+    An attempt is refused if one of its places is locked. All transactions count in the order of the places, so that
+    no two wait for each other.
+    """
 
     email: str
     client: Client
-    # Where its failures count; one that is locked at any of them is locked. All transactions take
-    # from them in this order, so that no two wait for each other.
     places: tuple[str, ...]
+    # If this attempt itself started a lockout: its duration in seconds.
+    locked_for: int = 0
 
     @property
     def key(self) -> str:
@@ -59,113 +62,116 @@ class Attempt:
         return comparison_key(self.email)
 
     @property
-    def known(self) -> bool:
-        """Whether the person signed in with this browser before."""
-        return EVERYWHERE not in self.places
+    def is_unknown(self) -> bool:
+        """Whether the user has never signed in with this browser."""
+        return ALL_UNKNOWN in self.places
 
 
-def attempt(session: Session, email: str, client: Client) -> Attempt:
-    """A try to sign in with this address."""
-    browser = known_devices.device_id(session, email, client.known_as)
-    places = (EVERYWHERE, network(client.address)) if browser is None else (f"browser {browser}",)
-    return Attempt(email, client, places)
+def begin(session: Session, email: str, client: Client) -> Attempt:
+    """Count an attempt before the password is verified.
 
-
-def begin(session: Session, tried: Attempt) -> int:
-    """Count a try before the password is looked at: 0, or the seconds for which it locked sign-in.
-
-    Raises Locked, and TooManyRequests when too many tries failed from its network.
+    Raises LockedOut, and TooManyRequests when too many attempts from its network failed. If all attempts were used up
+    by others that are being verified right now, it starts a lockout: raise LockedOut after the commit.
     """
-    rules = security(session)
-    _refuse_locked(session, rules, tried)
-    if not tried.known:
-        rate_limits.consume(session, FAILURES_BY_NETWORK, network(tried.client.address))
+    attempt = Attempt(email, client, _places(session, email, client))
+    policy = security(session)
+    _refuse_if_locked(session, policy, attempt)
+    if attempt.is_unknown:
+        rate_limits.consume(session, FAILURES_BY_NETWORK, network(client.ip_address))
     full = [
         place
-        for place in tried.places
-        if not rate_limits.try_consume(session, _failures(rules, place), tried.key, place)
+        for place in attempt.places
+        if not rate_limits.try_consume(session, _failures(policy, place), attempt.key, place)
     ]
     if not full:
-        # It may have been locked, and the failures forgotten, while this try waited for its turn to count.
-        _refuse_locked(session, rules, tried)
-        return 0
-    # All are used up by tries whose passwords are looked at right now, or that broke off.
-    _close(session, tried, full)
-    return rate_limits.seconds_to_wait(session, _lock(rules), tried.key, *full)
+        # A lockout may have started, and the failures been reset, while this attempt waited to be counted.
+        _refuse_if_locked(session, policy, attempt)
+        return attempt
+    _lock(session, attempt, full)
+    seconds = rate_limits.seconds_to_wait(session, _lockout(policy), attempt.key, *full)
+    return Attempt(email, client, attempt.places, locked_for=seconds)
 
 
-def failed(session: Session, tried: Attempt) -> None:
-    """The password was wrong, or there was none; after too many of those sign-in is locked, and the person told."""
-    rules = security(session)
+def record_failure(session: Session, attempt: Attempt) -> None:
+    """Start a lockout if the password was wrong once too often, and tell the user about it by email."""
+    policy = security(session)
     full = [
-        place for place in tried.places if rate_limits.is_exhausted(session, _failures(rules, place), tried.key, place)
+        place
+        for place in attempt.places
+        if rate_limits.is_exhausted(session, _failures(policy, place), attempt.key, place)
     ]
-    _close(session, tried, full)
+    _lock(session, attempt, full)
 
 
-def passed(session: Session, tried: Attempt) -> None:
-    """The password was right: only failing tries count, and those from here are forgotten."""
-    rules = security(session)
-    if not tried.known:
-        rate_limits.give_back(session, FAILURES_BY_NETWORK, network(tried.client.address))
-        rate_limits.give_back(session, _failures(rules, EVERYWHERE), tried.key, EVERYWHERE)
-    rate_limits.reset(session, _failures(rules, tried.places[-1]), tried.key, tried.places[-1])
+def record_success(session: Session, attempt: Attempt) -> None:
+    """Uncount the attempt, whose password was right, and forget the failures from the same place."""
+    policy = security(session)
+    if attempt.is_unknown:
+        rate_limits.give_back(session, FAILURES_BY_NETWORK, network(attempt.client.ip_address))
+        rate_limits.give_back(session, _failures(policy, ALL_UNKNOWN), attempt.key, ALL_UNKNOWN)
+    place = attempt.places[-1]
+    rate_limits.reset(session, _failures(policy, place), attempt.key, place)
 
 
-def locked_until(session: Session, person: User) -> datetime | None:
-    """When the last lock of this person's address ends, if there is one anywhere."""
-    return rate_limits.exhausted_until(session, _lock(security(session)), comparison_key(person.email))
+def locked_until(session: Session, user: User) -> datetime | None:
+    """Return when the last lockout of this user's address ends; None if there is none anywhere."""
+    return rate_limits.exhausted_until(session, _lockout(security(session)), comparison_key(user.email))
 
 
-def clear(session: Session, person: User) -> None:
-    """Let this person's address be tried anew from everywhere; what failed is forgotten."""
-    rules, key = security(session), comparison_key(person.email)
-    if locked_until(session, person):
-        audit.record(session, events.LOCKOUT_CLEARED, person)
-    rate_limits.reset(session, _failures(rules, EVERYWHERE), key, EVERYWHERE)
-    rate_limits.reset(session, _failures(rules, EVERYWHERE), key)
-    rate_limits.reset(session, _lock(rules), key)
+def clear(session: Session, user: User) -> None:
+    """End all lockouts of this user's address, and forget the failures."""
+    policy, key = security(session), comparison_key(user.email)
+    if locked_until(session, user):
+        audit.record(session, events.LOCKOUT_CLEARED, user)
+    # In the order of `Attempt.places`.
+    rate_limits.reset(session, _failures(policy, ALL_UNKNOWN), key, ALL_UNKNOWN)
+    rate_limits.reset(session, _failures(policy, ""), key)
+    rate_limits.reset(session, _lockout(policy), key)
 
 
-def _refuse_locked(session: Session, rules: SecurityPolicy, tried: Attempt) -> None:
-    """Raises Locked if sign-in is, at any of the places."""
-    if seconds := rate_limits.seconds_to_wait(session, _lock(rules), tried.key, *tried.places):
+def _places(session: Session, email: str, client: Client) -> tuple[str, ...]:
+    device_id = known_devices.device_id(session, email, client.device_cookie)
+    return (ALL_UNKNOWN, network(client.ip_address)) if device_id is None else (f"browser {device_id}",)
+
+
+def _refuse_if_locked(session: Session, policy: SecurityPolicy, attempt: Attempt) -> None:
+    if seconds := rate_limits.seconds_to_wait(session, _lockout(policy), attempt.key, *attempt.places):
         raise LockedOut(seconds)
 
 
-def _close(session: Session, tried: Attempt, places: list[str]) -> None:
-    """Lock these places, and tell of those that were not locked yet, alike whether anybody has the address."""
-    rules, new = security(session), []
+def _lock(session: Session, attempt: Attempt, places: list[str]) -> None:
+    """Lock these places; record and announce those that were not locked yet, whether or not the address is used."""
+    policy, new = security(session), []
     for place in places:
-        rate_limits.reset(session, _failures(rules, place), tried.key, place)
-        if rate_limits.try_consume(session, _lock(rules), tried.key, place):
+        rate_limits.reset(session, _failures(policy, place), attempt.key, place)
+        if rate_limits.try_consume(session, _lockout(policy), attempt.key, place):
             new.append(place)
     if new:
-        everywhere = EVERYWHERE in new
-        audit.record(
-            session, events.LOCKOUT_STARTED, email=tried.email, minutes=rules.lockout_minutes, everywhere=everywhere
-        )
-        _notify(session, tried, rules, everywhere)
+        everywhere = ALL_UNKNOWN in new
+        minutes = policy.lockout_minutes
+        audit.record(session, events.LOCKOUT_STARTED, email=attempt.email, minutes=minutes, everywhere=everywhere)
+        _notify(session, attempt, policy, everywhere)
 
 
-def _notify(session: Session, tried: Attempt, rules: SecurityPolicy, everywhere: bool) -> None:
-    """Owe the mail about a lock; whether anybody has the address is asked on delivery, as for a reset."""
+def _notify(session: Session, attempt: Attempt, policy: SecurityPolicy, everywhere: bool) -> None:
+    """Enqueue the email about a lockout; whether an account uses the address is checked on delivery."""
     try:
-        address = validate(tried.email)
+        address = validate(attempt.email)
     except InvalidEmailAddress:
         return
-    if rate_limits.try_consume(session, MAIL_IN_A_WHILE, tried.key) and rate_limits.try_consume(
-        session, MAIL_IN_A_DAY, tried.key
+    if rate_limits.try_consume(session, EMAILS_BY_ADDRESS, attempt.key) and rate_limits.try_consume(
+        session, EMAILS_BY_ADDRESS_AND_DAY, attempt.key
     ):
-        until = clock.now() + _lock(rules).period
-        data = {"client": tried.client.address, "everywhere": everywhere, "until": until.isoformat()}
+        until = clock.now() + _lockout(policy).period
+        data = {"client": attempt.client.ip_address, "everywhere": everywhere, "until": until.isoformat()}
         outbox.enqueue(session, "lockout", address, data=data)
 
 
-def _failures(rules: SecurityPolicy, place: str) -> Limit:
-    return Limit("failed sign-ins", rules.lockout_threshold * (CROWD if place == EVERYWHERE else 1), WINDOW)
+def _failures(policy: SecurityPolicy, place: str) -> Limit:
+    factor = ALL_UNKNOWN_FACTOR if place == ALL_UNKNOWN else 1
+    return Limit("failed logins", policy.lockout_threshold * factor, WINDOW)
 
 
-def _lock(rules: SecurityPolicy) -> Limit:
-    """Locking is taking from it: it succeeds once, until the lock has ended."""
-    return Limit("sign-in locked", 1, timedelta(minutes=rules.lockout_minutes))
+def _lockout(policy: SecurityPolicy) -> Limit:
+    """Return the lockout as a limit of one: counting in it starts the lockout, and fails until it has ended."""
+    return Limit("lockout", 1, timedelta(minutes=policy.lockout_minutes))

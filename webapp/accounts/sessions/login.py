@@ -1,119 +1,91 @@
-"""Signing in and out: the way from an address and a password to a sign-in, and what the browser holds of it.
+"""Signing in and out: from an email address and a password to a session.
 
-Locks are taken in the order that `accounts.users` names, so that neither waits for the other.
+Rows are locked in the order given in `accounts.users`, so that no two transactions wait for each other.
 """
-
-from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
-from webapp.accounts import events, notifications, service
-from webapp.accounts.models import Session as SignIn
+from webapp.accounts import events, notifications
+from webapp.accounts import service as accounts
 from webapp.accounts.models import User, UserState
-from webapp.accounts.password_links import service as password_links
 from webapp.accounts.passwords import hashing
-from webapp.accounts.sessions import known_devices, lockout
-from webapp.accounts.sessions import service as sign_ins
-from webapp.accounts.sessions.service import Client
+from webapp.accounts.sessions import known_devices, lockout, service
+from webapp.accounts.sessions.service import LoginResult
 from webapp.audit import service as audit
 from webapp.core.database import Database
 from webapp.core.errors import MailroomError
+from webapp.web.client import Client
 
 
 class LoginRefused(MailroomError):
-    """Unknown, wrong, pending or disabled: nobody is told which."""
+    """The address is unknown, the password wrong, or the account pending or disabled: nobody learns which."""
 
 
-@dataclass(frozen=True)
-class LoginResult:
-    """A new sign-in, its token, and what the browser's cookie for known devices is to hold."""
+def sign_in(database: Database, email: str, password: str, client: Client, remembered: bool = False) -> LoginResult:
+    """Sign in with a password; an unknown browser is announced by email.
 
-    sign_in: SignIn
-    token: str = field(repr=False)
-    known_as: str = field(repr=False)
-
-
-def sign_in(
-    database: Database,
-    email: str,
-    password: str,
-    client: Client,
-    remembered: bool = False,
-) -> LoginResult:
-    """A new sign-in; the person is told by mail if the browser is not known.
-
-    Raises SignInRefused, TooManyRequests; Locked if it is for wrong passwords.
-    Takes the same time for whatever reason it refuses. The transactions are several, because
-    tries count even when they fail, and none stays open while the password is hashed.
+    Raises LoginRefused and TooManyRequests, or LockedOut after too many wrong passwords. Refusals take the same time
+    whatever their reason. There are several transactions, because attempts count even when they fail, and none stays
+    open while the password is hashed.
     """
-    tried = _begun(database, email, client)
+    attempt = _begin_attempt(database, email, client)
     with database.read() as session:
-        person = service.find_by_email(session, email)
-    kept = person.password_hash if person else None
-    if not hashing.verify(password, kept) or person is None or kept is None or person.state != UserState.ACTIVE:
+        user = accounts.find_by_email(session, email)
+    stored_hash = user.password_hash if user else None
+    matches = hashing.verify(password, stored_hash)
+    if not matches or user is None or stored_hash is None or user.state != UserState.ACTIVE:
         with database.transaction() as session:
             audit.record(session, events.LOGIN_FAILED, email=email)
-            lockout.failed(session, tried)
+            lockout.record_failure(session, attempt)
         raise LoginRefused
-    renewed = hashing.hash_password(password) if hashing.needs_rehash(kept) else kept
+    password_hash = hashing.hash_password(password) if hashing.needs_rehash(stored_hash) else stored_hash
     with database.transaction() as session:
-        present = _unchanged(session, person)
-        present.password_hash = renewed
-        known = known_devices.is_known(session, present.id, client.known_as)
-        begun = begin(session, present, client, remembered)
-        if not known:
-            notifications.notify_new_session(session, present)
-            audit.record(session, events.NEW_DEVICE_SEEN, present)
-        lockout.passed(session, tried)
-        return begun
+        current = _lock_unchanged(session, user)
+        current.password_hash = password_hash
+        is_known = known_devices.is_known(session, current.id, client.device_cookie)
+        result = begin(session, current, client, remembered)
+        if not is_known:
+            notifications.notify_new_session(session, current)
+            audit.record(session, events.NEW_DEVICE_SEEN, current)
+        lockout.record_success(session, attempt)
+        return result
 
 
-def begin(session: Session, person: User, client: Client, remembered: bool = False) -> LoginResult:
-    """Sign the person in with this browser, which is known from now on; the sign-in it had, if any, is over.
+def begin(session: Session, user: User, client: Client, remembered: bool = False) -> LoginResult:
+    """Sign the user in with this browser, which becomes a known one; end the session that it had, if any.
 
-    The account must be locked, or new.
+    The user must be locked, or new.
     """
-    sign_ins.end(session, client.token)
-    begun, token = sign_ins.start(session, person, client, remembered)
-    return LoginResult(begun, token, known_devices.remember(session, person.id, client.known_as))
+    device_cookie = remember_browser(session, user, client)
+    user_session, token = service.start(session, user, client, remembered)
+    return LoginResult(user_session, token, device_cookie)
 
 
-def reset_password(session: Session, secret: str, password_hash: str, client: Client) -> str:
-    """Spend a reset link in this browser, which is known from now on; what its cookie for that is to hold.
-
-    Whoever was signed in there, perhaps somebody else, is signed out.
-    Raises LinkRefused, AccountDisabled; the caller's transaction must then be undone.
-    """
-    person = password_links.complete_reset(session, secret, password_hash)
-    sign_ins.end(session, client.token)
-    return known_devices.remember(session, person.id, client.known_as)
+def remember_browser(session: Session, user: User, client: Client) -> str:
+    """Make this browser a known one of the user's, and end its session; return the new device cookie."""
+    service.end(session, client.session_token)
+    return known_devices.remember(session, user.id, client.device_cookie)
 
 
-def sign_out(session: Session, person: User, sign_in_id: int) -> None:
-    """The person is done with this browser."""
-    # By its number: another window may have renewed the token a moment ago.
-    sign_ins.end_one(session, person.id, sign_in_id)
-    audit.record(session, events.SESSION_ENDED, person)
+def sign_out(session: Session, user: User, session_id: int) -> None:
+    """End this session of the user's."""
+    service.end_one(session, user.id, session_id)
+    audit.record(session, events.SESSION_ENDED, user)
 
 
-def _begun(database: Database, email: str, client: Client) -> lockout.Attempt:
-    """A try that is counted. Raises TooManyRequests, Locked."""
+def _begin_attempt(database: Database, email: str, client: Client) -> lockout.Attempt:
+    """Count an attempt. Raises TooManyRequests, LockedOut."""
     with database.transaction() as session:
-        tried = lockout.attempt(session, email, client)
-        seconds = lockout.begin(session, tried)
-    # Not before the commit: the lock may have begun with this try.
-    if seconds:
-        raise lockout.LockedOut(seconds)
-    return tried
+        attempt = lockout.begin(session, email, client)
+    # Not before the commit: this attempt may have started the lockout.
+    if attempt.locked_for:
+        raise lockout.LockedOut(attempt.locked_for)
+    return attempt
 
 
-def _unchanged(session: Session, person: User) -> User:
-    """The person, locked, unless the account was changed while the password was checked. Raises SignInRefused."""
-    present = session.get(User, person.id, with_for_update=True)
-    if (
-        present is None
-        or present.state != UserState.ACTIVE
-        or present.password_changed_at != person.password_changed_at
-    ):
+def _lock_unchanged(session: Session, user: User) -> User:
+    """Lock the user. Raises LoginRefused if the account was changed while the password was verified."""
+    current = session.get(User, user.id, with_for_update=True)
+    if current is None or current.state != UserState.ACTIVE or current.password_changed_at != user.password_changed_at:
         raise LoginRefused
-    return present
+    return current

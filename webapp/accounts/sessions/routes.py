@@ -1,57 +1,78 @@
-"""The pages on which people sign in, and the button that signs them out."""
+"""The pages for signing in and out, and the page that asks for the password again."""
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
-from flask import session as browser
+from datetime import timedelta
+
+from flask import Blueprint, Flask, abort, flash, redirect, render_template, request, url_for
+from flask import session as flask_session
 from flask_babel import gettext as _
+from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.wrappers import Response
 
 from webapp.accounts.blueprint import Page
-from webapp.accounts.sessions import browser as sessions
-from webapp.accounts.sessions import login as signing_in
+from webapp.accounts.sessions import browser, login, reauthentication
 from webapp.accounts.sessions.browser import signed_in
-from webapp.accounts.sessions.forms import LoginForm
+from webapp.accounts.sessions.forms import ConfirmPasswordForm, LoginForm
 from webapp.accounts.sessions.lockout import LockedOut
-from webapp.accounts.sessions.reauthentication import SessionEnded, TooManyWrongPasswords
+from webapp.accounts.sessions.reauthentication import (
+    Fields,
+    FormTooLarge,
+    SessionEnded,
+    TooManyWrongPasswords,
+    WrongPassword,
+)
 from webapp.core.app_state import app_state
 from webapp.core.errors import TooManyRequests
-from webapp.web import error_pages
-from webapp.web.access import safe_next
+from webapp.core.sealing import CannotUnseal
+from webapp.web import csrf, error_pages
+from webapp.web.access import MEMBER, PUBLIC, safe_next
+from webapp.web.client import current_client
 from webapp.web.forms import text
-from webapp.web.security import csrf
 
-# The address that the sign-in page has filled in, once: whose password was just replaced.
-PREFILLED_EMAIL = "sign_in_as"
+# In Flask's session: the address of a user who has just reset the password, filled in once.
+PREFILLED_EMAIL = "prefilled_email"
+# The hidden field in which a form that was posted too late travels, sealed.
+SAVED_FORM = "saved_form"
+# Pages that do not ask for the password again. A provider's answer was requested behind this page, and signing in
+# there takes its time.
+EXEMPT = PUBLIC | MEMBER | {"mail.finish_grant"}
+# Administrators who look after the mail all day are not asked there.
+EXEMPT_BLUEPRINTS = frozenset({"outbox", "demo"})
+# Where to go instead of a file, which is no page to come back to.
+PAGES_OF_FILES = {"audit.download": "audit.entries"}
 
 blueprint = Blueprint("sessions", __name__)
 
 
-@blueprint.route("/login", methods=["GET", "POST"])
+def init_app(app: Flask) -> None:
+    """Ask for the password again before the pages of administrators, except Home and the outbox."""
+    app.before_request(_reauthenticate_if_due)
+
+
+@blueprint.route("/login", methods=["GET", "POST"], endpoint="login")
 @csrf.exempt
-def login() -> Page:
+def login_page() -> Page:
     """Sign in, and go on to `next`."""
     target = safe_next(request.args.get("next"))
     if request.method != "POST":
-        return (
-            redirect(target)
-            if sessions.is_signed_in()
-            else _page(LoginForm(email=browser.pop(PREFILLED_EMAIL, "")), target)
-        )
+        if browser.is_signed_in():
+            return redirect(target)
+        return _login_page(LoginForm(email=flask_session.pop(PREFILLED_EMAIL, "")), target)
     form = LoginForm()
     if not form.validate_on_submit():
-        # The page was opened before somebody signed in in another window: there is nothing left to do on it.
-        return redirect(target) if form.is_stale and sessions.is_signed_in() else _page(form, target)
+        # Somebody has signed in in another window since this page was opened: there is nothing left to do on it.
+        return redirect(target) if form.is_stale and browser.is_signed_in() else _login_page(form, target)
     email, password, remembered = text(form.email), text(form.password), form.remember.data
     try:
-        begun = signing_in.sign_in(app_state().database, email, password, sessions.here(), remembered)
-    except signing_in.LoginRefused:
+        result = login.sign_in(app_state().database, email, password, current_client(), remembered)
+    except login.LoginRefused:
         form.form_errors.append(_("Wrong email address or password."))
-        return _page(form, target)
+        return _login_page(form, target)
     except TooManyRequests as error:
         form.form_errors.append(error_pages.retry_text(error))
         if isinstance(error, LockedOut):
             form.form_errors.append(_("Forgot your password? Set a new one to get back in right away."))
-        return error_pages.too_many_requests(error, _page(form, target))
-    sessions.begin(begun)
+        return error_pages.too_many_requests(error, _login_page(form, target))
+    browser.start(result)
     return redirect(target)
 
 
@@ -59,21 +80,109 @@ def login() -> Page:
 def logout() -> Response:
     """Sign this browser out."""
     with app_state().database.transaction() as session:
-        signing_in.sign_out(session, signed_in(), sessions.current_session().id)
-    browser.clear()
+        login.sign_out(session, signed_in(), browser.current_session().id)
+    flask_session.clear()
+    browser.forget()
     flash(_("You've been signed out."), "success")
     return redirect(url_for("sessions.login"))
 
 
+@blueprint.route("/confirm", methods=["GET", "POST"])
+@csrf.exempt
+def reauthenticate() -> Page:
+    """Enter the password again, and go on to `next`."""
+    target = safe_next(request.args.get("next"))
+    if not signed_in().is_administrator:
+        # Nothing that members may do needs it.
+        return redirect(target)
+    form, here = ConfirmPasswordForm(), url_for("sessions.reauthenticate", next=target)
+    if not form.submitted():
+        due = reauthentication.is_due(browser.current_session())
+        return _password_page(form, 200, here) if due else redirect(target)
+    try:
+        return redirect(target) if _is_confirmed(form) else _password_page(form, 200, here)
+    except SessionEnded as ended:
+        return login_again(ended, target)
+
+
 def login_again(ended: SessionEnded, target: str | None = None) -> Response:
-    """Tell why the sign-in is over, on the page on which the next one begins; from there one goes on to `target`."""
+    """Say why the session has ended, on the login page, which then leads on to `target`."""
     if not isinstance(ended, TooManyWrongPasswords):
-        # In another window it may go on: the cookie is left as it is, and that page leads on then.
         return redirect(url_for("sessions.login", next=target, ended="form"))
-    sessions.forget()
+    browser.forget()
     flash(str(ended), "warning")
     return redirect(url_for("sessions.login", next=target))
 
 
-def _page(form: LoginForm, target: str) -> str:
+def _login_page(form: LoginForm, target: str) -> str:
     return render_template("accounts/login.html", form=form, target=target)
+
+
+def _reauthenticate_if_due() -> Page | None:
+    """Ask for the password before a page is shown; a form that was posted is saved until it has been entered."""
+    if request.endpoint is None or request.endpoint in EXEMPT or request.blueprint in EXEMPT_BLUEPRINTS:
+        return None
+    due = reauthentication.is_due(browser.current_session())
+    if request.method != "POST":
+        return redirect(url_for("sessions.reauthenticate", next=_page_to_return_to())) if due else None
+    if SAVED_FORM in request.form:
+        return _resume(due)
+    return _save_and_ask(list(request.form.items(multi=True))) if due else None
+
+
+def _page_to_return_to() -> str:
+    page = PAGES_OF_FILES.get(request.endpoint or "")
+    path = url_for(page) if page else request.path
+    query = request.query_string.decode(errors="replace")
+    return f"{path}?{query}" if query else path
+
+
+def _save_and_ask(fields: Fields) -> Page:
+    """Return the page that asks for the password, with the posted fields sealed in it."""
+    try:
+        sealed = reauthentication.save_form(app_state().sealer, browser.current_session(), request.path, fields)
+    except FormTooLarge:
+        # The browser still has what was entered, one page back.
+        here = url_for("sessions.reauthenticate", next=request.path)
+        return _password_page(ConfirmPasswordForm(formdata=None), 413, here, too_large=True)
+    return _password_page(ConfirmPasswordForm(formdata=None), 403, request.full_path.rstrip("?"), sealed)
+
+
+def _resume(due: bool) -> Page | None:
+    """Let the view have the saved form once the password is right, or was entered in another window meanwhile."""
+    sealed = request.form[SAVED_FORM]
+    try:
+        fields = reauthentication.saved_form(app_state().sealer, browser.current_session(), request.path, sealed)
+    except CannotUnseal:
+        abort(400, _("Your earlier entries can no longer be read. Go back and send them again."))
+    if due:
+        form = ConfirmPasswordForm()
+        try:
+            if not _is_confirmed(form):
+                return _password_page(form, 200, request.full_path.rstrip("?"), sealed)
+        except SessionEnded as ended:
+            return login_again(ended)
+    request.form = ImmutableMultiDict(fields)
+    return None
+
+
+def _is_confirmed(form: ConfirmPasswordForm) -> bool:
+    """Return whether the right password was entered; if not, the form says so. Raises SessionEnded."""
+    if not form.validate():
+        return False
+    try:
+        reauthentication.check(
+            app_state().database, signed_in(), browser.current_session(), text(form.current_password)
+        )
+    except WrongPassword as wrong:
+        return form.problem("current_password", str(wrong))
+    browser.rotate_token_after_request()
+    return True
+
+
+def _password_page(
+    form: ConfirmPasswordForm, status: int, action: str, sealed: str = "", too_large: bool = False
+) -> tuple[str, int]:
+    minutes = reauthentication.VALID_FOR // timedelta(minutes=1)
+    data = {"form": form, "action": action, "saved_form": sealed, "too_large": too_large, "minutes": minutes}
+    return render_template("accounts/reauthenticate.html", **data), status

@@ -18,8 +18,8 @@ from webapp.accounts.users.admin_links import ShownLink
 from webapp.accounts.users.administration import ActionRefused
 from webapp.core.app_state import app_state
 from webapp.core.errors import MailroomError
+from webapp.web import csrf
 from webapp.web.forms import ConfirmForm
-from webapp.web.security import csrf
 
 # Where a link to hand over waits, sealed, for the page that shows it.
 SHOWN_LINK = "shown_link"

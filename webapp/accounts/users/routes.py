@@ -25,8 +25,8 @@ from webapp.core.errors import TooManyRequests
 from webapp.core.i18n import LANGUAGES
 from webapp.outbox.status import delivery_status
 from webapp.settings.service import security
+from webapp.web import csrf
 from webapp.web.forms import ConfirmForm, Form, text
-from webapp.web.security import csrf
 
 blueprint = Blueprint("users", __name__)
 

@@ -14,8 +14,9 @@ from webapp.accounts.users import setup as first_run
 from webapp.accounts.users.forms import SetupForm
 from webapp.core import i18n
 from webapp.core.app_state import app_state
+from webapp.web import csrf
+from webapp.web.client import current_client
 from webapp.web.forms import text
-from webapp.web.security import csrf
 
 SETUP_TOKEN = "setup_key"  # noqa: S105 -- the name of a key in the session
 
@@ -60,7 +61,7 @@ def _set_up(form: SetupForm) -> Response:
         )
         if form.public_url and form.public_url.data:
             first_run.save_public_url(session, config, form.public_url.data)
-        begun = login.begin(session, person, sessions.here())
-    sessions.begin(begun)
+        result = login.begin(session, person, current_client())
+    sessions.start(result)
     flash(_("You're signed in as the first administrator. Next, set up the mail server."), "success")
     return redirect(url_for("home.home"))

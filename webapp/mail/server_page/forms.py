@@ -27,7 +27,7 @@ CARRIED = ("shown_provider", "kept_values", "carried_secrets", "version")
 # The names that plugins may not give to their own fields.
 RESERVED = frozenset({
     *COLUMNS, *SECRETS, *CARRIED, "csrf_token", "save", "test", "choose", "apply", "test_recipient", "generate",
-    "held_form", "remove_client_secret",
+    "saved_form", "remove_client_secret",
 })  # fmt: skip
 DEFAULTS: dict[str, Any] = {"provider": "custom", "tls_minimum": "1.2", "timeout": 10, "proxy_type": "none"}
 REQUIRING = (DataRequired, InputRequired)

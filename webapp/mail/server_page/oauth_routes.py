@@ -20,8 +20,9 @@ from webapp.mail.service import Saved
 from webapp.providers import OAuth2
 from webapp.providers.registry import get_providers
 from webapp.settings import service as settings
+from webapp.web import csrf
 from webapp.web.access import current_user
-from webapp.web.security import allow_form_targets, csrf
+from webapp.web.security import allow_form_targets
 
 
 def init_app(app: Flask) -> None:
@@ -40,7 +41,7 @@ def start_grant() -> Response:
             return done
         saved = done.server
     else:
-        csrf.protect()
+        csrf.require_valid_token()
     try:
         return _start(saved)
     except OAuthError as error:

@@ -20,8 +20,9 @@ from webapp.mail.test_send import TestSend, send_test
 from webapp.mail.transcript import stage_label
 from webapp.providers import OAuth2
 from webapp.providers.registry import get_providers
+from webapp.web import csrf
 from webapp.web.access import current_user
-from webapp.web.security import allow_form_targets, csrf
+from webapp.web.security import allow_form_targets
 
 blueprint = Blueprint("mail", __name__)
 log = structlog.get_logger(__name__)
