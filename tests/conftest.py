@@ -1,23 +1,20 @@
-"""What every test can ask for: databases, an application, people with browsers, a mail server."""
+"""Fixtures for all tests: databases, an application, users with browsers, mail servers."""
 
 import logging
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-from unittest import mock
 
 import pytest
-import sqlalchemy
 from argon2 import PasswordHasher
 from flask import Flask
 from jinja2 import FileSystemBytecodeCache
-from sqlalchemy import Engine, event, select
-from werkzeug.routing import Rule
+from sqlalchemy import event, select
+from sqlalchemy.pool import Pool
 
 from tests.support.browser import Browser
 from tests.support.certificates import Authority
@@ -27,8 +24,8 @@ from tests.support.postgresql import PostgreSQL, running_postgresql
 from tests.support.scripted import ScriptedServer
 from webapp import create_app
 from webapp.accounts.models import Role
+from webapp.accounts.passwords import hashing
 from webapp.core import clock, schema
-from webapp.core import database as database_module
 from webapp.core.app_state import AppState, app_state_of
 from webapp.core.config import Config
 from webapp.core.database import Database
@@ -45,12 +42,14 @@ PUBLIC_URL = "https://mailroom.example"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the markers."""
-    config.addinivalue_line("markers", "one_database: what is tested is the same on every kind of database.")
+    """Declare the markers."""
+    config.addinivalue_line(
+        "markers", "one_database: the tested behaviour does not depend on the database, so SQLite is enough."
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what needs a database on both kinds, unless it is marked `one_database`."""
+    """Run tests that use a database on SQLite and PostgreSQL, unless they are marked `one_database`."""
     if "database_kind" in metafunc.fixturenames:
         one = metafunc.definition.get_closest_marker("one_database")
         metafunc.parametrize("database_kind", ["sqlite"] if one else ["sqlite", "postgresql"])
@@ -58,82 +57,48 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def authority() -> Iterator[Authority]:
-    """The certificate authority that this run believes, subprocesses too."""
+    """A certificate authority that this test run trusts, including its subprocesses."""
     with Authority.believed() as authority:
         yield authority
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _cheap_passwords() -> Iterator[None]:
-    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    with mock.patch("webapp.accounts.passwords.hashing._hasher", cheap):
-        yield
+def _cheap_passwords() -> None:
+    """Hash passwords in no time."""
+    hashing.use_hasher(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @pytest.fixture(scope="session", autouse=True)
-def careful_sqlite() -> Iterator[Callable[[Any, Any], None]]:
-    """What a connection to SQLite does in earnest. Here nobody needs the data again, so nothing reaches the disk."""
-    usual = database_module._prepare_sqlite
+def _sqlite_without_sync() -> Iterator[None]:
+    """Let SQLite leave it to the operating system when to write to disk, as test data need not survive a crash."""
+    event.listen(Pool, "checkout", _do_not_sync)
+    yield
+    event.remove(Pool, "checkout", _do_not_sync)
 
-    def hasty(connection: Any, record: Any) -> None:
-        usual(connection, record)
+
+@pytest.fixture
+def sqlite_with_sync() -> Iterator[None]:
+    """Use SQLite as in production."""
+    event.remove(Pool, "checkout", _do_not_sync)
+    yield
+    event.listen(Pool, "checkout", _do_not_sync)
+
+
+def _do_not_sync(connection: Any, _record: Any, _proxy: Any) -> None:
+    if isinstance(connection, sqlite3.Connection):
         connection.execute("PRAGMA synchronous=OFF")
-
-    with mock.patch.object(database_module, "_prepare_sqlite", hasty):
-        yield usual
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _plugins_found_once() -> Iterator[None]:
-    """Looking through all installed packages takes longer than the rest of a start."""
-    with mock.patch("webapp.providers.registry.entry_points", cache(entry_points)):
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _compiled_rules() -> Iterator[None]:
-    """How each address is put together, compiled once: most of the making of an application would go there."""
-    usual = Rule._compile_builder
-    compiled: dict[object, Callable[..., tuple[str, str]]] = {}
-
-    def once(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-        key = (tuple(rule._trace), tuple((rule.defaults or {}).items()), append_unknown)
-        if key not in compiled:
-            compiled[key] = usual(rule, append_unknown)
-        return compiled[key]
-
-    with mock.patch.object(Rule, "_compile_builder", once):
-        yield
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _compiled_statements() -> Iterator[None]:
-    """Statements compiled once for each kind of database: each test has an engine of its own, and would do it anew."""
-    shared: dict[str, Engine] = {}
-
-    def create_engine(*given: Any, **options: Any) -> Engine:
-        engine = sqlalchemy.create_engine(*given, query_cache_size=5000, **options)
-        event.listen(engine, "first_connect", lambda *_: share(engine))
-        return engine
-
-    def share(engine: Engine) -> None:
-        first = shared.setdefault(engine.dialect.name, engine)
-        engine.dialect, engine._compiled_cache = first.dialect, first._compiled_cache
-
-    with mock.patch.object(database_module, "create_engine", create_engine):
-        yield
 
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSQL]:
-    """The server, started when the first test needs it."""
+    """A PostgreSQL server, started when the first test needs it."""
     with running_postgresql() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated, empty database file."""
+    """An empty database file with the current schema."""
     path = tmp_path_factory.mktemp("sqlite") / "migrated.sqlite"
     database = Database(f"sqlite:///{path}")
     schema.upgrade(database)
@@ -143,7 +108,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A migrated, empty database. Tests that change its tables use `own_database_url`."""
+    """An empty database with the current schema. Tests that change the schema use `own_database_url`."""
     if database_kind == "postgresql":
         url: str = request.getfixturevalue("postgresql").wiped()
         return url
@@ -153,7 +118,7 @@ def database_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: P
 
 @pytest.fixture
 def own_database_url(database_kind: str, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A migrated, empty database whose tables may be changed, too."""
+    """An empty database whose schema the test may change."""
     if database_kind == "postgresql":
         with request.getfixturevalue("postgresql").fresh() as url:
             yield url
@@ -163,13 +128,13 @@ def own_database_url(database_kind: str, request: pytest.FixtureRequest) -> Iter
 
 @pytest.fixture
 def config_values() -> dict[str, Any]:
-    """Settings of the process that differ from the usual ones; a module overrides this."""
+    """Configuration values that differ from the defaults of the tests; override this in a module or class."""
     return {}
 
 
 @pytest.fixture
 def config(database_url: str, tmp_path: Path, config_values: dict[str, Any]) -> Config:
-    """The settings of the process."""
+    """The configuration of the application."""
     usual = {
         "instance": tmp_path / "instance",
         "database_url": database_url,
@@ -181,19 +146,19 @@ def config(database_url: str, tmp_path: Path, config_values: dict[str, Any]) -> 
 
 @pytest.fixture(scope="session")
 def compiled_templates() -> Iterator[FileSystemBytecodeCache]:
-    """Templates compiled once: most of a test's time would go there."""
+    """Compiled templates, shared by all tests: otherwise they would spend most of their time compiling."""
     with TemporaryDirectory(prefix="mailroom-templates-") as folder:
         yield FileSystemBytecodeCache(folder)
 
 
 @pytest.fixture
 def app(config: Config, compiled_templates: FileSystemBytecodeCache) -> Iterator[Flask]:
-    """An application with a public address, and nobody in it."""
+    """An application with a public URL and no users."""
     handlers = logging.getLogger().handlers[:]
     app = create_app(config)
     app.testing = True
     app.jinja_env.bytecode_cache = compiled_templates
-    # Testing would hand exceptions on to the test; people get a page.
+    # With `testing`, exceptions would propagate to the test; users get an error page.
     app.config["PROPAGATE_EXCEPTIONS"] = False
     parts = app_state_of(app)
     with parts.database.transaction() as session:
@@ -216,7 +181,7 @@ def app_context(app: Flask) -> Iterator[None]:
 
 @pytest.fixture
 def parts(app: Flask, app_context: None) -> AppState:
-    """What the application is made of."""
+    """The state of the application."""
     return app_state_of(app)
 
 
@@ -228,7 +193,7 @@ def database(parts: AppState) -> Database:
 
 @pytest.fixture
 def stranger(app: Flask) -> Browser:
-    """Somebody who is not signed in."""
+    """A visitor who is not signed in."""
     return Browser(app)
 
 
@@ -242,7 +207,7 @@ def administrator(app: Flask, database: Database) -> Browser:
 
 @pytest.fixture
 def member(app: Flask, database: Database) -> Browser:
-    """A person without rights over others, signed in."""
+    """A user without administrator rights, signed in."""
     browser = Browser(app, add_person(database, "max@mailroom.example"))
     browser.let_in()
     return browser
@@ -250,7 +215,7 @@ def member(app: Flask, database: Database) -> Browser:
 
 @pytest.fixture
 def inbox(authority: Authority, parts: AppState) -> Iterator[Inbox]:
-    """A mail server with STARTTLS and sign-in, saved as the application's own."""
+    """A mail server with STARTTLS and authentication, saved as the application's mail server."""
     with running_inbox(authority) as inbox:
         inbox.save_to(parts)
         yield inbox
@@ -258,7 +223,7 @@ def inbox(authority: Authority, parts: AppState) -> Iterator[Inbox]:
 
 @pytest.fixture
 def scripted(authority: Authority) -> Iterator[Callable[..., ScriptedServer]]:
-    """Make mail servers that say what the test wants; see ScriptedServer."""
+    """Start mail servers that reply as the test wants; see ScriptedServer."""
     with ExitStack() as stack:
         yield lambda *given, **options: stack.enter_context(
             ScriptedServer(*given, **{"certificate": authority.server(), **options})
@@ -291,7 +256,7 @@ def get_message(database: Database) -> GetMessage:
 
 @pytest.fixture
 def use_server(parts: AppState) -> Callable[..., None]:
-    """Save a server on loopback, or one that nobody listens at, as the mail server."""
+    """Save a server on loopback as the mail server; without one, a port on which nothing listens."""
 
     def use_server(server: ScriptedServer | None = None, **given: Any) -> None:
         values = {"provider": "custom", "mail_from": "mailroom@mailroom.example", "host": "127.0.0.1", "timeout": 5}

@@ -1,11 +1,10 @@
 """The database: moments, transactions, migrations; on both kinds."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -173,10 +172,8 @@ def drop_all(database: Database) -> None:
 
 
 @pytest.mark.one_database
-def test_sqlite_keeps_its_foreign_keys_and_syncs_every_commit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, careful_sqlite: Callable[[Any, Any], None]
-) -> None:
-    monkeypatch.setattr("webapp.core.database._prepare_sqlite", careful_sqlite)
+@pytest.mark.usefixtures("sqlite_with_sync")
+def test_sqlite_enforces_foreign_keys_and_syncs_every_commit(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'new.sqlite'}")
     with database.engine.connect() as connection:
         pragmas = [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("foreign_keys", "synchronous")]

@@ -10,7 +10,8 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import cast
@@ -162,7 +163,7 @@ def load_providers(folders: Sequence[Path], reserved: Iterable[str] = ()) -> Pro
     """
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(Hooks)
-    for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
+    for entry in _installed_plugins():
         try:
             plugin = entry.load()
         except Exception as error:
@@ -171,6 +172,12 @@ def load_providers(folders: Sequence[Path], reserved: Iterable[str] = ()) -> Pro
     for path in (path for folder in folders for path in _plugin_files(folder)):
         _register(manager, _import(path))
     return ProviderRegistry(manager, reserved)
+
+
+@cache
+def _installed_plugins() -> Sequence[EntryPoint]:
+    """Find the plugins of installed packages. It reads the metadata of all of them, so do it once per process."""
+    return sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name)
 
 
 def _plugin_files(folder: Path) -> list[Path]:

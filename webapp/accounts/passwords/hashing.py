@@ -13,6 +13,12 @@ from argon2.exceptions import InvalidHashError, VerificationError
 _hasher = PasswordHasher()
 
 
+def use_hasher(hasher: PasswordHasher) -> None:
+    """Hash with other parameters from now on."""
+    global _hasher
+    _hasher = hasher
+
+
 def hash_password(password: str) -> str:
     """The hash to keep. Takes a tenth of a second on purpose: call it outside of transactions."""
     return _hasher.hash(normalised(password))
