@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.mail.grants.page import START, back, begun, typed
 from tests.mail.page import PAGE
+from tests.mail.server_page.authorization import START, authorize, oauth_form, return_with
 from tests.support.authorization import ACCOUNT, CLIENT_ID, AuthorizationServer
 from tests.support.browser import Browser
 from tests.support.grants import GrantOwner
@@ -43,7 +43,7 @@ def test_what_is_no_text_is_left_out_of_a_grant(
     facts: dict[str, Any], administrator: Browser, provider: AuthorizationServer
 ) -> None:
     provider.answers = facts
-    page = back(administrator, begun(administrator, provider))
+    page = return_with(administrator, authorize(administrator, provider))
     assert "Access token status: Generated" in page.text
 
 
@@ -60,7 +60,7 @@ def test_a_device_code_that_is_none_is_told_on_the_form(
 ) -> None:
     given = provider.device
     monkeypatch.setattr(provider, "device", lambda *asked: given(*asked) | facts)
-    page = administrator.post(START, **typed(provider, authentication="device_code"))
+    page = administrator.post(START, **oauth_form(provider, authentication="device_code"))
     assert (page.status_code, page.request.path) == (200, PAGE)
     assert "request for a device code cannot be used" in page.text
 

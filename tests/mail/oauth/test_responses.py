@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from tests.mail.grants.page import CALLBACK, back, begun, grant, trail
 from tests.mail.page import PAGE
+from tests.mail.server_page.authorization import CALLBACK, authorize, grant_events, return_with, saved_grant
 from tests.support.authorization import AuthorizationServer
 from tests.support.browser import Browser
 from tests.support.people import add_person
@@ -34,27 +34,27 @@ pytestmark = pytest.mark.one_database
 def test_an_answer_that_is_no_use_ends_on_the_form(
     alter: Any, words: str, administrator: Browser, provider: AuthorizationServer, parts: AppState
 ) -> None:
-    page = back(administrator, alter(begun(administrator, provider)))
+    page = return_with(administrator, alter(authorize(administrator, provider)))
     assert (page.status_code, page.request.path) == (200, PAGE)
     assert words in page.text
     assert "<b>x</b>" not in page.text
-    assert grant(parts).status == GrantStatus.NONE  # type: ignore[union-attr]
-    assert trail(parts) == ["grant.refused"]
+    assert saved_grant(parts).status == GrantStatus.NONE  # type: ignore[union-attr]
+    assert grant_events(parts) == ["grant.refused"]
     assert words not in administrator.get(PAGE).text
 
 
 def test_an_answer_counts_once(administrator: Browser, provider: AuthorizationServer, parts: AppState) -> None:
-    query = begun(administrator, provider)
-    back(administrator, query)
-    assert "was not begun here by you" in back(administrator, query).text
-    assert trail(parts) == ["grant.obtained", "grant.refused"]
+    query = authorize(administrator, provider)
+    return_with(administrator, query)
+    assert "was not begun here by you" in return_with(administrator, query).text
+    assert grant_events(parts) == ["grant.obtained", "grant.refused"]
 
 
 def test_an_answer_in_a_browser_that_is_not_signed_in_leaves_nothing_in_its_address(
     administrator: Browser, stranger: Browser, provider: AuthorizationServer
 ) -> None:
-    query = begun(administrator, provider)
-    page = back(stranger, query)
+    query = authorize(administrator, provider)
+    page = return_with(stranger, query)
     assert "no administrator is signed in" in page.text
     assert query["code"] not in page.request.full_path + page.text
     assert provider.asked == []
@@ -63,7 +63,7 @@ def test_an_answer_in_a_browser_that_is_not_signed_in_leaves_nothing_in_its_addr
 def test_an_answer_in_a_members_browser_leaves_nothing_in_its_address(
     member: Browser, provider: AuthorizationServer
 ) -> None:
-    page = back(member, {"code": "secret-code", "state": "x"})
+    page = return_with(member, {"code": "secret-code", "state": "x"})
     assert (page.status_code, page.request.full_path) == (403, f"{CALLBACK}?")
     assert provider.asked == []
 
@@ -71,19 +71,19 @@ def test_an_answer_in_a_members_browser_leaves_nothing_in_its_address(
 def test_another_administrators_answer_is_refused(
     administrator: Browser, provider: AuthorizationServer, parts: AppState
 ) -> None:
-    query = begun(administrator, provider)
+    query = authorize(administrator, provider)
     other = Browser(administrator.app, add_person(parts.database, "eve@mailroom.example", Role.ADMINISTRATOR))
     other.let_in()
-    assert "was not begun here by you" in back(other, query).text
+    assert "was not begun here by you" in return_with(other, query).text
     assert provider.asked == []
 
 
 def test_answers_that_take_longer_than_the_password_holds_still_count(
     administrator: Browser, provider: AuthorizationServer, parts: AppState
 ) -> None:
-    query = begun(administrator, provider)
+    query = authorize(administrator, provider)
     with parts.database.transaction() as session:
         for one in session.scalars(select(Session)):
             one.authenticated_at = clock.now() - reauthentication.VALID_FOR
-    back(administrator, query)
-    assert trail(parts) == ["grant.obtained"]
+    return_with(administrator, query)
+    assert grant_events(parts) == ["grant.obtained"]

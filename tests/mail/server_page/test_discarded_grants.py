@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.mail.grants.page import START, back, begun, trail, typed
 from tests.mail.page import PAGE, error_at, saved
+from tests.mail.server_page.authorization import START, authorize, grant_events, oauth_form, return_with
 from tests.support.authorization import AuthorizationServer
 from tests.support.browser import Browser
 from webapp.core.app_state import AppState
@@ -17,9 +17,9 @@ REMOVE = "Remove the saved client secret"
 def test_removing_the_client_secret_discards_the_grant(
     administrator: Browser, provider: AuthorizationServer, parts: AppState
 ) -> None:
-    back(administrator, begun(administrator, provider))
+    return_with(administrator, authorize(administrator, provider))
     assert REMOVE in administrator.get(PAGE).text
-    fields = typed(provider, client_secret="", remove_client_secret="y")
+    fields = oauth_form(provider, client_secret="", remove_client_secret="y")
     assert DISCARDED in administrator.submit(PAGE, "save", **fields).text
     assert saved(parts).sealed_secrets == {}
     assert REMOVE not in administrator.get(PAGE).text
@@ -29,7 +29,7 @@ def test_removing_the_client_secret_discards_the_grant(
 def test_a_client_secret_that_is_needed_or_entered_is_not_removed(
     authentication: str, secret: str, administrator: Browser, provider: AuthorizationServer, parts: AppState
 ) -> None:
-    fields = typed(provider, authentication=authentication)
+    fields = oauth_form(provider, authentication=authentication)
     administrator.submit(PAGE, "save", **fields)
     administrator.submit(PAGE, "save", **fields | {"client_secret": secret, "remove_client_secret": "y"})
     assert set(saved(parts).sealed_secrets) == {"client_secret"}
@@ -48,28 +48,28 @@ def test_a_client_secret_that_is_needed_or_entered_is_not_removed(
 def test_a_change_of_what_the_grant_was_obtained_with_discards_it(
     change: dict[str, str], administrator: Browser, provider: AuthorizationServer, parts: AppState
 ) -> None:
-    assert WARNING in back(administrator, begun(administrator, provider)).text
-    page = administrator.post(PAGE, save="1", **typed(provider) | change)
+    assert WARNING in return_with(administrator, authorize(administrator, provider)).text
+    page = administrator.post(PAGE, save="1", **oauth_form(provider) | change)
     assert DISCARDED in page.text
     assert ("Generate a new one" in page.text) == ("authentication" not in change)
-    assert trail(parts) == ["grant.obtained", "grant.removed"]
+    assert grant_events(parts) == ["grant.obtained", "grant.removed"]
 
 
 def test_another_timeout_keeps_the_grant(
     administrator: Browser, provider: AuthorizationServer, parts: AppState
 ) -> None:
-    back(administrator, begun(administrator, provider))
+    return_with(administrator, authorize(administrator, provider))
     page = administrator.submit(PAGE, "save", timeout="30")
     assert "Access token status: Generated" in page.text
-    assert trail(parts) == ["grant.obtained"]
+    assert grant_events(parts) == ["grant.obtained"]
 
 
 def test_the_client_secret_of_another_provider_is_neither_asked_for_nor_kept(
     administrator: Browser, provider: AuthorizationServer, parts: AppState
 ) -> None:
-    administrator.post(PAGE, save="1", **typed(provider) | {"provider": "google"})
+    administrator.post(PAGE, save="1", **oauth_form(provider) | {"provider": "google"})
     assert set(saved(parts).sealed_secrets) == {"client_secret"}
-    administrator.post(PAGE, save="1", **typed(provider, client_secret=""))
+    administrator.post(PAGE, save="1", **oauth_form(provider, client_secret=""))
     assert (saved(parts).provider, saved(parts).sealed_secrets) == ("custom", {})
 
 
@@ -77,7 +77,7 @@ def test_the_client_secret_of_another_provider_is_neither_asked_for_nor_kept(
 def test_the_form_of_another_provider_shows_no_grant_but_warns_that_saving_discards_it(
     chosen: str, administrator: Browser, provider: AuthorizationServer
 ) -> None:
-    back(administrator, begun(administrator, provider))
+    return_with(administrator, authorize(administrator, provider))
     page = administrator.submit(PAGE, "choose", provider=chosen)
     assert "status: Generated" not in page.text
     assert WARNING in page.text
@@ -87,7 +87,7 @@ def test_the_form_of_another_provider_shows_no_grant_but_warns_that_saving_disca
 def test_a_saved_client_secret_is_sent_nowhere_else(
     field: str, administrator: Browser, provider: AuthorizationServer, parts: AppState
 ) -> None:
-    fields = typed(provider, authentication="device_code")
+    fields = oauth_form(provider, authentication="device_code")
     administrator.submit(PAGE, "save", **fields)
     page = administrator.post(START, **fields | {field: "https://attacker.example/", "client_secret": ""})
     assert error_at(page, "client_secret").startswith("Enter the client secret again, because you changed ")

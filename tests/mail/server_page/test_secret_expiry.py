@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.mail.grants.page import back, begun, typed
 from tests.mail.page import PAGE, custom, error_at, saved
+from tests.mail.server_page.authorization import authorize, oauth_form, return_with
 from tests.support.authorization import AuthorizationServer
 from tests.support.browser import Browser
 from tests.support.grants import GrantOwner
@@ -52,7 +52,7 @@ def test_there_is_no_day_without_a_secret(owner: GrantOwner) -> None:
 def test_a_day_that_is_near_raises_a_warning_at_once(
     administrator: Browser, provider: AuthorizationServer, parts: AppState
 ) -> None:
-    back(administrator, begun(administrator, provider))
+    return_with(administrator, authorize(administrator, provider))
     near = clock.now().date() + timedelta(days=5)
     page = administrator.submit(PAGE, "save", secret_expires_on=near)
     assert saved(parts).secret_expires_on == near
@@ -64,7 +64,7 @@ def test_a_day_that_is_near_raises_a_warning_at_once(
 def test_what_is_no_day_is_reported_and_not_saved(
     administrator: Browser, provider: AuthorizationServer, parts: AppState, day: str
 ) -> None:
-    administrator.submit(PAGE, "save", **typed(provider, secret_expires_on="2027-05-03"))
+    administrator.submit(PAGE, "save", **oauth_form(provider, secret_expires_on="2027-05-03"))
     page = administrator.submit(PAGE, "save", secret_expires_on=day)
     assert error_at(page, "secret_expires_on").startswith("Enter a date")
     assert saved(parts).secret_expires_on == MAY
@@ -74,7 +74,7 @@ def test_what_is_no_day_is_reported_and_not_saved(
 def test_the_first_and_the_last_possible_day_break_no_page(
     administrator: Browser, provider: AuthorizationServer, parts: AppState, day: str
 ) -> None:
-    page = administrator.submit(PAGE, "save", **typed(provider, secret_expires_on=day))
+    page = administrator.submit(PAGE, "save", **oauth_form(provider, secret_expires_on=day))
     assert page.status_code == 200
     assert 'id="expiries"' in page.text
     assert str(saved(parts).secret_expires_on) == day

@@ -1,4 +1,4 @@
-"""What the tests of “Generate access token” share: the form, the provider's answer, what became of it."""
+"""What the tests of “Generate access token” share: the form, the provider's response, what became of it."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -18,8 +18,8 @@ START, CALLBACK = "/settings/mail/oauth/start", "/settings/mail/oauth/callback"
 DEVICE = "/settings/mail/oauth/device"
 
 
-def typed(provider: AuthorizationServer, **given: Any) -> dict[str, Any]:
-    """A whole form for the provider of the tests."""
+def oauth_form(provider: AuthorizationServer, **given: Any) -> dict[str, Any]:
+    """Return a complete form for the tests' provider."""
     fields = {
         "mail_from": "Mailroom <mailroom@mailroom.example>", "provider": "custom", "host": "smtp.example.org",
         "port": "587", "security": "starttls", "timeout": "10", "tls_minimum": "1.2", "proxy_type": "none",
@@ -28,26 +28,26 @@ def typed(provider: AuthorizationServer, **given: Any) -> dict[str, Any]:
     return fields | provider.settings | given
 
 
-def grant(parts: AppState) -> Grant | None:
-    """The saved grant."""
+def saved_grant(parts: AppState) -> Grant | None:
+    """Return the saved grant."""
     with parts.database.read() as session:
         return grants.get(session, saved(parts).id)
 
 
-def trail(parts: AppState) -> list[str]:
-    """What the trail tells about grants."""
+def grant_events(parts: AppState) -> list[str]:
+    """Return the audit events about grants."""
     with parts.database.read() as session:
         found = session.scalars(select(AuditEntry).where(AuditEntry.event.like("grant%")).order_by(AuditEntry.id)).all()
     return [entry.event for entry in found]
 
 
-def begun(administrator: Browser, provider: AuthorizationServer, **given: Any) -> dict[str, str]:
-    """The answer that a browser brings back from the provider."""
-    answer = administrator.post(START, follow=False, **typed(provider, **given))
+def authorize(administrator: Browser, provider: AuthorizationServer, **given: Any) -> dict[str, str]:
+    """Choose “Generate access token”, and return the query that the provider sends the browser back with."""
+    answer = administrator.post(START, follow=False, **oauth_form(provider, **given))
     assert answer.status_code == 303, error_at(answer, "client_secret")
     return provider.visit(answer.location)
 
 
-def back(browser: Browser, query: dict[str, str]) -> TestResponse:
-    """The browser comes back with it."""
+def return_with(browser: Browser, query: dict[str, str]) -> TestResponse:
+    """Come back from the provider with this query."""
     return browser.get(f"{CALLBACK}?{urlencode(query)}")
