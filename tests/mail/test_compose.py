@@ -25,7 +25,7 @@ DATA = {
     "until": MOMENT,
     "client": "192.0.2.1",
     "device": "",
-    "expiry": Expiry(ExpirySubject.CLIENT_SECRET, ExpiryState.SOON, MOMENT),
+    "expiry": Expiry(ExpirySubject.CLIENT_SECRET, ExpiryState.EXPIRING, MOMENT),
 }
 TEMPLATES = sorted(folder.name for folder in (template_folder() / "email").iterdir() if folder.is_dir())
 Compose = Callable[..., EmailMessage]

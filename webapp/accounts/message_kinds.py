@@ -159,7 +159,7 @@ def prepare_lockout(session: Session, message: Message) -> PreparedMessage:
 def prepare_expiry_alert(session: Session, message: Message) -> PreparedMessage:
     """Prepare the warning about the mail server, for an administrator, unless it no longer applies."""
     user = _require_active(_lock_user(session, message))
-    expiry = Expiry.of_facts(message.data)
+    expiry = Expiry.from_data(message.data)
     if not user.is_administrator or not alerts.is_current(session, expiry, clock.now()):
         raise Unwanted("alert_resolved")
     return PreparedMessage("expiry_alert", user.email, _data(message, user) | {"expiry": expiry}, user.language)
@@ -192,7 +192,7 @@ def sample_admin_link_created(now: datetime) -> PreparedMessage:
 
 def sample_expiry_alert(now: datetime) -> PreparedMessage:
     """Prepare the preview of a warning about the mail server."""
-    return _sample("expiry_alert", expiry=Expiry(ExpirySubject.CLIENT_SECRET, ExpiryState.SOON, now + AHEAD))
+    return _sample("expiry_alert", expiry=Expiry(ExpirySubject.CLIENT_SECRET, ExpiryState.EXPIRING, now + AHEAD))
 
 
 # What they share

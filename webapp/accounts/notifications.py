@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from webapp.accounts.models import Role, User, UserState
 from webapp.core import clock
 from webapp.core.actor import current_actor
+from webapp.mail.expiry.service import Expiry
 from webapp.outbox import service as outbox
 from webapp.outbox.models import MessageState
 
@@ -47,11 +48,11 @@ def notify_new_session(session: Session, person: User) -> None:
         message.next_attempt_at = min(last.created_at, now) + MIN_INTERVAL
 
 
-def mail_server(session: Session, expiry: dict[str, Any]) -> None:
-    """Owe all active administrators the news that something the mail server needs ends, or has ended."""
+def email_administrators(_sender: object, session: Session, expiry: Expiry) -> None:
+    """Enqueue an expiry alert for every active administrator."""
     active = select(User).where(User.role == Role.ADMINISTRATOR, User.state == UserState.ACTIVE).order_by(User.id)
-    for person in session.scalars(active):
-        outbox.enqueue(session, "expiry_alert", person.email, user_id=person.id, data=expiry)
+    for user in session.scalars(active):
+        outbox.enqueue(session, "expiry_alert", user.email, user_id=user.id, data=expiry.to_data())
 
 
 def _joined(data: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from flask import Flask
 from flask_babel import lazy_gettext as _
 
-from webapp.accounts import events, jobs, message_kinds, service
+from webapp.accounts import events, jobs, message_kinds, notifications, service
 from webapp.accounts.address_changes import routes as address_change_routes
 from webapp.accounts.password_links import routes as password_link_routes
 from webapp.accounts.profile import routes as profile_routes
@@ -12,6 +12,7 @@ from webapp.accounts.sessions import routes as session_routes
 from webapp.accounts.users import admin_link_routes, setup_routes
 from webapp.accounts.users import routes as user_routes
 from webapp.audit.registry import register_user_lookup
+from webapp.mail.events import expiry_alert_raised
 from webapp.web import navigation
 from webapp.web.navigation import NavigationEntry
 
@@ -21,6 +22,7 @@ def init_app(app: Flask) -> None:
     events.init_app(app)
     message_kinds.init_app(app)
     jobs.init_app(app)
+    expiry_alert_raised.connect(notifications.email_administrators)
     register_user_lookup(app, service.find_user_id)
     browser.init_app(app)
     profile_routes.init_app(app)

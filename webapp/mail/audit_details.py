@@ -6,15 +6,15 @@ from flask_babel import gettext as _
 from webapp.audit import registry
 from webapp.audit.registry import Describe
 from webapp.mail import events
-from webapp.mail.expiry import words as expiry_words
+from webapp.mail.expiry import labels
 from webapp.mail.transcript import Stage, stage_label
 from webapp.providers.oauth2 import LABELS
 from webapp.providers.registry import get_providers
 
 
 def _grant_type(grant_type: str) -> str:
-    labels = {str(known): label for known, label in LABELS.items()}
-    return _("Authentication: %(kind)s.", kind=labels.get(grant_type, grant_type))
+    known = {str(name): label for name, label in LABELS.items()}
+    return _("Authentication: %(kind)s.", kind=known.get(grant_type, grant_type))
 
 
 def _provider(key: str) -> str:
@@ -31,8 +31,8 @@ DETAILS: dict[str, Describe] = {
     "grant_type": _grant_type,
     "provider": _provider,
     "stage": _stage,
-    "state": lambda state: _("State: %(state)s.", state=expiry_words.STATES.get(state, state)),
-    "about": lambda subject: _("About: %(what)s.", what=expiry_words.NAMES.get(subject, subject)),
+    "state": lambda state: _("State: %(state)s.", state=labels.STATES.get(state, state)),
+    "about": lambda subject: _("About: %(what)s.", what=labels.NAMES.get(subject, subject)),
 }
 
 

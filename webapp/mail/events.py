@@ -8,6 +8,8 @@ from webapp.audit.registry import EventType
 # Sent inside the transaction that saves, with `session`.
 mail_server_saved = Signal()
 grant_obtained = Signal()
+# The same, with the `expiry`.
+expiry_alert_raised = Signal()
 
 MAIL_SERVER_SAVED = EventType("mail_server.saved", lazy("Mail server saved"))
 TEST_SEND_FINISHED = EventType("test_send.finished", lazy("Test email attempted"))

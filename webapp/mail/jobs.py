@@ -1,4 +1,4 @@
-"""What needs a look also while no mail leaves: grants that lapse unused, the server's certificate, warnings."""
+"""The jobs that keep mail servers working even when no email is sent."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from flask import Flask
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from webapp.core.app_state import AppState, app_state
+from webapp.core.app_state import app_state
 from webapp.core.jobs import Job, cleanup_job, register_jobs
 from webapp.core.sealing import CannotUnseal
 from webapp.mail import servers, transport_settings
@@ -28,43 +28,42 @@ def init_app(app: Flask) -> None:
     """Register the jobs."""
     register_jobs(
         app,
-        Job("refresh grants", lambda now: refresh_grants(app_state(), now), timedelta(minutes=10), "delivery"),
-        Job("check certificate", lambda now: check_certificate(app_state(), now), timedelta(minutes=10), "delivery"),
-        Job("send expiry alerts", lambda now: alerts.send_alerts(app_state(), now), timedelta(seconds=5), "delivery"),
+        Job("refresh grants", refresh_grants, timedelta(minutes=10), "delivery"),
+        Job("check certificate", check_certificate, timedelta(minutes=10), "delivery"),
+        Job("send expiry alerts", alerts.send_alerts, timedelta(seconds=5), "delivery"),
         cleanup_job("delete expired authorization requests", delete_expired_requests),
     )
+
+
+def refresh_grants(now: datetime) -> None:
+    """Refresh every grant that is due; a failure is saved with the grant."""
+    state = app_state()
+    for server_id in renewal.due(state, now):
+        with state.database.read() as session:
+            server = session.get(MailServer, server_id)
+        if server is None:
+            continue
+        try:
+            token_source.for_server(server, state).refresh()
+        except OAuthError as error:
+            log.warning("grant not refreshed", code=error.code)
+
+
+def check_certificate(now: datetime) -> None:
+    """Connect to the server to see its certificate, without authenticating, if it was not seen for a day."""
+    state = app_state()
+    with state.database.read() as session:
+        server, present = servers.primary(session), general(session, state.config)
+    if server is None or not certificates.needs_check(server, now):
+        return
+    try:
+        settings = replace(transport_settings.load(server, state, present), authentication="none", tokens=None)
+        with SmtpConnection(settings) as connection:
+            certificates.record(state.database, server, connection.certificate)
+    except (DeliveryError, UnknownProvider, CannotUnseal) as error:
+        log.warning("certificate not checked", error=str(error))
 
 
 def delete_expired_requests(session: Session, now: datetime) -> None:
     """Delete authorization requests that were not completed in time."""
     session.execute(delete(AuthorizationRequest).where(AuthorizationRequest.expires_at <= now))
-
-
-def refresh_grants(parts: AppState, now: datetime) -> None:
-    """Renew every grant that is due; failures are saved with the grant, as when mail is sent.
-
-    So grants that are not used stay alive, and a dead one is known within a day.
-    """
-    for server_id in renewal.due(parts, now):
-        with parts.database.read() as session:
-            server = session.get(MailServer, server_id)
-        if server is None:
-            continue
-        try:
-            token_source.for_server(server, parts).refresh()
-        except OAuthError as fault:
-            log.warning("grant not kept alive", code=fault.code)
-
-
-def check_certificate(parts: AppState, now: datetime) -> None:
-    """See the server's certificate, where no mail has shown it for a day: connect, and sign in nowhere."""
-    with parts.database.read() as session:
-        server, present = servers.primary(session), general(session, parts.config)
-    if server is None or not certificates.needs_check(server, now):
-        return
-    try:
-        opened = replace(transport_settings.load(server, parts, present), authentication="none", tokens=None)
-        with SmtpConnection(opened) as connection:
-            certificates.record(parts.database, server, connection.certificate)
-    except (DeliveryError, UnknownProvider, CannotUnseal) as error:
-        log.warning("certificate not seen", error=str(error))

@@ -164,17 +164,17 @@ class AuthorizationRequest(Base):
 
 
 class ExpiryAlert(Base):
-    """A warning about a mail server that stands: administrators and the webhook have been told.
+    """An alert about a mail server that was sent and is not resolved yet.
 
-    `what` and `state` are those of `mail.expiries`. It is deleted when there is nothing to warn of any more.
+    `subject` and `state` are those of `webapp.mail.expiry.service`.
     """
 
     __tablename__ = "expiry_alerts"
-    __table_args__ = (UniqueConstraint("mail_server_id", "what"),)
+    __table_args__ = (UniqueConstraint("mail_server_id", "subject"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     mail_server_id: Mapped[int] = mapped_column(ForeignKey("mail_servers.id", ondelete="CASCADE"))
-    what: Mapped[str] = mapped_column(String(30))
+    subject: Mapped[str] = mapped_column(String(30))
     state: Mapped[str] = mapped_column(String(20))
-    ends_at: Mapped[datetime | None]
-    told_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    alerted_at: Mapped[datetime]

@@ -1,25 +1,43 @@
 """What mail servers add to the application."""
 
-from flask import Flask
+import structlog
+from flask import Flask, render_template
 from flask_babel import lazy_gettext as _
 
+from webapp.core import clock
+from webapp.core.app_state import app_state
 from webapp.mail import audit_details, jobs
-from webapp.mail.expiry import banner
+from webapp.mail.expiry import labels as expiry_labels
+from webapp.mail.expiry import service as expiries
 from webapp.mail.server_page import routes
 from webapp.mail.transport import connection
 from webapp.web import navigation
 from webapp.web.navigation import Panel, SettingsTab
+
+log = structlog.get_logger(__name__)
 
 
 def init_app(app: Flask) -> None:
     """Add the mail server page, and the expiry alerts on every administrator's page."""
     connection.mail.init_app(app)
     audit_details.init_app(app)
-    banner.init_app(app)
+    app.jinja_env.globals.update(expiry_labels=expiry_labels)
     jobs.init_app(app)
     app.register_blueprint(routes.blueprint)
     navigation.register(
         app,
         SettingsTab(_("Mail server"), "mail.mail_server", 20),
-        Panel("page", 10, banner.expiry_alerts),
+        Panel("page", 10, _expiry_alerts),
     )
+
+
+def _expiry_alerts() -> str:
+    """Render the alerts at the top of every administrator's page."""
+    try:
+        with app_state().database.read() as session:
+            found = [expiry for expiry in expiries.current(session, clock.now()) if expiry.needs_attention]
+    except Exception:
+        # The error page has this panel too, and the database may be what failed.
+        log.exception("expiry alerts cannot be read")
+        return ""
+    return render_template("mail/_expiry_alerts.html", alerts=found) if found else ""

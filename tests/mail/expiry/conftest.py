@@ -1,4 +1,4 @@
-"""A worker that looks for news, and a certificate that ends soon."""
+"""A worker that sends alerts, and a mail server whose certificate expires soon."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -17,27 +17,27 @@ from webapp.mail.expiry import alerts
 from webapp.mail.expiry.certificates import record
 from webapp.mail.transport.smtp import Certificate
 
-Tell = Callable[[], None]
+SendAlerts = Callable[[], None]
 
 
 @pytest.fixture
-def tell(app: Flask, parts: AppState) -> Tell:
-    """The worker, looking once for news."""
+def send_alerts(app: Flask) -> SendAlerts:
+    """Run the worker's job once."""
 
-    def tell() -> None:
+    def send() -> None:
         with app.app_context():
-            alerts.send_alerts(parts, clock.now())
+            alerts.send_alerts(clock.now())
 
-    return tell
+    return send
 
 
 @pytest.fixture
-def ending(authority: Authority, parts: AppState, tell: Tell) -> Iterator[Inbox]:
-    """A mail server whose certificate ends in three days; its one administrator is owed the news."""
+def expiring(authority: Authority, parts: AppState, send_alerts: SendAlerts) -> Iterator[Inbox]:
+    """A mail server whose certificate expires in three days; its administrator's alert is queued."""
     add_person(parts.database, "eva@mailroom.example", Role.ADMINISTRATOR, name="Eva")
     end = clock.now() + timedelta(days=3)
     with running_inbox(authority, until=end) as inbox:
         inbox.save_to(parts)
         record(parts.database, saved(parts), Certificate(end - timedelta(days=90), end))
-        tell()
+        send_alerts()
         yield inbox

@@ -1,4 +1,4 @@
-"""Until when the mail server's certificate holds: seen with mail, with a test, or by a look of its own."""
+"""The certificate of the mail server, recorded when email or a test is sent, or by a job."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ END = datetime(2126, 5, 3, tzinfo=UTC)
 
 @pytest.fixture(params=["starttls", "tls"])
 def inbox(request: pytest.FixtureRequest, authority: Authority, parts: AppState) -> Iterator[Inbox]:
-    """The saved mail server, whose certificate ends in a hundred years."""
+    """The saved mail server, whose certificate expires in a hundred years."""
     with running_inbox(authority, request.param, until=END) as inbox:
         inbox.save_to(parts)
         yield inbox
@@ -33,7 +33,7 @@ def form_of(inbox: Inbox) -> dict[str, str]:
     return custom(host=inbox.host, port=str(inbox.port), security=inbox.security, username=USERNAME, password=PASSWORD)
 
 
-def test_a_mail_shows_it(inbox: Inbox, parts: AppState, deliver: Callable[[], None]) -> None:
+def test_sending_email_records_the_certificate(inbox: Inbox, parts: AppState, deliver: Callable[[], None]) -> None:
     with parts.database.transaction() as session:
         outbox.enqueue(session, "test", "eve@people.example")
     updated_at = saved(parts).updated_at
@@ -42,14 +42,14 @@ def test_a_mail_shows_it(inbox: Inbox, parts: AppState, deliver: Callable[[], No
     assert (server.certificate_expires_at, server.updated_at) == (END, updated_at)
 
 
-def test_a_test_shows_it(inbox: Inbox, parts: AppState, administrator: Browser) -> None:
+def test_a_test_send_records_the_certificate(inbox: Inbox, parts: AppState, administrator: Browser) -> None:
     page = administrator.submit(PAGE, button="test", test_recipient="eve@people.example", **form_of(inbox))
     assert "3 May 2126" in page.text
     assert saved(parts).certificate_expires_at == END
 
 
-@pytest.mark.parametrize(("name", "value"), [("host", "smtp.example.org"), ("extra", {"region": "us"})])
-def test_a_test_of_another_server_does_not(
+@pytest.mark.parametrize(("name", "value"), [("host", "smtp.example.org"), ("provider_fields", {"region": "us"})])
+def test_a_test_send_through_another_server_records_nothing(
     inbox: Inbox, parts: AppState, administrator: Browser, name: str, value: object
 ) -> None:
     with parts.database.transaction() as session:
@@ -59,45 +59,47 @@ def test_a_test_of_another_server_does_not(
     assert saved(parts).certificate_expires_at is None
 
 
-def test_it_is_noted_once_a_day(inbox: Inbox, parts: AppState, deliver: Callable[[], None]) -> None:
-    noted = []
+def test_an_unchanged_certificate_is_recorded_once_a_day(
+    inbox: Inbox, parts: AppState, deliver: Callable[[], None]
+) -> None:
+    recorded = []
     for hours in (0, 2, 26):
         with time_machine.travel(clock.now() + timedelta(hours=hours), tick=False):
             with parts.database.transaction() as session:
                 outbox.enqueue(session, "test", "eve@people.example")
             deliver()
-            noted.append((clock.now() - (saved(parts).certificate_seen_at or clock.now())) // timedelta(hours=1))
-    assert noted == [0, 2, 0]
+            recorded.append((clock.now() - (saved(parts).certificate_seen_at or clock.now())) // timedelta(hours=1))
+    assert recorded == [0, 2, 0]
 
 
-def test_a_look_of_its_own_comes_when_no_mail_has_shown_it_for_a_day(inbox: Inbox, parts: AppState) -> None:
-    jobs.check_certificate(parts, clock.now())
+def test_the_job_checks_the_certificate_when_no_email_was_sent_for_a_day(inbox: Inbox, parts: AppState) -> None:
+    jobs.check_certificate(clock.now())
     assert saved(parts).certificate_expires_at is None
     with time_machine.travel(clock.now() + timedelta(hours=26)):
-        jobs.check_certificate(parts, clock.now())
+        jobs.check_certificate(clock.now())
     assert saved(parts).certificate_expires_at == END
     assert inbox.messages == []
 
 
-def test_a_server_that_is_away_keeps_what_was_seen_of_it(parts: AppState, authority: Authority) -> None:
+def test_a_server_that_is_down_keeps_its_recorded_certificate(parts: AppState, authority: Authority) -> None:
     with running_inbox(authority, until=END) as inbox:
         inbox.save_to(parts)
-        jobs.check_certificate(parts, clock.now() + timedelta(days=2))
-    jobs.check_certificate(parts, clock.now() + timedelta(days=4))
+        jobs.check_certificate(clock.now() + timedelta(days=2))
+    jobs.check_certificate(clock.now() + timedelta(days=4))
     assert saved(parts).certificate_expires_at == END
 
 
-def test_a_line_without_encryption_is_not_looked_at(parts: AppState) -> None:
+def test_a_connection_without_encryption_is_not_checked(parts: AppState) -> None:
     with ScriptedServer() as server:
         with parts.database.transaction() as session:
             values = {"provider": "custom", "mail_from": "m@mailroom.example", "host": "127.0.0.1"}
             session.add(MailServer(port=server.port, security="none", updated_at=clock.now(), **values))
-        jobs.check_certificate(parts, clock.now() + timedelta(days=2))
+        jobs.check_certificate(clock.now() + timedelta(days=2))
         assert server.connections == 0
 
 
 @pytest.mark.parametrize("change", [{"port": "2526"}, {"host": "smtp.example.com"}, {"security": "none"}])
-def test_another_server_has_another_one(
+def test_saving_another_server_forgets_the_certificate(
     inbox: Inbox, parts: AppState, administrator: Browser, change: dict[str, str]
 ) -> None:
     administrator.submit(PAGE, button="test", test_recipient="eve@people.example", **form_of(inbox))

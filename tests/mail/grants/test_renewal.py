@@ -140,8 +140,8 @@ def test_a_provider_that_drips_holds_nobody_for_long(granted: GrantOwner, monkey
 @pytest.mark.one_database
 def test_a_grant_that_nobody_uses_is_renewed_daily(granted: GrantOwner, days: float, asked: list[str]) -> None:
     with later(days=days):
-        jobs.refresh_grants(granted.parts, clock.now())
-        jobs.refresh_grants(granted.parts, clock.now())
+        jobs.refresh_grants(clock.now())
+        jobs.refresh_grants(clock.now())
     assert granted.provider.asked == asked
 
 
@@ -152,7 +152,7 @@ def test_a_refresh_token_of_an_hour_is_renewed_half_way(owner: GrantOwner) -> No
     owner.sign_in()
     assert owner.grant.refresh_deadline == owner.grant.refresh_expires_at
     with later(minutes=31):
-        jobs.refresh_grants(owner.parts, clock.now())
+        jobs.refresh_grants(clock.now())
     assert owner.provider.asked[-1] == "refresh_token"
 
 
@@ -160,7 +160,7 @@ def test_a_refresh_token_of_an_hour_is_renewed_half_way(owner: GrantOwner) -> No
 def test_upkeep_finds_a_dead_grant(granted: GrantOwner) -> None:
     granted.provider.revoke()
     with later(days=2):
-        jobs.refresh_grants(granted.parts, clock.now())
+        jobs.refresh_grants(clock.now())
     assert granted.grant.status == GrantStatus.ACTION_REQUIRED
 
 

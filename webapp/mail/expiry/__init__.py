@@ -1,1 +1,1 @@
-"""Expiry dates and the alerts about them."""
+"""What a mail server needs that expires, and the alerts about it."""

@@ -1,4 +1,4 @@
-"""The certificates that mail servers show, and until when the saved server's holds."""
+"""Until when the certificate of the saved mail server is valid."""
 
 from datetime import datetime, timedelta
 
@@ -9,33 +9,34 @@ from webapp.core.database import Database
 from webapp.mail.models import MailServer
 from webapp.mail.transport.smtp import Certificate
 
-# A certificate that stays the same is noted so often.
+# How often an unchanged certificate is recorded.
 SEEN_INTERVAL = timedelta(days=1)
+# How much later it is checked if no email was sent meanwhile.
+CHECK_DELAY = timedelta(hours=1)
 
 
 def record(database: Database, server: MailServer | None, certificate: Certificate | None) -> None:
-    """Keep what the server showed: when it is another one, else once a day. Nothing is done for nothing."""
+    """Save the certificate that the server presented, if it is a new one or was not recorded for a day."""
     now = clock.now()
-    if server is None or certificate is None or not _is_news(server, certificate, now):
+    if server is None or certificate is None or not _is_worth_recording(server, certificate, now):
         return
-    values = {"since": certificate.since, "expires_at": certificate.expires_at, "seen_at": now}
-    # Somebody may have saved another server since it was looked at.
-    same = [getattr(MailServer, name) == getattr(server, name) for name in ("id", "host", "port", "security")]
+    # Another server may have been saved since this one was contacted.
+    unchanged = [getattr(MailServer, name) == getattr(server, name) for name in ("id", "host", "port", "security")]
+    values = {
+        "certificate_since": certificate.since,
+        "certificate_expires_at": certificate.expires_at,
+        "certificate_seen_at": now,
+    }
     with database.transaction() as session:
-        session.execute(
-            update(MailServer).where(*same).values({f"certificate_{name}": value for name, value in values.items()})
-        )
+        session.execute(update(MailServer).where(*unchanged).values(values))
 
 
 def needs_check(server: MailServer, now: datetime) -> bool:
-    """Whether nobody has seen the certificate for longer than it takes to be noted by the way."""
-    if server.security == "none":
-        return False
+    """Return whether the certificate was not seen for longer than sending email would have taken to see it."""
     last = server.certificate_seen_at or server.updated_at
-    return not timedelta() <= now - last < SEEN_INTERVAL + timedelta(hours=1)
+    return server.security != "none" and now - last >= SEEN_INTERVAL + CHECK_DELAY
 
 
-def _is_news(server: MailServer, certificate: Certificate, now: datetime) -> bool:
+def _is_worth_recording(server: MailServer, certificate: Certificate, now: datetime) -> bool:
     same = (server.certificate_since, server.certificate_expires_at) == (certificate.since, certificate.expires_at)
-    seen_at = server.certificate_seen_at
-    return not same or seen_at is None or not timedelta() <= now - seen_at < SEEN_INTERVAL
+    return not same or server.certificate_seen_at is None or now - server.certificate_seen_at >= SEEN_INTERVAL

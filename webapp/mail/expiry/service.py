@@ -1,29 +1,27 @@
-"""What a mail server needs that ends one day: when each ends, and how near that is.
+"""When the things that a mail server needs expire, and when administrators are alerted.
 
-A warning comes AHEAD of an end. What is replaced by itself while all is well, and often lives for
-days only, is warned of later: when the last quarter of its time has begun and it is still there.
+Alerts start AHEAD of the expiry date. Something that is renewed automatically often lives for days only,
+so its alert starts when the last quarter of its lifetime begins and it has not been renewed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 
 from webapp.mail.models import Grant, GrantStatus, MailServer
 from webapp.mail.servers import PRIMARY
+from webapp.providers.oauth2 import LABELS
 
 AHEAD = timedelta(days=14)
-# The sign-ins that show a secret of the application's own.
-BY_SECRET = ("authorization_code", "client_credentials", "device_code")
-BY_KEY = "service_account"
 
 
 class ExpirySubject(StrEnum):
-    """What ends."""
+    """What expires."""
 
     GRANT = "grant"
     CLIENT_SECRET = "client_secret"  # noqa: S105 -- the name of one
@@ -32,132 +30,95 @@ class ExpirySubject(StrEnum):
 
 
 class ExpiryState(StrEnum):
-    """How things stand with it. REFUSED is a grant that its provider does not renew any more."""
+    """How near its expiry something is. REFUSED is a grant that its provider no longer refreshes."""
 
     UNKNOWN = "unknown"
-    HOLDS = "holds"
-    SOON = "soon"
-    ENDED = "ended"
+    VALID = "valid"
+    EXPIRING = "expiring"
+    EXPIRED = "expired"
     REFUSED = "refused"
 
 
 @dataclass(frozen=True)
 class Expiry:
-    """One end. `ends_at` is None where none is known; of what was REFUSED it is the moment of that.
+    """When one thing expires; for a REFUSED grant, `expires_at` is when it was refused."""
 
-    `moves` says that Mailroom moves the end on, again and again.
-    """
-
-    what: ExpirySubject
+    subject: ExpirySubject
     state: ExpiryState
-    ends_at: datetime | None = None
-    moves: bool = False
+    expires_at: datetime | None = None
+    renews_automatically: bool = False
 
     @property
-    def warns(self) -> bool:
+    def needs_attention(self) -> bool:
         """Whether somebody has to do something."""
-        return self.state in (ExpiryState.SOON, ExpiryState.ENDED, ExpiryState.REFUSED)
+        return self.state in (ExpiryState.EXPIRING, ExpiryState.EXPIRED, ExpiryState.REFUSED)
 
-    @property
-    def facts(self) -> dict[str, Any]:
-        """The same, as a message of the outbox keeps it."""
-        return {
-            "what": self.what,
-            "state": self.state,
-            "ends_at": self.ends_at.isoformat() if self.ends_at else None,
-        }
+    def to_data(self) -> dict[str, Any]:
+        """Return it as the data of a message."""
+        expires_at = self.expires_at.isoformat() if self.expires_at else None
+        return {"subject": self.subject, "state": self.state, "expires_at": expires_at}
 
     @classmethod
-    def of_facts(cls, facts: dict[str, Any]) -> "Expiry":
-        """From there."""
-        ends_at = datetime.fromisoformat(facts["ends_at"]) if facts["ends_at"] else None
-        return cls(ExpirySubject(facts["what"]), ExpiryState(facts["state"]), ends_at)
+    def from_data(cls, data: Mapping[str, Any]) -> "Expiry":
+        """Return it from the data of a message."""
+        expires_at = datetime.fromisoformat(data["expires_at"]) if data["expires_at"] else None
+        return cls(ExpirySubject(data["subject"]), ExpiryState(data["state"]), expires_at)
 
 
-@dataclass(frozen=True)
-class Known:
-    """What the database knows of the primary mail server and its grant."""
-
-    authentication: str
-    security: str
-    secret_expires_on: date | None
-    certificate_since: datetime | None
-    certificate_expires_at: datetime | None
-    status: str | None
-    granted_at: datetime | None
-    last_refresh_at: datetime | None
-    refresh_expiry_slides: bool | None
-    refresh_deadline: datetime | None
-    failed_at: datetime | None
+def current(session: Session, now: datetime) -> list[Expiry]:
+    """Return the expiry dates of the saved mail server; none if no server is saved."""
+    statement = select(MailServer, Grant).outerjoin(Grant, Grant.mail_server_id == MailServer.id)
+    row = session.execute(statement.where(MailServer.position == PRIMARY)).first()
+    return expiries_of(row[0], row[1], now) if row else []
 
 
-# The fields of Known, in their order.
-_COLUMNS: tuple[InstrumentedAttribute[Any], ...] = (
-    MailServer.authentication, MailServer.security, MailServer.secret_expires_on, MailServer.certificate_since,
-    MailServer.certificate_expires_at, Grant.status, Grant.granted_at, Grant.last_refresh_at,
-    Grant.refresh_expiry_slides, Grant.refresh_deadline, Grant.failed_at,
-)  # fmt: skip
-STATEMENT = (
-    select(*_COLUMNS).outerjoin(Grant, Grant.mail_server_id == MailServer.id).where(MailServer.position == PRIMARY)
-)
+def expiries_of(server: MailServer, grant: Grant | None, now: datetime) -> list[Expiry]:
+    """Return the expiry dates of one mail server and its grant."""
+    found = (_grant_expiry(grant, now), _secret_expiry(server, now), _certificate_expiry(server, now))
+    return [expiry for expiry in found if expiry is not None]
 
 
-def of_the_mail_server(session: Session, now: datetime) -> list[Expiry]:
-    """The ends of the saved mail server; none while there is no server."""
-    return of_row(session.execute(STATEMENT).first(), now)
-
-
-def of_row(row: Sequence[Any] | None, now: datetime) -> list[Expiry]:
-    """The same, from the row that STATEMENT gives, if it gives one."""
-    return expiries(Known(*row), now) if row else []
-
-
-def expiries(known: Known, now: datetime) -> list[Expiry]:
-    """The ends of one mail server, in the order in which people look after them."""
-    found = (_of_grant(known, now), _of_secret(known, now), _of_certificate(known, now))
-    return [one for one in found if one is not None]
-
-
-def _of_grant(known: Known, now: datetime) -> Expiry | None:
-    if known.status is None:
+def _grant_expiry(grant: Grant | None, now: datetime) -> Expiry | None:
+    if grant is None:
         return None
-    if known.granted_at is None or known.status == GrantStatus.NONE:
-        # Somebody is setting it up.
+    if grant.granted_at is None or grant.status == GrantStatus.NONE:
+        # An administrator is still setting it up.
         return Expiry(ExpirySubject.GRANT, ExpiryState.UNKNOWN)
-    if known.status == GrantStatus.ACTION_REQUIRED:
-        return Expiry(ExpirySubject.GRANT, ExpiryState.REFUSED, known.failed_at)
-    if known.refresh_deadline is None:
-        return Expiry(ExpirySubject.GRANT, ExpiryState.HOLDS, moves=True)
-    moves = known.refresh_expiry_slides is not False
-    state = _state(known.refresh_deadline, now, known.last_refresh_at if moves else None)
-    return Expiry(ExpirySubject.GRANT, state, known.refresh_deadline, moves)
+    if grant.status == GrantStatus.ACTION_REQUIRED:
+        return Expiry(ExpirySubject.GRANT, ExpiryState.REFUSED, grant.failed_at)
+    if grant.refresh_deadline is None:
+        return Expiry(ExpirySubject.GRANT, ExpiryState.VALID, renews_automatically=True)
+    slides = grant.refresh_expiry_slides is not False
+    state = _state(grant.refresh_deadline, now, grant.last_refresh_at if slides else None)
+    return Expiry(ExpirySubject.GRANT, state, grant.refresh_deadline, slides)
 
 
-def _of_secret(known: Known, now: datetime) -> Expiry | None:
-    if known.authentication not in (*BY_SECRET, BY_KEY):
+def _secret_expiry(server: MailServer, now: datetime) -> Expiry | None:
+    if server.authentication not in LABELS:
         return None
-    what = ExpirySubject.SERVICE_ACCOUNT_KEY if known.authentication == BY_KEY else ExpirySubject.CLIENT_SECRET
-    if known.secret_expires_on is None:
-        return Expiry(what, ExpiryState.UNKNOWN)
-    # Nobody tells the hour, so the whole day is left to it.
-    ends_at = datetime.combine(known.secret_expires_on, time(23, 59, 59), UTC)
-    return Expiry(what, _state(ends_at, now), ends_at)
+    uses_key = server.authentication == "service_account"
+    subject = ExpirySubject.SERVICE_ACCOUNT_KEY if uses_key else ExpirySubject.CLIENT_SECRET
+    if server.secret_expires_on is None:
+        return Expiry(subject, ExpiryState.UNKNOWN)
+    # The time of day is unknown, so it counts as valid until the end of the day.
+    expires_at = datetime.combine(server.secret_expires_on, time(23, 59, 59), UTC)
+    return Expiry(subject, _state(expires_at, now), expires_at)
 
 
-def _of_certificate(known: Known, now: datetime) -> Expiry | None:
-    if known.security == "none":
+def _certificate_expiry(server: MailServer, now: datetime) -> Expiry | None:
+    if server.security == "none":
         return None
-    if known.certificate_expires_at is None:
+    if server.certificate_expires_at is None:
         return Expiry(ExpirySubject.CERTIFICATE, ExpiryState.UNKNOWN)
-    state = _state(known.certificate_expires_at, now, known.certificate_since)
-    return Expiry(ExpirySubject.CERTIFICATE, state, known.certificate_expires_at)
+    state = _state(server.certificate_expires_at, now, server.certificate_since)
+    return Expiry(ExpirySubject.CERTIFICATE, state, server.certificate_expires_at)
 
 
-def _state(ends_at: datetime, now: datetime, since: datetime | None = None) -> ExpiryState:
-    """The state of what ends then; `since` is when it began, of something that is replaced by itself."""
-    if now >= ends_at:
-        return ExpiryState.ENDED
-    warned_from = datetime.combine((ends_at - AHEAD).date(), time(), UTC)
-    if since is not None:
-        warned_from = max(warned_from, ends_at - (ends_at - since) / 4)
-    return ExpiryState.SOON if now >= warned_from else ExpiryState.HOLDS
+def _state(expires_at: datetime, now: datetime, renewed_at: datetime | None = None) -> ExpiryState:
+    """Return the state; `renewed_at` is when something that renews automatically was last renewed."""
+    if now >= expires_at:
+        return ExpiryState.EXPIRED
+    alert_from = datetime.combine((expires_at - AHEAD).date(), time(), UTC)
+    if renewed_at is not None:
+        alert_from = max(alert_from, expires_at - (expires_at - renewed_at) / 4)
+    return ExpiryState.EXPIRING if now >= alert_from else ExpiryState.VALID

@@ -10,20 +10,21 @@ from flask_babel import format_date
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from webapp.core import formatting
+from webapp.core import clock, formatting
 from webapp.core.actor import current_actor
 from webapp.core.app_state import app_state
 from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.diagnosis.token_rules import NOT_GENERATED
-from webapp.mail.expiry.calendar import dates
+from webapp.mail.expiry import service as expiries
+from webapp.mail.expiry.service import Expiry, ExpiryState
 from webapp.mail.grants import authorization, requests
 from webapp.mail.grants import service as grants
 from webapp.mail.models import AuthorizationRequest, Grant, GrantStatus, MailServer
 from webapp.mail.oauth.errors import OAuthError
 from webapp.mail.server_page.form_state import FormResult
 from webapp.mail.server_page.forms import MailServerForm
-from webapp.mail.servers import ServerDraft
+from webapp.mail.servers import CLIENT_SECRETS, ServerDraft
 from webapp.mail.service import is_unchanged
 from webapp.mail.test_send import TestSend
 from webapp.mail.transcript import Stage
@@ -72,7 +73,7 @@ def page_context(result: FormResult, saved: MailServer | None, test: TestSend | 
     provider, providers = form.chosen, get_providers()
     of_saved_provider = saved is not None and saved.provider == provider.key
     with app_state().database.read() as session:
-        expiry_dates = dates(session, saved)
+        expiry_dates = _expiry_dates(session, saved)
         general = settings.general(session, app_state().config)
         grant = _grant_view(session, saved)
     methods = provider.authentication_methods
@@ -148,6 +149,19 @@ def _test_diagnosis(test: TestSend) -> Diagnosis | None:
     if test.diagnosis is NOT_GENERATED:
         return replace(NOT_GENERATED, steps=[_("Choose “Generate access token” on this page.")])
     return test.diagnosis
+
+
+def _expiry_dates(session: Session, saved: MailServer | None) -> list[Expiry]:
+    """Return the expiry dates to show; that of a secret only if the server has the secret or a date is known."""
+    if saved is None:
+        return []
+    return [
+        expiry
+        for expiry in expiries.current(session, clock.now())
+        if expiry.subject not in CLIENT_SECRETS
+        or expiry.state is not ExpiryState.UNKNOWN
+        or expiry.subject in saved.sealed_secrets
+    ]
 
 
 def _auth_classes(provider: Provider, *names: str) -> str:

@@ -1,4 +1,4 @@
-"""What ends of a mail server are called, and what a warning about one says and advises."""
+"""What expires in words: its name, what an alert about it says, and what to do."""
 
 from flask_babel import format_date
 from flask_babel import gettext as _
@@ -15,18 +15,18 @@ NAMES = {
 }
 STATES = {
     ExpiryState.UNKNOWN: lazy("unknown"),
-    ExpiryState.HOLDS: lazy("valid"),
-    ExpiryState.SOON: lazy("expires soon"),
-    ExpiryState.ENDED: lazy("expired"),
+    ExpiryState.VALID: lazy("valid"),
+    ExpiryState.EXPIRING: lazy("expires soon"),
+    ExpiryState.EXPIRED: lazy("expired"),
     ExpiryState.REFUSED: lazy("refused"),
 }
-_SOON = {
+_EXPIRING = {
     ExpirySubject.GRANT: lazy("The mail server's OAuth2 authorization expires on %(day)s."),
     ExpirySubject.CLIENT_SECRET: lazy("The mail server's client secret expires on %(day)s."),
     ExpirySubject.SERVICE_ACCOUNT_KEY: lazy("The mail server's service account key expires on %(day)s."),
     ExpirySubject.CERTIFICATE: lazy("The mail server's certificate expires on %(day)s."),
 }
-_ENDED = {
+_EXPIRED = {
     ExpirySubject.GRANT: lazy("The mail server's OAuth2 authorization expired on %(day)s."),
     ExpirySubject.CLIENT_SECRET: lazy("The mail server's client secret expired on %(day)s."),
     ExpirySubject.SERVICE_ACCOUNT_KEY: lazy("The mail server's service account key expired on %(day)s."),
@@ -41,35 +41,35 @@ _ADVICE = {
         "The mail server's administrator must renew it. Mailroom detects the new one automatically within a day."
     ),
 }
-_NO_DAY = lazy("Enter its expiry date above so that administrators are warned in advance.")
-_NOTES = {
+_NO_DATE = lazy("Enter its expiry date above so that administrators are warned in advance.")
+_UNKNOWN = {
     ExpirySubject.GRANT: lazy("Generate an access token above."),
-    ExpirySubject.CLIENT_SECRET: _NO_DAY,
-    ExpirySubject.SERVICE_ACCOUNT_KEY: _NO_DAY,
+    ExpirySubject.CLIENT_SECRET: _NO_DATE,
+    ExpirySubject.SERVICE_ACCOUNT_KEY: _NO_DATE,
     ExpirySubject.CERTIFICATE: lazy("Mailroom checks it when the next email or test is sent, or within a day."),
 }
 
 
 def summary(expiry: Expiry) -> str:
-    """What is wrong, as a whole sentence; only of what warns."""
-    day = format_date(expiry.ends_at, "long") if expiry.ends_at else ""
+    """Return the sentence of an alert."""
+    day = format_date(expiry.expires_at, "long") if expiry.expires_at else ""
     if expiry.state is ExpiryState.REFUSED:
         return _("The provider has refused to renew the mail server's OAuth2 authorization since %(day)s.", day=day)
-    words = _SOON if expiry.state is ExpiryState.SOON else _ENDED
-    return str(words[expiry.what]) % i18n.isolate({"day": day})
+    texts = _EXPIRING if expiry.state is ExpiryState.EXPIRING else _EXPIRED
+    return str(texts[expiry.subject]) % i18n.isolate({"day": day})
 
 
 def advice(expiry: Expiry) -> str:
-    """What to do about it."""
-    return str(_ADVICE[expiry.what])
+    """Return what to do about an alert."""
+    return str(_ADVICE[expiry.subject])
 
 
 def note(expiry: Expiry) -> str:
-    """What the calendar adds to a state, if anything."""
+    """Return what the table of expiry dates adds to a state, if anything."""
     if expiry.state is ExpiryState.REFUSED:
         return summary(expiry)
-    if expiry.warns:
+    if expiry.needs_attention:
         return advice(expiry)
     if expiry.state is ExpiryState.UNKNOWN:
-        return str(_NOTES[expiry.what])
-    return _("Mailroom renews it automatically.") if expiry.moves else ""
+        return str(_UNKNOWN[expiry.subject])
+    return _("Mailroom renews it automatically.") if expiry.renews_automatically else ""
