@@ -142,7 +142,7 @@ def show_a_link(walker: Walker, site: Site, post: Post) -> None:
 def look_around(walker: Walker, person: Walker, site: Site) -> None:
     for path in ("/", "/users", "/users?search=nobody", "/outbox", "/outbox/1", "/outbox?state=failed", "/nothing"):
         walker.open(f"{site.url}{path}")
-    for path in ("/settings/mails", "/settings/mails/new_sign_in", "/settings/mails/reset?width=phone"):
+    for path in ("/settings/emails", "/settings/emails/new_session", "/settings/emails/reset?width=phone"):
         walker.open(f"{site.url}{path}")
     for path in ("/", "/profile", "/users", "/setup"):
         person.open(f"{site.url}{path}")

@@ -54,8 +54,8 @@ def test_closing_the_browser_signs_out_who_did_not_want_to_be_remembered(
         page.click('main button:has-text("Sign in")')
         page.wait_for_url(f"{site.url}/")
     with opened(chromium, tmp_path / "profile") as page:
-        page.goto(f"{site.url}/settings/mails/reset")
-        assert (page.url == f"{site.url}/settings/mails/reset") == remember
+        page.goto(f"{site.url}/settings/emails/reset")
+        assert (page.url == f"{site.url}/settings/emails/reset") == remember
         if remember:
             follow_a_link_in_the_preview(page)
 

@@ -20,14 +20,14 @@ URL = re.compile(r"https?://[^\s\"'<>]+")
 
 
 def test_the_tab_links_to_every_kind(administrator: Browser) -> None:
-    page = administrator.get("/settings/mails").text
-    assert sorted(re.findall(r'href="/settings/mails/(\w+)"', page)) == sorted(NAMES)
+    page = administrator.get("/settings/emails").text
+    assert sorted(re.findall(r'href="/settings/emails/(\w+)"', page)) == sorted(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_preview_has_a_subject_html_and_text_and_no_working_link(administrator: Browser, name: str) -> None:
-    page = administrator.get(f"/settings/mails/{name}").text
-    html = administrator.get(f"/settings/mails/{name}/html").text
+    page = administrator.get(f"/settings/emails/{name}").text
+    html = administrator.get(f"/settings/emails/{name}/html").text
     assert re.search(r"<dd><bdi>[^<]*Mailroom[^<]*</bdi></dd>", page)
     assert "Ada Lovelace" in page
     assert "Hello <bdi>Ada Lovelace</bdi>," in html
@@ -35,14 +35,14 @@ def test_a_preview_has_a_subject_html_and_text_and_no_working_link(administrator
 
 
 def test_a_preview_queues_no_message_and_creates_no_link(administrator: Browser, parts: AppState) -> None:
-    administrator.get("/settings/mails/reset")
+    administrator.get("/settings/emails/reset")
     with parts.database.read() as session:
         assert session.scalar(select(func.count()).select_from(Link)) == 0
         assert session.scalar(select(func.count()).select_from(Message)) == 0
 
 
 def test_the_framed_html_can_run_load_and_send_nothing(administrator: Browser) -> None:
-    page, html = (administrator.get(f"/settings/mails/reset{end}") for end in ("", "/html"))
+    page, html = (administrator.get(f"/settings/emails/reset{end}") for end in ("", "/html"))
     assert "frame-src 'self'" in page.headers["Content-Security-Policy"]
     assert re.search(r"<iframe [^>]* sandbox></iframe>", page.text)
     policy = html.headers["Content-Security-Policy"]
@@ -55,7 +55,7 @@ def test_a_preview_has_the_real_product_name_as_text(administrator: Browser, par
     with parts.database.transaction() as session:
         settings.save_general(session, None, "<b>&Co", "")
     for end in ("", "/html"):
-        page = administrator.get(f"/settings/mails/reset{end}").text
+        page = administrator.get(f"/settings/emails/reset{end}").text
         assert "&lt;b&gt;&amp;Co" in page
         assert "<b>&Co" not in page
 
@@ -63,15 +63,15 @@ def test_a_preview_has_the_real_product_name_as_text(administrator: Browser, par
 @pytest.mark.parametrize("query", ["lang=xx", "lang=", "lang=%00", "width=9"])
 def test_an_unknown_language_or_width_is_ignored(administrator: Browser, query: str) -> None:
     for end in ("", "/html"):
-        answer = administrator.get(f"/settings/mails/test{end}?{query}")
+        answer = administrator.get(f"/settings/emails/test{end}?{query}")
         assert (answer.status_code, "Ada Lovelace" in answer.text) == (200, True)
 
 
 @pytest.mark.parametrize("name", ["layout", "nothing", "..%2Ftest", "%00"])
 def test_an_unknown_kind_is_not_found(administrator: Browser, name: str) -> None:
-    assert administrator.get(f"/settings/mails/{name}").status_code == 404
-    assert administrator.get(f"/settings/mails/{name}/html").status_code == 404
+    assert administrator.get(f"/settings/emails/{name}").status_code == 404
+    assert administrator.get(f"/settings/emails/{name}/html").status_code == 404
 
 
 def test_members_are_refused(member: Browser) -> None:
-    assert member.get("/settings/mails/reset/html").status_code == 403
+    assert member.get("/settings/emails/reset/html").status_code == 403

@@ -53,7 +53,7 @@ RESTLESS = {"rate_limits"}
 FILES = {"static", "bootstrap.static"}
 TYPES = {"text/html; charset=utf-8", "text/csv; charset=utf-8", "application/json"}
 # A mail on a page of its own, where it can run nothing: see tests/outbox/test_previews.py.
-FRAMED = {"mails.preview_html"}
+FRAMED = {"emails.preview_html"}
 
 pytestmark = pytest.mark.one_database
 

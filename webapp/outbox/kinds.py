@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any, cast
 
 from flask import Flask, current_app
-from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
 from webapp.core.errors import MailroomError, NotFound
+from webapp.core.texts import lazy_gettext as _
 from webapp.outbox.models import Message
 
 EXTENSION = "mailroom.message_kinds"
@@ -102,4 +102,4 @@ def _sample_test(_now: datetime) -> PreparedMessage:
 
 
 # What mail.test_send sends; it is registered here because mail lies below the outbox.
-TEST = MessageKind("test", cast(str, _("Test")), "test", _prepare_test, _sample_test)
+TEST = MessageKind("test", _("Test"), "test", _prepare_test, _sample_test)

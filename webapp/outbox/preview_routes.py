@@ -14,7 +14,7 @@ EXAMPLE_URL, EXAMPLE_SENDER = "https://preview.invalid", "mailroom@preview.inval
 # A click would open a window, which the frame may not: so it does nothing.
 SANDBOX = '<head><base target="_blank">'
 
-blueprint = Blueprint("mails", __name__, url_prefix="/settings/mails")
+blueprint = Blueprint("emails", __name__, url_prefix="/settings/emails")
 
 
 @blueprint.get("")

@@ -66,7 +66,7 @@ def home_panel() -> str:
 
 
 def mail_server_panel() -> str:
-    """Render the line for the mail server page that says whether email is being delivered."""
+    """Render for the mail server page whether email is being delivered."""
     return _status_panel("outbox/_delivery_status.html")
 
 

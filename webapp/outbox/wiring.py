@@ -31,7 +31,7 @@ def init_app(app: Flask) -> None:
     navigation.register(
         app,
         NavigationEntry(_("Outbox"), "outbox.messages", 30),
-        SettingsTab(_("Emails"), "mails.message_kinds", 40),
+        SettingsTab(_("Emails"), "emails.message_kinds", 40),
         Panel("home", 10, routes.home_panel),
         Panel("mail_server", 10, routes.mail_server_panel),
     )
