@@ -28,6 +28,7 @@ from webapp.web.client import Client
 CLIENT = Client("192.0.2.1", "Firefox")
 NEW_PASSWORD = "another long sentence 8"
 IssueLink = Callable[..., IssuedLink]
+Queued = Callable[[], list[tuple[str, str]]]
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ def signed_in(database: Database) -> Callable[[User], str]:
 
 
 @pytest.fixture
-def queued(database: Database) -> Callable[[], list[tuple[str, str]]]:
+def queued(database: Database) -> Queued:
     """The messages in the outbox: template and recipient."""
 
     def read() -> list[tuple[str, str]]:

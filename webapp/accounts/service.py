@@ -1,5 +1,6 @@
 """Look-ups of users, and the changes that several packages of accounts make to one."""
 
+from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -10,7 +11,6 @@ from webapp.audit import service as audit
 from webapp.core.database import MAX_ID
 from webapp.core.email_addresses import comparison_key
 from webapp.core.errors import MailroomError, NotFound
-from webapp.core.texts import lazy_gettext as _
 
 _SECOND_USER = select(User.id).limit(1).offset(1)
 

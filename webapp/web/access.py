@@ -38,7 +38,7 @@ PUBLIC = frozenset({
     "health.healthz",
     "health.readyz",
     "language.choose",
-    "setup.setup",
+    "setup.set_up",
     "sessions.login",
     "password_links.open_activation",
     "password_links.activate",

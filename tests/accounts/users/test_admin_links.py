@@ -1,4 +1,4 @@
-"""Links that administrators hand over when mail does not arrive."""
+"""One-time links that administrators pass on when email does not arrive."""
 
 import re
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import time_machine
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
-from tests.accounts.conftest import NEW_PASSWORD
+from tests.accounts.conftest import NEW_PASSWORD, Queued
 from tests.support.browser import Browser
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
@@ -19,17 +19,16 @@ from webapp.accounts.users import admin_links
 from webapp.audit.models import AuditEntry
 from webapp.core import clock
 from webapp.core.app_state import AppState
+from webapp.core.database import Database
 from webapp.core.errors import Forbidden
 from webapp.settings import service as settings
-
-Queued = Callable[[], list[tuple[str, str]]]
 
 pytestmark = pytest.mark.one_database
 
 
-def hand_over(administrator: Browser, person: User) -> TestResponse:
-    """Press the button on the page that asks."""
-    return administrator.submit(f"/users/{person.id}/link", "sure")
+def create_link(administrator: Browser, user: User) -> TestResponse:
+    """Press the button on the confirmation page."""
+    return administrator.submit(f"/users/{user.id}/link", "sure")
 
 
 def link_on(page: TestResponse) -> str:
@@ -38,150 +37,146 @@ def link_on(page: TestResponse) -> str:
     return found[1]
 
 
-def code_on(page: TestResponse) -> str:
-    found = re.search(r'id="code" value="([\w-]{9})"', page.text)
-    assert found, page.text
-    return found[1]
-
-
-def made(parts: AppState) -> int:
-    with parts.database.read() as session:
+def count_links(database: Database) -> int:
+    with database.read() as session:
         return len(session.scalars(select(Link)).all())
 
 
-def test_it_asks_once_and_says_what_the_link_does(administrator: Browser, parts: AppState, ada: User) -> None:
+def test_the_page_first_says_what_the_link_can_be_used_for(
+    administrator: Browser, database: Database, ada: User
+) -> None:
     assert f'href="/users/{ada.id}/link"' in administrator.get(f"/users/{ada.id}").text
-    page = administrator.get(f"/users/{ada.id}/link")
-    assert "choose a new password for this account" in page.text
-    assert made(parts) == 0
+    assert "choose a new password for this account" in administrator.get(f"/users/{ada.id}/link").text
+    assert count_links(database) == 0
 
 
-def test_a_new_password_is_chosen_with_the_link(administrator: Browser, stranger: Browser, ada: User) -> None:
-    page = stranger.get(link_on(hand_over(administrator, ada)))
-    page = stranger.submit_on(page, password=NEW_PASSWORD, password_confirm=NEW_PASSWORD)
-    assert "Your password is changed" in page.text
+class TestUsing:
+    """What the page offers works."""
+
+    def test_the_link_sets_a_new_password(self, administrator: Browser, stranger: Browser, ada: User) -> None:
+        page = stranger.get(link_on(create_link(administrator, ada)))
+        page = stranger.submit_on(page, password=NEW_PASSWORD, password_confirm=NEW_PASSWORD)
+        assert "Your password has been changed" in page.text
+
+    def test_the_code_does_the_same(self, administrator: Browser, stranger: Browser, ada: User) -> None:
+        code = re.search(r'id="code" value="([\w-]{9})"', create_link(administrator, ada).text)
+        assert code is not None
+        assert stranger.submit("/code", email=ada.email, code=code[1]).request.path == "/reset-password"
+
+    def test_the_qr_code_is_dark_on_white(self, administrator: Browser, ada: User) -> None:
+        page = create_link(administrator, ada)
+        image = re.search(r'<img class="qr[^"]*" src="(data:image/svg[^"]+)" alt="[^"]+"', page.text)
+        assert image is not None
+        assert "%23fff" in image[1]
+
+    def test_a_pending_user_gets_an_activation_link_and_no_email(
+        self, administrator: Browser, pat: User, queued: Queued
+    ) -> None:
+        assert "activate this account" in administrator.get(f"/users/{pat.id}/link").text
+        assert "/activate/" in link_on(create_link(administrator, pat))
+        assert queued() == []
 
 
-def test_the_code_does_the_same(administrator: Browser, stranger: Browser, ada: User) -> None:
-    code = code_on(hand_over(administrator, ada))
-    assert stranger.submit("/code", email=ada.email, code=code).request.path == "/reset-password"
+class TestShowingOnce:
+    """The link is on one page, for the session that created it."""
+
+    def test_reloading_the_page_does_not_show_it_again(
+        self, administrator: Browser, database: Database, ada: User
+    ) -> None:
+        page = create_link(administrator, ada)
+        assert page.headers["Cache-Control"] == "no-store"
+        again = administrator.get(page.request.path)
+        assert (again.request.path, "shown only once" in again.text) == (f"/users/{ada.id}", True)
+        assert "/reset-password/" not in again.text
+        assert count_links(database) == 1
+
+    def test_sending_an_old_cookie_does_not_show_it_again(self, administrator: Browser, ada: User) -> None:
+        path = administrator.post(f"/users/{ada.id}/link", follow=False).location
+        before = administrator.client.get_cookie("mailroom")
+        assert before is not None
+        assert link_on(administrator.get(path))
+        administrator.client.set_cookie("mailroom", before.value)
+        assert "shown only once" in administrator.get(path).text
+
+    def test_the_cookie_does_not_hold_it_in_plain_text(self, administrator: Browser, ada: User) -> None:
+        path = administrator.post(f"/users/{ada.id}/link", follow=False).location
+        with administrator.client.session_transaction() as cookie:
+            before = dict(cookie)
+        secret = link_on(administrator.get(path)).rpartition("/")[2]
+        assert before["shown_link"]
+        assert secret not in str(before)
+
+    def test_another_session_does_not_see_it(self, administrator: Browser, ada: User) -> None:
+        administrator.post(f"/users/{ada.id}/link", follow=False)
+        administrator.let_in()
+        assert "shown only once" in administrator.get(f"/users/{ada.id}/link/shown").text
+
+    @pytest.mark.parametrize("column", ["used_at", "revoked_at", "expires_at"])
+    def test_a_link_that_is_no_longer_valid_is_not_shown(
+        self, administrator: Browser, database: Database, ada: User, column: str
+    ) -> None:
+        path = administrator.post(f"/users/{ada.id}/link", follow=False).location
+        with database.transaction() as session:
+            session.execute(update(Link).values({column: clock.now()}))
+        assert "shown only once" in administrator.get(path).text
 
 
-def test_the_picture_is_the_link_on_white_with_its_margin(administrator: Browser, ada: User) -> None:
-    page = hand_over(administrator, ada)
-    picture = re.search(r'<img class="qr-code" src="(data:image/svg[^"]+)" alt="[^"]+"', page.text)
-    assert picture is not None
-    assert "%23fff" in picture[1]
+class TestTellingOthers:
+    """The user and the other administrators can find out."""
+
+    def test_the_user_gets_an_email_without_the_link(
+        self, administrator: Browser, ada: User, queued: Queued, deliver: Callable[[], None], inbox: Inbox
+    ) -> None:
+        secret = link_on(create_link(administrator, ada)).rpartition("/")[2]
+        assert queued() == [("admin_link_created", ada.email)]
+        deliver()
+        assert "An administrator created a one-time link" in inbox.last.text
+        assert secret not in inbox.last.text + inbox.last.html
+
+    def test_the_audit_trail_says_who_created_it(self, administrator: Browser, database: Database, ada: User) -> None:
+        create_link(administrator, ada)
+        with database.read() as session:
+            entry = session.scalars(select(AuditEntry).where(AuditEntry.event == events.RESET_LINK_SHOWN.key)).one()
+        assert (entry.actor_id, entry.subject_id) == (administrator.user.id, ada.id)
 
 
-def test_the_page_is_shown_once(administrator: Browser, parts: AppState, ada: User) -> None:
-    page = hand_over(administrator, ada)
-    assert page.headers["Cache-Control"] == "no-store"
-    again = administrator.get(page.request.path)
-    assert (again.request.path, "shown once only" in again.text) == (f"/users/{ada.id}", True)
-    assert "/reset-password/" not in again.text
-    assert made(parts) == 1
+class TestRefusing:
+    """Links that are not created."""
 
+    def test_for_oneself(self, administrator: Browser, database: Database) -> None:
+        own = administrator.user
+        assert "/link" not in administrator.get(f"/users/{own.id}").text
+        for page in (administrator.get(f"/users/{own.id}/link"), administrator.post(f"/users/{own.id}/link")):
+            assert "your own account" in page.text
+        assert count_links(database) == 0
 
-def test_a_cookie_that_is_sent_again_shows_nothing(administrator: Browser, ada: User) -> None:
-    path = administrator.post(f"/users/{ada.id}/link", follow=False).location
-    before = administrator.client.get_cookie("mailroom")
-    assert before is not None
-    assert link_on(administrator.get(path))
-    administrator.client.set_cookie("mailroom", before.value)
-    assert "shown once only" in administrator.get(path).text
+    def test_for_a_disabled_user(self, administrator: Browser, database: Database) -> None:
+        user_id = add_person(database, "off@example.com", state=UserState.DISABLED)
+        page = administrator.post(f"/users/{user_id}/link")
+        assert (page.status_code, "account is disabled" in page.text) == (409, True)
+        assert count_links(database) == 0
 
+    def test_without_entering_the_password_again(self, administrator: Browser, ada: User) -> None:
+        with time_machine.travel(clock.now() + timedelta(minutes=16)):
+            assert administrator.get(f"/users/{ada.id}/link").request.path == "/confirm"
+            assert administrator.post(f"/users/{ada.id}/link").status_code == 403
 
-@pytest.mark.parametrize("end", ["used_at", "revoked_at", "expires_at"])
-def test_a_link_that_is_good_for_nothing_is_not_shown(
-    administrator: Browser, parts: AppState, ada: User, end: str
-) -> None:
-    path = administrator.post(f"/users/{ada.id}/link", follow=False).location
-    with parts.database.transaction() as session:
-        session.execute(update(Link).values({end: clock.now()}))
-    assert "shown once only" in administrator.get(path).text
+    def test_more_than_twenty_an_hour(self, administrator: Browser, ada: User) -> None:
+        limit = throttles.ADMIN_LINKS_BY_ADMINISTRATOR.times
+        pages = [administrator.post(f"/users/{ada.id}/link") for _ in range(limit + 1)]
+        assert (pages[-2].status_code, pages[-1].status_code) == (200, 429)
 
+    def test_by_somebody_who_is_no_longer_an_administrator(
+        self, administrator: Browser, parts: AppState, ada: User
+    ) -> None:
+        by = administrator.user
+        with parts.database.transaction() as session:
+            session.execute(update(User).where(User.id == by.id).values(role=Role.MEMBER))
+        with pytest.raises(Forbidden), parts.database.transaction() as session:
+            admin_links.create(session, parts.sealer, ada.id, by)
 
-def test_the_way_to_the_page_holds_nothing_in_the_clear(administrator: Browser, ada: User) -> None:
-    answer = administrator.post(f"/users/{ada.id}/link", follow=False)
-    with administrator.client.session_transaction() as cookie:
-        before = dict(cookie)
-    secret = link_on(administrator.get(answer.location)).rpartition("/")[2]
-    assert before["shown_link"]
-    assert secret not in str(before)
-
-
-def test_what_waits_is_shown_to_the_sign_in_that_asked_alone(
-    administrator: Browser, parts: AppState, ada: User
-) -> None:
-    administrator.post(f"/users/{ada.id}/link", follow=False)
-    administrator.let_in()
-    assert "shown once only" in administrator.get(f"/users/{ada.id}/link/shown").text
-
-
-def test_the_person_is_told_by_mail_without_the_link(
-    administrator: Browser, ada: User, queued: Queued, deliver: Callable[[], None], inbox: Inbox
-) -> None:
-    link = link_on(hand_over(administrator, ada))
-    assert queued() == [("admin_link_created", ada.email)]
-    deliver()
-    assert "An administrator made a one-time link" in inbox.last.text.replace("\n", " ")
-    assert link.rpartition("/")[2] not in inbox.last.text + inbox.last.html
-
-
-def test_the_trail_says_who_made_it(administrator: Browser, parts: AppState, ada: User) -> None:
-    hand_over(administrator, ada)
-    with parts.database.read() as session:
-        entry = session.scalars(select(AuditEntry).where(AuditEntry.event == events.RESET_LINK_SHOWN.key)).one()
-    assert (entry.actor_id, entry.subject_id) == (administrator.user.id, ada.id)
-
-
-def test_a_pending_person_is_handed_an_activation_link_and_gets_no_mail(
-    administrator: Browser, pat: User, queued: Queued
-) -> None:
-    assert "activate this account" in administrator.get(f"/users/{pat.id}/link").text
-    assert "/activate/" in link_on(hand_over(administrator, pat))
-    assert queued() == []
-
-
-def test_nobody_makes_one_for_their_own_account(administrator: Browser, parts: AppState) -> None:
-    own = administrator.user
-    assert "/link" not in administrator.get(f"/users/{own.id}").text
-    for answer in (administrator.get(f"/users/{own.id}/link"), administrator.post(f"/users/{own.id}/link")):
-        assert "your own account" in answer.text
-    assert made(parts) == 0
-
-
-def test_a_disabled_person_has_to_be_enabled_first(administrator: Browser, parts: AppState) -> None:
-    off = add_person(parts.database, "off@example.com", state=UserState.DISABLED)
-    answer = administrator.post(f"/users/{off}/link")
-    assert (answer.status_code, "account is disabled" in answer.text) == (409, True)
-    assert made(parts) == 0
-
-
-def test_the_password_is_asked_for_again_first(administrator: Browser, ada: User) -> None:
-    with time_machine.travel(clock.now() + timedelta(minutes=16)):
-        assert administrator.get(f"/users/{ada.id}/link").request.path == "/confirm"
-        assert administrator.post(f"/users/{ada.id}/link").status_code == 403
-
-
-def test_an_administrator_makes_twenty_an_hour(administrator: Browser, ada: User) -> None:
-    answers = [
-        administrator.post(f"/users/{ada.id}/link") for _ in range(throttles.ADMIN_LINKS_BY_ADMINISTRATOR.times + 1)
-    ]
-    assert (answers[-2].status_code, answers[-1].status_code) == (200, 429)
-
-
-def test_without_a_public_address_none_is_made(administrator: Browser, parts: AppState, ada: User) -> None:
-    with parts.database.transaction() as session:
-        settings.save_general(session, "", "Mailroom", "")
-    assert "once the public address is set" in administrator.get(f"/users/{ada.id}/link").text
-    assert made(parts) == 0
-
-
-def test_who_is_no_administrator_any_more_makes_none(administrator: Browser, parts: AppState, ada: User) -> None:
-    by = administrator.user
-    with parts.database.transaction() as session:
-        session.execute(update(User).where(User.id == by.id).values(role=Role.MEMBER))
-    with pytest.raises(Forbidden), parts.database.transaction() as session:
-        admin_links.create(session, parts.sealer, ada.id, by)
+    def test_without_a_public_url(self, administrator: Browser, database: Database, ada: User) -> None:
+        with database.transaction() as session:
+            settings.save_general(session, "", "Mailroom", "")
+        assert "be shown until the public URL is set" in administrator.get(f"/users/{ada.id}/link").text
+        assert count_links(database) == 0

@@ -21,20 +21,20 @@ FIELDS = {"email": "root@example.com", "name": "Root", "password": NEW_PASSWORD,
 
 
 @pytest.fixture
-def key(parts: AppState) -> str:
-    """The key that the server printed."""
+def token(parts: AppState) -> str:
+    """The token in the URL that the server printed."""
     with parts.database.transaction() as session:
         return setup.new_setup_token(session)
 
 
 def public_url(parts: AppState) -> str:
-    """The public address in force."""
+    """The public URL that is set."""
     with parts.database.read() as session:
         return general(session, parts.config).public_url
 
 
-def test_the_first_administrator_is_created_and_signed_in(stranger: Browser, parts: AppState, key: str) -> None:
-    page = stranger.get(f"/setup?key={key}")
+def test_the_first_administrator_is_created_and_signed_in(stranger: Browser, parts: AppState, token: str) -> None:
+    page = stranger.get(f"/setup?key={token}")
     assert (page.request.path, page.request.query_string) == ("/setup", b"")
     answer = stranger.submit_on(page, **FIELDS)
     assert (answer.status_code, answer.request.path) == (200, "/")
@@ -45,30 +45,30 @@ def test_the_first_administrator_is_created_and_signed_in(stranger: Browser, par
     assert public_url(parts) == "http://localhost"
 
 
-def test_the_public_address_is_saved_as_it_was_typed(stranger: Browser, parts: AppState, key: str) -> None:
-    page = stranger.get(f"/setup?key={key}")
+def test_the_public_url_is_saved(stranger: Browser, parts: AppState, token: str) -> None:
+    page = stranger.get(f"/setup?key={token}")
     stranger.submit_on(page, **FIELDS, public_url="https://mail.example.com/")
     assert public_url(parts) == "https://mail.example.com"
     with parts.database.read() as session:
         assert general(session, parts.config).support_address == "help@mailroom.example"
 
 
-def test_without_a_public_address_the_one_of_before_stays(stranger: Browser, parts: AppState, key: str) -> None:
+def test_a_blank_public_url_keeps_the_present_one(stranger: Browser, parts: AppState, token: str) -> None:
     before = public_url(parts)
-    stranger.submit_on(stranger.get(f"/setup?key={key}"), **FIELDS, public_url="")
+    stranger.submit_on(stranger.get(f"/setup?key={token}"), **FIELDS, public_url="")
     assert public_url(parts) == before
 
 
-def test_what_is_wrong_costs_neither_the_key_nor_what_was_typed(stranger: Browser, key: str) -> None:
-    page = stranger.get(f"/setup?key={key}")
+def test_an_error_keeps_the_token_and_what_was_entered(stranger: Browser, token: str) -> None:
+    page = stranger.get(f"/setup?key={token}")
     wrong = FIELDS | {"password": "root@example.com", "public_url": "nowhere"}
     answer = stranger.submit_on(page, **wrong)
-    assert "other than your e-mail address" in answer.text
+    assert "use your email address as your password" in answer.text
     assert 'value="nowhere"' in answer.text
     assert stranger.submit_on(answer, **FIELDS, public_url="").request.path == "/"
 
 
-def test_mistakes_are_listed_as_they_stand_on_the_page(stranger: Browser, key: str) -> None:
+def test_errors_are_listed_in_the_order_of_the_page(stranger: Browser, token: str) -> None:
     wrong = {
         "email": "no address",
         "name": "",
@@ -76,45 +76,45 @@ def test_mistakes_are_listed_as_they_stand_on_the_page(stranger: Browser, key: s
         "password_confirm": "other",
         "public_url": "nowhere",
     }
-    page = stranger.submit(f"/setup?key={key}", **wrong)
+    page = stranger.submit(f"/setup?key={token}", **wrong)
     assert re.findall(r'<li><a href="#(\w+)">', page.text) == list(wrong)
 
 
 @pytest.mark.parametrize("path", ["/setup", "/setup?key=wrong", "/setup?key=" + "x" * 5000])
-def test_a_wrong_key_is_told_what_to_do(stranger: Browser, key: str, path: str) -> None:
+def test_a_wrong_token_leads_to_instructions(stranger: Browser, token: str, path: str) -> None:
     page = stranger.get(path)
     assert page.status_code == 404
     assert "mailroom create-admin" in page.text
 
 
-def test_a_newer_key_replaces_the_older(stranger: Browser, parts: AppState, key: str) -> None:
+def test_a_newer_token_replaces_the_older_one(stranger: Browser, parts: AppState, token: str) -> None:
     with parts.database.transaction() as session:
         setup.new_setup_token(session)
-    assert stranger.get(f"/setup?key={key}").status_code == 404
+    assert stranger.get(f"/setup?key={token}").status_code == 404
 
 
-def test_setup_is_closed_once_there_is_an_administrator(stranger: Browser, parts: AppState, key: str) -> None:
-    page = stranger.get(f"/setup?key={key}")
+def test_setup_is_closed_once_there_is_an_administrator(stranger: Browser, parts: AppState, token: str) -> None:
+    page = stranger.get(f"/setup?key={token}")
     with parts.database.transaction() as session:
         administration.create_administrator(session, "ada@example.com", "Ada", PASSWORD_HASH)
-    for answer in (stranger.submit_on(page, **FIELDS), stranger.get(f"/setup?key={key}")):
-        assert (answer.status_code, "set up already" in answer.text) == (404, True)
+    for answer in (stranger.submit_on(page, **FIELDS), stranger.get(f"/setup?key={token}")):
+        assert (answer.status_code, "already set up" in answer.text) == (404, True)
     with parts.database.transaction() as session, pytest.raises(AlreadySetUp):
         setup.new_setup_token(session)
 
 
-def test_a_wrong_key_creates_nobody(parts: AppState, key: str) -> None:
+def test_a_wrong_token_creates_nobody(parts: AppState, token: str) -> None:
     with pytest.raises(InvalidSetupToken), parts.database.transaction() as session:
         setup.create_first_administrator(session, "wrong", "eve@example.com", "Eve", PASSWORD_HASH)
     with parts.database.read() as session:
         assert not service.has_administrator(session)
 
 
-def test_of_two_who_set_up_at_once_one_succeeds(parts: AppState, key: str) -> None:
+def test_only_one_of_several_simultaneous_attempts_succeeds(parts: AppState, token: str) -> None:
     def claiming(email: str) -> Callable[[], object]:
         def claim() -> object:
             with parts.database.transaction() as session:
-                return setup.create_first_administrator(session, key, email, "Root", PASSWORD_HASH)
+                return setup.create_first_administrator(session, token, email, "Root", PASSWORD_HASH)
 
         return claim
 
@@ -122,15 +122,15 @@ def test_of_two_who_set_up_at_once_one_succeeds(parts: AppState, key: str) -> No
     assert sorted(type(end).__name__ for end in ends) == ["AlreadySetUp"] * 3 + ["User"]
 
 
-class TestWithAFixedAddress:
-    """When the environment names the public address."""
+class TestWithAFixedPublicUrl:
+    """The environment sets the public URL."""
 
     @pytest.fixture
     def config_values(self) -> dict[str, str]:
         return {"public_url": "https://fixed.example"}
 
-    def test_it_is_not_asked_for(self, stranger: Browser, parts: AppState, config: Config, key: str) -> None:
-        page = stranger.get(f"/setup?key={key}")
+    def test_it_is_not_asked_for(self, stranger: Browser, parts: AppState, config: Config, token: str) -> None:
+        page = stranger.get(f"/setup?key={token}")
         assert "public_url" not in page.text
         assert stranger.submit_on(page, **FIELDS).request.path == "/"
         assert public_url(parts) == config.public_url

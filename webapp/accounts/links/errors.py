@@ -1,9 +1,10 @@
 """Why a link does not do what it is for, and what the page that says so offers next."""
 
+from flask_babel import lazy_gettext as _
+
 from webapp.accounts.models import LinkPurpose
 from webapp.accounts.service import AddressTaken
 from webapp.core.errors import MailroomError
-from webapp.core.texts import lazy_gettext as _
 
 
 class LinkRefused(MailroomError):

@@ -1,13 +1,13 @@
-"""Showing an administrator a one-time link to hand over: asked once, shown once."""
+"""The pages on which an administrator creates a one-time link, and sees it once."""
 
 import segno
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask import session as browser
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp.accounts import service
-from webapp.accounts.blueprint import Page, public_url
 from webapp.accounts.links import service as links
 from webapp.accounts.links.errors import AccountDisabled
 from webapp.accounts.models import User
@@ -18,10 +18,11 @@ from webapp.accounts.users.admin_links import ShownLink
 from webapp.accounts.users.administration import ActionRefused
 from webapp.core.app_state import app_state
 from webapp.core.errors import MailroomError
+from webapp.settings.service import general
 from webapp.web import csrf
 from webapp.web.forms import ConfirmForm
 
-# Where a link to hand over waits, sealed, for the page that shows it.
+# The key of the session cookie under which a sealed link travels to the page that shows it.
 SHOWN_LINK = "shown_link"
 
 blueprint = Blueprint("admin_links", __name__)
@@ -29,54 +30,54 @@ blueprint = Blueprint("admin_links", __name__)
 
 @blueprint.route("/users/<int:user_id>/link", methods=["GET", "POST"])
 @csrf.exempt
-def create_link(user_id: int) -> Page:
-    """Make a link for the person, after saying what it lets whoever has it do."""
-    if not public_url():
+def create_link(user_id: int) -> ResponseReturnValue:
+    """Create a link for the user, after saying what it can be used for."""
+    with app_state().database.read() as session:
+        user = service.get_user(session, user_id)
+        has_public_url = bool(general(session, app_state().config).public_url)
+    if not has_public_url:
         flash(_("Links can't be shown until the public URL is set."), "danger")
         return redirect(url_for("users.show_user", user_id=user_id))
-    with app_state().database.read() as session:
-        person = service.get_user(session, user_id)
     form = ConfirmForm()
     if not form.validate_on_submit():
-        return _asked(form, person, admin_links.refusal_reason(person, signed_in())), 200
+        return _confirmation(form, user, admin_links.refusal_reason(user, signed_in()))
     try:
         with app_state().database.transaction() as session:
-            made = admin_links.create(session, app_state().sealer, user_id, signed_in())
-    except (ActionRefused, AccountDisabled) as refused:
-        return _asked(form, person, refused), 409
-    return shown_once(made)
+            shown = admin_links.create(session, app_state().sealer, user_id, signed_in())
+    except (ActionRefused, AccountDisabled) as error:
+        return _confirmation(form, user, error), 409
+    return redirect_to_link(shown)
 
 
 @blueprint.get("/users/<int:user_id>/link/shown")
-def show_link(user_id: int) -> Page:
-    """The link, this once: whoever loads the page again or comes back to it is told so."""
+def show_link(user_id: int) -> ResponseReturnValue:
+    """Show the link once; reloading the page or coming back to it shows a message instead."""
+    sealed = browser.get(SHOWN_LINK, "")
     with app_state().database.transaction() as session:
-        made = admin_links.show(
-            session, app_state().sealer, browser.get(SHOWN_LINK, ""), user_id, sessions.current_session()
-        )
-    if made is None:
-        # What waits may be for another person, in another window.
+        shown = admin_links.open_once(session, app_state().sealer, sealed, user_id, sessions.current_session())
+        user = service.get_user(session, user_id)
+        public_url = general(session, app_state().config).public_url
+    if shown is None:
+        # The cookie may hold a link for another user, created in another window.
         flash(_("A link is shown only once. You can create a new one."), "info")
         return redirect(url_for("users.show_user", user_id=user_id))
     browser.pop(SHOWN_LINK)
-    with app_state().database.read() as session:
-        person = service.get_user(session, user_id)
-    site = public_url()
-    link = site + links.PATHS[made.purpose] + made.secret
-    facts = {"person": person, "made": made, "link": link, "picture": _qr_code(link), "site": site}
-    return render_template("accounts/admin_link.html", **facts)
+    url = public_url + links.PATHS[shown.purpose] + shown.secret
+    return render_template(
+        "accounts/admin_link.html", user=user, shown=shown, url=url, qr_code=_qr_code(url), public_url=public_url
+    )
 
 
-def shown_once(made: ShownLink) -> Response:
-    """Go on to the page that shows the link. It travels sealed, and is not made again when that page is reloaded."""
-    browser[SHOWN_LINK] = admin_links.sealed(app_state().sealer, made, sessions.current_session())
-    return redirect(url_for("admin_links.show_link", user_id=made.user_id))
+def redirect_to_link(shown: ShownLink) -> Response:
+    """Redirect to the page that shows the link, which travels sealed."""
+    browser[SHOWN_LINK] = admin_links.seal(app_state().sealer, shown, sessions.current_session())
+    return redirect(url_for("admin_links.show_link", user_id=shown.user_id))
 
 
-def _asked(form: ConfirmForm, person: User, kept: MailroomError | None) -> str:
-    return render_template("accounts/create_admin_link.html", form=form, person=person, kept=kept)
+def _confirmation(form: ConfirmForm, user: User, refusal: MailroomError | None) -> str:
+    return render_template("accounts/create_admin_link.html", form=form, user=user, refusal=refusal)
 
 
-def _qr_code(link: str) -> str:
-    """The link as a QR code, as the address of an image; dark on white with its margin, whatever the page's colours."""
-    return segno.make(link, error="m", micro=False).svg_data_uri(scale=4, border=4, dark="#000", light="#fff")
+def _qr_code(url: str) -> str:
+    """Return the URL as a QR code, a data URI: dark on white with a margin, whatever the colours of the page."""
+    return segno.make(url, error="m", micro=False).svg_data_uri(scale=4, border=4, dark="#000", light="#fff")

@@ -1,4 +1,4 @@
-"""One-time links that an administrator hands over, for when mail does not arrive: shown once, kept nowhere."""
+"""One-time links that an administrator passes on when email does not arrive: shown once, never stored."""
 
 import json
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from webapp.accounts.links import codes
 from webapp.accounts.links import service as links
 from webapp.accounts.links.errors import AccountDisabled
 from webapp.accounts.models import LinkPurpose, User, UserState
-from webapp.accounts.models import Session as SignIn
+from webapp.accounts.models import Session as UserSession
 from webapp.accounts.users import administration
 from webapp.accounts.users.administration import OwnAccount
 from webapp.audit import service as audit
@@ -21,12 +21,12 @@ from webapp.core.sealing import CannotUnseal, Sealer
 from webapp.outbox import service as outbox
 from webapp.settings.service import security
 
-SHOWN = "shown link"
+SEAL_PURPOSE = "shown link"
 
 
 @dataclass(frozen=True)
 class ShownLink:
-    """A link to be shown once: whose, what for, until when, and the two ways to use it."""
+    """A link to be shown once, and the code that does the same."""
 
     user_id: int
     purpose: LinkPurpose
@@ -36,59 +36,68 @@ class ShownLink:
 
 
 def create(session: Session, sealer: Sealer, user_id: int, by: User) -> ShownLink:
-    """A link with which the person activates the account or, being active, chooses a new password.
+    """Create an activation link for a pending user, or a reset link for an active one.
 
-    Of the latter the person is told by mail: whoever makes the link could use it.
-    Raises NotFound, Refused, AccountDisabled, TooManyRequests.
+    The user is notified of a reset link by email, because the administrator could use it.
+    Raises NotFound, OwnAccount, AccountDisabled, Forbidden, TooManyRequests.
     """
-    person = administration.lock_user(session, user_id, by)
-    if person.state == UserState.PENDING:
-        return activation(session, sealer, person)
-    if refusal := refusal_reason(person, by):
+    user = administration.lock_user(session, user_id, by)
+    if user.state == UserState.PENDING:
+        return create_activation(session, sealer, user)
+    if refusal := refusal_reason(user, by):
         raise refusal
     throttles.count_admin_link(session, by)
-    outbox.enqueue(session, "admin_link_created", person.email, user_id=person.id)
-    audit.record(session, events.RESET_LINK_SHOWN, person)
-    return _made(session, sealer, person, LinkPurpose.RESET, clock.now() + security(session).reset_lifetime)
+    outbox.enqueue(session, "admin_link_created", user.email, user_id=user.id)
+    audit.record(session, events.RESET_LINK_SHOWN, user)
+    return _issue(session, sealer, user, LinkPurpose.RESET, clock.now() + security(session).reset_lifetime)
 
 
-def activation(session: Session, sealer: Sealer, pending: User) -> ShownLink:
-    """A link with which a pending person activates the account."""
-    audit.record(session, events.ACTIVATION_LINK_SHOWN, pending)
+def create_activation(session: Session, sealer: Sealer, user: User) -> ShownLink:
+    """Create an activation link for a pending user."""
+    audit.record(session, events.ACTIVATION_LINK_SHOWN, user)
     expires_at = clock.now() + security(session).activation_lifetime
-    return _made(session, sealer, pending, LinkPurpose.ACTIVATION, expires_at)
+    return _issue(session, sealer, user, LinkPurpose.ACTIVATION, expires_at)
 
 
-def refusal_reason(person: User, by: User) -> MailroomError | None:
-    """Why no link is shown for this person, if so.
+def refusal_reason(user: User, by: User) -> MailroomError | None:
+    """Say why no link can be created for this user, if so.
 
-    Not for oneself: who finds a browser signed in could then choose a password without knowing the present one.
+    Not for oneself: a stranger at a signed-in browser could set a password without knowing the current one.
     """
-    if person.state == UserState.DISABLED:
+    if user.state == UserState.DISABLED:
         return AccountDisabled()
-    return OwnAccount() if person.id == by.id else None
+    return OwnAccount() if user.id == by.id else None
 
 
-def sealed(sealer: Sealer, made: ShownLink, sign_in: SignIn) -> str:
-    """The link on its way to the page that shows it, for the browser that asked alone."""
-    parts = [sign_in.id, made.user_id, made.purpose, made.expires_at.isoformat(), made.secret, made.code]
-    return sealer.seal(json.dumps(parts), SHOWN)
+def seal(sealer: Sealer, shown: ShownLink, user_session: UserSession) -> str:
+    """Seal the link on its way to the page that shows it, for one session."""
+    parts = [
+        user_session.id,
+        shown.user_id,
+        shown.purpose,
+        shown.expires_at.isoformat(),
+        shown.secret,
+        shown.code,
+    ]
+    return sealer.seal(json.dumps(parts), SEAL_PURPOSE)
 
 
-def show(session: Session, sealer: Sealer, sealed: str, user_id: int, sign_in: SignIn) -> ShownLink | None:
-    """The link for this person again, this once, while it is good: to the sign-in that asked for it, else None.
+def open_once(
+    session: Session, sealer: Sealer, sealed: str, user_id: int, user_session: UserSession
+) -> ShownLink | None:
+    """Open a sealed link for this user in the session that created it; None if it is invalid or was shown before.
 
-    The database tells whether it was shown before, as a browser can send again what was sealed.
+    The database remembers what was shown, because a browser can send an old cookie again.
     """
     try:
-        asked_by, whose, purpose, expires_at, secret, code = json.loads(sealer.open(sealed, SHOWN))
+        session_id, for_user, purpose, expires_at, secret, code = json.loads(sealer.open(sealed, SEAL_PURPOSE))
     except CannotUnseal:
         return None
-    if (asked_by, whose) != (sign_in.id, user_id) or not links.mark_shown(session, secret):
+    if (session_id, for_user) != (user_session.id, user_id) or not links.mark_shown(session, secret):
         return None
     return ShownLink(user_id, LinkPurpose(purpose), datetime.fromisoformat(expires_at), secret, code)
 
 
-def _made(session: Session, sealer: Sealer, person: User, purpose: LinkPurpose, expires_at: datetime) -> ShownLink:
-    ticket = codes.issue(session, sealer, person, purpose, expires_at)
-    return ShownLink(person.id, purpose, expires_at, ticket.secret, ticket.code)
+def _issue(session: Session, sealer: Sealer, user: User, purpose: LinkPurpose, expires_at: datetime) -> ShownLink:
+    issued = codes.issue(session, sealer, user, purpose, expires_at)
+    return ShownLink(user.id, purpose, expires_at, issued.secret, issued.code)

@@ -6,6 +6,7 @@ id, then the user's links, sessions and known devices. Using a link and signing 
 
 from unicodedata import normalize
 
+from flask_babel import lazy_gettext as _
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
@@ -21,7 +22,6 @@ from webapp.core import clock
 from webapp.core.database import MAX_ID
 from webapp.core.email_addresses import comparison_key, validate
 from webapp.core.errors import Forbidden, MailroomError
-from webapp.core.texts import lazy_gettext as _
 
 PAGE_SIZE = 50
 _IS_ACTIVE_ADMINISTRATOR = (User.role == Role.ADMINISTRATOR) & (User.state == UserState.ACTIVE)
@@ -164,14 +164,14 @@ def reason_not_removable(session: Session, user: User, by: User) -> ActionRefuse
 def lock_user(session: Session, user_id: int, by: User) -> User:
     """Lock the user, and `by` as an active administrator. Raises NotFound, Forbidden."""
     if by.id not in _lock_administrators(session, user_id):
-        raise _forbidden()
+        raise Forbidden
     return service.get_user(session, user_id, lock=True)
 
 
 def require_administrator(session: Session, by: User) -> None:
     """Keep `by` an active administrator until the transaction ends. Raises Forbidden."""
     if by.id not in _lock_administrators(session, by.id):
-        raise _forbidden()
+        raise Forbidden
 
 
 def _add_user(session: Session, email: str, name: str, role: Role, state: UserState) -> User:
@@ -218,9 +218,4 @@ def _require_others(administrators: list[int], user_id: int, by: User) -> None:
     if user_id == by.id:
         raise OwnAccount
     if by.id not in administrators:
-        raise _forbidden()
-
-
-def _forbidden() -> Forbidden:
-    """The person who asked was disabled, deleted or made a member meanwhile."""
-    return Forbidden(_("You are no longer an administrator."))
+        raise Forbidden

@@ -4,12 +4,13 @@ import math
 from collections.abc import Callable
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
+from markupsafe import Markup
 from sqlalchemy.orm import Session
 
 from webapp.accounts import service
-from webapp.accounts.blueprint import Page, public_url
 from webapp.accounts.fields import NameForm
 from webapp.accounts.links.errors import WrongState
 from webapp.accounts.models import Role, User
@@ -17,14 +18,14 @@ from webapp.accounts.password_links import service as password_links
 from webapp.accounts.sessions import lockout
 from webapp.accounts.sessions.browser import signed_in
 from webapp.accounts.users import admin_links, administration
-from webapp.accounts.users.admin_link_routes import shown_once
-from webapp.accounts.users.administration import ActionRefused, lock_user, require_administrator
+from webapp.accounts.users.admin_link_routes import redirect_to_link
+from webapp.accounts.users.administration import ActionRefused
 from webapp.accounts.users.forms import NewUserForm, RoleForm
 from webapp.core.app_state import app_state
 from webapp.core.errors import TooManyRequests
 from webapp.core.i18n import LANGUAGES
 from webapp.outbox.status import delivery_status
-from webapp.settings.service import security
+from webapp.settings.service import general, security
 from webapp.web import csrf
 from webapp.web.forms import ConfirmForm, Form, text
 
@@ -32,223 +33,235 @@ blueprint = Blueprint("users", __name__)
 
 
 @blueprint.get("/users")
-def list_users() -> Page:
-    """Everybody, newest first, or those who match a search."""
+def list_users() -> ResponseReturnValue:
+    """List the users, newest first, or those that match a search."""
     search = "".join(filter(str.isprintable, request.args.get("search", ""))).strip()[:200]
     before = request.args.get("before", type=int)
     with app_state().database.read() as session:
-        people, more = administration.list_users(session, search, before)
-    return render_template("accounts/users.html", people=people, more=more, search=search, before=before)
+        users, more = administration.list_users(session, search, before)
+    return render_template("accounts/users.html", users=users, more=more, search=search, before=before)
 
 
 @blueprint.route("/users/new", methods=["GET", "POST"])
 @csrf.exempt
-def create_user() -> Page:
-    """Create a person, and mail or show the activation link."""
+def create_user() -> ResponseReturnValue:
+    """Create a user, and email or show the activation link."""
     form = NewUserForm()
-    form.public_url = public_url()
+    form.public_url = _public_url()
     if form.validate_on_submit():
         try:
             return _create(form)
-        except service.AddressTaken as taken:
-            form.problem("email", str(taken))
+        except service.AddressTaken as error:
+            form.problem("email", str(error))
     with app_state().database.read() as session:
         lifetime = security(session).activation_minutes
     return render_template("accounts/new_user.html", form=form, lifetime=lifetime)
 
 
+@blueprint.get("/users/<int:user_id>")
+def show_user(user_id: int) -> ResponseReturnValue:
+    """Show one user."""
+    user, refusal = _user(user_id)
+    return _user_page(user, refusal, NameForm(formdata=None, obj=user))
+
+
 @blueprint.post("/users/<int:user_id>/resend")
-def resend_activation(user_id: int) -> Page:
-    """Another activation mail."""
+def resend_activation(user_id: int) -> ResponseReturnValue:
+    """Send another activation email."""
     try:
         with app_state().database.transaction() as session:
-            person = lock_user(session, user_id, signed_in())
-            password_links.enqueue_activation(session, person)
-    except WrongState as refused:
-        flash(str(refused), "info")
+            user = administration.lock_user(session, user_id, signed_in())
+            password_links.enqueue_activation(session, user)
+    except WrongState as error:
+        flash(str(error), "info")
     except TooManyRequests as error:
-        flash(_wait_for_mail(error), "warning")
+        flash(_wait_text(error), "warning")
     else:
-        _flash_mail(person)
-    return redirect(url_for("users.show_user", user_id=user_id))
-
-
-@blueprint.get("/users/<int:user_id>")
-def show_user(user_id: int) -> Page:
-    """One person."""
-    person, kept = _person(user_id)
-    return _user_page(person, kept, NameForm(formdata=None, obj=person))
+        _flash_activation(user.email)
+    return _redirect_to(user_id)
 
 
 @blueprint.post("/users/<int:user_id>/name")
 @csrf.exempt
-def rename_user(user_id: int) -> Page:
+def rename_user(user_id: int) -> ResponseReturnValue:
     """Change the name."""
-    person, kept = _person(user_id)
+    user, refusal = _user(user_id)
     form = NameForm()
     if not form.validate_on_submit():
-        return _user_page(person, kept, form)
+        return _user_page(user, refusal, form)
     with app_state().database.transaction() as session:
         administration.rename(session, user_id, text(form.name), signed_in())
     flash(_("The name has been changed."), "success")
-    return redirect(url_for("users.show_user", user_id=user_id))
+    return _redirect_to(user_id)
 
 
 @blueprint.post("/users/<int:user_id>/sign-out")
-def end_sessions(user_id: int) -> Page:
-    """End all sign-ins of the person."""
-    person, _kept = _person(user_id)
+def end_sessions(user_id: int) -> ResponseReturnValue:
+    """End all sessions of the user."""
+    user, _refusal = _user(user_id)
     with app_state().database.transaction() as session:
         administration.end_sessions(session, user_id, signed_in())
-    flash(_("%(name)s has been signed out everywhere.", name=person.name), "success")
-    return redirect(url_for("users.show_user", user_id=user_id))
+    flash(_("%(name)s has been signed out everywhere.", name=user.name), "success")
+    return _redirect_to(user_id)
 
 
 @blueprint.route("/users/<int:user_id>/role", methods=["GET", "POST"])
 @csrf.exempt
-def change_role(user_id: int) -> Page:
-    """Make the person an administrator or a member, after saying what that does."""
-    person, kept = _person(user_id)
-    form = RoleForm(obj=person)
+def change_role(user_id: int) -> ResponseReturnValue:
+    """Change the role, after saying what that does."""
+    user, refusal = _user(user_id)
+    form = RoleForm(obj=user)
 
     def change(session: Session) -> None:
         administration.change_role(session, user_id, Role(form.role.data), signed_in())
 
-    if page := _confirm_first("accounts/change_role.html", person, kept, form, change):
+    if page := _confirm_first("accounts/change_role.html", user, refusal, form, change):
         return page
-    if form.role.data == person.role:
+    if form.role.data == user.role:
         flash(_("Nothing was changed."), "info")
     else:
-        flash(_("The role of %(name)s has been changed.", name=person.name), "success")
-    return redirect(url_for("users.show_user", user_id=user_id))
+        flash(_("The role of %(name)s has been changed.", name=user.name), "success")
+    return _redirect_to(user_id)
 
 
 @blueprint.route("/users/<int:user_id>/disable", methods=["GET", "POST"])
 @csrf.exempt
-def disable_user(user_id: int) -> Page:
+def disable_user(user_id: int) -> ResponseReturnValue:
     """Disable the account, after saying what that does."""
-    person, kept = _person(user_id)
+    user, refusal = _user(user_id)
 
     def disable(session: Session) -> None:
         administration.disable(session, user_id, signed_in())
 
-    if page := _confirm_first("accounts/disable_user.html", person, kept, ConfirmForm(), disable):
+    if page := _confirm_first("accounts/disable_user.html", user, refusal, ConfirmForm(), disable):
         return page
-    flash(_("%(name)s has been disabled and signed out everywhere.", name=person.name), "success")
-    return redirect(url_for("users.show_user", user_id=user_id))
+    flash(_("%(name)s has been disabled and signed out everywhere.", name=user.name), "success")
+    return _redirect_to(user_id)
 
 
 @blueprint.post("/users/<int:user_id>/enable")
-def enable_user(user_id: int) -> Page:
+def enable_user(user_id: int) -> ResponseReturnValue:
     """Enable a disabled account."""
     with app_state().database.transaction() as session:
         administration.enable(session, user_id, signed_in())
-    person, _kept = _person(user_id)
-    flash(_("%(name)s has been enabled again.", name=person.name), "success")
-    return redirect(url_for("users.show_user", user_id=user_id))
+    user, _refusal = _user(user_id)
+    flash(_("%(name)s has been enabled again.", name=user.name), "success")
+    return _redirect_to(user_id)
 
 
 @blueprint.post("/users/<int:user_id>/unlock")
-def unlock_user(user_id: int) -> Page:
-    """Let the person sign in at once, after wrong passwords."""
+def unlock_user(user_id: int) -> ResponseReturnValue:
+    """End the lockout of a user."""
     with app_state().database.transaction() as session:
         administration.unlock(session, user_id, signed_in())
     flash(_("Sign-in is unlocked. This person can sign in now."), "success")
-    return redirect(url_for("users.show_user", user_id=user_id))
+    return _redirect_to(user_id)
 
 
 @blueprint.route("/users/<int:user_id>/delete", methods=["GET", "POST"])
 @csrf.exempt
-def delete_user(user_id: int) -> Page:
+def delete_user(user_id: int) -> ResponseReturnValue:
     """Delete the account, after saying what that does."""
-    person, kept = _person(user_id)
+    user, refusal = _user(user_id)
 
     def delete(session: Session) -> None:
         administration.delete(session, user_id, signed_in())
 
-    if page := _confirm_first("accounts/delete_user.html", person, kept, ConfirmForm(), delete):
+    if page := _confirm_first("accounts/delete_user.html", user, refusal, ConfirmForm(), delete):
         return page
-    flash(_("%(name)s has been deleted.", name=person.name), "success")
+    flash(_("%(name)s has been deleted.", name=user.name), "success")
     return redirect(url_for("users.list_users"))
 
 
-def _create(form: NewUserForm) -> Page:
-    """Raises AddressTaken."""
-    by_mail = form.send_activation.data == "mail"
+def _create(form: NewUserForm) -> ResponseReturnValue:
+    """Create the user of a valid form. Raises AddressTaken, Forbidden."""
+    by_email = form.send_activation.data == "mail"
     with app_state().database.transaction() as session:
-        require_administrator(session, signed_in())
-        person = administration.create_user(
+        administration.require_administrator(session, signed_in())
+        user = administration.create_user(
             session,
             email=text(form.email),
             name=text(form.name),
             role=Role(form.role.data),
-            send_activation=by_mail,
+            send_activation=by_email,
             language=form.language.data or "",
         )
-        made = None if by_mail else admin_links.activation(session, app_state().sealer, person)
-    if made is not None:
-        return shown_once(made)
-    _flash_mail(person)
-    return redirect(url_for("users.show_user", user_id=person.id))
+        shown = None if by_email else admin_links.create_activation(session, app_state().sealer, user)
+    if shown is not None:
+        return redirect_to_link(shown)
+    _flash_activation(user.email)
+    return _redirect_to(user.id)
 
 
-def _flash_mail(person: User) -> None:
+def _confirm_first(
+    template: str, user: User, refusal: ActionRefused | None, form: Form, action: Callable[[Session], None]
+) -> ResponseReturnValue | None:
+    """Render the page that asks for confirmation or says why not; None once the action is confirmed and done."""
+    if not form.validate_on_submit():
+        return render_template(template, user=user, refusal=refusal, form=form)
+    try:
+        with app_state().database.transaction() as session:
+            action(session)
+    except ActionRefused as error:
+        return render_template(template, user=user, refusal=error, form=form), 409
+    return None
+
+
+def _user(user_id: int) -> tuple[User, ActionRefused | None]:
+    """Return the user, and why they can't be disabled, deleted or made a member, if so. Raises NotFound."""
     with app_state().database.read() as session:
-        status, to = delivery_status(session), person.email
-    if not public_url():
-        flash(_("The activation email to %(email)s will be sent once the public URL is set.", email=to), "warning")
+        user = service.get_user(session, user_id)
+        return user, administration.reason_not_removable(session, user, signed_in())
+
+
+def _user_page(user: User, refusal: ActionRefused | None, form: NameForm) -> str:
+    with app_state().database.read() as session:
+        locked_until = lockout.locked_until(session, user)
+    language = LANGUAGES.get(user.language or "")
+    return render_template(
+        "accounts/user.html",
+        user=user,
+        refusal=refusal,
+        form=form,
+        locked_until=locked_until,
+        language_name=language.name if language else "",
+    )
+
+
+def _redirect_to(user_id: int) -> ResponseReturnValue:
+    return redirect(url_for("users.show_user", user_id=user_id))
+
+
+def _public_url() -> str:
+    with app_state().database.read() as session:
+        return general(session, app_state().config).public_url
+
+
+def _flash_activation(email: str) -> None:
+    """Say that an activation email was queued or, if it has to wait, what it waits for."""
+    with app_state().database.read() as session:
+        status = delivery_status(session)
+        public_url = general(session, app_state().config).public_url
+    if not public_url:
+        problem = _("The activation email to %(email)s will be sent once the public URL is set.", email=email)
     elif not status.has_server:
-        flash(_("The activation email to %(email)s will be sent once the mail server is set up.", email=to), "warning")
+        problem = _("The activation email to %(email)s will be sent once the mail server is set up.", email=email)
     elif status.stopped:
-        flash(
-            _(
-                "The activation email to %(email)s is waiting because mail is not going out. Home shows the reason.",
-                email=to,
-            ),
-            "warning",
+        problem = _(
+            "The activation email to %(email)s is waiting because mail is not going out. Home shows the reason.",
+            email=email,
         )
     else:
-        flash(_("Activation email to %(email)s is queued.", email=to), "success")
+        queued = _("Activation email to %(email)s is queued.", email=email)
+        link = Markup('<a href="{}">{}</a>').format(url_for("outbox.messages"), _("See it in the outbox"))
+        flash(Markup("{} {}").format(queued, link), "success")
+        return
+    flash(problem, "warning")
 
 
-def _wait_for_mail(error: TooManyRequests) -> str:
+def _wait_text(error: TooManyRequests) -> str:
     return ngettext(
         "Not sent: an email went out a moment ago. You can send another in %(num)s minute.",
         "Not sent: an email went out a moment ago. You can send another in %(num)s minutes.",
         math.ceil(error.retry_after / 60),
-    )
-
-
-def _confirm_first(
-    template: str, person: User, kept: ActionRefused | None, form: Form, act: Callable[[Session], None]
-) -> Page | None:
-    """The page that says what will happen, or why it cannot; None once its button was pressed and it happened."""
-    if not form.validate_on_submit():
-        return render_template(template, person=person, kept=kept, form=form)
-    try:
-        with app_state().database.transaction() as session:
-            act(session)
-    except ActionRefused as refused:
-        return render_template(template, person=person, kept=refused, form=form), 409
-    return None
-
-
-def _person(user_id: int) -> tuple[User, ActionRefused | None]:
-    """The person, and why their rights cannot be taken away, if so."""
-    with app_state().database.read() as session:
-        person = service.get_user(session, user_id)
-        return person, administration.reason_not_removable(session, person, signed_in())
-
-
-def _user_page(person: User, kept: ActionRefused | None, form: NameForm) -> str:
-    with app_state().database.read() as session:
-        locked_until = lockout.locked_until(session, person)
-    language = LANGUAGES.get(person.language or "")
-    return render_template(
-        "accounts/user.html",
-        person=person,
-        kept=kept,
-        form=form,
-        locked_until=locked_until,
-        language_name=language.name if language else "",
     )

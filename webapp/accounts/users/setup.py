@@ -1,7 +1,8 @@
-"""The first administrator, through a one-time address that is printed when the server starts."""
+"""The first administrator, created through a one-time URL that is printed when the server starts."""
 
 import secrets
 
+from flask_babel import lazy_gettext as _
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
@@ -13,67 +14,66 @@ from webapp.core import clock
 from webapp.core.config import Config
 from webapp.core.errors import MailroomError
 from webapp.core.sealing import sha256_hex
-from webapp.core.texts import lazy_gettext as _
 from webapp.settings import service as settings
 
 
 class SetupRefused(MailroomError):
-    """The page does not open; the text says why."""
+    """The set-up page is not available."""
 
 
 class InvalidSetupToken(SetupRefused):
-    """The key is wrong or was replaced by a newer one."""
+    """The token is wrong, or was replaced by a newer one."""
 
     def __init__(self) -> None:
         super().__init__(_("This set-up link is out of date. Use the one printed when the server last started."))
 
 
 class AlreadySetUp(SetupRefused):
-    """There is an administrator already, and every key is worthless."""
+    """There is an administrator already."""
 
     def __init__(self) -> None:
         super().__init__(_("Mailroom is already set up."))
 
 
 def new_setup_token(session: Session) -> str:
-    """A key for `/setup?key=…`; the one before is worthless from now on. Raises SetupDone."""
+    """Create the token for `/setup?key=…`; previous ones become invalid. Raises AlreadySetUp."""
     if service.has_administrator(session):
         raise AlreadySetUp
-    key = secrets.token_urlsafe(32)
+    token = secrets.token_urlsafe(32)
     session.execute(delete(SetupToken))
-    session.add(SetupToken(token_hash=sha256_hex(key), created_at=clock.now()))
-    return key
+    session.add(SetupToken(token_hash=sha256_hex(token), created_at=clock.now()))
+    return token
 
 
-def check(session: Session, key: str) -> None:
-    """Whether the key opens the page. Raises SetupKeyUnknown, SetupDone."""
+def check(session: Session, token: str) -> None:
+    """Require a valid token. Raises InvalidSetupToken, AlreadySetUp."""
     if service.has_administrator(session):
         raise AlreadySetUp
-    if session.scalar(select(SetupToken).where(SetupToken.token_hash == sha256_hex(key))) is None:
+    if session.scalar(select(SetupToken).where(SetupToken.token_hash == sha256_hex(token))) is None:
         raise InvalidSetupToken
 
 
 def create_first_administrator(
-    session: Session, key: str, email: str, name: str, password_hash: str, language: str = ""
+    session: Session, token: str, email: str, name: str, password_hash: str, language: str = ""
 ) -> User:
-    """Spend the key for the first administrator; of two who try at once one succeeds.
+    """Use the token to create the first administrator; of two simultaneous attempts one succeeds.
 
-    Raises SetupKeyUnknown, SetupDone, BadAddress, AddressTaken; the caller's
-    transaction must then be undone.
+    Raises InvalidSetupToken, AlreadySetUp, InvalidEmailAddress, AddressTaken; the caller's transaction must then be
+    rolled back.
     """
-    spent = delete(SetupToken).where(SetupToken.token_hash == sha256_hex(key)).returning(SetupToken.token_hash)
-    won = session.scalar(spent) is not None
+    used = delete(SetupToken).where(SetupToken.token_hash == sha256_hex(token)).returning(SetupToken.token_hash)
+    is_valid = session.scalar(used) is not None
     if service.has_administrator(session):
         raise AlreadySetUp
-    if not won:
+    if not is_valid:
         raise InvalidSetupToken
-    created = administration.create_administrator(session, email, name, password_hash)
-    created.language = language or None
-    audit.record(session, events.SETUP_COMPLETED, created)
-    return created
+    user = administration.create_administrator(session, email, name, password_hash)
+    user.language = language or None
+    audit.record(session, events.SETUP_COMPLETED, user)
+    return user
 
 
 def save_public_url(session: Session, config: Config, public_url: str) -> None:
     """Save the public URL and nothing else."""
-    present = settings.general(session, config)
-    settings.save_general(session, public_url, present.product_name, present.support_address)
+    current = settings.general(session, config)
+    settings.save_general(session, public_url, current.product_name, current.support_address)

@@ -1,0 +1,261 @@
+"""The pages on which administrators look after users."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import delete, select
+
+from tests.accounts.conftest import Queued
+from tests.support.browser import PASSWORD, Browser
+from tests.support.people import add_person
+from webapp.accounts.models import Role, User, UserState
+from webapp.accounts.users import administration
+from webapp.core.database import Database
+from webapp.settings import service as settings
+
+pytestmark = pytest.mark.one_database
+
+EVE = {"email": "eve@example.com", "name": "Eve"}
+
+
+def role_and_state(database: Database, user: User) -> tuple[str, str]:
+    with database.read() as session:
+        found = session.get(User, user.id)
+        return (found.role, found.state) if found else ("", "")
+
+
+class TestList:
+    """The list of users."""
+
+    def test_it_can_be_searched(self, administrator: Browser, ada: User) -> None:
+        assert "ada@example.com" in administrator.get("/users?search=ada%40ex").text
+        page = administrator.get("/users?search=%3Cb%3Enobody%00")
+        assert (page.status_code, "No users found" in page.text) == (200, True)
+        assert 'value="&lt;b&gt;nobody"' in page.text
+
+    def test_it_links_to_older_users(self, administrator: Browser, ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(administration, "PAGE_SIZE", 1)
+        older = re.search(r'href="(/users\?before=\d+)"', administrator.get("/users").text)
+        assert older is not None
+        assert administrator.user.email in administrator.get(older[1]).text
+
+    @pytest.mark.parametrize("path", ["/users/99999", "/users/99999999999999999999", "/users/0"])
+    def test_an_unknown_id_is_not_found(self, administrator: Browser, path: str) -> None:
+        assert administrator.get(path).status_code == 404
+
+
+class TestCreating:
+    """The form for a new user."""
+
+    def test_the_activation_email_is_queued_and_linked(
+        self, administrator: Browser, queued: Queued, use_server: Callable[..., None]
+    ) -> None:
+        use_server()
+        page = administrator.submit("/users/new", **EVE)
+        assert re.fullmatch(r"/users/\d+", page.request.path)
+        assert "Activation email to eve@example.com is queued." in page.text
+        assert '<a href="/outbox">See it in the outbox</a>' in page.text
+        assert queued() == [("activation", "eve@example.com")]
+
+    def test_the_page_says_why_the_email_waits(
+        self, administrator: Browser, use_server: Callable[..., None], deliver: Callable[[], None]
+    ) -> None:
+        page = administrator.submit("/users/new", **EVE)
+        assert "will be sent once the mail server is set up" in page.text
+        use_server()
+        deliver()
+        page = administrator.submit("/users/new", **EVE | {"email": "max@example.com"})
+        assert "is waiting because mail is not going out" in page.text
+
+    def test_a_shown_link_activates_the_account(
+        self, administrator: Browser, stranger: Browser, queued: Queued
+    ) -> None:
+        page = administrator.submit("/users/new", **EVE, role="administrator", send_activation="show")
+        link = re.search(r'value="(https://mailroom.example/activate/[\w-]{43})"', page.text)
+        assert link is not None
+        assert queued() == []
+        stranger.get(link[1])
+        page = stranger.submit("/activate", password=PASSWORD, password_confirm=PASSWORD)
+        assert page.request.path == "/"
+
+    def test_a_taken_address_is_an_error_beside_the_field(self, administrator: Browser, ada: User) -> None:
+        page = administrator.submit("/users/new", email="ADA@example.com", name="Another Ada", role="administrator")
+        assert re.search(r'id="email-error">An account with this address already exists', page.text)
+        assert 'value="Another Ada"' in page.text
+        assert re.search(r'<option selected value="administrator"', page.text)
+
+    @pytest.mark.parametrize(
+        ("field", "value", "problem"),
+        [
+            ("email", "eve", "Enter an email address such as"),
+            ("email", "eve@example.com\nBcc: ada@example.com", "Line breaks"),
+            ("name", "", "Enter a name."),
+            ("name", "\u200b\u200b", "control characters"),
+            ("name", "\u200d\u200c\ufe0f", "Enter a name."),
+            ("name", "x" * 201, "at most 200"),
+            ("name", "x" * 100_000, "Too long"),
+            ("name", "Eve\r\nBcc: ada@example.com", "Line breaks"),
+            ("role", "owner", "Not a valid choice"),
+            ("send_activation", "shout", "Not a valid choice"),
+        ],
+    )
+    def test_an_invalid_value_is_an_error_beside_its_field(
+        self, administrator: Browser, queued: Queued, field: str, value: str, problem: str
+    ) -> None:
+        page = administrator.submit("/users/new", **EVE | {field: value})
+        assert page.status_code == 200
+        assert re.search(rf'id="{field}-error">[^<]*{problem}', page.text)
+        assert queued() == []
+
+    def test_a_stale_form_keeps_what_was_entered(self, administrator: Browser, queued: Queued) -> None:
+        page = administrator.post("/users/new", email="eve@example.com", send_activation="show", csrf_token="stale")
+        assert "This page was open too long" in page.text
+        assert 'value="eve@example.com"' in page.text
+        assert re.search(r'<input checked[^>]* value="show"', page.text)
+        assert queued() == []
+
+    def test_html_in_a_name_is_escaped(self, administrator: Browser) -> None:
+        page = administrator.submit("/users/new", email="eve@example.com", name="<script>alert('x')</script>\"&")
+        for html in (page.text, administrator.get("/users").text):
+            assert "<script>alert" not in html
+            assert "&lt;script&gt;alert" in html
+
+
+class TestResendingTheActivationEmail:
+    """The button on the page of a pending user."""
+
+    def test_only_one_email_is_sent_in_five_minutes(self, administrator: Browser, pat: User, queued: Queued) -> None:
+        pages = [administrator.post(f"/users/{pat.id}/resend").text for _ in range(3)]
+        assert f"The activation email to {pat.email} will be sent once" in pages[0]
+        assert "You can send another in 5 minutes." in pages[-1]
+        assert queued() == [("activation", pat.email)]
+
+    def test_an_active_user_gets_none(self, administrator: Browser, ada: User, queued: Queued) -> None:
+        assert "already active" in administrator.post(f"/users/{ada.id}/resend").text
+        assert queued() == []
+
+    def test_a_deleted_user_is_not_found(self, administrator: Browser, database: Database, pat: User) -> None:
+        with database.transaction() as session:
+            session.execute(delete(User).where(User.id == pat.id))
+        assert administrator.post(f"/users/{pat.id}/resend").status_code == 404
+
+
+class TestWithoutAPublicUrl:
+    """No links can be created yet."""
+
+    @pytest.fixture(autouse=True)
+    def no_public_url(self, database: Database) -> None:
+        with database.transaction() as session:
+            settings.save_general(session, "", "Mailroom", "")
+
+    def test_the_email_waits_and_the_page_says_so(self, administrator: Browser, queued: Queued) -> None:
+        page = administrator.submit("/users/new", **EVE)
+        assert "will be sent once the public URL is set" in page.text
+        assert 'href="/settings/general"' in page.text
+        assert queued() == [("activation", "eve@example.com")]
+
+    def test_a_link_cannot_be_shown(self, administrator: Browser, pat: User) -> None:
+        page = administrator.submit("/users/new", **EVE, send_activation="show")
+        assert re.search(r'id="send_activation-error">[^<]*first set the public URL', page.text)
+        page = administrator.post(f"/users/{pat.id}/link")
+        assert "be shown until the public URL is set" in page.text
+        assert "/activate/" not in page.text
+
+
+class TestUserPage:
+    """The actions on the page of a user."""
+
+    def test_disabling_asks_for_confirmation(self, administrator: Browser, database: Database, ada: User) -> None:
+        page = administrator.get(f"/users/{ada.id}/disable")
+        assert "signed out everywhere" in page.text
+        assert role_and_state(database, ada) == (Role.MEMBER, UserState.ACTIVE)
+        page = administrator.submit_on(page, "sure")
+        assert page.request.path == f"/users/{ada.id}"
+        assert role_and_state(database, ada) == (Role.MEMBER, UserState.DISABLED)
+
+    def test_a_disabled_user_can_be_enabled(self, administrator: Browser, database: Database, ada: User) -> None:
+        administrator.submit(f"/users/{ada.id}/disable", "sure")
+        assert f'action="/users/{ada.id}/enable"' in administrator.get(f"/users/{ada.id}").text
+        assert "has been enabled again" in administrator.post(f"/users/{ada.id}/enable").text
+        assert role_and_state(database, ada) == (Role.MEMBER, UserState.ACTIVE)
+
+    def test_all_sessions_of_a_user_can_be_ended(self, administrator: Browser, member: Browser) -> None:
+        path = f"/users/{member.user.id}/sign-out"
+        assert f'action="{path}"' in administrator.get(f"/users/{member.user.id}").text
+        assert "has been signed out everywhere" in administrator.post(path).text
+        assert member.get("/profile", follow=False).location.startswith("/login")
+        assert member.sign_in().request.path == "/"
+
+    def test_deleting_asks_once_and_returns_to_the_list(
+        self, administrator: Browser, database: Database, ada: User
+    ) -> None:
+        page = administrator.submit(f"/users/{ada.id}/delete", "sure")
+        assert (page.request.path, "Ada has been deleted." in page.text) == ("/users", True)
+        assert role_and_state(database, ada) == ("", "")
+        assert administrator.post(f"/users/{ada.id}/delete").status_code == 404
+
+    def test_a_member_can_be_made_an_administrator(self, administrator: Browser, database: Database, ada: User) -> None:
+        administrator.submit(f"/users/{ada.id}/role", role="administrator")
+        assert role_and_state(database, ada) == (Role.ADMINISTRATOR, UserState.ACTIVE)
+
+    @pytest.mark.parametrize("role", ["owner", ""])
+    def test_an_unknown_role_is_an_error(
+        self, administrator: Browser, database: Database, ada: User, role: str
+    ) -> None:
+        assert 'id="role-error"' in administrator.submit(f"/users/{ada.id}/role", role=role).text
+        assert role_and_state(database, ada) == (Role.MEMBER, UserState.ACTIVE)
+
+    def test_the_name_can_be_changed(self, administrator: Browser, ada: User) -> None:
+        page = administrator.submit(f"/users/{ada.id}", name="Augusta <b>King")
+        assert (page.request.path, "Augusta &lt;b&gt;King" in page.text) == (f"/users/{ada.id}", True)
+        page = administrator.submit_on(page, name=" ")
+        assert 'id="name-error">Enter a name.' in page.text
+
+    def test_a_lockout_is_shown_and_can_be_ended(self, administrator: Browser, stranger: Browser, ada: User) -> None:
+        assert "is locked until" not in administrator.get(f"/users/{ada.id}").text
+        for _ in range(10):
+            stranger.post("/login", email=ada.email, password="wrong")
+        assert "is locked until" in administrator.get(f"/users/{ada.id}").text
+        page = administrator.post(f"/users/{ada.id}/unlock")
+        assert ("Sign-in is unlocked." in page.text, "is locked until" in page.text) == (True, False)
+        assert stranger.submit("/login", email=ada.email, password=PASSWORD).request.path == "/"
+
+
+@pytest.mark.parametrize("action", ["disable", "delete", "role"])
+class TestLockingOneselfOut:
+    """Somebody must be able to undo what administrators do."""
+
+    def test_the_only_administrator_stays_one(self, administrator: Browser, database: Database, action: str) -> None:
+        own = administrator.user
+        for path in (f"/users/{own.id}", f"/users/{own.id}/{action}"):
+            assert "the only active administrator" in administrator.get(path).text
+        page = administrator.post(f"/users/{own.id}/{action}", role="member")
+        assert (page.status_code, "the only active administrator" in page.text) == (409, True)
+        assert role_and_state(database, own) == (Role.ADMINISTRATOR, UserState.ACTIVE)
+
+    def test_administrators_cannot_do_it_to_themselves(
+        self, administrator: Browser, database: Database, action: str
+    ) -> None:
+        add_person(database, "rita@example.com", Role.ADMINISTRATOR)
+        page = administrator.post(f"/users/{administrator.user.id}/{action}", role="member")
+        assert (page.status_code, "your own account" in page.text) == (409, True)
+        assert role_and_state(database, administrator.user) == (Role.ADMINISTRATOR, UserState.ACTIVE)
+
+
+@pytest.mark.parametrize("page", ["new", "{id}/name", "{id}/sign-out", "{id}/enable", "{id}/unlock", "{id}/resend"])
+def test_nothing_changes_if_the_role_is_lost_during_the_request(
+    administrator: Browser, database: Database, ada: User, page: str
+) -> None:
+    form = {"email": "new@example.com", "name": "New", "role": "member", "send_activation": "mail", "language": ""}
+    token, by = administrator.csrf_token(), administrator.user.id
+
+    def demote() -> None:
+        with database.transaction() as session:
+            session.get_one(User, by).role = Role.MEMBER
+
+    administrator.app.before_request_funcs[None].append(demote)
+    answer = administrator.client.post(f"/users/{page}".format(id=ada.id), data={**form, "csrf_token": token})
+    assert answer.status_code == 403
+    with database.read() as session:
+        assert set(session.scalars(select(User.name))) == {administrator.user.name, ada.name}
