@@ -1,4 +1,4 @@
-"""Mail servers as the transport is handed them, and a message to send."""
+"""Settings for connections to the tests' mail servers, a message to send, and an administrator who uses OAuth2."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -24,8 +24,8 @@ from webapp.providers import NoAuthentication, Password, Provider
 PLAIN_PROVIDER = Provider(key="plain", label="Plain", authentication=[Password(), NoAuthentication()])
 
 
-def opened(server: ScriptedServer | Inbox | None = None, **given: Any) -> TransportSettings:
-    """The settings that lead to a server; plain and without signing in unless given."""
+def settings_for(server: ScriptedServer | Inbox | None = None, **given: Any) -> TransportSettings:
+    """Return the settings for a server; without encryption and authentication, unless given."""
     values: dict[str, Any] = {
         "provider": PLAIN_PROVIDER,
         "mail_from": "Mailroom <mailroom@example.org>",
@@ -40,52 +40,52 @@ def opened(server: ScriptedServer | Inbox | None = None, **given: Any) -> Transp
     return TransportSettings(**(values | given))
 
 
-def signing_in(
+def with_password(
     server: ScriptedServer | Inbox | None = None, password: str = "pässwörd 1", **given: Any
 ) -> TransportSettings:
-    """The same, with a user name and a password."""
-    return opened(server, authentication="password", username="mailroom", secrets={"password": password}, **given)
+    """Return the settings for a server that wants a user name and a password."""
+    return settings_for(server, authentication="password", username="mailroom", secrets={"password": password}, **given)
 
 
 @pytest.fixture
 def message(app: Flask) -> flask_mail.Message:
-    """A small mail, ready to go."""
+    """A short message."""
     with app.app_context():
         return flask_mail.Message("Hello", ["eve@example.org"], "Line\n.hidden dot\n", sender="mailroom@example.org")
 
 
 @pytest.fixture
 def send(app: Flask, message: flask_mail.Message) -> Callable[[TransportSettings], SmtpConnection]:
-    """Connect, send the message, and leave."""
+    """Connect, send the message and disconnect."""
 
-    def go(server: TransportSettings) -> SmtpConnection:
-        with app.app_context(), SmtpConnection(server) as connection:
+    def send(settings: TransportSettings) -> SmtpConnection:
+        with app.app_context(), SmtpConnection(settings) as connection:
             connection.send(message)
         return connection
 
-    return go
+    return send
 
 
 @pytest.fixture
-def failing(send: Callable[[TransportSettings], SmtpConnection]) -> Callable[[TransportSettings], DeliveryError]:
-    """The same, for a server that does not let it happen."""
+def delivery_error(send: Callable[[TransportSettings], SmtpConnection]) -> Callable[[TransportSettings], DeliveryError]:
+    """Send the message, which fails; the error."""
 
-    def go(server: TransportSettings) -> DeliveryError:
+    def send_in_vain(settings: TransportSettings) -> DeliveryError:
         with pytest.raises(DeliveryError) as caught:
-            send(server)
+            send(settings)
         return caught.value
 
-    return go
+    return send_in_vain
 
 
 def stages(connection: SmtpConnection | DeliveryError) -> list[Stage]:
-    """The stages that were gone through, in order."""
+    """Return the stages that were reached, in order."""
     return [step.stage for step in connection.transcript.stages]
 
 
 @pytest.fixture
 def provider() -> Iterator[AuthorizationServer]:
-    """Somebody who gives out access tokens."""
+    """A provider that issues access tokens."""
     with running_provider() as provider:
         yield provider
 
@@ -98,7 +98,7 @@ def owner(parts: AppState, provider: AuthorizationServer) -> GrantOwner:
 
 @pytest.fixture
 def granted(owner: GrantOwner) -> GrantOwner:
-    """The administrator, with a grant."""
+    """The same administrator, with a grant."""
     owner.save()
     owner.sign_in()
     owner.provider.asked.clear()
@@ -106,5 +106,5 @@ def granted(owner: GrantOwner) -> GrantOwner:
 
 
 def later(**time: float) -> Any:
-    """Let some time pass."""
+    """Travel in time."""
     return time_machine.travel(clock.now() + timedelta(**time))

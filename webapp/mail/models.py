@@ -36,7 +36,7 @@ class MailServer(Base):
     proxy_username: Mapped[str] = mapped_column(String(255), default="")
     authentication: Mapped[str] = mapped_column(String(30), default="none")
     username: Mapped[str] = mapped_column(String(320), default="")
-    # Of OAuth2; empty for all other authentication. Scopes are divided by spaces.
+    # For OAuth2 only; empty otherwise. Scopes have spaces between them.
     client_id: Mapped[str] = mapped_column(String(255), default="")
     tenant_id: Mapped[str] = mapped_column(String(255), default="")
     authorize_url: Mapped[str] = mapped_column(String(1000), default="")
@@ -47,9 +47,9 @@ class MailServer(Base):
     provider_fields: Mapped[dict[str, Any]] = mapped_column(default=dict)
     # Field name → {"sealed": …, "saved_at": ISO date}; unsealed only to send.
     sealed_secrets: Mapped[dict[str, Any]] = mapped_column(default=dict, info=SEALED)
-    # The last day of the client secret or of the service account's key, as the administrator entered it.
+    # The last day of the client secret or service account key, as the administrator entered it.
     secret_expires_on: Mapped[date | None]
-    # Of the certificate that this server showed last.
+    # The certificate that the server showed last.
     certificate_since: Mapped[datetime | None]
     certificate_expires_at: Mapped[datetime | None]
     certificate_seen_at: Mapped[datetime | None]

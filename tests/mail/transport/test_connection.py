@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from structlog.testing import capture_logs
 
-from tests.mail.conftest import opened, signing_in, stages
+from tests.mail.conftest import settings_for, stages, with_password
 from tests.support.certificates import Authority
 from tests.support.inbox import PASSWORD, USERNAME, Security, running_inbox
 from tests.support.scripted import ScriptedServer
@@ -24,21 +24,21 @@ pytestmark = pytest.mark.one_database
 
 Scripted = Callable[..., ScriptedServer]
 Send = Callable[[TransportSettings], SmtpConnection]
-Failing = Callable[[TransportSettings], DeliveryError]
+FailingSend = Callable[[TransportSettings], DeliveryError]
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls", "none"])
 def test_a_real_server_takes_the_message(security: Security, authority: Authority, send: Send) -> None:
     with running_inbox(authority, security) as inbox:
         account = {"username": USERNAME, "authentication": "password", "secrets": {"password": PASSWORD}}
-        send(opened(inbox, security=security, **account))
+        send(settings_for(inbox, security=security, **account))
         assert inbox.last.text.splitlines() == ["Line", ".hidden dot"]
         assert inbox.last.username == USERNAME
         assert inbox.last.client_name == "mailroom.example.org"
 
 
 def test_every_stage_is_timed_in_order(scripted: Scripted, send: Send) -> None:
-    connection = send(signing_in(scripted(tls="starttls"), security="starttls"))
+    connection = send(with_password(scripted(tls="starttls"), security="starttls"))
     assert stages(connection) == [
         Stage.LOOKUP, Stage.CONNECT, Stage.GREETING, Stage.EHLO, Stage.TLS, Stage.EHLO, Stage.AUTH,
         Stage.MAIL, Stage.RCPT, Stage.DATA,
@@ -55,94 +55,98 @@ def test_every_stage_is_timed_in_order(scripted: Scripted, send: Send) -> None:
 )  # fmt: skip
 @pytest.mark.parametrize("fault", ["stall_at", "drop_at"])
 def test_a_server_that_goes_silent_or_away_ends_in_time(
-    point: str, stage: Stage, fault: str, scripted: Scripted, failing: Failing
+    point: str, stage: Stage, fault: str, scripted: Scripted, delivery_error: FailingSend
 ) -> None:
     started = time.monotonic()
-    error = failing(signing_in(scripted(tls="starttls", **{fault: point}), security="starttls", timeout=1))
+    error = delivery_error(with_password(scripted(tls="starttls", **{fault: point}), security="starttls", timeout=1))
     assert error.stage is stage
     assert error.scope is Scope.SERVER
     assert time.monotonic() - started < 4
 
 
-def test_a_server_that_drips_its_answer_is_not_waited_for(scripted: Scripted, failing: Failing) -> None:
+def test_a_server_that_drips_its_answer_is_not_waited_for(scripted: Scripted, delivery_error: FailingSend) -> None:
     started = time.monotonic()
-    error = failing(opened(scripted(drip=0.2), timeout=1))
+    error = delivery_error(settings_for(scripted(drip=0.2), timeout=1))
     assert (error.stage, error.code) == (Stage.GREETING, "timeout")
     assert time.monotonic() - started < 3
 
 
-def test_an_endless_answer_is_cut_off(scripted: Scripted, failing: Failing) -> None:
-    error = failing(opened(scripted(endless_at="EHLO")))
+def test_an_endless_answer_is_cut_off(scripted: Scripted, delivery_error: FailingSend) -> None:
+    error = delivery_error(settings_for(scripted(endless_at="EHLO")))
     assert error.stage is Stage.EHLO
     assert (error.code, error.params) == ("reply_too_long", {"limit": "200"})
 
 
-def test_an_endless_line_is_cut_off(scripted: Scripted, failing: Failing) -> None:
-    error = failing(opened(scripted({"GREETING": b"220 " + b"x" * 100_000})))
+def test_an_endless_line_is_cut_off(scripted: Scripted, delivery_error: FailingSend) -> None:
+    error = delivery_error(settings_for(scripted({"GREETING": b"220 " + b"x" * 100_000})))
     assert error.code == "line_too_long"
 
 
-def test_starttls_that_is_not_offered_sends_nothing(scripted: Scripted, failing: Failing) -> None:
+def test_starttls_that_is_not_offered_sends_nothing(scripted: Scripted, delivery_error: FailingSend) -> None:
     server = scripted()
-    error = failing(signing_in(server, security="starttls"))
+    error = delivery_error(with_password(server, security="starttls"))
     assert error.stage is Stage.TLS
     assert server.commands == ["EHLO"]
 
 
-def test_what_was_said_before_encryption_is_not_believed_after_it(scripted: Scripted, failing: Failing) -> None:
+def test_what_was_said_before_encryption_is_not_believed_after_it(
+    scripted: Scripted, delivery_error: FailingSend
+) -> None:
     server = scripted(tls="starttls", smuggled=b"250-scripted.example\r\n250 AUTH PLAIN\r\n")
-    error = failing(signing_in(server, security="starttls"))
+    error = delivery_error(with_password(server, security="starttls"))
     assert error.stage is Stage.TLS
     assert error.code == "plain_text_after_starttls"
     assert "AUTH" not in server.commands
 
 
-def test_a_certificate_for_another_name_is_refused(authority: Authority, failing: Failing) -> None:
+def test_a_certificate_for_another_name_is_refused(authority: Authority, delivery_error: FailingSend) -> None:
     with ScriptedServer(tls="tls", certificate=authority.server("mail.example.org")) as server:
-        error = failing(signing_in(server, security="tls"))
+        error = delivery_error(with_password(server, security="tls"))
     assert error.code == "certificate_other_name"
 
 
-def test_a_certificate_of_an_unknown_authority_is_refused(failing: Failing) -> None:
+def test_a_certificate_of_an_unknown_authority_is_refused(delivery_error: FailingSend) -> None:
     with ScriptedServer(tls="tls", certificate=Authority().server()) as server:
-        error = failing(signing_in(server, security="tls"))
+        error = delivery_error(with_password(server, security="tls"))
     assert error.stage is Stage.TLS
     assert error.code == "certificate_unknown_issuer"
     assert server.received == []
 
 
-def test_the_minimum_tls_version_is_a_minimum(authority: Authority, send: Send, failing: Failing) -> None:
+def test_the_minimum_tls_version_is_a_minimum(authority: Authority, send: Send, delivery_error: FailingSend) -> None:
     old = authority.server()
     old.maximum_version = ssl.TLSVersion.TLSv1_2
     with ScriptedServer(tls="tls", certificate=old) as server:
-        assert failing(opened(server, security="tls", tls_minimum="1.3")).stage is Stage.TLS
-        send(opened(server, security="tls", tls_minimum="1.2"))
+        assert delivery_error(settings_for(server, security="tls", tls_minimum="1.3")).stage is Stage.TLS
+        send(settings_for(server, security="tls", tls_minimum="1.2"))
     with ScriptedServer(tls="tls", certificate=authority.server()) as server:
-        connection = send(opened(server, security="tls", tls_minimum="1.2"))
+        connection = send(settings_for(server, security="tls", tls_minimum="1.2"))
     assert any("TLSv1.3" in line.text for line in connection.transcript.lines)
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5"])
 def test_any_password_mechanism_will_do(mechanism: str, scripted: Scripted, send: Send) -> None:
     server = scripted(mechanisms=mechanism)
-    send(signing_in(server))
+    send(with_password(server))
     assert f"AUTH {mechanism}" in " ".join(server.received)
 
 
 def test_a_long_password_follows_after_the_mechanism(scripted: Scripted, send: Send) -> None:
     server = scripted(mechanisms="PLAIN")
-    send(signing_in(server, password="x" * 1500))
+    send(with_password(server, password="x" * 1500))
     assert "AUTH PLAIN" in server.received
 
 
-def test_a_challenge_that_never_ends_is_given_up(scripted: Scripted, failing: Failing) -> None:
-    error = failing(signing_in(scripted({"AUTH": ["334 " for _ in range(50)]}, mechanisms="LOGIN")))
+def test_a_challenge_that_never_ends_is_given_up(scripted: Scripted, delivery_error: FailingSend) -> None:
+    error = delivery_error(with_password(scripted({"AUTH": ["334 " for _ in range(50)]}, mechanisms="LOGIN")))
     assert error.stage is Stage.AUTH
 
 
-def test_secrets_are_blotted_out_even_when_the_server_repeats_them(scripted: Scripted, failing: Failing) -> None:
+def test_secrets_are_blotted_out_even_when_the_server_repeats_them(
+    scripted: Scripted, delivery_error: FailingSend
+) -> None:
     echo = "535 5.7.8 not AG1haWxyb29tAGh1bnRlcjItaHVudGVyMg== nor hunter2-hunter2"
-    error = failing(signing_in(scripted({"AUTH": echo}), password="hunter2-hunter2"))
+    error = delivery_error(with_password(scripted({"AUTH": echo}), password="hunter2-hunter2"))
     everything = " ".join([error.reply, str(error.params), str(error), *(line.text for line in error.transcript.lines)])
     assert "hunter2" not in everything
     assert "AG1haWxyb29tAGh1bnRlcjIt" not in everything
@@ -150,20 +154,22 @@ def test_secrets_are_blotted_out_even_when_the_server_repeats_them(scripted: Scr
 
 
 def test_a_secret_in_the_answer_to_the_message_is_blotted_out(scripted: Scripted, send: Send) -> None:
-    server = signing_in(scripted({"END": "250 queued for hunter2-hunter2"}), password="hunter2-hunter2")
+    server = with_password(scripted({"END": "250 queued for hunter2-hunter2"}), password="hunter2-hunter2")
     assert "hunter2" not in "".join(step.note for step in send(server).transcript.stages)
 
 
-def test_control_and_formatting_characters_of_an_answer_are_shown_as_none(scripted: Scripted, failing: Failing) -> None:
+def test_control_and_formatting_characters_of_an_answer_are_shown_as_none(
+    scripted: Scripted, delivery_error: FailingSend
+) -> None:
     reply = b"550 5.7.1 \0\x1b[31mred\x1b[0m \xe2\x80\xaegnp.exe\t\xa0end\r\n"
-    error = failing(opened(scripted({"RCPT": reply})))
+    error = delivery_error(settings_for(scripted({"RCPT": reply})))
     assert error.reply == "550 5.7.1 ��[31mred�[0m �gnp.exe �end"
     assert all(line.text.isprintable() for line in error.transcript.lines)
 
 
-def test_no_more_of_an_answer_is_kept_than_people_read(scripted: Scripted, failing: Failing) -> None:
+def test_no_more_of_an_answer_is_kept_than_people_read(scripted: Scripted, delivery_error: FailingSend) -> None:
     reply = "\n".join([*(f"550-{'x' * 900}" for _ in range(100)), "550 no"])
-    assert len(failing(opened(scripted({"RCPT": reply}))).reply) <= 4000
+    assert len(delivery_error(settings_for(scripted({"RCPT": reply}))).reply) <= 4000
 
 
 @pytest.mark.parametrize(
@@ -184,9 +190,9 @@ def test_no_more_of_an_answer_is_kept_than_people_read(scripted: Scripted, faili
     ],
 )
 def test_a_refusal_says_whose_fault_it_is(
-    replies: dict[str, str], stage: Stage, fault: Scope, scripted: Scripted, failing: Failing
+    replies: dict[str, str], stage: Stage, fault: Scope, scripted: Scripted, delivery_error: FailingSend
 ) -> None:
-    error = failing(signing_in(scripted(replies), timeout=1))
+    error = delivery_error(with_password(scripted(replies), timeout=1))
     assert (error.stage, error.scope) == (stage, fault)
 
 
@@ -194,7 +200,7 @@ def test_a_refused_recipient_leaves_the_connection_to_the_next_message(
     app: Flask, scripted: Scripted, message: flask_mail.Message
 ) -> None:
     server = scripted({"RCPT": ["550 5.1.1 User unknown", "250 Ok"]})
-    with app.app_context(), SmtpConnection(opened(server)) as connection:
+    with app.app_context(), SmtpConnection(settings_for(server)) as connection:
         with pytest.raises(DeliveryError):
             connection.send(message)
         connection.send(message)
@@ -204,11 +210,11 @@ def test_a_refused_recipient_leaves_the_connection_to_the_next_message(
 
 def test_a_line_with_a_dot_arrives_whole(scripted: Scripted, send: Send) -> None:
     server = scripted()
-    send(opened(server))
+    send(settings_for(server))
     assert b"\r\n..hidden dot\r\n" in server.messages[0]
 
 
-def test_a_plugin_that_raises_while_signing_in_is_named(scripted: Scripted, failing: Failing) -> None:
+def test_a_plugin_that_raises_while_signing_in_is_named(scripted: Scripted, delivery_error: FailingSend) -> None:
     from webapp.providers import Account, Password, Provider, SmtpDialogue
 
     class Broken(Password):
@@ -217,26 +223,26 @@ def test_a_plugin_that_raises_while_signing_in_is_named(scripted: Scripted, fail
 
     provider = Provider(key="broken", label="Broken Mail", authentication=[Broken()])
     with capture_logs() as logged:
-        error = failing(signing_in(scripted(), provider=provider, password="hunter2-hunter2"))
+        error = delivery_error(with_password(scripted(), provider=provider, password="hunter2-hunter2"))
     assert (error.code, error.params) == ("plugin_failed", {"provider": "Broken Mail", "error": "KeyError"})
     assert "KeyError" in logged[-1]["exception"]
     assert "hunter2" not in str(logged)
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 300])
-def test_a_host_that_is_none_fails_at_the_lookup(host: str, failing: Failing) -> None:
-    assert failing(opened(host=host, port=25)).stage is Stage.LOOKUP
+def test_a_host_that_is_none_fails_at_the_lookup(host: str, delivery_error: FailingSend) -> None:
+    assert delivery_error(settings_for(host=host, port=25)).stage is Stage.LOOKUP
 
 
-def test_a_port_where_nothing_listens_fails_at_connecting(failing: Failing) -> None:
-    assert failing(opened()).stage is Stage.CONNECT
+def test_a_port_where_nothing_listens_fails_at_connecting(delivery_error: FailingSend) -> None:
+    assert delivery_error(settings_for()).stage is Stage.CONNECT
 
 
 def test_a_message_that_is_out_of_date_by_then_is_not_handed_over(
     app: Flask, scripted: Scripted, message: flask_mail.Message
 ) -> None:
     server = scripted()
-    with app.app_context(), SmtpConnection(opened(server)) as connection:
+    with app.app_context(), SmtpConnection(settings_for(server)) as connection:
         with pytest.raises(DeliveryError, match="message_expired"):
             connection.send(message, not_after=clock.now())
         connection.send(message, not_after=clock.now() + timedelta(seconds=60))

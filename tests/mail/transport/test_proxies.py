@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.mail.conftest import opened, signing_in, stages
+from tests.mail.conftest import settings_for, stages, with_password
 from tests.support.proxies import ACCOUNT, HttpProxy, Proxy, SocksProxy
 from tests.support.scripted import ScriptedServer
 from webapp.core import sockets
@@ -43,7 +43,7 @@ def test_the_message_goes_through_the_proxy(
     server = scripted(tls="starttls")
     with proxy(account) as running:
         through = sockets.Proxy(kind, running.host, running.port, *(account or ()))
-        connection = send(signing_in(server, security="starttls", proxy=through))
+        connection = send(with_password(server, security="starttls", proxy=through))
     assert running.targets == [f"localhost:{server.port}"]
     assert stages(connection)[0] is Stage.PROXY
     assert len(server.messages) == 1
@@ -51,29 +51,33 @@ def test_the_message_goes_through_the_proxy(
 
 @pytest.mark.parametrize(("kind", "proxy"), KINDS)
 def test_a_proxy_that_refuses_the_account_is_told_apart(
-    kind: str, proxy: type[Proxy], failing: Callable[[TransportSettings], DeliveryError]
+    kind: str, proxy: type[Proxy], delivery_error: Callable[[TransportSettings], DeliveryError]
 ) -> None:
     with proxy(ACCOUNT) as running:
-        error = failing(opened(proxy=sockets.Proxy(kind, running.host, running.port, "proxy-user", "wrong-wrong")))
+        error = delivery_error(
+            settings_for(proxy=sockets.Proxy(kind, running.host, running.port, "proxy-user", "wrong-wrong"))
+        )
     assert error.stage is Stage.PROXY
     assert "wrong-wrong" not in str(error)
 
 
 @pytest.mark.parametrize("kind", ["http", "socks5"])
 def test_a_proxy_that_is_a_mail_server_ends_in_time(
-    kind: str, scripted: Scripted, failing: Callable[[TransportSettings], DeliveryError]
+    kind: str, scripted: Scripted, delivery_error: Callable[[TransportSettings], DeliveryError]
 ) -> None:
     server = scripted()
-    error = failing(opened(proxy=sockets.Proxy(kind, server.host, server.port), timeout=1))
+    error = delivery_error(settings_for(proxy=sockets.Proxy(kind, server.host, server.port), timeout=1))
     assert error.stage is Stage.PROXY
 
 
 def test_what_a_proxy_says_before_tls_is_not_taken_for_the_server(
-    scripted: Scripted, failing: Callable[[TransportSettings], DeliveryError]
+    scripted: Scripted, delivery_error: Callable[[TransportSettings], DeliveryError]
 ) -> None:
     server = scripted()
     with HttpProxy() as running:
-        error = failing(opened(server, security="tls", proxy=sockets.Proxy("http", running.host, running.port)))
+        error = delivery_error(
+            settings_for(server, security="tls", proxy=sockets.Proxy("http", running.host, running.port))
+        )
     assert (error.stage, error.code) == (Stage.TLS, "tls_not_offered")
 
 
