@@ -14,7 +14,7 @@ from webapp.accounts.models import LinkPurpose, User, UserState
 from webapp.audit import service as audit
 from webapp.core import clock
 from webapp.core.app_state import app_state
-from webapp.core.texts import lazy_gettext as _
+from webapp.core.i18n import lazy_gettext as _
 from webapp.mail.expiry import alerts
 from webapp.mail.expiry.service import AHEAD, Expiry, ExpiryState, ExpirySubject
 from webapp.outbox.kinds import (

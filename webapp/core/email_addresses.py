@@ -6,7 +6,7 @@ import email_validator
 import idna
 
 from webapp.core.errors import MailroomError
-from webapp.core.texts import lazy_gettext as _
+from webapp.core.i18n import lazy_gettext as _
 
 MAX_LENGTH = 254
 # How encoded words begin (RFC 2047). In a header they would be decoded, line breaks and all.

@@ -4,8 +4,9 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
+import flask_babel
 from babel import Locale
 from flask import Flask
 from flask_babel import Babel, Domain, force_locale, get_locale, get_translations
@@ -20,6 +21,10 @@ ISOLATE, END_OF_ISOLATE = "\u2068", "\u2069"
 # Technical examples in translated sentences: numbers with hyphens, such as dates, and the start of a URL. Whole URLs
 # are left alone: people would copy the invisible characters with them.
 TECHNICAL_TERM = re.compile(r"\bhttps?://(?!\w)|\b[0-9a-f]+(?:-[0-9a-f]+){2,}\b")
+
+
+# Translated when it is shown. Typed as the `str` that it becomes.
+lazy_gettext = cast(Callable[..., str], flask_babel.lazy_gettext)
 
 
 @dataclass(frozen=True)

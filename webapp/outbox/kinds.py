@@ -9,7 +9,7 @@ from flask import Flask, current_app
 from sqlalchemy.orm import Session
 
 from webapp.core.errors import MailroomError, NotFound
-from webapp.core.texts import lazy_gettext as _
+from webapp.core.i18n import lazy_gettext as _
 from webapp.outbox.models import Message
 
 EXTENSION = "mailroom.message_kinds"

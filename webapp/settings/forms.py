@@ -13,7 +13,7 @@ from wtforms.validators import DataRequired, Length
 
 from webapp.core.email_addresses import InvalidEmailAddress, validate
 from webapp.core.formatting import format_minutes
-from webapp.core.texts import lazy_gettext as lazy
+from webapp.core.i18n import lazy_gettext as lazy
 from webapp.settings.service import SecurityPolicy
 from webapp.web.fields import DAY, UNITS, duration, duration_unit, whole_number
 from webapp.web.forms import VersionedForm, stripped

@@ -8,7 +8,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, NumberRange
 
 from webapp.core.formatting import format_minutes
-from webapp.core.texts import lazy_gettext as lazy
+from webapp.core.i18n import lazy_gettext as lazy
 
 HOUR, DAY = 60, 24 * 60
 UNITS = {1: lazy("minutes"), HOUR: lazy("hours"), DAY: lazy("days")}

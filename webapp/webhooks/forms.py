@@ -4,7 +4,7 @@ from flask_babel import gettext as _
 from wtforms import Field, StringField, ValidationError
 
 from webapp.core import http_client
-from webapp.core.texts import lazy_gettext as lazy
+from webapp.core.i18n import lazy_gettext as lazy
 from webapp.web.forms import Form, stripped
 
 

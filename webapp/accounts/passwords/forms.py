@@ -7,7 +7,7 @@ from wtforms import Field, PasswordField, ValidationError
 from wtforms.validators import DataRequired
 
 from webapp.accounts.passwords.policy import PasswordPolicy, PasswordRejected
-from webapp.core.texts import lazy_gettext as lazy
+from webapp.core.i18n import lazy_gettext as lazy
 from webapp.web.forms import Form
 
 

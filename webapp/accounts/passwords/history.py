@@ -9,7 +9,7 @@ from webapp.accounts.passwords import hashing
 from webapp.accounts.passwords.policy import PasswordRejected
 from webapp.core import clock
 from webapp.core.database import Database
-from webapp.core.texts import lazy_gettext as _
+from webapp.core.i18n import lazy_gettext as _
 from webapp.settings.service import security
 
 

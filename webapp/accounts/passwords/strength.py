@@ -26,7 +26,7 @@ from zxcvbn.matching import (
 from zxcvbn.scoring import most_guessable_match_sequence
 from zxcvbn.time_estimates import guesses_to_score
 
-from webapp.core.texts import lazy_gettext as _
+from webapp.core.i18n import lazy_gettext as _
 
 # The estimate takes more than the square of the length; so much of a password says enough about it.
 MAX_LENGTH = 40

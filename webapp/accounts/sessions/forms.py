@@ -4,7 +4,7 @@ from wtforms import BooleanField, PasswordField, StringField
 from wtforms.validators import DataRequired
 
 from webapp.accounts.fields import EMAIL_INPUT
-from webapp.core.texts import lazy_gettext as lazy
+from webapp.core.i18n import lazy_gettext as lazy
 from webapp.web.forms import Form, stripped
 
 

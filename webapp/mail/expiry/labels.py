@@ -4,7 +4,7 @@ from flask_babel import format_date
 from flask_babel import gettext as _
 
 from webapp.core import i18n
-from webapp.core.texts import lazy_gettext as lazy
+from webapp.core.i18n import lazy_gettext as lazy
 from webapp.mail.expiry.service import Expiry, ExpiryState, ExpirySubject
 
 NAMES = {
