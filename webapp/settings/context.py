@@ -33,8 +33,9 @@ def _read() -> General:
     state = app_state()
     if not is_database_unavailable():
         try:
-            with state.database.read() as session:
-                return general(session, state.config)
+            # Almost every page asks this, and a session would double its time.
+            with state.database.engine.connect() as connection:
+                return general(connection, state.config)
         except SQLAlchemyError:
             log.exception("the general settings cannot be read")
     return General(state.config.public_url)

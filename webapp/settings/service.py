@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import timedelta
 from typing import TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
@@ -17,6 +17,9 @@ from webapp.settings.models import SINGLETON_ID, GeneralSettings, SecuritySettin
 
 Row = TypeVar("Row", bound=Base)
 Settings = TypeVar("Settings", GeneralSettings, SecuritySettings)
+_GENERAL = select(GeneralSettings.public_url, GeneralSettings.product_name, GeneralSettings.support_address).where(
+    GeneralSettings.id == SINGLETON_ID
+)
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,10 @@ class SecurityPolicy:
         return timedelta(minutes=self.reset_minutes)
 
 
-def general(session: Session, config: Config) -> General:
+def general(session: Session | Connection, config: Config) -> General:
     """Return the general settings; the public URL of the environment takes precedence."""
-    row = session.get(GeneralSettings, SINGLETON_ID)
-    saved = General(row.public_url, row.product_name, row.support_address) if row else General()
+    row = session.execute(_GENERAL).first()
+    saved = General(*row) if row else General()
     return General((config.public_url or saved.public_url).rstrip("/"), saved.product_name, saved.support_address)
 
 

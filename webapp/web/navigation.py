@@ -1,8 +1,8 @@
-"""What packages add to shared pages: entries of the bar, tabs of the settings, and panels on other packages' pages."""
+"""What packages add to shared pages: links in the bar, tabs of the settings, panels on pages of other packages."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, NamedTuple, cast
 
 from flask import Flask, current_app, request, url_for
 from flask_babel.speaklater import LazyString
@@ -10,41 +10,31 @@ from markupsafe import Markup
 
 EXTENSION = "mailroom navigation"
 
-# The top of every page of administrators, Home, the mail server page, and below the form to sign in.
+# The top of every page of administrators, Home, the mail server page, and below the login form.
 Slot = Literal["page", "home", "mail_server", "login"]
 
 
 @dataclass(frozen=True)
 class NavigationEntry:
-    """One link in the administrators' bar."""
+    """A link in the administrators' bar. It is the current one on all pages whose path begins like its own."""
 
     label: LazyString
     endpoint: str
     order: int
-
-    @property
-    def is_current(self) -> bool:
-        """Whether the page belongs to this entry: their URLs begin with the same segment."""
-        return _first_segment(request.path) == _first_segment(_path_of(self.endpoint))
 
 
 @dataclass(frozen=True)
 class SettingsTab:
-    """One tab of the settings."""
+    """A tab of the settings. It is the current one on its own page and on those below it."""
 
     label: LazyString
     endpoint: str
     order: int
 
-    @property
-    def is_current(self) -> bool:
-        """Whether the page belongs to this tab: its URL is the tab's or lies below it."""
-        return f"{request.path}/".startswith(f"{_path_of(self.endpoint)}/")
-
 
 @dataclass(frozen=True)
 class Panel:
-    """HTML that one package shows on pages of another; `render` gives it, or "" for nothing."""
+    """HTML that one package shows on pages of another; `render` returns it, or "" for nothing."""
 
     slot: Slot
     order: int
@@ -54,25 +44,36 @@ class Panel:
 Item = NavigationEntry | SettingsTab | Panel
 
 
+class Link(NamedTuple):
+    """A navigation entry or a tab, as a template shows it."""
+
+    label: LazyString
+    url: str
+    is_current: bool
+
+
 def register(app: Flask, *items: Item) -> None:
-    """Add these to the application's pages. Items of one kind are shown by their `order`."""
+    """Add items to the application's pages. Those of one kind are shown by their `order`."""
     registered = app.extensions.setdefault(EXTENSION, [])
     registered.extend(items)
     registered.sort(key=lambda item: item.order)
 
 
-def navigation_entries() -> list[NavigationEntry]:
-    """The links in the bar."""
-    return [item for item in _registered() if isinstance(item, NavigationEntry)]
+def navigation_entries() -> list[Link]:
+    """Return the links in the bar."""
+    here = _first_segment(request.path)
+    entries = [(item, url_for(item.endpoint)) for item in _registered() if isinstance(item, NavigationEntry)]
+    return [Link(entry.label, url, _first_segment(_path(url)) == here) for entry, url in entries]
 
 
-def settings_tabs() -> list[SettingsTab]:
-    """The tabs of the settings."""
-    return [item for item in _registered() if isinstance(item, SettingsTab)]
+def settings_tabs() -> list[Link]:
+    """Return the tabs of the settings."""
+    tabs = [(item, url_for(item.endpoint)) for item in _registered() if isinstance(item, SettingsTab)]
+    return [Link(tab.label, url, f"{request.path}/".startswith(f"{_path(url)}/")) for tab, url in tabs]
 
 
 def panels(slot: Slot) -> Markup:
-    """The HTML of all panels in this slot."""
+    """Return the HTML of all panels in this slot."""
     chosen = [item for item in _registered() if isinstance(item, Panel) and item.slot == slot]
     return Markup("").join(Markup(panel.render()) for panel in chosen)  # noqa: S704 -- rendered templates
 
@@ -81,9 +82,9 @@ def _registered() -> list[Item]:
     return cast(list[Item], current_app.extensions.get(EXTENSION, []))
 
 
-def _path_of(endpoint: str) -> str:
-    return url_for(endpoint).removeprefix(request.script_root)
+def _path(url: str) -> str:
+    return url.removeprefix(request.script_root)
 
 
 def _first_segment(path: str) -> str:
-    return path.strip("/").partition("/")[0]
+    return path.split("/")[1]
