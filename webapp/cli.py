@@ -147,7 +147,7 @@ def create_admin(email: str, name: str, password_stdin: bool) -> None:
             raise PasswordRejected(problem)
         with upgraded_database() as database:
             with database.read() as session:
-                policy = password_policy.current(session, app_state().config)
+                policy = password_policy.load(session, app_state().config)
             policy.check(password, email, name)
             password_hash = hashing.hash_password(password)
             with database.transaction() as session:

@@ -15,7 +15,7 @@ from webapp.accounts.links import service as links
 from webapp.accounts.links.errors import AccountDisabled, LinkRefused
 from webapp.accounts.models import AddressChange, Link, LinkPurpose, User, UserState
 from webapp.accounts.models import Session as UserSession
-from webapp.accounts.passwords import history
+from webapp.accounts.passwords import policy
 from webapp.accounts.service import AddressTaken
 from webapp.accounts.sessions import known_devices, lockout, reauthentication
 from webapp.accounts.sessions import service as sessions
@@ -134,7 +134,7 @@ def restore(session: Session, secret: str, token: str = "") -> tuple[User, str]:
     sessions.end_all(session, user.id)
     sessions.end(session, token)
     known_devices.forget_all(session, user.id)
-    history.add_to_history(session, user.id)
+    policy.add_to_history(session, user.id)
     user.password_hash, user.password_changed_at = None, clock.now()
     discard(session, user.id)
     links.revoke(session, user.id, LinkPurpose.ACTIVATION, LinkPurpose.RESET)

@@ -6,15 +6,13 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp.accounts import throttles
-from webapp.accounts.blueprint import Page, rules
+from webapp.accounts.blueprint import Page
 from webapp.accounts.links import browser as link_browser
 from webapp.accounts.links import codes
 from webapp.accounts.models import LinkPurpose, User
 from webapp.accounts.password_links import service
 from webapp.accounts.password_links.forms import CodeForm, ForgotPasswordForm
-from webapp.accounts.passwords import hashing
-from webapp.accounts.passwords import history as former_passwords
-from webapp.accounts.passwords.advice import advice
+from webapp.accounts.passwords import hashing, policy
 from webapp.accounts.passwords.forms import PasswordForm
 from webapp.accounts.passwords.policy import PasswordRejected
 from webapp.accounts.sessions import browser as sessions
@@ -162,7 +160,7 @@ def password_advice() -> Response:
     """What would make this password better; none of it is kept or logged. Raises TooManyRequests."""
     with app_state().database.transaction() as session:
         throttles.count_password_advice(session, current_client().ip_address)
-    found = advice(rules(), _sent("password"), _sent("email"), _sent("name"))
+    found = policy.current().feedback(_sent("password"), _sent("email"), _sent("name"))
     return jsonify(text=found.text, good=found.good)
 
 
@@ -176,13 +174,13 @@ def _owner(secret: str, purpose: LinkPurpose) -> User:
 
 
 def _password_form(owner: User) -> PasswordForm:
-    return PasswordForm().under(rules(), owner.email, owner.name)
+    return PasswordForm().for_user(policy.current(), owner.email, owner.name)
 
 
 def _is_new(form: PasswordForm, owner: User) -> bool:
     """Whether the owner has not had this password before; if not, the form says so."""
     try:
-        former_passwords.require_not_reused(app_state().database, owner, text(form.password))
+        policy.require_not_reused(app_state().database, owner, text(form.password))
     except PasswordRejected as had:
         return form.problem("password", str(had))
     return True

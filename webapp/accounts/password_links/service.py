@@ -9,7 +9,7 @@ from webapp.accounts.address_changes import service as address_changes
 from webapp.accounts.links import service as links
 from webapp.accounts.links.errors import AccountDisabled, AlreadyActive, LinkNotFound, LinkRefused, WrongState
 from webapp.accounts.models import Link, LinkPurpose, User, UserState
-from webapp.accounts.passwords import history as former_passwords
+from webapp.accounts.passwords import policy
 from webapp.accounts.sessions import known_devices, lockout
 from webapp.accounts.sessions import service as sign_ins
 from webapp.audit import service as audit
@@ -90,7 +90,7 @@ def complete_reset(session: Session, secret: str, password_hash: str) -> User:
     Raises LinkRefused, AccountDisabled; the caller's transaction must then be undone.
     """
     link = links.use(session, secret, LinkPurpose.RESET)
-    former_passwords.add_to_history(session, link.user_id)
+    policy.add_to_history(session, link.user_id)
     person = _give_password(session, link, UserState.ACTIVE, password_hash)
     sign_ins.end_all(session, person.id)
     known_devices.forget_all(session, person.id)

@@ -12,36 +12,36 @@ from webapp.web.forms import Form
 
 
 def password_fields() -> tuple[PasswordField, PasswordField]:
-    """The fields of a new password."""
+    """Create the two fields for a new password."""
     chosen = PasswordField(lazy("New password"), [DataRequired(lazy("Choose a password."))])
     return chosen, PasswordField(lazy("Confirm password"))
 
 
 class PasswordForm(Form):
-    """A new password, typed twice, under `rules`.
+    """A new password, entered twice, that has to satisfy the policy.
 
-    `owner` is the address of the person whose password it will be, `about` what else is known of them.
+    `email_of_user` and `name_of_user` belong to the user whose password it will be.
     """
 
-    rules: PasswordPolicy
-    owner = ""
-    about = ""
+    policy: PasswordPolicy
+    email_of_user = ""
+    name_of_user = ""
 
-    def under(self, rules: PasswordPolicy, owner: str = "", about: str = "") -> Self:
-        """The same form, for this person."""
-        self.rules, self.owner, self.about = rules, owner, about
+    def for_user(self, policy: PasswordPolicy, email: str = "", name: str = "") -> Self:
+        """Return the form, set up for this user."""
+        self.policy, self.email_of_user, self.name_of_user = policy, email, name
         return self
 
     password, password_confirm = password_fields()
 
     def validate_password(self, field: Field) -> None:
-        """The rules for passwords."""
+        """Check the password against the policy."""
         try:
-            self.rules.check(field.data, self.owner, self.about)
+            self.policy.check(field.data, self.email_of_user, self.name_of_user)
         except PasswordRejected as error:
             raise ValidationError(str(error)) from error
 
     def validate_password_confirm(self, field: Field) -> None:
-        """Both must be the same."""
+        """Require both passwords to be the same."""
         if field.data != self.password.data:
             raise ValidationError(_("The passwords don't match."))

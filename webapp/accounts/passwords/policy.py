@@ -1,7 +1,7 @@
-"""What a new password has to be like: the rules in force, in words, and whether a password keeps them.
+"""The password policy: the rules in force, whether a password satisfies them, and how old it may become.
 
-As set at first they are those of NIST SP 800-63B: a length, nothing about the composition, and
-nothing that is guessed early. Administrators can ask for more under Settings, Security.
+The default rules are those of NIST SP 800-63B: a minimum length, no composition rules, and nothing that is easy to
+guess. Administrators can require more under Settings, Security.
 """
 
 import re
@@ -11,86 +11,98 @@ from datetime import timedelta
 
 from flask_babel import gettext as _
 from flask_babel import ngettext
+from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
 
-from webapp.accounts.models import User
-from webapp.accounts.passwords import strength
-from webapp.accounts.passwords.hashing import normalised
-from webapp.accounts.passwords.strength import Strength
+from webapp.accounts import throttles
+from webapp.accounts.models import PasswordHistoryEntry, User
+from webapp.accounts.passwords import hashing, strength
+from webapp.accounts.passwords.hashing import normalise
+from webapp.accounts.passwords.strength import Feedback, Strength
 from webapp.core import clock
+from webapp.core.app_state import app_state
 from webapp.core.config import Config
+from webapp.core.database import Database
 from webapp.core.email_addresses import comparison_key
 from webapp.core.errors import MailroomError
 from webapp.settings import service as settings
 from webapp.settings.service import SecurityPolicy, security
 
 MAX_LENGTH = 256
-# Guessed whatever the site calls itself.
-OURSELVES = "Mailroom"
-# Shorter ones are found in many good passwords by accident.
-SHORTEST_WORD = 3
-# A name may hold a hundred words; each costs time.
-MOST_WORDS = 50
+# Guessed early, whatever the product name is set to.
+OWN_NAME = "Mailroom"
+# Shorter words are part of many good passwords by accident.
+MIN_WORD_LENGTH = 3
+# A name may consist of a hundred words; each costs time.
+MAX_WORDS = 50
 
 
 class PasswordRejected(MailroomError):
-    """The password breaks a rule; its text says which, in whole sentences."""
+    """The password breaks a rule; the text says which, in whole sentences."""
 
 
 @dataclass(frozen=True)
 class PasswordPolicy:
-    """The rules in force on a site of this name."""
+    """The rules in force, and the product name, which must not be the password."""
 
     security: SecurityPolicy
     product_name: str
 
-    def in_words(self) -> list[str]:
-        """The rules as sentences, for the page on which a password is chosen."""
-        least = self.security.password_min_length
-        length = ngettext("Use at least %(num)s character.", "Use at least %(num)s characters.", least)
-        return [length, *(rule for least, _found, rule in self._kinds("") if least)]
+    def describe(self) -> list[str]:
+        """Return the rules as sentences, for the page on which a password is chosen."""
+        minimum = self.security.password_min_length
+        length = ngettext("Use at least %(num)s character.", "Use at least %(num)s characters.", minimum)
+        return [length, *(rule for least, _found, rule in self._composition("") if least)]
 
     def check(self, password: str, email: str, *about: str) -> None:
-        """Whether the person with this address may have this password; takes milliseconds. Raises BadPassword.
+        """Raise PasswordRejected unless the user with this address may have this password. Takes milliseconds.
 
-        `about` are texts whose words are guessed first for this person: the name, for one.
+        `about` are texts, such as the name, whose words are guessed first for this user.
         """
-        if broken := self.broken(password, email) or self.guessed(self.strength(password, email, *about)):
-            raise PasswordRejected(" ".join(broken))
+        if texts := self.violations(password, email) or self._guessable(self._strength(password, email, *about)):
+            raise PasswordRejected(" ".join(texts))
 
-    def broken(self, password: str, email: str) -> list[str]:
-        """The rules about length and composition that the password breaks."""
-        typed, least = normalised(password), self.security.password_min_length
-        if len(typed) > MAX_LENGTH:
+    def feedback(self, password: str, email: str, name: str) -> Feedback:
+        """Return what would make this password better for the user with this address and name."""
+        found = self._strength(password, email, name)
+        if texts := self.violations(password, email) or self._guessable(found):
+            return Feedback(" ".join(texts))
+        if not found.is_strong:
+            return Feedback(" ".join([_("This password is acceptable, but not hard to guess."), *found.explain()]))
+        return Feedback(_("This password is hard to guess."), good=True)
+
+    def violations(self, password: str, email: str) -> list[str]:
+        """Return the rules about length and composition that the password breaks."""
+        entered, minimum = normalise(password), self.security.password_min_length
+        if len(entered) > MAX_LENGTH:
             return [
                 ngettext(
                     "Too long: use at most %(num)s character.", "Too long: use at most %(num)s characters.", MAX_LENGTH
                 )
             ]
         broken = []
-        if len(typed) < least:
+        if len(entered) < minimum:
             broken.append(
                 ngettext(
-                    "Too short: use at least %(num)s character.", "Too short: use at least %(num)s characters.", least
+                    "Too short: use at least %(num)s character.", "Too short: use at least %(num)s characters.", minimum
                 )
             )
-        broken += [rule for least, found, rule in self._kinds(typed) if found < least]
-        if comparison_key(typed) == comparison_key(email):
+        broken += [rule for least, found, rule in self._composition(entered) if found < least]
+        if comparison_key(entered) == comparison_key(email):
             broken.append(_("Don't use your email address as your password."))
         return broken
 
-    def strength(self, password: str, *about: str) -> Strength:
-        """How hard it is to guess for somebody who knows this site and these texts."""
-        return strength.estimate(normalised(password), words(OURSELVES, self.product_name, *about))
+    def _strength(self, password: str, *about: str) -> Strength:
+        return strength.estimate(normalise(password), words(OWN_NAME, self.product_name, *about))
 
-    def guessed(self, found: Strength) -> list[str]:
-        """What is wrong with a password of this strength, if common ones are barred."""
-        if not self.security.password_reject_common or not found.too_easy:
+    def _guessable(self, found: Strength) -> list[str]:
+        """Return what is wrong with a password of this strength, if easily guessed ones are rejected."""
+        if not (self.security.password_reject_common and found.is_guessable):
             return []
-        return [_("This password is easy to guess."), *found.in_words()]
+        return [_("This password is easy to guess."), *found.explain()]
 
-    def _kinds(self, password: str) -> Iterator[tuple[int, int, str]]:
-        """How many characters of each kind there must be, how many there are, and the rule in words."""
+    def _composition(self, password: str) -> Iterator[tuple[int, int, str]]:
+        """Yield for each kind of character the required number, the number in the password, and the rule as text."""
         wanted = self.security
         yield (
             wanted.password_min_uppercase,
@@ -126,9 +138,15 @@ class PasswordPolicy:
         )
 
 
-def current(session: Session, config: Config) -> PasswordPolicy:
-    """The rules of this moment."""
+def load(session: Session, config: Config) -> PasswordPolicy:
+    """Return the rules in force."""
     return PasswordPolicy(security(session), settings.general(session, config).product_name)
+
+
+def current() -> PasswordPolicy:
+    """Return the rules in force, for a page."""
+    with app_state().database.read() as session:
+        return load(session, app_state().config)
 
 
 def is_expired(user: User, max_age_days: int) -> bool:
@@ -137,10 +155,51 @@ def is_expired(user: User, max_age_days: int) -> bool:
     return max_age_days > 0 and chosen_at + timedelta(days=max_age_days) <= clock.now()
 
 
+def add_to_history(session: Session, user_id: int) -> None:
+    """Keep the hash of the current password before it is replaced, and delete those no longer needed."""
+    length = security(session).password_history_length
+    password_hash = session.scalar(select(User.password_hash).where(User.id == user_id))
+    if length and password_hash:
+        session.add(PasswordHistoryEntry(user_id=user_id, password_hash=password_hash, replaced_at=clock.now()))
+        session.flush()
+    entries = PasswordHistoryEntry
+    outdated = delete(entries).where(entries.user_id == user_id, entries.id.not_in(_latest(user_id, length)))
+    session.execute(outdated)
+
+
+def require_not_reused(database: Database, user: User, password: str) -> None:
+    """Raise PasswordRejected if the user has had this password before, and such may not be reused.
+
+    Raises TooManyRequests. Takes as long as a login for each earlier password; no transaction is open meanwhile.
+    """
+    hashes = _not_reusable(database, user)
+    if hashes:
+        with database.transaction() as session:
+            throttles.count_new_password(session, user)
+    if any(hashing.verify(password, stored_hash) for stored_hash in hashes):
+        raise PasswordRejected(_("You've used this password before. Choose a different one."))
+
+
 def words(*texts: str) -> list[str]:
-    """These texts, their words, alone and run together, and the halves of addresses: those long enough to tell."""
+    """Return the texts, their words, separately and joined, and the halves of addresses, unless they are too short."""
     found: list[str] = []
     for text in texts:
         inside = re.split(r"[\W_]+", text)
         found += [text, *text.split("@"), *inside] if "@" in text else [text, "".join(inside), *inside]
-    return [word for word in dict.fromkeys(found) if len(word) >= SHORTEST_WORD][:MOST_WORDS]
+    return [word for word in dict.fromkeys(found) if len(word) >= MIN_WORD_LENGTH][:MAX_WORDS]
+
+
+def _not_reusable(database: Database, user: User) -> list[str]:
+    """Return the hashes of the current password and the ones before it, as many as may not be reused."""
+    with database.read() as session:
+        length = security(session).password_history_length
+        if not length:
+            return []
+        entries = PasswordHistoryEntry
+        earlier = session.scalars(select(entries.password_hash).where(entries.id.in_(_latest(user.id, length))))
+        return [*filter(None, [user.password_hash]), *earlier]
+
+
+def _latest(user_id: int, limit: int) -> Select[int]:
+    own = select(PasswordHistoryEntry.id).where(PasswordHistoryEntry.user_id == user_id)
+    return own.order_by(PasswordHistoryEntry.id.desc()).limit(limit)

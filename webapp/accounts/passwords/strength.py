@@ -1,7 +1,7 @@
-"""How hard a password is to guess, as zxcvbn estimates it (https://github.com/dropbox/zxcvbn, USENIX Security 2016).
+"""Estimates how hard a password is to guess, with zxcvbn (https://github.com/dropbox/zxcvbn, USENIX Security 2016).
 
-It works offline: against the 30,000 passwords that leak most, words and names, keyboard patterns,
-repetitions, sequences, dates, and words that belong to the person.
+It works offline: against the 30,000 most frequently leaked passwords, words and names, keyboard patterns, repetitions,
+sequences, dates, and words that are connected with the user.
 """
 
 from collections.abc import Iterable
@@ -28,15 +28,17 @@ from zxcvbn.time_estimates import guesses_to_score
 
 from webapp.core.i18n import lazy_gettext as _
 
-# The estimate takes more than the square of the length; so much of a password says enough about it.
+# The time grows faster than the square of the length, and this much of a password says enough about it.
 MAX_LENGTH = 40
-# Each way to read “4”, “@” and the like as letters takes another look through all dictionaries; what can be
-# read in more ways than these is no word in disguise.
-MOST_READINGS = 16
-# Fewer than a million guesses.
-TOO_EASY = 2
+# Each way to read “4”, “@” and the like as letters takes another search of all dictionaries; a text that can be
+# read in more ways than these is no disguised word.
+MAX_READINGS = 16
+# Scores below this take fewer than a million guesses.
+GUESSABLE_BELOW = 2
+# Scores from this on take more than a hundred million guesses.
+STRONG_FROM = 3
 PERSONAL = _("Names and addresses related to you or this site are easy to guess.")
-# What zxcvbn says, in English, and what we say.
+# By zxcvbn's own text.
 WARNINGS = {
     "This is a top-10 common password.": _("This is one of the ten most common passwords."),
     "This is a top-100 common password.": _("This is one of the hundred most common passwords."),
@@ -76,35 +78,50 @@ SUGGESTIONS = {
 
 @dataclass(frozen=True)
 class Strength:
-    """The estimate: `score` from 0 (guessed at once) to 4, what makes it easy to guess, and what would help."""
+    """The estimate: a score from 0 (guessed at once) to 4, what makes it easy to guess, and what would help."""
 
     score: int
     warning: str = ""
     suggestions: tuple[str, ...] = ()
 
     @property
-    def too_easy(self) -> bool:
-        """Whether those who try the likeliest ones first would find it soon."""
-        return self.score < TOO_EASY
+    def is_guessable(self) -> bool:
+        """Whether an attacker who tries the likeliest passwords first would soon find it."""
+        return self.score < GUESSABLE_BELOW
 
-    def in_words(self) -> list[str]:
-        """What makes it easy to guess or else what would help most, in the present language."""
+    @property
+    def is_strong(self) -> bool:
+        """Whether it is hard to guess."""
+        return self.score >= STRONG_FROM
+
+    def explain(self) -> list[str]:
+        """Return what makes it easy to guess, or else what would help most, as a list of at most one sentence."""
         return [str(text) for text in (self.warning, *self.suggestions) if text][:1]
 
 
+@dataclass(frozen=True)
+class Feedback:
+    """Advice on a password as whole sentences, and whether it is good as it is."""
+
+    text: str
+    good: bool = False
+
+
 def estimate(password: str, words: Iterable[str] = ()) -> Strength:
-    """How hard the password is to guess for somebody who knows these words. Takes milliseconds."""
-    looked_at = password[:MAX_LENGTH]
-    if not looked_at:
+    """Estimate how hard the password is to guess for somebody who knows these words. Takes milliseconds."""
+    start = password[:MAX_LENGTH]
+    if not start:
         return Strength(0)
-    # Not zxcvbn.zxcvbn(): it leaves the words where a password in another thread is compared with them.
+    # zxcvbn.zxcvbn() would keep the words in a global, where other threads' passwords are compared with them.
     known = {**RANKED_DICTIONARIES, "user_inputs": build_ranked_dict(word.lower() for word in words)}
-    found: Any = most_guessable_match_sequence(looked_at, _matches(looked_at, known))
+    found: Any = most_guessable_match_sequence(start, _matches(start, known))
     guessed = guesses_to_score(found["guesses"])
-    # Some that leak often look like sequences that many would have to be tried for.
-    score = min(int(guessed), TOO_EASY - 1) if password.lower() in RANKED_DICTIONARIES["passwords"] else int(guessed)
+    # zxcvbn overrates some of the most frequently leaked passwords as long sequences.
+    score = (
+        min(int(guessed), GUESSABLE_BELOW - 1) if password.lower() in RANKED_DICTIONARIES["passwords"] else int(guessed)
+    )
     said = get_feedback(guessed, found["sequence"])
-    personal = score <= TOO_EASY and _longest(found).get("dictionary_name") == "user_inputs"
+    personal = score <= GUESSABLE_BELOW and _longest(found).get("dictionary_name") == "user_inputs"
     return Strength(
         score,
         PERSONAL if personal else WARNINGS.get(said["warning"], ""),
@@ -117,10 +134,10 @@ def _longest(found: Any) -> Any:
 
 
 def _matches(password: str, known: dict[str, dict[str, int]]) -> Any:
-    """All that is easy to guess in it."""
-    if len(enumerate_l33t_subs(relevant_l33t_subtable(password, L33T_TABLE))) <= MOST_READINGS:
+    """Find everything in the password that is easy to guess."""
+    if len(enumerate_l33t_subs(relevant_l33t_subtable(password, L33T_TABLE))) <= MAX_READINGS:
         return omnimatch(password, known)
-    # Without the repetitions too: in what is repeated all matchers look again.
+    # Also without the matcher of repetitions, which runs all matchers again on what is repeated.
     matchers = (dictionary_match, reverse_dictionary_match, spatial_match, sequence_match, regex_match, date_match)
     found = [match for matcher in matchers for match in matcher(password, _ranked_dictionaries=known)]
     return sorted(found, key=lambda match: (match["i"], match["j"]))

@@ -8,7 +8,7 @@ from wtforms.validators import DataRequired
 from webapp.accounts.fields import email_field, language_field
 from webapp.accounts.links.forms import code_field
 from webapp.accounts.passwords.forms import PasswordForm
-from webapp.accounts.passwords.hashing import normalised
+from webapp.accounts.passwords.hashing import normalise
 from webapp.web.forms import Form
 
 
@@ -51,5 +51,5 @@ class ChangePasswordForm(PasswordForm):
     def validate_password(self, field: Field) -> None:
         """Apply the password policy, and require another password than the current one."""
         super().validate_password(field)
-        if normalised(field.data) == normalised(self.current_password.data or ""):
+        if normalise(field.data) == normalise(self.current_password.data or ""):
             raise ValidationError(_("This is your current password. Choose a different one."))

@@ -8,10 +8,10 @@ from flask_babel import refresh
 from werkzeug.wrappers import Response
 
 from webapp.accounts.address_changes import service as address_changes
-from webapp.accounts.blueprint import rules
 from webapp.accounts.fields import NameForm
 from webapp.accounts.links import codes
 from webapp.accounts.models import LinkPurpose
+from webapp.accounts.passwords import policy
 from webapp.accounts.passwords.policy import PasswordRejected
 from webapp.accounts.profile import service
 from webapp.accounts.profile.forms import AddressCodeForm, AddressForm, ChangePasswordForm, LanguageForm
@@ -158,7 +158,7 @@ def change_expired_password() -> ResponseReturnValue:
     try:
         if not _change_password(form):
             # Another window may have changed it meanwhile.
-            days = form.rules.security.password_max_age_days if _is_expired() else 0
+            days = form.policy.security.password_max_age_days if _is_expired() else 0
             return render_template("profile/change_expired_password.html", form=form, days=days)
     except SessionEnded as error:
         return login_again(error, target)
@@ -224,7 +224,7 @@ def _flash_confirmation(email: str) -> None:
 
 def _password_form(**options: None) -> ChangePasswordForm:
     user = signed_in()
-    return ChangePasswordForm(**options).under(rules(), user.email, user.name)
+    return ChangePasswordForm(**options).for_user(policy.current(), user.email, user.name)
 
 
 def _change_password(form: ChangePasswordForm) -> bool:

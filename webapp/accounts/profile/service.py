@@ -10,7 +10,7 @@ from webapp.accounts.address_changes import service as address_changes
 from webapp.accounts.links import service as links
 from webapp.accounts.models import LinkPurpose, User
 from webapp.accounts.models import Session as UserSession
-from webapp.accounts.passwords import hashing, history
+from webapp.accounts.passwords import hashing, policy
 from webapp.accounts.sessions import known_devices, reauthentication
 from webapp.accounts.sessions import service as sessions
 from webapp.accounts.sessions.reauthentication import SessionEnded
@@ -52,11 +52,11 @@ def change_password(
     Raises WrongPassword, PasswordRejected, SessionEnded, TooManyRequests.
     """
     reauthentication.check(database, user, user_session, current)
-    history.require_not_reused(database, user, new)
+    policy.require_not_reused(database, user, new)
     password_hash = hashing.hash_password(new)
     with database.transaction() as session:
         user = reauthentication.lock_unchanged(session, user)
-        history.add_to_history(session, user.id)
+        policy.add_to_history(session, user.id)
         user.password_hash, user.password_changed_at = password_hash, clock.now()
         links.revoke(session, user.id, LinkPurpose.RESET)
         address_changes.discard(session, user.id)

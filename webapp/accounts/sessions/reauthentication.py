@@ -7,7 +7,6 @@ in the same session and at the same path.
 import json
 from datetime import timedelta
 
-from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
 from webapp.accounts import events
@@ -21,6 +20,7 @@ from webapp.core import clock
 from webapp.core.config import MAX_REQUEST_SIZE
 from webapp.core.database import Database
 from webapp.core.errors import MailroomError
+from webapp.core.i18n import lazy_gettext as _
 from webapp.core.sealing import CannotUnseal, Sealer
 
 VALID_FOR = timedelta(minutes=15)

@@ -33,7 +33,7 @@ class SetupForm(PasswordForm):
 
     def validate_password(self, field: Field) -> None:
         """Apply the password policy with the address and name entered beside it."""
-        self.owner, self.about = text(self.email), text(self.name)
+        self.email_of_user, self.name_of_user = text(self.email), text(self.name)
         super().validate_password(field)
 
     def validate_public_url(self, field: Field) -> None:

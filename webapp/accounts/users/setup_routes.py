@@ -7,8 +7,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp.accounts import service
-from webapp.accounts.blueprint import rules
-from webapp.accounts.passwords import hashing
+from webapp.accounts.passwords import hashing, policy
 from webapp.accounts.sessions import browser as sessions
 from webapp.accounts.sessions import login
 from webapp.accounts.users import setup
@@ -37,7 +36,7 @@ def set_up() -> ResponseReturnValue:
     form = SetupForm(public_url=request.host_url.rstrip("/"))
     if app_state().config.public_url:
         del form.public_url
-    form.rules = rules()
+    form.policy = policy.current()
     try:
         with app_state().database.read() as session:
             setup.check(session, browser.get(SETUP_TOKEN, ""))
