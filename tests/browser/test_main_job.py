@@ -66,7 +66,7 @@ def tell_the_public_address(walker: Walker, site: Site) -> None:
     walker.open(f"{site.url}/settings/general")
     walker.fill(public_url="no address", product_name="")
     walker.press("Save")
-    assert walker.sees("2 fields need a change")
+    assert walker.sees("Please fix 2 fields")
     walker.fill(public_url=site.url, product_name="Mailroom", support_address="help@mailroom.example")
     walker.press("Save")
     assert walker.sees("Saved.")
@@ -89,7 +89,7 @@ def set_the_mail_server_up(walker: Walker, site: Site, post: Post) -> None:
     assert post.mail(post.ada, 1).username == USERNAME
     walker.close_dialog()
     walker.press("save")
-    assert walker.sees("Saved.")
+    assert walker.sees("Saved and in use.")
 
 
 def create_a_person(walker: Walker, site: Site, post: Post) -> None:
