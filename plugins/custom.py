@@ -54,7 +54,7 @@ def register_smtp_provider() -> Provider:
             Password(),
             NoAuthentication(),
             OAuth2(
-                grants=["authorization_code", "client_credentials", "service_account", "device_code"],
+                grant_types=["authorization_code", "client_credentials", "service_account", "device_code"],
                 # OpenID Connect Core, 11: a provider may ignore offline_access without a prompt for consent.
                 authorize_parameters={"prompt": "consent"},
                 grant_steps={

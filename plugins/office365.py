@@ -60,7 +60,7 @@ OAUTH2_METHOD = OAuth2(
     token_url=f"{AUTHORITY}/token",
     device_authorization_url=f"{AUTHORITY}/devicecode",
     scopes=["https://outlook.office.com/SMTP.Send", "offline_access", "openid", "profile"],
-    grants=["authorization_code", "client_credentials", "device_code"],
+    grant_types=["authorization_code", "client_credentials", "device_code"],
     grant_scopes={"client_credentials": ["https://outlook.office365.com/.default"]},
     grant_notes={
         "authorization_code": _(

@@ -5,7 +5,7 @@ from flask_babel import lazy_gettext as _
 from webapp.providers.authentication import Account, Authentication, NoAuthentication, Password, SmtpDialogue
 from webapp.providers.diagnosis import Diagnosis, DiagnosisRule, Failure, Text
 from webapp.providers.hookspecs import hookimpl
-from webapp.providers.oauth2 import ExpectedClaims, Grant, OAuth2
+from webapp.providers.oauth2 import ExpectedClaims, GrantType, OAuth2
 from webapp.providers.provider import Connection, Provider, Security
 
 __all__ = [
@@ -16,7 +16,7 @@ __all__ = [
     "DiagnosisRule",
     "ExpectedClaims",
     "Failure",
-    "Grant",
+    "GrantType",
     "NoAuthentication",
     "OAuth2",
     "Password",

@@ -1,4 +1,4 @@
-"""Ways to sign in to a mail server: the base of all, and those that need no token."""
+"""Authentication at a mail server: the base class, a password, and none."""
 
 import hmac
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,7 @@ from webapp.providers.diagnosis import DiagnosisRule, Text
 
 @dataclass(frozen=True)
 class Account:
-    """What one signs in with: the user name, the opened secrets and the provider's own fields."""
+    """What to authenticate with: the user name, the decrypted secrets and the provider's own fields."""
 
     username: str
     secrets: Mapping[str, str] = field(repr=False)
@@ -20,28 +20,28 @@ class Account:
 
     @property
     def password(self) -> str:
-        """The saved or typed password."""
+        """The saved or entered password."""
         return self.secrets.get("password", "")
 
 
 class SmtpDialogue(Protocol):
-    """The open connection, as an authentication sees it."""
+    """The open SMTP connection, as an authentication uses it."""
 
     @property
     def mechanisms(self) -> frozenset[str]:
-        """The SASL mechanisms that the server offers, upper case."""
+        """The SASL mechanisms that the server offers, in upper case."""
 
     @property
     def peer(self) -> tuple[str, int]:
-        """The server's host name and port, as they were connected to."""
+        """The host name and port that were connected to."""
 
     def authenticate(
         self, mechanism: str, initial: bytes | None = None, respond: Callable[[bytes], bytes] | None = None
     ) -> None:
-        """Run one SASL exchange (RFC 4954), base64 and all. What is sent is kept out of every log.
+        """Run one SASL exchange (RFC 4954), including base64. Nothing that is sent appears in a log or transcript.
 
-        `initial` is the first response where the mechanism has one; `respond` answers each further
-        challenge. Raises DeliveryError with the server's words when it refuses.
+        `initial` is the initial response, if the mechanism has one; `respond` answers each challenge.
+        Raises DeliveryError with the server's reply if it rejects the credentials.
         """
 
     def refuse(self, code: str, **params: str) -> Exception:
@@ -53,9 +53,9 @@ class SmtpDialogue(Protocol):
 
 @dataclass(frozen=True)
 class Authentication:
-    """A way to sign in: which fields of the form it uses, and the handler that does it.
+    """A method of authentication: the form fields that it needs, and the code that authenticates.
 
-    A subclass has `key`, its name in the form and the database, and `label`, what people call it.
+    A subclass defines `key`, its name in the form and the database, and `label`, its name for people.
     """
 
     @property
@@ -65,55 +65,55 @@ class Authentication:
 
     @property
     def label(self) -> Text:
-        """What people call it."""
+        """Its name for people."""
         raise TypeError(f"{type(self).__name__} has no label")
 
     @property
     def fields(self) -> Sequence[str]:
-        """The form's own fields that it needs."""
+        """The built-in form fields that it needs."""
         return ()
 
     @property
     def optional_fields(self) -> Sequence[str]:
-        """Those of them that may stay empty."""
+        """Those of its fields that may be empty."""
         return ()
 
     @property
     def methods(self) -> Sequence["Authentication"]:
-        """What one chooses between in the form: itself, unless one declaration stands for several."""
+        """The choices in the form: itself, unless one declaration stands for several."""
         return (self,)
 
     @property
     def diagnosis_rules(self) -> Sequence[DiagnosisRule]:
-        """Known refusals, when this is how one signs in; asked before those of the provider."""
+        """Diagnoses of known failures with this authentication; tried before those of the provider."""
         return ()
 
     def clean(self, name: str, value: str) -> str:
-        """What was typed into the field `name`, with the usual slips of copying forgiven."""
+        """Return what was entered into the field `name` without the usual copying mistakes."""
         return value
 
     def authenticate(self, dialogue: SmtpDialogue, account: Account) -> None:
-        """Sign in over `dialogue`, or raise."""
+        """Authenticate over `dialogue`, or raise an exception."""
         raise TypeError(f"{type(self).__name__} has no handler")
 
 
 @dataclass(frozen=True)
 class NoAuthentication(Authentication):
-    """For relays that know their clients by address."""
+    """For relays that recognise their clients by IP address."""
 
     key: ClassVar[str] = "none"
     label: ClassVar[Text] = _("No authentication")
 
     def authenticate(self, dialogue: SmtpDialogue, account: Account) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
 
 @dataclass(frozen=True)
 class Password(Authentication):
     """A user name and a password, sent as UTF-8 by PLAIN, LOGIN or CRAM-MD5.
 
-    `username` is what the form starts with. `one_word` says that no password of this service
-    holds white space, so that what came along when it was copied is removed.
+    `username` is the form's initial value. `one_word` says that passwords of this service contain
+    no white space, so any that was copied along is removed.
     """
 
     key: ClassVar[str] = "password"
@@ -126,13 +126,13 @@ class Password(Authentication):
     one_word: bool = False
 
     def clean(self, name: str, value: str) -> str:
-        """Without line breaks at the ends; a password of one word without any white space."""
+        """Remove line breaks around a password, or all white space from a password of one word."""
         if name == "password":
             return "".join(value.split()) if self.one_word else value.strip("\r\n")
         return value.strip()
 
     def authenticate(self, dialogue: SmtpDialogue, account: Account) -> None:
-        """Sign in with the first mechanism that both sides know."""
+        """Authenticate with the first mechanism that both sides support."""
         name, password = account.username.encode(), account.password.encode()
         if "PLAIN" in dialogue.mechanisms:
             dialogue.authenticate("PLAIN", initial=b"\0%b\0%b" % (name, password))

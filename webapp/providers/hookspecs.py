@@ -1,12 +1,11 @@
-"""The hooks a plugin can answer: a name, typed arguments, one sentence each."""
+"""The hooks that a plugin can implement."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import pluggy
 
-if TYPE_CHECKING:
-    from webapp.providers import Diagnosis, Failure, Provider
+from webapp.providers.diagnosis import Diagnosis, Failure
+from webapp.providers.provider import Provider
 
 PROJECT = "mailroom"
 
@@ -15,12 +14,12 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 class Hooks:
-    """Every hook there is; start-up refuses a plugin that answers another one."""
+    """All hooks. Mailroom does not start with a plugin that implements any other."""
 
     @hookspec
-    def register_smtp_provider(self) -> "Provider | None":
-        """Return the provider that this plugin brings."""
+    def register_smtp_provider(self) -> Provider | None:
+        """Return the provider that this plugin adds."""
 
     @hookspec(firstresult=True)
-    def explain_failure(self, provider: str, failure: "Failure", settings: Mapping[str, str]) -> "Diagnosis | None":
-        """Return what a failure of `provider` means, where its own list of explanations cannot tell."""
+    def explain_failure(self, provider: str, failure: Failure, settings: Mapping[str, str]) -> Diagnosis | None:
+        """Return what a failure of `provider` means, if its diagnosis rules cannot tell."""

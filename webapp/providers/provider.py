@@ -15,7 +15,7 @@ Security = Literal["starttls", "tls", "none"]
 
 @dataclass(frozen=True)
 class Connection:
-    """Where a service takes mail. A host may name the provider's own fields: `smtp.{region}.example`."""
+    """Where a service accepts email. The host may contain the provider's own fields: `smtp.{region}.example`."""
 
     host: str = ""
     port: int = 587
@@ -26,10 +26,10 @@ class Connection:
 class Provider:
     """One mail service, as a plugin describes it.
 
-    `needs` is the line on its card, `steps` what to do on its side, `notes` hints by field name.
-    `fields` are WTForms fields of its own, rendered and checked by the application; a
-    PasswordField among them is sealed and never shown again. `source` is where the facts come
-    from and `checked` the day they were last compared with it.
+    `needs` is the text on its card, `steps` are what to do on its side, `notes` are hints by field
+    name. `fields` are its own WTForms fields, rendered and validated by the application; a
+    PasswordField is sealed and never shown again. `source` is the documentation that all this is
+    from, and `checked` the day it was last compared.
     """
 
     key: str
@@ -47,15 +47,15 @@ class Provider:
 
     @property
     def authentication_methods(self) -> Sequence[Authentication]:
-        """All that one can choose between to sign in, the usual one first."""
-        return tuple(way for one in self.authentication for way in one.methods)
+        """All authentication methods to choose from, the usual one first."""
+        return tuple(method for one in self.authentication for method in one.methods)
 
     def authentication_named(self, key: str) -> Authentication | None:
-        """Its way to sign in with this key, if it has one."""
+        """Return the authentication method with this key, if the provider has it."""
         return next((one for one in self.authentication_methods if one.key == key), None)
 
     def host(self, host: str, fields: Mapping[str, str]) -> str:
-        """The host to connect to: `{name}` in it is replaced by the field of that name."""
+        """Return the host to connect to, with each `{name}` replaced by the field of that name."""
         for name in self.fields:
             host = host.replace(f"{{{name}}}", str(fields.get(name, "")))
         return host

@@ -1,8 +1,8 @@
 """Finds, checks and orders the provider plugins.
 
-A plugin that cannot be one (it does not import, misspells a hook, repeats a key, returns
-something else) stops the start: its author or operator is there to read why. A plugin that is
-one but raises when asked loses its own provider alone, with a message that names it.
+Mailroom does not start with an invalid plugin (one that does not import, misspells a hook, repeats a
+key or returns something else), because its author or operator is there to read the reason. A plugin
+that raises an exception when it is called loses only its own provider, with a message that names it.
 """
 
 import importlib.util
@@ -28,30 +28,30 @@ from webapp.providers.hookspecs import PROJECT, Hooks
 ENTRY_POINTS = "mailroom.providers"
 EXTENSION = "mailroom.providers"
 LAST = "custom"
-# It stands on cards and in the outbox.
+# It is shown on cards and in the outbox.
 MAX_LABEL_LENGTH = 60
 
 log = structlog.get_logger(__name__)
 
 
 class InvalidPlugin(Exception):
-    """A plugin is no provider plugin; the text names its file and what is wrong."""
+    """A file is not a valid provider plugin; the text names the file and the problem."""
 
 
 class UnknownProvider(LookupError):
-    """No plugin brings this provider (any more)."""
+    """No plugin adds this provider, or no longer."""
 
 
 @dataclass(frozen=True)
 class FailedPlugin:
-    """A plugin that raised when it was asked for its provider."""
+    """A plugin that raised an exception instead of returning its provider."""
 
     file: str
     error: str
 
 
 class ProviderRegistry:
-    """The providers there are, and those that failed."""
+    """All providers, and the plugins that failed."""
 
     def __init__(self, manager: pluggy.PluginManager, reserved: Iterable[str] = ()) -> None:
         self._manager = manager
@@ -62,23 +62,23 @@ class ProviderRegistry:
             self._add(_file_of(implementation.plugin), implementation.function)
 
     def __iter__(self) -> Iterator[Provider]:
-        """In the order of their labels, the one for any other server last."""
+        """Iterate in the order of labels, with the provider for any other server last."""
         return iter(sorted(self._providers.values(), key=lambda p: (p.key == LAST, str(p.label).casefold())))
 
     def __getitem__(self, key: str) -> Provider:
-        """The provider with this key. Raises UnknownProvider."""
+        """Return the provider with this key. Raises UnknownProvider."""
         try:
             return self._providers[key]
         except KeyError:
             raise UnknownProvider(key) from None
 
     def get(self, key: str) -> Provider | None:
-        """The provider with this key, if its plugin is there."""
+        """Return the provider with this key, if there is one."""
         return self._providers.get(key)
 
     @property
     def default(self) -> Provider:
-        """The one to begin with: for any server, else the first."""
+        """The provider that a new form starts with: the one for any server, else the first."""
         return self._providers.get(LAST) or next(iter(self))
 
     def __contains__(self, key: object) -> bool:
@@ -119,7 +119,7 @@ class ProviderRegistry:
         if not re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", provider.key):
             raise InvalidPlugin(f"{file}: the key {provider.key!r} is not made of a-z, 0-9, _ and -.")
         if provider.key in self._providers:
-            raise InvalidPlugin(f"{file}: another plugin already brings the provider {provider.key!r}.")
+            raise InvalidPlugin(f"{file}: another plugin already adds the provider {provider.key!r}.")
         if len(str(provider.label)) > MAX_LABEL_LENGTH:
             raise InvalidPlugin(f"{file}: the label of {provider.key} has more than {MAX_LABEL_LENGTH} characters.")
         _check_authentication(file, provider)
@@ -127,7 +127,7 @@ class ProviderRegistry:
             if name in self._reserved or not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
                 raise InvalidPlugin(f"{file}: {provider.key} cannot have a field named {name!r}.")
             if not isinstance(unbound, UnboundField):
-                raise InvalidPlugin(f"{file}: the field {name!r} of {provider.key} is no WTForms field.")
+                raise InvalidPlugin(f"{file}: the field {name!r} of {provider.key} is not a WTForms field.")
 
 
 def _check_authentication(file: str, provider: Provider) -> None:
@@ -150,16 +150,16 @@ def get_providers() -> ProviderRegistry:
 
 
 def secret_fields(provider: Provider) -> frozenset[str]:
-    """The names of the provider's own fields that hold secrets."""
+    """Return the names of the provider's own fields that contain secrets."""
     return frozenset(
         name for name, unbound in provider.fields.items() if issubclass(unbound.field_class, PasswordField)
     )
 
 
 def load_providers(folders: Sequence[Path], reserved: Iterable[str] = ()) -> ProviderRegistry:
-    """Every provider from installed packages and the operator's folders.
+    """Load the providers from installed packages and the operator's folders.
 
-    `reserved` are the field names the application uses itself. Raises PluginRefused.
+    `reserved` are the field names that the application itself uses. Raises InvalidPlugin.
     """
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(Hooks)
@@ -190,7 +190,7 @@ def _import(path: Path) -> ModuleType:
     name = "mailroom_plugin_" + re.sub(r"\W", "_", path.stem)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise InvalidPlugin(f"{path}: is no Python file.")
+        raise InvalidPlugin(f"{path}: is not a Python file.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -208,11 +208,11 @@ def _register(manager: pluggy.PluginManager, plugin: object) -> None:
     except (pluggy.PluginValidationError, ValueError) as error:
         raise InvalidPlugin(f"{file}: {error}") from error
     if not manager.get_hookcallers(plugin):
-        raise InvalidPlugin(f"{file}: answers no hook; is @hookimpl missing?")
+        raise InvalidPlugin(f"{file}: implements no hook; is @hookimpl missing?")
 
 
 def _try_fields(provider: Provider) -> None:
-    """Build and render the provider's fields once, so that what raises does it now."""
+    """Build and render the provider's fields once, so that any exception is raised now."""
     form = type("Fields", (Form,), dict(provider.fields))()
     for bound in form:
         str(bound())

@@ -50,7 +50,7 @@ def test_an_end_moves_when_a_renewal_changes_the_moment_it_is_at(
 
 
 def test_an_application_by_itself_has_no_refresh_token_that_ends(parts: AppState) -> None:
-    method = OAuth2(grant="client_credentials", lapses_after=90 * DAY)
+    method = OAuth2(grant_type="client_credentials", lapses_after=90 * DAY)
     values = renewed_daily(parts, [0.02, 0.02], method)
     assert values["refresh_deadline"] is None
     assert "sealed_refresh_token" not in values

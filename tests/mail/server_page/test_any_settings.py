@@ -10,7 +10,7 @@ from tests.mail.page import PAGE, custom
 from tests.support.browser import Browser
 from tests.web.test_any_input import EXAMPLES, ODD, encoded
 from webapp.mail.server_page.forms import CARRIED, COLUMNS, SECRETS
-from webapp.providers import Grant
+from webapp.providers import GrantType
 
 START = "/settings/mail/oauth/start"
 # Nothing listens there.
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.one_database
 
 @EXAMPLES
 @given(
-    method=st.sampled_from(["password", "none", *get_args(Grant)]),
+    method=st.sampled_from(["password", "none", *get_args(GrantType)]),
     button=st.sampled_from(["save", "choose", "apply", "generate"]),
     provider=st.sampled_from(["custom", "google", "office365", "sendgrid"]),
     entered=st.dictionaries(st.sampled_from(NAMES), values, max_size=4),

@@ -148,7 +148,7 @@ def _save(parts: AppState, registration: ClientRegistration, tokens: TokenRespon
         for name, value in grants.authorized(tokens, registration, parts.sealer, now).items():
             setattr(grant, name, value)
         events.grant_obtained.send(session=session)
-        audit.record(session, events.GRANT_OBTAINED, grant_type=registration.method.grant)
+        audit.record(session, events.GRANT_OBTAINED, grant_type=registration.method.grant_type)
 
 
 def _check(registration: ClientRegistration, tokens: TokenResponse) -> None:

@@ -48,7 +48,7 @@ def prepare(session: Session, server: MailServer, method: Authentication | None)
     """Create a grant without tokens if the mail server uses OAuth2 and has none."""
     session.flush()
     if isinstance(method, OAuth2) and get(session, server.id) is None:
-        session.add(Grant(mail_server_id=server.id, grant_type=method.grant))
+        session.add(Grant(mail_server_id=server.id, grant_type=method.grant_type))
         session.flush()
 
 

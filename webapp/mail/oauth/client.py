@@ -102,7 +102,7 @@ def refresh(registration: ClientRegistration, refresh_token: str) -> TokenRespon
 
 def client_credentials(registration: ClientRegistration) -> TokenResponse:
     """Get an access token for the application itself or for a service account. Raises OAuthError."""
-    if registration.method.grant == "client_credentials":
+    if registration.method.grant_type == "client_credentials":
         return _request_tokens(registration, "client_credentials", scope=" ".join(registration.scopes))
     now = clock.now()
     try:

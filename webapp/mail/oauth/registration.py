@@ -40,7 +40,7 @@ class ClientRegistration:
     @property
     def scopes(self) -> Sequence[str]:
         """The scopes to request: those declared for this grant type, else those entered."""
-        return self.method.grant_scopes.get(self.method.grant) or self.method.scopes or self.own_scopes
+        return self.method.grant_scopes.get(self.method.grant_type) or self.method.scopes or self.own_scopes
 
     @property
     def needed_scopes(self) -> frozenset[str]:

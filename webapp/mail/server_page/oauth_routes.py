@@ -107,12 +107,12 @@ def _start(saved: MailServer | None) -> Response:
     method = provider.authentication_named(saved.authentication) if provider and saved else None
     if saved is None or not isinstance(method, OAuth2):
         raise NotConfigured("not_oauth2")
-    if method.grant == "authorization_code":
+    if method.grant_type == "authorization_code":
         with app_state().database.read() as session:
             general = settings.general(session, app_state().config)
         origin = request.headers.get("Origin", "").removesuffix("null")
         return redirect(authorization.start(app_state(), saved, general, _session_id(), origin), 303)
-    if method.grant == "device_code":
+    if method.grant_type == "device_code":
         authorization.start_device(app_state(), saved, _session_id())
         return redirect(url_for("mail.mail_server", _anchor="access-token"), 303)
     authorization.generate(app_state(), saved)

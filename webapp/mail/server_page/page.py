@@ -108,7 +108,7 @@ def page_context(result: FormResult, saved: MailServer | None, test: TestSend | 
 def form_targets(provider: Provider) -> Sequence[str]:
     """Return where forms of the page may lead besides Mailroom: to the provider's sign-in page, and on from there."""
     methods = [method for method in provider.authentication_methods if isinstance(method, OAuth2)]
-    method = next((one for one in methods if one.grant == "authorization_code"), None)
+    method = next((one for one in methods if one.grant_type == "authorization_code"), None)
     if method is None:
         return ()
     return PROVIDERS if method.token_url else ENTERED_URLS
