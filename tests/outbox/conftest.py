@@ -1,4 +1,4 @@
-"""What the tests of the outbox share."""
+"""Fixtures of the outbox tests."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -38,5 +38,5 @@ def make_due(database: Database) -> Callable[[], None]:
 
 @pytest.fixture
 def pending(database: Database) -> int:
-    """Somebody who has not chosen a password yet; their id."""
+    """The id of a user who has not activated the account yet."""
     return add_person(database, "eve@people.example", state=UserState.PENDING, name="Eve")

@@ -20,7 +20,7 @@ from webapp.mail.transport.errors import DeliveryError, Scope
 from webapp.outbox import claims
 from webapp.outbox.claims import LocalStage
 from webapp.outbox.connection import CurrentSettings, NotReady, ReusableConnection, current_settings
-from webapp.outbox.kinds import Unwanted, find_kind, get_kind
+from webapp.outbox.kinds import MessageKind, Unwanted, get_kind
 from webapp.outbox.models import Message, MessageState
 from webapp.providers import Failure
 
@@ -94,15 +94,15 @@ class DeliveryRun:
     def _deliver(self, message: Message) -> bool:
         """Send one message, or record why it wasn't sent. Return whether others can be sent."""
         settings = current_settings(self._state)
-        kind = find_kind(message.kind)
-        if kind is not None and kind.needs_link and not settings.general.public_url:
-            # Links start with the public URL; it is never guessed from a request.
-            self._reschedule(message, Failure(LocalStage.SETTINGS, "no_public_url"))
-            return True
         try:
+            kind = get_kind(message.kind)
+            if kind.needs_link and not settings.general.public_url:
+                # Links start with the public URL; it is never guessed from a request.
+                self._reschedule(message, Failure(LocalStage.SETTINGS, "no_public_url"))
+                return True
             _require_time(message)
             self._connection.open(settings)
-            self._send(message, settings)
+            self._send(message, kind, settings)
         except TooLate:
             self._finish(message, MessageState.EXPIRED)
         except Unwanted as error:
@@ -120,10 +120,10 @@ class DeliveryRun:
             self._record_sent(message)
         return True
 
-    def _send(self, message: Message, settings: CurrentSettings) -> None:
+    def _send(self, message: Message, kind: MessageKind, settings: CurrentSettings) -> None:
         """Prepare and compose the email, with a new link where its kind has one, and send it."""
         with self._state.database.transaction() as session:
-            prepared = get_kind(message.kind).prepare(session, message)
+            prepared = kind.prepare(session, message)
         with i18n.use_language(prepared.language):
             email = compose(
                 prepared.template,

@@ -74,12 +74,12 @@ def _send_test_event() -> str:
 
 def _page(form: WebhookForm, secret: str = "") -> str:
     with app_state().database.read() as session:
-        saved, latest = service.settings(session), service.recent_events(session)
+        saved, recent = service.settings(session), service.recent_events(session)
     return render_template(
         "webhooks/settings.html",
         form=form,
         saved=saved,
-        latest=latest,
+        events=recent,
         secret=secret,
         describe_failure=describe_failure,
     )
