@@ -1,4 +1,4 @@
-"""The settings of the process."""
+"""The configuration of a process."""
 
 import os
 import re
@@ -30,7 +30,7 @@ def test_without_any_setting_everything_is_in_the_instance_folder(tmp_path: Path
     assert config.queue_url == f"sqlite:///{tmp_path}/instance/queue.sqlite"
 
 
-def test_an_empty_setting_is_a_missing_one(tmp_path: Path) -> None:
+def test_an_empty_variable_counts_as_missing(tmp_path: Path) -> None:
     assert from_environment(tmp_path, MAILROOM_LOG_FORMAT="").log_format == "json"
 
 
@@ -38,13 +38,13 @@ def test_an_empty_setting_is_a_missing_one(tmp_path: Path) -> None:
     ("name", "value"),
     [("database_url", "sqlite:////srv/mailroom.sqlite"), ("queue_url", "redis://:pass@queue")],
 )
-def test_a_secret_can_come_from_a_file(tmp_path: Path, name: str, value: str) -> None:
+def test_a_secret_can_be_read_from_a_file(tmp_path: Path, name: str, value: str) -> None:
     (tmp_path / "secret").write_text(f"{value}\n")
     config = from_environment(tmp_path, **{f"MAILROOM_{name.upper()}_FILE": str(tmp_path / "secret")})
     assert getattr(config, name) == value
 
 
-def test_a_file_with_the_secret_key_is_read_whenever_it_is_asked_for(tmp_path: Path) -> None:
+def test_the_file_with_the_secret_key_is_reread_when_it_changes(tmp_path: Path) -> None:
     (tmp_path / "key").write_text(f"{KEY}\n")
     config = from_environment(tmp_path, MAILROOM_SECRET_KEY_FILE=str(tmp_path / "key"))
     assert (config.secret_keys, config.owns_secret_key) == ([KEY], False)
@@ -57,24 +57,24 @@ def test_a_secret_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         from_environment(tmp_path, MAILROOM_SECRET_KEY_FILE="/nowhere/key")
 
 
-def test_a_secret_file_that_holds_no_text_is_named_and_not_quoted(tmp_path: Path) -> None:
+def test_a_secret_file_that_is_not_text_is_named_but_not_quoted(tmp_path: Path) -> None:
     (tmp_path / "key").write_bytes(bytes(range(128, 192)))
-    with pytest.raises(ConfigError, match=r"^MAILROOM_SECRET_KEY_FILE: .*/key holds something other than text") as told:
+    with pytest.raises(ConfigError, match=r"^MAILROOM_SECRET_KEY_FILE: .*/key is not a text file") as raised:
         from_environment(tmp_path, MAILROOM_SECRET_KEY_FILE=str(tmp_path / "key"))
-    assert told.value.__cause__ is None
+    assert raised.value.__cause__ is None
 
 
-def test_what_is_no_secret_is_not_read_from_a_file(tmp_path: Path) -> None:
+def test_a_setting_that_is_not_secret_is_not_read_from_a_file(tmp_path: Path) -> None:
     assert from_environment(tmp_path, MAILROOM_DEMO_FILE="/nowhere").demo == "off"
 
 
-def test_secrets_do_not_show_in_a_config_that_is_printed(tmp_path: Path) -> None:
+def test_secrets_are_left_out_when_a_config_is_printed(tmp_path: Path) -> None:
     shown = repr(from_environment(tmp_path, MAILROOM_SECRET_KEY=KEY, MAILROOM_QUEUE_URL="redis://:hunter2@localhost"))
     assert KEY not in shown
     assert "hunter2" not in shown
 
 
-def test_a_missing_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
+def test_a_missing_key_is_generated_once_and_readable_only_by_its_owner(tmp_path: Path) -> None:
     umask = os.umask(0)
     try:
         (first,) = from_environment(tmp_path).secret_keys
@@ -85,7 +85,7 @@ def test_a_missing_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> N
     assert from_environment(tmp_path).secret_keys == [first]
 
 
-def test_processes_that_start_at_once_make_one_key(tmp_path: Path) -> None:
+def test_processes_that_start_at_the_same_time_generate_one_key(tmp_path: Path) -> None:
     for attempt in range(20):
         folder = tmp_path / str(attempt)
         with ThreadPoolExecutor(8) as pool:
@@ -93,7 +93,7 @@ def test_processes_that_start_at_once_make_one_key(tmp_path: Path) -> None:
         assert len(keys) == 1
 
 
-def test_a_crash_while_the_key_is_made_leaves_no_half_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_while_generating_a_key_leaves_no_partial_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(*_given: object) -> None:
         raise KeyboardInterrupt
 
@@ -104,8 +104,8 @@ def test_a_crash_while_the_key_is_made_leaves_no_half_of_it(tmp_path: Path, monk
     assert len(from_environment(tmp_path).secret_keys) == 1
 
 
-def test_a_database_server_wants_a_key_that_is_given(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="MAILROOM_SECRET_KEY: must be given"):
+def test_a_database_server_requires_a_given_key(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="MAILROOM_SECRET_KEY or MAILROOM_SECRET_KEY_FILE: required"):
         from_environment(tmp_path, MAILROOM_DATABASE_URL="postgresql://localhost/mailroom")
     assert not (tmp_path / "instance" / "secret-key").exists()
 
@@ -139,12 +139,12 @@ def test_the_first_of_several_keys_is_the_current_one(tmp_path: Path) -> None:
         ("MAILROOM_QUEUE_URL", "amqp://localhost"),
     ],
 )
-def test_a_wrong_setting_is_named(tmp_path: Path, name: str, value: str) -> None:
+def test_an_invalid_setting_is_named(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=f"^{name}: "):
         from_environment(tmp_path, **{"MAILROOM_SECRET_KEY": KEY, name: value})
 
 
-def test_an_instance_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_an_instance_folder_that_cannot_be_created_is_named(tmp_path: Path) -> None:
     (tmp_path / "instance").write_text("a file in its place")
     with pytest.raises(ConfigError, match=r"^MAILROOM_INSTANCE: "):
         from_environment(tmp_path)

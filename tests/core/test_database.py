@@ -39,7 +39,7 @@ def read(database: Database, key: str) -> SetupToken | None:
         return session.get(SetupToken, key)
 
 
-def test_a_moment_comes_back_in_utc(database: Database) -> None:
+def test_a_time_is_read_back_in_utc(database: Database) -> None:
     tokyo = timezone(timedelta(hours=9))
     save(database, "key", NOON.astimezone(tokyo))
     kept = read(database, "key")
@@ -47,7 +47,7 @@ def test_a_moment_comes_back_in_utc(database: Database) -> None:
     assert (kept.created_at, kept.created_at.tzinfo) == (NOON, UTC)
 
 
-def test_an_error_keeps_the_values_of_its_statement_to_itself(database: Database) -> None:
+def test_an_error_does_not_quote_the_values_of_its_statement(database: Database) -> None:
     save(database, "key")
     with pytest.raises(IntegrityError) as caught:
         save(database, "key")
@@ -68,12 +68,12 @@ def test_a_glance_sees_what_a_session_sees(database: Database) -> None:
     assert database.glance(wanted, user_id=0) is None
 
 
-def test_a_moment_without_a_time_zone_is_refused(database: Database) -> None:
+def test_a_time_without_a_time_zone_is_refused(database: Database) -> None:
     with pytest.raises(Exception, match="without a time zone"):
         save(database, "key", NOON.replace(tzinfo=None))
 
 
-def test_an_exception_rolls_everything_back(database: Database) -> None:
+def test_an_exception_rolls_the_transaction_back(database: Database) -> None:
     def save_and_fail() -> None:
         with database.transaction() as session:
             session.add(SetupToken(token_hash="key", created_at=NOON))
@@ -85,7 +85,7 @@ def test_an_exception_rolls_everything_back(database: Database) -> None:
     assert read(database, "key") is None
 
 
-def test_what_is_promised_is_done_after_the_commit_and_once(database: Database) -> None:
+def test_after_commit_calls_a_function_once_after_the_commit(database: Database) -> None:
     seen = []
 
     def look() -> None:
@@ -99,7 +99,7 @@ def test_what_is_promised_is_done_after_the_commit_and_once(database: Database) 
     assert seen == [True]
 
 
-def test_what_is_promised_is_not_done_when_all_is_rolled_back(database: Database) -> None:
+def test_after_commit_calls_nothing_after_a_rollback(database: Database) -> None:
     done: list[bool] = []
 
     def promise_and_fail() -> None:
@@ -112,7 +112,7 @@ def test_what_is_promised_is_not_done_when_all_is_rolled_back(database: Database
     assert done == []
 
 
-def test_writers_at_once_wait_for_each_other(database: Database) -> None:
+def test_concurrent_writers_wait_for_each_other(database: Database) -> None:
     def read_then_write(number: int) -> None:
         with database.transaction() as session:
             session.scalar(select(func.count()).select_from(SetupToken))
@@ -124,7 +124,7 @@ def test_writers_at_once_wait_for_each_other(database: Database) -> None:
         assert session.scalar(select(func.count()).select_from(SetupToken)) == 80
 
 
-def test_a_reader_sees_the_last_commit_while_somebody_writes(database: Database) -> None:
+def test_a_reader_sees_the_last_commit_while_another_session_writes(database: Database) -> None:
     save(database, "before")
     with database.transaction() as session:
         session.add(SetupToken(token_hash="during", created_at=NOON))
@@ -139,13 +139,13 @@ def test_the_migrations_make_what_the_models_say(database: Database) -> None:
         assert compare_metadata(context, Base.metadata) == []
 
 
-def test_an_upgrade_keeps_what_there_is(database: Database) -> None:
+def test_an_upgrade_keeps_existing_rows(database: Database) -> None:
     save(database, "key")
     schema.upgrade(database)
     assert read(database, "key") is not None
 
 
-def test_processes_that_upgrade_at_once_do_not_collide(own_database_url: str) -> None:
+def test_concurrent_upgrades_do_not_collide(own_database_url: str) -> None:
     with ExitStack() as stack, ThreadPoolExecutor(4) as pool:
         databases = [stack.enter_context(opened(own_database_url)) for _ in range(4)]
         drop_all(databases[0])

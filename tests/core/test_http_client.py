@@ -52,7 +52,7 @@ def test_secrets_go_to_whole_https_addresses_alone(address: str) -> None:
     "address", ["http://127.0.0.1/x", "http://[::1]:8080/", "http://localhost/", "https://x.example"]
 )
 def test_plain_http_is_for_this_machine(address: str) -> None:
-    assert http_client.check_address(address).geturl() == address
+    assert http_client.parse_url(address).geturl() == address
 
 
 @pytest.mark.parametrize("says", [b"220 not http\r\n\r\n", b"HTTP/1.1 200 OK\r\n" + b"X: " + b"y" * 100_000, b"\0"])

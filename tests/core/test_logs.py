@@ -31,7 +31,7 @@ def test_what_an_administrator_does_is_logged_with_who_it_was(
     assert event["user"] != administrator.user.id
 
 
-def test_who_was_signed_in_before_is_not_named_for_a_stranger(
+def test_events_of_a_visitor_do_not_name_the_previous_user(
     administrator: Browser, stranger: Browser, caplog: pytest.LogCaptureFixture
 ) -> None:
     administrator.get("/")
@@ -48,9 +48,7 @@ def test_what_is_undone_is_not_logged(database: Database, caplog: pytest.LogCapt
     assert "nothing" not in told(caplog)
 
 
-def test_an_event_is_one_line_of_json_in_utc_whatever_is_in_it(
-    capsys: pytest.CaptureFixture[str], config: Config
-) -> None:
+def test_an_event_is_one_line_of_json_with_a_utc_time(capsys: pytest.CaptureFixture[str], config: Config) -> None:
     handlers = logging.getLogger().handlers[:]
     logs.configure(replace(config, log_format="json"))
     structlog.get_logger("test").info("typed", text='x"}\n{"event": "signed in"}\r\u2028\x1b[2J')

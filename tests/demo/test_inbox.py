@@ -41,28 +41,28 @@ def mail(
     return message.as_bytes()
 
 
-def test_the_newest_mail_comes_first(tmp_path: Path) -> None:
+def test_the_newest_email_comes_first(tmp_path: Path) -> None:
     inbox = Inbox(tmp_path / "inbox")
     for subject in ("first", "second"):
         inbox.add(mail(subject))
     assert [one.header("Subject") for one in inbox.emails()] == ["second", "first"]
 
 
-def test_mails_that_arrive_together_are_all_kept(tmp_path: Path) -> None:
+def test_emails_that_arrive_at_the_same_time_are_all_stored(tmp_path: Path) -> None:
     inbox = Inbox(tmp_path)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(inbox.add, [b"Subject: one of many\n\n"] * 40))
     assert len(inbox.numbers()) == 40
 
 
-def test_the_oldest_mails_make_room(tmp_path: Path) -> None:
+def test_the_oldest_emails_are_deleted(tmp_path: Path) -> None:
     inbox = Inbox(tmp_path)
     for _ in range(MAX_EMAILS + 2):
         inbox.add(b"Subject: many\n\n")
     assert inbox.numbers() == list(range(MAX_EMAILS + 2, 2, -1))
 
 
-def test_a_mail_that_is_not_there_is_not_found(tmp_path: Path) -> None:
+def test_an_email_that_does_not_exist_is_not_found(tmp_path: Path) -> None:
     with pytest.raises(NotFound):
         Inbox(tmp_path).get(1)
 
@@ -76,7 +76,7 @@ def test_a_mail_that_is_not_there_is_not_found(tmp_path: Path) -> None:
         b"Content-Type: text/html; charset=nonsense\n\n<p>x",
     ],
 )
-def test_a_mail_that_breaks_the_rules_can_be_read(tmp_path: Path, content: bytes) -> None:
+def test_a_malformed_email_can_be_read(tmp_path: Path, content: bytes) -> None:
     inbox = Inbox(tmp_path)
     inbox.add(content)
     assert len(inbox.emails()) == 1
@@ -89,7 +89,7 @@ def test_every_link_is_listed_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.one_database
-def test_a_stranger_reads_the_mail(stranger: Browser, inbox: Inbox) -> None:
+def test_a_visitor_can_read_the_inbox(stranger: Browser, inbox: Inbox) -> None:
     inbox.add(mail())
     page = stranger.get("/demo/inbox").text
     assert "Welcome" in page
@@ -100,7 +100,7 @@ def test_a_stranger_reads_the_mail(stranger: Browser, inbox: Inbox) -> None:
 
 
 @pytest.mark.one_database
-def test_a_mail_is_framed_where_it_can_run_nothing(stranger: Browser, inbox: Inbox) -> None:
+def test_an_email_is_framed_where_it_can_run_nothing(stranger: Browser, inbox: Inbox) -> None:
     inbox.add(mail(html="<head></head><script>alert(1)</script>"))
     assert "frame-src 'self'" in stranger.get("/demo/inbox/1").headers["Content-Security-Policy"]
     framed = stranger.get("/demo/inbox/1/html")
@@ -122,7 +122,7 @@ def test_no_other_page_may_be_framed(stranger: Browser, inbox: Inbox) -> None:
 
 
 @pytest.mark.one_database
-def test_a_mail_cannot_write_into_the_page_around_it(stranger: Browser, inbox: Inbox) -> None:
+def test_an_email_cannot_inject_html_into_the_page(stranger: Browser, inbox: Inbox) -> None:
     inbox.add(mail(subject="<script>alert(1)</script>"))
     assert "<script>alert" not in stranger.get("/demo/inbox").text + stranger.get("/demo/inbox/1").text
 
@@ -137,7 +137,7 @@ def test_a_mail_cannot_write_into_the_page_around_it(stranger: Browser, inbox: I
     ],
     ids=["address", "password", "state"],
 )
-def test_the_sign_in_page_shows_the_demo_accounts_while_they_can_sign_in_like_that(
+def test_the_sign_in_page_lists_the_demo_accounts_that_still_work(
     stranger: Browser, database: Database, change: dict[str, Any]
 ) -> None:
     with database.transaction() as session:
@@ -162,5 +162,5 @@ class TestWithoutTheDemo:
         assert administrator.get("/demo/inbox").status_code == 404
 
     @pytest.mark.one_database
-    def test_the_sign_in_page_shows_no_accounts(self, stranger: Browser) -> None:
+    def test_the_sign_in_page_lists_no_accounts(self, stranger: Browser) -> None:
         assert "sysadmin" not in stranger.get("/login").text

@@ -38,7 +38,7 @@ def newcomer(browser: Browser, demo: Mailroom) -> Page:
     return page
 
 
-def test_a_newcomer_activates_a_person_and_resets_the_password(newcomer: Page) -> None:
+def test_a_newcomer_activates_an_account_and_resets_its_password(newcomer: Page) -> None:
     sign_in(newcomer, "sysadmin@mailroom.example", "sysadmin-demo")
     newcomer.get_by_role("link", name="Users").click()
     newcomer.get_by_role("link", name="Create a user").first.click()
@@ -63,7 +63,7 @@ def test_a_newcomer_activates_a_person_and_resets_the_password(newcomer: Page) -
     assert newcomer.url.endswith("/")
 
 
-def test_the_administrator_changes_the_address_and_signs_in_again(newcomer: Page) -> None:
+def test_the_administrator_changes_their_address_and_signs_in_again(newcomer: Page) -> None:
     sign_in(newcomer, "sysadmin@mailroom.example", "sysadmin-demo")
     newcomer.locator("summary", has_text="System administrator").click()
     newcomer.get_by_role("link", name="Profile").click()

@@ -47,12 +47,12 @@ def ask(
     return told[0], told[1], content
 
 
-def test_a_whole_body_arrives_as_it_was_sent() -> None:
+def test_a_complete_body_reaches_the_application() -> None:
     status, _, content = ask(RequestBodyBuffer(echo, threads=4), BytesIO(b"email=ada"), 9)
     assert (status, content) == ("200 OK", b"email=ada")
 
 
-def test_a_body_in_chunks_is_refused_as_nothing_tells_whether_it_is_whole() -> None:
+def test_a_chunked_body_is_refused() -> None:
     status, _, _ = ask(RequestBodyBuffer(echo, threads=4), BytesIO(b"email=ada"), HTTP_TRANSFER_ENCODING="chunked")
     assert status == "411 Length Required"
 
@@ -61,7 +61,7 @@ def test_a_body_that_ends_early_is_refused() -> None:
     assert ask(RequestBodyBuffer(echo, threads=4), BytesIO(b"password=ha"), 30)[0] == "400 Bad Request"
 
 
-def test_too_large_a_body_is_left_to_the_application_unread() -> None:
+def test_a_body_that_is_too_large_reaches_the_application_unread() -> None:
     body = BytesIO(b"x")
     assert ask(
         RequestBodyBuffer(lambda _environ, start: start("413 …", []) or [], threads=4), body, MAX_REQUEST_SIZE + 1
@@ -69,7 +69,7 @@ def test_too_large_a_body_is_left_to_the_application_unread() -> None:
     assert body.tell() == 0
 
 
-def test_pages_are_answered_while_bodies_are_waited_for(stalled: Stalled) -> None:
+def test_pages_are_served_while_bodies_arrive(stalled: Stalled) -> None:
     app = RequestBodyBuffer(echo, threads=2)
     with ThreadPoolExecutor() as clients:
         slow = clients.submit(ask, app, stalled, 4)
@@ -82,7 +82,7 @@ def test_pages_are_answered_while_bodies_are_waited_for(stalled: Stalled) -> Non
     assert ask(app, BytesIO(b"email=ada"), 9)[0] == "200 OK"
 
 
-def test_one_client_that_stalls_turns_off_no_form_for_others(stalled: Stalled) -> None:
+def test_a_client_that_stalls_disables_no_forms_for_others(stalled: Stalled) -> None:
     app = RequestBodyBuffer(echo, threads=16)
     with ThreadPoolExecutor() as clients:
         slow = [clients.submit(ask, app, stalled, 4, f"2001:db8::{number}") for number in range(5)]

@@ -1,8 +1,8 @@
-"""The time, asked for in one place."""
+"""The current time, read in one place."""
 
 from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """The present moment, in UTC, with its time zone."""
+    """Return the current time in UTC, with its time zone."""
     return datetime.now(UTC)

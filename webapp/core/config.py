@@ -1,4 +1,4 @@
-"""Every setting of the process, once: its environment variable, type, default and one line of help."""
+"""The configuration: each setting once, with its environment variable, type, default and description."""
 
 import contextlib
 import ipaddress
@@ -35,39 +35,38 @@ SCHEMES = {
 
 
 class ConfigError(Exception):
-    """A setting is missing or cannot be used; the text names the variable and what to do."""
+    """A setting is missing or invalid; the message names the variable and says what to do."""
 
 
 def setting(text: str, default: Any = "", secret: bool = False) -> Any:
-    """Declare one setting. A secret may also be given as the path of a file, in `<NAME>_FILE`."""
+    """Declare a setting. A secret can also be read from a file whose path is in `<NAME>_FILE`."""
     return field(default=default, repr=not secret, metadata={"help": text, "secret": secret})
 
 
 @dataclass(frozen=True)
 class Config:
-    """The settings as the environment gives them; see `Config.from_environment`."""
+    """The settings of a process; see `Config.from_environment`."""
 
-    instance: Path = setting("Folder for what the application writes.", Path("instance"))
+    instance: Path = setting("Folder for the files Mailroom writes.", Path("instance"))
     secret_key: str = setting(
-        "Key under which all others are sealed; while it changes, the new one and the old, separated by a comma.",
+        "Key that encrypts all other keys. To change it, give the new and the old one, separated by a comma.",
         secret=True,
     )
-    secret_key_file: Path = setting("File that holds it instead; a change is noticed while Mailroom runs.", Path())
-    database_url: str = setting("SQLAlchemy address of the database.", secret=True)
-    queue_url: str = setting("Where wake-ups for the worker wait: sqlite:///… or redis://….", secret=True)
-    public_url: str = setting("Address people reach Mailroom at; fixes the one on the General page.")
-    plugin_dir: str = setting(f"Folders with provider files, separated by {os.pathsep!r}.")
-    trusted_proxies: str = setting("Networks whose X-Forwarded-* headers are believed, separated by commas.")
-    rate_limits: str = setting("'on', or 'off' for load tests on loopback.", "on")
+    secret_key_file: Path = setting("File to read the secret key from; it is reread when it changes.", Path())
+    database_url: str = setting("SQLAlchemy URL of the database.", secret=True)
+    queue_url: str = setting("Queue that wakes the worker: sqlite:///… or redis://….", secret=True)
+    public_url: str = setting("URL at which people open Mailroom. Overrides the one on the General page.")
+    plugin_dir: str = setting(f"Folders with provider plugins, separated by {os.pathsep!r}.")
+    trusted_proxies: str = setting("Networks whose X-Forwarded-* headers are trusted, separated by commas.")
+    rate_limits: str = setting("'on', or 'off' for load tests.", "on")
     log_format: str = setting("'json' or 'text'.", "json")
-    demo: str = setting("'on' in the demo only: shows the demo accounts and the local inbox.", "off")
+    demo: str = setting("'on' in the demo only: shows its accounts and its inbox.", "off")
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> "Config":
-        """Read every `MAILROOM_*` setting, fill in the defaults and check them.
+        """Read the `MAILROOM_*` variables, fill in the defaults and check everything. Raises ConfigError.
 
-        Raises ConfigError, naming the variable. Writes the secret key into the instance
-        folder (mode 0600) when none is given and the database is SQLite.
+        If no secret key is given and the database is SQLite, generate one in the instance folder (mode 0600).
         """
         values = {f.name: _read(f.name, f.metadata["secret"], environ) for f in fields(cls)}
         given = {name: value for name, value in values.items() if value is not None}
@@ -75,12 +74,12 @@ class Config:
 
     @classmethod
     def complete(cls, **given: Any) -> "Config":
-        """The configuration with its derived defaults filled in, checked. Raises ConfigError."""
+        """Fill in the derived defaults and check everything. Raises ConfigError."""
         instance = Path(given.get("instance", cls.instance)).resolve()
         try:
             instance.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise ConfigError(f"{PREFIX}INSTANCE: {instance} cannot be made ({error.strerror}).") from error
+            raise ConfigError(f"{PREFIX}INSTANCE: {instance} cannot be created ({error.strerror}).") from error
         given["instance"] = instance
         given.setdefault("database_url", f"sqlite:///{instance / 'mailroom.sqlite'}")
         given.setdefault("queue_url", f"sqlite:///{instance / 'queue.sqlite'}")
@@ -92,16 +91,16 @@ class Config:
 
     @property
     def secret_keys(self) -> list[str]:
-        """The current key, then those it replaces; from a file as it is at this moment. Raises ConfigError."""
+        """The current key, then those it replaces; a file is read each time. Raises ConfigError."""
         text = self.secret_key or _content("SECRET_KEY_FILE", self.secret_key_file)
         keys = [key.strip() for key in text.split(",") if key.strip()]
         if not keys or any(len(key) < MIN_KEY_LENGTH for key in keys):
-            raise ConfigError(f"{PREFIX}SECRET_KEY: give at least {MIN_KEY_LENGTH} random characters per key.")
+            raise ConfigError(f"{PREFIX}SECRET_KEY: each key needs at least {MIN_KEY_LENGTH} random characters.")
         return keys
 
     @property
     def owns_secret_key(self) -> bool:
-        """Whether Mailroom made the secret key itself, and so may replace it."""
+        """Whether Mailroom generated the secret key, and so may replace it."""
         return not self.secret_key and self.secret_key_file == self.instance / OWN_SECRET_KEY
 
     @property
@@ -119,21 +118,21 @@ class Config:
         try:
             _ = self.proxy_networks
         except ValueError as error:
-            raise ConfigError(f"{PREFIX}TRUSTED_PROXIES: {error}. Give networks such as 10.0.0.0/8.") from error
+            raise ConfigError(f"{PREFIX}TRUSTED_PROXIES: {error}. Use networks such as 10.0.0.0/8.") from error
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
-                raise ConfigError(f"{PREFIX}{name.upper()}: give one of {', '.join(allowed)}.")
+                raise ConfigError(f"{PREFIX}{name.upper()}: use one of {', '.join(allowed)}.")
         for name, schemes in SCHEMES.items():
             if not getattr(self, name).startswith(schemes):
-                raise ConfigError(f"{PREFIX}{name.upper()}: give an address that starts with {' or '.join(schemes)}.")
-        if self.public_url and not _is_web_address(self.public_url):
+                raise ConfigError(f"{PREFIX}{name.upper()}: use a URL that starts with {' or '.join(schemes)}.")
+        if self.public_url and not _is_origin(self.public_url):
             raise ConfigError(
-                f"{PREFIX}PUBLIC_URL: give scheme, host and port alone, such as https://mail.example.com;"
-                " letters outside ASCII as A-labels (xn--…)."
+                f"{PREFIX}PUBLIC_URL: use only scheme, host and port, such as https://mail.example.com,"
+                " with international domain names as A-labels (xn--…)."
             )
 
 
-def _is_web_address(url: str) -> bool:
+def _is_origin(url: str) -> bool:
     try:
         parts = urlsplit(url)
         alone = not (parts.username or parts.password or parts.path.rstrip("/") or set("?#") & set(url))
@@ -148,7 +147,7 @@ def _read(name: str, secret: bool, environ: Mapping[str, str]) -> Any:
     variable = PREFIX + name.upper()
     if name == "secret_key_file":
         return Path(path) if (path := environ.get(variable)) else None
-    # What the file of the secret key holds can change; see `secret_keys`.
+    # The file with the secret key is read whenever the key is needed; see `secret_keys`.
     path = environ.get(f"{variable}_FILE") if secret else None
     if path and name == "secret_key":
         return None
@@ -161,20 +160,20 @@ def _content(name: str, path: Path) -> str:
     except OSError as error:
         raise ConfigError(f"{PREFIX}{name}: {path} cannot be read ({error.strerror}).") from error
     except UnicodeDecodeError:
-        # Not its words, nor it as their cause: they hold what the file does.
-        raise ConfigError(f"{PREFIX}{name}: {path} holds something other than text.") from None
+        # Neither quote the error nor chain it: it contains bytes of the file.
+        raise ConfigError(f"{PREFIX}{name}: {path} is not a text file.") from None
 
 
 def _own_secret_key(instance: Path, database_url: str) -> Path:
-    """The file with the key this machine generated for itself, made on first use.
+    """Return the file with the generated key; generate it on first use.
 
-    Several machines that share a database server must share a key too, so there it has to be given.
+    Machines that share a database server must also share the key, so in that case it must be given.
     """
     if not database_url.startswith("sqlite"):
-        raise ConfigError(f"{PREFIX}SECRET_KEY: must be given with a database server (or {PREFIX}SECRET_KEY_FILE).")
+        raise ConfigError(f"{PREFIX}SECRET_KEY or {PREFIX}SECRET_KEY_FILE: required with a database server.")
     path = instance / OWN_SECRET_KEY
     if not path.exists():
-        # Other processes see the whole key or none: the file gets its name when it is complete.
+        # The file gets its name when it is complete, so that other processes never read half a key.
         with tempfile.NamedTemporaryFile("w", dir=instance, prefix="secret-key-") as file:
             file.write(new_secret_key())
             file.flush()
@@ -184,5 +183,5 @@ def _own_secret_key(instance: Path, database_url: str) -> Path:
 
 
 def new_secret_key() -> str:
-    """A secret key nobody can guess."""
+    """Generate a secret key."""
     return secrets.token_urlsafe(48)

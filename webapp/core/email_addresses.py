@@ -1,4 +1,4 @@
-"""E-mail addresses: whether one is one, and when two are the same."""
+"""Validate email addresses, and compare them."""
 
 import unicodedata
 
@@ -9,21 +9,21 @@ from webapp.core.errors import MailroomError
 from webapp.core.i18n import lazy_gettext as _
 
 MAX_LENGTH = 254
-# How encoded words begin (RFC 2047). In a header they would be decoded, line breaks and all.
+# Start of an encoded word (RFC 2047). In a header it would be decoded, including line breaks.
 ENCODED_WORD = "=?"
 
-# Names such as .local and .test never work on the internet, but do inside a company.
+# Names such as .local and .test don't exist on the internet, but may exist in a company's network.
 email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
 
 
 class InvalidEmailAddress(MailroomError):
-    """What was given is not one e-mail address; its text says why, in words."""
+    """A text is not a single email address; the message says why, for the user."""
 
 
 def validate(email: str) -> str:
-    """The address, normalised (NFC, the domain in small letters). Raises BadAddress.
+    """Return the address normalised: NFC, with a lower-case domain. Raises InvalidEmailAddress.
 
-    Nothing is asked of the DNS: a mail server inside a company may know domains that it does not.
+    It does not query the DNS, as a company's mail server may know domains that the DNS doesn't.
     """
     email = email.strip(" ")
     if len(email) > MAX_LENGTH:
@@ -40,16 +40,16 @@ def validate(email: str) -> str:
         normalised = email_validator.validate_email(email, check_deliverability=False, strict=True).normalized
     except email_validator.EmailNotValidError as error:
         raise InvalidEmailAddress(_("Enter an email address such as ada@example.com.")) from error
-    # An IDN is longer as A-labels, and some letters become two in small.
+    # An IDN is longer as A-labels, and some letters become two in lower case.
     if len(comparison_key(normalised)) > MAX_LENGTH:
         raise InvalidEmailAddress(_("This address is too long."))
     return normalised
 
 
 def comparison_key(email: str) -> str:
-    """The address as it is compared: letter case aside, the domain as A-labels.
+    """Return the form in which addresses are compared: case-folded, the domain as A-labels.
 
-    Also answers for texts that are no address, so that anything typed can be looked up.
+    It accepts any text, so that whatever a user enters can be looked up.
     """
     local, at, domain = unicodedata.normalize("NFC", email.strip()).rpartition("@")
     return local.casefold() + at + _ascii(domain)

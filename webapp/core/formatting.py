@@ -1,4 +1,4 @@
-"""Moments, times and lists as the present language writes them."""
+"""Format times, durations and lists for the current language."""
 
 import math
 from collections.abc import Iterable
@@ -17,31 +17,31 @@ UNITS: tuple[tuple[int, Literal["day", "hour", "minute"]], ...] = ((24 * 60, "da
 
 
 def format_datetime(value: datetime, length: Length = "medium", seconds: bool = False) -> str:
-    """Day and time, to the minute unless `seconds`; the day has its month in words if `length` is `long`."""
+    """Format date and time, to the minute unless `seconds` is set. With `length` `long`, the month is spelled out."""
     pattern = str(get_datetime_format("medium", get_locale() or DEFAULT_LOCALE))
     day, time = format_date(value, length), format_time(value, "medium" if seconds else "short")
     return pattern.replace("{0}", time).replace("{1}", day)
 
 
 def format_seconds(value: float) -> str:
-    """Such as `0.53 seconds`."""
+    """Format seconds, such as `0.53 seconds`."""
     return format_unit(value, "duration-second", format="0.00", locale=get_locale() or DEFAULT_LOCALE)
 
 
 def format_milliseconds(value: float) -> str:
-    """Such as `530 ms`, of a time in seconds."""
+    """Format a number of seconds in milliseconds, such as `530 ms`."""
     return format_unit(round(value * 1000), "duration-millisecond", "short", locale=get_locale() or DEFAULT_LOCALE)
 
 
 def format_minutes(value: int) -> str:
-    """Such as `90 minutes`, `2 hours` or `7 days`: in the largest unit that needs no fraction."""
+    """Format minutes in the largest unit without a fraction, such as `90 minutes`, `2 hours` or `7 days`."""
     unit = next(unit for size, unit in UNITS if value % size == 0)
-    # Not `format_unit`, which has no long form of an Arabic day. No larger unit is reached.
+    # `format_unit` has no long form of an Arabic day. The threshold keeps Babel from choosing a larger unit.
     return format_timedelta(timedelta(minutes=value), unit, threshold=math.inf, locale=get_locale() or DEFAULT_LOCALE)
 
 
 def format_list(texts: Iterable[str]) -> str:
-    """Values beside each other, such as `Security: TLS and Port: 465`."""
+    """Join texts, such as `Security: TLS and Port: 465`."""
     return lists.format_list(list(texts), locale=get_locale() or DEFAULT_LOCALE)
 
 

@@ -1,7 +1,7 @@
-"""One request to a web server that is not ours: bounded in time and size, never redirected.
+"""Send a request to another web server, with limits on time and size and without following redirects.
 
-Built on h11 and our own connections, because the timeouts of HTTP libraries are for each packet:
-a server that drips would hold a worker for as long as it likes.
+It is built on h11 and our own connections because HTTP libraries apply timeouts to each packet: a server that
+sends one byte at a time could block a worker forever.
 """
 
 import ipaddress
@@ -17,14 +17,14 @@ import h11
 from webapp.core.network_errors import NetworkError, classify
 from webapp.core.sockets import Proxy, connect, connect_through_proxy, left_until, resolve
 
-# Seconds for everything: looking up, connecting, TLS, asking and the whole answer.
+# Seconds for everything: resolving, connecting, TLS, the request and the whole response.
 TIMEOUT = 15
 MAX_RESPONSE_SIZE = 256 * 1024
 MAX_HEAD_SIZE = 64 * 1024
 
 
 class InvalidUrl(ValueError):
-    """No address that secrets may be sent to."""
+    """A URL to which no secrets may be sent."""
 
 
 class InvalidResponse(NetworkError):
@@ -37,80 +37,80 @@ class NotSent(NetworkError):
 
 @dataclass(frozen=True)
 class Response:
-    """What came back. Header names are lower case."""
+    """A response. Header names are lower case."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
 
 
-def check_address(address: str) -> SplitResult:
-    """The parts of an https address, or of an http one on this machine. Raises InvalidUrl."""
+def parse_url(url: str) -> SplitResult:
+    """Parse an https URL, or an http URL of this machine. Raises InvalidUrl."""
     try:
-        parts = urlsplit(address)
+        parts = urlsplit(url)
         host, _port = parts.hostname, parts.port
     except ValueError as error:
         raise InvalidUrl(str(error)) from error
-    if not host or parts.username is not None or not address.isascii() or not address.isprintable() or " " in address:
-        raise InvalidUrl("no whole web address")
+    if not host or parts.username is not None or not url.isascii() or not url.isprintable() or " " in url:
+        raise InvalidUrl("not a complete URL")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
         raise InvalidUrl("not https")
     return parts
 
 
-def origin_of(address: str) -> str:
-    """Scheme, host and port, as browsers write them in `Origin` (RFC 6454, 6.2). Raises ValueError."""
-    parts = urlsplit(address)
-    usual = {"http": 80, "https": 443}.get(parts.scheme)
+def origin_of(url: str) -> str:
+    """Return the origin of a URL, as browsers send it in `Origin` (RFC 6454, 6.2). Raises ValueError."""
+    parts = urlsplit(url)
+    default = {"http": 80, "https": 443}.get(parts.scheme)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in (None, usual) else "")
+    return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in (None, default) else "")
 
 
 def is_loopback(host: str) -> bool:
-    """Whether this host is this machine."""
+    """Return whether a host name or address is this machine's own."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
 
 
-def post(address: str, headers: Mapping[str, str], body: bytes, proxy: Proxy | None = None) -> Response:
-    """POST and read the whole answer, all within TIMEOUT seconds.
+def post(url: str, headers: Mapping[str, str], body: bytes, proxy: Proxy | None = None) -> Response:
+    """Send a POST request and read the whole response within TIMEOUT seconds.
 
-    Redirects are answers like others. An http address is this machine's own, which no proxy reaches,
-    so it is asked directly. Raises InvalidUrl, NotSent, or another OSError once the server may have
-    got the request.
+    A redirect is returned like any response. An http URL is this machine's own, which no proxy could reach, so
+    it is requested directly. Raises InvalidUrl, NotSent, or another OSError if the server may have received
+    the request.
     """
-    return _answer("POST", address, headers, body, proxy)
+    return _send("POST", url, headers, body, proxy)
 
 
-def get(address: str, headers: Mapping[str, str], proxy: Proxy | None = None) -> Response:
-    """GET, otherwise as `post`."""
-    return _answer("GET", address, headers, b"", proxy)
+def get(url: str, headers: Mapping[str, str], proxy: Proxy | None = None) -> Response:
+    """Send a GET request, otherwise like `post`."""
+    return _send("GET", url, headers, b"", proxy)
 
 
-def _answer(method: str, address: str, headers: Mapping[str, str], body: bytes, proxy: Proxy | None) -> Response:
-    parts = check_address(address)
+def _send(method: str, url: str, headers: Mapping[str, str], body: bytes, proxy: Proxy | None) -> Response:
+    parts = parse_url(url)
     end = time.monotonic() + TIMEOUT
     try:
-        sock, said = _connected(parts, proxy, end)
+        sock, received = _connect(parts, proxy, end)
     except (OSError, ValueError) as error:
         code, params = classify(error)
         raise NotSent(code, **params) from error
     with sock:
-        return _exchange(sock, said, _request(method, parts, headers, body), body, end)
+        return _exchange(sock, received, _request(method, parts, headers, body), body, end)
 
 
-def _connected(parts: SplitResult, proxy: Proxy | None, end: float) -> tuple[socket.socket, bytes]:
+def _connect(parts: SplitResult, proxy: Proxy | None, end: float) -> tuple[socket.socket, bytes]:
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    said = b""
+    received = b""
     if proxy is None or parts.scheme == "http":
         sock = connect(resolve(host, port, left_until(end)), left_until(end))
     else:
-        sock, said = connect_through_proxy(proxy, host, port, left_until(end))
+        sock, received = connect_through_proxy(proxy, host, port, left_until(end))
     if parts.scheme == "http":
-        return sock, said
+        return sock, received
     try:
         sock.settimeout(left_until(end))
         context = ssl.create_default_context()
@@ -128,22 +128,22 @@ def _request(method: str, parts: SplitResult, headers: Mapping[str, str], body: 
     return h11.Request(method=method, target=target, headers=[*{**headers, **ours}.items()])
 
 
-def _exchange(sock: socket.socket, said: bytes, request: h11.Request, body: bytes, end: float) -> Response:
+def _exchange(sock: socket.socket, received: bytes, request: h11.Request, body: bytes, end: float) -> Response:
     http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_SIZE)
     sock.settimeout(left_until(end))
     sock.sendall((http.send(request) or b"") + (http.send(h11.Data(data=body)) or b""))
     http.send(h11.EndOfMessage())
-    if said:
-        http.receive_data(said)
+    if received:
+        http.receive_data(received)
     status, headers, content = 0, {}, bytearray()
     try:
         while not isinstance(event := http.next_event(), h11.EndOfMessage):
             if event is h11.NEED_DATA:
                 sock.settimeout(left_until(end))
-                said = sock.recv(16 * 1024)
-                if not said and not status:
+                received = sock.recv(16 * 1024)
+                if not received and not status:
                     raise InvalidResponse("response_missing")
-                http.receive_data(said)
+                http.receive_data(received)
             elif isinstance(event, h11.Response):
                 status = event.status_code
                 headers = {name.decode(): value.decode("latin-1") for name, value in event.headers}
@@ -152,6 +152,6 @@ def _exchange(sock: socket.socket, said: bytes, request: h11.Request, body: byte
                 if len(content) > MAX_RESPONSE_SIZE:
                     raise InvalidResponse("response_too_large", limit=str(MAX_RESPONSE_SIZE))
     except h11.RemoteProtocolError as error:
-        # Not h11's own text: it quotes what a server said that need not be one for us.
+        # h11's own message would quote the response of a server that may not be meant for us.
         raise InvalidResponse("response_not_http") from error
     return Response(status, headers, bytes(content))

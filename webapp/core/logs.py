@@ -1,4 +1,4 @@
-"""Structured logs on standard error: an event, its facts, never a secret."""
+"""Structured logs on standard error: an event and its data, never a secret."""
 
 import logging
 import sys
@@ -15,7 +15,7 @@ _log = structlog.get_logger("mailroom")
 
 
 def configure(config: Config) -> None:
-    """Log as JSON lines or as text, our own events and those of libraries alike."""
+    """Log as JSON lines or as text, both our events and those of libraries."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -44,11 +44,11 @@ def configure(config: Config) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.INFO)
-    # It tells how it starts and stops, in seven lines; the worker does in two.
+    # Huey logs seven lines at its start and stop; the worker logs two of its own.
     for chatty in ("huey", "alembic"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
-def log_after_commit(session: Session, event: str, **facts: Any) -> None:
-    """Log an event once the transaction is committed. Who acted is bound to the request by `webapp.web.access`."""
-    after_commit(session, partial(_log.info, event, **facts))
+def log_after_commit(session: Session, event: str, **data: Any) -> None:
+    """Log an event once the transaction is committed. `web.access` binds the actor to all events of a request."""
+    after_commit(session, partial(_log.info, event, **data))

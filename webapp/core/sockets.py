@@ -1,4 +1,4 @@
-"""Reaching a server: directly, through an HTTP proxy (CONNECT) or through SOCKS5."""
+"""Connect to a server: directly, through an HTTP proxy (CONNECT) or through SOCKS5."""
 
 import base64
 import socket
@@ -18,7 +18,7 @@ MAX_RESPONSE_SIZE = 16 * 1024
 
 @dataclass(frozen=True)
 class Proxy:
-    """Where the proxy is and how to sign in to it. `type` is `http` or `socks5`."""
+    """The address of a proxy and its credentials. `type` is `http` or `socks5`."""
 
     type: str
     host: str
@@ -28,10 +28,10 @@ class Proxy:
 
 
 def resolve(host: str, port: int, timeout: float) -> list[tuple[Any, ...]]:
-    """The addresses of a host, as `socket.getaddrinfo` returns them.
+    """Return the addresses of a host, as `socket.getaddrinfo` does.
 
-    The system's resolver knows no timeout, so it runs in a thread that is left behind when it
-    does not answer in time. Raises socket.gaierror, UnicodeError or NameServiceTimeout.
+    The system's resolver has no timeout, so it runs in a thread that is abandoned if it does not answer in
+    time. Raises socket.gaierror, UnicodeError or NameServiceTimeout.
     """
     found: list[tuple[Any, ...]] = []
     failed: list[Exception] = []
@@ -55,15 +55,15 @@ def resolve(host: str, port: int, timeout: float) -> list[tuple[Any, ...]]:
 def connect(addresses: list[tuple[Any, ...]], timeout: float) -> socket.socket:
     """Connect to the first address that answers, all within `timeout` seconds.
 
-    Each address gets its share of the time, so that a broken IPv6 route does not use it all up.
-    Raises the OSError of the first address when none answers in time.
+    Each address gets a share of the time, so that a broken IPv6 route does not use all of it.
+    Raises the OSError of the first address if none answers in time.
     """
     errors: list[OSError] = []
     end = time.monotonic() + timeout
     for position, (family, kind, protocol, _name, address) in enumerate(addresses):
         try:
             left = left_until(end)
-            return _dialled(
+            return _connect_socket(
                 socket.socket(family, kind, protocol), address, max(0.5, left / (len(addresses) - position))
             )
         except OSError as error:
@@ -72,18 +72,18 @@ def connect(addresses: list[tuple[Any, ...]], timeout: float) -> socket.socket:
 
 
 def left_until(end: float) -> float:
-    """The seconds until a moment of the monotonic clock. Raises TimeoutError when it is over."""
+    """Return the seconds until a time of the monotonic clock. Raises TimeoutError if it has passed."""
     left = end - time.monotonic()
     if left <= 0:
         raise TimeoutError("timed out")
     return left
 
 
-def _dialled(sock: socket.socket, address: tuple[Any, ...], timeout: float) -> socket.socket:
+def _connect_socket(sock: socket.socket, address: tuple[Any, ...], timeout: float) -> socket.socket:
     try:
         sock.settimeout(timeout)
         sock.connect(address)
-        # Commands are small and answered at once; waiting to fill a packet only delays them.
+        # SMTP commands are small and answered at once; waiting to fill a packet only delays them.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError:
         sock.close()
@@ -92,9 +92,10 @@ def _dialled(sock: socket.socket, address: tuple[Any, ...], timeout: float) -> s
 
 
 def connect_through_proxy(proxy: Proxy, host: str, port: int, timeout: float) -> tuple[socket.socket, bytes]:
-    """A connection to host and port through a proxy, and what the server already said on it.
+    """Connect to a host through a proxy; return the connection and what the server already sent on it.
 
-    The proxy looks the host up. All of it ends within `timeout` seconds. Raises ProxyError or another OSError.
+    The proxy resolves the host. Everything together takes at most `timeout` seconds. Raises ProxyError or
+    another OSError.
     """
     end = time.monotonic() + timeout
     if proxy.type == "socks5":
@@ -105,18 +106,18 @@ def connect_through_proxy(proxy: Proxy, host: str, port: int, timeout: float) ->
             return socks.connect(host, port, timeout=timeout), b""
         except OSError:
             raise
-        except Exception as error:  # its own errors share no useful base with OSError
+        except Exception as error:  # python-socks' own errors are not OSErrors
             raise ProxyError("proxy_failed", error=str(error)) from error
     sock = connect(resolve(proxy.host, proxy.port, timeout), left_until(end))
     try:
-        return sock, _connect(sock, proxy, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", end)
+        return sock, _open_tunnel(sock, proxy, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", end)
     except BaseException:
         sock.close()
         raise
 
 
-def _connect(sock: socket.socket, proxy: Proxy, target: str, end: float) -> bytes:
-    """Ask for a tunnel (RFC 9110, 9.3.6). What follows the answer belongs to the server and is returned."""
+def _open_tunnel(sock: socket.socket, proxy: Proxy, target: str, end: float) -> bytes:
+    """Request a tunnel (RFC 9110, 9.3.6); return what follows the proxy's response, as the server sent it."""
     headers = [("Host", target)]
     if proxy.username:
         credentials = base64.b64encode(f"{proxy.username}:{proxy.password}".encode()).decode()

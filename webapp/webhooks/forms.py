@@ -17,7 +17,7 @@ class WebhookForm(Form):
         """Reject URLs that events may not be sent to."""
         try:
             if field.data:
-                http_client.check_address(field.data)
+                http_client.parse_url(field.data)
         except http_client.InvalidUrl:
             raise ValidationError(
                 _("Enter a full URL that starts with https://. http:// is allowed only for this machine.")

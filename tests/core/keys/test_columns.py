@@ -20,14 +20,14 @@ pytestmark = pytest.mark.one_database
 SEALED_TEXT = re.compile(r"gAAAAA[\w-]{60,}")
 
 
-def test_the_columns_are_found_in_the_models() -> None:
+def test_sealed_columns_are_found_in_the_models() -> None:
     assert sealed_columns()[MailServer] == ("sealed_secrets",)
     assert sealed_columns()[Grant] == ("sealed_refresh_token", "sealed_access_token")
     assert sealed_columns()[AuthorizationRequest] == ("sealed_secret",)
     assert sealed_columns()[WebhookSettings] == ("sealed_url", "sealed_secret", "sealed_previous_secret")
 
 
-def test_what_is_sealed_is_saved_in_marked_columns_alone(administrator: Browser, parts: AppState) -> None:
+def test_sealed_values_are_only_saved_in_marked_columns(administrator: Browser, parts: AppState) -> None:
     proxy = {"proxy_type": "http", "proxy_host": "proxy.example", "proxy_port": "3128", "proxy_username": "me"}
     administrator.submit(PAGE, button="save", **custom(**proxy, proxy_password="proxy-password"))
     found = {place for place, value in every_value(parts.database) if SEALED_TEXT.search(repr(value))}
@@ -48,11 +48,11 @@ def every_value(database: Database) -> list[tuple[tuple[str, str], Any]]:
 
 
 @pytest.mark.parametrize("value", [None, "", {}, "text", {"password": {"sealed": "text", "saved_at": "2026"}}])
-def test_every_shape_of_a_sealed_column_is_gone_through(value: Any) -> None:
+def test_every_shape_of_a_sealed_column_is_mapped(value: Any) -> None:
     assert repr(map_sealed(value, str.upper)) == repr(value).replace("text", "TEXT")
 
 
-def test_a_value_that_no_key_opens_is_saved_as_it_is(parts: AppState) -> None:
+def test_a_value_that_no_key_opens_is_saved_unchanged(parts: AppState) -> None:
     foreign = KeySealer(["a key of another installation"]).seal("foreign", "mail_server.password")
     save_sealed(parts.database, foreign)
     assert sealed_passwords(parts.database) == [foreign]

@@ -36,7 +36,7 @@ def command(config: Config) -> Iterator[Command]:
     logging.getLogger().handlers = handlers
 
 
-def test_it_says_what_is_done_and_what_is_left_to_do(command: Command, save: Save, parts: AppState) -> None:
+def test_the_command_says_what_was_done_and_what_is_left_to_do(command: Command, save: Save, parts: AppState) -> None:
     save("kept")
     result = command("rotate-keys")
     assert result.exit_code == 0, result.output
@@ -46,7 +46,7 @@ def test_it_says_what_is_done_and_what_is_left_to_do(command: Command, save: Sav
     assert "Remove the others from MAILROOM_SECRET_KEY." in both.output
 
 
-def test_a_value_that_no_key_opens_makes_it_fail_and_is_named(command: Command, parts: AppState) -> None:
+def test_the_command_fails_and_names_a_value_that_no_key_opens(command: Command, parts: AppState) -> None:
     server_id = save_sealed(parts.database, KeySealer([OTHER]).seal("foreign", "mail_server.password"))
     result = command("rotate-keys", "--drop-old")
     assert result.exit_code == 1
@@ -54,7 +54,7 @@ def test_a_value_that_no_key_opens_makes_it_fail_and_is_named(command: Command, 
     assert "Not complete" in result.stderr
 
 
-def test_without_the_secret_key_it_says_which_is_missing(command: Command, rotate: Rotate) -> None:
+def test_without_the_secret_key_commands_say_what_is_missing(command: Command, rotate: Rotate) -> None:
     rotate()
     for arguments in (["rotate-keys"], ["serve", "--port", str(free_port())]):
         result = command(*arguments, secret_key=OTHER)
@@ -72,7 +72,7 @@ def test_a_process_without_the_secret_key_is_not_ready(start: Start, app: Flask,
     assert (answer.status_code, answer.json) == (503, {"status": "unavailable", "reason": "secret key"})
 
 
-def test_without_the_secret_key_mail_waits_and_pages_say_why(
+def test_without_the_secret_key_messages_wait_and_pages_say_why(
     start: Start, administrator: Browser, enqueue: Enqueue, get_message: GetMessage, rotate: Rotate
 ) -> None:
     administrator.submit(PAGE, button="save", **custom())
@@ -86,7 +86,7 @@ def test_without_the_secret_key_mail_waits_and_pages_say_why(
         assert "MAILROOM_SECRET_KEY has changed" in keyless.get(page).text
 
 
-def test_a_form_that_would_seal_something_says_where_the_reason_is(
+def test_without_the_secret_key_a_form_with_secrets_says_where_to_look(
     start: Start, administrator: Browser, rotate: Rotate
 ) -> None:
     rotate()

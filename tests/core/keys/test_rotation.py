@@ -34,7 +34,7 @@ def in_force(parts: AppState) -> KeySealer:
     return KeySealer(parts.keyring.known()[:1])
 
 
-def test_everything_saved_opens_with_the_new_key_alone(rotate: Rotate, save: Save, parts: AppState) -> None:
+def test_all_saved_values_open_with_the_new_key_alone(rotate: Rotate, save: Save, parts: AppState) -> None:
     save("first")
     for _ in range(2):
         outcome = rotate()
@@ -42,7 +42,7 @@ def test_everything_saved_opens_with_the_new_key_alone(rotate: Rotate, save: Sav
         assert [in_force(parts).open(sealed, PURPOSE) for sealed in sealed_passwords(parts.database)] == ["first"]
 
 
-def test_no_rotation_leaves_a_row_out_however_many_there_are(
+def test_a_rotation_reseals_every_row_of_several_batches(
     monkeypatch: pytest.MonkeyPatch, rotate: Rotate, save: Save, parts: AppState
 ) -> None:
     monkeypatch.setattr(rotation, "BATCH", 3)
@@ -52,13 +52,13 @@ def test_no_rotation_leaves_a_row_out_however_many_there_are(
     assert passwords(parts) == [f"password {number}" for number in range(7)]
 
 
-def test_another_process_opens_what_the_new_key_sealed(rotate: Rotate, save: Save, other: AppState) -> None:
+def test_another_process_opens_values_sealed_with_the_new_key(rotate: Rotate, save: Save, other: AppState) -> None:
     rotate()
     save("later")
     assert passwords(other) == ["later"]
 
 
-def test_another_process_seals_with_the_new_key_soon(
+def test_another_process_soon_seals_with_the_new_key(
     monkeypatch: pytest.MonkeyPatch, rotate: Rotate, other: AppState, parts: AppState
 ) -> None:
     rotate()
@@ -66,7 +66,7 @@ def test_another_process_seals_with_the_new_key_soon(
     assert in_force(parts).opens(other.sealer.seal("typed", PURPOSE))
 
 
-def test_what_was_sealed_before_and_is_saved_after_is_saved_under_the_new_key(
+def test_a_value_sealed_before_and_saved_after_a_rotation_is_saved_under_the_new_key(
     rotate: Rotate, other: AppState, parts: AppState
 ) -> None:
     sealed = other.sealer.seal("in the air", PURPOSE)
@@ -76,7 +76,9 @@ def test_what_was_sealed_before_and_is_saved_after_is_saved_under_the_new_key(
     assert all(in_force(parts).opens(sealed) for sealed in sealed_passwords(parts.database))
 
 
-def test_a_key_changes_only_when_whoever_saves_has_finished(rotate: Rotate, parts: AppState, other: AppState) -> None:
+def test_a_rotation_waits_for_transactions_that_save_sealed_values(
+    rotate: Rotate, parts: AppState, other: AppState
+) -> None:
     with ThreadPoolExecutor(1) as pool:
         with other.database.transaction() as session:
             session.add(server(other.sealer.seal("under way", PURPOSE)))
@@ -88,7 +90,9 @@ def test_a_key_changes_only_when_whoever_saves_has_finished(rotate: Rotate, part
     assert passwords(parts) == ["under way"]
 
 
-def test_rotations_and_saves_at_once_lose_nothing(rotate: Rotate, save: Save, parts: AppState, other: AppState) -> None:
+def test_concurrent_rotations_and_saves_lose_nothing(
+    rotate: Rotate, save: Save, parts: AppState, other: AppState
+) -> None:
     save("0")
 
     def saves() -> None:
@@ -105,7 +109,7 @@ def test_rotations_and_saves_at_once_lose_nothing(rotate: Rotate, save: Save, pa
 
 
 @pytest.mark.parametrize("phase", ["_add", "_reseal", "_reseal_row", "_examine", "_retire"])
-def test_broken_off_anywhere_nothing_is_lost_and_the_next_one_completes_it(
+def test_an_interrupted_rotation_loses_nothing_and_the_next_one_completes_it(
     monkeypatch: pytest.MonkeyPatch, rotate: Rotate, save: Save, parts: AppState, start: Start, phase: str
 ) -> None:
     save("kept")
@@ -115,7 +119,7 @@ def test_broken_off_anywhere_nothing_is_lost_and_the_next_one_completes_it(
     assert passwords(parts) == ["kept"]
 
 
-def test_a_value_that_no_key_opens_is_named_and_left_alone(rotate: Rotate, save: Save, parts: AppState) -> None:
+def test_a_value_that_no_key_opens_is_named_and_kept(rotate: Rotate, save: Save, parts: AppState) -> None:
     save("fine")
     foreign = KeySealer(["a key of another installation"]).seal("foreign", PURPOSE)
     server_id = save_sealed(parts.database, foreign, position=1)
@@ -129,7 +133,7 @@ def test_a_value_that_no_key_opens_is_named_and_left_alone(rotate: Rotate, save:
     assert [row.retired_at for row in keys(parts.database)] == [None, None]
 
 
-def test_a_value_that_only_an_old_key_opens_makes_it_incomplete(
+def test_a_value_that_only_an_old_key_opens_makes_a_rotation_incomplete(
     monkeypatch: pytest.MonkeyPatch, rotate: Rotate, save: Save, parts: AppState
 ) -> None:
     server_id = save("forgotten")
@@ -139,9 +143,7 @@ def test_a_value_that_only_an_old_key_opens_makes_it_incomplete(
     assert passwords(parts) == ["forgotten"]
 
 
-def test_old_keys_open_what_is_on_its_way_until_they_are_dropped(
-    rotate: Rotate, parts: AppState, other: AppState
-) -> None:
+def test_old_keys_open_posted_forms_until_they_are_dropped(rotate: Rotate, parts: AppState, other: AppState) -> None:
     form = parts.sealer.seal("typed", "held form")
     rotate()
     assert other.sealer.open(form, "held form") == "typed"
@@ -152,7 +154,7 @@ def test_old_keys_open_what_is_on_its_way_until_they_are_dropped(
     assert len(keys(parts.database)) == 1
 
 
-def test_retired_keys_are_swept_once_nothing_can_come_back_with_them(rotate: Rotate, parts: AppState) -> None:
+def test_retired_keys_are_deleted_once_no_cookie_can_need_them(rotate: Rotate, parts: AppState) -> None:
     rotate()
     for kept, number in ((timedelta(0), 2), (rotation.KEY_RETENTION, 1)):
         with parts.database.transaction() as session:
@@ -165,14 +167,14 @@ def keys(database: Database) -> list[DataKey]:
         return list(session.scalars(select(DataKey).order_by(DataKey.id)))
 
 
-def test_no_key_is_in_the_database_in_the_clear(rotate: Rotate, parts: AppState) -> None:
+def test_no_key_is_in_the_database_in_plain_text(rotate: Rotate, parts: AppState) -> None:
     rotate()
     assert parts.keyring.known()
     assert not any(key in row.wrapped for key in parts.keyring.known() for row in keys(parts.database))
     assert not any(key in repr(parts.keyring.keys()) for key in parts.keyring.known())
 
 
-def test_a_code_that_was_mailed_before_is_found_until_the_old_keys_are_dropped(
+def test_a_code_sent_before_a_rotation_is_found_until_the_old_keys_are_dropped(
     rotate: Rotate, parts: AppState, other: AppState
 ) -> None:
     mailed = parts.sealer.lookup_hashes("ABCD2345", "reset")[0]
@@ -182,7 +184,7 @@ def test_a_code_that_was_mailed_before_is_found_until_the_old_keys_are_dropped(
         assert (mailed in other.sealer.lookup_hashes("ABCD2345", "reset")) == found
 
 
-def test_tokens_of_grants_are_sealed_anew(rotate: Rotate, save: Save, parts: AppState) -> None:
+def test_tokens_of_grants_are_resealed(rotate: Rotate, save: Save, parts: AppState) -> None:
     sealed = parts.sealer.seal("a token", "grant.refresh_token")
     grant = Grant(mail_server_id=save("kept"), kind="authorization_code", sealed_refresh_token=sealed)
     with parts.database.transaction() as session:
@@ -194,7 +196,7 @@ def test_tokens_of_grants_are_sealed_anew(rotate: Rotate, save: Save, parts: App
     assert in_force(parts).open(sealed, "grant.refresh_token") == "a token"
 
 
-def test_the_webhook_goes_on_with_the_new_key(rotate: Rotate, parts: AppState) -> None:
+def test_the_webhook_works_with_the_new_key(rotate: Rotate, parts: AppState) -> None:
     with parts.database.transaction() as session:
         secret = webhooks.save(session, parts.sealer, "https://alerts.example/hook")
     rotate(drop_old=True)

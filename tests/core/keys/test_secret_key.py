@@ -19,14 +19,14 @@ from webapp.core.sealing import CannotUnseal
 pytestmark = pytest.mark.one_database
 
 
-class TestASecretKeyThatMailroomMade:
+class TestGeneratedSecretKey:
     """It is replaced, too."""
 
     @pytest.fixture
     def config_values(self) -> dict[str, Any]:
         return {"secret_key": ""}
 
-    def test_it_is_replaced_while_other_processes_run(
+    def test_a_rotation_replaces_it_while_other_processes_run(
         self, rotate: Rotate, save: Save, parts: AppState, other: AppState
     ) -> None:
         old = parts.config.secret_keys
@@ -37,13 +37,13 @@ class TestASecretKeyThatMailroomMade:
         assert len(parts.config.secret_keys) == 1
         assert old != parts.config.secret_keys
 
-    def test_the_file_stays_its_owner_s_alone(self, rotate: Rotate, parts: AppState) -> None:
+    def test_the_file_is_readable_only_by_its_owner(self, rotate: Rotate, parts: AppState) -> None:
         rotate()
         file = parts.config.secret_key_file
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert [path.name for path in file.parent.glob("secret-key*")] == ["secret-key"]
 
-    def test_two_at_once_leave_one_that_opens_everything(
+    def test_concurrent_rotations_leave_one_that_opens_everything(
         self, rotate: Rotate, save: Save, parts: AppState, start: Start
     ) -> None:
         save("kept")
@@ -53,7 +53,7 @@ class TestASecretKeyThatMailroomMade:
         assert len(parts.config.secret_keys) == 1
         assert passwords(started(start)) == ["kept"]
 
-    def test_a_process_that_reads_while_the_file_is_replaced_knows_the_new_keys(
+    def test_a_process_that_reads_while_the_file_is_replaced_gets_the_new_keys(
         self, monkeypatch: pytest.MonkeyPatch, rotate: Rotate, save: Save, other: AppState
     ) -> None:
         read = ring.read
@@ -69,7 +69,7 @@ class TestASecretKeyThatMailroomMade:
         assert passwords(other) == ["kept"]
 
     @pytest.mark.parametrize("phase", ["_write", "_wrapped", "_reseal", "_retire"])
-    def test_broken_off_anywhere_the_file_opens_everything(
+    def test_after_an_interrupted_rotation_the_file_opens_everything(
         self, monkeypatch: pytest.MonkeyPatch, rotate: Rotate, save: Save, parts: AppState, start: Start, phase: str
     ) -> None:
         save("kept")
@@ -79,12 +79,12 @@ class TestASecretKeyThatMailroomMade:
         assert (passwords(parts), len(parts.config.secret_keys)) == (["kept"], 1)
 
 
-class TestAGivenSecretKey:
+class TestGivenSecretKey:
     """It is the operator's to change; what it seals is brought under the first one given."""
 
     NEW = "the new secret key of the tests"
 
-    def test_after_a_rotation_the_one_before_it_is_not_needed(
+    def test_after_a_rotation_the_previous_one_is_not_needed(
         self, rotate: Rotate, save: Save, parts: AppState, start: Start
     ) -> None:
         save("kept")
@@ -92,7 +92,7 @@ class TestAGivenSecretKey:
         assert rotate(started(start, secret_key=f"{self.NEW}, {parts.config.secret_key}")).complete
         assert passwords(started(start, secret_key=self.NEW)) == ["kept"]
 
-    def test_its_file_is_read_again_by_a_running_process(
+    def test_a_running_process_rereads_its_file(
         self, rotate: Rotate, parts: AppState, start: Start, tmp_path: Path
     ) -> None:
         rotate()
@@ -106,7 +106,7 @@ class TestAGivenSecretKey:
         assert passwords(running) == ["later"]
 
 
-class TestASecretKeyThatWasLost:
+class TestLostSecretKey:
     """Without it nothing is sealed: what is sealed with another key could not be opened by anybody else."""
 
     @pytest.fixture
@@ -125,11 +125,11 @@ class TestASecretKeyThatWasLost:
         with pytest.raises(CannotUnseal, match="MAILROOM_SECRET_KEY"):
             without.sealer.open(parts.sealer.seal("typed", PURPOSE), PURPOSE)
 
-    def test_nothing_that_was_sealed_elsewhere_is_saved(self, without: AppState, parts: AppState) -> None:
+    def test_nothing_sealed_elsewhere_is_saved(self, without: AppState, parts: AppState) -> None:
         with pytest.raises(SecretKeyMissing):
             save_sealed(without.database, parts.sealer.seal("typed", PURPOSE), position=1)
 
-    def test_its_keys_can_be_forgotten(self, rotate: Rotate, without: AppState) -> None:
+    def test_its_keys_can_be_deleted(self, rotate: Rotate, without: AppState) -> None:
         assert rotation.forget_lost_keys(without.database, without.config) == 2
         outcome = rotate(without)
         assert (outcome.complete, len(outcome.lost)) == (False, 1)

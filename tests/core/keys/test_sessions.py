@@ -32,7 +32,7 @@ def is_signed_in(browser: Browser) -> bool:
     return browser.get("/profile", follow=False).status_code == 200
 
 
-def test_nobody_is_signed_out(member: Browser, elsewhere: Move, rotate: Rotate) -> None:
+def test_a_rotation_signs_nobody_out(member: Browser, elsewhere: Move, rotate: Rotate) -> None:
     there = elsewhere(member)
     for _ in range(2):
         rotate()
@@ -40,7 +40,7 @@ def test_nobody_is_signed_out(member: Browser, elsewhere: Move, rotate: Rotate) 
         assert is_signed_in(there)
 
 
-def test_a_session_that_another_process_signed_with_the_new_key_holds(
+def test_a_session_signed_with_the_new_key_by_another_process_is_valid(
     member: Browser, elsewhere: Move, rotate: Rotate
 ) -> None:
     elsewhere(member)
@@ -49,14 +49,14 @@ def test_a_session_that_another_process_signed_with_the_new_key_holds(
     assert is_signed_in(elsewhere(member))
 
 
-def test_an_open_form_can_be_sent_after_it(member: Browser, elsewhere: Move, rotate: Rotate) -> None:
+def test_a_form_opened_before_a_rotation_can_be_sent_after_it(member: Browser, elsewhere: Move, rotate: Rotate) -> None:
     page, there = member.get("/profile"), elsewhere(member)
     rotate()
     assert there.submit_on(page, name="Maxine").status_code == 200
     assert member.user.name == "Maxine"
 
 
-def test_a_form_drawn_with_the_new_key_can_be_sent_to_a_process_that_did_not_hear_of_it(
+def test_a_form_rendered_with_the_new_key_can_be_sent_to_a_process_without_it(
     member: Browser, elsewhere: Move, rotate: Rotate
 ) -> None:
     there = elsewhere(member)
@@ -67,13 +67,13 @@ def test_a_form_drawn_with_the_new_key_can_be_sent_to_a_process_that_did_not_hea
     assert member.user.name == "Maxine"
 
 
-def test_dropping_the_old_keys_signs_everybody_out(member: Browser, rotate: Rotate) -> None:
+def test_dropping_the_old_keys_signs_everyone_out(member: Browser, rotate: Rotate) -> None:
     rotate(drop_old=True)
     assert not is_signed_in(member)
 
 
 @pytest.mark.one_database
-def test_a_database_that_is_away_ends_no_session(
+def test_an_unavailable_database_ends_no_session(
     monkeypatch: pytest.MonkeyPatch, member: Browser, parts: AppState, rotate: Rotate
 ) -> None:
     def away(_self: Database) -> None:

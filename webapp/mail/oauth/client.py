@@ -124,7 +124,7 @@ def request_device_code(registration: ClientRegistration) -> DeviceCode:
     page = str(data.get("verification_uri", data.get("verification_url")))
     lifetime = responses.read_lifetime(data.get("expires_in"), DEFAULT_CODE_LIFETIME, MAX_CODE_LIFETIME)
     try:
-        parts = http_client.check_address(page)
+        parts = http_client.parse_url(page)
         interval = max(1, min(int(data.get("interval") or DEFAULT_INTERVAL), MAX_INTERVAL))
     except (InvalidUrl, ValueError, TypeError, OverflowError):
         raise InvalidTokenResponse("no_device_code") from None
@@ -185,7 +185,7 @@ def _client_missing(response: Response) -> bool:
 
 def _require_url(url: str) -> None:
     try:
-        http_client.check_address(url)
+        http_client.parse_url(url)
     except InvalidUrl:
         raise NotConfigured("invalid_url") from None
 

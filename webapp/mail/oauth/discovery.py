@@ -29,7 +29,7 @@ def fetch(registration: ClientRegistration, issuer: str) -> Mapping[str, Any]:
     if not is_allowed(registration, issuer) or {"?", "#"} & set(issuer):
         return {}
     try:
-        urls = _metadata_urls(http_client.check_address(issuer.rstrip("/")))
+        urls = _metadata_urls(http_client.parse_url(issuer.rstrip("/")))
     except InvalidUrl:
         return {}
     for url in urls:

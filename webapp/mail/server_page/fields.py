@@ -133,7 +133,7 @@ def required_to_sign_in(form: Any, field: Field) -> None:
 def valid_url(form: Any, field: Field) -> None:
     """Check for a whole https:// URL."""
     try:
-        good = len(field.data) <= MAX_URL_LENGTH and not http_client.check_address(field.data).fragment
+        good = len(field.data) <= MAX_URL_LENGTH and not http_client.parse_url(field.data).fragment
     except InvalidUrl:
         good = False
     if not good:
