@@ -125,7 +125,7 @@ def test_create_admin_says_what_is_wrong(run: Run, email: str, stdin: str, probl
         ({"DATABASE_URL": "postgresql://me:hidden@127.0.0.1:1/mailroom"}, "MAILROOM_DATABASE_URL"),
         (
             {"DATABASE_URL": "postgresql://me:half@a:hidden@db.example/x"},
-            "MAILROOM_DATABASE_URL: its port is no number",
+            "MAILROOM_DATABASE_URL: the port is not a number",
         ),
         ({"DATABASE_URL": "sqlite:////nowhere/at/all"}, "MAILROOM_DATABASE_URL"),
         ({"PLUGIN_DIR": "/nowhere/at/all"}, "/nowhere/at/all"),

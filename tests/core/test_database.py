@@ -9,16 +9,13 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import bindparam, func, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 
-from tests.support.people import add_person
-from webapp.accounts.models import SetupToken, User, UserState
+from webapp.accounts.models import SetupToken
 from webapp.core import schema
 from webapp.core.database import Base, Database, after_commit
-from webapp.settings import service as settings
-from webapp.settings.models import SINGLETON_ID, GeneralSettings, SecuritySettings
-from webapp.settings.service import SecurityPolicy
+from webapp.settings.models import GeneralSettings
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -52,20 +49,6 @@ def test_an_error_does_not_quote_the_values_of_its_statement(database: Database)
     with pytest.raises(IntegrityError) as caught:
         save(database, "key")
     assert "2026" not in str(caught.value)
-
-
-def test_a_glance_sees_what_a_session_sees(database: Database) -> None:
-    user_id = add_person(database, "ada@example.com")
-    wanted = select(*User.__table__.columns, SecuritySettings.password_reject_common).where(
-        User.id == bindparam("user_id", 0), User.state.in_((UserState.ACTIVE, UserState.PENDING))
-    )
-    wanted = wanted.outerjoin(SecuritySettings, SecuritySettings.id == SINGLETON_ID)
-    for _ in range(2):
-        with database.read() as session:
-            assert database.glance(wanted, user_id=user_id) == session.execute(wanted, {"user_id": user_id}).one()
-        with database.transaction() as session:
-            settings.save_security(session, SecurityPolicy(password_reject_common=False))
-    assert database.glance(wanted, user_id=0) is None
 
 
 def test_a_time_without_a_time_zone_is_refused(database: Database) -> None:

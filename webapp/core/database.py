@@ -1,41 +1,37 @@
-"""The database: one engine, two kinds of transaction, and the types every model shares."""
+"""The database: an engine, two kinds of transaction, and what all models share."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, ClassVar, TypeVar, TypeVarTuple, cast
+from typing import Any, ClassVar
 
-from sqlalchemy import DateTime, Dialect, Engine, MetaData, Select, create_engine, event
+from sqlalchemy import DateTime, Dialect, Engine, MetaData, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.orm import DeclarativeBase, Session, class_mapper, sessionmaker
-from sqlalchemy.orm.attributes import instance_dict
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import JSON, TypeDecorator
 
 from webapp.core.config import ConfigError
 
 AFTER_COMMIT = "after_commit"
-# The largest id that a usual column can hold; SQLite's driver refuses to compare with much larger ones.
+# The largest id in an INTEGER column; SQLite's driver refuses to compare with much larger numbers.
 MAX_ID = 2**31 - 1
-
-Model = TypeVar("Model", bound="Base")
-Values = TypeVarTuple("Values")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC. SQLite keeps no time zone, so it is put back on reading."""
+    """A time in UTC. SQLite stores no time zone, so it is added when reading."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """To UTC."""
+        """Convert to UTC. Raises ValueError for a time without a time zone."""
         if value is not None and value.tzinfo is None:
-            raise ValueError("a moment without a time zone cannot be saved")
+            raise ValueError("a time without a time zone cannot be saved")
         return None if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """From UTC."""
+        """Return the time in UTC."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -57,95 +53,42 @@ class Base(DeclarativeBase):
 
 
 class Database:
-    """An engine and the two ways to use it."""
+    """An engine, and the two kinds of transaction."""
 
     def __init__(self, url: str) -> None:
-        """For the database at this address. Raises ConfigError, or SQLAlchemy's ArgumentError."""
+        """Open the database at this URL. Raises ConfigError, or SQLAlchemy's ArgumentError."""
         self.engine = _create_engine(url)
         self.sessions = sessionmaker(self.engine, expire_on_commit=False)
-        self._glances: dict[Select[*tuple[Any, ...]], _Glance] = {}
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session to read with; nothing is committed."""
+        """Open a session to read with; nothing is committed."""
         with self.sessions() as session:
             yield session
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """One transaction: committed at the end, rolled back on any exception.
+        """Open a transaction: commit at the end, roll back on any exception.
 
-        What was promised with `after_commit` is done once the commit stands.
+        Functions passed to `after_commit` are called once it is committed.
         """
         with self.sessions() as session:
             session.connection(execution_options={"writes": True})
             yield session
             session.commit()
-            for act in session.info.pop(AFTER_COMMIT, []):
-                act()
-
-    def glance(self, statement: Select[*Values], **given: Any) -> tuple[*Values] | None:
-        """The first row of a statement that is put together once: for what every page asks.
-
-        `given` are the values of its bound parameters, which go to the driver as they are. It takes a tenth of
-        the time of a session, as the statement is compiled once and no objects are kept track of. Raises the
-        driver's errors.
-        """
-        glance = self._glances.get(statement)
-        if glance is None:
-            glance = self._glances[statement] = _Glance(statement, self.engine.dialect)
-        with closing(self.engine.raw_connection()) as connection, closing(connection.cursor()) as cursor:
-            cursor.execute(glance.text, glance.parameters(given))
-            row = cursor.fetchone()
-        return None if row is None else cast(tuple[*Values], glance.read(row))
+            for function in session.info.pop(AFTER_COMMIT, []):
+                function()
 
 
-class _Glance:
-    """A statement as the driver takes it, and the types of what it gives."""
-
-    def __init__(self, statement: Select[*tuple[Any, ...]], dialect: Dialect) -> None:
-        compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-        self.text = str(compiled)
-        self._fixed = compiled.params
-        # The names of the parameters in their order; None for drivers that take them by name.
-        self._order = compiled.positiontup
-        types = [column.type.dialect_impl(dialect) for column in statement.selected_columns]
-        readers = [(place, one.result_processor(dialect, None)) for place, one in enumerate(types)]
-        # Most values are as they should be.
-        self._readers = [(place, reader) for place, reader in readers if reader is not None]
-
-    def parameters(self, given: Mapping[str, Any]) -> Mapping[str, Any] | Sequence[Any]:
-        """The values of all parameters."""
-        values = {**self._fixed, **given}
-        return values if self._order is None else [values[name] for name in self._order]
-
-    def read(self, row: Sequence[Any]) -> tuple[Any, ...]:
-        """The values of a row, as a session would give them."""
-        values = list(row)
-        for place, reader in self._readers:
-            values[place] = reader(values[place])
-        return tuple(values)
-
-
-def as_saved(model: type[Model], values: Mapping[str, Any]) -> Model:
-    """An object with what the database has, in no session: to read alone.
-
-    The model's constructor would note each value as a change that is to be saved.
-    """
-    one: Model = class_mapper(model).class_manager.new_instance()
-    instance_dict(one).update(values)
-    return one
-
-
-def after_commit(session: Session, act: Callable[[], None]) -> None:
-    """Have `act` called once the transaction of `session` is committed; each act once."""
-    acts = session.info.setdefault(AFTER_COMMIT, [])
-    if act not in acts:
-        acts.append(act)
+def after_commit(session: Session, function: Callable[[], None]) -> None:
+    """Call a function once the transaction is committed; the same function only once."""
+    functions = session.info.setdefault(AFTER_COMMIT, [])
+    if function not in functions:
+        functions.append(function)
 
 
 def insert_into(session: Session, model: type[Base]) -> postgresql.Insert | sqlite.Insert:
-    """An INSERT that knows ON CONFLICT: both databases do, and SQLAlchemy has it for each of them apart."""
+    """Return an INSERT that supports ON CONFLICT, which SQLAlchemy has separately for each database."""
     if session.get_bind().dialect.name == "postgresql":
         return postgresql.insert(model)
     return sqlite.insert(model)
@@ -153,7 +96,7 @@ def insert_into(session: Session, model: type[Base]) -> postgresql.Insert | sqli
 
 def _create_engine(url: str) -> Engine:
     parsed = _parsed(url)
-    # The driver's errors are logged; what was to be saved is not.
+    # The values of statements must not appear in logged errors.
     if parsed.get_backend_name() == "postgresql":
         return create_engine(
             parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10, hide_parameters=True
@@ -168,21 +111,21 @@ def _parsed(url: str) -> URL:
     try:
         return make_url(url)
     except ValueError:
-        # Not its words, nor it as their cause: what stands in the port's place may be half of a password.
+        # Neither quote the error nor chain it: what it takes for a port may be half of a password.
         raise ConfigError(
-            "MAILROOM_DATABASE_URL: its port is no number. In a password, write @ as %40, : as %3A and / as %2F."
+            "MAILROOM_DATABASE_URL: the port is not a number. In a password, write @ as %40, : as %3A and / as %2F."
         ) from None
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    # The driver's own transaction handling starts them late; see _begin_sqlite.
+    # The driver would start transactions late; see _begin_sqlite.
     connection.isolation_level = None
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    # A transaction that reads first and writes later fails at once when another one wrote in
-    # between; taking the write lock at the start waits for it instead.
+    # A transaction that reads first and writes later fails if another one wrote in between; taking the write
+    # lock at the start waits for that instead.
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,10 +1,8 @@
 """Errors become pages here, and nowhere else."""
 
 import math
-import sqlite3
 from dataclasses import dataclass
 
-import psycopg
 import structlog
 from blinker import Signal
 from flask import Flask, Response, current_app, g, make_response, render_template, request
@@ -22,14 +20,7 @@ from webapp.web.csrf import InvalidCsrfToken
 
 # Minutes; longer times are given in hours.
 MAX_MINUTES = 120
-# The drivers' own errors come from Database.glance.
-DATABASE_UNAVAILABLE = (
-    OperationalError,
-    InterfaceError,
-    PoolTimeout,
-    sqlite3.OperationalError,
-    psycopg.OperationalError,
-)
+DATABASE_UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout)
 
 log = structlog.get_logger(__name__)
 
