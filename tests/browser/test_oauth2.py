@@ -113,12 +113,12 @@ def test_office_365_is_set_up_as_the_guide_says(
     fill_in(walker, microsoft, "office365", tenant_id=TENANT)
     allow(walker)
     send(walker, microsoft)
-    drop(walker)
+    discard(walker)
     assert walker.complaints == []
 
 
 def found_in(site: Site, secrets: list[str]) -> list[str]:
-    """The files of the installation, its logs and database among them, that hold one of these in the clear."""
+    """Return the files of the installation, logs and database included, that hold one of these secrets in the clear."""
     assert len(secrets) >= 4
     files = [path for path in site.instance.parent.rglob("*") if path.is_file()]
     assert files
@@ -136,7 +136,7 @@ def start(walker: Walker, site: Site) -> None:
 
 
 def fill_in(walker: Walker, service: Service, provider: str, **more: str) -> None:
-    """Choose the provider and OAuth2, enter what the provider gave, and save."""
+    """Choose the provider and OAuth2, enter its values, and save."""
     walker.choose(provider)
     walker.fill(mail_from=MAILBOX, authentication="authorization_code", username=MAILBOX)
     assert walker.page.locator("#redirect-uri").input_value().endswith("/settings/mail/oauth/callback")
@@ -147,7 +147,7 @@ def fill_in(walker: Walker, service: Service, provider: str, **more: str) -> Non
 
 
 def say_no(walker: Walker) -> None:
-    """Change one's mind at the provider."""
+    """Cancel at the provider."""
     walker.press("generate", looks=False)
     walker.press("Cancel")
     assert walker.sees("add the account as a test user")
@@ -157,14 +157,14 @@ def say_no(walker: Walker) -> None:
 def allow(walker: Walker) -> None:
     """Sign in at the provider."""
     walker.press("generate", looks=False)
-    assert walker.sees("Mailroom wants to send mail as you.")
+    assert walker.sees("Mailroom wants to send email as you.")
     walker.press("Allow")
     assert walker.sees("Access token status: Generated")
     assert "code=" not in walker.page.url
 
 
 def send(walker: Walker, service: Service) -> None:
-    """Send a test mail, which the mail server takes for a token that the provider knows."""
+    """Send a test email, which the mail server accepts with the provider's token."""
     walker.fill(test_recipient="eve@mailroom.example")
     walker.press("test")
     assert walker.sees("The test email is on its way to eve@mailroom.example")
@@ -173,10 +173,10 @@ def send(walker: Walker, service: Service) -> None:
     walker.close_dialog()
 
 
-def drop(walker: Walker) -> None:
-    """Change what the access token was made for."""
-    assert walker.sees("this access token is dropped")
+def discard(walker: Walker) -> None:
+    """Change a setting that the access token was generated with."""
+    assert walker.sees("discards this access token")
     walker.fill(client_id="another", client_secret=CLIENT_SECRET)
     walker.press("save")
-    assert walker.sees("The access token was dropped")
+    assert walker.sees("The access token was discarded")
     assert walker.sees("Access token status: Not generated")
