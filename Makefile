@@ -1,7 +1,7 @@
 # Needs Python 3.11 or newer, pip and make, and gets the rest itself, into .venv.
 #   make run     the demo, at http://127.0.0.1:8000/ or the next free port (PORT=… fixes it)
 #   make test    all tests (ARGS=… goes to pytest)
-#   make lint    formatting, rules and types
+#   make lint    formatting, rules, types and layers
 #   make bench   how fast it is
 #   make translations   collect the texts for translators, and compile what they wrote
 #   make clean-demo   forget everything in the demo
@@ -32,6 +32,7 @@ lint: .venv/lint-installed
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 bench: .venv/test-installed
 	$(BIN)/python -m tests.bench
