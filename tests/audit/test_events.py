@@ -13,7 +13,6 @@ from tests.support.command import run_mailroom
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
 from webapp.accounts import events as accounts_events
-from webapp.accounts.links import openings
 from webapp.accounts.links import service as links
 from webapp.accounts.links.errors import LinkNotFound
 from webapp.accounts.models import LinkPurpose, User, UserState
@@ -152,16 +151,16 @@ class TestLinks:
         for number in range(15):
             stranger.get(f"/activate/{secret}", follow=False)
             stranger.get(f"/reset-password/made-up-{number}", follow=False)
-        assert count(database, accounts_events.LINK_OPENED) == openings.BY_LINK.times
+        assert count(database, accounts_events.LINK_OPENED) == links.AUDIT_ENTRIES_BY_LINK.times
 
     def test_unknown_links_do_not_flood_the_trail(self, stranger: Browser, database: Database) -> None:
         with time_machine.travel(clock.now(), tick=False):
-            for number in range(openings.UNKNOWN.times + 5):
+            for number in range(links.AUDIT_ENTRIES_UNKNOWN.times + 5):
                 with database.transaction() as session:
                     why, secret = LinkNotFound(), f"made-up-{number}"
-                    openings.record_refused(session, secret, LinkPurpose.RESET, why, f"192.0.2.{number}")
+                    links.record_refused(session, secret, LinkPurpose.RESET, why, f"192.0.2.{number}")
             stranger.get("/reset-password/made-up")
-        assert count(database, accounts_events.LINK_REJECTED) == openings.UNKNOWN.times
+        assert count(database, accounts_events.LINK_REJECTED) == links.AUDIT_ENTRIES_UNKNOWN.times
 
     def test_opening_the_page_without_a_link_is_not_recorded(self, stranger: Browser, database: Database) -> None:
         stranger.get("/activate")

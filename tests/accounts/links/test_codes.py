@@ -14,7 +14,7 @@ from tests.accounts.conftest import CLIENT, IssueLink, run_at_once
 from webapp.accounts import events, throttles
 from webapp.accounts.links import codes
 from webapp.accounts.links import service as links
-from webapp.accounts.links.codes import ALPHABET, Opened
+from webapp.accounts.links.codes import ALPHABET, RedeemedCode
 from webapp.accounts.links.errors import LinkRevoked
 from webapp.accounts.models import Link, LinkPurpose, User
 from webapp.accounts.password_links import service as password_links
@@ -26,14 +26,14 @@ from webapp.core.errors import TooManyRequests
 from webapp.core.sealing import KeySealer
 
 WRONG = "ABCDEFGH"
-Type = Callable[..., Opened | None]
+Type = Callable[..., RedeemedCode | None]
 
 
 @pytest.fixture
 def type_code(parts: AppState) -> Type:
     """Types a code beside an address."""
 
-    def type_code(email: str, code: str) -> Opened | None:
+    def type_code(email: str, code: str) -> RedeemedCode | None:
         with parts.database.transaction() as session:
             return codes.redeem_for_address(session, parts.sealer, email, codes.normalise(code), CLIENT)
 
@@ -72,7 +72,7 @@ class TestReading:
         assert codes.normalise(typed) == ""
 
     def test_codes_are_random_and_their_first_half_is_no_number(self) -> None:
-        made = [codes.new() for _ in range(2000)]
+        made = [codes.generate() for _ in range(2000)]
         assert len(set(made)) == len(made)
         assert all(re.fullmatch(rf"(?!\d\d\d\d)[{ALPHABET}]{{4}}-[{ALPHABET}]{{4}}", code) for code in made)
 

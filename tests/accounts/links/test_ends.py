@@ -139,7 +139,7 @@ def of_code(parts: AppState, person: User, purpose: LinkPurpose, ticket: codes.I
 
 def works(parts: AppState, purpose: LinkPurpose, secret: str) -> bool:
     """Whether the page behind the link offers what it is for."""
-    look = password_links.find_user if purpose in codes.BESIDE_AN_ADDRESS else address.link_effect
+    look = password_links.find_user if purpose in codes.WITH_ADDRESS else address.link_effect
     try:
         with parts.database.read() as session:
             look(session, secret, purpose)
@@ -150,7 +150,7 @@ def works(parts: AppState, purpose: LinkPurpose, secret: str) -> bool:
 
 @pytest.mark.parametrize("ends", ACTIVE, ids=lambda ends: ends.change)
 def test_of_an_active_persons_links_these_live_on(parts: AppState, ada: User, ends: Ends) -> None:
-    assert alive_after(parts, ada, ends.change, *OF_ACTIVE) == (ends.alive, ends.alive - set(codes.WITHOUT))
+    assert alive_after(parts, ada, ends.change, *OF_ACTIVE) == (ends.alive, ends.alive - set(codes.WITHOUT_CODE))
 
 
 @pytest.mark.parametrize("ends", PENDING, ids=lambda ends: ends.change)

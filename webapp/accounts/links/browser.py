@@ -4,7 +4,7 @@ from flask import redirect, render_template, request, url_for
 from flask import session as browser
 from werkzeug.wrappers import Response
 
-from webapp.accounts.links import errors, openings
+from webapp.accounts.links import errors, service
 from webapp.accounts.links.errors import LinkReplaced
 from webapp.accounts.models import LinkPurpose
 from webapp.core.app_state import app_state
@@ -20,7 +20,7 @@ FIELD = "link"
 def store_and_redirect(purpose: LinkPurpose, secret: str, endpoint: str) -> Response:
     """Move the secret of an opened link into the session, and redirect to a URL without it."""
     browser[purpose] = secret[:MAX_SECRET_LENGTH]
-    openings.record_opened(app_state().database, secret, purpose)
+    service.record_opened(app_state().database, secret, purpose)
     return redirect(url_for(endpoint))
 
 
@@ -44,7 +44,7 @@ def fingerprint_field(secret: str) -> str:
 def refusal_page(purpose: LinkPurpose, error: MailroomError) -> tuple[str, int]:
     """Render the page that says why a link was refused, and what helps. Raises TooManyRequests."""
     with app_state().database.transaction() as session:
-        openings.record_refused(session, browser.get(purpose, ""), purpose, error, request.remote_addr or "")
+        service.record_refused(session, browser.get(purpose, ""), purpose, error, request.remote_addr or "")
     # The session stays as it is: a second click must not undo what the first one did.
     step = errors.next_step(purpose, error)
     return render_template("accounts/link_refused.html", refused=error, step=step), errors.http_status(error)

@@ -1,19 +1,24 @@
-"""The one-time addresses in mails: 32 random bytes, of which only the hash is kept.
+"""One-time links: URLs with 32 random bytes, of which only the hash is stored.
 
-Looking at a link never spends it: mail scanners look at all of them.
+Opening a link never uses it up: mail scanners open all of them.
 """
 
 import secrets
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from webapp.accounts import events
-from webapp.accounts.links.errors import LinkExpired, LinkNotFound, LinkRevoked, LinkUsed
+from webapp.accounts import events, throttles
+from webapp.accounts.links.errors import LinkExpired, LinkNotFound, LinkReplaced, LinkRevoked, LinkUsed
 from webapp.accounts.models import Link, LinkPurpose, User
 from webapp.audit import service as audit
-from webapp.core import clock
+from webapp.audit.registry import EventType
+from webapp.core import clock, rate_limits
+from webapp.core.database import Database
+from webapp.core.errors import MailroomError
+from webapp.core.rate_limits import Limit
 from webapp.core.sealing import sha256_hex
 
 PATHS = {
@@ -24,8 +29,11 @@ PATHS = {
 }
 CONFIRMATION_LIFETIME = timedelta(hours=24)
 RESTORE_LIFETIME = timedelta(days=7)
-# Used, revoked: a link that is neither is open, and good until it expires.
+# An open link is neither used nor revoked; it is valid until it expires.
 OPEN = (Link.used_at.is_(None), Link.revoked_at.is_(None))
+# Anybody can open links, or made-up ones, as often as they like: these keep the audit log from filling up.
+AUDIT_ENTRIES_BY_LINK = Limit("audit entries about a link, event and link", 10, timedelta(days=1))
+AUDIT_ENTRIES_UNKNOWN = Limit("audit entries about unknown links", 60, timedelta(hours=1))
 
 
 def create(
@@ -36,7 +44,7 @@ def create(
     email: str | None = None,
     code_hash: str | None = None,
 ) -> str:
-    """A new link's secret; what is stored is its hash. `email` is the address that it confirms or restores."""
+    """Create a link and return its secret. `email` is the address that it confirms or restores."""
     secret = secrets.token_urlsafe(32)
     link = Link(
         user_id=user.id,
@@ -52,24 +60,24 @@ def create(
 
 
 def find(session: Session, secret: str, purpose: LinkPurpose) -> Link:
-    """The link, whatever has become of it. Raises LinkUnknown."""
-    wanted = select(Link).where(Link.secret_hash == sha256_hex(secret), Link.purpose == purpose)
-    link = session.scalar(wanted.execution_options(populate_existing=True))
+    """Return the link, valid or not. Raises LinkNotFound."""
+    query = select(Link).where(Link.secret_hash == sha256_hex(secret), Link.purpose == purpose)
+    link = session.scalar(query.execution_options(populate_existing=True))
     if link is None:
         raise LinkNotFound
     return link
 
 
 def get_user(session: Session, link: Link) -> User:
-    """The person it was made for. Raises LinkUnknown: the account can go after the link was read."""
-    person = session.get(User, link.user_id)
-    if person is None:
+    """Return the user of a link. Raises LinkNotFound if the account was deleted meanwhile."""
+    user = session.get(User, link.user_id)
+    if user is None:
         raise LinkNotFound
-    return person
+    return user
 
 
 def check(link: Link) -> None:
-    """Whether the link is still good. Raises LinkUsed, LinkRevoked, LinkExpired."""
+    """Raise LinkUsed, LinkRevoked or LinkExpired unless the link is valid."""
     if link.used_at is not None:
         raise LinkUsed
     if link.revoked_at is not None:
@@ -79,35 +87,70 @@ def check(link: Link) -> None:
 
 
 def use(session: Session, secret: str, purpose: LinkPurpose) -> Link:
-    """Use the link up, with its person locked; of two who try at once one succeeds. Raises LinkRefused."""
-    # Whoever changes an account and its links locks the account first: without it, two links of one
-    # person used at the same moment would each hold what the other one has to revoke.
-    person = session.get(User, find(session, secret, purpose).user_id, with_for_update=True)
+    """Use up a link and lock its user; of several simultaneous attempts one succeeds. Raises LinkRefused."""
+    # Every change of an account and its links locks the account first. Otherwise two links of one user that are used
+    # at the same moment would each hold what the other has to revoke.
+    user = session.get(User, find(session, secret, purpose).user_id, with_for_update=True)
     now = clock.now()
-    ours = update(Link).where(Link.secret_hash == sha256_hex(secret), Link.purpose == purpose)
-    good = ours.where(*OPEN, Link.expires_at > now)
-    link: Link | None = session.scalar(good.values(used_at=now).returning(Link))
+    statement = update(Link).where(Link.secret_hash == sha256_hex(secret), Link.purpose == purpose)
+    statement = statement.where(*OPEN, Link.expires_at > now)
+    link: Link | None = session.scalar(statement.values(used_at=now).returning(Link))
     if link is None:
         check(find(session, secret, purpose))
-        # It was good until a moment ago.
+        # It was valid until a moment ago.
         raise LinkExpired
-    audit.record(session, events.LINK_USED, person, purpose=purpose)
+    audit.record(session, events.LINK_USED, user, purpose=purpose)
     return link
 
 
 def mark_shown(session: Session, secret: str) -> bool:
-    """Note that somebody sees the link now; whether it is good, and nobody saw it before."""
+    """Record that an administrator sees the link now; return whether it is valid and was not shown before."""
     now = clock.now()
-    fresh = update(Link).where(
+    unseen = update(Link).where(
         Link.secret_hash == sha256_hex(secret), Link.shown_to_admin_at.is_(None), *OPEN, Link.expires_at > now
     )
-    return session.scalar(fresh.values(shown_to_admin_at=now).returning(Link.id)) is not None
+    return session.scalar(unseen.values(shown_to_admin_at=now).returning(Link.id)) is not None
 
 
 def revoke(session: Session, user_id: int, *purposes: LinkPurpose) -> None:
-    """Make all of the person's links for these purposes worthless, and the codes with them.
+    """Revoke all of the user's open links for these purposes, and their codes."""
+    statement = update(Link).where(Link.user_id == user_id, Link.purpose.in_(purposes), *OPEN)
+    session.execute(statement.values(revoked_at=clock.now()))
 
-    One that was just used is open no more, so it stays what it is.
+
+def record_opened(database: Database, secret: str, purpose: LinkPurpose) -> None:
+    """Record that a link was opened, by its user or by a mail scanner. The next page refuses unknown ones."""
+    try:
+        with database.read() as session:
+            link = find(session, secret, purpose)
+    except LinkNotFound:
+        return
+    with database.transaction() as session:
+        _record(session, events.LINK_OPENED, link)
+
+
+def record_refused(
+    session: Session, secret: str, purpose: LinkPurpose, error: MailroomError, client_address: str
+) -> None:
+    """Record that a link was refused; without a secret there was none.
+
+    Raises TooManyRequests for a network that tries many unknown links; known links are never limited.
     """
-    mine = update(Link).where(Link.user_id == user_id, Link.purpose.in_(purposes), *OPEN)
-    session.execute(mine.values(revoked_at=clock.now()))
+    if isinstance(error, LinkNotFound):
+        throttles.count_unknown_link(session, client_address)
+    # A replaced link was not tried: the browser holds another one.
+    if not secret or isinstance(error, LinkReplaced):
+        return
+    reason = type(error).__name__
+    try:
+        link = find(session, secret, purpose)
+    except LinkNotFound:
+        if rate_limits.try_consume(session, AUDIT_ENTRIES_UNKNOWN, ""):
+            audit.record(session, events.LINK_REJECTED, purpose=purpose, reason=reason)
+    else:
+        _record(session, events.LINK_REJECTED, link, reason=reason)
+
+
+def _record(session: Session, event: EventType, link: Link, **data: Any) -> None:
+    if rate_limits.try_consume(session, AUDIT_ENTRIES_BY_LINK, f"{event.key} {link.id}"):
+        audit.record(session, event, session.get(User, link.user_id), purpose=link.purpose, **data)

@@ -1,4 +1,4 @@
-"""The forms with which people get at a link: by mail, or by the code beside it."""
+"""The forms to request a link and to enter a code."""
 
 from webapp.accounts.fields import email_field
 from webapp.accounts.links.forms import code_field
@@ -6,13 +6,13 @@ from webapp.web.forms import Form
 
 
 class ForgotPasswordForm(Form):
-    """Where to send the link."""
+    """The address to send the link to."""
 
     email = email_field()
 
 
 class CodeForm(Form):
-    """A code, and the address that it was mailed to."""
+    """A code, and the address it was sent to."""
 
     email = email_field()
     code = code_field()

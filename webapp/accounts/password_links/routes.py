@@ -1,4 +1,4 @@
-"""The pages behind the links in mails: activate an account, choose a new password; and asking for such a mail."""
+"""The pages to activate an account or reset a password, by link or by code."""
 
 from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
 from flask import session as browser
@@ -25,45 +25,45 @@ from webapp.web import csrf, error_pages
 from webapp.web.client import current_client
 from webapp.web.forms import MAX_TEXT_LENGTH, text
 
-# The address for which this browser asked for a mail.
-ASKED_FOR = "asked_for"
-OPENED = {LinkPurpose.ACTIVATION: "password_links.activate", LinkPurpose.RESET: "password_links.reset_password"}
+# In Flask's session: the address for which a reset email was requested.
+REQUESTED_FOR = "requested_for"
+PAGES = {LinkPurpose.ACTIVATION: "password_links.activate", LinkPurpose.RESET: "password_links.reset_password"}
 
 blueprint = Blueprint("password_links", __name__)
 
 
 @blueprint.get("/activate/<secret>")
 def open_activation(secret: str) -> Response:
-    """Move the secret of an activation link out of the address; nothing is spent."""
+    """Move the secret of an activation link into the session; nothing is changed."""
     return link_browser.store_and_redirect(LinkPurpose.ACTIVATION, secret, "password_links.activate")
 
 
 @blueprint.route("/activate", methods=["GET", "POST"])
 @csrf.exempt
 def activate() -> Page:
-    """Choose the first password; the account is active and signed in."""
+    """Choose the first password; this activates the account and signs in."""
     try:
         secret = link_browser.current_secret(LinkPurpose.ACTIVATION)
-        form = _password_form(_owner(secret, LinkPurpose.ACTIVATION))
+        form = _password_form(_find_user(secret, LinkPurpose.ACTIVATION))
         if not form.validate_on_submit():
             return render_template("accounts/activate.html", form=form, link=link_browser.fingerprint_field(secret))
         password_hash = hashing.hash_password(text(form.password))
-        # Asked before the transaction: whose language it is may have to be looked up, and that notes who is here.
+        # Before the transaction: finding the language may load the signed-in user, in a transaction of its own.
         language = i18n.current().code
         with app_state().database.transaction() as session:
-            person = service.activate(session, secret, password_hash, language)
-            result = login.begin(session, person, current_client())
-    except service.REFUSED as refused:
-        return link_browser.refusal_page(LinkPurpose.ACTIVATION, refused)
+            user = service.activate(session, secret, password_hash, language)
+            result = login.begin(session, user, current_client())
+    except service.REFUSED as error:
+        return link_browser.refusal_page(LinkPurpose.ACTIVATION, error)
     sessions.start(result)
-    with i18n.use_language(person.language):
+    with i18n.use_language(user.language):
         flash(_("Your account is active, and you're signed in."), "success")
     return redirect(url_for("home.home"))
 
 
 @blueprint.post("/activate/again")
 def activate_again() -> Page:
-    """Another activation mail, to the person whose link it was."""
+    """Send another activation email to the user of an expired link."""
     with app_state().database.transaction() as session:
         service.renew_activation(session, browser.get(LinkPurpose.ACTIVATION, ""))
     return render_template("accounts/activate_again.html")
@@ -72,7 +72,7 @@ def activate_again() -> Page:
 @blueprint.route("/forgot-password", methods=["GET", "POST"])
 @csrf.exempt
 def forgot_password() -> Page:
-    """Ask for a reset mail. The answer is the same for every address."""
+    """Request a reset email. The response is the same for every address."""
     form = ForgotPasswordForm()
     if not form.validate_on_submit():
         return render_template("accounts/forgot_password.html", form=form)
@@ -82,46 +82,46 @@ def forgot_password() -> Page:
     except TooManyRequests as error:
         form.form_errors.append(error_pages.retry_text(error))
         return error_pages.too_many_requests(error, render_template("accounts/forgot_password.html", form=form))
-    browser[ASKED_FOR] = text(form.email)
+    browser[REQUESTED_FOR] = text(form.email)
     return redirect(url_for("password_links.forgot_password_sent"))
 
 
 @blueprint.get("/forgot-password/sent")
-def forgot_password_sent() -> Page:
-    """Where the code from the mail can be typed."""
-    if ASKED_FOR not in browser:
+def forgot_password_posted() -> Page:
+    """Enter the code from the email."""
+    if REQUESTED_FOR not in browser:
         return redirect(url_for("password_links.forgot_password"))
-    return render_template("accounts/forgot_password_sent.html", form=empty_code_form())
+    return render_template("accounts/forgot_password_sent.html", form=_empty_code_form())
 
 
 @blueprint.get("/reset-password/<secret>")
 def open_reset(secret: str) -> Response:
-    """Move the secret of a reset link out of the address; nothing is spent."""
+    """Move the secret of a reset link into the session; nothing is changed."""
     return link_browser.store_and_redirect(LinkPurpose.RESET, secret, "password_links.reset_password")
 
 
 @blueprint.route("/reset-password", methods=["GET", "POST"])
 @csrf.exempt
 def reset_password() -> Page:
-    """Choose a new password; every browser is signed out."""
+    """Choose a new password; this signs out every browser."""
     try:
         secret = link_browser.current_secret(LinkPurpose.RESET)
-        owner = _owner(secret, LinkPurpose.RESET)
-        form = _password_form(owner)
-        if not (form.validate_on_submit() and _is_new(form, owner)):
+        user = _find_user(secret, LinkPurpose.RESET)
+        form = _password_form(user)
+        if not (form.validate_on_submit() and _is_new(form, user)):
             return render_template(
                 "accounts/reset_password.html", form=form, link=link_browser.fingerprint_field(secret)
             )
         password_hash = hashing.hash_password(text(form.password))
         with app_state().database.transaction() as session:
-            person = service.complete_reset(session, secret, password_hash)
-            device_cookie = login.remember_browser(session, person, current_client())
-    except service.REFUSED as refused:
-        return link_browser.refusal_page(LinkPurpose.RESET, refused)
+            service.complete_reset(session, secret, password_hash)
+            device_cookie = login.remember_browser(session, user, current_client())
+    except service.REFUSED as error:
+        return link_browser.refusal_page(LinkPurpose.RESET, error)
     browser.clear()
     sessions.forget()
     sessions.remember_device(device_cookie)
-    browser[PREFILLED_EMAIL] = owner.email
+    browser[PREFILLED_EMAIL] = user.email
     flash(
         _("Your password has been changed, and you've been signed out everywhere. Sign in with the new password."),
         "success",
@@ -132,55 +132,55 @@ def reset_password() -> Page:
 @blueprint.route("/code", methods=["GET", "POST"])
 @csrf.exempt
 def enter_code() -> Page:
-    """Type a code and the address that it was mailed to; a right one does what opening its link does."""
-    form = CodeForm() if CodeForm.submitted() else empty_code_form()
+    """Enter a code and the address it was sent to; this does the same as opening the link."""
+    form = CodeForm() if CodeForm.submitted() else _empty_code_form()
     if not form.validate_on_submit():
         return _code_page(form)
-    email, typed = text(form.email), text(form.code)
+    email, code = text(form.email), text(form.code)
     try:
         with app_state().database.transaction() as session:
-            opened = codes.redeem_for_address(session, app_state().sealer, email, typed, current_client())
+            redeemed = codes.redeem_for_address(session, app_state().sealer, email, code, current_client())
     except TooManyRequests as error:
         form.form_errors.append(error_pages.retry_text(error))
         return error_pages.too_many_requests(error, _code_page(form))
-    if opened is None:
+    if redeemed is None:
         form.problem("code", str(codes.REFUSED))
         return _code_page(form)
-    browser[opened.purpose] = opened.secret
-    return redirect(url_for(OPENED[opened.purpose]))
+    browser[redeemed.purpose] = redeemed.secret
+    return redirect(url_for(PAGES[redeemed.purpose]))
 
 
-def empty_code_form() -> CodeForm:
-    """The form, with the address filled in if this browser asked for a mail."""
-    return CodeForm(formdata=None, email=browser.get(ASKED_FOR, ""))
+def _empty_code_form() -> CodeForm:
+    """Return the form, with the address filled in if this browser requested a reset email."""
+    return CodeForm(formdata=None, email=browser.get(REQUESTED_FOR, ""))
 
 
 @blueprint.post("/password-advice")
 def password_advice() -> Response:
-    """What would make this password better; none of it is kept or logged. Raises TooManyRequests."""
+    """Say what would make this password better; it is neither stored nor logged. Raises TooManyRequests."""
     with app_state().database.transaction() as session:
         throttles.count_password_advice(session, current_client().ip_address)
-    found = policy.current().feedback(_sent("password"), _sent("email"), _sent("name"))
+    found = policy.current().feedback(_posted("password"), _posted("email"), _posted("name"))
     return jsonify(text=found.text, good=found.good)
 
 
-def _sent(field: str) -> str:
+def _posted(field: str) -> str:
     return request.form.get(field, "")[:MAX_TEXT_LENGTH]
 
 
-def _owner(secret: str, purpose: LinkPurpose) -> User:
+def _find_user(secret: str, purpose: LinkPurpose) -> User:
     with app_state().database.read() as session:
         return service.find_user(session, secret, purpose)
 
 
-def _password_form(owner: User) -> PasswordForm:
-    return PasswordForm().for_user(policy.current(), owner.email, owner.name)
+def _password_form(user: User) -> PasswordForm:
+    return PasswordForm().for_user(policy.current(), user.email, user.name)
 
 
-def _is_new(form: PasswordForm, owner: User) -> bool:
-    """Whether the owner has not had this password before; if not, the form says so."""
+def _is_new(form: PasswordForm, user: User) -> bool:
+    """Return whether the policy lets the user have this password again; if not, the form says so."""
     try:
-        policy.require_not_reused(app_state().database, owner, text(form.password))
+        policy.require_not_reused(app_state().database, user, text(form.password))
     except PasswordRejected as had:
         return form.problem("password", str(had))
     return True

@@ -1,27 +1,24 @@
-"""The forms in which people give the password that they have."""
+"""The forms in which users enter the password they have."""
 
 from wtforms import BooleanField, PasswordField, StringField
 from wtforms.validators import DataRequired
 
 from webapp.accounts.fields import EMAIL_INPUT
-from webapp.core.i18n import lazy_gettext as lazy
+from webapp.core.i18n import lazy_gettext as _
 from webapp.web.forms import Form, stripped
 
 
 class LoginForm(Form):
-    """An address and a password, whatever they are."""
+    """An email address and a password."""
 
     email = StringField(
-        lazy("Email address"),
-        [DataRequired(lazy("Enter your email address."))],
-        filters=[stripped],
-        render_kw=EMAIL_INPUT,
+        _("Email address"), [DataRequired(_("Enter your email address."))], filters=[stripped], render_kw=EMAIL_INPUT
     )
-    password = PasswordField(lazy("Password"), [DataRequired(lazy("Enter your password."))])
-    remember = BooleanField(lazy("Remember me"))
+    password = PasswordField(_("Password"), [DataRequired(_("Enter your password."))])
+    remember = BooleanField(_("Remember me"))
 
 
 class ConfirmPasswordForm(Form):
-    """The password of whoever is signed in, typed again."""
+    """The password of the signed-in user."""
 
-    current_password = PasswordField(lazy("Your password"), [DataRequired(lazy("Enter your password."))])
+    current_password = PasswordField(_("Your password"), [DataRequired(_("Enter your password."))])
