@@ -1,4 +1,4 @@
-"""What people are told by mail when somebody used or changed their account."""
+"""The emails that tell users what happened to their account."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -25,20 +25,20 @@ from webapp.outbox.models import Message, MessageState
 from webapp.web.client import Client
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-WHERE = {"client": "192.0.2.7", "device": FIREFOX}
+ORIGIN = {"ip_address": "192.0.2.7", "user_agent": FIREFOX}
 SignIn = Callable[[], None]
 
 
 @pytest.fixture(autouse=True)
-def _from_somewhere() -> Iterator[None]:
-    set_actor(Actor(ip_address=WHERE["client"], user_agent=WHERE["device"]))
+def _request() -> Iterator[None]:
+    set_actor(Actor(ip_address=ORIGIN["ip_address"], user_agent=ORIGIN["user_agent"]))
     yield
     set_actor(SYSTEM)
 
 
 @pytest.fixture
 def sign_in(parts: AppState, ada: User) -> SignIn:
-    """Sign ada in with a browser that is not known."""
+    """Sign Ada in with an unknown browser."""
 
     def sign_in() -> None:
         login.sign_in(parts.database, ada.email, PASSWORD, Client("", ""))
@@ -48,7 +48,7 @@ def sign_in(parts: AppState, ada: User) -> SignIn:
 
 @pytest.fixture
 def data(database: Database) -> Callable[[], list[dict[str, Any]]]:
-    """The data of all messages, oldest first."""
+    """Read the data of all messages, oldest first."""
 
     def read() -> list[dict[str, Any]]:
         with database.read() as session:
@@ -60,7 +60,7 @@ def data(database: Database) -> Callable[[], list[dict[str, Any]]]:
 MessageData = Callable[[], list[dict[str, Any]]]
 
 
-def test_a_reset_and_a_change_in_the_profile_are_told_apart(
+def test_the_email_says_whether_a_link_changed_the_password(
     parts: AppState, ada: User, new_link: Callable[..., str], data: MessageData
 ) -> None:
     secret = new_link(ada, LinkPurpose.RESET)
@@ -68,36 +68,36 @@ def test_a_reset_and_a_change_in_the_profile_are_told_apart(
         person = password_links.complete_reset(session, secret, hashing.hash_password("one more sentence 9"))
         here, _token = sign_ins.start(session, person, CLIENT)
     profile.change_password(parts.database, person, "one more sentence 9", PASSWORD, here, CLIENT)
-    assert data() == [{"by_link": True, **WHERE}, {"by_link": False, **WHERE}]
+    assert data() == [{"by_link": True, **ORIGIN}, {"by_link": False, **ORIGIN}]
 
 
-def test_several_sign_ins_before_the_mail_is_sent_are_one_mail(sign_in: SignIn, data: MessageData) -> None:
-    for _ in range(notifications.NAMED + 2):
+def test_sessions_that_start_before_the_email_is_sent_share_it(sign_in: SignIn, data: MessageData) -> None:
+    for _ in range(notifications.MAX_LISTED_SESSIONS + 2):
         sign_in()
     (only,) = data()
-    assert (len(only["sign_ins"]), only["more"]) == (notifications.NAMED, 2)
-    assert WHERE.items() <= only["sign_ins"][0].items()
+    assert (len(only["sessions"]), only["more"]) == (notifications.MAX_LISTED_SESSIONS, 2)
+    assert ORIGIN.items() <= only["sessions"][0].items()
 
 
-def test_after_a_mail_the_next_one_waits_and_says_all_that_came(
+def test_the_next_email_waits_and_lists_all_sessions_since(
     database: Database, sign_in: SignIn, data: MessageData
 ) -> None:
     with time_machine.travel(clock.now(), tick=False) as traveller:
         sign_in()
-        sent(database)
+        mark_sent(database)
         traveller.shift(timedelta(minutes=1))
         sign_in()
         sign_in()
         with database.read() as session:
             message = session.scalars(select(Message).order_by(Message.id.desc())).first()
-    assert [len(one["sign_ins"]) for one in data()] == [1, 2]
+    assert [len(one["sessions"]) for one in data()] == [1, 2]
     assert message is not None
     assert message.next_attempt_at - message.created_at == timedelta(minutes=4)
 
 
-def test_later_the_next_one_is_sent_at_once(database: Database, sign_in: SignIn) -> None:
+def test_a_later_email_is_sent_immediately(database: Database, sign_in: SignIn) -> None:
     sign_in()
-    sent(database)
+    mark_sent(database)
     with time_machine.travel(clock.now() + timedelta(minutes=6)):
         sign_in()
     with database.read() as session:
@@ -106,14 +106,14 @@ def test_later_the_next_one_is_sent_at_once(database: Database, sign_in: SignIn)
     assert message.next_attempt_at == message.created_at
 
 
-def test_nothing_is_added_to_a_mail_that_may_be_given_up_soon(sign_in: SignIn, data: MessageData) -> None:
+def test_nothing_is_added_to_an_email_that_may_expire_soon(sign_in: SignIn, data: MessageData) -> None:
     sign_in()
     with time_machine.travel(clock.now() + timedelta(hours=25)):
         sign_in()
     assert len(data()) == 2
 
 
-def sent(database: Database) -> None:
-    """As the worker notes it."""
+def mark_sent(database: Database) -> None:
+    """Do what the worker does after sending."""
     with database.transaction() as session:
         session.execute(update(Message).values(state=MessageState.SENT))

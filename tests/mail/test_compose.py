@@ -23,8 +23,8 @@ DATA = {
     "valid_until": MOMENT,
     "happened_at": MOMENT,
     "until": MOMENT,
-    "client": "192.0.2.1",
-    "device": "",
+    "ip_address": "192.0.2.1",
+    "user_agent": "",
     "expiry": Expiry(ExpirySubject.CLIENT_SECRET, ExpiryState.EXPIRING, MOMENT),
 }
 TEMPLATES = sorted(folder.name for folder in (template_folder() / "email").iterdir() if folder.is_dir())
@@ -195,8 +195,8 @@ FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.
 def test_an_email_about_an_action_says_when_and_from_where_it_was_done(
     composed: Compose, template: str, kind: str
 ) -> None:
-    origin = {"client": "192.0.2.7", "device": FIREFOX}
-    text = text_of(composed(template, happened_at=MOMENT, **origin, sign_ins=[{"at": MOMENT, **origin}]), kind)
+    origin = {"ip_address": "192.0.2.7", "user_agent": FIREFOX}
+    text = text_of(composed(template, happened_at=MOMENT, **origin, sessions=[{"at": MOMENT, **origin}]), kind)
     for line in ("When: 23 November 2026, 15:04 UTC", "Device: Firefox on Linux", "IP address: 192.0.2.7"):
         assert line in text
 
@@ -210,7 +210,7 @@ def test_the_email_about_a_changed_password_says_how_it_was_changed(composed: Co
 
 @pytest.mark.parametrize("kind", ["plain", "html"])
 def test_the_email_about_new_sessions_counts_those_it_does_not_list(composed: Compose, kind: str) -> None:
-    sign_ins = [{"at": MOMENT, "client": f"192.0.2.{number}", "device": ""} for number in range(2)]
-    text = text_of(composed("new_session", sign_ins=sign_ins, more=3), kind)
+    sessions = [{"at": MOMENT, "ip_address": f"192.0.2.{number}", "user_agent": ""} for number in range(2)]
+    text = text_of(composed("new_session", sessions=sessions, more=3), kind)
     assert "And 3 more times since then." in text
     assert text.count("Device: Unknown device") == 2

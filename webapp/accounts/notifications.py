@@ -1,4 +1,4 @@
-"""What people are told by mail: who used or changed their account, when and from where; to administrators, of mail."""
+"""Emails that tell users what happened to their account, and administrators what the mail server needs."""
 
 from datetime import timedelta
 from typing import Any
@@ -13,49 +13,49 @@ from webapp.mail.expiry.service import Expiry
 from webapp.outbox import service as outbox
 from webapp.outbox.models import MessageState
 
-# Whoever knows a password and signs in again and again fills nobody's mailbox: what comes within these
-# is told in the next mail, which names so many and counts the others.
+# A thief who signs in again and again must not fill the mailbox: sessions that start before the next email may be
+# sent are listed in it, up to a number, and the others counted.
 MIN_INTERVAL = timedelta(minutes=5)
-NAMED = 5
-# A mail that waits for longer may be given up; what comes then is told in another one.
+MAX_LISTED_SESSIONS = 5
+# A message that has been queued for longer may expire soon, so nothing is added to it.
 MERGE_WINDOW = timedelta(days=1)
 
 
 def request_origin() -> dict[str, Any]:
-    """Where the present request comes from, as data of a mail."""
+    """Return where the current request comes from, as data of a message."""
     actor = current_actor()
-    return {"client": actor.ip_address, "device": actor.user_agent}
+    return {"ip_address": actor.ip_address, "user_agent": actor.user_agent}
 
 
-def notify_password_changed(session: Session, person: User, by_link: bool) -> None:
-    """Owe the news of another password, chosen behind a mailed link or else in the profile."""
+def notify_password_changed(session: Session, user: User, by_link: bool) -> None:
+    """Enqueue the email about a new password, set through a link or else in the profile."""
     data = {"by_link": by_link, **request_origin()}
-    outbox.enqueue(session, "password_changed", person.email, user_id=person.id, data=data)
+    outbox.enqueue(session, "password_changed", user.email, user_id=user.id, data=data)
 
 
-def notify_new_session(session: Session, person: User) -> None:
-    """Owe the news that somebody signed in with a browser that is not known; the account must be locked."""
+def notify_new_session(session: Session, user: User) -> None:
+    """Enqueue the email about a session in an unknown browser of a locked user, or add to the one that is queued."""
     now = clock.now()
-    news = {"at": now.isoformat(), **request_origin()}
-    last = outbox.latest(session, "new_session", person.id)
+    new = {"at": now.isoformat(), **request_origin()}
+    last = outbox.latest(session, "new_session", user.id)
     if last is not None and last.state == MessageState.QUEUED and now - last.created_at < MERGE_WINDOW:
-        last.data = _joined(last.data, news)
+        last.data = _add_session(last.data, new)
         return
-    data = {"sign_ins": [news], "more": 0}
-    message = outbox.enqueue(session, "new_session", person.email, user_id=person.id, data=data)
+    data = {"sessions": [new], "more": 0}
+    message = outbox.enqueue(session, "new_session", user.email, user_id=user.id, data=data)
     if last is not None and now < last.created_at + MIN_INTERVAL:
         # The clock may have been set back since.
         message.next_attempt_at = min(last.created_at, now) + MIN_INTERVAL
 
 
 def email_administrators(_sender: object, session: Session, expiry: Expiry) -> None:
-    """Enqueue an expiry alert for every active administrator."""
+    """Enqueue one alert about the mail server for each active administrator; receives `expiry_alert_raised`."""
     active = select(User).where(User.role == Role.ADMINISTRATOR, User.state == UserState.ACTIVE).order_by(User.id)
     for user in session.scalars(active):
         outbox.enqueue(session, "expiry_alert", user.email, user_id=user.id, data=expiry.to_data())
 
 
-def _joined(data: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
-    if len(data["sign_ins"]) < NAMED:
-        return data | {"sign_ins": [*data["sign_ins"], news]}
+def _add_session(data: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    if len(data["sessions"]) < MAX_LISTED_SESSIONS:
+        return data | {"sessions": [*data["sessions"], new]}
     return data | {"more": data["more"] + 1}

@@ -252,7 +252,9 @@ class TestTelling:
         deliver()
         assert inbox.last.rcpt_to == [ada.email]
         text = inbox.last.text.replace("\n", " ")
-        assert all(words in text for words in (HERE, "ends by itself on", "https://mailroom.example/forgot-password"))
+        assert all(
+            words in text for words in (HERE, "ends automatically on", "https://mailroom.example/forgot-password")
+        )
 
     @pytest.mark.one_database
     @pytest.mark.parametrize("state", [None, UserState.PENDING, UserState.DISABLED])

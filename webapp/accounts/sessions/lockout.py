@@ -163,7 +163,7 @@ def _notify(session: Session, attempt: Attempt, policy: SecurityPolicy, everywhe
         session, EMAILS_BY_ADDRESS_AND_DAY, attempt.key
     ):
         until = clock.now() + _lockout(policy).period
-        data = {"client": attempt.client.ip_address, "everywhere": everywhere, "until": until.isoformat()}
+        data = {"ip_address": attempt.client.ip_address, "everywhere": everywhere, "until": until.isoformat()}
         outbox.enqueue(session, "lockout", address, data=data)
 
 
