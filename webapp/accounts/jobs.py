@@ -11,7 +11,7 @@ from webapp.accounts.sessions import known_devices
 from webapp.accounts.sessions import service as sessions
 from webapp.core.jobs import cleanup_job, register_jobs
 
-# An expired link still tells its owner for a while what happened to it.
+# For a while, the page behind an expired link still says what happened to it.
 LINK_RETENTION = timedelta(days=30)
 
 
@@ -27,7 +27,7 @@ def init_app(app: Flask) -> None:
 
 
 def delete_expired_address_changes(session: Session, now: datetime) -> None:
-    """Delete requests for a new address that nobody confirmed in time."""
+    """Delete requests for a new address that were not confirmed in time."""
     session.execute(delete(AddressChange).where(AddressChange.expires_at <= now))
 
 

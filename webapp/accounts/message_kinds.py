@@ -246,7 +246,7 @@ def init_app(app: Flask) -> None:
 
 
 def _lock_user(session: Session, message: Message) -> User | None:
-    """Find and lock the user of a message, so that whoever changes the account also finds a link created here."""
+    """Lock the user of a message, so that a concurrent change of the account also revokes a link created here."""
     if message.user_id is not None:
         return session.get(User, message.user_id, with_for_update=True)
     return service.find_by_email(session, message.recipient, lock=True)

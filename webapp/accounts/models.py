@@ -36,7 +36,7 @@ class LinkPurpose(StrEnum):
 
 
 def searchable(name: str, email: str) -> str:
-    """Return the text that a search for users looks at, in which letter case is folded."""
+    """Return the case-folded text that a search for users looks at."""
     return normalize("NFC", f"{name} {email}").casefold()
 
 
@@ -46,7 +46,7 @@ def _searchable(context: Any) -> str:
 
 
 class User(Base):
-    """One person's account."""
+    """A person with an account."""
 
     __tablename__ = "users"
     # The id of a deleted user is not reused: a page that is still open must not refer to another account.

@@ -1,1 +1,1 @@
-"""Changing an email address: request, confirm, undo."""
+"""A new email address: requested, confirmed, undone."""

@@ -1,7 +1,8 @@
 """A new email address: requested with the password, confirmed from the new address, undone from the old one.
 
 A request does the same work and gets the same response whether the new address is taken or not, so it reveals
-nothing about other accounts. The page behind the emailed link may say so: whoever opens it reads that mailbox.
+nothing about other accounts. The page behind the emailed link may say so: only the owner of that
+mailbox can open it.
 """
 
 from dataclasses import dataclass
@@ -124,8 +125,8 @@ def confirm(session: Session, secret: str) -> User:
 def restore(session: Session, secret: str, token: str = "") -> tuple[User, str]:
     """Use the link from the email to the old address: the account gets it back, and all sessions end.
 
-    The session with this `token` ends as well, whosever it is. The password is removed, because whoever changed
-    the address knew it; the second value returned is the secret of a reset link.
+    The session with this `token` ends as well, even another user's. The password is removed, because the person who
+    changed the address knew it; the second value returned is the secret of a reset link.
     Raises LinkRefused, AccountDisabled, AddressTaken; the caller's transaction must then be rolled back.
     """
     link = links.use(session, secret, LinkPurpose.RESTORE_ADDRESS)
@@ -217,7 +218,7 @@ def _revoke_later_undo_links(session: Session, used: Link) -> None:
     """Revoke the links that undo changes made after the one that `used` undid.
 
     Earlier changes can still be undone: a thief could change the address twice and undo the second change only.
-    All can be undone for equally long, so the expiry tells their order.
+    All can be undone for equally long, so their order follows from the expiry.
     """
     own = (Link.user_id == used.user_id, Link.purpose == LinkPurpose.RESTORE_ADDRESS)
     # An address that only compares as equal can be another mailbox, so its link stays.

@@ -2,11 +2,11 @@
 
 from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
 from flask import session as browser
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp.accounts import throttles
-from webapp.accounts.blueprint import Page
 from webapp.accounts.links import browser as link_browser
 from webapp.accounts.links import codes
 from webapp.accounts.models import LinkPurpose, User
@@ -40,7 +40,7 @@ def open_activation(secret: str) -> Response:
 
 @blueprint.route("/activate", methods=["GET", "POST"])
 @csrf.exempt
-def activate() -> Page:
+def activate() -> ResponseReturnValue:
     """Choose the first password; this activates the account and signs in."""
     try:
         secret = link_browser.current_secret(LinkPurpose.ACTIVATION)
@@ -62,7 +62,7 @@ def activate() -> Page:
 
 
 @blueprint.post("/activate/again")
-def activate_again() -> Page:
+def activate_again() -> ResponseReturnValue:
     """Send another activation email to the user of an expired link."""
     with app_state().database.transaction() as session:
         service.renew_activation(session, browser.get(LinkPurpose.ACTIVATION, ""))
@@ -71,7 +71,7 @@ def activate_again() -> Page:
 
 @blueprint.route("/forgot-password", methods=["GET", "POST"])
 @csrf.exempt
-def forgot_password() -> Page:
+def forgot_password() -> ResponseReturnValue:
     """Request a reset email. The response is the same for every address."""
     form = ForgotPasswordForm()
     if not form.validate_on_submit():
@@ -87,7 +87,7 @@ def forgot_password() -> Page:
 
 
 @blueprint.get("/forgot-password/sent")
-def forgot_password_posted() -> Page:
+def forgot_password_posted() -> ResponseReturnValue:
     """Enter the code from the email."""
     if REQUESTED_FOR not in browser:
         return redirect(url_for("password_links.forgot_password"))
@@ -102,7 +102,7 @@ def open_reset(secret: str) -> Response:
 
 @blueprint.route("/reset-password", methods=["GET", "POST"])
 @csrf.exempt
-def reset_password() -> Page:
+def reset_password() -> ResponseReturnValue:
     """Choose a new password; this signs out every browser."""
     try:
         secret = link_browser.current_secret(LinkPurpose.RESET)
@@ -131,7 +131,7 @@ def reset_password() -> Page:
 
 @blueprint.route("/code", methods=["GET", "POST"])
 @csrf.exempt
-def enter_code() -> Page:
+def enter_code() -> ResponseReturnValue:
     """Enter a code and the address it was sent to; this does the same as opening the link."""
     form = CodeForm() if CodeForm.submitted() else _empty_code_form()
     if not form.validate_on_submit():

@@ -1,1 +1,1 @@
-"""A person's own account."""
+"""What users do to their own account."""

@@ -32,7 +32,7 @@ class AddressForm(Form):
     current_password = current_password_field("address_current_password")
 
     def validate_email(self, field: Field) -> None:
-        """Require another address. Different letter case counts, because some mail servers tell it apart."""
+        """Require another address. Different letter case counts, because some mail servers distinguish it."""
         if field.data == self.current_email:
             raise ValidationError(_("This is already your address."))
 

@@ -4,11 +4,11 @@ from datetime import timedelta
 
 from flask import Blueprint, Flask, abort, flash, redirect, render_template, request, url_for
 from flask import session as flask_session
+from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.wrappers import Response
 
-from webapp.accounts.blueprint import Page
 from webapp.accounts.sessions import browser, login, reauthentication
 from webapp.accounts.sessions.browser import signed_in
 from webapp.accounts.sessions.forms import ConfirmPasswordForm, LoginForm
@@ -50,7 +50,7 @@ def init_app(app: Flask) -> None:
 
 @blueprint.route("/login", methods=["GET", "POST"], endpoint="login")
 @csrf.exempt
-def login_page() -> Page:
+def login_page() -> ResponseReturnValue:
     """Sign in, and go on to `next`."""
     target = safe_next(request.args.get("next"))
     if request.method != "POST":
@@ -89,7 +89,7 @@ def logout() -> Response:
 
 @blueprint.route("/confirm", methods=["GET", "POST"])
 @csrf.exempt
-def reauthenticate() -> Page:
+def reauthenticate() -> ResponseReturnValue:
     """Enter the password again, and go on to `next`."""
     target = safe_next(request.args.get("next"))
     if not signed_in().is_administrator:
@@ -118,7 +118,7 @@ def _login_page(form: LoginForm, target: str) -> str:
     return render_template("accounts/login.html", form=form, target=target)
 
 
-def _reauthenticate_if_due() -> Page | None:
+def _reauthenticate_if_due() -> ResponseReturnValue | None:
     """Ask for the password before a page is shown; a form that was posted is saved until it has been entered."""
     if request.endpoint is None or request.endpoint in EXEMPT or request.blueprint in EXEMPT_BLUEPRINTS:
         return None
@@ -137,7 +137,7 @@ def _page_to_return_to() -> str:
     return f"{path}?{query}" if query else path
 
 
-def _save_and_ask(fields: Fields) -> Page:
+def _save_and_ask(fields: Fields) -> ResponseReturnValue:
     """Return the page that asks for the password, with the posted fields sealed in it."""
     try:
         sealed = reauthentication.save_form(app_state().sealer, browser.current_session(), request.path, fields)
@@ -148,7 +148,7 @@ def _save_and_ask(fields: Fields) -> Page:
     return _password_page(ConfirmPasswordForm(formdata=None), 403, request.full_path.rstrip("?"), sealed)
 
 
-def _resume(due: bool) -> Page | None:
+def _resume(due: bool) -> ResponseReturnValue | None:
     """Let the view have the saved form once the password is right, or was entered in another window meanwhile."""
     sealed = request.form[SAVED_FORM]
     try:

@@ -1,1 +1,1 @@
-"""Administrators manage accounts."""
+"""What administrators do to accounts, and how the first one is created."""
