@@ -1,4 +1,4 @@
-"""A real Chromium, a real installation, and somebody who walks through it."""
+"""A real Chromium, a real installation, and somebody who uses it."""
 
 import logging
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from webapp import create_app
 from webapp.core.app_state import EXTENSION, AppState
 from webapp.core.config import Config
 
-# Nothing beyond the page itself: no updates, no calls home.
+# Only the pages: no updates and no other connections.
 QUIET = (
     "--disable-gpu",
     "--disable-quic",
@@ -28,7 +28,7 @@ QUIET = (
 
 
 class Screen(NamedTuple):
-    """One way to look at pages."""
+    """A screen size, with or without scripts."""
 
     name: str
     width: int
@@ -44,14 +44,14 @@ BARE_PHONE = Screen("phone-without-scripts", 390, 844, scripts=False)
 
 @pytest.fixture(scope="package")
 def mail_server(authority: Authority) -> Iterator[Inbox]:
-    """A mail server with STARTTLS and sign-in, not set up in any installation yet."""
+    """A mail server with STARTTLS and authentication, not set up in any installation yet."""
     with running_inbox(authority) as inbox:
         yield inbox
 
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """One for all walks."""
+    """The browser of all tests."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable(), args=[*ARGUMENTS, *QUIET])
         yield browser
@@ -60,7 +60,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """One installation for all walks: starting one takes longer than most of them."""
+    """The installation of all tests: starting one takes longer than most tests."""
     with running_site(tmp_path_factory.mktemp("site")) as site:
         yield site
 
@@ -74,7 +74,7 @@ def site(running: Site) -> Site:
 
 @pytest.fixture(scope="package")
 def inside(running: Site) -> Iterator[AppState]:
-    """The same parts as those of its processes, for what needs no walk. Ask for `site` as well."""
+    """The installation's state, for setting up what needs no browser. Request `site` as well."""
     handlers = logging.getLogger().handlers[:]
     parts: AppState = create_app(Config.complete(instance=running.instance)).extensions[EXTENSION]
     yield parts
@@ -84,7 +84,7 @@ def inside(running: Site) -> Iterator[AppState]:
 
 @pytest.fixture(params=[DESKTOP, BARE_PHONE], ids=lambda screen: screen.name)
 def walker(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Walker]:
-    """Somebody at a screen."""
+    """Somebody at a browser, on a desktop and on a phone without scripts."""
     screen: Screen = request.param
     contexts: list[BrowserContext] = []
 

@@ -1,4 +1,4 @@
-"""`mailroom serve` as an operator starts it: web server and worker, in processes of their own."""
+"""`mailroom serve` as an operator starts it, with web server and worker in separate processes."""
 
 import re
 import sqlite3
@@ -9,14 +9,14 @@ from pathlib import Path
 
 from tests.support.running import free_port, running, until
 
-IN_HAND = "SELECT count(*) FROM messages WHERE state = 'sending'"
+COUNT_SENDING = "SELECT count(*) FROM messages WHERE state = 'sending'"
 
 
 @dataclass(frozen=True)
 class Site:
-    """A running installation: its address, the one-time address of the first administrator, its folder and database.
+    """A running installation.
 
-    `beginning` is a copy of the database as it was after the start.
+    `setup_url` creates the first administrator; `beginning` is a copy of the database right after the start.
     """
 
     url: str
@@ -26,16 +26,16 @@ class Site:
     beginning: sqlite3.Connection
 
     def start_over(self) -> None:
-        """Have it know no more than when it had just been started, and send nothing of what it owed."""
+        """Restore the database as it was after the start, once no message is being sent."""
         with closing(_opened(self.database)) as live:
             live.execute("DELETE FROM messages WHERE state = 'queued'")
-            until(lambda: live.execute(IN_HAND).fetchone() == (0,))
+            until(lambda: live.execute(COUNT_SENDING).fetchone() == (0,))
             self.beginning.backup(live)
 
 
 @contextmanager
 def running_site(folder: Path) -> Iterator[Site]:
-    """A fresh installation in this folder, stopped at the end."""
+    """Run a new installation in this folder until the end of the block."""
     port, instance = free_port(), folder / "instance"
     environ = {"MAILROOM_INSTANCE": str(instance)}
     with (

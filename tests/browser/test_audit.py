@@ -1,4 +1,4 @@
-"""An administrator looks into the audit trail: in a real browser."""
+"""An administrator uses the audit trail, in a real browser."""
 
 from pathlib import Path
 
@@ -9,23 +9,23 @@ PASSWORD = "the first long sentence 7"
 ADA = "ada@mailroom.example"
 
 
-def test_the_trail_is_narrowed_and_taken_along(walker: Walker, site: Site) -> None:
+def test_the_trail_is_filtered_and_downloaded(walker: Walker, site: Site) -> None:
     become_administrator(walker, site)
-    look_for_what_was_saved(walker, site)
-    follow_a_person(walker)
-    be_told_what_is_wrong(walker)
-    take_it_along(walker, site)
+    find_saved_settings(walker, site)
+    show_entries_of_a_person(walker)
+    enter_an_invalid_filter(walker)
+    download_entries(walker, site)
     assert walker.complaints == []
 
 
 def become_administrator(walker: Walker, site: Site) -> None:
-    walker.open(site.setup_url, looks=False)
+    walker.open(site.setup_url, check=False)
     walker.fill(email=ADA, name="Ada", password=PASSWORD, password_confirm=PASSWORD, public_url=site.url)
-    walker.press("Create and sign in", looks=False)
+    walker.press("Create and sign in", check=False)
 
 
-def look_for_what_was_saved(walker: Walker, site: Site) -> None:
-    walker.open(f"{site.url}/users/1", looks=False)
+def find_saved_settings(walker: Walker, site: Site) -> None:
+    walker.open(f"{site.url}/users/1", check=False)
     walker.follow("Audit trail")
     assert walker.sees("First administrator created")
     walker.open(f"{site.url}/audit")
@@ -35,7 +35,7 @@ def look_for_what_was_saved(walker: Walker, site: Site) -> None:
     assert not walker.page.locator("main table").get_by_text("Signed in", exact=True).count()
 
 
-def follow_a_person(walker: Walker) -> None:
+def show_entries_of_a_person(walker: Walker) -> None:
     walker.follow("Show all")
     walker.follow(ADA)
     assert walker.value("person") == ADA
@@ -44,15 +44,15 @@ def follow_a_person(walker: Walker) -> None:
     assert walker.sees("No matches.")
 
 
-def be_told_what_is_wrong(walker: Walker) -> None:
+def enter_an_invalid_filter(walker: Walker) -> None:
     walker.fill(ip_address="", since="2026-02-02", until="2026-02-01")
     walker.press("Show")
     assert walker.sees("This date is before the start date.")
     walker.follow("Show all")
 
 
-def take_it_along(walker: Walker, site: Site) -> None:
-    walker.open(f"{site.url}/audit?person={ADA}", looks=False)
+def download_entries(walker: Walker, site: Site) -> None:
+    walker.open(f"{site.url}/audit?person={ADA}", check=False)
     with walker.page.expect_download() as download:
         walker.page.get_by_role("link", name="Download as CSV").click()
     assert download.value.suggested_filename.startswith("audit-20")

@@ -1,4 +1,4 @@
-"""Mail that is read on another device, and mail that never comes: in a real browser."""
+"""Email that is read on another device, and email that never arrives, in a real browser."""
 
 import pytest
 
@@ -16,7 +16,7 @@ NEW_PASSWORD = "another long sentence 8"
 
 @pytest.fixture
 def office(site: Site, inside: AppState, mail_server: Inbox) -> Site:
-    """The installation, with an administrator, a member and a mail server."""
+    """An installation with an administrator, a member and a mail server."""
     add_person(inside.database, "ada@mailroom.example", Role.ADMINISTRATOR)
     add_person(inside.database, "max@mailroom.example")
     mail_server.save_to(inside)
@@ -32,7 +32,7 @@ def sign_in(walker: Walker, site: Site, email: str, password: str) -> None:
     walker.press("Sign in")
 
 
-def test_the_code_from_a_mail_leads_to_a_new_password(walker: Walker, office: Site, mail_server: Inbox) -> None:
+def test_the_code_in_an_email_leads_to_a_new_password(walker: Walker, office: Site, mail_server: Inbox) -> None:
     walker.open(f"{office.url}/login")
     walker.follow("Forgot your password?")
     walker.fill(email="max@mailroom.example")
@@ -40,7 +40,7 @@ def test_the_code_from_a_mail_leads_to_a_new_password(walker: Walker, office: Si
     assert walker.value("email") == "max@mailroom.example"
     walker.fill(code="0000-0000")
     walker.press("Continue")
-    assert walker.sees("This code is wrong, for another address, or no longer good.")
+    assert walker.sees("This code is wrong, has expired, or belongs to another address.")
     walker.fill(code=mail_server.wait(1)[0].code.lower())
     walker.press("Continue")
     walker.fill(password=NEW_PASSWORD, password_confirm=NEW_PASSWORD)
@@ -50,25 +50,29 @@ def test_the_code_from_a_mail_leads_to_a_new_password(walker: Walker, office: Si
     assert walker.complaints == []
 
 
-def test_an_administrator_hands_a_link_over(walker: Walker, office: Site, mail_server: Inbox) -> None:
-    person = walker.another()
+def test_an_administrator_passes_a_link_on(walker: Walker, office: Site, mail_server: Inbox) -> None:
+    user = walker.another()
     sign_in(walker, office, "ada@mailroom.example", PASSWORD)
     walker.open(f"{office.url}/users/2")
     walker.follow("Show password-reset link…")
     walker.press("Show the link once")
     link, code = (walker.page.locator(f"#{name}").input_value() for name in ("link", "code"))
-    assert walker.page.locator("img.qr-code").evaluate("one => one.complete && one.naturalWidth") > 0
+    assert walker.page.locator("img.qr-code").evaluate("image => image.complete && image.naturalWidth") > 0
     walker.page.reload()
-    assert walker.sees("A link is shown once only.")
+    assert walker.sees("A link is shown only once.")
     walker.page.go_back()
     assert not walker.page.locator("#link").count()
-    person.open(link)
-    person.open(f"{office.url}/code")
-    person.fill(email="max@mailroom.example", code=code)
-    person.press("Continue")
-    person.fill(password=NEW_PASSWORD, password_confirm=NEW_PASSWORD)
-    person.press("Change password")
-    assert person.sees("Your password is changed")
-    # The administrator's new sign-in, the link, the new password.
-    assert any("handed over" in mail["Subject"] for mail in mail_server.wait(3) if "max@" in mail.rcpt_to[0])
-    assert walker.complaints + person.complaints == []
+    user.open(link)
+    user.open(f"{office.url}/code")
+    user.fill(email="max@mailroom.example", code=code)
+    user.press("Continue")
+    user.fill(password=NEW_PASSWORD, password_confirm=NEW_PASSWORD)
+    user.press("Change password")
+    assert user.sees("Your password has been changed")
+    # About the administrator's new browser, the link and the new password.
+    assert any(
+        "created a password-reset link" in email["Subject"]
+        for email in mail_server.wait(3)
+        if "max@" in email.rcpt_to[0]
+    )
+    assert walker.complaints + user.complaints == []

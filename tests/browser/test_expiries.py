@@ -1,4 +1,4 @@
-"""An administrator is warned of a certificate that ends, and has a webhook told: in a real browser."""
+"""An administrator is warned of a certificate that expires, and so is a webhook, in a real browser."""
 
 import time
 from collections.abc import Iterator
@@ -17,10 +17,10 @@ from webapp.core import clock
 
 
 @pytest.fixture
-def ending(authority: Authority) -> Iterator[Inbox]:
-    """A mail server whose certificate ends in three days."""
+def expiring(authority: Authority) -> Iterator[Inbox]:
+    """A mail server whose certificate expires in three days."""
     context = authority.server(until=clock.now() + timedelta(days=3))
-    # Not in this thread, in which Playwright runs.
+    # In another thread, because Playwright runs in this one.
     with ThreadPoolExecutor(1) as pool:
         inbox = pool.submit(Inbox, context).result()
     yield inbox
@@ -29,31 +29,33 @@ def ending(authority: Authority) -> Iterator[Inbox]:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    """A program that wants to be told."""
+    """An application that receives webhook events."""
     with running_receiver() as receiver:
         yield receiver
 
 
-def test_an_end_is_seen_and_the_webhook_told(walker: Walker, site: Site, ending: Inbox, receiver: Receiver) -> None:
+def test_an_expiring_certificate_is_shown_and_posted_to_the_webhook(
+    walker: Walker, site: Site, expiring: Inbox, receiver: Receiver
+) -> None:
     become_administrator(walker, site)
-    set_the_webhook(walker, site, receiver)
-    set_the_mail_server(walker, site, ending)
-    be_warned(walker, site)
+    set_up_the_webhook(walker, site, receiver)
+    set_up_the_mail_server(walker, site, expiring)
+    see_the_warning(walker, site)
     assert walker.complaints == []
     deadline = time.monotonic() + 30
     while "mail_server.ending_soon" not in receiver.types:
-        assert time.monotonic() < deadline, "the webhook was never told"
+        assert time.monotonic() < deadline, "the webhook received no event"
         time.sleep(0.1)
     walker.open(f"{site.url}/settings/webhook")
     assert walker.sees("mail_server.ending_soon")
     assert walker.complaints == []
 
 
-def set_the_webhook(walker: Walker, site: Site, receiver: Receiver) -> None:
+def set_up_the_webhook(walker: Walker, site: Site, receiver: Receiver) -> None:
     walker.open(f"{site.url}/settings/webhook")
     walker.fill(webhook_url="alerts.example.com")
     walker.press("Save")
-    assert walker.sees("Enter a whole address that starts with https://")
+    assert walker.sees("Enter a full URL that starts with https://")
     walker.fill(webhook_url=receiver.url)
     walker.press("Save")
     secret = walker.page.locator("#secret").input_value()
@@ -62,19 +64,19 @@ def set_the_webhook(walker: Walker, site: Site, receiver: Receiver) -> None:
     assert receiver.received[0].is_signed_with(secret)
 
 
-def set_the_mail_server(walker: Walker, site: Site, server: Inbox) -> None:
-    walker.open(f"{site.url}/settings/mail", looks=False)
+def set_up_the_mail_server(walker: Walker, site: Site, server: Inbox) -> None:
+    walker.open(f"{site.url}/settings/mail", check=False)
     walker.fill(mail_from=SENDER, host=server.host, port=str(server.port), security="starttls")
     walker.fill(username=USERNAME, password=PASSWORD)
     walker.press("save")
-    assert walker.sees("Mailroom sees it with the next mail or test")
+    assert walker.sees("Mailroom checks it when the next email or test is sent")
     walker.fill(test_recipient="eve@people.example")
     walker.press("test")
     walker.close_dialog()
 
 
-def be_warned(walker: Walker, site: Site) -> None:
+def see_the_warning(walker: Walker, site: Site) -> None:
     walker.open(site.url)
-    assert walker.sees("The certificate of the mail server ends on")
+    assert walker.sees("The mail server's certificate expires on")
     walker.follow("Check the mail server")
     assert walker.sees("expires soon")

@@ -1,4 +1,4 @@
-"""Choosing a language, in the profile and at the foot of the sign-in page."""
+"""Choosing a language in the profile and at the foot of the sign-in page, in a real browser."""
 
 from tests.browser.serving import Site
 from tests.browser.walker import Walker
@@ -13,21 +13,21 @@ def test_a_language_is_chosen_in_the_profile_and_before_signing_in(walker: Walke
     walker.open(f"{site.url}/profile")
     walker.fill(language="ar")
     walker.press("Change language")
-    assert spoken(walker) == ("ar", "rtl")
+    assert language_of(walker) == ("ar", "rtl")
     for path in ("/", "/users", "/settings/mail", "/outbox"):
         walker.open(f"{site.url}{path}")
-        assert spoken(walker) == ("ar", "rtl")
+        assert language_of(walker) == ("ar", "rtl")
     stranger = walker.another()
     stranger.open(f"{site.url}/login")
-    assert spoken(stranger) == ("en", "ltr")
+    assert language_of(stranger) == ("en", "ltr")
     stranger.press("العربية")
-    assert spoken(stranger) == ("ar", "rtl")
+    assert language_of(stranger) == ("ar", "rtl")
     stranger.open(f"{site.url}/forgot-password")
-    assert spoken(stranger) == ("ar", "rtl")
+    assert language_of(stranger) == ("ar", "rtl")
     assert walker.complaints + stranger.complaints == []
 
 
-def spoken(walker: Walker) -> tuple[str | None, str | None]:
-    """The language of the page that is open, and its direction."""
+def language_of(walker: Walker) -> tuple[str | None, str | None]:
+    """Return the language of the open page and its direction."""
     html = walker.page.locator("html")
     return html.get_attribute("lang"), html.get_attribute("dir")

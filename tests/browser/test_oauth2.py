@@ -1,6 +1,6 @@
-"""The guide's walks with OAuth2, in a real browser: to Google and to Microsoft, and mail through their servers.
+"""Setting up OAuth2 as the guide says, in a real browser: authorizing at Google and Microsoft, and sending email.
 
-The providers' own addresses are used; behind a proxy they lead to servers of this machine.
+The providers' own URLs are used; a proxy leads them to servers on this machine.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ MAILBOX = "mailroom@mailroom.example"
 
 @dataclass(frozen=True)
 class Service:
-    """A provider as it is in the world, and what plays its parts here."""
+    """A provider, and the local servers that play its parts."""
 
     internet: Internet
     provider: AuthorizationServer
@@ -35,7 +35,7 @@ class Service:
 
 @contextmanager
 def service(authority: Authority, logins: list[str], mail: tuple[str, int, str], scope: str) -> Iterator[Service]:
-    """The hosts where people and applications sign in, and the one that takes mail."""
+    """Run the hosts where people and applications sign in, and the one that accepts email."""
     host, port, security = mail
     with (
         running_provider(authority.server(*logins)) as provider,
@@ -70,7 +70,7 @@ def microsoft(authority: Authority) -> Iterator[Service]:
 
 @pytest.fixture
 def behind(chromium: Browser) -> Iterator[Callable[[Internet, Screen], Walker]]:
-    """Somebody at a screen whose browser reaches the world through this."""
+    """Open browsers that reach the internet through this proxy."""
     contexts: list[BrowserContext] = []
 
     def walker(internet: Internet, screen: Screen) -> Walker:
@@ -98,10 +98,10 @@ def test_gmail_is_set_up_as_the_guide_says(
     walker = behind(google.internet, DESKTOP)
     start(walker, site)
     fill_in(walker, google, "google")
-    say_no(walker)
+    decline(walker)
     allow(walker)
     send(walker, google)
-    assert found_in(site, google.provider.secrets) == []
+    assert files_with(site, google.provider.secrets) == []
     assert walker.complaints == []
 
 
@@ -113,30 +113,30 @@ def test_office_365_is_set_up_as_the_guide_says(
     fill_in(walker, microsoft, "office365", tenant_id=TENANT)
     allow(walker)
     send(walker, microsoft)
-    discard(walker)
+    change_the_client(walker)
     assert walker.complaints == []
 
 
-def found_in(site: Site, secrets: list[str]) -> list[str]:
-    """Return the files of the installation, logs and database included, that hold one of these secrets in the clear."""
+def files_with(site: Site, secrets: list[str]) -> list[str]:
+    """List the files of the installation, including logs and database, that contain one of these secrets."""
     assert len(secrets) >= 4
     files = [path for path in site.instance.parent.rglob("*") if path.is_file()]
     assert files
-    wanted = [secret.encode() for secret in (*secrets, CLIENT_SECRET)]
-    return [path.name for path in files if any(one in path.read_bytes() for one in wanted)]
+    encoded = [secret.encode() for secret in (*secrets, CLIENT_SECRET)]
+    return [path.name for path in files if any(secret in path.read_bytes() for secret in encoded)]
 
 
 def start(walker: Walker, site: Site) -> None:
-    """Become the administrator, and open the form."""
-    walker.open(site.setup_url, looks=False)
+    """Create the administrator and open the form."""
+    walker.open(site.setup_url, check=False)
     walker.fill(email="ada@mailroom.example", name="Ada", password=PASSWORD, password_confirm=PASSWORD)
     walker.fill(public_url=site.url)
-    walker.press("Create and sign in", looks=False)
-    walker.open(f"{site.url}/settings/mail", looks=False)
+    walker.press("Create and sign in", check=False)
+    walker.open(f"{site.url}/settings/mail", check=False)
 
 
 def fill_in(walker: Walker, service: Service, provider: str, **more: str) -> None:
-    """Choose the provider and OAuth2, enter its values, and save."""
+    """Choose the provider and OAuth2, enter the client, and save."""
     walker.choose(provider)
     walker.fill(mail_from=MAILBOX, authentication="authorization_code", username=MAILBOX)
     assert walker.page.locator("#redirect-uri").input_value().endswith("/settings/mail/oauth/callback")
@@ -146,17 +146,17 @@ def fill_in(walker: Walker, service: Service, provider: str, **more: str) -> Non
     assert walker.sees("Access token status: Not generated")
 
 
-def say_no(walker: Walker) -> None:
-    """Cancel at the provider."""
-    walker.press("generate", looks=False)
+def decline(walker: Walker) -> None:
+    """Decline at the provider."""
+    walker.press("generate", check=False)
     walker.press("Cancel")
     assert walker.sees("add the account as a test user")
     assert walker.sees("Access token status: Not generated")
 
 
 def allow(walker: Walker) -> None:
-    """Sign in at the provider."""
-    walker.press("generate", looks=False)
+    """Consent at the provider."""
+    walker.press("generate", check=False)
     assert walker.sees("Mailroom wants to send email as you.")
     walker.press("Allow")
     assert walker.sees("Access token status: Generated")
@@ -164,7 +164,7 @@ def allow(walker: Walker) -> None:
 
 
 def send(walker: Walker, service: Service) -> None:
-    """Send a test email, which the mail server accepts with the provider's token."""
+    """Send a test email, which the mail server accepts for the provider's token."""
     walker.fill(test_recipient="eve@mailroom.example")
     walker.press("test")
     assert walker.sees("The test email is on its way to eve@mailroom.example")
@@ -173,8 +173,8 @@ def send(walker: Walker, service: Service) -> None:
     walker.close_dialog()
 
 
-def discard(walker: Walker) -> None:
-    """Change a setting that the access token was generated with."""
+def change_the_client(walker: Walker) -> None:
+    """Change the client that the access token was issued for."""
     assert walker.sees("discards this access token")
     walker.fill(client_id="another", client_secret=CLIENT_SECRET)
     walker.press("save")

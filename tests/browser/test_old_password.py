@@ -1,4 +1,4 @@
-"""A password that is too old: in a real browser, its owner gets no further without a new one."""
+"""An expired password has to be replaced first, in a real browser."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -19,7 +19,7 @@ EMAIL, NEW_PASSWORD = "max@mailroom.example", "another long sentence 8"
 
 @pytest.fixture
 def strict(site: Site, inside: AppState) -> Site:
-    """An installation where a password is good for 30 days, and somebody who has had theirs for longer."""
+    """An installation where passwords expire after 30 days, and a user whose password is older."""
     user_id = add_person(inside.database, EMAIL)
     with inside.database.transaction() as session:
         save_security(session, replace(SecurityPolicy(), password_max_age_days=30))
@@ -27,17 +27,17 @@ def strict(site: Site, inside: AppState) -> Site:
     return site
 
 
-def test_who_has_an_old_password_chooses_a_new_one_before_anything_else(walker: Walker, strict: Site) -> None:
-    walker.open(f"{strict.url}/login", looks=False)
+def test_an_expired_password_is_replaced_before_anything_else(walker: Walker, strict: Site) -> None:
+    walker.open(f"{strict.url}/login", check=False)
     walker.fill(email=EMAIL, password=PASSWORD)
     walker.press("Sign in")
-    assert walker.sees("A password is good for 30 days here")
-    walker.open(f"{strict.url}/profile", looks=False)
+    assert walker.sees("Passwords expire after 30 days")
+    walker.open(f"{strict.url}/profile", check=False)
     walker.fill(current_password="wrong", password=NEW_PASSWORD, password_confirm=NEW_PASSWORD)
     walker.press("Change password")
-    assert walker.sees("is not your password")
+    assert walker.sees("Wrong password.")
     walker.fill(current_password=PASSWORD, password=NEW_PASSWORD, password_confirm=NEW_PASSWORD)
     walker.press("Change password")
     assert walker.page.url == f"{strict.url}/profile"
-    assert walker.sees("Your password is changed")
+    assert walker.sees("Your password has been changed")
     assert walker.complaints == []

@@ -1,4 +1,4 @@
-"""“Remember me”, in a Chromium that is closed and opened again, and what the preview of a mail may do there."""
+"""“Remember me” in a Chromium that is closed and opened again, and links in an email preview."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ EMAIL, PASSWORD = "ada@mailroom.example", "the first long sentence 7"
 
 @contextmanager
 def opened(chromium: Browser, profile: Path) -> Iterator[Page]:
-    """A browser with this profile, closed at the end."""
+    """Open a browser with this profile, and close it at the end."""
     context = chromium.browser_type.launch_persistent_context(
         profile, executable_path=executable(), args=[*ARGUMENTS, *QUIET]
     )
@@ -27,7 +27,7 @@ def opened(chromium: Browser, profile: Path) -> Iterator[Page]:
 
 
 def set_up(page: Page, site: Site) -> None:
-    """Become the administrator, and leave again."""
+    """Create the administrator, and sign out."""
     page.goto(site.setup_url)
     for name, value in {
         "email": EMAIL,
@@ -42,7 +42,7 @@ def set_up(page: Page, site: Site) -> None:
 
 
 @pytest.mark.parametrize("remember", [True, False])
-def test_closing_the_browser_signs_out_who_did_not_want_to_be_remembered(
+def test_closing_the_browser_signs_out_unless_remembered(
     chromium: Browser, site: Site, tmp_path: Path, remember: bool
 ) -> None:
     with opened(chromium, tmp_path / "profile") as page:
@@ -61,10 +61,10 @@ def test_closing_the_browser_signs_out_who_did_not_want_to_be_remembered(
 
 
 def follow_a_link_in_the_preview(page: Page) -> None:
-    """The mail is shown as it looks, and a click in it leads nowhere."""
+    """The preview shows the email with its styles, and a click in it leads nowhere."""
     frame, before = page.frame_locator("iframe.mail-frame"), page.url
     button = frame.locator("a.button-link")
-    assert button.evaluate("one => getComputedStyle(one).color") == "rgb(255, 255, 255)"
+    assert button.evaluate("link => getComputedStyle(link).color") == "rgb(255, 255, 255)"
     button.click()
     page.wait_for_timeout(300)
     assert page.url == before

@@ -1,4 +1,4 @@
-"""What the script adds to a page, on pages made for it."""
+"""What the script adds to a page, on pages made for the test."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,15 +28,15 @@ CODE = """
 
 
 class Stage:
-    """A page with the script on it, and what it sent."""
+    """A page with the script, and the forms it has sent."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
         self.sent: list[str] = []
         self.body = ""
         self.slow = False
-        # How often the script asked, and with which status it is answered next; later ones are 200.
-        self.asked = 0
+        # How often the script has polled, and the statuses of the next responses; later ones are 200.
+        self.polls = 0
         self.statuses: list[int] = []
         page.route("**/*", self._answer)
 
@@ -51,7 +51,7 @@ class Stage:
             route.fulfill(path=SCRIPT, content_type="text/javascript")
             return
         if route.request.resource_type == "fetch":
-            self.asked += 1
+            self.polls += 1
             route.fulfill(status=self.statuses.pop(0) if self.statuses else 200, json={"waiting": False})
             return
         if route.request.method == "POST":
@@ -68,7 +68,7 @@ def stage(chromium: Browser) -> Iterator[Stage]:
         yield Stage(context.new_page())
 
 
-def test_two_clicks_send_a_form_once_with_its_button(stage: Stage) -> None:
+def test_a_double_click_submits_a_form_once_with_its_button(stage: Stage) -> None:
     page = stage.show(FORM)
     stage.slow = True
     page.locator("[name=save]").evaluate("button => { button.click(); setTimeout(() => button.click(), 100); }")
@@ -76,13 +76,13 @@ def test_two_clicks_send_a_form_once_with_its_button(stage: Stage) -> None:
     assert stage.sent == ["email=max%40mailroom.example&password=secret&save=1"]
 
 
-def test_what_was_wrong_is_not_shown_beside_what_is_typed_instead(stage: Stage) -> None:
+def test_an_error_disappears_when_the_field_is_changed(stage: Stage) -> None:
     page = stage.show('<input id="host" class="is-invalid" aria-invalid="true"><p id="host-error">Enter a value.</p>')
     page.locator("#host").press_sequentially("s")
     assert page.locator("#host-error, .is-invalid, [aria-invalid]").count() == 0
 
 
-def test_a_form_can_be_sent_again_after_coming_back(stage: Stage) -> None:
+def test_a_form_can_be_submitted_again_after_going_back(stage: Stage) -> None:
     page = stage.show(FORM)
     for _ in range(2):
         with page.expect_navigation():
@@ -91,7 +91,7 @@ def test_a_form_can_be_sent_again_after_coming_back(stage: Stage) -> None:
     assert len(stage.sent) == 2
 
 
-def test_a_shown_password_is_hidden_again_when_it_is_sent(stage: Stage) -> None:
+def test_a_shown_password_is_hidden_again_on_submit(stage: Stage) -> None:
     page = stage.show(FORM)
     page.evaluate("addEventListener('submit', (event) => { event.preventDefault(); })")
     page.get_by_text("Show").click()
@@ -107,7 +107,7 @@ def test_a_click_on_a_card_chooses_its_provider(stage: Stage) -> None:
     assert stage.sent == ["provider=custom&choose=1"]
 
 
-def test_arrow_keys_move_among_the_cards_without_sending_anything(stage: Stage) -> None:
+def test_arrow_keys_move_between_cards_without_submitting(stage: Stage) -> None:
     page = stage.show(CARDS)
     page.locator("[value=google]").focus()
     page.keyboard.press("ArrowDown")
@@ -118,7 +118,7 @@ def test_arrow_keys_move_among_the_cards_without_sending_anything(stage: Stage) 
     assert stage.sent == ["provider=custom&choose=1"]
 
 
-def test_a_result_is_shown_over_the_page_until_it_is_closed(stage: Stage) -> None:
+def test_a_result_is_shown_in_a_dialog_until_it_is_closed(stage: Stage) -> None:
     page = stage.show('<dialog class="result" open><form method="dialog"><button>Close</button></form></dialog>')
     assert page.locator("dialog:modal").is_visible()
     page.keyboard.press("Escape")
@@ -148,20 +148,20 @@ def test_a_second_click_on_copy_leaves_the_button_as_it_was(stage: Stage) -> Non
     assert page.get_by_role("button").text_content() == "Copy"
 
 
-def test_a_server_that_is_away_for_a_moment_is_no_news_of_a_code(stage: Stage) -> None:
+def test_polling_for_a_code_goes_on_after_an_error(stage: Stage) -> None:
     stage.statuses = [503]
     page = stage.show(CODE.replace('data-every="1"', 'data-every="0.3"'))
     page.wait_for_url("**/news")
-    assert stage.asked == 2
+    assert stage.polls == 2
 
 
-def test_news_of_a_code_opens_the_page_anew(stage: Stage) -> None:
+def test_the_page_is_reloaded_once_a_code_is_entered(stage: Stage) -> None:
     page = stage.show(CODE)
     page.wait_for_url("**/news")
     assert page.url.endswith("/news")
 
 
-def test_news_of_a_code_loses_nothing_that_is_typed(stage: Stage) -> None:
+def test_the_page_is_not_reloaded_if_that_would_lose_input(stage: Stage) -> None:
     page = stage.show(CODE)
     page.locator("[name=host]").press_sequentially("smtp")
     page.get_by_text("Reload the page").wait_for()

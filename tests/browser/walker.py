@@ -1,4 +1,4 @@
-"""A person at a real browser, who finds fault with every page that is not for everybody."""
+"""Somebody at a real browser, who complains about every page that is not accessible."""
 
 import os
 from collections.abc import Callable
@@ -9,10 +9,10 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page
 
 ColorScheme = Literal["light", "dark"]
-# A folder to keep a picture of every page in, for people to look at.
+# A folder for screenshots of every page, for people to look at.
 SHOTS = os.environ.get("MAILROOM_TEST_SHOTS", "")
 SCHEMES: tuple[ColorScheme, ...] = ("light", "dark")
-# What axe looks for: on a desktop everything, and the colours of the dark too; on a phone what its layout changes.
+# What axe checks: on a desktop everything, and the colours in dark mode; on a phone what its layout changes.
 EVERYTHING = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
 COLOURS = {"resultTypes": ["violations"], "runOnly": ["color-contrast"]}
 LAYOUT = {"resultTypes": ["violations"], "runOnly": ["target-size", "scrollable-region-focusable", "aria-hidden-focus"]}
@@ -31,25 +31,25 @@ class Walker:
         self._new_context = new_context
         self.page: Page = new_context().new_page()
         self.complaints: list[str] = []
-        self.page.on("console", self._heard)
+        self.page.on("console", self._check_console)
         self.page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
 
     def another(self) -> "Walker":
-        """Somebody else, at a browser with the same screen."""
+        """Return somebody else, at another browser with the same screen."""
         return Walker(self.name, self._new_context, self.scripts)
 
-    def open(self, address: str, looks: bool = True) -> None:
-        """Go to an address and look at what is there."""
+    def open(self, address: str, check: bool = True) -> None:
+        """Open a URL and check the page."""
         self.page.goto(address)
-        if looks:
-            self.look()
+        if check:
+            self.check_page()
 
     def fill(self, **fields: str) -> None:
-        """Type into, tick or choose fields of the page's main form, unfolding what hides them."""
+        """Fill in, tick or choose fields of the page's main form, opening what hides them."""
         for name, value in fields.items():
             controls = self.page.locator(f'main [name="{name}"]')
             self._unfold(controls.first)
-            kind = controls.first.get_attribute("type") or controls.first.evaluate("one => one.localName")
+            kind = controls.first.get_attribute("type") or controls.first.evaluate("field => field.localName")
             if kind == "radio":
                 self.page.locator(f'main [name="{name}"][value="{value}"]').check()
             elif kind == "select":
@@ -58,53 +58,53 @@ class Walker:
                 controls.fill(value)
 
     def value(self, name: str) -> str:
-        """What stands in a field."""
+        """Return the value of a field."""
         return self.page.locator(f'main [name="{name}"]').input_value()
 
     def choose(self, provider: str) -> None:
-        """Click the card of a provider and, without scripts, the button beside the cards."""
+        """Click the card of a provider and, without scripts, the button beside it."""
         card = self.page.locator(f'.provider-card:has([value="{provider}"])')
         if self.scripts:
             with self.page.expect_navigation():
                 card.click()
-            self.look()
+            self.check_page()
         else:
             card.click()
             self.press("choose")
 
     def close_dialog(self) -> None:
-        """Dismiss the result of a test."""
+        """Close the result of a test send."""
         self.page.locator("dialog").get_by_role("button", name="Close").click()
         assert not self.page.locator("dialog").is_visible()
 
     def sign_out(self) -> None:
-        """Open the person's menu and leave."""
+        """Open the user menu and sign out."""
         self.page.locator(".menu summary").click()
-        self.look()
+        self.check_page()
         self.press("Sign out")
 
-    def press(self, button: str, looks: bool = True) -> None:
-        """Press the button with this name or words, wait for the page it leads to, and look at it."""
+    def press(self, button: str, check: bool = True) -> None:
+        """Press the button with this name or label, wait for the next page, and check it."""
         named = self.page.locator(f'main button[name="{button}"]:not([aria-hidden])')
         found = named if named.count() else self.page.get_by_role("button", name=button, exact=True)
         with self.page.expect_navigation():
             found.click()
-        if looks:
-            self.look()
+        if check:
+            self.check_page()
 
-    def follow(self, words: str) -> None:
-        """Follow the link with these words."""
+    def follow(self, text: str) -> None:
+        """Follow the link with this text."""
         with self.page.expect_navigation():
-            self.page.get_by_role("link", name=words, exact=True).first.click()
-        self.look()
+            self.page.get_by_role("link", name=text, exact=True).first.click()
+        self.check_page()
 
     def sees(self, text: str) -> bool:
-        """Whether the page shows this text."""
+        """Return whether the page shows this text."""
         return text in self.page.locator("body").inner_text()
 
-    def look(self) -> None:
-        """Complain about what is too wide, refused by the policy or hard to use for somebody, light and dark."""
-        # Axe is a script itself.
+    def check_page(self) -> None:
+        """Check the page in light and dark mode: accessibility, and whether it fits the screen."""
+        # axe is a script itself.
         rules = RULES.get(self.name, {}) if self.scripts else {}
         if rules:
             self.page.evaluate(AXE_SCRIPT)
@@ -113,7 +113,7 @@ class Walker:
             self._keep_picture(scheme)
             if scheme in rules:
                 found = self.page.evaluate("rules => axe.run(rules)", rules[scheme])["violations"]
-                self.complaints += [f"{self.page.url} {scheme}: {_told(violation)}" for violation in found]
+                self.complaints += [f"{self.page.url} {scheme}: {_describe(violation)}" for violation in found]
         wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         if wide > 0:
             self.complaints.append(f"{self.page.url}: {wide} pixels too wide")
@@ -123,8 +123,8 @@ class Walker:
         while folded.count():
             folded.first.locator("> summary").click()
 
-    def _heard(self, message: ConsoleMessage) -> None:
-        # An answer with an error's status is told here too; which pages have one, the tests say.
+    def _check_console(self, message: ConsoleMessage) -> None:
+        # Responses with an error status are reported here too, but some tests expect them.
         if message.type in ("error", "warning") and not message.text.startswith("Failed to load resource"):
             self.complaints.append(f"{self.page.url}: {message.text}")
 
@@ -136,6 +136,6 @@ class Walker:
             self.page.screenshot(path=path, full_page=not self.page.locator("dialog[open], .action-bar").count())
 
 
-def _told(violation: dict[str, Any]) -> str:
+def _describe(violation: dict[str, Any]) -> str:
     places = "; ".join(f"{node['target']}: {node['failureSummary']}" for node in violation["nodes"])
     return f"{violation['id']} ({violation['help']}) at {places}"
