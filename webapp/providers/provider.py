@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Literal
 
 from wtforms.fields.core import UnboundField
@@ -45,7 +46,7 @@ class Provider:
     source: str = ""
     checked: date | None = None
 
-    @property
+    @cached_property
     def authentication_methods(self) -> Sequence[Authentication]:
         """All authentication methods to choose from, the usual one first."""
         return tuple(method for one in self.authentication for method in one.methods)
