@@ -87,7 +87,7 @@ def forgot_password() -> ResponseReturnValue:
 
 
 @blueprint.get("/forgot-password/sent")
-def forgot_password_posted() -> ResponseReturnValue:
+def forgot_password_sent() -> ResponseReturnValue:
     """Enter the code from the email."""
     if REQUESTED_FOR not in browser:
         return redirect(url_for("password_links.forgot_password"))
