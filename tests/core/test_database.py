@@ -1,20 +1,16 @@
-"""The database: moments, transactions, migrations; on both kinds."""
+"""The database: times, transactions, SQLite's settings."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
 from webapp.accounts.models import SetupToken
-from webapp.core import schema
-from webapp.core.database import Base, Database, after_commit
+from webapp.core.database import Database, after_commit
 from webapp.settings.models import GeneralSettings
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -22,8 +18,9 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    with opened(database_url) as database:
-        yield database
+    database = Database(database_url)
+    yield database
+    database.engine.dispose()
 
 
 def save(database: Database, key: str, moment: datetime = NOON) -> None:
@@ -114,44 +111,6 @@ def test_a_reader_sees_the_last_commit_while_another_session_writes(database: Da
         session.flush()
         assert read(database, "before") is not None
         assert read(database, "during") is None
-
-
-def test_the_migrations_make_what_the_models_say(database: Database) -> None:
-    with database.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, Base.metadata) == []
-
-
-def test_an_upgrade_keeps_existing_rows(database: Database) -> None:
-    save(database, "key")
-    schema.upgrade(database)
-    assert read(database, "key") is not None
-
-
-def test_concurrent_upgrades_do_not_collide(own_database_url: str) -> None:
-    with ExitStack() as stack, ThreadPoolExecutor(4) as pool:
-        databases = [stack.enter_context(opened(own_database_url)) for _ in range(4)]
-        drop_all(databases[0])
-        list(pool.map(schema.upgrade, databases))
-        save(databases[0], "key")
-        assert read(databases[1], "key") is not None
-
-
-@contextmanager
-def opened(url: str) -> Iterator[Database]:
-    database = Database(url)
-    try:
-        yield database
-    finally:
-        database.engine.dispose()
-
-
-def drop_all(database: Database) -> None:
-    with database.engine.connect().execution_options(writes=True) as connection, connection.begin():
-        Base.metadata.drop_all(connection)
-        connection.execute(text("DROP TABLE alembic_version"))
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("DROP FUNCTION refuse_to_change_the_trail()"))
 
 
 @pytest.mark.one_database

@@ -1,7 +1,4 @@
-"""Bring the database to the newest schema.
-
-`Base.metadata` knows every table once `webapp` is imported, as that imports every package.
-"""
+"""Bring the database to the newest schema."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +9,7 @@ from alembic.config import Config as AlembicConfig
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
-from webapp.core.database import Base, Database
+from webapp.core.database import Database
 
 # Any number: an advisory lock on which all processes that upgrade the same PostgreSQL database wait.
 UPGRADE_LOCK = 7_145_232
@@ -23,9 +20,7 @@ def upgrade(database: Database) -> None:
     with _without_foreign_keys(database) as connection, connection.begin():
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": UPGRADE_LOCK})
-        # Only while the models change from hour to hour: the migrations follow once they are final.
-        Base.metadata.create_all(connection)
-        command.stamp(alembic_config(connection), "head")
+        command.upgrade(alembic_config(connection), "head")
 
 
 def current_revision(session: Session) -> str | None:

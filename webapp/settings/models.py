@@ -13,7 +13,7 @@ class GeneralSettings(Base):
 
     __tablename__ = "general_settings"
 
-    id: Mapped[int] = mapped_column(primary_key=True, default=SINGLETON_ID)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, default=SINGLETON_ID)
     public_url: Mapped[str] = mapped_column(String(300), default="")
     product_name: Mapped[str] = mapped_column(String(60), default="Mailroom")
     support_address: Mapped[str] = mapped_column(String(320), default="")
@@ -27,7 +27,7 @@ class SecuritySettings(Base):
 
     __tablename__ = "security_settings"
 
-    id: Mapped[int] = mapped_column(primary_key=True, default=SINGLETON_ID)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, default=SINGLETON_ID)
     # Minimum numbers of characters, in total and of each kind.
     password_min_length: Mapped[int]
     password_min_uppercase: Mapped[int]

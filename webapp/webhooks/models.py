@@ -17,7 +17,7 @@ class WebhookSettings(Base):
 
     __tablename__ = "webhook_settings"
 
-    id: Mapped[int] = mapped_column(primary_key=True, default=SINGLETON_ID)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, default=SINGLETON_ID)
     # Sealed, because such a URL is often all it takes to post to it. Empty while the webhook is off.
     sealed_url: Mapped[str] = mapped_column(Text, default="", info=SEALED)
     sealed_secret: Mapped[str] = mapped_column(Text, default="", info=SEALED)
