@@ -93,14 +93,14 @@ def provider() -> Iterator[AuthorizationServer]:
 @pytest.fixture
 def owner(parts: AppState, provider: AuthorizationServer) -> GrantOwner:
     """An administrator who uses that provider."""
-    return GrantOwner.of(parts, provider)
+    return GrantOwner.create(parts, provider)
 
 
 @pytest.fixture
 def granted(owner: GrantOwner) -> GrantOwner:
     """The same administrator, with a grant."""
     owner.save()
-    owner.sign_in()
+    owner.authorize()
     owner.provider.asked.clear()
     return owner
 

@@ -151,7 +151,7 @@ class AuthorizationRequest(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     mail_server_id: Mapped[int] = mapped_column(ForeignKey("mail_servers.id", ondelete="CASCADE"), index=True)
-    sign_in_id: Mapped[int] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), index=True)
+    session_id: Mapped[int] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), index=True)
     state_hash: Mapped[str] = mapped_column(String(64), unique=True)
     sealed_secret: Mapped[str] = mapped_column(Text, info=SEALED)
     redirect_uri: Mapped[str] = mapped_column(String(1000), default="")

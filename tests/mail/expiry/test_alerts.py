@@ -124,7 +124,7 @@ def test_another_date_that_is_near_too_causes_no_new_alert(
 def refused(owner: GrantOwner, webhook: None, send_alerts: SendAlerts) -> Iterator[GrantOwner]:
     """The administrator once the grant was refused and the alert sent, two hours after the authorization."""
     owner.save()
-    owner.sign_in()
+    owner.authorize()
     owner.provider.revoke()
     with later(hours=2):
         with pytest.raises(TokenRefused):
@@ -137,7 +137,7 @@ def test_a_refused_grant_causes_an_alert_and_a_new_one_resolves_it(
     refused: GrantOwner, send_alerts: SendAlerts
 ) -> None:
     assert (len(messages(refused.parts)), webhook_events(refused.parts)) == (1, ["mail_server.grant_refused"])
-    refused.sign_in()
+    refused.authorize()
     send_alerts()
     assert webhook_events(refused.parts) == ["mail_server.grant_refused", "mail_server.resolved"]
 

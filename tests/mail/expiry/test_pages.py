@@ -40,7 +40,7 @@ def test_an_alert_disappears_as_soon_as_the_problem_is_solved(
 def test_the_table_shows_every_expiry_date(owner: GrantOwner, administrator: Browser) -> None:
     owner.provider.answers = {"refresh_token_expires_in": 86_400 * 400}
     owner.save(security="starttls", secret_expires_on=date(2126, 5, 3))
-    owner.sign_in()
+    owner.authorize()
     page = administrator.get("/settings/mail").text
     table = page[page.index('id="expiries"') :]
     for text in ("OAuth2 authorization", "Client secret", "3 May 2126", "Mail server certificate"):

@@ -120,7 +120,7 @@ def test_a_fixed_end_of_a_grant_is_noticed_at_the_first_refresh(
     owner.provider.answers = {"refresh_token_expires_in": 7 * 86_400}
     owner.save()
     with time_machine.travel(NOON):
-        owner.sign_in()
+        owner.authorize()
     owner.provider.answers = {"refresh_token_expires_in": 7 * 86_400 - shorter_by}
     with time_machine.travel(NOON + timedelta(hours=2)):
         owner.tokens.refresh()
@@ -131,7 +131,7 @@ def test_the_saved_mail_server_has_all_its_expiry_dates(owner: GrantOwner) -> No
     owner.provider.answers = {"refresh_token_expires_in": 86_400}
     owner.save(security="starttls", secret_expires_on=date(2026, 11, 30))
     with time_machine.travel(NOON - 2 * DAY):
-        owner.sign_in()
+        owner.authorize()
         record(owner.parts.database, owner.server, Certificate(NOON - 80 * DAY, NOON + 10 * DAY))
     with owner.parts.database.read() as session:
         found = expiries.current(session, NOON)

@@ -1,4 +1,4 @@
-"""Signing in at a provider, and everything that can go wrong on the way back."""
+"""Obtaining a grant, and everything that can go wrong."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -15,7 +15,7 @@ from tests.support.grants import GrantOwner
 from webapp.audit.models import AuditEntry
 from webapp.core import clock
 from webapp.core.app_state import AppState
-from webapp.mail.grants import authorization as consent
+from webapp.mail.grants import authorization
 from webapp.mail.models import GrantStatus
 from webapp.mail.oauth import client
 from webapp.mail.oauth.errors import (
@@ -24,7 +24,6 @@ from webapp.mail.oauth.errors import (
     NotConfigured,
     OAuthError,
     ProviderUnavailable,
-    TokenRefused,
     Unanswered,
 )
 from webapp.mail.oauth.registration import ClientRegistration
@@ -34,34 +33,34 @@ Alter = Callable[[dict[str, str]], dict[str, str]]
 
 
 def events(parts: AppState) -> list[tuple[str, str]]:
-    """What the trail tells about grants."""
+    """Return the audit entries about grants."""
     with parts.database.read() as session:
         found = session.scalars(select(AuditEntry).where(AuditEntry.event.like("grant%")).order_by(AuditEntry.id)).all()
     return [(entry.event, entry.data.get("code", "")) for entry in found]
 
 
-def test_who_signs_in_gains_a_grant(owner: GrantOwner, parts: AppState) -> None:
+def test_signing_in_at_the_provider_obtains_a_grant(owner: GrantOwner, parts: AppState) -> None:
     owner.save()
     assert owner.grant.status == GrantStatus.NONE
-    owner.sign_in()
+    owner.authorize()
     grant = owner.grant
     assert (grant.status, grant.account, grant.scopes) == (GrantStatus.GENERATED, owner.provider.account, SCOPE)
     assert owner.provider.knows(owner.tokens.get().value) == owner.provider.account
     assert events(parts) == [("grant.obtained", "")]
 
 
-def test_nothing_secret_is_kept_in_the_clear(owner: GrantOwner) -> None:
+def test_no_secret_is_stored_in_the_clear(owner: GrantOwner) -> None:
     owner.save()
-    owner.begin()
-    owner.sign_in()
+    owner.start()
+    owner.authorize()
     rows = str({**vars(owner.grant), **vars(owner.server)})
     secrets = [CLIENT_SECRET, *owner.provider.access, *owner.provider.refresh]
     assert not [secret for secret in secrets if secret in rows]
 
 
-def test_the_provider_is_asked_with_pkce_a_hint_and_its_own_scopes(owner: GrantOwner) -> None:
+def test_the_authorization_url_has_pkce_a_login_hint_and_no_secret(owner: GrantOwner) -> None:
     owner.save()
-    address = owner.begin()
+    address = owner.start()
     assert "code_challenge_method=S256" in address
     assert "login_hint=mailroom%40mailroom.example" in address
     assert "redirect_uri=https%3A%2F%2Fmailroom.example%2Fsettings%2Fmail%2Foauth%2Fcallback" in address
@@ -69,79 +68,75 @@ def test_the_provider_is_asked_with_pkce_a_hint_and_its_own_scopes(owner: GrantO
 
 
 @pytest.mark.parametrize(
-    ("alter", "fault"),
+    ("alter", "code"),
     [
-        (lambda query: {}, AuthorizationFailed),
-        (lambda query: query | {"state": "wrong"}, AuthorizationFailed),
-        (lambda query: query | {"iss": "https://attacker.example"}, AuthorizationFailed),
-        (lambda query: query | {"iss": "https://[attacker.example"}, AuthorizationFailed),
-        (lambda query: {"state": query["state"], "error": "access_denied"}, AuthorizationFailed),
-        (lambda query: {"state": query["state"]}, AuthorizationFailed),
-        (lambda query: query | {"code": "guessed"}, TokenRefused),
+        (lambda query: {}, "unknown_state"),
+        (lambda query: query | {"state": "wrong"}, "unknown_state"),
+        (lambda query: query | {"iss": "https://attacker.example"}, "wrong_issuer"),
+        (lambda query: query | {"iss": "https://[attacker.example"}, "wrong_issuer"),
+        (lambda query: {"state": query["state"], "error": "access_denied"}, "access_denied"),
+        (lambda query: {"state": query["state"]}, "code_missing"),
+        (lambda query: query | {"code": "guessed"}, "invalid_grant"),
     ],
 )
 @pytest.mark.one_database
-def test_an_answer_that_is_not_right_changes_nothing(
-    owner: GrantOwner, parts: AppState, alter: Alter, fault: type[OAuthError]
-) -> None:
+def test_an_invalid_callback_changes_nothing(owner: GrantOwner, parts: AppState, alter: Alter, code: str) -> None:
     owner.save()
-    query = owner.provider.visit(owner.begin())
-    with pytest.raises(fault) as caught:
-        consent.complete(parts, owner.sign_in_id, alter(query))
-    assert type(caught.value) is fault
+    query = owner.provider.visit(owner.start())
+    with pytest.raises(OAuthError) as caught:
+        authorization.complete(parts, owner.session_id, alter(query))
+    assert caught.value.code == code
     assert owner.grant.status == GrantStatus.NONE
-    assert events(parts) == [("grant.refused", caught.value.code)]
+    assert events(parts) == [("grant.refused", code)]
 
 
 @pytest.mark.one_database
-def test_a_state_is_good_for_one_answer_in_one_browser_for_ten_minutes(owner: GrantOwner, parts: AppState) -> None:
+def test_a_state_is_valid_once_in_one_session_for_ten_minutes(owner: GrantOwner, parts: AppState) -> None:
     owner.save()
-    used = owner.provider.visit(owner.begin())
-    consent.complete(parts, owner.sign_in_id, used)
-    theirs = owner.provider.visit(owner.begin())
+    used = owner.provider.visit(owner.start())
+    authorization.complete(parts, owner.session_id, used)
+    theirs = owner.provider.visit(owner.start())
     with time_machine.travel(clock.now() - timedelta(minutes=11)):
-        old = owner.begin()
-    for browser, query in [(owner.sign_in_id, used), (owner.sign_in_id + 1, theirs)]:
+        old = owner.start()
+    for browser, query in [(owner.session_id, used), (owner.session_id + 1, theirs)]:
         with pytest.raises(AuthorizationFailed):
-            consent.complete(parts, browser, query)
+            authorization.complete(parts, browser, query)
     with pytest.raises(AuthorizationFailed):
-        consent.complete(parts, owner.sign_in_id, owner.provider.visit(old))
+        authorization.complete(parts, owner.session_id, owner.provider.visit(old))
 
 
 @pytest.mark.parametrize(
-    ("answers", "fault"),
+    ("answers", "code"),
     [
-        ({"refresh_token": None}, AuthorizationFailed),
-        ({"scope": "something.else"}, AuthorizationFailed),
-        ({"access_token": None}, InvalidTokenResponse),
-        ({"access_token": "with space"}, InvalidTokenResponse),
-        ({"access_token": "x\x01auth=Bearer y"}, InvalidTokenResponse),
-        ({"token_type": "mac"}, InvalidTokenResponse),
-        ({"expires_in": 0}, InvalidTokenResponse),
-        ({"expires_in": -5}, InvalidTokenResponse),
-        ({"expires_in": "soon"}, InvalidTokenResponse),
-        ({"expires_in": ["3600"]}, InvalidTokenResponse),
+        ({"refresh_token": None}, "no_refresh_token"),
+        ({"scope": "something.else"}, "missing_scopes"),
+        ({"access_token": None}, "no_access_token"),
+        ({"access_token": "with space"}, "no_access_token"),
+        ({"access_token": "x\x01auth=Bearer y"}, "no_access_token"),
+        ({"token_type": "mac"}, "wrong_token_type"),
+        ({"expires_in": 0}, "no_token_lifetime"),
+        ({"expires_in": -5}, "no_token_lifetime"),
+        ({"expires_in": "soon"}, "no_token_lifetime"),
+        ({"expires_in": ["3600"]}, "no_token_lifetime"),
     ],
 )
 @pytest.mark.one_database
-def test_tokens_that_are_no_use_are_not_saved(
-    owner: GrantOwner, answers: dict[str, Any], fault: type[OAuthError]
-) -> None:
+def test_unusable_tokens_are_not_saved(owner: GrantOwner, answers: dict[str, Any], code: str) -> None:
     owner.save()
     owner.provider.answers = answers
-    with pytest.raises(fault):
-        owner.sign_in()
-    assert owner.grant.status == GrantStatus.NONE
+    with pytest.raises(OAuthError) as caught:
+        owner.authorize()
+    assert (caught.value.code, owner.grant.status) == (code, GrantStatus.NONE)
 
 
 @pytest.mark.parametrize(
     ("expires_in", "minutes"), [(None, 60), ("1800", 30), (1800.5, 30), (10**400, 1440), (1e300, 1440)]
 )
 @pytest.mark.one_database
-def test_a_token_lives_as_long_as_is_said_within_reason(owner: GrantOwner, expires_in: object, minutes: int) -> None:
+def test_the_lifetime_of_a_token_is_accepted_within_limits(owner: GrantOwner, expires_in: object, minutes: int) -> None:
     owner.save()
     owner.provider.answers = {"expires_in": expires_in}
-    owner.sign_in()
+    owner.authorize()
     grant = owner.grant
     assert grant.access_expires_at is not None
     assert grant.last_refresh_at is not None
@@ -149,11 +144,11 @@ def test_a_token_lives_as_long_as_is_said_within_reason(owner: GrantOwner, expir
 
 
 @pytest.mark.one_database
-def test_of_two_issuers_on_one_host_the_id_token_tells_which_one_answered(owner: GrantOwner, parts: AppState) -> None:
+def test_the_id_token_decides_between_issuers_on_one_host(owner: GrantOwner, parts: AppState) -> None:
     owner.save()
-    query = owner.provider.visit(owner.begin())
+    query = owner.provider.visit(owner.start())
     with pytest.raises(AuthorizationFailed):
-        consent.complete(parts, owner.sign_in_id, query | {"iss": f"{owner.provider.url}/realms/other"})
+        authorization.complete(parts, owner.session_id, query | {"iss": f"{owner.provider.url}/realms/other"})
     assert owner.grant.status == GrantStatus.NONE
 
 
@@ -167,14 +162,14 @@ def test_of_two_issuers_on_one_host_the_id_token_tells_which_one_answered(owner:
     ],
 )
 @pytest.mark.one_database
-def test_an_issuer_on_another_host_has_to_name_the_addresses_itself(
+def test_an_issuer_on_another_host_must_publish_the_configured_urls(
     owner: GrantOwner, metadata: dict[str, Any], refusal: AbstractContextManager[Any]
 ) -> None:
     owner.save()
     owner.provider.issuer = owner.provider.url.replace("127.0.0.1", "localhost")
     owner.provider.metadata = metadata
     with refusal:
-        owner.sign_in()
+        owner.authorize()
     assert owner.grant.status == (GrantStatus.NONE if metadata else GrantStatus.GENERATED)
 
 
@@ -185,109 +180,105 @@ def test_an_issuer_on_another_host_has_to_name_the_addresses_itself(
      ("huge", Unanswered), ("drop", Unanswered), ("404", InvalidTokenResponse)],
 )  # fmt: skip
 @pytest.mark.one_database
-def test_a_provider_that_misbehaves_is_told_from_one_that_refuses(
+def test_a_failing_provider_is_not_taken_for_a_refusal(
     owner: GrantOwner, fault: str, expected: type[OAuthError]
 ) -> None:
     owner.save()
     owner.provider.misbehave(fault)
     with pytest.raises(expected) as caught:
-        owner.sign_in()
+        owner.authorize()
     assert type(caught.value) is expected
     assert "elsewhere" not in owner.provider.asked
     assert owner.grant.status == GrantStatus.NONE
 
 
 @pytest.mark.one_database
-def test_settings_saved_meanwhile_end_a_sign_in(owner: GrantOwner, parts: AppState) -> None:
+def test_saving_other_settings_ends_an_authorization(owner: GrantOwner, parts: AppState) -> None:
     owner.save()
-    query = owner.provider.visit(owner.begin())
+    query = owner.provider.visit(owner.start())
     owner.save(client_id="another")
     with pytest.raises(AuthorizationFailed):
-        consent.complete(parts, owner.sign_in_id, query)
+        authorization.complete(parts, owner.session_id, query)
 
 
 @pytest.mark.parametrize("refusal", [("invalid_client", 400), ("unauthorized_client", 401)])
 @pytest.mark.one_database
-def test_a_server_that_takes_secrets_in_the_body_alone_gets_it_there(
-    owner: GrantOwner, refusal: tuple[str, int]
-) -> None:
+def test_a_server_that_wants_the_secret_in_the_body_gets_it_there(owner: GrantOwner, refusal: tuple[str, int]) -> None:
     owner.provider.client_authentication = ("post",)
     owner.provider.unknown_client = refusal
     owner.save()
-    owner.sign_in()
+    owner.authorize()
     assert owner.grant.status == GrantStatus.GENERATED
 
 
 @pytest.mark.one_database
-def test_what_the_authorize_address_says_already_is_not_said_twice(owner: GrantOwner) -> None:
+def test_parameters_in_the_authorization_url_are_not_repeated(owner: GrantOwner) -> None:
     owner.save(authorize_url=f"{owner.provider.url}/authorize?prompt=login&access_type=offline")
-    asked = parse_qs(urlsplit(owner.begin()).query)
+    asked = parse_qs(urlsplit(owner.start()).query)
     assert (asked["prompt"], asked["access_type"]) == (["login"], ["offline"])
 
 
 @pytest.mark.one_database
-def test_a_scope_that_stands_for_all_that_was_allowed_is_not_missed(owner: GrantOwner) -> None:
+def test_the_scope_for_all_allowed_permissions_is_not_missed(owner: GrantOwner) -> None:
     owner.save(scopes="https://mail.example/.default offline_access")
-    owner.sign_in()
+    owner.authorize()
     assert owner.grant.scopes == SCOPE
 
 
 @pytest.mark.parametrize("issuer", ["http://127.0.0.1", "HTTP://127.0.0.1:80/", "http://127.0.0.1:80/realms/post"])
-def test_the_host_of_an_issuer_is_the_same_however_it_is_written(issuer: str) -> None:
+def test_the_host_of_an_issuer_is_compared_in_any_spelling(issuer: str) -> None:
     registration = ClientRegistration(OAuth2(), "", "", urls={"authorize_url": "http://127.0.0.1:80/authorize"})
     assert client.is_same_issuer(registration, issuer)
 
 
 @pytest.mark.parametrize("answers", [{"error": ""}, {"token_type": "bEARER"}, {"token_type": None}, {"scope": None}])
 @pytest.mark.one_database
-def test_what_some_providers_write_otherwise_or_leave_out_is_understood(
-    owner: GrantOwner, answers: dict[str, Any]
-) -> None:
+def test_unusual_but_valid_token_responses_are_understood(owner: GrantOwner, answers: dict[str, Any]) -> None:
     owner.save()
     owner.provider.answers = answers
-    owner.sign_in()
+    owner.authorize()
     assert owner.grant.status == GrantStatus.GENERATED
 
 
 @pytest.mark.parametrize("name", ["resource", "audience"])
 @pytest.mark.one_database
-def test_the_service_that_a_token_is_for_is_named_in_every_request_for_one(owner: GrantOwner, name: str) -> None:
+def test_every_request_for_a_token_names_the_service(owner: GrantOwner, name: str) -> None:
     owner.save(token_url=f"{owner.provider.url}/token?{name}=https%3A%2F%2Fmail.example%2F&tenant=x")
-    assert f"&{name}=https%3A%2F%2Fmail.example%2F&" in owner.begin()
-    owner.sign_in()
+    assert f"&{name}=https%3A%2F%2Fmail.example%2F&" in owner.start()
+    owner.authorize()
     owner.tokens.refresh()
     assert [body.get(name) for body in owner.provider.bodies] == ["https://mail.example/"] * 2
     assert "tenant" not in owner.provider.bodies[0]
 
 
 @pytest.mark.one_database
-def test_a_secret_goes_over_https_alone_unless_to_this_machine(owner: GrantOwner) -> None:
+def test_secrets_are_sent_only_over_https_except_on_this_machine(owner: GrantOwner) -> None:
     owner.save(token_url="http://provider.example/token")
     with pytest.raises(NotConfigured):
-        owner.sign_in()
+        owner.authorize()
 
 
 @pytest.mark.parametrize("kind", ["client_credentials", "service_account"])
-def test_an_application_signs_in_by_itself(owner: GrantOwner, parts: AppState, kind: str) -> None:
+def test_an_application_obtains_a_grant_itself(owner: GrantOwner, parts: AppState, kind: str) -> None:
     owner.save(authentication=kind, secrets={"service_account_key": owner.provider.key_file})
-    consent.generate(parts, owner.server)
+    authorization.generate(parts, owner.server)
     assert owner.provider.knows(owner.tokens.get().value) == owner.provider.account
     assert events(parts) == [("grant.obtained", "")]
 
 
 @pytest.mark.parametrize("minutes", [-10, 10])
 @pytest.mark.one_database
-def test_a_service_account_bears_a_clock_that_is_wrong(owner: GrantOwner, parts: AppState, minutes: int) -> None:
+def test_a_service_account_works_with_a_wrong_clock(owner: GrantOwner, parts: AppState, minutes: int) -> None:
     owner.save(authentication="service_account", secrets={"service_account_key": owner.provider.key_file})
     owner.provider.skew = timedelta(minutes=minutes)
-    consent.generate(parts, owner.server)
+    authorization.generate(parts, owner.server)
     assert owner.grant.status == GrantStatus.GENERATED
 
 
 @pytest.mark.parametrize("key", ["", "{", "[]", "{}", '{"client_email": "x", "private_key": "y"}'])
 @pytest.mark.one_database
-def test_a_key_file_that_is_none_needs_the_administrator(owner: GrantOwner, parts: AppState, key: str) -> None:
+def test_an_invalid_key_file_needs_the_administrator(owner: GrantOwner, parts: AppState, key: str) -> None:
     owner.save(authentication="service_account", secrets={"service_account_key": key})
     with pytest.raises(NotConfigured):
-        consent.generate(parts, owner.server)
+        authorization.generate(parts, owner.server)
     assert owner.grant.status == GrantStatus.ACTION_REQUIRED

@@ -1,4 +1,4 @@
-"""Codes that somebody types on another device."""
+"""Grants obtained with a code that is entered on another device."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -6,68 +6,73 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from flask import Flask
 
 from tests.support.grants import GrantOwner
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.mail.grants import authorization, requests
-from webapp.mail.models import GrantStatus
+from webapp.mail.models import AuthorizationRequest, GrantStatus
 from webapp.mail.oauth.errors import AuthorizationFailed, Pending
 
 
-@pytest.mark.one_database
-def test_a_code_is_typed_on_another_device(owner: GrantOwner, parts: AppState) -> None:
+@pytest.fixture
+def request_of(owner: GrantOwner, parts: AppState) -> AuthorizationRequest:
+    """The administrator's request for a device code."""
     owner.save(authentication="device_code")
-    request = authorization.start_device(parts, owner.server, owner.sign_in_id)
+    return authorization.start_device(parts, owner.server, owner.session_id)
+
+
+@pytest.mark.one_database
+def test_a_code_is_entered_on_another_device(
+    owner: GrantOwner, parts: AppState, request_of: AuthorizationRequest
+) -> None:
     with pytest.raises(Pending):
-        authorization.check_device(parts, owner.server, owner.sign_in_id)
-    owner.provider.type_code(request.user_code)
+        authorization.check_device(parts, owner.server, owner.session_id)
+    owner.provider.type_code(request_of.user_code)
     with pytest.raises(Pending):
-        authorization.check_device(parts, owner.server, owner.sign_in_id)
+        authorization.check_device(parts, owner.server, owner.session_id)
     assert owner.provider.asked == ["urn:ietf:params:oauth:grant-type:device_code"]
     with time_machine.travel(clock.now() + timedelta(seconds=6)):
-        assert authorization.check_device(parts, owner.server, owner.sign_in_id)
-        # A second page asks too, or the button was pressed beside the script.
-        assert not authorization.check_device(parts, owner.server, owner.sign_in_id)
+        assert authorization.check_device(parts, owner.server, owner.session_id)
+        # A second page polls too, or the button is pressed while the script polls.
+        assert not authorization.check_device(parts, owner.server, owner.session_id)
     assert owner.grant.status == GrantStatus.GENERATED
 
 
 @pytest.mark.one_database
-def test_a_provider_that_says_slow_down_is_asked_less_often(owner: GrantOwner, parts: AppState) -> None:
-    owner.save(authentication="device_code")
-    authorization.start_device(parts, owner.server, owner.sign_in_id)
+def test_a_provider_that_says_slow_down_is_polled_less_often(
+    owner: GrantOwner, parts: AppState, request_of: AuthorizationRequest
+) -> None:
     owner.provider.answers = {"error": "slow_down"}
-    owner.provider.type_code(_user_code(owner, parts))
+    owner.provider.type_code(request_of.user_code)
     with pytest.raises(Pending):
-        authorization.check_device(parts, owner.server, owner.sign_in_id)
+        authorization.check_device(parts, owner.server, owner.session_id)
     with parts.database.read() as session:
-        request = session.scalar(requests.waiting(owner.server.id, owner.sign_in_id))
+        request = session.scalar(requests.waiting(owner.server.id, owner.session_id))
     assert request is not None
     assert request.interval == 10
 
 
 @pytest.mark.one_database
-def test_a_code_that_nobody_typed_in_time_is_over(owner: GrantOwner, parts: AppState) -> None:
-    owner.save(authentication="device_code")
-    authorization.start_device(parts, owner.server, owner.sign_in_id)
+def test_a_code_that_is_not_entered_in_time_expires(
+    owner: GrantOwner, parts: AppState, request_of: AuthorizationRequest
+) -> None:
     with time_machine.travel(clock.now() + timedelta(minutes=6)), pytest.raises(AuthorizationFailed, match="expired"):
-        authorization.check_device(parts, owner.server, owner.sign_in_id)
+        authorization.check_device(parts, owner.server, owner.session_id)
 
 
-def test_a_code_that_another_page_has_used_up_meanwhile_is_over(owner: GrantOwner, parts: AppState) -> None:
-    owner.save(authentication="device_code")
-    request = authorization.start_device(parts, owner.server, owner.sign_in_id)
+def test_a_code_that_another_page_used_meanwhile_has_expired(
+    app: Flask, owner: GrantOwner, parts: AppState, request_of: AuthorizationRequest
+) -> None:
+    def check() -> bool:
+        with app.app_context():
+            return authorization.check_device(parts, owner.server, owner.session_id)
+
     with ThreadPoolExecutor() as pool:
         with parts.database.transaction() as session:
-            requests.delete_one(session, request)
-            checked = pool.submit(authorization.check_device, parts, owner.server, owner.sign_in_id)
+            requests.delete_one(session, request_of)
+            checked = pool.submit(check)
             time.sleep(0.5)
-        with pytest.raises(AuthorizationFailed, match="expired"):
+        with pytest.raises(AuthorizationFailed, match="code_expired"):
             checked.result()
-
-
-def _user_code(owner: GrantOwner, parts: AppState) -> str:
-    with parts.database.read() as session:
-        request = session.scalar(requests.waiting(owner.server.id, owner.sign_in_id))
-    assert request is not None
-    return request.user_code

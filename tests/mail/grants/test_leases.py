@@ -1,4 +1,4 @@
-"""Whoever renews holds the lease: one thread of one process, also when one dies with it."""
+"""Only the worker that holds the lease refreshes, even if a process dies with it."""
 
 import os
 import signal
@@ -19,13 +19,13 @@ from webapp.mail.models import Grant, GrantStatus
 from webapp.mail.oauth.errors import GrantMissing, TokenRefused, Unanswered
 
 
-def lapse_lease(parts: AppState) -> None:
-    """Let the time of the lease pass: the database's own clock stands on none of ours."""
+def expire_lease(parts: AppState) -> None:
+    """Let the lease expire. It is measured by the database's clock, which tests cannot change."""
     with parts.database.transaction() as session:
         session.execute(update(Grant).values(lease_expires_at=1))
 
 
-def test_threads_at_once_renew_once(granted: GrantOwner) -> None:
+def test_concurrent_threads_refresh_once(granted: GrantOwner) -> None:
     barrier, source = threading.Barrier(6), granted.tokens
     with later(hours=2):
 
@@ -39,7 +39,7 @@ def test_threads_at_once_renew_once(granted: GrantOwner) -> None:
     assert granted.provider.asked == ["refresh_token"]
 
 
-def test_a_refused_token_is_renewed_once_for_all_who_had_it(granted: GrantOwner) -> None:
+def test_a_rejected_token_is_refreshed_once_for_all_workers(granted: GrantOwner) -> None:
     source = granted.tokens
     rejected = source.get().value
     with ThreadPoolExecutor(4) as pool:
@@ -48,28 +48,18 @@ def test_a_refused_token_is_renewed_once_for_all_who_had_it(granted: GrantOwner)
     assert granted.provider.asked == ["refresh_token"]
 
 
-def test_processes_at_once_renew_once(granted: GrantOwner) -> None:
-    granted.provider.pause = 2
-    programs = [_renewing(granted.parts) for _ in range(2)]
-    outputs = [program.communicate(timeout=60)[0] for program in programs]
-    assert [program.returncode for program in programs] == [0, 0]
-    assert len(set(outputs)) == 1
-    assert granted.provider.asked == ["refresh_token"]
-    assert granted.provider.reuses == 0
-
-
-def test_a_lease_whose_holder_was_killed_lapses_and_the_former_token_is_tried_once(granted: GrantOwner) -> None:
-    granted.provider.rotates = False  # as those do that give a moment's grace
+def test_the_lease_of_a_killed_process_expires_and_the_old_token_is_tried_once(granted: GrantOwner) -> None:
+    granted.provider.rotates = False  # like providers that accept an old token for a moment
     granted.provider.misbehave("stall")
-    _killed_while_it_asks(granted)
+    _kill_during_refresh(granted)
     assert granted.grant.lease_id != ""
-    lapse_lease(granted.parts)
+    expire_lease(granted.parts)
     granted.tokens.refresh()
     grant = granted.grant
     assert (grant.status, grant.lease_id, grant.refresh_interrupted) == (GrantStatus.GENERATED, "", False)
 
 
-def test_a_rotated_token_that_was_lost_in_a_crash_is_said_in_words(granted: GrantOwner) -> None:
+def test_a_rotated_token_that_was_lost_is_reported_as_an_interrupted_refresh(granted: GrantOwner) -> None:
     granted.provider.misbehave("lose")
     with later(hours=1), pytest.raises(Unanswered):
         granted.tokens.get()
@@ -79,19 +69,19 @@ def test_a_rotated_token_that_was_lost_in_a_crash_is_said_in_words(granted: Gran
     assert (granted.grant.status, granted.grant.failure_code) == (GrantStatus.ACTION_REQUIRED, "refresh_interrupted")
 
 
-def test_a_renewal_that_a_new_sign_in_overtakes_uses_what_that_brought(granted: GrantOwner) -> None:
+def test_a_refresh_uses_the_tokens_of_an_authorization_that_overtook_it(granted: GrantOwner) -> None:
     granted.provider.pause = 1
     with later(hours=2), ThreadPoolExecutor() as pool:
         renewed = pool.submit(granted.tokens.get)
         while not granted.provider.asked:
             time.sleep(0.01)
         granted.provider.pause = 0
-        granted.sign_in()
+        granted.authorize()
         assert renewed.result().value == granted.tokens.get().value
 
 
 @pytest.mark.one_database
-def test_who_waits_for_a_renewal_leaves_the_grant_of_other_settings_alone(owner: GrantOwner) -> None:
+def test_waiting_for_a_refresh_ends_when_other_settings_are_saved(owner: GrantOwner) -> None:
     owner.save(authentication="client_credentials")
     with owner.parts.database.transaction() as session:
         session.execute(update(Grant).values(lease_id="somebody else's", lease_expires_at=2**40))
@@ -104,8 +94,8 @@ def test_who_waits_for_a_renewal_leaves_the_grant_of_other_settings_alone(owner:
     assert (owner.provider.asked, owner.grant.status) == ([], GrantStatus.NONE)
 
 
-def _renewing(parts: AppState) -> "subprocess.Popen[str]":
-    """Another process of this installation, which renews the grant."""
+def _start_refresh(parts: AppState) -> "subprocess.Popen[str]":
+    """Start another process of this installation that refreshes the grant."""
     program = (
         "import sys; from webapp.core.config import Config; from webapp import create_app\n"
         "from webapp.mail import servers; from webapp.mail.grants import token_source\n"
@@ -124,8 +114,8 @@ def _renewing(parts: AppState) -> "subprocess.Popen[str]":
     return subprocess.Popen([sys.executable, "-c", program, *arguments], stdout=subprocess.PIPE, text=True)
 
 
-def _killed_while_it_asks(granted: GrantOwner) -> None:
-    process = _renewing(granted.parts)
+def _kill_during_refresh(granted: GrantOwner) -> None:
+    process = _start_refresh(granted.parts)
     while not granted.grant.lease_id:
         assert process.poll() is None
     granted.provider.reached.wait(30)

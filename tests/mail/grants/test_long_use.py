@@ -57,7 +57,7 @@ def test_two_workers_lose_no_grant_and_use_no_token_twice(owner: GrantOwner, mon
     monkeypatch.setattr(renewal, "POLL_INTERVAL", 0.005)
     owner.save()
     with time_machine.travel(START, tick=False) as days, ThreadPoolExecutor(2) as pool:
-        owner.sign_in()
+        owner.authorize()
         workers = Workers(owner)
         for day in range(DAYS):
             days.shift(timedelta(hours=24, minutes=workers.random.randrange(60)))

@@ -1,4 +1,4 @@
-"""Access tokens that hold: renewed in time, whatever the provider does."""
+"""Access tokens are refreshed in time, whatever the provider does."""
 
 from datetime import timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from webapp.mail.oauth.errors import GrantMissing, OAuthError, ProviderUnavailab
 
 
 @pytest.mark.one_database
-def test_a_token_is_used_until_five_minutes_before_its_end(granted: GrantOwner) -> None:
+def test_a_token_is_used_until_five_minutes_before_it_expires(granted: GrantOwner) -> None:
     first = granted.tokens.get().value
     with later(minutes=54):
         assert granted.tokens.get().value == first
@@ -27,7 +27,7 @@ def test_a_token_is_used_until_five_minutes_before_its_end(granted: GrantOwner) 
 
 
 @pytest.mark.one_database
-def test_a_token_of_a_minute_is_not_renewed_at_every_use(granted: GrantOwner) -> None:
+def test_a_token_that_lives_a_minute_is_not_refreshed_for_every_use(granted: GrantOwner) -> None:
     granted.provider.lifetime = timedelta(seconds=60)
     granted.tokens.refresh()
     for _ in range(3):
@@ -36,7 +36,7 @@ def test_a_token_of_a_minute_is_not_renewed_at_every_use(granted: GrantOwner) ->
 
 
 @pytest.mark.one_database
-def test_every_rotated_refresh_token_is_kept(granted: GrantOwner) -> None:
+def test_every_rotated_refresh_token_is_saved(granted: GrantOwner) -> None:
     for hours in range(1, 6):
         with later(hours=hours):
             granted.tokens.get()
@@ -45,7 +45,7 @@ def test_every_rotated_refresh_token_is_kept(granted: GrantOwner) -> None:
 
 
 @pytest.mark.one_database
-def test_a_provider_that_does_not_rotate_keeps_its_refresh_token(granted: GrantOwner) -> None:
+def test_a_refresh_token_that_is_not_rotated_is_kept(granted: GrantOwner) -> None:
     granted.provider.rotates = False
     for hours in (1, 2):
         with later(hours=hours):
@@ -54,7 +54,7 @@ def test_a_provider_that_does_not_rotate_keeps_its_refresh_token(granted: GrantO
 
 @pytest.mark.parametrize("fault", ["500", "503", "302", "403", "html", "drop"])
 @pytest.mark.one_database
-def test_trouble_that_may_pass_is_waited_out(granted: GrantOwner, fault: str) -> None:
+def test_a_temporary_failure_is_retried_after_a_wait(granted: GrantOwner, fault: str) -> None:
     granted.provider.misbehave(fault)
     with later(hours=1):
         for _ in range(3):
@@ -68,7 +68,7 @@ def test_trouble_that_may_pass_is_waited_out(granted: GrantOwner, fault: str) ->
 
 
 @pytest.mark.one_database
-def test_a_token_that_still_holds_is_used_while_the_provider_has_trouble(granted: GrantOwner) -> None:
+def test_a_valid_token_is_used_while_the_provider_is_unavailable(granted: GrantOwner) -> None:
     granted.provider.misbehave("500")
     with later(minutes=56):
         with pytest.raises(ProviderUnavailable):
@@ -77,7 +77,7 @@ def test_a_token_that_still_holds_is_used_while_the_provider_has_trouble(granted
 
 
 @pytest.mark.one_database
-def test_waits_grow_and_saving_or_asking_by_hand_skips_them(granted: GrantOwner) -> None:
+def test_waits_grow_and_a_forced_refresh_skips_them(granted: GrantOwner) -> None:
     waits = []
     for hours in range(1, 7):
         granted.provider.misbehave("500")
@@ -94,7 +94,7 @@ def test_waits_grow_and_saving_or_asking_by_hand_skips_them(granted: GrantOwner)
 
 
 @pytest.mark.one_database
-def test_a_withdrawn_grant_needs_the_administrator_and_is_not_tried_again(granted: GrantOwner) -> None:
+def test_a_revoked_grant_needs_the_administrator_and_is_not_retried(granted: GrantOwner) -> None:
     granted.provider.revoke()
     with later(hours=1):
         for _ in range(3):
@@ -103,12 +103,12 @@ def test_a_withdrawn_grant_needs_the_administrator_and_is_not_tried_again(grante
     grant = granted.grant
     assert (grant.status, granted.provider.asked) == (GrantStatus.ACTION_REQUIRED, ["refresh_token"])
     assert grant.failure_reply.startswith("invalid_grant The refresh token •••••• has been revoked")
-    granted.sign_in()
+    granted.authorize()
     assert (granted.grant.status, granted.grant.failure) == (GrantStatus.GENERATED, None)
 
 
 @pytest.mark.one_database
-def test_no_grant_ends_by_an_error_that_nobody_knows(granted: GrantOwner) -> None:
+def test_an_unknown_error_does_not_end_a_grant(granted: GrantOwner) -> None:
     granted.provider.rotates = False
     granted.provider.answers = {"error": "too_many_requests", "error_description": "Trace ID: 1"}
     with later(hours=1), pytest.raises(ProviderUnavailable, match=r"^too_many_requests$"):
@@ -117,7 +117,7 @@ def test_no_grant_ends_by_an_error_that_nobody_knows(granted: GrantOwner) -> Non
 
 
 @pytest.mark.one_database
-def test_an_answer_that_is_no_use_but_rotated_the_token_does_not_lose_it(granted: GrantOwner) -> None:
+def test_an_unusable_reply_that_rotated_the_token_does_not_lose_it(granted: GrantOwner) -> None:
     granted.provider.answers = {"expires_in": 0}
     with later(hours=1), pytest.raises(OAuthError):
         granted.tokens.get()
@@ -128,7 +128,7 @@ def test_an_answer_that_is_no_use_but_rotated_the_token_does_not_lose_it(granted
 
 
 @pytest.mark.one_database
-def test_a_provider_that_drips_holds_nobody_for_long(granted: GrantOwner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_reply_of_a_provider_is_abandoned(granted: GrantOwner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_client, "TIMEOUT", 1)
     granted.provider.misbehave("drip", "stall")
     for hours in (1, 2):
@@ -138,7 +138,7 @@ def test_a_provider_that_drips_holds_nobody_for_long(granted: GrantOwner, monkey
 
 @pytest.mark.parametrize(("days", "asked"), [(0.9, []), (1.1, ["refresh_token"]), (89, ["refresh_token"])])
 @pytest.mark.one_database
-def test_a_grant_that_nobody_uses_is_renewed_daily(granted: GrantOwner, days: float, asked: list[str]) -> None:
+def test_an_unused_grant_is_refreshed_daily(granted: GrantOwner, days: float, asked: list[str]) -> None:
     with later(days=days):
         jobs.refresh_grants(clock.now())
         jobs.refresh_grants(clock.now())
@@ -146,10 +146,10 @@ def test_a_grant_that_nobody_uses_is_renewed_daily(granted: GrantOwner, days: fl
 
 
 @pytest.mark.one_database
-def test_a_refresh_token_of_an_hour_is_renewed_half_way(owner: GrantOwner) -> None:
+def test_a_refresh_token_that_lives_an_hour_is_used_after_half_an_hour(owner: GrantOwner) -> None:
     owner.provider.answers = {"refresh_token_expires_in": 3600}
     owner.save()
-    owner.sign_in()
+    owner.authorize()
     assert owner.grant.refresh_deadline == owner.grant.refresh_expires_at
     with later(minutes=31):
         jobs.refresh_grants(clock.now())
@@ -157,7 +157,7 @@ def test_a_refresh_token_of_an_hour_is_renewed_half_way(owner: GrantOwner) -> No
 
 
 @pytest.mark.one_database
-def test_upkeep_finds_a_dead_grant(granted: GrantOwner) -> None:
+def test_the_job_notices_a_revoked_grant(granted: GrantOwner) -> None:
     granted.provider.revoke()
     with later(days=2):
         jobs.refresh_grants(clock.now())
@@ -181,23 +181,23 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize(("change", "erased"), CHANGES)
+@pytest.mark.parametrize(("change", "discarded"), CHANGES)
 @pytest.mark.one_database
-def test_a_grant_is_erased_with_what_it_was_gained_with(
-    granted: GrantOwner, change: dict[str, Any], erased: bool
+def test_a_grant_is_discarded_when_its_settings_change(
+    granted: GrantOwner, change: dict[str, Any], discarded: bool
 ) -> None:
     granted.save(**change)
     with granted.parts.database.read() as session:
         grant = grants.get(session, granted.server.id)
     kept = grant is not None and grant.sealed_refresh_token != ""
-    assert kept is not erased
+    assert kept is not discarded
 
 
 @pytest.mark.one_database
-def test_an_application_without_a_secret_loses_its_grant_when_mail_goes_elsewhere(owner: GrantOwner) -> None:
+def test_a_grant_without_a_client_secret_is_discarded_when_email_goes_elsewhere(owner: GrantOwner) -> None:
     owner.provider.public = True
     owner.save(secrets={"client_secret": ""})
-    owner.sign_in()
+    owner.authorize()
     owner.save(secrets={"client_secret": ""}, timeout=11)
     assert owner.grant.status == GrantStatus.GENERATED
     owner.save(secrets={"client_secret": ""}, host="smtp.attacker.example")
@@ -205,7 +205,7 @@ def test_an_application_without_a_secret_loses_its_grant_when_mail_goes_elsewher
 
 
 @pytest.mark.one_database
-def test_tokens_that_come_after_the_grant_was_erased_are_not_saved(granted: GrantOwner) -> None:
+def test_tokens_for_a_discarded_grant_are_not_saved(granted: GrantOwner) -> None:
     source = granted.tokens
     granted.save(client_id="another")
     with later(hours=1), pytest.raises(GrantMissing):

@@ -23,7 +23,7 @@ MAY, JUNE = date(2027, 5, 3), date(2027, 6, 3)
 def granted(owner: GrantOwner) -> GrantOwner:
     """An administrator with a grant, whose client secret expires in May."""
     owner.save(secret_expires_on=MAY)
-    owner.sign_in()
+    owner.authorize()
     return owner
 
 

@@ -28,7 +28,7 @@ FailingSend = Callable[[TransportSettings], DeliveryError]
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls", "none"])
-def test_a_real_server_takes_the_message(security: Security, authority: Authority, send: Send) -> None:
+def test_a_real_server_accepts_the_message(security: Security, authority: Authority, send: Send) -> None:
     with running_inbox(authority, security) as inbox:
         account = {"username": USERNAME, "authentication": "password", "secrets": {"password": PASSWORD}}
         send(settings_for(inbox, security=security, **account))
@@ -54,7 +54,7 @@ def test_every_stage_is_timed_in_order(scripted: Scripted, send: Send) -> None:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("fault", ["stall_at", "drop_at"])
-def test_a_server_that_goes_silent_or_away_ends_in_time(
+def test_a_server_that_stops_replying_fails_in_time(
     point: str, stage: Stage, fault: str, scripted: Scripted, delivery_error: FailingSend
 ) -> None:
     started = time.monotonic()
@@ -64,14 +64,14 @@ def test_a_server_that_goes_silent_or_away_ends_in_time(
     assert time.monotonic() - started < 4
 
 
-def test_a_server_that_drips_its_answer_is_not_waited_for(scripted: Scripted, delivery_error: FailingSend) -> None:
+def test_a_slow_reply_is_abandoned(scripted: Scripted, delivery_error: FailingSend) -> None:
     started = time.monotonic()
     error = delivery_error(settings_for(scripted(drip=0.2), timeout=1))
     assert (error.stage, error.code) == (Stage.GREETING, "timeout")
     assert time.monotonic() - started < 3
 
 
-def test_an_endless_answer_is_cut_off(scripted: Scripted, delivery_error: FailingSend) -> None:
+def test_an_endless_reply_is_cut_off(scripted: Scripted, delivery_error: FailingSend) -> None:
     error = delivery_error(settings_for(scripted(endless_at="EHLO")))
     assert error.stage is Stage.EHLO
     assert (error.code, error.params) == ("reply_too_long", {"limit": "200"})
@@ -82,16 +82,14 @@ def test_an_endless_line_is_cut_off(scripted: Scripted, delivery_error: FailingS
     assert error.code == "line_too_long"
 
 
-def test_starttls_that_is_not_offered_sends_nothing(scripted: Scripted, delivery_error: FailingSend) -> None:
+def test_nothing_is_sent_if_starttls_is_not_offered(scripted: Scripted, delivery_error: FailingSend) -> None:
     server = scripted()
     error = delivery_error(with_password(server, security="starttls"))
     assert error.stage is Stage.TLS
     assert server.commands == ["EHLO"]
 
 
-def test_what_was_said_before_encryption_is_not_believed_after_it(
-    scripted: Scripted, delivery_error: FailingSend
-) -> None:
+def test_plain_text_after_starttls_is_not_trusted(scripted: Scripted, delivery_error: FailingSend) -> None:
     server = scripted(tls="starttls", smuggled=b"250-scripted.example\r\n250 AUTH PLAIN\r\n")
     error = delivery_error(with_password(server, security="starttls"))
     assert error.stage is Stage.TLS
@@ -125,26 +123,24 @@ def test_the_minimum_tls_version_is_a_minimum(authority: Authority, send: Send, 
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5"])
-def test_any_password_mechanism_will_do(mechanism: str, scripted: Scripted, send: Send) -> None:
+def test_any_password_mechanism_works(mechanism: str, scripted: Scripted, send: Send) -> None:
     server = scripted(mechanisms=mechanism)
     send(with_password(server))
     assert f"AUTH {mechanism}" in " ".join(server.received)
 
 
-def test_a_long_password_follows_after_the_mechanism(scripted: Scripted, send: Send) -> None:
+def test_a_long_password_is_sent_after_the_mechanism(scripted: Scripted, send: Send) -> None:
     server = scripted(mechanisms="PLAIN")
     send(with_password(server, password="x" * 1500))
     assert "AUTH PLAIN" in server.received
 
 
-def test_a_challenge_that_never_ends_is_given_up(scripted: Scripted, delivery_error: FailingSend) -> None:
+def test_endless_challenges_are_given_up(scripted: Scripted, delivery_error: FailingSend) -> None:
     error = delivery_error(with_password(scripted({"AUTH": ["334 " for _ in range(50)]}, mechanisms="LOGIN")))
     assert error.stage is Stage.AUTH
 
 
-def test_secrets_are_blotted_out_even_when_the_server_repeats_them(
-    scripted: Scripted, delivery_error: FailingSend
-) -> None:
+def test_secrets_that_the_server_repeats_are_redacted(scripted: Scripted, delivery_error: FailingSend) -> None:
     echo = "535 5.7.8 not AG1haWxyb29tAGh1bnRlcjItaHVudGVyMg== nor hunter2-hunter2"
     error = delivery_error(with_password(scripted({"AUTH": echo}), password="hunter2-hunter2"))
     everything = " ".join([error.reply, str(error.params), str(error), *(line.text for line in error.transcript.lines)])
@@ -153,21 +149,19 @@ def test_secrets_are_blotted_out_even_when_the_server_repeats_them(
     assert "535 5.7.8" in error.reply
 
 
-def test_a_secret_in_the_answer_to_the_message_is_blotted_out(scripted: Scripted, send: Send) -> None:
+def test_a_secret_in_the_reply_to_a_message_is_redacted(scripted: Scripted, send: Send) -> None:
     server = with_password(scripted({"END": "250 queued for hunter2-hunter2"}), password="hunter2-hunter2")
     assert "hunter2" not in "".join(step.note for step in send(server).transcript.stages)
 
 
-def test_control_and_formatting_characters_of_an_answer_are_shown_as_none(
-    scripted: Scripted, delivery_error: FailingSend
-) -> None:
+def test_control_and_formatting_characters_are_replaced(scripted: Scripted, delivery_error: FailingSend) -> None:
     reply = b"550 5.7.1 \0\x1b[31mred\x1b[0m \xe2\x80\xaegnp.exe\t\xa0end\r\n"
     error = delivery_error(settings_for(scripted({"RCPT": reply})))
     assert error.reply == "550 5.7.1 ��[31mred�[0m �gnp.exe �end"
     assert all(line.text.isprintable() for line in error.transcript.lines)
 
 
-def test_no_more_of_an_answer_is_kept_than_people_read(scripted: Scripted, delivery_error: FailingSend) -> None:
+def test_a_long_reply_is_shortened(scripted: Scripted, delivery_error: FailingSend) -> None:
     reply = "\n".join([*(f"550-{'x' * 900}" for _ in range(100)), "550 no"])
     assert len(delivery_error(settings_for(scripted({"RCPT": reply}))).reply) <= 4000
 
@@ -189,14 +183,14 @@ def test_no_more_of_an_answer_is_kept_than_people_read(scripted: Scripted, deliv
         ({"AUTH": "454 4.7.0 Temporary authentication failure"}, Stage.AUTH, Scope.SERVER),
     ],
 )
-def test_a_refusal_says_whose_fault_it_is(
+def test_a_rejection_has_a_scope(
     replies: dict[str, str], stage: Stage, fault: Scope, scripted: Scripted, delivery_error: FailingSend
 ) -> None:
     error = delivery_error(with_password(scripted(replies), timeout=1))
     assert (error.stage, error.scope) == (stage, fault)
 
 
-def test_a_refused_recipient_leaves_the_connection_to_the_next_message(
+def test_a_rejected_recipient_leaves_the_connection_usable(
     app: Flask, scripted: Scripted, message: flask_mail.Message
 ) -> None:
     server = scripted({"RCPT": ["550 5.1.1 User unknown", "250 Ok"]})
@@ -208,13 +202,13 @@ def test_a_refused_recipient_leaves_the_connection_to_the_next_message(
     assert len(server.messages) == 1
 
 
-def test_a_line_with_a_dot_arrives_whole(scripted: Scripted, send: Send) -> None:
+def test_a_line_that_starts_with_a_dot_arrives_intact(scripted: Scripted, send: Send) -> None:
     server = scripted()
     send(settings_for(server))
     assert b"\r\n..hidden dot\r\n" in server.messages[0]
 
 
-def test_a_plugin_that_raises_while_signing_in_is_named(scripted: Scripted, delivery_error: FailingSend) -> None:
+def test_a_plugin_that_raises_while_authenticating_is_named(scripted: Scripted, delivery_error: FailingSend) -> None:
     from webapp.providers import Account, Password, Provider, SmtpDialogue
 
     class Broken(Password):
@@ -230,17 +224,15 @@ def test_a_plugin_that_raises_while_signing_in_is_named(scripted: Scripted, deli
 
 
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 300])
-def test_a_host_that_is_none_fails_at_the_lookup(host: str, delivery_error: FailingSend) -> None:
+def test_an_invalid_host_fails_at_the_lookup(host: str, delivery_error: FailingSend) -> None:
     assert delivery_error(settings_for(host=host, port=25)).stage is Stage.LOOKUP
 
 
-def test_a_port_where_nothing_listens_fails_at_connecting(delivery_error: FailingSend) -> None:
+def test_a_closed_port_fails_at_connecting(delivery_error: FailingSend) -> None:
     assert delivery_error(settings_for()).stage is Stage.CONNECT
 
 
-def test_a_message_that_is_out_of_date_by_then_is_not_handed_over(
-    app: Flask, scripted: Scripted, message: flask_mail.Message
-) -> None:
+def test_an_expired_message_is_not_sent(app: Flask, scripted: Scripted, message: flask_mail.Message) -> None:
     server = scripted()
     with app.app_context(), SmtpConnection(settings_for(server)) as connection:
         with pytest.raises(DeliveryError, match="message_expired"):

@@ -50,7 +50,7 @@ def test_the_message_goes_through_the_proxy(
 
 
 @pytest.mark.parametrize(("kind", "proxy"), KINDS)
-def test_a_proxy_that_refuses_the_account_is_told_apart(
+def test_a_proxy_that_rejects_its_account_fails_at_the_proxy_stage(
     kind: str, proxy: type[Proxy], delivery_error: Callable[[TransportSettings], DeliveryError]
 ) -> None:
     with proxy(ACCOUNT) as running:
@@ -62,7 +62,7 @@ def test_a_proxy_that_refuses_the_account_is_told_apart(
 
 
 @pytest.mark.parametrize("kind", ["http", "socks5"])
-def test_a_proxy_that_is_a_mail_server_ends_in_time(
+def test_a_mail_server_as_the_proxy_fails_in_time(
     kind: str, scripted: Scripted, delivery_error: Callable[[TransportSettings], DeliveryError]
 ) -> None:
     server = scripted()
@@ -70,7 +70,7 @@ def test_a_proxy_that_is_a_mail_server_ends_in_time(
     assert error.stage is Stage.PROXY
 
 
-def test_what_a_proxy_says_before_tls_is_not_taken_for_the_server(
+def test_what_a_proxy_sends_before_tls_is_not_trusted(
     scripted: Scripted, delivery_error: Callable[[TransportSettings], DeliveryError]
 ) -> None:
     server = scripted()
@@ -81,7 +81,7 @@ def test_what_a_proxy_says_before_tls_is_not_taken_for_the_server(
     assert (error.stage, error.code) == (Stage.TLS, "tls_not_offered")
 
 
-def test_a_kind_of_address_that_this_machine_does_not_have_is_passed_over(scripted: Scripted) -> None:
+def test_an_unsupported_address_family_is_skipped(scripted: Scripted) -> None:
     server = scripted()
     addresses = sockets.resolve(server.host, server.port, 5)
     unknown = (9999, *addresses[0][1:])
@@ -89,7 +89,7 @@ def test_a_kind_of_address_that_this_machine_does_not_have_is_passed_over(script
         assert sock.getpeername()[1] == server.port
 
 
-def test_many_addresses_that_do_not_answer_take_no_longer_than_one(silent: tuple[str, int]) -> None:
+def test_many_silent_addresses_take_no_longer_than_one(silent: tuple[str, int]) -> None:
     started = time.monotonic()
     with pytest.raises(TimeoutError):
         sockets.connect(sockets.resolve(*silent, 5) * 40, 1)

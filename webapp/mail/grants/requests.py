@@ -30,7 +30,7 @@ def for_browser(server: MailServer, session_id: int, redirect_uri: str) -> Autho
     """Return a request from which the provider sends the browser back."""
     return AuthorizationRequest(
         mail_server_id=server.id,
-        sign_in_id=session_id,
+        session_id=session_id,
         redirect_uri=redirect_uri,
         expires_at=clock.now() + LIFETIME,
     )
@@ -40,7 +40,7 @@ def for_device(server: MailServer, session_id: int, code: DeviceCode) -> Authori
     """Return a request that waits for a code to be entered."""
     return AuthorizationRequest(
         mail_server_id=server.id,
-        sign_in_id=session_id,
+        session_id=session_id,
         user_code=code.user_code,
         verification_uri=code.verification_uri,
         interval=code.interval,
@@ -52,7 +52,7 @@ def claim_by_state(parts: AppState, session_id: int, state: str) -> tuple[Author
     """Delete the request with this state, and return it with its mail server. Raises AuthorizationFailed."""
     mine = (
         AuthorizationRequest.state_hash == sha256_hex(state),
-        AuthorizationRequest.sign_in_id == session_id,
+        AuthorizationRequest.session_id == session_id,
         AuthorizationRequest.user_code == "",
     )
     with parts.database.transaction() as session:
@@ -104,4 +104,4 @@ def delete_all(session: Session, server_id: int, session_id: int) -> None:
 
 
 def _started_by(session_id: int, server_id: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    return AuthorizationRequest.sign_in_id == session_id, AuthorizationRequest.mail_server_id == server_id
+    return AuthorizationRequest.session_id == session_id, AuthorizationRequest.mail_server_id == server_id

@@ -1,4 +1,4 @@
-"""How providers are reached: through the mail server's proxy, if it has one."""
+"""Providers are contacted through the mail server's proxy, if it has one."""
 
 from collections.abc import Iterator
 
@@ -8,23 +8,22 @@ from tests.support.authorization import AuthorizationServer, running_provider
 from tests.support.certificates import Authority
 from tests.support.grants import GrantOwner
 from tests.support.proxies import ACCOUNT, HttpProxy, Proxy, SocksProxy
-from webapp.core import http_client, sockets
+from webapp.core import sockets
 from webapp.core.app_state import AppState
-from webapp.core.http_client import InvalidResponse
 
 pytestmark = pytest.mark.one_database
 
 
 @pytest.fixture
-def abroad(authority: Authority) -> Iterator[AuthorizationServer]:
-    """A provider with a certificate, as all have that are not on this machine."""
+def remote(authority: Authority) -> Iterator[AuthorizationServer]:
+    """A provider with a certificate, as if it were on another machine."""
     with running_provider(authority.server()) as provider:
         yield provider
 
 
 def proxied(parts: AppState, provider: AuthorizationServer, running: Proxy) -> GrantOwner:
     """An administrator whose mail server is behind a proxy."""
-    owner = GrantOwner.of(parts, provider)
+    owner = GrantOwner.create(parts, provider)
     kind = "socks5" if isinstance(running, SocksProxy) else "http"
     name, password = ACCOUNT
     where = {"proxy_type": kind, "proxy_host": running.host, "proxy_port": running.port}
@@ -34,21 +33,17 @@ def proxied(parts: AppState, provider: AuthorizationServer, running: Proxy) -> G
 
 
 @pytest.mark.parametrize("proxy", [HttpProxy, SocksProxy])
-def test_tokens_are_asked_for_through_the_mail_servers_proxy(
-    parts: AppState, abroad: AuthorizationServer, proxy: type[Proxy]
+def test_tokens_are_requested_through_the_mail_servers_proxy(
+    parts: AppState, remote: AuthorizationServer, proxy: type[Proxy]
 ) -> None:
     with proxy(ACCOUNT) as running:
-        proxied(parts, abroad, running).sign_in()
-    assert f"https://{running.targets[0]}" == abroad.url
+        proxied(parts, remote, running).authorize()
+    assert f"https://{running.targets[0]}" == remote.url
 
 
-def test_a_proxy_reads_no_secret_that_is_for_this_machine(parts: AppState, provider: AuthorizationServer) -> None:
+def test_a_provider_on_this_machine_is_not_contacted_through_a_proxy(
+    parts: AppState, provider: AuthorizationServer
+) -> None:
     with HttpProxy(ACCOUNT) as running:
-        proxied(parts, provider, running).sign_in()
+        proxied(parts, provider, running).authorize()
     assert running.targets == []
-
-
-def test_a_server_that_hangs_up_gave_no_answer(provider: AuthorizationServer) -> None:
-    provider.misbehave("drop")
-    with pytest.raises(InvalidResponse, match="response_missing"):
-        http_client.post(f"{provider.url}/token", {}, b"")

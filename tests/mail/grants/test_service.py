@@ -42,14 +42,14 @@ TOLD = [
 
 
 @pytest.mark.parametrize(("told", "unused", "moves"), TOLD)
-def test_an_end_moves_when_a_renewal_changes_the_moment_it_is_at(
+def test_a_deadline_slides_if_a_refresh_moves_it(
     parts: AppState, told: list[float | None], unused: float | None, moves: bool | None
 ) -> None:
     method = OAuth2(lapses_after=unused * DAY if unused else None)
     assert renewed_daily(parts, told, method)["refresh_expiry_slides"] is moves
 
 
-def test_an_application_by_itself_has_no_refresh_token_that_ends(parts: AppState) -> None:
+def test_an_application_has_no_refresh_token_that_expires(parts: AppState) -> None:
     method = OAuth2(grant_type="client_credentials", lapses_after=90 * DAY)
     values = renewed_daily(parts, [0.02, 0.02], method)
     assert values["refresh_deadline"] is None
