@@ -1,1 +1,1 @@
-"""Messages: queued, sent, failed."""
+"""The outbox: queued messages, their delivery, and the pages that show them."""

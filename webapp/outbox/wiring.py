@@ -17,7 +17,7 @@ from webapp.web.navigation import NavigationEntry, Panel, SettingsTab
 
 
 def init_app(app: Flask) -> None:
-    """Register the pages, and open the queue that wakes the worker."""
+    """Add the pages, panels, jobs and message kinds, and open the queue that wakes the worker."""
     state = app_state_of(app)
     queue = WakeUpQueue(state.config.queue_url)
     queue.attach_to(state.database)
