@@ -48,7 +48,7 @@ def run(
     with single_instance(instance):
         parts = app_state_of(app)
         schema.upgrade(parts.database)
-        with parts.database.transaction() as session:
+        with app.app_context(), parts.database.transaction() as session:
             prepare(session, parts, address, inbox.port)
         parts.database.engine.dispose()
         children = [
