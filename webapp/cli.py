@@ -33,7 +33,7 @@ from webapp.process.supervisor import Child, Supervisor, exit_with_supervisor
 from webapp.process.web_server import AddressUnavailable, ListenAddress, serve_web
 from webapp.providers.registry import InvalidPlugin
 from webapp.settings import service as settings
-from webapp.web.forms import text_problem
+from webapp.web.forms import text_error
 
 DATABASE_HELP = "Check MAILROOM_DATABASE_URL, that the database is running, and that `mailroom upgrade` has been run."
 host_option = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -140,10 +140,10 @@ def create_admin(email: str, name: str, password_stdin: bool) -> None:
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else prompt_for_password()
     name = name.strip() or email.partition("@")[0]
     # The pages would refuse the same text, so nobody could enter it there.
-    if problem := text_problem(name, most=MAX_NAME_LENGTH):
+    if problem := text_error(name, most=MAX_NAME_LENGTH):
         raise click.ClickException(f"This name can't be used. {problem}")
     try:
-        if problem := text_problem(password, secret=True):
+        if problem := text_error(password, secret=True):
             raise PasswordRejected(problem)
         with upgraded_database() as database:
             with database.read() as session:

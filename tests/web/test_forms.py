@@ -14,7 +14,7 @@ from wtforms import PasswordField, StringField, TextAreaField
 
 from tests.support.browser import Browser
 from tests.support.html import forms_of
-from webapp.web.forms import MAX_TEXT_LENGTH, Form, errors_of
+from webapp.web.forms import MAX_TEXT_LENGTH, Form, fields_with_errors
 
 MUCH = "x" * 200_000
 TWICE = "This field was sent twice"
@@ -42,7 +42,7 @@ def problems(app: Flask, *pairs: tuple[str, str]) -> dict[str, str]:
     with app.test_request_context(method="POST", data=MultiDict(pairs)):
         form = Sample()
         form.validate()
-        return {field.name: str(field.errors[0]) for field in errors_of(form)}
+        return {field.name: str(field.errors[0]) for field in fields_with_errors(form)}
 
 
 @pytest.mark.one_database

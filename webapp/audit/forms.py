@@ -12,14 +12,14 @@ from wtforms.validators import Length, StopValidation
 from webapp.audit import registry
 from webapp.audit.service import Filter
 from webapp.core.email_addresses import MAX_LENGTH
-from webapp.web.forms import Form, stripped, text, text_problem
+from webapp.web.forms import Form, stripped, text, text_error
 
 MAX_IP_ADDRESS_LENGTH = 64
 
 
 def printable_line(form: Form, field: Field) -> None:
     """Validator: one line without control characters."""
-    if problem := text_problem(text(field)):
+    if problem := text_error(text(field)):
         raise ValidationError(problem)
 
 

@@ -1,4 +1,4 @@
-"""What every form shares: nothing a browser sends is taken on trust, and every error stands beside its field."""
+"""What every form shares: nothing from the browser is trusted, and every error is shown beside its field."""
 
 import unicodedata
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from wtforms import Field, HiddenField, PasswordField, SelectMultipleField, Stri
 from webapp.web.csrf import FormCsrf
 
 MAX_TEXT_LENGTH = 2000
-# Control characters, line ends, halves of characters, and what reverses or hides what stands beside it, so that a
-# name can look like another (Unicode's general categories). Passwords hold none of these either (RFC 8264, 9.13).
+# Unicode's general categories of control characters, line ends, surrogates, and of what reverses or hides the text
+# beside it, so that one name looks like another. Passwords contain none of these either (RFC 8264, 9.13).
 REFUSED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-# Some scripts and emoji are written with these joiners.
+# Some scripts and emoji need these joiners.
 JOINERS = "\u200c\u200d"
-# Letters and symbols by their category, and blank.
+# Blank, although letters or symbols by their category.
 FILLERS = "\u115f\u1160\u2800\u3164\uffa0"
 STALE = lazy_gettext("This page was open too long, so nothing was saved. Please submit it again.")
 
@@ -32,65 +32,60 @@ class Form(FlaskForm):
         csrf_class = FormCsrf
 
     def __init__(self, **given: Any) -> None:
-        # Left to itself it would take JSON and uploaded files for fields too, and neither holds texts alone.
-        given.setdefault("formdata", (request.form or None) if self.submitted() else None)
+        # Flask-WTF would also read fields from JSON and uploaded files, which hold more than texts.
+        given.setdefault("formdata", (request.form or None) if self.is_posted() else None)
         super().__init__(**given)
 
     def validate_on_submit(self, extra_validators: Any = None) -> bool:
-        """Whether the request sends the form, and all is right."""
-        return self.submitted() and self.validate(extra_validators)
+        """Return whether the form was posted and all fields are right."""
+        return self.is_posted() and self.validate(extra_validators)
 
     def validate(self, extra_validators: Any = None) -> bool:
-        """Whether all fields are right. A stale CSRF token is told in words, in `form_errors`."""
+        """Return whether all fields are right. A CSRF token that is not valid adds an error to `form_errors`."""
         valid: bool = super().validate(extra_validators)
         if self.is_stale:
             self.form_errors.append(str(STALE))
         for field in self:
-            problem = self._problem_of(field)
+            problem = self._text_error(field)
             if problem:
                 field.errors = [problem]
                 valid = False
-        self._focus_first_mistake()
+        self._focus_first_error()
         return valid
 
     @property
     def is_stale(self) -> bool:
-        """Whether it comes from a page of another session; known once it was validated."""
+        """Whether the form is from a page of another session; known once it was validated."""
         return "csrf_token" in self and bool(self["csrf_token"].errors)
 
-    def problem(self, name: str, text: str) -> bool:
-        """Put an error beside a field, before any it has. Always False, for `return`."""
+    def add_error(self, name: str, text: str) -> None:
+        """Put an error beside a field, before those that it has."""
         self[name].errors = (text, *self[name].errors)
-        self._focus_first_mistake()
-        return False
+        self._focus_first_error()
 
-    def _focus_first_mistake(self) -> None:
-        """Have a page that comes back start where the first mistake is."""
-        first = next(iter(errors_of(self)), None)
+    def _focus_first_error(self) -> None:
+        """Put the focus on the first field with an error."""
+        first = next(iter(fields_with_errors(self)), None)
         for field in self:
             others = {name: value for name, value in (field.render_kw or {}).items() if name != "autofocus"}
             field.render_kw = {**others, "autofocus": True} if field is first else others
 
     @staticmethod
-    def submitted() -> bool:
-        """Whether the request sends a form."""
+    def is_posted() -> bool:
+        """Return whether the request posts a form."""
         return request.method == "POST"
 
-    def sent(self, name: str) -> bool:
-        """Whether the browser sent this field at all, blank or not."""
-        return name in request.form
-
-    def _problem_of(self, field: Field) -> str | None:
+    def _text_error(self, field: Field) -> str | None:
         values = request.form.getlist(field.name)
         if len(values) > 1 and not isinstance(field, SelectMultipleField):
             return _("This field was sent twice. Reload the page and try again.")
         if not values or not isinstance(field, StringField):
             return None
-        return text_problem(values[0], lines=isinstance(field, TextAreaField), secret=isinstance(field, PasswordField))
+        return text_error(values[0], lines=isinstance(field, TextAreaField), secret=isinstance(field, PasswordField))
 
 
-def text_problem(value: str, lines: bool = False, secret: bool = False, most: int = MAX_TEXT_LENGTH) -> str | None:
-    """What keeps a text from being a field's value, in words. A secret may end in a pasted line break."""
+def text_error(value: str, lines: bool = False, secret: bool = False, most: int = MAX_TEXT_LENGTH) -> str | None:
+    """Return what keeps a text from being a field's value, in words. A secret may end in a pasted line break."""
     if len(value) > most:
         return ngettext(
             "Too long: %(num)s character (maximum %(most)s).",
@@ -132,19 +127,19 @@ class VersionedForm(Form):
 
 
 class ConfirmForm(Form):
-    """A button and nothing else; carries the CSRF token."""
+    """A form of one button, with a CSRF token."""
 
 
 def text(field: Field) -> str:
-    """What was typed."""
+    """Return what was entered."""
     return field.data or ""
 
 
 def stripped(value: str | None) -> str:
-    """Filter: without the white space around it, which came along when it was copied."""
+    """Filter: return the text without white space around it."""
     return (value or "").strip()
 
 
-def errors_of(form: Form) -> Sequence[Field]:
-    """The fields that have errors, for the summary at the top of a form."""
+def fields_with_errors(form: Form) -> Sequence[Field]:
+    """Return the fields that have errors, for the summary at the top of a form."""
     return [field for field in form if field.errors and field.name != "csrf_token"]

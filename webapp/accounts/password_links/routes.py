@@ -133,7 +133,7 @@ def reset_password() -> ResponseReturnValue:
 @csrf.exempt
 def enter_code() -> ResponseReturnValue:
     """Enter a code and the address it was sent to; this does the same as opening the link."""
-    form = CodeForm() if CodeForm.submitted() else _empty_code_form()
+    form = CodeForm() if CodeForm.is_posted() else _empty_code_form()
     if not form.validate_on_submit():
         return _code_page(form)
     email, code = text(form.email), text(form.code)
@@ -144,7 +144,7 @@ def enter_code() -> ResponseReturnValue:
         form.form_errors.append(error_pages.retry_text(error))
         return error_pages.too_many_requests(error, _code_page(form))
     if redeemed is None:
-        form.problem("code", str(codes.REFUSED))
+        form.add_error("code", str(codes.REFUSED))
         return _code_page(form)
     browser[redeemed.purpose] = redeemed.secret
     return redirect(url_for(PAGES[redeemed.purpose]))
@@ -182,7 +182,8 @@ def _is_new(form: PasswordForm, user: User) -> bool:
     try:
         policy.require_not_reused(app_state().database, user, text(form.password))
     except PasswordRejected as had:
-        return form.problem("password", str(had))
+        form.add_error("password", str(had))
+        return False
     return True
 
 

@@ -51,7 +51,7 @@ def change_name() -> ResponseReturnValue:
     """Change the name."""
     form = NameForm()
     if not form.validate_on_submit():
-        return _page(name_form=form if form.submitted() else None)
+        return _page(name_form=form if form.is_posted() else None)
     with app_state().database.transaction() as session:
         service.rename(session, signed_in().id, text(form.name))
     flash(_("Your name has been changed."), "success")
@@ -64,7 +64,7 @@ def change_language() -> ResponseReturnValue:
     """Change the language; the message about it is in the new one already."""
     form, user = LanguageForm(), signed_in()
     if not form.validate_on_submit():
-        return _page(language_form=form if form.submitted() else None)
+        return _page(language_form=form if form.is_posted() else None)
     with app_state().database.transaction() as session:
         service.choose_language(session, user.id, form.language.data)
     user.language = form.language.data
@@ -85,7 +85,7 @@ def request_address_change() -> ResponseReturnValue:
     try:
         address_changes.request(app_state().database, user, email, password, sessions.current_session())
     except WrongPassword as error:
-        form.problem("current_password", str(error))
+        form.add_error("current_password", str(error))
         return _page(address_form=form)
     except SessionEnded as error:
         return login_again(error, url_for("profile.profile"))
@@ -120,7 +120,7 @@ def enter_address_code() -> ResponseReturnValue:
         form.form_errors.append(error_pages.retry_text(error))
         return error_pages.too_many_requests(error, _page(code_form=form))
     if redeemed is None:
-        form.problem("code", str(codes.REFUSED))
+        form.add_error("code", str(codes.REFUSED))
         return _page(code_form=form)
     browser[redeemed.purpose] = redeemed.secret
     return redirect(url_for("address_changes.confirm_address"))
@@ -153,7 +153,7 @@ def change_password() -> ResponseReturnValue:
 def change_expired_password() -> ResponseReturnValue:
     """Replace an expired password, and go on to `next`."""
     target, form = safe_next(request.args.get("next")), _password_form()
-    if not form.submitted() and not _is_expired():
+    if not form.is_posted() and not _is_expired():
         return redirect(target)
     try:
         if not _change_password(form):
@@ -235,9 +235,11 @@ def _change_password(form: ChangePasswordForm) -> bool:
     try:
         only = service.change_password(app_state().database, signed_in(), current, new, user_session, current_client())
     except WrongPassword as error:
-        return form.problem("current_password", str(error))
+        form.add_error("current_password", str(error))
+        return False
     except PasswordRejected as error:
-        return form.problem("password", str(error))
+        form.add_error("password", str(error))
+        return False
     sessions.set_token(only.token, user_session)
     sessions.remember_device(only.device_cookie)
     flash(_("Your password has been changed, and all other browsers have been signed out."), "success")

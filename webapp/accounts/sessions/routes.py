@@ -96,7 +96,7 @@ def reauthenticate() -> ResponseReturnValue:
         # Nothing that members may do needs it.
         return redirect(target)
     form, here = ConfirmPasswordForm(), url_for("sessions.reauthenticate", next=target)
-    if not form.submitted():
+    if not form.is_posted():
         due = reauthentication.is_due(browser.current_session())
         return _password_page(form, 200, here) if due else redirect(target)
     try:
@@ -175,7 +175,8 @@ def _is_confirmed(form: ConfirmPasswordForm) -> bool:
             app_state().database, signed_in(), browser.current_session(), text(form.current_password)
         )
     except WrongPassword as wrong:
-        return form.problem("current_password", str(wrong))
+        form.add_error("current_password", str(wrong))
+        return False
     browser.rotate_token_after_request()
     return True
 

@@ -52,7 +52,7 @@ def create_user() -> ResponseReturnValue:
         try:
             return _create(form)
         except service.AddressTaken as error:
-            form.problem("email", str(error))
+            form.add_error("email", str(error))
     with app_state().database.read() as session:
         lifetime = security(session).activation_minutes
     return render_template("accounts/new_user.html", form=form, lifetime=lifetime)

@@ -43,7 +43,7 @@ def set_up() -> ResponseReturnValue:
         if form.validate_on_submit():
             return _create(form)
     except service.AddressTaken as error:
-        form.problem("email", str(error))
+        form.add_error("email", str(error))
     except setup.SetupRefused as error:
         done = isinstance(error, setup.AlreadySetUp)
         return render_template("accounts/setup_refused.html", refused=error, done=done), 404

@@ -26,7 +26,7 @@ from webapp.mail.servers import DESTINATION, OAUTH2_COLUMNS, PROXY_DESTINATION, 
 from webapp.providers import Provider
 from webapp.providers.registry import ProviderRegistry, get_providers, secret_fields
 from webapp.web.access import current_user
-from webapp.web.forms import errors_of
+from webapp.web.forms import fields_with_errors
 
 CARRIED_FOR = timedelta(hours=1)
 SEAL_PURPOSE = "carried secrets"
@@ -98,7 +98,7 @@ class FormState:
         draft = self._draft(form)
         errors = self._secret_errors(form, draft)
         for name, text in errors.items():
-            form.problem(name, text)
+            form.add_error(name, text)
         return self._result(form, draft, valid and not errors)
 
     def after_switch(self) -> FormResult:
@@ -124,7 +124,7 @@ class FormState:
         for name in sorted(names):
             if self.saved is not None and name in self.saved.sealed_secrets:
                 text = _("The saved secret can't be decrypted with the current secret key. Enter it again.")
-                result.form.problem(name, text)
+                result.form.add_error(name, text)
         return replace(result, valid=False)
 
     @property
@@ -162,7 +162,7 @@ class FormState:
 
     def _result(self, form: MailServerForm, draft: ServerDraft, valid: bool) -> FormResult:
         """Return the result, its form ready to be shown. A secret that cannot be right is forgotten."""
-        wrong = {field.name for field in errors_of(form)}
+        wrong = {field.name for field in fields_with_errors(form)}
         draft = replace(draft, secrets={name: value for name, value in draft.secrets.items() if name not in wrong})
         form.carried_secrets.data = self._seal_secrets(draft) or form.carried_secrets.data
         return FormResult(form, draft, valid)

@@ -14,7 +14,7 @@ from webapp.mail.server_page.fields import DayField, NumberField, SecretTextFiel
 from webapp.mail.servers import CLIENT_SECRETS, OAUTH2_COLUMNS, PROXY_PASSWORD, ServerDraft
 from webapp.providers import Authentication, Password, Provider
 from webapp.providers.registry import get_providers, secret_fields
-from webapp.web.forms import MAX_TEXT_LENGTH, VersionedForm, stripped, text_problem
+from webapp.web.forms import MAX_TEXT_LENGTH, VersionedForm, stripped, text_error
 
 COLUMNS = (
     "provider", "mail_from", "host", "port", "security", "tls_minimum", "timeout", "proxy_type", "proxy_host",
@@ -154,7 +154,7 @@ class MailServerForm(VersionedForm):
         own = {name for name in self.chosen.fields if any(isinstance(rule, Optional) for rule in self[name].validators)}
         return frozenset(own | set(self.method.optional_fields if self.method else ()))
 
-    def _problem_of(self, field: Field) -> str | None:
+    def _text_error(self, field: Field) -> str | None:
         if field.name in CARRIED:
             return None
         used = self.method is not None and field.name in self.method.fields
@@ -162,8 +162,8 @@ class MailServerForm(VersionedForm):
             # Tidied already: a key that was copied with a line break in it is whole again.
             lines = isinstance(field, SecretTextField)
             most = checks.MAX_KEY_LENGTH if lines else MAX_TEXT_LENGTH
-            return text_problem(field.data or "", lines=lines, secret=True, most=most)
-        return super()._problem_of(field)
+            return text_error(field.data or "", lines=lines, secret=True, most=most)
+        return super()._text_error(field)
 
     def _cleaned(self, method: Authentication, name: str, value: str) -> str:
         try:
