@@ -1,4 +1,4 @@
-"""Links with which a password is chosen, below the pages."""
+"""Activation and reset, below the pages."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -24,10 +24,10 @@ NewLink = Callable[..., str]
 Queued = Callable[[], list[tuple[str, str]]]
 
 
-class TestActivating:
-    """The first password."""
+class TestActivation:
+    """Choosing the first password."""
 
-    def test_it_makes_the_account_active_and_owes_the_notice(
+    def test_it_activates_the_account_and_enqueues_an_email(
         self, parts: AppState, pat: User, new_link: NewLink, queued: Queued
     ) -> None:
         secret = new_link(pat, LinkPurpose.ACTIVATION)
@@ -37,21 +37,7 @@ class TestActivating:
         assert queued() == [("activated", pat.email)]
         assert sign_in(parts, pat.email, NEW_PASSWORD)
 
-    def test_of_two_links_used_at_once_one_chooses_the_password(
-        self, parts: AppState, pat: User, new_link: NewLink, queued: Queued
-    ) -> None:
-        def using(secret: str) -> Callable[[], object]:
-            def use() -> object:
-                with parts.database.transaction() as session:
-                    return password_links.activate(session, secret, hashing.hash_password(secret))
-
-            return use
-
-        ends = run_at_once([using(new_link(pat, LinkPurpose.ACTIVATION)) for _ in range(4)])
-        assert [type(end) for end in ends].count(User) == 1
-        assert queued() == [("activated", pat.email)]
-
-    def test_those_who_come_late_with_another_link_are_told_so(
+    def test_of_simultaneous_activations_with_several_links_one_succeeds(
         self, parts: AppState, pat: User, new_link: NewLink
     ) -> None:
         secrets = [new_link(pat, LinkPurpose.ACTIVATION) for _ in range(6)]
@@ -66,7 +52,7 @@ class TestActivating:
     @pytest.mark.parametrize(
         ("state", "failure"), [(UserState.ACTIVE, AlreadyActive), (UserState.DISABLED, AccountDisabled)]
     )
-    def test_only_pending_people_can(
+    def test_only_pending_accounts_can_be_activated(
         self, parts: AppState, pat: User, new_link: NewLink, state: UserState, failure: type[Exception]
     ) -> None:
         secret = new_link(pat, LinkPurpose.ACTIVATION)
@@ -76,7 +62,7 @@ class TestActivating:
         with parts.database.read() as session:
             assert links.find(session, secret, LinkPurpose.ACTIVATION).used_at is None
 
-    def test_another_mail_goes_to_the_person_of_the_link_once_in_five_minutes(
+    def test_a_renewed_activation_is_emailed_once_in_five_minutes(
         self, parts: AppState, pat: User, new_link: NewLink, queued: Queued
     ) -> None:
         secret = new_link(pat, LinkPurpose.ACTIVATION, timedelta(hours=-1))
@@ -85,7 +71,7 @@ class TestActivating:
                 password_links.renew_activation(session, secret)
         assert queued() == [("activation", pat.email)] * 2
 
-    def test_another_mail_is_for_pending_people_alone(
+    def test_only_pending_accounts_get_a_renewed_activation(
         self, parts: AppState, pat: User, new_link: NewLink, queued: Queued
     ) -> None:
         secret = new_link(pat, LinkPurpose.ACTIVATION)
@@ -96,23 +82,25 @@ class TestActivating:
         assert queued() == []
 
 
-class TestResetting:
-    """A forgotten password."""
+class TestReset:
+    """Replacing a forgotten password."""
 
-    def test_a_mail_is_owed_whoever_the_address_belongs_to(self, parts: AppState, ada: User, queued: Queued) -> None:
+    def test_an_email_is_enqueued_whether_or_not_an_account_uses_the_address(
+        self, parts: AppState, ada: User, queued: Queued
+    ) -> None:
         with parts.database.transaction() as session:
             password_links.request_reset(session, "nobody@example.com", CLIENT)
             password_links.request_reset(session, ada.email, CLIENT)
             assert {message.user_id for message in session.scalars(select(Message))} == {None}
         assert queued() == [("reset", "nobody@example.com"), ("reset", ada.email)]
 
-    def test_an_address_is_owed_one_mail_in_five_minutes(self, parts: AppState, queued: Queued) -> None:
+    def test_an_address_gets_one_email_in_five_minutes(self, parts: AppState, queued: Queued) -> None:
         for later in (0, 4, 6):
             with time_machine.travel(clock.now() + timedelta(minutes=later)), parts.database.transaction() as session:
                 password_links.request_reset(session, "Ada@example.com", CLIENT)
         assert len(queued()) == 2
 
-    def test_it_signs_out_everywhere_and_revokes_the_other_links(
+    def test_it_signs_the_user_out_everywhere_and_revokes_other_links(
         self, parts: AppState, ada: User, new_link: NewLink, signed_in: Callable[[User], str], queued: Queued
     ) -> None:
         token, other, secret = signed_in(ada), new_link(ada, LinkPurpose.RESET), new_link(ada, LinkPurpose.RESET)
@@ -125,7 +113,7 @@ class TestResetting:
         with pytest.raises(LoginRefused):
             sign_in(parts, ada.email)
 
-    def test_of_many_who_use_a_link_at_once_one_chooses_the_password(
+    def test_of_simultaneous_uses_of_a_link_one_succeeds(
         self, parts: AppState, ada: User, new_link: NewLink, queued: Queued
     ) -> None:
         secret = new_link(ada, LinkPurpose.RESET)
@@ -138,7 +126,7 @@ class TestResetting:
         assert [type(end) for end in ends].count(User) == 1
         assert queued() == [("password_changed", ada.email)]
 
-    def test_a_disabled_person_cannot(self, parts: AppState, ada: User, new_link: NewLink) -> None:
+    def test_a_disabled_user_cannot_reset_the_password(self, parts: AppState, ada: User, new_link: NewLink) -> None:
         secret = new_link(ada, LinkPurpose.RESET)
         set_state(parts.database, ada, UserState.DISABLED)
         with pytest.raises(AccountDisabled), parts.database.transaction() as session:
