@@ -72,7 +72,7 @@ def test_every_failure_without_a_reply_has_its_own_diagnosis(app: Flask) -> None
     codes = {code for code in descriptions.TEXTS if not code.startswith("token_") or code.startswith("token_url")}
     with app.test_request_context():
         unexplained = {
-            code for code in codes if diagnose("custom", SETTINGS, Failure("token", code)) is token_rules.NOT_TOKENS
+            code for code in codes if diagnose("custom", SETTINGS, Failure("token", code)) is token_rules.UNUSABLE_REPLY
         }
     assert unexplained == UNUSABLE_REPLIES | NOT_OF_THE_PROVIDER
 

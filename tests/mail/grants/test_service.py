@@ -1,4 +1,4 @@
-"""When a grant lapses, and whether renewing moves that on."""
+"""When a grant must be used, and whether a refresh moves that."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,23 +17,23 @@ DAY = timedelta(days=1)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-def renewed_daily(parts: AppState, told: list[float | None], method: OAuth2) -> dict[str, Any]:
-    """The grant after renewals a day apart, whose refresh tokens live for so many days, as they are told."""
-    former, values = None, {}
-    for day, days in enumerate(told):
+def refresh_daily(parts: AppState, lifetimes: list[float | None], method: OAuth2) -> dict[str, Any]:
+    """Return the grant after daily refreshes whose responses give these lifetimes of the refresh token, in days."""
+    previous, values = None, {}
+    for day, days in enumerate(lifetimes):
         life = None if days is None else days * DAY
         tokens = TokenResponse("access", timedelta(hours=1), "refresh", life)
-        values = grants.refreshed(tokens, method, parts.sealer, former, NOON + day * DAY)
-        former = Grant(**values)
+        values = grants.refreshed(tokens, method, parts.sealer, previous, NOON + day * DAY)
+        previous = Grant(**values)
     return values
 
 
-# What the provider tells at each renewal, the days for which it keeps unused tokens, whether the end moves.
-TOLD = [
+# The lifetimes in the responses, the days for which unused tokens are valid, whether the deadline slides.
+LIFETIMES = [
     ([7, 7], None, True),
     ([7, 6], None, False),
     ([7, 6], 90, False),
-    # The end that it tells is fixed, and far behind the one that each renewal moves on.
+    # The fixed end is far after the deadline that each refresh moves.
     ([365, 364], 10, True),
     ([None, None], 90, True),
     ([None, None], None, None),
@@ -41,16 +41,16 @@ TOLD = [
 ]
 
 
-@pytest.mark.parametrize(("told", "unused", "moves"), TOLD)
+@pytest.mark.parametrize(("lifetimes", "unused", "slides"), LIFETIMES)
 def test_a_deadline_slides_if_a_refresh_moves_it(
-    parts: AppState, told: list[float | None], unused: float | None, moves: bool | None
+    parts: AppState, lifetimes: list[float | None], unused: float | None, slides: bool | None
 ) -> None:
     method = OAuth2(lapses_after=unused * DAY if unused else None)
-    assert renewed_daily(parts, told, method)["refresh_expiry_slides"] is moves
+    assert refresh_daily(parts, lifetimes, method)["refresh_expiry_slides"] is slides
 
 
 def test_an_application_has_no_refresh_token_that_expires(parts: AppState) -> None:
     method = OAuth2(grant_type="client_credentials", lapses_after=90 * DAY)
-    values = renewed_daily(parts, [0.02, 0.02], method)
+    values = refresh_daily(parts, [0.02, 0.02], method)
     assert values["refresh_deadline"] is None
     assert "sealed_refresh_token" not in values

@@ -1,4 +1,4 @@
-"""Sending through proxies."""
+"""Sending through HTTP and SOCKS5 proxies."""
 
 import socket
 import time
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.one_database
 
 @pytest.fixture
 def silent() -> Iterator[tuple[str, int]]:
-    """Where connecting waits: the queue of whoever listens is full."""
+    """An address where connecting waits, because the listener's queue is full."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as waiting:
         for _ in range(3):
             one = waiting.enter_context(socket.socket())

@@ -49,7 +49,7 @@ OTHER_NAME = Diagnosis(
     _("The server's certificate is for a different host name than the one you entered."),
     [_("Enter the host name given by the provider, not an alias or a domain of your own.")],
 )
-ADDRESS_AS_NAME = Diagnosis(
+NOT_FOR_IP_ADDRESS = Diagnosis(
     _("You entered an IP address, but the certificate is for a host name."),
     [_("Enter the server's host name.")],
 )
@@ -61,5 +61,5 @@ CERTIFICATES: Mapping[str, Diagnosis] = {
     "certificate_expired": EXPIRED,
     "certificate_not_yet_valid": NOT_YET_VALID,
     "certificate_other_name": OTHER_NAME,
-    "certificate_not_for_ip_address": ADDRESS_AS_NAME,
+    "certificate_not_for_ip_address": NOT_FOR_IP_ADDRESS,
 }

@@ -35,13 +35,13 @@ class ErrorRule:
         )
 
 
-CHECK_PAIR = _("Use STARTTLS with port 587 (or 25, 2525), and TLS with port 465.")
-WRONG_KIND_OF_PORT = Diagnosis(
+CHECK_PORT = _("Use STARTTLS with port 587 (or 25, 2525), and TLS with port 465.")
+STARTTLS_PORT = Diagnosis(
     _("This port expects STARTTLS, but TLS was used from the start."),
     [_("Set Security to STARTTLS with port 587, or keep TLS and use port 465.")],
     fix=TO_STARTTLS,
 )
-WAITS_FOR_TLS = Diagnosis(
+TLS_PORT = Diagnosis(
     _("The server accepted the connection but didn't reply. It probably expects TLS from the start."),
     [
         _("Set Security to TLS with port 465, or STARTTLS with port 587."),
@@ -49,38 +49,38 @@ WAITS_FOR_TLS = Diagnosis(
     ],
     fix=TO_TLS,
 )
-SILENT = Diagnosis(
+NO_REPLY = Diagnosis(
     _("The server accepted the connection but didn't reply in time."),
     [
-        CHECK_PAIR,
+        CHECK_PORT,
         _("If these are correct, the server is overloaded or a firewall is holding back its reply. Try again later."),
     ],
 )
-SLOW_SIGN_IN = Diagnosis(
+SLOW_AUTHENTICATION = Diagnosis(
     _("The server didn't reply to the sign-in in time. Many servers delay their reply after failed sign-ins."),
     [
         _("Set the timeout to 30 seconds or more and test again, so that the server's reply can be shown."),
         _("The server may have blocked this machine after too many attempts. Wait ten minutes, then test once."),
     ],
 )
-HUNG_UP = Diagnosis(
+CONNECTION_CLOSED = Diagnosis(
     _("The server closed the connection without giving a reason."),
     [
-        CHECK_PAIR,
+        CHECK_PORT,
         _("The server may have blocked this machine after too many attempts. Wait ten minutes, then test once."),
     ],
 )
-TLS_BROKEN_OFF = Diagnosis(
+TLS_FAILED = Diagnosis(
     _("The connection failed while TLS was being set up."),
     [
-        CHECK_PAIR,
+        CHECK_PORT,
         _(
             "Check whether a firewall or virus scanner between this machine and the server is "
             "inspecting the connection."
         ),
     ],
 )
-OLD_TLS = Diagnosis(
+TLS_VERSION = Diagnosis(
     _("The server and Mailroom have no TLS version in common."),
     [
         _("If the minimum TLS version is 1.3, set it to 1.2."),
@@ -93,32 +93,32 @@ NO_STARTTLS = Diagnosis(
     [_("Set Security to TLS with port 465, or use the port where the provider offers STARTTLS (usually 587).")],
     fix=TO_TLS,
 )
-INJECTED = Diagnosis(
+PLAIN_TEXT_INJECTED = Diagnosis(
     _(
         "The server kept sending plain text after agreeing to use encryption. This could be an "
         "attack, so Mailroom stopped."
     ),
     [_("Report this to the server's administrator. Mailroom won't sign in to this server.")],
 )
-REFUSED = Diagnosis(
+CONNECTION_REFUSED = Diagnosis(
     _("Connection refused: nothing is listening on this port."),
     [
         _("Check the host and port."),
         _("If it's your own server, check that it is running and accepts connections from this machine."),
     ],
 )
-NO_SUCH_HOST = Diagnosis(
+HOST_NOT_FOUND = Diagnosis(
     _("The host name could not be found."),
     [
         _("Check the spelling of the host name. It must not contain spaces or https://."),
         _("If it's correct, this machine can't look up host names. Check its name servers, or set a proxy."),
     ],
 )
-NO_DNS = Diagnosis(
+NAME_SERVICE_FAILED = Diagnosis(
     _("This machine can't look up host names at the moment."),
     [_("Check the name servers of this machine or container (/etc/resolv.conf), then test again.")],
 )
-BAD_HOST = Diagnosis(
+INVALID_HOST = Diagnosis(
     _("The host name isn't valid."), [_("Correct the host name: it must not contain https://, double dots or spaces.")]
 )
 UNREACHABLE = Diagnosis(
@@ -128,7 +128,7 @@ UNREACHABLE = Diagnosis(
         _("If this machine has no IPv6, check that the host also has an IPv4 address."),
     ],
 )
-SWALLOWED = Diagnosis(
+CONNECTION_TIMEOUT = Diagnosis(
     _("The connection timed out. A firewall is probably dropping the packets."),
     [
         _("Check the host and port. Most hosting companies block port 25: use 587 or 465."),
@@ -137,9 +137,9 @@ SWALLOWED = Diagnosis(
 )
 NOT_SMTP = Diagnosis(
     _("The service on this port is not a mail server."),
-    [_("Check the host and port: a web server or another service is listening there."), CHECK_PAIR],
+    [_("Check the host and port: a web server or another service is listening there."), CHECK_PORT],
 )
-NO_SIGN_IN = Diagnosis(
+NO_AUTHENTICATION = Diagnosis(
     _("The server doesn't offer authentication on this connection, usually because it isn't encrypted."),
     [
         _("Set Security to STARTTLS or TLS."),
@@ -147,7 +147,7 @@ NO_SIGN_IN = Diagnosis(
     ],
     fix=TO_STARTTLS,
 )
-NO_COMMON_SIGN_IN = Diagnosis(
+NO_COMMON_MECHANISM = Diagnosis(
     _("The server offers only authentication methods that Mailroom doesn't support."),
     [_("Ask the server's administrator to allow PLAIN or LOGIN on this port.")],
 )
@@ -158,11 +158,11 @@ PROXY_FAILED = Diagnosis(
         _("Allow the mail server's port on the proxy. Many proxies allow only port 443."),
     ],
 )
-NO_UTF8 = Diagnosis(
+NO_SMTPUTF8 = Diagnosis(
     _("The address contains characters that this mail server doesn't support."),
     [_("Use an address with only ASCII characters for this person, or a mail server that supports SMTPUTF8.")],
 )
-PLUGIN = Diagnosis(
+PLUGIN_FAILED = Diagnosis(
     _("The provider's plugin failed while signing in. Your settings are not the cause."),
     [
         _("Report this to the plugin's author. The log contains the full error."),
@@ -173,34 +173,34 @@ PLUGIN = Diagnosis(
 # The first match counts.
 ERROR_RULES = (
     *(ErrorRule(code, diagnosis) for code, diagnosis in CERTIFICATES.items()),
-    ErrorRule("tls_not_offered", WRONG_KIND_OF_PORT),
-    ErrorRule("tls_version", OLD_TLS),
+    ErrorRule("tls_not_offered", STARTTLS_PORT),
+    ErrorRule("tls_version", TLS_VERSION),
     ErrorRule("starttls_not_offered", NO_STARTTLS),
-    ErrorRule("plain_text_after_starttls", INJECTED),
-    ErrorRule("plugin_failed", PLUGIN),
-    ErrorRule("smtputf8_not_offered", NO_UTF8),
-    ErrorRule("no_common_mechanism", NO_COMMON_SIGN_IN),
-    ErrorRule("authentication_not_offered", NO_SIGN_IN),
+    ErrorRule("plain_text_after_starttls", PLAIN_TEXT_INJECTED),
+    ErrorRule("plugin_failed", PLUGIN_FAILED),
+    ErrorRule("smtputf8_not_offered", NO_SMTPUTF8),
+    ErrorRule("no_common_mechanism", NO_COMMON_MECHANISM),
+    ErrorRule("authentication_not_offered", NO_AUTHENTICATION),
     ErrorRule("", PROXY_FAILED, Stage.PROXY),
-    ErrorRule("connection_refused", REFUSED),
-    ErrorRule("host_not_found", NO_SUCH_HOST),
-    ErrorRule("name_service_unavailable", NO_DNS),
-    ErrorRule("name_service_timeout", NO_DNS),
-    ErrorRule("", BAD_HOST, Stage.LOOKUP),
+    ErrorRule("connection_refused", CONNECTION_REFUSED),
+    ErrorRule("host_not_found", HOST_NOT_FOUND),
+    ErrorRule("name_service_unavailable", NAME_SERVICE_FAILED),
+    ErrorRule("name_service_timeout", NAME_SERVICE_FAILED),
+    ErrorRule("", INVALID_HOST, Stage.LOOKUP),
     ErrorRule("network_unreachable", UNREACHABLE),
-    ErrorRule("timeout", SWALLOWED, Stage.CONNECT),
-    ErrorRule("timeout", WAITS_FOR_TLS, Stage.GREETING, {"security": "starttls"}),
-    ErrorRule("timeout", WAITS_FOR_TLS, Stage.GREETING, {"security": "none"}),
+    ErrorRule("timeout", CONNECTION_TIMEOUT, Stage.CONNECT),
+    ErrorRule("timeout", TLS_PORT, Stage.GREETING, {"security": "starttls"}),
+    ErrorRule("timeout", TLS_PORT, Stage.GREETING, {"security": "none"}),
     ErrorRule("not_smtp", NOT_SMTP),
     ErrorRule("line_too_long", NOT_SMTP),
     ErrorRule("reply_too_long", NOT_SMTP),
-    ErrorRule("", TLS_BROKEN_OFF, Stage.TLS),
-    ErrorRule("timeout", SLOW_SIGN_IN, Stage.AUTH),
-    ErrorRule("timeout", SILENT),
-    ErrorRule("connection_closed", HUNG_UP),
+    ErrorRule("", TLS_FAILED, Stage.TLS),
+    ErrorRule("timeout", SLOW_AUTHENTICATION, Stage.AUTH),
+    ErrorRule("timeout", NO_REPLY),
+    ErrorRule("connection_closed", CONNECTION_CLOSED),
 )
 
-BAD_SIGN_IN = Diagnosis(
+BAD_CREDENTIALS = Diagnosis(
     _("The server rejected the user name or password."),
     [
         _("Enter the password again."),
@@ -208,7 +208,7 @@ BAD_SIGN_IN = Diagnosis(
         _("Check whether the service requires a special password (app password, API key, SMTP password). Many do."),
     ],
 )
-NEEDS_SIGN_IN = Diagnosis(
+NEEDS_AUTHENTICATION = Diagnosis(
     _("The server requires authentication before it relays email."),
     [
         _("Set Authentication to Password, and enter a user name and password."),
@@ -218,17 +218,17 @@ NEEDS_SIGN_IN = Diagnosis(
 NEEDS_TLS = Diagnosis(
     _("The server requires an encrypted connection."), [_("Set Security to STARTTLS.")], fix={"security": "starttls"}
 )
-SIGN_IN_OFF = Diagnosis(
+AUTHENTICATION_OFF = Diagnosis(
     _("Authentication is turned off on this port."),
     [_("Use port 587 with STARTTLS, or port 465 with TLS.")],
     fix=TO_STARTTLS,
 )
-NOT_YOUR_SENDER = Diagnosis(
+SENDER_NOT_ALLOWED = Diagnosis(
     _("The signed-in account isn't allowed to send from the Mail From address."),
     [_("Set Mail From to the account's own address, or allow the account to send as that address.")],
 )
-NO_SUCH_RECIPIENT = Diagnosis(_("The server doesn't know this recipient."), [_("Check the address for typos.")])
-NO_SENDER_DOMAIN = Diagnosis(
+UNKNOWN_RECIPIENT = Diagnosis(_("The server doesn't know this recipient."), [_("Check the address for typos.")])
+UNKNOWN_SENDER_DOMAIN = Diagnosis(
     _("The domain of the Mail From address doesn't exist on the internet."),
     [_("Set Mail From to an address in a real domain.")],
 )
@@ -249,7 +249,7 @@ TEMPORARY_PROBLEM = Diagnosis(
     [_("Wait a few minutes, then test again. Waiting emails are retried automatically.")],
 )
 TOO_BIG = Diagnosis(_("The message is too large for the server."), [_("Raise the size limit on the server.")])
-BAD_SEQUENCE = Diagnosis(_("The server doesn't understand Mailroom's commands."), [CHECK_PAIR])
+BAD_SEQUENCE = Diagnosis(_("The server doesn't understand Mailroom's commands."), [CHECK_PORT])
 REJECTED = Diagnosis(
     _("The server permanently rejected the message. Its reply, below, says why."),
     [_("If that doesn't help, send the reply to whoever runs the server.")],
@@ -258,29 +258,29 @@ REJECTED = Diagnosis(
 REPLY_RULES = (
     DiagnosisRule("454 4.7.0", TEMPORARY_PROBLEM, "tls not available"),
     DiagnosisRule("454 4.7.0", TEMPORARY_PROBLEM, "temporary authentication failure"),
-    DiagnosisRule("503", SIGN_IN_OFF, "auth"),
+    DiagnosisRule("503", AUTHENTICATION_OFF, "auth"),
     DiagnosisRule("530", NEEDS_TLS, "starttls"),
     DiagnosisRule("534", NEEDS_TLS, "mechanism is too weak"),
-    DiagnosisRule("535", BAD_SIGN_IN),
-    DiagnosisRule("534", BAD_SIGN_IN),
-    DiagnosisRule("530", NEEDS_SIGN_IN),
-    DiagnosisRule("554", NEEDS_SIGN_IN, "relay access denied"),
-    DiagnosisRule("550", NEEDS_SIGN_IN, "relay"),
-    DiagnosisRule("550", NEEDS_SIGN_IN, "authentication"),
-    DiagnosisRule("553", NEEDS_SIGN_IN, "not logged in"),
-    DiagnosisRule("553", NOT_YOUR_SENDER),
-    DiagnosisRule("550", NOT_YOUR_SENDER, "send as"),
-    DiagnosisRule("554", NOT_YOUR_SENDER, "senddenied"),
-    DiagnosisRule("554", NOT_YOUR_SENDER, "sendasdenied"),
-    DiagnosisRule("450 4.1.8", NO_SENDER_DOMAIN),
+    DiagnosisRule("535", BAD_CREDENTIALS),
+    DiagnosisRule("534", BAD_CREDENTIALS),
+    DiagnosisRule("530", NEEDS_AUTHENTICATION),
+    DiagnosisRule("554", NEEDS_AUTHENTICATION, "relay access denied"),
+    DiagnosisRule("550", NEEDS_AUTHENTICATION, "relay"),
+    DiagnosisRule("550", NEEDS_AUTHENTICATION, "authentication"),
+    DiagnosisRule("553", NEEDS_AUTHENTICATION, "not logged in"),
+    DiagnosisRule("553", SENDER_NOT_ALLOWED),
+    DiagnosisRule("550", SENDER_NOT_ALLOWED, "send as"),
+    DiagnosisRule("554", SENDER_NOT_ALLOWED, "senddenied"),
+    DiagnosisRule("554", SENDER_NOT_ALLOWED, "sendasdenied"),
+    DiagnosisRule("450 4.1.8", UNKNOWN_SENDER_DOMAIN),
     DiagnosisRule("421", BAD_HELO, "(ehlo)"),
     DiagnosisRule("450", BAD_HELO, "helo"),
     DiagnosisRule("504", BAD_HELO, "helo"),
     DiagnosisRule("550", BAD_HELO, "helo"),
     DiagnosisRule("450", NO_REVERSE_DNS, "hostname"),
     DiagnosisRule("550", NO_REVERSE_DNS, "cannot find your"),
-    DiagnosisRule("550 5.1.1", NO_SUCH_RECIPIENT),
-    DiagnosisRule("550", NO_SUCH_RECIPIENT, "unknown"),
+    DiagnosisRule("550 5.1.1", UNKNOWN_RECIPIENT),
+    DiagnosisRule("550", UNKNOWN_RECIPIENT, "unknown"),
     DiagnosisRule("450", GREYLISTED, "greylist"),
     DiagnosisRule("451", GREYLISTED, "greylist"),
     DiagnosisRule("552", TOO_BIG),

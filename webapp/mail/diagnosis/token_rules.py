@@ -9,34 +9,34 @@ from flask_babel import lazy_gettext as _
 from webapp.mail.diagnosis.certificate_rules import CERTIFICATES
 from webapp.providers import Diagnosis, Failure
 
-AGAIN = _("Choose “Generate access token” and sign in again.")
+GENERATE_AGAIN = _("Choose “Generate access token” and sign in again.")
 CHECK_CLIENT = _("Copy the client ID and client secret from the provider's page again, in full and without spaces.")
-PASSES = _("If it's temporary, you don't need to do anything: Mailroom keeps retrying.")
+TEMPORARY = _("If it's temporary, you don't need to do anything: Mailroom keeps retrying.")
 
 NOT_GENERATED = Diagnosis(
     _("There is no access token, because the sign-in with the provider hasn't been completed yet."),
     [_("Choose “Generate access token” on the Mail server page.")],
 )
-UNREACHED = Diagnosis(
+UNREACHABLE = Diagnosis(
     _("The provider's token URL could not be reached, so there is no access token to sign in with."),
     [
         _("Check that this machine can make HTTPS connections to the provider, through the proxy if one is set."),
         _("If you entered the token URL yourself, check its spelling."),
-        PASSES,
+        TEMPORARY,
     ],
 )
-UNANSWERED = Diagnosis(
-    _("The provider didn't reply to the access token request in time, or the connection was lost."), [PASSES]
+NO_REPLY = Diagnosis(
+    _("The provider didn't reply to the access token request in time, or the connection was lost."), [TEMPORARY]
 )
-TROUBLED = Diagnosis(
+UNAVAILABLE = Diagnosis(
     _("The provider can't issue access tokens at the moment."),
-    [PASSES, _("If the problem persists, check the provider's status page.")],
+    [TEMPORARY, _("If the problem persists, check the provider's status page.")],
 )
 REDIRECTED = Diagnosis(
     _("The token URL redirects to another URL. Mailroom doesn't send secrets there."),
     [_("Enter the token URL from the provider's documentation, not the URL of a web page.")],
 )
-NOT_TOKENS = Diagnosis(
+UNUSABLE_REPLY = Diagnosis(
     _("The token URL didn't return a usable access token."),
     [
         _("Check the token URL: it may belong to a web page or another service."),
@@ -46,7 +46,7 @@ NOT_TOKENS = Diagnosis(
         ),
     ],
 )
-NO_ADDRESS = Diagnosis(
+INVALID_URL = Diagnosis(
     _("The provider's URL can't be used: tokens and secrets are sent only over https."),
     [_("Enter complete URLs that start with https://.")],
 )
@@ -59,14 +59,14 @@ GRANT_ENDED = Diagnosis(
         "The provider no longer accepts the OAuth2 authorization: it was revoked, it expired, "
         "or the password was changed."
     ),
-    [AGAIN],
+    [GENERATE_AGAIN],
 )
 INTERRUPTED = Diagnosis(
     _(
         "Mailroom was interrupted while renewing the access token, and the provider doesn't "
         "accept the previous refresh token a second time."
     ),
-    [AGAIN],
+    [GENERATE_AGAIN],
 )
 BAD_CLIENT = Diagnosis(
     _("The provider rejected the client secret: it or the client ID is wrong, or the secret has expired."),
@@ -94,8 +94,8 @@ DENIED = Diagnosis(
         _("If the provider didn't let you choose, ask an administrator there to allow the application."),
     ],
 )
-WANTS_A_PERSON = Diagnosis(
-    _("The provider requires someone to sign in, give consent or confirm a second factor."), [AGAIN]
+NEEDS_USER = Diagnosis(
+    _("The provider requires someone to sign in, give consent or confirm a second factor."), [GENERATE_AGAIN]
 )
 BAD_REQUEST = Diagnosis(
     _("The provider didn't understand the request. Its reply, below, says why."),
@@ -114,11 +114,11 @@ UNKNOWN_STATE = Diagnosis(
         _("If it happens again, check that the public URL (Settings → General) matches the one in your browser."),
     ],
 )
-NO_PUBLIC_ADDRESS = Diagnosis(
+NO_PUBLIC_URL = Diagnosis(
     _("The provider needs to send your browser back, but Mailroom doesn't know its public URL yet."),
     [_("Enter the public URL under Settings → General, then choose “Generate access token” again.")],
 )
-OTHER_ADDRESS = Diagnosis(
+WRONG_ORIGIN = Diagnosis(
     _("The provider would send your browser back to a different URL, where you aren't signed in."),
     [
         _("Open Mailroom at its public URL, sign in there and choose “Generate access token”."),
@@ -162,9 +162,9 @@ NO_REFRESH_TOKEN = Diagnosis(
         ),
     ],
 )
-SAID_NO = Diagnosis(
+REFUSED = Diagnosis(
     _("The provider refused to issue an access token. Its reply, below, says why."),
-    [AGAIN, _("If that doesn't help, send the reply to the provider.")],
+    [GENERATE_AGAIN, _("If that doesn't help, send the reply to the provider.")],
 )
 
 BAD_TOKEN = Diagnosis(
@@ -182,16 +182,16 @@ TOKEN_EXPIRED = Diagnosis(
     _("The access token had already expired when it was used. This machine's clock is probably wrong."),
     [_("Correct this machine's date and time.")],
 )
-NO_TOKENS_TAKEN = Diagnosis(
+TOKENS_NOT_ACCEPTED = Diagnosis(
     _("The mail server doesn't accept access tokens on this connection, so OAuth2 can't be used."),
     [
         _("Check the host and port, and that Security is STARTTLS or TLS."),
         _("If the server is correct, set Authentication to Password."),
     ],
 )
-CHANGED_KEY = Diagnosis(
+CANNOT_UNSEAL = Diagnosis(
     _("The saved secrets can't be decrypted with the current secret key."),
-    [_("Enter the client secret again and save."), AGAIN],
+    [_("Enter the client secret again and save."), GENERATE_AGAIN],
 )
 NO_OAUTH2 = Diagnosis(
     _("The saved mail server doesn't use OAuth2, or its plugin is missing."),
@@ -200,28 +200,28 @@ NO_OAUTH2 = Diagnosis(
 
 # By Mailroom's own codes, where the provider gave no error. All others are about a reply that cannot be used.
 CODES = {
-    "cannot_unseal": CHANGED_KEY,
+    "cannot_unseal": CANNOT_UNSEAL,
     "code_expired": CODE_EXPIRED,
-    "invalid_url": NO_ADDRESS,
+    "invalid_url": INVALID_URL,
     "key_incomplete": BAD_KEY,
     "key_not_json": BAD_KEY,
     "key_unreadable": BAD_KEY,
     "missing_scopes": MISSING_SCOPES,
-    "no_public_url": NO_PUBLIC_ADDRESS,
+    "no_public_url": NO_PUBLIC_URL,
     "no_refresh_token": NO_REFRESH_TOKEN,
     "not_generated": NOT_GENERATED,
     "not_oauth2": NO_OAUTH2,
     "plugin_missing": NO_OAUTH2,
-    "provider_unavailable": TROUBLED,
-    "renewal_timeout": TROUBLED,
+    "provider_unavailable": UNAVAILABLE,
+    "renewal_timeout": UNAVAILABLE,
     "settings_changed": UNKNOWN_STATE,
-    "token_url_no_reply": UNANSWERED,
+    "token_url_no_reply": NO_REPLY,
     "token_url_redirects": REDIRECTED,
-    "token_url_unreachable": UNREACHED,
+    "token_url_unreachable": UNREACHABLE,
     "unknown_state": UNKNOWN_STATE,
     "wrong_account": WRONG_ACCOUNT,
     "wrong_issuer": WRONG_ISSUER,
-    "wrong_origin": OTHER_ADDRESS,
+    "wrong_origin": WRONG_ORIGIN,
 }
 # By the provider's error code.
 REFUSALS = {
@@ -234,24 +234,24 @@ REFUSALS = {
     "invalid_scope": BAD_SCOPE,
     "access_denied": DENIED,
     "admin_policy_enforced": DENIED,
-    "interaction_required": WANTS_A_PERSON,
-    "login_required": WANTS_A_PERSON,
-    "consent_required": WANTS_A_PERSON,
-    "account_selection_required": WANTS_A_PERSON,
+    "interaction_required": NEEDS_USER,
+    "login_required": NEEDS_USER,
+    "consent_required": NEEDS_USER,
+    "account_selection_required": NEEDS_USER,
     "expired_token": CODE_EXPIRED,
     "invalid_request": BAD_REQUEST,
     "redirect_uri_mismatch": BAD_REQUEST,
-    "temporarily_unavailable": TROUBLED,
-    "server_error": TROUBLED,
-    "internal_failure": TROUBLED,
-    "rate_limit_exceeded": TROUBLED,
+    "temporarily_unavailable": UNAVAILABLE,
+    "server_error": UNAVAILABLE,
+    "internal_failure": UNAVAILABLE,
+    "rate_limit_exceeded": UNAVAILABLE,
 }
 
 
 def diagnose_authentication(failure: Failure) -> Diagnosis | None:
     """Return the diagnosis of an access token that a mail server rejected."""
     if failure.code == "tokens_not_offered":
-        return NO_TOKENS_TAKEN
+        return TOKENS_NOT_ACCEPTED
     if not failure.reply.startswith(("535", "334")):
         return None
     return TOKEN_EXPIRED if failure.code == "token_expired" else BAD_TOKEN
@@ -260,5 +260,5 @@ def diagnose_authentication(failure: Failure) -> Diagnosis | None:
 def diagnose_token(failure: Failure) -> Diagnosis:
     """Return the diagnosis of a failure on the way to an access token."""
     if failure.reply:
-        return REFUSALS.get(failure.code, SAID_NO)
-    return CERTIFICATES.get(failure.params.get("cause", "")) or CODES.get(failure.code, NOT_TOKENS)
+        return REFUSALS.get(failure.code, REFUSED)
+    return CERTIFICATES.get(failure.params.get("cause", "")) or CODES.get(failure.code, UNUSABLE_REPLY)
