@@ -45,7 +45,7 @@ def new_database_url(database_kind: str, tmp_path: Path, request: pytest.Fixture
 
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Run]:
-    """`mailroom`, in this process; keyword arguments are settings."""
+    """Run `mailroom` in this process; keyword arguments are settings."""
     handlers = logging.getLogger().handlers[:]
 
     def run(*arguments: str, stdin: str = "", **settings: str) -> Result:
@@ -133,9 +133,9 @@ def test_create_admin_says_what_is_wrong(run: Run, email: str, stdin: str, probl
     ],
 )
 def test_an_invalid_setting_is_reported_in_one_line(run: Run, settings: dict[str, str], problem: str) -> None:
-    told = in_one_line(run("serve", **settings), 2)
-    assert problem in told
-    assert "hidden" not in told
+    message = in_one_line(run("serve", **settings), 2)
+    assert problem in message
+    assert "hidden" not in message
 
 
 def test_an_invalid_plugin_is_named(run: Run, tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_a_listen_address_is_shown_as_a_url_for_this_machine(host: str, url: str
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[tuple[Mailroom, str]]:
-    """A running `mailroom serve` and its address."""
+    """A running `mailroom serve` and its URL."""
     port = free_port()
     with running(tmp_path, "serve", "--port", str(port), "--processes", "1", "--threads", "4") as mailroom:
         mailroom.wait_for("Mailroom is listening on")

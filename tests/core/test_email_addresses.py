@@ -1,4 +1,4 @@
-"""What is one e-mail address, and which are the same."""
+"""Validating email addresses, and comparing them."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from webapp.core.email_addresses import MAX_LENGTH, InvalidEmailAddress, compari
 
 
 @pytest.mark.parametrize(
-    ("typed", "kept"),
+    ("entered", "normalised"),
     [
         ("ada@example.com", "ada@example.com"),
         (" Ada.Lovelace+mail@EXAMPLE.com ", "Ada.Lovelace+mail@example.com"),
@@ -17,12 +17,12 @@ from webapp.core.email_addresses import MAX_LENGTH, InvalidEmailAddress, compari
         ("person@company.test", "person@company.test"),
     ],
 )
-def test_an_address_is_kept_as_it_is_written(typed: str, kept: str) -> None:
-    assert validate(typed) == kept
+def test_an_address_is_normalised(entered: str, normalised: str) -> None:
+    assert validate(entered) == normalised
 
 
 @pytest.mark.parametrize(
-    ("typed", "reason"),
+    ("text", "reason"),
     [
         ("ada", "Enter an email address"),
         ("ada@", "Enter an email address"),
@@ -40,12 +40,12 @@ def test_an_address_is_kept_as_it_is_written(typed: str, kept: str) -> None:
         ("a@" + "a" * 1_000_000, "too long"),
     ],
 )
-def test_what_is_no_single_address_is_refused_in_words(typed: str, reason: str) -> None:
+def test_a_text_that_is_not_one_address_is_refused_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(InvalidEmailAddress, match=reason):
-        validate(typed)
+        validate(text)
 
 
-def test_an_address_whose_key_would_not_fit_is_refused() -> None:
+def test_an_address_whose_comparison_key_is_too_long_is_refused() -> None:
     address = "ΐ" * 32 + "@" + "b" * 60 + "." + "c" * 60 + "." + "d" * 40 + ".example"
     assert len(address.encode()) < MAX_LENGTH < len(comparison_key(address))
     with pytest.raises(InvalidEmailAddress, match="too long"):
@@ -55,10 +55,10 @@ def test_an_address_whose_key_would_not_fit_is_refused() -> None:
 @pytest.mark.parametrize(
     "other", ["ada@BÜCHER.example", "ADA@bücher.example", "ada@xn--bcher-kva.example", " ada@bu\u0308cher.example "]
 )
-def test_ways_to_write_one_address_have_one_key(other: str) -> None:
+def test_spellings_of_one_address_have_the_same_comparison_key(other: str) -> None:
     assert comparison_key(other) == comparison_key("ada@bücher.example")
 
 
 @pytest.mark.parametrize("text", ["", "ada", "@", "ada@", "ada@..", "a@" + "\u0300" * 70])
-def test_any_text_has_a_key(text: str) -> None:
+def test_any_text_has_a_comparison_key(text: str) -> None:
     assert isinstance(comparison_key(text), str)

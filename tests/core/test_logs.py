@@ -1,4 +1,4 @@
-"""What the log says of what people do."""
+"""What is logged about events, and in which format."""
 
 import json
 import logging
@@ -17,16 +17,16 @@ from webapp.core.database import Database
 pytestmark = pytest.mark.one_database
 
 
-def told(caplog: pytest.LogCaptureFixture) -> dict[str, dict[str, Any]]:
-    """The events that were logged, by their names."""
+def logged(caplog: pytest.LogCaptureFixture) -> dict[str, dict[str, Any]]:
+    """Return the logged events by name."""
     return {record.msg["event"]: record.msg for record in caplog.records if isinstance(record.msg, dict)}
 
 
-def test_what_an_administrator_does_is_logged_with_who_it_was(
+def test_an_event_names_the_administrator_who_caused_it(
     administrator: Browser, caplog: pytest.LogCaptureFixture
 ) -> None:
     administrator.submit("/users/new", email="eve@people.example", name="Eve", send_activation="show")
-    event = told(caplog)["activation.link_shown"]
+    event = logged(caplog)["activation.link_shown"]
     assert event["by"] == administrator.user.id
     assert event["user"] != administrator.user.id
 
@@ -36,16 +36,16 @@ def test_events_of_a_visitor_do_not_name_the_previous_user(
 ) -> None:
     administrator.get("/")
     stranger.submit("/forgot-password", email="eve@people.example")
-    event = told(caplog)["reset.requested"]
+    event = logged(caplog)["reset.requested"]
     assert "by" not in event
     assert "people.example" not in repr(event)
 
 
-def test_what_is_undone_is_not_logged(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_event_that_is_rolled_back_is_not_logged(database: Database, caplog: pytest.LogCaptureFixture) -> None:
     with suppress(RuntimeError), database.transaction() as session:
         logs.log_after_commit(session, "nothing")
         raise RuntimeError
-    assert "nothing" not in told(caplog)
+    assert "nothing" not in logged(caplog)
 
 
 def test_an_event_is_one_line_of_json_with_a_utc_time(capsys: pytest.CaptureFixture[str], config: Config) -> None:

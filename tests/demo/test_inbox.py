@@ -1,4 +1,4 @@
-"""The inbox of the demo: what it keeps, and what its pages let a mail do."""
+"""The inbox of the demo: what it stores, and what its pages allow an email to do."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -31,7 +31,7 @@ def inbox(config: Config) -> Inbox:
     return Inbox.for_instance(config)
 
 
-def mail(
+def an_email(
     subject: str = "Welcome", html: str = f'<html><head></head><body><a href="{LINK}">go</a></body></html>'
 ) -> bytes:
     message = EmailMessage()
@@ -44,7 +44,7 @@ def mail(
 def test_the_newest_email_comes_first(tmp_path: Path) -> None:
     inbox = Inbox(tmp_path / "inbox")
     for subject in ("first", "second"):
-        inbox.add(mail(subject))
+        inbox.add(an_email(subject))
     assert [one.header("Subject") for one in inbox.emails()] == ["second", "first"]
 
 
@@ -84,13 +84,13 @@ def test_a_malformed_email_can_be_read(tmp_path: Path, content: bytes) -> None:
 
 def test_every_link_is_listed_once(tmp_path: Path) -> None:
     inbox = Inbox(tmp_path)
-    inbox.add(mail())
+    inbox.add(an_email())
     assert inbox.get(1).links == [LINK]
 
 
 @pytest.mark.one_database
 def test_a_visitor_can_read_the_inbox(stranger: Browser, inbox: Inbox) -> None:
-    inbox.add(mail())
+    inbox.add(an_email())
     page = stranger.get("/demo/inbox").text
     assert "Welcome" in page
     assert "/demo/inbox/1" in page
@@ -101,7 +101,7 @@ def test_a_visitor_can_read_the_inbox(stranger: Browser, inbox: Inbox) -> None:
 
 @pytest.mark.one_database
 def test_an_email_is_framed_where_it_can_run_nothing(stranger: Browser, inbox: Inbox) -> None:
-    inbox.add(mail(html="<head></head><script>alert(1)</script>"))
+    inbox.add(an_email(html="<head></head><script>alert(1)</script>"))
     assert "frame-src 'self'" in stranger.get("/demo/inbox/1").headers["Content-Security-Policy"]
     framed = stranger.get("/demo/inbox/1/html")
     policy = framed.headers["Content-Security-Policy"].split("; ")
@@ -114,7 +114,7 @@ def test_an_email_is_framed_where_it_can_run_nothing(stranger: Browser, inbox: I
 
 @pytest.mark.one_database
 def test_no_other_page_may_be_framed(stranger: Browser, inbox: Inbox) -> None:
-    inbox.add(mail())
+    inbox.add(an_email())
     for path in ("/demo/inbox", "/demo/inbox/1", "/login"):
         answer = stranger.get(path)
         assert answer.headers["X-Frame-Options"] == "DENY"
@@ -123,7 +123,7 @@ def test_no_other_page_may_be_framed(stranger: Browser, inbox: Inbox) -> None:
 
 @pytest.mark.one_database
 def test_an_email_cannot_inject_html_into_the_page(stranger: Browser, inbox: Inbox) -> None:
-    inbox.add(mail(subject="<script>alert(1)</script>"))
+    inbox.add(an_email(subject="<script>alert(1)</script>"))
     assert "<script>alert" not in stranger.get("/demo/inbox").text + stranger.get("/demo/inbox/1").text
 
 
@@ -151,7 +151,7 @@ def test_the_sign_in_page_lists_the_demo_accounts_that_still_work(
 
 
 class TestWithoutTheDemo:
-    """Settings as in production."""
+    """The configuration of a real installation."""
 
     @pytest.fixture
     def config_values(self) -> dict[str, Any]:

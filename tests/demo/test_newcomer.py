@@ -1,4 +1,4 @@
-"""The newcomer's minute, as the README tells it, in a real browser against the real demo."""
+"""The tour of the README, in a real browser with the real demo."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ PERSON = "grace@somewhere.example"
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Iterator[Mailroom]:
-    """The demo, as `make run` starts it. The settings of a real installation around it change nothing."""
+    """The demo, as `make run` starts it, with the settings of another installation in its environment."""
     environ = {"MAILROOM_PUBLIC_URL": "https://real.example", "MAILROOM_DATABASE_URL": "postgresql://real.example/x"}
     with running(tmp_path, "demo", "--port", str(free_port()), environ=environ) as demo:
         demo.wait_for("/demo/inbox")
@@ -30,7 +30,7 @@ def browser(demo: Mailroom) -> Iterator[Browser]:
 
 @pytest.fixture
 def newcomer(browser: Browser, demo: Mailroom) -> Page:
-    """Somebody who has just opened the address."""
+    """A newcomer who has just opened the demo."""
     address = next(word for word in demo.out.split() if word.startswith("http"))
     page = browser.new_page(base_url=address)
     page.set_default_timeout(PAGE_TIMEOUT)
@@ -46,7 +46,7 @@ def test_a_newcomer_activates_an_account_and_resets_its_password(newcomer: Page)
     newcomer.get_by_label("Email address").fill(PERSON)
     newcomer.get_by_role("button", name="Create").click()
 
-    open_mail(newcomer, "Activate")
+    open_email(newcomer, "Activate")
     newcomer.frame_locator("iframe").get_by_role("link").first.click()
     choose_password(newcomer, "the first password")
     newcomer.get_by_text("Grace", exact=True).first.click()
@@ -55,7 +55,7 @@ def test_a_newcomer_activates_an_account_and_resets_its_password(newcomer: Page)
     newcomer.get_by_role("link", name="Forgot your password?").click()
     newcomer.get_by_label("Email address").fill(PERSON)
     newcomer.locator("main button[type=submit]").click()
-    open_mail(newcomer, "password")
+    open_email(newcomer, "password")
     newcomer.get_by_role("link", name="/reset-password/").first.click()
     choose_password(newcomer, "the second password")
     sign_in(newcomer, PERSON, "the second password")
@@ -71,7 +71,7 @@ def test_the_administrator_changes_their_address_and_signs_in_again(newcomer: Pa
     newcomer.get_by_label("Current password").first.fill("sysadmin-demo")
     newcomer.get_by_role("button", name="Change address").click()
 
-    open_mail(newcomer, "Confirm")
+    open_email(newcomer, "Confirm")
     newcomer.frame_locator("iframe").get_by_role("link").first.click()
     newcomer.get_by_role("button", name="Confirm address").click()
     newcomer.get_by_text(f"{PERSON} is the address of your account now").wait_for()
@@ -88,8 +88,8 @@ def sign_in(page: Page, email: str, password: str) -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
-def open_mail(page: Page, subject: str) -> None:
-    """Refresh the inbox until the mail is there, and open it."""
+def open_email(page: Page, subject: str) -> None:
+    """Refresh the inbox until the email is there, and open it."""
     page.goto("/demo/inbox")
     wanted = page.get_by_role("table").get_by_role("link", name=subject)
     for _ in range(100):

@@ -1,4 +1,4 @@
-"""Bodies of requests: taken whole or not at all, and never waited for by everybody."""
+"""Request bodies: read completely or refused, and slow ones block only themselves."""
 
 import threading
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,7 @@ from webapp.process.request_bodies import RequestBodyBuffer
 
 
 class Stalled:
-    """A body that does not come until `end` is set."""
+    """A body that does not arrive until `end` is set."""
 
     def __init__(self) -> None:
         self.begun = threading.Event()
@@ -40,11 +40,11 @@ def echo(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
 def ask(
     app: RequestBodyBuffer, body: Any, length: int | None = None, client: str = "192.0.2.1", **headers: str
 ) -> tuple[str, dict[str, str], bytes]:
-    told: list[Any] = []
+    started: list[Any] = []
     declared = {} if length is None else {"CONTENT_LENGTH": str(length)}
     environ = {"wsgi.input": body, "REMOTE_ADDR": client, **declared, **headers}
-    content = b"".join(app(environ, lambda status, headers: told.extend((status, dict(headers)))))
-    return told[0], told[1], content
+    content = b"".join(app(environ, lambda status, headers: started.extend((status, dict(headers)))))
+    return started[0], started[1], content
 
 
 def test_a_complete_body_reaches_the_application() -> None:

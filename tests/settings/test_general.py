@@ -63,7 +63,7 @@ def test_saving_makes_waiting_messages_due(administrator: Browser, parts: AppSta
 
 @pytest.mark.one_database
 @pytest.mark.parametrize(
-    ("field", "typed", "told"),
+    ("field", "entered", "message"),
     [
         ("public_url", "", "Enter the public URL."),
         ("public_url", "mail.example.com", "Enter https://"),
@@ -78,13 +78,13 @@ def test_saving_makes_waiting_messages_due(administrator: Browser, parts: AppSta
     ],
 )
 def test_an_invalid_value_comes_back_with_its_error(
-    administrator: Browser, parts: AppState, field: str, typed: str, told: str | None
+    administrator: Browser, parts: AppState, field: str, entered: str, message: str | None
 ) -> None:
     before = saved(parts)
-    page = administrator.submit(PAGE, **GOOD | {field: typed})
+    page = administrator.submit(PAGE, **GOOD | {field: entered})
     error = re.search(rf'id="{field}-error">([^<]+)<', page.text)
     assert error, "no error beside the field"
-    assert told is None or told in error[1]
+    assert message is None or message in error[1]
     assert f'value="{GOOD["support_address" if field != "support_address" else "product_name"]}"' in page.text
     assert saved(parts) == before
 

@@ -15,7 +15,7 @@ class Actor:
     session_id: int | None = None
 
 
-# Outside of requests: Mailroom itself, or whoever uses its command line.
+# Outside of requests: Mailroom itself, or an operator on the command line.
 SYSTEM = Actor()
 _actor: ContextVar[Actor] = ContextVar("actor", default=SYSTEM)
 

@@ -1,12 +1,12 @@
-"""Failures as types. Each becomes a page in one place, `webapp.web.error_pages`."""
+"""Errors that users see. `web.error_pages` turns each into a page."""
 
 
 class MailroomError(Exception):
-    """A failure that a person is told about."""
+    """An error that a user gets to see."""
 
 
 class TooManyRequests(MailroomError):
-    """A limit is used up; `retry_after` is in seconds."""
+    """A rate limit is exhausted; `retry_after` is in seconds."""
 
     # Whether the audit trail records it elsewhere.
     is_audited = False
@@ -17,7 +17,7 @@ class TooManyRequests(MailroomError):
 
 
 class StaleVersion(MailroomError):
-    """The settings were saved by someone else after the form was shown; `current` is their version by now."""
+    """Someone else saved the settings after the form was shown; `current` is their version now."""
 
     def __init__(self, current: int) -> None:
         super().__init__(f"the settings are at version {current}")
@@ -25,8 +25,8 @@ class StaleVersion(MailroomError):
 
 
 class NotFound(MailroomError):
-    """What the address names does not exist, or no longer."""
+    """What the URL refers to does not exist, or no longer."""
 
 
 class Forbidden(MailroomError):
-    """The person who asked may not do this, or no longer."""
+    """The user is not allowed to do this, or no longer."""

@@ -38,8 +38,8 @@ class Sealer(Protocol):
     def open(self, sealed: str, purpose: str) -> str:
         """Decrypt a value. Raises CannotUnseal if the key is missing or the purpose differs.
 
-        The purpose prevents that somebody who can write to the database moves a sealed value to another
-        column and has it opened there.
+        The purpose keeps an attacker who can write to the database from moving a sealed value to another
+        column and having it opened there.
         """
 
     def lookup_hashes(self, text: str, purpose: str) -> list[str]:

@@ -46,11 +46,11 @@ def run(
     configure(os.environ, instance, inbox.port)
     app = create_app()
     with single_instance(instance):
-        parts = app_state_of(app)
-        schema.upgrade(parts.database)
-        with app.app_context(), parts.database.transaction() as session:
-            prepare(session, parts, address, inbox.port)
-        parts.database.engine.dispose()
+        state = app_state_of(app)
+        schema.upgrade(state.database)
+        with app.app_context(), state.database.transaction() as session:
+            prepare(session, state, address, inbox.port)
+        state.database.engine.dispose()
         children = [
             Child("inbox", ["--port", str(inbox.port)], module="webapp.demo.smtp_server"),
             web_child(address),
@@ -87,9 +87,9 @@ def single_instance(instance: Path) -> Iterator[None]:
         yield
 
 
-def prepare(session: Session, parts: AppState, address: ListenAddress, inbox_port: int) -> None:
+def prepare(session: Session, state: AppState, address: ListenAddress, inbox_port: int) -> None:
     """Set up public URL, accounts and mail server; keep what the user has changed since."""
-    general = settings.general(session, parts.config)
+    general = settings.general(session, state.config)
     if not general.public_url or general.public_url.startswith(f"http://{HOST}:"):
         settings.save_general(
             session,
@@ -100,7 +100,7 @@ def prepare(session: Session, parts: AppState, address: ListenAddress, inbox_por
     accounts.create(session)
     saved = primary(session)
     if saved is None or (saved.provider == PROVIDER and saved.port != inbox_port):
-        mail.save(session, parts.sealer, mail_server(get_providers()[PROVIDER], inbox_port), by="demo")
+        mail.save(session, state.sealer, mail_server(get_providers()[PROVIDER], inbox_port), by="demo")
 
 
 def mail_server(provider: Provider, inbox_port: int) -> ServerDraft:

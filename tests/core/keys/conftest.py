@@ -1,4 +1,4 @@
-"""Processes that share a database, and mail servers with sealed passwords in it."""
+"""Processes that share a database which contains mail servers with sealed passwords."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -26,7 +26,7 @@ Rotate = Callable[..., RotationResult]
 
 @pytest.fixture
 def start(config: Config) -> Iterator[Start]:
-    """Start another process on the same database; it knows the keys as they are at its start."""
+    """Start another process on the same database; it reads the keys when it starts."""
     with ExitStack() as stack:
 
         def go(**changes: Any) -> Flask:
@@ -47,7 +47,7 @@ def other(start: Start, app: Flask) -> AppState:
 
 @pytest.fixture
 def rotate(parts: AppState) -> Rotate:
-    """`mailroom rotate-keys`, in this process unless another one is given."""
+    """Rotate the keys, in this process unless another one is given."""
 
     def go(by: AppState = parts, **options: bool) -> RotationResult:
         return rotation.rotate(by.database, by.config, by.keyring, **options)
@@ -57,7 +57,7 @@ def rotate(parts: AppState) -> Rotate:
 
 @pytest.fixture
 def save(parts: AppState) -> Save:
-    """Save a mail server with this password, sealed by these parts; its id."""
+    """Save a mail server with this password, sealed by this process; return its id."""
 
     def go(password: str, by: AppState = parts, position: int = 0) -> int:
         return save_sealed(by.database, by.sealer.seal(password, PURPOSE), position)
@@ -66,7 +66,7 @@ def save(parts: AppState) -> Save:
 
 
 def server(sealed: str, position: int = 0) -> MailServer:
-    """A mail server with a password that was sealed."""
+    """Return a mail server with a sealed password."""
     secrets = {"password": {"sealed": sealed, "saved_at": "2026-11-22"}}
     return MailServer(
         provider="custom",
@@ -81,7 +81,7 @@ def server(sealed: str, position: int = 0) -> MailServer:
 
 
 def save_sealed(database: Database, sealed: str, position: int = 0) -> int:
-    """Save it; its id."""
+    """Save a mail server with a sealed password; return its id."""
     row = server(sealed, position)
     with database.transaction() as session:
         session.add(row)
@@ -89,19 +89,19 @@ def save_sealed(database: Database, sealed: str, position: int = 0) -> int:
 
 
 def sealed_passwords(database: Database) -> list[str]:
-    """What is saved, sealed, in the order of the rows."""
+    """Return the saved passwords, sealed."""
     with database.read() as session:
         rows = session.scalars(select(MailServer).order_by(MailServer.id))
         return [row.sealed_secrets["password"]["sealed"] for row in rows]
 
 
 def passwords(parts: AppState) -> list[str]:
-    """The same, opened."""
+    """Return the saved passwords, opened by this process."""
     return [parts.sealer.open(sealed, PURPOSE) for sealed in sealed_passwords(parts.database)]
 
 
-def break_off(monkeypatch: pytest.MonkeyPatch, rotate: Rotate, phase: str) -> None:
-    """Start a rotation that crashes on its way into this function."""
+def interrupt(monkeypatch: pytest.MonkeyPatch, rotate: Rotate, phase: str) -> None:
+    """Start a rotation that crashes when it calls this function."""
     with monkeypatch.context() as patched:
         patched.setattr(rotation, phase, _crash)
         with pytest.raises(KeyboardInterrupt):
@@ -109,7 +109,7 @@ def break_off(monkeypatch: pytest.MonkeyPatch, rotate: Rotate, phase: str) -> No
 
 
 def started(start: Start, **changes: Any) -> AppState:
-    """The parts of a process that starts now."""
+    """Start another process and return its state."""
     return app_state_of(start(**changes))
 
 

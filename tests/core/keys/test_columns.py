@@ -1,4 +1,4 @@
-"""No column with something sealed in it is forgotten by a rotation."""
+"""A rotation finds every column with sealed values."""
 
 import re
 from typing import Any
@@ -16,7 +16,7 @@ from webapp.mail.models import AuthorizationRequest, Grant, MailServer
 from webapp.webhooks.models import WebhookSettings
 
 pytestmark = pytest.mark.one_database
-# How what Fernet makes begins: a version and the upper bytes of a time.
+# The start of a Fernet token: its version and the upper bytes of a time.
 SEALED_TEXT = re.compile(r"gAAAAA[\w-]{60,}")
 
 

@@ -1,4 +1,4 @@
-"""What `mailroom rotate-keys` says."""
+"""The output of `mailroom rotate-keys`, and Mailroom without its secret key."""
 
 import logging
 from collections.abc import Callable, Iterator

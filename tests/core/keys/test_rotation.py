@@ -1,4 +1,4 @@
-"""Keys rotated while others save, read, and break off."""
+"""Rotating keys while others read and save, and interrupted rotations."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -11,7 +11,7 @@ from tests.core.keys.conftest import (
     Rotate,
     Save,
     Start,
-    break_off,
+    interrupt,
     passwords,
     save_sealed,
     sealed_passwords,
@@ -113,7 +113,7 @@ def test_an_interrupted_rotation_loses_nothing_and_the_next_one_completes_it(
     monkeypatch: pytest.MonkeyPatch, rotate: Rotate, save: Save, parts: AppState, start: Start, phase: str
 ) -> None:
     save("kept")
-    break_off(monkeypatch, rotate, phase)
+    interrupt(monkeypatch, rotate, phase)
     assert passwords(started(start)) == ["kept"]
     assert rotate().complete
     assert passwords(parts) == ["kept"]

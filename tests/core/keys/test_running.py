@@ -20,20 +20,20 @@ Command = Callable[..., str]
 
 @pytest.fixture
 def config_values(database_kind: str) -> dict[str, Any]:
-    """With SQLite, the key that Mailroom makes."""
+    """Use a generated key with SQLite."""
     return {"secret_key": ""} if database_kind == "sqlite" else {}
 
 
 @pytest.fixture
 def environ(config: Config) -> dict[str, str]:
-    """What every process of this installation is started with."""
+    """The environment of every process of this installation."""
     given = {"INSTANCE": str(config.instance), "DATABASE_URL": config.database_url, "SECRET_KEY": config.secret_key}
     return {f"MAILROOM_{name}": value for name, value in given.items()}
 
 
 @pytest.fixture
 def rotate_keys(tmp_path: Path, environ: dict[str, str]) -> Command:
-    """Run the command; what it prints."""
+    """Run the command and return its output."""
 
     def go(*arguments: str) -> str:
         command = [*COMMAND, "rotate-keys", *arguments]

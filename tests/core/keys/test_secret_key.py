@@ -1,4 +1,4 @@
-"""The secret key, which seals the others: made by Mailroom, given by the operator, lost."""
+"""The secret key, which seals the others: generated, given by the operator, or lost."""
 
 import stat
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.core.keys.conftest import PURPOSE, Rotate, Save, Start, break_off, passwords, save_sealed, started
+from tests.core.keys.conftest import PURPOSE, Rotate, Save, Start, interrupt, passwords, save_sealed, started
 from webapp.core.app_state import AppState
 from webapp.core.keys import keyring as ring
 from webapp.core.keys import rotation
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.one_database
 
 
 class TestGeneratedSecretKey:
-    """It is replaced, too."""
+    """A rotation replaces it, too."""
 
     @pytest.fixture
     def config_values(self) -> dict[str, Any]:
@@ -73,14 +73,14 @@ class TestGeneratedSecretKey:
         self, monkeypatch: pytest.MonkeyPatch, rotate: Rotate, save: Save, parts: AppState, start: Start, phase: str
     ) -> None:
         save("kept")
-        break_off(monkeypatch, rotate, phase)
+        interrupt(monkeypatch, rotate, phase)
         assert passwords(started(start)) == ["kept"]
         assert rotate().complete
         assert (passwords(parts), len(parts.config.secret_keys)) == (["kept"], 1)
 
 
 class TestGivenSecretKey:
-    """It is the operator's to change; what it seals is brought under the first one given."""
+    """The operator changes it; a rotation brings all keys under the first one given."""
 
     NEW = "the new secret key of the tests"
 
@@ -107,7 +107,7 @@ class TestGivenSecretKey:
 
 
 class TestLostSecretKey:
-    """Without it nothing is sealed: what is sealed with another key could not be opened by anybody else."""
+    """Without it nothing is sealed, as no other process could open it."""
 
     @pytest.fixture
     def without(self, rotate: Rotate, save: Save, start: Start) -> AppState:

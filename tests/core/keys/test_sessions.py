@@ -1,4 +1,4 @@
-"""Who is signed in, and what is open in a browser, goes on through a rotation, whichever process answers."""
+"""Sessions and open forms survive a rotation, whichever process answers."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ Move = Callable[[Browser], Browser]
 
 @pytest.fixture
 def elsewhere(start: Start, app: Flask) -> Move:
-    """The same browser, answered by another process that knows the keys as they were."""
+    """Move a browser to another process, which read the keys before the test."""
     other = start()
 
     def move(browser: Browser) -> Browser:

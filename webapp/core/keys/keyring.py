@@ -37,7 +37,7 @@ class SecretKeyMissing(ConfigError):
 
 @dataclass(frozen=True)
 class Keys:
-    """The keys at one moment, by id, newest first. A key that the secret key can't decrypt is None.
+    """The keys as read from the database, by id, newest first. A key that the secret key can't decrypt is None.
 
     While the database has none, the secret keys take their place, all with id 0.
     """
@@ -80,7 +80,7 @@ def unwrap(wrapped: str, secret_keys: Sequence[str]) -> str | None:
 
 
 def lock(session: Session, exclusive: bool = False) -> None:
-    """Let nobody change the current key until the end of the transaction; `exclusive` to change it.
+    """Keep the current key from changing until the end of the transaction; `exclusive` to change it.
 
     SQLite has a single writer anyway.
     """

@@ -25,7 +25,7 @@ from webapp.core.keys.keyring import WRAPPED, Keyring, lock, read, unwrap
 from webapp.core.keys.models import DataKey
 from webapp.core.sealing import KeySealer
 
-# Rows that are resealed in one transaction; few, so that nobody waits long.
+# Rows that are resealed in one transaction; few, so that others wait only briefly.
 BATCH = 100
 # Browsers may come back with a cookie signed by an old key for this long.
 KEY_RETENTION = MAX_COOKIE_AGE
