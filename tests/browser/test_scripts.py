@@ -23,7 +23,7 @@ CARDS = """
 """
 CODE = """
 <form id="device"><input name="csrf_token" value="x"></form><input name="host">
-<div data-waiting="/device" data-every="1" data-then="/news"><p data-news hidden>Open it again</p></div>
+<div data-waiting="/device" data-every="1" data-then="/news"><p data-news hidden>Reload the page</p></div>
 """
 
 
