@@ -1,4 +1,4 @@
-"""What proxies say of the client they speak for, and which of them are believed."""
+"""The client's address, scheme and host behind trusted proxies."""
 
 import ipaddress
 import re
@@ -7,15 +7,15 @@ from typing import Any
 
 from webapp.core.config import Network
 
-# An address with a port, as some proxies write it; RFC 7239, 6, has brackets around IPv6.
+# An address with a port, as some proxies send it; IPv6 in brackets (RFC 7239, 6).
 WITH_PORT = re.compile(r"\[([^\]]+)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
 
 
 class TrustedProxies:
-    """WSGI middleware: believes X-Forwarded-For, -Proto and -Host from the configured networks alone.
+    """WSGI middleware that trusts X-Forwarded-For, -Proto and -Host from the configured networks only.
 
-    Werkzeug's ProxyFix counts hops and believes whoever connects; here the address that
-    connects decides. The client is the last address in the chain that is no proxy of ours.
+    Werkzeug's ProxyFix counts hops and trusts anyone who connects; here the address that connects decides. The client
+    is the last address in the chain that is not a trusted proxy.
     """
 
     def __init__(self, app: Callable[..., Iterable[bytes]], networks: Sequence[Network]) -> None:
@@ -23,7 +23,7 @@ class TrustedProxies:
         self.networks = networks
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """Rewrite the environment, or leave it alone."""
+        """Rewrite the environment of a request that comes through a trusted proxy."""
         if self._trusts(environ.get("REMOTE_ADDR", "")):
             chain = [part.strip() for part in environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
             while len(chain) > 1 and self._trusts(chain[-1]):
@@ -43,7 +43,7 @@ class TrustedProxies:
 
 
 def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The address without its port; an IPv4 one also when it comes written as IPv6, as sockets that take both do."""
+    """Parse an address without its port; sockets for both versions write IPv4 addresses as IPv6."""
     found = WITH_PORT.fullmatch(text)
     try:
         address = ipaddress.ip_address((found[1] or found[2]) if found else text)

@@ -8,7 +8,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from webapp.core.config import MAX_REQUEST_SIZE, Config
 from webapp.web.forwarded import TrustedProxies
 
-# No form has a tenth as many; werkzeug itself counts them in `multipart/form-data` alone.
+# No form has a tenth as many; Werkzeug only counts them in `multipart/form-data`.
 MAX_FORM_FIELDS = 1000
 POLICY = "; ".join((
     "default-src 'none'",
@@ -36,7 +36,7 @@ HEADERS = (
 
 
 def init_app(app: Flask, config: Config) -> None:
-    """Add the headers and limits, and believe the trusted proxies."""
+    """Add the headers and limits, and trust the configured proxies."""
     app.config.update(
         MAX_CONTENT_LENGTH=MAX_REQUEST_SIZE,
         MAX_FORM_MEMORY_SIZE=MAX_REQUEST_SIZE,
@@ -48,13 +48,13 @@ def init_app(app: Flask, config: Config) -> None:
 
 
 def _count_fields() -> None:
-    """Refuse a form of very many fields before it is read: the time for it grows with their number."""
+    """Reject a form with very many fields before it is parsed, which takes time for each."""
     if request.mimetype == "application/x-www-form-urlencoded" and request.get_data().count(b"&") >= MAX_FORM_FIELDS:
         raise RequestEntityTooLarge
 
 
 def _headers(response: Response) -> Response:
-    # One look at what a view has set of these itself: asking for each is most of the cost.
+    # Asking the response for each name would take most of the time.
     present = {name for name, _value in response.headers}
     response.headers.extend([header for header in HEADERS if header[0] not in present])
     if "Cache-Control" not in present and request.endpoint not in ("static", "bootstrap.static"):
@@ -65,16 +65,15 @@ def _headers(response: Response) -> Response:
 
 
 def allow_own_frames(response: Response) -> Response:
-    """Let this page frame others of ours, such as a mail."""
+    """Let this page show others of ours in frames, such as an email."""
     response.headers["Content-Security-Policy"] = f"{POLICY}; frame-src 'self'"
     return response
 
 
 def allow_form_targets(response: Response, targets: Sequence[str]) -> Response:
-    """Let forms of this page end at other addresses, too.
+    """Let forms of this page lead to these CSP sources, too.
 
-    Browsers hold every redirect that follows a form against its page's policy, also those that a
-    provider makes on the way to its sign-in page. `targets` are sources as in CSP.
+    Browsers apply a page's policy to every redirect after its forms, including those of a provider's sign-in pages.
     """
     if targets:
         more = " ".join(["form-action 'self'", *targets])
@@ -83,12 +82,12 @@ def allow_form_targets(response: Response, targets: Sequence[str]) -> Response:
 
 
 def email_preview_policy(response: Response, sandbox: str = "sandbox") -> Response:
-    """Have this answer show a mail's HTML in a page of ours: it may style itself, but neither run, load nor send.
+    """Make the response an email's HTML in a frame of ours, which may use styles but no scripts, images or forms.
 
-    `sandbox` is the directive of this name: what it may do besides, also where it is opened by itself.
+    `sandbox` is CSP's directive of this name, which also applies where the email is opened outside of the frame.
     """
     response.headers["Content-Security-Policy"] = f"{EMAIL_POLICY}; {sandbox}"
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
-    # A sandboxed page with this header would not open by itself.
+    # A sandboxed page with the usual value would not open outside of the frame.
     response.headers["Cross-Origin-Opener-Policy"] = "unsafe-none"
     return response
