@@ -336,7 +336,7 @@ def _create_mail_tables() -> None:
         "authorization_requests",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("mail_server_id", sa.Integer(), nullable=False),
-        sa.Column("sign_in_id", sa.Integer(), nullable=False),
+        sa.Column("session_id", sa.Integer(), nullable=False),
         sa.Column("state_hash", sa.String(length=64), nullable=False),
         sa.Column("sealed_secret", sa.Text(), nullable=False),
         sa.Column("redirect_uri", sa.String(length=1000), nullable=False),
@@ -352,14 +352,14 @@ def _create_mail_tables() -> None:
             ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
-            ["sign_in_id"], ["sessions.id"], name=op.f("fk_authorization_requests_sign_in_id"), ondelete="CASCADE"
+            ["session_id"], ["sessions.id"], name=op.f("fk_authorization_requests_session_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_authorization_requests")),
         sa.UniqueConstraint("state_hash", name=op.f("uq_authorization_requests_state_hash")),
     )
     op.create_index(op.f("ix_authorization_requests_expires_at"), "authorization_requests", ["expires_at"])
     op.create_index(op.f("ix_authorization_requests_mail_server_id"), "authorization_requests", ["mail_server_id"])
-    op.create_index(op.f("ix_authorization_requests_sign_in_id"), "authorization_requests", ["sign_in_id"])
+    op.create_index(op.f("ix_authorization_requests_session_id"), "authorization_requests", ["session_id"])
 
 
 def _create_webhooks_tables() -> None:
