@@ -1,4 +1,4 @@
-"""Codes typed in place of links: as good as their link, for their person, and hard to guess."""
+"""Codes: as valid as their links, bound to a user, and hard to guess."""
 
 import re
 import time
@@ -26,18 +26,18 @@ from webapp.core.errors import TooManyRequests
 from webapp.core.sealing import KeySealer
 
 WRONG = "ABCDEFGH"
-Type = Callable[..., RedeemedCode | None]
+EnterCode = Callable[..., RedeemedCode | None]
 
 
 @pytest.fixture
-def type_code(parts: AppState) -> Type:
-    """Types a code beside an address."""
+def enter_code(parts: AppState) -> EnterCode:
+    """Redeem a code for an address."""
 
-    def type_code(email: str, code: str) -> RedeemedCode | None:
+    def enter_code(email: str, code: str) -> RedeemedCode | None:
         with parts.database.transaction() as session:
             return codes.redeem_for_address(session, parts.sealer, email, codes.normalise(code), CLIENT)
 
-    return type_code
+    return enter_code
 
 
 def reset(parts: AppState, secret: str) -> User:
@@ -53,105 +53,107 @@ def until_somebody_waits(database: Database) -> None:
             if connection.scalar(waiting):
                 return
             time.sleep(0.01)
-    pytest.fail("Nobody waits.")
+    pytest.fail("No transaction is waiting.")
 
 
 @pytest.mark.one_database
-class TestReading:
-    """What counts as a code."""
+class TestNormalising:
+    """What is accepted as a code."""
 
     @pytest.mark.parametrize(
         "typed",
         ["01AB-CDEF", "01abcdef", " o1 ab – cd ef ", "OLAB\u2011CDEF", "0IABCDEF", "٠١ABCDEF", "０１ＡＢＣＤＥＦ"],
     )
-    def test_case_dashes_and_lookalikes_are_forgiven(self, typed: str) -> None:
+    def test_case_dashes_and_lookalikes_do_not_matter(self, typed: str) -> None:
         assert codes.normalise(typed) == "01ABCDEF"
 
     @pytest.mark.parametrize("typed", ["", "ABCDEFG", "ABCDEFGHJ", "ABCDEFGU", "ÄBCDEFGH", "ABCD_EF.H"])
     def test_anything_else_is_no_code(self, typed: str) -> None:
         assert codes.normalise(typed) == ""
 
-    def test_codes_are_random_and_their_first_half_is_no_number(self) -> None:
+    def test_codes_are_random_and_start_with_no_number(self) -> None:
         made = [codes.generate() for _ in range(2000)]
         assert len(set(made)) == len(made)
         assert all(re.fullmatch(rf"(?!\d\d\d\d)[{ALPHABET}]{{4}}-[{ALPHABET}]{{4}}", code) for code in made)
 
 
 class TestRedeeming:
-    """A right code, beside the address that it was mailed to."""
+    """A right code for the address it was sent to."""
 
-    def test_it_gives_what_the_link_gives(
-        self, parts: AppState, ada: User, issue_link: IssueLink, type_code: Type
+    def test_it_does_the_same_as_the_link(
+        self, parts: AppState, ada: User, issue_link: IssueLink, enter_code: EnterCode
     ) -> None:
-        opened = type_code("ADA@example.com", issue_link(ada).code)
+        opened = enter_code("ADA@example.com", issue_link(ada).code)
         assert opened is not None
         assert (opened.purpose, reset(parts, opened.secret).id) == (LinkPurpose.RESET, ada.id)
 
-    def test_typing_it_spends_nothing(self, ada: User, issue_link: IssueLink, type_code: Type, parts: AppState) -> None:
-        ticket = issue_link(ada)
-        assert all(type_code(ada.email, ticket.code) for _ in range(2))
-        assert reset(parts, ticket.secret).id == ada.id
-
-    def test_the_link_is_dead_once_the_code_was_used(
-        self, parts: AppState, ada: User, issue_link: IssueLink, type_code: Type
+    def test_entering_it_uses_nothing_up(
+        self, ada: User, issue_link: IssueLink, enter_code: EnterCode, parts: AppState
     ) -> None:
         ticket = issue_link(ada)
-        opened = type_code(ada.email, ticket.code)
+        assert all(enter_code(ada.email, ticket.code) for _ in range(2))
+        assert reset(parts, ticket.secret).id == ada.id
+
+    def test_using_the_code_revokes_the_link(
+        self, parts: AppState, ada: User, issue_link: IssueLink, enter_code: EnterCode
+    ) -> None:
+        ticket = issue_link(ada)
+        opened = enter_code(ada.email, ticket.code)
         assert opened is not None
         reset(parts, opened.secret)
         with pytest.raises(LinkRevoked):
             reset(parts, ticket.secret)
 
-    def test_the_code_is_dead_once_the_link_was_used(
-        self, parts: AppState, ada: User, issue_link: IssueLink, type_code: Type
+    def test_using_the_link_revokes_the_code(
+        self, parts: AppState, ada: User, issue_link: IssueLink, enter_code: EnterCode
     ) -> None:
         ticket = issue_link(ada)
-        opened = type_code(ada.email, ticket.code)
+        opened = enter_code(ada.email, ticket.code)
         reset(parts, ticket.secret)
-        assert type_code(ada.email, ticket.code) is None
+        assert enter_code(ada.email, ticket.code) is None
         with pytest.raises(LinkRevoked):
             reset(parts, opened.secret if opened else "")
 
-    def test_of_link_and_code_used_at_once_one_wins(
-        self, parts: AppState, ada: User, issue_link: IssueLink, type_code: Type
+    def test_of_link_and_code_used_simultaneously_one_succeeds(
+        self, parts: AppState, ada: User, issue_link: IssueLink, enter_code: EnterCode
     ) -> None:
         ticket = issue_link(ada)
-        opened = type_code(ada.email, ticket.code)
+        opened = enter_code(ada.email, ticket.code)
         assert opened is not None
         ends = run_at_once([lambda: reset(parts, ticket.secret), lambda: reset(parts, opened.secret)] * 2)
         assert sum(isinstance(end, User) for end in ends) == 1
 
-    def test_it_expires_with_the_link(self, ada: User, issue_link: IssueLink, type_code: Type) -> None:
+    def test_it_expires_with_the_link(self, ada: User, issue_link: IssueLink, enter_code: EnterCode) -> None:
         code = issue_link(ada, lifetime=timedelta(minutes=10)).code
         with time_machine.travel(clock.now() + timedelta(minutes=9)):
-            assert type_code(ada.email, code)
+            assert enter_code(ada.email, code)
         with time_machine.travel(clock.now() + timedelta(minutes=11)):
-            assert type_code(ada.email, code) is None
+            assert enter_code(ada.email, code) is None
 
-    def test_what_it_gives_lasts_no_longer_than_the_link(
-        self, parts: AppState, ada: User, issue_link: IssueLink, type_code: Type
+    def test_its_link_expires_with_the_original_one(
+        self, parts: AppState, ada: User, issue_link: IssueLink, enter_code: EnterCode
     ) -> None:
-        type_code(ada.email, issue_link(ada).code)
+        enter_code(ada.email, issue_link(ada).code)
         with parts.database.read() as session:
             assert len(set(session.scalars(select(Link.expires_at)))) == 1
 
-    def test_it_is_for_its_person_alone(self, ada: User, pat: User, issue_link: IssueLink, type_code: Type) -> None:
-        code = issue_link(ada).code
-        assert type_code(pat.email, code) is None
-        assert type_code("nobody@example.com", code) is None
-
-    def test_it_is_for_its_purpose_alone(
-        self, parts: AppState, ada: User, issue_link: IssueLink, type_code: Type
+    def test_it_is_valid_for_its_user_only(
+        self, ada: User, pat: User, issue_link: IssueLink, enter_code: EnterCode
     ) -> None:
-        assert type_code(ada.email, issue_link(ada, LinkPurpose.CONFIRM_ADDRESS).code) is None
+        code = issue_link(ada).code
+        assert enter_code(pat.email, code) is None
+        assert enter_code("nobody@example.com", code) is None
+
+    def test_it_is_valid_for_its_purpose_only(
+        self, parts: AppState, ada: User, issue_link: IssueLink, enter_code: EnterCode
+    ) -> None:
+        assert enter_code(ada.email, issue_link(ada, LinkPurpose.CONFIRM_ADDRESS).code) is None
         code = codes.normalise(issue_link(ada, LinkPurpose.RESET).code)
         with parts.database.transaction() as session:
             assert codes.redeem(session, parts.sealer, ada, LinkPurpose.CONFIRM_ADDRESS, code, CLIENT) is None
 
     @pytest.mark.one_database
-    def test_a_code_from_before_the_key_was_replaced_is_good(
-        self, parts: AppState, ada: User, issue_link: IssueLink
-    ) -> None:
+    def test_it_survives_the_rotation_of_the_key(self, parts: AppState, ada: User, issue_link: IssueLink) -> None:
         code, both = codes.normalise(issue_link(ada).code), KeySealer(["a newer secret key", *parts.config.secret_keys])
         with parts.database.transaction() as session:
             assert codes.redeem_for_address(session, KeySealer(["another"]), ada.email, code, CLIENT) is None
@@ -159,59 +161,61 @@ class TestRedeeming:
 
 
 class TestGuessing:
-    """Wrong codes."""
+    """What happens after wrong codes."""
 
-    def test_the_fifth_wrong_one_ends_the_codes_but_not_the_links(
-        self, parts: AppState, ada: User, issue_link: IssueLink, type_code: Type
+    def test_the_fifth_wrong_one_invalidates_codes_but_not_links(
+        self, parts: AppState, ada: User, issue_link: IssueLink, enter_code: EnterCode
     ) -> None:
         first, second = issue_link(ada), issue_link(ada)
         for _ in range(5):
-            assert type_code(ada.email, WRONG) is None
-        assert type_code(ada.email, first.code) is type_code(ada.email, second.code) is None
+            assert enter_code(ada.email, WRONG) is None
+        assert enter_code(ada.email, first.code) is enter_code(ada.email, second.code) is None
         assert reset(parts, second.secret).id == ada.id
 
-    def test_the_code_of_a_later_mail_can_be_tried_as_often(
-        self, ada: User, issue_link: IssueLink, type_code: Type
-    ) -> None:
+    def test_a_later_code_can_be_tried_as_often(self, ada: User, issue_link: IssueLink, enter_code: EnterCode) -> None:
         for _ in range(5):
-            type_code(ada.email, WRONG)
+            enter_code(ada.email, WRONG)
         code = issue_link(ada).code
-        assert [type_code(ada.email, WRONG) for _ in range(4)] == [None] * 4
-        assert type_code(ada.email, code)
+        assert [enter_code(ada.email, WRONG) for _ in range(4)] == [None] * 4
+        assert enter_code(ada.email, code)
 
-    def test_a_right_one_gives_the_tries_back(self, ada: User, issue_link: IssueLink, type_code: Type) -> None:
+    def test_a_right_one_resets_the_attempts(self, ada: User, issue_link: IssueLink, enter_code: EnterCode) -> None:
         code = issue_link(ada).code
         for _ in range(3):
-            assert [type_code(ada.email, WRONG) for _ in range(4)] == [None] * 4
-            assert type_code(ada.email, code)
+            assert [enter_code(ada.email, WRONG) for _ in range(4)] == [None] * 4
+            assert enter_code(ada.email, code)
 
-    def test_many_at_once_get_no_more_tries(self, ada: User, issue_link: IssueLink, type_code: Type) -> None:
+    def test_simultaneous_guesses_get_no_more_attempts(
+        self, ada: User, issue_link: IssueLink, enter_code: EnterCode
+    ) -> None:
         code = issue_link(ada).code
-        run_at_once([lambda: type_code(ada.email, WRONG)] * 8)
-        assert type_code(ada.email, code) is None
+        run_at_once([lambda: enter_code(ada.email, WRONG)] * 8)
+        assert enter_code(ada.email, code) is None
 
-    def test_all_people_of_a_network_share_thirty_tries(self, ada: User, type_code: Type) -> None:
+    def test_one_network_has_thirty_attempts(self, ada: User, enter_code: EnterCode) -> None:
         with time_machine.travel(clock.now(), tick=False):
             for number in range(throttles.CODES_BY_NETWORK.times):
-                type_code(f"p{number}@example.com", WRONG)
+                enter_code(f"p{number}@example.com", WRONG)
             with pytest.raises(TooManyRequests) as refused:
-                type_code(ada.email, WRONG)
+                enter_code(ada.email, WRONG)
         assert refused.value.retry_after == 30
 
-    def test_whoever_waits_for_a_locked_account_keeps_nobody_waiting(
-        self, database: Database, database_kind: str, ada: User, type_code: Type
+    def test_waiting_for_a_locked_account_does_not_block_others(
+        self, database: Database, database_kind: str, ada: User, enter_code: EnterCode
     ) -> None:
         if database_kind == "sqlite":
-            pytest.skip("Its writers wait for each other anyway.")
+            pytest.skip("SQLite's writers always wait for each other.")
         with ThreadPoolExecutor() as pool, database.transaction() as session:
             session.get(User, ada.id, with_for_update=True)
-            pool.submit(type_code, ada.email, WRONG)
+            pool.submit(enter_code, ada.email, WRONG)
             until_somebody_waits(database)
-            assert pool.submit(type_code, "bob@example.com", WRONG).result(timeout=10) is None
+            assert pool.submit(enter_code, "bob@example.com", WRONG).result(timeout=10) is None
 
-    def test_the_trail_names_address_and_never_the_code(self, parts: AppState, ada: User, type_code: Type) -> None:
-        type_code(ada.email, WRONG)
-        type_code("nobody@example.com", WRONG)
+    def test_the_audit_log_has_the_address_and_not_the_code(
+        self, parts: AppState, ada: User, enter_code: EnterCode
+    ) -> None:
+        enter_code(ada.email, WRONG)
+        enter_code("nobody@example.com", WRONG)
         with parts.database.read() as session:
             found = session.scalars(
                 select(AuditEntry).where(AuditEntry.event == events.CODE_REJECTED.key).order_by(AuditEntry.id)
@@ -223,7 +227,7 @@ class TestGuessing:
         assert WRONG not in str([vars(one) for one in found])
 
     @pytest.mark.one_database
-    def test_the_hash_cannot_be_made_without_the_key(self, parts: AppState, ada: User, issue_link: IssueLink) -> None:
+    def test_the_stored_hash_depends_on_the_secret_key(self, parts: AppState, ada: User, issue_link: IssueLink) -> None:
         code = codes.normalise(issue_link(ada).code)
         with parts.database.read() as session:
             kept = session.scalars(select(Link.code_hash)).one()
@@ -232,7 +236,7 @@ class TestGuessing:
         assert kept not in KeySealer(["another secret key"]).lookup_hashes(text, "code")
 
 
-def test_links_made_without_a_code_have_none(parts: AppState, ada: User) -> None:
+def test_links_to_restore_an_address_have_no_code(parts: AppState, ada: User) -> None:
     with parts.database.transaction() as session:
         ticket = codes.issue(session, parts.sealer, ada, LinkPurpose.RESTORE_ADDRESS, clock.now() + timedelta(days=7))
         assert (ticket.code, links.find(session, ticket.secret, LinkPurpose.RESTORE_ADDRESS).code_hash) == ("", None)

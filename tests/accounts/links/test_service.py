@@ -1,4 +1,4 @@
-"""One-time links: good once, kept as a hash, and precise about why they are refused."""
+"""One-time links: valid once, stored as a hash, and precise about why they are refused."""
 
 import re
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from webapp.core.database import Database
 NewLink = Callable[..., str]
 
 
-def test_a_secret_is_not_in_the_database(database: Database, pat: User, new_link: NewLink) -> None:
+def test_the_secret_is_not_in_the_database(database: Database, pat: User, new_link: NewLink) -> None:
     secret = new_link(pat, LinkPurpose.ACTIVATION)
     with database.read() as session:
         row = session.scalars(select(Link)).one()
@@ -25,7 +25,7 @@ def test_a_secret_is_not_in_the_database(database: Database, pat: User, new_link
     assert secret not in str(vars(row))
 
 
-def test_a_link_is_good_once(database: Database, pat: User, new_link: NewLink) -> None:
+def test_a_link_is_valid_once(database: Database, pat: User, new_link: NewLink) -> None:
     secret = new_link(pat, LinkPurpose.ACTIVATION)
     with database.transaction() as session:
         assert links.use(session, secret, LinkPurpose.ACTIVATION).user_id == pat.id
@@ -33,7 +33,7 @@ def test_a_link_is_good_once(database: Database, pat: User, new_link: NewLink) -
         links.use(session, secret, LinkPurpose.ACTIVATION)
 
 
-def test_a_link_found_before_it_was_used_is_not_good_again(database: Database, pat: User, new_link: NewLink) -> None:
+def test_a_link_loaded_before_its_use_is_read_again(database: Database, pat: User, new_link: NewLink) -> None:
     secret = new_link(pat, LinkPurpose.ACTIVATION)
     with database.transaction() as session:
         links.find(session, secret, LinkPurpose.ACTIVATION)
@@ -42,7 +42,7 @@ def test_a_link_found_before_it_was_used_is_not_good_again(database: Database, p
             links.use(session, secret, LinkPurpose.ACTIVATION)
 
 
-def test_of_many_who_spend_a_link_at_once_one_succeeds(database: Database, pat: User, new_link: NewLink) -> None:
+def test_of_simultaneous_uses_of_a_link_one_succeeds(database: Database, pat: User, new_link: NewLink) -> None:
     secret = new_link(pat, LinkPurpose.ACTIVATION)
 
     def spend() -> object:
@@ -53,19 +53,19 @@ def test_of_many_who_spend_a_link_at_once_one_succeeds(database: Database, pat: 
     assert sorted(type(end).__name__ for end in ends) == ["Link"] + ["LinkUsed"] * 7
 
 
-def test_a_link_is_good_for_its_own_purpose_alone(database: Database, ada: User, new_link: NewLink) -> None:
+def test_a_link_is_valid_for_its_own_purpose_only(database: Database, ada: User, new_link: NewLink) -> None:
     secret = new_link(ada, LinkPurpose.RESET)
     with database.transaction() as session, pytest.raises(LinkNotFound):
         links.use(session, secret, LinkPurpose.ACTIVATION)
 
 
-def test_an_expired_link_says_so(database: Database, ada: User, new_link: NewLink) -> None:
+def test_an_expired_link_is_refused_as_expired(database: Database, ada: User, new_link: NewLink) -> None:
     secret = new_link(ada, LinkPurpose.RESET, timedelta(seconds=-1))
     with database.transaction() as session, pytest.raises(LinkExpired):
         links.use(session, secret, LinkPurpose.RESET)
 
 
-def test_a_link_says_when_another_one_was_used(database: Database, ada: User, new_link: NewLink) -> None:
+def test_a_revoked_link_is_refused_as_revoked(database: Database, ada: User, new_link: NewLink) -> None:
     first, second = new_link(ada, LinkPurpose.RESET), new_link(ada, LinkPurpose.RESET)
     with database.transaction() as session:
         links.use(session, second, LinkPurpose.RESET)
@@ -74,7 +74,7 @@ def test_a_link_says_when_another_one_was_used(database: Database, ada: User, ne
         links.use(session, first, LinkPurpose.RESET)
 
 
-def test_the_link_of_a_deleted_person_is_unknown(database: Database, ada: User, new_link: NewLink) -> None:
+def test_the_link_of_a_deleted_user_is_unknown(database: Database, ada: User, new_link: NewLink) -> None:
     secret = new_link(ada, LinkPurpose.RESET)
     with database.transaction() as session:
         session.delete(session.get_one(User, ada.id))
@@ -82,9 +82,7 @@ def test_the_link_of_a_deleted_person_is_unknown(database: Database, ada: User, 
         links.use(session, secret, LinkPurpose.RESET)
 
 
-def test_a_link_that_was_read_before_its_person_was_deleted_is_unknown(
-    database: Database, ada: User, new_link: NewLink
-) -> None:
+def test_a_link_loaded_before_its_user_was_deleted_is_unknown(database: Database, ada: User, new_link: NewLink) -> None:
     secret = new_link(ada, LinkPurpose.RESET)
     with database.transaction() as session:
         link = links.find(session, secret, LinkPurpose.RESET)
@@ -95,14 +93,14 @@ def test_a_link_that_was_read_before_its_person_was_deleted_is_unknown(
 
 @pytest.mark.one_database
 @pytest.mark.parametrize("path", [*links.PATHS.values(), "/setup"])
-def test_the_proxy_is_told_to_log_no_link(path: str) -> None:
+def test_the_proxy_configuration_logs_no_secrets(path: str) -> None:
     operating = (Path(__file__).parents[3] / "docs/operating.md").read_text()
     spared = re.search(r"location ~ (\S+) \{\s+access_log off;", operating)
     assert spared
     assert re.search(spared[1], f"{path}secret" if path.endswith("/") else path)
 
 
-def test_of_many_who_look_at_once_a_link_is_shown_to_one(database: Database, ada: User, new_link: NewLink) -> None:
+def test_a_link_is_shown_to_one_administrator_only(database: Database, ada: User, new_link: NewLink) -> None:
     secret = new_link(ada, LinkPurpose.RESET)
 
     def show() -> bool:

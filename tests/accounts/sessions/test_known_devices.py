@@ -23,31 +23,31 @@ def knows(database: Database, person: User, token: str) -> bool:
         return known_devices.is_known(session, person.id, token)
 
 
-def test_a_browser_is_known_once_somebody_signed_in_and_to_them_alone(database: Database, ada: User, pat: User) -> None:
+def test_a_browser_is_known_to_the_user_who_signed_in_only(database: Database, ada: User, pat: User) -> None:
     token = remember(database, ada)
     assert (knows(database, ada, token), knows(database, pat, token)) == (True, False)
     assert not knows(database, ada, "")
 
 
-def test_a_browser_that_two_people_use_is_known_to_both(database: Database, ada: User, pat: User) -> None:
+def test_a_shared_browser_is_known_to_both_users(database: Database, ada: User, pat: User) -> None:
     shared = remember(database, pat, remember(database, ada))
     assert (knows(database, ada, shared), knows(database, pat, shared)) == (True, True)
     assert remember(database, ada, shared) == shared
 
 
-def test_a_planted_cookie_never_becomes_the_key_of_another_person(database: Database, ada: User, pat: User) -> None:
+def test_a_planted_cookie_is_never_adopted_by_another_user(database: Database, ada: User, pat: User) -> None:
     planted = remember(database, pat)
     remember(database, ada, planted)
     assert not knows(database, ada, planted)
 
 
-def test_the_database_holds_no_token(database: Database, ada: User) -> None:
+def test_the_token_is_not_in_the_database(database: Database, ada: User) -> None:
     token = remember(database, ada)
     with database.read() as session:
         assert token not in session.scalars(select(KnownDevice.token_hash)).one()
 
 
-def test_of_too_many_the_one_unused_for_longest_makes_room(database: Database, ada: User) -> None:
+def test_the_least_recently_used_browser_makes_room(database: Database, ada: User) -> None:
     start, tokens = clock.now(), []
     for minutes in range(known_devices.MAX_DEVICES + 1):
         with time_machine.travel(start + timedelta(minutes=minutes)):
@@ -56,7 +56,7 @@ def test_of_too_many_the_one_unused_for_longest_makes_room(database: Database, a
     assert [knows(database, ada, one) for one in (tokens[0], tokens[1], tokens[-1])] == [True, False, True]
 
 
-def test_a_browser_is_forgotten_after_a_year_without_a_sign_in(database: Database, ada: User) -> None:
+def test_a_browser_is_forgotten_after_a_year_without_a_login(database: Database, ada: User) -> None:
     token = remember(database, ada)
     with time_machine.travel(clock.now() + timedelta(days=364)):
         assert remember(database, ada, token) == token
@@ -69,7 +69,7 @@ def test_a_browser_is_forgotten_after_a_year_without_a_sign_in(database: Databas
             assert session.scalars(select(KnownDevice)).all() == []
 
 
-def test_all_others_can_be_forgotten(database: Database, ada: User, pat: User) -> None:
+def test_all_other_browsers_can_be_forgotten(database: Database, ada: User, pat: User) -> None:
     there, of_pat = remember(database, ada), remember(database, pat)
     here = remember(database, ada, of_pat)
     with database.transaction() as session:
@@ -78,7 +78,7 @@ def test_all_others_can_be_forgotten(database: Database, ada: User, pat: User) -
     assert (knows(database, pat, of_pat), knows(database, pat, new)) == (True, True)
 
 
-def test_forgetting_others_makes_no_browser_known(database: Database, ada: User) -> None:
+def test_forgetting_others_does_not_make_this_browser_known(database: Database, ada: User) -> None:
     there = remember(database, ada)
     with database.transaction() as session:
         assert known_devices.forget_others(session, ada.id, "") == ""
@@ -86,6 +86,6 @@ def test_forgetting_others_makes_no_browser_known(database: Database, ada: User)
 
 
 @pytest.mark.parametrize("cookie", [".", "....." * 1000, "x" * 1_000_000, "\x00", "\ud800"])
-def test_what_a_browser_makes_up_is_not_known(database: Database, ada: User, cookie: str) -> None:
+def test_a_made_up_cookie_is_not_known(database: Database, ada: User, cookie: str) -> None:
     assert not knows(database, ada, cookie)
     assert knows(database, ada, remember(database, ada, cookie))

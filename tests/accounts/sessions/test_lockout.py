@@ -1,4 +1,4 @@
-"""Sign-in is locked for whoever types wrong passwords, and not for the person."""
+"""Logins are locked for whoever enters wrong passwords, not for the user."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -44,7 +44,7 @@ def now() -> Iterator[time_machine.Traveller]:
 
 @pytest.fixture
 def sign_in(parts: AppState) -> Try:
-    """Try to sign in: `in`, or the name of the refusal."""
+    """Try to sign in; return `in`, or the name of the refusal."""
 
     def sign_in(email: str, password: str = PASSWORD, address: str = HERE, known: str = "") -> str:
         client = Client(address, "Firefox", known)
@@ -59,7 +59,7 @@ def sign_in(parts: AppState) -> Try:
 
 @pytest.fixture
 def guess(sign_in: Try) -> Callable[..., list[str]]:
-    """Type wrong passwords, as many as lock unless said otherwise."""
+    """Enter wrong passwords, by default as many as start a lockout."""
 
     def guess(email: str, times: int = 10, address: str = HERE, known: str = "") -> list[str]:
         return [sign_in(email, "wrong", address, known) for _ in range(times)]
@@ -71,14 +71,14 @@ Guess = Callable[..., list[str]]
 
 
 def guess_from_everywhere(guess: Guess, email: str) -> None:
-    """As many wrong ones as lock all unknown browsers."""
+    """Enter as many wrong passwords as lock out all unknown browsers."""
     for number in range(11):
         guess(email, 9 if number else 10, f"203.0.113.{number}")
     guess(email, 1, "203.0.113.99")
 
 
-def know(parts: AppState, person: User) -> str:
-    """The person has signed in before with a browser: the token that it has."""
+def add_known_browser(parts: AppState, person: User) -> str:
+    """Make a browser a known one of the user's; return its cookie."""
     with parts.database.transaction() as session:
         return known_devices.remember(session, person.id, "")
 
@@ -89,8 +89,8 @@ def entries(parts: AppState, event: EventType) -> list[AuditEntry]:
 
 
 @pytest.mark.usefixtures("now")
-class TestWho:
-    """Whom a lock keeps out."""
+class TestScope:
+    """Whom a lockout keeps out."""
 
     @pytest.mark.one_database
     @pytest.mark.parametrize("email", ["ada@example.com", NOBODY])
@@ -98,35 +98,37 @@ class TestWho:
         assert guess(email, 12) == ["LoginRefused"] * 10 + ["LockedOut"] * 2
         assert sign_in(email.upper()) == "LockedOut"
 
-    def test_the_person_gets_in_from_elsewhere(self, ada: User, sign_in: Try, guess: Guess) -> None:
+    def test_the_user_can_sign_in_from_another_network(self, ada: User, sign_in: Try, guess: Guess) -> None:
         guess(ada.email)
         assert (sign_in(ada.email), sign_in(ada.email, address=ELSEWHERE)) == ("LockedOut", "in")
 
-    def test_against_guesses_from_everywhere_only_known_browsers_get_in(
+    def test_after_guesses_from_many_networks_only_known_browsers_get_in(
         self, parts: AppState, ada: User, sign_in: Try, guess: Guess
     ) -> None:
-        known = know(parts, ada) + "." + "another" * 6 + "x"
+        known = add_known_browser(parts, ada) + "." + "another" * 6 + "x"
         guess_from_everywhere(guess, ada.email)
         assert sign_in(ada.email, address=ELSEWHERE) == "LockedOut"
         assert sign_in(ada.email, address=ELSEWHERE, known=known) == "in"
 
     @pytest.mark.one_database
-    def test_a_known_browser_is_locked_by_itself(self, parts: AppState, ada: User, sign_in: Try, guess: Guess) -> None:
-        stolen, other = know(parts, ada), know(parts, ada)
+    def test_a_known_browser_is_locked_out_separately(
+        self, parts: AppState, ada: User, sign_in: Try, guess: Guess
+    ) -> None:
+        stolen, other = add_known_browser(parts, ada), add_known_browser(parts, ada)
         assert guess(ada.email, 11, known=stolen)[-1] == "LockedOut"
         assert [sign_in(ada.email, known=token) for token in (stolen, other, "")] == ["LockedOut", "in", "in"]
 
     @pytest.mark.one_database
-    def test_a_browser_is_known_for_its_own_people_alone(
+    def test_a_browser_known_to_one_user_is_unknown_to_others(
         self, parts: AppState, ada: User, sign_in: Try, guess: Guess
     ) -> None:
         add_person(parts.database, "eve@example.com")
-        known = know(parts, ada)
+        known = add_known_browser(parts, ada)
         guess("eve@example.com", known=known)
         assert sign_in("eve@example.com", known=known) == sign_in("eve@example.com") == "LockedOut"
 
     @pytest.mark.one_database
-    def test_a_right_password_forgets_the_wrong_ones_before(self, ada: User, sign_in: Try, guess: Guess) -> None:
+    def test_a_right_password_resets_the_failures(self, ada: User, sign_in: Try, guess: Guess) -> None:
         for _ in range(3):
             guess(ada.email, 9)
             assert sign_in(ada.email) == "in"
@@ -141,11 +143,11 @@ class TestWho:
         assert guess(NOBODY, 1) + guess(NOBODY, 1, ELSEWHERE) == ["TooManyRequests", "LoginRefused"]
 
 
-class TestHowLong:
-    """When a lock begins and ends."""
+class TestDuration:
+    """When a lockout starts and ends."""
 
     @pytest.mark.one_database
-    def test_it_ends_by_itself_and_one_may_try_as_often_again(
+    def test_it_ends_after_its_time_and_allows_as_many_attempts_again(
         self, ada: User, now: time_machine.Traveller, guess: Guess
     ) -> None:
         guess(ada.email)
@@ -163,14 +165,14 @@ class TestHowLong:
         assert locked.value.retry_after == 10 * 60
 
     @pytest.mark.one_database
-    def test_slow_guesses_lock_too(self, now: time_machine.Traveller, guess: Guess) -> None:
+    def test_slow_guesses_start_it_too(self, now: time_machine.Traveller, guess: Guess) -> None:
         for _ in range(10):
             assert guess(NOBODY, 1) == ["LoginRefused"]
             now.shift(timedelta(minutes=10))
         assert guess(NOBODY, 1) == ["LockedOut"]
 
     @pytest.mark.one_database
-    def test_the_settings_say_after_how_many_and_for_how_long(
+    def test_the_security_settings_define_threshold_and_duration(
         self, parts: AppState, now: time_machine.Traveller, guess: Guess
     ) -> None:
         with parts.database.transaction() as session:
@@ -180,7 +182,7 @@ class TestHowLong:
         assert guess(NOBODY, 1) == ["LockedOut"]
 
     @pytest.mark.parametrize(("back", "outcome"), [(timedelta(minutes=1), "LockedOut"), (timedelta(days=400), "in")])
-    def test_a_clock_that_is_set_back_locks_nobody_for_longer(
+    def test_a_clock_that_is_set_back_does_not_prolong_it(
         self, ada: User, now: time_machine.Traveller, sign_in: Try, guess: Guess, back: timedelta, outcome: str
     ) -> None:
         guess(ada.email)
@@ -190,7 +192,7 @@ class TestHowLong:
         assert sign_in(ada.email) == "in"
 
     @pytest.mark.usefixtures("now")
-    def test_a_reset_lifts_it_everywhere(
+    def test_a_reset_ends_it_everywhere(
         self, parts: AppState, ada: User, sign_in: Try, guess: Guess, new_link: Callable[..., str]
     ) -> None:
         guess_from_everywhere(guess, ada.email)
@@ -202,7 +204,7 @@ class TestHowLong:
         assert [entry.subject_id for entry in entries(parts, events.LOCKOUT_CLEARED)] == [ada.id]
 
 
-def test_of_fifty_at_once_no_more_passwords_are_looked_at_than_are_allowed(
+def test_of_fifty_simultaneous_attempts_only_the_allowed_ones_are_verified(
     parts: AppState, ada: User, sign_in: Try, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted = mock.Mock(wraps=hashing.verify)
@@ -213,11 +215,11 @@ def test_of_fifty_at_once_no_more_passwords_are_looked_at_than_are_allowed(
     assert len(entries(parts, events.LOCKOUT_STARTED)) == 1
 
 
-class TestTelling:
-    """The trail and the mail."""
+class TestNotification:
+    """The audit log and the email."""
 
     @pytest.mark.parametrize("email", ["ada@example.com", NOBODY])
-    def test_each_lock_is_told_once_whoevers_the_address_is(
+    def test_a_lockout_is_announced_once_for_every_address(
         self, parts: AppState, ada: User, now: time_machine.Traveller, guess: Guess, queued: Queued, email: str
     ) -> None:
         guess(email, 30)
@@ -226,7 +228,7 @@ class TestTelling:
         assert told == [(None, email, 15)]
 
     @pytest.mark.one_database
-    def test_many_locks_send_one_mail_in_five_minutes_and_three_a_day(
+    def test_repeated_lockouts_send_one_email_in_five_minutes_and_three_a_day(
         self, ada: User, now: time_machine.Traveller, guess: Guess, queued: Queued
     ) -> None:
         for number in range(5):
@@ -238,14 +240,14 @@ class TestTelling:
         assert len(queued()) == 3
 
     @pytest.mark.one_database
-    def test_what_is_no_address_is_locked_and_gets_no_mail(
+    def test_an_invalid_address_is_locked_out_without_an_email(
         self, now: time_machine.Traveller, guess: Guess, queued: Queued
     ) -> None:
         assert guess("root", 11)[-1] == "LockedOut"
         assert queued() == []
 
     @pytest.mark.one_database
-    def test_the_person_reads_where_from_until_when_and_what_helps(
+    def test_the_email_says_where_from_until_when_and_what_helps(
         self, ada: User, guess: Guess, deliver: Callable[[], None], inbox: Inbox
     ) -> None:
         guess("ADA@example.com")
@@ -258,7 +260,7 @@ class TestTelling:
 
     @pytest.mark.one_database
     @pytest.mark.parametrize("state", [None, UserState.PENDING, UserState.DISABLED])
-    def test_only_active_people_are_told(
+    def test_only_active_users_get_the_email(
         self, parts: AppState, guess: Guess, deliver: Callable[[], None], inbox: Inbox, state: UserState | None
     ) -> None:
         if state:
