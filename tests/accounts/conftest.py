@@ -122,21 +122,23 @@ def _person(database: Database, user_id: int) -> User:
 
 
 NEW_EMAIL = "ada@new.example"
-Ask = Callable[..., None]
+RequestChange = Callable[..., None]
 
 
 @pytest.fixture
-def ask(parts: AppState) -> Ask:
-    """Ask for another address, with the password, in a new sign-in."""
+def request_change(parts: AppState) -> RequestChange:
+    """Request another address, with the password, in a new session."""
 
-    def ask(person: User, email: str = NEW_EMAIL, password: str = browser.PASSWORD, limited: bool = False) -> None:
+    def request_change(
+        person: User, email: str = NEW_EMAIL, password: str = browser.PASSWORD, limited: bool = False
+    ) -> None:
         with parts.database.transaction() as session:
             if not limited:
                 session.execute(delete(RateLimit))
             here, _token = sign_ins.start(session, person, CLIENT)
         address.request(parts.database, person, email, password, here)
 
-    return ask
+    return request_change
 
 
 def has_field_error(page: str, problem: str) -> bool:

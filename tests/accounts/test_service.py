@@ -1,4 +1,4 @@
-"""Accounts created and listed, below the pages."""
+"""Creating and listing users, and finding one."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -20,41 +20,41 @@ NewLink = Callable[..., str]
 Queued = Callable[[], list[tuple[str, str]]]
 
 
-def create(parts: AppState, email: str, name: str = "Eve", by_mail: bool = True) -> User:
-    """A new member."""
+def create(parts: AppState, email: str, name: str = "Eve", by_email: bool = True) -> User:
+    """Create a member."""
     with parts.database.transaction() as session:
-        return administration.create_user(session, email=email, name=name, role=Role.MEMBER, send_activation=by_mail)
+        return administration.create_user(session, email=email, name=name, role=Role.MEMBER, send_activation=by_email)
 
 
 class TestCreating:
-    """Adding people."""
+    """New users."""
 
-    def test_a_new_person_is_owed_an_activation_mail_that_expires_with_its_link(self, parts: AppState) -> None:
-        person = create(parts, "eve@example.com")
+    def test_a_new_user_gets_an_activation_email_that_expires_with_its_link(self, parts: AppState) -> None:
+        user = create(parts, "eve@example.com")
         with parts.database.read() as session:
             message = session.scalars(select(Message)).one()
-        assert (person.state, person.password_hash) == (UserState.PENDING, None)
-        assert (message.kind, message.user_id) == ("activation", person.id)
+        assert (user.state, user.password_hash) == (UserState.PENDING, None)
+        assert (message.kind, message.user_id) == ("activation", user.id)
         assert message.expires_at is not None
         assert abs(message.expires_at - message.created_at - timedelta(hours=24)) < timedelta(minutes=1)
 
-    def test_a_person_whose_link_is_shown_is_owed_nothing(self, parts: AppState, queued: Queued) -> None:
-        create(parts, "eve@example.com", by_mail=False)
+    def test_no_email_is_queued_if_the_link_is_shown(self, parts: AppState, queued: Queued) -> None:
+        create(parts, "eve@example.com", by_email=False)
         assert queued() == []
 
     @pytest.mark.parametrize("again", ["ada@example.com", "ADA@Example.COM"])
-    def test_an_address_has_one_account_however_it_is_written(
+    def test_an_address_has_one_account_in_any_spelling(
         self, parts: AppState, ada: User, queued: Queued, again: str
     ) -> None:
         with pytest.raises(AddressTaken):
             create(parts, again)
         assert queued() == []
 
-    def test_two_accounts_created_at_once_with_one_address_are_one(self, parts: AppState) -> None:
-        ends = run_at_once([lambda: create(parts, "eve@example.com")] * 4)
-        assert sorted(type(end).__name__ for end in ends) == ["AddressTaken"] * 3 + ["User"]
+    def test_simultaneous_creations_with_one_address_give_one_account(self, parts: AppState) -> None:
+        results = run_at_once([lambda: create(parts, "eve@example.com")] * 4)
+        assert sorted(type(result).__name__ for result in results) == ["AddressTaken"] * 3 + ["User"]
 
-    def test_an_administrator_made_by_the_operator_can_sign_in_at_once(self, parts: AppState) -> None:
+    def test_a_created_administrator_can_sign_in_immediately(self, parts: AppState) -> None:
         with parts.database.transaction() as session:
             administration.create_administrator(
                 session, "root@example.com", "Root", hashing.hash_password(NEW_PASSWORD)
@@ -66,13 +66,13 @@ class TestCreating:
 class TestListing:
     """The list of users."""
 
-    def test_pages_follow_each_other_from_the_newest_on(self, parts: AppState) -> None:
+    def test_pages_run_from_the_newest_user_to_the_oldest(self, parts: AppState) -> None:
         count = administration.PAGE_SIZE + 5
-        ids = [create(parts, f"p{number}@example.com", by_mail=False).id for number in range(count)]
+        ids = [create(parts, f"p{number}@example.com", by_email=False).id for number in range(count)]
         with parts.database.read() as session:
             first, more = administration.list_users(session, "", None)
             second, end = administration.list_users(session, "", first[-1].id)
-        assert [person.id for person in first + second] == ids[::-1]
+        assert [user.id for user in first + second] == ids[::-1]
         assert (len(first), more, end) == (administration.PAGE_SIZE, True, False)
 
     @pytest.mark.parametrize(
@@ -93,27 +93,27 @@ class TestListing:
         create(parts, "ada@example.com", "Ada Lovelace")
         create(parts, "elo@bücher.example", "Élodie Müller")
         with parts.database.read() as session:
-            people, _more = administration.list_users(session, search, None)
-        assert [person.email for person in people] == found
+            users, _more = administration.list_users(session, search, None)
+        assert [user.email for user in users] == found
 
-    def test_a_whole_address_finds_its_owner_alone(self, parts: AppState) -> None:
+    def test_a_complete_address_finds_only_its_user(self, parts: AppState) -> None:
         for email in ("ada@example.com", "nada@example.com"):
             create(parts, email)
         with parts.database.read() as session:
-            people, more = administration.list_users(session, "ADA@Example.com", None)
-            assert administration.list_users(session, "ada@example.com", people[0].id) == ([], False)
-        assert ([person.email for person in people], more) == (["ada@example.com"], False)
+            users, more = administration.list_users(session, "ADA@Example.com", None)
+            assert administration.list_users(session, "ada@example.com", users[0].id) == ([], False)
+        assert ([user.email for user in users], more) == (["ada@example.com"], False)
 
     @pytest.mark.parametrize("number", [0, -1, -(10**30)])
-    def test_numbers_that_nobody_has_find_nobody(self, parts: AppState, number: int) -> None:
+    def test_ids_below_all_users_list_none(self, parts: AppState, number: int) -> None:
         with parts.database.read() as session:
             assert administration.list_users(session, "", number) == ([], False)
 
     @pytest.mark.parametrize("number", [0, -1, 2**31, 2**63, 10**30])
-    def test_numbers_that_nobody_has_name_nobody(self, parts: AppState, number: int) -> None:
+    def test_unknown_ids_are_not_found(self, parts: AppState, number: int) -> None:
         with parts.database.read() as session, pytest.raises(NotFound):
             service.get_user(session, number)
 
-    def test_a_number_larger_than_all_starts_at_the_newest(self, parts: AppState, ada: User) -> None:
+    def test_an_id_above_all_users_lists_the_newest(self, parts: AppState, ada: User) -> None:
         with parts.database.read() as session:
-            assert [person.id for person in administration.list_users(session, "", 10**30)[0]] == [ada.id]
+            assert [user.id for user in administration.list_users(session, "", 10**30)[0]] == [ada.id]

@@ -1,4 +1,4 @@
-"""Another address, asked for, confirmed and taken back: in a browser."""
+"""The pages on which a new email address is requested, confirmed and undone."""
 
 import re
 from collections.abc import Callable
@@ -18,29 +18,29 @@ from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
 
-Act = Callable[[], None]
+Deliver = Callable[[], None]
 Queued = Callable[[], list[tuple[str, str]]]
 
 
-def ask(member: Browser, email: str = NEW_EMAIL) -> str:
-    """Ask for another address; the text of the page after it."""
+def request_change(member: Browser, email: str = NEW_EMAIL) -> str:
+    """Request another address, and return the page that follows."""
     return member.submit("/profile", email=email, current_password=PASSWORD).text
 
 
 @pytest.mark.one_database
-def test_asking_too_often_keeps_what_was_typed_and_says_when_to_go_on(member: Browser) -> None:
-    ask(member)
+def test_too_many_requests_keep_what_was_entered_and_say_when_to_try_again(member: Browser) -> None:
+    request_change(member)
     page = member.post("/profile/address", email=NEW_EMAIL, current_password=PASSWORD)
     assert (page.status_code, page.headers["Retry-After"]) == (429, "300")
     assert f'value="{NEW_EMAIL}"' in page.text
     assert "Try again in 5 minutes." in page.text
 
 
-def test_a_person_moves_to_another_address_and_back(
-    app: Flask, member: Browser, stranger: Browser, inbox: Inbox, deliver: Act
+def test_an_address_can_be_changed_and_restored(
+    app: Flask, member: Browser, stranger: Browser, inbox: Inbox, deliver: Deliver
 ) -> None:
     old = member.user.email
-    assert f"An email to {NEW_EMAIL} is on its way" in ask(member)
+    assert f"An email to {NEW_EMAIL} is on its way" in request_change(member)
     deliver()
     stranger.get(inbox.last.link)
     page = stranger.submit("/confirm-address")
@@ -57,30 +57,30 @@ def test_a_person_moves_to_another_address_and_back(
     assert member.sign_in(NEW_PASSWORD).status_code == 200
 
 
-def test_who_is_signed_in_comes_back_to_the_profile(member: Browser, inbox: Inbox, deliver: Act) -> None:
-    ask(member)
+def test_a_signed_in_user_returns_to_the_profile(member: Browser, inbox: Inbox, deliver: Deliver) -> None:
+    request_change(member)
     deliver()
     member.get(inbox.last.link)
     assert member.submit("/confirm-address").request.path == "/profile"
 
 
-def test_looking_spends_nothing_and_the_secret_leaves_the_address(
-    member: Browser, stranger: Browser, inbox: Inbox, deliver: Act, database: Database
+def test_opening_a_link_does_not_use_it_and_removes_the_secret_from_the_url(
+    member: Browser, stranger: Browser, inbox: Inbox, deliver: Deliver, database: Database
 ) -> None:
-    ask(member)
+    request_change(member)
     deliver()
     path = inbox.last.link.removeprefix("https://mailroom.example")
-    for look in (stranger.client.head, stranger.client.get):
-        assert look(path).headers["Location"] == "/confirm-address"
-        assert look("/confirm-address").status_code == 200
+    for open_path in (stranger.client.head, stranger.client.get):
+        assert open_path(path).headers["Location"] == "/confirm-address"
+        assert open_path("/confirm-address").status_code == 200
     with database.read() as session:
         assert session.scalars(select(Link)).one().used_at is None
     assert member.user.email != NEW_EMAIL
 
 
-def test_while_it_waits_it_can_be_sent_again_or_cancelled(member: Browser, queued: Queued) -> None:
+def test_a_pending_change_can_be_resent_or_cancelled(member: Browser, queued: Queued) -> None:
     assert "/profile/address/cancel" not in member.get("/profile").text
-    page = ask(member)
+    page = request_change(member)
     assert f"<bdi>{NEW_EMAIL}</bdi>" in page
     assert "/profile/address/again" in page
     assert member.post("/profile/address/again").status_code == 429
@@ -90,17 +90,17 @@ def test_while_it_waits_it_can_be_sent_again_or_cancelled(member: Browser, queue
     assert member.post("/profile/address/again").status_code == 404
 
 
-def test_asking_tells_nobody_which_addresses_are_taken(member: Browser, administrator: Browser) -> None:
+def test_a_request_does_not_reveal_which_addresses_are_taken(member: Browser, administrator: Browser) -> None:
     taken = administrator.user.email
-    pages = [ask(member, email).replace(email, "") for email in (taken, "free@mailroom.example")]
+    pages = [request_change(member, email).replace(email, "") for email in (taken, "free@mailroom.example")]
     assert "is on its way" in pages[0]
     assert len({re.sub(r'name="csrf_token" value="[^"]*"|<time.*?</time>', "", page) for page in pages}) == 1
 
 
-def test_the_link_tells_its_reader_that_the_address_is_taken(
-    member: Browser, stranger: Browser, database: Database, inbox: Inbox, deliver: Act
+def test_the_page_behind_the_link_says_that_the_address_is_taken(
+    member: Browser, stranger: Browser, database: Database, inbox: Inbox, deliver: Deliver
 ) -> None:
-    ask(member)
+    request_change(member)
     deliver()
     add_person(database, NEW_EMAIL)
     page = stranger.get(inbox.last.link)
@@ -119,15 +119,15 @@ def test_the_link_tells_its_reader_that_the_address_is_taken(
         ("a@b.example\r\nBcc: c@d.example", "Line breaks"),
     ],
 )
-def test_what_cannot_be_asked_for_is_told_beside_the_field(
+def test_an_invalid_address_is_an_error_beside_the_field(
     member: Browser, queued: Queued, email: str, problem: str
 ) -> None:
-    assert has_field_error(ask(member, email), problem)
+    assert has_field_error(request_change(member, email), problem)
     assert queued() == []
 
 
-def test_an_international_address_can_be_had(member: Browser, inbox: Inbox, deliver: Act) -> None:
-    ask(member, "max@bücher.example")
+def test_an_internationalised_address_can_be_used(member: Browser, inbox: Inbox, deliver: Deliver) -> None:
+    request_change(member, "max@bücher.example")
     deliver()
     member.get(inbox.last.link)
     member.submit("/confirm-address")
@@ -136,13 +136,13 @@ def test_an_international_address_can_be_had(member: Browser, inbox: Inbox, deli
 
 @pytest.mark.parametrize("path", ["/confirm-address", "/restore-address"])
 @pytest.mark.parametrize("secret", ["made-up", "x" * 5000, "%00"])
-def test_a_made_up_link_leads_on(stranger: Browser, path: str, secret: str) -> None:
+def test_an_unknown_link_offers_a_next_step(stranger: Browser, path: str, secret: str) -> None:
     page = stranger.get(f"{path}/{secret}")
     assert (page.status_code, 'href="/profile"' in page.text) == (404, True)
 
 
-def test_a_stale_confirmation_comes_back(member: Browser, inbox: Inbox, deliver: Act) -> None:
-    ask(member)
+def test_a_stale_confirmation_is_shown_again(member: Browser, inbox: Inbox, deliver: Deliver) -> None:
+    request_change(member)
     deliver()
     member.get(inbox.last.link)
     page = member.client.post("/confirm-address", data={"csrf_token": "stale"})
@@ -150,8 +150,8 @@ def test_a_stale_confirmation_comes_back(member: Browser, inbox: Inbox, deliver:
     assert member.submit_on(page).request.path == "/profile"
 
 
-def test_the_code_from_the_mail_is_as_good_as_the_link(member: Browser, inbox: Inbox, deliver: Act) -> None:
-    ask(member)
+def test_the_code_from_the_email_does_the_same_as_the_link(member: Browser, inbox: Inbox, deliver: Deliver) -> None:
+    request_change(member)
     deliver()
     page = member.submit("/profile", code="ABCD-EFGH")
     assert has_field_error(page.text, "This code is wrong")
@@ -161,33 +161,33 @@ def test_the_code_from_the_mail_is_as_good_as_the_link(member: Browser, inbox: I
     assert member.user.email == NEW_EMAIL
 
 
-def test_the_code_is_worth_nothing_to_somebody_else(
-    member: Browser, administrator: Browser, inbox: Inbox, deliver: Act
+def test_the_code_does_not_work_for_another_user(
+    member: Browser, administrator: Browser, inbox: Inbox, deliver: Deliver
 ) -> None:
-    ask(member)
+    request_change(member)
     deliver()
-    ask(administrator, "other@new.example")
+    request_change(administrator, "other@new.example")
     assert has_field_error(administrator.submit("/profile", code=inbox.last.code).text, "This code is wrong")
 
 
-def test_page_and_mail_name_the_account_that_would_have_the_address(
-    stranger: Browser, database: Database, inbox: Inbox, deliver: Act, app: Flask
+def test_page_and_email_name_the_account(
+    stranger: Browser, database: Database, inbox: Inbox, deliver: Deliver, app: Flask
 ) -> None:
     odd = Browser(app, add_person(database, "o'brien&co@mailroom.example"))
     odd.let_in()
-    ask(odd)
+    request_change(odd)
     deliver()
     assert "for the account o'brien&co@mailroom.example" in inbox.last.text.replace("\r\n", " ")
     assert "o&#39;brien&amp;co@mailroom.example" in stranger.get(inbox.last.link).text
 
 
-class TestAnotherPersonsBrowser:
-    """A link that is opened where somebody else is signed in."""
+class TestAnotherUsersBrowser:
+    """A link that is opened where another user is signed in."""
 
-    def test_confirming_tells_who_is_signed_in_here(
-        self, member: Browser, administrator: Browser, inbox: Inbox, deliver: Act
+    def test_confirming_says_who_is_signed_in_here(
+        self, member: Browser, administrator: Browser, inbox: Inbox, deliver: Deliver
     ) -> None:
-        ask(member)
+        request_change(member)
         deliver()
         administrator.get(inbox.last.link)
         page = administrator.submit("/confirm-address")
@@ -196,7 +196,7 @@ class TestAnotherPersonsBrowser:
         assert member.user.email == NEW_EMAIL
 
     @pytest.mark.parametrize("purpose", [LinkPurpose.RESET, LinkPurpose.RESTORE_ADDRESS])
-    def test_a_reset_or_an_undone_change_ends_that_sign_in(
+    def test_a_reset_or_an_undone_change_ends_the_other_users_session(
         self, member: Browser, administrator: Browser, parts: AppState, purpose: LinkPurpose
     ) -> None:
         with parts.database.transaction() as session:

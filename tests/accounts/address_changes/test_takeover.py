@@ -1,4 +1,4 @@
-"""Whoever knows the password and changes the address: the owner of the old address has the last word."""
+"""A thief who knows the password and changes the address: the owner of the old address can undo it."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -25,38 +25,38 @@ from webapp.web.client import Client
 
 Change = Callable[[str], None]
 Deliver = Callable[[], None]
-Told = Callable[[str], str]
+ChangeAndNotify = Callable[[str], str]
 THIEF = "thief@new.example"
 
 
 @pytest.fixture
-def move(parts: AppState, ada: User) -> Change:
-    """Confirm another address; no mail leaves meanwhile."""
+def change(parts: AppState, ada: User) -> Change:
+    """Change the address, and send no email."""
 
-    def move(email: str) -> None:
+    def change(email: str) -> None:
         with parts.database.transaction() as session:
             secret = links.create(
                 session, ada, LinkPurpose.CONFIRM_ADDRESS, clock.now() + links.CONFIRMATION_LIFETIME, email
             )
             address.confirm(session, secret)
 
-    return move
+    return change
 
 
 @pytest.fixture
-def told(move: Change, deliver: Deliver, inbox: Inbox) -> Told:
-    """Confirm another address, and tell the old one: the secret in the mail to it."""
+def change_and_notify(change: Change, deliver: Deliver, inbox: Inbox) -> ChangeAndNotify:
+    """Change the address, send the email to the old one, and return the secret of its link."""
 
-    def told(email: str) -> str:
-        move(email)
+    def change_and_notify(email: str) -> str:
+        change(email)
         deliver()
         return inbox.last.link.rpartition("/")[2]
 
-    return told
+    return change_and_notify
 
 
-def undoing(inbox: Inbox, recipient: str) -> list[str]:
-    """The secrets that were mailed there."""
+def links_to(inbox: Inbox, recipient: str) -> list[str]:
+    """Return the secrets of the links in emails to this address."""
     return [mail.link.rpartition("/")[2] for mail in inbox.messages if mail.rcpt_to == [recipient]]
 
 
@@ -65,26 +65,28 @@ def restore(parts: AppState, secret: str) -> User:
         return address.restore(session, secret)[0]
 
 
-def test_undoing_a_later_change_leaves_the_first_owner_the_right_to_undo(
-    parts: AppState, ada: User, told: Told
+def test_the_first_change_can_be_undone_after_a_later_one_was(
+    parts: AppState, ada: User, change_and_notify: ChangeAndNotify
 ) -> None:
-    of_ada, of_new = told(NEW_EMAIL), told(THIEF)
+    of_ada, of_new = change_and_notify(NEW_EMAIL), change_and_notify(THIEF)
     assert restore(parts, of_new).email == NEW_EMAIL
     assert restore(parts, of_ada).email == ada.email
 
 
-def test_undoing_the_first_change_ends_the_right_to_undo_later_ones(parts: AppState, told: Told) -> None:
-    of_ada, of_new = told(NEW_EMAIL), told(THIEF)
+def test_undoing_the_first_change_revokes_links_that_undo_later_ones(
+    parts: AppState, change_and_notify: ChangeAndNotify
+) -> None:
+    of_ada, of_new = change_and_notify(NEW_EMAIL), change_and_notify(THIEF)
     restore(parts, of_ada)
     with pytest.raises(LinkRevoked):
         restore(parts, of_new)
 
 
-def test_a_mail_that_comes_late_gives_nobody_the_right_to_undo_what_was_undone(
-    parts: AppState, told: Told, move: Change, deliver: Deliver
+def test_a_late_email_about_an_undone_change_is_cancelled(
+    parts: AppState, change_and_notify: ChangeAndNotify, change: Change, deliver: Deliver
 ) -> None:
-    of_ada = told(NEW_EMAIL)
-    move(THIEF)
+    of_ada = change_and_notify(NEW_EMAIL)
+    change(THIEF)
     restore(parts, of_ada)
     deliver()
     with parts.database.read() as session:
@@ -92,92 +94,92 @@ def test_a_mail_that_comes_late_gives_nobody_the_right_to_undo_what_was_undone(
     assert (last.kind, last.recipient, last.state) == ("address_changed", NEW_EMAIL, MessageState.CANCELLED)
 
 
-def test_a_change_after_an_undone_one_can_be_undone_as_well(
-    parts: AppState, ada: User, told: Told, deliver: Deliver
+def test_a_change_after_an_undone_one_can_be_undone(
+    parts: AppState, ada: User, change_and_notify: ChangeAndNotify, deliver: Deliver
 ) -> None:
-    of_ada = told(NEW_EMAIL)
+    of_ada = change_and_notify(NEW_EMAIL)
     with parts.database.transaction() as session:
         _ada, reset = address.restore(session, of_ada)
     with parts.database.transaction() as session:
         password_links.complete_reset(session, reset, hashing.hash_password(PASSWORD))
     deliver()
-    assert restore(parts, told(THIEF)).email == ada.email
+    assert restore(parts, change_and_notify(THIEF)).email == ada.email
 
 
-def test_after_undoing_the_old_password_lets_nobody_in(parts: AppState, ada: User, told: Told) -> None:
-    restore(parts, told(NEW_EMAIL))
+def test_undoing_invalidates_the_old_password(parts: AppState, ada: User, change_and_notify: ChangeAndNotify) -> None:
+    restore(parts, change_and_notify(NEW_EMAIL))
     with pytest.raises(LoginRefused):
         login.sign_in(parts.database, ada.email, PASSWORD, Client("192.0.2.1", "Firefox"))
 
 
 class TestTakingItBackInTheProfile:
-    """The owner confirms the old address again, rather than use the link that was mailed there."""
+    """The owner confirms the old address again instead of using the emailed link."""
 
-    @pytest.mark.parametrize("told", [True, False], ids=["told", "told too late"])
+    @pytest.mark.parametrize("sent", [True, False], ids=["email sent", "email queued"])
     @pytest.mark.parametrize("back", ["ada@example.com", "Ada@Example.com"])
-    def test_the_thief_is_mailed_no_link(
-        self, move: Change, deliver: Deliver, inbox: Inbox, told: bool, back: str
+    def test_the_thief_gets_no_link(
+        self, change: Change, deliver: Deliver, inbox: Inbox, sent: bool, back: str
     ) -> None:
-        move(THIEF)
-        if told:
+        change(THIEF)
+        if sent:
             deliver()
-        move(back)
+        change(back)
         deliver()
-        assert undoing(inbox, THIEF) == []
+        assert links_to(inbox, THIEF) == []
 
-    def test_links_of_the_changes_after_it_are_worth_nothing(
-        self, parts: AppState, ada: User, move: Change, deliver: Deliver, inbox: Inbox
+    def test_links_that_undo_later_changes_are_revoked(
+        self, parts: AppState, ada: User, change: Change, deliver: Deliver, inbox: Inbox
     ) -> None:
         for email in (THIEF, NEW_EMAIL):
-            move(email)
+            change(email)
             deliver()
-        move(ada.email)
+        change(ada.email)
         with pytest.raises(LinkRevoked):
-            restore(parts, *undoing(inbox, THIEF))
+            restore(parts, *links_to(inbox, THIEF))
 
-    def test_mails_of_the_changes_after_it_are_not_sent(
-        self, ada: User, move: Change, deliver: Deliver, inbox: Inbox
+    def test_emails_about_later_changes_are_not_sent(
+        self, ada: User, change: Change, deliver: Deliver, inbox: Inbox
     ) -> None:
         for email in (THIEF, NEW_EMAIL, ada.email):
-            move(email)
+            change(email)
         deliver()
         assert inbox.messages == []
 
-    def test_a_mailbox_that_only_compares_as_equal_ends_nothing_of_the_owners(
-        self, parts: AppState, ada: User, move: Change, deliver: Deliver, inbox: Inbox
+    def test_an_address_that_only_compares_as_equal_revokes_nothing(
+        self, parts: AppState, ada: User, change: Change, deliver: Deliver, inbox: Inbox
     ) -> None:
         for email in (THIEF, "ADA@example.com"):
-            move(email)
+            change(email)
         deliver()
-        assert restore(parts, *undoing(inbox, ada.email)).email == ada.email
+        assert restore(parts, *links_to(inbox, ada.email)).email == ada.email
 
-    def test_a_change_after_it_can_be_undone(
-        self, parts: AppState, ada: User, move: Change, deliver: Deliver, inbox: Inbox
+    def test_a_later_change_can_be_undone(
+        self, parts: AppState, ada: User, change: Change, deliver: Deliver, inbox: Inbox
     ) -> None:
         for email in (THIEF, ada.email, NEW_EMAIL):
-            move(email)
+            change(email)
         deliver()
-        assert restore(parts, *undoing(inbox, ada.email)).email == ada.email
+        assert restore(parts, *links_to(inbox, ada.email)).email == ada.email
 
-    def test_whose_change_was_undone_takes_nothing_back(
-        self, parts: AppState, ada: User, move: Change, deliver: Deliver, inbox: Inbox
+    def test_an_undone_change_cannot_be_taken_back(
+        self, parts: AppState, ada: User, change: Change, deliver: Deliver, inbox: Inbox
     ) -> None:
-        move(THIEF)
+        change(THIEF)
         deliver()
-        move(NEW_EMAIL)
-        restore(parts, *undoing(inbox, ada.email))
+        change(NEW_EMAIL)
+        restore(parts, *links_to(inbox, ada.email))
         inbox.messages.clear()
         for email in (NEW_EMAIL, THIEF):
-            move(email)
+            change(email)
         deliver()
-        assert restore(parts, *undoing(inbox, ada.email)).email == ada.email
+        assert restore(parts, *links_to(inbox, ada.email)).email == ada.email
 
-    def test_after_seven_days_it_is_a_change_like_any_other(
-        self, ada: User, move: Change, deliver: Deliver, inbox: Inbox
+    def test_after_seven_days_it_is_an_ordinary_change(
+        self, ada: User, change: Change, deliver: Deliver, inbox: Inbox
     ) -> None:
-        move(NEW_EMAIL)
+        change(NEW_EMAIL)
         deliver()
         with time_machine.travel(clock.now() + timedelta(days=7, hours=1)):
-            move(ada.email)
+            change(ada.email)
             deliver()
-        assert len(undoing(inbox, NEW_EMAIL)) == 1
+        assert len(links_to(inbox, NEW_EMAIL)) == 1

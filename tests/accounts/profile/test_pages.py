@@ -1,4 +1,4 @@
-"""The profile, with a browser."""
+"""The pages of the profile."""
 
 import re
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from tests.support.browser import PASSWORD, Browser
 from webapp.accounts.models import KnownDevice, Session
 from webapp.accounts.sessions import known_devices
 from webapp.core.database import Database
+from webapp.web import cookies
 
 Act = Callable[[], None]
 Queued = Callable[[], list[tuple[str, str]]]
@@ -26,40 +27,40 @@ FORMS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture
 def second(app: Flask, member: Browser) -> Browser:
-    """Another browser of the member's."""
+    """A second browser in which the member is signed in."""
     browser = Browser(app, member._user_id)
     browser.let_in()
     return browser
 
 
 def cookie(browser: Browser, name: str) -> str:
-    """What the browser's cookie of this name holds."""
+    """Return the value of a cookie."""
     found = browser.client.get_cookie(name)
     assert found is not None
     return found.value
 
 
 def copy_of(app: Flask, browser: Browser) -> Browser:
-    """Another browser with the same session cookie."""
+    """Return a thief's browser with the same session cookie."""
     thief = Browser(app)
-    thief.client.set_cookie("mailroom", cookie(browser, "mailroom"))
+    thief.client.set_cookie(cookies.SESSION, cookie(browser, cookies.SESSION))
     return thief
 
 
-def test_everybody_finds_the_profile_in_their_menu(member: Browser, administrator: Browser) -> None:
+def test_the_menu_of_every_user_links_to_the_profile(member: Browser, administrator: Browser) -> None:
     for browser in (member, administrator):
         assert 'href="/profile"' in browser.get("/").text
         assert browser.user.email in browser.get("/profile").text
 
 
-def test_a_new_name_is_on_the_page_as_text(member: Browser) -> None:
+def test_a_new_name_is_saved_and_escaped(member: Browser) -> None:
     page = member.submit("/profile", name="<b>Zoë</b>")
     assert (page.request.path, member.user.name) == ("/profile", "<b>Zoë</b>")
     assert "<b>Zoë" not in page.text
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_stale_form_comes_back_and_changes_nothing(member: Browser, queued: Queued, form: str) -> None:
+def test_a_stale_form_is_shown_again_and_changes_nothing(member: Browser, queued: Queued, form: str) -> None:
     before = member.user
     page = member.client.post(f"/profile/{form}", data={**FORMS[form], "csrf_token": "stale"})
     assert "This page was open too long" in page.text
@@ -69,7 +70,7 @@ def test_a_stale_form_comes_back_and_changes_nothing(member: Browser, queued: Qu
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_page_has_each_id_once(member: Browser, form: str) -> None:
+def test_ids_are_unique_on_the_page(member: Browser, form: str) -> None:
     page = member.post(f"/profile/{form}").text
     ids = re.findall(r'\bid="([^"]+)"', page)
     assert sorted(ids) == sorted(set(ids))
@@ -82,7 +83,7 @@ HOSTILE = {"missing": [], "nul": ["a\0b"], "very long": ["x" * 100_000], "twice"
 @pytest.mark.one_database
 @pytest.mark.parametrize(("form", "field"), [(form, field) for form, given in FORMS.items() for field in given])
 @pytest.mark.parametrize("values", HOSTILE.values(), ids=HOSTILE)
-def test_bad_input_gives_the_form_back(member: Browser, form: str, field: str, values: list[Any]) -> None:
+def test_invalid_input_is_an_error_in_the_form(member: Browser, form: str, field: str, values: list[Any]) -> None:
     sent = MultiDict({"csrf_token": member.csrf_token(), **FORMS[form]})
     sent.setlist(field, values)
     before = member.user
@@ -93,9 +94,9 @@ def test_bad_input_gives_the_form_back(member: Browser, form: str, field: str, v
 
 
 class TestPassword:
-    """Changing it."""
+    """Changing the password."""
 
-    def test_this_browser_stays_signed_in_with_another_session_and_the_others_do_not(
+    def test_only_this_browser_stays_signed_in_with_a_new_token(
         self, app: Flask, member: Browser, second: Browser
     ) -> None:
         thief = copy_of(app, member)
@@ -104,7 +105,7 @@ class TestPassword:
         assert [b.get("/profile").request.path for b in (member, second, thief)] == ["/profile", "/login", "/login"]
         assert second.sign_in(NEW_PASSWORD).status_code == 200
 
-    def test_a_wrong_current_one_is_told_beside_its_field(self, member: Browser) -> None:
+    def test_a_wrong_current_password_is_an_error_beside_its_field(self, member: Browser) -> None:
         fields = FORMS["password"] | {"current_password": "wrong"}
         page = member.submit("/profile", **fields).text
         assert has_field_error(page, "Wrong password")
@@ -118,29 +119,27 @@ class TestPassword:
             ("max@mailroom.example", "max@mailroom.example", "use your email address"),
         ],
     )
-    def test_the_rules_are_the_same_as_elsewhere(
-        self, member: Browser, password: str, confirm: str, problem: str
-    ) -> None:
+    def test_the_password_policy_applies(self, member: Browser, password: str, confirm: str, problem: str) -> None:
         fields = {"current_password": PASSWORD, "password": password, "password_confirm": confirm}
         assert has_field_error(member.submit("/profile", **fields).text, problem)
 
     @pytest.mark.parametrize("form", ["address", "password"])
-    def test_too_many_wrong_ones_end_this_sign_in_alone(self, member: Browser, second: Browser, form: str) -> None:
+    def test_too_many_wrong_passwords_end_only_this_session(self, member: Browser, second: Browser, form: str) -> None:
         wrong: dict[str, Any] = FORMS[form] | {"current_password": "wrong"}
         answers = [member.post(f"/profile/{form}", **wrong) for _ in range(10)]
         assert [answer.request.path for answer in answers] == [f"/profile/{form}"] * 9 + ["/login"]
         assert "Too many wrong passwords" in answers[-1].text
         assert second.get("/profile").request.path == "/profile"
 
-    @pytest.mark.parametrize("act", ["password", "end-others"])
-    def test_this_browser_stays_known_while_the_others_and_copies_of_it_do_not(
-        self, app: Flask, member: Browser, database: Database, act: str
+    @pytest.mark.parametrize("action", ["password", "end-others"])
+    def test_only_this_device_stays_known_under_a_new_token(
+        self, app: Flask, member: Browser, database: Database, action: str
     ) -> None:
         for browser in (Browser(app, member._user_id), member):
             browser.post("/logout")
             browser.sign_in()
         before = cookie(member, "mailroom_device")
-        if act == "password":
+        if action == "password":
             member.submit("/profile", **FORMS["password"])
         else:
             member.post("/profile/sign-ins/end-others")
@@ -150,10 +149,10 @@ class TestPassword:
         assert known == [True, False]
 
 
-class TestSignIns:
-    """Where one is signed in."""
+class TestSessions:
+    """The list of sessions."""
 
-    def test_each_is_shown_in_words_and_others_can_be_ended(self, member: Browser, second: Browser) -> None:
+    def test_each_shows_its_device_and_other_ones_can_be_ended(self, member: Browser, second: Browser) -> None:
         agent = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"}
         second.client.post("/logout", data={"csrf_token": second.csrf_token()})
         fields = {"email": member.user.email, "password": PASSWORD, "csrf_token": second.csrf_token()}
@@ -169,30 +168,32 @@ class TestSignIns:
         assert "That browser has been signed out." in member.post(number[0]).text
         assert second.get("/profile").request.path == "/login"
 
-    def test_those_that_are_remembered_say_so_and_end_like_the_others(self, member: Browser, second: Browser) -> None:
+    def test_remembered_sessions_are_marked_and_can_be_ended(self, member: Browser, second: Browser) -> None:
         second.post("/logout")
         second.submit("/login", email=member.user.email, password=PASSWORD, remember=True)
         assert member.get("/profile").text.count("Remembered") == 1
         member.post("/profile/sign-ins/end-others")
         assert second.get("/profile").request.path == "/login"
 
-    def test_all_others_are_ended_at_once(self, member: Browser, second: Browser) -> None:
+    def test_all_others_can_be_ended(self, member: Browser, second: Browser) -> None:
         assert "All other browsers have been signed out." in member.post("/profile/sign-ins/end-others").text
         assert [b.get("/profile").request.path for b in (member, second)] == ["/profile", "/login"]
 
-    def test_ending_the_others_ends_copies_of_this_ones_cookie(self, app: Flask, member: Browser) -> None:
+    def test_ending_the_others_invalidates_copies_of_this_ones_cookie(self, app: Flask, member: Browser) -> None:
         thief = copy_of(app, member)
         assert thief.get("/profile").request.path == "/profile"
         member.post("/profile/sign-ins/end-others")
         assert [b.get("/profile").request.path for b in (member, thief)] == ["/profile", "/login"]
 
-    def test_somebody_elses_is_not_there(self, member: Browser, administrator: Browser, database: Database) -> None:
+    def test_other_users_sessions_cannot_be_ended(
+        self, member: Browser, administrator: Browser, database: Database
+    ) -> None:
         with database.read() as session:
             mine = session.scalars(select(Session.id).where(Session.user_id == administrator.user.id)).one()
         assert member.post(f"/profile/sign-ins/{mine}/end").status_code == 404
         assert administrator.get("/profile").request.path == "/profile"
 
-    def test_what_a_browser_calls_itself_is_text(self, app: Flask, member: Browser, database: Database) -> None:
+    def test_what_a_browser_sends_is_escaped(self, app: Flask, member: Browser, database: Database) -> None:
         with database.transaction() as session:
             session.scalars(select(Session)).one().ip_address = "<i>"
         assert "<i>" not in member.get("/profile").text

@@ -1,4 +1,4 @@
-"""What administrators do to accounts, below the pages."""
+"""What administrators do to accounts."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 from sqlalchemy import select, update
 
-from tests.accounts.conftest import Ask, run_at_once
+from tests.accounts.conftest import RequestChange, run_at_once
 from tests.support.inbox import Inbox
 from tests.support.people import add_person
 from webapp.accounts import service
@@ -25,22 +25,22 @@ from webapp.outbox.models import Message
 
 NewLink = Callable[..., str]
 SignedIn = Callable[[User], str]
-Act = Callable[[Database, User, User], None]
+Action = Callable[[Database, User, User], None]
 
 
 @pytest.fixture
 def root(database: Database) -> User:
     """An administrator."""
-    return person(database, add_person(database, "root@example.com", Role.ADMINISTRATOR))
+    return get_user(database, add_person(database, "root@example.com", Role.ADMINISTRATOR))
 
 
 @pytest.fixture
 def rita(database: Database) -> User:
     """Another administrator."""
-    return person(database, add_person(database, "rita@example.com", Role.ADMINISTRATOR))
+    return get_user(database, add_person(database, "rita@example.com", Role.ADMINISTRATOR))
 
 
-def person(database: Database, user_id: int) -> User:
+def get_user(database: Database, user_id: int) -> User:
     with database.read() as session:
         return service.get_user(session, user_id)
 
@@ -80,7 +80,7 @@ def unlock(database: Database, whom: User, by: User) -> None:
         administration.unlock(session, whom.id, by)
 
 
-def rows(database: Database, model: type[Link] | type[Session] | type[Message]) -> int:
+def count_rows(database: Database, model: type[Link] | type[Session] | type[Message]) -> int:
     with database.read() as session:
         return len(list(session.scalars(select(model))))
 
@@ -91,16 +91,16 @@ def link_state(database: Database, secret: str, purpose: LinkPurpose) -> str:
             links.check(links.find(session, secret, purpose))
         except LinkRefused as refused:
             return type(refused).__name__
-    return "good"
+    return "valid"
 
 
-every_act = pytest.mark.parametrize("act", [disable, delete, demote])
+every_removal = pytest.mark.parametrize("action", [disable, delete, demote])
 
 
 class TestDisabling:
-    """Keeping somebody out, and letting them in again."""
+    """Disabled accounts, and enabling them again."""
 
-    def test_a_disabled_person_is_signed_out_and_open_links_are_dead(
+    def test_sessions_end_and_open_links_are_revoked(
         self, database: Database, root: User, ada: User, new_link: NewLink, signed_in: SignedIn
     ) -> None:
         secret, token = new_link(ada, LinkPurpose.RESET), signed_in(ada)
@@ -109,24 +109,30 @@ class TestDisabling:
         assert link_state(database, secret, LinkPurpose.RESET) == "LinkRevoked"
         assert sign_ins.find(database, token) is None
 
-    def test_an_address_that_waited_is_forgotten(
-        self, parts: AppState, root: User, ada: User, ask: Ask, deliver: Callable[[], None], inbox: Inbox
+    def test_a_pending_address_change_is_discarded(
+        self,
+        parts: AppState,
+        root: User,
+        ada: User,
+        request_change: RequestChange,
+        deliver: Callable[[], None],
+        inbox: Inbox,
     ) -> None:
-        ask(ada, "new@example.com")
+        request_change(ada, "new@example.com")
         disable(parts.database, ada, root)
         enable(parts.database, ada, root)
         deliver()
         assert inbox.messages == []
 
     @pytest.mark.parametrize("state", [UserState.ACTIVE, UserState.PENDING])
-    def test_enabling_gives_the_state_from_before(self, database: Database, root: User, state: UserState) -> None:
-        eve = person(database, add_person(database, "eve@example.com", state=state))
+    def test_enabling_restores_the_previous_state(self, database: Database, root: User, state: UserState) -> None:
+        eve = get_user(database, add_person(database, "eve@example.com", state=state))
         disable(database, eve, root)
-        assert person(database, eve.id).state == UserState.DISABLED
+        assert get_user(database, eve.id).state == UserState.DISABLED
         enable(database, eve, root)
-        assert person(database, eve.id).state == state
+        assert get_user(database, eve.id).state == state
 
-    def test_enabling_kills_a_link_that_was_minted_while_the_account_was_disabled(
+    def test_enabling_revokes_a_link_created_while_the_account_was_disabled(
         self, database: Database, root: User, ada: User, new_link: NewLink
     ) -> None:
         disable(database, ada, root)
@@ -134,15 +140,15 @@ class TestDisabling:
         enable(database, ada, root)
         assert link_state(database, secret, LinkPurpose.RESET) == "LinkRevoked"
 
-    def test_enabling_whoever_is_not_disabled_changes_nothing(
+    def test_enabling_an_enabled_account_changes_nothing(
         self, database: Database, root: User, ada: User, new_link: NewLink
     ) -> None:
         secret = new_link(ada, LinkPurpose.RESET)
         enable(database, ada, root)
-        assert link_state(database, secret, LinkPurpose.RESET) == "good"
+        assert link_state(database, secret, LinkPurpose.RESET) == "valid"
 
 
-def test_deleting_takes_sign_ins_links_and_messages_along(
+def test_deleting_removes_sessions_links_and_messages(
     parts: AppState, root: User, pat: User, new_link: NewLink, signed_in: SignedIn
 ) -> None:
     new_link(pat, LinkPurpose.ACTIVATION)
@@ -150,24 +156,22 @@ def test_deleting_takes_sign_ins_links_and_messages_along(
     with parts.database.transaction() as session:
         password_links.enqueue_activation(session, pat)
     delete(parts.database, pat, root)
-    assert [rows(parts.database, model) for model in (Link, Session, Message)] == [0, 0, 0]
+    assert [count_rows(parts.database, model) for model in (Link, Session, Message)] == [0, 0, 0]
     with pytest.raises(NotFound):
-        person(parts.database, pat.id)
+        get_user(parts.database, pat.id)
 
 
-def test_another_role_signs_the_person_out_and_the_same_role_does_not(
-    database: Database, root: User, rita: User, signed_in: SignedIn
-) -> None:
+def test_only_another_role_ends_the_sessions(database: Database, root: User, rita: User, signed_in: SignedIn) -> None:
     signed_in(rita)
     with database.transaction() as session:
         administration.change_role(session, rita.id, Role.ADMINISTRATOR, root)
-    assert rows(database, Session) == 1
+    assert count_rows(database, Session) == 1
     demote(database, rita, root)
-    assert rows(database, Session) == 0
-    assert person(database, rita.id).role == Role.MEMBER
+    assert count_rows(database, Session) == 0
+    assert get_user(database, rita.id).role == Role.MEMBER
 
 
-def test_a_renamed_person_is_found_by_the_new_name(database: Database, root: User, ada: User) -> None:
+def test_a_renamed_user_is_found_by_the_new_name(database: Database, root: User, ada: User) -> None:
     with database.transaction() as session:
         administration.rename(session, ada.id, "Augusta King", root)
     with database.read() as session:
@@ -176,77 +180,81 @@ def test_a_renamed_person_is_found_by_the_new_name(database: Database, root: Use
 
 
 class TestTheLastAdministrator:
-    """There is always somebody left, and nobody locks themselves out."""
+    """At least one active administrator remains, and administrators don't lock themselves out."""
 
-    @every_act
-    def test_cannot_be_taken_away(self, database: Database, root: User, ada: User, act: Act) -> None:
+    @every_removal
+    def test_cannot_be_removed(self, database: Database, root: User, ada: User, action: Action) -> None:
         with pytest.raises(LastAdministrator):
-            act(database, root, root)
-        assert person(database, root.id).role == Role.ADMINISTRATOR
+            action(database, root, root)
+        assert get_user(database, root.id).role == Role.ADMINISTRATOR
 
-    @every_act
-    def test_is_one_who_can_sign_in(self, database: Database, root: User, act: Act) -> None:
+    @every_removal
+    def test_pending_and_disabled_administrators_do_not_count(
+        self, database: Database, root: User, action: Action
+    ) -> None:
         for number, state in enumerate((UserState.PENDING, UserState.DISABLED)):
             add_person(database, f"other{number}@example.com", Role.ADMINISTRATOR, state)
         with pytest.raises(LastAdministrator):
-            act(database, root, root)
+            action(database, root, root)
 
-    @every_act
-    def test_nobody_does_it_to_their_own_account(self, database: Database, root: User, rita: User, act: Act) -> None:
+    @every_removal
+    def test_administrators_cannot_do_it_to_themselves(
+        self, database: Database, root: User, rita: User, action: Action
+    ) -> None:
         with pytest.raises(OwnAccount):
-            act(database, root, root)
+            action(database, root, root)
 
-    @every_act
-    def test_whoever_lost_the_right_meanwhile_takes_nobody_elses(
-        self, database: Database, root: User, rita: User, ada: User, act: Act
+    @every_removal
+    def test_a_former_administrator_cannot_remove_others(
+        self, database: Database, root: User, rita: User, ada: User, action: Action
     ) -> None:
         demote(database, rita, root)
         with pytest.raises(Forbidden):
-            act(database, ada, rita)
+            action(database, ada, rita)
 
-    @every_act
-    def test_two_who_take_each_others_right_at_once_leave_one(
-        self, database: Database, root: User, rita: User, act: Act
+    @every_removal
+    def test_of_two_who_remove_each_other_simultaneously_one_remains(
+        self, database: Database, root: User, rita: User, action: Action
     ) -> None:
         for _round in range(5):
-            ends = run_at_once([lambda: act(database, root, rita), lambda: act(database, rita, root)])
+            results = run_at_once([lambda: action(database, root, rita), lambda: action(database, rita, root)])
             left = [one for one in (root, rita) if is_active_administrator(database, one)]
-            assert (len(left), ends.count(None)) == (1, 1)
-            assert [type(end) for end in ends if end is not None] == [LastAdministrator]
-            if act is delete:
+            assert (len(left), results.count(None)) == (1, 1)
+            assert [type(result) for result in results if result is not None] == [LastAdministrator]
+            if action is delete:
                 break
             enable(database, root if left == [rita] else rita, left[0])
             with database.transaction() as session:
                 for one in (root, rita):
                     administration.change_role(session, one.id, Role.ADMINISTRATOR, left[0])
 
-    def test_however_many_demote_each_other_at_once_none_waits_for_ever(
-        self, database: Database, root: User, rita: User
-    ) -> None:
+    def test_many_simultaneous_demotions_cause_no_deadlock(self, database: Database, root: User, rita: User) -> None:
         more = [
-            person(database, add_person(database, f"{name}@example.com", Role.ADMINISTRATOR))
+            get_user(database, add_person(database, f"{name}@example.com", Role.ADMINISTRATOR))
             for name in ("rosa", "rudi")
         ]
-        everybody = [root, rita, *more]
+        administrators = [root, rita, *more]
         for _round in range(16):
-            ends = run_at_once([partial(demote, database, one, by) for one, by in permutations(everybody, 2)])
-            assert {type(end) for end in ends} <= {type(None), LastAdministrator, Forbidden}
+            results = run_at_once([partial(demote, database, one, by) for one, by in permutations(administrators, 2)])
+            assert {type(result) for result in results} <= {type(None), LastAdministrator, Forbidden}
             with database.transaction() as session:
                 session.execute(update(User).values(role=Role.ADMINISTRATOR))
 
-    def test_is_told_before_one_asks(self, database: Database, root: User, ada: User) -> None:
+    def test_the_reason_is_known_in_advance(self, database: Database, root: User, ada: User) -> None:
         with database.read() as session:
-            told = [type(administration.reason_not_removable(session, whom, root)) for whom in (root, ada)]
-        assert told == [LastAdministrator, type(None)]
+            reasons = [type(administration.reason_not_removable(session, whom, root)) for whom in (root, ada)]
+        assert reasons == [LastAdministrator, type(None)]
 
 
-def test_disabling_and_resetting_at_once_both_end(parts: AppState, root: User, ada: User, new_link: NewLink) -> None:
+def test_a_simultaneous_reset_does_not_block_disabling(
+    parts: AppState, root: User, ada: User, new_link: NewLink
+) -> None:
     for _round in range(5):
         secret = new_link(ada, LinkPurpose.RESET)
-        ends = run_at_once([partial(disable, parts.database, ada, root), partial(reset, parts, secret)])
-        assert ends[0] is None
-        assert person(parts.database, ada.id).state == UserState.DISABLED
-        assert ends[1] is None or isinstance(ends[1], password_links.REFUSED)
+        results = run_at_once([partial(disable, parts.database, ada, root), partial(reset, parts, secret)])
+        assert results[0] is None
+        assert get_user(parts.database, ada.id).state == UserState.DISABLED
+        assert results[1] is None or isinstance(results[1], password_links.REFUSED)
         enable(parts.database, ada, root)
 
 
@@ -255,20 +263,20 @@ def reset(parts: AppState, secret: str) -> None:
         password_links.complete_reset(session, secret, "a hash")
 
 
-@pytest.mark.parametrize("act", [promote, enable, rename, unlock])
-def test_whoever_lost_the_rights_does_nothing_to_others(
-    database: Database, root: User, rita: User, ada: User, act: Act
+@pytest.mark.parametrize("action", [promote, enable, rename, unlock])
+def test_a_former_administrator_changes_nothing(
+    database: Database, root: User, rita: User, ada: User, action: Action
 ) -> None:
     demote(database, rita, root)
     with pytest.raises(Forbidden):
-        act(database, ada, rita)
-    kept = person(database, ada.id)
+        action(database, ada, rita)
+    kept = get_user(database, ada.id)
     assert (kept.role, kept.name) == (Role.MEMBER, ada.name)
 
 
 def is_active_administrator(database: Database, whom: User) -> bool:
     try:
-        found = person(database, whom.id)
+        found = get_user(database, whom.id)
     except NotFound:
         return False
     return (found.role, found.state) == (Role.ADMINISTRATOR, UserState.ACTIVE)

@@ -118,8 +118,8 @@ def test_only_one_of_several_simultaneous_attempts_succeeds(parts: AppState, tok
 
         return claim
 
-    ends = run_at_once([claiming(f"p{number}@example.com") for number in range(4)])
-    assert sorted(type(end).__name__ for end in ends) == ["AlreadySetUp"] * 3 + ["User"]
+    results = run_at_once([claiming(f"p{number}@example.com") for number in range(4)])
+    assert sorted(type(result).__name__ for result in results) == ["AlreadySetUp"] * 3 + ["User"]
 
 
 class TestWithAFixedPublicUrl:
