@@ -1,24 +1,24 @@
-// Niceties. Every page works without them.
+// Conveniences: every page works without scripts.
 "use strict";
 
-// A click more while a form is on its way sends it once. The button is not disabled, so its
-// name is still sent; coming back with the browser's button frees the form again.
-const sent = new WeakMap();
-const PATIENCE_MS = 10_000;
+// A second click while a form is being submitted does nothing. The button is not disabled, because then its name
+// would not be submitted. Going back in the browser's history makes the form usable again.
+const submittedAt = new WeakMap();
+const SUBMIT_TIMEOUT_MS = 10_000;
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (event.submitter?.formMethod === "dialog" || form.method === "dialog") return;
-  if (Date.now() - (sent.get(form) ?? -PATIENCE_MS) < PATIENCE_MS) {
+  if (Date.now() - (submittedAt.get(form) ?? -SUBMIT_TIMEOUT_MS) < SUBMIT_TIMEOUT_MS) {
     event.preventDefault();
     return;
   }
-  sent.set(form, Date.now());
+  submittedAt.set(form, Date.now());
   event.submitter?.setAttribute("aria-disabled", "true");
 });
 
 addEventListener("pageshow", () => {
-  for (const form of document.forms) sent.delete(form);
+  for (const form of document.forms) submittedAt.delete(form);
   for (const button of document.querySelectorAll("button[aria-disabled]")) button.removeAttribute("aria-disabled");
 });
 
@@ -41,19 +41,19 @@ document.addEventListener("keydown", (event) => {
 
 function reveal(button) {
   const input = document.getElementById(button.dataset.reveal);
-  const shown = input.type === "password";
-  input.type = shown ? "text" : "password";
-  button.setAttribute("aria-pressed", String(shown));
+  const isHidden = input.type === "password";
+  input.type = isHidden ? "text" : "password";
+  button.setAttribute("aria-pressed", String(isHidden));
 }
 
 async function copy(button) {
   const input = document.getElementById(button.dataset.copy);
-  // Kept at the first click: at a second one soon after it, the button still says that it is done.
+  // Stored at the first click: soon after it, the button still says "Copied".
   button.dataset.label ??= button.textContent;
   try {
     await navigator.clipboard.writeText(input.value);
   } catch {
-    // Without https or the permission there is still the selection.
+    // The clipboard needs https and a permission; the selection doesn't.
     input.select();
     document.execCommand("copy");
   }
@@ -61,64 +61,64 @@ async function copy(button) {
   setTimeout(() => { button.textContent = button.dataset.label; }, 2000);
 }
 
-// Choosing a provider with the mouse or a finger shows its fields at once. With the keyboard one
-// moves through all of them on the way, so there the button beside them decides.
+// Clicking or tapping a provider shows its fields immediately. With the keyboard, people move through the other
+// providers on the way, so there they press the button.
 for (const cards of document.querySelectorAll(".provider-cards")) {
   const choose = cards.closest("form")?.querySelector("button[name=choose]");
   if (!choose) continue;
   choose.classList.add("visually-hidden-focusable");
-  const before = cards.querySelector(":checked");
+  const chosen = cards.querySelector(":checked");
   cards.addEventListener("click", (event) => {
-    if (event.detail > 0 && event.target.matches("input") && event.target !== before) choose.form.requestSubmit(choose);
+    if (event.detail > 0 && event.target.matches("input") && event.target !== chosen) choose.form.requestSubmit(choose);
   });
 }
 
 for (const button of document.querySelectorAll("[data-dismiss], [data-reveal], [data-copy]")) button.hidden = false;
 
-// A password is a password again when it is sent, so that no browser remembers it as text.
+// Passwords are hidden again before a form is submitted, so that browsers don't remember them as text.
 document.addEventListener("submit", (event) => {
   for (const button of event.target.querySelectorAll("[data-reveal][aria-pressed=true]")) reveal(button);
 });
 
 for (const dialog of document.querySelectorAll("dialog.result[open]")) {
   dialog.close();
-  // The dialog itself gets the focus, so that it is read from its heading on.
+  // With the focus on the dialog itself, screen readers read it from its heading on.
   dialog.autofocus = true;
   dialog.showModal();
 }
 
-// Advice on a new password, once one stops typing for a moment. What comes too late is not shown,
-// and where nothing comes the rules are on the page already.
-const PAUSE_MS = 400;
+// Advice on a new password, after a pause in typing. Late answers are ignored; without any, the page already shows
+// the rules.
+const TYPING_PAUSE_MS = 400;
 
 for (const advice of document.querySelectorAll("[data-advice]")) {
   const input = document.getElementById(advice.dataset.of);
-  const before = advice.textContent;
-  let pause;
-  let asking = new AbortController();
+  const initialText = advice.textContent;
+  let timer;
+  let request = new AbortController();
 
-  const say = ({ text, good }) => {
+  const show = ({ text, good }) => {
     advice.textContent = text;
     advice.classList.toggle("is-success", good);
   };
   const stop = () => {
-    clearTimeout(pause);
-    asking.abort();
+    clearTimeout(timer);
+    request.abort();
   };
   input.form.addEventListener("submit", stop);
   input.addEventListener("input", () => {
     stop();
-    if (!input.value) say({ text: before, good: false });
-    else pause = setTimeout(async () => {
-      asking = new AbortController();
-      const found = await advised(input, advice.dataset, asking.signal);
-      if (found) say(found);
-    }, PAUSE_MS);
+    if (!input.value) show({ text: initialText, good: false });
+    else timer = setTimeout(async () => {
+      request = new AbortController();
+      const result = await fetchAdvice(input, advice.dataset, request.signal);
+      if (result) show(result);
+    }, TYPING_PAUSE_MS);
   });
 }
 
-async function advised(input, { advice, email, name }, signal) {
-  // On the page that sets Mailroom up, both are typed beside it.
+async function fetchAdvice(input, { advice, email, name }, signal) {
+  // On the setup page, the form has fields for both.
   const fields = input.form.elements;
   const body = new URLSearchParams({
     csrf_token: fields.csrf_token.value,
@@ -127,14 +127,14 @@ async function advised(input, { advice, email, name }, signal) {
     name: fields.namedItem("name")?.value ?? name,
   });
   try {
-    const answer = await fetch(advice, { method: "POST", body, headers: { Accept: "application/json" }, signal });
-    return answer.ok ? await answer.json() : null;
+    const response = await fetch(advice, { method: "POST", body, headers: { Accept: "application/json" }, signal });
+    return response.ok ? await response.json() : null;
   } catch {
     return null;
   }
 }
 
-// What was wrong with a field is not shown beside what is typed instead.
+// The error of a field disappears when its value is edited.
 document.addEventListener("input", (event) => {
   const field = event.target;
   if (!field.classList?.contains("is-invalid")) return;
@@ -143,26 +143,26 @@ document.addEventListener("input", (event) => {
   document.getElementById(`${field.id}-error`)?.remove();
 });
 
-// A code that is typed on another device: the page looks for it, and is opened anew when there is news.
-// Who has typed something in the meantime opens it when ready for it.
-let typed = false;
-document.addEventListener("input", () => { typed = true; });
+// While a device code is being entered elsewhere, the page asks for the result and reloads when there is one, unless
+// something has been edited: then it shows a link.
+let edited = false;
+document.addEventListener("input", () => { edited = true; });
 
 for (const waiting of document.querySelectorAll("[data-waiting]")) {
   const body = new URLSearchParams(new FormData(document.getElementById("device")));
-  const ask = async () => {
-    if (await stillWaiting(waiting.dataset.waiting, body)) setTimeout(ask, waiting.dataset.every * 1000);
-    else if (typed) waiting.querySelector("[data-news]").hidden = false;
+  const poll = async () => {
+    if (await isWaiting(waiting.dataset.waiting, body)) setTimeout(poll, waiting.dataset.every * 1000);
+    else if (edited) waiting.querySelector("[data-news]").hidden = false;
     else location.assign(waiting.dataset.then);
   };
-  setTimeout(ask, waiting.dataset.every * 1000);
+  setTimeout(poll, waiting.dataset.every * 1000);
 }
 
-async function stillWaiting(address, body) {
+async function isWaiting(url, body) {
   try {
-    const answer = await fetch(address, { method: "POST", body, headers: { Accept: "application/json" }, redirect: "manual" });
-    // A server that is not available for a moment has no news.
-    return answer.status >= 500 || (answer.ok && (await answer.json()).waiting);
+    const response = await fetch(url, { method: "POST", body, headers: { Accept: "application/json" }, redirect: "manual" });
+    // If the server is briefly unavailable, keep waiting.
+    return response.status >= 500 || (response.ok && (await response.json()).waiting);
   } catch {
     return true;
   }
