@@ -1,4 +1,4 @@
-"""What ends which link: every purpose against every change of an account."""
+"""Which links and codes stay valid: every purpose against every change of an account."""
 
 from datetime import timedelta
 from typing import NamedTuple
@@ -25,39 +25,39 @@ OF_ACTIVE = (LinkPurpose.RESET, LinkPurpose.CONFIRM_ADDRESS, LinkPurpose.RESTORE
 NEW = "new@example.com"
 
 
-class Ends(NamedTuple):
-    """A change, and what goes on working after it."""
+class Change(NamedTuple):
+    """A change of an account, and the purposes whose links stay valid."""
 
-    change: str
-    alive: set[LinkPurpose]
+    name: str
+    valid: set[LinkPurpose]
 
 
 ACTIVE = [
-    Ends("nothing", set(OF_ACTIVE)),
-    Ends("renamed", set(OF_ACTIVE)),
-    # The way back from a stolen account outlives what a thief would do first.
-    Ends("password_changed", {LinkPurpose.RESTORE_ADDRESS}),
-    Ends("password_reset", {LinkPurpose.RESTORE_ADDRESS}),
-    Ends("address_changed", {LinkPurpose.RESTORE_ADDRESS}),
-    Ends("address_restored", set()),
-    Ends("role_changed", {LinkPurpose.CONFIRM_ADDRESS, LinkPurpose.RESTORE_ADDRESS}),
-    Ends("disabled", set()),
-    Ends("disabled_and_enabled", set()),
-    Ends("deleted", set()),
+    Change("nothing", set(OF_ACTIVE)),
+    Change("renamed", set(OF_ACTIVE)),
+    # The way back to a stolen account must outlive what a thief would do first.
+    Change("password_changed", {LinkPurpose.RESTORE_ADDRESS}),
+    Change("password_reset", {LinkPurpose.RESTORE_ADDRESS}),
+    Change("address_changed", {LinkPurpose.RESTORE_ADDRESS}),
+    Change("address_restored", set()),
+    Change("role_changed", {LinkPurpose.CONFIRM_ADDRESS, LinkPurpose.RESTORE_ADDRESS}),
+    Change("disabled", set()),
+    Change("disabled_and_enabled", set()),
+    Change("deleted", set()),
 ]
 PENDING = [
-    Ends("nothing", {LinkPurpose.ACTIVATION}),
-    Ends("renamed", {LinkPurpose.ACTIVATION}),
-    Ends("role_changed", {LinkPurpose.ACTIVATION}),
-    Ends("activated", set()),
-    Ends("disabled", set()),
-    Ends("disabled_and_enabled", set()),
-    Ends("deleted", set()),
+    Change("nothing", {LinkPurpose.ACTIVATION}),
+    Change("renamed", {LinkPurpose.ACTIVATION}),
+    Change("role_changed", {LinkPurpose.ACTIVATION}),
+    Change("activated", set()),
+    Change("disabled", set()),
+    Change("disabled_and_enabled", set()),
+    Change("deleted", set()),
 ]
 
 
-class Office:
-    """Does to accounts what can be done to them."""
+class Accounts:
+    """Changes accounts in every possible way."""
 
     def __init__(self, parts: AppState) -> None:
         self.parts = parts
@@ -65,8 +65,8 @@ class Office:
         with parts.database.read() as session:
             self.administrator = session.get_one(User, boss)
 
-    def do(self, change: str, person: User) -> None:
-        getattr(self, change)(person)
+    def change(self, name: str, person: User) -> None:
+        getattr(self, name)(person)
 
     def nothing(self, person: User) -> None:
         pass
@@ -118,27 +118,31 @@ class Office:
             administration.delete(session, person.id, self.administrator)
 
 
-def alive_after(
+def valid_after(
     parts: AppState, person: User, change: str, *purposes: LinkPurpose
 ) -> tuple[set[LinkPurpose], set[LinkPurpose]]:
-    """The purposes of which the link, and of which the code, still works after a change."""
-    office = Office(parts)
+    """Return the purposes whose links, and whose codes, are valid after a change."""
+    accounts = Accounts(parts)
     with parts.database.transaction() as session:
         made = {p: codes.issue(session, parts.sealer, person, p, clock.now() + 2 * HOUR, NEW) for p in purposes}
-    office.do(change, person)
-    by_code = {p for p, ticket in made.items() if ticket.code and works(parts, p, of_code(parts, person, p, ticket))}
-    return {p for p, ticket in made.items() if works(parts, p, ticket.secret)}, by_code
+    accounts.change(change, person)
+    by_code = {
+        p
+        for p, issued in made.items()
+        if issued.code and is_valid(parts, p, secret_from_code(parts, person, p, issued))
+    }
+    return {p for p, issued in made.items() if is_valid(parts, p, issued.secret)}, by_code
 
 
-def of_code(parts: AppState, person: User, purpose: LinkPurpose, ticket: codes.IssuedLink) -> str:
-    """The secret that a typed code gives, empty if it gives none."""
+def secret_from_code(parts: AppState, person: User, purpose: LinkPurpose, issued: codes.IssuedLink) -> str:
+    """Return the secret that a code gives, empty if none."""
     with parts.database.transaction() as session:
-        opened = codes.redeem(session, parts.sealer, person, purpose, codes.normalise(ticket.code), CLIENT)
+        opened = codes.redeem(session, parts.sealer, person, purpose, codes.normalise(issued.code), CLIENT)
         return opened.secret if opened else ""
 
 
-def works(parts: AppState, purpose: LinkPurpose, secret: str) -> bool:
-    """Whether the page behind the link offers what it is for."""
+def is_valid(parts: AppState, purpose: LinkPurpose, secret: str) -> bool:
+    """Return whether the page of the link offers what it is for."""
     look = password_links.find_user if purpose in codes.WITH_ADDRESS else address.link_effect
     try:
         with parts.database.read() as session:
@@ -148,11 +152,11 @@ def works(parts: AppState, purpose: LinkPurpose, secret: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize("ends", ACTIVE, ids=lambda ends: ends.change)
-def test_of_an_active_persons_links_these_live_on(parts: AppState, ada: User, ends: Ends) -> None:
-    assert alive_after(parts, ada, ends.change, *OF_ACTIVE) == (ends.alive, ends.alive - set(codes.WITHOUT_CODE))
+@pytest.mark.parametrize("change", ACTIVE, ids=lambda change: change.name)
+def test_these_links_of_an_active_user_stay_valid(parts: AppState, ada: User, change: Change) -> None:
+    assert valid_after(parts, ada, change.name, *OF_ACTIVE) == (change.valid, change.valid - set(codes.WITHOUT_CODE))
 
 
-@pytest.mark.parametrize("ends", PENDING, ids=lambda ends: ends.change)
-def test_of_a_pending_persons_links_these_live_on(parts: AppState, pat: User, ends: Ends) -> None:
-    assert alive_after(parts, pat, ends.change, LinkPurpose.ACTIVATION) == (ends.alive, ends.alive)
+@pytest.mark.parametrize("change", PENDING, ids=lambda change: change.name)
+def test_these_links_of_a_pending_user_stay_valid(parts: AppState, pat: User, change: Change) -> None:
+    assert valid_after(parts, pat, change.name, LinkPurpose.ACTIVATION) == (change.valid, change.valid)

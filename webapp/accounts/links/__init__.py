@@ -1,1 +1,1 @@
-"""One-time links and codes: made, opened, handed over."""
+"""One-time links and codes: the mechanism that all purposes share."""

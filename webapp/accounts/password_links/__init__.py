@@ -1,1 +1,1 @@
-"""Pages behind activation and reset links."""
+"""Activating an account, and resetting a forgotten password."""

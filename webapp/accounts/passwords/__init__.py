@@ -1,1 +1,1 @@
-"""What passwords have to be, and how they are kept."""
+"""What passwords have to satisfy, and how they are stored."""

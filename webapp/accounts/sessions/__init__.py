@@ -1,1 +1,1 @@
-"""Signed-in browsers."""
+"""Signing in and out, and the sessions of signed-in browsers."""
