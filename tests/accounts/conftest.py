@@ -17,7 +17,7 @@ from webapp.accounts.links import service as links
 from webapp.accounts.links.codes import IssuedLink
 from webapp.accounts.models import LinkPurpose, User, UserState
 from webapp.accounts.sessions import login
-from webapp.accounts.sessions import service as sign_ins
+from webapp.accounts.sessions import service as sessions
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
@@ -33,23 +33,23 @@ Queued = Callable[[], list[tuple[str, str]]]
 
 @pytest.fixture
 def ada(database: Database) -> User:
-    """An active person."""
+    """An active user."""
     return _person(database, add_person(database, "ada@example.com"))
 
 
 @pytest.fixture
 def pat(database: Database) -> User:
-    """A person who has not activated the account yet."""
+    """A user who has not activated the account yet."""
     return _person(database, add_person(database, "pat@example.com", state=UserState.PENDING))
 
 
 @pytest.fixture
 def new_link(database: Database) -> Callable[..., str]:
-    """Makes a link for a person; its secret."""
+    """Makes a link for a user; its secret."""
 
-    def make(person: User, purpose: LinkPurpose, lifetime: timedelta = timedelta(hours=1)) -> str:
+    def make(user: User, purpose: LinkPurpose, lifetime: timedelta = timedelta(hours=1)) -> str:
         with database.transaction() as session:
-            return links.create(session, person, purpose, clock.now() + lifetime)
+            return links.create(session, user, purpose, clock.now() + lifetime)
 
     return make
 
@@ -59,21 +59,21 @@ def issue_link(parts: AppState) -> IssueLink:
     """Makes a link with a code."""
 
     def make(
-        person: User, purpose: LinkPurpose = LinkPurpose.RESET, lifetime: timedelta = timedelta(hours=1)
+        user: User, purpose: LinkPurpose = LinkPurpose.RESET, lifetime: timedelta = timedelta(hours=1)
     ) -> IssuedLink:
         with parts.database.transaction() as session:
-            return codes.issue(session, parts.sealer, person, purpose, clock.now() + lifetime)
+            return codes.issue(session, parts.sealer, user, purpose, clock.now() + lifetime)
 
     return make
 
 
 @pytest.fixture
 def signed_in(database: Database) -> Callable[[User], str]:
-    """Signs a person in; the token."""
+    """Signs a user in; the token."""
 
-    def sign_in(person: User) -> str:
+    def sign_in(user: User) -> str:
         with database.transaction() as session:
-            _sign_in, token = sign_ins.start(session, person, CLIENT)
+            _session, token = sessions.start(session, user, CLIENT)
         return token
 
     return sign_in
@@ -105,10 +105,10 @@ def run_at_once(acts: Sequence[Callable[[], object]]) -> list[object]:
         return list(pool.map(run, acts))
 
 
-def set_state(database: Database, person: User, state: UserState) -> None:
+def set_state(database: Database, user: User, state: UserState) -> None:
     """Change it as an administrator would."""
     with database.transaction() as session:
-        session.execute(update(User).where(User.id == person.id).values(state=state))
+        session.execute(update(User).where(User.id == user.id).values(state=state))
 
 
 def sign_in(parts: AppState, email: str, password: str = browser.PASSWORD, address: str = "192.0.2.1") -> str:
@@ -130,13 +130,13 @@ def request_change(parts: AppState) -> RequestChange:
     """Request another address, with the password, in a new session."""
 
     def request_change(
-        person: User, email: str = NEW_EMAIL, password: str = browser.PASSWORD, limited: bool = False
+        user: User, email: str = NEW_EMAIL, password: str = browser.PASSWORD, limited: bool = False
     ) -> None:
         with parts.database.transaction() as session:
             if not limited:
                 session.execute(delete(RateLimit))
-            here, _token = sign_ins.start(session, person, CLIENT)
-        address.request(parts.database, person, email, password, here)
+            user_session, _token = sessions.start(session, user, CLIENT)
+        address.request(parts.database, user, email, password, user_session)
 
     return request_change
 

@@ -16,7 +16,7 @@ from webapp.accounts.password_links import service as password_links
 from webapp.accounts.passwords import hashing
 from webapp.accounts.profile import service as profile
 from webapp.accounts.sessions import login
-from webapp.accounts.sessions import service as sign_ins
+from webapp.accounts.sessions import service as sessions
 from webapp.core import clock
 from webapp.core.actor import SYSTEM, Actor, set_actor
 from webapp.core.app_state import AppState
@@ -65,9 +65,9 @@ def test_the_email_says_whether_a_link_changed_the_password(
 ) -> None:
     secret = new_link(ada, LinkPurpose.RESET)
     with parts.database.transaction() as session:
-        person = password_links.complete_reset(session, secret, hashing.hash_password("one more sentence 9"))
-        here, _token = sign_ins.start(session, person, CLIENT)
-    profile.change_password(parts.database, person, "one more sentence 9", PASSWORD, here, CLIENT)
+        user = password_links.complete_reset(session, secret, hashing.hash_password("one more sentence 9"))
+        user_session, _token = sessions.start(session, user, CLIENT)
+    profile.change_password(parts.database, user, "one more sentence 9", PASSWORD, user_session, CLIENT)
     assert data() == [{"by_link": True, **ORIGIN}, {"by_link": False, **ORIGIN}]
 
 

@@ -18,7 +18,7 @@ from webapp.accounts.links.errors import AccountDisabled, LinkExpired, LinkRevok
 from webapp.accounts.models import AddressChange, Link, LinkPurpose, User, UserState
 from webapp.accounts.password_links import service as password_links
 from webapp.accounts.service import AddressTaken
-from webapp.accounts.sessions import service as sign_ins
+from webapp.accounts.sessions import service as sessions
 from webapp.accounts.sessions.reauthentication import WrongPassword
 from webapp.accounts.users import administration
 from webapp.core import clock
@@ -267,7 +267,7 @@ class TestRestoring:
         token = signed_in(ada)
         restore(parts, undo)
         assert email_of(parts.database, ada) == ada.email
-        assert sign_ins.find(parts.database, token) is None
+        assert sessions.find(parts.database, token) is None
         with parts.database.read() as session:
             assert [user.id for user in administration.list_users(session, ada.email, None)[0]] == [ada.id]
 

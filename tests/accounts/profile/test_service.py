@@ -16,7 +16,7 @@ from webapp.accounts.password_links import service as password_links
 from webapp.accounts.passwords import hashing
 from webapp.accounts.profile import service as profile
 from webapp.accounts.sessions import login
-from webapp.accounts.sessions import service as sign_ins
+from webapp.accounts.sessions import service as sessions
 from webapp.accounts.sessions.reauthentication import SessionEnded, WrongPassword
 from webapp.accounts.users import administration
 from webapp.core import clock
@@ -33,13 +33,15 @@ Queued = Callable[[], list[tuple[str, str]]]
 def change(parts: AppState, user: User, current: str = browser.PASSWORD, new: str = NEW_PASSWORD) -> str:
     """Change the password in the user's first session, and return its new token."""
     with parts.database.read() as session:
-        here = session.scalars(select(Session).where(Session.user_id == user.id).order_by(Session.id).limit(1)).one()
-    return profile.change_password(parts.database, user, current, new, here, Client("", "")).token
+        user_session = session.scalars(
+            select(Session).where(Session.user_id == user.id).order_by(Session.id).limit(1)
+        ).one()
+    return profile.change_password(parts.database, user, current, new, user_session, Client("", "")).token
 
 
 def is_valid(database: Database, token: str) -> bool:
     """Return whether the token belongs to a valid session."""
-    return sign_ins.find(database, token) is not None
+    return sessions.find(database, token) is not None
 
 
 def test_a_user_is_found_by_the_new_name(database: Database, ada: User) -> None:
@@ -106,7 +108,7 @@ class TestPassword:
 
         def slowly(password: str, kept: str | None) -> bool:
             with parts.database.transaction() as session:
-                sign_ins.rotate_token(session, 1)
+                sessions.rotate_token(session, 1)
             return fits(password, kept)
 
         monkeypatch.setattr(hashing, "verify", slowly)
@@ -158,5 +160,5 @@ class TestSessions:
         with pytest.raises(NotFound), database.transaction() as session:
             profile.sign_out(session, ada.id + 1, session.scalars(select(Session.id)).one())
         with database.transaction() as session:
-            sign_ins.end_others(session, ada.id + 1, 0)
+            sessions.end_others(session, ada.id + 1, 0)
         assert is_valid(database, token)

@@ -15,7 +15,7 @@ from webapp.accounts.links import service as links
 from webapp.accounts.links.errors import LinkRefused
 from webapp.accounts.models import Link, LinkPurpose, Role, Session, User, UserState
 from webapp.accounts.password_links import service as password_links
-from webapp.accounts.sessions import service as sign_ins
+from webapp.accounts.sessions import service as sessions
 from webapp.accounts.users import administration
 from webapp.accounts.users.administration import LastAdministrator, OwnAccount
 from webapp.core.app_state import AppState
@@ -107,7 +107,7 @@ class TestDisabling:
         disable(database, ada, root)
         enable(database, ada, root)
         assert link_state(database, secret, LinkPurpose.RESET) == "LinkRevoked"
-        assert sign_ins.find(database, token) is None
+        assert sessions.find(database, token) is None
 
     def test_a_pending_address_change_is_discarded(
         self,
