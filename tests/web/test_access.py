@@ -1,4 +1,4 @@
-"""Who may open what, checked on every address there is."""
+"""Access to pages, checked on every URL."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from tests.support.inbox import Inbox
 from webapp.core.database import Base, Database
 from webapp.web.access import MEMBER, safe_next
 
-# Every page that a stranger can open. Whoever adds one here says why in its review.
+# Every page that visitors can open. To add one, explain why in the review.
 PUBLIC = {
     "/static/<path:filename>",
     "/bootstrap/static/<path:filename>",
@@ -48,18 +48,18 @@ ARGUMENTS = {
     "secret": "made-up",
     "filename": "nothing.css",
 }
-# These change without anybody's doing.
-RESTLESS = {"rate_limits"}
+# These change with every request.
+VOLATILE_TABLES = {"rate_limits"}
 FILES = {"static", "bootstrap.static"}
 TYPES = {"text/html; charset=utf-8", "text/csv; charset=utf-8", "application/json"}
-# A mail on a page of its own, where it can run nothing: see tests/outbox/test_previews.py.
+# An email in a frame, where it can't run scripts: see tests/outbox.
 FRAMED = {"emails.preview_html"}
 
 pytestmark = pytest.mark.one_database
 
 
 def rules(app: Flask, method: str, public: bool | None = False) -> Iterator[tuple[Rule, str]]:
-    """Every rule with this method, and an address for it."""
+    """Yield each rule with this method, and a URL for it."""
     adapter = app.url_map.bind("localhost")
     for rule in app.url_map.iter_rules():
         if method in (rule.methods or ()) and public in (None, rule.rule in PUBLIC):
@@ -75,20 +75,20 @@ def test_the_list_of_public_pages_is_complete(app: Flask) -> None:
     }
 
 
-def test_a_stranger_is_asked_to_sign_in_everywhere_else(app: Flask, stranger: Browser) -> None:
+def test_all_other_pages_redirect_visitors_to_the_login_page(app: Flask, stranger: Browser) -> None:
     open_pages = [
         path for _rule, path in rules(app, "GET") if not stranger.get(path, follow=False).location.startswith("/login")
     ]
     assert open_pages == []
 
 
-def test_a_stranger_can_send_nothing_anywhere_else(app: Flask, stranger: Browser) -> None:
+def test_visitors_cannot_submit_any_other_form(app: Flask, stranger: Browser) -> None:
     answers = {path: stranger.post(path, follow=False).location for _rule, path in rules(app, "POST")}
     open_forms = [path for path, location in answers.items() if not location.startswith("/login?")]
     assert open_forms == []
 
 
-def test_a_member_is_refused_on_every_page_of_administrators(app: Flask, member: Browser) -> None:
+def test_members_cannot_open_any_page_for_administrators(app: Flask, member: Browser) -> None:
     answers = {
         (method, path): send(path, follow=False).status_code
         for method, send in (("GET", member.get), ("POST", member.post))
@@ -99,13 +99,13 @@ def test_a_member_is_refused_on_every_page_of_administrators(app: Flask, member:
     assert {request: status for request, status in answers.items() if status != 403} == {}
 
 
-def test_an_administrator_can_open_every_page(app: Flask, administrator: Browser) -> None:
+def test_administrators_can_open_every_page(app: Flask, administrator: Browser) -> None:
     answers = {path: administrator.get(path).status_code for rule, path in rules(app, "GET") if not rule.arguments}
     assert {path: status for path, status in answers.items() if status != 200} == {}
 
 
 @pytest.mark.parametrize("who", ["stranger", "administrator"])
-def test_without_a_token_no_form_changes_anything(
+def test_no_form_changes_anything_without_a_csrf_token(
     app: Flask, who: str, request: pytest.FixtureRequest, database: Database
 ) -> None:
     browser: Browser = request.getfixturevalue(who)
@@ -116,7 +116,7 @@ def test_without_a_token_no_form_changes_anything(
         assert everything(database) == before, path
 
 
-def test_with_a_token_of_somebody_else_nothing_changes(
+def test_no_form_changes_anything_with_another_browsers_csrf_token(
     app: Flask, administrator: Browser, stranger: Browser, database: Database
 ) -> None:
     before = everything(database)
@@ -126,7 +126,7 @@ def test_with_a_token_of_somebody_else_nothing_changes(
     assert everything(database) == before
 
 
-def test_after_signing_in_one_goes_on_to_where_one_wanted_to_go(member: Browser, stranger: Browser) -> None:
+def test_signing_in_leads_to_the_requested_page(member: Browser, stranger: Browser) -> None:
     asked = stranger.get("/outbox?state=failed", follow=False).location
     stranger._user_id = member._user_id
     page = stranger.submit(asked, email=member.user.email, password="a quite long sentence 7")
@@ -149,23 +149,23 @@ def test_after_signing_in_one_goes_on_to_where_one_wanted_to_go(member: Browser,
         None,
     ],
 )
-def test_no_next_address_leaves_the_site(app: Flask, target: str | None) -> None:
+def test_no_next_url_leads_to_another_site(app: Flask, target: str | None) -> None:
     with app.test_request_context("/login"):
         assert safe_next(target) == "/"
 
 
 def everything(database: Database) -> dict[str, list[Any]]:
-    """All rows of all tables."""
+    """Return all rows of all tables."""
     with database.read() as session:
         return {
             table.name: sorted(map(tuple, session.execute(select(table))), key=repr)
             for table in Base.metadata.sorted_tables
-            if table.name not in RESTLESS
+            if table.name not in VOLATILE_TABLES
         }
 
 
 @pytest.mark.parametrize("who", ["stranger", "member", "administrator"])
-def test_no_page_may_be_framed_or_kept(app: Flask, who: str, request: pytest.FixtureRequest) -> None:
+def test_no_page_may_be_framed_or_cached(app: Flask, who: str, request: pytest.FixtureRequest) -> None:
     browser: Browser = request.getfixturevalue(who)
     for rule, path in rules(app, "GET", public=None):
         headers = browser.get(path, follow=False).headers
@@ -177,9 +177,9 @@ def test_no_page_may_be_framed_or_kept(app: Flask, who: str, request: pytest.Fix
         assert headers["Content-Type"] in TYPES, path
 
 
-def test_opening_a_page_changes_nothing(app: Flask, administrator: Browser, database: Database) -> None:
+def test_opening_a_page_changes_nothing_in_the_database(app: Flask, administrator: Browser, database: Database) -> None:
     def present() -> dict[str, list[Any]]:
-        # That somebody opened an address that is none is noted.
+        # Opening an invalid link is recorded.
         return {name: rows for name, rows in everything(database).items() if name != "audit_entries"}
 
     administrator.get("/")
@@ -191,7 +191,7 @@ def test_opening_a_page_changes_nothing(app: Flask, administrator: Browser, data
 
 
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PUT", "DELETE", "PATCH", "MADEUP"])
-def test_no_page_knows_other_methods(app: Flask, administrator: Browser, method: str) -> None:
+def test_other_http_methods_are_rejected(app: Flask, administrator: Browser, method: str) -> None:
     for _rule, path in rules(app, "GET", public=None):
         assert administrator.client.open(path, method=method).status_code == 405, path
 
@@ -199,11 +199,11 @@ def test_no_page_knows_other_methods(app: Flask, administrator: Browser, method:
 @pytest.mark.parametrize(
     "path", ["/static/", "/static/..", "/bootstrap/static/", "/.git/config", "/static/../base.html"]
 )
-def test_folders_and_what_is_not_meant_to_be_served_are_not_there(stranger: Browser, path: str) -> None:
+def test_only_static_files_are_served(stranger: Browser, path: str) -> None:
     assert stranger.get(path).status_code == 404
 
 
-def test_fields_that_a_form_does_not_have_change_nothing(member: Browser) -> None:
+def test_posted_fields_that_a_form_does_not_have_are_ignored(member: Browser) -> None:
     more: dict[str, Any] = {
         "role": "administrator",
         "state": "disabled",
@@ -221,7 +221,7 @@ FORGED = ["0", "-1", "1e3", "٣", "9" * 12, "9" * 30, "1'--", "..%2f1", "%00", "
 
 
 @pytest.mark.parametrize("forged", FORGED)
-def test_a_forged_number_or_secret_names_nothing(app: Flask, administrator: Browser, forged: str) -> None:
+def test_forged_ids_and_secrets_are_not_found(app: Flask, administrator: Browser, forged: str) -> None:
     for method, send in (("GET", administrator.get), ("POST", administrator.post)):
         for rule in [rule for rule, _ in rules(app, method, public=None) if rule.arguments]:
             path = re.sub(r"<.+?>", lambda _: forged, rule.rule)
@@ -241,9 +241,7 @@ HOSTS = [
 
 
 @pytest.mark.parametrize("headers", HOSTS, ids=lambda headers: next(iter(headers)))
-def test_no_page_believes_a_host_that_the_client_makes_up(
-    app: Flask, administrator: Browser, headers: dict[str, str]
-) -> None:
+def test_no_page_uses_the_host_header_in_links(app: Flask, administrator: Browser, headers: dict[str, str]) -> None:
     for _rule, path in rules(app, "GET", public=None):
         answer = administrator.get(path, follow=False, headers=headers)
         assert "evil.example" not in answer.text, path
@@ -251,7 +249,7 @@ def test_no_page_believes_a_host_that_the_client_makes_up(
 
 
 @pytest.mark.parametrize("headers", HOSTS, ids=lambda headers: next(iter(headers)))
-def test_no_mail_believes_it(
+def test_no_email_uses_the_host_header_in_links(
     stranger: Browser, member: Browser, inbox: Inbox, deliver: Callable[[], None], headers: dict[str, str]
 ) -> None:
     page = stranger.client.get("/forgot-password", headers=headers)
@@ -264,7 +262,7 @@ def test_no_mail_believes_it(
 
 
 @pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example/", "/\\evil.example", "/%09/evil.example"])
-def test_no_page_sends_anybody_off_the_site(app: Flask, administrator: Browser, target: str) -> None:
+def test_no_page_redirects_to_another_site(app: Flask, administrator: Browser, target: str) -> None:
     wishes = dict.fromkeys(("next", "url", "redirect", "return_to", "continue"), target)
     for method in ("GET", "POST"):
         for _rule, path in rules(app, method, public=None):
@@ -274,7 +272,7 @@ def test_no_page_sends_anybody_off_the_site(app: Flask, administrator: Browser, 
             administrator.let_in()
 
 
-def test_a_page_for_administrators_that_was_asked_for_is_logged(
+def test_a_members_attempt_to_open_an_administrators_page_is_logged(
     member: Browser, caplog: pytest.LogCaptureFixture
 ) -> None:
     member.get("/users")

@@ -1,4 +1,4 @@
-"""Whatever is sent to whichever address by whomever: there is a page that says so, and nothing breaks."""
+"""Generated input for every form and URL: the response is a page, never an internal error."""
 
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -14,14 +14,14 @@ from tests.support.browser import Browser
 from tests.support.html import Form, forms_of
 
 PEOPLE = ["stranger", "member", "administrator"]
-# The same examples on every run; a run by hand with another number of them finds others.
+# The same examples on every run; a run by hand with another number finds others.
 EXAMPLES = settings(
     max_examples=60,
     derandomize=True,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-# Buttons that would open connections to wherever the form says.
+# Buttons that would open connections to any host in the form.
 NOT_PRESSED = {"test"}
 ODD = [
     "",
@@ -46,7 +46,7 @@ ODD = [
     "[]",
     '{"a":',
 ]
-# Which page, form or field: counted over those that there are.
+# The index of a page, form or field, modulo their number.
 numbers = st.integers(0, 10_000)
 values = st.one_of(st.sampled_from(ODD), st.text(max_size=40), st.integers().map(str), st.floats().map(str))
 
@@ -58,16 +58,14 @@ def config_values() -> dict[str, Any]:
 
 @pytest.fixture(params=PEOPLE)
 def somebody(request: pytest.FixtureRequest, stranger: Browser) -> Browser:
-    """Each kind of visitor in turn."""
+    """A visitor, a member and an administrator in turn."""
     browser: Browser = request.getfixturevalue(request.param)
     return browser
 
 
 @EXAMPLES
 @given(page=numbers, form=numbers, typed=st.dictionaries(numbers, values, max_size=6))
-def test_no_form_breaks_whatever_is_typed(
-    app: Flask, somebody: Browser, page: int, form: int, typed: dict[int, str]
-) -> None:
+def test_no_input_breaks_a_form(app: Flask, somebody: Browser, page: int, form: int, typed: dict[int, str]) -> None:
     there = pages(app, somebody)
     shown = opened(somebody, there[page % len(there)])
     assert is_answered(shown)
@@ -78,7 +76,7 @@ def test_no_form_breaks_whatever_is_typed(
 
 @EXAMPLES
 @given(data=st.data())
-def test_no_address_breaks_whatever_stands_in_it(app: Flask, somebody: Browser, data: st.DataObject) -> None:
+def test_no_url_parameter_breaks_a_page(app: Flask, somebody: Browser, data: st.DataObject) -> None:
     rule = data.draw(st.sampled_from(sorted(app.url_map.iter_rules(), key=str)))
     path = data.draw(addresses(rule))
     pairs = data.draw(st.lists(st.tuples(st.sampled_from(["next", "before", "q", "key", "email"]), values)))
@@ -88,14 +86,14 @@ def test_no_address_breaks_whatever_stands_in_it(app: Flask, somebody: Browser, 
 
 
 def pages(app: Flask, visitor: Browser) -> list[str]:
-    """The addresses that can be opened without knowing more, and this visitor's own page among the users."""
+    """Return the URLs without parameters, and that of the user's own page."""
     plain = [str(rule) for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ()) and not rule.arguments]
     own = visitor.user.id if visitor.signs_in else 1
     return sorted([*plain, *(f"/users/{own}{what}" for what in ("", "/role", "/disable", "/delete"))])
 
 
 def opened(visitor: Browser, path: str) -> TestResponse:
-    """The page, once the visitor is signed in again if the example before has ended that."""
+    """Open a page, after signing in again if the previous example ended the session."""
     page = visitor.client.get(path, follow_redirects=True, buffered=True)
     if visitor.signs_in and page.request.path == "/login":
         visitor.let_in()
@@ -104,18 +102,18 @@ def opened(visitor: Browser, path: str) -> TestResponse:
 
 
 def sent(visitor: Browser, path: str, pairs: list[tuple[str, str]]) -> TestResponse:
-    """Send a form, with a good token in front."""
+    """Submit a form with a valid CSRF token."""
     body = encoded([("csrf_token", visitor.csrf_token()), *pairs])
     return visitor.client.post(path, data=body, content_type="application/x-www-form-urlencoded", buffered=True)
 
 
 def is_answered(page: TestResponse) -> bool:
-    """Whether the page tells of no fault of ours."""
+    """Return whether the page is not an internal error."""
     return page.status_code < 500
 
 
 def filled(form: Form, typed: dict[int, str]) -> list[tuple[str, str]]:
-    """The form's values, some replaced by what is typed, and some buttons pressed."""
+    """Return the values of a form, some replaced by generated text, with some of its buttons."""
     names = sorted((form.names | set(form.buttons)) - NOT_PRESSED - {"csrf_token"})
     changes = {names[number % len(names)]: value for number, value in typed.items()} if names else {}
     kept = [(name, value) for name, value in form.values if name not in {*changes, "csrf_token"}]
@@ -123,7 +121,7 @@ def filled(form: Form, typed: dict[int, str]) -> list[tuple[str, str]]:
 
 
 def addresses(rule: Rule) -> st.SearchStrategy[str]:
-    """Addresses that lead to this rule, or nearly."""
+    """Generate URLs that match this rule, or almost."""
     parts = [
         st.just(part) if not is_dynamic else values.map(lambda value: quote(value, errors="surrogatepass"))
         for is_dynamic, part in rule._trace
@@ -133,5 +131,5 @@ def addresses(rule: Rule) -> st.SearchStrategy[str]:
 
 
 def encoded(pairs: list[tuple[str, str]]) -> str:
-    """As a browser sends them, lone surrogates included."""
+    """Encode fields as a browser does, including lone surrogates."""
     return urlencode(pairs, errors="surrogatepass")

@@ -1,4 +1,4 @@
-"""Devices in words."""
+"""The client of a request: descriptions of user agents."""
 
 import pytest
 from flask import Flask
@@ -25,6 +25,6 @@ WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
         ("", "Unknown device"),
     ],
 )  # fmt: skip
-def test_a_device_is_named_as_people_call_it(app: Flask, user_agent: str, words: str) -> None:
+def test_a_user_agent_is_described_by_browser_and_system(app: Flask, user_agent: str, words: str) -> None:
     with app.test_request_context():
         assert client.describe(user_agent) == words

@@ -1,4 +1,4 @@
-"""What all pages share."""
+"""Error pages and static files."""
 
 import re
 
@@ -11,7 +11,7 @@ from webapp.core.database import Database
 pytestmark = pytest.mark.one_database
 
 
-def test_a_failure_is_told_even_when_the_settings_cannot_be_read(stranger: Browser, database: Database) -> None:
+def test_errors_have_a_page_even_if_the_settings_cannot_be_read(stranger: Browser, database: Database) -> None:
     with database.transaction() as session:
         session.execute(text("DROP TABLE general_settings"))
     page = stranger.get("/nothing")
@@ -19,7 +19,7 @@ def test_a_failure_is_told_even_when_the_settings_cannot_be_read(stranger: Brows
     assert "<h1>Page not found</h1>" in page.text
 
 
-def test_browsers_may_keep_a_static_file_whose_address_names_its_version(stranger: Browser) -> None:
+def test_static_files_with_their_version_in_the_url_may_be_cached(stranger: Browser) -> None:
     addresses = re.findall(r'(?:href|src)="(/\S*static/\S+)"', stranger.get("/login").text)
     assert len(addresses) == 4
     for address in addresses:
@@ -27,12 +27,8 @@ def test_browsers_may_keep_a_static_file_whose_address_names_its_version(strange
         assert "max-age=31536000" in stranger.get(address).headers["Cache-Control"]
 
 
-def test_a_failure_leads_back_to_the_page_before_on_this_site_alone(stranger: Browser) -> None:
+def test_an_error_page_only_links_back_to_pages_of_this_site(stranger: Browser) -> None:
     back = "Back to the previous page"
     assert back in stranger.get("/nothing", headers={"Referer": "http://localhost/login"}).text
     assert back not in stranger.get("/nothing", headers={"Referer": "https://evil.example/login"}).text
     assert back not in stranger.get("/nothing").text
-
-
-def test_the_language_and_its_direction_are_named(stranger: Browser) -> None:
-    assert '<html lang="en" dir="ltr">' in stranger.get("/login").text

@@ -1,4 +1,4 @@
-"""Forms that take nothing on trust: on their own, and every field of every real page."""
+"""Forms don't trust posted values: a sample form, and every field of real pages."""
 
 import time
 from collections.abc import Iterator
@@ -36,8 +36,8 @@ def config_values() -> dict[str, Any]:
     return {"rate_limits": "off"}
 
 
-def problems(app: Flask, *pairs: tuple[str, str]) -> dict[str, str]:
-    """What is wrong with a form that sends these."""
+def errors(app: Flask, *pairs: tuple[str, str]) -> dict[str, str]:
+    """Return the errors of a sample form that is posted with these values."""
     app.config["WTF_CSRF_ENABLED"] = False
     with app.test_request_context(method="POST", data=MultiDict(pairs)):
         form = Sample()
@@ -49,14 +49,14 @@ def problems(app: Flask, *pairs: tuple[str, str]) -> dict[str, str]:
 @pytest.mark.parametrize(
     "value", ["", "plain", "Zoë 王 ✉", "a\u200db", "\u0645\u06cc\u200c\u062e", "x" * MAX_TEXT_LENGTH]
 )
-def test_ordinary_text_is_taken(app: Flask, value: str) -> None:
-    assert problems(app, ("name", value)) == {}
+def test_ordinary_text_is_accepted(app: Flask, value: str) -> None:
+    assert errors(app, ("name", value)) == {}
 
 
 @pytest.mark.one_database
 @pytest.mark.parametrize("value", ["a\0b", "a\rb", "a\nBcc: x", "a\x1bb", "a\x85b", "a\u2028b", "a\u2029b", "a\x7fb"])
-def test_control_characters_are_refused(app: Flask, value: str) -> None:
-    assert CONTROL in problems(app, ("name", value))["name"]
+def test_control_characters_are_rejected(app: Flask, value: str) -> None:
+    assert CONTROL in errors(app, ("name", value))["name"]
 
 
 @pytest.mark.one_database
@@ -65,30 +65,30 @@ def test_control_characters_are_refused(app: Flask, value: str) -> None:
     "\u00ad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u202e\u2066\u2800\u3164\ufeff\uffa0\U000e0001\U000e0041\U000e007f",
     ids=ascii,
 )
-def test_characters_that_cannot_be_seen_are_refused(app: Flask, hidden: str) -> None:
-    assert CONTROL in problems(app, ("name", f"a{hidden}b"))["name"]
+def test_invisible_characters_are_rejected(app: Flask, hidden: str) -> None:
+    assert CONTROL in errors(app, ("name", f"a{hidden}b"))["name"]
 
 
 @pytest.mark.one_database
-def test_text_of_several_lines_has_lines_and_nothing_worse(app: Flask) -> None:
-    assert problems(app, ("text", "one\r\n\ttwo\n")) == {}
-    assert CONTROL in problems(app, ("text", "one\0two"))["text"]
+def test_only_multiline_text_may_contain_line_breaks(app: Flask) -> None:
+    assert errors(app, ("text", "one\r\n\ttwo\n")) == {}
+    assert CONTROL in errors(app, ("text", "one\0two"))["text"]
 
 
 @pytest.mark.one_database
-def test_a_pasted_secret_may_end_in_a_line_break_but_not_hold_one(app: Flask) -> None:
-    assert problems(app, ("secret", "secret\r\n")) == {}
-    assert CONTROL in problems(app, ("secret", "sec\r\nret"))["secret"]
+def test_a_pasted_secret_may_end_with_a_line_break_but_not_contain_one(app: Flask) -> None:
+    assert errors(app, ("secret", "secret\r\n")) == {}
+    assert CONTROL in errors(app, ("secret", "sec\r\nret"))["secret"]
 
 
 @pytest.mark.one_database
-def test_a_field_that_is_sent_twice_is_refused(app: Flask) -> None:
-    assert TWICE in problems(app, ("name", "one"), ("name", "two"))["name"]
+def test_a_field_posted_twice_is_rejected(app: Flask) -> None:
+    assert TWICE in errors(app, ("name", "one"), ("name", "two"))["name"]
 
 
 @pytest.mark.one_database
-def test_overlong_text_is_refused_with_its_length(app: Flask) -> None:
-    assert problems(app, ("name", "x" * 2001)) == {"name": "Too long: 2001 characters (maximum 2000)."}
+def test_overlong_text_is_rejected_with_its_length(app: Flask) -> None:
+    assert errors(app, ("name", "x" * 2001)) == {"name": "Too long: 2001 characters (maximum 2000)."}
 
 
 BAD = {
@@ -99,21 +99,21 @@ BAD = {
 
 @pytest.fixture
 def visitor(path: str, request: pytest.FixtureRequest, app: Flask) -> Browser:
-    """Whoever may open the page."""
+    """A browser that may open the page."""
     who = "stranger" if path in ("/login", "/forgot-password") else "administrator"
     browser: Browser = request.getfixturevalue(who)
     return browser
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_nul_in_any_field_gives_the_form_back(visitor: Browser, path: str) -> None:
+def test_a_nul_character_in_any_field_is_an_error_of_the_form(visitor: Browser, path: str) -> None:
     assert_given_back(visitor, path, "a\0b@mailroom.example")
 
 
 @pytest.mark.one_database
 @pytest.mark.parametrize("value", BAD.values(), ids=BAD)
 @pytest.mark.parametrize("path", PAGES)
-def test_bad_input_in_any_field_gives_the_form_back(visitor: Browser, path: str, value: str) -> None:
+def test_bad_input_in_any_field_is_an_error_of_the_form(visitor: Browser, path: str, value: str) -> None:
     assert_given_back(visitor, path, value)
 
 
@@ -128,7 +128,7 @@ def assert_given_back(visitor: Browser, path: str, value: str) -> None:
 
 @pytest.mark.one_database
 @pytest.mark.parametrize("path", PAGES)
-def test_a_field_that_comes_twice_gives_the_form_back(visitor: Browser, path: str) -> None:
+def test_any_field_posted_twice_is_an_error_of_the_form(visitor: Browser, path: str) -> None:
     for name, sent in with_each_field(visitor, path, ["one", "two"]):
         assert send(visitor, path, sent).status_code == 200, name
 
@@ -136,7 +136,7 @@ def test_a_field_that_comes_twice_gives_the_form_back(visitor: Browser, path: st
 @pytest.mark.one_database
 @pytest.mark.parametrize("values", [[], [b"\xff\xfe"], [b"\xed\xa0\x80"]], ids=["missing", "no UTF-8", "surrogate"])
 @pytest.mark.parametrize("path", PAGES)
-def test_a_field_that_is_missing_or_no_text_breaks_nothing(visitor: Browser, path: str, values: list[bytes]) -> None:
+def test_a_missing_or_binary_field_breaks_nothing(visitor: Browser, path: str, values: list[bytes]) -> None:
     for name, sent in with_each_field(visitor, path, values):
         assert send(visitor, path, sent).status_code in (200, 302), name
 
@@ -146,7 +146,7 @@ def test_a_field_that_is_missing_or_no_text_breaks_nothing(visitor: Browser, pat
     "body", ["[1]", '"text"', '{"email": 5, "name": {}, "product_name": "a\\nb", "mail_from": [["\\ud800"]]}']
 )
 @pytest.mark.parametrize("path", PAGES)
-def test_json_is_no_form(visitor: Browser, path: str, body: str) -> None:
+def test_json_is_not_read_as_a_form(visitor: Browser, path: str, body: str) -> None:
     page = visitor.client.post(path, data=body, content_type="application/json")
     assert page.status_code == 200
     assert "open too long" in page.text
@@ -154,20 +154,20 @@ def test_json_is_no_form(visitor: Browser, path: str, body: str) -> None:
 
 @pytest.mark.one_database
 @pytest.mark.parametrize("path", PAGES)
-def test_an_uploaded_file_is_no_field(visitor: Browser, path: str) -> None:
+def test_an_uploaded_file_is_not_read_as_a_field(visitor: Browser, path: str) -> None:
     names = max(forms_of(visitor.get(path).text), key=lambda form: len(form.names)).names
     page = visitor.client.post(path, data={name: (BytesIO(b"x"), "x.txt") for name in names})
     assert page.status_code == 200
 
 
 def send(browser: Browser, path: str, fields: "MultiDict[str, Any]") -> TestResponse:
-    """Send it as it stands, also when it is no UTF-8."""
+    """Post a body unchanged, even if it is not UTF-8."""
     body = urlencode(list(fields.items(multi=True)))
     return browser.client.post(path, data=body, content_type="application/x-www-form-urlencoded")
 
 
 def with_each_field(browser: Browser, path: str, values: list[Any]) -> Iterator[tuple[str, "MultiDict[str, Any]"]]:
-    """The page's main form, sent once for each field with `values` in it."""
+    """Submit the main form of a page once for each field, with these values in it."""
     form = max(forms_of(browser.get(path).text), key=lambda form: len(form.names))
     for name in sorted(form.names - {"csrf_token"}):
         sent: MultiDict[str, Any] = MultiDict(form.values)
@@ -177,7 +177,7 @@ def with_each_field(browser: Browser, path: str, values: list[Any]) -> Iterator[
 
 @pytest.mark.one_database
 @pytest.mark.parametrize("path", PAGES)
-def test_a_stale_token_gives_the_form_back_with_what_was_typed(visitor: Browser, path: str) -> None:
+def test_a_stale_form_comes_back_with_all_values(visitor: Browser, path: str) -> None:
     form = max(forms_of(visitor.get(path).text), key=lambda form: len(form.names))
     sent = dict.fromkeys(form.names & {"email", "mail_from", "support_address"}, "typed@mailroom.example")
     page = visitor.client.post(path, data={**dict(form.values), **sent, "password": SECRET, "csrf_token": "stale"})
@@ -210,5 +210,5 @@ def test_a_stale_token_gives_the_form_back_with_what_was_typed(visitor: Browser,
         "/%00",
     ],
 )
-def test_no_address_breaks_anything(administrator: Browser, path: str) -> None:
+def test_no_url_breaks_a_page(administrator: Browser, path: str) -> None:
     assert administrator.get(path).status_code in (200, 404)

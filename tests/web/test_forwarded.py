@@ -1,4 +1,4 @@
-"""Proxies that speak for a client, and whom to believe."""
+"""Forwarded headers, and which proxies are trusted."""
 
 from ipaddress import ip_network
 from typing import Any
@@ -12,7 +12,7 @@ NETWORKS = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
 
 
 def seen(connected: str, **forwarded: str) -> dict[str, Any]:
-    """What the application is told of a request from this address, with these X-Forwarded headers."""
+    """Return the environment that the application gets for a request from this address with these headers."""
     environ = {"REMOTE_ADDR": connected, "wsgi.url_scheme": "http", "HTTP_HOST": "localhost"}
     environ |= {f"HTTP_X_FORWARDED_{name.upper()}": value for name, value in forwarded.items()}
     TrustedProxies(lambda environ, start: [], NETWORKS)(environ, None)
@@ -41,10 +41,10 @@ def seen(connected: str, **forwarded: str) -> dict[str, Any]:
         (CLIENT, "127.0.0.1", CLIENT),
     ],
 )
-def test_the_client_is_the_last_address_that_is_no_proxy_of_ours(connected: str, chain: str, client: str) -> None:
+def test_the_client_is_the_last_address_that_is_not_a_trusted_proxy(connected: str, chain: str, client: str) -> None:
     assert seen(connected, **{"for": chain})["REMOTE_ADDR"] == client
 
 
 @pytest.mark.parametrize("scheme", ["javascript", "HTTPS://", "ftp", ""])
-def test_a_scheme_that_is_none_changes_nothing(scheme: str) -> None:
+def test_an_unknown_scheme_is_ignored(scheme: str) -> None:
     assert seen(PROXY, proto=scheme)["wsgi.url_scheme"] == "http"

@@ -1,4 +1,4 @@
-"""The database goes away and comes back: people get a page, the process recovers."""
+"""The database is down for a while: pages say so, and the process recovers."""
 
 import html
 from collections.abc import Iterator
@@ -22,20 +22,20 @@ from webapp.web import access
 
 @pytest.fixture
 def database_kind() -> str:
-    """A server that can refuse."""
+    """Only a database server can be down."""
     return "postgresql"
 
 
 @pytest.fixture
 def database_url(postgresql: PostgreSQL) -> Iterator[str]:
-    """A database of this test's own."""
+    """A separate database for the test."""
     with postgresql.fresh() as url:
         yield url
 
 
 @contextmanager
 def stopped(url: str) -> Iterator[None]:
-    """The database ends its connections and takes no new ones."""
+    """Close all connections of the database, and accept no new ones during the block."""
     name = make_url(url).database
     with psycopg.connect(url.replace(f"/{name}?", "/postgres?"), autocommit=True) as admin:
         admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false".encode())
@@ -45,7 +45,7 @@ def stopped(url: str) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("path", ["/", "/profile", "/users", "/login", "/settings/mail", "/nothing"])
-def test_people_are_told_while_it_is_away_and_go_on_when_it_is_back(
+def test_pages_say_that_the_database_is_down_and_work_again_when_it_is_back(
     administrator: Browser, database_url: str, path: str
 ) -> None:
     before = administrator.get(path).status_code
@@ -58,7 +58,9 @@ def test_people_are_told_while_it_is_away_and_go_on_when_it_is_back(
     assert administrator.get(path).status_code == before
 
 
-def test_a_form_sent_meanwhile_changes_nothing_and_can_be_sent_again(member: Browser, database_url: str) -> None:
+def test_a_form_submitted_meanwhile_changes_nothing_and_can_be_submitted_again(
+    member: Browser, database_url: str
+) -> None:
     page = member.get("/profile")
     with stopped(database_url):
         answer = member.submit_on(page, name="Maxine")
@@ -67,7 +69,7 @@ def test_a_form_sent_meanwhile_changes_nothing_and_can_be_sent_again(member: Bro
     assert member.user.name == "Maxine"
 
 
-def test_it_is_not_asked_again_for_the_page_that_tells_of_it(
+def test_the_error_page_does_not_query_the_database_again(
     member: Browser, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away = ExitStack()
@@ -83,7 +85,7 @@ def test_it_is_not_asked_again_for_the_page_that_tells_of_it(
         assert member.get("/profile").status_code == 503
 
 
-def test_a_connection_that_breaks_within_a_request_undoes_all_of_it(
+def test_a_connection_lost_within_a_request_undoes_all_of_its_changes(
     app: Flask, member: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def break_off() -> str:
@@ -99,7 +101,7 @@ def test_a_connection_that_breaks_within_a_request_undoes_all_of_it(
     assert member.user.name == "Max"
 
 
-def test_signing_in_is_no_way_around(stranger: Browser, database: Database, database_url: str) -> None:
+def test_nobody_can_sign_in_meanwhile(stranger: Browser, database: Database, database_url: str) -> None:
     page = stranger.get("/login")
     with stopped(database_url):
         assert stranger.submit_on(page, email="ada@mailroom.example", password="x").status_code == 503

@@ -1,4 +1,4 @@
-"""What protects every answer: headers, cookies, and whom to believe about the client."""
+"""Security headers, cookies, limits and forwarded headers of every response."""
 
 from io import BytesIO
 from typing import Any
@@ -24,7 +24,7 @@ def config_values() -> dict[str, Any]:
 
 @pytest.fixture
 def app(app: Flask) -> Flask:
-    """With some addresses that fail, and one that tells how the client is seen."""
+    """The application with URLs that fail, and one that returns how the client is seen."""
 
     def broken() -> str:
         raise RuntimeError("a secret detail")
@@ -62,7 +62,7 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize(("path", "status"), ANSWERS.values(), ids=ANSWERS)
-def test_every_answer_is_protected(stranger: Browser, path: str, status: int) -> None:
+def test_every_response_has_the_security_headers(stranger: Browser, path: str, status: int) -> None:
     answer = stranger.get(path, follow=False)
     assert answer.status_code == status
     assert_protected(answer.headers)
@@ -70,19 +70,19 @@ def test_every_answer_is_protected(stranger: Browser, path: str, status: int) ->
 
 @pytest.mark.parametrize("host", ["a..b", ".a", "..", "a" * 64])
 @pytest.mark.parametrize("path", ["/", "/healthz", "/login"])
-def test_a_host_that_is_none_is_refused_and_the_answer_protected(stranger: Browser, path: str, host: str) -> None:
+def test_the_response_to_an_invalid_host_has_the_security_headers(stranger: Browser, path: str, host: str) -> None:
     answer = stranger.client.get(path, headers={"Host": host})
     assert answer.status_code == 400
     assert_protected(answer.headers)
 
 
-def test_a_refused_form_is_protected(stranger: Browser) -> None:
+def test_the_response_to_a_rejected_form_has_the_security_headers(stranger: Browser) -> None:
     answer = stranger.client.post("/activate/again")
     assert answer.status_code == 400
     assert_protected(answer.headers)
 
 
-def test_a_form_that_is_too_large_is_refused_and_protected(stranger: Browser) -> None:
+def test_a_form_that_is_too_large_is_rejected_with_the_security_headers(stranger: Browser) -> None:
     answer = stranger.client.post("/login", data={"email": "x" * 5_000_000})
     assert answer.status_code == 413
     assert_protected(answer.headers)
@@ -93,28 +93,30 @@ FORM = "application/x-www-form-urlencoded"
 
 @pytest.mark.parametrize("body", [b"a&" * 1000, b"a=b&" * 1000, b"&" * 200_000], ids=["names", "fields", "separators"])
 @pytest.mark.parametrize("path", ["/login", "/code", "/language"])
-def test_a_form_of_very_many_fields_is_refused_unread(stranger: Browser, path: str, body: bytes) -> None:
+def test_a_form_with_very_many_fields_is_rejected_before_it_is_parsed(
+    stranger: Browser, path: str, body: bytes
+) -> None:
     assert stranger.client.post(path, data=body, content_type=FORM).status_code == 413
 
 
-def test_very_many_fields_of_a_signed_in_person_are_refused_too(administrator: Browser) -> None:
+def test_a_form_with_very_many_fields_is_also_rejected_from_signed_in_users(administrator: Browser) -> None:
     assert administrator.client.post("/settings/mail", data=b"a&" * 200_000, content_type=FORM).status_code == 413
 
 
-def test_a_form_that_takes_long_to_read_is_refused_unread(administrator: Browser) -> None:
+def test_a_form_that_takes_long_to_parse_is_rejected_before_it_is_parsed(administrator: Browser) -> None:
     body = BytesIO(b"a=" + b"%41" * 200_000)
     answer = administrator.client.post("/settings/mail", input_stream=body, content_length=600_002, content_type=FORM)
     assert (answer.status_code, "Form too large" in answer.text, body.tell()) == (413, True, 0)
 
 
-def test_a_stranger_sends_less_than_a_signed_in_person(stranger: Browser, administrator: Browser) -> None:
+def test_visitors_may_send_smaller_forms_than_signed_in_users(stranger: Browser, administrator: Browser) -> None:
     large = {"name": "x" * MAX_ANONYMOUS_REQUEST_SIZE}
     answer = stranger.client.post("/login", data=large)
     assert (answer.status_code, "Form too large" in answer.text) == (413, True)
     assert administrator.client.post("/settings/mail", data=large).status_code == 200
 
 
-def test_a_stranger_has_no_form_read_that_is_for_people_who_are_signed_in(stranger: Browser) -> None:
+def test_forms_for_signed_in_users_are_not_parsed_for_visitors(stranger: Browser) -> None:
     body = BytesIO(b"a&" * 2_000_000)
     answer = stranger.client.post("/logout", input_stream=body, content_length=4_000_000, content_type=FORM)
     assert (answer.status_code, answer.location, body.tell()) == (302, "/login?ended=form", 0)
@@ -130,32 +132,32 @@ def assert_protected(headers: Any) -> None:
     assert "Server" not in headers
 
 
-def test_pages_are_kept_by_no_cache_but_files_are(stranger: Browser) -> None:
+def test_static_files_may_be_cached_but_pages_may_not(stranger: Browser) -> None:
     assert stranger.get("/login").headers["Cache-Control"] == "no-store"
     assert "no-store" not in stranger.get("/static/mailroom.css").headers["Cache-Control"]
 
 
-def test_a_failure_shows_nothing_of_the_inside(stranger: Browser) -> None:
+def test_an_error_page_reveals_nothing_internal(stranger: Browser) -> None:
     page = stranger.get("/broken")
     assert "Something went wrong on our side" in page.text
     assert "a secret detail" not in page.text
     assert "Traceback" not in page.text
 
 
-def test_no_page_holds_code_that_the_policy_would_block(administrator: Browser) -> None:
+def test_no_page_contains_code_that_the_content_security_policy_blocks(administrator: Browser) -> None:
     paths = ["/", "/users", "/users/new", "/outbox", "/settings/general", "/settings/mail", "/nothing"]
     found = {path: inline_code(administrator.get(path).text) for path in paths}
     assert {path: code for path, code in found.items() if code} == {}
 
 
-def test_an_altered_session_cookie_is_no_session(member: Browser) -> None:
+def test_an_altered_session_cookie_is_ignored(member: Browser) -> None:
     cookie = member.client.get_cookie(cookies.SESSION)
     assert cookie is not None
     member.client.set_cookie(cookies.SESSION, cookie.value.swapcase())
     assert member.get("/profile", follow=False).location.startswith("/login")
 
 
-def test_behind_https_cookies_and_browsers_stay_with_https(stranger: Browser) -> None:
+def test_over_https_cookies_are_secure_and_hsts_is_on(stranger: Browser) -> None:
     answer = through(stranger, PROXY, path="/login", proto="https", host="mailroom.example")
     cookie = answer.headers["Set-Cookie"]
     assert cookie.startswith(f"__Host-{cookies.VISITOR}=")
@@ -164,7 +166,7 @@ def test_behind_https_cookies_and_browsers_stay_with_https(stranger: Browser) ->
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
 
 
-def test_over_plain_http_nothing_promises_https(stranger: Browser) -> None:
+def test_over_plain_http_there_is_no_hsts(stranger: Browser) -> None:
     assert "Strict-Transport-Security" not in stranger.get("/login").headers
 
 
@@ -173,25 +175,25 @@ def through(browser: Browser, connected: str, path: str = "/seen", **forwarded: 
     return browser.client.get(path, headers=headers, environ_overrides={"REMOTE_ADDR": connected})
 
 
-def test_a_stranger_is_not_believed_about_anything(stranger: Browser) -> None:
+def test_forwarded_headers_of_other_clients_are_ignored(stranger: Browser) -> None:
     seen = through(stranger, CLIENT, proto="https", host="evil.example", **{"for": "127.0.0.1"})
     assert seen.json == {"address": CLIENT, "scheme": "http", "host": "localhost"}
 
 
-def test_a_trusted_proxy_is_believed(stranger: Browser) -> None:
+def test_forwarded_headers_of_a_trusted_proxy_are_used(stranger: Browser) -> None:
     seen = through(stranger, PROXY, proto="https", host="mailroom.example", **{"for": CLIENT})
     assert seen.json == {"address": CLIENT, "scheme": "https", "host": "mailroom.example"}
 
 
 @pytest.mark.parametrize("path", ["/users//2", "//users", "/users//", "/static//mailroom.css"])
-def test_no_redirect_leads_to_a_host_that_the_request_names(stranger: Browser, path: str) -> None:
+def test_no_redirect_uses_a_host_from_the_path(stranger: Browser, path: str) -> None:
     answer = stranger.client.get("/", headers={"Host": "evil.example"}, environ_overrides={"PATH_INFO": path})
     assert answer.status_code in (302, 404)
     assert "evil.example" not in answer.headers.get("Location", "")
 
 
 @pytest.mark.parametrize("host", ["evil.example/path", "a b", "user@evil.example", "\u00fc\u0001"])
-def test_a_host_that_is_none_is_refused(stranger: Browser, host: str) -> None:
+def test_an_invalid_host_is_rejected(stranger: Browser, host: str) -> None:
     answer = through(stranger, PROXY, path="/login", host=host)
     assert answer.status_code in (200, 400)
     assert "evil.example" not in answer.text

@@ -1,4 +1,4 @@
-"""Settings that two administrators change at the same time."""
+"""Settings forms that two administrators submit at the same time."""
 
 from collections.abc import Callable
 from typing import Any
