@@ -54,7 +54,7 @@ class Browser:
         return self.submit("/login", email=self.user.email, password=password)
 
     def get(self, path: str, follow: bool = True, **options: Any) -> TestResponse:
-        """Open a path, or a whole address as it stands in a mail."""
+        """Open a path, or a URL from an email."""
         return self.client.get(_local(path), follow_redirects=follow, **options)
 
     def post(self, path: str, follow: bool = True, **fields: Any) -> TestResponse:

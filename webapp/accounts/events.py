@@ -7,7 +7,7 @@ from flask_babel import ngettext
 
 from webapp.audit import registry
 from webapp.audit.registry import Describe, EventType
-from webapp.core import i18n
+from webapp.core.i18n import LANGUAGES
 
 # Sessions
 SESSION_STARTED = EventType("session.started", lazy("Signed in"), by_subject=True)
@@ -74,7 +74,7 @@ _REASONS = {
 
 
 def _language(code: str) -> str:
-    name = i18n.LANGUAGES[code].name if code in i18n.LANGUAGES else _("Same as the browser")
+    name = LANGUAGES[code].name if code in LANGUAGES else _("Same as the browser")
     return _("Language: %(language)s.", language=name)
 
 

@@ -38,7 +38,7 @@ class AuditEntry(Base):
     data: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
 
-# A statement that would change the trail fails, whoever sends it. SQLite's REPLACE deletes the row it
+# A statement that would change the trail fails, also one by hand. SQLite's REPLACE deletes the row it
 # replaces without firing a DELETE trigger, hence the third trigger there.
 REFUSE_CHANGES = {
     "sqlite": (

@@ -28,7 +28,7 @@ MAX_ID = 2**63 - 1
 
 
 class Subject(Protocol):
-    """Whoever an event is about: a user, in practice."""
+    """The person an event is about: a user, in practice."""
 
     @property
     def id(self) -> int | None:
