@@ -14,9 +14,12 @@ from webapp.core import schema
 from webapp.core.database import Base, Database
 
 Open = Callable[[], Database]
-# What a database says about its schema, without Alembic's own table.
+# Queries for the schema, without Alembic's own table and without triggers, which models don't describe.
 DESCRIPTIONS = {
-    "sqlite": ("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name != 'alembic_version'",),
+    "sqlite": (
+        "SELECT name, sql FROM sqlite_master"
+        " WHERE type != 'trigger' AND sql IS NOT NULL AND tbl_name != 'alembic_version'",
+    ),
     "postgresql": (
         "SELECT table_name, column_name, data_type, character_maximum_length, numeric_precision, is_nullable,"
         " column_default FROM information_schema.columns"
@@ -24,8 +27,6 @@ DESCRIPTIONS = {
         "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename != 'alembic_version'",
         "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint"
         " WHERE connamespace = 'public'::regnamespace AND conrelid != 'alembic_version'::regclass",
-        "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
-        "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace",
     ),
 }
 

@@ -1,9 +1,9 @@
-"""Audit entries. Rows are only ever added: the database itself refuses to change or delete them."""
+"""Audit entries. Rows are only ever added: triggers in the first migration refuse to change or delete them."""
 
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import DDL, BigInteger, Index, Integer, String, Table, event
+from sqlalchemy import BigInteger, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.core.database import Base
@@ -36,27 +36,3 @@ class AuditEntry(Base):
     user_agent: Mapped[str] = mapped_column(String(300), default="")
     # Details such as the names of changed fields; never a secret.
     data: Mapped[dict[str, Any]] = mapped_column(default=dict)
-
-
-# A statement that would change the trail fails, also one by hand. SQLite's REPLACE deletes the row it
-# replaces without firing a DELETE trigger, hence the third trigger there.
-REFUSE_CHANGES = {
-    "sqlite": (
-        "CREATE TRIGGER audit_entries_no_update BEFORE UPDATE ON audit_entries"
-        " BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END",
-        "CREATE TRIGGER audit_entries_no_delete BEFORE DELETE ON audit_entries"
-        " BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END",
-        "CREATE TRIGGER audit_entries_no_replace BEFORE INSERT ON audit_entries"
-        " WHEN EXISTS (SELECT 1 FROM audit_entries WHERE id = NEW.id)"
-        " BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END",
-    ),
-    "postgresql": (
-        "CREATE FUNCTION refuse_to_change_the_trail() RETURNS trigger LANGUAGE plpgsql AS"
-        " $$ BEGIN RAISE EXCEPTION 'the audit trail is append-only'; END $$",
-        "CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_entries"
-        " FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_change_the_trail()",
-    ),
-}
-for dialect, statements in REFUSE_CHANGES.items():
-    for statement in statements:
-        event.listen(cast(Table, AuditEntry.__table__), "after_create", DDL(statement).execute_if(dialect=dialect))

@@ -33,6 +33,8 @@ TABLES = (
     "webhook_settings",
     "messages",
 )
+# A statement that changes the audit trail fails, whoever sends it. SQLite's REPLACE deletes a row without firing
+# the trigger for DELETE, hence a third trigger there.
 TRIGGERS = {
     "sqlite": (
         "CREATE TRIGGER audit_entries_no_update BEFORE UPDATE ON audit_entries BEGIN SELECT RAISE(ABORT, "
