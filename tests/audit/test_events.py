@@ -142,7 +142,7 @@ class TestLinks:
             secret = links.create(session, pat, LinkPurpose.ACTIVATION, clock.now())
         stranger.get(f"/activate/{secret}")
         entry = last_entry(accounts_events.LINK_REJECTED)
-        assert (entry.subject_id, entry.data["reason"]) == (pat.id, "LinkExpired")
+        assert (entry.subject_id, entry.data["reason"]) == (pat.id, "expired")
 
     def test_opening_a_link_again_and_again_does_not_flood_the_trail(
         self, stranger: Browser, database: Database, pat: User

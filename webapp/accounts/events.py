@@ -63,13 +63,13 @@ _PURPOSES = {
 }
 _ROLES = {"administrator": lazy("Role: administrator."), "member": lazy("Role: member.")}
 _REASONS = {
-    "LinkNotFound": lazy("Unknown link."),
-    "LinkUsed": lazy("It had already been used."),
-    "LinkRevoked": lazy("It was no longer valid."),
-    "LinkExpired": lazy("It had expired."),
-    "AlreadyActive": lazy("The account was already active."),
-    "AccountDisabled": lazy("The account was disabled."),
-    "AddressTaken": lazy("Another account already had this address."),
+    "not_found": lazy("Unknown link."),
+    "used": lazy("It had already been used."),
+    "revoked": lazy("It was no longer valid."),
+    "expired": lazy("It had expired."),
+    "already_active": lazy("The account was already active."),
+    "account_disabled": lazy("The account was disabled."),
+    "address_taken": lazy("Another account already had this address."),
 }
 
 

@@ -18,6 +18,8 @@ _SECOND_USER = select(User.id).limit(1).offset(1)
 class AddressTaken(MailroomError):
     """Another account has this address."""
 
+    code = "address_taken"
+
     def __init__(self) -> None:
         super().__init__(_("An account with this address already exists."))
 

@@ -4,6 +4,9 @@
 class MailroomError(Exception):
     """An error that a user gets to see."""
 
+    # Names the error where it is stored, as in the audit trail.
+    code: str = ""
+
 
 class TooManyRequests(MailroomError):
     """A rate limit is exhausted; `retry_after` is in seconds."""

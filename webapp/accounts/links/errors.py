@@ -14,6 +14,8 @@ class LinkRefused(MailroomError):
 class LinkNotFound(LinkRefused):
     """There is no such link, or its user was deleted."""
 
+    code = "not_found"
+
     def __init__(self) -> None:
         super().__init__(_("This link is unknown. It may be incomplete or very old."))
 
@@ -21,12 +23,16 @@ class LinkNotFound(LinkRefused):
 class LinkUsed(LinkRefused):
     """The link was used before."""
 
+    code = "used"
+
     def __init__(self) -> None:
         super().__init__(_("This link has already been used. If you just used it yourself, sign in."))
 
 
 class LinkRevoked(LinkRefused):
     """Another link or a change of the account made this one invalid."""
+
+    code = "revoked"
 
     def __init__(self) -> None:
         super().__init__(
@@ -37,6 +43,8 @@ class LinkRevoked(LinkRefused):
 class LinkReplaced(LinkRefused):
     """The page showed another link than the one opened last in this browser."""
 
+    code = "replaced"
+
     def __init__(self) -> None:
         super().__init__(
             _("Another link has since been opened in this browser, so nothing was changed. Open the first link again.")
@@ -45,6 +53,8 @@ class LinkReplaced(LinkRefused):
 
 class LinkExpired(LinkRefused):
     """The link was not used in time."""
+
+    code = "expired"
 
     def __init__(self) -> None:
         super().__init__(_("This link has expired."))
@@ -57,12 +67,16 @@ class WrongState(MailroomError):
 class AlreadyActive(WrongState):
     """The account was activated before."""
 
+    code = "already_active"
+
     def __init__(self) -> None:
         super().__init__(_("This account is already active."))
 
 
 class AccountDisabled(WrongState):
     """An administrator disabled the account."""
+
+    code = "account_disabled"
 
     def __init__(self) -> None:
         super().__init__(_("This account is disabled. Only an administrator can enable it."))

@@ -141,7 +141,7 @@ def record_refused(
     # A replaced link was not tried: the browser holds another one.
     if not secret or isinstance(error, LinkReplaced):
         return
-    reason = type(error).__name__
+    reason = error.code
     try:
         link = find(session, secret, purpose)
     except LinkNotFound:
