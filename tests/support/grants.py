@@ -83,8 +83,8 @@ class GrantOwner:
 
     def start(self) -> str:
         """Start an authorization and return the URL that the browser is sent to."""
-        return authorization.start(self.parts, self.server, self.general, self.session_id)
+        return authorization.start(self.server, self.general, self.session_id)
 
     def authorize(self) -> None:
         """Obtain a grant."""
-        authorization.complete(self.parts, self.session_id, self.provider.visit(self.start()))
+        authorization.complete(self.session_id, self.provider.visit(self.start()))

@@ -20,24 +20,24 @@ from webapp.settings.service import General
 NOT_FOR_THE_SERVER = frozenset({PROXY_PASSWORD, *CLIENT_SECRETS})
 
 
-def load(server: MailServer, parts: AppState, general: General) -> TransportSettings:
+def load(server: MailServer, state: AppState, general: General) -> TransportSettings:
     """Return the settings of the saved server. Raises UnknownProvider or CannotUnseal."""
     values = {column.key: getattr(server, column.key) for column in MailServer.__table__.columns}
     draft = ServerDraft(get_providers()[server.provider], values, server.provider_fields, secrets={})
-    return _settings(draft, open_secrets(parts.sealer, server), parts, general, server.id)
+    return _settings(draft, open_secrets(state.sealer, server), state, general, server.id)
 
 
-def from_draft(draft: ServerDraft, saved: MailServer | None, parts: AppState, general: General) -> TransportSettings:
+def from_draft(draft: ServerDraft, saved: MailServer | None, state: AppState, general: General) -> TransportSettings:
     """Return the settings of a server that need not be saved. Raises CannotUnseal.
 
     Blank secrets are the saved ones; so is the grant, unless saving the draft would discard it.
     """
     entered = draft.entered_secrets
     blank = draft.secret_names - entered.keys()
-    opened = open_secrets(parts.sealer, saved, needed=blank) if saved else {}
+    opened = open_secrets(state.sealer, saved, needed=blank) if saved else {}
     secrets = {name: value for name, value in opened.items() if name in blank} | entered
     keeps_grant = saved is not None and not grants.discarding_changes(saved, draft, opened)
-    return _settings(draft, secrets, parts, general, saved.id if saved is not None and keeps_grant else None)
+    return _settings(draft, secrets, state, general, saved.id if saved is not None and keeps_grant else None)
 
 
 def ehlo_name(general: General, mail_from: str) -> str:
@@ -60,7 +60,7 @@ def _candidates(general: General, mail_from: str) -> Iterator[str]:
 
 
 def _settings(
-    draft: ServerDraft, secrets: Mapping[str, str], parts: AppState, general: General, grant_server_id: int | None
+    draft: ServerDraft, secrets: Mapping[str, str], state: AppState, general: General, grant_server_id: int | None
 ) -> TransportSettings:
     """Return the settings of a draft with these secrets and the grant of the server with this id, if any."""
     values = draft.values
@@ -77,7 +77,7 @@ def _settings(
         username=str(values["username"]),
         helo=ehlo_name(general, mail_from),
         proxy=token_source.proxy(values, secrets),
-        tokens=token_source.from_values(parts, draft.provider, values, secrets, grant_server_id),
+        tokens=token_source.from_values(state, draft.provider, values, secrets, grant_server_id),
         secrets={name: value for name, value in secrets.items() if name not in NOT_FOR_THE_SERVER},
         fields=draft.provider_fields,
     )

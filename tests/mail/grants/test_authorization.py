@@ -84,7 +84,7 @@ def test_an_invalid_callback_changes_nothing(owner: GrantOwner, parts: AppState,
     owner.save()
     query = owner.provider.visit(owner.start())
     with pytest.raises(OAuthError) as caught:
-        authorization.complete(parts, owner.session_id, alter(query))
+        authorization.complete(owner.session_id, alter(query))
     assert caught.value.code == code
     assert owner.grant.status == GrantStatus.NONE
     assert events(parts) == [("grant.refused", code)]
@@ -94,15 +94,15 @@ def test_an_invalid_callback_changes_nothing(owner: GrantOwner, parts: AppState,
 def test_a_state_is_valid_once_in_one_session_for_ten_minutes(owner: GrantOwner, parts: AppState) -> None:
     owner.save()
     used = owner.provider.visit(owner.start())
-    authorization.complete(parts, owner.session_id, used)
+    authorization.complete(owner.session_id, used)
     theirs = owner.provider.visit(owner.start())
     with time_machine.travel(clock.now() - timedelta(minutes=11)):
         old = owner.start()
     for browser, query in [(owner.session_id, used), (owner.session_id + 1, theirs)]:
         with pytest.raises(AuthorizationFailed):
-            authorization.complete(parts, browser, query)
+            authorization.complete(browser, query)
     with pytest.raises(AuthorizationFailed):
-        authorization.complete(parts, owner.session_id, owner.provider.visit(old))
+        authorization.complete(owner.session_id, owner.provider.visit(old))
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_the_id_token_decides_between_issuers_on_one_host(owner: GrantOwner, par
     owner.save()
     query = owner.provider.visit(owner.start())
     with pytest.raises(AuthorizationFailed):
-        authorization.complete(parts, owner.session_id, query | {"iss": f"{owner.provider.url}/realms/other"})
+        authorization.complete(owner.session_id, query | {"iss": f"{owner.provider.url}/realms/other"})
     assert owner.grant.status == GrantStatus.NONE
 
 
@@ -198,7 +198,7 @@ def test_saving_other_settings_ends_an_authorization(owner: GrantOwner, parts: A
     query = owner.provider.visit(owner.start())
     owner.save(client_id="another")
     with pytest.raises(AuthorizationFailed):
-        authorization.complete(parts, owner.session_id, query)
+        authorization.complete(owner.session_id, query)
 
 
 @pytest.mark.parametrize("refusal", [("invalid_client", 400), ("unauthorized_client", 401)])
@@ -261,7 +261,7 @@ def test_secrets_are_sent_only_over_https_except_on_this_machine(owner: GrantOwn
 @pytest.mark.parametrize("kind", ["client_credentials", "service_account"])
 def test_an_application_obtains_a_grant_itself(owner: GrantOwner, parts: AppState, kind: str) -> None:
     owner.save(authentication=kind, secrets={"service_account_key": owner.provider.key_file})
-    authorization.generate(parts, owner.server)
+    authorization.generate(owner.server)
     assert owner.provider.knows(owner.tokens.get().value) == owner.provider.account
     assert events(parts) == [("grant.obtained", "")]
 
@@ -271,7 +271,7 @@ def test_an_application_obtains_a_grant_itself(owner: GrantOwner, parts: AppStat
 def test_a_service_account_works_with_a_wrong_clock(owner: GrantOwner, parts: AppState, minutes: int) -> None:
     owner.save(authentication="service_account", secrets={"service_account_key": owner.provider.key_file})
     owner.provider.skew = timedelta(minutes=minutes)
-    authorization.generate(parts, owner.server)
+    authorization.generate(owner.server)
     assert owner.grant.status == GrantStatus.GENERATED
 
 
@@ -280,5 +280,5 @@ def test_a_service_account_works_with_a_wrong_clock(owner: GrantOwner, parts: Ap
 def test_an_invalid_key_file_needs_the_administrator(owner: GrantOwner, parts: AppState, key: str) -> None:
     owner.save(authentication="service_account", secrets={"service_account_key": key})
     with pytest.raises(NotConfigured):
-        authorization.generate(parts, owner.server)
+        authorization.generate(owner.server)
     assert owner.grant.status == GrantStatus.ACTION_REQUIRED

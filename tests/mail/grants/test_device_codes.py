@@ -20,7 +20,7 @@ from webapp.mail.oauth.errors import AuthorizationFailed, Pending
 def request_of(owner: GrantOwner, parts: AppState) -> AuthorizationRequest:
     """The administrator's request for a device code."""
     owner.save(authentication="device_code")
-    return authorization.start_device(parts, owner.server, owner.session_id)
+    return authorization.start_device(owner.server, owner.session_id)
 
 
 @pytest.mark.one_database
@@ -28,15 +28,15 @@ def test_a_code_is_entered_on_another_device(
     owner: GrantOwner, parts: AppState, request_of: AuthorizationRequest
 ) -> None:
     with pytest.raises(Pending):
-        authorization.check_device(parts, owner.server, owner.session_id)
+        authorization.check_device(owner.server, owner.session_id)
     owner.provider.type_code(request_of.user_code)
     with pytest.raises(Pending):
-        authorization.check_device(parts, owner.server, owner.session_id)
+        authorization.check_device(owner.server, owner.session_id)
     assert owner.provider.asked == ["urn:ietf:params:oauth:grant-type:device_code"]
     with time_machine.travel(clock.now() + timedelta(seconds=6)):
-        assert authorization.check_device(parts, owner.server, owner.session_id)
+        assert authorization.check_device(owner.server, owner.session_id)
         # A second page polls too, or the button is pressed while the script polls.
-        assert not authorization.check_device(parts, owner.server, owner.session_id)
+        assert not authorization.check_device(owner.server, owner.session_id)
     assert owner.grant.status == GrantStatus.GENERATED
 
 
@@ -47,7 +47,7 @@ def test_a_provider_that_says_slow_down_is_polled_less_often(
     owner.provider.answers = {"error": "slow_down"}
     owner.provider.type_code(request_of.user_code)
     with pytest.raises(Pending):
-        authorization.check_device(parts, owner.server, owner.session_id)
+        authorization.check_device(owner.server, owner.session_id)
     with parts.database.read() as session:
         request = session.scalar(requests.waiting(owner.server.id, owner.session_id))
     assert request is not None
@@ -59,7 +59,7 @@ def test_a_code_that_is_not_entered_in_time_expires(
     owner: GrantOwner, parts: AppState, request_of: AuthorizationRequest
 ) -> None:
     with time_machine.travel(clock.now() + timedelta(minutes=6)), pytest.raises(AuthorizationFailed, match="expired"):
-        authorization.check_device(parts, owner.server, owner.session_id)
+        authorization.check_device(owner.server, owner.session_id)
 
 
 def test_a_code_that_another_page_used_meanwhile_has_expired(
@@ -67,7 +67,7 @@ def test_a_code_that_another_page_used_meanwhile_has_expired(
 ) -> None:
     def check() -> bool:
         with app.app_context():
-            return authorization.check_device(parts, owner.server, owner.session_id)
+            return authorization.check_device(owner.server, owner.session_id)
 
     with ThreadPoolExecutor() as pool:
         with parts.database.transaction() as session:

@@ -52,7 +52,7 @@ def test_an_authorization_does_not_need_a_name(
     claims = {"iss": owner.provider.url if issuer is None else issuer, "aud": "mailroom-client", "sub": "7"}
     owner.provider.answers = {"id_token": unsigned(claims)}
     query = owner.provider.visit(owner.start())
-    authorization.complete(parts, owner.session_id, {name: value for name, value in query.items() if name != "iss"})
+    authorization.complete(owner.session_id, {name: value for name, value in query.items() if name != "iss"})
     assert owner.grant.account == "7"
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
 from webapp.core import clock, http_client
-from webapp.core.app_state import AppState
+from webapp.core.app_state import app_state
 from webapp.mail import events, servers
 from webapp.mail.grants import requests, token_source
 from webapp.mail.grants import service as grants
@@ -34,34 +34,34 @@ def redirect_uri(general: General) -> str:
     return general.public_url.rstrip("/") + CALLBACK
 
 
-def start(parts: AppState, server: MailServer, general: General, session_id: int, origin: str = "") -> str:
+def start(server: MailServer, general: General, session_id: int, origin: str = "") -> str:
     """Return the provider's URL to send this browser to. Raises OAuthError.
 
     `origin` is where the browser has Mailroom open, if known: its session exists only there.
     """
     callback = redirect_uri(general)
-    with _failures_recorded(parts):
+    with _failures_recorded():
         if not general.public_url:
             raise NotConfigured("no_public_url")
         if origin and origin != http_client.origin_of(callback):
             raise AuthorizationFailed("wrong_origin", {"here": origin, "there": http_client.origin_of(callback)})
-        registration = token_source.for_server(server, parts).registration
+        registration = token_source.for_server(server, app_state()).registration
         state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
         url = client.authorization_url(registration, callback, state, verifier)
     request = requests.for_browser(server, session_id, callback)
-    with parts.database.transaction() as session:
-        requests.create(session, parts.sealer, request, state, verifier)
+    with app_state().database.transaction() as session:
+        requests.create(session, app_state().sealer, request, state, verifier)
     return url
 
 
-def complete(parts: AppState, session_id: int, query: Mapping[str, str]) -> None:
+def complete(session_id: int, query: Mapping[str, str]) -> None:
     """Obtain the grant from the query that the provider sent the browser back with. Raises OAuthError.
 
     Its state cannot be used again, whatever the outcome.
     """
-    with _failures_recorded(parts):
-        request, server = requests.claim_by_state(parts, session_id, query.get("state", ""))
-        registration = token_source.for_server(server, parts).registration
+    with _failures_recorded():
+        request, server = requests.claim_by_state(session_id, query.get("state", ""))
+        registration = token_source.for_server(server, app_state()).registration
         if "iss" in query and not client.is_same_issuer(registration, query["iss"]):
             raise AuthorizationFailed("wrong_issuer")
         if "error" in query:
@@ -69,83 +69,83 @@ def complete(parts: AppState, session_id: int, query: Mapping[str, str]) -> None
             raise AuthorizationFailed(responses.error_code(query["error"]), reply=text)
         if not query.get("code"):
             raise AuthorizationFailed("code_missing")
-        verifier = requests.open_secret(parts.sealer, request)
+        verifier = requests.open_secret(app_state().sealer, request)
         tokens = client.exchange(registration, query["code"], verifier, request.redirect_uri)
         if "iss" in query and not client.is_same_issuer(registration, query["iss"], tokens.issuer):
             raise AuthorizationFailed("wrong_issuer")
-        _save(parts, registration, tokens)
+        _save(registration, tokens)
 
 
-def start_device(parts: AppState, server: MailServer, session_id: int) -> AuthorizationRequest:
+def start_device(server: MailServer, session_id: int) -> AuthorizationRequest:
     """Request a code to enter at the `verification_uri` of the result. Raises OAuthError."""
-    with _failures_recorded(parts):
-        code = client.request_device_code(token_source.for_server(server, parts).registration)
+    with _failures_recorded():
+        code = client.request_device_code(token_source.for_server(server, app_state()).registration)
     request = requests.for_device(server, session_id, code)
-    with parts.database.transaction() as session:
+    with app_state().database.transaction() as session:
         requests.delete_all(session, server.id, session_id)
         # This state is never used: the column needs a unique value.
-        requests.create(session, parts.sealer, request, secrets.token_urlsafe(32), code.device_code)
+        requests.create(session, app_state().sealer, request, secrets.token_urlsafe(32), code.device_code)
     return request
 
 
-def check_device(parts: AppState, server: MailServer, session_id: int) -> bool:
+def check_device(server: MailServer, session_id: int) -> bool:
     """Obtain the grant if the code was entered; return False if another page of this session already did.
 
     Raises Pending until then, or another OAuthError. It may be called at any rate: the provider is asked
     no more often than it allows.
     """
-    with _failures_recorded(parts):
-        registration = token_source.for_server(server, parts).registration
-        request = _next_poll(parts, server, session_id)
+    with _failures_recorded():
+        registration = token_source.for_server(server, app_state()).registration
+        request = _next_poll(server, session_id)
         if request is None:
             return False
         try:
-            tokens = client.poll_device(registration, requests.open_secret(parts.sealer, request))
+            tokens = client.poll_device(registration, requests.open_secret(app_state().sealer, request))
         except OAuthError as error:
-            _update_request(parts, request, error)
+            _update_request(request, error)
             raise
-        with parts.database.transaction() as session:
+        with app_state().database.transaction() as session:
             requests.delete_one(session, request)
-        _save(parts, registration, tokens)
+        _save(registration, tokens)
         return True
 
 
-def generate(parts: AppState, server: MailServer) -> None:
+def generate(server: MailServer) -> None:
     """Get a new access token now; for grant types without a person this is the authorization. Raises OAuthError."""
-    with _failures_recorded(parts):
-        source = token_source.for_server(server, parts)
-        with parts.database.transaction() as session:
+    with _failures_recorded():
+        source = token_source.for_server(server, app_state())
+        with app_state().database.transaction() as session:
             grants.prepare(session, server, source.registration.method)
         source.force_refresh()
-    with parts.database.transaction() as session:
+    with app_state().database.transaction() as session:
         events.grant_obtained.send(session=session)
 
 
 @contextmanager
-def _failures_recorded(parts: AppState) -> Iterator[None]:
+def _failures_recorded() -> Iterator[None]:
     """Record an authorization that fails in the audit trail."""
     try:
         yield
     except Pending:
         raise
     except OAuthError as error:
-        with parts.database.transaction() as session:
+        with app_state().database.transaction() as session:
             audit.record(session, events.GRANT_REFUSED, code=error.code)
         raise
 
 
-def _save(parts: AppState, registration: ClientRegistration, tokens: TokenResponse) -> None:
+def _save(registration: ClientRegistration, tokens: TokenResponse) -> None:
     """Save what was granted, if it is sufficient and the settings have not changed meanwhile."""
     tokens = replace(tokens, names=discovery.account_names(registration, tokens))
     _check(registration, tokens)
     now = clock.now()
-    with parts.database.transaction() as session:
+    with app_state().database.transaction() as session:
         server = servers.lock_primary(session)
-        if server is None or token_source.for_server(server, parts).registration != registration:
+        if server is None or token_source.for_server(server, app_state()).registration != registration:
             raise AuthorizationFailed("settings_changed")
         grants.prepare(session, server, registration.method)
         grant = grants.get(session, server.id)
-        for name, value in grants.authorized(tokens, registration, parts.sealer, now).items():
+        for name, value in grants.authorized(tokens, registration, app_state().sealer, now).items():
             setattr(grant, name, value)
         events.grant_obtained.send(session=session)
         audit.record(session, events.GRANT_OBTAINED, grant_type=registration.method.grant_type)
@@ -177,9 +177,9 @@ def _names_in_token(registration: ClientRegistration, access_token: str) -> Sequ
     return responses.names_in(claims)
 
 
-def _next_poll(parts: AppState, server: MailServer, session_id: int) -> AuthorizationRequest | None:
+def _next_poll(server: MailServer, session_id: int) -> AuthorizationRequest | None:
     """Return the request to poll for now, or None if it was completed elsewhere. Raises OAuthError."""
-    with parts.database.transaction() as session:
+    with app_state().database.transaction() as session:
         # Locked, so that of two pages that poll at once, the second sees the first one's next_poll_at.
         request = session.scalar(requests.waiting(server.id, session_id).with_for_update())
         if request is None:
@@ -200,8 +200,8 @@ def _was_just_completed(session: Session, server: MailServer, session_id: int) -
     return recently and not requests.exists(session, server.id, session_id)
 
 
-def _update_request(parts: AppState, request: AuthorizationRequest, error: OAuthError) -> None:
-    with parts.database.transaction() as session:
+def _update_request(request: AuthorizationRequest, error: OAuthError) -> None:
+    with app_state().database.transaction() as session:
         if error.permanent:
             requests.delete_one(session, request)
         elif isinstance(error, Pending) and error.slow_down:

@@ -55,7 +55,7 @@ class _LeaseLost(Exception):
 class Refresh:
     """One request for a token; `force` asks the provider even after a failure, because an administrator waits."""
 
-    parts: AppState
+    state: AppState
     registration: ClientRegistration
     server_id: int
     rejected: str = ""
@@ -94,7 +94,7 @@ class Refresh:
             time.sleep(POLL_INTERVAL)
 
     def _load(self) -> Grant:
-        with self.parts.database.read() as session:
+        with self.state.database.read() as session:
             grant = grants.get(session, self.server_id)
         if grant is None or (grant.status == GrantStatus.NONE and self.registration.method.needs_user):
             raise GrantMissing
@@ -121,7 +121,7 @@ class Refresh:
             # A lease that was not released belonged to a process that died.
             "refresh_interrupted": case((Grant.lease_id != "", true()), else_=Grant.refresh_interrupted),
         }
-        with self.parts.database.transaction() as session:
+        with self.state.database.transaction() as session:
             return session.scalar(update(Grant).where(Grant.id == grant.id, free).values(values).returning(Grant))
 
     def _refresh(self, grant: Grant) -> AccessToken:
@@ -130,7 +130,7 @@ class Refresh:
             # Another worker refreshed it just before the lease.
             self._save(grant, grants.RELEASED)
             return token
-        now, sealer, method = clock.now(), self.parts.sealer, self.registration.method
+        now, sealer, method = clock.now(), self.state.sealer, self.registration.method
         try:
             tokens = self._request(grant)
         except OAuthError as error:
@@ -170,7 +170,7 @@ class Refresh:
 
     def _save_once(self, grant: Grant, values: Mapping[str, Any], event: EventType | None, code: str) -> None:
         leased = select(Grant).where(Grant.id == grant.id, Grant.lease_id == grant.lease_id).with_for_update()
-        with self.parts.database.transaction() as session:
+        with self.state.database.transaction() as session:
             found = session.scalar(leased)
             if found is None:
                 raise _LeaseLost
@@ -182,17 +182,17 @@ class Refresh:
 
     def _open(self, grant: Grant, column: str) -> str:
         try:
-            return grants.open_token(grant, column, self.parts.sealer)
+            return grants.open_token(grant, column, self.state.sealer)
         except CannotUnseal:
             raise NotConfigured("cannot_unseal") from None
 
 
-def due(parts: AppState, now: datetime) -> list[int]:
+def due(state: AppState, now: datetime) -> list[int]:
     """Return the mail servers whose grants were not refreshed for a day, or for half the time until their deadline.
 
     So no grant expires unused, and one that has ended is noticed within a day even when no email is sent.
     """
-    with parts.database.read() as session:
+    with state.database.read() as session:
         found = session.scalars(select(Grant).where(Grant.status == GrantStatus.GENERATED)).all()
     return [grant.mail_server_id for grant in found if _next_refresh(grant, now) <= now]
 

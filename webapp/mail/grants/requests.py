@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Select, delete, select, update
 from sqlalchemy.orm import Session
 
 from webapp.core import clock
-from webapp.core.app_state import AppState
+from webapp.core.app_state import app_state
 from webapp.core.sealing import CannotUnseal, Sealer, sha256_hex
 from webapp.mail.models import AuthorizationRequest, MailServer
 from webapp.mail.oauth.client import DeviceCode
@@ -48,14 +48,14 @@ def for_device(server: MailServer, session_id: int, code: DeviceCode) -> Authori
     )
 
 
-def claim_by_state(parts: AppState, session_id: int, state: str) -> tuple[AuthorizationRequest, MailServer]:
+def claim_by_state(session_id: int, state: str) -> tuple[AuthorizationRequest, MailServer]:
     """Delete the request with this state, and return it with its mail server. Raises AuthorizationFailed."""
     mine = (
         AuthorizationRequest.state_hash == sha256_hex(state),
         AuthorizationRequest.session_id == session_id,
         AuthorizationRequest.user_code == "",
     )
-    with parts.database.transaction() as session:
+    with app_state().database.transaction() as session:
         request = session.scalar(delete(AuthorizationRequest).where(*mine).returning(AuthorizationRequest))
         server = session.get(MailServer, request.mail_server_id) if request is not None else None
     if request is None or server is None or request.expires_at <= clock.now():

@@ -22,7 +22,7 @@ from webapp.providers.registry import get_providers
 class GrantTokens:
     """The access tokens of a mail server; `server_id` is None for settings that are not saved."""
 
-    parts: AppState = field(repr=False)
+    state: AppState = field(repr=False)
     registration: ClientRegistration
     server_id: int | None
 
@@ -30,17 +30,17 @@ class GrantTokens:
         """Return a valid access token, not the one that the mail server `rejected`. Raises OAuthError."""
         if self.server_id is None:
             return self._request_unsaved()
-        return Refresh(self.parts, self.registration, self.server_id, rejected).token()
+        return Refresh(self.state, self.registration, self.server_id, rejected).token()
 
     def force_refresh(self) -> None:
         """Refresh now, even after a failure, because an administrator waits. Raises OAuthError."""
         if self.server_id is not None:
-            Refresh(self.parts, self.registration, self.server_id, force=True).token()
+            Refresh(self.state, self.registration, self.server_id, force=True).token()
 
     def refresh(self) -> None:
         """Replace the saved token, even if it is still valid. Raises OAuthError."""
         if self.server_id is not None:
-            Refresh(self.parts, self.registration, self.server_id).replace()
+            Refresh(self.state, self.registration, self.server_id).replace()
 
     def check_claims(self, token: str) -> tuple[str, Mapping[str, str]]:
         """Return what is wrong with a rejected token; see `webapp.mail.oauth.claims`."""
@@ -54,24 +54,24 @@ class GrantTokens:
         return AccessToken(tokens.access_token, now + tokens.lifetime)
 
 
-def for_server(server: MailServer, parts: AppState) -> GrantTokens:
+def for_server(server: MailServer, state: AppState) -> GrantTokens:
     """Return the token source of a saved mail server. Raises NotConfigured."""
     provider = get_providers().get(server.provider)
     if provider is None:
         raise NotConfigured("plugin_missing")
     try:
-        secrets = open_secrets(parts.sealer, server)
+        secrets = open_secrets(state.sealer, server)
     except CannotUnseal:
         raise NotConfigured("cannot_unseal") from None
     values = {column.key: getattr(server, column.key) for column in MailServer.__table__.columns}
-    source = from_values(parts, provider, values, secrets, server.id)
+    source = from_values(state, provider, values, secrets, server.id)
     if source is None:
         raise NotConfigured("not_oauth2")
     return source
 
 
 def from_values(
-    parts: AppState,
+    state: AppState,
     provider: Provider,
     values: Mapping[str, object],
     secrets: Mapping[str, str],
@@ -93,7 +93,7 @@ def from_values(
         own_scopes=own["scopes"].split(),
         proxy=proxy(values, secrets),
     )
-    return GrantTokens(parts, registration, server_id)
+    return GrantTokens(state, registration, server_id)
 
 
 def proxy(values: Mapping[str, object], secrets: Mapping[str, str]) -> Proxy | None:

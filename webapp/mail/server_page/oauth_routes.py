@@ -67,7 +67,7 @@ def _allow_provider(response: FlaskResponse) -> FlaskResponse:
 def finish_grant() -> Response:
     """Keep what the provider granted when it sends the browser back here, and go on to the form."""
     with _explaining_errors():
-        authorization.complete(app_state(), _session_id(), request.args)
+        authorization.complete(_session_id(), request.args)
         _flash_generated()
     return _back()
 
@@ -80,7 +80,7 @@ def check_device() -> Response:
         return _back()
     with _explaining_errors():
         try:
-            if authorization.check_device(app_state(), saved, _session_id()):
+            if authorization.check_device(saved, _session_id()):
                 _flash_generated()
         except Pending:
             waiting = True
@@ -111,11 +111,11 @@ def _start(saved: MailServer | None) -> Response:
         with app_state().database.read() as session:
             general = settings.general(session, app_state().config)
         origin = request.headers.get("Origin", "").removesuffix("null")
-        return redirect(authorization.start(app_state(), saved, general, _session_id(), origin), 303)
+        return redirect(authorization.start(saved, general, _session_id(), origin), 303)
     if method.grant_type == "device_code":
-        authorization.start_device(app_state(), saved, _session_id())
+        authorization.start_device(saved, _session_id())
         return redirect(url_for("mail.mail_server", _anchor="access-token"), 303)
-    authorization.generate(app_state(), saved)
+    authorization.generate(saved)
     _flash_generated()
     return _back()
 
