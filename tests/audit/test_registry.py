@@ -30,7 +30,7 @@ def test_unknown_event_types_and_data_are_shown_as_they_are() -> None:
     [
         ("minutes", 15, "For 15 minutes."),
         ("everywhere", True, "From all IP addresses."),
-        ("passed", False, "It failed."),
+        ("passed", False, "Result: failure."),
         ("stage", "auth", "Stage: Sign in."),
         ("purpose", "reset", "Purpose: reset the password."),
         ("changed", [], "Nothing was changed."),

@@ -81,7 +81,7 @@ def _language(code: str) -> str:
 DETAILS: dict[str, Describe] = {
     "everywhere": lambda everywhere: _("From all IP addresses.") if everywhere else _("From one network."),
     "language": _language,
-    "last_try": lambda last: _("Codes sent so far are no longer valid.") if last else _("More attempts are allowed."),
+    "last_try": lambda last: _("Codes sent so far are no longer valid.") if last else _("The codes can still be used."),
     "minutes": lambda minutes: ngettext("For %(num)s minute.", "For %(num)s minutes.", minutes),
     "purpose": lambda purpose: str(_PURPOSES.get(purpose, purpose)),
     "reason": lambda reason: str(_REASONS.get(reason, reason)),

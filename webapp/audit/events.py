@@ -42,7 +42,7 @@ DETAILS: dict[str, Describe] = {
     "key": lambda number: _("Key %(number)s.", number=number),
     "keys": lambda number: ngettext("%(num)s key.", "%(num)s keys.", number),
     "page": lambda page: _("Page: %(page)s.", page=page),
-    "passed": lambda passed: _("It succeeded.") if passed else _("It failed."),
+    "passed": lambda passed: _("Result: success.") if passed else _("Result: failure."),
 }
 
 
