@@ -181,16 +181,6 @@ class TestDuration:
         now.shift(timedelta(minutes=59))
         assert guess(NOBODY, 1) == ["LockedOut"]
 
-    @pytest.mark.parametrize(("back", "outcome"), [(timedelta(minutes=1), "LockedOut"), (timedelta(days=400), "in")])
-    def test_a_clock_that_is_set_back_does_not_prolong_it(
-        self, ada: User, now: time_machine.Traveller, sign_in: Try, guess: Guess, back: timedelta, outcome: str
-    ) -> None:
-        guess(ada.email)
-        now.shift(-back)
-        assert sign_in(ada.email) == outcome
-        now.shift(timedelta(minutes=17))
-        assert sign_in(ada.email) == "in"
-
     @pytest.mark.usefixtures("now")
     def test_a_reset_ends_it_everywhere(
         self, parts: AppState, ada: User, sign_in: Try, guess: Guess, new_link: Callable[..., str]
