@@ -80,7 +80,7 @@ class SessionInterface(SecureCookieSessionInterface):
             self._keyring.refresh()
         _sign_with(app, self._keyring.signing_keys())
         session = super().open_session(app, request)
-        if not session and self.get_cookie_name(app) in request.cookies and self._keyring.refresh():
+        if not session and request.cookies.get(self.get_cookie_name(app)) and self._keyring.refresh():
             _sign_with(app, self._keyring.signing_keys())
             session = super().open_session(app, request)
         return session

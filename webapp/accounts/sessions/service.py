@@ -19,6 +19,7 @@ from webapp.audit import service as audit
 from webapp.core import clock
 from webapp.core.database import Database
 from webapp.core.sealing import sha256_hex
+from webapp.settings.models import SINGLETON_ID, SecuritySettings
 from webapp.settings.service import SecurityPolicy, security
 from webapp.web.client import Client
 
@@ -68,14 +69,16 @@ def start(session: Session, user: User, client: Client, remembered: bool = False
 
 def find(database: Database, token: str) -> LoadedSession | None:
     """Return the session with this token while it is valid and its user active."""
-    query = select(UserSession, User).join(User, User.id == UserSession.user_id)
+    # The settings come along, so that `security` finds them without a query of its own.
+    query = select(UserSession, User, SecuritySettings).join(User, User.id == UserSession.user_id)
+    query = query.outerjoin(SecuritySettings, SecuritySettings.id == SINGLETON_ID)
     query = query.where(UserSession.token_hash == sha256_hex(token), User.state == UserState.ACTIVE)
     with database.read() as session:
         row = session.execute(query).first()
+        if row is None:
+            return None
         policy = security(session)
-    if row is None:
-        return None
-    user_session, user = row
+    user_session, user, _ = row
     now = clock.now()
     if not _is_valid(policy, user_session, now):
         return None
