@@ -163,7 +163,7 @@ def _grant(server: MailServer, sealer: Sealer) -> Grant:
     """Return a grant with a token as long as Microsoft's."""
     return Grant(
         mail_server_id=server.id,
-        kind=server.authentication,
+        grant_type=server.authentication,
         status=GrantStatus.GENERATED,
         sealed_access_token=sealer.seal(secrets.token_urlsafe(1500), PURPOSES["sealed_access_token"]),
         granted_at=clock.now(),

@@ -74,7 +74,7 @@ def test_the_administrator_changes_their_address_and_signs_in_again(newcomer: Pa
     open_email(newcomer, "Confirm")
     newcomer.frame_locator("iframe").get_by_role("link").first.click()
     newcomer.get_by_role("button", name="Confirm address").click()
-    newcomer.get_by_text(f"{PERSON} is the address of your account now").wait_for()
+    newcomer.get_by_text(f"Your account's address is now {PERSON}.").wait_for()
     newcomer.locator("summary", has_text="System administrator").click()
     newcomer.get_by_role("button", name="Sign out", exact=True).first.click()
     assert newcomer.get_by_text("sysadmin-demo").count() == 0
