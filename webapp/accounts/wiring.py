@@ -2,6 +2,7 @@
 
 from flask import Flask
 from flask_babel import lazy_gettext as _
+from sqlalchemy.orm import Session
 
 from webapp.accounts import events, jobs, message_kinds, notifications, service
 from webapp.accounts.address_changes import routes as address_change_routes
@@ -9,9 +10,11 @@ from webapp.accounts.password_links import routes as password_link_routes
 from webapp.accounts.profile import routes as profile_routes
 from webapp.accounts.sessions import browser
 from webapp.accounts.sessions import routes as session_routes
+from webapp.accounts.sessions import service as sessions
 from webapp.accounts.users import admin_link_routes, setup_routes
 from webapp.accounts.users import routes as user_routes
 from webapp.audit.registry import register_user_lookup
+from webapp.core.keys import rotation
 from webapp.mail.events import expiry_alert_raised
 from webapp.web import navigation
 from webapp.web.navigation import NavigationEntry
@@ -22,6 +25,8 @@ def init_app(app: Flask) -> None:
     events.init_app(app)
     message_kinds.init_app(app)
     jobs.init_app(app)
+    # Keys are dropped when one may have leaked.
+    rotation.keys_dropped.connect(_end_all_sessions)
     expiry_alert_raised.connect(notifications.email_administrators)
     register_user_lookup(app, service.find_user_id)
     browser.init_app(app)
@@ -34,3 +39,7 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(admin_link_routes.blueprint)
     app.register_blueprint(setup_routes.blueprint)
     navigation.register(app, NavigationEntry(_("Users"), "users.list_users", 20))
+
+
+def _end_all_sessions(_sender: object, session: Session, **_data: object) -> None:
+    sessions.end_for_everyone(session)

@@ -186,7 +186,7 @@ def test_a_code_sent_before_a_rotation_is_found_until_the_old_keys_are_dropped(
 
 def test_tokens_of_grants_are_resealed(rotate: Rotate, save: Save, parts: AppState) -> None:
     sealed = parts.sealer.seal("a token", "grant.refresh_token")
-    grant = Grant(mail_server_id=save("kept"), kind="authorization_code", sealed_refresh_token=sealed)
+    grant = Grant(mail_server_id=save("kept"), grant_type="authorization_code", sealed_refresh_token=sealed)
     with parts.database.transaction() as session:
         session.add(grant)
     outcome = rotate(drop_old=True)

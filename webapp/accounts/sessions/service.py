@@ -152,6 +152,11 @@ def end_all(session: Session, user_id: int) -> None:
     session.execute(delete(UserSession).where(UserSession.user_id == user_id))
 
 
+def end_for_everyone(session: Session) -> None:
+    """End the sessions of all users, as after a leak."""
+    session.execute(delete(UserSession))
+
+
 def list_for_user(session: Session, user_id: int, limit: int) -> list[UserSession]:
     """Return up to `limit` valid sessions of this user, the most recently used first."""
     own = select(UserSession).where(UserSession.user_id == user_id)
