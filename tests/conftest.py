@@ -19,9 +19,9 @@ from sqlalchemy.pool import Pool
 from tests.support.browser import Browser
 from tests.support.certificates import Authority
 from tests.support.inbox import Inbox, running_inbox
-from tests.support.people import add_person
 from tests.support.postgresql import PostgreSQL, running_postgresql
 from tests.support.scripted import ScriptedServer
+from tests.support.users import add_user
 from webapp import create_app
 from webapp.accounts.models import Role
 from webapp.accounts.passwords import hashing
@@ -200,16 +200,16 @@ def stranger(app: Flask) -> Browser:
 @pytest.fixture
 def administrator(app: Flask, database: Database) -> Browser:
     """An administrator, signed in."""
-    browser = Browser(app, add_person(database, "ada@mailroom.example", Role.ADMINISTRATOR))
-    browser.let_in()
+    browser = Browser(app, add_user(database, "ada@mailroom.example", Role.ADMINISTRATOR))
+    browser.start_session()
     return browser
 
 
 @pytest.fixture
 def member(app: Flask, database: Database) -> Browser:
     """A user without administrator rights, signed in."""
-    browser = Browser(app, add_person(database, "max@mailroom.example"))
-    browser.let_in()
+    browser = Browser(app, add_user(database, "max@mailroom.example"))
+    browser.start_session()
     return browser
 
 

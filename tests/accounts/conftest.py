@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from tests.support import browser
-from tests.support.people import add_person
+from tests.support.users import add_user
 from webapp.accounts.address_changes import service as address
 from webapp.accounts.links import codes
 from webapp.accounts.links import service as links
@@ -34,13 +34,13 @@ Queued = Callable[[], list[tuple[str, str]]]
 @pytest.fixture
 def ada(database: Database) -> User:
     """An active user."""
-    return _person(database, add_person(database, "ada@example.com"))
+    return _user(database, add_user(database, "ada@example.com"))
 
 
 @pytest.fixture
 def pat(database: Database) -> User:
     """A user who has not activated the account yet."""
-    return _person(database, add_person(database, "pat@example.com", state=UserState.PENDING))
+    return _user(database, add_user(database, "pat@example.com", state=UserState.PENDING))
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def sign_in(parts: AppState, email: str, password: str = browser.PASSWORD, addre
     return login.sign_in(parts.database, email, password, Client(address, "Firefox")).token
 
 
-def _person(database: Database, user_id: int) -> User:
+def _user(database: Database, user_id: int) -> User:
     with database.read() as session:
         return session.get_one(User, user_id)
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.browser import PASSWORD, Browser
 from tests.support.inbox import Inbox
-from tests.support.people import add_person
+from tests.support.users import add_user
 from webapp.accounts.models import User, UserState
 from webapp.core import clock
 from webapp.core.app_state import AppState
@@ -50,7 +50,7 @@ def test_the_activation_email_is_in_the_language_that_the_administrator_chose(
 def test_activating_an_account_keeps_the_language_of_the_page_if_none_was_chosen(
     stranger: Browser, parts: AppState, inbox: Inbox, deliver: Callable[[], None], before: str | None, after: str
 ) -> None:
-    eve = Browser(stranger.app, add_person(parts.database, "eve@people.example", state=UserState.PENDING))
+    eve = Browser(stranger.app, add_user(parts.database, "eve@people.example", state=UserState.PENDING))
     set_language(parts.database, eve.user, before)
     with parts.database.transaction() as session:
         expires_at = clock.now() + timedelta(hours=1)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import Enqueue, GetMessage
 from tests.support.inbox import Inbox
-from tests.support.people import add_person
+from tests.support.users import add_user
 from webapp import template_folder
 from webapp.accounts.message_kinds import KINDS
 from webapp.accounts.models import UserState
@@ -33,7 +33,7 @@ def test_every_kind_has_a_template_and_every_template_a_kind() -> None:
 def test_a_pending_user_who_requests_a_reset_gets_an_activation_email_at_their_own_address(
     enqueue: Enqueue, database: Database, deliver: Act, inbox: Inbox
 ) -> None:
-    add_person(database, EVE, state=UserState.PENDING)
+    add_user(database, EVE, state=UserState.PENDING)
     enqueue("reset", "EVE@people.example", expires_at=clock.now() + timedelta(hours=1))
     deliver()
     assert inbox.last.link.startswith("https://mailroom.example/activate/")
@@ -53,7 +53,7 @@ def test_a_reset_for_an_unknown_or_disabled_account_is_cancelled(
     code: str,
 ) -> None:
     if state:
-        add_person(database, EVE, state=state)
+        add_user(database, EVE, state=state)
     message_id = enqueue("reset", EVE, expires_at=clock.now() + timedelta(hours=1))
     deliver()
     assert cancelled_as(get_message(message_id)) == code
@@ -63,7 +63,7 @@ def test_a_reset_for_an_unknown_or_disabled_account_is_cancelled(
 def test_an_activation_email_for_an_active_user_is_cancelled(
     enqueue: Enqueue, deliver: Act, inbox: Inbox, get_message: GetMessage, database: Database
 ) -> None:
-    user_id = add_person(database, EVE)
+    user_id = add_user(database, EVE)
     message_id = enqueue("activation", EVE, user_id=user_id, expires_at=clock.now() + timedelta(hours=1))
     deliver()
     assert cancelled_as(get_message(message_id)) == "already_active"

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from tests.support.browser import PASSWORD, Browser
 from tests.support.command import run_mailroom
 from tests.support.inbox import Inbox
-from tests.support.people import add_person
+from tests.support.users import add_user
 from webapp.accounts import events as accounts_events
 from webapp.accounts.links import service as links
 from webapp.accounts.links.errors import LinkNotFound
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.one_database
 @pytest.fixture
 def pat(database: Database) -> User:
     """A user whose account is not activated yet."""
-    user_id = add_person(database, "pat@example.com", state=UserState.PENDING)
+    user_id = add_user(database, "pat@example.com", state=UserState.PENDING)
     with database.read() as session:
         return session.get_one(User, user_id)
 
@@ -80,7 +80,7 @@ class TestSigningIn:
         assert last_entry(accounts_events.SESSION_ENDED).subject_email == "max@mailroom.example"
 
     def test_signing_out_other_browsers_is_recorded(self, member: Browser, last_entry: LastEntry) -> None:
-        Browser(member.app, member.user.id).let_in()
+        Browser(member.app, member.user.id).start_session()
         member.post("/profile/sign-ins/2/end")
         assert last_entry(accounts_events.SESSION_REVOKED).subject_id == member.user.id
         member.post("/profile/sign-ins/end-others")

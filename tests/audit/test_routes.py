@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.browser import Browser
-from tests.support.people import add_person
+from tests.support.users import add_user
 from webapp.audit.events import TRAIL_DOWNLOADED
 from webapp.audit.models import AuditEntry
 from webapp.audit.registry import EventType
@@ -36,7 +36,7 @@ def test_the_link_to_older_entries_keeps_the_filter(administrator: Browser, add_
 
 
 def test_a_users_page_links_to_their_entries(administrator: Browser, database: Database) -> None:
-    user_id = add_person(database, "max@mailroom.example")
+    user_id = add_user(database, "max@mailroom.example")
     administrator.post(f"/users/{user_id}/name", name="Maximilian")
     assert "/audit?person=max@mailroom.example" in administrator.get(f"/users/{user_id}").text
     assert "Name changed" in administrator.get("/audit?person=max@mailroom.example").text

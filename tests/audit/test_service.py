@@ -11,7 +11,7 @@ from sqlalchemy.exc import DatabaseError
 
 from tests.audit.conftest import NOON
 from tests.support.browser import Browser
-from tests.support.people import add_person
+from tests.support.users import add_user
 from webapp.accounts import events
 from webapp.accounts.models import User
 from webapp.audit import service as audit
@@ -39,7 +39,7 @@ class TestRecord:
     """Adding entries."""
 
     def test_an_entry_has_actor_subject_origin_and_data(self, database: Database, root: Actor) -> None:
-        user_id = add_person(database, "ada@example.com")
+        user_id = add_user(database, "ada@example.com")
         with database.transaction() as session:
             audit.record(session, events.ROLE_CHANGED, session.get_one(User, user_id), role="member")
         entry = entries(database)[-1]
@@ -117,7 +117,7 @@ class TestListEntries:
         assert list_ids(database, entry_filter) == [matching]
 
     def test_a_person_is_found_under_earlier_addresses_too(self, database: Database, add_entry: AddEntry) -> None:
-        user_id = add_person(database, "ada@example.com")
+        user_id = add_user(database, "ada@example.com")
         earlier = add_entry(subject_id=user_id, subject_email="ada.king@example.com")
         acted = add_entry(actor_id=user_id, actor_email="ada.king@example.com")
         assert list_ids(database, Filter(person="Ada@Example.com")) == [acted, earlier]
@@ -142,7 +142,7 @@ def test_a_page_is_read_from_an_index_alone(
     database: Database, add_entry: AddEntry, entry_filter: Filter, columns: list[str], later: bool
 ) -> None:
     """The index ends in the order of the page, so the time for a page does not grow with the trail."""
-    add_person(database, "ada@example.com")
+    add_user(database, "ada@example.com")
     plans = query_plans(database, entry_filter, add_entry() if later else None)
     for column, plan in zip(columns, plans, strict=True):
         assert re.search(rf"\bix_audit_entries_{column}\b", plan)

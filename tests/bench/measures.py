@@ -11,7 +11,7 @@ from tests.bench.sink import Sink
 from tests.bench.site import SENDER, Site, bare_page
 from tests.bench.visitor import Visitor
 from tests.support.browser import PASSWORD
-from tests.support.people import add_person
+from tests.support.users import add_user
 from webapp import create_app
 from webapp.accounts.models import Role
 from webapp.accounts.passwords import hashing
@@ -109,7 +109,7 @@ def _time_sign_in(port: int, address: str) -> float:
 def _signed_in(site: Site, port: int, role: Role) -> Visitor:
     """Return a signed-in user with this role."""
     address = f"{role}@mailroom.example"
-    add_person(site.database, address, role)
+    add_user(site.database, address, role)
     visitor = Visitor(port)
     visitor.send("/login", {**visitor.fields("/login"), "email": address, "password": PASSWORD})
     visitor.get("/")

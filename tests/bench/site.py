@@ -15,8 +15,8 @@ from typing import Any
 
 from sqlalchemy import delete, func, insert, select
 
-from tests.support.people import add_person
 from tests.support.running import clean, free_port
+from tests.support.users import add_user
 from webapp import create_app
 from webapp.accounts.models import Role, User, UserState, searchable
 from webapp.core import clock, logs, schema
@@ -59,7 +59,7 @@ class Site:
         """Add users and return their addresses."""
         addresses = [f"person{index}@mailroom.example" for index in range(number)]
         for address in addresses:
-            add_person(self.database, address)
+            add_user(self.database, address)
         return addresses
 
     def sign_in_by(self, authentication: str) -> None:

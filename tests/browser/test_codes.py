@@ -6,7 +6,7 @@ from tests.browser.serving import Site
 from tests.browser.walker import Walker
 from tests.support.browser import PASSWORD
 from tests.support.inbox import Inbox
-from tests.support.people import add_person
+from tests.support.users import add_user
 from webapp.accounts.models import Role
 from webapp.core.app_state import AppState
 from webapp.settings import service as settings
@@ -17,8 +17,8 @@ NEW_PASSWORD = "another long sentence 8"
 @pytest.fixture
 def office(site: Site, inside: AppState, mail_server: Inbox) -> Site:
     """An installation with an administrator, a member and a mail server."""
-    add_person(inside.database, "ada@mailroom.example", Role.ADMINISTRATOR)
-    add_person(inside.database, "max@mailroom.example")
+    add_user(inside.database, "ada@mailroom.example", Role.ADMINISTRATOR)
+    add_user(inside.database, "max@mailroom.example")
     mail_server.save_to(inside)
     with inside.database.transaction() as session:
         settings.save_general(session, site.url, "Mailroom", "help@mailroom.example")

@@ -8,7 +8,7 @@ import pytest
 from tests.browser.serving import Site
 from tests.browser.walker import Walker
 from tests.support.browser import PASSWORD
-from tests.support.people import add_person
+from tests.support.users import add_user
 from webapp.accounts.models import User
 from webapp.core import clock
 from webapp.core.app_state import AppState
@@ -20,7 +20,7 @@ EMAIL, NEW_PASSWORD = "max@mailroom.example", "another long sentence 8"
 @pytest.fixture
 def strict(site: Site, inside: AppState) -> Site:
     """An installation where passwords expire after 30 days, and a user whose password is older."""
-    user_id = add_person(inside.database, EMAIL)
+    user_id = add_user(inside.database, EMAIL)
     with inside.database.transaction() as session:
         save_security(session, replace(SecurityPolicy(), password_max_age_days=30))
         session.get_one(User, user_id).password_changed_at = clock.now() - timedelta(days=31)

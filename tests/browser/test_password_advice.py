@@ -6,7 +6,7 @@ import pytest
 
 from tests.browser.serving import Site
 from tests.browser.walker import Walker
-from tests.support.people import add_person
+from tests.support.users import add_user
 from webapp.accounts.links import service as links
 from webapp.accounts.models import LinkPurpose, User, UserState
 from webapp.core import clock
@@ -22,7 +22,7 @@ TOO_SHORT, GUESSABLE, GOOD = (
 @pytest.fixture
 def activation(site: Site, inside: AppState) -> str:
     """An activation link."""
-    user_id = add_person(inside.database, "ada@mailroom.example", state=UserState.PENDING, name="Ada Lovelace")
+    user_id = add_user(inside.database, "ada@mailroom.example", state=UserState.PENDING, name="Ada Lovelace")
     with inside.database.transaction() as session:
         person = session.get_one(User, user_id)
         secret = links.create(session, person, LinkPurpose.ACTIVATION, clock.now() + timedelta(hours=1))

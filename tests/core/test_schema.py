@@ -8,7 +8,7 @@ import pytest
 from alembic import command
 from sqlalchemy import Connection, inspect, text
 
-from tests.support.people import add_person
+from tests.support.users import add_user
 from webapp.accounts.models import User
 from webapp.core import schema
 from webapp.core.database import Base, Database
@@ -74,12 +74,12 @@ def test_the_migrations_can_be_taken_back_and_applied_again(open_database: Open)
     change(database, downgrade)
     assert inspect(database.engine).get_table_names() == ["alembic_version"]
     schema.upgrade(database)
-    add_person(database, "ada@example.com")
+    add_user(database, "ada@example.com")
 
 
 def test_an_upgrade_keeps_existing_rows(open_database: Open) -> None:
     database = open_database()
-    user_id = add_person(database, "ada@example.com")
+    user_id = add_user(database, "ada@example.com")
     schema.upgrade(database)
     with database.read() as session:
         assert session.get(User, user_id) is not None
@@ -87,10 +87,10 @@ def test_an_upgrade_keeps_existing_rows(open_database: Open) -> None:
 
 def test_the_id_of_a_deleted_user_is_not_used_again(open_database: Open) -> None:
     database = open_database()
-    user_id = add_person(database, "ada@example.com")
+    user_id = add_user(database, "ada@example.com")
     with database.transaction() as session:
         session.delete(session.get_one(User, user_id))
-    assert add_person(database, "bob@example.com") != user_id
+    assert add_user(database, "bob@example.com") != user_id
 
 
 def test_concurrent_upgrades_do_not_collide(open_database: Open) -> None:
@@ -98,4 +98,4 @@ def test_concurrent_upgrades_do_not_collide(open_database: Open) -> None:
     change(databases[0], downgrade)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(schema.upgrade, databases))
-    assert add_person(databases[1], "ada@example.com")
+    assert add_user(databases[1], "ada@example.com")

@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import Enqueue
 from tests.support.browser import Browser
 from tests.support.inbox import Inbox
-from tests.support.people import add_person
+from tests.support.users import add_user
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
@@ -37,7 +37,7 @@ def test_home_lists_what_a_new_installation_needs(administrator: Browser, parts:
 def test_home_says_that_email_is_delivered(
     administrator: Browser, enqueue: Enqueue, inbox: Inbox, deliver: Act, database: Database
 ) -> None:
-    add_person(database, "eve@people.example")
+    add_user(database, "eve@people.example")
     enqueue()
     deliver()
     page = administrator.get("/").text

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from tests.conftest import Enqueue
-from tests.support.people import add_person
+from tests.support.users import add_user
 from webapp.accounts.models import UserState
 from webapp.core import clock
 from webapp.core.database import Database
@@ -19,7 +19,7 @@ def enqueue_reset(enqueue: Enqueue, database: Database) -> Callable[[], int]:
     """Queue a password reset email to an active user; return its id."""
 
     def enqueue_one() -> int:
-        add_person(database, "eve@people.example", name="Eve")
+        add_user(database, "eve@people.example", name="Eve")
         return enqueue("reset", expires_at=clock.now() + timedelta(hours=1))
 
     return enqueue_one
@@ -39,4 +39,4 @@ def make_due(database: Database) -> Callable[[], None]:
 @pytest.fixture
 def pending(database: Database) -> int:
     """The id of a user who has not activated the account yet."""
-    return add_person(database, "eve@people.example", state=UserState.PENDING, name="Eve")
+    return add_user(database, "eve@people.example", state=UserState.PENDING, name="Eve")

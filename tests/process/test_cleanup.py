@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from flask import Flask
 
-from tests.support.people import add_person
+from tests.support.users import add_user
 from webapp.accounts.links import service as links
 from webapp.accounts.models import Link, LinkPurpose, User
 from webapp.core import clock
@@ -14,7 +14,7 @@ from webapp.outbox.models import Message, MessageState
 
 
 def test_old_rows_are_deleted_and_recent_ones_kept(app: Flask, database: Database) -> None:
-    user_id, now = add_person(database, "eve@people.example"), clock.now()
+    user_id, now = add_user(database, "eve@people.example"), clock.now()
     with database.transaction() as session:
         user = session.get_one(User, user_id)
         for days in (31, 29):

@@ -1,4 +1,4 @@
-"""A person with a browser: a Flask test client that keeps forms as a browser does."""
+"""A browser: a Flask test client that submits the forms of its pages."""
 
 import secrets
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from tests.support.html import Form, forms_of
 from webapp.accounts.models import User
-from webapp.accounts.sessions import service as sign_ins
+from webapp.accounts.sessions import service as sessions
 from webapp.core.app_state import app_state_of
 from webapp.web import cookies, csrf
 from webapp.web.client import Client
@@ -22,35 +22,35 @@ PASSWORD = "a quite long sentence 7"
 
 
 class Browser:
-    """One browser with its cookies, and the person who is signed in with it, if any."""
+    """One browser with its cookies, and the user it belongs to, if any."""
 
     def __init__(self, app: Flask, user_id: int | None = None) -> None:
         self.app = app
         self.client = app.test_client()
         self.client.open = partial(_open_alone, self.client.open)  # type: ignore[method-assign]
-        self._user_id = user_id
+        self.user_id = user_id
 
     @property
-    def signs_in(self) -> bool:
-        """Whether there is an account behind it."""
-        return self._user_id is not None
+    def has_account(self) -> bool:
+        """Whether it belongs to a user."""
+        return self.user_id is not None
 
     @property
     def user(self) -> User:
-        """The person's account, as it is now."""
+        """The user, as in the database now."""
         parts = app_state_of(self.app)
         with parts.database.read() as session:
-            return session.get_one(User, self._user_id)
+            return session.get_one(User, self.user_id)
 
-    def let_in(self) -> None:
-        """Be signed in as `user`, without the time that the page takes for it."""
+    def start_session(self) -> None:
+        """Sign `user` in without the login page."""
         parts = app_state_of(self.app)
         with parts.database.transaction() as session:
-            _sign_in, token = sign_ins.start(session, self.user, Client("127.0.0.1", "a browser of the tests"))
+            _session, token = sessions.start(session, self.user, Client("127.0.0.1", "a browser of the tests"))
         self.client.set_cookie(cookies.SESSION, token)
 
     def sign_in(self, password: str = PASSWORD) -> TestResponse:
-        """Sign in as `user` on the sign-in page."""
+        """Sign `user` in on the login page."""
         return self.submit("/login", email=self.user.email, password=password)
 
     def get(self, path: str, follow: bool = True, **options: Any) -> TestResponse:

@@ -5,7 +5,7 @@ from typing import Any
 
 from plugins import custom, google, office365
 from tests.support.authorization import CLIENT_SECRET, AuthorizationServer
-from tests.support.people import add_person
+from tests.support.users import add_user
 from webapp.accounts.models import Role, User
 from webapp.accounts.sessions import service as sessions
 from webapp.core.app_state import AppState
@@ -34,7 +34,7 @@ class GrantOwner:
     @classmethod
     def create(cls, parts: AppState, provider: AuthorizationServer) -> "GrantOwner":
         """Return an administrator who is signed in."""
-        user_id = add_person(parts.database, "owner@mailroom.example", Role.ADMINISTRATOR)
+        user_id = add_user(parts.database, "owner@mailroom.example", Role.ADMINISTRATOR)
         with parts.database.transaction() as session:
             owner = session.get_one(User, user_id)
             browser, _token = sessions.start(session, owner, Client("192.0.2.1", "Firefox"))

@@ -128,7 +128,7 @@ def test_no_form_changes_anything_with_another_browsers_csrf_token(
 
 def test_signing_in_leads_to_the_requested_page(member: Browser, stranger: Browser) -> None:
     asked = stranger.get("/outbox?state=failed", follow=False).location
-    stranger._user_id = member._user_id
+    stranger.user_id = member.user_id
     page = stranger.submit(asked, email=member.user.email, password="a quite long sentence 7")
     assert page.request.full_path == "/outbox?state=failed"
 
@@ -269,7 +269,7 @@ def test_no_page_redirects_to_another_site(app: Flask, administrator: Browser, t
             send = administrator.client.get if method == "GET" else administrator.client.post
             answer = send(path, query_string=wishes, data={"csrf_token": administrator.csrf_token()})
             assert urlsplit(answer.headers.get("Location", "/")).netloc in ("", "localhost"), path
-            administrator.let_in()
+            administrator.start_session()
 
 
 def test_a_members_attempt_to_open_an_administrators_page_is_logged(

@@ -88,15 +88,15 @@ def test_no_url_parameter_breaks_a_page(app: Flask, somebody: Browser, data: st.
 def pages(app: Flask, visitor: Browser) -> list[str]:
     """Return the URLs without parameters, and that of the user's own page."""
     plain = [str(rule) for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ()) and not rule.arguments]
-    own = visitor.user.id if visitor.signs_in else 1
+    own = visitor.user.id if visitor.has_account else 1
     return sorted([*plain, *(f"/users/{own}{what}" for what in ("", "/role", "/disable", "/delete"))])
 
 
 def opened(visitor: Browser, path: str) -> TestResponse:
     """Open a page, after signing in again if the previous example ended the session."""
     page = visitor.client.get(path, follow_redirects=True, buffered=True)
-    if visitor.signs_in and page.request.path == "/login":
-        visitor.let_in()
+    if visitor.has_account and page.request.path == "/login":
+        visitor.start_session()
         page = visitor.client.get(path, follow_redirects=True, buffered=True)
     return page
 

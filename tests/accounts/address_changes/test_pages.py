@@ -11,7 +11,7 @@ from sqlalchemy import select
 from tests.accounts.conftest import NEW_EMAIL, NEW_PASSWORD, has_field_error
 from tests.support.browser import PASSWORD, Browser
 from tests.support.inbox import Inbox
-from tests.support.people import add_person
+from tests.support.users import add_user
 from webapp.accounts.links import service as links
 from webapp.accounts.models import Link, LinkPurpose, Session
 from webapp.core import clock
@@ -48,7 +48,7 @@ def test_an_address_can_be_changed_and_restored(
     assert member.user.email == NEW_EMAIL
     deliver()
     undo = inbox.last.link
-    assert Browser(app, member._user_id).sign_in().status_code == 200
+    assert Browser(app, member.user_id).sign_in().status_code == 200
     stranger.get(undo)
     page = stranger.submit("/restore-address")
     assert (page.request.path, member.user.email) == ("/reset-password", old)
@@ -102,7 +102,7 @@ def test_the_page_behind_the_link_says_that_the_address_is_taken(
 ) -> None:
     request_change(member)
     deliver()
-    add_person(database, NEW_EMAIL)
+    add_user(database, NEW_EMAIL)
     page = stranger.get(inbox.last.link)
     assert (page.status_code, "An account with this address already exists" in page.text) == (409, True)
     assert stranger.post("/confirm-address").status_code == 409
@@ -173,8 +173,8 @@ def test_the_code_does_not_work_for_another_user(
 def test_page_and_email_name_the_account(
     stranger: Browser, database: Database, inbox: Inbox, deliver: Deliver, app: Flask
 ) -> None:
-    odd = Browser(app, add_person(database, "o'brien&co@mailroom.example"))
-    odd.let_in()
+    odd = Browser(app, add_user(database, "o'brien&co@mailroom.example"))
+    odd.start_session()
     request_change(odd)
     deliver()
     assert "for the account o'brien&co@mailroom.example" in inbox.last.text.replace("\r\n", " ")

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from tests.accounts.conftest import NEW_EMAIL, RequestChange, run_at_once
 from tests.support.inbox import Inbox
-from tests.support.people import add_person
+from tests.support.users import add_user
 from webapp.accounts import jobs, service
 from webapp.accounts.address_changes import service as address
 from webapp.accounts.links import service as links
@@ -87,7 +87,7 @@ class TestRequesting:
     def test_a_taken_address_makes_no_difference(
         self, database: Database, ada: User, request_change: RequestChange, queued: Queued
     ) -> None:
-        add_person(database, "taken@example.com")
+        add_user(database, "taken@example.com")
         request_change(ada, "taken@example.com")
         request_change(ada, "free@example.com")
         assert queued() == [("confirm_address", "taken@example.com"), ("confirm_address", "free@example.com")]
@@ -109,7 +109,7 @@ class TestRequesting:
         with time_machine.travel(clock.now(), tick=False):
             for number in range(14):
                 with database.read() as session:
-                    user = session.get_one(User, add_person(database, f"p{number}@example.com"))
+                    user = session.get_one(User, add_user(database, f"p{number}@example.com"))
                 request_change(user, limited=True)
         with database.read() as session:
             due = session.scalars(select(Message.next_attempt_at).order_by(Message.id)).all()
@@ -206,7 +206,7 @@ class TestConfirming:
     def test_an_address_taken_meanwhile_changes_nothing_and_keeps_the_link(
         self, parts: AppState, ada: User, secret: str
     ) -> None:
-        add_person(parts.database, NEW_EMAIL)
+        add_user(parts.database, NEW_EMAIL)
         with pytest.raises(AddressTaken), parts.database.read() as session:
             address.link_effect(session, secret, LinkPurpose.CONFIRM_ADDRESS)
         with pytest.raises(AddressTaken):
@@ -315,7 +315,7 @@ class TestRestoring:
                     restore(parts, undo)
 
     def test_an_address_that_was_taken_meanwhile_is_not_restored(self, parts: AppState, ada: User, undo: str) -> None:
-        add_person(parts.database, ada.email)
+        add_user(parts.database, ada.email)
         with pytest.raises(AddressTaken):
             restore(parts, undo)
         assert email_of(parts.database, ada) == NEW_EMAIL

@@ -83,44 +83,44 @@ class TestRedeeming:
     def test_it_does_the_same_as_the_link(
         self, parts: AppState, ada: User, issue_link: IssueLink, enter_code: EnterCode
     ) -> None:
-        opened = enter_code("ADA@example.com", issue_link(ada).code)
-        assert opened is not None
-        assert (opened.purpose, reset(parts, opened.secret).id) == (LinkPurpose.RESET, ada.id)
+        redeemed = enter_code("ADA@example.com", issue_link(ada).code)
+        assert redeemed is not None
+        assert (redeemed.purpose, reset(parts, redeemed.secret).id) == (LinkPurpose.RESET, ada.id)
 
     def test_entering_it_uses_nothing_up(
         self, ada: User, issue_link: IssueLink, enter_code: EnterCode, parts: AppState
     ) -> None:
-        ticket = issue_link(ada)
-        assert all(enter_code(ada.email, ticket.code) for _ in range(2))
-        assert reset(parts, ticket.secret).id == ada.id
+        issued = issue_link(ada)
+        assert all(enter_code(ada.email, issued.code) for _ in range(2))
+        assert reset(parts, issued.secret).id == ada.id
 
     def test_using_the_code_revokes_the_link(
         self, parts: AppState, ada: User, issue_link: IssueLink, enter_code: EnterCode
     ) -> None:
-        ticket = issue_link(ada)
-        opened = enter_code(ada.email, ticket.code)
-        assert opened is not None
-        reset(parts, opened.secret)
+        issued = issue_link(ada)
+        redeemed = enter_code(ada.email, issued.code)
+        assert redeemed is not None
+        reset(parts, redeemed.secret)
         with pytest.raises(LinkRevoked):
-            reset(parts, ticket.secret)
+            reset(parts, issued.secret)
 
     def test_using_the_link_revokes_the_code(
         self, parts: AppState, ada: User, issue_link: IssueLink, enter_code: EnterCode
     ) -> None:
-        ticket = issue_link(ada)
-        opened = enter_code(ada.email, ticket.code)
-        reset(parts, ticket.secret)
-        assert enter_code(ada.email, ticket.code) is None
+        issued = issue_link(ada)
+        redeemed = enter_code(ada.email, issued.code)
+        reset(parts, issued.secret)
+        assert enter_code(ada.email, issued.code) is None
         with pytest.raises(LinkRevoked):
-            reset(parts, opened.secret if opened else "")
+            reset(parts, redeemed.secret if redeemed else "")
 
     def test_of_link_and_code_used_simultaneously_one_succeeds(
         self, parts: AppState, ada: User, issue_link: IssueLink, enter_code: EnterCode
     ) -> None:
-        ticket = issue_link(ada)
-        opened = enter_code(ada.email, ticket.code)
-        assert opened is not None
-        ends = run_at_once([lambda: reset(parts, ticket.secret), lambda: reset(parts, opened.secret)] * 2)
+        issued = issue_link(ada)
+        redeemed = enter_code(ada.email, issued.code)
+        assert redeemed is not None
+        ends = run_at_once([lambda: reset(parts, issued.secret), lambda: reset(parts, redeemed.secret)] * 2)
         assert sum(isinstance(end, User) for end in ends) == 1
 
     def test_it_expires_with_the_link(self, ada: User, issue_link: IssueLink, enter_code: EnterCode) -> None:
@@ -238,5 +238,5 @@ class TestGuessing:
 
 def test_links_to_restore_an_address_have_no_code(parts: AppState, ada: User) -> None:
     with parts.database.transaction() as session:
-        ticket = codes.issue(session, parts.sealer, ada, LinkPurpose.RESTORE_ADDRESS, clock.now() + timedelta(days=7))
-        assert (ticket.code, links.find(session, ticket.secret, LinkPurpose.RESTORE_ADDRESS).code_hash) == ("", None)
+        issued = codes.issue(session, parts.sealer, ada, LinkPurpose.RESTORE_ADDRESS, clock.now() + timedelta(days=7))
+        assert (issued.code, links.find(session, issued.secret, LinkPurpose.RESTORE_ADDRESS).code_hash) == ("", None)

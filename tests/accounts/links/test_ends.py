@@ -7,14 +7,14 @@ import pytest
 
 from tests.accounts.conftest import CLIENT
 from tests.support.browser import PASSWORD
-from tests.support.people import add_person
+from tests.support.users import add_user
 from webapp.accounts.address_changes import service as address
 from webapp.accounts.links import codes
 from webapp.accounts.links import service as links
 from webapp.accounts.models import LinkPurpose, Role, User
 from webapp.accounts.password_links import service as password_links
 from webapp.accounts.profile import service as profile
-from webapp.accounts.sessions import service as sign_ins
+from webapp.accounts.sessions import service as sessions
 from webapp.accounts.users import administration
 from webapp.core import clock
 from webapp.core.app_state import AppState
@@ -61,84 +61,82 @@ class Accounts:
 
     def __init__(self, parts: AppState) -> None:
         self.parts = parts
-        boss = add_person(parts.database, "boss@example.com", Role.ADMINISTRATOR)
+        boss = add_user(parts.database, "boss@example.com", Role.ADMINISTRATOR)
         with parts.database.read() as session:
             self.administrator = session.get_one(User, boss)
 
-    def change(self, name: str, person: User) -> None:
-        getattr(self, name)(person)
+    def change(self, name: str, user: User) -> None:
+        getattr(self, name)(user)
 
-    def nothing(self, person: User) -> None:
+    def nothing(self, user: User) -> None:
         pass
 
-    def renamed(self, person: User) -> None:
+    def renamed(self, user: User) -> None:
         with self.parts.database.transaction() as session:
-            administration.rename(session, person.id, "Another", self.administrator)
+            administration.rename(session, user.id, "Another", self.administrator)
 
-    def password_changed(self, person: User) -> None:
+    def password_changed(self, user: User) -> None:
         with self.parts.database.transaction() as session:
-            here, _token = sign_ins.start(session, person, CLIENT)
-        profile.change_password(self.parts.database, person, PASSWORD, "another one 8", here, CLIENT)
+            here, _token = sessions.start(session, user, CLIENT)
+        profile.change_password(self.parts.database, user, PASSWORD, "another one 8", here, CLIENT)
 
-    def password_reset(self, person: User) -> None:
+    def password_reset(self, user: User) -> None:
         with self.parts.database.transaction() as session:
-            secret = links.create(session, person, LinkPurpose.RESET, clock.now() + HOUR)
+            secret = links.create(session, user, LinkPurpose.RESET, clock.now() + HOUR)
             password_links.complete_reset(session, secret, "a hash")
 
-    def address_changed(self, person: User) -> None:
+    def address_changed(self, user: User) -> None:
         with self.parts.database.transaction() as session:
-            secret = links.create(session, person, LinkPurpose.CONFIRM_ADDRESS, clock.now() + HOUR, "other@example.com")
+            secret = links.create(session, user, LinkPurpose.CONFIRM_ADDRESS, clock.now() + HOUR, "other@example.com")
             address.confirm(session, secret)
 
-    def address_restored(self, person: User) -> None:
+    def address_restored(self, user: User) -> None:
         with self.parts.database.transaction() as session:
-            secret = links.create(session, person, LinkPurpose.RESTORE_ADDRESS, clock.now() + HOUR, "old@example.com")
+            secret = links.create(session, user, LinkPurpose.RESTORE_ADDRESS, clock.now() + HOUR, "old@example.com")
             address.restore(session, secret)
 
-    def role_changed(self, person: User) -> None:
+    def role_changed(self, user: User) -> None:
         with self.parts.database.transaction() as session:
-            administration.change_role(session, person.id, Role.ADMINISTRATOR, self.administrator)
+            administration.change_role(session, user.id, Role.ADMINISTRATOR, self.administrator)
 
-    def activated(self, person: User) -> None:
+    def activated(self, user: User) -> None:
         with self.parts.database.transaction() as session:
-            secret = links.create(session, person, LinkPurpose.ACTIVATION, clock.now() + HOUR)
+            secret = links.create(session, user, LinkPurpose.ACTIVATION, clock.now() + HOUR)
             password_links.activate(session, secret, "a hash")
 
-    def disabled(self, person: User) -> None:
+    def disabled(self, user: User) -> None:
         with self.parts.database.transaction() as session:
-            administration.disable(session, person.id, self.administrator)
+            administration.disable(session, user.id, self.administrator)
 
-    def disabled_and_enabled(self, person: User) -> None:
-        self.disabled(person)
+    def disabled_and_enabled(self, user: User) -> None:
+        self.disabled(user)
         with self.parts.database.transaction() as session:
-            administration.enable(session, person.id, self.administrator)
+            administration.enable(session, user.id, self.administrator)
 
-    def deleted(self, person: User) -> None:
+    def deleted(self, user: User) -> None:
         with self.parts.database.transaction() as session:
-            administration.delete(session, person.id, self.administrator)
+            administration.delete(session, user.id, self.administrator)
 
 
 def valid_after(
-    parts: AppState, person: User, change: str, *purposes: LinkPurpose
+    parts: AppState, user: User, change: str, *purposes: LinkPurpose
 ) -> tuple[set[LinkPurpose], set[LinkPurpose]]:
     """Return the purposes whose links, and whose codes, are valid after a change."""
     accounts = Accounts(parts)
     with parts.database.transaction() as session:
-        made = {p: codes.issue(session, parts.sealer, person, p, clock.now() + 2 * HOUR, NEW) for p in purposes}
-    accounts.change(change, person)
+        made = {p: codes.issue(session, parts.sealer, user, p, clock.now() + 2 * HOUR, NEW) for p in purposes}
+    accounts.change(change, user)
     by_code = {
-        p
-        for p, issued in made.items()
-        if issued.code and is_valid(parts, p, secret_from_code(parts, person, p, issued))
+        p for p, issued in made.items() if issued.code and is_valid(parts, p, secret_from_code(parts, user, p, issued))
     }
     return {p for p, issued in made.items() if is_valid(parts, p, issued.secret)}, by_code
 
 
-def secret_from_code(parts: AppState, person: User, purpose: LinkPurpose, issued: codes.IssuedLink) -> str:
+def secret_from_code(parts: AppState, user: User, purpose: LinkPurpose, issued: codes.IssuedLink) -> str:
     """Return the secret that a code gives, empty if none."""
     with parts.database.transaction() as session:
-        opened = codes.redeem(session, parts.sealer, person, purpose, codes.normalise(issued.code), CLIENT)
-        return opened.secret if opened else ""
+        redeemed = codes.redeem(session, parts.sealer, user, purpose, codes.normalise(issued.code), CLIENT)
+        return redeemed.secret if redeemed else ""
 
 
 def is_valid(parts: AppState, purpose: LinkPurpose, secret: str) -> bool:

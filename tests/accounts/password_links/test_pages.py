@@ -11,7 +11,7 @@ from sqlalchemy import delete, select, update
 
 from tests.accounts.conftest import NEW_PASSWORD
 from tests.support.browser import PASSWORD, Browser
-from tests.support.people import add_person
+from tests.support.users import add_user
 from webapp.accounts.models import Link, LinkPurpose, User, UserState
 from webapp.audit import events
 from webapp.audit.models import AuditEntry
@@ -102,7 +102,7 @@ def test_opening_a_link_removes_its_secret_from_the_url_and_does_not_use_it(
 def test_a_form_uses_only_the_link_of_its_own_page(
     stranger: Browser, database: Database, user: User, purpose: LinkPurpose, new_link: NewLink
 ) -> None:
-    other_id = add_person(database, "eve@example.com", state=UserState(user.state))
+    other_id = add_user(database, "eve@example.com", state=UserState(user.state))
     with database.read() as session:
         other = session.get_one(User, other_id)
     link = new_link(user, purpose)

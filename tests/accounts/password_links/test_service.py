@@ -14,7 +14,7 @@ from webapp.accounts.links.errors import AccountDisabled, AlreadyActive
 from webapp.accounts.models import Link, LinkPurpose, User, UserState
 from webapp.accounts.password_links import service as password_links
 from webapp.accounts.passwords import hashing
-from webapp.accounts.sessions import service as sign_ins
+from webapp.accounts.sessions import service as sessions
 from webapp.accounts.sessions.login import LoginRefused
 from webapp.core import clock
 from webapp.core.app_state import AppState
@@ -32,8 +32,8 @@ class TestActivation:
     ) -> None:
         secret = new_link(pat, LinkPurpose.ACTIVATION)
         with parts.database.transaction() as session:
-            person = password_links.activate(session, secret, hashing.hash_password(NEW_PASSWORD))
-        assert (person.state, person.activated_at) == (UserState.ACTIVE, person.password_changed_at)
+            user = password_links.activate(session, secret, hashing.hash_password(NEW_PASSWORD))
+        assert (user.state, user.activated_at) == (UserState.ACTIVE, user.password_changed_at)
         assert queued() == [("activated", pat.email)]
         assert sign_in(parts, pat.email, NEW_PASSWORD)
 
@@ -106,7 +106,7 @@ class TestReset:
         token, other, secret = signed_in(ada), new_link(ada, LinkPurpose.RESET), new_link(ada, LinkPurpose.RESET)
         with parts.database.transaction() as session:
             password_links.complete_reset(session, secret, hashing.hash_password(NEW_PASSWORD))
-        assert sign_ins.find(parts.database, token) is None
+        assert sessions.find(parts.database, token) is None
         with parts.database.read() as session:
             assert links.find(session, other, LinkPurpose.RESET).revoked_at is not None
         assert queued() == [("password_changed", ada.email)]

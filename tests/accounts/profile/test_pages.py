@@ -28,8 +28,8 @@ FORMS: dict[str, dict[str, Any]] = {
 @pytest.fixture
 def second(app: Flask, member: Browser) -> Browser:
     """A second browser in which the member is signed in."""
-    browser = Browser(app, member._user_id)
-    browser.let_in()
+    browser = Browser(app, member.user_id)
+    browser.start_session()
     return browser
 
 
@@ -135,7 +135,7 @@ class TestPassword:
     def test_only_this_device_stays_known_under_a_new_token(
         self, app: Flask, member: Browser, database: Database, action: str
     ) -> None:
-        for browser in (Browser(app, member._user_id), member):
+        for browser in (Browser(app, member.user_id), member):
             browser.post("/logout")
             browser.sign_in()
         before = cookie(member, "mailroom_device")

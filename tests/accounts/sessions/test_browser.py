@@ -108,7 +108,7 @@ class TestLogin:
     ) -> None:
         for number in range(10):
             browser = Browser(app, ada.id)
-            browser.let_in()
+            browser.start_session()
             login = partial(browser.post, "/login", follow=False, email=ada.email, password=PASSWORD)
             answer, disabled = run_at_once(
                 [login, partial(disable, database, ada.id, administrator.user, number / 500)]

@@ -1,4 +1,4 @@
-"""Known devices: the browsers in which a person has signed in before."""
+"""Known devices: the browsers in which a user has signed in before."""
 
 from datetime import timedelta
 
@@ -12,15 +12,15 @@ from webapp.core import clock
 from webapp.core.database import Database
 
 
-def remember(database: Database, person: User, token: str = "") -> str:
-    """Have the person sign in in the browser with this cookie; what it holds then."""
+def remember(database: Database, user: User, token: str = "") -> str:
+    """Sign the user in with this cookie; return the new one."""
     with database.transaction() as session:
-        return known_devices.remember(session, person.id, token)
+        return known_devices.remember(session, user.id, token)
 
 
-def knows(database: Database, person: User, token: str) -> bool:
+def knows(database: Database, user: User, token: str) -> bool:
     with database.read() as session:
-        return known_devices.is_known(session, person.id, token)
+        return known_devices.is_known(session, user.id, token)
 
 
 def test_a_browser_is_known_to_the_user_who_signed_in_only(database: Database, ada: User, pat: User) -> None:

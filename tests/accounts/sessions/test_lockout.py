@@ -11,7 +11,7 @@ from sqlalchemy import select
 from tests.accounts.conftest import run_at_once
 from tests.support.browser import PASSWORD
 from tests.support.inbox import Inbox
-from tests.support.people import add_person
+from tests.support.users import add_user
 from webapp.accounts import events
 from webapp.accounts.models import LinkPurpose, User, UserState
 from webapp.accounts.password_links import service as password_links
@@ -32,7 +32,7 @@ from webapp.web.client import Client
 HERE, ELSEWHERE = "192.0.2.1", "198.51.100.7"
 NOBODY = "nobody@example.com"
 Queued = Callable[[], list[tuple[str, str]]]
-Try = Callable[..., str]
+SignIn = Callable[..., str]
 
 
 @pytest.fixture
@@ -43,8 +43,8 @@ def now() -> Iterator[time_machine.Traveller]:
 
 
 @pytest.fixture
-def sign_in(parts: AppState) -> Try:
-    """Try to sign in; return `in`, or the name of the refusal."""
+def sign_in(parts: AppState) -> SignIn:
+    """SignIn to sign in; return `in`, or the name of the refusal."""
 
     def sign_in(email: str, password: str = PASSWORD, address: str = HERE, known: str = "") -> str:
         client = Client(address, "Firefox", known)
@@ -58,29 +58,29 @@ def sign_in(parts: AppState) -> Try:
 
 
 @pytest.fixture
-def guess(sign_in: Try) -> Callable[..., list[str]]:
+def fail(sign_in: SignIn) -> Callable[..., list[str]]:
     """Enter wrong passwords, by default as many as start a lockout."""
 
-    def guess(email: str, times: int = 10, address: str = HERE, known: str = "") -> list[str]:
+    def fail(email: str, times: int = 10, address: str = HERE, known: str = "") -> list[str]:
         return [sign_in(email, "wrong", address, known) for _ in range(times)]
 
-    return guess
+    return fail
 
 
-Guess = Callable[..., list[str]]
+Fail = Callable[..., list[str]]
 
 
-def guess_from_everywhere(guess: Guess, email: str) -> None:
+def fail_from_everywhere(fail: Fail, email: str) -> None:
     """Enter as many wrong passwords as lock out all unknown browsers."""
     for number in range(11):
-        guess(email, 9 if number else 10, f"203.0.113.{number}")
-    guess(email, 1, "203.0.113.99")
+        fail(email, 9 if number else 10, f"203.0.113.{number}")
+    fail(email, 1, "203.0.113.99")
 
 
-def add_known_browser(parts: AppState, person: User) -> str:
+def add_known_browser(parts: AppState, user: User) -> str:
     """Make a browser a known one of the user's; return its cookie."""
     with parts.database.transaction() as session:
-        return known_devices.remember(session, person.id, "")
+        return known_devices.remember(session, user.id, "")
 
 
 def entries(parts: AppState, event: EventType) -> list[AuditEntry]:
@@ -94,53 +94,53 @@ class TestScope:
 
     @pytest.mark.one_database
     @pytest.mark.parametrize("email", ["ada@example.com", NOBODY])
-    def test_it_is_the_same_for_every_address(self, ada: User, sign_in: Try, guess: Guess, email: str) -> None:
-        assert guess(email, 12) == ["LoginRefused"] * 10 + ["LockedOut"] * 2
+    def test_it_is_the_same_for_every_address(self, ada: User, sign_in: SignIn, fail: Fail, email: str) -> None:
+        assert fail(email, 12) == ["LoginRefused"] * 10 + ["LockedOut"] * 2
         assert sign_in(email.upper()) == "LockedOut"
 
-    def test_the_user_can_sign_in_from_another_network(self, ada: User, sign_in: Try, guess: Guess) -> None:
-        guess(ada.email)
+    def test_the_user_can_sign_in_from_another_network(self, ada: User, sign_in: SignIn, fail: Fail) -> None:
+        fail(ada.email)
         assert (sign_in(ada.email), sign_in(ada.email, address=ELSEWHERE)) == ("LockedOut", "in")
 
     def test_after_guesses_from_many_networks_only_known_browsers_get_in(
-        self, parts: AppState, ada: User, sign_in: Try, guess: Guess
+        self, parts: AppState, ada: User, sign_in: SignIn, fail: Fail
     ) -> None:
         known = add_known_browser(parts, ada) + "." + "another" * 6 + "x"
-        guess_from_everywhere(guess, ada.email)
+        fail_from_everywhere(fail, ada.email)
         assert sign_in(ada.email, address=ELSEWHERE) == "LockedOut"
         assert sign_in(ada.email, address=ELSEWHERE, known=known) == "in"
 
     @pytest.mark.one_database
     def test_a_known_browser_is_locked_out_separately(
-        self, parts: AppState, ada: User, sign_in: Try, guess: Guess
+        self, parts: AppState, ada: User, sign_in: SignIn, fail: Fail
     ) -> None:
         stolen, other = add_known_browser(parts, ada), add_known_browser(parts, ada)
-        assert guess(ada.email, 11, known=stolen)[-1] == "LockedOut"
+        assert fail(ada.email, 11, known=stolen)[-1] == "LockedOut"
         assert [sign_in(ada.email, known=token) for token in (stolen, other, "")] == ["LockedOut", "in", "in"]
 
     @pytest.mark.one_database
     def test_a_browser_known_to_one_user_is_unknown_to_others(
-        self, parts: AppState, ada: User, sign_in: Try, guess: Guess
+        self, parts: AppState, ada: User, sign_in: SignIn, fail: Fail
     ) -> None:
-        add_person(parts.database, "eve@example.com")
+        add_user(parts.database, "eve@example.com")
         known = add_known_browser(parts, ada)
-        guess("eve@example.com", known=known)
+        fail("eve@example.com", known=known)
         assert sign_in("eve@example.com", known=known) == sign_in("eve@example.com") == "LockedOut"
 
     @pytest.mark.one_database
-    def test_a_right_password_resets_the_failures(self, ada: User, sign_in: Try, guess: Guess) -> None:
+    def test_a_right_password_resets_the_failures(self, ada: User, sign_in: SignIn, fail: Fail) -> None:
         for _ in range(3):
-            guess(ada.email, 9)
+            fail(ada.email, 9)
             assert sign_in(ada.email) == "in"
 
     @pytest.mark.one_database
     def test_a_network_may_fail_a_hundred_times_whatever_the_addresses(
-        self, ada: User, sign_in: Try, guess: Guess
+        self, ada: User, sign_in: SignIn, fail: Fail
     ) -> None:
         for number in range(50):
-            guess(f"p{number}@example.com", 2)
+            fail(f"p{number}@example.com", 2)
             sign_in(ada.email)
-        assert guess(NOBODY, 1) + guess(NOBODY, 1, ELSEWHERE) == ["TooManyRequests", "LoginRefused"]
+        assert fail(NOBODY, 1) + fail(NOBODY, 1, ELSEWHERE) == ["TooManyRequests", "LoginRefused"]
 
 
 class TestDuration:
@@ -148,45 +148,45 @@ class TestDuration:
 
     @pytest.mark.one_database
     def test_it_ends_after_its_time_and_allows_as_many_attempts_again(
-        self, ada: User, now: time_machine.Traveller, guess: Guess
+        self, ada: User, now: time_machine.Traveller, fail: Fail
     ) -> None:
-        guess(ada.email)
+        fail(ada.email)
         now.shift(timedelta(minutes=15) - timedelta(seconds=1))
-        assert guess(ada.email, 1) == ["LockedOut"]
+        assert fail(ada.email, 1) == ["LockedOut"]
         now.shift(timedelta(seconds=1))
-        assert guess(ada.email, 11) == ["LoginRefused"] * 10 + ["LockedOut"]
+        assert fail(ada.email, 11) == ["LoginRefused"] * 10 + ["LockedOut"]
 
     @pytest.mark.one_database
-    def test_a_refusal_says_when_it_ends(self, parts: AppState, now: time_machine.Traveller, guess: Guess) -> None:
-        guess(NOBODY)
+    def test_a_refusal_says_when_it_ends(self, parts: AppState, now: time_machine.Traveller, fail: Fail) -> None:
+        fail(NOBODY)
         now.shift(timedelta(minutes=5))
         with pytest.raises(LockedOut) as locked:
             login.sign_in(parts.database, NOBODY, "wrong", Client(HERE, ""))
         assert locked.value.retry_after == 10 * 60
 
     @pytest.mark.one_database
-    def test_slow_guesses_start_it_too(self, now: time_machine.Traveller, guess: Guess) -> None:
+    def test_slow_guesses_start_it_too(self, now: time_machine.Traveller, fail: Fail) -> None:
         for _ in range(10):
-            assert guess(NOBODY, 1) == ["LoginRefused"]
+            assert fail(NOBODY, 1) == ["LoginRefused"]
             now.shift(timedelta(minutes=10))
-        assert guess(NOBODY, 1) == ["LockedOut"]
+        assert fail(NOBODY, 1) == ["LockedOut"]
 
     @pytest.mark.one_database
     def test_the_security_settings_define_threshold_and_duration(
-        self, parts: AppState, now: time_machine.Traveller, guess: Guess
+        self, parts: AppState, now: time_machine.Traveller, fail: Fail
     ) -> None:
         with parts.database.transaction() as session:
             settings.save_security(session, SecurityPolicy(lockout_threshold=3, lockout_minutes=60))
-        assert guess(NOBODY, 4)[2:] == ["LoginRefused", "LockedOut"]
+        assert fail(NOBODY, 4)[2:] == ["LoginRefused", "LockedOut"]
         now.shift(timedelta(minutes=59))
-        assert guess(NOBODY, 1) == ["LockedOut"]
+        assert fail(NOBODY, 1) == ["LockedOut"]
 
     @pytest.mark.usefixtures("now")
     def test_a_reset_ends_it_everywhere(
-        self, parts: AppState, ada: User, sign_in: Try, guess: Guess, new_link: Callable[..., str]
+        self, parts: AppState, ada: User, sign_in: SignIn, fail: Fail, new_link: Callable[..., str]
     ) -> None:
-        guess_from_everywhere(guess, ada.email)
-        guess(ada.email, 10, ELSEWHERE)
+        fail_from_everywhere(fail, ada.email)
+        fail(ada.email, 10, ELSEWHERE)
         secret = new_link(ada, LinkPurpose.RESET)
         with parts.database.transaction() as session:
             password_links.complete_reset(session, secret, hashing.hash_password("a new one 9"))
@@ -195,7 +195,7 @@ class TestDuration:
 
 
 def test_of_fifty_simultaneous_attempts_only_the_allowed_ones_are_verified(
-    parts: AppState, ada: User, sign_in: Try, monkeypatch: pytest.MonkeyPatch
+    parts: AppState, ada: User, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted = mock.Mock(wraps=hashing.verify)
     monkeypatch.setattr(hashing, "verify", counted)
@@ -210,37 +210,37 @@ class TestNotification:
 
     @pytest.mark.parametrize("email", ["ada@example.com", NOBODY])
     def test_a_lockout_is_announced_once_for_every_address(
-        self, parts: AppState, ada: User, now: time_machine.Traveller, guess: Guess, queued: Queued, email: str
+        self, parts: AppState, ada: User, now: time_machine.Traveller, fail: Fail, queued: Queued, email: str
     ) -> None:
-        guess(email, 30)
+        fail(email, 30)
         assert queued() == [("lockout", email)]
         told = [(e.subject_id, e.subject_email, e.data["minutes"]) for e in entries(parts, events.LOCKOUT_STARTED)]
         assert told == [(None, email, 15)]
 
     @pytest.mark.one_database
     def test_repeated_lockouts_send_one_email_in_five_minutes_and_three_a_day(
-        self, ada: User, now: time_machine.Traveller, guess: Guess, queued: Queued
+        self, ada: User, now: time_machine.Traveller, fail: Fail, queued: Queued
     ) -> None:
         for number in range(5):
-            guess(ada.email, 10, f"203.0.113.{number}")
+            fail(ada.email, 10, f"203.0.113.{number}")
         assert len(queued()) == 1
         for number in range(20):
             now.shift(timedelta(minutes=16))
-            guess(ada.email, 10, f"203.0.113.{number}")
+            fail(ada.email, 10, f"203.0.113.{number}")
         assert len(queued()) == 3
 
     @pytest.mark.one_database
     def test_an_invalid_address_is_locked_out_without_an_email(
-        self, now: time_machine.Traveller, guess: Guess, queued: Queued
+        self, now: time_machine.Traveller, fail: Fail, queued: Queued
     ) -> None:
-        assert guess("root", 11)[-1] == "LockedOut"
+        assert fail("root", 11)[-1] == "LockedOut"
         assert queued() == []
 
     @pytest.mark.one_database
     def test_the_email_says_where_from_until_when_and_what_helps(
-        self, ada: User, guess: Guess, deliver: Callable[[], None], inbox: Inbox
+        self, ada: User, fail: Fail, deliver: Callable[[], None], inbox: Inbox
     ) -> None:
-        guess("ADA@example.com")
+        fail("ADA@example.com")
         deliver()
         assert inbox.last.rcpt_to == [ada.email]
         text = inbox.last.text.replace("\n", " ")
@@ -251,11 +251,11 @@ class TestNotification:
     @pytest.mark.one_database
     @pytest.mark.parametrize("state", [None, UserState.PENDING, UserState.DISABLED])
     def test_only_active_users_get_the_email(
-        self, parts: AppState, guess: Guess, deliver: Callable[[], None], inbox: Inbox, state: UserState | None
+        self, parts: AppState, fail: Fail, deliver: Callable[[], None], inbox: Inbox, state: UserState | None
     ) -> None:
         if state:
-            add_person(parts.database, NOBODY, state=state)
-        guess(NOBODY)
+            add_user(parts.database, NOBODY, state=state)
+        fail(NOBODY)
         deliver()
         with parts.database.read() as session:
             assert session.scalars(select(Message.state)).all() == [MessageState.CANCELLED]

@@ -9,7 +9,7 @@ from sqlalchemy import update
 from werkzeug.datastructures import MultiDict
 
 from tests.support.browser import PASSWORD, Browser
-from tests.support.people import add_person
+from tests.support.users import add_user
 from webapp.accounts.models import User, UserState
 from webapp.core import clock
 from webapp.core.database import Database
@@ -42,8 +42,8 @@ def test_next_never_leaves_the_site(stranger: Browser, ada: User) -> None:
 def test_a_refusal_does_not_reveal_which_addresses_have_accounts(
     stranger: Browser, database: Database, ada: User
 ) -> None:
-    add_person(database, "pat@example.com", state=UserState.PENDING)
-    add_person(database, "dis@example.com", state=UserState.DISABLED)
+    add_user(database, "pat@example.com", state=UserState.PENDING)
+    add_user(database, "dis@example.com", state=UserState.DISABLED)
     answers = [
         refusal(stranger, "nobody@example.com", PASSWORD),
         refusal(stranger, ada.email, "wrong password"),

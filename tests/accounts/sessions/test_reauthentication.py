@@ -17,7 +17,7 @@ from webapp.accounts import events
 from webapp.accounts.models import Session, User
 from webapp.accounts.passwords import hashing
 from webapp.accounts.sessions import reauthentication
-from webapp.accounts.sessions import service as sign_ins
+from webapp.accounts.sessions import service as sessions
 from webapp.accounts.sessions.reauthentication import (
     FORM_KEPT_FOR,
     VALID_FOR,
@@ -204,8 +204,8 @@ class TestSavedForm:
     ) -> None:
         asked = administrator.post("/settings/general", public_url="https://m.example", product_name="Post")
         sealed = re.search(r'name="saved_form" value="([^"]+)"', asked.text)
-        other = Browser(administrator.app, administrator._user_id)
-        other.let_in()
+        other = Browser(administrator.app, administrator.user_id)
+        other.start_session()
         assert sealed is not None
         assert other.post("/settings/general", saved_form=sealed[1]).status_code == 400
         assert product_name(parts) == "Mailroom"
@@ -260,7 +260,7 @@ def test_waiting_allows_no_further_guesses(database: Database, administrator: Br
 def test_a_correct_password_does_not_revive_an_ended_session(database: Database, administrator: Browser) -> None:
     user, user_session = administrator.user, only_session(database)
     with database.transaction() as session:
-        sign_ins.end_one(session, user.id, user_session.id)
+        sessions.end_one(session, user.id, user_session.id)
     with pytest.raises(SessionEnded):
         reauthentication.check(database, user, user_session, PASSWORD)
 

@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 from tests.accounts.conftest import NEW_PASSWORD, Queued
 from tests.support.browser import Browser
 from tests.support.inbox import Inbox
-from tests.support.people import add_person
+from tests.support.users import add_user
 from webapp.accounts import events, throttles
 from webapp.accounts.models import Link, Role, User, UserState
 from webapp.accounts.users import admin_links
@@ -108,7 +108,7 @@ class TestShowingOnce:
 
     def test_another_session_does_not_see_it(self, administrator: Browser, ada: User) -> None:
         administrator.post(f"/users/{ada.id}/link", follow=False)
-        administrator.let_in()
+        administrator.start_session()
         assert "shown only once" in administrator.get(f"/users/{ada.id}/link/shown").text
 
     @pytest.mark.parametrize("column", ["used_at", "revoked_at", "expires_at"])
@@ -151,7 +151,7 @@ class TestRefusing:
         assert count_links(database) == 0
 
     def test_for_a_disabled_user(self, administrator: Browser, database: Database) -> None:
-        user_id = add_person(database, "off@example.com", state=UserState.DISABLED)
+        user_id = add_user(database, "off@example.com", state=UserState.DISABLED)
         page = administrator.post(f"/users/{user_id}/link")
         assert (page.status_code, "account is disabled" in page.text) == (409, True)
         assert count_links(database) == 0

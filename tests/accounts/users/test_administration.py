@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 
 from tests.accounts.conftest import RequestChange, run_at_once
 from tests.support.inbox import Inbox
-from tests.support.people import add_person
+from tests.support.users import add_user
 from webapp.accounts import service
 from webapp.accounts.links import service as links
 from webapp.accounts.links.errors import LinkRefused
@@ -31,13 +31,13 @@ Action = Callable[[Database, User, User], None]
 @pytest.fixture
 def root(database: Database) -> User:
     """An administrator."""
-    return get_user(database, add_person(database, "root@example.com", Role.ADMINISTRATOR))
+    return get_user(database, add_user(database, "root@example.com", Role.ADMINISTRATOR))
 
 
 @pytest.fixture
 def rita(database: Database) -> User:
     """Another administrator."""
-    return get_user(database, add_person(database, "rita@example.com", Role.ADMINISTRATOR))
+    return get_user(database, add_user(database, "rita@example.com", Role.ADMINISTRATOR))
 
 
 def get_user(database: Database, user_id: int) -> User:
@@ -126,7 +126,7 @@ class TestDisabling:
 
     @pytest.mark.parametrize("state", [UserState.ACTIVE, UserState.PENDING])
     def test_enabling_restores_the_previous_state(self, database: Database, root: User, state: UserState) -> None:
-        eve = get_user(database, add_person(database, "eve@example.com", state=state))
+        eve = get_user(database, add_user(database, "eve@example.com", state=state))
         disable(database, eve, root)
         assert get_user(database, eve.id).state == UserState.DISABLED
         enable(database, eve, root)
@@ -193,7 +193,7 @@ class TestTheLastAdministrator:
         self, database: Database, root: User, action: Action
     ) -> None:
         for number, state in enumerate((UserState.PENDING, UserState.DISABLED)):
-            add_person(database, f"other{number}@example.com", Role.ADMINISTRATOR, state)
+            add_user(database, f"other{number}@example.com", Role.ADMINISTRATOR, state)
         with pytest.raises(LastAdministrator):
             action(database, root, root)
 
@@ -230,7 +230,7 @@ class TestTheLastAdministrator:
 
     def test_many_simultaneous_demotions_cause_no_deadlock(self, database: Database, root: User, rita: User) -> None:
         more = [
-            get_user(database, add_person(database, f"{name}@example.com", Role.ADMINISTRATOR))
+            get_user(database, add_user(database, f"{name}@example.com", Role.ADMINISTRATOR))
             for name in ("rosa", "rudi")
         ]
         administrators = [root, rita, *more]

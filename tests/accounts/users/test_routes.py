@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 
 from tests.accounts.conftest import Queued
 from tests.support.browser import PASSWORD, Browser
-from tests.support.people import add_person
+from tests.support.users import add_user
 from webapp.accounts.models import Role, User, UserState
 from webapp.accounts.users import administration
 from webapp.core.database import Database
@@ -237,7 +237,7 @@ class TestLockingOneselfOut:
     def test_administrators_cannot_do_it_to_themselves(
         self, administrator: Browser, database: Database, action: str
     ) -> None:
-        add_person(database, "rita@example.com", Role.ADMINISTRATOR)
+        add_user(database, "rita@example.com", Role.ADMINISTRATOR)
         page = administrator.post(f"/users/{administrator.user.id}/{action}", role="member")
         assert (page.status_code, "your own account" in page.text) == (409, True)
         assert role_and_state(database, administrator.user) == (Role.ADMINISTRATOR, UserState.ACTIVE)

@@ -39,9 +39,9 @@ def test_the_first_administrator_is_created_and_signed_in(stranger: Browser, par
     answer = stranger.submit_on(page, **FIELDS)
     assert (answer.status_code, answer.request.path) == (200, "/")
     with parts.database.read() as session:
-        person = service.find_by_email(session, "root@example.com")
-    assert person is not None
-    assert (person.role, person.state) == (Role.ADMINISTRATOR, UserState.ACTIVE)
+        user = service.find_by_email(session, "root@example.com")
+    assert user is not None
+    assert (user.role, user.state) == (Role.ADMINISTRATOR, UserState.ACTIVE)
     assert public_url(parts) == "http://localhost"
 
 

@@ -78,7 +78,7 @@ def test_without_the_secret_key_messages_wait_and_pages_say_why(
     administrator.submit(PAGE, button="save", **custom())
     rotate()
     keyless = Browser(start(secret_key=OTHER), administrator.user.id)
-    keyless.let_in()
+    keyless.start_session()
     message = enqueue()
     deliver_due(keyless.app)
     assert (get_message(message).waits_for_server, get_message(message).failure_code) == (True, "cannot_unseal")
@@ -91,6 +91,6 @@ def test_without_the_secret_key_a_form_with_secrets_says_where_to_look(
 ) -> None:
     rotate()
     keyless = Browser(start(secret_key=OTHER), administrator.user.id)
-    keyless.let_in()
+    keyless.start_session()
     answer = keyless.submit(PAGE, button="save", **custom())
     assert (answer.status_code, "The reason is in Mailroom's log" in answer.text) == (503, True)

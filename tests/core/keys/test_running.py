@@ -9,8 +9,8 @@ import pytest
 
 from tests.core.keys.conftest import Save, passwords
 from tests.support.browser import PASSWORD
-from tests.support.people import add_person
 from tests.support.running import COMMAND, Visitor, clean, free_port, running, until
+from tests.support.users import add_user
 from webapp.accounts.models import Role
 from webapp.core.app_state import AppState
 from webapp.core.config import Config
@@ -47,7 +47,7 @@ def rotate_keys(tmp_path: Path, environ: dict[str, str]) -> Command:
 def test_keys_are_rotated_while_people_work(
     tmp_path: Path, environ: dict[str, str], parts: AppState, save: Save, rotate_keys: Command
 ) -> None:
-    add_person(parts.database, "ada@mailroom.example", Role.ADMINISTRATOR)
+    add_user(parts.database, "ada@mailroom.example", Role.ADMINISTRATOR)
     save("kept")
     port = free_port()
     with running(tmp_path, "serve", "--port", str(port), "--processes", "2", environ=environ) as served:

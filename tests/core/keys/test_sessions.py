@@ -21,7 +21,7 @@ def elsewhere(start: Start, app: Flask) -> Move:
     other = start()
 
     def move(browser: Browser) -> Browser:
-        moved = Browser(other, browser._user_id)
+        moved = Browser(other, browser.user_id)
         moved.client._cookies = browser.client._cookies
         return moved
 
@@ -45,7 +45,7 @@ def test_a_session_signed_with_the_new_key_by_another_process_is_valid(
 ) -> None:
     elsewhere(member)
     rotate()
-    member.let_in()
+    member.start_session()
     assert is_signed_in(elsewhere(member))
 
 

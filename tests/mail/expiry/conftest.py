@@ -9,7 +9,7 @@ from flask import Flask
 from tests.mail.page import saved
 from tests.support.certificates import Authority
 from tests.support.inbox import Inbox, running_inbox
-from tests.support.people import add_person
+from tests.support.users import add_user
 from webapp.accounts.models import Role
 from webapp.core import clock
 from webapp.core.app_state import AppState
@@ -34,7 +34,7 @@ def send_alerts(app: Flask) -> SendAlerts:
 @pytest.fixture
 def expiring(authority: Authority, parts: AppState, send_alerts: SendAlerts) -> Iterator[Inbox]:
     """A mail server whose certificate expires in three days; its administrator's alert is queued."""
-    add_person(parts.database, "eva@mailroom.example", Role.ADMINISTRATOR, name="Eva")
+    add_user(parts.database, "eva@mailroom.example", Role.ADMINISTRATOR, name="Eva")
     end = clock.now() + timedelta(days=3)
     with running_inbox(authority, until=end) as inbox:
         inbox.save_to(parts)

@@ -14,7 +14,7 @@ from tests.mail.expiry.conftest import SendAlerts
 from tests.mail.page import saved
 from tests.support.grants import GrantOwner
 from tests.support.inbox import Inbox
-from tests.support.people import add_person
+from tests.support.users import add_user
 from webapp.accounts.models import Role, User, UserState
 from webapp.audit.models import AuditEntry
 from webapp.core import clock
@@ -67,7 +67,7 @@ def test_active_administrators_and_the_webhook_are_alerted_once(
         ("off", Role.ADMINISTRATOR, UserState.DISABLED),
         ("max", Role.MEMBER, UserState.ACTIVE),
     ):
-        add_person(owner.parts.database, f"{name}@mailroom.example", role, state)
+        add_user(owner.parts.database, f"{name}@mailroom.example", role, state)
     save_secret(14)
     for hours in (0, 1, 24 * 13):
         with later(hours=hours):
@@ -212,7 +212,7 @@ def test_the_email_says_what_expires_and_what_to_do(expiring: Inbox, deliver: Ca
 def test_an_email_that_waited_until_the_problem_was_solved_is_cancelled(
     inbox: Inbox, parts: AppState, send_alerts: SendAlerts, deliver: Callable[[], None]
 ) -> None:
-    add_person(parts.database, "ada@mailroom.example", Role.ADMINISTRATOR)
+    add_user(parts.database, "ada@mailroom.example", Role.ADMINISTRATOR)
     record(parts.database, saved(parts), Certificate(clock.now() - timedelta(days=90), clock.now()))
     send_alerts()
     # Connecting shows the worker the new certificate.

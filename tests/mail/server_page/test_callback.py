@@ -9,7 +9,7 @@ from tests.mail.page import PAGE
 from tests.mail.server_page.authorization import CALLBACK, authorize, grant_events, return_with, saved_grant
 from tests.support.authorization import AuthorizationServer
 from tests.support.browser import Browser
-from tests.support.people import add_person
+from tests.support.users import add_user
 from webapp.accounts.models import Role, Session
 from webapp.accounts.sessions import reauthentication
 from webapp.core import clock
@@ -68,8 +68,8 @@ def test_another_administrators_callback_is_refused(
     administrator: Browser, provider: AuthorizationServer, parts: AppState
 ) -> None:
     query = authorize(administrator, provider)
-    other = Browser(administrator.app, add_person(parts.database, "eve@mailroom.example", Role.ADMINISTRATOR))
-    other.let_in()
+    other = Browser(administrator.app, add_user(parts.database, "eve@mailroom.example", Role.ADMINISTRATOR))
+    other.start_session()
     assert "started here by you" in return_with(other, query).text
     assert provider.asked == []
 

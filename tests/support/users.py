@@ -9,7 +9,7 @@ from webapp.core import clock
 from webapp.core.database import Database
 
 
-def add_person(
+def add_user(
     database: Database,
     email: str,
     role: Role = Role.MEMBER,
