@@ -14,8 +14,8 @@ from webapp.core.app_state import AppState
 from webapp.core.errors import StaleVersion
 from webapp.mail import service, transport_settings
 from webapp.mail.models import MailServer
-from webapp.mail.server_page.forms import COLUMNS, DEFAULTS
-from webapp.mail.servers import ServerDraft
+from webapp.mail.server_page.forms import DEFAULTS
+from webapp.mail.servers import COLUMNS, ServerDraft
 from webapp.mail.service import SecretsRequired
 from webapp.settings.service import General
 
@@ -95,9 +95,3 @@ def test_ehlo_names_a_real_host(
     monkeypatch.setattr(socket, "getfqdn", lambda: machine)
     monkeypatch.setattr(socket, "gethostname", lambda: machine)
     assert transport_settings.ehlo_name(General(public_url, "", ""), mail_from) == name
-
-
-def test_the_name_service_is_not_asked_where_the_public_url_has_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "getfqdn", lambda: pytest.fail("asked"))
-    name = transport_settings.ehlo_name(General("https://mail.example.org", "", ""), "m@example.org")
-    assert name == "mail.example.org"

@@ -1,7 +1,6 @@
 """“Send test email”, as an administrator uses it."""
 
 import re
-import time
 from collections.abc import Callable
 
 import pytest
@@ -99,21 +98,8 @@ def test_a_suggestion_is_filled_in_with_a_click_and_saves_nothing(
     assert 'value="465"' in page.text
     assert 'value="typed@example.org"' in page.text
     assert find_saved(parts) is None
-    again = administrator.submit_on(page, "test", password="")
-    assert "because you changed Port and Security." in error_at(again, "password")
 
 
 def test_a_forged_suggestion_changes_only_the_form_on_the_page(administrator: Browser) -> None:
     fields = custom(apply="csrf_token=x&password=x&provider=nobody&port=99999999999&a")
     assert administrator.post(PAGE, **fields).status_code == 200
-
-
-def test_a_server_that_ignores_quit_keeps_no_one_waiting(
-    administrator: Browser, scripted: Callable[..., ScriptedServer]
-) -> None:
-    started = time.monotonic()
-    server = scripted(stall_at="QUIT")
-    fields = custom(host=server.host, port=server.port, security="none", timeout="60")
-    page = administrator.submit(PAGE, "test", test_recipient=RECIPIENT, **fields)
-    assert "is on its way" in page.text
-    assert time.monotonic() - started < 20

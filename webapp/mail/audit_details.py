@@ -2,11 +2,13 @@
 
 from flask import Flask
 from flask_babel import gettext as _
+from wtforms.fields.core import UnboundField
 
 from webapp.audit import registry
 from webapp.audit.registry import Describe
 from webapp.mail import events
 from webapp.mail.expiry import labels
+from webapp.mail.server_page.forms import MailServerForm
 from webapp.mail.transcript import Stage, stage_label
 from webapp.providers.oauth2 import LABELS
 from webapp.providers.registry import get_providers
@@ -40,4 +42,5 @@ def init_app(app: Flask) -> None:
     """Register these events with the audit trail."""
     registry.register_event_types(app, *registry.declared_in(vars(events)))
     registry.register_details(app, DETAILS)
-    registry.register_field_labels(app, events.FIELD_LABELS)
+    unbound = {name: field for name, field in vars(MailServerForm).items() if isinstance(field, UnboundField)}
+    registry.register_field_labels(app, {name: field.args[0] for name, field in unbound.items() if field.args})

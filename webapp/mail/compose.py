@@ -1,15 +1,12 @@
 """Compose an email from a template and its data."""
 
 import hashlib
-import ipaddress
 import re
 import secrets
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 import css_inline
-import idna
 from flask import current_app
 
 from webapp.core import i18n
@@ -44,7 +41,7 @@ def compose(
         recipient=recipient,
         text=_normalise_blank_lines(_render(template, "body.txt", context)),
         html=_inliner.inline(_render(template, "body.html", context)),
-        message_id=f"<{_message_id(identity)}@{_message_id_domain(general.public_url, sender)}>",
+        message_id=f"<{_message_id(identity)}@{ascii_domain(sender)}>",
         reply_to=("", context["support"]) if context["support"] else None,
         headers={
             "Auto-Submitted": "auto-generated",
@@ -83,22 +80,3 @@ def _normalise_blank_lines(text: str) -> str:
 def _message_id(identity: str) -> str:
     """Return the part of the Message-ID before the @: the same for the same identity, else random."""
     return hashlib.sha256(identity.encode()).hexdigest()[:32] if identity else secrets.token_hex(16)
-
-
-def _message_id_domain(public_url: str, sender: str) -> str:
-    """Return the public host or, if that isn't a public host name, the sender's domain."""
-    host = urlsplit(public_url).hostname or ""
-    if "." not in host or host.endswith(".localhost") or _is_ip_address(host):
-        return ascii_domain(sender)
-    try:
-        return ascii_domain(host)
-    except idna.IDNAError:
-        return ascii_domain(sender)
-
-
-def _is_ip_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -14,7 +14,7 @@ from webapp.core.sealing import CannotUnseal
 from webapp.mail import servers, transport_settings
 from webapp.mail.expiry import alerts, certificates
 from webapp.mail.grants import renewal, token_source
-from webapp.mail.models import AuthorizationRequest, MailServer
+from webapp.mail.models import AuthorizationRequest
 from webapp.mail.oauth.errors import OAuthError
 from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError
@@ -38,11 +38,7 @@ def init_app(app: Flask) -> None:
 def refresh_grants(now: datetime) -> None:
     """Refresh every grant that is due; a failure is saved with the grant."""
     state = app_state()
-    for server_id in renewal.due(state, now):
-        with state.database.read() as session:
-            server = session.get(MailServer, server_id)
-        if server is None:
-            continue
+    for server in renewal.due(state, now):
         try:
             token_source.for_server(server, state).refresh()
         except OAuthError as error:

@@ -24,6 +24,11 @@ DESTINATION = (
 PROXY_DESTINATION = ("proxy_type", "proxy_host", "proxy_port", "proxy_username")
 # The columns that only OAuth2 needs. They are empty for a draft that doesn't name them.
 OAUTH2_COLUMNS = ("client_id", "tenant_id", "authorize_url", "token_url", "device_authorization_url", "scopes")
+# The columns that the form shows.
+COLUMNS = (
+    "provider", "mail_from", "host", "port", "security", "tls_minimum", "timeout", "proxy_type", "proxy_host",
+    "proxy_port", "proxy_username", "authentication", "username", *OAUTH2_COLUMNS, "secret_expires_on",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

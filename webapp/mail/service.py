@@ -15,6 +15,7 @@ from webapp.mail.grants import service as grants
 from webapp.mail.models import MailServer
 from webapp.mail.servers import (
     CLIENT_SECRETS,
+    COLUMNS,
     OAUTH2_COLUMNS,
     PRIMARY,
     ServerDraft,
@@ -25,10 +26,6 @@ from webapp.mail.servers import (
 )
 
 CERTIFICATE_COLUMNS = ("certificate_since", "certificate_expires_at", "certificate_seen_at")
-
-
-# What no form changes.
-INTERNAL_COLUMNS = ("id", "position", "version", "updated_at", "updated_by", *CERTIFICATE_COLUMNS)
 
 
 class SecretsRequired(MailroomError):
@@ -91,9 +88,7 @@ def is_unchanged(saved: MailServer | None, draft: ServerDraft) -> bool:
 
 def _fields(server: MailServer) -> dict[str, object]:
     """Return what a form can change, by name; the secrets stay sealed, so they differ whenever they are entered."""
-    others = (*INTERNAL_COLUMNS, "provider_fields", "sealed_secrets")
-    names = [column.key for column in MailServer.__table__.columns if column.key not in others]
-    return {name: getattr(server, name) for name in names} | server.provider_fields | server.sealed_secrets
+    return {name: getattr(server, name) for name in COLUMNS} | server.provider_fields | server.sealed_secrets
 
 
 def _fill(server: MailServer, sealer: Sealer, draft: ServerDraft, by: str) -> MailServer:
@@ -112,10 +107,10 @@ def _fill(server: MailServer, sealer: Sealer, draft: ServerDraft, by: str) -> Ma
 
 
 def _secret_expires_on(server: MailServer, draft: ServerDraft) -> date | None:
-    """Return the last day of the client secret or key: as entered, else as saved; None without such a secret."""
+    """Return the last day of the client secret or key: as entered; None without such a secret."""
     if not set(CLIENT_SECRETS) & set(server.sealed_secrets):
         return None
-    day = draft.values.get("secret_expires_on", server.secret_expires_on)
+    day = draft.values.get("secret_expires_on")
     return day if isinstance(day, date) else None
 
 

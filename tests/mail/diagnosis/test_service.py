@@ -118,9 +118,3 @@ def test_an_unknown_failure_has_a_diagnosis_too(app: Flask) -> None:
 def test_a_failure_before_any_server_was_asked_has_no_diagnosis(app: Flask) -> None:
     with app.test_request_context():
         assert diagnose("custom", {}, Failure("settings", "no_mail_server")) is None
-
-
-def test_office_365_has_the_steps_of_the_guides_troubleshooting(app: Flask) -> None:
-    steps = " ".join(map(str, office365_diagnoses.NOT_ACCEPTED.steps))
-    assert "Manage email apps" in steps
-    assert "security defaults" in steps

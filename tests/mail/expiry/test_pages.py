@@ -1,17 +1,12 @@
 """What administrators see of expiry dates: alerts on every page, and the table on the mail server page."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import pytest
 
-from tests.mail.page import saved
 from tests.support.browser import Browser
 from tests.support.grants import GrantOwner
 from tests.support.inbox import Inbox
-from webapp.core import clock
-from webapp.core.app_state import AppState
-from webapp.mail.expiry.certificates import record
-from webapp.mail.transport.smtp import Certificate
 
 pytestmark = pytest.mark.one_database
 ALERT = "The mail server's certificate expires on"
@@ -26,15 +21,6 @@ def test_members_and_strangers_see_no_alert(expiring: Inbox, member: Browser, st
     for browser in (member, stranger):
         for page in ("/", "/profile", "/login", "/forgot-password"):
             assert "certificate expires on" not in browser.get(page).text, page
-
-
-def test_an_alert_disappears_as_soon_as_the_problem_is_solved(
-    expiring: Inbox, administrator: Browser, parts: AppState
-) -> None:
-    assert "certificate expires on" in administrator.get("/").text
-    end = clock.now() + timedelta(days=90)
-    record(parts.database, saved(parts), Certificate(clock.now(), end))
-    assert "certificate expires on" not in administrator.get("/").text
 
 
 def test_the_table_shows_every_expiry_date(owner: GrantOwner, administrator: Browser) -> None:

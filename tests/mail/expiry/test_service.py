@@ -7,7 +7,6 @@ import pytest
 import time_machine
 
 from tests.support.grants import GrantOwner
-from webapp.core.app_state import AppState
 from webapp.mail.expiry import service as expiries
 from webapp.mail.expiry.certificates import record
 from webapp.mail.expiry.service import Expiry, ExpiryState, ExpirySubject
@@ -26,8 +25,16 @@ def states(server: MailServer, grant: Grant | None = None) -> dict[ExpirySubject
     return {one.subject: one.state for one in expiries.expiries_of(server, grant, NOON)}
 
 
-def test_a_password_without_encryption_has_no_expiry_date() -> None:
-    assert states(server(secret_expires_on=date(2026, 11, 24))) == {}
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, {}),
+        ({"authentication": "service_account"}, {ExpirySubject.SERVICE_ACCOUNT_KEY: ExpiryState.EXPIRING}),
+        ({"security": "starttls"}, {ExpirySubject.CERTIFICATE: ExpiryState.UNKNOWN}),
+    ],
+)
+def test_only_what_a_server_uses_expires(given: dict[str, str], expected: dict[ExpirySubject, ExpiryState]) -> None:
+    assert states(server(**given, secret_expires_on=date(2026, 11, 24))) == expected
 
 
 SECRETS = [
@@ -45,11 +52,6 @@ SECRETS = [
 def test_a_secret_is_valid_until_the_end_of_its_last_day(day: date | None, state: ExpiryState) -> None:
     found = states(server(authentication="client_credentials", secret_expires_on=day))
     assert found == {ExpirySubject.CLIENT_SECRET: state}
-
-
-def test_a_service_account_has_a_key() -> None:
-    found = states(server(authentication="service_account", secret_expires_on=date(2026, 11, 30)))
-    assert found == {ExpirySubject.SERVICE_ACCOUNT_KEY: ExpiryState.EXPIRING}
 
 
 # Days of its lifetime, and days until it expires.
@@ -70,10 +72,6 @@ def test_a_short_lived_certificate_causes_an_alert_only_in_its_last_quarter(
     end = NOON + left * DAY
     found = states(server(security="starttls", certificate_since=end - life * DAY, certificate_expires_at=end))
     assert found == {ExpirySubject.CERTIFICATE: state}
-
-
-def test_a_certificate_that_was_never_seen_is_unknown() -> None:
-    assert states(server(security="starttls")) == {ExpirySubject.CERTIFICATE: ExpiryState.UNKNOWN}
 
 
 SIX_DAYS_LEFT = {"last_refresh_at": NOON - DAY, "refresh_deadline": NOON + 6 * DAY}
@@ -111,22 +109,6 @@ def test_a_grant_renews_automatically_unless_its_end_is_fixed(slides: bool | Non
     assert expiry.renews_automatically is renews
 
 
-@pytest.mark.one_database
-@pytest.mark.parametrize(("shorter_by", "slides"), [(7_200, False), (0, True)])
-def test_a_fixed_end_of_a_grant_is_noticed_at_the_first_refresh(
-    owner: GrantOwner, shorter_by: int, slides: bool
-) -> None:
-    owner.provider.rotates = False
-    owner.provider.answers = {"refresh_token_expires_in": 7 * 86_400}
-    owner.save()
-    with time_machine.travel(NOON):
-        owner.authorize()
-    owner.provider.answers = {"refresh_token_expires_in": 7 * 86_400 - shorter_by}
-    with time_machine.travel(NOON + timedelta(hours=2)):
-        owner.tokens.refresh()
-    assert owner.grant.refresh_expiry_slides is slides
-
-
 def test_the_saved_mail_server_has_all_its_expiry_dates(owner: GrantOwner) -> None:
     owner.provider.answers = {"refresh_token_expires_in": 86_400}
     owner.save(security="starttls", secret_expires_on=date(2026, 11, 30))
@@ -140,11 +122,6 @@ def test_the_saved_mail_server_has_all_its_expiry_dates(owner: GrantOwner) -> No
         (ExpirySubject.CLIENT_SECRET, ExpiryState.EXPIRING),
         (ExpirySubject.CERTIFICATE, ExpiryState.EXPIRING),
     ]
-
-
-def test_without_a_mail_server_nothing_expires(parts: AppState) -> None:
-    with parts.database.read() as session:
-        assert expiries.current(session, NOON) == []
 
 
 @pytest.mark.parametrize("expires_at", [None, NOON])

@@ -156,14 +156,6 @@ def test_a_refresh_token_that_lives_an_hour_is_used_after_half_an_hour(owner: Gr
     assert owner.provider.asked[-1] == "refresh_token"
 
 
-@pytest.mark.one_database
-def test_the_job_notices_a_revoked_grant(granted: GrantOwner) -> None:
-    granted.provider.revoke()
-    with later(days=2):
-        jobs.refresh_grants(clock.now())
-    assert granted.grant.status == GrantStatus.ACTION_REQUIRED
-
-
 CHANGES = [
     ({"provider": "google", "authentication": "authorization_code"}, True),
     ({"authentication": "password"}, True),

@@ -29,6 +29,7 @@ from webapp.mail.transcript import Stage
 from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError
 from webapp.mail.transport.settings import AccessToken, TransportSettings
+from webapp.outbox.connection import ReusableConnection, current_settings
 from webapp.outbox.models import MessageState
 from webapp.providers import Diagnosis
 
@@ -58,7 +59,7 @@ def _destination(owner: GrantOwner) -> dict[str, Any]:
     return {name: getattr(owner.server, name) for name in ("host", "port", "security")}
 
 
-def opened(owner: GrantOwner) -> TransportSettings:
+def settings_of(owner: GrantOwner) -> TransportSettings:
     return transport_settings.load(owner.server, owner.parts, owner.general)
 
 
@@ -121,13 +122,13 @@ def test_a_second_rejection_is_a_failure_with_its_reason(
 def test_a_test_send_shows_how_it_got_its_token_but_not_the_token(granted: GrantOwner, app: Flask) -> None:
     granted.provider.revoke_access_tokens()
     with app.app_context():
-        trial = send_test(granted.draft(**_destination(granted)), granted.server, "eve@people.example")
-    assert trial.passed
-    assert [step.stage for step in trial.steps][:2] == [Stage.TOKEN, Stage.LOOKUP]
-    said = "\n".join(line.text for line in trial.lines)
-    assert "The access token was rejected" in said
+        result = send_test(granted.draft(**_destination(granted)), granted.server, "eve@people.example")
+    assert result.passed
+    assert [step.stage for step in result.steps][:2] == [Stage.TOKEN, Stage.LOOKUP]
+    lines = "\n".join(line.text for line in result.lines)
+    assert "The access token was rejected" in lines
     tokens = [*granted.provider.access, *granted.provider.refresh]
-    assert not [token for token in tokens if token in said or base64.b64encode(token.encode()).decode() in said]
+    assert not [token for token in tokens if token in lines or base64.b64encode(token.encode()).decode() in lines]
 
 
 @pytest.mark.one_database
@@ -149,14 +150,12 @@ def test_a_grant_that_was_revoked_stops_delivery_until_a_new_one(
 def test_a_connection_is_reopened_when_its_token_expires(
     granted: GrantOwner, token_inbox: TokenInbox, app: Flask, enqueue: Enqueue
 ) -> None:
-    from webapp.outbox.connection import ReusableConnection, current_settings
-
-    with app.app_context(), ReusableConnection(granted.parts) as line:
-        line.open(current_settings(granted.parts))
-        line.open(current_settings(granted.parts))
+    with app.app_context(), ReusableConnection(granted.parts) as connection:
+        connection.open(current_settings(granted.parts))
+        connection.open(current_settings(granted.parts))
         assert len(token_inbox.shown) == 1
         with later(hours=2):
-            line.open(current_settings(granted.parts))
+            connection.open(current_settings(granted.parts))
     assert len(token_inbox.shown) == 2
     assert token_inbox.refused == 0
 
@@ -167,9 +166,9 @@ def test_unsaved_settings_are_tested_with_the_grant_if_it_stays(granted: GrantOw
     for change, passes in changes:
         draft = granted.draft(**_destination(granted), **change)
         with app.app_context():
-            trial = send_test(draft, granted.server, "eve@people.example")
-        assert trial.passed is passes
-    assert trial.diagnosis is token_rules.NOT_GENERATED
+            result = send_test(draft, granted.server, "eve@people.example")
+        assert result.passed is passes
+    assert result.diagnosis is token_rules.NOT_GENERATED
 
 
 @pytest.mark.one_database
@@ -185,7 +184,7 @@ def test_an_application_can_be_tested_before_it_is_saved(
 
 @pytest.mark.one_database
 def test_the_mail_server_never_gets_the_client_secret(granted: GrantOwner) -> None:
-    assert opened(granted).secrets == {}
+    assert settings_of(granted).secrets == {}
 
 
 @pytest.mark.parametrize(

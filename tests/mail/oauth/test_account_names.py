@@ -14,14 +14,6 @@ from webapp.mail.oauth.errors import AuthorizationFailed
 pytestmark = pytest.mark.one_database
 
 
-def test_an_account_other_than_the_user_name_is_named(owner: GrantOwner) -> None:
-    owner.save()
-    owner.provider.account = "eve@mailroom.example"
-    with pytest.raises(AuthorizationFailed) as caught:
-        owner.authorize()
-    assert (caught.value.code, caught.value.params) == ("wrong_account", {"account": "eve@mailroom.example"})
-
-
 @pytest.mark.parametrize("account", ["mailroom@mailroom.example", "eve@mailroom.example"])
 def test_userinfo_names_the_account_if_the_id_token_does_not(owner: GrantOwner, account: str) -> None:
     owner.save()

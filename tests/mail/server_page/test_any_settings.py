@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from tests.mail.page import PAGE, custom
 from tests.support.browser import Browser
 from tests.web.test_any_input import EXAMPLES, ODD, encoded
-from webapp.mail.server_page.forms import CARRIED, COLUMNS, SECRETS
+from webapp.mail.server_page.forms import CARRIED, SECRETS
+from webapp.mail.servers import COLUMNS
 from webapp.providers import GrantType
 
 START = "/settings/mail/oauth/start"

@@ -38,11 +38,8 @@ def test_a_client_secret_that_is_needed_or_entered_is_not_removed(
 @pytest.mark.parametrize(
     "change",
     [
-        {"client_id": "another"}, {"client_secret": "another"}, {"scopes": "another"},
-        {"username": "b@mailroom.example"},
-        {"authorize_url": "https://other.example/a"}, {"token_url": "https://other.example/t"},
+        {"scopes": "another"},
         {"authentication": "password", "password": "secret"},
-        {"provider": "google", "host": "smtp.gmail.com"},
     ],
 )  # fmt: skip
 def test_a_change_of_what_the_grant_was_obtained_with_discards_it(
@@ -53,15 +50,6 @@ def test_a_change_of_what_the_grant_was_obtained_with_discards_it(
     assert DISCARDED in page.text
     assert ("Generate a new one" in page.text) == ("authentication" not in change)
     assert grant_events(parts) == ["grant.obtained", "grant.removed"]
-
-
-def test_another_timeout_keeps_the_grant(
-    administrator: Browser, provider: AuthorizationServer, parts: AppState
-) -> None:
-    return_with(administrator, authorize(administrator, provider))
-    page = administrator.submit(PAGE, "save", timeout="30")
-    assert "Access token status: Generated" in page.text
-    assert grant_events(parts) == ["grant.obtained"]
 
 
 def test_the_client_secret_of_another_provider_is_neither_asked_for_nor_kept(
@@ -90,5 +78,5 @@ def test_a_saved_client_secret_is_sent_nowhere_else(
     fields = oauth_form(provider, authentication="device_code")
     administrator.submit(PAGE, "save", **fields)
     page = administrator.post(START, **fields | {field: "https://attacker.example/", "client_secret": ""})
-    assert error_at(page, "client_secret").startswith("Enter the client secret again, because you changed ")
+    assert error_at(page, "client_secret").startswith("Enter “Client secret” again, because you changed ")
     assert saved(parts).device_authorization_url == provider.settings["device_authorization_url"]

@@ -69,6 +69,9 @@ def error(form: MailServerForm, name: str) -> str:
         ("proxy_type", "gopher", "Choose one"),
         ("username", "a\0b", "control characters"),
         ("password", "two\r\nlines", "Line breaks"),
+        ("secret_expires_on", "tomorrow", "Enter a date"),
+        ("secret_expires_on", "2026-02-30", "Enter a date"),
+        ("secret_expires_on", "9" * 400, "Enter a date"),
     ],
 )
 def test_a_bad_value_is_reported_at_its_field(field: str, value: str, text: str, fill: Fill) -> None:

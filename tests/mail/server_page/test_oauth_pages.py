@@ -123,7 +123,7 @@ def test_a_script_that_waits_for_the_code_gets_json(administrator: Browser, prov
     assert answer.json == {"waiting": True}
 
 
-@pytest.mark.parametrize(("key", "error"), [("", "Paste the service account key."), ("no json", "JSON")])
+@pytest.mark.parametrize(("key", "error"), [("", "“Service account key (JSON)”"), ("no json", "JSON")])
 def test_a_missing_or_bad_key_file_is_reported_and_never_shown(
     key: str, error: str, administrator: Browser, provider: AuthorizationServer
 ) -> None:

@@ -51,12 +51,12 @@ def test_a_saved_password_goes_nowhere_else(
     administrator.submit(PAGE, "save", **custom())
     fields = custom(password="", test_recipient="a@b.example") | change | {button: "1"}
     error = error_at(administrator.post(PAGE, **fields), "password")
-    assert error.startswith(f"Enter the password again, because you changed {names}.")
+    assert error.startswith(f"Enter “Password” again, because you changed {names}.")
     assert saved(parts).host == "smtp.example.org"
 
 
 @pytest.mark.one_database
-@pytest.mark.parametrize(("provider", "error"), [("custom", "Enter the password."), ("sendgrid", "“API key”")])
+@pytest.mark.parametrize(("provider", "error"), [("custom", "“Password”"), ("sendgrid", "“API key”")])
 def test_a_secret_that_was_never_entered_is_asked_for(provider: str, error: str, administrator: Browser) -> None:
     page = administrator.post(PAGE, **custom(password="", save="1", provider=provider, shown_provider=provider))
     assert error in error_at(page, "password")

@@ -4,6 +4,7 @@ import ssl
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import flask_mail
 import pytest
@@ -19,6 +20,7 @@ from webapp.mail.transcript import Stage
 from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError, Scope
 from webapp.mail.transport.settings import TransportSettings
+from webapp.providers import Account, Password, Provider, SmtpDialogue
 
 pytestmark = pytest.mark.one_database
 
@@ -71,15 +73,24 @@ def test_a_slow_reply_is_abandoned(scripted: Scripted, delivery_error: FailingSe
     assert time.monotonic() - started < 3
 
 
-def test_an_endless_reply_is_cut_off(scripted: Scripted, delivery_error: FailingSend) -> None:
-    error = delivery_error(settings_for(scripted(endless_at="EHLO")))
-    assert error.stage is Stage.EHLO
-    assert (error.code, error.params) == ("reply_too_long", {"limit": "200"})
+@pytest.mark.parametrize(
+    ("server", "code"),
+    [
+        ({"endless_at": "EHLO"}, "reply_too_long"),
+        ({"replies": {"EHLO": b"250 " + b"x" * 100_000}}, "line_too_long"),
+    ],
+)
+def test_an_endless_reply_is_cut_off(
+    server: dict[str, Any], code: str, scripted: Scripted, delivery_error: FailingSend
+) -> None:
+    error = delivery_error(settings_for(scripted(**server)))
+    assert (error.stage, error.code) == (Stage.EHLO, code)
 
 
-def test_an_endless_line_is_cut_off(scripted: Scripted, delivery_error: FailingSend) -> None:
-    error = delivery_error(settings_for(scripted({"GREETING": b"220 " + b"x" * 100_000})))
-    assert error.code == "line_too_long"
+def test_a_server_that_ignores_quit_keeps_no_one_waiting(scripted: Scripted, send: Send) -> None:
+    started = time.monotonic()
+    send(settings_for(scripted(stall_at="QUIT"), timeout=60))
+    assert time.monotonic() - started < 20
 
 
 def test_nothing_is_sent_if_starttls_is_not_offered(scripted: Scripted, delivery_error: FailingSend) -> None:
@@ -209,8 +220,6 @@ def test_a_line_that_starts_with_a_dot_arrives_intact(scripted: Scripted, send: 
 
 
 def test_a_plugin_that_raises_while_authenticating_is_named(scripted: Scripted, delivery_error: FailingSend) -> None:
-    from webapp.providers import Account, Password, Provider, SmtpDialogue
-
     class Broken(Password):
         def authenticate(self, dialogue: SmtpDialogue, account: Account) -> None:
             raise KeyError(account.password)

@@ -6,12 +6,10 @@ and the previous grant unchanged, and is recorded in the audit trail.
 """
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-
-from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
 from webapp.core import clock, http_client
@@ -48,9 +46,12 @@ def start(server: MailServer, general: General, session_id: int, origin: str = "
         registration = token_source.for_server(server, app_state()).registration
         state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
         url = client.authorization_url(registration, callback, state, verifier)
-    request = requests.for_browser(server, session_id, callback)
     with app_state().database.transaction() as session:
-        requests.create(session, app_state().sealer, request, state, verifier)
+        expires_at = clock.now() + requests.LIFETIME
+        requests.create(
+            session, app_state().sealer, server, session_id, state, verifier,
+            redirect_uri=callback, expires_at=expires_at,
+        )  # fmt: skip
     return url
 
 
@@ -80,12 +81,14 @@ def start_device(server: MailServer, session_id: int) -> AuthorizationRequest:
     """Request a code to enter at the `verification_uri` of the result. Raises OAuthError."""
     with _failures_recorded():
         code = client.request_device_code(token_source.for_server(server, app_state()).registration)
-    request = requests.for_device(server, session_id, code)
     with app_state().database.transaction() as session:
         requests.delete_all(session, server.id, session_id)
         # This state is never used: the column needs a unique value.
-        requests.create(session, app_state().sealer, request, secrets.token_urlsafe(32), code.device_code)
-    return request
+        return requests.create(
+            session, app_state().sealer, server, session_id, secrets.token_urlsafe(32), code.device_code,
+            user_code=code.user_code, verification_uri=code.verification_uri, interval=code.interval,
+            expires_at=clock.now() + code.lifetime,
+        )  # fmt: skip
 
 
 def check_device(server: MailServer, session_id: int) -> bool:
@@ -152,9 +155,8 @@ def _save(registration: ClientRegistration, tokens: TokenResponse) -> None:
 
 
 def _check(registration: ClientRegistration, tokens: TokenResponse) -> None:
-    names = tokens.names or _names_in_token(registration, tokens.access_token)
-    if names and not any(_is_same_account(name, registration.username) for name in names):
-        raise AuthorizationFailed("wrong_account", {"account": names[0]})
+    if tokens.names and not any(_is_same_account(name, registration.username) for name in tokens.names):
+        raise AuthorizationFailed("wrong_account", {"account": tokens.names[0]})
     if tokens.scopes is not None:
         missing = registration.needed_scopes - {scope.casefold() for scope in tokens.scopes}
         if missing:
@@ -171,33 +173,21 @@ def _is_same_account(name: str, username: str) -> bool:
     return theirs.partition("@")[0] == ours.partition("@")[0]
 
 
-def _names_in_token(registration: ClientRegistration, access_token: str) -> Sequence[str]:
-    """Return the account that an access token is for, where its claims are known (Microsoft's)."""
-    claims = responses.read_claims(access_token) if registration.method.expected_claims else {}
-    return responses.names_in(claims)
-
-
 def _next_poll(server: MailServer, session_id: int) -> AuthorizationRequest | None:
     """Return the request to poll for now, or None if it was completed elsewhere. Raises OAuthError."""
     with app_state().database.transaction() as session:
         # Locked, so that of two pages that poll at once, the second sees the first one's next_poll_at.
         request = session.scalar(requests.waiting(server.id, session_id).with_for_update())
         if request is None:
-            if _was_just_completed(session, server, session_id):
+            grant = grants.get(session, server.id)
+            completed = grant is not None and grant.status == GrantStatus.GENERATED
+            if completed and not requests.exists(session, server.id, session_id):
                 return None
             raise AuthorizationFailed("code_expired")
         if request.next_poll_at is not None and clock.now() < request.next_poll_at:
             raise Pending
         request.next_poll_at = clock.now() + timedelta(seconds=request.interval)
         return request
-
-
-def _was_just_completed(session: Session, server: MailServer, session_id: int) -> bool:
-    grant = grants.get(session, server.id)
-    if grant is None or grant.status != GrantStatus.GENERATED or grant.granted_at is None:
-        return False
-    recently = clock.now() - grant.granted_at < client.MAX_CODE_LIFETIME
-    return recently and not requests.exists(session, server.id, session_id)
 
 
 def _update_request(request: AuthorizationRequest, error: OAuthError) -> None:

@@ -24,7 +24,7 @@ from webapp.core.app_state import AppState
 from webapp.core.sealing import CannotUnseal
 from webapp.mail import events
 from webapp.mail.grants import service as grants
-from webapp.mail.models import Grant, GrantStatus
+from webapp.mail.models import Grant, GrantStatus, MailServer
 from webapp.mail.oauth import client
 from webapp.mail.oauth.errors import GrantMissing, NotConfigured, OAuthError, ProviderUnavailable, TokenRefused
 from webapp.mail.oauth.registration import ClientRegistration
@@ -187,14 +187,14 @@ class Refresh:
             raise NotConfigured("cannot_unseal") from None
 
 
-def due(state: AppState, now: datetime) -> list[int]:
+def due(state: AppState, now: datetime) -> list[MailServer]:
     """Return the mail servers whose grants were not refreshed for a day, or for half the time until their deadline.
 
     So no grant expires unused, and one that has ended is noticed within a day even when no email is sent.
     """
     with state.database.read() as session:
-        found = session.scalars(select(Grant).where(Grant.status == GrantStatus.GENERATED)).all()
-    return [grant.mail_server_id for grant in found if _next_refresh(grant, now) <= now]
+        statement = select(MailServer, Grant).join(Grant).where(Grant.status == GrantStatus.GENERATED)
+        return [server for server, grant in session.execute(statement) if _next_refresh(grant, now) <= now]
 
 
 def _next_refresh(grant: Grant, now: datetime) -> datetime:

@@ -1,6 +1,7 @@
 """Authorizations in progress: each belongs to the session that started it and ends within minutes."""
 
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, delete, select, update
 from sqlalchemy.orm import Session
@@ -9,7 +10,6 @@ from webapp.core import clock
 from webapp.core.app_state import app_state
 from webapp.core.sealing import CannotUnseal, Sealer, sha256_hex
 from webapp.mail.models import AuthorizationRequest, MailServer
-from webapp.mail.oauth.client import DeviceCode
 from webapp.mail.oauth.errors import AuthorizationFailed
 
 LIFETIME = timedelta(minutes=10)
@@ -18,34 +18,19 @@ PURPOSE = "authorization_request.secret"
 SLOWER = 5
 
 
-def create(session: Session, sealer: Sealer, request: AuthorizationRequest, state: str, secret: str) -> None:
-    """Save a new request with the hash of its state and its sealed secret, and delete those that have expired."""
-    session.execute(delete(AuthorizationRequest).where(AuthorizationRequest.expires_at <= clock.now()))
-    request.state_hash = sha256_hex(state)
-    request.sealed_secret = sealer.seal(secret, PURPOSE)
+def create(
+    session: Session, sealer: Sealer, server: MailServer, session_id: int, state: str, secret: str, **columns: Any
+) -> AuthorizationRequest:
+    """Save a new request of this session, with the hash of its state and its sealed secret."""
+    request = AuthorizationRequest(
+        mail_server_id=server.id,
+        session_id=session_id,
+        state_hash=sha256_hex(state),
+        sealed_secret=sealer.seal(secret, PURPOSE),
+        **columns,
+    )
     session.add(request)
-
-
-def for_browser(server: MailServer, session_id: int, redirect_uri: str) -> AuthorizationRequest:
-    """Return a request from which the provider sends the browser back."""
-    return AuthorizationRequest(
-        mail_server_id=server.id,
-        session_id=session_id,
-        redirect_uri=redirect_uri,
-        expires_at=clock.now() + LIFETIME,
-    )
-
-
-def for_device(server: MailServer, session_id: int, code: DeviceCode) -> AuthorizationRequest:
-    """Return a request that waits for a code to be entered."""
-    return AuthorizationRequest(
-        mail_server_id=server.id,
-        session_id=session_id,
-        user_code=code.user_code,
-        verification_uri=code.verification_uri,
-        interval=code.interval,
-        expires_at=clock.now() + code.lifetime,
-    )
+    return request
 
 
 def claim_by_state(session_id: int, state: str) -> tuple[AuthorizationRequest, MailServer]:

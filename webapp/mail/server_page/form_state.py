@@ -14,15 +14,14 @@ from urllib.parse import parse_qsl
 
 from flask import request
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as lazy
 
 from webapp.core import clock, formatting
 from webapp.core.app_state import app_state
 from webapp.core.sealing import CannotUnseal, Sealer
 from webapp.mail import servers
 from webapp.mail.models import MailServer
-from webapp.mail.server_page.forms import COLUMNS, SECRETS, MailServerForm, mail_server_form
-from webapp.mail.servers import DESTINATION, OAUTH2_COLUMNS, PROXY_DESTINATION, PROXY_PASSWORD, ServerDraft
+from webapp.mail.server_page.forms import SECRETS, MailServerForm, mail_server_form
+from webapp.mail.servers import COLUMNS, DESTINATION, OAUTH2_COLUMNS, PROXY_DESTINATION, PROXY_PASSWORD, ServerDraft
 from webapp.providers import Provider
 from webapp.providers.registry import ProviderRegistry, get_providers, secret_fields
 from webapp.web.access import current_user
@@ -37,21 +36,6 @@ MAX_KEPT_LENGTH = 8000
 PROVIDER_COLUMNS = ("host", "port", "security", "authentication", "username", *OAUTH2_COLUMNS, "secret_expires_on")
 # With another provider or authentication, a saved secret is not the one that the form asks for.
 SECRET_KIND = frozenset({"provider", "authentication"})
-ENTER = {
-    "password": lazy("Enter the password."),
-    "client_secret": lazy("Enter the client secret."),
-    "service_account_key": lazy("Paste the service account key."),
-}
-ENTER_AGAIN = {
-    "password": lazy(
-        "Enter the password again, because you changed %(fields)s. (For safety, a password is only sent to the "
-        "server you entered it for.)"
-    ),
-    "client_secret": lazy(
-        "Enter the client secret again, because you changed %(fields)s. (For safety, it's only sent to the server "
-        "you entered it for.)"
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -233,11 +217,8 @@ def _secret_error(form: MailServerForm, name: str, changed: frozenset[str] | set
     relevant = set(PROXY_DESTINATION) if name == PROXY_PASSWORD else changed - {"proxy_username"}
     label = form[name].label.text
     if not changed & relevant or changed & relevant & SECRET_KIND:
-        usual = name in ENTER and name not in form.renamed
-        return str(ENTER[name]) if usual else _("Enter a value for “%(field)s”.", field=label)
+        return _("Enter a value for “%(field)s”.", field=label)
     fields = formatting.format_list(str(field.label.text) for field in form if field.name in changed & relevant)
-    if name in ENTER_AGAIN and name not in form.renamed:
-        return str(ENTER_AGAIN[name]) % {"fields": fields}
     return _(
         "Enter “%(field)s” again, because you changed %(fields)s. (For safety, it's only sent to the server you "
         "entered it for.)",

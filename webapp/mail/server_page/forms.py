@@ -11,16 +11,11 @@ from wtforms.validators import DataRequired, InputRequired, Length, NumberRange,
 from webapp.core.i18n import lazy_gettext as lazy
 from webapp.mail.server_page import fields as checks
 from webapp.mail.server_page.fields import DayField, NumberField, SecretTextField, host_name, if_used, required
-from webapp.mail.servers import CLIENT_SECRETS, OAUTH2_COLUMNS, PROXY_PASSWORD, ServerDraft
+from webapp.mail.servers import CLIENT_SECRETS, COLUMNS, OAUTH2_COLUMNS, PROXY_PASSWORD, ServerDraft
 from webapp.providers import Authentication, Password, Provider
 from webapp.providers.registry import get_providers, secret_fields
 from webapp.web.forms import MAX_TEXT_LENGTH, VersionedForm, stripped, text_error
 
-COLUMNS = (
-    "provider", "mail_from", "host", "port", "security", "tls_minimum", "timeout", "proxy_type", "proxy_host",
-    "proxy_port", "proxy_username", "authentication", "username", *OAUTH2_COLUMNS,
-    "secret_expires_on",
-)  # fmt: skip
 SECRETS = ("password", PROXY_PASSWORD, *CLIENT_SECRETS)
 # What the page carries along for itself. It is checked when it is used, and may be long.
 CARRIED = ("shown_provider", "kept_values", "carried_secrets", "version")
@@ -102,8 +97,6 @@ class MailServerForm(VersionedForm):
     test_recipient = StringField(lazy("Send test email to"), [Length(max=254)], filters=[stripped])
 
     chosen: Provider
-    # The fields that the provider gives labels of its own.
-    renamed: frozenset[str] = frozenset()
 
     @property
     def method(self) -> Authentication | None:
@@ -191,7 +184,6 @@ def mail_server_form(provider: Provider, values: Mapping[str, Any], posted: bool
     password = next((one for one in methods if isinstance(one, Password)), None)
     if password is not None:
         form.username.label.text, form.password.label.text = str(password.username_label), str(password.password_label)
-        form.renamed = frozenset({"password"} if password.password_label is not Password.password_label else ())
     if posted:
         form.tidy()
     elif form.authentication.data not in [one.key for one in methods]:
