@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 import flask_babel
 from babel import Locale
 from flask import Flask
-from flask_babel import Babel, Domain, force_locale, get_locale, get_translations
+from flask_babel import Babel, Domain, force_locale, get_locale
 from jinja2 import pass_eval_context
 from jinja2.nodes import EvalContext
 from markupsafe import Markup
@@ -62,15 +62,39 @@ DEFAULT_LOCALE = LANGUAGES[DEFAULT].locale
 class IsolatingDomain(Domain):
     """Flask-Babel's translations, with names and technical terms isolated in right-to-left sentences."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._catalogs: dict[str, Any] = {}
+
     def gettext(self, string: str, **values: Any) -> str:
         """Translate a text into the current language."""
-        text = isolate_technical_terms(self.get_translations().ugettext(string))
-        return text % isolate(values) if values else text
+        language = current()
+        return _fill(language, self._catalog(language).ugettext(string), values)
 
     def ngettext(self, singular: str, plural: str, num: float, **values: Any) -> str:
         """Translate a text that depends on a number."""
-        text = isolate_technical_terms(self.get_translations().ungettext(singular, plural, num))
-        return text % isolate({"num": num, **values})
+        language = current()
+        text = self._catalog(language).ungettext(singular, plural, num)
+        return _fill(language, text, {"num": num, **values})
+
+    @pass_eval_context
+    def gettext_in_template(self, context: EvalContext, string: str, **values: Any) -> str:
+        """Translate a text in a template. Like with Jinja's own, `%` is always formatted."""
+        language = current()
+        return _fill(language, self._catalog(language).ugettext(string), values, context)
+
+    @pass_eval_context
+    def ngettext_in_template(self, context: EvalContext, singular: str, plural: str, num: int, **values: Any) -> str:
+        """Translate a text that depends on a number in a template."""
+        language = current()
+        text = self._catalog(language).ungettext(singular, plural, num)
+        return _fill(language, text, {"num": num, **values}, context)
+
+    def _catalog(self, language: Language) -> Any:
+        # Flask-Babel keeps them too, but takes longer to find them than to translate a text.
+        if language.code not in self._catalogs:
+            self._catalogs[language.code] = self.get_translations()
+        return self._catalogs[language.code]
 
 
 class IsolatingBabel(Babel):
@@ -79,15 +103,16 @@ class IsolatingBabel(Babel):
     @cached_property
     def domain_instance(self) -> IsolatingDomain:
         """Return the domain that Flask-Babel's functions use."""
-        return IsolatingDomain(domain=self.domain)
+        return IsolatingDomain()
 
 
 def init_app(app: Flask, select_language: Callable[[], str]) -> None:
     """Translate pages into the language whose code `select_language` returns for the current request."""
     # Parsed once: Babel would parse the name again for each text on a page.
     locales = {code: Locale.parse(language.locale) for code, language in LANGUAGES.items()}
-    IsolatingBabel(app, default_locale=DEFAULT_LOCALE, locale_selector=lambda: locales[select_language()])
-    app.jinja_env.globals.update(gettext=_gettext, ngettext=_ngettext)
+    babel = IsolatingBabel(app, default_locale=DEFAULT_LOCALE, locale_selector=lambda: locales[select_language()])
+    gettext, ngettext = babel.domain_instance.gettext_in_template, babel.domain_instance.ngettext_in_template
+    app.jinja_env.globals.update(_=gettext, gettext=gettext, ngettext=ngettext)
     app.jinja_env.filters.update(bdi=bdi, strong=strong)
     app.add_template_global(current, "language")
 
@@ -113,13 +138,6 @@ def isolate(values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def isolate_technical_terms(text: str) -> str:
-    """Isolate the technical terms in a right-to-left sentence."""
-    if not TECHNICAL_TERM.search(text) or current().direction == "ltr":
-        return text
-    return TECHNICAL_TERM.sub(f"{ISOLATE}\\g<0>{END_OF_ISOLATE}", text)
-
-
 def without_isolates(text: str) -> str:
     """Remove the isolating characters, for email headers."""
     return text.replace(ISOLATE, "").replace(END_OF_ISOLATE, "")
@@ -140,19 +158,12 @@ def _needs_isolation(value: Any) -> bool:
     return type(value) is str and not value.startswith(("https://", "http://"))
 
 
-@pass_eval_context
-def _gettext(context: EvalContext, text: str, **values: Any) -> str:
-    # Like Jinja's own: `%` is always formatted, and Markup is not escaped again.
-    return _format(context, isolate_technical_terms(get_translations().ugettext(text)), values)
-
-
-@pass_eval_context
-def _ngettext(context: EvalContext, singular: str, plural: str, num: int, **values: Any) -> str:
-    text = isolate_technical_terms(get_translations().ungettext(singular, plural, num))
-    return _format(context, text, {"num": num, **values})
-
-
-def _format(context: EvalContext, text: str, values: Mapping[str, Any]) -> str:
-    template: str = Markup(text) if context.autoescape else text  # noqa: S704 -- our own text; values are escaped
+def _fill(language: Language, text: str, values: Mapping[str, Any], context: EvalContext | None = None) -> str:
+    """Put the values into a text; in a template also if there are none, and escaped where it escapes."""
+    if language.direction == "rtl":
+        text = TECHNICAL_TERM.sub(f"{ISOLATE}\\g<0>{END_OF_ISOLATE}", text)
+        values = isolate(values)
+    if context and context.autoescape:
+        text = Markup(text)  # noqa: S704 -- our own text; values are escaped
     # Most texts have no values and no "%".
-    return template % isolate(values) if values or "%" in text else template
+    return text % values if values or (context and "%" in text) else text

@@ -31,7 +31,7 @@ def home() -> str:
     if not current_user.is_administrator:
         return render_template("home/member.html")
     with app_state().database.read() as session:
-        steps = _setup_steps(servers.primary(session) is not None, accounts.has_users(session))
+        steps = _setup_steps(servers.primary_saved_at(session) is not None, accounts.has_users(session))
     return render_template("home/home.html", steps=steps)
 
 

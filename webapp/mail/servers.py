@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -12,6 +13,7 @@ from webapp.providers import Authentication, Provider
 from webapp.providers.registry import secret_fields
 
 PRIMARY = 0
+PRIMARY_SAVED_AT = select(MailServer.updated_at).where(MailServer.position == PRIMARY)
 PROXY_PASSWORD = "proxy_password"  # noqa: S105 -- the name of a field
 # What an application proves its identity with when it asks for tokens.
 CLIENT_SECRETS = ("client_secret", "service_account_key")
@@ -67,6 +69,11 @@ class ServerDraft:
 def primary(session: Session) -> MailServer | None:
     """Return the mail server that all email goes through, if one is saved."""
     return session.scalars(select(MailServer).where(MailServer.position == PRIMARY)).one_or_none()
+
+
+def primary_saved_at(session: Session) -> datetime | None:
+    """Return when the primary mail server was last saved; None if there is none."""
+    return session.scalar(PRIMARY_SAVED_AT)
 
 
 def lock_primary(session: Session) -> MailServer | None:

@@ -2,13 +2,45 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import case, func, select, true
 from sqlalchemy.orm import Session
 
 from webapp.mail import servers
 from webapp.outbox.claims import next_to_try
 from webapp.outbox.models import Message, MessageState
+
+# The number of unsent messages; when the oldest was queued, and the oldest that waits for the server.
+_WAITING = (
+    select(
+        func.count(Message.id),
+        func.min(Message.created_at),
+        func.min(case(((Message.state == MessageState.QUEUED) & Message.waits_for_server, Message.created_at))),
+    )
+    .where(Message.state.in_((MessageState.QUEUED, MessageState.SENDING)))
+    .subquery()
+)
+_LAST_SENT = (
+    select(Message.id, Message.kind, Message.provider, Message.finished_at)
+    .where(Message.state == MessageState.SENT)
+    .order_by(Message.finished_at.desc())
+    .limit(1)
+    .subquery()
+)
+# One query, as Home asks it each time.
+_STATUS = select(_WAITING, servers.PRIMARY_SAVED_AT.scalar_subquery(), _LAST_SENT).select_from(
+    _WAITING.outerjoin(_LAST_SENT, true())
+)
+
+
+class SentMessage(NamedTuple):
+    """What is shown of the message that was sent last."""
+
+    id: int
+    kind: str
+    provider: str
+    finished_at: datetime
 
 
 @dataclass(frozen=True)
@@ -19,7 +51,7 @@ class DeliveryStatus:
     is being delivered. `not_yet_used` says that the mail server was saved after the last email was sent.
     """
 
-    last_sent: Message | None
+    last_sent: SentMessage | None
     waiting: int
     waiting_since: datetime | None
     stopped: Message | None
@@ -30,31 +62,18 @@ class DeliveryStatus:
 
 def delivery_status(session: Session) -> DeliveryStatus:
     """Return the current status."""
-    waiting, waiting_since, stopped_since = session.execute(_waiting()).one()
-    last_sent = session.scalar(
-        select(Message).where(Message.state == MessageState.SENT).order_by(Message.finished_at.desc()).limit(1)
-    )
+    waiting, waiting_since, stopped_since, server_saved_at, *sent = session.execute(_STATUS).one()
+    last_sent = SentMessage(*sent) if sent[0] else None
     last_sent_at = last_sent.finished_at if last_sent else None
     if stopped_since and last_sent_at:
         # Messages that were queued while others were still being sent have not been waiting for the server.
         stopped_since = max(stopped_since, last_sent_at)
-    server = servers.primary(session)
     return DeliveryStatus(
         last_sent=last_sent,
         waiting=waiting,
         waiting_since=waiting_since,
         stopped=next_to_try(session) if stopped_since else None,
         stopped_since=stopped_since,
-        has_server=server is not None,
-        not_yet_used=server is not None and (last_sent_at is None or last_sent_at < server.updated_at),
+        has_server=server_saved_at is not None,
+        not_yet_used=server_saved_at is not None and (last_sent_at is None or last_sent_at < server_saved_at),
     )
-
-
-def _waiting() -> Select[int, datetime | None, datetime | None]:
-    """Count the unsent messages; when the oldest was queued, and the oldest that waits for the server."""
-    waits_for_server = (Message.state == MessageState.QUEUED) & Message.waits_for_server
-    return select(
-        func.count(Message.id),
-        func.min(Message.created_at),
-        func.min(case((waits_for_server, Message.created_at))),
-    ).where(Message.state.in_((MessageState.QUEUED, MessageState.SENDING)))

@@ -71,7 +71,11 @@ def general(session: Session | Connection, config: Config) -> General:
 
 def security(session: Session) -> SecurityPolicy:
     """Return the security settings."""
-    row = session.get(SecuritySettings, SINGLETON_ID)
+    return policy_of(session.get(SecuritySettings, SINGLETON_ID))
+
+
+def policy_of(row: SecuritySettings | None) -> SecurityPolicy:
+    """Return the security settings as they are in this row; the defaults if they were never saved."""
     return SecurityPolicy(**{f.name: getattr(row, f.name) for f in fields(SecurityPolicy)}) if row else SecurityPolicy()
 
 

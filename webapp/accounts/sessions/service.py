@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import and_, bindparam, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp.accounts import events
@@ -20,13 +20,20 @@ from webapp.core import clock
 from webapp.core.database import Database
 from webapp.core.sealing import sha256_hex
 from webapp.settings.models import SINGLETON_ID, SecuritySettings
-from webapp.settings.service import SecurityPolicy, security
+from webapp.settings.service import SecurityPolicy, policy_of, security
 from webapp.web.client import Client
 
 # A clock may be set back by this much without signing anybody out; no session lasts longer than that because of it.
 CLOCK_SKEW = timedelta(days=1)
 # The precision of `last_seen_at`: not every page is worth a write.
 TOUCH_INTERVAL = timedelta(minutes=5)
+# Every page of a signed-in user asks this, so it is built only once.
+_FIND = (
+    select(UserSession, User, SecuritySettings)
+    .join(User, User.id == UserSession.user_id)
+    .outerjoin(SecuritySettings, SecuritySettings.id == SINGLETON_ID)
+    .where(UserSession.token_hash == bindparam("token_hash"), User.state == UserState.ACTIVE)
+)
 
 
 @dataclass(frozen=True)
@@ -69,17 +76,12 @@ def start(session: Session, user: User, client: Client, remembered: bool = False
 
 def find(database: Database, token: str) -> LoadedSession | None:
     """Return the session with this token while it is valid and its user active."""
-    # The settings come along, so that `security` finds them without a query of its own.
-    query = select(UserSession, User, SecuritySettings).join(User, User.id == UserSession.user_id)
-    query = query.outerjoin(SecuritySettings, SecuritySettings.id == SINGLETON_ID)
-    query = query.where(UserSession.token_hash == sha256_hex(token), User.state == UserState.ACTIVE)
     with database.read() as session:
-        row = session.execute(query).first()
-        if row is None:
-            return None
-        policy = security(session)
-    user_session, user, _ = row
-    now = clock.now()
+        row = session.execute(_FIND, {"token_hash": sha256_hex(token)}).first()
+    if row is None:
+        return None
+    user_session, user, settings = row
+    policy, now = policy_of(settings), clock.now()
     if not _is_valid(policy, user_session, now):
         return None
     idle = timedelta(minutes=policy.session_idle_minutes)

@@ -18,6 +18,11 @@ from webapp.mail.servers import PRIMARY
 from webapp.providers.oauth2 import LABELS
 
 AHEAD = timedelta(days=14)
+_PRIMARY_AND_GRANT = (
+    select(MailServer, Grant)
+    .outerjoin(Grant, Grant.mail_server_id == MailServer.id)
+    .where(MailServer.position == PRIMARY)
+)
 
 
 class ExpirySubject(StrEnum):
@@ -67,8 +72,7 @@ class Expiry:
 
 def current(session: Session, now: datetime) -> list[Expiry]:
     """Return the expiry dates of the saved mail server; none if no server is saved."""
-    statement = select(MailServer, Grant).outerjoin(Grant, Grant.mail_server_id == MailServer.id)
-    row = session.execute(statement.where(MailServer.position == PRIMARY)).first()
+    row = session.execute(_PRIMARY_AND_GRANT).first()
     return expiries_of(row[0], row[1], now) if row else []
 
 
