@@ -52,23 +52,19 @@ def activation_link(database: Database, person: User) -> str:
 class TestSigningIn:
     """Signing in and out."""
 
-    @pytest.mark.parametrize("email", ["max@mailroom.example", "nobody@example.com"])
+    @pytest.mark.parametrize("email", ["max@mailroom.example", "Nobody@EXAMPLE.com"])
     def test_a_failed_login_records_the_address_and_no_account(
         self, member: Browser, stranger: Browser, last_entry: LastEntry, email: str
     ) -> None:
         stranger.submit("/login", email=email, password="wrong and long")
         entry = last_entry(accounts_events.LOGIN_FAILED)
-        assert (entry.subject_email, entry.subject_id, entry.ip_address) == (email, None, "127.0.0.1")
+        assert (entry.subject_email, entry.subject_id, entry.ip_address) == (email.lower(), None, "127.0.0.1")
         assert "wrong" not in json.dumps(entry.data)
 
     def test_a_user_who_signs_in_is_the_actor(self, member: Browser, last_entry: LastEntry) -> None:
         member.post("/logout")
         member.sign_in()
         assert last_entry(accounts_events.SESSION_STARTED).actor_email == member.user.email
-
-    def test_the_address_is_recorded_in_lower_case(self, stranger: Browser, last_entry: LastEntry) -> None:
-        stranger.submit("/login", email="Nobody@EXAMPLE.com", password="wrong and long")
-        assert last_entry(accounts_events.LOGIN_FAILED).subject_email == "nobody@example.com"
 
     def test_attempts_during_a_lockout_are_not_recorded(self, stranger: Browser, database: Database) -> None:
         for _ in range(12):
@@ -105,10 +101,6 @@ class TestProfiles:
         assert last_entry(accounts_events.ADDRESS_CHANGE_REQUESTED).subject_email == "max@mailroom.example"
         member.post("/profile/address/cancel")
         assert last_entry(accounts_events.ADDRESS_CHANGE_CANCELLED).subject_id == member.user.id
-
-    def test_cancelling_nothing_is_not_recorded(self, member: Browser, database: Database) -> None:
-        member.post("/profile/address/cancel")
-        assert count(database, accounts_events.ADDRESS_CHANGE_CANCELLED) == 0
 
 
 class TestLinks:
@@ -161,10 +153,6 @@ class TestLinks:
                     links.record_refused(session, secret, LinkPurpose.RESET, why, f"192.0.2.{number}")
             stranger.get("/reset-password/made-up")
         assert count(database, accounts_events.LINK_REJECTED) == links.AUDIT_ENTRIES_UNKNOWN.times
-
-    def test_opening_the_page_without_a_link_is_not_recorded(self, stranger: Browser, database: Database) -> None:
-        stranger.get("/activate")
-        assert count(database, accounts_events.LINK_REJECTED) == 0
 
 
 class TestInstallation:

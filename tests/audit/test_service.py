@@ -48,12 +48,6 @@ class TestRecord:
         assert (entry.subject_id, entry.subject_email) == (user_id, "ada@example.com")
         assert (entry.event, entry.data) == ("user.role_changed", {"role": "member"})
 
-    def test_an_entry_is_undone_with_its_transaction(self, database: Database) -> None:
-        before = len(entries(database))
-        with database.read() as session:
-            audit.record(session, events.USER_DELETED)
-        assert len(entries(database)) == before
-
     def test_the_actor_is_the_signed_in_user(self, administrator: Browser, database: Database) -> None:
         administrator.submit("/settings/general", product_name="Acme", public_url="https://mail.example.com")
         entry = entries(database)[-1]

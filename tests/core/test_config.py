@@ -110,11 +110,6 @@ def test_a_database_server_requires_a_given_key(tmp_path: Path) -> None:
     assert not (tmp_path / "instance" / "secret-key").exists()
 
 
-def test_the_first_of_several_keys_is_the_current_one(tmp_path: Path) -> None:
-    config = from_environment(tmp_path, MAILROOM_SECRET_KEY="the newest of all keys, the one before it")
-    assert config.secret_keys == ["the newest of all keys", "the one before it"]
-
-
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -11,7 +11,6 @@ from sqlalchemy.exc import IntegrityError
 
 from webapp.accounts.models import SetupToken
 from webapp.core.database import Database, after_commit
-from webapp.settings.models import GeneralSettings
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -104,15 +103,6 @@ def test_concurrent_writers_wait_for_each_other(database: Database) -> None:
         assert session.scalar(select(func.count()).select_from(SetupToken)) == 80
 
 
-def test_a_reader_sees_the_last_commit_while_another_session_writes(database: Database) -> None:
-    save(database, "before")
-    with database.transaction() as session:
-        session.add(SetupToken(token_hash="during", created_at=NOON))
-        session.flush()
-        assert read(database, "before") is not None
-        assert read(database, "during") is None
-
-
 @pytest.mark.one_database
 @pytest.mark.usefixtures("sqlite_with_sync")
 def test_sqlite_enforces_foreign_keys_and_syncs_every_commit(tmp_path: Path) -> None:
@@ -122,10 +112,3 @@ def test_sqlite_enforces_foreign_keys_and_syncs_every_commit(tmp_path: Path) -> 
         journal = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
     database.engine.dispose()
     assert (pragmas, journal) == ([1, 2], "wal")
-
-
-def test_a_saved_row_can_be_read_after_its_transaction(database: Database) -> None:
-    with database.transaction() as session:
-        row = GeneralSettings(public_url="https://mailroom.example")
-        session.add(row)
-    assert row.public_url == "https://mailroom.example"

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +11,6 @@ import structlog
 from tests.support.browser import Browser
 from webapp.core import logs
 from webapp.core.config import Config
-from webapp.core.database import Database
 
 pytestmark = pytest.mark.one_database
 
@@ -39,13 +37,6 @@ def test_events_of_a_visitor_do_not_name_the_previous_user(
     event = logged(caplog)["reset.requested"]
     assert "by" not in event
     assert "people.example" not in repr(event)
-
-
-def test_an_event_that_is_rolled_back_is_not_logged(database: Database, caplog: pytest.LogCaptureFixture) -> None:
-    with suppress(RuntimeError), database.transaction() as session:
-        logs.log_after_commit(session, "nothing")
-        raise RuntimeError
-    assert "nothing" not in logged(caplog)
 
 
 def test_an_event_is_one_line_of_json_with_a_utc_time(capsys: pytest.CaptureFixture[str], config: Config) -> None:

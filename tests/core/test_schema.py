@@ -77,14 +77,6 @@ def test_the_migrations_can_be_taken_back_and_applied_again(open_database: Open)
     add_user(database, "ada@example.com")
 
 
-def test_an_upgrade_keeps_existing_rows(open_database: Open) -> None:
-    database = open_database()
-    user_id = add_user(database, "ada@example.com")
-    schema.upgrade(database)
-    with database.read() as session:
-        assert session.get(User, user_id) is not None
-
-
 def test_the_id_of_a_deleted_user_is_not_used_again(open_database: Open) -> None:
     database = open_database()
     user_id = add_user(database, "ada@example.com")

@@ -14,11 +14,6 @@ def test_a_sealed_secret_opens_for_its_purpose() -> None:
     assert KeySealer([NEW]).open(sealed, PASSWORD) == "pässword"
 
 
-def test_the_same_secret_is_sealed_differently_each_time() -> None:
-    sealer = KeySealer([NEW])
-    assert sealer.seal("secret", PASSWORD) != sealer.seal("secret", PASSWORD)
-
-
 def test_a_secret_moved_to_another_purpose_stays_closed() -> None:
     sealer = KeySealer([NEW])
     with pytest.raises(CannotUnseal, match=r"sealed as mail_server\.password"):
@@ -31,12 +26,7 @@ def test_after_a_rotation_old_secrets_open_and_new_ones_use_the_new_key() -> Non
     assert new.open(both.seal("secret", PASSWORD), PASSWORD) == "secret"
 
 
-@pytest.mark.parametrize("sealed", ["", "not sealed", "gAAAAA", "päss\0"])
+@pytest.mark.parametrize("sealed", ["", "not sealed", "gAAAAA", "päss\0", KeySealer([OLD]).seal("secret", PASSWORD)])
 def test_a_text_that_was_never_sealed_cannot_be_unsealed(sealed: str) -> None:
     with pytest.raises(CannotUnseal, match="MAILROOM_SECRET_KEY"):
         KeySealer([NEW]).open(sealed, PASSWORD)
-
-
-def test_without_its_key_a_secret_stays_closed() -> None:
-    with pytest.raises(CannotUnseal, match="MAILROOM_SECRET_KEY can't decrypt"):
-        KeySealer([NEW]).open(KeySealer([OLD]).seal("secret", PASSWORD), PASSWORD)

@@ -71,7 +71,3 @@ def test_an_unknown_language_or_width_is_ignored(administrator: Browser, query: 
 def test_an_unknown_kind_is_not_found(administrator: Browser, name: str) -> None:
     assert administrator.get(f"/settings/emails/{name}").status_code == 404
     assert administrator.get(f"/settings/emails/{name}/html").status_code == 404
-
-
-def test_members_are_refused(member: Browser) -> None:
-    assert member.get("/settings/emails/reset/html").status_code == 403

@@ -52,16 +52,6 @@ def test_a_message_that_was_scheduled_for_later_says_why(administrator: Browser,
     assert reason in administrator.get(f"/outbox/{scheduled}").text
 
 
-@pytest.mark.parametrize("path", ["/outbox/0", "/outbox/4", f"/outbox/{10**30}"])
-def test_an_unknown_message_is_not_found(administrator: Browser, path: str) -> None:
-    assert administrator.get(path).status_code == 404
-
-
-@pytest.mark.parametrize("before", ["-1", "x", str(10**30), str(-(10**30)), ""])
-def test_an_invalid_page_gets_a_list(administrator: Browser, before: str) -> None:
-    assert administrator.get(f"/outbox?before={before}").status_code == 200
-
-
 @pytest.mark.one_database
 @pytest.mark.parametrize(
     ("rejection", "state"),

@@ -181,18 +181,6 @@ def test_a_run_ends_in_time_and_leaves_messages_for_the_next(
 
 
 @pytest.mark.one_database
-def test_the_worker_refreshes_grants_that_nobody_uses(run_worker: RunWorker, parts: AppState) -> None:
-    with running_provider() as provider:
-        owner = GrantOwner.create(parts, provider)
-        owner.save()
-        with time_machine.travel(clock.now() - timedelta(days=2)):
-            owner.authorize()
-        run_worker()
-        until(lambda: len(provider.asked) > 1, 20)
-        assert provider.asked == ["authorization_code", "refresh_token"]
-
-
-@pytest.mark.one_database
 def test_the_worker_sends_the_webhook_an_event_about_a_dead_grant(run_worker: RunWorker, parts: AppState) -> None:
     with running_provider() as provider, running_receiver() as receiver:
         owner = GrantOwner.create(parts, provider)

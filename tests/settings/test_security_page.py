@@ -66,11 +66,6 @@ def test_an_invalid_value_comes_back_with_its_error(
 
 
 @pytest.mark.one_database
-def test_a_member_cannot_open_the_page(member: Browser) -> None:
-    assert member.get(PAGE).status_code == 403
-
-
-@pytest.mark.one_database
 def test_a_new_link_lifetime_applies_to_the_next_email(administrator: Browser, database: Database) -> None:
     administrator.submit(PAGE, activation=3, activation_unit=60)
     page = administrator.get("/users/new")

@@ -127,21 +127,6 @@ def assert_given_back(visitor: Browser, path: str, value: str) -> None:
 
 
 @pytest.mark.one_database
-@pytest.mark.parametrize("path", PAGES)
-def test_any_field_posted_twice_is_an_error_of_the_form(visitor: Browser, path: str) -> None:
-    for name, sent in with_each_field(visitor, path, ["one", "two"]):
-        assert send(visitor, path, sent).status_code == 200, name
-
-
-@pytest.mark.one_database
-@pytest.mark.parametrize("values", [[], [b"\xff\xfe"], [b"\xed\xa0\x80"]], ids=["missing", "no UTF-8", "surrogate"])
-@pytest.mark.parametrize("path", PAGES)
-def test_a_missing_or_binary_field_breaks_nothing(visitor: Browser, path: str, values: list[bytes]) -> None:
-    for name, sent in with_each_field(visitor, path, values):
-        assert send(visitor, path, sent).status_code in (200, 302), name
-
-
-@pytest.mark.one_database
 @pytest.mark.parametrize(
     "body", ["[1]", '"text"', '{"email": 5, "name": {}, "product_name": "a\\nb", "mail_from": [["\\ud800"]]}']
 )

@@ -99,10 +99,6 @@ def test_a_form_with_very_many_fields_is_rejected_before_it_is_parsed(
     assert stranger.client.post(path, data=body, content_type=FORM).status_code == 413
 
 
-def test_a_form_with_very_many_fields_is_also_rejected_from_signed_in_users(administrator: Browser) -> None:
-    assert administrator.client.post("/settings/mail", data=b"a&" * 200_000, content_type=FORM).status_code == 413
-
-
 def test_a_form_that_takes_long_to_parse_is_rejected_before_it_is_parsed(administrator: Browser) -> None:
     body = BytesIO(b"a=" + b"%41" * 200_000)
     answer = administrator.client.post("/settings/mail", input_stream=body, content_length=600_002, content_type=FORM)
@@ -130,11 +126,6 @@ def assert_protected(headers: Any) -> None:
     assert headers["X-Frame-Options"] == "DENY"
     assert headers["Referrer-Policy"] == "same-origin"
     assert "Server" not in headers
-
-
-def test_static_files_may_be_cached_but_pages_may_not(stranger: Browser) -> None:
-    assert stranger.get("/login").headers["Cache-Control"] == "no-store"
-    assert "no-store" not in stranger.get("/static/mailroom.css").headers["Cache-Control"]
 
 
 def test_an_error_page_reveals_nothing_internal(stranger: Browser) -> None:
@@ -166,10 +157,6 @@ def test_over_https_cookies_are_secure_and_hsts_is_on(stranger: Browser) -> None
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
 
 
-def test_over_plain_http_there_is_no_hsts(stranger: Browser) -> None:
-    assert "Strict-Transport-Security" not in stranger.get("/login").headers
-
-
 def through(browser: Browser, connected: str, path: str = "/seen", **forwarded: str) -> Any:
     headers = {f"X-Forwarded-{name.title()}": value for name, value in forwarded.items()}
     return browser.client.get(path, headers=headers, environ_overrides={"REMOTE_ADDR": connected})
@@ -178,11 +165,6 @@ def through(browser: Browser, connected: str, path: str = "/seen", **forwarded: 
 def test_forwarded_headers_of_other_clients_are_ignored(stranger: Browser) -> None:
     seen = through(stranger, CLIENT, proto="https", host="evil.example", **{"for": "127.0.0.1"})
     assert seen.json == {"address": CLIENT, "scheme": "http", "host": "localhost"}
-
-
-def test_forwarded_headers_of_a_trusted_proxy_are_used(stranger: Browser) -> None:
-    seen = through(stranger, PROXY, proto="https", host="mailroom.example", **{"for": CLIENT})
-    assert seen.json == {"address": CLIENT, "scheme": "https", "host": "mailroom.example"}
 
 
 @pytest.mark.parametrize("path", ["/users//2", "//users", "/users//", "/static//mailroom.css"])

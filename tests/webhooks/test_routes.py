@@ -150,8 +150,3 @@ def test_the_audit_trail_has_neither_url_nor_secret(
         recorded = {one.event: one.data for one in session.scalars(select(AuditEntry))}
     assert recorded[events.WEBHOOK_SAVED.key] == {"changed": ["webhook_url"]}
     assert (recorded[events.WEBHOOK_SECRET_CREATED.key], recorded[events.WEBHOOK_TESTED.key]) == ({}, {"passed": True})
-
-
-def test_members_are_refused(member: Browser) -> None:
-    assert member.get(PAGE).status_code == 403
-    assert member.post(f"{PAGE}/secret").status_code == 403

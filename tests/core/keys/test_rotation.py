@@ -10,13 +10,10 @@ from tests.core.keys.conftest import (
     PURPOSE,
     Rotate,
     Save,
-    Start,
-    interrupt,
     passwords,
     save_sealed,
     sealed_passwords,
     server,
-    started,
 )
 from webapp.core import clock
 from webapp.core.app_state import AppState
@@ -24,9 +21,6 @@ from webapp.core.database import Database
 from webapp.core.keys import keyring, rotation
 from webapp.core.keys.models import DataKey
 from webapp.core.sealing import CannotUnseal, KeySealer
-from webapp.mail.models import Grant
-from webapp.webhooks import service as webhooks
-from webapp.webhooks.service import Endpoint
 
 
 def in_force(parts: AppState) -> KeySealer:
@@ -108,17 +102,6 @@ def test_concurrent_rotations_and_saves_lose_nothing(
     assert all(in_force(parts).opens(sealed) for sealed in sealed_passwords(parts.database))
 
 
-@pytest.mark.parametrize("phase", ["_add", "_reseal", "_reseal_row", "_examine", "_retire"])
-def test_an_interrupted_rotation_loses_nothing_and_the_next_one_completes_it(
-    monkeypatch: pytest.MonkeyPatch, rotate: Rotate, save: Save, parts: AppState, start: Start, phase: str
-) -> None:
-    save("kept")
-    interrupt(monkeypatch, rotate, phase)
-    assert passwords(started(start)) == ["kept"]
-    assert rotate().complete
-    assert passwords(parts) == ["kept"]
-
-
 def test_a_value_that_no_key_opens_is_named_and_kept(rotate: Rotate, save: Save, parts: AppState) -> None:
     save("fine")
     foreign = KeySealer(["a key of another installation"]).seal("foreign", PURPOSE)
@@ -182,24 +165,3 @@ def test_a_code_sent_before_a_rotation_is_found_until_the_old_keys_are_dropped(
         rotate(drop_old=drop_old)
         other.keyring.refresh()
         assert (mailed in other.sealer.lookup_hashes("ABCD2345", "reset")) == found
-
-
-def test_tokens_of_grants_are_resealed(rotate: Rotate, save: Save, parts: AppState) -> None:
-    sealed = parts.sealer.seal("a token", "grant.refresh_token")
-    grant = Grant(mail_server_id=save("kept"), grant_type="authorization_code", sealed_refresh_token=sealed)
-    with parts.database.transaction() as session:
-        session.add(grant)
-    outcome = rotate(drop_old=True)
-    assert (outcome.complete, outcome.resealed["grants"]) == (True, 1)
-    with parts.database.read() as session:
-        sealed = session.get_one(Grant, grant.id).sealed_refresh_token
-    assert in_force(parts).open(sealed, "grant.refresh_token") == "a token"
-
-
-def test_the_webhook_works_with_the_new_key(rotate: Rotate, parts: AppState) -> None:
-    with parts.database.transaction() as session:
-        secret = webhooks.save(session, parts.sealer, "https://alerts.example/hook")
-    rotate(drop_old=True)
-    with parts.database.read() as session:
-        endpoint = webhooks.endpoint(session, in_force(parts))
-    assert endpoint == Endpoint("https://alerts.example/hook", [secret or ""])

@@ -68,7 +68,7 @@ class TestGeneratedSecretKey:
         other.keyring.refresh()
         assert passwords(other) == ["kept"]
 
-    @pytest.mark.parametrize("phase", ["_write", "_wrapped", "_reseal", "_retire"])
+    @pytest.mark.parametrize("phase", ["_add", "_write", "_wrapped", "_reseal", "_reseal_row", "_examine", "_retire"])
     def test_after_an_interrupted_rotation_the_file_opens_everything(
         self, monkeypatch: pytest.MonkeyPatch, rotate: Rotate, save: Save, parts: AppState, start: Start, phase: str
     ) -> None:
