@@ -14,3 +14,9 @@ def test_a_failure_is_described_in_the_readers_language(app: Flask) -> None:
     with app.test_request_context(), i18n.use_language("ar"):
         text = describe(Failure("token", "wrong_account", {"account": "eve"}))
         assert f"{ISOLATE}eve{END_OF_ISOLATE}" in text
+
+
+@pytest.mark.parametrize("code", ["token_url_unreachable", "not_json", "proxy_refused", "cannot_unseal"])
+@pytest.mark.one_database
+def test_a_providers_error_is_not_taken_for_one_of_mailrooms(code: str, app_context: None) -> None:
+    assert describe(Failure("token", code, {}, f"{code} says the provider")) == f"{code} says the provider"

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.one_database
         (lambda query: {}, "started here by you"),
         (lambda query: {"state": query["state"], "error": "access_denied"}, "The request was declined"),
         (lambda query: {"state": query["state"], "error": "<b>x</b>\r\nSet-Cookie: a=b"}, "refused to issue"),
+        (lambda query: {"state": query["state"], "error": "token_url_unreachable"}, "refused to issue"),
     ],
 )
 def test_a_failed_callback_is_explained_on_the_page(

@@ -3,6 +3,7 @@
 from flask_babel import lazy_gettext as _
 
 from webapp.core import i18n, network_errors
+from webapp.mail.transcript import Stage
 from webapp.providers import Failure
 
 TEXTS = {
@@ -67,7 +68,8 @@ TEXTS = {
 
 def describe(failure: Failure) -> str:
     """Return what is shown of a failure, in the reader's language: the server's reply, and Mailroom's own text."""
-    known = failure.code in TEXTS
+    # Beside a provider's reply, the code is the provider's, too, even if Mailroom has one of the same name.
+    known = failure.code in TEXTS and not (failure.stage == Stage.TOKEN and failure.reply)
     if failure.reply and not known:
         return failure.reply
     text = _wording(failure) if known else network_errors.describe(failure.code, failure.params)
