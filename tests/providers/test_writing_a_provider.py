@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from tests.support.browser import Browser
 from tests.support.certificates import Authority
 from tests.support.inbox import SENDER, Inbox, running_inbox
 from tests.support.scripted import ScriptedServer
+from webapp.core.app_state import AppState
 from webapp.mail.server_page.forms import RESERVED
 from webapp.providers import Failure
 from webapp.providers.hookspecs import Hooks
@@ -147,3 +149,13 @@ def test_the_example_with_oauth2_is_a_provider_with_two_grants(tmp_path: Path) -
     refused = Failure(stage="token", reply="invalid_grant The sign-in has ended.")
     assert provider.diagnose(refused, "client_credentials") is not None
     assert provider.diagnose(refused, "password") is None
+
+
+def test_a_secret_field_of_a_plugin_is_not_carried_to_a_suggested_host(
+    administrator: Browser, acme: Inbox, parts: AppState
+) -> None:
+    page = administrator.post(PAGE, **fields(acme, shown_provider="acme", apply="host=elsewhere.example"))
+    found = re.search(r'name="carried_secrets"[^>]*value="([^"]+)"', page.text)
+    assert found is not None
+    carried = json.loads(parts.sealer.open(found[1], "carried secrets"))
+    assert (carried["secrets"], carried["destination"]["host"]) == ({"access_secret": SECRET}, acme.host)

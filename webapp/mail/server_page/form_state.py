@@ -159,9 +159,9 @@ class FormState:
     def _posted_values(self) -> dict[str, Any]:
         """Return what the form holds, except for secrets."""
         values = {**self._saved_values(), **self.posted}
-        return {
-            name: value for name, value in values.items() if name not in ("csrf_token", "carried_secrets", *SECRETS)
-        }
+        own = {name for provider in self.providers for name in secret_fields(provider)}
+        left_out = {"csrf_token", "carried_secrets", *SECRETS, *own}
+        return {name: value for name, value in values.items() if name not in left_out}
 
     def _draft(self, form: MailServerForm) -> ServerDraft:
         """Return what the form describes, with the secrets that were entered earlier for the same destination."""
