@@ -10,11 +10,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from tests.conftest import Enqueue, GetMessage
+from tests.conftest import PUBLIC_URL, Enqueue, GetMessage
 from tests.support.inbox import Inbox
 from tests.support.scripted import ScriptedServer
 from webapp.core import clock
 from webapp.core.database import Database
+from webapp.mail.redaction import REDACTED
 from webapp.outbox import delivery, service
 from webapp.outbox.models import MessageState
 from webapp.settings import service as settings
@@ -43,6 +44,17 @@ def test_no_link_is_in_the_database(
         rows = [session.execute(text(f"SELECT * FROM {table}")).all() for table in ("messages", "links", "users")]
     assert len(rows[1]) == 1
     assert secret not in repr(rows)
+
+
+@pytest.mark.parametrize("reply", ["554 5.7.1 Blocked URL LINK", "451 4.7.1 LINK is being checked"])
+@pytest.mark.one_database
+def test_a_link_that_the_server_quotes_is_redacted(
+    reply: str, enqueue_reset: Callable[[], int], deliver: Act, inbox: Inbox, get_message: GetMessage
+) -> None:
+    message_id = enqueue_reset()
+    inbox.refusals.append(reply)
+    deliver()
+    assert get_message(message_id).failure_reply == reply.replace("LINK", f"{PUBLIC_URL}/reset-password/{REDACTED}")
 
 
 def test_a_message_whose_link_is_about_to_expire_is_not_sent(

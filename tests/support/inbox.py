@@ -77,7 +77,7 @@ class Inbox:
     ) -> None:
         self.security, self.username, self.password = security, username, password
         self.messages: list[Mail] = []
-        # Replies to the next emails instead of accepting them, such as "451 4.7.1 later".
+        # Replies to the next emails instead of accepting them, such as "451 4.7.1 later"; LINK stands for the link.
         self.refusals: list[str] = []
         self._tls = tls
         self._loop = asyncio.new_event_loop()
@@ -173,7 +173,8 @@ class Handler:
 
     async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         if self.inbox.refusals:
-            return self.inbox.refusals.pop(0)
+            refusal = self.inbox.refusals.pop(0)
+            return refusal.replace("LINK", _mail(session, envelope).link) if "LINK" in refusal else refusal
         self.inbox.messages.append(_mail(session, envelope))
         return "250 2.0.0 OK"
 

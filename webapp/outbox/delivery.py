@@ -16,6 +16,7 @@ from webapp.core import clock, i18n
 from webapp.core.app_state import AppState, app_state_of
 from webapp.core.errors import MailroomError
 from webapp.mail.compose import compose
+from webapp.mail.redaction import Redactor
 from webapp.mail.transport.errors import DeliveryError, Scope
 from webapp.outbox import claims
 from webapp.outbox.claims import LocalStage
@@ -136,7 +137,12 @@ class DeliveryRun:
                 identity=f"{message.id} {message.created_at.isoformat()}",
             )
         _require_time(message)
-        self._connection.send(email, not_after=message.deadline)
+        try:
+            self._connection.send(email, not_after=message.deadline)
+        except DeliveryError as error:
+            # Servers quote links that they take for spam.
+            error.redact(Redactor(prepared.secrets))
+            raise
 
     def _record_rejection(self, message: Message, error: DeliveryError) -> bool:
         if error.scope is Scope.SERVER:

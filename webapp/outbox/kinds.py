@@ -38,6 +38,11 @@ class PreparedMessage:
     language: str | None = None
     link_path: str = field(default="", repr=False)
 
+    @property
+    def secrets(self) -> tuple[str, str]:
+        """The secret of the link and the code; empty without a link."""
+        return self.link_path.rpartition("/")[2], self.data.get("code", "")
+
 
 @dataclass(frozen=True)
 class MessageKind:

@@ -242,8 +242,7 @@ class SmtpConnection(flask_mail.Connection):
             raise failed from error
 
     def _complete(self, error: DeliveryError) -> None:
-        error.reply = self.transcript.redact(error.reply)
-        error.params = {name: self.transcript.redact(value) for name, value in error.params.items()}
+        error.redact(self.transcript.redact)
         error.transcript = self.transcript
 
 

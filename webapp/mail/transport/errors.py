@@ -1,6 +1,6 @@
 """Failures to deliver, as one type."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 
 from webapp.core.errors import MailroomError
@@ -42,6 +42,11 @@ class DeliveryError(MailroomError):
 
     def __str__(self) -> str:
         return f"{self.stage}: {self.reply or self.params.get('error') or self.code}"
+
+    def redact(self, redact: Callable[[str], str]) -> None:
+        """Remove secrets from what the server said."""
+        self.reply = redact(self.reply)
+        self.params = {name: redact(value) for name, value in self.params.items()}
 
     @property
     def permanent(self) -> bool:
