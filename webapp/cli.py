@@ -137,7 +137,10 @@ def upgrade() -> None:
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 def create_admin(email: str, name: str, password_stdin: bool) -> None:
     """Create an administrator who can sign in immediately."""
-    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else prompt_for_password()
+    if password_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    else:
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     name = name.strip() or email.partition("@")[0]
     # The pages would refuse the same text, so nobody could enter it there.
     if problem := text_error(name, most=MAX_NAME_LENGTH):
@@ -252,11 +255,6 @@ def welcome(session: Session, address: ListenAddress) -> list[str]:
     if not accounts.has_administrator(session):
         lines.append(f"Create the first administrator at {url}/setup?key={setup.new_setup_token(session)}")
     return lines
-
-
-def prompt_for_password() -> str:
-    """Prompt for a password twice."""
-    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
 
 
 def echo(*lines: str) -> None:

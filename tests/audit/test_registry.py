@@ -3,8 +3,8 @@
 import pytest
 from flask import Flask
 
+from webapp.accounts import events
 from webapp.audit import registry
-from webapp.audit.registry import EventType
 from webapp.core.database import Base
 from webapp.settings.models import GeneralSettings, SecuritySettings
 
@@ -12,8 +12,8 @@ pytestmark = [pytest.mark.one_database, pytest.mark.usefixtures("app_context")]
 
 
 def test_a_key_is_registered_once(app: Flask) -> None:
-    with pytest.raises(ValueError, match=r"user\.created"):
-        registry.register_event_types(app, EventType("user.created", "Again"))
+    with pytest.raises(ValueError, match=r"session\.started"):
+        registry.register(app, events)
 
 
 def test_unknown_event_types_and_data_are_shown_as_they_are() -> None:

@@ -24,12 +24,6 @@ def test_a_job_belongs_to_one_group(app: Flask) -> None:
     assert (jobs_of(app, "delivery"), jobs_of(app, "maintenance")) == ([one], [])
 
 
-def test_a_name_cannot_be_registered_twice(app: Flask) -> None:
-    register_jobs(app, job(lambda now: None))
-    with pytest.raises(ValueError, match="a job"):
-        register_jobs(app, job(lambda now: None))
-
-
 def test_a_job_runs_in_an_application_context_and_not_again_before_it_is_due(app: Flask) -> None:
     runs: list[str] = []
     runner = JobRunner(app, [job(lambda now: runs.append(current_app.name))])

@@ -1,11 +1,9 @@
 """What users, their sessions, passwords and links add to the audit trail."""
 
-from flask import Flask
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as lazy
 from flask_babel import ngettext
 
-from webapp.audit import registry
 from webapp.audit.registry import Describe, EventType
 from webapp.core.i18n import LANGUAGES
 
@@ -87,9 +85,3 @@ DETAILS: dict[str, Describe] = {
     "reason": lambda reason: str(_REASONS.get(reason, reason)),
     "role": lambda role: str(_ROLES.get(role, role)),
 }
-
-
-def init_app(app: Flask) -> None:
-    """Register these events with the audit trail."""
-    registry.register_event_types(app, *registry.declared_in(globals()))
-    registry.register_details(app, DETAILS)

@@ -13,7 +13,7 @@ from webapp.accounts.sessions import routes as session_routes
 from webapp.accounts.sessions import service as sessions
 from webapp.accounts.users import admin_link_routes, setup_routes
 from webapp.accounts.users import routes as user_routes
-from webapp.audit.registry import register_user_lookup
+from webapp.audit import registry
 from webapp.core.keys import rotation
 from webapp.mail.events import expiry_alert_raised
 from webapp.web import navigation
@@ -22,13 +22,13 @@ from webapp.web.navigation import NavigationEntry
 
 def init_app(app: Flask) -> None:
     """Register everything."""
-    events.init_app(app)
+    registry.register(app, events, events.DETAILS)
     message_kinds.init_app(app)
     jobs.init_app(app)
     # Keys are dropped when one may have leaked.
     rotation.keys_dropped.connect(_end_all_sessions)
     expiry_alert_raised.connect(notifications.email_administrators)
-    register_user_lookup(app, service.find_user_id)
+    registry.register_user_lookup(app, service.find_user_id)
     browser.init_app(app)
     profile_routes.init_app(app)
     session_routes.init_app(app)

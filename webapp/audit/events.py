@@ -1,6 +1,5 @@
 """Events of the audit trail itself, and of the packages below it, which can't record any."""
 
-from flask import Flask
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as lazy
 from flask_babel import ngettext
@@ -14,14 +13,6 @@ REQUESTS_THROTTLED = EventType("requests.throttled", lazy("Rate limit exceeded")
 KEYS_ROTATED = EventType("keys.rotated", lazy("Keys rotated"))
 KEYS_DROPPED = EventType("keys.dropped", lazy("Old keys deleted and everyone signed out"))
 KEYS_FORGOTTEN = EventType("keys.forgotten", lazy("Unreadable keys deleted"))
-
-FIELD_LABELS = {
-    "event": lazy("Event"),
-    "person": lazy("Person"),
-    "ip_address": lazy("IP address"),
-    "since": lazy("From"),
-    "until": lazy("To"),
-}
 
 
 def _changed(names: list[str]) -> str:
@@ -44,10 +35,3 @@ DETAILS: dict[str, Describe] = {
     "page": lambda page: _("Page: %(page)s.", page=page),
     "passed": lambda passed: _("Result: success.") if passed else _("Result: failure."),
 }
-
-
-def init_app(app: Flask) -> None:
-    """Register the events of the audit trail itself and how data reads that any package may record."""
-    registry.register_event_types(app, *registry.declared_in(globals()))
-    registry.register_details(app, DETAILS)
-    registry.register_field_labels(app, FIELD_LABELS)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any, cast
 
 from flask import Flask, current_app
@@ -44,28 +45,22 @@ def _current() -> _Registry:
     return _registry(current_app)
 
 
-def declared_in(namespace: Mapping[str, object]) -> Iterable[EventType]:
-    """List the event types that a module declares; `namespace` is its `globals()`."""
-    return [value for value in namespace.values() if isinstance(value, EventType)]
+def register(
+    app: Flask, events: ModuleType, details: Mapping[str, Describe] = {}, field_labels: Mapping[str, Label] = {}
+) -> None:
+    """Add the event types that a module declares. Raises ValueError if a key is taken.
 
-
-def register_event_types(app: Flask, *types: EventType) -> None:
-    """Add event types. Raises ValueError if a key is taken."""
-    known = _registry(app).event_types
-    for event_type in types:
-        if event_type.key in known:
-            raise ValueError(f"two event types have the key {event_type.key}")
-        known[event_type.key] = event_type
-
-
-def register_details(app: Flask, details: Mapping[str, Describe]) -> None:
-    """Add functions that put one item of an entry's data into a sentence, by the item's name."""
-    _registry(app).details.update(details)
-
-
-def register_field_labels(app: Flask, labels: Mapping[str, Label]) -> None:
-    """Add labels for the form fields that entries list as changed."""
-    _registry(app).field_labels.update(labels)
+    `details` put one item of an entry's data into a sentence, by the item's name; `field_labels` name the form
+    fields that entries list as changed.
+    """
+    registered = _registry(app)
+    for event_type in vars(events).values():
+        if isinstance(event_type, EventType):
+            if event_type.key in registered.event_types:
+                raise ValueError(f"two event types have the key {event_type.key}")
+            registered.event_types[event_type.key] = event_type
+    registered.details.update(details)
+    registered.field_labels.update(field_labels)
 
 
 def register_user_lookup(app: Flask, lookup: UserLookup) -> None:

@@ -4,7 +4,6 @@ It is built on h11 and our own connections because HTTP libraries apply timeouts
 sends one byte at a time could block a worker forever.
 """
 
-import ipaddress
 import socket
 import ssl
 import time
@@ -14,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import h11
 
+from webapp.core.hosts import is_loopback
 from webapp.core.network_errors import NetworkError, classify
 from webapp.core.sockets import Proxy, connect, connect_through_proxy, left_until, resolve
 
@@ -64,14 +64,6 @@ def origin_of(url: str) -> str:
     default = {"http": 80, "https": 443}.get(parts.scheme)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port not in (None, default) else "")
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host name or address is this machine's own."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def post(url: str, headers: Mapping[str, str], body: bytes, proxy: Proxy | None = None) -> Response:

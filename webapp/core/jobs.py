@@ -28,34 +28,29 @@ class Job:
     """Work that the worker repeats; `run` is called inside an application context."""
 
     name: str
-    run: Callable[[datetime], None]
+    run: Callable[[datetime], object]
     every: timedelta
     group: Group
 
 
-def cleanup_job(name: str, clean_up: Callable[[Session, datetime], None]) -> Job:
-    """Return a job that calls `clean_up` every hour, in a transaction of its own."""
+def cleanup_job(name: str, clean_up: Callable[[Session, datetime], None], every: timedelta = timedelta(hours=1)) -> Job:
+    """Return a job that calls `clean_up` in a transaction of its own."""
 
     def run(now: datetime) -> None:
         with app_state().database.transaction() as session:
             clean_up(session, now)
 
-    return Job(name, run, timedelta(hours=1), "maintenance")
+    return Job(name, run, every, "maintenance")
 
 
 def register_jobs(app: Flask, *jobs: Job) -> None:
-    """Have the worker run these jobs. Raises ValueError if a name is taken."""
-    registered: dict[str, Job] = app.extensions.setdefault(EXTENSION, {})
-    for job in jobs:
-        if job.name in registered:
-            raise ValueError(f"there is already a job named {job.name!r}")
-        registered[job.name] = job
+    """Have the worker run these jobs."""
+    app.extensions.setdefault(EXTENSION, []).extend(jobs)
 
 
 def jobs_of(app: Flask, group: Group) -> list[Job]:
     """Return the jobs of one group in the order of their registration."""
-    jobs: Iterable[Job] = app.extensions.get(EXTENSION, {}).values()
-    return [job for job in jobs if job.group == group]
+    return [job for job in app.extensions.get(EXTENSION, []) if job.group == group]
 
 
 class JobRunner:
@@ -63,21 +58,20 @@ class JobRunner:
 
     def __init__(self, app: Flask, jobs: Iterable[Job]) -> None:
         self._app = app
-        self._jobs = list(jobs)
-        self._due = {job.name: 0.0 for job in self._jobs}
+        self._due = dict.fromkeys(jobs, 0.0)
         self._lock = threading.Lock()
 
     def run_due(self, stopping: Callable[[], bool] = lambda: False) -> None:
         """Run what is due, each job once, until `stopping()`. A job that fails is logged and runs again later."""
-        for job in self._jobs:
+        for job in self._due:
             if not stopping() and self._claim(job):
                 self._run(job)
 
     def _claim(self, job: Job) -> bool:
         with self._lock:
-            if time.monotonic() < self._due[job.name]:
+            if time.monotonic() < self._due[job]:
                 return False
-            self._due[job.name] = float("inf")
+            self._due[job] = float("inf")
             return True
 
     def _run(self, job: Job) -> None:
@@ -87,4 +81,4 @@ class JobRunner:
         except Exception:
             log.exception("job failed", job=job.name)
         finally:
-            self._due[job.name] = time.monotonic() + job.every.total_seconds()
+            self._due[job] = time.monotonic() + job.every.total_seconds()

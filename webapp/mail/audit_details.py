@@ -2,7 +2,6 @@
 
 from flask import Flask
 from flask_babel import gettext as _
-from wtforms.fields.core import UnboundField
 
 from webapp.audit import registry
 from webapp.audit.registry import Describe
@@ -12,6 +11,7 @@ from webapp.mail.server_page.forms import MailServerForm
 from webapp.mail.transcript import Stage, stage_label
 from webapp.providers.oauth2 import LABELS
 from webapp.providers.registry import get_providers
+from webapp.web.forms import labels_of
 
 
 def _grant_type(grant_type: str) -> str:
@@ -40,7 +40,4 @@ DETAILS: dict[str, Describe] = {
 
 def init_app(app: Flask) -> None:
     """Register these events with the audit trail."""
-    registry.register_event_types(app, *registry.declared_in(vars(events)))
-    registry.register_details(app, DETAILS)
-    unbound = {name: field for name, field in vars(MailServerForm).items() if isinstance(field, UnboundField)}
-    registry.register_field_labels(app, {name: field.args[0] for name, field in unbound.items() if field.args})
+    registry.register(app, events, DETAILS, labels_of(MailServerForm))

@@ -17,14 +17,7 @@ STATES = {
     MessageState.EXPIRED: _("Expired"),
     MessageState.CANCELLED: _("Cancelled"),
 }
-FILTERS = {
-    StateFilter.ALL: _("All"),
-    StateFilter.WAITING: _("Waiting"),
-    StateFilter.SENT: _("Sent"),
-    StateFilter.FAILED: _("Failed"),
-    StateFilter.EXPIRED: _("Expired"),
-    StateFilter.CANCELLED: _("Cancelled"),
-}
+FILTERS = {one: STATES[one.states[0]] for one in StateFilter} | {StateFilter.ALL: _("All")}
 # The failures at one of the LocalStages, by code; a kind adds its own.
 FAILURES = {
     "no_public_url": _("No public URL is set, so the link in this email can't be created."),

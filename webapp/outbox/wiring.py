@@ -1,13 +1,14 @@
 """What the outbox adds to the application."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from flask import Flask
 from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
-from webapp.core.app_state import app_state, app_state_of
-from webapp.core.jobs import Job, cleanup_job, register_jobs
+from webapp.audit import registry
+from webapp.core.app_state import app_state_of
+from webapp.core.jobs import cleanup_job, register_jobs
 from webapp.mail.events import grant_obtained, mail_server_saved
 from webapp.outbox import claims, events, kinds, preview_routes, routes, service
 from webapp.outbox.queue import EXTENSION, WakeUpQueue
@@ -22,7 +23,7 @@ def init_app(app: Flask) -> None:
     queue = WakeUpQueue(state.config.queue_url)
     queue.attach_to(state.database)
     app.extensions[EXTENSION] = queue
-    events.init_app(app)
+    registry.register(app, events, events.DETAILS)
     for signal in (settings_saved, mail_server_saved, grant_obtained):
         signal.connect(_retry_waiting)
     kinds.register_kinds(app, kinds.TEST)
@@ -37,15 +38,10 @@ def init_app(app: Flask) -> None:
     )
     register_jobs(
         app,
-        Job("release lost leases", _release_lost_leases, timedelta(seconds=5), "maintenance"),
+        cleanup_job("release lost leases", claims.sweep, every=timedelta(seconds=5)),
         cleanup_job("delete old messages", service.delete_old_messages),
     )
 
 
 def _retry_waiting(_sender: object, session: Session) -> None:
     service.retry_waiting(session)
-
-
-def _release_lost_leases(now: datetime) -> None:
-    with app_state().database.transaction() as session:
-        claims.sweep(session, now)

@@ -1,7 +1,5 @@
 """The general settings for templates."""
 
-from typing import Any
-
 import structlog
 from flask import Flask, g
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,7 +13,7 @@ log = structlog.get_logger(__name__)
 
 def init_app(app: Flask) -> None:
     """Let every template use `general`."""
-    app.context_processor(_names)
+    app.context_processor(lambda: {"general": general_settings()})
 
 
 def general_settings() -> General:
@@ -39,7 +37,3 @@ def _read() -> General:
         except SQLAlchemyError:
             log.exception("the general settings cannot be read")
     return General(state.config.public_url)
-
-
-def _names() -> dict[str, Any]:
-    return {"general": general_settings()}

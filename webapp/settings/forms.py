@@ -1,6 +1,5 @@
 """The forms of the settings pages, and how a public URL is written."""
 
-import ipaddress
 from collections.abc import Callable
 from dataclasses import fields
 from typing import Any
@@ -13,10 +12,11 @@ from wtforms.validators import DataRequired, Length
 
 from webapp.core.email_addresses import InvalidEmailAddress, validate
 from webapp.core.formatting import format_minutes
+from webapp.core.hosts import is_loopback, parse_ip_address
 from webapp.core.i18n import lazy_gettext as lazy
 from webapp.settings.service import SecurityPolicy
 from webapp.web.fields import DAY, UNITS, duration, duration_unit, whole_number
-from webapp.web.forms import VersionedForm, stripped
+from webapp.web.forms import VersionedForm, labels_of, stripped
 
 # In minutes: the shortest and the longest duration that makes sense.
 DURATION_LIMITS = {
@@ -69,19 +69,19 @@ class GeneralForm(VersionedForm):
 class SecurityForm(VersionedForm):
     """The security settings. What is `x_minutes` there is a pair of fields here: `x` and `x_unit`."""
 
-    password_min_length = whole_number(lazy("Minimum length"), 8, 64)
-    password_reject_common = BooleanField(lazy("Reject passwords that are easy to guess or have been leaked"))
+    password_min_length = whole_number(lazy("Minimum password length"), 8, 64)
+    password_reject_common = BooleanField(lazy("Reject passwords that are easy to guess"))
     password_min_uppercase = whole_number(lazy("Minimum uppercase letters"), 0, 10)
     password_min_lowercase = whole_number(lazy("Minimum lowercase letters"), 0, 10)
     password_min_digits = whole_number(lazy("Minimum digits"), 0, 10)
     password_min_special = whole_number(lazy("Minimum special characters"), 0, 10)
     password_max_age_days = whole_number(lazy("Maximum password age (days)"), 0, 3650)
     password_history_length = whole_number(lazy("Previous passwords that can't be reused"), 0, 24)
-    activation = duration(lazy("Activation links expire after"), *DURATION_LIMITS["activation"])
+    activation = duration(lazy("Activation link lifetime"), *DURATION_LIMITS["activation"])
     activation_unit = duration_unit()
-    reset = duration(lazy("Reset links expire after"), *DURATION_LIMITS["reset"])
+    reset = duration(lazy("Reset link lifetime"), *DURATION_LIMITS["reset"])
     reset_unit = duration_unit()
-    session_idle = duration(lazy("Sign out after inactivity of"), *DURATION_LIMITS["session_idle"])
+    session_idle = duration(lazy("Inactivity timeout"), *DURATION_LIMITS["session_idle"])
     session_idle_unit = duration_unit()
     session = duration(lazy("Maximum session length"), *DURATION_LIMITS["session"])
     session_unit = duration_unit()
@@ -128,6 +128,12 @@ class SecurityForm(VersionedForm):
             raise ValidationError(_("The minimums below already add up to %(wanted)s characters.", wanted=wanted))
 
 
+def field_labels() -> dict[str, str]:
+    """Return the labels of all settings, by the names of their columns."""
+    labels = labels_of(GeneralForm) | labels_of(SecurityForm)
+    return labels | {f"{name}_minutes": labels[name] for name in DURATION_LIMITS}
+
+
 def normalise_public_url(text: str) -> str:
     """Normalise a public URL: `https://mail.example.com`, an IDN as A-labels, no slash at the end.
 
@@ -150,11 +156,11 @@ def normalise_public_url(text: str) -> str:
 def is_plain_http(url: str) -> bool:
     """Return whether links to this URL would leave this machine unencrypted."""
     parts = urlsplit(url)
-    return parts.scheme == "http" and not _is_loopback(parts.hostname or "")
+    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
 
 def _host(host: str) -> str:
-    if ip := _ip_address(host):
+    if ip := parse_ip_address(host):
         return f"[{ip}]" if ip.version == 6 else str(ip)
     try:
         return idna.encode(host.rstrip("."), uts46=True, std3_rules=True).decode()
@@ -166,18 +172,6 @@ def _port(parts: SplitResult, port: int | None) -> str:
     if port == 0:
         raise ValueError(_("The port must be between 1 and 65535."))
     return "" if port in (None, {"http": 80, "https": 443}[parts.scheme]) else f":{port}"
-
-
-def _is_loopback(host: str) -> bool:
-    ip = _ip_address(host)
-    return ip.is_loopback if ip else host == "localhost" or host.endswith(".localhost")
-
-
-def _ip_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
 
 
 def _plain_fields() -> list[str]:

@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext, ngettext
 from flask_wtf import FlaskForm
 from wtforms import Field, HiddenField, PasswordField, SelectMultipleField, StringField, TextAreaField
+from wtforms.fields.core import UnboundField
 
 from webapp.web.csrf import FormCsrf
 
@@ -128,6 +129,11 @@ class VersionedForm(Form):
 
 class ConfirmForm(Form):
     """A form of one button, with a CSRF token."""
+
+
+def labels_of(form: type[Form]) -> dict[str, str]:
+    """Return the labels of the fields that a form declares, by the fields' names."""
+    return {name: field.args[0] for name, field in vars(form).items() if isinstance(field, UnboundField) and field.args}
 
 
 def text(field: Field) -> str:

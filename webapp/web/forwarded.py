@@ -1,11 +1,11 @@
 """The client's address, scheme and host behind trusted proxies."""
 
-import ipaddress
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from webapp.core.config import Network
+from webapp.core.hosts import IpAddress, parse_ip_address
 
 # An address with a port, as some proxies send it; IPv6 in brackets (RFC 7239, 6).
 WITH_PORT = re.compile(r"\[([^\]]+)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
@@ -42,13 +42,10 @@ class TrustedProxies:
         return parsed is not None and any(parsed in network for network in self.networks)
 
 
-def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _parsed(text: str) -> IpAddress | None:
     """Parse an address without its port; sockets for both versions write IPv4 addresses as IPv6."""
     found = WITH_PORT.fullmatch(text)
-    try:
-        address = ipaddress.ip_address((found[1] or found[2]) if found else text)
-    except ValueError:
-        return None
+    address = parse_ip_address((found[1] or found[2]) if found else text)
     return getattr(address, "ipv4_mapped", None) or address
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import Select, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp.core import clock, http_client
-from webapp.core.app_state import AppState, app_state
+from webapp.core.app_state import AppState
 from webapp.core.sealing import CannotUnseal
 from webapp.settings.models import SINGLETON_ID
 from webapp.webhooks import service
@@ -50,16 +50,11 @@ class DeliveryResult:
     failure_params: Mapping[str, Any] = field(default_factory=dict)
 
 
-def run_job(now: datetime) -> None:
-    """Try the event that has been due for longest.
+def deliver_next(state: AppState, now: datetime) -> bool:
+    """Try the event that has been due for longest, once. Return whether there was one.
 
     One at a time: a receiver may be slow, and the worker may have been asked to stop meanwhile.
     """
-    deliver_next(app_state(), now)
-
-
-def deliver_next(state: AppState, now: datetime) -> bool:
-    """Try the event that has been due for longest, once. Return whether there was one."""
     event = claim(state, now)
     if event is None:
         return False

@@ -132,13 +132,8 @@ def iso(time: datetime) -> str:
     return time.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def new_secret() -> str:
-    """Return a random signing secret."""
-    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
-
-
 def _create_secret(session: Session, sealer: Sealer, row: WebhookSettings) -> str:
-    secret = new_secret()
+    secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
     row.sealed_secret, row.secret_created_at = sealer.seal(secret, SECRET), clock.now()
     audit.record(session, events.WEBHOOK_SECRET_CREATED)
     return secret

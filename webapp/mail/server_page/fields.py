@@ -1,6 +1,5 @@
 """Fields and validators of the mail server form: what counts as a host, a port, a sender, a client ID."""
 
-import ipaddress
 import re
 from collections.abc import Callable
 from datetime import date
@@ -14,6 +13,7 @@ from wtforms import DateField, Field, IntegerField, TextAreaField, ValidationErr
 
 from webapp.core import http_client
 from webapp.core.email_addresses import ENCODED_WORD
+from webapp.core.hosts import parse_ip_address
 from webapp.core.http_client import InvalidUrl
 from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.oauth.errors import NotConfigured
@@ -183,7 +183,7 @@ def host_problem(host: str) -> str | None:
         return _("Enter only the host name, without https:// or a path.")
     if "@" in host:
         return _("This is an email address. Enter the server's host name, such as smtp.example.com.")
-    if is_address(host):
+    if parse_ip_address(host):
         return None
     if re.fullmatch(r"[0-9.]+", host):
         return _("This is not a valid IP address.")
@@ -196,15 +196,6 @@ def host_problem(host: str) -> str | None:
     if not name or len(name) > 253 or not all(_LABEL.fullmatch(label) for label in name.split(".")):
         return _("This is not a valid host name. Enter one such as smtp.example.com.")
     return None
-
-
-def is_address(text: str) -> bool:
-    """Return whether the text is an IPv4 or IPv6 address."""
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def valid_server_host(form: Any, field: Field) -> None:
