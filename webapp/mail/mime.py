@@ -56,13 +56,6 @@ class Email(flask_mail.Message):
 
     def as_bytes(self) -> bytes:
         """Return the email as DATA carries it, before dot-stuffing."""
-        return self._mime().as_bytes()
-
-    def as_string(self) -> str:
-        """Return the same as text."""
-        return self._mime().as_string()
-
-    def _mime(self) -> EmailMessage:
         rules: Any = policy.SMTPUTF8 if self.needs_utf8 else policy.SMTP
         mime = EmailMessage(rules.clone(cte_type="7bit"))
         mime["From"] = header_address(*self.sender)
@@ -78,7 +71,7 @@ class Email(flask_mail.Message):
         # Last, because add_alternative moves all Content-* headers into the first part.
         for name, value in (self.extra_headers or {}).items():
             mime[name] = value
-        return mime
+        return mime.as_bytes()
 
 
 def split_sender(value: str) -> tuple[str, str]:
@@ -93,7 +86,7 @@ def mailbox(address: str) -> str:
 
 
 def ascii_domain(address: str) -> str:
-    """Return the part after the @, as A-labels. Raises idna.IDNAError for an invalid domain."""
+    """Return a domain, or that of an address, as A-labels. Raises idna.IDNAError for an invalid one."""
     domain = address.rpartition("@")[2]
     return domain if domain.isascii() else idna.encode(domain, uts46=True).decode()
 

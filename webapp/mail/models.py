@@ -12,6 +12,9 @@ from webapp.core.database import Base
 from webapp.core.sealing import SEALED
 from webapp.providers import Failure
 
+# What diagnosis rules may see of a mail server besides the provider's own fields: everything except the secrets.
+PUBLIC_SETTINGS = ("mail_from", "host", "port", "security", "tls_minimum", "authentication", "username")
+
 
 class MailServer(Base):
     """One saved outgoing server: provider, connection, authentication and sealed secrets.
@@ -63,8 +66,7 @@ class MailServer(Base):
     @property
     def public_values(self) -> dict[str, str]:
         """What diagnosis rules may see: everything except the secrets."""
-        names = ("mail_from", "host", "port", "security", "tls_minimum", "authentication", "username")
-        return {**self.provider_fields, **{name: str(getattr(self, name)) for name in names}}
+        return {**self.provider_fields, **{name: str(getattr(self, name)) for name in PUBLIC_SETTINGS}}
 
     def differing(
         self, names: Iterable[str], values: Mapping[str, object], provider_fields: Mapping[str, str]

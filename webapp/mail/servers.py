@@ -23,6 +23,8 @@ DESTINATION = (
     "provider", "host", "port", "security", "proxy_type", "proxy_host", "proxy_port", "authentication", "username",
     "client_id", "tenant_id", "token_url", "device_authorization_url",
 )  # fmt: skip
+# The settings that decide which certificate a server presents.
+CERTIFICATE_SETTINGS = ("provider", "host", "port", "security")
 PROXY_DESTINATION = ("proxy_type", "proxy_host", "proxy_port", "proxy_username")
 # The columns that only OAuth2 needs. They are empty for a draft that doesn't name them.
 OAUTH2_COLUMNS = ("client_id", "tenant_id", "authorize_url", "token_url", "device_authorization_url", "scopes")

@@ -14,6 +14,7 @@ from webapp.mail import events
 from webapp.mail.grants import service as grants
 from webapp.mail.models import MailServer
 from webapp.mail.servers import (
+    CERTIFICATE_SETTINGS,
     CLIENT_SECRETS,
     COLUMNS,
     OAUTH2_COLUMNS,
@@ -24,8 +25,6 @@ from webapp.mail.servers import (
     seal_purpose,
     secrets_to_retype,
 )
-
-CERTIFICATE_COLUMNS = ("certificate_since", "certificate_expires_at", "certificate_seen_at")
 
 
 class SecretsRequired(MailroomError):
@@ -67,6 +66,8 @@ def save(session: Session, sealer: Sealer, draft: ServerDraft, by: str, version:
         opened = open_secrets(sealer, server, needed=()) if draft.entered_secrets else {}
         if changed := grants.discarding_changes(server, draft, opened):
             discarded = grants.discard(session, server, changed)
+        if server.differing(CERTIFICATE_SETTINGS, draft.values, draft.provider_fields):
+            server.certificate_since = server.certificate_expires_at = server.certificate_seen_at = None
         _fill(server, sealer, draft, by)
     grants.prepare(session, server, draft.method)
     events.mail_server_saved.send(session=session)
@@ -81,9 +82,7 @@ def is_unchanged(saved: MailServer | None, draft: ServerDraft) -> bool:
     """Return whether saving this draft would change nothing."""
     if saved is None or any(draft.secrets.values()) or draft.removed & set(saved.sealed_secrets):
         return False
-    return saved.provider_fields == dict(draft.provider_fields) and all(
-        getattr(saved, name) == value for name, value in draft.values.items()
-    )
+    return not saved.differing(draft.values, draft.values, draft.provider_fields)
 
 
 def _fields(server: MailServer) -> dict[str, object]:
@@ -92,9 +91,6 @@ def _fields(server: MailServer) -> dict[str, object]:
 
 
 def _fill(server: MailServer, sealer: Sealer, draft: ServerDraft, by: str) -> MailServer:
-    if _has_another_certificate(server, draft):
-        for name in CERTIFICATE_COLUMNS:
-            setattr(server, name, None)
     server.sealed_secrets = _sealed(sealer, server, draft)
     expires_on = _secret_expires_on(server, draft)
     for name, value in (dict.fromkeys(OAUTH2_COLUMNS, "") | dict(draft.values)).items():
@@ -112,12 +108,6 @@ def _secret_expires_on(server: MailServer, draft: ServerDraft) -> date | None:
         return None
     day = draft.values.get("secret_expires_on")
     return day if isinstance(day, date) else None
-
-
-def _has_another_certificate(server: MailServer, draft: ServerDraft) -> bool:
-    shown_by = ("provider", "host", "port", "security")
-    moved = any(getattr(server, name) != draft.values.get(name) for name in shown_by)
-    return moved or server.provider_fields != dict(draft.provider_fields)
 
 
 def _sealed(sealer: Sealer, server: MailServer, draft: ServerDraft) -> dict[str, dict[str, str]]:

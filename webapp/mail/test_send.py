@@ -13,7 +13,7 @@ from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.expiry import certificates
 from webapp.mail.models import MailServer
-from webapp.mail.servers import ServerDraft
+from webapp.mail.servers import CERTIFICATE_SETTINGS, ServerDraft
 from webapp.mail.transcript import Stage, StageResult, TranscriptLine
 from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError
@@ -62,7 +62,7 @@ def send_test(draft: ServerDraft, saved: MailServer | None, recipient: str) -> T
         diagnosis=diagnose(settings.provider.key, settings.public_values, error.failure) if error else None,
     )
     _audit(test, settings.provider.key)
-    if saved is not None and _is_same_server(saved, settings):
+    if saved is not None and not saved.differing(CERTIFICATE_SETTINGS, draft.values, draft.provider_fields):
         certificates.record(app_state().database, saved, connection.certificate)
     return test
 
@@ -84,9 +84,3 @@ def _audit(test: TestSend, provider: str) -> None:
         audit.record(
             session, events.TEST_SEND_FINISHED, email=test.recipient, provider=provider, passed=test.passed, **stage
         )
-
-
-def _is_same_server(saved: MailServer, settings: TransportSettings) -> bool:
-    """Return whether the saved server is the one that was tested, so its certificate is worth recording."""
-    tested = (settings.provider.key, settings.host, settings.port, settings.security, settings.fields)
-    return (saved.provider, saved.host, saved.port, saved.security, saved.provider_fields) == tested

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
@@ -13,6 +14,7 @@ from webapp.mail.redaction import Redactor
 
 MAX_LINES = 400
 MAX_TEXT_LENGTH = 4000
+Source = Literal["client", "server", "note"]
 
 
 class Stage(StrEnum):
@@ -58,9 +60,9 @@ class StageResult:
 
 @dataclass(frozen=True)
 class TranscriptLine:
-    """One line. `source` is `client`, `server` or `note`."""
+    """One line."""
 
-    source: str
+    source: Source
     text: str
 
 
@@ -92,26 +94,15 @@ class Transcript:
         finally:
             result.seconds = time.monotonic() - started
 
-    def add_sent(self, text: str) -> None:
-        """Record what the client sent."""
-        self._add("client", text)
-
-    def add_received(self, text: str) -> None:
-        """Record one complete reply of the server."""
-        self._add("server", text)
-
-    def add_note(self, text: str) -> None:
-        """Record an event other than a line, such as a TLS handshake."""
-        self._add("note", text)
+    def add(self, source: Source, text: str) -> None:
+        """Record what the client sent, one complete reply of the server, or an event such as a TLS handshake."""
+        for line in self._redactor(text).split("\n"):
+            if len(self.lines) < MAX_LINES:
+                self.lines.append(TranscriptLine(source, line))
 
     def redact(self, text: str) -> str:
         """Return the text without secrets, shortened to what is worth showing."""
         return self._redactor(text)[:MAX_TEXT_LENGTH]
-
-    def _add(self, source: str, text: str) -> None:
-        for line in self._redactor(text).split("\n"):
-            if len(self.lines) < MAX_LINES:
-                self.lines.append(TranscriptLine(source, line))
 
 
 def printable(octets: bytes) -> str:

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from email.utils import parseaddr
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ import idna
 from webapp.core.app_state import AppState
 from webapp.mail.grants import service as grants
 from webapp.mail.grants import token_source
+from webapp.mail.mime import ascii_domain
 from webapp.mail.models import MailServer
 from webapp.mail.servers import CLIENT_SECRETS, PROXY_PASSWORD, ServerDraft, open_secrets
 from webapp.mail.transport.settings import TransportSettings
@@ -46,9 +48,10 @@ def ehlo_name(general: General, mail_from: str) -> str:
     It is the host of the public URL, else the full name of this machine, else the domain of the sender.
     """
     for name in _candidates(general, mail_from):
-        ascii_name = _to_ascii(name)
-        if "." in ascii_name and "localhost" not in ascii_name and not ascii_name.replace(".", "").isdigit():
-            return ascii_name
+        with suppress(idna.IDNAError):
+            name = ascii_domain(name)
+        if name.isascii() and "." in name and "localhost" not in name and not name.replace(".", "").isdigit():
+            return name
     return socket.gethostname() if "localhost" not in socket.gethostname() else "mailroom.invalid"
 
 
@@ -81,11 +84,3 @@ def _settings(
         secrets={name: value for name, value in secrets.items() if name not in NOT_FOR_THE_SERVER},
         fields=draft.provider_fields,
     )
-
-
-def _to_ascii(name: str) -> str:
-    """Return the host name as A-labels; empty if it is no host name."""
-    try:
-        return name if name.isascii() else idna.encode(name, uts46=True).decode()
-    except idna.IDNAError:
-        return ""

@@ -9,8 +9,7 @@ from tests.mail.page import PAGE
 from tests.mail.server_page.authorization import CALLBACK, authorize, grant_events, return_with, saved_grant
 from tests.support.authorization import AuthorizationServer
 from tests.support.browser import Browser
-from tests.support.users import add_user
-from webapp.accounts.models import Role, Session
+from webapp.accounts.models import Session
 from webapp.accounts.sessions import reauthentication
 from webapp.core import clock
 from webapp.core.app_state import AppState
@@ -40,13 +39,6 @@ def test_a_failed_callback_is_explained_on_the_page(
     assert text not in administrator.get(PAGE).text
 
 
-def test_a_callback_is_valid_once(administrator: Browser, provider: AuthorizationServer, parts: AppState) -> None:
-    query = authorize(administrator, provider)
-    return_with(administrator, query)
-    assert "started here by you" in return_with(administrator, query).text
-    assert grant_events(parts) == ["grant.obtained", "grant.refused"]
-
-
 def test_a_callback_without_a_session_leaves_no_code_in_the_url(
     administrator: Browser, stranger: Browser, provider: AuthorizationServer
 ) -> None:
@@ -62,16 +54,6 @@ def test_a_callback_in_a_members_browser_leaves_no_code_in_the_url(
 ) -> None:
     page = return_with(member, {"code": "secret-code", "state": "x"})
     assert (page.status_code, page.request.full_path) == (403, f"{CALLBACK}?")
-    assert provider.asked == []
-
-
-def test_another_administrators_callback_is_refused(
-    administrator: Browser, provider: AuthorizationServer, parts: AppState
-) -> None:
-    query = authorize(administrator, provider)
-    other = Browser(administrator.app, add_user(parts.database, "eve@mailroom.example", Role.ADMINISTRATOR))
-    other.start_session()
-    assert "started here by you" in return_with(other, query).text
     assert provider.asked == []
 
 

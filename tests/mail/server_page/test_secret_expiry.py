@@ -34,14 +34,9 @@ def test_another_day_needs_no_secret_and_keeps_the_grant(granted: GrantOwner, da
     assert granted.grant.status == GrantStatus.GENERATED
 
 
-def test_the_day_goes_with_the_secret(granted: GrantOwner) -> None:
+def test_there_is_no_day_without_a_secret(granted: GrantOwner) -> None:
     granted.save(authentication="none", secret_expires_on=MAY, **BLANK)
     assert granted.server.secret_expires_on is None
-
-
-def test_there_is_no_day_without_a_secret(owner: GrantOwner) -> None:
-    owner.save(secret_expires_on=MAY, **BLANK)
-    assert owner.server.secret_expires_on is None
 
 
 def test_a_day_that_is_near_raises_a_warning_at_once(

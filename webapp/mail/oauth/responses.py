@@ -146,15 +146,12 @@ def read_lifetime(value: object, default: timedelta | None, longest: timedelta) 
 
 
 def _refusal(response: Response, data: Mapping[str, Any], secrets: Iterable[str]) -> OAuthError:
-    error, description = data.get("error"), data.get("error_description")
-    nested = data.get("error")
-    if isinstance(nested, dict):  # Google's other APIs
-        error, description = nested.get("status") or nested.get("code"), nested.get("message")
+    error = data.get("error")
     if error in ("authorization_pending", "slow_down"):
         return Pending(slow_down=error == "slow_down")
     if not error:
         return InvalidTokenResponse("refused_without_reason", {"status": str(response.status)})
-    text = error_text(error, description, secrets)
+    text = error_text(error, data.get("error_description"), secrets)
     if error_code(error) in PERMANENT_ERRORS:
         return TokenRefused(error_code(error), text, _server_time(response))
     return ProviderUnavailable(error_code(error), reply=text)

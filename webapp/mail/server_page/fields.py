@@ -12,10 +12,11 @@ from flask_babel import gettext as _
 from wtforms import DateField, Field, IntegerField, TextAreaField, ValidationError
 
 from webapp.core import http_client
-from webapp.core.email_addresses import ENCODED_WORD
+from webapp.core.email_addresses import ENCODED_WORD, InvalidEmailAddress, validate
 from webapp.core.hosts import parse_ip_address
 from webapp.core.http_client import InvalidUrl
 from webapp.mail.diagnosis.descriptions import describe
+from webapp.mail.mime import ascii_domain
 from webapp.mail.oauth.errors import NotConfigured
 from webapp.mail.oauth.registration import ServiceAccountKey
 from webapp.web.forms import stripped
@@ -106,7 +107,7 @@ def valid_choice(form: Any, field: Any) -> None:
         raise ValidationError(_("Choose one of the options."))
 
 
-def if_used(check: Validator) -> Validator:
+def if_used(check: Validator | None = None) -> Validator:
     """Return a validator for fields that only some authentication uses: it checks a value, and requires one if needed.
 
     Secrets may stay blank, as one may be saved already.
@@ -116,18 +117,12 @@ def if_used(check: Validator) -> Validator:
         method = form.method
         if method is None or field.name not in method.fields:
             return
-        if field.data:
+        if field.data and check is not None:
             check(form, field)
-        elif field.name not in method.optional_fields and not isinstance(field, SecretTextField):
+        elif not field.data and field.name not in method.optional_fields and not isinstance(field, SecretTextField):
             raise ValidationError(_("Enter a value."))
 
     return validate
-
-
-def required_to_sign_in(form: Any, field: Field) -> None:
-    """Check that there is a user name if the authentication uses one."""
-    if form.method is not None and field.name in form.method.fields and not field.data:
-        raise ValidationError(_("Enter the user name to sign in with."))
 
 
 def valid_url(form: Any, field: Field) -> None:
@@ -190,7 +185,7 @@ def host_problem(host: str) -> str | None:
     if host.count(":") == 1:
         return _("Enter only the host name. The port has its own field.")
     try:
-        name = host if host.isascii() else idna.encode(host, uts46=True).decode()
+        name = ascii_domain(host)
     except idna.IDNAError:
         name = ""
     if not name or len(name) > 253 or not all(_LABEL.fullmatch(label) for label in name.split(".")):
@@ -248,14 +243,10 @@ def valid_sender(form: Any, field: Field) -> None:
 
 def valid_recipient(form: Any, field: Field) -> None:
     """Check for one email address without a name."""
-    if len(field.data or "") > MAX_SENDER_LENGTH:
-        return
     try:
-        _address(field.data or "")
-    except EmailNotValidError as error:
-        if re.search(r"@.*[,;\s].*@", field.data or ""):
-            raise ValidationError(_("Enter one address, not a list.")) from error
-        raise ValidationError(_("Enter the address to send the test email to, such as you@example.com.")) from error
+        validate(field.data or "")
+    except InvalidEmailAddress as error:
+        raise ValidationError(str(error)) from error
 
 
 def _address(text: str) -> ValidatedEmail:

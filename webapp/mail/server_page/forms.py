@@ -41,7 +41,7 @@ class MailServerForm(VersionedForm):
         lazy("Mail From"), [required, Length(max=checks.MAX_SENDER_LENGTH), checks.valid_sender], filters=[stripped]
     )
     authentication = RadioField(lazy("Authentication"), [checks.valid_choice], validate_choice=False)
-    username = StringField(lazy("User name"), [Length(max=320), checks.required_to_sign_in], filters=[stripped])
+    username = StringField(lazy("User name"), [Length(max=320), if_used()], filters=[stripped])
     password = PasswordField(lazy("Password"))
     client_id = StringField(lazy("Client ID"), [if_used(checks.valid_client_id)], filters=[stripped])
     client_secret = PasswordField(lazy("Client secret"))

@@ -1,7 +1,7 @@
 """What the mail server page shows: the template's context, and where forms of the page may lead."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,6 @@ from webapp.core.actor import current_actor
 from webapp.core.app_state import app_state
 from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.diagnosis.service import diagnose
-from webapp.mail.diagnosis.token_rules import NOT_GENERATED
 from webapp.mail.expiry import service as expiries
 from webapp.mail.expiry.service import Expiry, ExpiryState
 from webapp.mail.grants import authorization, requests
@@ -77,7 +76,7 @@ def page_context(result: FormResult, saved: MailServer | None, test: TestSend | 
         general = settings.general(session, app_state().config)
         grant = _grant_view(session, saved)
     methods = provider.authentication_methods
-    diagnosis = _test_diagnosis(test) if test else None
+    diagnosis = test.diagnosis if test else None
     return {
         "form": form,
         "provider": provider,
@@ -107,9 +106,8 @@ def page_context(result: FormResult, saved: MailServer | None, test: TestSend | 
 
 def form_targets(provider: Provider) -> Sequence[str]:
     """Return where forms of the page may lead besides Mailroom: to the provider's sign-in page, and on from there."""
-    methods = [method for method in provider.authentication_methods if isinstance(method, OAuth2)]
-    method = next((one for one in methods if one.grant_type == "authorization_code"), None)
-    if method is None:
+    method = provider.authentication_named("authorization_code")
+    if not isinstance(method, OAuth2):
         return ()
     return PROVIDERS if method.token_url else ENTERED_URLS
 
@@ -142,13 +140,6 @@ def _grant_view(session: Session, saved: MailServer | None) -> GrantView:
     session_id = current_actor().session_id
     code = session.scalar(requests.waiting(saved.id, session_id)) if session_id is not None else None
     return GrantView(grant, code, diagnosis, error)
-
-
-def _test_diagnosis(test: TestSend) -> Diagnosis | None:
-    """Return the diagnosis of a failed test, in the words of this page."""
-    if test.diagnosis is NOT_GENERATED:
-        return replace(NOT_GENERATED, steps=[_("Choose “Generate access token” on this page.")])
-    return test.diagnosis
 
 
 def _expiry_dates(session: Session, saved: MailServer | None) -> list[Expiry]:

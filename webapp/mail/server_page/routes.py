@@ -18,7 +18,6 @@ from webapp.mail.server_page.page import form_targets, page_context
 from webapp.mail.service import Saved
 from webapp.mail.test_send import TestSend, send_test
 from webapp.mail.transcript import stage_label
-from webapp.providers import OAuth2
 from webapp.providers.registry import get_providers
 from webapp.web import csrf
 from webapp.web.access import current_user
@@ -94,18 +93,10 @@ def _send_test(state: FormState) -> Response:
 
 
 def _flash_saved(done: Saved) -> None:
-    if not done.discarded_grant:
-        flash(_("Saved and in use. Send a test email to check that it works."), "success")
-    elif isinstance(get_providers()[done.server.provider].authentication_named(done.server.authentication), OAuth2):
-        flash(
-            _(
-                "Saved. The access token was discarded, because it was generated for other settings. "
-                "Generate a new one."
-            ),
-            "warning",
-        )
+    if done.discarded_grant:
+        flash(_("Saved. The access token was discarded, because it was generated for other settings."), "warning")
     else:
-        flash(_("Saved. The access token was discarded, because this authentication doesn't need one."), "success")
+        flash(_("Saved and in use. Send a test email to check that it works."), "success")
 
 
 def _provider_label(key: str) -> str:

@@ -11,11 +11,11 @@ from types import TracebackType
 from typing import Self
 
 import flask_mail
-import idna
 import structlog
 
 from webapp.core import clock, network_errors
 from webapp.core.sockets import connect, connect_through_proxy, resolve
+from webapp.mail.mime import ascii_domain, mailbox
 from webapp.mail.oauth.errors import OAuthError
 from webapp.mail.transcript import Stage, StageResult, Transcript
 from webapp.mail.transport.errors import DeliveryError, Scope, classify_reply
@@ -78,7 +78,7 @@ class SmtpConnection(flask_mail.Connection):
         except DeliveryError as error:
             if self.settings.tokens is None or error.stage is not Stage.AUTH or not error.reply.startswith("535"):
                 raise
-        self.transcript.add_note("The access token was rejected; requesting a new one.")
+        self.transcript.add("note", "The access token was rejected; requesting a new one.")
         self._get_token(rejected=self.settings.secrets[ACCESS_TOKEN])
         return self._connected()
 
@@ -149,7 +149,7 @@ class SmtpConnection(flask_mail.Connection):
         if host.isascii():
             return host
         with self._stage(Stage.LOOKUP):
-            return idna.encode(host, uts46=True).decode()
+            return ascii_domain(host)
 
     def _handshake(self, client: SmtpClient) -> None:
         if self.settings.security == "tls":
@@ -214,7 +214,7 @@ class SmtpConnection(flask_mail.Connection):
             if not_after is not None and clock.now() >= not_after:
                 raise DeliveryError(Stage.DATA, "message_expired", scope=Scope.EXPIRED)
             _expect(3, Stage.DATA, *client.docmd("DATA"))
-            self.transcript.add_note(f"message of {len(content)} octets")
+            self.transcript.add("note", f"message of {len(content)} octets")
             client.send(_dot_stuffed(content))
             reply = client.getreply()
             _expect(2, Stage.DATA, *reply)
@@ -255,8 +255,7 @@ def _expect(first_digit: int, stage: Stage, code: int, text: bytes) -> None:
 def _bare_address(address: str | tuple[str, str]) -> str:
     """Return the address without a name, its domain in A-labels."""
     bare = address[1] if isinstance(address, tuple) else parseaddr(address)[1]
-    local, _at, domain = bare.rpartition("@")
-    return f"{local}@{domain if domain.isascii() else idna.encode(domain, uts46=True).decode()}"
+    return f"{mailbox(bare)}@{ascii_domain(bare)}"
 
 
 def _dot_stuffed(content: bytes) -> bytes:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from webapp.core.sockets import Proxy
+from webapp.mail.models import PUBLIC_SETTINGS
 from webapp.providers import Account, Provider
 
 
@@ -59,5 +60,4 @@ class TransportSettings:
     @property
     def public_values(self) -> dict[str, str]:
         """What diagnosis rules may see: everything except the secrets."""
-        names = ("mail_from", "host", "port", "security", "tls_minimum", "authentication", "username")
-        return {**self.fields, **{name: str(getattr(self, name)) for name in names}}
+        return {**self.fields, **{name: str(getattr(self, name)) for name in PUBLIC_SETTINGS}}

@@ -114,7 +114,7 @@ class SmtpClient(smtplib.SMTP):
         self.esmtp_features.clear()
         self.does_esmtp = False
         cipher = encrypted.cipher()
-        self.transcript.add_note(f"{encrypted.version()} {cipher[0] if cipher else ''}, certificate checked")
+        self.transcript.add("note", f"{encrypted.version()} {cipher[0] if cipher else ''}, certificate checked")
 
     def authenticate(
         self, mechanism: str, initial: bytes | None = None, respond: Callable[[bytes], bytes] | None = None
@@ -132,7 +132,7 @@ class SmtpClient(smtplib.SMTP):
             if challenge.lstrip().startswith(b"{"):
                 # RFC 7628, 3.2.2: mechanisms with a token give the reason for a rejection as a challenge.
                 reasons.append(f"334 {printable(challenge).strip()}")
-                self.transcript.add_note(reasons[-1])
+                self.transcript.add("note", reasons[-1])
             answer = pending if pending is not None else respond(challenge) if respond else b""
             pending = None
             code, text = self._unlogged("", base64.b64encode(answer).decode())
@@ -150,7 +150,7 @@ class SmtpClient(smtplib.SMTP):
 
     def putcmd(self, cmd: str, args: str = "") -> None:
         """Send one command and record it."""
-        self.transcript.add_sent(f"{cmd} {args}".strip())
+        self.transcript.add("client", f"{cmd} {args}".strip())
         super().putcmd(cmd, args)
 
     def send(self, s: bytes | str) -> None:  # type: ignore[override]
@@ -165,7 +165,7 @@ class SmtpClient(smtplib.SMTP):
             self._read_reply(lines)
         finally:
             if lines:
-                self.transcript.add_received(printable(b"\n".join(lines)))
+                self.transcript.add("server", printable(b"\n".join(lines)))
         return int(lines[-1][:3]), b"\n".join(line[4:].strip() for line in lines)
 
     def _read_reply(self, lines: list[bytes]) -> None:
@@ -197,8 +197,8 @@ class SmtpClient(smtplib.SMTP):
 
     def _unlogged(self, command: str, secret: str | None) -> tuple[int, bytes]:
         """Send a command with a secret argument, which the transcript does not show."""
-        self.transcript.add_sent(f"{command} {REDACTED if secret else ''}".strip() if secret is not None else command)
-        self.send(" ".join(part for part in (command, secret) if part) + "\r\n")
+        self.transcript.add("client", " ".join(filter(None, (command, secret and REDACTED))))
+        self.send(" ".join(filter(None, (command, secret))) + "\r\n")
         return self.getreply()
 
 
