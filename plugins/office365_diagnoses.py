@@ -88,7 +88,7 @@ BUSY = Diagnosis(
     [_("You don't need to do anything: Mailroom retries automatically.")],
 )
 QUOTA = Diagnosis(
-    _("The mailbox has reached Microsoft's daily sending limit."), [_("Wait a day, or use a sending service.")]
+    _("The mailbox has reached Microsoft's daily sending limit."), [_("Wait a day, or use an email delivery service.")]
 )
 MAILBOX_FULL = Diagnosis(
     _("The sending mailbox is full, because Microsoft keeps each email in its Sent Items."),
@@ -204,7 +204,7 @@ NO_SEND_AS_APP = Diagnosis(
     OAUTH2_HELP,
 )
 OTHER_MAILBOX = Diagnosis(
-    _("The access token is for a different account than the user name."),
+    _("The access token is for a different account than the one entered as the user name."),
     [
         _("Sign in with the account entered as the user name, or change the user name to the account that signed in."),
         SIGN_IN_AGAIN,

@@ -119,7 +119,7 @@ def serve(host: str, port: int, processes: int, threads: int) -> None:
 
 @main.command(with_appcontext=False)
 def worker() -> None:
-    """Run only the worker, which sends queued email."""
+    """Run only the worker, which sends the messages in the outbox."""
     worker_process.run(create_app())
 
 

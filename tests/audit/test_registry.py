@@ -26,7 +26,7 @@ def test_unknown_event_types_and_data_are_shown_as_they_are() -> None:
     ("name", "value", "sentence"),
     [
         ("minutes", 15, "For 15 minutes."),
-        ("everywhere", True, "From all IP addresses."),
+        ("everywhere", True, "Locked everywhere except in browsers used before."),
         ("passed", False, "Result: failure."),
         ("stage", "auth", "Stage: Sign in."),
         ("purpose", "reset", "Purpose: reset the password."),

@@ -52,7 +52,7 @@ def test_a_duration_is_shown_in_the_largest_unit_that_fits(administrator: Browse
         ("reset", "", "Enter a whole number that gives a time from 5 minutes to 7 days."),
         ("session_idle", "1.5", "Enter a whole number that gives a time from 5 minutes to 90 days."),
         ("reset_unit", "0", "Not a valid choice"),
-        ("session_idle", "90000", "This is longer than “Maximum session length”"),
+        ("session_idle", "90000", "be longer than the maximum session length below."),
     ],
 )
 def test_an_invalid_value_comes_back_with_its_error(

@@ -13,7 +13,7 @@ NEW_DEVICE_SEEN = EventType("session.new_device", lazy("Signed in from a new bro
 LOGIN_FAILED = EventType("login.failed", lazy("Sign-in failed"))
 LOCKOUT_STARTED = EventType("lockout.started", lazy("Sign-in temporarily locked"))
 LOCKOUT_CLEARED = EventType("lockout.cleared", lazy("Sign-in unlocked"))
-REAUTHENTICATION_FAILED = EventType("reauthentication.failed", lazy("Wrong password on re-confirmation"))
+REAUTHENTICATION_FAILED = EventType("reauthentication.failed", lazy("Password confirmation failed"))
 SESSION_ENDED = EventType("session.ended", lazy("Signed out"))
 SESSION_ENDED_AFTER_WRONG_PASSWORDS = EventType(
     "session.ended_after_wrong_passwords", lazy("Signed out after too many wrong passwords")
@@ -77,7 +77,9 @@ def _language(code: str) -> str:
 
 
 DETAILS: dict[str, Describe] = {
-    "everywhere": lambda everywhere: _("From all IP addresses.") if everywhere else _("From one network."),
+    "everywhere": lambda everywhere: (
+        _("Locked everywhere except in browsers used before.") if everywhere else _("Locked for one network only.")
+    ),
     "language": _language,
     "last_try": lambda last: _("Codes sent so far are no longer valid.") if last else _("The codes can still be used."),
     "minutes": lambda minutes: ngettext("For %(num)s minute.", "For %(num)s minutes.", minutes),

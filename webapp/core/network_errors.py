@@ -42,7 +42,7 @@ _ERRNO_CODES = {
 _UNKNOWN_HOST = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 # Failures that only Mailroom has words for.
 _TEXTS = {
-    "name_service_timeout": _("no reply from the name service within %(seconds)s s"),
+    "name_service_timeout": _("The name service didn't reply within %(seconds)s s."),
     "proxy_not_http": _("The proxy's reply is not HTTP: %(error)s"),
     "proxy_refused": _("The proxy replied %(answer)s"),
     "response_missing": _("The connection was closed without a reply."),

@@ -39,7 +39,7 @@ def _setup_steps(has_server: bool, has_users: bool) -> list[SetupStep]:
     return [
         SetupStep(
             _("Set the public URL"),
-            _("Every link in an email starts with it. Emails with a link are held until it's set."),
+            _("Links in emails start with it. Until it's set, emails with links wait in the outbox."),
             "settings.general",
             bool(general_settings().public_url),
         ),

@@ -79,7 +79,7 @@ def wake_after_commit(session: Session) -> None:
 def _sqlite_huey(url: str) -> Huey:
     path = make_url(url).database
     if not path:
-        raise ConfigError("MAILROOM_QUEUE_URL: give sqlite:/// and the path of a file.")
+        raise ConfigError("MAILROOM_QUEUE_URL: use sqlite:/// followed by the path of a file.")
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     # A wake-up that is lost in a power cut does no harm, so writing need not wait for the disk.
     return SqliteHuey(NAME, filename=path, fsync=False, timeout=TIMEOUT)

@@ -110,7 +110,7 @@ class ProviderRegistry:
         try:
             self._check(file, provider)
         except (TypeError, AttributeError) as error:
-            raise InvalidPlugin(f"{file}: its provider holds a value of the wrong type ({error}).") from error
+            raise InvalidPlugin(f"{file}: its provider has a value of the wrong type ({error}).") from error
         self._providers[provider.key] = provider
 
     def _check(self, file: str, provider: object) -> None:

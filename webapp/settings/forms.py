@@ -117,8 +117,10 @@ class SecurityForm(VersionedForm):
     def validate(self, extra_validators: Any = None) -> bool:
         """Check each field, the limits of durations, and durations against each other."""
         checks: dict[str, list[Check]] = {name: [_within_limits] for name in DURATION_LIMITS}
-        checks["session_idle"].append(_not_longer_than("session"))
-        checks["session"].append(_not_longer_than("session_remembered"))
+        too_long = _("This can't be longer than the maximum session length below.")
+        checks["session_idle"].append(_not_longer_than("session", too_long))
+        too_long = _("This can't be longer than the maximum session length with “Remember me” below.")
+        checks["session"].append(_not_longer_than("session_remembered", too_long))
         return super().validate({**checks, **(extra_validators or {})})
 
     def validate_password_min_length(self, field: Field) -> None:
@@ -186,12 +188,9 @@ def _within_limits(form: SecurityForm, field: Field) -> None:
         )
 
 
-def _not_longer_than(other: str) -> Check:
+def _not_longer_than(other: str, problem: str) -> Check:
     def check(form: SecurityForm, field: Field) -> None:
         if form.minutes(field.name) > form.minutes(other) > 0:
-            label = form[other].label.text
-            raise ValidationError(
-                _("This is longer than “%(other)s” below, so it would never take effect.", other=label)
-            )
+            raise ValidationError(problem)
 
     return check

@@ -54,7 +54,7 @@ class TestCreating:
         use_server()
         page = administrator.submit("/users/new", **EVE)
         assert re.fullmatch(r"/users/\d+", page.request.path)
-        assert "Activation email to eve@example.com is queued." in page.text
+        assert "The activation email to eve@example.com is on its way." in page.text
         assert '<a href="/outbox">See it in the outbox</a>' in page.text
         assert queued() == [("activation", "eve@example.com")]
 
@@ -177,7 +177,7 @@ class TestUserPage:
     def test_a_disabled_user_can_be_enabled(self, administrator: Browser, database: Database, ada: User) -> None:
         administrator.submit(f"/users/{ada.id}/disable", "sure")
         assert f'action="/users/{ada.id}/enable"' in administrator.get(f"/users/{ada.id}").text
-        assert "has been enabled again" in administrator.post(f"/users/{ada.id}/enable").text
+        assert "has been enabled." in administrator.post(f"/users/{ada.id}/enable").text
         assert role_and_state(database, ada) == (Role.MEMBER, UserState.ACTIVE)
 
     def test_all_sessions_of_a_user_can_be_ended(self, administrator: Browser, member: Browser) -> None:
@@ -191,7 +191,7 @@ class TestUserPage:
         self, administrator: Browser, database: Database, ada: User
     ) -> None:
         page = administrator.submit(f"/users/{ada.id}/delete", "sure")
-        assert (page.request.path, "Ada has been deleted." in page.text) == ("/users", True)
+        assert (page.request.path, "account has been deleted." in page.text) == ("/users", True)
         assert role_and_state(database, ada) == ("", "")
         assert administrator.post(f"/users/{ada.id}/delete").status_code == 404
 

@@ -130,7 +130,7 @@ def test_a_missing_or_bad_key_file_is_reported_and_never_shown(
     fields = oauth_form(provider, authentication="service_account", service_account_key=key, client_secret="")
     page = administrator.submit(PAGE, "save", **fields)
     assert error in error_at(page, "service_account_key")
-    assert "Kept from your last try." not in page.text
+    assert "Your last entry was kept." not in page.text
     assert not key or key not in page.text.partition("<form")[2]
 
 

@@ -21,7 +21,7 @@ def test_no_secret_is_in_the_page_or_readable_in_the_database(administrator: Bro
     page = administrator.get(PAGE)
     assert "first-password" not in page.text
     assert "first-password" not in str(saved(parts).sealed_secrets)
-    assert "Leave blank to keep it." in page.text
+    assert "Leave blank to keep the saved value." in page.text
 
 
 @pytest.mark.one_database
@@ -138,7 +138,7 @@ def test_another_provider_is_shown_before_anything_is_saved(
 
 @pytest.mark.one_database
 def test_an_entered_password_is_back_with_its_provider(administrator: Browser, parts: AppState) -> None:
-    kept = "Kept from your last try."
+    kept = "Your last entry was kept."
     away = administrator.submit(PAGE, "choose", **custom(provider="google"))
     assert kept not in away.text
     back = administrator.submit_on(away, "choose", provider="custom")

@@ -135,7 +135,7 @@ def disable_user(user_id: int) -> ResponseReturnValue:
 
     if page := _confirm_first("accounts/disable_user.html", user, refusal, ConfirmForm(), disable):
         return page
-    flash(_("%(name)s has been disabled and signed out everywhere.", name=user.name), "success")
+    flash(_("%(name)s's account has been disabled and signed out everywhere.", name=user.name), "success")
     return _redirect_to(user_id)
 
 
@@ -145,7 +145,7 @@ def enable_user(user_id: int) -> ResponseReturnValue:
     with app_state().database.transaction() as session:
         administration.enable(session, user_id, signed_in())
     user, _refusal = _user(user_id)
-    flash(_("%(name)s has been enabled again.", name=user.name), "success")
+    flash(_("%(name)s's account has been enabled.", name=user.name), "success")
     return _redirect_to(user_id)
 
 
@@ -169,7 +169,7 @@ def delete_user(user_id: int) -> ResponseReturnValue:
 
     if page := _confirm_first("accounts/delete_user.html", user, refusal, ConfirmForm(), delete):
         return page
-    flash(_("%(name)s has been deleted.", name=user.name), "success")
+    flash(_("%(name)s's account has been deleted.", name=user.name), "success")
     return redirect(url_for("users.list_users"))
 
 
@@ -252,7 +252,7 @@ def _flash_activation(email: str) -> None:
             email=email,
         )
     else:
-        queued = _("Activation email to %(email)s is queued.", email=email)
+        queued = _("The activation email to %(email)s is on its way.", email=email)
         link = Markup('<a href="{}">{}</a>').format(url_for("outbox.messages"), _("See it in the outbox"))
         flash(Markup("{} {}").format(queued, link), "success")
         return

@@ -25,7 +25,7 @@ class InvalidSetupToken(SetupRefused):
     """The token is wrong, or was replaced by a newer one."""
 
     def __init__(self) -> None:
-        super().__init__(_("This set-up link is out of date. Use the one printed when the server last started."))
+        super().__init__(_("This setup link is out of date. Use the one printed when the server last started."))
 
 
 class AlreadySetUp(SetupRefused):

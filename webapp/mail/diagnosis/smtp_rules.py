@@ -166,7 +166,7 @@ PLUGIN_FAILED = Diagnosis(
     _("The provider's plugin failed while signing in. Your settings are not the cause."),
     [
         _("Report this to the plugin's author. The log contains the full error."),
-        _("Until it's fixed, try the provider Custom instead."),
+        _("Until the plugin is fixed, choose “Custom” as the provider and enter the server's settings."),
     ],
 )
 

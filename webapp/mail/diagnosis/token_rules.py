@@ -63,7 +63,7 @@ GRANT_ENDED = Diagnosis(
 )
 INTERRUPTED = Diagnosis(
     _(
-        "Mailroom was interrupted while renewing the access token, and the provider doesn't "
+        "Mailroom was interrupted while refreshing the access token, and the provider doesn't "
         "accept the previous refresh token a second time."
     ),
     [GENERATE_AGAIN],
@@ -136,7 +136,7 @@ WRONG_ISSUER = Diagnosis(
     [_("Check the authorization URL, then choose “Generate access token” again.")],
 )
 WRONG_ACCOUNT = Diagnosis(
-    _("A different account than the user name signed in, so nothing was saved."),
+    _("The account that signed in isn't the one entered as the user name, so nothing was saved."),
     [
         _("Sign out at the provider, or use a private window, and sign in with the account entered as the user name."),
         _("Or change the user name to the account that signed in, save, and generate the access token again."),

@@ -179,10 +179,10 @@ def _secret_hint(saved: MailServer | None, draft: ServerDraft | None) -> Callabl
     def hint(name: str, note: Any) -> str:
         sentences = [str(note)] if note else []
         if draft is not None and draft.secrets.get(name):
-            sentences.append(_("Kept from your last try. Leave blank to use it again."))
+            sentences.append(_("Your last entry was kept. Leave blank to use it again."))
         elif saved is not None and name in saved.sealed_secrets:
             day = format_date(datetime.fromisoformat(saved.sealed_secrets[name]["saved_at"]), "medium")
-            sentences.append(_("Saved on %(day)s. Leave blank to keep it.", day=day))
+            sentences.append(_("Saved on %(day)s. Leave blank to keep the saved value.", day=day))
         return " ".join(sentences)
 
     return hint
