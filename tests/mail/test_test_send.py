@@ -100,6 +100,15 @@ def test_a_suggestion_is_filled_in_with_a_click_and_saves_nothing(
     assert find_saved(parts) is None
 
 
+def test_the_suggestion_of_a_single_value_names_its_field(
+    administrator: Browser, scripted: Callable[..., ScriptedServer]
+) -> None:
+    server = scripted({"MAIL": "530 5.7.0 Must issue a STARTTLS command first"})
+    fields = custom(host=server.host, port=server.port, security="none")
+    failed = administrator.submit(PAGE, "test", test_recipient=RECIPIENT, **fields)
+    assert ">Set Security to STARTTLS</button>" in failed.text
+
+
 def test_a_forged_suggestion_changes_only_the_form_on_the_page(administrator: Browser) -> None:
     fields = custom(apply="csrf_token=x&password=x&provider=nobody&port=99999999999&a")
     assert administrator.post(PAGE, **fields).status_code == 200

@@ -60,8 +60,8 @@ def deliver_next(state: AppState, now: datetime) -> bool:
         return False
     result = send(state, event)
     if result is not None:
-        log.info("webhook event sent", type=event.type, attempts=event.attempts, status=result.status,
-                 failure=result.failure_code)  # fmt: skip
+        outcome = "webhook event not delivered" if result.failure_code else "webhook event delivered"
+        log.info(outcome, type=event.type, attempts=event.attempts, status=result.status, failure=result.failure_code)
     record(state, event, result)
     return True
 

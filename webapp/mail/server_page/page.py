@@ -10,7 +10,7 @@ from flask_babel import format_date
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from webapp.core import clock, formatting
+from webapp.core import clock
 from webapp.core.actor import current_actor
 from webapp.core.app_state import app_state
 from webapp.mail.diagnosis.descriptions import describe
@@ -170,9 +170,10 @@ def _suggestion(form: MailServerForm, diagnosis: Diagnosis) -> str:
     security = SECURITY_NAMES.get(fix.get("security", ""))
     if fix.keys() == {"security", "port"} and security:
         return _("Use %(security)s on port %(port)s", security=security, port=fix["port"])
-    names = {**SECURITY_NAMES, "none": _("none")}
-    values = [f"{form[name].label.text}: {names.get(value, value)}" for name, value in fix.items()]
-    return _("Use %(values)s", values=formatting.format_list(values)) if values else ""
+    if len(fix) == 1:
+        [(name, value)] = fix.items()
+        return _("Set %(field)s to %(value)s", field=form[name].label.text, value=SECURITY_NAMES.get(value, value))
+    return _("Use the suggested values") if fix else ""
 
 
 def _secret_hint(saved: MailServer | None, draft: ServerDraft | None) -> Callable[[str, Any], str]:
