@@ -10,7 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from tests.support.running import Visitor, clean, free_port, running
+from tests.support.running import Visitor, free_port, running
 from webapp.core.i18n import LANGUAGES
 
 CHECKOUT = Path(__file__).parent.parent
@@ -66,12 +66,6 @@ def test_the_installed_application_serves_pages_and_can_be_set_up(mailroom: str,
         (style,) = re.findall(r'href="(/static/mailroom\.css[^"]*)"', page.text)
         assert first.get(style).status == 200
         assert served.stop() == 0
-
-
-def test_the_wheel_finds_its_migrations(mailroom: str, tmp_path: Path) -> None:
-    done = subprocess.run([mailroom, "upgrade"], cwd=tmp_path, env=clean({}), capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, "The database schema is up to date.\n"), done.stderr
-    assert (tmp_path / "instance/mailroom.sqlite").is_file()
 
 
 def pip(*arguments: str) -> None:

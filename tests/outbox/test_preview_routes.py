@@ -3,14 +3,11 @@
 import re
 
 import pytest
-from sqlalchemy import func, select
 
 from tests.support.browser import Browser
 from webapp.accounts.message_kinds import KINDS
-from webapp.accounts.models import Link
 from webapp.core.app_state import AppState
 from webapp.outbox.kinds import TEST
-from webapp.outbox.models import Message
 from webapp.settings import service as settings
 
 pytestmark = pytest.mark.one_database
@@ -32,13 +29,6 @@ def test_a_preview_has_a_subject_html_and_text_and_no_working_link(administrator
     assert "Ada Lovelace" in page
     assert "Hello <bdi>Ada Lovelace</bdi>," in html
     assert {url for url in URL.findall(html) if not url.startswith("https://preview.invalid/")} == set()
-
-
-def test_a_preview_queues_no_message_and_creates_no_link(administrator: Browser, parts: AppState) -> None:
-    administrator.get("/settings/emails/reset")
-    with parts.database.read() as session:
-        assert session.scalar(select(func.count()).select_from(Link)) == 0
-        assert session.scalar(select(func.count()).select_from(Message)) == 0
 
 
 def test_the_framed_html_can_run_load_and_send_nothing(administrator: Browser) -> None:
@@ -65,9 +55,3 @@ def test_an_unknown_language_or_width_is_ignored(administrator: Browser, query: 
     for end in ("", "/html"):
         answer = administrator.get(f"/settings/emails/test{end}?{query}")
         assert (answer.status_code, "Ada Lovelace" in answer.text) == (200, True)
-
-
-@pytest.mark.parametrize("name", ["layout", "nothing", "..%2Ftest", "%00"])
-def test_an_unknown_kind_is_not_found(administrator: Browser, name: str) -> None:
-    assert administrator.get(f"/settings/emails/{name}").status_code == 404
-    assert administrator.get(f"/settings/emails/{name}/html").status_code == 404

@@ -85,13 +85,6 @@ def test_an_invalid_value_comes_back_with_its_error(
 
 
 @pytest.mark.one_database
-def test_a_field_that_is_not_sent_keeps_its_value(administrator: Browser, parts: AppState) -> None:
-    before = saved(parts)
-    administrator.post(PAGE, product_name="Post")
-    assert saved(parts) == service.General(before.public_url, "Post", before.support_address)
-
-
-@pytest.mark.one_database
 def test_a_plain_http_url_is_saved_with_a_warning(administrator: Browser) -> None:
     page = administrator.submit(PAGE, **GOOD | {"public_url": "http://post.example"})
     assert "anyone on the network can read links" in page.text

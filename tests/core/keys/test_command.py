@@ -7,7 +7,6 @@ import pytest
 from click.testing import Result
 from flask import Flask
 
-from tests.conftest import Enqueue, GetMessage
 from tests.core.keys.conftest import Rotate, Save, Start, save_sealed
 from tests.mail.page import PAGE, custom
 from tests.support.browser import Browser
@@ -16,7 +15,6 @@ from tests.support.running import free_port
 from webapp.core.app_state import AppState
 from webapp.core.config import Config
 from webapp.core.sealing import KeySealer
-from webapp.outbox.delivery import deliver_due
 
 pytestmark = pytest.mark.one_database
 Command = Callable[..., Result]
@@ -70,20 +68,6 @@ def test_a_process_without_the_secret_key_is_not_ready(start: Start, app: Flask,
     rotate()
     answer = Browser(start(secret_key=OTHER)).get("/readyz")
     assert (answer.status_code, answer.json) == (503, {"status": "unavailable", "reason": "secret key"})
-
-
-def test_without_the_secret_key_messages_wait_and_pages_say_why(
-    start: Start, administrator: Browser, enqueue: Enqueue, get_message: GetMessage, rotate: Rotate
-) -> None:
-    administrator.submit(PAGE, button="save", **custom())
-    rotate()
-    keyless = Browser(start(secret_key=OTHER), administrator.user.id)
-    keyless.start_session()
-    message = enqueue()
-    deliver_due(keyless.app)
-    assert (get_message(message).waits_for_server, get_message(message).failure_code) == (True, "cannot_unseal")
-    for page in ("/", PAGE):
-        assert "MAILROOM_SECRET_KEY has changed" in keyless.get(page).text
 
 
 def test_without_the_secret_key_a_form_with_secrets_says_where_to_look(

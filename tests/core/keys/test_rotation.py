@@ -46,12 +46,6 @@ def test_a_rotation_reseals_every_row_of_several_batches(
     assert passwords(parts) == [f"password {number}" for number in range(7)]
 
 
-def test_another_process_opens_values_sealed_with_the_new_key(rotate: Rotate, save: Save, other: AppState) -> None:
-    rotate()
-    save("later")
-    assert passwords(other) == ["later"]
-
-
 def test_another_process_soon_seals_with_the_new_key(
     monkeypatch: pytest.MonkeyPatch, rotate: Rotate, other: AppState, parts: AppState
 ) -> None:

@@ -14,7 +14,6 @@ from webapp.core.app_state import AppState
 from webapp.core.keys import keyring as ring
 from webapp.core.keys import rotation
 from webapp.core.keys.keyring import Keys, SecretKeyMissing
-from webapp.core.sealing import CannotUnseal
 
 pytestmark = pytest.mark.one_database
 
@@ -120,10 +119,6 @@ class TestLostSecretKey:
             without.sealer.seal("typed", PURPOSE)
         with pytest.raises(SecretKeyMissing):
             rotate(without)
-
-    def test_nothing_is_opened(self, without: AppState, parts: AppState) -> None:
-        with pytest.raises(CannotUnseal, match="MAILROOM_SECRET_KEY"):
-            without.sealer.open(parts.sealer.seal("typed", PURPOSE), PURPOSE)
 
     def test_nothing_sealed_elsewhere_is_saved(self, without: AppState, parts: AppState) -> None:
         with pytest.raises(SecretKeyMissing):

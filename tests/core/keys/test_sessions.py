@@ -32,23 +32,6 @@ def is_signed_in(browser: Browser) -> bool:
     return browser.get("/profile", follow=False).status_code == 200
 
 
-def test_a_rotation_signs_nobody_out(member: Browser, elsewhere: Move, rotate: Rotate) -> None:
-    there = elsewhere(member)
-    for _ in range(2):
-        rotate()
-        assert is_signed_in(member)
-        assert is_signed_in(there)
-
-
-def test_a_session_signed_with_the_new_key_by_another_process_is_valid(
-    member: Browser, elsewhere: Move, rotate: Rotate
-) -> None:
-    elsewhere(member)
-    rotate()
-    member.start_session()
-    assert is_signed_in(elsewhere(member))
-
-
 def test_a_form_opened_before_a_rotation_can_be_sent_after_it(member: Browser, elsewhere: Move, rotate: Rotate) -> None:
     page, there = member.get("/profile"), elsewhere(member)
     rotate()
