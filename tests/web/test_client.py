@@ -1,4 +1,4 @@
-"""The client of a request: descriptions of user agents."""
+"""The client of a request: the user agent that it names, and its description."""
 
 import pytest
 from flask import Flask
@@ -28,3 +28,18 @@ WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
 def test_a_user_agent_is_described_by_browser_and_system(app: Flask, user_agent: str, words: str) -> None:
     with app.test_request_context():
         assert client.describe(user_agent) == words
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("Firefox/1\x1b[31m\t\x7f\x85 \u202e", "Firefox/1[31m "),
+        ("x" * 300 + "y", "x" * 300),
+        ("\x1b" + "x" * 300, "x" * 300),
+        (None, ""),
+    ],
+)
+def test_a_user_agent_is_kept_short_and_without_control_characters(app: Flask, sent: str | None, kept: str) -> None:
+    with app.test_request_context(environ_overrides={} if sent is None else {"HTTP_USER_AGENT": sent}):
+        assert client.current_client().user_agent == kept

@@ -12,7 +12,8 @@ from webapp.core.database import MAX_ID
 from webapp.core.email_addresses import comparison_key
 from webapp.core.errors import MailroomError, NotFound
 
-_SECOND_USER = select(User.id).limit(1).offset(1)
+# There is none until somebody besides the first administrator has an account.
+SECOND_USER = select(User.id).limit(1).offset(1)
 
 
 class AddressTaken(MailroomError):
@@ -27,11 +28,6 @@ class AddressTaken(MailroomError):
 def has_administrator(session: Session) -> bool:
     """Return whether there is an administrator, in any state."""
     return session.scalar(select(User.id).where(User.role == Role.ADMINISTRATOR).limit(1)) is not None
-
-
-def has_users(session: Session) -> bool:
-    """Return whether there are users besides the first administrator."""
-    return session.scalar(_SECOND_USER) is not None
 
 
 def find_by_email(session: Session, email: str, lock: bool = False) -> User | None:

@@ -67,6 +67,12 @@ class Database:
             yield session
 
     @contextmanager
+    def read_columns(self) -> Iterator[Connection]:
+        """Open a connection to read columns with, which takes a third of a session's time: for what every page asks."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
     def transaction(self) -> Iterator[Session]:
         """Open a transaction: commit at the end, roll back on any exception.
 

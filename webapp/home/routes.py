@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from flask import Blueprint, render_template
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
+from sqlalchemy import select
 
 from webapp.accounts import service as accounts
 from webapp.core.app_state import app_state
@@ -13,6 +14,7 @@ from webapp.settings.context import general_settings
 from webapp.web.access import current_user
 
 blueprint = Blueprint("home", __name__)
+_DONE = select(servers.PRIMARY_SAVED_AT.scalar_subquery(), accounts.SECOND_USER.scalar_subquery())
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,9 @@ def home() -> str:
     """Show the first page after signing in."""
     if not current_user.is_administrator:
         return render_template("home/member.html")
-    with app_state().database.read() as session:
-        steps = _setup_steps(servers.primary_saved_at(session) is not None, accounts.has_users(session))
+    with app_state().database.read_columns() as connection:
+        has_server, has_users = (one is not None for one in connection.execute(_DONE).one())
+    steps = _setup_steps(has_server, has_users)
     return render_template("home/home.html", steps=steps)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -71,11 +70,6 @@ class ServerDraft:
 def primary(session: Session) -> MailServer | None:
     """Return the mail server that all email goes through, if one is saved."""
     return session.scalars(select(MailServer).where(MailServer.position == PRIMARY)).one_or_none()
-
-
-def primary_saved_at(session: Session) -> datetime | None:
-    """Return when the primary mail server was last saved; None if there is none."""
-    return session.scalar(PRIMARY_SAVED_AT)
 
 
 def lock_primary(session: Session) -> MailServer | None:

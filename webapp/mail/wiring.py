@@ -34,8 +34,8 @@ def init_app(app: Flask) -> None:
 def _expiry_alerts() -> str:
     """Render the alerts at the top of every administrator's page."""
     try:
-        with app_state().database.read() as session:
-            found = [expiry for expiry in expiries.current(session, clock.now()) if expiry.needs_attention]
+        with app_state().database.read_columns() as connection:
+            found = [expiry for expiry in expiries.current(connection, clock.now()) if expiry.needs_attention]
     except Exception:
         # The error page has this panel too, and the database may be what failed.
         log.exception("expiry alerts cannot be read")

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from webapp.core import clock
 from webapp.core.app_state import app_state
-from webapp.outbox import labels, service
+from webapp.outbox import claims, labels, service
 from webapp.outbox.kinds import kind_label
 from webapp.outbox.service import NotRetryable, StateFilter
 from webapp.outbox.status import delivery_status
@@ -71,7 +71,11 @@ def mail_server_panel() -> str:
 
 
 def _status_panel(template: str) -> str:
-    with app_state().database.read() as session:
-        status = delivery_status(session)
-        diagnosis = service.diagnosis(session, status.stopped) if status.stopped else None
-    return render_template(template, status=status, diagnosis=diagnosis)
+    stopped = diagnosis = None
+    with app_state().database.read_columns() as connection:
+        status = delivery_status(connection)
+    if status.stopped_since:
+        with app_state().database.read() as session:
+            stopped = claims.next_to_try(session)
+            diagnosis = service.diagnosis(session, stopped) if stopped else None
+    return render_template(template, status=status, stopped=stopped, diagnosis=diagnosis)

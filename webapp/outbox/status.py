@@ -1,14 +1,13 @@
-"""Whether email is being delivered, and if not, since when and because of which message."""
+"""Whether email is being delivered, and if not, since when."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import case, func, select, true
+from sqlalchemy import Connection, case, func, select, true
 from sqlalchemy.orm import Session
 
 from webapp.mail import servers
-from webapp.outbox.claims import next_to_try
 from webapp.outbox.models import Message, MessageState
 
 # The number of unsent messages; when the oldest was queued, and the oldest that waits for the server.
@@ -18,7 +17,7 @@ _WAITING = (
         func.min(Message.created_at),
         func.min(case(((Message.state == MessageState.QUEUED) & Message.waits_for_server, Message.created_at))),
     )
-    .where(Message.state.in_((MessageState.QUEUED, MessageState.SENDING)))
+    .where((Message.state == MessageState.QUEUED) | (Message.state == MessageState.SENDING))
     .subquery()
 )
 _LAST_SENT = (
@@ -47,20 +46,19 @@ class SentMessage(NamedTuple):
 class DeliveryStatus:
     """The status of delivery as a whole.
 
-    `stopped` is the message that is tried next on behalf of all that wait for the server; None while email
-    is being delivered. `not_yet_used` says that the mail server was saved after the last email was sent.
+    `stopped_since` is None while email is being delivered. `not_yet_used` says that the mail server was saved after
+    the last email was sent.
     """
 
     last_sent: SentMessage | None
     waiting: int
     waiting_since: datetime | None
-    stopped: Message | None
     stopped_since: datetime | None
     has_server: bool
     not_yet_used: bool
 
 
-def delivery_status(session: Session) -> DeliveryStatus:
+def delivery_status(session: Session | Connection) -> DeliveryStatus:
     """Return the current status."""
     waiting, waiting_since, stopped_since, server_saved_at, *sent = session.execute(_STATUS).one()
     last_sent = SentMessage(*sent) if sent[0] else None
@@ -72,7 +70,6 @@ def delivery_status(session: Session) -> DeliveryStatus:
         last_sent=last_sent,
         waiting=waiting,
         waiting_since=waiting_since,
-        stopped=next_to_try(session) if stopped_since else None,
         stopped_since=stopped_since,
         has_server=server_saved_at is not None,
         not_yet_used=server_saved_at is not None and (last_sent_at is None or last_sent_at < server_saved_at),

@@ -5,7 +5,8 @@ from flask import Flask, g
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.core.app_state import app_state
-from webapp.settings.service import General, general
+from webapp.settings.models import GeneralSettings
+from webapp.settings.service import General, general, general_of
 from webapp.web.error_pages import is_database_unavailable
 
 log = structlog.get_logger(__name__)
@@ -27,12 +28,16 @@ def general_settings() -> General:
     return settings
 
 
+def keep_general_settings(row: GeneralSettings | None) -> None:
+    """Use these general settings for the rest of the request, as they were read with something else."""
+    g.general_settings = general_of(row, app_state().config)
+
+
 def _read() -> General:
     state = app_state()
     if not is_database_unavailable():
         try:
-            # Almost every page asks this, and a session would double its time.
-            with state.database.engine.connect() as connection:
+            with state.database.read_columns() as connection:
                 return general(connection, state.config)
         except SQLAlchemyError:
             log.exception("the general settings cannot be read")

@@ -1,11 +1,11 @@
 """Read and save the settings of the whole installation."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import timedelta
 from typing import TypeVar
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
@@ -15,7 +15,7 @@ from webapp.core.errors import StaleVersion
 from webapp.settings import events
 from webapp.settings.models import SINGLETON_ID, GeneralSettings, SecuritySettings
 
-Row = TypeVar("Row", bound=Base)
+Model = TypeVar("Model", bound=Base)
 Settings = TypeVar("Settings", GeneralSettings, SecuritySettings)
 _GENERAL = select(GeneralSettings.public_url, GeneralSettings.product_name, GeneralSettings.support_address).where(
     GeneralSettings.id == SINGLETON_ID
@@ -64,9 +64,13 @@ class SecurityPolicy:
 
 def general(session: Session | Connection, config: Config) -> General:
     """Return the general settings; the public URL of the environment takes precedence."""
-    row = session.execute(_GENERAL).first()
-    saved = General(*row) if row else General()
-    return General((config.public_url or saved.public_url).rstrip("/"), saved.product_name, saved.support_address)
+    return general_of(session.execute(_GENERAL).first(), config)
+
+
+def general_of(row: GeneralSettings | Row[str, str, str] | None, config: Config) -> General:
+    """Return the general settings as they are in this row; the defaults if they were never saved."""
+    saved = General(row.public_url, row.product_name, row.support_address) if row else General()
+    return replace(saved, public_url=(config.public_url or saved.public_url).rstrip("/"))
 
 
 def security(session: Session) -> SecurityPolicy:
@@ -106,7 +110,7 @@ def save_security(session: Session, new: SecurityPolicy, expected_version: int |
     audit.record(session, events.SECURITY_SETTINGS_SAVED, changed=changed)
 
 
-def lock_row(session: Session, model: type[Row], defaults: Mapping[str, object]) -> Row:
+def lock_row(session: Session, model: type[Model], defaults: Mapping[str, object]) -> Model:
     """Return the only row of a settings table, locked until the transaction ends; create it if there is none."""
     insert = insert_into(session, model).values(id=SINGLETON_ID, **defaults)
     session.execute(insert.on_conflict_do_nothing())

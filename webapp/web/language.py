@@ -21,7 +21,7 @@ COOKIE_LIFETIME = timedelta(days=365)
 # Browsers send a handful of languages; the rest of a longer header is ignored.
 MAX_HEADER_LENGTH = 500
 # The request headers that the language and the content of a page depend on.
-VARY = ("Accept-Language", "Cookie")
+VARY = "Accept-Language, Cookie"
 
 blueprint = Blueprint("language", __name__)
 
@@ -85,5 +85,5 @@ def _accepted_language(header: str) -> str:
 def _set_headers(response: Response) -> Response:
     if response.mimetype == "text/html" and not 300 <= response.status_code < 400:
         response.headers.setdefault("Content-Language", current().code)
-        response.vary.update(VARY)
+        response.headers.setdefault("Vary", VARY)
     return response

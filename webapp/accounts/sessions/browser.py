@@ -11,6 +11,7 @@ from webapp.accounts.sessions import known_devices, service
 from webapp.accounts.sessions.service import LoginResult
 from webapp.core import clock
 from webapp.core.app_state import app_state
+from webapp.settings.context import keep_general_settings
 from webapp.web import cookies
 from webapp.web.access import login_manager, requested_url
 
@@ -93,6 +94,7 @@ def _load_user(_request: Request) -> User | None:
     if loaded is None:
         return None
     g.user_session, g.password_is_expired = loaded.session, loaded.password_is_expired
+    keep_general_settings(loaded.general_settings)
     loaded.user.session_id = loaded.session.id
     if loaded.needs_touch:
         with app_state().database.transaction() as session:

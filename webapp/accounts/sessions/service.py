@@ -19,7 +19,7 @@ from webapp.audit import service as audit
 from webapp.core import clock
 from webapp.core.database import Database
 from webapp.core.sealing import sha256_hex
-from webapp.settings.models import SINGLETON_ID, SecuritySettings
+from webapp.settings.models import SINGLETON_ID, GeneralSettings, SecuritySettings
 from webapp.settings.service import SecurityPolicy, policy_of, security
 from webapp.web.client import Client
 
@@ -29,9 +29,10 @@ CLOCK_SKEW = timedelta(days=1)
 TOUCH_INTERVAL = timedelta(minutes=5)
 # Every page of a signed-in user asks this, so it is built only once.
 _FIND = (
-    select(UserSession, User, SecuritySettings)
+    select(UserSession, User, SecuritySettings, GeneralSettings)
     .join(User, User.id == UserSession.user_id)
     .outerjoin(SecuritySettings, SecuritySettings.id == SINGLETON_ID)
+    .outerjoin(GeneralSettings, GeneralSettings.id == SINGLETON_ID)
     .where(UserSession.token_hash == bindparam("token_hash"), User.state == UserState.ACTIVE)
 )
 
@@ -46,12 +47,16 @@ class LoginResult:
 
 
 class LoadedSession(NamedTuple):
-    """A valid session and its user, both detached: whoever changes an account locks and reads its row again."""
+    """A valid session and its user, both detached: whoever changes an account locks and reads its row again.
+
+    The general settings come along because the page shows them.
+    """
 
     user: User
     session: UserSession
     needs_touch: bool
     password_is_expired: bool
+    general_settings: GeneralSettings | None
 
 
 def start(session: Session, user: User, client: Client, remembered: bool = False) -> tuple[UserSession, str]:
@@ -80,13 +85,14 @@ def find(database: Database, token: str) -> LoadedSession | None:
         row = session.execute(_FIND, {"token_hash": sha256_hex(token)}).first()
     if row is None:
         return None
-    user_session, user, settings = row
-    policy, now = policy_of(settings), clock.now()
+    user_session, user, security_settings, general_settings = row
+    policy, now = policy_of(security_settings), clock.now()
     if not _is_valid(policy, user_session, now):
         return None
     idle = timedelta(minutes=policy.session_idle_minutes)
     needs_touch = abs(now - user_session.last_seen_at) >= min(TOUCH_INTERVAL, idle / 4)
-    return LoadedSession(user, user_session, needs_touch, is_expired(user, policy.password_max_age_days))
+    password_is_expired = is_expired(user, policy.password_max_age_days)
+    return LoadedSession(user, user_session, needs_touch, password_is_expired, general_settings)
 
 
 def touch(session: Session, user_session: UserSession) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, Row, select
 from sqlalchemy.orm import Session
 
 from webapp.mail.models import Grant, GrantStatus, MailServer
@@ -18,8 +18,22 @@ from webapp.mail.servers import PRIMARY
 from webapp.providers.oauth2 import LABELS
 
 AHEAD = timedelta(days=14)
+AnyRow = Row[*tuple[Any, ...]]
 _PRIMARY_AND_GRANT = (
-    select(MailServer, Grant)
+    select(
+        MailServer.authentication,
+        MailServer.secret_expires_on,
+        MailServer.security,
+        MailServer.certificate_since,
+        MailServer.certificate_expires_at,
+        Grant.id.label("grant_id"),
+        Grant.status,
+        Grant.granted_at,
+        Grant.failed_at,
+        Grant.last_refresh_at,
+        Grant.refresh_deadline,
+        Grant.refresh_expiry_slides,
+    )
     .outerjoin(Grant, Grant.mail_server_id == MailServer.id)
     .where(MailServer.position == PRIMARY)
 )
@@ -70,19 +84,21 @@ class Expiry:
         return cls(ExpirySubject(data["subject"]), ExpiryState(data["state"]), expires_at)
 
 
-def current(session: Session, now: datetime) -> list[Expiry]:
+def current(session: Session | Connection, now: datetime) -> list[Expiry]:
     """Return the expiry dates of the saved mail server; none if no server is saved."""
     row = session.execute(_PRIMARY_AND_GRANT).first()
-    return expiries_of(row[0], row[1], now) if row else []
+    if row is None:
+        return []
+    return expiries_of(row, None if row.grant_id is None else row, now)
 
 
-def expiries_of(server: MailServer, grant: Grant | None, now: datetime) -> list[Expiry]:
+def expiries_of(server: MailServer | AnyRow, grant: Grant | AnyRow | None, now: datetime) -> list[Expiry]:
     """Return the expiry dates of one mail server and its grant."""
     found = (_grant_expiry(grant, now), _secret_expiry(server, now), _certificate_expiry(server, now))
     return [expiry for expiry in found if expiry is not None]
 
 
-def _grant_expiry(grant: Grant | None, now: datetime) -> Expiry | None:
+def _grant_expiry(grant: Grant | AnyRow | None, now: datetime) -> Expiry | None:
     if grant is None:
         return None
     if grant.granted_at is None or grant.status == GrantStatus.NONE:
@@ -97,7 +113,7 @@ def _grant_expiry(grant: Grant | None, now: datetime) -> Expiry | None:
     return Expiry(ExpirySubject.GRANT, state, grant.refresh_deadline, slides)
 
 
-def _secret_expiry(server: MailServer, now: datetime) -> Expiry | None:
+def _secret_expiry(server: MailServer | AnyRow, now: datetime) -> Expiry | None:
     if server.authentication not in LABELS:
         return None
     uses_key = server.authentication == "service_account"
@@ -109,7 +125,7 @@ def _secret_expiry(server: MailServer, now: datetime) -> Expiry | None:
     return Expiry(subject, _state(expires_at, now), expires_at)
 
 
-def _certificate_expiry(server: MailServer, now: datetime) -> Expiry | None:
+def _certificate_expiry(server: MailServer | AnyRow, now: datetime) -> Expiry | None:
     if server.security == "none":
         return None
     if server.certificate_expires_at is None:
