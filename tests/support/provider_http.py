@@ -6,8 +6,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from webapp.core import clock
-
 if TYPE_CHECKING:
     from tests.support.authorization import AuthorizationServer
 
@@ -44,10 +42,6 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Say nothing."""
-
-    def date_time_string(self, timestamp: float | None = None) -> str:
-        """The server's own clock."""
-        return super().date_time_string((clock.now() + self.provider.skew).timestamp())
 
     def do_GET(self) -> None:
         answer = self.provider.describe(self.path, self.headers.get("Authorization", ""))

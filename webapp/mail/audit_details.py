@@ -19,11 +19,6 @@ def _grant_type(grant_type: str) -> str:
     return _("Authentication: %(kind)s.", kind=known.get(grant_type, grant_type))
 
 
-def _provider(key: str) -> str:
-    providers = get_providers()
-    return _("Provider: %(provider)s.", provider=providers[key].label if key in providers else key)
-
-
 def _stage(stage: str) -> str:
     return _("Stage: %(stage)s.", stage=stage_label(stage) if stage in list(Stage) else stage)
 
@@ -31,7 +26,7 @@ def _stage(stage: str) -> str:
 DETAILS: dict[str, Describe] = {
     "code": lambda code: _("Error: %(code)s.", code=code),
     "grant_type": _grant_type,
-    "provider": _provider,
+    "provider": lambda key: _("Provider: %(provider)s.", provider=get_providers().label(key)),
     "stage": _stage,
     "state": lambda state: _("State: %(state)s.", state=labels.STATES.get(state, state)),
     "about": lambda subject: _("About: %(what)s.", what=labels.NAMES.get(subject, subject)),

@@ -76,6 +76,10 @@ class ProviderRegistry:
         """Return the provider with this key, if there is one."""
         return self._providers.get(key)
 
+    def label(self, key: str) -> str:
+        """Return what a provider is called; its key if its plugin is missing."""
+        return str(self[key].label) if key in self else key
+
     @property
     def default(self) -> Provider:
         """The provider that a new form starts with: the one for any server, else the first."""

@@ -1,12 +1,13 @@
 """What administrators see of expiry dates: alerts on every page, and the table on the mail server page."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
 from tests.support.browser import Browser
 from tests.support.grants import GrantOwner
 from tests.support.inbox import Inbox
+from webapp.core import clock
 
 pytestmark = pytest.mark.one_database
 ALERT = "The mail server's certificate expires on"
@@ -32,6 +33,17 @@ def test_the_table_shows_every_expiry_date(owner: GrantOwner, administrator: Bro
     for text in ("OAuth2 authorization", "Client secret", "3 May 2126", "Mail server certificate"):
         assert text in table
     assert "Mailroom checks it when the next email or test is sent" in table
+
+
+def test_a_secret_that_expires_soon_causes_an_alert_as_soon_as_its_date_is_saved(
+    owner: GrantOwner, administrator: Browser
+) -> None:
+    owner.save(device_authorization_url="")
+    near = clock.now().date() + timedelta(days=5)
+    page = administrator.submit("/settings/mail", "save", secret_expires_on=near)
+    assert "client secret expires on" in page.text
+    owner.save(authentication="none", secrets={"client_secret": ""}, secret_expires_on=near)
+    assert owner.server.secret_expires_on is None
 
 
 def test_without_a_mail_server_there_is_no_table(administrator: Browser) -> None:

@@ -29,6 +29,8 @@ from webapp.mail.oauth.errors import (
 from webapp.mail.oauth.registration import ClientRegistration
 from webapp.providers import OAuth2
 
+pytestmark = pytest.mark.one_database
+
 Alter = Callable[[dict[str, str]], dict[str, str]]
 
 
@@ -79,7 +81,6 @@ def test_the_authorization_url_has_pkce_a_login_hint_and_no_secret(owner: GrantO
         (lambda query: query | {"code": "guessed"}, "invalid_grant"),
     ],
 )
-@pytest.mark.one_database
 def test_an_invalid_callback_changes_nothing(owner: GrantOwner, parts: AppState, alter: Alter, code: str) -> None:
     owner.save()
     query = owner.provider.visit(owner.start())
@@ -90,7 +91,6 @@ def test_an_invalid_callback_changes_nothing(owner: GrantOwner, parts: AppState,
     assert events(parts) == [("grant.refused", code)]
 
 
-@pytest.mark.one_database
 def test_a_state_is_valid_once_in_one_session_for_ten_minutes(owner: GrantOwner, parts: AppState) -> None:
     owner.save()
     used = owner.provider.visit(owner.start())
@@ -120,7 +120,6 @@ def test_a_state_is_valid_once_in_one_session_for_ten_minutes(owner: GrantOwner,
         ({"expires_in": ["3600"]}, "no_token_lifetime"),
     ],
 )
-@pytest.mark.one_database
 def test_unusable_tokens_are_not_saved(owner: GrantOwner, answers: dict[str, Any], code: str) -> None:
     owner.save()
     owner.provider.answers = answers
@@ -132,7 +131,6 @@ def test_unusable_tokens_are_not_saved(owner: GrantOwner, answers: dict[str, Any
 @pytest.mark.parametrize(
     ("expires_in", "minutes"), [(None, 60), ("1800", 30), (1800.5, 30), (10**400, 1440), (1e300, 1440)]
 )
-@pytest.mark.one_database
 def test_the_lifetime_of_a_token_is_accepted_within_limits(owner: GrantOwner, expires_in: object, minutes: int) -> None:
     owner.save()
     owner.provider.answers = {"expires_in": expires_in}
@@ -143,7 +141,6 @@ def test_the_lifetime_of_a_token_is_accepted_within_limits(owner: GrantOwner, ex
     assert (grant.access_expires_at - grant.last_refresh_at) // timedelta(minutes=1) == minutes
 
 
-@pytest.mark.one_database
 def test_the_id_token_decides_between_issuers_on_one_host(owner: GrantOwner, parts: AppState) -> None:
     owner.save()
     query = owner.provider.visit(owner.start())
@@ -161,7 +158,6 @@ def test_the_id_token_decides_between_issuers_on_one_host(owner: GrantOwner, par
         ({"issuer": "https://issuer.example"}, pytest.raises(AuthorizationFailed)),
     ],
 )
-@pytest.mark.one_database
 def test_an_issuer_on_another_host_must_publish_the_configured_urls(
     owner: GrantOwner, metadata: dict[str, Any], refusal: AbstractContextManager[Any]
 ) -> None:
@@ -179,7 +175,6 @@ def test_an_issuer_on_another_host_must_publish_the_configured_urls(
      ("html", InvalidTokenResponse),
      ("huge", Unanswered), ("drop", Unanswered), ("404", InvalidTokenResponse)],
 )  # fmt: skip
-@pytest.mark.one_database
 def test_a_failing_provider_is_not_taken_for_a_refusal(
     owner: GrantOwner, fault: str, expected: type[OAuthError]
 ) -> None:
@@ -192,7 +187,6 @@ def test_a_failing_provider_is_not_taken_for_a_refusal(
     assert owner.grant.status == GrantStatus.NONE
 
 
-@pytest.mark.one_database
 def test_saving_other_settings_ends_an_authorization(owner: GrantOwner, parts: AppState) -> None:
     owner.save()
     query = owner.provider.visit(owner.start())
@@ -202,7 +196,6 @@ def test_saving_other_settings_ends_an_authorization(owner: GrantOwner, parts: A
 
 
 @pytest.mark.parametrize("refusal", [("invalid_client", 400), ("unauthorized_client", 401)])
-@pytest.mark.one_database
 def test_a_server_that_wants_the_secret_in_the_body_gets_it_there(owner: GrantOwner, refusal: tuple[str, int]) -> None:
     owner.provider.client_authentication = ("post",)
     owner.provider.unknown_client = refusal
@@ -211,14 +204,12 @@ def test_a_server_that_wants_the_secret_in_the_body_gets_it_there(owner: GrantOw
     assert owner.grant.status == GrantStatus.GENERATED
 
 
-@pytest.mark.one_database
 def test_parameters_in_the_authorization_url_are_not_repeated(owner: GrantOwner) -> None:
     owner.save(authorize_url=f"{owner.provider.url}/authorize?prompt=login&access_type=offline")
     asked = parse_qs(urlsplit(owner.start()).query)
     assert (asked["prompt"], asked["access_type"]) == (["login"], ["offline"])
 
 
-@pytest.mark.one_database
 def test_the_scope_for_all_allowed_permissions_is_not_missed(owner: GrantOwner) -> None:
     owner.save(scopes="https://mail.example/.default offline_access")
     owner.authorize()
@@ -232,7 +223,6 @@ def test_the_host_of_an_issuer_is_compared_in_any_spelling(issuer: str) -> None:
 
 
 @pytest.mark.parametrize("answers", [{"error": ""}, {"token_type": "bEARER"}, {"token_type": None}, {"scope": None}])
-@pytest.mark.one_database
 def test_unusual_but_valid_token_responses_are_understood(owner: GrantOwner, answers: dict[str, Any]) -> None:
     owner.save()
     owner.provider.answers = answers
@@ -241,7 +231,6 @@ def test_unusual_but_valid_token_responses_are_understood(owner: GrantOwner, ans
 
 
 @pytest.mark.parametrize("name", ["resource", "audience"])
-@pytest.mark.one_database
 def test_every_request_for_a_token_names_the_service(owner: GrantOwner, name: str) -> None:
     owner.save(token_url=f"{owner.provider.url}/token?{name}=https%3A%2F%2Fmail.example%2F&tenant=x")
     assert f"&{name}=https%3A%2F%2Fmail.example%2F&" in owner.start()
@@ -251,7 +240,6 @@ def test_every_request_for_a_token_names_the_service(owner: GrantOwner, name: st
     assert "tenant" not in owner.provider.bodies[0]
 
 
-@pytest.mark.one_database
 def test_secrets_are_sent_only_over_https_except_on_this_machine(owner: GrantOwner) -> None:
     owner.save(token_url="http://provider.example/token")
     with pytest.raises(NotConfigured):
@@ -266,17 +254,7 @@ def test_an_application_obtains_a_grant_itself(owner: GrantOwner, parts: AppStat
     assert events(parts) == [("grant.obtained", "")]
 
 
-@pytest.mark.parametrize("minutes", [-10, 10])
-@pytest.mark.one_database
-def test_a_service_account_works_with_a_wrong_clock(owner: GrantOwner, parts: AppState, minutes: int) -> None:
-    owner.save(authentication="service_account", secrets={"service_account_key": owner.provider.key_file})
-    owner.provider.skew = timedelta(minutes=minutes)
-    authorization.generate(owner.server)
-    assert owner.grant.status == GrantStatus.GENERATED
-
-
 @pytest.mark.parametrize("key", ["", "{", "[]", "{}", '{"client_email": "x", "private_key": "y"}'])
-@pytest.mark.one_database
 def test_an_invalid_key_file_needs_the_administrator(owner: GrantOwner, parts: AppState, key: str) -> None:
     owner.save(authentication="service_account", secrets={"service_account_key": key})
     with pytest.raises(NotConfigured):

@@ -33,6 +33,8 @@ from webapp.outbox.connection import ReusableConnection, current_settings
 from webapp.outbox.models import MessageState
 from webapp.providers import Diagnosis
 
+pytestmark = pytest.mark.one_database
+
 TENANT = "11111111-2222-3333-4444-555555555555"
 VALID_CLAIMS = {
     "aud": "https://outlook.office.com", "scp": "SMTP.Send", "tid": TENANT, "upn": "mailroom@mailroom.example",
@@ -70,7 +72,6 @@ def settings_of(owner: GrantOwner) -> TransportSettings:
         (("XOAUTH2", "OAUTHBEARER"), "n,a=mailroom@mailroom.example,\x01host=localhost\x01port="),
     ],
 )
-@pytest.mark.one_database
 def test_email_is_sent_with_a_token_by_the_better_mechanism(
     granted: GrantOwner,
     token_inbox: TokenInbox,
@@ -87,7 +88,6 @@ def test_email_is_sent_with_a_token_by_the_better_mechanism(
     assert token_inbox.responses[0].endswith("\x01\x01")
 
 
-@pytest.mark.one_database
 def test_a_rejected_token_is_refreshed_and_tried_again_once(
     granted: GrantOwner, token_inbox: TokenInbox, deliver: Callable[[], None], enqueue: Enqueue, get_message: GetMessage
 ) -> None:
@@ -99,7 +99,6 @@ def test_a_rejected_token_is_refreshed_and_tried_again_once(
     assert token_inbox.answers == [b"\x01"]
 
 
-@pytest.mark.one_database
 def test_a_second_rejection_is_a_failure_with_its_reason(
     granted: GrantOwner, token_inbox: TokenInbox, deliver: Callable[[], None], enqueue: Enqueue, get_message: GetMessage
 ) -> None:
@@ -118,7 +117,6 @@ def test_a_second_rejection_is_a_failure_with_its_reason(
     )
 
 
-@pytest.mark.one_database
 def test_a_test_send_shows_how_it_got_its_token_but_not_the_token(granted: GrantOwner, app: Flask) -> None:
     granted.provider.revoke_access_tokens()
     with app.app_context():
@@ -131,7 +129,6 @@ def test_a_test_send_shows_how_it_got_its_token_but_not_the_token(granted: Grant
     assert not [token for token in tokens if token in lines or base64.b64encode(token.encode()).decode() in lines]
 
 
-@pytest.mark.one_database
 def test_a_grant_that_was_revoked_stops_delivery_until_a_new_one(
     granted: GrantOwner, deliver: Callable[[], None], enqueue: Enqueue, get_message: GetMessage
 ) -> None:
@@ -146,7 +143,6 @@ def test_a_grant_that_was_revoked_stops_delivery_until_a_new_one(
     assert get_message(message).state == MessageState.SENT
 
 
-@pytest.mark.one_database
 def test_a_connection_is_reopened_when_its_token_expires(
     granted: GrantOwner, token_inbox: TokenInbox, app: Flask, enqueue: Enqueue
 ) -> None:
@@ -160,7 +156,6 @@ def test_a_connection_is_reopened_when_its_token_expires(
     assert token_inbox.refused == 0
 
 
-@pytest.mark.one_database
 def test_unsaved_settings_are_tested_with_the_grant_if_it_stays(granted: GrantOwner, app: Flask) -> None:
     changes: list[tuple[dict[str, Any], bool]] = [({"timeout": 11}, True), ({"username": "eve@x.example"}, False)]
     for change, passes in changes:
@@ -171,7 +166,6 @@ def test_unsaved_settings_are_tested_with_the_grant_if_it_stays(granted: GrantOw
     assert result.diagnosis is token_rules.NOT_GENERATED
 
 
-@pytest.mark.one_database
 def test_an_application_can_be_tested_before_it_is_saved(
     owner: GrantOwner, token_inbox: TokenInbox, app: Flask
 ) -> None:
@@ -182,7 +176,6 @@ def test_an_application_can_be_tested_before_it_is_saved(
         assert send_test(draft, None, "eve@people.example").passed
 
 
-@pytest.mark.one_database
 def test_the_mail_server_never_gets_the_client_secret(granted: GrantOwner) -> None:
     assert settings_of(granted).secrets == {}
 
@@ -201,7 +194,6 @@ def test_the_mail_server_never_gets_the_client_secret(granted: GrantOwner) -> No
         ({"exp": 1}, office365_diagnoses.TOKEN_EXPIRED),
     ],
 )
-@pytest.mark.one_database
 def test_microsofts_rejection_is_diagnosed_by_the_tokens_claims(
     owner: GrantOwner, scripted: Callable[..., ScriptedServer], claims: dict[str, Any], expected: Diagnosis
 ) -> None:
@@ -210,7 +202,6 @@ def test_microsofts_rejection_is_diagnosed_by_the_tokens_claims(
     assert found.cause == expected.cause
 
 
-@pytest.mark.one_database
 def test_only_a_wrong_claim_is_shown(owner: GrantOwner) -> None:
     token = unsigned({**VALID_CLAIMS, "aud": "https://graph.microsoft.com", "name": "Ada Lovelace"})
     settings = unsaved_settings(owner)
@@ -218,7 +209,6 @@ def test_only_a_wrong_claim_is_shown(owner: GrantOwner) -> None:
     assert settings.tokens.check_claims(token) == ("token_wrong_audience", {"value": "https://graph.microsoft.com"})
 
 
-@pytest.mark.one_database
 def test_gmails_rejection_of_a_token_is_not_called_a_wrong_password(
     owner: GrantOwner, scripted: Callable[..., ScriptedServer]
 ) -> None:
@@ -232,7 +222,6 @@ def test_gmails_rejection_of_a_token_is_not_called_a_wrong_password(
     ("mechanisms", "diagnosis"),
     [("XOAUTH2", token_rules.BAD_TOKEN), ("PLAIN LOGIN", token_rules.TOKENS_NOT_ACCEPTED)],
 )
-@pytest.mark.one_database
 def test_a_rejected_token_is_not_called_a_wrong_password(
     owner: GrantOwner, scripted: Callable[..., ScriptedServer], mechanisms: str, diagnosis: Diagnosis
 ) -> None:

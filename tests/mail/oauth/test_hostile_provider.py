@@ -11,7 +11,6 @@ from tests.support.authorization import ACCOUNT, CLIENT_ID, AuthorizationServer
 from tests.support.browser import Browser
 from tests.support.grants import GrantOwner
 from tests.support.tokens import unsigned
-from webapp.mail.models import GrantStatus
 from webapp.mail.oauth.errors import TokenRefused
 
 # Not accepted by databases: half of a surrogate pair, and NUL.
@@ -63,14 +62,3 @@ def test_an_invalid_device_code_is_reported_on_the_page(
     page = administrator.post(START, **oauth_form(provider, authentication="device_code"))
     assert (page.status_code, page.request.path) == (200, PAGE)
     assert "The reply to the device code request can" in page.text
-
-
-@pytest.mark.parametrize("date", ["Mon, 23 Nov 99999999999999 10:00:00 GMT", "Mon, 23 Nov 2026 10:00:00 +99999999999"])
-@pytest.mark.one_database
-def test_an_invalid_date_header_is_ignored(owner: GrantOwner, date: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    owner.save()
-    owner.provider.answers = {"error": "invalid_grant"}
-    monkeypatch.setattr("tests.support.provider_http.Handler.date_time_string", lambda *given: date)
-    with pytest.raises(TokenRefused):
-        owner.authorize()
-    assert owner.grant.status == GrantStatus.NONE

@@ -8,6 +8,8 @@ from tests.support.inbox import SENDER, Inbox
 from webapp.core.app_state import AppState
 from webapp.mail.models import MailServer
 
+pytestmark = pytest.mark.one_database
+
 
 def test_the_form_saves_the_mail_server(administrator: Browser, parts: AppState) -> None:
     page = administrator.submit(PAGE, "save", **custom())
@@ -24,14 +26,12 @@ def test_no_secret_is_in_the_page_or_readable_in_the_database(administrator: Bro
     assert "Leave blank to keep the saved value." in page.text
 
 
-@pytest.mark.one_database
 def test_a_blank_password_keeps_the_saved_one(administrator: Browser, parts: AppState) -> None:
     administrator.submit(PAGE, "save", **custom())
     administrator.submit(PAGE, "save", password="", timeout="30")
     assert (password(parts), saved(parts).timeout) == ("first-password", 30)
 
 
-@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("change", "names"),
     [
@@ -55,28 +55,24 @@ def test_a_saved_password_goes_nowhere_else(
     assert saved(parts).host == "smtp.example.org"
 
 
-@pytest.mark.one_database
 @pytest.mark.parametrize(("provider", "error"), [("custom", "“Password”"), ("sendgrid", "“API key”")])
 def test_a_secret_that_was_never_entered_is_asked_for(provider: str, error: str, administrator: Browser) -> None:
     page = administrator.post(PAGE, **custom(password="", save="1", provider=provider, shown_provider=provider))
     assert error in error_at(page, "password")
 
 
-@pytest.mark.one_database
 def test_a_secret_saved_for_another_provider_is_not_used(administrator: Browser) -> None:
     administrator.submit(PAGE, "save", **custom())
     page = administrator.post(PAGE, **custom(password="", save="1", provider="sendgrid", shown_provider="sendgrid"))
     assert error_at(page, "password") == "Enter a value for “API key”."
 
 
-@pytest.mark.one_database
 def test_saving_without_authentication_deletes_the_password(administrator: Browser, parts: AppState) -> None:
     administrator.submit(PAGE, "save", **custom())
     administrator.submit(PAGE, "save", authentication="none")
     assert saved(parts).sealed_secrets == {}
 
 
-@pytest.mark.one_database
 def test_an_error_loses_nothing_that_was_entered(administrator: Browser, parts: AppState) -> None:
     page = administrator.submit(PAGE, "save", **custom(password="x" * 1900, timeout="0", username="a@example.org"))
     assert "a@example.org" in page.text
@@ -86,28 +82,24 @@ def test_an_error_loses_nothing_that_was_entered(administrator: Browser, parts: 
     assert password(parts) == "x" * 1900
 
 
-@pytest.mark.one_database
 @pytest.mark.parametrize("kept", ["[" * 7000, "{", '{"google": 1, "custom": {"port": []}}'])
 def test_kept_values_that_are_garbage_are_ignored(kept: str, administrator: Browser) -> None:
     page = administrator.post(PAGE, **custom(choose="1", provider="google", shown_provider="custom", kept_values=kept))
     assert 'value="smtp.gmail.com"' in page.text
 
 
-@pytest.mark.one_database
 def test_a_field_that_is_not_sent_keeps_its_value(administrator: Browser, parts: AppState) -> None:
     administrator.submit(PAGE, "save", **custom(timeout="77"))
     administrator.post(PAGE, **custom(save="1", password=""))
     assert saved(parts).timeout == 77
 
 
-@pytest.mark.one_database
 def test_a_form_without_a_valid_csrf_token_comes_back_with_its_values(administrator: Browser, parts: AppState) -> None:
     page = administrator.post(PAGE, **custom(save="1", csrf_token="stale", host="typed.example.org"))
     assert "typed.example.org" in page.text
     assert find_saved(parts) is None
 
 
-@pytest.mark.one_database
 def test_a_provider_fills_in_host_port_and_security(administrator: Browser, parts: AppState) -> None:
     fields = {"provider": "sendgrid", "mail_from": SENDER, "authentication": "password", "password": "SG.abc"}
     administrator.client.post(PAGE, data=fields | {"save": "1", "csrf_token": administrator.csrf_token()})
@@ -116,7 +108,6 @@ def test_a_provider_fills_in_host_port_and_security(administrator: Browser, part
     assert (server.username, password(parts)) == ("apikey", "SG.abc")
 
 
-@pytest.mark.one_database
 def test_switching_the_provider_keeps_what_was_entered(administrator: Browser) -> None:
     first = administrator.submit(PAGE, "choose", **custom(provider="sendgrid", timeout="42"))
     for value in ("smtp.sendgrid.net", "apikey", "42"):
@@ -126,7 +117,6 @@ def test_switching_the_provider_keeps_what_was_entered(administrator: Browser) -
         assert f'value="{value}"' in back.text
 
 
-@pytest.mark.one_database
 @pytest.mark.parametrize("button", ["choose", "save"])
 def test_another_provider_is_shown_before_anything_is_saved(
     button: str, administrator: Browser, parts: AppState
@@ -136,7 +126,6 @@ def test_another_provider_is_shown_before_anything_is_saved(
     assert find_saved(parts) is None
 
 
-@pytest.mark.one_database
 def test_an_entered_password_is_back_with_its_provider(administrator: Browser, parts: AppState) -> None:
     kept = "Your last entry was kept."
     away = administrator.submit(PAGE, "choose", **custom(provider="google"))
@@ -147,14 +136,12 @@ def test_an_entered_password_is_back_with_its_provider(administrator: Browser, p
     assert password(parts) == "first-password"
 
 
-@pytest.mark.one_database
 def test_an_entered_password_is_not_sent_to_another_server(administrator: Browser) -> None:
     page = administrator.submit(PAGE, "save", **custom(port="0"))
     page = administrator.submit_on(page, "test", port="25", host="smtp.attacker.example", password="")
     assert "because you changed Host and Port." in error_at(page, "password")
 
 
-@pytest.mark.one_database
 def test_an_entered_client_secret_survives_an_error_where_it_replaces_another_providers(
     administrator: Browser, parts: AppState
 ) -> None:
@@ -166,14 +153,12 @@ def test_an_entered_client_secret_survives_an_error_where_it_replaces_another_pr
     assert set(saved(parts).sealed_secrets) == {"client_secret"}
 
 
-@pytest.mark.one_database
 def test_a_missing_plugin_is_named_on_the_page(administrator: Browser, inbox: Inbox, parts: AppState) -> None:
     with parts.database.transaction() as session:
         session.get_one(MailServer, saved(parts).id).provider = "gone"
     assert "the plugin for the saved provider “gone” is missing" in administrator.get(PAGE).text
 
 
-@pytest.mark.one_database
 def test_a_long_url_in_a_step_breaks_at_a_slash(administrator: Browser) -> None:
     page = administrator.submit(PAGE, "choose", provider="google")
     assert "myaccount.google.com/<wbr>apppasswords" in page.text

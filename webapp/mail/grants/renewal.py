@@ -135,10 +135,10 @@ class Refresh:
             tokens = self._request(grant)
         except OAuthError as error:
             if grant.refresh_interrupted and error.code == "invalid_grant":
-                error = TokenRefused(INTERRUPTED, error.reply)
+                error = TokenRefused(INTERRUPTED, reply=error.reply)
             # A forced refresh is recorded by whoever forces it.
             event = events.GRANT_REFRESH_FAILED if error.permanent and not self.force else None
-            self._save(grant, grants.failed(grant, error, sealer, clock.now()), event, code=error.code)
+            self._save(grant, grants.failed(grant, error, clock.now()), event, code=error.code)
             log.warning("access token not refreshed", code=error.code, permanent=error.permanent)
             raise error from None
         if grant.granted_at is None or (self.force and not method.needs_user):
@@ -221,7 +221,7 @@ def _known_failure(grant: Grant) -> OAuthError | None:
     if failure is None:
         return None
     if failure.permanent:
-        refused = TokenRefused(failure.code, failure.reply)
+        refused = TokenRefused(failure.code, reply=failure.reply)
         return refused if failure.reply else NotConfigured(failure.code, failure.params)
     waits = grant.retry_at is not None and clock.now() < grant.retry_at
     return ProviderUnavailable(failure.code, failure.params, failure.reply) if waits else None

@@ -1,6 +1,5 @@
 """The saved grants: their columns after an authorization, a refresh or a failure, and when they are discarded."""
 
-import random
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +11,7 @@ from webapp.audit import service as audit
 from webapp.core.sealing import Sealer
 from webapp.mail import events
 from webapp.mail.models import AuthorizationRequest, Grant, GrantStatus, MailServer
-from webapp.mail.oauth.errors import InvalidTokenResponse, OAuthError, Unanswered
+from webapp.mail.oauth.errors import OAuthError, Unanswered
 from webapp.mail.oauth.registration import ClientRegistration
 from webapp.mail.oauth.responses import TokenResponse
 from webapp.mail.servers import CLIENT_SECRETS, ServerDraft, destination_changes
@@ -35,8 +34,6 @@ NO_FAILURE: Mapping[str, Any] = {
     "failure_code": "", "failure_params": {}, "failure_reply": "", "failed_at": None,
 }  # fmt: skip
 RELEASED: Mapping[str, Any] = {"lease_id": "", "lease_expires_at": None}
-
-_jitter = random.SystemRandom()
 
 
 def get(session: Session, server_id: int) -> Grant | None:
@@ -119,7 +116,7 @@ def refreshed(
     return values | (_refresh_token(tokens, method, sealer, previous, now) if method.needs_user else NO_REFRESH_TOKEN)
 
 
-def failed(grant: Grant, error: OAuthError, sealer: Sealer, now: datetime) -> dict[str, Any]:
+def failed(grant: Grant, error: OAuthError, now: datetime) -> dict[str, Any]:
     """Return the columns of a grant after a failed refresh, which is retried unless the error is permanent."""
     values: dict[str, Any] = {
         **RELEASED,
@@ -130,12 +127,9 @@ def failed(grant: Grant, error: OAuthError, sealer: Sealer, now: datetime) -> di
     }
     if isinstance(error, Unanswered):
         values["refresh_interrupted"] = True
-    if isinstance(error, InvalidTokenResponse) and error.refresh_token:
-        # The rest of the response cannot be used, but the old refresh token may no longer be valid.
-        values["sealed_refresh_token"] = sealer.seal(error.refresh_token, PURPOSES["sealed_refresh_token"])
     if error.permanent:
         return values | {"status": GrantStatus.ACTION_REQUIRED, "retry_at": None}
-    wait = WAITS[min(grant.consecutive_failures, len(WAITS) - 1)] * _jitter.uniform(0.8, 1.2)
+    wait = WAITS[min(grant.consecutive_failures, len(WAITS) - 1)]
     return values | {"consecutive_failures": grant.consecutive_failures + 1, "retry_at": now + wait}
 
 

@@ -3,7 +3,7 @@
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit
 
@@ -18,7 +18,6 @@ from webapp.mail.oauth.errors import (
     NotConfigured,
     OAuthError,
     ProviderUnavailable,
-    TokenRefused,
     Unanswered,
 )
 from webapp.mail.oauth.registration import ClientRegistration, ServiceAccountKey
@@ -29,8 +28,6 @@ DEVICE_CODE = "urn:ietf:params:oauth:grant-type:device_code"
 # Parameters that must not be repeated in errors of the provider.
 SECRET_PARAMETERS = ("client_secret", "refresh_token", "code", "code_verifier", "assertion", "device_code")
 FORM = "application/x-www-form-urlencoded"
-# If this machine's clock and the provider's differ by more, one of them is wrong.
-CLOCK_SKEW = timedelta(seconds=60)
 # Seconds between two requests that ask whether a device code was entered.
 DEFAULT_INTERVAL, MAX_INTERVAL = 5, 300
 DEFAULT_CODE_LIFETIME, MAX_CODE_LIFETIME = timedelta(minutes=15), timedelta(hours=1)
@@ -104,14 +101,10 @@ def client_credentials(registration: ClientRegistration) -> TokenResponse:
     """Get an access token for the application itself or for a service account. Raises OAuthError."""
     if registration.method.grant_type == "client_credentials":
         return _request_tokens(registration, "client_credentials", scope=" ".join(registration.scopes))
-    now = clock.now()
-    try:
-        return _jwt_bearer(registration, now)
-    except TokenRefused as error:
-        # The request contains the time. This machine's clock may be wrong; the reply has the provider's.
-        if error.server_time is None or abs(error.server_time - now) < CLOCK_SKEW:
-            raise
-        return _jwt_bearer(registration, error.server_time)
+    key = ServiceAccountKey.parse(registration.service_account_key)
+    scopes = " ".join(registration.scopes)
+    assertion = key.assertion(registration.token_url, registration.username, scopes, clock.now())
+    return _request_tokens(registration, JWT_BEARER, assertion=assertion, scope=scopes)
 
 
 def request_device_code(registration: ClientRegistration) -> DeviceCode:
@@ -141,13 +134,6 @@ def poll_device(registration: ClientRegistration, device_code: str) -> TokenResp
 
 def _is_code(value: object, max_length: int) -> bool:
     return isinstance(value, str) and 0 < len(value) <= max_length and value.isprintable()
-
-
-def _jwt_bearer(registration: ClientRegistration, now: datetime) -> TokenResponse:
-    key = ServiceAccountKey.parse(registration.service_account_key)
-    scopes = " ".join(registration.scopes)
-    assertion = key.assertion(registration.token_url, registration.username, scopes, now)
-    return _request_tokens(registration, JWT_BEARER, assertion=assertion, scope=scopes)
 
 
 def _request_tokens(registration: ClientRegistration, grant_type: str, **parameters: str) -> TokenResponse:

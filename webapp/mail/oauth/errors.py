@@ -7,7 +7,6 @@ and advice are in `webapp.mail.diagnosis`.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 
 from webapp.core.errors import MailroomError
 from webapp.mail.transcript import Stage
@@ -43,21 +42,13 @@ class Unanswered(OAuthError):
 
 
 class InvalidTokenResponse(OAuthError):
-    """The reply cannot be used. `refresh_token` is what can be saved of it anyway."""
-
-    def __init__(self, code: str, params: Mapping[str, str] | None = None, refresh_token: str = "") -> None:
-        super().__init__(code, params)
-        self.refresh_token = refresh_token
+    """The reply cannot be used."""
 
 
 class TokenRefused(OAuthError):
-    """The provider permanently refuses. `server_time` is its clock."""
+    """The provider permanently refuses."""
 
     permanent = True
-
-    def __init__(self, code: str, reply: str, server_time: datetime | None = None) -> None:
-        super().__init__(code, reply=reply)
-        self.server_time = server_time
 
 
 class Pending(OAuthError):

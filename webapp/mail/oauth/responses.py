@@ -7,8 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from typing import Any
 
 from webapp.core.http_client import Response
@@ -61,21 +60,20 @@ class TokenResponse:
 def read_tokens(response: Response, client_id: str, secrets: Iterable[str] = ()) -> TokenResponse:
     """Return the tokens in a response. Raises OAuthError."""
     data = read_json(response, secrets)
-    refresh_token = _token(data.get("refresh_token"))
     access_token = _token(data.get("access_token"))
     if not access_token:
-        raise InvalidTokenResponse("no_access_token", refresh_token=refresh_token)
+        raise InvalidTokenResponse("no_access_token")
     if str(data.get("token_type") or "Bearer").casefold() != "bearer":
-        raise InvalidTokenResponse("wrong_token_type", refresh_token=refresh_token)
+        raise InvalidTokenResponse("wrong_token_type")
     lifetime = read_lifetime(data.get("expires_in"), DEFAULT_LIFETIME, MAX_LIFETIME)
     if lifetime is None:
-        raise InvalidTokenResponse("no_token_lifetime", refresh_token=refresh_token)
+        raise InvalidTokenResponse("no_token_lifetime")
     scope = data.get("scope")
     claims = _for_client(read_claims(data.get("id_token")), client_id)
     return TokenResponse(
         access_token,
         lifetime,
-        refresh_token,
+        _token(data.get("refresh_token")),
         _refresh_lifetime(data),
         [one for one in scope[:MAX_SCOPES_LENGTH].split() if one.isprintable()] if isinstance(scope, str) else None,
         names_in(claims),
@@ -153,7 +151,7 @@ def _refusal(response: Response, data: Mapping[str, Any], secrets: Iterable[str]
         return InvalidTokenResponse("refused_without_reason", {"status": str(response.status)})
     text = error_text(error, data.get("error_description"), secrets)
     if error_code(error) in PERMANENT_ERRORS:
-        return TokenRefused(error_code(error), text, _server_time(response))
+        return TokenRefused(error_code(error), reply=text)
     return ProviderUnavailable(error_code(error), reply=text)
 
 
@@ -178,11 +176,3 @@ def _for_client(claims: Mapping[str, Any], client_id: str) -> Mapping[str, Any]:
     """Return the claims of an ID token if it was issued for this client."""
     audience = claims.get("aud")
     return claims if client_id in (audience if isinstance(audience, list) else [audience]) else {}
-
-
-def _server_time(response: Response) -> datetime | None:
-    try:
-        found = parsedate_to_datetime(response.headers.get("date", ""))
-    except (ValueError, OverflowError):
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 @blueprint.app_context_processor
 def _labels() -> dict[str, Any]:
-    return {"provider_label": _provider_label, "stage_label": stage_label}
+    return {"provider_label": get_providers().label, "stage_label": stage_label}
 
 
 @blueprint.route("/settings/mail", methods=["GET", "POST"])
@@ -97,12 +97,6 @@ def _flash_saved(done: Saved) -> None:
         flash(_("Saved. The access token was discarded, because it was generated for other settings."), "warning")
     else:
         flash(_("Saved and in use. Send a test email to check that it works."), "success")
-
-
-def _provider_label(key: str) -> str:
-    """Return what a provider is called; its key if its plugin is missing."""
-    provider = get_providers().get(key)
-    return str(provider.label) if provider else key
 
 
 def _page(result: FormResult, saved: MailServer | None, test: TestSend | None = None) -> Response:
