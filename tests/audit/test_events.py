@@ -62,6 +62,12 @@ class TestSigningIn:
         assert (entry.subject_email, entry.subject_id, entry.ip_address) == (email.lower(), None, "127.0.0.1")
         assert "wrong" not in json.dumps(entry.data)
 
+    def test_a_password_in_the_field_for_the_address_is_not_recorded(
+        self, stranger: Browser, last_entry: LastEntry
+    ) -> None:
+        stranger.submit("/login", email="P@ssw0rd of mine", password="x")
+        assert last_entry(accounts_events.LOGIN_FAILED).subject_email == ""
+
     def test_a_user_who_signs_in_is_the_actor(self, member: Browser, last_entry: LastEntry) -> None:
         member.post("/logout")
         member.sign_in()

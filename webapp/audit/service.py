@@ -18,7 +18,7 @@ from webapp.audit.registry import EventType
 from webapp.core import clock, logs
 from webapp.core.actor import current_actor
 from webapp.core.database import Database, UtcDateTime
-from webapp.core.email_addresses import MAX_LENGTH, comparison_key
+from webapp.core.email_addresses import InvalidEmailAddress, comparison_key, validate
 
 PAGE_SIZE = 50
 # How many entries an export keeps in memory.
@@ -56,7 +56,8 @@ def record(
     """Add an entry within the caller's transaction, and log the event once that is committed.
 
     `email` is the address that was entered, where no user was looked up; it is stored in the form
-    used for comparisons. `data` must hold no secrets and no email addresses, because it is logged.
+    used for comparisons, unless it is no address. `data` must hold no secrets and no email addresses,
+    because it is logged.
     """
     request = current_actor()
     is_visitor = request.ip_address and request.id is None
@@ -68,7 +69,7 @@ def record(
             actor_id=actor.id,
             actor_email=actor.email,
             subject_id=subject.id if subject else None,
-            subject_email=subject.email if subject else comparison_key(email)[:MAX_LENGTH],
+            subject_email=subject.email if subject else _entered_address(email),
             ip_address=request.ip_address,
             user_agent=request.user_agent,
             data=data,
@@ -98,6 +99,14 @@ def read_all(database: Database, entry_filter: Filter, chunk_size: int = CHUNK_S
         if len(found) < chunk_size:
             return
         last = found[-1]
+
+
+def _entered_address(email: str) -> str:
+    """Return the address for comparisons; empty for anything else, such as a password in the wrong field."""
+    try:
+        return comparison_key(validate(email))
+    except InvalidEmailAddress:
+        return ""
 
 
 def _newest(session: Session, entry_filter: Filter, before: AuditEntry | None, limit: int) -> list[AuditEntry]:
