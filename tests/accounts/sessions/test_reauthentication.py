@@ -130,7 +130,7 @@ class TestSavedForm:
             seen.append(administrator.get("/profile").request.path)
 
         asked = administrator.post("/settings/general", public_url="https://m.example", product_name="Post")
-        monkeypatch.setattr(settings, "save", save)
+        monkeypatch.setattr(settings, "save_general", save)
         administrator.submit_on(asked, current_password=PASSWORD)
         assert (seen, administrator.get("/profile").request.path) == (["/profile"], "/profile")
 
