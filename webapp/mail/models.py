@@ -64,6 +64,11 @@ class MailServer(Base):
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 -- SQLAlchemy declares it so
 
     @property
+    def values(self) -> dict[str, Any]:
+        """All columns, by name."""
+        return {column.key: getattr(self, column.key) for column in self.__table__.columns}
+
+    @property
     def public_values(self) -> dict[str, str]:
         """What diagnosis rules may see: everything except the secrets."""
         return {**self.provider_fields, **{name: str(getattr(self, name)) for name in PUBLIC_SETTINGS}}

@@ -24,8 +24,7 @@ NOT_FOR_THE_SERVER = frozenset({PROXY_PASSWORD, *CLIENT_SECRETS})
 
 def load(server: MailServer, state: AppState, general: General) -> TransportSettings:
     """Return the settings of the saved server. Raises UnknownProvider or CannotUnseal."""
-    values = {column.key: getattr(server, column.key) for column in MailServer.__table__.columns}
-    draft = ServerDraft(get_providers()[server.provider], values, server.provider_fields, secrets={})
+    draft = ServerDraft(get_providers()[server.provider], server.values, server.provider_fields, secrets={})
     return _settings(draft, open_secrets(state.sealer, server), state, general, server.id)
 
 

@@ -91,7 +91,7 @@ def test_an_invalid_callback_changes_nothing(owner: GrantOwner, parts: AppState,
     assert events(parts) == [("grant.refused", code)]
 
 
-def test_a_state_is_valid_once_in_one_session_for_ten_minutes(owner: GrantOwner, parts: AppState) -> None:
+def test_a_state_is_valid_once_in_one_session_for_ten_minutes(owner: GrantOwner) -> None:
     owner.save()
     used = owner.provider.visit(owner.start())
     authorization.complete(owner.session_id, used)
@@ -141,7 +141,7 @@ def test_the_lifetime_of_a_token_is_accepted_within_limits(owner: GrantOwner, ex
     assert (grant.access_expires_at - grant.last_refresh_at) // timedelta(minutes=1) == minutes
 
 
-def test_the_id_token_decides_between_issuers_on_one_host(owner: GrantOwner, parts: AppState) -> None:
+def test_the_id_token_decides_between_issuers_on_one_host(owner: GrantOwner) -> None:
     owner.save()
     query = owner.provider.visit(owner.start())
     with pytest.raises(AuthorizationFailed):
@@ -187,7 +187,7 @@ def test_a_failing_provider_is_not_taken_for_a_refusal(
     assert owner.grant.status == GrantStatus.NONE
 
 
-def test_saving_other_settings_ends_an_authorization(owner: GrantOwner, parts: AppState) -> None:
+def test_saving_other_settings_ends_an_authorization(owner: GrantOwner) -> None:
     owner.save()
     query = owner.provider.visit(owner.start())
     owner.save(client_id="another")
@@ -255,7 +255,7 @@ def test_an_application_obtains_a_grant_itself(owner: GrantOwner, parts: AppStat
 
 
 @pytest.mark.parametrize("key", ["", "{", "[]", "{}", '{"client_email": "x", "private_key": "y"}'])
-def test_an_invalid_key_file_needs_the_administrator(owner: GrantOwner, parts: AppState, key: str) -> None:
+def test_an_invalid_key_file_needs_the_administrator(owner: GrantOwner, key: str) -> None:
     owner.save(authentication="service_account", secrets={"service_account_key": key})
     with pytest.raises(NotConfigured):
         authorization.generate(owner.server)

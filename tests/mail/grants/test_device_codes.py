@@ -17,16 +17,14 @@ from webapp.mail.oauth.errors import AuthorizationFailed, Pending
 
 
 @pytest.fixture
-def request_of(owner: GrantOwner, parts: AppState) -> AuthorizationRequest:
+def request_of(owner: GrantOwner) -> AuthorizationRequest:
     """The administrator's request for a device code."""
     owner.save(authentication="device_code")
     return authorization.start_device(owner.server, owner.session_id)
 
 
 @pytest.mark.one_database
-def test_a_code_is_entered_on_another_device(
-    owner: GrantOwner, parts: AppState, request_of: AuthorizationRequest
-) -> None:
+def test_a_code_is_entered_on_another_device(owner: GrantOwner, request_of: AuthorizationRequest) -> None:
     with pytest.raises(Pending):
         authorization.check_device(owner.server, owner.session_id)
     owner.provider.type_code(request_of.user_code)
@@ -55,9 +53,7 @@ def test_a_provider_that_says_slow_down_is_polled_less_often(
 
 
 @pytest.mark.one_database
-def test_a_code_that_is_not_entered_in_time_expires(
-    owner: GrantOwner, parts: AppState, request_of: AuthorizationRequest
-) -> None:
+def test_a_code_that_is_not_entered_in_time_expires(owner: GrantOwner, request_of: AuthorizationRequest) -> None:
     with time_machine.travel(clock.now() + timedelta(minutes=6)), pytest.raises(AuthorizationFailed, match="expired"):
         authorization.check_device(owner.server, owner.session_id)
 

@@ -144,7 +144,7 @@ def test_a_grant_that_was_revoked_stops_delivery_until_a_new_one(
 
 
 def test_a_connection_is_reopened_when_its_token_expires(
-    granted: GrantOwner, token_inbox: TokenInbox, app: Flask, enqueue: Enqueue
+    granted: GrantOwner, token_inbox: TokenInbox, app: Flask
 ) -> None:
     with app.app_context(), ReusableConnection(granted.parts) as connection:
         connection.open(current_settings(granted.parts))

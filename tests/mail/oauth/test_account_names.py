@@ -7,7 +7,6 @@ import pytest
 
 from tests.support.grants import GrantOwner
 from tests.support.tokens import unsigned
-from webapp.core.app_state import AppState
 from webapp.mail.grants import authorization
 from webapp.mail.oauth.errors import AuthorizationFailed
 
@@ -36,9 +35,7 @@ def test_userinfo_names_the_account_if_the_id_token_does_not(owner: GrantOwner, 
         ({}, ""),
     ],
 )
-def test_an_authorization_does_not_need_a_name(
-    owner: GrantOwner, parts: AppState, userinfo: dict[str, Any], issuer: str | None
-) -> None:
+def test_an_authorization_does_not_need_a_name(owner: GrantOwner, userinfo: dict[str, Any], issuer: str | None) -> None:
     owner.save()
     owner.provider.userinfo = {"sub": "7"} | userinfo
     claims = {"iss": owner.provider.url if issuer is None else issuer, "aud": "mailroom-client", "sub": "7"}

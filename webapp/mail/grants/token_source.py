@@ -63,8 +63,7 @@ def for_server(server: MailServer, state: AppState) -> GrantTokens:
         secrets = open_secrets(state.sealer, server)
     except CannotUnseal:
         raise NotConfigured("cannot_unseal") from None
-    values = {column.key: getattr(server, column.key) for column in MailServer.__table__.columns}
-    source = from_values(state, provider, values, secrets, server.id)
+    source = from_values(state, provider, server.values, secrets, server.id)
     if source is None:
         raise NotConfigured("not_oauth2")
     return source
