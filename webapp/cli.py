@@ -112,9 +112,8 @@ def serve(host: str, port: int, processes: int, threads: int) -> None:
     with app.app_context(), upgraded_database() as database, database.transaction() as session:
         app_state().keyring.locked(session)
         lines = welcome(session, address)
-    Supervisor(
-        [web_child(address, processes, threads), Child("worker", ["worker"])],
-    ).run(address.answers, lambda: echo(*lines))
+    children = [web_child(address, processes, threads), Child("worker", ["worker"])]
+    Supervisor(children).run(address.answers, lambda: echo(*lines))
 
 
 @main.command(with_appcontext=False)

@@ -7,20 +7,11 @@ from typing import Any
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as lazy
 from wtforms import Field, SelectChoice, SelectField, StringField, ValidationError
-from wtforms.validators import Length, StopValidation
+from wtforms.validators import StopValidation
 
 from webapp.audit import registry
 from webapp.audit.service import Filter
-from webapp.core.email_addresses import MAX_LENGTH
-from webapp.web.forms import Form, stripped, text, text_error
-
-MAX_IP_ADDRESS_LENGTH = 64
-
-
-def printable_line(form: Form, field: Field) -> None:
-    """Validator: one line without control characters."""
-    if problem := text_error(text(field)):
-        raise ValidationError(problem)
+from webapp.web.forms import Form, stripped, text
 
 
 def valid_date(form: Form, field: Field) -> None:
@@ -51,14 +42,8 @@ class FilterForm(Form):
         csrf = False
 
     event = SelectField(lazy("Event"), choices=event_choices, validate_choice=False)
-    person = StringField(
-        lazy("Person"), [printable_line, Length(max=MAX_LENGTH, message=lazy("Too long."))], filters=[stripped]
-    )
-    ip_address = StringField(
-        lazy("IP address"),
-        [printable_line, Length(max=MAX_IP_ADDRESS_LENGTH, message=lazy("Too long."))],
-        filters=[stripped],
-    )
+    person = StringField(lazy("Person"), filters=[stripped])
+    ip_address = StringField(lazy("IP address"), filters=[stripped])
     since = StringField(lazy("From"), [valid_date], filters=[stripped])
     until = StringField(lazy("To"), [valid_date], filters=[stripped])
 

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -16,6 +16,8 @@ import structlog
 # Environment variable of a child: the id of the process it must not outlive.
 PARENT = "MAILROOM_PARENT_PROCESS"
 POLL = 0.1
+# Longer than the worker takes to stop.
+GRACE = 75.0
 FIRST_DELAY, MAX_DELAY = 0.5, 30.0
 # After this many seconds a child counts as healthy; its next failure is a first one again.
 HEALTHY_AFTER = 60.0
@@ -71,12 +73,10 @@ class Child:
 class Supervisor:
     """Starts programs, restarts those that die, and stops all of them on SIGTERM, SIGINT or SIGHUP.
 
-    Programs get `grace` seconds to finish what they are doing; a second signal kills them at once.
+    Programs get GRACE seconds to finish what they are doing; a second signal kills them at once.
     """
 
     children: Sequence[Child]
-    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
-    grace: float = 75.0
     _signals: int = 0
 
     def run(self, ready: Callable[[], bool], announce: Callable[[], None]) -> None:
@@ -85,7 +85,7 @@ class Supervisor:
             # Under nohup, closing the terminal must not stop it.
             if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self._count)
-        environ = {**self.environ, PARENT: str(os.getpid())}
+        environ = {**os.environ, PARENT: str(os.getpid())}
         announced = False
         try:
             while not self._signals:
@@ -102,7 +102,7 @@ class Supervisor:
         for child in self.children:
             if child.running and child.process:
                 child.process.terminate()
-        deadline = time.monotonic() + self.grace
+        deadline = time.monotonic() + GRACE
         while any(child.running for child in self.children) and self._signals < 2 and time.monotonic() < deadline:
             time.sleep(POLL)
         for child in self.children:
@@ -127,7 +127,7 @@ def exit_with_parent(parent: int) -> None:
     threading.Thread(target=watch, name="exit-with-parent", daemon=True).start()
 
 
-def exit_with_supervisor(environ: Mapping[str, str] = os.environ) -> None:
+def exit_with_supervisor() -> None:
     """Terminate this process when its supervisor ends, if one started it."""
-    if parent := environ.get(PARENT):
+    if parent := os.environ.get(PARENT):
         exit_with_parent(int(parent))

@@ -81,14 +81,14 @@ class ListenAddress:
             connection.close()
 
 
-def find_free_port(address: ListenAddress, attempts: int = 100) -> ListenAddress:
-    """Return this address, or the first above it whose port is free. Raises AddressUnavailable."""
-    for port in range(address.port, address.port + attempts):
+def find_free_port(address: ListenAddress) -> ListenAddress:
+    """Return this address, or one with the first free of the 100 ports from it. Raises AddressUnavailable."""
+    for port in range(address.port, address.port + 100):
         candidate = ListenAddress(address.host, port)
         with contextlib.suppress(AddressUnavailable):
             candidate.check()
             return candidate
-    raise AddressUnavailable(f"No port from {address.port} to {address.port + attempts - 1} is free.")
+    raise AddressUnavailable(f"No port from {address.port} to {address.port + 99} is free.")
 
 
 def serve_web(

@@ -77,7 +77,7 @@ class Form(FlaskForm):
         return request.method == "POST"
 
     def _text_error(self, field: Field) -> str | None:
-        values = request.form.getlist(field.name)
+        values = field.raw_data or []
         if len(values) > 1 and not isinstance(field, SelectMultipleField):
             return _("This field was sent twice. Reload the page and try again.")
         if not values or not isinstance(field, StringField):

@@ -116,9 +116,9 @@ def mail_server_url(general: General) -> str:
     return f"{general.public_url}/settings/mail" if general.public_url else ""
 
 
-def recent_events(session: Session, number: int = 5) -> list[WebhookDelivery]:
-    """Return the newest events."""
-    return list(session.scalars(select(WebhookDelivery).order_by(WebhookDelivery.id.desc()).limit(number)))
+def recent_events(session: Session) -> list[WebhookDelivery]:
+    """Return the newest five events."""
+    return list(session.scalars(select(WebhookDelivery).order_by(WebhookDelivery.id.desc()).limit(5)))
 
 
 def delete_old_events(session: Session, now: datetime) -> None:
