@@ -1,6 +1,7 @@
 """The kinds of messages about accounts: what each contains, who gets it, and when it is no longer wanted."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from flask import Flask
@@ -52,39 +53,15 @@ def _prepare_activation(session: Session, message: Message) -> PreparedMessage:
     user = _require_enabled(_lock_user(session, message))
     if user.state == UserState.ACTIVE:
         raise Unwanted("already_active")
-    return _with_link(session, message, user, "activation", LinkPurpose.ACTIVATION)
-
-
-def _sample_activation(now: datetime) -> PreparedMessage:
-    return _sample_with_link("activation", LinkPurpose.ACTIVATION, now + _policy().activation_lifetime)
-
-
-ACTIVATION = MessageKind(
-    "activation",
-    _("Activation"),
-    "activation",
-    _prepare_activation,
-    _sample_activation,
-    needs_link=True,
-    reasons=REASONS,
-)
+    return _with_link(session, message, user, LinkPurpose.ACTIVATION)
 
 
 def _prepare_reset(session: Session, message: Message) -> PreparedMessage:
     """A user who never activated the account gets an activation email instead."""
     user = _require_enabled(_lock_user(session, message))
     if user.state == UserState.PENDING:
-        return _with_link(session, message, user, "activation", LinkPurpose.ACTIVATION)
-    return _with_link(session, message, user, "reset", LinkPurpose.RESET)
-
-
-def _sample_reset(now: datetime) -> PreparedMessage:
-    return _sample_with_link("reset", LinkPurpose.RESET, now + _policy().reset_lifetime)
-
-
-RESET = MessageKind(
-    "reset", _("Password reset"), "reset", _prepare_reset, _sample_reset, needs_link=True, reasons=REASONS
-)
+        return _with_link(session, message, user, LinkPurpose.ACTIVATION, template="activation")
+    return _with_link(session, message, user, LinkPurpose.RESET)
 
 
 def _prepare_confirm_address(session: Session, message: Message) -> PreparedMessage:
@@ -93,28 +70,7 @@ def _prepare_confirm_address(session: Session, message: Message) -> PreparedMess
     change = address_changes.find_pending(session, user.id)
     if change is None or change.email != message.recipient:
         raise Unwanted("change_not_pending")
-    return _with_link(session, message, user, "confirm_address", LinkPurpose.CONFIRM_ADDRESS, message.recipient)
-
-
-def _sample_confirm_address(now: datetime) -> PreparedMessage:
-    return _sample_with_link(
-        "confirm_address",
-        LinkPurpose.CONFIRM_ADDRESS,
-        now + links.CONFIRMATION_LIFETIME,
-        SAMPLE_NEW_EMAIL,
-        account=SAMPLE_RECIPIENT,
-    )
-
-
-CONFIRM_ADDRESS = MessageKind(
-    "confirm_address",
-    _("Address confirmation"),
-    "confirm_address",
-    _prepare_confirm_address,
-    _sample_confirm_address,
-    needs_link=True,
-    reasons=REASONS,
-)
+    return _with_link(session, message, user, LinkPurpose.CONFIRM_ADDRESS, message.recipient)
 
 
 def _prepare_address_changed(session: Session, message: Message) -> PreparedMessage:
@@ -122,92 +78,27 @@ def _prepare_address_changed(session: Session, message: Message) -> PreparedMess
     user = _require_enabled(_lock_user(session, message))
     if address_changes.is_undone(session, user.id, message.recipient, message.created_at, message.deadline):
         raise Unwanted("change_undone")
-    return _with_link(session, message, user, "address_changed", LinkPurpose.RESTORE_ADDRESS, message.recipient)
-
-
-def _sample_address_changed(now: datetime) -> PreparedMessage:
-    return _sample_with_link(
-        "address_changed",
-        LinkPurpose.RESTORE_ADDRESS,
-        now + links.RESTORE_LIFETIME,
-        new_email=SAMPLE_NEW_EMAIL,
-        happened_at=now,
-        **SAMPLE_ORIGIN,
-    )
-
-
-ADDRESS_CHANGED = MessageKind(
-    "address_changed",
-    _("Address changed"),
-    "address_changed",
-    _prepare_address_changed,
-    _sample_address_changed,
-    needs_link=True,
-    reasons=REASONS,
-)
+    return _with_link(session, message, user, LinkPurpose.RESTORE_ADDRESS, message.recipient)
 
 
 def _prepare_notification(session: Session, message: Message) -> PreparedMessage:
-    """Only its data varies; the template has the name of the kind."""
+    """It only says what happened."""
     user = _lock_user(session, message) if message.user_id is not None else None
-    return PreparedMessage(message.kind, message.recipient, _data(message, user), user.language if user else None)
-
-
-def _sample_activated(now: datetime) -> PreparedMessage:
-    return _sample("activated", happened_at=now, **SAMPLE_ORIGIN)
-
-
-ACTIVATED = MessageKind("activated", _("Account activated"), "activated", _prepare_notification, _sample_activated)
-
-
-def _sample_password_changed(now: datetime) -> PreparedMessage:
-    return _sample("password_changed", happened_at=now, by_link=True, **SAMPLE_ORIGIN)
-
-
-PASSWORD_CHANGED = MessageKind(
-    "password_changed", _("Password changed"), "password_changed", _prepare_notification, _sample_password_changed
-)
-
-
-def _sample_admin_link_created(now: datetime) -> PreparedMessage:
-    return _sample("admin_link_created", happened_at=now)
-
-
-ADMIN_LINK_CREATED = MessageKind(
-    "admin_link_created",
-    _("Link created by an administrator"),
-    "admin_link_created",
-    _prepare_notification,
-    _sample_admin_link_created,
-)
+    return PreparedMessage(message.recipient, _data(message, user), user.language if user else None)
 
 
 def _prepare_new_session(session: Session, message: Message) -> PreparedMessage:
     user = _lock_user(session, message)
     sessions = [one | {"at": datetime.fromisoformat(one["at"])} for one in message.data["sessions"]]
     data = _data(message, user) | {"sessions": sessions}
-    return PreparedMessage("new_session", message.recipient, data, user.language if user else None)
-
-
-def _sample_new_session(now: datetime) -> PreparedMessage:
-    return _sample("new_session", sessions=[{"at": now, **SAMPLE_ORIGIN}], more=0)
-
-
-NEW_SESSION = MessageKind("new_session", _("New sign-in"), "new_session", _prepare_new_session, _sample_new_session)
+    return PreparedMessage(message.recipient, data, user.language if user else None)
 
 
 def _prepare_lockout(session: Session, message: Message) -> PreparedMessage:
     """It goes to the account's own address: the one entered may compare as equal and be another mailbox."""
     user = _require_active(_lock_user(session, message))
     data = _data(message, user) | {"until": datetime.fromisoformat(message.data["until"])}
-    return PreparedMessage("lockout", user.email, data, user.language)
-
-
-def _sample_lockout(now: datetime) -> PreparedMessage:
-    return _sample("lockout", happened_at=now, until=now + timedelta(minutes=15), everywhere=False, **SAMPLE_ORIGIN)
-
-
-LOCKOUT = MessageKind("lockout", _("Sign-in locked"), "lockout", _prepare_lockout, _sample_lockout, reasons=REASONS)
+    return PreparedMessage(user.email, data, user.language)
 
 
 def _prepare_expiry_alert(session: Session, message: Message) -> PreparedMessage:
@@ -215,34 +106,7 @@ def _prepare_expiry_alert(session: Session, message: Message) -> PreparedMessage
     expiry = Expiry.from_data(message.data)
     if not user.is_administrator or not alerts.is_current(session, expiry, clock.now()):
         raise Unwanted("alert_resolved")
-    return PreparedMessage("expiry_alert", user.email, _data(message, user) | {"expiry": expiry}, user.language)
-
-
-def _sample_expiry_alert(now: datetime) -> PreparedMessage:
-    expiry = Expiry(ExpirySubject.CLIENT_SECRET, ExpiryState.EXPIRING, now + AHEAD)
-    return _sample("expiry_alert", expiry=expiry)
-
-
-EXPIRY_ALERT = MessageKind(
-    "expiry_alert",
-    _("Mail server needs attention"),
-    "expiry_alert",
-    _prepare_expiry_alert,
-    _sample_expiry_alert,
-    reasons=REASONS,
-)
-
-
-# In the order of the page that previews them.
-KINDS = (
-    ACTIVATION, ACTIVATED, RESET, PASSWORD_CHANGED, LOCKOUT, CONFIRM_ADDRESS, ADDRESS_CHANGED, NEW_SESSION,
-    ADMIN_LINK_CREATED, EXPIRY_ALERT,
-)  # fmt: skip
-
-
-def init_app(app: Flask) -> None:
-    """Register the kinds."""
-    register_kinds(app, *KINDS)
+    return PreparedMessage(user.email, _data(message, user) | {"expiry": expiry}, user.language)
 
 
 def _lock_user(session: Session, message: Message) -> User | None:
@@ -272,7 +136,12 @@ def _data(message: Message, user: User | None) -> dict[str, Any]:
 
 
 def _with_link(
-    session: Session, message: Message, user: User, template: str, purpose: LinkPurpose, email: str | None = None
+    session: Session,
+    message: Message,
+    user: User,
+    purpose: LinkPurpose,
+    email: str | None = None,
+    template: str = "",
 ) -> PreparedMessage:
     """Prepare a message with a new link and code, to `email` or else to the user's own address.
 
@@ -283,20 +152,101 @@ def _with_link(
     audit.record(session, events.LINK_CREATED, user, purpose=purpose)
     data = {"valid_until": message.deadline, "code": issued.code, "account": user.email}
     path = links.PATHS[purpose] + issued.secret
-    return PreparedMessage(template, email or user.email, _data(message, user) | data, user.language, path)
+    return PreparedMessage(email or user.email, _data(message, user) | data, user.language, path, template)
 
 
-def _sample(template: str, recipient: str = SAMPLE_RECIPIENT, path: str = "", **data: Any) -> PreparedMessage:
-    return PreparedMessage(template, recipient, {"name": SAMPLE_NAME, **data}, link_path=path)
+def _sample(**data: Any) -> PreparedMessage:
+    return PreparedMessage(SAMPLE_RECIPIENT, {"name": SAMPLE_NAME, **data})
 
 
 def _sample_with_link(
-    template: str, purpose: LinkPurpose, valid_until: datetime, recipient: str = SAMPLE_RECIPIENT, **data: Any
+    purpose: LinkPurpose, valid_until: datetime, recipient: str = SAMPLE_RECIPIENT, **data: Any
 ) -> PreparedMessage:
-    path = links.PATHS[purpose] + SAMPLE_SECRET
-    return _sample(template, recipient, path, valid_until=valid_until, code="0000-0000", **data)
+    data |= {"name": SAMPLE_NAME, "account": SAMPLE_RECIPIENT, "valid_until": valid_until, "code": "0000-0000"}
+    return PreparedMessage(recipient, data, link_path=links.PATHS[purpose] + SAMPLE_SECRET)
 
 
 def _policy() -> SecurityPolicy:
     with app_state().database.read() as session:
         return security(session)
+
+
+_Kind = partial(MessageKind, reasons=REASONS)
+# In the order of the page that previews them.
+KINDS = (
+    _Kind(
+        "activation",
+        _("Activation"),
+        _prepare_activation,
+        lambda now: _sample_with_link(LinkPurpose.ACTIVATION, now + _policy().activation_lifetime),
+        needs_link=True,
+    ),
+    _Kind(
+        "activated",
+        _("Account activated"),
+        _prepare_notification,
+        lambda now: _sample(happened_at=now, **SAMPLE_ORIGIN),
+    ),
+    _Kind(
+        "reset",
+        _("Password reset"),
+        _prepare_reset,
+        lambda now: _sample_with_link(LinkPurpose.RESET, now + _policy().reset_lifetime),
+        needs_link=True,
+    ),
+    _Kind(
+        "password_changed",
+        _("Password changed"),
+        _prepare_notification,
+        lambda now: _sample(happened_at=now, by_link=True, **SAMPLE_ORIGIN),
+    ),
+    _Kind(
+        "lockout",
+        _("Sign-in locked"),
+        _prepare_lockout,
+        lambda now: _sample(happened_at=now, until=now + timedelta(minutes=15), everywhere=False, **SAMPLE_ORIGIN),
+    ),
+    _Kind(
+        "confirm_address",
+        _("Address confirmation"),
+        _prepare_confirm_address,
+        lambda now: _sample_with_link(LinkPurpose.CONFIRM_ADDRESS, now + links.CONFIRMATION_LIFETIME, SAMPLE_NEW_EMAIL),
+        needs_link=True,
+    ),
+    _Kind(
+        "address_changed",
+        _("Address changed"),
+        _prepare_address_changed,
+        lambda now: _sample_with_link(
+            LinkPurpose.RESTORE_ADDRESS,
+            now + links.RESTORE_LIFETIME,
+            new_email=SAMPLE_NEW_EMAIL,
+            happened_at=now,
+            **SAMPLE_ORIGIN,
+        ),
+        needs_link=True,
+    ),
+    _Kind(
+        "new_session",
+        _("New sign-in"),
+        _prepare_new_session,
+        lambda now: _sample(sessions=[{"at": now, **SAMPLE_ORIGIN}], more=0),
+    ),
+    _Kind(
+        "admin_link_created",
+        _("Link created by an administrator"),
+        _prepare_notification,
+        lambda now: _sample(happened_at=now),
+    ),
+    _Kind(
+        "expiry_alert",
+        _("Mail server needs attention"),
+        _prepare_expiry_alert,
+        lambda now: _sample(expiry=Expiry(ExpirySubject.CLIENT_SECRET, ExpiryState.EXPIRING, now + AHEAD)),
+    ),
+)
+
+
+def init_app(app: Flask) -> None:
+    """Register the kinds."""
+    register_kinds(app, *KINDS)

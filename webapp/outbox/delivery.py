@@ -127,7 +127,7 @@ class DeliveryRun:
             prepared = kind.prepare(session, message)
         with i18n.use_language(prepared.language):
             email = compose(
-                prepared.template,
+                prepared.template or kind.name,
                 prepared.recipient,
                 settings.server.mail_from if settings.server else "",
                 settings.general,

@@ -29,14 +29,15 @@ class Unwanted(MailroomError):
 class PreparedMessage:
     """What to compose, and in which language. It may hold a link and a code, so it is never stored.
 
-    `link_path` starts with a slash and follows the public URL.
+    `link_path` starts with a slash and follows the public URL. The template has the name of the kind, unless
+    `template` names another.
     """
 
-    template: str
     recipient: str
     data: Mapping[str, Any] = field(repr=False)
     language: str | None = None
     link_path: str = field(default="", repr=False)
+    template: str = ""
 
     @property
     def secrets(self) -> tuple[str, str]:
@@ -54,7 +55,6 @@ class MessageKind:
 
     name: str
     label: str
-    template: str
     prepare: Callable[[Session, Message], PreparedMessage]
     sample: Callable[[datetime], PreparedMessage]
     needs_link: bool = False
@@ -99,12 +99,12 @@ def _known() -> dict[str, MessageKind]:
 
 
 def _prepare_test(_session: Session, message: Message) -> PreparedMessage:
-    return PreparedMessage("test", message.recipient, message.data)
+    return PreparedMessage(message.recipient, message.data)
 
 
 def _sample_test(_now: datetime) -> PreparedMessage:
-    return PreparedMessage("test", SAMPLE_RECIPIENT, {"name": SAMPLE_NAME, "provider": "SendGrid"})
+    return PreparedMessage(SAMPLE_RECIPIENT, {"name": SAMPLE_NAME, "provider": "SendGrid"})
 
 
 # What mail.test_send sends; it is registered here because mail lies below the outbox.
-TEST = MessageKind("test", _("Test"), "test", _prepare_test, _sample_test)
+TEST = MessageKind("test", _("Test"), _prepare_test, _sample_test)

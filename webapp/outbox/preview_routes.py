@@ -52,7 +52,7 @@ def _sample(kind_name: str, language: str) -> Email:
         real = general(session, app_state().config)
     example = General(EXAMPLE_URL, real.product_name, real.support_address)
     with i18n.use_language(language):
-        return compose(sample.template, sample.recipient, EXAMPLE_SENDER, example, sample.data, sample.link_path)
+        return compose(kind_name, sample.recipient, EXAMPLE_SENDER, example, sample.data, sample.link_path)
 
 
 def _language() -> str:
