@@ -20,6 +20,8 @@ class AddressTaken(MailroomError):
     """Another account has this address."""
 
     code = "address_taken"
+    # Of the page behind a link that cannot be used because of this.
+    status = 409
 
     def __init__(self) -> None:
         super().__init__(_("An account with this address already exists."))

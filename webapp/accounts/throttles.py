@@ -19,7 +19,7 @@ CONFIRMATIONS_BY_USER_AND_ADDRESS = Limit("confirmation emails, user and address
 CONFIRMATIONS_BY_ADDRESS = Limit("confirmation emails, address", 12, timedelta(hours=1))
 
 CODES_BY_NETWORK = Limit("codes, network", 30, timedelta(minutes=15))
-# A fifth wrong code invalidates all codes that are out.
+# Right or wrong codes entered for one user; a fifth wrong one invalidates all codes that are out.
 CODES_BY_USER = Limit("codes, user", 4, timedelta(days=1))
 UNKNOWN_LINKS_BY_NETWORK = Limit("unknown links, network", 60, timedelta(minutes=10))
 PASSWORD_ADVICE_BY_NETWORK = Limit("password advice, network", 120, FIVE_MINUTES)
@@ -27,19 +27,9 @@ NEW_PASSWORDS_BY_USER = Limit("new passwords compared with earlier ones, user", 
 ADMIN_LINKS_BY_ADMINISTRATOR = Limit("reset links shown, administrator", 20, timedelta(hours=1))
 
 
-def count_reset_request(session: Session, client_address: str) -> None:
-    """Count one request for a reset email. Raises TooManyRequests."""
-    rate_limits.consume(session, RESET_REQUESTS_BY_NETWORK, network(client_address))
-
-
-def allow_reset_email(session: Session, email: str) -> bool:
-    """Count one reset email to this address; return whether it may be sent now."""
-    return rate_limits.try_consume(session, RESET_EMAILS_BY_ADDRESS, comparison_key(email))
-
-
-def count_activation_email(session: Session, user: User) -> None:
-    """Count one activation email to this user. Raises TooManyRequests."""
-    rate_limits.consume(session, ACTIVATION_EMAILS_BY_USER, str(user.id))
+def count_for_network(session: Session, limit: Limit, client_address: str) -> None:
+    """Count one request from the network of this client. Raises TooManyRequests."""
+    rate_limits.consume(session, limit, network(client_address))
 
 
 def schedule_confirmation(session: Session, user: User, email: str) -> datetime | None:
@@ -52,38 +42,3 @@ def schedule_confirmation(session: Session, user: User, email: str) -> datetime 
     rate_limits.consume(session, CONFIRMATIONS_BY_USER_AND_ADDRESS, str(user.id), comparison_key(email))
     delay = rate_limits.reserve(session, CONFIRMATIONS_BY_ADDRESS, comparison_key(email))
     return None if delay is None else clock.now() + delay
-
-
-def count_unknown_link(session: Session, client_address: str) -> None:
-    """Count one link that does not exist. Raises TooManyRequests. Known links are never counted."""
-    rate_limits.consume(session, UNKNOWN_LINKS_BY_NETWORK, network(client_address))
-
-
-def count_code(session: Session, client_address: str) -> None:
-    """Count one code that was entered, right or wrong. Raises TooManyRequests."""
-    rate_limits.consume(session, CODES_BY_NETWORK, network(client_address))
-
-
-def try_code_for_user(session: Session, key: str) -> bool:
-    """Count one code for the user behind `key`; return False if a wrong one is the last allowed."""
-    return rate_limits.try_consume(session, CODES_BY_USER, key)
-
-
-def reset_codes_for_user(session: Session, key: str) -> None:
-    """Allow all attempts again: the code was right, or all codes have been invalidated."""
-    rate_limits.reset(session, CODES_BY_USER, key)
-
-
-def count_admin_link(session: Session, administrator: User) -> None:
-    """Count one reset link shown to this administrator. Raises TooManyRequests."""
-    rate_limits.consume(session, ADMIN_LINKS_BY_ADMINISTRATOR, str(administrator.id))
-
-
-def count_password_advice(session: Session, client_address: str) -> None:
-    """Count one password that advice was requested for. Raises TooManyRequests."""
-    rate_limits.consume(session, PASSWORD_ADVICE_BY_NETWORK, network(client_address))
-
-
-def count_new_password(session: Session, user: User) -> None:
-    """Count one password compared with the user's earlier ones. Raises TooManyRequests."""
-    rate_limits.consume(session, NEW_PASSWORDS_BY_USER, str(user.id))

@@ -35,7 +35,7 @@ def enter_code(parts: AppState) -> EnterCode:
 
     def enter_code(email: str, code: str) -> RedeemedCode | None:
         with parts.database.transaction() as session:
-            return codes.redeem_for_address(session, parts.sealer, email, codes.normalise(code), CLIENT)
+            return codes.redeem(session, parts.sealer, email, codes.WITH_ADDRESS, codes.normalise(code), CLIENT)
 
     return enter_code
 
@@ -150,14 +150,14 @@ class TestRedeeming:
         assert enter_code(ada.email, issue_link(ada, LinkPurpose.CONFIRM_ADDRESS).code) is None
         code = codes.normalise(issue_link(ada, LinkPurpose.RESET).code)
         with parts.database.transaction() as session:
-            assert codes.redeem(session, parts.sealer, ada, LinkPurpose.CONFIRM_ADDRESS, code, CLIENT) is None
+            assert codes.redeem(session, parts.sealer, ada.email, (LinkPurpose.CONFIRM_ADDRESS,), code, CLIENT) is None
 
     @pytest.mark.one_database
     def test_it_survives_the_rotation_of_the_key(self, parts: AppState, ada: User, issue_link: IssueLink) -> None:
         code, both = codes.normalise(issue_link(ada).code), KeySealer(["a newer secret key", *parts.config.secret_keys])
         with parts.database.transaction() as session:
-            assert codes.redeem_for_address(session, KeySealer(["another"]), ada.email, code, CLIENT) is None
-            assert codes.redeem_for_address(session, both, ada.email, code, CLIENT)
+            assert codes.redeem(session, KeySealer(["another"]), ada.email, codes.WITH_ADDRESS, code, CLIENT) is None
+            assert codes.redeem(session, both, ada.email, codes.WITH_ADDRESS, code, CLIENT)
 
 
 class TestGuessing:

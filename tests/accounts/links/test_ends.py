@@ -135,7 +135,7 @@ def valid_after(
 def secret_from_code(parts: AppState, user: User, purpose: LinkPurpose, issued: codes.IssuedLink) -> str:
     """Return the secret that a code gives, empty if none."""
     with parts.database.transaction() as session:
-        redeemed = codes.redeem(session, parts.sealer, user, purpose, codes.normalise(issued.code), CLIENT)
+        redeemed = codes.redeem(session, parts.sealer, user.email, (purpose,), codes.normalise(issued.code), CLIENT)
         return redeemed.secret if redeemed else ""
 
 

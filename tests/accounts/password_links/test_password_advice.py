@@ -54,5 +54,5 @@ def test_the_password_is_neither_logged_nor_recorded(
 def test_advice_is_limited(stranger: Browser, database: Database) -> None:
     with database.transaction() as session:
         for _ in range(throttles.PASSWORD_ADVICE_BY_NETWORK.times):
-            throttles.count_password_advice(session, "127.0.0.1")
+            throttles.count_for_network(session, throttles.PASSWORD_ADVICE_BY_NETWORK, "127.0.0.1")
     assert stranger.post("/password-advice", password="kxv").status_code == 429

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from tests.support.browser import PASSWORD, Browser
 from webapp.accounts import throttles
 from webapp.accounts.models import LinkPurpose, PasswordHistoryEntry, User
-from webapp.core import clock
+from webapp.core import clock, rate_limits
 from webapp.core.database import Database
 from webapp.settings import service as settings
 from webapp.settings.service import SecurityPolicy
@@ -97,7 +97,7 @@ def test_comparisons_with_earlier_passwords_are_limited(
     save_policy(password_history_length=1)
     with database.transaction() as session:
         for _ in range(throttles.NEW_PASSWORDS_BY_USER.times):
-            throttles.count_new_password(session, member.user)
+            rate_limits.consume(session, throttles.NEW_PASSWORDS_BY_USER, str(member.user.id))
     fields = {"current_password": PASSWORD, **dict.fromkeys(("password", "password_confirm"), PASSWORDS[1])}
     assert member.submit("/profile", **fields).status_code == 429
 

@@ -254,7 +254,7 @@ def test_a_simultaneous_reset_does_not_block_disabling(
         results = run_at_once([partial(disable, parts.database, ada, root), partial(reset, parts, secret)])
         assert results[0] is None
         assert get_user(parts.database, ada.id).state == UserState.DISABLED
-        assert results[1] is None or isinstance(results[1], password_links.REFUSED)
+        assert results[1] is None or isinstance(results[1], LinkRefused)
         enable(parts.database, ada, root)
 
 

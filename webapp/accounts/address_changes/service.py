@@ -29,7 +29,7 @@ from webapp.outbox import service as outbox
 from webapp.settings.service import security
 
 # Why a link is refused.
-REFUSED = (LinkRefused, AccountDisabled, AddressTaken)
+REFUSED = (LinkRefused, AddressTaken)
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def discard(session: Session, user_id: int) -> None:
 
 
 def link_effect(session: Session, secret: str, purpose: LinkPurpose) -> LinkEffect:
-    """Return what using the link would do. Raises LinkRefused, AccountDisabled, AddressTaken."""
+    """Return what using the link would do. Raises LinkRefused, AddressTaken."""
     link = links.find(session, secret, purpose)
     user = _active_user(session, link)
     links.check(link)
@@ -104,7 +104,7 @@ def confirm(session: Session, secret: str) -> User:
 
     The old address is notified and can undo the change. It is not if the user takes back an address that an
     earlier change took from them: the address in between may be a thief's, who would be sent the account.
-    Raises LinkRefused, AccountDisabled, AddressTaken; the caller's transaction must then be rolled back.
+    Raises LinkRefused, AddressTaken; the caller's transaction must then be rolled back.
     """
     link = links.use(session, secret, LinkPurpose.CONFIRM_ADDRESS)
     user = _active_user(session, link)
@@ -127,7 +127,7 @@ def restore(session: Session, secret: str, token: str = "") -> tuple[User, str]:
 
     The session with this `token` ends as well, even another user's. The password is removed, because the person who
     changed the address knew it; the second value returned is the secret of a reset link.
-    Raises LinkRefused, AccountDisabled, AddressTaken; the caller's transaction must then be rolled back.
+    Raises LinkRefused, AddressTaken; the caller's transaction must then be rolled back.
     """
     link = links.use(session, secret, LinkPurpose.RESTORE_ADDRESS)
     user = _active_user(session, link)

@@ -17,7 +17,7 @@ from webapp.accounts import events, service, throttles
 from webapp.accounts.links import service as links
 from webapp.accounts.models import Link, LinkPurpose, User
 from webapp.audit import service as audit
-from webapp.core import clock
+from webapp.core import clock, rate_limits
 from webapp.core.email_addresses import comparison_key
 from webapp.core.i18n import lazy_gettext as _
 from webapp.core.sealing import Sealer
@@ -81,42 +81,29 @@ def normalise(entered: str) -> str:
     return code if len(code) == CODE_LENGTH and set(code) <= set(ALPHABET) else ""
 
 
-def redeem_for_address(session: Session, sealer: Sealer, email: str, code: str, client: Client) -> RedeemedCode | None:
-    """Return what this code gives the user with this address, or None. Raises TooManyRequests.
+def redeem(
+    session: Session, sealer: Sealer, email: str, purposes: tuple[LinkPurpose, ...], code: str, client: Client
+) -> RedeemedCode | None:
+    """Return what this code, if it has one of these purposes, gives the user with this address, or None.
 
-    Does the same whether or not an account uses the address.
+    Does the same whether or not an account uses the address. Raises TooManyRequests.
     """
     # Lock the user first, so that nobody who holds a counted limit has to wait for one.
     user = service.find_by_email(session, email, lock=True)
-    throttles.count_code(session, client.ip_address)
-    return _redeem(session, sealer, user, email, WITH_ADDRESS, code)
-
-
-def redeem(
-    session: Session, sealer: Sealer, user: User, purpose: LinkPurpose, code: str, client: Client
-) -> RedeemedCode | None:
-    """Return what this code gives the signed-in user, or None. Raises TooManyRequests."""
-    session.get(User, user.id, with_for_update=True)
-    throttles.count_code(session, client.ip_address)
-    return _redeem(session, sealer, user, user.email, (purpose,), code)
-
-
-def _redeem(
-    session: Session, sealer: Sealer, user: User | None, email: str, purposes: tuple[LinkPurpose, ...], code: str
-) -> RedeemedCode | None:
+    throttles.count_for_network(session, throttles.CODES_BY_NETWORK, client.ip_address)
     user_id = user.id if user else NO_USER
     key = f"{purposes[0]} {comparison_key(email)}"
     # Counted before the code is looked up, so that simultaneous attempts wait for each other.
-    may_try_again = throttles.try_code_for_user(session, key)
+    may_try_again = rate_limits.try_consume(session, throttles.CODES_BY_USER, key)
     link = _find_open(session, sealer, user_id, purposes, code)
+    if link is not None or not may_try_again:
+        # The codes of later emails can be tried as often again.
+        rate_limits.reset(session, throttles.CODES_BY_USER, key)
     if user is not None and link is not None:
-        throttles.reset_codes_for_user(session, key)
         secret = links.create(session, user, LinkPurpose(link.purpose), link.expires_at, link.email)
         return RedeemedCode(LinkPurpose(link.purpose), secret)
     if not may_try_again:
         _invalidate(session, user_id, purposes)
-        # The codes of later emails can be tried as often again.
-        throttles.reset_codes_for_user(session, key)
     audit.record(session, events.CODE_REJECTED, user, email, last_try=not may_try_again)
     return None
 

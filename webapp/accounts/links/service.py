@@ -137,7 +137,7 @@ def record_refused(
     Raises TooManyRequests for a network that tries many unknown links; known links are never limited.
     """
     if isinstance(error, LinkNotFound):
-        throttles.count_unknown_link(session, client_address)
+        throttles.count_for_network(session, throttles.UNKNOWN_LINKS_BY_NETWORK, client_address)
     # A replaced link was not tried: the browser holds another one.
     if not secret or isinstance(error, LinkReplaced):
         return

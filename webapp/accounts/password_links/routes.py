@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 from webapp.accounts import throttles
 from webapp.accounts.links import browser as link_browser
 from webapp.accounts.links import codes
+from webapp.accounts.links.errors import LinkRefused
 from webapp.accounts.models import LinkPurpose, User
 from webapp.accounts.password_links import service
 from webapp.accounts.password_links.forms import CodeForm, ForgotPasswordForm
@@ -53,7 +54,7 @@ def activate() -> ResponseReturnValue:
         with app_state().database.transaction() as session:
             user = service.activate(session, secret, password_hash, language)
             result = login.begin(session, user, current_client())
-    except service.REFUSED as error:
+    except LinkRefused as error:
         return link_browser.refusal_page(LinkPurpose.ACTIVATION, error)
     sessions.start(result)
     with i18n.use_language(user.language):
@@ -116,7 +117,7 @@ def reset_password() -> ResponseReturnValue:
         with app_state().database.transaction() as session:
             service.complete_reset(session, secret, password_hash)
             device_cookie = login.remember_browser(session, user, current_client())
-    except service.REFUSED as error:
+    except LinkRefused as error:
         return link_browser.refusal_page(LinkPurpose.RESET, error)
     browser.clear()
     sessions.forget()
@@ -139,7 +140,7 @@ def enter_code() -> ResponseReturnValue:
     email, code = text(form.email), text(form.code)
     try:
         with app_state().database.transaction() as session:
-            redeemed = codes.redeem_for_address(session, app_state().sealer, email, code, current_client())
+            redeemed = codes.redeem(session, app_state().sealer, email, codes.WITH_ADDRESS, code, current_client())
     except TooManyRequests as error:
         form.form_errors.append(error_pages.retry_text(error))
         return error_pages.too_many_requests(error, _code_page(form))
@@ -159,7 +160,7 @@ def _empty_code_form() -> CodeForm:
 def password_advice() -> Response:
     """Say what would make this password better; it is neither stored nor logged. Raises TooManyRequests."""
     with app_state().database.transaction() as session:
-        throttles.count_password_advice(session, current_client().ip_address)
+        throttles.count_for_network(session, throttles.PASSWORD_ADVICE_BY_NETWORK, current_client().ip_address)
     found = policy.current().feedback(_posted("password"), _posted("email"), _posted("name"))
     return jsonify(text=found.text, good=found.good)
 

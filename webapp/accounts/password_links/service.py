@@ -7,21 +7,18 @@ from sqlalchemy.orm import Session
 from webapp.accounts import events, notifications, throttles
 from webapp.accounts.address_changes import service as address_changes
 from webapp.accounts.links import service as links
-from webapp.accounts.links.errors import AccountDisabled, AlreadyActive, LinkNotFound, LinkRefused, WrongState
+from webapp.accounts.links.errors import AccountDisabled, AlreadyActive, LinkRefused
 from webapp.accounts.models import Link, LinkPurpose, User, UserState
 from webapp.accounts.passwords import policy
 from webapp.accounts.sessions import known_devices, lockout
 from webapp.accounts.sessions import service as sessions
 from webapp.audit import service as audit
-from webapp.core import clock
-from webapp.core.email_addresses import validate
+from webapp.core import clock, rate_limits
+from webapp.core.email_addresses import comparison_key, validate
 from webapp.core.errors import TooManyRequests
 from webapp.outbox import service as outbox
 from webapp.settings.service import security
 from webapp.web.client import Client
-
-# Why a link is refused.
-REFUSED = (LinkRefused, WrongState)
 
 
 def enqueue_activation(session: Session, user: User) -> None:
@@ -30,7 +27,7 @@ def enqueue_activation(session: Session, user: User) -> None:
     Raises AlreadyActive, AccountDisabled, TooManyRequests.
     """
     _require_state(user, UserState.PENDING)
-    throttles.count_activation_email(session, user)
+    rate_limits.consume(session, throttles.ACTIVATION_EMAILS_BY_USER, str(user.id))
     expires_at = clock.now() + security(session).activation_lifetime
     outbox.enqueue(session, "activation", user.email, user_id=user.id, expires_at=expires_at)
     audit.record(session, events.ACTIVATION_REQUESTED, user)
@@ -38,12 +35,12 @@ def enqueue_activation(session: Session, user: User) -> None:
 
 def renew_activation(session: Session, secret: str) -> None:
     """Enqueue a new activation email to the user of this link, if the account is still pending."""
-    with suppress(LinkNotFound, WrongState, TooManyRequests):
+    with suppress(LinkRefused, TooManyRequests):
         enqueue_activation(session, links.get_user(session, links.find(session, secret, LinkPurpose.ACTIVATION)))
 
 
 def find_user(session: Session, secret: str, purpose: LinkPurpose) -> User:
-    """Return the user of a valid link. Raises LinkRefused, AlreadyActive, AccountDisabled."""
+    """Return the user of a valid link. Raises LinkRefused."""
     link = links.find(session, secret, purpose)
     user = links.get_user(session, link)
     if user.state != UserState.DISABLED:
@@ -55,7 +52,7 @@ def find_user(session: Session, secret: str, purpose: LinkPurpose) -> User:
 def activate(session: Session, secret: str, password_hash: str, language: str = "") -> User:
     """Use an activation link: activate the account with this password, and this language unless it has one.
 
-    Raises LinkRefused, AlreadyActive, AccountDisabled; the caller's transaction must then be rolled back.
+    Raises LinkRefused; the caller's transaction must then be rolled back.
     """
     link = links.use(session, secret, LinkPurpose.ACTIVATION)
     user = _set_password(session, link, UserState.PENDING, password_hash)
@@ -72,8 +69,8 @@ def request_reset(session: Session, email: str, client: Client) -> None:
     Whether an account uses the address is checked on delivery, so that the response and its time are always the same.
     """
     address = validate(email)
-    throttles.count_reset_request(session, client.ip_address)
-    if not throttles.allow_reset_email(session, address):
+    throttles.count_for_network(session, throttles.RESET_REQUESTS_BY_NETWORK, client.ip_address)
+    if not rate_limits.try_consume(session, throttles.RESET_EMAILS_BY_ADDRESS, comparison_key(address)):
         return
     outbox.enqueue(session, "reset", address, expires_at=clock.now() + security(session).reset_lifetime)
     audit.record(session, events.RESET_REQUESTED, email=address)
@@ -82,7 +79,7 @@ def request_reset(session: Session, email: str, client: Client) -> None:
 def complete_reset(session: Session, secret: str, password_hash: str) -> User:
     """Use a reset link: set the password, sign the user out everywhere, and forget all known devices.
 
-    Raises LinkRefused, AccountDisabled; the caller's transaction must then be rolled back.
+    Raises LinkRefused; the caller's transaction must then be rolled back.
     """
     link = links.use(session, secret, LinkPurpose.RESET)
     policy.add_to_history(session, link.user_id)

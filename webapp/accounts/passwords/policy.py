@@ -19,7 +19,7 @@ from webapp.accounts.models import PasswordHistoryEntry, User
 from webapp.accounts.passwords import hashing, strength
 from webapp.accounts.passwords.hashing import normalise
 from webapp.accounts.passwords.strength import Feedback, Strength
-from webapp.core import clock
+from webapp.core import clock, rate_limits
 from webapp.core.app_state import app_state
 from webapp.core.config import Config
 from webapp.core.database import Database
@@ -175,7 +175,7 @@ def require_not_reused(database: Database, user: User, password: str) -> None:
     hashes = _not_reusable(database, user)
     if hashes:
         with database.transaction() as session:
-            throttles.count_new_password(session, user)
+            rate_limits.consume(session, throttles.NEW_PASSWORDS_BY_USER, str(user.id))
     if any(hashing.verify(password, stored_hash) for stored_hash in hashes):
         raise PasswordRejected(_("You've used this password before. Choose a different one."))
 

@@ -112,10 +112,10 @@ def enter_address_code() -> ResponseReturnValue:
     form = AddressCodeForm()
     if not form.validate_on_submit():
         return _page(code_form=form)
-    user, purpose, code = signed_in(), LinkPurpose.CONFIRM_ADDRESS, text(form.code)
+    email, purposes, code = signed_in().email, (LinkPurpose.CONFIRM_ADDRESS,), text(form.code)
     try:
         with app_state().database.transaction() as session:
-            redeemed = codes.redeem(session, app_state().sealer, user, purpose, code, current_client())
+            redeemed = codes.redeem(session, app_state().sealer, email, purposes, code, current_client())
     except TooManyRequests as error:
         form.form_errors.append(error_pages.retry_text(error))
         return error_pages.too_many_requests(error, _page(code_form=form))

@@ -15,7 +15,7 @@ from webapp.accounts.models import Session as UserSession
 from webapp.accounts.users import administration
 from webapp.accounts.users.administration import OwnAccount
 from webapp.audit import service as audit
-from webapp.core import clock
+from webapp.core import clock, rate_limits
 from webapp.core.errors import MailroomError
 from webapp.core.sealing import CannotUnseal, Sealer
 from webapp.outbox import service as outbox
@@ -46,7 +46,7 @@ def create(session: Session, sealer: Sealer, user_id: int, by: User) -> ShownLin
         return create_activation(session, sealer, user)
     if refusal := refusal_reason(user, by):
         raise refusal
-    throttles.count_admin_link(session, by)
+    rate_limits.consume(session, throttles.ADMIN_LINKS_BY_ADMINISTRATOR, str(by.id))
     outbox.enqueue(session, "admin_link_created", user.email, user_id=user.id)
     audit.record(session, events.RESET_LINK_SHOWN, user)
     return _issue(session, sealer, user, LinkPurpose.RESET, clock.now() + security(session).reset_lifetime)

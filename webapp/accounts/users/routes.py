@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from webapp.accounts import service
 from webapp.accounts.fields import NameForm
-from webapp.accounts.links.errors import WrongState
+from webapp.accounts.links.errors import AccountDisabled, AlreadyActive
 from webapp.accounts.models import Role, User
 from webapp.accounts.password_links import service as password_links
 from webapp.accounts.sessions import lockout
@@ -72,7 +72,7 @@ def resend_activation(user_id: int) -> ResponseReturnValue:
         with app_state().database.transaction() as session:
             user = administration.lock_user(session, user_id, signed_in())
             password_links.enqueue_activation(session, user)
-    except WrongState as error:
+    except (AlreadyActive, AccountDisabled) as error:
         flash(str(error), "info")
     except TooManyRequests as error:
         flash(_wait_text(error), "warning")
