@@ -140,7 +140,7 @@ class TestSessions:
             with time_machine.travel(clock.now() - timedelta(hours=hours)):
                 signed_in(ada)
         with database.read() as session:
-            ids = [one.id for one in profile.list_sessions(session, ada.id)]
+            ids = [one.id for one in sessions.list_for_user(session, ada.id)]
         assert ids == [3, 2]
 
     def test_one_can_be_ended(self, database: Database, ada: User, signed_in: SignedIn) -> None:

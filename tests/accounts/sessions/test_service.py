@@ -131,7 +131,7 @@ class TestLifetimes:
         with database.transaction() as session:
             session.execute(update(Session).values(last_seen_at=then - idle))
         with time_machine.travel(then), database.transaction() as session:
-            is_listed = bool(service.list_for_user(session, ada.id, 50))
+            is_listed = bool(service.list_for_user(session, ada.id))
             if later > timedelta():
                 service.sweep(session, clock.now())
                 assert (session.scalar(select(Session.id)) is not None) == valid

@@ -19,6 +19,7 @@ from webapp.accounts.sessions import browser as sessions
 from webapp.accounts.sessions.browser import signed_in
 from webapp.accounts.sessions.reauthentication import SessionEnded, WrongPassword
 from webapp.accounts.sessions.routes import login_again
+from webapp.accounts.sessions.service import list_for_user
 from webapp.core.app_state import app_state
 from webapp.core.errors import TooManyRequests
 from webapp.web import client, csrf, error_pages
@@ -180,11 +181,10 @@ def sign_out_others() -> ResponseReturnValue:
     user_session, device_cookie = sessions.current_session(), current_client().device_cookie
     try:
         with app_state().database.transaction() as session:
-            only = service.sign_out_others(session, signed_in(), user_session.id, device_cookie)
+            cookies = service.sign_out_others(session, signed_in(), user_session, device_cookie)
     except SessionEnded as error:
         return login_again(error, url_for("profile.profile"))
-    sessions.set_token(only.token, user_session)
-    sessions.remember_device(only.device_cookie)
+    sessions.set_cookies(cookies)
     flash(_("All other browsers have been signed out."), "success")
     return _redirect_to_profile()
 
@@ -199,7 +199,7 @@ def _page(
     """Render the profile with the form that was posted, and empty other forms."""
     user, current = signed_in(), sessions.current_session()
     with app_state().database.read() as session:
-        own = service.list_sessions(session, user.id)
+        own = list_for_user(session, user.id)
         pending = address_changes.find_pending(session, user.id)
     return render_template(
         "profile/profile.html",
@@ -231,17 +231,16 @@ def _change_password(form: ChangePasswordForm) -> bool:
     """Change the password, or add to the form why not. Raises SessionEnded, TooManyRequests."""
     if not form.validate_on_submit():
         return False
-    current, new, user_session = text(form.current_password), text(form.password), sessions.current_session()
+    current, new, here = text(form.current_password), text(form.password), sessions.current_session()
     try:
-        only = service.change_password(app_state().database, signed_in(), current, new, user_session, current_client())
+        cookies = service.change_password(app_state().database, signed_in(), current, new, here, current_client())
     except WrongPassword as error:
         form.add_error("current_password", str(error))
         return False
     except PasswordRejected as error:
         form.add_error("password", str(error))
         return False
-    sessions.set_token(only.token, user_session)
-    sessions.remember_device(only.device_cookie)
+    sessions.set_cookies(cookies)
     flash(_("Your password has been changed, and all other browsers have been signed out."), "success")
     return True
 

@@ -1,7 +1,5 @@
 """What users do to their own account: name, language, password, sessions."""
 
-from dataclasses import dataclass, field
-
 from sqlalchemy.orm import Session
 
 from webapp.accounts import events, notifications
@@ -14,21 +12,12 @@ from webapp.accounts.passwords import hashing, policy
 from webapp.accounts.sessions import known_devices, reauthentication
 from webapp.accounts.sessions import service as sessions
 from webapp.accounts.sessions.reauthentication import SessionEnded
+from webapp.accounts.sessions.service import SessionCookies
 from webapp.audit import service as audit
 from webapp.core import clock
 from webapp.core.database import MAX_ID, Database
 from webapp.core.errors import NotFound
 from webapp.web.client import Client
-
-MAX_LISTED_SESSIONS = 50
-
-
-@dataclass(frozen=True)
-class OnlySession:
-    """The new session token and device cookie of the one browser that stays signed in; copies of old ones are void."""
-
-    token: str = field(repr=False)
-    device_cookie: str = field(repr=False)
 
 
 def rename(session: Session, user_id: int, name: str) -> None:
@@ -45,7 +34,7 @@ def choose_language(session: Session, user_id: int, language: str) -> None:
 
 def change_password(
     database: Database, user: User, current: str, new: str, user_session: UserSession, client: Client
-) -> OnlySession:
+) -> SessionCookies:
     """Change the password, end all other sessions, and forget all other devices.
 
     Links that restore an address stay valid: a thief could change the password first.
@@ -60,15 +49,10 @@ def change_password(
         user.password_hash, user.password_changed_at = password_hash, clock.now()
         links.revoke(session, user.id, LinkPurpose.RESET)
         address_changes.discard(session, user.id)
-        only = _end_others(session, user, user_session.id, client.device_cookie)
+        cookies = _end_others(session, user, user_session, client.device_cookie)
         notifications.notify_password_changed(session, user, by_link=False)
         audit.record(session, events.PASSWORD_CHANGED, user)
-        return only
-
-
-def list_sessions(session: Session, user_id: int) -> list[UserSession]:
-    """Return the user's sessions, the most recently used first."""
-    return sessions.list_for_user(session, user_id, MAX_LISTED_SESSIONS)
+        return cookies
 
 
 def sign_out(session: Session, user_id: int, session_id: int) -> None:
@@ -78,17 +62,20 @@ def sign_out(session: Session, user_id: int, session_id: int) -> None:
     audit.record(session, events.SESSION_REVOKED, session.get(User, user_id))
 
 
-def sign_out_others(session: Session, user: User, session_id: int, device_cookie: str = "") -> OnlySession:
+def sign_out_others(session: Session, user: User, user_session: UserSession, device_cookie: str) -> SessionCookies:
     """End the user's other sessions, and forget the other devices. Raises NotFound, SessionEnded."""
     user = accounts.get_user(session, user.id, lock=True)
     audit.record(session, events.OTHER_SESSIONS_REVOKED, user)
-    return _end_others(session, user, session_id, device_cookie)
+    return _end_others(session, user, user_session, device_cookie)
 
 
-def _end_others(session: Session, user: User, session_id: int, device_cookie: str) -> OnlySession:
-    """Leave a locked user this session only. Raises SessionEnded; then nothing may be committed."""
-    token = sessions.rotate_token(session, session_id)
+def _end_others(session: Session, user: User, user_session: UserSession, device_cookie: str) -> SessionCookies:
+    """Leave a locked user this session only, with new cookies: copies of the old ones are void.
+
+    Raises SessionEnded; then nothing may be committed.
+    """
+    token = sessions.rotate_token(session, user_session.id)
     if token is None:
         raise SessionEnded
-    sessions.end_others(session, user.id, session_id)
-    return OnlySession(token, known_devices.forget_others(session, user.id, device_cookie))
+    sessions.end_others(session, user.id, user_session.id)
+    return SessionCookies(user_session, token, known_devices.forget_others(session, user.id, device_cookie))

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from webapp.accounts.models import Session, User
 from webapp.accounts.sessions import known_devices, service
-from webapp.accounts.sessions.service import LoginResult
+from webapp.accounts.sessions.service import SessionCookies
 from webapp.core import clock
 from webapp.core.app_state import app_state
 from webapp.settings.context import keep_general_settings
@@ -26,11 +26,16 @@ def init_app(app: Flask) -> None:
     login_manager.unauthorized_handler(_redirect_to_login)
 
 
-def start(login: LoginResult) -> None:
+def start(new: SessionCookies) -> None:
     """Give the browser a new session, and forget all that Flask's session held before."""
     session.clear()
-    set_token(login.token, login.session)
-    remember_device(login.device_cookie)
+    set_cookies(new)
+
+
+def set_cookies(new: SessionCookies) -> None:
+    """Set the cookies of a session and of a known device."""
+    set_token(new.token, new.session)
+    remember_device(new.device_cookie)
 
 
 def set_token(token: str, user_session: Session) -> None:

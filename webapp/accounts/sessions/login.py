@@ -10,7 +10,7 @@ from webapp.accounts import service as accounts
 from webapp.accounts.models import User, UserState
 from webapp.accounts.passwords import hashing
 from webapp.accounts.sessions import known_devices, lockout, service
-from webapp.accounts.sessions.service import LoginResult
+from webapp.accounts.sessions.service import SessionCookies
 from webapp.audit import service as audit
 from webapp.core.database import Database
 from webapp.core.errors import MailroomError
@@ -21,7 +21,7 @@ class LoginRefused(MailroomError):
     """The address is unknown, the password wrong, or the account pending or disabled: nobody learns which."""
 
 
-def sign_in(database: Database, email: str, password: str, client: Client, remembered: bool = False) -> LoginResult:
+def sign_in(database: Database, email: str, password: str, client: Client, remembered: bool = False) -> SessionCookies:
     """Sign in with a password; an unknown browser is announced by email.
 
     Raises LoginRefused and TooManyRequests, or LockedOut after too many wrong passwords. Refusals take the same time
@@ -51,14 +51,14 @@ def sign_in(database: Database, email: str, password: str, client: Client, remem
         return result
 
 
-def begin(session: Session, user: User, client: Client, remembered: bool = False) -> LoginResult:
+def begin(session: Session, user: User, client: Client, remembered: bool = False) -> SessionCookies:
     """Sign the user in with this browser, which becomes a known one; end the session that it had, if any.
 
     The user must be locked, or new.
     """
     device_cookie = remember_browser(session, user, client)
     user_session, token = service.start(session, user, client, remembered)
-    return LoginResult(user_session, token, device_cookie)
+    return SessionCookies(user_session, token, device_cookie)
 
 
 def remember_browser(session: Session, user: User, client: Client) -> str:

@@ -27,6 +27,7 @@ from webapp.web.client import Client
 CLOCK_SKEW = timedelta(days=1)
 # The precision of `last_seen_at`: not every page is worth a write.
 TOUCH_INTERVAL = timedelta(minutes=5)
+MAX_LISTED = 50
 # Every page of a signed-in user asks this, so it is built only once.
 _FIND = (
     select(UserSession, User, SecuritySettings, GeneralSettings)
@@ -38,8 +39,8 @@ _FIND = (
 
 
 @dataclass(frozen=True)
-class LoginResult:
-    """A new session, its token, and the new value of the cookie for known devices."""
+class SessionCookies:
+    """A session, its new token, and the new value of the cookie for known devices."""
 
     session: UserSession
     token: str = field(repr=False)
@@ -165,10 +166,10 @@ def end_for_everyone(session: Session) -> None:
     session.execute(delete(UserSession))
 
 
-def list_for_user(session: Session, user_id: int, limit: int) -> list[UserSession]:
-    """Return up to `limit` valid sessions of this user, the most recently used first."""
+def list_for_user(session: Session, user_id: int) -> list[UserSession]:
+    """Return the valid sessions of this user, the most recently used first."""
     own = select(UserSession).where(UserSession.user_id == user_id)
-    found = session.scalars(own.order_by(UserSession.last_seen_at.desc(), UserSession.id.desc()).limit(limit))
+    found = session.scalars(own.order_by(UserSession.last_seen_at.desc(), UserSession.id.desc()).limit(MAX_LISTED))
     policy, now = security(session), clock.now()
     return [one for one in found if _is_valid(policy, one, now)]
 

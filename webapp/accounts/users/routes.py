@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -129,10 +130,7 @@ def change_role(user_id: int) -> ResponseReturnValue:
 def disable_user(user_id: int) -> ResponseReturnValue:
     """Disable the account, after saying what that does."""
     user, refusal = _user(user_id)
-
-    def disable(session: Session) -> None:
-        administration.disable(session, user_id, signed_in())
-
+    disable = partial(administration.disable, user_id=user_id, by=signed_in())
     if page := _confirm_first("accounts/disable_user.html", user, refusal, ConfirmForm(), disable):
         return page
     flash(_("%(name)s's account has been disabled and signed out everywhere.", name=user.name), "success")
@@ -163,10 +161,7 @@ def unlock_user(user_id: int) -> ResponseReturnValue:
 def delete_user(user_id: int) -> ResponseReturnValue:
     """Delete the account, after saying what that does."""
     user, refusal = _user(user_id)
-
-    def delete(session: Session) -> None:
-        administration.delete(session, user_id, signed_in())
-
+    delete = partial(administration.delete, user_id=user_id, by=signed_in())
     if page := _confirm_first("accounts/delete_user.html", user, refusal, ConfirmForm(), delete):
         return page
     flash(_("%(name)s's account has been deleted.", name=user.name), "success")
