@@ -77,15 +77,6 @@ def test_each_email_is_in_the_language_of_its_recipient(
     assert '<html lang="ar" dir="rtl">' in inbox.messages[0].html
 
 
-def test_a_reset_email_is_in_the_language_of_its_recipient(
-    member: Browser, stranger: Browser, database: Database, inbox: Inbox, deliver: Callable[[], None]
-) -> None:
-    set_language(database, member.user, "es")
-    stranger.submit("/forgot-password", email=member.user.email)
-    deliver()
-    assert inbox.messages[0]["Content-Language"] == "es"
-
-
 def test_a_test_email_is_in_the_language_of_the_administrator(
     administrator: Browser, database: Database, inbox: Inbox
 ) -> None:

@@ -13,7 +13,7 @@ from tests.support.browser import PASSWORD, Browser
 from tests.support.inbox import Inbox
 from tests.support.users import add_user
 from webapp.accounts.links import service as links
-from webapp.accounts.models import Link, LinkPurpose, Session
+from webapp.accounts.models import LinkPurpose, Session
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
@@ -57,27 +57,6 @@ def test_an_address_can_be_changed_and_restored(
     assert member.sign_in(NEW_PASSWORD).status_code == 200
 
 
-def test_a_signed_in_user_returns_to_the_profile(member: Browser, inbox: Inbox, deliver: Deliver) -> None:
-    request_change(member)
-    deliver()
-    member.get(inbox.last.link)
-    assert member.submit("/confirm-address").request.path == "/profile"
-
-
-def test_opening_a_link_does_not_use_it_and_removes_the_secret_from_the_url(
-    member: Browser, stranger: Browser, inbox: Inbox, deliver: Deliver, database: Database
-) -> None:
-    request_change(member)
-    deliver()
-    path = inbox.last.link.removeprefix("https://mailroom.example")
-    for open_path in (stranger.client.head, stranger.client.get):
-        assert open_path(path).headers["Location"] == "/confirm-address"
-        assert open_path("/confirm-address").status_code == 200
-    with database.read() as session:
-        assert session.scalars(select(Link)).one().used_at is None
-    assert member.user.email != NEW_EMAIL
-
-
 def test_a_pending_change_can_be_resent_or_cancelled(member: Browser, queued: Queued) -> None:
     assert "/profile/address/cancel" not in member.get("/profile").text
     page = request_change(member)
@@ -113,10 +92,7 @@ def test_the_page_behind_the_link_says_that_the_address_is_taken(
     [
         ("max@mailroom.example", "already your address"),
         ("max@MAILROOM.example", "already your address"),
-        ("", "Enter an email address"),
-        ("max", "Enter an email address such as"),
         ("a@b.example,c@d.example", "Enter only one address"),
-        ("a@b.example\r\nBcc: c@d.example", "Line breaks"),
     ],
 )
 def test_an_invalid_address_is_an_error_beside_the_field(
@@ -126,28 +102,11 @@ def test_an_invalid_address_is_an_error_beside_the_field(
     assert queued() == []
 
 
-def test_an_internationalised_address_can_be_used(member: Browser, inbox: Inbox, deliver: Deliver) -> None:
-    request_change(member, "max@bücher.example")
-    deliver()
-    member.get(inbox.last.link)
-    member.submit("/confirm-address")
-    assert (member.user.email, member.user.email_key) == ("max@bücher.example", "max@xn--bcher-kva.example")
-
-
 @pytest.mark.parametrize("path", ["/confirm-address", "/restore-address"])
 @pytest.mark.parametrize("secret", ["made-up", "x" * 5000, "%00"])
 def test_an_unknown_link_offers_a_next_step(stranger: Browser, path: str, secret: str) -> None:
     page = stranger.get(f"{path}/{secret}")
     assert (page.status_code, 'href="/profile"' in page.text) == (404, True)
-
-
-def test_a_stale_confirmation_is_shown_again(member: Browser, inbox: Inbox, deliver: Deliver) -> None:
-    request_change(member)
-    deliver()
-    member.get(inbox.last.link)
-    page = member.client.post("/confirm-address", data={"csrf_token": "stale"})
-    assert "This page was open too long" in page.text
-    assert member.submit_on(page).request.path == "/profile"
 
 
 def test_the_code_from_the_email_does_the_same_as_the_link(member: Browser, inbox: Inbox, deliver: Deliver) -> None:
@@ -168,17 +127,6 @@ def test_the_code_does_not_work_for_another_user(
     deliver()
     request_change(administrator, "other@new.example")
     assert has_field_error(administrator.submit("/profile", code=inbox.last.code).text, "This code is wrong")
-
-
-def test_page_and_email_name_the_account(
-    stranger: Browser, database: Database, inbox: Inbox, deliver: Deliver, app: Flask
-) -> None:
-    odd = Browser(app, add_user(database, "o'brien&co@mailroom.example"))
-    odd.start_session()
-    request_change(odd)
-    deliver()
-    assert "for the account o'brien&co@mailroom.example" in inbox.last.text.replace("\r\n", " ")
-    assert "o&#39;brien&amp;co@mailroom.example" in stranger.get(inbox.last.link).text
 
 
 class TestAnotherUsersBrowser:

@@ -11,18 +11,15 @@ import time_machine
 from sqlalchemy import select, text
 
 from tests.accounts.conftest import CLIENT, IssueLink, run_at_once
-from webapp.accounts import events, throttles
+from webapp.accounts import events
 from webapp.accounts.links import codes
-from webapp.accounts.links import service as links
 from webapp.accounts.links.codes import ALPHABET, RedeemedCode
-from webapp.accounts.links.errors import LinkRevoked
 from webapp.accounts.models import Link, LinkPurpose, User
 from webapp.accounts.password_links import service as password_links
 from webapp.audit.models import AuditEntry
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
-from webapp.core.errors import TooManyRequests
 from webapp.core.sealing import KeySealer
 
 WRONG = "ABCDEFGH"
@@ -94,35 +91,6 @@ class TestRedeeming:
         assert all(enter_code(ada.email, issued.code) for _ in range(2))
         assert reset(parts, issued.secret).id == ada.id
 
-    def test_using_the_code_revokes_the_link(
-        self, parts: AppState, ada: User, issue_link: IssueLink, enter_code: EnterCode
-    ) -> None:
-        issued = issue_link(ada)
-        redeemed = enter_code(ada.email, issued.code)
-        assert redeemed is not None
-        reset(parts, redeemed.secret)
-        with pytest.raises(LinkRevoked):
-            reset(parts, issued.secret)
-
-    def test_using_the_link_revokes_the_code(
-        self, parts: AppState, ada: User, issue_link: IssueLink, enter_code: EnterCode
-    ) -> None:
-        issued = issue_link(ada)
-        redeemed = enter_code(ada.email, issued.code)
-        reset(parts, issued.secret)
-        assert enter_code(ada.email, issued.code) is None
-        with pytest.raises(LinkRevoked):
-            reset(parts, redeemed.secret if redeemed else "")
-
-    def test_of_link_and_code_used_simultaneously_one_succeeds(
-        self, parts: AppState, ada: User, issue_link: IssueLink, enter_code: EnterCode
-    ) -> None:
-        issued = issue_link(ada)
-        redeemed = enter_code(ada.email, issued.code)
-        assert redeemed is not None
-        ends = run_at_once([lambda: reset(parts, issued.secret), lambda: reset(parts, redeemed.secret)] * 2)
-        assert sum(isinstance(end, User) for end in ends) == 1
-
     def test_it_expires_with_the_link(self, ada: User, issue_link: IssueLink, enter_code: EnterCode) -> None:
         code = issue_link(ada, lifetime=timedelta(minutes=10)).code
         with time_machine.travel(clock.now() + timedelta(minutes=9)):
@@ -192,14 +160,6 @@ class TestGuessing:
         run_at_once([lambda: enter_code(ada.email, WRONG)] * 8)
         assert enter_code(ada.email, code) is None
 
-    def test_one_network_has_thirty_attempts(self, ada: User, enter_code: EnterCode) -> None:
-        with time_machine.travel(clock.now(), tick=False):
-            for number in range(throttles.CODES_BY_NETWORK.times):
-                enter_code(f"p{number}@example.com", WRONG)
-            with pytest.raises(TooManyRequests) as refused:
-                enter_code(ada.email, WRONG)
-        assert refused.value.retry_after == 30
-
     def test_waiting_for_a_locked_account_does_not_block_others(
         self, database: Database, database_kind: str, ada: User, enter_code: EnterCode
     ) -> None:
@@ -225,18 +185,3 @@ class TestGuessing:
             (None, "nobody@example.com"),
         ]
         assert WRONG not in str([vars(one) for one in found])
-
-    @pytest.mark.one_database
-    def test_the_stored_hash_depends_on_the_secret_key(self, parts: AppState, ada: User, issue_link: IssueLink) -> None:
-        code = codes.normalise(issue_link(ada).code)
-        with parts.database.read() as session:
-            kept = session.scalars(select(Link.code_hash)).one()
-        text = f"{ada.id} {LinkPurpose.RESET} {code}"
-        assert kept in parts.sealer.lookup_hashes(text, "code")
-        assert kept not in KeySealer(["another secret key"]).lookup_hashes(text, "code")
-
-
-def test_links_to_restore_an_address_have_no_code(parts: AppState, ada: User) -> None:
-    with parts.database.transaction() as session:
-        issued = codes.issue(session, parts.sealer, ada, LinkPurpose.RESTORE_ADDRESS, clock.now() + timedelta(days=7))
-        assert (issued.code, links.find(session, issued.secret, LinkPurpose.RESTORE_ADDRESS).code_hash) == ("", None)

@@ -33,15 +33,6 @@ def test_a_link_is_valid_once(database: Database, pat: User, new_link: NewLink) 
         links.use(session, secret, LinkPurpose.ACTIVATION)
 
 
-def test_a_link_loaded_before_its_use_is_read_again(database: Database, pat: User, new_link: NewLink) -> None:
-    secret = new_link(pat, LinkPurpose.ACTIVATION)
-    with database.transaction() as session:
-        links.find(session, secret, LinkPurpose.ACTIVATION)
-        links.use(session, secret, LinkPurpose.ACTIVATION)
-        with pytest.raises(LinkUsed):
-            links.use(session, secret, LinkPurpose.ACTIVATION)
-
-
 def test_of_simultaneous_uses_of_a_link_one_succeeds(database: Database, pat: User, new_link: NewLink) -> None:
     secret = new_link(pat, LinkPurpose.ACTIVATION)
 
@@ -72,23 +63,6 @@ def test_a_revoked_link_is_refused_as_revoked(database: Database, ada: User, new
         links.revoke(session, ada.id, LinkPurpose.RESET)
     with database.transaction() as session, pytest.raises(LinkRevoked):
         links.use(session, first, LinkPurpose.RESET)
-
-
-def test_the_link_of_a_deleted_user_is_unknown(database: Database, ada: User, new_link: NewLink) -> None:
-    secret = new_link(ada, LinkPurpose.RESET)
-    with database.transaction() as session:
-        session.delete(session.get_one(User, ada.id))
-    with database.transaction() as session, pytest.raises(LinkNotFound):
-        links.use(session, secret, LinkPurpose.RESET)
-
-
-def test_a_link_loaded_before_its_user_was_deleted_is_unknown(database: Database, ada: User, new_link: NewLink) -> None:
-    secret = new_link(ada, LinkPurpose.RESET)
-    with database.transaction() as session:
-        link = links.find(session, secret, LinkPurpose.RESET)
-        session.delete(session.get_one(User, ada.id))
-    with database.read() as session, pytest.raises(LinkNotFound):
-        links.get_user(session, link)
 
 
 @pytest.mark.one_database

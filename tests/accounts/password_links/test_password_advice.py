@@ -26,10 +26,6 @@ def test_any_input_gets_advice(stranger: Browser, password: str) -> None:
     assert (answer.status_code, bool(answer.json and answer.json["text"])) == (200, True)
 
 
-def test_a_request_without_a_csrf_token_gets_none(stranger: Browser) -> None:
-    assert stranger.client.post("/password-advice", data={"password": "kxvqpwzj"}).status_code == 400
-
-
 @pytest.mark.parametrize("headers", [{"Accept": "application/json"}, {"Accept": "*/*", "Sec-Fetch-Dest": "empty"}])
 def test_a_refusal_to_a_script_leaves_flash_messages_alone(stranger: Browser, headers: dict[str, str]) -> None:
     with stranger.client.session_transaction() as session:

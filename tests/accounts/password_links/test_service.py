@@ -18,7 +18,6 @@ from webapp.accounts.sessions import service as sessions
 from webapp.accounts.sessions.login import LoginRefused
 from webapp.core import clock
 from webapp.core.app_state import AppState
-from webapp.outbox.models import Message
 
 NewLink = Callable[..., str]
 Queued = Callable[[], list[tuple[str, str]]]
@@ -85,15 +84,6 @@ class TestActivation:
 class TestReset:
     """Replacing a forgotten password."""
 
-    def test_an_email_is_enqueued_whether_or_not_an_account_uses_the_address(
-        self, parts: AppState, ada: User, queued: Queued
-    ) -> None:
-        with parts.database.transaction() as session:
-            password_links.request_reset(session, "nobody@example.com", CLIENT)
-            password_links.request_reset(session, ada.email, CLIENT)
-            assert {message.user_id for message in session.scalars(select(Message))} == {None}
-        assert queued() == [("reset", "nobody@example.com"), ("reset", ada.email)]
-
     def test_an_address_gets_one_email_in_five_minutes(self, parts: AppState, queued: Queued) -> None:
         for later in (0, 4, 6):
             with time_machine.travel(clock.now() + timedelta(minutes=later)), parts.database.transaction() as session:
@@ -112,19 +102,6 @@ class TestReset:
         assert queued() == [("password_changed", ada.email)]
         with pytest.raises(LoginRefused):
             sign_in(parts, ada.email)
-
-    def test_of_simultaneous_uses_of_a_link_one_succeeds(
-        self, parts: AppState, ada: User, new_link: NewLink, queued: Queued
-    ) -> None:
-        secret = new_link(ada, LinkPurpose.RESET)
-
-        def use() -> object:
-            with parts.database.transaction() as session:
-                return password_links.complete_reset(session, secret, hashing.hash_password(NEW_PASSWORD))
-
-        ends = run_at_once([use] * 6)
-        assert [type(end) for end in ends].count(User) == 1
-        assert queued() == [("password_changed", ada.email)]
 
     def test_a_disabled_user_cannot_reset_the_password(self, parts: AppState, ada: User, new_link: NewLink) -> None:
         secret = new_link(ada, LinkPurpose.RESET)

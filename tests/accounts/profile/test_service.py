@@ -7,17 +7,11 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from tests.accounts.conftest import NEW_PASSWORD, RequestChange, run_at_once
+from tests.accounts.conftest import NEW_PASSWORD, run_at_once
 from tests.support import browser
-from webapp.accounts.address_changes import service as address
-from webapp.accounts.links import service as links
-from webapp.accounts.models import LinkPurpose, Session, User
-from webapp.accounts.password_links import service as password_links
-from webapp.accounts.passwords import hashing
+from webapp.accounts.models import Session, User
 from webapp.accounts.profile import service as profile
-from webapp.accounts.sessions import login
 from webapp.accounts.sessions import service as sessions
-from webapp.accounts.sessions.reauthentication import SessionEnded, WrongPassword
 from webapp.accounts.users import administration
 from webapp.core import clock
 from webapp.core.app_state import AppState
@@ -56,42 +50,6 @@ def test_a_user_is_found_by_the_new_name(database: Database, ada: User) -> None:
 class TestPassword:
     """Changing the password."""
 
-    def test_only_this_session_stays_valid_with_a_new_token(
-        self, parts: AppState, ada: User, signed_in: SignedIn, queued: Queued
-    ) -> None:
-        mine, other = signed_in(ada), signed_in(ada)
-        token = change(parts, ada)
-        assert [is_valid(parts.database, one) for one in (token, mine, other)] == [True, False, False]
-        assert queued() == [("password_changed", ada.email)]
-
-    def test_a_new_token_does_not_prolong_the_session(self, parts: AppState, ada: User, signed_in: SignedIn) -> None:
-        signed_in(ada)
-        with time_machine.travel(clock.now() + timedelta(hours=23)):
-            token = change(parts, ada)
-        with time_machine.travel(clock.now() + timedelta(hours=25)):
-            assert not is_valid(parts.database, token)
-
-    def test_open_links_are_revoked_except_those_that_restore_an_address(
-        self, parts: AppState, ada: User, new_link: NewLink, request_change: RequestChange
-    ) -> None:
-        secrets = {purpose: new_link(ada, purpose) for purpose in LinkPurpose if purpose != LinkPurpose.ACTIVATION}
-        request_change(ada)
-        change(parts, ada)
-        with parts.database.read() as session:
-            alive = [p for p, secret in secrets.items() if links.find(session, secret, p).revoked_at is None]
-            assert address.find_pending(session, ada.id) is None
-        assert alive == [LinkPurpose.RESTORE_ADDRESS]
-
-    def test_a_wrong_current_password_changes_nothing(
-        self, parts: AppState, ada: User, signed_in: SignedIn, queued: Queued
-    ) -> None:
-        token = signed_in(ada)
-        with pytest.raises(WrongPassword):
-            change(parts, ada, current="wrong")
-        assert is_valid(parts.database, token)
-        assert queued() == []
-        assert login.sign_in(parts.database, ada.email, browser.PASSWORD, Client("", ""))
-
     def test_only_one_of_several_simultaneous_changes_succeeds(
         self, parts: AppState, ada: User, signed_in: SignedIn, queued: Queued
     ) -> None:
@@ -99,35 +57,6 @@ class TestPassword:
         results = run_at_once([lambda: change(parts, ada)] * 4)
         assert sorted(type(result).__name__ for result in results) == ["WrongPassword"] * 3 + ["str"]
         assert len(queued()) == 1
-
-    def test_another_window_may_rotate_the_token_meanwhile(
-        self, parts: AppState, ada: User, signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        signed_in(ada)
-        fits = hashing.verify
-
-        def slowly(password: str, kept: str | None) -> bool:
-            with parts.database.transaction() as session:
-                sessions.rotate_token(session, 1)
-            return fits(password, kept)
-
-        monkeypatch.setattr(hashing, "verify", slowly)
-        assert is_valid(parts.database, change(parts, ada))
-
-    def test_a_reset_while_the_password_is_checked_wins(
-        self, parts: AppState, ada: User, signed_in: SignedIn, new_link: NewLink, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        signed_in(ada)
-        secret, fits = new_link(ada, LinkPurpose.RESET), hashing.verify
-
-        def slowly(password: str, kept: str | None) -> bool:
-            with parts.database.transaction() as session:
-                password_links.complete_reset(session, secret, "the hash of another")
-            return fits(password, kept)
-
-        monkeypatch.setattr(hashing, "verify", slowly)
-        with pytest.raises(SessionEnded):
-            change(parts, ada)
 
 
 class TestSessions:

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from unittest import mock
 
 import pytest
 import time_machine
@@ -92,16 +91,6 @@ class TestSessionCookie:
 
 class TestLogin:
     """What else has to be in one transaction with a new session."""
-
-    def test_a_session_whose_token_never_reaches_the_browser_is_not_created(
-        self, database: Database, stranger: Browser, ada: User, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        page = stranger.get("/login")
-        with monkeypatch.context() as broken:
-            broken.setattr(known_devices, "remember", mock.Mock(side_effect=RuntimeError("the process ends here")))
-            assert stranger.submit_on(page, email=ada.email, password=PASSWORD).status_code == 500
-        with database.read() as session:
-            assert session.scalars(select(Session)).all() == []
 
     def test_a_user_disabled_while_signing_in_is_left_without_a_session(
         self, app: Flask, database: Database, administrator: Browser, ada: User

@@ -17,7 +17,6 @@ from webapp.accounts.models import LinkPurpose, User, UserState
 from webapp.accounts.password_links import service as password_links
 from webapp.accounts.passwords import hashing
 from webapp.accounts.sessions import known_devices, login
-from webapp.accounts.sessions.lockout import LockedOut
 from webapp.accounts.sessions.login import LoginRefused
 from webapp.audit.models import AuditEntry
 from webapp.audit.registry import EventType
@@ -155,14 +154,6 @@ class TestDuration:
         assert fail(ada.email, 1) == ["LockedOut"]
         now.shift(timedelta(seconds=1))
         assert fail(ada.email, 11) == ["LoginRefused"] * 10 + ["LockedOut"]
-
-    @pytest.mark.one_database
-    def test_a_refusal_says_when_it_ends(self, parts: AppState, now: time_machine.Traveller, fail: Fail) -> None:
-        fail(NOBODY)
-        now.shift(timedelta(minutes=5))
-        with pytest.raises(LockedOut) as locked:
-            login.sign_in(parts.database, NOBODY, "wrong", Client(HERE, ""))
-        assert locked.value.retry_after == 10 * 60
 
     @pytest.mark.one_database
     def test_slow_guesses_start_it_too(self, now: time_machine.Traveller, fail: Fail) -> None:

@@ -13,7 +13,6 @@ from sqlalchemy import select
 from tests.accounts.conftest import NEW_PASSWORD as WRONG
 from tests.accounts.conftest import run_at_once
 from tests.support.browser import PASSWORD, Browser
-from webapp.accounts import events
 from webapp.accounts.models import Session, User
 from webapp.accounts.passwords import hashing
 from webapp.accounts.sessions import reauthentication
@@ -26,7 +25,6 @@ from webapp.accounts.sessions.reauthentication import (
     WrongPassword,
     is_due,
 )
-from webapp.audit.models import AuditEntry
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
@@ -95,10 +93,6 @@ class TestOpeningAForm:
     def test_a_next_url_that_is_no_page_leads_home(self, administrator: Browser) -> None:
         page = administrator.submit("/confirm?next=/logout", current_password=PASSWORD)
         assert (page.status_code, page.request.path) == (200, "/")
-
-    def test_a_next_url_never_leaves_the_site(self, administrator: Browser) -> None:
-        page = administrator.submit("/confirm?next=//evil.example/", current_password=PASSWORD)
-        assert page.request.path == "/"
 
     def test_the_session_gets_a_new_token(self, administrator: Browser) -> None:
         before = administrator.client.get_cookie(cookies.SESSION)
@@ -169,10 +163,6 @@ class TestSavedForm:
         administrator.submit_on(asked)
         assert product_name(parts) == "Post"
 
-    def test_a_form_with_only_a_button_works_too(self, administrator: Browser, pat: User) -> None:
-        asked = administrator.post(f"/users/{pat.id}/resend")
-        assert f"{pat.email}" in administrator.submit_on(asked, current_password=PASSWORD).text
-
     def test_a_form_from_another_site_has_no_effect(self, administrator: Browser, parts: AppState) -> None:
         asked = administrator.post(
             "/settings/general", public_url="https://evil.example", product_name="Evil", csrf_token="made up"
@@ -187,11 +177,6 @@ class TestSavedForm:
         assert sealed is not None
         answer = administrator.post("/settings/mail", saved_form=sealed[1], current_password=PASSWORD)
         assert answer.status_code == 400
-
-    def test_sealing_enlarges_text_little_in_any_alphabet(self, administrator: Browser, parts: AppState) -> None:
-        asked = administrator.post("/settings/general", public_url="https://m.example", product_name="пошта" * 10_000)
-        assert len(asked.text) < 2 * len(("пошта" * 10_000).encode())
-        assert "Too long" in administrator.submit_on(asked, current_password=PASSWORD).text
 
     def test_a_form_that_is_too_large_to_keep_is_reported(self, administrator: Browser, parts: AppState) -> None:
         asked = administrator.post("/settings/general", product_name="a" * reauthentication.MAX_FORM_SIZE)
@@ -263,21 +248,6 @@ def test_a_correct_password_does_not_revive_an_ended_session(database: Database,
         sessions.end_one(session, user.id, user_session.id)
     with pytest.raises(SessionEnded):
         reauthentication.check(database, user, user_session, PASSWORD)
-
-
-def test_a_wrong_password_is_in_the_audit_log(database: Database, administrator: Browser) -> None:
-    with pytest.raises(WrongPassword):
-        reauthentication.check(database, administrator.user, only_session(database), WRONG)
-    with database.read() as session:
-        noted = session.scalars(select(AuditEntry).where(AuditEntry.event == events.REAUTHENTICATION_FAILED.key)).one()
-    assert noted.subject_id == administrator.user.id
-
-
-@pytest.mark.usefixtures("later")
-def test_a_user_whose_session_has_ended_has_to_sign_in(administrator: Browser, parts: AppState) -> None:
-    asked = administrator.get("/users/new")
-    with time_machine.travel(clock.now() + timedelta(days=2)):
-        assert administrator.submit_on(asked, current_password=PASSWORD).request.path == "/login"
 
 
 @pytest.mark.parametrize(("minutes", "due"), [(0, False), (14, False), (15, True), (-1, False), (-20, True)])

@@ -2,10 +2,8 @@
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
-import time_machine
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
@@ -14,14 +12,10 @@ from tests.support.browser import Browser
 from tests.support.inbox import Inbox
 from tests.support.users import add_user
 from webapp.accounts import events, throttles
-from webapp.accounts.models import Link, Role, User, UserState
-from webapp.accounts.users import admin_links
+from webapp.accounts.models import Link, User, UserState
 from webapp.audit.models import AuditEntry
 from webapp.core import clock
-from webapp.core.app_state import AppState
 from webapp.core.database import Database
-from webapp.core.errors import Forbidden
-from webapp.settings import service as settings
 
 pytestmark = pytest.mark.one_database
 
@@ -156,27 +150,7 @@ class TestRefusing:
         assert (page.status_code, "account is disabled" in page.text) == (409, True)
         assert count_links(database) == 0
 
-    def test_without_entering_the_password_again(self, administrator: Browser, ada: User) -> None:
-        with time_machine.travel(clock.now() + timedelta(minutes=16)):
-            assert administrator.get(f"/users/{ada.id}/link").request.path == "/confirm"
-            assert administrator.post(f"/users/{ada.id}/link").status_code == 403
-
     def test_more_than_twenty_an_hour(self, administrator: Browser, ada: User) -> None:
         limit = throttles.ADMIN_LINKS_BY_ADMINISTRATOR.times
         pages = [administrator.post(f"/users/{ada.id}/link") for _ in range(limit + 1)]
         assert (pages[-2].status_code, pages[-1].status_code) == (200, 429)
-
-    def test_by_somebody_who_is_no_longer_an_administrator(
-        self, administrator: Browser, parts: AppState, ada: User
-    ) -> None:
-        by = administrator.user
-        with parts.database.transaction() as session:
-            session.execute(update(User).where(User.id == by.id).values(role=Role.MEMBER))
-        with pytest.raises(Forbidden), parts.database.transaction() as session:
-            admin_links.create(session, parts.sealer, ada.id, by)
-
-    def test_without_a_public_url(self, administrator: Browser, database: Database, ada: User) -> None:
-        with database.transaction() as session:
-            settings.save_general(session, "", "Mailroom", "")
-        assert "be shown until the public URL is set" in administrator.get(f"/users/{ada.id}/link").text
-        assert count_links(database) == 0

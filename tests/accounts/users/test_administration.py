@@ -60,24 +60,9 @@ def demote(database: Database, whom: User, by: User) -> None:
         administration.change_role(session, whom.id, Role.MEMBER, by)
 
 
-def promote(database: Database, whom: User, by: User) -> None:
-    with database.transaction() as session:
-        administration.change_role(session, whom.id, Role.ADMINISTRATOR, by)
-
-
 def enable(database: Database, whom: User, by: User) -> None:
     with database.transaction() as session:
         administration.enable(session, whom.id, by)
-
-
-def rename(database: Database, whom: User, by: User) -> None:
-    with database.transaction() as session:
-        administration.rename(session, whom.id, "Another", by)
-
-
-def unlock(database: Database, whom: User, by: User) -> None:
-    with database.transaction() as session:
-        administration.unlock(session, whom.id, by)
 
 
 def count_rows(database: Database, model: type[Link] | type[Session] | type[Message]) -> int:
@@ -171,22 +156,8 @@ def test_only_another_role_ends_the_sessions(database: Database, root: User, rit
     assert get_user(database, rita.id).role == Role.MEMBER
 
 
-def test_a_renamed_user_is_found_by_the_new_name(database: Database, root: User, ada: User) -> None:
-    with database.transaction() as session:
-        administration.rename(session, ada.id, "Augusta King", root)
-    with database.read() as session:
-        found, _more = administration.list_users(session, "augusta", None)
-    assert [(one.name, one.email) for one in found] == [("Augusta King", ada.email)]
-
-
 class TestTheLastAdministrator:
     """At least one active administrator remains, and administrators don't lock themselves out."""
-
-    @every_removal
-    def test_cannot_be_removed(self, database: Database, root: User, ada: User, action: Action) -> None:
-        with pytest.raises(LastAdministrator):
-            action(database, root, root)
-        assert get_user(database, root.id).role == Role.ADMINISTRATOR
 
     @every_removal
     def test_pending_and_disabled_administrators_do_not_count(
@@ -240,11 +211,6 @@ class TestTheLastAdministrator:
             with database.transaction() as session:
                 session.execute(update(User).values(role=Role.ADMINISTRATOR))
 
-    def test_the_reason_is_known_in_advance(self, database: Database, root: User, ada: User) -> None:
-        with database.read() as session:
-            reasons = [type(administration.reason_not_removable(session, whom, root)) for whom in (root, ada)]
-        assert reasons == [LastAdministrator, type(None)]
-
 
 def test_a_simultaneous_reset_does_not_block_disabling(
     parts: AppState, root: User, ada: User, new_link: NewLink
@@ -261,17 +227,6 @@ def test_a_simultaneous_reset_does_not_block_disabling(
 def reset(parts: AppState, secret: str) -> None:
     with parts.database.transaction() as session:
         password_links.complete_reset(session, secret, "a hash")
-
-
-@pytest.mark.parametrize("action", [promote, enable, rename, unlock])
-def test_a_former_administrator_changes_nothing(
-    database: Database, root: User, rita: User, ada: User, action: Action
-) -> None:
-    demote(database, rita, root)
-    with pytest.raises(Forbidden):
-        action(database, ada, rita)
-    kept = get_user(database, ada.id)
-    assert (kept.role, kept.name) == (Role.MEMBER, ada.name)
 
 
 def is_active_administrator(database: Database, whom: User) -> bool:
