@@ -94,12 +94,6 @@ def test_places_count_apart_and_are_forgotten_together(database: Database, now: 
         assert rate_limits.exhausted_until(session, LIMIT, "max") == START + timedelta(minutes=10)
 
 
-def test_those_who_queue_get_their_turn_one_by_one(database: Database, now: time_machine.Traveller) -> None:
-    with database.transaction() as session:
-        turns = [rate_limits.reserve(session, LIMIT, "ada") for _ in range(4)]
-    assert turns == [timedelta(), timedelta(minutes=10), timedelta(minutes=20), None]
-
-
 @pytest.mark.parametrize("back", [timedelta(minutes=1), timedelta(days=1), timedelta(days=4000)])
 def test_a_clock_that_is_set_back_refuses_nobody_for_longer(
     database: Database, now: time_machine.Traveller, back: timedelta

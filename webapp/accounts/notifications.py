@@ -41,11 +41,12 @@ def notify_new_session(session: Session, user: User) -> None:
     if last is not None and last.state == MessageState.QUEUED and now - last.created_at < MERGE_WINDOW:
         last.data = _add_session(last.data, new)
         return
-    data = {"sessions": [new], "more": 0}
-    message = outbox.enqueue(session, "new_session", user.email, user_id=user.id, data=data)
+    not_before = None
     if last is not None and now < last.created_at + MIN_INTERVAL:
         # The clock may have been set back since.
-        message.next_attempt_at = min(last.created_at, now) + MIN_INTERVAL
+        not_before = min(last.created_at, now) + MIN_INTERVAL
+    data = {"sessions": [new], "more": 0}
+    outbox.enqueue(session, "new_session", user.email, user_id=user.id, data=data, not_before=not_before)
 
 
 def email_administrators(_sender: object, session: Session, expiry: Expiry) -> None:

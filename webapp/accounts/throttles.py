@@ -1,11 +1,11 @@
 """Limits on emails requested, links and codes tried, and passwords chosen. Failed logins: `sessions.lockout`."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
 from webapp.accounts.models import User
-from webapp.core import clock, rate_limits
+from webapp.core import rate_limits
 from webapp.core.email_addresses import comparison_key
 from webapp.core.rate_limits import Limit, network
 
@@ -15,8 +15,7 @@ RESET_EMAILS_BY_ADDRESS = Limit("reset emails, address", 1, FIVE_MINUTES)
 ACTIVATION_EMAILS_BY_USER = Limit("activation emails, user", 1, FIVE_MINUTES)
 CONFIRMATIONS_BY_USER = Limit("confirmation emails, user", 5, timedelta(hours=1))
 CONFIRMATIONS_BY_USER_AND_ADDRESS = Limit("confirmation emails, user and address", 1, FIVE_MINUTES)
-# Several users may ask for one address: it gets one email every five minutes, and up to twelve wait.
-CONFIRMATIONS_BY_ADDRESS = Limit("confirmation emails, address", 12, timedelta(hours=1))
+CONFIRMATIONS_BY_ADDRESS = Limit("confirmation emails, address", 1, FIVE_MINUTES)
 
 CODES_BY_NETWORK = Limit("codes, network", 30, timedelta(minutes=15))
 # Right or wrong codes entered for one user; a fifth wrong one invalidates all codes that are out.
@@ -32,13 +31,11 @@ def count_for_network(session: Session, limit: Limit, client_address: str) -> No
     rate_limits.consume(session, limit, network(client_address))
 
 
-def schedule_confirmation(session: Session, user: User, email: str) -> datetime | None:
-    """Count one email to the address a user wants to have; return when to send it. Raises TooManyRequests.
+def allow_confirmation(session: Session, user: User, email: str) -> bool:
+    """Count one email to the address that a user wants to have; return whether it is sent. Raises TooManyRequests.
 
-    Requests by other users for the same address only delay it, which reveals nothing about them; None if there were
-    too many to send it at all.
+    It is not, without a word, if another user has just had one sent there: saying so would reveal them.
     """
     rate_limits.consume(session, CONFIRMATIONS_BY_USER, str(user.id))
     rate_limits.consume(session, CONFIRMATIONS_BY_USER_AND_ADDRESS, str(user.id), comparison_key(email))
-    delay = rate_limits.reserve(session, CONFIRMATIONS_BY_ADDRESS, comparison_key(email))
-    return None if delay is None else clock.now() + delay
+    return rate_limits.try_consume(session, CONFIRMATIONS_BY_ADDRESS, comparison_key(email))

@@ -67,17 +67,6 @@ def try_consume(session: Session, limit: Limit, key: str, place: str = "") -> bo
     return _count(session, limit, key, place) is not None
 
 
-def reserve(session: Session, limit: Limit, key: str) -> timedelta | None:
-    """Count one request and return how long it must wait for its turn; None, uncounted, if too many are waiting.
-
-    Up to `limit.times` requests wait, one interval apart.
-    """
-    full_at = _count(session, limit, key)
-    if full_at is None:
-        return None
-    return timedelta(seconds=max(0.0, full_at - limit.interval - clock.now().timestamp()))
-
-
 def seconds_to_wait(session: Session, limit: Limit, key: str, *places: str) -> int:
     """Return the seconds until `key` is allowed one more request at all of these places; 0 if it is now."""
     room = limit.period.total_seconds() - limit.interval

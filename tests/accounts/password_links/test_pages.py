@@ -120,7 +120,7 @@ def test_a_form_uses_only_the_link_of_its_own_page(
 def test_a_rejected_password_leaves_the_link_valid(
     stranger: Browser, user: User, purpose: LinkPurpose, new_link: NewLink, password: str, confirm: str, problem: str
 ) -> None:
-    password, confirm = password.format(email=user.email), confirm.format(email=user.email)
+    password, confirm = password.format(email=user.email.upper()), confirm.format(email=user.email.upper())
     open_link(stranger, purpose, new_link(user, purpose))
     answer = stranger.submit(PATHS[purpose], password=password, password_confirm=confirm)
     assert re.search(rf'class="error"[^>]*>[^<]*{problem}', answer.text)

@@ -158,18 +158,8 @@ def is_undone(session: Session, user_id: int, email: str, changed_at: datetime, 
 
 
 def _enqueue_confirmation(session: Session, change: AddressChange, user: User) -> None:
-    not_before = throttles.schedule_confirmation(session, user, change.email)
-    if not_before is None:
-        # Too many users requested this address. Saying so would reveal something about them.
-        return
-    outbox.enqueue(
-        session,
-        "confirm_address",
-        change.email,
-        user_id=user.id,
-        expires_at=change.expires_at,
-        not_before=not_before,
-    )
+    if throttles.allow_confirmation(session, user, change.email):
+        outbox.enqueue(session, "confirm_address", change.email, user_id=user.id, expires_at=change.expires_at)
 
 
 def _enqueue_notification(session: Session, user: User, old: str) -> None:

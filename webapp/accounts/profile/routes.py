@@ -25,7 +25,7 @@ from webapp.core.errors import TooManyRequests
 from webapp.web import client, csrf, error_pages
 from webapp.web.access import PUBLIC, requested_url, safe_next
 from webapp.web.client import current_client
-from webapp.web.forms import text
+from webapp.web.forms import Form, text
 
 CHANGE_EXPIRED = "profile.change_expired_password"
 # What users can open although their password has expired.
@@ -52,7 +52,7 @@ def change_name() -> ResponseReturnValue:
     """Change the name."""
     form = NameForm()
     if not form.validate_on_submit():
-        return _page(name_form=form if form.is_posted() else None)
+        return _page(form)
     with app_state().database.transaction() as session:
         service.rename(session, signed_in().id, text(form.name))
     flash(_("Your name has been changed."), "success")
@@ -65,7 +65,7 @@ def change_language() -> ResponseReturnValue:
     """Change the language; the message about it is in the new one already."""
     form, user = LanguageForm(), signed_in()
     if not form.validate_on_submit():
-        return _page(language_form=form if form.is_posted() else None)
+        return _page(form)
     with app_state().database.transaction() as session:
         service.choose_language(session, user.id, form.language.data)
     user.language = form.language.data
@@ -81,18 +81,18 @@ def request_address_change() -> ResponseReturnValue:
     form, user = AddressForm(), signed_in()
     form.current_email = user.email
     if not form.validate_on_submit():
-        return _page(address_form=form)
+        return _page(form)
     email, password = text(form.email), text(form.current_password)
     try:
         address_changes.request(app_state().database, user, email, password, sessions.current_session())
     except WrongPassword as error:
         form.add_error("current_password", str(error))
-        return _page(address_form=form)
+        return _page(form)
     except SessionEnded as error:
         return login_again(error, url_for("profile.profile"))
     except TooManyRequests as error:
         form.form_errors.append(error_pages.retry_text(error))
-        return error_pages.too_many_requests(error, _page(address_form=form))
+        return error_pages.too_many_requests(error, _page(form))
     _flash_confirmation(email)
     return _redirect_to_profile()
 
@@ -112,17 +112,17 @@ def enter_address_code() -> ResponseReturnValue:
     """Accept the code from the email to the pending address in place of its link."""
     form = AddressCodeForm()
     if not form.validate_on_submit():
-        return _page(code_form=form)
+        return _page(form)
     email, purposes, code = signed_in().email, (LinkPurpose.CONFIRM_ADDRESS,), text(form.code)
     try:
         with app_state().database.transaction() as session:
             redeemed = codes.redeem(session, app_state().sealer, email, purposes, code, current_client())
     except TooManyRequests as error:
         form.form_errors.append(error_pages.retry_text(error))
-        return error_pages.too_many_requests(error, _page(code_form=form))
+        return error_pages.too_many_requests(error, _page(form))
     if redeemed is None:
         form.add_error("code", str(codes.REFUSED))
-        return _page(code_form=form)
+        return _page(form)
     browser[redeemed.purpose] = redeemed.secret
     return redirect(url_for("address_changes.confirm_address"))
 
@@ -143,7 +143,7 @@ def change_password() -> ResponseReturnValue:
     form = _password_form()
     try:
         if not _change_password(form):
-            return _page(password_form=form)
+            return _page(form)
     except SessionEnded as error:
         return login_again(error, url_for("profile.profile"))
     return _redirect_to_profile()
@@ -189,28 +189,27 @@ def sign_out_others() -> ResponseReturnValue:
     return _redirect_to_profile()
 
 
-def _page(
-    name_form: NameForm | None = None,
-    language_form: LanguageForm | None = None,
-    address_form: AddressForm | None = None,
-    password_form: ChangePasswordForm | None = None,
-    code_form: AddressCodeForm | None = None,
-) -> str:
-    """Render the profile with the form that was posted, and empty other forms."""
+def _page(posted: Form | None = None) -> str:
+    """Render the profile with the form that was posted, if any, and its other forms as they are at first."""
     user, current = signed_in(), sessions.current_session()
+    forms: dict[str, Form] = {
+        "name_form": NameForm(formdata=None, name=user.name),
+        "language_form": LanguageForm(formdata=None, language=user.language or ""),
+        "address_form": AddressForm(formdata=None),
+        "password_form": _password_form(formdata=None),
+        "code_form": AddressCodeForm(formdata=None),
+    }
+    if posted is not None and posted.is_posted():
+        forms |= {name: posted for name, form in forms.items() if type(form) is type(posted)}
     with app_state().database.read() as session:
         own = list_for_user(session, user.id)
         pending = address_changes.find_pending(session, user.id)
     return render_template(
         "profile/profile.html",
         user=user,
-        name_form=name_form or NameForm(formdata=None, name=user.name),
-        language_form=language_form or LanguageForm(formdata=None, language=user.language or ""),
-        address_form=address_form or AddressForm(formdata=None),
-        password_form=password_form or _password_form(formdata=None),
-        code_form=code_form or AddressCodeForm(formdata=None),
         pending=pending,
         sessions=[(one, client.describe(one.user_agent), one.id == current.id) for one in own],
+        **forms,
     )
 
 

@@ -17,6 +17,7 @@ from webapp.accounts.models import User
 from webapp.accounts.sessions import known_devices
 from webapp.audit import service as audit
 from webapp.core import clock, rate_limits
+from webapp.core.database import Database
 from webapp.core.email_addresses import InvalidEmailAddress, comparison_key, validate
 from webapp.core.errors import TooManyRequests
 from webapp.core.rate_limits import Limit, network
@@ -53,8 +54,6 @@ class Attempt:
     email: str
     client: Client
     places: tuple[str, ...]
-    # If this attempt itself started a lockout: its duration in seconds.
-    locked_for: int = 0
 
     @property
     def key(self) -> str:
@@ -67,29 +66,31 @@ class Attempt:
         return ALL_UNKNOWN in self.places
 
 
-def begin(session: Session, email: str, client: Client) -> Attempt:
+def begin(database: Database, email: str, client: Client) -> Attempt:
     """Count an attempt before the password is verified.
 
-    Raises LockedOut, and TooManyRequests when too many attempts from its network failed. If all attempts were used up
-    by others that are being verified right now, it starts a lockout: raise LockedOut after the commit.
+    Raises LockedOut, and TooManyRequests when too many attempts from its network failed.
     """
-    attempt = Attempt(email, client, _places(session, email, client))
-    policy = security(session)
-    _refuse_if_locked(session, policy, attempt)
-    if attempt.is_unknown:
-        rate_limits.consume(session, FAILURES_BY_NETWORK, network(client.ip_address))
-    full = [
-        place
-        for place in attempt.places
-        if not rate_limits.try_consume(session, _failures(policy, place), attempt.key, place)
-    ]
-    if not full:
-        # A lockout may have started, and the failures been reset, while this attempt waited to be counted.
+    with database.transaction() as session:
+        attempt = Attempt(email, client, _places(session, email, client))
+        policy = security(session)
         _refuse_if_locked(session, policy, attempt)
-        return attempt
-    _lock(session, attempt, full)
-    seconds = rate_limits.seconds_to_wait(session, _lockout(policy), attempt.key, *full)
-    return Attempt(email, client, attempt.places, locked_for=seconds)
+        if attempt.is_unknown:
+            rate_limits.consume(session, FAILURES_BY_NETWORK, network(client.ip_address))
+        full = [
+            place
+            for place in attempt.places
+            if not rate_limits.try_consume(session, _failures(policy, place), attempt.key, place)
+        ]
+        if not full:
+            # A lockout may have started, and the failures been reset, while this attempt waited to be counted.
+            _refuse_if_locked(session, policy, attempt)
+            return attempt
+        # Others that are being verified right now used up all attempts.
+        _lock(session, attempt, full)
+        seconds = rate_limits.seconds_to_wait(session, _lockout(policy), attempt.key, *full)
+    # Not before the lockout is committed.
+    raise LockedOut(seconds)
 
 
 def record_failure(session: Session, attempt: Attempt) -> None:

@@ -28,7 +28,7 @@ def sign_in(database: Database, email: str, password: str, client: Client, remem
     whatever their reason. There are several transactions, because attempts count even when they fail, and none stays
     open while the password is hashed.
     """
-    attempt = _begin_attempt(database, email, client)
+    attempt = lockout.begin(database, email, client)
     with database.read() as session:
         user = accounts.find_by_email(session, email)
     stored_hash = user.password_hash if user else None
@@ -71,16 +71,6 @@ def sign_out(session: Session, user: User, session_id: int) -> None:
     """End this session of the user's."""
     service.end_one(session, user.id, session_id)
     audit.record(session, events.SESSION_ENDED, user)
-
-
-def _begin_attempt(database: Database, email: str, client: Client) -> lockout.Attempt:
-    """Count an attempt. Raises TooManyRequests, LockedOut."""
-    with database.transaction() as session:
-        attempt = lockout.begin(session, email, client)
-    # Not before the commit: this attempt may have started the lockout.
-    if attempt.locked_for:
-        raise lockout.LockedOut(attempt.locked_for)
-    return attempt
 
 
 def _lock_unchanged(session: Session, user: User) -> User:
