@@ -1,4 +1,4 @@
-"""What tests of accounts share."""
+"""Fixtures and helpers for the tests of accounts."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -27,8 +27,13 @@ from webapp.web.client import Client
 
 CLIENT = Client("192.0.2.1", "Firefox")
 NEW_PASSWORD = "another long sentence 8"
+NEW_EMAIL = "ada@new.example"
 IssueLink = Callable[..., IssuedLink]
+NewLink = Callable[..., str]
+SignedIn = Callable[[User], str]
 Queued = Callable[[], list[tuple[str, str]]]
+Deliver = Callable[[], None]
+RequestChange = Callable[..., None]
 
 
 @pytest.fixture
@@ -45,7 +50,7 @@ def pat(database: Database) -> User:
 
 @pytest.fixture
 def new_link(database: Database) -> Callable[..., str]:
-    """Makes a link for a user; its secret."""
+    """Create a link for a user; return its secret."""
 
     def make(user: User, purpose: LinkPurpose, lifetime: timedelta = timedelta(hours=1)) -> str:
         with database.transaction() as session:
@@ -56,7 +61,7 @@ def new_link(database: Database) -> Callable[..., str]:
 
 @pytest.fixture
 def issue_link(parts: AppState) -> IssueLink:
-    """Makes a link with a code."""
+    """Create a link with a code."""
 
     def make(
         user: User, purpose: LinkPurpose = LinkPurpose.RESET, lifetime: timedelta = timedelta(hours=1)
@@ -69,7 +74,7 @@ def issue_link(parts: AppState) -> IssueLink:
 
 @pytest.fixture
 def signed_in(database: Database) -> Callable[[User], str]:
-    """Signs a user in; the token."""
+    """Sign a user in; return the token."""
 
     def sign_in(user: User) -> str:
         with database.transaction() as session:
@@ -81,7 +86,7 @@ def signed_in(database: Database) -> Callable[[User], str]:
 
 @pytest.fixture
 def queued(database: Database) -> Queued:
-    """The messages in the outbox: template and recipient."""
+    """List the messages in the outbox: kind and recipient."""
 
     def read() -> list[tuple[str, str]]:
         with database.read() as session:
@@ -91,7 +96,7 @@ def queued(database: Database) -> Queued:
 
 
 def run_at_once(acts: Sequence[Callable[[], object]]) -> list[object]:
-    """What each returns or raises when all start at the same moment."""
+    """Return what each returns or raises when all start at the same moment."""
     start = Barrier(len(acts))
 
     def run(act: Callable[[], object]) -> object:
@@ -106,23 +111,19 @@ def run_at_once(acts: Sequence[Callable[[], object]]) -> list[object]:
 
 
 def set_state(database: Database, user: User, state: UserState) -> None:
-    """Change it as an administrator would."""
+    """Change the state of a user."""
     with database.transaction() as session:
         session.execute(update(User).where(User.id == user.id).values(state=state))
 
 
 def sign_in(parts: AppState, email: str, password: str = browser.PASSWORD, address: str = "192.0.2.1") -> str:
-    """A new sign-in's token."""
+    """Sign in with the password; return the token."""
     return login.sign_in(parts.database, email, password, Client(address, "Firefox")).token
 
 
 def _user(database: Database, user_id: int) -> User:
     with database.read() as session:
         return session.get_one(User, user_id)
-
-
-NEW_EMAIL = "ada@new.example"
-RequestChange = Callable[..., None]
 
 
 @pytest.fixture
@@ -142,5 +143,5 @@ def request_change(parts: AppState) -> RequestChange:
 
 
 def has_field_error(page: str, problem: str) -> bool:
-    """Whether this stands beside a field."""
+    """Return whether a field of the page has this error."""
     return re.search(rf'class="error"[^>]*>[^<]*{problem}', page) is not None

@@ -1,10 +1,10 @@
 """The language of emails, and of what people choose for themselves."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
+from tests.accounts.conftest import Deliver
 from tests.support.browser import PASSWORD, Browser
 from tests.support.inbox import Inbox
 from tests.support.users import add_user
@@ -39,7 +39,7 @@ def test_an_unknown_language_is_rejected_beside_its_field(member: Browser, code:
 
 
 def test_the_activation_email_is_in_the_language_that_the_administrator_chose(
-    administrator: Browser, inbox: Inbox, deliver: Callable[[], None]
+    administrator: Browser, inbox: Inbox, deliver: Deliver
 ) -> None:
     administrator.submit("/users/new", email="eve@people.example", name="Eve", language="de", send_activation="mail")
     deliver()
@@ -48,7 +48,7 @@ def test_the_activation_email_is_in_the_language_that_the_administrator_chose(
 
 @pytest.mark.parametrize(("before", "after"), [(None, "uk"), ("fr", "fr")])
 def test_activating_an_account_keeps_the_language_of_the_page_if_none_was_chosen(
-    stranger: Browser, parts: AppState, inbox: Inbox, deliver: Callable[[], None], before: str | None, after: str
+    stranger: Browser, parts: AppState, inbox: Inbox, deliver: Deliver, before: str | None, after: str
 ) -> None:
     eve = Browser(stranger.app, add_user(parts.database, "eve@people.example", state=UserState.PENDING))
     set_language(parts.database, eve.user, before)
@@ -65,7 +65,7 @@ def test_activating_an_account_keeps_the_language_of_the_page_if_none_was_chosen
 
 
 def test_each_email_is_in_the_language_of_its_recipient(
-    member: Browser, administrator: Browser, parts: AppState, inbox: Inbox, deliver: Callable[[], None]
+    member: Browser, administrator: Browser, parts: AppState, inbox: Inbox, deliver: Deliver
 ) -> None:
     set_language(parts.database, member.user, "ar")
     set_language(parts.database, administrator.user, "de")

@@ -1,10 +1,10 @@
 """What the messages about accounts become when they are sent."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
+from tests.accounts.conftest import Deliver
 from tests.conftest import Enqueue, GetMessage
 from tests.support.inbox import Inbox
 from tests.support.users import add_user
@@ -16,7 +16,6 @@ from webapp.core.database import Database
 from webapp.outbox.kinds import TEST
 from webapp.outbox.models import Message, MessageState
 
-Act = Callable[[], None]
 EVE = "eve@people.example"
 
 
@@ -31,7 +30,7 @@ def test_every_kind_has_a_template_and_every_template_a_kind() -> None:
 
 
 def test_a_pending_user_who_requests_a_reset_gets_an_activation_email_at_their_own_address(
-    enqueue: Enqueue, database: Database, deliver: Act, inbox: Inbox
+    enqueue: Enqueue, database: Database, deliver: Deliver, inbox: Inbox
 ) -> None:
     add_user(database, EVE, state=UserState.PENDING)
     enqueue("reset", "EVE@people.example", expires_at=clock.now() + timedelta(hours=1))
@@ -45,7 +44,7 @@ def test_a_pending_user_who_requests_a_reset_gets_an_activation_email_at_their_o
 )
 def test_a_reset_for_an_unknown_or_disabled_account_is_cancelled(
     enqueue: Enqueue,
-    deliver: Act,
+    deliver: Deliver,
     inbox: Inbox,
     get_message: GetMessage,
     database: Database,
@@ -61,7 +60,7 @@ def test_a_reset_for_an_unknown_or_disabled_account_is_cancelled(
 
 
 def test_an_activation_email_for_an_active_user_is_cancelled(
-    enqueue: Enqueue, deliver: Act, inbox: Inbox, get_message: GetMessage, database: Database
+    enqueue: Enqueue, deliver: Deliver, inbox: Inbox, get_message: GetMessage, database: Database
 ) -> None:
     user_id = add_user(database, EVE)
     message_id = enqueue("activation", EVE, user_id=user_id, expires_at=clock.now() + timedelta(hours=1))

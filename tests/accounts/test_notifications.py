@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from sqlalchemy import select, update
 
-from tests.accounts.conftest import CLIENT
+from tests.accounts.conftest import CLIENT, NewLink
 from tests.support.browser import PASSWORD
 from webapp.accounts import notifications
 from webapp.accounts.models import LinkPurpose, User
@@ -61,7 +61,7 @@ MessageData = Callable[[], list[dict[str, Any]]]
 
 
 def test_the_email_says_whether_a_link_changed_the_password(
-    parts: AppState, ada: User, new_link: Callable[..., str], data: MessageData
+    parts: AppState, ada: User, new_link: NewLink, data: MessageData
 ) -> None:
     secret = new_link(ada, LinkPurpose.RESET)
     with parts.database.transaction() as session:

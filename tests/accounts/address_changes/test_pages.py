@@ -1,14 +1,13 @@
 """The pages on which a new email address is requested, confirmed and undone."""
 
 import re
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from tests.accounts.conftest import NEW_EMAIL, NEW_PASSWORD, has_field_error
+from tests.accounts.conftest import NEW_EMAIL, NEW_PASSWORD, Deliver, Queued, has_field_error
 from tests.support.browser import PASSWORD, Browser
 from tests.support.inbox import Inbox
 from tests.support.users import add_user
@@ -17,9 +16,6 @@ from webapp.accounts.models import LinkPurpose, Session
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
-
-Deliver = Callable[[], None]
-Queued = Callable[[], list[tuple[str, str]]]
 
 
 def request_change(member: Browser, email: str = NEW_EMAIL) -> str:

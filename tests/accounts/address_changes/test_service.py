@@ -1,6 +1,5 @@
 """Requesting, confirming and undoing a new email address."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
@@ -8,7 +7,7 @@ import pytest
 import time_machine
 from sqlalchemy import select, update
 
-from tests.accounts.conftest import NEW_EMAIL, RequestChange, run_at_once
+from tests.accounts.conftest import NEW_EMAIL, Deliver, NewLink, Queued, RequestChange, SignedIn, run_at_once
 from tests.support.inbox import Inbox
 from tests.support.users import add_user
 from webapp.accounts import jobs, service
@@ -27,12 +26,9 @@ from webapp.core.database import Database
 from webapp.core.errors import NotFound, TooManyRequests
 from webapp.outbox.models import Message, MessageState
 
-Queued = Callable[[], list[tuple[str, str]]]
-NewLink = Callable[..., str]
-
 
 @pytest.fixture
-def secret(request_change: RequestChange, ada: User, deliver: Callable[[], None], inbox: Inbox) -> str:
+def secret(request_change: RequestChange, ada: User, deliver: Deliver, inbox: Inbox) -> str:
     """The secret of the link in the email to the new address."""
     request_change(ada)
     deliver()
@@ -40,7 +36,7 @@ def secret(request_change: RequestChange, ada: User, deliver: Callable[[], None]
 
 
 @pytest.fixture
-def undo(secret: str, parts: AppState, deliver: Callable[[], None], inbox: Inbox) -> str:
+def undo(secret: str, parts: AppState, deliver: Deliver, inbox: Inbox) -> str:
     """The secret of the link in the email to the old address, after a change."""
     confirm(parts, secret)
     deliver()
@@ -157,7 +153,7 @@ class TestRequesting:
             assert session.scalars(select(AddressChange)).all() == []
 
     def test_the_email_for_a_cancelled_change_is_not_sent(
-        self, parts: AppState, ada: User, request_change: RequestChange, deliver: Callable[[], None], inbox: Inbox
+        self, parts: AppState, ada: User, request_change: RequestChange, deliver: Deliver, inbox: Inbox
     ) -> None:
         request_change(ada)
         with parts.database.transaction() as session:
@@ -212,7 +208,7 @@ class TestConfirming:
             confirm(parts, secret)
 
     def test_the_letter_case_of_an_address_can_be_changed(
-        self, parts: AppState, ada: User, request_change: RequestChange, deliver: Callable[[], None], inbox: Inbox
+        self, parts: AppState, ada: User, request_change: RequestChange, deliver: Deliver, inbox: Inbox
     ) -> None:
         request_change(ada, "ADA@example.com")
         deliver()
@@ -224,7 +220,7 @@ class TestRestoring:
     """The link in the email to the old address."""
 
     def test_it_restores_the_address_and_ends_all_sessions(
-        self, parts: AppState, ada: User, undo: str, signed_in: Callable[[User], str]
+        self, parts: AppState, ada: User, undo: str, signed_in: SignedIn
     ) -> None:
         token = signed_in(ada)
         restore(parts, undo)

@@ -7,7 +7,7 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from tests.accounts.conftest import NEW_EMAIL
+from tests.accounts.conftest import NEW_EMAIL, Deliver
 from tests.support.browser import PASSWORD
 from tests.support.inbox import Inbox
 from webapp.accounts.address_changes import service as address
@@ -24,7 +24,6 @@ from webapp.outbox.models import Message, MessageState
 from webapp.web.client import Client
 
 Change = Callable[[str], None]
-Deliver = Callable[[], None]
 ChangeAndNotify = Callable[[str], str]
 THIEF = "thief@new.example"
 

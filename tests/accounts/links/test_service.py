@@ -1,20 +1,17 @@
 """One-time links: valid once, stored as a hash, and precise about why they are refused."""
 
 import re
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
-from tests.accounts.conftest import run_at_once
+from tests.accounts.conftest import NewLink, run_at_once
 from webapp.accounts.links import service as links
 from webapp.accounts.links.errors import LinkExpired, LinkNotFound, LinkRevoked, LinkUsed
 from webapp.accounts.models import Link, LinkPurpose, User
 from webapp.core.database import Database
-
-NewLink = Callable[..., str]
 
 
 def test_the_secret_is_not_in_the_database(database: Database, pat: User, new_link: NewLink) -> None:

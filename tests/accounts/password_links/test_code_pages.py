@@ -1,12 +1,11 @@
 """The page on which a code from an email is entered."""
 
 import re
-from collections.abc import Callable
 
 import pytest
 from sqlalchemy import select
 
-from tests.accounts.conftest import NEW_PASSWORD, IssueLink
+from tests.accounts.conftest import NEW_PASSWORD, Deliver, IssueLink
 from tests.support.browser import Browser
 from tests.support.inbox import Inbox
 from webapp.accounts import events
@@ -21,7 +20,7 @@ pytestmark = pytest.mark.one_database
 
 
 @pytest.fixture
-def emailed_code(stranger: Browser, ada: User, deliver: Callable[[], None], inbox: Inbox) -> str:
+def emailed_code(stranger: Browser, ada: User, deliver: Deliver, inbox: Inbox) -> str:
     """Request a reset email in the stranger's browser; return the code in it."""
     page = stranger.submit("/forgot-password", email=ada.email)
     assert page.request.path == "/forgot-password/sent"

@@ -1,7 +1,6 @@
 """The pages that activate an account or reset a password, and the page that requests a reset."""
 
 import re
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -9,7 +8,7 @@ import time_machine
 from flask import Flask
 from sqlalchemy import delete, select, update
 
-from tests.accounts.conftest import NEW_PASSWORD
+from tests.accounts.conftest import NEW_PASSWORD, NewLink, Queued
 from tests.support.browser import PASSWORD, Browser
 from tests.support.users import add_user
 from webapp.accounts.models import Link, LinkPurpose, User, UserState
@@ -18,8 +17,6 @@ from webapp.audit.models import AuditEntry
 from webapp.core import clock
 from webapp.core.database import Database
 
-NewLink = Callable[..., str]
-Queued = Callable[[], list[tuple[str, str]]]
 PATHS = {LinkPurpose.ACTIVATION: "/activate", LinkPurpose.RESET: "/reset-password"}
 BOTH = pytest.mark.parametrize("purpose", list(PATHS))
 NEW = {"password": NEW_PASSWORD, "password_confirm": NEW_PASSWORD}

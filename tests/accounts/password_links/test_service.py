@@ -1,6 +1,5 @@
 """Activation and reset, below the pages."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
@@ -8,7 +7,7 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from tests.accounts.conftest import CLIENT, NEW_PASSWORD, run_at_once, set_state, sign_in
+from tests.accounts.conftest import CLIENT, NEW_PASSWORD, NewLink, Queued, SignedIn, run_at_once, set_state, sign_in
 from webapp.accounts.links import service as links
 from webapp.accounts.links.errors import AccountDisabled, AlreadyActive
 from webapp.accounts.models import Link, LinkPurpose, User, UserState
@@ -18,9 +17,6 @@ from webapp.accounts.sessions import service as sessions
 from webapp.accounts.sessions.login import LoginRefused
 from webapp.core import clock
 from webapp.core.app_state import AppState
-
-NewLink = Callable[..., str]
-Queued = Callable[[], list[tuple[str, str]]]
 
 
 class TestActivation:
@@ -91,7 +87,7 @@ class TestReset:
         assert len(queued()) == 2
 
     def test_it_signs_the_user_out_everywhere_and_revokes_other_links(
-        self, parts: AppState, ada: User, new_link: NewLink, signed_in: Callable[[User], str], queued: Queued
+        self, parts: AppState, ada: User, new_link: NewLink, signed_in: SignedIn, queued: Queued
     ) -> None:
         token, other, secret = signed_in(ada), new_link(ada, LinkPurpose.RESET), new_link(ada, LinkPurpose.RESET)
         with parts.database.transaction() as session:

@@ -1,12 +1,11 @@
 """The password policy."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.accounts.conftest import NEW_PASSWORD
+from tests.accounts.conftest import NEW_PASSWORD, NewLink
 from tests.support.browser import Browser
 from webapp.accounts.models import LinkPurpose, User
 from webapp.accounts.passwords.policy import PasswordPolicy, PasswordRejected, words
@@ -130,7 +129,7 @@ def test_names_and_addresses_are_split_into_words() -> None:
 
 
 def test_an_open_page_applies_the_policy_saved_meanwhile(
-    stranger: Browser, database: Database, pat: User, new_link: Callable[..., str]
+    stranger: Browser, database: Database, pat: User, new_link: NewLink
 ) -> None:
     page = stranger.get(f"/activate/{new_link(pat, LinkPurpose.ACTIVATION)}")
     with database.transaction() as session:

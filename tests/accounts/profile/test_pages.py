@@ -1,22 +1,19 @@
 """The pages of the profile."""
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from tests.accounts.conftest import NEW_EMAIL, NEW_PASSWORD, has_field_error
+from tests.accounts.conftest import NEW_EMAIL, NEW_PASSWORD, Queued, has_field_error
 from tests.support.browser import PASSWORD, Browser
 from webapp.accounts.models import KnownDevice
 from webapp.accounts.sessions import known_devices
 from webapp.core.database import Database
 from webapp.web import cookies
 
-Act = Callable[[], None]
-Queued = Callable[[], list[tuple[str, str]]]
 FORMS: dict[str, dict[str, Any]] = {
     "name": {"name": "Grace"},
     "address": {"email": NEW_EMAIL, "current_password": PASSWORD},

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from tests.accounts.conftest import NewLink
 from tests.support.browser import PASSWORD, Browser
 from webapp.accounts import throttles
 from webapp.accounts.models import LinkPurpose, PasswordHistoryEntry, User
@@ -80,7 +81,7 @@ def test_the_current_password_is_no_new_one(member: Browser) -> None:
 
 @pytest.mark.parametrize("password", PASSWORDS[:2])
 def test_a_reset_does_not_accept_an_earlier_password(
-    member: Browser, stranger: Browser, save_policy: SavePolicy, new_link: Callable[..., str], password: str
+    member: Browser, stranger: Browser, save_policy: SavePolicy, new_link: NewLink, password: str
 ) -> None:
     save_policy(password_history_length=2)
     change(member, *PASSWORDS[:2])

@@ -1,13 +1,12 @@
 """Name, password and sessions of one's own account."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 import time_machine
 from sqlalchemy import select
 
-from tests.accounts.conftest import NEW_PASSWORD, run_at_once
+from tests.accounts.conftest import NEW_PASSWORD, Queued, SignedIn, run_at_once
 from tests.support import browser
 from webapp.accounts.models import Session, User
 from webapp.accounts.profile import service as profile
@@ -18,10 +17,6 @@ from webapp.core.app_state import AppState
 from webapp.core.database import Database
 from webapp.core.errors import NotFound
 from webapp.web.client import Client
-
-NewLink = Callable[..., str]
-SignedIn = Callable[[User], str]
-Queued = Callable[[], list[tuple[str, str]]]
 
 
 def change(parts: AppState, user: User, current: str = browser.PASSWORD, new: str = NEW_PASSWORD) -> str:

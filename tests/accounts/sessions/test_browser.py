@@ -1,7 +1,6 @@
 """The cookies of a session and of a known device, as the pages set them."""
 
 import time
-from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
@@ -11,7 +10,7 @@ from flask import Flask
 from sqlalchemy import select
 from werkzeug.test import Cookie
 
-from tests.accounts.conftest import NEW_PASSWORD, run_at_once
+from tests.accounts.conftest import NEW_PASSWORD, NewLink, Queued, run_at_once
 from tests.support.browser import PASSWORD, Browser
 from webapp.accounts.models import LinkPurpose, Session, User
 from webapp.accounts.sessions import known_devices
@@ -21,8 +20,6 @@ from webapp.core import clock
 from webapp.core.database import Database
 from webapp.web import cookies
 
-NewLink = Callable[..., str]
-Queued = Callable[[], list[tuple[str, str]]]
 CHANGE_PASSWORD = {"current_password": PASSWORD, "password": NEW_PASSWORD, "password_confirm": NEW_PASSWORD}
 
 pytestmark = pytest.mark.one_database

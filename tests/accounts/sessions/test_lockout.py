@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from tests.accounts.conftest import run_at_once
+from tests.accounts.conftest import Deliver, NewLink, Queued, run_at_once
 from tests.support.browser import PASSWORD
 from tests.support.inbox import Inbox
 from tests.support.users import add_user
@@ -30,7 +30,6 @@ from webapp.web.client import Client
 
 HERE, ELSEWHERE = "192.0.2.1", "198.51.100.7"
 NOBODY = "nobody@example.com"
-Queued = Callable[[], list[tuple[str, str]]]
 SignIn = Callable[..., str]
 
 
@@ -174,7 +173,7 @@ class TestDuration:
 
     @pytest.mark.usefixtures("now")
     def test_a_reset_ends_it_everywhere(
-        self, parts: AppState, ada: User, sign_in: SignIn, fail: Fail, new_link: Callable[..., str]
+        self, parts: AppState, ada: User, sign_in: SignIn, fail: Fail, new_link: NewLink
     ) -> None:
         fail_from_everywhere(fail, ada.email)
         fail(ada.email, 10, ELSEWHERE)
@@ -229,7 +228,7 @@ class TestNotification:
 
     @pytest.mark.one_database
     def test_the_email_says_where_from_until_when_and_what_helps(
-        self, ada: User, fail: Fail, deliver: Callable[[], None], inbox: Inbox
+        self, ada: User, fail: Fail, deliver: Deliver, inbox: Inbox
     ) -> None:
         fail("ADA@example.com")
         deliver()
@@ -242,7 +241,7 @@ class TestNotification:
     @pytest.mark.one_database
     @pytest.mark.parametrize("state", [None, UserState.PENDING, UserState.DISABLED])
     def test_only_active_users_get_the_email(
-        self, parts: AppState, fail: Fail, deliver: Callable[[], None], inbox: Inbox, state: UserState | None
+        self, parts: AppState, fail: Fail, deliver: Deliver, inbox: Inbox, state: UserState | None
     ) -> None:
         if state:
             add_user(parts.database, NOBODY, state=state)

@@ -1,21 +1,18 @@
 """Signing in with an address and a password, below the pages."""
 
-from collections.abc import Callable
 from unittest import mock
 
 import argon2
 import pytest
 from sqlalchemy import select
 
-from tests.accounts.conftest import NEW_PASSWORD, set_state, sign_in
+from tests.accounts.conftest import NEW_PASSWORD, NewLink, set_state, sign_in
 from tests.support import browser
 from webapp.accounts.models import LinkPurpose, Session, User, UserState
 from webapp.accounts.password_links import service
 from webapp.accounts.passwords import hashing
 from webapp.accounts.sessions.login import LoginRefused
 from webapp.core.app_state import AppState
-
-NewLink = Callable[..., str]
 
 
 def test_the_token_of_a_session_is_not_in_the_database(parts: AppState, ada: User) -> None:

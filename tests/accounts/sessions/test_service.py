@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from sqlalchemy import select, update
 
-from tests.accounts.conftest import CLIENT
+from tests.accounts.conftest import CLIENT, SignedIn
 from webapp.accounts.models import Session, User, UserState
 from webapp.accounts.sessions import service
 from webapp.core import clock
@@ -16,7 +16,6 @@ from webapp.core.database import Database
 from webapp.settings import service as settings
 from webapp.settings.service import SecurityPolicy
 
-SignedIn = Callable[[User], str]
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 LIFETIMES = {"session_idle_minutes": 2 * 60, "session_minutes": 24 * 60, "session_remembered_minutes": 30 * 24 * 60}
 

@@ -1,13 +1,12 @@
 """One-time links that administrators pass on when email does not arrive."""
 
 import re
-from collections.abc import Callable
 
 import pytest
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
-from tests.accounts.conftest import NEW_PASSWORD, Queued
+from tests.accounts.conftest import NEW_PASSWORD, Deliver, Queued
 from tests.support.browser import Browser
 from tests.support.inbox import Inbox
 from tests.support.users import add_user
@@ -119,7 +118,7 @@ class TestTellingOthers:
     """The user and the other administrators can find out."""
 
     def test_the_user_gets_an_email_without_the_link(
-        self, administrator: Browser, ada: User, queued: Queued, deliver: Callable[[], None], inbox: Inbox
+        self, administrator: Browser, ada: User, queued: Queued, deliver: Deliver, inbox: Inbox
     ) -> None:
         secret = link_on(create_link(administrator, ada)).rpartition("/")[2]
         assert queued() == [("admin_link_created", ada.email)]

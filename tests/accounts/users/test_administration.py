@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 from sqlalchemy import select, update
 
-from tests.accounts.conftest import RequestChange, run_at_once
+from tests.accounts.conftest import Deliver, NewLink, RequestChange, SignedIn, run_at_once
 from tests.support.inbox import Inbox
 from tests.support.users import add_user
 from webapp.accounts import service
@@ -23,8 +23,6 @@ from webapp.core.database import Database
 from webapp.core.errors import Forbidden, NotFound
 from webapp.outbox.models import Message
 
-NewLink = Callable[..., str]
-SignedIn = Callable[[User], str]
 Action = Callable[[Database, User, User], None]
 
 
@@ -100,7 +98,7 @@ class TestDisabling:
         root: User,
         ada: User,
         request_change: RequestChange,
-        deliver: Callable[[], None],
+        deliver: Deliver,
         inbox: Inbox,
     ) -> None:
         request_change(ada, "new@example.com")

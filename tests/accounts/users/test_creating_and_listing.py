@@ -1,12 +1,11 @@
 """Creating and listing users, and finding one."""
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
-from tests.accounts.conftest import NEW_PASSWORD, run_at_once, sign_in
+from tests.accounts.conftest import NEW_PASSWORD, Queued, run_at_once, sign_in
 from webapp.accounts import service
 from webapp.accounts.models import Role, User, UserState
 from webapp.accounts.passwords import hashing
@@ -14,9 +13,6 @@ from webapp.accounts.service import AddressTaken
 from webapp.accounts.users import administration
 from webapp.core.app_state import AppState
 from webapp.outbox.models import Message
-
-NewLink = Callable[..., str]
-Queued = Callable[[], list[tuple[str, str]]]
 
 
 def create(parts: AppState, email: str, name: str = "Eve", by_email: bool = True) -> User:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import select
 
-from tests.accounts.conftest import Queued
+from tests.accounts.conftest import Deliver, Queued
 from tests.support.browser import PASSWORD, Browser
 from webapp.accounts.models import Role, User, UserState
 from webapp.accounts.users import administration
@@ -54,7 +54,7 @@ class TestCreating:
         assert queued() == [("activation", "eve@example.com")]
 
     def test_the_page_says_why_the_email_waits(
-        self, administrator: Browser, use_server: Callable[..., None], deliver: Callable[[], None]
+        self, administrator: Browser, use_server: Callable[..., None], deliver: Deliver
     ) -> None:
         page = administrator.submit("/users/new", **EVE)
         assert "will be sent once the mail server is set up" in page.text
