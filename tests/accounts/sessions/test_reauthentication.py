@@ -178,12 +178,6 @@ class TestSavedForm:
         answer = administrator.post("/settings/mail", saved_form=sealed[1], current_password=PASSWORD)
         assert answer.status_code == 400
 
-    def test_a_form_that_is_too_large_to_keep_is_reported(self, administrator: Browser, parts: AppState) -> None:
-        asked = administrator.post("/settings/general", product_name="a" * reauthentication.MAX_FORM_SIZE)
-        assert (asked.status_code, "too long to keep" in asked.text) == (413, True)
-        page = administrator.submit_on(asked, current_password=PASSWORD)
-        assert (page.request.path, product_name(parts)) == ("/settings/general", "Mailroom")
-
     def test_it_is_refused_in_another_session(
         self, administrator: Browser, parts: AppState, database: Database, ada: User
     ) -> None:

@@ -17,7 +17,6 @@ from webapp.accounts.passwords import hashing
 from webapp.accounts.sessions import service
 from webapp.audit import service as audit
 from webapp.core import clock
-from webapp.core.config import MAX_REQUEST_SIZE
 from webapp.core.database import Database
 from webapp.core.errors import MailroomError
 from webapp.core.i18n import lazy_gettext as _
@@ -26,8 +25,6 @@ from webapp.core.sealing import CannotUnseal, Sealer
 VALID_FOR = timedelta(minutes=15)
 FORM_KEPT_FOR = timedelta(hours=1)
 PURPOSE = "saved form"
-# In characters, sealed; it has to fit into a request together with the password.
-MAX_FORM_SIZE = MAX_REQUEST_SIZE * 3 // 4
 
 Fields = list[tuple[str, str]]
 
@@ -48,10 +45,6 @@ class TooManyWrongPasswords(SessionEnded):
 
     def __init__(self) -> None:
         super().__init__(_("Too many wrong passwords, so this browser has been signed out. Sign in again."))
-
-
-class FormTooLarge(MailroomError):
-    """The form is too large to travel through another page."""
 
 
 def is_due(user_session: UserSession) -> bool:
@@ -84,12 +77,9 @@ def lock_unchanged(session: Session, user: User) -> User:
 
 
 def save_form(sealer: Sealer, user_session: UserSession, path: str, fields: Fields) -> str:
-    """Seal the fields of a form that was posted to `path`. Raises FormTooLarge."""
+    """Seal the fields of a form that was posted to `path`."""
     saved_at = clock.now().timestamp()
-    sealed = sealer.seal(json.dumps([saved_at, user_session.id, path, fields], ensure_ascii=False), PURPOSE)
-    if len(sealed) > MAX_FORM_SIZE:
-        raise FormTooLarge
-    return sealed
+    return sealer.seal(json.dumps([saved_at, user_session.id, path, fields], ensure_ascii=False), PURPOSE)
 
 
 def saved_form(sealer: Sealer, user_session: UserSession, path: str, sealed: str) -> Fields:

@@ -14,8 +14,6 @@ from webapp.accounts.sessions.browser import signed_in
 from webapp.accounts.sessions.forms import ConfirmPasswordForm, LoginForm
 from webapp.accounts.sessions.lockout import LockedOut
 from webapp.accounts.sessions.reauthentication import (
-    Fields,
-    FormTooLarge,
     SessionEnded,
     TooManyWrongPasswords,
     WrongPassword,
@@ -127,7 +125,7 @@ def _reauthenticate_if_due() -> ResponseReturnValue | None:
         return redirect(url_for("sessions.reauthenticate", next=_page_to_return_to())) if due else None
     if SAVED_FORM in request.form:
         return _resume(due)
-    return _save_and_ask(list(request.form.items(multi=True))) if due else None
+    return _save_and_ask() if due else None
 
 
 def _page_to_return_to() -> str:
@@ -137,14 +135,10 @@ def _page_to_return_to() -> str:
     return f"{path}?{query}" if query else path
 
 
-def _save_and_ask(fields: Fields) -> ResponseReturnValue:
+def _save_and_ask() -> ResponseReturnValue:
     """Return the page that asks for the password, with the posted fields sealed in it."""
-    try:
-        sealed = reauthentication.save_form(app_state().sealer, browser.current_session(), request.path, fields)
-    except FormTooLarge:
-        # The browser still has what was entered, one page back.
-        here = url_for("sessions.reauthenticate", next=request.path)
-        return _password_page(ConfirmPasswordForm(formdata=None), 413, here, too_large=True)
+    fields = list(request.form.items(multi=True))
+    sealed = reauthentication.save_form(app_state().sealer, browser.current_session(), request.path, fields)
     return _password_page(ConfirmPasswordForm(formdata=None), 403, request.full_path.rstrip("?"), sealed)
 
 
@@ -181,9 +175,7 @@ def _is_confirmed(form: ConfirmPasswordForm) -> bool:
     return True
 
 
-def _password_page(
-    form: ConfirmPasswordForm, status: int, action: str, sealed: str = "", too_large: bool = False
-) -> tuple[str, int]:
+def _password_page(form: ConfirmPasswordForm, status: int, action: str, sealed: str = "") -> tuple[str, int]:
     minutes = reauthentication.VALID_FOR // timedelta(minutes=1)
-    data = {"form": form, "action": action, "saved_form": sealed, "too_large": too_large, "minutes": minutes}
+    data = {"form": form, "action": action, "saved_form": sealed, "minutes": minutes}
     return render_template("accounts/reauthenticate.html", **data), status
