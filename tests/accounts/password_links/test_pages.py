@@ -126,15 +126,6 @@ def test_a_rejected_password_leaves_the_link_valid(
 
 
 @BOTH
-def test_a_stale_form_leaves_the_link_valid(
-    stranger: Browser, user: User, purpose: LinkPurpose, new_link: NewLink
-) -> None:
-    open_link(stranger, purpose, new_link(user, purpose))
-    assert "open too long" in stranger.client.post(PATHS[purpose], data=NEW | {"csrf_token": "stale"}).text
-    assert choose_password(stranger, purpose) in ("/", "/login")
-
-
-@BOTH
 def test_a_second_click_learns_that_the_first_one_worked(
     app: Flask, stranger: Browser, user: User, purpose: LinkPurpose, new_link: NewLink
 ) -> None:

@@ -47,15 +47,6 @@ def test_the_token_is_not_in_the_database(database: Database, ada: User) -> None
         assert token not in session.scalars(select(KnownDevice.token_hash)).one()
 
 
-def test_the_least_recently_used_browser_makes_room(database: Database, ada: User) -> None:
-    start, tokens = clock.now(), []
-    for minutes in range(known_devices.MAX_DEVICES + 1):
-        with time_machine.travel(start + timedelta(minutes=minutes)):
-            tokens.append(remember(database, ada))
-            remember(database, ada, tokens[0])
-    assert [knows(database, ada, one) for one in (tokens[0], tokens[1], tokens[-1])] == [True, False, True]
-
-
 def test_a_browser_is_forgotten_after_a_year_without_a_login(database: Database, ada: User) -> None:
     token = remember(database, ada)
     with time_machine.travel(clock.now() + timedelta(days=364)):

@@ -182,13 +182,6 @@ class TestUserPage:
         administrator.submit(f"/users/{ada.id}/role", role="administrator")
         assert role_and_state(database, ada) == (Role.ADMINISTRATOR, UserState.ACTIVE)
 
-    @pytest.mark.parametrize("role", ["owner", ""])
-    def test_an_unknown_role_is_an_error(
-        self, administrator: Browser, database: Database, ada: User, role: str
-    ) -> None:
-        assert 'id="role-error"' in administrator.submit(f"/users/{ada.id}/role", role=role).text
-        assert role_and_state(database, ada) == (Role.MEMBER, UserState.ACTIVE)
-
     def test_the_name_can_be_changed(self, administrator: Browser, ada: User) -> None:
         page = administrator.submit(f"/users/{ada.id}", name="Augusta <b>King")
         assert (page.request.path, "Augusta &lt;b&gt;King" in page.text) == (f"/users/{ada.id}", True)

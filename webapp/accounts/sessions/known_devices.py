@@ -18,8 +18,6 @@ from webapp.core.sealing import sha256_hex
 
 # A browser that was not used to sign in for this long is not known any more.
 KNOWN_FOR = timedelta(days=365)
-# Of one user; the one that was not used for longest makes room.
-MAX_DEVICES = 50
 # In one browser's cookie.
 MAX_TOKENS = 5
 SEPARATOR = "."
@@ -48,8 +46,6 @@ def remember(session: Session, user_id: int, cookie: str) -> str:
         return cookie
     token = secrets.token_urlsafe(32)
     session.add(KnownDevice(user_id=user_id, token_hash=sha256_hex(token), last_seen_at=now))
-    session.flush()
-    _make_room(session, user_id)
     return SEPARATOR.join([token, *_tokens(cookie)][:MAX_TOKENS])
 
 
@@ -73,12 +69,6 @@ def forget_others(session: Session, user_id: int, cookie: str) -> str:
 def sweep(session: Session, now: datetime) -> None:
     """Delete the browsers that were not used for a year."""
     session.execute(delete(KnownDevice).where(KnownDevice.last_seen_at <= now - KNOWN_FOR))
-
-
-def _make_room(session: Session, user_id: int) -> None:
-    own = select(KnownDevice.id).where(KnownDevice.user_id == user_id)
-    latest = own.order_by(KnownDevice.last_seen_at.desc(), KnownDevice.id.desc()).limit(MAX_DEVICES)
-    session.execute(delete(KnownDevice).where(KnownDevice.user_id == user_id, KnownDevice.id.not_in(latest)))
 
 
 def _matches(user_id: int, cookie: str) -> tuple[ColumnElement[bool], ...]:
