@@ -83,12 +83,12 @@ NOT_DELEGATED = Diagnosis(
     [
         _("In the Google Admin console, open Security → API controls → Domain-wide delegation."),
         _("Add the service account's client ID with exactly this scope: https://mail.google.com/"),
-        _("The user name must be a mailbox in that organisation. Changes can take a few minutes to apply."),
+        _("The user name must be a mailbox in that organization. Changes can take a few minutes to apply."),
     ],
     DELEGATION_HELP,
 )
 NO_MAILBOX = Diagnosis(
-    _("The mailbox doesn't exist in the organisation, or the service account was deleted."),
+    _("The mailbox doesn't exist in the organization, or the service account was deleted."),
     [_("Check the user name: the service account sends as this address."), *NOT_DELEGATED.steps[:1]],
     DELEGATION_HELP,
 )
@@ -100,7 +100,7 @@ BAD_REQUEST_DATE = Diagnosis(
     ],
 )
 BLOCKED_BY_ADMINISTRATOR = Diagnosis(
-    _("The organisation's administrator doesn't allow this app to use Gmail."),
+    _("The organization's administrator doesn't allow this app to use Gmail."),
     [
         _(
             "In the Google Admin console, open Security → API controls → App access control and "
@@ -119,7 +119,7 @@ BAD_TOKEN = Diagnosis(
     _("Google rejected the access token for this mailbox."),
     [
         _("Check that the user name is the account that signed in."),
-        _("Choose “Generate access token” again and leave access to Gmail ticked: sending requires full access."),
+        _("Choose “Generate access token” again and leave access to Gmail selected: sending requires full access."),
     ],
     OAUTH2_HELP,
 )
@@ -132,7 +132,7 @@ BROWSER_STEPS = [
     ),
     _("Under Clients, create a client of type Web application and add the redirect URI from this page."),
     _("Paste the client ID and client secret here, save, and choose “Generate access token”."),
-    _("Sign in with the account you entered as the user name, and leave access to Gmail ticked."),
+    _("Sign in with the account you entered as the user name, and leave access to Gmail selected."),
 ]
 SERVICE_ACCOUNT_STEPS = [
     _(

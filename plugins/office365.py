@@ -17,7 +17,7 @@ from .office365_diagnoses import (
 OAUTH2_HELP = "https://learn.microsoft.com/en-us/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth"
 AUTHORITY = "https://login.microsoftonline.com/{tenant}/oauth2/v2.0"
 
-USER_NAME = _("In the Microsoft 365 admin centre, open Users → Active users and copy the mailbox's user name.")
+USER_NAME = _("In the Microsoft 365 admin center, open Users → Active users and copy the mailbox's user name.")
 IDS = _("Copy the Application (client) ID and the Directory (tenant) ID from the app's Overview page.")
 SECRET = _("Under Certificates & secrets, create a client secret, copy the Value, and note the expiry date.")
 PERMISSION = _("Under API permissions, add the Microsoft Graph delegated permission SMTP.Send.")
@@ -71,7 +71,7 @@ OAUTH2_METHOD = OAuth2(
         "client_credentials": _("Work and school accounts only. Requires an Exchange administrator."),
         "device_code": _(
             "For a personal Outlook account, enter consumers as the tenant and "
-            "smtp-mail.outlook.com as the host. Some organisations block device codes."
+            "smtp-mail.outlook.com as the host. Some organizations block device codes."
         ),
     },
     grant_steps={

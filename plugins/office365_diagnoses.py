@@ -5,9 +5,9 @@ from webapp.providers import Diagnosis, DiagnosisRule, _
 HELP = "https://learn.microsoft.com/en-us/exchange/clients-and-mobile-in-exchange-online/authenticated-client-smtp-submission"
 RETIREMENT = "https://techcommunity.microsoft.com/blog/exchange/updated-exchange-online-smtp-auth-basic-authentication-deprecation-timeline/4489835"
 MAILBOX_SWITCH = _(
-    "In the Microsoft 365 admin centre, open Users → Active users → the mailbox → Mail → "
-    "Manage email apps and tick Authenticated SMTP. If it's already ticked, untick it, "
-    "save, then tick it again."
+    "In the Microsoft 365 admin center, open Users → Active users → the mailbox → Mail → "
+    "Manage email apps and select Authenticated SMTP. If it's already selected, clear it, "
+    "save, then select it again."
 )
 SECURITY_DEFAULTS = _(
     "In Microsoft Entra, open Properties → Manage security defaults. While they are on, "
@@ -26,12 +26,12 @@ NOT_ACCEPTED = Diagnosis(
     HELP,
 )
 TENANT_OFF = Diagnosis(
-    _("Sending by SMTP is turned off for the whole organisation."),
+    _("Sending by SMTP is turned off for the whole organization."),
     [
         MAILBOX_SWITCH,
         _(
-            "Or, to allow it for everyone, open Exchange admin centre → Settings → Mail flow and "
-            "untick “Turn off SMTP AUTH protocol”."
+            "Or, to allow it for everyone, open Exchange admin center → Settings → Mail flow and "
+            "clear “Turn off SMTP AUTH protocol”."
         ),
         _("Wait up to an hour for the change to take effect, then test again."),
     ],
@@ -57,7 +57,7 @@ WRONG_PASSWORD = Diagnosis(
     HELP,
 )
 POLICY = Diagnosis(
-    _("An organisation policy blocked the sign-in: Conditional Access, an authentication policy, or MFA."),
+    _("An organization policy blocked the sign-in: Conditional Access, an authentication policy, or MFA."),
     [
         _(
             "In Microsoft Entra, open Sign-in logs and find the failed entry at the time of this "
@@ -68,7 +68,7 @@ POLICY = Diagnosis(
     HELP,
 )
 DEFAULTS = Diagnosis(
-    _("The organisation's security defaults block passwords. The mailbox isn't actually locked."),
+    _("The organization's security defaults block passwords. The mailbox isn't actually locked."),
     [USE_OAUTH2, SECURITY_DEFAULTS],
     HELP,
 )
@@ -80,7 +80,7 @@ SEND_AS = Diagnosis(
     _("The signed-in mailbox isn't allowed to send from the Mail From address."),
     [
         _("Set Mail From to the address of the signed-in mailbox."),
-        _("Or give that mailbox Send As permission in Exchange admin centre → Mailboxes → the sender → Delegation."),
+        _("Or give that mailbox Send As permission in Exchange admin center → Mailboxes → the sender → Delegation."),
     ],
 )
 BUSY = Diagnosis(
@@ -141,7 +141,7 @@ NO_CONSENT = Diagnosis(
 )
 SECOND_FACTOR = Diagnosis(_("Microsoft requires a second factor (MFA) for this sign-in."), [SIGN_IN_AGAIN], OAUTH2_HELP)
 CONDITIONAL = Diagnosis(
-    _("A Conditional Access policy of the organisation blocks this application, location or device."),
+    _("A Conditional Access policy of the organization blocks this application, location or device."),
     [
         _(
             "In Microsoft Entra, open Sign-in logs and find the failed entry. It names the policy "
@@ -169,7 +169,7 @@ OTHER_TENANT = Diagnosis(
     _("The access token is for a different tenant than the one you entered."),
     [
         _(
-            "Compare the Directory (tenant) ID with that of the mailbox's organisation, and "
+            "Compare the Directory (tenant) ID with that of the mailbox's organization, and "
             "generate the access token again."
         )
     ],

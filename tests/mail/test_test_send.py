@@ -22,7 +22,7 @@ def test_a_test_uses_unsaved_values(administrator: Browser, inbox: Inbox, parts:
     page = administrator.submit(PAGE, "test", test_recipient=RECIPIENT, **fields)
     assert f"The test email is on its way to {RECIPIENT}" in page.text
     assert f"{inbox.host} accepted it in " in page.text
-    assert "These settings are not saved yet." in page.text
+    assert "These settings haven't been saved yet." in page.text
     assert inbox.last.rcpt_to == [RECIPIENT]
     assert saved(parts).mail_from == SENDER
 

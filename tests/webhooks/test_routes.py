@@ -71,7 +71,7 @@ def test_a_failed_test_shows_the_status_and_nothing_else_of_the_reply(
 ) -> None:
     receiver.answers = [302]
     page = administrator.submit(PAGE, button="test")
-    assert "The test event was not delivered. The receiver replied with status 302." in page.text
+    assert "The test event couldn&#39;t be delivered. The receiver replied with status 302." in page.text
     assert "elsewhere" not in page.text
     assert len(receiver.received) == 1
 

@@ -42,7 +42,7 @@ RESET_LINK_SHOWN = EventType("reset.link_shown", lazy("Reset link shown"))
 RESET_COMPLETED = EventType("reset.completed", lazy("Password reset completed"), by_subject=True)
 PASSWORD_CHANGED = EventType("password.changed", lazy("Password changed"))
 ADDRESS_CHANGE_REQUESTED = EventType("address_change.requested", lazy("Email address change requested"))
-ADDRESS_CHANGE_CANCELLED = EventType("address_change.cancelled", lazy("Email address change cancelled"))
+ADDRESS_CHANGE_CANCELLED = EventType("address_change.cancelled", lazy("Email address change canceled"))
 ADDRESS_CHANGED = EventType("address_change.completed", lazy("Email address changed"))
 ADDRESS_CHANGE_UNDONE = EventType("address_change.undone", lazy("Email address change undone"))
 

@@ -54,7 +54,7 @@ def _setup_steps(has_server: bool, has_users: bool) -> list[SetupStep]:
         ),
         SetupStep(
             _("Create the first user"),
-            _("They get an activation email and choose a password."),
+            _("They'll get an email with a link to choose a password."),
             "users.create_user",
             has_users,
         ),

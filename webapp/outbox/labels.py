@@ -15,7 +15,7 @@ STATES = {
     MessageState.SENT: _("Sent"),
     MessageState.FAILED: _("Failed"),
     MessageState.EXPIRED: _("Expired"),
-    MessageState.CANCELLED: _("Cancelled"),
+    MessageState.CANCELLED: _("Canceled"),
 }
 FILTERS = {one: STATES[one.states[0]] for one in StateFilter} | {StateFilter.ALL: _("All")}
 # The failures at one of the LocalStages, by code; a kind adds its own.

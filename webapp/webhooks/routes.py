@@ -53,7 +53,7 @@ def test() -> Response:
     with app_state().database.transaction() as session:
         audit.record(session, events.WEBHOOK_TESTED, passed=not error)
     if error:
-        flash(_("The test event was not delivered. %(error)s", error=error), "danger")
+        flash(_("The test event couldn't be delivered. %(error)s", error=error), "danger")
     else:
         flash(_("Test event delivered."), "success")
     return redirect(url_for("webhooks.settings"))

@@ -60,7 +60,7 @@ def test_a_pending_change_can_be_resent_or_cancelled(member: Browser, queued: Qu
     assert "/profile/address/again" in page
     assert member.post("/profile/address/again").status_code == 429
     page = member.post("/profile/address/cancel").text
-    assert "Address change cancelled." in page
+    assert "Address change canceled." in page
     assert f"<bdi>{NEW_EMAIL}</bdi>" not in page
     assert member.post("/profile/address/again").status_code == 404
 

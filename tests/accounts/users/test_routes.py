@@ -113,10 +113,10 @@ class TestCreating:
 class TestResendingTheActivationEmail:
     """The button on the page of a pending user."""
 
-    def test_only_one_email_is_sent_in_five_minutes(self, administrator: Browser, pat: User, queued: Queued) -> None:
+    def test_only_one_email_is_queued_in_five_minutes(self, administrator: Browser, pat: User, queued: Queued) -> None:
         pages = [administrator.post(f"/users/{pat.id}/resend").text for _ in range(3)]
         assert f"The activation email to {pat.email} will be sent once" in pages[0]
-        assert "You can send another in 5 minutes." in pages[-1]
+        assert "You can request another in 5 minutes." in pages[-1]
         assert queued() == [("activation", pat.email)]
 
     def test_an_active_user_gets_none(self, administrator: Browser, ada: User, queued: Queued) -> None:

@@ -112,7 +112,7 @@ def test_an_unknown_failure_has_a_diagnosis_too(app: Flask) -> None:
     with app.test_request_context():
         diagnosis = diagnose("gone", {}, Failure("data", "", {"error": "something new"}))
     assert diagnosis is not None
-    assert "doesn't recognise" in str(diagnosis.cause)
+    assert "doesn't recognize" in str(diagnosis.cause)
 
 
 def test_a_failure_before_any_server_was_asked_has_no_diagnosis(app: Flask) -> None:

@@ -23,7 +23,7 @@ class LinkNotFound(LinkRefused):
     """There is no such link, or its user was deleted."""
 
     code, status = "not_found", 404
-    text = _("This link is unknown. It may be incomplete or very old.")
+    text = _("We don't recognize this link. It may be incomplete or too old.")
 
 
 class LinkUsed(LinkRefused):

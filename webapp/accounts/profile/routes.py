@@ -132,7 +132,7 @@ def cancel_address_change() -> ResponseReturnValue:
     """Keep the current address."""
     with app_state().database.transaction() as session:
         address_changes.cancel(session, signed_in().id)
-    flash(_("Address change cancelled."), "success")
+    flash(_("Address change canceled."), "success")
     return _redirect_to_profile()
 
 

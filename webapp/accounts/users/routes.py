@@ -256,7 +256,7 @@ def _flash_activation(email: str) -> None:
 
 def _wait_text(error: TooManyRequests) -> str:
     return ngettext(
-        "Not sent: an email went out a moment ago. You can send another in %(num)s minute.",
-        "Not sent: an email went out a moment ago. You can send another in %(num)s minutes.",
+        "Not queued: an activation email was requested a moment ago. You can request another in %(num)s minute.",
+        "Not queued: an activation email was requested a moment ago. You can request another in %(num)s minutes.",
         math.ceil(error.retry_after / 60),
     )

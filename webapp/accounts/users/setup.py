@@ -18,7 +18,7 @@ from webapp.settings import service as settings
 
 
 class SetupRefused(MailroomError):
-    """The set-up page is not available."""
+    """The setup page is not available."""
 
 
 class InvalidSetupToken(SetupRefused):

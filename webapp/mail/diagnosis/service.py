@@ -46,6 +46,6 @@ def _by_code(failure: Failure, settings: Mapping[str, str]) -> Diagnosis:
         if rule.matches(failure, settings):
             return rule.diagnosis
     return Diagnosis(
-        _("Sending failed for a reason that Mailroom doesn't recognise. The error message is below."),
+        _("Sending failed for a reason that Mailroom doesn't recognize. The error message is below."),
         [_("Check the host, port and security.")],
     )

@@ -242,7 +242,7 @@ NO_REVERSE_DNS = Diagnosis(
 )
 GREYLISTED = Diagnosis(
     _("The server deliberately delays first-time senders (greylisting)."),
-    [_("You don't need to do anything: the next attempt, in a few minutes, will work.")],
+    [_("You don't need to do anything: the next attempt, in a few minutes, should work.")],
 )
 TEMPORARY_PROBLEM = Diagnosis(
     _("The server reports a temporary problem and can't accept email at the moment."),

@@ -88,7 +88,7 @@ BAD_SCOPE = Diagnosis(
     [_("Compare the scopes with the provider's documentation, and allow them for the application.")],
 )
 DENIED = Diagnosis(
-    _("The request was declined by the person who signed in, or by an organisation policy."),
+    _("The request was declined by the person who signed in, or by an organization policy."),
     [
         _("Choose “Generate access token” again and allow what the provider asks for."),
         _("If the provider didn't let you choose, ask an administrator there to allow the application."),
@@ -145,7 +145,7 @@ WRONG_ACCOUNT = Diagnosis(
 MISSING_SCOPES = Diagnosis(
     _("The provider didn't grant all the permissions needed to send email, so nothing was saved."),
     [
-        _("Choose “Generate access token” again and leave every box ticked."),
+        _("Choose “Generate access token” again and leave every box selected."),
         _("Allow the missing permission for the application on the provider's page."),
     ],
 )
