@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from webapp import create_app
-from webapp.accounts import events
+from webapp.accounts import audit_events
 from webapp.accounts import service as accounts
 from webapp.accounts.fields import MAX_NAME_LENGTH
 from webapp.accounts.passwords import hashing
@@ -154,7 +154,7 @@ def create_admin(email: str, name: str, password_stdin: bool) -> None:
             password_hash = hashing.hash_password(password)
             with database.transaction() as session:
                 created = administration.create_administrator(session, email, name, password_hash)
-                audit.record(session, events.ADMINISTRATOR_CREATED, created)
+                audit.record(session, audit_events.ADMINISTRATOR_CREATED, created)
     except AddressTaken as error:
         raise click.ClickException(f"{email} already has an account.") from error
     except InvalidEmailAddress as error:

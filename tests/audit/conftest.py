@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from webapp.accounts import events
+from webapp.accounts import audit_events
 from webapp.audit.models import AuditEntry
 from webapp.audit.registry import EventType
 from webapp.core.actor import SYSTEM, Actor, set_actor
@@ -29,7 +29,7 @@ def root() -> Iterator[Actor]:
 def add_entry(database: Database) -> Callable[..., int]:
     """Add an entry and return its id."""
 
-    def add_entry(event_type: EventType = events.SESSION_STARTED, at: datetime = NOON, **columns: Any) -> int:
+    def add_entry(event_type: EventType = audit_events.SESSION_STARTED, at: datetime = NOON, **columns: Any) -> int:
         with database.transaction() as session:
             session.add(entry := AuditEntry(event=event_type.key, happened_at=at, **columns))
         return entry.id

@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from webapp.audit import events, receivers
+from webapp.audit import audit_events, receivers
 from webapp.audit.models import AuditEntry
 from webapp.core.database import Database
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.one_database
 
 
 def throttled_pages(database: Database) -> list[str]:
-    entries = select(AuditEntry).where(AuditEntry.event == events.REQUESTS_THROTTLED.key).order_by(AuditEntry.id)
+    entries = select(AuditEntry).where(AuditEntry.event == audit_events.REQUESTS_THROTTLED.key).order_by(AuditEntry.id)
     with database.read() as session:
         return [entry.data["page"] for entry in session.scalars(entries)]
 

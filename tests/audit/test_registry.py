@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from webapp.accounts import events
+from webapp.accounts import audit_events
 from webapp.audit import registry
 from webapp.core.database import Base
 from webapp.settings.models import GeneralSettings, SecuritySettings
@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.one_database, pytest.mark.usefixtures("app_context")]
 
 def test_a_key_is_registered_once(app: Flask) -> None:
     with pytest.raises(ValueError, match=r"session\.started"):
-        registry.register(app, events)
+        registry.register(app, audit_events)
 
 
 def test_unknown_event_types_and_data_are_shown_as_they_are() -> None:

@@ -8,11 +8,11 @@ import pytest
 
 from tests.support.browser import Browser
 from tests.support.users import add_user
-from webapp.audit.events import TRAIL_DOWNLOADED
+from webapp.audit.audit_events import TRAIL_DOWNLOADED
 from webapp.audit.models import AuditEntry
 from webapp.audit.registry import EventType
 from webapp.core.database import Database
-from webapp.mail.events import MAIL_SERVER_SAVED
+from webapp.mail.audit_events import MAIL_SERVER_SAVED
 
 AddEntry = Callable[..., int]
 LastEntry = Callable[[EventType], AuditEntry]

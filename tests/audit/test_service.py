@@ -12,7 +12,7 @@ from sqlalchemy.exc import DatabaseError
 from tests.audit.conftest import NOON
 from tests.support.browser import Browser
 from tests.support.users import add_user
-from webapp.accounts import events
+from webapp.accounts import audit_events
 from webapp.accounts.models import User
 from webapp.audit import service as audit
 from webapp.audit.models import AuditEntry
@@ -41,7 +41,7 @@ class TestRecord:
     def test_an_entry_has_actor_subject_origin_and_data(self, database: Database, root: Actor) -> None:
         user_id = add_user(database, "ada@example.com")
         with database.transaction() as session:
-            audit.record(session, events.ROLE_CHANGED, session.get_one(User, user_id), role="member")
+            audit.record(session, audit_events.ROLE_CHANGED, session.get_one(User, user_id), role="member")
         entry = entries(database)[-1]
         assert (entry.actor_id, entry.actor_email) == (root.id, root.email)
         assert (entry.ip_address, entry.user_agent) == (root.ip_address, root.user_agent)
@@ -65,7 +65,7 @@ def test_the_database_refuses_to_change_entries(database: Database, statement: s
     if statement == REPLACE and database.engine.dialect.name != "sqlite":
         pytest.skip("only SQLite has REPLACE")
     with database.transaction() as session:
-        audit.record(session, events.USER_DELETED)
+        audit.record(session, audit_events.USER_DELETED)
     with pytest.raises(DatabaseError, match="append-only"), database.transaction() as session:
         session.execute(text(statement))
     assert entries(database)[-1].event == "user.deleted"
@@ -107,7 +107,7 @@ class TestListEntries:
         add_entry(at=NOON - timedelta(days=365), subject_email="eve@example.com", ip_address="192.0.2.9")
         people = {"subject_email": "ada@example.com", "actor_email": "root@example.com"}
         at = NOON.replace(year=2025, month=3, day=1, hour=23, minute=59)
-        matching = add_entry(events.LINK_CREATED, at=at, ip_address="2001:db8::1", **people)
+        matching = add_entry(audit_events.LINK_CREATED, at=at, ip_address="2001:db8::1", **people)
         assert list_ids(database, entry_filter) == [matching]
 
     def test_a_person_is_found_under_earlier_addresses_too(self, database: Database, add_entry: AddEntry) -> None:

@@ -10,7 +10,7 @@ from tests.support.browser import Browser
 from tests.support.receiver import Receiver
 from webapp.audit.models import AuditEntry
 from webapp.core.app_state import AppState
-from webapp.webhooks import events
+from webapp.webhooks import audit_events
 
 PAGE = "/settings/webhook"
 
@@ -137,5 +137,8 @@ def test_the_audit_trail_has_neither_url_nor_secret(
     administrator.submit(PAGE, button="test")
     with parts.database.read() as session:
         recorded = {one.event: one.data for one in session.scalars(select(AuditEntry))}
-    assert recorded[events.WEBHOOK_SAVED.key] == {"changed": ["webhook_url"]}
-    assert (recorded[events.WEBHOOK_SECRET_CREATED.key], recorded[events.WEBHOOK_TESTED.key]) == ({}, {"passed": True})
+    assert recorded[audit_events.WEBHOOK_SAVED.key] == {"changed": ["webhook_url"]}
+    assert (recorded[audit_events.WEBHOOK_SECRET_CREATED.key], recorded[audit_events.WEBHOOK_TESTED.key]) == (
+        {},
+        {"passed": True},
+    )

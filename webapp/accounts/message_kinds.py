@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from webapp.accounts import events, service
+from webapp.accounts import audit_events, service
 from webapp.accounts.address_changes import service as address_changes
 from webapp.accounts.links import codes
 from webapp.accounts.links import service as links
@@ -149,7 +149,7 @@ def _with_link(
     reply was lost, and a revoked link would arrive dead.
     """
     issued = codes.issue(session, app_state().sealer, user, purpose, message.deadline, email)
-    audit.record(session, events.LINK_CREATED, user, purpose=purpose)
+    audit.record(session, audit_events.LINK_CREATED, user, purpose=purpose)
     data = {"valid_until": message.deadline, "code": issued.code, "account": user.email}
     path = links.PATHS[purpose] + issued.secret
     return PreparedMessage(email or user.email, _data(message, user) | data, user.language, path, template)

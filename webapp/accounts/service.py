@@ -5,7 +5,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from webapp.accounts import events
+from webapp.accounts import audit_events
 from webapp.accounts.models import Role, User, searchable
 from webapp.audit import service as audit
 from webapp.core.database import MAX_ID
@@ -57,7 +57,7 @@ def get_user(session: Session, user_id: int, lock: bool = False) -> User:
 def rename(session: Session, user: User, name: str) -> None:
     """Change the name of a locked user."""
     user.name, user.search_text = name, searchable(name, user.email)
-    audit.record(session, events.NAME_CHANGED, user)
+    audit.record(session, audit_events.NAME_CHANGED, user)
 
 
 def assign_email(session: Session, user: User, email: str) -> None:

@@ -4,7 +4,7 @@ from flask import Flask
 from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
-from webapp.accounts import events, jobs, message_kinds, notifications, service
+from webapp.accounts import audit_events, jobs, message_kinds, notifications, service
 from webapp.accounts.address_changes import routes as address_change_routes
 from webapp.accounts.password_links import routes as password_link_routes
 from webapp.accounts.profile import routes as profile_routes
@@ -15,14 +15,14 @@ from webapp.accounts.users import admin_link_routes, setup_routes
 from webapp.accounts.users import routes as user_routes
 from webapp.audit import registry
 from webapp.core.keys import rotation
-from webapp.mail.events import expiry_alert_raised
+from webapp.mail.signals import expiry_alert_raised
 from webapp.web import navigation
 from webapp.web.navigation import NavigationEntry
 
 
 def init_app(app: Flask) -> None:
     """Register everything."""
-    registry.register(app, events, events.DETAILS)
+    registry.register(app, audit_events, audit_events.DETAILS)
     message_kinds.init_app(app)
     jobs.init_app(app)
     # Keys are dropped when one may have leaked.

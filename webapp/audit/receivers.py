@@ -5,7 +5,7 @@ from datetime import timedelta
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from webapp.audit import events, service
+from webapp.audit import audit_events, service
 from webapp.core import rate_limits
 from webapp.core.app_state import app_state_of
 from webapp.core.keys import rotation
@@ -35,19 +35,19 @@ def record_throttled(app: Flask, ip_address: str, endpoint: str) -> None:
         if rate_limits.try_consume(session, BY_NETWORK_AND_PAGE, key, endpoint) and rate_limits.try_consume(
             session, IN_TOTAL, ""
         ):
-            service.record(session, events.REQUESTS_THROTTLED, page=endpoint)
+            service.record(session, audit_events.REQUESTS_THROTTLED, page=endpoint)
 
 
 def record_rotation(sender: object, session: Session, key_id: int) -> None:
     """Record that a new key is in use."""
-    service.record(session, events.KEYS_ROTATED, key=key_id)
+    service.record(session, audit_events.KEYS_ROTATED, key=key_id)
 
 
 def record_dropped_keys(sender: object, session: Session, count: int) -> None:
     """Record that old keys were deleted."""
-    service.record(session, events.KEYS_DROPPED, keys=count)
+    service.record(session, audit_events.KEYS_DROPPED, keys=count)
 
 
 def record_forgotten_keys(sender: object, session: Session, count: int) -> None:
     """Record that keys which can't be opened were deleted."""
-    service.record(session, events.KEYS_FORGOTTEN, keys=count)
+    service.record(session, audit_events.KEYS_FORGOTTEN, keys=count)

@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, redirect, render_template, request, stream_with_context, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from webapp.audit import events, registry, service
+from webapp.audit import audit_events, registry, service
 from webapp.audit.export import export_csv
 from webapp.audit.forms import FilterForm
 from webapp.audit.models import AuditEntry
@@ -35,7 +35,7 @@ def download() -> BaseResponse:
     entry_filter, database = form.to_filter(), app_state().database
     with database.transaction() as session:
         filtered = list(form.query_args())
-        service.record(session, events.TRAIL_DOWNLOADED, email=entry_filter.person, filtered=filtered)
+        service.record(session, audit_events.TRAIL_DOWNLOADED, email=entry_filter.person, filtered=filtered)
     name = f"audit-{clock.now():%Y-%m-%d}.csv"
     return Response(
         stream_with_context(export_csv(database, entry_filter)),

@@ -5,7 +5,7 @@ from flask_babel import gettext as _
 
 from webapp.audit import registry
 from webapp.audit.registry import Describe
-from webapp.mail import events
+from webapp.mail import audit_events
 from webapp.mail.expiry import labels
 from webapp.mail.server_page.forms import MailServerForm
 from webapp.mail.transcript import Stage, stage_label
@@ -35,4 +35,4 @@ DETAILS: dict[str, Describe] = {
 
 def init_app(app: Flask) -> None:
     """Register these events with the audit trail."""
-    registry.register(app, events, DETAILS, labels_of(MailServerForm))
+    registry.register(app, audit_events, DETAILS, labels_of(MailServerForm))

@@ -10,7 +10,7 @@ from webapp.audit import service as audit
 from webapp.core import clock
 from webapp.core.errors import MailroomError, StaleVersion
 from webapp.core.sealing import Sealer
-from webapp.mail import events
+from webapp.mail import audit_events, signals
 from webapp.mail.grants import service as grants
 from webapp.mail.models import MailServer
 from webapp.mail.servers import (
@@ -70,11 +70,11 @@ def save(session: Session, sealer: Sealer, draft: ServerDraft, by: str, version:
             server.certificate_since = server.certificate_expires_at = server.certificate_seen_at = None
         _fill(server, sealer, draft, by)
     grants.prepare(session, server, draft.method)
-    events.mail_server_saved.send(session=session)
+    signals.mail_server_saved.send(session=session)
     after = _fields(server)
     # An empty setting counts as one that is not there.
     changes = sorted(name for name in before | after if (before.get(name) or None) != (after.get(name) or None))
-    audit.record(session, events.MAIL_SERVER_SAVED, provider=server.provider, changed=changes)
+    audit.record(session, audit_events.MAIL_SERVER_SAVED, provider=server.provider, changed=changes)
     return Saved(server, discarded)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from webapp.audit import service as audit
 from webapp.core.app_state import app_state
-from webapp.mail import events, transport_settings
+from webapp.mail import audit_events, transport_settings
 from webapp.mail.compose import compose
 from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.diagnosis.service import diagnose
@@ -82,5 +82,10 @@ def _audit(test: TestSend, provider: str) -> None:
     stage: dict[str, Any] = {"stage": test.stage} if test.stage else {}
     with app_state().database.transaction() as session:
         audit.record(
-            session, events.TEST_SEND_FINISHED, email=test.recipient, provider=provider, passed=test.passed, **stage
+            session,
+            audit_events.TEST_SEND_FINISHED,
+            email=test.recipient,
+            provider=provider,
+            passed=test.passed,
+            **stage,
         )

@@ -13,7 +13,7 @@ from webapp.core.database import MAX_ID
 from webapp.core.errors import MailroomError, NotFound
 from webapp.mail import servers
 from webapp.mail.diagnosis.service import diagnose
-from webapp.outbox import events
+from webapp.outbox import audit_events
 from webapp.outbox.models import Message, MessageState
 from webapp.outbox.queue import wake_after_commit
 from webapp.providers import Diagnosis
@@ -103,7 +103,7 @@ def retry(session: Session, message_id: int) -> None:
     if not can_retry(message, now):
         raise NotRetryable
     message.state, message.next_attempt_at, message.finished_at = MessageState.QUEUED, now, None
-    audit.record(session, events.MESSAGE_RETRIED, email=message.recipient, message=message_id)
+    audit.record(session, audit_events.MESSAGE_RETRIED, email=message.recipient, message=message_id)
     wake_after_commit(session)
 
 

@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 from webapp.audit import registry
 from webapp.core.app_state import app_state_of
 from webapp.core.jobs import cleanup_job, register_jobs
-from webapp.mail.events import grant_obtained, mail_server_saved
-from webapp.outbox import claims, events, kinds, preview_routes, routes, service
+from webapp.mail.signals import grant_obtained, mail_server_saved
+from webapp.outbox import audit_events, claims, kinds, preview_routes, routes, service
 from webapp.outbox.queue import EXTENSION, WakeUpQueue
-from webapp.settings.events import settings_saved
+from webapp.settings.signals import settings_saved
 from webapp.web import navigation
 from webapp.web.navigation import NavigationEntry, Panel, SettingsTab
 
@@ -23,7 +23,7 @@ def init_app(app: Flask) -> None:
     queue = WakeUpQueue(state.config.queue_url)
     queue.attach_to(state.database)
     app.extensions[EXTENSION] = queue
-    registry.register(app, events, events.DETAILS)
+    registry.register(app, audit_events, audit_events.DETAILS)
     for signal in (settings_saved, mail_server_saved, grant_obtained):
         signal.connect(_retry_waiting)
     kinds.register_kinds(app, kinds.TEST)

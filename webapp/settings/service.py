@@ -12,7 +12,7 @@ from webapp.audit import service as audit
 from webapp.core.config import Config
 from webapp.core.database import Base, insert_into
 from webapp.core.errors import StaleVersion
-from webapp.settings import events
+from webapp.settings import audit_events, signals
 from webapp.settings.models import SINGLETON_ID, GeneralSettings, SecuritySettings
 
 Model = TypeVar("Model", bound=Base)
@@ -100,14 +100,14 @@ def save_general(
     if public_url is not None:
         new["public_url"] = public_url
     changed = _save(session, GeneralSettings, {}, new, expected_version)
-    audit.record(session, events.GENERAL_SETTINGS_SAVED, changed=changed)
-    events.settings_saved.send(session=session)
+    audit.record(session, audit_events.GENERAL_SETTINGS_SAVED, changed=changed)
+    signals.settings_saved.send(session=session)
 
 
 def save_security(session: Session, new: SecurityPolicy, expected_version: int | None = None) -> None:
     """Save the security settings. Raises StaleVersion."""
     changed = _save(session, SecuritySettings, asdict(SecurityPolicy()), asdict(new), expected_version)
-    audit.record(session, events.SECURITY_SETTINGS_SAVED, changed=changed)
+    audit.record(session, audit_events.SECURITY_SETTINGS_SAVED, changed=changed)
 
 
 def lock_row(session: Session, model: type[Model], defaults: Mapping[str, object]) -> Model:

@@ -4,14 +4,14 @@ from flask import Flask
 from flask_babel import lazy_gettext as _
 
 from webapp.audit import registry
-from webapp.settings import context, events, forms, routes
+from webapp.settings import audit_events, context, forms, routes
 from webapp.web import navigation
 from webapp.web.navigation import NavigationEntry, SettingsTab
 
 
 def init_app(app: Flask) -> None:
     """Add the settings pages."""
-    registry.register(app, events, field_labels=forms.field_labels())
+    registry.register(app, audit_events, field_labels=forms.field_labels())
     context.init_app(app)
     app.register_blueprint(routes.blueprint)
     navigation.register(

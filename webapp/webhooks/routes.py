@@ -8,7 +8,7 @@ from webapp.audit import service as audit
 from webapp.core.app_state import app_state
 from webapp.settings.context import general_settings
 from webapp.web import csrf
-from webapp.webhooks import delivery, events, service
+from webapp.webhooks import audit_events, delivery, service
 from webapp.webhooks.forms import WebhookForm
 from webapp.webhooks.labels import describe_failure
 from webapp.webhooks.service import NoUrl
@@ -51,7 +51,7 @@ def test() -> Response:
     """Send a test event at once, and show what the receiver replied."""
     error = _send_test_event()
     with app_state().database.transaction() as session:
-        audit.record(session, events.WEBHOOK_TESTED, passed=not error)
+        audit.record(session, audit_events.WEBHOOK_TESTED, passed=not error)
     if error:
         flash(_("The test event couldn't be delivered. %(error)s", error=error), "danger")
     else:

@@ -17,7 +17,7 @@ from webapp.core.errors import MailroomError
 from webapp.core.sealing import CannotUnseal, Sealer
 from webapp.settings.models import SINGLETON_ID
 from webapp.settings.service import General, lock_row
-from webapp.webhooks import events
+from webapp.webhooks import audit_events
 from webapp.webhooks.models import DeliveryState, WebhookDelivery, WebhookSettings
 
 # The purposes that the columns are sealed for.
@@ -65,7 +65,7 @@ def save(session: Session, sealer: Sealer, url: str) -> str | None:
     row.sealed_url, row.disabled_at = sealer.seal(url, URL) if url else "", None
     values: dict[str, Any] = {"next_attempt_at": clock.now()} if url else {"state": DeliveryState.FAILED}
     session.execute(update(WebhookDelivery).where(WebhookDelivery.state == DeliveryState.QUEUED).values(values))
-    audit.record(session, events.WEBHOOK_SAVED, changed=changed)
+    audit.record(session, audit_events.WEBHOOK_SAVED, changed=changed)
     return _create_secret(session, sealer, row) if url and not row.sealed_secret else None
 
 
@@ -135,5 +135,5 @@ def iso(time: datetime) -> str:
 def _create_secret(session: Session, sealer: Sealer, row: WebhookSettings) -> str:
     secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
     row.sealed_secret, row.secret_created_at = sealer.seal(secret, SECRET), clock.now()
-    audit.record(session, events.WEBHOOK_SECRET_CREATED)
+    audit.record(session, audit_events.WEBHOOK_SECRET_CREATED)
     return secret

@@ -11,13 +11,13 @@ from webapp.core.jobs import Job, cleanup_job, register_jobs
 from webapp.web import navigation
 from webapp.web.forms import labels_of
 from webapp.web.navigation import SettingsTab
-from webapp.webhooks import delivery, events, routes, service
+from webapp.webhooks import audit_events, delivery, routes, service
 from webapp.webhooks.forms import WebhookForm
 
 
 def init_app(app: Flask) -> None:
     """Add the settings page of the webhook, and the jobs that deliver and delete events."""
-    registry.register(app, events, field_labels=labels_of(WebhookForm))
+    registry.register(app, audit_events, field_labels=labels_of(WebhookForm))
     app.register_blueprint(routes.blueprint)
     navigation.register(app, SettingsTab(_("Webhook"), "webhooks.settings", 50))
     register_jobs(

@@ -11,7 +11,7 @@ import time_machine
 from sqlalchemy import select, text
 
 from tests.accounts.conftest import CLIENT, IssueLink, run_at_once
-from webapp.accounts import events
+from webapp.accounts import audit_events
 from webapp.accounts.links import codes
 from webapp.accounts.links.codes import ALPHABET, RedeemedCode
 from webapp.accounts.models import Link, LinkPurpose, User
@@ -178,7 +178,7 @@ class TestGuessing:
         enter_code("nobody@example.com", WRONG)
         with parts.database.read() as session:
             found = session.scalars(
-                select(AuditEntry).where(AuditEntry.event == events.CODE_REJECTED.key).order_by(AuditEntry.id)
+                select(AuditEntry).where(AuditEntry.event == audit_events.CODE_REJECTED.key).order_by(AuditEntry.id)
             ).all()
         assert [(one.subject_id, one.subject_email) for one in found] == [
             (ada.id, ada.email),

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from tests.accounts.conftest import NEW_PASSWORD, Deliver, IssueLink
 from tests.support.browser import Browser
 from tests.support.inbox import Inbox
-from webapp.accounts import events
+from webapp.accounts import audit_events
 from webapp.accounts.links import codes
 from webapp.accounts.models import LinkPurpose, User
 from webapp.audit.models import AuditEntry
@@ -64,7 +64,7 @@ def test_an_error_is_shown_beside_its_field_and_counts_as_no_attempt(
     answer = stranger.submit("/code", email=email, code=code)
     assert re.search(rf'class="error"[^>]*>[^<]*{problem}', answer.text)
     with parts.database.read() as session:
-        assert session.scalars(select(AuditEntry).where(AuditEntry.event == events.CODE_REJECTED.key)).all() == []
+        assert session.scalars(select(AuditEntry).where(AuditEntry.event == audit_events.CODE_REJECTED.key)).all() == []
 
 
 def test_too_many_attempts_keep_the_address_and_say_when_to_try_again(stranger: Browser) -> None:

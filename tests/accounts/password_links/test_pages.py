@@ -12,7 +12,7 @@ from tests.accounts.conftest import NEW_PASSWORD, NewLink, Queued
 from tests.support.browser import PASSWORD, Browser
 from tests.support.users import add_user
 from webapp.accounts.models import Link, LinkPurpose, User, UserState
-from webapp.audit import events
+from webapp.audit import audit_events
 from webapp.audit.models import AuditEntry
 from webapp.core import clock
 from webapp.core.database import Database
@@ -229,7 +229,7 @@ class TestForgotPassword:
         assert len(queued()) == 30
         with database.read() as session:
             throttled = session.scalars(
-                select(AuditEntry).where(AuditEntry.event == events.REQUESTS_THROTTLED.key)
+                select(AuditEntry).where(AuditEntry.event == audit_events.REQUESTS_THROTTLED.key)
             ).one()
         assert (throttled.data, throttled.ip_address) == ({"page": "password_links.forgot_password"}, "127.0.0.1")
 

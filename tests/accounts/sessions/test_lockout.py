@@ -12,7 +12,7 @@ from tests.accounts.conftest import Deliver, NewLink, Queued, run_at_once
 from tests.support.browser import PASSWORD
 from tests.support.inbox import Inbox
 from tests.support.users import add_user
-from webapp.accounts import events
+from webapp.accounts import audit_events
 from webapp.accounts.models import LinkPurpose, User, UserState
 from webapp.accounts.password_links import service as password_links
 from webapp.accounts.passwords import hashing
@@ -181,7 +181,7 @@ class TestDuration:
         with parts.database.transaction() as session:
             password_links.complete_reset(session, secret, hashing.hash_password("a new one 9"))
         assert [sign_in(ada.email, "a new one 9", place) for place in (HERE, ELSEWHERE, "203.0.113.0")] == ["in"] * 3
-        assert [entry.subject_id for entry in entries(parts, events.LOCKOUT_CLEARED)] == [ada.id]
+        assert [entry.subject_id for entry in entries(parts, audit_events.LOCKOUT_CLEARED)] == [ada.id]
 
 
 def test_of_fifty_simultaneous_attempts_only_the_allowed_ones_are_verified(
@@ -192,7 +192,7 @@ def test_of_fifty_simultaneous_attempts_only_the_allowed_ones_are_verified(
     ends = run_at_once([lambda: sign_in(ada.email, "wrong")] * 50)
     assert counted.call_count == 10
     assert {end for end in ends if end != "LoginRefused"} == {"LockedOut"}
-    assert len(entries(parts, events.LOCKOUT_STARTED)) == 1
+    assert len(entries(parts, audit_events.LOCKOUT_STARTED)) == 1
 
 
 class TestNotification:
@@ -204,7 +204,9 @@ class TestNotification:
     ) -> None:
         fail(email, 30)
         assert queued() == [("lockout", email)]
-        told = [(e.subject_id, e.subject_email, e.data["minutes"]) for e in entries(parts, events.LOCKOUT_STARTED)]
+        told = [
+            (e.subject_id, e.subject_email, e.data["minutes"]) for e in entries(parts, audit_events.LOCKOUT_STARTED)
+        ]
         assert told == [(None, email, 15)]
 
     @pytest.mark.one_database

@@ -10,7 +10,7 @@ from tests.accounts.conftest import NEW_PASSWORD, Deliver, Queued
 from tests.support.browser import Browser
 from tests.support.inbox import Inbox
 from tests.support.users import add_user
-from webapp.accounts import events, throttles
+from webapp.accounts import audit_events, throttles
 from webapp.accounts.models import Link, User, UserState
 from webapp.audit.models import AuditEntry
 from webapp.core import clock
@@ -129,7 +129,9 @@ class TestTellingOthers:
     def test_the_audit_trail_says_who_created_it(self, administrator: Browser, database: Database, ada: User) -> None:
         create_link(administrator, ada)
         with database.read() as session:
-            entry = session.scalars(select(AuditEntry).where(AuditEntry.event == events.RESET_LINK_SHOWN.key)).one()
+            entry = session.scalars(
+                select(AuditEntry).where(AuditEntry.event == audit_events.RESET_LINK_SHOWN.key)
+            ).one()
         assert (entry.actor_id, entry.subject_id) == (administrator.user.id, ada.id)
 
 

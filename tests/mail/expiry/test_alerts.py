@@ -19,7 +19,7 @@ from webapp.accounts.models import Role, User, UserState
 from webapp.audit.models import AuditEntry
 from webapp.core import clock
 from webapp.core.app_state import AppState
-from webapp.mail import events
+from webapp.mail import audit_events
 from webapp.mail.expiry.certificates import record
 from webapp.mail.models import ExpiryAlert
 from webapp.mail.oauth.errors import TokenRefused
@@ -174,8 +174,8 @@ def test_alerts_are_in_the_audit_trail(owner: GrantOwner, save_secret: SaveSecre
     send_alerts()
     with owner.parts.database.read() as session:
         recorded = {entry.event: entry.data for entry in session.scalars(select(AuditEntry))}
-    assert recorded[events.EXPIRY_ALERT_RAISED.key] == {"about": "client_secret", "state": "expiring"}
-    assert recorded[events.EXPIRY_ALERT_RESOLVED.key] == {"about": "client_secret"}
+    assert recorded[audit_events.EXPIRY_ALERT_RAISED.key] == {"about": "client_secret", "state": "expiring"}
+    assert recorded[audit_events.EXPIRY_ALERT_RESOLVED.key] == {"about": "client_secret"}
 
 
 @pytest.mark.one_database

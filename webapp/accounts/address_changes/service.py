@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from webapp.accounts import events, notifications, service, throttles
+from webapp.accounts import audit_events, notifications, service, throttles
 from webapp.accounts.links import service as links
 from webapp.accounts.links.errors import AccountDisabled, LinkRefused
 from webapp.accounts.models import AddressChange, Link, LinkPurpose, User, UserState
@@ -53,7 +53,7 @@ def request(database: Database, user: User, email: str, password: str, user_sess
         change = AddressChange(user_id=user.id, email=email, expires_at=expires_at)
         session.add(change)
         _enqueue_confirmation(session, change, user)
-        audit.record(session, events.ADDRESS_CHANGE_REQUESTED, user)
+        audit.record(session, audit_events.ADDRESS_CHANGE_REQUESTED, user)
 
 
 def resend(session: Session, user_id: int) -> AddressChange:
@@ -72,7 +72,7 @@ def cancel(session: Session, user_id: int) -> None:
     user = service.get_user(session, user_id, lock=True)
     if find_pending(session, user_id) is not None:
         discard(session, user_id)
-        audit.record(session, events.ADDRESS_CHANGE_CANCELLED, user)
+        audit.record(session, audit_events.ADDRESS_CHANGE_CANCELLED, user)
 
 
 def find_pending(session: Session, user_id: int) -> AddressChange | None:
@@ -118,7 +118,7 @@ def confirm(session: Session, secret: str) -> User:
         _enqueue_notification(session, user, old)
     else:
         _record_undone(session, user, undo_until)
-    audit.record(session, events.ADDRESS_CHANGED, user)
+    audit.record(session, audit_events.ADDRESS_CHANGED, user)
     return user
 
 
@@ -141,7 +141,7 @@ def restore(session: Session, secret: str, token: str = "") -> tuple[User, str]:
     links.revoke(session, user.id, LinkPurpose.ACTIVATION, LinkPurpose.RESET)
     _revoke_later_undo_links(session, link)
     lockout.clear(session, user)
-    audit.record(session, events.ADDRESS_CHANGE_UNDONE, user)
+    audit.record(session, audit_events.ADDRESS_CHANGE_UNDONE, user)
     return user, links.create(session, user, LinkPurpose.RESET, clock.now() + security(session).reset_lifetime)
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from webapp.accounts import events, service, throttles
+from webapp.accounts import audit_events, service, throttles
 from webapp.accounts.links import service as links
 from webapp.accounts.models import Link, LinkPurpose, User
 from webapp.audit import service as audit
@@ -104,7 +104,7 @@ def redeem(
         return RedeemedCode(LinkPurpose(link.purpose), secret)
     if not may_try_again:
         _invalidate(session, user_id, purposes)
-    audit.record(session, events.CODE_REJECTED, user, email, last_try=not may_try_again)
+    audit.record(session, audit_events.CODE_REJECTED, user, email, last_try=not may_try_again)
     return None
 
 

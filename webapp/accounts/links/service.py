@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from webapp.accounts import events, throttles
+from webapp.accounts import audit_events, throttles
 from webapp.accounts.links.errors import LinkExpired, LinkNotFound, LinkReplaced, LinkRevoked, LinkUsed
 from webapp.accounts.models import Link, LinkPurpose, User
 from webapp.audit import service as audit
@@ -99,7 +99,7 @@ def use(session: Session, secret: str, purpose: LinkPurpose) -> Link:
         check(find(session, secret, purpose))
         # It was valid until a moment ago.
         raise LinkExpired
-    audit.record(session, events.LINK_USED, user, purpose=purpose)
+    audit.record(session, audit_events.LINK_USED, user, purpose=purpose)
     return link
 
 
@@ -126,7 +126,7 @@ def record_opened(database: Database, secret: str, purpose: LinkPurpose) -> None
     except LinkNotFound:
         return
     with database.transaction() as session:
-        _record(session, events.LINK_OPENED, link)
+        _record(session, audit_events.LINK_OPENED, link)
 
 
 def record_refused(
@@ -146,9 +146,9 @@ def record_refused(
         link = find(session, secret, purpose)
     except LinkNotFound:
         if rate_limits.try_consume(session, AUDIT_ENTRIES_UNKNOWN, ""):
-            audit.record(session, events.LINK_REJECTED, purpose=purpose, reason=reason)
+            audit.record(session, audit_events.LINK_REJECTED, purpose=purpose, reason=reason)
     else:
-        _record(session, events.LINK_REJECTED, link, reason=reason)
+        _record(session, audit_events.LINK_REJECTED, link, reason=reason)
 
 
 def _record(session: Session, event: EventType, link: Link, **data: Any) -> None:

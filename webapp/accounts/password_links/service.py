@@ -4,7 +4,7 @@ from contextlib import suppress
 
 from sqlalchemy.orm import Session
 
-from webapp.accounts import events, notifications, throttles
+from webapp.accounts import audit_events, notifications, throttles
 from webapp.accounts.address_changes import service as address_changes
 from webapp.accounts.links import service as links
 from webapp.accounts.links.errors import AccountDisabled, AlreadyActive, LinkRefused
@@ -30,7 +30,7 @@ def enqueue_activation(session: Session, user: User) -> None:
     rate_limits.consume(session, throttles.ACTIVATION_EMAILS_BY_USER, str(user.id))
     expires_at = clock.now() + security(session).activation_lifetime
     outbox.enqueue(session, "activation", user.email, user_id=user.id, expires_at=expires_at)
-    audit.record(session, events.ACTIVATION_REQUESTED, user)
+    audit.record(session, audit_events.ACTIVATION_REQUESTED, user)
 
 
 def renew_activation(session: Session, secret: str) -> None:
@@ -59,7 +59,7 @@ def activate(session: Session, secret: str, password_hash: str, language: str = 
     user.state, user.activated_at = UserState.ACTIVE, user.password_changed_at
     user.language = user.language or language or None
     outbox.enqueue(session, "activated", user.email, user_id=user.id, data=notifications.request_origin())
-    audit.record(session, events.USER_ACTIVATED, user)
+    audit.record(session, audit_events.USER_ACTIVATED, user)
     return user
 
 
@@ -73,7 +73,7 @@ def request_reset(session: Session, email: str, client: Client) -> None:
     if not rate_limits.try_consume(session, throttles.RESET_EMAILS_BY_ADDRESS, comparison_key(address)):
         return
     outbox.enqueue(session, "reset", address, expires_at=clock.now() + security(session).reset_lifetime)
-    audit.record(session, events.RESET_REQUESTED, email=address)
+    audit.record(session, audit_events.RESET_REQUESTED, email=address)
 
 
 def complete_reset(session: Session, secret: str, password_hash: str) -> User:
@@ -90,7 +90,7 @@ def complete_reset(session: Session, secret: str, password_hash: str) -> User:
     # Failed attempts, the user's or an attacker's, are no reason to wait with the new password.
     lockout.clear(session, user)
     notifications.notify_password_changed(session, user, by_link=True)
-    audit.record(session, events.RESET_COMPLETED, user)
+    audit.record(session, audit_events.RESET_COMPLETED, user)
     return user
 
 

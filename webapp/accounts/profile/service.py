@@ -2,7 +2,7 @@
 
 from sqlalchemy.orm import Session
 
-from webapp.accounts import events, notifications
+from webapp.accounts import audit_events, notifications
 from webapp.accounts import service as accounts
 from webapp.accounts.address_changes import service as address_changes
 from webapp.accounts.links import service as links
@@ -29,7 +29,7 @@ def choose_language(session: Session, user_id: int, language: str) -> None:
     """Set the language of pages and emails; empty means the browser's. Raises NotFound."""
     user = accounts.get_user(session, user_id, lock=True)
     user.language = language or None
-    audit.record(session, events.LANGUAGE_CHANGED, user, language=language)
+    audit.record(session, audit_events.LANGUAGE_CHANGED, user, language=language)
 
 
 def change_password(
@@ -51,7 +51,7 @@ def change_password(
         address_changes.discard(session, user.id)
         cookies = _end_others(session, user, user_session, client.device_cookie)
         notifications.notify_password_changed(session, user, by_link=False)
-        audit.record(session, events.PASSWORD_CHANGED, user)
+        audit.record(session, audit_events.PASSWORD_CHANGED, user)
         return cookies
 
 
@@ -59,13 +59,13 @@ def sign_out(session: Session, user_id: int, session_id: int) -> None:
     """End one of the user's sessions. Raises NotFound."""
     if session_id > MAX_ID or not sessions.end_one(session, user_id, session_id):
         raise NotFound
-    audit.record(session, events.SESSION_REVOKED, session.get(User, user_id))
+    audit.record(session, audit_events.SESSION_REVOKED, session.get(User, user_id))
 
 
 def sign_out_others(session: Session, user: User, user_session: UserSession, device_cookie: str) -> SessionCookies:
     """End the user's other sessions, and forget the other devices. Raises NotFound, SessionEnded."""
     user = accounts.get_user(session, user.id, lock=True)
-    audit.record(session, events.OTHER_SESSIONS_REVOKED, user)
+    audit.record(session, audit_events.OTHER_SESSIONS_REVOKED, user)
     return _end_others(session, user, user_session, device_cookie)
 
 

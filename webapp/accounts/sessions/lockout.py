@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from webapp.accounts import events
+from webapp.accounts import audit_events
 from webapp.accounts.models import User
 from webapp.accounts.sessions import known_devices
 from webapp.audit import service as audit
@@ -123,7 +123,7 @@ def clear(session: Session, user: User) -> None:
     """End all lockouts of this user's address, and forget the failures."""
     policy, key = security(session), comparison_key(user.email)
     if locked_until(session, user):
-        audit.record(session, events.LOCKOUT_CLEARED, user)
+        audit.record(session, audit_events.LOCKOUT_CLEARED, user)
     # In the order of `Attempt.places`.
     rate_limits.reset(session, _failures(policy, ALL_UNKNOWN), key, ALL_UNKNOWN)
     rate_limits.reset(session, _failures(policy, ""), key)
@@ -150,7 +150,7 @@ def _lock(session: Session, attempt: Attempt, places: list[str]) -> None:
     if new:
         everywhere = ALL_UNKNOWN in new
         minutes = policy.lockout_minutes
-        audit.record(session, events.LOCKOUT_STARTED, email=attempt.email, minutes=minutes, everywhere=everywhere)
+        audit.record(session, audit_events.LOCKOUT_STARTED, email=attempt.email, minutes=minutes, everywhere=everywhere)
         _notify(session, attempt, policy, everywhere)
 
 

@@ -5,7 +5,7 @@ Rows are locked in the order given in `accounts.users`, so that no two transacti
 
 from sqlalchemy.orm import Session
 
-from webapp.accounts import events, notifications
+from webapp.accounts import audit_events, notifications
 from webapp.accounts import service as accounts
 from webapp.accounts.models import User, UserState
 from webapp.accounts.passwords import hashing
@@ -35,7 +35,7 @@ def sign_in(database: Database, email: str, password: str, client: Client, remem
     matches = hashing.verify(password, stored_hash)
     if not matches or user is None or stored_hash is None or user.state != UserState.ACTIVE:
         with database.transaction() as session:
-            audit.record(session, events.LOGIN_FAILED, email=email)
+            audit.record(session, audit_events.LOGIN_FAILED, email=email)
             lockout.record_failure(session, attempt)
         raise LoginRefused
     password_hash = hashing.hash_password(password) if hashing.needs_rehash(stored_hash) else stored_hash
@@ -46,7 +46,7 @@ def sign_in(database: Database, email: str, password: str, client: Client, remem
         result = begin(session, current, client, remembered)
         if not is_known:
             notifications.notify_new_session(session, current)
-            audit.record(session, events.NEW_DEVICE_SEEN, current)
+            audit.record(session, audit_events.NEW_DEVICE_SEEN, current)
         lockout.record_success(session, attempt)
         return result
 
@@ -70,7 +70,7 @@ def remember_browser(session: Session, user: User, client: Client) -> str:
 def sign_out(session: Session, user: User, session_id: int) -> None:
     """End this session of the user's."""
     service.end_one(session, user.id, session_id)
-    audit.record(session, events.SESSION_ENDED, user)
+    audit.record(session, audit_events.SESSION_ENDED, user)
 
 
 def _lock_unchanged(session: Session, user: User) -> User:

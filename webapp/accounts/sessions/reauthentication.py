@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from webapp.accounts import events
+from webapp.accounts import audit_events
 from webapp.accounts import service as accounts
 from webapp.accounts.models import Session as UserSession
 from webapp.accounts.models import User, UserState
@@ -96,10 +96,10 @@ def _refusal(database: Database, user: User, user_session: UserSession, left: in
     """Record a wrong password, if it was verified at all, and end the session if no attempt is left."""
     with database.transaction() as session:
         if left is not None:
-            audit.record(session, events.REAUTHENTICATION_FAILED, user)
+            audit.record(session, audit_events.REAUTHENTICATION_FAILED, user)
         if left:
             return WrongPassword()
         if not service.end_one(session, user.id, user_session.id):
             return SessionEnded()
-        audit.record(session, events.SESSION_ENDED_AFTER_WRONG_PASSWORDS, user)
+        audit.record(session, audit_events.SESSION_ENDED_AFTER_WRONG_PASSWORDS, user)
         return TooManyWrongPasswords()

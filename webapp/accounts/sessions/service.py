@@ -11,7 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import and_, bindparam, delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from webapp.accounts import events
+from webapp.accounts import audit_events
 from webapp.accounts.models import Session as UserSession
 from webapp.accounts.models import User, UserState
 from webapp.accounts.passwords.policy import is_expired
@@ -76,7 +76,7 @@ def start(session: Session, user: User, client: Client, remembered: bool = False
         user_agent=client.user_agent,
     )
     session.add(user_session)
-    audit.record(session, events.SESSION_STARTED, user)
+    audit.record(session, audit_events.SESSION_STARTED, user)
     return user_session, token
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from webapp.accounts import events, throttles
+from webapp.accounts import audit_events, throttles
 from webapp.accounts.links import codes
 from webapp.accounts.links import service as links
 from webapp.accounts.links.errors import AccountDisabled
@@ -48,13 +48,13 @@ def create(session: Session, sealer: Sealer, user_id: int, by: User) -> ShownLin
         raise refusal
     rate_limits.consume(session, throttles.ADMIN_LINKS_BY_ADMINISTRATOR, str(by.id))
     outbox.enqueue(session, "admin_link_created", user.email, user_id=user.id)
-    audit.record(session, events.RESET_LINK_SHOWN, user)
+    audit.record(session, audit_events.RESET_LINK_SHOWN, user)
     return _issue(session, sealer, user, LinkPurpose.RESET, clock.now() + security(session).reset_lifetime)
 
 
 def create_activation(session: Session, sealer: Sealer, user: User) -> ShownLink:
     """Create an activation link for a pending user."""
-    audit.record(session, events.ACTIVATION_LINK_SHOWN, user)
+    audit.record(session, audit_events.ACTIVATION_LINK_SHOWN, user)
     expires_at = clock.now() + security(session).activation_lifetime
     return _issue(session, sealer, user, LinkPurpose.ACTIVATION, expires_at)
 

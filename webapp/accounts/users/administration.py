@@ -10,7 +10,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from webapp.accounts import events, service
+from webapp.accounts import audit_events, service
 from webapp.accounts.address_changes import service as address_changes
 from webapp.accounts.links import service as links
 from webapp.accounts.models import LinkPurpose, Role, User, UserState
@@ -78,7 +78,7 @@ def create_user(
     """Create a pending user, and enqueue the activation email if wanted. Raises InvalidEmailAddress, AddressTaken."""
     user = _add_user(session, email, name, role, UserState.PENDING)
     user.language = language or None
-    audit.record(session, events.USER_CREATED, user, role=str(role))
+    audit.record(session, audit_events.USER_CREATED, user, role=str(role))
     if send_activation:
         password_links.enqueue_activation(session, user)
     return user
@@ -100,7 +100,7 @@ def disable(session: Session, user_id: int, by: User) -> None:
     address_changes.discard(session, user.id)
     links.revoke(session, user.id, *LinkPurpose)
     sessions.end_all(session, user.id)
-    audit.record(session, events.USER_DISABLED, user)
+    audit.record(session, audit_events.USER_DISABLED, user)
 
 
 def enable(session: Session, user_id: int, by: User) -> None:
@@ -111,7 +111,7 @@ def enable(session: Session, user_id: int, by: User) -> None:
     # A link may have been created for an email at the moment the account was disabled.
     links.revoke(session, user_id, *LinkPurpose)
     user.state = UserState.ACTIVE if user.activated_at else UserState.PENDING
-    audit.record(session, events.USER_ENABLED, user)
+    audit.record(session, audit_events.USER_ENABLED, user)
 
 
 def unlock(session: Session, user_id: int, by: User) -> None:
@@ -123,7 +123,7 @@ def delete(session: Session, user_id: int, by: User) -> None:
     """Delete the account with its sessions, links and messages. Raises NotFound, ActionRefused, Forbidden."""
     user = _lock_removable(session, user_id, by)
     session.delete(user)
-    audit.record(session, events.USER_DELETED, user)
+    audit.record(session, audit_events.USER_DELETED, user)
 
 
 def change_role(session: Session, user_id: int, role: Role, by: User) -> None:
@@ -137,14 +137,14 @@ def change_role(session: Session, user_id: int, role: Role, by: User) -> None:
     # Reset links were created for a user with other rights. A pending user keeps the activation link to get in.
     links.revoke(session, user.id, LinkPurpose.RESET)
     sessions.end_all(session, user.id)
-    audit.record(session, events.ROLE_CHANGED, user, role=str(role))
+    audit.record(session, audit_events.ROLE_CHANGED, user, role=str(role))
 
 
 def end_sessions(session: Session, user_id: int, by: User) -> None:
     """End all sessions of the user. Raises NotFound, Forbidden."""
     user = lock_user(session, user_id, by)
     sessions.end_all(session, user.id)
-    audit.record(session, events.ALL_SESSIONS_REVOKED, user)
+    audit.record(session, audit_events.ALL_SESSIONS_REVOKED, user)
 
 
 def rename(session: Session, user_id: int, name: str, by: User) -> None:

@@ -6,7 +6,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from webapp.accounts import events, service
+from webapp.accounts import audit_events, service
 from webapp.accounts.models import SetupToken, User
 from webapp.accounts.users import administration
 from webapp.audit import service as audit
@@ -69,7 +69,7 @@ def create_first_administrator(
         raise InvalidSetupToken
     user = administration.create_administrator(session, email, name, password_hash)
     user.language = language or None
-    audit.record(session, events.SETUP_COMPLETED, user)
+    audit.record(session, audit_events.SETUP_COMPLETED, user)
     return user
 
 

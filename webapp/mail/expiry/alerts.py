@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from webapp.audit import service as audit
 from webapp.core import i18n
 from webapp.core.app_state import app_state
-from webapp.mail import events
+from webapp.mail import audit_events, signals
 from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.expiry import labels
 from webapp.mail.expiry import service as expiries
@@ -94,11 +94,11 @@ def _raise(session: Session, server: MailServer, alert: ExpiryAlert | None, expi
     if not is_new:
         return
     alert.alerted_at = now
-    events.expiry_alert_raised.send(session=session, expiry=expiry)
+    signals.expiry_alert_raised.send(session=session, expiry=expiry)
     with i18n.use_language(i18n.DEFAULT):
         text = labels.summary(expiry)
     _call_webhook(session, server, alert, WEBHOOK_EVENTS[expiry.state], text, **_reason(session, server, expiry))
-    audit.record(session, events.EXPIRY_ALERT_RAISED, about=expiry.subject, state=expiry.state)
+    audit.record(session, audit_events.EXPIRY_ALERT_RAISED, about=expiry.subject, state=expiry.state)
 
 
 def _resolve(session: Session, server: MailServer, alert: ExpiryAlert | None) -> None:
@@ -108,7 +108,7 @@ def _resolve(session: Session, server: MailServer, alert: ExpiryAlert | None) ->
     with i18n.use_language(i18n.DEFAULT):
         text = f"{labels.NAMES[ExpirySubject(alert.subject)]}: the problem is resolved."
     _call_webhook(session, server, alert, RESOLVED, text)
-    audit.record(session, events.EXPIRY_ALERT_RESOLVED, about=alert.subject)
+    audit.record(session, audit_events.EXPIRY_ALERT_RESOLVED, about=alert.subject)
 
 
 def _reason(session: Session, server: MailServer, expiry: Expiry) -> dict[str, str]:

@@ -14,7 +14,7 @@ from datetime import timedelta
 from webapp.audit import service as audit
 from webapp.core import clock, http_client
 from webapp.core.app_state import app_state
-from webapp.mail import events, servers
+from webapp.mail import audit_events, servers, signals
 from webapp.mail.grants import requests, token_source
 from webapp.mail.grants import service as grants
 from webapp.mail.models import AuthorizationRequest, GrantStatus, MailServer
@@ -121,7 +121,7 @@ def generate(server: MailServer) -> None:
             grants.prepare(session, server, source.registration.method)
         source.force_refresh()
     with app_state().database.transaction() as session:
-        events.grant_obtained.send(session=session)
+        signals.grant_obtained.send(session=session)
 
 
 @contextmanager
@@ -133,7 +133,7 @@ def _failures_recorded() -> Iterator[None]:
         raise
     except OAuthError as error:
         with app_state().database.transaction() as session:
-            audit.record(session, events.GRANT_REFUSED, code=error.code)
+            audit.record(session, audit_events.GRANT_REFUSED, code=error.code)
         raise
 
 
@@ -150,8 +150,8 @@ def _save(registration: ClientRegistration, tokens: TokenResponse) -> None:
         grant = grants.get(session, server.id)
         for name, value in grants.authorized(tokens, registration, app_state().sealer, now).items():
             setattr(grant, name, value)
-        events.grant_obtained.send(session=session)
-        audit.record(session, events.GRANT_OBTAINED, grant_type=registration.method.grant_type)
+        signals.grant_obtained.send(session=session)
+        audit.record(session, audit_events.GRANT_OBTAINED, grant_type=registration.method.grant_type)
 
 
 def _check(registration: ClientRegistration, tokens: TokenResponse) -> None:

@@ -22,7 +22,7 @@ from webapp.audit.registry import EventType
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.sealing import CannotUnseal
-from webapp.mail import events
+from webapp.mail import audit_events
 from webapp.mail.grants import service as grants
 from webapp.mail.models import Grant, GrantStatus, MailServer
 from webapp.mail.oauth import client
@@ -137,12 +137,12 @@ class Refresh:
             if grant.refresh_interrupted and error.code == "invalid_grant":
                 error = TokenRefused(INTERRUPTED, reply=error.reply)
             # A forced refresh is recorded by whoever forces it.
-            event = events.GRANT_REFRESH_FAILED if error.permanent and not self.force else None
+            event = audit_events.GRANT_REFRESH_FAILED if error.permanent and not self.force else None
             self._save(grant, grants.failed(grant, error, clock.now()), event, code=error.code)
             log.warning("access token not refreshed", code=error.code, permanent=error.permanent)
             raise error from None
         if grant.granted_at is None or (self.force and not method.needs_user):
-            self._save(grant, grants.authorized(tokens, self.registration, sealer, now), events.GRANT_OBTAINED)
+            self._save(grant, grants.authorized(tokens, self.registration, sealer, now), audit_events.GRANT_OBTAINED)
         else:
             self._save(grant, grants.refreshed(tokens, method, sealer, grant, now))
         log.info("access token refreshed", grant_type=grant.grant_type)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
 from webapp.core.sealing import Sealer
-from webapp.mail import events
+from webapp.mail import audit_events
 from webapp.mail.models import AuthorizationRequest, Grant, GrantStatus, MailServer
 from webapp.mail.oauth.errors import OAuthError, Unanswered
 from webapp.mail.oauth.registration import ClientRegistration
@@ -62,7 +62,7 @@ def discard(session: Session, server: MailServer, changed: frozenset[str]) -> bo
     session.flush()
     if grant.status == GrantStatus.NONE:
         return False
-    audit.record(session, events.GRANT_REMOVED, grant_type=grant.grant_type, changed=sorted(changed))
+    audit.record(session, audit_events.GRANT_REMOVED, grant_type=grant.grant_type, changed=sorted(changed))
     return True
 
 

@@ -123,7 +123,7 @@ class SmtpConnection(flask_mail.Connection):
     def _connected(self) -> SmtpClient:
         client = self._connect()
         try:
-            self._handshake(client)
+            self._open_session(client)
         except BaseException:
             client.sock.close()
             raise
@@ -151,7 +151,7 @@ class SmtpConnection(flask_mail.Connection):
         with self._stage(Stage.LOOKUP):
             return ascii_domain(host)
 
-    def _handshake(self, client: SmtpClient) -> None:
+    def _open_session(self, client: SmtpClient) -> None:
         if self.settings.security == "tls":
             with self._stage(Stage.TLS):
                 client.start_tls(self._tls_context())

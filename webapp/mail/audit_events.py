@@ -1,15 +1,8 @@
-"""What the mail server announces: its audit events, and signals when something changes that messages wait for."""
+"""What the audit trail records about mail servers."""
 
-from blinker import Signal
 from flask_babel import lazy_gettext as lazy
 
 from webapp.audit.registry import EventType
-
-# Sent inside the transaction that saves, with `session`.
-mail_server_saved = Signal()
-grant_obtained = Signal()
-# The same, with the `expiry`.
-expiry_alert_raised = Signal()
 
 MAIL_SERVER_SAVED = EventType("mail_server.saved", lazy("Mail server saved"))
 TEST_SEND_FINISHED = EventType("test_send.finished", lazy("Test email attempted"))

@@ -13,7 +13,7 @@ from tests.support.browser import PASSWORD, Browser
 from tests.support.command import run_mailroom
 from tests.support.inbox import Inbox
 from tests.support.users import add_user
-from webapp.accounts import events as accounts_events
+from webapp.accounts import audit_events as accounts_events
 from webapp.accounts.links import service as links
 from webapp.accounts.links.errors import LinkNotFound
 from webapp.accounts.models import LinkPurpose, User, UserState
@@ -23,8 +23,8 @@ from webapp.audit.registry import EventType
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
-from webapp.mail import events as mail_events
-from webapp.outbox import events as outbox_events
+from webapp.mail import audit_events as mail_events
+from webapp.outbox import audit_events as outbox_events
 from webapp.outbox import service as outbox
 
 LastEntry = Callable[[EventType], AuditEntry]

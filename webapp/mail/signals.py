@@ -1,0 +1,9 @@
+"""What the mail server announces, inside the transaction: receivers get the `session`."""
+
+from blinker import Signal
+
+# Sent inside the transaction that saves, with `session`.
+mail_server_saved = Signal()
+grant_obtained = Signal()
+# The same, with the `expiry`.
+expiry_alert_raised = Signal()
