@@ -160,11 +160,11 @@ def app(config: Config, compiled_templates: FileSystemBytecodeCache) -> Iterator
     app.jinja_env.bytecode_cache = compiled_templates
     # With `testing`, exceptions would propagate to the test; users get an error page.
     app.config["PROPAGATE_EXCEPTIONS"] = False
-    parts = app_state_of(app)
-    with parts.database.transaction() as session:
+    state = app_state_of(app)
+    with state.database.transaction() as session:
         settings.save_general(session, PUBLIC_URL, "Mailroom", "help@mailroom.example")
     yield app
-    parts.database.engine.dispose()
+    state.database.engine.dispose()
     logging.getLogger().handlers = handlers
 
 
@@ -180,15 +180,15 @@ def app_context(app: Flask) -> Iterator[None]:
 
 
 @pytest.fixture
-def parts(app: Flask, app_context: None) -> AppState:
+def state(app: Flask, app_context: None) -> AppState:
     """The state of the application."""
     return app_state_of(app)
 
 
 @pytest.fixture
-def database(parts: AppState) -> Database:
+def database(state: AppState) -> Database:
     """The application's database."""
-    return parts.database
+    return state.database
 
 
 @pytest.fixture
@@ -214,10 +214,10 @@ def member(app: Flask, database: Database) -> Browser:
 
 
 @pytest.fixture
-def inbox(authority: Authority, parts: AppState) -> Iterator[Inbox]:
+def inbox(authority: Authority, state: AppState) -> Iterator[Inbox]:
     """A mail server with STARTTLS and authentication, saved as the application's mail server."""
     with running_inbox(authority) as inbox:
-        inbox.save_to(parts)
+        inbox.save_to(state)
         yield inbox
 
 
@@ -255,13 +255,13 @@ def get_message(database: Database) -> GetMessage:
 
 
 @pytest.fixture
-def use_server(parts: AppState) -> Callable[..., None]:
+def use_server(state: AppState) -> Callable[..., None]:
     """Save a server on loopback as the mail server; without one, a port on which nothing listens."""
 
     def use_server(server: ScriptedServer | None = None, **given: Any) -> None:
         values = {"provider": "custom", "mail_from": "mailroom@mailroom.example", "host": "127.0.0.1", "timeout": 5}
         values |= {"port": server.port if server else 9, "security": "none", "updated_at": clock.now(), **given}
-        with parts.database.transaction() as session:
+        with state.database.transaction() as session:
             row = session.scalar(select(MailServer)) or MailServer()
             for name, value in values.items():
                 setattr(row, name, value)

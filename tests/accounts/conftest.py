@@ -60,14 +60,14 @@ def new_link(database: Database) -> Callable[..., str]:
 
 
 @pytest.fixture
-def issue_link(parts: AppState) -> IssueLink:
+def issue_link(state: AppState) -> IssueLink:
     """Create a link with a code."""
 
     def make(
         user: User, purpose: LinkPurpose = LinkPurpose.RESET, lifetime: timedelta = timedelta(hours=1)
     ) -> IssuedLink:
-        with parts.database.transaction() as session:
-            return codes.issue(session, parts.sealer, user, purpose, clock.now() + lifetime)
+        with state.database.transaction() as session:
+            return codes.issue(session, state.sealer, user, purpose, clock.now() + lifetime)
 
     return make
 
@@ -110,15 +110,15 @@ def run_at_once(acts: Sequence[Callable[[], object]]) -> list[object]:
         return list(pool.map(run, acts))
 
 
-def set_state(database: Database, user: User, state: UserState) -> None:
+def set_state(database: Database, user: User, user_state: UserState) -> None:
     """Change the state of a user."""
     with database.transaction() as session:
-        session.execute(update(User).where(User.id == user.id).values(state=state))
+        session.execute(update(User).where(User.id == user.id).values(state=user_state))
 
 
-def sign_in(parts: AppState, email: str, password: str = browser.PASSWORD, address: str = "192.0.2.1") -> str:
+def sign_in(state: AppState, email: str, password: str = browser.PASSWORD, address: str = "192.0.2.1") -> str:
     """Sign in with the password; return the token."""
-    return login.sign_in(parts.database, email, password, Client(address, "Firefox")).token
+    return login.sign_in(state.database, email, password, Client(address, "Firefox")).token
 
 
 def _user(database: Database, user_id: int) -> User:
@@ -127,17 +127,17 @@ def _user(database: Database, user_id: int) -> User:
 
 
 @pytest.fixture
-def request_change(parts: AppState) -> RequestChange:
+def request_change(state: AppState) -> RequestChange:
     """Request another address, with the password, in a new session."""
 
     def request_change(
         user: User, email: str = NEW_EMAIL, password: str = browser.PASSWORD, limited: bool = False
     ) -> None:
-        with parts.database.transaction() as session:
+        with state.database.transaction() as session:
             if not limited:
                 session.execute(delete(RateLimit))
             user_session, _token = sessions.start(session, user, CLIENT)
-        address.request(parts.database, user, email, password, user_session)
+        address.request(state.database, user, email, password, user_session)
 
     return request_change
 

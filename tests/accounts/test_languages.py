@@ -48,11 +48,11 @@ def test_the_activation_email_is_in_the_language_that_the_administrator_chose(
 
 @pytest.mark.parametrize(("before", "after"), [(None, "uk"), ("fr", "fr")])
 def test_activating_an_account_keeps_the_language_of_the_page_if_none_was_chosen(
-    stranger: Browser, parts: AppState, inbox: Inbox, deliver: Deliver, before: str | None, after: str
+    stranger: Browser, state: AppState, inbox: Inbox, deliver: Deliver, before: str | None, after: str
 ) -> None:
-    eve = Browser(stranger.app, add_user(parts.database, "eve@people.example", state=UserState.PENDING))
-    set_language(parts.database, eve.user, before)
-    with parts.database.transaction() as session:
+    eve = Browser(stranger.app, add_user(state.database, "eve@people.example", state=UserState.PENDING))
+    set_language(state.database, eve.user, before)
+    with state.database.transaction() as session:
         expires_at = clock.now() + timedelta(hours=1)
         outbox.enqueue(session, "activation", eve.user.email, user_id=eve.user.id, expires_at=expires_at)
     deliver()
@@ -65,11 +65,11 @@ def test_activating_an_account_keeps_the_language_of_the_page_if_none_was_chosen
 
 
 def test_each_email_is_in_the_language_of_its_recipient(
-    member: Browser, administrator: Browser, parts: AppState, inbox: Inbox, deliver: Deliver
+    member: Browser, administrator: Browser, state: AppState, inbox: Inbox, deliver: Deliver
 ) -> None:
-    set_language(parts.database, member.user, "ar")
-    set_language(parts.database, administrator.user, "de")
-    with parts.database.transaction() as session:
+    set_language(state.database, member.user, "ar")
+    set_language(state.database, administrator.user, "de")
+    with state.database.transaction() as session:
         for person in (member, administrator):
             outbox.enqueue(session, "activated", person.user.email, user_id=person.user.id)
     deliver()

@@ -37,11 +37,11 @@ def _request() -> Iterator[None]:
 
 
 @pytest.fixture
-def sign_in(parts: AppState, ada: User) -> SignIn:
+def sign_in(state: AppState, ada: User) -> SignIn:
     """Sign Ada in with an unknown browser."""
 
     def sign_in() -> None:
-        login.sign_in(parts.database, ada.email, PASSWORD, Client("", ""))
+        login.sign_in(state.database, ada.email, PASSWORD, Client("", ""))
 
     return sign_in
 
@@ -61,13 +61,13 @@ MessageData = Callable[[], list[dict[str, Any]]]
 
 
 def test_the_email_says_whether_a_link_changed_the_password(
-    parts: AppState, ada: User, new_link: NewLink, data: MessageData
+    state: AppState, ada: User, new_link: NewLink, data: MessageData
 ) -> None:
     secret = new_link(ada, LinkPurpose.RESET)
-    with parts.database.transaction() as session:
+    with state.database.transaction() as session:
         user = password_links.complete_reset(session, secret, hashing.hash_password("one more sentence 9"))
         user_session, _token = sessions.start(session, user, CLIENT)
-    profile.change_password(parts.database, user, "one more sentence 9", PASSWORD, user_session, CLIENT)
+    profile.change_password(state.database, user, "one more sentence 9", PASSWORD, user_session, CLIENT)
     assert data() == [{"by_link": True, **ORIGIN}, {"by_link": False, **ORIGIN}]
 
 

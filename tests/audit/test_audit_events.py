@@ -176,9 +176,9 @@ class TestInstallation:
         }
 
     def test_retrying_a_message_is_recorded(
-        self, administrator: Browser, parts: AppState, last_entry: LastEntry
+        self, administrator: Browser, state: AppState, last_entry: LastEntry
     ) -> None:
-        with parts.database.transaction() as session:
+        with state.database.transaction() as session:
             message = outbox.enqueue(session, "activated", "eve@example.com")
         administrator.submit(f"/outbox/{message.id}", "retry")
         entry = last_entry(outbox_events.MESSAGE_RETRIED)

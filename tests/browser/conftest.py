@@ -76,9 +76,9 @@ def site(running: Site) -> Site:
 def inside(running: Site) -> Iterator[AppState]:
     """The installation's state, for setting up what needs no browser. Request `site` as well."""
     handlers = logging.getLogger().handlers[:]
-    parts: AppState = create_app(Config.complete(instance=running.instance)).extensions[EXTENSION]
-    yield parts
-    parts.database.engine.dispose()
+    state: AppState = create_app(Config.complete(instance=running.instance)).extensions[EXTENSION]
+    yield state
+    state.database.engine.dispose()
     logging.getLogger().handlers = handlers
 
 

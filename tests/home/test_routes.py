@@ -25,8 +25,8 @@ def test_a_member_only_sees_who_is_signed_in(member: Browser) -> None:
     assert "Get started" not in page
 
 
-def test_home_lists_what_a_new_installation_needs(administrator: Browser, parts: AppState, inbox: Inbox) -> None:
-    with parts.database.transaction() as session:
+def test_home_lists_what_a_new_installation_needs(administrator: Browser, state: AppState, inbox: Inbox) -> None:
+    with state.database.transaction() as session:
         settings.save_general(session, "", "Mailroom", "")
     page = administrator.get("/").text
     assert '<a href="/settings/general">Set the public URL</a>' in page

@@ -91,9 +91,9 @@ def provider() -> Iterator[AuthorizationServer]:
 
 
 @pytest.fixture
-def owner(parts: AppState, provider: AuthorizationServer) -> GrantOwner:
+def owner(state: AppState, provider: AuthorizationServer) -> GrantOwner:
     """An administrator who uses that provider."""
-    return GrantOwner.create(parts, provider)
+    return GrantOwner.create(state, provider)
 
 
 @pytest.fixture

@@ -23,22 +23,22 @@ def custom(**given: Any) -> dict[str, Any]:
     return fields | given
 
 
-def find_saved(parts: AppState) -> MailServer | None:
+def find_saved(state: AppState) -> MailServer | None:
     """Return the saved mail server, if there is one."""
-    with parts.database.read() as session:
+    with state.database.read() as session:
         return servers.primary(session)
 
 
-def saved(parts: AppState) -> MailServer:
+def saved(state: AppState) -> MailServer:
     """Return the saved mail server."""
-    server = find_saved(parts)
+    server = find_saved(state)
     assert server is not None
     return server
 
 
-def password(parts: AppState) -> str:
+def password(state: AppState) -> str:
     """Return the saved password in the clear."""
-    return servers.open_secrets(parts.sealer, saved(parts))["password"]
+    return servers.open_secrets(state.sealer, saved(state))["password"]
 
 
 def error_at(answer: TestResponse, name: str) -> str:

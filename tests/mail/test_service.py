@@ -31,17 +31,17 @@ def draft(password: str = "", **given: Any) -> ServerDraft:
 
 
 @pytest.fixture
-def save(parts: AppState) -> Save:
+def save(state: AppState) -> Save:
     """Save a draft in a transaction of its own."""
 
     def save(one: ServerDraft, version: int | None = None) -> MailServer:
-        with parts.database.transaction() as session:
-            return service.save(session, parts.sealer, one, by="ada@mailroom.example", version=version).server
+        with state.database.transaction() as session:
+            return service.save(session, state.sealer, one, by="ada@mailroom.example", version=version).server
 
     return save
 
 
-def test_two_first_saves_at_once_are_one_mail_server(save: Save, parts: AppState) -> None:
+def test_two_first_saves_at_once_are_one_mail_server(save: Save, state: AppState) -> None:
     barrier = Barrier(4)
 
     def save_at_once(port: int) -> None:
@@ -50,10 +50,10 @@ def test_two_first_saves_at_once_are_one_mail_server(save: Save, parts: AppState
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(save_at_once, (25, 465, 587, 2525)))
-    assert saved(parts).port in (25, 465, 587, 2525)
+    assert saved(state).port in (25, 465, 587, 2525)
 
 
-def test_only_one_of_two_drafts_of_the_same_version_is_saved(save: Save, parts: AppState) -> None:
+def test_only_one_of_two_drafts_of_the_same_version_is_saved(save: Save, state: AppState) -> None:
     save(draft("secret"), version=0)
     barrier = Barrier(2)
 
@@ -67,14 +67,14 @@ def test_only_one_of_two_drafts_of_the_same_version_is_saved(save: Save, parts: 
 
     with ThreadPoolExecutor(2) as pool:
         assert sorted(pool.map(save_at_once, (25, 465))) == [False, True]
-    assert saved(parts).version == 2
+    assert saved(state).version == 2
 
 
-def test_a_password_saved_in_the_meantime_is_only_sent_to_its_own_server(save: Save, parts: AppState) -> None:
+def test_a_password_saved_in_the_meantime_is_only_sent_to_its_own_server(save: Save, state: AppState) -> None:
     save(draft("theirs", host="smtp.other.example"))
     with pytest.raises(SecretsRequired):
         save(draft(host="smtp.attacker.example"))
-    assert saved(parts).host == "smtp.other.example"
+    assert saved(state).host == "smtp.other.example"
 
 
 @pytest.mark.parametrize(

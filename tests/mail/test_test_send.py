@@ -17,24 +17,24 @@ RECIPIENT = "eve@example.org"
 CLIENT = {"client_id": "mailroom", "token_url": "https://token.example/", "scopes": "mail.send"}
 
 
-def test_a_test_uses_unsaved_values(administrator: Browser, inbox: Inbox, parts: AppState) -> None:
+def test_a_test_uses_unsaved_values(administrator: Browser, inbox: Inbox, state: AppState) -> None:
     fields = custom(host=inbox.host, port=inbox.port, username=USERNAME, password=PASSWORD, mail_from="x@example.org")
     page = administrator.submit(PAGE, "test", test_recipient=RECIPIENT, **fields)
     assert f"The test email is on its way to {RECIPIENT}" in page.text
     assert f"{inbox.host} accepted it in " in page.text
     assert "These settings haven't been saved yet." in page.text
     assert inbox.last.rcpt_to == [RECIPIENT]
-    assert saved(parts).mail_from == SENDER
+    assert saved(state).mail_from == SENDER
 
 
 def test_a_tested_password_need_not_be_entered_again_to_save(
-    administrator: Browser, inbox: Inbox, parts: AppState
+    administrator: Browser, inbox: Inbox, state: AppState
 ) -> None:
     fields = custom(host=inbox.host, port=inbox.port, username=USERNAME, password=PASSWORD)
     page = administrator.submit(PAGE, "test", test_recipient=RECIPIENT, **fields)
     assert PASSWORD not in page.text
     administrator.submit_on(page, "save", password="")
-    assert password(parts) == PASSWORD
+    assert password(state) == PASSWORD
 
 
 def test_a_failed_test_shows_cause_reply_and_transcript(
@@ -59,13 +59,13 @@ def test_a_saved_secret_that_cannot_be_unsealed_is_asked_for(
     fields: dict[str, str],
     administrator: Browser,
     scripted: Callable[..., ScriptedServer],
-    parts: AppState,
+    state: AppState,
 ) -> None:
     server = scripted({"EHLO": "421 4.3.2 Service not active"})
     fields = custom(host=server.host, port=server.port, security="none", timeout="1", **fields)
     administrator.submit(PAGE, "save", **fields | {secret: "first-secret"})
-    with parts.database.transaction() as session:
-        row = session.get_one(MailServer, saved(parts).id)
+    with state.database.transaction() as session:
+        row = session.get_one(MailServer, saved(state).id)
         row.sealed_secrets = {secret: {"sealed": "x", "saved_at": "2026-11-23"}}
     page = administrator.submit(PAGE, "test", test_recipient=RECIPIENT, **fields | {secret: ""})
     assert "can't be decrypted" in error_at(page, secret)
@@ -88,7 +88,7 @@ def test_a_test_needs_one_recipient(recipient: str, administrator: Browser) -> N
 
 
 def test_a_suggestion_is_filled_in_with_a_click_and_saves_nothing(
-    administrator: Browser, scripted: Callable[..., ScriptedServer], parts: AppState
+    administrator: Browser, scripted: Callable[..., ScriptedServer], state: AppState
 ) -> None:
     server = scripted(tls="tls", stall_at="GREETING")
     fields = custom(host=server.host, port=server.port, security="starttls", timeout="1", username="typed@example.org")
@@ -97,7 +97,7 @@ def test_a_suggestion_is_filled_in_with_a_click_and_saves_nothing(
     page = administrator.submit_on(failed, "apply")
     assert 'value="465"' in page.text
     assert 'value="typed@example.org"' in page.text
-    assert find_saved(parts) is None
+    assert find_saved(state) is None
 
 
 def test_the_suggestion_of_a_single_value_names_its_field(

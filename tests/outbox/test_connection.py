@@ -41,7 +41,7 @@ def test_a_message_that_the_server_may_have_accepted_is_not_sent_again_at_once(
 
 
 def test_settings_saved_during_a_run_apply_to_the_next_message(
-    app: Flask, enqueue: Enqueue, parts: AppState, inbox: Inbox, authority: Authority
+    app: Flask, enqueue: Enqueue, state: AppState, inbox: Inbox, authority: Authority
 ) -> None:
     for number in range(2):
         enqueue(recipient=f"{number}@people.example")
@@ -49,7 +49,7 @@ def test_settings_saved_during_a_run_apply_to_the_next_message(
 
         def stopping() -> bool:
             if len(inbox.messages) == 1:
-                with parts.database.transaction() as session:
+                with state.database.transaction() as session:
                     session.execute(update(MailServer).values(port=other.port, updated_at=clock.now()))
             return False
 

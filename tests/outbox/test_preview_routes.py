@@ -41,8 +41,8 @@ def test_the_framed_html_can_run_load_and_send_nothing(administrator: Browser) -
     assert html.headers["X-Frame-Options"] == "SAMEORIGIN"
 
 
-def test_a_preview_has_the_real_product_name_as_text(administrator: Browser, parts: AppState) -> None:
-    with parts.database.transaction() as session:
+def test_a_preview_has_the_real_product_name_as_text(administrator: Browser, state: AppState) -> None:
+    with state.database.transaction() as session:
         settings.save_general(session, None, "<b>&Co", "")
     for end in ("", "/html"):
         page = administrator.get(f"/settings/emails/reset{end}").text

@@ -181,15 +181,15 @@ def test_a_run_ends_in_time_and_leaves_messages_for_the_next(
 
 
 @pytest.mark.one_database
-def test_the_worker_sends_the_webhook_an_event_about_a_dead_grant(run_worker: RunWorker, parts: AppState) -> None:
+def test_the_worker_sends_the_webhook_an_event_about_a_dead_grant(run_worker: RunWorker, state: AppState) -> None:
     with running_provider() as provider, running_receiver() as receiver:
-        owner = GrantOwner.create(parts, provider)
+        owner = GrantOwner.create(state, provider)
         owner.save()
         with time_machine.travel(clock.now() - timedelta(days=2)):
             owner.authorize()
         provider.revoke()
-        with parts.database.transaction() as session:
-            secret = webhooks.save(session, parts.sealer, receiver.url)
+        with state.database.transaction() as session:
+            secret = webhooks.save(session, state.sealer, receiver.url)
         run_worker()
         until(lambda: receiver.types == ["mail_server.grant_refused"], 30)
         assert receiver.received[0].is_signed_with(secret or "")

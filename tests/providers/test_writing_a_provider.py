@@ -152,10 +152,10 @@ def test_the_example_with_oauth2_is_a_provider_with_two_grants(tmp_path: Path) -
 
 
 def test_a_secret_field_of_a_plugin_is_not_carried_to_a_suggested_host(
-    administrator: Browser, acme: Inbox, parts: AppState
+    administrator: Browser, acme: Inbox, state: AppState
 ) -> None:
     page = administrator.post(PAGE, **fields(acme, shown_provider="acme", apply="host=elsewhere.example"))
     found = re.search(r'name="carried_secrets"[^>]*value="([^"]+)"', page.text)
     assert found is not None
-    carried = json.loads(parts.sealer.open(found[1], "carried secrets"))
+    carried = json.loads(state.sealer.open(found[1], "carried secrets"))
     assert (carried["secrets"], carried["destination"]["host"]) == ({"access_secret": SECRET}, acme.host)

@@ -23,15 +23,15 @@ GOOD: dict[str, Any] = {
 }
 
 
-def saved(parts: AppState) -> service.General:
-    with parts.database.read() as session:
-        return service.general(session, parts.config)
+def saved(state: AppState) -> service.General:
+    with state.database.read() as session:
+        return service.general(session, state.config)
 
 
-def test_an_administrator_saves_all_three(administrator: Browser, parts: AppState) -> None:
+def test_an_administrator_saves_all_three(administrator: Browser, state: AppState) -> None:
     page = administrator.submit(PAGE, **GOOD)
     assert "Saved." in page.text
-    assert saved(parts) == service.General("https://post.example", "Post", "help@post.example")
+    assert saved(state) == service.General("https://post.example", "Post", "help@post.example")
 
 
 @pytest.mark.one_database
@@ -47,12 +47,12 @@ def test_the_settings_url_redirects_to_the_first_tab(administrator: Browser) -> 
     assert 'aria-current="page">General' in page.text
 
 
-def test_saving_makes_waiting_messages_due(administrator: Browser, parts: AppState) -> None:
-    with parts.database.transaction() as session:
+def test_saving_makes_waiting_messages_due(administrator: Browser, state: AppState) -> None:
+    with state.database.transaction() as session:
         message = outbox.enqueue(session, "test", "max@mailroom.example")
         message.next_attempt_at = clock.now() + timedelta(hours=1)
     administrator.submit(PAGE, **GOOD)
-    with parts.database.read() as session:
+    with state.database.read() as session:
         assert session.get_one(Message, message.id).next_attempt_at <= clock.now()
 
 
@@ -68,15 +68,15 @@ def test_saving_makes_waiting_messages_due(administrator: Browser, parts: AppSta
     ],
 )
 def test_an_invalid_value_comes_back_with_its_error(
-    administrator: Browser, parts: AppState, field: str, entered: str, message: str | None
+    administrator: Browser, state: AppState, field: str, entered: str, message: str | None
 ) -> None:
-    before = saved(parts)
+    before = saved(state)
     page = administrator.submit(PAGE, **GOOD | {field: entered})
     error = re.search(rf'id="{field}-error">([^<]+)<', page.text)
     assert error, "no error beside the field"
     assert message is None or message in error[1]
     assert f'value="{GOOD["support_address" if field != "support_address" else "product_name"]}"' in page.text
-    assert saved(parts) == before
+    assert saved(state) == before
 
 
 @pytest.mark.one_database
@@ -99,9 +99,9 @@ class TestFixedByTheEnvironment:
         assert "MAILROOM_PUBLIC_URL" in page
         assert 'name="public_url"' not in page
 
-    def test_a_posted_url_changes_nothing(self, administrator: Browser, app: Flask, parts: AppState) -> None:
+    def test_a_posted_url_changes_nothing(self, administrator: Browser, app: Flask, state: AppState) -> None:
         administrator.post(PAGE, **GOOD)
-        assert saved(parts) == service.General("https://fixed.example", "Post", "help@post.example")
+        assert saved(state) == service.General("https://fixed.example", "Post", "help@post.example")
 
 
 @pytest.mark.parametrize(

@@ -18,18 +18,18 @@ from webapp.settings.service import SecurityPolicy, security
 PAGE = "/settings/security"
 
 
-def saved(parts: AppState) -> SecurityPolicy:
-    with parts.database.read() as session:
+def saved(state: AppState) -> SecurityPolicy:
+    with state.database.read() as session:
         return security(session)
 
 
-def test_an_administrator_saves_the_settings(administrator: Browser, parts: AppState) -> None:
+def test_an_administrator_saves_the_settings(administrator: Browser, state: AppState) -> None:
     fields: dict[str, Any] = {"password_min_length": 12, "password_reject_common": False, "lockout_threshold": 5}
     administrator.submit(PAGE, reset=2, reset_unit=60, **fields)
     page = administrator.submit(PAGE, session_idle=3, session_idle_unit=24 * 60)
     expected = replace(SecurityPolicy(), reset_minutes=120, session_idle_minutes=3 * 24 * 60, **fields)
     assert "Saved." in page.text
-    assert saved(parts) == expected
+    assert saved(state) == expected
 
 
 @pytest.mark.one_database
@@ -56,13 +56,13 @@ def test_a_duration_is_shown_in_the_largest_unit_that_fits(administrator: Browse
     ],
 )
 def test_an_invalid_value_comes_back_with_its_error(
-    administrator: Browser, parts: AppState, field: str, value: str, message: str
+    administrator: Browser, state: AppState, field: str, value: str, message: str
 ) -> None:
     given: dict[str, Any] = {"session_idle_unit": 1, "reset_unit": 1, field: value}
     page = administrator.submit(PAGE, lockout=77, lockout_unit=1, **given)
     assert message in page.text
     assert 'value="77"' in page.text
-    assert saved(parts) == SecurityPolicy()
+    assert saved(state) == SecurityPolicy()
 
 
 @pytest.mark.one_database

@@ -38,14 +38,14 @@ class Browser:
     @property
     def user(self) -> User:
         """The user, as in the database now."""
-        parts = app_state_of(self.app)
-        with parts.database.read() as session:
+        state = app_state_of(self.app)
+        with state.database.read() as session:
             return session.get_one(User, self.user_id)
 
     def start_session(self) -> None:
         """Sign `user` in without the login page."""
-        parts = app_state_of(self.app)
-        with parts.database.transaction() as session:
+        state = app_state_of(self.app)
+        with state.database.transaction() as session:
             _session, token = sessions.start(session, self.user, Client("127.0.0.1", "a browser of the tests"))
         self.client.set_cookie(cookies.SESSION, token)
 
@@ -117,5 +117,5 @@ def _fitting(page: TestResponse, button: str | None, fields: dict[str, Any]) -> 
 
 
 def _local(address: str) -> str:
-    parts = urlsplit(address)
-    return parts.path + (f"?{parts.query}" if parts.query else "")
+    state = urlsplit(address)
+    return state.path + (f"?{state.query}" if state.query else "")

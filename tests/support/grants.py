@@ -27,29 +27,29 @@ SENDER = "Mailroom <mailroom@mailroom.example>"
 class GrantOwner:
     """The administrator with a session."""
 
-    parts: AppState
+    state: AppState
     provider: AuthorizationServer
     session_id: int
 
     @classmethod
-    def create(cls, parts: AppState, provider: AuthorizationServer) -> "GrantOwner":
+    def create(cls, state: AppState, provider: AuthorizationServer) -> "GrantOwner":
         """Return an administrator who is signed in."""
-        user_id = add_user(parts.database, "owner@mailroom.example", Role.ADMINISTRATOR)
-        with parts.database.transaction() as session:
+        user_id = add_user(state.database, "owner@mailroom.example", Role.ADMINISTRATOR)
+        with state.database.transaction() as session:
             owner = session.get_one(User, user_id)
             browser, _token = sessions.start(session, owner, Client("192.0.2.1", "Firefox"))
-        return cls(parts, provider, browser.id)
+        return cls(state, provider, browser.id)
 
     @property
     def general(self) -> General:
         """The general settings."""
-        with self.parts.database.read() as session:
-            return general(session, self.parts.config)
+        with self.state.database.read() as session:
+            return general(session, self.state.config)
 
     @property
     def server(self) -> MailServer:
         """The saved mail server."""
-        with self.parts.database.read() as session:
+        with self.state.database.read() as session:
             found = servers.primary(session)
         assert found is not None
         return found
@@ -57,7 +57,7 @@ class GrantOwner:
     @property
     def grant(self) -> Grant:
         """Its grant."""
-        with self.parts.database.read() as session:
+        with self.state.database.read() as session:
             found = grants.get(session, self.server.id)
         assert found is not None
         return found
@@ -65,7 +65,7 @@ class GrantOwner:
     @property
     def tokens(self) -> GrantTokens:
         """The source of its access tokens."""
-        return token_source.for_server(self.server, self.parts)
+        return token_source.for_server(self.server, self.state)
 
     def draft(self, **given: Any) -> ServerDraft:
         """Return a draft of a custom server with the provider of the tests."""
@@ -78,8 +78,8 @@ class GrantOwner:
 
     def save(self, **given: Any) -> None:
         """Save the mail server."""
-        with self.parts.database.transaction() as session:
-            service.save(session, self.parts.sealer, self.draft(**given), by="owner@mailroom.example")
+        with self.state.database.transaction() as session:
+            service.save(session, self.state.sealer, self.draft(**given), by="owner@mailroom.example")
 
     def start(self) -> str:
         """Start an authorization and return the URL that the browser is sent to."""

@@ -102,14 +102,14 @@ class Inbox:
         assert len(self.messages) >= number, f"{len(self.messages)} emails after {seconds} s, not {number}"
         return self.messages
 
-    def save_to(self, parts: AppState) -> None:
+    def save_to(self, state: AppState) -> None:
         """Save this as the application's mail server."""
-        with parts.database.transaction() as session:
-            session.add(self.row(parts))
+        with state.database.transaction() as session:
+            session.add(self.row(state))
 
-    def row(self, parts: AppState) -> MailServer:
+    def row(self, state: AppState) -> MailServer:
         """Return the settings for this server."""
-        sealed = parts.sealer.seal(self.password, "mail_server.password")
+        sealed = state.sealer.seal(self.password, "mail_server.password")
         return MailServer(
             provider="custom",
             mail_from=SENDER,

@@ -122,12 +122,12 @@ def filled(form: Form, typed: dict[int, str]) -> list[tuple[str, str]]:
 
 def addresses(rule: Rule) -> st.SearchStrategy[str]:
     """Generate URLs that match this rule, or almost."""
-    parts = [
+    state = [
         st.just(part) if not is_dynamic else values.map(lambda value: quote(value, errors="surrogatepass"))
         for is_dynamic, part in rule._trace
         if part != "|"
     ]
-    return st.tuples(*parts).map(lambda drawn: "/" + "".join(drawn).lstrip("/"))
+    return st.tuples(*state).map(lambda drawn: "/" + "".join(drawn).lstrip("/"))
 
 
 def encoded(pairs: list[tuple[str, str]]) -> str:

@@ -18,32 +18,32 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def secret(parts: AppState, receiver: Receiver) -> str:
+def secret(state: AppState, receiver: Receiver) -> str:
     """The signing secret that was created when an administrator saved the receiver's URL."""
-    with parts.database.transaction() as session:
-        created = service.save(session, parts.sealer, receiver.url)
+    with state.database.transaction() as session:
+        created = service.save(session, state.sealer, receiver.url)
     assert created is not None
     return created
 
 
 @pytest.fixture
-def enqueue(parts: AppState) -> Callable[[str], None]:
+def enqueue(state: AppState) -> Callable[[str], None]:
     """Queue an event of this type."""
 
     def enqueue(event_type: str) -> None:
-        with parts.database.transaction() as session:
+        with state.database.transaction() as session:
             service.enqueue(session, event_type, "Something happened.")
 
     return enqueue
 
 
 @pytest.fixture
-def deliver(parts: AppState) -> Callable[[], None]:
+def deliver(state: AppState) -> Callable[[], None]:
     """Deliver the events that are due, as the worker does."""
 
     def deliver() -> None:
         now = clock.now()
-        while delivery.deliver_next(parts, now):
+        while delivery.deliver_next(state, now):
             pass
 
     return deliver

@@ -19,8 +19,8 @@ Enqueue = Callable[[str], None]
 Deliver = Callable[[], None]
 
 
-def last(parts: AppState) -> WebhookDelivery:
-    with parts.database.read() as session:
+def last(state: AppState) -> WebhookDelivery:
+    with state.database.read() as session:
         return session.scalars(select(WebhookDelivery).order_by(WebhookDelivery.id.desc())).first() or pytest.fail(
             "no event"
         )
@@ -39,7 +39,7 @@ def test_a_signature_is_the_one_in_the_example_of_standard_webhooks() -> None:
 
 
 def test_an_event_arrives_signed_and_once(
-    parts: AppState, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver
+    state: AppState, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver
 ) -> None:
     enqueue("test.happened")
     deliver()
@@ -48,19 +48,19 @@ def test_an_event_arrives_signed_and_once(
     assert request.is_signed_with(secret)
     assert (request.event["type"], request.event["id"]) == ("test.happened", request.headers["webhook-id"])
     assert request.event["data"] == {"text": "Something happened."}
-    assert (last(parts).state, last(parts).attempts) == (DeliveryState.DELIVERED, 1)
+    assert (last(state).state, last(state).attempts) == (DeliveryState.DELIVERED, 1)
 
 
 @pytest.mark.parametrize("status", [301, 400, 429, 503])
 @pytest.mark.one_database
 def test_an_event_is_retried_after_a_status_other_than_2xx(
-    parts: AppState, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver, status: int
+    state: AppState, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver, status: int
 ) -> None:
     receiver.answers = [status]
     enqueue("test.happened")
     deliver()
     deliver()
-    failed = last(parts)
+    failed = last(state)
     assert (failed.state, failed.failure_code, failed.failure_params) == (
         DeliveryState.QUEUED,
         "status",
@@ -69,7 +69,7 @@ def test_an_event_is_retried_after_a_status_other_than_2xx(
     with after(seconds=10):
         deliver()
     first, second = receiver.received
-    assert (last(parts).state, last(parts).failure_code) == (DeliveryState.DELIVERED, "")
+    assert (last(state).state, last(state).failure_code) == (DeliveryState.DELIVERED, "")
     assert second.is_signed_with(secret)
     assert second.headers["webhook-id"] == first.headers["webhook-id"]
     assert second.headers["webhook-timestamp"] > first.headers["webhook-timestamp"]
@@ -77,23 +77,23 @@ def test_an_event_is_retried_after_a_status_other_than_2xx(
 
 @pytest.mark.one_database
 def test_an_unreachable_receiver_is_retried_for_three_days(
-    parts: AppState, receiver: Receiver, secret: str, enqueue: Enqueue
+    state: AppState, receiver: Receiver, secret: str, enqueue: Enqueue
 ) -> None:
     receiver.close()
     enqueue("test.happened")
     begun, hours = clock.now(), 0
-    while last(parts).state == DeliveryState.QUEUED:
+    while last(state).state == DeliveryState.QUEUED:
         with time_machine.travel(begun + timedelta(hours=hours)):
-            delivery.deliver_next(parts, clock.now())
+            delivery.deliver_next(state, clock.now())
         hours += 1
     assert 72 < hours < 110
-    assert (last(parts).state, last(parts).attempts) == (DeliveryState.FAILED, 10)
-    assert (last(parts).failure_code, "refused" in last(parts).failure_params["error"]) == ("unreachable", True)
+    assert (last(state).state, last(state).attempts) == (DeliveryState.FAILED, 10)
+    assert (last(state).failure_code, "refused" in last(state).failure_params["error"]) == ("unreachable", True)
 
 
 @pytest.mark.one_database
 def test_a_receiver_that_replies_410_is_sent_nothing_more(
-    parts: AppState, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver
+    state: AppState, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver
 ) -> None:
     receiver.answers = [500, 410]
     enqueue("test.first")
@@ -102,40 +102,40 @@ def test_a_receiver_that_replies_410_is_sent_nothing_more(
     enqueue("test.third")
     with after(days=1):
         deliver()
-    assert (len(receiver.received), last(parts).type, last(parts).state) == (2, "test.second", DeliveryState.FAILED)
+    assert (len(receiver.received), last(state).type, last(state).state) == (2, "test.second", DeliveryState.FAILED)
 
 
 @pytest.mark.parametrize("status", [410, 500])
 def test_a_failure_at_an_old_url_does_not_count_once_another_is_saved(
-    parts: AppState, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver, status: int
+    state: AppState, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver, status: int
 ) -> None:
     enqueue("test.happened")
     receiver.answers = [status]
-    event = delivery.claim(parts, clock.now()) or pytest.fail("nothing was due")
-    result = delivery.send(parts, event)
-    with parts.database.transaction() as session:
-        service.save(session, parts.sealer, receiver.url)
-    delivery.record(parts, event, result)
+    event = delivery.claim(state, clock.now()) or pytest.fail("nothing was due")
+    result = delivery.send(state, event)
+    with state.database.transaction() as session:
+        service.save(session, state.sealer, receiver.url)
+    delivery.record(state, event, result)
     deliver()
-    assert (receiver.types, last(parts).state) == (["test.happened"] * 2, DeliveryState.DELIVERED)
+    assert (receiver.types, last(state).state) == (["test.happened"] * 2, DeliveryState.DELIVERED)
 
 
 def test_concurrent_workers_send_an_event_once(
-    parts: AppState, receiver: Receiver, secret: str, enqueue: Enqueue
+    state: AppState, receiver: Receiver, secret: str, enqueue: Enqueue
 ) -> None:
     for number in range(4):
         enqueue(f"test.{number}")
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _number: delivery.deliver_next(parts, clock.now()), range(4)))
+        list(pool.map(lambda _number: delivery.deliver_next(state, clock.now()), range(4)))
     assert sorted(receiver.types) == ["test.0", "test.1", "test.2", "test.3"]
 
 
 @pytest.mark.one_database
 def test_another_worker_sends_the_event_of_a_worker_that_died(
-    parts: AppState, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver
+    state: AppState, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver
 ) -> None:
     enqueue("test.happened")
-    delivery.claim(parts, clock.now())
+    delivery.claim(state, clock.now())
     deliver()
     assert receiver.received == []
     with after(minutes=2):
@@ -145,7 +145,7 @@ def test_another_worker_sends_the_event_of_a_worker_that_died(
 
 @pytest.mark.one_database
 def test_a_clock_that_was_set_back_delays_no_event(
-    parts: AppState, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver
+    state: AppState, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver
 ) -> None:
     with after(days=300):
         enqueue("test.happened")

@@ -118,9 +118,9 @@ def test_a_secret_cannot_be_created_without_a_url(administrator: Browser, secret
 
 
 def test_a_url_and_secret_that_no_key_opens_can_be_saved_again(
-    administrator: Browser, parts: AppState, receiver: Receiver, secret: str
+    administrator: Browser, state: AppState, receiver: Receiver, secret: str
 ) -> None:
-    with parts.database.transaction() as session:
+    with state.database.transaction() as session:
         session.execute(text("UPDATE webhook_settings SET sealed_url = 'foreign', sealed_secret = 'foreign'"))
     page = administrator.submit(PAGE, button="test")
     assert "The URL and signing secret can" in page.text
@@ -131,11 +131,11 @@ def test_a_url_and_secret_that_no_key_opens_can_be_saved_again(
 
 
 def test_the_audit_trail_has_neither_url_nor_secret(
-    administrator: Browser, parts: AppState, receiver: Receiver
+    administrator: Browser, state: AppState, receiver: Receiver
 ) -> None:
     administrator.submit(PAGE, webhook_url=receiver.url)
     administrator.submit(PAGE, button="test")
-    with parts.database.read() as session:
+    with state.database.read() as session:
         recorded = {one.event: one.data for one in session.scalars(select(AuditEntry))}
     assert recorded[audit_events.WEBHOOK_SAVED.key] == {"changed": ["webhook_url"]}
     assert (recorded[audit_events.WEBHOOK_SECRET_CREATED.key], recorded[audit_events.WEBHOOK_TESTED.key]) == (

@@ -20,10 +20,10 @@ Deliver = Callable[[], None]
 
 
 def test_the_previous_secret_also_signs_for_a_day(
-    parts: AppState, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver
+    state: AppState, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver
 ) -> None:
-    with parts.database.transaction() as session:
-        renewed = service.renew_secret(session, parts.sealer)
+    with state.database.transaction() as session:
+        renewed = service.renew_secret(session, state.sealer)
     enqueue("test.first")
     deliver()
     with time_machine.travel(clock.now() + timedelta(days=2)):
@@ -34,26 +34,26 @@ def test_the_previous_secret_also_signs_for_a_day(
     assert (alone.is_signed_with(secret), alone.is_signed_with(renewed)) == (False, True)
 
 
-def test_the_url_and_the_secrets_are_stored_sealed(parts: AppState, receiver: Receiver, secret: str) -> None:
-    with parts.database.transaction() as session:
-        renewed = service.renew_secret(session, parts.sealer)
-    with parts.database.read() as session:
+def test_the_url_and_the_secrets_are_stored_sealed(state: AppState, receiver: Receiver, secret: str) -> None:
+    with state.database.transaction() as session:
+        renewed = service.renew_secret(session, state.sealer)
+    with state.database.read() as session:
         row = repr(session.execute(text("SELECT * FROM webhook_settings")).all())
     assert not any(one in row for one in (secret, renewed, "whsec_", "127.0.0.1"))
 
 
-def test_no_event_is_queued_without_a_url(parts: AppState, enqueue: Enqueue) -> None:
+def test_no_event_is_queued_without_a_url(state: AppState, enqueue: Enqueue) -> None:
     enqueue("test.happened")
-    with parts.database.read() as session:
+    with state.database.read() as session:
         assert session.scalars(select(WebhookDelivery)).all() == []
 
 
 def test_old_events_are_deleted_unless_they_are_queued(
-    parts: AppState, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver
+    state: AppState, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver
 ) -> None:
     enqueue("test.delivered")
     deliver()
     enqueue("test.queued")
-    with parts.database.transaction() as session:
+    with state.database.transaction() as session:
         service.delete_old_events(session, clock.now() + timedelta(days=31))
         assert session.scalars(select(WebhookDelivery.type)).all() == ["test.queued"]

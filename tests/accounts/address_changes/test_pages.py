@@ -141,9 +141,9 @@ class TestAnotherUsersBrowser:
 
     @pytest.mark.parametrize("purpose", [LinkPurpose.RESET, LinkPurpose.RESTORE_ADDRESS])
     def test_a_reset_or_an_undone_change_ends_the_other_users_session(
-        self, member: Browser, administrator: Browser, parts: AppState, purpose: LinkPurpose
+        self, member: Browser, administrator: Browser, state: AppState, purpose: LinkPurpose
     ) -> None:
-        with parts.database.transaction() as session:
+        with state.database.transaction() as session:
             secret = links.create(
                 session, member.user, purpose, clock.now() + timedelta(hours=1), "old@mailroom.example"
             )
@@ -151,5 +151,5 @@ class TestAnotherUsersBrowser:
         page = administrator.get(f"{path}/{secret}")
         fields = {"password": NEW_PASSWORD, "password_confirm": NEW_PASSWORD} if purpose == LinkPurpose.RESET else {}
         administrator.submit_on(page, **fields)
-        with parts.database.read() as session:
+        with state.database.read() as session:
             assert session.scalars(select(Session).where(Session.user_id == administrator.user.id)).all() == []

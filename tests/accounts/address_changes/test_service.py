@@ -36,9 +36,9 @@ def secret(request_change: RequestChange, ada: User, deliver: Deliver, inbox: In
 
 
 @pytest.fixture
-def undo(secret: str, parts: AppState, deliver: Deliver, inbox: Inbox) -> str:
+def undo(secret: str, state: AppState, deliver: Deliver, inbox: Inbox) -> str:
     """The secret of the link in the email to the old address, after a change."""
-    confirm(parts, secret)
+    confirm(state, secret)
     deliver()
     return secret_of(inbox)
 
@@ -47,14 +47,14 @@ def secret_of(inbox: Inbox) -> str:
     return inbox.last.link.rpartition("/")[2]
 
 
-def confirm(parts: AppState, secret: str) -> User:
-    with parts.database.transaction() as session:
+def confirm(state: AppState, secret: str) -> User:
+    with state.database.transaction() as session:
         return address.confirm(session, secret)
 
 
-def restore(parts: AppState, secret: str) -> str:
+def restore(state: AppState, secret: str) -> str:
     """Undo the change, and return the secret of the reset link."""
-    with parts.database.transaction() as session:
+    with state.database.transaction() as session:
         return address.restore(session, secret)[1]
 
 
@@ -67,12 +67,12 @@ class TestRequesting:
     """Before anything is confirmed."""
 
     def test_the_address_stays_until_the_new_one_is_confirmed(
-        self, parts: AppState, ada: User, request_change: RequestChange, queued: Queued
+        self, state: AppState, ada: User, request_change: RequestChange, queued: Queued
     ) -> None:
         request_change(ada)
-        with parts.database.read() as session:
+        with state.database.read() as session:
             waiting = address.find_pending(session, ada.id)
-        assert (email_of(parts.database, ada), waiting and waiting.email) == (ada.email, NEW_EMAIL)
+        assert (email_of(state.database, ada), waiting and waiting.email) == (ada.email, NEW_EMAIL)
         assert queued() == [("confirm_address", NEW_EMAIL)]
 
     def test_the_password_is_required(self, ada: User, request_change: RequestChange, queued: Queued) -> None:
@@ -130,36 +130,36 @@ class TestRequesting:
             assert len(session.scalars(select(AddressChange)).all()) == 1
 
     def test_resending_prolongs_the_change_and_keeps_the_link(
-        self, parts: AppState, ada: User, secret: str, queued: Queued
+        self, state: AppState, ada: User, secret: str, queued: Queued
     ) -> None:
         with time_machine.travel(clock.now() + timedelta(hours=23)):
-            with parts.database.transaction() as session:
+            with state.database.transaction() as session:
                 address.resend(session, ada.id)
-            assert confirm(parts, secret).email == NEW_EMAIL
+            assert confirm(state, secret).email == NEW_EMAIL
         assert queued()[:2] == [("confirm_address", NEW_EMAIL)] * 2
 
     def test_a_pending_change_expires_after_a_day(
-        self, parts: AppState, ada: User, request_change: RequestChange
+        self, state: AppState, ada: User, request_change: RequestChange
     ) -> None:
         request_change(ada)
         with time_machine.travel(clock.now() + timedelta(hours=25)):
-            with parts.database.transaction() as session:
+            with state.database.transaction() as session:
                 assert address.find_pending(session, ada.id) is None
                 with pytest.raises(NotFound):
                     address.resend(session, ada.id)
-            with parts.database.transaction() as session:
+            with state.database.transaction() as session:
                 jobs.delete_expired_address_changes(session, clock.now())
-        with parts.database.read() as session:
+        with state.database.read() as session:
             assert session.scalars(select(AddressChange)).all() == []
 
     def test_the_email_for_a_cancelled_change_is_not_sent(
-        self, parts: AppState, ada: User, request_change: RequestChange, deliver: Deliver, inbox: Inbox
+        self, state: AppState, ada: User, request_change: RequestChange, deliver: Deliver, inbox: Inbox
     ) -> None:
         request_change(ada)
-        with parts.database.transaction() as session:
+        with state.database.transaction() as session:
             address.cancel(session, ada.id)
         deliver()
-        with parts.database.read() as session:
+        with state.database.read() as session:
             assert session.scalars(select(Message.state)).all() == [MessageState.CANCELLED]
         assert inbox.messages == []
 
@@ -167,9 +167,9 @@ class TestRequesting:
 class TestConfirming:
     """The link in the email to the new address."""
 
-    def test_it_changes_the_address_everywhere(self, parts: AppState, ada: User, secret: str) -> None:
-        confirm(parts, secret)
-        with parts.database.read() as session:
+    def test_it_changes_the_address_everywhere(self, state: AppState, ada: User, secret: str) -> None:
+        confirm(state, secret)
+        with state.database.read() as session:
             assert service.find_by_email(session, NEW_EMAIL.upper()) is not None
             assert service.find_by_email(session, ada.email) is None
             assert [user.id for user in administration.list_users(session, NEW_EMAIL, None)[0]] == [ada.id]
@@ -183,64 +183,64 @@ class TestConfirming:
         assert secret not in str(rows)
 
     def test_an_address_taken_meanwhile_changes_nothing_and_keeps_the_link(
-        self, parts: AppState, ada: User, secret: str
+        self, state: AppState, ada: User, secret: str
     ) -> None:
-        add_user(parts.database, NEW_EMAIL)
-        with pytest.raises(AddressTaken), parts.database.read() as session:
+        add_user(state.database, NEW_EMAIL)
+        with pytest.raises(AddressTaken), state.database.read() as session:
             address.link_effect(session, secret, LinkPurpose.CONFIRM_ADDRESS)
         with pytest.raises(AddressTaken):
-            confirm(parts, secret)
-        assert email_of(parts.database, ada) == ada.email
-        with parts.database.read() as session:
+            confirm(state, secret)
+        assert email_of(state.database, ada) == ada.email
+        with state.database.read() as session:
             links.check(links.find(session, secret, LinkPurpose.CONFIRM_ADDRESS))
 
     def test_requesting_another_address_revokes_the_link(
-        self, parts: AppState, ada: User, secret: str, request_change: RequestChange
+        self, state: AppState, ada: User, secret: str, request_change: RequestChange
     ) -> None:
         request_change(ada, "other@new.example")
         with pytest.raises(LinkRevoked):
-            confirm(parts, secret)
+            confirm(state, secret)
 
-    def test_it_does_not_work_for_a_disabled_user(self, parts: AppState, secret: str) -> None:
-        with parts.database.transaction() as session:
+    def test_it_does_not_work_for_a_disabled_user(self, state: AppState, secret: str) -> None:
+        with state.database.transaction() as session:
             session.execute(update(User).values(state=UserState.DISABLED))
         with pytest.raises(AccountDisabled):
-            confirm(parts, secret)
+            confirm(state, secret)
 
     def test_the_letter_case_of_an_address_can_be_changed(
-        self, parts: AppState, ada: User, request_change: RequestChange, deliver: Deliver, inbox: Inbox
+        self, state: AppState, ada: User, request_change: RequestChange, deliver: Deliver, inbox: Inbox
     ) -> None:
         request_change(ada, "ADA@example.com")
         deliver()
         assert inbox.last.rcpt_to == ["ADA@example.com"]
-        assert confirm(parts, secret_of(inbox)).email == "ADA@example.com"
+        assert confirm(state, secret_of(inbox)).email == "ADA@example.com"
 
 
 class TestRestoring:
     """The link in the email to the old address."""
 
     def test_it_restores_the_address_and_ends_all_sessions(
-        self, parts: AppState, ada: User, undo: str, signed_in: SignedIn
+        self, state: AppState, ada: User, undo: str, signed_in: SignedIn
     ) -> None:
         token = signed_in(ada)
-        restore(parts, undo)
-        assert email_of(parts.database, ada) == ada.email
-        assert sessions.find(parts.database, token) is None
-        with parts.database.read() as session:
+        restore(state, undo)
+        assert email_of(state.database, ada) == ada.email
+        assert sessions.find(state.database, token) is None
+        with state.database.read() as session:
             assert [user.id for user in administration.list_users(session, ada.email, None)[0]] == [ada.id]
 
     def test_it_revokes_all_links_and_creates_a_reset_link(
-        self, parts: AppState, ada: User, undo: str, new_link: NewLink, request_change: RequestChange
+        self, state: AppState, ada: User, undo: str, new_link: NewLink, request_change: RequestChange
     ) -> None:
         old = {purpose: new_link(ada, purpose, timedelta(days=8)) for purpose in LinkPurpose}
-        reset = restore(parts, undo)
-        with parts.database.read() as session:
+        reset = restore(state, undo)
+        with state.database.read() as session:
             assert all(links.find(session, kept, purpose).revoked_at for purpose, kept in old.items())
-        with parts.database.transaction() as session:
+        with state.database.transaction() as session:
             assert password_links.complete_reset(session, reset, "a hash").id == ada.id
 
-    def test_an_address_that_was_taken_meanwhile_is_not_restored(self, parts: AppState, ada: User, undo: str) -> None:
-        add_user(parts.database, ada.email)
+    def test_an_address_that_was_taken_meanwhile_is_not_restored(self, state: AppState, ada: User, undo: str) -> None:
+        add_user(state.database, ada.email)
         with pytest.raises(AddressTaken):
-            restore(parts, undo)
-        assert email_of(parts.database, ada) == NEW_EMAIL
+            restore(state, undo)
+        assert email_of(state.database, ada) == NEW_EMAIL

@@ -29,11 +29,11 @@ THIEF = "thief@new.example"
 
 
 @pytest.fixture
-def change(parts: AppState, ada: User) -> Change:
+def change(state: AppState, ada: User) -> Change:
     """Change the address, and send no email."""
 
     def change(email: str) -> None:
-        with parts.database.transaction() as session:
+        with state.database.transaction() as session:
             secret = links.create(
                 session, ada, LinkPurpose.CONFIRM_ADDRESS, clock.now() + links.CONFIRMATION_LIFETIME, email
             )
@@ -59,56 +59,56 @@ def links_to(inbox: Inbox, recipient: str) -> list[str]:
     return [mail.link.rpartition("/")[2] for mail in inbox.messages if mail.rcpt_to == [recipient]]
 
 
-def restore(parts: AppState, secret: str) -> User:
-    with parts.database.transaction() as session:
+def restore(state: AppState, secret: str) -> User:
+    with state.database.transaction() as session:
         return address.restore(session, secret)[0]
 
 
 def test_the_first_change_can_be_undone_after_a_later_one_was(
-    parts: AppState, ada: User, change_and_notify: ChangeAndNotify
+    state: AppState, ada: User, change_and_notify: ChangeAndNotify
 ) -> None:
     of_ada, of_new = change_and_notify(NEW_EMAIL), change_and_notify(THIEF)
-    assert restore(parts, of_new).email == NEW_EMAIL
-    assert restore(parts, of_ada).email == ada.email
+    assert restore(state, of_new).email == NEW_EMAIL
+    assert restore(state, of_ada).email == ada.email
 
 
 def test_undoing_the_first_change_revokes_links_that_undo_later_ones(
-    parts: AppState, change_and_notify: ChangeAndNotify
+    state: AppState, change_and_notify: ChangeAndNotify
 ) -> None:
     of_ada, of_new = change_and_notify(NEW_EMAIL), change_and_notify(THIEF)
-    restore(parts, of_ada)
+    restore(state, of_ada)
     with pytest.raises(LinkRevoked):
-        restore(parts, of_new)
+        restore(state, of_new)
 
 
 def test_a_late_email_about_an_undone_change_is_cancelled(
-    parts: AppState, change_and_notify: ChangeAndNotify, change: Change, deliver: Deliver
+    state: AppState, change_and_notify: ChangeAndNotify, change: Change, deliver: Deliver
 ) -> None:
     of_ada = change_and_notify(NEW_EMAIL)
     change(THIEF)
-    restore(parts, of_ada)
+    restore(state, of_ada)
     deliver()
-    with parts.database.read() as session:
+    with state.database.read() as session:
         last = session.scalars(select(Message).order_by(Message.id.desc()).limit(1)).one()
     assert (last.kind, last.recipient, last.state) == ("address_changed", NEW_EMAIL, MessageState.CANCELLED)
 
 
 def test_a_change_after_an_undone_one_can_be_undone(
-    parts: AppState, ada: User, change_and_notify: ChangeAndNotify, deliver: Deliver
+    state: AppState, ada: User, change_and_notify: ChangeAndNotify, deliver: Deliver
 ) -> None:
     of_ada = change_and_notify(NEW_EMAIL)
-    with parts.database.transaction() as session:
+    with state.database.transaction() as session:
         _ada, reset = address.restore(session, of_ada)
-    with parts.database.transaction() as session:
+    with state.database.transaction() as session:
         password_links.complete_reset(session, reset, hashing.hash_password(PASSWORD))
     deliver()
-    assert restore(parts, change_and_notify(THIEF)).email == ada.email
+    assert restore(state, change_and_notify(THIEF)).email == ada.email
 
 
-def test_undoing_invalidates_the_old_password(parts: AppState, ada: User, change_and_notify: ChangeAndNotify) -> None:
-    restore(parts, change_and_notify(NEW_EMAIL))
+def test_undoing_invalidates_the_old_password(state: AppState, ada: User, change_and_notify: ChangeAndNotify) -> None:
+    restore(state, change_and_notify(NEW_EMAIL))
     with pytest.raises(LoginRefused):
-        login.sign_in(parts.database, ada.email, PASSWORD, Client("192.0.2.1", "Firefox"))
+        login.sign_in(state.database, ada.email, PASSWORD, Client("192.0.2.1", "Firefox"))
 
 
 class TestTakingItBackInTheProfile:
@@ -127,14 +127,14 @@ class TestTakingItBackInTheProfile:
         assert links_to(inbox, THIEF) == []
 
     def test_links_that_undo_later_changes_are_revoked(
-        self, parts: AppState, ada: User, change: Change, deliver: Deliver, inbox: Inbox
+        self, state: AppState, ada: User, change: Change, deliver: Deliver, inbox: Inbox
     ) -> None:
         for email in (THIEF, NEW_EMAIL):
             change(email)
             deliver()
         change(ada.email)
         with pytest.raises(LinkRevoked):
-            restore(parts, *links_to(inbox, THIEF))
+            restore(state, *links_to(inbox, THIEF))
 
     def test_emails_about_later_changes_are_not_sent(
         self, ada: User, change: Change, deliver: Deliver, inbox: Inbox
@@ -145,33 +145,33 @@ class TestTakingItBackInTheProfile:
         assert inbox.messages == []
 
     def test_an_address_that_only_compares_as_equal_revokes_nothing(
-        self, parts: AppState, ada: User, change: Change, deliver: Deliver, inbox: Inbox
+        self, state: AppState, ada: User, change: Change, deliver: Deliver, inbox: Inbox
     ) -> None:
         for email in (THIEF, "ADA@example.com"):
             change(email)
         deliver()
-        assert restore(parts, *links_to(inbox, ada.email)).email == ada.email
+        assert restore(state, *links_to(inbox, ada.email)).email == ada.email
 
     def test_a_later_change_can_be_undone(
-        self, parts: AppState, ada: User, change: Change, deliver: Deliver, inbox: Inbox
+        self, state: AppState, ada: User, change: Change, deliver: Deliver, inbox: Inbox
     ) -> None:
         for email in (THIEF, ada.email, NEW_EMAIL):
             change(email)
         deliver()
-        assert restore(parts, *links_to(inbox, ada.email)).email == ada.email
+        assert restore(state, *links_to(inbox, ada.email)).email == ada.email
 
     def test_an_undone_change_cannot_be_taken_back(
-        self, parts: AppState, ada: User, change: Change, deliver: Deliver, inbox: Inbox
+        self, state: AppState, ada: User, change: Change, deliver: Deliver, inbox: Inbox
     ) -> None:
         change(THIEF)
         deliver()
         change(NEW_EMAIL)
-        restore(parts, *links_to(inbox, ada.email))
+        restore(state, *links_to(inbox, ada.email))
         inbox.messages.clear()
         for email in (NEW_EMAIL, THIEF):
             change(email)
         deliver()
-        assert restore(parts, *links_to(inbox, ada.email)).email == ada.email
+        assert restore(state, *links_to(inbox, ada.email)).email == ada.email
 
     def test_after_seven_days_it_is_an_ordinary_change(
         self, ada: User, change: Change, deliver: Deliver, inbox: Inbox

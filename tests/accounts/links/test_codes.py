@@ -27,18 +27,18 @@ EnterCode = Callable[..., RedeemedCode | None]
 
 
 @pytest.fixture
-def enter_code(parts: AppState) -> EnterCode:
+def enter_code(state: AppState) -> EnterCode:
     """Redeem a code for an address."""
 
     def enter_code(email: str, code: str) -> RedeemedCode | None:
-        with parts.database.transaction() as session:
-            return codes.redeem(session, parts.sealer, email, codes.WITH_ADDRESS, codes.normalise(code), CLIENT)
+        with state.database.transaction() as session:
+            return codes.redeem(session, state.sealer, email, codes.WITH_ADDRESS, codes.normalise(code), CLIENT)
 
     return enter_code
 
 
-def reset(parts: AppState, secret: str) -> User:
-    with parts.database.transaction() as session:
+def reset(state: AppState, secret: str) -> User:
+    with state.database.transaction() as session:
         return password_links.complete_reset(session, secret, "a hash")
 
 
@@ -78,18 +78,18 @@ class TestRedeeming:
     """A right code for the address it was sent to."""
 
     def test_it_does_the_same_as_the_link(
-        self, parts: AppState, ada: User, issue_link: IssueLink, enter_code: EnterCode
+        self, state: AppState, ada: User, issue_link: IssueLink, enter_code: EnterCode
     ) -> None:
         redeemed = enter_code("ADA@example.com", issue_link(ada).code)
         assert redeemed is not None
-        assert (redeemed.purpose, reset(parts, redeemed.secret).id) == (LinkPurpose.RESET, ada.id)
+        assert (redeemed.purpose, reset(state, redeemed.secret).id) == (LinkPurpose.RESET, ada.id)
 
     def test_entering_it_uses_nothing_up(
-        self, ada: User, issue_link: IssueLink, enter_code: EnterCode, parts: AppState
+        self, ada: User, issue_link: IssueLink, enter_code: EnterCode, state: AppState
     ) -> None:
         issued = issue_link(ada)
         assert all(enter_code(ada.email, issued.code) for _ in range(2))
-        assert reset(parts, issued.secret).id == ada.id
+        assert reset(state, issued.secret).id == ada.id
 
     def test_it_expires_with_the_link(self, ada: User, issue_link: IssueLink, enter_code: EnterCode) -> None:
         code = issue_link(ada, lifetime=timedelta(minutes=10)).code
@@ -99,10 +99,10 @@ class TestRedeeming:
             assert enter_code(ada.email, code) is None
 
     def test_its_link_expires_with_the_original_one(
-        self, parts: AppState, ada: User, issue_link: IssueLink, enter_code: EnterCode
+        self, state: AppState, ada: User, issue_link: IssueLink, enter_code: EnterCode
     ) -> None:
         enter_code(ada.email, issue_link(ada).code)
-        with parts.database.read() as session:
+        with state.database.read() as session:
             assert len(set(session.scalars(select(Link.expires_at)))) == 1
 
     def test_it_is_valid_for_its_user_only(
@@ -113,17 +113,17 @@ class TestRedeeming:
         assert enter_code("nobody@example.com", code) is None
 
     def test_it_is_valid_for_its_purpose_only(
-        self, parts: AppState, ada: User, issue_link: IssueLink, enter_code: EnterCode
+        self, state: AppState, ada: User, issue_link: IssueLink, enter_code: EnterCode
     ) -> None:
         assert enter_code(ada.email, issue_link(ada, LinkPurpose.CONFIRM_ADDRESS).code) is None
         code = codes.normalise(issue_link(ada, LinkPurpose.RESET).code)
-        with parts.database.transaction() as session:
-            assert codes.redeem(session, parts.sealer, ada.email, (LinkPurpose.CONFIRM_ADDRESS,), code, CLIENT) is None
+        with state.database.transaction() as session:
+            assert codes.redeem(session, state.sealer, ada.email, (LinkPurpose.CONFIRM_ADDRESS,), code, CLIENT) is None
 
     @pytest.mark.one_database
-    def test_it_survives_the_rotation_of_the_key(self, parts: AppState, ada: User, issue_link: IssueLink) -> None:
-        code, both = codes.normalise(issue_link(ada).code), KeySealer(["a newer secret key", *parts.config.secret_keys])
-        with parts.database.transaction() as session:
+    def test_it_survives_the_rotation_of_the_key(self, state: AppState, ada: User, issue_link: IssueLink) -> None:
+        code, both = codes.normalise(issue_link(ada).code), KeySealer(["a newer secret key", *state.config.secret_keys])
+        with state.database.transaction() as session:
             assert codes.redeem(session, KeySealer(["another"]), ada.email, codes.WITH_ADDRESS, code, CLIENT) is None
             assert codes.redeem(session, both, ada.email, codes.WITH_ADDRESS, code, CLIENT)
 
@@ -132,13 +132,13 @@ class TestGuessing:
     """What happens after wrong codes."""
 
     def test_the_fifth_wrong_one_invalidates_codes_but_not_links(
-        self, parts: AppState, ada: User, issue_link: IssueLink, enter_code: EnterCode
+        self, state: AppState, ada: User, issue_link: IssueLink, enter_code: EnterCode
     ) -> None:
         first, second = issue_link(ada), issue_link(ada)
         for _ in range(5):
             assert enter_code(ada.email, WRONG) is None
         assert enter_code(ada.email, first.code) is enter_code(ada.email, second.code) is None
-        assert reset(parts, second.secret).id == ada.id
+        assert reset(state, second.secret).id == ada.id
 
     def test_a_later_code_can_be_tried_as_often(self, ada: User, issue_link: IssueLink, enter_code: EnterCode) -> None:
         for _ in range(5):
@@ -172,11 +172,11 @@ class TestGuessing:
             assert pool.submit(enter_code, "bob@example.com", WRONG).result(timeout=10) is None
 
     def test_the_audit_log_has_the_address_and_not_the_code(
-        self, parts: AppState, ada: User, enter_code: EnterCode
+        self, state: AppState, ada: User, enter_code: EnterCode
     ) -> None:
         enter_code(ada.email, WRONG)
         enter_code("nobody@example.com", WRONG)
-        with parts.database.read() as session:
+        with state.database.read() as session:
             found = session.scalars(
                 select(AuditEntry).where(AuditEntry.event == audit_events.CODE_REJECTED.key).order_by(AuditEntry.id)
             ).all()

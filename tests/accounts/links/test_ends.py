@@ -59,10 +59,10 @@ PENDING = [
 class Accounts:
     """Changes accounts in every possible way."""
 
-    def __init__(self, parts: AppState) -> None:
-        self.parts = parts
-        boss = add_user(parts.database, "boss@example.com", Role.ADMINISTRATOR)
-        with parts.database.read() as session:
+    def __init__(self, state: AppState) -> None:
+        self.state = state
+        boss = add_user(state.database, "boss@example.com", Role.ADMINISTRATOR)
+        with state.database.read() as session:
             self.administrator = session.get_one(User, boss)
 
     def change(self, name: str, user: User) -> None:
@@ -72,78 +72,78 @@ class Accounts:
         pass
 
     def renamed(self, user: User) -> None:
-        with self.parts.database.transaction() as session:
+        with self.state.database.transaction() as session:
             administration.rename(session, user.id, "Another", self.administrator)
 
     def password_changed(self, user: User) -> None:
-        with self.parts.database.transaction() as session:
+        with self.state.database.transaction() as session:
             here, _token = sessions.start(session, user, CLIENT)
-        profile.change_password(self.parts.database, user, PASSWORD, "another one 8", here, CLIENT)
+        profile.change_password(self.state.database, user, PASSWORD, "another one 8", here, CLIENT)
 
     def password_reset(self, user: User) -> None:
-        with self.parts.database.transaction() as session:
+        with self.state.database.transaction() as session:
             secret = links.create(session, user, LinkPurpose.RESET, clock.now() + HOUR)
             password_links.complete_reset(session, secret, "a hash")
 
     def address_changed(self, user: User) -> None:
-        with self.parts.database.transaction() as session:
+        with self.state.database.transaction() as session:
             secret = links.create(session, user, LinkPurpose.CONFIRM_ADDRESS, clock.now() + HOUR, "other@example.com")
             address.confirm(session, secret)
 
     def address_restored(self, user: User) -> None:
-        with self.parts.database.transaction() as session:
+        with self.state.database.transaction() as session:
             secret = links.create(session, user, LinkPurpose.RESTORE_ADDRESS, clock.now() + HOUR, "old@example.com")
             address.restore(session, secret)
 
     def role_changed(self, user: User) -> None:
-        with self.parts.database.transaction() as session:
+        with self.state.database.transaction() as session:
             administration.change_role(session, user.id, Role.ADMINISTRATOR, self.administrator)
 
     def activated(self, user: User) -> None:
-        with self.parts.database.transaction() as session:
+        with self.state.database.transaction() as session:
             secret = links.create(session, user, LinkPurpose.ACTIVATION, clock.now() + HOUR)
             password_links.activate(session, secret, "a hash")
 
     def disabled(self, user: User) -> None:
-        with self.parts.database.transaction() as session:
+        with self.state.database.transaction() as session:
             administration.disable(session, user.id, self.administrator)
 
     def disabled_and_enabled(self, user: User) -> None:
         self.disabled(user)
-        with self.parts.database.transaction() as session:
+        with self.state.database.transaction() as session:
             administration.enable(session, user.id, self.administrator)
 
     def deleted(self, user: User) -> None:
-        with self.parts.database.transaction() as session:
+        with self.state.database.transaction() as session:
             administration.delete(session, user.id, self.administrator)
 
 
 def valid_after(
-    parts: AppState, user: User, change: str, *purposes: LinkPurpose
+    state: AppState, user: User, change: str, *purposes: LinkPurpose
 ) -> tuple[set[LinkPurpose], set[LinkPurpose]]:
     """Return the purposes whose links, and whose codes, are valid after a change."""
-    accounts = Accounts(parts)
-    with parts.database.transaction() as session:
-        made = {p: codes.issue(session, parts.sealer, user, p, clock.now() + 2 * HOUR, NEW) for p in purposes}
+    accounts = Accounts(state)
+    with state.database.transaction() as session:
+        made = {p: codes.issue(session, state.sealer, user, p, clock.now() + 2 * HOUR, NEW) for p in purposes}
     accounts.change(change, user)
     by_code = {
-        p for p, issued in made.items() if issued.code and is_valid(parts, p, secret_from_code(parts, user, p, issued))
+        p for p, issued in made.items() if issued.code and is_valid(state, p, secret_from_code(state, user, p, issued))
     }
-    return {p for p, issued in made.items() if is_valid(parts, p, issued.secret)}, by_code
+    return {p for p, issued in made.items() if is_valid(state, p, issued.secret)}, by_code
 
 
-def secret_from_code(parts: AppState, user: User, purpose: LinkPurpose, issued: codes.IssuedLink) -> str:
+def secret_from_code(state: AppState, user: User, purpose: LinkPurpose, issued: codes.IssuedLink) -> str:
     """Return the secret that a code gives, empty if none."""
-    with parts.database.transaction() as session:
-        redeemed = codes.redeem(session, parts.sealer, user.email, (purpose,), codes.normalise(issued.code), CLIENT)
+    with state.database.transaction() as session:
+        redeemed = codes.redeem(session, state.sealer, user.email, (purpose,), codes.normalise(issued.code), CLIENT)
         return redeemed.secret if redeemed else ""
 
 
-def is_valid(parts: AppState, purpose: LinkPurpose, secret: str) -> bool:
+def is_valid(state: AppState, purpose: LinkPurpose, secret: str) -> bool:
     """Return whether the page of the link offers what it is for."""
     look = password_links.find_user if purpose in codes.WITH_ADDRESS else address.link_effect
     try:
-        with parts.database.read() as session:
+        with state.database.read() as session:
             look(session, secret, purpose)
     except MailroomError:
         return False
@@ -151,10 +151,10 @@ def is_valid(parts: AppState, purpose: LinkPurpose, secret: str) -> bool:
 
 
 @pytest.mark.parametrize("change", ACTIVE, ids=lambda change: change.name)
-def test_these_links_of_an_active_user_stay_valid(parts: AppState, ada: User, change: Change) -> None:
-    assert valid_after(parts, ada, change.name, *OF_ACTIVE) == (change.valid, change.valid - set(codes.WITHOUT_CODE))
+def test_these_links_of_an_active_user_stay_valid(state: AppState, ada: User, change: Change) -> None:
+    assert valid_after(state, ada, change.name, *OF_ACTIVE) == (change.valid, change.valid - set(codes.WITHOUT_CODE))
 
 
 @pytest.mark.parametrize("change", PENDING, ids=lambda change: change.name)
-def test_these_links_of_a_pending_user_stay_valid(parts: AppState, pat: User, change: Change) -> None:
-    assert valid_after(parts, pat, change.name, LinkPurpose.ACTIVATION) == (change.valid, change.valid)
+def test_these_links_of_a_pending_user_stay_valid(state: AppState, pat: User, change: Change) -> None:
+    assert valid_after(state, pat, change.name, LinkPurpose.ACTIVATION) == (change.valid, change.valid)

@@ -59,11 +59,11 @@ def test_a_wrong_code_and_an_unknown_address_get_the_same_response(stranger: Bro
     ],
 )
 def test_an_error_is_shown_beside_its_field_and_counts_as_no_attempt(
-    stranger: Browser, parts: AppState, email: str, code: str, problem: str
+    stranger: Browser, state: AppState, email: str, code: str, problem: str
 ) -> None:
     answer = stranger.submit("/code", email=email, code=code)
     assert re.search(rf'class="error"[^>]*>[^<]*{problem}', answer.text)
-    with parts.database.read() as session:
+    with state.database.read() as session:
         assert session.scalars(select(AuditEntry).where(AuditEntry.event == audit_events.CODE_REJECTED.key)).all() == []
 
 

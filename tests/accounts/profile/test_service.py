@@ -19,13 +19,13 @@ from webapp.core.errors import NotFound
 from webapp.web.client import Client
 
 
-def change(parts: AppState, user: User, current: str = browser.PASSWORD, new: str = NEW_PASSWORD) -> str:
+def change(state: AppState, user: User, current: str = browser.PASSWORD, new: str = NEW_PASSWORD) -> str:
     """Change the password in the user's first session, and return its new token."""
-    with parts.database.read() as session:
+    with state.database.read() as session:
         user_session = session.scalars(
             select(Session).where(Session.user_id == user.id).order_by(Session.id).limit(1)
         ).one()
-    return profile.change_password(parts.database, user, current, new, user_session, Client("", "")).token
+    return profile.change_password(state.database, user, current, new, user_session, Client("", "")).token
 
 
 def is_valid(database: Database, token: str) -> bool:
@@ -46,10 +46,10 @@ class TestPassword:
     """Changing the password."""
 
     def test_only_one_of_several_simultaneous_changes_succeeds(
-        self, parts: AppState, ada: User, signed_in: SignedIn, queued: Queued
+        self, state: AppState, ada: User, signed_in: SignedIn, queued: Queued
     ) -> None:
         signed_in(ada)
-        results = run_at_once([lambda: change(parts, ada)] * 4)
+        results = run_at_once([lambda: change(state, ada)] * 4)
         assert sorted(type(result).__name__ for result in results) == ["WrongPassword"] * 3 + ["str"]
         assert len(queued()) == 1
 

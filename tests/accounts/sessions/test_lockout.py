@@ -41,13 +41,13 @@ def now() -> Iterator[time_machine.Traveller]:
 
 
 @pytest.fixture
-def sign_in(parts: AppState) -> SignIn:
+def sign_in(state: AppState) -> SignIn:
     """SignIn to sign in; return `in`, or the name of the refusal."""
 
     def sign_in(email: str, password: str = PASSWORD, address: str = HERE, known: str = "") -> str:
         client = Client(address, "Firefox", known)
         try:
-            login.sign_in(parts.database, email, password, client)
+            login.sign_in(state.database, email, password, client)
         except (LoginRefused, TooManyRequests) as refused:
             return type(refused).__name__
         return "in"
@@ -75,14 +75,14 @@ def fail_from_everywhere(fail: Fail, email: str) -> None:
     fail(email, 1, "203.0.113.99")
 
 
-def add_known_browser(parts: AppState, user: User) -> str:
+def add_known_browser(state: AppState, user: User) -> str:
     """Make a browser a known one of the user's; return its cookie."""
-    with parts.database.transaction() as session:
+    with state.database.transaction() as session:
         return known_devices.remember(session, user.id, "")
 
 
-def entries(parts: AppState, event: EventType) -> list[AuditEntry]:
-    with parts.database.read() as session:
+def entries(state: AppState, event: EventType) -> list[AuditEntry]:
+    with state.database.read() as session:
         return list(session.scalars(select(AuditEntry).where(AuditEntry.event == event.key)))
 
 
@@ -101,27 +101,27 @@ class TestScope:
         assert (sign_in(ada.email), sign_in(ada.email, address=ELSEWHERE)) == ("LockedOut", "in")
 
     def test_after_guesses_from_many_networks_only_known_browsers_get_in(
-        self, parts: AppState, ada: User, sign_in: SignIn, fail: Fail
+        self, state: AppState, ada: User, sign_in: SignIn, fail: Fail
     ) -> None:
-        known = add_known_browser(parts, ada) + "." + "another" * 6 + "x"
+        known = add_known_browser(state, ada) + "." + "another" * 6 + "x"
         fail_from_everywhere(fail, ada.email)
         assert sign_in(ada.email, address=ELSEWHERE) == "LockedOut"
         assert sign_in(ada.email, address=ELSEWHERE, known=known) == "in"
 
     @pytest.mark.one_database
     def test_a_known_browser_is_locked_out_separately(
-        self, parts: AppState, ada: User, sign_in: SignIn, fail: Fail
+        self, state: AppState, ada: User, sign_in: SignIn, fail: Fail
     ) -> None:
-        stolen, other = add_known_browser(parts, ada), add_known_browser(parts, ada)
+        stolen, other = add_known_browser(state, ada), add_known_browser(state, ada)
         assert fail(ada.email, 11, known=stolen)[-1] == "LockedOut"
         assert [sign_in(ada.email, known=token) for token in (stolen, other, "")] == ["LockedOut", "in", "in"]
 
     @pytest.mark.one_database
     def test_a_browser_known_to_one_user_is_unknown_to_others(
-        self, parts: AppState, ada: User, sign_in: SignIn, fail: Fail
+        self, state: AppState, ada: User, sign_in: SignIn, fail: Fail
     ) -> None:
-        add_user(parts.database, "eve@example.com")
-        known = add_known_browser(parts, ada)
+        add_user(state.database, "eve@example.com")
+        known = add_known_browser(state, ada)
         fail("eve@example.com", known=known)
         assert sign_in("eve@example.com", known=known) == sign_in("eve@example.com") == "LockedOut"
 
@@ -163,9 +163,9 @@ class TestDuration:
 
     @pytest.mark.one_database
     def test_the_security_settings_define_threshold_and_duration(
-        self, parts: AppState, now: time_machine.Traveller, fail: Fail
+        self, state: AppState, now: time_machine.Traveller, fail: Fail
     ) -> None:
-        with parts.database.transaction() as session:
+        with state.database.transaction() as session:
             settings.save_security(session, SecurityPolicy(lockout_threshold=3, lockout_minutes=60))
         assert fail(NOBODY, 4)[2:] == ["LoginRefused", "LockedOut"]
         now.shift(timedelta(minutes=59))
@@ -173,26 +173,26 @@ class TestDuration:
 
     @pytest.mark.usefixtures("now")
     def test_a_reset_ends_it_everywhere(
-        self, parts: AppState, ada: User, sign_in: SignIn, fail: Fail, new_link: NewLink
+        self, state: AppState, ada: User, sign_in: SignIn, fail: Fail, new_link: NewLink
     ) -> None:
         fail_from_everywhere(fail, ada.email)
         fail(ada.email, 10, ELSEWHERE)
         secret = new_link(ada, LinkPurpose.RESET)
-        with parts.database.transaction() as session:
+        with state.database.transaction() as session:
             password_links.complete_reset(session, secret, hashing.hash_password("a new one 9"))
         assert [sign_in(ada.email, "a new one 9", place) for place in (HERE, ELSEWHERE, "203.0.113.0")] == ["in"] * 3
-        assert [entry.subject_id for entry in entries(parts, audit_events.LOCKOUT_CLEARED)] == [ada.id]
+        assert [entry.subject_id for entry in entries(state, audit_events.LOCKOUT_CLEARED)] == [ada.id]
 
 
 def test_of_fifty_simultaneous_attempts_only_the_allowed_ones_are_verified(
-    parts: AppState, ada: User, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
+    state: AppState, ada: User, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counted = mock.Mock(wraps=hashing.verify)
     monkeypatch.setattr(hashing, "verify", counted)
     ends = run_at_once([lambda: sign_in(ada.email, "wrong")] * 50)
     assert counted.call_count == 10
     assert {end for end in ends if end != "LoginRefused"} == {"LockedOut"}
-    assert len(entries(parts, audit_events.LOCKOUT_STARTED)) == 1
+    assert len(entries(state, audit_events.LOCKOUT_STARTED)) == 1
 
 
 class TestNotification:
@@ -200,12 +200,12 @@ class TestNotification:
 
     @pytest.mark.parametrize("email", ["ada@example.com", NOBODY])
     def test_a_lockout_is_announced_once_for_every_address(
-        self, parts: AppState, ada: User, now: time_machine.Traveller, fail: Fail, queued: Queued, email: str
+        self, state: AppState, ada: User, now: time_machine.Traveller, fail: Fail, queued: Queued, email: str
     ) -> None:
         fail(email, 30)
         assert queued() == [("lockout", email)]
         told = [
-            (e.subject_id, e.subject_email, e.data["minutes"]) for e in entries(parts, audit_events.LOCKOUT_STARTED)
+            (e.subject_id, e.subject_email, e.data["minutes"]) for e in entries(state, audit_events.LOCKOUT_STARTED)
         ]
         assert told == [(None, email, 15)]
 
@@ -241,14 +241,14 @@ class TestNotification:
         )
 
     @pytest.mark.one_database
-    @pytest.mark.parametrize("state", [None, UserState.PENDING, UserState.DISABLED])
+    @pytest.mark.parametrize("user_state", [None, UserState.PENDING, UserState.DISABLED])
     def test_only_active_users_get_the_email(
-        self, parts: AppState, fail: Fail, deliver: Deliver, inbox: Inbox, state: UserState | None
+        self, state: AppState, fail: Fail, deliver: Deliver, inbox: Inbox, user_state: UserState | None
     ) -> None:
-        if state:
-            add_user(parts.database, NOBODY, state=state)
+        if user_state:
+            add_user(state.database, NOBODY, state=user_state)
         fail(NOBODY)
         deliver()
-        with parts.database.read() as session:
+        with state.database.read() as session:
             assert session.scalars(select(Message.state)).all() == [MessageState.CANCELLED]
         assert inbox.messages == []

@@ -15,53 +15,53 @@ from webapp.accounts.sessions.login import LoginRefused
 from webapp.core.app_state import AppState
 
 
-def test_the_token_of_a_session_is_not_in_the_database(parts: AppState, ada: User) -> None:
-    token = sign_in(parts, "ADA@example.com")
-    with parts.database.read() as session:
+def test_the_token_of_a_session_is_not_in_the_database(state: AppState, ada: User) -> None:
+    token = sign_in(state, "ADA@example.com")
+    with state.database.read() as session:
         row = session.scalars(select(Session)).one()
     assert (row.user_id, row.ip_address, row.user_agent) == (ada.id, "192.0.2.1", "Firefox")
     assert token not in str(vars(row))
 
 
-@pytest.mark.parametrize("state", [UserState.PENDING, UserState.DISABLED])
-def test_only_active_users_can_sign_in(parts: AppState, ada: User, state: UserState) -> None:
-    set_state(parts.database, ada, state)
+@pytest.mark.parametrize("user_state", [UserState.PENDING, UserState.DISABLED])
+def test_only_active_users_can_sign_in(state: AppState, ada: User, user_state: UserState) -> None:
+    set_state(state.database, ada, user_state)
     with pytest.raises(LoginRefused):
-        sign_in(parts, ada.email)
+        sign_in(state, ada.email)
 
 
 @pytest.mark.parametrize("email", ["", "ada@example.com", "nobody@example.com", "ada", "x" * 2000])
 def test_a_password_is_hashed_whether_or_not_the_address_is_used(
-    parts: AppState, ada: User, monkeypatch: pytest.MonkeyPatch, email: str
+    state: AppState, ada: User, monkeypatch: pytest.MonkeyPatch, email: str
 ) -> None:
     counted = mock.Mock(wraps=hashing.verify)
     monkeypatch.setattr(hashing, "verify", counted)
     with pytest.raises(LoginRefused):
-        sign_in(parts, email, "wrong")
+        sign_in(state, email, "wrong")
     counted.assert_called_once()
 
 
-def test_a_hash_is_renewed_when_the_parameters_have_changed(parts: AppState, ada: User) -> None:
+def test_a_hash_is_renewed_when_the_parameters_have_changed(state: AppState, ada: User) -> None:
     old = argon2.PasswordHasher(time_cost=2, memory_cost=16, parallelism=1).hash(browser.PASSWORD)
-    with parts.database.transaction() as session:
+    with state.database.transaction() as session:
         session.get_one(User, ada.id).password_hash = old
-    assert sign_in(parts, ada.email)
-    with parts.database.read() as session:
+    assert sign_in(state, ada.email)
+    with state.database.read() as session:
         stored = session.get_one(User, ada.id).password_hash
     assert stored is not None
     assert not hashing.needs_rehash(stored)
 
 
 def test_a_reset_while_the_old_password_is_verified_wins(
-    parts: AppState, ada: User, new_link: NewLink, monkeypatch: pytest.MonkeyPatch
+    state: AppState, ada: User, new_link: NewLink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secret, verify = new_link(ada, LinkPurpose.RESET), hashing.verify
 
     def slowly(password: str, stored_hash: str | None) -> bool:
-        with parts.database.transaction() as session:
+        with state.database.transaction() as session:
             service.complete_reset(session, secret, hashing.hash_password(NEW_PASSWORD))
         return verify(password, stored_hash)
 
     monkeypatch.setattr(hashing, "verify", slowly)
     with pytest.raises(LoginRefused):
-        sign_in(parts, ada.email)
+        sign_in(state, ada.email)

@@ -52,15 +52,15 @@ def only_session(database: Database) -> Session:
         return session.scalars(select(Session)).one()
 
 
-def product_name(parts: AppState) -> str:
-    with parts.database.read() as session:
-        return settings.general(session, parts.config).product_name
+def product_name(state: AppState) -> str:
+    with state.database.read() as session:
+        return settings.general(session, state.config).product_name
 
 
-def test_within_fifteen_minutes_the_password_is_not_asked_for(administrator: Browser, parts: AppState) -> None:
+def test_within_fifteen_minutes_the_password_is_not_asked_for(administrator: Browser, state: AppState) -> None:
     with time_machine.travel(clock.now() + VALID_FOR - timedelta(seconds=5)):
         administrator.post("/settings/general", public_url="https://mailroom.example", product_name="Post")
-    assert product_name(parts) == "Post"
+    assert product_name(state) == "Post"
 
 
 @pytest.mark.usefixtures("later")
@@ -108,12 +108,12 @@ class TestOpeningAForm:
 class TestSavedForm:
     """A form posted too late loses nothing, and does nothing before the password is entered."""
 
-    def test_it_is_processed_once_the_password_is_entered(self, administrator: Browser, parts: AppState) -> None:
+    def test_it_is_processed_once_the_password_is_entered(self, administrator: Browser, state: AppState) -> None:
         asked = administrator.post("/settings/general", public_url="https://m.example", product_name="Post & more")
-        assert (asked.status_code, product_name(parts)) == (403, "Mailroom")
+        assert (asked.status_code, product_name(state)) == (403, "Mailroom")
         page = administrator.submit_on(asked, current_password=PASSWORD)
         assert "Saved." in page.text
-        assert product_name(parts) == "Post & more"
+        assert product_name(state) == "Post & more"
 
     def test_other_windows_stay_signed_in_while_the_view_takes_its_time(
         self, administrator: Browser, monkeypatch: pytest.MonkeyPatch
@@ -128,50 +128,50 @@ class TestSavedForm:
         administrator.submit_on(asked, current_password=PASSWORD)
         assert (seen, administrator.get("/profile").request.path) == (["/profile"], "/profile")
 
-    def test_its_secrets_are_sealed_in_the_page(self, administrator: Browser, parts: AppState) -> None:
+    def test_its_secrets_are_sealed_in_the_page(self, administrator: Browser, state: AppState) -> None:
         asked = administrator.post("/settings/mail", **SERVER, timeout="10", tls_minimum="1.2", proxy_type="none")
         assert "typed secret" not in asked.text
         administrator.submit_on(asked, current_password=PASSWORD)
-        with parts.database.read() as session:
+        with state.database.read() as session:
             saved = servers.primary(session)
         assert saved is not None
-        assert parts.sealer.open(saved.sealed_secrets["password"]["sealed"], "mail_server.password") == "typed secret"
+        assert state.sealer.open(saved.sealed_secrets["password"]["sealed"], "mail_server.password") == "typed secret"
 
-    def test_it_survives_a_wrong_password(self, administrator: Browser, parts: AppState) -> None:
+    def test_it_survives_a_wrong_password(self, administrator: Browser, state: AppState) -> None:
         asked = administrator.post("/settings/general", public_url="https://m.example", product_name="Post")
         again = administrator.submit_on(asked, current_password=WRONG)
         assert (again.status_code, "Wrong password." in again.text) == (200, True)
         assert re.search(r'<input id="current_password"[^>]* autofocus', again.text)
         assert WRONG not in again.text
         administrator.submit_on(again, current_password=PASSWORD)
-        assert product_name(parts) == "Post"
+        assert product_name(state) == "Post"
 
     def test_the_page_offers_no_languages_since_choosing_one_would_lose_the_form(self, administrator: Browser) -> None:
         asked = administrator.post("/settings/general", public_url="https://m.example", product_name="Post")
         assert ["languages" in page.text for page in (asked, administrator.get("/confirm"))] == [False, True]
 
-    def test_it_is_refused_after_an_hour(self, administrator: Browser, parts: AppState) -> None:
+    def test_it_is_refused_after_an_hour(self, administrator: Browser, state: AppState) -> None:
         asked = administrator.post("/settings/general", public_url="https://m.example", product_name="Post")
         with time_machine.travel(clock.now() + FORM_KEPT_FOR):
             page = administrator.submit_on(asked, current_password=PASSWORD)
         assert (page.status_code, "Go back and send them again" in page.text) == (400, True)
-        assert product_name(parts) == "Mailroom"
+        assert product_name(state) == "Mailroom"
 
-    def test_entering_the_password_in_another_window_is_enough(self, administrator: Browser, parts: AppState) -> None:
+    def test_entering_the_password_in_another_window_is_enough(self, administrator: Browser, state: AppState) -> None:
         asked = administrator.post("/settings/general", public_url="https://m.example", product_name="Post")
         administrator.submit("/confirm", current_password=PASSWORD)
         administrator.submit_on(asked)
-        assert product_name(parts) == "Post"
+        assert product_name(state) == "Post"
 
-    def test_a_form_from_another_site_has_no_effect(self, administrator: Browser, parts: AppState) -> None:
+    def test_a_form_from_another_site_has_no_effect(self, administrator: Browser, state: AppState) -> None:
         asked = administrator.post(
             "/settings/general", public_url="https://evil.example", product_name="Evil", csrf_token="made up"
         )
         page = administrator.submit_on(asked, current_password=PASSWORD)
         assert "open too long" in page.text
-        assert product_name(parts) == "Mailroom"
+        assert product_name(state) == "Mailroom"
 
-    def test_it_is_refused_at_another_page(self, administrator: Browser, parts: AppState) -> None:
+    def test_it_is_refused_at_another_page(self, administrator: Browser, state: AppState) -> None:
         asked = administrator.post("/settings/general", public_url="https://m.example", product_name="Post")
         sealed = re.search(r'name="saved_form" value="([^"]+)"', asked.text)
         assert sealed is not None
@@ -179,7 +179,7 @@ class TestSavedForm:
         assert answer.status_code == 400
 
     def test_it_is_refused_in_another_session(
-        self, administrator: Browser, parts: AppState, database: Database, ada: User
+        self, administrator: Browser, state: AppState, database: Database, ada: User
     ) -> None:
         asked = administrator.post("/settings/general", public_url="https://m.example", product_name="Post")
         sealed = re.search(r'name="saved_form" value="([^"]+)"', asked.text)
@@ -187,7 +187,7 @@ class TestSavedForm:
         other.start_session()
         assert sealed is not None
         assert other.post("/settings/general", saved_form=sealed[1]).status_code == 400
-        assert product_name(parts) == "Mailroom"
+        assert product_name(state) == "Mailroom"
 
 
 @pytest.mark.usefixtures("later")

@@ -94,7 +94,7 @@ class TestDisabling:
 
     def test_a_pending_address_change_is_discarded(
         self,
-        parts: AppState,
+        state: AppState,
         root: User,
         ada: User,
         request_change: RequestChange,
@@ -102,18 +102,18 @@ class TestDisabling:
         inbox: Inbox,
     ) -> None:
         request_change(ada, "new@example.com")
-        disable(parts.database, ada, root)
-        enable(parts.database, ada, root)
+        disable(state.database, ada, root)
+        enable(state.database, ada, root)
         deliver()
         assert inbox.messages == []
 
-    @pytest.mark.parametrize("state", [UserState.ACTIVE, UserState.PENDING])
-    def test_enabling_restores_the_previous_state(self, database: Database, root: User, state: UserState) -> None:
-        eve = get_user(database, add_user(database, "eve@example.com", state=state))
+    @pytest.mark.parametrize("user_state", [UserState.ACTIVE, UserState.PENDING])
+    def test_enabling_restores_the_previous_state(self, database: Database, root: User, user_state: UserState) -> None:
+        eve = get_user(database, add_user(database, "eve@example.com", state=user_state))
         disable(database, eve, root)
         assert get_user(database, eve.id).state == UserState.DISABLED
         enable(database, eve, root)
-        assert get_user(database, eve.id).state == state
+        assert get_user(database, eve.id).state == user_state
 
     def test_enabling_revokes_a_link_created_while_the_account_was_disabled(
         self, database: Database, root: User, ada: User, new_link: NewLink
@@ -132,16 +132,16 @@ class TestDisabling:
 
 
 def test_deleting_removes_sessions_links_and_messages(
-    parts: AppState, root: User, pat: User, new_link: NewLink, signed_in: SignedIn
+    state: AppState, root: User, pat: User, new_link: NewLink, signed_in: SignedIn
 ) -> None:
     new_link(pat, LinkPurpose.ACTIVATION)
     signed_in(pat)
-    with parts.database.transaction() as session:
+    with state.database.transaction() as session:
         password_links.enqueue_activation(session, pat)
-    delete(parts.database, pat, root)
-    assert [count_rows(parts.database, model) for model in (Link, Session, Message)] == [0, 0, 0]
+    delete(state.database, pat, root)
+    assert [count_rows(state.database, model) for model in (Link, Session, Message)] == [0, 0, 0]
     with pytest.raises(NotFound):
-        get_user(parts.database, pat.id)
+        get_user(state.database, pat.id)
 
 
 def test_only_another_role_ends_the_sessions(database: Database, root: User, rita: User, signed_in: SignedIn) -> None:
@@ -161,8 +161,8 @@ class TestTheLastAdministrator:
     def test_pending_and_disabled_administrators_do_not_count(
         self, database: Database, root: User, action: Action
     ) -> None:
-        for number, state in enumerate((UserState.PENDING, UserState.DISABLED)):
-            add_user(database, f"other{number}@example.com", Role.ADMINISTRATOR, state)
+        for number, user_state in enumerate((UserState.PENDING, UserState.DISABLED)):
+            add_user(database, f"other{number}@example.com", Role.ADMINISTRATOR, user_state)
         with pytest.raises(LastAdministrator):
             action(database, root, root)
 
@@ -211,19 +211,19 @@ class TestTheLastAdministrator:
 
 
 def test_a_simultaneous_reset_does_not_block_disabling(
-    parts: AppState, root: User, ada: User, new_link: NewLink
+    state: AppState, root: User, ada: User, new_link: NewLink
 ) -> None:
     for _round in range(5):
         secret = new_link(ada, LinkPurpose.RESET)
-        results = run_at_once([partial(disable, parts.database, ada, root), partial(reset, parts, secret)])
+        results = run_at_once([partial(disable, state.database, ada, root), partial(reset, state, secret)])
         assert results[0] is None
-        assert get_user(parts.database, ada.id).state == UserState.DISABLED
+        assert get_user(state.database, ada.id).state == UserState.DISABLED
         assert results[1] is None or isinstance(results[1], LinkRefused)
-        enable(parts.database, ada, root)
+        enable(state.database, ada, root)
 
 
-def reset(parts: AppState, secret: str) -> None:
-    with parts.database.transaction() as session:
+def reset(state: AppState, secret: str) -> None:
+    with state.database.transaction() as session:
         password_links.complete_reset(session, secret, "a hash")
 
 

@@ -15,18 +15,18 @@ from webapp.core.app_state import AppState
 from webapp.outbox.models import Message
 
 
-def create(parts: AppState, email: str, name: str = "Eve", by_email: bool = True) -> User:
+def create(state: AppState, email: str, name: str = "Eve", by_email: bool = True) -> User:
     """Create a member."""
-    with parts.database.transaction() as session:
+    with state.database.transaction() as session:
         return administration.create_user(session, email=email, name=name, role=Role.MEMBER, send_activation=by_email)
 
 
 class TestCreating:
     """New users."""
 
-    def test_a_new_user_gets_an_activation_email_that_expires_with_its_link(self, parts: AppState) -> None:
-        user = create(parts, "eve@example.com")
-        with parts.database.read() as session:
+    def test_a_new_user_gets_an_activation_email_that_expires_with_its_link(self, state: AppState) -> None:
+        user = create(state, "eve@example.com")
+        with state.database.read() as session:
             message = session.scalars(select(Message)).one()
         assert (user.state, user.password_hash) == (UserState.PENDING, None)
         assert (message.kind, message.user_id) == ("activation", user.id)
@@ -35,32 +35,32 @@ class TestCreating:
 
     @pytest.mark.parametrize("again", ["ada@example.com", "ADA@Example.COM"])
     def test_an_address_has_one_account_in_any_spelling(
-        self, parts: AppState, ada: User, queued: Queued, again: str
+        self, state: AppState, ada: User, queued: Queued, again: str
     ) -> None:
         with pytest.raises(AddressTaken):
-            create(parts, again)
+            create(state, again)
         assert queued() == []
 
-    def test_simultaneous_creations_with_one_address_give_one_account(self, parts: AppState) -> None:
-        results = run_at_once([lambda: create(parts, "eve@example.com")] * 4)
+    def test_simultaneous_creations_with_one_address_give_one_account(self, state: AppState) -> None:
+        results = run_at_once([lambda: create(state, "eve@example.com")] * 4)
         assert sorted(type(result).__name__ for result in results) == ["AddressTaken"] * 3 + ["User"]
 
-    def test_a_created_administrator_can_sign_in_immediately(self, parts: AppState) -> None:
-        with parts.database.transaction() as session:
+    def test_a_created_administrator_can_sign_in_immediately(self, state: AppState) -> None:
+        with state.database.transaction() as session:
             administration.create_administrator(
                 session, "root@example.com", "Root", hashing.hash_password(NEW_PASSWORD)
             )
             assert service.has_administrator(session)
-        assert sign_in(parts, "root@example.com", NEW_PASSWORD)
+        assert sign_in(state, "root@example.com", NEW_PASSWORD)
 
 
 class TestListing:
     """The list of users."""
 
-    def test_pages_run_from_the_newest_user_to_the_oldest(self, parts: AppState) -> None:
+    def test_pages_run_from_the_newest_user_to_the_oldest(self, state: AppState) -> None:
         count = administration.PAGE_SIZE + 5
-        ids = [create(parts, f"p{number}@example.com", by_email=False).id for number in range(count)]
-        with parts.database.read() as session:
+        ids = [create(state, f"p{number}@example.com", by_email=False).id for number in range(count)]
+        with state.database.read() as session:
             first, more = administration.list_users(session, "", None)
             second, end = administration.list_users(session, "", first[-1].id)
         assert [user.id for user in first + second] == ids[::-1]
@@ -80,17 +80,17 @@ class TestListing:
             ("nobody", []),
         ],
     )
-    def test_a_search_finds_parts_of_names_and_addresses(self, parts: AppState, search: str, found: list[str]) -> None:
-        create(parts, "ada@example.com", "Ada Lovelace")
-        create(parts, "elo@bücher.example", "Élodie Müller")
-        with parts.database.read() as session:
+    def test_a_search_finds_parts_of_names_and_addresses(self, state: AppState, search: str, found: list[str]) -> None:
+        create(state, "ada@example.com", "Ada Lovelace")
+        create(state, "elo@bücher.example", "Élodie Müller")
+        with state.database.read() as session:
             users, _more = administration.list_users(session, search, None)
         assert [user.email for user in users] == found
 
-    def test_a_complete_address_finds_only_its_user(self, parts: AppState) -> None:
+    def test_a_complete_address_finds_only_its_user(self, state: AppState) -> None:
         for email in ("ada@example.com", "nada@example.com"):
-            create(parts, email)
-        with parts.database.read() as session:
+            create(state, email)
+        with state.database.read() as session:
             users, more = administration.list_users(session, "ADA@Example.com", None)
             assert administration.list_users(session, "ada@example.com", users[0].id) == ([], False)
         assert ([user.email for user in users], more) == (["ada@example.com"], False)

@@ -21,42 +21,42 @@ FIELDS = {"email": "root@example.com", "name": "Root", "password": NEW_PASSWORD,
 
 
 @pytest.fixture
-def token(parts: AppState) -> str:
+def token(state: AppState) -> str:
     """The token in the URL that the server printed."""
-    with parts.database.transaction() as session:
+    with state.database.transaction() as session:
         return setup.new_setup_token(session)
 
 
-def public_url(parts: AppState) -> str:
+def public_url(state: AppState) -> str:
     """The public URL that is set."""
-    with parts.database.read() as session:
-        return general(session, parts.config).public_url
+    with state.database.read() as session:
+        return general(session, state.config).public_url
 
 
-def test_the_first_administrator_is_created_and_signed_in(stranger: Browser, parts: AppState, token: str) -> None:
+def test_the_first_administrator_is_created_and_signed_in(stranger: Browser, state: AppState, token: str) -> None:
     page = stranger.get(f"/setup?key={token}")
     assert (page.request.path, page.request.query_string) == ("/setup", b"")
     answer = stranger.submit_on(page, **FIELDS)
     assert (answer.status_code, answer.request.path) == (200, "/")
-    with parts.database.read() as session:
+    with state.database.read() as session:
         user = service.find_by_email(session, "root@example.com")
     assert user is not None
     assert (user.role, user.state) == (Role.ADMINISTRATOR, UserState.ACTIVE)
-    assert public_url(parts) == "http://localhost"
+    assert public_url(state) == "http://localhost"
 
 
-def test_the_public_url_is_saved(stranger: Browser, parts: AppState, token: str) -> None:
+def test_the_public_url_is_saved(stranger: Browser, state: AppState, token: str) -> None:
     page = stranger.get(f"/setup?key={token}")
     stranger.submit_on(page, **FIELDS, public_url="https://mail.example.com/")
-    assert public_url(parts) == "https://mail.example.com"
-    with parts.database.read() as session:
-        assert general(session, parts.config).support_address == "help@mailroom.example"
+    assert public_url(state) == "https://mail.example.com"
+    with state.database.read() as session:
+        assert general(session, state.config).support_address == "help@mailroom.example"
 
 
-def test_a_blank_public_url_keeps_the_present_one(stranger: Browser, parts: AppState, token: str) -> None:
-    before = public_url(parts)
+def test_a_blank_public_url_keeps_the_present_one(stranger: Browser, state: AppState, token: str) -> None:
+    before = public_url(state)
     stranger.submit_on(stranger.get(f"/setup?key={token}"), **FIELDS, public_url="")
-    assert public_url(parts) == before
+    assert public_url(state) == before
 
 
 def test_an_error_keeps_the_token_and_what_was_entered(stranger: Browser, token: str) -> None:
@@ -87,33 +87,33 @@ def test_a_wrong_token_leads_to_instructions(stranger: Browser, token: str, path
     assert "mailroom create-admin" in page.text
 
 
-def test_a_newer_token_replaces_the_older_one(stranger: Browser, parts: AppState, token: str) -> None:
-    with parts.database.transaction() as session:
+def test_a_newer_token_replaces_the_older_one(stranger: Browser, state: AppState, token: str) -> None:
+    with state.database.transaction() as session:
         setup.new_setup_token(session)
     assert stranger.get(f"/setup?key={token}").status_code == 404
 
 
-def test_setup_is_closed_once_there_is_an_administrator(stranger: Browser, parts: AppState, token: str) -> None:
+def test_setup_is_closed_once_there_is_an_administrator(stranger: Browser, state: AppState, token: str) -> None:
     page = stranger.get(f"/setup?key={token}")
-    with parts.database.transaction() as session:
+    with state.database.transaction() as session:
         administration.create_administrator(session, "ada@example.com", "Ada", PASSWORD_HASH)
     for answer in (stranger.submit_on(page, **FIELDS), stranger.get(f"/setup?key={token}")):
         assert (answer.status_code, "already set up" in answer.text) == (404, True)
-    with parts.database.transaction() as session, pytest.raises(AlreadySetUp):
+    with state.database.transaction() as session, pytest.raises(AlreadySetUp):
         setup.new_setup_token(session)
 
 
-def test_a_wrong_token_creates_nobody(parts: AppState, token: str) -> None:
-    with pytest.raises(InvalidSetupToken), parts.database.transaction() as session:
+def test_a_wrong_token_creates_nobody(state: AppState, token: str) -> None:
+    with pytest.raises(InvalidSetupToken), state.database.transaction() as session:
         setup.create_first_administrator(session, "wrong", "eve@example.com", "Eve", PASSWORD_HASH)
-    with parts.database.read() as session:
+    with state.database.read() as session:
         assert not service.has_administrator(session)
 
 
-def test_only_one_of_several_simultaneous_attempts_succeeds(parts: AppState, token: str) -> None:
+def test_only_one_of_several_simultaneous_attempts_succeeds(state: AppState, token: str) -> None:
     def claiming(email: str) -> Callable[[], object]:
         def claim() -> object:
-            with parts.database.transaction() as session:
+            with state.database.transaction() as session:
                 return setup.create_first_administrator(session, token, email, "Root", PASSWORD_HASH)
 
         return claim
@@ -129,8 +129,8 @@ class TestWithAFixedPublicUrl:
     def config_values(self) -> dict[str, str]:
         return {"public_url": "https://fixed.example"}
 
-    def test_it_is_not_asked_for(self, stranger: Browser, parts: AppState, config: Config, token: str) -> None:
+    def test_it_is_not_asked_for(self, stranger: Browser, state: AppState, config: Config, token: str) -> None:
         page = stranger.get(f"/setup?key={token}")
         assert "public_url" not in page.text
         assert stranger.submit_on(page, **FIELDS).request.path == "/"
-        assert public_url(parts) == config.public_url
+        assert public_url(state) == config.public_url

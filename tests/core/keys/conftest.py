@@ -31,9 +31,9 @@ def start(config: Config) -> Iterator[Start]:
 
         def go(**changes: Any) -> Flask:
             app = create_app(replace(config, **changes))
-            parts = app_state_of(app)
-            stack.callback(parts.database.engine.dispose)
-            parts.keyring.keys()
+            state = app_state_of(app)
+            stack.callback(state.database.engine.dispose)
+            state.keyring.keys()
             return app
 
         yield go
@@ -46,20 +46,20 @@ def other(start: Start, app: Flask) -> AppState:
 
 
 @pytest.fixture
-def rotate(parts: AppState) -> Rotate:
+def rotate(state: AppState) -> Rotate:
     """Rotate the keys, in this process unless another one is given."""
 
-    def go(by: AppState = parts, **options: bool) -> RotationResult:
+    def go(by: AppState = state, **options: bool) -> RotationResult:
         return rotation.rotate(by.database, by.config, by.keyring, **options)
 
     return go
 
 
 @pytest.fixture
-def save(parts: AppState) -> Save:
+def save(state: AppState) -> Save:
     """Save a mail server with this password, sealed by this process; return its id."""
 
-    def go(password: str, by: AppState = parts, position: int = 0) -> int:
+    def go(password: str, by: AppState = state, position: int = 0) -> int:
         return save_sealed(by.database, by.sealer.seal(password, PURPOSE), position)
 
     return go
@@ -95,9 +95,9 @@ def sealed_passwords(database: Database) -> list[str]:
         return [row.sealed_secrets["password"]["sealed"] for row in rows]
 
 
-def passwords(parts: AppState) -> list[str]:
+def passwords(state: AppState) -> list[str]:
     """Return the saved passwords, opened by this process."""
-    return [parts.sealer.open(sealed, PURPOSE) for sealed in sealed_passwords(parts.database)]
+    return [state.sealer.open(sealed, PURPOSE) for sealed in sealed_passwords(state.database)]
 
 
 def interrupt(monkeypatch: pytest.MonkeyPatch, rotate: Rotate, phase: str) -> None:

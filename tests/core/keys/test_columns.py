@@ -27,10 +27,10 @@ def test_sealed_columns_are_found_in_the_models() -> None:
     assert sealed_columns()[WebhookSettings] == ("sealed_url", "sealed_secret", "sealed_previous_secret")
 
 
-def test_sealed_values_are_only_saved_in_marked_columns(administrator: Browser, parts: AppState) -> None:
+def test_sealed_values_are_only_saved_in_marked_columns(administrator: Browser, state: AppState) -> None:
     proxy = {"proxy_type": "http", "proxy_host": "proxy.example", "proxy_port": "3128", "proxy_username": "me"}
     administrator.submit(PAGE, button="save", **custom(**proxy, proxy_password="proxy-password"))
-    found = {place for place, value in every_value(parts.database) if SEALED_TEXT.search(repr(value))}
+    found = {place for place, value in every_value(state.database) if SEALED_TEXT.search(repr(value))}
     keys = ("data_keys", "wrapped")
     marked = {(model.__tablename__, name) for model, names in sealed_columns().items() for name in names}
     assert found
@@ -52,7 +52,7 @@ def test_every_shape_of_a_sealed_column_is_mapped(value: Any) -> None:
     assert repr(map_sealed(value, str.upper)) == repr(value).replace("text", "TEXT")
 
 
-def test_a_value_that_no_key_opens_is_saved_unchanged(parts: AppState) -> None:
+def test_a_value_that_no_key_opens_is_saved_unchanged(state: AppState) -> None:
     foreign = KeySealer(["a key of another installation"]).seal("foreign", "mail_server.password")
-    save_sealed(parts.database, foreign)
-    assert sealed_passwords(parts.database) == [foreign]
+    save_sealed(state.database, foreign)
+    assert sealed_passwords(state.database) == [foreign]

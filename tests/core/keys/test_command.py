@@ -34,18 +34,18 @@ def command(config: Config) -> Iterator[Command]:
     logging.getLogger().handlers = handlers
 
 
-def test_the_command_says_what_was_done_and_what_is_left_to_do(command: Command, save: Save, parts: AppState) -> None:
+def test_the_command_says_what_was_done_and_what_is_left_to_do(command: Command, save: Save, state: AppState) -> None:
     save("kept")
     result = command("rotate-keys")
     assert result.exit_code == 0, result.output
     assert "Re-encrypted in mail_servers: 1." in result.output
     assert "To change it, set MAILROOM_SECRET_KEY to `new,old`" in result.output
-    both = command("rotate-keys", secret_key=f"{OTHER},{parts.config.secret_key}")
+    both = command("rotate-keys", secret_key=f"{OTHER},{state.config.secret_key}")
     assert "Remove the others from MAILROOM_SECRET_KEY." in both.output
 
 
-def test_the_command_fails_and_names_a_value_that_no_key_opens(command: Command, parts: AppState) -> None:
-    server_id = save_sealed(parts.database, KeySealer([OTHER]).seal("foreign", "mail_server.password"))
+def test_the_command_fails_and_names_a_value_that_no_key_opens(command: Command, state: AppState) -> None:
+    server_id = save_sealed(state.database, KeySealer([OTHER]).seal("foreign", "mail_server.password"))
     result = command("rotate-keys", "--drop-old")
     assert result.exit_code == 1
     assert f"mail_servers {server_id} sealed_secrets password" in result.stdout

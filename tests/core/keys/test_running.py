@@ -45,9 +45,9 @@ def rotate_keys(tmp_path: Path, environ: dict[str, str]) -> Command:
 
 
 def test_keys_are_rotated_while_people_work(
-    tmp_path: Path, environ: dict[str, str], parts: AppState, save: Save, rotate_keys: Command
+    tmp_path: Path, environ: dict[str, str], state: AppState, save: Save, rotate_keys: Command
 ) -> None:
-    add_user(parts.database, "ada@mailroom.example", Role.ADMINISTRATOR)
+    add_user(state.database, "ada@mailroom.example", Role.ADMINISTRATOR)
     save("kept")
     port = free_port()
     with running(tmp_path, "serve", "--port", str(port), "--processes", "2", environ=environ) as served:
@@ -59,4 +59,4 @@ def test_keys_are_rotated_while_people_work(
         assert "Mailroom of now" in ada.submit("/settings/general", product_name="Mailroom of now").text
         rotate_keys("--drop-old")
         until(lambda: "/login" in ada.get("/profile").address)
-    assert passwords(parts) == ["kept"]
+    assert passwords(state) == ["kept"]

@@ -26,30 +26,30 @@ class TestGeneratedSecretKey:
         return {"secret_key": ""}
 
     def test_a_rotation_replaces_it_while_other_processes_run(
-        self, rotate: Rotate, save: Save, parts: AppState, other: AppState
+        self, rotate: Rotate, save: Save, state: AppState, other: AppState
     ) -> None:
-        old = parts.config.secret_keys
+        old = state.config.secret_keys
         save("kept")
         for _ in range(2):
             assert rotate().complete
             assert passwords(other) == ["kept"]
-        assert len(parts.config.secret_keys) == 1
-        assert old != parts.config.secret_keys
+        assert len(state.config.secret_keys) == 1
+        assert old != state.config.secret_keys
 
-    def test_the_file_is_readable_only_by_its_owner(self, rotate: Rotate, parts: AppState) -> None:
+    def test_the_file_is_readable_only_by_its_owner(self, rotate: Rotate, state: AppState) -> None:
         rotate()
-        file = parts.config.secret_key_file
+        file = state.config.secret_key_file
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert [path.name for path in file.parent.glob("secret-key*")] == ["secret-key"]
 
     def test_concurrent_rotations_leave_one_that_opens_everything(
-        self, rotate: Rotate, save: Save, parts: AppState, start: Start
+        self, rotate: Rotate, save: Save, state: AppState, start: Start
     ) -> None:
         save("kept")
         with ThreadPoolExecutor(4) as pool:
             outcomes = list(pool.map(lambda _: rotate(), range(4)))
         assert all(outcome.complete for outcome in outcomes)
-        assert len(parts.config.secret_keys) == 1
+        assert len(state.config.secret_keys) == 1
         assert passwords(started(start)) == ["kept"]
 
     def test_a_process_that_reads_while_the_file_is_replaced_gets_the_new_keys(
@@ -69,13 +69,13 @@ class TestGeneratedSecretKey:
 
     @pytest.mark.parametrize("phase", ["_add", "_write", "_wrapped", "_reseal", "_reseal_row", "_examine", "_retire"])
     def test_after_an_interrupted_rotation_the_file_opens_everything(
-        self, monkeypatch: pytest.MonkeyPatch, rotate: Rotate, save: Save, parts: AppState, start: Start, phase: str
+        self, monkeypatch: pytest.MonkeyPatch, rotate: Rotate, save: Save, state: AppState, start: Start, phase: str
     ) -> None:
         save("kept")
         interrupt(monkeypatch, rotate, phase)
         assert passwords(started(start)) == ["kept"]
         assert rotate().complete
-        assert (passwords(parts), len(parts.config.secret_keys)) == (["kept"], 1)
+        assert (passwords(state), len(state.config.secret_keys)) == (["kept"], 1)
 
 
 class TestGivenSecretKey:
@@ -84,21 +84,21 @@ class TestGivenSecretKey:
     NEW = "the new secret key of the tests"
 
     def test_after_a_rotation_the_previous_one_is_not_needed(
-        self, rotate: Rotate, save: Save, parts: AppState, start: Start
+        self, rotate: Rotate, save: Save, state: AppState, start: Start
     ) -> None:
         save("kept")
         rotate()
-        assert rotate(started(start, secret_key=f"{self.NEW}, {parts.config.secret_key}")).complete
+        assert rotate(started(start, secret_key=f"{self.NEW}, {state.config.secret_key}")).complete
         assert passwords(started(start, secret_key=self.NEW)) == ["kept"]
 
     def test_a_running_process_rereads_its_file(
-        self, rotate: Rotate, parts: AppState, start: Start, tmp_path: Path
+        self, rotate: Rotate, state: AppState, start: Start, tmp_path: Path
     ) -> None:
         rotate()
         file = tmp_path / "key"
-        file.write_text(parts.config.secret_key)
+        file.write_text(state.config.secret_key)
         running = started(start, secret_key="", secret_key_file=file)
-        file.write_text(f"{self.NEW},{parts.config.secret_key}\n")
+        file.write_text(f"{self.NEW},{state.config.secret_key}\n")
         assert rotate(started(start, secret_key="", secret_key_file=file)).complete
         later = started(start, secret_key=self.NEW)
         save_sealed(later.database, later.sealer.seal("later", PURPOSE))
@@ -120,9 +120,9 @@ class TestLostSecretKey:
         with pytest.raises(SecretKeyMissing):
             rotate(without)
 
-    def test_nothing_sealed_elsewhere_is_saved(self, without: AppState, parts: AppState) -> None:
+    def test_nothing_sealed_elsewhere_is_saved(self, without: AppState, state: AppState) -> None:
         with pytest.raises(SecretKeyMissing):
-            save_sealed(without.database, parts.sealer.seal("typed", PURPOSE), position=1)
+            save_sealed(without.database, state.sealer.seal("typed", PURPOSE), position=1)
 
     def test_its_keys_can_be_deleted(self, rotate: Rotate, without: AppState) -> None:
         assert rotation.forget_lost_keys(without.database, without.config) == 2

@@ -57,7 +57,7 @@ def test_dropping_the_old_keys_signs_everyone_out(member: Browser, rotate: Rotat
 
 @pytest.mark.one_database
 def test_an_unavailable_database_ends_no_session(
-    monkeypatch: pytest.MonkeyPatch, member: Browser, parts: AppState, rotate: Rotate
+    monkeypatch: pytest.MonkeyPatch, member: Browser, state: AppState, rotate: Rotate
 ) -> None:
     def away(_self: Database) -> None:
         raise OperationalError("SELECT", {}, Exception("it is away"))
@@ -66,6 +66,6 @@ def test_an_unavailable_database_ends_no_session(
     assert is_signed_in(member)
     with monkeypatch.context() as patched:
         patched.setattr(Database, "read", away)
-        assert not parts.keyring.refresh()
+        assert not state.keyring.refresh()
     assert is_signed_in(member)
     assert isinstance(member.app.session_interface, SessionInterface)

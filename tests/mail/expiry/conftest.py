@@ -32,12 +32,12 @@ def send_alerts(app: Flask) -> SendAlerts:
 
 
 @pytest.fixture
-def expiring(authority: Authority, parts: AppState, send_alerts: SendAlerts) -> Iterator[Inbox]:
+def expiring(authority: Authority, state: AppState, send_alerts: SendAlerts) -> Iterator[Inbox]:
     """A mail server whose certificate expires in three days; its administrator's alert is queued."""
-    add_user(parts.database, "eva@mailroom.example", Role.ADMINISTRATOR, name="Eva")
+    add_user(state.database, "eva@mailroom.example", Role.ADMINISTRATOR, name="Eva")
     end = clock.now() + timedelta(days=3)
     with running_inbox(authority, until=end) as inbox:
-        inbox.save_to(parts)
-        record(parts.database, saved(parts), Certificate(end - timedelta(days=90), end))
+        inbox.save_to(state)
+        record(state.database, saved(state), Certificate(end - timedelta(days=90), end))
         send_alerts()
         yield inbox

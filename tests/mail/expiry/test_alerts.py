@@ -32,10 +32,10 @@ SaveSecret = Callable[[int], None]
 
 
 @pytest.fixture
-def webhook(parts: AppState) -> None:
+def webhook(state: AppState) -> None:
     """A saved webhook."""
-    with parts.database.transaction() as session:
-        webhooks.save(session, parts.sealer, "https://alerts.example/hook")
+    with state.database.transaction() as session:
+        webhooks.save(session, state.sealer, "https://alerts.example/hook")
 
 
 @pytest.fixture
@@ -49,31 +49,31 @@ def save_secret(owner: GrantOwner, webhook: None) -> SaveSecret:
     return save
 
 
-def messages(parts: AppState) -> list[Message]:
-    with parts.database.read() as session:
+def messages(state: AppState) -> list[Message]:
+    with state.database.read() as session:
         return list(session.scalars(select(Message).where(Message.kind == "expiry_alert").order_by(Message.id)))
 
 
-def webhook_events(parts: AppState) -> list[str]:
-    with parts.database.read() as session:
+def webhook_events(state: AppState) -> list[str]:
+    with state.database.read() as session:
         return list(session.scalars(select(WebhookDelivery.type).order_by(WebhookDelivery.id)))
 
 
 def test_active_administrators_and_the_webhook_are_alerted_once(
     owner: GrantOwner, save_secret: SaveSecret, send_alerts: SendAlerts
 ) -> None:
-    for name, role, state in (
+    for name, role, user_state in (
         ("bea", Role.ADMINISTRATOR, UserState.ACTIVE),
         ("off", Role.ADMINISTRATOR, UserState.DISABLED),
         ("max", Role.MEMBER, UserState.ACTIVE),
     ):
-        add_user(owner.parts.database, f"{name}@mailroom.example", role, state)
+        add_user(owner.state.database, f"{name}@mailroom.example", role, user_state)
     save_secret(14)
     for hours in (0, 1, 24 * 13):
         with later(hours=hours):
             send_alerts()
-    assert [one.recipient for one in messages(owner.parts)] == ["owner@mailroom.example", "bea@mailroom.example"]
-    assert webhook_events(owner.parts) == ["mail_server.ending_soon"]
+    assert [one.recipient for one in messages(owner.state)] == ["owner@mailroom.example", "bea@mailroom.example"]
+    assert webhook_events(owner.state) == ["mail_server.ending_soon"]
 
 
 def test_several_workers_send_an_alert_once(
@@ -82,7 +82,7 @@ def test_several_workers_send_an_alert_once(
     save_secret(3)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _number: send_alerts(), range(4)))
-    assert (len(messages(owner.parts)), webhook_events(owner.parts)) == (1, ["mail_server.ending_soon"])
+    assert (len(messages(owner.state)), webhook_events(owner.state)) == (1, ["mail_server.ending_soon"])
 
 
 @pytest.mark.one_database
@@ -98,8 +98,8 @@ def test_an_alert_is_sent_again_when_it_has_expired_and_resolved_once_it_is_rene
         send_alerts()
         send_alerts()
     kinds = ["mail_server.ending_soon", "mail_server.ended", "mail_server.resolved"]
-    assert (len(messages(owner.parts)), webhook_events(owner.parts)) == (2, kinds)
-    with owner.parts.database.read() as session:
+    assert (len(messages(owner.state)), webhook_events(owner.state)) == (2, kinds)
+    with owner.state.database.read() as session:
         assert session.scalars(select(ExpiryAlert)).all() == []
 
 
@@ -110,7 +110,7 @@ def test_another_date_that_is_near_too_causes_no_new_alert(
     for days in (3, 5, 4):
         save_secret(days)
         send_alerts()
-    assert webhook_events(owner.parts) == ["mail_server.ending_soon"]
+    assert webhook_events(owner.state) == ["mail_server.ending_soon"]
 
 
 @pytest.fixture
@@ -129,23 +129,23 @@ def refused(owner: GrantOwner, webhook: None, send_alerts: SendAlerts) -> Iterat
 def test_a_refused_grant_causes_an_alert_and_a_new_one_resolves_it(
     refused: GrantOwner, send_alerts: SendAlerts
 ) -> None:
-    with refused.parts.database.read() as session:
+    with refused.state.database.read() as session:
         delivery = session.scalars(select(WebhookDelivery)).one()
-    assert (len(messages(refused.parts)), delivery.type) == (1, "mail_server.grant_refused")
+    assert (len(messages(refused.state)), delivery.type) == (1, "mail_server.grant_refused")
     assert "The refresh token •••••• has been revoked" in json.loads(delivery.body)["data"]["reason"]
     refused.authorize()
     send_alerts()
-    assert webhook_events(refused.parts) == ["mail_server.grant_refused", "mail_server.resolved"]
+    assert webhook_events(refused.state) == ["mail_server.grant_refused", "mail_server.resolved"]
 
 
 @pytest.mark.one_database
 def test_an_alert_stays_while_a_new_grant_is_being_obtained(refused: GrantOwner, send_alerts: SendAlerts) -> None:
     refused.save(client_id="another")
     send_alerts()
-    assert webhook_events(refused.parts) == ["mail_server.grant_refused"]
+    assert webhook_events(refused.state) == ["mail_server.grant_refused"]
     refused.save(authentication="none", secrets={"client_secret": ""})
     send_alerts()
-    assert webhook_events(refused.parts) == ["mail_server.grant_refused", "mail_server.resolved"]
+    assert webhook_events(refused.state) == ["mail_server.grant_refused", "mail_server.resolved"]
 
 
 @pytest.mark.one_database
@@ -155,7 +155,7 @@ def test_the_webhook_event_says_what_expires_when(
     with time_machine.travel("2026-11-23T08:30:00Z"):
         save_secret(7)
         send_alerts()
-    with owner.parts.database.read() as session:
+    with owner.state.database.read() as session:
         delivery = session.scalars(select(WebhookDelivery)).one()
     assert json.loads(delivery.body)["data"] == {
         "text": "The mail server's client secret expires on 30 November 2026.",
@@ -172,9 +172,9 @@ def test_alerts_are_in_the_audit_trail(owner: GrantOwner, save_secret: SaveSecre
     send_alerts()
     save_secret(300)
     send_alerts()
-    with owner.parts.database.read() as session:
+    with owner.state.database.read() as session:
         recorded = {entry.event: entry.data for entry in session.scalars(select(AuditEntry))}
-    assert recorded[audit_events.EXPIRY_ALERT_RAISED.key] == {"about": "client_secret", "state": "expiring"}
+    assert recorded[audit_events.EXPIRY_ALERT_RAISED.key] == {"about": "client_secret", "user_state": "expiring"}
     assert recorded[audit_events.EXPIRY_ALERT_RESOLVED.key] == {"about": "client_secret"}
 
 
@@ -190,21 +190,21 @@ def test_the_email_says_what_expires_and_what_to_do(expiring: Inbox, deliver: Ca
 
 @pytest.mark.one_database
 def test_an_email_that_waited_until_the_problem_was_solved_is_cancelled(
-    inbox: Inbox, parts: AppState, send_alerts: SendAlerts, deliver: Callable[[], None]
+    inbox: Inbox, state: AppState, send_alerts: SendAlerts, deliver: Callable[[], None]
 ) -> None:
-    add_user(parts.database, "ada@mailroom.example", Role.ADMINISTRATOR)
-    record(parts.database, saved(parts), Certificate(clock.now() - timedelta(days=90), clock.now()))
+    add_user(state.database, "ada@mailroom.example", Role.ADMINISTRATOR)
+    record(state.database, saved(state), Certificate(clock.now() - timedelta(days=90), clock.now()))
     send_alerts()
     # Connecting shows the worker the new certificate.
     deliver()
-    (message,) = messages(parts)
+    (message,) = messages(state)
     assert (message.state, message.failure_code) == (MessageState.CANCELLED, "alert_resolved")
     assert inbox.messages == []
 
 
 @pytest.mark.one_database
-def test_a_former_administrator_gets_no_email(expiring: Inbox, parts: AppState, deliver: Callable[[], None]) -> None:
-    with parts.database.transaction() as session:
+def test_a_former_administrator_gets_no_email(expiring: Inbox, state: AppState, deliver: Callable[[], None]) -> None:
+    with state.database.transaction() as session:
         session.execute(update(User).values(role=Role.MEMBER))
     deliver()
     assert expiring.messages == []

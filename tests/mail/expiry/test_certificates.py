@@ -22,10 +22,10 @@ END = datetime(2126, 5, 3, tzinfo=UTC)
 
 
 @pytest.fixture(params=["starttls", "tls"])
-def inbox(request: pytest.FixtureRequest, authority: Authority, parts: AppState) -> Iterator[Inbox]:
+def inbox(request: pytest.FixtureRequest, authority: Authority, state: AppState) -> Iterator[Inbox]:
     """The saved mail server, whose certificate expires in a hundred years."""
     with running_inbox(authority, request.param, until=END) as inbox:
-        inbox.save_to(parts)
+        inbox.save_to(state)
         yield inbox
 
 
@@ -33,65 +33,65 @@ def form_of(inbox: Inbox) -> dict[str, str]:
     return custom(host=inbox.host, port=str(inbox.port), security=inbox.security, username=USERNAME, password=PASSWORD)
 
 
-def test_sending_email_records_the_certificate(inbox: Inbox, parts: AppState, deliver: Callable[[], None]) -> None:
-    with parts.database.transaction() as session:
+def test_sending_email_records_the_certificate(inbox: Inbox, state: AppState, deliver: Callable[[], None]) -> None:
+    with state.database.transaction() as session:
         outbox.enqueue(session, "test", "eve@people.example")
-    updated_at = saved(parts).updated_at
+    updated_at = saved(state).updated_at
     deliver()
-    server = saved(parts)
+    server = saved(state)
     assert (server.certificate_expires_at, server.updated_at) == (END, updated_at)
 
 
-def test_a_test_send_records_the_certificate(inbox: Inbox, parts: AppState, administrator: Browser) -> None:
+def test_a_test_send_records_the_certificate(inbox: Inbox, state: AppState, administrator: Browser) -> None:
     page = administrator.submit(PAGE, button="test", test_recipient="eve@people.example", **form_of(inbox))
     assert "3 May 2126" in page.text
-    assert saved(parts).certificate_expires_at == END
+    assert saved(state).certificate_expires_at == END
 
 
 @pytest.mark.parametrize(("name", "value"), [("host", "smtp.example.org"), ("provider_fields", {"region": "us"})])
 def test_a_test_send_through_another_server_records_nothing(
-    inbox: Inbox, parts: AppState, administrator: Browser, name: str, value: object
+    inbox: Inbox, state: AppState, administrator: Browser, name: str, value: object
 ) -> None:
-    with parts.database.transaction() as session:
-        setattr(session.get_one(MailServer, saved(parts).id), name, value)
+    with state.database.transaction() as session:
+        setattr(session.get_one(MailServer, saved(state).id), name, value)
     administrator.submit(PAGE, button="test", test_recipient="eve@people.example", **form_of(inbox))
     assert inbox.messages
-    assert saved(parts).certificate_expires_at is None
+    assert saved(state).certificate_expires_at is None
 
 
 def test_an_unchanged_certificate_is_recorded_once_a_day(
-    inbox: Inbox, parts: AppState, deliver: Callable[[], None]
+    inbox: Inbox, state: AppState, deliver: Callable[[], None]
 ) -> None:
     recorded = []
     for hours in (0, 2, 26):
         with time_machine.travel(clock.now() + timedelta(hours=hours), tick=False):
-            with parts.database.transaction() as session:
+            with state.database.transaction() as session:
                 outbox.enqueue(session, "test", "eve@people.example")
             deliver()
-            recorded.append((clock.now() - (saved(parts).certificate_seen_at or clock.now())) // timedelta(hours=1))
+            recorded.append((clock.now() - (saved(state).certificate_seen_at or clock.now())) // timedelta(hours=1))
     assert recorded == [0, 2, 0]
 
 
-def test_the_job_checks_the_certificate_when_no_email_was_sent_for_a_day(inbox: Inbox, parts: AppState) -> None:
+def test_the_job_checks_the_certificate_when_no_email_was_sent_for_a_day(inbox: Inbox, state: AppState) -> None:
     jobs.check_certificate(clock.now())
-    assert saved(parts).certificate_expires_at is None
+    assert saved(state).certificate_expires_at is None
     with time_machine.travel(clock.now() + timedelta(hours=26)):
         jobs.check_certificate(clock.now())
-    assert saved(parts).certificate_expires_at == END
+    assert saved(state).certificate_expires_at == END
     assert inbox.messages == []
 
 
-def test_a_server_that_is_down_keeps_its_recorded_certificate(parts: AppState, authority: Authority) -> None:
+def test_a_server_that_is_down_keeps_its_recorded_certificate(state: AppState, authority: Authority) -> None:
     with running_inbox(authority, until=END) as inbox:
-        inbox.save_to(parts)
+        inbox.save_to(state)
         jobs.check_certificate(clock.now() + timedelta(days=2))
     jobs.check_certificate(clock.now() + timedelta(days=4))
-    assert saved(parts).certificate_expires_at == END
+    assert saved(state).certificate_expires_at == END
 
 
-def test_a_connection_without_encryption_is_not_checked(parts: AppState) -> None:
+def test_a_connection_without_encryption_is_not_checked(state: AppState) -> None:
     with ScriptedServer() as server:
-        with parts.database.transaction() as session:
+        with state.database.transaction() as session:
             values = {"provider": "custom", "mail_from": "m@mailroom.example", "host": "127.0.0.1"}
             session.add(MailServer(port=server.port, security="none", updated_at=clock.now(), **values))
         jobs.check_certificate(clock.now() + timedelta(days=2))
@@ -100,10 +100,10 @@ def test_a_connection_without_encryption_is_not_checked(parts: AppState) -> None
 
 @pytest.mark.parametrize("change", [{"port": "2526"}, {"host": "smtp.example.com"}, {"security": "none"}])
 def test_saving_another_server_forgets_the_certificate(
-    inbox: Inbox, parts: AppState, administrator: Browser, change: dict[str, str]
+    inbox: Inbox, state: AppState, administrator: Browser, change: dict[str, str]
 ) -> None:
     administrator.submit(PAGE, button="test", test_recipient="eve@people.example", **form_of(inbox))
     administrator.submit(PAGE, button="save", **form_of(inbox) | {"timeout": "11"})
-    assert saved(parts).certificate_expires_at == END
+    assert saved(state).certificate_expires_at == END
     administrator.submit(PAGE, button="save", **form_of(inbox) | change)
-    assert saved(parts).certificate_expires_at is None
+    assert saved(state).certificate_expires_at is None

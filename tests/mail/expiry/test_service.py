@@ -48,10 +48,10 @@ SECRETS = [
 ]
 
 
-@pytest.mark.parametrize(("day", "state"), SECRETS)
-def test_a_secret_is_valid_until_the_end_of_its_last_day(day: date | None, state: ExpiryState) -> None:
+@pytest.mark.parametrize(("day", "expiry_state"), SECRETS)
+def test_a_secret_is_valid_until_the_end_of_its_last_day(day: date | None, expiry_state: ExpiryState) -> None:
     found = states(server(authentication="client_credentials", secret_expires_on=day))
-    assert found == {ExpirySubject.CLIENT_SECRET: state}
+    assert found == {ExpirySubject.CLIENT_SECRET: expiry_state}
 
 
 # Days of its lifetime, and days until it expires.
@@ -65,13 +65,13 @@ CERTIFICATES = [
 ]
 
 
-@pytest.mark.parametrize(("life", "left", "state"), CERTIFICATES)
+@pytest.mark.parametrize(("life", "left", "expiry_state"), CERTIFICATES)
 def test_a_short_lived_certificate_causes_an_alert_only_in_its_last_quarter(
-    life: float, left: float, state: ExpiryState
+    life: float, left: float, expiry_state: ExpiryState
 ) -> None:
     end = NOON + left * DAY
     found = states(server(security="starttls", certificate_since=end - life * DAY, certificate_expires_at=end))
-    assert found == {ExpirySubject.CERTIFICATE: state}
+    assert found == {ExpirySubject.CERTIFICATE: expiry_state}
 
 
 SIX_DAYS_LEFT = {"last_refresh_at": NOON - DAY, "refresh_deadline": NOON + 6 * DAY}
@@ -98,9 +98,11 @@ def grant(**given: Any) -> Grant:
     return Grant(**(values | {"refresh_deadline": NOON + 90 * DAY} | given))
 
 
-@pytest.mark.parametrize(("given", "state"), GRANTS)
-def test_a_grant_causes_an_alert_when_it_will_end_or_was_refused(given: dict[str, Any], state: ExpiryState) -> None:
-    assert states(server(), grant(**given)) == {ExpirySubject.GRANT: state}
+@pytest.mark.parametrize(("given", "expiry_state"), GRANTS)
+def test_a_grant_causes_an_alert_when_it_will_end_or_was_refused(
+    given: dict[str, Any], expiry_state: ExpiryState
+) -> None:
+    assert states(server(), grant(**given)) == {ExpirySubject.GRANT: expiry_state}
 
 
 @pytest.mark.parametrize(("slides", "renews"), [(None, True), (True, True), (False, False)])
@@ -114,8 +116,8 @@ def test_the_saved_mail_server_has_all_its_expiry_dates(owner: GrantOwner) -> No
     owner.save(security="starttls", secret_expires_on=date(2026, 11, 30))
     with time_machine.travel(NOON - 2 * DAY):
         owner.authorize()
-        record(owner.parts.database, owner.server, Certificate(NOON - 80 * DAY, NOON + 10 * DAY))
-    with owner.parts.database.read() as session:
+        record(owner.state.database, owner.server, Certificate(NOON - 80 * DAY, NOON + 10 * DAY))
+    with owner.state.database.read() as session:
         found = expiries.current(session, NOON)
     assert [(one.subject, one.state) for one in found] == [
         (ExpirySubject.GRANT, ExpiryState.EXPIRED),

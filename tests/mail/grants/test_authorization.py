@@ -34,21 +34,21 @@ pytestmark = pytest.mark.one_database
 Alter = Callable[[dict[str, str]], dict[str, str]]
 
 
-def events(parts: AppState) -> list[tuple[str, str]]:
+def events(state: AppState) -> list[tuple[str, str]]:
     """Return the audit entries about grants."""
-    with parts.database.read() as session:
+    with state.database.read() as session:
         found = session.scalars(select(AuditEntry).where(AuditEntry.event.like("grant%")).order_by(AuditEntry.id)).all()
     return [(entry.event, entry.data.get("code", "")) for entry in found]
 
 
-def test_signing_in_at_the_provider_obtains_a_grant(owner: GrantOwner, parts: AppState) -> None:
+def test_signing_in_at_the_provider_obtains_a_grant(owner: GrantOwner, state: AppState) -> None:
     owner.save()
     assert owner.grant.status == GrantStatus.NONE
     owner.authorize()
     grant = owner.grant
     assert (grant.status, grant.account, grant.scopes) == (GrantStatus.GENERATED, owner.provider.account, SCOPE)
     assert owner.provider.knows(owner.tokens.get().value) == owner.provider.account
-    assert events(parts) == [("grant.obtained", "")]
+    assert events(state) == [("grant.obtained", "")]
 
 
 def test_no_secret_is_stored_in_the_clear(owner: GrantOwner) -> None:
@@ -81,14 +81,14 @@ def test_the_authorization_url_has_pkce_a_login_hint_and_no_secret(owner: GrantO
         (lambda query: query | {"code": "guessed"}, "invalid_grant"),
     ],
 )
-def test_an_invalid_callback_changes_nothing(owner: GrantOwner, parts: AppState, alter: Alter, code: str) -> None:
+def test_an_invalid_callback_changes_nothing(owner: GrantOwner, state: AppState, alter: Alter, code: str) -> None:
     owner.save()
     query = owner.provider.visit(owner.start())
     with pytest.raises(OAuthError) as caught:
         authorization.complete(owner.session_id, alter(query))
     assert caught.value.code == code
     assert owner.grant.status == GrantStatus.NONE
-    assert events(parts) == [("grant.refused", code)]
+    assert events(state) == [("grant.refused", code)]
 
 
 def test_a_state_is_valid_once_in_one_session_for_ten_minutes(owner: GrantOwner) -> None:
@@ -247,11 +247,11 @@ def test_secrets_are_sent_only_over_https_except_on_this_machine(owner: GrantOwn
 
 
 @pytest.mark.parametrize("kind", ["client_credentials", "service_account"])
-def test_an_application_obtains_a_grant_itself(owner: GrantOwner, parts: AppState, kind: str) -> None:
+def test_an_application_obtains_a_grant_itself(owner: GrantOwner, state: AppState, kind: str) -> None:
     owner.save(authentication=kind, secrets={"service_account_key": owner.provider.key_file})
     authorization.generate(owner.server)
     assert owner.provider.knows(owner.tokens.get().value) == owner.provider.account
-    assert events(parts) == [("grant.obtained", "")]
+    assert events(state) == [("grant.obtained", "")]
 
 
 @pytest.mark.parametrize("key", ["", "{", "[]", "{}", '{"client_email": "x", "private_key": "y"}'])

@@ -40,13 +40,13 @@ def test_a_code_is_entered_on_another_device(owner: GrantOwner, request_of: Auth
 
 @pytest.mark.one_database
 def test_a_provider_that_says_slow_down_is_polled_less_often(
-    owner: GrantOwner, parts: AppState, request_of: AuthorizationRequest
+    owner: GrantOwner, state: AppState, request_of: AuthorizationRequest
 ) -> None:
     owner.provider.answers = {"error": "slow_down"}
     owner.provider.type_code(request_of.user_code)
     with pytest.raises(Pending):
         authorization.check_device(owner.server, owner.session_id)
-    with parts.database.read() as session:
+    with state.database.read() as session:
         request = session.scalar(requests.waiting(owner.server.id, owner.session_id))
     assert request is not None
     assert request.interval == 10
@@ -59,14 +59,14 @@ def test_a_code_that_is_not_entered_in_time_expires(owner: GrantOwner, request_o
 
 
 def test_a_code_that_another_page_used_meanwhile_has_expired(
-    app: Flask, owner: GrantOwner, parts: AppState, request_of: AuthorizationRequest
+    app: Flask, owner: GrantOwner, state: AppState, request_of: AuthorizationRequest
 ) -> None:
     def check() -> bool:
         with app.app_context():
             return authorization.check_device(owner.server, owner.session_id)
 
     with ThreadPoolExecutor() as pool:
-        with parts.database.transaction() as session:
+        with state.database.transaction() as session:
             requests.delete_one(session, request_of)
             checked = pool.submit(check)
             time.sleep(0.5)

@@ -38,7 +38,7 @@ def test_a_rejected_token_is_refreshed_once_for_all_workers(granted: GrantOwner)
 
 def test_the_lease_of_a_dead_process_expires_and_the_old_token_is_tried_once(granted: GrantOwner) -> None:
     granted.provider.rotates = False  # like providers that accept an old token for a moment
-    with granted.parts.database.transaction() as session:
+    with granted.state.database.transaction() as session:
         session.execute(update(Grant).values(lease_id="of a dead process", lease_expires_at=1))
     granted.tokens.refresh()
     grant = granted.grant
@@ -69,7 +69,7 @@ def test_a_refresh_uses_the_tokens_of_an_authorization_that_overtook_it(granted:
 @pytest.mark.one_database
 def test_waiting_for_a_refresh_ends_when_other_settings_are_saved(owner: GrantOwner) -> None:
     owner.save(authentication="client_credentials")
-    with owner.parts.database.transaction() as session:
+    with owner.state.database.transaction() as session:
         session.execute(update(Grant).values(lease_id="somebody else's", lease_expires_at=2**40))
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(owner.tokens.get)

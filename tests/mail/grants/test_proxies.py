@@ -21,9 +21,9 @@ def remote(authority: Authority) -> Iterator[AuthorizationServer]:
         yield provider
 
 
-def proxied(parts: AppState, provider: AuthorizationServer, running: Proxy) -> GrantOwner:
+def proxied(state: AppState, provider: AuthorizationServer, running: Proxy) -> GrantOwner:
     """An administrator whose mail server is behind a proxy."""
-    owner = GrantOwner.create(parts, provider)
+    owner = GrantOwner.create(state, provider)
     kind = "socks5" if isinstance(running, SocksProxy) else "http"
     name, password = ACCOUNT
     where = {"proxy_type": kind, "proxy_host": running.host, "proxy_port": running.port}
@@ -34,16 +34,16 @@ def proxied(parts: AppState, provider: AuthorizationServer, running: Proxy) -> G
 
 @pytest.mark.parametrize("proxy", [HttpProxy, SocksProxy])
 def test_tokens_are_requested_through_the_mail_servers_proxy(
-    parts: AppState, remote: AuthorizationServer, proxy: type[Proxy]
+    state: AppState, remote: AuthorizationServer, proxy: type[Proxy]
 ) -> None:
     with proxy(ACCOUNT) as running:
-        proxied(parts, remote, running).authorize()
+        proxied(state, remote, running).authorize()
     assert f"https://{running.targets[0]}" == remote.url
 
 
 def test_a_provider_on_this_machine_is_not_contacted_through_a_proxy(
-    parts: AppState, provider: AuthorizationServer
+    state: AppState, provider: AuthorizationServer
 ) -> None:
     with HttpProxy(ACCOUNT) as running:
-        proxied(parts, provider, running).authorize()
+        proxied(state, provider, running).authorize()
     assert running.targets == []

@@ -158,7 +158,7 @@ def test_a_grant_is_discarded_when_its_settings_change(
     granted: GrantOwner, change: dict[str, Any], discarded: bool
 ) -> None:
     granted.save(**change)
-    with granted.parts.database.read() as session:
+    with granted.state.database.read() as session:
         grant = grants.get(session, granted.server.id)
     kept = grant is not None and grant.sealed_refresh_token != ""
     assert kept is not discarded

@@ -17,13 +17,13 @@ DAY = timedelta(days=1)
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-def refresh_daily(parts: AppState, lifetimes: list[float | None], method: OAuth2) -> dict[str, Any]:
+def refresh_daily(state: AppState, lifetimes: list[float | None], method: OAuth2) -> dict[str, Any]:
     """Return the grant after daily refreshes whose responses give these lifetimes of the refresh token, in days."""
     previous, values = None, {}
     for day, days in enumerate(lifetimes):
         life = None if days is None else days * DAY
         tokens = TokenResponse("access", timedelta(hours=1), "refresh", life)
-        values = grants.refreshed(tokens, method, parts.sealer, previous, NOON + day * DAY)
+        values = grants.refreshed(tokens, method, state.sealer, previous, NOON + day * DAY)
         previous = Grant(**values)
     return values
 
@@ -43,14 +43,14 @@ LIFETIMES = [
 
 @pytest.mark.parametrize(("lifetimes", "unused", "slides"), LIFETIMES)
 def test_a_deadline_slides_if_a_refresh_moves_it(
-    parts: AppState, lifetimes: list[float | None], unused: float | None, slides: bool | None
+    state: AppState, lifetimes: list[float | None], unused: float | None, slides: bool | None
 ) -> None:
     method = OAuth2(lapses_after=unused * DAY if unused else None)
-    assert refresh_daily(parts, lifetimes, method)["refresh_expiry_slides"] is slides
+    assert refresh_daily(state, lifetimes, method)["refresh_expiry_slides"] is slides
 
 
-def test_an_application_has_no_refresh_token_that_expires(parts: AppState) -> None:
+def test_an_application_has_no_refresh_token_that_expires(state: AppState) -> None:
     method = OAuth2(grant_type="client_credentials", lapses_after=90 * DAY)
-    values = refresh_daily(parts, [0.02, 0.02], method)
+    values = refresh_daily(state, [0.02, 0.02], method)
     assert values["refresh_deadline"] is None
     assert "sealed_refresh_token" not in values

@@ -62,7 +62,7 @@ def _destination(owner: GrantOwner) -> dict[str, Any]:
 
 
 def settings_of(owner: GrantOwner) -> TransportSettings:
-    return transport_settings.load(owner.server, owner.parts, owner.general)
+    return transport_settings.load(owner.server, owner.state, owner.general)
 
 
 @pytest.mark.parametrize(
@@ -146,12 +146,12 @@ def test_a_grant_that_was_revoked_stops_delivery_until_a_new_one(
 def test_a_connection_is_reopened_when_its_token_expires(
     granted: GrantOwner, token_inbox: TokenInbox, app: Flask
 ) -> None:
-    with app.app_context(), ReusableConnection(granted.parts) as connection:
-        connection.open(current_settings(granted.parts))
-        connection.open(current_settings(granted.parts))
+    with app.app_context(), ReusableConnection(granted.state) as connection:
+        connection.open(current_settings(granted.state))
+        connection.open(current_settings(granted.state))
         assert len(token_inbox.shown) == 1
         with later(hours=2):
-            connection.open(current_settings(granted.parts))
+            connection.open(current_settings(granted.state))
     assert len(token_inbox.shown) == 2
     assert token_inbox.refused == 0
 
@@ -232,7 +232,7 @@ def test_a_rejected_token_is_not_called_a_wrong_password(
 def unsaved_settings(owner: GrantOwner, provider: str = "office365", port: int = 9) -> TransportSettings:
     """Return the settings of a server that has no grant yet."""
     draft = replace(owner.draft(provider=provider, tenant_id=TENANT, port=port, security="none"), secrets={})
-    return transport_settings.from_draft(draft, None, owner.parts, owner.general)
+    return transport_settings.from_draft(draft, None, owner.state, owner.general)
 
 
 def diagnose_rejection(

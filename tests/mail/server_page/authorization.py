@@ -28,15 +28,15 @@ def oauth_form(provider: AuthorizationServer, **given: Any) -> dict[str, Any]:
     return fields | provider.settings | given
 
 
-def saved_grant(parts: AppState) -> Grant | None:
+def saved_grant(state: AppState) -> Grant | None:
     """Return the saved grant."""
-    with parts.database.read() as session:
-        return grants.get(session, saved(parts).id)
+    with state.database.read() as session:
+        return grants.get(session, saved(state).id)
 
 
-def grant_events(parts: AppState) -> list[str]:
+def grant_events(state: AppState) -> list[str]:
     """Return the audit events about grants."""
-    with parts.database.read() as session:
+    with state.database.read() as session:
         found = session.scalars(select(AuditEntry).where(AuditEntry.event.like("grant%")).order_by(AuditEntry.id)).all()
     return [entry.event for entry in found]
 

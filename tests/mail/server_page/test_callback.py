@@ -28,14 +28,14 @@ pytestmark = pytest.mark.one_database
     ],
 )
 def test_a_failed_callback_is_explained_on_the_page(
-    alter: Any, text: str, administrator: Browser, provider: AuthorizationServer, parts: AppState
+    alter: Any, text: str, administrator: Browser, provider: AuthorizationServer, state: AppState
 ) -> None:
     page = return_with(administrator, alter(authorize(administrator, provider)))
     assert (page.status_code, page.request.path) == (200, PAGE)
     assert text in page.text
     assert "<b>x</b>" not in page.text
-    assert saved_grant(parts).status == GrantStatus.NONE  # type: ignore[union-attr]
-    assert grant_events(parts) == ["grant.refused"]
+    assert saved_grant(state).status == GrantStatus.NONE  # type: ignore[union-attr]
+    assert grant_events(state) == ["grant.refused"]
     assert text not in administrator.get(PAGE).text
 
 
@@ -58,11 +58,11 @@ def test_a_callback_in_a_members_browser_leaves_no_code_in_the_url(
 
 
 def test_a_callback_needs_no_reauthentication(
-    administrator: Browser, provider: AuthorizationServer, parts: AppState
+    administrator: Browser, provider: AuthorizationServer, state: AppState
 ) -> None:
     query = authorize(administrator, provider)
-    with parts.database.transaction() as session:
+    with state.database.transaction() as session:
         for one in session.scalars(select(Session)):
             one.authenticated_at = clock.now() - reauthentication.VALID_FOR
     return_with(administrator, query)
-    assert grant_events(parts) == ["grant.obtained"]
+    assert grant_events(state) == ["grant.obtained"]

@@ -15,24 +15,24 @@ REMOVE = "Remove the saved client secret"
 
 
 def test_removing_the_client_secret_discards_the_grant(
-    administrator: Browser, provider: AuthorizationServer, parts: AppState
+    administrator: Browser, provider: AuthorizationServer, state: AppState
 ) -> None:
     return_with(administrator, authorize(administrator, provider))
     assert REMOVE in administrator.get(PAGE).text
     fields = oauth_form(provider, client_secret="", remove_client_secret="y")
     assert DISCARDED in administrator.submit(PAGE, "save", **fields).text
-    assert saved(parts).sealed_secrets == {}
+    assert saved(state).sealed_secrets == {}
     assert REMOVE not in administrator.get(PAGE).text
 
 
 @pytest.mark.parametrize(("authentication", "secret"), [("client_credentials", ""), ("authorization_code", "another")])
 def test_a_client_secret_that_is_needed_or_entered_is_not_removed(
-    authentication: str, secret: str, administrator: Browser, provider: AuthorizationServer, parts: AppState
+    authentication: str, secret: str, administrator: Browser, provider: AuthorizationServer, state: AppState
 ) -> None:
     fields = oauth_form(provider, authentication=authentication)
     administrator.submit(PAGE, "save", **fields)
     administrator.submit(PAGE, "save", **fields | {"client_secret": secret, "remove_client_secret": "y"})
-    assert set(saved(parts).sealed_secrets) == {"client_secret"}
+    assert set(saved(state).sealed_secrets) == {"client_secret"}
 
 
 @pytest.mark.parametrize(
@@ -43,21 +43,21 @@ def test_a_client_secret_that_is_needed_or_entered_is_not_removed(
     ],
 )  # fmt: skip
 def test_a_change_of_what_the_grant_was_obtained_with_discards_it(
-    change: dict[str, str], administrator: Browser, provider: AuthorizationServer, parts: AppState
+    change: dict[str, str], administrator: Browser, provider: AuthorizationServer, state: AppState
 ) -> None:
     assert WARNING in return_with(administrator, authorize(administrator, provider)).text
     page = administrator.post(PAGE, save="1", **oauth_form(provider) | change)
     assert DISCARDED in page.text
-    assert grant_events(parts) == ["grant.obtained", "grant.removed"]
+    assert grant_events(state) == ["grant.obtained", "grant.removed"]
 
 
 def test_the_client_secret_of_another_provider_is_neither_asked_for_nor_kept(
-    administrator: Browser, provider: AuthorizationServer, parts: AppState
+    administrator: Browser, provider: AuthorizationServer, state: AppState
 ) -> None:
     administrator.post(PAGE, save="1", **oauth_form(provider) | {"provider": "google"})
-    assert set(saved(parts).sealed_secrets) == {"client_secret"}
+    assert set(saved(state).sealed_secrets) == {"client_secret"}
     administrator.post(PAGE, save="1", **oauth_form(provider, client_secret=""))
-    assert (saved(parts).provider, saved(parts).sealed_secrets) == ("custom", {})
+    assert (saved(state).provider, saved(state).sealed_secrets) == ("custom", {})
 
 
 @pytest.mark.parametrize("chosen", ["google", "sendgrid"])
@@ -72,10 +72,10 @@ def test_the_form_of_another_provider_shows_no_grant_but_warns_that_saving_disca
 
 @pytest.mark.parametrize("field", ["token_url", "device_authorization_url", "client_id"])
 def test_a_saved_client_secret_is_sent_nowhere_else(
-    field: str, administrator: Browser, provider: AuthorizationServer, parts: AppState
+    field: str, administrator: Browser, provider: AuthorizationServer, state: AppState
 ) -> None:
     fields = oauth_form(provider, authentication="device_code")
     administrator.submit(PAGE, "save", **fields)
     page = administrator.post(START, **fields | {field: "https://attacker.example/", "client_secret": ""})
     assert error_at(page, "client_secret").startswith("Enter “Client secret” again, because you changed ")
-    assert saved(parts).device_authorization_url == provider.settings["device_authorization_url"]
+    assert saved(state).device_authorization_url == provider.settings["device_authorization_url"]

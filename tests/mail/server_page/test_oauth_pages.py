@@ -28,13 +28,13 @@ def form_targets(page: TestResponse) -> set[str]:
 
 
 def test_the_form_is_saved_and_the_browser_goes_to_the_provider_and_back(
-    administrator: Browser, provider: AuthorizationServer, parts: AppState
+    administrator: Browser, provider: AuthorizationServer, state: AppState
 ) -> None:
     page = return_with(administrator, authorize(administrator, provider))
     assert page.request.path == PAGE
     assert GENERATED in page.text
     assert provider.account in page.text
-    assert grant_events(parts) == ["grant.obtained"]
+    assert grant_events(state) == ["grant.obtained"]
     assert not [token for token in (CLIENT_SECRET, *provider.access, *provider.refresh) if token in page.text]
 
 
@@ -46,12 +46,12 @@ def test_saved_settings_need_only_the_button(administrator: Browser, provider: A
 
 
 def test_a_request_without_a_csrf_token_starts_nothing(
-    administrator: Browser, provider: AuthorizationServer, parts: AppState
+    administrator: Browser, provider: AuthorizationServer, state: AppState
 ) -> None:
     administrator.submit(PAGE, "save", **oauth_form(provider))
     for fields in ({}, oauth_form(provider, host="smtp.attacker.example")):
         administrator.client.post(START, data=fields)
-    assert (saved(parts).host, provider.asked) == ("smtp.example.org", [])
+    assert (saved(state).host, provider.asked) == ("smtp.example.org", [])
 
 
 @pytest.mark.parametrize(("chosen", "leads_on"), [("google", True), ("custom", True), ("sendgrid", False)])
@@ -82,7 +82,7 @@ def test_the_url_that_an_error_is_shown_at_can_be_opened_again(administrator: Br
 
 
 def test_a_browser_that_uses_another_url_of_mailroom_is_stopped_before_it_leaves(
-    administrator: Browser, provider: AuthorizationServer, parts: AppState
+    administrator: Browser, provider: AuthorizationServer, state: AppState
 ) -> None:
     administrator.submit(PAGE, "save", **oauth_form(provider))
     fields = {"csrf_token": administrator.csrf_token()}
@@ -90,19 +90,19 @@ def test_a_browser_that_uses_another_url_of_mailroom_is_stopped_before_it_leaves
     page = administrator.client.post(START, data=fields, headers=headers, follow_redirects=True)
     assert "where you aren't signed in" in page.get_data(as_text=True).replace("&#39;", "'")
     assert PUBLIC_URL in page.text
-    assert grant_events(parts) == ["grant.refused"]
+    assert grant_events(state) == ["grant.refused"]
 
 
 @pytest.mark.parametrize("grant_type", ["client_credentials", "service_account"])
 def test_a_grant_without_a_person_is_generated_without_leaving_the_page(
-    grant_type: str, administrator: Browser, provider: AuthorizationServer, parts: AppState
+    grant_type: str, administrator: Browser, provider: AuthorizationServer, state: AppState
 ) -> None:
     fields = oauth_form(
         provider, authentication=grant_type, service_account_key=provider.key_file, client_secret=CLIENT_SECRET
     )
     page = administrator.post(START, **fields)
     assert GENERATED in page.text
-    assert "PRIVATE KEY" not in page.text + str(saved(parts).sealed_secrets)
+    assert "PRIVATE KEY" not in page.text + str(saved(state).sealed_secrets)
 
 
 def test_a_code_entered_on_another_device_generates_the_token(
@@ -135,12 +135,12 @@ def test_a_missing_or_bad_key_file_is_reported_and_never_shown(
 
 
 def test_a_grant_that_has_ended_says_what_to_do(
-    administrator: Browser, provider: AuthorizationServer, parts: AppState
+    administrator: Browser, provider: AuthorizationServer, state: AppState
 ) -> None:
     return_with(administrator, authorize(administrator, provider))
     provider.revoke()
     with pytest.raises(OAuthError):
-        token_source.for_server(saved(parts), parts).refresh()
+        token_source.for_server(saved(state), state).refresh()
     page = administrator.get(PAGE)
     assert "Access token status: Needs attention" in page.text
     assert "The provider no longer accepts the OAuth2 authorization" in page.text

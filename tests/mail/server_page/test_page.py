@@ -11,25 +11,25 @@ from webapp.mail.models import MailServer
 pytestmark = pytest.mark.one_database
 
 
-def test_the_form_saves_the_mail_server(administrator: Browser, parts: AppState) -> None:
+def test_the_form_saves_the_mail_server(administrator: Browser, state: AppState) -> None:
     page = administrator.submit(PAGE, "save", **custom())
     assert "Saved and in use." in page.text
-    assert (saved(parts).host, saved(parts).port, saved(parts).security) == ("smtp.example.org", 2525, "starttls")
-    assert password(parts) == "first-password"
+    assert (saved(state).host, saved(state).port, saved(state).security) == ("smtp.example.org", 2525, "starttls")
+    assert password(state) == "first-password"
 
 
-def test_no_secret_is_in_the_page_or_readable_in_the_database(administrator: Browser, parts: AppState) -> None:
+def test_no_secret_is_in_the_page_or_readable_in_the_database(administrator: Browser, state: AppState) -> None:
     administrator.submit(PAGE, "save", **custom())
     page = administrator.get(PAGE)
     assert "first-password" not in page.text
-    assert "first-password" not in str(saved(parts).sealed_secrets)
+    assert "first-password" not in str(saved(state).sealed_secrets)
     assert "Leave blank to keep the saved value." in page.text
 
 
-def test_a_blank_password_keeps_the_saved_one(administrator: Browser, parts: AppState) -> None:
+def test_a_blank_password_keeps_the_saved_one(administrator: Browser, state: AppState) -> None:
     administrator.submit(PAGE, "save", **custom())
     administrator.submit(PAGE, "save", password="", timeout="30")
-    assert (password(parts), saved(parts).timeout) == ("first-password", 30)
+    assert (password(state), saved(state).timeout) == ("first-password", 30)
 
 
 @pytest.mark.parametrize(
@@ -46,13 +46,13 @@ def test_a_blank_password_keeps_the_saved_one(administrator: Browser, parts: App
 )
 @pytest.mark.parametrize("button", ["save", "test"])
 def test_a_saved_password_goes_nowhere_else(
-    change: dict[str, str], names: str, button: str, administrator: Browser, parts: AppState
+    change: dict[str, str], names: str, button: str, administrator: Browser, state: AppState
 ) -> None:
     administrator.submit(PAGE, "save", **custom())
     fields = custom(password="", test_recipient="a@b.example") | change | {button: "1"}
     error = error_at(administrator.post(PAGE, **fields), "password")
     assert error.startswith(f"Enter “Password” again, because you changed {names}.")
-    assert saved(parts).host == "smtp.example.org"
+    assert saved(state).host == "smtp.example.org"
 
 
 @pytest.mark.parametrize(("provider", "error"), [("custom", "“Password”"), ("sendgrid", "“API key”")])
@@ -67,19 +67,19 @@ def test_a_secret_saved_for_another_provider_is_not_used(administrator: Browser)
     assert error_at(page, "password") == "Enter a value for “API key”."
 
 
-def test_saving_without_authentication_deletes_the_password(administrator: Browser, parts: AppState) -> None:
+def test_saving_without_authentication_deletes_the_password(administrator: Browser, state: AppState) -> None:
     administrator.submit(PAGE, "save", **custom())
     administrator.submit(PAGE, "save", authentication="none")
-    assert saved(parts).sealed_secrets == {}
+    assert saved(state).sealed_secrets == {}
 
 
-def test_an_error_loses_nothing_that_was_entered(administrator: Browser, parts: AppState) -> None:
+def test_an_error_loses_nothing_that_was_entered(administrator: Browser, state: AppState) -> None:
     page = administrator.submit(PAGE, "save", **custom(password="x" * 1900, timeout="0", username="a@example.org"))
     assert "a@example.org" in page.text
     assert "x" * 100 not in page.text
     assert "Saved." not in page.text
     administrator.submit_on(page, "save", timeout="10", password="")
-    assert password(parts) == "x" * 1900
+    assert password(state) == "x" * 1900
 
 
 @pytest.mark.parametrize("kept", ["[" * 7000, "{", '{"google": 1, "custom": {"port": []}}'])
@@ -88,24 +88,24 @@ def test_kept_values_that_are_garbage_are_ignored(kept: str, administrator: Brow
     assert 'value="smtp.gmail.com"' in page.text
 
 
-def test_a_field_that_is_not_sent_keeps_its_value(administrator: Browser, parts: AppState) -> None:
+def test_a_field_that_is_not_sent_keeps_its_value(administrator: Browser, state: AppState) -> None:
     administrator.submit(PAGE, "save", **custom(timeout="77"))
     administrator.post(PAGE, **custom(save="1", password=""))
-    assert saved(parts).timeout == 77
+    assert saved(state).timeout == 77
 
 
-def test_a_form_without_a_valid_csrf_token_comes_back_with_its_values(administrator: Browser, parts: AppState) -> None:
+def test_a_form_without_a_valid_csrf_token_comes_back_with_its_values(administrator: Browser, state: AppState) -> None:
     page = administrator.post(PAGE, **custom(save="1", csrf_token="stale", host="typed.example.org"))
     assert "typed.example.org" in page.text
-    assert find_saved(parts) is None
+    assert find_saved(state) is None
 
 
-def test_a_provider_fills_in_host_port_and_security(administrator: Browser, parts: AppState) -> None:
+def test_a_provider_fills_in_host_port_and_security(administrator: Browser, state: AppState) -> None:
     fields = {"provider": "sendgrid", "mail_from": SENDER, "authentication": "password", "password": "SG.abc"}
     administrator.client.post(PAGE, data=fields | {"save": "1", "csrf_token": administrator.csrf_token()})
-    server = saved(parts)
+    server = saved(state)
     assert (server.host, server.port, server.security) == ("smtp.sendgrid.net", 587, "starttls")
-    assert (server.username, password(parts)) == ("apikey", "SG.abc")
+    assert (server.username, password(state)) == ("apikey", "SG.abc")
 
 
 def test_switching_the_provider_keeps_what_was_entered(administrator: Browser) -> None:
@@ -119,21 +119,21 @@ def test_switching_the_provider_keeps_what_was_entered(administrator: Browser) -
 
 @pytest.mark.parametrize("button", ["choose", "save"])
 def test_another_provider_is_shown_before_anything_is_saved(
-    button: str, administrator: Browser, parts: AppState
+    button: str, administrator: Browser, state: AppState
 ) -> None:
     page = administrator.submit(PAGE, button, **custom(provider="google"))
     assert 'value="smtp.gmail.com"' in page.text
-    assert find_saved(parts) is None
+    assert find_saved(state) is None
 
 
-def test_an_entered_password_is_back_with_its_provider(administrator: Browser, parts: AppState) -> None:
+def test_an_entered_password_is_back_with_its_provider(administrator: Browser, state: AppState) -> None:
     kept = "Your last entry was kept."
     away = administrator.submit(PAGE, "choose", **custom(provider="google"))
     assert kept not in away.text
     back = administrator.submit_on(away, "choose", provider="custom")
     assert kept in back.text
     administrator.submit_on(back, "save")
-    assert password(parts) == "first-password"
+    assert password(state) == "first-password"
 
 
 def test_an_entered_password_is_not_sent_to_another_server(administrator: Browser) -> None:
@@ -143,19 +143,19 @@ def test_an_entered_password_is_not_sent_to_another_server(administrator: Browse
 
 
 def test_an_entered_client_secret_survives_an_error_where_it_replaces_another_providers(
-    administrator: Browser, parts: AppState
+    administrator: Browser, state: AppState
 ) -> None:
     administrator.submit(PAGE, "save", **custom())
     page = administrator.submit(PAGE, "choose", provider="google")
     fields = {"authentication": "authorization_code", "client_id": "a", "username": "a@gmail.com"}
     page = administrator.submit_on(page, "save", **fields, client_secret="the secret", timeout="0")
     administrator.submit_on(page, "save", client_secret="", timeout="10")
-    assert set(saved(parts).sealed_secrets) == {"client_secret"}
+    assert set(saved(state).sealed_secrets) == {"client_secret"}
 
 
-def test_a_missing_plugin_is_named_on_the_page(administrator: Browser, inbox: Inbox, parts: AppState) -> None:
-    with parts.database.transaction() as session:
-        session.get_one(MailServer, saved(parts).id).provider = "gone"
+def test_a_missing_plugin_is_named_on_the_page(administrator: Browser, inbox: Inbox, state: AppState) -> None:
+    with state.database.transaction() as session:
+        session.get_one(MailServer, saved(state).id).provider = "gone"
     assert "the plugin for the saved provider “gone” is missing" in administrator.get(PAGE).text
 
 
