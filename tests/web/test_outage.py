@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from tests.support.browser import Browser
 from tests.support.postgresql import PostgreSQL
 from webapp.accounts.models import Session, User
-from webapp.accounts.profile import service
+from webapp.accounts.profile import routes
 from webapp.core.app_state import app_state
 from webapp.core.database import Database
 from webapp.web import access
@@ -80,7 +80,7 @@ def test_the_error_page_does_not_query_the_database_again(
 
     with member.client.session_transaction() as session:
         session["_flashes"] = [("success", "Saved.")]
-    monkeypatch.setattr(service, "list_sessions", break_off)
+    monkeypatch.setattr(routes, "list_for_user", break_off)
     with away:
         assert member.get("/profile").status_code == 503
 

@@ -14,6 +14,7 @@ from webapp.core.app_state import app_state
 from webapp.settings.context import keep_general_settings
 from webapp.web import cookies
 from webapp.web.access import login_manager, requested_url
+from webapp.web.error_pages import is_database_unavailable
 
 
 def init_app(app: Flask) -> None:
@@ -94,7 +95,8 @@ def _redirect_to_login() -> BaseResponse:
 
 
 def _load_user(_request: Request) -> User | None:
-    token = cookies.get(cookies.SESSION)
+    # The page that reports an unavailable database asks who is signed in, too.
+    token = "" if is_database_unavailable() else cookies.get(cookies.SESSION)
     loaded = service.find(app_state().database, token) if token else None
     if loaded is None:
         return None
