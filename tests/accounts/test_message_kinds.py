@@ -40,7 +40,9 @@ def test_a_pending_user_who_requests_a_reset_gets_an_activation_email_at_their_o
 
 
 @pytest.mark.parametrize(
-    ("state", "code"), [(None, "no_account"), (UserState.DISABLED, "account_disabled")], ids=["unknown", "disabled"]
+    ("user_state", "code"),
+    [(None, "no_account"), (UserState.DISABLED, "account_disabled")],
+    ids=["unknown", "disabled"],
 )
 def test_a_reset_for_an_unknown_or_disabled_account_is_cancelled(
     enqueue: Enqueue,
@@ -48,11 +50,11 @@ def test_a_reset_for_an_unknown_or_disabled_account_is_cancelled(
     inbox: Inbox,
     get_message: GetMessage,
     database: Database,
-    state: UserState | None,
+    user_state: UserState | None,
     code: str,
 ) -> None:
-    if state:
-        add_user(database, EVE, state=state)
+    if user_state:
+        add_user(database, EVE, state=user_state)
     message_id = enqueue("reset", EVE, expires_at=clock.now() + timedelta(hours=1))
     deliver()
     assert cancelled_as(get_message(message_id)) == code

@@ -54,7 +54,7 @@ def test_a_message_that_was_scheduled_for_later_says_why(administrator: Browser,
 
 @pytest.mark.one_database
 @pytest.mark.parametrize(
-    ("rejection", "state"),
+    ("rejection", "expected"),
     [
         ("451 4.7.1 <b>Greylisted</b>", MessageState.QUEUED),
         ("554 5.6.0 No <b>such</b> content here", MessageState.FAILED),
@@ -67,12 +67,12 @@ def test_a_message_shows_the_servers_reply_and_can_be_retried(
     deliver: Act,
     get_message: GetMessage,
     rejection: str,
-    state: MessageState,
+    expected: MessageState,
 ) -> None:
     inbox.refusals.append(rejection)
     message_id = enqueue()
     deliver()
-    assert get_message(message_id).state == state
+    assert get_message(message_id).state == expected
     assert escape(rejection) in administrator.get(f"/outbox/{message_id}").text
     administrator.submit(f"/outbox/{message_id}", "retry")
     deliver()

@@ -174,7 +174,7 @@ def test_alerts_are_in_the_audit_trail(owner: GrantOwner, save_secret: SaveSecre
     send_alerts()
     with owner.state.database.read() as session:
         recorded = {entry.event: entry.data for entry in session.scalars(select(AuditEntry))}
-    assert recorded[audit_events.EXPIRY_ALERT_RAISED.key] == {"about": "client_secret", "user_state": "expiring"}
+    assert recorded[audit_events.EXPIRY_ALERT_RAISED.key] == {"about": "client_secret", "state": "expiring"}
     assert recorded[audit_events.EXPIRY_ALERT_RESOLVED.key] == {"about": "client_secret"}
 
 
