@@ -1,9 +1,9 @@
-"""Locks logins for a while after several wrong passwords: for whoever entered them, not for the user.
+"""Locks sign-in for a while after several wrong passwords: where they were entered, not for the user.
 
 Failures count for the address that was entered, whether or not an account uses it, and separately for each network
 and for each browser that the user has signed in with before. Unknown browsers are also locked when too many attempts
 at the address failed in all of them together; known browsers then still get in. This is OWASP's protocol of device
-cookies, with networks told apart as well:
+cookies, separately for each network as well:
 https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies
 """
 

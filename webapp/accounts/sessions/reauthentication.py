@@ -55,8 +55,8 @@ def is_due(user_session: UserSession) -> bool:
 def check(database: Database, user: User, user_session: UserSession, password: str) -> None:
     """Verify the user's password. Raises WrongPassword, SessionEnded.
 
-    Wrong passwords count for the session they are entered in, and finally end it: whoever finds a browser unattended
-    cannot go on guessing, and locks the user out of nothing else. As at login, an attempt counts before it is
+    Wrong passwords count for the session they are entered in, and finally end it: someone who finds an unattended
+    browser cannot go on guessing, and locks the user out of nothing else. As at login, an attempt counts before it is
     verified, and no transaction is open while the password is hashed.
     """
     with database.transaction() as session:

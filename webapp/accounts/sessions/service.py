@@ -48,7 +48,7 @@ class SessionCookies:
 
 
 class LoadedSession(NamedTuple):
-    """A valid session and its user, both detached: whoever changes an account locks and reads its row again.
+    """A valid session and its user, both detached: code that changes an account locks and reads its row again.
 
     The general settings come along because the page shows them.
     """

@@ -1,8 +1,8 @@
 """Alerts about expiry dates, sent to administrators by email and to the webhook.
 
 Each alert is sent once, and again if what was about to expire has expired. Its row in `expiry_alerts`
-keeps several workers from sending it twice; it is deleted when the problem is resolved, which the
-webhook is told too.
+keeps several workers from sending it twice. When the problem is resolved, the row is deleted and the
+webhook called again.
 """
 
 from collections.abc import Iterator

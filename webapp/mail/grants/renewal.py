@@ -136,7 +136,7 @@ class Refresh:
         except OAuthError as error:
             if grant.refresh_interrupted and error.code == "invalid_grant":
                 error = TokenRefused(INTERRUPTED, reply=error.reply)
-            # A forced refresh is recorded by whoever forces it.
+            # The caller records a forced refresh.
             event = audit_events.GRANT_REFRESH_FAILED if error.permanent and not self.force else None
             self._save(grant, grants.failed(grant, error, clock.now()), event, code=error.code)
             log.warning("access token not refreshed", code=error.code, permanent=error.permanent)
