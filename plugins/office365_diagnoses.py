@@ -56,7 +56,7 @@ WRONG_PASSWORD = Diagnosis(
     [_("Check that the user name is the mailbox's own sign-in name."), _("Enter the password again.")],
     HELP,
 )
-POLICY = Diagnosis(
+POLICY_BLOCKS = Diagnosis(
     _("An organization policy blocked the sign-in: Conditional Access, an authentication policy, or MFA."),
     [
         _(
@@ -103,7 +103,7 @@ UNUSED = Diagnosis(
     [SIGN_IN_AGAIN],
     OAUTH2_HELP,
 )
-PASSWORD_CHANGED = Diagnosis(
+GRANT_LOST_WITH_PASSWORD = Diagnosis(
     _("The OAuth2 authorization is no longer valid: the mailbox's password was changed, or its sessions were revoked."),
     [SIGN_IN_AGAIN],
     OAUTH2_HELP,
@@ -240,7 +240,7 @@ PASSWORD_PHRASES = [
     *TURNED_OFF_PHRASES,
     ("basic authentication is disabled", PASSWORDS_OFF),
     ("credentials were incorrect", WRONG_PASSWORD),
-    ("did not meet the criteria", POLICY),
+    ("did not meet the criteria", POLICY_BLOCKS),
     ("security defaults", DEFAULTS),
 ]
 PASSWORD_RULES = [
@@ -263,7 +263,7 @@ PASSWORD_RULES = [
 TOKEN_RULES = [
     DiagnosisRule("invalid_grant", UNUSED, "AADSTS70008:"),
     DiagnosisRule("invalid_grant", UNUSED, "AADSTS700082:"),
-    DiagnosisRule("invalid_grant", PASSWORD_CHANGED, "AADSTS50173:"),
+    DiagnosisRule("invalid_grant", GRANT_LOST_WITH_PASSWORD, "AADSTS50173:"),
     DiagnosisRule("invalid_grant", NO_CONSENT, "AADSTS65001:"),
     DiagnosisRule("invalid_grant", SECOND_FACTOR, "AADSTS50076:"),
     DiagnosisRule("invalid_grant", SECOND_FACTOR, "AADSTS50079:"),

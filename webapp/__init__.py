@@ -11,7 +11,7 @@ from webapp.core import wiring as core_wiring
 from webapp.core.app_state import app_state_of
 from webapp.core.config import Config
 from webapp.demo import wiring as demo_wiring
-from webapp.demo.routes import PUBLIC as DEMO_PAGES
+from webapp.demo.routes import DEMO_PAGES
 from webapp.home import wiring as home_wiring
 from webapp.mail import wiring as mail_wiring
 from webapp.mail.server_page import forms as mail_forms

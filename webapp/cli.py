@@ -47,8 +47,8 @@ threads_option = click.option(
     type=click.IntRange(1, 256),
     help="Maximum threads per process.",
 )
-PORT = click.IntRange(1, 65535)
-port_option = click.option("--port", default=8000, show_default=True, type=PORT, help="Port to listen on.")
+PORT_RANGE = click.IntRange(1, 65535)
+port_option = click.option("--port", default=8000, show_default=True, type=PORT_RANGE, help="Port to listen on.")
 
 
 class CannotRun(click.ClickException):
@@ -210,7 +210,7 @@ def secret_key_hint(config: Config) -> str:
 
 
 @main.command(with_appcontext=False)
-@click.option("--port", type=PORT, help="Port to listen on. Default: the first free port from 8000.")
+@click.option("--port", type=PORT_RANGE, help="Port to listen on. Default: the first free port from 8000.")
 def demo(port: int | None) -> None:
     """Run the demo, with sample accounts and an inbox that receives every email."""
     launcher.run(create_app, port, lambda address: web_child(address, processes=2, threads=16), echo)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from webapp.core.email_addresses import MAX_LENGTH, InvalidEmailAddress, comparison_key, validate
+from webapp.core.email_addresses import MAX_EMAIL_LENGTH, InvalidEmailAddress, comparison_key, validate
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_a_text_that_is_not_one_address_is_refused_with_the_reason(text: str, re
 
 def test_an_address_whose_comparison_key_is_too_long_is_refused() -> None:
     address = "ΐ" * 32 + "@" + "b" * 60 + "." + "c" * 60 + "." + "d" * 40 + ".example"
-    assert len(address.encode()) < MAX_LENGTH < len(comparison_key(address))
+    assert len(address.encode()) < MAX_EMAIL_LENGTH < len(comparison_key(address))
     with pytest.raises(InvalidEmailAddress, match="too long"):
         validate(address)
 

@@ -7,12 +7,12 @@ import pytest
 from tests.support.browser import Browser
 from webapp.accounts.message_kinds import KINDS
 from webapp.core.app_state import AppState
-from webapp.outbox.kinds import TEST
+from webapp.outbox.kinds import TEST_KIND
 from webapp.settings import service as settings
 
 pytestmark = pytest.mark.one_database
 
-NAMES = [kind.name for kind in (TEST, *KINDS)]
+NAMES = [kind.name for kind in (TEST_KIND, *KINDS)]
 URL = re.compile(r"https?://[^\s\"'<>]+")
 
 

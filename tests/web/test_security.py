@@ -45,7 +45,7 @@ def app(app: Flask) -> Flask:
 def _test_pages_are_public(monkeypatch: pytest.MonkeyPatch) -> None:
     names = {"pages.broken", "pages.limited", "pages.seen", "pages.teapot"}
     monkeypatch.setattr(access, "PUBLIC", access.PUBLIC | names)
-    monkeypatch.setattr(routes, "EXEMPT", routes.EXEMPT | names)
+    monkeypatch.setattr(routes, "EXEMPT_FROM_REAUTHENTICATION", routes.EXEMPT_FROM_REAUTHENTICATION | names)
 
 
 ANSWERS = {

@@ -18,14 +18,7 @@ from webapp.core.app_state import app_state
 from webapp.core.i18n import lazy_gettext as _
 from webapp.mail.expiry import alerts
 from webapp.mail.expiry.service import AHEAD, Expiry, ExpiryState, ExpirySubject
-from webapp.outbox.kinds import (
-    SAMPLE_NAME,
-    SAMPLE_RECIPIENT,
-    MessageKind,
-    PreparedMessage,
-    Unwanted,
-    register_kinds,
-)
+from webapp.outbox.kinds import SAMPLE_NAME, SAMPLE_RECIPIENT, MessageKind, PreparedMessage, Unwanted, register_kinds
 from webapp.outbox.models import Message
 from webapp.settings.service import SecurityPolicy, security
 

@@ -24,7 +24,7 @@ PAGE_SIZE = 50
 # How many entries an export keeps in memory.
 CHUNK_SIZE = 1000
 # The largest id that the column can hold.
-MAX_ID = 2**63 - 1
+MAX_ENTRY_ID = 2**63 - 1
 
 
 class Subject(Protocol):
@@ -82,7 +82,7 @@ def list_entries(session: Session, entry_filter: Filter, before: int | None) -> 
     """Return the newest 50 entries, and whether there are older ones. `before` is the last id of the previous page."""
     last = None
     if before is not None:
-        last = session.get(AuditEntry, before) if 0 < before <= MAX_ID else None
+        last = session.get(AuditEntry, before) if 0 < before <= MAX_ENTRY_ID else None
         if last is None:
             return [], False
     found = _newest(session, entry_filter, last, PAGE_SIZE + 1)

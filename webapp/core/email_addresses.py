@@ -8,7 +8,7 @@ import idna
 from webapp.core.errors import MailroomError
 from webapp.core.i18n import lazy_gettext as _
 
-MAX_LENGTH = 254
+MAX_EMAIL_LENGTH = 254
 # Start of an encoded word (RFC 2047). In a header it would be decoded, including line breaks.
 ENCODED_WORD = "=?"
 
@@ -26,7 +26,7 @@ def validate(email: str) -> str:
     It does not query the DNS, as a company's mail server may know domains that the DNS doesn't.
     """
     email = email.strip(" ")
-    if len(email) > MAX_LENGTH:
+    if len(email) > MAX_EMAIL_LENGTH:
         raise InvalidEmailAddress(_("This address is too long."))
     if not email.isprintable():
         raise InvalidEmailAddress(_("Line breaks and control characters are not allowed here."))
@@ -41,7 +41,7 @@ def validate(email: str) -> str:
     except email_validator.EmailNotValidError as error:
         raise InvalidEmailAddress(_("Enter an email address such as ada@example.com.")) from error
     # An IDN is longer as A-labels, and some letters become two in lower case.
-    if len(comparison_key(normalised)) > MAX_LENGTH:
+    if len(comparison_key(normalised)) > MAX_EMAIL_LENGTH:
         raise InvalidEmailAddress(_("This address is too long."))
     return normalised
 

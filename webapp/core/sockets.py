@@ -13,7 +13,7 @@ from python_socks.sync import Proxy as SocksProxy
 
 from webapp.core.network_errors import NameServiceTimeout, ProxyError
 
-MAX_RESPONSE_SIZE = 16 * 1024
+MAX_PROXY_RESPONSE_SIZE = 16 * 1024
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _open_tunnel(sock: socket.socket, proxy: Proxy, target: str, end: float) -> 
     if proxy.username:
         credentials = base64.b64encode(f"{proxy.username}:{proxy.password}".encode()).decode()
         headers.append(("Proxy-Authorization", f"Basic {credentials}"))
-    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_RESPONSE_SIZE)
+    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_PROXY_RESPONSE_SIZE)
     sock.settimeout(left_until(end))
     sock.sendall(http.send(h11.Request(method="CONNECT", target=target, headers=headers)) or b"")
     sock.sendall(http.send(h11.EndOfMessage()) or b"")

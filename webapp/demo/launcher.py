@@ -73,7 +73,7 @@ def configure(environ: MutableMapping[str, str], instance: Path, inbox_port: int
     environ[f"{PREFIX}DEMO"] = "on"
     environ[f"{PREFIX}LOG_FORMAT"] = "text"
     environ[f"{PREFIX}PLUGIN_DIR"] = os.pathsep.join(filter(None, plugins))
-    environ[local_inbox.PORT] = str(inbox_port)
+    environ[local_inbox.PORT_VARIABLE] = str(inbox_port)
 
 
 @contextmanager

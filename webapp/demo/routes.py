@@ -10,7 +10,7 @@ from webapp.demo.inbox import Inbox
 from webapp.web import security
 
 # The inbox stands in for a mail client, so it can be read without signing in.
-PUBLIC = frozenset({"demo.inbox", "demo.email", "demo.email_html"})
+DEMO_PAGES = frozenset({"demo.inbox", "demo.email", "demo.email_html"})
 # Links in an email can be clicked.
 SANDBOX = "sandbox allow-top-navigation-by-user-activation"
 HEAD = re.compile(r"<head\b[^>]*>", re.IGNORECASE)

@@ -19,7 +19,7 @@ from webapp.demo import inbox
 from webapp.demo.inbox import Inbox
 from webapp.process.supervisor import exit_with_supervisor
 
-REFUSED = "535 5.7.8 The user name or the password is wrong"
+LOGIN_REJECTED = "535 5.7.8 The user name or the password is wrong"
 
 
 class StoreHandler:
@@ -48,7 +48,7 @@ class Authenticator:
         right = hmac.compare_digest(given.login, self._right.login) & hmac.compare_digest(
             given.password, self._right.password
         )
-        return AuthResult(success=bool(right), handled=False, message=None if right else REFUSED)
+        return AuthResult(success=bool(right), handled=False, message=None if right else LOGIN_REJECTED)
 
 
 def serve(config: Config, port: int) -> None:

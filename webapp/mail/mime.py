@@ -19,7 +19,7 @@ from webapp.core import clock
 from webapp.core.email_addresses import ENCODED_WORD
 
 # RFC 5322 allows lines of 998 characters; longer ones are encoded.
-MAX_LINE_LENGTH = 900
+MAX_PLAIN_LINE_LENGTH = 900
 
 
 class Email(flask_mail.Message):
@@ -106,5 +106,5 @@ def single_line(text: str) -> str:
 
 def _encoding(text: str) -> str | None:
     """Return 7bit where possible, so that a link stays in one piece in any client; else let the library choose."""
-    plain = text.isascii() and max(map(len, text.splitlines()), default=0) < MAX_LINE_LENGTH
+    plain = text.isascii() and max(map(len, text.splitlines()), default=0) < MAX_PLAIN_LINE_LENGTH
     return "7bit" if plain else None

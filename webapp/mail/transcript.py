@@ -12,8 +12,8 @@ from flask_babel import lazy_gettext
 
 from webapp.mail.redaction import Redactor
 
-MAX_LINES = 400
-MAX_TEXT_LENGTH = 4000
+MAX_TRANSCRIPT_LINES = 400
+MAX_ERROR_LENGTH = 4000
 Source = Literal["client", "server", "note"]
 
 
@@ -97,12 +97,12 @@ class Transcript:
     def add(self, source: Source, text: str) -> None:
         """Record what the client sent, one complete reply of the server, or an event such as a TLS handshake."""
         for line in self._redactor(text).split("\n"):
-            if len(self.lines) < MAX_LINES:
+            if len(self.lines) < MAX_TRANSCRIPT_LINES:
                 self.lines.append(TranscriptLine(source, line))
 
     def redact(self, text: str) -> str:
         """Return the text without secrets, shortened to what is worth showing."""
-        return self._redactor(text)[:MAX_TEXT_LENGTH]
+        return self._redactor(text)[:MAX_ERROR_LENGTH]
 
 
 def printable(octets: bytes) -> str:

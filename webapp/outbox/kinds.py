@@ -107,4 +107,4 @@ def _sample_test(_now: datetime) -> PreparedMessage:
 
 
 # What mail.test_send sends; it is registered here because mail lies below the outbox.
-TEST = MessageKind("test", _("Test"), _prepare_test, _sample_test)
+TEST_KIND = MessageKind("test", _("Test"), _prepare_test, _sample_test)

@@ -12,7 +12,7 @@ from webapp.web import security
 
 EXAMPLE_URL, EXAMPLE_SENDER = "https://preview.invalid", "mailroom@preview.invalid"
 # A click would open a window, which the frame may not: so it does nothing.
-SANDBOX = '<head><base target="_blank">'
+OPEN_LINKS_ELSEWHERE = '<head><base target="_blank">'
 
 blueprint = Blueprint("emails", __name__, url_prefix="/settings/emails")
 
@@ -42,7 +42,7 @@ def preview(kind_name: str) -> Response:
 def preview_html(kind_name: str) -> Response:
     """Show the HTML alone, for the frame."""
     email = _sample(kind_name, _language())
-    return security.email_preview_policy(make_response((email.html or "").replace("<head>", SANDBOX, 1)))
+    return security.email_preview_policy(make_response((email.html or "").replace("<head>", OPEN_LINKS_ELSEWHERE, 1)))
 
 
 def _sample(kind_name: str, language: str) -> Email:

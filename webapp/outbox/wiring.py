@@ -26,7 +26,7 @@ def init_app(app: Flask) -> None:
     registry.register(app, audit_events, audit_events.DETAILS)
     for signal in (settings_saved, mail_server_saved, grant_obtained):
         signal.connect(_retry_waiting)
-    kinds.register_kinds(app, kinds.TEST)
+    kinds.register_kinds(app, kinds.TEST_KIND)
     app.register_blueprint(routes.blueprint)
     app.register_blueprint(preview_routes.blueprint)
     navigation.register(

@@ -19,7 +19,7 @@ LABELS: Mapping[GrantType, Text] = {
 }
 # A person signs in, so there is a refresh token and an account.
 USER_GRANTS: Sequence[GrantType] = ("authorization_code", "device_code")
-SEPARATOR = "\x01"
+SASL_SEPARATOR = "\x01"
 
 
 @dataclass(frozen=True)
@@ -142,11 +142,13 @@ class OAuth2(Authentication):
         token = f"auth=Bearer {account.secrets['access_token']}"
         if "OAUTHBEARER" in dialogue.mechanisms:
             host, port = dialogue.peer
-            parts = [f"n,a={_saslname(account.username)},", f"host={host}", f"port={port}", token, SEPARATOR]
-            dialogue.authenticate("OAUTHBEARER", SEPARATOR.join(parts).encode(), lambda _reason: SEPARATOR.encode())
+            parts = [f"n,a={_saslname(account.username)},", f"host={host}", f"port={port}", token, SASL_SEPARATOR]
+            dialogue.authenticate(
+                "OAUTHBEARER", SASL_SEPARATOR.join(parts).encode(), lambda _reason: SASL_SEPARATOR.encode()
+            )
         elif "XOAUTH2" in dialogue.mechanisms:
-            parts = [f"user={account.username}", token, SEPARATOR]
-            dialogue.authenticate("XOAUTH2", SEPARATOR.join(parts).encode(), lambda _reason: b"")
+            parts = [f"user={account.username}", token, SASL_SEPARATOR]
+            dialogue.authenticate("XOAUTH2", SASL_SEPARATOR.join(parts).encode(), lambda _reason: b"")
         elif dialogue.mechanisms:
             raise dialogue.refuse("tokens_not_offered")
         else:

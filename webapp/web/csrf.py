@@ -22,7 +22,7 @@ from webapp.core.sealing import derive
 from webapp.web import cookies
 from webapp.web.access import current_user
 
-FIELD = "csrf_token"
+FORM_FIELD = "csrf_token"
 # Requests with these methods change nothing.
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -68,7 +68,7 @@ def exempt(view: View) -> View:
 
 def require_valid_token() -> None:
     """Raise InvalidCsrfToken unless the request carries this browser's token."""
-    if not _is_valid(request.form.get(FIELD)):
+    if not _is_valid(request.form.get(FORM_FIELD)):
         raise InvalidCsrfToken
 
 

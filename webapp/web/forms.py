@@ -16,7 +16,7 @@ from webapp.web.csrf import FormCsrf
 MAX_TEXT_LENGTH = 2000
 # Unicode's general categories of control characters, line ends, surrogates, and of what reverses or hides the text
 # beside it, so that one name looks like another. Passwords contain none of these either (RFC 8264, 9.13).
-REFUSED = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+REJECTED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 # Some scripts and emoji need these joiners.
 JOINERS = "\u200c\u200d"
 # Blank, although letters or symbols by their category.
@@ -96,7 +96,7 @@ def text_error(value: str, lines: bool = False, secret: bool = False, most: int 
         )
     allowed = f"{JOINERS}\n\r\t" if lines else JOINERS
     inside = value.strip("\r\n") if secret else value
-    if any((unicodedata.category(c) in REFUSED or c in FILLERS) and c not in allowed for c in inside):
+    if any((unicodedata.category(c) in REJECTED_CATEGORIES or c in FILLERS) and c not in allowed for c in inside):
         return _("Line breaks and control characters are not allowed here.")
     return None
 

@@ -44,7 +44,7 @@ class Panel:
 Item = NavigationEntry | SettingsTab | Panel
 
 
-class Link(NamedTuple):
+class NavigationLink(NamedTuple):
     """A navigation entry or a tab, as a template shows it."""
 
     label: LazyString
@@ -59,17 +59,17 @@ def register(app: Flask, *items: Item) -> None:
     registered.sort(key=lambda item: item.order)
 
 
-def navigation_entries() -> list[Link]:
+def navigation_entries() -> list[NavigationLink]:
     """Return the links in the bar."""
     here = _first_segment(request.path)
     entries = [(item, url_for(item.endpoint)) for item in _registered() if isinstance(item, NavigationEntry)]
-    return [Link(entry.label, url, _first_segment(_path(url)) == here) for entry, url in entries]
+    return [NavigationLink(entry.label, url, _first_segment(_path(url)) == here) for entry, url in entries]
 
 
-def settings_tabs() -> list[Link]:
+def settings_tabs() -> list[NavigationLink]:
     """Return the tabs of the settings."""
     tabs = [(item, url_for(item.endpoint)) for item in _registered() if isinstance(item, SettingsTab)]
-    return [Link(tab.label, url, f"{request.path}/".startswith(f"{_path(url)}/")) for tab, url in tabs]
+    return [NavigationLink(tab.label, url, f"{request.path}/".startswith(f"{_path(url)}/")) for tab, url in tabs]
 
 
 def panels(slot: Slot) -> Markup:

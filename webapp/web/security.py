@@ -10,7 +10,7 @@ from webapp.web.forwarded import TrustedProxies
 
 # No form has a tenth as many; Werkzeug only counts them in `multipart/form-data`.
 MAX_FORM_FIELDS = 1000
-POLICY = "; ".join((
+CONTENT_SECURITY_POLICY = "; ".join((
     "default-src 'none'",
     "object-src 'none'",
     "script-src 'self'",
@@ -26,7 +26,7 @@ EMAIL_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
 )
 HEADERS = (
-    ("Content-Security-Policy", POLICY),
+    ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
     ("Referrer-Policy", "same-origin"),
@@ -66,7 +66,7 @@ def _headers(response: Response) -> Response:
 
 def allow_own_frames(response: Response) -> Response:
     """Let this page show others of ours in frames, such as an email."""
-    response.headers["Content-Security-Policy"] = f"{POLICY}; frame-src 'self'"
+    response.headers["Content-Security-Policy"] = f"{CONTENT_SECURITY_POLICY}; frame-src 'self'"
     return response
 
 
@@ -77,7 +77,7 @@ def allow_form_targets(response: Response, targets: Sequence[str]) -> Response:
     """
     if targets:
         more = " ".join(["form-action 'self'", *targets])
-        response.headers["Content-Security-Policy"] = POLICY.replace("form-action 'self'", more)
+        response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY.replace("form-action 'self'", more)
     return response
 
 

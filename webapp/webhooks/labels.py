@@ -7,7 +7,7 @@ from flask_babel import lazy_gettext as _
 
 from webapp.core import i18n
 
-FAILURES = {
+FAILURE_TEXTS = {
     "status": _("The receiver replied with status %(status)s."),
     "unreachable": _("The receiver could not be reached: %(error)s."),
     "invalid_response": _("The receiver didn't send a valid HTTP response: %(error)s."),
@@ -20,4 +20,4 @@ FAILURES = {
 
 def describe_failure(code: str, params: Mapping[str, Any]) -> str:
     """Return the sentence for a failure code."""
-    return str(FAILURES[code]) % i18n.isolate(params)
+    return str(FAILURE_TEXTS[code]) % i18n.isolate(params)

@@ -62,7 +62,7 @@ def test() -> Response:
 def _send_test_event() -> str:
     """Send a test event; return why it was not delivered, empty if it was."""
     event = service.new_event(
-        service.TEST,
+        service.TEST_EVENT,
         "This is a test: there is nothing to do.",
         url=service.mail_server_url(general_settings()),
     )

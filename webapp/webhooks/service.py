@@ -27,7 +27,7 @@ SECRET_PREFIX, SECRET_BYTES = "whsec_", 32
 # Receivers have this long to start using a new secret.
 SECRET_OVERLAP = timedelta(days=1)
 RETENTION = timedelta(days=30)
-TEST = "webhook.test"
+TEST_EVENT = "webhook.test"
 
 
 class NoUrl(MailroomError):

@@ -27,7 +27,7 @@ OFFICE365 = [
     ("auth", "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox.", office365_diagnoses.MAILBOX_OFF),
     ("auth", "535 5.7.139 Authentication unsuccessful, basic authentication is disabled. [X]", office365_diagnoses.PASSWORDS_OFF),
     ("auth", "535 5.7.139 Authentication unsuccessful, the user credentials were incorrect. [X]", office365_diagnoses.WRONG_PASSWORD),
-    ("auth", "535 5.7.139 Authentication unsuccessful, the request did not meet the criteria to be", office365_diagnoses.POLICY),
+    ("auth", "535 5.7.139 Authentication unsuccessful, the request did not meet the criteria to be", office365_diagnoses.POLICY_BLOCKS),
     ("auth", "535 5.7.139 Authentication unsuccessful, user is locked by your organization's security defaults policy.", office365_diagnoses.DEFAULTS),
     ("mail", "530 5.7.57 Client not authenticated to send mail. [X]", office365_diagnoses.NO_SIGN_IN),
     ("mail", "530 5.7.57 Client not authenticated to send mail. Error: 535 5.7.139 basic authentication is disabled.", office365_diagnoses.PASSWORDS_OFF),

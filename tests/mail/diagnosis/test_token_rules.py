@@ -32,7 +32,11 @@ GOOGLE = [
 MICROSOFT = [
     ("invalid_grant", "AADSTS70008: The provided authorization code or refresh token", office365_diagnoses.UNUSED),
     ("invalid_grant", "AADSTS700082: The refresh token has expired due to inactivity.", office365_diagnoses.UNUSED),
-    ("invalid_grant", "AADSTS50173: The provided grant has expired due to", office365_diagnoses.PASSWORD_CHANGED),
+    (
+        "invalid_grant",
+        "AADSTS50173: The provided grant has expired due to",
+        office365_diagnoses.GRANT_LOST_WITH_PASSWORD,
+    ),
     ("invalid_client", "AADSTS7000215: Invalid client secret provided.", office365_diagnoses.SECRET_ID),
     ("invalid_client", "AADSTS7000222: The provided client secret keys for app", office365_diagnoses.SECRET_EXPIRED),
     ("invalid_client", "AADSTS7000218: The request body must contain", office365_diagnoses.NOT_PUBLIC),
@@ -86,7 +90,7 @@ def test_an_untrusted_certificate_of_a_provider_is_diagnosed_like_a_mail_servers
 def test_an_interrupted_refresh_is_not_called_an_ended_grant(app: Flask) -> None:
     failure = Failure("token", "refresh_interrupted", reply="invalid_grant Token has been expired or revoked.")
     with app.test_request_context():
-        assert diagnose("google", SETTINGS, failure) is token_rules.INTERRUPTED
+        assert diagnose("google", SETTINGS, failure) is token_rules.REFRESH_INTERRUPTED
 
 
 def test_a_secret_in_a_refusal_is_redacted() -> None:

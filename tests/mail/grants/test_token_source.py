@@ -220,7 +220,7 @@ def test_gmails_rejection_of_a_token_is_not_called_a_wrong_password(
 
 @pytest.mark.parametrize(
     ("mechanisms", "diagnosis"),
-    [("XOAUTH2", token_rules.BAD_TOKEN), ("PLAIN LOGIN", token_rules.TOKENS_NOT_ACCEPTED)],
+    [("XOAUTH2", token_rules.REJECTED_TOKEN), ("PLAIN LOGIN", token_rules.TOKENS_NOT_ACCEPTED)],
 )
 def test_a_rejected_token_is_not_called_a_wrong_password(
     owner: GrantOwner, scripted: Callable[..., ScriptedServer], mechanisms: str, diagnosis: Diagnosis

@@ -39,7 +39,7 @@ def confirm_address() -> ResponseReturnValue:
             return render_template("profile/confirm_address.html", form=form, effect=effect, link=link)
         with app_state().database.transaction() as session:
             user = service.confirm(session, secret)
-    except service.REFUSED as error:
+    except service.REFUSALS as error:
         return links.refusal_page(LinkPurpose.CONFIRM_ADDRESS, error)
     if sessions.is_signed_in() and signed_in().id != user.id:
         return render_template("profile/address_confirmed.html", address=user.email)
@@ -66,7 +66,7 @@ def restore_address() -> ResponseReturnValue:
             return render_template("profile/restore_address.html", form=form, effect=effect, link=link)
         with app_state().database.transaction() as session:
             user, reset_secret = service.restore(session, secret, current_client().session_token)
-    except service.REFUSED as error:
+    except service.REFUSALS as error:
         return links.refusal_page(LinkPurpose.RESTORE_ADDRESS, error)
     browser.clear()
     browser[LinkPurpose.RESET] = reset_secret

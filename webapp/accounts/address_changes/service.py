@@ -29,7 +29,7 @@ from webapp.outbox import service as outbox
 from webapp.settings.service import security
 
 # Why a link is refused.
-REFUSED = (LinkRefused, AddressTaken)
+REFUSALS = (LinkRefused, AddressTaken)
 
 
 @dataclass(frozen=True)

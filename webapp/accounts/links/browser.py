@@ -14,7 +14,7 @@ from webapp.core.sealing import sha256_hex
 # Longer than any secret, and short enough for a cookie.
 MAX_SECRET_LENGTH = 100
 # The field in which a form names the link of its page: another window may have opened another link since.
-FIELD = "link"
+LINK_FIELD = "link"
 
 
 def store_and_redirect(purpose: LinkPurpose, secret: str, endpoint: str) -> Response:
@@ -30,7 +30,7 @@ def current_secret(purpose: LinkPurpose) -> str:
     Raises LinkReplaced for a form of a page that showed another link: it would change somebody else's account.
     """
     current = str(browser.get(purpose, ""))
-    posted = request.form.get(FIELD)
+    posted = request.form.get(LINK_FIELD)
     if current and posted is not None and posted != fingerprint_field(current):
         raise LinkReplaced
     return current

@@ -32,7 +32,7 @@ WITH_ADDRESS = (LinkPurpose.ACTIVATION, LinkPurpose.RESET)
 # Undoing an address change takes the link: it is valid for a week, and gives the account away.
 WITHOUT_CODE = (LinkPurpose.RESTORE_ADDRESS,)
 # The same for every reason, so that an attacker learns nothing from it.
-REFUSED = _("This code is wrong, has expired, or belongs to another address. Check it, or request a new email.")
+INVALID_CODE = _("This code is wrong, has expired, or belongs to another address. Check it, or request a new email.")
 _LOOKALIKES = str.maketrans("OIL", "011")
 # The id of no account.
 NO_USER = 0

@@ -145,7 +145,7 @@ def enter_code() -> ResponseReturnValue:
         form.form_errors.append(error_pages.retry_text(error))
         return error_pages.too_many_requests(error, _code_page(form))
     if redeemed is None:
-        form.add_error("code", str(codes.REFUSED))
+        form.add_error("code", str(codes.INVALID_CODE))
         return _code_page(form)
     browser[redeemed.purpose] = redeemed.secret
     return redirect(url_for(PAGES[redeemed.purpose]))

@@ -28,7 +28,7 @@ from webapp.core.errors import MailroomError
 from webapp.settings import service as settings
 from webapp.settings.service import SecurityPolicy, security
 
-MAX_LENGTH = 256
+MAX_PASSWORD_LENGTH = 256
 # Guessed early, whatever the product name is set to.
 OWN_NAME = "Mailroom"
 # Shorter words are part of many good passwords by accident.
@@ -74,10 +74,12 @@ class PasswordPolicy:
     def violations(self, password: str, email: str) -> list[str]:
         """Return the rules about length and composition that the password breaks."""
         entered, minimum = normalise(password), self.security.password_min_length
-        if len(entered) > MAX_LENGTH:
+        if len(entered) > MAX_PASSWORD_LENGTH:
             return [
                 ngettext(
-                    "Too long: use at most %(num)s character.", "Too long: use at most %(num)s characters.", MAX_LENGTH
+                    "Too long: use at most %(num)s character.",
+                    "Too long: use at most %(num)s characters.",
+                    MAX_PASSWORD_LENGTH,
                 )
             ]
         broken = []

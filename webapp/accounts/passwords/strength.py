@@ -29,7 +29,7 @@ from zxcvbn.time_estimates import guesses_to_score
 from webapp.core.i18n import lazy_gettext as _
 
 # The time grows faster than the square of the length, and this much of a password says enough about it.
-MAX_LENGTH = 40
+MAX_ESTIMATED_LENGTH = 40
 # Each way to read “4”, “@” and the like as letters takes another search of all dictionaries; a text that can be
 # read in more ways than these is no disguised word.
 MAX_READINGS = 16
@@ -109,7 +109,7 @@ class Feedback:
 
 def estimate(password: str, words: Iterable[str] = ()) -> Strength:
     """Estimate how hard the password is to guess for somebody who knows these words. Takes milliseconds."""
-    start = password[:MAX_LENGTH]
+    start = password[:MAX_ESTIMATED_LENGTH]
     if not start:
         return Strength(0)
     # zxcvbn.zxcvbn() would keep the words in a global, where other threads' passwords are compared with them.

@@ -29,7 +29,7 @@ from webapp.web.forms import Form, text
 
 CHANGE_EXPIRED = "profile.change_expired_password"
 # What users can open although their password has expired.
-EXEMPT = PUBLIC | {CHANGE_EXPIRED, "sessions.logout"}
+EXEMPT_FROM_PASSWORD_CHANGE = PUBLIC | {CHANGE_EXPIRED, "sessions.logout"}
 
 blueprint = Blueprint("profile", __name__)
 
@@ -121,7 +121,7 @@ def enter_address_code() -> ResponseReturnValue:
         form.form_errors.append(error_pages.retry_text(error))
         return error_pages.too_many_requests(error, _page(form))
     if redeemed is None:
-        form.add_error("code", str(codes.REFUSED))
+        form.add_error("code", str(codes.INVALID_CODE))
         return _page(form)
     browser[redeemed.purpose] = redeemed.secret
     return redirect(url_for("address_changes.confirm_address"))
@@ -245,7 +245,7 @@ def _change_password(form: ChangePasswordForm) -> bool:
 
 
 def _require_unexpired_password() -> Response | None:
-    if request.endpoint is None or request.endpoint in EXEMPT or not _is_expired():
+    if request.endpoint is None or request.endpoint in EXEMPT_FROM_PASSWORD_CHANGE or not _is_expired():
         return None
     return redirect(url_for(CHANGE_EXPIRED, next=requested_url()))
 

@@ -20,7 +20,7 @@ from webapp.core.sealing import sha256_hex
 KNOWN_FOR = timedelta(days=365)
 # In one browser's cookie.
 MAX_TOKENS = 5
-SEPARATOR = "."
+COOKIE_SEPARATOR = "."
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -46,7 +46,7 @@ def remember(session: Session, user_id: int, cookie: str) -> str:
         return cookie
     token = secrets.token_urlsafe(32)
     session.add(KnownDevice(user_id=user_id, token_hash=sha256_hex(token), last_seen_at=now))
-    return SEPARATOR.join([token, *_tokens(cookie)][:MAX_TOKENS])
+    return COOKIE_SEPARATOR.join([token, *_tokens(cookie)][:MAX_TOKENS])
 
 
 def forget_all(session: Session, user_id: int) -> None:
@@ -62,7 +62,7 @@ def forget_others(session: Session, user_id: int, cookie: str) -> str:
     known = is_known(session, user_id, cookie)
     own = delete(KnownDevice).where(KnownDevice.user_id == user_id)
     deleted = set(session.scalars(own.returning(KnownDevice.token_hash)))
-    others = SEPARATOR.join(token for token in _tokens(cookie) if sha256_hex(token) not in deleted)
+    others = COOKIE_SEPARATOR.join(token for token in _tokens(cookie) if sha256_hex(token) not in deleted)
     return remember(session, user_id, others) if known else others
 
 
@@ -84,4 +84,4 @@ def _hashes(cookie: str) -> list[str]:
 
 
 def _tokens(cookie: str) -> list[str]:
-    return [token for token in cookie.split(SEPARATOR, MAX_TOKENS)[:MAX_TOKENS] if TOKEN.fullmatch(token)]
+    return [token for token in cookie.split(COOKIE_SEPARATOR, MAX_TOKENS)[:MAX_TOKENS] if TOKEN.fullmatch(token)]

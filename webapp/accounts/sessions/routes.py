@@ -13,11 +13,7 @@ from webapp.accounts.sessions import browser, login, reauthentication
 from webapp.accounts.sessions.browser import signed_in
 from webapp.accounts.sessions.forms import ConfirmPasswordForm, LoginForm
 from webapp.accounts.sessions.lockout import LockedOut
-from webapp.accounts.sessions.reauthentication import (
-    SessionEnded,
-    TooManyWrongPasswords,
-    WrongPassword,
-)
+from webapp.accounts.sessions.reauthentication import SessionEnded, TooManyWrongPasswords, WrongPassword
 from webapp.core.app_state import app_state
 from webapp.core.errors import TooManyRequests
 from webapp.core.sealing import CannotUnseal
@@ -32,7 +28,7 @@ PREFILLED_EMAIL = "prefilled_email"
 SAVED_FORM = "saved_form"
 # Pages that do not ask for the password again. A provider's answer was requested behind this page, and signing in
 # there takes its time.
-EXEMPT = PUBLIC | MEMBER | {"mail.finish_grant"}
+EXEMPT_FROM_REAUTHENTICATION = PUBLIC | MEMBER | {"mail.finish_grant"}
 # Administrators who look after the mail all day are not asked there.
 EXEMPT_BLUEPRINTS = frozenset({"outbox", "demo"})
 # Where to go instead of a file, which is no page to come back to.
@@ -118,7 +114,11 @@ def _login_page(form: LoginForm, target: str) -> str:
 
 def _reauthenticate_if_due() -> ResponseReturnValue | None:
     """Ask for the password before a page is shown; a form that was posted is saved until it has been entered."""
-    if request.endpoint is None or request.endpoint in EXEMPT or request.blueprint in EXEMPT_BLUEPRINTS:
+    if (
+        request.endpoint is None
+        or request.endpoint in EXEMPT_FROM_REAUTHENTICATION
+        or request.blueprint in EXEMPT_BLUEPRINTS
+    ):
         return None
     due = reauthentication.is_due(browser.current_session())
     if request.method != "POST":

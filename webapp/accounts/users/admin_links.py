@@ -21,7 +21,7 @@ from webapp.core.sealing import CannotUnseal, Sealer
 from webapp.outbox import service as outbox
 from webapp.settings.service import security
 
-SEAL_PURPOSE = "shown link"
+SHOWN_LINK_PURPOSE = "shown link"
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def seal(sealer: Sealer, shown: ShownLink, user_session: UserSession) -> str:
         shown.secret,
         shown.code,
     ]
-    return sealer.seal(json.dumps(parts), SEAL_PURPOSE)
+    return sealer.seal(json.dumps(parts), SHOWN_LINK_PURPOSE)
 
 
 def open_once(
@@ -90,7 +90,7 @@ def open_once(
     The database remembers what was shown, because a browser can send an old cookie again.
     """
     try:
-        session_id, for_user, purpose, expires_at, secret, code = json.loads(sealer.open(sealed, SEAL_PURPOSE))
+        session_id, for_user, purpose, expires_at, secret, code = json.loads(sealer.open(sealed, SHOWN_LINK_PURPOSE))
     except CannotUnseal:
         return None
     if (session_id, for_user) != (user_session.id, user_id) or not links.mark_shown(session, secret):

@@ -21,7 +21,7 @@ from webapp.web.forms import text
 # The key of the session cookie that holds the token.
 SETUP_TOKEN = "setup_token"  # noqa: S105 -- a name
 # Longer than any token, and short enough for a cookie.
-MAX_TOKEN_LENGTH = 100
+MAX_SETUP_TOKEN_LENGTH = 100
 
 blueprint = Blueprint("setup", __name__)
 
@@ -31,7 +31,7 @@ blueprint = Blueprint("setup", __name__)
 def set_up() -> ResponseReturnValue:
     """Create the first administrator; the token moves from the URL into the session cookie."""
     if "key" in request.args:
-        browser[SETUP_TOKEN] = request.args["key"][:MAX_TOKEN_LENGTH]
+        browser[SETUP_TOKEN] = request.args["key"][:MAX_SETUP_TOKEN_LENGTH]
         return redirect(url_for("setup.set_up"))
     form = SetupForm(public_url=request.host_url.rstrip("/"))
     if app_state().config.public_url:

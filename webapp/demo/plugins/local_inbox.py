@@ -4,13 +4,13 @@ import os
 
 from webapp.providers import Connection, Password, Provider, _, hookimpl
 
-PORT = "MAILROOM_DEMO_INBOX_PORT"
+PORT_VARIABLE = "MAILROOM_DEMO_INBOX_PORT"
 
 
 @hookimpl
 def register_smtp_provider() -> Provider:
     """Return the provider."""
-    port = int(os.environ.get(PORT, "8025"))
+    port = int(os.environ.get(PORT_VARIABLE, "8025"))
     return Provider(
         key="local_inbox",
         label=_("Local inbox"),

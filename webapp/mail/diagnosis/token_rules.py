@@ -17,7 +17,7 @@ NOT_GENERATED = Diagnosis(
     _("There is no access token, because the sign-in with the provider hasn't been completed yet."),
     [_("Choose “Generate access token” on the Mail server page.")],
 )
-UNREACHABLE = Diagnosis(
+TOKEN_URL_UNREACHABLE = Diagnosis(
     _("The provider's token URL could not be reached, so there is no access token to sign in with."),
     [
         _("Check that this machine can make HTTPS connections to the provider, through the proxy if one is set."),
@@ -25,10 +25,10 @@ UNREACHABLE = Diagnosis(
         TEMPORARY,
     ],
 )
-NO_REPLY = Diagnosis(
+NO_TOKEN_REPLY = Diagnosis(
     _("The provider didn't reply to the access token request in time, or the connection was lost."), [TEMPORARY]
 )
-UNAVAILABLE = Diagnosis(
+PROVIDER_UNAVAILABLE = Diagnosis(
     _("The provider can't issue access tokens at the moment."),
     [TEMPORARY, _("If the problem persists, check the provider's status page.")],
 )
@@ -50,7 +50,7 @@ INVALID_URL = Diagnosis(
     _("The provider's URL can't be used: tokens and secrets are sent only over https."),
     [_("Enter complete URLs that start with https://.")],
 )
-BAD_KEY = Diagnosis(
+BAD_SERVICE_ACCOUNT_KEY = Diagnosis(
     _("The service account key is not a complete key file."),
     [_("Create a new JSON key on the provider's page, and paste the whole file.")],
 )
@@ -61,7 +61,7 @@ GRANT_ENDED = Diagnosis(
     ),
     [GENERATE_AGAIN],
 )
-INTERRUPTED = Diagnosis(
+REFRESH_INTERRUPTED = Diagnosis(
     _(
         "Mailroom was interrupted while refreshing the access token, and the provider doesn't "
         "accept the previous refresh token a second time."
@@ -149,7 +149,7 @@ MISSING_SCOPES = Diagnosis(
         _("Allow the missing permission for the application on the provider's page."),
     ],
 )
-NO_REFRESH_TOKEN = Diagnosis(
+MISSING_REFRESH_TOKEN = Diagnosis(
     _("The provider issued only a short-lived access token. Sending would stop within the hour, so nothing was saved."),
     [
         _(
@@ -162,12 +162,12 @@ NO_REFRESH_TOKEN = Diagnosis(
         ),
     ],
 )
-REFUSED = Diagnosis(
+TOKEN_REFUSED = Diagnosis(
     _("The provider refused to issue an access token. Its reply, below, says why."),
     [GENERATE_AGAIN, _("If that doesn't help, send the reply to the provider.")],
 )
 
-BAD_TOKEN = Diagnosis(
+REJECTED_TOKEN = Diagnosis(
     _("The mail server rejected the access token for this user name."),
     [
         _(
@@ -203,21 +203,21 @@ CODES = {
     "cannot_unseal": CANNOT_UNSEAL,
     "code_expired": CODE_EXPIRED,
     "invalid_url": INVALID_URL,
-    "key_incomplete": BAD_KEY,
-    "key_not_json": BAD_KEY,
-    "key_unreadable": BAD_KEY,
+    "key_incomplete": BAD_SERVICE_ACCOUNT_KEY,
+    "key_not_json": BAD_SERVICE_ACCOUNT_KEY,
+    "key_unreadable": BAD_SERVICE_ACCOUNT_KEY,
     "missing_scopes": MISSING_SCOPES,
     "no_public_url": NO_PUBLIC_URL,
-    "no_refresh_token": NO_REFRESH_TOKEN,
+    "no_refresh_token": MISSING_REFRESH_TOKEN,
     "not_generated": NOT_GENERATED,
     "not_oauth2": NO_OAUTH2,
     "plugin_missing": NO_OAUTH2,
-    "provider_unavailable": UNAVAILABLE,
-    "renewal_timeout": UNAVAILABLE,
+    "provider_unavailable": PROVIDER_UNAVAILABLE,
+    "renewal_timeout": PROVIDER_UNAVAILABLE,
     "settings_changed": UNKNOWN_STATE,
-    "token_url_no_reply": NO_REPLY,
+    "token_url_no_reply": NO_TOKEN_REPLY,
     "token_url_redirects": REDIRECTED,
-    "token_url_unreachable": UNREACHABLE,
+    "token_url_unreachable": TOKEN_URL_UNREACHABLE,
     "unknown_state": UNKNOWN_STATE,
     "wrong_account": WRONG_ACCOUNT,
     "wrong_issuer": WRONG_ISSUER,
@@ -225,7 +225,7 @@ CODES = {
 }
 # By the provider's error code.
 REFUSALS = {
-    "refresh_interrupted": INTERRUPTED,
+    "refresh_interrupted": REFRESH_INTERRUPTED,
     "invalid_grant": GRANT_ENDED,
     "invalid_client": BAD_CLIENT,
     "unauthorized_client": NOT_ALLOWED,
@@ -241,10 +241,10 @@ REFUSALS = {
     "expired_token": CODE_EXPIRED,
     "invalid_request": BAD_REQUEST,
     "redirect_uri_mismatch": BAD_REQUEST,
-    "temporarily_unavailable": UNAVAILABLE,
-    "server_error": UNAVAILABLE,
-    "internal_failure": UNAVAILABLE,
-    "rate_limit_exceeded": UNAVAILABLE,
+    "temporarily_unavailable": PROVIDER_UNAVAILABLE,
+    "server_error": PROVIDER_UNAVAILABLE,
+    "internal_failure": PROVIDER_UNAVAILABLE,
+    "rate_limit_exceeded": PROVIDER_UNAVAILABLE,
 }
 
 
@@ -254,11 +254,11 @@ def diagnose_authentication(failure: Failure) -> Diagnosis | None:
         return TOKENS_NOT_ACCEPTED
     if not failure.reply.startswith(("535", "334")):
         return None
-    return TOKEN_EXPIRED if failure.code == "token_expired" else BAD_TOKEN
+    return TOKEN_EXPIRED if failure.code == "token_expired" else REJECTED_TOKEN
 
 
 def diagnose_token(failure: Failure) -> Diagnosis:
     """Return the diagnosis of a failure on the way to an access token."""
     if failure.reply:
-        return REFUSALS.get(failure.code, REFUSED)
+        return REFUSALS.get(failure.code, TOKEN_REFUSED)
     return CERTIFICATES.get(failure.params.get("cause", "")) or CODES.get(failure.code, UNUSABLE_REPLY)

@@ -13,7 +13,7 @@ from webapp.mail.models import AuthorizationRequest, MailServer
 from webapp.mail.oauth.errors import AuthorizationFailed
 
 LIFETIME = timedelta(minutes=10)
-PURPOSE = "authorization_request.secret"
+REQUEST_PURPOSE = "authorization_request.secret"
 # RFC 8628, 3.5: the seconds that "slow_down" adds to the interval.
 SLOWER = 5
 
@@ -26,7 +26,7 @@ def create(
         mail_server_id=server.id,
         session_id=session_id,
         state_hash=sha256_hex(state),
-        sealed_secret=sealer.seal(secret, PURPOSE),
+        sealed_secret=sealer.seal(secret, REQUEST_PURPOSE),
         **columns,
     )
     session.add(request)
@@ -66,7 +66,7 @@ def exists(session: Session, server_id: int, session_id: int) -> bool:
 def open_secret(sealer: Sealer, request: AuthorizationRequest) -> str:
     """Return the PKCE verifier or the device code. Raises AuthorizationFailed if it cannot be unsealed."""
     try:
-        return sealer.open(request.sealed_secret, PURPOSE)
+        return sealer.open(request.sealed_secret, REQUEST_PURPOSE)
     except CannotUnseal:
         raise AuthorizationFailed("unknown_state") from None
 

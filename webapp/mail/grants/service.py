@@ -25,7 +25,7 @@ GRANT_SETTINGS = (
     "device_authorization_url", "scopes",
 )  # fmt: skip
 # Waits after the first, second … temporary failure.
-WAITS = (timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
+RETRY_WAITS = (timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
 # Two refreshes closer together than this do not show whether the end of a refresh token moves.
 MIN_BETWEEN_REFRESHES = timedelta(minutes=2)
 NO_REFRESH_TOKEN = dict.fromkeys(("refresh_expires_at", "refresh_deadline", "refresh_expiry_slides"))
@@ -129,7 +129,7 @@ def failed(grant: Grant, error: OAuthError, now: datetime) -> dict[str, Any]:
         values["refresh_interrupted"] = True
     if error.permanent:
         return values | {"status": GrantStatus.ACTION_REQUIRED, "retry_at": None}
-    wait = WAITS[min(grant.consecutive_failures, len(WAITS) - 1)]
+    wait = RETRY_WAITS[min(grant.consecutive_failures, len(RETRY_WAITS) - 1)]
     return values | {"consecutive_failures": grant.consecutive_failures + 1, "retry_at": now + wait}
 
 

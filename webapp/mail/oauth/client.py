@@ -13,13 +13,7 @@ from webapp.core import clock, http_client, network_errors
 from webapp.core.http_client import InvalidUrl, Response
 from webapp.core.sockets import Proxy
 from webapp.mail.oauth import discovery, responses
-from webapp.mail.oauth.errors import (
-    InvalidTokenResponse,
-    NotConfigured,
-    OAuthError,
-    ProviderUnavailable,
-    Unanswered,
-)
+from webapp.mail.oauth.errors import InvalidTokenResponse, NotConfigured, OAuthError, ProviderUnavailable, Unanswered
 from webapp.mail.oauth.registration import ClientRegistration, ServiceAccountKey
 from webapp.mail.oauth.responses import TokenResponse
 

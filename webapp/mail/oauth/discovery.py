@@ -19,7 +19,7 @@ from webapp.mail.oauth.responses import TokenResponse
 
 OPENID, OAUTH = "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"
 # What is raised when a provider cannot be asked, or does not reply.
-UNAVAILABLE = (OAuthError, OSError, InvalidUrl)
+DISCOVERY_ERRORS = (OAuthError, OSError, InvalidUrl)
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +35,7 @@ def fetch(registration: ClientRegistration, issuer: str) -> Mapping[str, Any]:
     for url in urls:
         try:
             found = _get_json(registration, url)
-        except UNAVAILABLE as error:
+        except DISCOVERY_ERRORS as error:
             log.info("no provider metadata", error=type(error).__name__)
             continue
         # Discovery, 4.3, and RFC 8414, 3.3: the metadata of another issuer must not be used.
@@ -54,7 +54,7 @@ def account_names(registration: ClientRegistration, tokens: TokenResponse) -> Se
         return tokens.names
     try:
         names = _userinfo_names(registration, tokens) if tokens.issuer else ()
-    except UNAVAILABLE as error:
+    except DISCOVERY_ERRORS as error:
         log.info("the provider does not name the account", error=type(error).__name__)
         names = ()
     # A subject that looks like an address is a name.

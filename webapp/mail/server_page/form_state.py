@@ -28,7 +28,7 @@ from webapp.web.access import current_user
 from webapp.web.forms import fields_with_errors
 
 CARRIED_FOR = timedelta(hours=1)
-SEAL_PURPOSE = "carried secrets"
+CARRIED_SECRETS_PURPOSE = "carried secrets"
 # In characters.
 MAX_SUGGESTION_LENGTH = 1000
 MAX_KEPT_LENGTH = 8000
@@ -184,13 +184,13 @@ class FormState:
         if not entered:
             return ""
         carried = {"secrets": entered, "destination": _destination(draft), "user_id": self.user_id}
-        return self.sealer.seal(json.dumps(carried | {"at": clock.now().isoformat()}), SEAL_PURPOSE)
+        return self.sealer.seal(json.dumps(carried | {"at": clock.now().isoformat()}), CARRIED_SECRETS_PURPOSE)
 
     def _carried(self, form: MailServerForm) -> dict[str, Any]:
         """Return the secrets that this administrator entered earlier, with their destination; empty if none."""
         sealed = form.carried_secrets.data
         try:
-            carried: dict[str, Any] = json.loads(self.sealer.open(sealed, SEAL_PURPOSE)) if sealed else {}
+            carried: dict[str, Any] = json.loads(self.sealer.open(sealed, CARRIED_SECRETS_PURPOSE)) if sealed else {}
         except CannotUnseal:
             return {}
         if not carried or carried["user_id"] != self.user_id:
