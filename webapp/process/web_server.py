@@ -126,7 +126,7 @@ def _load(create_app: Callable[[], Flask], parent: int, threads: int, proxy_netw
     exit_with_parent(parent)
     app = create_app()
     # The buffer limits each client, so it has to know them by the address that a trusted proxy forwards.
-    # The application does the same again, to no effect.
+    # The application wraps itself the same way; the address is the client's by then, so that changes nothing more.
     buffer = RequestBodyBuffer(app.wsgi_app, threads)
     app.wsgi_app = TrustedProxies(buffer, proxy_networks) if proxy_networks else buffer  # type: ignore[method-assign]
     return app

@@ -143,7 +143,7 @@ class TestSeveralWindows:
 
 
 class TestNewDevices:
-    """Users are told by email about logins in browsers they have not used before."""
+    """Users get an email about logins in browsers that they have not used before."""
 
     def test_a_new_browser_is_announced_once(self, stranger: Browser, ada: User, queued: Queued) -> None:
         stranger.submit("/login", email=ada.email, password="wrong")

@@ -1,4 +1,4 @@
-"""Logins are locked for whoever enters wrong passwords, not for the user."""
+"""Logins are locked where wrong passwords were entered, not for the user."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta

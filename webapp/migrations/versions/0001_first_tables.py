@@ -33,7 +33,7 @@ TABLES = (
     "webhook_settings",
     "messages",
 )
-# A statement that changes the audit trail fails, whoever sends it. SQLite's REPLACE deletes a row without firing
+# A statement that changes the audit trail always fails. SQLite's REPLACE deletes a row without firing
 # the trigger for DELETE, hence a third trigger there.
 TRIGGERS = {
     "sqlite": (
