@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 
 from plugins import google, office365_diagnoses, sendgrid
-from webapp.mail.diagnosis import certificate_rules, smtp_rules
+from webapp.mail.diagnosis import certificate_rules, reply_rules, smtp_rules
 from webapp.mail.diagnosis.service import diagnose
 from webapp.providers import Diagnosis, Failure
 
@@ -19,7 +19,7 @@ GOOGLE = [
     ("auth", "454 4.7.0 Too many login attempts, please try again later. x - gsmtp", google.TOO_OFTEN),
     ("data", "550 5.4.5 Daily user sending limit exceeded. For more information on Gmail", google.DAILY_LIMIT),
     ("mail", "530 5.7.0 Must issue a STARTTLS command first. x - gsmtp", google.WANTS_TLS),
-    ("ehlo", "421 4.7.0 Try again later, closing connection. (EHLO) x - gsmtp", smtp_rules.BAD_HELO),
+    ("ehlo", "421 4.7.0 Try again later, closing connection. (EHLO) x - gsmtp", reply_rules.BAD_HELO),
 ]  # fmt: skip
 OFFICE365 = [
     ("auth", "535 5.7.3 Authentication unsuccessful [AM0PR01CA0001.PROD.OUTLOOK.COM]", office365_diagnoses.NOT_ACCEPTED),
@@ -49,20 +49,20 @@ SENDGRID = [
     ),
 ]
 CUSTOM = [
-    ("auth", "535 5.7.8 Error: authentication failed: UGFzc3dvcmQ6", smtp_rules.BAD_CREDENTIALS),
-    ("auth", "503 5.5.1 Error: authentication not enabled", smtp_rules.AUTHENTICATION_OFF),
-    ("rcpt", "554 5.7.1 <eve@example.org>: Relay access denied", smtp_rules.NEEDS_AUTHENTICATION),
-    ("rcpt", "550 5.1.1 <eve@example.org>: User unknown in virtual mailbox table", smtp_rules.UNKNOWN_RECIPIENT),
-    ("rcpt", "450 4.1.8 <m@internal>: Sender address rejected: Domain not found", smtp_rules.UNKNOWN_SENDER_DOMAIN),
-    ("rcpt", "504 5.5.2 <x>: Helo command rejected: need fully-qualified hostname", smtp_rules.BAD_HELO),
-    ("rcpt", "550 5.7.1 Client host rejected: cannot find your hostname, [192.0.2.1]", smtp_rules.NO_REVERSE_DNS),
-    ("rcpt", "450 4.7.25 Client host rejected: cannot find your hostname, [192.0.2.1]", smtp_rules.NO_REVERSE_DNS),
-    ("rcpt", "450 4.2.0 <eve@example.org>: Recipient address rejected: Greylisted", smtp_rules.GREYLISTED),
-    ("mail", "553 5.7.1 <m@example.org>: Sender address rejected: not owned by user", smtp_rules.SENDER_NOT_ALLOWED),
-    ("mail", "502 5.7.0 Your SMTP account is not yet activated.", smtp_rules.REJECTED),
-    ("ehlo", "502 5.5.2 Error: command not recognized", smtp_rules.BAD_SEQUENCE),
-    ("data", "451 4.3.0 Something new", smtp_rules.TEMPORARY_PROBLEM),
-    ("data", "554 5.6.0 Something new", smtp_rules.REJECTED),
+    ("auth", "535 5.7.8 Error: authentication failed: UGFzc3dvcmQ6", reply_rules.BAD_CREDENTIALS),
+    ("auth", "503 5.5.1 Error: authentication not enabled", reply_rules.AUTHENTICATION_OFF),
+    ("rcpt", "554 5.7.1 <eve@example.org>: Relay access denied", reply_rules.NEEDS_AUTHENTICATION),
+    ("rcpt", "550 5.1.1 <eve@example.org>: User unknown in virtual mailbox table", reply_rules.UNKNOWN_RECIPIENT),
+    ("rcpt", "450 4.1.8 <m@internal>: Sender address rejected: Domain not found", reply_rules.UNKNOWN_SENDER_DOMAIN),
+    ("rcpt", "504 5.5.2 <x>: Helo command rejected: need fully-qualified hostname", reply_rules.BAD_HELO),
+    ("rcpt", "550 5.7.1 Client host rejected: cannot find your hostname, [192.0.2.1]", reply_rules.NO_REVERSE_DNS),
+    ("rcpt", "450 4.7.25 Client host rejected: cannot find your hostname, [192.0.2.1]", reply_rules.NO_REVERSE_DNS),
+    ("rcpt", "450 4.2.0 <eve@example.org>: Recipient address rejected: Greylisted", reply_rules.GREYLISTED),
+    ("mail", "553 5.7.1 <m@example.org>: Sender address rejected: not owned by user", reply_rules.SENDER_NOT_ALLOWED),
+    ("mail", "502 5.7.0 Your SMTP account is not yet activated.", reply_rules.REJECTED),
+    ("ehlo", "502 5.5.2 Error: command not recognized", reply_rules.BAD_SEQUENCE),
+    ("data", "451 4.3.0 Something new", reply_rules.TEMPORARY_PROBLEM),
+    ("data", "554 5.6.0 Something new", reply_rules.REJECTED),
 ]
 REPLIES = [
     (provider, *reply)

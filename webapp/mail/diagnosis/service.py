@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from flask_babel import gettext as _
 
-from webapp.mail.diagnosis.smtp_rules import ERROR_RULES, REJECTED, REPLY_RULES, TEMPORARY_PROBLEM
+from webapp.mail.diagnosis.reply_rules import REJECTED, REPLY_RULES, TEMPORARY_PROBLEM
+from webapp.mail.diagnosis.smtp_rules import ERROR_RULES
 from webapp.mail.diagnosis.token_rules import diagnose_authentication, diagnose_token
 from webapp.mail.transcript import Stage
 from webapp.providers import Diagnosis, Failure
