@@ -1,6 +1,7 @@
 """The pages that activate an account or reset a password, and the page that requests a reset."""
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy import delete, select, update
 from tests.accounts.conftest import NEW_PASSWORD, NewLink, Queued
 from tests.support.browser import PASSWORD, Browser
 from tests.support.users import add_user
+from webapp.accounts.links.codes import IssuedLink
 from webapp.accounts.models import Link, LinkPurpose, User, UserState
 from webapp.audit import audit_events
 from webapp.audit.models import AuditEntry
@@ -190,14 +192,53 @@ class TestRefusedLinks:
         assert (answer.status_code, "recognize this link" in answer.text) == (404, True)
 
 
-def test_activating_in_a_browser_ends_the_session_it_had(member: Browser, pat: User, new_link: NewLink) -> None:
-    copied = member.client.get_cookie("mailroom_session")
-    assert copied is not None
-    open_link(member, LinkPurpose.ACTIVATION, new_link(pat, LinkPurpose.ACTIVATION))
-    choose_password(member, LinkPurpose.ACTIVATION)
-    thief = Browser(member.app)
-    thief.client.set_cookie("mailroom_session", copied.value)
-    assert thief.get("/").request.path == "/login"
+class TestAnotherUsersBrowser:
+    """A link that is opened where somebody else is signed in."""
+
+    @BOTH
+    def test_the_page_says_who_is_signed_in_and_whose_link_it_is(
+        self, administrator: Browser, user: User, purpose: LinkPurpose, new_link: NewLink
+    ) -> None:
+        page = open_link(administrator, purpose, new_link(user, purpose))
+        note = page[page.index("This browser is signed in as") :]
+        assert note.index(administrator.user.email) < note.index("for another account") < note.index(user.email)
+
+    @BOTH
+    def test_who_is_signed_in_stays_so_unless_they_choose_otherwise(
+        self, administrator: Browser, user: User, purpose: LinkPurpose, new_link: NewLink
+    ) -> None:
+        open_link(administrator, purpose, new_link(user, purpose))
+        page = administrator.submit(PATHS[purpose], **NEW)
+        assert "still signed in to a different account" in page.text
+        assert administrator.get("/users").request.path == "/users"
+        assert Browser(administrator.app, user.id).sign_in(NEW_PASSWORD).request.path == "/"
+
+    @BOTH
+    def test_they_can_give_the_browser_to_the_user_of_the_link(
+        self, administrator: Browser, user: User, purpose: LinkPurpose, new_link: NewLink
+    ) -> None:
+        copied = administrator.client.get_cookie("mailroom_session")
+        open_link(administrator, purpose, new_link(user, purpose))
+        administrator.submit(PATHS[purpose], "switch", **NEW)
+        assert administrator.user.email not in administrator.get("/profile").text
+        thief = Browser(administrator.app)
+        assert copied is not None
+        thief.client.set_cookie("mailroom_session", copied.value)
+        assert thief.get("/").request.path == "/login"
+
+    def test_a_code_asks_the_same(
+        self, administrator: Browser, pat: User, issue_link: Callable[..., IssuedLink]
+    ) -> None:
+        code = issue_link(pat, LinkPurpose.ACTIVATION).code
+        page = administrator.submit("/code", email=pat.email, code=code)
+        assert "This browser is signed in as" in page.text
+        administrator.submit_on(page, **NEW)
+        assert administrator.get("/users").request.path == "/users"
+
+    def test_ones_own_reset_link_asks_nothing(self, member: Browser, new_link: NewLink) -> None:
+        page = open_link(member, LinkPurpose.RESET, new_link(member.user, LinkPurpose.RESET))
+        assert "This browser is signed in as" not in page
+        assert choose_password(member, LinkPurpose.RESET) == "/login"
 
 
 class TestForgotPassword:

@@ -11,10 +11,8 @@ from webapp.accounts.address_changes.service import LinkEffect
 from webapp.accounts.links import browser as links
 from webapp.accounts.models import LinkPurpose
 from webapp.accounts.sessions import browser as sessions
-from webapp.accounts.sessions.browser import signed_in
 from webapp.core.app_state import app_state
 from webapp.web import csrf
-from webapp.web.client import current_client
 from webapp.web.forms import ConfirmForm
 
 blueprint = Blueprint("address_changes", __name__)
@@ -35,14 +33,13 @@ def confirm_address() -> ResponseReturnValue:
         secret = links.current_secret(LinkPurpose.CONFIRM_ADDRESS)
         if not form.validate_on_submit():
             effect = _effect(secret, LinkPurpose.CONFIRM_ADDRESS)
-            link = links.fingerprint_field(secret)
-            return render_template("profile/confirm_address.html", form=form, effect=effect, link=link)
+            return _page("profile/confirm_address.html", form, effect, secret)
         with app_state().database.transaction() as session:
             user = service.confirm(session, secret)
     except service.REFUSALS as error:
         return links.refusal_page(LinkPurpose.CONFIRM_ADDRESS, error)
-    if sessions.is_signed_in() and signed_in().id != user.id:
-        return render_template("profile/address_confirmed.html", address=user.email)
+    if sessions.other_user(user.id) is not None:
+        return render_template("accounts/link_used_for.html", done="confirmed", address=user.email)
     flash(_("Your account's address is now %(email)s. Use it to sign in.", email=user.email), "success")
     return redirect(url_for("profile.profile" if sessions.is_signed_in() else "sessions.login"))
 
@@ -62,16 +59,21 @@ def restore_address() -> ResponseReturnValue:
         secret = links.current_secret(LinkPurpose.RESTORE_ADDRESS)
         if not form.validate_on_submit():
             effect = _effect(secret, LinkPurpose.RESTORE_ADDRESS)
-            link = links.fingerprint_field(secret)
-            return render_template("profile/restore_address.html", form=form, effect=effect, link=link)
+            return _page("profile/restore_address.html", form, effect, secret)
         with app_state().database.transaction() as session:
-            user, reset_secret = service.restore(session, secret, current_client().session_token)
+            user, reset_secret = service.restore(session, secret)
     except service.REFUSALS as error:
         return links.refusal_page(LinkPurpose.RESTORE_ADDRESS, error)
-    browser.clear()
+    if sessions.other_user(user.id) is None:
+        browser.clear()
     browser[LinkPurpose.RESET] = reset_secret
     flash(_("Your account's address is %(email)s again.", email=user.email), "success")
     return redirect(url_for("password_links.reset_password"))
+
+
+def _page(template: str, form: ConfirmForm, effect: LinkEffect, secret: str) -> str:
+    link, other = links.fingerprint_field(secret), sessions.other_user(effect.user_id)
+    return render_template(template, form=form, effect=effect, link=link, other=other)
 
 
 def _effect(secret: str, purpose: LinkPurpose) -> LinkEffect:

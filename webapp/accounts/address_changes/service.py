@@ -34,8 +34,9 @@ REFUSALS = (LinkRefused, AddressTaken)
 
 @dataclass(frozen=True)
 class LinkEffect:
-    """What using a link would do: change the email address of an account from `current` to `new`."""
+    """What using a link would do: change the email address of this user from `current` to `new`."""
 
+    user_id: int
     current: str
     new: str
 
@@ -96,7 +97,7 @@ def link_effect(session: Session, secret: str, purpose: LinkPurpose) -> LinkEffe
     owner = service.find_by_email(session, email)
     if owner and owner.id != user.id:
         raise AddressTaken
-    return LinkEffect(user.email, email)
+    return LinkEffect(user.id, user.email, email)
 
 
 def confirm(session: Session, secret: str) -> User:
@@ -122,18 +123,17 @@ def confirm(session: Session, secret: str) -> User:
     return user
 
 
-def restore(session: Session, secret: str, token: str = "") -> tuple[User, str]:
-    """Use the link from the email to the old address: the account gets it back, and all sessions end.
+def restore(session: Session, secret: str) -> tuple[User, str]:
+    """Use the link from the email to the old address: the account gets it back, and all its sessions end.
 
-    The session with this `token` ends as well, even another user's. The password is removed, because the person who
-    changed the address knew it; the second value returned is the secret of a reset link.
+    The password is removed, because the person who changed the address knew it; the second value returned is the
+    secret of a reset link.
     Raises LinkRefused, AddressTaken; the caller's transaction must then be rolled back.
     """
     link = links.use(session, secret, LinkPurpose.RESTORE_ADDRESS)
     user = _active_user(session, link)
     service.assign_email(session, user, link.email or "")
     sessions.end_all(session, user.id)
-    sessions.end(session, token)
     known_devices.forget_all(session, user.id)
     policy.add_to_history(session, user.id)
     user.password_hash, user.password_changed_at = None, clock.now()

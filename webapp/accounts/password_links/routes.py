@@ -28,6 +28,8 @@ from webapp.web.forms import MAX_TEXT_LENGTH, text
 
 # In Flask's session: the address for which a reset email was requested.
 REQUESTED_FOR = "requested_for"
+# The button with which somebody else, who is signed in, gives this browser to the user of the link.
+SWITCH = "switch"
 PAGES = {LinkPurpose.ACTIVATION: "password_links.activate", LinkPurpose.RESET: "password_links.reset_password"}
 
 blueprint = Blueprint("password_links", __name__)
@@ -42,20 +44,23 @@ def open_activation(secret: str) -> Response:
 @blueprint.route("/activate", methods=["GET", "POST"])
 @csrf.exempt
 def activate() -> ResponseReturnValue:
-    """Choose the first password; this activates the account and signs in."""
+    """Choose the first password; this activates the account and signs in, unless somebody else stays signed in."""
     try:
         secret = link_browser.current_secret(LinkPurpose.ACTIVATION)
-        form = _password_form(_find_user(secret, LinkPurpose.ACTIVATION))
+        user = _find_user(secret, LinkPurpose.ACTIVATION)
+        form = _password_form(user)
         if not form.validate_on_submit():
-            return render_template("accounts/activate.html", form=form, link=link_browser.fingerprint_field(secret))
+            return _password_page("accounts/activate.html", form, user, secret)
         password_hash = hashing.hash_password(text(form.password))
-        # Before the transaction: finding the language may load the signed-in user, in a transaction of its own.
-        language = i18n.current().code
+        # Before the transaction: these may load the signed-in user, in a transaction of their own.
+        language, stays = i18n.current().code, _somebody_stays(user)
         with app_state().database.transaction() as session:
-            user = service.activate(session, secret, password_hash, language)
-            result = login.begin(session, user, current_client())
+            user = service.activate(session, secret, password_hash, "" if stays else language)
+            result = None if stays else login.begin(session, user, current_client())
     except LinkRefused as error:
         return link_browser.refusal_page(LinkPurpose.ACTIVATION, error)
+    if result is None:
+        return render_template("accounts/link_used_for.html", done="activated", address=user.email)
     sessions.start(result)
     with i18n.use_language(user.language):
         flash(_("Your account is active, and you're signed in."), "success")
@@ -104,21 +109,21 @@ def open_reset(secret: str) -> Response:
 @blueprint.route("/reset-password", methods=["GET", "POST"])
 @csrf.exempt
 def reset_password() -> ResponseReturnValue:
-    """Choose a new password; this signs out every browser."""
+    """Choose a new password; this signs out every browser of the user's."""
     try:
         secret = link_browser.current_secret(LinkPurpose.RESET)
         user = _find_user(secret, LinkPurpose.RESET)
         form = _password_form(user)
         if not (form.validate_on_submit() and _is_new(form, user)):
-            return render_template(
-                "accounts/reset_password.html", form=form, link=link_browser.fingerprint_field(secret)
-            )
-        password_hash = hashing.hash_password(text(form.password))
+            return _password_page("accounts/reset_password.html", form, user, secret)
+        password_hash, stays = hashing.hash_password(text(form.password)), _somebody_stays(user)
         with app_state().database.transaction() as session:
             service.complete_reset(session, secret, password_hash)
-            device_cookie = login.remember_browser(session, user, current_client())
+            device_cookie = "" if stays else login.remember_browser(session, user, current_client())
     except LinkRefused as error:
         return link_browser.refusal_page(LinkPurpose.RESET, error)
+    if stays:
+        return render_template("accounts/link_used_for.html", done="reset", address=user.email)
     browser.clear()
     sessions.forget()
     sessions.remember_device(device_cookie)
@@ -176,6 +181,16 @@ def _find_user(secret: str, purpose: LinkPurpose) -> User:
 
 def _password_form(user: User) -> PasswordForm:
     return PasswordForm().for_user(policy.current(), user.email, user.name)
+
+
+def _somebody_stays(user: User) -> bool:
+    """Return whether somebody else is signed in, and has not chosen to give this browser to the link's user."""
+    return sessions.other_user(user.id) is not None and SWITCH not in request.form
+
+
+def _password_page(template: str, form: PasswordForm, user: User, secret: str) -> str:
+    link, other = link_browser.fingerprint_field(secret), sessions.other_user(user.id)
+    return render_template(template, form=form, link=link, other=other)
 
 
 def _is_new(form: PasswordForm, user: User) -> bool:

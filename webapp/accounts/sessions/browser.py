@@ -77,6 +77,11 @@ def signed_in() -> User:
     return cast(User, current_user._get_current_object())
 
 
+def other_user(user_id: int) -> User | None:
+    """Return who is signed in with this browser, if that is somebody else than this user."""
+    return signed_in() if is_signed_in() and signed_in().id != user_id else None
+
+
 def current_session() -> Session:
     """Return the session of this request; only for pages that are not public."""
     return cast(Session, g.user_session)
