@@ -86,7 +86,7 @@ def test_create_admin_creates_an_active_administrator(run: Run, new_database_url
     assert (ada.role, ada.name, PASSWORD in (ada.password_hash or "")) == (Role.ADMINISTRATOR, "Ada Lovelace", False)
 
 
-@pytest.mark.parametrize("name", ["Ada\0Lovelace", "Ada " * 51])
+@pytest.mark.parametrize("name", ["Ada\0Lovelace", "Ada " * 51, "https://evil.example"])
 def test_create_admin_refuses_a_name_that_the_pages_refuse(run: Run, name: str) -> None:
     refused = run("create-admin", "ada@mailroom.example", "--name", name, "--password-stdin", stdin=f"{PASSWORD}\n")
     assert in_one_line(refused, 1).startswith("Error: This name can't be used.")

@@ -12,9 +12,8 @@ from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from webapp import create_app
-from webapp.accounts import audit_events
+from webapp.accounts import audit_events, names
 from webapp.accounts import service as accounts
-from webapp.accounts.fields import MAX_NAME_LENGTH
 from webapp.accounts.passwords import hashing
 from webapp.accounts.passwords import policy as password_policy
 from webapp.accounts.passwords.policy import PasswordRejected
@@ -140,10 +139,11 @@ def create_admin(email: str, name: str, password_stdin: bool) -> None:
         password = sys.stdin.readline().rstrip("\r\n")
     else:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    name = name.strip() or email.partition("@")[0]
+    # In a name, “ada.lovelace” would look like a domain.
+    name = name.strip() or email.partition("@")[0].replace(".", " ")
     # The pages would refuse the same text, so nobody could enter it there.
-    if problem := text_error(name, most=MAX_NAME_LENGTH):
-        raise click.ClickException(f"This name can't be used. {problem}")
+    if wrong := text_error(name, most=names.MAX_NAME_LENGTH) or names.problem(name):
+        raise click.ClickException(f"This name can't be used. {wrong}")
     try:
         if problem := text_error(password, secret=True):
             raise PasswordRejected(problem)

@@ -6,11 +6,12 @@ import pytest
 
 from tests.accounts.conftest import Deliver
 from tests.conftest import Enqueue, GetMessage
+from tests.support.browser import PASSWORD, Browser
 from tests.support.inbox import Inbox
 from tests.support.users import add_user
 from webapp import template_folder
 from webapp.accounts.message_kinds import KINDS
-from webapp.accounts.models import UserState
+from webapp.accounts.models import User, UserState
 from webapp.core import clock
 from webapp.core.database import Database
 from webapp.outbox.kinds import TEST_KIND
@@ -37,6 +38,31 @@ def test_a_pending_user_who_requests_a_reset_gets_an_activation_email_at_their_o
     deliver()
     assert inbox.last.link.startswith("https://mailroom.example/activate/")
     assert inbox.last.rcpt_to == [EVE]
+
+
+def test_an_email_to_an_address_that_is_nobodys_yet_holds_no_text_of_a_member(
+    member: Browser, database: Database, deliver: Deliver, inbox: Inbox
+) -> None:
+    with database.transaction() as session:
+        session.get_one(User, member.user_id).name = "You won 500 euros"
+    victim = "victim+claim.it.at.evil.example@people.example"
+    member.submit("/profile", email=victim, current_password=PASSWORD)
+    deliver()
+    sent = inbox.last
+    assert sent["To"] == victim
+    for written in ("You won", member.user.email, "claim.it"):
+        assert written not in sent["Subject"] + sent.text + sent.html
+
+
+def test_a_saved_name_with_a_web_address_is_left_out(
+    enqueue: Enqueue, database: Database, deliver: Deliver, inbox: Inbox
+) -> None:
+    for name in ("Eve https://evil.example", "Eve"):
+        email = f"eve{len(name)}@people.example"
+        add_user(database, email, name=name)
+        enqueue("reset", email, expires_at=clock.now() + timedelta(hours=1))
+    deliver()
+    assert [email.text.splitlines()[0] for email in inbox.messages] == ["Hello,", "Hello Eve,"]
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,11 @@ def test_a_preview_has_a_subject_html_and_text_and_no_working_link(administrator
     page = administrator.get(f"/settings/emails/{name}").text
     html = administrator.get(f"/settings/emails/{name}/html").text
     assert re.search(r"<dd><bdi>[^<]*Mailroom[^<]*</bdi></dd>", page)
-    assert "Ada Lovelace" in page
-    assert "Hello <bdi>Ada Lovelace</bdi>," in html
+    # One kind may go to a stranger.
+    hello = (
+        ("Hello,", "Hello,") if name == "confirm_address" else ("Hello Ada Lovelace,", "Hello <bdi>Ada Lovelace</bdi>,")
+    )
+    assert (hello[0] in page, hello[1] in html) == (True, True)
     assert {url for url in URL.findall(html) if not url.startswith("https://preview.invalid/")} == set()
 
 

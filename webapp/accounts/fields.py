@@ -1,19 +1,18 @@
 """Fields and forms that several packages of accounts share, and their validators."""
 
-import unicodedata
 from typing import cast
 
-from flask_babel import gettext as _
 from flask_babel import lazy_gettext as lazy
 from flask_babel.speaklater import LazyString
 from wtforms import Field, SelectChoice, SelectField, StringField, ValidationError
 from wtforms.validators import DataRequired, Length
 
+from webapp.accounts import names
+from webapp.accounts.names import MAX_NAME_LENGTH
 from webapp.core.email_addresses import InvalidEmailAddress, validate
 from webapp.core.i18n import LANGUAGES
 from webapp.web.forms import Form, stripped
 
-MAX_NAME_LENGTH = 200
 # Not type="email": browsers refuse internationalised addresses there.
 EMAIL_INPUT = {"inputmode": "email", "autocapitalize": "none", "spellcheck": "false"}
 
@@ -57,9 +56,9 @@ def valid_email(form: Form, field: Field) -> None:
 
 
 def valid_name(form: Form, field: Field) -> None:
-    """Require a visible character."""
-    if not any(unicodedata.category(character)[0] in "LNPS" for character in field.data):
-        raise ValidationError(_("Enter a name."))
+    """Require a visible character, and nothing that looks like a web address."""
+    if problem := names.problem(field.data):
+        raise ValidationError(problem)
 
 
 class NameForm(Form):

@@ -1,5 +1,6 @@
 """The kinds of messages about accounts: what each contains, who gets it, and when it is no longer wanted."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from webapp.accounts import audit_events, service
+from webapp.accounts import audit_events, names, service
 from webapp.accounts.address_changes import service as address_changes
 from webapp.accounts.links import codes
 from webapp.accounts.links import service as links
@@ -58,12 +59,14 @@ def _prepare_reset(session: Session, message: Message) -> PreparedMessage:
 
 
 def _prepare_confirm_address(session: Session, message: Message) -> PreparedMessage:
-    """It goes to the new address, unless the change was cancelled or replaced."""
+    """It goes to the new address, which may be a stranger's, unless the change was cancelled or replaced."""
     user = _require_enabled(_lock_user(session, message))
     change = address_changes.find_pending(session, user.id)
     if change is None or change.email != message.recipient:
         raise Unwanted("change_not_pending")
-    return _with_link(session, message, user, LinkPurpose.CONFIRM_ADDRESS, message.recipient)
+    prepared = _with_link(session, message, user, LinkPurpose.CONFIRM_ADDRESS, message.recipient)
+    # The address may be a stranger's, who must not read what a member wrote.
+    return replace(prepared, data={**prepared.data, "name": ""})
 
 
 def _prepare_address_changed(session: Session, message: Message) -> PreparedMessage:
@@ -125,7 +128,9 @@ def _require_active(user: User | None) -> User:
 
 
 def _data(message: Message, user: User | None) -> dict[str, Any]:
-    return {"name": user.name if user else "", "happened_at": message.created_at, **message.data}
+    # Names that were saved before they were checked may still contain an address.
+    name = user.name if user and not names.has_web_address(user.name) else ""
+    return {"name": name, "happened_at": message.created_at, **message.data}
 
 
 def _with_link(
@@ -143,7 +148,7 @@ def _with_link(
     """
     issued = codes.issue(session, app_state().sealer, user, purpose, message.deadline, email)
     audit.record(session, audit_events.LINK_CREATED, user, purpose=purpose)
-    data = {"valid_until": message.deadline, "code": issued.code, "account": user.email}
+    data = {"valid_until": message.deadline, "code": issued.code}
     path = links.PATHS[purpose] + issued.secret
     return PreparedMessage(email or user.email, _data(message, user) | data, user.language, path, template)
 
@@ -155,7 +160,7 @@ def _sample(**data: Any) -> PreparedMessage:
 def _sample_with_link(
     purpose: LinkPurpose, valid_until: datetime, recipient: str = SAMPLE_RECIPIENT, **data: Any
 ) -> PreparedMessage:
-    data |= {"name": SAMPLE_NAME, "account": SAMPLE_RECIPIENT, "valid_until": valid_until, "code": "0000-0000"}
+    data = {"name": SAMPLE_NAME, "valid_until": valid_until, "code": "0000-0000"} | data
     return PreparedMessage(recipient, data, link_path=links.PATHS[purpose] + SAMPLE_SECRET)
 
 
@@ -203,7 +208,9 @@ KINDS = (
         "confirm_address",
         _("Address confirmation"),
         _prepare_confirm_address,
-        lambda now: _sample_with_link(LinkPurpose.CONFIRM_ADDRESS, now + links.CONFIRMATION_LIFETIME, SAMPLE_NEW_EMAIL),
+        lambda now: _sample_with_link(
+            LinkPurpose.CONFIRM_ADDRESS, now + links.CONFIRMATION_LIFETIME, SAMPLE_NEW_EMAIL, name=""
+        ),
         needs_link=True,
     ),
     _Kind(

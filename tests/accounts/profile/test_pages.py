@@ -55,6 +55,12 @@ def test_a_new_name_is_saved_and_escaped(member: Browser) -> None:
     assert "<b>Zoë" not in page.text
 
 
+def test_a_name_with_a_web_address_is_refused_beside_the_field(member: Browser) -> None:
+    page = member.submit("/profile", name="You won: evil.example")
+    assert has_field_error(page.text, "A name can&#39;t contain a web or email address")
+    assert member.user.name == "Max"
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_a_stale_form_is_shown_again_and_changes_nothing(member: Browser, queued: Queued, form: str) -> None:
     before = member.user

@@ -1,0 +1,29 @@
+"""The names of users. They greet people in emails, so they hold nothing that a mail program turns into a link."""
+
+import re
+import unicodedata
+
+from flask_babel import gettext as _
+
+MAX_NAME_LENGTH = 200
+# A scheme or `www.`; a label and a top-level domain, such as evil.example; or any domain with a path, such as t.me/x.
+# One letter before a period is an initial: J.R.R. Tolkien. The other periods separate labels in IDNA, too (RFC 3490).
+_WEB_ADDRESS = re.compile(r"://|www[.]|[^\W_][-\w]*[^\W_][.](?:[^\W\d_]{2}|xn--)|[^\W_][.][-\w]+[/:]", re.IGNORECASE)
+_PERIODS = str.maketrans("。｡", "..")
+# Some scripts need these inside a word, where a mail program may skip them.
+_JOINERS = re.compile("[\u200c\u200d]")
+
+
+def problem(name: str) -> str:
+    """Return why this can't be the name of a user, in words; empty if it can."""
+    if not any(unicodedata.category(character)[0] in "LNPS" for character in name):
+        return _("Enter a name.")
+    if has_web_address(name):
+        return _("A name can't contain a web or email address. If it is a title, put a space after the period.")
+    return ""
+
+
+def has_web_address(name: str) -> bool:
+    """Return whether a mail program might turn a part of this name into a link."""
+    plain = _JOINERS.sub("", unicodedata.normalize("NFKC", name)).translate(_PERIODS)
+    return _WEB_ADDRESS.search(plain) is not None
