@@ -130,7 +130,7 @@ class Grant(Base):
     failure_params: Mapped[dict[str, Any]] = mapped_column(default=dict)
     failure_reply: Mapped[str] = mapped_column(Text, default="")
     failed_at: Mapped[datetime | None]
-    consecutive_failures: Mapped[int] = mapped_column(default=0)
+    # When the worker asks again after a failure even if no email is waiting; None if only a person can help.
     retry_at: Mapped[datetime | None]
     # The worker that holds the lease refreshes, and no other may use the refresh token meanwhile. Its
     # end is in seconds since 1970 by the database's clock, as the clocks of several machines differ.

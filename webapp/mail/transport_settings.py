@@ -29,7 +29,7 @@ def load(server: MailServer, state: AppState, general: General) -> TransportSett
 
 
 def from_draft(draft: ServerDraft, saved: MailServer | None, state: AppState, general: General) -> TransportSettings:
-    """Return the settings of a server that need not be saved. Raises CannotUnseal.
+    """Return the settings of a server that need not be saved, for a person who tests it. Raises CannotUnseal.
 
     Blank secrets are the saved ones; so is the grant, unless saving the draft would discard it.
     """
@@ -38,7 +38,8 @@ def from_draft(draft: ServerDraft, saved: MailServer | None, state: AppState, ge
     opened = open_secrets(state.sealer, saved, needed=blank) if saved else {}
     secrets = {name: value for name, value in opened.items() if name in blank} | entered
     keeps_grant = saved is not None and not grants.discarding_changes(saved, draft, opened)
-    return _settings(draft, secrets, state, general, saved.id if saved is not None and keeps_grant else None)
+    grant_server_id = saved.id if saved is not None and keeps_grant else None
+    return _settings(draft, secrets, state, general, grant_server_id, asked=True)
 
 
 def ehlo_name(general: General, mail_from: str) -> str:
@@ -62,7 +63,12 @@ def _candidates(general: General, mail_from: str) -> Iterator[str]:
 
 
 def _settings(
-    draft: ServerDraft, secrets: Mapping[str, str], state: AppState, general: General, grant_server_id: int | None
+    draft: ServerDraft,
+    secrets: Mapping[str, str],
+    state: AppState,
+    general: General,
+    grant_server_id: int | None,
+    asked: bool = False,
 ) -> TransportSettings:
     """Return the settings of a draft with these secrets and the grant of the server with this id, if any."""
     values = draft.values
@@ -79,7 +85,7 @@ def _settings(
         username=str(values["username"]),
         helo=ehlo_name(general, mail_from),
         proxy=token_source.proxy(values, secrets),
-        tokens=token_source.from_values(state, draft.provider, values, secrets, grant_server_id),
+        tokens=token_source.from_values(state, draft.provider, values, secrets, grant_server_id, asked),
         secrets={name: value for name, value in secrets.items() if name not in NOT_FOR_THE_SERVER},
         fields=draft.provider_fields,
     )

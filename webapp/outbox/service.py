@@ -13,6 +13,7 @@ from webapp.core.database import MAX_ID
 from webapp.core.errors import MailroomError, NotFound
 from webapp.mail import servers
 from webapp.mail.diagnosis.service import diagnose
+from webapp.mail.grants import service as grants
 from webapp.outbox import audit_events
 from webapp.outbox.models import Message, MessageState
 from webapp.outbox.queue import wake_after_commit
@@ -93,6 +94,7 @@ def retry_waiting(session: Session) -> None:
     """Make every queued message due now, because the settings that it may wait for have changed."""
     due_now = {"next_attempt_at": clock.now(), "waits_for_server": False}
     session.execute(update(Message).where(Message.state == MessageState.QUEUED).values(due_now))
+    grants.ask_again(session)
     wake_after_commit(session)
 
 
@@ -104,6 +106,7 @@ def retry(session: Session, message_id: int) -> None:
         raise NotRetryable
     message.state, message.next_attempt_at, message.finished_at = MessageState.QUEUED, now, None
     audit.record(session, audit_events.MESSAGE_RETRIED, email=message.recipient, message=message_id)
+    grants.ask_again(session)
     wake_after_commit(session)
 
 

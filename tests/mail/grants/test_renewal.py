@@ -51,14 +51,13 @@ def test_a_refresh_token_that_is_not_rotated_is_kept(granted: GrantOwner) -> Non
 
 
 @pytest.mark.parametrize("fault", ["500", "503", "302", "403", "html", "drop"])
-def test_a_temporary_failure_is_retried_after_a_wait(granted: GrantOwner, fault: str) -> None:
-    granted.provider.misbehave(fault)
+def test_a_temporary_failure_is_not_remembered(granted: GrantOwner, fault: str) -> None:
+    granted.provider.misbehave(fault, fault)
     with later(hours=1):
-        for _ in range(3):
+        for _ in range(2):
             with pytest.raises(OAuthError):
                 granted.tokens.get()
         assert granted.grant.status == GrantStatus.GENERATED
-    with later(hours=1, minutes=1):
         assert granted.provider.knows(granted.tokens.get().value)
     assert granted.grant.failure is None
     assert granted.provider.reuses == 0
@@ -67,25 +66,17 @@ def test_a_temporary_failure_is_retried_after_a_wait(granted: GrantOwner, fault:
 def test_a_valid_token_is_used_while_the_provider_is_unavailable(granted: GrantOwner) -> None:
     granted.provider.misbehave("500")
     with later(minutes=56):
-        with pytest.raises(ProviderUnavailable):
-            granted.tokens.get()
         assert granted.provider.knows(granted.tokens.get().value)
+        assert granted.grant.failure is not None
 
 
-def test_waits_grow_and_a_forced_refresh_skips_them(granted: GrantOwner) -> None:
-    waits = []
-    for hours in range(1, 7):
-        granted.provider.misbehave("500")
-        with later(hours=hours):
-            with pytest.raises(ProviderUnavailable):
-                granted.tokens.get()
-            assert granted.grant.retry_at is not None
-            waits.append((granted.grant.retry_at - clock.now()).total_seconds())
-    assert waits == sorted(waits[:4]) + waits[4:]
-    assert 600 < waits[-1] < 1200
-    with later(hours=6, seconds=5):
-        granted.tokens.force_refresh()
-        assert granted.provider.knows(granted.tokens.get().value)
+def test_a_daily_refresh_that_fails_is_repeated_after_a_quarter_of_an_hour(granted: GrantOwner) -> None:
+    granted.provider.misbehave("500", "500")
+    for minutes, failed in [(0, True), (14, True), (16, True), (32, False)]:
+        with later(days=1.1, minutes=minutes):
+            jobs.refresh_grants(clock.now())
+            assert (granted.grant.failure is not None) is failed
+    assert granted.provider.asked == ["refresh_token"]
 
 
 def test_a_revoked_grant_needs_the_administrator_and_is_not_retried(granted: GrantOwner) -> None:

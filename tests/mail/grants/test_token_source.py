@@ -247,7 +247,7 @@ def diagnose_rejection(
     server = scripted(mechanisms=mechanisms, replies={"AUTH": reply})
     settings = unsaved_settings(owner, provider, server.port)
     assert isinstance(settings.tokens, GrantTokens)
-    tokens = FixedToken(settings.tokens.state, settings.tokens.registration, None, token)
+    tokens = FixedToken(settings.tokens.state, settings.tokens.registration, None, token=token)
     with pytest.raises(DeliveryError) as caught, SmtpConnection(replace(settings, tokens=tokens)):
         pass
     diagnosis = diagnose(settings.provider.key, settings.public_values, caught.value.failure)
@@ -261,5 +261,5 @@ class FixedToken(GrantTokens):
 
     token: str = ""
 
-    def get(self, rejected: str = "") -> AccessToken:
+    def get(self) -> AccessToken:
         return AccessToken(self.token, clock.now() + timedelta(hours=1))

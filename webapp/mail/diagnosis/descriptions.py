@@ -1,8 +1,11 @@
 """The wording of failures for which there is no reply of a server, by their code."""
 
+from datetime import datetime
+
 from flask_babel import lazy_gettext as _
 
 from webapp.core import i18n, network_errors
+from webapp.core.formatting import format_datetime
 from webapp.mail.transcript import Stage
 from webapp.providers import Failure
 
@@ -64,16 +67,33 @@ TEXTS = {
     "wrong_origin": _("You opened Mailroom at %(here)s, but the provider sends the browser back to %(there)s."),
     "wrong_token_type": _("The access token's type is not Bearer."),
 }
+# Of a failure that was not tried again, because nothing has changed since.
+ASKED_BEFORE = _(
+    "The provider was asked on %(asked_at)s UTC. Mailroom asks it again when you send a test email, retry or save."
+)
+ASKED_AGAIN_LATER = _(
+    "The provider was asked on %(asked_at)s UTC. Mailroom asks it again on %(retry_at)s UTC, or as soon as you send a "
+    "test email, retry or save."
+)
 
 
 def describe(failure: Failure) -> str:
     """Return what is shown of a failure, in the reader's language: the server's reply, and Mailroom's own text."""
     # Beside a provider's reply, the code is the provider's, too, even if Mailroom has one of the same name.
     known = failure.code in TEXTS and not (failure.stage == Stage.TOKEN and failure.reply)
-    if failure.reply and not known:
-        return failure.reply
-    text = _wording(failure) if known else network_errors.describe(failure.code, failure.params)
-    return "\n".join(filter(None, (failure.reply, text)))
+    text = _wording(failure) if known else ""
+    if not known and not failure.reply:
+        text = network_errors.describe(failure.code, failure.params)
+    return "\n".join(filter(None, (failure.reply, text, _remembered(failure))))
+
+
+def _remembered(failure: Failure) -> str:
+    """Return when the failure happened, if that was before the attempt, and when the provider is asked again."""
+    moments = {name: failure.params[name] for name in ("asked_at", "retry_at") if name in failure.params}
+    if "asked_at" not in moments:
+        return ""
+    shown = {name: format_datetime(datetime.fromisoformat(moment)) for name, moment in moments.items()}
+    return str(ASKED_AGAIN_LATER if "retry_at" in shown else ASKED_BEFORE) % i18n.isolate(shown)
 
 
 def _wording(failure: Failure) -> str:

@@ -1,15 +1,16 @@
 """What failures mean, for the person who can fix them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from flask_babel import gettext as _
 
 from webapp.mail.diagnosis.reply_rules import REJECTED, REPLY_RULES, TEMPORARY_PROBLEM
 from webapp.mail.diagnosis.smtp_rules import ERROR_RULES
-from webapp.mail.diagnosis.token_rules import diagnose_authentication, diagnose_token
+from webapp.mail.diagnosis.token_rules import ASK_AGAIN, diagnose_authentication, diagnose_token
 from webapp.mail.transcript import Stage
 from webapp.providers import Diagnosis, Failure
-from webapp.providers.oauth2 import LABELS
+from webapp.providers.oauth2 import LABELS, USER_GRANTS
 from webapp.providers.registry import get_providers
 
 
@@ -20,6 +21,15 @@ def diagnose(provider: str, settings: Mapping[str, str], failure: Failure) -> Di
     """
     if failure.stage not in list(Stage):
         return None
+    diagnosis = _diagnose(provider, settings, failure)
+    authentication = settings.get("authentication")
+    if failure.stage == Stage.TOKEN and authentication in LABELS and authentication not in USER_GRANTS:
+        # Nobody signs in again: what is mended at the provider has to be tried.
+        return replace(diagnosis, steps=[*diagnosis.steps, ASK_AGAIN])
+    return diagnosis
+
+
+def _diagnose(provider: str, settings: Mapping[str, str], failure: Failure) -> Diagnosis:
     if failure.code == "refresh_interrupted":
         # The provider's reply is the usual one for a grant that has ended, and its rules don't know the real cause.
         return diagnose_token(failure)

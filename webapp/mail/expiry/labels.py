@@ -54,7 +54,7 @@ def summary(expiry: Expiry) -> str:
     """Return the sentence of an alert."""
     day = format_date(expiry.expires_at, "long") if expiry.expires_at else ""
     if expiry.state is ExpiryState.REFUSED:
-        return _("The provider has refused to refresh the mail server's access token since %(day)s.", day=day)
+        return _("The provider refused to refresh the mail server's access token, most recently on %(day)s.", day=day)
     texts = _EXPIRING if expiry.state is ExpiryState.EXPIRING else _EXPIRED
     return str(texts[expiry.subject]) % i18n.isolate({"day": day})
 

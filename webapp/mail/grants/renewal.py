@@ -53,20 +53,34 @@ class _LeaseLost(Exception):
 
 @dataclass
 class Refresh:
-    """One request for a token; `force` asks the provider even after a failure, because an administrator waits."""
+    """One request for a token.
+
+    `asked` is for a person who waits: a refusal that was saved is not repeated, the provider is asked. `force` is for
+    “Generate access token”: the provider is asked even if the saved token is valid.
+    """
 
     state: AppState
     registration: ClientRegistration
     server_id: int
-    rejected: str = ""
+    replaced: str = ""
+    asked: bool = False
     force: bool = False
     # The grant it began with: saving other settings may replace it meanwhile.
     grant_id: int | None = None
 
     def replace(self) -> None:
         """Have the saved token replaced, by this or another worker."""
-        self.rejected = self._open(self._load(), "sealed_access_token")
+        self.replaced = self._open(self._load(), "sealed_access_token")
         self.token()
+
+    def discard(self, rejected: str) -> None:
+        """Delete the saved token if it is the one that the mail server rejected."""
+        grant = self._load()
+        if self._open(grant, "sealed_access_token") != rejected:
+            return
+        saved = Grant.id == grant.id, Grant.sealed_access_token == grant.sealed_access_token
+        with self.state.database.transaction() as session:
+            session.execute(update(Grant).where(*saved).values(sealed_access_token="", access_expires_at=None))
 
     def token(self) -> AccessToken:
         """Return the token, refreshed if necessary. Raises OAuthError."""
@@ -74,19 +88,20 @@ class Refresh:
         while True:
             grant = self._load()
             token = self._usable(grant)
-            if not self.force:
-                if token is not None and not _is_due(grant):
-                    return token
-                if (error := _known_failure(grant)) is not None:
-                    if token is not None and not error.permanent:
-                        return token
-                    raise error
+            if token is not None and not _is_due(grant) and not self.force:
+                return token
+            if not (self.asked or self.force) and (refusal := _known_refusal(grant)) is not None:
+                raise refusal
             leased = self._lease(grant)
             if leased is not None:
                 try:
                     return self._refresh(leased)
                 except _LeaseLost:
                     continue
+                except OAuthError as error:
+                    if token is None or error.permanent or self.force:
+                        raise
+                    return token
             if token is not None and not self.force:
                 return token
             if time.monotonic() > end:
@@ -107,7 +122,7 @@ class Refresh:
         """Return the saved token while it can be used."""
         value = self._open(grant, "sealed_access_token")
         expires_at = grant.access_expires_at
-        if not value or expires_at is None or value == self.rejected or grant.status != GrantStatus.GENERATED:
+        if not value or expires_at is None or value == self.replaced or grant.status != GrantStatus.GENERATED:
             return None
         spare = min(LAST_MOMENT, _lifetime(grant) / 4)
         return AccessToken(value, expires_at) if clock.now() < expires_at - spare else None
@@ -136,8 +151,9 @@ class Refresh:
         except OAuthError as error:
             if grant.refresh_interrupted and error.code == "invalid_grant":
                 error = TokenRefused(INTERRUPTED, reply=error.reply)
+            known = grant.status == GrantStatus.ACTION_REQUIRED and grant.failure_code == error.code
             # The caller records a forced refresh.
-            event = audit_events.GRANT_REFRESH_FAILED if error.permanent and not self.force else None
+            event = audit_events.GRANT_REFRESH_FAILED if error.permanent and not (known or self.force) else None
             self._save(grant, grants.failed(grant, error, clock.now()), event, code=error.code)
             log.warning("access token not refreshed", code=error.code, permanent=error.permanent)
             raise error from None
@@ -146,7 +162,7 @@ class Refresh:
         else:
             self._save(grant, grants.refreshed(tokens, method, sealer, grant, now))
         log.info("access token refreshed", grant_type=grant.grant_type)
-        return AccessToken(tokens.access_token, now + tokens.lifetime)
+        return AccessToken(tokens.access_token, now + tokens.lifetime, is_new=True)
 
     def _request(self, grant: Grant) -> TokenResponse:
         if not self.registration.method.needs_user:
@@ -190,14 +206,17 @@ class Refresh:
 def due(state: AppState, now: datetime) -> list[MailServer]:
     """Return the mail servers whose grants were not refreshed for a day, or for half the time until their deadline.
 
-    So no grant expires unused, and one that has ended is noticed within a day even when no email is sent.
+    So no grant expires unused, and one that has ended is noticed within a day even when no email is sent. After a
+    failure they are due when it is time to ask again.
     """
     with state.database.read() as session:
-        statement = select(MailServer, Grant).join(Grant).where(Grant.status == GrantStatus.GENERATED)
-        return [server for server, grant in session.execute(statement) if _next_refresh(grant, now) <= now]
+        found = session.execute(select(MailServer, Grant).join(Grant)).all()
+    return [server for server, grant in found if (at := _next_refresh(grant, now)) is not None and at <= now]
 
 
-def _next_refresh(grant: Grant, now: datetime) -> datetime:
+def _next_refresh(grant: Grant, now: datetime) -> datetime | None:
+    if grant.failure_code or grant.status != GrantStatus.GENERATED:
+        return grant.retry_at
     last, wait = grant.last_refresh_at or now, timedelta(days=1)
     if grant.refresh_deadline is not None:
         wait = min(wait, (grant.refresh_deadline - last) / 2)
@@ -215,16 +234,14 @@ def _lifetime(grant: Grant) -> timedelta:
     return grant.access_expires_at - grant.last_refresh_at
 
 
-def _known_failure(grant: Grant) -> OAuthError | None:
-    """Return the last failure if the provider is not to be asked again now."""
+def _known_refusal(grant: Grant) -> OAuthError | None:
+    """Return the provider's last refusal, unless it is time to ask again."""
     failure = grant.failure
-    if failure is None:
+    if failure is None or not failure.permanent or (grant.retry_at is not None and grant.retry_at <= clock.now()):
         return None
-    if failure.permanent:
-        refused = TokenRefused(failure.code, reply=failure.reply)
-        return refused if failure.reply else NotConfigured(failure.code, failure.params)
-    waits = grant.retry_at is not None and clock.now() < grant.retry_at
-    return ProviderUnavailable(failure.code, failure.params, failure.reply) if waits else None
+    moments = {"asked_at": grant.failed_at, "retry_at": grant.retry_at}
+    params = {name: moment.isoformat() for name, moment in moments.items() if moment is not None}
+    return TokenRefused(failure.code, {**failure.params, **params}, failure.reply)
 
 
 def _database_seconds() -> ColumnElement[int]:

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
+from webapp.core import clock
 from webapp.core.sealing import Sealer
 from webapp.mail import audit_events
 from webapp.mail.models import AuthorizationRequest, Grant, GrantStatus, MailServer
@@ -16,6 +17,7 @@ from webapp.mail.oauth.registration import ClientRegistration
 from webapp.mail.oauth.responses import TokenResponse
 from webapp.mail.servers import CLIENT_SECRETS, ServerDraft, destination_changes
 from webapp.providers import Authentication, OAuth2
+from webapp.providers.oauth2 import USER_GRANTS
 
 # The purpose that each sealed column is sealed for.
 PURPOSES = {"sealed_refresh_token": "grant.refresh_token", "sealed_access_token": "grant.access_token"}
@@ -24,14 +26,14 @@ GRANT_SETTINGS = (
     "provider", "authentication", "username", "client_id", "tenant_id", "authorize_url", "token_url",
     "device_authorization_url", "scopes",
 )  # fmt: skip
-# Waits after the first, second … temporary failure.
-RETRY_WAITS = (timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15))
+# How long the worker waits after a failure if no email needs the token sooner.
+RETRY_WAIT = timedelta(minutes=15)
 # Two refreshes closer together than this do not show whether the end of a refresh token moves.
 MIN_BETWEEN_REFRESHES = timedelta(minutes=2)
 NO_REFRESH_TOKEN = dict.fromkeys(("refresh_expires_at", "refresh_deadline", "refresh_expiry_slides"))
 NO_FAILURE: Mapping[str, Any] = {
-    "refresh_interrupted": False, "consecutive_failures": 0, "retry_at": None,
-    "failure_code": "", "failure_params": {}, "failure_reply": "", "failed_at": None,
+    "refresh_interrupted": False, "retry_at": None, "failure_code": "", "failure_params": {}, "failure_reply": "",
+    "failed_at": None,
 }  # fmt: skip
 RELEASED: Mapping[str, Any] = {"lease_id": "", "lease_expires_at": None}
 
@@ -117,9 +119,15 @@ def refreshed(
 
 
 def failed(grant: Grant, error: OAuthError, now: datetime) -> dict[str, Any]:
-    """Return the columns of a grant after a failed refresh, which is retried unless the error is permanent."""
+    """Return the columns of a grant after a failed refresh.
+
+    The worker doesn't use a refused refresh token again unless a person asks. An application that authenticates as
+    itself has none to lose, so it asks again later: the refusal may have been mended on the provider's side.
+    """
+    retries = not error.permanent or grant.grant_type not in USER_GRANTS
     values: dict[str, Any] = {
         **RELEASED,
+        "retry_at": now + RETRY_WAIT if retries else None,
         "failure_code": error.code,
         "failure_params": error.params,
         "failure_reply": error.reply,
@@ -127,10 +135,12 @@ def failed(grant: Grant, error: OAuthError, now: datetime) -> dict[str, Any]:
     }
     if isinstance(error, Unanswered):
         values["refresh_interrupted"] = True
-    if error.permanent:
-        return values | {"status": GrantStatus.ACTION_REQUIRED, "retry_at": None}
-    wait = RETRY_WAITS[min(grant.consecutive_failures, len(RETRY_WAITS) - 1)]
-    return values | {"consecutive_failures": grant.consecutive_failures + 1, "retry_at": now + wait}
+    return values | ({"status": GrantStatus.ACTION_REQUIRED} if error.permanent else {})
+
+
+def ask_again(session: Session) -> None:
+    """Have the worker ask providers again now, even those that refused, because a person wants to know."""
+    session.execute(update(Grant).where(Grant.failure_code != "").values(retry_at=clock.now()))
 
 
 def _refresh_token(

@@ -20,17 +20,26 @@ from webapp.providers.registry import get_providers
 
 @dataclass(frozen=True)
 class GrantTokens:
-    """The access tokens of a mail server; `server_id` is None for settings that are not saved."""
+    """The access tokens of a mail server; `server_id` is None for settings that are not saved.
+
+    `asked` says that a person waits, who is told what the provider says now rather than what it said before.
+    """
 
     state: AppState = field(repr=False)
     registration: ClientRegistration
     server_id: int | None
+    asked: bool = False
 
-    def get(self, rejected: str = "") -> AccessToken:
-        """Return a valid access token, not the one that the mail server `rejected`. Raises OAuthError."""
+    def get(self) -> AccessToken:
+        """Return a valid access token. Raises OAuthError."""
         if self.server_id is None:
             return self._request_unsaved()
-        return Refresh(self.state, self.registration, self.server_id, rejected).token()
+        return Refresh(self.state, self.registration, self.server_id, asked=self.asked).token()
+
+    def discard(self, rejected: str) -> None:
+        """Never return this token again: the mail server rejected it. Raises OAuthError."""
+        if self.server_id is not None:
+            Refresh(self.state, self.registration, self.server_id).discard(rejected)
 
     def force_refresh(self) -> None:
         """Refresh now, even after a failure, because an administrator waits. Raises OAuthError."""
@@ -51,7 +60,7 @@ class GrantTokens:
             raise GrantMissing
         now = clock.now()
         tokens = client.client_credentials(self.registration)
-        return AccessToken(tokens.access_token, now + tokens.lifetime)
+        return AccessToken(tokens.access_token, now + tokens.lifetime, is_new=True)
 
 
 def for_server(server: MailServer, state: AppState) -> GrantTokens:
@@ -75,6 +84,7 @@ def from_values(
     values: Mapping[str, object],
     secrets: Mapping[str, str],
     server_id: int | None,
+    asked: bool = False,
 ) -> GrantTokens | None:
     """Return the token source for values of the form, or None if they don't use OAuth2."""
     method = provider.authentication_named(str(values["authentication"]))
@@ -92,7 +102,7 @@ def from_values(
         own_scopes=own["scopes"].split(),
         proxy=proxy(values, secrets),
     )
-    return GrantTokens(state, registration, server_id)
+    return GrantTokens(state, registration, server_id, asked)
 
 
 def proxy(values: Mapping[str, object], secrets: Mapping[str, str]) -> Proxy | None:

@@ -3,7 +3,7 @@
 import ssl
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from email.utils import parseaddr
@@ -69,18 +69,23 @@ class SmtpConnection(flask_mail.Connection):
     def configure_host(self) -> SmtpClient:
         """Return a client that is connected, encrypted as configured, and authenticated.
 
-        After a rejected access token it tries once more with a new one: the token may have been
-        revoked, or this machine's clock may be wrong.
+        An access token that is rejected is never used again. Unless it was issued just now, another one is tried
+        once: the token may have been revoked, may lack a permission that was granted since, or this machine's clock
+        may be wrong.
         """
+        is_new = self._get_token()
+        try:
+            return self._connected()
+        except DeliveryError as error:
+            if not self._discard_token(error) or is_new:
+                raise
+        self.transcript.add("note", "The access token was rejected; requesting a new one.")
         self._get_token()
         try:
             return self._connected()
         except DeliveryError as error:
-            if self.settings.tokens is None or error.stage is not Stage.AUTH or not error.reply.startswith("535"):
-                raise
-        self.transcript.add("note", "The access token was rejected; requesting a new one.")
-        self._get_token(rejected=self.settings.secrets[ACCESS_TOKEN])
-        return self._connected()
+            self._discard_token(error)
+            raise
 
     def send(
         self,
@@ -107,18 +112,29 @@ class SmtpConnection(flask_mail.Connection):
                 self._reset(client)
             raise
 
-    def _get_token(self, rejected: str = "") -> None:
+    def _get_token(self) -> bool:
+        """Get an access token if the authentication uses them. Return whether it was issued just now."""
         settings = self.settings
         if settings.tokens is None:
-            return
+            return False
         with self._stage(Stage.TOKEN):
             try:
-                token = settings.tokens.get(rejected)
+                token = settings.tokens.get()
             except OAuthError as error:
                 raise DeliveryError(Stage.TOKEN, error.code, error.params, error.reply) from error
         self.transcript.add_secret(token.value)
         secrets = {**settings.secrets, ACCESS_TOKEN: token.value}
         self.settings = replace(settings, secrets=secrets, valid_until=token.expires_at)
+        return token.is_new
+
+    def _discard_token(self, error: DeliveryError) -> bool:
+        """Discard the access token if this error is its rejection. Return whether it is."""
+        tokens = self.settings.tokens
+        if tokens is None or error.stage is not Stage.AUTH or not error.reply.startswith("535"):
+            return False
+        with suppress(OAuthError):
+            tokens.discard(self.settings.secrets[ACCESS_TOKEN])
+        return True
 
     def _connected(self) -> SmtpClient:
         client = self._connect()

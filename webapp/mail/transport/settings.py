@@ -12,17 +12,21 @@ from webapp.providers import Account, Provider
 
 @dataclass(frozen=True)
 class AccessToken:
-    """What OAuth2 authenticates with at the mail server, until it expires."""
+    """What OAuth2 authenticates with at the mail server, until it expires; `is_new` if it was issued just now."""
 
     value: str = field(repr=False)
     expires_at: datetime
+    is_new: bool = False
 
 
 class TokenSource(Protocol):
     """Where a mail server's access tokens come from."""
 
-    def get(self, rejected: str = "") -> AccessToken:
-        """Return a valid access token, not the one that the mail server `rejected`. Raises OAuthError."""
+    def get(self) -> AccessToken:
+        """Return a valid access token. Raises OAuthError."""
+
+    def discard(self, rejected: str) -> None:
+        """Never return this token again: the mail server rejected it. Raises OAuthError."""
 
     def check_claims(self, token: str) -> tuple[str, Mapping[str, str]]:
         """Return what is wrong with a rejected token, as the code and parameters of a failure."""
