@@ -48,25 +48,9 @@ SENDGRID = [
         sendgrid.UNVERIFIED_SENDER,
     ),
 ]
-CUSTOM = [
-    ("auth", "535 5.7.8 Error: authentication failed: UGFzc3dvcmQ6", reply_rules.BAD_CREDENTIALS),
-    ("auth", "503 5.5.1 Error: authentication not enabled", reply_rules.AUTHENTICATION_OFF),
-    ("rcpt", "554 5.7.1 <eve@example.org>: Relay access denied", reply_rules.NEEDS_AUTHENTICATION),
-    ("rcpt", "550 5.1.1 <eve@example.org>: User unknown in virtual mailbox table", reply_rules.UNKNOWN_RECIPIENT),
-    ("rcpt", "450 4.1.8 <m@internal>: Sender address rejected: Domain not found", reply_rules.UNKNOWN_SENDER_DOMAIN),
-    ("rcpt", "504 5.5.2 <x>: Helo command rejected: need fully-qualified hostname", reply_rules.BAD_HELO),
-    ("rcpt", "550 5.7.1 Client host rejected: cannot find your hostname, [192.0.2.1]", reply_rules.NO_REVERSE_DNS),
-    ("rcpt", "450 4.7.25 Client host rejected: cannot find your hostname, [192.0.2.1]", reply_rules.NO_REVERSE_DNS),
-    ("rcpt", "450 4.2.0 <eve@example.org>: Recipient address rejected: Greylisted", reply_rules.GREYLISTED),
-    ("mail", "553 5.7.1 <m@example.org>: Sender address rejected: not owned by user", reply_rules.SENDER_NOT_ALLOWED),
-    ("mail", "502 5.7.0 Your SMTP account is not yet activated.", reply_rules.REJECTED),
-    ("ehlo", "502 5.5.2 Error: command not recognized", reply_rules.BAD_SEQUENCE),
-    ("data", "451 4.3.0 Something new", reply_rules.TEMPORARY_PROBLEM),
-    ("data", "554 5.6.0 Something new", reply_rules.REJECTED),
-]
 REPLIES = [
     (provider, *reply)
-    for provider, replies in {"google": GOOGLE, "office365": OFFICE365, "sendgrid": SENDGRID, "custom": CUSTOM}.items()
+    for provider, replies in {"google": GOOGLE, "office365": OFFICE365, "sendgrid": SENDGRID}.items()
     for reply in replies
 ]
 # Security, stage, code.

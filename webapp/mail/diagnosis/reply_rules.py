@@ -1,12 +1,27 @@
 """What replies of SMTP servers mean, for every provider.
 
-A provider's own rules are tried first. Replies are matched by SMTP code, enhanced code (RFC 3463) and a phrase.
+A provider's own rules are tried first. Of a rejection, what is known is whom it is about
+(`webapp.mail.transport.rejections`); phrases narrow that down.
 """
+
+import re
+from collections.abc import Mapping, Sequence
 
 from flask_babel import lazy_gettext as _
 
 from webapp.mail.diagnosis.smtp_rules import CHECK_PORT, TO_STARTTLS
-from webapp.providers import Diagnosis, DiagnosisRule
+from webapp.mail.transcript import Stage
+from webapp.mail.transport.rejections import Party, party, without_addresses
+from webapp.providers import Diagnosis, DiagnosisRule, Failure
+
+SUBMIT_ELSEWHERE = _(
+    "Or send through your mail provider's server for authenticated sending: port 587 or 465, with a user name and "
+    "password."
+)
+SET_UP_DOMAIN = _(
+    "Add the SPF and DKIM records that your mail provider names to the DNS of the Mail From address's domain."
+)
+SEND_REPLY = _("If that doesn't help, send the reply to whoever runs the server.")
 
 BAD_CREDENTIALS = Diagnosis(
     _("The server rejected the user name or password."),
@@ -23,6 +38,13 @@ NEEDS_AUTHENTICATION = Diagnosis(
         _("Or allow this machine's IP address on the server."),
     ],
 )
+RELAY_DENIED = Diagnosis(
+    _("The server accepted the sign-in, but doesn't relay email to other domains on this connection."),
+    [
+        _("Use the server's port for authenticated sending: usually 587 with STARTTLS, or 465 with TLS."),
+        _("If it's your own server, allow signed-in users to relay."),
+    ],
+)
 NEEDS_TLS = Diagnosis(
     _("The server requires an encrypted connection."), [_("Set Security to STARTTLS.")], fix={"security": "starttls"}
 )
@@ -35,10 +57,21 @@ SENDER_NOT_ALLOWED = Diagnosis(
     _("The signed-in account isn't allowed to send from the Mail From address."),
     [_("Set Mail From to the account's own address, or allow the account to send as that address.")],
 )
-UNKNOWN_RECIPIENT = Diagnosis(_("The server doesn't know this recipient."), [_("Check the address for typos.")])
+SENDER_REJECTED = Diagnosis(
+    _("The server rejected the Mail From address."),
+    [_("Set Mail From to an address that this server sends for, usually that of the signed-in account."), SEND_REPLY],
+)
 UNKNOWN_SENDER_DOMAIN = Diagnosis(
     _("The domain of the Mail From address doesn't exist on the internet."),
     [_("Set Mail From to an address in a real domain.")],
+)
+DOMAIN_NOT_AUTHENTICATED = Diagnosis(
+    _("The domain of the Mail From address doesn't confirm that this server sends for it (SPF, DKIM or DMARC)."),
+    [SET_UP_DOMAIN, _("Or set Mail From to an address in a domain that your mail provider is set up for.")],
+)
+SENDER_BLOCKED = Diagnosis(
+    _("The mail service has blocked the sending account, or hasn't activated it yet."),
+    [_("Sign in to the service's website and look for a notice, or ask its support.")],
 )
 BAD_HELO = Diagnosis(
     _("The server rejected the host name that Mailroom sends in its greeting (EHLO)."),
@@ -47,6 +80,42 @@ BAD_HELO = Diagnosis(
 NO_REVERSE_DNS = Diagnosis(
     _("This machine's IP address has no reverse DNS entry, and the server requires one."),
     [_("Send through your provider's server, or set up a reverse DNS entry for this machine.")],
+)
+MACHINE_REFUSED = Diagnosis(
+    _("The server doesn't accept email from this machine's IP address."),
+    [
+        _("If its reply, below, names a block list, ask that list to remove this machine's IP address."),
+        _("If it's your own server or your provider's, allow this machine's IP address there."),
+        SUBMIT_ELSEWHERE,
+    ],
+)
+LIMIT_REACHED = Diagnosis(
+    _("The account has reached a sending limit of the mail service."),
+    [
+        _("You don't need to do anything if it's rare: waiting emails are retried automatically."),
+        _("If it happens often, ask the service for a higher limit."),
+    ],
+)
+NOT_VERIFIED = Diagnosis(
+    _("The mail service has not verified the Mail From address or, for a new account, the recipient's."),
+    [
+        _("On the service's website, verify the Mail From address or its domain."),
+        _("If the account may only send to verified recipients, ask the service to lift that restriction."),
+    ],
+)
+UNKNOWN_RECIPIENT = Diagnosis(_("The server doesn't know this recipient."), [_("Check the address for typos.")])
+RECIPIENT_REJECTED = Diagnosis(
+    _("The server doesn't accept email for this recipient."),
+    [_("Check the address for typos."), _("Ask the recipient, or whoever runs their mail server.")],
+)
+MAILBOX_FULL = Diagnosis(_("The recipient's mailbox is full."), [_("Ask the recipient to make room in it.")])
+TAKEN_FOR_SPAM = Diagnosis(
+    _("The server took this message for spam or objected to its content."),
+    [
+        SET_UP_DOMAIN,
+        _("Check that the domain of the public URL is not on a block list: the links in emails start with it."),
+        SEND_REPLY,
+    ],
 )
 GREYLISTED = Diagnosis(
     _("The server deliberately delays first-time senders (greylisting)."),
@@ -60,38 +129,60 @@ TOO_BIG = Diagnosis(_("The message is too large for the server."), [_("Raise the
 BAD_SEQUENCE = Diagnosis(_("The server doesn't understand Mailroom's commands."), [CHECK_PORT])
 REJECTED = Diagnosis(
     _("The server permanently rejected the message. Its reply, below, says why."),
-    [_("If that doesn't help, send the reply to whoever runs the server.")],
+    [SEND_REPLY],
 )
 
-REPLY_RULES = (
-    DiagnosisRule("454 4.7.0", TEMPORARY_PROBLEM, "tls not available"),
-    DiagnosisRule("454 4.7.0", TEMPORARY_PROBLEM, "temporary authentication failure"),
-    DiagnosisRule("503", AUTHENTICATION_OFF, "auth"),
+# Replies that say what they are about by their code, at any stage. The first match counts.
+CODE_RULES = (
     DiagnosisRule("530", NEEDS_TLS, "starttls"),
     DiagnosisRule("534", NEEDS_TLS, "mechanism is too weak"),
+    DiagnosisRule("538", NEEDS_TLS),
     DiagnosisRule("535", BAD_CREDENTIALS),
     DiagnosisRule("534", BAD_CREDENTIALS),
     DiagnosisRule("530", NEEDS_AUTHENTICATION),
-    DiagnosisRule("554", NEEDS_AUTHENTICATION, "relay access denied"),
-    DiagnosisRule("550", NEEDS_AUTHENTICATION, "relay"),
-    DiagnosisRule("550", NEEDS_AUTHENTICATION, "authentication"),
-    DiagnosisRule("553", NEEDS_AUTHENTICATION, "not logged in"),
-    DiagnosisRule("553", SENDER_NOT_ALLOWED),
-    DiagnosisRule("550", SENDER_NOT_ALLOWED, "send as"),
-    DiagnosisRule("554", SENDER_NOT_ALLOWED, "senddenied"),
-    DiagnosisRule("554", SENDER_NOT_ALLOWED, "sendasdenied"),
-    DiagnosisRule("450 4.1.8", UNKNOWN_SENDER_DOMAIN),
-    DiagnosisRule("421", BAD_HELO, "(ehlo)"),
-    DiagnosisRule("450", BAD_HELO, "helo"),
-    DiagnosisRule("504", BAD_HELO, "helo"),
-    DiagnosisRule("550", BAD_HELO, "helo"),
-    DiagnosisRule("450", NO_REVERSE_DNS, "hostname"),
-    DiagnosisRule("550", NO_REVERSE_DNS, "cannot find your"),
-    DiagnosisRule("550 5.1.1", UNKNOWN_RECIPIENT),
-    DiagnosisRule("550", UNKNOWN_RECIPIENT, "unknown"),
-    DiagnosisRule("450", GREYLISTED, "greylist"),
-    DiagnosisRule("451", GREYLISTED, "greylist"),
-    DiagnosisRule("552", TOO_BIG),
     DiagnosisRule("500", BAD_SEQUENCE),
     DiagnosisRule("502", BAD_SEQUENCE, "command"),
 )
+# What a rejection means by whom it is about. The first match counts; the last one of each matches anything.
+PARTY_RULES: Mapping[Party, Sequence[tuple[str, Diagnosis]]] = {
+    Party.EHLO: [("", BAD_HELO)],
+    Party.MACHINE: [("cannot find your|reverse|ptr|rdns", NO_REVERSE_DNS), ("", MACHINE_REFUSED)],
+    Party.SENDER: [
+        ("domain not found|domain of sender address does not exist", UNKNOWN_SENDER_DOMAIN),
+        (r"\bspf\b|dkim|dmarc|required authentication level", DOMAIN_NOT_AUTHENTICATED),
+        ("blocked|bad outbound sender|unusual|abuse|activated", SENDER_BLOCKED),
+        (
+            "not owned|send as|sendasdenied|senddenied|relaying disallowed|authori[sz]ed|allowed to send|not one of",
+            SENDER_NOT_ALLOWED,
+        ),
+        ("", SENDER_REJECTED),
+    ],
+    Party.AUTHENTICATION: [("", NEEDS_AUTHENTICATION)],
+    Party.LIMIT: [("not verified", NOT_VERIFIED), ("", LIMIT_REACHED)],
+    Party.RECIPIENT: [
+        (r"\bfull\b|quota|\d 5\.2\.2 ", MAILBOX_FULL),
+        (r"unknown|no such|not found|not exist|\d 5\.1\.1 ", UNKNOWN_RECIPIENT),
+        ("", RECIPIENT_REJECTED),
+    ],
+    Party.CONTENT: [("", TAKEN_FOR_SPAM)],
+    Party.SIZE: [("", TOO_BIG)],
+}
+
+
+def diagnose_reply(failure: Failure, settings: Mapping[str, str]) -> Diagnosis:
+    """Return the diagnosis of what a mail server replied."""
+    for rule in CODE_RULES:
+        if rule.matches(failure):
+            return rule.diagnosis
+    text = without_addresses(failure.reply)
+    if failure.stage == Stage.AUTH and re.match("503.*auth", text):
+        return AUTHENTICATION_OFF
+    about = party(failure.stage, failure.reply)
+    if about is Party.AUTHENTICATION and settings.get("authentication", "none") != "none":
+        return RELAY_DENIED
+    for phrases, diagnosis in PARTY_RULES.get(about, ()):
+        if re.search(phrases, text):
+            return diagnosis
+    if failure.reply.startswith("4"):
+        return GREYLISTED if re.search("gr[ae]y-?list", text) else TEMPORARY_PROBLEM
+    return REJECTED

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from flask_babel import gettext as _
 
-from webapp.mail.diagnosis.reply_rules import REJECTED, REPLY_RULES, TEMPORARY_PROBLEM
+from webapp.mail.diagnosis.reply_rules import diagnose_reply
 from webapp.mail.diagnosis.smtp_rules import ERROR_RULES
 from webapp.mail.diagnosis.token_rules import ASK_AGAIN, diagnose_authentication, diagnose_token
 from webapp.mail.transcript import Stage
@@ -42,14 +42,7 @@ def _diagnose(provider: str, settings: Mapping[str, str], failure: Failure) -> D
         rejected = diagnose_authentication(failure)
         if rejected is not None:
             return rejected
-    return _by_reply(failure) if failure.reply else _by_code(failure, settings)
-
-
-def _by_reply(failure: Failure) -> Diagnosis:
-    for rule in REPLY_RULES:
-        if rule.matches(failure):
-            return rule.diagnosis
-    return TEMPORARY_PROBLEM if failure.reply.startswith("4") else REJECTED
+    return diagnose_reply(failure, settings) if failure.reply else _by_code(failure, settings)
 
 
 def _by_code(failure: Failure, settings: Mapping[str, str]) -> Diagnosis:

@@ -18,7 +18,8 @@ from webapp.core.sockets import connect, connect_through_proxy, resolve
 from webapp.mail.mime import ascii_domain, mailbox
 from webapp.mail.oauth.errors import OAuthError
 from webapp.mail.transcript import Stage, StageResult, Transcript
-from webapp.mail.transport.errors import DeliveryError, Scope, classify_reply
+from webapp.mail.transport import rejections
+from webapp.mail.transport.errors import DeliveryError, Scope
 from webapp.mail.transport.settings import TransportSettings
 from webapp.mail.transport.smtp import Certificate, SmtpClient, reply_text
 
@@ -265,7 +266,7 @@ class SmtpConnection(flask_mail.Connection):
 def _expect(first_digit: int, stage: Stage, code: int, text: bytes) -> None:
     if code // 100 != first_digit:
         reply = reply_text(code, text)
-        raise DeliveryError(stage, reply=reply, scope=classify_reply(stage, code, reply))
+        raise DeliveryError(stage, reply=reply, scope=rejections.scope(stage, reply))
 
 
 def _bare_address(address: str | tuple[str, str]) -> str:

@@ -57,27 +57,3 @@ class DeliveryError(MailroomError):
     def failure(self) -> Failure:
         """The failure as data."""
         return Failure(self.stage, self.code, self.params, self.reply, self.permanent)
-
-
-# Phrases in rejections of one message that are about the sender's account or its quota: the
-# rejection is temporary, or an administrator has to change the settings, so the message waits.
-_NOT_THE_RECIPIENT = (
-    "5.4.5", "5.5.1", "5.7.0", "5.7.30", "5.7.57", "5.7.60", "5.2.252", "senddenied", "sendasdenied", "quotaexceeded",
-    "quota", "limit", "relay", "verified", "not authorized", "unauthorized", "authenticat", "sender", "from address",
-    "helo", "credentials", "unusual sending", "cannot find your",
-)  # fmt: skip
-_UNKNOWN_RECIPIENT = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "user unknown")
-
-
-def classify_reply(stage: Stage, code: int, reply: str) -> Scope:
-    """Return what a rejection of MAIL, RCPT or DATA concerns (RFC 5321, 4.2.1; RFC 3463)."""
-    if code == 421 or stage is Stage.MAIL or code in (530, 535):
-        return Scope.SERVER
-    if 400 <= code < 500:
-        return Scope.MESSAGE
-    text = reply.casefold()
-    about_sender = any(phrase in text for phrase in _NOT_THE_RECIPIENT)
-    if stage is Stage.RCPT:
-        known = any(phrase in text for phrase in _UNKNOWN_RECIPIENT)
-        return Scope.RECIPIENT if known or not about_sender else Scope.SERVER
-    return Scope.MESSAGE if about_sender else Scope.RECIPIENT
