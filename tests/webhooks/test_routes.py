@@ -142,3 +142,38 @@ def test_the_audit_trail_has_neither_url_nor_secret(
         {},
         {"passed": True},
     )
+
+
+def test_a_failure_says_when_it_happened_and_when_it_is_tried_next(
+    administrator: Browser, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver
+) -> None:
+    receiver.answers = [503]
+    enqueue("mail_server.ended")
+    deliver()
+    page = administrator.get(PAGE).text
+    assert "Last attempt: <time" in page
+    assert "Next attempt: <time" in page
+
+
+def test_a_test_that_is_accepted_has_queued_events_tried_at_once(
+    administrator: Browser, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver
+) -> None:
+    receiver.answers = [503]
+    enqueue("mail_server.ended")
+    deliver()
+    administrator.submit(PAGE, button="test")
+    deliver()
+    assert receiver.types == ["mail_server.ended", "webhook.test", "mail_server.ended"]
+
+
+def test_a_test_asks_a_receiver_that_was_gone_and_turns_the_webhook_on_if_it_accepts(
+    administrator: Browser, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver
+) -> None:
+    receiver.answers = [410, 410]
+    enqueue("mail_server.ended")
+    deliver()
+    assert "replied with status 410" in administrator.submit(PAGE, button="test").text
+    assert "The webhook is off." in administrator.get(PAGE).text
+    page = administrator.submit(PAGE, button="test").text
+    assert "Test event delivered." in page
+    assert "The webhook is off." not in page

@@ -63,7 +63,7 @@ def send_test(draft: ServerDraft, saved: MailServer | None, recipient: str) -> T
     )
     _audit(test, settings.provider.key)
     if saved is not None and not saved.differing(CERTIFICATE_SETTINGS, draft.values, draft.provider_fields):
-        certificates.record(app_state().database, saved, connection.certificate)
+        certificates.record(app_state().database, saved, connection.certificate, asked=True)
     return test
 
 

@@ -79,11 +79,11 @@ def claim(state: AppState, now: datetime) -> WebhookDelivery | None:
         )
 
 
-def send(state: AppState, event: WebhookDelivery) -> DeliveryResult | None:
-    """Send an event to the saved endpoint, once. Return None while the webhook is off."""
+def send(state: AppState, event: WebhookDelivery, asked: bool = False) -> DeliveryResult | None:
+    """Send an event to the saved endpoint, once. Return None while the webhook is off; see `service.endpoint`."""
     try:
         with state.database.read() as session:
-            endpoint = service.endpoint(session, state.sealer)
+            endpoint = service.endpoint(session, state.sealer, asked)
     except CannotUnseal:
         return DeliveryResult(failure_code="cannot_unseal")
     return _post(endpoint, event) if endpoint else None

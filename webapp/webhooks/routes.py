@@ -52,6 +52,8 @@ def test() -> Response:
     error = _send_test_event()
     with app_state().database.transaction() as session:
         audit.record(session, audit_events.WEBHOOK_TESTED, passed=not error)
+        if not error:
+            service.receiver_works(session)
     if error:
         flash(_("The test event couldn't be delivered. %(error)s", error=error), "danger")
     else:
@@ -66,7 +68,7 @@ def _send_test_event() -> str:
         "This is a test: there is nothing to do.",
         url=service.mail_server_url(general_settings()),
     )
-    result = delivery.send(app_state(), event)
+    result = delivery.send(app_state(), event, asked=True)
     if result is None:
         return _("Save a URL first.")
     return describe_failure(result.failure_code, result.failure_params) if result.failure_code else ""

@@ -48,6 +48,17 @@ def test_a_test_send_records_the_certificate(inbox: Inbox, state: AppState, admi
     assert saved(state).certificate_expires_at == END
 
 
+def test_a_test_send_says_that_the_certificate_was_seen_now(
+    inbox: Inbox, state: AppState, administrator: Browser
+) -> None:
+    for hours in (0, 20):
+        with time_machine.travel(datetime(2026, 12, 24, 12, tzinfo=UTC) + timedelta(hours=hours), tick=False):
+            administrator.start_session()
+            page = administrator.submit(PAGE, button="test", test_recipient="eve@people.example", **form_of(inbox))
+            assert saved(state).certificate_seen_at == clock.now()
+    assert "Last checked on 25 Dec 2026." in page.text
+
+
 @pytest.mark.parametrize(("name", "value"), [("host", "smtp.example.org"), ("provider_fields", {"region": "us"})])
 def test_a_test_send_through_another_server_records_nothing(
     inbox: Inbox, state: AppState, administrator: Browser, name: str, value: object

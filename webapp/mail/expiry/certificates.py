@@ -15,10 +15,10 @@ SEEN_INTERVAL = timedelta(days=1)
 CHECK_DELAY = timedelta(hours=1)
 
 
-def record(database: Database, server: MailServer | None, certificate: Certificate | None) -> None:
-    """Save the certificate that the server presented, if it is a new one or was not recorded for a day."""
+def record(database: Database, server: MailServer | None, certificate: Certificate | None, asked: bool = False) -> None:
+    """Save the certificate that the server presented if it is new, was not recorded for a day, or a person asked."""
     now = clock.now()
-    if server is None or certificate is None or not _is_worth_recording(server, certificate, now):
+    if server is None or certificate is None or not (asked or _is_worth_recording(server, certificate, now)):
         return
     # Another server may have been saved since this one was contacted.
     unchanged = [getattr(MailServer, name) == getattr(server, name) for name in ("id", "host", "port", "security")]

@@ -69,7 +69,11 @@ def note(expiry: Expiry) -> str:
     if expiry.state is ExpiryState.REFUSED:
         return summary(expiry)
     if expiry.needs_attention:
-        return advice(expiry)
+        return " ".join(filter(None, (advice(expiry), _seen(expiry))))
     if expiry.state is ExpiryState.UNKNOWN:
         return str(_UNKNOWN[expiry.subject])
-    return _("Mailroom renews it automatically.") if expiry.renews_automatically else ""
+    return _("Mailroom renews it automatically.") if expiry.renews_automatically else _seen(expiry)
+
+
+def _seen(expiry: Expiry) -> str:
+    return _("Last checked on %(day)s.", day=format_date(expiry.seen_at, "medium")) if expiry.seen_at else ""

@@ -26,6 +26,7 @@ _PRIMARY_AND_GRANT = (
         MailServer.security,
         MailServer.certificate_since,
         MailServer.certificate_expires_at,
+        MailServer.certificate_seen_at,
         Grant.id.label("grant_id"),
         Grant.status,
         Grant.granted_at,
@@ -60,12 +61,16 @@ class ExpiryState(StrEnum):
 
 @dataclass(frozen=True)
 class Expiry:
-    """When one thing expires; for a REFUSED grant, `expires_at` is when it was refused."""
+    """When one thing expires; for a REFUSED grant, `expires_at` is when it was refused.
+
+    `seen_at` is when a certificate was presented.
+    """
 
     subject: ExpirySubject
     state: ExpiryState
     expires_at: datetime | None = None
     renews_automatically: bool = False
+    seen_at: datetime | None = None
 
     @property
     def needs_attention(self) -> bool:
@@ -131,7 +136,7 @@ def _certificate_expiry(server: MailServer | AnyRow, now: datetime) -> Expiry | 
     if server.certificate_expires_at is None:
         return Expiry(ExpirySubject.CERTIFICATE, ExpiryState.UNKNOWN)
     state = _state(server.certificate_expires_at, now, server.certificate_since)
-    return Expiry(ExpirySubject.CERTIFICATE, state, server.certificate_expires_at)
+    return Expiry(ExpirySubject.CERTIFICATE, state, server.certificate_expires_at, seen_at=server.certificate_seen_at)
 
 
 def _state(expires_at: datetime, now: datetime, renewed_at: datetime | None = None) -> ExpiryState:
