@@ -175,8 +175,8 @@ def send(walker: Walker, service: Service) -> None:
 
 def change_the_client(walker: Walker) -> None:
     """Change the client that the access token was issued for."""
-    assert walker.sees("discards this access token")
+    assert walker.sees("need a new access token")
     walker.fill(client_id="another", client_secret=CLIENT_SECRET)
     walker.press("save")
-    assert walker.sees("The access token was discarded")
+    assert walker.sees("Saved as a draft.")
     assert walker.sees("Access token status: Not generated")

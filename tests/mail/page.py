@@ -36,6 +36,14 @@ def saved(state: AppState) -> MailServer:
     return server
 
 
+def shown(state: AppState) -> MailServer:
+    """Return the mail server that the form shows: the draft, if there is one."""
+    with state.database.read() as session:
+        server = servers.shown(session)
+    assert server is not None
+    return server
+
+
 def password(state: AppState) -> str:
     """Return the saved password in the clear."""
     return servers.open_secrets(state.sealer, saved(state))["password"]

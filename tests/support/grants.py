@@ -15,6 +15,7 @@ from webapp.mail.grants import service as grants
 from webapp.mail.grants.token_source import GrantTokens
 from webapp.mail.models import Grant, MailServer
 from webapp.mail.servers import ServerDraft
+from webapp.mail.service import Saved
 from webapp.settings.service import General, general
 from webapp.web.client import Client
 
@@ -48,9 +49,9 @@ class GrantOwner:
 
     @property
     def server(self) -> MailServer:
-        """The saved mail server."""
+        """The mail server that the form shows: the draft, if there is one."""
         with self.state.database.read() as session:
-            found = servers.primary(session)
+            found = servers.shown(session)
         assert found is not None
         return found
 
@@ -76,10 +77,11 @@ class GrantOwner:
         values |= self.provider.settings | given
         return ServerDraft(PROVIDERS[str(values["provider"])], values, {}, secrets)
 
-    def save(self, **given: Any) -> None:
-        """Save the mail server."""
+    def save(self, **given: Any) -> Saved:
+        """Save the mail server; `version` is the one of the form."""
+        version = given.pop("version", None)
         with self.state.database.transaction() as session:
-            service.save(session, self.state.sealer, self.draft(**given), by="owner@mailroom.example")
+            return service.save(session, self.state.sealer, self.draft(**given), "owner@mailroom.example", version)
 
     def start(self) -> str:
         """Start an authorization and return the URL that the browser is sent to."""

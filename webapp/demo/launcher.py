@@ -99,8 +99,10 @@ def prepare(session: Session, state: AppState, address: ListenAddress, inbox_por
         )
     accounts.create(session)
     saved = primary(session)
-    if saved is None or (saved.provider == PROVIDER and saved.port != inbox_port):
+    if saved is None:
         mail.save(session, state.sealer, mail_server(get_providers()[PROVIDER], inbox_port), by="demo")
+    elif saved.provider == PROVIDER:
+        saved.port = inbox_port
 
 
 def mail_server(provider: Provider, inbox_port: int) -> ServerDraft:

@@ -5,6 +5,8 @@ from flask_babel import lazy_gettext as lazy
 from webapp.audit.registry import EventType
 
 MAIL_SERVER_SAVED = EventType("mail_server.saved", lazy("Mail server saved"))
+MAIL_SERVER_DRAFT_SAVED = EventType("mail_server.draft_saved", lazy("Mail server draft saved"))
+MAIL_SERVER_DRAFT_DISCARDED = EventType("mail_server.draft_discarded", lazy("Mail server draft discarded"))
 TEST_SEND_FINISHED = EventType("test_send.finished", lazy("Test email attempted"))
 GRANT_OBTAINED = EventType("grant.obtained", lazy("Access token generated"))
 GRANT_REFUSED = EventType("grant.refused", lazy("Access token could not be generated"))

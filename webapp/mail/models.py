@@ -1,5 +1,6 @@
 """Saved mail servers, their OAuth2 grants, and the expiry alerts that were sent about them."""
 
+import secrets
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from enum import StrEnum
@@ -16,10 +17,15 @@ from webapp.providers import Failure
 PUBLIC_SETTINGS = ("mail_from", "host", "port", "security", "tls_minimum", "authentication", "username")
 
 
+def _draw_version(_present: int | None) -> int:
+    """Return a version of nine digits at most; 0 stands for “nothing saved”."""
+    return 1 + secrets.randbelow(10**9 - 1)
+
+
 class MailServer(Base):
     """One saved outgoing server: provider, connection, authentication and sealed secrets.
 
-    `position` 0 is the primary; higher ones are fallbacks, tried in order.
+    `position` 0 is the primary; higher ones are fallbacks, tried in order. -1 is a draft, which sends nothing.
     """
 
     __tablename__ = "mail_servers"
@@ -58,10 +64,12 @@ class MailServer(Base):
     certificate_seen_at: Mapped[datetime | None]
     updated_at: Mapped[datetime]
     updated_by: Mapped[str] = mapped_column(String(254), default="")
-    # Counts the changes, so that a form that was shown before another change is not saved over it.
+    # Another one after each change, so that a form that was shown before it is not saved over it. It is drawn, not
+    # counted, as a form that shows the primary must not be saved over a draft either.
     version: Mapped[int] = mapped_column()
 
-    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 -- SQLAlchemy declares it so
+    # SQLAlchemy declares it so.
+    __mapper_args__ = {"version_id_col": version, "version_id_generator": _draw_version}  # noqa: RUF012
 
     @property
     def values(self) -> dict[str, Any]:

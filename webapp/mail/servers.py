@@ -11,7 +11,8 @@ from webapp.mail.models import MailServer
 from webapp.providers import Authentication, Provider
 from webapp.providers.registry import secret_fields
 
-PRIMARY = 0
+# Positions: the primary, and the draft that is kept beside it until it has an access token.
+PRIMARY, DRAFT = 0, -1
 PRIMARY_SAVED_AT = select(MailServer.updated_at).where(MailServer.position == PRIMARY)
 PROXY_PASSWORD = "proxy_password"  # noqa: S105 -- the name of a field
 # What an application proves its identity with when it asks for tokens.
@@ -72,10 +73,21 @@ def primary(session: Session) -> MailServer | None:
     return session.scalars(select(MailServer).where(MailServer.position == PRIMARY)).one_or_none()
 
 
-def lock_primary(session: Session) -> MailServer | None:
-    """Return the primary mail server and keep others from changing it until the transaction ends."""
-    statement = select(MailServer).where(MailServer.position == PRIMARY).with_for_update()
-    return session.scalars(statement).one_or_none()
+def shown(session: Session) -> MailServer | None:
+    """Return the mail server that the form shows: the draft, if there is one, else the primary."""
+    statement = select(MailServer).where(MailServer.position.in_((DRAFT, PRIMARY))).order_by(MailServer.position)
+    return session.scalars(statement.limit(1)).one_or_none()
+
+
+def lock(session: Session) -> Mapping[int, MailServer]:
+    """Return the primary and the draft by position, and keep others from changing them until the transaction ends."""
+    statement = select(MailServer).where(MailServer.position.in_((DRAFT, PRIMARY))).with_for_update()
+    return {server.position: server for server in session.scalars(statement)}
+
+
+def lock_one(session: Session, server_id: int) -> MailServer | None:
+    """Return the mail server with this id and keep others from changing it until the transaction ends."""
+    return session.get(MailServer, server_id, with_for_update=True)
 
 
 def secrets_to_retype(saved: MailServer | None, draft: ServerDraft) -> frozenset[str]:

@@ -1,8 +1,10 @@
-"""Save the mail server, and tell whether a draft of it differs from what is saved."""
+"""Save the mail server: to be used at once or, while it can't work yet, as a draft beside the one in use."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -12,19 +14,22 @@ from webapp.core.errors import MailroomError, StaleVersion
 from webapp.core.sealing import Sealer
 from webapp.mail import audit_events, signals
 from webapp.mail.grants import service as grants
-from webapp.mail.models import MailServer
+from webapp.mail.models import ExpiryAlert, GrantStatus, MailServer
 from webapp.mail.servers import (
     CERTIFICATE_SETTINGS,
     CLIENT_SECRETS,
     COLUMNS,
+    DRAFT,
     OAUTH2_COLUMNS,
     PRIMARY,
     ServerDraft,
-    lock_primary,
+    lock,
     open_secrets,
     seal_purpose,
     secrets_to_retype,
 )
+from webapp.providers import OAuth2
+from webapp.providers.registry import get_providers
 
 
 class SecretsRequired(MailroomError):
@@ -38,44 +43,75 @@ class Saved:
     server: MailServer
     discarded_grant: bool = False
 
+    @property
+    def is_draft(self) -> bool:
+        """Whether the settings are kept beside the primary, which goes on sending."""
+        return self.server.position == DRAFT
 
-def save(session: Session, sealer: Sealer, draft: ServerDraft, by: str, version: int | None = None) -> Saved:
-    """Save the draft as the primary mail server, and try everything that waits at once.
+
+def save(
+    session: Session,
+    sealer: Sealer,
+    draft: ServerDraft,
+    by: str,
+    version: int | None = None,
+    keep_draft: bool = False,
+) -> Saved:
+    """Save what the form holds, put it to use if it can work, and try everything that waits at once.
+
+    The form shows the saved draft, or else the primary. Settings that need an access token first are kept as a draft
+    while the primary can work, which goes on sending. All others become the primary, and then no draft is left; with
+    `keep_draft`, a draft stays one.
 
     A blank secret keeps the saved one. Secrets that the new settings cannot use are deleted, and so is a grant
     that was obtained with other settings (see `grants.discarding_changes`).
-    `version` is the one that the draft was made from, 0 if none was saved. Raises StaleVersion if another
+    `version` is that of the mail server that the form showed, 0 if none was saved. Raises StaleVersion if another
     administrator has saved since, and SecretsRequired if a blank secret was saved for another destination.
     """
-    server = lock_primary(session)
-    if version is not None and version != (current := server.version if server else 0):
+    saved = lock(session)
+    shown = saved.get(DRAFT, saved.get(PRIMARY))
+    if version is not None and version != (current := shown.version if shown else 0):
         raise StaleVersion(current)
-    before = _fields(server) if server else {}
-    discarded = False
-    if server is None:
-        server = MailServer(position=PRIMARY, sealed_secrets={})
-        try:
-            with session.begin_nested():
-                session.add(_fill(server, sealer, draft, by))
-        except IntegrityError:
-            # A second click, or another administrator, saved the first one at the same moment.
-            return save(session, sealer, draft, by, version)
-    elif secrets_to_retype(server, draft):
+    if secrets_to_retype(shown, draft):
         raise SecretsRequired
+    changed = _changes_of_grant(sealer, shown, draft)
+    position = _position(session, saved, draft, changed, keep_draft)
+    before = _fields(shown if position == DRAFT else saved.get(PRIMARY))
+    if shown is None or (position == DRAFT and shown.position == PRIMARY):
+        secrets = shown.sealed_secrets if shown else {}
+        server = MailServer(position=position, sealed_secrets=secrets, provider_fields={})
     else:
-        opened = open_secrets(sealer, server, needed=()) if draft.entered_secrets else {}
-        if changed := grants.discarding_changes(server, draft, opened):
-            discarded = grants.discard(session, server, changed)
-        if server.differing(CERTIFICATE_SETTINGS, draft.values, draft.provider_fields):
-            server.certificate_since = server.certificate_expires_at = server.certificate_seen_at = None
-        _fill(server, sealer, draft, by)
+        server = shown
+    discarded = server is shown and bool(changed) and grants.discard(session, server, changed)
+    try:
+        with session.begin_nested():
+            session.add(_fill(server, sealer, draft, by))
+    except IntegrityError:
+        # A second click, or another administrator, saved the first one at the same moment.
+        return save(session, sealer, draft, by, version, keep_draft)
+    if position == PRIMARY and server.position == DRAFT:
+        _put_to_use(session, server, saved[PRIMARY])
     grants.prepare(session, server, draft.method)
-    signals.mail_server_saved.send(session=session)
-    after = _fields(server)
-    # An empty setting counts as one that is not there.
-    changes = sorted(name for name in before | after if (before.get(name) or None) != (after.get(name) or None))
-    audit.record(session, audit_events.MAIL_SERVER_SAVED, provider=server.provider, changed=changes)
+    _announce(session, server, before)
     return Saved(server, discarded)
+
+
+def discard_draft(session: Session, version: int | None = None) -> None:
+    """Delete the draft with its access token. Raises StaleVersion if it is not the one with this `version` any more."""
+    saved = lock(session)
+    draft = saved.get(DRAFT)
+    if draft is None or version not in (None, draft.version):
+        raise StaleVersion(draft.version if draft else 0)
+    grants.discard(session, draft)
+    session.delete(draft)
+    audit.record(session, audit_events.MAIL_SERVER_DRAFT_DISCARDED, provider=draft.provider)
+
+
+def can_work(session: Session, server: MailServer) -> bool:
+    """Return whether the saved server can send: its plugin is there and, with OAuth2, an access token."""
+    provider = get_providers().get(server.provider)
+    method = provider.authentication_named(server.authentication) if provider else None
+    return method is not None and (not isinstance(method, OAuth2) or _has_token(session, server))
 
 
 def is_unchanged(saved: MailServer | None, draft: ServerDraft) -> bool:
@@ -85,12 +121,65 @@ def is_unchanged(saved: MailServer | None, draft: ServerDraft) -> bool:
     return not saved.differing(draft.values, draft.values, draft.provider_fields)
 
 
-def _fields(server: MailServer) -> dict[str, object]:
+def _position(
+    session: Session, saved: Mapping[int, MailServer], draft: ServerDraft, changed: frozenset[str], keep_draft: bool
+) -> int:
+    """Return where the settings are saved: as the primary if they can work or it can't anyway, else as the draft."""
+    primary, shown = saved.get(PRIMARY), saved.get(DRAFT, saved.get(PRIMARY))
+    if primary is None or shown is None or not can_work(session, primary):
+        return PRIMARY
+    if keep_draft and shown.position == DRAFT:
+        return DRAFT
+    works_at_once = not isinstance(draft.method, OAuth2) or (not changed and _has_token(session, shown))
+    return PRIMARY if works_at_once else DRAFT
+
+
+def _has_token(session: Session, server: MailServer) -> bool:
+    grant = grants.get(session, server.id)
+    return grant is not None and grant.status == GrantStatus.GENERATED
+
+
+def _changes_of_grant(sealer: Sealer, shown: MailServer | None, draft: ServerDraft) -> frozenset[str]:
+    """Return the changes to the server that the form showed after which its grant can't be used."""
+    if shown is None:
+        return frozenset()
+    opened = open_secrets(sealer, shown, needed=()) if draft.entered_secrets else {}
+    return grants.discarding_changes(shown, draft, opened)
+
+
+def _put_to_use(session: Session, draft: MailServer, former: MailServer) -> None:
+    """Make the draft the primary, and delete the former one with its grant; alerts about that will be resolved."""
+    alerts = update(ExpiryAlert).where(ExpiryAlert.mail_server_id == former.id)
+    session.execute(alerts.values(mail_server_id=draft.id))
+    grants.discard(session, former)
+    session.delete(former)
+    session.flush()
+    draft.position = PRIMARY
+    session.flush()
+
+
+def _announce(session: Session, server: MailServer, before: dict[str, object]) -> None:
+    """Record what was changed and, unless it is a draft, have everything that waits tried at once."""
+    event = audit_events.MAIL_SERVER_DRAFT_SAVED
+    if server.position == PRIMARY:
+        event = audit_events.MAIL_SERVER_SAVED
+        signals.mail_server_saved.send(session=session)
+    after = _fields(server)
+    # An empty setting counts as one that is not there.
+    changes = sorted(name for name in before | after if (before.get(name) or None) != (after.get(name) or None))
+    audit.record(session, event, provider=server.provider, changed=changes)
+
+
+def _fields(server: MailServer | None) -> dict[str, object]:
     """Return what a form can change, by name; the secrets stay sealed, so they differ whenever they are entered."""
+    if server is None:
+        return {}
     return {name: getattr(server, name) for name in COLUMNS} | server.provider_fields | server.sealed_secrets
 
 
 def _fill(server: MailServer, sealer: Sealer, draft: ServerDraft, by: str) -> MailServer:
+    if server.differing(CERTIFICATE_SETTINGS, draft.values, draft.provider_fields):
+        server.certificate_since = server.certificate_expires_at = server.certificate_seen_at = None
     server.sealed_secrets = _sealed(sealer, server, draft)
     expires_on = _secret_expires_on(server, draft)
     for name, value in (dict.fromkeys(OAUTH2_COLUMNS, "") | dict(draft.values)).items():

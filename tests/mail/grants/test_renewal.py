@@ -145,9 +145,7 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("change", "discarded"), CHANGES)
-def test_a_grant_is_discarded_when_its_settings_change(
-    granted: GrantOwner, change: dict[str, Any], discarded: bool
-) -> None:
+def test_a_grant_is_not_used_with_other_settings(granted: GrantOwner, change: dict[str, Any], discarded: bool) -> None:
     granted.save(**change)
     with granted.state.database.read() as session:
         grant = grants.get(session, granted.server.id)
@@ -155,7 +153,7 @@ def test_a_grant_is_discarded_when_its_settings_change(
     assert kept is not discarded
 
 
-def test_a_grant_without_a_client_secret_is_discarded_when_email_goes_elsewhere(owner: GrantOwner) -> None:
+def test_a_grant_without_a_client_secret_is_not_used_when_email_goes_elsewhere(owner: GrantOwner) -> None:
     owner.provider.public = True
     owner.save(secrets={"client_secret": ""})
     owner.authorize()
@@ -167,6 +165,6 @@ def test_a_grant_without_a_client_secret_is_discarded_when_email_goes_elsewhere(
 
 def test_tokens_for_a_discarded_grant_are_not_saved(granted: GrantOwner) -> None:
     source = granted.tokens
-    granted.save(client_id="another")
+    granted.save(authentication="none")
     with later(hours=1), pytest.raises(GrantMissing):
         source.get()

@@ -1,8 +1,8 @@
-"""A change of the settings that a grant was obtained with discards it, and the page says so before and after."""
+"""A grant is used with no other settings than those it was obtained with, and the page says so before and after."""
 
 import pytest
 
-from tests.mail.page import PAGE, error_at, saved
+from tests.mail.page import PAGE, error_at, saved, shown
 from tests.mail.server_page.authorization import START, authorize, grant_events, oauth_form, return_with
 from tests.support.authorization import AuthorizationServer
 from tests.support.browser import Browser
@@ -10,19 +10,21 @@ from webapp.core.app_state import AppState
 
 pytestmark = pytest.mark.one_database
 DISCARDED = "The access token was discarded"
+DRAFT = "Saved as a draft."
 WARNING = "discards this access token"
 REMOVE = "Remove the saved client secret"
 
 
-def test_removing_the_client_secret_discards_the_grant(
+def test_without_the_client_secret_the_settings_are_a_draft(
     administrator: Browser, provider: AuthorizationServer, state: AppState
 ) -> None:
     return_with(administrator, authorize(administrator, provider))
     assert REMOVE in administrator.get(PAGE).text
     fields = oauth_form(provider, client_secret="", remove_client_secret="y")
-    assert DISCARDED in administrator.submit(PAGE, "save", **fields).text
-    assert saved(state).sealed_secrets == {}
+    assert DRAFT in administrator.submit(PAGE, "save", **fields).text
+    assert shown(state).sealed_secrets == {}
     assert REMOVE not in administrator.get(PAGE).text
+    assert set(saved(state).sealed_secrets) == {"client_secret"}
 
 
 @pytest.mark.parametrize(("authentication", "secret"), [("client_credentials", ""), ("authorization_code", "another")])
@@ -35,20 +37,23 @@ def test_a_client_secret_that_is_needed_or_entered_is_not_removed(
     assert set(saved(state).sealed_secrets) == {"client_secret"}
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"scopes": "another"},
-        {"authentication": "password", "password": "secret"},
-    ],
-)  # fmt: skip
-def test_a_change_of_what_the_grant_was_obtained_with_discards_it(
-    change: dict[str, str], administrator: Browser, provider: AuthorizationServer, state: AppState
+def test_saving_without_oauth2_discards_the_grant(
+    administrator: Browser, provider: AuthorizationServer, state: AppState
 ) -> None:
     assert WARNING in return_with(administrator, authorize(administrator, provider)).text
-    page = administrator.post(PAGE, save="1", **oauth_form(provider) | change)
+    page = administrator.post(PAGE, save="1", **oauth_form(provider) | {"authentication": "password", "password": "x"})
     assert DISCARDED in page.text
     assert grant_events(state) == ["grant.obtained", "grant.removed"]
+
+
+def test_a_change_of_what_the_grant_was_obtained_with_keeps_it_in_use(
+    administrator: Browser, provider: AuthorizationServer, state: AppState
+) -> None:
+    return_with(administrator, authorize(administrator, provider))
+    page = administrator.post(PAGE, save="1", **oauth_form(provider) | {"scopes": "another"})
+    assert DRAFT in page.text
+    assert "Access token status: Not generated" in page.text
+    assert grant_events(state) == ["grant.obtained"]
 
 
 def test_the_client_secret_of_another_provider_is_neither_asked_for_nor_kept(
@@ -61,7 +66,7 @@ def test_the_client_secret_of_another_provider_is_neither_asked_for_nor_kept(
 
 
 @pytest.mark.parametrize("chosen", ["google", "sendgrid"])
-def test_the_form_of_another_provider_shows_no_grant_but_warns_that_saving_discards_it(
+def test_the_form_of_another_provider_shows_no_grant_but_says_what_becomes_of_it(
     chosen: str, administrator: Browser, provider: AuthorizationServer
 ) -> None:
     return_with(administrator, authorize(administrator, provider))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.mail.page import PAGE, custom, error_at, find_saved, password, saved
+from tests.mail.page import PAGE, custom, error_at, find_saved, password, saved, shown
 from tests.support.browser import Browser
 from tests.support.inbox import SENDER, Inbox
 from webapp.core.app_state import AppState
@@ -150,7 +150,8 @@ def test_an_entered_client_secret_survives_an_error_where_it_replaces_another_pr
     fields = {"authentication": "authorization_code", "client_id": "a", "username": "a@gmail.com"}
     page = administrator.submit_on(page, "save", **fields, client_secret="the secret", timeout="0")
     administrator.submit_on(page, "save", client_secret="", timeout="10")
-    assert set(saved(state).sealed_secrets) == {"client_secret"}
+    assert set(shown(state).sealed_secrets) == {"client_secret"}
+    assert password(state) == "first-password"
 
 
 def test_a_missing_plugin_is_named_on_the_page(administrator: Browser, inbox: Inbox, state: AppState) -> None:

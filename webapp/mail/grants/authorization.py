@@ -74,7 +74,7 @@ def complete(session_id: int, query: Mapping[str, str]) -> None:
         tokens = client.exchange(registration, query["code"], verifier, request.redirect_uri)
         if "iss" in query and not client.is_same_issuer(registration, query["iss"], tokens.issuer):
             raise AuthorizationFailed("wrong_issuer")
-        _save(registration, tokens)
+        _save(server.id, registration, tokens)
 
 
 def start_device(server: MailServer, session_id: int) -> AuthorizationRequest:
@@ -109,7 +109,7 @@ def check_device(server: MailServer, session_id: int) -> bool:
             raise
         with app_state().database.transaction() as session:
             requests.delete_one(session, request)
-        _save(registration, tokens)
+        _save(server.id, registration, tokens)
         return True
 
 
@@ -137,13 +137,13 @@ def _failures_recorded() -> Iterator[None]:
         raise
 
 
-def _save(registration: ClientRegistration, tokens: TokenResponse) -> None:
+def _save(server_id: int, registration: ClientRegistration, tokens: TokenResponse) -> None:
     """Save what was granted, if it is sufficient and the settings have not changed meanwhile."""
     tokens = replace(tokens, names=discovery.account_names(registration, tokens))
     _check(registration, tokens)
     now = clock.now()
     with app_state().database.transaction() as session:
-        server = servers.lock_primary(session)
+        server = servers.lock_one(session, server_id)
         if server is None or token_source.for_server(server, app_state()).registration != registration:
             raise AuthorizationFailed("settings_changed")
         grants.prepare(session, server, registration.method)

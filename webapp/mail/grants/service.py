@@ -51,8 +51,8 @@ def prepare(session: Session, server: MailServer, method: Authentication | None)
         session.flush()
 
 
-def discard(session: Session, server: MailServer, changed: frozenset[str]) -> bool:
-    """Delete the tokens and all authorizations in progress, because these settings changed.
+def discard(session: Session, server: MailServer, changed: frozenset[str] = frozenset()) -> bool:
+    """Delete the tokens and all authorizations in progress, because these settings changed or the server is deleted.
 
     Returns whether there were tokens.
     """
@@ -64,7 +64,8 @@ def discard(session: Session, server: MailServer, changed: frozenset[str]) -> bo
     session.flush()
     if grant.status == GrantStatus.NONE:
         return False
-    audit.record(session, audit_events.GRANT_REMOVED, grant_type=grant.grant_type, changed=sorted(changed))
+    data: dict[str, Any] = {"changed": sorted(changed)} if changed else {}
+    audit.record(session, audit_events.GRANT_REMOVED, grant_type=grant.grant_type, **data)
     return True
 
 

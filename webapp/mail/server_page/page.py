@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from webapp.core import clock
 from webapp.core.actor import current_actor
 from webapp.core.app_state import app_state
+from webapp.mail import servers
 from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.expiry import service as expiries
@@ -23,8 +24,8 @@ from webapp.mail.models import AuthorizationRequest, Grant, GrantStatus, MailSer
 from webapp.mail.oauth.errors import OAuthError
 from webapp.mail.server_page.form_state import FormResult
 from webapp.mail.server_page.forms import MailServerForm
-from webapp.mail.servers import CLIENT_SECRETS, ServerDraft
-from webapp.mail.service import is_unchanged
+from webapp.mail.servers import CLIENT_SECRETS, DRAFT, ServerDraft
+from webapp.mail.service import can_work, is_unchanged
 from webapp.mail.test_send import TestSend
 from webapp.mail.transcript import Stage
 from webapp.providers import Diagnosis, Failure, OAuth2, Provider
@@ -67,14 +68,17 @@ class AuthorizationFailure:
 
 
 def page_context(result: FormResult, saved: MailServer | None, test: TestSend | None = None) -> dict[str, Any]:
-    """Return the names that the template needs."""
+    """Return the names that the template needs. `saved` is the mail server that the form shows."""
     form, draft = result.form, result.draft
     provider, providers = form.chosen, get_providers()
     of_saved_provider = saved is not None and saved.provider == provider.key
     with app_state().database.read() as session:
-        expiry_dates = _expiry_dates(session, saved)
+        primary = servers.primary(session)
+        primary_works = primary is not None and can_work(session, primary)
+        expiry_dates = _expiry_dates(session, primary)
         general = settings.general(session, app_state().config)
         grant = _grant_view(session, saved)
+    is_draft = saved is not None and saved.position == DRAFT
     methods = provider.authentication_methods
     diagnosis = test.diagnosis if test else None
     return {
@@ -84,6 +88,10 @@ def page_context(result: FormResult, saved: MailServer | None, test: TestSend | 
         "requirements": {one.key: one.needs for one in providers},
         "saved": saved,
         "saved_provider": providers.get(saved.provider) if saved else None,
+        "is_draft": is_draft,
+        "primary": primary,
+        "primary_provider": providers.get(primary.provider) if primary else None,
+        "primary_works": primary_works,
         "test": test,
         "unsaved": draft is not None and not is_unchanged(saved, draft),
         "test_diagnosis": diagnosis,
@@ -91,6 +99,7 @@ def page_context(result: FormResult, saved: MailServer | None, test: TestSend | 
         "expiry_dates": expiry_dates,
         "grant": grant if of_saved_provider else GrantView(),
         "discards_grant": grant.status is not GrantStatus.NONE,
+        "keeps_grant_in_use": grant.status is GrantStatus.GENERATED and not is_draft,
         "authorization_failure": _pop_authorization_failure(saved),
         "redirect_uri": authorization.redirect_uri(general) if general.public_url else "",
         "methods": methods,

@@ -1,4 +1,4 @@
-"""The mail server page: choose a provider, save, send a test email."""
+"""The mail server page: choose a provider, save, send a test email, discard the draft."""
 
 from dataclasses import replace
 from typing import Any
@@ -21,6 +21,7 @@ from webapp.mail.transcript import stage_label
 from webapp.providers.registry import get_providers
 from webapp.web import csrf
 from webapp.web.access import current_user
+from webapp.web.forms import VersionedForm
 from webapp.web.security import allow_form_targets
 
 blueprint = Blueprint("mail", __name__)
@@ -36,7 +37,7 @@ def _labels() -> dict[str, Any]:
 @csrf.exempt
 def mail_server() -> Response:
     """Show the form; save it, test it, switch its provider, or fill in a suggestion."""
-    state = FormState.from_request(saved_server())
+    state = FormState.from_request(shown_server())
     if request.method == "GET":
         return _page(state.as_saved(), state.saved)
     if "apply" in request.form:
@@ -51,14 +52,17 @@ def mail_server() -> Response:
     return done
 
 
-def saved_server() -> MailServer | None:
-    """Return the saved mail server."""
+def shown_server() -> MailServer | None:
+    """Return the saved mail server that the form shows: the draft, if there is one."""
     with app_state().database.read() as session:
-        return servers.primary(session)
+        return servers.shown(session)
 
 
-def save_posted(state: FormState) -> Saved | Response:
-    """Save the posted form, unless it is saved already; return the page that says why, if it can't be."""
+def save_posted(state: FormState, keep_draft: bool = False) -> Saved | Response:
+    """Save the posted form, unless it is saved already; return the page that says why, if it can't be.
+
+    With `keep_draft`, a draft is not put to use.
+    """
     if state.switches_provider:
         return _page(state.after_switch(), state.saved)
     result = state.as_posted()
@@ -70,14 +74,26 @@ def save_posted(state: FormState) -> Saved | Response:
     try:
         with app_state().database.transaction() as session:
             version = result.form.expected_version
-            return service.save(session, app_state().sealer, draft, by=current_user.email, version=version)
+            return service.save(session, app_state().sealer, draft, current_user.email, version, keep_draft)
     except StaleVersion as error:
         result.form.report_conflict(error.current)
     except service.SecretsRequired:
         # Another administrator has saved since the secrets were checked.
-        state = replace(state, saved=saved_server())
+        state = replace(state, saved=shown_server())
         result = state.as_posted()
     return _page(result, state.saved)
+
+
+@blueprint.post("/settings/mail/draft/discard")
+def discard_draft() -> Response:
+    """Delete the draft that the page showed, and show the mail server in use again."""
+    try:
+        with app_state().database.transaction() as session:
+            service.discard_draft(session, VersionedForm().expected_version)
+        flash(_("The draft was discarded."), "success")
+    except StaleVersion:
+        flash(_("Nothing was discarded: someone has changed the draft or put it to use."), "warning")
+    return redirect(url_for("mail.mail_server"), 303)
 
 
 def _send_test(state: FormState) -> Response:
@@ -93,7 +109,12 @@ def _send_test(state: FormState) -> Response:
 
 
 def _flash_saved(done: Saved) -> None:
-    if done.discarded_grant:
+    if done.is_draft and done.discarded_grant:
+        text = _("Saved as a draft. Its access token was discarded, because it was generated for other settings.")
+        flash(text, "warning")
+    elif done.is_draft:
+        flash(_("Saved as a draft. It needs an access token before it can be used."), "info")
+    elif done.discarded_grant:
         flash(_("Saved. The access token was discarded, because it was generated for other settings."), "warning")
     else:
         flash(_("Saved and in use. Send a test email to check that it works."), "success")

@@ -1,0 +1,90 @@
+"""A draft on the mail server page: made beside the server in use, authorized, and then used or discarded."""
+
+import pytest
+
+from tests.mail.page import PAGE, custom, password, saved, shown
+from tests.mail.server_page.authorization import START, authorize, oauth_form, return_with
+from tests.support.authorization import AuthorizationServer
+from tests.support.browser import Browser
+from webapp.core.app_state import AppState
+from webapp.mail.servers import DRAFT
+
+pytestmark = pytest.mark.one_database
+IS_DRAFT = "The settings below are a draft"
+USE = ">Use these settings</button>"
+
+
+@pytest.fixture
+def working(administrator: Browser) -> Browser:
+    """An administrator with a mail server that works."""
+    administrator.submit(PAGE, "save", **custom())
+    return administrator
+
+
+def test_the_page_names_the_server_in_use(working: Browser) -> None:
+    page = working.get(PAGE)
+    assert 'Mail server in use: <bdi>Custom</bdi> (<bdi dir="ltr">smtp.example.org</bdi>)' in page.text
+    assert IS_DRAFT not in page.text
+
+
+def test_going_to_the_provider_leaves_the_server_in_use_alone(
+    working: Browser, provider: AuthorizationServer, state: AppState
+) -> None:
+    working.post(START, follow=False, **oauth_form(provider, host="smtp.draft.example"))
+    page = working.get(PAGE)
+    assert (saved(state).host, password(state)) == ("smtp.example.org", "first-password")
+    assert "smtp.example.org</bdi>" in page.text
+    assert 'value="smtp.draft.example"' in page.text
+    assert IS_DRAFT in page.text
+    assert "Access token status: Not generated" in page.text
+    assert USE not in page.text
+
+
+def test_a_draft_with_a_token_is_put_to_use_with_one_button(
+    working: Browser, provider: AuthorizationServer, state: AppState
+) -> None:
+    page = return_with(working, authorize(working, provider, host="smtp.draft.example"))
+    assert USE in page.text
+    assert saved(state).host == "smtp.example.org"
+    page = working.submit_on(page, "save")
+    assert "Saved and in use." in page.text
+    assert "Access token status: Generated" in page.text
+    assert IS_DRAFT not in page.text
+    assert (saved(state).host, shown(state).id) == ("smtp.draft.example", saved(state).id)
+
+
+def test_the_first_mail_server_is_used_as_soon_as_it_has_a_token(
+    administrator: Browser, provider: AuthorizationServer
+) -> None:
+    query = authorize(administrator, provider)
+    assert "is used as soon as it has an access token." in administrator.get(PAGE).text
+    page = return_with(administrator, query)
+    assert "Mail server in use:" in page.text
+    assert IS_DRAFT not in page.text
+
+
+def test_another_token_for_a_draft_does_not_put_it_to_use(
+    working: Browser, provider: AuthorizationServer, state: AppState
+) -> None:
+    return_with(working, authorize(working, provider))
+    working.post(START, follow=False, **oauth_form(provider, timeout="20"))
+    assert (shown(state).position, shown(state).timeout) == (DRAFT, 20)
+
+
+def test_a_draft_is_discarded_with_its_own_form(working: Browser, provider: AuthorizationServer) -> None:
+    authorize(working, provider)
+    page = working.get(PAGE)
+    assert "The draft was discarded." in working.submit_on(page, "discard").text
+    assert IS_DRAFT not in working.get(PAGE).text
+    assert "Nothing was discarded" in working.submit_on(page, "discard").text
+
+
+def test_a_draft_whose_plugin_is_missing_does_not_say_that_email_stopped(
+    working: Browser, provider: AuthorizationServer, state: AppState
+) -> None:
+    authorize(working, provider)
+    with state.database.transaction() as session:
+        session.merge(shown(state)).provider = "gone"
+    page = working.get(PAGE)
+    assert "No email can be sent" not in page.text
+    assert "The plugin for the draft's provider “gone” is missing." in page.text.replace("&#39;", "'")
