@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from tests.mail.page import PAGE, custom, error_at, find_saved, password, saved
 from tests.support.browser import Browser
-from tests.support.inbox import PASSWORD, SENDER, USERNAME, Inbox
+from tests.support.certificates import Authority
+from tests.support.html import forms_of
+from tests.support.inbox import PASSWORD, SENDER, USERNAME, Inbox, running_inbox
 from tests.support.scripted import ScriptedServer
 from webapp.core.app_state import AppState
 from webapp.mail.models import MailServer
@@ -23,6 +26,7 @@ def test_a_test_uses_unsaved_values(administrator: Browser, inbox: Inbox, state:
     assert f"The test email is on its way to {RECIPIENT}" in page.text
     assert f"{inbox.host} accepted it in " in page.text
     assert "These settings haven't been saved yet." in page.text
+    assert ">Save and use</button>" in page.text
     assert inbox.last.rcpt_to == [RECIPIENT]
     assert saved(state).mail_from == SENDER
 
@@ -87,28 +91,59 @@ def test_a_test_needs_one_recipient(recipient: str, administrator: Browser) -> N
     assert error_at(page, "test_recipient")
 
 
-def test_a_suggestion_is_filled_in_with_a_click_and_saves_nothing(
+def test_a_fix_keeps_the_entered_password_and_tests_by_itself(
+    administrator: Browser, authority: Authority, state: AppState
+) -> None:
+    with running_inbox(authority, "tls") as inbox:
+        fields = custom(host=inbox.host, port=inbox.port, timeout="1", username=USERNAME, password=PASSWORD)
+        failed = administrator.submit(PAGE, "test", test_recipient=RECIPIENT, **fields)
+        assert "Nothing was saved." in failed.text
+        assert ">Set Security to TLS and test again</button>" in failed.text
+        fixed = administrator.submit_on(failed, "apply", password="")
+        assert f"The test email is on its way to {RECIPIENT}" in fixed.text
+        assert (inbox.last.username, find_saved(state)) == (USERNAME, None)
+        page = administrator.submit_on(fixed, "save", password="")
+    assert "Saved and in use." in page.text
+    assert (saved(state).port, saved(state).security, password(state)) == (inbox.port, "tls", PASSWORD)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [{"host": "smtp.attacker.example"}, {"apply": "port=6666"}, {"apply": "security=none"}, {"apply": "username=eve"}],
+)
+def test_an_entered_password_follows_no_fix_that_was_not_offered(
+    forged: dict[str, str], administrator: Browser, scripted: Callable[..., ScriptedServer]
+) -> None:
+    server = scripted(tls="tls")
+    fields = custom(host=server.host, port=server.port, timeout="1")
+    failed = administrator.submit(PAGE, "test", test_recipient=RECIPIENT, **fields)
+    [form] = [form for form in forms_of(failed.text) if "apply" in form.buttons]
+    values: dict[str, Any] = dict([*form.values, form.buttons["apply"]]) | {"password": ""}
+    page = administrator.post(PAGE, **values | forged)
+    assert error_at(page, "password")
+    assert "AUTH" not in server.commands
+
+
+def test_a_saved_password_follows_no_fix(
     administrator: Browser, scripted: Callable[..., ScriptedServer], state: AppState
 ) -> None:
-    server = scripted(tls="tls", stall_at="GREETING")
-    fields = custom(host=server.host, port=server.port, security="starttls", timeout="1", username="typed@example.org")
-    failed = administrator.submit(PAGE, "test", test_recipient=RECIPIENT, **fields)
-    assert "Use TLS on port 465" in failed.text
+    server = scripted(tls="tls")
+    administrator.submit(PAGE, "save", **custom(host=server.host, port=server.port, timeout="1"))
+    failed = administrator.submit(PAGE, "test", test_recipient=RECIPIENT)
+    assert "Nothing was saved." not in failed.text
     page = administrator.submit_on(failed, "apply")
-    assert 'value="465"' in page.text
-    assert 'value="typed@example.org"' in page.text
-    assert find_saved(state) is None
+    assert "because you changed Security." in error_at(page, "password")
+    assert "AUTH" not in server.commands
 
 
-def test_the_suggestion_of_a_single_value_names_its_field(
-    administrator: Browser, scripted: Callable[..., ScriptedServer]
-) -> None:
-    server = scripted({"MAIL": "530 5.7.0 Must issue a STARTTLS command first"})
-    fields = custom(host=server.host, port=server.port, security="none")
+def test_what_was_tried_in_vain_is_named(administrator: Browser, scripted: Callable[..., ScriptedServer]) -> None:
+    server = scripted(mechanisms="")
+    fields = custom(host=server.host, port=server.port, timeout="1")
     failed = administrator.submit(PAGE, "test", test_recipient=RECIPIENT, **fields)
-    assert ">Set Security to STARTTLS</button>" in failed.text
+    assert f"{server.port} (TLS), 587 (STARTTLS), 465 (TLS) and 2525 (STARTTLS)" in failed.text
+    assert 'name="apply"' not in failed.text
 
 
-def test_a_forged_suggestion_changes_only_the_form_on_the_page(administrator: Browser) -> None:
+def test_a_forged_fix_changes_only_the_form_on_the_page(administrator: Browser) -> None:
     fields = custom(apply="csrf_token=x&password=x&provider=nobody&port=99999999999&a")
     assert administrator.post(PAGE, **fields).status_code == 200

@@ -7,11 +7,12 @@ from typing import Any
 
 from webapp.audit import service as audit
 from webapp.core.app_state import app_state
-from webapp.mail import audit_events, transport_settings
+from webapp.mail import audit_events, fixes, transport_settings
 from webapp.mail.compose import compose
 from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.expiry import certificates
+from webapp.mail.fixes import NO_FIX, Fix
 from webapp.mail.models import MailServer
 from webapp.mail.servers import CERTIFICATE_SETTINGS, ServerDraft
 from webapp.mail.transcript import Stage, StageResult, TranscriptLine
@@ -35,6 +36,7 @@ class TestSend:
     error: str = ""
     from_server: bool = False
     diagnosis: Diagnosis | None = None
+    fix: Fix = NO_FIX
 
     @property
     def passed(self) -> bool:
@@ -49,17 +51,20 @@ def send_test(draft: ServerDraft, saved: MailServer | None, recipient: str) -> T
     settings = transport_settings.from_draft(draft, saved, app_state(), present)
     started = time.monotonic()
     connection, error = _send(settings, present, recipient)
+    seconds = time.monotonic() - started
     record = connection.transcript
+    diagnosis = diagnose(settings.provider.key, settings.public_values, error.failure) if error else None
     test = TestSend(
         recipient=recipient,
         host=settings.host,
-        seconds=time.monotonic() - started,
+        seconds=seconds,
         steps=record.stages,
         lines=record.lines,
         stage=error.stage if error else None,
         error=describe(error.failure) if error else "",
         from_server=bool(error and error.reply),
-        diagnosis=diagnose(settings.provider.key, settings.public_values, error.failure) if error else None,
+        diagnosis=diagnosis,
+        fix=fixes.find(settings, error.failure, diagnosis.fix) if error and diagnosis else NO_FIX,
     )
     _audit(test, settings.provider.key)
     if saved is not None and not saved.differing(CERTIFICATE_SETTINGS, draft.values, draft.provider_fields):

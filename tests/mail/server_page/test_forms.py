@@ -27,7 +27,7 @@ def fill(app: Flask) -> Fill:
         data = MultiDict(custom(**{"timeout": "10", "proxy_type": "none", **fields}))
         with app.test_request_context(method="POST", data=data):
             provider = get_providers().get(fields.get("provider", "custom")) or get_providers()["custom"]
-            form = mail_server_form(provider, {}, posted=True)
+            form = mail_server_form(provider, {}, data)
             form.validate()
             return form
 
@@ -151,6 +151,6 @@ def test_a_socks_proxy_takes_ascii_alone(fill: Fill) -> None:
 def test_a_field_sent_twice_is_refused(app: Flask) -> None:
     data = MultiDict([*custom().items(), ("host", "smtp.attacker.example")])
     with app.test_request_context(method="POST", data=data):
-        form = mail_server_form(get_providers()["custom"], {}, posted=True)
+        form = mail_server_form(get_providers()["custom"], {}, data)
         form.validate()
     assert "sent twice" in error(form, "host")

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from flask_babel import lazy_gettext as _
 
-from webapp.mail.diagnosis.smtp_rules import CHECK_PORT, TO_STARTTLS
+from webapp.mail.diagnosis.smtp_rules import CHECK_PORT
 from webapp.mail.transcript import Stage
 from webapp.mail.transport.rejections import Party, party, without_addresses
 from webapp.providers import Diagnosis, DiagnosisRule, Failure
@@ -50,8 +50,8 @@ NEEDS_TLS = Diagnosis(
 )
 AUTHENTICATION_OFF = Diagnosis(
     _("Authentication is turned off on this port."),
-    [_("Use port 587 with STARTTLS, or port 465 with TLS.")],
-    fix=TO_STARTTLS,
+    [_("Use the server's port for sending programs: usually 587 with STARTTLS, or 465 with TLS.")],
+    fix={"security": "starttls", "port": "587"},
 )
 SENDER_NOT_ALLOWED = Diagnosis(
     _("The signed-in account isn't allowed to send from the Mail From address."),

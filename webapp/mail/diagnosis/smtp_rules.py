@@ -12,9 +12,6 @@ from webapp.mail.diagnosis.certificate_rules import CERTIFICATES
 from webapp.mail.transcript import Stage
 from webapp.providers import Diagnosis, Failure
 
-TO_STARTTLS = {"security": "starttls", "port": "587"}
-TO_TLS = {"security": "tls", "port": "465"}
-
 
 @dataclass(frozen=True)
 class ErrorRule:
@@ -34,19 +31,17 @@ class ErrorRule:
         )
 
 
-CHECK_PORT = _("Use STARTTLS with port 587 (or 25, 2525), and TLS with port 465.")
+CHECK_PORT = _("Check that the security suits the port: usually STARTTLS with 587, 25 or 2525, and TLS with 465.")
 STARTTLS_PORT = Diagnosis(
     _("This port expects STARTTLS, but TLS was used from the start."),
-    [_("Set Security to STARTTLS with port 587, or keep TLS and use port 465.")],
-    fix=TO_STARTTLS,
+    [_("Set Security to STARTTLS, or keep TLS and use the server's port for it (usually 465).")],
 )
 TLS_PORT = Diagnosis(
     _("The server accepted the connection but didn't reply. It probably expects TLS from the start."),
     [
-        _("Set Security to TLS with port 465, or STARTTLS with port 587."),
+        _("Set Security to TLS, or keep STARTTLS and use the server's port for it (usually 587)."),
         _("If it's your own server, check that the port belongs to a mail server, not a web server."),
     ],
-    fix=TO_TLS,
 )
 NO_REPLY = Diagnosis(
     _("The server accepted the connection but didn't reply in time."),
@@ -89,8 +84,7 @@ TLS_VERSION = Diagnosis(
 )
 NO_STARTTLS = Diagnosis(
     _("The server doesn't offer STARTTLS on this port. Nothing was sent, because it wouldn't have been encrypted."),
-    [_("Set Security to TLS with port 465, or use the port where the provider offers STARTTLS (usually 587).")],
-    fix=TO_TLS,
+    [_("Use the port where the server offers STARTTLS (usually 587), or TLS and its port (usually 465).")],
 )
 PLAIN_TEXT_INJECTED = Diagnosis(
     _(
@@ -144,7 +138,6 @@ NO_AUTHENTICATION = Diagnosis(
         _("Set Security to STARTTLS or TLS."),
         _("If the server really accepts email without authentication, set Authentication to “No authentication”."),
     ],
-    fix=TO_STARTTLS,
 )
 NO_COMMON_MECHANISM = Diagnosis(
     _("The server offers only authentication methods that Mailroom doesn't support."),

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 
 from flask import request
 from flask_babel import gettext as _
+from werkzeug.datastructures import MultiDict
 
 from webapp.core import clock, formatting
 from webapp.core.app_state import app_state
@@ -30,10 +31,12 @@ from webapp.web.forms import fields_with_errors
 CARRIED_FOR = timedelta(hours=1)
 CARRIED_SECRETS_PURPOSE = "carried secrets"
 # In characters.
-MAX_SUGGESTION_LENGTH = 1000
+MAX_FIX_LENGTH = 1000
 MAX_KEPT_LENGTH = 8000
 # The settings that are kept for their provider while another one is shown.
 PROVIDER_COLUMNS = ("host", "port", "security", "authentication", "username", *OAUTH2_COLUMNS, "secret_expires_on")
+# The settings that a fix may change without the entered secrets being lost.
+FOLLOWED = frozenset({"port", "security", "tls_minimum"})
 # With another provider or authentication, a saved secret is not the one that the form asks for.
 SECRET_KIND = frozenset({"provider", "authentication"})
 
@@ -54,7 +57,7 @@ class FormResult:
 class FormState:
     """The saved mail server, and what an administrator posted over it. A field that was not posted is as saved."""
 
-    posted: Mapping[str, str]
+    posted: MultiDict[str, str]
     saved: MailServer | None
     user_id: int
     providers: ProviderRegistry
@@ -95,12 +98,31 @@ class FormState:
             values = _switch_provider(values, before, chosen, kept)
         return self._changed_form(chosen, values, before)
 
-    def with_suggestion(self) -> FormResult:
-        """Return the form as posted, with the values that a diagnosis suggests."""
-        suggested = dict(parse_qsl(self.posted["apply"][:MAX_SUGGESTION_LENGTH]))
-        chosen = self._provider(self.posted.get("provider")) or self.providers.default
-        values = self._posted_values() | {name: suggested[name] for name in COLUMNS if name in suggested}
-        return self._changed_form(chosen, values, chosen)
+    def with_fix(self) -> Self:
+        """Return the state with the values of the fix that was chosen, as if they had been entered.
+
+        Secrets that were entered for a test follow the fix that this test offered, and no other.
+        """
+        asked = dict(parse_qsl(self.posted["apply"][:MAX_FIX_LENGTH]))
+        fix = {name: value for name, value in asked.items() if name in COLUMNS and name != "provider"}
+        posted = MultiDict(self.posted)
+        for name, value in fix.items():
+            posted[name] = value
+        fixed, form = replace(self, posted=posted), self._form(posted=True)
+        carried = self._carried(form)
+        if carried.get("fix") == fix and carried["destination"] == _destination(form.to_draft()):
+            draft = fixed._form(posted=True).to_draft()
+            posted["carried_secrets"] = self._seal_secrets(replace(draft, secrets=carried["secrets"]))
+        return fixed
+
+    def offering_fix(self, result: FormResult, fix: Mapping[str, str]) -> FormResult:
+        """Return the result of a test that offers this fix, for which the entered secrets are kept as well.
+
+        That holds for fixes of the connection that keep its host: no secret goes to another machine, or in the clear.
+        """
+        if result.draft is not None and fix.keys() <= FOLLOWED and fix.get("security") != "none":
+            result.form.carried_secrets.data = self._seal_secrets(result.draft, fix)
+        return result
 
     def with_unreadable_secrets(self, result: FormResult) -> FormResult:
         """Return the form with an error at each blank secret: the saved one cannot be unsealed."""
@@ -128,19 +150,19 @@ class FormState:
         chosen = self._provider(self.posted.get("provider")) or before or self.providers.default
         if self.saved is None or chosen.key != self.saved.provider:
             values = _switch_provider(values, before, chosen, {})
-        form = mail_server_form(chosen, values, posted)
+        form = mail_server_form(chosen, values, self.posted if posted else None)
         form.shown_provider.data = chosen.key
         form.show_version(self.saved.version if self.saved else 0)
         return form
 
     def _changed_form(self, chosen: Provider, values: Mapping[str, Any], before: Provider | None) -> FormResult:
         """Return a form with other values than were posted; secrets that were entered for `before` are carried on."""
-        form = mail_server_form(chosen, values, posted=False)
+        form = mail_server_form(chosen, values, posted=None)
         form.shown_provider.data = chosen.key
         form.show_version(self.saved.version if self.saved else 0)
         form.carried_secrets.data = self.posted.get("carried_secrets", "")
         if before is not None:
-            posted = mail_server_form(before, self._saved_values(), posted=True)
+            posted = mail_server_form(before, self._saved_values(), self.posted)
             form.carried_secrets.data = self._seal_secrets(self._draft(posted)) or form.carried_secrets.data
         return self._result(form, self._draft(form), valid=False)
 
@@ -178,12 +200,12 @@ class FormState:
             draft = replace(draft, removed=frozenset({"client_secret"}))
         return draft
 
-    def _seal_secrets(self, draft: ServerDraft) -> str:
-        """Return the entered secrets, sealed for the next form; empty if there are none."""
+    def _seal_secrets(self, draft: ServerDraft, fix: Mapping[str, str] | None = None) -> str:
+        """Return the entered secrets, sealed for the next form with the fix they may follow; empty if none."""
         entered = {name: value for name, value in draft.secrets.items() if value}
         if not entered:
             return ""
-        carried = {"secrets": entered, "destination": _destination(draft), "user_id": self.user_id}
+        carried = {"secrets": entered, "destination": _destination(draft), "user_id": self.user_id, "fix": fix}
         return self.sealer.seal(json.dumps(carried | {"at": clock.now().isoformat()}), CARRIED_SECRETS_PURPOSE)
 
     def _carried(self, form: MailServerForm) -> dict[str, Any]:

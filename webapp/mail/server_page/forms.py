@@ -5,6 +5,7 @@ from typing import Any
 
 import structlog
 from flask_babel import gettext as _
+from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, Field, HiddenField, PasswordField, RadioField, SelectChoice, SelectField, StringField
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
@@ -166,14 +167,15 @@ class MailServerForm(VersionedForm):
             return value
 
 
-def mail_server_form(provider: Provider, values: Mapping[str, Any], posted: bool) -> MailServerForm:
-    """Return the form for one provider, filled with `values` and, if `posted`, with what the browser sent.
+def mail_server_form(
+    provider: Provider, values: Mapping[str, Any], posted: MultiDict[str, str] | None
+) -> MailServerForm:
+    """Return the form for one provider, filled with `values` and, unless it is None, with what was `posted`.
 
-    A field that the browser did not send keeps its value.
+    A field that was not posted keeps its value.
     """
     kind = type("ProviderForm", (MailServerForm,), dict(provider.fields))
-    data = {**DEFAULTS, **values, "provider": provider.key}
-    form: MailServerForm = kind(data=data) if posted else kind(formdata=None, data=data)
+    form: MailServerForm = kind(formdata=posted or None, data={**DEFAULTS, **values, "provider": provider.key})
     form.chosen = provider
     for name in secret_fields(provider):
         # Blank keeps the saved one, so `form_state` decides whether a secret is missing.
@@ -184,7 +186,7 @@ def mail_server_form(provider: Provider, values: Mapping[str, Any], posted: bool
     password = next((one for one in methods if isinstance(one, Password)), None)
     if password is not None:
         form.username.label.text, form.password.label.text = str(password.username_label), str(password.password_label)
-    if posted:
+    if posted is not None:
         form.tidy()
     elif form.authentication.data not in [one.key for one in methods]:
         form.authentication.data = methods[0].key

@@ -10,7 +10,7 @@ from flask_babel import format_date
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from webapp.core import clock
+from webapp.core import clock, formatting
 from webapp.core.actor import current_actor
 from webapp.core.app_state import app_state
 from webapp.mail import servers
@@ -18,6 +18,7 @@ from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.expiry import service as expiries
 from webapp.mail.expiry.service import Expiry, ExpiryState
+from webapp.mail.fixes import Fix
 from webapp.mail.grants import authorization, requests
 from webapp.mail.grants import service as grants
 from webapp.mail.models import AuthorizationRequest, Grant, GrantStatus, MailServer
@@ -95,7 +96,8 @@ def page_context(result: FormResult, saved: MailServer | None, test: TestSend | 
         "test": test,
         "unsaved": draft is not None and not is_unchanged(saved, draft),
         "test_diagnosis": diagnosis,
-        "suggestion": _suggestion(form, diagnosis) if diagnosis else "",
+        "fix": _fix_label(form, test.fix) if test else "",
+        "tried": _tried(test.fix) if test else "",
         "expiry_dates": expiry_dates,
         "grant": grant if of_saved_provider else GrantView(),
         "discards_grant": grant.status is not GrantStatus.NONE,
@@ -173,16 +175,22 @@ def _auth_classes(provider: Provider, *names: str) -> str:
     return " ".join(["auth-method", *(f"auth-{key}" for key in methods)]) if methods else ""
 
 
-def _suggestion(form: MailServerForm, diagnosis: Diagnosis) -> str:
-    """Return the label of the button that fills in the values that would fix a failure; empty if there are none."""
-    fix = {name: value for name, value in diagnosis.fix.items() if name in form}
-    security = SECURITY_NAMES.get(fix.get("security", ""))
-    if fix.keys() == {"security", "port"} and security:
-        return _("Use %(security)s on port %(port)s", security=security, port=fix["port"])
-    if len(fix) == 1:
-        [(name, value)] = fix.items()
-        return _("Set %(field)s to %(value)s", field=form[name].label.text, value=SECURITY_NAMES.get(value, value))
-    return _("Use the suggested values") if fix else ""
+def _fix_label(form: MailServerForm, fix: Fix) -> str:
+    """Return the label of the button that fills in the values of a fix and tests them; empty if there are none."""
+    values = {name: value for name, value in fix.values.items() if name in form}
+    security = SECURITY_NAMES.get(values.get("security", ""))
+    if values.keys() == {"security", "port"} and security:
+        return _("Use %(security)s on port %(port)s and test again", security=security, port=values["port"])
+    if len(values) == 1:
+        [(name, value)] = values.items()
+        value = SECURITY_NAMES.get(value, value)
+        return _("Set %(field)s to %(value)s and test again", field=form[name].label.text, value=value)
+    return _("Use the suggested values and test again") if values else ""
+
+
+def _tried(fix: Fix) -> str:
+    """Return the connections that were tried in vain, as a list; empty if there are none."""
+    return formatting.format_list(f"{port} ({SECURITY_NAMES[security]})" for security, port in fix.tried)
 
 
 def _secret_hint(saved: MailServer | None, draft: ServerDraft | None) -> Callable[[str, Any], str]:

@@ -36,13 +36,12 @@ def _labels() -> dict[str, Any]:
 @blueprint.route("/settings/mail", methods=["GET", "POST"])
 @csrf.exempt
 def mail_server() -> Response:
-    """Show the form; save it, test it, switch its provider, or fill in a suggestion."""
+    """Show the form; save it, test it, switch its provider, or apply a fix and test it."""
     state = FormState.from_request(shown_server())
     if request.method == "GET":
         return _page(state.as_saved(), state.saved)
-    if "apply" in request.form:
-        flash(_("The suggested values are filled in. Test them, then save."), "info")
-        return _page(state.with_suggestion(), state.saved)
+    if "apply" in request.form and not state.switches_provider:
+        return _send_test(state.with_fix())
     if "test" in request.form and not state.switches_provider:
         return _send_test(state)
     done = save_posted(state)
@@ -105,7 +104,7 @@ def _send_test(state: FormState) -> Response:
     except CannotUnseal as error:
         log.warning("saved secret cannot be unsealed", error=str(error))
         return _page(state.with_unreadable_secrets(result), state.saved)
-    return _page(result, state.saved, test)
+    return _page(state.offering_fix(result, test.fix.values), state.saved, test)
 
 
 def _flash_saved(done: Saved) -> None:

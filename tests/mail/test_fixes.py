@@ -1,0 +1,152 @@
+"""The fix that a failed test offers, against servers that expect another security or listen on another port."""
+
+import ssl
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.mail.conftest import settings_for, with_password
+from tests.support.certificates import Authority
+from tests.support.proxies import Internet
+from tests.support.scripted import ScriptedServer
+from webapp.core.sockets import Proxy
+from webapp.mail import fixes
+from webapp.mail.fixes import Fix
+from webapp.mail.transport.errors import DeliveryError
+from webapp.mail.transport.settings import TransportSettings
+from webapp.providers import Connection, Password, Provider
+
+pytestmark = pytest.mark.one_database
+Find = Callable[..., Fix]
+HOST = "smtp.example.org"
+
+
+@pytest.fixture
+def find(delivery_error: Callable[[TransportSettings], DeliveryError]) -> Find:
+    """Fail to send, and look for the fix."""
+
+    def find(settings: TransportSettings, **suggested: str) -> Fix:
+        return fixes.find(settings, delivery_error(settings).failure, suggested)
+
+    return find
+
+
+@pytest.fixture
+def internet() -> Iterator[Internet]:
+    """A proxy behind which hosts have the usual ports."""
+    with Internet() as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def smtp(internet: Internet, authority: Authority) -> Iterator[Callable[..., TransportSettings]]:
+    """Start servers of one host on these ports; return the settings for the host and the first port."""
+    servers: list[ScriptedServer] = []
+
+    def start(ports: dict[int, dict[str, Any]], **given: Any) -> TransportSettings:
+        for port, options in ports.items():
+            servers.append(ScriptedServer(certificate=authority.server(HOST), **options))
+            internet.servers[f"{HOST}:{port}"] = servers[-1].port
+        proxy = Proxy("http", internet.host, internet.port)
+        return with_password(host=HOST, port=next(iter(ports)), proxy=proxy, timeout=1, **given)
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest.mark.parametrize(
+    ("speaks", "chosen", "behaviour"),
+    [
+        ("tls", "starttls", {}),
+        ("tls", "none", {}),
+        ("starttls", "tls", {}),
+        ("starttls", "none", {}),
+        ("starttls", "none", {"replies": {"MAIL": "530 5.7.0 Must issue a STARTTLS command first"}, "mechanisms": ""}),
+    ],
+)
+def test_the_security_that_the_port_speaks_is_offered(
+    speaks: str, chosen: str, behaviour: dict[str, Any], scripted: Callable[..., ScriptedServer], find: Find
+) -> None:
+    server = scripted(tls=speaks, **behaviour)
+    settings = (settings_for if behaviour else with_password)(server, security=chosen, timeout=1)
+    assert find(settings, security="starttls", port="587") == Fix({"security": speaks}, verified=True)
+    assert "AUTH" not in server.commands
+
+
+@pytest.mark.parametrize(
+    ("present", "works", "values"),
+    [
+        ("starttls", {587: "starttls"}, {"port": "587"}),
+        ("tls", {587: "starttls", 465: "tls"}, {"security": "starttls", "port": "587"}),
+        ("starttls", {465: "tls"}, {"security": "tls", "port": "465"}),
+        ("none", {2525: "starttls"}, {"security": "starttls", "port": "2525"}),
+    ],
+)
+def test_a_usual_port_of_the_host_is_offered_if_a_mail_server_answers_there(
+    present: str, works: dict[int, str], values: dict[str, str], smtp: Callable[..., TransportSettings], find: Find
+) -> None:
+    settings = smtp({25: {"mechanisms": ""}} | {port: {"tls": tls} for port, tls in works.items()}, security=present)
+    assert find(settings) == Fix(values, verified=True)
+
+
+def test_the_providers_own_connection_comes_before_the_usual_ones(
+    smtp: Callable[..., TransportSettings], find: Find
+) -> None:
+    own = Provider("own", "Own", authentication=[Password()], connection=Connection(HOST, 2587, "starttls"))
+    ports = {25: {"mechanisms": ""}, 587: {"tls": "starttls"}, 2587: {"tls": "starttls"}}
+    assert find(smtp(ports, security="starttls", provider=own)) == Fix({"port": "2587"}, verified=True)
+
+
+@pytest.mark.parametrize(
+    "usual", [{}, {"mechanisms": ""}, {"tls": "starttls", "mechanisms": ""}, {"drop_at": "GREETING"}]
+)
+def test_nothing_is_offered_that_was_not_seen_to_work(
+    usual: dict[str, Any], smtp: Callable[..., TransportSettings], find: Find
+) -> None:
+    settings = smtp({25: {"tls": "starttls", "mechanisms": ""}, 587: usual, 465: usual}, security="starttls")
+    found = find(settings, security="starttls", port="587")
+    assert found == Fix(tried=[("tls", "25"), ("starttls", "587"), ("tls", "465"), ("starttls", "2525")])
+
+
+def test_a_server_whose_certificate_is_not_trusted_is_not_offered(find: Find) -> None:
+    with ScriptedServer(tls="starttls", certificate=Authority().server()) as server:
+        assert find(with_password(server, security="tls")).values == {}
+
+
+@pytest.mark.parametrize(("present", "values"), [("1.3", {"tls_minimum": "1.2"}), ("1.2", {})])
+def test_a_value_that_the_form_holds_already_is_not_offered(
+    present: str, values: dict[str, str], authority: Authority, find: Find
+) -> None:
+    old = authority.server()
+    old.maximum_version = ssl.TLSVersion.TLSv1_2
+    with ScriptedServer({"AUTH": "535 5.7.8 No"}, tls="tls", certificate=old) as server:
+        settings = with_password(server, security="tls", tls_minimum=present, timeout=1)
+        assert find(settings, tls_minimum="1.2").values == values
+
+
+def test_encryption_is_never_switched_off(scripted: Callable[..., ScriptedServer], find: Find) -> None:
+    server = scripted()
+    assert find(with_password(server, security="starttls"), security="none").values == {}
+
+
+def test_other_values_are_offered_without_a_trial(scripted: Callable[..., ScriptedServer], find: Find) -> None:
+    server = scripted({"MAIL": "550 Not from there"})
+    assert find(settings_for(server), mail_from="mail@acme.example") == Fix({"mail_from": "mail@acme.example"})
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("reply", ["535 5.7.8 Bad credentials", "454 4.7.0 Try again later"])
+def test_a_refusal_is_not_taken_for_a_wrong_port(
+    reply: str, scripted: Callable[..., ScriptedServer], find: Find
+) -> None:
+    server = scripted({"AUTH": reply})
+    assert find(with_password(server)) == Fix()
+    assert server.connections == 1
+
+
+def test_a_fix_without_a_sensible_port_is_not_offered(scripted: Callable[..., ScriptedServer], find: Find) -> None:
+    server = scripted({"MAIL": "530 Another port please"})
+    for port in ("smtp", "99999999999", "-1"):
+        assert find(settings_for(server), port=port).values == {}
