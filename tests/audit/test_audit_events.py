@@ -198,3 +198,70 @@ class TestInstallation:
         result = run_mailroom(arguments, stdin=PASSWORD, app=app)
         assert result.exit_code == 0, result.output
         assert last_entry(accounts_events.ADMINISTRATOR_CREATED).subject_email == "root@example.com"
+
+
+def number_of_entries(database: Database) -> int:
+    with database.read() as session:
+        return len(session.scalars(select(AuditEntry.id)).all())
+
+
+class TestNothingChanged:
+    """What leaves things as they are leaves no entry."""
+
+    @pytest.mark.parametrize(
+        ("path", "fields"),
+        [
+            ("/profile/name", {"name": "Max"}),
+            ("/profile/language", {"language": ""}),
+            ("/profile/sign-ins/end-others", {}),
+            ("/profile/address/cancel", {}),
+        ],
+    )
+    def test_in_the_profile(self, member: Browser, database: Database, path: str, fields: dict[str, Any]) -> None:
+        before = number_of_entries(database)
+        member.post(path, **fields)
+        assert number_of_entries(database) == before
+
+    @pytest.mark.parametrize(
+        ("page", "fields"),
+        [
+            ("/settings/general", {"product_name": "Acme"}),
+            ("/settings/security", {"lockout_threshold": 5}),
+            ("/settings/webhook", {"webhook_url": "https://hooks.example"}),
+        ],
+    )
+    def test_in_the_settings(
+        self, administrator: Browser, database: Database, page: str, fields: dict[str, Any]
+    ) -> None:
+        administrator.submit(page, **fields)
+        before = number_of_entries(database)
+        assert "Saved." in administrator.submit(page, **fields).text
+        assert number_of_entries(database) == before
+
+    @pytest.mark.parametrize("action", ["disable", "enable", "sign-out", "unlock", "role", "name"])
+    def test_of_a_user(self, administrator: Browser, database: Database, action: str) -> None:
+        user_state = UserState.DISABLED if action == "disable" else UserState.ACTIVE
+        user_id = add_user(database, "pat@example.com", state=user_state)
+        before = number_of_entries(database)
+        administrator.post(f"/users/{user_id}/{action}", name="Pat", role="member", sure="1")
+        assert number_of_entries(database) == before
+
+
+def test_a_user_can_make_only_so_many_entries_with_changes_of_their_own(member: Browser, database: Database) -> None:
+    with time_machine.travel(clock.now(), tick=False):
+        answers = [member.post("/profile/name", name=f"Max {number % 2}") for number in range(62)]
+    assert [answer.status_code for answer in answers[-3:]] == [200, 429, 429]
+    assert count(database, accounts_events.NAME_CHANGED) == 60
+
+
+def test_a_user_can_make_only_so_many_entries_by_signing_in(stranger: Browser, database: Database) -> None:
+    email, answers = "ada@example.com", []
+    add_user(database, email)
+    with time_machine.travel(clock.now(), tick=False):
+        for _ in range(122):
+            answers.append(stranger.post("/login", follow=False, email=email, password=PASSWORD))
+            stranger.client.delete_cookie("mailroom_session")
+    assert [answer.status_code for answer in answers[-3:]] == [302, 429, 429]
+    assert count(database, accounts_events.SESSION_STARTED) == 120
+    # The password was right, so nothing is locked.
+    assert count(database, accounts_events.LOCKOUT_STARTED) == 0

@@ -30,7 +30,6 @@ def test_unknown_event_types_and_data_are_shown_as_they_are() -> None:
         ("passed", False, "Result: failure."),
         ("stage", "auth", "Stage: Sign in."),
         ("purpose", "reset", "Purpose: reset the password."),
-        ("changed", [], "Nothing was changed."),
         ("changed", ["host", "password"], "Changed: Host and Password."),
         ("provider", "office365", "Provider: Office 365."),
         ("grant_type", "service_account", "Authentication: OAuth2: service account with a key file."),

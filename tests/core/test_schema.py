@@ -1,5 +1,6 @@
 """The schema: what the migrations create, and upgrades by several processes."""
 
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -49,7 +50,9 @@ def describe(database: Database) -> set[str]:
     with database.engine.connect() as connection:
         statements = DESCRIPTIONS[connection.dialect.name]
         rows = [row for statement in statements for row in connection.execute(text(statement))]
-    return {f"{name} {line.strip().rstrip(',')}" for name, *values in rows for line in repr(values).split("\\n")}
+    # SQLite quotes the name of a table that a migration has renamed.
+    lines = (f"{name} {line}" for name, *values in rows for line in repr(values).replace('"', "").split("\\n"))
+    return {re.sub(r"[\s,']+", " ", line).strip() for line in lines}
 
 
 def downgrade(connection: Connection) -> None:

@@ -46,6 +46,7 @@ def test_a_duration_is_shown_in_the_largest_unit_that_fits(administrator: Browse
         ("password_min_length", "1e309", "Enter a whole number from 8 to 64."),
         ("password_min_uppercase", "-1", "Enter a whole number from 0 to 10."),
         ("password_min_uppercase", "9", "already add up to 9 characters"),
+        ("audit_retention_days", "29", "Enter 0 or at least 30 days."),
         ("lockout_threshold", "9" * 5000, "Enter a whole number from 3 to 100."),
         ("lockout_threshold", "9" * 309, "Enter a whole number from 3 to 100."),
         ("reset", "4", "from 5 minutes to 7 days"),

@@ -56,6 +56,8 @@ def get_user(session: Session, user_id: int, lock: bool = False) -> User:
 
 def rename(session: Session, user: User, name: str) -> None:
     """Change the name of a locked user."""
+    if name == user.name:
+        return
     user.name, user.search_text = name, searchable(name, user.email)
     audit.record(session, audit_events.NAME_CHANGED, user)
 

@@ -1,4 +1,7 @@
-"""Limits on emails requested, links and codes tried, and passwords chosen. Failed logins: `sessions.lockout`."""
+"""Limits on emails requested, links and codes tried, passwords chosen, sign-ins, and changes of one's own account.
+
+Failed logins: `sessions.lockout`.
+"""
 
 from datetime import timedelta
 
@@ -23,12 +26,20 @@ CODES_BY_USER = Limit("codes, user", 4, timedelta(days=1))
 UNKNOWN_LINKS_BY_NETWORK = Limit("unknown links, network", 60, timedelta(minutes=10))
 PASSWORD_ADVICE_BY_NETWORK = Limit("password advice, network", 120, FIVE_MINUTES)
 NEW_PASSWORDS_BY_USER = Limit("new passwords compared with earlier ones, user", 20, timedelta(hours=1))
+# Each leaves an entry in the audit trail, which nobody may fill.
+CHANGES_BY_USER = Limit("changes of one's own account, user", 60, timedelta(hours=1))
+SIGN_INS_BY_USER = Limit("sign-ins, user", 120, timedelta(hours=1))
 ADMIN_LINKS_BY_ADMINISTRATOR = Limit("reset links shown, administrator", 20, timedelta(hours=1))
 
 
 def count_for_network(session: Session, limit: Limit, client_address: str) -> None:
     """Count one request from the network of this client. Raises TooManyRequests."""
     rate_limits.consume(session, limit, network(client_address))
+
+
+def count_change(session: Session, user: User) -> None:
+    """Count one change of a user's own account. Raises TooManyRequests."""
+    rate_limits.consume(session, CHANGES_BY_USER, str(user.id))
 
 
 def allow_confirmation(session: Session, user: User, email: str) -> bool:

@@ -1,4 +1,4 @@
-"""Audit entries. Rows are only ever added: triggers in the first migration refuse to change or delete them."""
+"""Audit entries. Triggers refuse to change them, and to delete them before the retention period is over."""
 
 from datetime import datetime
 from typing import Any

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, literal, select, tuple_
+from sqlalchemy import ColumnElement, delete, literal, select, tuple_
 from sqlalchemy.orm import Session
 
-from webapp.audit import registry
+from webapp.audit import audit_events, registry
 from webapp.audit.models import AuditEntry
 from webapp.audit.registry import EventType
 from webapp.core import clock, logs
@@ -23,6 +23,8 @@ from webapp.core.email_addresses import InvalidEmailAddress, comparison_key, val
 PAGE_SIZE = 50
 # How many entries an export keeps in memory.
 CHUNK_SIZE = 1000
+# How many entries are deleted in one transaction, which others wait for on SQLite.
+PRUNE_SIZE = 20_000
 # The largest id that the column can hold.
 MAX_ENTRY_ID = 2**63 - 1
 
@@ -99,6 +101,18 @@ def read_all(database: Database, entry_filter: Filter, chunk_size: int = CHUNK_S
         if len(found) < chunk_size:
             return
         last = found[-1]
+
+
+def prune(session: Session, before: date) -> None:
+    """Delete the oldest entries from before this day (UTC), at most PRUNE_SIZE, and record that.
+
+    The database refuses it unless the retention period in the security settings is over for each.
+    """
+    old = select(AuditEntry.id).where(AuditEntry.happened_at < datetime.combine(before, time.min, UTC))
+    oldest = old.order_by(AuditEntry.happened_at, AuditEntry.id).limit(PRUNE_SIZE)
+    deleted = session.scalars(delete(AuditEntry).where(AuditEntry.id.in_(oldest)).returning(AuditEntry.id)).all()
+    if deleted:
+        record(session, audit_events.TRAIL_PRUNED, deleted=len(deleted), before=before.isoformat())
 
 
 def _entered_address(email: str) -> str:

@@ -27,6 +27,7 @@ DURATION_LIMITS = {
     "session_remembered": (60, 365 * DAY),
     "lockout": (1, DAY),
 }
+MIN_AUDIT_RETENTION_DAYS = 30
 CHARACTER_KINDS = (
     "password_min_uppercase",
     "password_min_lowercase",
@@ -92,6 +93,7 @@ class SecurityForm(VersionedForm):
     lockout_threshold = whole_number(lazy("Failed attempts before lockout"), 3, 100)
     lockout = duration(lazy("Lockout duration"), *DURATION_LIMITS["lockout"])
     lockout_unit = duration_unit()
+    audit_retention_days = whole_number(lazy("Keep audit entries for (days)"), 0, 3650)
 
     @classmethod
     def from_policy(cls, policy: SecurityPolicy) -> "SecurityForm":
@@ -128,6 +130,12 @@ class SecurityForm(VersionedForm):
         wanted = sum(self[kind].data or 0 for kind in CHARACTER_KINDS)
         if wanted > (field.data or 0):
             raise ValidationError(_("The minimums below already add up to %(wanted)s characters.", wanted=wanted))
+
+    def validate_audit_retention_days(self, field: Field) -> None:
+        """Keep entries long enough that nobody can remove the traces of what was done just now."""
+        if 0 < (field.data or 0) < MIN_AUDIT_RETENTION_DAYS:
+            message = _("Enter 0 or at least %(days)s days.", days=MIN_AUDIT_RETENTION_DAYS)
+            raise ValidationError(message)
 
 
 def field_labels() -> dict[str, str]:

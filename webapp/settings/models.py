@@ -1,6 +1,6 @@
 """The settings of the whole installation: one row in each table, created when somebody first saves."""
 
-from sqlalchemy import String
+from sqlalchemy import String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.core.database import Base
@@ -46,6 +46,8 @@ class SecuritySettings(Base):
     # Failed attempts until a lockout, and how long that lasts.
     lockout_threshold: Mapped[int]
     lockout_minutes: Mapped[int]
+    # 0 means for ever. Triggers read it: they let older entries be deleted.
+    audit_retention_days: Mapped[int] = mapped_column(server_default=text("0"))
     version: Mapped[int] = mapped_column()
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 -- SQLAlchemy declares it so

@@ -50,6 +50,8 @@ class SecurityPolicy:
     session_remembered_minutes: int = 30 * 24 * 60
     lockout_threshold: int = 10
     lockout_minutes: int = 15
+    # 0 means for ever.
+    audit_retention_days: int = 0
 
     @property
     def activation_lifetime(self) -> timedelta:
@@ -100,14 +102,16 @@ def save_general(
     if public_url is not None:
         new["public_url"] = public_url
     changed = _save(session, GeneralSettings, {}, new, expected_version)
-    audit.record(session, audit_events.GENERAL_SETTINGS_SAVED, changed=changed)
+    if changed:
+        audit.record(session, audit_events.GENERAL_SETTINGS_SAVED, changed=changed)
     signals.settings_saved.send(session=session)
 
 
 def save_security(session: Session, new: SecurityPolicy, expected_version: int | None = None) -> None:
     """Save the security settings. Raises StaleVersion."""
     changed = _save(session, SecuritySettings, asdict(SecurityPolicy()), asdict(new), expected_version)
-    audit.record(session, audit_events.SECURITY_SETTINGS_SAVED, changed=changed)
+    if changed:
+        audit.record(session, audit_events.SECURITY_SETTINGS_SAVED, changed=changed)
 
 
 def lock_row(session: Session, model: type[Model], defaults: Mapping[str, object]) -> Model:

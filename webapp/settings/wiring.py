@@ -4,7 +4,7 @@ from flask import Flask
 from flask_babel import lazy_gettext as _
 
 from webapp.audit import registry
-from webapp.settings import audit_events, context, forms, routes
+from webapp.settings import audit_events, context, forms, jobs, routes
 from webapp.web import navigation
 from webapp.web.navigation import NavigationEntry, SettingsTab
 
@@ -13,6 +13,7 @@ def init_app(app: Flask) -> None:
     """Add the settings pages."""
     registry.register(app, audit_events, field_labels=forms.field_labels())
     context.init_app(app)
+    jobs.init_app(app)
     app.register_blueprint(routes.blueprint)
     navigation.register(
         app,

@@ -61,11 +61,13 @@ def save(session: Session, sealer: Sealer, url: str) -> str | None:
     Queued events are tried at once, or given up when the webhook is off.
     """
     row = lock_row(session, WebhookSettings, {})
-    changed = ["webhook_url"] if saved_url(row, sealer) != url else []
+    # Saving the same URL turns a webhook on again that its receiver turned off.
+    has_changed = saved_url(row, sealer) != url or row.disabled_at is not None
     row.sealed_url, row.disabled_at = sealer.seal(url, URL) if url else "", None
     values: dict[str, Any] = {"next_attempt_at": clock.now()} if url else {"state": DeliveryState.FAILED}
     session.execute(update(WebhookDelivery).where(WebhookDelivery.state == DeliveryState.QUEUED).values(values))
-    audit.record(session, audit_events.WEBHOOK_SAVED, changed=changed)
+    if has_changed:
+        audit.record(session, audit_events.WEBHOOK_SAVED, changed=["webhook_url"])
     return _create_secret(session, sealer, row) if url and not row.sealed_secret else None
 
 

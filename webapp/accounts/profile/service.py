@@ -2,7 +2,7 @@
 
 from sqlalchemy.orm import Session
 
-from webapp.accounts import audit_events, notifications
+from webapp.accounts import audit_events, notifications, throttles
 from webapp.accounts import service as accounts
 from webapp.accounts.address_changes import service as address_changes
 from webapp.accounts.links import service as links
@@ -21,13 +21,18 @@ from webapp.web.client import Client
 
 
 def rename(session: Session, user_id: int, name: str) -> None:
-    """Change the user's name. Raises NotFound."""
-    accounts.rename(session, accounts.get_user(session, user_id, lock=True), name)
+    """Change the user's name. Raises NotFound, TooManyRequests."""
+    user = accounts.get_user(session, user_id, lock=True)
+    throttles.count_change(session, user)
+    accounts.rename(session, user, name)
 
 
 def choose_language(session: Session, user_id: int, language: str) -> None:
-    """Set the language of pages and emails; empty means the browser's. Raises NotFound."""
+    """Set the language of pages and emails; empty means the browser's. Raises NotFound, TooManyRequests."""
     user = accounts.get_user(session, user_id, lock=True)
+    throttles.count_change(session, user)
+    if user.language == (language or None):
+        return
     user.language = language or None
     audit.record(session, audit_events.LANGUAGE_CHANGED, user, language=language)
 
@@ -45,11 +50,12 @@ def change_password(
     password_hash = hashing.hash_password(new)
     with database.transaction() as session:
         user = reauthentication.lock_unchanged(session, user)
+        throttles.count_change(session, user)
         policy.add_to_history(session, user.id)
         user.password_hash, user.password_changed_at = password_hash, clock.now()
         links.revoke(session, user.id, LinkPurpose.RESET)
         address_changes.discard(session, user.id)
-        cookies = _end_others(session, user, user_session, client.device_cookie)
+        cookies, _ended = _end_others(session, user, user_session, client.device_cookie)
         notifications.notify_password_changed(session, user, by_link=False)
         audit.record(session, audit_events.PASSWORD_CHANGED, user)
         return cookies
@@ -63,19 +69,28 @@ def sign_out(session: Session, user_id: int, session_id: int) -> None:
 
 
 def sign_out_others(session: Session, user: User, user_session: UserSession, device_cookie: str) -> SessionCookies:
-    """End the user's other sessions, and forget the other devices. Raises NotFound, SessionEnded."""
+    """End the user's other sessions, and forget the other devices.
+
+    Raises NotFound, SessionEnded, TooManyRequests.
+    """
     user = accounts.get_user(session, user.id, lock=True)
-    audit.record(session, audit_events.OTHER_SESSIONS_REVOKED, user)
-    return _end_others(session, user, user_session, device_cookie)
+    throttles.count_change(session, user)
+    cookies, ended = _end_others(session, user, user_session, device_cookie)
+    if ended:
+        audit.record(session, audit_events.OTHER_SESSIONS_REVOKED, user)
+    return cookies
 
 
-def _end_others(session: Session, user: User, user_session: UserSession, device_cookie: str) -> SessionCookies:
+def _end_others(
+    session: Session, user: User, user_session: UserSession, device_cookie: str
+) -> tuple[SessionCookies, bool]:
     """Leave a locked user this session only, with new cookies: copies of the old ones are void.
 
-    Raises SessionEnded; then nothing may be committed.
+    Returns the cookies, and whether there were other sessions. Raises SessionEnded; then nothing may be committed.
     """
     token = sessions.rotate_token(session, user_session.id)
     if token is None:
         raise SessionEnded
-    sessions.end_others(session, user.id, user_session.id)
-    return SessionCookies(user_session, token, known_devices.forget_others(session, user.id, device_cookie))
+    ended = sessions.end_others(session, user.id, user_session.id)
+    device_cookie = known_devices.forget_others(session, user.id, device_cookie)
+    return SessionCookies(user_session, token, device_cookie), ended

@@ -5,15 +5,16 @@ Rows are locked in the order given in `accounts.users`, so that no two transacti
 
 from sqlalchemy.orm import Session
 
-from webapp.accounts import audit_events, notifications
+from webapp.accounts import audit_events, notifications, throttles
 from webapp.accounts import service as accounts
 from webapp.accounts.models import User, UserState
 from webapp.accounts.passwords import hashing
 from webapp.accounts.sessions import known_devices, lockout, service
 from webapp.accounts.sessions.service import SessionCookies
 from webapp.audit import service as audit
+from webapp.core import rate_limits
 from webapp.core.database import Database
-from webapp.core.errors import MailroomError
+from webapp.core.errors import MailroomError, TooManyRequests
 from webapp.web.client import Client
 
 
@@ -42,13 +43,22 @@ def sign_in(database: Database, email: str, password: str, client: Client, remem
     with database.transaction() as session:
         current = _lock_unchanged(session, user)
         current.password_hash = password_hash
-        is_known = known_devices.is_known(session, current.id, client.device_cookie)
-        result = begin(session, current, client, remembered)
-        if not is_known:
-            notifications.notify_new_session(session, current)
-            audit.record(session, audit_events.NEW_DEVICE_SEEN, current)
         lockout.record_success(session, attempt)
-        return result
+        if rate_limits.try_consume(session, throttles.SIGN_INS_BY_USER, str(user.id)):
+            return _begin_announced(session, current, client, remembered)
+        seconds = rate_limits.seconds_to_wait(session, throttles.SIGN_INS_BY_USER, str(user.id))
+    # Not before the success is committed.
+    raise TooManyRequests(seconds)
+
+
+def _begin_announced(session: Session, user: User, client: Client, remembered: bool) -> SessionCookies:
+    """Sign the user in, and tell them by email if this browser is unknown."""
+    is_known = known_devices.is_known(session, user.id, client.device_cookie)
+    result = begin(session, user, client, remembered)
+    if not is_known:
+        notifications.notify_new_session(session, user)
+        audit.record(session, audit_events.NEW_DEVICE_SEEN, user)
+    return result
 
 
 def begin(session: Session, user: User, client: Client, remembered: bool = False) -> SessionCookies:

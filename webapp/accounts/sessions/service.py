@@ -151,14 +151,16 @@ def end_one(session: Session, user_id: int, session_id: int) -> bool:
     return session.execute(own.returning(UserSession.id)).first() is not None
 
 
-def end_others(session: Session, user_id: int, session_id: int) -> None:
-    """End all of the user's sessions but this one."""
-    session.execute(delete(UserSession).where(UserSession.user_id == user_id, UserSession.id != session_id))
+def end_others(session: Session, user_id: int, session_id: int) -> bool:
+    """End all of the user's sessions but this one; return whether there were any."""
+    others = delete(UserSession).where(UserSession.user_id == user_id, UserSession.id != session_id)
+    return bool(session.scalars(others.returning(UserSession.id)).all())
 
 
-def end_all(session: Session, user_id: int) -> None:
-    """Sign the user out everywhere."""
-    session.execute(delete(UserSession).where(UserSession.user_id == user_id))
+def end_all(session: Session, user_id: int) -> bool:
+    """Sign the user out everywhere; return whether there were any sessions."""
+    own = delete(UserSession).where(UserSession.user_id == user_id)
+    return bool(session.scalars(own.returning(UserSession.id)).all())
 
 
 def end_for_everyone(session: Session) -> None:

@@ -95,6 +95,8 @@ def create_administrator(session: Session, email: str, name: str, password_hash:
 def disable(session: Session, user_id: int, by: User) -> None:
     """Disable the account: end all sessions, links and address changes. Raises NotFound, ActionRefused, Forbidden."""
     user = _lock_removable(session, user_id, by)
+    if user.state == UserState.DISABLED:
+        return
     user.state = UserState.DISABLED
     session.flush()
     address_changes.discard(session, user.id)
@@ -143,8 +145,8 @@ def change_role(session: Session, user_id: int, role: Role, by: User) -> None:
 def end_sessions(session: Session, user_id: int, by: User) -> None:
     """End all sessions of the user. Raises NotFound, Forbidden."""
     user = lock_user(session, user_id, by)
-    sessions.end_all(session, user.id)
-    audit.record(session, audit_events.ALL_SESSIONS_REVOKED, user)
+    if sessions.end_all(session, user.id):
+        audit.record(session, audit_events.ALL_SESSIONS_REVOKED, user)
 
 
 def rename(session: Session, user_id: int, name: str, by: User) -> None:
