@@ -94,6 +94,38 @@ def test_a_bad_value_for_oauth2_is_reported_where_oauth2_is_used(field: str, val
     assert error(fill(authentication="password", **fields), field) == ""
 
 
+MICROSOFT = "https://login.microsoftonline.com/{}/oauth2/v2.0/token"
+DEFAULT = "https://outlook.office365.com/.default"
+
+
+@pytest.mark.parametrize(
+    ("method", "provider", "field", "value", "text"),
+    [
+        ("client_credentials", "office365", "tenant_id", "common", "Enter its ID or domain instead of common."),
+        ("client_credentials", "office365", "tenant_id", "Organizations", "instead of Organizations."),
+        ("client_credentials", "office365", "tenant_id", "consumers", "instead of consumers."),
+        ("client_credentials", "office365", "tenant_id", "example.com", ""),
+        ("authorization_code", "office365", "tenant_id", "organizations", ""),
+        ("client_credentials", "custom", "token_url", MICROSOFT.format("common"), "instead of common."),
+        ("client_credentials", "custom", "token_url", MICROSOFT.format("example.com"), ""),
+        ("client_credentials", "custom", "token_url", "https://provider.example/common/token", ""),
+        ("client_credentials", "custom", "token_url", "https://login.microsoftonline.com", ""),
+        ("authorization_code", "custom", "token_url", MICROSOFT.format("common"), ""),
+        ("client_credentials", "custom", "scopes", f"{DEFAULT} offline_access", "Remove offline_access."),
+        ("client_credentials", "custom", "scopes", f"a.send {DEFAULT} b.send", "Remove a.send and b.send."),
+        ("client_credentials", "custom", "scopes", DEFAULT, ""),
+        ("authorization_code", "custom", "scopes", f"{DEFAULT} offline_access openid", ""),
+        ("authorization_code", "custom", "scopes", f"{DEFAULT} mail.send", "Remove mail.send."),
+    ],
+)
+def test_what_microsoft_would_refuse_is_reported_before_any_request(
+    method: str, provider: str, field: str, value: str, text: str, fill: Fill
+) -> None:
+    found = error(fill(authentication=method, provider=provider, **OAUTH2 | {field: value}), field)
+    assert text in found
+    assert bool(text) == bool(found)
+
+
 @pytest.mark.parametrize(
     ("key", "text"),
     [('{"type": "service_account"}', "client_email"), ("no json", "JSON"), ("[" * 9_000, "JSON"),
@@ -141,6 +173,11 @@ def test_a_proxy_needs_its_host_and_port(fill: Fill) -> None:
     form = fill(proxy_type="http")
     assert error(form, "proxy_host")
     assert error(form, "proxy_port")
+
+
+def test_without_a_proxy_its_hidden_fields_are_not_checked(fill: Fill) -> None:
+    form = fill(proxy_type="none", proxy_host="no host name", proxy_port="99999", proxy_username="müller")
+    assert not form.errors.keys() & {"proxy_host", "proxy_port", "proxy_username"}
 
 
 def test_a_socks_proxy_takes_ascii_alone(fill: Fill) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from tests.mail.page import PAGE, custom, error_at, find_saved, password, saved, shown
 from tests.support.browser import Browser
+from tests.support.html import forms_of
 from tests.support.inbox import SENDER, Inbox
 from webapp.core.app_state import AppState
 from webapp.mail.models import MailServer
@@ -115,6 +116,13 @@ def test_switching_the_provider_keeps_what_was_entered(administrator: Browser) -
     back = administrator.submit_on(first, "choose", provider="custom")
     for value in ("smtp.example.org", "2525", "mailroom"):
         assert f'value="{value}"' in back.text
+
+
+def test_a_server_of_ones_own_starts_empty(administrator: Browser) -> None:
+    administrator.submit(PAGE, "save", **custom(provider="sendgrid", shown_provider="sendgrid", host=""))
+    page = administrator.submit(PAGE, "choose", provider="custom")
+    [values] = [dict(form.values) for form in forms_of(page.text) if "host" in form.names]
+    assert (values["host"], values["port"], values["security"], values["username"]) == ("", "587", "starttls", "")
 
 
 @pytest.mark.parametrize("button", ["choose", "save"])

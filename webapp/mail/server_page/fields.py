@@ -1,4 +1,4 @@
-"""Fields and validators of the mail server form: what counts as a host, a port, a sender, a client ID."""
+"""Fields and validators of the mail server form: what counts as a host, a port, a sender."""
 
 import re
 from collections.abc import Callable
@@ -11,27 +11,14 @@ from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 from flask_babel import gettext as _
 from wtforms import DateField, Field, IntegerField, TextAreaField, ValidationError
 
-from webapp.core import http_client
 from webapp.core.email_addresses import ENCODED_WORD, InvalidEmailAddress, validate
 from webapp.core.hosts import parse_ip_address
-from webapp.core.http_client import InvalidUrl
-from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.mime import ascii_domain
-from webapp.mail.oauth.errors import NotConfigured
-from webapp.mail.oauth.registration import ServiceAccountKey
 from webapp.web.forms import stripped
 
 # A name, quoted or as it is, and an address in angle brackets.
 _NAMED = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^<>"]*))\s*<(?P<address>[^<>]*)>')
 MAX_SENDER_LENGTH = 320
-# In characters. A key file of Google's has 2,400.
-MAX_KEY_LENGTH = 10_000
-MAX_CLIENT_ID_LENGTH, MAX_URL_LENGTH = 255, 1000
-# A GUID, a domain, or one of Microsoft's words such as `consumers`.
-_TENANT = re.compile(r"[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?", re.I)
-# RFC 6749, 3.3 and appendix A.1.
-_SCOPES = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*")
-_VISIBLE = re.compile(r"[\x20-\x7e]+")
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
 
 
@@ -125,47 +112,6 @@ def if_used(check: Validator | None = None) -> Validator:
     return validate
 
 
-def valid_url(form: Any, field: Field) -> None:
-    """Check for a whole https:// URL."""
-    try:
-        good = len(field.data) <= MAX_URL_LENGTH and not http_client.parse_url(field.data).fragment
-    except InvalidUrl:
-        good = False
-    if not good:
-        raise ValidationError(_("Enter a complete URL that starts with https://."))
-
-
-def valid_client_id(form: Any, field: Field) -> None:
-    """Check for a client ID (RFC 6749, appendix A.1)."""
-    if len(field.data) > MAX_CLIENT_ID_LENGTH or not _VISIBLE.fullmatch(field.data):
-        raise ValidationError(_("This isn't a valid client ID. Copy all of it from the provider's page."))
-
-
-def valid_tenant_id(form: Any, field: Field) -> None:
-    """Check for a tenant: a GUID, a domain or a word."""
-    if not _TENANT.fullmatch(field.data):
-        raise ValidationError(
-            _("This isn't a valid tenant ID. It should look like 1b2c3d4e-0000-0000-0000-000000000000 or example.com.")
-        )
-
-
-def valid_scopes(form: Any, field: Field) -> None:
-    """Check for scopes with spaces between them."""
-    if len(field.data) > MAX_URL_LENGTH or not _SCOPES.fullmatch(" ".join(field.data.split())):
-        raise ValidationError(_("Enter the scopes separated by spaces, without quotation marks."))
-
-
-def valid_service_account_key(form: Any, field: Field) -> None:
-    """Check for the JSON file of a service account's key."""
-    if len(field.data) > MAX_KEY_LENGTH:
-        # The check of all texts reports it.
-        return
-    try:
-        ServiceAccountKey.parse(field.data)
-    except NotConfigured as error:
-        raise ValidationError(describe(error.failure)) from None
-
-
 def host_name(value: str | None) -> str:
     """Filter: return a host as people type or paste it, without spaces, brackets and the final dot."""
     text = stripped(value).rstrip(".")
@@ -201,11 +147,13 @@ def valid_server_host(form: Any, field: Field) -> None:
 
 
 def valid_proxy_host(form: Any, field: Field) -> None:
-    """Check the host of the proxy, which is required if there is one."""
-    if field.data and (problem := host_problem(field.data)):
-        raise ValidationError(problem)
-    if form.proxy_type.data != "none" and not field.data:
+    """Check the host of the proxy, if there is one."""
+    if form.proxy_type.data == "none":
+        return
+    if not field.data:
         raise ValidationError(_("Enter the proxy's host name."))
+    if problem := host_problem(field.data):
+        raise ValidationError(problem)
 
 
 def valid_proxy_port(form: Any, field: Field) -> None:

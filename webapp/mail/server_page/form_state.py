@@ -274,12 +274,7 @@ def _provider_defaults(values: Mapping[str, Any], before: Provider | None, chose
     """Return what the form shows of a provider that was not chosen before."""
     defaults: dict[str, Any] = dict.fromkeys((*OAUTH2_COLUMNS, "secret_expires_on"), "")
     connection = chosen.connection
-    if connection.host:
-        defaults |= {"host": connection.host, "port": connection.port, "security": connection.security}
-    else:
-        # A server of one's own starts from the values in the form, if there are any.
-        defaults |= {"port": values.get("port") or connection.port}
-        defaults |= {"security": values.get("security") or connection.security}
+    defaults |= {"host": connection.host, "port": connection.port, "security": connection.security}
     method = chosen.authentication[0]
     defaults["authentication"] = method.key
     preset = next((getattr(one, "username", "") for one in before.authentication), "") if before else ""

@@ -11,6 +11,7 @@ from wtforms.validators import DataRequired, InputRequired, Length, NumberRange,
 
 from webapp.core.i18n import lazy_gettext as lazy
 from webapp.mail.server_page import fields as checks
+from webapp.mail.server_page import oauth_fields as oauth_checks
 from webapp.mail.server_page.fields import DayField, NumberField, SecretTextField, host_name, if_used, required
 from webapp.mail.servers import CLIENT_SECRETS, COLUMNS, OAUTH2_COLUMNS, PROXY_PASSWORD, ServerDraft
 from webapp.providers import Authentication, Password, Provider
@@ -44,18 +45,18 @@ class MailServerForm(VersionedForm):
     authentication = RadioField(lazy("Authentication"), [checks.valid_choice], validate_choice=False)
     username = StringField(lazy("User name"), [Length(max=320), if_used()], filters=[stripped])
     password = PasswordField(lazy("Password"))
-    client_id = StringField(lazy("Client ID"), [if_used(checks.valid_client_id)], filters=[stripped])
+    client_id = StringField(lazy("Client ID"), [if_used(oauth_checks.valid_client_id)], filters=[stripped])
     client_secret = PasswordField(lazy("Client secret"))
     remove_client_secret = BooleanField(lazy("Remove the saved client secret"))
-    tenant_id = StringField(lazy("Directory (tenant) ID"), [if_used(checks.valid_tenant_id)], filters=[stripped])
-    authorize_url = StringField(lazy("Authorization URL"), [if_used(checks.valid_url)], filters=[stripped])
+    tenant_id = StringField(lazy("Directory (tenant) ID"), [if_used(oauth_checks.valid_tenant_id)], filters=[stripped])
+    authorize_url = StringField(lazy("Authorization URL"), [if_used(oauth_checks.valid_url)], filters=[stripped])
     device_authorization_url = StringField(
-        lazy("Device authorization URL"), [if_used(checks.valid_url)], filters=[stripped]
+        lazy("Device authorization URL"), [if_used(oauth_checks.valid_url)], filters=[stripped]
     )
-    token_url = StringField(lazy("Token URL"), [if_used(checks.valid_url)], filters=[stripped])
-    scopes = StringField(lazy("Scopes"), [if_used(checks.valid_scopes)], filters=[stripped])
+    token_url = StringField(lazy("Token URL"), [if_used(oauth_checks.valid_token_url)], filters=[stripped])
+    scopes = StringField(lazy("Scopes"), [if_used(oauth_checks.valid_scopes)], filters=[stripped])
     service_account_key = SecretTextField(
-        lazy("Service account key (JSON)"), [if_used(checks.valid_service_account_key)]
+        lazy("Service account key (JSON)"), [if_used(oauth_checks.valid_service_account_key)]
     )
     secret_expires_on = DayField(lazy("Secret or key expires on"))
     host = StringField(lazy("Host"), [required, Length(max=255), checks.valid_server_host], filters=[host_name])
@@ -155,7 +156,7 @@ class MailServerForm(VersionedForm):
         if used and field.name in SECRETS and len(field.raw_data or ()) == 1:
             # Tidied already: a key that was copied with a line break in it is whole again.
             lines = isinstance(field, SecretTextField)
-            most = checks.MAX_KEY_LENGTH if lines else MAX_TEXT_LENGTH
+            most = oauth_checks.MAX_KEY_LENGTH if lines else MAX_TEXT_LENGTH
             return text_error(field.data or "", lines=lines, secret=True, most=most)
         return super()._text_error(field)
 
