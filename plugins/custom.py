@@ -68,4 +68,5 @@ def register_smtp_provider() -> Provider:
             _("Use port 587 with STARTTLS, or port 465 with TLS. Hosting companies often block port 25."),
             _("Unless told otherwise, the user name is the full email address."),
         ],
+        source="RFC 6409, RFC 8314",
     )

@@ -1,5 +1,6 @@
 """SendGrid."""
 
+import json
 from datetime import date
 
 from webapp.providers import Connection, Diagnosis, DiagnosisRule, Password, Provider, _, hookimpl
@@ -30,6 +31,14 @@ UNVERIFIED_SENDER = Diagnosis(
     ],
     f"{DOCS}/for-developers/sending-email/sender-identity",
 )
+# Links of account mail must arrive as they are, whatever the account is set to. Click tracking rewrites them,
+# Google Analytics adds to them, the others add an image and a footer.
+# https://www.twilio.com/docs/sendgrid/for-developers/sending-email/smtp-filters
+NO_TRACKING = {
+    "filters": {
+        name: {"settings": {"enable": 0}} for name in ("clicktrack", "ganalytics", "opentrack", "subscriptiontrack")
+    }
+}
 
 
 @hookimpl
@@ -59,6 +68,7 @@ def register_smtp_provider() -> Provider:
             DiagnosisRule("550", BAD_KEY, "unauthenticated senders not allowed"),
             DiagnosisRule("403", UNVERIFIED_SENDER, "not authorized to send from that email address"),
         ],
+        headers={"X-SMTPAPI": json.dumps(NO_TRACKING)},
         help_url=f"{DOCS}/for-developers/sending-email/integrating-with-the-smtp-api",
         source=f"{DOCS}/for-developers/sending-email/integrating-with-the-smtp-api",
         checked=date(2026, 11, 22),

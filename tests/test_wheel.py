@@ -55,6 +55,11 @@ def test_the_wheel_contains_every_template_translation_and_static_file(wheel: Pa
         assert {f"{place}/{path.relative_to(CHECKOUT / folder)}" for path in files} <= packed
 
 
+def test_the_wheel_ships_the_types_of_the_contract_with_plugins(wheel: Path) -> None:
+    with ZipFile(wheel) as archive:
+        assert "webapp/py.typed" in archive.namelist()
+
+
 def test_the_installed_application_serves_pages_and_can_be_set_up(mailroom: str, tmp_path: Path) -> None:
     with running(tmp_path, "serve", "--port", str(free_port()), command=[mailroom]) as served:
         served.wait_for("setup?key=")

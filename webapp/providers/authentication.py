@@ -3,7 +3,7 @@
 import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Protocol
+from typing import ClassVar, NoReturn, Protocol
 
 from flask_babel import lazy_gettext as _
 
@@ -44,10 +44,11 @@ class SmtpDialogue(Protocol):
         Raises DeliveryError with the server's reply if it rejects the credentials.
         """
 
-    def refuse(self, code: str, **params: str) -> Exception:
-        """Return the error to raise when authentication is impossible before anything is sent.
+    def refuse(self, code: str, **params: str) -> NoReturn:
+        """Give up before anything is sent: raise the error that says why authentication is impossible.
 
-        A `DiagnosisRule` for `code` explains it. Without one, the parameter `error` is shown.
+        A `DiagnosisRule` for `code` explains it. Without one, the page shows the parameter `error`, or else the
+        code itself, as what the plugin says.
         """
 
 
@@ -142,9 +143,9 @@ class Password(Authentication):
         elif "CRAM-MD5" in dialogue.mechanisms:
             dialogue.authenticate("CRAM-MD5", respond=lambda challenge: _cram_md5(name, password, challenge))
         elif dialogue.mechanisms:
-            raise dialogue.refuse("no_common_mechanism")
+            dialogue.refuse("no_common_mechanism")
         else:
-            raise dialogue.refuse("authentication_not_offered")
+            dialogue.refuse("authentication_not_offered")
 
 
 def _cram_md5(name: bytes, password: bytes, challenge: bytes) -> bytes:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from flask_babel.speaklater import LazyString
 
+from webapp.providers.rules import Url
+
 Text = str | LazyString
 
 
@@ -31,7 +33,7 @@ class Diagnosis:
 
     cause: Text
     steps: Sequence[Text] = ()
-    help_url: str = ""
+    help_url: Url = ""
     fix: Mapping[str, str] = field(default_factory=dict)
 
 

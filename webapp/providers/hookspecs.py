@@ -17,7 +17,7 @@ class Hooks:
     """All hooks. Mailroom does not start with a plugin that implements any other."""
 
     @hookspec
-    def register_smtp_provider(self) -> Provider | None:
+    def register_smtp_provider(self) -> Provider:  # type: ignore[empty-body]
         """Return the provider that this plugin adds."""
 
     @hookspec(firstresult=True)

@@ -9,6 +9,7 @@ from flask_babel import lazy_gettext as _
 
 from webapp.providers.authentication import Account, Authentication, SmtpDialogue
 from webapp.providers.diagnosis import DiagnosisRule, Text
+from webapp.providers.rules import Url
 
 GrantType = Literal["authorization_code", "client_credentials", "service_account", "device_code"]
 LABELS: Mapping[GrantType, Text] = {
@@ -49,16 +50,16 @@ class OAuth2(Authentication):
     a phrase of its description) and of the mail server.
     """
 
-    token_url: str = ""
-    authorize_url: str = ""
-    device_authorization_url: str = ""
+    token_url: Url = ""
+    authorize_url: Url = ""
+    device_authorization_url: Url = ""
     scopes: Sequence[str] = ()
     grant_types: Sequence[GrantType] = ("authorization_code",)
     grant_scopes: Mapping[GrantType, Sequence[str]] = field(default_factory=dict)
     grant_notes: Mapping[GrantType, Text] = field(default_factory=dict)
     grant_steps: Mapping[GrantType, Sequence[Text]] = field(default_factory=dict)
     authorize_parameters: Mapping[str, str] = field(default_factory=dict)
-    issuer: str = ""
+    issuer: Url = ""
     lapses_after: timedelta | None = None
     expected_claims: ExpectedClaims | None = None
     diagnosis_rules: Sequence[DiagnosisRule] = ()
@@ -109,19 +110,11 @@ class OAuth2(Authentication):
         """Whether a person signs in, rather than the application itself."""
         return self.grant_type in USER_GRANTS
 
-    def problem(self) -> str:
-        """Return what is wrong with the declaration, for its author, or an empty text."""
-        unknown = {*self.grant_types, *self.grant_scopes, *self.grant_notes, *self.grant_steps} - set(LABELS)
-        if unknown or not self.grant_types:
-            return f"declares grant types other than {', '.join(LABELS)}"
-        if any(isinstance(scopes, str) for scopes in (self.scopes, *self.grant_scopes.values())):
-            return "declares scopes as one text instead of a list"
-        addresses = (self.token_url, self.authorize_url, self.device_authorization_url)
-        if not all(address.startswith("https://") for address in addresses if address):
-            return "declares a URL that does not start with https://"
+    def missing_url(self) -> str:
+        """Return the grant type that can't work for lack of a URL, or an empty text."""
         needed = {"authorization_code": self.authorize_url, "device_code": self.device_authorization_url}
         lacking = [grant for grant in self.grant_types if self.token_url and not needed.get(grant, "needs none")]
-        return f"declares {lacking[0]} without its URL" if lacking else ""
+        return lacking[0] if lacking else ""
 
     def clean(self, name: str, value: str) -> str:
         """Remove white space around values, from URLs, and extra spaces between scopes.
@@ -150,9 +143,9 @@ class OAuth2(Authentication):
             parts = [f"user={account.username}", token, SASL_SEPARATOR]
             dialogue.authenticate("XOAUTH2", SASL_SEPARATOR.join(parts).encode(), lambda _reason: b"")
         elif dialogue.mechanisms:
-            raise dialogue.refuse("tokens_not_offered")
+            dialogue.refuse("tokens_not_offered")
         else:
-            raise dialogue.refuse("authentication_not_offered")
+            dialogue.refuse("authentication_not_offered")
 
     def _entered_fields(self) -> Sequence[str]:
         """The URLs that the form asks for if the service is not known, and the scopes."""

@@ -10,6 +10,7 @@ from wtforms.fields.core import UnboundField
 
 from webapp.providers.authentication import Authentication, NoAuthentication, Password
 from webapp.providers.diagnosis import Diagnosis, DiagnosisRule, Failure, Text
+from webapp.providers.rules import HeaderName, HeaderValue, Port, ProviderKey, Source, Url
 
 Security = Literal["starttls", "tls", "none"]
 
@@ -19,7 +20,7 @@ class Connection:
     """Where a service accepts email. The host may contain the provider's own fields: `smtp.{region}.example`."""
 
     host: str = ""
-    port: int = 587
+    port: Port = 587
     security: Security = "starttls"
 
 
@@ -29,11 +30,11 @@ class Provider:
 
     `needs` is the text on its card, `steps` are what to do on its side, `notes` are hints by field
     name. `fields` are its own WTForms fields, rendered and validated by the application; a
-    PasswordField is sealed and never shown again. `source` is the documentation that all this is
-    from, and `checked` the day it was last compared.
+    PasswordField is sealed and never shown again. `headers` are added to each message. `source` is the
+    documentation that all this is from, and `checked` the day it was last compared.
     """
 
-    key: str
+    key: ProviderKey
     label: Text
     connection: Connection = field(default_factory=Connection)
     authentication: Sequence[Authentication] = (Password(), NoAuthentication())
@@ -42,8 +43,9 @@ class Provider:
     notes: Mapping[str, Text] = field(default_factory=dict)
     fields: Mapping[str, UnboundField] = field(default_factory=dict)
     diagnosis_rules: Sequence[DiagnosisRule] = ()
-    help_url: str = ""
-    source: str = ""
+    headers: Mapping[HeaderName, HeaderValue] = field(default_factory=dict)
+    help_url: Url = ""
+    source: Source = ""
     checked: date | None = None
 
     @cached_property

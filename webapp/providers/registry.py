@@ -1,37 +1,37 @@
-"""Finds, checks and orders the provider plugins.
+"""Finds, loads and orders the provider plugins.
 
 Mailroom does not start with an invalid plugin (one that does not import, misspells a hook, repeats a
-key or returns something else), because its author or operator is there to read the reason. A plugin
-that raises an exception when it is called loses only its own provider, with a message that names it.
+key or declares what `validation` doesn't allow), because its author or operator is there to read the reason.
+A plugin that raises an exception when it is called loses only its own provider, with a message that names it.
 """
 
 import importlib.util
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import cast
 
 import pluggy
-import structlog
 from flask import Flask, current_app
 from wtforms import Form, PasswordField
-from wtforms.fields.core import UnboundField
 
-from webapp.providers import Authentication, Diagnosis, Failure, OAuth2, Provider
+from webapp.providers import Diagnosis, Failure, Provider, guard
+from webapp.providers.guard import PluginFailed
 from webapp.providers.hookspecs import PROJECT, Hooks
+from webapp.providers.validation import InvalidValue, check_diagnosis, check_provider
 
 ENTRY_POINTS = "mailroom.providers"
 EXTENSION = "mailroom.providers"
 LAST = "custom"
-# It is shown on cards and in the outbox.
-MAX_LABEL_LENGTH = 60
-
-log = structlog.get_logger(__name__)
+# Importing a plugin's libraries may take a while on a slow disk.
+IMPORT_SECONDS = 60.0
 
 
 class InvalidPlugin(Exception):
@@ -90,57 +90,50 @@ class ProviderRegistry:
 
     def diagnose(self, provider: Provider, failure: Failure, settings: Mapping[str, str]) -> Diagnosis | None:
         """Return the diagnosis by the provider's own rules, else by any plugin's hook."""
-        try:
-            if (diagnosis := provider.diagnose(failure, settings.get("authentication", ""))) is not None:
-                return diagnosis
-            answer = self._manager.hook.explain_failure(provider=provider.key, failure=failure, settings=settings)
-        except Exception:
-            log.exception("plugin failed to diagnose", provider=provider.key)
-            return None
-        return answer if isinstance(answer, Diagnosis) else None
+        if (diagnosis := provider.diagnose(failure, settings.get("authentication", ""))) is not None:
+            return diagnosis
+        given = {"provider": provider.key, "failure": failure, "settings": settings}
+        for implementation in reversed(self._manager.hook.explain_failure.get_hookimpls()):
+            wanted = {name: given[name] for name in implementation.argnames}
+            explain = partial(_explanation, provider, partial(implementation.function, **wanted))
+            with suppress(PluginFailed):
+                if (answer := guard.run(_file_of(implementation.plugin), explain)) is not None:
+                    return answer
+        return None
 
-    def _add(self, file: str, register: object) -> None:
+    def _add(self, file: str, register: Callable[[], object]) -> None:
         try:
-            provider = register()  # type: ignore[operator]
-            if isinstance(provider, Provider):
-                str(provider.label)
-                _try_fields(provider)
-        except Exception as error:
-            log.exception("plugin failed", file=file)
-            self.failed.append(FailedPlugin(file, f"{type(error).__name__}: {error}"))
+            provider = _registered(file, register)
+            guard.run(file, partial(check_provider, provider, self._reserved), passing=(InvalidValue,))
+            guard.run(file, partial(_try_fields, provider))
+        except PluginFailed as error:
+            self.failed.append(FailedPlugin(file, _reason(error)))
             return
-        if provider is None:
-            return
-        try:
-            self._check(file, provider)
-        except (TypeError, AttributeError) as error:
-            raise InvalidPlugin(f"{file}: its provider has a value of the wrong type ({error}).") from error
-        self._providers[provider.key] = provider
-
-    def _check(self, file: str, provider: object) -> None:
-        if not isinstance(provider, Provider):
-            raise InvalidPlugin(f"{file}: register_smtp_provider returns {provider!r}, not a Provider.")
-        if not re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", provider.key):
-            raise InvalidPlugin(f"{file}: the key {provider.key!r} is not made of a-z, 0-9, _ and -.")
+        except InvalidValue as error:
+            raise InvalidPlugin(f"{file}: provider {provider.key!r}: {error}") from error
         if provider.key in self._providers:
             raise InvalidPlugin(f"{file}: another plugin already adds the provider {provider.key!r}.")
-        if len(str(provider.label)) > MAX_LABEL_LENGTH:
-            raise InvalidPlugin(f"{file}: the label of {provider.key} has more than {MAX_LABEL_LENGTH} characters.")
-        _check_authentication(file, provider)
-        for name, unbound in provider.fields.items():
-            if name in self._reserved or not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", name):
-                raise InvalidPlugin(f"{file}: {provider.key} cannot have a field named {name!r}.")
-            if not isinstance(unbound, UnboundField):
-                raise InvalidPlugin(f"{file}: the field {name!r} of {provider.key} is not a WTForms field.")
+        self._providers[provider.key] = provider
 
 
-def _check_authentication(file: str, provider: Provider) -> None:
-    methods = provider.authentication
-    if not methods or not all(isinstance(one, Authentication) for one in methods):
-        raise InvalidPlugin(f"{file}: {provider.key} declares no authentication.")
-    for method in methods:
-        if isinstance(method, OAuth2) and (problem := method.problem()):
-            raise InvalidPlugin(f"{file}: {provider.key} {problem}.")
+def _explanation(provider: Provider, explain: Callable[[], object]) -> Diagnosis | None:
+    """Return what a hook answers. Raises InvalidValue if that is no diagnosis."""
+    answer = explain()
+    if answer is None:
+        return None
+    return check_diagnosis(answer, provider)
+
+
+def _registered(file: str, register: Callable[[], object]) -> Provider:
+    """Return the provider that a hook registers. Raises InvalidPlugin or PluginFailed."""
+    try:
+        provider = guard.run(file, register, passing=(TypeError,))
+    except TypeError as error:
+        # Such as a Provider without a key, or with an argument that there isn't.
+        raise InvalidPlugin(f"{file}: register_smtp_provider: {error}.") from error
+    if not isinstance(provider, Provider):
+        raise InvalidPlugin(f"{file}: register_smtp_provider returns {provider!r}. Allowed: a Provider.")
+    return provider
 
 
 def init_app(app: Flask, plugin_dirs: Sequence[Path], reserved: Iterable[str] = ()) -> None:
@@ -168,11 +161,7 @@ def load_providers(folders: Sequence[Path], reserved: Iterable[str] = ()) -> Pro
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(Hooks)
     for entry in _installed_plugins():
-        try:
-            plugin = entry.load()
-        except Exception as error:
-            raise InvalidPlugin(f"{entry.value}: does not import ({type(error).__name__}: {error}).") from error
-        _register(manager, plugin)
+        _register(manager, _run_import(entry.value, entry.load))
     for path in (path for folder in folders for path in _plugin_files(folder)):
         _register(manager, _import(path))
     return ProviderRegistry(manager, reserved)
@@ -197,11 +186,20 @@ def _import(path: Path) -> ModuleType:
         raise InvalidPlugin(f"{path}: is not a Python file.")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise InvalidPlugin(f"{path}: does not import ({type(error).__name__}: {error}).") from error
+    _run_import(str(path), partial(spec.loader.exec_module, module))
     return module
+
+
+def _run_import(file: str, load: Callable[[], object]) -> object:
+    try:
+        return guard.run(file, load, IMPORT_SECONDS)
+    except PluginFailed as error:
+        raise InvalidPlugin(f"{file}: does not import ({_reason(error)}).") from error
+
+
+def _reason(error: PluginFailed) -> str:
+    """Return the type and the message of what a plugin raised when it was loaded, before it knew any secret."""
+    return traceback.format_exception_only(error.__cause__)[-1].strip() if error.__cause__ else str(error)
 
 
 def _register(manager: pluggy.PluginManager, plugin: object) -> None:

@@ -21,4 +21,5 @@ def register_smtp_provider() -> Provider:
             _("The user name is mailroom and the password is local-inbox. The demo saved both when it started."),
             _("Send a test email and read it at /demo/inbox."),
         ],
+        source="webapp/demo/smtp_server.py",
     )

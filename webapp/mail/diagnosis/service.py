@@ -5,10 +5,12 @@ from dataclasses import replace
 
 from flask_babel import gettext as _
 
+from webapp.mail.diagnosis.descriptions import TEXTS, describe
 from webapp.mail.diagnosis.reply_rules import diagnose_reply
 from webapp.mail.diagnosis.smtp_rules import ERROR_RULES
 from webapp.mail.diagnosis.token_rules import ASK_AGAIN, diagnose_authentication, diagnose_token
 from webapp.mail.transcript import Stage
+from webapp.mail.transport.smtp import REFUSED
 from webapp.providers import Diagnosis, Failure
 from webapp.providers.oauth2 import LABELS, USER_GRANTS
 from webapp.providers.registry import get_providers
@@ -46,6 +48,8 @@ def _diagnose(provider: str, settings: Mapping[str, str], failure: Failure) -> D
 
 
 def _by_code(failure: Failure, settings: Mapping[str, str]) -> Diagnosis:
+    if failure.params.get(REFUSED) and failure.code not in TEXTS:
+        return Diagnosis(_("The provider's plugin says: %(reason)s", reason=describe(failure)))
     for rule in ERROR_RULES:
         if rule.matches(failure, settings):
             return rule.diagnosis

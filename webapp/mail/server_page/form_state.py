@@ -103,12 +103,13 @@ class FormState:
 
         Secrets that were entered for a test follow the fix that this test offered, and no other.
         """
-        asked = dict(parse_qsl(self.posted["apply"][:MAX_FIX_LENGTH]))
-        fix = {name: value for name, value in asked.items() if name in COLUMNS and name != "provider"}
+        asked, form = dict(parse_qsl(self.posted["apply"][:MAX_FIX_LENGTH])), self._form(posted=True)
+        fillable = {*COLUMNS, *form.provider_fields()} - {"provider"}
+        fix = {name: value for name, value in asked.items() if name in fillable}
         posted = MultiDict(self.posted)
         for name, value in fix.items():
             posted[name] = value
-        fixed, form = replace(self, posted=posted), self._form(posted=True)
+        fixed = replace(self, posted=posted)
         carried = self._carried(form)
         if carried.get("fix") == fix and carried["destination"] == _destination(form.to_draft()):
             draft = fixed._form(posted=True).to_draft()

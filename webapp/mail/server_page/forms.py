@@ -1,35 +1,30 @@
 """The form of a mail server: the fields that all have, and those that its provider adds."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-import structlog
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 from wtforms import BooleanField, Field, HiddenField, PasswordField, RadioField, SelectChoice, SelectField, StringField
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
 from webapp.core.i18n import lazy_gettext as lazy
+from webapp.mail.redaction import Redactor
 from webapp.mail.server_page import fields as checks
 from webapp.mail.server_page import oauth_fields as oauth_checks
 from webapp.mail.server_page.fields import DayField, NumberField, SecretTextField, host_name, if_used, required
 from webapp.mail.servers import CLIENT_SECRETS, COLUMNS, OAUTH2_COLUMNS, PROXY_PASSWORD, ServerDraft
-from webapp.providers import Authentication, Password, Provider
+from webapp.providers import Authentication, Password, Provider, guard
+from webapp.providers.guard import PluginFailed
 from webapp.providers.registry import get_providers, secret_fields
 from webapp.web.forms import MAX_TEXT_LENGTH, VersionedForm, stripped, text_error
 
 SECRETS = ("password", PROXY_PASSWORD, *CLIENT_SECRETS)
 # What the page carries along for itself. It is checked when it is used, and may be long.
 CARRIED = ("shown_provider", "kept_values", "carried_secrets", "version")
-# The names that plugins may not give to their own fields.
-RESERVED = frozenset({
-    *COLUMNS, *SECRETS, *CARRIED, "csrf_token", "save", "test", "choose", "apply", "test_recipient", "generate",
-    "saved_form", "remove_client_secret",
-})  # fmt: skip
 DEFAULTS: dict[str, Any] = {"provider": "custom", "tls_minimum": "1.2", "timeout": 10, "proxy_type": "none"}
 REQUIRING = (DataRequired, InputRequired)
-
-log = structlog.get_logger(__name__)
 
 
 class MailServerForm(VersionedForm):
@@ -107,11 +102,13 @@ class MailServerForm(VersionedForm):
 
     def validate(self, extra_validators: Any = None) -> bool:
         """Return whether all fields are right, the provider's own included."""
+        check = partial(super().validate, extra_validators)
+        if not self.chosen.fields:
+            return check()
         try:
-            return super().validate(extra_validators)
-        except Exception as error:  # a provider's own field or validator
-            log.exception("plugin failed to check its fields", provider=self.chosen.key)
-            text = _("This provider's plugin failed: %(error)s", error=type(error).__name__)
+            return guard.run(self.chosen.key, check, redact=Redactor(self.to_draft().secrets.values()))
+        except PluginFailed as error:
+            text = _("This provider's plugin failed: %(error)s", error=str(error))
             self.form_errors.append(f"{self.chosen.label}: {text}")
             return False
 
@@ -162,10 +159,16 @@ class MailServerForm(VersionedForm):
 
     def _cleaned(self, method: Authentication, name: str, value: str) -> str:
         try:
-            return method.clean(name, value)
-        except Exception:  # a plugin's code: what was entered is then used as it is
-            log.exception("plugin failed to clean", provider=self.chosen.key, field=name)
+            return guard.run(self.chosen.key, partial(method.clean, name, value), redact=Redactor([value]))
+        except PluginFailed:
+            # What was entered is then used as it is.
             return value
+
+
+# The names that plugins may not give to their own fields: of fields, buttons, and attributes of the form.
+RESERVED = frozenset({
+    *COLUMNS, *dir(MailServerForm), "csrf_token", "save", "test", "choose", "apply", "generate", "saved_form", "chosen",
+})  # fmt: skip
 
 
 def mail_server_form(

@@ -1,12 +1,12 @@
 """Connections to mail servers, opened nowhere else. A test send uses this path and shows its stages."""
 
 import ssl
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from email.utils import parseaddr
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -22,6 +22,8 @@ from webapp.mail.transport import rejections
 from webapp.mail.transport.errors import DeliveryError, Scope
 from webapp.mail.transport.settings import TransportSettings
 from webapp.mail.transport.smtp import Certificate, SmtpClient, reply_text
+from webapp.providers import Account, Authentication, guard
+from webapp.providers.guard import PluginFailed
 
 log = structlog.get_logger(__name__)
 # Flask-Mail's extension: its messages look up defaults in it. Its connections are not used.
@@ -103,6 +105,7 @@ class SmtpConnection(flask_mail.Connection):
             raise RuntimeError("the connection is not open")
         sender = _bare_address(envelope_from or message.sender or self.settings.mail_from)
         recipients = [_bare_address(address) for address in message.send_to]
+        message.extra_headers = {**(message.extra_headers or {}), **self.settings.provider.headers}
         content = message.as_bytes()
         utf8 = "SMTPUTF8" in message.mail_options or any(not one.isascii() for one in (sender, *recipients))
         try:
@@ -198,20 +201,18 @@ class SmtpConnection(flask_mail.Connection):
         if method is None:
             params = {"provider": label, "name": self.settings.authentication}
             raise DeliveryError(Stage.AUTH, "unknown_authentication", params)
+        # Of those it awaits, LOGIN has the most replies: three.
+        seconds = guard.SECONDS + 3 * self.settings.timeout
+        authenticate = partial(_authenticate, method, client, self.settings.account)
         try:
-            method.authenticate(client, self.settings.account)
+            guard.run(provider.key, authenticate, seconds, (DeliveryError, OSError), self.transcript.redact)
         except DeliveryError as error:
             if self.settings.tokens is not None and error.reply:
                 error.code, claims = self.settings.tokens.check_claims(self.settings.secrets[ACCESS_TOKEN])
                 error.params = dict(claims)
             raise
-        except OSError:
-            raise
-        except Exception as error:  # a plugin may raise anything; only its own provider fails
-            # The traceback may contain the credentials that the plugin was given.
-            trace = self.transcript.redact("".join(traceback.format_exception(error)))
-            log.error("plugin failed to authenticate", provider=provider.key, exception=trace)
-            params = {"provider": label, "error": type(error).__name__}
+        except PluginFailed as error:
+            params = {"provider": label, "error": str(error)}
             raise DeliveryError(Stage.AUTH, "plugin_failed", params) from error
 
     def _send_envelope(self, client: SmtpClient, sender: str, recipients: list[str], size: int, utf8: bool) -> None:
@@ -261,6 +262,16 @@ class SmtpConnection(flask_mail.Connection):
     def _complete(self, error: DeliveryError) -> None:
         error.redact(self.transcript.redact)
         error.transcript = self.transcript
+
+
+def _authenticate(method: Authentication, client: SmtpClient, account: Account) -> None:
+    """Run a plugin's code. Raises RuntimeError for a file that it can't read, which is no problem of the network."""
+    try:
+        method.authenticate(client, account)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        raise RuntimeError(type(error).__name__) from error
 
 
 def _expect(first_digit: int, stage: Stage, code: int, text: bytes) -> None:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NoReturn
 
 from webapp.core.network_errors import NetworkError
 from webapp.mail.redaction import REDACTED
@@ -26,6 +27,8 @@ MAX_LINES = 200
 MAX_COMMAND_LENGTH = 510
 MAX_CHALLENGES = 10
 QUIT_TIMEOUT = 2
+# The parameter of a failure that an authentication method reports before anything is sent.
+REFUSED = "refused"
 
 
 class NotSmtp(NetworkError):
@@ -139,9 +142,10 @@ class SmtpClient(smtplib.SMTP):
         if code != 235:
             raise DeliveryError(Stage.AUTH, reply="\n".join([reply_text(code, text), *reasons]))
 
-    def refuse(self, code: str, **params: str) -> Exception:
-        """Return the error for an authentication that is impossible before anything is sent."""
-        return DeliveryError(Stage.AUTH, code, params)
+    def refuse(self, code: str, **params: str) -> NoReturn:
+        """Raise the error for an authentication that is impossible before anything is sent."""
+        texts = {name: str(text) for name, text in params.items()}
+        raise DeliveryError(Stage.AUTH, str(code), {"error": str(code), **texts, REFUSED: "plugin"})
 
     def quit_quickly(self) -> None:
         """Send QUIT and wait only briefly: the message is delivered already. Raises OSError."""

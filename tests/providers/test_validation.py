@@ -1,0 +1,137 @@
+"""What a plugin declares is checked when Mailroom starts, and what is wrong is named with what is allowed."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.providers.conftest import Load, good
+from webapp.mail.server_page.forms import SECRETS
+from webapp.mail.servers import COLUMNS
+from webapp.providers.registry import InvalidPlugin
+from webapp.providers.rules import FORM_FIELDS, FORM_SECRETS
+
+IMPORTS = """
+from datetime import date
+from wtforms import PasswordField, StringField
+from webapp.providers import Authentication, Diagnosis, DiagnosisRule, ExpectedClaims, Password
+"""
+HANDLER = """
+class Handler(Authentication):
+    key, label = "handler", "Handler"
+
+    def authenticate(self, dialogue, account):
+        pass
+"""
+
+
+def refused(load: Load, text: str) -> str:
+    """Return why a plugin file is refused."""
+    with pytest.raises(InvalidPlugin) as error:
+        load(acme=IMPORTS + text)
+    return str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("connection=Connection('a.example', '587')", "connection.port is '587'. Allowed: a whole number from 1"),
+        ("connection=Connection('a.example', 70000)", "connection.port is 70000. Allowed: a whole number from 1 to"),
+        ("connection=Connection('a.example', True)", "connection.port is True"),
+        ("connection=Connection(security='ssl')", "connection.security is 'ssl'. Allowed: 'starttls' or 'tls'"),
+        ("connection=Connection('smtp.{zone}.example')", "a field in connection.host is 'zone'. Allowed: none"),
+        ("connection=('smtp.acme.example', 587)", "connection is ("),
+        ("checked='2026-11-22'", "checked is '2026-11-22'. Allowed: a date or None"),
+        ("diagnosis_rules=[DiagnosisRule(535, Diagnosis('x'))]", "diagnosis_rules[0].reply is 535. Allowed: a text"),
+        ("diagnosis_rules=['535']", "diagnosis_rules[0] is '535'. Allowed: a DiagnosisRule"),
+        ("diagnosis_rules=[DiagnosisRule('535', 'No')]", "diagnosis_rules[0].diagnosis is 'No'. Allowed: a Diagnosis"),
+        ("diagnosis_rules=[DiagnosisRule('5', Diagnosis('x', fix={'hots': 'a'}))]", "a key of fix is 'hots'"),
+        ("diagnosis_rules=[DiagnosisRule('5', Diagnosis('x', fix={'password': 'a'}))]", "a key of fix is 'password'"),
+        ("diagnosis_rules=[DiagnosisRule('5', Diagnosis('x', fix={'security': 'ssl'}))]", "fix['security'] is 'ssl'"),
+        ("diagnosis_rules=[DiagnosisRule('5', Diagnosis('x', fix={'port': '0'}))]", "fix['port'] is 0"),
+        ("diagnosis_rules=[DiagnosisRule('5', Diagnosis('x', fix={'port': 25}))]", "fix['port'] is 25. Allowed:"),
+        ("steps='Open the page.'", "steps is 'Open the page.'. Allowed: a list, each item a text"),
+        ("steps=5", "steps is 5. Allowed: a list"),
+        ("steps=['One', 2]", "steps[1] is 2. Allowed: a text"),
+        ("notes={'reigon': 'Where.'}", "a key of notes is 'reigon'. Allowed: mail_from, host"),
+        ("notes=['mail_from']", "notes is ['mail_from']. Allowed: a dict"),
+        ("source=''", "source is ''. Allowed: the https:// URL"),
+        ("source='http://acme.example'", "source is 'http://acme.example'. Allowed: the https:// URL"),
+        ("source='Acme Handbook', checked=date(2026, 11, 22)", "source is 'Acme Handbook'. Allowed: with checked"),
+        ("help_url='javascript:alert(1)'", "help_url is 'javascript:alert(1)'. Allowed: a URL that starts with https://"),
+        ("help_url=None", "help_url is None"),
+        ("fields=[]", "fields is []. Allowed: a dict"),
+        ("fields={'host': StringField()}", "a key of fields is 'host'"),
+        ("fields={'validate': StringField()}", "a key of fields is 'validate'"),
+        ("fields={'chosen': StringField()}", "a key of fields is 'chosen'"),
+        ("fields={'region': 7}", "fields['region'] is 7. Allowed: a WTForms field"),
+        ("headers={'Subject': 'x'}", "a key of headers is 'Subject'"),
+        ("headers={'X-Tag': 'a\\nBcc: eve@example.com'}", "headers['X-Tag'] is 'a\\nBcc: eve@example.com'"),
+        ("authentication=[]", "authentication is []. Allowed: at least one method"),
+        ("authentication=Password()", "authentication is Password("),
+        ("authentication=[Password]", "authentication[0] is <class"),
+        ("authentication=[Password(), Password()]", "Allowed: methods with different keys"),
+        ("authentication=[Password(one_word='yes')]", "authentication[0].one_word is 'yes'"),
+        ("authentication=[OAuth2(grant_types=['authorisation'])]", "[0] is 'authorisation'. Allowed: 'auth"),
+        ("authentication=[OAuth2(grant_types=[])]", "grant_types is []. Allowed: at least one"),
+        ("authentication=[OAuth2(token_url='http://acme.example')]", "token_url is 'http://acme.example'."),
+        ("authentication=[OAuth2(token_url='https://acme.example')]", "Allowed: only grant types whose URL"),
+        ("authentication=[OAuth2(scopes='mail.send')]", "scopes is 'mail.send'. Allowed: a list"),
+        ("authentication=[OAuth2(expected_claims=ExpectedClaims('aud'))]", "expected_claims.audiences is 'aud'"),
+        ("label='Mail' * 20", "Allowed: a text of at most 60 characters"),
+        ("label=''", "label is ''"),
+    ],
+)  # fmt: skip
+def test_a_wrong_argument_is_refused_by_file_provider_and_name(
+    more: str, message: str, load: Load, tmp_path: Path
+) -> None:
+    text = good("acme", more)
+    if more.startswith("label="):
+        text = text.replace('label="Mail of acme", ', "")
+    problem = refused(load, text)
+    assert problem.startswith(f"{tmp_path / 'acme.py'}: provider 'acme': ")
+    assert message in problem
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ('key, label = "handler",', "label =", "authentication[0] (Handler).key is TypeError"),
+        ('key, label = "handler",', 'key, label = "Handler!",', "authentication[0] (Handler).key is 'Handler!'"),
+        ('"handler"', '"none"', "(Handler).key is 'none'. Allowed: a key that no method of Mailroom's has"),
+        ('"handler"', '"device_code"', "(Handler).key is 'device_code'. Allowed: a key that"),
+        ("def authenticate", "def sign_in", "(Handler).authenticate is"),
+        (
+            "def authenticate",
+            "async def authenticate",
+            "Allowed: a function of 2 arguments besides self, without async",
+        ),
+        ("dialogue, account", "dialogue", "(Handler).authenticate is TypeError('too many positional arguments')"),
+        ("    def auth", "    fields = 'username'\n    def auth", "(Handler).fields is 'username'. Allowed: a list"),
+        (
+            "    def auth",
+            "    fields = ['user']\n    def auth",
+            "an item of authentication[0] (Handler).fields is 'user'",
+        ),
+    ],
+)
+def test_an_authentication_method_that_could_not_work_is_refused(
+    before: str, after: str, message: str, load: Load
+) -> None:
+    handler = HANDLER.replace(before, after)
+    assert handler != HANDLER
+    assert message in refused(load, handler + good("acme", "authentication=[Handler()]"))
+
+
+def test_a_handler_with_everything_it_needs_is_accepted(load: Load) -> None:
+    own = "authentication=[Handler()], fields={'zone': StringField()}, connection=Connection('{zone}.example')"
+    assert load(acme=IMPORTS + HANDLER + good("acme", own))["acme"].authentication_named("handler") is not None
+
+
+def test_a_secret_can_not_be_part_of_the_host(load: Load) -> None:
+    own = "fields={'zone': PasswordField()}, connection=Connection('{zone}.example')"
+    assert "a field in connection.host is 'zone'" in refused(load, good("acme", own))
+
+
+def test_the_contract_names_the_fields_of_the_form() -> None:
+    assert set(FORM_FIELDS) == {*COLUMNS, *SECRETS} - {"provider"}
+    assert set(SECRETS) == FORM_SECRETS
