@@ -7,7 +7,9 @@ import pytest
 from sqlalchemy import select, text
 
 from tests.support.browser import Browser
+from tests.support.certificates import Authority
 from tests.support.receiver import Receiver
+from tests.support.scripted import ScriptedServer
 from webapp.audit.models import AuditEntry
 from webapp.core.app_state import AppState
 from webapp.webhooks import audit_events
@@ -177,3 +179,13 @@ def test_a_test_asks_a_receiver_that_was_gone_and_turns_the_webhook_on_if_it_acc
     page = administrator.submit(PAGE, button="test").text
     assert "Test event delivered." in page
     assert "The webhook is off." not in page
+
+
+def test_a_receivers_certificate_has_a_sentence_of_its_own(
+    administrator: Browser, receiver: Receiver, secret: str, authority: Authority
+) -> None:
+    with ScriptedServer(tls="tls", certificate=authority.server("other.example")) as server:
+        administrator.submit(PAGE, webhook_url=f"https://localhost:{server.port}/hook")
+        page = administrator.submit(PAGE, button="test").text
+    assert "The receiver&#39;s certificate was rejected." in page
+    assert "The certificate is for other.example." in page

@@ -5,16 +5,17 @@ sends one byte at a time could block a worker forever.
 """
 
 import socket
-import ssl
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
 import h11
 
+from webapp.core import tls
 from webapp.core.hosts import is_loopback
-from webapp.core.network_errors import NetworkError, classify
+from webapp.core.network_errors import OTHER_HOST, NetworkError, classify
 from webapp.core.sockets import Proxy, connect, connect_through_proxy, left_until, resolve
 
 # Seconds for everything: resolving, connecting, TLS, the request and the whole response.
@@ -88,12 +89,25 @@ def _send(method: str, url: str, headers: Mapping[str, str], body: bytes, proxy:
         sock, received = _connect(parts, proxy, end)
     except (OSError, ValueError) as error:
         code, params = classify(error)
+        if code in OTHER_HOST:
+            params["names"] = _host_names(parts, proxy, end)
         raise NotSent(code, **params) from error
     with sock:
         return _exchange(sock, received, _request(method, parts, headers, body), body, end)
 
 
-def _connect(parts: SplitResult, proxy: Proxy | None, end: float) -> tuple[socket.socket, bytes]:
+def _host_names(parts: SplitResult, proxy: Proxy | None, end: float) -> str:
+    """Return the hosts that the server's certificate is for, from a second connection on which nothing is sent."""
+    with suppress(OSError):
+        sock, _received = _connect(parts, proxy, end, check_hostname=False)
+        with sock:
+            return tls.host_names(sock)
+    return ""
+
+
+def _connect(
+    parts: SplitResult, proxy: Proxy | None, end: float, check_hostname: bool = True
+) -> tuple[socket.socket, bytes]:
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
     received = b""
@@ -105,8 +119,7 @@ def _connect(parts: SplitResult, proxy: Proxy | None, end: float) -> tuple[socke
         return sock, received
     try:
         sock.settimeout(left_until(end))
-        context = ssl.create_default_context()
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context = tls.client_context(check_hostname=check_hostname)
         return context.wrap_socket(sock, server_hostname=host), b""
     except BaseException:
         sock.close()

@@ -25,7 +25,13 @@ _CERTIFICATE_CODES = {
     21: "certificate_unknown_issuer",
     62: "certificate_other_name",
     64: "certificate_not_for_ip_address",
+    # Checked by Python 3.13 and later.
+    85: "certificate_without_issuer_key",
+    86: "certificate_authority_incomplete",
+    89: "certificate_authority_incomplete",
+    92: "certificate_authority_incomplete",
 }
+OTHER_HOST = ("certificate_other_name", "certificate_not_for_ip_address")
 _TLS_CODES = {
     "WRONG_VERSION_NUMBER": "tls_not_offered",
     "RECORD_LAYER_FAILURE": "tls_not_offered",
@@ -40,6 +46,29 @@ _ERRNO_CODES = {
     errno.ETIMEDOUT: "timeout",
 }
 _UNKNOWN_HOST = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+# What is wrong with a certificate.
+_CERTIFICATES = {
+    "certificate_private_authority": _(
+        "The server's certificate was issued by a certificate authority that this machine "
+        "doesn't trust, such as a company's own."
+    ),
+    "certificate_self_signed": _("The server uses a self-signed certificate, which this machine does not trust."),
+    "certificate_unknown_issuer": _("This machine doesn't know the issuer of the server's certificate."),
+    "certificate_expired": _("The server's certificate has expired, or this machine's clock is wrong."),
+    "certificate_not_yet_valid": _(
+        "The server's certificate isn't valid yet. This machine's clock is probably behind."
+    ),
+    "certificate_other_name": _("The server's certificate is for a different host name than the one you entered."),
+    "certificate_not_for_ip_address": _("You entered an IP address, but the certificate is for a host name."),
+    "certificate_without_issuer_key": _(
+        "The server's certificate doesn't name the key of its issuer, which Python 3.13 and later require: %(reason)s."
+    ),
+    "certificate_authority_incomplete": _(
+        "The certificate of the server's certificate authority lacks what Python 3.13 and later require: %(reason)s."
+    ),
+    "certificate_invalid": _("This machine rejects the server's certificate: %(reason)s."),
+}
+_HOSTS = _("The certificate is for %(names)s.")
 # Failures that only Mailroom has words for.
 _TEXTS = {
     "name_service_timeout": _("The name service didn't reply within %(seconds)s s."),
@@ -72,7 +101,11 @@ def classify(error: BaseException) -> tuple[str, dict[str, str]]:
     """Return the code and the parameters of an exception; the code is empty if nothing is known of it."""
     if isinstance(error, NetworkError):
         return error.code, dict(error.params)
-    return _code(error), {"error": str(error) or type(error).__name__}
+    params = {"error": str(error) or type(error).__name__}
+    # In OpenSSL's words; only errors of a handshake have it.
+    if reason := getattr(error, "verify_message", ""):
+        params["reason"] = reason.rstrip(".")
+    return _code(error), params
 
 
 def describe(code: str, params: Params) -> str:
@@ -80,6 +113,16 @@ def describe(code: str, params: Params) -> str:
     if code in _TEXTS:
         return str(_TEXTS[code]) % i18n.isolate(params)
     return params.get("error") or code
+
+
+def describe_certificate(code: str, params: Params) -> str:
+    """Word what is wrong with a certificate; empty if the failure is another one."""
+    if code not in _CERTIFICATES:
+        return ""
+    # Failures that were stored by an earlier version have no reason.
+    shown = i18n.isolate({"reason": params.get("error", code), **params})
+    problem = str(_CERTIFICATES[code]) % shown
+    return f"{problem} {_HOSTS % shown}" if params.get("names") else problem
 
 
 def _code(error: BaseException) -> str:

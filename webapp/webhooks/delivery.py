@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy import Select, or_, select, update
 from sqlalchemy.orm import Session
 
-from webapp.core import clock, http_client
+from webapp.core import clock, http_client, network_errors
 from webapp.core.app_state import AppState
 from webapp.core.sealing import CannotUnseal
 from webapp.settings.models import SINGLETON_ID
@@ -126,7 +126,9 @@ def _post(endpoint: Endpoint, event: WebhookDelivery) -> DeliveryResult:
     try:
         response = http_client.post(endpoint.url, headers, body)
     except (http_client.NotSent, http_client.InvalidUrl) as error:
-        return DeliveryResult(None, "unreachable", {"error": str(error)})
+        cause, params = network_errors.classify(error)
+        failure = "untrusted" if cause.startswith("certificate_") else "unreachable"
+        return DeliveryResult(None, failure, {**params, "cause": cause})
     except OSError as error:
         return DeliveryResult(None, "invalid_response", {"error": str(error) or type(error).__name__})
     if 200 <= response.status < 300:

@@ -5,11 +5,12 @@ from typing import Any
 
 from flask_babel import lazy_gettext as _
 
-from webapp.core import i18n
+from webapp.core import i18n, network_errors
 
 FAILURE_TEXTS = {
     "status": _("The receiver replied with status %(status)s."),
     "unreachable": _("The receiver could not be reached: %(error)s."),
+    "untrusted": _("The receiver's certificate was rejected."),
     "invalid_response": _("The receiver didn't send a valid HTTP response: %(error)s."),
     "cannot_unseal": _(
         "The URL and signing secret can't be decrypted with the current secret key. "
@@ -20,4 +21,5 @@ FAILURE_TEXTS = {
 
 def describe_failure(code: str, params: Mapping[str, Any]) -> str:
     """Return the sentence for a failure code."""
-    return str(FAILURE_TEXTS[code]) % i18n.isolate(params)
+    text = str(FAILURE_TEXTS[code]) % i18n.isolate(params)
+    return f"{text} {network_errors.describe_certificate(params.get('cause', ''), params)}".rstrip()

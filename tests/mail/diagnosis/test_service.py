@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 
 from plugins import google, office365_diagnoses, sendgrid
-from webapp.mail.diagnosis import certificate_rules, reply_rules, smtp_rules
+from webapp.mail.diagnosis import reply_rules, smtp_rules
 from webapp.mail.diagnosis.service import diagnose
 from webapp.providers import Diagnosis, Failure
 
@@ -66,7 +66,6 @@ ERRORS = [
     ("starttls", "lookup", "host_invalid", smtp_rules.INVALID_HOST),
     ("starttls", "connect", "network_unreachable", smtp_rules.UNREACHABLE),
     ("starttls", "tls", "starttls_not_offered", smtp_rules.NO_STARTTLS),
-    ("tls", "tls", "certificate_self_signed", certificate_rules.SELF_SIGNED),
     ("tls", "tls", "tls_version", smtp_rules.TLS_VERSION),
     ("tls", "tls", "connection_closed", smtp_rules.TLS_FAILED),
     ("starttls", "auth", "connection_closed", smtp_rules.CONNECTION_CLOSED),

@@ -7,7 +7,7 @@ from flask import Flask
 
 from plugins import google, office365_diagnoses
 from webapp.core.http_client import Response
-from webapp.mail.diagnosis import certificate_rules, descriptions, token_rules
+from webapp.mail.diagnosis import descriptions, token_rules
 from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.oauth import responses
 from webapp.mail.oauth.errors import OAuthError, TokenRefused
@@ -79,12 +79,6 @@ def test_every_failure_without_a_reply_has_its_own_diagnosis(app: Flask) -> None
             code for code in codes if diagnose("custom", SETTINGS, Failure("token", code)) is token_rules.UNUSABLE_REPLY
         }
     assert unexplained == UNUSABLE_REPLIES | NOT_OF_THE_PROVIDER
-
-
-def test_an_untrusted_certificate_of_a_provider_is_diagnosed_like_a_mail_servers(app: Flask) -> None:
-    failure = Failure("token", "token_url_unreachable", {"cause": "certificate_unknown_issuer", "error": "x"})
-    with app.test_request_context():
-        assert diagnose("custom", SETTINGS, failure) is certificate_rules.NO_ISSUER
 
 
 def test_an_interrupted_refresh_is_not_called_an_ended_grant(app: Flask) -> None:

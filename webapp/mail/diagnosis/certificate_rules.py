@@ -1,65 +1,71 @@
-"""What an untrusted certificate means, of a mail server or of an OAuth2 provider."""
+"""What to do about a certificate that is not accepted, of a mail server or of an OAuth2 provider."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from flask_babel import lazy_gettext as _
 
+from webapp.core import network_errors
 from webapp.providers import Diagnosis
+from webapp.providers.diagnosis import Text
 
 TRUST_IT = _(
     "Add the company's root certificate to this machine's trusted certificates (SSL_CERT_FILE) and restart Mailroom."
 )
-SELF_SIGNED = Diagnosis(
-    _("The server uses a self-signed certificate, which this machine does not trust."),
-    [
+# Issue a certificate again with what is missing. They need OpenSSL 3.
+MEND_AUTHORITY = (
+    r"printf 'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n' | "
+    "openssl x509 -in ca.crt -signkey ca.key -clrext -extfile /dev/stdin -days 3650 -out ca-new.crt"
+)
+MEND_CERTIFICATE = (
+    "openssl x509 -in server.crt -x509toreq -signkey server.key -copy_extensions copy | "
+    "openssl x509 -req -copy_extensions copy -CA ca.crt -CAkey ca.key -CAcreateserial -days 365 -out server-new.crt"
+)
+STEPS: Mapping[str, Sequence[Text]] = {
+    "certificate_self_signed": [
         _("Install a certificate from a public certificate authority on the server (Let's Encrypt is free)."),
         _("Or add the certificate to this machine's trusted certificates (SSL_CERT_FILE) and restart Mailroom."),
     ],
-)
-PRIVATE_AUTHORITY = Diagnosis(
-    _(
-        "The server's certificate was issued by a certificate authority that this machine "
-        "doesn't trust, such as a company's own."
-    ),
-    [
+    "certificate_private_authority": [
         TRUST_IT,
         _(
             "If the host is a public mail service, something between this machine and the server "
             "is intercepting the encrypted connection."
         ),
     ],
-)
-NO_ISSUER = Diagnosis(
-    _("This machine doesn't know the issuer of the server's certificate."),
-    [
+    "certificate_unknown_issuer": [
         _("On the server, install the full certificate chain, including intermediate certificates."),
         _("On this machine, update the list of trusted certificate authorities (package ca-certificates)."),
         TRUST_IT,
     ],
-)
-EXPIRED = Diagnosis(
-    _("The server's certificate has expired, or this machine's clock is wrong."),
-    [_("Check this machine's date."), _("Renew the certificate on the server.")],
-)
-NOT_YET_VALID = Diagnosis(
-    _("The server's certificate isn't valid yet. This machine's clock is probably behind."),
-    [_("Correct this machine's date and time.")],
-)
-OTHER_NAME = Diagnosis(
-    _("The server's certificate is for a different host name than the one you entered."),
-    [_("Enter the host name given by the provider, not an alias or a domain of your own.")],
-)
-NOT_FOR_IP_ADDRESS = Diagnosis(
-    _("You entered an IP address, but the certificate is for a host name."),
-    [_("Enter the server's host name.")],
-)
+    "certificate_expired": [_("Check this machine's date."), _("Renew the certificate on the server.")],
+    "certificate_not_yet_valid": [_("Correct this machine's date and time.")],
+    "certificate_other_name": [
+        _("Enter the host name given by the provider, not an alias or a domain of your own."),
+        _("If it's your own server, enter a host name that is in its certificate, or have one issued for this name."),
+    ],
+    "certificate_not_for_ip_address": [_("Enter the server's host name.")],
+    "certificate_without_issuer_key": [
+        _("Where your certificate authority is kept, issue the server's certificate again: %(command)s",
+          command=MEND_CERTIFICATE),
+        _("Install the new certificate on the server. Its key stays the same."),
+        _("If the server isn't yours, send its administrator the error below."),
+    ],
+    "certificate_authority_incomplete": [
+        _("Where your certificate authority is kept, issue its own certificate again: %(command)s",
+          command=MEND_AUTHORITY),
+        _("Replace it in this machine's trusted certificates (SSL_CERT_FILE) and restart Mailroom. Certificates that "
+          "it has issued stay valid."),
+        _("If the authority isn't yours, send its administrator the error below."),
+    ],
+    "certificate_invalid": [
+        _("Have the server's certificate issued again without this fault, and install it on the server."),
+        _("If the host is a public mail service, something between this machine and the server "
+          "may be intercepting the encrypted connection."),
+    ],
+}  # fmt: skip
 
-CERTIFICATES: Mapping[str, Diagnosis] = {
-    "certificate_private_authority": PRIVATE_AUTHORITY,
-    "certificate_self_signed": SELF_SIGNED,
-    "certificate_unknown_issuer": NO_ISSUER,
-    "certificate_expired": EXPIRED,
-    "certificate_not_yet_valid": NOT_YET_VALID,
-    "certificate_other_name": OTHER_NAME,
-    "certificate_not_for_ip_address": NOT_FOR_IP_ADDRESS,
-}
+
+def diagnose_certificate(code: str, params: Mapping[str, str]) -> Diagnosis | None:
+    """Return what is wrong with a certificate and what to do; None if the failure is another one."""
+    cause = network_errors.describe_certificate(code, params)
+    return Diagnosis(cause, STEPS[code]) if cause else None

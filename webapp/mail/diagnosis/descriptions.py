@@ -61,6 +61,7 @@ TEXTS = {
         "The token endpoint redirects to another URL, which Mailroom doesn't follow: HTTP %(status)s."
     ),
     "token_url_unreachable": _("The token endpoint could not be reached: %(error)s"),
+    "token_url_untrusted": _("The token endpoint's certificate was rejected: %(error)s"),
     "unknown_state": _("The provider's reply doesn't match any sign-in in progress in this browser."),
     "wrong_account": _("The account that signed in isn't the one entered as the user name: %(account)s"),
     "wrong_issuer": _("The reply came from a different issuer than the provider that was asked."),

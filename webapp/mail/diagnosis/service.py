@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from flask_babel import gettext as _
 
+from webapp.mail.diagnosis.certificate_rules import diagnose_certificate
 from webapp.mail.diagnosis.descriptions import TEXTS, describe
 from webapp.mail.diagnosis.reply_rules import diagnose_reply
 from webapp.mail.diagnosis.smtp_rules import ERROR_RULES
@@ -50,6 +51,8 @@ def _diagnose(provider: str, settings: Mapping[str, str], failure: Failure) -> D
 def _by_code(failure: Failure, settings: Mapping[str, str]) -> Diagnosis:
     if failure.params.get(REFUSED) and failure.code not in TEXTS:
         return Diagnosis(_("The provider's plugin says: %(reason)s", reason=describe(failure)))
+    if (untrusted := diagnose_certificate(failure.code, failure.params)) is not None:
+        return untrusted
     for rule in ERROR_RULES:
         if rule.matches(failure, settings):
             return rule.diagnosis

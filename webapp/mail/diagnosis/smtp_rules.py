@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from flask_babel import lazy_gettext as _
 
-from webapp.mail.diagnosis.certificate_rules import CERTIFICATES
 from webapp.mail.transcript import Stage
 from webapp.providers import Diagnosis, Failure
 
@@ -164,7 +163,6 @@ PLUGIN_FAILED = Diagnosis(
 
 # The first match counts.
 ERROR_RULES = (
-    *(ErrorRule(code, diagnosis) for code, diagnosis in CERTIFICATES.items()),
     ErrorRule("tls_not_offered", STARTTLS_PORT),
     ErrorRule("tls_version", TLS_VERSION),
     ErrorRule("starttls_not_offered", NO_STARTTLS),

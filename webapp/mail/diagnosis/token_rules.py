@@ -6,7 +6,7 @@ Connect Core (3.1.2.6). A provider's own rules, which match the descriptions, ar
 
 from flask_babel import lazy_gettext as _
 
-from webapp.mail.diagnosis.certificate_rules import CERTIFICATES
+from webapp.mail.diagnosis.certificate_rules import diagnose_certificate
 from webapp.providers import Diagnosis, Failure
 
 GENERATE_AGAIN = _("Choose “Generate access token” and sign in again.")
@@ -219,6 +219,7 @@ CODES = {
     "token_url_no_reply": NO_TOKEN_REPLY,
     "token_url_redirects": REDIRECTED,
     "token_url_unreachable": TOKEN_URL_UNREACHABLE,
+    "token_url_untrusted": TOKEN_URL_UNREACHABLE,
     "unknown_state": UNKNOWN_STATE,
     "wrong_account": WRONG_ACCOUNT,
     "wrong_issuer": WRONG_ISSUER,
@@ -262,4 +263,5 @@ def diagnose_token(failure: Failure) -> Diagnosis:
     """Return the diagnosis of a failure on the way to an access token."""
     if failure.reply:
         return REFUSALS.get(failure.code, TOKEN_REFUSED)
-    return CERTIFICATES.get(failure.params.get("cause", "")) or CODES.get(failure.code, UNUSABLE_REPLY)
+    untrusted = diagnose_certificate(failure.params.get("cause", ""), failure.params)
+    return untrusted or CODES.get(failure.code, UNUSABLE_REPLY)

@@ -182,7 +182,9 @@ class _Session:
         try:
             return http_client.post(url, sent, body.encode(), self._proxy)
         except http_client.NotSent as error:
-            raise ProviderUnavailable("token_url_unreachable", _cause(error)) from error
+            cause = _cause(error)
+            untrusted = cause["cause"].startswith("certificate_")
+            raise ProviderUnavailable("token_url_untrusted" if untrusted else "token_url_unreachable", cause) from error
         except OSError as error:
             raise Unanswered("token_url_no_reply", _cause(error)) from error
 

@@ -13,7 +13,7 @@ from typing import Self
 import flask_mail
 import structlog
 
-from webapp.core import clock, network_errors
+from webapp.core import clock, network_errors, tls
 from webapp.core.sockets import connect, connect_through_proxy, resolve
 from webapp.mail.mime import ascii_domain, mailbox
 from webapp.mail.oauth.errors import OAuthError
@@ -40,9 +40,10 @@ class SmtpConnection(flask_mail.Connection):
 
     host: SmtpClient | None
 
-    def __init__(self, settings: TransportSettings) -> None:
+    def __init__(self, settings: TransportSettings, check_hostname: bool = True) -> None:
         # The base's __init__ only stores settings that do not exist here.
         self.settings = settings
+        self._check_hostname = check_hostname
         self.host = None
         # The certificate that the server presented last.
         self.certificate: Certificate | None = None
@@ -144,8 +145,10 @@ class SmtpConnection(flask_mail.Connection):
         client = self._connect()
         try:
             self._open_session(client)
-        except BaseException:
+        except BaseException as error:
             client.sock.close()
+            if isinstance(error, DeliveryError) and error.code in network_errors.OTHER_HOST:
+                error.params["names"] = self._host_names()
             raise
         finally:
             self.certificate = client.certificate
@@ -190,9 +193,14 @@ class SmtpConnection(flask_mail.Connection):
                 self._authenticate(client)
 
     def _tls_context(self) -> ssl.SSLContext:
-        context = ssl.create_default_context()
-        context.minimum_version = TLS_VERSIONS[self.settings.tls_minimum]
-        return context
+        return tls.client_context(TLS_VERSIONS[self.settings.tls_minimum], self._check_hostname)
+
+    def _host_names(self) -> str:
+        """Return the hosts that the server's certificate is for, from a second connection without signing in."""
+        other = SmtpConnection(replace(self.settings, authentication="none", tokens=None), check_hostname=False)
+        with suppress(DeliveryError), other:
+            pass
+        return other.certificate.host_names if other.certificate else ""
 
     def _authenticate(self, client: SmtpClient) -> None:
         provider = self.settings.provider

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NoReturn
 
+from webapp.core import tls
 from webapp.core.network_errors import NetworkError
 from webapp.mail.redaction import REDACTED
 from webapp.mail.transcript import Stage, Transcript, printable
@@ -37,10 +38,11 @@ class NotSmtp(NetworkError):
 
 @dataclass(frozen=True)
 class Certificate:
-    """The period for which a verified certificate is valid."""
+    """The period for which a verified certificate is valid, and the hosts."""
 
     since: datetime
     expires_at: datetime
+    host_names: str = ""
 
     @classmethod
     def from_connection(cls, connection: ssl.SSLSocket) -> "Certificate | None":
@@ -49,7 +51,7 @@ class Certificate:
         since, until = found.get("notBefore"), found.get("notAfter")
         if not isinstance(since, str) or not isinstance(until, str):
             return None
-        return cls(_parse_time(since), _parse_time(until))
+        return cls(_parse_time(since), _parse_time(until), tls.host_names(connection))
 
 
 class SmtpClient(smtplib.SMTP):
