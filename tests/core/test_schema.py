@@ -51,8 +51,13 @@ def describe(database: Database) -> set[str]:
         statements = DESCRIPTIONS[connection.dialect.name]
         rows = [row for statement in statements for row in connection.execute(text(statement))]
     # SQLite quotes the name of a table that a migration has renamed.
-    lines = (f"{name} {line}" for name, *values in rows for line in repr(values).replace('"', "").split("\\n"))
-    return {re.sub(r"[\s,']+", " ", line).strip() for line in lines}
+    parts = (f"{name} {part}" for name, *values in rows for part in _parts(repr(values).replace('"', "")))
+    return {re.sub(r"[\s,']+", " ", part).strip() for part in parts}
+
+
+def _parts(description: str) -> list[str]:
+    """Split at line breaks; and, as SQLite writes added columns into the last line, before each of them."""
+    return re.split(r"(?:\\n|\\t)+|, (?=\w+ [A-Z]+\b)", description)
 
 
 def downgrade(connection: Connection) -> None:

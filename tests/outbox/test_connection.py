@@ -32,12 +32,22 @@ def test_a_connection_that_the_server_closed_is_opened_again(
 def test_a_message_that_the_server_may_have_accepted_is_not_sent_again_at_once(
     enqueue: Enqueue, deliver: Deliver, get_message: GetMessage, use_server: Callable[..., None]
 ) -> None:
-    ids = [enqueue(), enqueue()]
-    with ScriptedServer(replies={"END": ["250 Ok", "421 4.3.0 Closing"]}) as server:
+    ids = [enqueue(), enqueue(recipient="bob@people.example")]
+    with ScriptedServer(drop_at="END", only_for="bob@") as server:
         use_server(server)
         deliver()
     assert [get_message(one).state for one in ids] == [MessageState.SENT, MessageState.QUEUED]
     assert len(server.messages) == 2
+
+
+def test_a_connection_that_the_server_closed_after_a_rejection_is_opened_again(
+    enqueue: Enqueue, deliver: Deliver, get_message: GetMessage, use_server: Callable[..., None]
+) -> None:
+    ids = [enqueue(), enqueue()]
+    with ScriptedServer(replies={"RCPT": ["550 5.1.1 No such user", "421 4.7.0 Bye", "250 Ok"]}) as server:
+        use_server(server)
+        deliver()
+    assert [get_message(one).state for one in ids] == [MessageState.FAILED, MessageState.SENT]
 
 
 def test_settings_saved_during_a_run_apply_to_the_next_message(

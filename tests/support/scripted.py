@@ -38,6 +38,7 @@ class ScriptedServer:
     `replies` replaces the defaults, by point. Text may have several lines, separated by line breaks or "⏎"; bytes are
     sent as they are. The entries of a list are used in turn, the last one repeatedly. For AUTH, text is the end of the
     exchange, after the usual challenges; a list is the whole exchange.
+    With `only_for`, `stall_at` and `drop_at` happen only to messages for this recipient.
     `tls` needs the server's context as `certificate`; `stall_at="TLS"` never answers the handshake. `smuggled` is plain
     text sent in one segment with the reply to STARTTLS. `drip` is the number of seconds between any two bytes.
     `mechanisms` is what EHLO offers (after encryption, if there is TLS).
@@ -54,13 +55,14 @@ class ScriptedServer:
         mechanisms: str = "PLAIN LOGIN",
         stall_at: str = "",
         drop_at: str = "",
+        only_for: str = "",
         endless_at: str = "",
         drip: float = 0,
         smuggled: bytes = b"",
     ) -> None:
         self.tls, self.certificate, self.mechanisms = tls, certificate, mechanisms
         self.stall_at, self.drop_at, self.endless_at = stall_at, drop_at, endless_at
-        self.drip, self.smuggled = drip, smuggled
+        self.drip, self.smuggled, self.only_for = drip, smuggled, only_for
         # All command lines of all connections, and all messages as received, with their dots.
         self.received: list[str] = []
         self.messages: list[bytes] = []
@@ -140,6 +142,7 @@ class _Conversation:
         self.sock = sock
         self.encrypted = False
         self._buffer = b""
+        self._recipient = ""
 
     def run(self) -> None:
         """Reply until either side closes the connection."""
@@ -165,6 +168,8 @@ class _Conversation:
         for line in self._lines():
             self.server.received.append(line)
             verb = line.split(" ")[0].upper()
+            if verb == "RCPT":
+                self._recipient = line
             if verb == "AUTH":
                 self._sign_in(line)
             elif verb == "DATA":
@@ -194,9 +199,10 @@ class _Conversation:
 
     def _obey(self, point: str) -> None:
         server = self.server
-        if point == server.stall_at:
+        is_meant = server.only_for in self._recipient
+        if is_meant and point == server.stall_at:
             server.pause(60)
-        if point == server.drop_at:
+        if is_meant and point == server.drop_at:
             raise ConnectionAbortedError("the test drops the connection here")
         while point == server.endless_at:
             self._send(b"250-and more\r\n")

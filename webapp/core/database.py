@@ -37,6 +37,30 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class Unreadable(dict[str, Any]):
+    """What is read from a column of JSON objects that holds something else: an empty dictionary."""
+
+
+class JsonObject(TypeDecorator[dict[str, Any]]):
+    """A JSON object. One that can't be read fails by itself, and not the whole query with all its other rows."""
+
+    impl = JSON
+    cache_ok = True
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], dict[str, Any] | None]:
+        """Return a function that reads a value; it returns Unreadable for what is no JSON object."""
+        parse = super().result_processor(dialect, coltype)
+
+        def read(value: Any) -> dict[str, Any] | None:
+            try:
+                found = parse(value) if parse else value
+            except ValueError:
+                return Unreadable()
+            return found if found is None or isinstance(found, dict) else Unreadable()
+
+        return read
+
+
 class Base(DeclarativeBase):
     """The base of every model."""
 
@@ -49,7 +73,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: UtcDateTime, dict[str, Any]: JSON}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: UtcDateTime, dict[str, Any]: JsonObject}
 
 
 class Database:

@@ -10,26 +10,18 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp.outbox.models import MAX_AGE, Message, MessageState
 from webapp.providers import Failure
 
 LEASE = timedelta(seconds=30)
-# Waits after the first, second … attempt. When the server is down, one message is retried on behalf of all,
-# so it is retried more often.
+# Waits after the first, second … attempt.
 MESSAGE_WAITS = [timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15),
                  timedelta(hours=1)]  # fmt: skip
-SERVER_WAITS = [timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5)]
-SETTINGS_WAIT = timedelta(minutes=5)
 # No lease and no wait is this long: a later time was written by a clock that has been set back since.
 MAX_WAIT = timedelta(hours=3)
-# Separates messages that wait together, so that one is tried before the others.
-TRY_FIRST = timedelta(seconds=1)
-# When a connection is lost at these stages, this message may be the cause after all.
-SUSPECT_STAGES = ("rcpt", "data")
-NO_FAILURE = Failure("")
 
 _jitter = random.SystemRandom()
 
@@ -49,7 +41,7 @@ def claim(session: Session, now: datetime) -> Message | None:
     """
     due = (
         select(Message.id)
-        .where(_is_due(now))
+        .where(is_due(now))
         .order_by(Message.next_attempt_at, Message.attempts, Message.id)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -76,7 +68,7 @@ def renew(session: Session, ids: Collection[int], until: datetime) -> None:
 def mark_sent(session: Session, message: Message, now: datetime, provider: str) -> None:
     """Record that the server accepted the message, even if our lease has expired meanwhile."""
     accepted = and_(Message.id == message.id, Message.state.in_((MessageState.SENDING, MessageState.QUEUED)))
-    values = _final(MessageState.SENT, now) | _failure_columns(NO_FAILURE) | {"provider": provider}
+    values = _final(MessageState.SENT, now) | failure_columns(None, None) | {"provider": provider}
     session.execute(update(Message).where(accepted).values(values))
 
 
@@ -88,106 +80,78 @@ def finish(
     failure: Failure | None = None,
     provider: str = "",
 ) -> None:
-    """Record that the message will not be sent (FAILED, EXPIRED or CANCELLED), and why."""
+    """Record that the message will not be sent any more (FAILED, EXPIRED, CANCELLED or UNCERTAIN), and why.
+
+    One that may have arrived before is UNCERTAIN, not FAILED or EXPIRED.
+    """
+    if message.uncertain_at is not None and state in (MessageState.FAILED, MessageState.EXPIRED):
+        state = MessageState.UNCERTAIN
     values = _final(state, now)
     if failure is not None:
-        values |= {**_failure_columns(failure), "provider": provider}
+        values |= {**failure_columns(failure, now), "provider": provider}
     session.execute(update(Message).where(_holds_claim(message)).values(values))
+
+
+def discard(session: Session, message: Message) -> None:
+    """Delete a message that turned out to be for nobody."""
+    session.execute(delete(Message).where(_holds_claim(message)))
 
 
 def reschedule(session: Session, message: Message, now: datetime, failure: Failure, provider: str = "") -> None:
     """Queue the message again after a failure that concerns only this message; waits grow with the attempts."""
-    values = _queued(now + _wait(MESSAGE_WAITS, message, now), failure, provider, waits_for_server=False)
+    again = now + wait_after(message.attempts, MESSAGE_WAITS, message, now)
+    requeue(session, message, again, failure, now, provider, waits_for_server=False)
+
+
+def requeue(
+    session: Session, message: Message, at: datetime, failure: Failure, now: datetime, provider: str, **more: Any
+) -> None:
+    """Queue the message again for this time, with the failure and other values of columns."""
+    values = {"state": MessageState.QUEUED, "lease_expires_at": None, "next_attempt_at": at, "provider": provider}
+    values |= failure_columns(failure, now) | more
     session.execute(update(Message).where(_holds_claim(message)).values(values))
-
-
-def suspend(session: Session, message: Message, now: datetime, failure: Failure, provider: str = "") -> None:
-    """Have this message and everything that is due wait for the server.
-
-    This message is the next to be tried, so that its attempts make the waits grow; where it may be the cause
-    itself, another one is.
-    """
-    again = now + (SETTINGS_WAIT if failure.stage == LocalStage.SETTINGS else _wait(SERVER_WAITS, message, now))
-    later = again + TRY_FIRST
-    this, others = (later, again) if failure.stage in SUSPECT_STAGES else (again, later)
-    session.execute(update(Message).where(_is_due(now)).values(_queued(others, failure, provider)))
-    session.execute(update(Message).where(_holds_claim(message)).values(_queued(this, failure, provider)))
-
-
-def suspend_new(session: Session, now: datetime) -> None:
-    """Have new messages wait with those that wait for the server already.
-
-    So a server that rejects us is asked once per wait, not once per message: many lock an account after a few
-    failed sign-ins.
-    """
-    waiting = next_to_try(session)
-    if waiting is not None and waiting.next_attempt_at > now:
-        values = {
-            "waits_for_server": True,
-            "next_attempt_at": waiting.next_attempt_at + TRY_FIRST,
-            **_failure_columns(waiting.failure or NO_FAILURE),
-        }
-        session.execute(update(Message).where(_is_due(now), Message.attempts == 0).values(values))
-
-
-def resume(session: Session, now: datetime) -> None:
-    """Make everything that waits for the server due, because it works again."""
-    waiting = and_(Message.state == MessageState.QUEUED, Message.waits_for_server)
-    session.execute(update(Message).where(waiting).values(waits_for_server=False, next_attempt_at=now))
-
-
-def next_to_try(session: Session) -> Message | None:
-    """Return the message that is tried next on behalf of all that wait for the server."""
-    waiting = select(Message).where(Message.state == MessageState.QUEUED, Message.waits_for_server)
-    return session.scalar(waiting.order_by(Message.next_attempt_at, Message.id).limit(1))
 
 
 def sweep(session: Session, now: datetime) -> None:
     """Expire what is too late, and queue again what a dead worker claimed."""
     queued = Message.state == MessageState.QUEUED
     late = or_(Message.expires_at <= now, and_(Message.expires_at.is_(None), Message.created_at <= now - MAX_AGE))
-    session.execute(update(Message).where(queued, late).values(_final(MessageState.EXPIRED, now)))
+    ended = case((Message.uncertain_at.is_(None), MessageState.EXPIRED), else_=MessageState.UNCERTAIN)
+    session.execute(update(Message).where(queued, late).values(_final(ended, now)))
     over = or_(Message.lease_expires_at < now, Message.lease_expires_at > now + MAX_WAIT)
     abandoned = and_(Message.state == MessageState.SENDING, over)
     session.execute(update(Message).where(abandoned).values(state=MessageState.QUEUED, lease_expires_at=None))
     session.execute(update(Message).where(queued, Message.next_attempt_at > now + MAX_WAIT).values(next_attempt_at=now))
 
 
-def _queued(at: datetime, failure: Failure, provider: str, waits_for_server: bool = True) -> dict[str, Any]:
+def is_due(now: datetime) -> ColumnElement[bool]:
+    """The condition for messages that may be sent now."""
+    return and_(Message.state == MessageState.QUEUED, Message.next_attempt_at <= now)
+
+
+def failure_columns(failure: Failure | None, failed_at: datetime | None) -> dict[str, Any]:
+    """Return the values of the columns that hold a failure."""
+    one = failure or Failure("")
     return {
-        "state": MessageState.QUEUED,
-        "lease_expires_at": None,
-        "next_attempt_at": at,
-        "waits_for_server": waits_for_server,
-        "provider": provider,
-        **_failure_columns(failure),
+        "failed_at": failed_at,
+        "failure_stage": one.stage,
+        "failure_code": one.code,
+        "failure_params": dict(one.params),
+        "failure_reply": one.reply,
     }
 
 
-def _final(state: MessageState, now: datetime) -> dict[str, Any]:
+def wait_after(failures: int, waits: list[timedelta], message: Message, now: datetime) -> timedelta:
+    """Return the wait after this many failures, but at most a quarter of the time that is left for the message."""
+    step = waits[min(failures, len(waits)) - 1]
+    limit = max((message.deadline - now) / 4, waits[0])
+    return min(step, limit) * _jitter.uniform(0.8, 1.2)
+
+
+def _final(state: MessageState | ColumnElement[str], now: datetime) -> dict[str, Any]:
     return {"state": state, "finished_at": now, "lease_expires_at": None, "waits_for_server": False}
-
-
-def _failure_columns(failure: Failure) -> dict[str, Any]:
-    return {
-        "failure_stage": failure.stage,
-        "failure_code": failure.code,
-        "failure_params": dict(failure.params),
-        "failure_reply": failure.reply,
-    }
 
 
 def _holds_claim(message: Message) -> ColumnElement[bool]:
     """Whether `message` is still claimed as when it was read: a later claim has one attempt more."""
     return and_(Message.id == message.id, Message.state == MessageState.SENDING, Message.attempts == message.attempts)
-
-
-def _is_due(now: datetime) -> ColumnElement[bool]:
-    return and_(Message.state == MessageState.QUEUED, Message.next_attempt_at <= now)
-
-
-def _wait(waits: list[timedelta], message: Message, now: datetime) -> timedelta:
-    """Return the wait after this many attempts, but at most a quarter of the time that is left."""
-    step = waits[min(message.attempts, len(waits)) - 1]
-    limit = max((message.deadline - now) / 4, waits[0])
-    return min(step, limit) * _jitter.uniform(0.8, 1.2)

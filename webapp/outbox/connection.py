@@ -16,7 +16,6 @@ from webapp.mail import servers, transport_settings
 from webapp.mail.expiry import certificates
 from webapp.mail.mime import Email
 from webapp.mail.models import MailServer
-from webapp.mail.transcript import Stage
 from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError, Scope
 from webapp.mail.transport.settings import TransportSettings
@@ -59,7 +58,7 @@ class ReusableConnection:
         self._transport_settings: TransportSettings | None = None
         self._connection: SmtpConnection | None = None
         self._open = ExitStack()
-        self._sent = 0
+        self._used = False
 
     def __enter__(self) -> Self:
         return self
@@ -103,21 +102,21 @@ class ReusableConnection:
         try:
             connection.send(email, not_after=not_after)
         except DeliveryError as error:
-            if error.scope is not Scope.SERVER:
+            if error.scope not in (Scope.SERVER, Scope.UNCERTAIN):
+                self._used = True
                 raise
-            was_used = self._sent > 0
+            was_used = self._used
             self.close(error)
-            # From DATA on the server may have accepted the message: trying at once would send it twice.
-            if not was_used or error.stage is Stage.DATA:
+            if not was_used or error.scope is Scope.UNCERTAIN:
                 raise
             self.open(settings)
             self.send(email, not_after)
         else:
-            self._sent += 1
+            self._used = True
 
     def close(self, error: BaseException | None = None) -> None:
         """Close the connection; after an error without QUIT, which would only wait for a reply."""
-        self._connection, self._sent = None, 0
+        self._connection, self._used = None, False
         if error is None:
             self._open.close()
         else:

@@ -1,7 +1,8 @@
 """Deliver what is due, one message after the other: claim, connect, prepare, compose, send, record.
 
 After a crash between any two of these, the message is still queued: its lease expires and another worker sends it.
-Only a crash after the server accepted it and before that is recorded sends it twice.
+Only a crash after the server accepted it and before that is recorded sends it twice; so may the server by breaking the
+connection instead of replying to the message. Both copies have the same link and Message-ID.
 """
 
 import time
@@ -14,11 +15,12 @@ from flask import Flask
 
 from webapp.core import clock, i18n
 from webapp.core.app_state import AppState, app_state_of
+from webapp.core.database import Unreadable
 from webapp.core.errors import MailroomError
 from webapp.mail.compose import compose
 from webapp.mail.redaction import Redactor
 from webapp.mail.transport.errors import DeliveryError, Scope
-from webapp.outbox import claims
+from webapp.outbox import claims, suspension
 from webapp.outbox.claims import LocalStage
 from webapp.outbox.connection import CurrentSettings, NotReady, ReusableConnection, current_settings
 from webapp.outbox.kinds import MessageKind, Unwanted, get_kind
@@ -74,12 +76,13 @@ class DeliveryRun:
         self._in_flight = in_flight
         self._stopping = stopping
         self._connection = ReusableConnection(state)
-        self._sent = 0
+        # Whether what waits for the server is due again.
+        self._resumed = False
 
     def run(self) -> None:
         """Deliver until nothing is due, the server fails, or the worker is asked to stop."""
         with self._state.database.transaction() as session:
-            claims.suspend_new(session, clock.now())
+            suspension.suspend_new(session, clock.now())
         with self._connection:
             while (message := self._claim()) is not None:
                 with self._in_flight.sending(message):
@@ -94,6 +97,9 @@ class DeliveryRun:
 
     def _deliver(self, message: Message) -> bool:
         """Send one message, or record why it wasn't sent. Return whether others can be sent."""
+        if isinstance(message.data, Unreadable):
+            self._finish(message, MessageState.FAILED, Failure(LocalStage.PREPARING, "data_unreadable"))
+            return True
         settings = current_settings(self._state)
         try:
             kind = get_kind(message.kind)
@@ -109,8 +115,7 @@ class DeliveryRun:
         except Unwanted as error:
             self._finish(message, MessageState.CANCELLED, Failure(LocalStage.PREPARING, error.code))
         except NotReady as error:
-            self._suspend(message, error.failure)
-            return False
+            return self._suspend(message, error.failure)
         except DeliveryError as error:
             return self._record_rejection(message, error)
         except Exception as error:
@@ -134,7 +139,7 @@ class DeliveryRun:
                 prepared.data,
                 prepared.link_path,
                 # The same for each attempt, so that mail programs recognise a second copy.
-                identity=f"{message.id} {message.created_at.isoformat()}",
+                identity=message.identity,
             )
         _require_time(message)
         try:
@@ -145,9 +150,8 @@ class DeliveryRun:
             raise
 
     def _record_rejection(self, message: Message, error: DeliveryError) -> bool:
-        if error.scope is Scope.SERVER:
-            self._suspend(message, error.failure)
-            return False
+        if error.scope in (Scope.SERVER, Scope.UNCERTAIN):
+            return self._suspend(message, error.failure, uncertain=error.scope is Scope.UNCERTAIN)
         if error.scope is Scope.EXPIRED:
             self._finish(message, MessageState.EXPIRED)
         elif error.permanent:
@@ -167,9 +171,9 @@ class DeliveryRun:
         with self._state.database.transaction() as session:
             now = clock.now()
             claims.mark_sent(session, message, now, self._connection.provider)
-            if not self._sent:
-                claims.resume(session, now)
-        self._sent += 1
+            if not self._resumed:
+                suspension.resume(session, now)
+        self._resumed = True
         log.info("message sent", message=message.id, kind=message.kind, attempts=message.attempts)
 
     def _reschedule(self, message: Message, failure: Failure) -> None:
@@ -177,10 +181,15 @@ class DeliveryRun:
             claims.reschedule(session, message, clock.now(), failure, self._connection.provider)
         log.warning("message not sent", message=message.id, stage=failure.stage, attempts=message.attempts)
 
-    def _suspend(self, message: Message, failure: Failure) -> None:
+    def _suspend(self, message: Message, failure: Failure, uncertain: bool = False) -> bool:
+        """Have messages wait; return whether others can be sent."""
+        hold = suspension.hold_uncertain if uncertain else suspension.suspend
         with self._state.database.transaction() as session:
-            claims.suspend(session, message, clock.now(), failure, self._connection.provider)
-        log.warning("delivery suspended", message=message.id, stage=failure.stage, attempts=message.attempts)
+            others_go_on = hold(session, message, clock.now(), failure, self._connection.provider)
+        self._resumed = False
+        event = "message held back" if others_go_on else "delivery suspended"
+        log.warning(event, message=message.id, stage=failure.stage, attempts=message.attempts, uncertain=uncertain)
+        return others_go_on
 
     def _finish(self, message: Message, state: MessageState, failure: Failure | None = None) -> None:
         with self._state.database.transaction() as session:

@@ -15,6 +15,7 @@ STATES = {
     MessageState.SENT: _("Sent"),
     MessageState.FAILED: _("Failed"),
     MessageState.EXPIRED: _("Expired"),
+    MessageState.UNCERTAIN: _("Uncertain"),
     MessageState.CANCELLED: _("Canceled"),
 }
 FILTERS = {one: STATES[one.states[0]] for one in StateFilter} | {StateFilter.ALL: _("All")}
@@ -27,6 +28,8 @@ FAILURES = {
         "The saved password can't be decrypted, because MAILROOM_SECRET_KEY has changed. Enter the password again."
     ),
     "settings_failed": _("The mail server's settings can't be used (%(error)s)."),
+    "by_administrator": _("An administrator canceled it."),
+    "data_unreadable": _("The data of this message in the database can't be read."),
     "not_prepared": _("Mailroom couldn't prepare this message (%(error)s). See the log for details."),
 }
 

@@ -4,10 +4,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webapp.core.database import Base
+from webapp.core.database import Base, Unreadable
 from webapp.providers import Failure
 
 # How long sending is tried for a message without a time of its own.
@@ -18,7 +18,8 @@ class MessageState(StrEnum):
     """The state of a message.
 
     QUEUED waits for `next_attempt_at`. SENDING is claimed until `lease_expires_at` and is queued again
-    after it. The others are final; CANCELLED means that there was no longer anybody to send it to.
+    after it. The others are final. CANCELLED means that nobody wants it any more. UNCERTAIN means that it may have
+    arrived, once or twice.
     """
 
     QUEUED = "queued"
@@ -27,6 +28,11 @@ class MessageState(StrEnum):
     FAILED = "failed"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
+    UNCERTAIN = "uncertain"
+
+
+# The final states that an administrator may have to do something about.
+UNDELIVERED = (MessageState.FAILED, MessageState.EXPIRED, MessageState.UNCERTAIN)
 
 
 class Message(Base):
@@ -49,12 +55,17 @@ class Message(Base):
     lease_expires_at: Mapped[datetime | None]
     # It waits because of the server or its settings, not because of anything in this message.
     waits_for_server: Mapped[bool] = mapped_column(default=False)
+    # It failed where it may be the cause itself, so it keeps a wait of its own once the server works.
+    suspect: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # When the server got all of it and the reply was lost.
+    uncertain_at: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)
     last_attempt_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None] = mapped_column(index=True)
-    # The provider of the last attempt, and how it failed, as in `webapp.providers.Failure`. The stage is one of
-    # mail.transcript.Stage, or of outbox.claims.LocalStage where no server was asked.
+    # The provider of the last attempt, and when and how it failed, as in `webapp.providers.Failure`. The stage is one
+    # of mail.transcript.Stage, or of outbox.claims.LocalStage where no server was asked.
     provider: Mapped[str] = mapped_column(String(100), default="")
+    failed_at: Mapped[datetime | None]
     failure_stage: Mapped[str] = mapped_column(String(20), default="")
     failure_code: Mapped[str] = mapped_column(String(60), default="")
     failure_params: Mapped[dict[str, Any]] = mapped_column(default=dict)
@@ -66,7 +77,14 @@ class Message(Base):
         if not self.failure_stage:
             return None
         permanent = self.state == MessageState.FAILED
-        return Failure(self.failure_stage, self.failure_code, self.failure_params, self.failure_reply, permanent)
+        # Without its parameters a code can't be worded.
+        code = "" if isinstance(self.failure_params, Unreadable) else self.failure_code
+        return Failure(self.failure_stage, code, self.failure_params, self.failure_reply, permanent)
+
+    @property
+    def identity(self) -> str:
+        """What no other message has ever had; ids are used again after rows were deleted."""
+        return f"{self.id} {self.created_at.isoformat()}"
 
     @property
     def deadline(self) -> datetime:

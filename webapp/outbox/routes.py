@@ -8,9 +8,9 @@ from werkzeug.wrappers import Response
 
 from webapp.core import clock
 from webapp.core.app_state import app_state
-from webapp.outbox import claims, labels, service
+from webapp.outbox import labels, service, suspension
 from webapp.outbox.kinds import kind_label
-from webapp.outbox.service import NotRetryable, StateFilter
+from webapp.outbox.service import NotRetryable, NotWaiting, StateFilter
 from webapp.outbox.status import delivery_status
 from webapp.web.forms import ConfirmForm
 
@@ -60,6 +60,18 @@ def retry(message_id: int) -> Response:
     return redirect(url_for("outbox.message", message_id=message_id))
 
 
+@blueprint.post("/<int:message_id>/cancel")
+def cancel(message_id: int) -> Response:
+    """Don't send one message that waits."""
+    try:
+        with app_state().database.transaction() as session:
+            service.cancel(session, message_id)
+        flash(_("Canceled."), "success")
+    except NotWaiting:
+        flash(_("Nothing to cancel: the message is already being sent or is finished."), "warning")
+    return redirect(url_for("outbox.message", message_id=message_id))
+
+
 def home_panel() -> str:
     """Render for Home whether email is being delivered and, if not, why."""
     return _status_panel("outbox/_home_panel.html")
@@ -76,6 +88,6 @@ def _status_panel(template: str) -> str:
         status = delivery_status(connection)
     if status.stopped_since:
         with app_state().database.read() as session:
-            stopped = claims.next_to_try(session)
+            stopped = suspension.next_to_try(session)
             diagnosis = service.diagnosis(session, stopped) if stopped else None
     return render_template(template, status=status, stopped=stopped, diagnosis=diagnosis)

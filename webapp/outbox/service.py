@@ -14,7 +14,8 @@ from webapp.core.errors import MailroomError, NotFound
 from webapp.mail import servers
 from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.grants import service as grants
-from webapp.outbox import audit_events
+from webapp.outbox import audit_events, suspension
+from webapp.outbox.claims import LocalStage
 from webapp.outbox.models import Message, MessageState
 from webapp.outbox.queue import wake_after_commit
 from webapp.providers import Diagnosis
@@ -31,6 +32,7 @@ class StateFilter(StrEnum):
     SENT = "sent"
     FAILED = "failed"
     EXPIRED = "expired"
+    UNCERTAIN = "uncertain"
     CANCELLED = "cancelled"
 
     @property
@@ -45,6 +47,10 @@ class StateFilter(StrEnum):
 
 class NotRetryable(MailroomError):
     """The message is being sent, was sent or cancelled, or is too old."""
+
+
+class NotWaiting(MailroomError):
+    """The message is being sent, or is finished."""
 
 
 def enqueue(
@@ -85,26 +91,32 @@ def latest(session: Session, kind: str, user_id: int) -> Message | None:
 
 def undelivered(session: Session, kind: str, user_id: int) -> list[Message]:
     """Return the messages of this kind to this user that may still be sent, if only after a retry by hand."""
-    states = (MessageState.QUEUED, MessageState.SENDING, MessageState.FAILED)
+    states = (MessageState.QUEUED, MessageState.SENDING, MessageState.FAILED, MessageState.UNCERTAIN)
     wanted = select(Message).where(Message.user_id == user_id, Message.kind == kind, Message.state.in_(states))
     return [message for message in session.scalars(wanted) if clock.now() < message.deadline]
 
 
 def retry_waiting(session: Session) -> None:
-    """Make every queued message due now, because the settings that it may wait for have changed."""
-    due_now = {"next_attempt_at": clock.now(), "waits_for_server": False}
-    session.execute(update(Message).where(Message.state == MessageState.QUEUED).values(due_now))
+    """Make queued messages due now, because the settings that they may wait for have changed.
+
+    Those that may have arrived already keep their wait.
+    """
+    queued = Message.state == MessageState.QUEUED
+    session.execute(update(Message).where(queued).values(waits_for_server=False, suspect=False))
+    session.execute(update(Message).where(queued, Message.uncertain_at.is_(None)).values(next_attempt_at=clock.now()))
     grants.ask_again(session)
     wake_after_commit(session)
 
 
 def retry(session: Session, message_id: int) -> None:
-    """Make one queued or failed message due now. Raises NotFound, NotRetryable."""
+    """Make one message due now that is queued, failed or uncertain. Raises NotFound, NotRetryable."""
     now = clock.now()
     message = get_message(session, message_id, lock=True)
     if not can_retry(message, now):
         raise NotRetryable
     message.state, message.next_attempt_at, message.finished_at = MessageState.QUEUED, now, None
+    # While others wait for the server, this one is tried on their behalf: otherwise, as a new one, it would join them.
+    message.waits_for_server = message.waits_for_server or suspension.next_to_try(session) is not None
     audit.record(session, audit_events.MESSAGE_RETRIED, email=message.recipient, message=message_id)
     grants.ask_again(session)
     wake_after_commit(session)
@@ -112,7 +124,24 @@ def retry(session: Session, message_id: int) -> None:
 
 def can_retry(message: Message, now: datetime) -> bool:
     """Return whether the message can be tried now."""
-    return message.state in (MessageState.QUEUED, MessageState.FAILED) and now < message.deadline
+    retryable = (MessageState.QUEUED, MessageState.FAILED, MessageState.UNCERTAIN)
+    return message.state in retryable and now < message.deadline
+
+
+def cancel(session: Session, message_id: int) -> None:
+    """Don't send one queued message. Raises NotFound, NotWaiting."""
+    message = get_message(session, message_id, lock=True)
+    if message.state != MessageState.QUEUED:
+        raise NotWaiting
+    now = clock.now()
+    if message.uncertain_at is None:
+        message.state = MessageState.CANCELLED
+        message.failed_at, message.failure_stage, message.failure_code = now, LocalStage.PREPARING, "by_administrator"
+        message.failure_params, message.failure_reply = {}, ""
+    else:
+        message.state = MessageState.UNCERTAIN
+    message.finished_at, message.waits_for_server = now, False
+    audit.record(session, audit_events.MESSAGE_CANCELLED, email=message.recipient, message=message_id)
 
 
 def get_message(session: Session, message_id: int, lock: bool = False) -> Message:

@@ -99,7 +99,7 @@ class SmtpConnection(flask_mail.Connection):
     ) -> None:
         """Send one message, unless the server is not ready for its content before `not_after`.
 
-        Raises DeliveryError; the connection stays usable unless its scope is SERVER.
+        Raises DeliveryError; the connection stays usable unless its scope is SERVER or UNCERTAIN.
         """
         client = self.host
         if client is None:
@@ -113,7 +113,7 @@ class SmtpConnection(flask_mail.Connection):
             self._send_envelope(client, sender, recipients, len(content), utf8)
             self._send_data(client, content, not_after)
         except DeliveryError as error:
-            if error.scope is not Scope.SERVER:
+            if error.scope not in (Scope.SERVER, Scope.UNCERTAIN):
                 self._reset(client)
             raise
 
@@ -242,7 +242,12 @@ class SmtpConnection(flask_mail.Connection):
             _expect(3, Stage.DATA, *client.docmd("DATA"))
             self.transcript.add("note", f"message of {len(content)} octets")
             client.send(_dot_stuffed(content))
-            reply = client.getreply()
+            try:
+                reply = client.getreply()
+            except OSError as error:
+                cause, params = network_errors.classify(error)
+                params["cause"] = cause
+                raise DeliveryError(Stage.DATA, "unconfirmed", params, scope=Scope.UNCERTAIN) from error
             _expect(2, Stage.DATA, *reply)
             result.note = self.transcript.redact(reply_text(*reply))
 

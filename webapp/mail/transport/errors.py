@@ -11,14 +11,16 @@ from webapp.providers import Failure
 class Scope(StrEnum):
     """What a failure concerns, and so what happens to the message.
 
-    SERVER: the server, authentication or the network; any message would have failed. MESSAGE: this
-    message, for now. RECIPIENT: this message, permanently. EXPIRED: it is too late to send it.
+    SERVER: the server, authentication, the sender or the network; other messages would have failed too, as far as one
+    can tell. MESSAGE: this message, for now. RECIPIENT: this message, permanently. EXPIRED: it is too late to send it.
+    UNCERTAIN: the server got the whole message but its reply was lost, so it may have accepted it.
     """
 
     SERVER = "server"
     MESSAGE = "message"
     RECIPIENT = "recipient"
     EXPIRED = "expired"
+    UNCERTAIN = "uncertain"
 
 
 class DeliveryError(MailroomError):

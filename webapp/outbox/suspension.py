@@ -1,0 +1,123 @@
+"""What waits when the mail server fails: everything, or at first only the message that may be the cause."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from webapp.mail.transcript import Stage
+from webapp.outbox.claims import MESSAGE_WAITS, LocalStage, failure_columns, finish, is_due, requeue, wait_after
+from webapp.outbox.models import Message, MessageState
+from webapp.providers import Failure
+
+# Waits after the first, second … failure of the server. Shorter than those of a message that fails by itself, because
+# one message is tried on behalf of all.
+SERVER_WAITS = [timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5)]
+SETTINGS_WAIT = timedelta(minutes=5)
+UNCERTAIN_WAIT = timedelta(hours=1)
+# Separates messages that wait together, so that one is tried before the others.
+TRY_FIRST = timedelta(seconds=1)
+# From here on the server knows something of the message, so the message may be the cause of a failure.
+SUSPECT_STAGES = (Stage.MAIL, Stage.RCPT, Stage.DATA)
+
+
+def suspend(session: Session, message: Message, now: datetime, failure: Failure, provider: str = "") -> bool:
+    """Have messages wait after a failure that other messages may have too; return whether others go on.
+
+    Everything that is due waits, and this message is the next to be tried, so that its attempts make the waits grow.
+    At the SUSPECT_STAGES this message may be the cause, and waits alone at first.
+    """
+    if failure.stage in SUSPECT_STAGES:
+        again = now + wait_after(message.attempts, MESSAGE_WAITS, message, now)
+        return _hold_suspect(session, message, again, failure, now, provider)
+    settings = failure.stage == LocalStage.SETTINGS
+    again = now + (SETTINGS_WAIT if settings else wait_after(message.attempts, SERVER_WAITS, message, now))
+    _suspend_others(session, again + TRY_FIRST, failure, now, provider)
+    requeue(session, message, again, failure, now, provider, waits_for_server=True, suspect=False)
+    return False
+
+
+def hold_uncertain(session: Session, message: Message, now: datetime, failure: Failure, provider: str = "") -> bool:
+    """Have a message wait that the server may have accepted; return whether others go on.
+
+    It is sent once more, much later but before its link expires. After that it is UNCERTAIN.
+    """
+    if message.uncertain_at is not None:
+        finish(session, message, now, MessageState.UNCERTAIN, failure, provider)
+        return True
+    again = now + min(UNCERTAIN_WAIT, (message.deadline - now) / 2)
+    return _hold_suspect(session, message, again, failure, now, provider, uncertain_at=now)
+
+
+def suspend_new(session: Session, now: datetime) -> None:
+    """Have new messages wait with those that wait for the server already.
+
+    So a server that rejects us is asked once per wait, not once per message: many lock an account after a few
+    failed sign-ins. A server that lets us in gets each new message at once.
+    """
+    waiting = next_to_try(session)
+    if waiting is None or waiting.next_attempt_at <= now or waiting.failure_stage in SUSPECT_STAGES:
+        return
+    new = and_(is_due(now), Message.attempts == 0, ~Message.waits_for_server)
+    values = {
+        "waits_for_server": True,
+        "next_attempt_at": waiting.next_attempt_at + TRY_FIRST,
+        **failure_columns(waiting.failure, waiting.failed_at),
+    }
+    session.execute(update(Message).where(new).values(values))
+
+
+def resume(session: Session, now: datetime) -> None:
+    """Make everything that waits for the server due, because it works again; suspects keep waits of their own."""
+    waiting = and_(Message.state == MessageState.QUEUED, Message.waits_for_server)
+    session.execute(update(Message).where(waiting, ~Message.suspect).values(next_attempt_at=now))
+    session.execute(update(Message).where(waiting).values(waits_for_server=False))
+
+
+def next_to_try(session: Session) -> Message | None:
+    """Return the message that is tried next on behalf of all that wait for the server."""
+    waiting = select(Message).where(Message.state == MessageState.QUEUED, Message.waits_for_server)
+    return session.scalar(waiting.order_by(Message.next_attempt_at, Message.id).limit(1))
+
+
+def _hold_suspect(
+    session: Session,
+    message: Message,
+    again: datetime,
+    failure: Failure,
+    now: datetime,
+    provider: str,
+    uncertain_at: datetime | None = None,
+) -> bool:
+    """Have a message wait that may be the cause of its failure; return whether others go on.
+
+    They do until a message to somebody else fails as well before any gets through: that is the server's trouble.
+    """
+    # Others have got through since it failed first.
+    is_cause = message.suspect and not message.waits_for_server
+    suspects = 0 if is_cause else _count_other_suspects(session, message)
+    if suspects:
+        until = now + wait_after(suspects + 1, SERVER_WAITS, message, now)
+        _suspend_others(session, until, failure, now, provider)
+        again = max(again, until + TRY_FIRST)
+    marks = {"suspect": True, "waits_for_server": not is_cause, "uncertain_at": uncertain_at or message.uncertain_at}
+    requeue(session, message, again, failure, now, provider, **marks)
+    return not suspects
+
+
+def _suspend_others(session: Session, until: datetime, failure: Failure, now: datetime, provider: str) -> None:
+    """Have everything that is due or waits for the server wait until then, and suspects longer than the others."""
+    waits = and_(Message.waits_for_server, Message.next_attempt_at < until)
+    others = and_(Message.state == MessageState.QUEUED, or_(Message.next_attempt_at <= now, waits))
+    later = {"next_attempt_at": until + TRY_FIRST, "waits_for_server": True}
+    session.execute(update(Message).where(others, Message.suspect).values(later))
+    values = {"next_attempt_at": until, "waits_for_server": True, "provider": provider}
+    values |= failure_columns(failure, now)
+    session.execute(update(Message).where(others, ~Message.suspect).values(values))
+
+
+def _count_other_suspects(session: Session, message: Message) -> int:
+    """Count the messages to others that failed like this one, without any getting through since."""
+    waiting = and_(Message.state == MessageState.QUEUED, Message.suspect, Message.waits_for_server)
+    others = select(func.count(Message.id)).where(waiting, Message.recipient != message.recipient)
+    return session.scalar(others) or 0
