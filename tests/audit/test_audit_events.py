@@ -238,6 +238,12 @@ class TestNothingChanged:
         assert "Saved." in administrator.submit(page, **fields).text
         assert number_of_entries(database) == before
 
+    def test_of_the_mail_server(self, administrator: Browser, database: Database, inbox: Inbox) -> None:
+        administrator.submit("/settings/mail", "save")
+        before = number_of_entries(database)
+        assert administrator.submit("/settings/mail", "save").status_code == 200
+        assert number_of_entries(database) == before
+
     @pytest.mark.parametrize("action", ["disable", "enable", "sign-out", "unlock", "role", "name"])
     def test_of_a_user(self, administrator: Browser, database: Database, action: str) -> None:
         user_state = UserState.DISABLED if action == "disable" else UserState.ACTIVE

@@ -4,8 +4,11 @@ import re
 
 import pytest
 from flask import Flask
+from sqlalchemy import delete, select, text
 
 from tests.support.browser import Browser
+from webapp.accounts.models import Session
+from webapp.core.database import Database
 from webapp.web import cookies
 
 pytestmark = pytest.mark.one_database
@@ -40,6 +43,18 @@ def test_the_token_of_a_visitor_or_another_session_is_refused(
 ) -> None:
     for token in (stranger.csrf_token(), administrator.csrf_token()):
         assert member.client.post("/logout", data={"csrf_token": token}).status_code == 400
+
+
+def test_a_token_from_before_an_older_backup_was_restored_is_refused(member: Browser, database: Database) -> None:
+    token = member.csrf_token()
+    with database.transaction() as session:
+        session.execute(delete(Session))
+        # Ids are given again, as the backup knows.
+        session.execute(text("DELETE FROM sqlite_sequence WHERE name = 'sessions'"))
+    member.start_session()
+    with database.read() as session:
+        assert session.scalars(select(Session.id)).all() == [1]
+    assert member.client.post("/logout", data={"csrf_token": token}).status_code == 400
 
 
 def test_the_visitor_cookie_is_set_once(stranger: Browser) -> None:

@@ -56,8 +56,9 @@ class User(Base):
     is_authenticated = True
     is_anonymous = False
 
-    # The id of the session that sends this request, if there is one.
+    # The session that sends this request, if there is one.
     session_id = 0
+    session_identity = ""
 
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(String(254))
@@ -133,6 +134,11 @@ class Session(Base):
     remembered: Mapped[bool] = mapped_column(default=False)
     ip_address: Mapped[str] = mapped_column(String(64))
     user_agent: Mapped[str] = mapped_column(String(300))
+
+    @property
+    def identity(self) -> str:
+        """What no other session has ever had; ids are used again after an older backup was restored."""
+        return f"{self.id} {self.created_at.isoformat()}"
 
 
 class KnownDevice(Base):

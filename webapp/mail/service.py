@@ -159,7 +159,7 @@ def _put_to_use(session: Session, draft: MailServer, former: MailServer) -> None
 
 
 def _announce(session: Session, server: MailServer, before: dict[str, object]) -> None:
-    """Record what was changed and, unless it is a draft, have everything that waits tried at once."""
+    """Record what was changed, if anything, and, unless it is a draft, have everything that waits tried at once."""
     event = audit_events.MAIL_SERVER_DRAFT_SAVED
     if server.position == PRIMARY:
         event = audit_events.MAIL_SERVER_SAVED
@@ -167,7 +167,8 @@ def _announce(session: Session, server: MailServer, before: dict[str, object]) -
     after = _fields(server)
     # An empty setting counts as one that is not there.
     changes = sorted(name for name in before | after if (before.get(name) or None) != (after.get(name) or None))
-    audit.record(session, event, provider=server.provider, changed=changes)
+    if changes:
+        audit.record(session, event, provider=server.provider, changed=changes)
 
 
 def _fields(server: MailServer | None) -> dict[str, object]:

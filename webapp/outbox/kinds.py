@@ -1,5 +1,6 @@
 """The kinds of messages. Each is registered by the package that owns it, as one object that knows all about it."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -40,9 +41,10 @@ class PreparedMessage:
     template: str = ""
 
     @property
-    def secrets(self) -> tuple[str, str]:
-        """The secret of the link and the code; empty without a link."""
-        return self.link_path.rpartition("/")[2], self.data.get("code", "")
+    def secrets(self) -> tuple[str, ...]:
+        """All parts of the link's path but the first, which says what it is for, and the code, which may be empty."""
+        parts = [part for part in re.split(r"[/?&=#]", self.link_path) if part]
+        return *parts[1:], self.data.get("code", "")
 
 
 @dataclass(frozen=True)

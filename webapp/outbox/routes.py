@@ -12,6 +12,7 @@ from webapp.outbox import labels, service, suspension
 from webapp.outbox.kinds import kind_label
 from webapp.outbox.service import NotRetryable, NotWaiting, StateFilter
 from webapp.outbox.status import delivery_status
+from webapp.settings.context import general_settings
 from webapp.web.forms import ConfirmForm
 
 blueprint = Blueprint("outbox", __name__, url_prefix="/outbox")
@@ -19,7 +20,7 @@ blueprint = Blueprint("outbox", __name__, url_prefix="/outbox")
 
 @blueprint.app_context_processor
 def _labels() -> dict[str, Any]:
-    return {"outbox_labels": labels, "kind_label": kind_label}
+    return {"outbox_labels": labels, "kind_label": kind_label, "mail_waits": mail_waits}
 
 
 @blueprint.get("")
@@ -70,6 +71,12 @@ def cancel(message_id: int) -> Response:
     except NotWaiting:
         flash(_("Nothing to cancel: the message is already being sent or is finished."), "warning")
     return redirect(url_for("outbox.message", message_id=message_id))
+
+
+def mail_waits() -> bool:
+    """Return whether emails with links wait at the moment, whoever they are for."""
+    with app_state().database.read_columns() as connection:
+        return not general_settings().public_url or delivery_status(connection).is_stopped
 
 
 def home_panel() -> str:

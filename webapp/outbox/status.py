@@ -57,6 +57,11 @@ class DeliveryStatus:
     has_server: bool
     not_yet_used: bool
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nothing goes out, for want of a mail server or because of its trouble."""
+        return not self.has_server or self.stopped_since is not None
+
 
 def delivery_status(session: Session | Connection) -> DeliveryStatus:
     """Return the current status."""

@@ -26,6 +26,7 @@ class CurrentUser(Protocol):
     is_authenticated: bool
     is_administrator: bool
     session_id: int
+    session_identity: str
 
 
 current_user = cast(CurrentUser, user_proxy)

@@ -86,8 +86,8 @@ def _is_valid(token: str | None) -> bool:
 
 def _tokens() -> list[str]:
     """Return the token for each of the keys, the current one first."""
-    session_id = getattr(current_user, "session_id", None)
-    owner = f"visitor {_visitor()}" if session_id is None else f"session {session_id}"
+    identity = getattr(current_user, "session_identity", None)
+    owner = f"visitor {_visitor()}" if identity is None else f"session {identity}"
     return [hmac.digest(key, owner.encode(), "sha256").hex() for key in _keys(app_state().keyring.signing_keys())]
 
 

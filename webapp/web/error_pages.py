@@ -16,6 +16,7 @@ from werkzeug import exceptions as http
 
 from webapp.core.errors import Forbidden, NotFound, TooManyRequests
 from webapp.core.keys.keyring import SecretKeyMissing
+from webapp.web.access import current_user
 from webapp.web.csrf import InvalidCsrfToken
 
 # Minutes; longer times are given in hours.
@@ -159,7 +160,10 @@ def _render(status: int, title: object, text: object) -> Response:
         # A page needs URLs, which cannot be built for a request with an invalid host.
         if not _wants_page() or request_ctx.url_adapter is None:
             return Response(f"{title}\n{text}\n", status, mimetype="text/plain")
-        return make_response(render_template("web/error.html", title=title, text=text), status)
+        # Without the database, nobody can be told from a visitor.
+        keeps_navigation = not is_database_unavailable() and current_user.is_authenticated
+        page = render_template("web/error.html", title=title, text=text, keeps_navigation=keeps_navigation)
+        return make_response(page, status)
     except DATABASE_UNAVAILABLE as error:
         return _handle_database_unavailable(error)
 

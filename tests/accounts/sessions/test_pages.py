@@ -8,7 +8,7 @@ from werkzeug.datastructures import MultiDict
 
 from tests.support.browser import PASSWORD, Browser
 from tests.support.users import add_user
-from webapp.accounts.models import User, UserState
+from webapp.accounts.models import Role, User, UserState
 from webapp.core import clock
 from webapp.core.database import Database
 
@@ -93,3 +93,10 @@ def test_an_error_is_shown_beside_its_field(stranger: Browser, fields: list[tupl
     answer = stranger.client.post("/login", data=data)
     assert answer.status_code == 200
     assert re.search(rf'class="error" id="[a-z]+-error">[^<]*{problem}', answer.text)
+
+
+def test_the_login_page_of_a_fresh_installation_says_where_to_begin(stranger: Browser, database: Database) -> None:
+    hint = "there is no administrator. Open the setup link that the server printed"
+    assert hint in stranger.get("/", True).text
+    add_user(database, "ada@example.com", Role.ADMINISTRATOR)
+    assert hint not in stranger.get("/login").text

@@ -218,7 +218,13 @@ def _redirect_to_profile() -> Response:
 
 
 def _flash_confirmation(email: str) -> None:
-    flash(_("An email to %(email)s is on its way. Open the link in it to confirm the address.", email=email), "success")
+    """Say what to look for: whether an email was sent must not show, as it depends on what others requested."""
+    what_to_do = _(
+        "Look for an email to %(email)s and open the link in it to confirm the address. If none has arrived after ten "
+        "minutes, resend it below.",
+        email=email,
+    )
+    flash(what_to_do, "info")
 
 
 def _password_form(**options: None) -> ChangePasswordForm:

@@ -107,7 +107,7 @@ def _load_user(_request: Request) -> User | None:
         return None
     g.user_session, g.password_is_expired = loaded.session, loaded.password_is_expired
     keep_general_settings(loaded.general_settings)
-    loaded.user.session_id = loaded.session.id
+    loaded.user.session_id, loaded.user.session_identity = loaded.session.id, loaded.session.identity
     if loaded.needs_touch:
         with app_state().database.transaction() as session:
             service.touch(session, loaded.session)

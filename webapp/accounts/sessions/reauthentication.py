@@ -78,14 +78,14 @@ def lock_unchanged(session: Session, user: User) -> User:
 
 def save_form(sealer: Sealer, user_session: UserSession, path: str, fields: Fields) -> str:
     """Seal the fields of a form that was posted to `path`."""
-    saved_at = clock.now().timestamp()
-    return sealer.seal(json.dumps([saved_at, user_session.id, path, fields], ensure_ascii=False), SAVED_FORM_PURPOSE)
+    saved = [clock.now().timestamp(), user_session.identity, path, fields]
+    return sealer.seal(json.dumps(saved, ensure_ascii=False), SAVED_FORM_PURPOSE)
 
 
 def saved_form(sealer: Sealer, user_session: UserSession, path: str, sealed: str) -> Fields:
     """Return the fields of a saved form. Raises CannotUnseal, also for another session or path, or after an hour."""
-    saved_at, session_id, saved_path, fields = json.loads(sealer.open(sealed, SAVED_FORM_PURPOSE))
-    if (session_id, saved_path) != (user_session.id, path):
+    saved_at, identity, saved_path, fields = json.loads(sealer.open(sealed, SAVED_FORM_PURPOSE))
+    if (identity, saved_path) != (user_session.identity, path):
         raise CannotUnseal("The form was saved for another session or page.")
     if abs(clock.now().timestamp() - saved_at) >= FORM_KEPT_FOR.total_seconds():
         raise CannotUnseal("The form was saved too long ago.")

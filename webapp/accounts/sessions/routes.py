@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.wrappers import Response
 
+from webapp.accounts.service import has_administrator
 from webapp.accounts.sessions import browser, login, reauthentication
 from webapp.accounts.sessions.browser import signed_in
 from webapp.accounts.sessions.forms import ConfirmPasswordForm, LoginForm
@@ -109,7 +110,9 @@ def login_again(ended: SessionEnded, target: str | None = None) -> Response:
 
 
 def _login_page(form: LoginForm, target: str) -> str:
-    return render_template("accounts/login.html", form=form, target=target)
+    with app_state().database.read() as session:
+        is_set_up = has_administrator(session)
+    return render_template("accounts/login.html", form=form, target=target, is_set_up=is_set_up)
 
 
 def _reauthenticate_if_due() -> ResponseReturnValue | None:

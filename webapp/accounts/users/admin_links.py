@@ -72,7 +72,7 @@ def refusal_reason(user: User, by: User) -> MailroomError | None:
 def seal(sealer: Sealer, shown: ShownLink, user_session: UserSession) -> str:
     """Seal the link on its way to the page that shows it, for one session."""
     parts = [
-        user_session.id,
+        user_session.identity,
         shown.user_id,
         shown.purpose,
         shown.expires_at.isoformat(),
@@ -90,10 +90,10 @@ def open_once(
     The database remembers what was shown, because a browser can send an old cookie again.
     """
     try:
-        session_id, for_user, purpose, expires_at, secret, code = json.loads(sealer.open(sealed, SHOWN_LINK_PURPOSE))
+        identity, for_user, purpose, expires_at, secret, code = json.loads(sealer.open(sealed, SHOWN_LINK_PURPOSE))
     except CannotUnseal:
         return None
-    if (session_id, for_user) != (user_session.id, user_id) or not links.mark_shown(session, secret):
+    if (identity, for_user) != (user_session.identity, user_id) or not links.mark_shown(session, secret):
         return None
     return ShownLink(user_id, LinkPurpose(purpose), datetime.fromisoformat(expires_at), secret, code)
 

@@ -241,7 +241,7 @@ def _flash_activation(email: str) -> None:
         problem = _("The activation email to %(email)s will be sent once the public URL is set.", email=email)
     elif not status.has_server:
         problem = _("The activation email to %(email)s will be sent once the mail server is set up.", email=email)
-    elif status.stopped_since:
+    elif status.is_stopped:
         problem = _(
             "The activation email to %(email)s is waiting because mail is not going out. Home shows the reason.",
             email=email,
