@@ -10,6 +10,8 @@ import pytest
 from flask import Flask
 
 from webapp import template_folder
+from webapp.core import i18n
+from webapp.core.i18n import LANGUAGES
 from webapp.mail.compose import compose
 from webapp.mail.expiry.service import Expiry, ExpiryState, ExpirySubject
 from webapp.settings.service import General
@@ -162,6 +164,25 @@ def test_lines_are_short_ascii_and_end_with_crlf(app: Flask, template: str, prod
     assert max(map(len, content.split(b"\r\n"))) <= 998
     assert content.isascii()
     assert b"\n" not in content.replace(b"\r\n", b"")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_encoding_breaks_the_lines_of_any_email(app: Flask, language: str) -> None:
+    general = General("https://mailroom.example/" + "x" * 270, "Mailroom", "help@mailroom.example")
+    for template in TEMPLATES:
+        with app.app_context(), i18n.use_language(language):
+            composed = compose(template, "eve@people.example", "a@b.example", general, {**DATA, "name": "José"}, PATH)
+        for part in email.message_from_bytes(composed.as_bytes(), policy=policy.default).iter_parts():
+            assert part["Content-Transfer-Encoding"] in ("7bit", "base64")
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "字" * 1200])
+@pytest.mark.parametrize("kind", ["plain", "html"])
+def test_text_without_line_breaks_is_sent_in_short_lines(composed: Compose, name: str, kind: str) -> None:
+    message = composed(name=name, public_url="https://mailroom.example/" + "x" * 1100)
+    assert max(map(len, message.as_bytes().splitlines())) <= 998
+    assert name in text_of(message, kind)
+    assert "x" * 1100 + PATH in text_of(message, kind)
 
 
 def test_styles_are_inlined_and_nothing_is_loaded(composed: Compose) -> None:

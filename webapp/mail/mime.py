@@ -104,7 +104,10 @@ def single_line(text: str) -> str:
     return "".join(c for c in line if unicodedata.category(c) not in ("Cc", "Cs", "Co", "Cn"))
 
 
-def _encoding(text: str) -> str | None:
-    """Return 7bit where possible, so that a link stays in one piece in any client; else let the library choose."""
+def _encoding(text: str) -> str:
+    """Return 7bit where possible, else base64.
+
+    Quoted-printable breaks lines inside links, which not every mail program mends; relays turn 8bit into it.
+    """
     plain = text.isascii() and max(map(len, text.splitlines()), default=0) < MAX_PLAIN_LINE_LENGTH
-    return "7bit" if plain else None
+    return "7bit" if plain else "base64"
