@@ -88,13 +88,18 @@ def test_a_password_saved_in_the_meantime_is_only_sent_to_its_own_server(save: S
         ("http://127.0.0.1:8000", "box.lan.example", "m@example.com", "box.lan.example"),
         ("http://localhost:8000", "localhost.localdomain", "M <m@example.com>", "example.com"),
         ("", "box", "m@bücher.example", "xn--bcher-kva.example"),
-        ("", "localhost", "m@localhost", "mailroom.invalid"),
-        ("", "localhost.localdomain", "m@localhost", "mailroom.invalid"),
+        ("", "app_web_1", "m@example.com", "example.com"),
+        ("", "app_web_1.app_default", "m@example.com", "example.com"),
+        ("https://app_web_1.example.org", "app_web_1", "m@example.com", "example.com"),
+        ("https://mailroom", "web-0.default.svc.cluster.local", "m@example.com", "example.com"),
+        ("https://192.0.2.1", "192.0.2.1", "m@example.com", "example.com"),
+        ("", "app_web_1", "m@localhost", ""),
+        ("", "-box.example.org", "m@[192.0.2.1]", ""),
+        ("", "localhost.localdomain", "m@localhost", ""),
     ],
 )
 def test_ehlo_names_a_real_host(
     public_url: str, machine: str, mail_from: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(socket, "getfqdn", lambda: machine)
-    monkeypatch.setattr(socket, "gethostname", lambda: machine)
     assert transport_settings.ehlo_name(General(public_url, "", ""), mail_from) == name

@@ -37,7 +37,8 @@ class ScriptedServer:
 
     `replies` replaces the defaults, by point. Text may have several lines, separated by line breaks or "⏎"; bytes are
     sent as they are. The entries of a list are used in turn, the last one repeatedly. For AUTH, text is the end of the
-    exchange, after the usual challenges; a list is the whole exchange.
+    exchange, after the usual challenges; a list is the whole exchange. "AUTH PLAIN" and the like is the reply to that
+    mechanism at once.
     With `only_for`, `stall_at` and `drop_at` happen only to messages for this recipient.
     `tls` needs the server's context as `certificate`; `stall_at="TLS"` never answers the handshake. `smuggled` is plain
     text sent in one segment with the reply to STARTTLS. `drip` is the number of seconds between any two bytes.
@@ -225,7 +226,10 @@ class _Conversation:
     def _sign_in(self, line: str) -> None:
         _auth, mechanism, *initial = line.split(" ")
         answers = self.server.exchange
-        if answers is None:
+        refusal = self.server.reply_at(f"AUTH {mechanism.upper()}")
+        if refusal is not None:
+            answers = [refusal]
+        elif answers is None:
             challenges: list[Reply] = list(CHALLENGES.get(mechanism.upper(), [] if initial else ["334 "]))
             answers = [*challenges[len(initial) :], self.server.reply_at("AUTH") or DEFAULTS["AUTH"]]
         for number, answer in enumerate(answers):

@@ -1,5 +1,6 @@
 """From a mail server, saved or not, to what a connection to it needs."""
 
+import re
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -18,6 +19,13 @@ from webapp.mail.transport.settings import TransportSettings
 from webapp.providers.registry import get_providers
 from webapp.settings.service import General
 
+# RFC 5321, 4.1.2: labels of letters, digits and hyphens; at least two of them, and not those of an IP address.
+_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+HOST_NAME = re.compile(rf"(?=.{{4,253}}$)(?:{_LABEL}\.)+(?![0-9]+$){_LABEL}")
+# Top-level domains that exist on no name server of the internet (RFC 6761; RFC 6762, G; ICANN's .internal).
+LOCAL_DOMAINS = frozenset(
+    {"corp", "home", "internal", "intranet", "invalid", "lan", "local", "localdomain", "localhost", "private"}
+)
 # What the mail server itself never gets.
 NOT_FOR_THE_SERVER = frozenset({PROXY_PASSWORD, *CLIENT_SECRETS})
 
@@ -43,16 +51,17 @@ def from_draft(draft: ServerDraft, saved: MailServer | None, state: AppState, ge
 
 
 def ehlo_name(general: General, mail_from: str) -> str:
-    """Return the name for EHLO: a real host name, as some servers refuse `localhost` and the like.
+    """Return the name for EHLO: a host name of the internet, because some servers refuse any other one.
 
-    It is the host of the public URL, else the full name of this machine, else the domain of the sender.
+    It is the host of the public URL, else the full name of this machine, else the domain of the sender. Without any,
+    it is empty: the client's address then stands for it.
     """
     for name in _candidates(general, mail_from):
         with suppress(idna.IDNAError):
             name = ascii_domain(name)
-        if name.isascii() and "." in name and "localhost" not in name and not name.replace(".", "").isdigit():
+        if HOST_NAME.fullmatch(name.casefold()) and name.casefold().rpartition(".")[2] not in LOCAL_DOMAINS:
             return name
-    return socket.gethostname() if "localhost" not in socket.gethostname() else "mailroom.invalid"
+    return ""
 
 
 def _candidates(general: General, mail_from: str) -> Iterator[str]:

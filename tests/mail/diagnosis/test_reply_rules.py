@@ -3,6 +3,7 @@
 import pytest
 
 from webapp.mail.diagnosis import reply_rules as rules
+from webapp.mail.diagnosis.smtp_rules import NO_COMMON_MECHANISM
 from webapp.mail.transcript import Stage
 from webapp.mail.transport import rejections
 from webapp.mail.transport.errors import Scope
@@ -114,6 +115,7 @@ START = [
     ("auth", "503 5.5.1 Error: authentication not enabled", rules.AUTHENTICATION_OFF),
     ("auth", "534 5.7.9 Authentication mechanism is too weak", rules.NEEDS_TLS),
     ("auth", "538 5.7.11 Encryption required for requested authentication mechanism", rules.NEEDS_TLS),
+    ("auth", "504 5.5.4 Unrecognized authentication type", NO_COMMON_MECHANISM),
     ("auth", "454 4.7.0 Temporary authentication failure", rules.TEMPORARY_PROBLEM),
     ("auth", "451 Authentication failed: Maximum credits exceeded", rules.LIMIT_REACHED),
     ("auth", "525 5.7.1 Unauthorized IP address", rules.MACHINE_REFUSED),

@@ -71,6 +71,14 @@ ERRORS = [
     ("starttls", "auth", "connection_closed", smtp_rules.CONNECTION_CLOSED),
     ("none", "auth", "authentication_not_offered", smtp_rules.NO_AUTHENTICATION),
     ("none", "greeting", "not_smtp", smtp_rules.NOT_SMTP),
+    ("starttls", "mail", "sender_needs_smtputf8", smtp_rules.SENDER_NEEDS_SMTPUTF8),
+    ("starttls", "mail", "timeout", smtp_rules.BROKE_OFF_AT_MAIL),
+    ("starttls", "mail", "connection_closed", smtp_rules.BROKE_OFF_AT_MAIL),
+    ("starttls", "rcpt", "timeout", smtp_rules.BROKE_OFF_AT_RCPT),
+    ("starttls", "rcpt", "connection_closed", smtp_rules.BROKE_OFF_AT_RCPT),
+    ("starttls", "data", "timeout", smtp_rules.BROKE_OFF_AT_DATA),
+    ("starttls", "data", "connection_closed", smtp_rules.BROKE_OFF_AT_DATA),
+    ("starttls", "data", "unconfirmed", smtp_rules.UNCONFIRMED),
     ("none", "proxy", "proxy_refused", smtp_rules.PROXY_FAILED),
 ]
 

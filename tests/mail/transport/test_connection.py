@@ -1,5 +1,6 @@
 """Sending over real sockets, to servers that are friendly, broken or hostile."""
 
+import base64
 import ssl
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from tests.support.certificates import Authority
 from tests.support.inbox import PASSWORD, USERNAME, Security, running_inbox
 from tests.support.scripted import ScriptedServer
 from webapp.core import clock
+from webapp.mail.mime import Email
 from webapp.mail.transcript import Stage
 from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError, Scope
@@ -146,6 +148,29 @@ def test_a_long_password_is_sent_after_the_mechanism(scripted: Scripted, send: S
     assert "AUTH PLAIN" in server.received
 
 
+@pytest.mark.parametrize("reply", ["504 5.5.4 Unrecognized authentication type", "504 5.7.4 Unsupported"])
+def test_after_an_unknown_mechanism_another_one_is_tried(reply: str, scripted: Scripted, send: Send) -> None:
+    server = scripted({"AUTH PLAIN": reply})
+    send(with_password(server))
+    assert server.commands.count("AUTH") == 2
+    assert "AUTH LOGIN" in server.received
+
+
+@pytest.mark.parametrize("reply", ["535 5.7.8 Wrong password", "454 4.7.0 Later", "534 5.7.9 Application password"])
+def test_after_a_refusal_no_other_mechanism_is_tried(
+    reply: str, scripted: Scripted, delivery_error: FailingSend
+) -> None:
+    server = scripted({"AUTH PLAIN": reply}, mechanisms="CRAM-MD5 PLAIN LOGIN XOAUTH2")
+    assert delivery_error(with_password(server)).reply == reply
+    assert server.commands.count("AUTH") == 1
+
+
+def test_the_refusal_of_the_only_mechanism_is_shown(scripted: Scripted, delivery_error: FailingSend) -> None:
+    server = scripted({"AUTH": "504 5.5.4 Unrecognized authentication type"}, mechanisms="PLAIN XOAUTH2")
+    assert delivery_error(with_password(server)).reply == "504 5.5.4 Unrecognized authentication type"
+    assert server.commands.count("AUTH") == 1
+
+
 def test_endless_challenges_are_given_up(scripted: Scripted, delivery_error: FailingSend) -> None:
     error = delivery_error(with_password(scripted({"AUTH": ["334 " for _ in range(50)]}, mechanisms="LOGIN")))
     assert error.stage is Stage.AUTH
@@ -212,6 +237,58 @@ def test_a_rejected_recipient_leaves_the_connection_usable(
         connection.send(message)
     assert server.connections == 1
     assert len(server.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("sender", "recipient", "code", "scope"),
+    [
+        ("josé@example.org", "eve@example.org", "sender_needs_smtputf8", Scope.SERVER),
+        ("josé@example.org", "ада@example.org", "sender_needs_smtputf8", Scope.SERVER),
+        ("mailroom@example.org", "ада@example.org", "smtputf8_not_offered", Scope.RECIPIENT),
+    ],
+)
+def test_an_address_that_the_server_cannot_take_is_named(
+    app: Flask, sender: str, recipient: str, code: str, scope: Scope, scripted: Scripted
+) -> None:
+    server = scripted({"EHLO": "250-scripted.example⏎250 8BITMIME"})
+    with app.app_context(), SmtpConnection(settings_for(server)) as connection, pytest.raises(DeliveryError) as caught:
+        connection.send(
+            Email(subject="Hi", sender=("", sender), recipient=recipient, text="Hi", html="Hi", message_id="<1@x>")
+        )
+    assert (caught.value.stage, caught.value.code, caught.value.scope) == (Stage.MAIL, code, scope)
+    assert "MAIL" not in server.commands
+
+
+def test_without_a_host_name_the_address_stands_for_it(scripted: Scripted, send: Send) -> None:
+    server = scripted()
+    send(settings_for(server, helo=""))
+    assert server.received[0] in ("ehlo [127.0.0.1]", "ehlo [IPv6:::1]")
+
+
+def test_the_reply_to_ehlo_is_kept_if_the_server_hangs_up_at_helo(
+    scripted: Scripted, delivery_error: FailingSend
+) -> None:
+    error = delivery_error(settings_for(scripted({"EHLO": "550 5.7.1 No such host"}, drop_at="HELO")))
+    assert (error.stage, error.reply) == (Stage.EHLO, "550 5.7.1 No such host")
+
+
+REASON = b'{"status":"400","schemes":"Bearer","scope":"https://mail.google.com/"}'
+
+
+@pytest.mark.parametrize(
+    "challenge",
+    [
+        base64.b64encode(REASON),
+        base64.b64encode(REASON).rstrip(b"="),
+        base64.urlsafe_b64encode(REASON + b"\n").rstrip(b"="),
+        REASON,
+    ],
+)
+def test_a_challenge_keeps_the_reason_in_it(challenge: bytes, scripted: Scripted, delivery_error: FailingSend) -> None:
+    exchange = [f"334 {challenge.decode()}", "535 5.7.8 Username and Password not accepted"]
+    error = delivery_error(with_password(scripted({"AUTH": exchange})))
+    assert error.reply == "535 5.7.8 Username and Password not accepted"
+    assert error.params == {"auth_status": "400", "auth_scope": "https://mail.google.com/"}
 
 
 def test_a_line_that_starts_with_a_dot_arrives_intact(scripted: Scripted, send: Send) -> None:

@@ -1,5 +1,6 @@
 """The wording of failures for which there is no reply of a server, by their code."""
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from flask_babel import lazy_gettext as _
@@ -20,8 +21,10 @@ TEXTS = {
     "plugin_failed": _("The plugin for %(provider)s failed: %(error)s."),
     "reply_too_long": _("The reply has more than %(limit)s lines."),
     "smtputf8_not_offered": _("The server doesn't accept addresses with non-ASCII characters (SMTPUTF8)."),
+    "sender_needs_smtputf8": _("The server doesn't accept a Mail From address with non-ASCII characters (SMTPUTF8)."),
     "starttls_not_offered": _("The server doesn't offer STARTTLS."),
     "tokens_not_offered": _("The server doesn't offer authentication with an access token."),
+    "unconfirmed": _("The server got the whole message but didn't confirm it: %(error)s"),
     "unknown_authentication": _("%(provider)s has no authentication method named %(name)s."),
     # Of an access token that a mail server rejected, besides the server's reply.
     "token_as_expected": _("The contents of the access token are correct, so the cause lies elsewhere."),
@@ -76,6 +79,17 @@ ASKED_AGAIN_LATER = _(
     "The provider was asked on %(asked_at)s UTC. Mailroom asks it again on %(retry_at)s UTC, or as soon as you send a "
     "test email, retry or save."
 )
+# What a mail server says of an access token before it rejects it, by the status (RFC 7628, 3.2.2; XOAUTH2 has HTTP's).
+STATUSES = {
+    "400": _("The mail server's reason: the access token isn't valid for this mailbox or this server."),
+    "401": _("The mail server's reason: the access token isn't valid, or has expired."),
+    "403": _("The mail server's reason: the access token doesn't permit sending email."),
+    "invalid_request": _("The mail server's reason: it doesn't understand the sign-in."),
+    "invalid_token": _("The mail server's reason: the access token isn't valid, or has expired."),
+    "insufficient_scope": _("The mail server's reason: the access token doesn't permit sending email."),
+}
+OTHER_STATUS = _("The mail server's reason: %(status)s")
+REQUIRED_SCOPE = _("It requires the scope %(scope)s.")
 
 
 def describe(failure: Failure) -> str:
@@ -85,7 +99,16 @@ def describe(failure: Failure) -> str:
     text = _wording(failure) if known else ""
     if not known and not failure.reply:
         text = network_errors.describe(failure.code, failure.params)
-    return "\n".join(filter(None, (failure.reply, text, _remembered(failure))))
+    return "\n".join(filter(None, (failure.reply, *_reason(failure), text, _remembered(failure))))
+
+
+def _reason(failure: Failure) -> Iterator[str]:
+    """Return what the mail server said of an access token besides its reply."""
+    status, scope = failure.params.get("auth_status", ""), failure.params.get("auth_scope", "")
+    if status:
+        yield str(STATUSES.get(status.casefold(), OTHER_STATUS)) % i18n.isolate({"status": status})
+    if scope:
+        yield str(REQUIRED_SCOPE) % i18n.isolate({"scope": scope})
 
 
 def _remembered(failure: Failure) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from flask_babel import lazy_gettext as _
 
-from webapp.mail.diagnosis.smtp_rules import CHECK_PORT
+from webapp.mail.diagnosis.smtp_rules import CHECK_PORT, NO_COMMON_MECHANISM
 from webapp.mail.transcript import Stage
 from webapp.mail.transport.rejections import Party, party, without_addresses
 from webapp.providers import Diagnosis, DiagnosisRule, Failure
@@ -177,6 +177,8 @@ def diagnose_reply(failure: Failure, settings: Mapping[str, str]) -> Diagnosis:
     text = without_addresses(failure.reply)
     if failure.stage == Stage.AUTH and re.match("503.*auth", text):
         return AUTHENTICATION_OFF
+    if failure.stage == Stage.AUTH and text.startswith("504"):
+        return NO_COMMON_MECHANISM
     about = party(failure.stage, failure.reply)
     if about is Party.AUTHENTICATION and settings.get("authentication", "none") != "none":
         return RELAY_DENIED

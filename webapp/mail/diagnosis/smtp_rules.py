@@ -153,6 +153,37 @@ NO_SMTPUTF8 = Diagnosis(
     _("The address contains characters that this mail server doesn't support."),
     [_("Use an address with only ASCII characters for this person, or a mail server that supports SMTPUTF8.")],
 )
+SENDER_NEEDS_SMTPUTF8 = Diagnosis(
+    _("The Mail From address contains characters that this mail server doesn't support."),
+    [_("Set Mail From to an address with only ASCII characters, or use a mail server that supports SMTPUTF8.")],
+)
+# Servers may take minutes at these stages (RFC 5321, 4.5.3.2), and some hang up instead of saying no.
+TAKE_MORE_TIME = _("The server may be slow or overloaded: set the timeout to 60 seconds or more and test again.")
+BROKE_OFF_AT_MAIL = Diagnosis(
+    _("The server broke off at the Mail From address: it didn't reply in time, or closed the connection."),
+    [_("Check that the server sends for this Mail From address. Some servers hang up on others."), TAKE_MORE_TIME],
+)
+BROKE_OFF_AT_RCPT = Diagnosis(
+    _("The server broke off at the recipient's address: it didn't reply in time, or closed the connection."),
+    [_("Test with another recipient. If that works, the server has trouble with this address only."), TAKE_MORE_TIME],
+)
+BROKE_OFF_AT_DATA = Diagnosis(
+    _("The server broke off before it had the whole message: it didn't reply in time, or closed the connection."),
+    [
+        _("Check whether a firewall or virus scanner between this machine and the server is inspecting email."),
+        _("The server's log says why it closed the connection, if you can read it."),
+        TAKE_MORE_TIME,
+    ],
+)
+BROKE_OFF = {Stage.MAIL: BROKE_OFF_AT_MAIL, Stage.RCPT: BROKE_OFF_AT_RCPT, Stage.DATA: BROKE_OFF_AT_DATA}
+BROKE_OFF_CODES = ("timeout", "connection_closed")
+UNCONFIRMED = Diagnosis(
+    _("The server got the whole message but didn't confirm it. The message may have been delivered."),
+    [
+        _("Check whether it has arrived before you send it again."),
+        _("The server may check for spam and viruses first: set the timeout to 60 seconds or more."),
+    ],
+)
 PLUGIN_FAILED = Diagnosis(
     _("The provider's plugin failed while signing in. Your settings are not the cause."),
     [
@@ -169,6 +200,9 @@ ERROR_RULES = (
     ErrorRule("plain_text_after_starttls", PLAIN_TEXT_INJECTED),
     ErrorRule("plugin_failed", PLUGIN_FAILED),
     ErrorRule("smtputf8_not_offered", NO_SMTPUTF8),
+    ErrorRule("sender_needs_smtputf8", SENDER_NEEDS_SMTPUTF8),
+    ErrorRule("unconfirmed", UNCONFIRMED),
+    *(ErrorRule(code, broke_off, stage) for stage, broke_off in BROKE_OFF.items() for code in BROKE_OFF_CODES),
     ErrorRule("no_common_mechanism", NO_COMMON_MECHANISM),
     ErrorRule("authentication_not_offered", NO_AUTHENTICATION),
     ErrorRule("", PROXY_FAILED, Stage.PROXY),

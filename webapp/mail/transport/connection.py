@@ -1,7 +1,7 @@
 """Connections to mail servers, opened nowhere else. A test send uses this path and shows its stages."""
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -212,12 +212,15 @@ class SmtpConnection(flask_mail.Connection):
         # Of those it awaits, LOGIN has the most replies: three.
         seconds = guard.SECONDS + 3 * self.settings.timeout
         authenticate = partial(_authenticate, method, client, self.settings.account)
+        passing = (DeliveryError, OSError)
         try:
-            guard.run(provider.key, authenticate, seconds, (DeliveryError, OSError), self.transcript.redact)
+            _try_mechanisms(
+                client, partial(guard.run, provider.key, authenticate, seconds, passing, self.transcript.redact)
+            )
         except DeliveryError as error:
             if self.settings.tokens is not None and error.reply:
                 error.code, claims = self.settings.tokens.check_claims(self.settings.secrets[ACCESS_TOKEN])
-                error.params = dict(claims)
+                error.params |= claims
             raise
         except PluginFailed as error:
             params = {"provider": label, "error": str(error)}
@@ -227,8 +230,7 @@ class SmtpConnection(flask_mail.Connection):
         with self._stage(Stage.MAIL):
             options = [f"SIZE={size}"] if client.has_extn("size") else []
             if utf8:
-                if not client.has_extn("smtputf8"):
-                    raise DeliveryError(Stage.MAIL, "smtputf8_not_offered", scope=Scope.RECIPIENT)
+                _require_smtputf8(client, sender)
                 options.append("SMTPUTF8")
             _expect(2, Stage.MAIL, *client.mail(sender, options))
         with self._stage(Stage.RCPT):
@@ -285,6 +287,29 @@ def _authenticate(method: Authentication, client: SmtpClient, account: Account) 
         if error.filename is None:
             raise
         raise RuntimeError(type(error).__name__) from error
+
+
+def _try_mechanisms(client: SmtpClient, authenticate: Callable[[], None]) -> None:
+    """Authenticate; after a 504, which says that nothing was checked (RFC 4954, 4), with another mechanism."""
+    unknown: DeliveryError | None = None
+    while True:
+        try:
+            return authenticate()
+        except DeliveryError as error:
+            if unknown is not None and not error.reply:
+                raise unknown from error
+            if not error.reply.startswith("504") or not client.withdraw_mechanism():
+                raise
+            unknown = error
+
+
+def _require_smtputf8(client: SmtpClient, sender: str) -> None:
+    """Raise DeliveryError if the server can't take addresses with non-ASCII characters, naming whose it is."""
+    if client.has_extn("smtputf8"):
+        return
+    if sender.isascii():
+        raise DeliveryError(Stage.MAIL, "smtputf8_not_offered", scope=Scope.RECIPIENT)
+    raise DeliveryError(Stage.MAIL, "sender_needs_smtputf8", scope=Scope.SERVER)
 
 
 def _expect(first_digit: int, stage: Stage, code: int, text: bytes) -> None:

@@ -36,8 +36,9 @@ class TokenSource(Protocol):
 class TransportSettings:
     """A mail server ready to send through. Its secrets are decrypted, so it lives in memory only.
 
-    `timeout` is in seconds and applies to each step and each reply. `helo` is the name in EHLO.
-    With OAuth2, the access token from `tokens` is added to the secrets and is valid until `valid_until`.
+    `timeout` is in seconds and applies to each step and each reply. `helo` is the name in EHLO; empty means the
+    client's address. With OAuth2, the access token from `tokens` is added to the secrets and is valid until
+    `valid_until`.
     """
 
     provider: Provider

@@ -6,7 +6,7 @@ long tokens).
 """
 
 import base64
-import binascii
+import json
 import smtplib
 import socket
 import ssl
@@ -68,18 +68,28 @@ class SmtpClient(smtplib.SMTP):
         transcript: Transcript,
         received: bytes = b"",
     ) -> None:
-        super().__init__(local_hostname=helo, timeout=timeout)
+        super().__init__(local_hostname=helo or _address_literal(sock), timeout=timeout)
         self.sock = sock
         self.transcript = transcript
         self.peer = peer
         self._timeout = timeout
         self._buffer = received
         self.certificate: Certificate | None = None
+        # The mechanism of the last AUTH, and those that the server offers but doesn't know.
+        self._mechanism = ""
+        self._withdrawn: frozenset[str] = frozenset()
 
     @property
     def mechanisms(self) -> frozenset[str]:
         """The SASL mechanisms that the server offers, in upper case."""
-        return frozenset(self.esmtp_features.get("auth", "").upper().replace("=", " ").split())
+        offered = self.esmtp_features.get("auth", "").upper().replace("=", " ").split()
+        return frozenset(offered) - self._withdrawn
+
+    def withdraw_mechanism(self) -> bool:
+        """Take the mechanism of the last AUTH out of `mechanisms`; return whether that is any news."""
+        news = self._mechanism in self.mechanisms
+        self._withdrawn |= {self._mechanism}
+        return news
 
     def greet(self) -> None:
         """Wait for the server's greeting. Raises OSError or DeliveryError."""
@@ -90,10 +100,15 @@ class SmtpClient(smtplib.SMTP):
     def hello(self) -> None:
         """Send EHLO, or HELO to a server that does not know EHLO."""
         code, text = self.ehlo()
+        rejected = _rejected(Stage.EHLO, code, text)
         if code == 421:
-            raise _rejected(Stage.EHLO, code, text)
+            raise rejected
         if not 200 <= code < 300:
-            code, text = self.helo()
+            try:
+                code, text = self.helo()
+            except OSError as error:
+                # The reply to EHLO says why the server hangs up.
+                raise rejected from error
         if not 200 <= code < 300:
             raise _rejected(Stage.EHLO, code, text)
 
@@ -125,7 +140,8 @@ class SmtpClient(smtplib.SMTP):
         self, mechanism: str, initial: bytes | None = None, respond: Callable[[bytes], bytes] | None = None
     ) -> None:
         """Run one SASL exchange (RFC 4954); see `webapp.providers.SmtpDialogue`."""
-        reasons: list[str] = []
+        self._mechanism = mechanism.upper()
+        reason: dict[str, str] = {}
         first = None if initial is None else base64.b64encode(initial).decode() or "="
         fits = first is not None and len(f"AUTH {mechanism} {first}") <= MAX_COMMAND_LENGTH
         code, text = self._unlogged(f"AUTH {mechanism}", first if fits else None)
@@ -135,14 +151,13 @@ class SmtpClient(smtplib.SMTP):
                 break
             challenge = _decoded(text)
             if challenge.lstrip().startswith(b"{"):
-                # RFC 7628, 3.2.2: mechanisms with a token give the reason for a rejection as a challenge.
-                reasons.append(f"334 {printable(challenge).strip()}")
-                self.transcript.add("note", reasons[-1])
+                self.transcript.add("note", f"334 {printable(challenge).strip()}")
+                reason = _reason(challenge)
             answer = pending if pending is not None else respond(challenge) if respond else b""
             pending = None
             code, text = self._unlogged("", base64.b64encode(answer).decode())
         if code != 235:
-            raise DeliveryError(Stage.AUTH, reply="\n".join([reply_text(code, text), *reasons]))
+            raise DeliveryError(Stage.AUTH, params=reason, reply=reply_text(code, text))
 
     def refuse(self, code: str, **params: str) -> NoReturn:
         """Raise the error for an authentication that is impossible before anything is sent."""
@@ -218,10 +233,27 @@ def _rejected(stage: Stage, code: int, text: bytes) -> DeliveryError:
 
 
 def _decoded(challenge: bytes) -> bytes:
+    """Return what a challenge says: in base64 of either alphabet, which some servers don't pad, or as it is."""
+    text = b"".join(challenge.split()).rstrip(b"=").translate(bytes.maketrans(b"-_", b"+/"))
     try:
-        return base64.b64decode(challenge)
-    except (binascii.Error, ValueError):
+        return base64.b64decode(text + b"=" * (-len(text) % 4), validate=True)
+    except ValueError:
         return challenge
+
+
+def _reason(challenge: bytes) -> dict[str, str]:
+    """Return the reason for which a token is rejected, given as a challenge (RFC 7628, 3.2.2), as parameters."""
+    try:
+        found = json.loads(challenge)
+    except (ValueError, RecursionError):
+        found = {"status": printable(challenge).strip()}
+    return {f"auth_{name}": str(found[name]) for name in ("status", "scope") if found.get(name)}
+
+
+def _address_literal(sock: socket.socket) -> str:
+    """Return this machine's address on the connection as a name for EHLO (RFC 5321, 4.1.3)."""
+    address = str(sock.getsockname()[0]).partition("%")[0]
+    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
 
 
 def _parse_time(text: str) -> datetime:
