@@ -8,7 +8,6 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from selectors import EVENT_READ, DefaultSelector
 
 import psutil
 import psycopg
@@ -23,7 +22,7 @@ from webapp.accounts import service as accounts
 from webapp.accounts.models import Role
 from webapp.core.config import PREFIX
 from webapp.core.database import Database
-from webapp.process.web_server import ListenAddress, find_free_port
+from webapp.process.listen_address import ListenAddress, find_free_port
 
 PASSWORD = "a quite long sentence 7"
 Run = Callable[..., Result]
@@ -241,13 +240,10 @@ def test_the_setup_url_is_printed_until_there_is_an_administrator(served: tuple[
 
 def test_clients_that_never_finish_a_request_block_nobody_else(served: tuple[Mailroom, str]) -> None:
     _, address = served
-    with ExitStack() as stack, DefaultSelector() as refused:
-        for _ in range(30):
-            there = "127.0.0.1", port_of(address)
-            client = stack.enter_context(socket.create_connection(there, source_address=("127.0.0.2", 0)))
+    with ExitStack() as stack:
+        for _ in range(40):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", port_of(address))))
             client.sendall(b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nemail=")
-            refused.register(client, EVENT_READ)
-        assert refused.select(timeout=10)
         visitor = Visitor(address)
         assert visitor.get("/healthz").status == 200
         assert visitor.submit("/forgot-password", email="ada@mailroom.example").status == 200

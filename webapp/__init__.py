@@ -20,7 +20,7 @@ from webapp.outbox import wiring as outbox_wiring
 from webapp.process import health
 from webapp.providers import registry
 from webapp.settings import wiring as settings_wiring
-from webapp.web import access, cookies, csrf, error_pages, language, security, templates
+from webapp.web import access, cookies, csrf, error_pages, language, paths, security, templates
 from webapp.webhooks import wiring as webhooks_wiring
 
 HERE = Path(__file__).parent
@@ -36,6 +36,7 @@ def create_app(config: Config | None = None) -> Flask:
     core_wiring.init_app(app, config)
     registry.init_app(app, config.plugin_dirs, reserved=mail_forms.RESERVED)
     oauth_routes.init_app(app)
+    paths.init_app(app)
     access.init_app(app, DEMO_PAGES if config.demo == "on" else frozenset())
     security.init_app(app, config)
     csrf.init_app(app)

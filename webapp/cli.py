@@ -1,6 +1,7 @@
 """The `mailroom` command."""
 
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from webapp.accounts.passwords.policy import PasswordRejected
 from webapp.accounts.service import AddressTaken
 from webapp.accounts.users import administration, setup
 from webapp.audit import service as audit
-from webapp.core import logs, schema
+from webapp.core import schema
 from webapp.core.app_state import app_state
 from webapp.core.config import Config, ConfigError
 from webapp.core.database import Database
@@ -28,8 +29,9 @@ from webapp.core.email_addresses import InvalidEmailAddress
 from webapp.core.keys import rotation
 from webapp.demo import launcher
 from webapp.process import worker as worker_process
+from webapp.process.listen_address import AddressUnavailable, ListenAddress
 from webapp.process.supervisor import Child, Supervisor, exit_with_supervisor
-from webapp.process.web_server import AddressUnavailable, ListenAddress, serve_web
+from webapp.process.web_server import serve_web
 from webapp.providers.registry import InvalidPlugin
 from webapp.settings import service as settings
 from webapp.web.forms import text_error
@@ -107,12 +109,12 @@ def serve(host: str, port: int, processes: int, threads: int) -> None:
     """Run the web server and the worker on this machine."""
     address = ListenAddress(host, port)
     app = create_app()
-    address.check()
-    with app.app_context(), upgraded_database() as database, database.transaction() as session:
-        app_state().keyring.locked(session)
-        lines = welcome(session, address)
-    children = [web_child(address, processes, threads), Child("worker", ["worker"])]
-    Supervisor(children).run(address.answers, lambda: echo(*lines))
+    with address.listen() as listener:
+        with app.app_context(), upgraded_database() as database, database.transaction() as session:
+            app_state().keyring.locked(session)
+            lines = welcome(session, address)
+        children = [*web_children(listener, processes, threads), Child("worker", ["worker"])]
+        Supervisor(children).run(address.answers, lambda: echo(*lines))
 
 
 @main.command(with_appcontext=False)
@@ -213,25 +215,19 @@ def secret_key_hint(config: Config) -> str:
 @click.option("--port", type=PORT_RANGE, help="Port to listen on. Default: the first free port from 8000.")
 def demo(port: int | None) -> None:
     """Run the demo, with sample accounts and an inbox that receives every email."""
-    launcher.run(create_app, port, lambda address: web_child(address, processes=2, threads=16), echo)
+    launcher.run(create_app, port, lambda listener: web_children(listener, processes=2, threads=16), echo)
 
 
 @main.command(with_appcontext=False, hidden=True)
-@host_option
-@port_option
-@processes_option
 @threads_option
-def web(host: str, port: int, processes: int, threads: int) -> None:
-    """Run only the web server; `serve` starts it like this."""
-    config = Config.from_environment()
-    logs.configure(config)
-    serve_web(create_app, ListenAddress(host, port), processes, threads, config.proxy_networks)
+def web(threads: int) -> None:
+    """Run one process of the web server, on the socket that is its standard input; `serve` starts it like this."""
+    serve_web(create_app(), socket.socket(fileno=sys.stdin.fileno()), threads)
 
 
-def web_child(address: ListenAddress, processes: int, threads: int) -> Child:
-    """Describe the web server for the supervisor."""
-    arguments = ["web", "--host", address.host, "--port", str(address.port)]
-    return Child("web", [*arguments, "--processes", str(processes), "--threads", str(threads)])
+def web_children(listener: socket.socket, processes: int, threads: int) -> list[Child]:
+    """Describe the processes of the web server for the supervisor."""
+    return [Child("web", ["web", "--threads", str(threads)], listener=listener) for _ in range(processes)]
 
 
 @contextmanager

@@ -1,11 +1,12 @@
 """A bare Flask and Jinja page with a session, served like Mailroom: the page to compare with."""
 
+import socket
 import sys
 
 from flask import Flask, render_template, session
 from jinja2 import DictLoader
 
-from webapp.process.web_server import ListenAddress, serve_web
+from webapp.process.web_server import serve_web
 
 TEMPLATES = {
     "layouts/base.html": """<!doctype html>
@@ -43,5 +44,4 @@ def create_app() -> Flask:
 
 
 if __name__ == "__main__":
-    _program, port, processes, threads = sys.argv
-    serve_web(create_app, ListenAddress(port=int(port)), int(processes), int(threads))
+    serve_web(create_app(), socket.socket(fileno=sys.stdin.fileno()), int(sys.argv[1]))

@@ -1,11 +1,12 @@
 """Mailroom in separate processes, on a new database, with the sink as its mail server."""
 
 import secrets
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
@@ -15,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import delete, func, insert, select
 
-from tests.support.running import clean, free_port
+from tests.support.running import clean
 from tests.support.users import add_user
 from webapp import create_app
 from webapp.accounts.models import Role, User, UserState, searchable
@@ -27,6 +28,7 @@ from webapp.core.sealing import Sealer
 from webapp.mail.grants.service import PURPOSES
 from webapp.mail.models import Grant, GrantStatus, MailServer
 from webapp.outbox.queue import WakeUpQueue
+from webapp.process.listen_address import ListenAddress
 from webapp.settings import service as settings
 
 PROCESSES, THREADS = 2, 16
@@ -84,42 +86,48 @@ class Site:
     @contextmanager
     def web(self) -> Iterator[int]:
         """Run the web server as `mailroom serve` does, and yield its port."""
-        options = ("--processes", str(PROCESSES), "--threads", str(THREADS))
-        port = free_port()
-        with self._running("web", "--port", str(port), *options):
-            _wait_for(port)
+        with web_processes([sys.executable, "-m", "webapp.cli", "web", "--threads"], self._environ) as port:
             yield port
 
     @contextmanager
     def worker(self) -> Iterator[None]:
         """Run the worker."""
-        with self._running("worker"):
+        with running([sys.executable, "-m", "webapp.cli", "worker"], self._environ):
             yield
 
-    @contextmanager
-    def _running(self, *arguments: str) -> Iterator[None]:
-        environ = {
+    @property
+    def _environ(self) -> dict[str, str]:
+        return {
             "MAILROOM_INSTANCE": str(self.config.instance),
             "MAILROOM_SECRET_KEY": self.config.secret_key,
             "MAILROOM_RATE_LIMITS": "off",
         }
-        with running([sys.executable, "-m", "webapp.cli", *arguments], environ):
-            yield
 
 
 @contextmanager
 def bare_page() -> Iterator[int]:
     """Run the page to compare with under the same web server, and yield its port."""
-    port = free_port()
-    with running([sys.executable, "-m", "tests.bench.bare", str(port), str(PROCESSES), str(THREADS)], {}):
+    with web_processes([sys.executable, "-m", "tests.bench.bare"], {}) as port:
+        yield port
+
+
+@contextmanager
+def web_processes(command: list[str], environ: dict[str, str]) -> Iterator[int]:
+    """Run the processes of a web server, as the supervisor does, until the end of the block; yield their port."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(ListenAddress(port=0).listen())
+        for _ in range(PROCESSES):
+            stack.enter_context(running([*command, str(THREADS)], environ, listener))
+        port = listener.getsockname()[1]
         _wait_for(port)
         yield port
 
 
 @contextmanager
-def running(command: list[str], environ: dict[str, str]) -> Iterator[None]:
+def running(command: list[str], environ: dict[str, str], listener: socket.socket | None = None) -> Iterator[None]:
     """Run a command until the end of the block and discard its log."""
-    with subprocess.Popen(command, env=clean(environ), stderr=subprocess.DEVNULL) as process:
+    given = listener.fileno() if listener else subprocess.DEVNULL
+    with subprocess.Popen(command, env=clean(environ), stdin=given, stderr=subprocess.DEVNULL) as process:
         try:
             yield
         finally:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import socket
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +18,8 @@ from webapp.demo.inbox import HOST, PASSWORD, USERNAME
 from webapp.demo.plugins import local_inbox
 from webapp.mail import service as mail
 from webapp.mail.servers import ServerDraft, primary
+from webapp.process.listen_address import AddressUnavailable, ListenAddress, find_free_port
 from webapp.process.supervisor import Child, Supervisor
-from webapp.process.web_server import AddressUnavailable, ListenAddress, find_free_port
 from webapp.providers import Provider
 from webapp.providers.registry import get_providers
 from webapp.settings import service as settings
@@ -32,7 +33,7 @@ PROVIDER = "local_inbox"
 def run(
     create_app: Callable[[], Flask],
     port: int | None,
-    web_child: Callable[[ListenAddress], Child],
+    web_children: Callable[[socket.socket], list[Child]],
     echo: Callable[..., None],
 ) -> None:
     """Run the demo on loopback until a signal arrives, on `port` or the first free port from 8000.
@@ -41,11 +42,10 @@ def run(
     """
     instance = Path(os.environ.get(f"{PREFIX}INSTANCE", "instance")) / "demo"
     address = ListenAddress(HOST, port) if port else find_free_port(ListenAddress(HOST, WEB_PORT))
-    address.check()
     inbox = find_free_port(ListenAddress(HOST, inbox_port_beside(address.port)))
     configure(os.environ, instance, inbox.port)
     app = create_app()
-    with single_instance(instance):
+    with single_instance(instance), address.listen() as listener:
         state = app_state_of(app)
         schema.upgrade(state.database)
         with app.app_context(), state.database.transaction() as session:
@@ -53,7 +53,7 @@ def run(
         state.database.engine.dispose()
         children = [
             Child("inbox", ["--port", str(inbox.port)], module="webapp.demo.smtp_server"),
-            web_child(address),
+            *web_children(listener),
             Child("worker", ["worker"]),
         ]
         Supervisor(children).run(address.answers, lambda: echo(*welcome(address)))

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -33,6 +34,8 @@ class Child:
     name: str
     arguments: Sequence[str]
     module: str = "webapp.cli"
+    # What it gets as its standard input: the socket on which a web server accepts connections.
+    listener: socket.socket | None = None
     process: "subprocess.Popen[bytes] | None" = None
     started: float = 0.0
     start_at: float = 0.0
@@ -65,7 +68,8 @@ class Child:
     def _start(self, environ: Mapping[str, str]) -> None:
         command = [sys.executable, "-P", "-m", self.module, *self.arguments]
         # In a process group of its own: Ctrl-C reaches only the supervisor, which stops everything in order.
-        self.process = subprocess.Popen(command, env=environ, stdin=subprocess.DEVNULL, process_group=0)  # noqa: S603
+        given = self.listener.fileno() if self.listener else subprocess.DEVNULL
+        self.process = subprocess.Popen(command, env=environ, stdin=given, process_group=0)  # noqa: S603
         self.started = time.monotonic()
 
 
@@ -100,6 +104,9 @@ class Supervisor:
 
     def _stop(self) -> None:
         for child in self.children:
+            if child.listener:
+                # So that nobody connects and waits once the web servers have closed theirs.
+                child.listener.close()
             if child.running and child.process:
                 child.process.terminate()
         deadline = time.monotonic() + GRACE

@@ -1,132 +1,100 @@
-"""The web server, and the address it listens on."""
+"""One process of the web server. All of them accept connections from the same socket, which their parent opened."""
 
-import contextlib
+import logging
 import os
+import resource
+import signal
 import socket
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
-from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
+import threading
+import time
+from typing import Any
 
 from flask import Flask
-from granian import Granian
-from granian.constants import HTTPModes, Interfaces
-from granian.http import HTTP1Settings
-from granian.log import LogLevels
+from waitress.server import BaseWSGIServer, create_server
 
-from webapp.core.config import Network
-from webapp.process.request_bodies import RequestBodyBuffer
-from webapp.process.supervisor import exit_with_parent
-from webapp.web.forwarded import TrustedProxies
+from webapp.core.config import MAX_REQUEST_SIZE
+from webapp.process.admission import Admission
+from webapp.process.http_channel import Channel
 
-
-class AddressUnavailable(Exception):
-    """The server cannot listen on this address; the text says why and what to do."""
-
-
-@dataclass(frozen=True)
-class ListenAddress:
-    """Where the web server listens."""
-
-    host: str = "127.0.0.1"
-    port: int = 8000
-
-    @property
-    def url(self) -> str:
-        """The URL to open in a browser on this machine."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
-
-    def resolved(self) -> str:
-        """Return the host as an IP address. Raises AddressUnavailable."""
-        try:
-            found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        except (OSError, UnicodeError) as error:
-            raise AddressUnavailable(
-                f"{self.host} is not an address of this machine ({error}). Choose another --host."
-            ) from error
-        return str(found[0][4][0])
-
-    def check(self) -> None:
-        """Raise AddressUnavailable if nothing can listen here.
-
-        The processes of the web server share the port (SO_REUSEPORT), so they would not notice another
-        Mailroom that is already listening on it.
-        """
-        host = self.resolved()
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, self.port))
-            except OSError as error:
-                raise AddressUnavailable(
-                    f"Cannot listen on {self.host} port {self.port}: {error.strerror}. Choose another --host or --port."
-                ) from error
-
-    def answers(self) -> bool:
-        """Return whether Mailroom answers here.
-
-        An open port alone does not show that: Granian listens for a moment to test the port before it starts
-        its processes.
-        """
-        connection = HTTPConnection(self.resolved(), self.port, timeout=1)
-        try:
-            connection.request("GET", "/healthz")
-            return connection.getresponse().status == HTTPStatus.OK
-        except (OSError, HTTPException):
-            return False
-        finally:
-            connection.close()
+# Seconds that requests in flight get to finish once the process is asked to stop.
+GRACE = 20.0
+POLL = 0.05
+# Each connection may need three.
+OPEN_FILES = 4096
+LIMITS = {
+    # Above what the application accepts, so that its own page says that a form is too large.
+    "max_request_body_size": 2 * MAX_REQUEST_SIZE,
+    "max_request_header_size": 64 * 1024,
+    # What is larger waits in a temporary file, so that connections which stall cost no memory.
+    "inbuf_overflow": 64 * 1024,
+    "connection_limit": 1000,
+    # Seconds without a byte, between two requests and within one.
+    "channel_timeout": 30,
+    "cleanup_interval": 5,
+}
 
 
-def find_free_port(address: ListenAddress) -> ListenAddress:
-    """Return this address, or one with the first free of the 100 ports from it. Raises AddressUnavailable."""
-    for port in range(address.port, address.port + 100):
-        candidate = ListenAddress(address.host, port)
-        with contextlib.suppress(AddressUnavailable):
-            candidate.check()
-            return candidate
-    raise AddressUnavailable(f"No port from {address.port} to {address.port + 99} is free.")
+def create(app: Flask, listener: socket.socket, threads: int) -> BaseWSGIServer:
+    """Return a waitress server. A request gets a thread once it has arrived whole.
 
-
-def serve_web(
-    create_app: Callable[[], Flask],
-    address: ListenAddress,
-    processes: int,
-    threads: int,
-    proxy_networks: Sequence[Network] = (),
-) -> None:
-    """Serve the application until SIGTERM or SIGINT. Each process creates its own."""
-    Granian(
-        "webapp",
-        address=address.resolved(),
-        port=address.port,
-        interface=Interfaces.WSGI,
-        workers=processes,
-        blocking_threads=threads,
-        http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=15_000),
-        websockets=False,
-        # Paths contain the secrets of links.
-        log_access=False,
-        # Through our own handler, in our own format. Below errors, Granian only reports what it is doing.
-        log_level=LogLevels.error,
-        log_dictconfig={"loggers": {"_granian": {"handlers": [], "propagate": True}}},
-        respawn_failed_workers=True,
-        workers_kill_timeout=20,
-    ).serve(
-        target_loader=partial(_load, create_app, os.getpid(), threads, proxy_networks),
-        wrap_loader=False,
+    Waitress drops headers with an underscore in their name, which WSGI could not tell from those with a hyphen.
+    """
+    server: BaseWSGIServer = create_server(
+        Admission(app, threads),
+        sockets=[listener],
+        threads=threads,
+        ident=None,
+        # `web.forwarded` decides which proxies to trust; waitress knows only one address, or everybody.
+        clear_untrusted_proxy_headers=False,
+        asyncore_use_poll=True,
+        log_socket_errors=False,
+        **LIMITS,
     )
+    server.channel_class = Channel
+    return server
 
 
-def _load(create_app: Callable[[], Flask], parent: int, threads: int, proxy_networks: Sequence[Network]) -> Flask:
-    exit_with_parent(parent)
-    app = create_app()
-    # The buffer limits each client, so it has to know them by the address that a trusted proxy forwards.
-    # The application wraps itself the same way; the address is the client's by then, so that changes nothing more.
-    buffer = RequestBodyBuffer(app.wsgi_app, threads)
-    app.wsgi_app = TrustedProxies(buffer, proxy_networks) if proxy_networks else buffer  # type: ignore[method-assign]
-    return app
+def serve_web(app: Flask, listener: socket.socket, threads: int) -> None:
+    """Serve the application in this process until SIGTERM or SIGINT; a second signal ends it at once."""
+    logging.getLogger("waitress").addFilter(_without_path)
+    # It warns whenever a request waits for a thread.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    _allow_open_files()
+    server = create(app, listener, threads)
+
+    def stop(*_: Any) -> None:
+        if not server.accepting:
+            raise SystemExit
+        server.accepting = False
+        threading.Thread(target=_finish, args=(server,), name="finish", daemon=True).start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    # It returns on SystemExit.
+    server.run()
+
+
+def _allow_open_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+
+
+def _finish(server: BaseWSGIServer) -> None:
+    """Wait until all requests that have arrived are answered, then end the process."""
+    deadline = time.monotonic() + GRACE
+    while _is_busy(server) and time.monotonic() < deadline:
+        time.sleep(POLL)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _is_busy(server: BaseWSGIServer) -> bool:
+    channels = list(server.active_channels.values())
+    return any(channel.requests or channel.total_outbufs_len for channel in channels)
+
+
+def _without_path(record: logging.LogRecord) -> bool:
+    """Take the path from waitress's messages, because it may contain the secret of a link."""
+    record.msg = str(record.msg).partition(" while serving ")[0]
+    return record.levelno >= logging.WARNING
