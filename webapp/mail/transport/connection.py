@@ -1,12 +1,11 @@
 """Connections to mail servers, opened nowhere else. A test send uses this path and shows its stages."""
 
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from email.utils import parseaddr
-from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -19,16 +18,14 @@ from webapp.mail.mime import ascii_domain, mailbox
 from webapp.mail.oauth.errors import OAuthError
 from webapp.mail.transcript import Stage, StageResult, Transcript
 from webapp.mail.transport import rejections
+from webapp.mail.transport.authentication import ACCESS_TOKEN, authenticate
 from webapp.mail.transport.errors import DeliveryError, Scope
 from webapp.mail.transport.settings import TransportSettings
 from webapp.mail.transport.smtp import Certificate, SmtpClient, reply_text
-from webapp.providers import Account, Authentication, guard
-from webapp.providers.guard import PluginFailed
 
 log = structlog.get_logger(__name__)
 # Flask-Mail's extension: its messages look up defaults in it. Its connections are not used.
 mail = flask_mail.Mail()
-ACCESS_TOKEN = "access_token"  # noqa: S105 -- the name of a secret
 TLS_VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
@@ -190,7 +187,7 @@ class SmtpConnection(flask_mail.Connection):
                 client.hello()
         if self.settings.authentication != "none":
             with self._stage(Stage.AUTH):
-                self._authenticate(client)
+                authenticate(client, self.settings, self.transcript.redact)
 
     def _tls_context(self) -> ssl.SSLContext:
         return tls.client_context(TLS_VERSIONS[self.settings.tls_minimum], self._check_hostname)
@@ -201,30 +198,6 @@ class SmtpConnection(flask_mail.Connection):
         with suppress(DeliveryError), other:
             pass
         return other.certificate.host_names if other.certificate else ""
-
-    def _authenticate(self, client: SmtpClient) -> None:
-        provider = self.settings.provider
-        label = str(provider.label)
-        method = provider.authentication_named(self.settings.authentication)
-        if method is None:
-            params = {"provider": label, "name": self.settings.authentication}
-            raise DeliveryError(Stage.AUTH, "unknown_authentication", params)
-        # Of those it awaits, LOGIN has the most replies: three.
-        seconds = guard.SECONDS + 3 * self.settings.timeout
-        authenticate = partial(_authenticate, method, client, self.settings.account)
-        passing = (DeliveryError, OSError)
-        try:
-            _try_mechanisms(
-                client, partial(guard.run, provider.key, authenticate, seconds, passing, self.transcript.redact)
-            )
-        except DeliveryError as error:
-            if self.settings.tokens is not None and error.reply:
-                error.code, claims = self.settings.tokens.check_claims(self.settings.secrets[ACCESS_TOKEN])
-                error.params |= claims
-            raise
-        except PluginFailed as error:
-            params = {"provider": label, "error": str(error)}
-            raise DeliveryError(Stage.AUTH, "plugin_failed", params) from error
 
     def _send_envelope(self, client: SmtpClient, sender: str, recipients: list[str], size: int, utf8: bool) -> None:
         with self._stage(Stage.MAIL):
@@ -277,30 +250,6 @@ class SmtpConnection(flask_mail.Connection):
     def _complete(self, error: DeliveryError) -> None:
         error.redact(self.transcript.redact)
         error.transcript = self.transcript
-
-
-def _authenticate(method: Authentication, client: SmtpClient, account: Account) -> None:
-    """Run a plugin's code. Raises RuntimeError for a file that it can't read, which is no problem of the network."""
-    try:
-        method.authenticate(client, account)
-    except OSError as error:
-        if error.filename is None:
-            raise
-        raise RuntimeError(type(error).__name__) from error
-
-
-def _try_mechanisms(client: SmtpClient, authenticate: Callable[[], None]) -> None:
-    """Authenticate; after a 504, which says that nothing was checked (RFC 4954, 4), with another mechanism."""
-    unknown: DeliveryError | None = None
-    while True:
-        try:
-            return authenticate()
-        except DeliveryError as error:
-            if unknown is not None and not error.reply:
-                raise unknown from error
-            if not error.reply.startswith("504") or not client.withdraw_mechanism():
-                raise
-            unknown = error
 
 
 def _require_smtputf8(client: SmtpClient, sender: str) -> None:
