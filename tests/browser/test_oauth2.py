@@ -6,16 +6,19 @@ The providers' own URLs are used; a proxy leads them to servers on this machine.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ViewportSize
 
-from tests.browser.conftest import BARE_DESKTOP, DESKTOP, Screen
+from tests.browser.conftest import BARE_DESKTOP, DESKTOP, PHONE, Screen
 from tests.browser.serving import Site
 from tests.browser.walker import Walker
 from tests.support.authorization import CLIENT_ID, CLIENT_SECRET, AuthorizationServer, running_provider
 from tests.support.certificates import Authority
 from tests.support.chromium import PAGE_TIMEOUT
+from tests.support.inbox import PASSWORD as MAIL_PASSWORD
+from tests.support.inbox import USERNAME, Inbox, Mail
 from tests.support.proxies import Internet
 from tests.support.token_inbox import TokenInbox, running_token_inbox
 
@@ -115,6 +118,46 @@ def test_office_365_is_set_up_as_the_guide_says(
     send(walker, microsoft)
     change_the_client(walker)
     assert walker.complaints == []
+
+
+def test_the_server_in_use_sends_until_the_draft_replaces_it(
+    google: Service, behind: Callable[[Internet, Screen], Walker], site: Site, mail_server: Inbox
+) -> None:
+    walker = behind(google.internet, PHONE)
+    start(walker, site)
+    use_a_password(walker, mail_server)
+    fill_in(walker, google, "google")
+    assert walker.sees("The settings below are a draft")
+    assert walker.sees("Mail server in use: Custom (localhost)")
+    allow(walker)
+    assert invite(walker, site, mail_server).username == USERNAME
+    walker.open(f"{site.url}/settings/mail")
+    send(walker, google)
+    walker.press("Use these settings")
+    assert walker.sees("Mail server in use: Google (smtp.gmail.com)")
+    assert invite(walker, site, google.inbox).username == MAILBOX
+    assert walker.complaints == []
+
+
+def use_a_password(walker: Walker, mail_server: Inbox) -> None:
+    """Save a mail server that works, and look at the fields of a proxy."""
+    walker.fill(mail_from=MAILBOX, host="localhost", port=str(mail_server.port), username=USERNAME)
+    walker.fill(password=MAIL_PASSWORD, proxy_type="none")
+    assert not walker.sees("Proxy host")
+    walker.fill(proxy_type="http")
+    assert walker.sees("Proxy host")
+    walker.fill(proxy_type="none")
+    walker.press("save")
+    assert walker.sees("Saved and in use.")
+
+
+def invite(walker: Walker, site: Site, inbox: Inbox) -> Mail:
+    """Create a user, whose email this server gets."""
+    before = len(inbox.messages)
+    walker.open(f"{site.url}/users/new")
+    walker.fill(email=f"{uuid4().hex[:8]}@people.example", name="Eve", send_activation="mail")
+    walker.press("Create")
+    return inbox.wait(before + 1, seconds=30)[-1]
 
 
 def files_with(site: Site, secrets: list[str]) -> list[str]:

@@ -112,7 +112,7 @@ def _flash_saved(done: Saved) -> None:
         text = _("Saved as a draft. Its access token was discarded, because it was generated for other settings.")
         flash(text, "warning")
     elif done.is_draft:
-        flash(_("Saved as a draft. It needs an access token before it can be used."), "info")
+        flash(_("Saved as a draft."), "info")
     elif done.discarded_grant:
         flash(_("Saved. The access token was discarded, because it was generated for other settings."), "warning")
     else:
