@@ -146,3 +146,11 @@ def test_the_words_of_an_address_say_nothing(address: str) -> None:
 def test_who_is_signed_in_is_not_told_to_set_a_password() -> None:
     failure = Failure("rcpt", reply="554 5.7.1 <eve@example.org>: Relay access denied")
     assert rules.diagnose_reply(failure, {"authentication": "password"}) is rules.RELAY_DENIED
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [("password_has_spaces", rules.PASSWORD_HAS_SPACES), ("password_not_ascii", rules.PASSWORD_NOT_ASCII)],
+)
+def test_an_odd_password_is_the_first_thing_to_check(code: str, expected: Diagnosis) -> None:
+    assert rules.diagnose_reply(Failure("auth", code, reply="535 5.7.8 Rejected"), {}) is expected

@@ -165,6 +165,22 @@ def test_after_a_refusal_no_other_mechanism_is_tried(
     assert server.commands.count("AUTH") == 1
 
 
+@pytest.mark.parametrize(
+    ("password", "code"),
+    [
+        ("abcd efgh ijkl mnop", "password_has_spaces"),
+        ("abcd\u00a0efgh", "password_has_spaces"),
+        ("6Xcf§5zR!B", "password_not_ascii"),
+        ("BAb/9+xQ==", ""),
+    ],
+)
+def test_what_may_be_wrong_with_a_rejected_password_is_named(
+    password: str, code: str, scripted: Scripted, delivery_error: FailingSend
+) -> None:
+    server = scripted({"AUTH": "535 5.7.8 Username and Password not accepted"})
+    assert delivery_error(with_password(server, password=password)).code == code
+
+
 def test_the_refusal_of_the_only_mechanism_is_shown(scripted: Scripted, delivery_error: FailingSend) -> None:
     server = scripted({"AUTH": "504 5.5.4 Unrecognized authentication type"}, mechanisms="PLAIN XOAUTH2")
     assert delivery_error(with_password(server)).reply == "504 5.5.4 Unrecognized authentication type"

@@ -31,6 +31,20 @@ BAD_CREDENTIALS = Diagnosis(
         _("Check whether the service requires a special password (app password, API key, SMTP password). Many do."),
     ],
 )
+PASSWORD_HAS_SPACES = Diagnosis(
+    BAD_CREDENTIALS.cause,
+    [
+        _("The password contains spaces. If it's shown in groups, as app passwords are, enter it without the spaces."),
+        *BAD_CREDENTIALS.steps,
+    ],
+)
+PASSWORD_NOT_ASCII = Diagnosis(
+    BAD_CREDENTIALS.cause,
+    [
+        _("The password contains characters outside ASCII, such as é or §, which some servers don't accept."),
+        *BAD_CREDENTIALS.steps,
+    ],
+)
 NEEDS_AUTHENTICATION = Diagnosis(
     _("The server requires authentication before it relays email."),
     [
@@ -137,6 +151,8 @@ CODE_RULES = (
     DiagnosisRule("530", NEEDS_TLS, "starttls"),
     DiagnosisRule("534", NEEDS_TLS, "mechanism is too weak"),
     DiagnosisRule("538", NEEDS_TLS),
+    DiagnosisRule("535", PASSWORD_HAS_SPACES, code="password_has_spaces"),
+    DiagnosisRule("535", PASSWORD_NOT_ASCII, code="password_not_ascii"),
     DiagnosisRule("535", BAD_CREDENTIALS),
     DiagnosisRule("534", BAD_CREDENTIALS),
     DiagnosisRule("530", NEEDS_AUTHENTICATION),

@@ -30,10 +30,19 @@ def authenticate(client: SmtpClient, settings: TransportSettings, redact: Callab
         if settings.tokens is not None and error.reply:
             error.code, claims = settings.tokens.check_claims(settings.secrets[ACCESS_TOKEN])
             error.params |= claims
+        elif error.reply.startswith("535"):
+            error.code = _oddity(settings.account.password)
         raise
     except PluginFailed as error:
         params = {"provider": label, "error": str(error)}
         raise DeliveryError(Stage.AUTH, "plugin_failed", params) from error
+
+
+def _oddity(password: str) -> str:
+    """Return, as the code of a failure, what about a rejected password may be a mistake."""
+    if any(character.isspace() for character in password):
+        return "password_has_spaces"
+    return "" if password.isascii() else "password_not_ascii"
 
 
 def _try_mechanisms(client: SmtpClient, authenticate: Callable[[], None]) -> None:
