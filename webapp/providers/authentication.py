@@ -29,7 +29,10 @@ class SmtpDialogue(Protocol):
 
     @property
     def mechanisms(self) -> frozenset[str]:
-        """The SASL mechanisms that the server offers, in upper case."""
+        """The SASL mechanisms that the server offers, in upper case.
+
+        When the server doesn't know one of them after all (504), it is gone, and the handler is called again.
+        """
 
     @property
     def peer(self) -> tuple[str, int]:
