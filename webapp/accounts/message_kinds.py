@@ -28,6 +28,7 @@ REASONS = {
     "account_disabled": _("The account is disabled."),
     "account_not_active": _("The account is not active."),
     "already_active": _("The account is already active."),
+    "address_corrected": _("The account's address has been corrected since."),
     "change_not_pending": _("This address change is no longer pending."),
     "change_undone": _("The change has already been undone."),
     "alert_resolved": _("The warning no longer applies."),
@@ -47,6 +48,8 @@ def _prepare_activation(session: Session, message: Message) -> PreparedMessage:
     user = _require_enabled(_lock_user(session, message))
     if user.state == UserState.ACTIVE:
         raise Unwanted("already_active")
+    if message.recipient != user.email:
+        raise Unwanted("address_corrected")
     return _with_link(session, message, user, LinkPurpose.ACTIVATION)
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp.outbox.models import MAX_AGE, Message, MessageState
@@ -132,8 +132,11 @@ def is_due(now: datetime) -> ColumnElement[bool]:
 def failure_columns(failure: Failure | None, failed_at: datetime | None) -> dict[str, Any]:
     """Return the values of the columns that hold a failure."""
     one = failure or Failure("")
+    # One outage may have several causes; another cause after new settings is another trouble.
+    same = or_(Message.waits_for_server, and_(Message.failure_stage == one.stage, Message.failure_code == one.code))
     return {
         "failed_at": failed_at,
+        "failing_since": case((same, func.coalesce(Message.failing_since, failed_at)), else_=failed_at),
         "failure_stage": one.stage,
         "failure_code": one.code,
         "failure_params": dict(one.params),

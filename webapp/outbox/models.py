@@ -43,7 +43,7 @@ class Message(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(40))
-    recipient: Mapped[str] = mapped_column(String(254))
+    recipient: Mapped[str] = mapped_column(String(254), index=True)
     # Empty for a requested reset: whose address it is, is looked up on delivery.
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     data: Mapped[dict[str, Any]] = mapped_column(default=dict)
@@ -66,6 +66,8 @@ class Message(Base):
     # of mail.transcript.Stage, or of outbox.claims.LocalStage where no server was asked.
     provider: Mapped[str] = mapped_column(String(100), default="")
     failed_at: Mapped[datetime | None]
+    # When the trouble began that it has now.
+    failing_since: Mapped[datetime | None]
     failure_stage: Mapped[str] = mapped_column(String(20), default="")
     failure_code: Mapped[str] = mapped_column(String(60), default="")
     failure_params: Mapped[dict[str, Any]] = mapped_column(default=dict)

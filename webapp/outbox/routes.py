@@ -11,7 +11,7 @@ from webapp.core.app_state import app_state
 from webapp.outbox import labels, service, suspension
 from webapp.outbox.kinds import kind_label
 from webapp.outbox.service import NotRetryable, NotWaiting, StateFilter
-from webapp.outbox.status import delivery_status
+from webapp.outbox.status import delivery_status, recently_undelivered
 from webapp.settings.context import general_settings
 from webapp.web.forms import ConfirmForm
 
@@ -81,7 +81,9 @@ def mail_waits() -> bool:
 
 def home_panel() -> str:
     """Render for Home whether email is being delivered and, if not, why."""
-    return _status_panel("outbox/_home_panel.html")
+    with app_state().database.read_columns() as connection:
+        undelivered = recently_undelivered(connection, clock.now())
+    return _status_panel("outbox/_home_panel.html", undelivered=undelivered)
 
 
 def mail_server_panel() -> str:
@@ -89,7 +91,7 @@ def mail_server_panel() -> str:
     return _status_panel("outbox/_delivery_status.html")
 
 
-def _status_panel(template: str) -> str:
+def _status_panel(template: str, **data: Any) -> str:
     stopped = diagnosis = None
     with app_state().database.read_columns() as connection:
         status = delivery_status(connection)
@@ -97,4 +99,4 @@ def _status_panel(template: str) -> str:
         with app_state().database.read() as session:
             stopped = suspension.next_to_try(session)
             diagnosis = service.diagnosis(session, stopped) if stopped else None
-    return render_template(template, status=status, stopped=stopped, diagnosis=diagnosis)
+    return render_template(template, status=status, stopped=stopped, diagnosis=diagnosis, **data)

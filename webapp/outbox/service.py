@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
@@ -21,6 +21,7 @@ from webapp.outbox.queue import wake_after_commit
 from webapp.providers import Diagnosis
 
 PAGE_SIZE = 50
+MAX_LISTED_FOR_USER = 10
 RETENTION = timedelta(days=90)
 
 
@@ -87,6 +88,12 @@ def latest(session: Session, kind: str, user_id: int) -> Message | None:
     """Return the newest message of this kind to this user, locked: it isn't sent until the transaction ends."""
     wanted = select(Message).where(Message.user_id == user_id, Message.kind == kind)
     return session.scalar(wanted.order_by(Message.id.desc()).limit(1).with_for_update())
+
+
+def list_for_user(session: Session, user_id: int, email: str) -> list[Message]:
+    """Return the newest messages to this user, with resets requested for the address that were not delivered yet."""
+    own = or_(Message.user_id == user_id, and_(Message.user_id.is_(None), Message.recipient == email))
+    return list(session.scalars(select(Message).where(own).order_by(Message.id.desc()).limit(MAX_LISTED_FOR_USER)))
 
 
 def undelivered(session: Session, kind: str, user_id: int) -> list[Message]:

@@ -1,21 +1,30 @@
 """Whether email is being delivered, and if not, since when."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import Connection, case, func, select, true
 from sqlalchemy.orm import Session
 
 from webapp.mail import servers
-from webapp.outbox.models import Message, MessageState
+from webapp.outbox.models import UNDELIVERED, Message, MessageState
 
-# The number of unsent messages; when the oldest was queued, and the oldest that waits for the server.
+# How long Home shows what was not delivered.
+RECENTLY = timedelta(days=7)
+# The number of unsent messages; when the oldest was queued; since when one has failed that waits for the server.
 _WAITING = (
     select(
         func.count(Message.id),
         func.min(Message.created_at),
-        func.min(case(((Message.state == MessageState.QUEUED) & Message.waits_for_server, Message.created_at))),
+        func.min(
+            case(
+                (
+                    (Message.state == MessageState.QUEUED) & Message.waits_for_server,
+                    func.coalesce(Message.failing_since, Message.created_at),
+                )
+            )
+        ),
     )
     .where((Message.state == MessageState.QUEUED) | (Message.state == MessageState.SENDING))
     .subquery()
@@ -69,7 +78,7 @@ def delivery_status(session: Session | Connection) -> DeliveryStatus:
     last_sent = SentMessage(*sent) if sent[0] else None
     last_sent_at = last_sent.finished_at if last_sent else None
     if stopped_since and last_sent_at:
-        # Messages that were queued while others were still being sent have not been waiting for the server.
+        # A message may have had the same trouble before others were sent.
         stopped_since = max(stopped_since, last_sent_at)
     return DeliveryStatus(
         last_sent=last_sent,
@@ -79,3 +88,12 @@ def delivery_status(session: Session | Connection) -> DeliveryStatus:
         has_server=server_saved_at is not None,
         not_yet_used=server_saved_at is not None and (last_sent_at is None or last_sent_at < server_saved_at),
     )
+
+
+def recently_undelivered(session: Session | Connection, now: datetime) -> dict[MessageState, int]:
+    """Count the messages that were not delivered lately, or not for certain, by their state."""
+    recent = select(Message.state, func.count(Message.id)).where(
+        Message.state.in_(UNDELIVERED), Message.finished_at > now - RECENTLY
+    )
+    counts = {MessageState(state): number for state, number in session.execute(recent.group_by(Message.state))}
+    return {state: counts[state] for state in UNDELIVERED if state in counts}

@@ -63,6 +63,7 @@ def suspend_new(session: Session, now: datetime) -> None:
         "waits_for_server": True,
         "next_attempt_at": waiting.next_attempt_at + TRY_FIRST,
         **failure_columns(waiting.failure, waiting.failed_at),
+        "failing_since": waiting.failing_since,
     }
     session.execute(update(Message).where(new).values(values))
 

@@ -6,11 +6,15 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import select
 
-from tests.accounts.conftest import Deliver, Queued
+from tests.accounts.conftest import Deliver, Queued, has_field_error
+from tests.conftest import Enqueue, GetMessage
 from tests.support.browser import PASSWORD, Browser
+from tests.support.inbox import Inbox
 from webapp.accounts.models import Role, User, UserState
 from webapp.accounts.users import administration
+from webapp.audit.models import AuditEntry
 from webapp.core.database import Database
+from webapp.outbox.models import Message, MessageState
 from webapp.settings import service as settings
 
 pytestmark = pytest.mark.one_database
@@ -229,3 +233,75 @@ def test_nothing_changes_if_the_role_is_lost_during_the_request(
     assert answer.status_code == 403
     with database.read() as session:
         assert set(session.scalars(select(User.name))) == {administrator.user.name, ada.name}
+
+
+class TestEmails:
+    """What the page shows of a person's mail."""
+
+    def test_each_is_shown_with_its_state(
+        self, administrator: Browser, ada: User, enqueue: Enqueue, database: Database
+    ) -> None:
+        failed, waiting = enqueue("activated", ada.email, user_id=ada.id), enqueue("reset", ada.email)
+        other = enqueue("reset", "somebody@example.com")
+        with database.transaction() as session:
+            session.get_one(Message, failed).state = MessageState.FAILED
+        page = administrator.get(f"/users/{ada.id}").text
+        assert [f'href="/outbox/{one}"' in page for one in (failed, waiting, other)] == [True, True, False]
+        assert re.findall(r'<span class="badge [a-z-]+">(Failed|Waiting)</span>', page) == ["Waiting", "Failed"]
+
+    def test_only_the_newest_are_shown(self, administrator: Browser, ada: User, enqueue: Enqueue) -> None:
+        for _ in range(12):
+            enqueue("activated", ada.email, user_id=ada.id)
+        found = re.findall(r'href="/outbox/(\d+)"', administrator.get(f"/users/{ada.id}").text)
+        assert found == [str(number) for number in range(12, 2, -1)]
+
+
+class TestCorrectingAnAddress:
+    """A pending person's address with a typo."""
+
+    def test_the_old_link_is_void_and_a_new_email_can_be_sent_at_once(
+        self, administrator: Browser, stranger: Browser, inbox: Inbox, deliver: Deliver
+    ) -> None:
+        page = administrator.submit("/users/new", **EVE | {"email": "evw@example.com"})
+        deliver()
+        page = administrator.submit(page.request.path, email="eve@example.com")
+        assert "The address has been corrected." in page.text
+        assert stranger.get(inbox.last.link).status_code == 410
+        administrator.post(f"{page.request.path}/resend")
+        deliver()
+        assert (inbox.last.rcpt_to, stranger.get(inbox.last.link).status_code) == (["eve@example.com"], 200)
+
+    def test_an_email_that_waits_for_the_wrong_address_is_not_sent(
+        self, administrator: Browser, inbox: Inbox, deliver: Deliver, get_message: GetMessage
+    ) -> None:
+        page = administrator.submit("/users/new", **EVE | {"email": "evw@example.com"})
+        administrator.submit(page.request.path, email="eve@example.com")
+        deliver()
+        message = get_message(1)
+        assert (message.state, message.failure_code) == (MessageState.CANCELLED, "address_corrected")
+        assert inbox.messages == []
+
+    def test_a_taken_address_is_refused_beside_the_field(
+        self, administrator: Browser, pat: User, ada: User, database: Database
+    ) -> None:
+        page = administrator.submit(f"/users/{pat.id}", email=ada.email)
+        assert has_field_error(page.text, "An account with this address already exists")
+        assert f'value="{ada.email}"' in page.text
+
+    def test_nobody_elses_address_can_be_changed(self, administrator: Browser, ada: User, database: Database) -> None:
+        assert "/address" not in administrator.get(f"/users/{ada.id}").text
+        page = administrator.post(f"/users/{ada.id}/address", email="eve@example.com")
+        assert "This account is already active." in page.text
+        with database.read() as session:
+            assert session.get_one(User, ada.id).email == ada.email
+
+    def test_the_trail_records_it_with_the_new_address(
+        self, administrator: Browser, pat: User, database: Database
+    ) -> None:
+        administrator.submit(f"/users/{pat.id}", email="patricia@example.com")
+        with database.read() as session:
+            entry = session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc())).first()
+        assert entry is not None
+        assert (entry.event, entry.subject_email, entry.subject_id) == (
+            "address.corrected", "patricia@example.com", pat.id
+        )  # fmt: skip

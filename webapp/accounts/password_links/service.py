@@ -26,7 +26,7 @@ def enqueue_activation(session: Session, user: User) -> None:
 
     Raises AlreadyActive, AccountDisabled, TooManyRequests.
     """
-    _require_state(user, UserState.PENDING)
+    require_state(user, UserState.PENDING)
     rate_limits.consume(session, throttles.ACTIVATION_EMAILS_BY_USER, str(user.id))
     expires_at = clock.now() + security(session).activation_lifetime
     outbox.enqueue(session, "activation", user.email, user_id=user.id, expires_at=expires_at)
@@ -45,7 +45,7 @@ def find_user(session: Session, secret: str, purpose: LinkPurpose) -> User:
     user = links.get_user(session, link)
     if user.state != UserState.DISABLED:
         links.check(link)
-    _require_state(user, UserState.PENDING if purpose == LinkPurpose.ACTIVATION else UserState.ACTIVE)
+    require_state(user, UserState.PENDING if purpose == LinkPurpose.ACTIVATION else UserState.ACTIVE)
     return user
 
 
@@ -94,7 +94,8 @@ def complete_reset(session: Session, secret: str, password_hash: str) -> User:
     return user
 
 
-def _require_state(user: User, state: UserState) -> None:
+def require_state(user: User, state: UserState) -> None:
+    """Require a user in this state, pending or active. Raises AccountDisabled, AlreadyActive."""
     if user.state == UserState.DISABLED:
         raise AccountDisabled
     if user.state != state:
@@ -104,7 +105,7 @@ def _require_state(user: User, state: UserState) -> None:
 def _set_password(session: Session, link: Link, state: UserState, password_hash: str) -> User:
     """Set the password of the link's user, who must be in this state, and revoke the other links."""
     user = links.get_user(session, link)
-    _require_state(user, state)
+    require_state(user, state)
     user.password_hash, user.password_changed_at = password_hash, clock.now()
     links.revoke(session, user.id, LinkPurpose(link.purpose))
     return user

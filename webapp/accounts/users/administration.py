@@ -1,4 +1,4 @@
-"""What administrators do to accounts: list, create, disable, enable, delete, rename, change the role.
+"""What administrators do to accounts: list, create, disable, enable, delete, rename, change a role or a wrong address.
 
 All transactions lock rows in one order, so that no two wait for each other: the administrators and the user by
 id, then the user's links, sessions and known devices. Using a link and signing in lock the user first as well.
@@ -10,7 +10,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from webapp.accounts import audit_events, service
+from webapp.accounts import audit_events, service, throttles
 from webapp.accounts.address_changes import service as address_changes
 from webapp.accounts.links import service as links
 from webapp.accounts.models import LinkPurpose, Role, User, UserState
@@ -18,7 +18,7 @@ from webapp.accounts.password_links import service as password_links
 from webapp.accounts.sessions import lockout
 from webapp.accounts.sessions import service as sessions
 from webapp.audit import service as audit
-from webapp.core import clock
+from webapp.core import clock, rate_limits
 from webapp.core.database import MAX_ID
 from webapp.core.email_addresses import comparison_key, validate
 from webapp.core.errors import Forbidden, MailroomError
@@ -152,6 +152,22 @@ def end_sessions(session: Session, user_id: int, by: User) -> None:
 def rename(session: Session, user_id: int, name: str, by: User) -> None:
     """Change the user's name. Raises NotFound, Forbidden."""
     service.rename(session, lock_user(session, user_id, by), name)
+
+
+def correct_address(session: Session, user_id: int, email: str, by: User) -> None:
+    """Change the address of a pending user, who can't confirm a mistyped one; links sent to it become invalid.
+
+    Another activation email can be requested at once. Raises NotFound, Forbidden, AccountDisabled, AlreadyActive,
+    AddressTaken; the caller's transaction must then be rolled back.
+    """
+    user = lock_user(session, user_id, by)
+    password_links.require_state(user, UserState.PENDING)
+    if email == user.email:
+        return
+    service.assign_email(session, user, email)
+    links.revoke(session, user.id, *LinkPurpose)
+    rate_limits.reset(session, throttles.ACTIVATION_EMAILS_BY_USER, str(user.id))
+    audit.record(session, audit_events.ADDRESS_CORRECTED, user)
 
 
 def reason_not_removable(session: Session, user: User, by: User) -> ActionRefused | None:

@@ -50,6 +50,12 @@ class RoleForm(Form):
     role = RadioField(lazy("Role"), choices=ROLES)
 
 
+class CorrectAddressForm(Form):
+    """The right address of a user whose address was mistyped."""
+
+    email = email_field()
+
+
 class NewUserForm(Form):
     """A new user, and whether to email or show the activation link. `public_url` is the one that is set."""
 

@@ -21,10 +21,11 @@ from webapp.accounts.sessions.browser import signed_in
 from webapp.accounts.users import admin_links, administration
 from webapp.accounts.users.admin_link_routes import redirect_to_link
 from webapp.accounts.users.administration import ActionRefused
-from webapp.accounts.users.forms import NewUserForm, RoleForm
+from webapp.accounts.users.forms import CorrectAddressForm, NewUserForm, RoleForm
 from webapp.core.app_state import app_state
 from webapp.core.errors import TooManyRequests
 from webapp.core.i18n import LANGUAGES
+from webapp.outbox import service as outbox
 from webapp.outbox.status import delivery_status
 from webapp.settings.service import general, security
 from webapp.web import csrf
@@ -62,8 +63,7 @@ def create_user() -> ResponseReturnValue:
 @blueprint.get("/users/<int:user_id>")
 def show_user(user_id: int) -> ResponseReturnValue:
     """Show one user."""
-    user, refusal = _user(user_id)
-    return _user_page(user, refusal, NameForm(formdata=None, obj=user))
+    return _user_page(*_user(user_id))
 
 
 @blueprint.post("/users/<int:user_id>/resend")
@@ -89,10 +89,31 @@ def rename_user(user_id: int) -> ResponseReturnValue:
     user, refusal = _user(user_id)
     form = NameForm()
     if not form.validate_on_submit():
-        return _user_page(user, refusal, form)
+        return _user_page(user, refusal, name_form=form)
     with app_state().database.transaction() as session:
         administration.rename(session, user_id, text(form.name), signed_in())
     flash(_("The name has been changed."), "success")
+    return _redirect_to(user_id)
+
+
+@blueprint.post("/users/<int:user_id>/address")
+@csrf.exempt
+def correct_address(user_id: int) -> ResponseReturnValue:
+    """Correct the address of a user who has not activated the account."""
+    user, refusal = _user(user_id)
+    form = CorrectAddressForm()
+    if not form.validate_on_submit():
+        return _user_page(user, refusal, address_form=form)
+    try:
+        with app_state().database.transaction() as session:
+            administration.correct_address(session, user_id, text(form.email), signed_in())
+    except service.AddressTaken as error:
+        form.add_error("email", str(error))
+        return _user_page(user, refusal, address_form=form)
+    except (AlreadyActive, AccountDisabled) as error:
+        flash(str(error), "info")
+    else:
+        flash(_("The address has been corrected. Links sent before no longer work: send a new email."), "success")
     return _redirect_to(user_id)
 
 
@@ -209,15 +230,23 @@ def _user(user_id: int) -> tuple[User, ActionRefused | None]:
         return user, administration.reason_not_removable(session, user, signed_in())
 
 
-def _user_page(user: User, refusal: ActionRefused | None, form: NameForm) -> str:
+def _user_page(
+    user: User,
+    refusal: ActionRefused | None,
+    name_form: NameForm | None = None,
+    address_form: CorrectAddressForm | None = None,
+) -> str:
     with app_state().database.read() as session:
         locked_until = lockout.locked_until(session, user)
+        messages = outbox.list_for_user(session, user.id, user.email)
     language = LANGUAGES.get(user.language or "")
     return render_template(
         "accounts/user.html",
         user=user,
         refusal=refusal,
-        form=form,
+        name_form=name_form or NameForm(formdata=None, name=user.name),
+        address_form=address_form or CorrectAddressForm(formdata=None, email=user.email),
+        messages=messages,
         locked_until=locked_until,
         language_name=language.name if language else "",
     )
