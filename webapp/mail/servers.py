@@ -79,10 +79,11 @@ def shown(session: Session) -> MailServer | None:
     return session.scalars(statement.limit(1)).one_or_none()
 
 
-def lock(session: Session) -> Mapping[int, MailServer]:
-    """Return the primary and the draft by position, and keep others from changing them until the transaction ends."""
-    statement = select(MailServer).where(MailServer.position.in_((DRAFT, PRIMARY))).with_for_update()
-    return {server.position: server for server in session.scalars(statement)}
+def by_position(session: Session, lock: bool = False) -> Mapping[int, MailServer]:
+    """Return the primary and the draft; `lock` keeps others from changing them until the transaction ends."""
+    statement = select(MailServer).where(MailServer.position.in_((DRAFT, PRIMARY)))
+    found = session.scalars(statement.with_for_update() if lock else statement)
+    return {server.position: server for server in found}
 
 
 def lock_one(session: Session, server_id: int) -> MailServer | None:

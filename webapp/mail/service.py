@@ -23,7 +23,7 @@ from webapp.mail.servers import (
     OAUTH2_COLUMNS,
     PRIMARY,
     ServerDraft,
-    lock,
+    by_position,
     open_secrets,
     seal_purpose,
     secrets_to_retype,
@@ -42,6 +42,7 @@ class Saved:
 
     server: MailServer
     discarded_grant: bool = False
+    can_work: bool = True
 
     @property
     def is_draft(self) -> bool:
@@ -68,7 +69,7 @@ def save(
     `version` is that of the mail server that the form showed, 0 if none was saved. Raises StaleVersion if another
     administrator has saved since, and SecretsRequired if a blank secret was saved for another destination.
     """
-    saved = lock(session)
+    saved = by_position(session, lock=True)
     shown = saved.get(DRAFT, saved.get(PRIMARY))
     if version is not None and version != (current := shown.version if shown else 0):
         raise StaleVersion(current)
@@ -93,18 +94,25 @@ def save(
         _put_to_use(session, server, saved[PRIMARY])
     grants.prepare(session, server, draft.method)
     _announce(session, server, before)
-    return Saved(server, discarded)
+    return Saved(server, discarded, can_work(session, server))
 
 
 def discard_draft(session: Session, version: int | None = None) -> None:
     """Delete the draft with its access token. Raises StaleVersion if it is not the one with this `version` any more."""
-    saved = lock(session)
+    saved = by_position(session, lock=True)
     draft = saved.get(DRAFT)
     if draft is None or version not in (None, draft.version):
         raise StaleVersion(draft.version if draft else 0)
     grants.discard(session, draft)
     session.delete(draft)
     audit.record(session, audit_events.MAIL_SERVER_DRAFT_DISCARDED, provider=draft.provider)
+
+
+def stays_draft(session: Session, sealer: Sealer, draft: ServerDraft) -> bool:
+    """Return whether these settings, saved now, would be a draft."""
+    saved = by_position(session)
+    changed = _changes_of_grant(sealer, saved.get(DRAFT, saved.get(PRIMARY)), draft)
+    return _position(session, saved, draft, changed) == DRAFT
 
 
 def can_work(session: Session, server: MailServer) -> bool:
@@ -122,7 +130,11 @@ def is_unchanged(saved: MailServer | None, draft: ServerDraft) -> bool:
 
 
 def _position(
-    session: Session, saved: Mapping[int, MailServer], draft: ServerDraft, changed: frozenset[str], keep_draft: bool
+    session: Session,
+    saved: Mapping[int, MailServer],
+    draft: ServerDraft,
+    changed: frozenset[str],
+    keep_draft: bool = False,
 ) -> int:
     """Return where the settings are saved: as the primary if they can work or it can't anyway, else as the draft."""
     primary, shown = saved.get(PRIMARY), saved.get(DRAFT, saved.get(PRIMARY))

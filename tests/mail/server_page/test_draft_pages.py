@@ -1,17 +1,25 @@
 """A draft on the mail server page: made beside the server in use, authorized, and then used or discarded."""
 
 import pytest
+from werkzeug.test import TestResponse
 
 from tests.mail.page import PAGE, custom, password, saved, shown
 from tests.mail.server_page.authorization import START, authorize, oauth_form, return_with
 from tests.support.authorization import AuthorizationServer
 from tests.support.browser import Browser
+from tests.support.certificates import Authority
+from tests.support.token_inbox import running_token_inbox
 from webapp.core.app_state import AppState
 from webapp.mail.servers import DRAFT
 
 pytestmark = pytest.mark.one_database
 IS_DRAFT = "The settings below are a draft"
 USE = ">Use these settings</button>"
+
+
+def dialog(page: TestResponse) -> str:
+    """Return the result of the test."""
+    return page.text.partition("<dialog")[2].partition("</dialog>")[0]
 
 
 @pytest.fixture
@@ -56,8 +64,10 @@ def test_a_draft_with_a_token_is_put_to_use_with_one_button(
 def test_the_first_mail_server_is_used_as_soon_as_it_has_a_token(
     administrator: Browser, provider: AuthorizationServer
 ) -> None:
+    page = administrator.submit(PAGE, "save", **oauth_form(provider))
+    assert "Saved. It will be used once the access token is generated." in page.text
+    assert "is used as soon as it has an access token." in page.text
     query = authorize(administrator, provider)
-    assert "is used as soon as it has an access token." in administrator.get(PAGE).text
     page = return_with(administrator, query)
     assert "Mail server in use:" in page.text
     assert IS_DRAFT not in page.text
@@ -69,6 +79,26 @@ def test_another_token_for_a_draft_does_not_put_it_to_use(
     return_with(working, authorize(working, provider))
     working.post(START, follow=False, **oauth_form(provider, timeout="20"))
     assert (shown(state).position, shown(state).timeout) == (DRAFT, 20)
+
+
+def test_a_test_of_the_draft_uses_its_token_and_offers_to_use_it(
+    working: Browser, provider: AuthorizationServer, authority: Authority
+) -> None:
+    with running_token_inbox(authority, provider) as inbox:
+        page = return_with(working, authorize(working, provider, host=inbox.host, port=inbox.port))
+        page = working.submit_on(page, "test", test_recipient="eve@people.example")
+        assert inbox.last.username == provider.account
+    assert USE in dialog(page)
+
+
+def test_what_a_test_shows_to_work_but_has_no_token_yet_is_only_saved(
+    working: Browser, provider: AuthorizationServer, authority: Authority
+) -> None:
+    with running_token_inbox(authority, provider) as inbox:
+        fields = oauth_form(provider, host=inbox.host, port=inbox.port, authentication="client_credentials")
+        page = working.submit(PAGE, "test", test_recipient="eve@people.example", **fields)
+        assert inbox.messages
+    assert ">Save</button>" in dialog(page)
 
 
 def test_a_draft_is_discarded_with_its_own_form(working: Browser, provider: AuthorizationServer) -> None:

@@ -26,7 +26,7 @@ from webapp.mail.oauth.errors import OAuthError
 from webapp.mail.server_page.form_state import FormResult
 from webapp.mail.server_page.forms import MailServerForm
 from webapp.mail.servers import CLIENT_SECRETS, DRAFT, ServerDraft
-from webapp.mail.service import can_work, is_unchanged
+from webapp.mail.service import can_work, is_unchanged, stays_draft
 from webapp.mail.test_send import TestSend
 from webapp.mail.transcript import Stage
 from webapp.providers import Diagnosis, Failure, OAuth2, Provider
@@ -79,6 +79,7 @@ def page_context(result: FormResult, saved: MailServer | None, test: TestSend | 
         expiry_dates = _expiry_dates(session, primary)
         general = settings.general(session, app_state().config)
         grant = _grant_view(session, saved)
+        saves_draft = draft is not None and stays_draft(session, app_state().sealer, draft)
     is_draft = saved is not None and saved.position == DRAFT
     methods = provider.authentication_methods
     diagnosis = test.diagnosis if test else None
@@ -90,6 +91,7 @@ def page_context(result: FormResult, saved: MailServer | None, test: TestSend | 
         "saved": saved,
         "saved_provider": providers.get(saved.provider) if saved else None,
         "is_draft": is_draft,
+        "saves_draft": saves_draft,
         "primary": primary,
         "primary_provider": providers.get(primary.provider) if primary else None,
         "primary_works": primary_works,

@@ -115,6 +115,8 @@ def _flash_saved(done: Saved) -> None:
         flash(_("Saved as a draft."), "info")
     elif done.discarded_grant:
         flash(_("Saved. The access token was discarded, because it was generated for other settings."), "warning")
+    elif not done.can_work:
+        flash(_("Saved. It will be used once the access token is generated."), "info")
     else:
         flash(_("Saved and in use. Send a test email to check that it works."), "success")
 
