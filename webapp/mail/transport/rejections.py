@@ -53,7 +53,8 @@ _SIGNS = (
     (
         Party.SENDER,
         r"[45]\.1\.[78]|5\.7\.(2[0-4]|26|27|60|501|515)|5\.2\.252|5\.4\.6",
-        r"sender address|sender verif|verified sender|send ?as\b|sendasdenied|senddenied|from'? address|send from"
+        r"sender address|sender verif|verified sender|sending domain|sender (is )?(blocked|denied|rejected|refused|not)"
+        r"|(invalid|bad|unknown|blocked) sender|send ?as\b|sendasdenied|senddenied|from'? address|send from"
         r"|relaying disallowed as|allowed to send|\bspf\b|\bdkim\b|\bdmarc\b",
     ),
     (Party.EHLO, "", r"\b(helo|ehlo)\b|fully-qualified hostname"),
@@ -62,7 +63,7 @@ _SIGNS = (
         r"[45]\.7\.25|5\.7\.708",
         r"client host|blocked using|(block|black|deny)[- ]?list|\bdns-?bls?\b|\brbls?\b|spamhaus|spamcop|\bsorbs\b"
         r"|barracudacentral|reverse (dns|hostname|lookup)|\brdns\b|\bptr\b|cannot find your|\bip (address|name)"
-        r"|(your|this|the|sending|client|source|remote) ip\b|(your|sending) (host|server|network)",
+        r"|(your|this|the|sending|client|source|remote) ip\b|(your|sending) (host|server|network)|reputation|\bbanned",
     ),
     (Party.LIMIT, "", r"storedrv\.submission"),
     (
@@ -74,7 +75,7 @@ _SIGNS = (
         "|over ?quota",
     ),
     (Party.SIZE, r"[45]\.3\.4", "message size|too (big|large|long)"),
-    (Party.CONTENT, "", r"\bspam|unsolicited|virus|malware|phish|\bjunk\b|content"),
+    (Party.CONTENT, "", r"\bspam|unsolicited|virus|malware|phish|\bjunk\b|content|\bblocked\b"),
     (
         Party.LIMIT,
         r"[45]\.4\.5|5\.1\.90",
@@ -109,6 +110,9 @@ def party(stage: str, reply: str) -> Party:
         return Party.MACHINE
     if stage == Stage.MAIL and found is Party.RECIPIENT:
         return Party.SENDER
+    if stage == Stage.RCPT and found is Party.UNKNOWN and re.match(r"5\d\d 5\.7\.", text):
+        # RFC 3463, 3.8: a rule about who may send, rather than an address that doesn't exist.
+        return Party.POLICY
     if stage in (Stage.MAIL, Stage.RCPT, Stage.DATA) or found in _AT_ANY_STAGE:
         return found
     if stage == Stage.EHLO and text.startswith(("501", "504")):
