@@ -147,3 +147,14 @@ def test_what_was_tried_in_vain_is_named(administrator: Browser, scripted: Calla
 def test_a_forged_fix_changes_only_the_form_on_the_page(administrator: Browser) -> None:
     fields = custom(apply="csrf_token=x&password=x&provider=nobody&port=99999999999&a")
     assert administrator.post(PAGE, **fields).status_code == 200
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+def test_a_server_without_authentication_is_not_called_unencrypted(
+    security: Any, administrator: Browser, scripted: Callable[..., ScriptedServer]
+) -> None:
+    server = scripted(tls=security, mechanisms="")
+    fields = custom(host=server.host, port=server.port, security=security, timeout="1")
+    page = administrator.submit(PAGE, "test", test_recipient=RECIPIENT, **fields)
+    assert "This server offers no authentication here" in page.text
+    assert 'name="apply"' not in page.text

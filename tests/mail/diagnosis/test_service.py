@@ -70,6 +70,8 @@ ERRORS = [
     ("tls", "tls", "connection_closed", smtp_rules.TLS_FAILED),
     ("starttls", "auth", "connection_closed", smtp_rules.CONNECTION_CLOSED),
     ("none", "auth", "authentication_not_offered", smtp_rules.NO_AUTHENTICATION),
+    ("starttls", "auth", "authentication_not_offered", smtp_rules.NO_AUTHENTICATION_HERE),
+    ("tls", "auth", "authentication_not_offered", smtp_rules.NO_AUTHENTICATION_HERE),
     ("none", "greeting", "not_smtp", smtp_rules.NOT_SMTP),
     ("starttls", "mail", "sender_needs_smtputf8", smtp_rules.SENDER_NEEDS_SMTPUTF8),
     ("starttls", "mail", "timeout", smtp_rules.BROKE_OFF_AT_MAIL),

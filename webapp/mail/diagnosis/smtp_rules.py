@@ -138,6 +138,14 @@ NO_AUTHENTICATION = Diagnosis(
         _("If the server really accepts email without authentication, set Authentication to “No authentication”."),
     ],
 )
+NO_AUTHENTICATION_HERE = Diagnosis(
+    _("This server offers no authentication here, although the connection is encrypted."),
+    [
+        _("Check the host and port: email from programs is usually accepted on port 587 or 465, not on 25."),
+        _("If it's your own server, turn on authentication for this port."),
+        _("If the server really accepts email without authentication, set Authentication to “No authentication”."),
+    ],
+)
 NO_COMMON_MECHANISM = Diagnosis(
     _("The server offers only authentication methods that Mailroom doesn't support."),
     [_("Ask the server's administrator to allow PLAIN or LOGIN on this port.")],
@@ -204,7 +212,8 @@ ERROR_RULES = (
     ErrorRule("unconfirmed", UNCONFIRMED),
     *(ErrorRule(code, broke_off, stage) for stage, broke_off in BROKE_OFF.items() for code in BROKE_OFF_CODES),
     ErrorRule("no_common_mechanism", NO_COMMON_MECHANISM),
-    ErrorRule("authentication_not_offered", NO_AUTHENTICATION),
+    ErrorRule("authentication_not_offered", NO_AUTHENTICATION, settings={"security": "none"}),
+    ErrorRule("authentication_not_offered", NO_AUTHENTICATION_HERE),
     ErrorRule("", PROXY_FAILED, Stage.PROXY),
     ErrorRule("connection_refused", CONNECTION_REFUSED),
     ErrorRule("host_not_found", HOST_NOT_FOUND),
