@@ -15,6 +15,25 @@ BAD_PASSWORD = Diagnosis(
     [_("Check that the user name is the account's full email address."), *APP_PASSWORD_STEPS],
     HELP,
 )
+APP_PASSWORD_REJECTED = Diagnosis(
+    _(
+        "Google rejected this user name and password, although the password looks like an app password. It was "
+        "revoked, belongs to another account, or the organization doesn't allow app passwords."
+    ),
+    [
+        _("Check that the user name is the full email address of the account that created the app password."),
+        _(
+            "Create a new app password at myaccount.google.com/apppasswords. All are revoked when the account's "
+            "password is changed."
+        ),
+        _(
+            "If that page says that app passwords aren't available, the Google Workspace administrator has turned "
+            "them off: Google Admin console → Security → Authentication → 2-Step Verification."
+        ),
+        _("Or set Authentication to OAuth2, which needs no app password, and follow the steps shown for it."),
+    ],
+    HELP,
+)
 NEEDS_APP_PASSWORD = Diagnosis(
     _("The password is correct, but the account uses 2-Step Verification, so Google requires an app password."),
     APP_PASSWORD_STEPS[1:],
@@ -180,7 +199,9 @@ def register_smtp_provider() -> Provider:
         needs=_("A Gmail or Google Workspace account, with OAuth2 or with 2-Step Verification and an app password."),
         connection=Connection(host="smtp.gmail.com", port=465, security="tls"),
         authentication=[
-            Password(username_label=_("Email address"), password_label=_("App password"), one_word=True),
+            Password(
+                username_label=_("Email address"), password_label=_("App password"), one_word=True, pattern="[a-z]{16}"
+            ),
             OAUTH2,
         ],
         steps=APP_PASSWORD_STEPS,
@@ -189,6 +210,7 @@ def register_smtp_provider() -> Provider:
             "password": _("The 16-letter app password. Your regular password doesn't work."),
         },
         diagnosis_rules=[
+            DiagnosisRule("535 5.7.8", APP_PASSWORD_REJECTED, code="password_well_formed"),
             DiagnosisRule("535 5.7.8", BAD_PASSWORD),
             DiagnosisRule("534 5.7.9", NEEDS_APP_PASSWORD, "application-specific password"),
             DiagnosisRule("534 5.7.9", SUSPICIOUS, "web browser"),

@@ -15,6 +15,10 @@ SECURITY_DEFAULTS = _(
     "them."
 )
 USE_OAUTH2 = _("Set Authentication to OAuth2, and follow the steps shown for it.")
+PERSONAL_ACCOUNT = _(
+    "For a personal Outlook account (such as outlook.com, hotmail.com or live.com), enter consumers as the tenant ID "
+    "and smtp-mail.outlook.com as the host."
+)
 
 NOT_ACCEPTED = Diagnosis(
     _("Microsoft rejected the sign-in. The password may be wrong, or sending by SMTP may be turned off."),
@@ -46,6 +50,7 @@ PASSWORDS_OFF = Diagnosis(
     _("Microsoft no longer accepts passwords, including app passwords, for sending from this mailbox."),
     [
         USE_OAUTH2,
+        PERSONAL_ACCOUNT,
         _("If Microsoft still permits it, have an administrator allow passwords again with an authentication policy."),
         _("Otherwise, send through another service: an SMTP relay, or a provider such as SendGrid."),
     ],
@@ -132,6 +137,35 @@ NO_APP = Diagnosis(
 NO_TENANT = Diagnosis(
     _("Microsoft can't find this tenant."),
     [_("Copy the Directory (tenant) ID from the app's Overview page.")],
+    OAUTH2_HELP,
+)
+ONE_TENANT = Diagnosis(
+    _("The application belongs to one tenant, but the tenant ID entered here stands for any."),
+    [
+        _("Copy the Directory (tenant) ID from the app's Overview page, and enter it as the tenant ID."),
+        _("Or allow accounts in any organizational directory in the app, under Authentication."),
+        SIGN_IN_AGAIN,
+    ],
+    OAUTH2_HELP,
+)
+NO_REDIRECT_URI = Diagnosis(
+    _("The redirect URI of this page isn't registered for the application."),
+    [
+        _(
+            "In Microsoft Entra, open App registrations → the app → Authentication → Add a platform → Web, and paste "
+            "the redirect URI shown here."
+        ),
+        SIGN_IN_AGAIN,
+    ],
+    OAUTH2_HELP,
+)
+PERSONAL_ONLY = Diagnosis(
+    _("The application accepts personal Microsoft accounts only."),
+    [
+        _("For a personal account, enter consumers as the tenant ID."),
+        _("Otherwise, allow accounts in this organizational directory in the app, under Authentication."),
+        SIGN_IN_AGAIN,
+    ],
     OAUTH2_HELP,
 )
 NO_CONSENT = Diagnosis(
@@ -259,28 +293,38 @@ PASSWORD_RULES = [
     DiagnosisRule("554 5.2.2", MAILBOX_FULL),
     DiagnosisRule("432 4.3.2", BUSY),
 ]
-# Microsoft's AADSTS numbers refine the diagnosis; what Mailroom does depends on the error alone.
+# Microsoft's AADSTS numbers say what is wrong. The error that they come with has changed over the years, as from
+# invalid_request to invalid_tenant, so it isn't compared; what Mailroom does depends on the error alone.
+NUMBERS = {
+    "AADSTS50011": NO_REDIRECT_URI,
+    "AADSTS500113": NO_REDIRECT_URI,
+    "AADSTS50020": NOT_IN_TENANT,
+    "AADSTS50034": NOT_IN_TENANT,
+    "AADSTS50072": SECOND_FACTOR,
+    "AADSTS50074": SECOND_FACTOR,
+    "AADSTS50076": SECOND_FACTOR,
+    "AADSTS50079": SECOND_FACTOR,
+    "AADSTS50173": GRANT_LOST_WITH_PASSWORD,
+    "AADSTS50194": ONE_TENANT,
+    "AADSTS53003": CONDITIONAL,
+    "AADSTS65001": NO_CONSENT,
+    "AADSTS70008": UNUSED,
+    "AADSTS700016": NO_APP,
+    "AADSTS700082": UNUSED,
+    "AADSTS7000215": SECRET_ID,
+    "AADSTS7000218": NOT_PUBLIC,
+    "AADSTS7000222": SECRET_EXPIRED,
+    "AADSTS90002": NO_TENANT,
+    "AADSTS900023": NO_TENANT,
+    "AADSTS9002313": INCOMPLETE_GRANT,
+    "AADSTS9002331": PERSONAL_ONLY,
+    "AADSTS9002346": PERSONAL_ONLY,
+}
 TOKEN_RULES = [
-    DiagnosisRule("invalid_grant", UNUSED, "AADSTS70008:"),
-    DiagnosisRule("invalid_grant", UNUSED, "AADSTS700082:"),
-    DiagnosisRule("invalid_grant", GRANT_LOST_WITH_PASSWORD, "AADSTS50173:"),
-    DiagnosisRule("invalid_grant", NO_CONSENT, "AADSTS65001:"),
-    DiagnosisRule("invalid_grant", SECOND_FACTOR, "AADSTS50076:"),
-    DiagnosisRule("invalid_grant", SECOND_FACTOR, "AADSTS50079:"),
-    DiagnosisRule("interaction_required", SECOND_FACTOR, "AADSTS5007"),
-    DiagnosisRule("invalid_grant", CONDITIONAL, "AADSTS53003:"),
-    DiagnosisRule("access_denied", CONDITIONAL, "AADSTS53003:"),
-    DiagnosisRule("invalid_grant", NOT_IN_TENANT, "AADSTS50034:"),
-    DiagnosisRule("invalid_request", NOT_IN_TENANT, "AADSTS50020:"),
-    DiagnosisRule("invalid_grant", INCOMPLETE_GRANT, "AADSTS9002313:"),
-    DiagnosisRule("invalid_client", SECRET_ID, "AADSTS7000215:"),
-    DiagnosisRule("invalid_client", SECRET_EXPIRED, "AADSTS7000222:"),
-    DiagnosisRule("invalid_client", NOT_PUBLIC, "AADSTS7000218:"),
-    DiagnosisRule("unauthorized_client", NO_APP, "AADSTS700016:"),
-    DiagnosisRule("invalid_client", NO_APP, "AADSTS700016:"),
-    DiagnosisRule("invalid_request", NO_TENANT, "AADSTS90002:"),
+    *(DiagnosisRule("", found, f"{number}:") for number, found in NUMBERS.items()),
     DiagnosisRule("consent_required", NO_CONSENT),
     DiagnosisRule("access_denied", NO_CONSENT),
+    DiagnosisRule("invalid_tenant", NO_TENANT),
 ]
 MAIL_SERVER_RULES = [
     *(DiagnosisRule("535", found, phrase) for phrase, found in TURNED_OFF_PHRASES),

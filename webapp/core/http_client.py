@@ -77,14 +77,21 @@ def post(url: str, headers: Mapping[str, str], body: bytes, proxy: Proxy | None 
     return _send("POST", url, headers, body, proxy)
 
 
-def get(url: str, headers: Mapping[str, str], proxy: Proxy | None = None) -> Response:
-    """Send a GET request, otherwise like `post`."""
-    return _send("GET", url, headers, b"", proxy)
+def get(url: str, headers: Mapping[str, str], proxy: Proxy | None = None, timeout: float | None = None) -> Response:
+    """Send a GET request, otherwise like `post`; within `timeout` seconds if that is given."""
+    return _send("GET", url, headers, b"", proxy, timeout)
 
 
-def _send(method: str, url: str, headers: Mapping[str, str], body: bytes, proxy: Proxy | None) -> Response:
+def _send(
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    proxy: Proxy | None,
+    timeout: float | None = None,
+) -> Response:
     parts = parse_url(url)
-    end = time.monotonic() + TIMEOUT
+    end = time.monotonic() + (timeout or TIMEOUT)
     try:
         sock, received = _connect(parts, proxy, end)
     except (OSError, ValueError) as error:

@@ -8,6 +8,7 @@ from typing import ClassVar, NoReturn, Protocol
 from flask_babel import lazy_gettext as _
 
 from webapp.providers.diagnosis import DiagnosisRule, Text
+from webapp.providers.rules import Pattern
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,8 @@ class Password(Authentication):
     """A user name and a password, sent as UTF-8 by PLAIN, LOGIN or CRAM-MD5.
 
     `username` is the form's initial value. `one_word` says that passwords of this service contain
-    no white space, so any that was copied along is removed.
+    no white space, so any that was copied along is removed. `pattern` is a regular expression for its passwords:
+    the rejection of one that matches as a whole has the code `password_well_formed` for diagnosis rules.
     """
 
     key: ClassVar[str] = "password"
@@ -128,6 +130,7 @@ class Password(Authentication):
     username_label: Text = _("User name")
     password_label: Text = _("Password")
     one_word: bool = False
+    pattern: Pattern = ""
 
     def clean(self, name: str, value: str) -> str:
         """Remove line breaks around a password, or all white space from a password of one word."""

@@ -46,6 +46,15 @@ def _matches(pattern: str) -> Callable[[str], bool]:
     return lambda value: re.fullmatch(pattern, value) is not None
 
 
+def _is_pattern(value: str) -> bool:
+    try:
+        re.compile(value)
+    except re.error:
+        return False
+    return True
+
+
+Pattern = Annotated[str, Rule("a regular expression", _is_pattern)]
 Url = Annotated[str, Rule("a URL that starts with https://", _matches(r"(https://[^\s/?#][!-~]*)?"))]
 # That of the documentation. The provider for any server names standards instead.
 Source = Annotated[

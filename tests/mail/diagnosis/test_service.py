@@ -48,9 +48,14 @@ SENDGRID = [
         sendgrid.UNVERIFIED_SENDER,
     ),
 ]
+CUSTOM = [
+    ("auth", "535 5.7.139 Authentication unsuccessful, basic authentication is disabled.", reply_rules.PASSWORDS_OFF),
+    ("mail", "530 5.7.57 Not authenticated. 535 5.7.139 basic authentication is disabled.", reply_rules.PASSWORDS_OFF),
+    ("auth", "550 5.7.30 Basic authentication is not supported for Client Submission.", reply_rules.PASSWORDS_OFF),
+]
 REPLIES = [
     (provider, *reply)
-    for provider, replies in {"google": GOOGLE, "office365": OFFICE365, "sendgrid": SENDGRID}.items()
+    for provider, replies in {"google": GOOGLE, "office365": OFFICE365, "sendgrid": SENDGRID, "custom": CUSTOM}.items()
     for reply in replies
 ]
 # Security, stage, code.
@@ -111,3 +116,19 @@ def test_an_unknown_failure_has_a_diagnosis_too(app: Flask) -> None:
 def test_a_failure_before_any_server_was_asked_has_no_diagnosis(app: Flask) -> None:
     with app.test_request_context():
         assert diagnose("custom", {}, Failure("settings", "no_mail_server")) is None
+
+
+@pytest.mark.parametrize("diagnosis", [reply_rules.PASSWORDS_OFF, office365_diagnoses.PASSWORDS_OFF])
+def test_where_passwords_are_off_the_steps_lead_to_oauth2_also_for_personal_accounts(diagnosis: Diagnosis) -> None:
+    steps = " ".join(str(step) for step in diagnosis.steps)
+    assert "et Authentication to OAuth2" in steps
+    assert "enter consumers as the tenant ID" in steps
+
+
+def test_an_app_password_that_google_rejects_leads_to_the_administrators_switch_and_oauth2(app: Flask) -> None:
+    failure = Failure("auth", "password_well_formed", reply="535 5.7.8 Username and Password not accepted.")
+    with app.test_request_context():
+        assert diagnose("google", {"authentication": "password"}, failure) == google.APP_PASSWORD_REJECTED
+    steps = " ".join(str(step) for step in google.APP_PASSWORD_REJECTED.steps)
+    assert "administrator has turned them off" in steps
+    assert "set Authentication to OAuth2" in steps

@@ -27,7 +27,7 @@ GOOGLE = [
     ("unauthorized_client", "Client is unauthorized to retrieve access tokens using this method", google.NOT_DELEGATED),
     ("admin_policy_enforced", "", google.BLOCKED_BY_ADMINISTRATOR),
     ("access_denied", "", google.DECLINED),
-    ("redirect_uri_mismatch", "Bad Request", token_rules.BAD_REQUEST),
+    ("redirect_uri_mismatch", "Bad Request", token_rules.NOT_REGISTERED),
 ]
 MICROSOFT = [
     ("invalid_grant", "AADSTS70008: The provided authorization code or refresh token", office365_diagnoses.UNUSED),
@@ -46,7 +46,19 @@ MICROSOFT = [
     ("invalid_grant", "AADSTS53003: Access has been blocked by Conditional Access", office365_diagnoses.CONDITIONAL),
     ("invalid_grant", "AADSTS9002313: Invalid request.", office365_diagnoses.INCOMPLETE_GRANT),
     ("invalid_grant", "AADSTS50034: The user account does not exist", office365_diagnoses.NOT_IN_TENANT),
+    ("invalid_request", "AADSTS50194: Application is not configured as multi-tenant", office365_diagnoses.ONE_TENANT),
+    ("unauthorized_client", "AADSTS50194: Application is not configured", office365_diagnoses.ONE_TENANT),
+    ("invalid_request", "AADSTS500113: No reply address is registered", office365_diagnoses.NO_REDIRECT_URI),
+    ("invalid_client", "AADSTS50011: The redirect URI does not match", office365_diagnoses.NO_REDIRECT_URI),
+    # The error of 2018, and today's.
+    ("invalid_request", "AADSTS90002: Tenant 'x' not found.", office365_diagnoses.NO_TENANT),
+    ("invalid_tenant", "AADSTS90002: Tenant 'x' not found.", office365_diagnoses.NO_TENANT),
+    ("unauthorized_client", "AADSTS9002331: Please use the /consumers endpoint", office365_diagnoses.PERSONAL_ONLY),
     ("invalid_grant", "AADSTS99999999: Something new.", token_rules.GRANT_ENDED),
+]
+CUSTOM = [
+    ("invalid_tenant", "AADSTS90002: Tenant 'x' not found.", token_rules.NO_TENANT),
+    ("invalid_resource", "The resource is unknown.", token_rules.BAD_SCOPE),
 ]
 # What is wrong with a reply is shown in full, and its diagnosis is the same for all of them.
 UNUSABLE_REPLIES = {"code_missing", "no_access_token", "no_device_code", "no_token_lifetime", "not_json",
@@ -60,7 +72,9 @@ NOT_OF_THE_PROVIDER = {"code_not_entered", "line_too_long", "message_expired", "
 
 @pytest.mark.parametrize(
     ("provider", "error", "description", "expected"),
-    [("google", *one) for one in GOOGLE] + [("office365", *one) for one in MICROSOFT],
+    [("google", *one) for one in GOOGLE]
+    + [("office365", *one) for one in MICROSOFT]
+    + [("custom", *one) for one in CUSTOM],
 )
 def test_a_known_refusal_has_its_diagnosis(
     app: Flask, provider: str, error: str, description: str, expected: Diagnosis

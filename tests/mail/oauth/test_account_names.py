@@ -1,13 +1,17 @@
 """Which account signed in at the provider, and whether it is the one in the settings."""
 
+import time
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
 from tests.support.grants import GrantOwner
+from tests.support.scripted import ScriptedServer
 from tests.support.tokens import unsigned
 from webapp.mail.grants import authorization
+from webapp.mail.models import GrantStatus
 from webapp.mail.oauth.errors import AuthorizationFailed
 
 pytestmark = pytest.mark.one_database
@@ -43,6 +47,31 @@ def test_an_authorization_does_not_need_a_name(owner: GrantOwner, userinfo: dict
     query = owner.provider.visit(owner.start())
     authorization.complete(owner.session_id, {name: value for name, value in query.items() if name != "iss"})
     assert owner.grant.account == "7"
+
+
+def test_only_configured_hosts_are_asked_for_a_name(owner: GrantOwner, scripted: Callable[..., ScriptedServer]) -> None:
+    owner.save()
+    elsewhere = scripted()
+    address = f"http://{elsewhere.host}:{elsewhere.port}"
+    for issuer, userinfo in [(address, f"{address}/userinfo"), (owner.provider.url, f"{address}/userinfo")]:
+        owner.provider.metadata = {"userinfo_endpoint": userinfo}
+        owner.provider.answers = {"id_token": unsigned({"iss": issuer, "aud": "mailroom-client", "sub": "7"})}
+        query = owner.provider.visit(owner.start())
+        authorization.complete(owner.session_id, {name: value for name, value in query.items() if name != "iss"})
+        assert owner.grant.account == "7"
+    assert elsewhere.connections == 0
+
+
+def test_a_provider_that_never_names_the_account_holds_nobody_up(
+    owner: GrantOwner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner.save()
+    owner.provider.conforming = True
+    monkeypatch.setattr(owner.provider, "describe", lambda _path, _authorization: owner.provider.closing.wait(60))
+    started = time.monotonic()
+    owner.authorize()
+    assert time.monotonic() - started < 10
+    assert owner.grant.status == GrantStatus.GENERATED
 
 
 @pytest.mark.parametrize("audience", ["mailroom-client", ["another", "mailroom-client"]])

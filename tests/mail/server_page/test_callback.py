@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from tests.conftest import PUBLIC_URL
 from tests.mail.page import PAGE
 from tests.mail.server_page.authorization import CALLBACK, authorize, grant_events, return_with, saved_grant
 from tests.support.authorization import AuthorizationServer
@@ -66,3 +67,21 @@ def test_a_callback_needs_no_reauthentication(
             one.authenticated_at = clock.now() - reauthentication.VALID_FOR
     return_with(administrator, query)
     assert grant_events(state) == ["grant.obtained"]
+
+
+@pytest.mark.parametrize(
+    ("error", "description", "shown"),
+    [
+        ("invalid_request", "AADSTS500113: No reply address is registered for the application.", True),
+        ("invalid_request", "AADSTS50011: The redirect URI does not match those configured.", True),
+        ("redirect_uri_mismatch", "", True),
+        ("access_denied", "", False),
+    ],
+)
+def test_a_redirect_uri_that_is_not_registered_is_shown_with_the_error(
+    error: str, description: str, shown: bool, administrator: Browser, provider: AuthorizationServer
+) -> None:
+    state = authorize(administrator, provider)["state"]
+    page = return_with(administrator, {"state": state, "error": error, "error_description": description}).text
+    notice = page.partition('role="alert"')[2].partition("<form")[0]
+    assert (f'value="{PUBLIC_URL}{CALLBACK}"' in notice) is shown

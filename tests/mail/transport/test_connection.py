@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 from structlog.testing import capture_logs
 
+from plugins import google
 from tests.mail.conftest import settings_for, stages, with_password
 from tests.support.certificates import Authority
 from tests.support.inbox import PASSWORD, USERNAME, Security, running_inbox
@@ -342,3 +343,14 @@ def test_an_expired_message_is_not_sent(app: Flask, scripted: Scripted, message:
             connection.send(message, not_after=clock.now())
         connection.send(message, not_after=clock.now() + timedelta(seconds=60))
     assert len(server.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("password", "code"), [("abcdefghijklmnop", "password_well_formed"), ("my-own-password!", ""), ("abcdefgh", "")]
+)
+def test_a_rejected_password_that_looks_right_is_told_from_another(
+    password: str, code: str, scripted: Scripted, delivery_error: FailingSend
+) -> None:
+    provider = google.register_smtp_provider()
+    server = scripted({"AUTH": "535-5.7.8 Username and Password not accepted.⏎535 5.7.8  gsmtp"})
+    assert delivery_error(with_password(server, provider=provider, password=password)).code == code

@@ -45,6 +45,16 @@ PASSWORD_NOT_ASCII = Diagnosis(
         *BAD_CREDENTIALS.steps,
     ],
 )
+PASSWORDS_OFF = Diagnosis(
+    _("The mail service no longer accepts passwords for this mailbox."),
+    [
+        _("Choose Office 365 as the provider if the mailbox is Microsoft's, and set Authentication to OAuth2."),
+        _(
+            "For a personal Outlook account (such as outlook.com, hotmail.com or live.com), enter consumers as the "
+            "tenant ID and smtp-mail.outlook.com as the host."
+        ),
+    ],
+)
 NEEDS_AUTHENTICATION = Diagnosis(
     _("The server requires authentication before it relays email."),
     [
@@ -148,6 +158,8 @@ REJECTED = Diagnosis(
 
 # Replies that say what they are about by their code, at any stage. The first match counts.
 CODE_RULES = (
+    # Microsoft's: 535 5.7.139, 530 5.7.57 and 550 5.7.30.
+    DiagnosisRule("", PASSWORDS_OFF, "basic authentication is"),
     DiagnosisRule("530", NEEDS_TLS, "starttls"),
     DiagnosisRule("534", NEEDS_TLS, "mechanism is too weak"),
     DiagnosisRule("538", NEEDS_TLS),

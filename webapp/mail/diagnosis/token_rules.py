@@ -102,6 +102,17 @@ BAD_REQUEST = Diagnosis(
     _("The provider didn't understand the request. Its reply, below, says why."),
     [_("Check the client ID, the URLs and the scopes against the provider's documentation.")],
 )
+NOT_REGISTERED = Diagnosis(
+    _("The redirect URI of this page isn't registered for the application at the provider."),
+    [
+        _("On the provider's page, add the redirect URI shown here to the application, exactly as it is."),
+        GENERATE_AGAIN,
+    ],
+)
+NO_TENANT = Diagnosis(
+    _("The provider doesn't know this tenant."),
+    [_("Compare the tenant in the settings and URLs with the provider's page."), GENERATE_AGAIN],
+)
 CODE_EXPIRED = Diagnosis(
     _("The code expired before it was entered."), [_("Choose “Generate access token” to get a new code.")]
 )
@@ -242,7 +253,10 @@ REFUSALS = {
     "account_selection_required": NEEDS_USER,
     "expired_token": CODE_EXPIRED,
     "invalid_request": BAD_REQUEST,
-    "redirect_uri_mismatch": BAD_REQUEST,
+    "invalid_target": BAD_SCOPE,
+    "invalid_resource": BAD_SCOPE,
+    "invalid_tenant": NO_TENANT,
+    "redirect_uri_mismatch": NOT_REGISTERED,
     "temporarily_unavailable": PROVIDER_UNAVAILABLE,
     "server_error": PROVIDER_UNAVAILABLE,
     "internal_failure": PROVIDER_UNAVAILABLE,

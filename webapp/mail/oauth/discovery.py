@@ -20,6 +20,8 @@ from webapp.mail.oauth.responses import TokenResponse
 OPENID, OAUTH = "/.well-known/openid-configuration", "/.well-known/oauth-authorization-server"
 # What is raised when a provider cannot be asked, or does not reply.
 DISCOVERY_ERRORS = (OAuthError, OSError, InvalidUrl)
+# In seconds, for each of three requests at most: a browser waits, and the authorization doesn't depend on them.
+TIMEOUT = 3
 
 log = structlog.get_logger(__name__)
 
@@ -47,13 +49,13 @@ def fetch(registration: ClientRegistration, issuer: str) -> Mapping[str, Any]:
 def account_names(registration: ClientRegistration, tokens: TokenResponse) -> Sequence[str]:
     """Return the names of the account that signed in, from its tokens or from the provider.
 
-    An ID token may name only a number; the provider's userinfo has the rest (Core, 5.4). It is not
-    an error if the provider cannot be asked: a grant does not need a name.
+    An ID token may name only a number; the provider's userinfo has the rest (Core, 5.4). It is asked only at the
+    hosts that are configured. It is not an error if it cannot be asked: a grant does not need a name.
     """
     if tokens.names:
         return tokens.names
     try:
-        names = _userinfo_names(registration, tokens) if tokens.issuer else ()
+        names = _userinfo_names(registration, tokens) if _is_configured(registration, tokens.issuer) else ()
     except DISCOVERY_ERRORS as error:
         log.info("the provider does not name the account", error=type(error).__name__)
         names = ()
@@ -71,6 +73,15 @@ def has_endpoints(registration: ClientRegistration, issuer: str) -> bool:
     return published == (registration.authorize_url.partition("?")[0], registration.token_url.partition("?")[0])
 
 
+def _is_configured(registration: ClientRegistration, url: str) -> bool:
+    """Return whether a URL is at one of the hosts that the page shows."""
+    try:
+        shown = {http_client.origin_of(one) for one in (registration.authorize_url, registration.token_url) if one}
+        return bool(url) and http_client.origin_of(url) in shown
+    except ValueError:
+        return False
+
+
 def is_allowed(registration: ClientRegistration, url: str) -> bool:
     """Return whether the provider may send Mailroom there: to this machine only if it runs there itself."""
     return url.startswith("https:") or registration.token_url.startswith("http:")
@@ -80,7 +91,7 @@ def _get_json(
     registration: ClientRegistration, url: str, headers: Mapping[str, str] | None = None
 ) -> Mapping[str, Any]:
     accept = {"Accept": "application/json", **(headers or {})}
-    return responses.read_json(http_client.get(url, accept, registration.proxy))
+    return responses.read_json(http_client.get(url, accept, registration.proxy, TIMEOUT))
 
 
 def _metadata_urls(issuer: SplitResult) -> Sequence[str]:
@@ -90,7 +101,7 @@ def _metadata_urls(issuer: SplitResult) -> Sequence[str]:
 
 def _userinfo_names(registration: ClientRegistration, tokens: TokenResponse) -> Sequence[str]:
     url = fetch(registration, tokens.issuer).get("userinfo_endpoint")
-    if not isinstance(url, str) or not is_allowed(registration, url):
+    if not isinstance(url, str) or not _is_configured(registration, url):
         return ()
     userinfo = _get_json(registration, url, {"Authorization": f"Bearer {tokens.access_token}"})
     # Core, 5.3.2: a reply about another subject must not be used.

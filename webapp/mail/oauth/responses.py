@@ -23,12 +23,12 @@ MAX_TOKEN_LENGTH = 16 * 1024
 MAX_ERROR_LENGTH = 1000
 MAX_NAME_LENGTH, MAX_SCOPES_LENGTH = 320, 4000
 # Errors that stay until somebody does something (RFC 6749, 4.1.2.1 and 5.2; RFC 8628, 3.5; OpenID Connect Core,
-# 3.1.2.6; Google's own). All others are retried, so that an unknown error does not end a grant.
+# 3.1.2.6; Google's and Microsoft's own). All others are retried, so that an unknown error does not end a grant.
 PERMANENT_ERRORS = frozenset({
     "invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type",
     "invalid_scope", "access_denied", "expired_token", "interaction_required", "login_required", "consent_required",
     "account_selection_required", "invalid_target", "admin_policy_enforced", "redirect_uri_mismatch",
-    "disabled_client", "deleted_client", "org_internal",
+    "disabled_client", "deleted_client", "org_internal", "invalid_tenant", "invalid_resource",
 })  # fmt: skip
 # The end of Microsoft's descriptions, which only its support can use.
 _TRACE = re.compile(r"(Trace ID|Correlation ID|Timestamp):")

@@ -62,10 +62,15 @@ class GrantView:
 
 @dataclass(frozen=True)
 class AuthorizationFailure:
-    """An authorization that ended without a grant."""
+    """An authorization that ended without a grant. Some are about the redirect URI, which is then shown with it."""
 
     diagnosis: Diagnosis
     error: str
+
+    @property
+    def is_about_redirect_uri(self) -> bool:
+        """Whether the provider doesn't know the redirect URI; Microsoft also calls it the reply address."""
+        return any(word in self.error.casefold() for word in ("redirect", "reply address", "reply url"))
 
 
 def page_context(result: FormResult, saved: MailServer | None, test: TestSend | None = None) -> dict[str, Any]:

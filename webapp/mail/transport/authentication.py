@@ -1,5 +1,6 @@
 """Authenticate over a connection, as the provider does it."""
 
+import re
 from collections.abc import Callable
 from functools import partial
 
@@ -7,7 +8,7 @@ from webapp.mail.transcript import Stage
 from webapp.mail.transport.errors import DeliveryError
 from webapp.mail.transport.settings import TransportSettings
 from webapp.mail.transport.smtp import SmtpClient
-from webapp.providers import Account, Authentication, guard
+from webapp.providers import Account, Authentication, Password, guard
 from webapp.providers.guard import PluginFailed
 
 ACCESS_TOKEN = "access_token"  # noqa: S105 -- the name of a secret
@@ -31,18 +32,21 @@ def authenticate(client: SmtpClient, settings: TransportSettings, redact: Callab
             error.code, claims = settings.tokens.check_claims(settings.secrets[ACCESS_TOKEN])
             error.params |= claims
         elif error.reply.startswith("535"):
-            error.code = _oddity(settings.account.password)
+            error.code = _about_password(settings.account.password, method)
         raise
     except PluginFailed as error:
         params = {"provider": label, "error": str(error)}
         raise DeliveryError(Stage.AUTH, "plugin_failed", params) from error
 
 
-def _oddity(password: str) -> str:
-    """Return, as the code of a failure, what about a rejected password may be a mistake."""
+def _about_password(password: str, method: Authentication) -> str:
+    """Return, as the code of a failure, what about a rejected password may be a mistake, or that it looks right."""
     if any(character.isspace() for character in password):
         return "password_has_spaces"
-    return "" if password.isascii() else "password_not_ascii"
+    if not password.isascii():
+        return "password_not_ascii"
+    well_formed = isinstance(method, Password) and method.pattern and re.fullmatch(method.pattern, password)
+    return "password_well_formed" if well_formed else ""
 
 
 def _try_mechanisms(client: SmtpClient, authenticate: Callable[[], None]) -> None:
