@@ -22,8 +22,25 @@ CARDS = """
 </div><button name="choose" value="1">Use this provider</button></form>
 """
 CODE = """
-<form id="device"><input name="csrf_token" value="x"></form><input name="host">
-<div data-waiting="/device" data-every="1" data-then="/news"><p data-news hidden>Reload the page</p></div>
+<form id="device"><input name="csrf_token" value="x"></form><form><input name="host">
+<div data-waiting="/device" data-every="1" data-then="/news"><p data-news hidden>Reload the page</p></div></form>
+"""
+SETTINGS = """
+<a href="/other">Another tab</a>
+<main class="page"><form method="post"><input type="hidden" name="csrf_token">
+<input name="host" value="smtp.example.org"><input type="checkbox" name="common" checked>
+<textarea name="key"></textarea><select name="proxy"><option>no</option></select>
+<input type="radio" name="security" value="tls" checked><input type="radio" name="security" value="none">
+<select name="unit"><option>minutes</option><option selected>hours</option></select>
+<input type="password" name="password"><input type="password" name="current" autocomplete="current-password">
+<input name="recipient" value="a@b.example" data-not-saved><button name="save" value="1">Save</button></form>
+<form method="post"><button name="sign_out">Another form</button></form></main>
+"""
+RESULT = """
+<div style="height: 3000px"></div>
+<main class="page"><form method="post"><details><summary>Advanced</summary>Timeout</details>
+<button name="test">Test</button></form></main>
+<dialog class="result" open><form method="dialog"><button>Close</button></form></dialog>
 """
 
 
@@ -156,3 +173,74 @@ def test_the_page_is_not_reloaded_if_that_would_lose_input(stage: Stage) -> None
     page.locator("[name=host]").press_sequentially("smtp")
     page.get_by_text("Reload the page").wait_for()
     assert (page.url, page.locator("[name=host]").input_value()) == (ADDRESS, "smtp")
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        "form.host.value = 'smtp'", "form.common.checked = false", "form.security[1].checked = true",
+        "form.key.value = 'x'", "form.unit.value = 'minutes'", "form.password.value = 'x'",
+        "form.csrf_token.dataset.unsaved = ''",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("leave", ["Another tab", "Another form"])
+def test_leaving_a_page_with_unsaved_edits_asks_first(edit: str, leave: str, stage: Stage) -> None:
+    page = stage.show(SETTINGS)
+    page.evaluate(f"() => {{ const form = document.forms[0]; {edit}; }}")
+    with page.expect_event("dialog") as asked:
+        page.once("dialog", lambda dialog: dialog.dismiss())
+        page.get_by_text(leave).click(no_wait_after=True)
+    assert (asked.value.type, page.url, stage.sent) == ("beforeunload", ADDRESS, [])
+
+
+def test_somebody_who_stays_can_go_on(stage: Stage) -> None:
+    page = stage.show(SETTINGS)
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    page.locator("[name=host]").fill("smtp")
+    with page.expect_event("dialog"):
+        page.get_by_text("Another form").click(no_wait_after=True)
+    page.get_by_text("Save").click()
+    page.wait_for_url(ADDRESS)
+    assert ["host=smtp&" in sent for sent in stage.sent] == [True]
+
+
+@pytest.mark.parametrize("edit", ["", "recipient", "current", "undone"])
+def test_nothing_is_asked_without_an_edit_to_lose(edit: str, stage: Stage) -> None:
+    page = stage.show(SETTINGS)
+    page.on("dialog", lambda _: stage.sent.append("asked"))
+    if edit == "undone":
+        page.locator("[name=host]").press_sequentially("x")
+        page.keyboard.press("Backspace")
+    elif edit:
+        page.locator(f"[name={edit}]").fill("x")
+    with page.expect_navigation():
+        page.get_by_text("Another tab").click()
+    assert stage.sent == []
+
+
+def test_closing_a_result_returns_to_the_place_on_the_page(stage: Stage) -> None:
+    page = stage.show(RESULT)
+    page.get_by_text("Close").click()
+    page.get_by_text("Advanced").click()
+    top = page.evaluate("scrollY")
+    with page.expect_navigation():
+        page.locator("[name=test]").evaluate("button => button.click()")
+    page.get_by_text("Close").click()
+    assert page.evaluate("[scrollY, document.activeElement.name]") == [top, "test"]
+    assert page.get_by_text("Timeout").is_visible()
+    assert top > 1000
+
+
+def test_a_wait_of_more_than_a_second_is_shown(stage: Stage) -> None:
+    page = stage.show(FORM + '<div role="status" data-busy="Waiting"></div>')
+    stage.slow = True
+    page.evaluate(
+        "new MutationObserver(([seen]) => console.log(seen.target.textContent, performance.now() - clickedAt))"
+        ".observe(document.querySelector('[role=status]'), { childList: true });"
+        "addEventListener('click', () => { clickedAt = performance.now(); })"
+    )
+    with page.expect_console_message() as shown:
+        page.locator("[name=save]").click(no_wait_after=True)
+    text, milliseconds = shown.value.text.rsplit(" ", 1)
+    assert text == "Waiting"
+    assert float(milliseconds) > 999

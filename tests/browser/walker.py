@@ -86,7 +86,8 @@ class Walker:
     def press(self, button: str, check: bool = True) -> None:
         """Press the button with this name or label, wait for the next page, and check it."""
         named = self.page.locator(f'main button[name="{button}"]:not([aria-hidden])')
-        found = named if named.count() else self.page.get_by_role("button", name=button, exact=True)
+        # The dialog of a result may have a button of the same name before that of the page.
+        found = named.last if named.count() else self.page.get_by_role("button", name=button, exact=True)
         with self.page.expect_navigation():
             found.click()
         if check:

@@ -15,12 +15,46 @@ document.addEventListener("submit", (event) => {
   }
   submittedAt.set(form, Date.now());
   event.submitter?.setAttribute("aria-disabled", "true");
+  keepPlace(event.submitter);
+  waiting = setTimeout(showWaiting, WAITING_AFTER_MS, true);
 });
 
-addEventListener("pageshow", () => {
+addEventListener("pageshow", makeUsable);
+
+function makeUsable() {
   for (const form of document.forms) submittedAt.delete(form);
   for (const button of document.querySelectorAll("button[aria-disabled]")) button.removeAttribute("aria-disabled");
+  clearTimeout(waiting);
+  showWaiting(false);
+}
+
+// A wait of more than a second shows that something is going on.
+const WAITING_AFTER_MS = 1000;
+let waiting;
+
+function showWaiting(shown) {
+  for (const note of document.querySelectorAll("[data-busy]")) note.textContent = shown ? note.dataset.busy : "";
+}
+
+// Leaving a page with edits that are not saved asks first; so does submitting another of its forms. A value is edited if
+// it differs from the page's own. A form whose values are not saved although the page has them contains data-unsaved.
+addEventListener("beforeunload", (event) => {
+  const forms = [...document.querySelectorAll("main.page form[method=post]")];
+  if (!forms.some((form) => !submittedAt.has(form) && isEdited(form))) return;
+  event.preventDefault();
+  // This runs if they stay.
+  setTimeout(makeUsable);
 });
+
+function isEdited(form) {
+  return form.querySelector("[data-unsaved]") !== null || [...form.elements].some((field) => {
+    // Browsers fill in passwords by themselves.
+    if (field.autocomplete === "current-password" || field.hasAttribute("data-not-saved")) return false;
+    if (field.type === "checkbox" || field.type === "radio") return field.checked !== field.defaultChecked;
+    if (field.options) return !(field.querySelector("option[selected]") ?? field.options[0]).selected;
+    return field.type !== "hidden" && field.defaultValue !== undefined && field.value !== field.defaultValue;
+  });
+}
 
 document.addEventListener("click", (event) => {
   const target = event.target.closest("[data-dismiss], [data-reveal], [data-copy]");
@@ -80,8 +114,26 @@ document.addEventListener("submit", (event) => {
   for (const button of event.target.querySelectorAll("[data-reveal][aria-pressed=true]")) reveal(button);
 });
 
+// A result is shown over the page as it was left, and closing it returns there.
+const PLACE = "place";
+
+function keepPlace(submitter) {
+  if (submitter?.closest("dialog")) return;
+  const open = [...document.querySelectorAll("main form details")].map((details) => details.open);
+  sessionStorage.setItem(PLACE, JSON.stringify({ path: location.pathname, top: scrollY, open, button: submitter?.name }));
+}
+
+function returnToPlace() {
+  const place = JSON.parse(sessionStorage.getItem(PLACE));
+  if (place?.path !== location.pathname) return;
+  document.querySelectorAll("main form details").forEach((details, index) => { details.open ||= place.open[index]; });
+  scrollTo({ top: place.top, behavior: "instant" });
+  document.querySelector(`main form button[name="${place.button}"]:not([aria-hidden])`)?.focus({ preventScroll: true });
+}
+
 for (const dialog of document.querySelectorAll("dialog.result[open]")) {
   dialog.close();
+  returnToPlace();
   // With the focus on the dialog itself, screen readers read it from its heading on.
   dialog.autofocus = true;
   dialog.showModal();
@@ -145,17 +197,14 @@ document.addEventListener("input", (event) => {
 
 // While a device code is being entered elsewhere, the page asks for the result and reloads when there is one, unless
 // something has been edited: then it shows a link.
-let edited = false;
-document.addEventListener("input", () => { edited = true; });
-
-for (const waiting of document.querySelectorAll("[data-waiting]")) {
+for (const code of document.querySelectorAll("[data-waiting]")) {
   const body = new URLSearchParams(new FormData(document.getElementById("device")));
   const poll = async () => {
-    if (await isWaiting(waiting.dataset.waiting, body)) setTimeout(poll, waiting.dataset.every * 1000);
-    else if (edited) waiting.querySelector("[data-news]").hidden = false;
-    else location.assign(waiting.dataset.then);
+    if (await isWaiting(code.dataset.waiting, body)) setTimeout(poll, code.dataset.every * 1000);
+    else if (isEdited(code.closest("form"))) code.querySelector("[data-news]").hidden = false;
+    else location.assign(code.dataset.then);
   };
-  setTimeout(poll, waiting.dataset.every * 1000);
+  setTimeout(poll, code.dataset.every * 1000);
 }
 
 async function isWaiting(url, body) {
