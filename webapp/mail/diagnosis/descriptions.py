@@ -17,8 +17,6 @@ TEXTS = {
     "no_common_mechanism": _("The server offers no way to sign in with a password."),
     "authentication_not_offered": _("The server doesn't offer authentication on this connection."),
     "not_smtp": _("The reply is not SMTP: %(reply)s"),
-    "password_has_spaces": _("The password contains spaces."),
-    "password_not_ascii": _("The password contains characters outside ASCII."),
     "plain_text_after_starttls": _("The server continued in plain text after agreeing to STARTTLS."),
     "plugin_failed": _("The plugin for %(provider)s failed: %(error)s."),
     "reply_too_long": _("The reply has more than %(limit)s lines."),
