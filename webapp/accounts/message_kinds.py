@@ -12,6 +12,7 @@ from webapp.accounts import audit_events, names, service
 from webapp.accounts.address_changes import service as address_changes
 from webapp.accounts.links import codes
 from webapp.accounts.links import service as links
+from webapp.accounts.links.errors import LinkRefused
 from webapp.accounts.models import LinkPurpose, User, UserState
 from webapp.audit import service as audit
 from webapp.core import clock
@@ -31,6 +32,7 @@ REASONS = {
     "address_corrected": _("The account's address has been corrected since."),
     "change_not_pending": _("This address change is no longer pending."),
     "change_undone": _("The change has already been undone."),
+    "link_ended": _("The link in this email has been used or is no longer valid, so the email wasn't sent again."),
     "alert_resolved": _("The warning no longer applies."),
 }
 
@@ -144,13 +146,18 @@ def _with_link(
     email: str | None = None,
     template: str = "",
 ) -> PreparedMessage:
-    """Prepare a message with a new link and code, to `email` or else to the user's own address.
+    """Prepare a message with its link and code, to `email` or else to the user's own address.
 
     If sending fails, the link stays valid until it expires: the server may have accepted the email although its
     reply was lost, and a revoked link would arrive dead.
     """
-    issued = codes.issue(session, app_state().sealer, user, purpose, message.deadline, email)
-    audit.record(session, audit_events.LINK_CREATED, user, purpose=purpose)
+    sealer, until = app_state().sealer, message.deadline
+    try:
+        issued = codes.issue_for(session, sealer, message.identity, user, purpose, until, email)
+    except LinkRefused as error:
+        raise Unwanted("link_ended") from error
+    if issued.is_new:
+        audit.record(session, audit_events.LINK_CREATED, user, purpose=purpose)
     data = {"valid_until": message.deadline, "code": issued.code}
     path = links.PATHS[purpose] + issued.secret
     return PreparedMessage(email or user.email, _data(message, user) | data, user.language, path, template)

@@ -48,6 +48,12 @@ class Sealer(Protocol):
         For texts so short that a plain hash could be reversed by trying all of them.
         """
 
+    def derive_secrets(self, text: str, purpose: str) -> list[bytes]:
+        """Return 32 bytes made from a text and each key, that of the current key first; the same each time.
+
+        For secrets that are needed again, and therefore must be made again, as they are not stored.
+        """
+
 
 class KeySealer:
     """A Sealer that seals with the first of its keys and opens with any of them."""
@@ -56,6 +62,7 @@ class KeySealer:
         fernets = [Fernet(base64.urlsafe_b64encode(derive(key, "sealing"))) for key in keys]
         self._first, self._fernet = fernets[0], MultiFernet(fernets)
         self._hash_keys = [derive(key, "codes") for key in keys]
+        self._secret_keys = [derive(key, "derived secrets") for key in keys]
 
     def seal(self, value: str, purpose: str) -> str:
         """Encrypt a value for one purpose."""
@@ -88,8 +95,16 @@ class KeySealer:
 
     def lookup_hashes(self, text: str, purpose: str) -> list[str]:
         """Return the keyed hashes of a text: HMAC-SHA256, in hex."""
-        message = json.dumps([purpose, text]).encode()
-        return [hmac.digest(key, message, "sha256").hex() for key in self._hash_keys]
+        return [one.hex() for one in _hmacs(self._hash_keys, purpose, text)]
+
+    def derive_secrets(self, text: str, purpose: str) -> list[bytes]:
+        """Return secrets made from a text: HMAC-SHA256."""
+        return _hmacs(self._secret_keys, purpose, text)
+
+
+def _hmacs(keys: Sequence[bytes], purpose: str, text: str) -> list[bytes]:
+    message = json.dumps([purpose, text]).encode()
+    return [hmac.digest(key, message, "sha256") for key in keys]
 
 
 def _opens(fernet: Fernet | MultiFernet, sealed: str) -> bool:

@@ -7,14 +7,18 @@ that user become invalid. The links in the same emails stay valid.
 
 import secrets
 import unicodedata
-from dataclasses import dataclass, field
+from base64 import urlsafe_b64encode
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from hashlib import sha256
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from webapp.accounts import audit_events, service, throttles
 from webapp.accounts.links import service as links
+from webapp.accounts.links.errors import LinkNotFound
 from webapp.accounts.models import Link, LinkPurpose, User
 from webapp.audit import service as audit
 from webapp.core import clock, rate_limits
@@ -40,10 +44,11 @@ NO_USER = 0
 
 @dataclass(frozen=True)
 class IssuedLink:
-    """The secret of a new link, and the code that does the same; empty for purposes without codes."""
+    """The secret of a link, and the code that does the same; empty for purposes without codes."""
 
     secret: str = field(repr=False)
     code: str = field(repr=False)
+    is_new: bool = True
 
 
 @dataclass(frozen=True)
@@ -58,20 +63,42 @@ def issue(
     session: Session, sealer: Sealer, user: User, purpose: LinkPurpose, expires_at: datetime, email: str | None = None
 ) -> IssuedLink:
     """Create a link with its code. `email` is the address that it confirms or restores."""
-    if purpose in WITHOUT_CODE:
-        return IssuedLink(links.create(session, user, purpose, expires_at, email), "")
-    code = generate()
-    code_hash = _hashes(sealer, user.id, purpose, normalise(code))[0]
-    return IssuedLink(links.create(session, user, purpose, expires_at, email, code_hash), code)
+    made = IssuedLink(secrets.token_urlsafe(32), "" if purpose in WITHOUT_CODE else generate())
+    _store(session, sealer, user, purpose, expires_at, email, made)
+    return made
+
+
+def issue_for(
+    session: Session,
+    sealer: Sealer,
+    identity: str,
+    user: User,
+    purpose: LinkPurpose,
+    expires_at: datetime,
+    email: str | None = None,
+) -> IssuedLink:
+    """Create the link of the message with this identity, or return the one created before. Raises LinkRefused.
+
+    Link and code are derived from a key and the message, so each copy of the message has the same ones, although
+    they aren't stored. `email` is the address that the link confirms or restores.
+    """
+    text = f"{identity} {user.id} {purpose} {email or ''}"
+    seeds = zip(sealer.derive_secrets(text, "link"), sealer.derive_secrets(text, "code of a link"), strict=True)
+    derived = [
+        IssuedLink(urlsafe_b64encode(link).decode().rstrip("="), "" if purpose in WITHOUT_CODE else _from_bytes(code))
+        for link, code in seeds
+    ]
+    for made in derived:
+        with suppress(LinkNotFound):
+            links.check(links.find(session, made.secret, purpose))
+            return replace(made, is_new=False)
+    _store(session, sealer, user, purpose, expires_at, email, derived[0])
+    return derived[0]
 
 
 def generate() -> str:
-    """Return a random code as it is shown: ABCD-EFGH.
-
-    Its first half has a letter: two halves of digits would change places where text runs from right to left.
-    """
-    code = "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
-    return generate() if code[:HALF].isdigit() else f"{code[:HALF]}-{code[HALF:]}"
+    """Return a random code as it is shown: ABCD-EFGH."""
+    return _from_bytes(secrets.token_bytes(CODE_LENGTH))
 
 
 def normalise(entered: str) -> str:
@@ -106,6 +133,28 @@ def redeem(
         _invalidate(session, user_id, purposes)
     audit.record(session, audit_events.CODE_REJECTED, user, email, last_try=not may_try_again)
     return None
+
+
+def _store(
+    session: Session,
+    sealer: Sealer,
+    user: User,
+    purpose: LinkPurpose,
+    expires_at: datetime,
+    email: str | None,
+    made: IssuedLink,
+) -> None:
+    code_hash = _hashes(sealer, user.id, purpose, normalise(made.code))[0] if made.code else None
+    links.create(session, user, purpose, expires_at, email, code_hash, made.secret)
+
+
+def _from_bytes(random: bytes) -> str:
+    """Return the code that random bytes stand for.
+
+    Its first half has a letter: two halves of digits would change places where text runs from right to left.
+    """
+    code = "".join(ALPHABET[byte % len(ALPHABET)] for byte in random[:CODE_LENGTH])
+    return _from_bytes(sha256(random).digest()) if code[:HALF].isdigit() else f"{code[:HALF]}-{code[HALF:]}"
 
 
 def _find_open(

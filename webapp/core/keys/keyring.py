@@ -165,6 +165,10 @@ class KeyringSealer:
         """Return the keyed hashes of a text, one for each key, newest first. Raises SecretKeyMissing."""
         return _sealer(self._keyring.keys().require_current().secrets).lookup_hashes(text, purpose)
 
+    def derive_secrets(self, text: str, purpose: str) -> list[bytes]:
+        """Return secrets made from a text, one for each key, newest first. Raises SecretKeyMissing."""
+        return _sealer(self._keyring.keys().require_current().secrets).derive_secrets(text, purpose)
+
 
 # Deriving from the keys takes longer than sealing does.
 @lru_cache(maxsize=8)
