@@ -5,12 +5,17 @@ from datetime import timedelta
 
 import pytest
 from markupsafe import escape
+from sqlalchemy import select
 
 from tests.conftest import Enqueue, GetMessage
 from tests.support.browser import Browser
 from tests.support.inbox import Inbox
+from tests.support.scripted import ScriptedServer
+from tests.support.users import add_user
 from webapp.core import clock
-from webapp.outbox.models import MessageState
+from webapp.core.database import Database
+from webapp.outbox import claims, service
+from webapp.outbox.models import Message, MessageState
 
 Act = Callable[[], None]
 
@@ -120,3 +125,110 @@ def test_an_expired_activation_links_to_the_user(
     page = administrator.get(f"/outbox/{message_id}").text
     assert f'href="/users/{pending}"' in page
     assert "/retry" not in page
+
+
+def test_requests_for_addresses_without_an_account_are_not_listed_and_soon_deleted(
+    administrator: Browser, stranger: Browser, deliver: Act, use_server: Callable[..., None], database: Database
+) -> None:
+    use_server()
+    add_user(database, "eve@people.example")
+    for email in ("nobody@people.example", "eve@people.example"):
+        stranger.submit("/forgot-password", email=email)
+        assert "nobody@" not in administrator.get("/outbox").text
+    deliver()
+    for tab in ("all", "waiting", "cancelled"):
+        assert "nobody@" not in administrator.get(f"/outbox?state={tab}").text
+    # While the server is down, those of users are shown.
+    assert "eve@people.example" in administrator.get("/outbox?state=waiting").text
+    with database.transaction() as session:
+        service.delete_old_messages(session, clock.now() + timedelta(hours=2))
+        assert session.scalars(select(Message.recipient)).all() == ["eve@people.example"]
+
+
+@pytest.mark.one_database
+def test_requests_that_expire_before_a_worker_looks_are_not_listed(
+    administrator: Browser, stranger: Browser, database: Database
+) -> None:
+    stranger.submit("/forgot-password", email="nobody@people.example")
+    with database.transaction() as session:
+        claims.sweep(session, clock.now() + timedelta(days=1))
+    assert "nobody@" not in administrator.get("/outbox").text
+
+
+def test_a_waiting_message_that_was_never_tried_is_tried_at_once_by_hand(
+    administrator: Browser,
+    enqueue: Enqueue,
+    deliver: Act,
+    get_message: GetMessage,
+    use_server: Callable[..., None],
+) -> None:
+    use_server()
+    _first, never_tried = enqueue(), enqueue(recipient="bob@people.example")
+    deliver()
+    assert get_message(never_tried).attempts == 0
+    administrator.submit(f"/outbox/{never_tried}", "retry")
+    deliver()
+    assert get_message(never_tried).attempts == 1
+
+
+@pytest.mark.one_database
+def test_a_waiting_message_says_when_it_failed_and_when_it_is_tried_next(
+    administrator: Browser, enqueue: Enqueue, deliver: Act, get_message: GetMessage, use_server: Callable[..., None]
+) -> None:
+    use_server()
+    first, never_tried = enqueue(), enqueue(recipient="bob@people.example")
+    deliver()
+    for path, message_id in ((f"/outbox/{first}", first), (f"/outbox/{never_tried}", never_tried), ("/", first)):
+        message = get_message(message_id)
+        line = administrator.get(path).text.partition(">Failed: ")[2].partition("</p>")[0]
+        for moment in (message.failed_at, message.next_attempt_at):
+            assert moment is not None
+            assert f"{moment:%H:%M:%S} UTC" in line
+
+
+@pytest.mark.one_database
+def test_a_waiting_message_can_be_canceled(
+    administrator: Browser, enqueue: Enqueue, deliver: Act, get_message: GetMessage, inbox: Inbox
+) -> None:
+    message_id = enqueue(not_before=clock.now() + timedelta(minutes=1))
+    administrator.submit(f"/outbox/{message_id}", "cancel")
+    assert get_message(message_id).state == MessageState.CANCELLED
+    assert "An administrator canceled it." in administrator.get(f"/outbox/{message_id}").text
+    assert "Nothing to cancel" in administrator.post(f"/outbox/{message_id}/cancel").text
+    assert "Message canceled" in administrator.get("/audit").text
+
+
+@pytest.mark.one_database
+def test_an_uncertain_message_says_so_while_it_waits_and_afterwards(
+    administrator: Browser,
+    enqueue: Enqueue,
+    deliver: Act,
+    scripted: Callable[..., ScriptedServer],
+    use_server: Callable[..., None],
+    make_due: Act,
+) -> None:
+    use_server(scripted(drop_at="END"))
+    message_id = enqueue()
+    deliver()
+    assert "One more copy is sent" in administrator.get(f"/outbox/{message_id}").text
+    make_due()
+    deliver()
+    page = administrator.get(f"/outbox/{message_id}").text
+    assert "Ask the recipient before you send it again." in page
+    assert "eve@people.example" in administrator.get("/outbox?state=uncertain").text
+
+
+@pytest.mark.one_database
+def test_canceling_the_second_copy_leaves_the_message_uncertain(
+    administrator: Browser,
+    enqueue: Enqueue,
+    deliver: Act,
+    scripted: Callable[..., ScriptedServer],
+    use_server: Callable[..., None],
+    get_message: GetMessage,
+) -> None:
+    use_server(scripted(drop_at="END"))
+    message_id = enqueue()
+    deliver()
+    administrator.submit(f"/outbox/{message_id}", "cancel")
+    assert get_message(message_id).state == MessageState.UNCERTAIN

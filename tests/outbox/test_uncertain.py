@@ -9,7 +9,7 @@ from tests.conftest import Enqueue, GetMessage
 from tests.support.scripted import ScriptedServer
 from webapp.core import clock
 from webapp.core.database import Database
-from webapp.outbox import claims
+from webapp.outbox import claims, service
 from webapp.outbox.models import MessageState
 
 Act = Callable[[], None]
@@ -85,6 +85,22 @@ def test_it_is_uncertain_although_the_second_copy_could_not_be_sent(
         make_due()
         deliver()
     assert get_message(message_id).state == MessageState.UNCERTAIN
+
+
+def test_new_settings_do_not_bring_its_second_copy_forward(
+    enqueue: Enqueue,
+    deliver: Act,
+    get_message: GetMessage,
+    scripted: Scripted,
+    use_server: UseServer,
+    database: Database,
+) -> None:
+    use_server(scripted(drop_at="END"))
+    message_id = enqueue()
+    deliver()
+    with database.transaction() as session:
+        service.retry_waiting(session)
+    assert get_message(message_id).next_attempt_at > clock.now() + timedelta(minutes=50)
 
 
 def test_other_messages_go_on(

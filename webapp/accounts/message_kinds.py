@@ -56,11 +56,18 @@ def _prepare_activation(session: Session, message: Message) -> PreparedMessage:
 
 
 def _prepare_reset(session: Session, message: Message) -> PreparedMessage:
-    """A user who never activated the account gets an activation email instead."""
-    user = _require_enabled(_lock_user(session, message))
+    """It goes to whoever uses the address now. A user who never activated the account gets an activation email."""
+    user = _require_enabled(service.find_by_email(session, message.recipient, lock=True))
     if user.state == UserState.PENDING:
         return _with_link(session, message, user, LinkPurpose.ACTIVATION, template="activation")
     return _with_link(session, message, user, LinkPurpose.RESET)
+
+
+def _find_user(session: Session, email: str) -> int:
+    user_id = service.find_user_id(session, email)
+    if user_id is None:
+        raise Unwanted("no_account")
+    return user_id
 
 
 def _prepare_confirm_address(session: Session, message: Message) -> PreparedMessage:
@@ -201,6 +208,7 @@ KINDS = (
         _prepare_reset,
         lambda now: _sample_with_link(LinkPurpose.RESET, now + _policy().reset_lifetime),
         needs_link=True,
+        find_user=_find_user,
     ),
     _Kind(
         "password_changed",

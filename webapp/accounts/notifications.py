@@ -1,6 +1,6 @@
 """Emails that tell users what happened to their account, and administrators what the mail server needs."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -11,7 +11,7 @@ from webapp.core import clock
 from webapp.core.actor import current_actor
 from webapp.mail.expiry.service import Expiry
 from webapp.outbox import service as outbox
-from webapp.outbox.models import MessageState
+from webapp.outbox.models import Message, MessageState
 
 # A thief who signs in again and again must not fill the mailbox: sessions that start before the next email may be
 # sent are listed in it, up to a number, and the others counted.
@@ -38,7 +38,7 @@ def notify_new_session(session: Session, user: User) -> None:
     now = clock.now()
     new = {"at": now.isoformat(), **request_origin()}
     last = outbox.latest(session, "new_session", user.id)
-    if last is not None and last.state == MessageState.QUEUED and now - last.created_at < MERGE_WINDOW:
+    if last is not None and _can_be_added_to(last, now):
         last.data = _add_session(last.data, new)
         return
     not_before = None
@@ -54,6 +54,12 @@ def email_administrators(_sender: object, session: Session, expiry: Expiry) -> N
     active = select(User).where(User.role == Role.ADMINISTRATOR, User.state == UserState.ACTIVE).order_by(User.id)
     for user in session.scalars(active):
         outbox.enqueue(session, "expiry_alert", user.email, user_id=user.id, data=expiry.to_data())
+
+
+def _can_be_added_to(message: Message, now: datetime) -> bool:
+    """Whether the message waits; not if a copy may have arrived, as mail programs show the same Message-ID once."""
+    waits = message.state == MessageState.QUEUED and message.uncertain_at is None
+    return waits and now - message.created_at < MERGE_WINDOW and "sessions" in message.data
 
 
 def _add_session(data: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

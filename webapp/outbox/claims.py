@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp.outbox.models import MAX_AGE, Message, MessageState
@@ -92,9 +92,11 @@ def finish(
     session.execute(update(Message).where(_holds_claim(message)).values(values))
 
 
-def discard(session: Session, message: Message) -> None:
-    """Delete a message that turned out to be for nobody."""
-    session.execute(delete(Message).where(_holds_claim(message)))
+def cancel_queued(message: Message, now: datetime, code: str) -> None:
+    """Record that a queued message, which the caller has locked, will not be sent; `code` says why."""
+    message.state, message.finished_at, message.waits_for_server = MessageState.CANCELLED, now, False
+    for name, value in failure_columns(Failure(LocalStage.PREPARING, code), now).items():
+        setattr(message, name, value)
 
 
 def reschedule(session: Session, message: Message, now: datetime, failure: Failure, provider: str = "") -> None:

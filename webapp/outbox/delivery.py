@@ -20,7 +20,7 @@ from webapp.core.errors import MailroomError
 from webapp.mail.compose import compose
 from webapp.mail.redaction import Redactor
 from webapp.mail.transport.errors import DeliveryError, Scope
-from webapp.outbox import claims, suspension
+from webapp.outbox import claims, recipients, suspension
 from webapp.outbox.claims import LocalStage
 from webapp.outbox.connection import CurrentSettings, NotReady, ReusableConnection, current_settings
 from webapp.outbox.kinds import MessageKind, Unwanted, get_kind
@@ -82,7 +82,9 @@ class DeliveryRun:
     def run(self) -> None:
         """Deliver until nothing is due, the server fails, or the worker is asked to stop."""
         with self._state.database.transaction() as session:
-            suspension.suspend_new(session, clock.now())
+            now = clock.now()
+            recipients.find_recipients(session, now)
+            suspension.suspend_new(session, now)
         with self._connection:
             while (message := self._claim()) is not None:
                 with self._in_flight.sending(message):

@@ -52,7 +52,8 @@ class MessageKind:
     """One kind of message.
 
     `prepare` turns a queued message into what is sent now, or raises Unwanted; `sample` makes the preview.
-    `reasons` words the codes of Unwanted. A kind that `needs_link` waits until a public URL is set.
+    `reasons` words the codes of Unwanted. A kind that `needs_link` waits until a public URL is set. `find_user` returns
+    the id of the user with an address, or raises Unwanted, for messages queued without looking anybody up.
     """
 
     name: str
@@ -61,6 +62,7 @@ class MessageKind:
     sample: Callable[[datetime], PreparedMessage]
     needs_link: bool = False
     reasons: Mapping[str, str] = field(default_factory=dict)
+    find_user: Callable[[Session, str], int] | None = None
 
 
 def register_kinds(app: Flask, *kinds: MessageKind) -> None:

@@ -44,7 +44,7 @@ class Message(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(40))
     recipient: Mapped[str] = mapped_column(String(254), index=True)
-    # Empty for a requested reset: whose address it is, is looked up on delivery.
+    # Empty for a requested reset until the worker has looked up whose address it is.
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     data: Mapped[dict[str, Any]] = mapped_column(default=dict)
     state: Mapped[str] = mapped_column(String(20), default=MessageState.QUEUED)

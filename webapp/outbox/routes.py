@@ -13,7 +13,6 @@ from webapp.outbox.kinds import kind_label
 from webapp.outbox.service import NotRetryable, NotWaiting, StateFilter
 from webapp.outbox.status import delivery_status, recently_undelivered
 from webapp.settings.context import general_settings
-from webapp.web.forms import ConfirmForm
 
 blueprint = Blueprint("outbox", __name__, url_prefix="/outbox")
 
@@ -44,7 +43,6 @@ def message(message_id: int) -> str:
         "outbox/message.html",
         message=found,
         diagnosis=diagnosis,
-        form=ConfirmForm(),
         can_retry=service.can_retry(found, clock.now()),
     )
 

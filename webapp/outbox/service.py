@@ -14,8 +14,8 @@ from webapp.core.errors import MailroomError, NotFound
 from webapp.mail import servers
 from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.grants import service as grants
-from webapp.outbox import audit_events, suspension
-from webapp.outbox.claims import LocalStage
+from webapp.outbox import audit_events, recipients, suspension
+from webapp.outbox.claims import cancel_queued
 from webapp.outbox.models import Message, MessageState
 from webapp.outbox.queue import wake_after_commit
 from webapp.providers import Diagnosis
@@ -23,6 +23,7 @@ from webapp.providers import Diagnosis
 PAGE_SIZE = 50
 MAX_LISTED_FOR_USER = 10
 RETENTION = timedelta(days=90)
+NOBODYS_RETENTION = timedelta(hours=1)
 
 
 class StateFilter(StrEnum):
@@ -142,12 +143,9 @@ def cancel(session: Session, message_id: int) -> None:
         raise NotWaiting
     now = clock.now()
     if message.uncertain_at is None:
-        message.state = MessageState.CANCELLED
-        message.failed_at, message.failure_stage, message.failure_code = now, LocalStage.PREPARING, "by_administrator"
-        message.failure_params, message.failure_reply = {}, ""
+        cancel_queued(message, now, "by_administrator")
     else:
-        message.state = MessageState.UNCERTAIN
-    message.finished_at, message.waits_for_server = now, False
+        message.state, message.finished_at, message.waits_for_server = MessageState.UNCERTAIN, now, False
     audit.record(session, audit_events.MESSAGE_CANCELLED, email=message.recipient, message=message_id)
 
 
@@ -160,8 +158,12 @@ def get_message(session: Session, message_id: int, lock: bool = False) -> Messag
 
 
 def list_messages(session: Session, state: StateFilter, before: int | None) -> tuple[list[Message], bool]:
-    """Return the newest 50 messages with an id below `before`, and whether there are older ones."""
-    newest = select(Message).where(Message.state.in_(state.states)).order_by(Message.id.desc()).limit(PAGE_SIZE + 1)
+    """Return the newest 50 messages with an id below `before`, and whether there are older ones.
+
+    Requests for addresses without an account aren't listed: anybody can make them.
+    """
+    listed = select(Message).where(Message.state.in_(state.states), ~recipients.is_for_nobody())
+    newest = listed.order_by(Message.id.desc()).limit(PAGE_SIZE + 1)
     if before is not None:
         newest = newest.where(Message.id < max(0, min(before, MAX_ID)))
     found = list(session.scalars(newest))
@@ -175,5 +177,6 @@ def diagnosis(session: Session, message: Message) -> Diagnosis | None:
 
 
 def delete_old_messages(session: Session, now: datetime) -> None:
-    """Delete finished messages after RETENTION."""
+    """Delete finished messages after RETENTION, and those for nobody much sooner."""
     session.execute(delete(Message).where(Message.finished_at <= now - RETENTION))
+    session.execute(delete(Message).where(Message.finished_at <= now - NOBODYS_RETENTION, recipients.is_for_nobody()))

@@ -1,0 +1,33 @@
+"""Whose the messages are that were queued without looking anybody up, such as a requested reset."""
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy.orm import Session
+
+from webapp.outbox.claims import cancel_queued, is_due
+from webapp.outbox.kinds import Unwanted, all_kinds
+from webapp.outbox.models import Message, MessageState
+
+
+def find_recipients(session: Session, now: datetime) -> None:
+    """Look up whose the new messages are; those for nobody don't even wait for a server that is down."""
+    for kind in all_kinds():
+        if kind.find_user is None:
+            continue
+        new = select(Message).where(is_due(now), _is_unknown(kind.name), Message.attempts == 0)
+        for message in session.scalars(new.with_for_update(skip_locked=True)).all():
+            try:
+                message.user_id = kind.find_user(session, message.recipient)
+            except Unwanted as error:
+                cancel_queued(message, now, error.code)
+
+
+def is_for_nobody() -> ColumnElement[bool]:
+    """The condition for messages to an address that nobody uses, as far as that was looked up."""
+    unknown = or_(*[_is_unknown(kind.name) for kind in all_kinds() if kind.find_user])
+    return and_(unknown, or_(Message.attempts == 0, Message.state == MessageState.CANCELLED))
+
+
+def _is_unknown(kind_name: str) -> ColumnElement[bool]:
+    return and_(Message.kind == kind_name, Message.user_id.is_(None))
