@@ -67,12 +67,16 @@ def save(
     A blank secret keeps the saved one. Secrets that the new settings cannot use are deleted, and so is a grant
     that was obtained with other settings (see `grants.discarding_changes`).
     `version` is that of the mail server that the form showed, 0 if none was saved. Raises StaleVersion if another
-    administrator has saved since, and SecretsRequired if a blank secret was saved for another destination.
+    administrator has saved something else since, and SecretsRequired if a blank secret was saved for another
+    destination.
     """
     saved = by_position(session, lock=True)
     shown = saved.get(DRAFT, saved.get(PRIMARY))
     if version is not None and version != (current := shown.version if shown else 0):
-        raise StaleVersion(current)
+        if shown is None or not is_unchanged(shown, draft, open_secrets(sealer, shown, needed=())):
+            raise StaleVersion(current)
+        # A second click.
+        return Saved(shown, can_work=can_work(session, shown))
     if secrets_to_retype(shown, draft):
         raise SecretsRequired
     changed = _changes_of_grant(sealer, shown, draft)
@@ -122,9 +126,13 @@ def can_work(session: Session, server: MailServer) -> bool:
     return method is not None and (not isinstance(method, OAuth2) or _has_token(session, server))
 
 
-def is_unchanged(saved: MailServer | None, draft: ServerDraft) -> bool:
-    """Return whether saving this draft would change nothing."""
-    if saved is None or any(draft.secrets.values()) or draft.removed & set(saved.sealed_secrets):
+def is_unchanged(saved: MailServer | None, draft: ServerDraft, opened: Mapping[str, str] | None = None) -> bool:
+    """Return whether saving this draft would change nothing.
+
+    Entered secrets count as changes, unless they are the same as the `opened` ones.
+    """
+    same_secrets = all((opened or {}).get(name) == value for name, value in draft.secrets.items() if value)
+    if saved is None or not same_secrets or draft.removed & set(saved.sealed_secrets):
         return False
     return not saved.differing(draft.values, draft.values, draft.provider_fields)
 

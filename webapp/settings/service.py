@@ -128,11 +128,11 @@ def _save(
     new: Mapping[str, object],
     expected_version: int | None,
 ) -> list[str]:
-    """Save `new` and return the names of what changed."""
+    """Save `new` and return the names of what changed. What is saved already, as by a second click, is not stale."""
     row = lock_row(session, model, {**defaults, "version": 0})
-    if expected_version not in (None, row.version):
-        raise StaleVersion(row.version)
     changed = [name for name, value in new.items() if getattr(row, name) != value]
+    if changed and expected_version not in (None, row.version):
+        raise StaleVersion(row.version)
     for name in changed:
         setattr(row, name, new[name])
     return changed
