@@ -124,6 +124,7 @@ START = [
     ("auth", "504 5.5.4 Unrecognized authentication type", NO_COMMON_MECHANISM),
     ("auth", "454 4.7.0 Temporary authentication failure", rules.TEMPORARY_PROBLEM),
     ("auth", "451 Authentication failed: Maximum credits exceeded", rules.LIMIT_REACHED),
+    ("auth", "550 5.7.1 No", rules.REFUSED),
     ("auth", "525 5.7.1 Unauthorized IP address", rules.MACHINE_REFUSED),
     ("auth", "554 5.1.8 Sender Address Blocked", rules.SENDER_BLOCKED),
     ("tls", "454 4.7.0 TLS not available due to local problem", rules.TEMPORARY_PROBLEM),
@@ -149,9 +150,15 @@ def test_the_words_of_an_address_say_nothing(address: str) -> None:
     assert rejections.scope(Stage.RCPT, reply) is Scope.RECIPIENT
 
 
-def test_who_is_signed_in_is_not_told_to_set_a_password() -> None:
-    failure = Failure("rcpt", reply="554 5.7.1 <eve@example.org>: Relay access denied")
-    assert rules.diagnose_reply(failure, {"authentication": "password"}) is rules.RELAY_DENIED
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        ("554 5.7.1 <eve@example.org>: Relay access denied", rules.RELAY_DENIED),
+        ("553 5.7.1 <m@x>: Sender address rejected: not logged in", rules.NEEDS_AUTHENTICATION),
+    ],
+)
+def test_who_is_signed_in_and_may_not_relay_is_not_told_to_sign_in(reply: str, expected: Diagnosis) -> None:
+    assert rules.diagnose_reply(Failure("rcpt", reply=reply), {"authentication": "password"}) is expected
 
 
 @pytest.mark.parametrize(

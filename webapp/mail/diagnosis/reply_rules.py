@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _
 
 from webapp.mail.diagnosis.smtp_rules import CHECK_PORT, NO_COMMON_MECHANISM
 from webapp.mail.transcript import Stage
-from webapp.mail.transport.rejections import Party, party, without_addresses
+from webapp.mail.transport.rejections import SESSION_STAGES, Party, party, without_addresses
 from webapp.providers import Diagnosis, DiagnosisRule, Failure
 
 SUBMIT_ELSEWHERE = _(
@@ -155,6 +155,7 @@ REJECTED = Diagnosis(
     _("The server permanently rejected the message. Its reply, below, says why."),
     [SEND_REPLY],
 )
+REFUSED = Diagnosis(_("The server refused to continue. Its reply, below, says why."), [SEND_REPLY])
 
 # Replies that say what they are about by their code, at any stage. The first match counts.
 CODE_RULES = (
@@ -208,11 +209,12 @@ def diagnose_reply(failure: Failure, settings: Mapping[str, str]) -> Diagnosis:
     if failure.stage == Stage.AUTH and text.startswith("504"):
         return NO_COMMON_MECHANISM
     about = party(failure.stage, failure.reply)
-    if about is Party.AUTHENTICATION and settings.get("authentication", "none") != "none":
+    signed_in = settings.get("authentication", "none") != "none"
+    if about is Party.AUTHENTICATION and signed_in and re.search("relay|rcpthosts", text):
         return RELAY_DENIED
     for phrases, diagnosis in PARTY_RULES.get(about, ()):
         if re.search(phrases, text):
             return diagnosis
     if failure.reply.startswith("4"):
         return GREYLISTED if re.search("gr[ae]y-?list", text) else TEMPORARY_PROBLEM
-    return REJECTED
+    return REJECTED if failure.stage in SESSION_STAGES else REFUSED

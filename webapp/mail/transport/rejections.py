@@ -39,6 +39,7 @@ _SCOPES = {
     Party.SIZE: Scope.RECIPIENT,
     Party.UNKNOWN: Scope.RECIPIENT,
 }
+SESSION_STAGES = (Stage.MAIL, Stage.RCPT, Stage.DATA)
 _AT_ANY_STAGE = (Party.EHLO, Party.MACHINE, Party.SENDER, Party.LIMIT)
 # Enhanced codes (RFC 3463 and its registry) and phrases. The first match counts, so those that name a party come
 # before those that only hint at one.
@@ -113,7 +114,7 @@ def party(stage: str, reply: str) -> Party:
     if stage == Stage.RCPT and found is Party.UNKNOWN and re.match(r"5\d\d 5\.7\.", text):
         # RFC 3463, 3.8: a rule about who may send, rather than an address that doesn't exist.
         return Party.POLICY
-    if stage in (Stage.MAIL, Stage.RCPT, Stage.DATA) or found in _AT_ANY_STAGE:
+    if stage in SESSION_STAGES or found in _AT_ANY_STAGE:
         return found
     if stage == Stage.EHLO and text.startswith(("501", "504")):
         # The name is the command's only parameter.
