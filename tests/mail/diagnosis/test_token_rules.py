@@ -58,6 +58,8 @@ MICROSOFT = [
 ]
 CUSTOM = [
     ("invalid_tenant", "AADSTS90002: Tenant 'x' not found.", token_rules.NO_TENANT),
+    ("invalid_request", "AADSTS500113: No reply address is registered", token_rules.NOT_REGISTERED),
+    ("invalid_request", "Invalid parameter: redirect_uri", token_rules.NOT_REGISTERED),
     ("invalid_resource", "The resource is unknown.", token_rules.BAD_SCOPE),
 ]
 # What is wrong with a reply is shown in full, and its diagnosis is the same for all of them.

@@ -183,6 +183,15 @@ def test_a_remembered_refusal_says_when_it_happened_and_when_it_is_tried_next(
 def test_the_page_says_when_the_worker_asks_again(refused: GrantOwner, administrator: Browser) -> None:
     page = administrator.get(PAGE).text
     assert "Mailroom asks again on <time" in page
+    assert str(token_rules.ASK_AGAIN) in page
+
+
+def test_the_page_of_a_grant_that_ended_says_how_to_ask_again(granted: GrantOwner, administrator: Browser) -> None:
+    granted.provider.revoke()
+    with pytest.raises(TokenRefused):
+        granted.tokens.refresh()
+    page = administrator.get(PAGE).text
+    assert "Mailroom asks again on" not in page
     assert "To ask the provider again at once, send a test email." in page
 
 

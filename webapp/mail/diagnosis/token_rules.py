@@ -273,9 +273,15 @@ def diagnose_authentication(failure: Failure) -> Diagnosis | None:
     return TOKEN_EXPIRED if failure.code == "token_expired" else REJECTED_TOKEN
 
 
+def concerns_redirect_uri(reply: str) -> bool:
+    """Return whether a provider says that it doesn't know the redirect URI, or reply address, as Microsoft calls it."""
+    return any(name in reply.casefold() for name in ("redirect uri", "redirect_uri", "reply address", "reply url"))
+
+
 def diagnose_token(failure: Failure) -> Diagnosis:
     """Return the diagnosis of a failure on the way to an access token."""
     if failure.reply:
-        return REFUSALS.get(failure.code, TOKEN_REFUSED)
+        refusal = REFUSALS.get(failure.code, TOKEN_REFUSED)
+        return NOT_REGISTERED if concerns_redirect_uri(failure.reply) else refusal
     untrusted = diagnose_certificate(failure.params.get("cause", ""), failure.params)
     return untrusted or CODES.get(failure.code, UNUSABLE_REPLY)

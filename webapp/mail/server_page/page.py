@@ -16,6 +16,7 @@ from webapp.core.app_state import app_state
 from webapp.mail import servers
 from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.diagnosis.service import diagnose
+from webapp.mail.diagnosis.token_rules import concerns_redirect_uri
 from webapp.mail.expiry import service as expiries
 from webapp.mail.expiry.service import Expiry, ExpiryState
 from webapp.mail.fixes import Fix
@@ -69,8 +70,8 @@ class AuthorizationFailure:
 
     @property
     def is_about_redirect_uri(self) -> bool:
-        """Whether the provider doesn't know the redirect URI; Microsoft also calls it the reply address."""
-        return any(word in self.error.casefold() for word in ("redirect", "reply address", "reply url"))
+        """Whether the provider doesn't know the redirect URI."""
+        return concerns_redirect_uri(self.error)
 
 
 def page_context(result: FormResult, saved: MailServer | None, test: TestSend | None = None) -> dict[str, Any]:
