@@ -15,6 +15,7 @@ def test_values_and_technical_terms_in_a_right_to_left_sentence_are_isolated(app
         with i18n.use_language("ar"):
             assert gettext("%(name)s is there", name="Ada (x)") == f"{ISOLATE}Ada (x){END_OF_ISOLATE} is there"
             assert ngettext("%(num)s of %(name)s", "%(num)s", 1, name="x") == f"1 of {ISOLATE}x{END_OF_ISOLATE}"
+            assert gettext("Users → Mail") == "Users \u200f←\u200f Mail"
             assert gettext("as 2027-01-31.") == f"as {ISOLATE}2027-01-31{END_OF_ISOLATE}."
             assert gettext("no https://, but https://a.example/") == (
                 f"no {ISOLATE}https://{END_OF_ISOLATE}, but https://a.example/"
@@ -29,3 +30,8 @@ def test_values_in_a_translated_text_on_a_page_are_escaped(app: Flask) -> None:
     with app.test_request_context(), i18n.use_language("ar"):
         bold = "<strong><bdi>&lt;b&gt;</bdi></strong>"
         assert page.render() == f"{ISOLATE}&lt;i&gt;{END_OF_ISOLATE} and {bold}"
+
+
+def test_an_address_may_break_at_its_signs_and_is_escaped(app: Flask) -> None:
+    assert i18n.breakable("a<b@c.example") == "<bdi>a&lt;b@<wbr>c<wbr>.example</bdi>"
+    assert i18n.breakable("::1") == "<bdi><wbr>:<wbr>:1</bdi>"

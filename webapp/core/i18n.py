@@ -18,6 +18,9 @@ from werkzeug.utils import cached_property
 # They keep the text between them in its own direction: FIRST STRONG ISOLATE, POP DIRECTIONAL ISOLATE (UAX #9).
 ISOLATE, END_OF_ISOLATE = "\u2068", "\u2069"
 
+# In menu paths. RIGHT-TO-LEFT MARKs on both sides keep English names from forming one text from left to right.
+NEXT_IN_PATH = "\u200f←\u200f"
+
 # Technical examples in translated sentences: numbers with hyphens, such as dates, and the start of a URL. Whole URLs
 # are left alone: people would copy the invisible characters with them.
 TECHNICAL_TERM = re.compile(r"\bhttps?://(?!\w)|\b[0-9a-f]+(?:-[0-9a-f]+){2,}\b")
@@ -113,7 +116,7 @@ def init_app(app: Flask, select_language: Callable[[], str]) -> None:
     babel = IsolatingBabel(app, default_locale=DEFAULT_LOCALE, locale_selector=lambda: locales[select_language()])
     gettext, ngettext = babel.domain_instance.gettext_in_template, babel.domain_instance.ngettext_in_template
     app.jinja_env.globals.update(_=gettext, gettext=gettext, ngettext=ngettext)
-    app.jinja_env.filters.update(bdi=bdi, strong=strong)
+    app.jinja_env.filters.update(bdi=bdi, breakable=breakable, strong=strong)
     app.add_template_global(current, "language")
 
 
@@ -148,6 +151,12 @@ def bdi(value: str) -> Markup:
     return Markup("<bdi>{}</bdi>").format(value)
 
 
+def breakable(value: str) -> Markup:
+    """Filter: isolate an email or IP address, and let it break at its signs rather than within a word."""
+    parts = re.split(r"(?<=@)|(?=[.:])", value)
+    return Markup("<bdi>{}</bdi>").format(Markup("<wbr>").join(parts))
+
+
 def strong(value: str) -> Markup:
     """Filter: isolate a name or an address, and emphasise it."""
     return Markup("<strong><bdi>{}</bdi></strong>").format(value)
@@ -161,6 +170,7 @@ def _needs_isolation(value: Any) -> bool:
 def _fill(language: Language, text: str, values: Mapping[str, Any], context: EvalContext | None = None) -> str:
     """Put the values into a text; in a template also if there are none, and escaped where it escapes."""
     if language.direction == "rtl":
+        text = text.replace("→", NEXT_IN_PATH)
         text = TECHNICAL_TERM.sub(f"{ISOLATE}\\g<0>{END_OF_ISOLATE}", text)
         values = isolate(values)
     if context and context.autoescape:

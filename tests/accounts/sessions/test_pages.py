@@ -96,7 +96,7 @@ def test_an_error_is_shown_beside_its_field(stranger: Browser, fields: list[tupl
 
 
 def test_the_login_page_of_a_fresh_installation_says_where_to_begin(stranger: Browser, database: Database) -> None:
-    hint = "there is no administrator. Open the setup link that the server printed"
+    hint = "that the server printed on its standard output when it started"
     assert hint in stranger.get("/", True).text
     add_user(database, "ada@example.com", Role.ADMINISTRATOR)
     assert hint not in stranger.get("/login").text
