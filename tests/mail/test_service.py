@@ -92,6 +92,7 @@ def test_a_password_saved_in_the_meantime_is_only_sent_to_its_own_server(save: S
         ("", "app_web_1.app_default", "m@example.com", "example.com"),
         ("https://app_web_1.example.org", "app_web_1", "m@example.com", "example.com"),
         ("https://mailroom", "web-0.default.svc.cluster.local", "m@example.com", "example.com"),
+        ("", "1.0.0.127.in-addr.arpa", "m@example.com", "example.com"),
         ("https://192.0.2.1", "192.0.2.1", "m@example.com", "example.com"),
         ("", "app_web_1", "m@localhost", ""),
         ("", "-box.example.org", "m@[192.0.2.1]", ""),

@@ -22,9 +22,9 @@ from webapp.settings.service import General
 # RFC 5321, 4.1.2: labels of letters, digits and hyphens; at least two of them, and not those of an IP address.
 _LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 HOST_NAME = re.compile(rf"(?=.{{4,253}}$)(?:{_LABEL}\.)+(?![0-9]+$){_LABEL}")
-# Top-level domains that exist on no name server of the internet (RFC 6761; RFC 6762, G; ICANN's .internal).
+# Top-level domains without hosts on the internet (RFC 6761; RFC 6762, G; ICANN's .internal; those of reverse look-ups).
 LOCAL_DOMAINS = frozenset(
-    {"corp", "home", "internal", "intranet", "invalid", "lan", "local", "localdomain", "localhost", "private"}
+    {"arpa", "corp", "home", "internal", "intranet", "invalid", "lan", "local", "localdomain", "localhost", "private"}
 )
 # What the mail server itself never gets.
 NOT_FOR_THE_SERVER = frozenset({PROXY_PASSWORD, *CLIENT_SECRETS})
