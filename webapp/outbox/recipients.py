@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session
 
 from webapp.outbox.claims import cancel_queued, is_due
@@ -25,7 +25,7 @@ def find_recipients(session: Session, now: datetime) -> None:
 
 def is_for_nobody() -> ColumnElement[bool]:
     """The condition for messages to an address that nobody uses, as far as that was looked up."""
-    unknown = or_(*[_is_unknown(kind.name) for kind in all_kinds() if kind.find_user])
+    unknown = or_(false(), *[_is_unknown(kind.name) for kind in all_kinds() if kind.find_user])
     return and_(unknown, or_(Message.attempts == 0, Message.state == MessageState.CANCELLED))
 
 
