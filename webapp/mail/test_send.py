@@ -7,14 +7,15 @@ from typing import Any
 
 from webapp.audit import service as audit
 from webapp.core.app_state import app_state
-from webapp.mail import audit_events, fixes, transport_settings
+from webapp.mail import audit_events, fixes, signals, transport_settings
 from webapp.mail.compose import compose
 from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.expiry import certificates
 from webapp.mail.fixes import NO_FIX, Fix
 from webapp.mail.models import MailServer
-from webapp.mail.servers import CERTIFICATE_SETTINGS, ServerDraft
+from webapp.mail.servers import CERTIFICATE_SETTINGS, PRIMARY, ServerDraft
+from webapp.mail.service import is_unchanged
 from webapp.mail.transcript import Stage, StageResult, TranscriptLine
 from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError
@@ -66,7 +67,8 @@ def send_test(draft: ServerDraft, saved: MailServer | None, recipient: str) -> T
         diagnosis=diagnosis,
         fix=fixes.find(settings, error.failure, diagnosis.fix) if error and diagnosis else NO_FIX,
     )
-    _audit(test, settings.provider.key)
+    in_use = saved is not None and saved.position == PRIMARY and is_unchanged(saved, draft)
+    _record(test, settings.provider.key, works=in_use and test.passed)
     if saved is not None and not saved.differing(CERTIFICATE_SETTINGS, draft.values, draft.provider_fields):
         certificates.record(app_state().database, saved, connection.certificate, asked=True)
     return test
@@ -83,7 +85,8 @@ def _send(settings: TransportSettings, present: General, recipient: str) -> tupl
     return connection, None
 
 
-def _audit(test: TestSend, provider: str) -> None:
+def _record(test: TestSend, provider: str, works: bool) -> None:
+    """Record the test in the audit trail, and announce a server in use that `works`."""
     stage: dict[str, Any] = {"stage": test.stage} if test.stage else {}
     with app_state().database.transaction() as session:
         audit.record(
@@ -94,3 +97,5 @@ def _audit(test: TestSend, provider: str) -> None:
             passed=test.passed,
             **stage,
         )
+        if works:
+            signals.mail_server_works.send(session=session)

@@ -7,11 +7,12 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
 from webapp.audit import registry
+from webapp.core import clock
 from webapp.core.app_state import app_state_of
 from webapp.core.jobs import cleanup_job, register_jobs
-from webapp.mail.signals import grant_obtained, mail_server_saved
-from webapp.outbox import audit_events, claims, kinds, preview_routes, routes, service
-from webapp.outbox.queue import EXTENSION, WakeUpQueue
+from webapp.mail.signals import grant_obtained, mail_server_saved, mail_server_works
+from webapp.outbox import audit_events, claims, kinds, preview_routes, routes, service, suspension
+from webapp.outbox.queue import EXTENSION, WakeUpQueue, wake_after_commit
 from webapp.settings.signals import settings_saved
 from webapp.web import navigation
 from webapp.web.navigation import NavigationEntry, Panel, SettingsTab
@@ -26,6 +27,7 @@ def init_app(app: Flask) -> None:
     registry.register(app, audit_events, audit_events.DETAILS)
     for signal in (settings_saved, mail_server_saved, grant_obtained):
         signal.connect(_retry_waiting)
+    mail_server_works.connect(_resume)
     kinds.register_kinds(app, kinds.TEST_KIND)
     app.register_blueprint(routes.blueprint)
     app.register_blueprint(preview_routes.blueprint)
@@ -45,3 +47,8 @@ def init_app(app: Flask) -> None:
 
 def _retry_waiting(_sender: object, session: Session) -> None:
     service.retry_waiting(session)
+
+
+def _resume(_sender: object, session: Session) -> None:
+    suspension.resume(session, clock.now())
+    wake_after_commit(session)

@@ -72,7 +72,9 @@ def press_test(owner: GrantOwner, app: Flask, token_inbox: TokenInbox) -> Press:
     def press() -> test_send.TestSend:
         where = {"host": token_inbox.host, "port": token_inbox.port, "security": token_inbox.security}
         server = owner.server
-        draft = owner.draft(authentication=server.authentication, username=server.username, **where)
+        draft = owner.draft(
+            authentication=server.authentication, username=server.username, secrets={"client_secret": ""}, **where
+        )
         with app.app_context():
             return test_send.send_test(draft, server, "eve@people.example")
 
@@ -88,6 +90,19 @@ def test_every_test_send_asks_a_token_endpoint_that_failed(granted: GrantOwner, 
     granted.provider.misbehave("503", "503", "503")
     with later(hours=2):
         assert [press_test().passed for _ in range(4)] == [False, False, False, True]
+
+
+def test_what_waits_for_the_server_is_tried_at_once_after_a_test_that_passed(
+    granted: GrantOwner, press_test: Press, enqueue: Enqueue, deliver: Callable[[], None], get_message: GetMessage
+) -> None:
+    granted.provider.misbehave("503")
+    with later(hours=2):
+        message = enqueue()
+        deliver()
+        assert get_message(message).waits_for_server
+        assert press_test().passed
+        deliver()
+    assert get_message(message).state == MessageState.SENT
 
 
 def test_every_test_send_asks_a_provider_that_refused_the_application(refused: GrantOwner, press_test: Press) -> None:
