@@ -5,12 +5,14 @@ import io
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import text
 
 from tests.support.browser import Browser
 from tests.support.users import add_user
 from webapp.audit.audit_events import TRAIL_DOWNLOADED
 from webapp.audit.models import AuditEntry
 from webapp.audit.registry import EventType
+from webapp.core import clock
 from webapp.core.database import Database
 from webapp.mail.audit_events import MAIL_SERVER_SAVED
 
@@ -83,3 +85,14 @@ def test_a_download_is_recorded(administrator: Browser, last_entry: LastEntry) -
 
 def test_an_invalid_filter_leads_to_the_page_that_says_so(administrator: Browser) -> None:
     assert "Enter a date such as 2026-11-23." in administrator.get("/audit.csv?since=yesterday").text
+
+
+def test_an_entry_whose_data_cannot_be_read_hides_no_other(administrator: Browser, database: Database) -> None:
+    broken = "INSERT INTO audit_entries (happened_at, event, actor_email, subject_email, ip_address, user_agent, data)"
+    with database.transaction() as session:
+        session.execute(
+            text(broken + " VALUES (:now, 'broken.event', '', '', '', '', '{')"),
+            {"now": clock.now().replace(tzinfo=None)},
+        )
+    for path in ("/audit", "/audit.csv"):
+        assert "broken.event" in administrator.get(path).text
