@@ -1,6 +1,6 @@
 """A test of unsaved settings that fails, is fixed with one click, passes and is saved, in a real browser."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
@@ -11,6 +11,7 @@ from tests.browser.walker import Walker
 from tests.support.certificates import Authority
 from tests.support.inbox import PASSWORD as MAIL_PASSWORD
 from tests.support.inbox import SENDER, USERNAME, Inbox, running_inbox
+from tests.support.scripted import ScriptedServer
 
 PASSWORD = "the first long sentence 7"
 
@@ -64,6 +65,21 @@ def test_closing_the_result_leaves_the_page_as_it_was_and_leaving_it_asks(visito
     assert (asked.value.type, page.locator("[name=host]").input_value()) == ("beforeunload", tls_server.host)
 
 
-def enter(visitor: Walker, server: Inbox) -> None:
-    visitor.fill(mail_from=SENDER, host=server.host, port=str(server.port), security="starttls", timeout="1")
+@pytest.mark.parametrize("walker", [DESKTOP, BARE_DESKTOP], indirect=True, ids=lambda screen: screen.name)
+def test_a_slow_test_shows_what_it_is_doing(visitor: Walker, scripted: Callable[..., ScriptedServer]) -> None:
+    page = visitor.page
+    enter(visitor, scripted(stall_at="EHLO"), timeout="4")
+    page.locator("main button[name=test]").click(no_wait_after=True)
+    page.get_by_text("Introduction (EHLO)").wait_for()
+    assert page.locator(".testing li").all_inner_texts() == [
+        "Look up the host", "Connect", "Server greeting", "Introduction (EHLO)",
+    ]  # fmt: skip
+    assert page.locator("dialog").count() == 0
+    page.locator("dialog").wait_for()
+    assert not page.locator(".testing").is_visible()
+    assert visitor.complaints == []
+
+
+def enter(visitor: Walker, server: Inbox | ScriptedServer, timeout: str = "1") -> None:
+    visitor.fill(mail_from=SENDER, host=server.host, port=str(server.port), security="starttls", timeout=timeout)
     visitor.fill(authentication="password", username=USERNAME, password=MAIL_PASSWORD, test_recipient="eve@example.org")

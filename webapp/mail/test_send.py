@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flask_babel import gettext as _
+
 from webapp.audit import service as audit
 from webapp.core.app_state import app_state
 from webapp.mail import audit_events, fixes, signals, transport_settings
@@ -16,10 +18,9 @@ from webapp.mail.fixes import NO_FIX, Fix
 from webapp.mail.models import MailServer
 from webapp.mail.servers import CERTIFICATE_SETTINGS, PRIMARY, ServerDraft
 from webapp.mail.service import is_unchanged
-from webapp.mail.transcript import Stage, StageResult, TranscriptLine
+from webapp.mail.transcript import Stage, StageResult, TranscriptLine, stage_label
 from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError
-from webapp.mail.transport.settings import TransportSettings
 from webapp.providers import Diagnosis
 from webapp.settings.service import General, general
 
@@ -45,16 +46,36 @@ class TestSend:
         return self.stage is None
 
 
-def send_test(draft: ServerDraft, saved: MailServer | None, recipient: str) -> TestSend:
+@dataclass
+class Progress:
+    """What a test is doing, for another thread to show."""
+
+    stages: Sequence[StageResult] = ()
+    seeks_fix: bool = False
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """What the test has done so far, and does now, in words."""
+        labels = [stage_label(step.stage) for step in list(self.stages)]
+        return [*labels, _("Try other ports and security")] if self.seeks_fix else labels
+
+
+def send_test(
+    draft: ServerDraft, saved: MailServer | None, recipient: str, progress: Progress | None = None
+) -> TestSend:
     """Send the test email through a mail server that need not be saved. Raises CannotUnseal."""
+    progress = progress or Progress()
     with app_state().database.read() as session:
         present = general(session, app_state().config)
     settings = transport_settings.from_draft(draft, saved, app_state(), present)
     started = time.monotonic()
-    connection, error = _send(settings, present, recipient)
+    connection = SmtpConnection(settings)
+    progress.stages = connection.transcript.stages
+    error = _send(connection, present, recipient)
     seconds = time.monotonic() - started
     record = connection.transcript
     diagnosis = diagnose(settings.provider.key, settings.public_values, error.failure) if error else None
+    progress.seeks_fix = diagnosis is not None
     test = TestSend(
         recipient=recipient,
         host=settings.host,
@@ -74,15 +95,15 @@ def send_test(draft: ServerDraft, saved: MailServer | None, recipient: str) -> T
     return test
 
 
-def _send(settings: TransportSettings, present: General, recipient: str) -> tuple[SmtpConnection, DeliveryError | None]:
-    connection = SmtpConnection(settings)
+def _send(connection: SmtpConnection, present: General, recipient: str) -> DeliveryError | None:
+    settings = connection.settings
     message = compose("test", recipient, settings.mail_from, present, {"provider": str(settings.provider.label)})
     try:
         with connection:
             connection.send(message)
     except DeliveryError as error:
-        return connection, error
-    return connection, None
+        return error
+    return None
 
 
 def _record(test: TestSend, provider: str, works: bool) -> None:

@@ -61,7 +61,7 @@ class MailServerForm(VersionedForm):
         [checks.valid_choice],
         choices=[
             SelectChoice("starttls", lazy("STARTTLS (usually port 587)")),
-            SelectChoice("tls", lazy("TLS from the start (port 465)")),
+            SelectChoice("tls", lazy("TLS from the start (usually port 465)")),
             SelectChoice("none", lazy("None (not encrypted: anyone on the network can read it)")),
         ],
         validate_choice=False,

@@ -1,10 +1,12 @@
 """The mail server page: choose a provider, save, send a test email, discard the draft."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask import Response as FlaskResponse
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
@@ -13,8 +15,10 @@ from webapp.core.errors import StaleVersion
 from webapp.core.sealing import CannotUnseal
 from webapp.mail import servers, service
 from webapp.mail.models import MailServer
+from webapp.mail.server_page import progress
 from webapp.mail.server_page.form_state import FormResult, FormState
 from webapp.mail.server_page.page import form_targets, page_context
+from webapp.mail.server_page.progress import Tested
 from webapp.mail.service import Saved
 from webapp.mail.test_send import TestSend, send_test
 from webapp.mail.transcript import stage_label
@@ -99,12 +103,18 @@ def _send_test(state: FormState) -> Response:
     result = state.as_posted(for_test=True)
     if result.draft is None or not result.valid:
         return _page(result, state.saved)
-    try:
-        test = send_test(result.draft, state.saved, recipient=result.form.test_recipient.data or "")
-    except CannotUnseal as error:
-        log.warning("saved secret cannot be unsealed", error=str(error))
-        return _page(state.with_unreadable_secrets(result), state.saved)
-    return _page(state.offering_fix(result, test.fix.values), state.saved, test)
+    recipient = result.form.test_recipient.data or ""
+
+    def page(tested: Tested) -> FlaskResponse:
+        try:
+            test = tested.result()
+        except CannotUnseal as error:
+            log.warning("saved secret cannot be unsealed", error=str(error))
+            return _page(state.with_unreadable_secrets(result), state.saved)
+        return _page(state.offering_fix(result, test.fix.values), state.saved, test)
+
+    response = progress.show(partial(send_test, result.draft, state.saved, recipient), page)
+    return allow_form_targets(response, form_targets(result.form.chosen))
 
 
 def _flash_saved(done: Saved) -> None:
@@ -121,7 +131,7 @@ def _flash_saved(done: Saved) -> None:
         flash(_("Saved and in use. Send a test email to check that it works."), "success")
 
 
-def _page(result: FormResult, saved: MailServer | None, test: TestSend | None = None) -> Response:
+def _page(result: FormResult, saved: MailServer | None, test: TestSend | None = None) -> FlaskResponse:
     if not result.form.test_recipient.data:
         result.form.test_recipient.data = current_user.email
     page = render_template("mail/server.html", **page_context(result, saved, test))
