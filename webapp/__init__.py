@@ -44,7 +44,7 @@ def create_app(config: Config | None = None) -> Flask:
     language.init_app(app)
     templates.init_app(app)
     error_pages.init_app(app)
-    app.register_blueprint(health.blueprint)
+    health.init_app(app)
     audit_wiring.init_app(app)
     settings_wiring.init_app(app)
     webhooks_wiring.init_app(app)

@@ -43,7 +43,7 @@ processes_option = click.option(
 )
 threads_option = click.option(
     "--threads",
-    default=16,
+    default=32,
     show_default=True,
     type=click.IntRange(1, 256),
     help="Maximum threads per process.",
@@ -215,7 +215,7 @@ def secret_key_hint(config: Config) -> str:
 @click.option("--port", type=PORT_RANGE, help="Port to listen on. Default: the first free port from 8000.")
 def demo(port: int | None) -> None:
     """Run the demo, with sample accounts and an inbox that receives every email."""
-    launcher.run(create_app, port, lambda listener: web_children(listener, processes=2, threads=16), echo)
+    launcher.run(create_app, port, lambda listener: web_children(listener, processes=2, threads=32), echo)
 
 
 @main.command(with_appcontext=False, hidden=True)

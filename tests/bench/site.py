@@ -31,7 +31,7 @@ from webapp.outbox.queue import WakeUpQueue
 from webapp.process.listen_address import ListenAddress
 from webapp.settings import service as settings
 
-PROCESSES, THREADS = 2, 16
+PROCESSES, THREADS = 2, 32
 # Users are added in batches.
 BATCH = 10_000
 SENDER = "mailroom@mailroom.example"

@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 
 from webapp.core import schema
@@ -70,6 +71,19 @@ class PostgreSQL:
             yield self._url(name)
         finally:
             self._admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Stop all processes of the server during the block, so that it takes what is sent and never answers."""
+        main = psutil.Process(int((self._folder / "data" / "postmaster.pid").read_text().split()[0]))
+        everything = [main, *main.children(recursive=True)]
+        for process in everything:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in everything:
+                process.resume()
 
     def close(self) -> None:
         """Close the connections to the server."""

@@ -12,10 +12,14 @@ from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import JSON, TypeDecorator
 
 from webapp.core.config import ConfigError
+from webapp.core.postgresql import create_postgresql_engine
 
 AFTER_COMMIT = "after_commit"
 # The largest id in an INTEGER column; SQLite's driver refuses to compare with much larger numbers.
 MAX_ID = 2**31 - 1
+# Of SQLite: seconds to wait for the write lock, and connections; see `postgresql` for the other.
+LOCK_TIMEOUT = 30
+POOL = {"pool_size": 20, "max_overflow": 20, "pool_timeout": 10}
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -126,12 +130,10 @@ def insert_into(session: Session, model: type[Base]) -> postgresql.Insert | sqli
 
 def _create_engine(url: str) -> Engine:
     parsed = _parsed(url)
-    # The values of statements must not appear in logged errors.
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(
-            parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, pool_size=10, hide_parameters=True
-        )
-    engine = create_engine(parsed, connect_args={"timeout": 30}, pool_size=20, hide_parameters=True)
+        return create_postgresql_engine(parsed.set(drivername="postgresql+psycopg"))
+    # The values of statements must not appear in logged errors.
+    engine = create_engine(parsed, connect_args={"timeout": LOCK_TIMEOUT}, hide_parameters=True, **POOL)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

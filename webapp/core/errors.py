@@ -19,6 +19,10 @@ class TooManyRequests(MailroomError):
         self.retry_after = retry_after
 
 
+class Overloaded(MailroomError):
+    """There is more to do at the moment than can be done; nothing was changed."""
+
+
 class StaleVersion(MailroomError):
     """Someone else saved the settings after the form was shown; `current` is their version now."""
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from webapp.core import clock
 from webapp.core.app_state import app_state
+from webapp.core.postgresql import lift_limits
 
 EXTENSION = "mailroom.jobs"
 
@@ -38,6 +39,7 @@ def cleanup_job(name: str, clean_up: Callable[[Session, datetime], None], every:
 
     def run(now: datetime) -> None:
         with app_state().database.transaction() as session:
+            lift_limits(session.connection())
             clean_up(session, now)
 
     return Job(name, run, every, "maintenance")

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
 from webapp.core.database import Database
+from webapp.core.postgresql import lift_limits
 
 # Any number: an advisory lock on which all processes that upgrade the same PostgreSQL database wait.
 UPGRADE_LOCK = 7_145_232
@@ -18,6 +19,7 @@ UPGRADE_LOCK = 7_145_232
 def upgrade(database: Database) -> None:
     """Apply the missing migrations, one process at a time."""
     with _without_foreign_keys(database) as connection, connection.begin():
+        lift_limits(connection)
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": UPGRADE_LOCK})
         command.upgrade(alembic_config(connection), "head")

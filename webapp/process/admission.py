@@ -7,6 +7,7 @@ from typing import Any
 
 from werkzeug.wsgi import ClosingIterator
 
+from webapp.web.cookies import WITHOUT_SESSION
 from webapp.web.csrf import SAFE_METHODS
 from webapp.web.security import HEADERS
 
@@ -14,7 +15,6 @@ Wsgi = Callable[..., Iterable[bytes]]
 # Seconds that a request waits for its turn; it does so in one of the threads that are kept free.
 PATIENCE = 0.25
 RETRY_AFTER = 5
-HEALTH_CHECKS = frozenset({"/healthz", "/readyz"})
 TEXT = b"Mailroom is very busy. Nothing was changed. Go back and try again in a few seconds.\n"
 
 
@@ -34,7 +34,7 @@ class Admission:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer the request, or refuse it."""
-        if environ["PATH_INFO"] in HEALTH_CHECKS:
+        if environ["PATH_INFO"] in WITHOUT_SESSION:
             return self._app(environ, start_response)
         changes = environ["REQUEST_METHOD"] not in SAFE_METHODS
         with self._turn:

@@ -17,6 +17,8 @@ SESSION = "mailroom_session"
 DEVICE = "mailroom_device"
 # What the CSRF tokens of visitors are bound to: see web.csrf.
 VISITOR = "mailroom_visitor"
+# Paths whose pages have no session: its keys come from the database, which may be why a health check is made.
+WITHOUT_SESSION = frozenset({"/healthz", "/readyz"})
 
 
 def init_app(app: Flask, config: Config, keyring: Keyring) -> None:
@@ -75,6 +77,8 @@ class SessionInterface(SecureCookieSessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """Return the browser's session, also when another process signed it with a key that is new to this one."""
+        if request.path in WITHOUT_SESSION:
+            return self.session_class()
         # The token in a form may be made with a new key, too, whatever the cookie is signed with.
         if request.method not in ("GET", "HEAD"):
             self._keyring.refresh()

@@ -14,7 +14,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug import exceptions as http
 
-from webapp.core.errors import Forbidden, NotFound, TooManyRequests
+from webapp.core.errors import Forbidden, NotFound, Overloaded, TooManyRequests
 from webapp.core.keys.keyring import SecretKeyMissing
 from webapp.web.access import current_user
 from webapp.web.csrf import InvalidCsrfToken
@@ -64,6 +64,11 @@ PAGES: dict[type[BaseException], ErrorPage] = {
         413,
         _("Form too large"),
         _("The form was larger than Mailroom accepts. Shorten the text and submit it again."),
+    ),
+    Overloaded: ErrorPage(
+        503,
+        _("Very busy"),
+        _("Mailroom has very much to do at the moment. Nothing was changed. Please try again in a minute."),
     ),
     SecretKeyMissing: ErrorPage(
         503,
@@ -125,7 +130,10 @@ def _handle_error(error: Exception) -> Response:
     page = next(PAGES[cls] for cls in type(error).__mro__ if cls in PAGES)
     if page.status >= 500:
         log.error("request failed", endpoint=request.endpoint, method=request.method, exc_info=error)
-    return _render(page.status, page.title, page.text)
+    response = _render(page.status, page.title, page.text)
+    if page.status == UNAVAILABLE.status:
+        response.headers["Retry-After"] = "60"
+    return response
 
 
 def _handle_http_error(error: http.HTTPException) -> Response | http.HTTPException:

@@ -97,6 +97,7 @@ class Keyring:
         self._config = config
         self._known: Keys | None = None
         self._read_at = 0.0
+        self._failed_at = float("-inf")
 
     def keys(self) -> Keys:
         """Return the keys, at most a few seconds old. Raises the database's errors if none were read before."""
@@ -107,11 +108,17 @@ class Keyring:
         return self._known
 
     def refresh(self) -> bool:
-        """Look for new keys; return whether there are any. If the database fails, the known ones stay."""
+        """Look for new keys; return whether there are any. If the database fails, the known ones stay.
+
+        It is not asked again at once: a request does this several times, and each attempt may take its full time.
+        """
+        if time.monotonic() - self._failed_at < CACHE_SECONDS:
+            return False
         before = self._known
         try:
             return self._read() != before
         except (SQLAlchemyError, ConfigError) as error:
+            self._failed_at = time.monotonic()
             log.warning("keys cannot be read", error=type(error).__name__)
             return False
 
