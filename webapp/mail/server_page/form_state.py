@@ -101,7 +101,8 @@ class FormState:
     def with_fix(self) -> Self:
         """Return the state with the values of the fix that was chosen, as if they had been entered.
 
-        Secrets that were entered for a test follow the fix that this test offered, and no other.
+        Secrets that were entered for a test follow the fix that this test offered. With any other, they stay good for
+        the destination they were entered for, and no other.
         """
         asked, form = dict(parse_qsl(self.posted["apply"][:MAX_FIX_LENGTH])), self._form(posted=True)
         fillable = {*COLUMNS, *form.provider_fields()} - {"provider"}
@@ -109,11 +110,13 @@ class FormState:
         posted = MultiDict(self.posted)
         for name, value in fix.items():
             posted[name] = value
-        fixed = replace(self, posted=posted)
-        carried = self._carried(form)
-        if carried.get("fix") == fix and carried["destination"] == _destination(form.to_draft()):
-            draft = fixed._form(posted=True).to_draft()
-            posted["carried_secrets"] = self._seal_secrets(replace(draft, secrets=carried["secrets"]))
+        fixed, entered, carried = replace(self, posted=posted), self._draft(form), self._carried(form)
+        follows = carried.get("fix") == fix and carried["destination"] == _destination(entered)
+        draft = fixed._form(posted=True).to_draft() if follows else entered
+        for name in {*SECRETS, *secret_fields(form.chosen)}:
+            posted.poplist(name)
+        sealed = self._seal_secrets(replace(draft, secrets=entered.secrets))
+        posted["carried_secrets"] = sealed or posted.get("carried_secrets", "")
         return fixed
 
     def offering_fix(self, result: FormResult, fix: Mapping[str, str]) -> FormResult:
