@@ -27,7 +27,9 @@ from webapp.core.config import Config, ConfigError
 from webapp.core.database import Database
 from webapp.core.email_addresses import InvalidEmailAddress
 from webapp.core.keys import rotation
+from webapp.core.version import VERSION
 from webapp.demo import launcher
+from webapp.demo.launcher import DemoUnavailable
 from webapp.process import worker as worker_process
 from webapp.process.listen_address import AddressUnavailable, ListenAddress
 from webapp.process.supervisor import Child, Supervisor, exit_with_supervisor
@@ -72,7 +74,7 @@ class Commands(AppGroup):
         """Run the command. Raises CannotRun, which click prints."""
         try:
             return super().invoke(ctx)
-        except (ConfigError, InvalidPlugin, AddressUnavailable) as error:
+        except (ConfigError, InvalidPlugin, AddressUnavailable, DemoUnavailable) as error:
             raise CannotRun(str(error)) from error
         except ArgumentError as error:
             raise CannotRun(f"MAILROOM_DATABASE_URL: {summary(error)}") from error
@@ -90,6 +92,7 @@ def summary(error: object) -> str:
 
 
 @click.group(cls=Commands, context_settings={"max_content_width": 100})
+@click.version_option(VERSION, message="mailroom %(version)s")
 def main() -> None:
     """Mailroom sends an application's account email.
 

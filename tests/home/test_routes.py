@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from importlib.metadata import version
 
 import pytest
 import time_machine
@@ -25,6 +26,13 @@ def test_a_member_only_sees_who_is_signed_in(member: Browser) -> None:
     page = member.get("/").text
     assert "re signed in as Max" in page
     assert "Get started" not in page
+
+
+@pytest.mark.one_database
+def test_administrators_see_the_version_on_every_page(administrator: Browser, member: Browser) -> None:
+    assert f">Mailroom {version('mailroom')}</footer>" in administrator.get("/").text
+    assert f">Mailroom {version('mailroom')}</footer>" in administrator.get("/settings/mail").text
+    assert "</footer>" not in member.get("/").text
 
 
 def test_home_lists_what_a_new_installation_needs(administrator: Browser, state: AppState, inbox: Inbox) -> None:

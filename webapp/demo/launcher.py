@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from flask import Flask
@@ -30,6 +31,10 @@ LAST_PORT = 65535
 PROVIDER = "local_inbox"
 
 
+class DemoUnavailable(Exception):
+    """The demo can't run with what is installed; the text says what is missing."""
+
+
 def run(
     create_app: Callable[[], Flask],
     port: int | None,
@@ -38,8 +43,12 @@ def run(
 ) -> None:
     """Run the demo on loopback until a signal arrives, on `port` or the first free port from 8000.
 
-    Raises AddressUnavailable if the port is taken or the demo is already running.
+    Raises AddressUnavailable if the port is taken or the demo is already running, and DemoUnavailable.
     """
+    if find_spec("aiosmtpd") is None:
+        raise DemoUnavailable(
+            "The demo's inbox needs aiosmtpd. Install Mailroom with its extra “demo”, or run: pip install aiosmtpd"
+        )
     instance = Path(os.environ.get(f"{PREFIX}INSTANCE", "instance")) / "demo"
     address = ListenAddress(HOST, port) if port else find_free_port(ListenAddress(HOST, WEB_PORT))
     inbox = find_free_port(ListenAddress(HOST, inbox_port_beside(address.port)))

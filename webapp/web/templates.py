@@ -8,6 +8,7 @@ from flask import Flask, url_for
 from flask_bootstrap import Bootstrap5
 
 from webapp.core import formatting
+from webapp.core.version import VERSION
 from webapp.web import client, navigation
 
 
@@ -23,6 +24,7 @@ def init_app(app: Flask) -> None:
         navigation_entries=navigation.navigation_entries,
         settings_tabs=navigation.settings_tabs,
         panels=navigation.panels,
+        version=VERSION,
     )
 
 

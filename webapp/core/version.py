@@ -1,0 +1,5 @@
+"""The version of Mailroom."""
+
+from importlib.metadata import version
+
+VERSION = version("mailroom")
