@@ -7,6 +7,9 @@ from webapp.audit.registry import EventType
 MAIL_SERVER_SAVED = EventType("mail_server.saved", lazy("Mail server saved"))
 MAIL_SERVER_DRAFT_SAVED = EventType("mail_server.draft_saved", lazy("Mail server draft saved"))
 MAIL_SERVER_DRAFT_DISCARDED = EventType("mail_server.draft_discarded", lazy("Mail server draft discarded"))
+TEST_EMAIL_SENT = EventType("test_send.sent", lazy("Test email sent"))
+TEST_EMAIL_FAILED = EventType("test_send.failed", lazy("Test email failed"))
+# Of versions that had one event for both. Nothing records it any more.
 TEST_SEND_FINISHED = EventType("test_send.finished", lazy("Test email attempted"))
 GRANT_OBTAINED = EventType("grant.obtained", lazy("Access token generated"))
 GRANT_REFUSED = EventType("grant.refused", lazy("Access token could not be generated"))

@@ -108,15 +108,9 @@ def _send(connection: SmtpConnection, present: General, recipient: str) -> Deliv
 
 def _record(test: TestSend, provider: str, works: bool) -> None:
     """Record the test in the audit trail, and announce a server in use that `works`."""
+    event = audit_events.TEST_EMAIL_SENT if test.passed else audit_events.TEST_EMAIL_FAILED
     stage: dict[str, Any] = {"stage": test.stage} if test.stage else {}
     with app_state().database.transaction() as session:
-        audit.record(
-            session,
-            audit_events.TEST_SEND_FINISHED,
-            email=test.recipient,
-            provider=provider,
-            passed=test.passed,
-            **stage,
-        )
+        audit.record(session, event, email=test.recipient, provider=provider, **stage)
         if works:
             signals.mail_server_works.send(session=session)
