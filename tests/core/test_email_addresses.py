@@ -15,6 +15,10 @@ from webapp.core.email_addresses import MAX_EMAIL_LENGTH, InvalidEmailAddress, c
         ("用户@例子.广告", "用户@例子.广告"),
         ("root@mail.corp.local", "root@mail.corp.local"),
         ("person@company.test", "person@company.test"),
+        ("\tada@example.com\u00a0", "ada@example.com"),
+        ("\ufeffada@example.com\u200b\u2060", "ada@example.com"),
+        ("ada＠example．com", "ada@example.com"),
+        ("ada\ufe6bexample.com", "ada@example.com"),
     ],
 )
 def test_an_address_is_normalised(entered: str, normalised: str) -> None:
@@ -31,6 +35,8 @@ def test_an_address_is_normalised(entered: str, normalised: str) -> None:
         ("ada@example.com\r\nBcc: eve@example.com", "Line breaks"),
         ("ada@example.com\nx", "Line breaks"),
         ("ada\0@example.com", "Line breaks"),
+        ("ada\u200b@example.com", r"\(U\+200B ZERO WIDTH SPACE\)"),
+        ("ada@exa\u00a0mple.com", r"\(U\+00A0 NO-BREAK SPACE\)"),
         ("=?utf-8?q?=0d=0aBcc=3aeve=40example=2ecom=0d=0aX=3a?=@example.com", "Enter an email address"),
         ("ada@example.com, eve@example.com", "only one address"),
         ("ada@example.com;eve@example.com", "only one address"),
@@ -53,7 +59,14 @@ def test_an_address_whose_comparison_key_is_too_long_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "other", ["ada@BÜCHER.example", "ADA@bücher.example", "ada@xn--bcher-kva.example", " ada@bu\u0308cher.example "]
+    "other",
+    [
+        "ada@BÜCHER.example",
+        "ADA@bücher.example",
+        "ada@xn--bcher-kva.example",
+        " ada@bu\u0308cher.example ",
+        "ada＠bücher.example\u200b",
+    ],
 )
 def test_spellings_of_one_address_have_the_same_comparison_key(other: str) -> None:
     assert comparison_key(other) == comparison_key("ada@bücher.example")

@@ -86,6 +86,38 @@ def test_a_plain_http_url_is_saved_with_a_warning(administrator: Browser) -> Non
 
 
 @pytest.mark.one_database
+@pytest.mark.parametrize(
+    ("url", "warned"),
+    [
+        ("http://127.0.0.1:8000", True),
+        ("http://localhost", True),
+        ("https://mailroom.localhost", True),
+        ("http://[::1]:8000", True),
+        ("http://0.0.0.0:8000", True),
+        ("https://post.example", False),
+        ("http://192.0.2.1", False),
+    ],
+)
+def test_a_url_of_this_machine_is_saved_with_a_warning(
+    url: str, warned: bool, administrator: Browser, state: AppState
+) -> None:
+    page = administrator.submit(PAGE, **GOOD | {"public_url": url})
+    assert saved(state).public_url == url
+    assert ("links in emails won&#39;t work for other people" in page.text) is warned
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("junk", ["\t", "\u00a0", "\u200b", "\ufeff"], ids=ascii)
+def test_blanks_around_a_url_are_trimmed_and_inside_are_named(
+    junk: str, administrator: Browser, state: AppState
+) -> None:
+    administrator.submit(PAGE, **GOOD | {"public_url": f"{junk}https://post.example{junk}"})
+    assert saved(state).public_url == "https://post.example"
+    page = administrator.submit(PAGE, **GOOD | {"public_url": f"https://po{junk}st.example"})
+    assert f"U+{ord(junk):04X}" in page.text
+
+
+@pytest.mark.one_database
 class TestFixedByTheEnvironment:
     """MAILROOM_PUBLIC_URL is set."""
 

@@ -70,6 +70,21 @@ def test_invisible_characters_are_rejected(app: Flask, hidden: str) -> None:
 
 
 @pytest.mark.one_database
+@pytest.mark.parametrize("junk", ["\t", "\u00a0", "\u200b", "\u2060", "\ufeff", "\r\n"], ids=ascii)
+def test_pasted_blanks_are_trimmed_from_texts_but_not_from_passwords(app: Flask, junk: str) -> None:
+    sent = {"name": f"{junk}Zoë K{junk}", "text": f"{junk}one\ntwo{junk}", "secret": "corr ect "}
+    with app.test_request_context(method="POST", data=sent):
+        form = Sample()
+    assert (form.name.data, form.text.data, form.secret.data) == ("Zoë K", "one\ntwo", "corr ect ")
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("field", ["name", "secret"])
+def test_an_invisible_character_is_named(app: Flask, field: str) -> None:
+    assert "(U+200B ZERO WIDTH SPACE)" in errors(app, (field, "a\u200bb"))[field]
+
+
+@pytest.mark.one_database
 def test_only_multiline_text_may_contain_line_breaks(app: Flask) -> None:
     assert errors(app, ("text", "one\r\n\ttwo\n")) == {}
     assert CONTROL in errors(app, ("text", "one\0two"))["text"]

@@ -7,6 +7,7 @@ import idna
 
 from webapp.core.errors import MailroomError
 from webapp.core.i18n import lazy_gettext as _
+from webapp.core.text import hidden_character, trimmed
 
 MAX_EMAIL_LENGTH = 254
 # Start of an encoded word (RFC 2047). In a header it would be decoded, including line breaks.
@@ -25,11 +26,12 @@ def validate(email: str) -> str:
 
     It does not query the DNS, as a company's mail server may know domains that the DNS doesn't.
     """
-    email = email.strip(" ")
+    email = with_ascii_at(trimmed(email))
     if len(email) > MAX_EMAIL_LENGTH:
         raise InvalidEmailAddress(_("This address is too long."))
-    if not email.isprintable():
-        raise InvalidEmailAddress(_("Line breaks and control characters are not allowed here."))
+    if hidden := hidden_character(email, allowed="", spaces=False):
+        text = _("Line breaks and control characters are not allowed here (%(character)s).", character=hidden)
+        raise InvalidEmailAddress(text)
     if any(separator in email for separator in ",;"):
         raise InvalidEmailAddress(_("Enter only one address."))
     if "<" in email:
@@ -51,8 +53,13 @@ def comparison_key(email: str) -> str:
 
     It accepts any text, so that whatever a user enters can be looked up.
     """
-    local, at, domain = unicodedata.normalize("NFC", email.strip()).rpartition("@")
+    local, at, domain = unicodedata.normalize("NFC", with_ascii_at(trimmed(email))).rpartition("@")
     return local.casefold() + at + _ascii(domain)
+
+
+def with_ascii_at(text: str) -> str:
+    """Return the text with the @ that Chinese and Japanese keyboards write (full-width or small) as the usual one."""
+    return text.replace("\uff20", "@").replace("\ufe6b", "@")
 
 
 def _ascii(domain: str) -> str:

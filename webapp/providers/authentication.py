@@ -7,6 +7,8 @@ from typing import ClassVar, NoReturn, Protocol
 
 from flask_babel import lazy_gettext as _
 
+from webapp.core.email_addresses import with_ascii_at
+from webapp.core.text import trimmed, without_blanks
 from webapp.providers.diagnosis import DiagnosisRule, Text
 from webapp.providers.rules import Pattern
 
@@ -133,10 +135,10 @@ class Password(Authentication):
     pattern: Pattern = ""
 
     def clean(self, name: str, value: str) -> str:
-        """Remove line breaks around a password, or all white space from a password of one word."""
+        """Remove line breaks around a password, or all blanks from a password of one word."""
         if name == "password":
-            return "".join(value.split()) if self.one_word else value.strip("\r\n")
-        return value.strip()
+            return without_blanks(value) if self.one_word else value.strip("\r\n")
+        return with_ascii_at(trimmed(value))
 
     def authenticate(self, dialogue: SmtpDialogue, account: Account) -> None:
         """Authenticate with the first mechanism that both sides support."""

@@ -7,6 +7,8 @@ from typing import Literal
 
 from flask_babel import lazy_gettext as _
 
+from webapp.core.email_addresses import with_ascii_at
+from webapp.core.text import trimmed, without_blanks
 from webapp.providers.authentication import Account, Authentication, SmtpDialogue
 from webapp.providers.diagnosis import DiagnosisRule, Text
 from webapp.providers.rules import Url
@@ -124,8 +126,10 @@ class OAuth2(Authentication):
         if name == "scopes":
             return " ".join(value.split())
         if name.endswith("_url"):
-            return "".join(value.split())
-        return value.strip() if name == "service_account_key" else "".join(value.splitlines()).strip()
+            return without_blanks(value)
+        if name == "username":
+            return with_ascii_at(trimmed(value))
+        return trimmed(value if name == "service_account_key" else "".join(value.splitlines()))
 
     def authenticate(self, dialogue: SmtpDialogue, account: Account) -> None:
         """Authenticate with the access token, by OAUTHBEARER if the server offers it.

@@ -14,6 +14,7 @@ from webapp.core.email_addresses import InvalidEmailAddress, validate
 from webapp.core.formatting import format_minutes
 from webapp.core.hosts import is_loopback, parse_ip_address
 from webapp.core.i18n import lazy_gettext as lazy
+from webapp.core.text import hidden_character, trimmed
 from webapp.settings.service import SecurityPolicy
 from webapp.web.fields import DAY, UNITS, duration, duration_unit, whole_number
 from webapp.web.forms import VersionedForm, labels_of, stripped
@@ -149,8 +150,11 @@ def normalise_public_url(text: str) -> str:
 
     Raises ValueError with a message for the user if `text` is anything but scheme, host and port.
     """
+    text = trimmed(text)
+    if hidden := hidden_character(text, spaces=False):
+        raise ValueError(_("A URL can't contain %(character)s.", character=hidden))
     try:
-        parts = urlsplit(text.strip())
+        parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port
     except ValueError:
         raise ValueError(_("This is not a valid URL. Enter one such as https://mail.example.com.")) from None
@@ -167,6 +171,13 @@ def is_plain_http(url: str) -> bool:
     """Return whether links to this URL would leave this machine unencrypted."""
     parts = urlsplit(url)
     return parts.scheme == "http" and not is_loopback(parts.hostname or "")
+
+
+def works_only_here(url: str) -> bool:
+    """Return whether links to this URL only work on this machine (RFC 6761, 6.3, for names)."""
+    host = urlsplit(url).hostname or ""
+    ip = parse_ip_address(host)
+    return is_loopback(host) or host.endswith(".localhost") or bool(ip and ip.is_unspecified)
 
 
 def _host(host: str) -> str:

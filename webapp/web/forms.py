@@ -1,6 +1,5 @@
 """What every form shares: nothing from the browser is trusted, and every error is shown beside its field."""
 
-import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,19 +7,14 @@ from flask import request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext, ngettext
 from flask_wtf import FlaskForm
+from werkzeug.datastructures import MultiDict
 from wtforms import Field, HiddenField, PasswordField, SelectMultipleField, StringField, TextAreaField
 from wtforms.fields.core import UnboundField
 
+from webapp.core.text import JOINERS, hidden_character, trimmed
 from webapp.web.csrf import FormCsrf
 
 MAX_TEXT_LENGTH = 2000
-# Unicode's general categories of control characters, line ends, surrogates, and of what reverses or hides the text
-# beside it, so that one name looks like another. Passwords contain none of these either (RFC 8264, 9.13).
-REJECTED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-# Some scripts and emoji need these joiners.
-JOINERS = "\u200c\u200d"
-# Blank, although letters or symbols by their category.
-FILLERS = "\u115f\u1160\u2800\u3164\uffa0"
 STALE = lazy_gettext("This page was open too long, so nothing was saved. Please submit it again.")
 
 
@@ -36,6 +30,14 @@ class Form(FlaskForm):
         # Flask-WTF would also read fields from JSON and uploaded files, which hold more than texts.
         given.setdefault("formdata", (request.form or None) if self.is_posted() else None)
         super().__init__(**given)
+
+    def process(self, formdata: Any = None, *given: Any, **named: Any) -> None:
+        """Fill the fields in. Texts that were sent lose the blanks around them; passwords keep theirs."""
+        if formdata is not None:
+            exact = {field.name for field in self if isinstance(field, PasswordField)}
+            pairs = formdata.items(multi=True)
+            formdata = MultiDict([(name, value if name in exact else trimmed(value)) for name, value in pairs])
+        super().process(formdata, *given, **named)
 
     def validate_on_submit(self, extra_validators: Any = None) -> bool:
         """Return whether the form was posted and all fields are right."""
@@ -95,9 +97,8 @@ def text_error(value: str, lines: bool = False, secret: bool = False, most: int 
             most=most,
         )
     allowed = f"{JOINERS}\n\r\t" if lines else JOINERS
-    inside = value.strip("\r\n") if secret else value
-    if any((unicodedata.category(c) in REJECTED_CATEGORIES or c in FILLERS) and c not in allowed for c in inside):
-        return _("Line breaks and control characters are not allowed here.")
+    if hidden := hidden_character(value.strip("\r\n") if secret else value, allowed):
+        return _("Line breaks and control characters are not allowed here (%(character)s).", character=hidden)
     return None
 
 
@@ -142,8 +143,8 @@ def text(field: Field) -> str:
 
 
 def stripped(value: str | None) -> str:
-    """Filter: return the text without white space around it."""
-    return (value or "").strip()
+    """Filter: return the text without blanks around it."""
+    return trimmed(value or "")
 
 
 def fields_with_errors(form: Form) -> Sequence[Field]:

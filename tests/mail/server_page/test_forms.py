@@ -55,6 +55,8 @@ def error(form: MailServerForm, name: str) -> str:
         ("host", "smtp.example.org:25", "port has its own field"),
         ("host", "256.1.1", "IP address"),
         ("host", "x" * 100_000, "Too long"),
+        ("host", "smtp.exa\u200bmple.org", "(U+200B ZERO WIDTH SPACE)"),
+        ("host", "smtp.exa\u00a0mple.org", "U+00A0 NO-BREAK SPACE"),
         ("port", "0", "1 to 65535"),
         ("port", "65536", "1 to 65535"),
         ("port", "", "Enter a value"),
@@ -69,6 +71,10 @@ def error(form: MailServerForm, name: str) -> str:
         ("proxy_type", "gopher", "Choose one"),
         ("username", "a\0b", "control characters"),
         ("password", "two\r\nlines", "Line breaks"),
+        ("password", "secret\u200b", "(U+200B ZERO WIDTH SPACE)"),
+        ("password", "secret\t", "(U+0009 tab)"),
+        ("password", "\u00a0secret", "(U+00A0 NO-BREAK SPACE)"),
+        ("proxy_password", "secret\u00a0", "(U+00A0 NO-BREAK SPACE)"),
         ("secret_expires_on", "tomorrow", "Enter a date"),
         ("secret_expires_on", "2026-02-30", "Enter a date"),
         ("secret_expires_on", "9" * 400, "Enter a date"),
@@ -76,6 +82,31 @@ def error(form: MailServerForm, name: str) -> str:
 )
 def test_a_bad_value_is_reported_at_its_field(field: str, value: str, text: str, fill: Fill) -> None:
     assert text in error(fill(**{field: value}), field)
+
+
+@pytest.mark.parametrize("junk", ["\t", "\u00a0", "\u200b", "\u2060", "\ufeff"], ids=ascii)
+def test_blanks_around_a_pasted_value_are_trimmed(junk: str, fill: Fill) -> None:
+    values = {"host": "smtp.example.org", "port": "587", "username": "ada", "mail_from": "Ada <ada@example.org>"}
+    form = fill(**{name: f"{junk}{value}{junk}" for name, value in values.items()})
+    assert {name: str(form[name].data) for name in values} == values
+    assert form.errors == {}
+
+
+@pytest.mark.parametrize("password", ["corr ect ", " a\\\\b/c\\n", '>9Ab~:Wk$n:p"S?E', "6Xcf§5zR!B", "BAb/9+xQ=="])
+def test_a_password_keeps_its_characters(password: str, fill: Fill) -> None:
+    form = fill(password=password)
+    assert (form.password.data, form.errors) == (password, {})
+
+
+@pytest.mark.parametrize("space", [" ", "\u00a0", "\u200b", "\t"], ids=ascii)
+def test_an_app_password_loses_every_blank(space: str, fill: Fill) -> None:
+    form = fill(provider="google", password=space.join(["", "abcd", "efgh", "ijkl", "mnop", ""]))
+    assert (form.password.data, form.errors) == ("abcdefghijklmnop", {})
+
+
+def test_a_full_width_at_sign_is_taken_for_the_usual_one(fill: Fill) -> None:
+    form = fill(mail_from="Ada <ada＠example.org>", username="ada＠example.org")
+    assert (form.mail_from.data, form.username.data) == ("Ada <ada@example.org>", "ada@example.org")
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 from flask_babel import gettext as _
 from wtforms import DateField, Field, IntegerField, TextAreaField, ValidationError
 
-from webapp.core.email_addresses import ENCODED_WORD, InvalidEmailAddress, validate
+from webapp.core.email_addresses import ENCODED_WORD, InvalidEmailAddress, validate, with_ascii_at
 from webapp.core.hosts import parse_ip_address
+from webapp.core.text import hidden_character, trimmed
 from webapp.mail.mime import ascii_domain
 from webapp.web.forms import stripped
 
@@ -36,7 +37,7 @@ class ParsedField(Field):
     def process_formdata(self, valuelist: list[Any]) -> None:
         """Parse what was sent."""
         if valuelist:
-            text = valuelist[0].strip()
+            text = trimmed(valuelist[0])
             self.data = None
             self.data = self.read(text) if text else None
 
@@ -124,6 +125,8 @@ def host_problem(host: str) -> str | None:
         return _("Enter only the host name, without https:// or a path.")
     if "@" in host:
         return _("This is an email address. Enter the server's host name, such as smtp.example.com.")
+    if hidden := hidden_character(host, spaces=False):
+        return _("A host name can't contain %(character)s.", character=hidden)
     if parse_ip_address(host):
         return None
     if re.fullmatch(r"[0-9.]+", host):
@@ -170,13 +173,13 @@ def ascii_with_socks5(form: Any, field: Field) -> None:
 
 def valid_sender(form: Any, field: Field) -> None:
     """Check for one email address, with or without a name before it, and quote the name where it must be."""
-    text = field.data or ""
+    text = field.data = with_ascii_at(field.data or "")
     if len(text) > MAX_SENDER_LENGTH:
         # The check of the length reports it.
         return
     named = _NAMED.fullmatch(text)
     try:
-        found = _address(named["address"].strip() if named else text)
+        found = _address(trimmed(named["address"]) if named else text)
     except EmailNotValidError as error:
         if re.search(r"@.*[,;].*@", text):
             raise ValidationError(_("Enter one address, not a list.")) from error
@@ -190,9 +193,9 @@ def valid_sender(form: Any, field: Field) -> None:
 
 
 def valid_recipient(form: Any, field: Field) -> None:
-    """Check for one email address without a name."""
+    """Require one email address without a name, and normalise it."""
     try:
-        validate(field.data or "")
+        field.data = validate(field.data or "")
     except InvalidEmailAddress as error:
         raise ValidationError(str(error)) from error
 

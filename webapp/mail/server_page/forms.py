@@ -10,6 +10,7 @@ from wtforms import BooleanField, Field, HiddenField, PasswordField, RadioField,
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
 from webapp.core.i18n import lazy_gettext as lazy
+from webapp.core.text import hidden_character
 from webapp.mail.redaction import Redactor
 from webapp.mail.server_page import fields as checks
 from webapp.mail.server_page import oauth_fields as oauth_checks
@@ -154,8 +155,8 @@ class MailServerForm(VersionedForm):
             # Tidied already: a key that was copied with a line break in it is whole again.
             lines = isinstance(field, SecretTextField)
             most = oauth_checks.MAX_KEY_LENGTH if lines else MAX_TEXT_LENGTH
-            return text_error(field.data or "", lines=lines, secret=True, most=most)
-        return super()._text_error(field)
+            return text_error(field.data or "", lines=lines, secret=True, most=most) or _blank_at_the_ends(field)
+        return super()._text_error(field) or (_blank_at_the_ends(field) if isinstance(field, PasswordField) else None)
 
     def _cleaned(self, method: Authentication, name: str, value: str) -> str:
         try:
@@ -163,6 +164,14 @@ class MailServerForm(VersionedForm):
         except PluginFailed:
             # What was entered is then used as it is.
             return value
+
+
+def _blank_at_the_ends(field: Field) -> str | None:
+    """Say which blank was copied along with a secret. A space may be part of it, so it is kept; others hardly are."""
+    ends = (field.data or "").strip("\r\n")
+    if blank := hidden_character(ends[:1] + ends[-1:], spaces=False):
+        return _("Remove the blank at the start or the end (%(character)s).", character=blank)
+    return None
 
 
 # The names that plugins may not give to their own fields: of fields, buttons, and attributes of the form.
