@@ -1,9 +1,8 @@
 """Gmail and Google Workspace."""
 
-from collections.abc import Mapping
 from datetime import date, timedelta
 
-from webapp.providers import Connection, Diagnosis, DiagnosisRule, Failure, OAuth2, Password, Provider, _, hookimpl
+from webapp.providers import Connection, Diagnosis, DiagnosisRule, OAuth2, Password, Provider, _, hookimpl
 
 HELP = "https://support.google.com/accounts/answer/185833"
 APP_PASSWORD_STEPS = [
@@ -32,15 +31,6 @@ APP_PASSWORD_REJECTED = Diagnosis(
             "them off: Google Admin console → Security → Authentication → 2-Step Verification."
         ),
         _("Or set Authentication to OAuth2, which needs no app password, and follow the steps shown for it."),
-    ],
-    HELP,
-)
-# Under another provider, spaces in the password are sent.
-BAD_PASSWORD_ELSEWHERE = Diagnosis(
-    BAD_PASSWORD.cause,
-    [
-        _("If the app password was pasted with its spaces, remove them, or choose Google as the provider, which does."),
-        *BAD_PASSWORD.steps,
     ],
     HELP,
 )
@@ -233,12 +223,3 @@ def register_smtp_provider() -> Provider:
         source="https://developers.google.com/workspace/gmail/imap/imap-smtp",
         checked=date(2026, 11, 22),
     )
-
-
-@hookimpl
-def explain_failure(provider: str, failure: Failure, settings: Mapping[str, str]) -> Diagnosis | None:
-    """Explain a wrong password at Google's server that was entered under another provider, such as Custom."""
-    at_google = settings.get("host") in ("smtp.gmail.com", "smtp.googlemail.com")
-    if at_google and settings.get("authentication") == "password" and failure.reply.startswith("535 5.7.8"):
-        return BAD_PASSWORD_ELSEWHERE
-    return None

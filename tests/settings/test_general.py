@@ -103,7 +103,7 @@ def test_a_url_of_this_machine_is_saved_with_a_warning(
 ) -> None:
     page = administrator.submit(PAGE, **GOOD | {"public_url": url})
     assert saved(state).public_url == url
-    assert ("links in emails won&#39;t work for other people" in page.text) is warned
+    assert ("links in emails won't work for other people" in page.text) is warned
 
 
 @pytest.mark.one_database

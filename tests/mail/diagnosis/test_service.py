@@ -132,21 +132,3 @@ def test_an_app_password_that_google_rejects_leads_to_the_administrators_switch_
     steps = " ".join(str(step) for step in google.APP_PASSWORD_REJECTED.steps)
     assert "administrator has turned them off" in steps
     assert "set Authentication to OAuth2" in steps
-
-
-@pytest.mark.parametrize(
-    ("host", "authentication", "names_spaces"),
-    [
-        ("smtp.gmail.com", "password", True),
-        ("smtp.gmail.com", "authorization_code", False),
-        ("smtp.example.org", "password", False),
-    ],
-)
-def test_spaces_are_named_when_google_refuses_a_password_under_custom(
-    host: str, authentication: str, names_spaces: bool, app: Flask
-) -> None:
-    failure = Failure("auth", reply="535 5.7.8 Username and Password not accepted. For more information, go to")
-    with app.test_request_context():
-        found = diagnose("custom", {"host": host, "authentication": authentication}, failure)
-    assert found is not None
-    assert any("with its spaces" in str(step) for step in found.steps) is names_spaces
