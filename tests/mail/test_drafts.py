@@ -132,7 +132,7 @@ def test_a_form_shown_before_the_draft_changed_is_stale(owner: GrantOwner, act: 
     shown = owner.save(**WITH_PASSWORD).server.version
     owner.save()
     with pytest.raises(StaleVersion):
-        owner.save(version=shown) if act == "save" else discard(owner, shown)
+        owner.save(version=shown, timeout=20) if act == "save" else discard(owner, shown)
     owner.save(**WITH_PASSWORD)
     with pytest.raises(StaleVersion):
         discard(owner)

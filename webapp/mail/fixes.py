@@ -1,6 +1,6 @@
 """The fix that a failed test offers: form values that differ from the present ones, and connections seen to work."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -42,16 +42,19 @@ class Fix:
 NO_FIX = Fix()
 
 
-def find(settings: TransportSettings, failure: Failure, suggested: Candidate) -> Fix:
+def find(
+    settings: TransportSettings, failure: Failure, suggested: Candidate, begins: Callable[[], object] = bool
+) -> Fix:
     """Return the fix for a failure with these settings. `suggested` are the form values that its diagnosis names.
 
     Nothing is offered that the form holds already. Another port or security is offered only if a mail server was
     seen to answer there, encrypted and with a certificate that is right; the other security on the same port comes
-    first. Takes as long as two silent ports, about 12 seconds, if nothing answers.
+    first. `begins` is called before that search, which takes about 12 seconds if ports are silent.
     """
     new = _changes(settings, suggested)
     if not new.keys() & CONNECTION and not _may_be_the_port(failure):
         return Fix(new)
+    begins()
     candidates = _candidates(settings, new)
     same_port = [one for one in candidates if not one.keys() & {"host", "port"}]
     others = [one for one in candidates if one not in same_port]

@@ -53,6 +53,10 @@ class Progress:
     stages: Sequence[StageResult] = ()
     seeks_fix: bool = False
 
+    def seek_fix(self) -> None:
+        """Say that the test has failed, and other connections are tried."""
+        self.seeks_fix = True
+
     @property
     def labels(self) -> Sequence[str]:
         """What the test has done so far, and does now, in words."""
@@ -75,7 +79,6 @@ def send_test(
     seconds = time.monotonic() - started
     record = connection.transcript
     diagnosis = diagnose(settings.provider.key, settings.public_values, error.failure) if error else None
-    progress.seeks_fix = diagnosis is not None
     test = TestSend(
         recipient=recipient,
         host=settings.host,
@@ -86,7 +89,7 @@ def send_test(
         error=describe(error.failure) if error else "",
         from_server=bool(error and error.reply),
         diagnosis=diagnosis,
-        fix=fixes.find(settings, error.failure, diagnosis.fix) if error and diagnosis else NO_FIX,
+        fix=fixes.find(settings, error.failure, diagnosis.fix, progress.seek_fix) if error and diagnosis else NO_FIX,
     )
     in_use = saved is not None and saved.position == PRIMARY and is_unchanged(saved, draft)
     _record(test, settings.provider.key, works=in_use and test.passed)

@@ -1,14 +1,13 @@
 """The life of the mail server form: the form to show first, after an error or a test, and for another provider.
 
 A form starts with the saved values and takes over the posted ones. What was entered for a provider that is not
-shown any more travels in the hidden field `kept_values`. Secrets that were entered travel sealed in `carried_secrets`:
-for the administrator who entered them, for an hour, and only to the destination they were entered for.
+shown any more travels in the hidden field `kept_values`. Secrets that were entered travel sealed in `carried_secrets`
+(see `carried`).
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
 from typing import Any, Self
 from urllib.parse import parse_qsl
 
@@ -16,20 +15,19 @@ from flask import request
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
-from webapp.core import clock, formatting
+from webapp.core import formatting
 from webapp.core.app_state import app_state
-from webapp.core.sealing import CannotUnseal, Sealer
+from webapp.core.sealing import Sealer
 from webapp.mail import servers
 from webapp.mail.models import MailServer
+from webapp.mail.server_page.carried import Carried, destination
 from webapp.mail.server_page.forms import SECRETS, MailServerForm, mail_server_form
-from webapp.mail.servers import COLUMNS, DESTINATION, OAUTH2_COLUMNS, PROXY_DESTINATION, PROXY_PASSWORD, ServerDraft
+from webapp.mail.servers import COLUMNS, OAUTH2_COLUMNS, PROXY_DESTINATION, PROXY_PASSWORD, ServerDraft
 from webapp.providers import Provider
 from webapp.providers.registry import ProviderRegistry, get_providers, secret_fields
 from webapp.web.access import current_user
 from webapp.web.forms import fields_with_errors
 
-CARRIED_FOR = timedelta(hours=1)
-CARRIED_SECRETS_PURPOSE = "carried secrets"
 # In characters.
 MAX_FIX_LENGTH = 1000
 MAX_KEPT_LENGTH = 8000
@@ -111,7 +109,7 @@ class FormState:
         for name, value in fix.items():
             posted[name] = value
         fixed, entered, carried = replace(self, posted=posted), self._draft(form), self._carried(form)
-        follows = carried.get("fix") == fix and carried["destination"] == _destination(entered)
+        follows = carried.fix == fix and carried.destination == destination(entered)
         draft = fixed._form(posted=True).to_draft() if follows else entered
         for name in {*SECRETS, *secret_fields(form.chosen)}:
             posted.poplist(name)
@@ -193,9 +191,9 @@ class FormState:
         """Return what the form describes, with the secrets that were entered earlier for the same destination."""
         draft = form.to_draft()
         carried = self._carried(form)
-        if carried and carried["destination"] == _destination(draft):
+        if carried.destination == destination(draft):
             entered = {name: value for name, value in draft.secrets.items() if value}
-            draft = replace(draft, secrets=carried["secrets"] | entered)
+            draft = replace(draft, secrets={**carried.secrets, **entered})
         removed = form.remove_client_secret.data and not form.client_secret.data
         if self._replaces_provider and not draft.secrets.get("client_secret"):
             # The saved one is for the other provider.
@@ -206,22 +204,11 @@ class FormState:
 
     def _seal_secrets(self, draft: ServerDraft, fix: Mapping[str, str] | None = None) -> str:
         """Return the entered secrets, sealed for the next form with the fix they may follow; empty if none."""
-        entered = {name: value for name, value in draft.secrets.items() if value}
-        if not entered:
-            return ""
-        carried = {"secrets": entered, "destination": _destination(draft), "user_id": self.user_id, "fix": fix}
-        return self.sealer.seal(json.dumps(carried | {"at": clock.now().isoformat()}), CARRIED_SECRETS_PURPOSE)
+        return Carried.of(draft, fix).seal(self.sealer, self.user_id)
 
-    def _carried(self, form: MailServerForm) -> dict[str, Any]:
-        """Return the secrets that this administrator entered earlier, with their destination; empty if none."""
-        sealed = form.carried_secrets.data
-        try:
-            carried: dict[str, Any] = json.loads(self.sealer.open(sealed, CARRIED_SECRETS_PURPOSE)) if sealed else {}
-        except CannotUnseal:
-            return {}
-        if not carried or carried["user_id"] != self.user_id:
-            return {}
-        return carried if clock.now() - datetime.fromisoformat(carried["at"]) <= CARRIED_FOR else {}
+    def _carried(self, form: MailServerForm) -> Carried:
+        """Return the secrets that this administrator entered earlier."""
+        return Carried.open(self.sealer, form.carried_secrets.data, self.user_id)
 
     def _secret_errors(self, form: MailServerForm, draft: ServerDraft) -> dict[str, str]:
         """Return what to say at each secret that is missing, or that the saved one may not be used for."""
@@ -229,8 +216,8 @@ class FormState:
         required = draft.secret_names - {PROXY_PASSWORD} - form.optional_fields()
         missing = {name for name in required if not draft.secrets.get(name) and name not in kept}
         retype = servers.secrets_to_retype(self.saved, draft)
-        carried = self._carried(form).get("destination", {})
-        since_entered = {name for name, value in _destination(draft).items() if carried.get(name, value) != value}
+        carried = self._carried(form).destination
+        since_entered = {name for name, value in destination(draft).items() if carried.get(name, value) != value}
         since_saved = servers.destination_changes(self.saved, draft) if self.saved and retype else frozenset()
         return {
             name: _secret_error(form, name, since_entered or (since_saved if name in retype else frozenset()))
@@ -251,11 +238,6 @@ def _secret_error(form: MailServerForm, name: str, changed: frozenset[str] | set
         field=label,
         fields=fields,
     )
-
-
-def _destination(draft: ServerDraft) -> dict[str, str]:
-    columns = {name: str(draft.values.get(name, "")) for name in (*DESTINATION, *PROXY_DESTINATION)}
-    return columns | dict(draft.provider_fields)
 
 
 def _switch_provider(

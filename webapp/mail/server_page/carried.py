@@ -1,0 +1,56 @@
+"""Secrets that were entered but aren't saved: they travel in the page, sealed.
+
+They are for the administrator who entered them, for an hour, and only for the destination they were entered for, or
+for that of the fix that a test of them has offered.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Self
+
+from webapp.core import clock
+from webapp.core.sealing import CannotUnseal, Sealer
+from webapp.mail.servers import DESTINATION, PROXY_DESTINATION, ServerDraft
+
+CARRIED_FOR = timedelta(hours=1)
+PURPOSE = "carried secrets"
+
+
+@dataclass(frozen=True)
+class Carried:
+    """The secrets by name, where they may be sent, and the form values of the fix that they may follow, if any."""
+
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    destination: Mapping[str, str] = field(default_factory=dict)
+    fix: Mapping[str, str] | None = None
+
+    @classmethod
+    def of(cls, draft: ServerDraft, fix: Mapping[str, str] | None = None) -> Self:
+        """Return the secrets that were entered for this draft."""
+        return cls({name: value for name, value in draft.secrets.items() if value}, destination(draft), fix)
+
+    @classmethod
+    def open(cls, sealer: Sealer, sealed: str | None, user_id: int) -> Self:
+        """Return what this administrator entered not long ago; nothing if that isn't so."""
+        try:
+            known = json.loads(sealer.open(sealed, PURPOSE)) if sealed else {}
+        except CannotUnseal:
+            return cls()
+        if known.get("user_id") != user_id or clock.now() - datetime.fromisoformat(known["at"]) > CARRIED_FOR:
+            return cls()
+        return cls(known["secrets"], known["destination"], known.get("fix"))
+
+    def seal(self, sealer: Sealer, user_id: int) -> str:
+        """Return the sealed text; empty if there are no secrets."""
+        if not self.secrets:
+            return ""
+        about = {"secrets": self.secrets, "destination": self.destination, "fix": self.fix, "user_id": user_id}
+        return sealer.seal(json.dumps(about | {"at": clock.now().isoformat()}), PURPOSE)
+
+
+def destination(draft: ServerDraft) -> dict[str, str]:
+    """Return what decides where the secrets of a draft are sent."""
+    columns = {name: str(draft.values.get(name, "")) for name in (*DESTINATION, *PROXY_DESTINATION)}
+    return columns | dict(draft.provider_fields)
