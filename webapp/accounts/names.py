@@ -18,7 +18,8 @@ def problem(name: str) -> str:
     """Return why this can't be the name of a user, in words; empty if it can."""
     if not any(unicodedata.category(character)[0] in "LNPS" for character in name):
         return _("Enter a name.")
-    if has_web_address(name):
+    # The check of the length reports longer ones, for which the search would take very long.
+    if len(name) <= MAX_NAME_LENGTH and has_web_address(name):
         return _("A name can't contain a web or email address. If it is a title, put a space after the period.")
     return ""
 
