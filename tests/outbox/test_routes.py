@@ -172,6 +172,18 @@ def test_a_scheduled_message_is_tried_at_once_by_hand_while_others_wait_for_the_
 
 
 @pytest.mark.one_database
+def test_home_says_why_mail_is_not_going_out_while_a_message_that_never_failed_is_retried(
+    administrator: Browser, enqueue: Enqueue, deliver: Act, use_server: Callable[..., None]
+) -> None:
+    use_server()
+    enqueue()
+    deliver()
+    scheduled = enqueue(not_before=clock.now() + timedelta(minutes=5))
+    administrator.submit(f"/outbox/{scheduled}", "retry")
+    assert "nothing is listening on this port" in administrator.get("/").text
+
+
+@pytest.mark.one_database
 def test_a_waiting_message_says_when_it_failed_and_when_it_is_tried_next(
     administrator: Browser, enqueue: Enqueue, deliver: Act, get_message: GetMessage, use_server: Callable[..., None]
 ) -> None:

@@ -129,7 +129,7 @@ class DeliveryRun:
         return True
 
     def _send(self, message: Message, kind: MessageKind, settings: CurrentSettings) -> None:
-        """Prepare and compose the email, with a new link where its kind has one, and send it."""
+        """Prepare, compose and send the email."""
         with self._state.database.transaction() as session:
             prepared = kind.prepare(session, message)
         with i18n.use_language(prepared.language):
@@ -140,7 +140,7 @@ class DeliveryRun:
                 settings.general,
                 prepared.data,
                 prepared.link_path,
-                # The same for each attempt, so that mail programs recognise a second copy.
+                # The same for each attempt, so that mail programs recognize a second copy.
                 identity=message.identity,
             )
         _require_time(message)

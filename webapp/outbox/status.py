@@ -17,14 +17,7 @@ _WAITING = (
     select(
         func.count(Message.id),
         func.min(Message.created_at),
-        func.min(
-            case(
-                (
-                    (Message.state == MessageState.QUEUED) & Message.waits_for_server,
-                    func.coalesce(Message.failing_since, Message.created_at),
-                )
-            )
-        ),
+        func.min(case(((Message.state == MessageState.QUEUED) & Message.waits_for_server, Message.failing_since))),
     )
     .where((Message.state == MessageState.QUEUED) | (Message.state == MessageState.SENDING))
     .subquery()

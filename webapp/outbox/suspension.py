@@ -76,9 +76,10 @@ def resume(session: Session, now: datetime) -> None:
 
 
 def next_to_try(session: Session) -> Message | None:
-    """Return the message that is tried next on behalf of all that wait for the server."""
+    """Return the message that is tried next of those that failed and wait for the server."""
     waiting = select(Message).where(Message.state == MessageState.QUEUED, Message.waits_for_server)
-    return session.scalar(waiting.order_by(Message.next_attempt_at, Message.id).limit(1))
+    failed = waiting.where(Message.failure_stage != "")
+    return session.scalar(failed.order_by(Message.next_attempt_at, Message.id).limit(1))
 
 
 def _hold_suspect(

@@ -10,8 +10,12 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add both."""
+    """Add both, and say of messages that failed before when that may have been."""
     op.add_column("messages", sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True))
+    op.execute(
+        "UPDATE messages SET failing_since = created_at, failed_at = coalesce(last_attempt_at, created_at) "
+        "WHERE failure_stage <> ''"
+    )
     op.create_index("ix_messages_recipient", "messages", ["recipient"])
 
 
