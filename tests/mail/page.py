@@ -39,7 +39,7 @@ def saved(state: AppState) -> MailServer:
 def shown(state: AppState) -> MailServer:
     """Return the mail server that the form shows: the draft, if there is one."""
     with state.database.read() as session:
-        server = servers.shown(session)
+        server = servers.find_saved(session).shown
     assert server is not None
     return server
 

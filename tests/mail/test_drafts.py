@@ -15,6 +15,7 @@ from webapp.core import clock
 from webapp.core.errors import StaleVersion
 from webapp.mail import jobs, servers, service, signals
 from webapp.mail.expiry import alerts
+from webapp.mail.grants import authorization
 from webapp.mail.models import ExpiryAlert, Grant, GrantStatus, MailServer
 from webapp.mail.oauth.errors import OAuthError
 from webapp.mail.service import Saved, SecretsRequired
@@ -87,6 +88,21 @@ def test_nothing_is_kept_beside_a_server_that_cannot_work(owner: GrantOwner, rea
             session.get_one(MailServer, first.id).provider = "gone"
     assert not owner.save(client_id="another").is_draft
     assert [server.client_id for server in rows(owner).values()] == ["another"]
+
+
+def test_saving_a_draft_has_the_worker_ask_about_it_again(owner: GrantOwner) -> None:
+    owner.save(**WITH_PASSWORD)
+    application: dict[str, Any] = {"authentication": "client_credentials", "host": "smtp.draft.example"}
+    owner.save(**application)
+    owner.provider.client_authentication, owner.provider.unknown_client = (), ("unauthorized_client", 400)
+    with pytest.raises(OAuthError):
+        authorization.generate(owner.server)
+    owner.provider.client_authentication = ("basic", "post")
+    jobs.refresh_grants(clock.now())
+    assert owner.grant.status == GrantStatus.ACTION_REQUIRED
+    assert owner.save(**application).is_draft
+    jobs.refresh_grants(clock.now())
+    assert owner.grant.status == GrantStatus.GENERATED
 
 
 def test_a_draft_with_a_token_is_put_to_use_by_saving_it(drafted: GrantOwner) -> None:

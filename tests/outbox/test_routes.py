@@ -153,6 +153,7 @@ def test_requests_that_expire_before_a_worker_looks_are_not_listed(
     with database.transaction() as session:
         claims.sweep(session, clock.now() + timedelta(days=1))
     assert "nobody@" not in administrator.get("/outbox").text
+    assert "Expired: 1" not in administrator.get("/").text
 
 
 def test_a_scheduled_message_is_tried_at_once_by_hand_while_others_wait_for_the_server(

@@ -51,7 +51,7 @@ class GrantOwner:
     def server(self) -> MailServer:
         """The mail server that the form shows: the draft, if there is one."""
         with self.state.database.read() as session:
-            found = servers.shown(session)
+            found = servers.find_saved(session).shown
         assert found is not None
         return found
 

@@ -68,22 +68,30 @@ class ServerDraft:
         return {name: value for name, value in self.secrets.items() if value and name in self.secret_names}
 
 
+@dataclass(frozen=True)
+class SavedServers:
+    """The mail server in use, and the draft that is kept beside it, if there is one."""
+
+    primary: MailServer | None
+    draft: MailServer | None
+
+    @property
+    def shown(self) -> MailServer | None:
+        """The one that the form shows."""
+        return self.draft or self.primary
+
+
 def primary(session: Session) -> MailServer | None:
     """Return the mail server that all email goes through, if one is saved."""
     return session.scalars(select(MailServer).where(MailServer.position == PRIMARY)).one_or_none()
 
 
-def shown(session: Session) -> MailServer | None:
-    """Return the mail server that the form shows: the draft, if there is one, else the primary."""
-    statement = select(MailServer).where(MailServer.position.in_((DRAFT, PRIMARY))).order_by(MailServer.position)
-    return session.scalars(statement.limit(1)).one_or_none()
-
-
-def by_position(session: Session, lock: bool = False) -> Mapping[int, MailServer]:
+def find_saved(session: Session, lock: bool = False) -> SavedServers:
     """Return the primary and the draft; `lock` keeps others from changing them until the transaction ends."""
     statement = select(MailServer).where(MailServer.position.in_((DRAFT, PRIMARY)))
     found = session.scalars(statement.with_for_update() if lock else statement)
-    return {server.position: server for server in found}
+    servers = {server.position: server for server in found}
+    return SavedServers(servers.get(PRIMARY), servers.get(DRAFT))
 
 
 def lock_one(session: Session, server_id: int) -> MailServer | None:

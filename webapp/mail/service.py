@@ -22,8 +22,9 @@ from webapp.mail.servers import (
     DRAFT,
     OAUTH2_COLUMNS,
     PRIMARY,
+    SavedServers,
     ServerDraft,
-    by_position,
+    find_saved,
     open_secrets,
     seal_purpose,
     secrets_to_retype,
@@ -70,23 +71,19 @@ def save(
     administrator has saved something else since, and SecretsRequired if a blank secret was saved for another
     destination.
     """
-    saved = by_position(session, lock=True)
-    shown = saved.get(DRAFT, saved.get(PRIMARY))
-    if version is not None and version != (current := shown.version if shown else 0):
-        if shown is None or not is_unchanged(shown, draft, open_secrets(sealer, shown, needed=())):
-            raise StaleVersion(current)
-        # A second click.
-        return Saved(shown, can_work=can_work(session, shown))
+    saved = find_saved(session, lock=True)
+    shown = saved.shown
+    if version is not None and version != (shown.version if shown else 0):
+        return _saved_already(session, sealer, shown, draft)
     if secrets_to_retype(shown, draft):
         raise SecretsRequired
     changed = _changes_of_grant(sealer, shown, draft)
     position = _position(session, saved, draft, changed, keep_draft)
-    before = _fields(shown if position == DRAFT else saved.get(PRIMARY))
-    if shown is None or (position == DRAFT and shown.position == PRIMARY):
+    before = _fields(shown if position == DRAFT else saved.primary)
+    server = saved.draft or (saved.primary if position == PRIMARY else None)
+    if server is None:
         secrets = shown.sealed_secrets if shown else {}
         server = MailServer(position=position, sealed_secrets=secrets, provider_fields={})
-    else:
-        server = shown
     discarded = server is shown and bool(changed) and grants.discard(session, server, changed)
     try:
         with session.begin_nested():
@@ -94,17 +91,17 @@ def save(
     except IntegrityError:
         # A second click, or another administrator, saved the first one at the same moment.
         return save(session, sealer, draft, by, version, keep_draft)
-    if position == PRIMARY and server.position == DRAFT:
-        _put_to_use(session, server, saved[PRIMARY])
+    if position == PRIMARY and server is saved.draft and saved.primary is not None:
+        _put_to_use(session, server, saved.primary)
     grants.prepare(session, server, draft.method)
+    grants.ask_again(session)
     _announce(session, server, before)
     return Saved(server, discarded, can_work(session, server))
 
 
 def discard_draft(session: Session, version: int | None = None) -> None:
     """Delete the draft with its access token. Raises StaleVersion if it is not the one with this `version` any more."""
-    saved = by_position(session, lock=True)
-    draft = saved.get(DRAFT)
+    draft = find_saved(session, lock=True).draft
     if draft is None or version not in (None, draft.version):
         raise StaleVersion(draft.version if draft else 0)
     grants.discard(session, draft)
@@ -114,8 +111,8 @@ def discard_draft(session: Session, version: int | None = None) -> None:
 
 def stays_draft(session: Session, sealer: Sealer, draft: ServerDraft) -> bool:
     """Return whether these settings, saved now, would be a draft."""
-    saved = by_position(session)
-    changed = _changes_of_grant(sealer, saved.get(DRAFT, saved.get(PRIMARY)), draft)
+    saved = find_saved(session)
+    changed = _changes_of_grant(sealer, saved.shown, draft)
     return _position(session, saved, draft, changed) == DRAFT
 
 
@@ -137,18 +134,25 @@ def is_unchanged(saved: MailServer | None, draft: ServerDraft, opened: Mapping[s
     return not saved.differing(draft.values, draft.values, draft.provider_fields)
 
 
+def _saved_already(session: Session, sealer: Sealer, shown: MailServer | None, draft: ServerDraft) -> Saved:
+    """Return what is saved, if it is just this, as after a second click. Raises StaleVersion if it is not."""
+    if shown is None or not is_unchanged(shown, draft, open_secrets(sealer, shown, needed=())):
+        raise StaleVersion(shown.version if shown else 0)
+    return Saved(shown, can_work=can_work(session, shown))
+
+
 def _position(
     session: Session,
-    saved: Mapping[int, MailServer],
+    saved: SavedServers,
     draft: ServerDraft,
     changed: frozenset[str],
     keep_draft: bool = False,
 ) -> int:
     """Return where the settings are saved: as the primary if they can work or it can't anyway, else as the draft."""
-    primary, shown = saved.get(PRIMARY), saved.get(DRAFT, saved.get(PRIMARY))
-    if primary is None or shown is None or not can_work(session, primary):
+    shown = saved.shown
+    if saved.primary is None or shown is None or not can_work(session, saved.primary):
         return PRIMARY
-    if keep_draft and shown.position == DRAFT:
+    if keep_draft and saved.draft is not None:
         return DRAFT
     works_at_once = not isinstance(draft.method, OAuth2) or (not changed and _has_token(session, shown))
     return PRIMARY if works_at_once else DRAFT

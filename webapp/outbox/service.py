@@ -112,7 +112,6 @@ def retry_waiting(session: Session) -> None:
     queued = Message.state == MessageState.QUEUED
     session.execute(update(Message).where(queued).values(waits_for_server=False, suspect=False))
     session.execute(update(Message).where(queued, Message.uncertain_at.is_(None)).values(next_attempt_at=clock.now()))
-    grants.ask_again(session)
     wake_after_commit(session)
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, case, func, select, true
 from sqlalchemy.orm import Session
 
 from webapp.mail import servers
+from webapp.outbox import recipients
 from webapp.outbox.models import UNDELIVERED, Message, MessageState
 
 # How long Home shows what was not delivered.
@@ -84,9 +85,9 @@ def delivery_status(session: Session | Connection) -> DeliveryStatus:
 
 
 def recently_undelivered(session: Session | Connection, now: datetime) -> dict[MessageState, int]:
-    """Count the messages that were not delivered lately, or not for certain, by their state."""
+    """Count the listed messages that were not delivered lately, or not for certain, by their state."""
     recent = select(Message.state, func.count(Message.id)).where(
-        Message.state.in_(UNDELIVERED), Message.finished_at > now - RECENTLY
+        Message.state.in_(UNDELIVERED), Message.finished_at > now - RECENTLY, ~recipients.is_for_nobody()
     )
     counts = {MessageState(state): number for state, number in session.execute(recent.group_by(Message.state))}
     return {state: counts[state] for state in UNDELIVERED if state in counts}

@@ -21,7 +21,7 @@ from webapp.mail.expiry import service as expiries
 from webapp.mail.expiry.service import Expiry, ExpiryState, ExpirySubject
 from webapp.mail.grants import service as grants
 from webapp.mail.models import ExpiryAlert, MailServer
-from webapp.mail.servers import PRIMARY, by_position
+from webapp.mail.servers import find_saved
 from webapp.settings.service import general
 from webapp.webhooks import service as webhooks
 
@@ -41,7 +41,7 @@ def send_alerts(now: datetime) -> None:
         if not list(_changes(session, now)):
             return
     with database.transaction() as session:
-        server = by_position(session, lock=True).get(PRIMARY)
+        server = find_saved(session, lock=True).primary
         if server is None:
             return
         for alert, expiry in _changes(session, now):

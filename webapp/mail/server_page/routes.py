@@ -58,7 +58,7 @@ def mail_server() -> Response:
 def shown_server() -> MailServer | None:
     """Return the saved mail server that the form shows: the draft, if there is one."""
     with app_state().database.read() as session:
-        return servers.shown(session)
+        return servers.find_saved(session).shown
 
 
 def save_posted(state: FormState, keep_draft: bool = False) -> Saved | Response:
