@@ -46,8 +46,8 @@ _ERRNO_CODES = {
     errno.ETIMEDOUT: "timeout",
 }
 _UNKNOWN_HOST = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
-# What is wrong with a certificate.
-_CERTIFICATES = {
+# What is wrong with a certificate, by code.
+CERTIFICATES = {
     "certificate_private_authority": _(
         "The server's certificate was issued by a certificate authority that this machine "
         "doesn't trust, such as a company's own."
@@ -117,11 +117,11 @@ def describe(code: str, params: Params) -> str:
 
 def describe_certificate(code: str, params: Params) -> str:
     """Word what is wrong with a certificate; empty if the failure is another one."""
-    if code not in _CERTIFICATES:
+    if code not in CERTIFICATES:
         return ""
     # Failures that were stored by an earlier version have no reason.
     shown = i18n.isolate({"reason": params.get("error", code), **params})
-    problem = str(_CERTIFICATES[code]) % shown
+    problem = str(CERTIFICATES[code]) % shown
     return f"{problem} {_HOSTS % shown}" if params.get("names") else problem
 
 

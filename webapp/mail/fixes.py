@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from webapp.core import network_errors
 from webapp.mail.transcript import Stage
 from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError
@@ -74,7 +75,7 @@ def find(
 def _may_be_the_port(failure: Failure) -> bool:
     if failure.code == "authentication_not_offered":
         return True
-    known = failure.code in _OTHER_CAUSES or failure.code.startswith("certificate_")
+    known = failure.code in _OTHER_CAUSES or failure.code in network_errors.CERTIFICATES
     return failure.stage in _STAGES and not failure.reply and not known
 
 

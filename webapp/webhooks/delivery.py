@@ -127,7 +127,7 @@ def _post(endpoint: Endpoint, event: WebhookDelivery) -> DeliveryResult:
         response = http_client.post(endpoint.url, headers, body)
     except (http_client.NotSent, http_client.InvalidUrl) as error:
         cause, params = network_errors.classify(error)
-        failure = "untrusted" if cause.startswith("certificate_") else "unreachable"
+        failure = "untrusted" if cause in network_errors.CERTIFICATES else "unreachable"
         return DeliveryResult(None, failure, {**params, "cause": cause})
     except OSError as error:
         return DeliveryResult(None, "invalid_response", {"error": str(error) or type(error).__name__})

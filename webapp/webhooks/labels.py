@@ -7,7 +7,7 @@ from flask_babel import lazy_gettext as _
 
 from webapp.core import i18n, network_errors
 
-FAILURE_TEXTS = {
+FAILURES = {
     "status": _("The receiver replied with status %(status)s."),
     "unreachable": _("The receiver could not be reached: %(error)s."),
     "untrusted": _("The receiver's certificate was rejected."),
@@ -21,5 +21,5 @@ FAILURE_TEXTS = {
 
 def describe_failure(code: str, params: Mapping[str, Any]) -> str:
     """Return the sentence for a failure code."""
-    text = str(FAILURE_TEXTS[code]) % i18n.isolate(params)
+    text = str(FAILURES[code]) % i18n.isolate(params)
     return f"{text} {network_errors.describe_certificate(params.get('cause', ''), params)}".rstrip()

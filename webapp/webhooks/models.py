@@ -24,7 +24,8 @@ class WebhookSettings(Base):
     # Also signs for SECRET_OVERLAP after a new secret was created.
     sealed_previous_secret: Mapped[str] = mapped_column(Text, default="", info=SEALED)
     secret_created_at: Mapped[datetime | None]
-    # When the receiver replied that it no longer exists (410); nothing is sent until the URL is saved again.
+    # When the receiver replied that it no longer exists (410). Nothing is sent until it accepts a test event or the URL
+    # is saved again.
     disabled_at: Mapped[datetime | None]
 
 

@@ -18,7 +18,7 @@ from tests.support.authorization import AuthorizationServer, running_provider
 from tests.support.browser import Browser
 from tests.support.certificates import Authority, HomemadeAuthority
 from tests.support.scripted import ScriptedServer
-from webapp.core import http_client
+from webapp.core import http_client, network_errors
 from webapp.mail.diagnosis import certificate_rules
 from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.transport.errors import DeliveryError
@@ -144,7 +144,7 @@ def test_a_long_list_of_host_names_is_cut(count: int, authority: Authority, deli
 
 def test_every_certificate_failure_has_steps(app: Flask) -> None:
     with app.test_request_context():
-        for code in certificate_rules.STEPS:
+        for code in network_errors.CERTIFICATES:
             assert found(Failure("tls", code, {"reason": "something new"})).steps
 
 

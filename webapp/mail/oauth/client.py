@@ -183,7 +183,7 @@ class _Session:
             return http_client.post(url, sent, body.encode(), self._proxy)
         except http_client.NotSent as error:
             cause = _cause(error)
-            untrusted = cause["cause"].startswith("certificate_")
+            untrusted = cause["cause"] in network_errors.CERTIFICATES
             raise ProviderUnavailable("token_url_untrusted" if untrusted else "token_url_unreachable", cause) from error
         except OSError as error:
             raise Unanswered("token_url_no_reply", _cause(error)) from error
