@@ -131,7 +131,7 @@ def test_settings_that_work_at_once_replace_server_and_draft(drafted: GrantOwner
 def test_generating_a_token_does_not_put_a_draft_to_use(drafted: GrantOwner) -> None:
     drafted.authorize()
     with drafted.state.database.transaction() as session:
-        entered = drafted.draft(host="smtp.draft.example", timeout=20)
+        entered = drafted.entered(host="smtp.draft.example", timeout=20)
         saved = service.save(session, drafted.state.sealer, entered, "owner@mailroom.example", keep_draft=True)
     assert (saved.is_draft, rows(drafted)[servers.DRAFT].timeout) == (True, 20)
 

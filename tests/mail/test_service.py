@@ -16,26 +16,26 @@ from webapp.core.errors import StaleVersion
 from webapp.mail import service, transport_settings
 from webapp.mail.models import MailServer
 from webapp.mail.server_page.forms import DEFAULTS
-from webapp.mail.servers import COLUMNS, ServerDraft
+from webapp.mail.servers import COLUMNS, EnteredServer
 from webapp.mail.service import SecretsRequired
 from webapp.settings.service import General
 
 Save = Callable[..., MailServer]
 
 
-def draft(password: str = "", **given: Any) -> ServerDraft:
-    """Return a draft for the provider Custom, as the form makes it."""
+def entered(password: str = "", **given: Any) -> EnteredServer:
+    """Return a server of the provider Custom, as the form makes it."""
     values: dict[str, Any] = dict.fromkeys(COLUMNS, "") | DEFAULTS | {"proxy_port": None}
     values |= {"mail_from": "m@example.org", "host": "smtp.example.org", "port": 587, "security": "starttls"}
     values |= {"authentication": "password", "username": "mailroom"}
-    return ServerDraft(custom.register_smtp_provider(), values | given, {}, {"password": password})
+    return EnteredServer(custom.register_smtp_provider(), values | given, {}, {"password": password})
 
 
 @pytest.fixture
 def save(state: AppState) -> Save:
-    """Save a draft in a transaction of its own."""
+    """Save what was entered in a transaction of its own."""
 
-    def save(one: ServerDraft, version: int | None = None) -> MailServer:
+    def save(one: EnteredServer, version: int | None = None) -> MailServer:
         with state.database.transaction() as session:
             return service.save(session, state.sealer, one, by="ada@mailroom.example", version=version).server
 
@@ -48,22 +48,22 @@ def test_two_first_saves_at_once_are_one_mail_server(app: Flask, save: Save, sta
     def save_at_once(port: int) -> None:
         barrier.wait()
         with app.app_context():
-            save(draft("secret", port=port))
+            save(entered("secret", port=port))
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(save_at_once, (25, 465, 587, 2525)))
     assert saved(state).port in (25, 465, 587, 2525)
 
 
-def test_only_one_of_two_drafts_of_the_same_version_is_saved(app: Flask, save: Save, state: AppState) -> None:
-    version = save(draft("secret"), version=0).version
+def test_of_two_forms_of_the_same_version_one_is_saved(app: Flask, save: Save, state: AppState) -> None:
+    version = save(entered("secret"), version=0).version
     barrier = Barrier(2)
 
     def save_at_once(port: int) -> bool:
         barrier.wait()
         try:
             with app.app_context():
-                save(draft("secret", port=port), version=version)
+                save(entered("secret", port=port), version=version)
         except StaleVersion:
             return False
         return True
@@ -74,9 +74,9 @@ def test_only_one_of_two_drafts_of_the_same_version_is_saved(app: Flask, save: S
 
 
 def test_a_password_saved_in_the_meantime_is_only_sent_to_its_own_server(save: Save, state: AppState) -> None:
-    save(draft("theirs", host="smtp.other.example"))
+    save(entered("theirs", host="smtp.other.example"))
     with pytest.raises(SecretsRequired):
-        save(draft(host="smtp.attacker.example"))
+        save(entered(host="smtp.attacker.example"))
     assert saved(state).host == "smtp.other.example"
 
 

@@ -14,7 +14,7 @@ from webapp.mail.grants import authorization, token_source
 from webapp.mail.grants import service as grants
 from webapp.mail.grants.token_source import GrantTokens
 from webapp.mail.models import Grant, MailServer
-from webapp.mail.servers import ServerDraft
+from webapp.mail.servers import EnteredServer
 from webapp.mail.service import Saved
 from webapp.settings.service import General, general
 from webapp.web.client import Client
@@ -68,20 +68,20 @@ class GrantOwner:
         """The source of its access tokens."""
         return token_source.for_server(self.server, self.state)
 
-    def draft(self, **given: Any) -> ServerDraft:
-        """Return a draft of a custom server with the provider of the tests."""
+    def entered(self, **given: Any) -> EnteredServer:
+        """Return what is entered for a custom server with the provider of the tests."""
         secrets = {"client_secret": CLIENT_SECRET} | given.pop("secrets", {})
         values = {"provider": "custom", "mail_from": SENDER, "host": "localhost", "port": 9, "security": "none"}
         values |= {"tls_minimum": "1.2", "timeout": 10, "proxy_type": "none", "proxy_host": "", "proxy_port": None}
         values |= {"proxy_username": "", "authentication": "authorization_code", "username": self.provider.account}
         values |= self.provider.settings | given
-        return ServerDraft(PROVIDERS[str(values["provider"])], values, {}, secrets)
+        return EnteredServer(PROVIDERS[str(values["provider"])], values, {}, secrets)
 
     def save(self, **given: Any) -> Saved:
         """Save the mail server; `version` is the one of the form."""
         version = given.pop("version", None)
         with self.state.database.transaction() as session:
-            return service.save(session, self.state.sealer, self.draft(**given), "owner@mailroom.example", version)
+            return service.save(session, self.state.sealer, self.entered(**given), "owner@mailroom.example", version)
 
     def start(self) -> str:
         """Start an authorization and return the URL that the browser is sent to."""

@@ -18,7 +18,7 @@ from webapp.demo import accounts
 from webapp.demo.inbox import HOST, PASSWORD, USERNAME
 from webapp.demo.plugins import local_inbox
 from webapp.mail import service as mail
-from webapp.mail.servers import ServerDraft, primary
+from webapp.mail.servers import EnteredServer, primary
 from webapp.process.listen_address import AddressUnavailable, ListenAddress, find_free_port
 from webapp.process.supervisor import Child, Supervisor
 from webapp.providers import Provider
@@ -114,7 +114,7 @@ def prepare(session: Session, state: AppState, address: ListenAddress, inbox_por
         saved.port = inbox_port
 
 
-def mail_server(provider: Provider, inbox_port: int) -> ServerDraft:
+def mail_server(provider: Provider, inbox_port: int) -> EnteredServer:
     """Describe the local inbox as the mail server form would."""
     values = {
         "provider": PROVIDER,
@@ -131,7 +131,7 @@ def mail_server(provider: Provider, inbox_port: int) -> ServerDraft:
         "authentication": "password",
         "username": USERNAME,
     }
-    return ServerDraft(provider, values, provider_fields={}, secrets={"password": PASSWORD})
+    return EnteredServer(provider, values, provider_fields={}, secrets={"password": PASSWORD})
 
 
 def welcome(address: ListenAddress) -> list[str]:

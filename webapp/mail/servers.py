@@ -1,4 +1,4 @@
-"""The saved mail servers, drafts of them, and the rules that keep a saved secret from being sent elsewhere."""
+"""The saved mail servers, entered ones, and the rules that keep a saved secret from being sent elsewhere."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ DESTINATION = (
 # The settings that decide which certificate a server presents.
 CERTIFICATE_SETTINGS = ("provider", "host", "port", "security")
 PROXY_DESTINATION = ("proxy_type", "proxy_host", "proxy_port", "proxy_username")
-# The columns that only OAuth2 needs. They are empty for a draft that doesn't name them.
+# The columns that only OAuth2 needs. They are empty for an entered server that doesn't name them.
 OAUTH2_COLUMNS = ("client_id", "tenant_id", "authorize_url", "token_url", "device_authorization_url", "scopes")
 # The columns that the form shows.
 COLUMNS = (
@@ -36,8 +36,8 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class ServerDraft:
-    """A mail server that is not saved yet: `values` by column, the provider's own fields, the entered secrets.
+class EnteredServer:
+    """A mail server as a form holds it: `values` by column, the provider's own fields, the entered secrets.
 
     Saved secrets that are `removed` are neither kept nor used.
     """
@@ -50,12 +50,12 @@ class ServerDraft:
 
     @property
     def method(self) -> Authentication | None:
-        """The authentication that the draft chooses, if the provider has it."""
+        """The authentication that was chosen, if the provider has it."""
         return self.provider.authentication_named(str(self.values["authentication"]))
 
     @property
     def secret_names(self) -> frozenset[str]:
-        """The secrets that the draft can have: for its authentication, its provider's own fields and its proxy."""
+        """The secrets that the server can have: for its authentication, its provider's own fields and its proxy."""
         used = set(self.method.fields if self.method else ())
         names = {"password", *CLIENT_SECRETS} & used | secret_fields(self.provider)
         if self.values["proxy_type"] != "none" and self.values["proxy_username"]:
@@ -63,8 +63,8 @@ class ServerDraft:
         return frozenset(names) - self.removed
 
     @property
-    def entered_secrets(self) -> dict[str, str]:
-        """The secrets that were entered and that the draft can have."""
+    def new_secrets(self) -> dict[str, str]:
+        """The secrets that were entered and that the server can have."""
         return {name: value for name, value in self.secrets.items() if value and name in self.secret_names}
 
 
@@ -99,21 +99,21 @@ def lock_one(session: Session, server_id: int) -> MailServer | None:
     return session.get(MailServer, server_id, with_for_update=True)
 
 
-def secrets_to_retype(saved: MailServer | None, draft: ServerDraft) -> frozenset[str]:
+def secrets_to_retype(saved: MailServer | None, entered: EnteredServer) -> frozenset[str]:
     """Return the saved secrets that were left blank although their destination has changed."""
     if saved is None:
         return frozenset()
-    blank = {name for name in draft.secret_names if name in saved.sealed_secrets and not draft.secrets.get(name)}
-    changed = destination_changes(saved, draft)
+    blank = {name for name in entered.secret_names if name in saved.sealed_secrets and not entered.secrets.get(name)}
+    changed = destination_changes(saved, entered)
     elsewhere = changed - {"proxy_username"}
     return frozenset(
         name for name in blank if (changed & set(PROXY_DESTINATION) if name == PROXY_PASSWORD else elsewhere)
     )
 
 
-def destination_changes(saved: MailServer, draft: ServerDraft) -> frozenset[str]:
-    """Return the settings of the draft that would send saved secrets elsewhere, or for another account."""
-    return saved.differing((*DESTINATION, *PROXY_DESTINATION), draft.values, draft.provider_fields)
+def destination_changes(saved: MailServer, entered: EnteredServer) -> frozenset[str]:
+    """Return the entered settings that would send saved secrets elsewhere, or for another account."""
+    return saved.differing((*DESTINATION, *PROXY_DESTINATION), entered.values, entered.provider_fields)
 
 
 def open_secrets(sealer: Sealer, server: MailServer, needed: Collection[str] | None = None) -> dict[str, str]:

@@ -22,8 +22,8 @@ from webapp.mail.servers import (
     DRAFT,
     OAUTH2_COLUMNS,
     PRIMARY,
+    EnteredServer,
     SavedServers,
-    ServerDraft,
     find_saved,
     open_secrets,
     seal_purpose,
@@ -54,7 +54,7 @@ class Saved:
 def save(
     session: Session,
     sealer: Sealer,
-    draft: ServerDraft,
+    entered: EnteredServer,
     by: str,
     version: int | None = None,
     keep_draft: bool = False,
@@ -74,11 +74,11 @@ def save(
     saved = find_saved(session, lock=True)
     shown = saved.shown
     if version is not None and version != (shown.version if shown else 0):
-        return _saved_already(session, sealer, shown, draft)
-    if secrets_to_retype(shown, draft):
+        return _saved_already(session, sealer, shown, entered)
+    if secrets_to_retype(shown, entered):
         raise SecretsRequired
-    changed = _changes_of_grant(sealer, shown, draft)
-    position = _position(session, saved, draft, changed, keep_draft)
+    changed = _changes_of_grant(sealer, shown, entered)
+    position = _position(session, saved, entered, changed, keep_draft)
     before = _fields(shown if position == DRAFT else saved.primary)
     server = saved.draft or (saved.primary if position == PRIMARY else None)
     if server is None:
@@ -87,13 +87,13 @@ def save(
     discarded = server is shown and bool(changed) and grants.discard(session, server, changed)
     try:
         with session.begin_nested():
-            session.add(_fill(server, sealer, draft, by))
+            session.add(_fill(server, sealer, entered, by))
     except IntegrityError:
         # A second click, or another administrator, saved the first one at the same moment.
-        return save(session, sealer, draft, by, version, keep_draft)
+        return save(session, sealer, entered, by, version, keep_draft)
     if position == PRIMARY and server is saved.draft and saved.primary is not None:
         _put_to_use(session, server, saved.primary)
-    grants.prepare(session, server, draft.method)
+    grants.prepare(session, server, entered.method)
     grants.ask_again(session)
     _announce(session, server, before)
     return Saved(server, discarded, can_work(session, server))
@@ -109,11 +109,11 @@ def discard_draft(session: Session, version: int | None = None) -> None:
     audit.record(session, audit_events.MAIL_SERVER_DRAFT_DISCARDED, provider=draft.provider)
 
 
-def stays_draft(session: Session, sealer: Sealer, draft: ServerDraft) -> bool:
+def stays_draft(session: Session, sealer: Sealer, entered: EnteredServer) -> bool:
     """Return whether these settings, saved now, would be a draft."""
     saved = find_saved(session)
-    changed = _changes_of_grant(sealer, saved.shown, draft)
-    return _position(session, saved, draft, changed) == DRAFT
+    changed = _changes_of_grant(sealer, saved.shown, entered)
+    return _position(session, saved, entered, changed) == DRAFT
 
 
 def can_work(session: Session, server: MailServer) -> bool:
@@ -123,20 +123,20 @@ def can_work(session: Session, server: MailServer) -> bool:
     return method is not None and (not isinstance(method, OAuth2) or _has_token(session, server))
 
 
-def is_unchanged(saved: MailServer | None, draft: ServerDraft, opened: Mapping[str, str] | None = None) -> bool:
-    """Return whether saving this draft would change nothing.
+def is_unchanged(saved: MailServer | None, entered: EnteredServer, opened: Mapping[str, str] | None = None) -> bool:
+    """Return whether saving what was entered would change nothing.
 
     Entered secrets count as changes, unless they are the same as the `opened` ones.
     """
-    same_secrets = all((opened or {}).get(name) == value for name, value in draft.secrets.items() if value)
-    if saved is None or not same_secrets or draft.removed & set(saved.sealed_secrets):
+    same_secrets = all((opened or {}).get(name) == value for name, value in entered.secrets.items() if value)
+    if saved is None or not same_secrets or entered.removed & set(saved.sealed_secrets):
         return False
-    return not saved.differing(draft.values, draft.values, draft.provider_fields)
+    return not saved.differing(entered.values, entered.values, entered.provider_fields)
 
 
-def _saved_already(session: Session, sealer: Sealer, shown: MailServer | None, draft: ServerDraft) -> Saved:
+def _saved_already(session: Session, sealer: Sealer, shown: MailServer | None, entered: EnteredServer) -> Saved:
     """Return what is saved, if it is just this, as after a second click. Raises StaleVersion if it is not."""
-    if shown is None or not is_unchanged(shown, draft, open_secrets(sealer, shown, needed=())):
+    if shown is None or not is_unchanged(shown, entered, open_secrets(sealer, shown, needed=())):
         raise StaleVersion(shown.version if shown else 0)
     return Saved(shown, can_work=can_work(session, shown))
 
@@ -144,7 +144,7 @@ def _saved_already(session: Session, sealer: Sealer, shown: MailServer | None, d
 def _position(
     session: Session,
     saved: SavedServers,
-    draft: ServerDraft,
+    entered: EnteredServer,
     changed: frozenset[str],
     keep_draft: bool = False,
 ) -> int:
@@ -154,7 +154,7 @@ def _position(
         return PRIMARY
     if keep_draft and saved.draft is not None:
         return DRAFT
-    works_at_once = not isinstance(draft.method, OAuth2) or (not changed and _has_token(session, shown))
+    works_at_once = not isinstance(entered.method, OAuth2) or (not changed and _has_token(session, shown))
     return PRIMARY if works_at_once else DRAFT
 
 
@@ -163,12 +163,12 @@ def _has_token(session: Session, server: MailServer) -> bool:
     return grant is not None and grant.status == GrantStatus.GENERATED
 
 
-def _changes_of_grant(sealer: Sealer, shown: MailServer | None, draft: ServerDraft) -> frozenset[str]:
+def _changes_of_grant(sealer: Sealer, shown: MailServer | None, entered: EnteredServer) -> frozenset[str]:
     """Return the changes to the server that the form showed after which its grant can't be used."""
     if shown is None:
         return frozenset()
-    opened = open_secrets(sealer, shown, needed=()) if draft.entered_secrets else {}
-    return grants.discarding_changes(shown, draft, opened)
+    opened = open_secrets(sealer, shown, needed=()) if entered.new_secrets else {}
+    return grants.discarding_changes(shown, entered, opened)
 
 
 def _put_to_use(session: Session, draft: MailServer, former: MailServer) -> None:
@@ -202,33 +202,33 @@ def _fields(server: MailServer | None) -> dict[str, object]:
     return {name: getattr(server, name) for name in COLUMNS} | server.provider_fields | server.sealed_secrets
 
 
-def _fill(server: MailServer, sealer: Sealer, draft: ServerDraft, by: str) -> MailServer:
-    if server.differing(CERTIFICATE_SETTINGS, draft.values, draft.provider_fields):
+def _fill(server: MailServer, sealer: Sealer, entered: EnteredServer, by: str) -> MailServer:
+    if server.differing(CERTIFICATE_SETTINGS, entered.values, entered.provider_fields):
         server.certificate_since = server.certificate_expires_at = server.certificate_seen_at = None
-    server.sealed_secrets = _sealed(sealer, server, draft)
-    expires_on = _secret_expires_on(server, draft)
-    for name, value in (dict.fromkeys(OAUTH2_COLUMNS, "") | dict(draft.values)).items():
+    server.sealed_secrets = _sealed(sealer, server, entered)
+    expires_on = _secret_expires_on(server, entered)
+    for name, value in (dict.fromkeys(OAUTH2_COLUMNS, "") | dict(entered.values)).items():
         setattr(server, name, value)
     server.secret_expires_on = expires_on
-    server.provider_fields = dict(draft.provider_fields)
+    server.provider_fields = dict(entered.provider_fields)
     server.updated_at = clock.now()
     server.updated_by = by
     return server
 
 
-def _secret_expires_on(server: MailServer, draft: ServerDraft) -> date | None:
+def _secret_expires_on(server: MailServer, entered: EnteredServer) -> date | None:
     """Return the last day of the client secret or key: as entered; None without such a secret."""
     if not set(CLIENT_SECRETS) & set(server.sealed_secrets):
         return None
-    day = draft.values.get("secret_expires_on")
+    day = entered.values.get("secret_expires_on")
     return day if isinstance(day, date) else None
 
 
-def _sealed(sealer: Sealer, server: MailServer, draft: ServerDraft) -> dict[str, dict[str, str]]:
-    kept = {name: secret for name, secret in server.sealed_secrets.items() if name in draft.secret_names}
+def _sealed(sealer: Sealer, server: MailServer, entered: EnteredServer) -> dict[str, dict[str, str]]:
+    kept = {name: secret for name, secret in server.sealed_secrets.items() if name in entered.secret_names}
     now = clock.now().isoformat()
-    entered = {
+    new_secrets = {
         name: {"sealed": sealer.seal(value, seal_purpose(name)), "saved_at": now}
-        for name, value in draft.entered_secrets.items()
+        for name, value in entered.new_secrets.items()
     }
-    return kept | entered
+    return kept | new_secrets

@@ -16,7 +16,7 @@ from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.expiry import certificates
 from webapp.mail.fixes import NO_FIX, Fix
 from webapp.mail.models import MailServer
-from webapp.mail.servers import CERTIFICATE_SETTINGS, PRIMARY, ServerDraft
+from webapp.mail.servers import CERTIFICATE_SETTINGS, PRIMARY, EnteredServer
 from webapp.mail.service import is_unchanged
 from webapp.mail.transcript import Stage, StageResult, TranscriptLine, stage_label
 from webapp.mail.transport.connection import SmtpConnection
@@ -65,13 +65,13 @@ class Progress:
 
 
 def send_test(
-    draft: ServerDraft, saved: MailServer | None, recipient: str, progress: Progress | None = None
+    entered: EnteredServer, saved: MailServer | None, recipient: str, progress: Progress | None = None
 ) -> TestSend:
     """Send the test email through a mail server that need not be saved. Raises CannotUnseal."""
     progress = progress or Progress()
     with app_state().database.read() as session:
         present = general(session, app_state().config)
-    settings = transport_settings.from_draft(draft, saved, app_state(), present)
+    settings = transport_settings.from_entered(entered, saved, app_state(), present)
     started = time.monotonic()
     connection = SmtpConnection(settings)
     progress.stages = connection.transcript.stages
@@ -91,9 +91,9 @@ def send_test(
         diagnosis=diagnosis,
         fix=fixes.find(settings, error.failure, diagnosis.fix, progress.seek_fix) if error and diagnosis else NO_FIX,
     )
-    in_use = saved is not None and saved.position == PRIMARY and is_unchanged(saved, draft)
+    in_use = saved is not None and saved.position == PRIMARY and is_unchanged(saved, entered)
     _record(test, settings.provider.key, works=in_use and test.passed)
-    if saved is not None and not saved.differing(CERTIFICATE_SETTINGS, draft.values, draft.provider_fields):
+    if saved is not None and not saved.differing(CERTIFICATE_SETTINGS, entered.values, entered.provider_fields):
         certificates.record(app_state().database, saved, connection.certificate, asked=True)
     return test
 

@@ -14,7 +14,7 @@ from webapp.mail.grants import service as grants
 from webapp.mail.grants import token_source
 from webapp.mail.mime import ascii_domain
 from webapp.mail.models import MailServer
-from webapp.mail.servers import CLIENT_SECRETS, PROXY_PASSWORD, ServerDraft, open_secrets
+from webapp.mail.servers import CLIENT_SECRETS, PROXY_PASSWORD, EnteredServer, open_secrets
 from webapp.mail.transport.settings import TransportSettings
 from webapp.providers.registry import get_providers
 from webapp.settings.service import General
@@ -32,22 +32,24 @@ NOT_FOR_THE_SERVER = frozenset({PROXY_PASSWORD, *CLIENT_SECRETS})
 
 def load(server: MailServer, state: AppState, general: General) -> TransportSettings:
     """Return the settings of the saved server. Raises UnknownProvider or CannotUnseal."""
-    draft = ServerDraft(get_providers()[server.provider], server.values, server.provider_fields, secrets={})
-    return _settings(draft, open_secrets(state.sealer, server), state, general, server.id)
+    entered = EnteredServer(get_providers()[server.provider], server.values, server.provider_fields, secrets={})
+    return _settings(entered, open_secrets(state.sealer, server), state, general, server.id)
 
 
-def from_draft(draft: ServerDraft, saved: MailServer | None, state: AppState, general: General) -> TransportSettings:
+def from_entered(
+    entered: EnteredServer, saved: MailServer | None, state: AppState, general: General
+) -> TransportSettings:
     """Return the settings of a server that need not be saved, for a person who tests it. Raises CannotUnseal.
 
-    Blank secrets are the saved ones; so is the grant, unless saving the draft would discard it.
+    Blank secrets are the saved ones; so is the grant, unless saving what was entered would discard it.
     """
-    entered = draft.entered_secrets
-    blank = draft.secret_names - entered.keys()
+    new_secrets = entered.new_secrets
+    blank = entered.secret_names - new_secrets.keys()
     opened = open_secrets(state.sealer, saved, needed=blank) if saved else {}
-    secrets = {name: value for name, value in opened.items() if name in blank} | entered
-    keeps_grant = saved is not None and not grants.discarding_changes(saved, draft, opened)
+    secrets = {name: value for name, value in opened.items() if name in blank} | new_secrets
+    keeps_grant = saved is not None and not grants.discarding_changes(saved, entered, opened)
     grant_server_id = saved.id if saved is not None and keeps_grant else None
-    return _settings(draft, secrets, state, general, grant_server_id, asked=True)
+    return _settings(entered, secrets, state, general, grant_server_id, asked=True)
 
 
 def ehlo_name(general: General, mail_from: str) -> str:
@@ -72,18 +74,18 @@ def _candidates(general: General, mail_from: str) -> Iterator[str]:
 
 
 def _settings(
-    draft: ServerDraft,
+    entered: EnteredServer,
     secrets: Mapping[str, str],
     state: AppState,
     general: General,
     grant_server_id: int | None,
     asked: bool = False,
 ) -> TransportSettings:
-    """Return the settings of a draft with these secrets and the grant of the server with this id, if any."""
-    values = draft.values
+    """Return the settings of an entered server with these secrets and the grant of the server with this id, if any."""
+    values = entered.values
     mail_from = str(values["mail_from"])
     return TransportSettings(
-        provider=draft.provider,
+        provider=entered.provider,
         mail_from=mail_from,
         host=str(values["host"]),
         port=int(str(values["port"])),
@@ -94,7 +96,7 @@ def _settings(
         username=str(values["username"]),
         helo=ehlo_name(general, mail_from),
         proxy=token_source.proxy(values, secrets),
-        tokens=token_source.from_values(state, draft.provider, values, secrets, grant_server_id, asked),
+        tokens=token_source.from_values(state, entered.provider, values, secrets, grant_server_id, asked),
         secrets={name: value for name, value in secrets.items() if name not in NOT_FOR_THE_SERVER},
-        fields=draft.provider_fields,
+        fields=entered.provider_fields,
     )

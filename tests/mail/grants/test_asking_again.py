@@ -72,11 +72,11 @@ def press_test(owner: GrantOwner, app: Flask, token_inbox: TokenInbox) -> Press:
     def press() -> test_send.TestSend:
         where = {"host": token_inbox.host, "port": token_inbox.port, "security": token_inbox.security}
         server = owner.server
-        draft = owner.draft(
+        entered = owner.entered(
             authentication=server.authentication, username=server.username, secrets={"client_secret": ""}, **where
         )
         with app.app_context():
-            return test_send.send_test(draft, server, "eve@people.example")
+            return test_send.send_test(entered, server, "eve@people.example")
 
     return press
 

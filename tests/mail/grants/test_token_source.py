@@ -117,7 +117,7 @@ def test_a_second_rejection_is_a_failure_with_its_reason(
 def test_a_test_send_shows_how_it_got_its_token_but_not_the_token(granted: GrantOwner, app: Flask) -> None:
     granted.provider.revoke_access_tokens()
     with app.app_context():
-        result = send_test(granted.draft(**_destination(granted)), granted.server, "eve@people.example")
+        result = send_test(granted.entered(**_destination(granted)), granted.server, "eve@people.example")
     assert result.passed
     assert [step.stage for step in result.steps][:2] == [Stage.TOKEN, Stage.LOOKUP]
     lines = "\n".join(line.text for line in result.lines)
@@ -156,9 +156,9 @@ def test_a_connection_is_reopened_when_its_token_expires(
 def test_unsaved_settings_are_tested_with_the_grant_if_it_stays(granted: GrantOwner, app: Flask) -> None:
     changes: list[tuple[dict[str, Any], bool]] = [({"timeout": 11}, True), ({"username": "eve@x.example"}, False)]
     for change, passes in changes:
-        draft = granted.draft(**_destination(granted), **change)
+        entered = granted.entered(**_destination(granted), **change)
         with app.app_context():
-            result = send_test(draft, granted.server, "eve@people.example")
+            result = send_test(entered, granted.server, "eve@people.example")
         assert result.passed is passes
     assert result.diagnosis is token_rules.NOT_GENERATED
 
@@ -166,11 +166,11 @@ def test_unsaved_settings_are_tested_with_the_grant_if_it_stays(granted: GrantOw
 def test_an_application_can_be_tested_before_it_is_saved(
     owner: GrantOwner, token_inbox: TokenInbox, app: Flask
 ) -> None:
-    draft = owner.draft(
+    entered = owner.entered(
         host=token_inbox.host, port=token_inbox.port, security=token_inbox.security, authentication="client_credentials"
     )
     with app.app_context():
-        assert send_test(draft, None, "eve@people.example").passed
+        assert send_test(entered, None, "eve@people.example").passed
 
 
 def test_the_mail_server_never_gets_the_client_secret(granted: GrantOwner) -> None:
@@ -228,8 +228,8 @@ def test_a_rejected_token_is_not_called_a_wrong_password(
 
 def unsaved_settings(owner: GrantOwner, provider: str = "office365", port: int = 9) -> TransportSettings:
     """Return the settings of a server that has no grant yet."""
-    draft = replace(owner.draft(provider=provider, tenant_id=TENANT, port=port, security="none"), secrets={})
-    return transport_settings.from_draft(draft, None, owner.state, owner.general)
+    entered = replace(owner.entered(provider=provider, tenant_id=TENANT, port=port, security="none"), secrets={})
+    return transport_settings.from_entered(entered, None, owner.state, owner.general)
 
 
 def diagnose_rejection(

@@ -193,11 +193,11 @@ def test_a_sender_may_have_any_name(entered: str, cleaned: str, fill: Fill) -> N
 )
 def test_slips_in_a_copied_password_are_forgiven(provider: str, entered: str, cleaned: str, fill: Fill) -> None:
     form = fill(provider=provider, username="a@gmail.com", password=entered)
-    assert (error(form, "password"), form.to_draft().secrets["password"]) == ("", cleaned)
+    assert (error(form, "password"), form.to_server().secrets["password"]) == ("", cleaned)
 
 
 def test_blank_host_port_and_user_name_are_the_providers_own(fill: Fill) -> None:
-    values = fill(provider="sendgrid", host="", port="", username="").to_draft().values
+    values = fill(provider="sendgrid", host="", port="", username="").to_server().values
     assert (values["host"], values["port"], values["username"]) == ("smtp.sendgrid.net", 587, "apikey")
 
 

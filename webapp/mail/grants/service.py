@@ -15,7 +15,7 @@ from webapp.mail.models import AuthorizationRequest, Grant, GrantStatus, MailSer
 from webapp.mail.oauth.errors import OAuthError, Unanswered
 from webapp.mail.oauth.registration import ClientRegistration
 from webapp.mail.oauth.responses import TokenResponse
-from webapp.mail.servers import CLIENT_SECRETS, ServerDraft, destination_changes
+from webapp.mail.servers import CLIENT_SECRETS, EnteredServer, destination_changes
 from webapp.providers import Authentication, OAuth2
 from webapp.providers.oauth2 import USER_GRANTS
 
@@ -69,17 +69,17 @@ def discard(session: Session, server: MailServer, changed: frozenset[str] = froz
     return True
 
 
-def discarding_changes(saved: MailServer, draft: ServerDraft, opened: Mapping[str, str]) -> frozenset[str]:
-    """Return the changes in this draft that discard the grant when it is saved; empty if the grant stays.
+def discarding_changes(saved: MailServer, entered: EnteredServer, opened: Mapping[str, str]) -> frozenset[str]:
+    """Return the entered changes that discard the grant when it is saved; empty if the grant stays.
 
     `opened` are the saved secrets in the clear. Access tokens go where the email goes: a change of that requires the
     client secret again, and an application without one has nothing to prove itself with, so its grant is discarded.
     """
-    entered = {name for name, value in draft.entered_secrets.items() if opened.get(name) != value}
-    secrets = (entered | draft.removed & set(saved.sealed_secrets)) & set(CLIENT_SECRETS)
-    changed = saved.differing(GRANT_SETTINGS, draft.values, draft.provider_fields) | secrets
+    new_secrets = {name for name, value in entered.new_secrets.items() if opened.get(name) != value}
+    secrets = (new_secrets | entered.removed & set(saved.sealed_secrets)) & set(CLIENT_SECRETS)
+    changed = saved.differing(GRANT_SETTINGS, entered.values, entered.provider_fields) | secrets
     if not set(CLIENT_SECRETS) & set(saved.sealed_secrets):
-        changed |= destination_changes(saved, draft)
+        changed |= destination_changes(saved, entered)
     return changed
 
 

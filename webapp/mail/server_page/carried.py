@@ -12,7 +12,7 @@ from typing import Self
 
 from webapp.core import clock
 from webapp.core.sealing import CannotUnseal, Sealer
-from webapp.mail.servers import DESTINATION, PROXY_DESTINATION, ServerDraft
+from webapp.mail.servers import DESTINATION, PROXY_DESTINATION, EnteredServer
 
 CARRIED_FOR = timedelta(hours=1)
 PURPOSE = "carried secrets"
@@ -27,9 +27,9 @@ class Carried:
     fix: Mapping[str, str] | None = None
 
     @classmethod
-    def of(cls, draft: ServerDraft, fix: Mapping[str, str] | None = None) -> Self:
-        """Return the secrets that were entered for this draft."""
-        return cls({name: value for name, value in draft.secrets.items() if value}, destination(draft), fix)
+    def of(cls, entered: EnteredServer, fix: Mapping[str, str] | None = None) -> Self:
+        """Return the secrets that were entered for this server."""
+        return cls({name: value for name, value in entered.secrets.items() if value}, destination(entered), fix)
 
     @classmethod
     def open(cls, sealer: Sealer, sealed: str | None, user_id: int) -> Self:
@@ -50,7 +50,7 @@ class Carried:
         return sealer.seal(json.dumps(about | {"at": clock.now().isoformat()}), PURPOSE)
 
 
-def destination(draft: ServerDraft) -> dict[str, str]:
-    """Return what decides where the secrets of a draft are sent."""
-    columns = {name: str(draft.values.get(name, "")) for name in (*DESTINATION, *PROXY_DESTINATION)}
-    return columns | dict(draft.provider_fields)
+def destination(entered: EnteredServer) -> dict[str, str]:
+    """Return what decides where the entered secrets are sent."""
+    columns = {name: str(entered.values.get(name, "")) for name in (*DESTINATION, *PROXY_DESTINATION)}
+    return columns | dict(entered.provider_fields)

@@ -22,7 +22,7 @@ from webapp.mail import servers
 from webapp.mail.models import MailServer
 from webapp.mail.server_page.carried import Carried, destination
 from webapp.mail.server_page.forms import SECRETS, MailServerForm, mail_server_form
-from webapp.mail.servers import COLUMNS, OAUTH2_COLUMNS, PROXY_DESTINATION, PROXY_PASSWORD, ServerDraft
+from webapp.mail.servers import COLUMNS, OAUTH2_COLUMNS, PROXY_DESTINATION, PROXY_PASSWORD, EnteredServer
 from webapp.providers import Provider
 from webapp.providers.registry import ProviderRegistry, get_providers, secret_fields
 from webapp.web.access import current_user
@@ -43,11 +43,11 @@ SECRET_KIND = frozenset({"provider", "authentication"})
 class FormResult:
     """A form to show, the mail server that it describes, and whether that can be saved or tested.
 
-    There is no draft while the form holds the saved values.
+    Nothing is `entered` while the form holds the saved values.
     """
 
     form: MailServerForm
-    draft: ServerDraft | None = None
+    entered: EnteredServer | None = None
     valid: bool = False
 
 
@@ -80,11 +80,11 @@ class FormState:
         """Return the posted form, checked for saving or for a test."""
         form = self._form(posted=True)
         valid = form.validate_for_test() if for_test else form.validate()
-        draft = self._draft(form)
-        errors = self._secret_errors(form, draft)
+        entered = self._entered(form)
+        errors = self._secret_errors(form, entered)
         for name, text in errors.items():
             form.add_error(name, text)
-        return self._result(form, draft, valid and not errors)
+        return self._result(form, entered, valid and not errors)
 
     def after_switch(self) -> FormResult:
         """Return the form for the provider that was chosen, with everything that was entered."""
@@ -108,12 +108,12 @@ class FormState:
         posted = MultiDict(self.posted)
         for name, value in fix.items():
             posted[name] = value
-        fixed, entered, carried = replace(self, posted=posted), self._draft(form), self._carried(form)
+        fixed, entered, carried = replace(self, posted=posted), self._entered(form), self._carried(form)
         follows = carried.fix == fix and carried.destination == destination(entered)
-        draft = fixed._form(posted=True).to_draft() if follows else entered
+        server = fixed._form(posted=True).to_server() if follows else entered
         for name in {*SECRETS, *secret_fields(form.chosen)}:
             posted.poplist(name)
-        sealed = self._seal_secrets(replace(draft, secrets=entered.secrets))
+        sealed = self._seal_secrets(replace(server, secrets=entered.secrets))
         posted["carried_secrets"] = sealed or posted.get("carried_secrets", "")
         return fixed
 
@@ -122,13 +122,13 @@ class FormState:
 
         That holds for fixes of the connection that keep its host: no secret goes to another machine, or in the clear.
         """
-        if result.draft is not None and fix.keys() <= FOLLOWED and fix.get("security") != "none":
-            result.form.carried_secrets.data = self._seal_secrets(result.draft, fix)
+        if result.entered is not None and fix.keys() <= FOLLOWED and fix.get("security") != "none":
+            result.form.carried_secrets.data = self._seal_secrets(result.entered, fix)
         return result
 
     def with_unreadable_secrets(self, result: FormResult) -> FormResult:
         """Return the form with an error at each blank secret: the saved one cannot be unsealed."""
-        names = result.draft.secret_names - result.draft.entered_secrets.keys() if result.draft else ()
+        names = result.entered.secret_names - result.entered.new_secrets.keys() if result.entered else ()
         for name in sorted(names):
             if self.saved is not None and name in self.saved.sealed_secrets:
                 text = _("The saved secret can't be decrypted with the current secret key. Enter it again.")
@@ -165,15 +165,17 @@ class FormState:
         form.carried_secrets.data = self.posted.get("carried_secrets", "")
         if before is not None:
             posted = mail_server_form(before, self._saved_values(), self.posted)
-            form.carried_secrets.data = self._seal_secrets(self._draft(posted)) or form.carried_secrets.data
-        return self._result(form, self._draft(form), valid=False)
+            form.carried_secrets.data = self._seal_secrets(self._entered(posted)) or form.carried_secrets.data
+        return self._result(form, self._entered(form), valid=False)
 
-    def _result(self, form: MailServerForm, draft: ServerDraft, valid: bool) -> FormResult:
+    def _result(self, form: MailServerForm, entered: EnteredServer, valid: bool) -> FormResult:
         """Return the result, its form ready to be shown. A secret that cannot be right is forgotten."""
         wrong = {field.name for field in fields_with_errors(form)}
-        draft = replace(draft, secrets={name: value for name, value in draft.secrets.items() if name not in wrong})
-        form.carried_secrets.data = self._seal_secrets(draft) or form.carried_secrets.data
-        return FormResult(form, draft, valid)
+        entered = replace(
+            entered, secrets={name: value for name, value in entered.secrets.items() if name not in wrong}
+        )
+        form.carried_secrets.data = self._seal_secrets(entered) or form.carried_secrets.data
+        return FormResult(form, entered, valid)
 
     def _saved_values(self) -> dict[str, Any]:
         if self.saved is None:
@@ -187,38 +189,38 @@ class FormState:
         left_out = {"csrf_token", "carried_secrets", *SECRETS, *own}
         return {name: value for name, value in values.items() if name not in left_out}
 
-    def _draft(self, form: MailServerForm) -> ServerDraft:
+    def _entered(self, form: MailServerForm) -> EnteredServer:
         """Return what the form describes, with the secrets that were entered earlier for the same destination."""
-        draft = form.to_draft()
+        entered = form.to_server()
         carried = self._carried(form)
-        if carried.destination == destination(draft):
-            entered = {name: value for name, value in draft.secrets.items() if value}
-            draft = replace(draft, secrets={**carried.secrets, **entered})
+        if carried.destination == destination(entered):
+            new_secrets = {name: value for name, value in entered.secrets.items() if value}
+            entered = replace(entered, secrets={**carried.secrets, **new_secrets})
         removed = form.remove_client_secret.data and not form.client_secret.data
-        if self._replaces_provider and not draft.secrets.get("client_secret"):
+        if self._replaces_provider and not entered.secrets.get("client_secret"):
             # The saved one is for the other provider.
             removed = True
         if removed and "client_secret" in form.optional_fields():
-            draft = replace(draft, removed=frozenset({"client_secret"}))
-        return draft
+            entered = replace(entered, removed=frozenset({"client_secret"}))
+        return entered
 
-    def _seal_secrets(self, draft: ServerDraft, fix: Mapping[str, str] | None = None) -> str:
+    def _seal_secrets(self, entered: EnteredServer, fix: Mapping[str, str] | None = None) -> str:
         """Return the entered secrets, sealed for the next form with the fix they may follow; empty if none."""
-        return Carried.of(draft, fix).seal(self.sealer, self.user_id)
+        return Carried.of(entered, fix).seal(self.sealer, self.user_id)
 
     def _carried(self, form: MailServerForm) -> Carried:
         """Return the secrets that this administrator entered earlier."""
         return Carried.open(self.sealer, form.carried_secrets.data, self.user_id)
 
-    def _secret_errors(self, form: MailServerForm, draft: ServerDraft) -> dict[str, str]:
+    def _secret_errors(self, form: MailServerForm, entered: EnteredServer) -> dict[str, str]:
         """Return what to say at each secret that is missing, or that the saved one may not be used for."""
         kept = self.saved.sealed_secrets if self.saved else {}
-        required = draft.secret_names - {PROXY_PASSWORD} - form.optional_fields()
-        missing = {name for name in required if not draft.secrets.get(name) and name not in kept}
-        retype = servers.secrets_to_retype(self.saved, draft)
+        required = entered.secret_names - {PROXY_PASSWORD} - form.optional_fields()
+        missing = {name for name in required if not entered.secrets.get(name) and name not in kept}
+        retype = servers.secrets_to_retype(self.saved, entered)
         carried = self._carried(form).destination
-        since_entered = {name for name, value in destination(draft).items() if carried.get(name, value) != value}
-        since_saved = servers.destination_changes(self.saved, draft) if self.saved and retype else frozenset()
+        since_entered = {name for name, value in destination(entered).items() if carried.get(name, value) != value}
+        since_saved = servers.destination_changes(self.saved, entered) if self.saved and retype else frozenset()
         return {
             name: _secret_error(form, name, since_entered or (since_saved if name in retype else frozenset()))
             for name in sorted(missing | retype)

@@ -15,7 +15,7 @@ from webapp.mail.redaction import Redactor
 from webapp.mail.server_page import fields as checks
 from webapp.mail.server_page import oauth_fields as oauth_checks
 from webapp.mail.server_page.fields import DayField, NumberField, SecretTextField, host_name, if_used, required
-from webapp.mail.servers import CLIENT_SECRETS, COLUMNS, OAUTH2_COLUMNS, PROXY_PASSWORD, ServerDraft
+from webapp.mail.servers import CLIENT_SECRETS, COLUMNS, OAUTH2_COLUMNS, PROXY_PASSWORD, EnteredServer
 from webapp.providers import Authentication, Password, Provider, guard
 from webapp.providers.guard import PluginFailed
 from webapp.providers.registry import get_providers, secret_fields
@@ -107,7 +107,7 @@ class MailServerForm(VersionedForm):
         if not self.chosen.fields:
             return check()
         try:
-            return guard.run(self.chosen.key, check, redact=Redactor(self.to_draft().secrets.values()))
+            return guard.run(self.chosen.key, check, redact=Redactor(self.to_server().secrets.values()))
         except PluginFailed as error:
             text = _("This provider's plugin failed: %(error)s", error=str(error))
             self.form_errors.append(f"{self.chosen.label}: {text}")
@@ -130,12 +130,12 @@ class MailServerForm(VersionedForm):
         if connection.host and self.port.data is None and not self.port.process_errors:
             self.port.data = connection.port
 
-    def to_draft(self) -> ServerDraft:
+    def to_server(self) -> EnteredServer:
         """Return the mail server that the form describes."""
         unused = set(OAUTH2_COLUMNS) - set(self.method.fields if self.method else ())
         values = {name: "" if name in unused else self[name].data for name in COLUMNS}
         secrets = {name: (self[name].data or "").strip("\r\n") for name in (*SECRETS, *secret_fields(self.chosen))}
-        return ServerDraft(self.chosen, values | {"provider": self.chosen.key}, self.provider_fields(), secrets)
+        return EnteredServer(self.chosen, values | {"provider": self.chosen.key}, self.provider_fields(), secrets)
 
     def provider_fields(self) -> dict[str, str]:
         """Return the values of the provider's own fields, except for secrets."""

@@ -26,7 +26,7 @@ from webapp.mail.models import AuthorizationRequest, Grant, GrantStatus, MailSer
 from webapp.mail.oauth.errors import OAuthError
 from webapp.mail.server_page.form_state import FormResult
 from webapp.mail.server_page.forms import MailServerForm
-from webapp.mail.servers import CLIENT_SECRETS, DRAFT, ServerDraft
+from webapp.mail.servers import CLIENT_SECRETS, DRAFT, EnteredServer
 from webapp.mail.service import can_work, is_unchanged, stays_draft
 from webapp.mail.test_send import TestSend
 from webapp.mail.transcript import Stage
@@ -76,7 +76,7 @@ class AuthorizationFailure:
 
 def page_context(result: FormResult, saved: MailServer | None, test: TestSend | None = None) -> dict[str, Any]:
     """Return the names that the template needs. `saved` is the mail server that the form shows."""
-    form, draft = result.form, result.draft
+    form, entered = result.form, result.entered
     provider, providers = form.chosen, get_providers()
     of_saved_provider = saved is not None and saved.provider == provider.key
     with app_state().database.read() as session:
@@ -85,7 +85,7 @@ def page_context(result: FormResult, saved: MailServer | None, test: TestSend | 
         expiry_dates = _expiry_dates(session, primary)
         general = settings.general(session, app_state().config)
         grant = _grant_view(session, saved)
-        saves_draft = draft is not None and stays_draft(session, app_state().sealer, draft)
+        saves_draft = entered is not None and stays_draft(session, app_state().sealer, entered)
     is_draft = saved is not None and saved.position == DRAFT
     methods = provider.authentication_methods
     diagnosis = test.diagnosis if test else None
@@ -102,7 +102,7 @@ def page_context(result: FormResult, saved: MailServer | None, test: TestSend | 
         "primary_provider": providers.get(primary.provider) if primary else None,
         "primary_works": primary_works,
         "test": test,
-        "unsaved": draft is not None and not is_unchanged(saved, draft),
+        "unsaved": entered is not None and not is_unchanged(saved, entered),
         "test_diagnosis": diagnosis,
         "fix": _fix_label(form, test.fix) if test else "",
         "tried": _tried(test.fix) if test else "",
@@ -117,7 +117,7 @@ def page_context(result: FormResult, saved: MailServer | None, test: TestSend | 
         "secret_is_optional_for": [method.key for method in methods if "client_secret" in method.optional_fields],
         "secret_is_saved": of_saved_provider and saved is not None and "client_secret" in saved.sealed_secrets,
         "auth_classes": lambda *names: _auth_classes(provider, *names),
-        "secret_hint": _secret_hint(saved if of_saved_provider else None, draft),
+        "secret_hint": _secret_hint(saved if of_saved_provider else None, entered),
         "open_sections": {"connection": _differs_from_provider(form), "advanced": _uses_advanced(form)},
         "connection_summary": _connection_summary(form),
     }
@@ -201,10 +201,10 @@ def _tried(fix: Fix) -> str:
     return formatting.format_list(f"{port} ({SECURITY_NAMES[security]})" for security, port in fix.tried)
 
 
-def _secret_hint(saved: MailServer | None, draft: ServerDraft | None) -> Callable[[str, Any], str]:
+def _secret_hint(saved: MailServer | None, entered: EnteredServer | None) -> Callable[[str, Any], str]:
     def hint(name: str, note: Any) -> str:
         sentences = [str(note)] if note else []
-        if draft is not None and draft.secrets.get(name):
+        if entered is not None and entered.secrets.get(name):
             sentences.append(_("Your last entry was kept. Leave blank to use it again."))
         elif saved is not None and name in saved.sealed_secrets:
             day = format_date(datetime.fromisoformat(saved.sealed_secrets[name]["saved_at"]), "medium")

@@ -69,15 +69,15 @@ def save_posted(state: FormState, keep_draft: bool = False) -> Saved | Response:
     if state.switches_provider:
         return _page(state.after_switch(), state.saved)
     result = state.as_posted()
-    draft, saved = result.draft, state.saved
-    if draft is None or not result.valid:
+    entered, saved = result.entered, state.saved
+    if entered is None or not result.valid:
         return _page(result, saved)
-    if saved is not None and "save" not in request.form and service.is_unchanged(saved, draft):
+    if saved is not None and "save" not in request.form and service.is_unchanged(saved, entered):
         return Saved(saved)
     try:
         with app_state().database.transaction() as session:
             version = result.form.expected_version
-            return service.save(session, app_state().sealer, draft, current_user.email, version, keep_draft)
+            return service.save(session, app_state().sealer, entered, current_user.email, version, keep_draft)
     except StaleVersion as error:
         result.form.report_conflict(error.current)
     except service.SecretsRequired:
@@ -101,7 +101,7 @@ def discard_draft() -> Response:
 
 def _send_test(state: FormState) -> Response:
     result = state.as_posted(for_test=True)
-    if result.draft is None or not result.valid:
+    if result.entered is None or not result.valid:
         return _page(result, state.saved)
     recipient = result.form.test_recipient.data or ""
 
@@ -113,7 +113,7 @@ def _send_test(state: FormState) -> Response:
             return _page(state.with_unreadable_secrets(result), state.saved)
         return _page(state.offering_fix(result, test.fix.values), state.saved, test)
 
-    response = progress.show(partial(send_test, result.draft, state.saved, recipient), page)
+    response = progress.show(partial(send_test, result.entered, state.saved, recipient), page)
     return allow_form_targets(response, form_targets(result.form.chosen))
 
 
