@@ -4,17 +4,9 @@ from datetime import date, timedelta
 
 from webapp.providers import Connection, ExpectedClaims, OAuth2, Password, Provider, _, hookimpl
 
-from .office365_diagnoses import (
-    GRANT_CONSENT,
-    HELP,
-    MAIL_SERVER_RULES,
-    MAILBOX_SWITCH,
-    PASSWORD_RULES,
-    TOKEN_RULES,
-    TOKEN_VALID,
-)
+from .office365_diagnoses import HELP, MAILBOX_SWITCH, PASSWORD_RULES
+from .office365_oauth2 import GRANT_CONSENT, MAIL_SERVER_RULES, OAUTH2_HELP, TOKEN_RULES, TOKEN_VALID
 
-OAUTH2_HELP = "https://learn.microsoft.com/en-us/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth"
 AUTHORITY = "https://login.microsoftonline.com/{tenant}/oauth2/v2.0"
 
 USER_NAME = _("In the Microsoft 365 admin center, open Users → Active users and copy the mailbox's user name.")

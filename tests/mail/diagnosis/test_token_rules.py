@@ -5,7 +5,7 @@ import json
 import pytest
 from flask import Flask
 
-from plugins import google, office365_diagnoses
+from plugins import google, office365_oauth2
 from webapp.core.http_client import Response
 from webapp.mail.diagnosis import descriptions, token_rules
 from webapp.mail.diagnosis.service import diagnose
@@ -30,30 +30,54 @@ GOOGLE = [
     ("redirect_uri_mismatch", "Bad Request", token_rules.NOT_REGISTERED),
 ]
 MICROSOFT = [
-    ("invalid_grant", "AADSTS70008: The provided authorization code or refresh token", office365_diagnoses.UNUSED),
-    ("invalid_grant", "AADSTS700082: The refresh token has expired due to inactivity.", office365_diagnoses.UNUSED),
+    (
+        "invalid_grant",
+        "AADSTS70008: The provided authorization code or refresh token",
+        office365_oauth2.UNUSED,
+    ),
+    (
+        "invalid_grant",
+        "AADSTS700082: The refresh token has expired due to inactivity.",
+        office365_oauth2.UNUSED,
+    ),
     (
         "invalid_grant",
         "AADSTS50173: The provided grant has expired due to",
-        office365_diagnoses.GRANT_LOST_WITH_PASSWORD,
+        office365_oauth2.GRANT_LOST_WITH_PASSWORD,
     ),
-    ("invalid_client", "AADSTS7000215: Invalid client secret provided.", office365_diagnoses.SECRET_ID),
-    ("invalid_client", "AADSTS7000222: The provided client secret keys for app", office365_diagnoses.SECRET_EXPIRED),
-    ("invalid_client", "AADSTS7000218: The request body must contain", office365_diagnoses.NOT_PUBLIC),
-    ("unauthorized_client", "AADSTS700016: Application with identifier", office365_diagnoses.NO_APP),
-    ("invalid_grant", "AADSTS65001: The user or administrator has not consented", office365_diagnoses.NO_CONSENT),
-    ("interaction_required", "AADSTS50079: Due to a configuration change", office365_diagnoses.SECOND_FACTOR),
-    ("invalid_grant", "AADSTS53003: Access has been blocked by Conditional Access", office365_diagnoses.CONDITIONAL),
-    ("invalid_grant", "AADSTS9002313: Invalid request.", office365_diagnoses.INCOMPLETE_GRANT),
-    ("invalid_grant", "AADSTS50034: The user account does not exist", office365_diagnoses.NOT_IN_TENANT),
-    ("invalid_request", "AADSTS50194: Application is not configured as multi-tenant", office365_diagnoses.ONE_TENANT),
-    ("unauthorized_client", "AADSTS50194: Application is not configured", office365_diagnoses.ONE_TENANT),
-    ("invalid_request", "AADSTS500113: No reply address is registered", office365_diagnoses.NO_REDIRECT_URI),
-    ("invalid_client", "AADSTS50011: The redirect URI does not match", office365_diagnoses.NO_REDIRECT_URI),
+    ("invalid_client", "AADSTS7000215: Invalid client secret provided.", office365_oauth2.SECRET_ID),
+    (
+        "invalid_client",
+        "AADSTS7000222: The provided client secret keys for app",
+        office365_oauth2.SECRET_EXPIRED,
+    ),
+    ("invalid_client", "AADSTS7000218: The request body must contain", office365_oauth2.NOT_PUBLIC),
+    ("unauthorized_client", "AADSTS700016: Application with identifier", office365_oauth2.NO_APP),
+    ("invalid_grant", "AADSTS65001: The user or administrator has not consented", office365_oauth2.NO_CONSENT),
+    ("interaction_required", "AADSTS50079: Due to a configuration change", office365_oauth2.SECOND_FACTOR),
+    (
+        "invalid_grant",
+        "AADSTS53003: Access has been blocked by Conditional Access",
+        office365_oauth2.CONDITIONAL,
+    ),
+    ("invalid_grant", "AADSTS9002313: Invalid request.", office365_oauth2.INCOMPLETE_GRANT),
+    ("invalid_grant", "AADSTS50034: The user account does not exist", office365_oauth2.NOT_IN_TENANT),
+    (
+        "invalid_request",
+        "AADSTS50194: Application is not configured as multi-tenant",
+        office365_oauth2.ONE_TENANT,
+    ),
+    ("unauthorized_client", "AADSTS50194: Application is not configured", office365_oauth2.ONE_TENANT),
+    ("invalid_request", "AADSTS500113: No reply address is registered", office365_oauth2.NO_REDIRECT_URI),
+    ("invalid_client", "AADSTS50011: The redirect URI does not match", office365_oauth2.NO_REDIRECT_URI),
     # The error of 2018, and today's.
-    ("invalid_request", "AADSTS90002: Tenant 'x' not found.", office365_diagnoses.NO_TENANT),
-    ("invalid_tenant", "AADSTS90002: Tenant 'x' not found.", office365_diagnoses.NO_TENANT),
-    ("unauthorized_client", "AADSTS9002331: Please use the /consumers endpoint", office365_diagnoses.PERSONAL_ONLY),
+    ("invalid_request", "AADSTS90002: Tenant 'x' not found.", office365_oauth2.NO_TENANT),
+    ("invalid_tenant", "AADSTS90002: Tenant 'x' not found.", office365_oauth2.NO_TENANT),
+    (
+        "unauthorized_client",
+        "AADSTS9002331: Please use the /consumers endpoint",
+        office365_oauth2.PERSONAL_ONLY,
+    ),
     ("invalid_grant", "AADSTS99999999: Something new.", token_rules.GRANT_ENDED),
 ]
 CUSTOM = [

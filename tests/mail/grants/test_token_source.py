@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from plugins import google, office365_diagnoses
+from plugins import google, office365_oauth2
 from tests.conftest import Enqueue, GetMessage
 from tests.mail.conftest import later
 from tests.support.authorization import AuthorizationServer
@@ -180,15 +180,15 @@ def test_the_mail_server_never_gets_the_client_secret(granted: GrantOwner) -> No
 @pytest.mark.parametrize(
     ("claims", "expected"),
     [
-        ({}, office365_diagnoses.TOKEN_VALID),
-        ({"tid": "99999999-2222-3333-4444-555555555555"}, office365_diagnoses.OTHER_TENANT),
-        ({"aud": "https://graph.microsoft.com"}, office365_diagnoses.OTHER_AUDIENCE),
-        ({"aud": ["https://outlook.office365.com/", "x"], "scp": ["SMTP.Send"]}, office365_diagnoses.TOKEN_VALID),
-        ({"scp": "Mail.Send"}, office365_diagnoses.NO_SMTP_SEND),
-        ({"scp": None, "roles": ["Mail.Send"], "upn": None}, office365_diagnoses.NO_SEND_AS_APP),
-        ({"scp": None, "roles": ["SMTP.SendAsApp"], "upn": None}, office365_diagnoses.TOKEN_VALID),
-        ({"upn": "eve@mailroom.example"}, office365_diagnoses.OTHER_MAILBOX),
-        ({"exp": 1}, office365_diagnoses.TOKEN_EXPIRED),
+        ({}, office365_oauth2.TOKEN_VALID),
+        ({"tid": "99999999-2222-3333-4444-555555555555"}, office365_oauth2.OTHER_TENANT),
+        ({"aud": "https://graph.microsoft.com"}, office365_oauth2.OTHER_AUDIENCE),
+        ({"aud": ["https://outlook.office365.com/", "x"], "scp": ["SMTP.Send"]}, office365_oauth2.TOKEN_VALID),
+        ({"scp": "Mail.Send"}, office365_oauth2.NO_SMTP_SEND),
+        ({"scp": None, "roles": ["Mail.Send"], "upn": None}, office365_oauth2.NO_SEND_AS_APP),
+        ({"scp": None, "roles": ["SMTP.SendAsApp"], "upn": None}, office365_oauth2.TOKEN_VALID),
+        ({"upn": "eve@mailroom.example"}, office365_oauth2.OTHER_MAILBOX),
+        ({"exp": 1}, office365_oauth2.TOKEN_EXPIRED),
     ],
 )
 def test_microsofts_rejection_is_diagnosed_by_the_tokens_claims(
