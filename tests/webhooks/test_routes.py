@@ -157,6 +157,17 @@ def test_a_failure_says_when_it_happened_and_when_it_is_tried_next(
     assert "Next attempt: <time" in page
 
 
+def test_the_page_shows_an_event_whose_failure_cannot_be_read(
+    administrator: Browser, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver, state: AppState
+) -> None:
+    receiver.answers = [503]
+    enqueue("mail_server.ended")
+    deliver()
+    with state.database.transaction() as session:
+        session.execute(text("UPDATE webhook_deliveries SET failure_params = '[1]'"))
+    assert "The receiver replied with status …." in administrator.get(PAGE).text
+
+
 def test_a_test_that_is_accepted_has_queued_events_tried_at_once(
     administrator: Browser, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver
 ) -> None:

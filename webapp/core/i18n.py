@@ -131,14 +131,23 @@ def use_language(code: str | None) -> AbstractContextManager[None]:
     return force_locale(LANGUAGES.get(code or "", LANGUAGES[DEFAULT]).locale)
 
 
+class _Values(dict[str, Any]):
+    """The values of a text. One that is missing, as after an earlier version or a repair by hand, is an ellipsis."""
+
+    def __missing__(self, name: str) -> str:
+        return "…"
+
+
 def isolate(values: Mapping[str, Any]) -> dict[str, Any]:
     """Isolate values for a right-to-left sentence, where punctuation at their ends would jump to the other side."""
     if current().direction == "ltr":
-        return dict(values)
-    return {
-        name: f"{ISOLATE}{value}{END_OF_ISOLATE}" if _needs_isolation(value) else value
-        for name, value in values.items()
-    }
+        return _Values(values)
+    return _Values(
+        {
+            name: f"{ISOLATE}{value}{END_OF_ISOLATE}" if _needs_isolation(value) else value
+            for name, value in values.items()
+        }
+    )
 
 
 def without_isolates(text: str) -> str:

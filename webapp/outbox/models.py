@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webapp.core.database import Base, Unreadable
+from webapp.core.database import Base
 from webapp.providers import Failure
 
 # How long sending is tried for a message without a time of its own.
@@ -79,9 +79,7 @@ class Message(Base):
         if not self.failure_stage:
             return None
         permanent = self.state == MessageState.FAILED
-        # Without its parameters a code can't be worded.
-        code = "" if isinstance(self.failure_params, Unreadable) else self.failure_code
-        return Failure(self.failure_stage, code, self.failure_params, self.failure_reply, permanent)
+        return Failure(self.failure_stage, self.failure_code, self.failure_params, self.failure_reply, permanent)
 
     @property
     def identity(self) -> str:
