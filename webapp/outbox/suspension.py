@@ -21,7 +21,7 @@ TRY_FIRST = timedelta(seconds=1)
 SUSPECT_STAGES = (Stage.MAIL, Stage.RCPT, Stage.DATA)
 
 
-def suspend(session: Session, message: Message, now: datetime, failure: Failure, provider: str = "") -> bool:
+def suspend(session: Session, message: Message, now: datetime, failure: Failure, provider: str) -> bool:
     """Have messages wait after a failure that other messages may have too; return whether others go on.
 
     Everything that is due waits, and this message is the next to be tried, so that its attempts make the waits grow.
@@ -37,7 +37,7 @@ def suspend(session: Session, message: Message, now: datetime, failure: Failure,
     return False
 
 
-def hold_uncertain(session: Session, message: Message, now: datetime, failure: Failure, provider: str = "") -> bool:
+def hold_uncertain(session: Session, message: Message, now: datetime, failure: Failure, provider: str) -> bool:
     """Have a message wait that the server may have accepted; return whether others go on.
 
     It is sent once more, much later but before its link expires. After that it is UNCERTAIN.
