@@ -22,7 +22,6 @@ _STAGES = (Stage.CONNECT, Stage.TLS, Stage.GREETING, Stage.EHLO)
 # Failures of these stages that another port or security doesn't explain.
 _OTHER_CAUSES = ("tls_version", "plain_text_after_starttls")
 
-
 # Form values by the name of their field.
 Candidate = Mapping[str, str]
 
@@ -44,7 +43,7 @@ NO_FIX = Fix()
 
 
 def find(
-    settings: TransportSettings, failure: Failure, suggested: Candidate, begins: Callable[[], object] = bool
+    settings: TransportSettings, failure: Failure, suggested: Candidate, begins: Callable[[], None] = lambda: None
 ) -> Fix:
     """Return the fix for a failure with these settings. `suggested` are the form values that its diagnosis names.
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask_babel import gettext as _
@@ -21,6 +21,7 @@ from webapp.mail.service import is_unchanged
 from webapp.mail.transcript import Stage, StageResult, TranscriptLine, stage_label
 from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError
+from webapp.mail.transport.settings import TransportSettings
 from webapp.providers import Diagnosis
 from webapp.settings.service import General, general
 
@@ -76,21 +77,10 @@ def send_test(
     connection = SmtpConnection(settings)
     progress.stages = connection.transcript.stages
     error = _send(connection, present, recipient)
-    seconds = time.monotonic() - started
     record = connection.transcript
-    diagnosis = diagnose(settings.provider.key, settings.public_values, error.failure) if error else None
-    test = TestSend(
-        recipient=recipient,
-        host=settings.host,
-        seconds=seconds,
-        steps=record.stages,
-        lines=record.lines,
-        stage=error.stage if error else None,
-        error=describe(error.failure) if error else "",
-        from_server=bool(error and error.reply),
-        diagnosis=diagnosis,
-        fix=fixes.find(settings, error.failure, diagnosis.fix, progress.seek_fix) if error and diagnosis else NO_FIX,
-    )
+    test = TestSend(recipient, settings.host, time.monotonic() - started, record.stages, record.lines)
+    if error is not None:
+        test = _with_failure(test, settings, error, progress)
     in_use = saved is not None and saved.position == PRIMARY and is_unchanged(saved, entered)
     _record(test, settings.provider.key, works=in_use and test.passed)
     if saved is not None and not saved.differing(CERTIFICATE_SETTINGS, entered.values, entered.provider_fields):
@@ -107,6 +97,19 @@ def _send(connection: SmtpConnection, present: General, recipient: str) -> Deliv
     except DeliveryError as error:
         return error
     return None
+
+
+def _with_failure(test: TestSend, settings: TransportSettings, error: DeliveryError, progress: Progress) -> TestSend:
+    """Return the test with what failed, what that means, and what would work."""
+    diagnosis = diagnose(settings.provider.key, settings.public_values, error.failure)
+    return replace(
+        test,
+        stage=error.stage,
+        error=describe(error.failure),
+        from_server=bool(error.reply),
+        diagnosis=diagnosis,
+        fix=fixes.find(settings, error.failure, diagnosis.fix, progress.seek_fix) if diagnosis else NO_FIX,
+    )
 
 
 def _record(test: TestSend, provider: str, works: bool) -> None:
