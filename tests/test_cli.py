@@ -174,6 +174,10 @@ def test_a_port_that_is_taken_is_reported(run: Run) -> None:
         assert f"port {port}: Address already in use" in in_one_line(run("serve", "--port", str(port)), 2)
 
 
+def test_a_web_process_without_its_socket_says_what_to_use(run: Run) -> None:
+    assert "Use `mailroom serve`" in in_one_line(run("web"), 2)
+
+
 def test_the_next_free_port_is_found() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

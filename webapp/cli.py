@@ -225,7 +225,11 @@ def demo(port: int | None) -> None:
 @threads_option
 def web(threads: int) -> None:
     """Run one process of the web server, on the socket that is its standard input; `serve` starts it like this."""
-    serve_web(create_app(), socket.socket(fileno=sys.stdin.fileno()), threads)
+    try:
+        listener = socket.socket(fileno=sys.stdin.fileno())
+    except OSError as error:
+        raise CannotRun("Use `mailroom serve`: this command needs the socket that it opens.") from error
+    serve_web(create_app(), listener, threads)
 
 
 def web_children(listener: socket.socket, processes: int, threads: int) -> list[Child]:

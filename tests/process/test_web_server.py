@@ -141,6 +141,17 @@ def test_requests_in_flight_are_answered_whole_before_it_stops(own_server: EchoS
         assert {len(one.result()[1]) for one in pending} == {5_000_000}
 
 
+def test_a_client_that_reads_slowly_still_gets_the_whole_page(own_server: EchoServer) -> None:
+    with own_server.connect() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        client.sendall(b"GET /slow/0.3 HTTP/1.0\r\n\r\n")
+        own_server.wait_for("started")
+        own_server.process.terminate()
+        time.sleep(2)
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert len(answer.partition(b"\r\n\r\n")[2]) == 5_000_000
+
+
 def test_a_second_signal_stops_it_at_once(own_server: EchoServer) -> None:
     with ThreadPoolExecutor() as clients:
         clients.submit(own_server.ask, start="GET /slow/20.0 HTTP/1.1").add_done_callback(lambda done: done.exception())

@@ -129,7 +129,9 @@ def too_many_requests(error: TooManyRequests, page: str | Response) -> Response:
 def _handle_error(error: Exception) -> Response:
     page = next(PAGES[cls] for cls in type(error).__mro__ if cls in PAGES)
     if page.status >= 500:
-        log.error("request failed", endpoint=request.endpoint, method=request.method, exc_info=error)
+        # Many at once would fill the log with stacks that say nothing new.
+        stack = None if isinstance(error, Overloaded) else error
+        log.error("request failed", endpoint=request.endpoint, method=request.method, exc_info=stack)
     response = _render(page.status, page.title, page.text)
     if page.status == UNAVAILABLE.status:
         response.headers["Retry-After"] = "60"
