@@ -31,7 +31,7 @@ class Fix:
     """The form values to offer, empty if there are none.
 
     They are `verified` if a mail server was seen to answer with them. `tried` are the connections, each its security
-    and port, that were tried in vain.
+    and port, that were tried without success.
     """
 
     values: Candidate = field(default_factory=dict)

@@ -107,7 +107,7 @@ def single_line(text: str) -> str:
 def _encoding(text: str) -> str:
     """Return 7bit where possible, else base64.
 
-    Quoted-printable breaks lines inside links, which not every mail program mends; relays turn 8bit into it.
+    Quoted-printable breaks lines inside links, which not every mail program repairs; relays turn 8bit into it.
     """
     plain = text.isascii() and max(map(len, text.splitlines()), default=0) < MAX_PLAIN_LINE_LENGTH
     return "7bit" if plain else "base64"

@@ -62,7 +62,7 @@ class DeliveryStatus:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether nothing goes out, for want of a mail server or because of its trouble."""
+        """Whether nothing goes out, because there is no mail server or it has trouble."""
         return not self.has_server or self.stopped_since is not None
 
 

@@ -34,7 +34,7 @@ FAULTS = [
     ("certificate", "certificate_without_issuer_key", "Missing Authority Key Identifier"),
     ("purpose", "certificate_invalid", "unsuitable certificate purpose"),
 ]
-MENDED = [
+RENEWED = [
     ("authority", "certificate_authority_incomplete", "ca-new.crt", "server.crt"),
     ("certificate", "certificate_without_issuer_key", "ca.crt", "server-new.crt"),
 ]
@@ -95,8 +95,8 @@ def test_a_token_endpoints_certificate_has_the_same_diagnosis(
     assert "could not be reached" not in page.text
 
 
-@pytest.mark.parametrize(("fault", "code", "authority", "certificate"), MENDED)
-def test_the_openssl_line_mends_the_certificate(
+@pytest.mark.parametrize(("fault", "code", "authority", "certificate"), RENEWED)
+def test_the_openssl_line_creates_a_certificate_that_is_accepted(
     fault: str, code: str, authority: str, certificate: str, trust: Trust, monkeypatch: pytest.MonkeyPatch, app: Flask
 ) -> None:
     homemade = trust(fault)

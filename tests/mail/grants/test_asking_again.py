@@ -82,7 +82,7 @@ def press_test(owner: GrantOwner, app: Flask, token_inbox: TokenInbox) -> Press:
 
 
 def accept_application(owner: GrantOwner) -> None:
-    """Mend the registration at the provider."""
+    """Correct the registration at the provider."""
     owner.provider.client_authentication = ("basic", "post")
 
 

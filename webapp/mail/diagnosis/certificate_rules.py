@@ -12,11 +12,11 @@ TRUST_IT = _(
     "Add the company's root certificate to this machine's trusted certificates (SSL_CERT_FILE) and restart Mailroom."
 )
 # Issue a certificate again with what is missing. They need OpenSSL 3.
-MEND_AUTHORITY = (
+RENEW_AUTHORITY = (
     r"printf 'basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n' | "
     "openssl x509 -in ca.crt -signkey ca.key -clrext -extfile /dev/stdin -days 3650 -out ca-new.crt"
 )
-MEND_CERTIFICATE = (
+RENEW_CERTIFICATE = (
     "openssl x509 -in server.crt -x509toreq -signkey server.key -copy_extensions copy | "
     "openssl x509 -req -copy_extensions copy -CA ca.crt -CAkey ca.key -CAcreateserial -days 365 -out server-new.crt"
 )
@@ -46,13 +46,13 @@ STEPS: Mapping[str, Sequence[Text]] = {
     "certificate_not_for_ip_address": [_("Enter the server's host name.")],
     "certificate_without_issuer_key": [
         _("Where your certificate authority is kept, issue the server's certificate again: %(command)s",
-          command=MEND_CERTIFICATE),
+          command=RENEW_CERTIFICATE),
         _("Install the new certificate on the server. Its key stays the same."),
         _("If the server isn't yours, send its administrator the error below."),
     ],
     "certificate_authority_incomplete": [
         _("Where your certificate authority is kept, issue its own certificate again: %(command)s",
-          command=MEND_AUTHORITY),
+          command=RENEW_AUTHORITY),
         _("Replace it in this machine's trusted certificates (SSL_CERT_FILE) and restart Mailroom. Certificates that "
           "it has issued stay valid."),
         _("If the authority isn't yours, send its administrator the error below."),

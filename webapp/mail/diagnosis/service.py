@@ -27,7 +27,7 @@ def diagnose(provider: str, settings: Mapping[str, str], failure: Failure) -> Di
     diagnosis = _diagnose(provider, settings, failure)
     authentication = settings.get("authentication")
     if failure.stage == Stage.TOKEN and authentication in LABELS and authentication not in USER_GRANTS:
-        # Nobody signs in again: what is mended at the provider has to be tried.
+        # Nobody signs in again: what was corrected at the provider has to be tried.
         return replace(diagnosis, steps=[*diagnosis.steps, ASK_AGAIN])
     return diagnosis
 

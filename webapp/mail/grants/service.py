@@ -123,7 +123,7 @@ def failed(grant: Grant, error: OAuthError, now: datetime) -> dict[str, Any]:
     """Return the columns of a grant after a failed refresh.
 
     The worker doesn't use a refused refresh token again unless a person asks. An application that authenticates as
-    itself has none to lose, so it asks again later: the refusal may have been mended on the provider's side.
+    itself has none to lose, so it asks again later: its cause may have been removed at the provider.
     """
     retries = not error.permanent or grant.grant_type not in USER_GRANTS
     values: dict[str, Any] = {
