@@ -178,7 +178,7 @@ PARTY_RULES: Mapping[Party, Sequence[tuple[str, Diagnosis]]] = {
     Party.MACHINE: [("cannot find your|reverse|ptr|rdns", NO_REVERSE_DNS), ("", MACHINE_REFUSED)],
     Party.SENDER: [
         ("domain not found|domain of sender address does not exist", UNKNOWN_SENDER_DOMAIN),
-        (r"\bspf\b|dkim|dmarc|required authentication level", DOMAIN_NOT_AUTHENTICATED),
+        (r"\bspf\b|dkim|dmarc|required authentication level|unauthenticated", DOMAIN_NOT_AUTHENTICATED),
         ("blocked|bad outbound sender|unusual|abuse|activated", SENDER_BLOCKED),
         (
             "not owned|send as|sendasdenied|senddenied|relaying disallowed|authori[sz]ed|allowed to send|not one of",
@@ -189,7 +189,7 @@ PARTY_RULES: Mapping[Party, Sequence[tuple[str, Diagnosis]]] = {
     Party.AUTHENTICATION: [("", NEEDS_AUTHENTICATION)],
     Party.LIMIT: [("not verified", NOT_VERIFIED), ("", LIMIT_REACHED)],
     Party.RECIPIENT: [
-        (r"\bfull\b|quota|\d 5\.2\.2 ", MAILBOX_FULL),
+        (r"\bfull\b|quota|\d [45]\.2\.2 ", MAILBOX_FULL),
         (r"unknown|no such|not found|not exist|\d 5\.1\.1 ", UNKNOWN_RECIPIENT),
         ("", RECIPIENT_REJECTED),
     ],

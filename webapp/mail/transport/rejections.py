@@ -48,8 +48,9 @@ _SIGNS = (
     (
         Party.AUTHENTICATION,
         r"5\.7\.57",
-        "not logged in|not authenticated|unauthenticated|authentication (is )?required|must (first )?authenticate"
-        "|auth(enticate)? first|relay access denied|relay(ing)? denied|relay not permitted|rcpthosts",
+        "not logged in|not authenticated|unauthenticated senders|authentication (is )?required"
+        "|must (first )?authenticate|auth(enticate)? first|relay access denied|relay(ing)? denied|relay not permitted"
+        "|rcpthosts",
     ),
     (
         Party.SENDER,
@@ -73,14 +74,14 @@ _SIGNS = (
         "user unknown|unknown (user|recipient|mailbox|local)|no such|recipient (address )?rejected|no mailbox"
         "|(invalid|bad|unknown) (recipient|mailbox|address)|unrouteable|mailbox (full|unavailable|not found|is)"
         "|(user|recipient|account|address|mailbox) (not found|doesn't exist|does not exist|is (disabled|inactive))"
-        "|over ?quota",
+        "|over ?quota|mailbox quota|out of storage",
     ),
     (Party.SIZE, r"[45]\.3\.4", "message size|too (big|large|long)"),
     (Party.CONTENT, "", r"\bspam|unsolicited|virus|malware|phish|\bjunk\b|content|\bblocked\b"),
     (
         Party.LIMIT,
         r"[45]\.4\.5|5\.1\.90",
-        "quota|limit|thrott|too many|too (fast|quick)|credits|rate exceeded|address is not verified",
+        "quota|limit|thrott|too (many|much)|too (fast|quick)|credits|rate exceeded|address is not verified",
     ),
     (
         Party.SENDER,
