@@ -1,19 +1,18 @@
 """Each page has one path, so that the rules of a proxy for a path hold for the page."""
 
 import re
+from string import ascii_letters, digits
 
 from flask import Flask, abort, request
 
 # What a request names before the path in the absolute form (RFC 9112, 3.2.2).
 ORIGIN = re.compile(r"https?://[^/?#\\]*", re.IGNORECASE)
-# Other ways to write a path, which Werkzeug or some proxies read as the same one: empty segments and dot segments
-# (RFC 3986, 5.2.4), encoded slashes and unreserved characters (2.3), backslashes, fragments, anything not printable.
-OTHER_FORM = re.compile(
-    r"[^/]|.*(?:"
-    r"//|/\.{1,2}(?:/|$)|[\\#]|[^!-~]|%(?:2[DEF]|3[0-9]|[46][1-9A-F]|[57][0-9A]|5[CF]|7E)"
-    r")",
-    re.IGNORECASE | re.DOTALL,
-)
+# Other ways to write a path, which Werkzeug or some proxies read as the same one: without the first slash, with empty
+# or dot segments (RFC 3986, 5.2.4), backslashes, a fragment, anything not printable, or one of these as %XX.
+OTHER_FORM = re.compile(r"[^/]|.*(?://|/\.{1,2}(?:/|$)|[\\#]|[^!-~])", re.DOTALL)
+ENCODED = re.compile(r"%([0-9a-f]{2})", re.IGNORECASE)
+# Slashes, and the unreserved characters (2.3).
+NEVER_ENCODED = frozenset(f"{ascii_letters}{digits}-._~/\\")
 
 
 def init_app(app: Flask) -> None:
@@ -21,7 +20,9 @@ def init_app(app: Flask) -> None:
 
     @app.before_request
     def check() -> None:
-        if OTHER_FORM.match(_raw_path()):
+        path = _raw_path()
+        decoded = {chr(int(code, 16)) for code in ENCODED.findall(path)}
+        if OTHER_FORM.match(path) or decoded & NEVER_ENCODED:
             abort(404)
 
 
