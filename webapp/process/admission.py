@@ -9,11 +9,12 @@ from werkzeug.wsgi import ClosingIterator
 
 from webapp.web.cookies import WITHOUT_SESSION
 from webapp.web.csrf import SAFE_METHODS
-from webapp.web.security import HEADERS
+from webapp.web.security import plain_text_headers
 
 Wsgi = Callable[..., Iterable[bytes]]
 # Seconds that a request waits for its turn; it does so in one of the threads that are kept free.
 PATIENCE = 0.25
+# Sent to the browser, in seconds.
 RETRY_AFTER = 5
 TEXT = b"Mailroom is very busy. Nothing was changed. Go back and try again in a few seconds.\n"
 
@@ -63,12 +64,6 @@ class Admission:
 
 def _refuse(start_response: Callable[..., Any]) -> Iterable[bytes]:
     status = HTTPStatus.SERVICE_UNAVAILABLE
-    headers = [
-        *HEADERS,
-        ("Content-Type", "text/plain; charset=utf-8"),
-        ("Content-Length", str(len(TEXT))),
-        ("Cache-Control", "no-store"),
-        ("Retry-After", str(RETRY_AFTER)),
-    ]
+    headers = [*plain_text_headers(TEXT), ("Retry-After", str(RETRY_AFTER))]
     start_response(f"{status.value} {status.phrase}", headers)
     return [TEXT]

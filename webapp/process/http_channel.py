@@ -4,7 +4,7 @@ from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask
 
-from webapp.web.security import HEADERS
+from webapp.web.security import plain_text_headers
 
 # By status, for the refusals that people meet; all others are about their client.
 TEXTS = {
@@ -32,12 +32,7 @@ class Refusal(ErrorTask):
         error = self.request.error
         body = f"{TEXTS.get(error.code, error.reason)}\n".encode()
         self.status = f"{error.code} {error.reason}"
-        self.response_headers = [
-            *HEADERS,
-            ("Content-Type", "text/plain; charset=utf-8"),
-            ("Content-Length", str(len(body))),
-            ("Cache-Control", "no-store"),
-        ]
+        self.response_headers = plain_text_headers(body)
         self.set_close_on_finish()
         self.write(body)
 

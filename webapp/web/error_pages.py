@@ -68,7 +68,7 @@ PAGES: dict[type[BaseException], ErrorPage] = {
     Overloaded: ErrorPage(
         503,
         _("Very busy"),
-        _("Mailroom has very much to do at the moment. Nothing was changed. Please try again in a minute."),
+        _("Mailroom is very busy at the moment. Nothing was changed. Please try again in a minute."),
     ),
     SecretKeyMissing: ErrorPage(
         503,
@@ -132,10 +132,7 @@ def _handle_error(error: Exception) -> Response:
         # Many at once would fill the log with stacks that say nothing new.
         stack = None if isinstance(error, Overloaded) else error
         log.error("request failed", endpoint=request.endpoint, method=request.method, exc_info=stack)
-    response = _render(page.status, page.title, page.text)
-    if page.status == UNAVAILABLE.status:
-        response.headers["Retry-After"] = "60"
-    return response
+    return _render(page.status, page.title, page.text)
 
 
 def _handle_http_error(error: http.HTTPException) -> Response | http.HTTPException:
@@ -159,21 +156,20 @@ def _handle_database_unavailable(error: Exception) -> Response:
     log.error(
         "database unavailable", endpoint=request.endpoint, method=request.method, error=str(error.__cause__ or error)
     )
-    response = _render(UNAVAILABLE.status, UNAVAILABLE.title, UNAVAILABLE.text)
-    response.headers["Retry-After"] = "60"
-    return response
+    return _render(UNAVAILABLE.status, UNAVAILABLE.title, UNAVAILABLE.text)
 
 
 def _render(status: int, title: object, text: object) -> Response:
+    headers = {"Retry-After": "60"} if status == UNAVAILABLE.status else {}
     # Wording the error asks for the user's language, and the page for the settings: the database may be away.
     try:
         # A page needs URLs, which cannot be built for a request with an invalid host.
         if not _wants_page() or request_ctx.url_adapter is None:
-            return Response(f"{title}\n{text}\n", status, mimetype="text/plain")
+            return Response(f"{title}\n{text}\n", status, headers, mimetype="text/plain")
         # Without the database, nobody can be told from a visitor.
         keeps_navigation = not is_database_unavailable() and current_user.is_authenticated
         page = render_template("web/error.html", title=title, text=text, keeps_navigation=keeps_navigation)
-        return make_response(page, status)
+        return make_response(page, status, headers)
     except DATABASE_UNAVAILABLE as error:
         return _handle_database_unavailable(error)
 

@@ -64,6 +64,16 @@ def _headers(response: Response) -> Response:
     return response
 
 
+def plain_text_headers(body: bytes) -> list[tuple[str, str]]:
+    """Return the headers of an answer in plain text that the web server gives without asking the application."""
+    return [
+        *HEADERS,
+        ("Content-Type", "text/plain; charset=utf-8"),
+        ("Content-Length", str(len(body))),
+        ("Cache-Control", "no-store"),
+    ]
+
+
 def allow_own_frames(response: Response) -> Response:
     """Let this page show others of ours in frames, such as an email."""
     response.headers["Content-Security-Policy"] = f"{CONTENT_SECURITY_POLICY}; frame-src 'self'"
