@@ -105,7 +105,7 @@ def test_create_admin_refuses_an_address_that_is_taken(run: Run) -> None:
         ("ada", f"{PASSWORD}\n", "Enter an email address"),
         ("ada@mailroom.example", "short\n", "Too short"),
         ("ada@mailroom.example", "", "Too short"),
-        ("ada@mailroom.example", "no page takes\ta tab\n", "control characters"),
+        ("ada@mailroom.example", "no page takes\ta tab\n", "invisible character"),
     ],
 )
 def test_create_admin_says_what_is_wrong(run: Run, email: str, stdin: str, problem: str) -> None:

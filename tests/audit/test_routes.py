@@ -50,7 +50,7 @@ def test_a_users_page_links_to_their_entries(administrator: Browser, database: D
         ("event=flown+away", "Choose an event from the list."),
         ("since=yesterday", "Enter a date such as 2026-11-23."),
         ("since=2026-02-02&until=2026-02-01", "This date is before the start date."),
-        ("person=a%00b", "Line breaks and control characters"),
+        ("person=a%00b", "invisible character"),
         (f"ip_address={'1' * 2001}", "Too long"),
         ("ip_address=203.0.113.99", "No matches."),
         ("until=9999-12-31&before=4711", "There are no older entries."),

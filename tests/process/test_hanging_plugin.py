@@ -32,7 +32,11 @@ def register_smtp_provider():
     return Provider(key="acme", label="Acme", authentication=[Handler()], source="https://acme.example")
 """
 # As the command, but a plugin gets only the time of the server's replies.
-HASTY = (sys.executable, "-c", "from webapp.providers import guard; guard.SECONDS = 0; import webapp.cli as c; c.main()")
+HASTY = (
+    sys.executable,
+    "-c",
+    "from webapp.providers import guard; guard.SECONDS = 0; import webapp.cli as c; c.main()",
+)
 
 
 @pytest.fixture

@@ -30,8 +30,12 @@ def validate(email: str) -> str:
     if len(email) > MAX_EMAIL_LENGTH:
         raise InvalidEmailAddress(_("This address is too long."))
     if hidden := hidden_character(email, allowed="", spaces=False):
-        text = _("Line breaks and control characters are not allowed here (%(character)s).", character=hidden)
-        raise InvalidEmailAddress(text)
+        raise InvalidEmailAddress(
+            _(
+                "This contains an invisible character (%(character)s). Remove it, or type the text by hand.",
+                character=hidden,
+            )
+        )
     if any(separator in email for separator in ",;"):
         raise InvalidEmailAddress(_("Enter only one address."))
     if "<" in email:

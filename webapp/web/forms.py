@@ -98,7 +98,10 @@ def text_error(value: str, lines: bool = False, secret: bool = False, most: int 
         )
     allowed = f"{JOINERS}\n\r\t" if lines else JOINERS
     if hidden := hidden_character(value.strip("\r\n") if secret else value, allowed):
-        return _("Line breaks and control characters are not allowed here (%(character)s).", character=hidden)
+        return _(
+            "This contains an invisible character (%(character)s). Remove it, or type the text by hand.",
+            character=hidden,
+        )
     return None
 
 
