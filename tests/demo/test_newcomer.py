@@ -48,7 +48,7 @@ def test_a_newcomer_activates_an_account_and_resets_its_password(newcomer: Page)
 
     open_email(newcomer, "Activate")
     newcomer.frame_locator("iframe").get_by_role("link").first.click()
-    choose_password(newcomer, "the first password")
+    choose_password(newcomer, "the first password", f"Activate and sign in as {PERSON}")
     newcomer.get_by_text("Grace", exact=True).first.click()
     newcomer.get_by_role("button", name="Sign out").click()
 
@@ -57,7 +57,7 @@ def test_a_newcomer_activates_an_account_and_resets_its_password(newcomer: Page)
     newcomer.locator("main button[type=submit]").click()
     open_email(newcomer, "password")
     newcomer.get_by_role("link", name="/reset-password/").first.click()
-    choose_password(newcomer, "the second password")
+    choose_password(newcomer, "the second password", "Change password")
     sign_in(newcomer, PERSON, "the second password")
     newcomer.get_by_text("Grace", exact=True).first.wait_for()
     assert newcomer.url.endswith("/")
@@ -81,7 +81,7 @@ def open_email(page: Page, subject: str) -> None:
     wanted.first.click()
 
 
-def choose_password(page: Page, password: str) -> None:
+def choose_password(page: Page, password: str, button: str) -> None:
     page.locator("#password").fill(password)
     page.locator("#password_confirm").fill(password)
-    page.locator("main button[type=submit]").first.click()
+    page.get_by_role("button", name=button).click()
