@@ -94,8 +94,9 @@ def save(
     if position == PRIMARY and server is saved.draft and saved.primary is not None:
         _put_to_use(session, server, saved.primary)
     grants.prepare(session, server, entered.method)
-    grants.ask_again(session)
     _announce(session, server, before)
+    # After the messages, in the order in which the outbox locks both.
+    grants.ask_again(session)
     return Saved(server, discarded, can_work(session, server))
 
 
