@@ -17,7 +17,7 @@ from webapp.core.i18n import lazy_gettext as lazy
 from webapp.core.text import hidden_character, trimmed
 from webapp.settings.service import SecurityPolicy
 from webapp.web.fields import DAY, UNITS, duration, duration_unit, whole_number
-from webapp.web.forms import VersionedForm, labels_of, stripped
+from webapp.web.forms import VersionedForm, labels_of, or_empty
 
 # In minutes: the shortest and the longest duration that makes sense.
 DURATION_LIMITS = {
@@ -49,9 +49,9 @@ class GeneralForm(VersionedForm):
             DataRequired(lazy("Enter a product name.")),
             Length(max=60, message=lazy("Too long: use at most 60 characters.")),
         ],
-        filters=[stripped],
+        filters=[or_empty],
     )
-    support_address = StringField(lazy("Support address"), filters=[stripped])
+    support_address = StringField(lazy("Support address"), filters=[or_empty])
 
     def validate_public_url(self, field: Field) -> None:
         """Check the URL and normalise it."""

@@ -145,9 +145,9 @@ def text(field: Field) -> str:
     return field.data or ""
 
 
-def stripped(value: str | None) -> str:
-    """Filter: return the text without blanks around it."""
-    return trimmed(value or "")
+def or_empty(value: str | None) -> str:
+    """Filter: return the text; one that was not sent is empty."""
+    return value or ""
 
 
 def fields_with_errors(form: Form) -> Sequence[Field]:

@@ -5,14 +5,14 @@ from wtforms.validators import DataRequired
 
 from webapp.accounts.fields import EMAIL_INPUT
 from webapp.core.i18n import lazy_gettext as _
-from webapp.web.forms import Form, stripped
+from webapp.web.forms import Form, or_empty
 
 
 class LoginForm(Form):
     """An email address and a password."""
 
     email = StringField(
-        _("Email address"), [DataRequired(_("Enter your email address."))], filters=[stripped], render_kw=EMAIL_INPUT
+        _("Email address"), [DataRequired(_("Enter your email address."))], filters=[or_empty], render_kw=EMAIL_INPUT
     )
     password = PasswordField(_("Password"), [DataRequired(_("Enter your password."))])
     remember = BooleanField(_("Remember me"))

@@ -15,7 +15,6 @@ from webapp.core.email_addresses import ENCODED_WORD, InvalidEmailAddress, valid
 from webapp.core.hosts import parse_ip_address
 from webapp.core.text import hidden_character, trimmed
 from webapp.mail.mime import ascii_domain
-from webapp.web.forms import stripped
 
 # A name, quoted or as it is, and an address in angle brackets.
 _NAMED = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^<>"]*))\s*<(?P<address>[^<>]*)>')
@@ -37,9 +36,8 @@ class ParsedField(Field):
     def process_formdata(self, valuelist: list[Any]) -> None:
         """Parse what was sent."""
         if valuelist:
-            text = trimmed(valuelist[0])
             self.data = None
-            self.data = self.read(text) if text else None
+            self.data = self.read(valuelist[0]) if valuelist[0] else None
 
 
 class NumberField(ParsedField, IntegerField):
@@ -114,8 +112,8 @@ def if_used(check: Validator | None = None) -> Validator:
 
 
 def host_name(value: str | None) -> str:
-    """Filter: return a host as people type or paste it, without spaces, brackets and the final dot."""
-    text = stripped(value).rstrip(".")
+    """Filter: return a host as people type or paste it, without brackets and the final dot."""
+    text = (value or "").rstrip(".")
     return text[1:-1] if text.startswith("[") and text.endswith("]") else text
 
 
