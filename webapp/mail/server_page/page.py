@@ -87,13 +87,8 @@ def page_context(result: FormResult, saved: MailServer | None, test: TestSend | 
         grant = _grant_view(session, saved)
         saves_draft = entered is not None and stays_draft(session, app_state().sealer, entered)
     is_draft = saved is not None and saved.position == DRAFT
-    methods = provider.authentication_methods
-    diagnosis = test.diagnosis if test else None
     return {
         "form": form,
-        "provider": provider,
-        "providers": providers,
-        "requirements": {one.key: one.needs for one in providers},
         "saved": saved,
         "saved_provider": providers.get(saved.provider) if saved else None,
         "is_draft": is_draft,
@@ -101,25 +96,44 @@ def page_context(result: FormResult, saved: MailServer | None, test: TestSend | 
         "primary": primary,
         "primary_provider": providers.get(primary.provider) if primary else None,
         "primary_works": primary_works,
-        "test": test,
         "unsaved": entered is not None and not is_unchanged(saved, entered),
-        "test_diagnosis": diagnosis,
-        "fix": _fix_label(form, test.fix) if test else "",
-        "tried": _tried(test.fix) if test else "",
         "expiry_dates": expiry_dates,
         "grant": grant if of_saved_provider else GrantView(),
         "discards_grant": grant.status is not GrantStatus.NONE,
         "keeps_grant_in_use": grant.status is GrantStatus.GENERATED and not is_draft,
         "authorization_failure": _pop_authorization_failure(saved),
         "redirect_uri": authorization.redirect_uri(general) if general.public_url else "",
+        "secret_is_saved": of_saved_provider and saved is not None and "client_secret" in saved.sealed_secrets,
+        "secret_hint": _secret_hint(saved if of_saved_provider else None, entered),
+        **_provider_context(form),
+        **_test_context(form, test),
+    }
+
+
+def _provider_context(form: MailServerForm) -> dict[str, Any]:
+    """Return the names for the parts of the form: what the chosen provider needs, and which parts to open."""
+    provider, providers = form.chosen, get_providers()
+    methods = provider.authentication_methods
+    return {
+        "provider": provider,
+        "providers": providers,
+        "requirements": {one.key: one.needs for one in providers},
         "methods": methods,
         "oauth2_methods": [method for method in methods if isinstance(method, OAuth2)],
         "secret_is_optional_for": [method.key for method in methods if "client_secret" in method.optional_fields],
-        "secret_is_saved": of_saved_provider and saved is not None and "client_secret" in saved.sealed_secrets,
         "auth_classes": lambda *names: _auth_classes(provider, *names),
-        "secret_hint": _secret_hint(saved if of_saved_provider else None, entered),
         "open_sections": {"connection": _differs_from_provider(form), "advanced": _uses_advanced(form)},
         "connection_summary": _connection_summary(form),
+    }
+
+
+def _test_context(form: MailServerForm, test: TestSend | None) -> dict[str, Any]:
+    """Return the names for the result of a test, if there was one."""
+    return {
+        "test": test,
+        "test_diagnosis": test.diagnosis if test else None,
+        "fix": _fix_label(form, test.fix) if test else "",
+        "tried": _tried(test.fix) if test else "",
     }
 
 
