@@ -185,6 +185,24 @@ def test_home_says_why_mail_is_not_going_out_while_a_message_that_never_failed_i
 
 
 @pytest.mark.one_database
+def test_home_says_why_mail_is_not_going_out_while_a_message_that_was_refused_is_retried(
+    administrator: Browser,
+    enqueue: Enqueue,
+    deliver: Act,
+    scripted: Callable[..., ScriptedServer],
+    use_server: Callable[..., None],
+) -> None:
+    use_server(scripted({"RCPT": "550 5.1.1 No such user"}))
+    refused = enqueue()
+    deliver()
+    use_server()
+    enqueue()
+    deliver()
+    administrator.submit(f"/outbox/{refused}", "retry")
+    assert "nothing is listening on this port" in administrator.get("/").text
+
+
+@pytest.mark.one_database
 def test_a_waiting_message_says_when_it_failed_and_when_it_is_tried_next(
     administrator: Browser, enqueue: Enqueue, deliver: Act, get_message: GetMessage, use_server: Callable[..., None]
 ) -> None:

@@ -122,8 +122,9 @@ def retry(session: Session, message_id: int) -> None:
     if not can_retry(message, now):
         raise NotRetryable
     message.state, message.next_attempt_at, message.finished_at = MessageState.QUEUED, now, None
-    # While others wait for the server, this one is tried on their behalf: otherwise, as a new one, it would join them.
-    message.waits_for_server = message.waits_for_server or suspension.next_to_try(session) is not None
+    if message.attempts == 0 and suspension.next_to_try(session) is not None:
+        # It is tried on behalf of those that wait for the server: otherwise, as a new one, it would join them.
+        message.waits_for_server = True
     audit.record(session, audit_events.MESSAGE_RETRIED, email=message.recipient, message=message_id)
     grants.ask_again(session)
     wake_after_commit(session)
