@@ -1,4 +1,4 @@
-"""How long Mailroom waits for PostgreSQL: never for ever, whether a lock is held or the server doesn't answer."""
+"""How long Mailroom waits for PostgreSQL: never forever, whether a lock is held or the server doesn't answer."""
 
 import time
 from collections.abc import Generator

@@ -94,7 +94,7 @@ class SecurityForm(VersionedForm):
     lockout_threshold = whole_number(lazy("Failed attempts before lockout"), 3, 100)
     lockout = duration(lazy("Lockout duration"), *DURATION_LIMITS["lockout"])
     lockout_unit = duration_unit()
-    audit_retention_days = whole_number(lazy("Keep audit entries for (days)"), 0, 3650)
+    audit_retention_days = whole_number(lazy("Days to keep audit entries"), 0, 3650)
 
     @classmethod
     def from_policy(cls, policy: SecurityPolicy) -> "SecurityForm":

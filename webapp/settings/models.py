@@ -46,7 +46,7 @@ class SecuritySettings(Base):
     # Failed attempts until a lockout, and how long that lasts.
     lockout_threshold: Mapped[int]
     lockout_minutes: Mapped[int]
-    # 0 means for ever. Triggers read it: they let older entries be deleted.
+    # 0 keeps entries without a limit. Triggers read it: they let older entries be deleted.
     audit_retention_days: Mapped[int] = mapped_column(server_default=text("0"))
     version: Mapped[int] = mapped_column()
 

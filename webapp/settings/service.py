@@ -50,7 +50,7 @@ class SecurityPolicy:
     session_remembered_minutes: int = 30 * 24 * 60
     lockout_threshold: int = 10
     lockout_minutes: int = 15
-    # 0 means for ever.
+    # 0 keeps entries without a limit.
     audit_retention_days: int = 0
 
     @property

@@ -211,7 +211,7 @@ def _fix_label(form: MailServerForm, fix: Fix) -> str:
 
 
 def _tried(fix: Fix) -> str:
-    """Return the connections that were tried in vain, as a list; empty if there are none."""
+    """Return the connections that were tried without success, as a list; empty if there are none."""
     return formatting.format_list(f"{port} ({SECURITY_NAMES[security]})" for security, port in fix.tried)
 
 

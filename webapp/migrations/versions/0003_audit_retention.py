@@ -49,7 +49,7 @@ DOWNGRADE = {
 
 
 def upgrade() -> None:
-    """Add the period; entries are kept for ever, as before."""
+    """Add the period; entries are kept forever, as before."""
     period = sa.Column("audit_retention_days", sa.Integer(), server_default=sa.text("0"), nullable=False)
     with op.batch_alter_table("security_settings") as table:
         table.add_column(period)
