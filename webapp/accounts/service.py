@@ -1,7 +1,7 @@
 """Look-ups of users, and the changes that several packages of accounts make to one."""
 
 from flask_babel import lazy_gettext as _
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -27,9 +27,9 @@ class AddressTaken(MailroomError):
         super().__init__(_("An account with this address already exists."))
 
 
-def has_administrator(session: Session) -> bool:
+def has_administrator(connection: Session | Connection) -> bool:
     """Return whether there is an administrator, in any state."""
-    return session.scalar(select(User.id).where(User.role == Role.ADMINISTRATOR).limit(1)) is not None
+    return connection.scalar(select(User.id).where(User.role == Role.ADMINISTRATOR).limit(1)) is not None
 
 
 def find_by_email(session: Session, email: str, lock: bool = False) -> User | None:

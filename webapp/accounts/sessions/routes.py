@@ -110,8 +110,8 @@ def login_again(ended: SessionEnded, target: str | None = None) -> Response:
 
 
 def _login_page(form: LoginForm, target: str) -> str:
-    with app_state().database.read() as session:
-        is_set_up = has_administrator(session)
+    with app_state().database.read_columns() as connection:
+        is_set_up = has_administrator(connection)
     return render_template("accounts/login.html", form=form, target=target, is_set_up=is_set_up)
 
 
