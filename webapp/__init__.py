@@ -35,8 +35,8 @@ def create_app(config: Config | None = None) -> Flask:
     app.url_map.merge_slashes = False
     core_wiring.init_app(app, config)
     registry.init_app(app, config.plugin_dirs, reserved=mail_forms.RESERVED)
-    oauth_routes.init_app(app)
     paths.init_app(app)
+    oauth_routes.init_app(app)
     access.init_app(app, DEMO_PAGES if config.demo == "on" else frozenset())
     security.init_app(app, config)
     csrf.init_app(app)

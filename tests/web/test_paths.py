@@ -53,8 +53,9 @@ def test_another_form_of_a_path_is_not_found(app: Flask, administrator: Browser,
     assert (answer.status_code, "Page not found" in answer.text) == (404, True)
 
 
-def test_another_form_of_a_path_is_not_found_by_strangers_either(stranger: Browser) -> None:
-    assert stranger.client.get("/users", environ_overrides={"REQUEST_URI": "//users"}).status_code == 404
+@pytest.mark.parametrize("path", ["/users", "/settings/mail/oauth/callback?code=x"])
+def test_another_form_of_a_path_is_not_found_by_strangers_either(stranger: Browser, path: str) -> None:
+    assert stranger.client.get(path, environ_overrides={"REQUEST_URI": f"/{path}"}).status_code == 404
 
 
 @pytest.mark.parametrize(
