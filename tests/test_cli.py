@@ -7,7 +7,6 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 
@@ -254,31 +253,6 @@ def test_the_setup_url_is_printed_until_there_is_an_administrator(served: tuple[
     with running(mailroom.folder, "serve", "--port", str(free_port())) as again:
         again.wait_for("Mailroom is listening on")
         assert "setup" not in again.out
-
-
-def test_clients_that_never_finish_a_request_block_nobody_else(served: tuple[Mailroom, str]) -> None:
-    _, address = served
-    with ExitStack() as stack:
-        for _ in range(40):
-            client = stack.enter_context(socket.create_connection(("127.0.0.1", port_of(address))))
-            client.sendall(b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nemail=")
-        visitor = Visitor(address)
-        assert visitor.get("/healthz").status == 200
-        assert visitor.submit("/forgot-password", email="ada@mailroom.example").status == 200
-
-
-def test_a_request_with_two_lengths_is_not_parsed_as_two(served: tuple[Mailroom, str]) -> None:
-    _, address = served
-    hidden = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    request = (
-        b"POST /nothing HTTP/1.1\r\nHost: localhost\r\n"
-        b"Content-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n%b"
-    )
-    with socket.create_connection(("127.0.0.1", port_of(address)), timeout=10) as client:
-        client.sendall(request % (5 + len(hidden), hidden))
-        answer = b"".join(iter(lambda: client.recv(65536), b""))
-    assert answer.count(b"HTTP/1.1 ") == 1
-    assert b'"status"' not in answer
 
 
 def answers(address: str) -> bool:
