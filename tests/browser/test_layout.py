@@ -1,0 +1,83 @@
+"""What the style sheet promises, measured in a real browser."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.browser.conftest import DESKTOP
+from tests.browser.serving import Site
+from tests.browser.walker import Walker
+from tests.support.browser import PASSWORD
+from tests.support.users import add_user
+from webapp.accounts.models import Role, UserState
+from webapp.audit.models import AuditEntry
+from webapp.core import clock
+from webapp.core.app_state import AppState
+
+ADA, PAT = "ada.lovelace@mailroom.example", "patricia.longname@subsidiary.example-company.example"
+# In how many lines each word of the elements is.
+LINES_OF_WORDS = """(selector) => [...document.querySelectorAll(selector)].flatMap((element) => [...element.childNodes])
+  .flatMap((node) => [...(node.data ?? "").matchAll(/[^\\W_]+/g)].map((word) => {
+    const range = document.createRange();
+    range.setStart(node, word.index);
+    range.setEnd(node, word.index + word[0].length);
+    return range.getClientRects().length;
+  }))"""
+# In how many lines each element is.
+LINES_OF_ELEMENTS = (
+    """(selector) => [...document.querySelectorAll(selector)].map((one) => one.getClientRects().length)"""
+)
+
+pytestmark = pytest.mark.parametrize("walker", [DESKTOP], indirect=True, ids=lambda screen: screen.name)
+
+
+@pytest.fixture
+def pat_id(site: Site, inside: AppState) -> int:
+    """A person who was invited, in an installation with an administrator."""
+    add_user(inside.database, ADA, Role.ADMINISTRATOR)
+    return add_user(inside.database, PAT, state=UserState.PENDING)
+
+
+@pytest.fixture
+def visitor(walker: Walker, site: Site, pat_id: int) -> Walker:
+    """The administrator, signed in."""
+    walker.open(f"{site.url}/login")
+    walker.fill(email=ADA, password=PASSWORD)
+    walker.press("Sign in")
+    return walker
+
+
+def test_in_the_audit_trail_times_take_one_line_and_addresses_break_at_their_signs(
+    visitor: Walker, site: Site, inside: AppState
+) -> None:
+    with inside.database.transaction() as session:
+        for minutes, address in enumerate(("198.51.100.200", "2001:db8:85a3:1234:5678:8a2e:370:7334")):
+            happened_at = clock.now() - timedelta(minutes=minutes)
+            entry = AuditEntry(happened_at=happened_at, event="user.created", actor_email=ADA, subject_email=PAT)
+            entry.ip_address = address
+            session.add(entry)
+    visitor.open(f"{site.url}/audit")
+    times = visitor.page.evaluate(LINES_OF_ELEMENTS, ".audit-log time")
+    words = visitor.page.evaluate(LINES_OF_WORDS, ".audit-log bdi")
+    assert len(times) > 2
+    assert len(words) > 20
+    assert {*times, *words} == {1}
+
+
+@pytest.mark.parametrize("path", ["/profile", "/users/{pat_id}"])
+def test_all_cards_of_a_page_have_the_same_width(visitor: Walker, site: Site, pat_id: int, path: str) -> None:
+    visitor.open(site.url + path.format(pat_id=pat_id))
+    widths = visitor.page.evaluate("[...document.querySelectorAll('main .panel')].map((card) => card.offsetWidth)")
+    assert len(widths) > 3
+    assert len(set(widths)) == 1
+
+
+# The second is 1280 by 900 pixels at 400 %.
+@pytest.mark.parametrize(("width", "height", "in_view"), [(1280, 900, True), (320, 225, False)])
+def test_the_action_bar_stays_in_view_only_where_it_leaves_room(
+    visitor: Walker, site: Site, width: int, height: int, in_view: bool
+) -> None:
+    visitor.page.set_viewport_size({"width": width, "height": height})
+    visitor.open(f"{site.url}/settings/mail")
+    top = visitor.page.locator(".action-bar").evaluate("bar => bar.getBoundingClientRect().top")
+    assert (top < height) is in_view
