@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 
+import psutil
 import psycopg
 import pytest
 from flask import Flask
@@ -13,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from tests.support.browser import Browser
 from tests.support.postgresql import PostgreSQL
+from tests.support.running import until
 from webapp.core import clock
 from webapp.core import postgresql as limits
 from webapp.core.database import Database
@@ -118,6 +121,21 @@ def test_a_server_that_stops_within_a_transaction_is_given_up(
     assert shown(database, "lock_timeout") == "10s"
 
 
+def test_a_connection_that_a_stopped_server_does_not_answer_is_closed(
+    database_url: str, postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(limits.PARAMETERS, "connect_timeout", "2")
+    database, process = Database(database_url), psutil.Process()
+    before = process.num_fds()
+    with (
+        postgresql.stopped(),
+        pytest.raises(OperationalError, match="timeout expired") as failure,
+        database.read() as session,
+    ):
+        session.execute(text("SELECT 1"))
+    assert (process.num_fds(), failure.type) == (before, OperationalError)
+
+
 def test_health_checks_are_answered_in_time_while_the_server_is_stopped(
     stranger: Browser, postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,6 +146,16 @@ def test_health_checks_are_answered_in_time_while_the_server_is_stopped(
         for _ in range(2):
             with within(2):
                 assert stranger.client.get("/readyz").json == {"status": "unavailable", "reason": "database"}
+
+
+def test_many_health_checks_wait_for_a_stopped_server_no_longer_than_one(
+    app: Flask, postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keyring, "CACHE_SECONDS", 0)
+    with postgresql.stopped(), ThreadPoolExecutor(8) as threads, within(2):
+        answers = threads.map(lambda _: app.test_client().get("/readyz").status_code, range(64))
+        assert set(answers) == {503}
+    until(lambda: app.test_client().get("/readyz").status_code == 200)
 
 
 def test_pages_say_that_a_stopped_server_is_not_available(

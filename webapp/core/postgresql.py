@@ -1,6 +1,7 @@
 """How long Mailroom waits for PostgreSQL: never forever, whether a lock is held or the server doesn't answer."""
 
 import time
+import traceback
 from collections.abc import Generator
 from typing import Any, cast
 
@@ -80,7 +81,12 @@ def lift_limits(connection: Connection) -> None:
 
 
 def _connect(_dialect: Any, _record: Any, arguments: Any, parameters: Any) -> ImpatientConnection:
-    return ImpatientConnection.connect(*arguments, **parameters)
+    try:
+        return ImpatientConnection.connect(*arguments, **parameters)
+    except psycopg.Error as error:
+        # What was not answered in time is held by frames of the traceback, and the server would find it open later.
+        traceback.clear_frames(error.__traceback__)
+        raise
 
 
 def _begin(connection: Connection) -> None:

@@ -1,6 +1,8 @@
 """For load balancers and monitoring: `/healthz` shows that the process answers, `/readyz` that it can work."""
 
-from concurrent.futures import ThreadPoolExecutor
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import cast
 
 import structlog
@@ -12,17 +14,35 @@ from webapp.core.app_state import AppState, app_state
 from webapp.core.config import ConfigError
 
 EXTENSION = "mailroom.health"
-# Seconds within which `/readyz` answers.
+# Seconds that a look at the database may take; later, `/readyz` answers at once that it isn't there.
 PATIENCE = 1.5
 
 blueprint = Blueprint("health", __name__)
 log = structlog.get_logger(__name__)
 
 
+class Readiness:
+    """Looks at the database in a thread of its own, once for all who ask meanwhile: they must not take all threads."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="readiness")
+        self._lock = threading.Lock()
+        self._check: Future[None] | None = None
+        self._deadline = 0.0
+
+    def require(self, state: AppState) -> None:
+        """Raise what keeps Mailroom from working, TimeoutError if that isn't known in time."""
+        with self._lock:
+            if self._check is None or self._check.done():
+                self._check, self._deadline = self._thread.submit(_check, state), time.monotonic() + PATIENCE
+            check, deadline = self._check, self._deadline
+        check.result(max(0.0, deadline - time.monotonic()))
+
+
 def init_app(app: Flask) -> None:
     """Add the pages, and the thread that looks at the database, however long that takes."""
     app.register_blueprint(blueprint)
-    app.extensions[EXTENSION] = ThreadPoolExecutor(1, thread_name_prefix="readiness")
+    app.extensions[EXTENSION] = Readiness()
 
 
 @blueprint.get("/healthz")
@@ -34,12 +54,9 @@ def healthz() -> Response:
 @blueprint.get("/readyz")
 def readyz() -> tuple[Response, int]:
     """Answer 200 if the database has a schema and the secret key opens the keys in it, else 503."""
-    check = cast(ThreadPoolExecutor, current_app.extensions[EXTENSION]).submit(_check, app_state())
     try:
-        check.result(PATIENCE)
+        cast(Readiness, current_app.extensions[EXTENSION]).require(app_state())
     except (SQLAlchemyError, TimeoutError):
-        # If it waits behind one that takes long, it need not be made any more.
-        check.cancel()
         log.exception("database not ready")
         return jsonify(status="unavailable", reason="database"), 503
     except ConfigError:
