@@ -79,5 +79,6 @@ def test_the_action_bar_stays_in_view_only_where_it_leaves_room(
 ) -> None:
     visitor.page.set_viewport_size({"width": width, "height": height})
     visitor.open(f"{site.url}/settings/mail")
+    visitor.page.locator("#mail-server").evaluate("form => form.scrollIntoView({ behavior: 'instant' })")
     top = visitor.page.locator(".action-bar").evaluate("bar => bar.getBoundingClientRect().top")
     assert (top < height) is in_view
