@@ -82,3 +82,14 @@ def test_the_action_bar_stays_in_view_only_where_it_leaves_room(
     visitor.page.locator("#mail-server").evaluate("form => form.scrollIntoView({ behavior: 'instant' })")
     top = visitor.page.locator(".action-bar").evaluate("bar => bar.getBoundingClientRect().top")
     assert (top < height) is in_view
+
+
+@pytest.mark.parametrize("kind", ["test", "activation", "address_changed", "expiry_alert"])
+def test_the_frame_of_an_email_is_about_as_high_as_the_email(visitor: Walker, site: Site, kind: str) -> None:
+    visitor.open(f"{site.url}/settings/emails/{kind}")
+    email = visitor.page.frame_locator("iframe").locator("body")
+    empty = visitor.page.locator("iframe").evaluate("frame => frame.clientHeight") - email.evaluate(
+        "body => body.getBoundingClientRect().height"
+    )
+    # Room for the same email in longer languages.
+    assert 0 <= empty < 250
