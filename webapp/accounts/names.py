@@ -5,13 +5,16 @@ import unicodedata
 
 from flask_babel import gettext as _
 
+from webapp.core.text import JOINERS
+
 MAX_NAME_LENGTH = 200
-# A scheme or `www.`; a label and a top-level domain, such as evil.example; or any domain with a path, such as t.me/x.
+# A scheme or `www.`; a label and a top-level domain, such as evil.example; or any domain with a path, such as t.me/x,
+# or after an @.
 # One letter before a period is an initial: J.R.R. Tolkien. The other periods separate labels in IDNA, too (RFC 3490).
-_WEB_ADDRESS = re.compile(r"://|www[.]|[^\W_][-\w]*[^\W_][.](?:[^\W\d_]{2}|xn--)|[^\W_][.][-\w]+[/:]", re.IGNORECASE)
+_WEB_ADDRESS = re.compile(
+    r"://|www[.]|[^\W_][-\w]*[^\W_][.](?:[^\W\d_]{2}|xn--)|[^\W_][.][-\w]+[/:]|@[-\w]+[.]", re.IGNORECASE
+)
 _PERIODS = str.maketrans("。｡", "..")
-# Some scripts need these inside a word, where a mail program may skip them.
-_JOINERS = re.compile("[\u200c\u200d]")
 
 
 def problem(name: str) -> str:
@@ -26,5 +29,7 @@ def problem(name: str) -> str:
 
 def has_web_address(name: str) -> bool:
     """Return whether a mail program might turn a part of this name into a link."""
-    plain = _JOINERS.sub("", unicodedata.normalize("NFKC", name)).translate(_PERIODS)
+    letters = (one for one in unicodedata.normalize("NFKD", name) if one not in JOINERS)
+    # Without marks: some are not seen at all, and others are part of a letter, which they must not end.
+    plain = "".join(one for one in letters if unicodedata.category(one)[0] != "M").translate(_PERIODS)
     return _WEB_ADDRESS.search(plain) is not None
