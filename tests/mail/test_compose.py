@@ -176,6 +176,12 @@ def test_no_encoding_breaks_the_lines_of_any_email(app: Flask, language: str) ->
             assert part["Content-Transfer-Encoding"] in ("7bit", "base64")
 
 
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_each_link_in_a_text_part_has_a_line_of_its_own(composed: Compose, template: str) -> None:
+    lines = [line for line in text_of(composed(template)).splitlines() if "https://" in line]
+    assert [line for line in lines if " " in line and "/code there" not in line] == []
+
+
 @pytest.mark.parametrize("name", ["x" * 5000, "字" * 1200])
 @pytest.mark.parametrize("kind", ["plain", "html"])
 def test_text_without_line_breaks_is_sent_in_short_lines(composed: Compose, name: str, kind: str) -> None:
