@@ -25,6 +25,8 @@ CODES = [
     (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "connection_refused"),
     (OSError(errno.ENETUNREACH, "Network is unreachable"), "network_unreachable"),
     (OSError(errno.EHOSTUNREACH, "No route to host"), "network_unreachable"),
+    (OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address"), "network_unreachable"),
+    (OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol"), "network_unreachable"),
     (ConnectionResetError("Connection unexpectedly closed"), "connection_closed"),
     (BrokenPipeError(errno.EPIPE, "Broken pipe"), "connection_closed"),
     (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), "connection_closed"),

@@ -39,11 +39,12 @@ _TLS_CODES = {
     "TLSV1_ALERT_PROTOCOL_VERSION": "tls_version",
     "NO_PROTOCOLS_AVAILABLE": "tls_version",
 }
+# This machine has no route to an address. Of IPv6, containers often lack the address or all of it.
+NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 _ERRNO_CODES = {
     errno.ECONNREFUSED: "connection_refused",
-    errno.ENETUNREACH: "network_unreachable",
-    errno.EHOSTUNREACH: "network_unreachable",
     errno.ETIMEDOUT: "timeout",
+    **dict.fromkeys(NO_ROUTE, "network_unreachable"),
 }
 _UNKNOWN_HOST = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
 # What is wrong with a certificate, by code.

@@ -11,7 +11,7 @@ import h11
 from python_socks import ProxyType
 from python_socks.sync import Proxy as SocksProxy
 
-from webapp.core.network_errors import NameServiceTimeout, ProxyError
+from webapp.core.network_errors import NO_ROUTE, NameServiceTimeout, ProxyError
 
 MAX_PROXY_RESPONSE_SIZE = 16 * 1024
 
@@ -56,7 +56,7 @@ def connect(addresses: list[tuple[Any, ...]], timeout: float) -> socket.socket:
     """Connect to the first address that answers, all within `timeout` seconds.
 
     Each address gets a share of the time, so that a broken IPv6 route does not use all of it.
-    Raises the OSError of the first address if none answers in time.
+    Raises the OSError of the first address that has a route, else of the first, if none answers in time.
     """
     errors: list[OSError] = []
     end = time.monotonic() + timeout
@@ -68,7 +68,8 @@ def connect(addresses: list[tuple[Any, ...]], timeout: float) -> socket.socket:
             )
         except OSError as error:
             errors.append(error)
-    raise errors[0]
+    # Without IPv6 on this machine, an IPv6 address says nothing about the server.
+    raise next((error for error in errors if error.errno not in NO_ROUTE), errors[0])
 
 
 def left_until(end: float) -> float:

@@ -89,6 +89,13 @@ def test_an_unsupported_address_family_is_skipped(scripted: Scripted) -> None:
         assert sock.getpeername()[1] == server.port
 
 
+def test_the_error_of_an_address_with_a_route_is_the_one_that_counts() -> None:
+    tcp = (socket.AF_INET, socket.SOCK_STREAM, 0, "")
+    # Linux has no route to a multicast address for TCP; nothing listens on port 9.
+    with pytest.raises(ConnectionRefusedError):
+        sockets.connect([(*tcp, ("224.0.0.1", 9)), (*tcp, ("127.0.0.1", 9))], 5)
+
+
 def test_many_silent_addresses_take_no_longer_than_one(silent: tuple[str, int]) -> None:
     started = time.monotonic()
     with pytest.raises(TimeoutError):
