@@ -113,10 +113,13 @@ NAME_SERVICE_FAILED = Diagnosis(
 INVALID_HOST = Diagnosis(
     _("The host name isn't valid."), [_("Correct the host name: it must not contain https://, double dots or spaces.")]
 )
+PORTS_BLOCKED = _(
+    "Many hosting companies block outgoing mail ports. Ask yours, or try port 2525 if the provider offers it."
+)
 UNREACHABLE = Diagnosis(
     _("This machine has no network route to the host."),
     [
-        _("Many hosting companies block outgoing mail ports. Ask yours, or try port 2525 if the provider offers it."),
+        PORTS_BLOCKED,
         _("If this machine has no IPv6, check that the host also has an IPv4 address."),
     ],
 )
@@ -124,6 +127,7 @@ CONNECTION_TIMEOUT = Diagnosis(
     _("The connection timed out. A firewall is probably dropping the packets."),
     [
         _("Check the host and port. Most hosting companies block port 25: use 587 or 465."),
+        PORTS_BLOCKED,
         _("Allow outgoing connections to this host and port in the firewall."),
     ],
 )
