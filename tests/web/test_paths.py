@@ -67,3 +67,9 @@ def test_the_path_itself_is_found_in_both_forms_of_http(administrator: Browser, 
 
 def test_links_with_a_stray_character_keep_their_own_explanation(stranger: Browser) -> None:
     assert "Page not found" not in stranger.get("/reset-password/abc%3E").text
+
+
+@pytest.mark.parametrize("number", ["01", "0001", "+1", "-1", "1_0", "\u0661", "\uff11", "1\u0661"])
+def test_another_form_of_a_number_is_not_found(administrator: Browser, number: str) -> None:
+    assert administrator.client.get("/users/1").status_code == 200
+    assert administrator.client.get(f"/users/{number}").status_code == 404

@@ -4,6 +4,7 @@ import re
 from string import ascii_letters, digits
 
 from flask import Flask, abort, request
+from werkzeug.routing import IntegerConverter
 
 # What a request names before the path in the absolute form (RFC 9112, 3.2.2).
 ORIGIN = re.compile(r"https?://[^/?#\\]*", re.IGNORECASE)
@@ -15,8 +16,15 @@ ENCODED = re.compile(r"%([0-9a-f]{2})", re.IGNORECASE)
 NEVER_ENCODED = frozenset(f"{ascii_letters}{digits}-._~/\\")
 
 
+class Number(IntegerConverter):
+    """A number as pages write it: Werkzeug's also has leading zeros, and the digits of all scripts."""
+
+    regex = "0|[1-9][0-9]*"
+
+
 def init_app(app: Flask) -> None:
-    """Answer 404 to any other form of a page's path. Comes before whatever looks at the path."""
+    """Answer 404 to any other form of a page's path. Comes before whatever looks at the path, or has one."""
+    app.url_map.converters["int"] = Number
 
     @app.before_request
     def check() -> None:
