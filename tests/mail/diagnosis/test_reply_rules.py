@@ -36,6 +36,7 @@ SESSION = [
     ("data", "550 5.7.1 Message rejected due to the very low reputation of the sending IP", rules.MACHINE_REFUSED, SERVER),
     ("data", "550 5.7.1 The IP you're using to send mail is not authorized to\n5.7.1 send", rules.MACHINE_REFUSED, SERVER),
     ("data", "550 5.7.0 Mail relay denied 192.0.2.1. Invalid credentials for relay for", rules.MACHINE_REFUSED, SERVER),
+    ("data", "550 5.7.0 Mail sending is blocked from this server.", rules.MACHINE_REFUSED, SERVER),
     # The sender.
     ("rcpt", "450 4.1.8 <m@internal>: Sender address rejected: Domain not found", rules.UNKNOWN_SENDER_DOMAIN, SERVER),
     ("rcpt", "550 5.1.8 <m@internal>: Sender address rejected: Domain not found", rules.UNKNOWN_SENDER_DOMAIN, SERVER),
@@ -103,6 +104,7 @@ SESSION = [
     ("data", "454 Throttling failure: Maximum sending rate exceeded", rules.LIMIT_REACHED, MESSAGE),
     ("data", "550 5.1.90 Your message can't be sent because you've reached your daily limit", rules.LIMIT_REACHED, MESSAGE),
     ("data", "554 Message rejected: Email address is not verified. The following identities", rules.NOT_VERIFIED, MESSAGE),
+    ("data", "432 4.3.2 Concurrent connections limit exceeded.", rules.COMES_TOO_OFTEN, MESSAGE),
     # Nothing is said.
     ("mail", "502 5.5.2 Error: command not recognized", rules.BAD_SEQUENCE, SERVER),
     ("rcpt", "503 5.5.1 Error: need MAIL command", rules.REJECTED, SERVER),
@@ -118,6 +120,8 @@ START = [
     ("greeting", f"554 5.7.1 {SPAMHAUS}", rules.MACHINE_REFUSED),
     ("greeting", "554 No SMTP service here", rules.MACHINE_REFUSED),
     ("greeting", "421 Too many connections, try again later", rules.TEMPORARY_PROBLEM),
+    ("greeting", "421 4.7.0 Too many connections from 192.0.2.1", rules.COMES_TOO_OFTEN),
+    ("greeting", "421 4.3.2 The maximum number of concurrent connections has exceeded a limit", rules.COMES_TOO_OFTEN),
     ("ehlo", "501 Syntactically invalid argument(s)", rules.BAD_HELO),
     ("ehlo", "550 5.7.1 HELO rejected", rules.BAD_HELO),
     ("ehlo", "421 4.7.0 Try again later, closing connection. (EHLO) x - gsmtp", rules.BAD_HELO),
@@ -128,6 +132,7 @@ START = [
     ("auth", "538 5.7.11 Encryption required for requested authentication mechanism", rules.NEEDS_TLS),
     ("auth", "504 5.5.4 Unrecognized authentication type", NO_COMMON_MECHANISM),
     ("auth", "454 4.7.0 Temporary authentication failure", rules.TEMPORARY_PROBLEM),
+    ("auth", "421 4.7.0 Too many failed logins, closing", rules.COMES_TOO_OFTEN),
     ("auth", "451 Authentication failed: Maximum credits exceeded", rules.LIMIT_REACHED),
     ("auth", "550 5.7.1 No", rules.REFUSED),
     ("auth", "525 5.7.1 Unauthorized IP address", rules.MACHINE_REFUSED),

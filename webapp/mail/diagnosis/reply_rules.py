@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from flask_babel import lazy_gettext as _
 
-from webapp.mail.diagnosis.smtp_rules import CHECK_PORT, NO_COMMON_MECHANISM
+from webapp.mail.diagnosis.smtp_rules import CHECK_PORT, NO_COMMON_MECHANISM, TOO_MANY_ATTEMPTS
 from webapp.mail.transcript import Stage
 from webapp.mail.transport.rejections import SESSION_STAGES, Party, party, without_addresses
 from webapp.providers import Diagnosis, DiagnosisRule, Failure
@@ -149,6 +149,7 @@ TEMPORARY_PROBLEM = Diagnosis(
     _("The server reports a temporary problem and can't accept email at the moment."),
     [_("Wait a few minutes, then test again. Waiting emails are retried automatically.")],
 )
+COMES_TOO_OFTEN = Diagnosis(TEMPORARY_PROBLEM.cause, [TOO_MANY_ATTEMPTS])
 TOO_BIG = Diagnosis(_("The message is too large for the server."), [_("Raise the size limit on the server.")])
 BAD_SEQUENCE = Diagnosis(_("The server doesn't understand Mailroom's commands."), [CHECK_PORT])
 REJECTED = Diagnosis(
@@ -187,7 +188,11 @@ PARTY_RULES: Mapping[Party, Sequence[tuple[str, Diagnosis]]] = {
         ("", SENDER_REJECTED),
     ],
     Party.AUTHENTICATION: [("", NEEDS_AUTHENTICATION)],
-    Party.LIMIT: [("not verified", NOT_VERIFIED), ("", LIMIT_REACHED)],
+    Party.LIMIT: [
+        ("not verified", NOT_VERIFIED),
+        ("connections|too many .*(login|sign-?in|auth|attempt|fail)", COMES_TOO_OFTEN),
+        ("", LIMIT_REACHED),
+    ],
     Party.RECIPIENT: [
         (r"\bfull\b|quota|\d [45]\.2\.2 ", MAILBOX_FULL),
         (r"unknown|no such|not found|not exist|\d 5\.1\.1 ", UNKNOWN_RECIPIENT),

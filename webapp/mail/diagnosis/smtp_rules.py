@@ -31,6 +31,9 @@ class ErrorRule:
 
 
 CHECK_PORT = _("Check that the security suits the port: usually STARTTLS with 587, 25 or 2525, and TLS with 465.")
+TOO_MANY_ATTEMPTS = _(
+    "The server may have blocked this machine after too many attempts. Wait ten minutes, then test once."
+)
 STARTTLS_PORT = Diagnosis(
     _("This port expects STARTTLS, but TLS was used from the start."),
     [_("Set Security to STARTTLS, or keep TLS and use the server's port for it (usually 465).")],
@@ -53,14 +56,14 @@ SLOW_AUTHENTICATION = Diagnosis(
     _("The server didn't reply to the sign-in in time. Many servers delay their reply after failed sign-ins."),
     [
         _("Set the timeout to 30 seconds or more and test again, so that the server's reply can be shown."),
-        _("The server may have blocked this machine after too many attempts. Wait ten minutes, then test once."),
+        TOO_MANY_ATTEMPTS,
     ],
 )
 CONNECTION_CLOSED = Diagnosis(
     _("The server closed the connection without giving a reason."),
     [
         CHECK_PORT,
-        _("The server may have blocked this machine after too many attempts. Wait ten minutes, then test once."),
+        TOO_MANY_ATTEMPTS,
     ],
 )
 TLS_FAILED = Diagnosis(

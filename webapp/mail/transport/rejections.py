@@ -65,7 +65,8 @@ _SIGNS = (
         r"[45]\.7\.25|5\.7\.708",
         r"client host|blocked using|(block|black|deny)[- ]?list|\bdns-?bls?\b|\brbls?\b|spamhaus|spamcop|\bsorbs\b"
         r"|barracudacentral|reverse (dns|hostname|lookup)|\brdns\b|\bptr\b|cannot find your|\bip (address|name)"
-        r"|(your|this|the|sending|client|source|remote) ip\b|(your|sending) (host|server|network)|reputation|\bbanned",
+        r"|(your|this|the|sending|client|source|remote) ip\b|(your|sending|from this) (host|server|network)"
+        r"|reputation|\bbanned",
     ),
     (Party.LIMIT, "", r"storedrv\.submission"),
     (
