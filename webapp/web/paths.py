@@ -9,10 +9,10 @@ from werkzeug.routing import IntegerConverter
 # What a request names before the path in the absolute form (RFC 9112, 3.2.2).
 ORIGIN = re.compile(r"https?://[^/?#\\]*", re.IGNORECASE)
 # Other ways to write a path, which Werkzeug or some proxies read as the same one: without the first slash, with empty
-# or dot segments (RFC 3986, 5.2.4), backslashes, a fragment, anything not printable, or one of these as %XX.
+# or dot segments (RFC 3986, 5.2.4), backslashes, a fragment, or anything not printable.
 OTHER_FORM = re.compile(r"[^/]|.*(?://|/\.{1,2}(?:/|$)|[\\#]|[^!-~])", re.DOTALL)
 ENCODED = re.compile(r"%([0-9a-f]{2})", re.IGNORECASE)
-# Slashes, and the unreserved characters (2.3).
+# Slashes and the unreserved characters (2.3): `%2F` and `%75` are other ways, too.
 NEVER_ENCODED = frozenset(f"{ascii_letters}{digits}-._~/\\")
 
 
