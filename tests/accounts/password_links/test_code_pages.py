@@ -54,7 +54,7 @@ def test_a_wrong_code_and_an_unknown_address_get_the_same_response(stranger: Bro
     [
         ("ada@example.com", "", "Enter the code from the email."),
         ("ada@example.com", "ABCD", "eight letters"),
-        ("ada@example.com", "\u202eABCDEFGH", "invisible character"),
+        ("ada@example.com", "AB\u202eCDEFGH", "invisible character"),
         ("ada", WRONG, "Enter an email address such as"),
     ],
 )
