@@ -221,12 +221,25 @@ def test_a_waiting_message_says_when_it_failed_and_when_it_is_tried_next(
 def test_a_waiting_message_can_be_canceled(
     administrator: Browser, enqueue: Enqueue, deliver: Act, get_message: GetMessage, inbox: Inbox
 ) -> None:
-    message_id = enqueue(not_before=clock.now() + timedelta(minutes=1))
+    message_id = enqueue("reset", not_before=clock.now() + timedelta(minutes=1))
     administrator.submit(f"/outbox/{message_id}", "cancel")
     assert get_message(message_id).state == MessageState.CANCELLED
     assert "An administrator canceled it." in administrator.get(f"/outbox/{message_id}").text
     assert "Nothing to cancel" in administrator.post(f"/outbox/{message_id}/cancel").text
     assert "Message canceled" in administrator.get("/audit").text
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize(
+    "kind", ["activated", "password_changed", "lockout", "address_changed", "new_session", "admin_link_created"]
+)
+def test_nobody_can_cancel_what_warns_people(
+    administrator: Browser, enqueue: Enqueue, get_message: GetMessage, kind: str
+) -> None:
+    message_id = enqueue(kind, not_before=clock.now() + timedelta(minutes=1))
+    assert "Cancel this email" not in administrator.get(f"/outbox/{message_id}").text
+    assert "Nothing to cancel" in administrator.post(f"/outbox/{message_id}/cancel").text
+    assert get_message(message_id).state == MessageState.QUEUED
 
 
 @pytest.mark.one_database
@@ -252,14 +265,14 @@ def test_an_uncertain_message_says_so_while_it_waits_and_afterwards(
 @pytest.mark.one_database
 def test_canceling_the_second_copy_leaves_the_message_uncertain(
     administrator: Browser,
-    enqueue: Enqueue,
+    enqueue_reset: Callable[[], int],
     deliver: Act,
     scripted: Callable[..., ScriptedServer],
     use_server: Callable[..., None],
     get_message: GetMessage,
 ) -> None:
     use_server(scripted(drop_at="END"))
-    message_id = enqueue()
+    message_id = enqueue_reset()
     deliver()
     administrator.submit(f"/outbox/{message_id}", "cancel")
     assert get_message(message_id).state == MessageState.UNCERTAIN

@@ -201,6 +201,7 @@ KINDS = (
         _("Account activated"),
         _prepare_notification,
         lambda now: _sample(happened_at=now, **SAMPLE_ORIGIN),
+        warns=True,
     ),
     _Kind(
         "reset",
@@ -215,12 +216,14 @@ KINDS = (
         _("Password changed"),
         _prepare_notification,
         lambda now: _sample(happened_at=now, by_link=True, **SAMPLE_ORIGIN),
+        warns=True,
     ),
     _Kind(
         "lockout",
         _("Sign-in locked"),
         _prepare_lockout,
         lambda now: _sample(happened_at=now, until=now + timedelta(minutes=15), everywhere=False, **SAMPLE_ORIGIN),
+        warns=True,
     ),
     _Kind(
         "confirm_address",
@@ -243,18 +246,21 @@ KINDS = (
             **SAMPLE_ORIGIN,
         ),
         needs_link=True,
+        warns=True,
     ),
     _Kind(
         "new_session",
         _("New sign-in"),
         _prepare_new_session,
         lambda now: _sample(sessions=[{"at": now, **SAMPLE_ORIGIN}], more=0),
+        warns=True,
     ),
     _Kind(
         "admin_link_created",
         _("Link created by an administrator"),
         _prepare_notification,
         lambda now: _sample(happened_at=now),
+        warns=True,
     ),
     _Kind(
         "expiry_alert",

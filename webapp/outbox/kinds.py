@@ -53,7 +53,8 @@ class MessageKind:
 
     `prepare` turns a queued message into what is sent now, or raises Unwanted; `sample` makes the preview.
     `reasons` words the codes of Unwanted. A kind that `needs_link` waits until a public URL is set. `find_user` returns
-    the id of the user with an address, or raises Unwanted, for messages queued without looking anybody up.
+    the id of the user with an address, or raises Unwanted, for messages queued without looking anybody up. A kind that
+    `warns` tells people what others may have done in their name, administrators too: nobody can cancel it.
     """
 
     name: str
@@ -63,6 +64,7 @@ class MessageKind:
     needs_link: bool = False
     reasons: Mapping[str, str] = field(default_factory=dict)
     find_user: Callable[[Session, str], int] | None = None
+    warns: bool = False
 
 
 def register_kinds(app: Flask, *kinds: MessageKind) -> None:

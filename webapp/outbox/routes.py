@@ -44,6 +44,7 @@ def message(message_id: int) -> str:
         message=found,
         diagnosis=diagnosis,
         can_retry=service.can_retry(found, clock.now()),
+        can_cancel=service.can_cancel(found),
     )
 
 

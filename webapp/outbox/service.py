@@ -16,6 +16,7 @@ from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.grants import service as grants
 from webapp.outbox import audit_events, recipients, suspension
 from webapp.outbox.claims import cancel_queued
+from webapp.outbox.kinds import find_kind
 from webapp.outbox.models import Message, MessageState
 from webapp.outbox.queue import wake_after_commit
 from webapp.providers import Diagnosis
@@ -52,7 +53,7 @@ class NotRetryable(MailroomError):
 
 
 class NotWaiting(MailroomError):
-    """The message is being sent, or is finished."""
+    """The message is being sent, is finished, or must be sent."""
 
 
 def enqueue(
@@ -136,10 +137,16 @@ def can_retry(message: Message, now: datetime) -> bool:
     return message.state in retryable and now < message.deadline
 
 
+def can_cancel(message: Message) -> bool:
+    """Return whether the message waits and needn't be sent."""
+    kind = find_kind(message.kind)
+    return message.state == MessageState.QUEUED and not (kind and kind.warns)
+
+
 def cancel(session: Session, message_id: int) -> None:
     """Don't send one queued message. Raises NotFound, NotWaiting."""
     message = get_message(session, message_id, lock=True)
-    if message.state != MessageState.QUEUED:
+    if not can_cancel(message):
         raise NotWaiting
     now = clock.now()
     if message.uncertain_at is None:
