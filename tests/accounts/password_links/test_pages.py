@@ -89,6 +89,14 @@ def test_opening_a_link_removes_its_secret_from_the_url_and_does_not_use_it(
     assert choose_password(stranger, purpose) in ("/", "/login")
 
 
+@pytest.mark.parametrize("taken_along", [".", ",", "%3E", ")", "%20", "%E2%80%9D."])
+def test_a_link_works_with_what_a_mail_program_takes_along(
+    stranger: Browser, pat: User, new_link: NewLink, taken_along: str
+) -> None:
+    page = stranger.get(f"/activate/{new_link(pat, LinkPurpose.ACTIVATION)}{taken_along}")
+    assert "New password" in page.text
+
+
 @BOTH
 def test_a_form_uses_only_the_link_of_its_own_page(
     stranger: Browser, database: Database, user: User, purpose: LinkPurpose, new_link: NewLink

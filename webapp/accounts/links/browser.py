@@ -1,5 +1,7 @@
 """The link secrets that a browser holds: one for each purpose, in the session cookie."""
 
+import re
+
 from flask import redirect, render_template, request, url_for
 from flask import session as browser
 from werkzeug.wrappers import Response
@@ -15,10 +17,13 @@ from webapp.core.sealing import sha256_hex
 MAX_SECRET_LENGTH = 100
 # The field in which a form names the link of its page: another window may have opened another link since.
 LINK_FIELD = "link"
+# What is copied along when a link ends a sentence or is in brackets: nothing of a secret's alphabet.
+_TRAILING = re.compile(r"[^A-Za-z0-9_-]+\Z")
 
 
 def store_and_redirect(purpose: LinkPurpose, secret: str, endpoint: str) -> Response:
     """Move the secret of an opened link into the session, and redirect to a URL without it."""
+    secret = _TRAILING.sub("", secret)
     browser[purpose] = secret[:MAX_SECRET_LENGTH]
     service.record_opened(app_state().database, secret, purpose)
     return redirect(url_for(endpoint))
