@@ -53,6 +53,16 @@ CUSTOM = [
     ("mail", "530 5.7.57 Not authenticated. 535 5.7.139 basic authentication is disabled.", reply_rules.PASSWORDS_OFF),
     ("auth", "550 5.7.30 Basic authentication is not supported for Client Submission.", reply_rules.PASSWORDS_OFF),
 ]
+MICROSOFT = "smtp.office365.com"
+KNOWN_HOSTS = [
+    ("smtp.gmail.com", "auth", "535 5.7.8 Username and Password not accepted.", google.BAD_PASSWORD),
+    (MICROSOFT, "auth", "535 5.7.139 SmtpClientAuthentication is disabled for the Tenant.", office365_diagnoses.TENANT_OFF),
+    (MICROSOFT, "auth", "535 5.7.139 The request did not meet the criteria to be", office365_diagnoses.POLICY_BLOCKS),
+    (MICROSOFT, "auth", "535 5.7.139 basic authentication is disabled.", reply_rules.PASSWORDS_OFF),
+    ("SMTP.SendGrid.net", "auth", "535 Authentication failed: The provided authorization grant is invalid", sendgrid.BAD_KEY),
+    ("smtp.sendgrid.net", "auth", "535 Something new", reply_rules.BAD_CREDENTIALS),
+    ("mail.example.org", "auth", "535 5.7.139 is disabled for the Tenant.", reply_rules.BAD_CREDENTIALS),
+]  # fmt: skip
 REPLIES = [
     (provider, *reply)
     for provider, replies in {"google": GOOGLE, "office365": OFFICE365, "sendgrid": SENDGRID, "custom": CUSTOM}.items()
@@ -96,6 +106,15 @@ def test_a_known_reply_has_its_diagnosis(
 ) -> None:
     with app.test_request_context():
         assert diagnose(provider, {"authentication": "password"}, Failure(stage, reply=reply)) == expected
+
+
+@pytest.mark.parametrize(("host", "stage", "reply", "expected"), KNOWN_HOSTS)
+def test_a_provider_explains_its_servers_replies_under_custom_where_nothing_better_is_known(
+    app: Flask, host: str, stage: str, reply: str, expected: Diagnosis
+) -> None:
+    with app.test_request_context():
+        settings = {"authentication": "password", "host": host}
+        assert diagnose("custom", settings, Failure(stage, reply=reply)) == expected
 
 
 @pytest.mark.parametrize(("security", "stage", "code", "expected"), ERRORS)

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from flask_babel import gettext as _
 
+from webapp.mail.diagnosis import reply_rules
 from webapp.mail.diagnosis.certificate_rules import diagnose_certificate
 from webapp.mail.diagnosis.descriptions import TEXTS, describe
-from webapp.mail.diagnosis.reply_rules import diagnose_reply
 from webapp.mail.diagnosis.smtp_rules import ERROR_RULES
 from webapp.mail.diagnosis.token_rules import ASK_AGAIN, diagnose_authentication, diagnose_token
 from webapp.mail.transcript import Stage
@@ -15,6 +15,9 @@ from webapp.mail.transport.smtp import REFUSED
 from webapp.providers import Diagnosis, Failure
 from webapp.providers.oauth2 import LABELS, USER_GRANTS
 from webapp.providers.registry import get_providers
+
+# What is said of replies that nothing is known of, and of most rejected passwords.
+VAGUE = (reply_rules.BAD_CREDENTIALS, reply_rules.REJECTED, reply_rules.REFUSED)
 
 
 def diagnose(provider: str, settings: Mapping[str, str], failure: Failure) -> Diagnosis | None:
@@ -45,7 +48,17 @@ def _diagnose(provider: str, settings: Mapping[str, str], failure: Failure) -> D
         rejected = diagnose_authentication(failure)
         if rejected is not None:
             return rejected
-    return diagnose_reply(failure, settings) if failure.reply else _by_code(failure, settings)
+    return _by_reply(failure, settings) if failure.reply else _by_code(failure, settings)
+
+
+def _by_reply(failure: Failure, settings: Mapping[str, str]) -> Diagnosis:
+    """Return the diagnosis for any server. Where it says little, the provider whose host was entered knows more."""
+    found = reply_rules.diagnose_reply(failure, settings)
+    if found in VAGUE:
+        for provider in get_providers():
+            if provider.connection.host == settings.get("host", "").casefold():
+                return provider.diagnose(failure, settings.get("authentication", "")) or found
+    return found
 
 
 def _by_code(failure: Failure, settings: Mapping[str, str]) -> Diagnosis:
