@@ -125,6 +125,15 @@ def test_a_failure_without_a_reply_is_diagnosed_by_its_code(
         assert diagnose("custom", {"security": security}, Failure(stage, code)) == expected
 
 
+@pytest.mark.parametrize("security", ["starttls", "tls", "none"])
+@pytest.mark.parametrize("stage", ["greeting", "ehlo", "mail", "rcpt", "data"])
+def test_a_server_that_takes_its_time_may_be_given_more(app: Flask, security: str, stage: str) -> None:
+    with app.test_request_context():
+        diagnosis = diagnose("custom", {"security": security}, Failure(stage, "timeout"))
+    assert diagnosis is not None
+    assert smtp_rules.TAKE_MORE_TIME in diagnosis.steps
+
+
 def test_an_unknown_failure_has_a_diagnosis_too(app: Flask) -> None:
     with app.test_request_context():
         diagnosis = diagnose("gone", {}, Failure("data", "", {"error": "something new"}))

@@ -31,6 +31,8 @@ class ErrorRule:
 
 
 CHECK_PORT = _("Check that the security suits the port: usually STARTTLS with 587, 25 or 2525, and TLS with 465.")
+# Servers may take minutes (RFC 5321, 4.5.3.2); some delay their greeting on purpose.
+TAKE_MORE_TIME = _("The server may be slow or overloaded: set the timeout to 60 seconds or more and test again.")
 TOO_MANY_ATTEMPTS = _(
     "The server may have blocked this machine after too many attempts. Wait ten minutes, then test once."
 )
@@ -43,6 +45,7 @@ TLS_PORT = Diagnosis(
     [
         _("Set Security to TLS, or keep STARTTLS and use the server's port for it (usually 587)."),
         _("If it's your own server, check that the port belongs to a mail server, not a web server."),
+        TAKE_MORE_TIME,
     ],
 )
 NO_REPLY = Diagnosis(
@@ -50,6 +53,7 @@ NO_REPLY = Diagnosis(
     [
         CHECK_PORT,
         _("If these are correct, the server is overloaded or a firewall is holding back its reply. Try again later."),
+        TAKE_MORE_TIME,
     ],
 )
 SLOW_AUTHENTICATION = Diagnosis(
@@ -172,8 +176,7 @@ SENDER_NEEDS_SMTPUTF8 = Diagnosis(
     _("The Mail From address contains characters that this mail server doesn't support."),
     [_("Set Mail From to an address with only ASCII characters, or use a mail server that supports SMTPUTF8.")],
 )
-# Servers may take minutes at these stages (RFC 5321, 4.5.3.2), and some hang up instead of saying no.
-TAKE_MORE_TIME = _("The server may be slow or overloaded: set the timeout to 60 seconds or more and test again.")
+# At these stages, some servers hang up instead of saying no.
 BROKE_OFF_AT_MAIL = Diagnosis(
     _("The server broke off at the Mail From address: it didn't reply in time, or closed the connection."),
     [_("Check that the server sends for this Mail From address. Some servers hang up on others."), TAKE_MORE_TIME],
