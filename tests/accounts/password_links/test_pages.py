@@ -1,6 +1,7 @@
 """The pages that activate an account or reset a password, and the page that requests a reset."""
 
 import re
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -95,6 +96,12 @@ def test_a_link_works_with_what_a_mail_program_takes_along(
 ) -> None:
     page = stranger.get(f"/activate/{new_link(pat, LinkPurpose.ACTIVATION)}{taken_along}")
     assert "New password" in page.text
+
+
+def test_a_very_long_link_is_refused_at_once(stranger: Browser) -> None:
+    started = time.monotonic()
+    assert stranger.get(f"/activate/{'.' * 60_000}a").status_code == 404
+    assert time.monotonic() - started < 3
 
 
 @BOTH

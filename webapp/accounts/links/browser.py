@@ -17,13 +17,13 @@ from webapp.core.sealing import sha256_hex
 MAX_SECRET_LENGTH = 100
 # The field in which a form names the link of its page: another window may have opened another link since.
 LINK_FIELD = "link"
-# What is copied along when a link ends a sentence or is in brackets: nothing of a secret's alphabet.
-_TRAILING = re.compile(r"[^A-Za-z0-9_-]+\Z")
+# What ends a secret. It is copied along when a link ends a sentence or is in brackets.
+_END = re.compile(r"[^A-Za-z0-9_-]")
 
 
 def store_and_redirect(purpose: LinkPurpose, secret: str, endpoint: str) -> Response:
     """Move the secret of an opened link into the session, and redirect to a URL without it."""
-    secret = _TRAILING.sub("", secret)
+    secret = _END.split(secret, maxsplit=1)[0]
     browser[purpose] = secret[:MAX_SECRET_LENGTH]
     service.record_opened(app_state().database, secret, purpose)
     return redirect(url_for(endpoint))
