@@ -1,12 +1,16 @@
 """Attacks sent directly and through nginx, Caddy and HAProxy."""
 
 import socket
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 
+import psutil
 import pytest
 
 from tests.support.echo_server import EchoServer, running_echo_server
 from tests.support.reverse_proxies import PROXIES, running_proxy
+from tests.support.running import until
 
 # The client; the proxies connect from 127.0.0.1, which is trusted.
 CLIENT = "127.0.0.9"
@@ -57,6 +61,21 @@ def test_a_client_cannot_choose_its_address(front: Client, names: tuple[str, ...
 def test_a_chunked_body_arrives_whole(front: Client) -> None:
     chunks = b"6\r\nemail=\r\n3\r\nada\r\n0\r\n\r\n"
     assert front.ask("Transfer-Encoding: chunked", body=chunks)[1]["body"] == "email=ada"
+
+
+def test_bodies_that_stall_keep_no_connection_behind_a_proxy(front: Client, server: EchoServer) -> None:
+    if front.address == server.address:
+        pytest.skip("no proxy")
+    accepted = psutil.Process(server.process.pid).net_connections
+    before = len(accepted())
+    with ExitStack() as stack:
+        for _ in range(20):
+            client = stack.enter_context(front.connect())
+            client.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nemail=")
+        time.sleep(1)
+        # Sooner than Mailroom itself would close them.
+        until(lambda: len(accepted()) <= before, 20)
+    assert front.ask("Content-Length: 9", body=b"email=ada")[1]["body"] == "email=ada"
 
 
 def test_a_request_with_two_lengths_is_never_taken_for_two(front: Client) -> None:

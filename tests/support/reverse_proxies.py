@@ -37,6 +37,11 @@ CADDY = """
 {{
     admin off
     auto_https off
+    servers {{
+        timeouts {{
+            read_body 10s
+        }}
+    }}
 }}
 http://:{port} {{
     bind 127.0.0.1
