@@ -52,8 +52,8 @@ PUBLIC = frozenset({
     "password_links.reset_password",
     "address_changes.open_confirmation",
     "address_changes.confirm_address",
-    "address_changes.open_restoration",
-    "address_changes.restore_address",
+    "password_links.open_restoration",
+    "password_links.restore_address",
 })  # fmt: skip
 MEMBER = frozenset({
     "home.home",

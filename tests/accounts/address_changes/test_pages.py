@@ -16,6 +16,8 @@ from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
 
+OLD = "old@mailroom.example"
+
 
 def request_change(member: Browser, email: str = NEW_EMAIL) -> str:
     """Request another address, and return the page that follows."""
@@ -31,6 +33,14 @@ def test_too_many_requests_keep_what_was_entered_and_say_when_to_try_again(membe
     assert "Try again in 5 minutes." in page.text
 
 
+@pytest.fixture
+def undo(member: Browser, state: AppState) -> str:
+    """The path of a link that gives the member the address OLD back."""
+    until = clock.now() + timedelta(hours=1)
+    with state.database.transaction() as session:
+        return "/restore-address/" + links.create(session, member.user, LinkPurpose.RESTORE_ADDRESS, until, OLD)
+
+
 def test_an_address_can_be_changed_and_restored(
     app: Flask, member: Browser, stranger: Browser, inbox: Inbox, deliver: Deliver
 ) -> None:
@@ -44,11 +54,10 @@ def test_an_address_can_be_changed_and_restored(
     deliver()
     undo = inbox.last.link
     assert Browser(app, member.user_id).sign_in().status_code == 200
-    stranger.get(undo)
-    page = stranger.submit("/restore-address")
-    assert (page.request.path, member.user.email) == ("/reset-password", old)
+    page = stranger.submit_on(stranger.get(undo), password=NEW_PASSWORD, password_confirm=NEW_PASSWORD)
+    assert (page.request.path, f"address is {old} again" in page.text) == ("/login", True)
+    assert member.user.email == old
     assert member.get("/").request.path == "/login"
-    stranger.submit_on(page, password=NEW_PASSWORD, password_confirm=NEW_PASSWORD)
     assert member.sign_in(NEW_PASSWORD).status_code == 200
 
 
@@ -148,14 +157,22 @@ class TestAnotherUsersBrowser:
         assert member.user.email == NEW_EMAIL
 
     def test_undoing_a_change_leaves_the_other_user_signed_in(
-        self, member: Browser, administrator: Browser, state: AppState
+        self, member: Browser, administrator: Browser, undo: str
     ) -> None:
-        until = clock.now() + timedelta(hours=1)
-        with state.database.transaction() as session:
-            secret = links.create(session, member.user, LinkPurpose.RESTORE_ADDRESS, until, "old@mailroom.example")
-        page = administrator.get(f"/restore-address/{secret}")
+        page = administrator.get(undo)
         assert "This browser is signed in as" in page.text
-        page = administrator.submit_on(page)
-        assert (page.request.path, "This browser is signed in as" in page.text) == ("/reset-password", True)
-        assert member.get("/").request.path == "/login"
+        page = administrator.submit_on(page, password=NEW_PASSWORD, password_confirm=NEW_PASSWORD)
+        assert f"address is {OLD} again" in page.text
+        assert "still signed in to a different account" in page.text
+        assert (member.user.email, member.get("/").request.path) == (OLD, "/login")
         assert administrator.get("/users").request.path == "/users"
+
+
+@pytest.mark.parametrize("fields", [{}, {"password": "12345678", "password_confirm": "12345678"}])
+def test_a_change_is_not_undone_by_a_button_alone(
+    member: Browser, stranger: Browser, undo: str, fields: dict[str, str]
+) -> None:
+    email = member.user.email
+    page = stranger.submit_on(stranger.get(undo), **fields)
+    assert (page.request.path, member.user.email) == ("/restore-address", email)
+    assert member.get("/").request.path == "/"

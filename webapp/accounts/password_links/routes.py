@@ -1,4 +1,4 @@
-"""The pages to activate an account or reset a password, by link or by code."""
+"""The pages where a link or a code leads to a new password: to activate, reset, or undo a change of the address."""
 
 from flask import Blueprint, flash, jsonify, redirect, render_template, request, url_for
 from flask import session as browser
@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp.accounts import throttles
+from webapp.accounts.address_changes import service as address_changes
 from webapp.accounts.links import browser as link_browser
 from webapp.accounts.links import codes
 from webapp.accounts.links.errors import LinkRefused
@@ -122,9 +123,49 @@ def reset_password() -> ResponseReturnValue:
             device_cookie = "" if stays else login.remember_browser(session, user, current_client())
     except LinkRefused as error:
         return link_browser.refusal_page(LinkPurpose.RESET, error)
+    return _after_reset(user, stays, device_cookie)
+
+
+@blueprint.get("/restore-address/<secret>")
+def open_restoration(secret: str) -> Response:
+    """Move the secret of the link into the session; nothing is changed."""
+    return link_browser.store_and_redirect(LinkPurpose.RESTORE_ADDRESS, secret, "password_links.restore_address")
+
+
+@blueprint.route("/restore-address", methods=["GET", "POST"])
+@csrf.exempt
+def restore_address() -> ResponseReturnValue:
+    """Undo a change of the address and choose a new password, in one step.
+
+    Some mail scanners press the only button of a page; they don't type.
+    """
+    try:
+        secret = link_browser.current_secret(LinkPurpose.RESTORE_ADDRESS)
+        with app_state().database.read() as session:
+            effect = address_changes.link_effect(session, secret, LinkPurpose.RESTORE_ADDRESS)
+            user = session.get_one(User, effect.user_id)
+        form = PasswordForm().for_user(policy.current(), effect.new, user.name)
+        if not (form.validate_on_submit() and _is_new(form, user)):
+            return _password_page("accounts/restore_address.html", form, user, secret, effect=effect)
+        password_hash, stays = hashing.hash_password(text(form.password)), _somebody_stays(user)
+        with app_state().database.transaction() as session:
+            user, reset_secret = address_changes.restore(session, secret)
+            service.complete_reset(session, reset_secret, password_hash)
+            device_cookie = "" if stays else login.remember_browser(session, user, current_client())
+    except address_changes.REFUSALS as error:
+        return link_browser.refusal_page(LinkPurpose.RESTORE_ADDRESS, error)
+    restored = _("Your account's address is %(email)s again.", email=user.email)
+    return _after_reset(user, stays, device_cookie, restored)
+
+
+def _after_reset(user: User, stays: bool, device_cookie: str, *also_done: str) -> ResponseReturnValue:
+    """Lead to the sign-in page, unless somebody else stays signed in."""
+    if not stays:
+        browser.clear()
+    for done in also_done:
+        flash(done, "success")
     if stays:
         return render_template("accounts/link_used_for.html", done="reset", address=user.email)
-    browser.clear()
     sessions.forget()
     sessions.remember_device(device_cookie)
     browser[PREFILLED_EMAIL] = user.email
@@ -188,9 +229,9 @@ def _somebody_stays(user: User) -> bool:
     return sessions.other_user(user.id) is not None and SWITCH not in request.form
 
 
-def _password_page(template: str, form: PasswordForm, user: User, secret: str) -> str:
+def _password_page(template: str, form: PasswordForm, user: User, secret: str, **more: object) -> str:
     link, other = link_browser.fingerprint_field(secret), sessions.other_user(user.id)
-    return render_template(template, form=form, link=link, other=other)
+    return render_template(template, form=form, link=link, other=other, **more)
 
 
 def _is_new(form: PasswordForm, user: User) -> bool:
