@@ -35,3 +35,10 @@ def test_values_in_a_translated_text_on_a_page_are_escaped(app: Flask) -> None:
 def test_an_address_may_break_at_its_signs_and_is_escaped(app: Flask) -> None:
     assert i18n.breakable("a<b@c.example") == "<bdi>a&lt;b@<wbr>c<wbr>.example</bdi>"
     assert i18n.breakable("::1") == "<bdi><wbr>:<wbr>:1</bdi>"
+
+
+@pytest.mark.parametrize(("number", "noun"), [(3, "أرقام"), (12, "رقمًا"), (99, "رقمًا"), (100, "رقم"), (102, "رقم")])
+def test_an_arabic_noun_takes_the_case_that_its_number_asks_for(app: Flask, number: int, noun: str) -> None:
+    with app.test_request_context(), i18n.use_language("ar"):
+        text = ngettext("Use at least %(num)s digit.", "Use at least %(num)s digits.", number)
+        assert text.split()[2] == noun
