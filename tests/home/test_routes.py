@@ -44,6 +44,15 @@ def test_home_lists_what_a_new_installation_needs(administrator: Browser, state:
     assert '<a href="/settings/mail">Set up the mail server</a>' not in page
 
 
+@pytest.mark.one_database
+def test_a_public_url_that_only_works_here_is_still_to_be_set(administrator: Browser, state: AppState) -> None:
+    with state.database.transaction() as session:
+        settings.save_general(session, "http://127.0.0.1:8000", "Mailroom", "")
+    page = administrator.get("/").text
+    assert '<a href="/settings/general">Set the public URL</a>' in page
+    assert "only works on this machine" in page
+
+
 def test_home_says_that_email_is_delivered(
     administrator: Browser, enqueue: Enqueue, inbox: Inbox, deliver: Act, database: Database
 ) -> None:

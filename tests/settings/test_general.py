@@ -103,7 +103,18 @@ def test_a_url_of_this_machine_is_saved_with_a_warning(
 ) -> None:
     page = administrator.submit(PAGE, **GOOD | {"public_url": url})
     assert saved(state).public_url == url
-    assert ("links in emails won't work for other people" in page.text) is warned
+    assert ("only works on this machine" in page.text) is warned
+
+
+@pytest.mark.one_database
+def test_the_warning_is_about_the_url_that_is_shown(administrator: Browser) -> None:
+    administrator.submit(PAGE, **GOOD | {"public_url": "http://localhost"})
+    page = administrator.submit(PAGE, public_url="mail.example.com").text
+    assert "Enter https:// followed by the host name" in page
+    assert "only works on this machine" not in page
+    page = administrator.submit(PAGE, public_url="http://post.example", product_name="").text
+    assert "anyone on the network can read links" in page
+    assert "only works on this machine" not in page
 
 
 @pytest.mark.one_database

@@ -11,6 +11,7 @@ from webapp.accounts import service as accounts
 from webapp.core.app_state import app_state
 from webapp.mail import servers
 from webapp.settings.context import general_settings
+from webapp.settings.forms import url_warning, works_only_here
 from webapp.web.access import current_user
 
 blueprint = Blueprint("home", __name__)
@@ -22,7 +23,7 @@ class SetupStep:
     """One thing a new installation needs, and the page where it is done."""
 
     title: LazyString
-    note: LazyString
+    note: LazyString | str
     endpoint: str
     done: bool
 
@@ -39,12 +40,17 @@ def home() -> str:
 
 
 def _setup_steps(has_server: bool, has_users: bool) -> list[SetupStep]:
+    public_url = general_settings().public_url
+    # One that works only here will do in the demo.
+    is_wrong = works_only_here(public_url) and app_state().config.demo != "on"
     return [
         SetupStep(
             _("Set the public URL"),
-            _("Links in emails start with it. Until it's set, emails with links wait in the outbox."),
+            url_warning(public_url)
+            if is_wrong
+            else _("Links in emails start with it. Until it's set, emails with links wait in the outbox."),
             "settings.general",
-            bool(general_settings().public_url),
+            bool(public_url) and not is_wrong,
         ),
         SetupStep(
             _("Set up the mail server"),

@@ -180,6 +180,26 @@ def works_only_here(url: str) -> bool:
     return is_loopback(host) or host.endswith(".localhost") or bool(ip and ip.is_unspecified)
 
 
+def url_warning(url: str) -> str:
+    """Return what is wrong with links to this URL; empty if nothing is."""
+    if works_only_here(url):
+        return _(
+            "This URL only works on this machine, so links in emails won't work for other people. "
+            "Enter one that they can open, unless this is a test."
+        )
+    if is_plain_http(url):
+        return _(
+            "This URL starts with http://, so anyone on the network can read links to it. "
+            "Use https:// unless this is a test."
+        )
+    return ""
+
+
+def warning_below(field: Field) -> str:
+    """Return the warning about the public URL that a field shows, which isn't the saved one once another was posted."""
+    return "" if field.errors else url_warning(field.data or "")
+
+
 def _host(host: str) -> str:
     if ip := parse_ip_address(host):
         return f"[{ip}]" if ip.version == 6 else str(ip)

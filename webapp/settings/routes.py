@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 from webapp.core.app_state import app_state
 from webapp.core.errors import StaleVersion
 from webapp.settings import service
-from webapp.settings.forms import GeneralForm, SecurityForm, is_plain_http, works_only_here
+from webapp.settings.forms import GeneralForm, SecurityForm, url_warning, warning_below
 from webapp.settings.models import GeneralSettings, SecuritySettings
 from webapp.web import csrf
 
@@ -42,12 +42,8 @@ def general() -> str | Response:
             return redirect(url_for("settings.general"))
         except StaleVersion as error:
             form.report_conflict(error.current)
-    return render_template(
-        "settings/general.html",
-        form=form,
-        unprotected=is_plain_http(saved.public_url),
-        works_only_here=works_only_here(saved.public_url),
-    )
+    warning = url_warning(saved.public_url) if fixed else warning_below(form.public_url)
+    return render_template("settings/general.html", form=form, warning=warning)
 
 
 @blueprint.route("/security", methods=["GET", "POST"])

@@ -53,6 +53,14 @@ def test_the_public_url_is_saved(stranger: Browser, state: AppState, token: str)
         assert general(session, state.config).support_address == "help@mailroom.example"
 
 
+@pytest.mark.one_database
+def test_setup_warns_of_a_public_url_that_only_works_here(stranger: Browser, token: str) -> None:
+    page = stranger.get(f"/setup?key={token}")
+    assert "only works on this machine" in page.text
+    page = stranger.submit_on(page, **FIELDS | {"email": ""}, public_url="https://mail.example.com")
+    assert "only works on this machine" not in page.text
+
+
 def test_a_blank_public_url_keeps_the_present_one(stranger: Browser, state: AppState, token: str) -> None:
     before = public_url(state)
     stranger.submit_on(stranger.get(f"/setup?key={token}"), **FIELDS, public_url="")

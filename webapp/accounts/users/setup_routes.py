@@ -14,6 +14,7 @@ from webapp.accounts.users import setup
 from webapp.accounts.users.forms import SetupForm
 from webapp.core import i18n
 from webapp.core.app_state import app_state
+from webapp.settings.forms import warning_below
 from webapp.web import csrf
 from webapp.web.client import current_client
 from webapp.web.forms import text
@@ -47,7 +48,8 @@ def set_up() -> ResponseReturnValue:
     except setup.SetupRefused as error:
         done = isinstance(error, setup.AlreadySetUp)
         return render_template("accounts/setup_refused.html", refused=error, done=done), 404
-    return render_template("accounts/setup.html", form=form)
+    warning = warning_below(form.public_url) if form.public_url else ""
+    return render_template("accounts/setup.html", form=form, warning=warning)
 
 
 def _create(form: SetupForm) -> Response:
