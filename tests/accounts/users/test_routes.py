@@ -19,6 +19,7 @@ from webapp.settings import service as settings
 
 pytestmark = pytest.mark.one_database
 
+EARLIER_LINKS = "Earlier links keep working until they expire."
 EVE = {"email": "eve@example.com", "name": "Eve"}
 
 
@@ -235,6 +236,13 @@ def test_nothing_changes_if_the_role_is_lost_during_the_request(
         assert set(session.scalars(select(User.name))) == {administrator.user.name, ada.name}
 
 
+def emails_of(administrator: Browser, user: User) -> str:
+    """The table of emails on a person's page."""
+    found = re.search(r"<h2>Emails</h2>.*?</table>", administrator.get(f"/users/{user.id}").text, re.DOTALL)
+    assert found is not None
+    return found[0]
+
+
 class TestEmails:
     """What the page shows of a person's mail."""
 
@@ -248,6 +256,14 @@ class TestEmails:
         page = administrator.get(f"/users/{ada.id}").text
         assert [f'href="/outbox/{one}"' in page for one in (failed, waiting, other)] == [True, True, False]
         assert re.findall(r'<span class="badge [a-z-]+">(Failed|Waiting)</span>', page) == ["Waiting", "Failed"]
+
+    def test_an_address_that_is_not_the_persons_now_is_shown(
+        self, administrator: Browser, ada: User, enqueue: Enqueue
+    ) -> None:
+        enqueue("activated", ada.email, user_id=ada.id)
+        assert '<div class="form-text">' not in emails_of(administrator, ada)
+        enqueue("activated", "adda@example.com", user_id=ada.id)
+        assert '<div class="form-text"><bdi>adda@<wbr>example<wbr>.com</bdi></div>' in emails_of(administrator, ada)
 
     def test_only_the_newest_are_shown(self, administrator: Browser, ada: User, enqueue: Enqueue) -> None:
         for _ in range(12):
@@ -263,9 +279,12 @@ class TestCorrectingAnAddress:
         self, administrator: Browser, stranger: Browser, inbox: Inbox, deliver: Deliver
     ) -> None:
         page = administrator.submit("/users/new", **EVE | {"email": "evw@example.com"})
+        assert EARLIER_LINKS not in page.text
         deliver()
+        assert EARLIER_LINKS in administrator.get(page.request.path).text
         page = administrator.submit(page.request.path, email="eve@example.com")
         assert "The address has been corrected." in page.text
+        assert EARLIER_LINKS not in page.text
         assert stranger.get(inbox.last.link).status_code == 410
         administrator.post(f"{page.request.path}/resend")
         deliver()

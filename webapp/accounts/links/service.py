@@ -104,6 +104,14 @@ def use(session: Session, secret: str, purpose: LinkPurpose) -> Link:
     return link
 
 
+def has_open(session: Session, user_id: int, purpose: LinkPurpose) -> bool:
+    """Return whether the user has a valid link for this purpose."""
+    valid = select(Link.id).where(
+        Link.user_id == user_id, Link.purpose == purpose, *OPEN, Link.expires_at > clock.now()
+    )
+    return session.scalar(valid.limit(1)) is not None
+
+
 def mark_shown(session: Session, secret: str) -> bool:
     """Record that an administrator sees the link now; return whether it is valid and was not shown before."""
     now = clock.now()

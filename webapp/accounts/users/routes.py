@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from webapp.accounts import service
 from webapp.accounts.fields import NameForm
+from webapp.accounts.links import service as links
 from webapp.accounts.links.errors import AccountDisabled, AlreadyActive
-from webapp.accounts.models import Role, User
+from webapp.accounts.models import LinkPurpose, Role, User
 from webapp.accounts.password_links import service as password_links
 from webapp.accounts.sessions import lockout
 from webapp.accounts.sessions.browser import signed_in
@@ -239,6 +240,7 @@ def _user_page(
     with app_state().database.read() as session:
         locked_until = lockout.locked_until(session, user)
         messages = outbox.list_for_user(session, user.id, user.email)
+        has_link = links.has_open(session, user.id, LinkPurpose.ACTIVATION)
     language = LANGUAGES.get(user.language or "")
     return render_template(
         "accounts/user.html",
@@ -247,6 +249,7 @@ def _user_page(
         name_form=name_form or NameForm(formdata=None, name=user.name),
         address_form=address_form or CorrectAddressForm(formdata=None, email=user.email),
         messages=messages,
+        has_link=has_link,
         locked_until=locked_until,
         language_name=language.name if language else "",
     )
