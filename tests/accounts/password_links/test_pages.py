@@ -159,6 +159,18 @@ def test_a_second_click_learns_that_the_first_one_worked(
     assert "Set-Cookie" not in answer.headers
 
 
+def test_who_is_signed_in_is_not_asked_to_sign_in_after_opening_a_used_link(
+    stranger: Browser, pat: User, new_link: NewLink
+) -> None:
+    secret = new_link(pat, LinkPurpose.ACTIVATION)
+    open_link(stranger, LinkPurpose.ACTIVATION, secret)
+    stranger.submit("/activate", **NEW)
+    page = open_link(stranger, LinkPurpose.ACTIVATION, secret)
+    assert "This link has already been used." in page
+    assert "sign in" not in page.lower()
+    assert "Go to Home" in page
+
+
 class TestRefusedLinks:
     """Each page says what is wrong with the link, and what helps."""
 

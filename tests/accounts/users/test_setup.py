@@ -95,6 +95,12 @@ def test_a_wrong_token_leads_to_instructions(stranger: Browser, token: str, path
     assert "mailroom create-admin" in page.text
 
 
+@pytest.mark.one_database
+def test_without_a_key_the_page_asks_for_the_printed_link(stranger: Browser, token: str) -> None:
+    assert "open the setup link that the server printed" in stranger.get("/setup").text
+    assert "This setup link is out of date" in stranger.get("/setup?key=wrong").text
+
+
 def test_a_newer_token_replaces_the_older_one(stranger: Browser, state: AppState, token: str) -> None:
     with state.database.transaction() as session:
         setup.new_setup_token(session)

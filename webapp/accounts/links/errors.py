@@ -30,7 +30,7 @@ class LinkUsed(LinkRefused):
     """The link was used before."""
 
     code = "used"
-    text = _("This link has already been used. If you just used it yourself, sign in.")
+    text = _("This link has already been used.")
 
 
 class LinkRevoked(LinkRefused):

@@ -28,6 +28,13 @@ class InvalidSetupToken(SetupRefused):
         super().__init__(_("This setup link is out of date. Use the one printed when the server last started."))
 
 
+class NoSetupToken(SetupRefused):
+    """No setup link was opened in this browser."""
+
+    def __init__(self) -> None:
+        super().__init__(_("To create the first administrator, open the setup link that the server printed."))
+
+
 class AlreadySetUp(SetupRefused):
     """There is an administrator already."""
 
@@ -46,9 +53,11 @@ def new_setup_token(session: Session) -> str:
 
 
 def check(session: Session, token: str) -> None:
-    """Require a valid token. Raises InvalidSetupToken, AlreadySetUp."""
+    """Require a valid token. Raises NoSetupToken, InvalidSetupToken, AlreadySetUp."""
     if service.has_administrator(session):
         raise AlreadySetUp
+    if not token:
+        raise NoSetupToken
     if session.scalar(select(SetupToken).where(SetupToken.token_hash == sha256_hex(token))) is None:
         raise InvalidSetupToken
 
