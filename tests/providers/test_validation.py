@@ -7,6 +7,7 @@ import pytest
 from tests.providers.conftest import Load, good
 from webapp.mail.server_page.forms import SECRETS
 from webapp.mail.servers import COLUMNS
+from webapp.providers import OAuth2
 from webapp.providers.registry import InvalidPlugin
 from webapp.providers.rules import FORM_FIELDS, FORM_SECRETS
 
@@ -39,6 +40,9 @@ def refused(load: Load, text: str) -> str:
         ("connection=Connection('a.example', True)", "connection.port is True"),
         ("connection=Connection(security='ssl')", "connection.security is 'ssl'. Allowed: 'starttls' or 'tls'"),
         ("connection=Connection('smtp.{zone}.example')", "a field in connection.host is 'zone'. Allowed: none"),
+        ("connection=Connection('https://acme.example')", "connection.host is 'https://acme.example'. Allowed: a host"),
+        ("connection=Connection('acme.example:587')", "connection.host is 'acme.example:587'"),
+        ("connection=Connection('zone}.example')", "connection.host is 'zone}.example'"),
         ("connection=('smtp.acme.example', 587)", "connection is ("),
         ("checked='2026-11-22'", "checked is '2026-11-22'. Allowed: a date or None"),
         ("diagnosis_rules=[DiagnosisRule(535, Diagnosis('x'))]", "diagnosis_rules[0].reply is 535. Allowed: a text"),
@@ -49,6 +53,11 @@ def refused(load: Load, text: str) -> str:
         ("diagnosis_rules=[DiagnosisRule('5', Diagnosis('x', fix={'security': 'ssl'}))]", "fix['security'] is 'ssl'"),
         ("diagnosis_rules=[DiagnosisRule('5', Diagnosis('x', fix={'port': '0'}))]", "fix['port'] is 0"),
         ("diagnosis_rules=[DiagnosisRule('5', Diagnosis('x', fix={'port': 25}))]", "fix['port'] is 25. Allowed:"),
+        ("diagnosis_rules=[DiagnosisRule('5', Diagnosis('x', fix={'timeout': '0'}))]", "fix['timeout'] is 0"),
+        ("diagnosis_rules=[DiagnosisRule('5', Diagnosis('x', fix={'proxy_port': 'a'}))]", "fix['proxy_port'] is 'a'"),
+        ("diagnosis_rules=[DiagnosisRule('5', Diagnosis('x', fix={'tls_minimum': '1'}))]", "fix['tls_minimum'] is '1'"),
+        ("diagnosis_rules=[DiagnosisRule('5', Diagnosis('x', fix={'proxy_type': 'ftp'}))]", "fix['proxy_type'] is 'f"),
+        ("diagnosis_rules=[DiagnosisRule('5', Diagnosis('x', fix={'authentication': 'oauth'}))]", "Allowed: password"),
         ("steps='Open the page.'", "steps is 'Open the page.'. Allowed: a list, each item a text"),
         ("steps=5", "steps is 5. Allowed: a list"),
         ("steps=['One', 2]", "steps[1] is 2. Allowed: a text"),
@@ -75,6 +84,8 @@ def refused(load: Load, text: str) -> str:
         ("authentication=[OAuth2(grant_types=[])]", "grant_types is []. Allowed: at least one"),
         ("authentication=[OAuth2(token_url='http://acme.example')]", "token_url is 'http://acme.example'."),
         ("authentication=[OAuth2(token_url='https://acme.example')]", "Allowed: only grant types whose URL"),
+        ("authentication=[OAuth2(token_url='https://acme.example/{zone}')]", "{zone}'. Allowed: a URL that starts"),
+        ("authentication=[OAuth2(authorize_parameters={'state': 'a'})]", "a key of authentication[0].authorize_par"),
         ("authentication=[OAuth2(scopes='mail.send')]", "scopes is 'mail.send'. Allowed: a list"),
         ("authentication=[OAuth2(expected_claims=ExpectedClaims('aud'))]", "expected_claims.audiences is 'aud'"),
         ("label='Mail' * 20", "Allowed: a text of at most 60 characters"),
@@ -125,6 +136,23 @@ def test_an_authentication_method_that_could_not_work_is_refused(
 def test_a_handler_with_everything_it_needs_is_accepted(load: Load) -> None:
     own = "authentication=[Handler()], fields={'zone': StringField()}, connection=Connection('{zone}.example')"
     assert load(acme=IMPORTS + HANDLER + good("acme", own))["acme"].authentication_named("handler") is not None
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        OAuth2(token_url="https://acme.example/{tenant}/token", authorize_url="https://acme.example/sign-in"),
+        OAuth2(token_url="https://acme.example/token", authorize_url="https://{tenant}.acme.example/"),
+        OAuth2(token_url="https://acme.example/token", device_authorization_url="https://acme.example/{tenant}"),
+    ],
+)
+def test_a_tenant_in_any_url_is_asked_for(method: OAuth2) -> None:
+    assert "tenant_id" in method.fields
+
+
+@pytest.mark.parametrize("host", ["", "192.0.2.1", "2001:db8::1", "smtp.größe.example", "smtp_out.example"])
+def test_a_host_by_name_or_address_is_accepted(host: str, load: Load) -> None:
+    assert "acme" in load(acme=good("acme", f"connection=Connection({host!r})"))
 
 
 def test_a_secret_can_not_be_part_of_the_host(load: Load) -> None:

@@ -11,7 +11,7 @@ from webapp.core.email_addresses import with_ascii_at
 from webapp.core.text import trimmed, without_blanks
 from webapp.providers.authentication import Account, Authentication, SmtpDialogue
 from webapp.providers.diagnosis import DiagnosisRule, Text
-from webapp.providers.rules import Url
+from webapp.providers.rules import EndpointUrl, ParameterName, Url
 
 GrantType = Literal["authorization_code", "client_credentials", "service_account", "device_code"]
 LABELS: Mapping[GrantType, Text] = {
@@ -52,15 +52,15 @@ class OAuth2(Authentication):
     a phrase of its description) and of the mail server.
     """
 
-    token_url: Url = ""
-    authorize_url: Url = ""
-    device_authorization_url: Url = ""
+    token_url: EndpointUrl = ""
+    authorize_url: EndpointUrl = ""
+    device_authorization_url: EndpointUrl = ""
     scopes: Sequence[str] = ()
     grant_types: Sequence[GrantType] = ("authorization_code",)
     grant_scopes: Mapping[GrantType, Sequence[str]] = field(default_factory=dict)
     grant_notes: Mapping[GrantType, Text] = field(default_factory=dict)
     grant_steps: Mapping[GrantType, Sequence[Text]] = field(default_factory=dict)
-    authorize_parameters: Mapping[str, str] = field(default_factory=dict)
+    authorize_parameters: Mapping[ParameterName, str] = field(default_factory=dict)
     issuer: Url = ""
     lapses_after: timedelta | None = None
     expected_claims: ExpectedClaims | None = None
@@ -89,7 +89,8 @@ class OAuth2(Authentication):
         credentials = (
             ("service_account_key",) if self.grant_type == "service_account" else ("client_id", "client_secret")
         )
-        tenant = ("tenant_id",) if "{tenant}" in self.token_url else ()
+        urls = (self.token_url, self.authorize_url, self.device_authorization_url)
+        tenant = ("tenant_id",) if any("{tenant}" in url for url in urls) else ()
         return ("username", *credentials, *tenant, *(() if self.token_url else self._entered_fields()))
 
     @property

@@ -10,7 +10,7 @@ from wtforms.fields.core import UnboundField
 
 from webapp.providers.authentication import Authentication, NoAuthentication, Password
 from webapp.providers.diagnosis import Diagnosis, DiagnosisRule, Failure, Text
-from webapp.providers.rules import HeaderName, HeaderValue, Port, ProviderKey, Source, Url
+from webapp.providers.rules import HeaderName, HeaderValue, Host, Port, ProviderKey, Source, Url
 
 Security = Literal["starttls", "tls", "none"]
 
@@ -19,7 +19,7 @@ Security = Literal["starttls", "tls", "none"]
 class Connection:
     """Where a service accepts email. The host may contain the provider's own fields: `smtp.{region}.example`."""
 
-    host: str = ""
+    host: Host = ""
     port: Port = 587
     security: Security = "starttls"
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from webapp.core.hosts import parse_ip_address
+
 MAX_LABEL_LENGTH = 60
 # The fields of the mail server form that notes, authentication methods and fixes can name.
 FORM_FIELDS = (
@@ -20,6 +22,11 @@ OWN_HEADERS = frozenset({
     "received", "references", "reply-to", "return-path", "sender", "subject", "to", "x-auto-response-suppress",
 })  # fmt: skip
 OWN_HEADER_PREFIXES = ("content-", "resent-", "arc-")
+# The parameters of an authorization request that Mailroom sets itself.
+OWN_PARAMETERS = frozenset({
+    "client_id", "code_challenge", "code_challenge_method", "login_hint", "nonce", "redirect_uri", "response_type",
+    "scope", "state",
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,10 @@ def _matches(pattern: str) -> Callable[[str], bool]:
     return lambda value: re.fullmatch(pattern, value) is not None
 
 
+def _is_host(text: str) -> bool:
+    return re.fullmatch(r"([\w.-]|\{[^{}]*\})*", text) is not None or parse_ip_address(text) is not None
+
+
 def _is_pattern(value: str) -> bool:
     try:
         re.compile(value)
@@ -56,12 +67,24 @@ def _is_pattern(value: str) -> bool:
 
 Pattern = Annotated[str, Rule("a regular expression", _is_pattern)]
 Url = Annotated[str, Rule("a URL that starts with https://", _matches(r"(https://[^\s/?#][!-~]*)?"))]
+EndpointUrl = Annotated[
+    str,
+    Rule(
+        "a URL that starts with https://, perhaps with {tenant}",
+        _matches(r"(https://([^\s/?#{}]|\{tenant\})([!-z|~]|\{tenant\})*)?"),
+    ),
+]
 # That of the documentation. The provider for any server names standards instead.
 Source = Annotated[
     str,
     Rule("the https:// URL of the service's documentation", _matches(r"https://[^\s/?#][!-~]*|(?=.*\w)[^:]+")),
 ]
 Port = Annotated[int, Rule("a whole number from 1 to 65535", lambda port: 1 <= port <= 65535)]
+Host = Annotated[str, Rule("a host name without scheme or port, perhaps with a {field}", _is_host)]
+Timeout = Annotated[int, Rule("a number of seconds from 1 to 120", lambda seconds: 1 <= seconds <= 120)]
+ParameterName = Annotated[
+    str, Rule("a parameter that Mailroom doesn't set itself", lambda name: bool(name) and name not in OWN_PARAMETERS)
+]
 ProviderKey = Annotated[str, Rule("a lower-case name of a-z, 0-9, _ and -", _matches(r"[a-z][a-z0-9_-]{0,63}"))]
 MethodKey = Annotated[str, Rule("a lower-case name of a-z, 0-9, _ and -", _matches(r"[a-z][a-z0-9_-]{0,29}"))]
 HeaderName = Annotated[str, Rule("the name of a header that Mailroom doesn't write itself", _is_header_name)]

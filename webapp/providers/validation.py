@@ -19,7 +19,7 @@ from webapp.providers.authentication import Authentication, NoAuthentication
 from webapp.providers.diagnosis import Diagnosis, DiagnosisRule, Text
 from webapp.providers.oauth2 import LABELS, OAuth2
 from webapp.providers.provider import Provider, Security
-from webapp.providers.rules import FORM_FIELDS, FORM_SECRETS, MAX_LABEL_LENGTH, MethodKey, Port
+from webapp.providers.rules import FORM_FIELDS, FORM_SECRETS, MAX_LABEL_LENGTH, MethodKey, Port, Timeout
 
 # What authentication methods declare by an attribute or a property, as their authors like.
 METHOD_ATTRIBUTES: Mapping[str, Any] = {
@@ -29,6 +29,13 @@ METHOD_ATTRIBUTES: Mapping[str, Any] = {
     "optional_fields": Sequence[str],
     "diagnosis_rules": Sequence[DiagnosisRule],
 }
+# The values of a fix that the form doesn't take as any text.
+FIX_CHOICES: Mapping[str, Any] = {
+    "security": Security,
+    "tls_minimum": Literal["1.2", "1.3"],
+    "proxy_type": Literal["none", "http", "socks5"],
+}
+FIX_NUMBERS: Mapping[str, Any] = {"port": Port, "proxy_port": Port, "timeout": Timeout}
 NAMES: Mapping[Any, str] = {
     str: "a text",
     LazyString: "a text",
@@ -97,11 +104,15 @@ def check_diagnosis(found: object, provider: Provider) -> Diagnosis:
     fix = diagnosis.fix
     fillable = [name for name in (*FORM_FIELDS, *provider.fields) if name not in FORM_SECRETS]
     _check_names(fix, fillable, "a key of fix")
-    if "security" in fix:
-        check_type(fix["security"], Security, "fix['security']")
-    if "port" in fix:
-        port = fix["port"]
-        check_type(int(port) if port.isascii() and port.isdigit() else port, Port, "fix['port']")
+    for name in fix.keys() & FIX_CHOICES.keys():
+        check_type(fix[name], FIX_CHOICES[name], f"fix[{name!r}]")
+    for name in fix.keys() & FIX_NUMBERS.keys():
+        text = fix[name]
+        number = int(text) if text.isascii() and text.isdigit() else text
+        check_type(number, FIX_NUMBERS[name], f"fix[{name!r}]")
+    if "authentication" in fix:
+        keys = [method.key for method in provider.authentication_methods]
+        _check_names([fix["authentication"]], keys, "fix['authentication']")
     return diagnosis
 
 
