@@ -6,9 +6,11 @@ from flask_babel import gettext as _
 from webapp.audit import registry
 from webapp.audit.registry import Describe
 from webapp.mail import audit_events
+from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.expiry import labels
 from webapp.mail.server_page.forms import MailServerForm
 from webapp.mail.transcript import Stage, stage_label
+from webapp.providers import Failure
 from webapp.providers.oauth2 import LABELS
 from webapp.providers.registry import get_providers
 from webapp.web.forms import labels_of
@@ -23,8 +25,14 @@ def _stage(stage: str) -> str:
     return _("Stage: %(stage)s.", stage=stage_label(stage) if stage in list(Stage) else stage)
 
 
+def _error(code: str) -> str:
+    """Word a failure on the way to an access token; a code of the provider's is shown as it is."""
+    text = describe(Failure(Stage.TOKEN, code))
+    return text if text != code else _("Error: %(code)s.", code=code)
+
+
 DETAILS: dict[str, Describe] = {
-    "code": lambda code: _("Error: %(code)s.", code=code),
+    "code": _error,
     "grant_type": _grant_type,
     "provider": lambda key: _("Provider: %(provider)s.", provider=get_providers().label(key)),
     "stage": _stage,
