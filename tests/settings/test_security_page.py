@@ -44,6 +44,7 @@ def test_a_duration_is_shown_in_the_largest_unit_that_fits(administrator: Browse
     [
         ("password_min_length", "7", "Enter a whole number from 8 to 64."),
         ("password_min_length", "1e309", "Enter a whole number from 8 to 64."),
+        ("password_min_length", "1_0", "Enter a whole number from 8 to 64."),
         ("password_min_uppercase", "-1", "Enter a whole number from 0 to 10."),
         ("password_min_uppercase", "9", "already add up to 9 characters"),
         ("audit_retention_days", "29", "Enter 0 or at least 30 days."),
@@ -64,6 +65,13 @@ def test_an_invalid_value_comes_back_with_its_error(
     assert message in page.text
     assert 'value="77"' in page.text
     assert saved(state) == SecurityPolicy()
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("days", ["90", "٩٠", "９０"])
+def test_a_number_may_be_in_the_digits_of_any_script(administrator: Browser, state: AppState, days: str) -> None:
+    administrator.submit(PAGE, audit_retention_days=days)
+    assert saved(state).audit_retention_days == 90
 
 
 @pytest.mark.one_database

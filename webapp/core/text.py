@@ -9,6 +9,8 @@ REJECTED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 JOINERS = "\u200c\u200d"
 # Blank, although letters or symbols by their category.
 FILLERS = "\u115f\u1160\u2800\u3164\uffa0"
+# More than any number that people enter has.
+MAX_DIGITS = 9
 # What `unicodedata` has no name for.
 _NAMES = {"\n": "line break", "\r": "line break", "\t": "tab", "\ufeff": "byte order mark"}
 
@@ -31,6 +33,11 @@ def trimmed(text: str) -> str:
 def without_blanks(text: str) -> str:
     """Return a text without any blanks."""
     return "".join(character for character in text if not is_blank(character))
+
+
+def read_whole_number(text: str) -> int | None:
+    """Return the number that a text of at most nine digits is, of any script; None for any other text."""
+    return int(text) if text.isdecimal() and len(text) <= MAX_DIGITS else None
 
 
 def hidden_character(text: str, allowed: str = JOINERS, spaces: bool = True) -> str:

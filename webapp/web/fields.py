@@ -9,11 +9,10 @@ from wtforms.validators import InputRequired, NumberRange
 
 from webapp.core.formatting import format_minutes
 from webapp.core.i18n import lazy_gettext as lazy
+from webapp.core.text import read_whole_number
 
 HOUR, DAY = 60, 24 * 60
 UNITS = {1: lazy("minutes"), HOUR: lazy("hours"), DAY: lazy("days")}
-# Characters. NumberRange fails on numbers of hundreds of digits.
-MAX_DIGITS = 20
 
 
 class WholeNumberField(IntegerField):
@@ -25,12 +24,10 @@ class WholeNumberField(IntegerField):
 
     def process_formdata(self, valuelist: list[str]) -> None:
         """Parse the number. Raises ValueError with the message."""
-        if any(len(value) > MAX_DIGITS for value in valuelist):
-            raise ValueError(self._message)
-        try:
-            super().process_formdata(valuelist)
-        except ValueError:
-            raise ValueError(self._message) from None
+        if valuelist:
+            self.data = read_whole_number(valuelist[0])
+            if self.data is None:
+                raise ValueError(self._message)
 
 
 def whole_number(label: str, minimum: int, maximum: int) -> WholeNumberField:

@@ -62,7 +62,8 @@ def error(form: MailServerForm, name: str) -> str:
         ("port", "65536", "1 to 65535"),
         ("port", "", "Enter a value"),
         ("port", "smtp", "whole number"),
-        ("port", "٥٨٧", "whole number"),
+        ("port", "5_87", "whole number"),
+        ("port", "²", "whole number"),
         ("timeout", "0", "1 to 120"),
         ("timeout", "-1", "whole number"),
         ("provider", "nobody", "Choose one"),
@@ -83,6 +84,12 @@ def error(form: MailServerForm, name: str) -> str:
 )
 def test_a_bad_value_is_reported_at_its_field(field: str, value: str, text: str, fill: Fill) -> None:
     assert text in error(fill(**{field: value}), field)
+
+
+@pytest.mark.parametrize("port", ["587", "٥٨٧", "５８７"])
+def test_a_number_may_be_in_the_digits_of_any_script(port: str, fill: Fill) -> None:
+    form = fill(port=port)
+    assert (form.port.data, fields_with_errors(form)) == (587, [])
 
 
 @pytest.mark.parametrize("junk", ["\t", "\u00a0", "\u200b", "\u2060", "\ufeff"], ids=ascii)

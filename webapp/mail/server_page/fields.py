@@ -13,7 +13,7 @@ from wtforms import DateField, Field, IntegerField, TextAreaField, ValidationErr
 
 from webapp.core.email_addresses import ENCODED_WORD, InvalidEmailAddress, validate, with_ascii_at
 from webapp.core.hosts import parse_ip_address
-from webapp.core.text import hidden_character, trimmed
+from webapp.core.text import hidden_character, read_whole_number, trimmed
 from webapp.mail.mime import ascii_domain
 
 # A name, quoted or as it is, and an address in angle brackets.
@@ -41,13 +41,14 @@ class ParsedField(Field):
 
 
 class NumberField(ParsedField, IntegerField):
-    """A whole number in ASCII digits."""
+    """A whole number."""
 
     def read(self, text: str) -> int:
         """Return the number."""
-        if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        number = read_whole_number(text)
+        if number is None:
             raise ValueError(_("Enter a whole number, using the digits 0 to 9."))
-        return int(text)
+        return number
 
     def _value(self) -> str:
         if self.data is not None:
