@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from tests.accounts.conftest import Deliver
+from tests.accounts.conftest import NEW_PASSWORD, Deliver, NewLink
 from tests.support.browser import PASSWORD, Browser
 from tests.support.inbox import Inbox
 from tests.support.users import add_user
-from webapp.accounts.models import User, UserState
+from webapp.accounts.links.service import PATHS
+from webapp.accounts.models import LinkPurpose, User, UserState
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
@@ -62,6 +63,31 @@ def test_activating_an_account_keeps_the_language_of_the_page_if_none_was_chosen
     deliver()
     assert eve.user.language == after
     assert inbox.messages[1]["Content-Language"] == after
+
+
+@pytest.mark.parametrize("purpose", [LinkPurpose.ACTIVATION, LinkPurpose.RESET, LinkPurpose.CONFIRM_ADDRESS])
+def test_the_page_of_a_link_is_in_the_language_of_its_account_unless_the_reader_chose_one(
+    stranger: Browser, ada: User, pat: User, database: Database, new_link: NewLink, purpose: LinkPurpose
+) -> None:
+    user = pat if purpose == LinkPurpose.ACTIVATION else ada
+    set_language(database, user, "ar")
+    link = PATHS[purpose] + new_link(user, purpose)
+    assert '<html lang="ar"' in stranger.get(link).text
+    assert '<html lang="en"' in stranger.get("/login").text
+    stranger.post("/language", language="fr")
+    assert '<html lang="fr"' in stranger.get(link).text
+
+
+def test_a_link_that_has_ended_says_so_in_the_language_of_its_account(
+    stranger: Browser, ada: User, database: Database, new_link: NewLink
+) -> None:
+    set_language(database, ada, "de")
+    stranger.get(PATHS[LinkPurpose.RESET] + new_link(ada, LinkPurpose.RESET))
+    page = stranger.submit("/reset-password", password=NEW_PASSWORD, password_confirm=NEW_PASSWORD)
+    assert '<html lang="en"' in page.text
+    assert "Your password has been changed" in page.text
+    page = stranger.get(PATHS[LinkPurpose.RESET] + new_link(ada, LinkPurpose.RESET, timedelta(hours=-1)))
+    assert ('<html lang="de"' in page.text, page.status_code) == (True, 410)
 
 
 def test_each_email_is_in_the_language_of_its_recipient(

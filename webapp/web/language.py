@@ -5,6 +5,7 @@ from datetime import timedelta
 from functools import lru_cache
 
 from flask import Blueprint, Flask, Response, g, has_request_context, make_response, redirect, request
+from flask_babel import refresh
 from flask_login import current_user
 from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
@@ -48,16 +49,26 @@ def choose() -> Response:
 
 
 def select_language() -> str:
-    """Return the code of the user's own language, the one chosen in this browser, one it accepts, or English."""
+    """Return the code of the user's own language, the one chosen in this browser, one it accepts, or English.
+
+    What a page prefers comes before what the browser accepts.
+    """
     if not has_request_context():
         return DEFAULT
     g.users_language = _users_language()
     return (
         g.users_language
         or _chosen_language()
+        or g.get("preferred_language")
         or _accepted_language(request.headers.get("Accept-Language", "")[:MAX_HEADER_LENGTH])
         or DEFAULT
     )
+
+
+def prefer(code: str | None) -> None:
+    """Have the page in this language, if there is one with this code, unless its reader has another or chose one."""
+    g.preferred_language = code if code in LANGUAGES else ""
+    refresh()
 
 
 def offered_languages() -> Mapping[str, Language]:

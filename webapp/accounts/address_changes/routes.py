@@ -13,7 +13,7 @@ from webapp.accounts.links import browser as links
 from webapp.accounts.models import LinkPurpose
 from webapp.accounts.sessions import browser as sessions
 from webapp.core.app_state import app_state
-from webapp.web import csrf
+from webapp.web import csrf, language
 from webapp.web.forms import ConfirmForm
 
 blueprint = Blueprint("address_changes", __name__)
@@ -43,5 +43,7 @@ def confirm_address() -> ResponseReturnValue:
         return links.refusal_page(LinkPurpose.CONFIRM_ADDRESS, error)
     if sessions.other_user(user.id) is not None:
         return render_template("accounts/link_used_for.html", done="confirmed", address=user.email)
+    # The next page doesn't know whose link was opened.
+    language.prefer("")
     flash(_("Your account's address is now %(email)s. Use it to sign in.", email=user.email), "success")
     return redirect(url_for("profile.profile" if sessions.is_signed_in() else "sessions.login"))

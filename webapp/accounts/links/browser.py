@@ -12,6 +12,7 @@ from webapp.accounts.models import LinkPurpose
 from webapp.accounts.service import AddressTaken
 from webapp.core.app_state import app_state
 from webapp.core.sealing import sha256_hex
+from webapp.web import language
 
 # Longer than any secret, and short enough for a cookie.
 MAX_SECRET_LENGTH = 100
@@ -30,11 +31,13 @@ def store_and_redirect(purpose: LinkPurpose, secret: str, endpoint: str) -> Resp
 
 
 def current_secret(purpose: LinkPurpose) -> str:
-    """Return the secret of the link opened last in this browser, empty if none.
+    """Return the secret of the link opened last in this browser, empty if none; the page prefers its user's language.
 
     Raises LinkReplaced for a form of a page that showed another link: it would change somebody else's account.
     """
     current = str(browser.get(purpose, ""))
+    with app_state().database.read() as session:
+        language.prefer(service.find_language(session, current, purpose))
     posted = request.form.get(LINK_FIELD)
     if current and posted is not None and posted != fingerprint_field(current):
         raise LinkReplaced

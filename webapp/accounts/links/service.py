@@ -77,6 +77,12 @@ def get_user(session: Session, link: Link) -> User:
     return user
 
 
+def find_language(session: Session, secret: str, purpose: LinkPurpose) -> str | None:
+    """Return the language of the user of a link, valid or not, if they have chosen one."""
+    of_link = select(Link.user_id).where(Link.secret_hash == sha256_hex(secret), Link.purpose == purpose)
+    return session.scalar(select(User.language).where(User.id == of_link.scalar_subquery()))
+
+
 def check(link: Link) -> None:
     """Raise LinkUsed, LinkRevoked or LinkExpired unless the link is valid."""
     if link.used_at is not None:

@@ -23,7 +23,7 @@ from webapp.accounts.sessions.routes import PREFILLED_EMAIL
 from webapp.core import i18n
 from webapp.core.app_state import app_state
 from webapp.core.errors import TooManyRequests
-from webapp.web import csrf, error_pages
+from webapp.web import csrf, error_pages, language
 from webapp.web.client import current_client
 from webapp.web.forms import MAX_TEXT_LENGTH, text
 
@@ -54,9 +54,9 @@ def activate() -> ResponseReturnValue:
             return _password_page("accounts/activate.html", form, user, secret)
         password_hash = hashing.hash_password(text(form.password))
         # Before the transaction: these may load the signed-in user, in a transaction of their own.
-        language, stays = i18n.current().code, _somebody_stays(user)
+        chosen, stays = i18n.current().code, _somebody_stays(user)
         with app_state().database.transaction() as session:
-            user = service.activate(session, secret, password_hash, "" if stays else language)
+            user = service.activate(session, secret, password_hash, "" if stays else chosen)
             result = None if stays else login.begin(session, user, current_client())
     except LinkRefused as error:
         return link_browser.refusal_page(LinkPurpose.ACTIVATION, error)
@@ -71,8 +71,9 @@ def activate() -> ResponseReturnValue:
 @blueprint.post("/activate/again")
 def activate_again() -> ResponseReturnValue:
     """Send another activation email to the user of an expired link."""
+    secret = link_browser.current_secret(LinkPurpose.ACTIVATION)
     with app_state().database.transaction() as session:
-        service.renew_activation(session, browser.get(LinkPurpose.ACTIVATION, ""))
+        service.renew_activation(session, secret)
     return render_template("accounts/activate_again.html")
 
 
@@ -169,6 +170,8 @@ def _after_reset(user: User, stays: bool, device_cookie: str, *also_done: str) -
     sessions.forget()
     sessions.remember_device(device_cookie)
     browser[PREFILLED_EMAIL] = user.email
+    # The login page doesn't know whose link was opened.
+    language.prefer("")
     flash(
         _("Your password has been changed, and you've been signed out everywhere. Sign in with the new password."),
         "success",
