@@ -31,6 +31,7 @@ SESSION = [
     ("rcpt", "550 Blocked, see https://www.spamcop.net/bl.shtml?192.0.2.1", rules.MACHINE_REFUSED, SERVER),
     ("rcpt", "550 5.7.1 Your host is blacklisted", rules.MACHINE_REFUSED, SERVER),
     ("rcpt", "550 5.7.1 Bad reputation", rules.MACHINE_REFUSED, SERVER),
+    ("rcpt", "550 #5.7.1 Your access to submit messages to this system has been rejected", rules.MACHINE_REFUSED, SERVER),
     ("rcpt", "554 Blocked", rules.MACHINE_REFUSED, SERVER),
     ("rcpt", "554 5.7.1 rejected as spam", rules.MACHINE_REFUSED, SERVER),
     ("data", "550 5.7.1 Message rejected due to the very low reputation of the sending IP", rules.MACHINE_REFUSED, SERVER),
@@ -50,6 +51,7 @@ SESSION = [
     ("data", "550 5.7.0 From address is not one of your addresses.", rules.SENDER_NOT_ALLOWED, SERVER),
     ("data", "554 Access denied: User arn is not authorized to perform ses:SendRawEmail", rules.SENDER_NOT_ALLOWED, SERVER),
     ("data", "403 You are not authorized to send from that email address", rules.SENDER_NOT_ALLOWED, SERVER),
+    ("data", "550 User has no permission", rules.SENDER_NOT_ALLOWED, SERVER),
     ("data", "550 The from address does not match a verified Sender Identity.", rules.SENDER_REJECTED, SERVER),
     ("rcpt", "550 5.1.0 <m@x>: Sender address rejected: User unknown in local table", rules.SENDER_REJECTED, SERVER),
     ("rcpt", "550 Sender verify failed", rules.SENDER_REJECTED, SERVER),
@@ -57,6 +59,7 @@ SESSION = [
     ("rcpt", "550 5.7.1 Sender is blocked", rules.SENDER_BLOCKED, SERVER),
     ("mail", "550 Request failed; Mailbox unavailable", rules.SENDER_REJECTED, SERVER),
     ("rcpt", "550 5.7.1 <e@x>: Recipient address rejected: rejected due to SPF", rules.DOMAIN_NOT_AUTHENTICATED, SERVER),
+    ("rcpt", "550 5.7.23 Rejected: Sender Policy Framework violation", rules.DOMAIN_NOT_AUTHENTICATED, SERVER),
     ("data", "550 5.7.26 This message fails to pass authentication checks (SPF)", rules.DOMAIN_NOT_AUTHENTICATED, SERVER),
     ("data", "550 5.7.26 Unauthenticated email from example.org is not accepted", rules.DOMAIN_NOT_AUTHENTICATED, SERVER),
     ("data", "550 5.7.26 The sender is unauthenticated. Authenticate with SPF or DKIM", rules.DOMAIN_NOT_AUTHENTICATED, SERVER),
@@ -81,6 +84,7 @@ SESSION = [
     ("rcpt", "550 No such user here", rules.UNKNOWN_RECIPIENT, RECIPIENT),
     ("rcpt", "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found", rules.UNKNOWN_RECIPIENT, RECIPIENT),
     ("rcpt", "554 5.7.1 <eve@example.org>: Recipient address rejected: Access denied", rules.RECIPIENT_REJECTED, RECIPIENT),
+    ("rcpt", "550 5.7.133 RESOLVER.RST.SenderNotAuthenticatedForGroup", rules.RECIPIENT_REJECTED, RECIPIENT),
     ("rcpt", "504 5.5.2 <eve>: Recipient address rejected: need fully-qualified address", rules.RECIPIENT_REJECTED, RECIPIENT),
     ("rcpt", "552 5.2.2 <eve@example.org>: user is over quota", rules.MAILBOX_FULL, RECIPIENT),
     ("rcpt", "452 4.2.2 <eve@example.org>: mailbox full", rules.MAILBOX_FULL, MESSAGE),
@@ -108,6 +112,7 @@ SESSION = [
     # Nothing is said.
     ("mail", "502 5.5.2 Error: command not recognized", rules.BAD_SEQUENCE, SERVER),
     ("rcpt", "503 5.5.1 Error: need MAIL command", rules.REJECTED, SERVER),
+    ("rcpt", "550 #5.7.1 No", rules.REJECTED, SERVER),
     ("rcpt", "550 5.7.0 No", rules.REJECTED, SERVER),
     ("rcpt", "554 5.7.1 Access denied", rules.REJECTED, SERVER),
     ("rcpt", "550 No thanks", rules.REJECTED, RECIPIENT),
@@ -164,11 +169,18 @@ def test_the_words_of_an_address_say_nothing(address: str) -> None:
     ("reply", "expected"),
     [
         ("554 5.7.1 <eve@example.org>: Relay access denied", rules.RELAY_DENIED),
-        ("553 5.7.1 <m@x>: Sender address rejected: not logged in", rules.NEEDS_AUTHENTICATION),
+        ("553 5.7.1 <m@x>: Sender address rejected: not logged in", rules.REFUSED),
+        ("530 5.7.1 Authentication required", rules.REFUSED),
     ],
 )
-def test_who_is_signed_in_and_may_not_relay_is_not_told_to_sign_in(reply: str, expected: Diagnosis) -> None:
+def test_who_is_signed_in_is_not_told_to_sign_in(reply: str, expected: Diagnosis) -> None:
     assert rules.diagnose_reply(Failure("rcpt", reply=reply), {"authentication": "password"}) is expected
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+@pytest.mark.parametrize("reply", ["538 5.7.11 Encryption required", "534 5.7.9 Authentication mechanism is too weak"])
+def test_who_uses_encryption_is_not_told_to_use_it(reply: str, security: str) -> None:
+    assert rules.diagnose_reply(Failure("auth", reply=reply), {"security": security}) is rules.REFUSED
 
 
 @pytest.mark.parametrize(

@@ -179,10 +179,14 @@ PARTY_RULES: Mapping[Party, Sequence[tuple[str, Diagnosis]]] = {
     Party.MACHINE: [("cannot find your|reverse|ptr|rdns", NO_REVERSE_DNS), ("", MACHINE_REFUSED)],
     Party.SENDER: [
         ("domain not found|domain of sender address does not exist", UNKNOWN_SENDER_DOMAIN),
-        (r"\bspf\b|dkim|dmarc|required authentication level|unauthenticated", DOMAIN_NOT_AUTHENTICATED),
+        (
+            r"\bspf\b|sender policy framework|dkim|dmarc|required authentication level|unauthenticated",
+            DOMAIN_NOT_AUTHENTICATED,
+        ),
         ("blocked|bad outbound sender|unusual|abuse|activated", SENDER_BLOCKED),
         (
-            "not owned|send as|sendasdenied|senddenied|relaying disallowed|authori[sz]ed|allowed to send|not one of",
+            "not owned|send as|no permission|sendasdenied|senddenied|relaying disallowed|authori[sz]ed|allowed to send"
+            "|not one of",
             SENDER_NOT_ALLOWED,
         ),
         ("", SENDER_REJECTED),
@@ -205,21 +209,27 @@ PARTY_RULES: Mapping[Party, Sequence[tuple[str, Diagnosis]]] = {
 
 def diagnose_reply(failure: Failure, settings: Mapping[str, str]) -> Diagnosis:
     """Return the diagnosis of what a mail server replied."""
+    signed_in = settings.get("authentication", "none") != "none"
     for rule in CODE_RULES:
         if rule.matches(failure):
-            return rule.diagnosis
+            return _unless_done(rule.diagnosis, settings.get("security", "none") != "none", signed_in)
     text = without_addresses(failure.reply)
     if failure.stage == Stage.AUTH and re.match("503.*auth", text):
         return AUTHENTICATION_OFF
     if failure.stage == Stage.AUTH and text.startswith("504"):
         return NO_COMMON_MECHANISM
     about = party(failure.stage, failure.reply)
-    signed_in = settings.get("authentication", "none") != "none"
     if about is Party.AUTHENTICATION and signed_in and re.search("relay|rcpthosts", text):
         return RELAY_DENIED
     for phrases, diagnosis in PARTY_RULES.get(about, ()):
         if re.search(phrases, text):
-            return diagnosis
+            return _unless_done(diagnosis, False, signed_in)
     if failure.reply.startswith("4"):
         return GREYLISTED if re.search("gr[ae]y-?list", text) else TEMPORARY_PROBLEM
     return REJECTED if failure.stage in SESSION_STAGES else REFUSED
+
+
+def _unless_done(diagnosis: Diagnosis, encrypted: bool, signed_in: bool) -> Diagnosis:
+    """Return the diagnosis, unless it asks for what the settings hold already."""
+    done = (diagnosis is NEEDS_TLS and encrypted) or (diagnosis is NEEDS_AUTHENTICATION and signed_in)
+    return REFUSED if done else diagnosis

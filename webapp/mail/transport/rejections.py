@@ -57,7 +57,7 @@ _SIGNS = (
         r"[45]\.1\.[78]|5\.7\.(2[0-4]|26|27|60|501|515)|5\.2\.252|5\.4\.6",
         r"sender address|sender verif|verified sender|sending domain|sender (is )?(blocked|denied|rejected|refused|not)"
         r"|(invalid|bad|unknown|blocked) sender|send ?as\b|sendasdenied|senddenied|from'? address|send from"
-        r"|relaying disallowed as|allowed to send|\bspf\b|\bdkim\b|\bdmarc\b",
+        r"|relaying disallowed as|allowed to send|user has no permission|\bspf\b|\bdkim\b|\bdmarc\b",
     ),
     (Party.EHLO, "", r"\b(helo|ehlo)\b|fully-qualified hostname"),
     (
@@ -66,12 +66,12 @@ _SIGNS = (
         r"client host|blocked using|(block|black|deny)[- ]?list|\bdns-?bls?\b|\brbls?\b|spamhaus|spamcop|\bsorbs\b"
         r"|barracudacentral|reverse (dns|hostname|lookup)|\brdns\b|\bptr\b|cannot find your|\bip (address|name)"
         r"|(your|this|the|sending|client|source|remote) ip\b|(your|sending|from this) (host|server|network)"
-        r"|reputation|\bbanned",
+        r"|your access to|reputation|\bbanned",
     ),
     (Party.LIMIT, "", r"storedrv\.submission"),
     (
         Party.RECIPIENT,
-        r"[45]\.1\.(1|2|3|6|10)|[45]\.2\.[12]",
+        r"[45]\.1\.(1|2|3|6|10)|[45]\.2\.[12]|5\.7\.1(24|3[346])",
         "user unknown|unknown (user|recipient|mailbox|local)|no such|recipient (address )?rejected|no mailbox"
         "|(invalid|bad|unknown) (recipient|mailbox|address)|unrouteable|mailbox (full|unavailable|not found|is)"
         "|(user|recipient|account|address|mailbox) (not found|doesn't exist|does not exist|is (disabled|inactive))"
@@ -98,7 +98,7 @@ _DELAY = re.compile(
     r"^(?!.*\(ehlo\)).*(gr[ae]y-?list|\bagain\b|\blater\b|retry|not yet|temporar|defer|seconds|minutes)"
 )
 _ADDRESS = re.compile(r"<[^<>]*@[^<>]*>|\S+@\S+")
-_CODES = re.compile(r"(?P<reply>\d{3})(?: (?P<enhanced>\d\.\d{1,3}\.\d{1,3})(?![.\d]))?")
+_CODES = re.compile(r"(?P<reply>\d{3})(?: #?(?P<enhanced>\d\.\d{1,3}\.\d{1,3})(?![.\d]))?")
 # Rejections of every message whatever they say: the server shuts down, the commands are unknown or out of order, or
 # nobody has signed in.
 _CODES_OF_THE_SERVER = (421, 500, 502, 503, 530, 535)
@@ -113,7 +113,7 @@ def party(stage: str, reply: str) -> Party:
         return Party.MACHINE
     if stage == Stage.MAIL and found is Party.RECIPIENT:
         return Party.SENDER
-    if stage == Stage.RCPT and found is Party.UNKNOWN and re.match(r"5\d\d 5\.7\.", text):
+    if stage == Stage.RCPT and found is Party.UNKNOWN and re.match(r"5\d\d #?5\.7\.", text):
         # RFC 3463, 3.8: a rule about who may send, rather than an address that doesn't exist.
         return Party.POLICY
     if stage in SESSION_STAGES or found in _AT_ANY_STAGE:
