@@ -116,6 +116,19 @@ def test_a_cancelled_message_says_why_it_was_not_sent(
     assert "Failed" not in page
 
 
+def test_a_retry_of_what_is_not_wanted_any_more_says_why_and_changes_nothing(
+    administrator: Browser, enqueue: Enqueue, pending: int, inbox: Inbox, deliver: Act, get_message: GetMessage
+) -> None:
+    inbox.refusals.append("550 5.1.1 No such user")
+    message_id = enqueue("activation", user_id=pending, expires_at=clock.now() + timedelta(hours=1))
+    deliver()
+    administrator.submit(f"/users/{pending}", email="eva@people.example")
+    page = administrator.submit(f"/outbox/{message_id}", "retry").text
+    assert "address has been corrected since." in page
+    assert "Trying again now." not in page
+    assert get_message(message_id).state == MessageState.FAILED
+
+
 @pytest.mark.one_database
 def test_an_expired_activation_links_to_the_user(
     administrator: Browser, enqueue: Enqueue, pending: int, deliver: Act

@@ -46,18 +46,26 @@ SAMPLE_ORIGIN = {
 }
 
 
-def _prepare_activation(session: Session, message: Message) -> PreparedMessage:
+def _require_pending(session: Session, message: Message) -> User:
     user = _require_enabled(_lock_user(session, message))
     if user.state == UserState.ACTIVE:
         raise Unwanted("already_active")
     if message.recipient != user.email:
         raise Unwanted("address_corrected")
-    return _with_link(session, message, user, LinkPurpose.ACTIVATION)
+    return user
+
+
+def _prepare_activation(session: Session, message: Message) -> PreparedMessage:
+    return _with_link(session, message, _require_pending(session, message), LinkPurpose.ACTIVATION)
+
+
+def _require_account(session: Session, message: Message) -> User:
+    return _require_enabled(service.find_by_email(session, message.recipient, lock=True))
 
 
 def _prepare_reset(session: Session, message: Message) -> PreparedMessage:
     """It goes to whoever uses the address now. A user who never activated the account gets an activation email."""
-    user = _require_enabled(service.find_by_email(session, message.recipient, lock=True))
+    user = _require_account(session, message)
     if user.state == UserState.PENDING:
         return _with_link(session, message, user, LinkPurpose.ACTIVATION, template="activation")
     return _with_link(session, message, user, LinkPurpose.RESET)
@@ -70,22 +78,32 @@ def _find_user(session: Session, email: str) -> int:
     return user_id
 
 
-def _prepare_confirm_address(session: Session, message: Message) -> PreparedMessage:
-    """It goes to the new address, which may be a stranger's, unless the change was cancelled or replaced."""
+def _require_change(session: Session, message: Message) -> User:
     user = _require_enabled(_lock_user(session, message))
     change = address_changes.find_pending(session, user.id)
     if change is None or change.email != message.recipient:
         raise Unwanted("change_not_pending")
+    return user
+
+
+def _prepare_confirm_address(session: Session, message: Message) -> PreparedMessage:
+    """It goes to the new address, which may be a stranger's, unless the change was cancelled or replaced."""
+    user = _require_change(session, message)
     prepared = _with_link(session, message, user, LinkPurpose.CONFIRM_ADDRESS, message.recipient)
     # The address may be a stranger's, who must not read what a member wrote.
     return replace(prepared, data={**prepared.data, "name": ""})
 
 
-def _prepare_address_changed(session: Session, message: Message) -> PreparedMessage:
-    """It goes to the old address, unless the change was undone: the link would hand the account to a thief."""
+def _require_not_undone(session: Session, message: Message) -> User:
     user = _require_enabled(_lock_user(session, message))
     if address_changes.is_undone(session, user.id, message.recipient, message.created_at, message.deadline):
         raise Unwanted("change_undone")
+    return user
+
+
+def _prepare_address_changed(session: Session, message: Message) -> PreparedMessage:
+    """It goes to the old address, unless the change was undone: the link would hand the account to a thief."""
+    user = _require_not_undone(session, message)
     return _with_link(session, message, user, LinkPurpose.RESTORE_ADDRESS, message.recipient)
 
 
@@ -195,6 +213,7 @@ KINDS = (
         _prepare_activation,
         lambda now: _sample_with_link(LinkPurpose.ACTIVATION, now + _policy().activation_lifetime),
         needs_link=True,
+        require_wanted=_require_pending,
     ),
     _Kind(
         "activated",
@@ -209,6 +228,7 @@ KINDS = (
         _prepare_reset,
         lambda now: _sample_with_link(LinkPurpose.RESET, now + _policy().reset_lifetime),
         needs_link=True,
+        require_wanted=_require_account,
         find_user=_find_user,
     ),
     _Kind(
@@ -233,6 +253,7 @@ KINDS = (
             LinkPurpose.CONFIRM_ADDRESS, now + links.CONFIRMATION_LIFETIME, SAMPLE_NEW_EMAIL, name=""
         ),
         needs_link=True,
+        require_wanted=_require_change,
     ),
     _Kind(
         "address_changed",
@@ -246,6 +267,7 @@ KINDS = (
             **SAMPLE_ORIGIN,
         ),
         needs_link=True,
+        require_wanted=_require_not_undone,
         warns=True,
     ),
     _Kind(

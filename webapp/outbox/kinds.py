@@ -52,6 +52,7 @@ class MessageKind:
     """One kind of message.
 
     `prepare` turns a queued message into what is sent now, or raises Unwanted; `sample` makes the preview.
+    `require_wanted` is the part of `prepare` that raises Unwanted and changes nothing; a retry by hand asks it first.
     `reasons` words the codes of Unwanted. A kind that `needs_link` waits until a public URL is set. `find_user` returns
     the id of the user with an address, or raises Unwanted, for messages queued without looking anybody up. A kind that
     `warns` tells people what others may have done in their name, administrators too: nobody can cancel it.
@@ -62,6 +63,7 @@ class MessageKind:
     prepare: Callable[[Session, Message], PreparedMessage]
     sample: Callable[[datetime], PreparedMessage]
     needs_link: bool = False
+    require_wanted: Callable[[Session, Message], object] = lambda _session, _message: None
     reasons: Mapping[str, str] = field(default_factory=dict)
     find_user: Callable[[Session, str], int] | None = None
     warns: bool = False

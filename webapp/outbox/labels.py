@@ -5,7 +5,7 @@ from flask_babel import lazy_gettext as _
 from webapp.core import i18n
 from webapp.mail.diagnosis.descriptions import describe
 from webapp.outbox.claims import LocalStage
-from webapp.outbox.kinds import find_kind
+from webapp.outbox.kinds import Unwanted, all_kinds, find_kind
 from webapp.outbox.models import Message, MessageState
 from webapp.outbox.service import StateFilter
 
@@ -44,3 +44,9 @@ def describe_failure(message: Message) -> str:
     kind = find_kind(message.kind)
     texts = {**FAILURES, **(kind.reasons if kind else {})}
     return str(texts.get(failure.code, failure.code)) % i18n.isolate(failure.params)
+
+
+def describe_unwanted(error: Unwanted) -> str:
+    """Return why a message is not wanted any more, in the reader's language."""
+    reasons = (kind.reasons for kind in all_kinds())
+    return str(next((found[error.code] for found in reasons if error.code in found), error.code))

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from webapp.core import clock
 from webapp.core.app_state import app_state
 from webapp.outbox import labels, service, suspension
-from webapp.outbox.kinds import kind_label
+from webapp.outbox.kinds import Unwanted, kind_label
 from webapp.outbox.service import NotRetryable, NotWaiting, StateFilter
 from webapp.outbox.status import delivery_status, recently_undelivered
 from webapp.settings.context import general_settings
@@ -55,6 +55,8 @@ def retry(message_id: int) -> Response:
         with app_state().database.transaction() as session:
             service.retry(session, message_id)
         flash(_("Trying again now."), "success")
+    except Unwanted as error:
+        flash(labels.describe_unwanted(error), "warning")
     except NotRetryable:
         flash(_("Nothing to retry: the message is already being sent or is finished."), "warning")
     return redirect(url_for("outbox.message", message_id=message_id))

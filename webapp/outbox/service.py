@@ -117,8 +117,13 @@ def retry_waiting(session: Session) -> None:
 
 
 def retry(session: Session, message_id: int) -> None:
-    """Make one message due now that is queued, failed or uncertain. Raises NotFound, NotRetryable."""
+    """Make one message due now that is queued, failed or uncertain. Raises NotFound, NotRetryable, Unwanted."""
     now = clock.now()
+    seen = get_message(session, message_id)
+    kind = find_kind(seen.kind)
+    if kind and can_retry(seen, now):
+        # It locks the user. Whoever changes an account does so, too, before locking its messages.
+        kind.require_wanted(session, seen)
     message = get_message(session, message_id, lock=True)
     if not can_retry(message, now):
         raise NotRetryable
@@ -158,7 +163,9 @@ def cancel(session: Session, message_id: int) -> None:
 
 def get_message(session: Session, message_id: int, lock: bool = False) -> Message:
     """Return the message with this id; with `lock`, locked until the transaction ends. Raises NotFound."""
-    found = session.get(Message, message_id, with_for_update=lock or None) if message_id <= MAX_ID else None
+    found = None
+    if message_id <= MAX_ID:
+        found = session.get(Message, message_id, with_for_update=lock or None, populate_existing=lock)
     if found is None:
         raise NotFound
     return found
