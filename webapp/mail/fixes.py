@@ -31,12 +31,13 @@ class Fix:
     """The form values to offer, empty if there are none.
 
     They are `verified` if a mail server was seen to answer with them. `tried` are the connections, each its security
-    and port, that were tried without success.
+    and port, that were tried without success. `failures` are those on the present port, by security.
     """
 
     values: Candidate = field(default_factory=dict)
     verified: bool = False
     tried: Sequence[tuple[str, str]] = ()
+    failures: Mapping[str, Failure] = field(default_factory=dict, compare=False)
 
 
 NO_FIX = Fix()
@@ -59,16 +60,21 @@ def find(
     same_port = [one for one in candidates if not one.keys() & {"host", "port"}]
     others = [one for one in candidates if one not in same_port]
     tried: list[Candidate] = []
+    failures: dict[str, Failure] = {}
     for group in ([] if failure.stage == Stage.CONNECT else same_port, others):
         threads = ThreadPoolExecutor(len(group) or 1)
-        worked = threads.map(partial(_works, settings), group)
+        results = threads.map(partial(_probe, settings), group)
         # Nobody waits for a silent port when a better one has answered.
         threads.shutdown(wait=False)
-        for one, works in zip(group, worked, strict=True):
-            if works:
-                return Fix(one, verified=True)
-        tried += group
-    return Fix(tried=[_connection(settings, one) for one in tried])
+        for one, failed in zip(group, results, strict=True):
+            if failed is None:
+                return Fix(one, verified=True, failures=failures)
+            if one in same_port:
+                failures[_connection(settings, one)[0]] = failed
+            # With its certificate corrected, the other security is the right one.
+            if one not in same_port or failed.code not in network_errors.CERTIFICATES:
+                tried.append(one)
+    return Fix(tried=[_connection(settings, one) for one in tried], failures=failures)
 
 
 def _may_be_the_port(failure: Failure) -> bool:
@@ -97,8 +103,8 @@ def _changes(settings: TransportSettings, values: Candidate) -> Candidate:
     return {name: value for name, value in values.items() if value != present.get(name)}
 
 
-def _works(settings: TransportSettings, candidate: Candidate) -> bool:
-    """Return whether a mail server answers, and offers to authenticate if that is needed. No credentials are sent."""
+def _probe(settings: TransportSettings, candidate: Candidate) -> Failure | None:
+    """Return why no mail server answers that offers to authenticate if that is needed. No credentials are sent."""
     security, port = _connection(settings, candidate)
     try:
         probe = replace(
@@ -113,9 +119,12 @@ def _works(settings: TransportSettings, candidate: Candidate) -> bool:
             tokens=None,
         )
         with SmtpConnection(probe) as opened:
-            return settings.authentication == "none" or bool(opened.host and opened.host.mechanisms)
-    except (DeliveryError, ValueError, OverflowError):
-        return False
+            works = settings.authentication == "none" or (opened.host and opened.host.mechanisms)
+            return None if works else Failure(Stage.AUTH, "authentication_not_offered")
+    except DeliveryError as error:
+        return error.failure
+    except (ValueError, OverflowError):
+        return Failure(Stage.LOOKUP, "host_invalid")
 
 
 def _connection(settings: TransportSettings, candidate: Candidate) -> tuple[str, str]:

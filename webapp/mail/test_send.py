@@ -12,6 +12,7 @@ from webapp.core.app_state import app_state
 from webapp.mail import audit_events, fixes, signals, transport_settings
 from webapp.mail.compose import compose
 from webapp.mail.diagnosis.descriptions import describe
+from webapp.mail.diagnosis.port_rules import diagnose_port
 from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.expiry import certificates
 from webapp.mail.fixes import NO_FIX, Fix
@@ -101,14 +102,15 @@ def _send(connection: SmtpConnection, present: General, recipient: str) -> Deliv
 
 def _with_failure(test: TestSend, settings: TransportSettings, error: DeliveryError, progress: Progress) -> TestSend:
     """Return the test with what failed, what that means, and what would work."""
-    diagnosis = diagnose(settings.provider.key, settings.public_values, error.failure)
+    failure, diagnosis = error.failure, diagnose(settings.provider.key, settings.public_values, error.failure)
+    fix = fixes.find(settings, failure, diagnosis.fix, progress.seek_fix) if diagnosis else NO_FIX
     return replace(
         test,
         stage=error.stage,
-        error=describe(error.failure),
+        error=describe(failure),
         from_server=bool(error.reply),
-        diagnosis=diagnosis,
-        fix=fixes.find(settings, error.failure, diagnosis.fix, progress.seek_fix) if diagnosis else NO_FIX,
+        diagnosis=diagnosis and diagnose_port(diagnosis, {**fix.failures, settings.security: failure}),
+        fix=fix,
     )
 
 

@@ -30,21 +30,26 @@ class ErrorRule:
         )
 
 
+CHECK_ADDRESS = _("Check the host and port.")
 CHECK_PORT = _("Check that the security suits the port: usually STARTTLS with 587, 25 or 2525, and TLS with 465.")
+CHECK_SERVICE = _("If it's your own server, check that the port belongs to a mail server, not a web server.")
+HELD_BACK = _(
+    "If these are correct, the server is overloaded or a firewall is holding back its reply. Try again later."
+)
 # Servers may take minutes (RFC 5321, 4.5.3.2); some delay their greeting on purpose.
 TAKE_MORE_TIME = _("The server may be slow or overloaded: set the timeout to 60 seconds or more and test again.")
 TOO_MANY_ATTEMPTS = _(
     "The server may have blocked this machine after too many attempts. Wait ten minutes, then test once."
 )
 STARTTLS_PORT = Diagnosis(
-    _("This port expects STARTTLS, but TLS was used from the start."),
+    _("This port doesn't use TLS from the start. It probably expects STARTTLS."),
     [_("Set Security to STARTTLS, or keep TLS and use the server's port for it (usually 465).")],
 )
 TLS_PORT = Diagnosis(
     _("The server accepted the connection but didn't reply. It probably expects TLS from the start."),
     [
-        _("Set Security to TLS, or keep STARTTLS and use the server's port for it (usually 587)."),
-        _("If it's your own server, check that the port belongs to a mail server, not a web server."),
+        _("Set Security to TLS, or use STARTTLS and the server's port for it (usually 587)."),
+        CHECK_SERVICE,
         TAKE_MORE_TIME,
     ],
 )
@@ -52,7 +57,7 @@ NO_REPLY = Diagnosis(
     _("The server accepted the connection but didn't reply in time."),
     [
         CHECK_PORT,
-        _("If these are correct, the server is overloaded or a firewall is holding back its reply. Try again later."),
+        HELD_BACK,
         TAKE_MORE_TIME,
     ],
 )
@@ -102,7 +107,7 @@ PLAIN_TEXT_INJECTED = Diagnosis(
 CONNECTION_REFUSED = Diagnosis(
     _("Connection refused: nothing is listening on this port."),
     [
-        _("Check the host and port."),
+        CHECK_ADDRESS,
         _("If it's your own server, check that it is running and accepts connections from this machine."),
     ],
 )
