@@ -16,7 +16,7 @@ from webapp.core.hosts import is_loopback, parse_ip_address
 from webapp.core.i18n import lazy_gettext as lazy
 from webapp.core.text import hidden_character, trimmed
 from webapp.settings.service import SecurityPolicy
-from webapp.web.fields import DAY, UNITS, duration, duration_unit, whole_number
+from webapp.web.fields import DAY, UNITS, WholeNumberField, duration, duration_unit, whole_number
 from webapp.web.forms import VersionedForm, labels_of, or_empty
 
 # In minutes: the shortest and the longest duration that makes sense.
@@ -28,7 +28,10 @@ DURATION_LIMITS = {
     "session_remembered": (60, 365 * DAY),
     "lockout": (1, DAY),
 }
-MIN_AUDIT_RETENTION_DAYS = 30
+MIN_AUDIT_RETENTION_DAYS, MAX_DAYS = 30, 3650
+AUDIT_RETENTION = lazy(
+    "Enter 0, or a whole number from %(least)s to %(most)s.", least=MIN_AUDIT_RETENTION_DAYS, most=MAX_DAYS
+)
 CHARACTER_KINDS = (
     "password_min_uppercase",
     "password_min_lowercase",
@@ -77,7 +80,7 @@ class SecurityForm(VersionedForm):
     password_min_lowercase = whole_number(lazy("Minimum lowercase letters"), 0, 10)
     password_min_digits = whole_number(lazy("Minimum digits"), 0, 10)
     password_min_special = whole_number(lazy("Minimum special characters"), 0, 10)
-    password_max_age_days = whole_number(lazy("Maximum password age (days)"), 0, 3650)
+    password_max_age_days = whole_number(lazy("Maximum password age (days)"), 0, MAX_DAYS)
     password_history_length = whole_number(lazy("Previous passwords that can't be reused"), 0, 24)
     activation = duration(lazy("Activation link lifetime"), *DURATION_LIMITS["activation"])
     activation_unit = duration_unit()
@@ -94,7 +97,7 @@ class SecurityForm(VersionedForm):
     lockout_threshold = whole_number(lazy("Failed attempts before lockout"), 3, 100)
     lockout = duration(lazy("Lockout duration"), *DURATION_LIMITS["lockout"])
     lockout_unit = duration_unit()
-    audit_retention_days = whole_number(lazy("Days to keep audit entries"), 0, 3650)
+    audit_retention_days = WholeNumberField(lazy("Days to keep audit entries"), 0, MAX_DAYS, AUDIT_RETENTION)
 
     @classmethod
     def from_policy(cls, policy: SecurityPolicy) -> "SecurityForm":
@@ -135,8 +138,7 @@ class SecurityForm(VersionedForm):
     def validate_audit_retention_days(self, field: Field) -> None:
         """Keep entries long enough that nobody can remove the traces of what was done just now."""
         if 0 < (field.data or 0) < MIN_AUDIT_RETENTION_DAYS:
-            message = _("Enter 0 or at least %(days)s days.", days=MIN_AUDIT_RETENTION_DAYS)
-            raise ValidationError(message)
+            raise ValidationError(str(AUDIT_RETENTION))
 
 
 def field_labels() -> dict[str, str]:
