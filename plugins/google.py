@@ -151,7 +151,7 @@ BROWSER_STEPS = [
     ),
     _("Under Clients, create a client of type Web application and add the redirect URI from this page."),
     _("Paste the client ID and client secret here, save, and choose “Generate access token”."),
-    _("Sign in with the account you entered as the user name, and leave access to Gmail selected."),
+    _("Sign in with the account whose email address you entered, and leave access to Gmail selected."),
 ]
 SERVICE_ACCOUNT_STEPS = [
     _(
@@ -159,7 +159,7 @@ SERVICE_ACCOUNT_STEPS = [
         "account, and create a JSON key under Keys."
     ),
     *NOT_DELEGATED.steps[:2],
-    _("Paste the key here, enter the mailbox as the user name, save, and choose “Generate access token”."),
+    _("Paste the key here, enter the mailbox's email address, save, and choose “Generate access token”."),
 ]
 
 TOKEN_RULES = [

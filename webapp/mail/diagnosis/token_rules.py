@@ -11,7 +11,7 @@ from webapp.providers import Diagnosis, Failure
 
 GENERATE_AGAIN = _("Choose “Generate access token” and sign in again.")
 CHECK_CLIENT = _("Copy the client ID and client secret from the provider's page again, in full and without spaces.")
-TEMPORARY = _("If it's temporary, you don't need to do anything: Mailroom keeps retrying.")
+TEMPORARY = _("If it's temporary, try again in a few minutes. Email that is waiting is retried automatically.")
 ASK_AGAIN = _("Then send a test email: it asks the provider for an access token again at once.")
 
 NOT_GENERATED = Diagnosis(
