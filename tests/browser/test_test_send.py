@@ -48,6 +48,18 @@ def test_a_failed_test_is_fixed_tested_again_and_saved_with_two_clicks(visitor: 
     assert visitor.complaints == []
 
 
+@pytest.mark.parametrize("walker", [DESKTOP, BARE_DESKTOP], indirect=True, ids=lambda screen: screen.name)
+def test_enter_tests_and_saves_nothing(visitor: Walker, tls_server: Inbox) -> None:
+    page = visitor.page
+    enter(visitor, tls_server)
+    # Of the second page, the result has buttons of the form, too.
+    for field in ("test_recipient", "host"):
+        with page.expect_navigation():
+            page.locator(f"main [name={field}]").press("Enter")
+        assert visitor.sees("Nothing was saved.")
+        visitor.close_dialog()
+
+
 @pytest.mark.parametrize("walker", [DESKTOP], indirect=True, ids=lambda screen: screen.name)
 def test_closing_the_result_leaves_the_page_as_it_was_and_leaving_it_asks(visitor: Walker, tls_server: Inbox) -> None:
     page = visitor.page
@@ -55,7 +67,7 @@ def test_closing_the_result_leaves_the_page_as_it_was_and_leaving_it_asks(visito
     page.evaluate("scrollTo({ top: 300, behavior: 'instant' })")
     with page.expect_navigation():
         # A click of Playwright's scrolls.
-        page.locator("[name=test]").evaluate("button => button.click()")
+        page.locator("[name=test]:not([aria-hidden])").evaluate("button => button.click()")
     visitor.close_dialog()
     assert page.evaluate("[scrollY, document.activeElement.name]") == [300, "test"]
     assert page.locator("[name=timeout]").is_visible()
@@ -69,7 +81,7 @@ def test_closing_the_result_leaves_the_page_as_it_was_and_leaving_it_asks(visito
 def test_a_slow_test_shows_what_it_is_doing(visitor: Walker, scripted: Callable[..., ScriptedServer]) -> None:
     page = visitor.page
     enter(visitor, scripted(stall_at="EHLO"), timeout="4")
-    page.locator("main button[name=test]").click(no_wait_after=True)
+    page.locator("main button[name=test]:not([aria-hidden])").click(no_wait_after=True)
     page.get_by_text("Introduction (EHLO)").wait_for()
     assert page.locator(".testing li").all_inner_texts() == [
         "Look up the host", "Connect", "Server greeting", "Introduction (EHLO)",
