@@ -118,11 +118,14 @@ def test_a_draft_with_a_token_is_put_to_use_by_saving_it(drafted: GrantOwner) ->
     assert {position: server.host for position, server in rows(drafted).items()} == {0: "smtp.draft.example"}
     assert drafted.grant.status == GrantStatus.GENERATED
     assert events(drafted)[-1] == "mail_server.saved"
+    assert "mail_server.draft_discarded" not in events(drafted)
 
 
 def test_settings_that_work_at_once_replace_server_and_draft(drafted: GrantOwner) -> None:
     drafted.authorize()
-    assert not drafted.save(**WITH_PASSWORD, host="smtp.third.example").is_draft
+    saved = drafted.save(**WITH_PASSWORD, host="smtp.third.example")
+    assert (saved.is_draft, saved.discarded_draft) == (False, True)
+    assert sorted(events(drafted)[-3:]) == ["grant.removed", "mail_server.draft_discarded", "mail_server.saved"]
     assert {position: server.host for position, server in rows(drafted).items()} == {0: "smtp.third.example"}
     with drafted.state.database.read() as session:
         assert session.scalars(select(Grant)).all() == []

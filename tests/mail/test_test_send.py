@@ -37,8 +37,10 @@ def test_a_tested_password_need_not_be_entered_again_to_save(
     fields = custom(host=inbox.host, port=inbox.port, username=USERNAME, password=PASSWORD)
     page = administrator.submit(PAGE, "test", test_recipient=RECIPIENT, **fields)
     assert PASSWORD not in page.text
-    administrator.submit_on(page, "save", password="")
+    page = administrator.submit_on(page, "tested", password="")
     assert password(state) == PASSWORD
+    assert "Saved and in use." in page.text
+    assert "to check that it works" not in page.text
 
 
 def test_a_failed_test_shows_cause_reply_and_transcript(

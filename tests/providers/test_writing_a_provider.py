@@ -79,7 +79,7 @@ def test_its_secret_is_required_until_it_is_saved(administrator: Browser, acme: 
         in administrator.submit_on(page, "save", **fields(acme, access_secret="")).text
     )
     assert "Saved and in use." in administrator.submit_on(page, "save", **fields(acme)).text
-    assert "Saved and in use." in administrator.submit(PAGE, "save", access_secret="").text
+    assert "Saved and in use." in administrator.submit(PAGE, "save", access_secret="", timeout="20").text
 
 
 def test_its_region_is_part_of_the_host(administrator: Browser, acme: Inbox) -> None:

@@ -44,6 +44,8 @@ class Saved:
     server: MailServer
     discarded_grant: bool = False
     can_work: bool = True
+    discarded_draft: bool = False
+    unchanged: bool = False
 
     @property
     def is_draft(self) -> bool:
@@ -85,9 +87,12 @@ def save(
         secrets = shown.sealed_secrets if shown else {}
         server = MailServer(position=position, sealed_secrets=secrets, provider_fields={})
     discarded = server is shown and bool(changed) and grants.discard(session, server, changed)
+    draft_discarded = position == PRIMARY and _discards(session, saved.draft, entered)
+    unchanged = server is shown and server.position == position and is_unchanged(server, entered)
     try:
         with session.begin_nested():
-            session.add(_fill(server, sealer, entered, by))
+            if not unchanged:
+                session.add(_fill(server, sealer, entered, by))
     except IntegrityError:
         # A second click, or another administrator, saved the first one at the same moment.
         return save(session, sealer, entered, by, version, keep_draft)
@@ -97,7 +102,7 @@ def save(
     _announce(session, server, before)
     # After the messages, in the order in which the outbox locks both.
     grants.ask_again(session)
-    return Saved(server, discarded, can_work(session, server))
+    return Saved(server, discarded, can_work(session, server), draft_discarded, unchanged)
 
 
 def discard_draft(session: Session, version: int | None = None) -> None:
@@ -157,6 +162,15 @@ def _position(
         return DRAFT
     works_at_once = not isinstance(entered.method, OAuth2) or (not changed and _has_token(session, shown))
     return PRIMARY if works_at_once else DRAFT
+
+
+def _discards(session: Session, draft: MailServer | None, entered: EnteredServer) -> bool:
+    """Return whether settings that are put to use replace this draft by others, and record it if so."""
+    kind = (entered.provider.key, entered.values["authentication"])
+    if draft is None or (draft.provider, draft.authentication) == kind:
+        return False
+    audit.record(session, audit_events.MAIL_SERVER_DRAFT_DISCARDED, provider=draft.provider)
+    return True
 
 
 def _has_token(session: Session, server: MailServer) -> bool:

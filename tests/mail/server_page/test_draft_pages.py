@@ -109,6 +109,15 @@ def test_a_draft_is_discarded_with_its_own_form(working: Browser, provider: Auth
     assert "Nothing was discarded" in working.submit_on(page, "discard").text
 
 
+def test_saving_other_settings_says_that_they_discard_the_draft(
+    working: Browser, provider: AuthorizationServer
+) -> None:
+    return_with(working, authorize(working, provider))
+    page = working.submit(PAGE, "save", **custom(host="smtp.other.example"))
+    assert "Saved and in use." in page.text
+    assert "The draft was discarded." in page.text
+
+
 def test_a_draft_whose_plugin_is_missing_does_not_say_that_email_stopped(
     working: Browser, provider: AuthorizationServer, state: AppState
 ) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.mail.conftest import later
 from tests.mail.page import PAGE, custom, error_at, find_saved, password, saved, shown
 from tests.support.browser import Browser
 from tests.support.html import forms_of
@@ -17,6 +18,24 @@ def test_the_form_saves_the_mail_server(administrator: Browser, state: AppState)
     assert "Saved and in use." in page.text
     assert (saved(state).host, saved(state).port, saved(state).security) == ("smtp.example.org", 2525, "starttls")
     assert password(state) == "first-password"
+
+
+def test_saving_without_a_change_says_so(administrator: Browser, state: AppState) -> None:
+    administrator.submit(PAGE, "save", **custom())
+    before = saved(state)
+    with later(minutes=1):
+        page = administrator.submit(PAGE, "save")
+    assert "Nothing was changed." in page.text
+    assert (saved(state).updated_at, saved(state).version) == (before.updated_at, before.version)
+
+
+def test_a_save_that_only_shows_another_provider_says_that_nothing_was_saved(
+    administrator: Browser, state: AppState
+) -> None:
+    page = administrator.submit(PAGE, "save", provider="sendgrid")
+    assert "Not saved yet: " in page.text
+    assert find_saved(state) is None
+    assert "Not saved yet: " not in administrator.submit(PAGE, "choose", provider="sendgrid").text
 
 
 def test_no_secret_is_in_the_page_or_readable_in_the_database(administrator: Browser, state: AppState) -> None:

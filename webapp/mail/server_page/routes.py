@@ -67,6 +67,8 @@ def save_posted(state: FormState, keep_draft: bool = False) -> Saved | Response:
     With `keep_draft`, a draft is not put to use.
     """
     if state.switches_provider:
+        if "save" in request.form and "choose" not in request.form:
+            flash(_("Not saved yet: check the settings for this provider, then save."), "warning")
         return _page(state.after_switch(), state.saved)
     result = state.as_posted()
     entered, saved = result.entered, state.saved
@@ -123,12 +125,18 @@ def _flash_saved(done: Saved) -> None:
         flash(text, "warning")
     elif done.is_draft:
         flash(_("Saved as a draft."), "info")
-    elif done.discarded_grant:
+    elif done.discarded_grant and not done.discarded_draft:
         flash(_("Saved. The access token was discarded, because it was generated for other settings."), "warning")
     elif not done.can_work:
         flash(_("Saved. It will be used once the access token is generated."), "info")
+    elif done.unchanged:
+        flash(_("Nothing was changed."), "info")
+    elif request.form.get("save") == "tested":
+        flash(_("Saved and in use."), "success")
     else:
         flash(_("Saved and in use. Send a test email to check that it works."), "success")
+    if done.discarded_draft:
+        flash(_("The draft was discarded."), "info")
 
 
 def _page(result: FormResult, saved: MailServer | None, test: TestSend | None = None) -> FlaskResponse:
