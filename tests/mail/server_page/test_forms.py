@@ -146,6 +146,7 @@ DEFAULT = "https://outlook.office365.com/.default"
         ("client_credentials", "office365", "tenant_id", "example.com", ""),
         ("authorization_code", "office365", "tenant_id", "organizations", ""),
         ("client_credentials", "custom", "token_url", MICROSOFT.format("common"), "instead of common."),
+        ("client_credentials", "custom", "token_url", "https://login.windows.net/common/oauth2/token", "of common."),
         ("client_credentials", "custom", "token_url", MICROSOFT.format("example.com"), ""),
         ("client_credentials", "custom", "token_url", "https://provider.example/common/token", ""),
         ("client_credentials", "custom", "token_url", "https://login.microsoftonline.com", ""),

@@ -22,7 +22,7 @@ _TENANT = re.compile(r"[a-z0-9]([a-z0-9.-]{0,252}[a-z0-9])?", re.I)
 # Microsoft's words for accounts of any tenant: only for people, as an application signs in to one tenant.
 # https://learn.microsoft.com/en-us/entra/identity-platform/v2-oauth2-client-creds-grant-flow
 _SHARED_TENANTS = frozenset({"common", "organizations", "consumers"})
-_MICROSOFT_LOGIN = re.compile(r"login\.(partner\.)?microsoftonline\.[a-z]+")
+_MICROSOFT_LOGIN = re.compile(r"login\.((partner\.)?microsoftonline\.[a-z]+|chinacloudapi\.cn|windows\.net)")
 # Stands for all permissions of the application, so Microsoft accepts no others beside it.
 # https://learn.microsoft.com/en-us/entra/identity-platform/scopes-oidc#the-default-scope
 _DEFAULT_SCOPE = "/.default"
