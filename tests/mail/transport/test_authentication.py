@@ -89,6 +89,7 @@ REASON = b'{"status":"400","schemes":"Bearer","scope":"https://mail.google.com/"
         base64.b64encode(REASON).rstrip(b"="),
         base64.urlsafe_b64encode(REASON + b"\n").rstrip(b"="),
         REASON,
+        REASON.replace(b"status", b"error"),
     ],
 )
 def test_a_challenge_keeps_the_reason_in_it(challenge: bytes, scripted: Scripted, delivery_error: FailingSend) -> None:
@@ -96,6 +97,11 @@ def test_a_challenge_keeps_the_reason_in_it(challenge: bytes, scripted: Scripted
     error = delivery_error(with_password(scripted({"AUTH": exchange})))
     assert error.reply == "535 5.7.8 Username and Password not accepted"
     assert error.params == {"auth_status": "400", "auth_scope": "https://mail.google.com/"}
+
+
+def test_a_challenge_that_breaks_off_is_not_shown_as_a_reason(scripted: Scripted, delivery_error: FailingSend) -> None:
+    exchange = [f"334 {base64.b64encode(REASON[:12]).decode()}", "535 5.7.8 Username and Password not accepted"]
+    assert delivery_error(with_password(scripted({"AUTH": exchange}))).params == {}
 
 
 def test_a_plugin_that_raises_while_authenticating_is_named(scripted: Scripted, delivery_error: FailingSend) -> None:

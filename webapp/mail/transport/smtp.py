@@ -246,8 +246,10 @@ def _reason(challenge: bytes) -> dict[str, str]:
     try:
         found = json.loads(challenge)
     except (ValueError, RecursionError):
-        found = {"status": printable(challenge).strip()}
-    return {f"auth_{name}": str(found[name]) for name in ("status", "scope") if found.get(name)}
+        # The transcript shows it.
+        return {}
+    said = {"status": found.get("status") or found.get("error"), "scope": found.get("scope")}
+    return {f"auth_{name}": str(value) for name, value in said.items() if value}
 
 
 def _address_literal(sock: socket.socket) -> str:
