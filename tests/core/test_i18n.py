@@ -16,6 +16,7 @@ def test_values_and_technical_terms_in_a_right_to_left_sentence_are_isolated(app
             assert gettext("%(name)s is there", name="Ada (x)") == f"{ISOLATE}Ada (x){END_OF_ISOLATE} is there"
             assert ngettext("%(num)s of %(name)s", "%(num)s", 1, name="x") == f"1 of {ISOLATE}x{END_OF_ISOLATE}"
             assert gettext("Users → Mail") == "Users \u200f←\u200f Mail"
+            assert gettext("on 2-Step Verification.") == f"on {ISOLATE}2-Step Verification{END_OF_ISOLATE}."
             assert gettext("as 2027-01-31.") == f"as {ISOLATE}2027-01-31{END_OF_ISOLATE}."
             assert gettext("no https://, but https://a.example/") == (
                 f"no {ISOLATE}https://{END_OF_ISOLATE}, but https://a.example/"

@@ -73,6 +73,14 @@ def test_send(administrator: Browser, key: str) -> Callable[[ScriptedServer], st
         ("dialogue.refuse('no_region', error='Choose a region.')", "The provider&#39;s plugin says: Choose a region."),
         ("dialogue.refuse('other_region')", "The key belongs to another region."),
         ("raise dialogue.refuse('The key has no region.')", "The provider&#39;s plugin says: The key has no region."),
+        (
+            "try: dialogue.refuse('The key has no region.')\n        except Exception: pass",
+            "The provider&#39;s plugin says: The key has no region.",
+        ),
+        (
+            "try: dialogue.refuse('The key has no region.')\n        finally: return",
+            "The provider&#39;s plugin says: The key has no region.",
+        ),
     ],
 )
 def test_a_handler_that_refuses_sends_nothing_and_is_quoted(

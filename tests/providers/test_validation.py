@@ -116,6 +116,7 @@ def test_a_wrong_argument_is_refused_by_file_provider_and_name(
             "async def authenticate",
             "Allowed: a function of 2 arguments besides self, without async",
         ),
+        ("pass", "yield", "(Handler).authenticate is"),
         ("dialogue, account", "dialogue", "(Handler).authenticate is TypeError('too many positional arguments')"),
         ("    def auth", "    fields = 'username'\n    def auth", "(Handler).fields is 'username'. Allowed: a list"),
         (

@@ -21,9 +21,12 @@ ISOLATE, END_OF_ISOLATE = "\u2068", "\u2069"
 # In menu paths. RIGHT-TO-LEFT MARKs on both sides keep English names from forming one text from left to right.
 NEXT_IN_PATH = "\u200f←\u200f"
 
-# Technical examples in translated sentences: numbers with hyphens, such as dates, and the start of a URL. Whole URLs
-# are left alone: people would copy the invisible characters with them.
-TECHNICAL_TERM = re.compile(r"\bhttps?://(?!\w)|\b[0-9a-f]+(?:-[0-9a-f]+){2,}\b")
+# Technical examples in translated sentences: numbers with hyphens, such as dates, the start of a URL, and English names
+# that begin with a number, such as 2-Step Verification. Whole URLs are left alone: people would copy the invisible
+# characters with them.
+TECHNICAL_TERM = re.compile(
+    r"\bhttps?://(?!\w)|\b[0-9a-f]+(?:-[0-9a-f]+){2,}\b|\b[0-9]+-[A-Z][a-z]+(?: [A-Z][a-z]+)*\b"
+)
 
 
 # Translated when it is shown. Typed as the `str` that it becomes.

@@ -151,13 +151,14 @@ def _check_method(method: Authentication, known: Sequence[str], where: str) -> N
 
 def _check_function(function: Any, base: object, arguments: tuple[object, ...], where: str) -> None:
     """Check that a method is overridden, is no coroutine, and takes these arguments."""
-    allowed = f"a function of {len(arguments)} arguments besides self, without async"
+    allowed = f"a function of {len(arguments)} arguments besides self, without async or yield"
     _require(callable(function) and getattr(function, "__func__", function) is not base, where, function, allowed)
     try:
         inspect.signature(function).bind(*arguments)
     except TypeError as error:
         raise InvalidValue(where, error, allowed) from error
-    _require(not inspect.iscoroutinefunction(function), where, function, allowed)
+    lazy = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+    _require(not any(is_lazy(function) for is_lazy in lazy), where, function, allowed)
 
 
 def _check_names(names: Iterable[str], known: Sequence[str], where: str) -> None:

@@ -67,6 +67,7 @@ def _call(method: Authentication, client: SmtpClient, account: Account) -> None:
     """Run a plugin's code. Raises RuntimeError for a file that it can't read, which is no problem of the network."""
     try:
         method.authenticate(client, account)
+        client.raise_refusal()
     except OSError as error:
         if error.filename is None:
             raise

@@ -78,6 +78,8 @@ class SmtpClient(smtplib.SMTP):
         # The mechanism of the last AUTH, and those that the server offers but doesn't know.
         self._mechanism = ""
         self._withdrawn: frozenset[str] = frozenset()
+        # Why authentication is impossible, once the method has said so.
+        self._refused: tuple[str, dict[str, str]] | None = None
 
     @property
     def mechanisms(self) -> frozenset[str]:
@@ -140,6 +142,7 @@ class SmtpClient(smtplib.SMTP):
         self, mechanism: str, initial: bytes | None = None, respond: Callable[[bytes], bytes] | None = None
     ) -> None:
         """Run one SASL exchange (RFC 4954); see `webapp.providers.SmtpDialogue`."""
+        self.raise_refusal()
         self._mechanism = mechanism.upper()
         reason: dict[str, str] = {}
         first = None if initial is None else base64.b64encode(initial).decode() or "="
@@ -162,7 +165,13 @@ class SmtpClient(smtplib.SMTP):
     def refuse(self, code: str, **params: str) -> NoReturn:
         """Raise the error for an authentication that is impossible before anything is sent."""
         texts = {name: str(text) for name, text in params.items()}
-        raise DeliveryError(Stage.AUTH, str(code), {"error": str(code), **texts, REFUSED: "plugin"})
+        self._refused = (str(code), {"error": str(code), **texts, REFUSED: "plugin"})
+        raise DeliveryError(Stage.AUTH, *self._refused)
+
+    def raise_refusal(self) -> None:
+        """Raise the error of `refuse` again, which a plugin may have caught. Raises DeliveryError."""
+        if self._refused is not None:
+            raise DeliveryError(Stage.AUTH, *self._refused)
 
     def quit_quickly(self) -> None:
         """Send QUIT and wait only briefly: the message is delivered already. Raises OSError."""
