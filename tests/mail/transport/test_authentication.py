@@ -4,11 +4,15 @@ import base64
 from collections.abc import Callable
 
 import pytest
+from flask import Flask
 from structlog.testing import capture_logs
 
 from plugins import google
 from tests.mail.conftest import with_password
+from tests.support.proxies import Internet
 from tests.support.scripted import ScriptedServer
+from webapp.core.sockets import Proxy
+from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.transcript import Stage
 from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError
@@ -126,3 +130,16 @@ def test_a_rejected_password_that_looks_right_is_told_from_another(
     provider = google.register_smtp_provider()
     server = scripted({"AUTH": "535-5.7.8 Username and Password not accepted.⏎535 5.7.8  gsmtp"})
     assert delivery_error(with_password(server, provider=provider, password=password)).code == code
+
+
+def test_a_password_that_looks_right_for_the_host_is_told_from_another_under_custom_too(
+    app: Flask, scripted: Scripted, delivery_error: FailingSend
+) -> None:
+    server = scripted({"AUTH": "535 5.7.8 Username and Password not accepted."})
+    with Internet() as internet:
+        internet.servers["smtp.gmail.com:587"] = server.port
+        proxy = Proxy("http", internet.host, internet.port)
+        settings = with_password(host="smtp.gmail.com", port=587, password="abcdefghijklmnop", proxy=proxy)
+        error = delivery_error(settings)
+    with app.test_request_context():
+        assert diagnose("custom", settings.public_values, error.failure) == google.APP_PASSWORD_REJECTED

@@ -1,7 +1,7 @@
 """Authenticate over a connection, as the provider does it."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from webapp.mail.transcript import Stage
@@ -10,6 +10,7 @@ from webapp.mail.transport.settings import TransportSettings
 from webapp.mail.transport.smtp import SmtpClient
 from webapp.providers import Account, Authentication, Password, guard
 from webapp.providers.guard import PluginFailed
+from webapp.providers.registry import get_providers
 
 ACCESS_TOKEN = "access_token"  # noqa: S105 -- the name of a secret
 
@@ -32,20 +33,29 @@ def authenticate(client: SmtpClient, settings: TransportSettings, redact: Callab
             error.code, claims = settings.tokens.check_claims(settings.secrets[ACCESS_TOKEN])
             error.params |= claims
         elif error.reply.startswith("535"):
-            error.code = _about_password(settings.account.password, method)
+            error.code = _about_password(settings.account.password, _methods(method, settings.host))
         raise
     except PluginFailed as error:
         params = {"provider": label, "error": str(error)}
         raise DeliveryError(Stage.AUTH, "plugin_failed", params) from error
 
 
-def _about_password(password: str, method: Authentication) -> str:
+def _methods(method: Authentication, host: str) -> Iterator[Authentication]:
+    """Return what may know how a password for this host looks: the method, and those of the host's provider."""
+    yield method
+    for provider in get_providers():
+        if provider.connection.host == host.casefold():
+            yield from provider.authentication
+
+
+def _about_password(password: str, methods: Iterable[Authentication]) -> str:
     """Return, as the code of a failure, what about a rejected password may be a mistake, or that it looks right."""
     if any(character.isspace() for character in password):
         return "password_has_spaces"
     if not password.isascii():
         return "password_not_ascii"
-    well_formed = isinstance(method, Password) and method.pattern and re.fullmatch(method.pattern, password)
+    patterns = (one.pattern for one in methods if isinstance(one, Password))
+    well_formed = any(pattern and re.fullmatch(pattern, password) for pattern in patterns)
     return "password_well_formed" if well_formed else ""
 
 
