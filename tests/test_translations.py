@@ -22,7 +22,7 @@ KEYWORDS = DEFAULT_KEYWORDS | dict.fromkeys(("lazy", "lazy_gettext"))
 PLACEHOLDER = re.compile(r"%\(\w+\)s|%%|%")
 MARKUP = re.compile(r'[\w-]+="[^"]*"|[\w-]+=\{|<[^>]*>')
 # Words in templates that are the same in every language, or no text at all.
-NOT_TRANSLATED = {"UTC", "nbsp", "primary"}
+NOT_TRANSLATED = {"Mailroom", "UTC", "nbsp", "primary"}
 # Attributes that people read or hear.
 READABLE_ATTRIBUTES = re.compile(r'\b(?:aria-label|alt|title|placeholder|data-label)="[^"]*[a-z]', re.IGNORECASE)
 
