@@ -18,7 +18,7 @@ AFTER_COMMIT = "after_commit"
 # The largest id in an INTEGER column; SQLite's driver refuses to compare with much larger numbers.
 MAX_ID = 2**31 - 1
 # Of SQLite: seconds to wait for the write lock, and connections; see `postgresql` for the other.
-LOCK_TIMEOUT = 30
+LOCK_TIMEOUT = 25
 POOL = {"pool_size": 20, "max_overflow": 20, "pool_timeout": 10}
 
 
