@@ -12,6 +12,7 @@ from webapp.core.database import MAX_ID
 from webapp.core.email_addresses import comparison_key
 from webapp.core.errors import MailroomError, NotFound
 
+ADMINISTRATOR = select(User.id).where(User.role == Role.ADMINISTRATOR).limit(1)
 # There is none until somebody besides the first administrator has an account.
 SECOND_USER = select(User.id).limit(1).offset(1)
 
@@ -29,7 +30,7 @@ class AddressTaken(MailroomError):
 
 def has_administrator(connection: Session | Connection) -> bool:
     """Return whether there is an administrator, in any state."""
-    return connection.scalar(select(User.id).where(User.role == Role.ADMINISTRATOR).limit(1)) is not None
+    return connection.scalar(ADMINISTRATOR) is not None
 
 
 def find_by_email(session: Session, email: str, lock: bool = False) -> User | None:
