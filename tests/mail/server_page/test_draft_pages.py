@@ -3,11 +3,12 @@
 import pytest
 from werkzeug.test import TestResponse
 
-from tests.mail.page import PAGE, custom, password, saved, shown
+from tests.mail.page import PAGE, custom, error_at, password, saved, shown
 from tests.mail.server_page.authorization import START, authorize, oauth_form, return_with
 from tests.support.authorization import AuthorizationServer
 from tests.support.browser import Browser
 from tests.support.certificates import Authority
+from tests.support.html import forms_of
 from tests.support.token_inbox import running_token_inbox
 from webapp.core.app_state import AppState
 from webapp.mail.servers import DRAFT
@@ -127,3 +128,15 @@ def test_a_draft_whose_plugin_is_missing_does_not_say_that_email_stopped(
     page = working.get(PAGE)
     assert "No email can be sent" not in page.text
     assert "The plugin for the draft's provider “gone” is missing." in page.text.replace("&#39;", "'")
+
+
+def test_the_provider_in_use_shows_its_saved_values_beside_a_draft(working: Browser, state: AppState) -> None:
+    fields = {"host": "smtp.gmail.com", "authentication": "authorization_code", "username": "a@gmail.com"}
+    draft = custom(provider="google", shown_provider="google", client_id="a", client_secret="the secret", **fields)
+    working.submit(PAGE, "save", **draft)
+    assert shown(state).position == DRAFT
+    page = working.submit(PAGE, "choose", provider="custom")
+    [values] = [dict(form.values) for form in forms_of(page.text) if "host" in form.names]
+    assert (values["host"], values["port"], values["username"]) == ("smtp.example.org", "2525", "mailroom")
+    assert values["password"] == ""
+    assert error_at(working.submit_on(page, "save"), "password") == "Enter a value for “Password”."

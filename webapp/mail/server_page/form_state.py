@@ -22,7 +22,7 @@ from webapp.mail import servers
 from webapp.mail.models import MailServer
 from webapp.mail.server_page.carried import Carried, destination
 from webapp.mail.server_page.forms import SECRETS, MailServerForm, mail_server_form
-from webapp.mail.servers import COLUMNS, OAUTH2_COLUMNS, PROXY_DESTINATION, PROXY_PASSWORD, EnteredServer
+from webapp.mail.servers import COLUMNS, OAUTH2_COLUMNS, PROXY_DESTINATION, PROXY_PASSWORD, EnteredServer, SavedServers
 from webapp.providers import Provider
 from webapp.providers.registry import ProviderRegistry, get_providers, secret_fields
 from webapp.web.access import current_user
@@ -53,18 +53,22 @@ class FormResult:
 
 @dataclass(frozen=True)
 class FormState:
-    """The saved mail server, and what an administrator posted over it. A field that was not posted is as saved."""
+    """The saved mail server, and what an administrator posted over it. A field that was not posted is as saved.
+
+    `saved` is the one that the form shows, `primary` the one in use.
+    """
 
     posted: MultiDict[str, str]
     saved: MailServer | None
+    primary: MailServer | None
     user_id: int
     providers: ProviderRegistry
     sealer: Sealer
 
     @classmethod
-    def from_request(cls, saved: MailServer | None) -> Self:
+    def from_request(cls, found: SavedServers) -> Self:
         """Return the state of the form in the current request."""
-        return cls(request.form, saved, current_user.id, get_providers(), app_state().sealer)
+        return cls(request.form, found.shown, found.primary, current_user.id, get_providers(), app_state().sealer)
 
     @property
     def switches_provider(self) -> bool:
@@ -93,7 +97,7 @@ class FormState:
         values = self._posted_values()
         if before is None or before.key != chosen.key:
             kept = _parse_kept(self.posted.get("kept_values", ""))
-            values = _switch_provider(values, before, chosen, kept)
+            values = _switch_provider(values, before, chosen, self._kept_of_primary() | kept)
         return self._changed_form(chosen, values, before)
 
     def with_fix(self) -> Self:
@@ -148,10 +152,10 @@ class FormState:
 
     def _form(self, posted: bool) -> MailServerForm:
         """Return the form for the posted provider, else for the saved one."""
-        values, before = self._saved_values(), self._saved_provider
+        values, before = _values(self.saved), self._saved_provider
         chosen = self._provider(self.posted.get("provider")) or before or self.providers.default
         if self.saved is None or chosen.key != self.saved.provider:
-            values = _switch_provider(values, before, chosen, {})
+            values = _switch_provider(values, before, chosen, self._kept_of_primary())
         form = mail_server_form(chosen, values, self.posted if posted else None)
         form.shown_provider.data = chosen.key
         form.show_version(self.saved.version if self.saved else 0)
@@ -164,7 +168,7 @@ class FormState:
         form.show_version(self.saved.version if self.saved else 0)
         form.carried_secrets.data = self.posted.get("carried_secrets", "")
         if before is not None:
-            posted = mail_server_form(before, self._saved_values(), self.posted)
+            posted = mail_server_form(before, _values(self.saved), self.posted)
             form.carried_secrets.data = self._seal_secrets(self._entered(posted)) or form.carried_secrets.data
         return self._result(form, self._entered(form), valid=False)
 
@@ -177,14 +181,14 @@ class FormState:
         form.carried_secrets.data = self._seal_secrets(entered) or form.carried_secrets.data
         return FormResult(form, entered, valid)
 
-    def _saved_values(self) -> dict[str, Any]:
-        if self.saved is None:
-            return {}
-        return {**{name: getattr(self.saved, name) for name in COLUMNS}, **self.saved.provider_fields}
+    def _kept_of_primary(self) -> dict[str, dict[str, str]]:
+        """Return the values of the server in use, to be shown again for its provider while the form shows a draft."""
+        provider = self._provider(self.primary.provider) if self.primary else None
+        return {provider.key: _to_keep(_values(self.primary), provider)} if self.primary and provider else {}
 
     def _posted_values(self) -> dict[str, Any]:
         """Return what the form holds, except for secrets."""
-        values = {**self._saved_values(), **self.posted}
+        values = {**_values(self.saved), **self.posted}
         own = {name for provider in self.providers for name in secret_fields(provider)}
         left_out = {"csrf_token", "carried_secrets", *SECRETS, *own}
         return {name: value for name, value in values.items() if name not in left_out}
@@ -227,6 +231,10 @@ class FormState:
         }
 
 
+def _values(server: MailServer | None) -> dict[str, Any]:
+    return {**{name: getattr(server, name) for name in COLUMNS}, **server.provider_fields} if server else {}
+
+
 def _secret_error(form: MailServerForm, name: str, changed: frozenset[str] | set[str]) -> str:
     """Return what to say at a blank secret that has to be entered, perhaps again because of what `changed`."""
     relevant = set(PROXY_DESTINATION) if name == PROXY_PASSWORD else changed - {"proxy_username"}
@@ -250,12 +258,16 @@ def _switch_provider(
     What was entered for the provider `before` is added to `kept`; what is kept for the chosen one is used again.
     """
     if before is not None:
-        names = (*PROVIDER_COLUMNS, *sorted(set(before.fields) - secret_fields(before)))
-        kept = kept | {before.key: {name: str(values.get(name) or "") for name in names}}
+        kept = kept | {before.key: _to_keep(values, before)}
     never_blank = ("port", "security", "authentication")
     again = {name: value for name, value in kept.get(chosen.key, {}).items() if value or name not in never_blank}
     result = {**values, **_provider_defaults(values, before, chosen), **again}
     return {**result, "kept_values": json.dumps(kept)[:MAX_KEPT_LENGTH]}
+
+
+def _to_keep(values: Mapping[str, Any], provider: Provider) -> dict[str, str]:
+    names = (*PROVIDER_COLUMNS, *sorted(set(provider.fields) - secret_fields(provider)))
+    return {name: str(values.get(name) or "") for name in names}
 
 
 def _provider_defaults(values: Mapping[str, Any], before: Provider | None, chosen: Provider) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from webapp.mail.models import MailServer
 from webapp.mail.oauth.errors import NotConfigured, OAuthError, Pending
 from webapp.mail.server_page.form_state import FormState
 from webapp.mail.server_page.page import ENTERED_URLS, keep_authorization_failure
-from webapp.mail.server_page.routes import blueprint, save_posted, shown_server
+from webapp.mail.server_page.routes import blueprint, save_posted, saved_servers
 from webapp.mail.service import Saved
 from webapp.providers import OAuth2
 from webapp.providers.registry import get_providers
@@ -34,9 +34,10 @@ def init_app(app: Flask) -> None:
 @csrf.exempt
 def start_grant() -> Response:
     """“Generate access token”: save the form, if one was sent, and start what its grant type needs."""
-    saved = shown_server()
+    found = saved_servers()
+    saved = found.shown
     if "provider" in request.form:
-        done = save_posted(FormState.from_request(saved), keep_draft=True)
+        done = save_posted(FormState.from_request(found), keep_draft=True)
         if not isinstance(done, Saved):
             return done
         saved = done.server
@@ -75,7 +76,7 @@ def finish_grant() -> Response:
 @blueprint.post("/settings/mail/oauth/device")
 def check_device() -> Response:
     """Ask the provider whether the device code was entered. Scripts ask for JSON."""
-    saved, waiting = shown_server(), False
+    saved, waiting = saved_servers().shown, False
     if saved is None:
         return _back()
     with _explaining_errors():

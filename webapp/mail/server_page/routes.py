@@ -1,6 +1,5 @@
 """The mail server page: choose a provider, save, send a test email, discard the draft."""
 
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -19,6 +18,7 @@ from webapp.mail.server_page import progress
 from webapp.mail.server_page.form_state import FormResult, FormState
 from webapp.mail.server_page.page import form_targets, page_context
 from webapp.mail.server_page.progress import Tested
+from webapp.mail.servers import SavedServers
 from webapp.mail.service import Saved
 from webapp.mail.test_send import TestSend, send_test
 from webapp.mail.transcript import stage_label
@@ -41,7 +41,7 @@ def _labels() -> dict[str, Any]:
 @csrf.exempt
 def mail_server() -> Response:
     """Show the form; save it, test it, switch its provider, or apply a fix and test it."""
-    state = FormState.from_request(shown_server())
+    state = FormState.from_request(saved_servers())
     if request.method == "GET":
         return _page(state.as_saved(), state.saved)
     if "apply" in request.form and not state.switches_provider:
@@ -55,10 +55,10 @@ def mail_server() -> Response:
     return done
 
 
-def shown_server() -> MailServer | None:
-    """Return the saved mail server that the form shows: the draft, if there is one."""
+def saved_servers() -> SavedServers:
+    """Return the mail server in use, and the draft."""
     with app_state().database.read() as session:
-        return servers.find_saved(session).shown
+        return servers.find_saved(session)
 
 
 def save_posted(state: FormState, keep_draft: bool = False) -> Saved | Response:
@@ -84,7 +84,7 @@ def save_posted(state: FormState, keep_draft: bool = False) -> Saved | Response:
         result.form.report_conflict(error.current)
     except service.SecretsRequired:
         # Another administrator has saved since the secrets were checked.
-        state = replace(state, saved=shown_server())
+        state = FormState.from_request(saved_servers())
         result = state.as_posted()
     return _page(result, state.saved)
 
