@@ -81,6 +81,8 @@ MICROSOFT = [
     ("invalid_grant", "AADSTS99999999: Something new.", token_rules.GRANT_ENDED),
 ]
 CUSTOM = [
+    ("invalid_request", "AADSTS50194: Application is not configured as multi-tenant", token_rules.ONE_TENANT),
+    ("unauthorized_client", "AADSTS50194: Application is not configured", token_rules.ONE_TENANT),
     ("invalid_tenant", "AADSTS90002: Tenant 'x' not found.", token_rules.NO_TENANT),
     ("invalid_request", "AADSTS500113: No reply address is registered", token_rules.NOT_REGISTERED),
     ("invalid_request", "Invalid parameter: redirect_uri", token_rules.NOT_REGISTERED),

@@ -113,6 +113,14 @@ NO_TENANT = Diagnosis(
     _("The provider doesn't know this tenant."),
     [_("Compare the tenant in the settings and URLs with the provider's page."), GENERATE_AGAIN],
 )
+ONE_TENANT = Diagnosis(
+    _("The application belongs to one tenant, but the tenant ID entered here stands for any."),
+    [
+        _("In the URLs, enter the Directory (tenant) ID from the app's Overview page instead of common."),
+        _("Or allow accounts in any organizational directory in the app, under Authentication."),
+        GENERATE_AGAIN,
+    ],
+)
 CODE_EXPIRED = Diagnosis(
     _("The code expired before it was entered."), [_("Choose “Generate access token” to get a new code.")]
 )
@@ -262,6 +270,8 @@ REFUSALS = {
     "internal_failure": PROVIDER_UNAVAILABLE,
     "rate_limit_exceeded": PROVIDER_UNAVAILABLE,
 }
+# Microsoft's number, which comes with errors that mean something else. Its token URL may be entered by hand.
+ONE_TENANT_NUMBER = "AADSTS50194:"
 
 
 def diagnose_authentication(failure: Failure) -> Diagnosis | None:
@@ -280,6 +290,8 @@ def concerns_redirect_uri(reply: str) -> bool:
 
 def diagnose_token(failure: Failure) -> Diagnosis:
     """Return the diagnosis of a failure on the way to an access token."""
+    if ONE_TENANT_NUMBER in failure.reply:
+        return ONE_TENANT
     if failure.reply:
         refusal = REFUSALS.get(failure.code, TOKEN_REFUSED)
         return NOT_REGISTERED if concerns_redirect_uri(failure.reply) else refusal
