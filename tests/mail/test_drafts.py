@@ -15,7 +15,6 @@ from webapp.core import clock
 from webapp.core.errors import StaleVersion
 from webapp.mail import jobs, servers, service, signals
 from webapp.mail.expiry import alerts
-from webapp.mail.grants import authorization
 from webapp.mail.models import ExpiryAlert, Grant, GrantStatus, MailServer
 from webapp.mail.oauth.errors import OAuthError
 from webapp.mail.service import Saved, SecretsRequired
@@ -90,21 +89,6 @@ def test_nothing_is_kept_beside_a_server_that_cannot_work(owner: GrantOwner, rea
     assert [server.client_id for server in rows(owner).values()] == ["another"]
 
 
-def test_saving_a_draft_has_the_worker_ask_about_it_again(owner: GrantOwner) -> None:
-    owner.save(**WITH_PASSWORD)
-    application: dict[str, Any] = {"authentication": "client_credentials", "host": "smtp.draft.example"}
-    owner.save(**application)
-    owner.provider.client_authentication, owner.provider.unknown_client = (), ("unauthorized_client", 400)
-    with pytest.raises(OAuthError):
-        authorization.generate(owner.server)
-    owner.provider.client_authentication = ("basic", "post")
-    jobs.refresh_grants(clock.now())
-    assert owner.grant.status == GrantStatus.ACTION_REQUIRED
-    assert owner.save(**application).is_draft
-    jobs.refresh_grants(clock.now())
-    assert owner.grant.status == GrantStatus.GENERATED
-
-
 def test_a_draft_with_a_token_is_put_to_use_by_saving_it(drafted: GrantOwner) -> None:
     heard: list[object] = []
     with signals.mail_server_saved.connected_to(lambda _sender, session: heard.append(session)):
@@ -129,14 +113,6 @@ def test_settings_that_work_at_once_replace_server_and_draft(drafted: GrantOwner
     assert {position: server.host for position, server in rows(drafted).items()} == {0: "smtp.third.example"}
     with drafted.state.database.read() as session:
         assert session.scalars(select(Grant)).all() == []
-
-
-def test_generating_a_token_does_not_put_a_draft_to_use(drafted: GrantOwner) -> None:
-    drafted.authorize()
-    with drafted.state.database.transaction() as session:
-        entered = drafted.entered(host="smtp.draft.example", timeout=20)
-        saved = service.save(session, drafted.state.sealer, entered, "owner@mailroom.example", keep_draft=True)
-    assert (saved.is_draft, rows(drafted)[servers.DRAFT].timeout) == (True, 20)
 
 
 def test_discarding_the_draft_leaves_the_server_in_use(drafted: GrantOwner) -> None:

@@ -169,7 +169,7 @@ def test_requests_that_expire_before_a_worker_looks_are_not_listed(
     assert "Expired: 1" not in administrator.get("/").text
 
 
-def test_a_scheduled_message_is_tried_at_once_by_hand_while_others_wait_for_the_server(
+def test_a_scheduled_message_is_tried_at_once_by_hand_and_home_still_says_why_others_wait(
     administrator: Browser,
     enqueue: Enqueue,
     deliver: Act,
@@ -181,20 +181,9 @@ def test_a_scheduled_message_is_tried_at_once_by_hand_while_others_wait_for_the_
     deliver()
     scheduled = enqueue(not_before=clock.now() + timedelta(minutes=5))
     administrator.submit(f"/outbox/{scheduled}", "retry")
+    assert "nothing is listening on this port" in administrator.get("/").text
     deliver()
     assert get_message(scheduled).attempts == 1
-
-
-@pytest.mark.one_database
-def test_home_says_why_mail_is_not_going_out_while_a_message_that_never_failed_is_retried(
-    administrator: Browser, enqueue: Enqueue, deliver: Act, use_server: Callable[..., None]
-) -> None:
-    use_server()
-    enqueue()
-    deliver()
-    scheduled = enqueue(not_before=clock.now() + timedelta(minutes=5))
-    administrator.submit(f"/outbox/{scheduled}", "retry")
-    assert "nothing is listening on this port" in administrator.get("/").text
 
 
 @pytest.mark.one_database

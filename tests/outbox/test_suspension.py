@@ -158,10 +158,7 @@ def test_new_settings_clear_a_suspect(
     "reply",
     [
         {"MAIL": "550 5.7.1 Sender address rejected: not owned by user"},
-        {"RCPT": "553 5.7.1 <mailroom@mailroom.example>: Sender address rejected: not owned by user max"},
         {"RCPT": "554 5.7.1 <unknown[192.0.2.1]>: Client host rejected: Access denied"},
-        {"RCPT": "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen.spamhaus.org"},
-        {"RCPT": "504 5.5.2 <localhost>: Helo command rejected: need fully-qualified hostname"},
     ],
 )
 @pytest.mark.one_database
@@ -178,13 +175,3 @@ def test_messages_wait_while_the_server_refuses_the_sender_or_this_machine(
     deliver()
     assert {(get_message(one).state, get_message(one).waits_for_server) for one in ids} == {(QUEUED, True)}
     assert sum(get_message(one).attempts for one in ids) == 2
-
-
-@pytest.mark.one_database
-def test_messages_wait_while_the_server_cannot_take_the_senders_address(
-    enqueue: Enqueue, deliver: Act, get_message: GetMessage, scripted: Scripted, use_server: UseServer
-) -> None:
-    ids = [enqueue(), enqueue(recipient="bob@people.example")]
-    use_server(scripted({"EHLO": "250 scripted.example"}), mail_from="josé@mailroom.example")
-    deliver()
-    assert {(get_message(one).state, get_message(one).waits_for_server) for one in ids} == {(QUEUED, True)}

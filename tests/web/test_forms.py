@@ -79,12 +79,6 @@ def test_pasted_blanks_are_trimmed_from_texts_but_not_from_passwords(app: Flask,
 
 
 @pytest.mark.one_database
-@pytest.mark.parametrize("field", ["name", "secret"])
-def test_an_invisible_character_is_named(app: Flask, field: str) -> None:
-    assert "(U+200B ZERO WIDTH SPACE)" in errors(app, (field, "a\u200bb"))[field]
-
-
-@pytest.mark.one_database
 def test_only_multiline_text_may_contain_line_breaks(app: Flask) -> None:
     assert errors(app, ("text", "one\r\n\ttwo\n")) == {}
     assert INVISIBLE in errors(app, ("text", "one\0two"))["text"]

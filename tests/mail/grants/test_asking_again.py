@@ -121,12 +121,6 @@ def test_a_test_send_asks_a_provider_that_ended_the_grant(granted: GrantOwner, p
     assert granted.provider.asked == ["refresh_token"] * 2
 
 
-def test_the_steps_for_a_refused_application_say_how_to_ask_again(refused: GrantOwner, press_test: Press) -> None:
-    diagnosis = press_test().diagnosis
-    assert diagnosis is not None
-    assert diagnosis.steps[-1] == token_rules.ASK_AGAIN
-
-
 @pytest.mark.parametrize("kind", ["save", "retry"])
 def test_saving_and_retrying_have_the_worker_ask_again(
     kind: str,
