@@ -95,7 +95,7 @@ class ProviderRegistry:
         given = {"provider": provider.key, "failure": failure, "settings": settings}
         for implementation in reversed(self._manager.hook.explain_failure.get_hookimpls()):
             wanted = {name: given[name] for name in implementation.argnames}
-            explain = partial(_explanation, provider, partial(implementation.function, **wanted))
+            explain = partial(_explanation, provider, implementation.function, wanted)
             with suppress(PluginFailed):
                 if (answer := guard.run(_file_of(implementation.plugin), explain)) is not None:
                     return answer
@@ -116,12 +116,10 @@ class ProviderRegistry:
         self._providers[provider.key] = provider
 
 
-def _explanation(provider: Provider, explain: Callable[[], object]) -> Diagnosis | None:
+def _explanation(provider: Provider, explain: Callable[..., object], wanted: Mapping[str, object]) -> Diagnosis | None:
     """Return what a hook answers. Raises InvalidValue if that is no diagnosis."""
-    answer = explain()
-    if answer is None:
-        return None
-    return check_diagnosis(answer, provider)
+    answer = explain(**wanted)
+    return None if answer is None else check_diagnosis(answer, provider)
 
 
 def _registered(file: str, register: Callable[[], object]) -> Provider:

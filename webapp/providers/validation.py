@@ -30,12 +30,14 @@ METHOD_ATTRIBUTES: Mapping[str, Any] = {
     "diagnosis_rules": Sequence[DiagnosisRule],
 }
 # The values of a fix that the form doesn't take as any text.
-FIX_CHOICES: Mapping[str, Any] = {
+FIX_VALUES: Mapping[str, Any] = {
     "security": Security,
     "tls_minimum": Literal["1.2", "1.3"],
     "proxy_type": Literal["none", "http", "socks5"],
+    "port": Port,
+    "proxy_port": Port,
+    "timeout": Timeout,
 }
-FIX_NUMBERS: Mapping[str, Any] = {"port": Port, "proxy_port": Port, "timeout": Timeout}
 NAMES: Mapping[Any, str] = {
     str: "a text",
     LazyString: "a text",
@@ -60,8 +62,8 @@ def check_type(value: object, hint: Any, where: str) -> None:
     _require(_is_a(value, hint), where, value, _describe(hint))
     if kind is Annotated:
         _require(arguments[1].holds(value), where, value, arguments[1].allowed)
-    elif kind is Sequence:
-        for number, one in enumerate(_items(value)):
+    elif isinstance(value, Sequence) and kind is Sequence:
+        for number, one in enumerate(value):
             check_type(one, arguments[0], f"{where}[{number}]")
     elif isinstance(value, Mapping) and kind is Mapping:
         for key, one in value.items():
@@ -104,12 +106,10 @@ def check_diagnosis(found: object, provider: Provider) -> Diagnosis:
     fix = diagnosis.fix
     fillable = [name for name in (*FORM_FIELDS, *provider.fields) if name not in FORM_SECRETS]
     _check_names(fix, fillable, "a key of fix")
-    for name in fix.keys() & FIX_CHOICES.keys():
-        check_type(fix[name], FIX_CHOICES[name], f"fix[{name!r}]")
-    for name in fix.keys() & FIX_NUMBERS.keys():
+    for name in fix.keys() & FIX_VALUES.keys():
         text = fix[name]
-        number = int(text) if text.isascii() and text.isdigit() else text
-        check_type(number, FIX_NUMBERS[name], f"fix[{name!r}]")
+        value = int(text) if text.isascii() and text.isdigit() else text
+        check_type(value, FIX_VALUES[name], f"fix[{name!r}]")
     if "authentication" in fix:
         keys = [method.key for method in provider.authentication_methods]
         _check_names([fix["authentication"]], keys, "fix['authentication']")
@@ -178,10 +178,6 @@ def _is_a(value: object, hint: Any) -> bool:
     # A text is a sequence of texts, and True a number, but never what was meant.
     mistaken = isinstance(value, str | bytes) if kind is Sequence else isinstance(value, bool)
     return isinstance(value, kind or hint) and not (mistaken and hint is not bool)
-
-
-def _items(value: object) -> Sequence[object]:
-    return value if isinstance(value, Sequence) else ()
 
 
 def _describe(hint: Any) -> str:

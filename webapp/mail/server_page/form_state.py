@@ -98,7 +98,12 @@ class FormState:
         if before is None or before.key != chosen.key:
             kept = _parse_kept(self.posted.get("kept_values", ""))
             values = _switch_provider(values, before, chosen, self._kept_of_primary() | kept)
-        return self._changed_form(chosen, values, before)
+        form = self._shown(chosen, values)
+        form.carried_secrets.data = self.posted.get("carried_secrets", "")
+        if before is not None:
+            posted = mail_server_form(before, _values(self.saved), self.posted)
+            form.carried_secrets.data = self._seal_secrets(self._entered(posted)) or form.carried_secrets.data
+        return self._result(form, self._entered(form), valid=False)
 
     def with_fix(self) -> Self:
         """Return the state with the values of the fix that was chosen, as if they had been entered.
@@ -156,21 +161,15 @@ class FormState:
         chosen = self._provider(self.posted.get("provider")) or before or self.providers.default
         if self.saved is None or chosen.key != self.saved.provider:
             values = _switch_provider(values, before, chosen, self._kept_of_primary())
-        form = mail_server_form(chosen, values, self.posted if posted else None)
-        form.shown_provider.data = chosen.key
+        return self._shown(chosen, values, self.posted if posted else None)
+
+    def _shown(
+        self, provider: Provider, values: Mapping[str, Any], posted: MultiDict[str, str] | None = None
+    ) -> MailServerForm:
+        form = mail_server_form(provider, values, posted)
+        form.shown_provider.data = provider.key
         form.show_version(self.saved.version if self.saved else 0)
         return form
-
-    def _changed_form(self, chosen: Provider, values: Mapping[str, Any], before: Provider | None) -> FormResult:
-        """Return a form with other values than were posted; secrets that were entered for `before` are carried on."""
-        form = mail_server_form(chosen, values, posted=None)
-        form.shown_provider.data = chosen.key
-        form.show_version(self.saved.version if self.saved else 0)
-        form.carried_secrets.data = self.posted.get("carried_secrets", "")
-        if before is not None:
-            posted = mail_server_form(before, _values(self.saved), self.posted)
-            form.carried_secrets.data = self._seal_secrets(self._entered(posted)) or form.carried_secrets.data
-        return self._result(form, self._entered(form), valid=False)
 
     def _result(self, form: MailServerForm, entered: EnteredServer, valid: bool) -> FormResult:
         """Return the result, its form ready to be shown. A secret that cannot be right is forgotten."""

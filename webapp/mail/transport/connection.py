@@ -111,7 +111,8 @@ class SmtpConnection(flask_mail.Connection):
             self._send_data(client, content, not_after)
         except DeliveryError as error:
             if error.scope not in (Scope.SERVER, Scope.UNCERTAIN):
-                self._reset(client)
+                with suppress(OSError):
+                    client.docmd("RSET")
             raise
 
     def _get_token(self) -> bool:
@@ -225,12 +226,6 @@ class SmtpConnection(flask_mail.Connection):
                 raise DeliveryError(Stage.DATA, "unconfirmed", params, scope=Scope.UNCERTAIN) from error
             _expect(2, Stage.DATA, *reply)
             result.note = self.transcript.redact(reply_text(*reply))
-
-    def _reset(self, client: SmtpClient) -> None:
-        try:
-            client.docmd("RSET")
-        except OSError as error:
-            log.debug("the mail server closed the connection", error=str(error))
 
     @contextmanager
     def _stage(self, stage: Stage) -> Iterator[StageResult]:
