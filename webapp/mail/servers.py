@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 from webapp.core.sealing import CannotUnseal, Sealer
 from webapp.mail.models import MailServer
 from webapp.providers import Authentication, Provider
-from webapp.providers.registry import secret_fields
 
 # Positions: the primary, and the draft that is kept beside it until it has an access token.
 PRIMARY, DRAFT = 0, -1
@@ -57,7 +56,7 @@ class EnteredServer:
     def secret_names(self) -> frozenset[str]:
         """The secrets that the server can have: for its authentication, its provider's own fields and its proxy."""
         used = set(self.method.fields if self.method else ())
-        names = {"password", *CLIENT_SECRETS} & used | secret_fields(self.provider)
+        names = {"password", *CLIENT_SECRETS} & used | self.provider.secret_fields
         if self.values["proxy_type"] != "none" and self.values["proxy_username"]:
             names.add(PROXY_PASSWORD)
         return frozenset(names) - self.removed

@@ -6,6 +6,7 @@ from datetime import date
 from functools import cached_property
 from typing import Literal
 
+from wtforms import PasswordField
 from wtforms.fields.core import UnboundField
 
 from webapp.providers.authentication import Authentication, NoAuthentication, Password
@@ -47,6 +48,11 @@ class Provider:
     help_url: Url = ""
     source: Source = ""
     checked: date | None = None
+
+    @cached_property
+    def secret_fields(self) -> frozenset[str]:
+        """The names of its own fields that contain secrets."""
+        return frozenset(name for name, one in self.fields.items() if issubclass(one.field_class, PasswordField))
 
     @cached_property
     def authentication_methods(self) -> Sequence[Authentication]:

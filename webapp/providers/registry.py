@@ -20,7 +20,7 @@ from typing import cast
 
 import pluggy
 from flask import Flask, current_app
-from wtforms import Form, PasswordField
+from wtforms import Form
 
 from webapp.providers import Diagnosis, Failure, Provider, guard
 from webapp.providers.guard import PluginFailed
@@ -142,13 +142,6 @@ def init_app(app: Flask, plugin_dirs: Sequence[Path], reserved: Iterable[str] = 
 def get_providers() -> ProviderRegistry:
     """Return the providers of the current application."""
     return cast(ProviderRegistry, current_app.extensions[EXTENSION])
-
-
-def secret_fields(provider: Provider) -> frozenset[str]:
-    """Return the names of the provider's own fields that contain secrets."""
-    return frozenset(
-        name for name, unbound in provider.fields.items() if issubclass(unbound.field_class, PasswordField)
-    )
 
 
 def load_providers(folders: Sequence[Path], reserved: Iterable[str] = ()) -> ProviderRegistry:

@@ -12,7 +12,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 from flask_babel.speaklater import LazyString
-from wtforms import Form, PasswordField
+from wtforms import Form
 from wtforms.fields.core import UnboundField
 
 from webapp.providers.authentication import Authentication, NoAuthentication
@@ -79,8 +79,7 @@ def check_provider(provider: Provider, reserved: Iterable[str]) -> None:
     allowed = f"a text of at most {MAX_LABEL_LENGTH} characters"
     _require(0 < len(str(provider.label)) <= MAX_LABEL_LENGTH, "label", str(provider.label), allowed)
     _check_own_fields(provider, frozenset(reserved))
-    secrets = {name for name, field in provider.fields.items() if issubclass(field.field_class, PasswordField)}
-    shown = [name for name in provider.fields if name not in secrets]
+    shown = [name for name in provider.fields if name not in provider.secret_fields]
     known = [*FORM_FIELDS, *provider.fields]
     _check_names(provider.notes, known, "a key of notes")
     _check_names(re.findall(r"\{([^}]*)", provider.connection.host), shown, "a field in connection.host")

@@ -24,7 +24,7 @@ from webapp.mail.server_page.carried import Carried, destination
 from webapp.mail.server_page.forms import SECRETS, MailServerForm, mail_server_form
 from webapp.mail.servers import COLUMNS, OAUTH2_COLUMNS, PROXY_DESTINATION, PROXY_PASSWORD, EnteredServer, SavedServers
 from webapp.providers import Provider
-from webapp.providers.registry import ProviderRegistry, get_providers, secret_fields
+from webapp.providers.registry import ProviderRegistry, get_providers
 from webapp.web.access import current_user
 from webapp.web.forms import fields_with_errors
 
@@ -120,7 +120,7 @@ class FormState:
         fixed, entered, carried = replace(self, posted=posted), self._entered(form), self._carried(form)
         follows = carried.fix == fix and carried.destination == destination(entered)
         server = fixed._form(posted=True).to_server() if follows else entered
-        for name in {*SECRETS, *secret_fields(form.chosen)}:
+        for name in {*SECRETS, *form.chosen.secret_fields}:
             posted.poplist(name)
         sealed = self._seal_secrets(replace(server, secrets=entered.secrets))
         posted["carried_secrets"] = sealed or posted.get("carried_secrets", "")
@@ -147,10 +147,6 @@ class FormState:
     @property
     def _saved_provider(self) -> Provider | None:
         return self._provider(self.saved.provider) if self.saved else None
-
-    @property
-    def _replaces_provider(self) -> bool:
-        return self.saved is not None and self.posted.get("provider", self.saved.provider) != self.saved.provider
 
     def _provider(self, key: str | None) -> Provider | None:
         return self.providers.get(key or "")
@@ -188,7 +184,7 @@ class FormState:
     def _posted_values(self) -> dict[str, Any]:
         """Return what the form holds, except for secrets."""
         values = {**_values(self.saved), **self.posted}
-        own = {name for provider in self.providers for name in secret_fields(provider)}
+        own = {name for provider in self.providers for name in provider.secret_fields}
         left_out = {"csrf_token", "carried_secrets", *SECRETS, *own}
         return {name: value for name, value in values.items() if name not in left_out}
 
@@ -200,9 +196,9 @@ class FormState:
             new_secrets = {name: value for name, value in entered.secrets.items() if value}
             entered = replace(entered, secrets={**carried.secrets, **new_secrets})
         removed = form.remove_client_secret.data and not form.client_secret.data
-        if self._replaces_provider and not entered.secrets.get("client_secret"):
-            # The saved one is for the other provider.
-            removed = True
+        # The saved one is for the other provider.
+        replaced = self.saved is not None and form.chosen.key != self.saved.provider
+        removed = removed or (replaced and not entered.secrets.get("client_secret"))
         if removed and "client_secret" in form.optional_fields():
             entered = replace(entered, removed=frozenset({"client_secret"}))
         return entered
@@ -265,7 +261,7 @@ def _switch_provider(
 
 
 def _to_keep(values: Mapping[str, Any], provider: Provider) -> dict[str, str]:
-    names = (*PROVIDER_COLUMNS, *sorted(set(provider.fields) - secret_fields(provider)))
+    names = (*PROVIDER_COLUMNS, *sorted(set(provider.fields) - provider.secret_fields))
     return {name: str(values.get(name) or "") for name in names}
 
 

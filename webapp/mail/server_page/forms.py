@@ -18,7 +18,7 @@ from webapp.mail.server_page.fields import DayField, NumberField, SecretTextFiel
 from webapp.mail.servers import CLIENT_SECRETS, COLUMNS, OAUTH2_COLUMNS, PROXY_PASSWORD, EnteredServer
 from webapp.providers import Authentication, Password, Provider, guard
 from webapp.providers.guard import PluginFailed
-from webapp.providers.registry import get_providers, secret_fields
+from webapp.providers.registry import get_providers
 from webapp.web.forms import MAX_TEXT_LENGTH, VersionedForm, or_empty, text_error
 
 SECRETS = ("password", PROXY_PASSWORD, *CLIENT_SECRETS)
@@ -134,12 +134,12 @@ class MailServerForm(VersionedForm):
         """Return the mail server that the form describes."""
         unused = set(OAUTH2_COLUMNS) - set(self.method.fields if self.method else ())
         values = {name: "" if name in unused else self[name].data for name in COLUMNS}
-        secrets = {name: (self[name].data or "").strip("\r\n") for name in (*SECRETS, *secret_fields(self.chosen))}
+        secrets = {name: (self[name].data or "").strip("\r\n") for name in (*SECRETS, *self.chosen.secret_fields)}
         return EnteredServer(self.chosen, values | {"provider": self.chosen.key}, self.provider_fields(), secrets)
 
     def provider_fields(self) -> dict[str, str]:
         """Return the values of the provider's own fields, except for secrets."""
-        names = set(self.chosen.fields) - secret_fields(self.chosen)
+        names = set(self.chosen.fields) - self.chosen.secret_fields
         return {name: str(self[name].data if self[name].data is not None else "") for name in sorted(names)}
 
     def optional_fields(self) -> frozenset[str]:
@@ -190,7 +190,7 @@ def mail_server_form(
     kind = type("ProviderForm", (MailServerForm,), dict(provider.fields))
     form: MailServerForm = kind(formdata=posted or None, data={**DEFAULTS, **values, "provider": provider.key})
     form.chosen = provider
-    for name in secret_fields(provider):
+    for name in provider.secret_fields:
         # Blank keeps the saved one, so `form_state` decides whether a secret is missing.
         form[name].validators = tuple(one for one in form[name].validators if not isinstance(one, REQUIRING))
     form.provider.choices = [SelectChoice(one.key, str(one.label)) for one in get_providers()]
