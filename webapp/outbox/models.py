@@ -33,13 +33,19 @@ class MessageState(StrEnum):
 
 # The final states that an administrator may have to do something about.
 UNDELIVERED = (MessageState.FAILED, MessageState.EXPIRED, MessageState.UNCERTAIN)
+FINISHED = tuple(state for state in MessageState if state not in (MessageState.QUEUED, MessageState.SENDING))
 
 
 class Message(Base):
     """One email to one recipient: its kind and the data for it, never a link or another secret."""
 
     __tablename__ = "messages"
-    __table_args__ = (Index("ix_messages_due", "state", "next_attempt_at", "attempts", "id"),)
+    __table_args__ = (
+        # To claim, to list a state, and to find and delete what has been finished.
+        Index("ix_messages_due", "state", "next_attempt_at", "attempts", "id"),
+        Index("ix_messages_state", "state", "id"),
+        Index("ix_messages_finished", "state", "finished_at"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(40))
@@ -48,7 +54,7 @@ class Message(Base):
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     data: Mapped[dict[str, Any]] = mapped_column(default=dict)
     state: Mapped[str] = mapped_column(String(20), default=MessageState.QUEUED)
-    created_at: Mapped[datetime] = mapped_column(index=True)
+    created_at: Mapped[datetime]
     # When the link in it expires; it isn't sent after that.
     expires_at: Mapped[datetime | None]
     next_attempt_at: Mapped[datetime]
@@ -61,7 +67,7 @@ class Message(Base):
     uncertain_at: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)
     last_attempt_at: Mapped[datetime | None]
-    finished_at: Mapped[datetime | None] = mapped_column(index=True)
+    finished_at: Mapped[datetime | None]
     # The provider of the last attempt, and when and how it failed, as in `webapp.providers.Failure`. The stage is one
     # of mail.transcript.Stage, or of outbox.claims.LocalStage where no server was asked.
     provider: Mapped[str] = mapped_column(String(100), default="")

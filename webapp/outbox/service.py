@@ -17,7 +17,7 @@ from webapp.mail.grants import service as grants
 from webapp.outbox import audit_events, recipients, suspension
 from webapp.outbox.claims import cancel_queued
 from webapp.outbox.kinds import find_kind
-from webapp.outbox.models import Message, MessageState
+from webapp.outbox.models import FINISHED, Message, MessageState
 from webapp.outbox.queue import wake_after_commit
 from webapp.providers import Diagnosis
 
@@ -176,8 +176,9 @@ def list_messages(session: Session, state: StateFilter, before: int | None) -> t
 
     Requests for addresses without an account aren't listed: anybody can make them.
     """
-    listed = select(Message).where(Message.state.in_(state.states), ~recipients.is_for_nobody())
-    newest = listed.order_by(Message.id.desc()).limit(PAGE_SIZE + 1)
+    newest = select(Message).where(~recipients.is_for_nobody()).order_by(Message.id.desc()).limit(PAGE_SIZE + 1)
+    if state is not StateFilter.ALL:
+        newest = newest.where(Message.state.in_(state.states))
     if before is not None:
         newest = newest.where(Message.id < max(0, min(before, MAX_ID)))
     found = list(session.scalars(newest))
@@ -192,5 +193,6 @@ def diagnosis(session: Session, message: Message) -> Diagnosis | None:
 
 def delete_old_messages(session: Session, now: datetime) -> None:
     """Delete finished messages after RETENTION, and those for nobody much sooner."""
-    session.execute(delete(Message).where(Message.finished_at <= now - RETENTION))
-    session.execute(delete(Message).where(Message.finished_at <= now - NOBODYS_RETENTION, recipients.is_for_nobody()))
+    finished = delete(Message).where(Message.state.in_(FINISHED))
+    session.execute(finished.where(Message.finished_at <= now - RETENTION))
+    session.execute(finished.where(Message.finished_at <= now - NOBODYS_RETENTION, recipients.is_for_nobody()))
