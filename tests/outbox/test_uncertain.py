@@ -103,15 +103,6 @@ def test_new_settings_do_not_bring_its_second_copy_forward(
     assert get_message(message_id).next_attempt_at > clock.now() + timedelta(minutes=50)
 
 
-def test_other_messages_go_on(
-    enqueue: Enqueue, deliver: Act, get_message: GetMessage, scripted: Scripted, use_server: UseServer
-) -> None:
-    use_server(scripted(drop_at="END", only_for="bob@"))
-    ids = [enqueue(recipient="bob@people.example"), enqueue(), enqueue()]
-    deliver()
-    assert [get_message(one).state for one in ids] == [MessageState.QUEUED, MessageState.SENT, MessageState.SENT]
-
-
 def test_few_copies_are_made_while_the_server_loses_every_reply(
     enqueue: Enqueue, deliver: Act, scripted: Scripted, use_server: UseServer
 ) -> None:
