@@ -11,7 +11,7 @@ from webapp.accounts import names
 from webapp.accounts.names import MAX_NAME_LENGTH
 from webapp.core.email_addresses import InvalidEmailAddress, validate
 from webapp.core.i18n import LANGUAGES
-from webapp.web.forms import Form, or_empty
+from webapp.web.forms import Form
 
 # Not type="email": browsers refuse internationalised addresses there.
 EMAIL_INPUT = {"inputmode": "email", "autocapitalize": "none", "spellcheck": "false"}
@@ -22,7 +22,6 @@ def email_field(label: LazyString = lazy("Email address")) -> StringField:
     return StringField(
         label,
         [DataRequired(lazy("Enter an email address.")), valid_email],
-        filters=[or_empty],
         render_kw=EMAIL_INPUT,
     )
 
@@ -36,7 +35,6 @@ def name_field() -> StringField:
             Length(max=MAX_NAME_LENGTH, message=lazy("Too long: use at most 200 characters.")),
             valid_name,
         ],
-        filters=[or_empty],
     )
 
 

@@ -11,7 +11,7 @@ from wtforms.validators import StopValidation
 
 from webapp.audit import registry
 from webapp.audit.service import Filter
-from webapp.web.forms import Form, or_empty, text
+from webapp.web.forms import Form, text
 
 
 def valid_date(form: Form, field: Field) -> None:
@@ -42,10 +42,10 @@ class FilterForm(Form):
         csrf = False
 
     event = SelectField(lazy("Event"), choices=event_choices, validate_choice=False)
-    person = StringField(lazy("Person"), filters=[or_empty])
-    ip_address = StringField(lazy("IP address"), filters=[or_empty])
-    since = StringField(lazy("From"), [valid_date], filters=[or_empty])
-    until = StringField(lazy("To"), [valid_date], filters=[or_empty])
+    person = StringField(lazy("Person"))
+    ip_address = StringField(lazy("IP address"))
+    since = StringField(lazy("From"), [valid_date])
+    until = StringField(lazy("To"), [valid_date])
 
     def validate_event(self, field: Field) -> None:
         """Accept registered event types only."""

@@ -17,7 +17,7 @@ from webapp.core.i18n import lazy_gettext as lazy
 from webapp.core.text import hidden_character, trimmed
 from webapp.settings.service import SecurityPolicy
 from webapp.web.fields import DAY, UNITS, WholeNumberField, duration, duration_unit, whole_number
-from webapp.web.forms import VersionedForm, labels_of, or_empty
+from webapp.web.forms import VersionedForm, labels_of
 
 # In minutes: the shortest and the longest duration that makes sense.
 DURATION_LIMITS = {
@@ -52,9 +52,8 @@ class GeneralForm(VersionedForm):
             DataRequired(lazy("Enter a product name.")),
             Length(max=60, message=lazy("Too long: use at most 60 characters.")),
         ],
-        filters=[or_empty],
     )
-    support_address = StringField(lazy("Support address"), filters=[or_empty])
+    support_address = StringField(lazy("Support address"))
 
     def validate_public_url(self, field: Field) -> None:
         """Check the URL and normalise it."""

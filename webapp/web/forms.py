@@ -32,12 +32,18 @@ class Form(FlaskForm):
         super().__init__(**given)
 
     def process(self, formdata: Any = None, *given: Any, **named: Any) -> None:
-        """Fill the fields in. Texts that were sent lose the blanks around them; passwords keep theirs."""
+        """Fill the fields in. Texts that were sent lose the blanks around them; passwords keep theirs.
+
+        A text that was not sent and has no value is empty.
+        """
         if formdata is not None:
             exact = {field.name for field in self if isinstance(field, PasswordField)}
             pairs = formdata.items(multi=True)
             formdata = MultiDict([(name, value if name in exact else trimmed(value)) for name, value in pairs])
         super().process(formdata, *given, **named)
+        for field in self:
+            if isinstance(field, StringField) and field.data is None:
+                field.data = ""
 
     def validate_on_submit(self, extra_validators: Any = None) -> bool:
         """Return whether the form was posted and all fields are right."""
@@ -143,11 +149,6 @@ def labels_of(form: type[Form]) -> dict[str, str]:
 def text(field: Field) -> str:
     """Return what was entered."""
     return field.data or ""
-
-
-def or_empty(value: str | None) -> str:
-    """Filter: return the text; one that was not sent is empty."""
-    return value or ""
 
 
 def fields_with_errors(form: Form) -> Sequence[Field]:

@@ -5,13 +5,13 @@ from wtforms import Field, StringField, ValidationError
 
 from webapp.core import http_client
 from webapp.core.i18n import lazy_gettext as lazy
-from webapp.web.forms import Form, or_empty
+from webapp.web.forms import Form
 
 
 class WebhookForm(Form):
     """The URL that events are sent to; empty turns the webhook off."""
 
-    webhook_url = StringField(lazy("Webhook URL"), filters=[or_empty])
+    webhook_url = StringField(lazy("Webhook URL"))
 
     def validate_webhook_url(self, field: Field) -> None:
         """Reject URLs that events may not be sent to."""

@@ -6,7 +6,7 @@ from wtforms import Field, StringField, ValidationError
 from wtforms.validators import DataRequired
 
 from webapp.accounts.links import codes
-from webapp.web.forms import Form, or_empty
+from webapp.web.forms import Form
 
 
 def code_field() -> StringField:
@@ -14,7 +14,6 @@ def code_field() -> StringField:
     return StringField(
         lazy("Code"),
         [DataRequired(lazy("Enter the code from the email.")), valid_code],
-        filters=[or_empty],
         render_kw={"autocapitalize": "characters", "spellcheck": "false", "dir": "ltr"},
     )
 

@@ -5,15 +5,13 @@ from wtforms.validators import DataRequired
 
 from webapp.accounts.fields import EMAIL_INPUT
 from webapp.core.i18n import lazy_gettext as _
-from webapp.web.forms import Form, or_empty
+from webapp.web.forms import Form
 
 
 class LoginForm(Form):
     """An email address and a password."""
 
-    email = StringField(
-        _("Email address"), [DataRequired(_("Enter your email address."))], filters=[or_empty], render_kw=EMAIL_INPUT
-    )
+    email = StringField(_("Email address"), [DataRequired(_("Enter your email address."))], render_kw=EMAIL_INPUT)
     password = PasswordField(_("Password"), [DataRequired(_("Enter your password."))])
     remember = BooleanField(_("Remember me"))
 

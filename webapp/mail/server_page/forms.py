@@ -19,7 +19,7 @@ from webapp.mail.servers import CLIENT_SECRETS, COLUMNS, OAUTH2_COLUMNS, PROXY_P
 from webapp.providers import Authentication, Password, Provider, guard
 from webapp.providers.guard import PluginFailed
 from webapp.providers.registry import get_providers
-from webapp.web.forms import MAX_TEXT_LENGTH, VersionedForm, or_empty, text_error
+from webapp.web.forms import MAX_TEXT_LENGTH, VersionedForm, text_error
 
 SECRETS = ("password", PROXY_PASSWORD, *CLIENT_SECRETS)
 # What the page carries along for itself. It is checked when it is used, and may be long.
@@ -35,22 +35,18 @@ class MailServerForm(VersionedForm):
     kept_values = HiddenField()
     carried_secrets = HiddenField()
     provider = RadioField(lazy("Provider"), [checks.valid_choice], validate_choice=False)
-    mail_from = StringField(
-        lazy("Mail From"), [required, Length(max=checks.MAX_SENDER_LENGTH), checks.valid_sender], filters=[or_empty]
-    )
+    mail_from = StringField(lazy("Mail From"), [required, Length(max=checks.MAX_SENDER_LENGTH), checks.valid_sender])
     authentication = RadioField(lazy("Authentication"), [checks.valid_choice], validate_choice=False)
-    username = StringField(lazy("User name"), [Length(max=320), if_used()], filters=[or_empty])
+    username = StringField(lazy("User name"), [Length(max=320), if_used()])
     password = PasswordField(lazy("Password"))
-    client_id = StringField(lazy("Client ID"), [if_used(oauth_checks.valid_client_id)], filters=[or_empty])
+    client_id = StringField(lazy("Client ID"), [if_used(oauth_checks.valid_client_id)])
     client_secret = PasswordField(lazy("Client secret"))
     remove_client_secret = BooleanField(lazy("Remove the saved client secret"))
-    tenant_id = StringField(lazy("Directory (tenant) ID"), [if_used(oauth_checks.valid_tenant_id)], filters=[or_empty])
-    authorize_url = StringField(lazy("Authorization URL"), [if_used(oauth_checks.valid_url)], filters=[or_empty])
-    device_authorization_url = StringField(
-        lazy("Device authorization URL"), [if_used(oauth_checks.valid_url)], filters=[or_empty]
-    )
-    token_url = StringField(lazy("Token URL"), [if_used(oauth_checks.valid_token_url)], filters=[or_empty])
-    scopes = StringField(lazy("Scopes"), [if_used(oauth_checks.valid_scopes)], filters=[or_empty])
+    tenant_id = StringField(lazy("Directory (tenant) ID"), [if_used(oauth_checks.valid_tenant_id)])
+    authorize_url = StringField(lazy("Authorization URL"), [if_used(oauth_checks.valid_url)])
+    device_authorization_url = StringField(lazy("Device authorization URL"), [if_used(oauth_checks.valid_url)])
+    token_url = StringField(lazy("Token URL"), [if_used(oauth_checks.valid_token_url)])
+    scopes = StringField(lazy("Scopes"), [if_used(oauth_checks.valid_scopes)])
     service_account_key = SecretTextField(
         lazy("Service account key (JSON)"), [if_used(oauth_checks.valid_service_account_key)]
     )
@@ -88,11 +84,9 @@ class MailServerForm(VersionedForm):
     )
     proxy_host = StringField(lazy("Proxy host"), [Length(max=255), checks.valid_proxy_host], filters=[host_name])
     proxy_port = NumberField(lazy("Proxy port"), [checks.valid_proxy_port])
-    proxy_username = StringField(
-        lazy("Proxy user name"), [Length(max=255), checks.ascii_with_socks5], filters=[or_empty]
-    )
+    proxy_username = StringField(lazy("Proxy user name"), [Length(max=255), checks.ascii_with_socks5])
     proxy_password = PasswordField(lazy("Proxy password"), [checks.ascii_with_socks5])
-    test_recipient = StringField(lazy("Send test email to"), [Length(max=254)], filters=[or_empty])
+    test_recipient = StringField(lazy("Send test email to"), [Length(max=254)])
 
     chosen: Provider
 
