@@ -198,7 +198,7 @@ def url_warning(url: str) -> str:
 
 def warning_below(field: Field) -> str:
     """Return the warning about the public URL that a field shows, which isn't the saved one once another was posted."""
-    return "" if field.errors else url_warning(field.data or "")
+    return "" if field.errors else url_warning(field.data)
 
 
 def _host(host: str) -> str:

@@ -143,7 +143,7 @@ def host_problem(host: str) -> str | None:
 
 def valid_server_host(form: Any, field: Field) -> None:
     """Check the host, with the provider's own fields filled in."""
-    host = form.chosen.host(field.data or "", form.provider_fields())
+    host = form.chosen.host(field.data, form.provider_fields())
     if host and (problem := host_problem(host)):
         raise ValidationError(problem)
 
@@ -166,13 +166,13 @@ def valid_proxy_port(form: Any, field: Field) -> None:
 
 def ascii_with_socks5(form: Any, field: Field) -> None:
     """Check for ASCII: python-socks sends nothing else, and RFC 1929 defines no other encoding."""
-    if form.proxy_type.data == "socks5" and not (field.data or "").isascii():
+    if form.proxy_type.data == "socks5" and not field.data.isascii():
         raise ValidationError(_("SOCKS5 accepts only ASCII characters: unaccented letters, digits and common symbols."))
 
 
 def valid_sender(form: Any, field: Field) -> None:
     """Check for one email address, with or without a name before it, and quote the name where it must be."""
-    text = field.data = with_ascii_at(field.data or "")
+    text = field.data = with_ascii_at(field.data)
     if len(text) > MAX_SENDER_LENGTH:
         # The check of the length reports it.
         return
@@ -194,7 +194,7 @@ def valid_sender(form: Any, field: Field) -> None:
 def valid_recipient(form: Any, field: Field) -> None:
     """Require one email address without a name, and normalise it."""
     try:
-        field.data = validate(field.data or "")
+        field.data = validate(field.data)
     except InvalidEmailAddress as error:
         raise ValidationError(str(error)) from error
 

@@ -128,7 +128,7 @@ class MailServerForm(VersionedForm):
         """Return the mail server that the form describes."""
         unused = set(OAUTH2_COLUMNS) - set(self.method.fields if self.method else ())
         values = {name: "" if name in unused else self[name].data for name in COLUMNS}
-        secrets = {name: (self[name].data or "").strip("\r\n") for name in (*SECRETS, *self.chosen.secret_fields)}
+        secrets = {name: self[name].data.strip("\r\n") for name in (*SECRETS, *self.chosen.secret_fields)}
         return EnteredServer(self.chosen, values | {"provider": self.chosen.key}, self.provider_fields(), secrets)
 
     def provider_fields(self) -> dict[str, str]:
@@ -149,7 +149,7 @@ class MailServerForm(VersionedForm):
             # Tidied already: a key that was copied with a line break in it is whole again.
             lines = isinstance(field, SecretTextField)
             most = oauth_checks.MAX_KEY_LENGTH if lines else MAX_TEXT_LENGTH
-            return text_error(field.data or "", lines=lines, secret=True, most=most) or _blank_at_the_ends(field)
+            return text_error(field.data, lines=lines, secret=True, most=most) or _blank_at_the_ends(field)
         return super()._text_error(field) or (_blank_at_the_ends(field) if isinstance(field, PasswordField) else None)
 
     def _cleaned(self, method: Authentication, name: str, value: str) -> str:
@@ -162,7 +162,7 @@ class MailServerForm(VersionedForm):
 
 def _blank_at_the_ends(field: Field) -> str | None:
     """Say which blank was copied along with a secret. A space may be part of it, so it is kept; others hardly are."""
-    ends = (field.data or "").strip("\r\n")
+    ends = field.data.strip("\r\n")
     if blank := hidden_character(ends[:1] + ends[-1:], spaces=False):
         return _("Remove the blank at the start or the end (%(character)s).", character=blank)
     return None
