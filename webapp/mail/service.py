@@ -82,10 +82,7 @@ def save(
     changed = _changes_of_grant(sealer, shown, entered)
     position = _position(session, saved, entered, changed, keep_draft)
     before = _fields(shown if position == DRAFT else saved.primary)
-    server = saved.draft or (saved.primary if position == PRIMARY else None)
-    if server is None:
-        secrets = shown.sealed_secrets if shown else {}
-        server = MailServer(position=position, sealed_secrets=secrets, provider_fields={})
+    server = _row_for(saved, position)
     discarded = server is shown and bool(changed) and grants.discard(session, server, changed)
     draft_discarded = position == PRIMARY and _discards(session, saved.draft, entered)
     unchanged = server is shown and server.position == position and is_unchanged(server, entered)
@@ -145,6 +142,14 @@ def _saved_already(session: Session, sealer: Sealer, shown: MailServer | None, e
     if shown is None or not is_unchanged(shown, entered, open_secrets(sealer, shown, needed=())):
         raise StaleVersion(shown.version if shown else 0)
     return Saved(shown, can_work=can_work(session, shown))
+
+
+def _row_for(saved: SavedServers, position: int) -> MailServer:
+    """Return the row to save into, which may be a new one with the secrets of the server that the form showed."""
+    if row := saved.draft or (saved.primary if position == PRIMARY else None):
+        return row
+    secrets = saved.shown.sealed_secrets if saved.shown else {}
+    return MailServer(position=position, sealed_secrets=secrets, provider_fields={})
 
 
 def _position(
