@@ -1,6 +1,7 @@
 """Fields and validators of the mail server form: what counts as a host, a port, a sender."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import date
 from email.headerregistry import Address
@@ -26,12 +27,12 @@ _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
 Validator = Callable[[Any, Field], None]
 
 
-class ParsedField(Field):
+class ParsedField(Field, ABC):
     """A field whose text is parsed. A blank one holds None; one that was not sent keeps its value."""
 
+    @abstractmethod
     def read(self, text: str) -> object:
         """Return the value of a text. Raises ValueError, in words for people."""
-        raise NotImplementedError
 
     def process_formdata(self, valuelist: list[Any]) -> None:
         """Parse what was sent."""
