@@ -70,6 +70,7 @@ def test_a_homemade_certificate_without_a_fault_is_accepted(
 ) -> None:
     with ScriptedServer(tls="tls", certificate=trust("").server()) as server:
         send(with_password(server, security="tls"))
+    assert len(server.messages) == 1
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
