@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from webapp.core import rate_limits
+from webapp.core import counts, rate_limits
 from webapp.core.app_state import EXTENSION, AppState
 from webapp.core.config import Config
 from webapp.core.database import Database
@@ -22,4 +22,5 @@ def init_app(app: Flask, config: Config) -> None:
         app,
         cleanup_job("delete unused rate limits", rate_limits.sweep),
         cleanup_job("delete retired keys", rotation.sweep),
+        cleanup_job("add up old counts", counts.merge_old),
     )

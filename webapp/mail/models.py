@@ -56,6 +56,10 @@ class MailServer(Base):
     provider_fields: Mapped[dict[str, Any]] = mapped_column(default=dict)
     # Field name → {"sealed": …, "saved_at": ISO date}; unsealed only to send.
     sealed_secrets: Mapped[dict[str, Any]] = mapped_column(default=dict, info=SEALED)
+    # What may be sent at most, where an administrator allows less than the provider does.
+    limit_per_minute: Mapped[int | None]
+    limit_per_day: Mapped[int | None]
+    limit_connections: Mapped[int | None]
     # The last day of the client secret or service account key, as the administrator entered it.
     secret_expires_on: Mapped[date | None]
     # The certificate that the server showed last.

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, false
+from sqlalchemy import Float, ForeignKey, Index, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.core.database import Base
@@ -58,7 +58,11 @@ class Message(Base):
     # When the link in it expires; it isn't sent after that.
     expires_at: Mapped[datetime | None]
     next_attempt_at: Mapped[datetime]
+    # One of many that nobody waits for at a screen, such as invitations: the others are sent first.
+    bulk: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # While it is SENDING: until when, and by which run of which worker.
     lease_expires_at: Mapped[datetime | None]
+    claimed_by: Mapped[str | None] = mapped_column(String(60))
     # It waits because of the server or its settings, not because of anything in this message.
     waits_for_server: Mapped[bool] = mapped_column(default=False)
     # It failed where it may be the cause itself, so it keeps a wait of its own once the server works.
@@ -96,3 +100,49 @@ class Message(Base):
     def deadline(self) -> datetime:
         """The time after which the message isn't sent."""
         return self.expires_at or self.created_at + MAX_AGE
+
+
+class AttemptResult(StrEnum):
+    """How an attempt ended. UNCERTAIN: the server got all of it and the reply was lost."""
+
+    SENT = "sent"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"
+
+
+class Attempt(Base):
+    """One attempt to send a message. Of a SENT one, `reply` is what the server said when it accepted it.
+
+    Writing a SENT one is what records that the message was sent; the message itself follows, many at once.
+    """
+
+    __tablename__ = "attempts"
+    __table_args__ = (Index("ix_attempts_mail_server_id_started_at", "mail_server_id", "started_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    message_id: Mapped[int] = mapped_column(ForeignKey("messages.id", ondelete="CASCADE"), index=True)
+    # As in Message.attempts when it was claimed.
+    number: Mapped[int]
+    # Empty where no server was asked. It may have been deleted since, so it is no foreign key.
+    mail_server_id: Mapped[int | None]
+    provider: Mapped[str] = mapped_column(String(100), default="")
+    host: Mapped[str] = mapped_column(String(255), default="")
+    started_at: Mapped[datetime]
+    seconds: Mapped[float] = mapped_column(Float, default=0.0)
+    result: Mapped[str] = mapped_column(String(20))
+    # As in `webapp.providers.Failure`; the stage of a SENT one is empty.
+    stage: Mapped[str] = mapped_column(String(20), default="")
+    code: Mapped[str] = mapped_column(String(60), default="")
+    params: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    reply: Mapped[str] = mapped_column(Text, default="")
+    # The Message-ID header.
+    header_id: Mapped[str] = mapped_column(String(320), default="")
+    # Of the last failure only, without secrets.
+    transcript: Mapped[str] = mapped_column(Text, default="")
+
+    @property
+    def failure(self) -> Failure | None:
+        """How it failed, if it did."""
+        if self.result == AttemptResult.SENT:
+            return None
+        return Failure(self.stage, self.code, self.params, self.reply)

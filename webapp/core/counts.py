@@ -1,0 +1,77 @@
+"""Counts per hour, kept in the database: what charts and metrics are made of.
+
+They are added up where things happen, once for many, so that no page ever counts a million rows.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import Float, String, delete, func, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from webapp.core.database import Base, insert_into
+
+# How long counts stay apart by hour; older ones are added to the row of hour BEFORE.
+KEPT = timedelta(days=90)
+BEFORE = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Count(Base):
+    """How often something happened within an hour: `measure` what, `subject` and `detail` of which sort."""
+
+    __tablename__ = "counts"
+
+    hour: Mapped[datetime] = mapped_column(primary_key=True)
+    measure: Mapped[str] = mapped_column(String(20), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(40), primary_key=True)
+    detail: Mapped[str] = mapped_column(String(40), primary_key=True)
+    total: Mapped[float] = mapped_column(Float(53))
+
+
+class Counted(NamedTuple):
+    """What is counted."""
+
+    measure: str
+    subject: str = ""
+    detail: str = ""
+
+
+def add(session: Session, now: datetime, amounts: Mapping[Counted, float]) -> None:
+    """Add to the counts of this hour."""
+    _add(session, now.replace(minute=0, second=0, microsecond=0), amounts)
+
+
+def totals(session: Session, measure: str) -> dict[tuple[str, str], float]:
+    """Return what was counted since the beginning, by subject and detail. It never falls."""
+    summed = select(Count.subject, Count.detail, func.sum(Count.total)).where(Count.measure == measure)
+    return {
+        (subject, detail): total
+        for subject, detail, total in session.execute(summed.group_by(Count.subject, Count.detail))
+    }
+
+
+def by_hour(session: Session, measure: str, since: datetime) -> list[Count]:
+    """Return the counts of each hour since then, the oldest first."""
+    wanted = select(Count).where(Count.measure == measure, Count.hour >= since)
+    return list(session.scalars(wanted.order_by(Count.hour)))
+
+
+def merge_old(session: Session, now: datetime) -> None:
+    """Add up the counts of hours that nobody asks for any more, so that `totals` stay as they are."""
+    old = (Count.hour > BEFORE, Count.hour < now - KEPT)
+    summed = select(Count.measure, Count.subject, Count.detail, func.sum(Count.total)).where(*old)
+    rows = session.execute(summed.group_by(Count.measure, Count.subject, Count.detail)).all()
+    session.execute(delete(Count).where(*old))
+    _add(session, BEFORE, {Counted(measure, subject, detail): total for measure, subject, detail, total in rows})
+
+
+def _add(session: Session, hour: datetime, amounts: Mapping[Counted, float]) -> None:
+    # In one order, so that two processes that add the same never wait for each other.
+    rows = [{"hour": hour, **one._asdict(), "total": amount} for one, amount in sorted(amounts.items()) if amount]
+    if not rows:
+        return
+    statement = insert_into(session, Count).values(rows)
+    keys = [Count.hour, Count.measure, Count.subject, Count.detail]
+    changed = {"total": Count.total + statement.excluded.total}
+    session.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed))
