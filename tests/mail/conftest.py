@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
-import flask_mail
 import pytest
 import time_machine
 from flask import Flask
@@ -15,6 +14,7 @@ from tests.support.inbox import Inbox
 from tests.support.scripted import ScriptedServer
 from webapp.core import clock
 from webapp.core.app_state import AppState
+from webapp.mail.mime import Email
 from webapp.mail.transcript import Stage
 from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError
@@ -48,14 +48,21 @@ def with_password(
 
 
 @pytest.fixture
-def message(app: Flask) -> flask_mail.Message:
+def message(app: Flask) -> Email:
     """A short message."""
     with app.app_context():
-        return flask_mail.Message("Hello", ["eve@example.org"], "Line\n.hidden dot\n", sender="mailroom@example.org")
+        return Email(
+            subject="Hello",
+            sender=("", "mailroom@example.org"),
+            recipient="eve@example.org",
+            text="Line\n.hidden dot\n",
+            html="<p>Hello</p>",
+            message_id="<hello@example.org>",
+        )
 
 
 @pytest.fixture
-def send(app: Flask, message: flask_mail.Message) -> Callable[[TransportSettings], SmtpConnection]:
+def send(app: Flask, message: Email) -> Callable[[TransportSettings], SmtpConnection]:
     """Connect, send the message and disconnect."""
 
     def send(settings: TransportSettings) -> SmtpConnection:

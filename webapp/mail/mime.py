@@ -6,6 +6,8 @@ with the newer classes of the standard library, which also refuse line breaks in
 """
 
 import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from email import policy
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -20,6 +22,20 @@ from webapp.core.email_addresses import ENCODED_WORD
 
 # RFC 5322 allows lines of 998 characters; longer ones are encoded.
 MAX_PLAIN_LINE_LENGTH = 900
+
+
+@dataclass(frozen=True)
+class WireEmail:
+    """One email as the mail server gets it: the envelope, and the content before dot-stuffing.
+
+    `header_id` is its Message-ID. The domains of both addresses are A-labels.
+    """
+
+    sender: str
+    recipient: str
+    header_id: str
+    needs_utf8: bool
+    content: bytes = field(repr=False)
 
 
 class Email(flask_mail.Message):
@@ -53,6 +69,12 @@ class Email(flask_mail.Message):
     def needs_utf8(self) -> bool:
         """Whether a mailbox has non-ASCII characters, which only SMTPUTF8 (RFC 6531) can carry."""
         return not all(mailbox(address).isascii() for address in (self.sender[1], *map(str, self.recipients)))
+
+    def to_wire(self, headers: Mapping[str, str]) -> WireEmail:
+        """Return the email as the server gets it, with the provider's headers added."""
+        self.extra_headers = {**(self.extra_headers or {}), **headers}
+        sender, recipient = (bare_address(one) for one in (self.sender[1], str(self.recipients[0])))
+        return WireEmail(sender, recipient, self.msgId, self.needs_utf8, self.as_bytes())
 
     def as_bytes(self) -> bytes:
         """Return the email as DATA carries it, before dot-stuffing."""
@@ -89,6 +111,12 @@ def ascii_domain(address: str) -> str:
     """Return a domain, or that of an address, as A-labels. Raises idna.IDNAError for an invalid one."""
     domain = address.rpartition("@")[2]
     return domain if domain.isascii() else idna.encode(domain, uts46=True).decode()
+
+
+def bare_address(address: str) -> str:
+    """Return the address without a name, its domain in A-labels. Raises idna.IDNAError for an invalid one."""
+    bare = parseaddr(address)[1]
+    return f"{mailbox(bare)}@{ascii_domain(bare)}"
 
 
 def header_address(name: str, address: str) -> Address:

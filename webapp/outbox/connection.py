@@ -100,7 +100,7 @@ class ReusableConnection:
         if connection is None or settings is None:
             raise RuntimeError("the connection is not open")
         try:
-            connection.send(email, not_after=not_after)
+            connection.deliver(email.to_wire(connection.settings.provider.headers), not_after)
         except DeliveryError as error:
             if error.scope not in (Scope.SERVER, Scope.UNCERTAIN):
                 self._used = True

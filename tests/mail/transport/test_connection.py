@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import flask_mail
 import pytest
 from flask import Flask
 
@@ -183,9 +182,7 @@ def test_a_rejection_has_a_scope(
     assert (error.stage, error.scope) == (stage, fault)
 
 
-def test_a_rejected_recipient_leaves_the_connection_usable(
-    app: Flask, scripted: Scripted, message: flask_mail.Message
-) -> None:
+def test_a_rejected_recipient_leaves_the_connection_usable(app: Flask, scripted: Scripted, message: Email) -> None:
     server = scripted({"RCPT": ["550 5.1.1 User unknown", "250 Ok"]})
     with app.app_context(), SmtpConnection(settings_for(server)) as connection:
         with pytest.raises(DeliveryError):
@@ -243,10 +240,10 @@ def test_a_closed_port_fails_at_connecting(delivery_error: FailingSend) -> None:
     assert delivery_error(settings_for()).stage is Stage.CONNECT
 
 
-def test_an_expired_message_is_not_sent(app: Flask, scripted: Scripted, message: flask_mail.Message) -> None:
+def test_an_expired_message_is_not_sent(app: Flask, scripted: Scripted, message: Email) -> None:
     server = scripted()
     with app.app_context(), SmtpConnection(settings_for(server)) as connection:
         with pytest.raises(DeliveryError, match="message_expired"):
-            connection.send(message, not_after=clock.now())
-        connection.send(message, not_after=clock.now() + timedelta(seconds=60))
+            connection.deliver(message.to_wire({}), clock.now())
+        connection.deliver(message.to_wire({}), clock.now() + timedelta(seconds=60))
     assert len(server.messages) == 1

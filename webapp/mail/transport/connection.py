@@ -5,16 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
-from email.utils import parseaddr
 from types import TracebackType
-from typing import Self
+from typing import Self, cast
 
 import flask_mail
 import structlog
 
 from webapp.core import clock, network_errors, tls
 from webapp.core.sockets import connect, connect_through_proxy, resolve
-from webapp.mail.mime import ascii_domain, mailbox
+from webapp.mail.mime import Email, WireEmail, ascii_domain
 from webapp.mail.oauth.errors import OAuthError
 from webapp.mail.transcript import Stage, StageResult, Transcript
 from webapp.mail.transport import rejections
@@ -88,27 +87,21 @@ class SmtpConnection(flask_mail.Connection):
             self._discard_token(error)
             raise
 
-    def send(
-        self,
-        message: flask_mail.Message,
-        envelope_from: str | tuple[str, str] | None = None,
-        not_after: datetime | None = None,
-    ) -> None:
-        """Send one message, unless the server is not ready for its content before `not_after`.
+    def send(self, message: flask_mail.Message, envelope_from: str | tuple[str, str] | None = None) -> None:
+        """Send one composed email. Raises DeliveryError."""
+        self.deliver(cast(Email, message).to_wire(self.settings.provider.headers))
+
+    def deliver(self, email: WireEmail, not_after: datetime | None = None) -> str:
+        """Send one email, unless the server is not ready for its content before `not_after`; return its reply.
 
         Raises DeliveryError; the connection stays usable unless its scope is SERVER or UNCERTAIN.
         """
         client = self.host
         if client is None:
             raise RuntimeError("the connection is not open")
-        sender = _bare_address(envelope_from or message.sender or self.settings.mail_from)
-        recipients = [_bare_address(address) for address in message.send_to]
-        message.extra_headers = {**(message.extra_headers or {}), **self.settings.provider.headers}
-        content = message.as_bytes()
-        utf8 = "SMTPUTF8" in message.mail_options or any(not one.isascii() for one in (sender, *recipients))
         try:
-            self._send_envelope(client, sender, recipients, len(content), utf8)
-            self._send_data(client, content, not_after)
+            self._send_envelope(client, email)
+            return self._send_data(client, email.content, not_after)
         except DeliveryError as error:
             if error.scope not in (Scope.SERVER, Scope.UNCERTAIN):
                 with suppress(OSError):
@@ -200,18 +193,17 @@ class SmtpConnection(flask_mail.Connection):
             pass
         return other.certificate.host_names if other.certificate else ""
 
-    def _send_envelope(self, client: SmtpClient, sender: str, recipients: list[str], size: int, utf8: bool) -> None:
+    def _send_envelope(self, client: SmtpClient, email: WireEmail) -> None:
         with self._stage(Stage.MAIL):
-            options = [f"SIZE={size}"] if client.has_extn("size") else []
-            if utf8:
-                _require_smtputf8(client, sender)
+            options = [f"SIZE={len(email.content)}"] if client.has_extn("size") else []
+            if email.needs_utf8:
+                _require_smtputf8(client, email.sender)
                 options.append("SMTPUTF8")
-            _expect(2, Stage.MAIL, *client.mail(sender, options))
+            _expect(2, Stage.MAIL, *client.mail(email.sender, options))
         with self._stage(Stage.RCPT):
-            for recipient in recipients:
-                _expect(2, Stage.RCPT, *client.rcpt(recipient))
+            _expect(2, Stage.RCPT, *client.rcpt(email.recipient))
 
-    def _send_data(self, client: SmtpClient, content: bytes, not_after: datetime | None) -> None:
+    def _send_data(self, client: SmtpClient, content: bytes, not_after: datetime | None) -> str:
         with self._stage(Stage.DATA) as result:
             if not_after is not None and clock.now() >= not_after:
                 raise DeliveryError(Stage.DATA, "message_expired", scope=Scope.EXPIRED)
@@ -226,6 +218,7 @@ class SmtpConnection(flask_mail.Connection):
                 raise DeliveryError(Stage.DATA, "unconfirmed", params, scope=Scope.UNCERTAIN) from error
             _expect(2, Stage.DATA, *reply)
             result.note = self.transcript.redact(reply_text(*reply))
+        return result.note
 
     @contextmanager
     def _stage(self, stage: Stage) -> Iterator[StageResult]:
@@ -260,12 +253,6 @@ def _expect(first_digit: int, stage: Stage, code: int, text: bytes) -> None:
     if code // 100 != first_digit:
         reply = reply_text(code, text)
         raise DeliveryError(stage, reply=reply, scope=rejections.scope(stage, reply))
-
-
-def _bare_address(address: str | tuple[str, str]) -> str:
-    """Return the address without a name, its domain in A-labels."""
-    bare = address[1] if isinstance(address, tuple) else parseaddr(address)[1]
-    return f"{mailbox(bare)}@{ascii_domain(bare)}"
 
 
 def _dot_stuffed(content: bytes) -> bytes:
