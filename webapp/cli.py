@@ -108,15 +108,23 @@ def main() -> None:
 @port_option
 @processes_option
 @threads_option
-def serve(host: str, port: int, processes: int, threads: int) -> None:
-    """Run the web server and the worker on this machine."""
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    type=click.IntRange(0, 16),
+    help="Number of worker processes, which send the messages in the outbox; 0 if other machines do.",
+)
+def serve(host: str, port: int, processes: int, threads: int, workers: int) -> None:
+    """Run the web server and the workers on this machine."""
     address = ListenAddress(host, port)
     app = create_app()
     with address.listen() as listener:
         with app.app_context(), upgraded_database() as database, database.transaction() as session:
             app_state().keyring.locked(session)
             lines = welcome(session, address)
-        children = [*web_children(listener, processes, threads), Child("worker", ["worker"])]
+        children = web_children(listener, processes, threads)
+        children += [Child("worker", ["worker"]) for _ in range(workers)]
         Supervisor(children).run(address.answers, lambda: echo(*lines))
 
 

