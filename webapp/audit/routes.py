@@ -1,6 +1,6 @@
 """The page of the audit trail, and the download of it."""
 
-from flask import Blueprint, Response, redirect, render_template, request, stream_with_context, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from webapp.audit import audit_events, registry, service
@@ -10,6 +10,7 @@ from webapp.audit.models import AuditEntry
 from webapp.core import clock
 from webapp.core.app_state import app_state
 from webapp.web import client
+from webapp.web.downloads import csv_download
 
 blueprint = Blueprint("audit", __name__)
 
@@ -36,12 +37,7 @@ def download() -> BaseResponse:
     with database.transaction() as session:
         filtered = list(form.query_args())
         service.record(session, audit_events.TRAIL_DOWNLOADED, email=entry_filter.person, filtered=filtered)
-    name = f"audit-{clock.now():%Y-%m-%d}.csv"
-    return Response(
-        stream_with_context(export_csv(database, entry_filter)),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    return csv_download(f"audit-{clock.now():%Y-%m-%d}", export_csv(database, entry_filter))
 
 
 def _page(form: FilterForm, entries: list[AuditEntry], has_more: bool, before: int | None) -> str:

@@ -4,12 +4,12 @@ Each filter has an index that ends in the time and the id, so a page takes as lo
 entries as with a hundred. Entries are ordered by time before id because filters ask for days.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, delete, literal, select, tuple_
+from sqlalchemy import ColumnElement, delete, insert, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from webapp.audit import audit_events, registry
@@ -61,23 +61,16 @@ def record(
     used for comparisons, unless it is no address. `data` must hold no secrets and no email addresses,
     because it is logged.
     """
-    request = current_actor()
-    is_visitor = request.ip_address and request.id is None
-    actor = subject if subject and is_visitor and event_type.by_subject else request
-    session.add(
-        AuditEntry(
-            happened_at=clock.now(),
-            event=event_type.key,
-            actor_id=actor.id,
-            actor_email=actor.email,
-            subject_id=subject.id if subject else None,
-            subject_email=subject.email if subject else _entered_address(email),
-            ip_address=request.ip_address,
-            user_agent=request.user_agent,
-            data=data,
-        )
-    )
+    address = subject.email if subject else _entered_address(email)
+    session.add(AuditEntry(**_values(event_type, subject, address, data)))
     logs.log_after_commit(session, event_type.key, **({"user": subject.id, **data} if subject else data))
+
+
+def record_all(session: Session, event_type: EventType, subjects: Sequence[Subject], **data: Any) -> None:
+    """Add an entry about each of these people, in one statement, and log one event for all of them."""
+    if subjects:
+        session.execute(insert(AuditEntry), [_values(event_type, one, one.email, data) for one in subjects])
+        logs.log_after_commit(session, event_type.key, users=[one.id for one in subjects], **data)
 
 
 def list_entries(session: Session, entry_filter: Filter, before: int | None) -> tuple[list[AuditEntry], bool]:
@@ -113,6 +106,24 @@ def prune(session: Session, before: date) -> None:
     deleted = session.scalars(delete(AuditEntry).where(AuditEntry.id.in_(oldest)).returning(AuditEntry.id)).all()
     if deleted:
         record(session, audit_events.TRAIL_PRUNED, deleted=len(deleted), before=before.isoformat())
+
+
+def _values(event_type: EventType, subject: Subject | None, subject_email: str, data: dict[str, Any]) -> dict[str, Any]:
+    """Return the values of the columns of an entry made now."""
+    request = current_actor()
+    is_visitor = request.ip_address and request.id is None
+    actor = subject if subject and is_visitor and event_type.by_subject else request
+    return {
+        "happened_at": clock.now(),
+        "event": event_type.key,
+        "actor_id": actor.id,
+        "actor_email": actor.email,
+        "subject_id": subject.id if subject else None,
+        "subject_email": subject_email,
+        "ip_address": request.ip_address,
+        "user_agent": request.user_agent,
+        "data": data,
+    }
 
 
 def _entered_address(email: str) -> str:

@@ -1,13 +1,15 @@
 """The outbox: queue messages, list them, retry them."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import and_, delete, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
+from webapp.audit.service import Subject
 from webapp.core import clock
 from webapp.core.database import MAX_ID
 from webapp.core.errors import MailroomError, NotFound
@@ -84,6 +86,16 @@ def enqueue(
     session.add(message)
     wake_after_commit(session)
     return message
+
+
+def enqueue_all(session: Session, kind: str, users: Sequence[Subject], expires_at: datetime | None = None) -> None:
+    """Queue one bulk message to each of these users, in one statement. Nobody waits for them, so others go first."""
+    if not users:
+        return
+    now = clock.now()
+    same = {"kind": kind, "bulk": True, "expires_at": expires_at, "created_at": now, "next_attempt_at": now}
+    session.execute(insert(Message), [{"recipient": user.email, "user_id": user.id, **same} for user in users])
+    wake_after_commit(session)
 
 
 def latest(session: Session, kind: str, user_id: int) -> Message | None:
