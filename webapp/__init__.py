@@ -16,6 +16,7 @@ from webapp.home import wiring as home_wiring
 from webapp.mail import wiring as mail_wiring
 from webapp.mail.server_page import forms as mail_forms
 from webapp.mail.server_page import oauth_routes
+from webapp.monitoring import wiring as monitoring_wiring
 from webapp.outbox import wiring as outbox_wiring
 from webapp.process import health
 from webapp.providers import registry
@@ -51,6 +52,7 @@ def create_app(config: Config | None = None) -> Flask:
     mail_wiring.init_app(app)
     outbox_wiring.init_app(app)
     accounts_wiring.init_app(app)
+    monitoring_wiring.init_app(app)
     home_wiring.init_app(app)
     if config.demo == "on":
         demo_wiring.init_app(app)

@@ -6,7 +6,6 @@ from importlib.metadata import version
 
 import pytest
 import time_machine
-from sqlalchemy import update
 
 from tests.conftest import Enqueue
 from tests.support.browser import Browser
@@ -15,7 +14,6 @@ from tests.support.users import add_user
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
-from webapp.outbox.models import Message, MessageState
 from webapp.settings import service as settings
 
 Act = Callable[[], None]
@@ -78,20 +76,3 @@ def test_home_says_since_when_and_why_email_is_not_delivered(
     assert ":07 UTC" in page
     assert "user name" in page
     assert "535" in page
-
-
-def test_home_counts_what_was_not_delivered_in_the_last_week(
-    administrator: Browser, enqueue: Enqueue, inbox: Inbox, database: Database
-) -> None:
-    assert "Not delivered" not in administrator.get("/").text
-    ended = [("failed", 1), ("failed", 6), ("failed", 8), ("expired", 0), ("cancelled", 0)]
-    for state, days in ended:
-        message_id = enqueue()
-        values = {"state": MessageState(state), "finished_at": clock.now() - timedelta(days=days)}
-        with database.transaction() as session:
-            session.execute(update(Message).where(Message.id == message_id).values(values))
-    page = administrator.get("/").text
-    assert "Not delivered" in page
-    assert '<a href="/outbox?state=failed">Failed: 2</a>' in page
-    assert '<a href="/outbox?state=expired">Expired: 1</a>' in page
-    assert "state=uncertain" not in page

@@ -3,26 +3,41 @@
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 import time_machine
 from sqlalchemy import update
 
 from tests.conftest import Enqueue, GetMessage
 from tests.support.certificates import Authority
 from tests.support.inbox import Inbox, running_inbox
-from webapp.core import clock
+from tests.support.scripted import ScriptedServer
+from webapp.core import clock, workers
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
 from webapp.mail.models import MailServer
 from webapp.outbox import service as outbox
-from webapp.outbox.models import Message
-from webapp.outbox.status import DeliveryStatus, delivery_status
+from webapp.outbox.models import Message, MessageState
+from webapp.outbox.status import DeliveryStatus, Flow, delivery_status
 
 Act = Callable[[], None]
+Scripted = Callable[..., ScriptedServer]
+UseServer = Callable[..., None]
+
+
+@pytest.fixture
+def worker(database: Database) -> Act:
+    """Have a worker say that it runs."""
+
+    def beat() -> None:
+        with database.transaction() as session:
+            workers.beat(session, "worker", clock.now())
+
+    return beat
 
 
 def status(database: Database) -> DeliveryStatus:
     with database.read() as session:
-        return delivery_status(session)
+        return delivery_status(session, clock.now())
 
 
 def test_a_new_installation_has_no_server_and_nothing_waiting(database: Database) -> None:
@@ -82,3 +97,57 @@ def test_delivery_stopped_when_the_present_trouble_began_not_when_an_older_one_d
     with time_machine.travel(present + timedelta(hours=2)):
         deliver()
     assert status(database).stopped_since == present
+
+
+def test_one_message_that_makes_the_server_hang_up_does_not_show_that_others_would_not_go_out(
+    enqueue: Enqueue, deliver: Act, database: Database, scripted: Scripted, use_server: UseServer
+) -> None:
+    use_server(scripted(drop_at="END"))
+    enqueue()
+    deliver()
+    found = status(database)
+    assert (found.flow, found.has_suspect, found.stopped_since) == (Flow.UNCONFIRMED, True, None)
+    enqueue(recipient="bob@people.example")
+    deliver()
+    assert (status(database).flow, status(database).in_trouble) == (Flow.STOPPED, True)
+
+
+def test_mail_stands_still_while_the_server_is_tried_again(
+    enqueue: Enqueue, deliver: Act, database: Database, inbox: Inbox
+) -> None:
+    inbox.password = "another one"
+    message_id = enqueue()
+    deliver()
+    with database.transaction() as session:
+        session.get_one(Message, message_id).state = MessageState.SENDING
+    assert status(database).flow is Flow.STOPPED
+
+
+def test_mail_stands_still_when_nothing_due_was_sent_for_five_minutes(
+    enqueue: Enqueue, deliver: Act, database: Database, inbox: Inbox, worker: Act
+) -> None:
+    enqueue()
+    deliver()
+    worker()
+    enqueue(not_before=clock.now() + timedelta(hours=1))
+    with time_machine.travel(clock.now() + timedelta(minutes=64)):
+        worker()
+        assert status(database).flow is Flow.FLOWING
+    with time_machine.travel(clock.now() + timedelta(minutes=66)):
+        worker()
+        found = status(database)
+    assert (found.flow, found.in_trouble) == (Flow.STOPPED, False)
+
+
+def test_a_worker_is_missed_when_it_is_silent_and_where_none_ever_ran_when_messages_are_late(
+    enqueue: Enqueue, deliver: Act, database: Database, inbox: Inbox, worker: Act
+) -> None:
+    enqueue()
+    assert status(database).flow is Flow.UNCONFIRMED
+    with time_machine.travel(clock.now() + timedelta(minutes=6)):
+        assert status(database).flow is Flow.NO_WORKER
+        deliver()
+        worker()
+        assert status(database).flow is Flow.FLOWING
+    with time_machine.travel(clock.now() + timedelta(minutes=7)):
+        assert status(database).flow is Flow.NO_WORKER

@@ -51,9 +51,14 @@ def notify_new_session(session: Session, user: User) -> None:
 
 def email_administrators(_sender: object, session: Session, expiry: Expiry) -> None:
     """Enqueue one alert about the mail server for each active administrator; receives `expiry_alert_raised`."""
+    enqueue_for_administrators(session, "expiry_alert", expiry.to_data())
+
+
+def enqueue_for_administrators(session: Session, kind: str, data: dict[str, Any]) -> None:
+    """Enqueue one message of this kind for each active administrator."""
     active = select(User).where(User.role == Role.ADMINISTRATOR, User.state == UserState.ACTIVE).order_by(User.id)
     for user in session.scalars(active):
-        outbox.enqueue(session, "expiry_alert", user.email, user_id=user.id, data=expiry.to_data())
+        outbox.enqueue(session, kind, user.email, user_id=user.id, data=data)
 
 
 def _can_be_added_to(message: Message, now: datetime) -> bool:

@@ -8,6 +8,8 @@ from webapp.outbox.claims import LocalStage
 from webapp.outbox.kinds import Unwanted, all_kinds, find_kind
 from webapp.outbox.models import Message, MessageState
 from webapp.outbox.service import StateFilter
+from webapp.outbox.status import STANDING_STILL
+from webapp.providers import Failure
 
 STATES = {
     MessageState.QUEUED: _("Waiting"),
@@ -30,6 +32,8 @@ FAILURES = {
     "settings_failed": _("The mail server's settings can't be used (%(error)s)."),
     "by_administrator": _("An administrator canceled it."),
     "data_unreadable": _("The data of this message in the database can't be read."),
+    "no_worker": _("No worker is running, and only a worker sends email. Start it, or look in the log why it ended."),
+    "not_sent": _("Email is due, but none has been sent for five minutes. See the worker's log for details."),
     "not_prepared": _("Mailroom couldn't prepare this message (%(error)s). See the log for details."),
 }
 
@@ -44,6 +48,13 @@ def describe_failure(message: Message) -> str:
     kind = find_kind(message.kind)
     texts = {**FAILURES, **(kind.reasons if kind else {})}
     return str(texts.get(failure.code, failure.code)) % i18n.isolate(failure.params)
+
+
+def describe_cause(failure: Failure) -> str:
+    """Return why nothing goes out, in the reader's language."""
+    if failure.stage in (*LocalStage, STANDING_STILL):
+        return str(FAILURES.get(failure.code, failure.code)) % i18n.isolate(failure.params)
+    return describe(failure)
 
 
 def describe_unwanted(error: Unwanted) -> str:

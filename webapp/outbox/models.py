@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Float, ForeignKey, Index, String, Text, false
+from sqlalchemy import Float, ForeignKey, Index, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.core.database import Base
@@ -45,6 +45,13 @@ class Message(Base):
         Index("ix_messages_due", "state", "next_attempt_at", "attempts", "id"),
         Index("ix_messages_state", "state", "id"),
         Index("ix_messages_finished", "state", "finished_at"),
+        # Few rows or none, so that it is known at once whether the mail server is in trouble.
+        Index(
+            "ix_messages_held",
+            "waits_for_server",
+            sqlite_where=text("waits_for_server = 1"),
+            postgresql_where=text("waits_for_server"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

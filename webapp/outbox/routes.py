@@ -1,4 +1,4 @@
-"""The Outbox pages, and the panels that show on other pages whether email is being delivered."""
+"""The Outbox pages."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from werkzeug.wrappers import Response
 
 from webapp.core import clock
 from webapp.core.app_state import app_state
-from webapp.outbox import labels, service, suspension
+from webapp.outbox import labels, service
 from webapp.outbox.kinds import Unwanted, kind_label
 from webapp.outbox.service import NotRetryable, NotWaiting, StateFilter
-from webapp.outbox.status import delivery_status, recently_undelivered
+from webapp.outbox.status import delivery_status
 from webapp.settings.context import general_settings
 
 blueprint = Blueprint("outbox", __name__, url_prefix="/outbox")
@@ -77,27 +77,4 @@ def cancel(message_id: int) -> Response:
 def mail_waits() -> bool:
     """Return whether emails with links wait at the moment, whoever they are for."""
     with app_state().database.read_columns() as connection:
-        return not general_settings().public_url or delivery_status(connection).is_stopped
-
-
-def home_panel() -> str:
-    """Render for Home whether email is being delivered and, if not, why."""
-    with app_state().database.read_columns() as connection:
-        undelivered = recently_undelivered(connection, clock.now())
-    return _status_panel("outbox/_home_panel.html", undelivered=undelivered)
-
-
-def mail_server_panel() -> str:
-    """Render for the mail server page whether email is being delivered."""
-    return _status_panel("outbox/_delivery_status.html")
-
-
-def _status_panel(template: str, **data: Any) -> str:
-    stopped = diagnosis = None
-    with app_state().database.read_columns() as connection:
-        status = delivery_status(connection)
-    if status.stopped_since:
-        with app_state().database.read() as session:
-            stopped = suspension.next_to_try(session)
-            diagnosis = service.diagnosis(session, stopped) if stopped else None
-    return render_template(template, status=status, stopped=stopped, diagnosis=diagnosis, **data)
+        return not general_settings().public_url or delivery_status(connection, clock.now()).is_stopped

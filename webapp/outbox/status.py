@@ -2,25 +2,42 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from enum import StrEnum
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, case, func, select, true
+from sqlalchemy import Connection, Row, case, func, or_, select, true
 from sqlalchemy.orm import Session
 
+from webapp.core import workers
+from webapp.core.workers import Workers
 from webapp.mail import servers
 from webapp.outbox import recipients
 from webapp.outbox.models import UNDELIVERED, Message, MessageState
+from webapp.providers import Failure
 
+AnyRow = Row[*tuple[Any, ...]]
 # How long Home shows what was not delivered.
 RECENTLY = timedelta(days=7)
-# The number of unsent messages; when the oldest was queued; since when one has failed that waits for the server.
-_WAITING = (
+# Mail stands still when messages are due and none was sent for so long, whatever the reason.
+STANDSTILL = timedelta(minutes=5)
+# The stage of a failure that no message had.
+STANDING_STILL = "standing_still"
+_WAITING_STATES = (MessageState.QUEUED, MessageState.SENDING)
+_WAITING = select(func.count(Message.id)).where(Message.state.in_(_WAITING_STATES))
+# Ids grow with time, and the smallest of a state is found at once.
+_OLDEST = [select(func.min(Message.id)).where(Message.state == state).scalar_subquery() for state in _WAITING_STATES]
+_WAITING_SINCE = select(func.min(Message.created_at)).where(or_(*(Message.id == one for one in _OLDEST)))
+_DUE_SINCE = select(func.min(Message.next_attempt_at)).where(Message.state == MessageState.QUEUED)
+# What waits for the server, or is being tried on behalf of all. That others wait with it, or that messages to several
+# people failed, shows that it is the server's trouble.
+_HELD = (
     select(
-        func.count(Message.id),
-        func.min(Message.created_at),
-        func.min(case(((Message.state == MessageState.QUEUED) & Message.waits_for_server, Message.failing_since))),
+        func.min(Message.failing_since).label("failing_since"),
+        func.count(Message.id).filter(~Message.suspect).label("others"),
+        func.min(case((Message.suspect, Message.recipient))).label("suspect"),
+        func.max(case((Message.suspect, Message.recipient))).label("other_suspect"),
     )
-    .where((Message.state == MessageState.QUEUED) | (Message.state == MessageState.SENDING))
+    .where(Message.waits_for_server, Message.failure_stage != "")
     .subquery()
 )
 _LAST_SENT = (
@@ -31,9 +48,28 @@ _LAST_SENT = (
     .subquery()
 )
 # One query, as Home asks it each time.
-_STATUS = select(_WAITING, servers.PRIMARY_SAVED_AT.scalar_subquery(), _LAST_SENT).select_from(
-    _WAITING.outerjoin(_LAST_SENT, true())
-)
+_STATUS = select(
+    _WAITING.scalar_subquery().label("waiting"),
+    _WAITING_SINCE.scalar_subquery().label("waiting_since"),
+    _DUE_SINCE.scalar_subquery().label("due_since"),
+    servers.PRIMARY_SAVED_AT.scalar_subquery().label("saved_at"),
+    _HELD,
+    _LAST_SENT,
+).select_from(_HELD.outerjoin(_LAST_SENT, true()))
+
+
+class Flow(StrEnum):
+    """Whether email flows.
+
+    UNCONFIRMED: nothing has been sent since the settings changed, or since a message failed that may be the cause
+    itself. NO_WORKER: none runs that could send anything.
+    """
+
+    FLOWING = "flowing"
+    UNCONFIRMED = "unconfirmed"
+    STOPPED = "stopped"
+    NO_WORKER = "no_worker"
+    NOT_SET_UP = "not_set_up"
 
 
 class SentMessage(NamedTuple):
@@ -49,45 +85,95 @@ class SentMessage(NamedTuple):
 class DeliveryStatus:
     """The status of delivery as a whole.
 
-    `stopped_since` is None while email is being delivered. `not_yet_used` says that the mail server was saved after
-    the last email was sent.
+    `stopped_since` is None unless the flow is STOPPED or NO_WORKER. `in_trouble` tells whether it is STOPPED because of
+    the mail server or its settings. `not_yet_used` says that the mail server was saved after the last email was sent,
+    `has_suspect` that a message waits that may be the cause of its failure, and none was sent since.
     """
 
+    flow: Flow
+    stopped_since: datetime | None
+    in_trouble: bool
+    has_suspect: bool
     last_sent: SentMessage | None
     waiting: int
     waiting_since: datetime | None
-    stopped_since: datetime | None
     has_server: bool
     not_yet_used: bool
+    workers: Workers
 
     @property
     def is_stopped(self) -> bool:
-        """Whether nothing goes out, because there is no mail server or it has trouble."""
-        return not self.has_server or self.stopped_since is not None
+        """Whether nothing goes out."""
+        return self.flow in (Flow.STOPPED, Flow.NO_WORKER, Flow.NOT_SET_UP)
 
 
-def delivery_status(session: Session | Connection) -> DeliveryStatus:
+def delivery_status(session: Session | Connection, now: datetime) -> DeliveryStatus:
     """Return the current status."""
-    waiting, waiting_since, stopped_since, server_saved_at, *sent = session.execute(_STATUS).one()
-    last_sent = SentMessage(*sent) if sent[0] else None
-    last_sent_at = last_sent.finished_at if last_sent else None
-    if stopped_since and last_sent_at:
-        # A message may have had the same trouble before others were sent.
-        stopped_since = max(stopped_since, last_sent_at)
+    row, running = session.execute(_STATUS).one(), workers.seen(session, now)
+    last_sent = SentMessage(row.id, row.kind, row.provider, row.finished_at) if row.id else None
+    in_trouble = row.others > 0 or row.suspect != row.other_suspect
+    flow, since = _flow(row, running, in_trouble, now)
     return DeliveryStatus(
+        flow=flow,
+        stopped_since=since,
+        in_trouble=in_trouble and flow is Flow.STOPPED,
+        has_suspect=row.suspect is not None,
         last_sent=last_sent,
-        waiting=waiting,
-        waiting_since=waiting_since,
-        stopped_since=stopped_since,
-        has_server=server_saved_at is not None,
-        not_yet_used=server_saved_at is not None and (last_sent_at is None or last_sent_at < server_saved_at),
+        waiting=row.waiting,
+        waiting_since=row.waiting_since,
+        has_server=row.saved_at is not None,
+        not_yet_used=_is_not_yet_used(row),
+        workers=running,
     )
 
 
-def recently_undelivered(session: Session | Connection, now: datetime) -> dict[MessageState, int]:
-    """Count the listed messages that were not delivered lately, or not for certain, by their state."""
-    recent = select(Message.state, func.count(Message.id)).where(
+def held_message(session: Session) -> Message | None:
+    """Return the message that is tried on behalf of all that wait for the server, or that is itself the suspect."""
+    held = select(Message).where(Message.waits_for_server, Message.failure_stage != "")
+    return session.scalar(held.order_by(Message.next_attempt_at, Message.id).limit(1))
+
+
+def cause_of(session: Session, status: DeliveryStatus) -> Failure | None:
+    """Return why nothing goes out; None while email flows, or may."""
+    if status.flow is Flow.NO_WORKER:
+        return Failure(STANDING_STILL, "no_worker")
+    if status.flow is not Flow.STOPPED:
+        return None
+    held = held_message(session) if status.in_trouble else None
+    return held.failure if held else Failure(STANDING_STILL, "not_sent")
+
+
+def recently_undelivered(session: Session | Connection, now: datetime) -> dict[MessageState, tuple[int, int]]:
+    """Count the listed messages that were not delivered, or not for certain: today (in UTC) and lately, by state."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    today = func.count(case((Message.finished_at >= midnight, Message.id)))
+    recent = select(Message.state, today, func.count(Message.id)).where(
         Message.state.in_(UNDELIVERED), Message.finished_at > now - RECENTLY, ~recipients.is_for_nobody()
     )
-    counts = {MessageState(state): number for state, number in session.execute(recent.group_by(Message.state))}
-    return {state: counts[state] for state in UNDELIVERED if state in counts}
+    found = {state: (today, lately) for state, today, lately in session.execute(recent.group_by(Message.state))}
+    return {state: found.get(state, (0, 0)) for state in UNDELIVERED}
+
+
+def _flow(row: AnyRow, running: Workers, in_trouble: bool, now: datetime) -> tuple[Flow, datetime | None]:
+    """Return the flow, and since when nothing goes out."""
+    if row.saved_at is None:
+        return Flow.NOT_SET_UP, None
+    late_since = _later(row.due_since, row.finished_at) if row.due_since else now
+    is_late = late_since <= now - STANDSTILL
+    # One that has never run here is missed only once messages are late.
+    if running.alive == 0 and (running.seen_at or is_late):
+        return Flow.NO_WORKER, running.seen_at or late_since
+    if in_trouble:
+        return Flow.STOPPED, _later(row.failing_since, row.finished_at)
+    if is_late:
+        return Flow.STOPPED, late_since
+    return (Flow.UNCONFIRMED if row.suspect or _is_not_yet_used(row) else Flow.FLOWING), None
+
+
+def _is_not_yet_used(row: AnyRow) -> bool:
+    return row.saved_at is not None and (row.finished_at is None or row.finished_at < row.saved_at)
+
+
+def _later(since: datetime, last_sent_at: datetime | None) -> datetime:
+    # A message may have had the same trouble, or have been due, before others were sent.
+    return max(since, last_sent_at) if last_sent_at else since

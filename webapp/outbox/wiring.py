@@ -11,7 +11,7 @@ from webapp.core import clock
 from webapp.core.app_state import app_state_of
 from webapp.core.jobs import cleanup_job, register_jobs
 from webapp.mail.signals import grant_obtained, mail_server_saved, mail_server_works
-from webapp.outbox import audit_events, claims, kinds, preview_routes, routes, service, suspension
+from webapp.outbox import audit_events, claims, kinds, panels, preview_routes, routes, service, suspension
 from webapp.outbox.queue import EXTENSION, WakeUpQueue, wake_after_commit
 from webapp.settings.signals import settings_saved
 from webapp.web import navigation
@@ -35,8 +35,7 @@ def init_app(app: Flask) -> None:
         app,
         NavigationEntry(_("Outbox"), "outbox.messages", 30),
         SettingsTab(_("Emails"), "emails.message_kinds", 40),
-        Panel("home", 10, routes.home_panel),
-        Panel("mail_server", 10, routes.mail_server_panel),
+        Panel("mail_server", 10, panels.mail_server_panel),
     )
     register_jobs(
         app,

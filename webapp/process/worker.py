@@ -7,6 +7,7 @@ Huey offers no public way to run other threads than its own, so this uses the in
 `_create_worker`, `_create_scheduler` and `_signal_actions`. Its version is pinned for that reason.
 """
 
+import secrets
 import signal
 import time
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import structlog
 from flask import Flask
 from huey.consumer import Consumer, Scheduler, Worker
 
-from webapp.core import clock
+from webapp.core import clock, workers
 from webapp.core.app_state import app_state_of
 from webapp.core.jobs import JobRunner, jobs_of
 from webapp.outbox import claims
@@ -56,6 +57,7 @@ class WorkerProcess(Consumer):
         self.app = app
         self.intervals = intervals
         self.in_flight = InFlight()
+        self.token = secrets.token_hex(8)
         self.jobs = JobRunner(app, jobs_of(app, "delivery"))
         super().__init__(  # type: ignore[no-untyped-call]
             get_queue(app).huey,
@@ -127,6 +129,8 @@ class MaintenanceThread(Scheduler):
         super().__init__(process.huey, process.stop_flag, self.sweep, periodic=False)  # type: ignore[no-untyped-call]
         self.database = app_state_of(process.app).database
         self.in_flight = process.in_flight
+        self.token = process.token
+        self.next_beat = 0.0
         self.jobs = JobRunner(process.app, jobs_of(process.app, "maintenance"))
 
     def loop(self, now: Any = None) -> None:
@@ -134,6 +138,7 @@ class MaintenanceThread(Scheduler):
         started = time.monotonic()
         try:
             self._renew(claims.LEASE)
+            self._beat(started)
         except Exception:
             log.exception("leases not renewed")
         self.jobs.run_due()
@@ -142,6 +147,14 @@ class MaintenanceThread(Scheduler):
     def shutdown(self) -> None:
         """Extend the leases for as long as the messages in flight may take, as nothing renews them from here on."""
         self._renew(claims.LEASE + timedelta(seconds=GRACE))
+        with self.database.transaction() as session:
+            workers.leave(session, self.token, clock.now())
+
+    def _beat(self, started: float) -> None:
+        if started >= self.next_beat:
+            self.next_beat = started + workers.BEAT.total_seconds()
+            with self.database.transaction() as session:
+                workers.beat(session, self.token, clock.now())
 
     def _renew(self, lease: timedelta) -> None:
         if ids := self.in_flight.ids():

@@ -23,6 +23,7 @@ from webapp.accounts.users import admin_links, administration
 from webapp.accounts.users.admin_link_routes import redirect_to_link
 from webapp.accounts.users.administration import ActionRefused
 from webapp.accounts.users.forms import CorrectAddressForm, NewUserForm, RoleForm
+from webapp.core import clock
 from webapp.core.app_state import app_state
 from webapp.core.errors import TooManyRequests
 from webapp.core.i18n import LANGUAGES
@@ -267,7 +268,7 @@ def _public_url() -> str:
 def _flash_activation(email: str) -> None:
     """Say that an activation email was queued or, if it has to wait, what it waits for."""
     with app_state().database.read() as session:
-        status = delivery_status(session)
+        status = delivery_status(session, clock.now())
         public_url = general(session, app_state().config).public_url
     if not public_url:
         problem = _("The activation email to %(email)s will be sent once the public URL is set.", email=email)

@@ -1,0 +1,1 @@
+"""What shows how email is doing."""

@@ -1,0 +1,59 @@
+"""Which workers are running: each says so in the database every few seconds."""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import Connection, String, delete, or_, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from webapp.core.database import Base, insert_into
+
+# How often a worker says that it runs, and after how much silence it counts as gone.
+BEAT = timedelta(seconds=10)
+SILENCE = timedelta(seconds=45)
+
+
+class Worker(Base):
+    """A worker process, by the token that it has while it runs. `seen_at` is when it said last that it runs."""
+
+    __tablename__ = "workers"
+
+    token: Mapped[str] = mapped_column(String(40), primary_key=True)
+    started_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+
+
+_SEEN_AT = select(Worker.seen_at)
+
+
+class Workers(NamedTuple):
+    """How many run, and when one was seen last; None if none has ever run here."""
+
+    alive: int
+    seen_at: datetime | None
+
+
+def beat(session: Session, token: str, now: datetime) -> None:
+    """Record that this worker runs, and forget those that are gone.
+
+    The row of the last worker stays when none is left, so that it is known since when.
+    """
+    row = {"token": token, "started_at": now, "seen_at": now}
+    statement = insert_into(session, Worker).values(row)
+    session.execute(statement.on_conflict_do_update(index_elements=[Worker.token], set_={"seen_at": now}))
+    # A time far ahead was written by a clock that has been set back since.
+    gone = or_(Worker.seen_at <= now - SILENCE, Worker.seen_at >= now + SILENCE)
+    session.execute(delete(Worker).where(gone))
+
+
+def leave(session: Session, token: str, now: datetime) -> None:
+    """Record that this worker stops; it counts as gone at once."""
+    row = session.get(Worker, token)
+    if row is not None:
+        row.seen_at = now - SILENCE
+
+
+def seen(session: Session | Connection, now: datetime) -> Workers:
+    """Return how many workers run, and when one was seen last."""
+    times = [seen_at for (seen_at,) in session.execute(_SEEN_AT)]
+    return Workers(sum(abs(now - one) < SILENCE for one in times), max(times, default=None))

@@ -1,0 +1,44 @@
+"""Workers that say that they run, the outage that is announced, and what waits for the mail server found at once."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0012"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add them."""
+    op.create_table(
+        "workers",
+        sa.Column("token", sa.String(40), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("token", name="pk_workers"),
+    )
+    op.create_table(
+        "outages",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("stage", sa.String(20), nullable=False),
+        sa.Column("code", sa.String(60), nullable=False),
+        sa.Column("params", sa.JSON(), nullable=False),
+        sa.Column("reply", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_outages"),
+    )
+    op.create_index(
+        "ix_messages_held",
+        "messages",
+        ["waits_for_server"],
+        sqlite_where=sa.text("waits_for_server = 1"),
+        postgresql_where=sa.text("waits_for_server"),
+    )
+
+
+def downgrade() -> None:
+    """Remove them."""
+    op.drop_index("ix_messages_held", "messages")
+    op.drop_table("outages")
+    op.drop_table("workers")

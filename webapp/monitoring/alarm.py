@@ -1,0 +1,97 @@
+"""The alarm: the webhook and the log say when email stands still, and they and an email when it flows again.
+
+The row of the Outage keeps several workers from announcing the same one twice.
+"""
+
+from datetime import datetime
+
+import structlog
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from webapp.accounts import notifications
+from webapp.core import clock, i18n
+from webapp.core.app_state import app_state
+from webapp.core.database import insert_into
+from webapp.mail import servers
+from webapp.monitoring.models import ONLY, Outage
+from webapp.outbox.labels import describe_cause
+from webapp.outbox.status import DeliveryStatus, cause_of, delivery_status
+from webapp.settings.service import general
+from webapp.webhooks import service as webhooks
+
+STOPPED, RECOVERED = "mail_server.stopped", "mail_server.recovered"
+
+log = structlog.get_logger(__name__)
+
+
+def watch(now: datetime) -> None:
+    """Announce an outage that is new, or the end of one."""
+    database = app_state().database
+    with database.read() as session:
+        status, outage = delivery_status(session, now), session.get(Outage, ONLY)
+    if outage is None and status.stopped_since is not None:
+        with database.transaction() as session:
+            _begin(session, status)
+    elif outage is not None and _is_over(outage, status):
+        with database.transaction() as session:
+            _end(session, status, now)
+
+
+def end(_sender: object, session: Session) -> None:
+    """Announce the end of the outage, because a test email went out; receives `mail_server_works`."""
+    now = clock.now()
+    _end(session, delivery_status(session, now), now)
+
+
+def _is_over(outage: Outage, status: DeliveryStatus) -> bool:
+    """Whether email flows again; that nothing waits any more doesn't show it."""
+    sent = status.last_sent
+    return not status.is_stopped and sent is not None and sent.finished_at > outage.since
+
+
+def _begin(session: Session, status: DeliveryStatus) -> None:
+    cause = cause_of(session, status)
+    if cause is None or status.stopped_since is None:
+        return
+    values = {"id": ONLY, "since": status.stopped_since, "stage": cause.stage, "code": cause.code}
+    values |= {"params": dict(cause.params), "reply": cause.reply}
+    inserted = insert_into(session, Outage).values(values).on_conflict_do_nothing().returning(Outage.id)
+    if session.scalar(inserted) is None:
+        return
+    since = webhooks.iso(status.stopped_since)
+    log.error("mail stopped", stage=cause.stage, code=cause.code, since=since, waiting=status.waiting)
+    with i18n.use_language(i18n.DEFAULT):
+        reason = describe_cause(cause)
+    _call_webhook(session, STOPPED, "Mail is not going out.", status, cause.stage, cause.code, reason, since)
+
+
+def _end(session: Session, status: DeliveryStatus, now: datetime) -> None:
+    ended = session.scalar(delete(Outage).where(Outage.id == ONLY).returning(Outage))
+    if ended is None:
+        return
+    since = webhooks.iso(ended.since)
+    seconds = round((now - ended.since).total_seconds())
+    log.info("mail flows again", stage=ended.stage, code=ended.code, since=since, seconds=seconds)
+    with i18n.use_language(i18n.DEFAULT):
+        reason = describe_cause(ended.failure)
+    _call_webhook(session, RECOVERED, "Mail is going out again.", status, ended.stage, ended.code, reason, since)
+    data = {"since": ended.since.isoformat(), "until": now.isoformat(), "stage": ended.stage, "code": ended.code}
+    data |= {"params": ended.params, "reply": ended.reply}
+    notifications.enqueue_for_administrators(session, "mail_recovered", data)
+
+
+def _call_webhook(
+    session: Session, event: str, text: str, status: DeliveryStatus, stage: str, code: str, reason: str, since: str
+) -> None:
+    server = servers.primary(session)
+    webhooks.enqueue(
+        session,
+        event,
+        text,
+        cause={"stage": stage, "code": code, "reason": reason},
+        since=since,
+        waiting=status.waiting,
+        mail_server={"provider": server.provider, "host": server.host} if server else None,
+        url=webhooks.mail_server_url(general(session, app_state().config)),
+    )

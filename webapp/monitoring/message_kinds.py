@@ -1,0 +1,40 @@
+"""The email to administrators that says that email flows again after an outage."""
+
+from datetime import datetime, timedelta
+
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from webapp.accounts.models import User, UserState
+from webapp.core import i18n
+from webapp.core.i18n import lazy_gettext as _
+from webapp.outbox.kinds import SAMPLE_NAME, SAMPLE_RECIPIENT, MessageKind, PreparedMessage, Unwanted, register_kinds
+from webapp.outbox.labels import describe_cause
+from webapp.outbox.models import Message
+from webapp.outbox.status import STANDING_STILL
+from webapp.providers import Failure
+
+REASONS = {"no_administrator": _("The account is no longer that of an active administrator.")}
+
+
+def _prepare(session: Session, message: Message) -> PreparedMessage:
+    user = session.get(User, message.user_id)
+    if user is None or user.state != UserState.ACTIVE or not user.is_administrator:
+        raise Unwanted("no_administrator")
+    found = message.data
+    failure = Failure(found["stage"], found["code"], found["params"], found["reply"])
+    since, until = datetime.fromisoformat(found["since"]), datetime.fromisoformat(found["until"])
+    with i18n.use_language(user.language):
+        data = {"name": user.name, "since": since, "until": until, "cause": describe_cause(failure)}
+    return PreparedMessage(user.email, data, user.language)
+
+
+def _sample(now: datetime) -> PreparedMessage:
+    cause = describe_cause(Failure(STANDING_STILL, "no_worker"))
+    data = {"name": SAMPLE_NAME, "since": now - timedelta(hours=2), "until": now, "cause": cause}
+    return PreparedMessage(SAMPLE_RECIPIENT, data)
+
+
+def init_app(app: Flask) -> None:
+    """Register the kind."""
+    register_kinds(app, MessageKind("mail_recovered", _("Mail works again"), _prepare, _sample, reasons=REASONS))

@@ -1,0 +1,36 @@
+"""What other pages show of delivery: a line that says whether email goes out, and why it doesn't."""
+
+from typing import Any
+
+from flask import render_template
+
+from webapp.core import clock
+from webapp.core.app_state import app_state
+from webapp.outbox import service
+from webapp.outbox.labels import describe_cause
+from webapp.outbox.status import DeliveryStatus, Flow, cause_of, delivery_status, held_message
+
+
+def mail_server_panel() -> str:
+    """Render for the mail server page whether email is being delivered."""
+    with app_state().database.read_columns() as connection:
+        status = delivery_status(connection, clock.now())
+    return render_template("outbox/_delivery_status.html", **explain(status))
+
+
+def explain(status: DeliveryStatus) -> dict[str, Any]:
+    """Return what `_delivery_status.html` needs, and what is known of the trouble.
+
+    That is `held`, the message that is tried on behalf of all, and its `diagnosis`.
+    """
+    cause, held, diagnosis, suspect = "", None, None, None
+    if status.is_stopped or status.has_suspect:
+        with app_state().database.read() as session:
+            failure, message = cause_of(session, status), held_message(session)
+            if status.in_trouble and message is not None:
+                held, diagnosis = message, service.diagnosis(session, message)
+            elif status.flow is Flow.UNCONFIRMED:
+                suspect = message
+        if failure is not None:
+            cause = str(diagnosis.cause) if diagnosis else describe_cause(failure)
+    return {"status": status, "cause": cause, "held": held, "diagnosis": diagnosis, "suspect": suspect}
