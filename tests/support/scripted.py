@@ -42,7 +42,7 @@ class ScriptedServer:
     With `only_for`, `stall_at` and `drop_at` happen only to messages for this recipient.
     `tls` needs the server's context as `certificate`; `stall_at="TLS"` never answers the handshake. `smuggled` is plain
     text sent in one segment with the reply to STARTTLS. `drip` is the number of seconds between any two bytes.
-    `mechanisms` is what EHLO offers (after encryption, if there is TLS).
+    `mechanisms` is what EHLO offers (after encryption, if there is TLS). Without `pipelining`, it doesn't offer that.
     """
 
     host = "localhost"
@@ -60,10 +60,12 @@ class ScriptedServer:
         endless_at: str = "",
         drip: float = 0,
         smuggled: bytes = b"",
+        pipelining: bool = True,
     ) -> None:
         self.tls, self.certificate, self.mechanisms = tls, certificate, mechanisms
         self.stall_at, self.drop_at, self.endless_at = stall_at, drop_at, endless_at
         self.drip, self.smuggled, self.only_for = drip, smuggled, only_for
+        self.pipelining = pipelining
         # All command lines of all connections, and all messages as received, with their dots.
         self.received: list[str] = []
         self.messages: list[bytes] = []
@@ -101,11 +103,15 @@ class ScriptedServer:
     def close(self) -> None:
         """Stop listening, drop all connections, and wait for the threads."""
         self._closing.set()
-        for conversation in self._conversations:
-            conversation.close()
+        self.hang_up()
         for thread in self._threads:
             thread.join(10)
         self._listener.close()
+
+    def hang_up(self) -> None:
+        """Drop all connections, as a server does that was started again."""
+        for conversation in self._conversations:
+            conversation.close()
 
     def reply_at(self, point: str) -> Reply | None:
         """Return the next reply of the test at this point, if there is one."""
@@ -144,6 +150,8 @@ class _Conversation:
         self.encrypted = False
         self._buffer = b""
         self._recipient = ""
+        # Whether the present message has a recipient.
+        self._accepted = False
 
     def run(self) -> None:
         """Reply until either side closes the connection."""
@@ -187,9 +195,14 @@ class _Conversation:
 
     def _say(self, point: str) -> bytes:
         reply = self.server.reply_at(point)
+        if reply is None and point in ("DATA", "END") and not self._accepted:
+            reply = "554 5.5.1 No valid recipients"
         if reply is None:
             reply = self._capabilities() if point == "EHLO" else DEFAULTS[point]
-        return self._answer(point, reply)
+        said = self._answer(point, reply)
+        if point in ("MAIL", "RCPT"):
+            self._accepted = point == "RCPT" and said.startswith(b"250")
+        return said
 
     def _answer(self, point: str, reply: Reply) -> bytes:
         """Reply at this point, or stall, drop or never end there if the test wants it."""
@@ -210,6 +223,8 @@ class _Conversation:
 
     def _capabilities(self) -> str:
         lines = ["scripted.example", "SIZE 35882577", "8BITMIME", "ENHANCEDSTATUSCODES", "SMTPUTF8"]
+        if self.server.pipelining:
+            lines.append("PIPELINING")
         if self.server.tls == "starttls" and not self.encrypted:
             lines.append("STARTTLS")
         elif self.server.mechanisms:
@@ -240,10 +255,8 @@ class _Conversation:
     def _take_message(self) -> None:
         if not self._say("DATA").startswith(b"354"):
             return
-        content = b""
-        while not content.endswith(b"\r\n.\r\n"):
-            content += self._line() + b"\n"
-        self.server.messages.append(content.removesuffix(b".\r\n"))
+        lines = iter(lambda: self._line() + b"\n", b".\r\n")
+        self.server.messages.append(b"".join(lines))
         self._say("END")
 
     def _send(self, data: bytes) -> None:

@@ -15,17 +15,25 @@ _TO_STANDARD_ALPHABET = str.maketrans("-_", "+/")
 class Redactor:
     """Replaces secrets, in the clear in any letter case and in the base64 of any text that contains them."""
 
-    def __init__(self, secrets: Iterable[str]) -> None:
-        known = sorted((one for one in secrets if len(one) >= MIN_SECRET_LENGTH), key=len, reverse=True)
-        self._plain = re.compile("|".join(map(re.escape, known)) or r"(?!)", re.IGNORECASE)
-        self._encoded = [encoded for secret in known for encoded in _in_base64(secret.encode())]
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        # The longest first: one that contains another must not be cut up.
+        self.secrets = sorted({one for one in secrets if len(one) >= MIN_SECRET_LENGTH}, key=len, reverse=True)
+        self._plain = re.compile("|".join(map(re.escape, self.secrets)) or r"(?!)", re.IGNORECASE)
+        self._encoded = [encoded for secret in self.secrets for encoded in _in_base64(secret.encode())]
 
     def __call__(self, text: str) -> str:
         """Return the text without the secrets."""
         text = self._plain.sub(REDACTED, text)
+        alike = text.translate(_TO_STANDARD_ALPHABET)
         for encoded in self._encoded:
-            text = _without_base64(text, encoded)
+            if encoded in alike:
+                text = _without_base64(text, encoded)
+                alike = text.translate(_TO_STANDARD_ALPHABET)
         return text
+
+    def with_secrets(self, secrets: Iterable[str]) -> "Redactor":
+        """Return a redactor that replaces these too."""
+        return Redactor([*self.secrets, *secrets])
 
 
 def _without_base64(text: str, encoded: str) -> str:

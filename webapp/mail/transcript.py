@@ -1,11 +1,11 @@
 """The transcript of one attempt to send: its stages with their times, and every line from both sides."""
 
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from types import TracebackType
+from typing import Literal, Self
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext
@@ -14,7 +14,10 @@ from webapp.mail.redaction import Redactor
 
 MAX_TRANSCRIPT_LINES = 400
 MAX_ERROR_LENGTH = 4000
+# Characters of a transcript that is stored.
+MAX_TEXT_LENGTH = 8000
 Source = Literal["client", "server", "note"]
+MARKS: dict[Source, str] = {"client": "→", "server": "←", "note": "·"}
 
 
 class Stage(StrEnum):
@@ -48,14 +51,27 @@ STAGE_LABELS = {
 }
 
 
-@dataclass
+@dataclass(slots=True)
 class StageResult:
-    """One stage: how long it took, in seconds, and whether it succeeded."""
+    """One stage: how long it took, in seconds, and whether it succeeded.
+
+    As a context manager it is timed; it passes if the block ends without an exception.
+    """
 
     stage: Stage
     seconds: float = 0.0
     passed: bool = False
     note: str = ""
+    _started: float = field(default_factory=time.monotonic, repr=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.seconds = time.monotonic() - self._started
+        self.passed = error is None
 
 
 @dataclass(frozen=True)
@@ -65,49 +81,61 @@ class TranscriptLine:
     source: Source
     text: str
 
+    @property
+    def mark(self) -> str:
+        """The sign of who said it."""
+        return MARKS[self.source]
 
-@dataclass
+
 class Transcript:
-    """The stages and lines so far. Secrets are redacted before anything is recorded."""
+    """The stages so far, and what both sides said.
 
-    secrets: Iterable[str] = field(default=(), repr=False)
-    stages: list[StageResult] = field(default_factory=list)
-    lines: list[TranscriptLine] = field(default_factory=list)
+    That is kept as it was said, in memory, as a message that is sent needs no words. It can only be read without the
+    secrets, also those that became known later.
+    """
 
-    def __post_init__(self) -> None:
-        self._redactor = Redactor(self.secrets)
+    def __init__(self, redactor: Redactor | None = None) -> None:
+        self.redactor = redactor or Redactor()
+        self.stages: list[StageResult] = []
+        self._said: list[tuple[Source, str | bytes]] = []
 
-    def add_secret(self, secret: str) -> None:
-        """Redact this too, from now on."""
-        self.secrets = [*self.secrets, secret]
-        self._redactor = Redactor(self.secrets)
+    def add_secrets(self, secrets: Iterable[str]) -> None:
+        """Redact these too."""
+        self.redactor = self.redactor.with_secrets(secrets)
 
-    @contextmanager
-    def stage(self, stage: Stage) -> Iterator[StageResult]:
-        """Time one stage; it passes if the block ends without an exception."""
+    def stage(self, stage: Stage) -> StageResult:
+        """Begin a stage; use it as a context manager."""
         result = StageResult(stage)
         self.stages.append(result)
-        started = time.monotonic()
-        try:
-            yield result
-            result.passed = True
-        finally:
-            result.seconds = time.monotonic() - started
+        return result
 
-    def add(self, source: Source, text: str) -> None:
-        """Record what the client sent, one complete reply of the server, or an event such as a TLS handshake."""
-        for line in self._redactor(text).split("\n"):
-            if len(self.lines) < MAX_TRANSCRIPT_LINES:
-                self.lines.append(TranscriptLine(source, line))
+    def add(self, source: Source, said: str | bytes) -> None:
+        """Record commands of the client, one complete reply of the server, or an event such as a TLS handshake."""
+        if len(self._said) < MAX_TRANSCRIPT_LINES:
+            self._said.append((source, said))
+
+    @property
+    def lines(self) -> list[TranscriptLine]:
+        """What was said, without secrets, line by line."""
+        texts = [(source, said if isinstance(said, str) else printable(said)) for source, said in self._said]
+        lines = [(source, line) for source, text in texts for line in self.redactor(text).rstrip().split("\n")]
+        return [TranscriptLine(source, line.rstrip()) for source, line in lines[:MAX_TRANSCRIPT_LINES]]
+
+    def as_text(self) -> str:
+        """Return the lines, each after the sign of who said it; of many only the last."""
+        text = "\n".join(f"{line.mark} {line.text}" for line in self.lines)
+        return text if len(text) <= MAX_TEXT_LENGTH else "…" + text[-MAX_TEXT_LENGTH:]
 
     def redact(self, text: str) -> str:
         """Return the text without secrets, shortened to what is worth showing."""
-        return self._redactor(text)[:MAX_ERROR_LENGTH]
+        return self.redactor(text)[:MAX_ERROR_LENGTH]
 
 
 def printable(octets: bytes) -> str:
     """Decode what a server sent, without control and formatting characters."""
     text = octets.decode("utf-8", "replace")
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() or c == "\n" else " " if c.isspace() else "\ufffd" for c in text)
 
 

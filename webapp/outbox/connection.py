@@ -75,7 +75,7 @@ class ReusableConnection:
 
     def open(self, settings: CurrentSettings) -> None:
         """Connect and authenticate with these settings, unless that has been done. Raises NotReady, DeliveryError."""
-        if self._connection is not None and self._is_current(settings):
+        if self._connection is not None and self._connection.usable and self._is_current(settings):
             return
         self.close()
         self._transport_settings = None

@@ -3,7 +3,6 @@
 import ssl
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from tests.mail.conftest import settings_for, stages, with_password
 from tests.support.certificates import Authority
 from tests.support.inbox import PASSWORD, USERNAME, Security, running_inbox
 from tests.support.scripted import ScriptedServer
-from webapp.core import clock
 from webapp.mail.mime import Email
 from webapp.mail.transcript import Stage
 from webapp.mail.transport.connection import SmtpConnection
@@ -182,16 +180,6 @@ def test_a_rejection_has_a_scope(
     assert (error.stage, error.scope) == (stage, fault)
 
 
-def test_a_rejected_recipient_leaves_the_connection_usable(app: Flask, scripted: Scripted, message: Email) -> None:
-    server = scripted({"RCPT": ["550 5.1.1 User unknown", "250 Ok"]})
-    with app.app_context(), SmtpConnection(settings_for(server)) as connection:
-        with pytest.raises(DeliveryError):
-            connection.send(message)
-        connection.send(message)
-    assert server.connections == 1
-    assert len(server.messages) == 1
-
-
 @pytest.mark.parametrize(
     ("sender", "recipient", "code", "scope"),
     [
@@ -225,12 +213,6 @@ def test_the_reply_to_ehlo_is_kept_if_the_server_hangs_up_at_helo(
     assert (error.stage, error.reply) == (Stage.EHLO, "550 5.7.1 No such host")
 
 
-def test_a_line_that_starts_with_a_dot_arrives_intact(scripted: Scripted, send: Send) -> None:
-    server = scripted()
-    send(settings_for(server))
-    assert b"\r\n..hidden dot\r\n" in server.messages[0]
-
-
 @pytest.mark.parametrize("host", ["no-such-host.invalid", "a..b", "x" * 300])
 def test_an_invalid_host_fails_at_the_lookup(host: str, delivery_error: FailingSend) -> None:
     assert delivery_error(settings_for(host=host, port=25)).stage is Stage.LOOKUP
@@ -238,12 +220,3 @@ def test_an_invalid_host_fails_at_the_lookup(host: str, delivery_error: FailingS
 
 def test_a_closed_port_fails_at_connecting(delivery_error: FailingSend) -> None:
     assert delivery_error(settings_for()).stage is Stage.CONNECT
-
-
-def test_an_expired_message_is_not_sent(app: Flask, scripted: Scripted, message: Email) -> None:
-    server = scripted()
-    with app.app_context(), SmtpConnection(settings_for(server)) as connection:
-        with pytest.raises(DeliveryError, match="message_expired"):
-            connection.deliver(message.to_wire({}), clock.now())
-        connection.deliver(message.to_wire({}), clock.now() + timedelta(seconds=60))
-    assert len(server.messages) == 1

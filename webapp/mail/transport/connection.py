@@ -11,16 +11,17 @@ from typing import Self, cast
 import flask_mail
 import structlog
 
-from webapp.core import clock, network_errors, tls
+from webapp.core import network_errors, tls
 from webapp.core.sockets import connect, connect_through_proxy, resolve
 from webapp.mail.mime import Email, WireEmail, ascii_domain
 from webapp.mail.oauth.errors import OAuthError
+from webapp.mail.redaction import Redactor
 from webapp.mail.transcript import Stage, StageResult, Transcript
-from webapp.mail.transport import rejections
 from webapp.mail.transport.authentication import ACCESS_TOKEN, authenticate
 from webapp.mail.transport.errors import DeliveryError, Scope
 from webapp.mail.transport.settings import TransportSettings
-from webapp.mail.transport.smtp import Certificate, SmtpClient, reply_text
+from webapp.mail.transport.smtp import Certificate, SmtpClient
+from webapp.mail.transport.transaction import Transaction
 
 log = structlog.get_logger(__name__)
 # Flask-Mail's extension: its messages look up defaults in it. Its connections are not used.
@@ -43,28 +44,41 @@ class SmtpConnection(flask_mail.Connection):
         self.host = None
         # The certificate that the server presented last.
         self.certificate: Certificate | None = None
+        # Whether another email may follow, and the number of those so far.
+        self.usable = False
+        self.emails = 0
         proxy = settings.proxy
-        self.transcript = Transcript([*settings.secrets.values(), *([proxy.password] if proxy else [])])
+        self._redactor = Redactor([*settings.secrets.values(), *([proxy.password] if proxy else [])])
+        # Of what happened since the previous email, at first of connecting.
+        self.transcript = Transcript(self._redactor)
 
     def __enter__(self) -> Self:
         """Connect and authenticate."""
         self.host = self.configure_host()
+        self.usable = True
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Quit, unless the connection has failed, and close."""
-        if self.host is None:
+        if error is not None:
+            self.usable = False
+        self.close()
+
+    def close(self) -> None:
+        """Quit, if the connection is usable, and close it."""
+        client, self.host = self.host, None
+        if client is None:
             return
         try:
-            if error is None:
-                self.host.quit_quickly()
+            if self.usable:
+                client.quit_quickly()
         except OSError as quit_error:
             log.debug("the mail server did not answer QUIT", error=str(quit_error))
         finally:
-            self.host.sock.close()
-            self.host = None
+            self.usable = False
+            client.sock.close()
 
     def configure_host(self) -> SmtpClient:
         """Return a client that is connected, encrypted as configured, and authenticated.
@@ -92,20 +106,24 @@ class SmtpConnection(flask_mail.Connection):
         self.deliver(cast(Email, message).to_wire(self.settings.provider.headers))
 
     def deliver(self, email: WireEmail, not_after: datetime | None = None) -> str:
-        """Send one email, unless the server is not ready for its content before `not_after`; return its reply.
+        """Send one email, unless the server asks for its content at `not_after` or later; return its reply.
 
-        Raises DeliveryError; the connection stays usable unless its scope is SERVER or UNCERTAIN.
+        Raises DeliveryError. Then `usable` says whether the connection takes another email, or is closed.
         """
         client = self.host
         if client is None:
             raise RuntimeError("the connection is not open")
+        if self.emails:
+            self.transcript = client.transcript = Transcript(self._redactor)
+        self.emails += 1
+        transaction = Transaction(client, email)
         try:
-            self._send_envelope(client, email)
-            return self._send_data(client, email.content, not_after)
+            with self._failures():
+                return transaction.run(not_after)
         except DeliveryError as error:
-            if error.scope not in (Scope.SERVER, Scope.UNCERTAIN):
-                with suppress(OSError):
-                    client.docmd("RSET")
+            self.usable = error.scope in (Scope.MESSAGE, Scope.RECIPIENT) and transaction.withdraw()
+            if not self.usable:
+                self.close()
             raise
 
     def _get_token(self) -> bool:
@@ -118,7 +136,8 @@ class SmtpConnection(flask_mail.Connection):
                 token = settings.tokens.get()
             except OAuthError as error:
                 raise DeliveryError(Stage.TOKEN, error.code, error.params, error.reply) from error
-        self.transcript.add_secret(token.value)
+        self._redactor = self._redactor.with_secrets([token.value])
+        self.transcript.redactor = self._redactor
         secrets = {**settings.secrets, ACCESS_TOKEN: token.value}
         self.settings = replace(settings, secrets=secrets, valid_until=token.expires_at)
         return token.is_new
@@ -193,71 +212,26 @@ class SmtpConnection(flask_mail.Connection):
             pass
         return other.certificate.host_names if other.certificate else ""
 
-    def _send_envelope(self, client: SmtpClient, email: WireEmail) -> None:
-        with self._stage(Stage.MAIL):
-            options = [f"SIZE={len(email.content)}"] if client.has_extn("size") else []
-            if email.needs_utf8:
-                _require_smtputf8(client, email.sender)
-                options.append("SMTPUTF8")
-            _expect(2, Stage.MAIL, *client.mail(email.sender, options))
-        with self._stage(Stage.RCPT):
-            _expect(2, Stage.RCPT, *client.rcpt(email.recipient))
-
-    def _send_data(self, client: SmtpClient, content: bytes, not_after: datetime | None) -> str:
-        with self._stage(Stage.DATA) as result:
-            if not_after is not None and clock.now() >= not_after:
-                raise DeliveryError(Stage.DATA, "message_expired", scope=Scope.EXPIRED)
-            _expect(3, Stage.DATA, *client.docmd("DATA"))
-            self.transcript.add("note", f"message of {len(content)} octets")
-            client.send(_dot_stuffed(content))
-            try:
-                reply = client.getreply()
-            except OSError as error:
-                cause, params = network_errors.classify(error)
-                params["cause"] = cause
-                raise DeliveryError(Stage.DATA, "unconfirmed", params, scope=Scope.UNCERTAIN) from error
-            _expect(2, Stage.DATA, *reply)
-            result.note = self.transcript.redact(reply_text(*reply))
-        return result.note
-
     @contextmanager
     def _stage(self, stage: Stage) -> Iterator[StageResult]:
-        """Run one stage. Whatever fails in it becomes a DeliveryError that carries the transcript."""
+        """Run one stage."""
+        with self._failures(), self.transcript.stage(stage) as result:
+            yield result
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Make every failure a DeliveryError of the present stage, without secrets and with the transcript."""
         try:
-            with self.transcript.stage(stage) as result:
-                yield result
+            yield
         except DeliveryError as error:
-            error.stage = stage
             self._complete(error)
             raise
-        except (OSError, UnicodeError, ValueError) as error:
-            failed = DeliveryError(stage, *network_errors.classify(error))
+        except (OSError, ValueError) as error:
+            failed = DeliveryError(self.transcript.stages[-1].stage, *network_errors.classify(error))
             self._complete(failed)
             raise failed from error
 
     def _complete(self, error: DeliveryError) -> None:
-        error.redact(self.transcript.redact)
+        error.stage = self.transcript.stages[-1].stage
         error.transcript = self.transcript
-
-
-def _require_smtputf8(client: SmtpClient, sender: str) -> None:
-    """Raise DeliveryError if the server can't take addresses with non-ASCII characters, naming whose it is."""
-    if client.has_extn("smtputf8"):
-        return
-    if sender.isascii():
-        raise DeliveryError(Stage.MAIL, "smtputf8_not_offered", scope=Scope.RECIPIENT)
-    raise DeliveryError(Stage.MAIL, "sender_needs_smtputf8", scope=Scope.SERVER)
-
-
-def _expect(first_digit: int, stage: Stage, code: int, text: bytes) -> None:
-    if code // 100 != first_digit:
-        reply = reply_text(code, text)
-        raise DeliveryError(stage, reply=reply, scope=rejections.scope(stage, reply))
-
-
-def _dot_stuffed(content: bytes) -> bytes:
-    """Return the content as it is sent after DATA (RFC 5321, 4.5.2)."""
-    lines = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-    if lines[-1] == b"":
-        lines.pop()
-    return b"\r\n".join(b"." + line if line.startswith(b".") else line for line in lines) + b"\r\n.\r\n"
+        error.redact(self._redactor)

@@ -1,9 +1,10 @@
 """Failures to deliver, as one type."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 
 from webapp.core.errors import MailroomError
+from webapp.mail.redaction import Redactor
 from webapp.mail.transcript import Stage, Transcript
 from webapp.providers import Failure
 
@@ -45,8 +46,10 @@ class DeliveryError(MailroomError):
     def __str__(self) -> str:
         return f"{self.stage}: {self.reply or self.params.get('error') or self.code}"
 
-    def redact(self, redact: Callable[[str], str]) -> None:
-        """Remove secrets from what the server said."""
+    def redact(self, redactor: Redactor) -> None:
+        """Remove secrets from what the server said, and from the transcript."""
+        self.transcript.add_secrets(redactor.secrets)
+        redact = self.transcript.redact
         self.reply = redact(self.reply)
         self.params = {name: redact(value) for name, value in self.params.items()}
 

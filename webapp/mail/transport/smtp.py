@@ -7,6 +7,7 @@ long tokens).
 
 import base64
 import json
+import select
 import smtplib
 import socket
 import ssl
@@ -173,6 +174,12 @@ class SmtpClient(smtplib.SMTP):
         if self._refused is not None:
             raise DeliveryError(Stage.AUTH, *self._refused)
 
+    def is_quiet(self) -> bool:
+        """Return whether the server has said nothing since its last reply: unasked, it only says that it hangs up."""
+        waiting = select.poll()
+        waiting.register(self.sock, select.POLLIN)
+        return not self._buffer and not waiting.poll(0)
+
     def quit_quickly(self) -> None:
         """Send QUIT and wait only briefly: the message is delivered already. Raises OSError."""
         self._timeout = min(self._timeout, QUIT_TIMEOUT)
@@ -195,7 +202,7 @@ class SmtpClient(smtplib.SMTP):
             self._read_reply(lines)
         finally:
             if lines:
-                self.transcript.add("server", printable(b"\n".join(lines)))
+                self.transcript.add("server", b"\n".join(lines))
         return int(lines[-1][:3]), b"\n".join(line[4:].strip() for line in lines)
 
     def _read_reply(self, lines: list[bytes]) -> None:
