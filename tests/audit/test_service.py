@@ -48,6 +48,19 @@ class TestRecord:
         assert (entry.subject_id, entry.subject_email) == (user_id, "ada@example.com")
         assert (entry.event, entry.data) == ("user.role_changed", {"role": "member"})
 
+    def test_many_entries_are_added_as_one_by_one(self, database: Database, root: Actor) -> None:
+        people = [Actor(1, "ada@example.com"), Actor(2, "zoë@exämple.com")]
+        with database.transaction() as session:
+            audit.record_all(session, audit_events.ROLE_CHANGED, people, role="member")
+            for person in people:
+                audit.record(session, audit_events.ROLE_CHANGED, person, role="member")
+        found = [vars(entry) for entry in entries(database)[-4:]]
+        differ = {"id", "happened_at", "_sa_instance_state"}
+        many, single = found[:2], found[2:]
+        assert [{k: v for k, v in one.items() if k not in differ} for one in many] == [
+            {k: v for k, v in one.items() if k not in differ} for one in single
+        ]
+
     def test_the_actor_is_the_signed_in_user(self, administrator: Browser, database: Database) -> None:
         administrator.submit("/settings/general", product_name="Acme", public_url="https://mail.example.com")
         entry = entries(database)[-1]

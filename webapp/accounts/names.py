@@ -29,7 +29,10 @@ def problem(name: str) -> str:
 
 def has_web_address(name: str) -> bool:
     """Return whether a mail program might turn a part of this name into a link."""
+    return _WEB_ADDRESS.search(name if name.isascii() else _plain(name)) is not None
+
+
+def _plain(name: str) -> str:
+    """Leave out marks: some are not seen at all, and others are part of a letter, which they must not end."""
     letters = (one for one in unicodedata.normalize("NFKD", name) if one not in JOINERS)
-    # Without marks: some are not seen at all, and others are part of a letter, which they must not end.
-    plain = "".join(one for one in letters if unicodedata.category(one)[0] != "M").translate(_PERIODS)
-    return _WEB_ADDRESS.search(plain) is not None
+    return "".join(one for one in letters if unicodedata.category(one)[0] != "M").translate(_PERIODS)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, delete, insert, literal, select, tuple_
+from sqlalchemy import ColumnElement, delete, literal, select, tuple_
 from sqlalchemy.orm import Session
 
 from webapp.audit import audit_events, registry
@@ -17,7 +17,7 @@ from webapp.audit.models import AuditEntry
 from webapp.audit.registry import EventType
 from webapp.core import clock, logs
 from webapp.core.actor import current_actor
-from webapp.core.database import Database, UtcDateTime
+from webapp.core.database import Database, UtcDateTime, insert_selected, json_rows
 from webapp.core.email_addresses import InvalidEmailAddress, comparison_key, validate
 
 PAGE_SIZE = 50
@@ -68,9 +68,15 @@ def record(
 
 def record_all(session: Session, event_type: EventType, subjects: Sequence[Subject], **data: Any) -> None:
     """Add an entry about each of these people, in one statement, and log one event for all of them."""
-    if subjects:
-        session.execute(insert(AuditEntry), [_values(event_type, one, one.email, data) for one in subjects])
-        logs.log_after_commit(session, event_type.key, users=[one.id for one in subjects], **data)
+    if not subjects:
+        return
+    people = json_rows(session, [(one.id, one.email) for one in subjects])
+    values = _values(event_type, None, "", data) | {
+        "subject_id": people.c.value[0].as_integer(),
+        "subject_email": people.c.value[1].as_string(),
+    }
+    session.execute(insert_selected(AuditEntry, values))
+    logs.log_after_commit(session, event_type.key, users=[one.id for one in subjects], **data)
 
 
 def list_entries(session: Session, entry_filter: Filter, before: int | None) -> tuple[list[AuditEntry], bool]:

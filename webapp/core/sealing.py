@@ -54,6 +54,9 @@ class Sealer(Protocol):
         For secrets that are needed again, and therefore must be made again, as they are not stored.
         """
 
+    def with_present_keys(self) -> "Sealer":
+        """Return a sealer that doesn't look for newer keys: for many texts at once."""
+
 
 class KeySealer:
     """A Sealer that seals with the first of its keys and opens with any of them."""
@@ -100,6 +103,10 @@ class KeySealer:
     def derive_secrets(self, text: str, purpose: str) -> list[bytes]:
         """Return secrets made from a text: HMAC-SHA256."""
         return _hmacs(self._secret_keys, purpose, text)
+
+    def with_present_keys(self) -> "KeySealer":
+        """Return this."""
+        return self
 
 
 def _hmacs(keys: Sequence[bytes], purpose: str, text: str) -> list[bytes]:

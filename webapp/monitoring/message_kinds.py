@@ -5,20 +5,27 @@ from datetime import datetime, timedelta
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from webapp.accounts.models import User, UserState
+from webapp.accounts.models import UserState
+from webapp.accounts.preparation import LockedUser, by_id, prepare_with
 from webapp.core import i18n
 from webapp.core.i18n import lazy_gettext as _
-from webapp.outbox.kinds import SAMPLE_NAME, SAMPLE_RECIPIENT, MessageKind, PreparedMessage, Unwanted, register_kinds
+from webapp.outbox.kinds import (
+    SAMPLE_NAME,
+    SAMPLE_RECIPIENT,
+    ClaimedMessage,
+    MessageKind,
+    PreparedMessage,
+    Unwanted,
+    register_kinds,
+)
 from webapp.outbox.labels import describe_cause
-from webapp.outbox.models import Message
 from webapp.outbox.status import STANDING_STILL
 from webapp.providers import Failure
 
 REASONS = {"no_administrator": _("The account is no longer that of an active administrator.")}
 
 
-def _prepare(session: Session, message: Message) -> PreparedMessage:
-    user = session.get(User, message.user_id)
+def _write(_session: Session, message: ClaimedMessage, user: LockedUser | None) -> PreparedMessage:
     if user is None or user.state != UserState.ACTIVE or not user.is_administrator:
         raise Unwanted("no_administrator")
     found = message.data
@@ -37,4 +44,5 @@ def _sample(now: datetime) -> PreparedMessage:
 
 def init_app(app: Flask) -> None:
     """Register the kind."""
-    register_kinds(app, MessageKind("mail_recovered", _("Mail works again"), _prepare, _sample, reasons=REASONS))
+    prepare = prepare_with(_write, by_id)
+    register_kinds(app, MessageKind("mail_recovered", _("Mail works again"), prepare, _sample, reasons=REASONS))

@@ -25,6 +25,7 @@ from webapp.outbox.claims import LocalStage
 from webapp.outbox.connection import CurrentSettings, NotReady, ReusableConnection, current_settings
 from webapp.outbox.kinds import MessageKind, Unwanted, get_kind
 from webapp.outbox.models import Message, MessageState
+from webapp.outbox.preparation import prepare
 from webapp.providers import Failure
 
 # Sending isn't begun when less than this is left: the server may take a moment to accept a message.
@@ -130,8 +131,9 @@ class DeliveryRun:
 
     def _send(self, message: Message, kind: MessageKind, settings: CurrentSettings) -> None:
         """Prepare, compose and send the email."""
-        with self._state.database.transaction() as session:
-            prepared = kind.prepare(session, message)
+        prepared = prepare(self._state.database, [message])[message.id]
+        if isinstance(prepared, Exception):
+            raise prepared
         with i18n.use_language(prepared.language):
             email = compose(
                 prepared.template or kind.name,

@@ -1,21 +1,56 @@
 """The kinds of messages. Each is registered by the package that owns it, as one object that knows all about it."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from flask import Flask, current_app
 from sqlalchemy.orm import Session
 
 from webapp.core.errors import MailroomError, NotFound
 from webapp.core.i18n import lazy_gettext as _
-from webapp.outbox.models import Message
 
 EXTENSION = "mailroom.message_kinds"
 # Nothing under .invalid ever exists (RFC 2606, section 2).
 SAMPLE_NAME, SAMPLE_RECIPIENT = "Ada Lovelace", "ada@preview.invalid"
+
+
+class ClaimedMessage(Protocol):
+    """What kinds read of a message: see `outbox.models.Message`, which is one; so is a row with these columns."""
+
+    @property
+    def id(self) -> int:
+        """Its id."""
+
+    @property
+    def kind(self) -> str:
+        """The name of its kind."""
+
+    @property
+    def recipient(self) -> str:
+        """The address that it was queued for."""
+
+    @property
+    def user_id(self) -> int | None:
+        """The user whom it was queued for; None where nobody was looked up."""
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """What it was queued with."""
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was queued."""
+
+    @property
+    def identity(self) -> str:
+        """What no other message has ever had."""
+
+    @property
+    def deadline(self) -> datetime:
+        """The time after which it isn't sent, and its link expires."""
 
 
 class Unwanted(MailroomError):
@@ -47,12 +82,16 @@ class PreparedMessage:
         return *parts[1:], self.data.get("code", "")
 
 
+Prepare = Callable[[Session, Sequence[ClaimedMessage]], Mapping[int, PreparedMessage | Unwanted]]
+
+
 @dataclass(frozen=True)
 class MessageKind:
     """One kind of message.
 
-    `prepare` turns a queued message into what is sent now, or raises Unwanted; `sample` makes the preview.
-    `require_wanted` is the part of `prepare` that raises Unwanted and changes nothing; a retry by hand asks it first.
+    `prepare` turns messages of this kind into what is sent now, or says that one is unwanted, by the ids of the
+    messages; `sample` makes the preview. `require_wanted` raises Unwanted for what `prepare` would find unwanted and
+    changes nothing; a retry by hand asks it first.
     `reasons` words the codes of Unwanted. A kind that `needs_link` waits until a public URL is set. `find_user` returns
     the id of the user with an address, or raises Unwanted, for messages queued without looking anybody up. A kind that
     `warns` tells people what others may have done in their name, administrators too: nobody can cancel it.
@@ -60,10 +99,10 @@ class MessageKind:
 
     name: str
     label: str
-    prepare: Callable[[Session, Message], PreparedMessage]
+    prepare: Prepare
     sample: Callable[[datetime], PreparedMessage]
     needs_link: bool = False
-    require_wanted: Callable[[Session, Message], object] = lambda _session, _message: None
+    require_wanted: Callable[[Session, ClaimedMessage], object] = lambda _session, _message: None
     reasons: Mapping[str, str] = field(default_factory=dict)
     find_user: Callable[[Session, str], int] | None = None
     warns: bool = False
@@ -106,8 +145,8 @@ def _known() -> dict[str, MessageKind]:
     return cast(dict[str, MessageKind], current_app.extensions[EXTENSION])
 
 
-def _prepare_test(_session: Session, message: Message) -> PreparedMessage:
-    return PreparedMessage(message.recipient, message.data)
+def _prepare_tests(_session: Session, messages: Sequence[ClaimedMessage]) -> dict[int, PreparedMessage | Unwanted]:
+    return {message.id: PreparedMessage(message.recipient, message.data) for message in messages}
 
 
 def _sample_test(_now: datetime) -> PreparedMessage:
@@ -115,4 +154,4 @@ def _sample_test(_now: datetime) -> PreparedMessage:
 
 
 # What mail.test_send sends; it is registered here because mail lies below the outbox.
-TEST_KIND = MessageKind("test", _("Test"), _prepare_test, _sample_test)
+TEST_KIND = MessageKind("test", _("Test"), _prepare_tests, _sample_test)

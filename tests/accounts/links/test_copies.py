@@ -9,8 +9,9 @@ from sqlalchemy import select, update
 
 from tests.conftest import Enqueue, GetMessage
 from tests.support.scripted import ScriptedServer
-from webapp.accounts.links import codes
+from webapp.accounts.links import codes, derived
 from webapp.accounts.links import service as links
+from webapp.accounts.links.derived import WantedLink
 from webapp.accounts.models import Link, LinkPurpose, User
 from webapp.audit.models import AuditEntry
 from webapp.core import clock
@@ -32,7 +33,9 @@ def issue_for(database: Database) -> Issue:
         user: User, identity: str = "1", keys: tuple[str, ...] = ("a key",), purpose: LinkPurpose = LinkPurpose.RESET
     ) -> codes.IssuedLink:
         with database.transaction() as session:
-            return codes.issue_for(session, KeySealer(keys), identity, user, purpose, LATER)
+            (issued,) = derived.issue(session, KeySealer(keys), [WantedLink(identity, user.id, purpose, LATER)])
+        assert isinstance(issued, codes.IssuedLink)
+        return issued
 
     return issue_for
 

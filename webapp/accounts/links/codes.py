@@ -7,9 +7,7 @@ that user become invalid. The links in the same emails stay valid.
 
 import secrets
 import unicodedata
-from base64 import urlsafe_b64encode
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 
@@ -18,7 +16,6 @@ from sqlalchemy.orm import Session
 
 from webapp.accounts import audit_events, service, throttles
 from webapp.accounts.links import service as links
-from webapp.accounts.links.errors import LinkNotFound
 from webapp.accounts.models import Link, LinkPurpose, User
 from webapp.audit import service as audit
 from webapp.core import clock, rate_limits
@@ -37,6 +34,8 @@ WITH_ADDRESS = (LinkPurpose.ACTIVATION, LinkPurpose.RESET)
 WITHOUT_CODE = (LinkPurpose.RESTORE_ADDRESS,)
 # The same for every reason, so that an attacker learns nothing from it.
 INVALID_CODE = _("This code is wrong, has expired, or belongs to another address. Check it, or request a new email.")
+# What each byte stands for.
+_LETTERS = (ALPHABET * (256 // len(ALPHABET))).encode()
 _LOOKALIKES = str.maketrans("OIL", "011")
 # The id of no account.
 NO_USER = 0
@@ -63,42 +62,23 @@ def issue(
     session: Session, sealer: Sealer, user: User, purpose: LinkPurpose, expires_at: datetime, email: str | None = None
 ) -> IssuedLink:
     """Create a link with its code. `email` is the address that it confirms or restores."""
-    made = IssuedLink(secrets.token_urlsafe(32), "" if purpose in WITHOUT_CODE else generate())
-    _store(session, sealer, user, purpose, expires_at, email, made)
-    return made
-
-
-def issue_for(
-    session: Session,
-    sealer: Sealer,
-    identity: str,
-    user: User,
-    purpose: LinkPurpose,
-    expires_at: datetime,
-    email: str | None = None,
-) -> IssuedLink:
-    """Create the link of the message with this identity, or return the one created before. Raises LinkRefused.
-
-    Link and code are derived from a key and the message, so each copy of the message has the same ones, although
-    they aren't stored. `email` is the address that the link confirms or restores.
-    """
-    text = f"{identity} {user.id} {purpose} {email or ''}"
-    seeds = zip(sealer.derive_secrets(text, "link"), sealer.derive_secrets(text, "code of a link"), strict=True)
-    derived = [
-        IssuedLink(urlsafe_b64encode(link).decode().rstrip("="), "" if purpose in WITHOUT_CODE else _from_bytes(code))
-        for link, code in seeds
-    ]
-    for made in derived:
-        with suppress(LinkNotFound):
-            links.check(links.find(session, made.secret, purpose))
-            return replace(made, is_new=False)
-    _store(session, sealer, user, purpose, expires_at, email, derived[0])
-    return derived[0]
+    code = "" if purpose in WITHOUT_CODE else generate()
+    code_hash = stored_hash(sealer, user.id, purpose, code)
+    return IssuedLink(links.create(session, user, purpose, expires_at, email, code_hash), code)
 
 
 def generate() -> str:
     """Return a random code as it is shown: ABCD-EFGH."""
-    return _from_bytes(secrets.token_bytes(CODE_LENGTH))
+    return from_bytes(secrets.token_bytes(CODE_LENGTH))
+
+
+def from_bytes(random: bytes) -> str:
+    """Return the code that at least 8 random bytes stand for, as it is shown.
+
+    Its first half has a letter: two halves of digits would change places where text runs from right to left.
+    """
+    code = random[:CODE_LENGTH].translate(_LETTERS).decode()
+    return from_bytes(sha256(random).digest()) if code[:HALF].isdigit() else f"{code[:HALF]}-{code[HALF:]}"
 
 
 def normalise(entered: str) -> str:
@@ -135,26 +115,9 @@ def redeem(
     return None
 
 
-def _store(
-    session: Session,
-    sealer: Sealer,
-    user: User,
-    purpose: LinkPurpose,
-    expires_at: datetime,
-    email: str | None,
-    made: IssuedLink,
-) -> None:
-    code_hash = _hashes(sealer, user.id, purpose, normalise(made.code))[0] if made.code else None
-    links.create(session, user, purpose, expires_at, email, code_hash, made.secret)
-
-
-def _from_bytes(random: bytes) -> str:
-    """Return the code that random bytes stand for.
-
-    Its first half has a letter: two halves of digits would change places where text runs from right to left.
-    """
-    code = "".join(ALPHABET[byte % len(ALPHABET)] for byte in random[:CODE_LENGTH])
-    return _from_bytes(sha256(random).digest()) if code[:HALF].isdigit() else f"{code[:HALF]}-{code[HALF:]}"
+def stored_hash(sealer: Sealer, user_id: int, purpose: LinkPurpose, code: str) -> str | None:
+    """Return what is stored of a code as it is shown; None for no code."""
+    return _hashes(sealer, user_id, purpose, code.replace("-", ""))[0] if code else None
 
 
 def _find_open(

@@ -43,10 +43,9 @@ def create(
     expires_at: datetime,
     email: str | None = None,
     code_hash: str | None = None,
-    secret: str = "",
 ) -> str:
-    """Create a link and return its secret, random unless given. `email` is the address that it confirms or restores."""
-    secret = secret or secrets.token_urlsafe(32)
+    """Create a link and return its secret. `email` is the address that it confirms or restores."""
+    secret = secrets.token_urlsafe(32)
     link = Link(
         user_id=user.id,
         purpose=purpose,

@@ -157,7 +157,7 @@ class KeyringSealer:
 
     def seal(self, value: str, purpose: str) -> str:
         """Encrypt a value for one purpose. Raises SecretKeyMissing."""
-        return _sealer(self._keyring.keys().require_current().secrets).seal(value, purpose)
+        return self.with_present_keys().seal(value, purpose)
 
     def open(self, sealed: str, purpose: str) -> str:
         """Decrypt a value. Raises CannotUnseal if no key opens it or it was sealed for another purpose."""
@@ -170,11 +170,15 @@ class KeyringSealer:
 
     def lookup_hashes(self, text: str, purpose: str) -> list[str]:
         """Return the keyed hashes of a text, one for each key, newest first. Raises SecretKeyMissing."""
-        return _sealer(self._keyring.keys().require_current().secrets).lookup_hashes(text, purpose)
+        return self.with_present_keys().lookup_hashes(text, purpose)
 
     def derive_secrets(self, text: str, purpose: str) -> list[bytes]:
         """Return secrets made from a text, one for each key, newest first. Raises SecretKeyMissing."""
-        return _sealer(self._keyring.keys().require_current().secrets).derive_secrets(text, purpose)
+        return self.with_present_keys().derive_secrets(text, purpose)
+
+    def with_present_keys(self) -> KeySealer:
+        """Return a sealer that doesn't look for newer keys. Raises SecretKeyMissing."""
+        return _sealer(self._keyring.keys().require_current().secrets)
 
 
 # Deriving from the keys takes longer than sealing does.
