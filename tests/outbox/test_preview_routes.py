@@ -7,12 +7,13 @@ import pytest
 from tests.support.browser import Browser
 from webapp.accounts.message_kinds import KINDS
 from webapp.core.app_state import AppState
+from webapp.monitoring.message_kinds import RECOVERED_KIND
 from webapp.outbox.kinds import TEST_KIND
 from webapp.settings import service as settings
 
 pytestmark = pytest.mark.one_database
 
-NAMES = [kind.name for kind in (TEST_KIND, *KINDS)]
+NAMES = [kind.name for kind in (TEST_KIND, *KINDS, RECOVERED_KIND)]
 URL = re.compile(r"https?://[^\s\"'<>]+")
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from webapp.core.database import Base, insert_into
 
 # How long counts stay apart by hour; older ones are added to the row of hour BEFORE.
-KEPT = timedelta(days=90)
+KEPT = timedelta(days=32)
 BEFORE = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -37,6 +37,15 @@ class Counted(NamedTuple):
     detail: str = ""
 
 
+class CountOfHour(NamedTuple):
+    """What was counted of one sort within an hour."""
+
+    hour: datetime
+    subject: str
+    detail: str
+    total: float
+
+
 def add(session: Session, now: datetime, amounts: Mapping[Counted, float]) -> None:
     """Add to the counts of this hour."""
     _add(session, now.replace(minute=0, second=0, microsecond=0), amounts)
@@ -51,10 +60,11 @@ def totals(session: Session, measure: str) -> dict[tuple[str, str], float]:
     }
 
 
-def by_hour(session: Session, measure: str, since: datetime) -> list[Count]:
+def by_hour(session: Session, measure: str, since: datetime) -> list[CountOfHour]:
     """Return the counts of each hour since then, the oldest first."""
-    wanted = select(Count).where(Count.measure == measure, Count.hour >= since)
-    return list(session.scalars(wanted.order_by(Count.hour)))
+    wanted = select(Count.hour, Count.subject, Count.detail, Count.total)
+    found = session.execute(wanted.where(Count.measure == measure, Count.hour >= since).order_by(Count.hour))
+    return [CountOfHour(*row) for row in found]
 
 
 def merge_old(session: Session, now: datetime) -> None:

@@ -42,7 +42,11 @@ def _sample(now: datetime) -> PreparedMessage:
     return PreparedMessage(SAMPLE_RECIPIENT, data)
 
 
+RECOVERED_KIND = MessageKind(
+    "mail_recovered", _("Mail works again"), prepare_with(_write, by_id), _sample, reasons=REASONS
+)
+
+
 def init_app(app: Flask) -> None:
     """Register the kind."""
-    prepare = prepare_with(_write, by_id)
-    register_kinds(app, MessageKind("mail_recovered", _("Mail works again"), prepare, _sample, reasons=REASONS))
+    register_kinds(app, RECOVERED_KIND)

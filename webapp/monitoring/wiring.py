@@ -3,14 +3,16 @@
 from flask import Flask
 
 from webapp.mail.signals import mail_server_works
-from webapp.monitoring import alarm, jobs, message_kinds, panels
+from webapp.monitoring import alarm, cache, jobs, message_kinds, panels, routes
 from webapp.web import navigation
 from webapp.web.navigation import Panel
 
 
 def init_app(app: Flask) -> None:
-    """Add the panel on Home, the jobs, and the email that says that mail works again."""
+    """Add the panel on Home with its charts, the jobs, and the email that says that mail works again."""
+    cache.init_app(app)
     message_kinds.init_app(app)
     jobs.init_app(app)
     mail_server_works.connect(alarm.end)
+    app.register_blueprint(routes.blueprint)
     navigation.register(app, Panel("home", 10, panels.home_panel))

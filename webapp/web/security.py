@@ -74,6 +74,14 @@ def plain_text_headers(body: bytes) -> list[tuple[str, str]]:
     ]
 
 
+def image_policy(response: Response) -> Response:
+    """Let an SVG of ours use the style sheet inside of it, also where it is opened by itself."""
+    response.headers["Content-Security-Policy"] = (
+        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+    )
+    return response
+
+
 def allow_own_frames(response: Response) -> Response:
     """Let this page show others of ours in frames, such as an email."""
     response.headers["Content-Security-Policy"] = f"{CONTENT_SECURITY_POLICY}; frame-src 'self'"
