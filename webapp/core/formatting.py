@@ -3,14 +3,15 @@
 import math
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 from babel import lists
-from babel.dates import format_timedelta, get_datetime_format
+from babel.dates import format_date, format_time, format_timedelta, get_datetime_format
 from babel.units import format_unit
-from flask_babel import format_date, format_time, get_locale
+from flask_babel import get_locale, to_user_timezone
 
-from webapp.core.i18n import DEFAULT_LOCALE
+from webapp.core.i18n import DEFAULT_LOCALE, current
 
 Length = Literal["medium", "long"]
 UNITS: tuple[tuple[int, Literal["day", "hour", "minute"]], ...] = ((24 * 60, "day"), (60, "hour"), (1, "minute"))
@@ -18,9 +19,15 @@ UNITS: tuple[tuple[int, Literal["day", "hour", "minute"]], ...] = ((24 * 60, "da
 
 def format_datetime(value: datetime, length: Length = "medium", seconds: bool = False) -> str:
     """Format date and time, to the minute unless `seconds` is set. With `length` `long`, the month is spelled out."""
-    pattern = str(get_datetime_format("medium", get_locale() or DEFAULT_LOCALE))
-    day, time = format_date(value, length), format_time(value, "medium" if seconds else "short")
-    return pattern.replace("{0}", time).replace("{1}", day)
+    shown = to_user_timezone(value).replace(microsecond=0)
+    return _format_datetime(shown if seconds else shown.replace(second=0), length, seconds, current().locale)
+
+
+@lru_cache(maxsize=1000)
+def _format_datetime(value: datetime, length: Length, seconds: bool, locale: str) -> str:
+    day = format_date(value, length, locale)
+    time = format_time(value, "medium" if seconds else "short", locale=locale)
+    return str(get_datetime_format("medium", locale)).replace("{0}", time).replace("{1}", day)
 
 
 def format_seconds(value: float) -> str:

@@ -176,7 +176,8 @@ def strong(value: str) -> Markup:
 
 def _needs_isolation(value: Any) -> bool:
     # Markup brings its own `bdi`. Email programs would take a character after a URL for a part of the link.
-    return type(value) is str and not value.startswith(("https://", "http://"))
+    is_text = isinstance(value, str) and not hasattr(value, "__html__")
+    return is_text and not str.startswith(value, ("https://", "http://"))
 
 
 def _fill(language: Language, text: str, values: Mapping[str, Any], context: EvalContext | None = None) -> str:

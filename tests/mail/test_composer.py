@@ -1,0 +1,173 @@
+"""An email that is filled into a layout is the one that rendering its template gives, byte for byte."""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from flask import Flask
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jinja2 import DictLoader, TemplateNotFound
+
+from tests.mail.test_compose import FIREFOX, MOMENT, PATH, TEMPLATES
+from webapp import create_app
+from webapp.core import i18n
+from webapp.core.config import Config
+from webapp.core.i18n import LANGUAGES
+from webapp.mail.compose import compose
+from webapp.mail.composer import Composer
+from webapp.mail.expiry.service import Expiry, ExpiryState, ExpirySubject
+from webapp.mail.mime import WireEmail
+from webapp.settings.service import General
+
+pytestmark = pytest.mark.one_database
+
+SETTINGS = [
+    (General("https://mailroom.example", "Mailroom", "help@mailroom.example"), "Mailroom <post@sender.example>", {}),
+    (
+        General("https://поштамт.example/x", 'Поштамт "&" <b>', ""),
+        "post@bücher.example",
+        {"X-Tracking": '{"off": "é"}'},
+    ),
+    (General("", "", "допомога@поштамт.example"), "пошта@sender.example", {}),
+]
+NAMES = [
+    "Eve", "Єва", "José", "O'Neil", "Ada & Co <b>x</b> \"quoted\"", "100 % %s %(name)s", "{{ name }} {% if %} {#",
+    "حواء", "חוה (x)", "🎉 Eve 👩\u200d👧", "e\u0301 combining", "\u0301", "x" * 300, "字" * 300, "\ue0000\ue001",
+    "=?utf-8?q?=0d=0aBcc=3a?=", "a\r\nBcc: x\x00 ", " ", "", "&amp;", "&#39;", "https://evil.example/", "evil\u202etxt",
+    "x\u200f", "-- \n.", "=_0",
+]  # fmt: skip
+RECIPIENTS = [
+    "eve@people.example", "eve@straße.example", "єва@people.example", '"eve smith"@people.example',
+    "o'neil&co@x.example", "x" * 64 + "@" + "people." * 20 + "example", "Eve.+={}%@people.example",
+]  # fmt: skip
+ORIGIN = {"ip_address": "192.0.2.7", "user_agent": FIREFOX}
+DATA: dict[str, Any] = {
+    "happened_at": MOMENT,
+    "valid_until": MOMENT,
+    "until": MOMENT,
+    "code": "1234-5678",
+    "by_link": True,
+    "everywhere": True,
+    "provider": "SendGrid",
+    "new_email": "new@people.example",
+    **ORIGIN,
+}
+VARIANT = {
+    "by_link": False,
+    "everywhere": False,
+    "user_agent": "",
+    "ip_address": "",
+    "new_email": "o'neil@people.example",
+}
+# What no layout takes.
+OTHER_DATA = {
+    "sessions": [{"at": MOMENT, **ORIGIN}],
+    "expiry": Expiry(ExpirySubject.CLIENT_SECRET, ExpiryState.EXPIRING, MOMENT),
+}
+
+PARTS = ("subject.txt", "body.txt", "body.html")
+
+
+class TwoWays:
+    """Composes each email in both ways, and requires that they are the same."""
+
+    def __init__(self, general: General, mail_from: str, headers: Mapping[str, str]) -> None:
+        self._general, self._mail_from, self._headers = general, mail_from, headers
+        self._composer = Composer(general, mail_from, headers)
+
+    def __call__(self, template: str, recipient: str = RECIPIENTS[0], language: str = "en", **data: Any) -> WireEmail:
+        arguments = (data, PATH, "1 2026-11-30T10:00:00+00:00")
+        filled_in = self._composer.compose(template, recipient, *arguments, language)
+        with i18n.use_language(language):
+            rendered = compose(template, recipient, self._mail_from, self._general, *arguments)
+        assert filled_in == rendered.to_wire(self._headers)
+        return filled_in
+
+
+@pytest.fixture
+def context(app: Flask) -> Iterator[Flask]:
+    """The context of the application, at a moment that stays."""
+    with app.app_context(), time_machine.travel(MOMENT, tick=False):
+        yield app
+
+
+@pytest.fixture(scope="module")
+def any_language(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoWays]:
+    """Compose in both ways, for many examples."""
+    app = create_app(Config.complete(instance=tmp_path_factory.mktemp("instance"), secret_key="a secret key" * 4))
+    with app.app_context(), time_machine.travel(MOMENT, tick=False):
+        yield TwoWays(*SETTINGS[0])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("saved", SETTINGS)
+@pytest.mark.usefixtures("context")
+def test_every_kind_is_the_same_in_both_ways(language: str, saved: tuple[General, str, dict[str, str]]) -> None:
+    two_ways = TwoWays(*saved)
+    for template in TEMPLATES:
+        data = DATA | (OTHER_DATA if template in ("new_session", "expiry_alert") else {})
+        for name in NAMES if saved is SETTINGS[0] else NAMES[::4]:
+            two_ways(template, language=language, **data, name=name)
+        for recipient in RECIPIENTS:
+            two_ways(template, recipient, language, **(data | VARIANT), name="Eve")
+
+
+@settings(deadline=None)
+@given(name=st.text(), new_email=st.text())
+def test_any_name_and_address_are_the_same_in_both_ways(any_language: TwoWays, name: str, new_email: str) -> None:
+    any_language("address_changed", language="ar", **(DATA | {"name": name, "new_email": new_email}))
+
+
+ODD_USES = [
+    "{{ name|upper }} {{ name|replace('e', '') }}",
+    "{{ name|length }} {{ code|list }} {{ (name ~ '!')|upper }}",
+    "{{ name.upper() }} {{ name[0] }} {{ name * 2 }}",
+    "{% if name == 'Eve' %}It is her.{% endif %} {{ name in 'Eve Ada' }} {{ name is string }}",
+    "{{ name|safe }} {{ name|e }} {% autoescape false %}{{ name }}{% endautoescape %}",
+    "<p title='{{ name }}'>x</p> <p title={{ name }}>y</p> <style>.{{ name }} { color: red }</style>",
+    "&{{ name }} &amp;{{ name }} &#{{ code }}; <{{ name }}>",
+    "{{ valid_until }} {{ valid_until.year }} {{ valid_until|moment('long', seconds=True) }}",
+    "{{ valid_until|moment|upper }} {{ valid_until and name }} {{ name or code }}",
+    "{% set short = _('Hello %(name)s,', name=name) %}{{ short[:8] }} {{ short|wordwrap(9) }} {{ '%s' % name }}",
+    "\ue0000\ue001 \ue000 {{ name }}",
+]
+
+
+@pytest.mark.parametrize("body", ODD_USES)
+def test_whatever_a_template_does_with_its_values_is_the_same_in_both_ways(
+    context: Flask, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    use_templates(context, monkeypatch, {f"email/odd/{part}": body for part in PARTS})
+    two_ways = TwoWays(*SETTINGS[0])
+    for number, name in enumerate(["Eve", "lt;", "amp", "Ada", "O'Neil & <b>", "a" * 80, "1"]):
+        two_ways("odd", name=name, code="65", valid_until=MOMENT + timedelta(seconds=number))
+
+
+@pytest.mark.parametrize("name", ["Eve", "Єва", "حواء", "O'Neil & <b>", ""])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_ordinary_email_is_filled_in_without_its_template(
+    context: Flask, monkeypatch: pytest.MonkeyPatch, name: str, language: str
+) -> None:
+    composer = Composer(*SETTINGS[0])
+    layouts = [template for template in TEMPLATES if template not in ("new_session", "expiry_alert")]
+    for template in layouts:
+        composer.compose(template, "ada@people.example", {**DATA, "name": name and "Ada"}, PATH, "", language)
+    use_templates(context, monkeypatch, {})
+    for template in layouts:
+        composer.compose(template, "eve@people.example", {**DATA, "name": name}, PATH, "", language)
+    with pytest.raises(TemplateNotFound):
+        composer.compose(template, "ада@people.example", DATA, PATH, "", language)
+
+
+def test_an_email_without_an_identity_has_a_message_id_of_its_own(context: Flask) -> None:
+    composer = Composer(*SETTINGS[0])
+    assert len({composer.compose("test", "eve@people.example", {}).header_id for _ in range(3)}) == 3
+
+
+def use_templates(app: Flask, monkeypatch: pytest.MonkeyPatch, files: Mapping[str, str]) -> None:
+    """Have the application use these templates instead of its own."""
+    monkeypatch.setattr(app.jinja_env, "loader", DictLoader(files))
+    monkeypatch.setattr(app.jinja_env, "cache", {})
