@@ -79,7 +79,7 @@ def test_it_is_uncertain_although_the_second_copy_could_not_be_sent(
     deliver()
     if ends == "late":
         with database.transaction() as session:
-            claims.sweep(session, clock.now() + timedelta(days=4))
+            claims.expire(session, clock.now() + timedelta(days=4))
     else:
         use_server(scripted({"END": "554 5.7.1 Duplicate message"}))
         make_due()

@@ -128,6 +128,31 @@ class Database:
             for function in session.info.pop(AFTER_COMMIT, []):
                 function()
 
+    @contextmanager
+    def relaxed(self) -> Iterator[Any]:
+        """Open a connection of the driver (DB-API, PEP 249) that commits each statement at once.
+
+        What it commits survives the death of this process, but until something else is committed, not a power cut:
+        it does not wait for the disk (sqlite.org/pragma.html#pragma_synchronous; postgresql.org/docs, 28.4).
+        """
+        pooled = self.engine.raw_connection()
+        driver: Any = pooled.driver_connection
+        is_postgresql = self.engine.dialect.name == "postgresql"
+        try:
+            if is_postgresql:
+                driver.autocommit = True
+            driver.execute("SET synchronous_commit = off" if is_postgresql else "PRAGMA synchronous=NORMAL")
+            yield driver
+            driver.execute("RESET synchronous_commit" if is_postgresql else "PRAGMA synchronous=FULL")
+            if is_postgresql:
+                driver.autocommit = False
+        except BaseException:
+            # Nobody else must get it as it is now.
+            pooled.invalidate()
+            raise
+        finally:
+            pooled.close()
+
 
 def after_commit(session: Session, function: Callable[[], None]) -> None:
     """Call a function once the transaction is committed; the same function only once."""

@@ -1,27 +1,31 @@
-"""Which worker may send a message, and what happened to it; each change is one statement, safe on any machine.
+"""Which worker may send a message, and what happened to it.
 
-A claim is a lease. The worker renews it while it is alive (`renew`); when the worker dies, the lease expires and
-another one sends the message. So a message may be sent twice, but is never lost.
+A claim is a lease, held by a run of deliveries. The worker renews the leases of its runs while it is alive (`renew`);
+when it dies, they expire and another one sends the messages. So a message may be sent twice, but is never lost.
+Whoever frees a claim first looks whether the message was marked as sent.
 """
 
 import random
-from collections.abc import Collection
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, update
 from sqlalchemy.orm import Session
 
-from webapp.outbox.models import MAX_AGE, Message, MessageState
+from webapp.outbox import attempts, statistics
+from webapp.outbox.models import MAX_AGE, Message, MessageState, deadline_of, identity_of
 from webapp.providers import Failure
 
-LEASE = timedelta(seconds=30)
+LEASE = timedelta(seconds=20)
 # Waits after the first, second … attempt.
 MESSAGE_WAITS = [timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15),
                  timedelta(hours=1)]  # fmt: skip
 # No lease and no wait is this long: a later time was written by a clock that has been set back since.
 MAX_WAIT = timedelta(hours=3)
+FREE: dict[str, Any] = {"lease_expires_at": None, "claimed_by": None}
+# Written out in statements, because SQLite uses a partial index only for what it can read.
+IS_QUEUED = Message.state == literal(MessageState.QUEUED.value, literal_execute=True)
 
 _jitter = random.SystemRandom()
 
@@ -33,52 +37,109 @@ class LocalStage(StrEnum):
     PREPARING = "preparing"
 
 
-def claim(session: Session, now: datetime) -> Message | None:
-    """Take the message that has been due for longest; no other worker gets it until `lease_expires_at`.
+class Claimed(NamedTuple):
+    """What sending needs of a message, as in the columns of the same names."""
 
-    Among those due since the same time, the one with the fewest attempts comes first, so that a message
-    that keeps failing comes last.
+    id: int
+    kind: str
+    recipient: str
+    user_id: int | None
+    data: dict[str, Any]
+    created_at: datetime
+    expires_at: datetime | None
+    next_attempt_at: datetime
+    attempts: int
+    failed_at: datetime | None
+    bulk: bool
+
+    @property
+    def identity(self) -> str:
+        """What no other message has ever had."""
+        return identity_of(self.id, self.created_at)
+
+    @property
+    def deadline(self) -> datetime:
+        """The time after which the message isn't sent."""
+        return deadline_of(self.created_at, self.expires_at)
+
+    @property
+    def due_at(self) -> datetime:
+        """When it was due first. One that has waited for a retry was due when it was queued, as far as is known."""
+        return self.next_attempt_at if self.attempts == 1 and self.failed_at is None else self.created_at
+
+    @property
+    def turn(self) -> tuple[bool, datetime, int, int]:
+        """What messages are sent in the order of."""
+        return self.bulk, self.next_attempt_at, self.attempts, self.id
+
+
+_COLUMNS = [getattr(Message, name) for name in Claimed._fields]
+
+
+def claim(session: Session, now: datetime, size: int, run: str) -> list[Claimed]:
+    """Take the messages that have been due for longest; nobody else gets them until their leases expire.
+
+    Bulk ones come last. Among those due since the same time, the one with the fewest attempts comes first, so that
+    a message that keeps failing comes last.
     """
-    due = (
-        select(Message.id)
-        .where(is_due(now))
-        .order_by(Message.next_attempt_at, Message.attempts, Message.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    return session.scalar(
-        update(Message)
-        .where(Message.id == due.scalar_subquery(), Message.state == MessageState.QUEUED)
-        .values(
-            state=MessageState.SENDING,
-            lease_expires_at=now + LEASE,
-            attempts=Message.attempts + 1,
-            last_attempt_at=now,
-        )
-        .returning(Message)
-    )
+    claimed = _claim(session, now, size, run, bulk=False)
+    if len(claimed) < size:
+        claimed += _claim(session, now, size - len(claimed), run, bulk=True)
+    return claimed
 
 
-def renew(session: Session, ids: Collection[int], until: datetime) -> None:
-    """Extend the leases of the messages that are being sent right now."""
-    ours = and_(Message.id.in_(ids), Message.state == MessageState.SENDING)
-    session.execute(update(Message).where(ours).values(lease_expires_at=until))
+def held(session: Session, message_id: int, run: str) -> Message | None:
+    """Return the message, locked, if this run still holds its claim."""
+    ours = and_(Message.id == message_id, _claimed_by(run))
+    return session.scalar(select(Message).where(ours).with_for_update().execution_options(populate_existing=True))
 
 
-def mark_sent(session: Session, message: Message, now: datetime, provider: str) -> None:
-    """Record that the server accepted the message, even if our lease has expired meanwhile."""
-    accepted = and_(Message.id == message.id, Message.state.in_((MessageState.SENDING, MessageState.QUEUED)))
-    values = _final(MessageState.SENT, now) | failure_columns(None, None) | {"provider": provider}
-    session.execute(update(Message).where(accepted).values(values))
+def renew(session: Session, worker: str, until: datetime) -> None:
+    """Extend the leases of what the runs of this worker hold."""
+    session.execute(update(Message).where(_unlocked(_claimed_by_worker(worker))).values(lease_expires_at=until))
+
+
+def release_untried(session: Session, run: str, but: int | None = None) -> None:
+    """Queue again what this run holds and has not tried, all but the message with this id; no attempt is counted.
+
+    What the run has sent must have been recorded before.
+    """
+    untried = and_(_claimed_by(run), Message.id != but) if but else _claimed_by(run)
+    values = {"state": MessageState.QUEUED, "attempts": Message.attempts - 1, **FREE}
+    session.execute(update(Message).where(untried).values(values))
+
+
+def release(session: Session, worker: str, now: datetime) -> None:
+    """Queue again what the runs of this worker hold, because it has died."""
+    _free(session, _claimed_by_worker(worker), now)
+
+
+def sweep(session: Session, now: datetime) -> None:
+    """Queue again what a worker claimed that has died or can't renew its leases."""
+    over = or_(Message.lease_expires_at < now, Message.lease_expires_at > now + MAX_WAIT)
+    _free(session, and_(Message.state == MessageState.SENDING, over), now)
+
+
+def expire(session: Session, now: datetime) -> None:
+    """End what is too late, and have nothing wait for a time that a clock meant which has been set back since."""
+    late = or_(Message.expires_at <= now, and_(Message.expires_at.is_(None), Message.created_at <= now - MAX_AGE))
+    ended = case((Message.uncertain_at.is_(None), MessageState.EXPIRED), else_=MessageState.UNCERTAIN)
+    expired = update(Message).where(_unlocked(and_(IS_QUEUED, late))).values(_final(ended, now))
+    finished = [(kind, state) for kind, state in session.execute(expired.returning(Message.kind, Message.state))]
+    wrong = update(Message).where(_unlocked(and_(IS_QUEUED, Message.next_attempt_at > now + MAX_WAIT)))
+    session.execute(wrong.values(next_attempt_at=now))
+    statistics.count_finished(session, now, finished)
+
+
+def next_due(session: Session, now: datetime) -> datetime | None:
+    """Return when the next queued message is due that isn't due yet."""
+    later = select(func.min(Message.next_attempt_at)).where(IS_QUEUED, Message.next_attempt_at > now)
+    found = [session.scalar(later.where(Message.bulk == bulk)) for bulk in (False, True)]
+    return min((one for one in found if one is not None), default=None)
 
 
 def finish(
-    session: Session,
-    message: Message,
-    now: datetime,
-    state: MessageState,
-    failure: Failure | None = None,
-    provider: str = "",
+    message: Message, now: datetime, state: MessageState, failure: Failure | None = None, provider: str = ""
 ) -> None:
     """Record that the message will not be sent any more (FAILED, EXPIRED, CANCELLED or UNCERTAIN), and why.
 
@@ -89,46 +150,29 @@ def finish(
     values = _final(state, now)
     if failure is not None:
         values |= {**failure_columns(failure, now), "provider": provider}
-    session.execute(update(Message).where(_holds_claim(message)).values(values))
+    _set(message, values)
 
 
 def cancel_queued(message: Message, now: datetime, code: str) -> None:
     """Record that a queued message, which the caller has locked, will not be sent; `code` says why."""
-    message.state, message.finished_at, message.waits_for_server = MessageState.CANCELLED, now, False
-    for name, value in failure_columns(Failure(LocalStage.PREPARING, code), now).items():
-        setattr(message, name, value)
+    _set(message, _final(MessageState.CANCELLED, now) | failure_columns(Failure(LocalStage.PREPARING, code), now))
 
 
-def reschedule(session: Session, message: Message, now: datetime, failure: Failure, provider: str = "") -> None:
+def reschedule(message: Message, now: datetime, failure: Failure, provider: str = "") -> None:
     """Queue the message again after a failure that concerns only this message; waits grow with the attempts."""
     again = now + wait_after(message.attempts, MESSAGE_WAITS, message, now)
-    requeue(session, message, again, failure, now, provider, waits_for_server=False)
+    requeue(message, again, failure, now, provider, waits_for_server=False)
 
 
-def requeue(
-    session: Session, message: Message, at: datetime, failure: Failure, now: datetime, provider: str, **more: Any
-) -> None:
+def requeue(message: Message, at: datetime, failure: Failure, now: datetime, provider: str, **more: Any) -> None:
     """Queue the message again for this time, with the failure and other values of columns."""
-    values = {"state": MessageState.QUEUED, "lease_expires_at": None, "next_attempt_at": at, "provider": provider}
-    values |= failure_columns(failure, now) | more
-    session.execute(update(Message).where(_holds_claim(message)).values(values))
-
-
-def sweep(session: Session, now: datetime) -> None:
-    """Expire what is too late, and queue again what a dead worker claimed."""
-    queued = Message.state == MessageState.QUEUED
-    late = or_(Message.expires_at <= now, and_(Message.expires_at.is_(None), Message.created_at <= now - MAX_AGE))
-    ended = case((Message.uncertain_at.is_(None), MessageState.EXPIRED), else_=MessageState.UNCERTAIN)
-    session.execute(update(Message).where(queued, late).values(_final(ended, now)))
-    over = or_(Message.lease_expires_at < now, Message.lease_expires_at > now + MAX_WAIT)
-    abandoned = and_(Message.state == MessageState.SENDING, over)
-    session.execute(update(Message).where(abandoned).values(state=MessageState.QUEUED, lease_expires_at=None))
-    session.execute(update(Message).where(queued, Message.next_attempt_at > now + MAX_WAIT).values(next_attempt_at=now))
+    values = {"state": MessageState.QUEUED, "next_attempt_at": at, "provider": provider, **FREE}
+    _set(message, values | failure_columns(failure, now) | more)
 
 
 def is_due(now: datetime) -> ColumnElement[bool]:
     """The condition for messages that may be sent now."""
-    return and_(Message.state == MessageState.QUEUED, Message.next_attempt_at <= now)
+    return and_(IS_QUEUED, Message.next_attempt_at <= now)
 
 
 def failure_columns(failure: Failure | None, failed_at: datetime | None) -> dict[str, Any]:
@@ -153,10 +197,49 @@ def wait_after(failures: int, waits: list[timedelta], message: Message, now: dat
     return min(step, limit) * _jitter.uniform(0.8, 1.2)
 
 
+def _claim(session: Session, now: datetime, size: int, run: str, bulk: bool) -> list[Claimed]:
+    due = (
+        select(Message.id)
+        .where(is_due(now), Message.bulk == bulk)
+        .order_by(Message.next_attempt_at, Message.attempts, Message.id)
+        .limit(size)
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    values = {
+        "state": MessageState.SENDING,
+        "lease_expires_at": now + LEASE,
+        "claimed_by": run,
+        "attempts": Message.attempts + 1,
+        "last_attempt_at": now,
+    }
+    claimed = update(Message).where(Message.id.in_(select(due.c.id)), IS_QUEUED).values(values).returning(*_COLUMNS)
+    return sorted((Claimed(*row) for row in session.execute(claimed)), key=lambda one: one.turn)
+
+
+def _free(session: Session, which: ColumnElement[bool], now: datetime) -> None:
+    """Queue again what is claimed, unless it was sent."""
+    attempts.fold_marked(session, which, now)
+    session.execute(update(Message).where(_unlocked(which)).values(state=MessageState.QUEUED, **FREE))
+
+
+def _claimed_by(run: str) -> ColumnElement[bool]:
+    return and_(Message.state == MessageState.SENDING, Message.claimed_by == run)
+
+
+def _claimed_by_worker(worker: str) -> ColumnElement[bool]:
+    return and_(Message.state == MessageState.SENDING, Message.claimed_by.startswith(f"{worker}/", autoescape=True))
+
+
+def _unlocked(which: ColumnElement[bool]) -> ColumnElement[bool]:
+    """The condition for those of these messages that no other transaction is changing."""
+    return Message.id.in_(select(Message.id).where(which).with_for_update(skip_locked=True))
+
+
 def _final(state: MessageState | ColumnElement[str], now: datetime) -> dict[str, Any]:
-    return {"state": state, "finished_at": now, "lease_expires_at": None, "waits_for_server": False}
+    return {"state": state, "finished_at": now, "waits_for_server": False, **FREE}
 
 
-def _holds_claim(message: Message) -> ColumnElement[bool]:
-    """Whether `message` is still claimed as when it was read: a later claim has one attempt more."""
-    return and_(Message.id == message.id, Message.state == MessageState.SENDING, Message.attempts == message.attempts)
+def _set(message: Message, values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        setattr(message, name, value)

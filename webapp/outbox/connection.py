@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 import structlog
+from sqlalchemy.orm import Session
 
 from webapp.core import clock
 from webapp.core.app_state import AppState
@@ -43,10 +44,9 @@ class CurrentSettings:
     server: MailServer | None
 
 
-def current_settings(state: AppState) -> CurrentSettings:
-    """Read the settings. Done for every message, so that a change applies from the next one on."""
-    with state.database.read() as session:
-        return CurrentSettings(general(session, state.config), servers.primary(session))
+def current_settings(session: Session, state: AppState) -> CurrentSettings:
+    """Read the settings. Done for every batch, so that a change applies from the next one on."""
+    return CurrentSettings(general(session, state.config), servers.primary(session))
 
 
 class ReusableConnection:
@@ -90,8 +90,10 @@ class ReusableConnection:
         self._settings = settings
         certificates.record(self._state.database, settings.server, self._connection.certificate)
 
-    def send(self, email: Email, not_after: datetime) -> None:
-        """Send one email over the open connection, by `not_after` or not at all. Raises NotReady, DeliveryError.
+    def send(self, email: Email, not_after: datetime) -> tuple[str, str]:
+        """Send one email over the open connection, by `not_after` or not at all; return the reply and the Message-ID.
+
+        Raises NotReady, DeliveryError.
 
         Many servers close a connection after a number of messages, which is no failure: it is tried once
         more over a new connection.
@@ -100,7 +102,8 @@ class ReusableConnection:
         if connection is None or settings is None:
             raise RuntimeError("the connection is not open")
         try:
-            connection.deliver(email.to_wire(connection.settings.provider.headers), not_after)
+            wire = email.to_wire(connection.settings.provider.headers)
+            reply = connection.deliver(wire, not_after)
         except DeliveryError as error:
             if error.scope not in (Scope.SERVER, Scope.UNCERTAIN):
                 self._used = True
@@ -110,9 +113,9 @@ class ReusableConnection:
             if not was_used or error.scope is Scope.UNCERTAIN:
                 raise
             self.open(settings)
-            self.send(email, not_after)
-        else:
-            self._used = True
+            return self.send(email, not_after)
+        self._used = True
+        return reply, wire.header_id
 
     def close(self, error: BaseException | None = None) -> None:
         """Close the connection; after an error without QUIT, which would only wait for a reply."""

@@ -1,206 +1,220 @@
-"""Deliver what is due, one message after the other: claim, connect, prepare, compose, send, record.
+"""Deliver what is due, batch after batch: claim, connect, prepare; then compose, send and mark one after the other.
 
-After a crash between any two of these, the message is still queued: its lease expires and another worker sends it.
-Only a crash after the server accepted it and before that is recorded sends it twice; so may the server by breaking the
+After a crash between any two of these, a message is still queued: its claim is freed, and another worker sends it.
+Only a crash in the moment between the server's reply and the mark sends it twice; so may the server by breaking the
 connection instead of replying to the message. Both copies have the same link and Message-ID.
 """
 
+import secrets
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import count
 
 import structlog
 from flask import Flask
+from sqlalchemy.orm import Session
 
 from webapp.core import clock, i18n
 from webapp.core.app_state import AppState, app_state_of
 from webapp.core.database import Unreadable
-from webapp.core.errors import MailroomError
 from webapp.mail.compose import compose
 from webapp.mail.redaction import Redactor
 from webapp.mail.transport.errors import DeliveryError, Scope
 from webapp.outbox import claims, recipients, suspension
-from webapp.outbox.claims import LocalStage
+from webapp.outbox.attempts import Started
+from webapp.outbox.claims import Claimed, LocalStage
 from webapp.outbox.connection import CurrentSettings, NotReady, ReusableConnection, current_settings
-from webapp.outbox.kinds import MessageKind, Unwanted, get_kind
-from webapp.outbox.models import Message, MessageState
-from webapp.outbox.preparation import prepare
+from webapp.outbox.kinds import Unwanted, find_kind
+from webapp.outbox.models import AttemptResult, Message, MessageState
+from webapp.outbox.preparation import Outcome, prepare
+from webapp.outbox.records import Change, Records
 from webapp.providers import Failure
 
 # Sending isn't begun when less than this is left: the server may take a moment to accept a message.
 MIN_TIME_LEFT = timedelta(seconds=15)
 # Attempts after which an error in our own code, such as a template that fails, ends a message.
 MAX_PREPARE_ATTEMPTS = 5
-# Seconds after which a lease is no longer renewed although sending goes on: it hangs.
-MAX_SENDING_SECONDS = 900
+# A batch has as many messages as went out in this many seconds before, and is given up after some more.
+BATCH_SECONDS = 0.5
+MAX_BATCH_SECONDS = 2.0
+MAX_BATCH = 1000
 
+_serials = count(1)
 log = structlog.get_logger(__name__)
 
 
-class TooLate(MailroomError):
-    """The message must not be sent any more."""
+def deliver_due(app: Flask, worker: str = "", stopping: Callable[[], bool] = lambda: False) -> None:
+    """Deliver everything that is due, or until `stopping()` is true between two messages.
 
-
-class InFlight:
-    """The messages that this process is sending right now, so that their leases can be renewed."""
-
-    def __init__(self) -> None:
-        self._since: dict[int, float] = {}
-
-    @contextmanager
-    def sending(self, message: Message) -> Iterator[None]:
-        """Include a message while it is being sent."""
-        self._since[message.id] = time.monotonic()
-        try:
-            yield
-        finally:
-            self._since.pop(message.id, None)
-
-    def ids(self) -> list[int]:
-        """Return the ids of the messages that don't hang."""
-        oldest = time.monotonic() - MAX_SENDING_SECONDS
-        return [message_id for message_id, since in self._since.copy().items() if since > oldest]
-
-
-def deliver_due(app: Flask, in_flight: InFlight | None = None, stopping: Callable[[], bool] = lambda: False) -> None:
-    """Deliver everything that is due, or until `stopping()` is true between two messages."""
+    `worker` names the process in the claims of the run.
+    """
     with app.app_context():
-        DeliveryRun(app_state_of(app), in_flight or InFlight(), stopping).run()
+        DeliveryRun(app_state_of(app), worker or secrets.token_hex(8), stopping).run()
 
 
 class DeliveryRun:
     """Delivers everything that is due over one connection."""
 
-    def __init__(self, state: AppState, in_flight: InFlight, stopping: Callable[[], bool]) -> None:
+    def __init__(self, state: AppState, worker: str, stopping: Callable[[], bool]) -> None:
         self._state = state
-        self._in_flight = in_flight
         self._stopping = stopping
+        self._name = f"{worker}/{next(_serials)}"
+        self._records = Records(state.database, self._name)
         self._connection = ReusableConnection(state)
-        # Whether what waits for the server is due again.
-        self._resumed = False
+        self._settings: CurrentSettings
+        self._size = 1
 
     def run(self) -> None:
         """Deliver until nothing is due, the server fails, or the worker is asked to stop."""
+        with self._connection, self._records:
+            while (batch := self._claim()) and self._deliver(batch):
+                pass
+
+    def _claim(self) -> list[Claimed]:
+        """Record the batch before, and claim another in the same transaction."""
+        if self._stopping():
+            return []
         with self._state.database.transaction() as session:
+            self._records.settle(session)
             now = clock.now()
             recipients.find_recipients(session, now)
             suspension.suspend_new(session, now)
-        with self._connection:
-            while (message := self._claim()) is not None:
-                with self._in_flight.sending(message):
-                    if not self._deliver(message):
-                        return
+            self._settings = current_settings(session, self._state)
+            return claims.claim(session, now, self._size, self._name)
 
-    def _claim(self) -> Message | None:
-        if self._stopping():
-            return None
-        with self._state.database.transaction() as session:
-            return claims.claim(session, clock.now())
-
-    def _deliver(self, message: Message) -> bool:
-        """Send one message, or record why it wasn't sent. Return whether others can be sent."""
-        if isinstance(message.data, Unreadable):
-            self._finish(message, MessageState.FAILED, Failure(LocalStage.PREPARING, "data_unreadable"))
+    def _deliver(self, batch: list[Claimed]) -> bool:
+        """Send a batch, or record why messages weren't sent. Return whether others can be sent."""
+        begun = time.monotonic()
+        sendable = [message for message in batch if self._is_sendable(message)]
+        if not sendable:
             return True
-        settings = current_settings(self._state)
+        started = self._start(sendable[0])
         try:
-            kind = get_kind(message.kind)
-            if kind.needs_link and not settings.general.public_url:
-                # Links start with the public URL; it is never guessed from a request.
-                self._reschedule(message, Failure(LocalStage.SETTINGS, "no_public_url"))
-                return True
-            _require_time(message)
-            self._connection.open(settings)
-            self._send(message, kind, settings)
-        except TooLate:
-            self._finish(message, MessageState.EXPIRED)
-        except Unwanted as error:
-            self._finish(message, MessageState.CANCELLED, Failure(LocalStage.PREPARING, error.code))
+            self._connection.open(self._settings)
         except NotReady as error:
-            return self._suspend(message, error.failure)
+            return self._record_failure(sendable[0], started, error.failure, suspension.suspend)
         except DeliveryError as error:
-            return self._record_rejection(message, error)
+            return self._record_rejection(sendable[0], started, error)
+        outcomes = prepare(self._state.database, sendable)
+        for done, message in enumerate(sendable, 1):
+            if self._has_time(message) and not self._deliver_one(message, outcomes[message.id]):
+                return False
+            seconds = time.monotonic() - begun
+            self._size = max(1, min(int(done * BATCH_SECONDS / seconds), MAX_BATCH))
+            if self._stopping() or seconds > MAX_BATCH_SECONDS:
+                break
+        return True
+
+    def _is_sendable(self, message: Claimed) -> bool:
+        """Return whether a message can be sent with the settings that there are, else record why not."""
+        failure = None
+        kind = find_kind(message.kind)
+        if isinstance(message.data, Unreadable):
+            failure, change = Failure(LocalStage.PREPARING, "data_unreadable"), _fail
+        elif kind and kind.needs_link and not self._settings.general.public_url:
+            # Links start with the public URL; it is never guessed from a request.
+            failure, change = Failure(LocalStage.SETTINGS, "no_public_url"), _retry
+        if failure is None:
+            return self._has_time(message)
+        self._record_failure(message, self._start(message), failure, change)
+        return False
+
+    def _has_time(self, message: Claimed) -> bool:
+        """Return whether there is time to send a message, else record that it has expired."""
+        if clock.now() + MIN_TIME_LEFT < message.deadline:
+            return True
+        self._records.finished(message, MessageState.EXPIRED)
+        return False
+
+    def _start(self, message: Claimed) -> Started:
+        server, provider = self._settings.server, self._connection.provider
+        server_id, host = (server.id, server.host) if server else (None, "")
+        return Started(message.id, message.attempts, server_id, provider, host, clock.now())
+
+    def _deliver_one(self, message: Claimed, outcome: Outcome) -> bool:
+        """Send one message, or record why it wasn't sent; return whether others can be sent."""
+        started = self._start(message)
+        try:
+            reply, header_id = self._send(message, outcome)
+        except Unwanted as error:
+            self._records.finished(message, MessageState.CANCELLED, Failure(LocalStage.PREPARING, error.code))
+        except NotReady as error:
+            return self._record_failure(message, started, error.failure, suspension.suspend)
+        except DeliveryError as error:
+            return self._record_rejection(message, started, error)
         except Exception as error:
             # It concerns this message only; the others must not wait for it.
             log.exception("message failed", message=message.id, kind=message.kind)
-            self._record_own_error(message, error)
+            failure = Failure(LocalStage.PREPARING, "not_prepared", {"error": type(error).__name__})
+            last = message.attempts >= MAX_PREPARE_ATTEMPTS
+            self._record_failure(message, started, failure, _fail if last else _retry)
         else:
-            self._record_sent(message)
+            self._records.sent(message, started, reply, header_id)
         return True
 
-    def _send(self, message: Message, kind: MessageKind, settings: CurrentSettings) -> None:
-        """Prepare, compose and send the email."""
-        prepared = prepare(self._state.database, [message])[message.id]
-        if isinstance(prepared, Exception):
-            raise prepared
-        with i18n.use_language(prepared.language):
+    def _send(self, message: Claimed, outcome: Outcome) -> tuple[str, str]:
+        """Compose and send one email; return the server's reply and the Message-ID."""
+        if isinstance(outcome, Exception):
+            raise outcome
+        general, server = self._settings.general, self._settings.server
+        with i18n.use_language(outcome.language):
             email = compose(
-                prepared.template or kind.name,
-                prepared.recipient,
-                settings.server.mail_from if settings.server else "",
-                settings.general,
-                prepared.data,
-                prepared.link_path,
+                outcome.template or message.kind,
+                outcome.recipient,
+                server.mail_from if server else "",
+                general,
+                outcome.data,
+                outcome.link_path,
                 # The same for each attempt, so that mail programs recognize a second copy.
                 identity=message.identity,
             )
-        _require_time(message)
         try:
-            self._connection.send(email, not_after=message.deadline)
+            self._connection.open(self._settings)
+            return self._connection.send(email, not_after=message.deadline)
         except DeliveryError as error:
             # Servers quote links that they take for spam.
-            error.redact(Redactor(prepared.secrets))
+            error.redact(Redactor(outcome.secrets))
             raise
 
-    def _record_rejection(self, message: Message, error: DeliveryError) -> bool:
-        if error.scope in (Scope.SERVER, Scope.UNCERTAIN):
-            return self._suspend(message, error.failure, uncertain=error.scope is Scope.UNCERTAIN)
-        if error.scope is Scope.EXPIRED:
-            self._finish(message, MessageState.EXPIRED)
-        elif error.permanent:
-            self._finish(message, MessageState.FAILED, error.failure)
-        else:
-            self._reschedule(message, error.failure)
-        return True
+    def _record_rejection(self, message: Claimed, started: Started, error: DeliveryError) -> bool:
+        change = _CHANGES[Scope.RECIPIENT if error.permanent else error.scope]
+        result = AttemptResult.UNCERTAIN if error.scope is Scope.UNCERTAIN else AttemptResult.FAILED
+        return self._record_failure(message, started, error.failure, change, result, error.transcript.as_text())
 
-    def _record_own_error(self, message: Message, error: Exception) -> None:
-        failure = Failure(LocalStage.PREPARING, "not_prepared", {"error": type(error).__name__})
-        if message.attempts >= MAX_PREPARE_ATTEMPTS:
-            self._finish(message, MessageState.FAILED, failure)
-        else:
-            self._reschedule(message, failure)
-
-    def _record_sent(self, message: Message) -> None:
-        with self._state.database.transaction() as session:
-            now = clock.now()
-            claims.mark_sent(session, message, now, self._connection.provider)
-            if not self._resumed:
-                suspension.resume(session, now)
-        self._resumed = True
-        log.info("message sent", message=message.id, kind=message.kind, attempts=message.attempts)
-
-    def _reschedule(self, message: Message, failure: Failure) -> None:
-        with self._state.database.transaction() as session:
-            claims.reschedule(session, message, clock.now(), failure, self._connection.provider)
-        log.warning("message not sent", message=message.id, stage=failure.stage, attempts=message.attempts)
-
-    def _suspend(self, message: Message, failure: Failure, uncertain: bool = False) -> bool:
-        """Have messages wait; return whether others can be sent."""
-        hold = suspension.hold_uncertain if uncertain else suspension.suspend
-        with self._state.database.transaction() as session:
-            others_go_on = hold(session, message, clock.now(), failure, self._connection.provider)
-        self._resumed = False
-        event = "message held back" if others_go_on else "delivery suspended"
-        log.warning(event, message=message.id, stage=failure.stage, attempts=message.attempts, uncertain=uncertain)
-        return others_go_on
-
-    def _finish(self, message: Message, state: MessageState, failure: Failure | None = None) -> None:
-        with self._state.database.transaction() as session:
-            claims.finish(session, message, clock.now(), state, failure, self._connection.provider)
-        log.info("message not sent", message=message.id, state=state, stage=failure.stage if failure else "")
+    def _record_failure(
+        self,
+        message: Claimed,
+        started: Started,
+        failure: Failure,
+        change: Change,
+        result: AttemptResult = AttemptResult.FAILED,
+        transcript: str = "",
+    ) -> bool:
+        # Opening the connection may have found out more about the provider.
+        started = started._replace(provider=self._connection.provider)
+        return self._records.failed(message, started, failure, change, result, transcript)
 
 
-def _require_time(message: Message) -> None:
-    if clock.now() + MIN_TIME_LEFT >= message.deadline:
-        raise TooLate
+def _fail(_session: Session, message: Message, now: datetime, failure: Failure, provider: str) -> bool:
+    claims.finish(message, now, MessageState.FAILED, failure, provider)
+    return True
+
+
+def _expire(_session: Session, message: Message, now: datetime, _failure: Failure, _provider: str) -> bool:
+    claims.finish(message, now, MessageState.EXPIRED)
+    return True
+
+
+def _retry(_session: Session, message: Message, now: datetime, failure: Failure, provider: str) -> bool:
+    claims.reschedule(message, now, failure, provider)
+    return True
+
+
+_CHANGES: dict[Scope, Change] = {
+    Scope.SERVER: suspension.suspend,
+    Scope.UNCERTAIN: suspension.hold_uncertain,
+    Scope.MESSAGE: _retry,
+    Scope.RECIPIENT: _fail,
+    Scope.EXPIRED: _expire,
+}

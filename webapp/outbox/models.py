@@ -12,6 +12,7 @@ from webapp.providers import Failure
 
 # How long sending is tried for a message without a time of its own.
 MAX_AGE = timedelta(days=3)
+_QUEUED = text("state = 'queued'")
 
 
 class MessageState(StrEnum):
@@ -36,13 +37,39 @@ UNDELIVERED = (MessageState.FAILED, MessageState.EXPIRED, MessageState.UNCERTAIN
 FINISHED = tuple(state for state in MessageState if state not in (MessageState.QUEUED, MessageState.SENDING))
 
 
+def identity_of(message_id: int, created_at: datetime) -> str:
+    """Return what no other message has ever had; ids are used again after rows were deleted."""
+    return f"{message_id} {created_at.isoformat()}"
+
+
+def deadline_of(created_at: datetime, expires_at: datetime | None) -> datetime:
+    """Return the time after which a message isn't sent."""
+    return expires_at or created_at + MAX_AGE
+
+
 class Message(Base):
     """One email to one recipient: its kind and the data for it, never a link or another secret."""
 
     __tablename__ = "messages"
     __table_args__ = (
-        # To claim, to list a state, and to find and delete what has been finished.
-        Index("ix_messages_due", "state", "next_attempt_at", "attempts", "id"),
+        # To claim, to find what waits for the server, to list a state, and to find and delete what has been finished.
+        Index(
+            "ix_messages_due",
+            "bulk",
+            "next_attempt_at",
+            "attempts",
+            "id",
+            sqlite_where=_QUEUED,
+            postgresql_where=_QUEUED,
+        ),
+        Index(
+            "ix_messages_waiting",
+            "waits_for_server",
+            "next_attempt_at",
+            "id",
+            sqlite_where=text("state = 'queued' AND waits_for_server = 1"),
+            postgresql_where=text("state = 'queued' AND waits_for_server"),
+        ),
         Index("ix_messages_state", "state", "id"),
         Index("ix_messages_finished", "state", "finished_at"),
         # Few rows or none, so that it is known at once whether the mail server is in trouble.
@@ -100,13 +127,13 @@ class Message(Base):
 
     @property
     def identity(self) -> str:
-        """What no other message has ever had; ids are used again after rows were deleted."""
-        return f"{self.id} {self.created_at.isoformat()}"
+        """What no other message has ever had."""
+        return identity_of(self.id, self.created_at)
 
     @property
     def deadline(self) -> datetime:
         """The time after which the message isn't sent."""
-        return self.expires_at or self.created_at + MAX_AGE
+        return deadline_of(self.created_at, self.expires_at)
 
 
 class AttemptResult(StrEnum):

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session
 
+from webapp.outbox import statistics
 from webapp.outbox.claims import cancel_queued, is_due
 from webapp.outbox.kinds import Unwanted, all_kinds
 from webapp.outbox.models import Message, MessageState
@@ -12,15 +13,19 @@ from webapp.outbox.models import Message, MessageState
 
 def find_recipients(session: Session, now: datetime) -> None:
     """Look up whose the new messages are; those for nobody don't even wait for a server that is down."""
+    cancelled = []
     for kind in all_kinds():
         if kind.find_user is None:
             continue
-        new = select(Message).where(is_due(now), _is_unknown(kind.name), Message.attempts == 0)
+        # Bulk messages are queued for somebody; looking through a million of them would take a while.
+        new = select(Message).where(is_due(now), _is_unknown(kind.name), Message.attempts == 0, ~Message.bulk)
         for message in session.scalars(new.with_for_update(skip_locked=True)).all():
             try:
                 message.user_id = kind.find_user(session, message.recipient)
             except Unwanted as error:
                 cancel_queued(message, now, error.code)
+                cancelled.append((message.kind, message.state))
+    statistics.count_finished(session, now, cancelled)
 
 
 def is_for_nobody() -> ColumnElement[bool]:

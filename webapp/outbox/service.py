@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import and_, delete, insert, or_, select, update
+from sqlalchemy import and_, delete, insert, or_, select
 from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
@@ -16,7 +16,7 @@ from webapp.core.errors import MailroomError, NotFound
 from webapp.mail import servers
 from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.grants import service as grants
-from webapp.outbox import audit_events, recipients, suspension
+from webapp.outbox import audit_events, recipients, statistics, suspension
 from webapp.outbox.claims import cancel_queued
 from webapp.outbox.kinds import find_kind
 from webapp.outbox.models import FINISHED, Message, MessageState
@@ -122,9 +122,7 @@ def retry_waiting(session: Session) -> None:
 
     Those that may have arrived already keep their wait.
     """
-    queued = Message.state == MessageState.QUEUED
-    session.execute(update(Message).where(queued).values(waits_for_server=False, suspect=False))
-    session.execute(update(Message).where(queued, Message.uncertain_at.is_(None)).values(next_attempt_at=clock.now()))
+    suspension.forget(session, clock.now())
     wake_after_commit(session)
 
 
@@ -170,6 +168,7 @@ def cancel(session: Session, message_id: int) -> None:
         cancel_queued(message, now, "by_administrator")
     else:
         message.state, message.finished_at, message.waits_for_server = MessageState.UNCERTAIN, now, False
+    statistics.count_finished(session, now, [(message.kind, message.state)])
     audit.record(session, audit_events.MESSAGE_CANCELLED, email=message.recipient, message=message_id)
 
 

@@ -1,12 +1,23 @@
 """What waits when the mail server fails: everything, or at first only the message that may be the cause."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp.mail.transcript import Stage
-from webapp.outbox.claims import MESSAGE_WAITS, LocalStage, failure_columns, finish, is_due, requeue, wait_after
+from webapp.outbox.claims import (
+    IS_QUEUED,
+    MESSAGE_WAITS,
+    LocalStage,
+    failure_columns,
+    finish,
+    is_due,
+    release_untried,
+    requeue,
+    wait_after,
+)
 from webapp.outbox.models import Message, MessageState
 from webapp.providers import Failure
 
@@ -24,16 +35,17 @@ SUSPECT_STAGES = (Stage.MAIL, Stage.RCPT, Stage.DATA)
 def suspend(session: Session, message: Message, now: datetime, failure: Failure, provider: str) -> bool:
     """Have messages wait after a failure that other messages may have too; return whether others go on.
 
-    Everything that is due waits, and this message is the next to be tried, so that its attempts make the waits grow.
-    At the SUSPECT_STAGES this message may be the cause, and waits alone at first.
+    If they don't, what else its run has claimed is queued again and waits with the others. Everything that is due
+    waits, and this message is the next to be tried, so that its attempts make the waits grow. At the SUSPECT_STAGES
+    this message may be the cause, and waits alone at first.
     """
     if failure.stage in SUSPECT_STAGES:
         again = now + wait_after(message.attempts, MESSAGE_WAITS, message, now)
         return _hold_suspect(session, message, again, failure, now, provider)
     settings = failure.stage == LocalStage.SETTINGS
     again = now + (SETTINGS_WAIT if settings else wait_after(message.attempts, SERVER_WAITS, message, now))
-    _suspend_others(session, again + TRY_FIRST, failure, now, provider)
-    requeue(session, message, again, failure, now, provider, waits_for_server=True, suspect=False)
+    _suspend_others(session, message, again + TRY_FIRST, failure, now, provider)
+    requeue(message, again, failure, now, provider, waits_for_server=True, suspect=False)
     return False
 
 
@@ -43,7 +55,7 @@ def hold_uncertain(session: Session, message: Message, now: datetime, failure: F
     It is sent once more, much later but before its link expires. After that it is UNCERTAIN.
     """
     if message.uncertain_at is not None:
-        finish(session, message, now, MessageState.UNCERTAIN, failure, provider)
+        finish(message, now, MessageState.UNCERTAIN, failure, provider)
         return True
     again = now + min(UNCERTAIN_WAIT, (message.deadline - now) / 2)
     return _hold_suspect(session, message, again, failure, now, provider, uncertain_at=now)
@@ -65,19 +77,33 @@ def suspend_new(session: Session, now: datetime) -> None:
         **failure_columns(waiting.failure, waiting.failed_at),
         "failing_since": waiting.failing_since,
     }
-    session.execute(update(Message).where(new).values(values))
+    _update(session, new, values)
 
 
-def resume(session: Session, now: datetime) -> None:
-    """Make everything that waits for the server due, because it works again; suspects keep waits of their own."""
-    waiting = and_(Message.state == MessageState.QUEUED, Message.waits_for_server)
-    session.execute(update(Message).where(waiting, ~Message.suspect).values(next_attempt_at=now))
-    session.execute(update(Message).where(waiting).values(waits_for_server=False))
+def resume(session: Session, now: datetime, run: str = "") -> None:
+    """Make everything that waits for the server due, because it works again; suspects keep waits of their own.
+
+    What `run` has claimed isn't waiting for the server any more either.
+    """
+    waits = {"waits_for_server": False}
+    _update(session, and_(IS_QUEUED, Message.waits_for_server), {"next_attempt_at": now, **waits}, suspects=waits)
+    ours = and_(Message.state == MessageState.SENDING, Message.claimed_by == run, Message.waits_for_server)
+    session.execute(update(Message).where(ours).values(waits))
+
+
+def forget(session: Session, now: datetime) -> None:
+    """Make queued messages due, because the settings that they may wait for have changed.
+
+    Those that may have arrived already keep their wait.
+    """
+    at = case((Message.uncertain_at.is_(None), now), else_=Message.next_attempt_at)
+    values = {"waits_for_server": False, "suspect": False, "next_attempt_at": at}
+    _update(session, IS_QUEUED, values, suspects=values)
 
 
 def next_to_try(session: Session) -> Message | None:
     """Return the message that is tried next of those that failed and wait for the server."""
-    waiting = select(Message).where(Message.state == MessageState.QUEUED, Message.waits_for_server)
+    waiting = select(Message).where(IS_QUEUED, Message.waits_for_server)
     failed = waiting.where(Message.failure_stage != "")
     return session.scalar(failed.order_by(Message.next_attempt_at, Message.id).limit(1))
 
@@ -100,26 +126,41 @@ def _hold_suspect(
     suspects = 0 if is_cause else _count_other_suspects(session, message)
     if suspects:
         until = now + wait_after(suspects + 1, SERVER_WAITS, message, now)
-        _suspend_others(session, until, failure, now, provider)
+        _suspend_others(session, message, until, failure, now, provider)
         again = max(again, until + TRY_FIRST)
     marks = {"suspect": True, "waits_for_server": not is_cause, "uncertain_at": uncertain_at or message.uncertain_at}
-    requeue(session, message, again, failure, now, provider, **marks)
+    requeue(message, again, failure, now, provider, **marks)
     return not suspects
 
 
-def _suspend_others(session: Session, until: datetime, failure: Failure, now: datetime, provider: str) -> None:
+def _suspend_others(
+    session: Session, message: Message, until: datetime, failure: Failure, now: datetime, provider: str
+) -> None:
     """Have everything that is due or waits for the server wait until then, and suspects longer than the others."""
+    if message.claimed_by:
+        release_untried(session, message.claimed_by, but=message.id)
     waits = and_(Message.waits_for_server, Message.next_attempt_at < until)
-    others = and_(Message.state == MessageState.QUEUED, or_(Message.next_attempt_at <= now, waits))
+    others = and_(IS_QUEUED, or_(Message.next_attempt_at <= now, waits))
     later = {"next_attempt_at": until + TRY_FIRST, "waits_for_server": True}
-    session.execute(update(Message).where(others, Message.suspect).values(later))
     values = {"next_attempt_at": until, "waits_for_server": True, "provider": provider}
-    values |= failure_columns(failure, now)
-    session.execute(update(Message).where(others, ~Message.suspect).values(values))
+    _update(session, others, values | failure_columns(failure, now), suspects=later)
 
 
 def _count_other_suspects(session: Session, message: Message) -> int:
     """Count the messages to others that failed like this one, without any getting through since."""
-    waiting = and_(Message.state == MessageState.QUEUED, Message.suspect, Message.waits_for_server)
+    waiting = and_(IS_QUEUED, Message.suspect, Message.waits_for_server)
     others = select(func.count(Message.id)).where(waiting, Message.recipient != message.recipient)
     return session.scalar(others) or 0
+
+
+def _update(
+    session: Session, which: ColumnElement[bool], values: dict[str, Any], suspects: dict[str, Any] | None = None
+) -> None:
+    """Change many messages, and suspects among them otherwise, or not at all.
+
+    They are locked in one order, so that no two workers that do this wait for each other.
+    """
+    for condition, some in ((Message.suspect, suspects), (~Message.suspect, values)):
+        if some:
+            locked = select(Message.id).where(which, condition).order_by(Message.id).with_for_update()
+            session.execute(update(Message).where(Message.id.in_(locked)).values(some))

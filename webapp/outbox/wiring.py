@@ -40,6 +40,7 @@ def init_app(app: Flask) -> None:
     register_jobs(
         app,
         cleanup_job("release lost leases", claims.sweep, every=timedelta(seconds=5)),
+        cleanup_job("expire messages", claims.expire, every=timedelta(minutes=1)),
         cleanup_job("delete old messages", service.delete_old_messages),
     )
 

@@ -22,7 +22,7 @@ from webapp.core import clock, workers
 from webapp.core.app_state import app_state_of
 from webapp.core.jobs import JobRunner, jobs_of
 from webapp.outbox import claims
-from webapp.outbox.delivery import InFlight, deliver_due
+from webapp.outbox.delivery import deliver_due
 from webapp.outbox.queue import get_queue
 
 THREADS = 2
@@ -56,7 +56,6 @@ class WorkerProcess(Consumer):
     def __init__(self, app: Flask, intervals: Intervals = Intervals()) -> None:
         self.app = app
         self.intervals = intervals
-        self.in_flight = InFlight()
         self.token = secrets.token_hex(8)
         self.jobs = JobRunner(app, jobs_of(app, "delivery"))
         super().__init__(  # type: ignore[no-untyped-call]
@@ -113,7 +112,7 @@ class DeliveryThread(Worker):
         try:
             deliver_due(
                 self.process.app,
-                self.process.in_flight,
+                self.process.token,
                 lambda: self.stop_flag.is_set() or time.monotonic() >= end,
             )
         except Exception:  # such as a database that is unavailable for a moment
@@ -128,7 +127,6 @@ class MaintenanceThread(Scheduler):
         self.sweep = process.intervals.sweep
         super().__init__(process.huey, process.stop_flag, self.sweep, periodic=False)  # type: ignore[no-untyped-call]
         self.database = app_state_of(process.app).database
-        self.in_flight = process.in_flight
         self.token = process.token
         self.next_beat = 0.0
         self.jobs = JobRunner(process.app, jobs_of(process.app, "maintenance"))
@@ -157,6 +155,5 @@ class MaintenanceThread(Scheduler):
                 workers.beat(session, self.token, clock.now())
 
     def _renew(self, lease: timedelta) -> None:
-        if ids := self.in_flight.ids():
-            with self.database.transaction() as session:
-                claims.renew(session, ids, clock.now() + lease)
+        with self.database.transaction() as session:
+            claims.renew(session, self.token, clock.now() + lease)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from tests.conftest import Enqueue, GetMessage
 from tests.support.scripted import ScriptedServer
@@ -18,7 +18,7 @@ from webapp.core import clock
 from webapp.core.database import Database
 from webapp.core.sealing import KeySealer
 from webapp.outbox import claims
-from webapp.outbox.models import Message, MessageState
+from webapp.outbox.models import Attempt, Message, MessageState
 
 Act = Callable[[], None]
 Issue = Callable[..., codes.IssuedLink]
@@ -85,6 +85,7 @@ def test_a_copy_sent_after_a_crash_of_the_worker_has_the_same_link(
     deliver()
     with database.transaction() as session:
         # As if the worker had died before it recorded anything.
+        session.execute(delete(Attempt))
         session.execute(update(Message).values(state=MessageState.SENDING, lease_expires_at=clock.now()))
         claims.sweep(session, clock.now() + timedelta(seconds=1))
     deliver()

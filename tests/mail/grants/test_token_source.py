@@ -143,12 +143,14 @@ def test_a_grant_that_was_revoked_stops_delivery_until_a_new_one(
 def test_a_connection_is_reopened_when_its_token_expires(
     granted: GrantOwner, token_inbox: TokenInbox, app: Flask
 ) -> None:
+    with granted.state.database.read() as session:
+        current = current_settings(session, granted.state)
     with app.app_context(), ReusableConnection(granted.state) as connection:
-        connection.open(current_settings(granted.state))
-        connection.open(current_settings(granted.state))
+        connection.open(current)
+        connection.open(current)
         assert len(token_inbox.shown) == 1
         with later(hours=2):
-            connection.open(current_settings(granted.state))
+            connection.open(current)
     assert len(token_inbox.shown) == 2
     assert token_inbox.refused == 0
 

@@ -1,0 +1,183 @@
+"""Attempts to send, as rows. That of a message that was sent is what marks it as sent; the message itself follows."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from itertools import groupby
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import structlog
+from sqlalchemy import ColumnElement, and_, case, insert, select, update
+from sqlalchemy.orm import Session
+
+from webapp.core import clock
+from webapp.core.database import Database
+from webapp.core.errors import MailroomError
+from webapp.outbox import statistics
+from webapp.outbox.models import Attempt, AttemptResult, Message, MessageState
+from webapp.providers import Failure
+
+_ACCEPTABLE = (MessageState.SENDING, MessageState.QUEUED)
+_ROW = [column.name for column in Attempt.__table__.columns if column.name != "id"]
+
+log = structlog.get_logger(__name__)
+
+
+class NotMarked(MailroomError):
+    """The database didn't take the mark of a message that was sent."""
+
+
+class Started(NamedTuple):
+    """An attempt that has begun: the message, its number, the server (if one was asked) and when."""
+
+    message_id: int
+    number: int
+    mail_server_id: int | None
+    provider: str
+    host: str
+    started_at: datetime
+
+    def seconds(self) -> float:
+        """Return the seconds since then."""
+        return max((clock.now() - self.started_at).total_seconds(), 0)
+
+
+class Sent(NamedTuple):
+    """An attempt that succeeded: how long it took, what the server said; kind and due time of its message."""
+
+    started: Started
+    seconds: float
+    reply: str
+    header_id: str
+    kind: str
+    due_at: datetime
+
+    @property
+    def accepted_at(self) -> datetime:
+        """When the server accepted the message."""
+        return self.started.started_at + timedelta(seconds=self.seconds)
+
+    @property
+    def latency(self) -> float:
+        """The seconds from when the message was due first until the server accepted it."""
+        return max((self.accepted_at - self.due_at).total_seconds(), 0)
+
+
+class SentMarks:
+    """Marks messages as sent, one by one, over a connection that doesn't wait for the disk. A context manager."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._stack = ExitStack()
+        self._cursor: Any = None
+        dialect = database.engine.dialect
+        of_dialect: Any = type(dialect)
+        named = of_dialect(paramstyle="named" if dialect.name == "sqlite" else "pyformat")
+        self._statement = str(insert(Attempt).compile(dialect=named, column_keys=_ROW))
+        self._bind_time = Attempt.started_at.type.dialect_impl(dialect).bind_processor(dialect) or _unchanged
+        self._errors: Any = dialect.loaded_dbapi
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._cursor = None
+        self._stack.close()
+
+    def add(self, sent: Sent) -> None:
+        """Mark one message. Raises NotMarked if the database can't be used."""
+        try:
+            if self._cursor is None:
+                self._cursor = self._stack.enter_context(self._database.relaxed()).cursor()
+            started_at = self._bind_time(sent.started.started_at)
+            self._cursor.execute(self._statement, _row(sent) | {"started_at": started_at, "params": "{}"})
+        except self._errors.IntegrityError:
+            log.info("sent message was deleted meanwhile", message=sent.started.message_id)
+        except Exception as error:
+            self._cursor = None
+            self._stack.__exit__(type(error), error, error.__traceback__)
+            raise NotMarked(type(error).__name__) from error
+
+
+def add_sent(session: Session, sent: Sequence[Sent]) -> None:
+    """Mark messages as sent in this transaction, except those that were deleted meanwhile."""
+    ids = set(session.scalars(select(Message.id).where(Message.id.in_([one.started.message_id for one in sent]))))
+    session.add_all(Attempt(**_row(one)) for one in sent if one.started.message_id in ids)
+
+
+def add_failed(
+    session: Session,
+    started: Started,
+    failure: Failure,
+    transcript: str,
+    now: datetime,
+    result: AttemptResult = AttemptResult.FAILED,
+) -> None:
+    """Record a failed attempt, whose transcript replaces that of the one before."""
+    earlier = and_(Attempt.message_id == started.message_id, Attempt.transcript != "")
+    session.execute(update(Attempt).where(earlier).values(transcript=""))
+    failed = {"stage": failure.stage, "code": failure.code, "params": dict(failure.params), "reply": failure.reply}
+    session.add(Attempt(**started._asdict(), seconds=started.seconds(), result=result, transcript=transcript, **failed))
+    statistics.count_attempt(session, now, result, failure.stage)
+
+
+def fold(session: Session, sent: Iterable[Sent], now: datetime) -> None:
+    """Record in the messages that the server accepted them, even if a lease has expired meanwhile; count them."""
+    for provider, group in groupby(sent, key=lambda one: one.started.provider):
+        some = {one.started.message_id: one for one in group}
+        accepted = and_(Message.id.in_(list(some)), Message.state.in_(_ACCEPTABLE))
+        values = {**_SENT, "provider": provider, "finished_at": max(one.accepted_at for one in some.values())}
+        changed = session.scalars(update(Message).where(accepted).values(values).returning(Message.id)).all()
+        statistics.count_sent(session, now, ((some[id_].kind, some[id_].latency) for id_ in changed))
+
+
+def fold_marked(session: Session, which: ColumnElement[bool], now: datetime) -> None:
+    """Do the same for those of these messages whose last attempt is marked as sent."""
+    same = and_(Attempt.message_id == Message.id, Attempt.number == Message.attempts)
+    due_at = case((and_(Message.attempts == 1, Message.failed_at.is_(None)), Message.next_attempt_at),
+                  else_=Message.created_at)  # fmt: skip
+    marked = select(Attempt, Message.kind, due_at).join(Message, same).where(which)
+    marked = marked.where(Attempt.result == AttemptResult.SENT).with_for_update(skip_locked=True, of=Message)
+    fold(session, [_sent(*row) for row in session.execute(marked.order_by(Attempt.provider))], now)
+
+
+# The values of a message that was sent.
+_SENT: dict[str, Any] = {
+    "state": MessageState.SENT,
+    "lease_expires_at": None,
+    "claimed_by": None,
+    "waits_for_server": False,
+    "failed_at": None,
+    "failing_since": None,
+    "failure_stage": "",
+    "failure_code": "",
+    "failure_params": {},
+    "failure_reply": "",
+}
+
+
+def _row(sent: Sent) -> dict[str, Any]:
+    """Return the columns of the attempt."""
+    return {
+        **sent.started._asdict(),
+        "seconds": sent.seconds,
+        "result": AttemptResult.SENT.value,
+        "stage": "",
+        "code": "",
+        "params": {},
+        "reply": sent.reply,
+        "header_id": sent.header_id,
+        "transcript": "",
+    }
+
+
+def _sent(attempt: Attempt, kind: str, due_at: datetime) -> Sent:
+    values = {name: getattr(attempt, name) for name in Started._fields}
+    return Sent(Started(**values), attempt.seconds, attempt.reply, attempt.header_id, kind, due_at)
+
+
+def _unchanged(value: object) -> object:
+    return value
