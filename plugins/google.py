@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from webapp.providers import Connection, Diagnosis, DiagnosisRule, OAuth2, Password, Provider, _, hookimpl
+from webapp.providers import Connection, Diagnosis, DiagnosisRule, Limits, OAuth2, Password, Provider, _, hookimpl
 
 HELP = "https://support.google.com/accounts/answer/185833"
 APP_PASSWORD_STEPS = [
@@ -207,6 +207,7 @@ def register_smtp_provider() -> Provider:
         steps=APP_PASSWORD_STEPS,
         notes={
             "mail_from": _("Google replaces any address that doesn't belong to the account."),
+            "limit_per_day": _("Personal Gmail accounts and Google Workspace trials: 500."),
             "password": _("The 16-letter app password. Your regular password doesn't work."),
         },
         diagnosis_rules=[
@@ -219,6 +220,8 @@ def register_smtp_provider() -> Provider:
             DiagnosisRule("550 5.4.5", DAILY_LIMIT),
             DiagnosisRule("530 5.7.0", WANTS_TLS, "starttls"),
         ],
+        # Of Google Workspace, in any 24 hours (https://support.google.com/a/answer/166852, 29 November 2026).
+        limits=Limits(per_day=2_000),
         help_url=HELP,
         source="https://developers.google.com/workspace/gmail/imap/imap-smtp",
         checked=date(2026, 11, 22),

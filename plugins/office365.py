@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from webapp.providers import Connection, ExpectedClaims, OAuth2, Password, Provider, _, hookimpl
+from webapp.providers import Connection, ExpectedClaims, Limits, OAuth2, Password, Provider, _, hookimpl
 
 from .office365_diagnoses import HELP, MAILBOX_SWITCH, PASSWORD_RULES
 from .office365_oauth2 import GRANT_CONSENT, MAIL_SERVER_RULES, OAUTH2_HELP, TOKEN_RULES, TOKEN_VALID
@@ -112,6 +112,9 @@ def register_smtp_provider() -> Provider:
             "tenant_id": _("From the app's Overview page."),
         },
         diagnosis_rules=PASSWORD_RULES,
+        # Microsoft's article “smtp-submission-improvements”, 29 November 2026. More in a minute is only delayed, more
+        # in a day is refused.
+        limits=Limits(per_minute=30, per_day=10_000, connections=3),
         help_url=HELP,
         source=OAUTH2_HELP,
         checked=date(2026, 11, 22),

@@ -14,7 +14,7 @@ from webapp.providers.rules import FORM_FIELDS, FORM_SECRETS
 IMPORTS = """
 from datetime import date
 from wtforms import PasswordField, StringField
-from webapp.providers import Authentication, Diagnosis, DiagnosisRule, ExpectedClaims, Password
+from webapp.providers import Authentication, Diagnosis, DiagnosisRule, ExpectedClaims, Limits, Password
 """
 HANDLER = """
 class Handler(Authentication):
@@ -61,6 +61,11 @@ def refused(load: Load, text: str) -> str:
         ("steps='Open the page.'", "steps is 'Open the page.'. Allowed: a list, each item a text"),
         ("steps=5", "steps is 5. Allowed: a list"),
         ("steps=['One', 2]", "steps[1] is 2. Allowed: a text"),
+        ("limits=Limits(per_minute=0)", "limits.per_minute is 0. Allowed: a whole number of 1 or more."),
+        ("limits=Limits(per_day='500')", "limits.per_day is '500'. Allowed: a whole number of 1 or more or None."),
+        ("limits=Limits(connections=True)", "limits.connections is True"),
+        ("limits=30", "limits is 30. Allowed: a Limits"),
+        ("diagnosis_rules=[DiagnosisRule('5', Diagnosis('x', fix={'limit_per_day': '0'}))]", "fix['limit_per_day']"),
         ("notes={'reigon': 'Where.'}", "a key of notes is 'reigon'. Allowed: mail_from, host"),
         ("notes=['mail_from']", "notes is ['mail_from']. Allowed: a dict"),
         ("source=''", "source is ''. Allowed: the https:// URL"),

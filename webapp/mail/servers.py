@@ -27,10 +27,13 @@ CERTIFICATE_SETTINGS = ("provider", "host", "port", "security")
 PROXY_DESTINATION = ("proxy_type", "proxy_host", "proxy_port", "proxy_username")
 # The columns that only OAuth2 needs. They are empty for an entered server that doesn't name them.
 OAUTH2_COLUMNS = ("client_id", "tenant_id", "authorize_url", "token_url", "device_authorization_url", "scopes")
+# What an administrator allows at most, where that is less than the provider does.
+LIMITS = ("limit_per_minute", "limit_per_day", "limit_connections")
 # The columns that the form shows.
 COLUMNS = (
     "provider", "mail_from", "host", "port", "security", "tls_minimum", "timeout", "proxy_type", "proxy_host",
     "proxy_port", "proxy_username", "authentication", "username", *OAUTH2_COLUMNS, "secret_expires_on",
+    *LIMITS,
 )  # fmt: skip
 
 

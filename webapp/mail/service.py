@@ -29,7 +29,7 @@ from webapp.mail.servers import (
     seal_purpose,
     secrets_to_retype,
 )
-from webapp.providers import OAuth2
+from webapp.providers import Limits, OAuth2
 from webapp.providers.registry import get_providers
 
 
@@ -126,6 +126,17 @@ def can_work(session: Session, server: MailServer) -> bool:
     return method is not None and (not isinstance(method, OAuth2) or _has_token(session, server))
 
 
+def limits(server: MailServer) -> Limits:
+    """Return what may be sent through a saved server at most: what its provider allows, or less."""
+    provider = get_providers().get(server.provider)
+    allowed = provider.limits if provider else Limits()
+    return Limits(
+        _lower(allowed.per_minute, server.limit_per_minute),
+        _lower(allowed.per_day, server.limit_per_day),
+        _lower(allowed.connections, server.limit_connections),
+    )
+
+
 def is_unchanged(saved: MailServer | None, entered: EnteredServer, opened: Mapping[str, str] | None = None) -> bool:
     """Return whether saving what was entered would change nothing.
 
@@ -135,6 +146,10 @@ def is_unchanged(saved: MailServer | None, entered: EnteredServer, opened: Mappi
     if saved is None or not same_secrets or entered.removed & set(saved.sealed_secrets):
         return False
     return not saved.differing(entered.values, entered.values, entered.provider_fields)
+
+
+def _lower(*numbers: int | None) -> int | None:
+    return min((one for one in numbers if one is not None), default=None)
 
 
 def _saved_already(session: Session, sealer: Sealer, shown: MailServer | None, entered: EnteredServer) -> Saved:

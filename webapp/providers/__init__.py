@@ -6,7 +6,7 @@ from webapp.providers.authentication import Account, Authentication, NoAuthentic
 from webapp.providers.diagnosis import Diagnosis, DiagnosisRule, Failure, Text
 from webapp.providers.hookspecs import hookimpl
 from webapp.providers.oauth2 import ExpectedClaims, GrantType, OAuth2
-from webapp.providers.provider import Connection, Provider, Security
+from webapp.providers.provider import Connection, Limits, Provider, Security
 
 __all__ = [
     "Account",
@@ -17,6 +17,7 @@ __all__ = [
     "ExpectedClaims",
     "Failure",
     "GrantType",
+    "Limits",
     "NoAuthentication",
     "OAuth2",
     "Password",

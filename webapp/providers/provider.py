@@ -11,7 +11,7 @@ from wtforms.fields.core import UnboundField
 
 from webapp.providers.authentication import Authentication, NoAuthentication, Password
 from webapp.providers.diagnosis import Diagnosis, DiagnosisRule, Failure, Text
-from webapp.providers.rules import HeaderName, HeaderValue, Host, Port, ProviderKey, Source, Url
+from webapp.providers.rules import HeaderName, HeaderValue, Host, Limit, Port, ProviderKey, Source, Url
 
 Security = Literal["starttls", "tls", "none"]
 
@@ -26,13 +26,25 @@ class Connection:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """How much a service takes from one account at most; None where there is no limit, or none is known.
+
+    Messages in any minute and in any 24 hours, and connections at once. Mailroom sends each message to one recipient.
+    """
+
+    per_minute: Limit | None = None
+    per_day: Limit | None = None
+    connections: Limit | None = None
+
+
+@dataclass(frozen=True)
 class Provider:
     """One mail service, as a plugin describes it.
 
     `needs` is the text on its card, `steps` are what to do on its side, `notes` are hints by field
     name. `fields` are its own WTForms fields, rendered and validated by the application; a
-    PasswordField is sealed and never shown again. `headers` are added to each message. `source` is the
-    documentation that all this is from, and `checked` the day it was last compared.
+    PasswordField is sealed and never shown again. `headers` are added to each message. No more than `limits` is
+    sent. `source` is the documentation that all this is from, and `checked` the day it was last compared.
     """
 
     key: ProviderKey
@@ -45,6 +57,7 @@ class Provider:
     fields: Mapping[str, UnboundField] = field(default_factory=dict)
     diagnosis_rules: Sequence[DiagnosisRule] = ()
     headers: Mapping[HeaderName, HeaderValue] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
     help_url: Url = ""
     source: Source = ""
     checked: date | None = None

@@ -13,7 +13,7 @@ FORM_FIELDS = (
     "mail_from", "host", "port", "security", "tls_minimum", "timeout", "proxy_type", "proxy_host", "proxy_port",
     "proxy_username", "proxy_password", "authentication", "username", "password", "client_id", "client_secret",
     "tenant_id", "authorize_url", "token_url", "device_authorization_url", "scopes", "service_account_key",
-    "secret_expires_on",
+    "secret_expires_on", "limit_per_minute", "limit_per_day", "limit_connections",
 )  # fmt: skip
 FORM_SECRETS = frozenset({"password", "proxy_password", "client_secret", "service_account_key"})
 # The headers that Mailroom writes itself, or that only servers on the way may add.
@@ -81,6 +81,7 @@ Source = Annotated[
 ]
 Port = Annotated[int, Rule("a whole number from 1 to 65535", lambda port: 1 <= port <= 65535)]
 Host = Annotated[str, Rule("a host name without scheme or port, perhaps with a {field}", _is_host)]
+Limit = Annotated[int, Rule("a whole number of 1 or more", lambda number: number >= 1)]
 Timeout = Annotated[int, Rule("a number of seconds from 1 to 120", lambda seconds: 1 <= seconds <= 120)]
 ParameterName = Annotated[
     str, Rule("a parameter that Mailroom doesn't set itself", lambda name: bool(name) and name not in OWN_PARAMETERS)

@@ -19,7 +19,7 @@ from webapp.providers.authentication import Authentication, NoAuthentication
 from webapp.providers.diagnosis import Diagnosis, DiagnosisRule, Text
 from webapp.providers.oauth2 import LABELS, OAuth2
 from webapp.providers.provider import Provider, Security
-from webapp.providers.rules import FORM_FIELDS, FORM_SECRETS, MAX_LABEL_LENGTH, MethodKey, Port, Timeout
+from webapp.providers.rules import FORM_FIELDS, FORM_SECRETS, MAX_LABEL_LENGTH, Limit, MethodKey, Port, Timeout
 
 # What authentication methods declare by an attribute or a property, as their authors like.
 METHOD_ATTRIBUTES: Mapping[str, Any] = {
@@ -37,6 +37,9 @@ FIX_VALUES: Mapping[str, Any] = {
     "port": Port,
     "proxy_port": Port,
     "timeout": Timeout,
+    "limit_per_minute": Limit,
+    "limit_per_day": Limit,
+    "limit_connections": Limit,
 }
 NAMES: Mapping[Any, str] = {
     str: "a text",
@@ -62,6 +65,8 @@ def check_type(value: object, hint: Any, where: str) -> None:
     _require(_is_a(value, hint), where, value, _describe(hint))
     if kind is Annotated:
         _require(arguments[1].holds(value), where, value, arguments[1].allowed)
+    elif kind in (Union, UnionType):
+        check_type(value, next(one for one in arguments if _is_a(value, one)), where)
     elif isinstance(value, Sequence) and kind is Sequence:
         for number, one in enumerate(value):
             check_type(one, arguments[0], f"{where}[{number}]")

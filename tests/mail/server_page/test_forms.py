@@ -66,6 +66,8 @@ def error(form: MailServerForm, name: str) -> str:
         ("port", "²", "whole number"),
         ("timeout", "0", "1 to 120"),
         ("timeout", "-1", "whole number"),
+        ("limit_per_minute", "0", "1 or more"),
+        ("limit_per_day", "many", "whole number"),
         ("provider", "nobody", "Choose one"),
         ("security", "ssl3", "Choose one"),
         ("tls_minimum", "1.0", "Choose one"),

@@ -181,6 +181,31 @@ def test_an_entered_client_secret_survives_an_error_where_it_replaces_another_pr
     assert password(state) == "first-password"
 
 
+def test_an_administrator_can_lower_a_limit_but_not_raise_it(administrator: Browser, state: AppState) -> None:
+    office = custom(provider="office365", shown_provider="office365")
+    page = administrator.submit(PAGE, "save", **office, limit_per_minute="31", limit_connections="3")
+    assert error_at(page, "limit_per_minute") == "Office 365 allows only 30."
+    assert "Office 365 allows 10,000." in page.text
+    administrator.submit_on(page, "save", limit_per_minute="20", password="first-password")
+    assert (saved(state).limit_per_minute, saved(state).limit_per_day, saved(state).limit_connections) == (20, None, 3)
+
+
+def test_a_limit_is_changed_without_entering_secrets_again(administrator: Browser, state: AppState) -> None:
+    administrator.submit(PAGE, "save", **custom())
+    administrator.submit(PAGE, "save", limit_per_day="100", password="")
+    assert (password(state), saved(state).limit_per_day) == ("first-password", 100)
+    assert "Emails in 24 hours" in administrator.get("/audit").text
+    administrator.submit(PAGE, "save", limit_per_day="", password="")
+    assert saved(state).limit_per_day is None
+
+
+def test_limits_stay_with_their_provider(administrator: Browser) -> None:
+    away = administrator.submit(PAGE, "choose", **custom(provider="office365", limit_per_minute="500"))
+    assert 'value="500"' not in away.text
+    back = administrator.submit_on(away, "choose", provider="custom")
+    assert 'value="500"' in back.text
+
+
 def test_a_missing_plugin_is_named_on_the_page(administrator: Browser, inbox: Inbox, state: AppState) -> None:
     with state.database.transaction() as session:
         session.get_one(MailServer, saved(state).id).provider = "gone"

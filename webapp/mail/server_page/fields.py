@@ -9,6 +9,7 @@ from typing import Any
 
 import idna
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
+from flask_babel import format_decimal
 from flask_babel import gettext as _
 from wtforms import DateField, Field, IntegerField, TextAreaField, ValidationError
 
@@ -34,6 +35,14 @@ class ParsedField(Field, ABC):
     def read(self, text: str) -> object:
         """Return the value of a text. Raises ValueError, in words for people."""
 
+    def process_data(self, value: Any) -> None:
+        """Take a value, or the text of one, as it is kept for another provider."""
+        self.data = None
+        if isinstance(value, str):
+            self.process_formdata([value])
+        else:
+            self.data = value
+
     def process_formdata(self, valuelist: list[Any]) -> None:
         """Parse what was sent."""
         if valuelist:
@@ -58,15 +67,7 @@ class NumberField(ParsedField, IntegerField):
 
 
 class DayField(ParsedField, DateField):
-    """A day, as browsers send it. A value that was kept for another provider is text."""
-
-    def process_data(self, value: Any) -> None:
-        """Take a day, or the text of one."""
-        self.data = None
-        if isinstance(value, date):
-            self.data = value
-        elif value:
-            self.process_formdata([str(value)])
+    """A day, as browsers send it."""
 
     def read(self, text: str) -> date:
         """Return the day."""
@@ -93,6 +94,18 @@ def valid_choice(form: Any, field: Any) -> None:
     """Check that one of the choices is chosen."""
     if field.data not in [choice.value for choice in field.iter_choices()]:
         raise ValidationError(_("Choose one of the options."))
+
+
+def valid_limit(form: Any, field: Field) -> None:
+    """Check for a number that is not more than what the provider allows."""
+    most = getattr(form.chosen.limits, field.name.removeprefix("limit_"))
+    if field.data is None:
+        return
+    if field.data < 1:
+        raise ValidationError(_("Enter a number of 1 or more, or leave the field blank."))
+    if most is not None and field.data > most:
+        number = format_decimal(most)
+        raise ValidationError(_("%(provider)s allows only %(number)s.", provider=form.chosen.label, number=number))
 
 
 def if_used(check: Validator | None = None) -> Validator:

@@ -22,7 +22,15 @@ from webapp.mail import servers
 from webapp.mail.models import MailServer
 from webapp.mail.server_page.carried import Carried, destination
 from webapp.mail.server_page.forms import SECRETS, MailServerForm, mail_server_form
-from webapp.mail.servers import COLUMNS, OAUTH2_COLUMNS, PROXY_DESTINATION, PROXY_PASSWORD, EnteredServer, SavedServers
+from webapp.mail.servers import (
+    COLUMNS,
+    LIMITS,
+    OAUTH2_COLUMNS,
+    PROXY_DESTINATION,
+    PROXY_PASSWORD,
+    EnteredServer,
+    SavedServers,
+)
 from webapp.providers import Provider
 from webapp.providers.registry import ProviderRegistry, get_providers
 from webapp.web.access import current_user
@@ -32,7 +40,9 @@ from webapp.web.forms import fields_with_errors
 MAX_FIX_LENGTH = 1000
 MAX_KEPT_LENGTH = 8000
 # The settings that are kept for their provider while another one is shown.
-PROVIDER_COLUMNS = ("host", "port", "security", "authentication", "username", *OAUTH2_COLUMNS, "secret_expires_on")
+PROVIDER_COLUMNS = (
+    "host", "port", "security", "authentication", "username", *OAUTH2_COLUMNS, "secret_expires_on", *LIMITS,
+)  # fmt: skip
 # The settings that a fix may change without the entered secrets being lost.
 FOLLOWED = frozenset({"port", "security", "tls_minimum"})
 # With another provider or authentication, a saved secret is not the one that the form asks for.
@@ -267,7 +277,7 @@ def _to_keep(values: Mapping[str, Any], provider: Provider) -> dict[str, str]:
 
 def _provider_defaults(values: Mapping[str, Any], before: Provider | None, chosen: Provider) -> dict[str, Any]:
     """Return what the form shows of a provider that was not chosen before."""
-    defaults: dict[str, Any] = dict.fromkeys((*OAUTH2_COLUMNS, "secret_expires_on"), "")
+    defaults: dict[str, Any] = dict.fromkeys((*OAUTH2_COLUMNS, "secret_expires_on", *LIMITS), "")
     connection = chosen.connection
     defaults |= {"host": connection.host, "port": connection.port, "security": connection.security}
     method = chosen.authentication[0]

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from flask import session as cookie
-from flask_babel import format_date
+from flask_babel import format_date, format_decimal
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
@@ -26,7 +27,7 @@ from webapp.mail.models import AuthorizationRequest, Grant, GrantStatus, MailSer
 from webapp.mail.oauth.errors import OAuthError
 from webapp.mail.server_page.form_state import FormResult
 from webapp.mail.server_page.forms import MailServerForm
-from webapp.mail.servers import CLIENT_SECRETS, DRAFT, EnteredServer
+from webapp.mail.servers import CLIENT_SECRETS, DRAFT, LIMITS, EnteredServer
 from webapp.mail.service import can_work, is_unchanged, stays_draft
 from webapp.mail.test_send import TestSend
 from webapp.mail.transcript import Stage
@@ -35,7 +36,9 @@ from webapp.providers.registry import get_providers
 from webapp.settings import service as settings
 
 CONNECTION = ("host", "port", "security")
-ADVANCED = ("tls_minimum", "timeout", "proxy_type", "proxy_host", "proxy_port", "proxy_username", "proxy_password")
+ADVANCED = (
+    "tls_minimum", "timeout", "proxy_type", "proxy_host", "proxy_port", "proxy_username", "proxy_password", *LIMITS,
+)  # fmt: skip
 # Names of protocols, the same in every language.
 SECURITY_NAMES = {"starttls": "STARTTLS", "tls": "TLS"}
 # Where forms may lead (CSP). A provider's URL that an administrator enters may be on this machine, to try one out.
@@ -122,6 +125,7 @@ def _provider_context(form: MailServerForm) -> dict[str, Any]:
         "oauth2_methods": [method for method in methods if isinstance(method, OAuth2)],
         "secret_is_optional_for": [method.key for method in methods if "client_secret" in method.optional_fields],
         "auth_classes": lambda *names: _auth_classes(provider, *names),
+        "limit_hint": partial(_limit_hint, provider),
         "open_sections": {"connection": _differs_from_provider(form), "advanced": _uses_advanced(form)},
         "connection_summary": _connection_summary(form),
     }
@@ -228,6 +232,15 @@ def _secret_hint(saved: MailServer | None, entered: EnteredServer | None) -> Cal
     return hint
 
 
+def _limit_hint(provider: Provider, name: str) -> str:
+    most = getattr(provider.limits, name.removeprefix("limit_"))
+    if most is None:
+        hint = _("Leave blank for no limit.")
+    else:
+        hint = _("%(provider)s allows %(number)s.", provider=provider.label, number=format_decimal(most))
+    return " ".join(filter(None, [hint, str(provider.notes.get(name, ""))]))
+
+
 def _differs_from_provider(form: MailServerForm) -> bool:
     """Return whether the connection is worth a look: not the provider's own, incomplete or wrong."""
     connection = form.chosen.connection
@@ -237,7 +250,8 @@ def _differs_from_provider(form: MailServerForm) -> bool:
 
 
 def _uses_advanced(form: MailServerForm) -> bool:
-    return form.proxy_type.data != "none" or any(form[name].errors for name in ADVANCED)
+    limited = any(form[name].data is not None for name in LIMITS)
+    return form.proxy_type.data != "none" or limited or any(form[name].errors for name in ADVANCED)
 
 
 def _connection_summary(form: MailServerForm) -> str:

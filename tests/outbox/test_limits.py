@@ -1,0 +1,163 @@
+"""How many messages may be sent now, and what waits for that."""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from tests.conftest import Enqueue
+from webapp.core import clock
+from webapp.core.database import Database
+from webapp.mail.models import MailServer
+from webapp.outbox import limits
+from webapp.outbox.limits import Allowance, Reached
+from webapp.outbox.models import Attempt, AttemptResult, Message, MessageState
+
+NOW = datetime(2026, 11, 30, 12, 0, tzinfo=clock.now().tzinfo)
+UseServer = Callable[..., None]
+
+
+@pytest.fixture
+def use_limits(use_server: UseServer, database: Database, enqueue: Enqueue) -> UseServer:
+    """Save a mail server with these limits; one message is due that was tried several times already."""
+    enqueue()
+    with database.transaction() as session:
+        session.execute(update(Message).values(next_attempt_at=NOW, attempts=9))
+    return lambda **given: use_server(**given)
+
+
+def tried(database: Database, *ages: float, **given: object) -> None:
+    """Record attempts that began so many seconds ago."""
+    with database.transaction() as session:
+        server = session.scalars(select(MailServer.id)).one()
+        for age in ages:
+            values = {"message_id": 1, "number": 1, "mail_server_id": server, "result": AttemptResult.SENT, **given}
+            session.add(Attempt(started_at=NOW - timedelta(seconds=age), **values))
+
+
+def allowance(database: Database, run: str = "w/1") -> Allowance:
+    with database.transaction() as session:
+        return limits.allowance(session, session.scalars(select(MailServer)).one(), NOW, run)
+
+
+def sending(session: Session, run: str, number: int = 1) -> None:
+    """Have a run send so many messages."""
+    queued = select(Message.id).where(Message.state == MessageState.QUEUED).limit(number).scalar_subquery()
+    claimed = {"state": MessageState.SENDING, "claimed_by": run, "attempts": Message.attempts + 1}
+    session.execute(update(Message).where(Message.id.in_(queued)).values(claimed))
+
+
+def test_without_limits_any_number_may_be_sent(use_limits: UseServer, database: Database) -> None:
+    use_limits()
+    tried(database, 1, 2, 3)
+    assert allowance(database) == Allowance(None)
+
+
+def test_what_left_in_the_last_minute_counts(use_limits: UseServer, database: Database) -> None:
+    use_limits(limit_per_minute=3)
+    tried(database, 70, 60, 50, 10)
+    assert allowance(database) == Allowance(1)
+
+
+def test_a_slot_is_free_when_the_first_has_left_the_window(use_limits: UseServer, database: Database) -> None:
+    use_limits(limit_per_minute=2)
+    tried(database, 50, 30, 10)
+    reached = Reached("per_minute", 2, NOW + timedelta(seconds=30))
+    assert allowance(database) == Allowance(0, reached)
+
+
+def test_of_two_limits_the_longer_wait_counts(use_limits: UseServer, database: Database) -> None:
+    use_limits(limit_per_minute=1, limit_per_day=2)
+    tried(database, 3600, 10)
+    assert allowance(database).until == NOW + timedelta(hours=23)
+
+
+@pytest.mark.parametrize(
+    ("attempt", "count"),
+    [
+        ({"stage": "connect", "result": AttemptResult.FAILED}, 1),
+        ({"stage": "auth", "result": AttemptResult.FAILED}, 1),
+        ({"stage": "rcpt", "result": AttemptResult.FAILED}, 0),
+        ({"stage": "data", "result": AttemptResult.UNCERTAIN}, 0),
+        ({"mail_server_id": 99}, 1),
+        ({"started_at": NOW + timedelta(hours=1)}, 1),
+    ],
+    ids=["no connection", "no authentication", "refused", "uncertain", "another server", "clock set back"],
+)
+@pytest.mark.one_database
+def test_only_what_has_reached_the_server_counts(
+    attempt: dict[str, object], count: int, use_limits: UseServer, database: Database
+) -> None:
+    use_limits(limit_per_minute=1)
+    started_at = attempt.pop("started_at", None)
+    tried(database, (NOW - started_at).total_seconds() if isinstance(started_at, datetime) else 5, **attempt)
+    assert allowance(database).count == count
+
+
+def test_what_others_are_sending_counts_once(use_limits: UseServer, database: Database) -> None:
+    use_limits(limit_per_minute=1)
+    with database.transaction() as session:
+        sending(session, "other/1")
+    assert allowance(database, "other/1").count == 1
+    assert allowance(database).count == 0
+    # It is marked as sent, and the message itself is still to follow.
+    tried(database, 90, number=10)
+    assert allowance(database).count == 1
+
+
+def test_the_provider_limits_and_an_administrator_lowers(use_limits: UseServer, database: Database) -> None:
+    use_limits(provider="office365")
+    assert allowance(database).count == 30
+    use_limits(provider="office365", limit_per_day=7)
+    assert allowance(database).count == 7
+
+
+def test_no_more_connections_than_allowed(use_limits: UseServer, database: Database, enqueue: Enqueue) -> None:
+    enqueue()
+    use_limits(limit_connections=2)
+    with database.transaction() as session:
+        sending(session, "other/1")
+    assert allowance(database).count is None
+    with database.transaction() as session:
+        sending(session, "other/2")
+    assert allowance(database, "other/2").count is None
+    reached = allowance(database).reached
+    assert reached is not None
+    assert (reached.name, reached.value) == ("connections", 2)
+
+
+def test_what_is_due_says_what_it_waits_for(use_limits: UseServer, database: Database) -> None:
+    use_limits(limit_per_minute=1, limit_connections=1)
+    with database.read() as session:
+        assert limits.limit_reached(session, NOW) is None
+    tried(database, 15)
+    with database.read() as session:
+        reached = limits.limit_reached(session, NOW)
+        # Nothing is due before that.
+        assert limits.limit_reached(session, NOW - timedelta(seconds=1)) is None
+    assert reached == Reached("per_minute", 1, NOW + timedelta(seconds=45))
+
+
+def test_two_runs_at_the_same_moment_keep_to_the_limit_together(
+    use_limits: UseServer, app: Flask, database: Database
+) -> None:
+    use_limits(limit_per_minute=1)
+    counts: list[int | None] = []
+
+    def ask() -> None:
+        with app.app_context():
+            counts.append(allowance(database, "w/2").count)
+
+    second = threading.Thread(target=ask)
+    with database.transaction() as session:
+        server = session.scalars(select(MailServer)).one()
+        assert limits.allowance(session, server, NOW, "w/1").count == 1
+        second.start()
+        second.join(0.3)
+        sending(session, "w/1")
+    second.join()
+    assert counts == [0]

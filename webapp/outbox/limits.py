@@ -1,0 +1,123 @@
+"""How many messages may be sent now, without more in a minute or a day than the mail server takes.
+
+What was sent is counted exactly, in the attempts of all workers, and what they are sending now counts too.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, exists, func, select
+from sqlalchemy.orm import Session
+
+from webapp.mail import servers
+from webapp.mail import service as mail_servers
+from webapp.mail.models import MailServer
+from webapp.mail.transport.rejections import SESSION_STAGES
+from webapp.outbox.claims import is_due
+from webapp.outbox.models import Attempt, Message, MessageState
+from webapp.providers import Limits
+
+WINDOWS = {"per_minute": timedelta(minutes=1), "per_day": timedelta(days=1)}
+# When a run looks again that found no connection free; those that have one also send what is due.
+CONNECTIONS_WAIT = timedelta(seconds=5)
+# An attempt that is further in the future was recorded by a clock that has been set back since.
+CLOCK_TOLERANCE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A limit that nothing more may be sent for now: its name as in `webapp.providers.Limits`, its value, the end."""
+
+    name: str
+    value: int
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """How many messages may be claimed now; None is any number. If it is 0, `reached` says why and until when."""
+
+    count: int | None = None
+    reached: Reached | None = None
+
+    @property
+    def until(self) -> datetime | None:
+        """When to look again, if nothing may be claimed now."""
+        return self.reached.until if self.reached else None
+
+
+def allowance(session: Session, server: MailServer, now: datetime, run: str) -> Allowance:
+    """Return how many messages this run may claim in this transaction.
+
+    Until the transaction ends, no other run gets an allowance for the server, so that all together keep to the limits.
+    What the run itself has claimed before and not tried doesn't count.
+    """
+    limits = mail_servers.limits(server)
+    if limits == Limits():
+        return Allowance()
+    # SQLite has one writer at a time anyway. Referring to the row, as grants do, stays possible.
+    session.execute(select(MailServer.id).where(MailServer.id == server.id).with_for_update(key_share=True))
+    return _allowance(session, server.id, limits, now, run)
+
+
+def limit_reached(session: Session, now: datetime) -> Reached | None:
+    """Return the limit that what is due waits for, if it does."""
+    server = servers.primary(session)
+    limits = mail_servers.limits(server) if server is not None else Limits()
+    timed = Limits(limits.per_minute, limits.per_day)
+    if server is None or timed == Limits() or not session.scalar(select(exists().where(is_due(now)))):
+        return None
+    return _allowance(session, server.id, timed, now, run="").reached
+
+
+def _allowance(session: Session, server_id: int, limits: Limits, now: datetime, run: str) -> Allowance:
+    left: list[int] = []
+    reached: list[Reached] = []
+    for name, window in WINDOWS.items():
+        limit = getattr(limits, name)
+        if limit is not None:
+            counted = _counted(server_id, now, window)
+            used = _used(session, counted, run)
+            left.append(limit - used)
+            if used >= limit:
+                reached.append(Reached(name, limit, _free_at(session, counted, used - limit, now, window)))
+    if limits.connections is not None and _connections(session, run) >= limits.connections:
+        reached.append(Reached("connections", limits.connections, now + CONNECTIONS_WAIT))
+    if reached:
+        return Allowance(0, max(reached, key=lambda one: one.until))
+    return Allowance(min(left, default=None))
+
+
+def _used(session: Session, counted: ColumnElement[bool], run: str) -> int:
+    """Return how many messages have gone to the server, or are about to."""
+    recorded = exists().where(Attempt.message_id == Message.id, Attempt.number == Message.attempts)
+    sent = select(func.count(Attempt.id)).where(counted).scalar_subquery()
+    sending = select(func.count(Message.id)).where(_sending(run), ~recorded).scalar_subquery()
+    # In one statement, so that none is missed that is recorded meanwhile.
+    used: int = session.scalars(select(sent + sending)).one()
+    return used
+
+
+def _free_at(session: Session, counted: ColumnElement[bool], excess: int, now: datetime, window: timedelta) -> datetime:
+    """Return when the next message may be sent, at the latest when what is being sent now has left the window."""
+    times = select(Attempt.started_at).where(counted).order_by(Attempt.started_at)
+    oldest = session.scalar(times.offset(excess).limit(1))
+    return (oldest or now) + window
+
+
+def _connections(session: Session, run: str) -> int:
+    """Return how many other runs are connected."""
+    count: int = session.scalars(select(func.count(Message.claimed_by.distinct())).where(_sending(run))).one()
+    return count
+
+
+def _counted(server_id: int, now: datetime, window: timedelta) -> ColumnElement[bool]:
+    """The condition for attempts in this window that have reached the server; the stage of a sent one is empty."""
+    known = Attempt.stage.in_(("", *SESSION_STAGES))
+    recent = and_(Attempt.started_at > now - window, Attempt.started_at <= now + CLOCK_TOLERANCE)
+    return and_(Attempt.mail_server_id == server_id, recent, known)
+
+
+def _sending(run: str) -> ColumnElement[bool]:
+    """The condition for what other runs are sending."""
+    return and_(Message.state == MessageState.SENDING, Message.claimed_by.is_distinct_from(run))
