@@ -1,30 +1,15 @@
 """The filter of the audit trail."""
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as lazy
 from wtforms import Field, SelectChoice, SelectField, StringField, ValidationError
-from wtforms.validators import StopValidation
 
 from webapp.audit import registry
 from webapp.audit.service import Filter
-from webapp.web.forms import Form, text
-
-
-def valid_date(form: Form, field: Field) -> None:
-    """Validator: a date as browsers send it, or nothing."""
-    try:
-        parse_date(field)
-    except ValueError as error:
-        raise StopValidation(_("Enter a date such as 2026-11-23.")) from error
-
-
-def parse_date(field: Field) -> date | None:
-    """Return the date that was entered, if any. Raises ValueError."""
-    return date.fromisoformat(text(field)) if text(field) else None
+from webapp.web.forms import Form, parse_date, text, valid_date
 
 
 def event_choices() -> list[SelectChoice]:

@@ -5,9 +5,9 @@ from flask_babel import lazy_gettext as _
 from webapp.core import i18n
 from webapp.mail.diagnosis.descriptions import describe
 from webapp.outbox.claims import LocalStage
+from webapp.outbox.filters import StateFilter
 from webapp.outbox.kinds import Unwanted, all_kinds, find_kind
 from webapp.outbox.models import Message, MessageState
-from webapp.outbox.service import StateFilter
 from webapp.outbox.status import STANDING_STILL
 from webapp.providers import Failure
 

@@ -1,5 +1,6 @@
 """The table of queued messages."""
 
+import unicodedata
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -8,6 +9,7 @@ from sqlalchemy import Float, ForeignKey, Index, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.core.database import Base
+from webapp.core.email_addresses import with_ascii_at
 from webapp.providers import Failure
 
 # How long sending is tried for a message without a time of its own.
@@ -47,6 +49,23 @@ def deadline_of(created_at: datetime, expires_at: datetime | None) -> datetime:
     return expires_at or created_at + MAX_AGE
 
 
+# Compared byte by byte, so that an index finds all that begin alike; PostgreSQL would use the order of a language.
+SearchText = String(254).with_variant(String(254, collation="C"), "postgresql")
+
+
+def search_key(recipient: str) -> str:
+    """Return an address, or the beginning of one, in the form in which it is searched for."""
+    return unicodedata.normalize("NFC", with_ascii_at(recipient.strip())).casefold()
+
+
+def _recipient_key(context: Any) -> str:
+    return search_key(context.get_current_parameters()["recipient"])
+
+
+def _recipient_domain(context: Any) -> str:
+    return _recipient_key(context).rpartition("@")[2]
+
+
 class Message(Base):
     """One email to one recipient: its kind and the data for it, never a link or another secret."""
 
@@ -71,6 +90,11 @@ class Message(Base):
             postgresql_where=text("state = 'queued' AND waits_for_server"),
         ),
         Index("ix_messages_state", "state", "id"),
+        # To list by kind, person and address. All end in the id, which is the order of the list.
+        Index("ix_messages_kind", "kind", "id"),
+        Index("ix_messages_user_id", "user_id", "id"),
+        Index("ix_messages_recipient_key", "recipient_key", "id"),
+        Index("ix_messages_recipient_domain", "recipient_domain", "id"),
         Index("ix_messages_finished", "state", "finished_at"),
         # Few rows or none, so that it is known at once whether the mail server is in trouble.
         Index(
@@ -83,9 +107,12 @@ class Message(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(40))
-    recipient: Mapped[str] = mapped_column(String(254), index=True)
+    recipient: Mapped[str] = mapped_column(String(254))
+    # For searches: the address and its domain in lower case.
+    recipient_key: Mapped[str] = mapped_column(SearchText, default=_recipient_key, server_default="")
+    recipient_domain: Mapped[str] = mapped_column(SearchText, default=_recipient_domain, server_default="")
     # Empty for a requested reset until the worker has looked up whose address it is.
-    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     data: Mapped[dict[str, Any]] = mapped_column(default=dict)
     state: Mapped[str] = mapped_column(String(20), default=MessageState.QUEUED)
     created_at: Mapped[datetime]
@@ -103,6 +130,9 @@ class Message(Base):
     suspect: Mapped[bool] = mapped_column(default=False, server_default=false())
     # When the server got all of it and the reply was lost.
     uncertain_at: Mapped[datetime | None]
+    # The message that this one was sent again for, and the one that was sent again for this. Their rows may be gone.
+    resend_of: Mapped[int | None]
+    resent_as: Mapped[int | None]
     attempts: Mapped[int] = mapped_column(default=0)
     last_attempt_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

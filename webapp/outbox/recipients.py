@@ -1,6 +1,7 @@
 """Whose the messages are that were queued without looking anybody up, such as a requested reset."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, false, or_, select
 from sqlalchemy.orm import Session
@@ -28,11 +29,14 @@ def find_recipients(session: Session, now: datetime) -> None:
     statistics.count_finished(session, now, cancelled)
 
 
-def is_for_nobody() -> ColumnElement[bool]:
-    """The condition for messages to an address that nobody uses, as far as that was looked up."""
-    unknown = or_(false(), *[_is_unknown(kind.name) for kind in all_kinds() if kind.find_user])
-    return and_(unknown, or_(Message.attempts == 0, Message.state == MessageState.CANCELLED))
+def is_for_nobody(of: Any = Message) -> ColumnElement[bool]:
+    """The condition for messages to an address that nobody uses, as far as that was looked up.
+
+    `of` has the columns: those of the table, or of a query that has them, too.
+    """
+    unknown = or_(false(), *[_is_unknown(kind.name, of) for kind in all_kinds() if kind.find_user])
+    return and_(unknown, or_(of.attempts == 0, of.state == MessageState.CANCELLED))
 
 
-def _is_unknown(kind_name: str) -> ColumnElement[bool]:
-    return and_(Message.kind == kind_name, Message.user_id.is_(None))
+def _is_unknown(kind_name: str, of: Any = Message) -> ColumnElement[bool]:
+    return and_(of.kind == kind_name, of.user_id.is_(None))

@@ -8,9 +8,11 @@ from werkzeug.wrappers import Response
 
 from webapp.core import clock
 from webapp.core.app_state import app_state
-from webapp.outbox import labels, service
+from webapp.outbox import labels, listing, service
+from webapp.outbox.forms import FilterForm
 from webapp.outbox.kinds import Unwanted, kind_label
-from webapp.outbox.service import NotRetryable, NotWaiting, StateFilter
+from webapp.outbox.listing import Page
+from webapp.outbox.service import NotRetryable, NotWaiting
 from webapp.outbox.status import delivery_status
 from webapp.settings.context import general_settings
 
@@ -25,12 +27,14 @@ def _labels() -> dict[str, Any]:
 @blueprint.get("")
 def messages() -> str:
     """List the messages, newest first."""
-    name = request.args.get("state", "")
-    state = StateFilter(name) if name in list(StateFilter) else StateFilter.ALL
+    form = FilterForm(formdata=request.args)
     before = request.args.get("before", type=int)
-    with app_state().database.read() as session:
-        found, more = service.list_messages(session, state, before)
-    return render_template("outbox/messages.html", messages=found, more=more, shown=state, before=before)
+    page, counts = Page([], None), None
+    if form.validate():
+        with app_state().database.read() as session:
+            page = listing.find(session, form.to_filter(), before)
+            counts = listing.count_states(session, form.to_filter())
+    return render_template("outbox/messages.html", form=form, page=page, counts=counts, before=before)
 
 
 @blueprint.get("/<int:message_id>")

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import and_, delete, insert, or_, select
@@ -19,35 +18,13 @@ from webapp.mail.grants import service as grants
 from webapp.outbox import audit_events, recipients, statistics, suspension
 from webapp.outbox.claims import cancel_queued
 from webapp.outbox.kinds import find_kind
-from webapp.outbox.models import FINISHED, Message, MessageState
+from webapp.outbox.models import FINISHED, Message, MessageState, search_key
 from webapp.outbox.queue import wake_after_commit
 from webapp.providers import Diagnosis
 
-PAGE_SIZE = 50
 MAX_LISTED_FOR_USER = 10
 RETENTION = timedelta(days=90)
 NOBODYS_RETENTION = timedelta(hours=1)
-
-
-class StateFilter(StrEnum):
-    """The tabs of the list."""
-
-    ALL = "all"
-    WAITING = "waiting"
-    SENT = "sent"
-    FAILED = "failed"
-    EXPIRED = "expired"
-    UNCERTAIN = "uncertain"
-    CANCELLED = "cancelled"
-
-    @property
-    def states(self) -> tuple[MessageState, ...]:
-        """The states that the tab shows."""
-        if self is StateFilter.ALL:
-            return tuple(MessageState)
-        if self is StateFilter.WAITING:
-            return MessageState.QUEUED, MessageState.SENDING
-        return (MessageState(self.value),)
 
 
 class NotRetryable(MailroomError):
@@ -106,7 +83,7 @@ def latest(session: Session, kind: str, user_id: int) -> Message | None:
 
 def list_for_user(session: Session, user_id: int, email: str) -> list[Message]:
     """Return the newest messages to this user, with resets requested for the address that were not delivered yet."""
-    own = or_(Message.user_id == user_id, and_(Message.user_id.is_(None), Message.recipient == email))
+    own = or_(Message.user_id == user_id, and_(Message.user_id.is_(None), Message.recipient_key == search_key(email)))
     return list(session.scalars(select(Message).where(own).order_by(Message.id.desc()).limit(MAX_LISTED_FOR_USER)))
 
 
@@ -180,20 +157,6 @@ def get_message(session: Session, message_id: int, lock: bool = False) -> Messag
     if found is None:
         raise NotFound
     return found
-
-
-def list_messages(session: Session, state: StateFilter, before: int | None) -> tuple[list[Message], bool]:
-    """Return the newest 50 messages with an id below `before`, and whether there are older ones.
-
-    Requests for addresses without an account aren't listed: anybody can make them.
-    """
-    newest = select(Message).where(~recipients.is_for_nobody()).order_by(Message.id.desc()).limit(PAGE_SIZE + 1)
-    if state is not StateFilter.ALL:
-        newest = newest.where(Message.state.in_(state.states))
-    if before is not None:
-        newest = newest.where(Message.id < max(0, min(before, MAX_ID)))
-    found = list(session.scalars(newest))
-    return found[:PAGE_SIZE], len(found) > PAGE_SIZE
 
 
 def diagnosis(session: Session, message: Message) -> Diagnosis | None:

@@ -1,6 +1,7 @@
 """What every form shares: nothing from the browser is trusted, and every error is shown beside its field."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from flask import request
@@ -10,6 +11,7 @@ from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
 from wtforms import Field, HiddenField, PasswordField, SelectMultipleField, StringField, TextAreaField
 from wtforms.fields.core import UnboundField
+from wtforms.validators import StopValidation
 
 from webapp.core.text import JOINERS, hidden_character, trimmed
 from webapp.web.csrf import FormCsrf
@@ -154,3 +156,16 @@ def text(field: Field) -> str:
 def fields_with_errors(form: Form) -> Sequence[Field]:
     """Return the fields that have errors, for the summary at the top of a form."""
     return [field for field in form if field.errors and field.name != "csrf_token"]
+
+
+def valid_date(_form: Form, field: Field) -> None:
+    """Validator: a date as browsers send it, or nothing."""
+    try:
+        parse_date(field)
+    except ValueError as error:
+        raise StopValidation(_("Enter a date such as 2026-11-23.")) from error
+
+
+def parse_date(field: Field) -> date | None:
+    """Return the date that was entered, if any. Raises ValueError."""
+    return date.fromisoformat(text(field)) if text(field) else None
