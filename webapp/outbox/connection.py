@@ -1,24 +1,24 @@
-"""The connection that one run of deliveries uses; it is opened again when the saved settings change."""
+"""Connections for deliveries, with the settings that are saved and what was made of them."""
 
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import Self
 
 import structlog
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.errors import MailroomError
 from webapp.core.sealing import CannotUnseal
 from webapp.mail import servers, transport_settings
+from webapp.mail.composer import Composer
 from webapp.mail.expiry import certificates
-from webapp.mail.mime import Email
-from webapp.mail.models import MailServer
-from webapp.mail.transport.connection import SmtpConnection
-from webapp.mail.transport.errors import DeliveryError, Scope
+from webapp.mail.mime import WireEmail
+from webapp.mail.models import Grant, MailServer
+from webapp.mail.transport.errors import DeliveryError
+from webapp.mail.transport.pool import ConnectionPool, KeptConnection
 from webapp.mail.transport.settings import TransportSettings
 from webapp.outbox.claims import LocalStage
 from webapp.providers import Failure
@@ -38,27 +38,44 @@ class NotReady(MailroomError):
 
 @dataclass(frozen=True)
 class CurrentSettings:
-    """The settings that are saved at this moment."""
+    """The settings that are saved at this moment, and when the server's grant was obtained, if it has one."""
 
     general: General
     server: MailServer | None
+    granted_at: datetime | None = None
+
+    def same_as(self, other: "CurrentSettings") -> bool:
+        """Return whether these are the same settings."""
+        if self.server is None or other.server is None:
+            return False
+        same_server = (self.server.id, self.server.updated_at) == (other.server.id, other.server.updated_at)
+        return same_server and (self.general, self.granted_at) == (other.general, other.granted_at)
 
 
 def current_settings(session: Session, state: AppState) -> CurrentSettings:
     """Read the settings. Done for every batch, so that a change applies from the next one on."""
-    return CurrentSettings(general(session, state.config), servers.primary(session))
+    server = servers.primary(session)
+    of_server = select(Grant.granted_at).where(Grant.mail_server_id == server.id) if server else None
+    granted_at = session.scalar(of_server) if of_server is not None else None
+    return CurrentSettings(general(session, state.config), server, granted_at)
 
 
-class ReusableConnection:
-    """A connection that is kept from message to message. Use it as a context manager, which closes it."""
+@dataclass(frozen=True)
+class Route:
+    """What was made of settings: how to connect, and how to compose."""
+
+    settings: CurrentSettings
+    transport: TransportSettings
+    composer: Composer
+
+
+class Connections:
+    """What a process keeps between its runs: connections and layouts. A context manager; threads may share it."""
 
     def __init__(self, state: AppState) -> None:
+        self.pool = ConnectionPool()
         self._state = state
-        self._settings: CurrentSettings | None = None
-        self._transport_settings: TransportSettings | None = None
-        self._connection: SmtpConnection | None = None
-        self._open = ExitStack()
-        self._used = False
+        self._route: Route | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -66,80 +83,94 @@ class ReusableConnection:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close(error)
+        self.pool.close()
+
+    def route(self, settings: CurrentSettings) -> Route:
+        """Return what these settings mean, made once. Raises NotReady."""
+        route = self._route
+        if route is None or not route.settings.same_as(settings):
+            transport = _load(settings, self._state)
+            route = Route(
+                settings, transport, Composer(settings.general, transport.mail_from, transport.provider.headers)
+            )
+            self._route = route
+        return route
+
+    def connect(self, route: Route) -> KeptConnection:
+        """Return a connection that nobody else uses. Raises DeliveryError, NotReady."""
+        server = route.settings.server
+        try:
+            kept = self.pool.acquire(route.transport, (server.id, route.settings.granted_at) if server else None)
+        except DeliveryError:
+            raise
+        except Exception as error:  # an unforeseen problem with the settings must not end messages
+            raise _unusable(error) from error
+        certificates.record(self._state.database, server, kept.certificate)
+        return kept
+
+
+class ReusableConnection:
+    """The connection that one run uses from message to message. Use it as a context manager, which gives it back."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._route: Route | None = None
+        self._kept: KeptConnection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._release()
 
     @property
     def provider(self) -> str:
-        """The key of the provider of the last connection, empty if the settings were unusable."""
-        return self._transport_settings.provider.key if self._transport_settings else ""
+        """The key of the provider, empty if the settings were unusable."""
+        return self._route.transport.provider.key if self._route else ""
+
+    @property
+    def composer(self) -> Composer:
+        """What composes emails with the settings that it was opened with."""
+        if self._route is None:
+            raise RuntimeError("the connection is not open")
+        return self._route.composer
 
     def open(self, settings: CurrentSettings) -> None:
         """Connect and authenticate with these settings, unless that has been done. Raises NotReady, DeliveryError."""
-        if self._connection is not None and self._connection.usable and self._is_current(settings):
-            return
-        self.close()
-        self._transport_settings = None
-        try:
-            self._transport_settings = self._load(settings.server, settings.general)
-            self._connection = self._open.enter_context(SmtpConnection(self._transport_settings))
-        except (NotReady, DeliveryError):
-            raise
-        except Exception as error:  # an unforeseen problem with the settings must not end messages
-            log.exception("mail server settings failed")
-            raise NotReady("settings_failed", error=type(error).__name__) from error
-        self._settings = settings
-        certificates.record(self._state.database, settings.server, self._connection.certificate)
+        before, self._route = self._route, None
+        self._route = self._connections.route(settings)
+        if self._kept is None or self._route is not before or not self._kept.is_fresh:
+            self._release()
+            self._kept = self._connections.connect(self._route)
 
-    def send(self, email: Email, not_after: datetime) -> tuple[str, str]:
-        """Send one email over the open connection, by `not_after` or not at all; return the reply and the Message-ID.
-
-        Raises NotReady, DeliveryError.
-
-        Many servers close a connection after a number of messages, which is no failure: it is tried once
-        more over a new connection.
-        """
-        connection, settings = self._connection, self._settings
-        if connection is None or settings is None:
+    def send(self, email: WireEmail, not_after: datetime) -> str:
+        """Send one email, by `not_after` or not at all; return the server's reply. Raises DeliveryError."""
+        if self._kept is None:
             raise RuntimeError("the connection is not open")
-        try:
-            wire = email.to_wire(connection.settings.provider.headers)
-            reply = connection.deliver(wire, not_after)
-        except DeliveryError as error:
-            if error.scope not in (Scope.SERVER, Scope.UNCERTAIN):
-                self._used = True
-                raise
-            was_used = self._used
-            self.close(error)
-            if not was_used or error.scope is Scope.UNCERTAIN:
-                raise
-            self.open(settings)
-            return self.send(email, not_after)
-        self._used = True
-        return reply, wire.header_id
+        return self._kept.deliver(email, not_after)
 
-    def close(self, error: BaseException | None = None) -> None:
-        """Close the connection; after an error without QUIT, which would only wait for a reply."""
-        self._connection, self._used = None, False
-        if error is None:
-            self._open.close()
-        else:
-            self._open.__exit__(type(error), error, error.__traceback__)
+    def _release(self) -> None:
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            self._connections.pool.release(kept)
 
-    def _is_current(self, settings: CurrentSettings) -> bool:
-        opened_with = self._settings
-        if opened_with is None or opened_with.server is None or settings.server is None:
-            return False
-        valid_until = self._connection.settings.valid_until if self._connection else None
-        if valid_until is not None and clock.now() >= valid_until:
-            return False
-        return opened_with.general == settings.general and opened_with.server.updated_at == settings.server.updated_at
 
-    def _load(self, server: MailServer | None, general: General) -> TransportSettings:
-        if server is None:
-            raise NotReady("no_mail_server")
-        try:
-            return transport_settings.load(server, self._state, general)
-        except UnknownProvider as error:
-            raise NotReady("plugin_missing", provider=server.provider) from error
-        except CannotUnseal as error:
-            raise NotReady("cannot_unseal") from error
+def _load(settings: CurrentSettings, state: AppState) -> TransportSettings:
+    server = settings.server
+    if server is None:
+        raise NotReady("no_mail_server")
+    try:
+        return transport_settings.load(server, state, settings.general)
+    except UnknownProvider as error:
+        raise NotReady("plugin_missing", provider=server.provider) from error
+    except CannotUnseal as error:
+        raise NotReady("cannot_unseal") from error
+    except Exception as error:
+        raise _unusable(error) from error
+
+
+def _unusable(error: Exception) -> NotReady:
+    log.error("mail server settings failed", exc_info=error)
+    return NotReady("settings_failed", error=type(error).__name__)

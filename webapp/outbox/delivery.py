@@ -8,6 +8,7 @@ connection instead of replying to the message. Both copies have the same link an
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from itertools import count
 
@@ -15,16 +16,15 @@ import structlog
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from webapp.core import clock, i18n
+from webapp.core import clock
 from webapp.core.app_state import AppState, app_state_of
 from webapp.core.database import Unreadable
-from webapp.mail.compose import compose
 from webapp.mail.redaction import Redactor
 from webapp.mail.transport.errors import DeliveryError, Scope
 from webapp.outbox import claims, recipients, suspension
 from webapp.outbox.attempts import Started
 from webapp.outbox.claims import Claimed, LocalStage
-from webapp.outbox.connection import CurrentSettings, NotReady, ReusableConnection, current_settings
+from webapp.outbox.connection import Connections, CurrentSettings, NotReady, ReusableConnection, current_settings
 from webapp.outbox.kinds import Unwanted, find_kind
 from webapp.outbox.models import AttemptResult, Message, MessageState
 from webapp.outbox.preparation import Outcome, prepare
@@ -44,24 +44,32 @@ _serials = count(1)
 log = structlog.get_logger(__name__)
 
 
-def deliver_due(app: Flask, worker: str = "", stopping: Callable[[], bool] = lambda: False) -> None:
+def deliver_due(
+    app: Flask,
+    worker: str = "",
+    stopping: Callable[[], bool] = lambda: False,
+    connections: Connections | None = None,
+) -> None:
     """Deliver everything that is due, or until `stopping()` is true between two messages.
 
-    `worker` names the process in the claims of the run.
+    `worker` names the process in the claims of the run; `connections` are those that it keeps.
     """
-    with app.app_context():
-        DeliveryRun(app_state_of(app), worker or secrets.token_hex(8), stopping).run()
+    state = app_state_of(app)
+    name = f"{worker or secrets.token_hex(8)}/{next(_serials)}"
+    with app.app_context(), ExitStack() as stack:
+        kept = connections or stack.enter_context(Connections(state))
+        DeliveryRun(state, name, kept, stopping).run()
 
 
 class DeliveryRun:
     """Delivers everything that is due over one connection."""
 
-    def __init__(self, state: AppState, worker: str, stopping: Callable[[], bool]) -> None:
+    def __init__(self, state: AppState, name: str, connections: Connections, stopping: Callable[[], bool]) -> None:
         self._state = state
         self._stopping = stopping
-        self._name = f"{worker}/{next(_serials)}"
-        self._records = Records(state.database, self._name)
-        self._connection = ReusableConnection(state)
+        self._name = name
+        self._records = Records(state.database, name)
+        self._connection = ReusableConnection(connections)
         self._settings: CurrentSettings
         self._size = 1
 
@@ -139,8 +147,6 @@ class DeliveryRun:
             reply, header_id = self._send(message, outcome)
         except Unwanted as error:
             self._records.finished(message, MessageState.CANCELLED, Failure(LocalStage.PREPARING, error.code))
-        except NotReady as error:
-            return self._record_failure(message, started, error.failure, suspension.suspend)
         except DeliveryError as error:
             return self._record_rejection(message, started, error)
         except Exception as error:
@@ -157,21 +163,17 @@ class DeliveryRun:
         """Compose and send one email; return the server's reply and the Message-ID."""
         if isinstance(outcome, Exception):
             raise outcome
-        general, server = self._settings.general, self._settings.server
-        with i18n.use_language(outcome.language):
-            email = compose(
-                outcome.template or message.kind,
-                outcome.recipient,
-                server.mail_from if server else "",
-                general,
-                outcome.data,
-                outcome.link_path,
-                # The same for each attempt, so that mail programs recognize a second copy.
-                identity=message.identity,
-            )
+        email = self._connection.composer.compose(
+            outcome.template or message.kind,
+            outcome.recipient,
+            outcome.data,
+            outcome.link_path,
+            # The same for each attempt, so that mail programs recognize a second copy.
+            message.identity,
+            outcome.language,
+        )
         try:
-            self._connection.open(self._settings)
-            return self._connection.send(email, not_after=message.deadline)
+            return self._connection.send(email, message.deadline), email.header_id
         except DeliveryError as error:
             # Servers quote links that they take for spam.
             error.redact(Redactor(outcome.secrets))

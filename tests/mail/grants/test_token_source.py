@@ -29,7 +29,7 @@ from webapp.mail.transcript import Stage
 from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError
 from webapp.mail.transport.settings import AccessToken, TransportSettings
-from webapp.outbox.connection import ReusableConnection, current_settings
+from webapp.outbox.connection import Connections, ReusableConnection, current_settings
 from webapp.outbox.models import MessageState
 from webapp.providers import Diagnosis
 
@@ -145,7 +145,7 @@ def test_a_connection_is_reopened_when_its_token_expires(
 ) -> None:
     with granted.state.database.read() as session:
         current = current_settings(session, granted.state)
-    with app.app_context(), ReusableConnection(granted.state) as connection:
+    with app.app_context(), Connections(granted.state) as kept, ReusableConnection(kept) as connection:
         connection.open(current)
         connection.open(current)
         assert len(token_inbox.shown) == 1
