@@ -29,6 +29,7 @@ from webapp.core import clock, schema
 from webapp.core.app_state import AppState, app_state_of
 from webapp.core.config import Config
 from webapp.core.database import Database
+from webapp.core.queue import get_queue
 from webapp.mail.models import MailServer
 from webapp.outbox import service as outbox
 from webapp.outbox.delivery import deliver_due
@@ -164,6 +165,7 @@ def app(config: Config, compiled_templates: FileSystemBytecodeCache) -> Iterator
     with state.database.transaction() as session:
         settings.save_general(session, PUBLIC_URL, "Mailroom", "help@mailroom.example")
     yield app
+    get_queue(app).close()
     state.database.engine.dispose()
     logging.getLogger().handlers = handlers
 

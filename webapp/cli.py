@@ -129,9 +129,16 @@ def serve(host: str, port: int, processes: int, threads: int, workers: int) -> N
 
 
 @main.command(with_appcontext=False)
-def worker() -> None:
-    """Run only the worker, which sends the messages in the outbox."""
-    worker_process.run(create_app())
+@click.option(
+    "--threads",
+    default=worker_process.THREADS,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="Number of threads, which send messages and run jobs.",
+)
+def worker(threads: int) -> None:
+    """Run only a worker, which sends the messages in the outbox."""
+    worker_process.run(create_app(), threads)
 
 
 @main.command()

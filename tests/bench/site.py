@@ -20,14 +20,13 @@ from tests.support.running import clean
 from tests.support.users import add_user
 from webapp import create_app
 from webapp.accounts.models import Role, User, UserState, searchable
-from webapp.core import clock, logs, schema
+from webapp.core import clock, schema
 from webapp.core.app_state import app_state_of
 from webapp.core.config import Config
 from webapp.core.database import Database
 from webapp.core.sealing import Sealer
 from webapp.mail.grants.service import PURPOSES
 from webapp.mail.models import Grant, GrantStatus, MailServer
-from webapp.outbox.queue import WakeUpQueue
 from webapp.process.listen_address import ListenAddress
 from webapp.settings import service as settings
 
@@ -48,9 +47,8 @@ class Site:
     def prepared(cls, folder: Path, sink_port: int) -> "Site":
         """Prepare a site with a public URL and a mail server."""
         config = Config.complete(instance=folder, secret_key="a secret key for the bench")
-        logs.configure(config)
-        site = cls(config, Database(config.database_url))
-        WakeUpQueue(config.queue_url).attach_to(site.database)
+        # The database of an application, whose transactions wake the worker.
+        site = cls(config, app_state_of(create_app(config)).database)
         schema.upgrade(site.database)
         with site.database.transaction() as session:
             settings.save_general(session, "https://mailroom.example", "Mailroom", "")

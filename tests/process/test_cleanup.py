@@ -9,7 +9,7 @@ from webapp.accounts.links import service as links
 from webapp.accounts.models import Link, LinkPurpose, User
 from webapp.core import clock
 from webapp.core.database import Database
-from webapp.core.jobs import JobRunner, jobs_of
+from webapp.core.jobs import get_runner
 from webapp.outbox.models import Message, MessageState
 
 
@@ -21,7 +21,8 @@ def test_old_rows_are_deleted_and_recent_ones_kept(app: Flask, database: Databas
             links.create(session, user, LinkPurpose.RESET, now - timedelta(days=days))
         for days in (91, 89):
             session.add(sent_message(now - timedelta(days=days)))
-    JobRunner(app, jobs_of(app, "maintenance")).run_due()
+    for job in get_runner(app).jobs:
+        get_runner(app).run(job)
     with database.read() as session:
         assert (session.query(Link).count(), session.query(Message).count()) == (1, 1)
 

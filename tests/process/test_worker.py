@@ -8,33 +8,49 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
 from flask import Flask
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from tests.conftest import Enqueue, GetMessage
 from tests.support.authorization import running_provider
 from tests.support.grants import GrantOwner
 from tests.support.inbox import Inbox
 from tests.support.receiver import running_receiver
+from tests.support.redis import running_redis
 from tests.support.running import until
 from tests.support.scripted import ScriptedServer
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.config import Config
-from webapp.core.database import Database
+from webapp.core.database import AFTER_COMMIT, Database
+from webapp.core.queue import get_queue
+from webapp.mail.models import Grant
 from webapp.outbox import claims, service
 from webapp.outbox.models import Message, MessageState
-from webapp.outbox.queue import WakeUpQueue
-from webapp.process.worker import THREADS, Intervals, WorkerProcess
+from webapp.process import worker
+from webapp.process.worker import STOP_SIGNALS, WorkerProcess
 from webapp.webhooks import service as webhooks
 
 PROGRAM = "from webapp import create_app\nfrom webapp.process import worker\nworker.run(create_app())"
+# With PostgreSQL as the database, that is the queue, too.
+QUEUES = ["default", "redis"]
 Process = subprocess.Popen[bytes]
 StartProcess = Callable[[], Process]
 RunWorker = Callable[..., WorkerProcess]
+
+
+@pytest.fixture
+def config_values(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """The queue on Redis if the test is about that, else where it is by default."""
+    if getattr(request, "param", "default") == "default":
+        yield {}
+    else:
+        with running_redis() as redis:
+            yield {"queue_url": redis.url}
 
 
 @pytest.fixture
@@ -45,6 +61,7 @@ def start_worker(config: Config) -> Iterator[StartProcess]:
         **os.environ,
         "MAILROOM_INSTANCE": str(config.instance),
         "MAILROOM_DATABASE_URL": config.database_url,
+        "MAILROOM_QUEUE_URL": config.queue_url,
         "MAILROOM_SECRET_KEY": config.secret_key,
     }
 
@@ -60,20 +77,20 @@ def start_worker(config: Config) -> Iterator[StartProcess]:
 
 @pytest.fixture
 def run_worker(app: Flask) -> Iterator[RunWorker]:
-    """Run a worker in this process, with other intervals if given; it stops at the end of the test."""
+    """Run a worker in this process; it stops at the end of the test."""
     with ExitStack() as stack:
-        yield lambda **intervals: stack.enter_context(running_worker(app, Intervals(**intervals)))
+        yield lambda threads=2: stack.enter_context(running_worker(app, threads))
 
 
 @contextmanager
-def running_worker(app: Flask, intervals: Intervals) -> Iterator[WorkerProcess]:
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
-    worker = WorkerProcess(app, intervals)
+def running_worker(app: Flask, threads: int) -> Iterator[WorkerProcess]:
+    handlers = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    worker = WorkerProcess(app, threads)
     worker.start()
     try:
         yield worker
     finally:
-        worker.stop(graceful=True)  # type: ignore[no-untyped-call]
+        worker.stop()
         for number, handler in handlers.items():
             signal.signal(number, handler)
 
@@ -82,10 +99,6 @@ def wait_until_sending(server: ScriptedServer, process: Process) -> None:
     """Wait until the worker has sent a message that the server has not accepted yet."""
     until(lambda: "DATA" in server.commands)
     assert process.poll() is None
-
-
-def wait_for_first_run(worker: WorkerProcess) -> None:
-    until(lambda: all(thread.next_run > 0 for thread, _ in worker.worker_threads))
 
 
 def expire_leases(database: Database) -> None:
@@ -126,7 +139,7 @@ def test_a_worker_that_is_stopped_finishes_the_messages_in_flight(
     get_message: GetMessage,
     number: signal.Signals,
 ) -> None:
-    ids = [enqueue() for _ in range(2 * THREADS)]
+    ids = [enqueue() for _ in range(8)]
     with ScriptedServer(drip=0.003) as server:
         use_server(server)
         process = start_worker()
@@ -136,22 +149,38 @@ def test_a_worker_that_is_stopped_finishes_the_messages_in_flight(
     assert {get_message(one).state for one in ids} == {MessageState.QUEUED, MessageState.SENT}
 
 
-def test_a_wake_up_starts_delivery_at_once(inbox: Inbox, run_worker: RunWorker, enqueue: Enqueue) -> None:
-    wait_for_first_run(run_worker(sweep=60))
-    time.sleep(0.2)
+@pytest.mark.parametrize("config_values", QUEUES, indirect=True)
+def test_a_message_is_delivered_as_soon_as_it_is_committed(
+    inbox: Inbox, run_worker: RunWorker, enqueue: Enqueue
+) -> None:
+    run_worker()
     enqueue()
-    assert len(inbox.wait(1, seconds=5)) == 1
+    inbox.wait(1)
+    time.sleep(0.5)
+    started = time.monotonic()
+    enqueue()
+    inbox.wait(2)
+    assert time.monotonic() - started < 1
 
 
 @pytest.mark.one_database
-def test_a_message_whose_wake_up_was_lost_is_found_by_the_next_run(
-    inbox: Inbox, database: Database, run_worker: RunWorker
+def test_a_message_whose_task_was_lost_is_found_by_the_next_sweep(
+    inbox: Inbox, database: Database, run_worker: RunWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wait_for_first_run(run_worker(sweep=0.3))
-    WakeUpQueue("sqlite:////dev/null/queue").attach_to(database)
+    monkeypatch.setattr(worker, "SWEEP", timedelta(seconds=0.3))
+    run_worker()
     with database.transaction() as session:
         service.enqueue(session, "test", "eve@people.example")
+        session.info.pop(AFTER_COMMIT)
     assert len(inbox.wait(1)) == 1
+
+
+@pytest.mark.one_database
+def test_a_retry_begins_when_it_is_due(inbox: Inbox, run_worker: RunWorker, enqueue: Enqueue) -> None:
+    enqueue(not_before=clock.now() + timedelta(seconds=1))
+    run_worker()
+    # Well before the next sweep.
+    assert len(inbox.wait(1, seconds=5)) == 1
 
 
 @pytest.mark.one_database
@@ -163,25 +192,20 @@ def test_a_lease_is_renewed_while_its_worker_lives(
     use_server: Callable[..., None],
 ) -> None:
     monkeypatch.setattr(claims, "LEASE", timedelta(seconds=1.5))
+    monkeypatch.setattr(worker, "RENEWAL", 0.2)
+    monkeypatch.setattr(worker, "SWEEP", timedelta(seconds=0.5))
     message_id = enqueue()
     with ScriptedServer(replies={"GREETING": "220 " + "x" * 150}, drip=0.02) as server:
         use_server(server)
-        run_worker(sweep=0.2)
+        run_worker()
         until(lambda: get_message(message_id).state == MessageState.SENT, 30)
     assert (get_message(message_id).attempts, server.connections) == (1, 1)
 
 
 @pytest.mark.one_database
-def test_a_run_ends_in_time_and_leaves_messages_for_the_next(
-    app: Flask, enqueue: Enqueue, get_message: GetMessage
+def test_the_worker_sends_the_webhook_an_event_about_a_dead_grant(
+    run_worker: RunWorker, state: AppState, app: Flask
 ) -> None:
-    message_id = enqueue()
-    WorkerProcess(app, Intervals(longest_run=0)).worker_threads[0][0].loop()
-    assert get_message(message_id).attempts == 0
-
-
-@pytest.mark.one_database
-def test_the_worker_sends_the_webhook_an_event_about_a_dead_grant(run_worker: RunWorker, state: AppState) -> None:
     with running_provider() as provider, running_receiver() as receiver:
         owner = GrantOwner.create(state, provider)
         owner.save()
@@ -191,5 +215,13 @@ def test_the_worker_sends_the_webhook_an_event_about_a_dead_grant(run_worker: Ru
         with state.database.transaction() as session:
             secret = webhooks.save(session, state.sealer, receiver.url)
         run_worker()
+        until(lambda: grant_is_refused(state), 30)
+        # As a minute later.
+        get_queue(app).task("send expiry alerts").enqueue()
         until(lambda: receiver.types == ["mail_server.grant_refused"], 30)
         assert receiver.received[0].is_signed_with(secret or "")
+
+
+def grant_is_refused(state: AppState) -> bool:
+    with state.database.read() as session:
+        return session.scalars(select(Grant)).one().failure is not None

@@ -30,7 +30,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 CHOICES = {"rate_limits": ("on", "off"), "log_format": ("json", "text"), "demo": ("on", "off")}
 SCHEMES = {
     "database_url": ("sqlite:///", "postgresql://", "postgresql+psycopg://"),
-    "queue_url": ("sqlite:///", "redis://", "rediss://"),
+    "queue_url": ("sqlite:///", "postgresql://", "postgresql+psycopg://", "redis://", "rediss://"),
 }
 
 
@@ -54,7 +54,7 @@ class Config:
     )
     secret_key_file: Path = setting("File to read the secret key from; it is reread when it changes.", Path())
     database_url: str = setting("SQLAlchemy URL of the database.", secret=True)
-    queue_url: str = setting("Queue that wakes the worker: sqlite:///… or redis://….", secret=True)
+    queue_url: str = setting("Queue of the workers' tasks: sqlite:///…, postgresql://… or redis://….", secret=True)
     public_url: str = setting("URL at which people open Mailroom. Overrides the one on the General page.")
     plugin_dir: str = setting(f"Folders with provider plugins, separated by {os.pathsep!r}.")
     trusted_proxies: str = setting("Networks whose X-Forwarded-* headers are trusted, separated by commas.")
@@ -82,7 +82,7 @@ class Config:
             raise ConfigError(f"{PREFIX}INSTANCE: {instance} cannot be created ({error.strerror}).") from error
         given["instance"] = instance
         given.setdefault("database_url", f"sqlite:///{instance / 'mailroom.sqlite'}")
-        given.setdefault("queue_url", f"sqlite:///{instance / 'queue.sqlite'}")
+        given.setdefault("queue_url", _queue_url(instance, given["database_url"]))
         if not given.get("secret_key") and not given.get("secret_key_file"):
             given["secret_key_file"] = _own_secret_key(instance, given["database_url"])
         config = cls(**given)
@@ -162,6 +162,11 @@ def _content(name: str, path: Path) -> str:
     except UnicodeDecodeError:
         # Neither quote the error nor chain it: it contains bytes of the file.
         raise ConfigError(f"{PREFIX}{name}: {path} is not a text file.") from None
+
+
+def _queue_url(instance: Path, database_url: str) -> str:
+    """Return where the queue is by default: in a database that all machines share, else in a file."""
+    return database_url if database_url.startswith("postgresql") else f"sqlite:///{instance / 'queue.sqlite'}"
 
 
 def _own_secret_key(instance: Path, database_url: str) -> Path:

@@ -2,19 +2,20 @@
 
 import time
 import traceback
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, cast
 
 import psycopg
 from psycopg.abc import RV, PQGen
 from sqlalchemy import Engine, create_engine, event, text
-from sqlalchemy.engine import URL, Connection
+from sqlalchemy.engine import URL, Connection, make_url
 
 # Seconds for the first answer of a connection that was not in use, and for each answer within a transaction.
 FIRST_ANSWER = 3.0
 ANSWER = 20.0
 # The server's own limits are shorter, so that it gives up before Mailroom does (postgresql.org/docs, 19.11.1).
 OPTIONS = "-c lock_timeout=10s -c statement_timeout=15s"
+QUEUE_OPTIONS = "-c synchronous_commit=off"
 # Parameters of libpq in seconds, and in milliseconds: how soon a machine that is gone is noticed.
 PARAMETERS = {
     "connect_timeout": "5",
@@ -61,15 +62,28 @@ class ImpatientConnection(psycopg.Connection[Any]):
 
 def create_postgresql_engine(url: URL) -> Engine:
     """Create an engine with these limits. Parameters in the URL come before ours."""
-    options = url.query.get("options", "")
-    given = options if isinstance(options, str) else " ".join(options)
-    limited = url.set(query={**PARAMETERS, **url.query, "options": f"{OPTIONS} {given}".strip()})
     # The values of statements must not appear in logged errors.
-    engine = create_engine(limited, hide_parameters=True, **POOL)
+    engine = create_engine(_limited(url, OPTIONS, PARAMETERS), hide_parameters=True, **POOL)
     event.listen(engine, "do_connect", _connect)
     event.listen(engine, "begin", _begin)
     event.listen(engine, "checkin", _rest)
     return engine
+
+
+def queue_connection(url: str, patience: int) -> Callable[[], psycopg.Connection[Any]]:
+    """Return a function that connects to the queue in this database, where each answer may take so many seconds.
+
+    Commits don't wait for the disk, as tasks may be lost.
+    """
+    options = f"{QUEUE_OPTIONS} -c lock_timeout={patience}s -c statement_timeout={patience}s"
+    parameters = {**PARAMETERS, "connect_timeout": str(patience)}
+    limited = _limited(make_url(url).set(drivername="postgresql+psycopg"), options, parameters)
+    arguments, keywords = limited.get_dialect()().create_connect_args(limited)
+
+    def connect() -> psycopg.Connection[Any]:
+        return _connect(None, None, arguments, keywords)
+
+    return connect
 
 
 def lift_limits(connection: Connection) -> None:
@@ -78,6 +92,12 @@ def lift_limits(connection: Connection) -> None:
         connection.execute(text("SET LOCAL lock_timeout = 0"))
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         _set_patience(connection, float("inf"))
+
+
+def _limited(url: URL, options: str, parameters: Mapping[str, str]) -> URL:
+    given = url.query.get("options", "")
+    more = given if isinstance(given, str) else " ".join(given)
+    return url.set(query={**parameters, **url.query, "options": f"{options} {more}".strip()})
 
 
 def _connect(_dialect: Any, _record: Any, arguments: Any, parameters: Any) -> ImpatientConnection:

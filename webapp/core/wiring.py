@@ -1,8 +1,8 @@
-"""Give an application its core: configuration, database, keys, and their jobs."""
+"""Give an application its core: configuration, database, keys, queue, and jobs."""
 
 from flask import Flask
 
-from webapp.core import counts, rate_limits
+from webapp.core import counts, jobs, queue, rate_limits
 from webapp.core.app_state import EXTENSION, AppState
 from webapp.core.config import Config
 from webapp.core.database import Database
@@ -13,11 +13,14 @@ from webapp.core.keys.keyring import Keyring, KeyringSealer
 
 
 def init_app(app: Flask, config: Config) -> None:
-    """Create the application's state and register the jobs of the core. Raises ConfigError."""
+    """Create the application's state and its queue, and register the jobs of the core. Raises ConfigError."""
     database = Database(config.database_url)
     keyring = Keyring(database, config)
     reseal_on_write(database, keyring)
     app.extensions[EXTENSION] = AppState(config, database, keyring, KeyringSealer(keyring))
+    app.extensions[queue.EXTENSION] = tasks = queue.TaskQueue(config.queue_url, keyring)
+    tasks.attach_to(database)
+    app.extensions[jobs.EXTENSION] = jobs.JobRunner(app)
     register_jobs(
         app,
         cleanup_job("delete unused rate limits", rate_limits.sweep),

@@ -28,9 +28,9 @@ def init_app(app: Flask) -> None:
     """Register the jobs."""
     register_jobs(
         app,
-        Job("refresh grants", refresh_grants, timedelta(seconds=15), "delivery"),
-        Job("check certificate", check_certificate, timedelta(minutes=10), "delivery"),
-        Job("send expiry alerts", alerts.send_alerts, timedelta(seconds=5), "delivery"),
+        Job("refresh grants", refresh_grants),
+        Job("check certificate", check_certificate, every=timedelta(minutes=10)),
+        Job("send expiry alerts", alerts.send_alerts),
         cleanup_job("delete expired authorization requests", delete_expired_requests),
     )
 

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from webapp.core import counts
 from webapp.core.counts import Counted
-from webapp.core.jobs import Job, cleanup_job, register_jobs
+from webapp.core.jobs import SWEEP, Job, cleanup_job, register_jobs
 from webapp.monitoring import alarm
 from webapp.outbox.status import delivery_status
 
@@ -16,7 +16,7 @@ def init_app(app: Flask) -> None:
     """Register the jobs."""
     register_jobs(
         app,
-        Job("watch whether mail flows", alarm.watch, timedelta(seconds=10), "maintenance"),
+        Job("watch whether mail flows", alarm.watch, SWEEP),
         cleanup_job("sample what waits", sample_waiting, every=timedelta(minutes=1)),
     )
 

@@ -1,29 +1,21 @@
 """What the outbox adds to the application."""
 
-from datetime import timedelta
-
 from flask import Flask
 from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
 from webapp.audit import registry
 from webapp.core import clock
-from webapp.core.app_state import app_state_of
-from webapp.core.jobs import cleanup_job, register_jobs
 from webapp.mail.signals import grant_obtained, mail_server_saved, mail_server_works
-from webapp.outbox import audit_events, claims, kinds, panels, preview_routes, routes, service, suspension
-from webapp.outbox.queue import EXTENSION, WakeUpQueue, wake_after_commit
+from webapp.outbox import audit_events, jobs, kinds, panels, preview_routes, routes, service, suspension
+from webapp.outbox.queue import wake_after_commit
 from webapp.settings.signals import settings_saved
 from webapp.web import navigation
 from webapp.web.navigation import NavigationEntry, Panel, SettingsTab
 
 
 def init_app(app: Flask) -> None:
-    """Add the pages, panels, jobs and message kinds, and open the queue that wakes the worker."""
-    state = app_state_of(app)
-    queue = WakeUpQueue(state.config.queue_url)
-    queue.attach_to(state.database)
-    app.extensions[EXTENSION] = queue
+    """Add the pages, panels, jobs and message kinds."""
     registry.register(app, audit_events, audit_events.DETAILS)
     for signal in (settings_saved, mail_server_saved, grant_obtained):
         signal.connect(_retry_waiting)
@@ -37,12 +29,7 @@ def init_app(app: Flask) -> None:
         SettingsTab(_("Emails"), "emails.message_kinds", 40),
         Panel("mail_server", 10, panels.mail_server_panel),
     )
-    register_jobs(
-        app,
-        cleanup_job("release lost leases", claims.sweep, every=timedelta(seconds=5)),
-        cleanup_job("expire messages", claims.expire, every=timedelta(minutes=1)),
-        cleanup_job("delete old messages", service.delete_old_messages),
-    )
+    jobs.init_app(app)
 
 
 def _retry_waiting(_sender: object, session: Session) -> None:

@@ -1,159 +1,192 @@
-"""The worker: delivers the outbox and runs the jobs that the packages registered.
+"""The worker process: Huey's consumer runs the tasks of the queue, and two threads of ours see that none is missing."""
 
-A wake-up starts a delivery run at once; without one, a run starts every few seconds. So due retries, messages
-of a dead worker and lost wake-ups are all found, even while the queue is down.
-
-Huey offers no public way to run other threads than its own, so this uses the insides of its consumer:
-`_create_worker`, `_create_scheduler` and `_signal_actions`. Its version is pinned for that reason.
-"""
-
-import secrets
 import signal
+import threading
 import time
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 from flask import Flask
-from huey.consumer import Consumer, Scheduler, Worker
+from huey.consumer import Consumer
+from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.core import clock, workers
 from webapp.core.app_state import app_state_of
-from webapp.core.jobs import JobRunner, jobs_of
+from webapp.core.jobs import MINUTE, SWEEP, Job, JobRunner, get_runner
+from webapp.core.queue import TaskQueue, get_queue
 from webapp.outbox import claims
-from webapp.outbox.delivery import deliver_due
-from webapp.outbox.queue import get_queue
 
-THREADS = 2
-# Seconds between two looks into a queue that cannot block.
-POLL = 0.05
+THREADS = 4
+# Seconds between two looks into a queue that can't tell when there is a task, and longest pause after its errors.
+POLL, MAX_PAUSE = 0.05, 1.0
+# Seconds between two renewals of the leases of the messages in flight.
+RENEWAL = 5.0
+# Seconds between two looks whether a thread has died.
+HEALTH_CHECK = 10.0
 # Seconds that a message in flight may take after the worker is asked to stop.
 GRACE = 60
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True)
-class Intervals:
-    """How often a worker does what it does, in seconds."""
+def run(app: Flask, threads: int = THREADS) -> None:
+    """Run the worker in this process until SIGTERM, SIGINT or SIGHUP; it finishes the messages in flight first.
 
-    # Between two delivery runs without a wake-up, and between two renewals of the leases in flight.
-    sweep: float = 5
-    # A delivery run ends after this time, however many messages are left, so that jobs get their turn.
-    longest_run: float = 60
+    A second signal ends the process at once.
+    """
+    worker, asked = WorkerProcess(app, threads), threading.Event()
+
+    def stop(number: int, _frame: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        asked.set()
+
+    # Huey installs handlers of its own, which would end messages in flight.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    worker.start()
+    for number in STOP_SIGNALS:
+        signal.signal(number, stop)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+    while not asked.wait(HEALTH_CHECK):
+        worker.check()
+    worker.stop()
 
 
-def run(app: Flask) -> None:
-    """Run the worker in this process until SIGTERM or SIGINT; it finishes the messages in flight first."""
-    WorkerProcess(app).run()  # type: ignore[no-untyped-call]
-    log.info("worker stopped")
+class WorkerProcess:
+    """The threads of one worker process."""
 
-
-class WorkerProcess(Consumer):
-    """The threads of one worker process, and how they are stopped."""
-
-    def __init__(self, app: Flask, intervals: Intervals = Intervals()) -> None:
-        self.app = app
-        self.intervals = intervals
-        self.token = secrets.token_hex(8)
-        self.jobs = JobRunner(app, jobs_of(app, "delivery"))
-        super().__init__(  # type: ignore[no-untyped-call]
-            get_queue(app).huey,
-            workers=THREADS,
-            periodic=False,
-            shutdown_timeout=GRACE,
-            health_check_interval=intervals.sweep,
-        )
-        # By default one of the two signals ends Huey's threads at once; ours always finish.
-        graceful = (False, True)
-        self._signal_actions = dict.fromkeys((signal.SIGTERM, signal.SIGINT, signal.SIGHUP), graceful)
+    def __init__(self, app: Flask, threads: int = THREADS) -> None:
+        self._runner, self._queue, self._threads = get_runner(app), get_queue(app), threads
+        self._runner.use_threads(threads)
+        self._consumer = _consumer(self._queue, threads)
+        self._sweeper = Repeated("sweeper", Sweep(app, self._runner, self._queue))
+        self._leases = Repeated("leases", Leases(app, self._runner.worker))
+        self._heart = Heart(app, self._runner.worker)
+        self._heartbeat = Repeated("heartbeat", self._heart.beat)
 
     def start(self) -> None:
-        """Start the threads. Once the start is logged, signals stop them gracefully."""
-        super().start()  # type: ignore[no-untyped-call]
-        log.info("worker started", threads=THREADS)
+        """Start the threads. Once this is logged, the worker stops gracefully when it is asked to."""
+        self._queue.prepare()
+        self._consumer.start()
+        for thread in (self._leases, self._heartbeat, self._sweeper):
+            thread.start()
+        log.info("worker started", threads=self._threads)
 
-    def _create_worker(self) -> "DeliveryThread":
-        return DeliveryThread(self)
+    def check(self) -> None:
+        """Replace threads that have died."""
+        self._consumer.check_worker_health()
 
-    def _create_scheduler(self) -> "MaintenanceThread":
-        return MaintenanceThread(self)
-
-
-class DeliveryThread(Worker):
-    """Delivers messages when it is woken and every few seconds, and runs the jobs of group "delivery"."""
-
-    def __init__(self, process: WorkerProcess) -> None:
-        super().__init__(process.huey, process.stop_flag, POLL, POLL, 1)  # type: ignore[no-untyped-call]
-        self.process = process
-        self.queue = get_queue(process.app)
-        self.next_run = 0.0
-
-    def loop(self, now: Any = None) -> None:
-        """Do one turn; Huey calls it again and again until it stops."""
-        if self._is_woken() or time.monotonic() >= self.next_run:
-            self.next_run = time.monotonic() + self.process.intervals.sweep
-            self._deliver()
-        elif not self.queue.blocks:
-            self.stop_flag.wait(POLL)
-        self.process.jobs.run_due(self.stop_flag.is_set)
-
-    def _is_woken(self) -> bool:
-        try:
-            return self.queue.was_woken()
-        except Exception as error:  # each engine has errors of its own
-            log.warning("queue unavailable; delivering at intervals", error=type(error).__name__)
-            self.stop_flag.wait(self.process.intervals.sweep)
-            return True
-
-    def _deliver(self) -> None:
-        end = time.monotonic() + self.process.intervals.longest_run
-        try:
-            deliver_due(
-                self.process.app,
-                self.process.token,
-                lambda: self.stop_flag.is_set() or time.monotonic() >= end,
-            )
-        except Exception:  # such as a database that is unavailable for a moment
-            log.exception("delivery run failed")
-            self.stop_flag.wait(self.process.intervals.sweep)
+    def stop(self) -> None:
+        """Finish the messages in flight, for at most GRACE seconds."""
+        deadline = time.monotonic() + GRACE
+        self._runner.stopping.set()
+        self._consumer.stop(graceful=True)
+        self._sweeper.stop(deadline)
+        # They are renewed to the end.
+        self._leases.stop(deadline)
+        self._heartbeat.stop(deadline)
+        self._heart.stop()
+        self._queue.close()
+        log.info("worker stopped")
 
 
-class MaintenanceThread(Scheduler):
-    """Renews the leases of the messages in flight, and runs the jobs of group "maintenance"."""
+class Repeated:
+    """A thread that does something again and again."""
 
-    def __init__(self, process: WorkerProcess) -> None:
-        self.sweep = process.intervals.sweep
-        super().__init__(process.huey, process.stop_flag, self.sweep, periodic=False)  # type: ignore[no-untyped-call]
-        self.database = app_state_of(process.app).database
-        self.token = process.token
-        self.next_beat = 0.0
-        self.jobs = JobRunner(process.app, jobs_of(process.app, "maintenance"))
+    def __init__(self, name: str, action: Callable[[], float]) -> None:
+        """Describe it: `action` returns after how many seconds it wants to be called again."""
+        self._name, self._action, self._stopped = name, action, threading.Event()
+        self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
 
-    def loop(self, now: Any = None) -> None:
-        """Do one turn; Huey calls it again and again until it stops."""
-        started = time.monotonic()
-        try:
-            self._renew(claims.LEASE)
-            self._beat(started)
-        except Exception:
-            log.exception("leases not renewed")
-        self.jobs.run_due()
-        self.sleep_for_interval(started, self.sweep)  # type: ignore[no-untyped-call]
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
 
-    def shutdown(self) -> None:
-        """Extend the leases for as long as the messages in flight may take, as nothing renews them from here on."""
-        self._renew(claims.LEASE + timedelta(seconds=GRACE))
-        with self.database.transaction() as session:
-            workers.leave(session, self.token, clock.now())
+    def stop(self, deadline: float) -> None:
+        """Stop it; wait until it has finished what it is doing, at most until `deadline` (`time.monotonic()`)."""
+        self._stopped.set()
+        self._thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _beat(self, started: float) -> None:
-        if started >= self.next_beat:
-            self.next_beat = started + workers.BEAT.total_seconds()
-            with self.database.transaction() as session:
-                workers.beat(session, self.token, clock.now())
+    def _loop(self) -> None:
+        pause = 0.0
+        while not self._stopped.wait(pause):
+            try:
+                pause = self._action()
+            except Exception as error:  # such as a database that is unavailable for a moment
+                log.warning("worker thread failed", thread=self._name, error=type(error).__name__)
+                pause = RENEWAL
 
-    def _renew(self, lease: timedelta) -> None:
-        with self.database.transaction() as session:
-            claims.renew(session, self.token, clock.now() + lease)
+
+class Sweep:
+    """Has all jobs run when the worker starts, and later those that nobody should wait a minute for.
+
+    So lost tasks, due retries and leases that are over are all found, even while the queue is down.
+    """
+
+    def __init__(self, app: Flask, runner: JobRunner, queue: TaskQueue) -> None:
+        self._app, self._runner, self._queue = app, runner, queue
+        self._is_first = True
+
+    def __call__(self) -> float:
+        """Have them run; return the seconds until the next is due."""
+        for job in self._runner.jobs:
+            if job.every < MINUTE or self._is_first:
+                self._have_run(job)
+        self._is_first = False
+        with self._app.app_context():
+            return self._pause()
+
+    def _have_run(self, job: Job) -> None:
+        if not self._queue.task(job.name).enqueue() and job.every < MINUTE:
+            self._runner.run(job)
+
+    def _pause(self) -> float:
+        now = clock.now()
+        times = [job.next_due(now) for job in self._runner.jobs if job.next_due]
+        return max(POLL, min([SWEEP.total_seconds(), *((at - now).total_seconds() for at in times if at is not None)]))
+
+
+class Leases:
+    """Renews the leases of the messages that this process is sending."""
+
+    def __init__(self, app: Flask, worker: str) -> None:
+        self._database, self._worker = app_state_of(app).database, worker
+
+    def __call__(self) -> float:
+        """Renew them; return the seconds until that is necessary again."""
+        with self._database.transaction() as session:
+            claims.renew(session, self._worker, clock.now() + claims.LEASE)
+        return RENEWAL
+
+
+class Heart:
+    """Records in the database that this worker runs."""
+
+    def __init__(self, app: Flask, worker: str) -> None:
+        self._database, self._worker = app_state_of(app).database, worker
+
+    def beat(self) -> float:
+        """Record it; return the seconds until that is necessary again."""
+        with self._database.transaction() as session:
+            workers.beat(session, self._worker, clock.now())
+        return workers.BEAT.total_seconds()
+
+    def stop(self) -> None:
+        """Record that the worker stops. Without the database, its silence will tell."""
+        with suppress(SQLAlchemyError), self._database.transaction() as session:
+            workers.leave(session, self._worker, clock.now())
+
+
+def _consumer(queue: TaskQueue, threads: int) -> Consumer:
+    # Each thread closes the connections of its own when it ends.
+    queue.huey.on_shutdown(name="close")(queue.close)
+    longest = POLL if queue.polls else MAX_PAUSE
+    consumer: Consumer = queue.huey.create_consumer(
+        workers=threads,
+        initial_delay=POLL,
+        max_delay=longest,
+        shutdown_timeout=GRACE,
+        graceful_signal="TERM",
+    )
+    return consumer

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from webapp.audit import service as audit
 from webapp.core import clock
 from webapp.core.errors import MailroomError
+from webapp.core.queue import run_after_commit
 from webapp.core.sealing import CannotUnseal, Sealer
 from webapp.settings.models import SINGLETON_ID
 from webapp.settings.service import General, lock_row
@@ -28,6 +29,8 @@ SECRET_PREFIX, SECRET_BYTES = "whsec_", 32
 SECRET_OVERLAP = timedelta(days=1)
 RETENTION = timedelta(days=30)
 TEST_EVENT = "webhook.test"
+# The job that delivers events.
+DELIVER = "deliver webhook events"
 
 
 class NoUrl(MailroomError):
@@ -66,6 +69,7 @@ def save(session: Session, sealer: Sealer, url: str) -> str | None:
     row.sealed_url, row.disabled_at = sealer.seal(url, URL) if url else "", None
     values: dict[str, Any] = {"next_attempt_at": clock.now()} if url else {"state": DeliveryState.FAILED}
     session.execute(update(WebhookDelivery).where(WebhookDelivery.state == DeliveryState.QUEUED).values(values))
+    run_after_commit(session, DELIVER)
     if has_changed:
         audit.record(session, audit_events.WEBHOOK_SAVED, changed=["webhook_url"])
     return _create_secret(session, sealer, row) if url and not row.sealed_secret else None
@@ -105,6 +109,7 @@ def receiver_works(session: Session) -> None:
     session.execute(update(WebhookSettings).values(disabled_at=None))
     queued = WebhookDelivery.state == DeliveryState.QUEUED
     session.execute(update(WebhookDelivery).where(queued).values(next_attempt_at=clock.now()))
+    run_after_commit(session, DELIVER)
 
 
 def enqueue(session: Session, event_type: str, text: str, **data: Any) -> None:
@@ -115,6 +120,7 @@ def enqueue(session: Session, event_type: str, text: str, **data: Any) -> None:
     row = settings(session)
     if row is not None and row.sealed_url and row.disabled_at is None:
         session.add(new_event(event_type, text, **data))
+        run_after_commit(session, DELIVER)
 
 
 def new_event(event_type: str, text: str, **data: Any) -> WebhookDelivery:
