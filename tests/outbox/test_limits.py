@@ -10,6 +10,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tests.conftest import Enqueue
+from tests.mail.conftest import later
+from tests.support.scripted import ScriptedServer
 from webapp.core import clock
 from webapp.core.database import Database
 from webapp.mail.models import MailServer
@@ -161,3 +163,16 @@ def test_two_runs_at_the_same_moment_keep_to_the_limit_together(
         sending(session, "w/1")
     second.join()
     assert counts == [0]
+
+
+def test_a_run_sends_no_more_than_the_limit_allows(
+    scripted: Callable[..., ScriptedServer], use_server: UseServer, enqueue: Enqueue, deliver: Callable[[], None]
+) -> None:
+    server = scripted()
+    use_server(server, limit_per_minute=3)
+    for number in range(7):
+        enqueue(recipient=f"{number}@people.example")
+    for minute, sent in ((0, 3), (0, 3), (1, 6), (2, 7)):
+        with later(seconds=minute * 61):
+            deliver()
+        assert len(server.messages) == sent

@@ -21,7 +21,7 @@ from webapp.core.app_state import AppState, app_state_of
 from webapp.core.database import Unreadable
 from webapp.mail.redaction import Redactor
 from webapp.mail.transport.errors import DeliveryError, Scope
-from webapp.outbox import claims, recipients, suspension
+from webapp.outbox import claims, limits, recipients, suspension
 from webapp.outbox.attempts import Started
 from webapp.outbox.claims import Claimed, LocalStage
 from webapp.outbox.connection import Connections, CurrentSettings, NotReady, ReusableConnection, current_settings
@@ -86,10 +86,18 @@ class DeliveryRun:
         with self._state.database.transaction() as session:
             self._records.settle(session)
             now = clock.now()
+            self._settings = current_settings(session, self._state)
+            # Before other messages are locked: saving a mail server locks that first, too.
+            allowed = self._allowed(session, now)
             recipients.find_recipients(session, now)
             suspension.suspend_new(session, now)
-            self._settings = current_settings(session, self._state)
-            return claims.claim(session, now, self._size, self._name)
+            return claims.claim(session, now, allowed, self._name)
+
+    def _allowed(self, session: Session, now: datetime) -> int:
+        """Return how many messages the next batch may have."""
+        server = self._settings.server
+        count = limits.allowance(session, server, now, self._name).count if server is not None else None
+        return self._size if count is None else min(count, self._size)
 
     def _deliver(self, batch: list[Claimed]) -> bool:
         """Send a batch, or record why messages weren't sent. Return whether others can be sent."""
