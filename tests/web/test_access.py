@@ -23,6 +23,8 @@ PUBLIC = {
     "/bootstrap/static/<path:filename>",
     "/healthz",
     "/readyz",
+    # For those who know its token.
+    "/metrics",
     "/setup",
     "/login",
     "/activate/<secret>",
@@ -45,6 +47,7 @@ ARGUMENTS = {
     "message_id": 1,
     "session_id": 1,
     "kind_name": "reset",
+    "name": "waiting",
     "secret": "made-up",
     "filename": "nothing.css",
 }

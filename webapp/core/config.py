@@ -58,6 +58,10 @@ class Config:
     public_url: str = setting("URL at which people open Mailroom. Overrides the one on the General page.")
     plugin_dir: str = setting(f"Folders with provider plugins, separated by {os.pathsep!r}.")
     trusted_proxies: str = setting("Networks whose X-Forwarded-* headers are trusted, separated by commas.")
+    metrics_token: str = setting(
+        "Token with which Prometheus may read /metrics, and /readyz in detail. Without one, there are no metrics.",
+        secret=True,
+    )
     rate_limits: str = setting("'on', or 'off' for load tests.", "on")
     log_format: str = setting("'json' or 'text'.", "json")
     demo: str = setting("'on' in the demo only: shows its accounts and its inbox.", "off")
@@ -119,6 +123,8 @@ class Config:
             _ = self.proxy_networks
         except ValueError as error:
             raise ConfigError(f"{PREFIX}TRUSTED_PROXIES: {error}. Use networks such as 10.0.0.0/8.") from error
+        if self.metrics_token and len(self.metrics_token) < MIN_KEY_LENGTH:
+            raise ConfigError(f"{PREFIX}METRICS_TOKEN: it needs at least {MIN_KEY_LENGTH} random characters.")
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ConfigError(f"{PREFIX}{name.upper()}: use one of {', '.join(allowed)}.")

@@ -51,13 +51,11 @@ def add(session: Session, now: datetime, amounts: Mapping[Counted, float]) -> No
     _add(session, now.replace(minute=0, second=0, microsecond=0), amounts)
 
 
-def totals(session: Session, measure: str) -> dict[tuple[str, str], float]:
-    """Return what was counted since the beginning, by subject and detail. It never falls."""
-    summed = select(Count.subject, Count.detail, func.sum(Count.total)).where(Count.measure == measure)
-    return {
-        (subject, detail): total
-        for subject, detail, total in session.execute(summed.group_by(Count.subject, Count.detail))
-    }
+def totals(session: Session, *measures: str) -> dict[Counted, float]:
+    """Return what was counted since the beginning. It never falls."""
+    columns = (Count.measure, Count.subject, Count.detail)
+    summed = select(*columns, func.sum(Count.total)).where(Count.measure.in_(measures)).group_by(*columns)
+    return {Counted(measure, subject, detail): total for measure, subject, detail, total in session.execute(summed)}
 
 
 def by_hour(session: Session, measure: str, since: datetime) -> list[CountOfHour]:

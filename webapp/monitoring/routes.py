@@ -1,8 +1,9 @@
-"""The charts of Home, as images."""
+"""The charts of Home as images, and the metrics for Prometheus."""
 
 from datetime import datetime
 
 from flask import Blueprint, Response, abort, request
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from webapp.core import clock, i18n
 from webapp.core.app_state import app_state
@@ -10,6 +11,8 @@ from webapp.monitoring import charts, dashboard
 from webapp.monitoring.cache import minute_cache
 from webapp.monitoring.charts import CHARTS, Size
 from webapp.monitoring.dashboard import Dashboard, Period
+from webapp.monitoring.metrics import render
+from webapp.monitoring.state import may_see_details
 from webapp.web.security import image_policy
 
 blueprint = Blueprint("monitoring", __name__)
@@ -30,6 +33,17 @@ def chart(name: str) -> Response:
     response = Response(svg, mimetype="image/svg+xml")
     response.headers["Cache-Control"] = CACHE_CONTROL
     return image_policy(response)
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    """Show the metrics to those who know the token; there are none while no token is set."""
+    if not app_state().config.metrics_token:
+        abort(404)
+    if not may_see_details():
+        return Response("Unauthorized\n", 401, {"WWW-Authenticate": "Bearer"}, "text/plain")
+    with app_state().database.read() as session:
+        return Response(render(session, clock.now()), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 def read_dashboard(period: Period, now: datetime) -> Dashboard:

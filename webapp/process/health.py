@@ -3,15 +3,16 @@
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import cast
+from typing import Any, cast
 
 import structlog
 from flask import Blueprint, Flask, Response, current_app, jsonify
 from sqlalchemy.exc import SQLAlchemyError
 
-from webapp.core import schema
+from webapp.core import clock, schema
 from webapp.core.app_state import AppState, app_state
 from webapp.core.config import ConfigError
+from webapp.monitoring.state import mail_state, may_see_details
 
 EXTENSION = "mailroom.health"
 # Seconds that a look at the database may take; later, `/readyz` answers at once that it isn't there.
@@ -27,16 +28,16 @@ class Readiness:
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="readiness")
         self._lock = threading.Lock()
-        self._check: Future[None] | None = None
+        self._check: Future[dict[str, Any]] | None = None
         self._deadline = 0.0
 
-    def require(self, state: AppState) -> None:
-        """Raise what keeps Mailroom from working, TimeoutError if that isn't known in time."""
+    def require(self, state: AppState) -> dict[str, Any]:
+        """Return the state of delivery, or raise what keeps Mailroom from working: TimeoutError if that takes long."""
         with self._lock:
             if self._check is None or self._check.done():
                 self._check, self._deadline = self._thread.submit(_check, state), time.monotonic() + PATIENCE
             check, deadline = self._check, self._deadline
-        check.result(max(0.0, deadline - time.monotonic()))
+        return check.result(max(0.0, deadline - time.monotonic()))
 
 
 def init_app(app: Flask) -> None:
@@ -53,19 +54,25 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """Answer 200 if the database has a schema and the secret key opens the keys in it, else 503."""
+    """Answer 200 if the database has a schema and the secret key opens the keys in it, else 503.
+
+    `mail` tells whether email flows, which is no matter of this process: 200 stays 200.
+    """
     try:
-        cast(Readiness, current_app.extensions[EXTENSION]).require(app_state())
+        mail = cast(Readiness, current_app.extensions[EXTENSION]).require(app_state())
     except (SQLAlchemyError, TimeoutError):
         log.exception("database not ready")
         return jsonify(status="unavailable", reason="database"), 503
     except ConfigError:
         log.exception("secret key not usable")
         return jsonify(status="unavailable", reason="secret key"), 503
-    return jsonify(status="ok"), 200
+    # Anybody can ask.
+    shown = mail if may_see_details() else {"state": mail["state"]}
+    return jsonify(status="ok", mail=shown), 200
 
 
-def _check(state: AppState) -> None:
+def _check(state: AppState) -> dict[str, Any]:
     state.keyring.keys().require_current()
     with state.database.read() as session:
         schema.current_revision(session)
+        return mail_state(session, clock.now())

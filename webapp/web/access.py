@@ -38,6 +38,7 @@ PUBLIC = frozenset({
     "bootstrap.static",
     "health.healthz",
     "health.readyz",
+    "monitoring.metrics",
     "language.choose",
     "setup.set_up",
     "sessions.login",

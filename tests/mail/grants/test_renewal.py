@@ -7,7 +7,8 @@ import pytest
 
 from tests.mail.conftest import later
 from tests.support.grants import GrantOwner
-from webapp.core import clock, http_client
+from webapp.core import clock, counts, http_client
+from webapp.core.counts import Counted
 from webapp.mail import jobs
 from webapp.mail.grants import service as grants
 from webapp.mail.models import GrantStatus
@@ -168,3 +169,14 @@ def test_tokens_for_a_discarded_grant_are_not_saved(granted: GrantOwner) -> None
     granted.save(authentication="none")
     with later(hours=1), pytest.raises(GrantMissing):
         source.get()
+
+
+def test_refreshes_are_counted_by_their_result(granted: GrantOwner) -> None:
+    granted.tokens.refresh()
+    granted.tokens.get()
+    granted.provider.misbehave("500")
+    with pytest.raises(OAuthError):
+        granted.tokens.refresh()
+    with granted.state.database.read() as session:
+        found = counts.totals(session, "refreshes")
+    assert found == {Counted("refreshes", "refreshed"): 1, Counted("refreshes", "failed"): 1}

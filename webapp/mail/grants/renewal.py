@@ -19,8 +19,9 @@ from sqlalchemy.exc import DBAPIError
 
 from webapp.audit import service as audit
 from webapp.audit.registry import EventType
-from webapp.core import clock
+from webapp.core import clock, counts
 from webapp.core.app_state import AppState
+from webapp.core.counts import Counted
 from webapp.core.sealing import CannotUnseal
 from webapp.mail import audit_events
 from webapp.mail.grants import service as grants
@@ -192,6 +193,9 @@ class Refresh:
                 raise _LeaseLost
             for name, value in values.items():
                 setattr(found, name, value)
+            if values is not grants.RELEASED:
+                result = "failed" if values["failure_code"] else "refreshed"
+                counts.add(session, clock.now(), {Counted("refreshes", result): 1})
             if event is not None:
                 data: dict[str, Any] = {"code": code} if code else {}
                 audit.record(session, event, grant_type=found.grant_type, **data)
