@@ -151,3 +151,19 @@ def test_a_worker_is_missed_when_it_is_silent_and_where_none_ever_ran_when_messa
         assert status(database).flow is Flow.FLOWING
     with time_machine.travel(clock.now() + timedelta(minutes=7)):
         assert status(database).flow is Flow.NO_WORKER
+
+
+def test_what_waits_for_a_limit_of_the_server_does_not_stand_still(
+    enqueue: Enqueue, deliver: Act, database: Database, inbox: Inbox, worker: Act
+) -> None:
+    enqueue()
+    deliver()
+    enqueue()
+    with database.transaction() as session:
+        session.execute(update(MailServer).values(limit_per_day=1))
+    with time_machine.travel(clock.now() + timedelta(minutes=6)):
+        worker()
+        found = status(database)
+    assert (found.flow, found.stopped_since) == (Flow.LIMITED, None)
+    assert found.limit
+    assert found.limit.until > clock.now() + timedelta(hours=23)

@@ -17,6 +17,7 @@ from webapp.core import counts
 from webapp.core.counts import Counted
 from webapp.mail.expiry import service as expiries
 from webapp.monitoring.dashboard import LATENCY_BOUNDS
+from webapp.outbox.claims import IS_QUEUED
 from webapp.outbox.models import AttemptResult, Message, MessageState
 from webapp.outbox.status import delivery_status
 
@@ -69,7 +70,7 @@ class MailCollector(Collector):
 
     def _unfinished(self) -> dict[str, int]:
         due = func.count().filter(Message.next_attempt_at <= self._now)
-        queued = select(due, func.count()).where(Message.state == MessageState.QUEUED)
+        queued = select(due, func.count()).where(IS_QUEUED)
         sending = select(func.count()).where(Message.state == MessageState.SENDING)
         due_now, all_queued = self._session.execute(queued).one()
         return {"due": due_now, "scheduled": all_queued - due_now, "sending": self._session.scalar(sending) or 0}

@@ -96,13 +96,6 @@ class Message(Base):
         Index("ix_messages_recipient_key", "recipient_key", "id"),
         Index("ix_messages_recipient_domain", "recipient_domain", "id"),
         Index("ix_messages_finished", "state", "finished_at"),
-        # Few rows or none, so that it is known at once whether the mail server is in trouble.
-        Index(
-            "ix_messages_held",
-            "waits_for_server",
-            sqlite_where=text("waits_for_server = 1"),
-            postgresql_where=text("waits_for_server"),
-        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -5,13 +5,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, case, func, or_, select, true
+from sqlalchemy import Connection, Row, and_, case, false, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from webapp.core import workers
 from webapp.core.workers import Workers
 from webapp.mail import servers
 from webapp.outbox import recipients
+from webapp.outbox.claims import IS_QUEUED
+from webapp.outbox.limits import Reached, limit_reached
 from webapp.outbox.models import UNDELIVERED, Message, MessageState
 from webapp.providers import Failure
 
@@ -27,9 +29,15 @@ _WAITING = select(func.count(Message.id)).where(Message.state.in_(_WAITING_STATE
 # Ids grow with time, and the smallest of a state is found at once.
 _OLDEST = [select(func.min(Message.id)).where(Message.state == state).scalar_subquery() for state in _WAITING_STATES]
 _WAITING_SINCE = select(func.min(Message.created_at)).where(or_(*(Message.id == one for one in _OLDEST)))
-_DUE_SINCE = select(func.min(Message.next_attempt_at)).where(Message.state == MessageState.QUEUED)
+# In two parts, as the index of what is due begins with what is not bulk.
+_DUE_SINCE, _BULK_DUE_SINCE = (
+    select(func.min(Message.next_attempt_at)).where(IS_QUEUED, Message.bulk == is_bulk) for is_bulk in (false(), true())
+)
 # What waits for the server, or is being tried on behalf of all. That others wait with it, or that messages to several
 # people failed, shows that it is the server's trouble.
+_IS_HELD = and_(
+    or_(IS_QUEUED, Message.state == MessageState.SENDING), Message.waits_for_server, Message.failure_stage != ""
+)
 _HELD = (
     select(
         func.min(Message.failing_since).label("failing_since"),
@@ -37,7 +45,7 @@ _HELD = (
         func.min(case((Message.suspect, Message.recipient))).label("suspect"),
         func.max(case((Message.suspect, Message.recipient))).label("other_suspect"),
     )
-    .where(Message.waits_for_server, Message.failure_stage != "")
+    .where(_IS_HELD)
     .subquery()
 )
 _LAST_SENT = (
@@ -52,6 +60,7 @@ _STATUS = select(
     _WAITING.scalar_subquery().label("waiting"),
     _WAITING_SINCE.scalar_subquery().label("waiting_since"),
     _DUE_SINCE.scalar_subquery().label("due_since"),
+    _BULK_DUE_SINCE.scalar_subquery().label("bulk_due_since"),
     servers.PRIMARY_SAVED_AT.scalar_subquery().label("saved_at"),
     _HELD,
     _LAST_SENT,
@@ -62,11 +71,12 @@ class Flow(StrEnum):
     """Whether email flows.
 
     UNCONFIRMED: nothing has been sent since the settings changed, or since a message failed that may be the cause
-    itself. NO_WORKER: none runs that could send anything.
+    itself. LIMITED: what is due waits until the mail server takes more. NO_WORKER: none runs that could send anything.
     """
 
     FLOWING = "flowing"
     UNCONFIRMED = "unconfirmed"
+    LIMITED = "limited"
     STOPPED = "stopped"
     NO_WORKER = "no_worker"
     NOT_SET_UP = "not_set_up"
@@ -86,8 +96,9 @@ class DeliveryStatus:
     """The status of delivery as a whole.
 
     `stopped_since` is None unless the flow is STOPPED or NO_WORKER. `in_trouble` tells whether it is STOPPED because of
-    the mail server or its settings. `not_yet_used` says that the mail server was saved after the last email was sent,
-    `has_suspect` that a message waits that may be the cause of its failure, and none was sent since.
+    the mail server or its settings, `limit` what a LIMITED flow waits for. `not_yet_used` says that the mail server was
+    saved after the last email was sent, `has_suspect` that a message waits that may be the cause of its failure, and
+    none was sent since.
     """
 
     flow: Flow
@@ -99,6 +110,7 @@ class DeliveryStatus:
     waiting_since: datetime | None
     has_server: bool
     not_yet_used: bool
+    limit: Reached | None
     workers: Workers
 
     @property
@@ -113,6 +125,11 @@ def delivery_status(session: Session | Connection, now: datetime) -> DeliverySta
     last_sent = SentMessage(row.id, row.kind, row.provider, row.finished_at) if row.id else None
     in_trouble = row.others > 0 or row.suspect != row.other_suspect
     flow, since = _flow(row, running, in_trouble, now)
+    limit = None
+    if flow is Flow.STOPPED and not in_trouble:
+        limit = limit_reached(session if isinstance(session, Session) else Session(session), now)
+    if limit is not None:
+        flow, since = Flow.LIMITED, None
     return DeliveryStatus(
         flow=flow,
         stopped_since=since,
@@ -123,13 +140,14 @@ def delivery_status(session: Session | Connection, now: datetime) -> DeliverySta
         waiting_since=row.waiting_since,
         has_server=row.saved_at is not None,
         not_yet_used=_is_not_yet_used(row),
+        limit=limit,
         workers=running,
     )
 
 
 def held_message(session: Session) -> Message | None:
     """Return the message that is tried on behalf of all that wait for the server, or that is itself the suspect."""
-    held = select(Message).where(Message.waits_for_server, Message.failure_stage != "")
+    held = select(Message).where(_IS_HELD)
     return session.scalar(held.order_by(Message.next_attempt_at, Message.id).limit(1))
 
 
@@ -158,7 +176,8 @@ def _flow(row: AnyRow, running: Workers, in_trouble: bool, now: datetime) -> tup
     """Return the flow, and since when nothing goes out."""
     if row.saved_at is None:
         return Flow.NOT_SET_UP, None
-    late_since = _later(row.due_since, row.finished_at) if row.due_since else now
+    due_since = min((one for one in (row.due_since, row.bulk_due_since) if one), default=now)
+    late_since = _later(due_since, row.finished_at)
     is_late = late_since <= now - STANDSTILL
     # One that has never run here is missed only once messages are late.
     if running.alive == 0 and (running.seen_at or is_late):

@@ -1,4 +1,4 @@
-"""Workers that say that they run, the outage that is announced, and what waits for the mail server found at once."""
+"""Workers that say that they run, and the outage that is announced."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -28,17 +28,9 @@ def upgrade() -> None:
         sa.Column("reply", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_outages"),
     )
-    op.create_index(
-        "ix_messages_held",
-        "messages",
-        ["waits_for_server"],
-        sqlite_where=sa.text("waits_for_server = 1"),
-        postgresql_where=sa.text("waits_for_server"),
-    )
 
 
 def downgrade() -> None:
     """Remove them."""
-    op.drop_index("ix_messages_held", "messages")
     op.drop_table("outages")
     op.drop_table("workers")
