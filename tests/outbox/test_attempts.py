@@ -28,7 +28,8 @@ def attempts(database: Database) -> list[Attempt]:
 
 def totals(database: Database, measure: str) -> dict[tuple[str, str], float]:
     with database.read() as session:
-        return counts.totals(session, measure)
+        found = counts.totals(session, measure)
+    return {(one.subject, one.detail): total for one, total in found.items()}
 
 
 def test_a_sent_message_has_an_attempt_with_the_reply_and_the_message_id(
