@@ -1,11 +1,12 @@
 """Users, and what lets them in: links, sessions, known devices, passwords."""
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from unicodedata import normalize
 
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.core.database import Base
@@ -35,9 +36,22 @@ class LinkPurpose(StrEnum):
     RESTORE_ADDRESS = "restore_address"
 
 
+# Of longer words, this many letters are kept.
+MAX_WORD_LENGTH = 40
+# In scripts that are written without spaces, each character is a word: kana, ideographs, Hangul.
+_UNSPACED = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff"
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
+
+
+def search_words(text: str) -> list[str]:
+    """Return the words of a text as a search compares them: case-folded letters and digits, each word once."""
+    found = _WORD.findall(normalize("NFC", text).casefold())
+    return list(dict.fromkeys(word[:MAX_WORD_LENGTH] for word in found))
+
+
 def searchable(name: str, email: str) -> str:
-    """Return the case-folded text that a search for users looks at."""
-    return normalize("NFC", f"{name} {email}").casefold()
+    """Return the words of a user, each after a space. A trigger writes them into `user_words`, too."""
+    return "".join(f" {word}" for word in search_words(f"{name} {email}"))
 
 
 def _searchable(context: Any) -> str:
@@ -50,7 +64,13 @@ class User(Base):
 
     __tablename__ = "users"
     # The id of a deleted user is not reused: a page that is still open must not refer to another account.
-    __table_args__ = ({"sqlite_autoincrement": True},)
+    __table_args__ = (
+        # For the filters of the list, which is ordered by id.
+        Index("ix_users_state", "state", "id"),
+        Index("ix_users_role", "role", "id"),
+        Index("ix_users_role_state", "role", "state", "id"),
+        {"sqlite_autoincrement": True},
+    )
 
     # Required by Flask-Login.
     is_authenticated = True
@@ -65,9 +85,9 @@ class User(Base):
     # The address as it is compared: see core.email_addresses.comparison_key.
     email_key: Mapped[str] = mapped_column(String(254), unique=True)
     name: Mapped[str] = mapped_column(String(200))
-    # Stored because SQLite folds the case of ASCII letters only.
+    # See `searchable`.
     search_text: Mapped[str] = mapped_column(Text, default=_searchable)
-    role: Mapped[str] = mapped_column(String(20), default=Role.MEMBER, index=True)
+    role: Mapped[str] = mapped_column(String(20), default=Role.MEMBER)
     state: Mapped[str] = mapped_column(String(20), default=UserState.PENDING)
     # A code from webapp.core.i18n; null: the language of the browser.
     language: Mapped[str | None] = mapped_column(String(8))
@@ -80,6 +100,22 @@ class User(Base):
     def is_administrator(self) -> bool:
         """Whether the user's role is administrator."""
         return self.role == Role.ADMINISTRATOR
+
+
+class UserWord(Base):
+    """A word that finds a user, by its beginning. Triggers on `users` keep them, so no other code writes them.
+
+    They also delete them: a foreign key would be checked for each word, which takes PostgreSQL longer than the rest.
+    """
+
+    __tablename__ = "user_words"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    # Ordered by code point, so that a range of words has the same beginning.
+    word: Mapped[str] = mapped_column(
+        String(MAX_WORD_LENGTH).with_variant(String(MAX_WORD_LENGTH, collation="C"), "postgresql"), primary_key=True
+    )
+    user_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, index=True)
 
 
 class Link(Base):

@@ -19,7 +19,8 @@ from webapp.accounts.password_links import service as password_links
 from webapp.accounts.service import AddressTaken
 from webapp.accounts.sessions import service as sessions
 from webapp.accounts.sessions.reauthentication import WrongPassword
-from webapp.accounts.users import administration
+from webapp.accounts.users import listing
+from webapp.accounts.users.listing import UserFilter
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
@@ -172,8 +173,8 @@ class TestConfirming:
         with state.database.read() as session:
             assert service.find_by_email(session, NEW_EMAIL.upper()) is not None
             assert service.find_by_email(session, ada.email) is None
-            assert [user.id for user in administration.list_users(session, NEW_EMAIL, None)[0]] == [ada.id]
-            assert administration.list_users(session, ada.email, None)[0] == []
+            assert [user.id for user in listing.list_users(session, UserFilter(NEW_EMAIL), None)[0]] == [ada.id]
+            assert listing.list_users(session, UserFilter(ada.email), None)[0] == []
             assert address.find_pending(session, ada.id) is None
 
     def test_the_secret_is_not_in_the_database(self, database: Database, secret: str) -> None:
@@ -227,7 +228,7 @@ class TestRestoring:
         assert email_of(state.database, ada) == ada.email
         assert sessions.find(state.database, token) is None
         with state.database.read() as session:
-            assert [user.id for user in administration.list_users(session, ada.email, None)[0]] == [ada.id]
+            assert [user.id for user in listing.list_users(session, UserFilter(ada.email), None)[0]] == [ada.id]
 
     def test_it_revokes_all_links_and_creates_a_reset_link(
         self, state: AppState, ada: User, undo: str, new_link: NewLink, request_change: RequestChange

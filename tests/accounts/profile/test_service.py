@@ -11,7 +11,8 @@ from tests.support import browser
 from webapp.accounts.models import Session, User
 from webapp.accounts.profile import service as profile
 from webapp.accounts.sessions import service as sessions
-from webapp.accounts.users import administration
+from webapp.accounts.users import listing
+from webapp.accounts.users.listing import UserFilter
 from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
@@ -37,9 +38,9 @@ def test_a_user_is_found_by_the_new_name(database: Database, ada: User) -> None:
     with database.transaction() as session:
         profile.rename(session, ada.id, "Élodie Müller")
     with database.read() as session:
-        found, _more = administration.list_users(session, "ÉLODIE ada@example", None)
+        found, _more = listing.list_users(session, UserFilter("ÉLODIE ada@example"), None)
         assert [user.name for user in found] == ["Élodie Müller"]
-        assert administration.list_users(session, "Ada Lovelace", None) == ([], False)
+        assert listing.list_users(session, UserFilter("Ada Lovelace"), None) == ([], False)
 
 
 class TestPassword:

@@ -1,7 +1,10 @@
 """The pages on which administrators look after users."""
 
+import csv
+import io
 import re
 from collections.abc import Callable
+from html import unescape
 
 import pytest
 from sqlalchemy import select
@@ -11,7 +14,7 @@ from tests.conftest import Enqueue, GetMessage
 from tests.support.browser import PASSWORD, Browser
 from tests.support.inbox import Inbox
 from webapp.accounts.models import Role, User, UserState
-from webapp.accounts.users import administration
+from webapp.accounts.users import listing
 from webapp.audit.models import AuditEntry
 from webapp.core.database import Database
 from webapp.outbox.models import Message, MessageState
@@ -39,10 +42,39 @@ class TestList:
         assert 'value="&lt;b&gt;nobody"' in page.text
 
     def test_it_links_to_older_users(self, administrator: Browser, ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(administration, "PAGE_SIZE", 1)
-        older = re.search(r'href="(/users\?before=\d+)"', administrator.get("/users").text)
+        monkeypatch.setattr(listing, "PAGE_SIZE", 1)
+        older = re.search(
+            r'href="(/users\?before=\d+&amp;state=active)"', administrator.get("/users?state=active").text
+        )
         assert older is not None
-        assert administrator.user.email in administrator.get(older[1]).text
+        assert administrator.user.email in administrator.get(unescape(older[1])).text
+
+    def test_it_can_be_filtered_by_status_and_role(self, administrator: Browser, ada: User, pat: User) -> None:
+        for query, shown in [
+            ("state=pending", [pat]),
+            ("role=member&search=example.com", [ada, pat]),
+            ("state=x", "all"),
+        ]:
+            page = administrator.get(f"/users?{query}").text
+            everybody = [administrator.user, ada, pat]
+            expected = everybody if shown == "all" else shown
+            assert [user for user in everybody if f'"Email address"><bdi>{user.email}' in page] == expected
+
+    def test_all_that_match_are_downloaded(
+        self, administrator: Browser, ada: User, pat: User, database: Database
+    ) -> None:
+        with database.transaction() as session:
+            session.get_one(User, pat.id).name = "=HYPERLINK()"
+        answer = administrator.get("/users.csv?search=example.com")
+        rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+        assert [(row["email"], row["status"], row["name"]) for row in rows] == [
+            ("pat@example.com", "pending", "'=HYPERLINK()"),
+            ("ada@example.com", "active", "Ada"),
+        ]
+        assert answer.headers["Content-Disposition"].startswith('attachment; filename="users-20')
+        with database.read() as session:
+            downloads = select(AuditEntry).where(AuditEntry.event == "users.downloaded")
+            assert session.scalars(downloads).one().data == {"filtered": ["search"]}
 
 
 class TestCreating:

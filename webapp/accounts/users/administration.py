@@ -1,10 +1,8 @@
-"""What administrators do to accounts: list, create, disable, enable, delete, rename, change a role or a wrong address.
+"""What administrators do to accounts: create, disable, enable, delete, rename, change a role or a wrong address.
 
 All transactions lock rows in one order, so that no two wait for each other: the administrators and the user by
 id, then the user's links, sessions and known devices. Using a link and signing in lock the user first as well.
 """
-
-from unicodedata import normalize
 
 from flask_babel import lazy_gettext as _
 from sqlalchemy import or_, select
@@ -23,7 +21,6 @@ from webapp.core.database import MAX_ID
 from webapp.core.email_addresses import comparison_key, validate
 from webapp.core.errors import Forbidden, MailroomError
 
-PAGE_SIZE = 50
 _IS_ACTIVE_ADMINISTRATOR = (User.role == Role.ADMINISTRATOR) & (User.state == UserState.ACTIVE)
 
 
@@ -53,23 +50,6 @@ class OwnAccount(ActionRefused):
                 "or create a link for it."
             )
         )
-
-
-def list_users(session: Session, search: str, before: int | None) -> tuple[list[User], bool]:
-    """Return the newest users that match every word of `search`, and whether there are older ones.
-
-    A complete email address finds only its user. `before` is the last id of the previous page.
-    """
-    if "@" in search and (owner := service.find_by_email(session, search)) is not None:
-        # An index finds a complete address at once, however many users there are; parts of one need a scan.
-        return [owner] if before is None else [], False
-    statement = select(User).order_by(User.id.desc()).limit(PAGE_SIZE + 1)
-    for word in normalize("NFC", search).casefold().split():
-        statement = statement.where(User.search_text.contains(word, autoescape=True))
-    if before is not None:
-        statement = statement.where(User.id < max(0, min(before, MAX_ID)))
-    found = list(session.scalars(statement))
-    return found[:PAGE_SIZE], len(found) > PAGE_SIZE
 
 
 def create_user(

@@ -1,4 +1,4 @@
-"""The forms for users: the first administrator, a new user, another role."""
+"""The forms for users: the first administrator, a new user, another role; the filter of the list."""
 
 from typing import cast
 
@@ -7,8 +7,9 @@ from flask_babel import lazy_gettext as lazy
 from wtforms import Field, RadioField, SelectChoice, SelectField, StringField, ValidationError
 
 from webapp.accounts.fields import email_field, language_field, name_field
-from webapp.accounts.models import Role
+from webapp.accounts.models import Role, UserState
 from webapp.accounts.passwords.forms import PasswordForm, password_fields
+from webapp.accounts.users.listing import UserFilter
 from webapp.settings.forms import normalise_public_url
 from webapp.web.forms import Form, text
 
@@ -16,6 +17,12 @@ ROLES = [
     SelectChoice(Role.MEMBER.value, cast(str, lazy("Member"))),
     SelectChoice(Role.ADMINISTRATOR.value, cast(str, lazy("Administrator"))),
 ]
+STATES = [
+    SelectChoice(UserState.ACTIVE.value, cast(str, lazy("Active"))),
+    SelectChoice(UserState.PENDING.value, cast(str, lazy("Not activated yet"))),
+    SelectChoice(UserState.DISABLED.value, cast(str, lazy("Disabled"))),
+]
+MAX_SEARCH_LENGTH = 200
 SEND_ACTIVATION = [
     SelectChoice("mail", cast(str, lazy("Send it by email"))),
     SelectChoice("show", cast(str, lazy("Show me the link (once)"))),
@@ -42,6 +49,33 @@ class SetupForm(PasswordForm):
             field.data = normalise_public_url(field.data) if text(field).strip() else ""
         except ValueError as error:
             raise ValidationError(str(error)) from error
+
+
+def _printable(search: str | None) -> str:
+    return "".join(filter(str.isprintable, search or ""))[:MAX_SEARCH_LENGTH]
+
+
+class UserFilterForm(Form):
+    """Filters the list. It is part of the URL and changes nothing, so it carries no CSRF token."""
+
+    class Meta:
+        """Configures WTForms."""
+
+        csrf = False
+
+    search = StringField(lazy("Name or email address"), filters=[_printable])
+    state = SelectField(
+        lazy("Status"), choices=[SelectChoice("", cast(str, lazy("Any status"))), *STATES], validate_choice=False
+    )
+    role = SelectField(
+        lazy("Role"), choices=[SelectChoice("", cast(str, lazy("Any role"))), *ROLES], validate_choice=False
+    )
+
+    def to_filter(self) -> UserFilter:
+        """Return the filter, without what a list can't be filtered by."""
+        state = self.state.data if self.state.data in list(UserState) else ""
+        role = self.role.data if self.role.data in list(Role) else ""
+        return UserFilter(text(self.search), state, role)
 
 
 class RoleForm(Form):

@@ -19,10 +19,10 @@ from webapp.accounts.models import LinkPurpose, Role, User
 from webapp.accounts.password_links import service as password_links
 from webapp.accounts.sessions import lockout
 from webapp.accounts.sessions.browser import signed_in
-from webapp.accounts.users import admin_links, administration
+from webapp.accounts.users import admin_links, administration, listing
 from webapp.accounts.users.admin_link_routes import redirect_to_link
 from webapp.accounts.users.administration import ActionRefused
-from webapp.accounts.users.forms import CorrectAddressForm, NewUserForm, RoleForm
+from webapp.accounts.users.forms import CorrectAddressForm, NewUserForm, RoleForm, UserFilterForm
 from webapp.core import clock
 from webapp.core.app_state import app_state
 from webapp.core.errors import TooManyRequests
@@ -38,12 +38,15 @@ blueprint = Blueprint("users", __name__)
 
 @blueprint.get("/users")
 def list_users() -> ResponseReturnValue:
-    """List the users, newest first, or those that match a search."""
-    search = "".join(filter(str.isprintable, request.args.get("search", ""))).strip()[:200]
+    """List the users, newest first, or those that match a search and filters."""
+    form = UserFilterForm(formdata=request.args)
     before = request.args.get("before", type=int)
+    user_filter = form.to_filter()
     with app_state().database.read() as session:
-        users, more = administration.list_users(session, search, before)
-    return render_template("accounts/users.html", users=users, more=more, search=search, before=before)
+        users, more = listing.list_users(session, user_filter, before)
+    return render_template(
+        "accounts/users.html", form=form, filters=user_filter.query_args(), users=users, more=more, before=before
+    )
 
 
 @blueprint.route("/users/new", methods=["GET", "POST"])

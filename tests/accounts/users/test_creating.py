@@ -1,4 +1,4 @@
-"""Creating and listing users, and finding one."""
+"""Creating users."""
 
 from datetime import timedelta
 
@@ -52,45 +52,3 @@ class TestCreating:
             )
             assert service.has_administrator(session)
         assert sign_in(state, "root@example.com", NEW_PASSWORD)
-
-
-class TestListing:
-    """The list of users."""
-
-    def test_pages_run_from_the_newest_user_to_the_oldest(self, state: AppState) -> None:
-        count = administration.PAGE_SIZE + 5
-        ids = [create(state, f"p{number}@example.com", by_email=False).id for number in range(count)]
-        with state.database.read() as session:
-            first, more = administration.list_users(session, "", None)
-            second, end = administration.list_users(session, "", first[-1].id)
-        assert [user.id for user in first + second] == ids[::-1]
-        assert (len(first), more, end) == (administration.PAGE_SIZE, True, False)
-
-    @pytest.mark.parametrize(
-        ("search", "found"),
-        [
-            ("lovelace", ["ada@example.com"]),
-            ("ADA love", ["ada@example.com"]),
-            ("ada@ex", ["ada@example.com"]),
-            ("élodie", ["elo@bücher.example"]),
-            ("ELO@BÜCHER.example", ["elo@bücher.example"]),
-            ("example", ["elo@bücher.example", "ada@example.com"]),
-            ("%", []),
-            ("_", []),
-            ("nobody", []),
-        ],
-    )
-    def test_a_search_finds_parts_of_names_and_addresses(self, state: AppState, search: str, found: list[str]) -> None:
-        create(state, "ada@example.com", "Ada Lovelace")
-        create(state, "elo@bücher.example", "Élodie Müller")
-        with state.database.read() as session:
-            users, _more = administration.list_users(session, search, None)
-        assert [user.email for user in users] == found
-
-    def test_a_complete_address_finds_only_its_user(self, state: AppState) -> None:
-        for email in ("ada@example.com", "nada@example.com"):
-            create(state, email)
-        with state.database.read() as session:
-            users, more = administration.list_users(session, "ADA@Example.com", None)
-            assert administration.list_users(session, "ada@example.com", users[0].id) == ([], False)
-        assert ([user.email for user in users], more) == (["ada@example.com"], False)

@@ -1,1 +1,0 @@
-"""Users created from a CSV file."""
