@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jinja2 import DictLoader, TemplateNotFound
 
-from tests.mail.test_compose import FIREFOX, MOMENT, PATH, TEMPLATES
+from tests.mail.test_compose import MOMENT, PATH
 from webapp import create_app
 from webapp.core import i18n
 from webapp.core.config import Config
 from webapp.core.i18n import LANGUAGES
 from webapp.mail.compose import compose
 from webapp.mail.composer import Composer
-from webapp.mail.expiry.service import Expiry, ExpiryState, ExpirySubject
 from webapp.mail.mime import WireEmail
+from webapp.outbox.kinds import all_kinds, get_kind
 from webapp.settings.service import General
 
 pytestmark = pytest.mark.one_database
@@ -43,31 +43,8 @@ RECIPIENTS = [
     "eve@people.example", "eve@straße.example", "єва@people.example", '"eve smith"@people.example',
     "o'neil&co@x.example", "x" * 64 + "@" + "people." * 20 + "example", "Eve.+={}%@people.example",
 ]  # fmt: skip
-ORIGIN = {"ip_address": "192.0.2.7", "user_agent": FIREFOX}
-DATA: dict[str, Any] = {
-    "happened_at": MOMENT,
-    "valid_until": MOMENT,
-    "until": MOMENT,
-    "code": "1234-5678",
-    "by_link": True,
-    "everywhere": True,
-    "provider": "SendGrid",
-    "new_email": "new@people.example",
-    **ORIGIN,
-}
-VARIANT = {
-    "by_link": False,
-    "everywhere": False,
-    "user_agent": "",
-    "ip_address": "",
-    "new_email": "o'neil@people.example",
-}
-# What no layout takes.
-OTHER_DATA = {
-    "sessions": [{"at": MOMENT, **ORIGIN}],
-    "expiry": Expiry(ExpirySubject.CLIENT_SECRET, ExpiryState.EXPIRING, MOMENT),
-}
-
+# These have values that no layout takes.
+RENDERED_EACH_TIME = ("new_session", "expiry_alert")
 PARTS = ("subject.txt", "body.txt", "body.html")
 
 
@@ -107,18 +84,21 @@ def any_language(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoWays]:
 @pytest.mark.usefixtures("context")
 def test_every_kind_is_the_same_in_both_ways(language: str, saved: tuple[General, str, dict[str, str]]) -> None:
     two_ways = TwoWays(*saved)
-    for template in TEMPLATES:
-        data = DATA | (OTHER_DATA if template in ("new_session", "expiry_alert") else {})
+    for kind in all_kinds():
+        data = dict(kind.sample(MOMENT).data)
         for name in NAMES if saved is SETTINGS[0] else NAMES[::4]:
-            two_ways(template, language=language, **data, name=name)
+            two_ways(kind.name, language=language, **(data | {"name": name}))
+        # The other branches of the templates.
+        fewer = {key: type(value)() if isinstance(value, (str, bool, int)) else value for key, value in data.items()}
         for recipient in RECIPIENTS:
-            two_ways(template, recipient, language, **(data | VARIANT), name="Eve")
+            two_ways(kind.name, recipient, language, **fewer)
 
 
 @settings(deadline=None)
 @given(name=st.text(), new_email=st.text())
 def test_any_name_and_address_are_the_same_in_both_ways(any_language: TwoWays, name: str, new_email: str) -> None:
-    any_language("address_changed", language="ar", **(DATA | {"name": name, "new_email": new_email}))
+    data = get_kind("address_changed").sample(MOMENT).data
+    any_language("address_changed", language="ar", **{**data, "name": name, "new_email": new_email})
 
 
 ODD_USES = [
@@ -152,14 +132,14 @@ def test_an_ordinary_email_is_filled_in_without_its_template(
     context: Flask, monkeypatch: pytest.MonkeyPatch, name: str, language: str
 ) -> None:
     composer = Composer(*SETTINGS[0])
-    layouts = [template for template in TEMPLATES if template not in ("new_session", "expiry_alert")]
-    for template in layouts:
-        composer.compose(template, "ada@people.example", {**DATA, "name": name and "Ada"}, PATH, "", language)
+    samples = {kind.name: kind.sample(MOMENT).data for kind in all_kinds() if kind.name not in RENDERED_EACH_TIME}
+    for template, data in samples.items():
+        composer.compose(template, "ada@people.example", {**data, "name": name and "Ada"}, PATH, "", language)
     use_templates(context, monkeypatch, {})
-    for template in layouts:
-        composer.compose(template, "eve@people.example", {**DATA, "name": name}, PATH, "", language)
+    for template, data in samples.items():
+        composer.compose(template, "eve@people.example", {**data, "name": name}, PATH, "", language)
     with pytest.raises(TemplateNotFound):
-        composer.compose(template, "ада@people.example", DATA, PATH, "", language)
+        composer.compose("test", "ада@people.example", samples["test"], PATH, "", language)
 
 
 def test_an_email_without_an_identity_has_a_message_id_of_its_own(context: Flask) -> None:

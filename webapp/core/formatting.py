@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Literal
 
 from babel import lists
 from babel.dates import format_date, format_time, format_timedelta, get_datetime_format
 from babel.units import format_unit
-from flask_babel import get_locale, to_user_timezone
+from flask_babel import get_locale
 
 from webapp.core.i18n import DEFAULT_LOCALE, current
 
@@ -18,9 +18,10 @@ UNITS: tuple[tuple[int, Literal["day", "hour", "minute"]], ...] = ((24 * 60, "da
 
 
 def format_datetime(value: datetime, length: Length = "medium", seconds: bool = False) -> str:
-    """Format date and time, to the minute unless `seconds` is set. With `length` `long`, the month is spelled out."""
-    shown = to_user_timezone(value).replace(microsecond=0)
-    return _format_datetime(shown if seconds else shown.replace(second=0), length, seconds, current().locale)
+    """Format date and time in UTC, to the minute unless `seconds` is set. A `long` one has the month spelled out."""
+    shown = value.astimezone(UTC) if value.tzinfo else value
+    shown = shown.replace(microsecond=0) if seconds else shown.replace(second=0, microsecond=0)
+    return _format_datetime(shown, length, seconds, current().locale)
 
 
 @lru_cache(maxsize=1000)

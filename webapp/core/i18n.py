@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal, cast
 
 import flask_babel
@@ -114,9 +115,9 @@ class IsolatingBabel(Babel):
 
 def init_app(app: Flask, select_language: Callable[[], str]) -> None:
     """Translate pages into the language whose code `select_language` returns for the current request."""
-    # Parsed once: Babel would parse the name again for each text on a page.
-    locales = {code: Locale.parse(language.locale) for code, language in LANGUAGES.items()}
-    babel = IsolatingBabel(app, default_locale=DEFAULT_LOCALE, locale_selector=lambda: locales[select_language()])
+    babel = IsolatingBabel(
+        app, default_locale=DEFAULT_LOCALE, locale_selector=lambda: _parsed_locale(select_language())
+    )
     gettext, ngettext = babel.domain_instance.gettext_in_template, babel.domain_instance.ngettext_in_template
     app.jinja_env.globals.update(_=gettext, gettext=gettext, ngettext=ngettext)
     app.jinja_env.filters.update(bdi=bdi, breakable=breakable, strong=strong)
@@ -131,7 +132,13 @@ def current() -> Language:
 
 def use_language(code: str | None) -> AbstractContextManager[None]:
     """Use the language with this code for a block; English if the code is unknown."""
-    return force_locale(LANGUAGES.get(code or "", LANGUAGES[DEFAULT]).locale)
+    return force_locale(_parsed_locale(code if code in LANGUAGES else DEFAULT))
+
+
+@cache
+def _parsed_locale(code: str) -> Locale:
+    # Babel would parse the name again each time.
+    return Locale.parse(LANGUAGES[code].locale)
 
 
 class _Values(dict[str, Any]):

@@ -1,7 +1,6 @@
 """Compose many emails with the same settings. Each kind's layout is made once, and filled in for each email."""
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 from typing import Any
 
 import structlog
@@ -60,8 +59,7 @@ class Composer:
             raise Refused("SMTPUTF8")
         values = {**single_lines(data), RECIPIENT: recipient, LINK_PATH: link_path}
         layout = self._layout(template, language, values)
-        with i18n.use_language(language) if layout.converts else nullcontext():
-            text, html = layout.fill(values)
+        text, html = layout.fill(values)
         header_id = message_id(identity, self._domain)
         to = mime.recipient_header(recipient, self._needs_utf8)
         content = mime.serialize(layout.fixed_headers, to, clock.now(), header_id, text, html)

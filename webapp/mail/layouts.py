@@ -6,7 +6,7 @@ them, so that an email filled in is, byte for byte, the one that `compose` would
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html import escape
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from flask import current_app
 from jinja2 import Environment
 
+from webapp.core import i18n
 from webapp.mail.compose import Rendered, render, to_email
 from webapp.mail.placeholders import Field, Pattern, Recording, Refused
 from webapp.settings.service import General
@@ -22,6 +23,7 @@ from webapp.settings.service import General
 RECIPIENT, LINK_PATH = "recipient", "path of the link"
 # Values of other types, such as lists, are left to `compose`.
 CONSTANT_TYPES = (bool, int, type(None))
+MAX_CONVERTED = 100
 _SPECIAL = re.compile("[&<>\"'\xa0]")
 # In HTML, what follows it might have become a part of a character reference.
 _AMPERSAND = re.compile("&amp;[#a-zA-Z0-9]*$")
@@ -34,22 +36,25 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Layout:
-    """Headers and texts with fields in them. A `plain_only` one takes no values that HTML writes in another way."""
+    """Headers and texts with fields in them, in one language.
+
+    A `plain_only` one takes no values that HTML writes in another way.
+    """
 
     fixed_headers: bytes
     text: Pattern
     html: Pattern
     fields: Mapping[int, Field]
     plain_only: bool
-
-    @property
-    def converts(self) -> bool:
-        """Whether what is filled in depends on the current language."""
-        return any(field.convert for field in self.fields.values())
+    language: str
+    _converted: dict[tuple[int, Any], str] = field(default_factory=dict)
 
     def fill(self, values: Values) -> tuple[str, str]:
-        """Return the text and the HTML, in the current language. Raises Refused for values that don't fit."""
-        shown = {number: field.show(values) for number, field in self.fields.items()}
+        """Return the text and the HTML. Raises Refused for values that don't fit."""
+        shown = {
+            number: self._convert(number, values) if one.convert else one.show(values)
+            for number, one in self.fields.items()
+        }
         special = [number for number, value in shown.items() if _SPECIAL.search(value)]
         if not special:
             return self.text.fill(shown), self.html.fill(shown)
@@ -57,6 +62,16 @@ class Layout:
             raise Refused("special characters")
         escaped = shown | {number: _escape(shown[number]) for number in special}
         return self.text.fill(shown), self.html.fill(escaped)
+
+    def _convert(self, number: int, values: Values) -> str:
+        """Return what a filter makes of a value. Many emails in a row have the same date."""
+        key = (number, values[self.fields[number].source])
+        if key not in self._converted:
+            if len(self._converted) >= MAX_CONVERTED:
+                self._converted.clear()
+            with i18n.use_language(self.language):
+                self._converted[key] = self.fields[number].show(values)
+        return self._converted[key]
 
 
 def _escape(text: str) -> str:
@@ -72,7 +87,8 @@ def shape_of(values: Values) -> tuple[object, ...]:
         if kind is str:
             shape.append((name, value != ""))
         elif kind is datetime:
-            shape.append((name, kind))
+            # Equal times may be shown in different ways if their zones differ.
+            shape.append((name, kind, value.tzinfo))
         elif kind in CONSTANT_TYPES:
             shape.append((name, kind, value))
         else:
@@ -110,7 +126,8 @@ class LayoutMaker:
             raise Refused("ampersand")
         email = to_email(rendered, "", self._mail_from, self._general, "")
         fields = {number: self._recording.fields[number] for number in text.fields | html.fields}
-        return Layout(email.fixed_headers(self._headers), text, html, fields, plain_only)
+        language = i18n.current().code
+        return Layout(email.fixed_headers(self._headers), text, html, fields, plain_only, language)
 
     def _is_right(self, layout: Layout, subject: str, template: str, sample: Values) -> bool:
         """Return whether filling in a sample gives what the template makes of it."""

@@ -114,7 +114,7 @@ def serialize(
         (
             fixed_headers,
             to_header,
-            f"Date: {format_datetime(composed_at)}\r\nMessage-ID: {message_id}\r\n"
+            f"Date: {_date(composed_at.replace(microsecond=0))}\r\nMessage-ID: {message_id}\r\n"
             f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n--{boundary}\r\n'.encode("ascii"),
             _part("plain", text),
             f"\r\n--{boundary}\r\n".encode("ascii"),
@@ -173,6 +173,11 @@ def single_line(text: str) -> str:
     if not text.isprintable():
         text = "".join(c for c in text if c.isspace() or unicodedata.category(c) not in ("Cc", "Cs", "Co", "Cn"))
     return " ".join(text.split()).replace(ENCODED_WORD, "= ?")
+
+
+@lru_cache(maxsize=16)
+def _date(value: datetime) -> str:
+    return format_datetime(value)
 
 
 @lru_cache(maxsize=256)
