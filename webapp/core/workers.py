@@ -1,9 +1,8 @@
 """Which workers are running: each says so in the database every few seconds."""
 
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
-from sqlalchemy import Connection, String, delete, or_, select
+from sqlalchemy import String, delete, func, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from webapp.core.database import Base, insert_into
@@ -23,14 +22,7 @@ class Worker(Base):
     seen_at: Mapped[datetime]
 
 
-_SEEN_AT = select(Worker.seen_at)
-
-
-class Workers(NamedTuple):
-    """How many run, and when one was seen last; None if none has ever run here."""
-
-    alive: int
-    seen_at: datetime | None
+LAST_SEEN = select(func.max(Worker.seen_at))
 
 
 def beat(session: Session, token: str, now: datetime) -> None:
@@ -53,7 +45,11 @@ def leave(session: Session, token: str, now: datetime) -> None:
         row.seen_at = now - SILENCE
 
 
-def seen(session: Session | Connection, now: datetime) -> Workers:
-    """Return how many workers run, and when one was seen last."""
-    times = [seen_at for (seen_at,) in session.execute(_SEEN_AT)]
-    return Workers(sum(abs(now - one) < SILENCE for one in times), max(times, default=None))
+def count(session: Session, now: datetime) -> int:
+    """Return how many workers run."""
+    return sum(is_alive(seen_at, now) for seen_at in session.scalars(select(Worker.seen_at)))
+
+
+def is_alive(seen_at: datetime, now: datetime) -> bool:
+    """Return whether a worker that was seen last at this time runs."""
+    return abs(now - seen_at) < SILENCE

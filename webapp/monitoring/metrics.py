@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from webapp.core import counts
+from webapp.core import counts, workers
 from webapp.core.counts import Counted
 from webapp.mail.expiry import service as expiries
 from webapp.monitoring.dashboard import LATENCY_BOUNDS
@@ -66,7 +66,9 @@ class MailCollector(Collector):
         yield GaugeMetricFamily(
             "mailroom_mail_flowing", "0 if no email can go out at present, else 1.", value=int(not status.is_stopped)
         )
-        yield GaugeMetricFamily("mailroom_workers", "Workers that are running.", value=status.workers.alive)
+        yield GaugeMetricFamily(
+            "mailroom_workers", "Workers that are running.", value=workers.count(self._session, self._now)
+        )
 
     def _unfinished(self) -> dict[str, int]:
         due = func.count().filter(Message.next_attempt_at <= self._now)

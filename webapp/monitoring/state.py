@@ -7,6 +7,7 @@ from typing import Any
 from flask import request
 from sqlalchemy.orm import Session
 
+from webapp.core import workers
 from webapp.core.app_state import app_state
 from webapp.outbox.status import cause_of, delivery_status
 from webapp.webhooks.service import iso
@@ -23,7 +24,7 @@ def mail_state(session: Session, now: datetime) -> dict[str, Any]:
         "cause": {"stage": cause.stage, "code": cause.code} if cause else None,
         "waiting": status.waiting,
         "oldest_seconds": max(0, round(oldest)),
-        "workers": status.workers.alive,
+        "workers": workers.count(session, now),
     }
 
 

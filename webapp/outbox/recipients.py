@@ -1,5 +1,6 @@
 """Whose the messages are that were queued without looking anybody up, such as a requested reset."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -29,12 +30,19 @@ def find_recipients(session: Session, now: datetime) -> None:
     statistics.count_finished(session, now, cancelled)
 
 
-def is_for_nobody(of: Any = Message) -> ColumnElement[bool]:
+def looked_up_kinds() -> tuple[str, ...]:
+    """Return the names of the kinds that are queued without looking anybody up."""
+    return tuple(kind.name for kind in all_kinds() if kind.find_user)
+
+
+def is_for_nobody(of: Any = Message, looked_up: Collection[str] | None = None) -> ColumnElement[bool]:
     """The condition for messages to an address that nobody uses, as far as that was looked up.
 
-    `of` has the columns: those of the table, or of a query that has them, too.
+    `of` has the columns: those of the table, or of a query that has them, too. `looked_up` is what `looked_up_kinds`
+    returns, for queries that are built once.
     """
-    unknown = or_(false(), *[_is_unknown(kind.name, of) for kind in all_kinds() if kind.find_user])
+    names = looked_up_kinds() if looked_up is None else looked_up
+    unknown = or_(false(), *[_is_unknown(name, of) for name in names])
     return and_(unknown, or_(of.attempts == 0, of.state == MessageState.CANCELLED))
 
 

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, case, false, func, or_, select, true
+from sqlalchemy import Connection, Row, Select, and_, bindparam, case, false, func, or_, select, true, union_all
 from sqlalchemy.orm import Session
 
 from webapp.core import workers
-from webapp.core.workers import Workers
 from webapp.mail import servers
 from webapp.outbox import recipients
 from webapp.outbox.claims import IS_QUEUED
@@ -34,20 +34,21 @@ _DUE_SINCE, _BULK_DUE_SINCE = (
     select(func.min(Message.next_attempt_at)).where(IS_QUEUED, Message.bulk == is_bulk) for is_bulk in (false(), true())
 )
 # What waits for the server, or is being tried on behalf of all. That others wait with it, or that messages to several
-# people failed, shows that it is the server's trouble.
-_IS_HELD = and_(
-    or_(IS_QUEUED, Message.state == MessageState.SENDING), Message.waits_for_server, Message.failure_stage != ""
-)
-_HELD = (
-    select(
-        func.min(Message.failing_since).label("failing_since"),
-        func.count(Message.id).filter(~Message.suspect).label("others"),
-        func.min(case((Message.suspect, Message.recipient))).label("suspect"),
-        func.max(case((Message.suspect, Message.recipient))).label("other_suspect"),
-    )
-    .where(_IS_HELD)
-    .subquery()
-)
+# people failed, shows that it is the server's trouble. Those tried next are enough to know, of however many.
+MAX_HELD = 1000
+_HELD_COLUMNS = (Message.id, Message.failing_since, Message.suspect, Message.recipient)
+_IS_HELD = and_(Message.waits_for_server, Message.failure_stage != "")
+_TRIED_NEXT = select(*_HELD_COLUMNS).where(IS_QUEUED, _IS_HELD).order_by(Message.next_attempt_at).limit(MAX_HELD)
+_ALL_HELD = union_all(
+    select(*_HELD_COLUMNS).where(Message.state == MessageState.SENDING, _IS_HELD),
+    select(_TRIED_NEXT.subquery()),
+).subquery()
+_HELD = select(
+    func.min(_ALL_HELD.c.failing_since).label("failing_since"),
+    func.count(_ALL_HELD.c.id).filter(~_ALL_HELD.c.suspect).label("others"),
+    func.min(case((_ALL_HELD.c.suspect, _ALL_HELD.c.recipient))).label("suspect"),
+    func.max(case((_ALL_HELD.c.suspect, _ALL_HELD.c.recipient))).label("other_suspect"),
+).subquery()
 _LAST_SENT = (
     select(Message.id, Message.kind, Message.provider, Message.finished_at)
     .where(Message.state == MessageState.SENT)
@@ -62,6 +63,7 @@ _STATUS = select(
     _DUE_SINCE.scalar_subquery().label("due_since"),
     _BULK_DUE_SINCE.scalar_subquery().label("bulk_due_since"),
     servers.PRIMARY_SAVED_AT.scalar_subquery().label("saved_at"),
+    workers.LAST_SEEN.scalar_subquery().label("worker_seen_at"),
     _HELD,
     _LAST_SENT,
 ).select_from(_HELD.outerjoin(_LAST_SENT, true()))
@@ -111,7 +113,6 @@ class DeliveryStatus:
     has_server: bool
     not_yet_used: bool
     limit: Reached | None
-    workers: Workers
 
     @property
     def is_stopped(self) -> bool:
@@ -121,10 +122,10 @@ class DeliveryStatus:
 
 def delivery_status(session: Session | Connection, now: datetime) -> DeliveryStatus:
     """Return the current status."""
-    row, running = session.execute(_STATUS).one(), workers.seen(session, now)
+    row = session.execute(_STATUS).one()
     last_sent = SentMessage(row.id, row.kind, row.provider, row.finished_at) if row.id else None
     in_trouble = row.others > 0 or row.suspect != row.other_suspect
-    flow, since = _flow(row, running, in_trouble, now)
+    flow, since = _flow(row, in_trouble, now)
     limit = None
     if flow is Flow.STOPPED and not in_trouble:
         limit = limit_reached(session if isinstance(session, Session) else Session(session), now)
@@ -141,14 +142,14 @@ def delivery_status(session: Session | Connection, now: datetime) -> DeliverySta
         has_server=row.saved_at is not None,
         not_yet_used=_is_not_yet_used(row),
         limit=limit,
-        workers=running,
     )
 
 
 def held_message(session: Session) -> Message | None:
     """Return the message that is tried on behalf of all that wait for the server, or that is itself the suspect."""
-    held = select(Message).where(_IS_HELD)
-    return session.scalar(held.order_by(Message.next_attempt_at, Message.id).limit(1))
+    waiting = select(Message).where(IS_QUEUED, _IS_HELD).order_by(Message.next_attempt_at, Message.id).limit(1)
+    tried = select(Message).where(Message.state == MessageState.SENDING, _IS_HELD).limit(1)
+    return session.scalar(tried) or session.scalar(waiting)
 
 
 def cause_of(session: Session, status: DeliveryStatus) -> Failure | None:
@@ -164,15 +165,26 @@ def cause_of(session: Session, status: DeliveryStatus) -> Failure | None:
 def recently_undelivered(session: Session | Connection, now: datetime) -> dict[MessageState, tuple[int, int]]:
     """Count the listed messages that were not delivered, or not for certain: today (in UTC) and lately, by state."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    today = func.count(case((Message.finished_at >= midnight, Message.id)))
-    recent = select(Message.state, today, func.count(Message.id)).where(
-        Message.state.in_(UNDELIVERED), Message.finished_at > now - RECENTLY, ~recipients.is_for_nobody()
-    )
-    found = {state: (today, lately) for state, today, lately in session.execute(recent.group_by(Message.state))}
+    values = {"midnight": midnight, "recent": now - RECENTLY}
+    rows = session.execute(_undelivered(recipients.looked_up_kinds()), values).all()
+    found = {row[0]: (row[1], row[2]) for row in rows}
     return {state: found.get(state, (0, 0)) for state in UNDELIVERED}
 
 
-def _flow(row: AnyRow, running: Workers, in_trouble: bool, now: datetime) -> tuple[Flow, datetime | None]:
+@cache
+def _undelivered(looked_up: tuple[str, ...]) -> Select[*tuple[Any, ...]]:
+    """Return the query of `recently_undelivered`, built once, as Home asks it each time."""
+    today = func.count(case((Message.finished_at >= bindparam("midnight"), 1)))
+    return (
+        select(Message.state, today, func.count())
+        .where(Message.state.in_(UNDELIVERED), Message.finished_at > bindparam("recent"))
+        # Only what was never tried may be for nobody. That the others aren't is known without reading their rows.
+        .where(or_(Message.state != MessageState.EXPIRED, ~recipients.is_for_nobody(looked_up=looked_up)))
+        .group_by(Message.state)
+    )
+
+
+def _flow(row: AnyRow, in_trouble: bool, now: datetime) -> tuple[Flow, datetime | None]:
     """Return the flow, and since when nothing goes out."""
     if row.saved_at is None:
         return Flow.NOT_SET_UP, None
@@ -180,8 +192,9 @@ def _flow(row: AnyRow, running: Workers, in_trouble: bool, now: datetime) -> tup
     late_since = _later(due_since, row.finished_at)
     is_late = late_since <= now - STANDSTILL
     # One that has never run here is missed only once messages are late.
-    if running.alive == 0 and (running.seen_at or is_late):
-        return Flow.NO_WORKER, running.seen_at or late_since
+    seen_at = row.worker_seen_at
+    if is_late if seen_at is None else not workers.is_alive(seen_at, now):
+        return Flow.NO_WORKER, seen_at or late_since
     if in_trouble:
         return Flow.STOPPED, _later(row.failing_since, row.finished_at)
     if is_late:
