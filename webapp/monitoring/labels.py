@@ -50,7 +50,7 @@ def summary(name: str, dashboard: Dashboard) -> str:
 def bound(text: str, length: str = "narrow") -> str:
     """Return one of LATENCY_BOUNDS, such as `up to 5 minutes`; a `narrow` one for an axis, such as `5m`."""
     if text == "inf":
-        return _("longer")
+        return f">{bound(LATENCY_BOUNDS[-2])}" if length == "narrow" else _("longer")
     size, unit = next(found for found in UNITS if float(text) >= found[0])
     value = float(text) / (size or 1)
     shown = format_unit(value, unit, "narrow" if length == "narrow" else "long", locale=get_locale() or DEFAULT_LOCALE)
