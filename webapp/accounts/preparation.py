@@ -1,9 +1,13 @@
-"""Prepare messages to users, many at once: lock their users, decide what each says, create the links."""
+"""Prepare messages to users, many at once: lock their users, decide what each says, create the links.
+
+The same message can be looked at later, with a link that does nothing.
+"""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import Select, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from webapp.accounts import audit_events
@@ -15,11 +19,14 @@ from webapp.accounts.models import LinkPurpose, Role, User
 from webapp.audit import service as audit
 from webapp.core.app_state import app_state
 from webapp.core.email_addresses import comparison_key
-from webapp.outbox.kinds import ClaimedMessage, Prepare, PreparedMessage, Unwanted
+from webapp.outbox.kinds import ClaimedMessage, MessageKind, Prepare, PreparedMessage, Unwanted
 
 
 class LockedUser(NamedTuple):
-    """What is read of a user, who is locked: a concurrent change of the account also revokes a link created here."""
+    """What is read of a user, who is locked: a concurrent change of the account also revokes a link created here.
+
+    Where a message is only looked at, nobody is locked.
+    """
 
     id: int
     email: str
@@ -50,7 +57,7 @@ class Draft(NamedTuple):
 
 
 # Building a statement takes longer than this one does.
-_LOCKED = (
+_USERS = (
     select(*(getattr(User, name) for name in LockedUser._fields))
     .where(
         or_(
@@ -59,11 +66,18 @@ _LOCKED = (
         )
     )
     .order_by(User.id)
-    .with_for_update()
 )
+_LOCKED = _USERS.with_for_update()
 
-# Say what a message to this user contains, or raise Unwanted.
-Write = Callable[[Session, ClaimedMessage, LockedUser | None], PreparedMessage | Draft]
+# In messages that are only looked at. A link's secret and a code never look like this.
+DUMMY_LINK = IssuedLink("PREVIEW-this-link-does-nothing", "0000-0000")
+
+# Raise Unwanted if a message to this user must not be sent any more.
+Require = Callable[[Session, ClaimedMessage, LockedUser | None], None]
+# Say what a message to this user contains; raise Unwanted if it takes a user and there is none.
+Write = Callable[[ClaimedMessage, LockedUser | None], PreparedMessage | Draft]
+# Say until when a new link to this user is valid.
+Lifetime = Callable[[Session, LockedUser], datetime]
 # The id or the address, as it is compared, of the user of a message.
 UserKey = Callable[[ClaimedMessage], int | str]
 
@@ -78,17 +92,65 @@ def by_id(message: ClaimedMessage) -> int | str:
     return by_address(message) if message.user_id is None else message.user_id
 
 
-def prepare_with(write: Write, user_key: UserKey) -> Prepare:
-    """Return a function that prepares messages as `write` says, each for the user whom `user_key` chooses."""
+def always_wanted(_session: Session, _message: ClaimedMessage, _user: LockedUser | None) -> None:
+    """Accept every message."""
 
+
+def kind_to_users(
+    name: str,
+    label: str,
+    write: Write,
+    sample: Callable[[datetime], PreparedMessage],
+    *,
+    require: Require = always_wanted,
+    user_key: UserKey = by_id,
+    lifetime: Lifetime | None = None,
+    **options: Any,
+) -> MessageKind:
+    """Return a kind whose messages `write` makes for the user whom `user_key` chooses, unless `require` refuses it.
+
+    With a `lifetime`, a message can be sent again.
+    """
+
+    def require_wanted(session: Session, message: ClaimedMessage) -> None:
+        key = user_key(message)
+        require(session, message, _read_users(session, [key], _LOCKED).get(key))
+
+    def preview(session: Session, message: ClaimedMessage) -> PreparedMessage:
+        key = user_key(message)
+        written = write(message, _read_users(session, [key], _USERS).get(key))
+        return _with_link(message, written, DUMMY_LINK) if isinstance(written, Draft) else written
+
+    def renew(session: Session, message: ClaimedMessage) -> datetime:
+        key = user_key(message)
+        user = _read_users(session, [key], _LOCKED).get(key)
+        if user is None or lifetime is None:
+            raise Unwanted("no_account")
+        derived.revoke(session, app_state().sealer, message.identity, user.id, message.recipient)
+        return lifetime(session, user)
+
+    return MessageKind(
+        name,
+        label,
+        _prepare_with(require, write, user_key),
+        sample,
+        require_wanted=require_wanted,
+        preview=preview,
+        renew=renew if lifetime else None,
+        **options,
+    )
+
+
+def _prepare_with(require: Require, write: Write, user_key: UserKey) -> Prepare:
     def prepare(session: Session, messages: Sequence[ClaimedMessage]) -> dict[int, PreparedMessage | Unwanted]:
         keys = [user_key(message) for message in messages]
-        users = lock_users(session, keys)
+        users = _read_users(session, keys, _LOCKED)
         prepared: dict[int, PreparedMessage | Unwanted] = {}
         drafts: list[tuple[ClaimedMessage, Draft]] = []
         for message, key in zip(messages, keys, strict=True):
             try:
-                written = write(session, message, users.get(key))
+                require(session, message, users.get(key))
+                written = write(message, users.get(key))
             except Unwanted as error:
                 prepared[message.id] = error
             else:
@@ -101,14 +163,14 @@ def prepare_with(write: Write, user_key: UserKey) -> Prepare:
     return prepare
 
 
-def lock_users(session: Session, keys: Collection[int | str]) -> dict[int | str, LockedUser]:
-    """Lock the users with these ids or addresses, in the order of their ids; return them by either."""
+def _read_users(session: Session, keys: Collection[int | str], users: Select[Any]) -> dict[int | str, LockedUser]:
+    """Read the users with these ids or addresses, in the order of their ids; return them by either."""
     values = {
         "ids": [key for key in keys if isinstance(key, int)],
         "addresses": [key for key in keys if isinstance(key, str)],
     }
-    users = [LockedUser(*row) for row in session.connection().execute(_LOCKED, values)]
-    return {user.id: user for user in users} | {user.email_key: user for user in users}
+    found = [LockedUser(*row) for row in session.connection().execute(users, values)]
+    return {user.id: user for user in found} | {user.email_key: user for user in found}
 
 
 def _add_links(

@@ -6,14 +6,13 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from webapp.accounts.models import UserState
-from webapp.accounts.preparation import LockedUser, by_id, prepare_with
+from webapp.accounts.preparation import LockedUser, kind_to_users
 from webapp.core import i18n
 from webapp.core.i18n import lazy_gettext as _
 from webapp.outbox.kinds import (
     SAMPLE_NAME,
     SAMPLE_RECIPIENT,
     ClaimedMessage,
-    MessageKind,
     PreparedMessage,
     Unwanted,
     register_kinds,
@@ -25,8 +24,13 @@ from webapp.providers import Failure
 REASONS = {"no_administrator": _("The account is no longer that of an active administrator.")}
 
 
-def _write(_session: Session, message: ClaimedMessage, user: LockedUser | None) -> PreparedMessage:
+def _require(_session: Session, _message: ClaimedMessage, user: LockedUser | None) -> None:
     if user is None or user.state != UserState.ACTIVE or not user.is_administrator:
+        raise Unwanted("no_administrator")
+
+
+def _write(message: ClaimedMessage, user: LockedUser | None) -> PreparedMessage:
+    if user is None:
         raise Unwanted("no_administrator")
     found = message.data
     failure = Failure(found["stage"], found["code"], found["params"], found["reply"])
@@ -42,8 +46,8 @@ def _sample(now: datetime) -> PreparedMessage:
     return PreparedMessage(SAMPLE_RECIPIENT, data)
 
 
-RECOVERED_KIND = MessageKind(
-    "mail_recovered", _("Mail works again"), prepare_with(_write, by_id), _sample, reasons=REASONS
+RECOVERED_KIND = kind_to_users(
+    "mail_recovered", _("Mail works again"), _write, _sample, require=_require, reasons=REASONS
 )
 
 

@@ -155,7 +155,12 @@ def finish(
 
 def cancel_queued(message: Message, now: datetime, code: str) -> None:
     """Record that a queued message, which the caller has locked, will not be sent; `code` says why."""
-    _set(message, _final(MessageState.CANCELLED, now) | failure_columns(Failure(LocalStage.PREPARING, code), now))
+    _set(message, cancelled_values(now, code))
+
+
+def cancelled_values(now: datetime, code: str) -> dict[str, Any]:
+    """Return the values of a message that will not be sent; `code` says why."""
+    return _final(MessageState.CANCELLED, now) | failure_columns(Failure(LocalStage.PREPARING, code), now)
 
 
 def reschedule(message: Message, now: datetime, failure: Failure, provider: str = "") -> None:

@@ -54,3 +54,7 @@ class FilterForm(Form):
     def query_args(self) -> Mapping[str, Any]:
         """Return the fields that are filled in, for the URL, without the tab."""
         return {field.name: field.data for field in self if field.data and field.name != "state"}
+
+    def names(self) -> list[str]:
+        """Name the fields that limit the list, for the audit trail."""
+        return [*(["state"] if self.shown is not StateFilter.ALL else []), *self.query_args()]

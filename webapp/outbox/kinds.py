@@ -92,6 +92,9 @@ class MessageKind:
     `prepare` turns messages of this kind into what is sent now, or says that one is unwanted, by the ids of the
     messages; `sample` makes the preview. `require_wanted` raises Unwanted for what `prepare` would find unwanted and
     changes nothing; a retry by hand asks it first.
+    `preview` returns a message as its recipient sees it, with a link and a code that do nothing, and changes nothing.
+    `renew` ends the link of a message that is sent again and returns when the new one expires; kinds without it can't
+    be sent again.
     `reasons` words the codes of Unwanted. A kind that `needs_link` waits until a public URL is set. `find_user` returns
     the id of the user with an address, or raises Unwanted, for messages queued without looking anybody up. A kind that
     `warns` tells people what others may have done in their name, administrators too: nobody can cancel it.
@@ -103,6 +106,8 @@ class MessageKind:
     sample: Callable[[datetime], PreparedMessage]
     needs_link: bool = False
     require_wanted: Callable[[Session, ClaimedMessage], object] = lambda _session, _message: None
+    preview: Callable[[Session, ClaimedMessage], PreparedMessage] | None = None
+    renew: Callable[[Session, ClaimedMessage], datetime] | None = None
     reasons: Mapping[str, str] = field(default_factory=dict)
     find_user: Callable[[Session, str], int] | None = None
     warns: bool = False

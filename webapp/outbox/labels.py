@@ -4,10 +4,12 @@ from flask_babel import lazy_gettext as _
 
 from webapp.core import i18n
 from webapp.mail.diagnosis.descriptions import describe
+from webapp.mail.transcript import stage_label
 from webapp.outbox.claims import LocalStage
 from webapp.outbox.filters import StateFilter
 from webapp.outbox.kinds import Unwanted, all_kinds, find_kind
-from webapp.outbox.models import Message, MessageState
+from webapp.outbox.limits import Reached
+from webapp.outbox.models import Attempt, Message, MessageState
 from webapp.outbox.status import STANDING_STILL
 from webapp.providers import Failure
 
@@ -21,6 +23,12 @@ STATES = {
     MessageState.CANCELLED: _("Canceled"),
 }
 FILTERS = {one: STATES[one.states[0]] for one in StateFilter} | {StateFilter.ALL: _("All")}
+LOCAL_STAGES = {LocalStage.SETTINGS: _("Settings"), LocalStage.PREPARING: _("Preparation")}
+LIMITS = {
+    "per_minute": _("The mail server takes %(number)s emails in a minute."),
+    "per_day": _("The mail server takes %(number)s emails in 24 hours."),
+    "connections": _("The mail server allows %(number)s connections at once."),
+}
 # The failures at one of the LocalStages, by code; a kind adds its own.
 FAILURES = {
     "no_public_url": _("No public URL is set, so the link in this email can't be created."),
@@ -40,9 +48,27 @@ FAILURES = {
 
 def describe_failure(message: Message) -> str:
     """Return why a message was not sent, in the reader's language; empty if nothing failed."""
-    failure = message.failure
-    if failure is None:
-        return ""
+    return _describe(message, message.failure) if message.failure else ""
+
+
+def describe_attempt(message: Message, attempt: Attempt) -> str:
+    """Return what the server replied to an attempt, or else why it failed, in the reader's language."""
+    return attempt.reply or (_describe(message, attempt.failure) if attempt.failure else "")
+
+
+def stage_of(attempt: Attempt) -> str:
+    """Return the name of the stage at which an attempt failed, in the reader's language."""
+    return str(
+        LOCAL_STAGES[LocalStage(attempt.stage)] if attempt.stage in list(LocalStage) else stage_label(attempt.stage)
+    )
+
+
+def describe_limit(limit: Reached) -> str:
+    """Return which limit nothing more may be sent for now, in the reader's language."""
+    return str(LIMITS[limit.name]) % {"number": limit.value}
+
+
+def _describe(message: Message, failure: Failure) -> str:
     if failure.stage not in list(LocalStage):
         return describe(failure)
     kind = find_kind(message.kind)

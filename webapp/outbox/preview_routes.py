@@ -7,10 +7,10 @@ from webapp.core.app_state import app_state
 from webapp.mail.compose import compose
 from webapp.mail.mime import Email
 from webapp.outbox import kinds
+from webapp.outbox.story import EXAMPLE_SENDER, EXAMPLE_URL
 from webapp.settings.service import General, general
 from webapp.web import security
 
-EXAMPLE_URL, EXAMPLE_SENDER = "https://preview.invalid", "mailroom@preview.invalid"
 # A click would open a window, which the frame may not: so it does nothing.
 OPEN_LINKS_ELSEWHERE = '<head><base target="_blank">'
 
@@ -41,7 +41,11 @@ def preview(kind_name: str) -> Response:
 @blueprint.get("/<kind_name>/html")
 def preview_html(kind_name: str) -> Response:
     """Show the HTML alone, for the frame."""
-    email = _sample(kind_name, _language())
+    return frame(_sample(kind_name, _language()))
+
+
+def frame(email: Email) -> Response:
+    """Return the HTML of an email alone, for a frame, where its links do nothing."""
     return security.email_preview_policy(make_response((email.html or "").replace("<head>", OPEN_LINKS_ELSEWHERE, 1)))
 
 

@@ -28,7 +28,7 @@ NOBODYS_RETENTION = timedelta(hours=1)
 
 
 class NotRetryable(MailroomError):
-    """The message is being sent, was sent or cancelled, or is too old."""
+    """The message is being sent, was sent, canceled or sent again as another one, or is too old."""
 
 
 class NotWaiting(MailroomError):
@@ -126,7 +126,7 @@ def retry(session: Session, message_id: int) -> None:
 def can_retry(message: Message, now: datetime) -> bool:
     """Return whether the message can be tried now."""
     retryable = (MessageState.QUEUED, MessageState.FAILED, MessageState.UNCERTAIN)
-    return message.state in retryable and now < message.deadline
+    return message.state in retryable and now < message.deadline and message.resent_as is None
 
 
 def can_cancel(message: Message) -> bool:

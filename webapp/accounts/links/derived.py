@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from webapp.accounts.links import codes
@@ -48,6 +48,17 @@ def issue(session: Session, sealer: Sealer, wanted: Sequence[WantedLink]) -> lis
         now = clock.now()
         session.connection().execute(insert(Link), [_row(sealer, one, made, now) for one, made in new])
     return issued
+
+
+def revoke(session: Session, sealer: Sealer, identity: str, user_id: int, email: str) -> None:
+    """Revoke the link of the message with this identity and its code, whatever it is for, if it was created."""
+    now = clock.now()
+    possible = [
+        WantedLink(identity, user_id, purpose, now, about) for purpose in LinkPurpose for about in (None, email)
+    ]
+    hashes = [sha256_hex(made.secret) for one in possible for made in _derive(sealer, one)]
+    revoked = update(Link).where(Link.secret_hash.in_(hashes), *links.OPEN)
+    session.execute(revoked.values(revoked_at=now))
 
 
 def _derive(sealer: Sealer, wanted: WantedLink) -> list[IssuedLink]:

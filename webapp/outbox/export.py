@@ -1,0 +1,70 @@
+"""The messages that a filter shows, as a CSV file."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webapp.core.csv_files import lines
+from webapp.core.database import MAX_ID, Database
+from webapp.outbox.filters import Filter
+from webapp.outbox.listing import conditions
+from webapp.outbox.models import Attempt, AttemptResult, Message
+from webapp.outbox.replies import queue_id
+
+# How many messages are in memory at a time.
+CHUNK_SIZE = 1000
+HEADER = (
+    "id", "created", "type", "recipient", "status", "attempts", "last_attempt", "finished", "expires", "provider",
+    "failed_at", "failure", "reply", "queue_id", "message_id",
+)  # fmt: skip
+
+
+def export_csv(database: Database, wanted: Filter) -> Iterator[str]:
+    """Yield the file in pieces, newest messages first. Needs an application context."""
+    yield lines([HEADER])
+    with database.read() as session:
+        matching = conditions(session, wanted)
+    before: int | None = MAX_ID
+    while before is not None:
+        # No transaction stays open between chunks, because the client may be slow.
+        with database.read() as session:
+            newest = select(Message).where(*matching, Message.id < before).order_by(Message.id.desc())
+            messages = session.scalars(newest.limit(CHUNK_SIZE)).all()
+            accepted = _accepted(session, messages)
+        yield lines(_row(message, accepted.get(message.id)) for message in messages)
+        before = messages[-1].id if len(messages) == CHUNK_SIZE else None
+
+
+def _accepted(session: Session, messages: Sequence[Message]) -> dict[int, Attempt]:
+    """Return the attempts in which the server accepted these messages, by their ids."""
+    sent = Attempt.result == AttemptResult.SENT
+    found = select(Attempt).where(Attempt.message_id.in_([message.id for message in messages]), sent)
+    return {attempt.message_id: attempt for attempt in session.scalars(found)}
+
+
+def _row(message: Message, accepted: Attempt | None) -> tuple[str, ...]:
+    reply = accepted.reply if accepted else message.failure_reply
+    return (
+        str(message.id),
+        _time(message.created_at),
+        message.kind,
+        message.recipient,
+        message.state,
+        str(message.attempts),
+        _time(message.last_attempt_at),
+        _time(message.finished_at),
+        _time(message.expires_at),
+        message.provider,
+        message.failure_stage,
+        message.failure_code,
+        reply,
+        queue_id(accepted.reply) if accepted else "",
+        accepted.header_id if accepted else "",
+    )
+
+
+def _time(moment: datetime | None) -> str:
+    """Return a time in UTC as in ISO 8601."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else ""
