@@ -11,7 +11,7 @@ from webapp.accounts.profile import routes as profile_routes
 from webapp.accounts.sessions import browser
 from webapp.accounts.sessions import routes as session_routes
 from webapp.accounts.sessions import service as sessions
-from webapp.accounts.users import admin_link_routes, selection_routes, setup_routes
+from webapp.accounts.users import admin_link_routes, email_routes, selection_routes, setup_routes
 from webapp.accounts.users import routes as user_routes
 from webapp.accounts.users.forms import UserFilterForm
 from webapp.audit import registry
@@ -40,6 +40,7 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(user_routes.blueprint)
     app.register_blueprint(selection_routes.blueprint)
     app.register_blueprint(admin_link_routes.blueprint)
+    app.register_blueprint(email_routes.blueprint)
     app.register_blueprint(setup_routes.blueprint)
     navigation.register(app, NavigationEntry(_("Users"), "users.list_users", 20))
 

@@ -13,6 +13,7 @@ from tests.accounts.conftest import Deliver, Queued, has_field_error
 from tests.conftest import Enqueue, GetMessage
 from tests.support.browser import PASSWORD, Browser
 from tests.support.inbox import Inbox
+from tests.support.users import add_user
 from webapp.accounts.models import Role, User, UserState
 from webapp.accounts.users import listing
 from webapp.audit.models import AuditEntry
@@ -356,3 +357,17 @@ class TestCorrectingAnAddress:
         assert (entry.event, entry.subject_email, entry.subject_id) == (
             "address.corrected", "patricia@example.com", pat.id
         )  # fmt: skip
+
+
+def test_all_emails_to_a_person_are_listed_in_pages(
+    administrator: Browser, enqueue: Enqueue, database: Database
+) -> None:
+    user_id = add_user(database, "eve@people.example")
+    for number in range(52):
+        enqueue(recipient=f"eve{number}@people.example", user_id=user_id)
+    enqueue(recipient="bob@people.example")
+    assert f'href="/users/{user_id}/emails"' in administrator.get(f"/users/{user_id}").text
+    page = administrator.get(f"/users/{user_id}/emails").text
+    older = administrator.get(f"/users/{user_id}/emails?before=3").text
+    assert ("eve51@" in page, "eve1@" in page, "bob@" in page) == (True, False, False)
+    assert ("eve1@" in older, "eve2@" in older) == (True, False)
