@@ -5,6 +5,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,6 +16,9 @@ from sqlalchemy.orm import Session
 from webapp import create_app
 from webapp.accounts import audit_events, names
 from webapp.accounts import service as accounts
+from webapp.accounts.imports import command as import_command
+from webapp.accounts.imports.formats import ENCODINGS
+from webapp.accounts.models import Role
 from webapp.accounts.passwords import hashing
 from webapp.accounts.passwords import policy as password_policy
 from webapp.accounts.passwords.policy import PasswordRejected
@@ -182,6 +186,36 @@ def create_admin(email: str, name: str, password_stdin: bool) -> None:
     except PasswordRejected as error:
         raise click.ClickException(f"This password can't be used for {email}. {error}") from error
     echo(f"{email} can now sign in as an administrator.")
+
+
+@main.group("users")
+def users() -> None:
+    """Look after users."""
+
+
+@users.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--send-activation", is_flag=True, help="Send an activation email to everybody who is created.")
+@click.option(
+    "--role",
+    default=Role.MEMBER.value,
+    show_default=True,
+    type=click.Choice([role.value for role in Role]),
+    help="Role of those who have none in the file.",
+)
+@click.option("--encoding", type=click.Choice(list(ENCODINGS)), help="Encoding of the file. Default: it is detected.")
+@click.option("--dry-run", is_flag=True, help="Only say what would happen.")
+@click.pass_context
+def import_users(
+    context: click.Context, file: Path, send_activation: bool, role: str, encoding: str | None, dry_run: bool
+) -> None:
+    """Create users from a CSV file with a column of email addresses.
+
+    Columns for the name, the role and the language are found by their names. People who have an account are skipped.
+    The exit code is 0 if everybody was created or skipped, 1 if some lines are bad, 2 if the import was not completed.
+    """
+    with upgraded_database() as database:
+        context.exit(import_command.run(database, file, encoding or "", Role(role), send_activation, dry_run))
 
 
 @main.command("rotate-keys")

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier
+from typing import Any
 
 import pytest
 from sqlalchemy import delete, select, update
@@ -12,6 +14,11 @@ from sqlalchemy import delete, select, update
 from tests.support import browser
 from tests.support.users import add_user
 from webapp.accounts.address_changes import service as address
+from webapp.accounts.bulk_jobs import runner
+from webapp.accounts.bulk_jobs import service as bulk_jobs
+from webapp.accounts.bulk_jobs.models import BulkJob
+from webapp.accounts.imports import service as imports
+from webapp.accounts.imports.options import Options
 from webapp.accounts.links import codes
 from webapp.accounts.links import service as links
 from webapp.accounts.links.codes import IssuedLink
@@ -34,6 +41,9 @@ SignedIn = Callable[[User], str]
 Queued = Callable[[], list[tuple[str, str]]]
 Deliver = Callable[[], None]
 RequestChange = Callable[..., None]
+Started = Callable[..., int]
+RunJobs = Callable[[], None]
+ReadJob = Callable[[int], BulkJob]
 
 
 @pytest.fixture
@@ -145,3 +155,35 @@ def request_change(state: AppState) -> RequestChange:
 def has_field_error(page: str, problem: str) -> bool:
     """Return whether a field of the page has this error."""
     return re.search(rf'class="error"[^>]*>[^<]*{problem}', page) is not None
+
+
+@pytest.fixture
+def started(state: AppState) -> Started:
+    """Keep a file and start its import; return the job's id."""
+
+    def start(file: bytes | Sequence[bytes], **changed: Any) -> int:
+        parts = [file] if isinstance(file, bytes) else file
+        job_id = imports.keep(state.database, parts, "people.csv")
+        with state.database.read() as session:
+            options = Options.of(bulk_jobs.get(session, job_id))
+        imports.start(state.database, job_id, replace(options, **changed))
+        return job_id
+
+    return start
+
+
+@pytest.fixture
+def run_jobs(state: AppState) -> RunJobs:
+    """Carry out all bulk jobs, as the worker does."""
+    return lambda: runner.run_due(state.database, lambda: False)
+
+
+@pytest.fixture
+def read_job(state: AppState) -> ReadJob:
+    """Read a job as it is now."""
+
+    def read(job_id: int) -> BulkJob:
+        with state.database.read() as session:
+            return bulk_jobs.get(session, job_id)
+
+    return read

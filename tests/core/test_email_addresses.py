@@ -1,6 +1,10 @@
 """Validating email addresses, and comparing them."""
 
+import idna
 import pytest
+from email_validator import validate_email
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from webapp.core.email_addresses import MAX_EMAIL_LENGTH, InvalidEmailAddress, comparison_key, validate
 
@@ -75,3 +79,20 @@ def test_spellings_of_one_address_have_the_same_comparison_key(other: str) -> No
 @pytest.mark.parametrize("text", ["", "ada", "@", "ada@", "ada@..", "a@" + "\u0300" * 70])
 def test_any_text_has_a_comparison_key(text: str) -> None:
     assert isinstance(comparison_key(text), str)
+
+
+LABEL = st.from_regex(r"[a-z0-9]+(-[a-z0-9]+)*", fullmatch=True)
+ORDINARY = st.builds(
+    "{}@{}.{}".format,
+    st.from_regex(r"[a-z0-9_]+([.+-][a-z0-9_]+)*", fullmatch=True),
+    st.lists(LABEL, min_size=1, max_size=4).map(".".join),
+    st.from_regex(r"[a-z]{2,}", fullmatch=True),
+)
+
+
+@given(ORDINARY)
+def test_what_ordinary_addresses_are_spared_would_change_nothing(email: str) -> None:
+    assume(len(email) < 64)
+    assert (validate(email), comparison_key(email)) == (email, email)
+    assert validate_email(email, check_deliverability=False, strict=True).normalized == email
+    assert idna.encode(email.partition("@")[2], uts46=True).decode() == email.partition("@")[2]

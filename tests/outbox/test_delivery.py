@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from tests.conftest import PUBLIC_URL, Enqueue, GetMessage
 from tests.support.inbox import Inbox
@@ -17,7 +17,7 @@ from webapp.core import clock
 from webapp.core.database import Database
 from webapp.mail.redaction import REDACTED
 from webapp.outbox import delivery, service
-from webapp.outbox.models import MessageState
+from webapp.outbox.models import Attempt, MessageState
 from webapp.settings import service as settings
 
 Act = Callable[[], None]
@@ -41,20 +41,32 @@ def test_no_link_is_in_the_database(
     deliver()
     secret = inbox.last.link.rpartition("/")[2]
     with database.read() as session:
-        rows = [session.execute(text(f"SELECT * FROM {table}")).all() for table in ("messages", "links", "users")]
-    assert len(rows[1]) == 1
+        rows = [
+            session.execute(text(f"SELECT * FROM {table}")).all()
+            for table in ("messages", "links", "users", "attempts")
+        ]
+    assert (len(rows[1]), len(rows[3])) == (1, 1)
     assert secret not in repr(rows)
 
 
 @pytest.mark.parametrize("reply", ["554 5.7.1 Blocked URL LINK", "451 4.7.1 LINK is being checked"])
 @pytest.mark.one_database
 def test_a_link_that_the_server_quotes_is_redacted(
-    reply: str, enqueue_reset: Callable[[], int], deliver: Act, inbox: Inbox, get_message: GetMessage
+    reply: str,
+    enqueue_reset: Callable[[], int],
+    deliver: Act,
+    inbox: Inbox,
+    get_message: GetMessage,
+    database: Database,
 ) -> None:
     message_id = enqueue_reset()
     inbox.refusals.append(reply)
     deliver()
-    assert get_message(message_id).failure_reply == reply.replace("LINK", f"{PUBLIC_URL}/reset-password/{REDACTED}")
+    redacted = reply.replace("LINK", f"{PUBLIC_URL}/reset-password/{REDACTED}")
+    assert get_message(message_id).failure_reply == redacted
+    with database.read() as session:
+        attempt = session.scalars(select(Attempt)).one()
+    assert (attempt.reply, redacted in attempt.transcript) == (redacted, True)
 
 
 def test_a_message_whose_link_is_about_to_expire_is_not_sent(

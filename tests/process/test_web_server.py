@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.echo_server import EchoServer, running_echo_server
+from tests.support.running import until
 from webapp.core.config import MAX_REQUEST_SIZE
+from webapp.process.http_channel import Uploads
 
 GET = "GET / HTTP/1.1"
 
@@ -98,6 +100,22 @@ def test_a_refusal_is_worded_for_people_and_has_the_security_headers(
     assert "X-Content-Type-Options: nosniff" in answer
 
 
+def test_only_a_page_for_uploads_gets_a_large_body(server: EchoServer) -> None:
+    body, line = b"x" * (3 * MAX_REQUEST_SIZE), f"Content-Length: {3 * MAX_REQUEST_SIZE}"
+    assert server.ask(line, body=body, start="POST /upload HTTP/1.1") == (200, {"size": len(body)})
+    assert server.send(f"POST /slow/0.0 HTTP/1.1\r\n{line}\r\n\r\n".encode()).split()[1] == b"413"
+
+
+def test_few_large_bodies_arrive_at_once(own_server: EchoServer) -> None:
+    start = f"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: {3 * MAX_REQUEST_SIZE}\r\n\r\n".encode()
+    with ExitStack() as stack:
+        for _ in range(Uploads.most):
+            stack.enter_context(own_server.connect()).sendall(start)
+        own_server.ask(start=GET)
+        assert own_server.send(start).split()[1] == b"413"
+    until(lambda: b" 413 " not in _first_line(own_server, start))
+
+
 def test_no_header_names_the_server(server: EchoServer) -> None:
     assert b"\r\nServer:" not in server.send(b"GET / HTTP/1.0\r\n\r\n")
 
@@ -167,3 +185,14 @@ def test_an_error_of_the_server_is_logged_without_the_path(own_server: EchoServe
 def test_nobody_else_can_listen_on_its_port(own_server: EchoServer) -> None:
     with pytest.raises(OSError, match="in use"):
         socket.create_server(own_server.address, reuse_port=True)
+
+
+def _first_line(server: EchoServer, start: bytes) -> bytes:
+    """Send the start of a request; return the status line if it is refused, or nothing while its body is awaited."""
+    with server.connect() as client:
+        client.settimeout(0.3)
+        client.sendall(start)
+        try:
+            return client.recv(100).partition(b"\r\n")[0]
+        except TimeoutError:
+            return b""

@@ -20,6 +20,7 @@ from webapp.process.listen_address import ListenAddress
 from webapp.process.web_server import serve_web
 from webapp.web import paths
 from webapp.web.forwarded import TrustedProxies
+from webapp.web.security import accepts_uploads
 
 FIELDS = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -35,6 +36,11 @@ def create_app() -> Flask:
     def echo() -> dict[str, Any]:
         headers = {name: value for name, value in request.environ.items() if name.startswith("HTTP_")}
         return {"address": request.remote_addr, "headers": headers, "body": request.get_data(as_text=True)}
+
+    @app.post("/upload")
+    @accepts_uploads
+    def upload() -> dict[str, int]:
+        return {"size": len(request.get_data())}
 
     @app.route("/slow/<float:seconds>", methods=["GET", "POST"])
     def slow(seconds: float) -> str:

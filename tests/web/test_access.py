@@ -45,6 +45,8 @@ PUBLIC = {
 ARGUMENTS = {
     "user_id": 1,
     "message_id": 1,
+    "job_id": 1,
+    "outcome": "created",
     "session_id": 1,
     "kind_name": "reset",
     "name": "waiting",

@@ -37,6 +37,11 @@ ROLE_CHANGED = EventType("user.role_changed", lazy("Role changed"))
 NAME_CHANGED = EventType("user.name_changed", lazy("Name changed"))
 LANGUAGE_CHANGED = EventType("user.language_changed", lazy("Language changed"))
 
+# Work on many users
+BULK_JOB_STARTED = EventType("bulk_job.started", lazy("Bulk job started"))
+BULK_JOB_FINISHED = EventType("bulk_job.finished", lazy("Bulk job finished"))
+BULK_JOB_STOPPED = EventType("bulk_job.stopped", lazy("Bulk job stopped"))
+
 # Passwords and email addresses
 RESET_REQUESTED = EventType("reset.requested", lazy("Password reset requested"))
 RESET_LINK_SHOWN = EventType("reset.link_shown", lazy("Reset link shown"))
@@ -62,6 +67,7 @@ _PURPOSES = {
     "restore_address": lazy("Purpose: undo an email address change."),
 }
 _ROLES = {"administrator": lazy("Role: administrator."), "member": lazy("Role: member.")}
+_BULK_JOBS = {"import": lazy("Import of users.")}
 _REASONS = {
     "not_found": lazy("Unknown link."),
     "used": lazy("It had already been used."),
@@ -79,9 +85,11 @@ def _language(code: str) -> str:
 
 
 DETAILS: dict[str, Describe] = {
+    "entries": lambda entries: ngettext("%(num)s entry.", "%(num)s entries.", entries),
     "everywhere": lambda everywhere: (
         _("Locked everywhere except in browsers used before.") if everywhere else _("Locked for one network only.")
     ),
+    "job": lambda job: str(_BULK_JOBS.get(job, job)),
     "language": _language,
     "last_try": lambda last: _("Codes sent so far are no longer valid.") if last else _("The codes can still be used."),
     "minutes": lambda minutes: ngettext("For %(num)s minute.", "For %(num)s minutes.", minutes),

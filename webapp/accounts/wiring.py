@@ -6,6 +6,11 @@ from sqlalchemy.orm import Session
 
 from webapp.accounts import audit_events, jobs, message_kinds, notifications, service
 from webapp.accounts.address_changes import routes as address_change_routes
+from webapp.accounts.bulk_jobs import jobs as bulk_job_jobs
+from webapp.accounts.bulk_jobs import kinds as bulk_job_kinds
+from webapp.accounts.bulk_jobs import routes as bulk_job_routes
+from webapp.accounts.imports import routes as import_routes
+from webapp.accounts.imports.service import IMPORT
 from webapp.accounts.password_links import routes as password_link_routes
 from webapp.accounts.profile import routes as profile_routes
 from webapp.accounts.sessions import browser
@@ -27,6 +32,8 @@ def init_app(app: Flask) -> None:
     registry.register(app, audit_events, audit_events.DETAILS, labels_of(UserFilterForm))
     message_kinds.init_app(app)
     jobs.init_app(app)
+    bulk_job_jobs.init_app(app)
+    bulk_job_kinds.register(app, IMPORT)
     # Keys are dropped when one may have leaked.
     rotation.keys_dropped.connect(_end_all_sessions)
     expiry_alert_raised.connect(notifications.email_administrators)
@@ -38,6 +45,8 @@ def init_app(app: Flask) -> None:
     app.register_blueprint(password_link_routes.blueprint)
     app.register_blueprint(address_change_routes.blueprint)
     app.register_blueprint(user_routes.blueprint)
+    app.register_blueprint(import_routes.blueprint)
+    app.register_blueprint(bulk_job_routes.blueprint)
     app.register_blueprint(selection_routes.blueprint)
     app.register_blueprint(admin_link_routes.blueprint)
     app.register_blueprint(email_routes.blueprint)

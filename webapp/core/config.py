@@ -26,6 +26,9 @@ MAX_ANONYMOUS_REQUEST_SIZE = 256 * 1024
 # Of signed-in users: such a form again, sealed while the password is asked for.
 MAX_REQUEST_SIZE = 2 * MAX_ANONYMOUS_REQUEST_SIZE
 
+# Of administrators who upload a file: a few hundred thousand people.
+MAX_UPLOAD_SIZE = 16 * 1024 * 1024
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 CHOICES = {"rate_limits": ("on", "off"), "log_format": ("json", "text"), "demo": ("on", "off")}
 SCHEMES = {

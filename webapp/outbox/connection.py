@@ -83,6 +83,10 @@ class Connections:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections that nobody uses now, and the others when they are given back."""
         self.pool.close()
 
     def route(self, settings: CurrentSettings) -> Route:

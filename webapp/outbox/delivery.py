@@ -28,6 +28,7 @@ from webapp.outbox.connection import Connections, CurrentSettings, NotReady, Reu
 from webapp.outbox.kinds import Unwanted, find_kind
 from webapp.outbox.models import AttemptResult, Message, MessageState
 from webapp.outbox.preparation import Outcome, prepare
+from webapp.outbox.queue import wake_after_commit
 from webapp.outbox.records import Change, Records
 from webapp.providers import Failure
 
@@ -39,6 +40,8 @@ MAX_PREPARE_ATTEMPTS = 5
 BATCH_SECONDS = 0.5
 MAX_BATCH_SECONDS = 2.0
 MAX_BATCH = 1000
+# If a message takes longer than this, other threads had better help.
+SLOW_SECONDS = 0.05
 
 _serials = count(1)
 log = structlog.get_logger(__name__)
@@ -72,6 +75,7 @@ class DeliveryRun:
         self._connection = ReusableConnection(connections)
         self._settings: CurrentSettings
         self._size = 1
+        self._is_slow = False
 
     def run(self) -> None:
         """Deliver until nothing is due, the server fails, or the worker is asked to stop."""
@@ -91,7 +95,10 @@ class DeliveryRun:
             allowed = self._allowed(session, now)
             recipients.find_recipients(session, now)
             suspension.suspend_new(session, now)
-            return claims.claim(session, now, allowed, self._name)
+            claimed = claims.claim(session, now, allowed, self._name)
+            if self._is_slow and len(claimed) == self._size:
+                wake_after_commit(session)
+            return claimed
 
     def _allowed(self, session: Session, now: datetime) -> int:
         """Return how many messages the next batch may have."""
@@ -118,6 +125,7 @@ class DeliveryRun:
                 return False
             seconds = time.monotonic() - begun
             self._size = max(1, min(int(done * BATCH_SECONDS / seconds), MAX_BATCH))
+            self._is_slow = seconds > done * SLOW_SECONDS
             if self._stopping() or seconds > MAX_BATCH_SECONDS:
                 break
         return True

@@ -5,18 +5,22 @@ from datetime import datetime
 from flask import Flask
 from sqlalchemy.orm import Session
 
-from webapp.core.app_state import app_state
+from webapp.core.app_state import app_state, app_state_of
 from webapp.core.jobs import MINUTE, SWEEP, Job, cleanup_job, get_runner, register_jobs
 from webapp.outbox import claims, delivery, service
+from webapp.outbox.connection import Connections
 from webapp.outbox.queue import DELIVER, wake_after_commit
+
+EXTENSION = "mailroom.outbox.connections"
 
 
 def init_app(app: Flask) -> None:
     """Register the jobs."""
+    connections = app.extensions[EXTENSION] = Connections(app_state_of(app))
 
     def deliver(_now: datetime) -> None:
         runner = get_runner(app)
-        delivery.deliver_due(app, runner.worker, runner.stopping.is_set)
+        delivery.deliver_due(app, runner.worker, runner.stopping.is_set, connections)
 
     register_jobs(
         app,
@@ -25,6 +29,12 @@ def init_app(app: Flask) -> None:
         cleanup_job("expire messages", claims.expire, MINUTE),
         cleanup_job("delete old messages", service.delete_old_messages),
     )
+
+
+def close_connections(app: Flask) -> None:
+    """Close the connections that this process has kept for further deliveries."""
+    connections: Connections = app.extensions[EXTENSION]
+    connections.close()
 
 
 def release_lost(session: Session, now: datetime) -> None:

@@ -71,7 +71,9 @@ def enqueue_all(session: Session, kind: str, users: Sequence[Subject], expires_a
         return
     now = clock.now()
     same = {"kind": kind, "bulk": True, "expires_at": expires_at, "created_at": now, "next_attempt_at": now}
-    session.execute(insert(Message), [{"recipient": user.email, "user_id": user.id, **same} for user in users])
+    session.connection().execute(
+        insert(Message), [{"recipient": user.email, "user_id": user.id, **same} for user in users]
+    )
     wake_after_commit(session)
 
 

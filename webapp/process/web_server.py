@@ -14,7 +14,8 @@ from waitress.server import BaseWSGIServer, create_server
 
 from webapp.core.config import MAX_REQUEST_SIZE
 from webapp.process.admission import Admission
-from webapp.process.http_channel import Channel
+from webapp.process.http_channel import Channel, StrictParser, Uploads
+from webapp.web.security import upload_paths
 
 # Seconds that requests in flight get to finish once the process is asked to stop.
 GRACE = 20.0
@@ -51,6 +52,7 @@ def create(app: Flask, listener: socket.socket, threads: int) -> BaseWSGIServer:
         **LIMITS,
     )
     server.channel_class = Channel
+    StrictParser.uploads = Uploads(upload_paths(app))
     return server
 
 

@@ -16,6 +16,7 @@ from webapp.core.app_state import app_state_of
 from webapp.core.jobs import MINUTE, SWEEP, Job, JobRunner, get_runner
 from webapp.core.queue import TaskQueue, get_queue
 from webapp.outbox import claims
+from webapp.outbox.jobs import close_connections
 
 THREADS = 4
 # Seconds between two looks into a queue that can't tell when there is a task, and longest pause after its errors.
@@ -57,7 +58,8 @@ class WorkerProcess:
     """The threads of one worker process."""
 
     def __init__(self, app: Flask, threads: int = THREADS) -> None:
-        self._runner, self._queue, self._threads = get_runner(app), get_queue(app), threads
+        self._app, self._threads = app, threads
+        self._runner, self._queue = get_runner(app), get_queue(app)
         self._runner.use_threads(threads)
         self._consumer = _consumer(self._queue, threads)
         self._sweeper = Repeated("sweeper", Sweep(app, self._runner, self._queue))
@@ -87,6 +89,7 @@ class WorkerProcess:
         self._leases.stop(deadline)
         self._heartbeat.stop(deadline)
         self._heart.stop()
+        close_connections(self._app)
         self._queue.close()
         log.info("worker stopped")
 

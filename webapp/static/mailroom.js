@@ -186,6 +186,32 @@ async function fetchAdvice(input, { advice, email, name }, signal) {
   }
 }
 
+// What shows the progress of something long is loaded again and again. When it has ended, so is the page.
+for (const shown of document.querySelectorAll("[data-progress]")) {
+  const pause = Number(shown.dataset.progress);
+  const update = async () => {
+    const fresh = await fetchPart("[data-progress]");
+    if (fresh === undefined) setTimeout(update, pause);
+    else if (fresh === null) location.reload();
+    else {
+      shown.replaceChildren(...fresh.childNodes);
+      setTimeout(update, pause);
+    }
+  };
+  setTimeout(update, pause);
+}
+
+// The part of this page as it is now: null if it has none any more, undefined if the server can't say.
+async function fetchPart(selector) {
+  try {
+    const response = await fetch(location.href);
+    if (response.status >= 500) return undefined;
+    return new DOMParser().parseFromString(await response.text(), "text/html").querySelector(selector);
+  } catch {
+    return undefined;
+  }
+}
+
 // The error of a field disappears when its value is edited.
 document.addEventListener("input", (event) => {
   const field = event.target;

@@ -30,7 +30,8 @@ class Form(FlaskForm):
 
     def __init__(self, **given: Any) -> None:
         # Flask-WTF would also read fields from JSON and uploaded files, which hold more than texts.
-        given.setdefault("formdata", (request.form or None) if self.is_posted() else None)
+        if "formdata" not in given:
+            given["formdata"] = (request.form or None) if self.is_posted() else None
         super().__init__(**given)
 
     def process(self, formdata: Any = None, *given: Any, **named: Any) -> None:

@@ -1,12 +1,15 @@
 """What protects every request and response: headers and limits on size. See also `csrf` and `cookies`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from webapp.core.config import MAX_REQUEST_SIZE, Config
+from webapp.core.config import MAX_REQUEST_SIZE, MAX_UPLOAD_SIZE, Config
 from webapp.web.forwarded import TrustedProxies
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 # No form has a tenth as many; Werkzeug only counts them in `multipart/form-data`.
 MAX_FORM_FIELDS = 1000
@@ -35,16 +38,38 @@ HEADERS = (
 )
 
 
+_accept_uploads: set[Callable[..., Any]] = set()
+
+
 def init_app(app: Flask, config: Config) -> None:
     """Add the headers and limits, and trust the configured proxies."""
     app.config.update(
         MAX_CONTENT_LENGTH=MAX_REQUEST_SIZE,
         MAX_FORM_MEMORY_SIZE=MAX_REQUEST_SIZE,
     )
+    app.before_request(_allow_uploads)
     app.before_request(_count_fields)
     app.after_request(_headers)
     if config.proxy_networks:
         app.wsgi_app = TrustedProxies(app.wsgi_app, config.proxy_networks)  # type: ignore[method-assign]
+
+
+def accepts_uploads(view: View) -> View:
+    """Let the form of this view be as large as MAX_UPLOAD_SIZE. It must not be public."""
+    _accept_uploads.add(view)
+    return view
+
+
+def upload_paths(app: Flask) -> frozenset[str]:
+    """Return the paths of the views that accept uploads."""
+    rules = app.url_map.iter_rules()
+    return frozenset(rule.rule for rule in rules if app.view_functions.get(rule.endpoint) in _accept_uploads)
+
+
+def _allow_uploads() -> None:
+    # Strangers have been turned away before.
+    if request.endpoint and current_app.view_functions.get(request.endpoint) in _accept_uploads:
+        request.max_content_length = request.max_form_memory_size = MAX_UPLOAD_SIZE
 
 
 def _count_fields() -> None:

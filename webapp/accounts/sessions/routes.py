@@ -29,11 +29,16 @@ PREFILLED_EMAIL = "prefilled_email"
 SAVED_FORM = "saved_form"
 # Pages that do not ask for the password again. A provider's answer was requested behind this page, and signing in
 # there takes its time.
-EXEMPT_FROM_REAUTHENTICATION = PUBLIC | MEMBER | {"mail.finish_grant"}
+# A file could not travel through the page that asks; uploading one changes nothing, and its preview asks.
+EXEMPT_FROM_REAUTHENTICATION = PUBLIC | MEMBER | {"mail.finish_grant", "imports.upload"}
 # Administrators who look after the mail all day are not asked there.
 EXEMPT_BLUEPRINTS = frozenset({"outbox", "demo"})
 # Where to go instead of a file, which is no page to come back to.
-PAGES_OF_FILES = {"audit.download": "audit.entries", "user_selection.download": "users.list_users"}
+PAGES_OF_FILES = {
+    "audit.download": "audit.entries",
+    "bulk_jobs.download": "bulk_jobs.show",
+    "user_selection.download": "users.list_users",
+}
 
 blueprint = Blueprint("sessions", __name__)
 
@@ -133,7 +138,7 @@ def _reauthenticate_if_due() -> ResponseReturnValue | None:
 
 def _page_to_return_to() -> str:
     page = PAGES_OF_FILES.get(request.endpoint or "")
-    path = url_for(page) if page else request.path
+    path = url_for(page, **(request.view_args or {})) if page else request.path
     query = request.query_string.decode(errors="replace")
     return f"{path}?{query}" if query else path
 

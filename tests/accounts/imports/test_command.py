@@ -1,0 +1,78 @@
+"""`mailroom users import`: report, exit codes, options."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from flask import Flask
+
+from tests.accounts.conftest import Queued
+from tests.accounts.imports.conftest import People
+from tests.support.command import run_mailroom
+from webapp.accounts.bulk_jobs import service as bulk_jobs
+from webapp.core.app_state import AppState
+
+GOOD, MIXED = "ada@example.com,Ada\nbob@example.com,Bob\n", "ada@example.com,Ada\nbob,Bob\nada@example.com,Ada\n"
+
+
+class Command:
+    """The command on a file with this text."""
+
+    def __init__(self, app: Flask, path: Path) -> None:
+        self.app, self.path = app, path
+
+    def __call__(self, text: str, *options: str, encoding: str = "utf-8") -> Result:
+        self.path.write_bytes(text.encode(encoding))
+        return run_mailroom(["users", "import", str(self.path), *options], app=self.app)
+
+
+@pytest.fixture
+def import_file(app: Flask, tmp_path: Path) -> Command:
+    return Command(app, tmp_path / "people.csv")
+
+
+def test_it_creates_everybody_and_exits_with_0(import_file: Command, people: People) -> None:
+    result = import_file(GOOD)
+    assert (result.exit_code, result.stdout.splitlines()[0]) == (0, "Created: 2")
+    assert [user.name for user in people()] == ["Ada", "Bob"]
+
+
+def test_people_who_are_skipped_are_no_failure(import_file: Command) -> None:
+    import_file(GOOD)
+    result = import_file(GOOD)
+    assert (result.exit_code, "Skipped, as they have an account already: 2" in result.stdout) == (0, True)
+
+
+def test_bad_lines_are_named_and_the_exit_code_is_1(import_file: Command, people: People) -> None:
+    result = import_file(MIXED)
+    assert result.exit_code == 1
+    assert "Line 2: Enter an email address such as ada@example.com. “bob”" in result.stdout
+    assert len(people()) == 1
+
+
+@pytest.mark.parametrize("text", ["", "a;b\n"], ids=["empty", "without addresses"])
+def test_what_can_not_be_imported_exits_with_2(import_file: Command, text: str, people: People) -> None:
+    result = import_file(text)
+    assert (result.exit_code, result.stderr.startswith("Error: ")) == (2, True)
+
+
+def test_a_file_that_is_not_there_exits_with_2(app: Flask, tmp_path: Path) -> None:
+    assert run_mailroom(["users", "import", str(tmp_path / "nothing.csv")], app=app).exit_code == 2
+
+
+def test_a_dry_run_says_the_same_and_creates_nobody(import_file: Command, people: People, state: AppState) -> None:
+    result = import_file(MIXED, "--dry-run")
+    assert (result.exit_code, "Would be created: 1" in result.stdout, "Line 2:" in result.stdout) == (1, True, True)
+    assert people() == []
+    assert list(bulk_jobs.data_of(state.database, 1)) == []
+
+
+def test_activation_emails_are_sent_if_asked_for(import_file: Command, queued: Queued) -> None:
+    import_file("ada@example.com\n")
+    import_file("bob@example.com\n", "--send-activation")
+    assert queued() == [("activation", "bob@example.com")]
+
+
+def test_the_role_and_the_encoding_can_be_given(import_file: Command, people: People) -> None:
+    import_file("ada@example.com,Їжак\n", "--role", "administrator", "--encoding", "cp1251", encoding="cp1251")
+    assert [(user.name, user.is_administrator) for user in people()] == [("Їжак", True)]

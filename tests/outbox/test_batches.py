@@ -1,0 +1,81 @@
+"""Many messages claimed together: what becomes of those whose turn doesn't come."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from tests.conftest import Enqueue
+from tests.support.inbox import Inbox
+from tests.support.scripted import ScriptedServer
+from webapp.core.database import Database
+from webapp.outbox import delivery
+from webapp.outbox.models import Message
+
+Act = Callable[[], None]
+Scripted = Callable[..., ScriptedServer]
+UseServer = Callable[..., None]
+
+
+@pytest.fixture
+def many(enqueue: Enqueue) -> list[int]:
+    """The ids of 40 queued messages to different people."""
+    return [enqueue(recipient=f"{number}@people.example") for number in range(40)]
+
+
+def states(database: Database) -> Counter[tuple[str, int, bool]]:
+    """Count the messages by their state, their number of attempts and whether they are claimed."""
+    with database.read() as session:
+        columns = Message.state, Message.attempts, Message.claimed_by.is_not(None)
+        return Counter((state, number, claimed) for state, number, claimed in session.execute(select(*columns)))
+
+
+def test_the_rest_of_a_batch_waits_untried_when_the_server_fails(
+    many: list[int], deliver: Act, scripted: Scripted, use_server: UseServer, database: Database
+) -> None:
+    use_server(scripted({"MAIL": [*["250 Ok"] * 10, "421 4.3.2 Shutting down"], "EHLO": ["250 Ok", "421 Down"]}))
+    deliver()
+    assert states(database) == {("sent", 1, False): 10, ("queued", 1, False): 1, ("queued", 0, False): 29}
+    with database.read() as session:
+        waiting = select(func.count()).where(Message.state == "queued", Message.waits_for_server)
+        assert session.scalar(waiting) == 30
+
+
+def test_the_rest_of_a_batch_is_given_back_when_the_worker_stops(
+    many: list[int], app: Flask, inbox: Inbox, database: Database
+) -> None:
+    delivery.deliver_due(app, stopping=lambda: len(inbox.messages) >= 6)
+    assert states(database) == {("sent", 1, False): 6, ("queued", 0, False): 34}
+
+
+def test_a_batch_that_takes_long_is_given_back(
+    many: list[int], app: Flask, scripted: Scripted, use_server: UseServer, database: Database
+) -> None:
+    server = scripted()
+    use_server(server)
+    claimed = []
+
+    def stopping() -> bool:
+        if len(server.messages) == 4:
+            time.sleep(delivery.MAX_BATCH_SECONDS)
+        if len(server.messages) >= 4:
+            claimed.append(states(database)["sending", 1, True])
+        return len(server.messages) > 5
+
+    delivery.deliver_due(app, stopping=stopping)
+    assert claimed[0] > 4
+    assert claimed[-1] == 1
+
+
+def test_a_message_that_is_refused_in_a_batch_delays_no_other(
+    many: list[int], deliver: Act, scripted: Scripted, use_server: UseServer, database: Database
+) -> None:
+    refusals = ["250 Ok"] * 9 + ["550 5.1.1 No such user", "451 4.2.2 Mailbox full", "250 Ok"]
+    server = scripted({"RCPT": refusals})
+    use_server(server)
+    deliver()
+    assert states(database) == {("sent", 1, False): 38, ("failed", 1, False): 1, ("queued", 1, False): 1}
+    assert server.connections == 1

@@ -1,0 +1,1 @@
+"""Work on many users at once, in the background, in chunks: bulk jobs, their progress and their report."""

@@ -1,0 +1,27 @@
+"""The words for the states of bulk jobs."""
+
+from flask_babel import lazy_gettext as _
+
+from webapp.accounts.bulk_jobs.models import BulkJob, JobState
+
+# Why a job was stopped.
+REASONS = {
+    "cancelled": _("Canceled. What was done before stays as it is."),
+    "not_allowed": _(
+        "Stopped because the administrator who started it no longer is one. What was done before stays as it is."
+    ),
+    "failed": _("Stopped after repeated errors, which are in the log. What was done before stays as it is."),
+}
+# The class of the badge, and its text.
+_STATES = {
+    JobState.DRAFT: ("is-neutral", _("Draft")),
+    JobState.RUNNING: ("is-neutral", _("In progress")),
+    JobState.FINISHED: ("is-success", _("Finished")),
+    JobState.STOPPED: ("is-warning", _("Stopped")),
+}
+
+
+def badge(job: BulkJob) -> tuple[str, str]:
+    """Return the class of the state's badge and its text."""
+    kind, text = _STATES[JobState(job.state)]
+    return kind, str(text)

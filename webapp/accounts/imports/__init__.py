@@ -1,0 +1,1 @@
+"""Users created from a CSV file."""

@@ -1,0 +1,193 @@
+"""Imports of users: a file is kept, and its people are created in chunks as a bulk job."""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any, NamedTuple
+
+from flask_babel import lazy_gettext as _
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from webapp.accounts import audit_events
+from webapp.accounts.bulk_jobs import service as bulk_jobs
+from webapp.accounts.bulk_jobs.kinds import BulkJobKind, Chunk, Item
+from webapp.accounts.bulk_jobs.models import BulkJob, BulkJobItem
+from webapp.accounts.imports import formats, people
+from webapp.accounts.imports.options import Options, guess, read_file
+from webapp.accounts.imports.people import BadLine, Person
+from webapp.accounts.imports.preview import chunks_of
+from webapp.accounts.models import User, UserState, searchable
+from webapp.audit import service as audit
+from webapp.core import clock
+from webapp.core.database import Database, insert_into
+from webapp.core.errors import MailroomError
+from webapp.core.i18n import DEFAULT
+from webapp.outbox import service as outbox
+from webapp.settings.service import security
+
+KIND = "import"
+# The file is kept in parts of this size, in bytes.
+PART_SIZE = 256 * 1024
+# How many people are created in one transaction, which others wait for on SQLite.
+CHUNK = 500
+MAX_FILE_NAME = 200
+
+CREATED, EXISTING, DUPLICATE, BAD = "created", "existing", "duplicate", "bad"
+
+
+class EmptyFile(MailroomError):
+    """There is nothing in the file."""
+
+    def __init__(self) -> None:
+        super().__init__(_("The file is empty."))
+
+
+class NoEmailColumn(MailroomError):
+    """No column has the addresses."""
+
+    def __init__(self) -> None:
+        super().__init__(_("Choose the column with the email addresses."))
+
+
+class Created(NamedTuple):
+    """A new user."""
+
+    id: int
+    email: str
+
+
+def keep(
+    database: Database, parts: Iterable[bytes], file_name: str, language: str = DEFAULT, encoding: str = ""
+) -> int:
+    """Keep a file as the draft of an import, with guessed options; return the job's id. Raises EmptyFile.
+
+    `language` is that of the reader, for the guess at the encoding if none is given.
+    """
+    source = iter(parts)
+    if not (first := next(source, b"")):
+        raise EmptyFile
+    with database.transaction() as session:
+        job_id = bulk_jobs.create(session, KIND, {}).id
+    for number, part in enumerate(chain([first], source)):
+        # A transaction each: a file may come slowly, out of a pipe.
+        with database.transaction() as session:
+            bulk_jobs.add_data(session, job_id, number, part)
+    encoding = encoding or formats.guess_encoding(bulk_jobs.data_of(database, job_id), language)
+    save_options(database, job_id, guess(database, job_id, Options(file_name[:MAX_FILE_NAME], encoding)))
+    return job_id
+
+
+def save_options(database: Database, job_id: int, options: Options) -> None:
+    """Keep the options of a draft. Raises NotDraft."""
+    with database.transaction() as session:
+        bulk_jobs.save_options(session, job_id, options.to_data())
+
+
+def start(database: Database, job_id: int, options: Options) -> None:
+    """Have the people of a draft created. Raises NoEmailColumn, NotFound, NotDraft."""
+    require_addresses(options)
+    total = sum(1 for _record in read_file(database, job_id, options))
+    with database.transaction() as session:
+        bulk_jobs.start(session, job_id, total, options.to_data())
+
+
+def require_addresses(options: Options) -> None:
+    """Require that it is known which column has the addresses. Raises NoEmailColumn."""
+    if "email" not in options.columns:
+        raise NoEmailColumn
+
+
+def read_chunks(database: Database, job: BulkJob) -> Iterator[Chunk]:
+    """Yield the records that are left; the job's position is the line up to which they are done."""
+    options = Options.of(job)
+    left = (record for record in read_file(database, job.id, options) if record.line > job.position)
+    for records in chunks_of(left, CHUNK):
+        read = [people.read(record, options.columns, options.role) for record in records]
+        yield Chunk(records[-1].line, read)
+
+
+def process(session: Session, job: BulkJob, chunk: Chunk) -> list[Item]:
+    """Create the people of a chunk who have no account, and queue their activation emails if wanted."""
+    once: dict[str, Person] = {}
+    repeated: list[Person] = []
+    for person in chunk.entries:
+        if isinstance(person, Person) and once.setdefault(person.email_key, person) is not person:
+            repeated.append(person)
+    created = _create(session, list(once.values()))
+    _record(session, once, created)
+    if Options.of(job).send_activation:
+        _send_activation(session, list(created.values()))
+    known = _keys_before(session, job.id, [key for key in once if key not in created])
+    outcomes = {key: CREATED if key in created else DUPLICATE if key in known else EXISTING for key in once}
+    return [
+        *(_item(person, outcomes[key]) for key, person in once.items()),
+        *(_item(person, DUPLICATE) for person in repeated),
+        *(Item(bad.line, BAD, problem=bad.to_data()) for bad in chunk.entries if isinstance(bad, BadLine)),
+    ]
+
+
+def _create(session: Session, found: list[Person]) -> dict[str, Created]:
+    """Insert the users whose address nobody has; return them by it."""
+    # In one order, so that two imports of the same people never wait for each other.
+    rows = [_row(person) for person in sorted(found, key=lambda person: person.email_key)]
+    if not rows:
+        return {}
+    statement = insert_into(session, User).on_conflict_do_nothing(index_elements=[User.email_key])
+    inserted = session.connection().execute(statement.returning(User.id, User.email, User.email_key), rows)
+    return {key: Created(id_, email) for id_, email, key in inserted}
+
+
+def _row(person: Person) -> dict[str, Any]:
+    return {
+        "email": person.email,
+        "email_key": person.email_key,
+        "name": person.name,
+        "search_text": searchable(person.name, person.email),
+        "role": person.role,
+        "state": UserState.PENDING,
+        "language": person.language,
+        "created_at": clock.now(),
+    }
+
+
+def _record(session: Session, found: dict[str, Person], created: dict[str, Created]) -> None:
+    by_role: dict[str, list[Created]] = {}
+    for key, user in created.items():
+        by_role.setdefault(found[key].role, []).append(user)
+    for role, users in by_role.items():
+        audit.record_all(session, audit_events.USER_CREATED, users, role=str(role))
+
+
+def _send_activation(session: Session, users: list[Created]) -> None:
+    """Queue the emails. The limit of one in five minutes for each user is for strangers, and the users are new."""
+    outbox.enqueue_all(session, "activation", users, clock.now() + security(session).activation_lifetime)
+    audit.record_all(session, audit_events.ACTIVATION_REQUESTED, users)
+
+
+def _keys_before(session: Session, job_id: int, keys: list[str]) -> set[str]:
+    """Return which of these addresses came earlier in the file."""
+    if not keys:
+        return set()
+    earlier = select(BulkJobItem.email_key).where(BulkJobItem.job_id == job_id, BulkJobItem.email_key.in_(keys))
+    return set(session.scalars(earlier))
+
+
+def _item(person: Person, outcome: str) -> Item:
+    return Item(person.line, outcome, person.email, person.email_key, person.name)
+
+
+IMPORT = BulkJobKind(
+    KIND,
+    _("Import of users"),
+    {
+        CREATED: _("Created"),
+        EXISTING: _("Skipped, as they have an account already"),
+        DUPLICATE: _("Skipped, as their address came earlier in the file"),
+        BAD: _("Not imported, as something is wrong with the line"),
+    },
+    read_chunks,
+    process,
+    people.describe,
+    number_name="line",
+    faulty=BAD,
+)
