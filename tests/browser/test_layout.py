@@ -11,8 +11,9 @@ from tests.support.browser import PASSWORD
 from tests.support.users import add_user
 from webapp.accounts.models import Role, UserState
 from webapp.audit.models import AuditEntry
-from webapp.core import clock
+from webapp.core import clock, counts
 from webapp.core.app_state import AppState
+from webapp.core.counts import Counted
 
 ADA, PAT = "ada.lovelace@mailroom.example", "patricia.longname@subsidiary.example-company.example"
 # In how many lines each word of the elements is.
@@ -93,3 +94,21 @@ def test_the_frame_of_an_email_is_about_as_high_as_the_email(visitor: Walker, si
     )
     # Room for the same email in longer languages.
     assert 0 <= empty < 250
+
+
+def test_the_charts_on_home_are_shown_and_their_numbers_can_be_unfolded(
+    visitor: Walker, site: Site, inside: AppState
+) -> None:
+    amounts = {Counted("finished", "reset", "sent"): 5, Counted("finished", "test", "failed"): 1}
+    with inside.database.transaction() as session:
+        counts.add(session, clock.now() - timedelta(hours=2), amounts | {Counted("latency", "0.5"): 5})
+    # What Home showed after signing in is kept for the rest of the minute; this period is not.
+    visitor.open(f"{site.url}/?period=24h")
+    visitor.page.wait_for_load_state("networkidle")
+    widths = visitor.page.evaluate("[...document.images].map((one) => [one.naturalWidth, one.complete])")
+    assert widths == [[500, True]] * 4
+    for details in visitor.page.locator(".chart summary").all():
+        details.click()
+    visitor.check_page()
+    assert visitor.page.get_by_role("row", name="Password reset 5 0").is_visible()
+    assert visitor.complaints == []

@@ -66,8 +66,16 @@ def test_a_line_has_a_gap_where_nothing_is_known(drawn: Draw) -> None:
     assert len(lines) == 2
 
 
-def test_shares_are_printed_at_their_bars(drawn: Draw) -> None:
-    assert {"75%", "25%", "0.1s", "5m", ">1h"} <= set(texts(drawn("latency")))
+@pytest.mark.parametrize("name", CHARTS)
+def test_a_chart_without_numbers_is_drawn_too(drawn: Draw, name: str) -> None:
+    parts = [Part(START + timedelta(hours=hour), 0, 0, None) for hour in range(24)]
+    svg = drawn(name, parts=parts, kinds=[], latency=[0] * 9)
+    assert svg.tag == f"{SVG}svg"
+    assert ("No data" in texts(svg)) is (name != "delivered")
+
+
+def test_shares_stand_beside_their_bars(drawn: Draw) -> None:
+    assert {"0.1s: 75%", "0.5s: 25%", "5m: 0%", ">1h: 0%"} <= set(texts(drawn("latency")))
 
 
 def test_kinds_are_named_with_their_numbers_and_shortened_on_phones(drawn: Draw) -> None:
@@ -82,9 +90,8 @@ def test_kinds_are_named_with_their_numbers_and_shortened_on_phones(drawn: Draw)
 def test_numbers_and_times_are_those_of_the_language(drawn: Draw, language: str) -> None:
     with i18n.use_language(language):
         svg = drawn("latency")
-        assert f">{labels.bound('3600')}" in texts(svg)
+        assert f">{labels.bound('3600')}: {labels.share(0)}" in texts(svg)
     assert svg.get("lang") == language
-    assert "1h" not in texts(svg)
 
 
 @pytest.mark.parametrize(

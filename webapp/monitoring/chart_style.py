@@ -24,7 +24,7 @@ svg {
 #hatch rect { fill: var(--sheet); }
 #hatch path { stroke: var(--second); stroke-width: 2.5; }
 path.line.reactive { stroke: var(--first); stroke-width: 2; fill: var(--soft); }
-.text-overlay text { fill: var(--strong); }
+.no_data { fill: var(--text); }
 """
 HATCH = (
     '<pattern id="hatch" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'

@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element
 import pygal
 from flask_babel import format_decimal
 from flask_babel import gettext as _
-from pygal.graph.bar import Bar
+from pygal.graph.horizontalbar import HorizontalBar
 from pygal.graph.horizontalstackedbar import HorizontalStackedBar
 from pygal.graph.line import Line
 from pygal.graph.stackedbar import StackedBar
@@ -22,7 +22,7 @@ from pygal.style import Style
 from webapp.core import i18n
 from webapp.monitoring import labels
 from webapp.monitoring.chart_style import HATCH, STYLE
-from webapp.monitoring.dashboard import Dashboard, Part, Period
+from webapp.monitoring.dashboard import LATENCY_BOUNDS, Dashboard, Part, Period
 
 # It finds maps, which are not used here, and makes Python 3.11 warn at imports for lack of `find_spec`.
 sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, pygal.PluginImportFixer)]
@@ -35,12 +35,12 @@ _STYLE = Style(
     font_family="inherit",
     label_font_family="inherit",
     major_label_font_family="inherit",
-    value_font_family="inherit",
     label_font_size=FONT_SIZE,
     major_label_font_size=FONT_SIZE,
-    value_font_size=FONT_SIZE,
     guide_stroke_dasharray="0",
     major_guide_stroke_dasharray="0",
+    no_data_font_family="inherit",
+    no_data_font_size=FONT_SIZE,
     plot_background="transparent",
     background="transparent",
 )
@@ -65,7 +65,7 @@ def draw(name: str, dashboard: Dashboard, size: Size) -> str:
 
 def height_of(name: str, dashboard: Dashboard) -> int:
     """Return how high a chart is in pixels."""
-    return BAR_HEIGHT * min(len(dashboard.kinds), MAX_KINDS) + 10 if name == "kinds" else 220
+    return BAR_HEIGHT * max(2, min(len(dashboard.kinds), MAX_KINDS)) + 10 if name == "kinds" else 220
 
 
 def _draw_delivered(dashboard: Dashboard, size: Size) -> str:
@@ -73,7 +73,6 @@ def _draw_delivered(dashboard: Dashboard, size: Size) -> str:
     _label_times(chart, dashboard, size)
     chart.y_labels = nice_ticks(max(part.delivered + part.undelivered for part in dashboard.parts))
     chart.add("", [part.delivered for part in dashboard.parts])
-    # Without an outline where there is nothing.
     chart.add("", [part.undelivered or None for part in dashboard.parts])
     return _render(chart)
 
@@ -82,19 +81,20 @@ def _draw_waiting(dashboard: Dashboard, size: Size) -> str:
     chart = _new(Line, "waiting", dashboard, size, fill=True, dots_size=2)
     _label_times(chart, dashboard, size)
     chart.y_labels = nice_ticks(dashboard.most_waiting)
-    for line in _without_gaps(dashboard.parts):
+    for line in _without_gaps(dashboard.parts) or [[]]:
         chart.add("", line)
     return _render(chart)
 
 
 def _draw_latency(dashboard: Dashboard, size: Size) -> str:
-    chart = _new(Bar, "latency", dashboard, size, spacing=5, rounded_bars=2, print_values=True)
-    chart.x_labels = labels.latency_axis()
-    chart.print_values_position = "top"
-    chart.show_y_labels = chart.show_y_guides = False
+    chart = _new(HorizontalBar, "latency", dashboard, size, spacing=6, rounded_bars=2)
     number = sum(dashboard.latency) or 1
-    chart.value_formatter = labels.share
-    chart.add("", [found / number for found in dashboard.latency])
+    shares = [found / number for found in dashboard.latency]
+    shown = [
+        (f"{labels.bound(one)}: {labels.share(share)}", share)
+        for one, share in zip(LATENCY_BOUNDS, shares, strict=True)
+    ]
+    _add_bars(chart, [label for label, _share in shown], [share for _label, share in shown])
     return _render(chart)
 
 
@@ -105,11 +105,8 @@ def _draw_kinds(dashboard: Dashboard, size: Size) -> str:
     shown = [(labels.kind(one.kind, size.width), one.delivered, one.undelivered) for one in kinds]
     if rest := dashboard.kinds[len(kinds) :]:
         shown.append((_("Others"), sum(one.delivered for one in rest), sum(one.undelivered for one in rest)))
-    shown.reverse()
-    chart.x_labels = [f"{label}: {format_decimal(delivered + other)}" for label, delivered, other in shown]
-    chart.show_y_guides = chart.show_x_labels = False
-    chart.add("", [delivered or None for _label, delivered, _other in shown])
-    chart.add("", [other or None for _label, _delivered, other in shown])
+    names = [f"{label}: {format_decimal(delivered + other)}" for label, delivered, other in shown]
+    _add_bars(chart, names, [delivered for _name, delivered, _other in shown], [other for *_one, other in shown])
     return _render(chart)
 
 
@@ -143,6 +140,7 @@ def _new(kind: Any, name: str, dashboard: Dashboard, size: Size, **options: Any)
         defs=[HATCH],
         js=[],
         no_prefix=True,
+        explicit_size=True,
         width=size.width,
         height=height_of(name, dashboard),
         margin=2,
@@ -150,6 +148,7 @@ def _new(kind: Any, name: str, dashboard: Dashboard, size: Size, **options: Any)
         margin_right=16,
         show_legend=False,
         truncate_label=-1,
+        no_data_text=_("No data"),
         value_formatter=format_decimal,
         **options,
     )
@@ -171,6 +170,16 @@ def _first_label(dashboard: Dashboard) -> int:
     """Return which part gets a label first, so that hours are round and days are named where they begin."""
     step = 4 if dashboard.period is Period.DAY else 24
     return next(number for number, part in enumerate(dashboard.parts) if part.start.hour % step == 0)
+
+
+def _add_bars(chart: Any, names: Sequence[str], *series: Sequence[float]) -> None:
+    """Add horizontal bars. Their numbers stand beside the names: printed at the bars, they would overlap."""
+    # pygal draws the last one at the top.
+    chart.x_labels = names[::-1]
+    chart.show_y_guides = chart.show_x_labels = False
+    for values in series:
+        # Without an outline where there is nothing.
+        chart.add("", [value or None for value in reversed(values)])
 
 
 def _without_gaps(parts: Sequence[Part]) -> list[list[float | None]]:

@@ -34,15 +34,15 @@ def summary(name: str, dashboard: Dashboard) -> str:
         numbers = {"delivered": format_decimal(dashboard.delivered), "other": format_decimal(dashboard.undelivered)}
         return _("Delivered: %(delivered)s. Not delivered: %(other)s.", **numbers)
     if name == "waiting":
-        return _("Highest average: %(number)s.", number=format_decimal(dashboard.most_waiting))
+        return _("Highest average: %(number)s", number=format_decimal(dashboard.most_waiting))
     if name == "latency":
         half, most = dashboard.within(0.5), dashboard.within(0.95)
         if half is None or most is None:
-            return _("No email was delivered.")
+            return _("No email was delivered")
         if most == "inf":
-            return _("More than %(share)s took longer than an hour.", share=share(0.05))
+            return _("More than %(share)s took longer than an hour", share=share(0.05))
         return _(
-            "Half within %(half)s, %(share)s within %(most)s.", half=bound(half), share=share(0.95), most=bound(most)
+            "Half within %(half)s, %(share)s within %(most)s", half=bound(half), share=share(0.95), most=bound(most)
         )
     return format_list(f"{kind_label(one.kind)}: {format_decimal(total(one))}" for one in dashboard.kinds)
 
@@ -55,11 +55,6 @@ def bound(text: str, length: str = "narrow") -> str:
     value = float(text) / (size or 1)
     shown = format_unit(value, unit, "narrow" if length == "narrow" else "long", locale=get_locale() or DEFAULT_LOCALE)
     return shown if length == "narrow" else _("up to %(time)s", time=shown)
-
-
-def latency_axis() -> list[str]:
-    """Return the labels of all LATENCY_BOUNDS."""
-    return [bound(one) for one in LATENCY_BOUNDS]
 
 
 def share(value: float) -> str:
