@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from flask import Flask
 from sqlalchemy import update
 
@@ -13,6 +14,7 @@ from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.mail.models import MailServer
 from webapp.outbox import delivery
+from webapp.outbox.connection import Connections
 from webapp.outbox.models import MessageState
 
 Deliver = Callable[[], None]
@@ -66,3 +68,17 @@ def test_settings_saved_during_a_run_apply_to_the_next_message(
         delivery.deliver_due(app, stopping=stopping)
         assert [message.rcpt_to for message in inbox.messages] == [["0@people.example"]]
         assert [message.rcpt_to for message in other.messages] == [["1@people.example"]]
+
+
+@pytest.mark.parametrize(("limit", "connections"), [(None, 1), (3, 2)])
+def test_the_next_run_uses_the_connection_unless_their_number_is_limited(
+    limit: int | None, connections: int, app: Flask, state: AppState, enqueue: Enqueue, use_server: Callable[..., None]
+) -> None:
+    with ScriptedServer() as server:
+        use_server(server, limit_connections=limit)
+        with Connections(state) as kept:
+            for _run in range(2):
+                enqueue()
+                delivery.deliver_due(app, connections=kept)
+    assert (server.connections, len(server.messages)) == (connections, 2)
+    assert server.commands.count("QUIT") == connections

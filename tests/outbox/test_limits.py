@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from tests.conftest import Enqueue
 from tests.mail.conftest import later
+from tests.support.browser import Browser
 from tests.support.scripted import ScriptedServer
 from webapp.core import clock
 from webapp.core.database import Database
@@ -18,6 +19,7 @@ from webapp.mail.models import MailServer
 from webapp.outbox import limits
 from webapp.outbox.limits import Allowance, Reached
 from webapp.outbox.models import Attempt, AttemptResult, Message, MessageState
+from webapp.outbox.status import Flow, delivery_status
 
 NOW = datetime(2026, 11, 30, 12, 0, tzinfo=clock.now().tzinfo)
 UseServer = Callable[..., None]
@@ -176,3 +178,34 @@ def test_a_run_sends_no_more_than_the_limit_allows(
         with later(seconds=minute * 61):
             deliver()
         assert len(server.messages) == sent
+
+
+def test_pages_say_which_limit_email_waits_for(
+    use_server: UseServer, database: Database, enqueue: Enqueue, administrator: Browser
+) -> None:
+    waiting = enqueue()
+    use_server(limit_per_minute=1)
+    tried(database, (NOW - clock.now()).total_seconds(), message_id=waiting)
+    for page in ("/", "/outbox", f"/outbox/{waiting}"):
+        assert "Waits for the limit of 1 email a minute, until" in administrator.get(page).text
+    use_server(limit_per_minute=None, limit_per_day=1)
+    assert "Waits for the limit of 1 email in 24 hours, until" in administrator.get("/outbox").text
+    use_server(limit_per_minute=2, limit_per_day=None)
+    assert "Waits for the limit" not in administrator.get("/outbox").text
+
+
+def test_the_worker_looks_again_when_the_limit_ends(use_limits: UseServer, database: Database) -> None:
+    use_limits(limit_per_day=1)
+    tried(database, 60)
+    with database.read() as session:
+        assert limits.next_due(session, NOW) == NOW + timedelta(hours=24, seconds=-60)
+
+
+def test_waiting_for_a_limit_is_no_standstill(use_limits: UseServer, database: Database) -> None:
+    use_limits(limit_per_day=1)
+    tried(database, 24 * 3600 - 60)
+    flows = []
+    for minutes in (0, 2, 8):
+        with database.read() as session:
+            flows.append(delivery_status(session, NOW + timedelta(minutes=minutes)).flow)
+    assert flows == [Flow.LIMITED, Flow.UNCONFIRMED, Flow.NO_WORKER]

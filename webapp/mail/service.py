@@ -1,8 +1,9 @@
 """Save the mail server: to be used at once or, while it can't work yet, as a draft beside the one in use."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass
 from datetime import date
+from itertools import zip_longest
 
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
@@ -126,15 +127,11 @@ def can_work(session: Session, server: MailServer) -> bool:
     return method is not None and (not isinstance(method, OAuth2) or _has_token(session, server))
 
 
-def limits(server: MailServer) -> Limits:
-    """Return what may be sent through a saved server at most: what its provider allows, or less."""
-    provider = get_providers().get(server.provider)
-    allowed = provider.limits if provider else Limits()
-    return Limits(
-        _lower(allowed.per_minute, server.limit_per_minute),
-        _lower(allowed.per_day, server.limit_per_day),
-        _lower(allowed.connections, server.limit_connections),
-    )
+def limits(provider: str, *lowered: int | None) -> Limits:
+    """Return what may be sent through a provider at most, where an administrator has `lowered` its limits to these."""
+    found = get_providers().get(provider)
+    allowed = astuple(found.limits) if found else ()
+    return Limits(*map(_lower, zip_longest(allowed, lowered)))
 
 
 def is_unchanged(saved: MailServer | None, entered: EnteredServer, opened: Mapping[str, str] | None = None) -> bool:
@@ -148,7 +145,7 @@ def is_unchanged(saved: MailServer | None, entered: EnteredServer, opened: Mappi
     return not saved.differing(entered.values, entered.values, entered.provider_fields)
 
 
-def _lower(*numbers: int | None) -> int | None:
+def _lower(numbers: Iterable[int | None]) -> int | None:
     return min((one for one in numbers if one is not None), default=None)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from webapp.core.app_state import AppState
 from webapp.core.errors import MailroomError
 from webapp.core.sealing import CannotUnseal
-from webapp.mail import servers, transport_settings
+from webapp.mail import servers, service, transport_settings
 from webapp.mail.composer import Composer
 from webapp.mail.expiry import certificates
 from webapp.mail.mime import WireEmail
@@ -155,10 +155,16 @@ class ReusableConnection:
             raise RuntimeError("the connection is not open")
         return self._kept.deliver(email, not_after)
 
+    @property
+    def _keeps(self) -> bool:
+        """Whether the connection is kept; if their number is limited, no other worker must wait for an idle one."""
+        server = self._route.settings.server if self._route else None
+        return server is not None and service.limits(server.provider, *server.lowered_limits).connections is None
+
     def _release(self) -> None:
         kept, self._kept = self._kept, None
         if kept is not None:
-            self._connections.pool.release(kept)
+            self._connections.pool.release(kept, keep=self._keeps)
 
 
 def _load(settings: CurrentSettings, state: AppState) -> TransportSettings:

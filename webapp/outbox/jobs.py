@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from webapp.core.app_state import app_state, app_state_of
 from webapp.core.jobs import MINUTE, SWEEP, Job, cleanup_job, get_runner, register_jobs
-from webapp.outbox import claims, delivery, service
+from webapp.outbox import claims, delivery, limits, service
 from webapp.outbox.connection import Connections
 from webapp.outbox.queue import DELIVER, wake_after_commit
 
@@ -44,6 +44,6 @@ def release_lost(session: Session, now: datetime) -> None:
 
 
 def next_due(now: datetime) -> datetime | None:
-    """Return when the next message is due that waits for a time to come."""
+    """Return when something waits for a time to come, or for the end of a limit."""
     with app_state().database.read() as session:
-        return claims.next_due(session, now)
+        return limits.next_due(session, now)

@@ -8,7 +8,6 @@ from webapp.mail.transcript import stage_label
 from webapp.outbox.claims import LocalStage
 from webapp.outbox.filters import StateFilter
 from webapp.outbox.kinds import Unwanted, all_kinds, find_kind
-from webapp.outbox.limits import Reached
 from webapp.outbox.models import Attempt, Message, MessageState
 from webapp.outbox.status import STANDING_STILL
 from webapp.providers import Failure
@@ -24,11 +23,6 @@ STATES = {
 }
 FILTERS = {one: STATES[one.states[0]] for one in StateFilter} | {StateFilter.ALL: _("All")}
 LOCAL_STAGES = {LocalStage.SETTINGS: _("Settings"), LocalStage.PREPARING: _("Preparation")}
-LIMITS = {
-    "per_minute": _("The mail server takes %(number)s emails in a minute."),
-    "per_day": _("The mail server takes %(number)s emails in 24 hours."),
-    "connections": _("The mail server allows %(number)s connections at once."),
-}
 # The failures at one of the LocalStages, by code; a kind adds its own.
 FAILURES = {
     "no_public_url": _("No public URL is set, so the link in this email can't be created."),
@@ -61,11 +55,6 @@ def stage_of(attempt: Attempt) -> str:
     return str(
         LOCAL_STAGES[LocalStage(attempt.stage)] if attempt.stage in list(LocalStage) else stage_label(attempt.stage)
     )
-
-
-def describe_limit(limit: Reached) -> str:
-    """Return which limit nothing more may be sent for now, in the reader's language."""
-    return str(LIMITS[limit.name]) % {"number": limit.value}
 
 
 def _describe(message: Message, failure: Failure) -> str:

@@ -6,13 +6,14 @@ What was sent is counted exactly, in the attempts of all workers, and what they 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, exists, func, select
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, select
 from sqlalchemy.orm import Session
 
 from webapp.mail import servers
 from webapp.mail import service as mail_servers
 from webapp.mail.models import MailServer
 from webapp.mail.transport.rejections import SESSION_STAGES
+from webapp.outbox import claims
 from webapp.outbox.claims import is_due
 from webapp.outbox.models import Attempt, Message, MessageState
 from webapp.providers import Limits
@@ -22,6 +23,11 @@ WINDOWS = {"per_minute": timedelta(minutes=1), "per_day": timedelta(days=1)}
 CONNECTIONS_WAIT = timedelta(seconds=5)
 # An attempt that is further in the future was recorded by a clock that has been set back since.
 CLOCK_TOLERANCE = timedelta(minutes=1)
+
+
+_PRIMARY = select(MailServer.id, MailServer.provider, *(getattr(MailServer, name) for name in servers.LIMITS)).where(
+    MailServer.position == servers.PRIMARY
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ def allowance(session: Session, server: MailServer, now: datetime, run: str) -> 
     Until the transaction ends, no other run gets an allowance for the server, so that all together keep to the limits.
     What the run itself has claimed before and not tried doesn't count.
     """
-    limits = mail_servers.limits(server)
+    limits = mail_servers.limits(server.provider, *server.lowered_limits)
     if limits == Limits():
         return Allowance()
     # SQLite has one writer at a time anyway. Referring to the row, as grants do, stays possible.
@@ -60,17 +66,24 @@ def allowance(session: Session, server: MailServer, now: datetime, run: str) -> 
     return _allowance(session, server.id, limits, now, run)
 
 
-def limit_reached(session: Session, now: datetime) -> Reached | None:
+def limit_reached(session: Session | Connection, now: datetime) -> Reached | None:
     """Return the limit that what is due waits for, if it does."""
-    server = servers.primary(session)
-    limits = mail_servers.limits(server) if server is not None else Limits()
-    timed = Limits(limits.per_minute, limits.per_day)
-    if server is None or timed == Limits() or not session.scalar(select(exists().where(is_due(now)))):
-        return None
-    return _allowance(session, server.id, timed, now, run="").reached
+    for server_id, provider, *lowered in session.execute(_PRIMARY):
+        limits = mail_servers.limits(provider, *lowered)
+        timed = Limits(limits.per_minute, limits.per_day)
+        if timed != Limits() and session.scalar(select(exists().where(is_due(now)))):
+            return _allowance(session, server_id, timed, now, run="").reached
+    return None
 
 
-def _allowance(session: Session, server_id: int, limits: Limits, now: datetime, run: str) -> Allowance:
+def next_due(session: Session, now: datetime) -> datetime | None:
+    """Return when there is something to send next: a message is due then, or a limit ends that others wait for."""
+    reached = limit_reached(session, now)
+    times = [claims.next_due(session, now), reached.until if reached else None]
+    return min((one for one in times if one is not None), default=None)
+
+
+def _allowance(session: Session | Connection, server_id: int, limits: Limits, now: datetime, run: str) -> Allowance:
     left: list[int] = []
     reached: list[Reached] = []
     for name, window in WINDOWS.items():
@@ -88,7 +101,7 @@ def _allowance(session: Session, server_id: int, limits: Limits, now: datetime, 
     return Allowance(min(left, default=None))
 
 
-def _used(session: Session, counted: ColumnElement[bool], run: str) -> int:
+def _used(session: Session | Connection, counted: ColumnElement[bool], run: str) -> int:
     """Return how many messages have gone to the server, or are about to."""
     recorded = exists().where(Attempt.message_id == Message.id, Attempt.number == Message.attempts)
     sent = select(func.count(Attempt.id)).where(counted).scalar_subquery()
@@ -98,14 +111,16 @@ def _used(session: Session, counted: ColumnElement[bool], run: str) -> int:
     return used
 
 
-def _free_at(session: Session, counted: ColumnElement[bool], excess: int, now: datetime, window: timedelta) -> datetime:
+def _free_at(
+    session: Session | Connection, counted: ColumnElement[bool], excess: int, now: datetime, window: timedelta
+) -> datetime:
     """Return when the next message may be sent, at the latest when what is being sent now has left the window."""
     times = select(Attempt.started_at).where(counted).order_by(Attempt.started_at)
     oldest = session.scalar(times.offset(excess).limit(1))
     return (oldest or now) + window
 
 
-def _connections(session: Session, run: str) -> int:
+def _connections(session: Session | Connection, run: str) -> int:
     """Return how many other runs are connected."""
     count: int = session.scalars(select(func.count(Message.claimed_by.distinct())).where(_sending(run))).one()
     return count

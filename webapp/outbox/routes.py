@@ -46,12 +46,13 @@ def messages() -> str:
     """List the messages, newest first."""
     form = FilterForm(formdata=request.args)
     before = request.args.get("before", type=int)
-    page, counts = Page([], None), None
+    page, counts, limit = Page([], None), None, None
     if form.validate():
         with app_state().database.read() as session:
             page = listing.find(session, form.to_filter(), before)
             counts = listing.count_states(session, form.to_filter())
-    return render_template("outbox/messages.html", form=form, page=page, counts=counts, before=before)
+            limit = limit_reached(session, clock.now())
+    return render_template("outbox/messages.html", form=form, page=page, counts=counts, before=before, limit=limit)
 
 
 @blueprint.get("/messages.csv")

@@ -98,9 +98,9 @@ class DeliveryStatus:
     """The status of delivery as a whole.
 
     `stopped_since` is None unless the flow is STOPPED or NO_WORKER. `in_trouble` tells whether it is STOPPED because of
-    the mail server or its settings, `limit` what a LIMITED flow waits for. `not_yet_used` says that the mail server was
-    saved after the last email was sent, `has_suspect` that a message waits that may be the cause of its failure, and
-    none was sent since.
+    the mail server or its settings. `not_yet_used` says that the mail server was saved after the last email was sent,
+    `has_suspect` that a message waits that may be the cause of its failure, and none was sent since. `limit` is what
+    email that is due waits for, if it does.
     """
 
     flow: Flow
@@ -125,12 +125,15 @@ def delivery_status(session: Session | Connection, now: datetime) -> DeliverySta
     row = session.execute(_STATUS).one()
     last_sent = SentMessage(row.id, row.kind, row.provider, row.finished_at) if row.id else None
     in_trouble = row.others > 0 or row.suspect != row.other_suspect
-    flow, since = _flow(row, in_trouble, now)
-    limit = None
-    if flow is Flow.STOPPED and not in_trouble:
-        limit = limit_reached(session if isinstance(session, Session) else Session(session), now)
-    if limit is not None:
-        flow, since = Flow.LIMITED, None
+    due_since = min((one for one in (row.due_since, row.bulk_due_since) if one), default=None)
+    limit = limit_reached(session, now) if due_since and due_since <= now else None
+    late_since = _late_since(due_since, row.finished_at, now)
+    if limit or (late_since and limit_reached(session, now - STANDSTILL)):
+        # Nothing was to be sent while the limit was reached.
+        late_since = None
+    flow, since = _flow(row, in_trouble, late_since, now)
+    if limit and flow in (Flow.FLOWING, Flow.UNCONFIRMED):
+        flow = Flow.LIMITED
     return DeliveryStatus(
         flow=flow,
         stopped_since=since,
@@ -184,26 +187,29 @@ def _undelivered(looked_up: tuple[str, ...]) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _flow(row: AnyRow, in_trouble: bool, now: datetime) -> tuple[Flow, datetime | None]:
+def _flow(row: AnyRow, in_trouble: bool, late_since: datetime | None, now: datetime) -> tuple[Flow, datetime | None]:
     """Return the flow, and since when nothing goes out."""
     if row.saved_at is None:
         return Flow.NOT_SET_UP, None
-    due_since = min((one for one in (row.due_since, row.bulk_due_since) if one), default=now)
-    late_since = _later(due_since, row.finished_at)
-    is_late = late_since <= now - STANDSTILL
     # One that has never run here is missed only once messages are late.
     seen_at = row.worker_seen_at
-    if is_late if seen_at is None else not workers.is_alive(seen_at, now):
+    if late_since if seen_at is None else not workers.is_alive(seen_at, now):
         return Flow.NO_WORKER, seen_at or late_since
     if in_trouble:
         return Flow.STOPPED, _later(row.failing_since, row.finished_at)
-    if is_late:
+    if late_since:
         return Flow.STOPPED, late_since
     return (Flow.UNCONFIRMED if row.suspect or _is_not_yet_used(row) else Flow.FLOWING), None
 
 
 def _is_not_yet_used(row: AnyRow) -> bool:
     return row.saved_at is not None and (row.finished_at is None or row.finished_at < row.saved_at)
+
+
+def _late_since(due_since: datetime | None, last_sent_at: datetime | None, now: datetime) -> datetime | None:
+    """Return since when messages are due and none was sent, if that is long ago."""
+    since = _later(due_since, last_sent_at) if due_since else now
+    return since if since <= now - STANDSTILL else None
 
 
 def _later(since: datetime, last_sent_at: datetime | None) -> datetime:
