@@ -48,3 +48,19 @@ def test_an_event_is_one_line_of_json_with_a_utc_time(capsys: pytest.CaptureFixt
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [line["event"] for line in lines] == ["typed", "said a\nb"]
     assert all(line["timestamp"].endswith("Z") for line in lines)
+
+
+def test_what_fails_again_and_again_in_huey_is_logged_once_in_a_line(
+    config: Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handlers = logging.getLogger().handlers[:]
+    logs.configure(replace(config, log_format="json"))
+    for name in ("huey.consumer.Worker", "huey.consumer.Scheduler"):
+        for _ in range(3):
+            try:
+                raise ConnectionError("to a secret place")
+            except ConnectionError:
+                logging.getLogger(name).exception("Error reading from queue")
+    logging.getLogger().handlers = handlers
+    logged = [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()]
+    assert logged == ["Error reading from queue ConnectionError"]

@@ -17,6 +17,7 @@ from webapp.core.jobs import MINUTE, SWEEP, Job, JobRunner, get_runner
 from webapp.core.queue import TaskQueue, get_queue
 from webapp.outbox import claims
 from webapp.outbox.jobs import close_connections
+from webapp.process.presence import Presence
 
 THREADS = 4
 # Seconds between two looks into a queue that can't tell when there is a task, and longest pause after its errors.
@@ -62,7 +63,8 @@ class WorkerProcess:
         self._runner, self._queue = get_runner(app), get_queue(app)
         self._runner.use_threads(threads)
         self._consumer = _consumer(self._queue, threads)
-        self._sweeper = Repeated("sweeper", Sweep(app, self._runner, self._queue))
+        self._dead = Dead(app, self._runner.worker)
+        self._sweeper = Repeated("sweeper", Sweep(app, self._runner, self._queue, self._dead))
         self._leases = Repeated("leases", Leases(app, self._runner.worker))
         self._heart = Heart(app, self._runner.worker)
         self._heartbeat = Repeated("heartbeat", self._heart.beat)
@@ -90,6 +92,7 @@ class WorkerProcess:
         self._heartbeat.stop(deadline)
         self._heart.stop()
         close_connections(self._app)
+        self._dead.close()
         self._queue.close()
         log.info("worker stopped")
 
@@ -127,12 +130,13 @@ class Sweep:
     So lost tasks, due retries and leases that are over are all found, even while the queue is down.
     """
 
-    def __init__(self, app: Flask, runner: JobRunner, queue: TaskQueue) -> None:
-        self._app, self._runner, self._queue = app, runner, queue
+    def __init__(self, app: Flask, runner: JobRunner, queue: TaskQueue, dead: "Dead") -> None:
+        self._app, self._runner, self._queue, self._dead = app, runner, queue, dead
         self._is_first = True
 
     def __call__(self) -> float:
         """Have them run; return the seconds until the next is due."""
+        self._dead.release()
         for job in self._runner.jobs:
             if job.every < MINUTE or self._is_first:
                 self._have_run(job)
@@ -148,6 +152,37 @@ class Sweep:
         now = clock.now()
         times = [job.next_due(now) for job in self._runner.jobs if job.next_due]
         return max(POLL, min([SWEEP.total_seconds(), *((at - now).total_seconds() for at in times if at is not None)]))
+
+
+class Dead:
+    """Frees what the dead workers of this machine held, so that nothing waits for their leases to expire."""
+
+    def __init__(self, app: Flask, worker: str) -> None:
+        """Show that this worker is alive itself."""
+        state = app_state_of(app)
+        self._database = state.database
+        self._presence: Presence | None = None
+        try:
+            self._presence = Presence(state.config.instance, worker)
+        except OSError as error:
+            # Such as a full disk; the leases will tell, only later.
+            log.warning("worker has no lock", error=error.strerror)
+
+    def release(self) -> None:
+        """Free what those held that have died since."""
+        if self._presence:
+            self._presence.bury(self._release)
+
+    def close(self) -> None:
+        """Show that this worker is gone."""
+        if self._presence:
+            self._presence.close()
+
+    def _release(self, worker: str) -> None:
+        with self._database.transaction() as session:
+            claims.release(session, worker, clock.now())
+            workers.leave(session, worker, clock.now())
+        log.warning("worker died; what it held is free", worker=worker)
 
 
 class Leases:

@@ -1,0 +1,102 @@
+"""Workers that are killed at random moments: nothing is lost, hardly anything doubled, and mail flows again soon."""
+
+import random
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.redis import running_redis
+from tests.support.running import running, until
+from tests.support.scripted import ScriptedServer
+from webapp.core.config import Config
+from webapp.core.database import Database
+from webapp.outbox import service
+from webapp.outbox.models import Message, MessageState
+
+KILLS = 5
+# More than a worker sends before it is killed.
+MESSAGES = 150
+# Seconds after its start in which a worker sends the first message; in twice that it has sent what dead ones left,
+# whose leases last longer.
+SOON = 5
+
+
+@pytest.fixture
+def config_values(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """The queue on Redis if the test is about that, else where it is by default."""
+    if getattr(request, "param", "") == "redis":
+        with running_redis() as redis:
+            yield {"queue_url": redis.url}
+    else:
+        yield {}
+
+
+@pytest.fixture
+def sink(use_server: Callable[..., None]) -> Iterator[ScriptedServer]:
+    with ScriptedServer() as server:
+        use_server(server)
+        yield server
+
+
+@pytest.fixture
+def environ(config: Config) -> dict[str, str]:
+    """The environment of a worker process."""
+    names = ("instance", "database_url", "queue_url", "secret_key")
+    return {f"MAILROOM_{name.upper()}": str(getattr(config, name)) for name in names}
+
+
+Kill = Callable[[], Counter[bytes]]
+
+
+@pytest.fixture
+def kill_workers(sink: ScriptedServer, database: Database, environ: dict[str, str], tmp_path: Path) -> Kill:
+    """Kill workers while they send, have another send the rest, and return how often everybody got the message."""
+
+    def kill_workers() -> Counter[bytes]:
+        people = (f"person{number}@people.example" for number in count())
+        for _ in range(KILLS):
+            queue_messages(database, people)
+            with running(tmp_path, "worker", environ=environ) as worker:
+                worker.wait_for("worker started")
+                before = len(sink.messages)
+                until(lambda before=before: len(sink.messages) > before, SOON)  # type: ignore[misc]
+                time.sleep(random.uniform(0, 0.1))
+                worker.process.kill()
+                worker.process.wait()
+        with running(tmp_path, "worker", environ=environ) as worker:
+            worker.wait_for("worker started")
+            until(lambda: not waiting(database), 2 * SOON)
+        return Counter(re.findall(rb"^To: .*?(person\d+)", b"".join(sink.messages), re.MULTILINE))
+
+    return kill_workers
+
+
+def test_killed_workers_lose_nothing_and_double_at_most_one_message_each(kill_workers: Kill) -> None:
+    copies = kill_workers()
+    assert len(copies) == KILLS * MESSAGES
+    assert copies.total() - len(copies) <= KILLS
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("config_values", ["redis"], indirect=True)
+def test_killed_workers_with_the_queue_on_redis_lose_nothing_either(kill_workers: Kill) -> None:
+    copies = kill_workers()
+    assert len(copies) == KILLS * MESSAGES
+    assert copies.total() - len(copies) <= KILLS
+
+
+def queue_messages(database: Database, people: Iterator[str]) -> None:
+    with database.transaction() as session:
+        for _ in range(MESSAGES):
+            service.enqueue(session, "activated", next(people))
+
+
+def waiting(database: Database) -> int:
+    with database.read() as session:
+        return session.query(Message).filter(Message.state != MessageState.SENT).count()
