@@ -21,7 +21,7 @@ from webapp.outbox.models import Message, MessageState
 
 KILLS = 5
 # More than a worker sends before it is killed.
-MESSAGES = 150
+MESSAGES = 400
 # Seconds after its start in which a worker sends the first message; in twice that it has sent what dead ones left,
 # whose leases last longer.
 SOON = 5

@@ -132,6 +132,8 @@ class ScriptedServer:
             with contextlib.suppress(TimeoutError):
                 connection, _address = self._listener.accept()
                 connection.settimeout(None)
+                # Otherwise a reply in several parts waits for the client's system to acknowledge the first.
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self._conversations.append(_Conversation(self, connection))
                 self._start(self._conversations[-1].run)
 
