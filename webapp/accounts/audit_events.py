@@ -67,7 +67,7 @@ _PURPOSES = {
     "restore_address": lazy("Purpose: undo an email address change."),
 }
 _ROLES = {"administrator": lazy("Role: administrator."), "member": lazy("Role: member.")}
-_BULK_JOBS = {"import": lazy("Import of users.")}
+_BULK_JOBS = {"import": lazy("Import of users."), "resend": lazy("Resending activation emails.")}
 _REASONS = {
     "not_found": lazy("Unknown link."),
     "used": lazy("It had already been used."),

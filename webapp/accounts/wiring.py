@@ -19,6 +19,7 @@ from webapp.accounts.sessions import service as sessions
 from webapp.accounts.users import admin_link_routes, email_routes, selection_routes, setup_routes
 from webapp.accounts.users import routes as user_routes
 from webapp.accounts.users.forms import UserFilterForm
+from webapp.accounts.users.resending import RESEND
 from webapp.audit import registry
 from webapp.core.keys import rotation
 from webapp.mail.signals import expiry_alert_raised
@@ -34,6 +35,7 @@ def init_app(app: Flask) -> None:
     jobs.init_app(app)
     bulk_job_jobs.init_app(app)
     bulk_job_kinds.register(app, IMPORT)
+    bulk_job_kinds.register(app, RESEND)
     # Keys are dropped when one may have leaked.
     rotation.keys_dropped.connect(_end_all_sessions)
     expiry_alert_raised.connect(notifications.email_administrators)

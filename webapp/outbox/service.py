@@ -77,6 +77,16 @@ def enqueue_all(session: Session, kind: str, users: Sequence[Subject], expires_a
     wake_after_commit(session)
 
 
+def users_waiting_for(session: Session, kind: str, user_ids: Sequence[int]) -> set[int]:
+    """Return which of these users have a message of this kind that will be sent without anybody doing anything."""
+    waiting = select(Message.user_id).where(
+        Message.user_id.in_(user_ids),
+        Message.kind == kind,
+        Message.state.in_((MessageState.QUEUED, MessageState.SENDING)),
+    )
+    return {user_id for user_id in session.scalars(waiting) if user_id is not None}
+
+
 def latest(session: Session, kind: str, user_id: int) -> Message | None:
     """Return the newest message of this kind to this user, locked: it isn't sent until the transaction ends."""
     wanted = select(Message).where(Message.user_id == user_id, Message.kind == kind)

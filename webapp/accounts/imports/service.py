@@ -17,13 +17,12 @@ from webapp.accounts.imports.options import Options, guess, read_file
 from webapp.accounts.imports.people import BadLine, Person
 from webapp.accounts.imports.preview import chunks_of
 from webapp.accounts.models import User, UserState, searchable
+from webapp.accounts.password_links import service as password_links
 from webapp.audit import service as audit
 from webapp.core import clock
 from webapp.core.database import Database, insert_into
 from webapp.core.errors import MailroomError
 from webapp.core.i18n import DEFAULT
-from webapp.outbox import service as outbox
-from webapp.settings.service import security
 
 KIND = "import"
 # The file is kept in parts of this size, in bytes.
@@ -116,7 +115,7 @@ def process(session: Session, job: BulkJob, chunk: Chunk) -> list[Item]:
     created = _create(session, list(once.values()))
     _record(session, once, created)
     if Options.of(job).send_activation:
-        _send_activation(session, list(created.values()))
+        password_links.enqueue_activations(session, list(created.values()))
     known = _keys_before(session, job.id, [key for key in once if key not in created])
     outcomes = {key: CREATED if key in created else DUPLICATE if key in known else EXISTING for key in once}
     return [
@@ -156,12 +155,6 @@ def _record(session: Session, found: dict[str, Person], created: dict[str, Creat
         by_role.setdefault(found[key].role, []).append(user)
     for role, users in by_role.items():
         audit.record_all(session, audit_events.USER_CREATED, users, role=str(role))
-
-
-def _send_activation(session: Session, users: list[Created]) -> None:
-    """Queue the emails. The limit of one in five minutes for each user is for strangers, and the users are new."""
-    outbox.enqueue_all(session, "activation", users, clock.now() + security(session).activation_lifetime)
-    audit.record_all(session, audit_events.ACTIVATION_REQUESTED, users)
 
 
 def _keys_before(session: Session, job_id: int, keys: list[str]) -> set[str]:

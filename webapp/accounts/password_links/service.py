@@ -1,5 +1,6 @@
 """Links with which a password is chosen: to activate an account, or to reset a forgotten password."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 from sqlalchemy.orm import Session
@@ -13,6 +14,7 @@ from webapp.accounts.passwords import policy
 from webapp.accounts.sessions import known_devices, lockout
 from webapp.accounts.sessions import service as sessions
 from webapp.audit import service as audit
+from webapp.audit.service import Subject
 from webapp.core import clock, rate_limits
 from webapp.core.email_addresses import comparison_key, validate
 from webapp.core.errors import TooManyRequests
@@ -31,6 +33,15 @@ def enqueue_activation(session: Session, user: User) -> None:
     expires_at = clock.now() + security(session).activation_lifetime
     outbox.enqueue(session, "activation", user.email, user_id=user.id, expires_at=expires_at)
     audit.record(session, audit_events.ACTIVATION_REQUESTED, user)
+
+
+def enqueue_activations(session: Session, users: Sequence[Subject]) -> None:
+    """Enqueue activation emails to locked or new pending users, without a limit: that is for what strangers request.
+
+    They are sent after emails that somebody waits for.
+    """
+    outbox.enqueue_all(session, "activation", users, clock.now() + security(session).activation_lifetime)
+    audit.record_all(session, audit_events.ACTIVATION_REQUESTED, users)
 
 
 def renew_activation(session: Session, secret: str) -> None:

@@ -4,7 +4,7 @@ from typing import cast
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as lazy
-from wtforms import Field, RadioField, SelectChoice, SelectField, StringField, ValidationError
+from wtforms import Field, RadioField, SelectChoice, SelectField, SelectMultipleField, StringField, ValidationError
 
 from webapp.accounts.fields import email_field, language_field, name_field
 from webapp.accounts.models import Role, UserState
@@ -23,6 +23,7 @@ STATES = [
     SelectChoice(UserState.DISABLED.value, cast(str, lazy("Disabled"))),
 ]
 MAX_SEARCH_LENGTH = 200
+MAX_TICKED = 1000
 SEND_ACTIVATION = [
     SelectChoice("mail", cast(str, lazy("Send it by email"))),
     SelectChoice("show", cast(str, lazy("Show me the link (once)"))),
@@ -76,6 +77,24 @@ class UserFilterForm(Form):
         state = self.state.data if self.state.data in list(UserState) else ""
         role = self.role.data if self.role.data in list(Role) else ""
         return UserFilter(text(self.search), state, role)
+
+
+class ResendForm(UserFilterForm):
+    """Whom to resend the activation email to: the users who are ticked, or all that the filter shows."""
+
+    class Meta:
+        """Configures WTForms."""
+
+        csrf = True
+
+    # Whether users were to be ticked, though perhaps none was.
+    ticked = StringField()
+    user = SelectMultipleField(validate_choice=False)
+
+    def ids(self) -> list[int]:
+        """Return the ids of the users who are ticked."""
+        sent = [one for one in self.user.data or [] if one.isascii() and one.isdigit() and len(one) < 10]
+        return sorted({int(one) for one in sent})[:MAX_TICKED] if text(self.ticked) else []
 
 
 class RoleForm(Form):

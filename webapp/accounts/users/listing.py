@@ -7,6 +7,7 @@ that many have each, and hardly anybody together, reads all users.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, false, func, select
 from sqlalchemy.orm import Session
@@ -36,7 +37,7 @@ class UserFilter:
     state: str = ""
     role: str = ""
 
-    def query_args(self) -> dict[str, str]:
+    def query_args(self) -> dict[str, Any]:
         """Return what is filled in, for URLs."""
         return {name: value for name, value in asdict(self).items() if value}
 
