@@ -86,7 +86,10 @@ def resume(session: Session, now: datetime, run: str = "") -> None:
     What `run` has claimed isn't waiting for the server any more either.
     """
     waits = {"waits_for_server": False}
-    _update(session, and_(IS_QUEUED, Message.waits_for_server), {"next_attempt_at": now, **waits}, suspects=waits)
+    waiting = and_(IS_QUEUED, Message.waits_for_server)
+    # Usually there are none, and then the many others are not looked through.
+    if session.scalar(select(Message.id).where(waiting).order_by(Message.next_attempt_at).limit(1)) is not None:
+        _update(session, waiting, {"next_attempt_at": now, **waits}, suspects=waits)
     ours = and_(Message.state == MessageState.SENDING, Message.claimed_by == run, Message.waits_for_server)
     session.execute(update(Message).where(ours).values(waits))
 
