@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.bench import measures
+from tests.bench.importing import importing
 from tests.bench.sink import Sink, running_sink
 from tests.bench.site import Site
 from webapp.accounts.models import Role
@@ -48,6 +49,11 @@ def main() -> None:
         oauth2 = measures.oauth2(site, sink)
         cost = oauth2.other / oauth2.ours
         row("emails/s with OAuth2", f"{oauth2.ours:,.0f}", f"with a password {oauth2.other:,.0f}", cost, "≤ 1.05")
+    with fresh() as (site, _sink):
+        people = importing(site)
+        few, growth = f"a thousand {people.memory_of_few / 2**20:.0f}", people.memory / people.memory_of_few
+        row("importing 100,000 people, people/s", f"{people.rate:,.0f}", "", None, "≥ 3,000")
+        row("its peak memory, MiB", f"{people.memory / 2**20:.0f}", few, growth, "≤ 1.30")
 
 
 def row(what: str, ours: str, other: str, ratio: float | None, target: str) -> None:

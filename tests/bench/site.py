@@ -84,17 +84,18 @@ class Site:
     @contextmanager
     def web(self) -> Iterator[int]:
         """Run the web server as `mailroom serve` does, and yield its port."""
-        with web_processes([sys.executable, "-m", "webapp.cli", "web", "--threads"], self._environ) as port:
+        with web_processes([sys.executable, "-m", "webapp.cli", "web", "--threads"], self.environ) as port:
             yield port
 
     @contextmanager
     def worker(self) -> Iterator[None]:
         """Run the worker."""
-        with running([sys.executable, "-m", "webapp.cli", "worker"], self._environ):
+        with running([sys.executable, "-m", "webapp.cli", "worker"], self.environ):
             yield
 
     @property
-    def _environ(self) -> dict[str, str]:
+    def environ(self) -> dict[str, str]:
+        """The environment of its processes."""
         return {
             "MAILROOM_INSTANCE": str(self.config.instance),
             "MAILROOM_SECRET_KEY": self.config.secret_key,
