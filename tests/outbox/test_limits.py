@@ -48,6 +48,11 @@ def allowance(database: Database, run: str = "w/1") -> Allowance:
         return limits.allowance(session, session.scalars(select(MailServer)).one(), NOW, run)
 
 
+def reached(database: Database, now: datetime = NOW) -> Reached | None:
+    with database.read() as session:
+        return limits.limit_reached(session, now)
+
+
 def sending(session: Session, run: str, number: int = 1) -> None:
     """Have a run send so many messages."""
     queued = select(Message.id).where(Message.state == MessageState.QUEUED).limit(number).scalar_subquery()
@@ -58,26 +63,28 @@ def sending(session: Session, run: str, number: int = 1) -> None:
 def test_without_limits_any_number_may_be_sent(use_limits: UseServer, database: Database) -> None:
     use_limits()
     tried(database, 1, 2, 3)
-    assert allowance(database) == Allowance(None)
+    assert allowance(database) == Allowance(None, None)
 
 
 def test_what_left_in_the_last_minute_counts(use_limits: UseServer, database: Database) -> None:
     use_limits(limit_per_minute=3)
     tried(database, 70, 60, 50, 10)
-    assert allowance(database) == Allowance(1)
+    assert allowance(database) == Allowance(1, 1)
 
 
 def test_a_slot_is_free_when_the_first_has_left_the_window(use_limits: UseServer, database: Database) -> None:
     use_limits(limit_per_minute=2)
     tried(database, 50, 30, 10)
-    reached = Reached("per_minute", 2, NOW + timedelta(seconds=30))
-    assert allowance(database) == Allowance(0, reached)
+    assert allowance(database) == Allowance(0, 0)
+    assert reached(database) == Reached("per_minute", 2, NOW + timedelta(seconds=30))
 
 
 def test_of_two_limits_the_longer_wait_counts(use_limits: UseServer, database: Database) -> None:
     use_limits(limit_per_minute=1, limit_per_day=2)
     tried(database, 3600, 10)
-    assert allowance(database).until == NOW + timedelta(hours=23)
+    found = reached(database)
+    assert found is not None
+    assert found.until == NOW + timedelta(hours=23)
 
 
 @pytest.mark.parametrize(
@@ -129,21 +136,29 @@ def test_no_more_connections_than_allowed(use_limits: UseServer, database: Datab
     with database.transaction() as session:
         sending(session, "other/2")
     assert allowance(database, "other/2").count is None
-    reached = allowance(database).reached
-    assert reached is not None
-    assert (reached.name, reached.value) == ("connections", 2)
+    assert allowance(database) == Allowance(0, 0)
+    # It has no end that is known; those who are connected send what is due.
+    assert reached(database) is None
 
 
-def test_what_is_due_says_what_it_waits_for(use_limits: UseServer, database: Database) -> None:
+def test_only_what_is_due_waits_for_a_limit(use_limits: UseServer, database: Database) -> None:
     use_limits(limit_per_minute=1, limit_connections=1)
-    with database.read() as session:
-        assert limits.limit_reached(session, NOW) is None
+    assert reached(database) is None
     tried(database, 15)
-    with database.read() as session:
-        reached = limits.limit_reached(session, NOW)
-        # Nothing is due before that.
-        assert limits.limit_reached(session, NOW - timedelta(seconds=1)) is None
-    assert reached == Reached("per_minute", 1, NOW + timedelta(seconds=45))
+    assert reached(database) == Reached("per_minute", 1, NOW + timedelta(seconds=45))
+    assert reached(database, NOW - timedelta(seconds=1)) is None
+
+
+def test_bulk_messages_leave_a_tenth_of_a_limit_to_the_others(use_limits: UseServer, database: Database) -> None:
+    use_limits(limit_per_day=20)
+    tried(database, *range(1, 18))
+    assert allowance(database) == Allowance(3, 1)
+    tried(database, 18)
+    assert allowance(database) == Allowance(2, 0)
+    assert reached(database) is None
+    with database.transaction() as session:
+        session.execute(update(Message).values(bulk=True))
+    assert reached(database) == Reached("per_day", 20, NOW + timedelta(hours=24, seconds=-18))
 
 
 def test_two_runs_at_the_same_moment_keep_to_the_limit_together(
@@ -209,3 +224,24 @@ def test_waiting_for_a_limit_is_no_standstill(use_limits: UseServer, database: D
         with database.read() as session:
             flows.append(delivery_status(session, NOW + timedelta(minutes=minutes)).flow)
     assert flows == [Flow.LIMITED, Flow.UNCONFIRMED, Flow.NO_WORKER]
+
+
+def test_a_reset_goes_out_while_invitations_wait_for_the_limit(
+    scripted: Callable[..., ScriptedServer],
+    use_server: UseServer,
+    enqueue: Enqueue,
+    deliver: Callable[[], None],
+    database: Database,
+) -> None:
+    server = scripted()
+    use_server(server, limit_per_day=10)
+    for number in range(12):
+        enqueue(recipient=f"{number}@people.example")
+    with database.transaction() as session:
+        session.execute(update(Message).values(bulk=True))
+    deliver()
+    assert len(server.messages) == 9
+    enqueue(recipient="eve@people.example")
+    deliver()
+    assert len(server.messages) == 10
+    assert b"eve@people.example" in server.messages[-1]

@@ -76,15 +76,16 @@ class Claimed(NamedTuple):
 _COLUMNS = [getattr(Message, name) for name in Claimed._fields]
 
 
-def claim(session: Session, now: datetime, size: int, run: str) -> list[Claimed]:
+def claim(session: Session, now: datetime, size: int, run: str, bulk_size: int | None = None) -> list[Claimed]:
     """Take the messages that have been due for longest; nobody else gets them until their leases expire.
 
-    Bulk ones come last. Among those due since the same time, the one with the fewest attempts comes first, so that
-    a message that keeps failing comes last.
+    Bulk ones come last, and are no more than make `bulk_size` with the others. Among those due since the same time,
+    the one with the fewest attempts comes first, so that a message that keeps failing comes last.
     """
     claimed = _claim(session, now, size, run, bulk=False)
-    if len(claimed) < size:
-        claimed += _claim(session, now, size - len(claimed), run, bulk=True)
+    bulk_left = min(size, size if bulk_size is None else bulk_size) - len(claimed)
+    if bulk_left > 0:
+        claimed += _claim(session, now, bulk_left, run, bulk=True)
     return claimed
 
 

@@ -26,6 +26,7 @@ from webapp.outbox.attempts import Started
 from webapp.outbox.claims import Claimed, LocalStage
 from webapp.outbox.connection import Connections, CurrentSettings, NotReady, ReusableConnection, current_settings
 from webapp.outbox.kinds import Unwanted, find_kind
+from webapp.outbox.limits import Allowance
 from webapp.outbox.models import AttemptResult, Message, MessageState
 from webapp.outbox.preparation import Outcome, prepare
 from webapp.outbox.queue import wake_after_commit
@@ -92,19 +93,20 @@ class DeliveryRun:
             now = clock.now()
             self._settings = current_settings(session, self._state)
             # Before other messages are locked: saving a mail server locks that first, too.
-            allowed = self._allowed(session, now)
+            size, bulk_size = self._allowed(session, now)
             recipients.find_recipients(session, now)
             suspension.suspend_new(session, now)
-            claimed = claims.claim(session, now, allowed, self._name)
+            claimed = claims.claim(session, now, size, self._name, bulk_size)
             if self._is_slow and len(claimed) == self._size:
                 wake_after_commit(session)
             return claimed
 
-    def _allowed(self, session: Session, now: datetime) -> int:
-        """Return how many messages the next batch may have."""
+    def _allowed(self, session: Session, now: datetime) -> tuple[int, int]:
+        """Return how many messages the next batch may have, and how many bulk ones."""
         server = self._settings.server
-        count = limits.allowance(session, server, now, self._name).count if server is not None else None
-        return self._size if count is None else min(count, self._size)
+        allowed = limits.allowance(session, server, now, self._name) if server is not None else Allowance()
+        sizes = (self._size if one is None else min(one, self._size) for one in (allowed.count, allowed.bulk_count))
+        return next(sizes), next(sizes)
 
     def _deliver(self, batch: list[Claimed]) -> bool:
         """Send a batch, or record why messages weren't sent. Return whether others can be sent."""

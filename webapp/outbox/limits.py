@@ -19,12 +19,10 @@ from webapp.outbox.models import Attempt, Message, MessageState
 from webapp.providers import Limits
 
 WINDOWS = {"per_minute": timedelta(minutes=1), "per_day": timedelta(days=1)}
-# When a run looks again that found no connection free; those that have one also send what is due.
-CONNECTIONS_WAIT = timedelta(seconds=5)
+# The part of each limit, one in so many, that bulk messages leave to those that somebody waits for.
+RESERVED = 10
 # An attempt that is further in the future was recorded by a clock that has been set back since.
 CLOCK_TOLERANCE = timedelta(minutes=1)
-
-
 _PRIMARY = select(MailServer.id, MailServer.provider, *(getattr(MailServer, name) for name in servers.LIMITS)).where(
     MailServer.position == servers.PRIMARY
 )
@@ -41,15 +39,10 @@ class Reached:
 
 @dataclass(frozen=True)
 class Allowance:
-    """How many messages may be claimed now; None is any number. If it is 0, `reached` says why and until when."""
+    """How many messages may be claimed now, and of how many bulk ones may be a part; None is any number."""
 
     count: int | None = None
-    reached: Reached | None = None
-
-    @property
-    def until(self) -> datetime | None:
-        """When to look again, if nothing may be claimed now."""
-        return self.reached.until if self.reached else None
+    bulk_count: int | None = None
 
 
 def allowance(session: Session, server: MailServer, now: datetime, run: str) -> Allowance:
@@ -63,16 +56,20 @@ def allowance(session: Session, server: MailServer, now: datetime, run: str) -> 
         return Allowance()
     # SQLite has one writer at a time anyway. Referring to the row, as grants do, stays possible.
     session.execute(select(MailServer.id).where(MailServer.id == server.id).with_for_update(key_share=True))
-    return _allowance(session, server.id, limits, now, run)
+    if limits.connections is not None and _connections(session, run) >= limits.connections:
+        # Those that are connected also send what is due.
+        return Allowance(0, 0)
+    return Allowance(*(_left(session, server.id, limits, now, run, bulk)[0] for bulk in (False, True)))
 
 
 def limit_reached(session: Session | Connection, now: datetime) -> Reached | None:
     """Return the limit that what is due waits for, if it does."""
     for server_id, provider, *lowered in session.execute(_PRIMARY):
         limits = mail_servers.limits(provider, *lowered)
-        timed = Limits(limits.per_minute, limits.per_day)
-        if timed != Limits() and session.scalar(select(exists().where(is_due(now)))):
-            return _allowance(session, server_id, timed, now, run="").reached
+        for bulk in (False, True):
+            _count, reached = _left(session, server_id, limits, now, "", bulk)
+            if reached and session.scalar(select(exists().where(is_due(now), Message.bulk == bulk))):
+                return reached
     return None
 
 
@@ -83,22 +80,23 @@ def next_due(session: Session, now: datetime) -> datetime | None:
     return min((one for one in times if one is not None), default=None)
 
 
-def _allowance(session: Session | Connection, server_id: int, limits: Limits, now: datetime, run: str) -> Allowance:
+def _left(
+    session: Session | Connection, server_id: int, limits: Limits, now: datetime, run: str, bulk: bool
+) -> tuple[int | None, Reached | None]:
+    """Return how many messages, or bulk ones, may be claimed now; if none, also why and until when."""
     left: list[int] = []
     reached: list[Reached] = []
     for name, window in WINDOWS.items():
         limit = getattr(limits, name)
         if limit is not None:
             counted = _counted(server_id, now, window)
-            used = _used(session, counted, run)
-            left.append(limit - used)
-            if used >= limit:
-                reached.append(Reached(name, limit, _free_at(session, counted, used - limit, now, window)))
-    if limits.connections is not None and _connections(session, run) >= limits.connections:
-        reached.append(Reached("connections", limits.connections, now + CONNECTIONS_WAIT))
+            used, most = _used(session, counted, run), limit - limit // RESERVED if bulk else limit
+            left.append(most - used)
+            if used >= most:
+                reached.append(Reached(name, limit, _free_at(session, counted, used - most, now, window)))
     if reached:
-        return Allowance(0, max(reached, key=lambda one: one.until))
-    return Allowance(min(left, default=None))
+        return 0, max(reached, key=lambda one: one.until)
+    return min(left, default=None), None
 
 
 def _used(session: Session | Connection, counted: ColumnElement[bool], run: str) -> int:
