@@ -22,12 +22,18 @@ from webapp.core.database import Base, Database
 SECONDS_TO_START = 30
 # The data are temporary, so nothing has to reach the disk.
 OPTIONS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off", "listen_addresses=")
-# Standard input is a pipe that ends when the test run does, however it ends.
+# Standard input is a pipe that ends when the test run does, however it ends; until then it says "stop" and "start".
 KEEPER = f"""
-"$0/bin/postgres" -D "$1/data" -k "$1" {" ".join(f"-c {option}" for option in OPTIONS)} >"$1/log" 2>&1 &
-cat
-kill -INT $!
-wait
+start() {{
+    "$0/bin/postgres" -D "$1/data" -k "$1" {" ".join(f"-c {option}" for option in OPTIONS)} >>"$1/log" 2>&1 &
+}}
+stop() {{
+    kill -INT $!
+    wait
+}}
+start "$1"
+while read -r word; do $word "$1"; done
+stop
 rm -rf "$1"
 """
 # A connection that an earlier test left open would keep its locks.
@@ -40,8 +46,8 @@ WHERE datname = current_database() AND pid <> pg_backend_pid()
 class PostgreSQL:
     """A running server."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, keeper: "subprocess.Popen[bytes]") -> None:
+        self._folder, self._keeper = folder, keeper
         self._numbers = count(1)
         self._admin = psycopg.connect(self._url("postgres"), autocommit=True)
         self._admin.execute("CREATE DATABASE migrated")
@@ -85,6 +91,26 @@ class PostgreSQL:
             for process in everything:
                 process.resume()
 
+    @contextmanager
+    def shut_down(self) -> Iterator[None]:
+        """Shut the server down during the block, which ends every connection."""
+        self.close()
+        self._tell("stop")
+        while (self._folder / "data" / "postmaster.pid").exists():
+            time.sleep(0.02)
+        try:
+            yield
+        finally:
+            self._tell("start")
+            _wait_for(self._folder, self._keeper)
+            self._admin = psycopg.connect(self._url("postgres"), autocommit=True)
+            self._shared = psycopg.connect(self._url("shared"), autocommit=True)
+
+    def _tell(self, word: str) -> None:
+        assert self._keeper.stdin
+        self._keeper.stdin.write(f"{word}\n".encode())
+        self._keeper.stdin.flush()
+
     def close(self) -> None:
         """Close the connections to the server."""
         self._shared.close()
@@ -107,7 +133,7 @@ def running_postgresql() -> Iterator[PostgreSQL]:
     keeper = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, **_ordinary_user())
     try:
         _wait_for(folder, keeper)
-        server = PostgreSQL(folder)
+        server = PostgreSQL(folder, keeper)
         try:
             yield server
         finally:

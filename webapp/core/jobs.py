@@ -27,7 +27,7 @@ from webapp.core.queue import get_queue
 EXTENSION = "mailroom.jobs"
 # How often a worker looks for what nobody should wait a minute for; the longer intervals are Huey's.
 SWEEP, MINUTE, HOUR = timedelta(seconds=10), timedelta(minutes=1), timedelta(hours=1)
-# Seconds that a run may take before a second thread joins in.
+# Seconds that another thread waits for a run to end; after that it joins in a shared one, and leaves another alone.
 JOIN_AFTER = 1.0
 
 log = structlog.get_logger(__name__)
@@ -72,7 +72,7 @@ class JobRunner:
 
     def run(self, job: Job) -> None:
         """Run a job, unless enough threads do. Failures are logged; it runs again later."""
-        with self._turns[job.name].turn(JOIN_AFTER if job.shared else 0) as granted:
+        with self._turns[job.name].turn(JOIN_AFTER) as granted:
             if granted is None or self.stopping.is_set():
                 return
             get_queue(self._app).task(job.name).begin()

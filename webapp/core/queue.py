@@ -42,6 +42,8 @@ READ_TIMEOUT = 1
 EXPIRES = 55
 # Seconds between two warnings that the queue is unavailable.
 LOG_INTERVAL = 60
+# What the engines raise then; SQLite also for other reasons.
+TABLES_MISSING = (sqlite3.OperationalError, psycopg.errors.UndefinedTable)
 
 log = structlog.get_logger(__name__)
 
@@ -86,7 +88,7 @@ class TaskQueue:
         """Describe the queue at this URL, without opening it. Raises ConfigError."""
         self.huey, self._file = _create(url, Signer(keys))
         self._tasks: dict[str, Task] = {}
-        self._lock = threading.Lock()
+        self._lock, self._closing = threading.Lock(), threading.Lock()
         self._inode: int | None = None
         self._is_prepared = False
         self._leave_until = self._log_after = float("-inf")
@@ -125,8 +127,7 @@ class TaskQueue:
         try:
             if time.monotonic() < self._leave_until:
                 return False
-            self._prepare()
-            action()
+            self._do(action)
         except Exception as error:  # each engine has errors of its own
             self._is_prepared = False
             self._leave_until = time.monotonic() + PAUSE
@@ -138,7 +139,18 @@ class TaskQueue:
 
     def close(self) -> None:
         """Close this thread's connections and the one that all share; they open again when they are needed."""
-        self.huey.storage.close()
+        # Huey doesn't expect two threads to do so at once.
+        with self._closing:
+            self.huey.storage.close()
+
+    def _do(self, action: Callable[[], object]) -> None:
+        self._prepare()
+        try:
+            action()
+        except TABLES_MISSING:
+            self._is_prepared = False
+            self._prepare()
+            action()
 
     def _prepare(self) -> None:
         """Create the tables if they are not there, or not any more."""
@@ -152,7 +164,7 @@ class TaskQueue:
             self._file.parent.mkdir(parents=True, exist_ok=True)
         try:
             self.huey.pending_count()
-        except (sqlite3.OperationalError, psycopg.errors.UndefinedTable):
+        except TABLES_MISSING:
             self.huey.storage.initialize_schema()
         if self._file:
             self._inode = _inode(self._file)
