@@ -140,9 +140,13 @@ class TestPages:
         page = administrator.post("/users/resend", csrf_token="x", search="example")
         assert "This page was open too long" in page.text
 
-    def test_only_pending_users_can_be_ticked(self, administrator: Browser, people: list[int]) -> None:
-        ticks = re.findall(r'type="checkbox" name="user" value="(\d+)"', administrator.get("/users").text)
+    def test_the_list_offers_it_for_pending_users(self, administrator: Browser, people: list[int]) -> None:
+        page = administrator.get("/users").text
+        ticks = re.findall(r'type="checkbox" name="user" value="(\d+)" form="resend"', page)
         assert sorted(map(int, ticks)) == people[:7]
+        assert '<form class="next-steps" method="get" action="/users/resend" id="resend">' in page
+        assert 'href="/users/resend?search=p3"' in administrator.get("/users?search=p3").text
+        assert "/users/resend" not in administrator.get("/users?state=active").text
 
 
 def test_a_link_that_was_sent_before_keeps_working(
