@@ -18,8 +18,6 @@ def test_a_worker_counts_while_it_says_that_it_runs(database: Database) -> None:
         workers.beat(session, "two", now)
         assert workers.count(session, now) == 2
         assert workers.count(session, now + SILENCE + timedelta(seconds=5)) == 1
-        workers.leave(session, "one", now)
-        assert workers.count(session, now) == 1
 
 
 def test_a_worker_forgets_those_that_are_gone_and_those_from_the_future(database: Database) -> None:

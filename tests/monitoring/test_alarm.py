@@ -170,3 +170,12 @@ def test_one_message_that_fails_alone_raises_no_alarm(
     deliver()
     watch()
     assert receiver.types == []
+
+
+def test_a_worker_that_starts_after_a_pause_raises_no_alarm(
+    receiver: Receiver, watch: Act, enqueue: Enqueue, inbox: Inbox
+) -> None:
+    enqueue()
+    with time_machine.travel(clock.now() + timedelta(minutes=6)):
+        watch()
+    assert receiver.types == []

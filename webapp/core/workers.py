@@ -18,7 +18,6 @@ class Worker(Base):
     __tablename__ = "workers"
 
     token: Mapped[str] = mapped_column(String(40), primary_key=True)
-    started_at: Mapped[datetime]
     seen_at: Mapped[datetime]
 
 
@@ -30,19 +29,14 @@ def beat(session: Session, token: str, now: datetime) -> None:
 
     The row of the last worker stays when none is left, so that it is known since when.
     """
-    row = {"token": token, "started_at": now, "seen_at": now}
+    row = {"token": token, "seen_at": now}
     statement = insert_into(session, Worker).values(row)
     session.execute(statement.on_conflict_do_update(index_elements=[Worker.token], set_={"seen_at": now}))
     # A time far ahead was written by a clock that has been set back since.
     gone = or_(Worker.seen_at <= now - SILENCE, Worker.seen_at >= now + SILENCE)
-    session.execute(delete(Worker).where(gone))
-
-
-def leave(session: Session, token: str, now: datetime) -> None:
-    """Record that this worker stops; it counts as gone at once."""
-    row = session.get(Worker, token)
-    if row is not None:
-        row.seen_at = now - SILENCE
+    # Two workers that were cut off from the database for a while would otherwise wait for each other.
+    tokens = select(Worker.token).where(gone).with_for_update(skip_locked=True)
+    session.execute(delete(Worker).where(Worker.token.in_(tokens)))
 
 
 def count(session: Session, now: datetime) -> int:

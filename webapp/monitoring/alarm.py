@@ -16,7 +16,7 @@ from webapp.core.database import insert_into
 from webapp.mail import servers
 from webapp.monitoring.models import ONLY, Outage
 from webapp.outbox.labels import describe_cause
-from webapp.outbox.status import DeliveryStatus, cause_of, delivery_status
+from webapp.outbox.status import DeliveryStatus, Flow, cause_of, delivery_status
 from webapp.settings.service import general
 from webapp.webhooks import service as webhooks
 
@@ -30,7 +30,8 @@ def watch(now: datetime) -> None:
     database = app_state().database
     with database.read() as session:
         status, outage = delivery_status(session, now), session.get(Outage, ONLY)
-    if outage is None and status.stopped_since is not None:
+    # This worker runs, even if it has not said so yet.
+    if outage is None and status.flow is Flow.STOPPED:
         with database.transaction() as session:
             _begin(session, status)
     elif outage is not None and _is_over(outage, status):

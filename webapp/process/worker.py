@@ -4,12 +4,10 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 import structlog
 from flask import Flask
 from huey.consumer import Consumer
-from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.core import clock, workers
 from webapp.core.app_state import app_state_of
@@ -66,8 +64,7 @@ class WorkerProcess:
         self._dead = Dead(app, self._runner.worker)
         self._sweeper = Repeated("sweeper", Sweep(app, self._runner, self._queue, self._dead))
         self._leases = Repeated("leases", Leases(app, self._runner.worker))
-        self._heart = Heart(app, self._runner.worker)
-        self._heartbeat = Repeated("heartbeat", self._heart.beat)
+        self._heartbeat = Repeated("heartbeat", Heartbeat(app, self._runner.worker))
 
     def start(self) -> None:
         """Start the threads. Once this is logged, the worker stops gracefully when it is asked to."""
@@ -90,7 +87,6 @@ class WorkerProcess:
         # They are renewed to the end.
         self._leases.stop(deadline)
         self._heartbeat.stop(deadline)
-        self._heart.stop()
         close_connections(self._app)
         self._dead.close()
         self._queue.close()
@@ -198,22 +194,17 @@ class Leases:
         return RENEWAL
 
 
-class Heart:
+class Heartbeat:
     """Records in the database that this worker runs."""
 
     def __init__(self, app: Flask, worker: str) -> None:
         self._database, self._worker = app_state_of(app).database, worker
 
-    def beat(self) -> float:
+    def __call__(self) -> float:
         """Record it; return the seconds until that is necessary again."""
         with self._database.transaction() as session:
             workers.beat(session, self._worker, clock.now())
         return workers.BEAT.total_seconds()
-
-    def stop(self) -> None:
-        """Record that the worker stops. Without the database, its silence will tell."""
-        with suppress(SQLAlchemyError), self._database.transaction() as session:
-            workers.leave(session, self._worker, clock.now())
 
 
 def _consumer(queue: TaskQueue, threads: int) -> Consumer:

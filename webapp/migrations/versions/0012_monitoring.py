@@ -14,7 +14,6 @@ def upgrade() -> None:
     op.create_table(
         "workers",
         sa.Column("token", sa.String(40), nullable=False),
-        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("token", name="pk_workers"),
     )
