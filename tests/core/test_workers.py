@@ -25,5 +25,7 @@ def test_a_worker_forgets_those_that_are_gone_and_those_from_the_future(database
     with database.transaction() as session:
         workers.beat(session, "gone", now - SILENCE)
         workers.beat(session, "from the future", now + timedelta(days=1))
+        workers.beat(session, "dead", now)
         workers.beat(session, "here", now)
+        workers.forget(session, "dead")
         assert list(session.scalars(select(Worker.token))) == ["here"]

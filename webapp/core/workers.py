@@ -39,6 +39,11 @@ def beat(session: Session, token: str, now: datetime) -> None:
     session.execute(delete(Worker).where(Worker.token.in_(tokens)))
 
 
+def forget(session: Session, token: str) -> None:
+    """Forget a worker that is known to be gone, as another one that runs has found out."""
+    session.execute(delete(Worker).where(Worker.token == token))
+
+
 def count(session: Session, now: datetime) -> int:
     """Return how many workers run."""
     return sum(is_alive(seen_at, now) for seen_at in session.scalars(select(Worker.seen_at)))

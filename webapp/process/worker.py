@@ -177,7 +177,7 @@ class Dead:
     def _release(self, worker: str) -> None:
         with self._database.transaction() as session:
             claims.release(session, worker, clock.now())
-            workers.leave(session, worker, clock.now())
+            workers.forget(session, worker)
         log.warning("worker died; what it held is free", worker=worker)
 
 
