@@ -7,7 +7,9 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.bench.pages import fresh
 from tests.bench.site import Site
+from tests.bench.table import row
 from tests.support.running import clean
 
 FEW, MANY = 1_000, 100_000
@@ -19,6 +21,15 @@ class Imported(NamedTuple):
     rate: float
     memory: int
     memory_of_few: int
+
+
+def measure() -> None:
+    """Print the rows of this group."""
+    with fresh() as (site, _sink):
+        people = importing(site)
+        few, growth = f"a thousand {people.memory_of_few / 2**20:.0f}", people.memory / people.memory_of_few
+        row("importing 100,000 people, people/s", f"{people.rate:,.0f}", "", None, "≥ 3,000")
+        row("its peak memory, MiB", f"{people.memory / 2**20:.0f}", few, growth, "≤ 1.30")
 
 
 def importing(site: Site) -> Imported:

@@ -16,6 +16,8 @@ from typing import Any
 
 from sqlalchemy import delete, func, insert, select
 
+from tests.bench.visitor import Visitor
+from tests.support.browser import PASSWORD
 from tests.support.running import clean
 from tests.support.users import add_user
 from webapp import create_app
@@ -44,9 +46,10 @@ class Site:
     database: Database
 
     @classmethod
-    def prepared(cls, folder: Path, sink_port: int) -> "Site":
-        """Prepare a site with a public URL and a mail server."""
-        config = Config.complete(instance=folder, secret_key="a secret key for the bench")
+    def prepared(cls, folder: Path, sink_port: int, **given: str | None) -> "Site":
+        """Prepare a site with a public URL and a mail server; `given` are URLs of its database and its queue."""
+        urls = {name: url for name, url in given.items() if url is not None}
+        config = Config.complete(instance=folder, secret_key="a secret key for the bench", **urls)
         # The database of an application, whose transactions wake the worker.
         site = cls(config, app_state_of(create_app(config)).database)
         schema.upgrade(site.database)
@@ -61,6 +64,15 @@ class Site:
         for address in addresses:
             add_user(self.database, address)
         return addresses
+
+    def signed_in(self, port: int, role: Role) -> Visitor:
+        """Return a signed-in user with this role, added before."""
+        address = f"{role}@mailroom.example"
+        add_user(self.database, address, role)
+        visitor = Visitor(port)
+        visitor.send("/login", {**visitor.fields("/login"), "email": address, "password": PASSWORD})
+        visitor.get("/")
+        return visitor
 
     def sign_in_by(self, authentication: str) -> None:
         """Authenticate to the mail server with a password, or with an access token that is valid for an hour."""
@@ -81,6 +93,13 @@ class Site:
             for start in range(first, people, BATCH):
                 session.execute(insert(User), [_somebody(index) for index in range(start, min(people, start + BATCH))])
 
+    def pending(self, number: int) -> list[User]:
+        """Return so many users who haven't activated their accounts, added if need be."""
+        self.grow_to(number)
+        with self.database.read() as session:
+            pending = select(User).where(User.state == UserState.PENDING).order_by(User.id).limit(number)
+            return list(session.scalars(pending))
+
     @contextmanager
     def web(self) -> Iterator[int]:
         """Run the web server as `mailroom serve` does, and yield its port."""
@@ -99,6 +118,8 @@ class Site:
         return {
             "MAILROOM_INSTANCE": str(self.config.instance),
             "MAILROOM_SECRET_KEY": self.config.secret_key,
+            "MAILROOM_DATABASE_URL": self.config.database_url,
+            "MAILROOM_QUEUE_URL": self.config.queue_url,
             "MAILROOM_RATE_LIMITS": "off",
         }
 

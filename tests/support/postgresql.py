@@ -21,20 +21,22 @@ from webapp.core.database import Base, Database
 
 SECONDS_TO_START = 30
 # The data are temporary, so nothing has to reach the disk.
-OPTIONS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off", "listen_addresses=")
+TEMPORARY = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off")
 # Standard input is a pipe that ends when the test run does, however it ends; until then it says "stop" and "start".
-KEEPER = f"""
-start() {{
-    "$0/bin/postgres" -D "$1/data" -k "$1" {" ".join(f"-c {option}" for option in OPTIONS)} >>"$1/log" 2>&1 &
-}}
-stop() {{
+KEEPER = """
+home=$0 folder=$1
+shift
+start() {
+    "$home/bin/postgres" -D "$folder/data" -k "$folder" -c listen_addresses= "$@" >>"$folder/log" 2>&1 &
+}
+stop() {
     kill -INT $!
     wait
-}}
-start "$1"
-while read -r word; do $word "$1"; done
+}
+start "$@"
+while read -r word; do $word "$@"; done
 stop
-rm -rf "$1"
+rm -rf "$folder"
 """
 # A connection that an earlier test left open would keep its locks.
 TERMINATE_OTHERS = """
@@ -121,15 +123,19 @@ class PostgreSQL:
 
 
 @contextmanager
-def running_postgresql() -> Iterator[PostgreSQL]:
-    """Run a server until the end of the block. It also stops when this process is killed."""
+def running_postgresql(durable: bool = False) -> Iterator[PostgreSQL]:
+    """Run a server until the end of the block. It also stops when this process is killed.
+
+    A `durable` one is set up as usual: commits wait for the disk.
+    """
     # A socket's path is limited to 107 bytes, and TMPDIR can be long.
     folder = Path(tempfile.mkdtemp(prefix="mailroom-postgresql-", dir="/tmp"))
     if os.getuid() == 0:
         os.chown(folder, _nobody().pw_uid, _nobody().pw_gid)
     home = _programs(folder)
     _run(home / "bin/initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
-    command = ["/bin/sh", "-c", KEEPER, str(home), str(folder)]
+    options = [part for option in (() if durable else TEMPORARY) for part in ("-c", option)]
+    command = ["/bin/sh", "-c", KEEPER, str(home), str(folder), *options]
     keeper = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, **_ordinary_user())
     try:
         _wait_for(folder, keeper)

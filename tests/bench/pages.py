@@ -1,39 +1,61 @@
-"""The measurements. Each takes a prepared site and returns numbers."""
+"""How fast pages are, and email that people wait for."""
 
 import random
-import smtplib
+import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from statistics import median
 
 from tests.bench.load import requests_per_second
-from tests.bench.sink import Sink
-from tests.bench.site import SENDER, Site, bare_page
+from tests.bench.sink import Sink, running_sink
+from tests.bench.site import Site, bare_page
+from tests.bench.table import Compared, row
 from tests.bench.visitor import Visitor
 from tests.support.browser import PASSWORD
-from tests.support.users import add_user
-from webapp import create_app
 from webapp.accounts.models import Role
 from webapp.accounts.passwords import hashing
 from webapp.core import clock
-from webapp.mail.compose import compose
 from webapp.outbox.service import enqueue
-from webapp.settings.service import General
 
 ROUNDS = 5
 
 
-@dataclass(frozen=True)
-class Compared:
-    """Two medians."""
+def measure() -> None:
+    """Print the rows of this group."""
+    with fresh() as (site, _sink):
+        page = sign_in_page(site)
+        row("sign-in page, requests/s", f"{page.ours:,.0f}", f"bare page {page.other:,.0f}", page.ratio, "≥ 0.25")
+    for role in (Role.MEMBER, Role.ADMINISTRATOR):
+        with fresh() as (site, _sink):
+            home = signed_in_page(site, role)
+            bare = f"bare page {home.other:,.0f}"
+            row(f"Home of a signed-in {role}, requests/s", f"{home.ours:,.0f}", bare, home.ratio, "≥ 0.25")
+    with fresh() as (site, _sink):
+        for who, took in zip(("a user", "nobody"), signing_in(site), strict=True):
+            ours, check = f"{took.ours * 1000:.1f}", f"argon2 check {took.other * 1000:.1f}"
+            row(f"signing in as {who}, ms", ours, check, took.ratio, "≤ 1.30")
+    with fresh() as (site, _sink):
+        asked = forgot_password(site)
+        known, unknown = f"known {asked.ours * 1000:.2f}", f"unknown {asked.other * 1000:.2f}"
+        row("requesting a reset, by address, ms", known, unknown, asked.ratio, "0.95 to 1.05")
+    with fresh() as (site, sink):
+        wait = post_to_data(site, sink)
+        row("requesting a reset until DATA of its email, ms", f"{wait * 1000:.0f}", "", None, "< 150")
+    with fresh() as (site, sink):
+        tokens = oauth2(site, sink)
+        cost = tokens.other / tokens.ours
+        row("emails/s with OAuth2", f"{tokens.ours:,.0f}", f"with a password {tokens.other:,.0f}", cost, "≤ 1.05")
 
-    ours: float
-    other: float
 
-    @property
-    def ratio(self) -> float:
-        """Our median divided by the other."""
-        return self.ours / self.other
+@contextmanager
+def fresh() -> Iterator[tuple[Site, Sink]]:
+    """Prepare a new site for one measurement."""
+    with tempfile.TemporaryDirectory(prefix="mailroom-bench-") as folder, running_sink() as sink:
+        site = Site.prepared(Path(folder), sink.port)
+        yield site, sink
+        site.database.engine.dispose()
 
 
 def sign_in_page(site: Site) -> Compared:
@@ -53,7 +75,7 @@ def signed_in_page(site: Site, role: Role) -> Compared:
     site.add_people(2)
     ours, bare = [], []
     with site.web() as our_port, bare_page() as bare_port:
-        cookie = _signed_in(site, our_port, role).cookie
+        cookie = site.signed_in(our_port, role).cookie
         for _ in range(ROUNDS):
             ours.append(requests_per_second(our_port, "/", cookie))
             bare.append(requests_per_second(bare_port, "/login"))
@@ -78,42 +100,12 @@ def signing_in(site: Site, number: int = 40) -> tuple[Compared, Compared]:
     return Compared(median(times["person"]), check), Compared(median(times["nobody"]), check)
 
 
-def users_page(site: Site, few: int = 1_000, many: int = 1_000_000, number: int = 40) -> Compared:
-    """Measure seconds for the users page, with many users and with few."""
-    with site.web() as port:
-        administrator = _signed_in(site, port, Role.ADMINISTRATOR)
-        with_few = _time_users(site, administrator, few, number)
-        return Compared(_time_users(site, administrator, many, number), with_few)
-
-
-def _time_users(site: Site, administrator: Visitor, people: int, number: int) -> float:
-    site.grow_to(people)
-    # That took a while, and the server closes idle connections.
-    administrator.reconnect()
-    times = []
-    for _ in range(number):
-        started = time.perf_counter()
-        administrator.get("/users")
-        times.append(time.perf_counter() - started)
-    return median(times[number // 4 :])
-
-
 def _time_sign_in(port: int, address: str) -> float:
     visitor = Visitor(port)
     fields = {**visitor.fields("/login"), "email": address, "password": PASSWORD}
     started = time.perf_counter()
     visitor.send("/login", fields)
     return time.perf_counter() - started
-
-
-def _signed_in(site: Site, port: int, role: Role) -> Visitor:
-    """Return a signed-in user with this role."""
-    address = f"{role}@mailroom.example"
-    add_user(site.database, address, role)
-    visitor = Visitor(port)
-    visitor.send("/login", {**visitor.fields("/login"), "email": address, "password": PASSWORD})
-    visitor.get("/")
-    return visitor
 
 
 def forgot_password(site: Site, number: int = 200) -> Compared:
@@ -151,23 +143,6 @@ def post_to_data(site: Site, sink: Sink, number: int = 21) -> float:
     return median(waits)
 
 
-def deliver(site: Site, sink: Sink, number: int = 500) -> Compared:
-    """Measure messages per second of the worker, and of smtplib with a prebuilt message on one connection."""
-    addresses = site.add_people(number)
-    with site.database.transaction() as session:
-        for address in addresses:
-            enqueue(session, "reset", address, expires_at=clock.now().replace(year=2100))
-    before = len(sink.times)
-    with site.worker():
-        ours = _rate(sink.wait(before + number)[before:])
-    content = _sample(site)
-    before = len(sink.times)
-    with smtplib.SMTP("127.0.0.1", sink.port) as client:
-        for address in addresses:
-            client.sendmail(SENDER, [address], content)
-    return Compared(ours, _rate(sink.wait(before + number)[before:]))
-
-
 def _ask(visitor: Visitor, fields: dict[str, str], address: str) -> None:
     """Request a reset email. Raises RuntimeError unless the response is the usual one."""
     status, _page = visitor.send("/forgot-password", {**fields, "email": address})
@@ -192,12 +167,3 @@ def oauth2(site: Site, sink: Sink, number: int = 300) -> Compared:
 
 def _rate(times: list[float]) -> float:
     return (len(times) - 1) / (times[-1] - times[0])
-
-
-def _sample(site: Site) -> bytes:
-    """Compose an email as the worker does."""
-    general = General("https://mailroom.example", "Mailroom", "")
-    link = "https://mailroom.example/reset-password/" + "x" * 43
-    data = {"name": "Person", "valid_until": clock.now()}
-    with create_app(site.config).app_context():
-        return compose("reset", "person0@mailroom.example", SENDER, general, data, link).as_bytes()

@@ -1,0 +1,92 @@
+"""What SIGKILL of the worker at full speed costs: messages sent twice, lost ones, and seconds without mail."""
+
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench.sink import Sink, running_sink
+from tests.bench.site import Site
+from tests.bench.table import row
+from tests.support.postgresql import running_postgresql
+from tests.support.running import clean
+from webapp.core import clock
+from webapp.outbox.service import enqueue_all
+
+KILLS = 50
+BATCH = 5_000
+# The worker is killed after it has sent for so many seconds.
+SENDING = (0.1, 0.8)
+
+
+@dataclass(frozen=True)
+class Killed:
+    """Messages queued, sent more than once and never sent, and the seconds from each restart to the next message."""
+
+    queued: int
+    doubles: int
+    lost: int
+    restarts: list[float]
+
+
+def measure(kills: int = KILLS, database: str = "sqlite") -> None:
+    """Print the rows of this group."""
+    result = kill_often(kills, database)
+    name = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}[database]
+    other = f"{result.lost} lost of {result.queued:,}"
+    row(f"doubles in {kills} kills, {name}", f"{result.doubles}", other, result.doubles / kills, "≤ 1, 0 lost")
+    row("restart until mail flows, at most, s", f"{max(result.restarts):.1f}", "", None, "< 5")
+
+
+def kill_often(kills: int, database: str) -> Killed:
+    """Kill the worker so often at random moments while it sends, then let it finish."""
+    with ExitStack() as stack:
+        url = None
+        if database == "postgresql":
+            url = stack.enter_context(stack.enter_context(running_postgresql(durable=True)).fresh())
+        sink = stack.enter_context(running_sink())
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mailroom-bench-"))
+        site = Site.prepared(Path(folder), sink.port, database_url=url)
+        stack.callback(site.database.engine.dispose)
+        queued, restarts = 0, []
+        for _ in range(kills):
+            while queued - len(set(sink.accepted)) < BATCH:
+                queued = _queue(site, queued)
+            restarts.append(_run_and_kill(site, sink))
+        with site.worker():
+            _wait_until_finished(sink, queued)
+        copies = Counter(sink.accepted)
+        return Killed(queued, copies.total() - len(copies), queued - len(copies), restarts)
+
+
+def _queue(site: Site, queued: int) -> int:
+    """Queue messages to people who have none yet; return how many are queued in all."""
+    users = site.pending(queued + BATCH)[queued:]
+    with site.database.transaction() as session:
+        enqueue_all(session, "activation", users, clock.now().replace(year=2100))
+    return queued + len(users)
+
+
+def _run_and_kill(site: Site, sink: Sink) -> float:
+    """Run the worker and kill it while it sends; return the seconds from its start to its first message."""
+    before = len(sink.times)
+    command = [sys.executable, "-m", "webapp.cli", "worker"]
+    started = time.monotonic()
+    with subprocess.Popen(command, env=clean(site.environ), stderr=subprocess.DEVNULL) as process:
+        first = sink.wait(before + 1)[before]
+        time.sleep(random.uniform(*SENDING))
+        process.kill()
+    return first - started
+
+
+def _wait_until_finished(sink: Sink, number: int, seconds: float = 60) -> None:
+    """Wait until everybody's message was accepted, and nothing more came for a second; or for so many seconds."""
+    deadline = time.monotonic() + seconds
+    while len(set(sink.accepted)) < number and time.monotonic() < deadline:
+        time.sleep(0.2)
+    time.sleep(1)
