@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 class Composer:
     """Composes emails with these settings. `headers` are those of the provider. Needs an application context.
 
-    The layouts are kept as long as it is: changed settings need another one.
+    The layouts are kept as long as it is: changed settings need another one. Threads may share it.
     """
 
     def __init__(self, general: General, mail_from: str, headers: Mapping[str, str]) -> None:
@@ -67,11 +67,13 @@ class Composer:
 
     def _layout(self, template: str, language: str, values: Mapping[str, Any]) -> Layout:
         key = (template, language, shape_of(values))
-        if key not in self._layouts:
+        try:
+            layout = self._layouts[key]
+        except KeyError:
+            layout = self._make(template, language, values)
             if len(self._layouts) >= MAX_LAYOUTS:
                 self._layouts.clear()
-            self._layouts[key] = self._make(template, language, values)
-        layout = self._layouts[key]
+            self._layouts[key] = layout
         if layout is None:
             raise Refused(template)
         return layout

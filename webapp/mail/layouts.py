@@ -66,12 +66,14 @@ class Layout:
     def _convert(self, number: int, values: Values) -> str:
         """Return what a filter makes of a value. Many emails in a row have the same date."""
         key = (number, values[self.fields[number].source])
-        if key not in self._converted:
+        shown = self._converted.get(key)
+        if shown is None:
+            with i18n.use_language(self.language):
+                shown = self.fields[number].show(values)
             if len(self._converted) >= MAX_CONVERTED:
                 self._converted.clear()
-            with i18n.use_language(self.language):
-                self._converted[key] = self.fields[number].show(values)
-        return self._converted[key]
+            self._converted[key] = shown
+        return shown
 
 
 def _escape(text: str) -> str:
