@@ -219,6 +219,8 @@ def test_the_worker_looks_again_when_the_limit_ends(use_limits: UseServer, datab
 def test_waiting_for_a_limit_is_no_standstill(use_limits: UseServer, database: Database) -> None:
     use_limits(limit_per_day=1)
     tried(database, 24 * 3600 - 60)
+    with database.transaction() as session:
+        session.execute(update(Message).values(next_attempt_at=NOW - timedelta(hours=1)))
     flows = []
     for minutes in (0, 2, 8):
         with database.read() as session:

@@ -45,11 +45,6 @@ class KeptConnection:
         """Whether it has sent email and takes more. Only such a one is replaced if the server has closed it."""
         return self._connection.emails > 0 and self.is_fresh
 
-    def is_open(self) -> bool:
-        """Return whether the server has not closed it meanwhile, as far as one can tell."""
-        client = self._connection.host
-        return client is not None and client.is_quiet()
-
     def deliver(self, email: WireEmail, not_after: datetime | None = None) -> str:
         """Send one email as `SmtpConnection.deliver` does. Raises DeliveryError.
 
@@ -98,7 +93,7 @@ class ConnectionPool:
         """
         with self._lock:
             own = [one for one in self._idle if one.key == key]
-            fitting = [one for one in own if one.settings == settings and one.is_fresh and one.is_open()]
+            fitting = [one for one in own if one.settings == settings and one.is_fresh]
             chosen = fitting[-1] if fitting else None
             useless = [one for one in own if one not in fitting]
             self._idle = [one for one in self._idle if one is not chosen and one not in useless]

@@ -7,7 +7,6 @@ long tokens).
 
 import base64
 import json
-import select
 import smtplib
 import socket
 import ssl
@@ -173,12 +172,6 @@ class SmtpClient(smtplib.SMTP):
         """Raise the error of `refuse` again, which a plugin may have caught. Raises DeliveryError."""
         if self._refused is not None:
             raise DeliveryError(Stage.AUTH, *self._refused)
-
-    def is_quiet(self) -> bool:
-        """Return whether the server has said nothing since its last reply: unasked, it only says that it hangs up."""
-        waiting = select.poll()
-        waiting.register(self.sock, select.POLLIN)
-        return not self._buffer and not waiting.poll(0)
 
     def quit_quickly(self) -> None:
         """Send QUIT and wait only briefly: the message is delivered already. Raises OSError."""
