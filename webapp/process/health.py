@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, Response, current_app, jsonify
 from sqlalchemy.exc import SQLAlchemyError
 
 from webapp.core import clock, schema
-from webapp.core.app_state import AppState, app_state
+from webapp.core.app_state import app_state
 from webapp.core.config import ConfigError
 from webapp.monitoring.state import mail_state, may_see_details
 
@@ -25,25 +25,34 @@ log = structlog.get_logger(__name__)
 class Readiness:
     """Looks at the database in a thread of its own, once for all who ask meanwhile: they must not take all threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, app: Flask) -> None:
+        self._app = app
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="readiness")
         self._lock = threading.Lock()
         self._check: Future[dict[str, Any]] | None = None
         self._deadline = 0.0
 
-    def require(self, state: AppState) -> dict[str, Any]:
+    def require(self) -> dict[str, Any]:
         """Return the state of delivery, or raise what keeps Mailroom from working: TimeoutError if that takes long."""
         with self._lock:
             if self._check is None or self._check.done():
-                self._check, self._deadline = self._thread.submit(_check, state), time.monotonic() + PATIENCE
+                self._check, self._deadline = self._thread.submit(self._look), time.monotonic() + PATIENCE
             check, deadline = self._check, self._deadline
         return check.result(max(0.0, deadline - time.monotonic()))
+
+    def _look(self) -> dict[str, Any]:
+        with self._app.app_context():
+            state = app_state()
+            state.keyring.keys().require_current()
+            with state.database.read() as session:
+                schema.current_revision(session)
+                return mail_state(session, clock.now())
 
 
 def init_app(app: Flask) -> None:
     """Add the pages, and the thread that looks at the database, however long that takes."""
     app.register_blueprint(blueprint)
-    app.extensions[EXTENSION] = Readiness()
+    app.extensions[EXTENSION] = Readiness(app)
 
 
 @blueprint.get("/healthz")
@@ -59,7 +68,7 @@ def readyz() -> tuple[Response, int]:
     `mail` tells whether email flows, which is no matter of this process: 200 stays 200.
     """
     try:
-        mail = cast(Readiness, current_app.extensions[EXTENSION]).require(app_state())
+        mail = cast(Readiness, current_app.extensions[EXTENSION]).require()
     except (SQLAlchemyError, TimeoutError):
         log.exception("database not ready")
         return jsonify(status="unavailable", reason="database"), 503
@@ -69,10 +78,3 @@ def readyz() -> tuple[Response, int]:
     # Anybody can ask.
     shown = mail if may_see_details() else {"state": mail["state"]}
     return jsonify(status="ok", mail=shown), 200
-
-
-def _check(state: AppState) -> dict[str, Any]:
-    state.keyring.keys().require_current()
-    with state.database.read() as session:
-        schema.current_revision(session)
-        return mail_state(session, clock.now())
