@@ -22,7 +22,7 @@ Resettable = Callable[[], int]
 def add_attempt(database: Database, message_id: int, result: AttemptResult, **values: object) -> None:
     with database.transaction() as session:
         same = {"number": 1, "provider": "custom", "host": "smtp.example", "started_at": clock.now(), "seconds": 0.25}
-        session.add(Attempt(message_id=message_id, result=result, **same, **values))
+        session.add(Attempt(message_id=message_id, result=result, **{**same, **values}))
 
 
 @pytest.mark.one_database
@@ -59,7 +59,7 @@ def test_the_conversation_of_the_last_failure_is_folded_in_without_secrets(
     inbox.refusals.append("554 5.6.0 No such content")
     message_id = enqueue_reset()
     deliver()
-    folded = administrator.get(f"/outbox/{message_id}").text.partition("in the last failure</summary>")[2]
+    folded = administrator.get(f"/outbox/{message_id}").text.partition("of the last failure</summary>")[2]
     assert "554 5.6.0 No such content" in folded.partition("</details>")[0]
     assert inbox.password not in folded
 

@@ -11,15 +11,28 @@ from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, literal, select, text, true, tuple_, union_all
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal,
+    select,
+    text,
+    true,
+    tuple_,
+    union_all,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from webapp.core.database import MAX_ID, UtcDateTime
 from webapp.outbox.filters import Filter, StateFilter
-from webapp.outbox.models import Message, MessageState, search_key
+from webapp.outbox.models import Message, search_key
 
 # How many messages are looked through for a page where no index leads to fewer.
-LOOKED_THROUGH = 2000
+LOOKED_THROUGH = 1000
 # No address has a character that comes after it.
 LAST_CHARACTER = "\U0010ffff"
 # Finds the last id up to which everything is from before this time, by steps of half the size each. An index on the
@@ -54,7 +67,8 @@ _CHECKED: tuple[Any, ...] = (
     Message.user_id,
     Message.attempts,
 )
-
+_ID: tuple[Any, ...] = (Message.id,)
+Columns = tuple[Any, ...]
 # Conditions in terms of columns of these names.
 Checks = Callable[[Any], Sequence[ColumnElement[bool]]]
 
@@ -74,11 +88,11 @@ class ById:
 
     def some(self, span: Span) -> Select[Any]:
         """Select the newest: as many as are looked through and one more."""
-        return self.newest(span, LOOKED_THROUGH + 1)
+        return self.newest(span, LOOKED_THROUGH + 1, columns=_ID)
 
-    def newest(self, span: Span, limit: int, checks: Checks = no_checks) -> Select[Any]:
+    def newest(self, span: Span, limit: int, checks: Checks = no_checks, columns: Columns = _CHECKED) -> Select[Any]:
         """Select the newest for which the checks hold."""
-        ids = select(*_CHECKED).where(Message.id >= span.first, Message.id < span.end, *checks(Message))
+        ids = select(*columns).where(Message.id >= span.first, Message.id < span.end, *checks(Message))
         return ids.order_by(Message.id.desc()).limit(limit)
 
 
@@ -97,27 +111,26 @@ class ByValue:
 
     def some(self, span: Span) -> Select[Any]:
         """Select the newest: as many as are looked through and one more."""
-        return self.newest(span, LOOKED_THROUGH + 1)
+        return self.newest(span, LOOKED_THROUGH + 1, columns=_ID)
 
-    def newest(self, span: Span, limit: int, checks: Checks = no_checks) -> Select[Any]:
+    def newest(self, span: Span, limit: int, checks: Checks = no_checks, columns: Columns = _CHECKED) -> Select[Any]:
         """Select the newest for which the checks hold."""
-        parts = [self._newest_with(value, span, limit, checks) for value in self.values]
+        parts = [self._newest_with(value, span, limit, checks, columns) for value in self.values]
         if len(parts) == 1:
             return parts[0]
         union = union_all(*[select(part.subquery()) for part in parts]).subquery()
         return select(union).order_by(union.c.id.desc()).limit(limit)
 
-    def _newest_with(self, value: Any, span: Span, limit: int, checks: Checks = no_checks) -> Select[Any]:
+    def _newest_with(self, value: Any, span: Span, limit: int, checks: Checks, columns: Columns) -> Select[Any]:
         column: InstrumentedAttribute[Any] = getattr(Message, self.column)
         within = [column == value, Message.id >= span.first, Message.id < span.end]
         if self.is_postgresql:
             # With the conditions above it may take the index of the ids, and pass a million others where all messages
             # with the value are old. SQLite doesn't, but reads more than the range of such pairs.
-            pair, first, end = (tuple_(column, Message.id), *(tuple_(literal(value), literal(id_)) for id_ in span))
+            bound = value if isinstance(value, BindParameter) else literal(value)
+            pair, first, end = (tuple_(column, Message.id), *(tuple_(bound, literal(id_)) for id_ in span))
             within = [pair >= first, pair < end]
-        return (
-            select(*_CHECKED).where(*within, *checks(Message)).order_by(column.desc(), Message.id.desc()).limit(limit)
-        )
+        return select(*columns).where(*within, *checks(Message)).order_by(column.desc(), Message.id.desc()).limit(limit)
 
 
 @dataclass(frozen=True)
@@ -130,14 +143,14 @@ class ByBeginning:
         """What is true of them."""
         return and_(of.recipient_key >= self.text, of.recipient_key < self.text + LAST_CHARACTER)
 
-    def some(self, _span: Span | None = None) -> Select[Any]:
+    def some(self, _span: Span | None = None, columns: Columns = _ID) -> Select[Any]:
         """Select the first by address: as many as are looked through and one more."""
-        found = select(*_CHECKED).where(self.condition(Message)).order_by(Message.recipient_key, Message.id)
+        found = select(*columns).where(self.condition(Message)).order_by(Message.recipient_key, Message.id)
         return found.limit(LOOKED_THROUGH + 1)
 
-    def newest(self, span: Span, limit: int, checks: Checks = no_checks) -> Select[Any]:
+    def newest(self, span: Span, limit: int, checks: Checks = no_checks, columns: Columns = _CHECKED) -> Select[Any]:
         """Select the newest for which the checks hold; wrong if there are more than LOOKED_THROUGH without them."""
-        of = self.some().subquery().c
+        of = self.some(columns=columns).subquery().c
         found = select(*of).where(of.id >= span.first, of.id < span.end, *checks(of))
         return found.order_by(of.id.desc()).limit(limit)
 
@@ -155,9 +168,9 @@ def span_of(session: Session, wanted: Filter) -> Span:
     return Span(first, end)
 
 
-def sources_of_states(session: Session) -> list[ByValue]:
-    """Return a source for each state."""
-    return [_by_value(session, "state", state) for state in MessageState]
+def source_of_state(session: Session) -> ByValue:
+    """Return the source for a state, which is the parameter `state` of its query."""
+    return _by_value(session, "state", bindparam("state", type_=Message.state.type))
 
 
 def sources_of(session: Session, wanted: Filter) -> list[Source]:
