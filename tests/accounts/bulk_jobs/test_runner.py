@@ -23,6 +23,7 @@ from webapp.core.actor import SYSTEM, Actor, set_actor
 from webapp.core.app_state import AppState
 from webapp.core.config import Config
 from webapp.core.database import Database
+from webapp.core.errors import NotFound
 
 
 @pytest.fixture
@@ -137,6 +138,21 @@ def test_a_chunk_that_fails_is_tried_again_and_finally_stops_the_job(
             session.execute(update(BulkJob).values(moved_at=None))
         run_jobs()
     assert (read_job(job).reason, numbers(database, job)) == ("failed", [1, 2])
+
+
+def test_old_reports_and_abandoned_drafts_are_deleted(
+    job: int, run_jobs: RunJobs, read_job: ReadJob, database: Database
+) -> None:
+    run_jobs()
+    with database.transaction() as session:
+        draft = service.create(session, "counting", {}).id
+        service.delete_old(session, clock.now() + service.DRAFT_RETENTION)
+    assert numbers(database, job) == [1, 2, 3, 4, 5, 6]
+    with pytest.raises(NotFound):
+        read_job(draft)
+    with database.transaction() as session:
+        service.delete_old(session, clock.now() + service.RETENTION)
+    assert numbers(database, job) == []
 
 
 def test_a_killed_worker_leaves_an_import_that_goes_on_where_it_was(
