@@ -67,7 +67,7 @@ def test_home_says_since_when_and_why_email_is_not_delivered(
 ) -> None:
     inbox.password = "another one"
     enqueue()
-    with time_machine.travel(clock.now().replace(minute=7) - timedelta(days=1)):
+    with time_machine.travel(clock.now().replace(minute=7, second=0) - timedelta(days=1)):
         enqueue()
         deliver()
     deliver()
