@@ -19,7 +19,7 @@ from webapp.accounts.passwords import hashing
 from webapp.core import clock
 from webapp.outbox.service import enqueue
 
-ROUNDS = 5
+ROUNDS = 3
 
 
 def measure() -> None:
@@ -150,7 +150,7 @@ def _ask(visitor: Visitor, fields: dict[str, str], address: str) -> None:
         raise RuntimeError(f"{address}: {status}")
 
 
-def oauth2(site: Site, sink: Sink, number: int = 300) -> Compared:
+def oauth2(site: Site, sink: Sink, number: int = 1000) -> Compared:
     """Measure messages per second over a kept connection, authenticated with a token and with a password, in turns."""
     addresses = site.add_people(number)
     rates: dict[str, list[float]] = {"authorization_code": [], "password": []}
