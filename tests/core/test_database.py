@@ -112,3 +112,29 @@ def test_sqlite_enforces_foreign_keys_and_syncs_every_commit(tmp_path: Path) -> 
         journal = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
     database.engine.dispose()
     assert (pragmas, journal) == ([1, 2], "wal")
+
+
+def test_a_relaxed_connection_commits_each_statement(database: Database) -> None:
+    save(database, "key")
+    with database.relaxed() as connection:
+        connection.execute("UPDATE setup_tokens SET token_hash = 'other'")
+        connection.rollback()
+    assert read(database, "other") is not None
+
+
+@pytest.mark.one_database
+def test_a_relaxed_connection_waits_for_the_disk_again_when_it_is_given_back(
+    database: Database, sqlite_with_sync: None
+) -> None:
+    with database.relaxed() as connection:
+        assert connection.execute("PRAGMA synchronous").fetchone() == (1,)
+    with database.engine.connect() as pooled:
+        assert pooled.connection.driver_connection is connection
+        assert pooled.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+
+
+def test_a_relaxed_connection_that_failed_is_not_used_again(database: Database) -> None:
+    with pytest.raises(ValueError, match="wrong"), database.relaxed() as connection:
+        raise ValueError("wrong")
+    with database.engine.connect() as pooled:
+        assert pooled.connection.driver_connection is not connection
