@@ -98,9 +98,16 @@ def _in_chunks(
     event: EventType,
     filtered: Collection[str],
 ) -> int:
-    """Change the messages, newest first, in transactions of their own; what is being sent meanwhile is left out."""
-    with database.read() as session:
+    """Change the messages, newest first, in transactions of their own; what is being sent meanwhile is left out.
+
+    It is recorded first, so that the audit trail has it even if the process ends in between.
+    """
+    with database.transaction() as session:
         matching = [*conditions(session, wanted), which]
+        number = session.scalar(select(func.count(Message.id)).where(*matching))
+        if not number:
+            return 0
+        audit.record(session, event, messages=number, filtered=list(filtered))
     done, before = 0, MAX_ID
     while True:
         with database.transaction() as session:
@@ -108,9 +115,6 @@ def _in_chunks(
             ids = session.scalars(newest.limit(CHUNK_SIZE).with_for_update(skip_locked=True)).all()
             if ids:
                 done += change(session, Message.id.in_(ids))
-            is_last = len(ids) < CHUNK_SIZE
-            if is_last and done:
-                audit.record(session, event, messages=done, filtered=list(filtered))
-        if is_last:
+        if len(ids) < CHUNK_SIZE:
             return done
         before = ids[-1]
