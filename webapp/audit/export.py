@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from webapp.audit import service
 from webapp.audit.models import AuditEntry
 from webapp.audit.service import Filter
-from webapp.core.csv_files import lines
+from webapp.core.csv_files import iso, lines
 from webapp.core.database import Database
 
 HEADER = ("time", "event", "subject", "subject_id", "actor", "actor_id", "ip_address", "user_agent", "data")
@@ -21,7 +21,7 @@ def export_csv(database: Database, entry_filter: Filter) -> Iterator[str]:
 
 def _row(entry: AuditEntry) -> tuple[str, ...]:
     return (
-        entry.happened_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        iso(entry.happened_at),
         entry.event,
         entry.subject_email,
         _number(entry.subject_id),

@@ -2,10 +2,13 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
-# Cells that start with one of these are formulas to spreadsheets (OWASP, “CSV Injection”).
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+# Cells that start with one of these are formulas to spreadsheets (OWASP, “CSV Injection”). In many languages,
+# spreadsheets also begin a cell after a semicolon.
+_FORMULA = re.compile(r"(?:^|(?<=;))(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n])")
 
 
 def lines(rows: Iterable[Sequence[str]]) -> str:
@@ -17,4 +20,9 @@ def lines(rows: Iterable[Sequence[str]]) -> str:
 
 def escape_formula(cell: str) -> str:
     """Put an apostrophe before a formula: spreadsheets then take the cell as text."""
-    return f"'{cell}" if cell.startswith(FORMULA_STARTS) else cell
+    return _FORMULA.sub("'", cell)
+
+
+def iso(moment: datetime | None) -> str:
+    """Return a time in UTC as in ISO 8601; empty for none."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else ""

@@ -1,12 +1,11 @@
 """The messages that a filter shows, as a CSV file."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webapp.core.csv_files import lines
+from webapp.core.csv_files import iso, lines
 from webapp.core.database import MAX_ID, Database
 from webapp.outbox.filters import Filter
 from webapp.outbox.listing import conditions
@@ -48,14 +47,14 @@ def _row(message: Message, accepted: Attempt | None) -> tuple[str, ...]:
     reply = accepted.reply if accepted else message.failure_reply
     return (
         str(message.id),
-        _time(message.created_at),
+        iso(message.created_at),
         message.kind,
         message.recipient,
         message.state,
         str(message.attempts),
-        _time(message.last_attempt_at),
-        _time(message.finished_at),
-        _time(message.expires_at),
+        iso(message.last_attempt_at),
+        iso(message.finished_at),
+        iso(message.expires_at),
         message.provider,
         message.failure_stage,
         message.failure_code,
@@ -63,8 +62,3 @@ def _row(message: Message, accepted: Attempt | None) -> tuple[str, ...]:
         queue_id(accepted.reply) if accepted else "",
         accepted.header_id if accepted else "",
     )
-
-
-def _time(moment: datetime | None) -> str:
-    """Return a time in UTC as in ISO 8601."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else ""

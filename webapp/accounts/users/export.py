@@ -1,12 +1,11 @@
 """The list of users as a CSV file."""
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from webapp.accounts.models import User
 from webapp.accounts.users import listing
 from webapp.accounts.users.listing import UserFilter
-from webapp.core.csv_files import lines
+from webapp.core.csv_files import iso, lines
 from webapp.core.database import Database
 
 HEADER = ("id", "email", "name", "role", "status", "language", "created", "activated")
@@ -27,10 +26,6 @@ def _row(user: User) -> tuple[str, ...]:
         user.role,
         user.state,
         user.language or "",
-        _time(user.created_at),
-        _time(user.activated_at),
+        iso(user.created_at),
+        iso(user.activated_at),
     )
-
-
-def _time(at: datetime | None) -> str:
-    return at.isoformat(timespec="seconds").replace("+00:00", "Z") if at else ""
