@@ -81,8 +81,8 @@ class TestOpeningAForm:
         asked = administrator.get(path)
         assert (asked.request.path, asked.request.args["next"]) == ("/confirm", path)
 
-    @pytest.mark.parametrize("path", ["/", "/outbox", "/profile"])
-    def test_home_the_outbox_and_the_profile_do_not_ask(self, administrator: Browser, path: str) -> None:
+    @pytest.mark.parametrize("path", ["/", "/charts/waiting.svg?period=7d&size=wide", "/outbox", "/profile"])
+    def test_home_its_charts_the_outbox_and_the_profile_do_not_ask(self, administrator: Browser, path: str) -> None:
         assert administrator.get(path, follow=False).status_code == 200
 
     def test_the_password_for_a_download_leads_to_its_page(self, administrator: Browser) -> None:

@@ -31,8 +31,8 @@ SAVED_FORM = "saved_form"
 # there takes its time.
 # A file could not travel through the page that asks; uploading one changes nothing, and its preview asks.
 EXEMPT_FROM_REAUTHENTICATION = PUBLIC | MEMBER | {"mail.finish_grant", "imports.upload"}
-# Administrators who look after the mail all day are not asked there.
-EXEMPT_BLUEPRINTS = frozenset({"outbox", "demo"})
+# Administrators who look after the mail all day are not asked there, nor on Home, which shows the charts as images.
+EXEMPT_BLUEPRINTS = frozenset({"outbox", "monitoring", "demo"})
 # Where to go instead of a file, which is no page to come back to.
 PAGES_OF_FILES = {
     "audit.download": "audit.entries",
