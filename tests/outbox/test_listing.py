@@ -86,6 +86,7 @@ def fill(database: Database, number: int) -> None:
         ({"until": date(2026, 5, 1)}, [1]),
         ({"since": date(2026, 5, 2), "until": date(2026, 5, 3)}, [3, 2]),
         ({"since": date(2026, 5, 5)}, []),
+        ({"since": date.min, "until": date.max}, [4, 3, 2, 1]),
         ({"address": "ada", "kind": "activation"}, [4, 1]),
         ({"address": "ada", "shown": StateFilter.WAITING, "since": date(2026, 5, 2)}, [4]),
         ({"address": "@example.com", "kind": "activated", "shown": StateFilter.FAILED}, [2]),

@@ -163,7 +163,7 @@ def span_of(session: Session, wanted: Filter) -> Span:
     first, end = 1, MAX_ID
     if wanted.since:
         first = _first_id_since(session, wanted.since)
-    if wanted.until:
+    if wanted.until and wanted.until < date.max:
         end = _first_id_since(session, wanted.until + timedelta(days=1))
     return Span(first, end)
 
