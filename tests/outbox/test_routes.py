@@ -51,7 +51,7 @@ def test_older_messages_are_on_further_pages(administrator: Browser, enqueue: En
 
 @pytest.mark.one_database
 def test_a_message_that_was_scheduled_for_later_says_why(administrator: Browser, enqueue: Enqueue) -> None:
-    reason = "Only one email of this kind is sent to an address every five minutes."
+    reason = "Only one email of this type is sent to an address every five minutes."
     assert reason not in administrator.get(f"/outbox/{enqueue()}").text
     scheduled = enqueue(not_before=clock.now() + timedelta(minutes=5))
     assert reason in administrator.get(f"/outbox/{scheduled}").text

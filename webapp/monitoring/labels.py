@@ -21,7 +21,7 @@ TITLES = {
     "delivered": lazy_gettext("Delivered"),
     "waiting": lazy_gettext("Waiting"),
     "latency": lazy_gettext("Time until delivery"),
-    "kinds": lazy_gettext("By kind"),
+    "kinds": lazy_gettext("By type"),
 }
 UNITS = ((3600, "duration-hour"), (60, "duration-minute"), (0, "duration-second"))
 # Longer names would leave no room for their bars.

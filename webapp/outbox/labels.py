@@ -34,7 +34,7 @@ FAILURES = {
     "settings_failed": _("The mail server's settings can't be used (%(error)s)."),
     "by_administrator": _("An administrator canceled it."),
     "data_unreadable": _("The data of this message in the database can't be read."),
-    "no_worker": _("No worker is running, and only a worker sends email. Start it, or look in the log why it ended."),
+    "no_worker": _("No worker is running, so no email is sent. Start one. If it has stopped, its log says why."),
     "not_sent": _("Email is due, but none has been sent for five minutes. See the worker's log for details."),
     "not_prepared": _("Mailroom couldn't prepare this message (%(error)s). See the log for details."),
 }

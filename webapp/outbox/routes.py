@@ -5,8 +5,8 @@ from typing import Any
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import format_decimal, ngettext
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -73,16 +73,17 @@ def message(message_id: int) -> Response:
     now = clock.now()
     with app_state().database.read() as session:
         found = service.get_message(session, message_id)
-        waits = found.state == MessageState.QUEUED and found.next_attempt_at <= now
+        is_due = found.state == MessageState.QUEUED and found.next_attempt_at <= now
         data = {
             "diagnosis": service.diagnosis(session, found),
             "story": story(session, message_id),
-            "limit": limit_reached(session, now) if waits else None,
+            "limit": limit_reached(session, now) if is_due else None,
             "email": email_of(session, found, app_state().config),
         }
     page = render_template(
         "outbox/message.html",
         message=found,
+        is_due=is_due,
         can_retry=service.can_retry(found, now),
         can_cancel=service.can_cancel(found),
         can_resend=resend.can_resend(found),
@@ -153,7 +154,12 @@ def retry_all() -> ResponseReturnValue:
         "outbox/retry_all.html",
         bulk.count_retryable,
         bulk.retry_all,
-        lambda number: ngettext("Trying %(num)s message again.", "Trying %(num)s messages again.", number),
+        lambda number: ngettext(
+            "Trying %(messages)s message again.",
+            "Trying %(messages)s messages again.",
+            number,
+            messages=format_decimal(number),
+        ),
     )
 
 
@@ -165,7 +171,12 @@ def cancel_all() -> ResponseReturnValue:
         "outbox/cancel_all.html",
         bulk.count_cancellable,
         bulk.cancel_all,
-        lambda number: ngettext("%(num)s message canceled.", "%(num)s messages canceled.", number),
+        lambda number: ngettext(
+            "%(messages)s message canceled.",
+            "%(messages)s messages canceled.",
+            number,
+            messages=format_decimal(number),
+        ),
     )
 
 

@@ -40,7 +40,7 @@ def test_it_creates_everybody_and_exits_with_0(import_file: Command, people: Peo
 def test_people_who_are_skipped_are_no_failure(import_file: Command) -> None:
     import_file(GOOD)
     result = import_file(GOOD)
-    assert (result.exit_code, "Skipped, as they have an account already: 2" in result.stdout) == (0, True)
+    assert (result.exit_code, "Skipped (already have an account): 2" in result.stdout) == (0, True)
 
 
 def test_bad_lines_are_named_and_the_exit_code_is_1(import_file: Command, people: People) -> None:

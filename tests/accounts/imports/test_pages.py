@@ -3,12 +3,18 @@
 import re
 
 import pytest
+from flask import Flask
+from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 from tests.accounts.conftest import RunJobs
 from tests.accounts.imports.conftest import People
 from tests.support.browser import Browser
+from tests.support.users import add_user
 from webapp.accounts.bulk_jobs import service as bulk_jobs
+from webapp.accounts.models import Role
+from webapp.audit.models import AuditEntry
+from webapp.core.app_state import app_state_of
 from webapp.core.config import MAX_REQUEST_SIZE, MAX_UPLOAD_SIZE
 from webapp.core.database import Database
 
@@ -50,6 +56,20 @@ def test_pasted_lines_do_as_well(administrator: Browser) -> None:
     assert "will be created." in page
 
 
+def test_it_is_done_in_the_name_of_the_administrator_who_starts_it(
+    administrator: Browser, run_jobs: RunJobs, app: Flask
+) -> None:
+    preview = upload(administrator, FILE.encode())
+    database = app_state_of(app).database
+    other = Browser(app, add_user(database, "eve@mailroom.example", Role.ADMINISTRATOR))
+    other.start_session()
+    start(other, preview)
+    run_jobs()
+    with database.read() as session:
+        created = session.scalars(select(AuditEntry).where(AuditEntry.event == "user.created")).one()
+    assert created.actor_email == "eve@mailroom.example"
+
+
 def test_neither_a_file_nor_lines_is_an_error(administrator: Browser) -> None:
     assert "Choose a file, or paste its lines." in administrator.submit("/users/import", pasted="").text
 
@@ -84,7 +104,7 @@ def test_nothing_is_imported_in_another_way_than_the_preview_showed(
     administrator: Browser, run_jobs: RunJobs, people: People
 ) -> None:
     page = start(administrator, upload(administrator, FILE.encode()), separator="comma")
-    assert "Nothing was imported yet: check the preview" in page.text
+    assert "Nothing has been imported yet. Check the preview" in page.text
     run_jobs()
     assert len(people()) == 1
 
@@ -127,7 +147,7 @@ def test_the_progress_page_loads_itself_until_the_report_is_there(administrator:
 
 def test_a_running_import_can_be_cancelled(administrator: Browser, run_jobs: RunJobs, people: People) -> None:
     running = start(administrator, upload(administrator, FILE.encode()))
-    assert "Stopping…" in administrator.post(f"{running.request.path}/cancel").text
+    assert "Canceling…" in administrator.post(f"{running.request.path}/cancel").text
     run_jobs()
     assert "What was done before stays as it is." in administrator.get(running.request.path).text
     assert len(people()) == 1

@@ -118,6 +118,10 @@ class TestPages:
         assert len(queued()) == 7
         assert "Email queued" in administrator.get(started.request.path).text
 
+    def test_the_page_lists_what_was_resent_before(self, administrator: Browser, people: list[int]) -> None:
+        started = administrator.submit("/users/resend?search=p3", search="p3").request.path
+        assert f'href="{started}"' in administrator.get("/users/resend").text
+
     def test_ticked_users_stay_chosen(
         self, administrator: Browser, people: list[int], run_jobs: RunJobs, queued: Queued
     ) -> None:
@@ -129,11 +133,11 @@ class TestPages:
 
     def test_without_a_tick_nobody_is_chosen(self, administrator: Browser, people: list[int]) -> None:
         page = administrator.get("/users/resend?ticked=1&search=example")
-        assert (page.request.full_path, "Tick the users first." in page.text) == ("/users?search=example", True)
+        assert (page.request.full_path, "Select the users first." in page.text) == ("/users?search=example", True)
 
     def test_nobody_to_send_to_is_said(self, administrator: Browser, people: list[int]) -> None:
         page = administrator.get("/users/resend?state=active")
-        assert "Nobody to send an email to" in page.text
+        assert "nobody to send an email to" in page.text
         assert 'type="submit"' not in page.text.partition("<main")[2].partition("</form>")[0]
 
     def test_a_stale_page_sends_nothing(self, administrator: Browser, people: list[int]) -> None:

@@ -8,13 +8,12 @@ from webapp.accounts.bulk_jobs.models import BulkJob, JobState
 REASONS = {
     "cancelled": _("Canceled. What was done before stays as it is."),
     "not_allowed": _(
-        "Stopped because the administrator who started it no longer is one. What was done before stays as it is."
+        "Stopped because the person who started it is no longer an administrator. What was done before stays as it is."
     ),
-    "failed": _("Stopped after repeated errors, which are in the log. What was done before stays as it is."),
+    "failed": _("Stopped after repeated errors. See the log for details. What was done before stays as it is."),
 }
 # The class of the badge, and its text.
 _STATES = {
-    JobState.DRAFT: ("is-neutral", _("Draft")),
     JobState.RUNNING: ("is-neutral", _("In progress")),
     JobState.FINISHED: ("is-success", _("Finished")),
     JobState.STOPPED: ("is-warning", _("Stopped")),

@@ -30,9 +30,9 @@ class BulkJob(Base):
     state: Mapped[str] = mapped_column(String(20), default=JobState.DRAFT)
     # What its kind needs to know; never a secret.
     options: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    # The administrator, who may be gone by now; empty on the command line.
-    created_by: Mapped[int | None]
-    created_by_email: Mapped[str] = mapped_column(String(254), default="")
+    # The administrator, who may be gone by now; empty for a draft and on the command line.
+    started_by: Mapped[int | None]
+    started_by_email: Mapped[str] = mapped_column(String(254), default="")
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

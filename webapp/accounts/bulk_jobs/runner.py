@@ -62,7 +62,7 @@ def claim(database: Database, job_id: int | None = None) -> BulkJob | None:
 
 def run(database: Database, job: BulkJob, stopping: Stopping, progress: Callable[[BulkJob], object] = bool) -> None:
     """Carry out a claimed job until it ends, `stopping()`, or somebody else has taken it; report each chunk."""
-    set_actor(Actor(job.created_by, job.created_by_email))
+    set_actor(Actor(job.started_by, job.started_by_email))
     try:
         _run(database, job, stopping, progress)
     except Moved:
@@ -119,9 +119,9 @@ def _counted(outcomes: dict[str, int], found: list[Item]) -> dict[str, int]:
 def _reason_to_stop(session: Session, job: BulkJob) -> str:
     if job.cancel_requested:
         return "cancelled"
-    if job.created_by is None:
+    if job.started_by is None:
         return ""
-    who = session.execute(select(User.role, User.state).where(User.id == job.created_by)).one_or_none()
+    who = session.execute(select(User.role, User.state).where(User.id == job.started_by)).one_or_none()
     return "" if who == (Role.ADMINISTRATOR, UserState.ACTIVE) else "not_allowed"
 
 

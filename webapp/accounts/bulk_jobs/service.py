@@ -34,27 +34,24 @@ class NotDraft(MailroomError):
 
 
 def create(session: Session, kind: str, options: dict[str, Any]) -> BulkJob:
-    """Create a draft for whoever is acting; it has its id."""
-    actor = current_actor()
-    job = BulkJob(
-        kind=kind,
-        options=options,
-        created_by=actor.id,
-        created_by_email=actor.email,
-        created_at=clock.now(),
-        outcomes={},
-    )
+    """Create a draft; it has its id."""
+    job = BulkJob(kind=kind, options=options, created_at=clock.now(), outcomes={})
     session.add(job)
     session.flush()
     return job
 
 
 def start(session: Session, job_id: int, total: int, options: dict[str, Any]) -> BulkJob:
-    """Have a draft of `total` entries carried out with these options. Raises NotFound, NotDraft."""
+    """Have a draft of `total` entries carried out with these options, in the name of the one who acts now.
+
+    Raises NotFound, NotDraft.
+    """
+    actor = current_actor()
     job = get(session, job_id, lock=True)
     if job.state != JobState.DRAFT:
         raise NotDraft
-    job.state, job.total, job.options, job.started_at = JobState.RUNNING, total, options, clock.now()
+    job.state, job.total, job.options = JobState.RUNNING, total, options
+    job.started_at, job.started_by, job.started_by_email = clock.now(), actor.id, actor.email
     audit.record(session, audit_events.BULK_JOB_STARTED, job=job.kind, entries=total)
     run_after_commit(session, CARRY_OUT)
     return job
@@ -93,10 +90,10 @@ def get(session: Session, job_id: int, lock: bool = False) -> BulkJob:
     return job
 
 
-def list_recent(session: Session, kind: str = "") -> list[BulkJob]:
-    """Return the newest jobs that were started, of one kind if given."""
-    newest = select(BulkJob).where(BulkJob.state != JobState.DRAFT).order_by(BulkJob.id.desc()).limit(MAX_LISTED)
-    return list(session.scalars(newest.where(BulkJob.kind == kind) if kind else newest))
+def list_recent(session: Session, kind: str) -> list[BulkJob]:
+    """Return the newest jobs of a kind that were started."""
+    started = select(BulkJob).where(BulkJob.state != JobState.DRAFT, BulkJob.kind == kind)
+    return list(session.scalars(started.order_by(BulkJob.id.desc()).limit(MAX_LISTED)))
 
 
 def with_outcome(session: Session, job_id: int, outcome: str, limit: int) -> list[BulkJobItem]:

@@ -90,7 +90,7 @@ def _save_or_start(job_id: int, shown: Options, chosen: Options) -> Response:
         chosen = file_options.guess_columns(database, job_id, chosen)
     service.save_options(database, job_id, chosen)
     if start:
-        flash(_("Nothing was imported yet: check the preview, as the file is read in another way now."), "warning")
+        flash(_("Nothing has been imported yet. Check the preview: the file is now read differently."), "warning")
     return redirect(url_for("imports.show_preview", job_id=job_id))
 
 

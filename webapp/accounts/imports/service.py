@@ -174,9 +174,9 @@ IMPORT = BulkJobKind(
     _("Import of users"),
     {
         CREATED: _("Created"),
-        EXISTING: _("Skipped, as they have an account already"),
-        DUPLICATE: _("Skipped, as their address came earlier in the file"),
-        BAD: _("Not imported, as something is wrong with the line"),
+        EXISTING: _("Skipped (already have an account)"),
+        DUPLICATE: _("Skipped (address appears earlier in the file)"),
+        BAD: _("Not imported (invalid line)"),
     },
     read_chunks,
     process,

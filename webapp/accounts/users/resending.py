@@ -98,8 +98,8 @@ RESEND = BulkJobKind(
     _("Resending activation emails"),
     {
         QUEUED: _("Email queued"),
-        WAITING: _("Skipped, as an activation email to them is still waiting to be sent"),
-        NOT_PENDING: _("Skipped, as the account was activated or disabled meanwhile"),
+        WAITING: _("Skipped (an activation email is already waiting to be sent)"),
+        NOT_PENDING: _("Skipped (activated or disabled since)"),
     },
     read_chunks,
     process,

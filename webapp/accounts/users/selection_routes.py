@@ -5,6 +5,8 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from webapp.accounts import audit_events
+from webapp.accounts.bulk_jobs import labels
+from webapp.accounts.bulk_jobs import service as bulk_jobs
 from webapp.accounts.users import resending
 from webapp.accounts.users.export import export_csv
 from webapp.accounts.users.forms import ResendForm, UserFilterForm
@@ -37,10 +39,12 @@ def resend() -> ResponseReturnValue:
     selection = Selection(form.to_filter(), form.ids())
     database = app_state().database
     if text(form.ticked) and not selection.ids:
-        flash(_("Tick the users first."), "info")
+        flash(_("Select the users first."), "info")
         return redirect(url_for("users.list_users", **selection.user_filter.query_args()))
     if form.validate_on_submit():
         return redirect(url_for("bulk_jobs.show", job_id=resending.start(database, selection)))
     with database.read() as session:
-        number = resending.count(session, selection)
-    return render_template("accounts/resend.html", form=form, selection=selection, number=number)
+        number, recent = resending.count(session, selection), bulk_jobs.list_recent(session, resending.KIND)
+    return render_template(
+        "accounts/resend.html", form=form, selection=selection, number=number, recent=recent, badge=labels.badge
+    )
