@@ -23,6 +23,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import JSON, TypeDecorator
 
@@ -30,6 +32,8 @@ from webapp.core.config import ConfigError
 from webapp.core.postgresql import create_postgresql_engine
 
 AFTER_COMMIT = "after_commit"
+# What is raised when the database can't be used at the moment; the last if no connection of the pool is free.
+DATABASE_UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout)
 # The largest id in an INTEGER column; SQLite's driver refuses to compare with much larger numbers.
 MAX_ID = 2**31 - 1
 # Of SQLite: seconds to wait for the write lock, and connections; see `postgresql` for the other.

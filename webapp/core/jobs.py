@@ -16,11 +16,11 @@ from typing import cast
 import structlog
 from flask import Flask
 from sqlalchemy import text
-from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from webapp.core import clock
 from webapp.core.app_state import app_state
+from webapp.core.database import DATABASE_UNAVAILABLE
 from webapp.core.postgresql import lift_limits
 from webapp.core.queue import get_queue
 
@@ -83,7 +83,7 @@ class JobRunner:
         try:
             with self._app.app_context():
                 job.run(clock.now())
-        except (OperationalError, InterfaceError) as error:
+        except DATABASE_UNAVAILABLE as error:
             log.warning("job failed: database unavailable", job=job.name, error=type(error).__name__)
         except Exception:
             log.exception("job failed", job=job.name)

@@ -4,9 +4,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 
-from sqlalchemy.exc import OperationalError
-
-from webapp.core.database import Database
+from webapp.core.database import DATABASE_UNAVAILABLE, Database
 from webapp.outbox.kinds import ClaimedMessage, PreparedMessage, get_kind
 
 Outcome = PreparedMessage | Exception
@@ -17,8 +15,8 @@ def prepare(database: Database, messages: Sequence[ClaimedMessage]) -> Mapping[i
     """Return what to compose for each message, by its id, or what was raised: Unwanted, or an error.
 
     The messages must not be locked: users are locked first, and all of one kind at once, so that no two workers
-    wait for each other. One that raises an error doesn't keep the others from being sent. Raises OperationalError if
-    the database can't be used: that is no message's fault.
+    wait for each other. One that raises an error doesn't keep the others from being sent. Raises one of
+    DATABASE_UNAVAILABLE if the database can't be used: that is no message's fault.
     """
     outcomes: dict[int, Outcome] = {}
     for _kind, group in groupby(sorted(messages, key=_kind_of), key=_kind_of):
@@ -30,7 +28,7 @@ def _prepare_kind(database: Database, messages: Sequence[ClaimedMessage]) -> Map
     try:
         with database.transaction() as session:
             return get_kind(messages[0].kind).prepare(session, messages)
-    except OperationalError:
+    except DATABASE_UNAVAILABLE:
         raise
     except Exception as error:
         if len(messages) == 1:

@@ -10,10 +10,9 @@ from flask.globals import request_ctx
 from flask_babel import lazy_gettext as _
 from flask_babel import ngettext
 from flask_babel.speaklater import LazyString
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug import exceptions as http
 
+from webapp.core.database import DATABASE_UNAVAILABLE
 from webapp.core.errors import Forbidden, NotFound, Overloaded, TooManyRequests
 from webapp.core.keys.keyring import SecretKeyMissing
 from webapp.web.access import current_user
@@ -21,7 +20,6 @@ from webapp.web.csrf import InvalidCsrfToken
 
 # Minutes; longer times are given in hours.
 MAX_MINUTES = 120
-DATABASE_UNAVAILABLE = (OperationalError, InterfaceError, PoolTimeout)
 
 log = structlog.get_logger(__name__)
 
