@@ -104,13 +104,15 @@ class Connections:
         """Return a connection that nobody else uses. Raises DeliveryError, NotReady."""
         server = route.settings.server
         try:
-            kept = self.pool.acquire(route.transport, (server.id, route.settings.granted_at) if server else None)
+            return self.pool.acquire(route.transport, (server.id, route.settings.granted_at) if server else None)
         except DeliveryError:
             raise
         except Exception as error:  # an unforeseen problem with the settings must not end messages
             raise _unusable(error) from error
-        certificates.record(self._state.database, server, kept.certificate)
-        return kept
+
+    def record_certificate(self, settings: CurrentSettings, kept: KeptConnection) -> None:
+        """Record the certificate that the server presented, if that is worth it."""
+        certificates.record(self._state.database, settings.server, kept.certificate)
 
 
 class ReusableConnection:
@@ -148,6 +150,7 @@ class ReusableConnection:
         if self._kept is None or self._route is not before or not self._kept.is_fresh:
             self._release()
             self._kept = self._connections.connect(self._route)
+            self._connections.record_certificate(settings, self._kept)
 
     def send(self, email: WireEmail, not_after: datetime) -> str:
         """Send one email, by `not_after` or not at all; return the server's reply. Raises DeliveryError."""

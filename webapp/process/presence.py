@@ -40,8 +40,8 @@ class Presence:
 
 
 def _bury(path: Path, release: Callable[[str], None]) -> None:
-    # Another worker may have buried it meanwhile, or be doing so.
-    with suppress(FileNotFoundError, BlockingIOError):
+    # Another worker may have buried it meanwhile, or be doing so; one of another system user must be left to that.
+    with suppress(FileNotFoundError, BlockingIOError, PermissionError):
         file = os.open(path, os.O_RDWR)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
