@@ -3,16 +3,19 @@
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
+import time_machine
 from flask import Flask
 from sqlalchemy import func, select
 
 from tests.conftest import Enqueue
 from tests.support.inbox import Inbox
 from tests.support.scripted import ScriptedServer
+from webapp.core import clock
 from webapp.core.database import Database
-from webapp.outbox import delivery
+from webapp.outbox import claims, delivery
 from webapp.outbox.models import Message
 
 Act = Callable[[], None]
@@ -68,6 +71,25 @@ def test_a_batch_that_takes_long_is_given_back(
     delivery.deliver_due(app, stopping=stopping)
     assert claimed[0] > 4
     assert claimed[-1] == 1
+
+
+def test_a_batch_is_given_back_when_its_leases_are_over(
+    many: list[int], app: Flask, inbox: Inbox, database: Database
+) -> None:
+    """As after the machine was suspended, or its clock was set forward."""
+    calls = []
+    with ExitStack() as stack:
+
+        def stopping() -> bool:
+            if len(inbox.messages) >= 10:
+                calls.append(len(inbox.messages))
+            if len(calls) == 1:
+                stack.enter_context(time_machine.travel(clock.now() + claims.LEASE))
+            return len(calls) > 1
+
+        delivery.deliver_due(app, stopping=stopping)
+    assert calls == [10, 10]
+    assert states(database) == {("sent", 1, False): 10, ("queued", 0, False): 30}
 
 
 def test_a_message_that_is_refused_in_a_batch_delays_no_other(

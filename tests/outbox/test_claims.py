@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
 from tests.conftest import Enqueue, GetMessage
@@ -33,7 +33,9 @@ def ids(claimed: list[Claimed]) -> list[int]:
 
 def sent(message: Claimed) -> attempts.Sent:
     started = Started(message.id, message.attempts, 1, "custom", "mail.example", clock.now())
-    return attempts.Sent(started, 0.1, "250 Ok", "<1@mailroom.example>", message.kind, message.due_at)
+    return attempts.Sent(
+        started, 0.1, "250 Ok", "<1@mailroom.example>", message.kind, message.created_at, message.due_at
+    )
 
 
 def expire_leases(database: Database) -> None:
@@ -82,6 +84,17 @@ def test_renewed_leases_do_not_expire(enqueue: Enqueue, database: Database, get_
     assert [get_message(one).state for one in (renewed, other)] == [MessageState.SENDING, MessageState.QUEUED]
 
 
+def test_what_a_run_that_hangs_has_claimed_is_freed_although_its_worker_lives(
+    enqueue: Enqueue, database: Database, get_message: GetMessage
+) -> None:
+    message_id = enqueue()
+    claim(database)
+    with database.transaction() as session:
+        claims.renew(session, "worker", clock.now() + claims.MAX_CLAIM)
+    expire_leases(database)
+    assert get_message(message_id).state == MessageState.QUEUED
+
+
 def test_a_worker_whose_lease_expired_cannot_record_a_failure(enqueue: Enqueue, database: Database) -> None:
     message_id = enqueue()
     claim(database)
@@ -101,6 +114,20 @@ def test_a_worker_whose_lease_expired_can_record_that_it_sent_the_message(
     with database.transaction() as session:
         attempts.fold(session, [sent(slow)], clock.now())
     assert get_message(message_id).state == MessageState.SENT
+
+
+def test_a_new_message_with_the_id_of_one_that_was_deleted_while_it_was_sent_is_not_taken_for_it(
+    enqueue: Enqueue, database: Database, get_message: GetMessage
+) -> None:
+    enqueue()
+    [deleted] = claim(database)
+    with database.transaction() as session:
+        session.execute(delete(Message))
+    new = enqueue()
+    with database.transaction() as session:
+        session.execute(update(Message).where(Message.id == new).values(id=deleted.id))
+        attempts.fold(session, [sent(deleted)], clock.now())
+    assert get_message(deleted.id).state == MessageState.QUEUED
 
 
 @pytest.mark.parametrize("ended", ["dead worker", "lease"])

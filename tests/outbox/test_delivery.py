@@ -69,6 +69,18 @@ def test_a_link_that_the_server_quotes_is_redacted(
     assert (attempt.reply, redacted in attempt.transcript) == (redacted, True)
 
 
+@pytest.mark.one_database
+def test_a_link_that_the_server_quotes_when_it_accepts_the_message_is_redacted(
+    enqueue_reset: Callable[[], int], deliver: Act, inbox: Inbox, database: Database
+) -> None:
+    enqueue_reset()
+    inbox.refusals.append("250 2.0.0 Ok LINK")
+    deliver()
+    with database.read() as session:
+        reply = session.scalars(select(Attempt.reply)).one()
+    assert reply == f"250 2.0.0 Ok {PUBLIC_URL}/reset-password/{REDACTED}"
+
+
 def test_a_message_whose_link_is_about_to_expire_is_not_sent(
     enqueue: Enqueue, pending: int, deliver: Act, inbox: Inbox, get_message: GetMessage
 ) -> None:

@@ -91,6 +91,16 @@ def test_several_messages_to_one_person_are_one_suspicion(
     assert [get_message(one).state for one in ids] == [QUEUED, QUEUED, SENT]
 
 
+def test_two_people_whose_messages_fail_do_not_delay_others_if_any_gets_through_in_between(
+    enqueue: Enqueue, deliver: Act, get_message: GetMessage, scripted: Scripted, use_server: UseServer
+) -> None:
+    use_server(scripted(drop_at="DATA", only_for="bad"))
+    names = ("eve", "bad1", "eve", "bad2", "eve")
+    ids = [enqueue(recipient=f"{name}@people.example") for name in names]
+    deliver()
+    assert [get_message(one).state for one in ids] == [SENT, QUEUED, SENT, QUEUED, SENT]
+
+
 def test_a_server_that_fails_two_people_is_asked_no_more_until_the_wait_is_over(
     enqueue: Enqueue, deliver: Act, get_message: GetMessage, scripted: Scripted, use_server: UseServer
 ) -> None:

@@ -1,6 +1,6 @@
 """Attempts to send, as rows. That of a message that was sent is what marks it as sent; the message itself follows."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import structlog
-from sqlalchemy import ColumnElement, and_, case, insert, select, update
+from sqlalchemy import ColumnElement, and_, case, exists, insert, select, update
 from sqlalchemy.orm import Session
 
 from webapp.core import clock
@@ -18,6 +18,11 @@ from webapp.outbox import statistics
 from webapp.outbox.models import Attempt, AttemptResult, Message, MessageState
 from webapp.providers import Failure
 
+# Attempts that mark their message as sent; messages that are marked.
+_MARKS = and_(
+    Attempt.message_id == Message.id, Attempt.number == Message.attempts, Attempt.result == AttemptResult.SENT
+)
+IS_MARKED = exists().where(_MARKS)
 _ACCEPTABLE = (MessageState.SENDING, MessageState.QUEUED)
 _ROW = [column.name for column in Attempt.__table__.columns if column.name != "id"]
 
@@ -44,13 +49,14 @@ class Started(NamedTuple):
 
 
 class Sent(NamedTuple):
-    """An attempt that succeeded: how long it took, what the server said; kind and due time of its message."""
+    """An attempt that succeeded: how long it took, what the server said; what is needed of its message."""
 
     started: Started
     seconds: float
     reply: str
     header_id: str
     kind: str
+    created_at: datetime
     due_at: datetime
 
     @property
@@ -102,9 +108,10 @@ class SentMarks:
             raise NotMarked(type(error).__name__) from error
 
 
-def add_sent(session: Session, sent: Sequence[Sent]) -> None:
-    """Mark messages as sent in this transaction, except those that were deleted meanwhile."""
-    ids = set(session.scalars(select(Message.id).where(Message.id.in_([one.started.message_id for one in sent]))))
+def add_sent(session: Session, sent: Collection[Sent]) -> None:
+    """Mark messages as sent in this transaction, except those that are marked already or were deleted meanwhile."""
+    # The database may have taken a mark although it didn't say so.
+    ids = set(session.scalars(select(Message.id).where(_are(sent), ~IS_MARKED)))
     session.add_all(Attempt(**_row(one)) for one in sent if one.started.message_id in ids)
 
 
@@ -128,7 +135,7 @@ def fold(session: Session, sent: Iterable[Sent], now: datetime) -> None:
     """Record in the messages that the server accepted them, even if a lease has expired meanwhile; count them."""
     for provider, group in groupby(sent, key=lambda one: one.started.provider):
         some = {one.started.message_id: one for one in group}
-        accepted = and_(Message.id.in_(list(some)), Message.state.in_(_ACCEPTABLE))
+        accepted = and_(_are(some.values()), Message.state.in_(_ACCEPTABLE))
         values = {**_SENT, "provider": provider, "finished_at": max(one.accepted_at for one in some.values())}
         changed = session.scalars(update(Message).where(accepted).values(values).returning(Message.id)).all()
         statistics.count_sent(session, now, ((some[id_].kind, some[id_].latency) for id_ in changed))
@@ -136,11 +143,10 @@ def fold(session: Session, sent: Iterable[Sent], now: datetime) -> None:
 
 def fold_marked(session: Session, which: ColumnElement[bool], now: datetime) -> None:
     """Do the same for those of these messages whose last attempt is marked as sent."""
-    same = and_(Attempt.message_id == Message.id, Attempt.number == Message.attempts)
     due_at = case((and_(Message.attempts == 1, Message.failed_at.is_(None)), Message.next_attempt_at),
                   else_=Message.created_at)  # fmt: skip
-    marked = select(Attempt, Message.kind, due_at).join(Message, same).where(which)
-    marked = marked.where(Attempt.result == AttemptResult.SENT).with_for_update(skip_locked=True, of=Message)
+    marked = select(Attempt, Message.kind, Message.created_at, due_at).join(Message, _MARKS).where(which)
+    marked = marked.with_for_update(skip_locked=True, of=Message)
     fold(session, [_sent(*row) for row in session.execute(marked.order_by(Attempt.provider))], now)
 
 
@@ -174,9 +180,15 @@ def _row(sent: Sent) -> dict[str, Any]:
     }
 
 
-def _sent(attempt: Attempt, kind: str, due_at: datetime) -> Sent:
+def _sent(attempt: Attempt, kind: str, created_at: datetime, due_at: datetime) -> Sent:
     values = {name: getattr(attempt, name) for name in Started._fields}
-    return Sent(Started(**values), attempt.seconds, attempt.reply, attempt.header_id, kind, due_at)
+    return Sent(Started(**values), attempt.seconds, attempt.reply, attempt.header_id, kind, created_at, due_at)
+
+
+def _are(sent: Collection[Sent]) -> ColumnElement[bool]:
+    """The condition for these messages, and not for a new one that has got the id of one that was deleted meanwhile."""
+    ids, created_at = [one.started.message_id for one in sent], {one.created_at for one in sent}
+    return and_(Message.id.in_(ids), Message.created_at.in_(created_at))
 
 
 def _unchanged(value: object) -> object:

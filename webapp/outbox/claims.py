@@ -18,6 +18,8 @@ from webapp.outbox.models import MAX_AGE, Message, MessageState, deadline_of, id
 from webapp.providers import Failure
 
 LEASE = timedelta(seconds=20)
+# A claim that is older is not renewed: whatever was to send its messages hangs.
+MAX_CLAIM = timedelta(minutes=15)
 # Waits after the first, second … attempt.
 MESSAGE_WAITS = [timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15),
                  timedelta(hours=1)]  # fmt: skip
@@ -95,9 +97,10 @@ def held(session: Session, message_id: int, run: str) -> Message | None:
     return session.scalar(select(Message).where(ours).with_for_update().execution_options(populate_existing=True))
 
 
-def renew(session: Session, worker: str, until: datetime) -> None:
-    """Extend the leases of what the runs of this worker hold."""
-    session.execute(update(Message).where(_unlocked(_claimed_by_worker(worker))).values(lease_expires_at=until))
+def renew(session: Session, worker: str, now: datetime) -> None:
+    """Extend the leases of what the runs of this worker hold and have not held for too long."""
+    ours = and_(_claimed_by_worker(worker), Message.last_attempt_at > now - MAX_CLAIM)
+    session.execute(update(Message).where(_unlocked(ours)).values(lease_expires_at=now + LEASE))
 
 
 def release_untried(session: Session, run: str, but: int | None = None) -> None:
@@ -226,7 +229,9 @@ def _claim(session: Session, now: datetime, size: int, run: str, bulk: bool) -> 
 def _free(session: Session, which: ColumnElement[bool], now: datetime) -> None:
     """Queue again what is claimed, unless it was sent."""
     attempts.fold_marked(session, which, now)
-    session.execute(update(Message).where(_unlocked(which)).values(state=MessageState.QUEUED, **FREE))
+    # What was locked until now may be marked, too.
+    unsent = _unlocked(and_(which, ~attempts.IS_MARKED))
+    session.execute(update(Message).where(unsent).values(state=MessageState.QUEUED, **FREE))
 
 
 def _claimed_by(run: str) -> ColumnElement[bool]:

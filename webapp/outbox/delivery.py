@@ -75,6 +75,7 @@ class DeliveryRun:
         self._records = Records(state.database, name)
         self._connection = ReusableConnection(connections)
         self._settings: CurrentSettings
+        self._leased_until: datetime
         self._size = 1
         self._is_slow = False
 
@@ -89,22 +90,23 @@ class DeliveryRun:
         if self._stopping():
             return []
         with self._state.database.transaction() as session:
+            self._settings = current_settings(session, self._state)
+            # Before any messages are locked: saving a mail server locks that first, too.
+            size, bulk_size = self._allowed(session)
             self._records.settle(session)
             now = clock.now()
-            self._settings = current_settings(session, self._state)
-            # Before other messages are locked: saving a mail server locks that first, too.
-            size, bulk_size = self._allowed(session, now)
             recipients.find_recipients(session, now)
             suspension.suspend_new(session, now)
             claimed = claims.claim(session, now, size, self._name, bulk_size)
+            self._leased_until = now + claims.LEASE
             if self._is_slow and len(claimed) == self._size:
                 wake_after_commit(session)
             return claimed
 
-    def _allowed(self, session: Session, now: datetime) -> tuple[int, int]:
+    def _allowed(self, session: Session) -> tuple[int, int]:
         """Return how many messages the next batch may have, and how many bulk ones."""
         server = self._settings.server
-        allowed = limits.allowance(session, server, now, self._name) if server is not None else Allowance()
+        allowed = limits.allowance(session, server, clock.now(), self._name) if server is not None else Allowance()
         sizes = (self._size if one is None else min(one, self._size) for one in (allowed.count, allowed.bulk_count))
         return next(sizes), next(sizes)
 
@@ -128,7 +130,8 @@ class DeliveryRun:
             seconds = time.monotonic() - begun
             self._size = max(1, min(int(done * BATCH_SECONDS / seconds), MAX_BATCH))
             self._is_slow = seconds > done * SLOW_SECONDS
-            if self._stopping() or seconds > MAX_BATCH_SECONDS:
+            # The leases are over if the machine was suspended or its clock was set forward: others may send the rest.
+            if self._stopping() or seconds > MAX_BATCH_SECONDS or clock.now() > self._leased_until:
                 break
         return True
 
@@ -190,12 +193,15 @@ class DeliveryRun:
             message.identity,
             outcome.language,
         )
+        # Servers quote links, such as those that they take for spam.
         try:
-            return self._connection.send(email, message.deadline), email.header_id
+            reply = self._connection.send(email, message.deadline)
         except DeliveryError as error:
-            # Servers quote links that they take for spam.
             error.redact(Redactor(outcome.secrets))
             raise
+        if any(secret and secret in reply for secret in outcome.secrets):
+            reply = Redactor(outcome.secrets)(reply)
+        return reply, email.header_id
 
     def _record_rejection(self, message: Claimed, started: Started, error: DeliveryError) -> bool:
         change = _CHANGES[Scope.RECIPIENT if error.permanent else error.scope]

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,12 +18,13 @@ from webapp.outbox.claims import Claimed
 from webapp.outbox.models import FINISHED, AttemptResult, Message, MessageState
 from webapp.providers import Failure
 
-# While the database takes nothing, sending goes on after none; it is asked again at these intervals, this often.
-PATIENCE_SECONDS = 0.5
-PATIENCE_TIMES = 60
+# While the database takes nothing, nothing else is sent; it is asked again at these intervals, for so long.
+PAUSE_SECONDS = 0.5
+PATIENCE_SECONDS = 3600.0
 
 # Changes a locked message after a failure of a provider, and perhaps others; returns whether others can be sent.
 Change = Callable[[Session, Message, datetime, Failure, str], bool]
+Result = TypeVar("Result")
 
 log = structlog.get_logger(__name__)
 
@@ -38,8 +39,6 @@ class Records:
         # Marked, but not yet recorded in the messages; and the last one, if it could not even be marked.
         self._sent: list[Sent] = []
         self._unmarked: list[Sent] = []
-        # Whether what waits for the server is due again.
-        self._resumed = False
 
     def __enter__(self) -> Self:
         self._marks.__enter__()
@@ -48,9 +47,10 @@ class Records:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._marks.__exit__(kind, error, trace)
-        with self._database.transaction() as session:
-            self.settle(session)
+        try:
+            self._patiently(self.settle)
+        finally:
+            self._marks.__exit__(kind, error, trace)
 
     def settle(self, session: Session) -> None:
         """Record in the messages what was sent, and queue again what was claimed and not tried."""
@@ -59,14 +59,14 @@ class Records:
 
     def sent(self, message: Claimed, started: Started, reply: str, header_id: str) -> None:
         """Record that the server accepted the message, so that it survives the death of this process."""
-        sent = Sent(started, started.seconds(), reply, header_id, message.kind, message.due_at)
+        sent = Sent(started, started.seconds(), reply, header_id, message.kind, message.created_at, message.due_at)
         self._sent.append(sent)
         try:
             self._marks.add(sent)
         except NotMarked as error:
             log.warning("sent message not recorded yet", message=message.id, error=str(error))
             self._unmarked.append(sent)
-            self._fold_patiently()
+            self._patiently(self._fold)
 
     def failed(
         self,
@@ -78,7 +78,8 @@ class Records:
         transcript: str = "",
     ) -> bool:
         """Record that an attempt failed and `change` the message accordingly; return whether others go on."""
-        with self._database.transaction() as session:
+
+        def record(session: Session) -> bool:
             now = clock.now()
             # Whether others got through since decides whose fault a failure is.
             self._fold(session)
@@ -88,20 +89,24 @@ class Records:
             attempts.add_failed(session, started, failure, transcript, now, result)
             others_go_on = change(session, held, now, failure, started.provider)
             _count_if_finished(session, held, now)
-        if not others_go_on:
-            self._resumed = False
+            return others_go_on
+
+        others_go_on = self._patiently(record)
         event = "message not sent" if others_go_on else "delivery suspended"
         log.warning(event, message=message.id, stage=failure.stage, attempts=message.attempts, result=result)
         return others_go_on
 
     def finished(self, message: Claimed, state: MessageState, failure: Failure | None = None) -> None:
         """Record that the message will not be sent, without an attempt: EXPIRED or CANCELLED."""
-        with self._database.transaction() as session:
+
+        def record(session: Session) -> None:
             now = clock.now()
             held = claims.held(session, message.id, self._run)
             if held is not None:
                 claims.finish(held, now, state, failure)
                 _count_if_finished(session, held, now)
+
+        self._patiently(record)
         log.info("message not sent", message=message.id, state=state, code=failure.code if failure else "")
 
     def _fold(self, session: Session) -> None:
@@ -111,28 +116,31 @@ class Records:
         now = clock.now()
         attempts.add_sent(session, self._unmarked)
         attempts.fold(session, self._sent, now)
-        if not self._resumed:
-            suspension.resume(session, now, self._run)
+        suspension.resume(session, now, self._run)
         after_commit(session, self._folded)
 
     def _folded(self) -> None:
         log.info("messages sent", number=len(self._sent), last=self._sent[-1].started.message_id)
         self._sent.clear()
         self._unmarked.clear()
-        self._resumed = True
 
-    def _fold_patiently(self) -> None:
-        """Record what was sent before anything else is: another attempt would send it twice."""
-        for _time in range(PATIENCE_TIMES):
+    def _patiently(self, record: Callable[[Session], Result]) -> Result:
+        """Record something in a transaction as soon as the database takes it. Raises SQLAlchemyError after an hour.
+
+        Otherwise what was sent would be sent again, and what was claimed would wait for its lease to expire.
+        """
+        failed_at = None
+        while True:
             try:
                 with self._database.transaction() as session:
-                    self._fold(session)
+                    return record(session)
             except SQLAlchemyError as error:
-                log.warning("sent message not recorded yet", error=type(error).__name__)
-                time.sleep(PATIENCE_SECONDS)
-            else:
-                return
-        raise NotMarked
+                if failed_at is None:
+                    failed_at = time.monotonic()
+                    log.warning("delivery waits for the database", run=self._run, error=type(error).__name__)
+                elif time.monotonic() > failed_at + PATIENCE_SECONDS:
+                    raise
+            time.sleep(PAUSE_SECONDS)
 
 
 def _count_if_finished(session: Session, message: Message, now: datetime) -> None:

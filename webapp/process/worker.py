@@ -190,7 +190,7 @@ class Leases:
     def __call__(self) -> float:
         """Renew them; return the seconds until that is necessary again."""
         with self._database.transaction() as session:
-            claims.renew(session, self._worker, clock.now() + claims.LEASE)
+            claims.renew(session, self._worker, clock.now())
         return RENEWAL
 
 
