@@ -202,11 +202,11 @@ def test_pages_say_which_limit_email_waits_for(
     use_server(limit_per_minute=1)
     tried(database, (NOW - clock.now()).total_seconds(), message_id=waiting)
     for page in ("/", "/outbox", f"/outbox/{waiting}"):
-        assert "Waits for the limit of 1 email a minute, until" in administrator.get(page).text
+        assert "The limit of 1 email a minute is reached until" in administrator.get(page).text
     use_server(limit_per_minute=None, limit_per_day=1)
-    assert "Waits for the limit of 1 email in 24 hours, until" in administrator.get("/outbox").text
+    assert "The limit of 1 email in 24 hours is reached until" in administrator.get("/outbox").text
     use_server(limit_per_minute=2, limit_per_day=None)
-    assert "Waits for the limit" not in administrator.get("/outbox").text
+    assert "is reached until" not in administrator.get("/outbox").text
 
 
 def test_the_worker_looks_again_when_the_limit_ends(use_limits: UseServer, database: Database) -> None:

@@ -167,7 +167,7 @@ def test_two_workers_keep_to_a_limit_together_and_learn_at_once_that_it_has_chan
         until(lambda: len(server.messages) == 5)
         time.sleep(1)
         assert len(server.messages) == 5
-        assert "Waits for the limit of 5 emails a minute" in administrator.get("/").text
+        assert "The limit of 5 emails a minute is reached" in administrator.get("/").text
         administrator.submit("/settings/mail", "save", limit_per_minute="9")
         until(lambda: len(server.messages) == 9)
         time.sleep(1)

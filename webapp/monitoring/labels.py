@@ -18,7 +18,7 @@ PERIODS = {
     Period.MONTH: lazy_gettext("30 days"),
 }
 TITLES = {
-    "delivered": lazy_gettext("Delivered"),
+    "delivered": lazy_gettext("Sent"),
     "waiting": lazy_gettext("Waiting"),
     "latency": lazy_gettext("Time until delivery"),
     "kinds": lazy_gettext("By type"),
@@ -32,13 +32,13 @@ def summary(name: str, dashboard: Dashboard) -> str:
     """Return what a chart shows, in one sentence or two."""
     if name == "delivered":
         numbers = {"delivered": format_decimal(dashboard.delivered), "other": format_decimal(dashboard.undelivered)}
-        return _("Delivered: %(delivered)s. Not delivered: %(other)s.", **numbers)
+        return _("Sent: %(delivered)s. Not sent: %(other)s.", **numbers)
     if name == "waiting":
         return _("Highest average: %(number)s", number=format_decimal(dashboard.most_waiting))
     if name == "latency":
         half, most = dashboard.within(0.5), dashboard.within(0.95)
         if half is None or most is None:
-            return _("No email was delivered")
+            return _("No email was sent")
         if most == "inf":
             return _("More than %(share)s took longer than an hour", share=share(0.05))
         return _(

@@ -18,6 +18,13 @@ def mail_server_panel() -> str:
     return render_template("outbox/_delivery_status.html", **explain(status))
 
 
+def explain_trouble() -> dict[str, Any]:
+    """Return what `explain` does if messages wait for something other than their turn, otherwise nothing."""
+    with app_state().database.read_columns() as connection:
+        status = delivery_status(connection, clock.now())
+    return explain(status) if status.is_stopped or status.limit else {}
+
+
 def explain(status: DeliveryStatus) -> dict[str, Any]:
     """Return what `_delivery_status.html` needs, and what is known of the trouble.
 

@@ -15,9 +15,9 @@ from webapp.core import clock
 from webapp.core.app_state import app_state
 from webapp.core.database import Database
 from webapp.core.errors import NotFound
-from webapp.outbox import audit_events, bulk, labels, listing, resend, service
+from webapp.outbox import audit_events, bulk, labels, listing, panels, resend, service
 from webapp.outbox.export import export_csv
-from webapp.outbox.filters import Filter
+from webapp.outbox.filters import Filter, StateFilter
 from webapp.outbox.forms import FilterForm
 from webapp.outbox.kinds import Unwanted, kind_label
 from webapp.outbox.limits import limit_reached
@@ -46,13 +46,14 @@ def messages() -> str:
     """List the messages, newest first."""
     form = FilterForm(formdata=request.args)
     before = request.args.get("before", type=int)
-    page, counts, limit = Page([], None), None, None
+    page, counts, trouble = Page([], None), None, {}
     if form.validate():
         with app_state().database.read() as session:
             page = listing.find(session, form.to_filter(), before)
             counts = listing.count_states(session, form.to_filter())
-            limit = limit_reached(session, clock.now())
-    return render_template("outbox/messages.html", form=form, page=page, counts=counts, before=before, limit=limit)
+        if counts[StateFilter.WAITING].number:
+            trouble = panels.explain_trouble()
+    return render_template("outbox/messages.html", form=form, page=page, counts=counts, before=before, **trouble)
 
 
 @blueprint.get("/messages.csv")

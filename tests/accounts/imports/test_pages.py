@@ -78,6 +78,11 @@ def test_an_empty_file_is_an_error(administrator: Browser) -> None:
     assert "The file is empty." in upload(administrator, b"").text
 
 
+@pytest.mark.parametrize("beginning", [b"PK\x03\x04", b"\xd0\xcf\x11\xe0"], ids=["xlsx", "xls"])
+def test_a_spreadsheet_is_refused_with_what_to_do(administrator: Browser, beginning: bytes) -> None:
+    assert "save it as CSV" in upload(administrator, beginning + bytes(1000)).text
+
+
 def test_a_file_that_is_larger_than_other_forms_is_taken(administrator: Browser) -> None:
     lines = b"".join(b"person%d@example.com\n" % number for number in range(30_000))
     assert len(lines) > MAX_REQUEST_SIZE

@@ -41,7 +41,7 @@ def upload() -> ResponseReturnValue:
         database = app_state().database
         try:
             job_id = service.keep(database, form.parts(), form.file_name, i18n.current().code)
-        except service.EmptyFile as error:
+        except (service.EmptyFile, service.SpreadsheetFile) as error:
             form.add_error("file", str(error))
         else:
             return redirect(url_for("imports.show_preview", job_id=job_id))

@@ -31,6 +31,9 @@ PART_SIZE = 256 * 1024
 CHUNK = 500
 MAX_FILE_NAME = 200
 
+# How the files of Excel and LibreOffice begin: a ZIP archive, or before 2007 an OLE one.
+SPREADSHEET_BEGINNINGS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
+
 CREATED, EXISTING, DUPLICATE, BAD = "created", "existing", "duplicate", "bad"
 
 
@@ -39,6 +42,15 @@ class EmptyFile(MailroomError):
 
     def __init__(self) -> None:
         super().__init__(_("The file is empty."))
+
+
+class SpreadsheetFile(MailroomError):
+    """The file is what a spreadsheet program saves for itself."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("This is a spreadsheet, not a CSV file. Open it in the spreadsheet program and save it as CSV.")
+        )
 
 
 class NoEmailColumn(MailroomError):
@@ -58,13 +70,16 @@ class Created(NamedTuple):
 def keep(
     database: Database, parts: Iterable[bytes], file_name: str, language: str = DEFAULT, encoding: str = ""
 ) -> int:
-    """Keep a file as the draft of an import, with guessed options; return the job's id. Raises EmptyFile.
+    """Keep a file as the draft of an import, with guessed options; return the job's id.
 
     `language` is that of the reader, for the guess at the encoding if none is given.
+    Raises EmptyFile, SpreadsheetFile.
     """
     source = iter(parts)
     if not (first := next(source, b"")):
         raise EmptyFile
+    if first.startswith(SPREADSHEET_BEGINNINGS):
+        raise SpreadsheetFile
     with database.transaction() as session:
         job_id = bulk_jobs.create(session, KIND, {}).id
     for number, part in enumerate(chain([first], source)):
