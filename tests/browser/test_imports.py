@@ -79,7 +79,7 @@ def test_a_running_import_is_cancelled(signed_in: Walker, office: Site, inside: 
     job_id = half_done(inside)
     signed_in.open(f"{office.url}/users/jobs/{job_id}", check=False)
     signed_in.press("Cancel", check=False)
-    signed_in.page.get_by_text("Canceled. What was done before stays as it is.").wait_for()
+    signed_in.page.get_by_text("Canceled. What has been done so far is kept.").wait_for()
     with inside.database.read() as session:
         assert bulk_jobs.get(session, job_id).state == JobState.STOPPED
     assert signed_in.complaints == []

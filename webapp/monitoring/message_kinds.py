@@ -21,7 +21,7 @@ from webapp.outbox.labels import describe_cause
 from webapp.outbox.status import STANDING_STILL
 from webapp.providers import Failure
 
-REASONS = {"no_administrator": _("The account is no longer that of an active administrator.")}
+REASONS = {"no_administrator": _("The account no longer belongs to an active administrator.")}
 
 
 def _require(_session: Session, _message: ClaimedMessage, user: LockedUser | None) -> None:

@@ -135,7 +135,7 @@ def test_without_a_column_of_addresses_nothing_can_be_imported(administrator: Br
 
 def test_a_discarded_file_is_deleted(administrator: Browser, database: Database) -> None:
     preview = upload(administrator, FILE.encode())
-    assert "Nobody was created." in administrator.submit(path_of(preview), "discard").text
+    assert "No users were created." in administrator.submit(path_of(preview), "discard").text
     assert administrator.get(path_of(preview)).status_code == 404
     assert list(bulk_jobs.data_of(database, int(path_of(preview).split("/")[-1]))) == []
 
@@ -154,7 +154,7 @@ def test_a_running_import_can_be_cancelled(administrator: Browser, run_jobs: Run
     running = start(administrator, upload(administrator, FILE.encode()))
     assert "Canceling…" in administrator.post(f"{running.request.path}/cancel").text
     run_jobs()
-    assert "What was done before stays as it is." in administrator.get(running.request.path).text
+    assert "What has been done so far is kept." in administrator.get(running.request.path).text
     assert len(people()) == 1
 
 

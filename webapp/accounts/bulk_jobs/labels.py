@@ -6,11 +6,11 @@ from webapp.accounts.bulk_jobs.models import BulkJob, JobState
 
 # Why a job was stopped.
 REASONS = {
-    "cancelled": _("Canceled. What was done before stays as it is."),
+    "cancelled": _("Canceled. What has been done so far is kept."),
     "not_allowed": _(
-        "Stopped because the person who started it is no longer an administrator. What was done before stays as it is."
+        "Stopped because the person who started it is no longer an administrator. What has been done so far is kept."
     ),
-    "failed": _("Stopped after repeated errors. See the log for details. What was done before stays as it is."),
+    "failed": _("Stopped after repeated errors. See the log for details. What has been done so far is kept."),
 }
 # The class of the badge, and its text.
 _STATES = {

@@ -39,7 +39,7 @@ def cancel(job_id: int) -> Response:
     """Stop the job before its next chunk."""
     with app_state().database.transaction() as session:
         service.request_cancel(session, job_id)
-    flash(_("It stops in a moment. What was done before stays as it is."), "info")
+    flash(_("It stops in a moment. What has been done so far is kept."), "info")
     return redirect(url_for("bulk_jobs.show", job_id=job_id))
 
 

@@ -30,7 +30,7 @@ class NotDraft(MailroomError):
     """The job has been started already."""
 
     def __init__(self) -> None:
-        super().__init__(_("This was started already."))
+        super().__init__(_("This has already been started."))
 
 
 def create(session: Session, kind: str, options: dict[str, Any]) -> BulkJob:

@@ -79,7 +79,7 @@ class OptionsForm(Form):
     column_last_name = _column("last_name")
     column_role = _column("role")
     column_language = _column("language")
-    role = SelectField(lazy("Role of everybody without one in the file"), choices=ROLES)
+    role = SelectField(lazy("Role of people without one in the file"), choices=ROLES)
     send_activation = BooleanField(lazy("Send each of them an activation email"))
 
     @classmethod

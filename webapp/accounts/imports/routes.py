@@ -97,7 +97,7 @@ def _save_or_start(job_id: int, shown: Options, chosen: Options) -> Response:
 def _discard(job_id: int) -> Response:
     with app_state().database.transaction() as session:
         bulk_jobs.discard(session, job_id)
-    flash(_("The file was deleted. Nobody was created."), "info")
+    flash(_("The file was deleted. No users were created."), "info")
     return redirect(url_for("imports.upload"))
 
 

@@ -86,7 +86,7 @@ class MailServerForm(VersionedForm):
     proxy_port = NumberField(lazy("Proxy port"), [checks.valid_proxy_port])
     proxy_username = StringField(lazy("Proxy user name"), [Length(max=255), checks.ascii_with_socks5])
     proxy_password = PasswordField(lazy("Proxy password"), [checks.ascii_with_socks5])
-    limit_per_minute = NumberField(lazy("Emails in a minute"), [checks.valid_limit])
+    limit_per_minute = NumberField(lazy("Emails per minute"), [checks.valid_limit])
     limit_per_day = NumberField(lazy("Emails in 24 hours"), [checks.valid_limit])
     limit_connections = NumberField(lazy("Connections at once"), [checks.valid_limit])
     test_recipient = StringField(lazy("Send test email to"), [Length(max=254)])
