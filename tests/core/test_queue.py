@@ -148,3 +148,11 @@ def test_a_file_that_was_deleted_is_made_anew(queue: TaskQueue, url: str, open_q
 def test_a_url_that_cannot_be_used_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match="MAILROOM_QUEUE_URL"):
         TaskQueue(url, Keys("a key"))
+
+
+def test_a_url_that_cannot_be_used_is_refused_without_the_password() -> None:
+    with pytest.raises(ConfigError) as caught:
+        TaskQueue("redis://:hunter2/with-a-slash@127.0.0.1/0", Keys("a key"))
+    # What a traceback shows.
+    assert (caught.value.__cause__, caught.value.__suppress_context__) == (None, True)
+    assert "hunter2" not in str(caught.value)

@@ -1,5 +1,7 @@
 """Queue ids in the replies of well-known servers."""
 
+import time
+
 import pytest
 
 from webapp.outbox.replies import queue_id
@@ -27,3 +29,9 @@ from webapp.outbox.replies import queue_id
 )  # fmt: skip
 def test_the_queue_id_is_found_in_the_replies_of_well_known_servers(reply: str, expected: str) -> None:
     assert queue_id(reply) == expected
+
+
+def test_a_reply_of_one_very_long_word_takes_no_time() -> None:
+    started = time.process_time()
+    assert queue_id(f"250 {'x' * 50_000}") == ""
+    assert time.process_time() - started < 1

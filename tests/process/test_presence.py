@@ -66,3 +66,14 @@ def test_a_worker_that_could_not_be_buried_is_found_again(presence: Presence, ot
 def test_a_worker_that_stops_leaves_nothing_behind(tmp_path: Path) -> None:
     Presence(tmp_path, "self").close()
     assert list((tmp_path / FOLDER).iterdir()) == []
+
+
+def test_files_that_cannot_be_used_do_not_keep_a_dead_worker_from_being_found(
+    tmp_path: Path, presence: Presence
+) -> None:
+    folder = tmp_path / FOLDER
+    (folder / "a1.lock").mkdir()
+    (folder / "a2.lock").symlink_to(tmp_path / "elsewhere")
+    (folder / "% odd\n.lock").touch()
+    (folder / "dead.lock").touch()
+    assert buried(presence) == ["dead"]

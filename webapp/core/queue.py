@@ -244,8 +244,9 @@ def _redis_pool(url: str) -> Any:
     patience = {"socket_connect_timeout": TIMEOUT, "socket_timeout": READ_TIMEOUT + TIMEOUT}
     try:
         return redis.ConnectionPool.from_url(url, retry=retry, **patience)
-    except ValueError as error:
-        raise ConfigError(f"MAILROOM_QUEUE_URL: {error}") from error
+    except ValueError:
+        # Neither quote the error nor chain it: it may contain a part of the password.
+        raise ConfigError("MAILROOM_QUEUE_URL: use redis://user:password@host:port/number.") from None
 
 
 def _inode(path: Path) -> int | None:

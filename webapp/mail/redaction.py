@@ -4,6 +4,7 @@ import base64
 import re
 import string
 from collections.abc import Iterable
+from functools import cached_property
 
 REDACTED = "••••••"
 # Redacting shorter secrets would make every line unreadable.
@@ -18,12 +19,18 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         # The longest first: one that contains another must not be cut up.
         self.secrets = sorted({one for one in secrets if len(one) >= MIN_SECRET_LENGTH}, key=len, reverse=True)
-        self._plain = re.compile("|".join(map(re.escape, self.secrets)) or r"(?!)", re.IGNORECASE)
         self._encoded = [encoded for secret in self.secrets for encoded in _in_base64(secret.encode())]
+
+    @cached_property
+    def _plain(self) -> re.Pattern[str]:
+        return re.compile("|".join(map(re.escape, self.secrets)), re.IGNORECASE)
 
     def __call__(self, text: str) -> str:
         """Return the text without the secrets."""
-        text = self._plain.sub(REDACTED, text)
+        folded = text.casefold()
+        # Compiling takes longer than the rest, and hardly any reply quotes a secret.
+        if any(secret.casefold() in folded for secret in self.secrets):
+            text = self._plain.sub(REDACTED, text)
         alike = text.translate(_TO_STANDARD_ALPHABET)
         for encoded in self._encoded:
             if encoded in alike:

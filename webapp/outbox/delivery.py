@@ -199,9 +199,7 @@ class DeliveryRun:
         except DeliveryError as error:
             error.redact(Redactor(outcome.secrets))
             raise
-        if any(secret and secret in reply for secret in outcome.secrets):
-            reply = Redactor(outcome.secrets)(reply)
-        return reply, email.header_id
+        return Redactor(outcome.secrets)(reply), email.header_id
 
     def _record_rejection(self, message: Claimed, started: Started, error: DeliveryError) -> bool:
         change = _CHANGES[Scope.RECIPIENT if error.permanent else error.scope]

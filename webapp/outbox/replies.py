@@ -11,7 +11,7 @@ _QUEUE_IDS = (
     # Exchange: 250 2.6.0 <...> [InternalId=12345, Hostname=...] 8391 bytes in 0.1 seconds Queued mail for delivery
     re.compile(r"\[InternalId=(\d+)"),
     # Gmail: 250 2.0.0 OK  1732964400 a640c23a62f3a-aa5998e6a2bsm512345566b.12 - gsmtp
-    re.compile(r"(\S+) - gsmtp"),
+    re.compile(r"(?<!\S)(\S+) - gsmtp"),
     # Amazon SES: 250 Ok 0102019379d1a2b3-...-000000
     re.compile(r"^250 Ok ([0-9a-f][0-9a-f-]{30,})$", re.MULTILINE),
     # Sendmail, OpenSMTPD: 250 2.0.0 4AUBwZx1012345 Message accepted for delivery

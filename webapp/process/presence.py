@@ -6,7 +6,6 @@ An instance folder belongs to one machine. Of workers on other machines, expired
 import fcntl
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 FOLDER = "workers"
@@ -28,9 +27,13 @@ class Presence:
         new.rename(self._path)
 
     def bury(self, release: Callable[[str], None]) -> None:
-        """Call `release` with each worker that has died, and forget it unless that fails."""
+        """Call `release` with each worker that has died, and forget it unless that fails.
+
+        A file that can't be used, such as one of another system user, doesn't keep the others from being found.
+        """
         for path in self._path.parent.glob(f"*{SUFFIX}"):
-            if path != self._path:
+            # Other names than those of workers were not chosen by us.
+            if path != self._path and path.stem.isascii() and path.stem.isalnum():
                 _bury(path, release)
 
     def close(self) -> None:
@@ -40,12 +43,24 @@ class Presence:
 
 
 def _bury(path: Path, release: Callable[[str], None]) -> None:
-    # Another worker may have buried it meanwhile, or be doing so; one of another system user must be left to that.
-    with suppress(FileNotFoundError, BlockingIOError, PermissionError):
-        file = os.open(path, os.O_RDWR)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            release(path.stem)
-            path.unlink()
-        finally:
-            os.close(file)
+    if (file := _locked(path)) is None:
+        return
+    try:
+        release(path.stem)
+        path.unlink(missing_ok=True)
+    finally:
+        os.close(file)
+
+
+def _locked(path: Path) -> int | None:
+    """Open and lock a file. None if that can't be done: another worker has buried it meanwhile, or is doing so."""
+    try:
+        file = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(file)
+        return None
+    return file

@@ -1,5 +1,7 @@
 """Real replies, whom they are about, what happens to the message, and the diagnosis that an administrator is shown."""
 
+import time
+
 import pytest
 
 from webapp.mail.diagnosis import reply_rules as rules
@@ -189,3 +191,10 @@ def test_who_uses_encryption_is_not_told_to_use_it(reply: str, security: str) ->
 )
 def test_an_odd_password_is_the_first_thing_to_check(code: str, expected: Diagnosis) -> None:
     assert rules.diagnose_reply(Failure("auth", code, reply="535 5.7.8 Rejected"), {}) is expected
+
+
+@pytest.mark.parametrize("line", ["x" * 4000, "<" * 4000, "@" * 4000])
+def test_a_very_long_reply_is_understood_in_no_time(line: str) -> None:
+    started = time.process_time()
+    assert rejections.scope(Stage.RCPT, f"550 5.1.1 No such user {f'{line} ' * 200}") is Scope.RECIPIENT
+    assert time.process_time() - started < 1

@@ -173,3 +173,10 @@ def test_a_closed_pool_keeps_nothing(pool: ConnectionPool, scripted: Scripted) -
     assert server.commands.count("QUIT") == 1
     pool.release(used)
     assert server.commands.count("QUIT") == 2
+
+
+def test_a_connection_with_a_reply_too_many_is_replaced(pool: ConnectionPool, scripted: Scripted) -> None:
+    server = scripted({"END": b"250 2.0.0 Ok\r\n250 2.0.0 Ok\r\n"})
+    send(pool, server)
+    send(pool, server)
+    assert (server.connections, len(server.messages)) == (2, 2)

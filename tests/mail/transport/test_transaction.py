@@ -8,7 +8,8 @@ from flask import Flask
 
 from tests.mail.conftest import settings_for, with_password
 from tests.support.scripted import ScriptedServer
-from webapp.core import clock
+from webapp.core import clock, i18n
+from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.mime import Email, WireEmail
 from webapp.mail.redaction import Redactor
 from webapp.mail.transcript import MAX_TEXT_LENGTH, Stage
@@ -151,6 +152,34 @@ def test_the_transcript_is_that_of_one_email(scripted: Scripted, connect: Connec
         "← 250 2.1.0 Ok", "← 550 5.1.1 User unknown", "← 554 5.5.1 No valid recipients", "→ RSET", "← 250 2.0.0 Ok",
     ]  # fmt: skip
     assert "AUTH" not in connection.transcript.as_text()
+
+
+@SERVERS
+@pytest.mark.parametrize(
+    ("point", "reply"),
+    [
+        ("RCPT", b"250 2.1.5 Ok\r\n250 2.1.5 Again\r\n"),
+        ("DATA", b"354 Go ahead\r\n250 2.0.0 Ok: queued before it came\r\n"),
+    ],
+)
+def test_a_reply_to_nothing_that_was_asked_is_taken_for_no_other(
+    scripted: Scripted, connect: Connect, wire: WireEmail, point: str, reply: bytes, pipelining: bool
+) -> None:
+    server = scripted({point: reply}, pipelining=pipelining)
+    connection = connect(server)
+    error = refusal(connection, wire)
+    assert (error.scope, error.code, connection.usable) == (Scope.SERVER, "out_of_step", False)
+    # Not even an empty one, which ending what the server waits for would deliver.
+    assert server.messages in ([], [b""])
+    assert "RSET" not in server.commands
+
+
+def test_a_reply_to_something_else_after_the_content_leaves_it_uncertain(
+    scripted: Scripted, connect: Connect, wire: WireEmail
+) -> None:
+    error = refusal(connect(scripted({"END": "354 Go on"})), wire)
+    assert error.scope is Scope.UNCERTAIN
+    assert "replies don't fit the commands: '354 Go on'" in i18n.without_isolates(describe(error.failure))
 
 
 def test_secrets_that_become_known_later_are_removed_too(scripted: Scripted, connect: Connect, wire: WireEmail) -> None:

@@ -19,6 +19,7 @@ TEXTS = {
     "not_smtp": _("The reply is not SMTP: %(reply)s"),
     "plain_text_after_starttls": _("The server continued in plain text after agreeing to STARTTLS."),
     "plugin_failed": _("The plugin for %(provider)s failed: %(error)s."),
+    "out_of_step": _("The server's replies don't fit the commands: %(reply)s"),
     "reply_too_long": _("The reply has more than %(limit)s lines."),
     "smtputf8_not_offered": _("The server doesn't accept addresses with non-ASCII characters (SMTPUTF8)."),
     "sender_needs_smtputf8": _("The server doesn't accept a Mail From address with non-ASCII characters (SMTPUTF8)."),
@@ -123,5 +124,7 @@ def _remembered(failure: Failure) -> str:
 def _wording(failure: Failure) -> str:
     params = dict(failure.params)
     if "cause" in params:
-        params["error"] = network_errors.describe(params.pop("cause"), params)
+        cause = params.pop("cause")
+        shown = str(TEXTS[cause]) % i18n.isolate(params) if cause in TEXTS else network_errors.describe(cause, params)
+        params["error"] = shown
     return str(TEXTS[failure.code]) % i18n.isolate(params)

@@ -241,6 +241,7 @@ ERROR_RULES = (
     ErrorRule("timeout", TLS_PORT, Stage.GREETING, {"security": "none"}),
     ErrorRule("not_smtp", NOT_SMTP),
     ErrorRule("line_too_long", NOT_SMTP),
+    ErrorRule("out_of_step", NOT_SMTP),
     ErrorRule("reply_too_long", NOT_SMTP),
     ErrorRule("", TLS_FAILED, Stage.TLS),
     ErrorRule("timeout", SLOW_AUTHENTICATION, Stage.AUTH),

@@ -97,7 +97,9 @@ _SIGNS = (
 _DELAY = re.compile(
     r"^(?!.*\(ehlo\)).*(gr[ae]y-?list|\bagain\b|\blater\b|retry|not yet|temporar|defer|seconds|minutes)"
 )
-_ADDRESS = re.compile(r"<[^<>]*@[^<>]*>|\S+@\S+")
+_ADDRESS = re.compile(r"<[^<>]*@[^<>]*>|(?<!\S)\S+@\S+")
+# In characters: servers say what they mean well before that, and searching takes longer with each more.
+MAX_SEARCHED = 2000
 _CODES = re.compile(r"(?P<reply>\d{3})(?: #?(?P<enhanced>\d\.\d{1,3}\.\d{1,3})(?![.\d]))?")
 # Rejections of every message whatever they say: the server shuts down, the commands are unknown or out of order, or
 # nobody has signed in.
@@ -136,7 +138,7 @@ def scope(stage: Stage, reply: str) -> Scope:
 
 def without_addresses(reply: str) -> str:
     """Return a reply as one line in lower case, without email addresses: anybody may choose their words."""
-    return " ".join(_ADDRESS.sub(" ", " ".join(reply.split())).casefold().split())
+    return " ".join(_ADDRESS.sub(" ", " ".join(reply[:MAX_SEARCHED].split())).casefold().split())
 
 
 def _party_named(text: str) -> Party:

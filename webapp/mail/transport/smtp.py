@@ -184,7 +184,12 @@ class SmtpClient(smtplib.SMTP):
         super().putcmd(cmd, args)
 
     def send(self, s: bytes | str) -> None:  # type: ignore[override]
-        """Send bytes, all within the timeout. Raises OSError."""
+        """Send bytes, all within the timeout. Raises OSError.
+
+        A server speaks only when it is asked: a reply that is there already would be taken for that to these bytes.
+        """
+        if self._buffer:
+            raise out_of_step(self.transcript.redact(printable(self._buffer)))
         self.sock.settimeout(self._timeout)
         self.sock.sendall(s if isinstance(s, bytes) else s.encode(self.command_encoding))
 
@@ -230,6 +235,11 @@ class SmtpClient(smtplib.SMTP):
         self.transcript.add("client", " ".join(filter(None, (command, secret and REDACTED))))
         self.send(" ".join(filter(None, (command, secret))) + "\r\n")
         return self.getreply()
+
+
+def out_of_step(reply: str) -> NotSmtp:
+    """Return the error for a reply to nothing that was asked, or to something else."""
+    return NotSmtp("out_of_step", reply=repr(reply[:80]))
 
 
 def reply_text(code: int, text: bytes) -> str:

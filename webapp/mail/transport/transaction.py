@@ -11,7 +11,7 @@ from webapp.mail.mime import WireEmail
 from webapp.mail.transcript import Stage
 from webapp.mail.transport import rejections
 from webapp.mail.transport.errors import DeliveryError, Scope
-from webapp.mail.transport.smtp import SmtpClient, reply_text
+from webapp.mail.transport.smtp import SmtpClient, out_of_step, reply_text
 
 DATA = b"DATA\r\n"
 RSET = b"RSET\r\n"
@@ -95,33 +95,34 @@ class Transaction:
         self._client.send(content)
         self._unanswered = 1
         try:
-            code, text = self._reply()
+            return self._expect(Stage.DATA, 2)
         except OSError as error:
             cause, params = network_errors.classify(error)
             params["cause"] = cause
             raise DeliveryError(Stage.DATA, "unconfirmed", params, scope=Scope.UNCERTAIN) from error
-        return _expected(2, Stage.DATA, code, text)
 
     def _write(self, commands: bytes) -> None:
         self._client.transcript.add("client", commands)
         self._client.send(commands)
         self._unanswered += commands.count(b"\n")
 
-    def _expect(self, stage: Stage, first_digit: int) -> None:
-        _expected(first_digit, stage, *self._reply())
+    def _expect(self, stage: Stage, first_digit: int) -> str:
+        """Return the next reply as text. Raises DeliveryError for a rejection, or OSError, such as NotSmtp.
+
+        Any other reply belongs to another command: what it means for this email is unknown.
+        """
+        code, text = self._reply()
+        reply = reply_text(code, text)
+        if code // 100 == first_digit:
+            return reply
+        if code // 100 in (4, 5):
+            raise DeliveryError(stage, reply=reply, scope=rejections.scope(stage, reply))
+        raise out_of_step(reply)
 
     def _reply(self) -> tuple[int, bytes]:
         reply = self._client.getreply()
         self._unanswered -= 1
         return reply
-
-
-def _expected(first_digit: int, stage: Stage, code: int, text: bytes) -> str:
-    """Return a reply as text. Raises DeliveryError for one that is a rejection."""
-    reply = reply_text(code, text)
-    if code // 100 != first_digit:
-        raise DeliveryError(stage, reply=reply, scope=rejections.scope(stage, reply))
-    return reply
 
 
 def dot_stuffed(content: bytes) -> bytes:
