@@ -1,5 +1,6 @@
 """Charts as SVG."""
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -66,6 +67,14 @@ def test_a_line_has_a_gap_where_nothing_is_known(drawn: Draw) -> None:
     assert len(lines) == 2
 
 
+def test_a_line_begins_where_the_numbers_do(drawn: Draw) -> None:
+    parts = [Part(START + timedelta(hours=hour), 0, 0, 3 if hour >= 22 else None) for hour in range(24)]
+    paths = drawn("waiting", parts=parts).iter(f"{SVG}path")
+    (line,) = [path.get("d") or "" for path in paths if (path.get("class") or "").startswith("line reactive")]
+    xs = [float(x) for x in re.findall(r"([\d.]+) [\d.]+", line)]
+    assert min(xs) > max(xs) * 0.9
+
+
 @pytest.mark.parametrize("name", CHARTS)
 def test_a_chart_without_numbers_is_drawn_too(drawn: Draw, name: str) -> None:
     parts = [Part(START + timedelta(hours=hour), 0, 0, None) for hour in range(24)]
@@ -75,7 +84,7 @@ def test_a_chart_without_numbers_is_drawn_too(drawn: Draw, name: str) -> None:
 
 
 def test_shares_stand_beside_their_bars(drawn: Draw) -> None:
-    assert {"0.1s: 75%", "0.5s: 25%", "5m: 0%", ">1h: 0%"} <= set(texts(drawn("latency")))
+    assert {"≤0.1s: 75%", "≤0.5s: 25%", "≤5m: 0%", ">1h: 0%"} <= set(texts(drawn("latency")))
 
 
 def test_kinds_are_named_with_their_numbers_and_shortened_on_phones(drawn: Draw) -> None:

@@ -15,8 +15,8 @@ from flask_babel import format_decimal
 from flask_babel import gettext as _
 from pygal.graph.horizontalbar import HorizontalBar
 from pygal.graph.horizontalstackedbar import HorizontalStackedBar
-from pygal.graph.line import Line
 from pygal.graph.stackedbar import StackedBar
+from pygal.graph.xy import XY
 from pygal.style import Style
 
 from webapp.core import i18n
@@ -70,7 +70,7 @@ def height_of(name: str, dashboard: Dashboard) -> int:
 
 def _draw_delivered(dashboard: Dashboard, size: Size) -> str:
     chart = _new(StackedBar, "delivered", dashboard, size, spacing=5, rounded_bars=2)
-    _label_times(chart, dashboard, size)
+    chart.x_labels = _time_labels(dashboard, size)
     chart.y_labels = nice_ticks(max(part.delivered + part.undelivered for part in dashboard.parts))
     chart.add("", [part.delivered for part in dashboard.parts])
     chart.add("", [part.undelivered or None for part in dashboard.parts])
@@ -78,9 +78,13 @@ def _draw_delivered(dashboard: Dashboard, size: Size) -> str:
 
 
 def _draw_waiting(dashboard: Dashboard, size: Size) -> str:
-    chart = _new(Line, "waiting", dashboard, size, fill=True, dots_size=2)
-    _label_times(chart, dashboard, size)
-    chart.y_labels = nice_ticks(dashboard.most_waiting)
+    ticks, last = nice_ticks(dashboard.most_waiting), len(dashboard.parts) - 1
+    options = {"range": (0, ticks[-1]), "xrange": (0, last), "show_x_guides": False}
+    chart = _new(XY, "waiting", dashboard, size, fill=True, dots_size=2, **options)
+    chart.x_labels = [
+        {"value": number, "label": label} for number, label in enumerate(_time_labels(dashboard, size)) if label
+    ]
+    chart.y_labels = ticks
     for line in _without_gaps(dashboard.parts) or [[]]:
         chart.add("", line)
     return _render(chart)
@@ -91,7 +95,7 @@ def _draw_latency(dashboard: Dashboard, size: Size) -> str:
     number = sum(dashboard.latency) or 1
     shares = [found / number for found in dashboard.latency]
     shown = [
-        (f"{labels.bound(one)}: {labels.share(share)}", share)
+        (f"{labels.up_to(one)}: {labels.share(share)}", share)
         for one, share in zip(LATENCY_BOUNDS, shares, strict=True)
     ]
     _add_bars(chart, [label for label, _share in shown], [share for _label, share in shown])
@@ -156,11 +160,12 @@ def _new(kind: Any, name: str, dashboard: Dashboard, size: Size, **options: Any)
     return chart
 
 
-def _label_times(chart: Any, dashboard: Dashboard, size: Size) -> None:
+def _time_labels(dashboard: Dashboard, size: Size) -> list[str]:
+    """Return the labels of the parts; most are empty."""
     wide = size is Size.WIDE
     every = {Period.DAY: 4 if wide else 6, Period.WEEK: 4 if wide else 8, Period.MONTH: 5 if wide else 10}
     first = _first_label(dashboard)
-    chart.x_labels = [
+    return [
         labels.axis_time(dashboard.period, part.start) if (number - first) % every[dashboard.period] == 0 else ""
         for number, part in enumerate(dashboard.parts)
     ]
@@ -182,15 +187,15 @@ def _add_bars(chart: Any, names: Sequence[str], *series: Sequence[float]) -> Non
         chart.add("", [value or None for value in reversed(values)])
 
 
-def _without_gaps(parts: Sequence[Part]) -> list[list[float | None]]:
+def _without_gaps(parts: Sequence[Part]) -> list[list[tuple[int, float]]]:
     """Return a line for each stretch without a gap: pygal would fill the area below a gap, too."""
-    lines: list[list[float | None]] = []
+    lines: list[list[tuple[int, float]]] = []
     before: float | None = None
     for number, part in enumerate(parts):
         if part.waiting is not None and before is None:
-            lines.append([None] * len(parts))
+            lines.append([])
         if part.waiting is not None:
-            lines[-1][number] = part.waiting
+            lines[-1].append((number, part.waiting))
         before = part.waiting
     return lines
 

@@ -57,6 +57,11 @@ def bound(text: str, length: str = "narrow") -> str:
     return shown if length == "narrow" else _("up to %(time)s", time=shown)
 
 
+def up_to(bound_text: str) -> str:
+    """Return one of LATENCY_BOUNDS for an axis, such as `≤5m`."""
+    return bound(bound_text) if bound_text == "inf" else f"≤{bound(bound_text)}"
+
+
 def share(value: float) -> str:
     """Return a share such as `12%`; `<1%` is not the same as none."""
     if 0 < value < 0.01:
