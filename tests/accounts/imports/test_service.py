@@ -12,7 +12,7 @@ from webapp.accounts import audit_events
 from webapp.accounts.bulk_jobs import service as bulk_jobs
 from webapp.accounts.imports.options import Options
 from webapp.accounts.imports.preview import preview
-from webapp.accounts.imports.service import EmptyFile, NoEmailColumn
+from webapp.accounts.imports.service import EmptyFile, NoEmailColumn, keep
 from webapp.accounts.models import Role, User, UserState
 from webapp.audit.models import AuditEntry
 from webapp.core.actor import SYSTEM, Actor, set_actor
@@ -140,3 +140,8 @@ def test_hostile_files_are_read_to_their_end(
     run_jobs()
     job = read_job(job_id)
     assert (job.state, sum(job.outcomes.values())) == ("finished", job.total)
+
+
+def test_a_file_name_that_is_no_text_can_be_shown(database: Database, read_job: ReadJob) -> None:
+    job_id = keep(database, [b"ada@example.com"], "\udcff\x1b.csv")
+    assert read_job(job_id).options["file_name"] == "\ufffd\ufffd.csv"

@@ -87,7 +87,7 @@ def keep(
         with database.transaction() as session:
             bulk_jobs.add_data(session, job_id, number, part)
     encoding = encoding or formats.guess_encoding(bulk_jobs.data_of(database, job_id), language)
-    save_options(database, job_id, guess(database, job_id, Options(file_name[:MAX_FILE_NAME], encoding)))
+    save_options(database, job_id, guess(database, job_id, Options(_shown(file_name), encoding)))
     return job_id
 
 
@@ -138,6 +138,11 @@ def process(session: Session, job: BulkJob, chunk: Chunk) -> list[Item]:
         *(_item(person, DUPLICATE) for person in repeated),
         *(Item(bad.line, BAD, problem=bad.to_data()) for bad in chunk.entries if isinstance(bad, BadLine)),
     ]
+
+
+def _shown(file_name: str) -> str:
+    """Return a name that pages can show: on Unix, one may be any bytes, which are no text then."""
+    return "".join(one if one.isprintable() else "\ufffd" for one in file_name[:MAX_FILE_NAME])
 
 
 def _create(session: Session, found: list[Person]) -> dict[str, Created]:
