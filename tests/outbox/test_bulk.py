@@ -35,7 +35,7 @@ def change(database: Database, *ids: int, **values: object) -> None:
 
 
 def read_csv(text: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(text, newline="")))
+    return list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
 
 
 def test_retry_all_says_how_many_and_retries_what_the_filter_shows(

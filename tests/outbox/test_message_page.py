@@ -49,7 +49,7 @@ def test_each_attempt_is_listed_with_its_stage_reply_and_duration(
     deliver()
     attempts = administrator.get(f"/outbox/{message_id}").text.partition('id="attempts"')[2]
     assert attempts.index("554 5.6.0 No such content") < attempts.index("451 4.7.1 Greylisted")
-    assert attempts.count("Message (DATA)") == attempts.count(" seconds</td>") == 2
+    assert attempts.count("Message (DATA)") == attempts.count(" ms</td>") == 2
 
 
 @pytest.mark.one_database

@@ -162,7 +162,7 @@ def test_the_report_lists_each_outcome_without_formulas(administrator: Browser, 
     path = start(administrator, upload(administrator, FILE.encode())).request.path
     run_jobs()
     files = {outcome: administrator.get(f"{path}/{outcome}.csv").text for outcome in ("created", "duplicate", "bad")}
-    assert files["created"] == "line,email,name,problem\r\n2,ada@example.com,Ada,\r\n"
+    assert files["created"] == "\ufeffline,email,name,problem\r\n2,ada@example.com,Ada,\r\n"
     assert files["duplicate"].endswith("\r\n4,ada@example.com,Ada,\r\n")
     assert files["bad"].endswith("\r\n3,,,Enter an email address such as ada@example.com. “=1+1”\r\n")
 
