@@ -1,8 +1,8 @@
 """Sending a message again: with a new link, in place of the old one."""
 
-import re
 from collections.abc import Callable
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy import select, update
@@ -28,25 +28,22 @@ def sent(enqueue: Enqueue, pending: int, inbox: Inbox, deliver: Act) -> int:
     return message_id
 
 
-def links_in(inbox: Inbox) -> list[str]:
-    texts = [message.get_body(("plain",)).get_content() for message in inbox.messages]  # type: ignore[union-attr]
-    return [found[0] for text in texts if (found := re.search(r"/activate/\S+", text))]
-
-
 def newest(database: Database) -> Message:
     with database.read() as session:
         return session.scalars(select(Message).order_by(Message.id.desc())).first()  # type: ignore[return-value]
 
 
-def test_only_the_new_link_works(
-    administrator: Browser, stranger: Browser, sent: int, inbox: Inbox, deliver: Act, get_message: GetMessage
+def test_only_the_new_link_and_code_work(
+    administrator: Browser, stranger: Browser, sent: int, inbox: Inbox, deliver: Act
 ) -> None:
     page = administrator.submit(f"/outbox/{sent}", "resend").text
     deliver()
-    old, new = links_in(inbox)
+    old, new = inbox.messages
     assert "The old link no longer works." in page
-    assert "no longer valid" in stranger.get(old).text
-    assert "Choose" in stranger.get(new).text
+    assert "no longer valid" in stranger.get(urlsplit(old.link).path).text
+    assert "This code is wrong" in stranger.submit("/code", email="eve@people.example", code=old.code).text
+    assert "Choose" in stranger.submit("/code", email="eve@people.example", code=new.code).text
+    assert "Choose" in stranger.get(urlsplit(new.link).path).text
 
 
 def test_both_messages_refer_to_each_other(
