@@ -19,7 +19,8 @@ from webapp.core.database import Database
 from webapp.outbox import service
 from webapp.outbox.models import Message, MessageState
 
-KILLS = 5
+# Each costs the start of a process; `make bench` kills many more.
+KILLS = 2
 # More than a worker sends before it is killed.
 MESSAGES = 400
 # Seconds after its start in which a worker sends the first message; in twice that it has sent what dead ones left,
