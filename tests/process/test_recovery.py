@@ -1,6 +1,7 @@
 """What a worker survives by itself: its queue or database gone for a while, its tasks lost, the clock set back."""
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -12,15 +13,21 @@ import pytest
 import redis
 import time_machine
 from flask import Flask
+from sqlalchemy import exists, select
 from sqlalchemy.exc import OperationalError
 
 from tests.conftest import Enqueue
 from tests.support.inbox import Inbox
 from tests.support.postgresql import PostgreSQL, running_postgresql
 from tests.support.redis import Redis, running_redis
+from tests.support.running import until
+from tests.support.scripted import ScriptedServer
 from webapp.core import clock
 from webapp.core.config import Config
+from webapp.core.database import Database
 from webapp.core.queue import TABLE_PREFIX, get_queue
+from webapp.outbox import service
+from webapp.outbox.models import Message, MessageState
 from webapp.process import worker
 from webapp.process.worker import STOP_SIGNALS, WorkerProcess
 
@@ -132,6 +139,33 @@ class TestPostgreSQL:
             enqueue()
         enqueue()
         inbox.wait(2, seconds=20)
+
+    @pytest.mark.usefixtures("_worker")
+    def test_messages_in_flight_when_it_is_stopped_go_out_and_at_most_one_does_twice(
+        self,
+        enqueue: Enqueue,
+        database: Database,
+        use_server: Callable[..., None],
+        postgresql: PostgreSQL,
+    ) -> None:
+        with ScriptedServer(drip=0.0005) as server:
+            use_server(server)
+            with database.transaction() as session:
+                for number in range(60):
+                    service.enqueue(session, "activated", f"{number}@people.example")
+            until(lambda: len(server.messages) > 5)
+            with postgresql.shut_down():
+                time.sleep(1)
+            until(lambda: not waiting(database), 30)
+            assert len(server.messages) <= 61
+
+
+def waiting(database: Database) -> bool:
+    try:
+        with database.read() as session:
+            return bool(session.scalar(select(exists().where(Message.state != MessageState.SENT))))
+    except OperationalError:
+        return True
 
 
 @pytest.mark.one_database

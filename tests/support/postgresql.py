@@ -57,9 +57,7 @@ class PostgreSQL:
         schema.upgrade(database)
         database.engine.dispose()
         self._admin.execute("CREATE DATABASE shared TEMPLATE migrated")
-        self._shared = psycopg.connect(self._url("shared"), autocommit=True)
-        # The audit trail refuses deletions; triggers are off on this connection.
-        self._shared.execute("SET session_replication_role = replica")
+        self._shared = self._connect_to_shared()
         sequences = self._shared.execute("SELECT sequencename FROM pg_sequences").fetchall()
         deletions = [f"DELETE FROM {table.name}" for table in reversed(Base.metadata.sorted_tables)]
         restarts = [f"SELECT setval('{name}', 1, false)" for (name,) in sequences]
@@ -106,7 +104,13 @@ class PostgreSQL:
             self._tell("start")
             _wait_for(self._folder, self._keeper)
             self._admin = psycopg.connect(self._url("postgres"), autocommit=True)
-            self._shared = psycopg.connect(self._url("shared"), autocommit=True)
+            self._shared = self._connect_to_shared()
+
+    def _connect_to_shared(self) -> psycopg.Connection[Any]:
+        connection = psycopg.connect(self._url("shared"), autocommit=True)
+        # The audit trail refuses deletions; triggers are off on this connection.
+        connection.execute("SET session_replication_role = replica")
+        return connection
 
     def _tell(self, word: str) -> None:
         assert self._keeper.stdin

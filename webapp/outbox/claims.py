@@ -23,8 +23,10 @@ MAX_CLAIM = timedelta(minutes=15)
 # Waits after the first, second … attempt.
 MESSAGE_WAITS = [timedelta(seconds=15), timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=15),
                  timedelta(hours=1)]  # fmt: skip
-# No lease and no wait is this long: a later time was written by a clock that has been set back since.
-MAX_WAIT = timedelta(hours=3)
+# No wait is this long, and no lease anything like as long: a later time was written by a clock that has been set back.
+MAX_WAIT, MAX_LEASE = timedelta(hours=3), timedelta(minutes=5)
+# By how much the clocks of several machines may differ.
+CLOCK_TOLERANCE = timedelta(minutes=1)
 FREE: dict[str, Any] = {"lease_expires_at": None, "claimed_by": None}
 # Written out in statements, because SQLite uses a partial index only for what it can read.
 IS_QUEUED = Message.state == literal(MessageState.QUEUED.value, literal_execute=True)
@@ -120,7 +122,7 @@ def release(session: Session, worker: str, now: datetime) -> None:
 
 def sweep(session: Session, now: datetime) -> None:
     """Queue again what a worker claimed that has died or can't renew its leases."""
-    over = or_(Message.lease_expires_at < now, Message.lease_expires_at > now + MAX_WAIT)
+    over = or_(Message.lease_expires_at < now, Message.lease_expires_at > now + MAX_LEASE)
     _free(session, and_(Message.state == MessageState.SENDING, over), now)
 
 
@@ -130,7 +132,9 @@ def expire(session: Session, now: datetime) -> None:
     ended = case((Message.uncertain_at.is_(None), MessageState.EXPIRED), else_=MessageState.UNCERTAIN)
     expired = update(Message).where(_unlocked(and_(IS_QUEUED, late))).values(_final(ended, now))
     finished = [(kind, state) for kind, state in session.execute(expired.returning(Message.kind, Message.state))]
-    wrong = update(Message).where(_unlocked(and_(IS_QUEUED, Message.next_attempt_at > now + MAX_WAIT)))
+    written_at = func.coalesce(Message.last_attempt_at, Message.created_at)
+    is_wrong = or_(Message.next_attempt_at > now + MAX_WAIT, written_at > now + CLOCK_TOLERANCE)
+    wrong = update(Message).where(_unlocked(and_(IS_QUEUED, Message.next_attempt_at > now, is_wrong)))
     session.execute(wrong.values(next_attempt_at=now))
     statistics.count_finished(session, now, finished)
 

@@ -130,10 +130,13 @@ class DeliveryRun:
             seconds = time.monotonic() - begun
             self._size = max(1, min(int(done * BATCH_SECONDS / seconds), MAX_BATCH))
             self._is_slow = seconds > done * SLOW_SECONDS
-            # The leases are over if the machine was suspended or its clock was set forward: others may send the rest.
-            if self._stopping() or seconds > MAX_BATCH_SECONDS or clock.now() > self._leased_until:
+            if self._stopping() or seconds > MAX_BATCH_SECONDS or not self._is_leased():
                 break
         return True
+
+    def _is_leased(self) -> bool:
+        """Return whether nobody else sends the rest: the machine was not suspended, nor its clock set."""
+        return timedelta() <= self._leased_until - clock.now() <= claims.LEASE
 
     def _is_sendable(self, message: Claimed) -> bool:
         """Return whether a message can be sent with the settings that there are, else record why not."""
