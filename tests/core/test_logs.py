@@ -9,8 +9,12 @@ import pytest
 import structlog
 
 from tests.support.browser import Browser
+from webapp.accounts import audit_events
+from webapp.audit import service as audit
 from webapp.core import logs
+from webapp.core.actor import Actor
 from webapp.core.config import Config
+from webapp.core.database import Database
 
 pytestmark = pytest.mark.one_database
 
@@ -48,6 +52,14 @@ def test_an_event_is_one_line_of_json_with_a_utc_time(capsys: pytest.CaptureFixt
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert [line["event"] for line in lines] == ["typed", "said a\nb"]
     assert all(line["timestamp"].endswith("Z") for line in lines)
+
+
+def test_an_event_about_many_people_is_a_short_line(database: Database, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    people = [Actor(number, f"{number}@example.com") for number in (3, 1, 2, 9, 7, 6)]
+    with database.transaction() as session:
+        audit.record_all(session, audit_events.ROLE_CHANGED, people)
+    assert logged(caplog)["user.role_changed"]["users"] == "1-3, 6-7, 9"
 
 
 def test_what_fails_again_and_again_in_huey_is_logged_once_in_a_line(

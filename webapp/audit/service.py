@@ -4,7 +4,7 @@ Each filter has an index that ends in the time and the id, so a page takes as lo
 entries as with a hundred. Entries are ordered by time before id because filters ask for days.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any, Protocol
@@ -76,7 +76,9 @@ def record_all(session: Session, event_type: EventType, subjects: Sequence[Subje
         "subject_email": people.c.value[1].as_string(),
     }
     session.execute(insert_selected(AuditEntry, values))
-    logs.log_after_commit(session, event_type.key, users=[one.id for one in subjects], **data)
+    logs.log_after_commit(
+        session, event_type.key, users=_in_ranges(one.id for one in subjects if one.id is not None), **data
+    )
 
 
 def list_entries(session: Session, entry_filter: Filter, before: int | None) -> tuple[list[AuditEntry], bool]:
@@ -112,6 +114,17 @@ def prune(session: Session, before: date) -> None:
     deleted = session.scalars(delete(AuditEntry).where(AuditEntry.id.in_(oldest)).returning(AuditEntry.id)).all()
     if deleted:
         record(session, audit_events.TRAIL_PRUNED, deleted=len(deleted), before=before.isoformat())
+
+
+def _in_ranges(ids: Iterable[int]) -> str:
+    """Return ids such as `2-501, 510`: those of an import follow each other."""
+    ranges: list[list[int]] = []
+    for number in sorted(ids):
+        if ranges and number == ranges[-1][-1] + 1:
+            ranges[-1][1:] = [number]
+        else:
+            ranges.append([number])
+    return ", ".join("-".join(map(str, ends)) for ends in ranges)
 
 
 def _values(event_type: EventType, subject: Subject | None, subject_email: str, data: dict[str, Any]) -> dict[str, Any]:

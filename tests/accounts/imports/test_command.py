@@ -56,6 +56,10 @@ def test_what_can_not_be_imported_exits_with_2(import_file: Command, text: str, 
     assert (result.exit_code, result.stderr.startswith("Error: ")) == (2, True)
 
 
+def test_a_file_without_addresses_is_refused_with_what_to_do(import_file: Command) -> None:
+    assert "Name one “email”." in import_file("a;b\n").stderr
+
+
 def test_a_file_that_is_not_there_exits_with_2(app: Flask, tmp_path: Path) -> None:
     assert run_mailroom(["users", "import", str(tmp_path / "nothing.csv")], app=app).exit_code == 2
 

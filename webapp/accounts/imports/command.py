@@ -50,6 +50,8 @@ def run(database: Database, path: Path, encoding: str, role: Role, send_activati
         if dry_run:
             return _show_preview(_dry_run(database, job_id, options))
         service.start(database, job_id, options)
+    except service.NoEmailColumn as error:
+        raise CannotImport(f"{path}: No column with email addresses was found. Name one “email”.") from error
     except MailroomError as error:
         raise CannotImport(f"{path}: {error}") from error
     return _show_report(database, _carry_out(database, job_id))
