@@ -24,13 +24,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("groups", nargs="*", choices=[[], *GROUPS], help="all of them if none is named")
     parser.add_argument("--kills", type=int, default=kills.KILLS, help="how often the worker is killed")
-    parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite", help="where it is killed")
+    parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite", help="of kills and scale")
     asked = parser.parse_args()
     logging.disable()
     table.head()
     for name in asked.groups or GROUPS:
         if name == "kills":
             kills.measure(asked.kills, asked.database)
+        elif name == "scale":
+            scale.measure(asked.database)
         else:
             GROUPS[name]()
 

@@ -156,7 +156,7 @@ def running(command: list[str], environ: dict[str, str], listener: socket.socket
 
 def _somebody(index: int) -> dict[str, Any]:
     email = f"somebody{index}@mailroom.example"
-    name = f"Somebody {index}"
+    name = f"Somebody {index}" if index % 200 else f"Smith {index}"
     return {
         "email": email,
         "email_key": email,

@@ -28,6 +28,14 @@ class Visitor:
             raise RuntimeError(f"{path}: {status}")
         return page
 
+    def begin(self, path: str) -> None:
+        """Read the first bytes of a download, and no more. Raises RuntimeError for other statuses than 200."""
+        self._connection.request("GET", path, headers={"Cookie": self.cookie})
+        answer = self._connection.getresponse()
+        if answer.status != 200 or not answer.read(100):
+            raise RuntimeError(f"{path}: {answer.status}")
+        self.reconnect()
+
     def fields(self, path: str) -> dict[str, str]:
         """Return the values of the first form on the page."""
         return dict(forms_of(self.get(path))[0].values)

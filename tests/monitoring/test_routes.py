@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
 from tests.conftest import Enqueue
 from tests.monitoring.conftest import Count
@@ -89,3 +89,15 @@ def test_home_counts_what_waits_and_what_was_not_delivered_today_and_in_the_last
         ("/outbox?state=expired", "Expired today", "1", "1"),
         ("/outbox?state=uncertain", "Uncertain today", "0", "0"),
     ]
+
+
+def test_home_counts_no_more_failed_messages_than_anybody_would_look_through(
+    administrator: Browser, database: Database
+) -> None:
+    now = clock.now()
+    one = {"kind": "reset", "recipient": "eve@people.example", "created_at": now, "next_attempt_at": now}
+    failed = {**one, "state": MessageState.FAILED, "attempts": 1, "finished_at": now}
+    with database.transaction() as session:
+        session.execute(insert(Message), [failed] * 1001)
+    page = administrator.get("/").text
+    assert 'Failed today</span><span class="tile-number">1,000+</span><span class="tile-note">1,000+ in' in page

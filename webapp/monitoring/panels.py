@@ -13,7 +13,7 @@ from webapp.monitoring.charts import CHARTS, Size
 from webapp.monitoring.dashboard import LATENCY_BOUNDS, Period
 from webapp.monitoring.routes import read_dashboard
 from webapp.outbox import panels
-from webapp.outbox.status import delivery_status, recently_undelivered
+from webapp.outbox.status import COUNTED, delivery_status, recently_undelivered
 
 
 def home_panel() -> str:
@@ -24,6 +24,7 @@ def home_panel() -> str:
     return render_template(
         "monitoring/_home_panel.html",
         undelivered=undelivered,
+        counted=COUNTED,
         delivered=read_dashboard(Period.WEEK, now).delivered,
         delivered_today=minute_cache().get("today", now, lambda: _delivered_today(now)),
         charts=_charts(now),

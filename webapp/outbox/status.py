@@ -6,7 +6,21 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, case, false, func, or_, select, true, union_all
+from sqlalchemy import (
+    CompoundSelect,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    case,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy.orm import Session
 
 from webapp.core import workers
@@ -20,6 +34,8 @@ from webapp.providers import Failure
 AnyRow = Row[*tuple[Any, ...]]
 # How long Home shows what was not delivered.
 RECENTLY = timedelta(days=7)
+# Up to how many of each state it counts.
+COUNTED = 1000
 # Mail stands still when messages are due and none was sent for so long, whatever the reason.
 STANDSTILL = timedelta(minutes=5)
 # The stage of a failure that no message had.
@@ -166,25 +182,29 @@ def cause_of(session: Session, status: DeliveryStatus) -> Failure | None:
 
 
 def recently_undelivered(session: Session | Connection, now: datetime) -> dict[MessageState, tuple[int, int]]:
-    """Count the listed messages that were not delivered, or not for certain: today (in UTC) and lately, by state."""
+    """Count the listed messages that were not delivered, or not for certain: today (in UTC) and lately, by state.
+
+    Those of a state are counted as far as COUNTED + 1.
+    """
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     values = {"midnight": midnight, "recent": now - RECENTLY}
     rows = session.execute(_undelivered(recipients.looked_up_kinds()), values).all()
-    found = {row[0]: (row[1], row[2]) for row in rows}
-    return {state: found.get(state, (0, 0)) for state in UNDELIVERED}
+    return {MessageState(state): (today, lately) for state, today, lately in rows}
 
 
 @cache
-def _undelivered(looked_up: tuple[str, ...]) -> Select[*tuple[Any, ...]]:
+def _undelivered(looked_up: tuple[str, ...]) -> CompoundSelect[*tuple[Any, ...]]:
     """Return the query of `recently_undelivered`, built once, as Home asks it each time."""
-    today = func.count(case((Message.finished_at >= bindparam("midnight"), 1)))
-    return (
-        select(Message.state, today, func.count())
-        .where(Message.state.in_(UNDELIVERED), Message.finished_at > bindparam("recent"))
+    counts = []
+    for state in UNDELIVERED:
         # Only what was never tried may be for nobody. That the others aren't is known without reading their rows.
-        .where(or_(Message.state != MessageState.EXPIRED, ~recipients.is_for_nobody(looked_up=looked_up)))
-        .group_by(Message.state)
-    )
+        listed = ~recipients.is_for_nobody(looked_up=looked_up) if state == MessageState.EXPIRED else true()
+        recent = select(Message.finished_at).where(Message.state == state, listed)
+        recent = recent.where(Message.finished_at > bindparam("recent")).order_by(Message.finished_at.desc())
+        finished_at = recent.limit(COUNTED + 1).subquery().c.finished_at
+        today = func.count(case((finished_at >= bindparam("midnight"), 1)))
+        counts.append(select(literal(state.value), today, func.count(finished_at)))
+    return union_all(*counts)
 
 
 def _flow(row: AnyRow, in_trouble: bool, late_since: datetime | None, now: datetime) -> tuple[Flow, datetime | None]:

@@ -19,7 +19,7 @@ from webapp.core.database import MAX_ID, Database
 PAGE_SIZE = 50
 # Words that more users have are frequent.
 FEW_USERS = 20_000
-# How many users are read at once: of those with a rare word; to export all.
+# How many users are read at once: of those with a rare word, at first; to export all.
 CANDIDATES = 200
 CHUNK_SIZE = 1000
 # Comes after each character that a word can contain.
@@ -79,7 +79,7 @@ def conditions(session: Session, user_filter: UserFilter) -> list[ColumnElement[
         found.append(User.state == user_filter.state)
     if user_filter.role:
         found.append(User.role == user_filter.role)
-    if "@" in user_filter.search and (owner := service.find_user_id(session, user_filter.search)) is not None:
+    if (owner := _owner(session, user_filter.search)) is not None:
         return [*found, User.id == owner]
     words = search_words(user_filter.search)
     if user_filter.search and not words:
@@ -88,8 +88,15 @@ def conditions(session: Session, user_filter: UserFilter) -> list[ColumnElement[
     return found + [User.search_text.like(f"% {word}%") for word in words]
 
 
+def _owner(session: Session, search: str) -> int | None:
+    """Return the id of the user whose complete address this is, if it is one."""
+    return service.find_user_id(session, search) if "@" in search else None
+
+
 def _few_with_words(session: Session, search: str) -> set[int] | None:
     """Return the ids of the users who have all rare words of a search; None if it has none but frequent ones."""
+    if (owner := _owner(session, search)) is not None:
+        return {owner}
     few: set[int] | None = None
     for word in search_words(search):
         having = select(UserWord.user_id).where(UserWord.word >= word, UserWord.word < word + _LAST)
@@ -105,9 +112,10 @@ def _few_with_words(session: Session, search: str) -> set[int] | None:
 def _first_of(session: Session, newest: Select[User], ids: Sequence[int]) -> list[User]:
     """Return the first users of a page whose ids are among these, which are in the order of the page."""
     found: list[User] = []
-    for start in range(0, len(ids), CANDIDATES):
+    start, number = 0, CANDIDATES
+    while start < len(ids) and len(found) <= PAGE_SIZE:
         missing = PAGE_SIZE + 1 - len(found)
-        found += session.scalars(newest.where(User.id.in_(ids[start : start + CANDIDATES])).limit(missing))
-        if len(found) > PAGE_SIZE:
-            break
+        found += session.scalars(newest.where(User.id.in_(ids[start : start + number])).limit(missing))
+        # The first have told that the others are sought after in vain for the most part.
+        start, number = start + number, number * 2
     return found
