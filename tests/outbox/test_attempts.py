@@ -1,24 +1,18 @@
 """The rows about attempts, and what is counted."""
 
-import threading
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 
 import pytest
-from flask import Flask
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, select
 
-from tests.conftest import Enqueue, GetMessage
-from tests.support.inbox import Inbox
+from tests.conftest import Enqueue
 from tests.support.scripted import ScriptedServer
 from webapp.core import clock, counts
 from webapp.core.database import Database
 from webapp.mail.models import MailServer
 from webapp.outbox import claims, statistics
 from webapp.outbox.attempts import Sent, SentMarks, Started
-from webapp.outbox.delivery import deliver_due
-from webapp.outbox.models import Attempt, AttemptResult, Message, MessageState
+from webapp.outbox.models import Attempt, AttemptResult, Message
 
 Act = Callable[[], None]
 Scripted = Callable[..., ScriptedServer]
@@ -113,48 +107,3 @@ def test_a_message_that_was_deleted_while_it_was_sent_is_no_error(enqueue: Enque
             Sent(started, 0.1, "250 Ok", "<1@mailroom.example>", claimed.kind, claimed.created_at, claimed.due_at)
         )
     assert attempts(database) == []
-
-
-@contextmanager
-def missing_for_a_second(database: Database, table: str) -> Iterator[None]:
-    """Take a table away, as if the database were out of order."""
-
-    def rename(old: str, new: str) -> None:
-        with database.transaction() as session:
-            session.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))
-
-    rename(table, "hidden")
-    timer = threading.Timer(1, rename, ("hidden", table))
-    timer.start()
-    yield
-    timer.join()
-
-
-def test_nothing_is_sent_twice_when_the_database_takes_no_mark(
-    enqueue: Enqueue, deliver: Act, scripted: Scripted, use_server: UseServer, database: Database,
-    get_message: GetMessage,
-) -> None:  # fmt: skip
-    server = scripted()
-    use_server(server)
-    ids = [enqueue(), enqueue()]
-    with missing_for_a_second(database, "attempts"):
-        deliver()
-    assert [get_message(one).state for one in ids] == [MessageState.SENT, MessageState.SENT]
-    assert (len(server.messages), len(attempts(database))) == (2, 2)
-
-
-def test_a_run_that_ends_while_the_database_is_away_leaves_nothing_claimed(
-    enqueue: Enqueue, app: Flask, inbox: Inbox, database: Database, get_message: GetMessage
-) -> None:
-    ids = [enqueue() for _message in range(8)]
-    stopped: list[AbstractContextManager[None]] = []
-
-    def stopping() -> bool:
-        if len(inbox.messages) == 5 and not stopped:
-            stopped.append(missing_for_a_second(database, "messages"))
-            stopped[0].__enter__()
-        return bool(stopped)
-
-    deliver_due(app, stopping=stopping)
-    stopped[0].__exit__(None, None, None)
-    assert Counter(get_message(one).state for one in ids) == {"sent": 5, "queued": 3}
