@@ -1,5 +1,6 @@
 """What becomes of messages while the database takes nothing."""
 
+import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -76,7 +77,7 @@ def test_a_run_that_ends_while_the_database_is_away_leaves_nothing_claimed(
 
 @contextmanager
 def full_disk(database: Database) -> Iterator[None]:
-    """Let SQLite's file grow no more, for a second."""
+    """Let SQLite's file grow no more, for a second; what is free in it is used up."""
     with database.read() as session:
         pages = [session.scalars(text("PRAGMA page_count")).one()]
 
@@ -84,6 +85,10 @@ def full_disk(database: Database) -> Iterator[None]:
         driver.execute(f"PRAGMA max_page_count={pages[0]}")
 
     event.listen(database.engine, "checkout", limit)
+    with suppress(sqlite3.OperationalError), database.relaxed() as driver:
+        driver.execute("CREATE TABLE filling (octets BLOB)")
+        while True:
+            driver.execute("INSERT INTO filling VALUES (zeroblob(4000))")
     timer = threading.Timer(1, lambda: pages.insert(0, MAX_PAGES))
     timer.start()
     yield
