@@ -167,6 +167,13 @@ def test_the_report_lists_each_outcome_without_formulas(administrator: Browser, 
     assert files["bad"].endswith("\r\n3,,,Enter an email address such as ada@example.com. “=1+1”\r\n")
 
 
+def test_the_trail_says_who_downloaded_a_report(administrator: Browser, run_jobs: RunJobs) -> None:
+    path = start(administrator, upload(administrator, FILE.encode())).request.path
+    run_jobs()
+    administrator.get(f"{path}/created.csv")
+    assert "List of users downloaded" in administrator.get("/audit?event=users.downloaded").text.partition("<table")[2]
+
+
 def test_names_that_are_formulas_are_text_in_the_report(administrator: Browser, run_jobs: RunJobs) -> None:
     path = start(administrator, upload(administrator, b"email,name\nada@example.com,=1+1\n")).request.path
     run_jobs()

@@ -4,9 +4,11 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
+from webapp.accounts import audit_events
 from webapp.accounts.bulk_jobs import labels, report, service
 from webapp.accounts.bulk_jobs.kinds import get_kind
 from webapp.accounts.bulk_jobs.models import BulkJob, JobState
+from webapp.audit import service as audit
 from webapp.core.app_state import app_state
 from webapp.core.errors import NotFound
 from webapp.web.downloads import csv_download
@@ -50,7 +52,10 @@ def download(job_id: int, outcome: str) -> Response:
     kind = get_kind(job.kind)
     if outcome not in kind.outcomes:
         raise NotFound
-    return csv_download(f"{job.kind}-{job_id}-{outcome}", report.export_csv(app_state().database, kind, job, outcome))
+    database = app_state().database
+    with database.transaction() as session:
+        audit.record(session, audit_events.USERS_DOWNLOADED, job=job.kind)
+    return csv_download(f"{job.kind}-{job_id}-{outcome}", report.export_csv(database, kind, job, outcome))
 
 
 def _started(job_id: int) -> BulkJob:
