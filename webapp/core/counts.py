@@ -5,12 +5,13 @@ They are added up where things happen, once for many, so that no page ever count
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import NamedTuple
 
-from sqlalchemy import Float, String, delete, func, select
+from sqlalchemy import Float, Insert, String, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from webapp.core.database import Base, insert_into
+from webapp.core.database import Base, insert_for
 
 # How long counts stay apart by hour; older ones are added to the row of hour BEFORE.
 KEPT = timedelta(days=32)
@@ -79,7 +80,13 @@ def _add(session: Session, hour: datetime, amounts: Mapping[Counted, float]) -> 
     rows = [{"hour": hour, **one._asdict(), "total": amount} for one, amount in sorted(amounts.items()) if amount]
     if not rows:
         return
-    statement = insert_into(session, Count).values(rows)
+    connection = session.connection()
+    connection.execute(_adding(connection.dialect.name), rows)
+
+
+@cache
+def _adding(dialect: str) -> Insert:
+    """Return the statement for one row, built once, as each batch of messages needs it."""
+    statement = insert_for(dialect, Count)
     keys = [Count.hour, Count.measure, Count.subject, Count.detail]
-    changed = {"total": Count.total + statement.excluded.total}
-    session.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed))
+    return statement.on_conflict_do_update(index_elements=keys, set_={"total": Count.total + statement.excluded.total})

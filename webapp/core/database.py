@@ -167,9 +167,12 @@ def after_commit(session: Session, function: Callable[[], None]) -> None:
 
 def insert_into(session: Session, model: type[Base]) -> postgresql.Insert | sqlite.Insert:
     """Return an INSERT that supports ON CONFLICT, which SQLAlchemy has separately for each database."""
-    if session.get_bind().dialect.name == "postgresql":
-        return postgresql.insert(model)
-    return sqlite.insert(model)
+    return insert_for(session.get_bind().dialect.name, model)
+
+
+def insert_for(dialect: str, model: type[Base]) -> postgresql.Insert | sqlite.Insert:
+    """Return the same for the database of this name."""
+    return postgresql.insert(model) if dialect == "postgresql" else sqlite.insert(model)
 
 
 def json_rows(session: Session, rows: Sequence[Sequence[Any]]) -> TableValuedAlias:

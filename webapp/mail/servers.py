@@ -12,6 +12,7 @@ from webapp.providers import Authentication, Provider
 
 # Positions: the primary, and the draft that is kept beside it until it has an access token.
 PRIMARY, DRAFT = 0, -1
+_PRIMARY = select(MailServer).where(MailServer.position == PRIMARY)
 PRIMARY_SAVED_AT = select(MailServer.updated_at).where(MailServer.position == PRIMARY)
 PROXY_PASSWORD = "proxy_password"  # noqa: S105 -- the name of a field
 # What an application proves its identity with when it asks for tokens.
@@ -85,7 +86,7 @@ class SavedServers:
 
 def primary(session: Session) -> MailServer | None:
     """Return the mail server that all email goes through, if one is saved."""
-    return session.scalars(select(MailServer).where(MailServer.position == PRIMARY)).one_or_none()
+    return session.scalars(_PRIMARY).one_or_none()
 
 
 def find_saved(session: Session, lock: bool = False) -> SavedServers:

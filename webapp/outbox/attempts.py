@@ -3,16 +3,18 @@
 from collections.abc import Collection, Iterable
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import groupby
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 import structlog
-from sqlalchemy import ColumnElement, and_, case, exists, insert, select, update
+from sqlalchemy import ColumnElement, String, and_, bindparam, case, exists, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from webapp.core import clock
-from webapp.core.database import Database
+from webapp.core.database import Database, UtcDateTime
 from webapp.core.errors import MailroomError
 from webapp.outbox import statistics
 from webapp.outbox.models import Attempt, AttemptResult, Message, MessageState
@@ -78,9 +80,7 @@ class SentMarks:
         self._stack = ExitStack()
         self._cursor: Any = None
         dialect = database.engine.dialect
-        of_dialect: Any = type(dialect)
-        named = of_dialect(paramstyle="named" if dialect.name == "sqlite" else "pyformat")
-        self._statement = str(insert(Attempt).compile(dialect=named, column_keys=_ROW))
+        self._statement = _marking(dialect.name)
         self._bind_time = Attempt.started_at.type.dialect_impl(dialect).bind_processor(dialect) or _unchanged
         self._errors: Any = dialect.loaded_dbapi
 
@@ -110,8 +110,16 @@ class SentMarks:
 
 def add_sent(session: Session, sent: Collection[Sent]) -> None:
     """Mark messages as sent in this transaction, except those that are marked already or were deleted meanwhile."""
+    if not sent:
+        return
     # The database may have taken a mark although it didn't say so.
-    ids = set(session.scalars(select(Message.id).where(_are(sent), ~IS_MARKED)))
+    ids = set(
+        session.scalars(
+            select(Message.id).where(
+                _are([one.started.message_id for one in sent], [one.created_at for one in sent]), ~IS_MARKED
+            )
+        )
+    )
     session.add_all(Attempt(**_row(one)) for one in sent if one.started.message_id in ids)
 
 
@@ -135,9 +143,13 @@ def fold(session: Session, sent: Iterable[Sent], now: datetime) -> None:
     """Record in the messages that the server accepted them, even if a lease has expired meanwhile; count them."""
     for provider, group in groupby(sent, key=lambda one: one.started.provider):
         some = {one.started.message_id: one for one in group}
-        accepted = and_(_are(some.values()), Message.state.in_(_ACCEPTABLE))
-        values = {**_SENT, "provider": provider, "finished_at": max(one.accepted_at for one in some.values())}
-        changed = session.scalars(update(Message).where(accepted).values(values).returning(Message.id)).all()
+        values = {
+            "ids": list(some),
+            "created": list({one.created_at for one in some.values()}),
+            "by": provider,
+            "at": max(one.accepted_at for one in some.values()),
+        }
+        changed = session.connection().execute(_ACCEPT, values).scalars()
         statistics.count_sent(session, now, ((some[id_].kind, some[id_].latency) for id_ in changed))
 
 
@@ -148,6 +160,11 @@ def fold_marked(session: Session, which: ColumnElement[bool], now: datetime) -> 
     marked = select(Attempt, Message.kind, Message.created_at, due_at).join(Message, _MARKS).where(which)
     marked = marked.with_for_update(skip_locked=True, of=Message)
     fold(session, [_sent(*row) for row in session.execute(marked.order_by(Attempt.provider))], now)
+
+
+def _are(ids: Any, created_at: Any) -> ColumnElement[bool]:
+    """The condition for these messages, and not for a new one that has got the id of one that was deleted meanwhile."""
+    return and_(Message.id.in_(ids), Message.created_at.in_(created_at))
 
 
 # The values of a message that was sent.
@@ -162,7 +179,24 @@ _SENT: dict[str, Any] = {
     "failure_code": "",
     "failure_params": {},
     "failure_reply": "",
+    "provider": bindparam("by", type_=String()),
+    "finished_at": bindparam("at", type_=UtcDateTime()),
 }
+# Building it takes longer than running it.
+_ACCEPT = (
+    update(Message)
+    .where(_are(bindparam("ids", expanding=True), bindparam("created", expanding=True)), Message.state.in_(_ACCEPTABLE))
+    .values(_SENT)
+    .returning(Message.id)
+)
+
+
+@cache
+def _marking(dialect: str) -> str:
+    """Return the INSERT of an attempt for this database, with names for its parameters."""
+    is_sqlite = dialect == "sqlite"
+    named = (sqlite if is_sqlite else postgresql).dialect(paramstyle="named" if is_sqlite else "pyformat")
+    return str(insert(Attempt).compile(dialect=named, column_keys=_ROW))
 
 
 def _row(sent: Sent) -> dict[str, Any]:
@@ -183,12 +217,6 @@ def _row(sent: Sent) -> dict[str, Any]:
 def _sent(attempt: Attempt, kind: str, created_at: datetime, due_at: datetime) -> Sent:
     values = {name: getattr(attempt, name) for name in Started._fields}
     return Sent(Started(**values), attempt.seconds, attempt.reply, attempt.header_id, kind, created_at, due_at)
-
-
-def _are(sent: Collection[Sent]) -> ColumnElement[bool]:
-    """The condition for these messages, and not for a new one that has got the id of one that was deleted meanwhile."""
-    ids, created_at = [one.started.message_id for one in sent], {one.created_at for one in sent}
-    return and_(Message.id.in_(ids), Message.created_at.in_(created_at))
 
 
 def _unchanged(value: object) -> object:

@@ -10,9 +10,24 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Integer,
+    String,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningUpdate
 
+from webapp.core.database import UtcDateTime
 from webapp.outbox import attempts, statistics
 from webapp.outbox.models import MAX_AGE, Message, MessageState, deadline_of, identity_of
 from webapp.providers import Failure
@@ -105,14 +120,12 @@ def renew(session: Session, worker: str, now: datetime) -> None:
     session.execute(update(Message).where(_unlocked(ours)).values(lease_expires_at=now + LEASE))
 
 
-def release_untried(session: Session, run: str, but: int | None = None) -> None:
+def release_untried(session: Session, run: str, but: int = 0) -> None:
     """Queue again what this run holds and has not tried, all but the message with this id; no attempt is counted.
 
     What the run has sent must have been recorded before.
     """
-    untried = and_(_claimed_by(run), Message.id != but) if but else _claimed_by(run)
-    values = {"state": MessageState.QUEUED, "attempts": Message.attempts - 1, **FREE}
-    session.execute(update(Message).where(untried).values(values))
+    session.connection().execute(_RELEASE_UNTRIED, {"run": run, "but": but})
 
 
 def release(session: Session, worker: str, now: datetime) -> None:
@@ -211,23 +224,30 @@ def wait_after(failures: int, waits: list[timedelta], message: Message, now: dat
 
 
 def _claim(session: Session, now: datetime, size: int, run: str, bulk: bool) -> list[Claimed]:
+    values = {"at": now, "until": now + LEASE, "size": size, "run": run}
+    claimed = session.connection().execute(_CLAIM[bulk], values)
+    return sorted((Claimed(*row) for row in claimed), key=lambda one: one.turn)
+
+
+def _claiming(bulk: bool) -> ReturningUpdate[Any]:
+    """Return the statement that claims. Building one takes longer than running it."""
+    now = bindparam("at", type_=UtcDateTime())
     due = (
         select(Message.id)
-        .where(is_due(now), Message.bulk == bulk)
+        .where(IS_QUEUED, Message.next_attempt_at <= now, Message.bulk == bulk)
         .order_by(Message.next_attempt_at, Message.attempts, Message.id)
-        .limit(size)
+        .limit(bindparam("size", type_=Integer()))
         .with_for_update(skip_locked=True)
         .cte("due")
     )
     values = {
         "state": MessageState.SENDING,
-        "lease_expires_at": now + LEASE,
-        "claimed_by": run,
+        "lease_expires_at": bindparam("until", type_=UtcDateTime()),
+        "claimed_by": bindparam("run"),
         "attempts": Message.attempts + 1,
         "last_attempt_at": now,
     }
-    claimed = update(Message).where(Message.id.in_(select(due.c.id)), IS_QUEUED).values(values).returning(*_COLUMNS)
-    return sorted((Claimed(*row) for row in session.execute(claimed)), key=lambda one: one.turn)
+    return update(Message).where(Message.id.in_(select(due.c.id)), IS_QUEUED).values(values).returning(*_COLUMNS)
 
 
 def _free(session: Session, which: ColumnElement[bool], now: datetime) -> None:
@@ -238,7 +258,7 @@ def _free(session: Session, which: ColumnElement[bool], now: datetime) -> None:
     session.execute(update(Message).where(unsent).values(state=MessageState.QUEUED, **FREE))
 
 
-def _claimed_by(run: str) -> ColumnElement[bool]:
+def _claimed_by(run: str | BindParameter[str]) -> ColumnElement[bool]:
     return and_(Message.state == MessageState.SENDING, Message.claimed_by == run)
 
 
@@ -258,3 +278,11 @@ def _final(state: MessageState | ColumnElement[str], now: datetime) -> dict[str,
 def _set(message: Message, values: dict[str, Any]) -> None:
     for name, value in values.items():
         setattr(message, name, value)
+
+
+_CLAIM = {bulk: _claiming(bulk) for bulk in (False, True)}
+_RELEASE_UNTRIED = (
+    update(Message)
+    .where(_claimed_by(bindparam("run", type_=String())), Message.id != bindparam("but", type_=Integer()))
+    .values(state=MessageState.QUEUED, attempts=Message.attempts - 1, **FREE)
+)

@@ -89,6 +89,7 @@ class DeliveryRun:
         """Record the batch before, and claim another in the same transaction."""
         if self._stopping():
             return []
+        self._records.is_open = True
         with self._state.database.transaction() as session:
             self._settings = current_settings(session, self._state)
             # Before any messages are locked: saving a mail server locks that first, too.
@@ -101,7 +102,8 @@ class DeliveryRun:
             self._leased_until = now + claims.LEASE
             if self._is_slow and len(claimed) == self._size:
                 wake_after_commit(session)
-            return claimed
+        self._records.is_open = bool(claimed)
+        return claimed
 
     def _allowed(self, session: Session) -> tuple[int, int]:
         """Return how many messages the next batch may have, and how many bulk ones."""

@@ -2,13 +2,14 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, false, or_, select
 from sqlalchemy.orm import Session
 
 from webapp.outbox import statistics
-from webapp.outbox.claims import cancel_queued, is_due
+from webapp.outbox.claims import IS_QUEUED, cancel_queued
 from webapp.outbox.kinds import Unwanted, all_kinds
 from webapp.outbox.models import Message, MessageState
 
@@ -19,14 +20,13 @@ def find_recipients(session: Session, now: datetime) -> None:
     for kind in all_kinds():
         if kind.find_user is None:
             continue
-        # Bulk messages are queued for somebody; looking through a million of them would take a while.
-        new = select(Message).where(is_due(now), _is_unknown(kind.name), Message.attempts == 0, ~Message.bulk)
-        for message in session.scalars(new.with_for_update(skip_locked=True)).all():
+        for message in session.scalars(_unknown(kind.name), {"now": now}).all():
             try:
                 message.user_id = kind.find_user(session, message.recipient)
             except Unwanted as error:
                 cancel_queued(message, now, error.code)
                 cancelled.append((message.kind, message.state))
+    session.flush()
     statistics.count_finished(session, now, cancelled)
 
 
@@ -44,6 +44,15 @@ def is_for_nobody(of: Any = Message, looked_up: Collection[str] | None = None) -
     names = looked_up_kinds() if looked_up is None else looked_up
     unknown = or_(false(), *[_is_unknown(name, of) for name in names])
     return and_(unknown, or_(of.attempts == 0, of.state == MessageState.CANCELLED))
+
+
+@cache
+def _unknown(kind_name: str) -> Select[Message]:
+    """Return the statement that locks new messages of this kind. Building it takes longer than running it."""
+    due = and_(IS_QUEUED, Message.next_attempt_at <= bindparam("now"))
+    # Bulk messages are queued for somebody; looking through a million of them would take a while.
+    new = select(Message).where(due, _is_unknown(kind_name), Message.attempts == 0, ~Message.bulk)
+    return new.with_for_update(skip_locked=True)
 
 
 def _is_unknown(kind_name: str, of: Any = Message) -> ColumnElement[bool]:

@@ -39,6 +39,8 @@ class Records:
         # Marked, but not yet recorded in the messages; and the last one, if it could not even be marked.
         self._sent: list[Sent] = []
         self._unmarked: list[Sent] = []
+        # Whether the run may hold claims, or has sent what isn't recorded.
+        self.is_open = False
 
     def __enter__(self) -> Self:
         self._marks.__enter__()
@@ -48,7 +50,8 @@ class Records:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._patiently(self.settle)
+            if self.is_open:
+                self._patiently(self.settle)
         finally:
             self._marks.__exit__(kind, error, trace)
 

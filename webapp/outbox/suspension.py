@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, String, and_, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp.mail.transcript import Stage
@@ -30,6 +30,21 @@ UNCERTAIN_WAIT = timedelta(hours=1)
 TRY_FIRST = timedelta(seconds=1)
 # From here on the server knows something of the message, so the message may be the cause of a failure.
 SUSPECT_STAGES = (Stage.MAIL, Stage.RCPT, Stage.DATA)
+# Statements of each batch: building one takes longer than running it.
+_WAITING = and_(IS_QUEUED, Message.waits_for_server)
+_FIRST_WAITING = select(Message.id).where(_WAITING).order_by(Message.next_attempt_at).limit(1)
+_NEXT_TO_TRY = (
+    select(Message).where(_WAITING, Message.failure_stage != "").order_by(Message.next_attempt_at, Message.id).limit(1)
+)
+_TAKE_OUT = (
+    update(Message)
+    .where(
+        Message.state == MessageState.SENDING,
+        Message.claimed_by == bindparam("run", type_=String()),
+        Message.waits_for_server,
+    )
+    .values(waits_for_server=False)
+)
 
 
 def suspend(session: Session, message: Message, now: datetime, failure: Failure, provider: str) -> bool:
@@ -86,12 +101,10 @@ def resume(session: Session, now: datetime, run: str = "") -> None:
     What `run` has claimed isn't waiting for the server any more either.
     """
     waits = {"waits_for_server": False}
-    waiting = and_(IS_QUEUED, Message.waits_for_server)
     # Usually there are none, and then the many others are not looked through.
-    if session.scalar(select(Message.id).where(waiting).order_by(Message.next_attempt_at).limit(1)) is not None:
-        _update(session, waiting, {"next_attempt_at": now, **waits}, suspects=waits)
-    ours = and_(Message.state == MessageState.SENDING, Message.claimed_by == run, Message.waits_for_server)
-    session.execute(update(Message).where(ours).values(waits))
+    if session.scalar(_FIRST_WAITING) is not None:
+        _update(session, _WAITING, {"next_attempt_at": now, **waits}, suspects=waits)
+    session.connection().execute(_TAKE_OUT, {"run": run})
 
 
 def forget(session: Session, now: datetime) -> None:
@@ -106,9 +119,7 @@ def forget(session: Session, now: datetime) -> None:
 
 def next_to_try(session: Session) -> Message | None:
     """Return the message that is tried next of those that failed and wait for the server."""
-    waiting = select(Message).where(IS_QUEUED, Message.waits_for_server)
-    failed = waiting.where(Message.failure_stage != "")
-    return session.scalar(failed.order_by(Message.next_attempt_at, Message.id).limit(1))
+    return session.scalar(_NEXT_TO_TRY)
 
 
 def _hold_suspect(
