@@ -16,6 +16,7 @@ from tests.support.scripted import ScriptedServer
 from webapp.core import clock
 from webapp.core.database import Database
 from webapp.mail.redaction import REDACTED
+from webapp.mail.transcript import MAX_ERROR_LENGTH
 from webapp.outbox import delivery, service
 from webapp.outbox.models import Attempt, MessageState
 from webapp.settings import service as settings
@@ -79,6 +80,20 @@ def test_a_link_that_the_server_quotes_when_it_accepts_the_message_is_redacted(
     with database.read() as session:
         reply = session.scalars(select(Attempt.reply)).one()
     assert reply == f"250 2.0.0 Ok {PUBLIC_URL}/reset-password/{REDACTED}"
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("code", ["250", "554"])
+def test_a_link_is_redacted_that_is_where_a_long_reply_is_cut_off(
+    code: str, enqueue_reset: Callable[[], int], deliver: Act, inbox: Inbox, database: Database
+) -> None:
+    enqueue_reset()
+    beginning = f"{code} {'x' * (MAX_ERROR_LENGTH - 40 - len(PUBLIC_URL))} "
+    inbox.refusals.append(f"{beginning}LINK")
+    deliver()
+    with database.read() as session:
+        reply = session.scalars(select(Attempt.reply)).one()
+    assert reply.removeprefix(beginning) == f"{PUBLIC_URL}/reset-password/{REDACTED}"
 
 
 def test_a_message_whose_link_is_about_to_expire_is_not_sent(

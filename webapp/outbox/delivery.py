@@ -20,6 +20,7 @@ from webapp.core import clock
 from webapp.core.app_state import AppState, app_state_of
 from webapp.core.database import Unreadable
 from webapp.mail.redaction import Redactor
+from webapp.mail.transcript import MAX_ERROR_LENGTH
 from webapp.mail.transport.errors import DeliveryError, Scope
 from webapp.outbox import claims, limits, recipients, suspension
 from webapp.outbox.attempts import Started
@@ -204,7 +205,7 @@ class DeliveryRun:
         except DeliveryError as error:
             error.redact(Redactor(outcome.secrets))
             raise
-        return Redactor(outcome.secrets)(reply), email.header_id
+        return Redactor(outcome.secrets)(reply)[:MAX_ERROR_LENGTH], email.header_id
 
     def _record_rejection(self, message: Claimed, started: Started, error: DeliveryError) -> bool:
         change = _CHANGES[Scope.RECIPIENT if error.permanent else error.scope]

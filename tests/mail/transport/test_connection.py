@@ -152,7 +152,7 @@ def test_control_and_formatting_characters_are_replaced(scripted: Scripted, deli
 
 def test_a_long_reply_is_shortened(scripted: Scripted, delivery_error: FailingSend) -> None:
     reply = "\n".join([*(f"550-{'x' * 900}" for _ in range(100)), "550 no"])
-    assert len(delivery_error(settings_for(scripted({"RCPT": reply}))).reply) <= 4000
+    assert len(delivery_error(settings_for(scripted({"RCPT": reply}))).failure.reply) <= 4000
 
 
 @pytest.mark.parametrize(

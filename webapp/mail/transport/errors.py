@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from webapp.core.errors import MailroomError
 from webapp.mail.redaction import Redactor
-from webapp.mail.transcript import Stage, Transcript
+from webapp.mail.transcript import MAX_ERROR_LENGTH, Stage, Transcript
 from webapp.providers import Failure
 
 
@@ -47,9 +47,12 @@ class DeliveryError(MailroomError):
         return f"{self.stage}: {self.reply or self.params.get('error') or self.code}"
 
     def redact(self, redactor: Redactor) -> None:
-        """Remove secrets from what the server said, and from the transcript."""
+        """Remove secrets from what the server said, and from the transcript.
+
+        It is shortened later, in `failure`: a part of a secret could not be found any more.
+        """
         self.transcript.add_secrets(redactor.secrets)
-        redact = self.transcript.redact
+        redact = self.transcript.redactor
         self.reply = redact(self.reply)
         self.params = {name: redact(value) for name, value in self.params.items()}
 
@@ -60,5 +63,6 @@ class DeliveryError(MailroomError):
 
     @property
     def failure(self) -> Failure:
-        """The failure as data."""
-        return Failure(self.stage, self.code, self.params, self.reply, self.permanent)
+        """The failure as data, shortened to what is worth showing."""
+        params = {name: value[:MAX_ERROR_LENGTH] for name, value in self.params.items()}
+        return Failure(self.stage, self.code, params, self.reply[:MAX_ERROR_LENGTH], self.permanent)

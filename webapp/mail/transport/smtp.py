@@ -189,7 +189,7 @@ class SmtpClient(smtplib.SMTP):
         A server speaks only when it is asked: a reply that is there already would be taken for that to these bytes.
         """
         if self._buffer:
-            raise out_of_step(self.transcript.redact(printable(self._buffer)))
+            raise out_of_step(self.transcript.redactor(printable(self._buffer)))
         self.sock.settimeout(self._timeout)
         self.sock.sendall(s if isinstance(s, bytes) else s.encode(self.command_encoding))
 
@@ -210,7 +210,7 @@ class SmtpClient(smtplib.SMTP):
             line = self._read_line(end)
             lines.append(line)
             if not line[:3].isdigit() or line[3:4] not in (b" ", b"-", b""):
-                raise NotSmtp("not_smtp", reply=repr(self.transcript.redact(printable(line))[:80]))
+                raise NotSmtp("not_smtp", reply=repr(self.transcript.redactor(printable(line))))
             if line[3:4] != b"-":
                 return
         raise NotSmtp("reply_too_long", limit=str(MAX_LINES))
@@ -239,7 +239,7 @@ class SmtpClient(smtplib.SMTP):
 
 def out_of_step(reply: str) -> NotSmtp:
     """Return the error for a reply to nothing that was asked, or to something else."""
-    return NotSmtp("out_of_step", reply=repr(reply[:80]))
+    return NotSmtp("out_of_step", reply=repr(reply))
 
 
 def reply_text(code: int, text: bytes) -> str:

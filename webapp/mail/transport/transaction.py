@@ -8,7 +8,7 @@ from datetime import datetime
 
 from webapp.core import clock, network_errors
 from webapp.mail.mime import WireEmail
-from webapp.mail.transcript import Stage
+from webapp.mail.transcript import MAX_ERROR_LENGTH, Stage
 from webapp.mail.transport import rejections
 from webapp.mail.transport.errors import DeliveryError, Scope
 from webapp.mail.transport.smtp import SmtpClient, out_of_step, reply_text
@@ -49,8 +49,9 @@ class Transaction:
             self._expect(Stage.DATA, 3)
             if not_after is not None and clock.now() >= not_after:
                 raise DeliveryError(Stage.DATA, "message_expired", scope=Scope.EXPIRED)
-            result.note = self._client.transcript.redact(self._send_content())
-        return result.note
+            reply = self._client.transcript.redactor(self._send_content())
+            result.note = reply[:MAX_ERROR_LENGTH]
+        return reply
 
     def withdraw(self) -> bool:
         """Reset the session after a rejection. Return whether it can be used for another email."""
