@@ -227,6 +227,7 @@ def test_messages_wait_until_a_mail_server_is_saved(
         ({"provider": "gone"}, "plugin_missing"),
         ({"sealed_secrets": {"password": {"sealed": "gAAAA", "saved_at": ""}}}, "cannot_unseal"),
         ({"security": "starttls", "tls_minimum": "0.9"}, "settings_failed"),
+        ({"mail_from": "mailroom@\u00ad-.example"}, "settings_failed"),
     ],
 )
 def test_messages_wait_while_the_settings_are_unusable(

@@ -30,7 +30,7 @@ def watch(now: datetime) -> None:
     database = app_state().database
     with database.read() as session:
         status, outage = delivery_status(session, now), session.get(Outage, ONLY)
-    # This worker runs, even if it has not said so yet.
+    # NO_WORKER is no outage: it means that this worker, which has just started, has not said yet that it runs.
     if outage is None and status.flow is Flow.STOPPED:
         with database.transaction() as session:
             _begin(session, status)

@@ -93,11 +93,7 @@ class Connections:
         """Return what these settings mean, made once. Raises NotReady."""
         route = self._route
         if route is None or not route.settings.same_as(settings):
-            transport = _load(settings, self._state)
-            route = Route(
-                settings, transport, Composer(settings.general, transport.mail_from, transport.provider.headers)
-            )
-            self._route = route
+            route = self._route = _make_route(settings, self._state)
         return route
 
     def connect(self, route: Route) -> KeptConnection:
@@ -170,18 +166,20 @@ class ReusableConnection:
             self._connections.pool.release(kept, keep=self._keeps)
 
 
-def _load(settings: CurrentSettings, state: AppState) -> TransportSettings:
+def _make_route(settings: CurrentSettings, state: AppState) -> Route:
     server = settings.server
     if server is None:
         raise NotReady("no_mail_server")
     try:
-        return transport_settings.load(server, state, settings.general)
+        transport = transport_settings.load(server, state, settings.general)
+        composer = Composer(settings.general, transport.mail_from, transport.provider.headers)
     except UnknownProvider as error:
         raise NotReady("plugin_missing", provider=server.provider) from error
     except CannotUnseal as error:
         raise NotReady("cannot_unseal") from error
     except Exception as error:
         raise _unusable(error) from error
+    return Route(settings, transport, composer)
 
 
 def _unusable(error: Exception) -> NotReady:
