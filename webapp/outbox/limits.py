@@ -5,6 +5,7 @@ What was sent is counted exactly, in the attempts of all workers, and what they 
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, func, select
 from sqlalchemy.orm import Session
@@ -37,6 +38,19 @@ class Reached:
     until: datetime
 
 
+class _Window(NamedTuple):
+    """The window of a limit: how much of it is used."""
+
+    name: str
+    limit: int
+    length: timedelta
+    used: int
+
+    def most(self, bulk: bool) -> int:
+        """Return how much may be used, by bulk messages or by any."""
+        return self.limit - self.limit // RESERVED if bulk else self.limit
+
+
 @dataclass(frozen=True)
 class Allowance:
     """How many messages may be claimed now, and of how many bulk ones may be a part; None is any number."""
@@ -59,17 +73,19 @@ def allowance(session: Session, server: MailServer, now: datetime, run: str) -> 
     if limits.connections is not None and _connections(session, run) >= limits.connections:
         # Those that are connected also send what is due.
         return Allowance(0, 0)
-    return Allowance(*(_left(session, server.id, limits, now, run, bulk)[0] for bulk in (False, True)))
+    windows = _windows(session, server.id, limits, now, run)
+    left = ([one.most(bulk) - one.used for one in windows] for bulk in (False, True))
+    return Allowance(*(max(0, min(some)) if some else None for some in left))
 
 
 def limit_reached(session: Session | Connection, now: datetime) -> Reached | None:
     """Return the limit that what is due waits for, if it does."""
     for server_id, provider, *lowered in session.execute(_PRIMARY):
-        limits = mail_servers.limits(provider, *lowered)
+        windows = _windows(session, server_id, mail_servers.limits(provider, *lowered), now, "")
         for bulk in (False, True):
-            _count, reached = _left(session, server_id, limits, now, "", bulk)
-            if reached and session.scalar(select(exists().where(is_due(now), Message.bulk == bulk))):
-                return reached
+            full = [one for one in windows if one.used >= one.most(bulk)]
+            if full and session.scalar(select(exists().where(is_due(now), Message.bulk == bulk))):
+                return max((_reached(session, server_id, one, bulk, now) for one in full), key=lambda one: one.until)
     return None
 
 
@@ -80,23 +96,20 @@ def next_due(session: Session, now: datetime) -> datetime | None:
     return min((one for one in times if one is not None), default=None)
 
 
-def _left(
-    session: Session | Connection, server_id: int, limits: Limits, now: datetime, run: str, bulk: bool
-) -> tuple[int | None, Reached | None]:
-    """Return how many messages, or bulk ones, may be claimed now; if none, also why and until when."""
-    left: list[int] = []
-    reached: list[Reached] = []
-    for name, window in WINDOWS.items():
-        limit = getattr(limits, name)
-        if limit is not None:
-            counted = _counted(server_id, now, window)
-            used, most = _used(session, counted, run), limit - limit // RESERVED if bulk else limit
-            left.append(most - used)
-            if used >= most:
-                reached.append(Reached(name, limit, _free_at(session, counted, used - most, now, window)))
-    if reached:
-        return 0, max(reached, key=lambda one: one.until)
-    return min(left, default=None), None
+def _windows(session: Session | Connection, server_id: int, limits: Limits, now: datetime, run: str) -> list[_Window]:
+    given = [(name, getattr(limits, name), length) for name, length in WINDOWS.items()]
+    return [
+        _Window(name, limit, length, _used(session, _counted(server_id, now, length), run))
+        for name, limit, length in given
+        if limit is not None
+    ]
+
+
+def _reached(session: Session | Connection, server_id: int, window: _Window, bulk: bool, now: datetime) -> Reached:
+    """Return until when nothing may be sent: at the latest when what is being sent now has left the window."""
+    times = select(Attempt.started_at).where(_counted(server_id, now, window.length)).order_by(Attempt.started_at)
+    oldest = session.scalar(times.offset(window.used - window.most(bulk)).limit(1))
+    return Reached(window.name, window.limit, (oldest or now) + window.length)
 
 
 def _used(session: Session | Connection, counted: ColumnElement[bool], run: str) -> int:
@@ -107,15 +120,6 @@ def _used(session: Session | Connection, counted: ColumnElement[bool], run: str)
     # In one statement, so that none is missed that is recorded meanwhile.
     used: int = session.scalars(select(sent + sending)).one()
     return used
-
-
-def _free_at(
-    session: Session | Connection, counted: ColumnElement[bool], excess: int, now: datetime, window: timedelta
-) -> datetime:
-    """Return when the next message may be sent, at the latest when what is being sent now has left the window."""
-    times = select(Attempt.started_at).where(counted).order_by(Attempt.started_at)
-    oldest = session.scalar(times.offset(excess).limit(1))
-    return (oldest or now) + window
 
 
 def _connections(session: Session | Connection, run: str) -> int:
