@@ -102,9 +102,10 @@ def fill(site: Site, number: int) -> None:
         messages = [_message(index, number, end) for index in range(start, min(number, start + BATCH))]
         with site.database.transaction() as session:
             session.execute(insert(Message), messages)
-            tried = [one for one in messages if one["attempts"]]
-            session.execute(insert(Attempt), [_attempt(one) for one in tried])
-            for one in tried[:: BATCH // 100]:
+            # Numbered from 1 on, as nothing was there before.
+            tried = [(id_, one) for id_, one in enumerate(messages, start + 1) if one["attempts"]]
+            session.execute(insert(Attempt), [_attempt(*one) for one in tried])
+            for _id, one in tried[:: BATCH // 100]:
                 statistics.count_finished(session, one["finished_at"], [(one["kind"], one["state"])] * 100)
     with site.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         # As the database does by itself some time later.
@@ -132,8 +133,6 @@ def _message(index: int, number: int, end: datetime) -> dict[str, Any]:
     moment = end - timedelta(days=DAYS) * (1 - index / number)
     waits = number - index <= WAITING
     return {
-        # The first message and the first user have the id 1.
-        "id": index + 1,
         "kind": ("activation", "reset", "password_changed")[index % 3],
         "recipient": f"somebody{index}@mailroom.example",
         "user_id": index + 1,
@@ -145,10 +144,10 @@ def _message(index: int, number: int, end: datetime) -> dict[str, Any]:
     }
 
 
-def _attempt(message: dict[str, Any]) -> dict[str, Any]:
+def _attempt(message_id: int, message: dict[str, Any]) -> dict[str, Any]:
     sent = message["state"] == MessageState.SENT
     return {
-        "message_id": message["id"],
+        "message_id": message_id,
         "number": 1,
         "mail_server_id": 1,
         "provider": "custom",

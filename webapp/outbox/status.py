@@ -35,7 +35,7 @@ AnyRow = Row[*tuple[Any, ...]]
 # How long Home shows what was not delivered.
 RECENTLY = timedelta(days=7)
 # Up to how many of each state it counts.
-COUNTED = 1000
+COUNTED = 500
 # Mail stands still when messages are due and none was sent for so long, whatever the reason.
 STANDSTILL = timedelta(minutes=5)
 # The stage of a failure that no message had.
