@@ -1,18 +1,21 @@
 """What an import creates, skips and reports."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from flask import Flask
 from sqlalchemy import select
 
 from tests.accounts.conftest import ReadJob, RunJobs, Started
 from tests.accounts.imports.conftest import People
 from tests.support.browser import Browser
 from webapp.accounts import audit_events
+from webapp.accounts.bulk_jobs import runner
 from webapp.accounts.bulk_jobs import service as bulk_jobs
 from webapp.accounts.imports.options import Options
 from webapp.accounts.imports.preview import preview
-from webapp.accounts.imports.service import EmptyFile, NoEmailColumn, keep
+from webapp.accounts.imports.service import CHUNK, EmptyFile, NoEmailColumn, keep
 from webapp.accounts.models import Role, User, UserState
 from webapp.audit.models import AuditEntry
 from webapp.core.actor import SYSTEM, Actor, set_actor
@@ -145,3 +148,21 @@ def test_hostile_files_are_read_to_their_end(
 def test_a_file_name_that_is_no_text_can_be_shown(database: Database, read_job: ReadJob) -> None:
     job_id = keep(database, [b"ada@example.com"], "\udcff\x1b.csv")
     assert read_job(job_id).options["file_name"] == "\ufffd\ufffd.csv"
+
+
+def test_two_imports_of_the_same_people_at_once_create_each_person_once(
+    app: Flask, database: Database, started: Started, read_job: ReadJob, people: People
+) -> None:
+    chunks = [[f"{letter}{number}@example.com\n".encode() for number in range(CHUNK)] for letter in "abc"]
+    jobs = [started([b"".join(one) for one in chunks]), started([b"".join(reversed(one)) for one in chunks])]
+
+    def carry_out(job_id: int) -> None:
+        with app.app_context():
+            if job := runner.claim(database, job_id):
+                runner.run(database, job, lambda: False)
+
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(carry_out, jobs))
+    outcomes = [read_job(job_id).outcomes for job_id in jobs]
+    assert len(people()) == sum(one.get("created", 0) for one in outcomes) == 3 * CHUNK
+    assert [read_job(job_id).state for job_id in jobs] == ["finished", "finished"]
