@@ -238,9 +238,7 @@ def enqueue(database: Database) -> Enqueue:
 
     def enqueue_message(kind: str = "activated", recipient: str = "eve@people.example", **options: Any) -> int:
         with database.transaction() as session:
-            message = outbox.enqueue(session, kind, recipient, **options)
-            session.flush()
-            return message.id
+            return outbox.enqueue(session, kind, recipient, **options)
 
     return enqueue_message
 

@@ -178,10 +178,10 @@ class TestInstallation:
         self, administrator: Browser, state: AppState, last_entry: LastEntry
     ) -> None:
         with state.database.transaction() as session:
-            message = outbox.enqueue(session, "activated", "eve@example.com")
-        administrator.submit(f"/outbox/{message.id}", "retry")
+            message_id = outbox.enqueue(session, "activated", "eve@example.com")
+        administrator.submit(f"/outbox/{message_id}", "retry")
         entry = last_entry(outbox_events.MESSAGE_RETRIED)
-        assert (entry.subject_email, entry.data) == ("eve@example.com", {"message": message.id})
+        assert (entry.subject_email, entry.data) == ("eve@example.com", {"message": message_id})
 
     def test_the_first_administrator_is_recorded(
         self, stranger: Browser, database: Database, last_entry: LastEntry

@@ -49,11 +49,11 @@ def test_the_settings_url_redirects_to_the_first_tab(administrator: Browser) -> 
 
 def test_saving_makes_waiting_messages_due(administrator: Browser, state: AppState) -> None:
     with state.database.transaction() as session:
-        message = outbox.enqueue(session, "test", "max@mailroom.example")
-        message.next_attempt_at = clock.now() + timedelta(hours=1)
+        later = clock.now() + timedelta(hours=1)
+        message_id = outbox.enqueue(session, "test", "max@mailroom.example", not_before=later)
     administrator.submit(PAGE, **GOOD)
     with state.database.read() as session:
-        assert session.get_one(Message, message.id).next_attempt_at <= clock.now()
+        assert session.get_one(Message, message_id).next_attempt_at <= clock.now()
 
 
 @pytest.mark.one_database

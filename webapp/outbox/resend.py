@@ -28,8 +28,8 @@ def can_resend(message: Message) -> bool:
     return bool(kind and kind.renew) and message.state in RESENDABLE and message.resent_as is None
 
 
-def resend(session: Session, message_id: int) -> Message:
-    """Queue a message once more, with a new link; the old one's link and code become invalid.
+def resend(session: Session, message_id: int) -> int:
+    """Queue a message once more, with a new link, and return its id; the old one's link and code become invalid.
 
     Raises NotFound, NotResendable, AlreadyOnItsWay, Unwanted.
     """
@@ -46,12 +46,16 @@ def resend(session: Session, message_id: int) -> Message:
         raise AlreadyOnItsWay
     expires_at: datetime = kind.renew(session, message)
     copy = service.enqueue(
-        session, message.kind, message.recipient, user_id=message.user_id, data=message.data, expires_at=expires_at
+        session,
+        message.kind,
+        message.recipient,
+        user_id=message.user_id,
+        data=message.data,
+        expires_at=expires_at,
+        resend_of=message.id,
     )
-    copy.resend_of = message.id
-    session.flush()
-    message.resent_as = copy.id
-    audit.record(session, audit_events.MESSAGE_RESENT, email=message.recipient, message=message.id, resent_as=copy.id)
+    message.resent_as = copy
+    audit.record(session, audit_events.MESSAGE_RESENT, email=message.recipient, message=message.id, resent_as=copy)
     return copy
 
 

@@ -143,7 +143,7 @@ def send_again(message_id: int) -> BaseResponse:
         flash(_("This message can't be sent again."), "warning")
     else:
         flash(_("The message is sent again with a new link. The old link no longer works."), "success")
-        return redirect(url_for("outbox.message", message_id=copy.id))
+        return redirect(url_for("outbox.message", message_id=copy))
     return redirect(url_for("outbox.message", message_id=message_id))
 
 
