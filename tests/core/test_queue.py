@@ -150,9 +150,10 @@ def test_a_url_that_cannot_be_used_is_refused(url: str) -> None:
         TaskQueue(url, Keys("a key"))
 
 
-def test_a_url_that_cannot_be_used_is_refused_without_the_password() -> None:
+@pytest.mark.parametrize("url", ["redis://:hunter2/a-slash@127.0.0.1/0", "postgresql://ada:1@a:hunter2/a-slash"])
+def test_a_url_that_cannot_be_used_is_refused_without_the_password(url: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        TaskQueue("redis://:hunter2/with-a-slash@127.0.0.1/0", Keys("a key"))
+        TaskQueue(url, Keys("a key"))
     # What a traceback shows.
     assert (caught.value.__cause__, caught.value.__suppress_context__) == (None, True)
     assert "hunter2" not in str(caught.value)

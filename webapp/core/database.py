@@ -28,7 +28,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import JSON, TypeDecorator
 
-from webapp.core.config import ConfigError
+from webapp.core.config import PREFIX, ConfigError
 from webapp.core.postgresql import create_postgresql_engine
 
 AFTER_COMMIT = "after_commit"
@@ -195,7 +195,7 @@ def insert_selected(model: type[Base], values: Mapping[str, Any]) -> Insert:
 
 
 def _create_engine(url: str) -> Engine:
-    parsed = _parsed(url)
+    parsed = parse_url(url, "DATABASE_URL")
     if parsed.get_backend_name() == "postgresql":
         return create_postgresql_engine(parsed.set(drivername="postgresql+psycopg"))
     # The values of statements must not appear in logged errors.
@@ -205,13 +205,14 @@ def _create_engine(url: str) -> Engine:
     return engine
 
 
-def _parsed(url: str) -> URL:
+def parse_url(url: str, setting: str) -> URL:
+    """Parse the URL in this setting. Raises ConfigError."""
     try:
         return make_url(url)
     except ValueError:
         # Neither quote the error nor chain it: what it takes for a port may be half of a password.
         raise ConfigError(
-            "MAILROOM_DATABASE_URL: the port is not a number. In a password, write @ as %40, : as %3A and / as %2F."
+            f"{PREFIX}{setting}: the port is not a number. In a password, write @ as %40, : as %3A and / as %2F."
         ) from None
 
 

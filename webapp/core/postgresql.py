@@ -8,7 +8,7 @@ from typing import Any, cast
 import psycopg
 from psycopg.abc import RV, PQGen
 from sqlalchemy import Engine, create_engine, event, text
-from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.engine import URL, Connection
 
 # Seconds for the first answer of a connection that was not in use, and for each answer within a transaction.
 FIRST_ANSWER = 3.0
@@ -70,14 +70,14 @@ def create_postgresql_engine(url: URL) -> Engine:
     return engine
 
 
-def queue_connection(url: str, patience: int) -> Callable[[], psycopg.Connection[Any]]:
+def queue_connection(url: URL, patience: int) -> Callable[[], psycopg.Connection[Any]]:
     """Return a function that connects to the queue in this database, where each answer may take so many seconds.
 
     Commits don't wait for the disk, as tasks may be lost.
     """
     options = f"{QUEUE_OPTIONS} -c lock_timeout={patience}s -c statement_timeout={patience}s"
     parameters = {**PARAMETERS, "connect_timeout": str(patience)}
-    limited = _limited(make_url(url).set(drivername="postgresql+psycopg"), options, parameters)
+    limited = _limited(url.set(drivername="postgresql+psycopg"), options, parameters)
     arguments, keywords = limited.get_dialect()().create_connect_args(limited)
 
     def connect() -> psycopg.Connection[Any]:

@@ -22,11 +22,10 @@ import structlog
 from flask import Flask
 from huey.api import Huey, PostgresHuey, RedisHuey, SqliteHuey, crontab
 from huey.serializer import SignedSerializer
-from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 from webapp.core.config import ConfigError
-from webapp.core.database import Database, after_commit
+from webapp.core.database import Database, after_commit, parse_url
 from webapp.core.postgresql import queue_connection
 from webapp.core.sealing import derive
 
@@ -221,14 +220,14 @@ def _create(url: str, signer: Signer) -> tuple[Huey, Path | None]:
     # No results: jobs leave theirs in the database.
     options: dict[str, Any] = {"name": NAME, "results": False, "serializer": signer}
     if url.startswith("sqlite:"):
-        path = make_url(url).database
+        path = parse_url(url, "QUEUE_URL").database
         if not path:
             raise ConfigError("MAILROOM_QUEUE_URL: use sqlite:/// followed by the path of a file.")
         # A task that is lost in a power cut does no harm, so writing need not wait for the disk.
         huey = SqliteHuey(filename=path, fsync=False, timeout=TIMEOUT, create_tables=False, **options)
         return huey, Path(path)
     if url.startswith("postgresql"):
-        connect = queue_connection(url, TIMEOUT)
+        connect = queue_connection(parse_url(url, "QUEUE_URL"), TIMEOUT)
         tables = {"table_prefix": TABLE_PREFIX, "create_tables": False}
         return PostgresHuey(connection=connect, read_timeout=READ_TIMEOUT, **tables, **options), None
     return RedisHuey(connection_pool=_redis_pool(url), read_timeout=READ_TIMEOUT, **options), None
