@@ -113,13 +113,8 @@ def add_sent(session: Session, sent: Collection[Sent]) -> None:
     if not sent:
         return
     # The database may have taken a mark although it didn't say so.
-    ids = set(
-        session.scalars(
-            select(Message.id).where(
-                _are([one.started.message_id for one in sent], [one.created_at for one in sent]), ~IS_MARKED
-            )
-        )
-    )
+    these = _are([one.started.message_id for one in sent], [one.created_at for one in sent])
+    ids = set(session.scalars(select(Message.id).where(these, ~IS_MARKED)))
     session.add_all(Attempt(**_row(one)) for one in sent if one.started.message_id in ids)
 
 
