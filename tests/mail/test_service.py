@@ -16,7 +16,7 @@ from webapp.core.errors import StaleVersion
 from webapp.mail import service, transport_settings
 from webapp.mail.models import MailServer
 from webapp.mail.server_page.forms import DEFAULTS
-from webapp.mail.servers import COLUMNS, EnteredServer
+from webapp.mail.servers import COLUMNS, LIMITS, EnteredServer
 from webapp.mail.service import SecretsRequired
 from webapp.settings.service import General
 
@@ -25,7 +25,7 @@ Save = Callable[..., MailServer]
 
 def entered(password: str = "", **given: Any) -> EnteredServer:
     """Return a server of the provider Custom, as the form makes it."""
-    values: dict[str, Any] = dict.fromkeys(COLUMNS, "") | DEFAULTS | {"proxy_port": None}
+    values: dict[str, Any] = dict.fromkeys(COLUMNS, "") | DEFAULTS | dict.fromkeys(("proxy_port", *LIMITS))
     values |= {"mail_from": "m@example.org", "host": "smtp.example.org", "port": 587, "security": "starttls"}
     values |= {"authentication": "password", "username": "mailroom"}
     return EnteredServer(custom.register_smtp_provider(), values | given, {}, {"password": password})
