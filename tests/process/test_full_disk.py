@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -66,6 +67,7 @@ def test_nothing_is_lost_or_sent_twice_and_mail_flows_once_there_is_room_again(
             until(lambda: len(server.messages) > 10)
             fill(disk / "filler")
             worker.wait_for("delivery waits for the database")
+            time.sleep(3)
             (disk / "filler").unlink()
             until(lambda: not waiting(database), 30)
     copies = Counter(re.findall(rb"^To: .*?(person\d+)", b"".join(server.messages), re.MULTILINE))
