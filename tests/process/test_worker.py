@@ -17,14 +17,13 @@ from sqlalchemy import select, update
 
 from tests.conftest import Enqueue, GetMessage
 from tests.support.authorization import running_provider
-from tests.support.browser import Browser
 from tests.support.grants import GrantOwner
 from tests.support.inbox import Inbox
 from tests.support.receiver import running_receiver
 from tests.support.redis import running_redis
 from tests.support.running import until
 from tests.support.scripted import ScriptedServer
-from webapp.core import clock, workers
+from webapp.core import clock
 from webapp.core.app_state import AppState
 from webapp.core.config import Config
 from webapp.core.database import AFTER_COMMIT, Database
@@ -148,35 +147,6 @@ def test_a_worker_that_is_stopped_finishes_the_messages_in_flight(
         process.send_signal(number)
         assert process.wait(30) == 0
     assert {get_message(one).state for one in ids} == {MessageState.QUEUED, MessageState.SENT}
-
-
-def test_two_workers_keep_to_a_limit_together_and_learn_at_once_that_it_has_changed(
-    administrator: Browser,
-    enqueue: Enqueue,
-    start_worker: StartProcess,
-    use_server: Callable[..., None],
-    database: Database,
-) -> None:
-    with ScriptedServer(drip=0.0005) as server:
-        use_server(server, limit_per_minute=5)
-        for _worker in range(2):
-            start_worker()
-        until(lambda: workers_alive(database) == 2, 30)
-        for number in range(12):
-            enqueue(recipient=f"{number}@people.example")
-        until(lambda: len(server.messages) == 5)
-        time.sleep(1)
-        assert len(server.messages) == 5
-        assert "The limit of 5 emails a minute is reached" in administrator.get("/").text
-        administrator.submit("/settings/mail", "save", limit_per_minute="9")
-        until(lambda: len(server.messages) == 9)
-        time.sleep(1)
-    assert len(server.messages) == 9
-
-
-def workers_alive(database: Database) -> int:
-    with database.read() as session:
-        return workers.count(session, clock.now())
 
 
 @pytest.mark.parametrize("config_values", QUEUES, indirect=True)

@@ -100,11 +100,13 @@ class Visitor:
         """Open a path or a URL. Raises HTTPError for statuses from 400."""
         return self._open(Request(urljoin(self.address, path)))
 
-    def submit(self, path: str, **fields: str) -> "Page":
-        """Open a page, fill in the form that has these fields, and submit it."""
+    def submit(self, path: str, button: str | None = None, **fields: str) -> "Page":
+        """Open a page, fill in the form that has these fields (and button), and submit it."""
         page = self.get(path)
         form = next(form for form in forms_of(page.text) if form.names >= set(fields))
         values = dict(form.values) | fields
+        if button is not None:
+            values |= [form.buttons[button]]
         return self._open(Request(urljoin(page.address, form.action), urlencode(values).encode()))
 
     def _open(self, request: Request) -> "Page":
