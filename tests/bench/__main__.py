@@ -24,8 +24,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("groups", nargs="*", choices=[[], *GROUPS], help="all of them if none is named")
     parser.add_argument("--kills", type=int, default=kills.KILLS, help="how often the worker is killed")
-    parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite", help="of kills and scale")
+    stores = ["sqlite", "postgresql", "redis"]
+    parser.add_argument("--database", choices=stores, default="sqlite", help="of kills and scale; redis: of kills only")
     asked = parser.parse_args()
+    if asked.database == "redis" and asked.groups != ["kills"]:
+        parser.error("redis is for kills only")
     logging.disable()
     table.head()
     for name in asked.groups or GROUPS:

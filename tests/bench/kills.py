@@ -14,6 +14,7 @@ from tests.bench.sink import Sink, running_sink
 from tests.bench.site import Site
 from tests.bench.table import row
 from tests.support.postgresql import running_postgresql
+from tests.support.redis import running_redis
 from tests.support.running import clean
 from webapp.core import clock
 from webapp.outbox.service import enqueue_all
@@ -35,9 +36,9 @@ class Killed:
 
 
 def measure(kills: int = KILLS, database: str = "sqlite") -> None:
-    """Print the rows of this group."""
+    """Print the rows of this group; of "redis", that is the queue, and the database is SQLite."""
     result = kill_often(kills, database)
-    name = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}[database]
+    name = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "redis": "Redis"}[database]
     other = f"{result.lost} lost of {result.queued:,}"
     row(f"doubles in {kills} kills, {name}", f"{result.doubles}", other, result.doubles / kills, "≤ 1, 0 lost")
     row("restart until mail flows, at most, s", f"{max(result.restarts):.1f}", "", None, "< 5")
@@ -46,12 +47,14 @@ def measure(kills: int = KILLS, database: str = "sqlite") -> None:
 def kill_often(kills: int, database: str) -> Killed:
     """Kill the worker so often at random moments while it sends, then let it finish."""
     with ExitStack() as stack:
-        url = None
+        urls: dict[str, str] = {}
         if database == "postgresql":
-            url = stack.enter_context(stack.enter_context(running_postgresql(durable=True)).fresh())
+            urls["database_url"] = stack.enter_context(stack.enter_context(running_postgresql(durable=True)).fresh())
+        elif database == "redis":
+            urls["queue_url"] = stack.enter_context(running_redis()).url
         sink = stack.enter_context(running_sink())
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="mailroom-bench-"))
-        site = Site.prepared(Path(folder), sink.port, database_url=url)
+        site = Site.prepared(Path(folder), sink.port, **urls)
         stack.callback(site.database.engine.dispose)
         queued, restarts = 0, []
         for _ in range(kills):
