@@ -26,6 +26,7 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=kills.KILLS, help="how often the worker is killed")
     stores = ["sqlite", "postgresql", "redis"]
     parser.add_argument("--database", choices=stores, default="sqlite", help="of kills and scale; redis: of kills only")
+    parser.add_argument("--idle", type=float, default=0, help="seconds without a message before latency is measured")
     asked = parser.parse_args()
     if asked.database == "redis" and asked.groups != ["kills"]:
         parser.error("redis is for kills only")
@@ -34,6 +35,8 @@ def main() -> None:
     for name in asked.groups or GROUPS:
         if name == "kills":
             kills.measure(asked.kills, asked.database)
+        elif name == "latency":
+            latency.measure(asked.idle)
         elif name == "scale":
             scale.measure(asked.database)
         else:

@@ -19,16 +19,20 @@ NUMBER = 60
 TARGETS = {"SQLite": "p50 < 50, p99 < 150", "PostgreSQL": "p50 < 20, p99 < 150", "Redis": "p50 < 20, p99 < 150"}
 
 
-def measure() -> None:
-    """Print the rows of this group."""
+def measure(idle: float = 0) -> None:
+    """Print the rows of this group; with `idle`, of one message each, that comes after so many seconds."""
     for queue, target in TARGETS.items():
+        if idle:
+            (wait,) = commit_to_data(queue, 1, idle)
+            row(f"commit to DATA, idle for {idle:.0f} s, {queue}, ms", f"{wait * 1000:.0f}", "", None, "< 150")
+            continue
         waits = commit_to_data(queue)
         ours, worst = f"{percentile(waits, 50) * 1000:.0f}", f"p99 {percentile(waits, 99) * 1000:.0f}"
         row(f"commit to DATA, idle, {queue}, ms", ours, worst, None, target)
 
 
-def commit_to_data(queue: str, number: int = NUMBER) -> list[float]:
-    """Measure the seconds, several times, with the queue in this kind of store; that of Redis has a SQLite database."""
+def commit_to_data(queue: str, number: int = NUMBER, idle: float = 0) -> list[float]:
+    """Measure the seconds, several times after `idle` seconds, with this queue; that of Redis has a SQLite database."""
     with ExitStack() as stack:
         urls: dict[str, str] = {}
         if queue == "PostgreSQL":
@@ -42,7 +46,10 @@ def commit_to_data(queue: str, number: int = NUMBER) -> list[float]:
         stack.callback(site.database.engine.dispose)
         stack.enter_context(site.worker())
         # The first ones start the worker and make the layout.
-        return [_commit_to_data(site, sink) for _ in range(number + 3)][3:]
+        for _ in range(3):
+            _commit_to_data(site, sink)
+        time.sleep(idle)
+        return [_commit_to_data(site, sink) for _ in range(number)]
 
 
 def _commit_to_data(site: Site, sink: Sink) -> float:
