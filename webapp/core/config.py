@@ -62,7 +62,8 @@ class Config:
     plugin_dir: str = setting(f"Folders with provider plugins, separated by {os.pathsep!r}.")
     trusted_proxies: str = setting("Networks whose X-Forwarded-* headers are trusted, separated by commas.")
     metrics_token: str = setting(
-        "Token with which Prometheus may read /metrics, and /readyz in detail. Without one, there are no metrics.",
+        "Token with which Prometheus may read /metrics, and /readyz in detail: at least 16 characters. "
+        "Without one, there are no metrics.",
         secret=True,
     )
     rate_limits: str = setting("'on', or 'off' for load tests.", "on")

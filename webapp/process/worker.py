@@ -1,4 +1,4 @@
-"""The worker process: Huey's consumer runs the tasks of the queue, and two threads of ours see that none is missing."""
+"""The worker process: Huey's consumer runs the tasks of the queue, and threads of ours see that none is missing."""
 
 import signal
 import threading
