@@ -51,7 +51,7 @@ def require_account(_session: Session, _message: ClaimedMessage, user: LockedUse
 
 
 def write_reset(message: ClaimedMessage, user: LockedUser | None) -> Draft:
-    """It goes to whoever uses the address now. A user who never activated the account gets an activation email."""
+    """It goes to the present user of the address. A user who never activated the account gets an activation email."""
     found = _known(user)
     if found.state == UserState.PENDING:
         return Draft(found, found.email, _data(message, found), LinkPurpose.ACTIVATION, template="activation")

@@ -2,7 +2,7 @@
 
 A claim is a lease, held by a run of deliveries. The worker renews the leases of its runs while it is alive (`renew`);
 when it dies, they expire and another one sends the messages. So a message may be sent twice, but is never lost.
-Whoever frees a claim first looks whether the message was marked as sent.
+Before a claim is freed, the message is looked at: it may be marked as sent.
 """
 
 import random

@@ -37,7 +37,7 @@ def resend(session: Session, message_id: int) -> int:
     kind = find_kind(seen.kind)
     if kind is None or kind.renew is None or not can_resend(seen):
         raise NotResendable
-    # It locks the user. Whoever changes an account does so, too, before locking its messages.
+    # It locks the user, as every change of an account does before it locks messages.
     kind.require_wanted(session, seen)
     message = service.get_message(session, message_id, lock=True)
     if not can_resend(message):

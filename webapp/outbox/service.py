@@ -127,7 +127,7 @@ def retry(session: Session, message_id: int) -> None:
     seen = get_message(session, message_id)
     kind = find_kind(seen.kind)
     if kind and can_retry(seen, now):
-        # It locks the user. Whoever changes an account does so, too, before locking its messages.
+        # It locks the user, as every change of an account does before it locks messages.
         kind.require_wanted(session, seen)
     message = get_message(session, message_id, lock=True)
     if not can_retry(message, now):

@@ -1,7 +1,7 @@
 """Carry out bulk jobs: chunk by chunk, each a short transaction, by one process at a time.
 
-A job belongs to nobody. Whoever works on it moves `position` in the transaction of each chunk, and gives up when
-somebody else has moved it. So a job goes on after a killed worker, no entry is lost, and none is done twice.
+No process owns a job. The one that works on it moves `position` in the transaction of each chunk, and gives up when
+another one has moved it. So a job goes on after a killed worker, no entry is lost, and none is done twice.
 """
 
 from collections.abc import Callable
@@ -66,7 +66,7 @@ def run(database: Database, job: BulkJob, stopping: Stopping, progress: Callable
     try:
         _run(database, job, stopping, progress)
     except Moved:
-        pass
+        log.debug("bulk job goes on in another process, or has ended", job=job.id)
     except Exception:
         log.exception("bulk job interrupted", job=job.id, position=job.position)
         _count_failure(database, job)
