@@ -1,0 +1,37 @@
+"""The `mailroom` command: one module for each group of commands."""
+
+import os
+
+import click
+
+from webapp.cli import keys, serve, users
+from webapp.cli.base import Commands
+from webapp.core.version import VERSION
+from webapp.process.supervisor import exit_with_supervisor
+
+
+@click.group(cls=Commands, context_settings={"max_content_width": 100})
+@click.version_option(VERSION, message="mailroom %(version)s")
+def main() -> None:
+    """Mailroom sends an application's account email.
+
+    It is configured with environment variables named MAILROOM_…; the README lists them.
+    """
+    # Files hold password hashes and email addresses, so only this user may read them.
+    os.umask(0o077)
+    exit_with_supervisor()
+
+
+# A new command or group: a module beside this one, and its name here.
+COMMANDS: tuple[click.Command, ...] = (
+    serve.serve,
+    serve.worker,
+    serve.web,
+    serve.demo,
+    keys.upgrade,
+    keys.rotate_keys,
+    users.create_admin,
+    users.users,
+)
+for command in COMMANDS:
+    main.add_command(command)
