@@ -131,6 +131,15 @@ class TestDisabling:
         assert link_state(database, secret, LinkPurpose.RESET) == "valid"
 
 
+def test_nobody_signed_in_may_do_all_but_remove_the_last_administrator(
+    database: Database, root: User, rita: User
+) -> None:
+    with database.transaction() as session:
+        administration.disable(session, rita.id, by=None)
+    with pytest.raises(LastAdministrator), database.transaction() as session:
+        administration.delete(session, root.id, by=None)
+
+
 def test_deleting_removes_sessions_links_and_messages(
     state: AppState, root: User, pat: User, new_link: NewLink, signed_in: SignedIn
 ) -> None:

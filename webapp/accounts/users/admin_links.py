@@ -35,7 +35,7 @@ class ShownLink:
     code: str = field(repr=False)
 
 
-def create(session: Session, sealer: Sealer, user_id: int, by: User) -> ShownLink:
+def create(session: Session, sealer: Sealer, user_id: int, by: User | None) -> ShownLink:
     """Create an activation link for a pending user, or a reset link for an active one.
 
     The user is notified of a reset link by email, because the administrator could use it.
@@ -46,7 +46,8 @@ def create(session: Session, sealer: Sealer, user_id: int, by: User) -> ShownLin
         return create_activation(session, sealer, user)
     if refusal := refusal_reason(user, by):
         raise refusal
-    rate_limits.consume(session, throttles.ADMIN_LINKS_BY_ADMINISTRATOR, str(by.id))
+    if by is not None:
+        rate_limits.consume(session, throttles.ADMIN_LINKS_BY_ADMINISTRATOR, str(by.id))
     outbox.enqueue(session, "admin_link_created", user.email, user_id=user.id)
     audit.record(session, audit_events.RESET_LINK_SHOWN, user)
     return _issue(session, sealer, user, LinkPurpose.RESET, clock.now() + security(session).reset_lifetime)
@@ -59,14 +60,14 @@ def create_activation(session: Session, sealer: Sealer, user: User) -> ShownLink
     return _issue(session, sealer, user, LinkPurpose.ACTIVATION, expires_at)
 
 
-def refusal_reason(user: User, by: User) -> MailroomError | None:
+def refusal_reason(user: User, by: User | None) -> MailroomError | None:
     """Say why no link can be created for this user, if so.
 
     Not for oneself: a stranger at a signed-in browser could set a password without knowing the current one.
     """
     if user.state == UserState.DISABLED:
         return AccountDisabled()
-    return OwnAccount() if user.id == by.id else None
+    return OwnAccount() if by is not None and user.id == by.id else None
 
 
 def seal(sealer: Sealer, shown: ShownLink, user_session: UserSession) -> str:

@@ -2,6 +2,9 @@
 
 All transactions lock rows in one order, so that no two wait for each other: the administrators and the user by
 id, then the user's links, sessions and known devices. Using a link and signing in lock the user first as well.
+
+`by` is the administrator who acts; None is an operator on the command line or an application, whose right to do it was
+checked before.
 """
 
 from flask_babel import lazy_gettext as _
@@ -72,7 +75,7 @@ def create_administrator(session: Session, email: str, name: str, password_hash:
     return user
 
 
-def disable(session: Session, user_id: int, by: User) -> None:
+def disable(session: Session, user_id: int, by: User | None) -> None:
     """Disable the account: end all sessions, links and address changes. Raises NotFound, ActionRefused, Forbidden."""
     user = _lock_removable(session, user_id, by)
     if user.state == UserState.DISABLED:
@@ -85,7 +88,7 @@ def disable(session: Session, user_id: int, by: User) -> None:
     audit.record(session, audit_events.USER_DISABLED, user)
 
 
-def enable(session: Session, user_id: int, by: User) -> None:
+def enable(session: Session, user_id: int, by: User | None) -> None:
     """Give a disabled account its previous state. Raises NotFound, Forbidden."""
     user = lock_user(session, user_id, by)
     if user.state != UserState.DISABLED:
@@ -96,19 +99,19 @@ def enable(session: Session, user_id: int, by: User) -> None:
     audit.record(session, audit_events.USER_ENABLED, user)
 
 
-def unlock(session: Session, user_id: int, by: User) -> None:
+def unlock(session: Session, user_id: int, by: User | None) -> None:
     """End the user's lockout. Raises NotFound, Forbidden."""
     lockout.clear(session, lock_user(session, user_id, by))
 
 
-def delete(session: Session, user_id: int, by: User) -> None:
+def delete(session: Session, user_id: int, by: User | None) -> None:
     """Delete the account with its sessions, links and messages. Raises NotFound, ActionRefused, Forbidden."""
     user = _lock_removable(session, user_id, by)
     session.delete(user)
     audit.record(session, audit_events.USER_DELETED, user)
 
 
-def change_role(session: Session, user_id: int, role: Role, by: User) -> None:
+def change_role(session: Session, user_id: int, role: Role, by: User | None) -> None:
     """Change the role, and end the user's sessions. Raises NotFound, ActionRefused, Forbidden."""
     lock = lock_user if role == Role.ADMINISTRATOR else _lock_removable
     user = lock(session, user_id, by)
@@ -122,19 +125,19 @@ def change_role(session: Session, user_id: int, role: Role, by: User) -> None:
     audit.record(session, audit_events.ROLE_CHANGED, user, role=str(role))
 
 
-def end_sessions(session: Session, user_id: int, by: User) -> None:
+def end_sessions(session: Session, user_id: int, by: User | None) -> None:
     """End all sessions of the user. Raises NotFound, Forbidden."""
     user = lock_user(session, user_id, by)
     if sessions.end_all(session, user.id):
         audit.record(session, audit_events.ALL_SESSIONS_REVOKED, user)
 
 
-def rename(session: Session, user_id: int, name: str, by: User) -> None:
+def rename(session: Session, user_id: int, name: str, by: User | None) -> None:
     """Change the user's name. Raises NotFound, Forbidden."""
     service.rename(session, lock_user(session, user_id, by), name)
 
 
-def correct_address(session: Session, user_id: int, email: str, by: User) -> None:
+def correct_address(session: Session, user_id: int, email: str, by: User | None) -> None:
     """Change the address of a pending user, who can't confirm a mistyped one; links sent to it become invalid.
 
     Another activation email can be requested at once. Raises NotFound, Forbidden, AccountDisabled, AlreadyActive,
@@ -150,7 +153,7 @@ def correct_address(session: Session, user_id: int, email: str, by: User) -> Non
     audit.record(session, audit_events.ADDRESS_CORRECTED, user)
 
 
-def reason_not_removable(session: Session, user: User, by: User) -> ActionRefused | None:
+def reason_not_removable(session: Session, user: User, by: User | None) -> ActionRefused | None:
     """Say why this user can't be disabled, deleted or made a member, if so. Raises Forbidden."""
     try:
         _require_others(_active_administrators(session), user.id, by)
@@ -159,9 +162,10 @@ def reason_not_removable(session: Session, user: User, by: User) -> ActionRefuse
     return None
 
 
-def lock_user(session: Session, user_id: int, by: User) -> User:
+def lock_user(session: Session, user_id: int, by: User | None) -> User:
     """Lock the user, and `by` as an active administrator. Raises NotFound, Forbidden."""
-    if by.id not in _lock_administrators(session, user_id):
+    administrators = _lock_administrators(session, user_id)
+    if by is not None and by.id not in administrators:
         raise Forbidden
     return service.get_user(session, user_id, lock=True)
 
@@ -187,7 +191,7 @@ def _add_user(session: Session, email: str, name: str, role: Role, state: UserSt
     return user
 
 
-def _lock_removable(session: Session, user_id: int, by: User) -> User:
+def _lock_removable(session: Session, user_id: int, by: User | None) -> User:
     """Lock a user who may lose rights. Raises NotFound, ActionRefused, Forbidden.
 
     Locking all active administrators makes two who demote each other wait for one another; PostgreSQL then
@@ -210,9 +214,11 @@ def _lock_administrators(session: Session, user_id: int) -> list[int]:
     return [id_ for id_, role, state in found if (role, state) == (Role.ADMINISTRATOR, UserState.ACTIVE)]
 
 
-def _require_others(administrators: list[int], user_id: int, by: User) -> None:
+def _require_others(administrators: list[int], user_id: int, by: User | None) -> None:
     if administrators == [user_id]:
         raise LastAdministrator
+    if by is None:
+        return
     if user_id == by.id:
         raise OwnAccount
     if by.id not in administrators:
