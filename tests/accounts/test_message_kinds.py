@@ -9,9 +9,9 @@ from tests.conftest import Enqueue, GetMessage
 from tests.support.browser import PASSWORD, Browser
 from tests.support.inbox import Inbox
 from tests.support.users import add_user
-from webapp import template_folder
 from webapp.accounts.message_kinds import KINDS
 from webapp.accounts.models import User, UserState
+from webapp.application import template_folder
 from webapp.core import clock
 from webapp.core.database import Database
 from webapp.monitoring.message_kinds import RECOVERED_KIND

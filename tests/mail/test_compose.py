@@ -9,7 +9,7 @@ from email.message import EmailMessage
 import pytest
 from flask import Flask
 
-from webapp import template_folder
+from webapp.application import template_folder
 from webapp.core import i18n
 from webapp.core.i18n import LANGUAGES
 from webapp.mail.compose import compose

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from alembic import context
 
-import webapp  # noqa: F401 -- every package with tables is imported from there
+import webapp.application  # noqa: F401 -- every package with tables is imported from there
 from webapp.core.database import Base, UtcDateTime
 
 
