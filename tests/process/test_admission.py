@@ -42,6 +42,7 @@ def test_health_checks_are_answered_whatever_waits(server: EchoServer) -> None:
         server.wait_for("started", times=7)
         answer = server.send(b"GET / HTTP/1.0\r\n\r\n")
         assert (answer.split()[1], b"Retry-After: 5" in answer) == (b"503", True)
+        assert b"application/problem+json" in server.send(b"GET /api/v1/status HTTP/1.0\r\n\r\n")
         assert server.ask(start="GET /healthz HTTP/1.1")[0] == 200
 
 

@@ -113,6 +113,10 @@ def test_few_large_bodies_arrive_at_once(own_server: EchoServer) -> None:
             stack.enter_context(own_server.connect()).sendall(start)
         own_server.ask(start=GET)
         assert own_server.send(start).split()[1] == b"413"
+        by_program = own_server.send(start.replace(b"/upload", b"/api/upload"))
+        assert by_program.split()[1] == b"503"
+        assert b"\r\nRetry-After: 5\r\n" in by_program
+        assert b"application/problem+json" in by_program
     until(lambda: b" 413 " not in _first_line(own_server, start))
 
 

@@ -37,6 +37,7 @@ def create_app() -> Flask:
         headers = {name: value for name, value in request.environ.items() if name.startswith("HTTP_")}
         return {"address": request.remote_addr, "headers": headers, "body": request.get_data(as_text=True)}
 
+    @app.post("/api/upload")
     @app.post("/upload")
     @accepts_uploads
     def upload() -> dict[str, int]:

@@ -12,6 +12,7 @@ import ipaddress
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from flask import has_app_context
 from sqlalchemy import ColumnElement, Float, String, and_, case, delete, func, or_, select, update
@@ -53,13 +54,23 @@ class Limit:
         return self.period.total_seconds() / self.times
 
 
-def consume(session: Session, limit: Limit, key: str, place: str = "") -> None:
-    """Count one request by `key`. Raises TooManyRequests when none is left.
+class Allowance(NamedTuple):
+    """How many more requests are allowed now, and the seconds until the whole allowance is there again."""
+
+    remaining: int
+    full_in: int
+
+
+def consume(session: Session, limit: Limit, key: str, place: str = "") -> Allowance:
+    """Count one request by `key`, and return what is left. Raises TooManyRequests when none was.
 
     Each `place` (a network, say) has an allowance of its own; `reset` can clear all places of a key at once.
     """
-    if _count(session, limit, key, place) is None:
+    full_at = _count(session, limit, key, place)
+    if full_at is None:
         raise TooManyRequests(max(1, seconds_to_wait(session, limit, key, place)))
+    full_in = max(0.0, full_at - clock.now().timestamp())
+    return Allowance(int((limit.period.total_seconds() - full_in) / limit.interval + 1e-6), math.ceil(full_in))
 
 
 def try_consume(session: Session, limit: Limit, key: str, place: str = "") -> bool:

@@ -9,7 +9,7 @@ from werkzeug.wsgi import ClosingIterator
 
 from webapp.web.cookies import WITHOUT_SESSION
 from webapp.web.csrf import SAFE_METHODS
-from webapp.web.security import plain_text_headers
+from webapp.web.security import refusal
 
 Wsgi = Callable[..., Iterable[bytes]]
 # Seconds that a request waits for its turn; it does so in one of the threads that are kept free.
@@ -40,7 +40,7 @@ class Admission:
         changes = environ["REQUEST_METHOD"] not in SAFE_METHODS
         with self._turn:
             if not self._turn.wait_for(lambda: self._has_room(changes), PATIENCE):
-                return _refuse(start_response)
+                return _refuse(environ["PATH_INFO"], start_response)
             self._count(changes, 1)
         try:
             response = self._app(environ, start_response)
@@ -62,8 +62,8 @@ class Admission:
         self._changes += number * changes
 
 
-def _refuse(start_response: Callable[..., Any]) -> Iterable[bytes]:
+def _refuse(path: str, start_response: Callable[..., Any]) -> Iterable[bytes]:
     status = HTTPStatus.SERVICE_UNAVAILABLE
-    headers = [*plain_text_headers(TEXT), ("Retry-After", str(RETRY_AFTER))]
-    start_response(f"{status.value} {status.phrase}", headers)
-    return [TEXT]
+    body, headers = refusal(path, status, TEXT)
+    start_response(f"{status.value} {status.phrase}", [*headers, ("Retry-After", str(RETRY_AFTER))])
+    return [body]

@@ -1,6 +1,7 @@
 """What waitress does not do with a request by itself: refuse doubtful framing, and word a refusal for people."""
 
 from copy import copy
+from http import HTTPStatus
 from weakref import WeakSet
 
 from waitress.channel import HTTPChannel
@@ -8,7 +9,8 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask
 
 from webapp.core.config import MAX_UPLOAD_SIZE
-from webapp.web.security import plain_text_headers
+from webapp.web.problems import API_PREFIX, RETRY_AFTER
+from webapp.web.security import refusal
 
 # By status, for the refusals that people meet; all others are about their client.
 TEXTS = {
@@ -24,19 +26,23 @@ class Uploads:
     Strangers can send them too, before the application turns them away, so their files must not fill the disk.
     """
 
-    most = 4
+    most = 8
 
     def __init__(self, paths: frozenset[str]) -> None:
         self._paths = paths
         self._current: WeakSet[HTTPRequestParser] = WeakSet()
 
-    def admit(self, request: HTTPRequestParser) -> None:
-        """Raise the limit of this request if it is one of them."""
-        if request.path in self._paths and len(self._current) < self.most:
-            self._current.add(request)
-            # Waitress's settings are shared by all requests.
-            request.adj = copy(request.adj)
-            request.adj.max_request_body_size = 2 * MAX_UPLOAD_SIZE
+    def admit(self, request: HTTPRequestParser) -> bool:
+        """Raise the limit of this request if it is one of them. Return False if it must wait for others to finish."""
+        if request.path not in self._paths:
+            return True
+        if len(self._current) >= self.most:
+            return False
+        self._current.add(request)
+        # Waitress's settings are shared by all requests.
+        request.adj = copy(request.adj)
+        request.adj.max_request_body_size = 2 * MAX_UPLOAD_SIZE
+        return True
 
 
 class StrictParser(HTTPRequestParser):
@@ -44,6 +50,8 @@ class StrictParser(HTTPRequestParser):
 
     # Set when the server is created, of which a process has one.
     uploads = Uploads(frozenset())
+    # Whether it was refused as too large only because others of its size are being received.
+    is_crowded = False
 
     def parse_header(self, header_plus: bytes) -> None:
         """Parse the header. Raises ParsingError."""
@@ -52,7 +60,7 @@ class StrictParser(HTTPRequestParser):
         if "TRANSFER_ENCODING" in self.headers or (self.chunked and "CONTENT_LENGTH" in self.headers):
             raise ParsingError("The length of the body is ambiguous.")
         if self.chunked or self.content_length >= self.adj.max_request_body_size:
-            self.uploads.admit(self)
+            self.is_crowded = not self.uploads.admit(self)
 
 
 class Refusal(ErrorTask):
@@ -60,10 +68,14 @@ class Refusal(ErrorTask):
 
     def execute(self) -> None:
         """Send it, and close the connection."""
-        error = self.request.error
-        body = f"{TEXTS.get(error.code, error.reason)}\n".encode()
-        self.status = f"{error.code} {error.reason}"
-        self.response_headers = plain_text_headers(body)
+        error, path = self.request.error, getattr(self.request, "path", "")
+        status = HTTPStatus(error.code)
+        if path.startswith(API_PREFIX) and self.request.is_crowded:
+            status = HTTPStatus.SERVICE_UNAVAILABLE
+        body, headers = refusal(path, status, f"{TEXTS.get(error.code, error.reason)}\n".encode())
+        self.status, self.response_headers = f"{status.value} {status.phrase}", headers
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            headers.append(("Retry-After", str(RETRY_AFTER[status])))
         self.set_close_on_finish()
         self.write(body)
 

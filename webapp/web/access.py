@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 from webapp.core.actor import SYSTEM, Actor, set_actor
 from webapp.core.config import MAX_ANONYMOUS_REQUEST_SIZE
 from webapp.web.client import current_client
+from webapp.web.problems import is_api_request
 
 log = structlog.get_logger(__name__)
 
@@ -94,7 +95,8 @@ def init_app(app: Flask, also_public: frozenset[str] = frozenset()) -> None:
         structlog.contextvars.unbind_contextvars("by")
         client = current_client()
         set_actor(Actor(ip_address=client.ip_address, user_agent=client.user_agent))
-        if request.endpoint is None or request.endpoint in public:
+        # The API authenticates programs itself, and knows no sessions.
+        if request.endpoint is None or request.endpoint in public or is_api_request():
             request.max_content_length = MAX_ANONYMOUS_REQUEST_SIZE
             return None
         if not current_user.is_authenticated:

@@ -10,6 +10,7 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from webapp.core.config import Config
 from webapp.core.keys.keyring import Keyring
 from webapp.core.sealing import derive
+from webapp.web.problems import API_PREFIX
 
 # The token of the signed-in session: see accounts.sessions.
 SESSION = "mailroom_session"
@@ -17,7 +18,8 @@ SESSION = "mailroom_session"
 DEVICE = "mailroom_device"
 # What the CSRF tokens of visitors are bound to: see web.csrf.
 VISITOR = "mailroom_visitor"
-# Paths whose pages have no session: its keys come from the database, which may be why a health check is made.
+# Paths whose pages have no session, besides those of the API: its keys come from the database, which may be why a
+# health check is made.
 WITHOUT_SESSION = frozenset({"/healthz", "/readyz"})
 
 
@@ -77,7 +79,7 @@ class SessionInterface(SecureCookieSessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         """Return the browser's session, also when another process signed it with a key that is new to this one."""
-        if request.path in WITHOUT_SESSION:
+        if request.path in WITHOUT_SESSION or request.path.startswith(API_PREFIX):
             return self.session_class()
         # The token in a form may be made with a new key, too, whatever the cookie is signed with.
         if request.method not in ("GET", "HEAD"):

@@ -21,6 +21,7 @@ from webapp.core.app_state import app_state
 from webapp.core.sealing import derive
 from webapp.web import cookies
 from webapp.web.access import current_user
+from webapp.web.problems import is_api_request
 
 FORM_FIELD = "csrf_token"
 # Requests with these methods change nothing.
@@ -54,7 +55,8 @@ def init_app(app: Flask) -> None:
 
     @app.before_request
     def check() -> None:
-        if request.method in SAFE_METHODS or request.endpoint is None:
+        # No browser adds the credentials that the API wants to a request by itself.
+        if request.method in SAFE_METHODS or request.endpoint is None or is_api_request():
             return
         if current_app.view_functions.get(request.endpoint) not in _exempt:
             require_valid_token()

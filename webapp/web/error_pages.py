@@ -17,6 +17,7 @@ from webapp.core.errors import Forbidden, NotFound, Overloaded, TooManyRequests
 from webapp.core.keys.keyring import SecretKeyMissing
 from webapp.web.access import current_user
 from webapp.web.csrf import InvalidCsrfToken
+from webapp.web.problems import Problem, is_api_request, problem_response
 
 # Minutes; longer times are given in hours.
 MAX_MINUTES = 120
@@ -87,7 +88,8 @@ PAGES: dict[type[BaseException], ErrorPage] = {
 def init_app(app: Flask) -> None:
     """Handle all errors."""
     app.register_error_handler(Exception, _handle_error)
-    app.register_error_handler(http.HTTPException, _handle_http_error)
+    app.register_error_handler(http.HTTPException, handle_http_error)
+    app.register_error_handler(Problem, _handle_problem)
     app.register_error_handler(TooManyRequests, _handle_too_many_requests)
     for error in DATABASE_UNAVAILABLE:
         app.register_error_handler(error, _handle_database_unavailable)
@@ -133,7 +135,8 @@ def _handle_error(error: Exception) -> Response:
     return _render(page.status, page.title, page.text)
 
 
-def _handle_http_error(error: http.HTTPException) -> Response | http.HTTPException:
+def handle_http_error(error: http.HTTPException) -> Response | http.HTTPException:
+    """Answer with the page for an error of HTTP; redirects stay what they are."""
     if error.code is None or error.code < 400:
         return error
     page = PAGES.get(type(error))
@@ -142,6 +145,10 @@ def _handle_http_error(error: http.HTTPException) -> Response | http.HTTPExcepti
         if name not in ("Content-Type", "Content-Length"):
             response.headers.setdefault(name, value)
     return response
+
+
+def _handle_problem(problem: Problem) -> Response:
+    return problem_response(problem)
 
 
 def _handle_too_many_requests(error: TooManyRequests) -> Response:
@@ -158,6 +165,8 @@ def _handle_database_unavailable(error: Exception) -> Response:
 
 
 def _render(status: int, title: object, text: object) -> Response:
+    if is_api_request():
+        return problem_response(Problem(status))
     headers = {"Retry-After": "60"} if status == UNAVAILABLE.status else {}
     # Wording the error asks for the user's language, and the page for the settings: the database may be away.
     try:

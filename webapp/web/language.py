@@ -16,6 +16,7 @@ from webapp.core.i18n import DEFAULT, LANGUAGES, Language, current
 from webapp.web.access import safe_next
 from webapp.web.cookies import cookie_name
 from webapp.web.error_pages import is_database_unavailable
+from webapp.web.problems import is_api_request
 
 COOKIE = "mailroom_language"
 COOKIE_LIFETIME = timedelta(days=365)
@@ -51,9 +52,9 @@ def choose() -> Response:
 def select_language() -> str:
     """Return the code of the user's own language, the one chosen in this browser, one it accepts, or English.
 
-    What a page prefers comes before what the browser accepts.
+    What a page prefers comes before what the browser accepts. The API speaks English.
     """
-    if not has_request_context():
+    if not has_request_context() or is_api_request():
         return DEFAULT
     g.users_language = _users_language()
     return (

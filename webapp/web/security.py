@@ -8,6 +8,8 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from webapp.core.config import MAX_REQUEST_SIZE, MAX_UPLOAD_SIZE, Config
 from webapp.web.forwarded import TrustedProxies
+from webapp.web.problems import API_PREFIX, Problem, is_api_request, problem_body
+from webapp.web.problems import MEDIA_TYPE as PROBLEM_TYPE
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -55,7 +57,7 @@ def init_app(app: Flask, config: Config) -> None:
 
 
 def accepts_uploads(view: View) -> View:
-    """Let the form of this view be as large as MAX_UPLOAD_SIZE. It must not be public."""
+    """Let the form of this view be as large as MAX_UPLOAD_SIZE. It must not be public, or see to that itself."""
     _accept_uploads.add(view)
     return view
 
@@ -67,8 +69,12 @@ def upload_paths(app: Flask) -> frozenset[str]:
 
 
 def _allow_uploads() -> None:
-    # Strangers have been turned away before.
-    if request.endpoint and current_app.view_functions.get(request.endpoint) in _accept_uploads:
+    # Strangers have been turned away before; the API allows more once it knows who asks.
+    if (
+        request.endpoint
+        and not is_api_request()
+        and current_app.view_functions.get(request.endpoint) in _accept_uploads
+    ):
         request.max_content_length = request.max_form_memory_size = MAX_UPLOAD_SIZE
 
 
@@ -89,14 +95,20 @@ def _headers(response: Response) -> Response:
     return response
 
 
-def plain_text_headers(body: bytes) -> list[tuple[str, str]]:
-    """Return the headers of an answer in plain text that the web server gives without asking the application."""
-    return [
+def refusal(path: str, status: int, text: bytes) -> tuple[bytes, list[tuple[str, str]]]:
+    """Return the body and the headers of a refusal that the web server gives without asking the application.
+
+    It is this text for pages, and a problem for the API.
+    """
+    is_api = path.startswith(API_PREFIX)
+    body = problem_body(Problem(status)) if is_api else text
+    headers = [
         *HEADERS,
-        ("Content-Type", "text/plain; charset=utf-8"),
+        ("Content-Type", PROBLEM_TYPE if is_api else "text/plain; charset=utf-8"),
         ("Content-Length", str(len(body))),
         ("Cache-Control", "no-store"),
     ]
+    return body, headers
 
 
 def image_policy(response: Response) -> Response:
