@@ -6,13 +6,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Actor:
-    """Who makes a request, as far as that is known: a signed-in user, their session, an address, a browser."""
+    """Who makes a request, as far as that is known: a signed-in user, their session, an address, a browser.
+
+    `application` is the name of the application that makes it, if one does.
+    """
 
     id: int | None = None
     email: str = ""
     ip_address: str = ""
     user_agent: str = ""
     session_id: int | None = None
+    application: str = ""
 
 
 # Outside of requests: Mailroom itself, or an operator on the command line.

@@ -73,14 +73,20 @@ def consume(session: Session, limit: Limit, key: str, place: str = "") -> Allowa
     return Allowance(int((limit.period.total_seconds() - full_in) / limit.interval + 1e-6), math.ceil(full_in))
 
 
-def try_consume(session: Session, limit: Limit, key: str, place: str = "") -> bool:
-    """Count one request by `key`; return whether there was one left."""
-    return _count(session, limit, key, place) is not None
+def try_consume(session: Session, limit: Limit, key: str, place: str = "", amount: int = 1) -> bool:
+    """Count `amount` requests by `key`; return whether so many were left. If not, none is counted."""
+    return _count(session, limit, key, place, amount) is not None
 
 
-def seconds_to_wait(session: Session, limit: Limit, key: str, *places: str) -> int:
-    """Return the seconds until `key` is allowed one more request at all of these places; 0 if it is now."""
-    room = limit.period.total_seconds() - limit.interval
+def left(session: Session, limit: Limit, key: str) -> int:
+    """Return how many requests by `key` are allowed now."""
+    ahead = max(0.0, _full_at(session, limit, key) - clock.now().timestamp())
+    return int((limit.period.total_seconds() - ahead + 1e-6) / limit.interval)
+
+
+def seconds_to_wait(session: Session, limit: Limit, key: str, *places: str, amount: int = 1) -> int:
+    """Return the seconds until `key` is allowed `amount` more requests at all of these places; 0 if it is now."""
+    room = limit.period.total_seconds() - amount * limit.interval
     return max(0, math.ceil(_full_at(session, limit, key, *places) - clock.now().timestamp() - room - 1e-6))
 
 
@@ -133,9 +139,11 @@ def _is_enabled() -> bool:
     return not has_app_context() or app_state().config.rate_limits == "on"
 
 
-def _count(session: Session, limit: Limit, key: str, place: str = "") -> float | None:
-    """Count one request; return when the allowance will be full again, or None, uncounted, if none is left."""
-    present, interval = clock.now().timestamp(), limit.interval
+def _count(session: Session, limit: Limit, key: str, place: str = "", amount: int = 1) -> float | None:
+    """Count requests; return when the allowance will be full again, or None, uncounted, if too few are left."""
+    present, interval = clock.now().timestamp(), amount * limit.interval
+    if interval > limit.period.total_seconds() + 1e-6:
+        return None
     if not _is_enabled():
         return present
     start = case((_is_current(limit, present), RateLimit.full_at), else_=present)

@@ -64,6 +64,7 @@ class Claimed(NamedTuple):
     recipient: str
     user_id: int | None
     data: dict[str, Any]
+    submission_id: int | None
     created_at: datetime
     expires_at: datetime | None
     next_attempt_at: datetime

@@ -19,19 +19,22 @@ from sqlalchemy.orm import Session
 from webapp.core import clock
 from webapp.core.app_state import AppState, app_state_of
 from webapp.core.database import Unreadable
+from webapp.mail.mime import WireEmail
 from webapp.mail.redaction import Redactor
 from webapp.mail.transcript import MAX_ERROR_LENGTH
+from webapp.mail.transport import rejections
 from webapp.mail.transport.errors import DeliveryError, Scope
 from webapp.outbox import claims, limits, recipients, suspension
 from webapp.outbox.attempts import Started
 from webapp.outbox.claims import Claimed, LocalStage
 from webapp.outbox.connection import Connections, CurrentSettings, NotReady, ReusableConnection, current_settings
-from webapp.outbox.kinds import Unwanted, find_kind
+from webapp.outbox.kinds import PreparedMessage, Unwanted, find_kind
 from webapp.outbox.limits import Allowance
 from webapp.outbox.models import AttemptResult, Message, MessageState
 from webapp.outbox.preparation import Outcome, prepare
 from webapp.outbox.queue import wake_after_commit
 from webapp.outbox.records import Change, Records
+from webapp.outbox.submissions.contents import StoredEmails
 from webapp.providers import Failure
 
 # Sending isn't begun when less than this is left: the server may take a moment to accept a message.
@@ -75,6 +78,7 @@ class DeliveryRun:
         self._name = name
         self._records = Records(state.database, name)
         self._connection = ReusableConnection(connections)
+        self._stored = StoredEmails(state)
         self._settings: CurrentSettings
         self._leased_until: datetime
         self._size = 1
@@ -187,18 +191,10 @@ class DeliveryRun:
         return True
 
     def _send(self, message: Claimed, outcome: Outcome) -> tuple[str, str]:
-        """Compose and send one email; return the server's reply and the Message-ID."""
+        """Send one email, composed or as it was handed in; return the server's reply and the Message-ID."""
         if isinstance(outcome, Exception):
             raise outcome
-        email = self._connection.composer.compose(
-            outcome.template or message.kind,
-            outcome.recipient,
-            outcome.data,
-            outcome.link_path,
-            # The same for each attempt, so that mail programs recognize a second copy.
-            message.identity,
-            outcome.language,
-        )
+        email = self._stored.email(message) if message.submission_id else self._compose(message, outcome)
         # Servers quote links, such as those that they take for spam.
         try:
             reply = self._connection.send(email, message.deadline)
@@ -207,7 +203,20 @@ class DeliveryRun:
             raise
         return Redactor(outcome.secrets)(reply)[:MAX_ERROR_LENGTH], email.header_id
 
+    def _compose(self, message: Claimed, prepared: PreparedMessage) -> WireEmail:
+        return self._connection.composer.compose(
+            prepared.template or message.kind,
+            prepared.recipient,
+            prepared.data,
+            prepared.link_path,
+            # The same for each attempt, so that mail programs recognize a second copy.
+            message.identity,
+            prepared.language,
+        )
+
     def _record_rejection(self, message: Claimed, started: Started, error: DeliveryError) -> bool:
+        if message.submission_id:
+            error.scope = rejections.scope_of_own_sender(error)
         change = _CHANGES[Scope.RECIPIENT if error.permanent else error.scope]
         result = AttemptResult.UNCERTAIN if error.scope is Scope.UNCERTAIN else AttemptResult.FAILED
         return self._record_failure(message, started, error.failure, change, result, error.transcript.as_text())

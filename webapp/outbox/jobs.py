@@ -10,6 +10,7 @@ from webapp.core.jobs import MINUTE, SWEEP, Job, cleanup_job, get_runner, regist
 from webapp.outbox import claims, delivery, limits, service
 from webapp.outbox.connection import Connections
 from webapp.outbox.queue import DELIVER, wake_after_commit
+from webapp.outbox.submissions import contents
 
 EXTENSION = "mailroom.outbox.connections"
 
@@ -28,6 +29,8 @@ def init_app(app: Flask) -> None:
         cleanup_job("release lost claims", release_lost, SWEEP),
         cleanup_job("expire messages", claims.expire, MINUTE),
         cleanup_job("delete old messages", service.delete_old_messages),
+        cleanup_job("delete old submissions", contents.delete_old_submissions),
+        Job("delete contents of emails", contents.delete_unneeded, MINUTE),
     )
 
 

@@ -41,6 +41,10 @@ class ClaimedMessage(Protocol):
         """What it was queued with."""
 
     @property
+    def submission_id(self) -> int | None:
+        """The email that an application handed in, if it is one."""
+
+    @property
     def created_at(self) -> datetime:
         """When it was queued."""
 
@@ -85,13 +89,17 @@ class PreparedMessage:
 Prepare = Callable[[Session, Sequence[ClaimedMessage]], Mapping[int, PreparedMessage | Unwanted]]
 
 
+def _no_sample(_now: datetime) -> PreparedMessage:
+    raise NotFound
+
+
 @dataclass(frozen=True)
 class MessageKind:
     """One kind of message.
 
     `prepare` turns messages of this kind into what is sent now, or says that one is unwanted, by the ids of the
-    messages; `sample` makes the preview. `require_wanted` raises Unwanted for what `prepare` would find unwanted and
-    changes nothing; a retry by hand asks it first.
+    messages; `sample` makes the preview, which kinds without one don't have. `require_wanted` raises Unwanted for what
+    `prepare` would find unwanted and changes nothing; a retry by hand asks it first.
     `preview` returns a message as its recipient sees it, with a link and a code that do nothing, and changes nothing.
     `renew` ends the link of a message that is sent again and returns when the new one expires; kinds without it can't
     be sent again.
@@ -103,7 +111,7 @@ class MessageKind:
     name: str
     label: str
     prepare: Prepare
-    sample: Callable[[datetime], PreparedMessage]
+    sample: Callable[[datetime], PreparedMessage] = _no_sample
     needs_link: bool = False
     require_wanted: Callable[[Session, ClaimedMessage], object] = lambda _session, _message: None
     preview: Callable[[Session, ClaimedMessage], PreparedMessage] | None = None
@@ -111,6 +119,11 @@ class MessageKind:
     reasons: Mapping[str, str] = field(default_factory=dict)
     find_user: Callable[[Session, str], int] | None = None
     warns: bool = False
+
+    @property
+    def has_preview(self) -> bool:
+        """Whether it has a sample."""
+        return self.sample is not _no_sample
 
 
 def register_kinds(app: Flask, *kinds: MessageKind) -> None:

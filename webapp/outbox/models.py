@@ -15,6 +15,7 @@ from webapp.providers import Failure
 # How long sending is tried for a message without a time of its own.
 MAX_AGE = timedelta(days=3)
 _QUEUED = text("state = 'queued'")
+_OF_APPLICATIONS = {name: f"{name} IS NOT NULL" for name in ("submission_id", "application_id")}
 
 
 class MessageState(StrEnum):
@@ -96,6 +97,11 @@ class Message(Base):
         Index("ix_messages_recipient_key", "recipient_key", "id"),
         Index("ix_messages_recipient_domain", "recipient_domain", "id"),
         Index("ix_messages_finished", "state", "finished_at"),
+        # Most messages have neither.
+        *(
+            Index(f"ix_messages_{name}", name, "id", sqlite_where=text(filled), postgresql_where=text(filled))
+            for name, filled in _OF_APPLICATIONS.items()
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -107,6 +113,10 @@ class Message(Base):
     # Empty for a requested reset until the worker has looked up whose address it is.
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     data: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    # The email that it is one recipient's copy of, if an application handed it in, and which one that was.
+    # No foreign keys: the application may have been deleted since, and nothing else ever has its id.
+    submission_id: Mapped[int | None]
+    application_id: Mapped[int | None]
     state: Mapped[str] = mapped_column(String(20), default=MessageState.QUEUED)
     created_at: Mapped[datetime]
     # When the link in it expires; it isn't sent after that.

@@ -75,6 +75,18 @@ def general_of(row: GeneralSettings | Row[str, str, str] | None, config: Config)
     return replace(saved, public_url=(config.public_url or saved.public_url).rstrip("/"))
 
 
+def content_days(session: Session) -> int:
+    """Return for how many days the content of applications' emails is kept after delivery; 0 deletes it then."""
+    return session.scalar(select(GeneralSettings.content_days).where(GeneralSettings.id == SINGLETON_ID)) or 0
+
+
+def save_content_days(session: Session, days: int) -> None:
+    """Save it."""
+    changed = _save(session, GeneralSettings, {}, {"content_days": days}, None)
+    if changed:
+        audit.record(session, audit_events.GENERAL_SETTINGS_SAVED, changed=changed)
+
+
 def security(session: Session) -> SecurityPolicy:
     """Return the security settings."""
     return policy_of(session.get(SecuritySettings, SINGLETON_ID))

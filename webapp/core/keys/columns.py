@@ -62,10 +62,11 @@ def reseal_on_write(database: Database, keyring: Keyring) -> None:
     """
 
     def before_flush(session: Session, _context: Any, _rows: Any) -> None:
+        sealer: KeySealer | None = None
         for row in (*session.new, *session.dirty):
             for name in sealed_columns().get(type(row), ()):
                 if inspect(row).attrs[name].history.has_changes():
-                    sealer = KeySealer((*keyring.locked(session).secrets, *keyring.known()))
+                    sealer = sealer or KeySealer((*keyring.locked(session).secrets, *keyring.known()))
                     setattr(row, name, reseal(getattr(row, name), sealer))
 
     event.listen(database.sessions, "before_flush", before_flush)

@@ -21,6 +21,7 @@ TEXTS = {
     "plugin_failed": _("The plugin for %(provider)s failed: %(error)s."),
     "out_of_step": _("The server's replies don't fit the commands: %(reply)s"),
     "reply_too_long": _("The reply has more than %(limit)s lines."),
+    "8bitmime_not_offered": _("The email contains 8-bit characters, which the server doesn't accept (8BITMIME)."),
     "smtputf8_not_offered": _("The server doesn't accept addresses with non-ASCII characters (SMTPUTF8)."),
     "sender_needs_smtputf8": _("The server doesn't accept a Mail From address with non-ASCII characters (SMTPUTF8)."),
     "starttls_not_offered": _("The server doesn't offer STARTTLS."),

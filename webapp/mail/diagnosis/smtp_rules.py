@@ -200,6 +200,10 @@ BROKE_OFF_AT_DATA = Diagnosis(
 )
 BROKE_OFF = {Stage.MAIL: BROKE_OFF_AT_MAIL, Stage.RCPT: BROKE_OFF_AT_RCPT, Stage.DATA: BROKE_OFF_AT_DATA}
 BROKE_OFF_CODES = ("timeout", "connection_closed")
+NO_8BITMIME = Diagnosis(
+    _("The email contains 8-bit characters, and this server only takes ASCII (no 8BITMIME)."),
+    [_("Have the application encode its emails as quoted-printable or base64, or use another server.")],
+)
 UNCONFIRMED = Diagnosis(
     _("The server got the whole message but didn't confirm it. The message may have been delivered."),
     [
@@ -223,6 +227,7 @@ ERROR_RULES = (
     ErrorRule("plain_text_after_starttls", PLAIN_TEXT_INJECTED),
     ErrorRule("plugin_failed", PLUGIN_FAILED),
     ErrorRule("smtputf8_not_offered", NO_SMTPUTF8),
+    ErrorRule("8bitmime_not_offered", NO_8BITMIME),
     ErrorRule("sender_needs_smtputf8", SENDER_NEEDS_SMTPUTF8),
     ErrorRule("unconfirmed", UNCONFIRMED),
     *(ErrorRule(code, broke_off, stage) for stage, broke_off in BROKE_OFF.items() for code in BROKE_OFF_CODES),

@@ -8,7 +8,7 @@ import re
 from enum import StrEnum
 
 from webapp.mail.transcript import Stage
-from webapp.mail.transport.errors import Scope
+from webapp.mail.transport.errors import DeliveryError, Scope
 
 
 class Party(StrEnum):
@@ -134,6 +134,13 @@ def scope(stage: Stage, reply: str) -> Scope:
         return Scope.SERVER
     found = _SCOPES.get(party(stage, reply), Scope.SERVER)
     return Scope.MESSAGE if found is Scope.RECIPIENT and code < 500 else found
+
+
+def scope_of_own_sender(error: DeliveryError) -> Scope:
+    """Return what a failure concerns if the message has a sender of its own, which others don't share."""
+    if error.scope is not Scope.SERVER or not error.reply or party(error.stage, error.reply) is not Party.SENDER:
+        return error.scope
+    return Scope.RECIPIENT if error.reply.startswith("5") else Scope.MESSAGE
 
 
 def without_addresses(reply: str) -> str:

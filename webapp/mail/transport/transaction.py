@@ -74,6 +74,8 @@ class Transaction:
         email, client = self._email, self._client
         options = f" SIZE={len(email.content)}" if client.has_extn("size") else ""
         encoding = "ascii"
+        if not email.content.isascii():
+            options += self._eight_bits()
         if email.needs_utf8:
             self._require_smtputf8()
             options, encoding = f"{options} SMTPUTF8", "utf-8"
@@ -81,6 +83,17 @@ class Transaction:
             raise ValueError("the address contains control characters")
         mail = f"MAIL FROM:<{email.sender}>{options}\r\n".encode(encoding)
         return mail, f"RCPT TO:<{email.recipient}>\r\n".encode(encoding)
+
+    def _eight_bits(self) -> str:
+        """Return the parameter of MAIL for octets above 127 (RFC 6152). Raises DeliveryError if they can't be sent.
+
+        A server with SMTPUTF8 takes them in any case (RFC 6531, 3.1).
+        """
+        if self._client.has_extn("8bitmime"):
+            return " BODY=8BITMIME"
+        if not self._email.needs_utf8:
+            raise DeliveryError(Stage.MAIL, "8bitmime_not_offered", scope=Scope.RECIPIENT)
+        return ""
 
     def _require_smtputf8(self) -> None:
         """Raise DeliveryError if the server can't take addresses with non-ASCII characters, naming whose it is."""

@@ -1,0 +1,1 @@
+"""Tests of the emails that applications hand in."""
