@@ -33,6 +33,8 @@ PUBLIC = {
     "/forgot-password",
     "/forgot-password/sent",
     "/code",
+    # Shows only what the session holds since a link was used.
+    "/continue",
     "/password-advice",
     "/reset-password/<secret>",
     "/reset-password",

@@ -9,7 +9,7 @@ from unicodedata import normalize
 from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webapp.core.database import Base
+from webapp.core.database import Base, JsonObject
 
 
 class Role(StrEnum):
@@ -138,6 +138,8 @@ class Link(Base):
     revoked_at: Mapped[datetime | None]
     # When an administrator saw the link to pass it on; no link is shown twice.
     shown_to_admin_at: Mapped[datetime | None]
+    # Where an application wants the person led back to: see `accounts.return_to`.
+    return_to: Mapped[dict[str, Any] | None] = mapped_column(JsonObject(none_as_null=True))
 
 
 class AddressChange(Base):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, bindparam, or_, select
 from sqlalchemy.orm import Session
 
-from webapp.accounts import audit_events
+from webapp.accounts import audit_events, return_to
 from webapp.accounts.links import derived
 from webapp.accounts.links import service as links
 from webapp.accounts.links.codes import IssuedLink
@@ -182,7 +182,14 @@ def _add_links(
     was lost, and a revoked link would arrive dead.
     """
     wanted = [
-        WantedLink(message.identity, draft.user.id, draft.purpose, message.deadline, draft.link_email)
+        WantedLink(
+            message.identity,
+            draft.user.id,
+            draft.purpose,
+            message.deadline,
+            draft.link_email,
+            message.data.get(return_to.KEY),
+        )
         for message, draft in drafts
     ]
     issued = derived.issue(session, app_state().sealer, wanted)

@@ -1,6 +1,6 @@
 """The outbox: queue messages, list them, retry them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -73,13 +73,26 @@ def enqueue(
     return message_id
 
 
-def enqueue_all(session: Session, kind: str, users: Sequence[Subject], expires_at: datetime | None = None) -> None:
-    """Queue one bulk message to each of these users, in one statement. Nobody waits for them, so others go first."""
+def enqueue_all(
+    session: Session,
+    kind: str,
+    users: Sequence[Subject],
+    expires_at: datetime | None = None,
+    data: Mapping[int, dict[str, Any]] | None = None,
+) -> None:
+    """Queue one bulk message to each of these users, in one statement. Nobody waits for them, so others go first.
+
+    `data` is that of each user's message, by the ids of the users; that of the others is empty.
+    """
     if not users:
         return
     now = clock.now()
     same = {"kind": kind, "bulk": True, "expires_at": expires_at, "created_at": now, "next_attempt_at": now}
-    session.connection().execute(_INSERT, [{"recipient": user.email, "user_id": user.id, **same} for user in users])
+    each = [
+        {"recipient": user.email, "user_id": user.id, "data": (data or {}).get(user.id or 0, {}), **same}
+        for user in users
+    ]
+    session.connection().execute(_INSERT, each)
     wake_after_commit(session)
 
 
@@ -91,6 +104,12 @@ def users_waiting_for(session: Session, kind: str, user_ids: Sequence[int]) -> s
         Message.state.in_((MessageState.QUEUED, MessageState.SENDING)),
     )
     return {user_id for user_id in session.scalars(waiting) if user_id is not None}
+
+
+def newest_data(session: Session, kind: str, user_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Return what the newest message of this kind to each of these users was queued with."""
+    found = select(Message.user_id, Message.data).where(Message.user_id.in_(user_ids), Message.kind == kind)
+    return {user_id: data for user_id, data in session.execute(found.order_by(Message.id)) if user_id is not None}
 
 
 def latest(session: Session, kind: str, user_id: int) -> Message | None:

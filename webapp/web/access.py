@@ -49,6 +49,7 @@ PUBLIC = frozenset({
     "password_links.forgot_password",
     "password_links.forgot_password_sent",
     "password_links.enter_code",
+    "password_links.lead_back",
     "password_links.password_advice",
     "password_links.open_reset",
     "password_links.reset_password",

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 from webapp.accounts.links import errors, service
 from webapp.accounts.links.errors import LinkRefused, LinkReplaced
 from webapp.accounts.models import LinkPurpose
+from webapp.accounts.return_to import WayBack
 from webapp.accounts.service import AddressTaken
 from webapp.core.app_state import app_state
 from webapp.core.sealing import sha256_hex
@@ -49,10 +50,12 @@ def fingerprint_field(secret: str) -> str:
     return sha256_hex(secret)[:16]
 
 
-def refusal_page(purpose: LinkPurpose, error: LinkRefused | AddressTaken) -> tuple[str, int]:
+def refusal_page(
+    purpose: LinkPurpose, error: LinkRefused | AddressTaken, way_back: WayBack | None = None
+) -> tuple[str, int]:
     """Render the page that says why a link was refused, and what helps. Raises TooManyRequests."""
     with app_state().database.transaction() as session:
         service.record_refused(session, browser.get(purpose, ""), purpose, error, request.remote_addr or "")
     # The session stays as it is: a second click must not undo what the first one did.
     step = errors.next_step(purpose, error)
-    return render_template("accounts/link_refused.html", refused=error, step=step), error.status
+    return render_template("accounts/link_refused.html", refused=error, step=step, way_back=way_back), error.status

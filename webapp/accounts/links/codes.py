@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from webapp.accounts import audit_events, service, throttles
 from webapp.accounts.links import service as links
 from webapp.accounts.models import Link, LinkPurpose, User
+from webapp.accounts.return_to import ReturnTo
 from webapp.audit import service as audit
 from webapp.core import clock, rate_limits
 from webapp.core.email_addresses import comparison_key
@@ -59,12 +60,18 @@ class RedeemedCode:
 
 
 def issue(
-    session: Session, sealer: Sealer, user: User, purpose: LinkPurpose, expires_at: datetime, email: str | None = None
+    session: Session,
+    sealer: Sealer,
+    user: User,
+    purpose: LinkPurpose,
+    expires_at: datetime,
+    email: str | None = None,
+    return_to: ReturnTo | None = None,
 ) -> IssuedLink:
     """Create a link with its code. `email` is the address that it confirms or restores."""
     code = "" if purpose in WITHOUT_CODE else generate()
     code_hash = stored_hash(sealer, user.id, purpose, code)
-    return IssuedLink(links.create(session, user, purpose, expires_at, email, code_hash), code)
+    return IssuedLink(links.create(session, user, purpose, expires_at, email, code_hash, return_to), code)
 
 
 def generate() -> str:
@@ -107,8 +114,9 @@ def redeem(
         # The codes of later emails can be tried as often again.
         rate_limits.reset(session, throttles.CODES_BY_USER, key)
     if user is not None and link is not None:
-        secret = links.create(session, user, LinkPurpose(link.purpose), link.expires_at, link.email)
-        return RedeemedCode(LinkPurpose(link.purpose), secret)
+        purpose = LinkPurpose(link.purpose)
+        secret = links.create(session, user, purpose, link.expires_at, link.email, return_to=link.return_to)
+        return RedeemedCode(purpose, secret)
     if not may_try_again:
         _invalidate(session, user_id, purposes)
     audit.record(session, audit_events.CODE_REJECTED, user, email, last_try=not may_try_again)

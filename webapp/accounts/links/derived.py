@@ -14,6 +14,7 @@ from webapp.accounts.links import service as links
 from webapp.accounts.links.codes import IssuedLink
 from webapp.accounts.links.errors import LinkRefused
 from webapp.accounts.models import Link, LinkPurpose
+from webapp.accounts.return_to import ReturnTo
 from webapp.core import clock
 from webapp.core.sealing import Sealer, sha256_hex
 
@@ -26,6 +27,7 @@ class WantedLink(NamedTuple):
     purpose: LinkPurpose
     expires_at: datetime
     email: str | None = None
+    return_to: ReturnTo | None = None
 
 
 _KNOWN = (
@@ -97,4 +99,5 @@ def _row(sealer: Sealer, wanted: WantedLink, made: IssuedLink, now: datetime) ->
         "code_hash": codes.stored_hash(sealer, wanted.user_id, wanted.purpose, made.code),
         "created_at": now,
         "expires_at": wanted.expires_at,
+        "return_to": wanted.return_to,
     }

@@ -61,6 +61,13 @@ class AlreadyActive(LinkRefused):
     text = _("This account is already active.")
 
 
+class NotActive(LinkRefused):
+    """The account was not activated yet, so there is no password to reset."""
+
+    code = "not_active"
+    text = _("This account hasn't been activated yet.")
+
+
 class AccountDisabled(LinkRefused):
     """An administrator disabled the account."""
 

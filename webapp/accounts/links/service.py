@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from webapp.accounts import audit_events, throttles
 from webapp.accounts.links.errors import LinkExpired, LinkNotFound, LinkReplaced, LinkRevoked, LinkUsed
 from webapp.accounts.models import Link, LinkPurpose, User
+from webapp.accounts.return_to import ReturnTo
 from webapp.audit import service as audit
 from webapp.audit.registry import EventType
 from webapp.core import clock, rate_limits
@@ -43,6 +44,7 @@ def create(
     expires_at: datetime,
     email: str | None = None,
     code_hash: str | None = None,
+    return_to: ReturnTo | None = None,
 ) -> str:
     """Create a link and return its secret. `email` is the address that it confirms or restores."""
     secret = secrets.token_urlsafe(32)
@@ -54,6 +56,7 @@ def create(
         code_hash=code_hash,
         created_at=clock.now(),
         expires_at=expires_at,
+        return_to=return_to,
     )
     session.add(link)
     return secret

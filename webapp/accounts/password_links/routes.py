@@ -17,6 +17,7 @@ from webapp.accounts.password_links.forms import CodeForm, ForgotPasswordForm
 from webapp.accounts.passwords import hashing, policy
 from webapp.accounts.passwords.forms import PasswordForm
 from webapp.accounts.passwords.policy import PasswordRejected
+from webapp.accounts.return_to import WayBack
 from webapp.accounts.sessions import browser as sessions
 from webapp.accounts.sessions import login
 from webapp.accounts.sessions.routes import PREFILLED_EMAIL
@@ -31,6 +32,8 @@ from webapp.web.forms import MAX_TEXT_LENGTH, text
 REQUESTED_FOR = "requested_for"
 # The button with which somebody else, who is signed in, gives this browser to the user of the link.
 SWITCH = "switch"
+# In Flask's session: the application that the person who has just chosen a password is led back to, as a `WayBack`.
+WAY_BACK = "way_back"
 PAGES = {LinkPurpose.ACTIVATION: "password_links.activate", LinkPurpose.RESET: "password_links.reset_password"}
 
 blueprint = Blueprint("password_links", __name__)
@@ -58,14 +61,15 @@ def activate() -> ResponseReturnValue:
         with app_state().database.transaction() as session:
             user = service.activate(session, secret, password_hash, "" if stays else chosen)
             result = None if stays else login.begin(session, user, current_client())
+            way_back = service.find_way_back(session, secret, LinkPurpose.ACTIVATION)
     except LinkRefused as error:
-        return link_browser.refusal_page(LinkPurpose.ACTIVATION, error)
+        return _refusal_page(LinkPurpose.ACTIVATION, error)
     if result is None:
-        return render_template("accounts/link_used_for.html", done="activated", address=user.email)
+        return _used_for_somebody_else("activated", user, way_back)
     sessions.start(result)
     with i18n.use_language(user.language):
         flash(_("Your account is active, and you're signed in."), "success")
-    return redirect(url_for("home.home"))
+    return redirect(_next_page(way_back, "home.home"))
 
 
 @blueprint.post("/activate/again")
@@ -86,7 +90,8 @@ def forgot_password() -> ResponseReturnValue:
         return render_template("accounts/forgot_password.html", form=form)
     try:
         with app_state().database.transaction() as session:
-            service.request_reset(session, text(form.email), current_client())
+            last_link = browser.get(LinkPurpose.RESET, "")
+            service.request_reset(session, text(form.email), current_client(), last_link)
     except TooManyRequests as error:
         form.form_errors.append(error_pages.retry_text(error))
         return error_pages.too_many_requests(error, render_template("accounts/forgot_password.html", form=form))
@@ -122,9 +127,18 @@ def reset_password() -> ResponseReturnValue:
         with app_state().database.transaction() as session:
             service.complete_reset(session, secret, password_hash)
             device_cookie = "" if stays else login.remember_browser(session, user, current_client())
+            way_back = service.find_way_back(session, secret, LinkPurpose.RESET)
     except LinkRefused as error:
-        return link_browser.refusal_page(LinkPurpose.RESET, error)
-    return _after_reset(user, stays, device_cookie)
+        return _refusal_page(LinkPurpose.RESET, error)
+    return _after_reset(user, stays, device_cookie, way_back)
+
+
+@blueprint.get("/continue")
+def lead_back() -> ResponseReturnValue:
+    """Show the next step after choosing a password: back to the application that asked for the link."""
+    if WAY_BACK not in browser:
+        return redirect(url_for("home.home"))
+    return render_template("accounts/lead_back.html", way_back=WayBack(*browser[WAY_BACK]))
 
 
 @blueprint.get("/restore-address/<secret>")
@@ -156,17 +170,19 @@ def restore_address() -> ResponseReturnValue:
     except address_changes.REFUSALS as error:
         return link_browser.refusal_page(LinkPurpose.RESTORE_ADDRESS, error)
     restored = _("Your account's address is %(email)s again.", email=user.email)
-    return _after_reset(user, stays, device_cookie, restored)
+    return _after_reset(user, stays, device_cookie, None, restored)
 
 
-def _after_reset(user: User, stays: bool, device_cookie: str, *also_done: str) -> ResponseReturnValue:
-    """Lead to the sign-in page, unless somebody else stays signed in."""
+def _after_reset(
+    user: User, stays: bool, device_cookie: str, way_back: WayBack | None, *also_done: str
+) -> ResponseReturnValue:
+    """Lead to the sign-in page or back to an application, unless somebody else stays signed in."""
     if not stays:
         browser.clear()
     for done in also_done:
         flash(done, "success")
     if stays:
-        return render_template("accounts/link_used_for.html", done="reset", address=user.email)
+        return _used_for_somebody_else("reset", user, way_back)
     sessions.forget()
     sessions.remember_device(device_cookie)
     browser[PREFILLED_EMAIL] = user.email
@@ -176,7 +192,26 @@ def _after_reset(user: User, stays: bool, device_cookie: str, *also_done: str) -
         _("Your password has been changed, and you've been signed out everywhere. Sign in with the new password."),
         "success",
     )
-    return redirect(url_for("sessions.login"))
+    return redirect(_next_page(way_back, "sessions.login"))
+
+
+def _next_page(way_back: WayBack | None, usual: str) -> str:
+    """Return the URL of the page that leads back to an application, or else of the usual one."""
+    if way_back is None:
+        return url_for(usual)
+    browser[WAY_BACK] = way_back
+    return url_for("password_links.lead_back")
+
+
+def _used_for_somebody_else(done: str, user: User, way_back: WayBack | None) -> str:
+    return render_template("accounts/link_used_for.html", done=done, address=user.email, way_back=way_back)
+
+
+def _refusal_page(purpose: LinkPurpose, error: LinkRefused) -> tuple[str, int]:
+    """Say why a link was refused; who used it already is led back to the application as then."""
+    with app_state().database.read() as session:
+        way_back = service.find_way_back(session, browser.get(purpose, ""), purpose)
+    return link_browser.refusal_page(purpose, error, way_back)
 
 
 @blueprint.route("/code", methods=["GET", "POST"])

@@ -1,16 +1,17 @@
 """Links with which a password is chosen: to activate an account, or to reset a forgotten password."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from sqlalchemy.orm import Session
 
-from webapp.accounts import audit_events, notifications, throttles
+from webapp.accounts import audit_events, notifications, return_to, throttles
 from webapp.accounts.address_changes import service as address_changes
 from webapp.accounts.links import service as links
-from webapp.accounts.links.errors import AccountDisabled, AlreadyActive, LinkRefused
+from webapp.accounts.links.errors import AccountDisabled, AlreadyActive, LinkNotFound, LinkRefused, NotActive
 from webapp.accounts.models import Link, LinkPurpose, User, UserState
 from webapp.accounts.passwords import policy
+from webapp.accounts.return_to import ReturnTo, WayBack
 from webapp.accounts.sessions import known_devices, lockout
 from webapp.accounts.sessions import service as sessions
 from webapp.audit import service as audit
@@ -23,31 +24,35 @@ from webapp.settings.service import security
 from webapp.web.client import Client
 
 
-def enqueue_activation(session: Session, user: User) -> None:
+def enqueue_activation(session: Session, user: User, back: ReturnTo | None = None) -> None:
     """Enqueue an activation email to a pending user, at most one in five minutes.
 
+    Its link leads back where the one before did, unless `back` says where.
     Raises AlreadyActive, AccountDisabled, TooManyRequests.
     """
     require_state(user, UserState.PENDING)
     rate_limits.consume(session, throttles.ACTIVATION_EMAILS_BY_USER, str(user.id))
     expires_at = clock.now() + security(session).activation_lifetime
-    outbox.enqueue(session, "activation", user.email, user_id=user.id, expires_at=expires_at)
+    data = return_to.data_of(back or return_to.last_of(session, [user.id], "activation").get(user.id))
+    outbox.enqueue(session, "activation", user.email, user_id=user.id, data=data, expires_at=expires_at)
     audit.record(session, audit_events.ACTIVATION_REQUESTED, user)
 
 
-def enqueue_activations(session: Session, users: Sequence[Subject]) -> None:
+def enqueue_activations(session: Session, users: Sequence[Subject], back: Mapping[int, ReturnTo] | None = None) -> None:
     """Enqueue activation emails to locked or new pending users, without a limit: that is for what strangers request.
 
-    They are sent after emails that somebody waits for.
+    They are sent after emails that somebody waits for. `back` says where the links lead back to, by user.
     """
-    outbox.enqueue_all(session, "activation", users, clock.now() + security(session).activation_lifetime)
+    data = {user_id: return_to.data_of(kept) for user_id, kept in (back or {}).items()}
+    outbox.enqueue_all(session, "activation", users, clock.now() + security(session).activation_lifetime, data)
     audit.record_all(session, audit_events.ACTIVATION_REQUESTED, users)
 
 
 def renew_activation(session: Session, secret: str) -> None:
     """Enqueue a new activation email to the user of this link, if the account is still pending."""
     with suppress(LinkRefused, TooManyRequests):
-        enqueue_activation(session, links.get_user(session, links.find(session, secret, LinkPurpose.ACTIVATION)))
+        link = links.find(session, secret, LinkPurpose.ACTIVATION)
+        enqueue_activation(session, links.get_user(session, link), link.return_to)
 
 
 def find_user(session: Session, secret: str, purpose: LinkPurpose) -> User:
@@ -74,17 +79,43 @@ def activate(session: Session, secret: str, password_hash: str, language: str = 
     return user
 
 
-def request_reset(session: Session, email: str, client: Client) -> None:
+def request_reset(session: Session, email: str, client: Client, last_link: str = "") -> None:
     """Enqueue a reset email, at most one in five minutes. Raises InvalidEmailAddress, TooManyRequests.
 
     Whether an account uses the address is checked on delivery, so that the response and its time are always the same.
+    Its link leads back where that with the secret `last_link` did, if that was for the same address.
     """
     address = validate(email)
     throttles.count_for_network(session, throttles.RESET_REQUESTS_BY_NETWORK, client.ip_address)
     if not rate_limits.try_consume(session, throttles.RESET_EMAILS_BY_ADDRESS, comparison_key(address)):
         return
-    outbox.enqueue(session, "reset", address, expires_at=clock.now() + security(session).reset_lifetime)
+    data = return_to.data_of(_replaced(session, last_link, address))
+    outbox.enqueue(session, "reset", address, data=data, expires_at=clock.now() + security(session).reset_lifetime)
     audit.record(session, audit_events.RESET_REQUESTED, email=address)
+
+
+def enqueue_reset(session: Session, user: User, back: ReturnTo | None = None) -> None:
+    """Enqueue a reset email to an active user, at most one in five minutes, whoever asks.
+
+    Raises AccountDisabled, NotActive, TooManyRequests.
+    """
+    if user.state == UserState.PENDING:
+        raise NotActive
+    require_state(user, UserState.ACTIVE)
+    rate_limits.consume(session, throttles.RESET_EMAILS_BY_ADDRESS, user.email_key)
+    expires_at = clock.now() + security(session).reset_lifetime
+    data = return_to.data_of(back)
+    outbox.enqueue(session, "reset", user.email, user_id=user.id, data=data, expires_at=expires_at)
+    audit.record(session, audit_events.RESET_REQUESTED, user)
+
+
+def find_way_back(session: Session, secret: str, purpose: LinkPurpose) -> WayBack | None:
+    """Return where the person who used a link is led back to; administrators stay here."""
+    with suppress(LinkNotFound):
+        link = links.find(session, secret, purpose)
+        if not links.get_user(session, link).is_administrator:
+            return return_to.find(session, link.return_to)
+    return None
 
 
 def complete_reset(session: Session, secret: str, password_hash: str) -> User:
@@ -111,6 +142,15 @@ def require_state(user: User, state: UserState) -> None:
         raise AccountDisabled
     if user.state != state:
         raise AlreadyActive
+
+
+def _replaced(session: Session, last_link: str, address: str) -> ReturnTo | None:
+    """Return where the reset link that the browser opened last leads back to, if it is that of this address."""
+    with suppress(LinkNotFound):
+        link = links.find(session, last_link, LinkPurpose.RESET)
+        if links.get_user(session, link).email_key == comparison_key(address):
+            return link.return_to
+    return None
 
 
 def _set_password(session: Session, link: Link, state: UserState, password_hash: str) -> User:

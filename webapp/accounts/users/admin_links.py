@@ -6,12 +6,13 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from webapp.accounts import audit_events, throttles
+from webapp.accounts import audit_events, return_to, throttles
 from webapp.accounts.links import codes
 from webapp.accounts.links import service as links
 from webapp.accounts.links.errors import AccountDisabled
 from webapp.accounts.models import LinkPurpose, User, UserState
 from webapp.accounts.models import Session as UserSession
+from webapp.accounts.return_to import ReturnTo
 from webapp.accounts.users import administration
 from webapp.accounts.users.administration import OwnAccount
 from webapp.audit import service as audit
@@ -48,16 +49,22 @@ def create(session: Session, sealer: Sealer, user_id: int, by: User | None) -> S
         raise refusal
     if by is not None:
         rate_limits.consume(session, throttles.ADMIN_LINKS_BY_ADMINISTRATOR, str(by.id))
+    return create_reset(session, sealer, user)
+
+
+def create_reset(session: Session, sealer: Sealer, user: User, back: ReturnTo | None = None) -> ShownLink:
+    """Create a reset link for an active user, who is notified by email. `back` is where it leads back to."""
     outbox.enqueue(session, "admin_link_created", user.email, user_id=user.id)
     audit.record(session, audit_events.RESET_LINK_SHOWN, user)
-    return _issue(session, sealer, user, LinkPurpose.RESET, clock.now() + security(session).reset_lifetime)
+    return _issue(session, sealer, user, LinkPurpose.RESET, clock.now() + security(session).reset_lifetime, back)
 
 
-def create_activation(session: Session, sealer: Sealer, user: User) -> ShownLink:
-    """Create an activation link for a pending user."""
+def create_activation(session: Session, sealer: Sealer, user: User, back: ReturnTo | None = None) -> ShownLink:
+    """Create an activation link for a pending user. It leads back where the last one did, unless `back` says where."""
     audit.record(session, audit_events.ACTIVATION_LINK_SHOWN, user)
     expires_at = clock.now() + security(session).activation_lifetime
-    return _issue(session, sealer, user, LinkPurpose.ACTIVATION, expires_at)
+    back = back or return_to.last_of(session, [user.id], LinkPurpose.ACTIVATION).get(user.id)
+    return _issue(session, sealer, user, LinkPurpose.ACTIVATION, expires_at, back)
 
 
 def refusal_reason(user: User, by: User | None) -> MailroomError | None:
@@ -99,6 +106,8 @@ def open_once(
     return ShownLink(user_id, LinkPurpose(purpose), datetime.fromisoformat(expires_at), secret, code)
 
 
-def _issue(session: Session, sealer: Sealer, user: User, purpose: LinkPurpose, expires_at: datetime) -> ShownLink:
-    issued = codes.issue(session, sealer, user, purpose, expires_at)
+def _issue(
+    session: Session, sealer: Sealer, user: User, purpose: LinkPurpose, expires_at: datetime, back: ReturnTo | None
+) -> ShownLink:
+    issued = codes.issue(session, sealer, user, purpose, expires_at, return_to=back)
     return ShownLink(user.id, purpose, expires_at, issued.secret, issued.code)

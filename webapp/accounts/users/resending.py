@@ -8,6 +8,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
+from webapp.accounts import return_to
 from webapp.accounts.bulk_jobs import service as bulk_jobs
 from webapp.accounts.bulk_jobs.kinds import BulkJobKind, Chunk, Item
 from webapp.accounts.bulk_jobs.models import BulkJob
@@ -83,7 +84,9 @@ def process(session: Session, _job: BulkJob, chunk: Chunk) -> list[Item]:
     users = session.scalars(locked.execution_options(populate_existing=True)).all()
     waiting = outbox.users_waiting_for(session, "activation", chunk.entries)
     outcomes = {user.id: _outcome(user, waiting) for user in users}
-    password_links.enqueue_activations(session, [user for user in users if outcomes[user.id] == QUEUED])
+    wanted = [user for user in users if outcomes[user.id] == QUEUED]
+    back = return_to.last_of(session, [user.id for user in wanted], "activation")
+    password_links.enqueue_activations(session, wanted, back)
     return [Item(user.id, outcomes[user.id], user.email, user.email_key, user.name) for user in users]
 
 
