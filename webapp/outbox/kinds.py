@@ -120,11 +120,6 @@ class MessageKind:
     find_user: Callable[[Session, str], int] | None = None
     warns: bool = False
 
-    @property
-    def has_preview(self) -> bool:
-        """Whether it has a sample."""
-        return self.sample is not _no_sample
-
 
 def register_kinds(app: Flask, *kinds: MessageKind) -> None:
     """Make these kinds known to the application. Raises ValueError for a name that is taken."""
@@ -138,6 +133,11 @@ def register_kinds(app: Flask, *kinds: MessageKind) -> None:
 def all_kinds() -> list[MessageKind]:
     """Return the registered kinds, in the order of their registration."""
     return list(_known().values())
+
+
+def previewed_kinds() -> list[MessageKind]:
+    """Return the kinds with a sample, which Mailroom composes itself, in the order of their registration."""
+    return [kind for kind in all_kinds() if kind.sample is not _no_sample]
 
 
 def find_kind(name: str) -> MessageKind | None:

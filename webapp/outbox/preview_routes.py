@@ -20,7 +20,7 @@ blueprint = Blueprint("emails", __name__, url_prefix="/settings/emails")
 @blueprint.get("")
 def message_kinds() -> str:
     """List the kinds."""
-    return render_template("outbox/message_kinds.html", kinds=[kind for kind in kinds.all_kinds() if kind.has_preview])
+    return render_template("outbox/message_kinds.html", kinds=kinds.previewed_kinds())
 
 
 @blueprint.get("/<kind_name>")
