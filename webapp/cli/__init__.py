@@ -4,7 +4,7 @@ import os
 
 import click
 
-from webapp.cli import keys, serve, users
+from webapp.cli import create_admin, keys, outbox, serve, status, user_actions, users
 from webapp.cli.base import Commands
 from webapp.core.version import VERSION
 from webapp.process.supervisor import exit_with_supervisor
@@ -30,8 +30,12 @@ COMMANDS: tuple[click.Command, ...] = (
     serve.demo,
     keys.upgrade,
     keys.rotate_keys,
-    users.create_admin,
+    status.status,
+    outbox.outbox,
+    create_admin.create_admin,
     users.users,
 )
+for command in user_actions.actions.commands.values():
+    users.users.add_command(command)
 for command in COMMANDS:
     main.add_command(command)

@@ -3,7 +3,7 @@
 import click
 from flask.cli import with_appcontext
 
-from webapp.cli.base import echo, upgraded_database
+from webapp.cli.base import changed_database, echo, upgraded_database
 from webapp.core.app_state import app_state
 from webapp.core.config import Config
 from webapp.core.keys import rotation
@@ -28,7 +28,7 @@ def upgrade() -> None:
 @with_appcontext
 def rotate_keys(drop_old: bool, drop_lost: bool) -> None:
     """Encrypt and sign with a new key, and re-encrypt all saved secrets. Nothing has to be restarted."""
-    with upgraded_database() as database:
+    with changed_database() as database:
         config, keyring = app_state().config, app_state().keyring
         if drop_lost:
             forgotten = rotation.forget_lost_keys(database, config)

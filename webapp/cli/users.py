@@ -1,63 +1,107 @@
 """`mailroom create-admin` and `mailroom users`."""
 
-import sys
+from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import click
-from flask.cli import AppGroup, with_appcontext
+from flask.cli import AppGroup
+from sqlalchemy.orm import Session
 
-from webapp.accounts import audit_events, names
+from webapp.accounts import audit_events
 from webapp.accounts.imports import command as import_command
 from webapp.accounts.imports.formats import ENCODINGS
-from webapp.accounts.models import Role
-from webapp.accounts.passwords import hashing
-from webapp.accounts.passwords import policy as password_policy
-from webapp.accounts.passwords.policy import PasswordRejected
-from webapp.accounts.service import AddressTaken
-from webapp.accounts.users import administration
+from webapp.accounts.links import service as links
+from webapp.accounts.models import Role, User, UserState
+from webapp.accounts.users import admin_links, administration, listing
+from webapp.accounts.users.admin_links import ShownLink
+from webapp.accounts.users.export import export_csv
+from webapp.accounts.users.forms import NewUserForm, UserFilterForm
 from webapp.audit import service as audit
-from webapp.cli.base import echo, upgraded_database
+from webapp.cli.base import changed_database, echo, open_database
+from webapp.cli.options import form_data, require_valid
+from webapp.cli.output import json_option, limit_option, moment, print_fields, print_json, print_list
 from webapp.core.app_state import app_state
-from webapp.core.email_addresses import InvalidEmailAddress
-from webapp.web.forms import text_error
+from webapp.core.i18n import LANGUAGES
+from webapp.settings.service import general
+from webapp.web.forms import text
 
+HEADER = ("id", "state", "role", "created (UTC)", "email", "name")
 users = AppGroup("users", help="Look after users.")
+role_type = click.Choice([role.value for role in Role])
+email_argument = click.argument("email")
+Change = Callable[[Session, User], object]
 
 
-@click.command("create-admin")
-@click.argument("email")
-@click.option("--name", default="", help="Name of the person. Default: the part of EMAIL before the @.")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
-@with_appcontext
-def create_admin(email: str, name: str, password_stdin: bool) -> None:
-    """Create an administrator who can sign in immediately."""
-    if password_stdin:
-        password = sys.stdin.readline().rstrip("\r\n")
+@users.command()
+@email_argument
+@click.option("--name", help="Default: the part of EMAIL before the @.")
+@click.option("--role", default=Role.MEMBER.value, show_default=True, type=role_type)
+@click.option("--language", type=click.Choice(list(LANGUAGES)), help="Default: that of the browser.")
+@click.option("--send-activation", is_flag=True, help="Send an email with the activation link.")
+@click.option("--show-link", is_flag=True, help="Print the activation link instead.")
+@json_option
+def add(
+    email: str,
+    name: str | None,
+    role: str,
+    language: str | None,
+    send_activation: bool,
+    show_link: bool,
+    as_json: bool,
+) -> None:
+    """Create a user, who chooses a password by a link."""
+    if send_activation and show_link:
+        raise click.UsageError("Use --send-activation or --show-link, not both.")
+    given = {"email": email, "name": name or default_name(email), "role": role, "language": language or ""}
+    form = NewUserForm(formdata=form_data(given))
+    require_valid(form, {"email": "EMAIL"})
+    with changed_database() as database, database.transaction() as session:
+        url = public_url(session) if show_link else ""
+        user = administration.create_user(
+            session,
+            email=text(form.email),
+            name=text(form.name),
+            role=Role(form.role.data),
+            send_activation=send_activation,
+            language=text(form.language),
+        )
+        link = admin_links.create_activation(session, app_state().sealer, user) if show_link else None
+        data = {**to_dict(user), **(link_to_dict(link, url) if link else {})}
+    if as_json:
+        print_json(data)
     else:
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    # In a name, “ada.lovelace” would look like a domain.
-    name = name.strip() or email.partition("@")[0].replace(".", " ")
-    # The pages would refuse the same text, so nobody could enter it there.
-    if wrong := text_error(name, most=names.MAX_NAME_LENGTH) or names.problem(name):
-        raise click.ClickException(f"This name can't be used. {wrong}")
-    try:
-        if problem := text_error(password, secret=True):
-            raise PasswordRejected(problem)
-        with upgraded_database() as database:
-            with database.read() as session:
-                policy = password_policy.load(session, app_state().config)
-            policy.check(password, email, name)
-            password_hash = hashing.hash_password(password)
-            with database.transaction() as session:
-                created = administration.create_administrator(session, email, name, password_hash)
-                audit.record(session, audit_events.ADMINISTRATOR_CREATED, created)
-    except AddressTaken as error:
-        raise click.ClickException(f"{email} already has an account.") from error
-    except InvalidEmailAddress as error:
-        raise click.ClickException(f"{email}: {error}") from error
-    except PasswordRejected as error:
-        raise click.ClickException(f"This password can't be used for {email}. {error}") from error
-    echo(f"{email} can now sign in as an administrator.")
+        echo(f"{user.email} was created." + (" An activation email is queued." if send_activation else ""))
+        print_link(data)
+
+
+@users.command("list")
+@click.option("--search", help="Beginnings of words of the name or address, or a complete address.")
+@click.option("--state", type=click.Choice([state.value for state in UserState]))
+@click.option("--role", type=role_type)
+@limit_option
+@json_option
+def list_users(limit: int | None, as_json: bool, **given: str | None) -> None:
+    """List users, newest first."""
+    user_filter = UserFilterForm(formdata=form_data(given)).to_filter()
+    with open_database() as database:
+        found = chain.from_iterable(listing.read_all(database, user_filter))
+        print_list(found, as_json, limit, HEADER, _row, to_dict)
+
+
+@users.command()
+@click.option("--search", help="Beginnings of words of the name or address, or a complete address.")
+@click.option("--state", type=click.Choice([state.value for state in UserState]))
+@click.option("--role", type=role_type)
+def export(**given: str | None) -> None:
+    """Print users as CSV, which `mailroom users import` reads."""
+    user_filter = UserFilterForm(formdata=form_data(given)).to_filter()
+    with changed_database() as database:
+        with database.transaction() as session:
+            audit.record(session, audit_events.USERS_DOWNLOADED, filtered=list(user_filter.query_args()))
+        for piece in export_csv(database, user_filter):
+            click.echo(piece, nl=False)
 
 
 @users.command("import")
@@ -67,7 +111,7 @@ def create_admin(email: str, name: str, password_stdin: bool) -> None:
     "--role",
     default=Role.MEMBER.value,
     show_default=True,
-    type=click.Choice([role.value for role in Role]),
+    type=role_type,
     help="Role of those who have none in the file.",
 )
 @click.option("--encoding", type=click.Choice(list(ENCODINGS)), help="Encoding of the file. Default: it is detected.")
@@ -76,10 +120,47 @@ def create_admin(email: str, name: str, password_stdin: bool) -> None:
 def import_users(
     context: click.Context, file: Path, send_activation: bool, role: str, encoding: str | None, dry_run: bool
 ) -> None:
-    """Create users from a CSV file with a column of email addresses.
+    """Create users from a CSV file.
 
-    Columns for the name, the role and the language are found by their names. People who have an account are skipped.
+    It needs a column of email addresses; columns for the name, the role and the language are found by their names.
+    People who have an account are skipped.
     The exit code is 0 if everybody was created or skipped, 1 if some lines are bad, 2 if the import was not completed.
     """
-    with upgraded_database() as database:
+    with changed_database() as database:
         context.exit(import_command.run(database, file, encoding or "", Role(role), send_activation, dry_run))
+
+
+def default_name(email: str) -> str:
+    """Return the name of somebody whose name wasn't given. “ada.lovelace” would look like a domain in it."""
+    return email.partition("@")[0].replace(".", " ")
+
+
+def public_url(session: Session) -> str:
+    """Return the public URL, with which links begin. Raises ClickException if none is set."""
+    url = general(session, app_state().config).public_url
+    if not url:
+        raise click.ClickException("Set the public URL first: `mailroom settings set public_url URL`.")
+    return url
+
+
+def to_dict(user: User) -> dict[str, Any]:
+    """Return a user as JSON has it."""
+    names = ("id", "email", "name", "role", "state", "language", "created_at", "activated_at")
+    return {name: getattr(user, name) for name in names}
+
+
+def link_to_dict(link: ShownLink, url: str) -> dict[str, Any]:
+    """Return a link as JSON has it."""
+    secret = url + links.PATHS[link.purpose] + link.secret
+    return {"link": secret, "code": link.code, "link_expires_at": link.expires_at}
+
+
+def print_link(data: dict[str, Any]) -> None:
+    """Print the link, if there is one."""
+    if "link" in data:
+        expires = f"{moment(data['link_expires_at'])} UTC"
+        print_fields([("Link", data["link"]), ("Code", data["code"]), ("Valid until", expires)])
+
+
+def _row(user: User) -> tuple[object, ...]:
+    return user.id, user.state, user.role, moment(user.created_at), user.email, user.name

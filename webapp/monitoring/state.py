@@ -9,14 +9,51 @@ from sqlalchemy.orm import Session
 
 from webapp.core import workers
 from webapp.core.app_state import app_state
-from webapp.outbox.status import cause_of, delivery_status
+from webapp.mail.diagnosis.service import to_data
+from webapp.outbox import service as outbox
+from webapp.outbox.labels import describe_cause
+from webapp.outbox.models import UNDELIVERED
+from webapp.outbox.status import (
+    STANDING_STILL,
+    DeliveryStatus,
+    cause_of,
+    delivery_status,
+    held_message,
+    recently_undelivered,
+)
+from webapp.providers import Failure
 from webapp.webhooks.service import iso
 
 
 def mail_state(session: Session, now: datetime) -> dict[str, Any]:
     """Return the state of delivery as JSON: the state alone is no secret, the rest is for those who may see details."""
     status = delivery_status(session, now)
-    cause = cause_of(session, status)
+    return _state_of(session, status, cause_of(session, status), now)
+
+
+def full_state(session: Session, now: datetime) -> dict[str, Any]:
+    """Return that with all that Home tells administrators: whether email goes out, why not, what was not delivered.
+
+    `undelivered` has the numbers of the last seven days by state, `limit` what email waits for until then.
+    """
+    status = delivery_status(session, now)
+    cause, held = cause_of(session, status), held_message(session) if status.in_trouble else None
+    diagnosis = outbox.diagnosis(session, held) if held else None
+    last, limit, undelivered = status.last_sent, status.limit, recently_undelivered(session, now)
+    if not status.has_server:
+        cause = Failure(STANDING_STILL, "no_mail_server")
+    return {
+        "flowing": not status.is_stopped,
+        **_state_of(session, status, cause, now),
+        "reason": describe_cause(cause) if cause else None,
+        "diagnosis": to_data(diagnosis) if diagnosis else None,
+        "limit": {"name": limit.name, "value": limit.value, "until": iso(limit.until)} if limit else None,
+        "last_sent": {"at": iso(last.finished_at), "provider": last.provider} if last else None,
+        "undelivered": {state.value: undelivered.get(state, (0, 0))[1] for state in UNDELIVERED},
+    }
+
+
+def _state_of(session: Session, status: DeliveryStatus, cause: Failure | None, now: datetime) -> dict[str, Any]:
     oldest = (now - status.waiting_since).total_seconds() if status.waiting_since else 0
     return {
         "state": status.flow,

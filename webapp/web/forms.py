@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from flask import request
+from flask import has_request_context, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext, ngettext
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
+from werkzeug.utils import cached_property
 from wtforms import Field, HiddenField, PasswordField, SelectMultipleField, StringField, TextAreaField
 from wtforms.fields.core import UnboundField
 from wtforms.validators import StopValidation
@@ -24,9 +25,17 @@ class Form(FlaskForm):
     """A form that refuses doubled fields, control characters and overlong text, on every field."""
 
     class Meta:
-        """WTForms merges this into FlaskForm's: the CSRF token is that of `web.csrf`."""
+        """WTForms merges this into FlaskForm's: the CSRF token is that of `web.csrf`.
+
+        Outside of requests, such as on the command line, there is no browser that others could use.
+        """
 
         csrf_class = FormCsrf
+
+        @cached_property
+        def csrf(self) -> bool:
+            """Whether the form has a token."""
+            return has_request_context()
 
     def __init__(self, **given: Any) -> None:
         # Flask-WTF would also read fields from JSON and uploaded files, which hold more than texts.
@@ -85,7 +94,7 @@ class Form(FlaskForm):
     @staticmethod
     def is_posted() -> bool:
         """Return whether the request posts a form."""
-        return request.method == "POST"
+        return has_request_context() and request.method == "POST"
 
     def _text_error(self, field: Field) -> str | None:
         values = field.raw_data or []

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from flask_babel import gettext as _
 
@@ -33,6 +34,16 @@ def diagnose(provider: str, settings: Mapping[str, str], failure: Failure) -> Di
         # Nobody signs in again: what was corrected at the provider has to be tried.
         return replace(diagnosis, steps=[*diagnosis.steps, ASK_AGAIN])
     return diagnosis
+
+
+def to_data(diagnosis: Diagnosis) -> dict[str, Any]:
+    """Return a diagnosis as JSON has it, in the reader's language."""
+    return {
+        "cause": str(diagnosis.cause),
+        "steps": [str(step) for step in diagnosis.steps],
+        "help_url": diagnosis.help_url or None,
+        "fix": dict(diagnosis.fix) or None,
+    }
 
 
 def _diagnose(provider: str, settings: Mapping[str, str], failure: Failure) -> Diagnosis:

@@ -1,0 +1,39 @@
+"""Options that hold what a form of the pages holds: the form checks them, so that both accept the same."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+from werkzeug.datastructures import MultiDict
+
+from webapp.core.text import trimmed
+from webapp.web.forms import Form
+
+
+class BadOptions(click.UsageError):
+    """What is wrong with options: one sentence for each, after the option's name."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__("\n".join(f"{name}: {problem}" if name else problem for name, problem in problems.items()))
+
+
+def form_data(values: Mapping[str, Any]) -> MultiDict[str, str]:
+    """Return the options that were given, as a form that was posted."""
+    return MultiDict({name: trimmed(str(value)) for name, value in values.items() if value is not None})
+
+
+def require_valid(form: Form, names: Mapping[str, str] = {}) -> None:
+    """Check a form. Raises BadOptions; `names` has those of options that aren't named like their field."""
+    if not form.validate():
+        raise BadOptions(problems_of(form, names))
+
+
+def problems_of(form: Form, names: Mapping[str, str] = {}) -> dict[str, str]:
+    """Return what is wrong with each option."""
+    found = {names.get(field.name, option(field.name)): str(field.errors[0]) for field in form if field.errors}
+    return {"": " ".join(map(str, form.form_errors)), **found} if form.form_errors else found
+
+
+def option(field: str) -> str:
+    """Return the name of the option for a form's field."""
+    return "--" + field.replace("_", "-")

@@ -1,0 +1,295 @@
+"""`mailroom outbox`: list messages, show one, try again, cancel, send again."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+from sqlalchemy.orm import Session
+
+from webapp.audit import service as audit
+from webapp.cli.base import changed_database, open_database
+from webapp.cli.options import form_data, require_valid
+from webapp.cli.output import (
+    clean,
+    json_option,
+    limit_option,
+    moment,
+    print_fields,
+    print_json,
+    print_list,
+    print_table,
+)
+from webapp.core.database import Database
+from webapp.core.errors import NotFound
+from webapp.mail.diagnosis.service import to_data
+from webapp.outbox import audit_events, bulk, labels, listing, resend, service
+from webapp.outbox.export import export_csv
+from webapp.outbox.filters import StateFilter
+from webapp.outbox.forms import FilterForm
+from webapp.outbox.kinds import Unwanted
+from webapp.outbox.models import Attempt, Message
+from webapp.outbox.resend import AlreadyOnItsWay, NotResendable
+from webapp.outbox.service import NotRetryable, NotWaiting
+from webapp.outbox.story import Story, story
+
+HEADER = ("id", "created (UTC)", "state", "type", "attempts", "recipient", "reply or reason")
+# How many messages are read at a time.
+CHUNK_SIZE = 500
+outbox = AppGroup("outbox", help="See what became of each message; try again, cancel.")
+Change = Callable[[Session, int], Any]
+
+
+def filters(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of the list's filter."""
+    for add in (
+        click.option("--until", metavar="DAY", help="Last day (UTC)."),
+        click.option("--since", metavar="DAY", help="First day (UTC), such as 2026-11-30."),
+        click.option("--kind", help="Type, such as activation or reset."),
+        click.option("--address", help="An address, the beginning of one, or a domain after an @."),
+        click.option("--state", type=click.Choice([state.value for state in StateFilter]), help="Default: all."),
+    ):
+        command = add(command)
+    return command
+
+
+@outbox.command("list")
+@filters
+@limit_option
+@json_option
+def list_messages(limit: int | None, as_json: bool, **given: str | None) -> None:
+    """List messages, newest first."""
+    form = filter_form(given)
+    with open_database() as database:
+        print_list(_read(database, form), as_json, limit, HEADER, _row, to_dict)
+
+
+@outbox.command()
+@click.argument("message_id", metavar="ID", type=int)
+@json_option
+def show(message_id: int, as_json: bool) -> None:
+    """Show one message: its attempts, and what the mail server said."""
+    with open_database() as database, database.read() as session:
+        message = _get(session, message_id)
+        found, diagnosis = story(session, message_id), service.diagnosis(session, message)
+        meaning = to_data(diagnosis) if diagnosis else None
+    if as_json:
+        attempts = [attempt_to_dict(message, one) for one in found.attempts]
+        print_json({**to_dict(message), "queue_id": found.queue_id or None, "attempts": attempts, "diagnosis": meaning})
+    else:
+        _print_story(message, found, meaning or {})
+
+
+@outbox.command()
+@click.argument("message_ids", metavar="[ID]...", nargs=-1, type=int)
+@click.option("--all", "everything", is_flag=True, help="All that the filter shows, instead of IDs.")
+@filters
+@json_option
+def retry(message_ids: tuple[int, ...], everything: bool, as_json: bool, **given: str | None) -> None:
+    """Try messages again now that wait, failed, or may not have arrived."""
+    form = filter_form(given)
+    _require_one_way(message_ids, everything, form)
+    with changed_database() as database:
+        if everything:
+            number = bulk.retry_all(database, form.to_filter(), form.names())
+        else:
+            number = _change_each(database, message_ids, service.retry)
+    _print_number("retried", number, as_json)
+
+
+@outbox.command()
+@click.argument("message_ids", metavar="[ID]...", nargs=-1, type=int)
+@click.option("--all", "everything", is_flag=True, help="All that the filter shows, instead of IDs.")
+@click.option("--yes", is_flag=True, help="Don't ask before canceling all.")
+@filters
+@json_option
+def cancel(message_ids: tuple[int, ...], everything: bool, yes: bool, as_json: bool, **given: str | None) -> None:
+    """Don't send messages that wait."""
+    form = filter_form(given)
+    _require_one_way(message_ids, everything, form)
+    with changed_database() as database:
+        if everything:
+            with database.read() as session:
+                number = bulk.count_cancellable(session, form.to_filter())
+            if number and not yes:
+                click.confirm(f"Cancel {number} messages?", abort=True, err=True)
+            number = bulk.cancel_all(database, form.to_filter(), form.names())
+        else:
+            number = _change_each(database, message_ids, service.cancel)
+    _print_number("canceled", number, as_json)
+
+
+@outbox.command("resend")
+@click.argument("message_id", metavar="ID", type=int)
+@json_option
+def send_again(message_id: int, as_json: bool) -> None:
+    """Send a message again, with a new link in place of the old one."""
+    with changed_database() as database, database.transaction() as session:
+        copy = _change(session, message_id, resend.resend)
+    if as_json:
+        print_json({"id": copy})
+    else:
+        click.echo(f"Message {message_id} is sent again, as message {copy}.")
+
+
+@outbox.command()
+@filters
+def export(**given: str | None) -> None:
+    """Print all messages that the filter shows, as CSV."""
+    form = filter_form(given)
+    with changed_database() as database:
+        with database.transaction() as session:
+            audit.record(session, audit_events.OUTBOX_DOWNLOADED, filtered=form.names())
+        for piece in export_csv(database, form.to_filter()):
+            click.echo(piece, nl=False)
+
+
+def filter_form(given: dict[str, str | None]) -> FilterForm:
+    """Return the filter of the list. Raises BadOptions."""
+    form = FilterForm(formdata=form_data(given))
+    require_valid(form)
+    return form
+
+
+def to_dict(message: Message) -> dict[str, Any]:
+    """Return a message as JSON has it."""
+    failure = message.failure
+    return {
+        "id": message.id,
+        "kind": message.kind,
+        "recipient": message.recipient,
+        "state": message.state,
+        "created_at": message.created_at,
+        "next_attempt_at": message.next_attempt_at if message.state in StateFilter.WAITING.states else None,
+        "last_attempt_at": message.last_attempt_at,
+        "finished_at": message.finished_at,
+        "expires_at": message.deadline,
+        "attempt_count": message.attempts,
+        "provider": message.provider or None,
+        "resend_of": message.resend_of,
+        "resent_as": message.resent_as,
+        "failure": {
+            "stage": failure.stage,
+            "code": failure.code or None,
+            "reply": failure.reply or None,
+            "error": labels.describe_failure(message),
+        }
+        if failure
+        else None,
+    }
+
+
+def attempt_to_dict(message: Message, attempt: Attempt) -> dict[str, Any]:
+    """Return an attempt as JSON has it."""
+    return {
+        "number": attempt.number,
+        "started_at": attempt.started_at,
+        "seconds": round(attempt.seconds, 3),
+        "result": attempt.result,
+        "provider": attempt.provider or None,
+        "host": attempt.host or None,
+        "stage": attempt.stage or None,
+        "reply": attempt.reply or None,
+        "error": labels.describe_attempt(message, attempt) if attempt.failure else None,
+        "message_id": attempt.header_id or None,
+    }
+
+
+def _read(database: Database, form: FilterForm) -> Iterator[Message]:
+    """Yield the messages of the filter. No transaction stays open meanwhile: a pipe may be slow."""
+    before: int | None = None
+    while True:
+        with database.read() as session:
+            page = listing.find(session, form.to_filter(), before, CHUNK_SIZE)
+        yield from page.messages
+        before = page.older
+        if before is None:
+            return
+
+
+def _row(message: Message) -> tuple[object, ...]:
+    reason = labels.describe_failure(message)
+    created = moment(message.created_at)
+    return message.id, created, message.state, message.kind, message.attempts, message.recipient, reason
+
+
+def _print_story(message: Message, found: Story, diagnosis: dict[str, Any]) -> None:
+    waits = message.state in StateFilter.WAITING.states
+    print_fields(
+        [
+            ("Message", message.id),
+            ("Type", message.kind),
+            ("To", message.recipient),
+            ("State", message.state),
+            ("Created", f"{moment(message.created_at)} UTC"),
+            ("Next attempt", f"{moment(message.next_attempt_at)} UTC" if waits else ""),
+            ("Finished", f"{moment(message.finished_at)} UTC" if message.finished_at else ""),
+            ("Queue id", found.queue_id),
+            ("Sent again as", message.resent_as),
+            ("Error", labels.describe_failure(message)),
+            ("Meaning", diagnosis.get("cause")),
+            ("What to do", "\n".join(diagnosis.get("steps", ()))),
+        ]
+    )
+    if found.attempts:
+        click.echo()
+        header = ("attempt", "started (UTC)", "seconds", "result", "stage", "host", "reply or reason")
+        print_table(header, (_attempt_row(message, one) for one in found.attempts))
+    if found.total > len(found.attempts):
+        click.echo(f"… and {found.total - len(found.attempts)} earlier ones")
+    if found.transcript:
+        click.echo(f"\nThe conversation of the last failure:\n{clean(found.transcript)}")
+
+
+def _attempt_row(message: Message, attempt: Attempt) -> tuple[object, ...]:
+    said = labels.describe_attempt(message, attempt)
+    started, seconds = moment(attempt.started_at), f"{attempt.seconds:.2f}"
+    return attempt.number, started, seconds, attempt.result, attempt.stage, attempt.host, said
+
+
+def _require_one_way(message_ids: tuple[int, ...], everything: bool, form: FilterForm) -> None:
+    if bool(message_ids) == everything:
+        raise click.UsageError("Give the IDs of messages, or --all.")
+    if form.names() and not everything:
+        raise click.UsageError("Filters go with --all.")
+
+
+def _change_each(database: Database, message_ids: tuple[int, ...], change: Change) -> int:
+    """Change messages one by one, up to the first that can't be; return how many. Raises ClickException."""
+    for message_id in message_ids:
+        with database.transaction() as session:
+            _change(session, message_id, change)
+    return len(message_ids)
+
+
+def _change(session: Session, message_id: int, change: Change) -> Any:
+    """Change a message. Raises ClickException."""
+    _get(session, message_id)
+    try:
+        return change(session, message_id)
+    except Unwanted as error:
+        problem = labels.describe_unwanted(error)
+    except NotRetryable:
+        problem = "Nothing to retry: it is being sent, is finished, or is too old."
+    except NotWaiting:
+        problem = "Nothing to cancel: it is being sent, is finished, or warns somebody."
+    except AlreadyOnItsWay:
+        problem = "An email of this type to this address is waiting already."
+    except NotResendable:
+        problem = "It can't be sent again: it still waits, was sent again before, or has no link."
+    raise click.ClickException(f"Message {message_id}: {problem}")
+
+
+def _get(session: Session, message_id: int) -> Message:
+    """Return a message. Raises ClickException."""
+    try:
+        return service.get_message(session, message_id)
+    except NotFound as error:
+        raise click.ClickException(f"There is no message {message_id}.") from error
+
+
+def _print_number(what: str, number: int, as_json: bool) -> None:
+    if as_json:
+        print_json({what: number})
+    else:
+        click.echo(f"Messages {what}: {number}")

@@ -1,0 +1,70 @@
+"""`mailroom status`: is mail going out, and if not, since when and why."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import click
+from flask.cli import with_appcontext
+
+from webapp.cli.base import open_database
+from webapp.cli.output import json_option, moment, print_fields, print_json
+from webapp.core import clock
+from webapp.monitoring.state import full_state
+from webapp.outbox.status import Flow
+
+HEADLINES = {
+    Flow.FLOWING: "Mail is going out.",
+    Flow.UNCONFIRMED: "Nothing stops mail, but none was sent since the mail server was changed or a message failed.",
+    Flow.LIMITED: "Mail is going out, as fast as the mail server's limits allow.",
+    Flow.STOPPED: "Mail is not going out.",
+    Flow.NO_WORKER: "Mail is not going out.",
+    Flow.NOT_SET_UP: "Mail can't be sent yet.",
+}
+
+
+@click.command()
+@json_option
+@click.pass_context
+@with_appcontext
+def status(context: click.Context, as_json: bool) -> None:
+    """Say whether mail goes out and, if not, since when and why.
+
+    The exit code is 0 if mail goes out, 1 if it doesn't, 2 if that can't be told.
+    """
+    with open_database() as database, database.read() as session:
+        state = full_state(session, clock.now())
+    if as_json:
+        print_json(state)
+    else:
+        show(state)
+    context.exit(0 if state["flowing"] else 1)
+
+
+def show(state: Mapping[str, Any]) -> None:
+    """Print the state for people."""
+    click.echo(HEADLINES[Flow(state["state"])])
+    diagnosis, last, limit = state["diagnosis"] or {}, state["last_sent"], state["limit"]
+    undelivered = [f"{number} {name}" for name, number in state["undelivered"].items() if number]
+    print_fields(
+        [
+            ("Since", _readable(state["since"])),
+            ("Reason", diagnosis.get("cause") or state["reason"]),
+            ("Error", state["reason"] if diagnosis else None),
+            ("What to do", "\n".join(diagnosis.get("steps", ()))),
+            (
+                "Limit",
+                f"{limit['value']} {limit['name'].replace('_', ' ')}, until {_readable(limit['until'])}"
+                if limit
+                else "",
+            ),
+            ("Last sent", f"{_readable(last['at'])} through {last['provider']}" if last else "never"),
+            ("Waiting", str(state["waiting"])),
+            ("Last 7 days", ", ".join(undelivered) or "everything was delivered"),
+            ("Workers", str(state["workers"])),
+        ]
+    )
+
+
+def _readable(time: str | None) -> str:
+    return f"{moment(datetime.fromisoformat(time))} UTC" if time else ""
