@@ -27,6 +27,11 @@ def problem(name: str) -> str:
     return ""
 
 
+def from_address(email: str) -> str:
+    """Return a name for somebody without one; in a name, “ada.lovelace” would look like a domain."""
+    return email.partition("@")[0].replace(".", " ").replace("_", " ").strip()
+
+
 def has_web_address(name: str) -> bool:
     """Return whether a mail program might turn a part of this name into a link."""
     return _WEB_ADDRESS.search(name if name.isascii() else _plain(name)) is not None

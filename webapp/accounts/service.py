@@ -63,6 +63,14 @@ def rename(session: Session, user: User, name: str) -> None:
     audit.record(session, audit_events.NAME_CHANGED, user)
 
 
+def change_language(session: Session, user: User, language: str) -> None:
+    """Change the language of a locked user's pages and emails; empty means the browser's."""
+    if user.language == (language or None):
+        return
+    user.language = language or None
+    audit.record(session, audit_events.LANGUAGE_CHANGED, user, language=language)
+
+
 def assign_email(session: Session, user: User, email: str) -> None:
     """Change the email address of a locked user. Raises AddressTaken."""
     user.email, user.email_key = email, comparison_key(email)

@@ -15,7 +15,7 @@ from webapp.core.rate_limits import Limit, network
 FIVE_MINUTES = timedelta(minutes=5)
 RESET_REQUESTS_BY_NETWORK = Limit("reset requests, network", 30, timedelta(minutes=10))
 RESET_EMAILS_BY_ADDRESS = Limit("reset emails, address", 1, FIVE_MINUTES)
-ACTIVATION_EMAILS_BY_USER = Limit("activation emails, user", 1, FIVE_MINUTES)
+ACTIVATION_EMAILS_BY_ADDRESS = Limit("activation emails, address", 1, FIVE_MINUTES)
 CONFIRMATIONS_BY_USER = Limit("confirmation emails, user", 5, timedelta(hours=1))
 CONFIRMATIONS_BY_USER_AND_ADDRESS = Limit("confirmation emails, user and address", 1, FIVE_MINUTES)
 CONFIRMATIONS_BY_ADDRESS = Limit("confirmation emails, address", 1, FIVE_MINUTES)

@@ -58,7 +58,7 @@ def read(record: Record, found: Columns, role: Role) -> Person | BadLine:
         address = validate(email)
     except InvalidEmailAddress:
         return BadLine(record.line, "email", email)
-    name = _name(values) or name_from(address)
+    name = _name(values) or names.from_address(address)
     if not _is_name(name):
         return BadLine(record.line, "name", name)
     own_role = columns.role_of(values["role"]) if values.get("role") else role
@@ -68,11 +68,6 @@ def read(record: Record, found: Columns, role: Role) -> Person | BadLine:
     if language is None and values.get("language"):
         return BadLine(record.line, "language", values["language"])
     return Person(record.line, address, comparison_key(address), name, own_role, language)
-
-
-def name_from(email: str) -> str:
-    """Return a name for somebody without one; in a name, “ada.lovelace” would look like a domain."""
-    return email.partition("@")[0].replace(".", " ").replace("_", " ").strip()
 
 
 def describe(data: dict[str, Any]) -> str:

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Any, NamedTuple
 
 from flask_babel import lazy_gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webapp.accounts import audit_events
 from webapp.accounts.bulk_jobs import service as bulk_jobs
 from webapp.accounts.bulk_jobs.kinds import BulkJobKind, Chunk, Item
 from webapp.accounts.bulk_jobs.models import BulkJob, BulkJobItem
@@ -16,11 +14,9 @@ from webapp.accounts.imports import formats, people
 from webapp.accounts.imports.options import Options, guess, read_file
 from webapp.accounts.imports.people import BadLine, Person
 from webapp.accounts.imports.preview import chunks_of
-from webapp.accounts.models import User, UserState, searchable
 from webapp.accounts.password_links import service as password_links
-from webapp.audit import service as audit
-from webapp.core import clock
-from webapp.core.database import Database, insert_into
+from webapp.accounts.users import batches
+from webapp.core.database import Database
 from webapp.core.errors import MailroomError
 from webapp.core.i18n import DEFAULT
 
@@ -58,13 +54,6 @@ class NoEmailColumn(MailroomError):
 
     def __init__(self) -> None:
         super().__init__(_("Choose the column with the email addresses."))
-
-
-class Created(NamedTuple):
-    """A new user."""
-
-    id: int
-    email: str
 
 
 def keep(
@@ -127,8 +116,7 @@ def process(session: Session, job: BulkJob, chunk: Chunk) -> list[Item]:
     for person in chunk.entries:
         if isinstance(person, Person) and once.setdefault(person.email_key, person) is not person:
             repeated.append(person)
-    created = _create(session, list(once.values()))
-    _record(session, once, created)
+    created = batches.create(session, once.values())
     if Options.of(job).send_activation:
         password_links.enqueue_activations(session, list(created.values()))
     known = _keys_before(session, job.id, [key for key in once if key not in created])
@@ -143,38 +131,6 @@ def process(session: Session, job: BulkJob, chunk: Chunk) -> list[Item]:
 def _shown(file_name: str) -> str:
     """Return a name that pages can show: on Unix, one may be any bytes, which are no text then."""
     return "".join(one if one.isprintable() else "\ufffd" for one in file_name[:MAX_FILE_NAME])
-
-
-def _create(session: Session, found: list[Person]) -> dict[str, Created]:
-    """Insert the users whose address nobody has; return them by it."""
-    # In one order, so that two imports of the same people never wait for each other.
-    rows = [_row(person) for person in sorted(found, key=lambda person: person.email_key)]
-    if not rows:
-        return {}
-    statement = insert_into(session, User).on_conflict_do_nothing(index_elements=[User.email_key])
-    inserted = session.connection().execute(statement.returning(User.id, User.email, User.email_key), rows)
-    return {key: Created(id_, email) for id_, email, key in inserted}
-
-
-def _row(person: Person) -> dict[str, Any]:
-    return {
-        "email": person.email,
-        "email_key": person.email_key,
-        "name": person.name,
-        "search_text": searchable(person.name, person.email),
-        "role": person.role,
-        "state": UserState.PENDING,
-        "language": person.language,
-        "created_at": clock.now(),
-    }
-
-
-def _record(session: Session, found: dict[str, Person], created: dict[str, Created]) -> None:
-    by_role: dict[str, list[Created]] = {}
-    for key, user in created.items():
-        by_role.setdefault(found[key].role, []).append(user)
-    for role, users in by_role.items():
-        audit.record_all(session, audit_events.USER_CREATED, users, role=str(role))
 
 
 def _keys_before(session: Session, job_id: int, keys: list[str]) -> set[str]:

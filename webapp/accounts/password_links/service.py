@@ -31,7 +31,7 @@ def enqueue_activation(session: Session, user: User, back: ReturnTo | None = Non
     Raises AlreadyActive, AccountDisabled, TooManyRequests.
     """
     require_state(user, UserState.PENDING)
-    rate_limits.consume(session, throttles.ACTIVATION_EMAILS_BY_USER, str(user.id))
+    rate_limits.consume(session, throttles.ACTIVATION_EMAILS_BY_ADDRESS, user.email_key)
     expires_at = clock.now() + security(session).activation_lifetime
     data = return_to.data_of(back or return_to.last_of(session, [user.id], "activation").get(user.id))
     outbox.enqueue(session, "activation", user.email, user_id=user.id, data=data, expires_at=expires_at)
@@ -99,14 +99,22 @@ def enqueue_reset(session: Session, user: User, back: ReturnTo | None = None) ->
 
     Raises AccountDisabled, NotActive, TooManyRequests.
     """
-    if user.state == UserState.PENDING:
-        raise NotActive
-    require_state(user, UserState.ACTIVE)
-    rate_limits.consume(session, throttles.RESET_EMAILS_BY_ADDRESS, user.email_key)
+    count_reset(session, user)
     expires_at = clock.now() + security(session).reset_lifetime
     data = return_to.data_of(back)
     outbox.enqueue(session, "reset", user.email, user_id=user.id, data=data, expires_at=expires_at)
     audit.record(session, audit_events.RESET_REQUESTED, user)
+
+
+def count_reset(session: Session, user: User) -> None:
+    """Count an email about resetting the password of an active user.
+
+    Raises AccountDisabled, NotActive, TooManyRequests.
+    """
+    if user.state == UserState.PENDING:
+        raise NotActive
+    require_state(user, UserState.ACTIVE)
+    rate_limits.consume(session, throttles.RESET_EMAILS_BY_ADDRESS, user.email_key)
 
 
 def find_way_back(session: Session, secret: str, purpose: LinkPurpose) -> WayBack | None:

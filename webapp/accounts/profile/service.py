@@ -31,10 +31,7 @@ def choose_language(session: Session, user_id: int, language: str) -> None:
     """Set the language of pages and emails; empty means the browser's. Raises NotFound, TooManyRequests."""
     user = accounts.get_user(session, user_id, lock=True)
     throttles.count_change(session, user)
-    if user.language == (language or None):
-        return
-    user.language = language or None
-    audit.record(session, audit_events.LANGUAGE_CHANGED, user, language=language)
+    accounts.change_language(session, user, language)
 
 
 def change_password(

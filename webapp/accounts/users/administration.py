@@ -63,6 +63,8 @@ def create_user(
     user.language = language or None
     audit.record(session, audit_events.USER_CREATED, user, role=str(role))
     if send_activation:
+        # Whoever had the address before was deleted.
+        rate_limits.reset(session, throttles.ACTIVATION_EMAILS_BY_ADDRESS, user.email_key)
         password_links.enqueue_activation(session, user)
     return user
 
@@ -137,11 +139,16 @@ def rename(session: Session, user_id: int, name: str, by: User | None) -> None:
     service.rename(session, lock_user(session, user_id, by), name)
 
 
+def change_language(session: Session, user_id: int, language: str, by: User | None) -> None:
+    """Change the language of pages and emails; empty means the browser's. Raises NotFound, Forbidden."""
+    service.change_language(session, lock_user(session, user_id, by), language)
+
+
 def correct_address(session: Session, user_id: int, email: str, by: User | None) -> None:
     """Change the address of a pending user, who can't confirm a mistyped one; links sent to it become invalid.
 
-    Another activation email can be requested at once. Raises NotFound, Forbidden, AccountDisabled, AlreadyActive,
-    AddressTaken; the caller's transaction must then be rolled back.
+    Raises NotFound, Forbidden, AccountDisabled, AlreadyActive, AddressTaken; the caller's transaction must then be
+    rolled back.
     """
     user = lock_user(session, user_id, by)
     password_links.require_state(user, UserState.PENDING)
@@ -149,7 +156,6 @@ def correct_address(session: Session, user_id: int, email: str, by: User | None)
         return
     service.assign_email(session, user, email)
     links.revoke(session, user.id, *LinkPurpose)
-    rate_limits.reset(session, throttles.ACTIVATION_EMAILS_BY_USER, str(user.id))
     audit.record(session, audit_events.ADDRESS_CORRECTED, user)
 
 
