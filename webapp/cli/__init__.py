@@ -4,8 +4,7 @@ import os
 
 import click
 
-from webapp.cli import create_admin, keys, outbox, serve, status, user_actions, users
-from webapp.cli.base import Commands
+from webapp.cli.group import Commands
 from webapp.core.version import VERSION
 from webapp.process.supervisor import exit_with_supervisor
 
@@ -20,22 +19,3 @@ def main() -> None:
     # Files hold password hashes and email addresses, so only this user may read them.
     os.umask(0o077)
     exit_with_supervisor()
-
-
-# A new command or group: a module beside this one, and its name here.
-COMMANDS: tuple[click.Command, ...] = (
-    serve.serve,
-    serve.worker,
-    serve.web,
-    serve.demo,
-    keys.upgrade,
-    keys.rotate_keys,
-    status.status,
-    outbox.outbox,
-    create_admin.create_admin,
-    users.users,
-)
-for command in user_actions.actions.commands.values():
-    users.users.add_command(command)
-for command in COMMANDS:
-    main.add_command(command)

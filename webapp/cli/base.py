@@ -1,4 +1,4 @@
-"""What all commands share: the group that reports errors, the database, printing."""
+"""What commands share: the database and printing."""
 
 import getpass
 import logging
@@ -6,88 +6,13 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import click
-from flask.cli import AppGroup, ScriptInfo
-from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 
-from webapp import create_app
-from webapp.cli.output import to_json
 from webapp.core import schema
 from webapp.core.actor import Actor, set_actor
 from webapp.core.app_state import app_state
-from webapp.core.config import ConfigError
 from webapp.core.database import Database
-from webapp.core.errors import MailroomError
-from webapp.demo.launcher import DemoUnavailable
-from webapp.process.listen_address import AddressUnavailable
-from webapp.providers.registry import InvalidPlugin
-
-DATABASE_HELP = "Check MAILROOM_DATABASE_URL, that the database is running, and that `mailroom upgrade` has been run."
-
-
-# Whether the command line asks for JSON, in the context's `meta`.
-WANTS_JSON = "mailroom.json"
-
-
-class CannotRun(click.ClickException):
-    """The reason why a command cannot run, in one line."""
-
-    exit_code = 2
-
-
-class Commands(AppGroup):
-    """The command group; reports errors in one line instead of a traceback.
-
-    With --json, standard output gets them as well, as `{"error": …}`.
-    """
-
-    def make_context(
-        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
-    ) -> click.Context:
-        """Create a context with our application, whatever FLASK_APP is set to."""
-        extra.setdefault("obj", ScriptInfo(create_app=create_app, set_debug_flag=False))
-        return super().make_context(info_name, args, parent, **extra)
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Remember whether JSON is wanted: the error may be that an option is wrong."""
-        ctx.meta[WANTS_JSON] = "--json" in args
-        return super().parse_args(ctx, args)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. Raises CannotRun and other ClickExceptions, which click prints."""
-        try:
-            with reported():
-                return super().invoke(ctx)
-        except click.ClickException as error:
-            if ctx.meta[WANTS_JSON]:
-                echo(to_json({"error": error.format_message()}))
-            raise
-
-
-@contextmanager
-def reported() -> Iterator[None]:
-    """Turn errors that have an explanation into ClickExceptions."""
-    try:
-        yield
-    except (ConfigError, InvalidPlugin, AddressUnavailable, DemoUnavailable) as error:
-        raise CannotRun(str(error)) from error
-    except ArgumentError as error:
-        raise CannotRun(f"MAILROOM_DATABASE_URL: {summary(error)}") from error
-    except (OperationalError, ProgrammingError) as error:
-        raise CannotRun(f"The database cannot be used: {summary(error.orig)}. {DATABASE_HELP}") from error
-    except OSError as error:
-        if error.filename is None:
-            raise
-        raise CannotRun(f"{error.filename}: {error.strerror}.") from error
-    except MailroomError as error:
-        raise click.ClickException(str(error) or type(error).__name__) from error
-
-
-def summary(error: object) -> str:
-    """Return the first line of an error message, without its full stop."""
-    return str(error).strip().partition("\n")[0].rstrip(".")
 
 
 @contextmanager

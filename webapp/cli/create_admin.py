@@ -13,7 +13,7 @@ from webapp.accounts.service import AddressTaken
 from webapp.accounts.users import administration
 from webapp.audit import service as audit
 from webapp.cli.base import changed_database, echo
-from webapp.cli.users import default_name
+from webapp.cli.user_data import default_name
 from webapp.core.app_state import app_state
 from webapp.core.email_addresses import InvalidEmailAddress
 from webapp.web.forms import text_error

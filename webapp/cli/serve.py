@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 from webapp import create_app
 from webapp.accounts import service as accounts
 from webapp.accounts.users import setup
-from webapp.cli.base import CannotRun, echo, upgraded_database
+from webapp.cli.base import echo, upgraded_database
+from webapp.cli.errors import CannotRun
 from webapp.core.app_state import app_state
 from webapp.demo import launcher
 from webapp.process import worker as worker_process

@@ -7,7 +7,6 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy.orm import Session
 
-from webapp.accounts import service
 from webapp.accounts.fields import NameForm
 from webapp.accounts.models import Role, User
 from webapp.accounts.password_links import service as password_links
@@ -16,7 +15,7 @@ from webapp.accounts.users.forms import CorrectAddressForm
 from webapp.cli.base import changed_database, echo
 from webapp.cli.options import form_data, require_valid
 from webapp.cli.output import json_option, print_json
-from webapp.cli.users import email_argument, link_to_dict, print_link, public_url, role_type, to_dict
+from webapp.cli.user_data import email_argument, find, link_to_dict, print_link, public_url, role_type, to_dict
 from webapp.core.app_state import app_state
 from webapp.core.errors import TooManyRequests
 from webapp.web.forms import text
@@ -125,14 +124,6 @@ def change(email: str, name: str | None, role: str | None, new_email: str | None
     if not changes:
         raise click.UsageError("Give what to change: --name, --role or --new-email.")
     _change(email, as_json, "changed", lambda session, user: [one(session, user) for one in changes])
-
-
-def find(session: Session, email: str) -> User:
-    """Return the user with this address. Raises ClickException."""
-    user = service.find_by_email(session, email)
-    if user is None:
-        raise click.ClickException(f"Nobody has the address {email}.")
-    return user
 
 
 def _change(email: str, as_json: bool, done: str, change: Change) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import click
 from flask.cli import AppGroup
@@ -12,25 +11,24 @@ from sqlalchemy.orm import Session
 from webapp.accounts import audit_events
 from webapp.accounts.imports import command as import_command
 from webapp.accounts.imports.formats import ENCODINGS
-from webapp.accounts.links import service as links
 from webapp.accounts.models import Role, User, UserState
 from webapp.accounts.users import admin_links, administration, listing
-from webapp.accounts.users.admin_links import ShownLink
 from webapp.accounts.users.export import export_csv
 from webapp.accounts.users.forms import NewUserForm, UserFilterForm
 from webapp.audit import service as audit
 from webapp.cli.base import changed_database, echo, open_database
 from webapp.cli.options import form_data, require_valid
-from webapp.cli.output import json_option, limit_option, moment, print_fields, print_json, print_list
+from webapp.cli.output import json_option, limit_option, moment, print_json, print_list
+from webapp.cli.user_actions import actions
+from webapp.cli.user_data import default_name, email_argument, link_to_dict, print_link, public_url, role_type, to_dict
 from webapp.core.app_state import app_state
 from webapp.core.i18n import LANGUAGES
-from webapp.settings.service import general
 from webapp.web.forms import text
 
 HEADER = ("id", "state", "role", "created (UTC)", "email", "name")
 users = AppGroup("users", help="Look after users.")
-role_type = click.Choice([role.value for role in Role])
-email_argument = click.argument("email")
+for action in actions.commands.values():
+    users.add_command(action)
 Change = Callable[[Session, User], object]
 
 
@@ -128,38 +126,6 @@ def import_users(
     """
     with changed_database() as database:
         context.exit(import_command.run(database, file, encoding or "", Role(role), send_activation, dry_run))
-
-
-def default_name(email: str) -> str:
-    """Return the name of somebody whose name wasn't given. “ada.lovelace” would look like a domain in it."""
-    return email.partition("@")[0].replace(".", " ")
-
-
-def public_url(session: Session) -> str:
-    """Return the public URL, with which links begin. Raises ClickException if none is set."""
-    url = general(session, app_state().config).public_url
-    if not url:
-        raise click.ClickException("Set the public URL first: `mailroom settings set public_url URL`.")
-    return url
-
-
-def to_dict(user: User) -> dict[str, Any]:
-    """Return a user as JSON has it."""
-    names = ("id", "email", "name", "role", "state", "language", "created_at", "activated_at")
-    return {name: getattr(user, name) for name in names}
-
-
-def link_to_dict(link: ShownLink, url: str) -> dict[str, Any]:
-    """Return a link as JSON has it."""
-    secret = url + links.PATHS[link.purpose] + link.secret
-    return {"link": secret, "code": link.code, "link_expires_at": link.expires_at}
-
-
-def print_link(data: dict[str, Any]) -> None:
-    """Print the link, if there is one."""
-    if "link" in data:
-        expires = f"{moment(data['link_expires_at'])} UTC"
-        print_fields([("Link", data["link"]), ("Code", data["code"]), ("Valid until", expires)])
 
 
 def _row(user: User) -> tuple[object, ...]:
