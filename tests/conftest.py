@@ -1,6 +1,5 @@
 """Fixtures for all tests: databases, an application, users with browsers, mail servers."""
 
-import gc
 import logging
 import shutil
 import sqlite3
@@ -168,9 +167,6 @@ def app(config: Config, compiled_templates: FileSystemBytecodeCache) -> Iterator
     yield app
     get_queue(app).close()
     state.database.engine.dispose()
-    # SQLAlchemy keeps what it was told about sessions, and with it every application of the test run: thousands, which
-    # the garbage collector must not look through again and again.
-    gc.freeze()
     logging.getLogger().handlers = handlers
 
 

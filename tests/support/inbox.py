@@ -12,6 +12,7 @@ from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
 from typing import Any, Literal
+from weakref import WeakSet
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
@@ -80,11 +81,12 @@ class Inbox:
         # Replies to the next emails instead of accepting them, such as "451 4.7.1 later"; LINK stands for the link.
         self.refusals: list[str] = []
         self._tls = tls
+        self._connections: WeakSet[SMTP] = WeakSet()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="inbox", daemon=True)
         self._thread.start()
         # Created in the loop's own thread: the calling one may already run a loop, as Playwright's does.
-        listening = self._loop.create_server(self._connection, "127.0.0.1", 0, ssl=tls if security == "tls" else None)
+        listening = self._loop.create_server(self._accepted, "127.0.0.1", 0, ssl=tls if security == "tls" else None)
         self._server = asyncio.run_coroutine_threadsafe(listening, self._loop).result(10)
         self.port: int = self._server.sockets[0].getsockname()[1]
 
@@ -129,6 +131,11 @@ class Inbox:
         self._thread.join(10)
         self._loop.close()
 
+    def _accepted(self) -> SMTP:
+        connection = self._connection()
+        self._connections.add(connection)
+        return connection
+
     def _connection(self) -> SMTP:
         return SMTP(
             Handler(self),
@@ -149,11 +156,15 @@ class Inbox:
 
     async def _stop(self) -> None:
         self._server.close()
-        await self._server.wait_closed()
+        # A worker may keep its connections open for longer than the test lasts.
+        for connection in self._connections:
+            if isinstance(connection.transport, asyncio.WriteTransport):
+                connection.transport.abort()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        await self._server.wait_closed()
 
 
 class Handler:

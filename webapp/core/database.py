@@ -105,7 +105,9 @@ class Database:
     def __init__(self, url: str) -> None:
         """Open the database at this URL. Raises ConfigError, or SQLAlchemy's ArgumentError."""
         self.engine = _create_engine(url)
-        self.sessions = sessionmaker(self.engine, expire_on_commit=False)
+        # What every session has in its `info`.
+        self.session_info: dict[str, Any] = {}
+        self.sessions = sessionmaker(self.engine, expire_on_commit=False, info=self.session_info)
 
     @contextmanager
     def read(self) -> Iterator[Session]:

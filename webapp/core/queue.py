@@ -110,7 +110,7 @@ class TaskQueue:
 
     def attach_to(self, database: Database) -> None:
         """Give every session of this database the queue, for `run_after_commit`."""
-        database.sessions.configure(info={EXTENSION: self})
+        database.session_info[EXTENSION] = self
 
     def prepare(self) -> bool:
         """Open the engine, and create its tables if they are missing; return whether it is available."""

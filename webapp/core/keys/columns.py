@@ -16,6 +16,9 @@ from webapp.core.database import Base, Database
 from webapp.core.keys.keyring import Keyring
 from webapp.core.sealing import CannotUnseal, KeySealer
 
+# In the `info` of every session.
+KEYRING = "mailroom.keyring"
+
 
 @cache
 def sealed_columns() -> dict[type[Base], tuple[str, ...]]:
@@ -60,16 +63,19 @@ def reseal_on_write(database: Database, keyring: Keyring) -> None:
 
     A value may have been sealed just before a rotation that its process does not know about yet.
     """
+    # SQLAlchemy never lets go of a listener, so it must not refer to the application.
+    database.session_info[KEYRING] = keyring
+    event.listen(database.sessions, "before_flush", _before_flush)
 
-    def before_flush(session: Session, _context: Any, _rows: Any) -> None:
-        sealer: KeySealer | None = None
-        for row in (*session.new, *session.dirty):
-            for name in sealed_columns().get(type(row), ()):
-                if inspect(row).attrs[name].history.has_changes():
-                    sealer = sealer or KeySealer((*keyring.locked(session).secrets, *keyring.known()))
-                    setattr(row, name, reseal(getattr(row, name), sealer))
 
-    event.listen(database.sessions, "before_flush", before_flush)
+def _before_flush(session: Session, _context: Any, _rows: Any) -> None:
+    sealer: KeySealer | None = None
+    for row in (*session.new, *session.dirty):
+        for name in sealed_columns().get(type(row), ()):
+            if inspect(row).attrs[name].history.has_changes():
+                keyring: Keyring = session.info[KEYRING]
+                sealer = sealer or KeySealer((*keyring.locked(session).secrets, *keyring.known()))
+                setattr(row, name, reseal(getattr(row, name), sealer))
 
 
 def _reseal(sealer: KeySealer, sealed: str) -> str:
