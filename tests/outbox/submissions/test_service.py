@@ -6,11 +6,12 @@ from sqlalchemy import select
 from tests.outbox.submissions.conftest import EMAIL, HandIn
 from tests.support.inbox import Inbox
 from webapp.applications.models import Application
+from webapp.core.app_state import AppState
 from webapp.core.database import Database
 from webapp.outbox.models import Message, MessageState
-from webapp.outbox.submissions.models import SubmissionContent
+from webapp.outbox.submissions.models import Submission, SubmissionContent
 from webapp.outbox.submissions.senders import SenderNotAllowed
-from webapp.outbox.submissions.service import HourlyLimitReached, MayNotSend
+from webapp.outbox.submissions.service import Handed, HourlyLimitReached, MayNotSend, submit_all
 
 
 def queued(database: Database) -> list[Message]:
@@ -85,3 +86,18 @@ def test_the_hourly_limit_counts_recipients(hand_in: HandIn, database: Database,
 def test_many_recipients_are_sent_after_others(hand_in: HandIn, database: Database) -> None:
     hand_in(*[f"{number}@people.example" for number in range(21)])
     assert all(message.bulk for message in queued(database))
+
+
+def test_one_that_is_refused_does_not_keep_others_from_being_taken(
+    state: AppState, database: Database, shop: Application
+) -> None:
+    emails = [Handed("orders@shop.example", [f"{n}@people.example"], EMAIL) for n in range(2)]
+    forged = Handed("evil@x.example", ["ada@people.example"], EMAIL)
+    with database.transaction() as session:
+        first, refused, last = submit_all(
+            session, state.sealer, [(shop, one) for one in (emails[0], forged, emails[1])]
+        )
+    assert isinstance(refused, SenderNotAllowed)
+    assert isinstance(first, Submission)
+    assert isinstance(last, Submission)
+    assert [one.submission_id for one in queued(database)] == [first.id, last.id]
