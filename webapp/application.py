@@ -5,6 +5,7 @@ from pathlib import Path
 from flask import Flask
 
 from webapp.accounts import wiring as accounts_wiring
+from webapp.applications import wiring as applications_wiring
 from webapp.audit import wiring as audit_wiring
 from webapp.core import logs
 from webapp.core import wiring as core_wiring
@@ -48,6 +49,7 @@ def create_app(config: Config | None = None) -> Flask:
     health.init_app(app)
     audit_wiring.init_app(app)
     settings_wiring.init_app(app)
+    applications_wiring.init_app(app)
     webhooks_wiring.init_app(app)
     mail_wiring.init_app(app)
     outbox_wiring.init_app(app)

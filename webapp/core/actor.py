@@ -1,5 +1,7 @@
 """Who is acting: set for each request, so that services need no parameter for it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -32,3 +34,13 @@ def set_actor(actor: Actor) -> None:
 def current_actor() -> Actor:
     """Return who is acting."""
     return _actor.get()
+
+
+@contextmanager
+def acting(actor: Actor) -> Iterator[None]:
+    """Let somebody act for a while."""
+    token = _actor.set(actor)
+    try:
+        yield
+    finally:
+        _actor.reset(token)
