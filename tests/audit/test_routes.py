@@ -3,16 +3,19 @@
 import csv
 import io
 from collections.abc import Callable
+from contextvars import Context
 
 import pytest
 from sqlalchemy import text
 
 from tests.support.browser import Browser
 from tests.support.users import add_user
+from webapp.accounts.users import administration as users
 from webapp.audit.audit_events import TRAIL_DOWNLOADED
 from webapp.audit.models import AuditEntry
 from webapp.audit.registry import EventType
 from webapp.core import clock
+from webapp.core.actor import Actor, set_actor
 from webapp.core.database import Database
 from webapp.mail.audit_events import MAIL_SERVER_SAVED
 
@@ -28,6 +31,18 @@ def test_an_entry_is_described(administrator: Browser, add_entry: AddEntry) -> N
     add_entry(MAIL_SERVER_SAVED, actor_email="eve@example.com", data={"changed": ["host", "password"]}, **origin)
     page = administrator.get("/audit?ip_address=192.0.2.7").text
     for expected in ("Mail server saved", "Changed: Host and Password.", "eve@example.com", "Firefox on Windows"):
+        assert expected in page
+
+
+def test_an_entry_names_the_application_that_acted(administrator: Browser, database: Database, member: Browser) -> None:
+    def act() -> None:
+        set_actor(Actor(ip_address="192.0.2.7", user_agent="curl", application="Shop"))
+        with database.transaction() as session:
+            users.disable(session, member.user.id, None)
+
+    Context().run(act)
+    page = administrator.get("/audit?ip_address=192.0.2.7").text
+    for expected in ("Account disabled", "By the application Shop.", ">Application<"):
         assert expected in page
 
 

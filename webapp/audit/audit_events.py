@@ -29,6 +29,7 @@ def _filtered(names: list[str]) -> str:
 
 
 DETAILS: dict[str, Describe] = {
+    "by_application": lambda name: _("By the application %(name)s.", name=name),
     "before": lambda day: _("From before %(day)s.", day=format_date(date.fromisoformat(day))),
     "changed": _changed,
     "deleted": lambda number: ngettext("%(num)s entry.", "%(num)s entries.", number),

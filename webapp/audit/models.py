@@ -25,7 +25,8 @@ class AuditEntry(Base):
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
     happened_at: Mapped[datetime]
     event: Mapped[str] = mapped_column(String(60))
-    # Who acted: empty for a visitor who is not signed in, and for Mailroom itself.
+    # Who acted: empty for a visitor who is not signed in, for an application (its name is in `data`), and for Mailroom
+    # itself.
     actor_id: Mapped[int | None]
     actor_email: Mapped[str] = mapped_column(String(254), default="")
     # Whose account was affected, if any.

@@ -61,7 +61,7 @@ def record(
     used for comparisons, unless it is no address. `data` must hold no secrets and no email addresses,
     because it is logged.
     """
-    address = subject.email if subject else _entered_address(email)
+    address, data = subject.email if subject else _entered_address(email), data | _application()
     session.add(AuditEntry(**_values(event_type, subject, address, data)))
     logs.log_after_commit(session, event_type.key, **({"user": subject.id, **data} if subject else data))
 
@@ -70,6 +70,7 @@ def record_all(session: Session, event_type: EventType, subjects: Sequence[Subje
     """Add an entry about each of these people, in one statement, and log one event for all of them."""
     if not subjects:
         return
+    data |= _application()
     people = json_rows(session, [(one.id, one.email) for one in subjects])
     values = _values(event_type, None, "", data) | {
         "subject_id": people.c.value[0].as_integer(),
@@ -130,7 +131,7 @@ def _in_ranges(ids: Iterable[int]) -> str:
 def _values(event_type: EventType, subject: Subject | None, subject_email: str, data: dict[str, Any]) -> dict[str, Any]:
     """Return the values of the columns of an entry made now."""
     request = current_actor()
-    is_visitor = request.ip_address and request.id is None
+    is_visitor = request.ip_address and request.id is None and not request.application
     actor = subject if subject and is_visitor and event_type.by_subject else request
     return {
         "happened_at": clock.now(),
@@ -143,6 +144,12 @@ def _values(event_type: EventType, subject: Subject | None, subject_email: str, 
         "user_agent": request.user_agent,
         "data": data,
     }
+
+
+def _application() -> dict[str, str]:
+    """Return the name of the application that acts, as data of an entry."""
+    name = current_actor().application
+    return {"by_application": name} if name else {}
 
 
 def _entered_address(email: str) -> str:
