@@ -131,6 +131,7 @@ class DeliveryRun:
         except DeliveryError as error:
             return self._record_rejection(sendable[0], started, error)
         outcomes = prepare(self._state.database, sendable)
+        self._stored.load_small(sendable)
         for done, message in enumerate(sendable, 1):
             if self._has_time(message) and not self._deliver_one(message, outcomes[message.id]):
                 return False

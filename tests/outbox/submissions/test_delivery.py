@@ -53,6 +53,14 @@ def test_each_recipient_gets_the_same_octets(
     ]
 
 
+def test_large_emails_are_sent_like_small_ones(hand_in: HandIn, deliver: Act, inbox: Inbox) -> None:
+    text = b"x" * 70 + b"\r\n"
+    for lines in (1, contents.MAX_SMALL // len(text) + 1):
+        hand_in(content=EMAIL + text * lines)
+        deliver()
+        assert inbox.last.text.count("x" * 70) == lines
+
+
 def test_each_recipient_has_a_fate_of_its_own(
     hand_in: HandIn, deliver: Act, scripted: Scripted, use_server: UseServer, database: Database
 ) -> None:

@@ -1,12 +1,15 @@
 """The contents of handed-in emails: opened to be sent, and deleted when nobody needs them any more."""
 
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, delete, exists, or_, select
 from sqlalchemy.orm import Session
 
 from webapp.core import clock
 from webapp.core.app_state import AppState, app_state
+from webapp.core.database import MAX_ID
 from webapp.core.sealing import Sealer
 from webapp.mail.mime import WireEmail, bare_address
 from webapp.outbox.claims import Claimed
@@ -19,6 +22,13 @@ from webapp.settings.service import content_days
 DELETED = "content_deleted"
 # Deleted in one transaction, which others wait for on SQLite.
 CHUNK_SIZE = 1000
+# A batch may have a thousand emails: up to this many octets they are read together, larger ones when they are sent.
+MAX_SMALL, MAX_SIZE = 64 * 1024, MAX_ID
+
+
+class _Stored(NamedTuple):
+    submission: Submission
+    sealed: str
 
 
 class StoredEmails:
@@ -26,28 +36,38 @@ class StoredEmails:
 
     def __init__(self, state: AppState) -> None:
         self._state = state
+        self._small: dict[int, _Stored] = {}
         self._last: tuple[Submission, bytes] | None = None
+
+    def load_small(self, messages: Sequence[Claimed]) -> None:
+        """Read the emails that don't take much memory, all at once, instead of those that were read before."""
+        ids = {message.submission_id for message in messages if message.submission_id}
+        self._small = {one.submission.id: one for one in self._read(ids, MAX_SMALL)} if ids else {}
 
     def email(self, message: Claimed) -> WireEmail:
         """Return one recipient's copy. Raises Unwanted if the content was deleted, or CannotUnseal."""
         if self._last is None or self._last[0].id != message.submission_id:
-            self._last = self._open(message.submission_id)
+            self._last = self._open(message.submission_id or 0)
         submission, content = self._last
         sender = bare_address(submission.sender) if submission.sender else ""
         recipient = bare_address(message.recipient)
         needs_utf8 = submission.needs_utf8 or not (sender.isascii() and recipient.isascii())
         return WireEmail(sender, recipient, submission.header_id, needs_utf8, content)
 
-    def _open(self, submission_id: int | None) -> tuple[Submission, bytes]:
-        with self._state.database.read() as session:
-            found = session.execute(
-                select(Submission, SubmissionContent.sealed_content)
-                .join(SubmissionContent, SubmissionContent.submission_id == Submission.id)
-                .where(Submission.id == submission_id)
-            ).first()
-        if found is None:
+    def _open(self, submission_id: int) -> tuple[Submission, bytes]:
+        stored = self._small.get(submission_id) or next(iter(self._read([submission_id])), None)
+        if stored is None:
             raise Unwanted(DELETED)
-        return found[0], opened(found[1], self._state.sealer)
+        return stored.submission, opened(stored.sealed, self._state.sealer)
+
+    def _read(self, ids: Collection[int], max_size: int = MAX_SIZE) -> list[_Stored]:
+        stored = (
+            select(Submission, SubmissionContent.sealed_content)
+            .join(SubmissionContent, SubmissionContent.submission_id == Submission.id)
+            .where(Submission.id.in_(ids), Submission.size <= max_size)
+        )
+        with self._state.database.read() as session:
+            return [_Stored(*row) for row in session.execute(stored)]
 
 
 def opened(sealed: str, sealer: Sealer) -> bytes:
