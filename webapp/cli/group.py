@@ -26,6 +26,7 @@ COMMANDS = {
     "outbox": "outbox:outbox",
     "create-admin": "create_admin:create_admin",
     "users": "users:users",
+    "applications": "applications:applications",
 }
 
 
