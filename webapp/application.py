@@ -22,6 +22,7 @@ from webapp.outbox import wiring as outbox_wiring
 from webapp.process import health
 from webapp.providers import registry
 from webapp.settings import wiring as settings_wiring
+from webapp.settings_file import wiring as settings_file_wiring
 from webapp.web import access, cookies, csrf, error_pages, language, paths, security, templates
 from webapp.webhooks import wiring as webhooks_wiring
 
@@ -53,6 +54,7 @@ def create_app(config: Config | None = None) -> Flask:
     webhooks_wiring.init_app(app)
     mail_wiring.init_app(app)
     outbox_wiring.init_app(app)
+    settings_file_wiring.init_app(app)
     accounts_wiring.init_app(app)
     monitoring_wiring.init_app(app)
     home_wiring.init_app(app)

@@ -8,6 +8,7 @@ from webapp.audit.export import export_csv
 from webapp.audit.forms import FilterForm
 from webapp.audit.models import AuditEntry
 from webapp.core import clock
+from webapp.core.actor import SETTINGS_FILE
 from webapp.core.app_state import app_state
 from webapp.web import client
 from webapp.web.downloads import csv_download
@@ -50,4 +51,5 @@ def _page(form: FilterForm, entries: list[AuditEntry], has_more: bool, before: i
         event_label=registry.event_label,
         describe=registry.describe,
         device=client.describe,
+        settings_file=SETTINGS_FILE.email,
     )

@@ -22,6 +22,8 @@ COMMANDS = {
     "demo": "serve:demo",
     "upgrade": "keys:upgrade",
     "rotate-keys": "keys:rotate_keys",
+    "check-settings": "settings:check_settings",
+    "settings": "settings:settings",
     "status": "status:status",
     "outbox": "outbox:outbox",
     "create-admin": "create_admin:create_admin",

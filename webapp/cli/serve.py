@@ -18,6 +18,7 @@ from webapp.process.listen_address import ListenAddress
 from webapp.process.supervisor import Child, Supervisor
 from webapp.process.web_server import serve_web
 from webapp.settings import service as settings
+from webapp.settings_file import watch as settings_file
 
 host_option = click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 processes_option = click.option(
@@ -51,9 +52,12 @@ def serve(host: str, port: int, processes: int, threads: int, workers: int) -> N
     address = ListenAddress(host, port)
     app = create_app()
     with address.listen() as listener:
-        with app.app_context(), upgraded_database() as database, database.transaction() as session:
-            app_state().keyring.locked(session)
-            lines = welcome(session, address)
+        with app.app_context(), upgraded_database() as database:
+            with database.transaction() as session:
+                app_state().keyring.locked(session)
+            settings_file.start(app_state())
+            with database.transaction() as session:
+                lines = welcome(session, address)
         children = web_children(listener, processes, threads)
         children += [Child("worker", ["worker"]) for _ in range(workers)]
         Supervisor(children).run(address.answers, lambda: echo(*lines))

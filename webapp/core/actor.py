@@ -23,6 +23,8 @@ class Actor:
 
 # Outside of requests: Mailroom itself, or an operator on the command line.
 SYSTEM = Actor()
+# What the settings file sets was changed by those who may write it, whom Mailroom doesn't know.
+SETTINGS_FILE = Actor(email="settings file")
 _actor: ContextVar[Actor] = ContextVar("actor", default=SYSTEM)
 
 

@@ -59,6 +59,7 @@ class Config:
     database_url: str = setting("SQLAlchemy URL of the database.", secret=True)
     queue_url: str = setting("Queue of the workers' tasks: sqlite:///…, postgresql://… or redis://….", secret=True)
     public_url: str = setting("URL at which people open Mailroom. Overrides the one on the General page.")
+    settings: str = setting("TOML file that declares settings; what it sets is locked on the pages.")
     plugin_dir: str = setting(f"Folders with provider plugins, separated by {os.pathsep!r}.")
     trusted_proxies: str = setting("Networks whose X-Forwarded-* headers are trusted, separated by commas.")
     metrics_token: str = setting(

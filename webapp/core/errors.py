@@ -1,5 +1,7 @@
 """Errors that users see. `web.error_pages` turns each into a page."""
 
+from collections.abc import Iterable
+
 
 class MailroomError(Exception):
     """An error that a user gets to see."""
@@ -29,6 +31,14 @@ class StaleVersion(MailroomError):
     def __init__(self, current: int) -> None:
         super().__init__(f"the settings are at version {current}")
         self.current = current
+
+
+class SetInFile(MailroomError):
+    """The settings file sets these fields, so they are changed there and nowhere else."""
+
+    def __init__(self, fields: Iterable[str]) -> None:
+        self.fields = sorted(fields)
+        super().__init__(f"The settings file sets {', '.join(self.fields)}: change it there.")
 
 
 class NotFound(MailroomError):

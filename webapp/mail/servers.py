@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from webapp.core.sealing import CannotUnseal, Sealer
 from webapp.mail.models import MailServer
 from webapp.providers import Authentication, Provider
+from webapp.settings import declared
 
 # Positions: the primary, and the draft that is kept beside it until it has an access token.
 PRIMARY, DRAFT = 0, -1
@@ -77,6 +78,8 @@ class SavedServers:
 
     primary: MailServer | None
     draft: MailServer | None
+    # The names of the fields that the settings file sets.
+    locked: frozenset[str] = frozenset()
 
     @property
     def shown(self) -> MailServer | None:
@@ -94,7 +97,8 @@ def find_saved(session: Session, lock: bool = False) -> SavedServers:
     statement = select(MailServer).where(MailServer.position.in_((DRAFT, PRIMARY)))
     found = session.scalars(statement.with_for_update() if lock else statement)
     servers = {server.position: server for server in found}
-    return SavedServers(servers.get(PRIMARY), servers.get(DRAFT))
+    locked = declared.fields(session, declared.MAIL_SERVERS)
+    return SavedServers(servers.get(PRIMARY), servers.get(DRAFT), locked)
 
 
 def lock_one(session: Session, server_id: int) -> MailServer | None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
 from webapp.core import clock
-from webapp.core.errors import MailroomError, StaleVersion
+from webapp.core.errors import MailroomError, SetInFile, StaleVersion
 from webapp.core.sealing import Sealer
 from webapp.mail import audit_events, signals
 from webapp.mail.grants import service as grants
@@ -71,13 +71,15 @@ def save(
     A blank secret keeps the saved one. Secrets that the new settings cannot use are deleted, and so is a grant
     that was obtained with other settings (see `grants.discarding_changes`).
     `version` is that of the mail server that the form showed, 0 if none was saved. Raises StaleVersion if another
-    administrator has saved something else since, and SecretsRequired if a blank secret was saved for another
-    destination.
+    administrator has saved something else since, SecretsRequired if a blank secret was saved for another destination,
+    and SetInFile if the settings file sets what would change.
     """
     saved = find_saved(session, lock=True)
     shown = saved.shown
     if version is not None and version != (shown.version if shown else 0):
         return _saved_already(session, sealer, shown, entered)
+    if locked := saved.locked & _changed_fields(shown, entered):
+        raise SetInFile(locked)
     if secrets_to_retype(shown, entered):
         raise SecretsRequired
     changed = _changes_of_grant(sealer, shown, entered)
@@ -104,8 +106,14 @@ def save(
 
 
 def discard_draft(session: Session, version: int | None = None) -> None:
-    """Delete the draft with its access token. Raises StaleVersion if it is not the one with this `version` any more."""
-    draft = find_saved(session, lock=True).draft
+    """Delete the draft with its access token.
+
+    Raises StaleVersion if it is not the one with this `version` any more, and SetInFile if the settings file sets it.
+    """
+    saved = find_saved(session, lock=True)
+    draft = saved.draft
+    if saved.locked:
+        raise SetInFile(saved.locked)
     if draft is None or version not in (None, draft.version):
         raise StaleVersion(draft.version if draft else 0)
     grants.discard(session, draft)
@@ -143,6 +151,14 @@ def is_unchanged(saved: MailServer | None, entered: EnteredServer, opened: Mappi
     if saved is None or not same_secrets or entered.removed & set(saved.sealed_secrets):
         return False
     return not saved.differing(entered.values, entered.values, entered.provider_fields)
+
+
+def _changed_fields(shown: MailServer | None, entered: EnteredServer) -> frozenset[str]:
+    """Return the names of the fields in which what was entered differs from the server that the form showed."""
+    if shown is None:
+        return frozenset()
+    differing = shown.differing(entered.values, entered.values, entered.provider_fields)
+    return differing | entered.new_secrets.keys() | entered.removed.intersection(shown.sealed_secrets)
 
 
 def _lower(numbers: Iterable[int | None]) -> int | None:

@@ -16,6 +16,7 @@ from webapp.core.queue import TaskQueue, get_queue
 from webapp.outbox import claims
 from webapp.outbox.jobs import close_connections
 from webapp.process.presence import Presence
+from webapp.settings_file.watch import Watch
 
 THREADS = 4
 # Seconds between two looks into a queue that can't tell when there is a task, and longest pause after its errors.
@@ -65,12 +66,13 @@ class WorkerProcess:
         self._sweeper = Repeated("sweeper", Sweep(app, self._runner, self._queue, self._dead))
         self._leases = Repeated("leases", Leases(app, self._runner.worker))
         self._heartbeat = Repeated("heartbeat", Heartbeat(app, self._runner.worker))
+        self._watches = [Repeated("settings file", Watch(app))] if app_state_of(app).config.settings else []
 
     def start(self) -> None:
         """Start the threads. Once this is logged, the worker stops gracefully when it is asked to."""
         self._queue.prepare()
         self._consumer.start()
-        for thread in (self._leases, self._heartbeat, self._sweeper):
+        for thread in (self._leases, self._heartbeat, self._sweeper, *self._watches):
             thread.start()
         log.info("worker started", threads=self._threads)
 
@@ -83,7 +85,8 @@ class WorkerProcess:
         deadline = time.monotonic() + GRACE
         self._runner.stopping.set()
         self._consumer.stop(graceful=True)
-        self._sweeper.stop(deadline)
+        for thread in (self._sweeper, *self._watches):
+            thread.stop(deadline)
         # They are renewed to the end.
         self._leases.stop(deadline)
         self._heartbeat.stop(deadline)

@@ -1,6 +1,6 @@
 """The forms of the settings pages, and how a public URL is written."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -144,6 +144,17 @@ def field_labels() -> dict[str, str]:
     """Return the labels of all settings, by the names of their columns."""
     labels = labels_of(GeneralForm) | labels_of(SecurityForm)
     return labels | {f"{name}_minutes": labels[name] for name in DURATION_LIMITS}
+
+
+def field_of(column: str) -> str:
+    """Return the name of the field that shows a column of the security settings."""
+    return column.removesuffix("_minutes")
+
+
+def fields_of(columns: Iterable[str]) -> frozenset[str]:
+    """Return the names of all fields that show these columns, those of the units included."""
+    names = frozenset(map(field_of, columns))
+    return names | {f"{name}_unit" for name in names.intersection(DURATION_LIMITS)}
 
 
 def normalise_public_url(text: str) -> str:

@@ -53,3 +53,16 @@ class SecuritySettings(Base):
     version: Mapped[int] = mapped_column()
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 -- SQLAlchemy declares it so
+
+
+class DeclaredSetting(Base):
+    """A setting that the settings file declares, so that only the file changes it.
+
+    `section` is the table in the file, `name` which of several (empty where there is one), `field` the key.
+    """
+
+    __tablename__ = "declared_settings"
+
+    section: Mapped[str] = mapped_column(String(30), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), primary_key=True, default="")
+    field: Mapped[str] = mapped_column(String(64), primary_key=True)

@@ -5,9 +5,9 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp.core.app_state import app_state
-from webapp.core.errors import StaleVersion
-from webapp.settings import service
-from webapp.settings.forms import GeneralForm, SecurityForm, url_warning, warning_below
+from webapp.core.errors import SetInFile, StaleVersion
+from webapp.settings import declared, service
+from webapp.settings.forms import GeneralForm, SecurityForm, field_of, fields_of, url_warning, warning_below
 from webapp.settings.models import GeneralSettings, SecuritySettings
 from webapp.web import csrf
 
@@ -27,10 +27,12 @@ def general() -> str | Response:
     with app_state().database.read() as session:
         saved = service.general(session, app_state().config)
         version = service.version(session, GeneralSettings)
+        locked = declared.fields(session, declared.GENERAL)
     form = GeneralForm(obj=saved)
     fixed = bool(app_state().config.public_url)
     if fixed:
         del form.public_url
+    form.lock(locked)
     form.show_version(version)
     if form.validate_on_submit():
         public_url = None if fixed else form.public_url.data
@@ -42,6 +44,8 @@ def general() -> str | Response:
             return redirect(url_for("settings.general"))
         except StaleVersion as error:
             form.report_conflict(error.current)
+        except SetInFile as error:
+            form.report_locked(error.fields)
     warning = url_warning(saved.public_url) if fixed else warning_below(form.public_url)
     return render_template("settings/general.html", form=form, warning=warning)
 
@@ -53,7 +57,9 @@ def security() -> str | Response:
     with app_state().database.read() as session:
         policy = service.security(session)
         version = service.version(session, SecuritySettings)
+        locked = declared.fields(session, declared.SECURITY)
     form = SecurityForm.from_policy(policy)
+    form.lock(fields_of(locked))
     form.show_version(version)
     if form.validate_on_submit():
         try:
@@ -63,4 +69,6 @@ def security() -> str | Response:
             return redirect(url_for("settings.security"))
         except StaleVersion as error:
             form.report_conflict(error.current)
+        except SetInFile as error:
+            form.report_locked(field_of(name) for name in error.fields)
     return render_template("settings/security.html", form=form)

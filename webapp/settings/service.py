@@ -12,11 +12,12 @@ from webapp.audit import service as audit
 from webapp.core.config import Config
 from webapp.core.database import Base, insert_into
 from webapp.core.errors import StaleVersion
-from webapp.settings import audit_events, signals
+from webapp.settings import audit_events, declared, signals
 from webapp.settings.models import SINGLETON_ID, GeneralSettings, SecuritySettings
 
 Model = TypeVar("Model", bound=Base)
 Settings = TypeVar("Settings", GeneralSettings, SecuritySettings)
+_SECTIONS = {GeneralSettings: declared.GENERAL, SecuritySettings: declared.SECURITY}
 _GENERAL = select(GeneralSettings.public_url, GeneralSettings.product_name, GeneralSettings.support_address).where(
     GeneralSettings.id == SINGLETON_ID
 )
@@ -81,7 +82,7 @@ def content_days(session: Session) -> int:
 
 
 def save_content_days(session: Session, days: int) -> None:
-    """Save it."""
+    """Save it. Raises SetInFile."""
     changed = _save(session, GeneralSettings, {}, {"content_days": days}, None)
     if changed:
         audit.record(session, audit_events.GENERAL_SETTINGS_SAVED, changed=changed)
@@ -109,7 +110,7 @@ def save_general(
     support_address: str,
     expected_version: int | None = None,
 ) -> None:
-    """Save the general settings; None keeps the saved public URL. Raises StaleVersion."""
+    """Save the general settings; None keeps the saved public URL. Raises StaleVersion or SetInFile."""
     new = {"product_name": product_name, "support_address": support_address}
     if public_url is not None:
         new["public_url"] = public_url
@@ -120,7 +121,7 @@ def save_general(
 
 
 def save_security(session: Session, new: SecurityPolicy, expected_version: int | None = None) -> None:
-    """Save the security settings. Raises StaleVersion."""
+    """Save the security settings. Raises StaleVersion or SetInFile."""
     changed = _save(session, SecuritySettings, asdict(SecurityPolicy()), asdict(new), expected_version)
     if changed:
         audit.record(session, audit_events.SECURITY_SETTINGS_SAVED, changed=changed)
@@ -145,6 +146,7 @@ def _save(
     changed = [name for name, value in new.items() if getattr(row, name) != value]
     if changed and expected_version not in (None, row.version):
         raise StaleVersion(row.version)
+    declared.refuse_changes(session, _SECTIONS[model], changed)
     for name in changed:
         setattr(row, name, new[name])
     return changed

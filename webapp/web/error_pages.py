@@ -13,7 +13,7 @@ from flask_babel.speaklater import LazyString
 from werkzeug import exceptions as http
 
 from webapp.core.database import DATABASE_UNAVAILABLE
-from webapp.core.errors import Forbidden, NotFound, Overloaded, TooManyRequests
+from webapp.core.errors import Forbidden, NotFound, Overloaded, SetInFile, TooManyRequests
 from webapp.core.keys.keyring import SecretKeyMissing
 from webapp.web.access import current_user
 from webapp.web.csrf import InvalidCsrfToken
@@ -53,6 +53,11 @@ PAGES: dict[type[BaseException], ErrorPage] = {
         _("The page was open too long, so nothing was changed. Go back, reload the page and try again."),
     ),
     Forbidden: FORBIDDEN,
+    SetInFile: ErrorPage(
+        409,
+        _("Set in the settings file"),
+        _("The settings file sets this, so it can't be changed here. Nothing was changed. Change it in the file."),
+    ),
     http.Forbidden: FORBIDDEN,
     NotFound: NOT_FOUND,
     http.NotFound: NOT_FOUND,

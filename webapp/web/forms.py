@@ -1,6 +1,6 @@
 """What every form shares: nothing from the browser is trusted, and every error is shown beside its field."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from typing import Any
 
@@ -10,7 +10,7 @@ from flask_babel import lazy_gettext, ngettext
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
 from werkzeug.utils import cached_property
-from wtforms import Field, HiddenField, PasswordField, SelectMultipleField, StringField, TextAreaField
+from wtforms import BooleanField, Field, HiddenField, PasswordField, SelectMultipleField, StringField, TextAreaField
 from wtforms.fields.core import UnboundField
 from wtforms.validators import StopValidation
 
@@ -83,6 +83,24 @@ class Form(FlaskForm):
         """Put an error beside a field, before those that it has."""
         self[name].errors = (text, *self[name].errors)
         self._focus_first_error()
+
+    def lock(self, names: Collection[str]) -> None:
+        """Show the fields of these names without letting anybody change them, because the settings file sets them."""
+        for field in self:
+            if field.name in names:
+                field.flags.locked = True
+                if isinstance(field, BooleanField) and not field.raw_data:
+                    # Browsers don't send a locked checkbox, which would look like one that was cleared.
+                    field.data = field.object_data
+
+    def report_locked(self, names: Iterable[str]) -> None:
+        """Say at each of these fields that the settings file sets it, because it was changed nevertheless."""
+        for name in names:
+            text = _("The settings file sets this. Change it there; nothing was saved.")
+            if name in self:
+                self.add_error(name, text)
+            else:
+                self.form_errors.append(f"{name}: {text}")
 
     def _focus_first_error(self) -> None:
         """Put the focus on the first field with an error."""

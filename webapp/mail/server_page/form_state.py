@@ -74,11 +74,14 @@ class FormState:
     user_id: int
     providers: ProviderRegistry
     sealer: Sealer
+    # The names of the fields that the settings file sets.
+    locked: frozenset[str] = frozenset()
 
     @classmethod
     def from_request(cls, found: SavedServers) -> Self:
         """Return the state of the form in the current request."""
-        return cls(request.form, found.shown, found.primary, current_user.id, get_providers(), app_state().sealer)
+        providers, sealer = get_providers(), app_state().sealer
+        return cls(request.form, found.shown, found.primary, current_user.id, providers, sealer, found.locked)
 
     @property
     def switches_provider(self) -> bool:
@@ -175,6 +178,7 @@ class FormState:
         form = mail_server_form(provider, values, posted)
         form.shown_provider.data = provider.key
         form.show_version(self.saved.version if self.saved else 0)
+        form.lock(self.locked)
         return form
 
     def _result(self, form: MailServerForm, entered: EnteredServer, valid: bool) -> FormResult:

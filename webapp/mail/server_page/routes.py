@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp.core.app_state import app_state
-from webapp.core.errors import StaleVersion
+from webapp.core.errors import SetInFile, StaleVersion
 from webapp.core.sealing import CannotUnseal
 from webapp.mail import servers, service
 from webapp.mail.models import MailServer
@@ -82,6 +82,8 @@ def save_posted(state: FormState, keep_draft: bool = False) -> Saved | Response:
             return service.save(session, app_state().sealer, entered, current_user.email, version, keep_draft)
     except StaleVersion as error:
         result.form.report_conflict(error.current)
+    except SetInFile as error:
+        result.form.report_locked(error.fields)
     except service.SecretsRequired:
         # Another administrator has saved since the secrets were checked.
         state = FormState.from_request(saved_servers())

@@ -1,0 +1,85 @@
+"""Write the present settings as a settings file. Secrets aren't in it: placeholders say where to give them."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+
+import tomlkit
+from sqlalchemy.orm import Session
+from tomlkit.items import AoT, Table
+from wtforms import BooleanField, DateField, Field, IntegerField
+
+from webapp.core.config import Config
+from webapp.mail.models import MailServer
+from webapp.mail.server_page.forms import mail_server_form
+from webapp.mail.servers import COLUMNS, find_saved
+from webapp.providers.registry import get_providers
+from webapp.settings import service as settings
+from webapp.settings.declared import GENERAL, MAIL_SERVERS, SECURITY
+
+HEADER = """Mailroom's settings, as `mailroom settings export` wrote them.
+What this file sets is locked on the pages. Remove what people should change there.
+Check it with `mailroom check-settings`; docs/settings-file.md describes it."""
+PLACEHOLDER = 'set this variable, or write { file = "…" }'
+
+
+def export(session: Session) -> str:
+    """Return the settings as TOML."""
+    document = tomlkit.document()
+    for line in HEADER.split("\n"):
+        document.add(tomlkit.comment(line))
+    # Without the public URL of the environment, which isn't saved.
+    document.add(GENERAL, _table(asdict(settings.general(session, Config()))))
+    document.add(SECURITY, _table(asdict(settings.security(session))))
+    if server := find_saved(session).shown:
+        document.add(MAIL_SERVERS, _tables([_mail_server(server)]))
+    return tomlkit.dumps(document)
+
+
+def _mail_server(server: MailServer) -> Table:
+    values = {key: getattr(server, key) for key in COLUMNS}
+    if server.proxy_type == "none":
+        values |= dict.fromkeys(("proxy_host", "proxy_port", "proxy_username"))
+    if provider := get_providers().get(server.provider):
+        form = mail_server_form(provider, {}, None)
+        values |= {key: _typed(form[key], value) for key, value in server.provider_fields.items() if key in form}
+    table = _table(values)
+    for name in sorted(server.sealed_secrets):
+        add_secret(table, name, f"MAIL_SERVER_{name.upper()}")
+    return table
+
+
+def add_secret(table: Table, key: str, variable: str, comment: str = PLACEHOLDER) -> None:
+    """Add a placeholder for a secret: an environment variable, and a comment that says what to do."""
+    reference = tomlkit.inline_table()
+    reference["env"] = variable
+    table.add(key, reference)
+    table[key].comment(comment)
+
+
+def _table(values: Mapping[str, Any]) -> Table:
+    """Return a table of the values that there are."""
+    table = tomlkit.table()
+    for key, value in values.items():
+        if value not in (None, ""):
+            table.add(key, value)
+    return table
+
+
+def _tables(tables: list[Table]) -> AoT:
+    array = tomlkit.aot()
+    for table in tables:
+        array.append(table)
+    return array
+
+
+def _typed(field: Field, text: str) -> Any:
+    """Return the value of a provider's own field, which is stored as text, as the file has it."""
+    if isinstance(field, BooleanField):
+        return text == str(True)
+    if isinstance(field, IntegerField):
+        return int(text) if text else None
+    if isinstance(field, DateField):
+        return date.fromisoformat(text) if text else None
+    return text

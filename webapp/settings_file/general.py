@@ -1,0 +1,61 @@
+"""The tables `[general]` and `[security]`."""
+
+from dataclasses import asdict, fields
+
+from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
+
+from webapp.core.config import Config
+from webapp.settings import service
+from webapp.settings.declared import GENERAL, SECURITY, Declared
+from webapp.settings.forms import DURATION_LIMITS, GeneralForm, SecurityForm, field_of
+from webapp.settings.service import SecurityPolicy
+from webapp.settings_file.document import Document
+from webapp.settings_file.entries import report_errors, to_post
+
+GENERAL_KEYS = tuple(field.name for field in fields(service.General))
+SECURITY_KEYS = tuple(field.name for field in fields(SecurityPolicy))
+
+
+def apply_general(session: Session, document: Document) -> list[Declared]:
+    """Save what `[general]` sets, if anything differs, and return its keys."""
+    table = document.table(GENERAL)
+    if table is None or not table.values:
+        return []
+    empty = GeneralForm(formdata=None)
+    posted = to_post(table, {key: empty[key] for key in GENERAL_KEYS})
+    form = GeneralForm(formdata=posted)
+    for key in GENERAL_KEYS:
+        if key not in posted:
+            delattr(form, key)
+    if not form.validate():
+        report_errors(table, form)
+        return []
+    # Without the public URL of the environment, which overrides the saved one wherever it is used.
+    saved = service.general(session, Config())
+    new = asdict(saved) | {key: form[key].data for key in posted}
+    if new != asdict(saved):
+        service.save_general(session, **new)
+    return [Declared(GENERAL, key) for key in posted]
+
+
+def apply_security(session: Session, document: Document) -> list[Declared]:
+    """Save what `[security]` sets, if anything differs, and return its keys."""
+    table = document.table(SECURITY)
+    if table is None or not table.values:
+        return []
+    empty, saved = SecurityForm(formdata=None), service.security(session)
+    posted = to_post(table, {key: empty[field_of(key)] for key in SECURITY_KEYS})
+    # The rest as saved, because some limits depend on each other.
+    form = SecurityForm(formdata=MultiDict(_as_posted(saved) | posted.to_dict()))
+    if not form.validate():
+        report_errors(table, form, lambda name: f"{name}_minutes" if name in DURATION_LIMITS else name)
+        return []
+    if form.to_policy() != saved:
+        service.save_security(session, form.to_policy())
+    return [Declared(SECURITY, key) for key in table.values]
+
+
+def _as_posted(policy: SecurityPolicy) -> dict[str, str]:
+    values = {field_of(key): "false" if value is False else str(value) for key, value in asdict(policy).items()}
+    return values | {f"{name}_unit": "1" for name in DURATION_LIMITS}

@@ -1,0 +1,72 @@
+"""Apply the settings file: all of it or nothing, and only what differs."""
+
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.orm import Session
+
+from webapp.core.actor import SETTINGS_FILE, acting
+from webapp.core.app_state import AppState
+from webapp.core.sealing import Sealer
+from webapp.mail.servers import find_saved
+from webapp.settings import declared
+from webapp.settings.service import lock_row
+from webapp.settings_file import general, mail_servers
+from webapp.settings_file.document import Document, InvalidSettingsFile, Problem
+from webapp.settings_file.models import SettingsFileState
+
+SECTIONS = (declared.GENERAL, declared.SECURITY, declared.MAIL_SERVERS)
+
+
+def apply_document(state: AppState, found: Document) -> None:
+    """Apply a settings file. Raises InvalidSettingsFile; then nothing was changed.
+
+    Applied again, it changes nothing: there is no audit entry, and no message is tried before its time.
+    """
+    with acting(SETTINGS_FILE), state.database.transaction() as session:
+        apply(session, state.sealer, found)
+
+
+def check_document(state: AppState, found: Document) -> None:
+    """Apply a settings file and take it back. Raises InvalidSettingsFile."""
+    with state.database.read() as session:
+        session.connection(execution_options={"writes": True})
+        apply(session, state.sealer, found)
+
+
+def apply(session: Session, sealer: Sealer, found: Document) -> None:
+    """Apply a document in the caller's transaction, to be rolled back if this raises InvalidSettingsFile."""
+    row = lock_row(session, SettingsFileState, {"problems": {}})
+    # Pages lock the mail server, too, before the messages that wait; in another order, both could wait for each other.
+    find_saved(session, lock=True)
+    for key in found.values.keys() - set(SECTIONS):
+        found.report_unknown((key,), SECTIONS)
+    # So that the services don't refuse what comes from the file itself.
+    declared.clear(session)
+    locked = [
+        *mail_servers.apply(session, sealer, found),
+        *general.apply_general(session, found),
+        *general.apply_security(session, found),
+    ]
+    if found.problems:
+        raise InvalidSettingsFile(found.path, sorted(found.problems, key=lambda one: one.line or 0))
+    declared.add(session, locked)
+    row.problems = {}
+
+
+def forget(state: AppState) -> None:
+    """Let everything be changed on the pages again, because there is no settings file any more."""
+    with state.database.transaction() as session:
+        declared.clear(session)
+        session.execute(delete(SettingsFileState))
+
+
+def record_problems(state: AppState, error: InvalidSettingsFile) -> None:
+    """Have the pages show administrators what is wrong with the file."""
+    with state.database.transaction() as session:
+        row = lock_row(session, SettingsFileState, {"problems": {}})
+        row.problems = {"found": [[one.line, one.key, one.text] for one in error.problems]}
+
+
+def problems(connection: Connection) -> list[Problem]:
+    """Return what is wrong with the file that was found last; nothing if it was applied."""
+    stored = connection.scalar(select(SettingsFileState.problems)) or {}
+    return [Problem(text, key, line) for line, key, text in stored.get("found", [])]
