@@ -25,6 +25,7 @@ COMMANDS = {
     "check-settings": "settings:check_settings",
     "settings": "settings:settings",
     "status": "status:status",
+    "mail": "mail:mail",
     "outbox": "outbox:outbox",
     "create-admin": "create_admin:create_admin",
     "users": "users:users",

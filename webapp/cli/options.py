@@ -6,7 +6,6 @@ from typing import Any
 import click
 from werkzeug.datastructures import MultiDict
 
-from webapp.core.text import trimmed
 from webapp.web.forms import Form
 
 
@@ -19,7 +18,7 @@ class BadOptions(click.UsageError):
 
 def form_data(values: Mapping[str, Any]) -> MultiDict[str, str]:
     """Return the options that were given, as a form that was posted."""
-    return MultiDict({name: trimmed(str(value)) for name, value in values.items() if value is not None})
+    return MultiDict({name: str(value) for name, value in values.items() if value is not None})
 
 
 def require_valid(form: Form, names: Mapping[str, str] = {}) -> None:

@@ -1,0 +1,193 @@
+"""`mailroom mail`: the mail server in use, a test email through it, other settings."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.datastructures import MultiDict
+
+from webapp.accounts.models import Role, User, UserState
+from webapp.cli.base import changed_database, open_database
+from webapp.cli.mail_options import SECRET_OPTIONS, read_options, read_own_fields, server_options
+from webapp.cli.mail_output import expiry_to_dict, grant_to_dict, print_server, print_test, server_to_dict, test_to_dict
+from webapp.cli.options import BadOptions, problems_of
+from webapp.cli.output import json_option, print_json
+from webapp.core import clock
+from webapp.core.app_state import app_state
+from webapp.core.database import Database
+from webapp.core.errors import StaleVersion
+from webapp.core.sealing import CannotUnseal
+from webapp.mail import servers, service
+from webapp.mail.expiry import service as expiries
+from webapp.mail.grants import service as grants
+from webapp.mail.models import MailServer
+from webapp.mail.server_page.form_state import FormResult, FormState
+from webapp.mail.servers import EnteredServer, SavedServers
+from webapp.mail.service import Saved
+from webapp.mail.test_send import TestSend, send_test
+from webapp.monitoring.state import full_state
+from webapp.providers.registry import get_providers
+
+# Who saved the mail server, as it is stored, and whose form it was.
+COMMAND_LINE, NO_USER = "command line", 0
+to_option = click.option("--to", metavar="ADDRESS", help="Recipient. Default: the first administrator.")
+
+mail = AppGroup("mail", help="See, test and change the mail server.")
+
+
+@mail.command()
+@json_option
+def show(as_json: bool) -> None:
+    """Show the mail server in use and its state, without secrets."""
+    with open_database() as database, database.read() as session:
+        now, found = clock.now(), servers.find_saved(session)
+        server = _require(found.primary)
+        grant = grants.get(session, server.id)
+        data = {
+            **server_to_dict(server),
+            "grant": grant_to_dict(grant) if grant else None,
+            "expiry_dates": [expiry_to_dict(expiry) for expiry in expiries.current(session, now)],
+            "draft": server_to_dict(found.draft) if found.draft else None,
+            "state": full_state(session, now),
+        }
+    if as_json:
+        print_json(data)
+    else:
+        print_server(data)
+
+
+@mail.command()
+@to_option
+@json_option
+@click.pass_context
+def test(context: click.Context, to: str | None, as_json: bool) -> None:
+    """Send a test email through the mail server in use.
+
+    The stages are shown and, if one failed, what that means and what to do. The exit code is 0 if the mail server
+    accepted the email, 1 if it didn't.
+    """
+    with changed_database() as database:
+        with database.read() as session:
+            found = servers.find_saved(session)
+            server, recipient = _require(found.primary), to or _first_administrator(session)
+        result = _form({"test_recipient": recipient}, found, server).as_posted(for_test=True)
+        tested = _send(_require_valid(result), server, recipient)
+    if as_json:
+        print_json(test_to_dict(tested))
+    else:
+        print_test(tested)
+    context.exit(0 if tested.passed else 1)
+
+
+@mail.command("set")
+@server_options
+@click.option("--test", is_flag=True, help="Send a test email first; save only if it is accepted.")
+@to_option
+@json_option
+def set_server(test: bool, to: str | None, as_json: bool, **given: Any) -> None:
+    """Change the mail server. What isn't given stays as it is.
+
+    Settings that need an access token first are kept as a draft until it is generated, which takes a browser for some.
+    """
+    posted, own = read_options(given), read_own_fields(given)
+    with changed_database() as database:
+        with database.read() as session:
+            found = servers.find_saved(session)
+            recipient = to or _first_administrator(session)
+        if "provider" not in posted and found.shown is not None:
+            _require(found.shown)
+        result = _form({**own, **posted, "test_recipient": recipient}, found, found.shown).as_posted(for_test=test)
+        entered = _require_valid(result, own)
+        tested = _send(entered, found.shown, recipient) if test else None
+        saved = _save(database, entered, result) if tested is None or tested.passed else None
+    if as_json:
+        print_json({**_saved_to_dict(saved), "test": test_to_dict(tested) if tested else None})
+    else:
+        if tested is not None:
+            print_test(tested)
+        click.echo(_outcome(saved))
+    click.get_current_context().exit(0 if saved else 1)
+
+
+def _form(posted: Mapping[str, str], found: SavedServers, shown: MailServer | None) -> FormState:
+    """Return the form of the page over the server that it shows, with what is given."""
+    providers, sealer = get_providers(), app_state().sealer
+    return FormState(MultiDict(posted), shown, found.primary, NO_USER, providers, sealer)
+
+
+def _require(server: MailServer | None) -> MailServer:
+    """Return the server, which has to be there with its plugin. Raises ClickException."""
+    if server is None:
+        raise click.ClickException("No mail server is set up. Use `mailroom mail set`.")
+    if server.provider not in get_providers():
+        raise click.ClickException(f"The plugin for the provider {server.provider} is missing or broken.")
+    return server
+
+
+def _require_valid(result: FormResult, own_fields: Mapping[str, str] = {}) -> EnteredServer:
+    """Return what was entered. Raises BadOptions; `own_fields` are those of the provider that were given."""
+    provider = result.form.chosen
+    problems = {
+        f"--field {name}": f"{provider.label} has no such field." for name in own_fields.keys() - provider.fields
+    }
+    names = SECRET_OPTIONS | {name: f"--field {name}" for name in provider.fields}
+    if not result.valid:
+        problems |= problems_of(result.form, {**names, "test_recipient": "--to"})
+    if problems or result.entered is None:
+        raise BadOptions(problems)
+    return result.entered
+
+
+def _first_administrator(session: Session) -> str:
+    """Return the address of the first active administrator; empty if there is none yet."""
+    administrators = select(User.email).where(User.role == Role.ADMINISTRATOR, User.state == UserState.ACTIVE)
+    return session.scalar(administrators.order_by(User.id).limit(1)) or ""
+
+
+def _send(entered: EnteredServer, saved: MailServer | None, recipient: str) -> TestSend:
+    """Send the test email. Raises ClickException."""
+    click.echo(f"Sending a test email to {recipient} …", err=True)
+    try:
+        return send_test(entered, saved, recipient)
+    except CannotUnseal as error:
+        text = "A saved secret can't be decrypted with the current secret key. Enter it again with `mailroom mail set`."
+        raise click.ClickException(text) from error
+
+
+def _save(database: Database, entered: EnteredServer, result: FormResult) -> Saved:
+    """Save the mail server. Raises ClickException."""
+    try:
+        with database.transaction() as session:
+            return service.save(session, app_state().sealer, entered, COMMAND_LINE, result.form.expected_version)
+    except (StaleVersion, service.SecretsRequired) as error:
+        raise click.ClickException(
+            "Somebody else saved the mail server meanwhile. Look at it and try again."
+        ) from error
+
+
+def _saved_to_dict(saved: Saved | None) -> dict[str, Any]:
+    return {
+        "saved": saved is not None,
+        "unchanged": bool(saved and saved.unchanged),
+        "draft": bool(saved and saved.is_draft),
+        "works_without_more": bool(saved and saved.can_work),
+        "discarded_access_token": bool(saved and saved.discarded_grant),
+    }
+
+
+def _outcome(saved: Saved | None) -> str:
+    if saved is None:
+        return "Nothing was saved."
+    if saved.unchanged:
+        return "Nothing was changed."
+    parts = ["Saved as a draft." if saved.is_draft else "Saved and in use." if saved.can_work else "Saved."]
+    if saved.discarded_grant:
+        parts.append("The access token was discarded, because it was generated for other settings.")
+    if saved.discarded_draft:
+        parts.append("The draft was discarded.")
+    if not saved.can_work:
+        parts.append("It will be used once an access token is generated: see Settings → Mail server.")
+    return " ".join(parts)

@@ -1,0 +1,89 @@
+"""The options of `mailroom mail set`: the fields of the page. Secrets come from files, as anybody can see arguments."""
+
+import sys
+from collections.abc import Callable
+from typing import Any, TextIO
+
+import click
+
+from webapp.cli.options import option
+from webapp.mail.server_page.forms import SECRETS
+
+# What each field means, in the order of the page.
+HELP = {
+    "provider": "Such as sendgrid, google, office365 or custom.",
+    "mail_from": "Sender, such as 'Acme <mail@acme.example>'.",
+    "authentication": "Such as password or none; depends on the provider.",
+    "username": "User name.",
+    "client_id": "OAuth2: client ID.",
+    "tenant_id": "OAuth2: directory (tenant) ID.",
+    "authorize_url": "OAuth2: authorization URL.",
+    "device_authorization_url": "OAuth2: device authorization URL.",
+    "token_url": "OAuth2: token URL.",
+    "scopes": "OAuth2: scopes, with spaces between them.",
+    "secret_expires_on": "Last day of the client secret or key.",
+    "host": "Host of the mail server.",
+    "port": "Port.",
+    "security": "starttls, tls or none.",
+    "tls_minimum": "1.2 or 1.3.",
+    "timeout": "Seconds.",
+    "proxy_type": "none, http or socks5.",
+    "proxy_host": "Host of the proxy.",
+    "proxy_port": "Port of the proxy.",
+    "proxy_username": "User name at the proxy.",
+    "limit_per_minute": "At most so many emails a minute.",
+    "limit_per_day": "At most so many emails in 24 hours.",
+    "limit_connections": "At most so many connections at once.",
+}
+FILE_HELP = "Read it from a file; - is standard input."
+SECRET_OPTIONS = {name: f"{option(name)}-file" for name in SECRETS}
+Command = Callable[..., None]
+
+
+def server_options(command: Command) -> Command:
+    """Add the options."""
+    given: list[Callable[[Command], Command]] = [click.option(option(name), help=text) for name, text in HELP.items()]
+    given += [
+        click.option("--password-stdin", is_flag=True, help="Read the password from standard input."),
+        *(click.option(name, type=click.File(), help=FILE_HELP) for name in SECRET_OPTIONS.values()),
+        click.option("--remove-client-secret", flag_value="y", help="Forget the saved client secret."),
+        _own("--field", "NAME=VALUE", "A field of the provider's own."),
+        _own("--field-file", "NAME=FILE", "The same from a file, for secrets."),
+    ]
+    for add in reversed(given):
+        command = add(command)
+    return command
+
+
+def read_options(given: dict[str, Any]) -> dict[str, str]:
+    """Return the form fields that the options give, but for the provider's own."""
+    names = (*HELP, "remove_client_secret")
+    posted = {name: str(given[name]) for name in names if given[name] is not None}
+    for name in SECRETS:
+        file: TextIO | None = given[f"{name}_file"]
+        if file is not None:
+            posted[name] = file.read()
+    if given["password_stdin"]:
+        posted["password"] = sys.stdin.readline()
+    return posted
+
+
+def read_own_fields(given: dict[str, Any]) -> dict[str, str]:
+    """Return the fields of the provider's own that the options give."""
+    own = dict(given["field"])
+    for name, path in given["field_file"].items():
+        with click.open_file(path) as opened:
+            own[name] = opened.read()
+    return own
+
+
+def _own(name: str, metavar: str, text: str) -> Callable[[Command], Command]:
+    return click.option(name, multiple=True, metavar=metavar, callback=_pairs, help=text)
+
+
+def _pairs(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Split texts at their first equals sign. Raises BadParameter."""
+    pairs = [value.partition("=") for value in values]
+    if wrong := [name for name, equals, _ in pairs if not name or not equals]:
+        raise click.BadParameter(f"{wrong[0]!r} has no name and value with = between them.")
+    return {name: value for name, _, value in pairs}

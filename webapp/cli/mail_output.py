@@ -1,0 +1,116 @@
+"""What `mailroom mail` prints: a mail server, the result of a test."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from shlex import quote
+from typing import Any
+
+import click
+
+from webapp.cli.options import option
+from webapp.cli.output import clean, moment, one_line, print_fields, print_table
+from webapp.cli.status import HEADLINES
+from webapp.mail.diagnosis.service import to_data
+from webapp.mail.expiry.service import Expiry
+from webapp.mail.models import Grant, MailServer
+from webapp.mail.servers import COLUMNS
+from webapp.mail.test_send import TestSend
+from webapp.mail.transcript import stage_label
+from webapp.outbox.status import Flow
+
+
+def server_to_dict(server: MailServer) -> dict[str, Any]:
+    """Return a saved mail server as JSON has it. Of secrets, it says when they were saved."""
+    saved_at = {name: datetime.fromisoformat(secret["saved_at"]) for name, secret in server.sealed_secrets.items()}
+    return {
+        **{name: getattr(server, name) for name in COLUMNS},
+        "fields": dict(server.provider_fields),
+        "secrets": {name: {"saved_at": at} for name, at in saved_at.items()},
+        "updated_at": server.updated_at,
+        "updated_by": server.updated_by,
+    }
+
+
+def grant_to_dict(grant: Grant) -> dict[str, Any]:
+    """Return an OAuth2 grant as JSON has it."""
+    return {
+        "status": grant.status,
+        "account": grant.account,
+        "scopes": grant.scopes.split(),
+        "granted_at": grant.granted_at,
+        "last_refresh_at": grant.last_refresh_at,
+        "expires_at": grant.refresh_deadline,
+    }
+
+
+def expiry_to_dict(expiry: Expiry) -> dict[str, Any]:
+    """Return when something expires as JSON has it."""
+    return {"subject": expiry.subject, "state": expiry.state, "expires_at": expiry.expires_at}
+
+
+def print_server(data: Mapping[str, Any]) -> None:
+    """Print what `mailroom mail show` found."""
+    click.echo(HEADLINES[Flow(data["state"]["state"])])
+    if data["state"]["reason"]:
+        click.echo(clean(data["state"]["reason"]))
+    click.echo()
+    settings = [(name, data[name]) for name in COLUMNS]
+    own = list(data["fields"].items())
+    saved = [(name, f"saved {secret['saved_at']:%Y-%m-%d}") for name, secret in data["secrets"].items()]
+    grant = data["grant"]
+    token = f"{grant['status']}{' for ' + grant['account'] if grant['account'] else ''}" if grant else ""
+    dates = [(f"{one['subject']} expires", moment(one["expires_at"])) for one in data["expiry_dates"]]
+    updated = f"{moment(data['updated_at'])} UTC by {data['updated_by']}"
+    print_fields([*settings, *own, *saved, ("access token", token), *dates, ("saved", updated)])
+    if data["draft"]:
+        click.echo("\nA draft waits for an access token: see Settings → Mail server.")
+
+
+def test_to_dict(test: TestSend) -> dict[str, Any]:
+    """Return the result of a test as JSON has it."""
+    diagnosis = {**to_data(test.diagnosis), "fix": dict(test.fix.values) or None} if test.diagnosis else None
+    failure = None
+    if test.stage is not None:
+        reply = test.error if test.from_server else None
+        failure = {"stage": test.stage, "reply": reply, "error": test.error}
+    return {
+        "ok": test.passed,
+        "recipient": test.recipient,
+        "host": test.host,
+        "seconds": round(test.seconds, 3),
+        "stages": [
+            {"name": one.stage, "ok": one.passed, "seconds": round(one.seconds, 3), "note": one.note}
+            for one in test.steps
+        ],
+        "failure": failure,
+        "diagnosis": diagnosis,
+    }
+
+
+def print_test(test: TestSend) -> None:
+    """Print the result of a test: its stages and, if one failed, why, what to do and what was said."""
+    rows = [
+        (stage_label(one.stage), "ok" if one.passed else "failed", f"{one.seconds:.2f}", one.note) for one in test.steps
+    ]
+    print_table(("stage", "result", "seconds", "note"), rows)
+    click.echo()
+    if test.passed:
+        click.echo(f"{test.host} accepted the email to {test.recipient} in {test.seconds:.2f} seconds.")
+        return
+    click.echo("The test email could not be sent.")
+    diagnosis = to_data(test.diagnosis) if test.diagnosis else {}
+    fix = " ".join(f"{option(name)} {quote(value)}" for name, value in test.fix.values.items())
+    print_fields(
+        [
+            ("Failed at", stage_label(test.stage) if test.stage else ""),
+            ("The server's words" if test.from_server else "Error", test.error),
+            ("Meaning", diagnosis.get("cause")),
+            ("What to do", "\n".join(diagnosis.get("steps", ()))),
+            ("More", diagnosis.get("help_url")),
+            ("A mail server answers with" if test.fix.verified else "Try", f"mailroom mail set {fix}" if fix else ""),
+        ]
+    )
+    if test.lines:
+        click.echo("\nThe conversation:")
+    for line in test.lines:
+        click.echo(f"{line.mark} {one_line(line.text)}")
