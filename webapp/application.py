@@ -5,6 +5,7 @@ from pathlib import Path
 from flask import Flask
 
 from webapp.accounts import wiring as accounts_wiring
+from webapp.api import wiring as api_wiring
 from webapp.applications import wiring as applications_wiring
 from webapp.audit import wiring as audit_wiring
 from webapp.core import logs
@@ -58,6 +59,7 @@ def create_app(config: Config | None = None) -> Flask:
     accounts_wiring.init_app(app)
     monitoring_wiring.init_app(app)
     home_wiring.init_app(app)
+    api_wiring.init_app(app)
     if config.demo == "on":
         demo_wiring.init_app(app)
     return app

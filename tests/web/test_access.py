@@ -16,6 +16,7 @@ from tests.support.html import forms_of
 from tests.support.inbox import Inbox
 from webapp.core.database import Base, Database
 from webapp.web.access import MEMBER, safe_next
+from webapp.web.problems import API_PREFIX
 
 # Every page that visitors can open. To add one, explain why in the review.
 PUBLIC = {
@@ -66,10 +67,14 @@ pytestmark = pytest.mark.one_database
 
 
 def rules(app: Flask, method: str, public: bool | None = False) -> Iterator[tuple[Rule, str]]:
-    """Yield each rule with this method, and a URL for it."""
+    """Yield each rule of a page with this method, and a URL for it. tests/api looks at those of the API."""
     adapter = app.url_map.bind("localhost")
     for rule in app.url_map.iter_rules():
-        if method in (rule.methods or ()) and public in (None, rule.rule in PUBLIC):
+        if (
+            not rule.rule.startswith(API_PREFIX)
+            and method in (rule.methods or ())
+            and public in (None, rule.rule in PUBLIC)
+        ):
             given = {name: ARGUMENTS[name] for name in rule.arguments}
             yield rule, adapter.build(rule.endpoint, given, method=method)
 

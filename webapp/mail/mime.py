@@ -116,9 +116,9 @@ def serialize(
             to_header,
             f"Date: {_date(composed_at.replace(microsecond=0))}\r\nMessage-ID: {message_id}\r\n"
             f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n--{boundary}\r\n'.encode("ascii"),
-            _part("plain", text),
+            text_part("plain", text),
             f"\r\n--{boundary}\r\n".encode("ascii"),
-            _part("html", html),
+            text_part("html", html),
             f"\r\n--{boundary}--\r\n".encode("ascii"),
         )
     )
@@ -188,8 +188,8 @@ def _header(name: str, value: str | tuple[str, str], utf8: bool) -> bytes:
     return bytes(rules.fold_binary(*stored))
 
 
-def _part(subtype: str, text: str) -> bytes:
-    """Return one part, as it is where possible, else in base64.
+def text_part(subtype: str, text: str) -> bytes:
+    """Return one part with its headers, as it is where possible, else in base64.
 
     Quoted-printable breaks lines inside links, which not every mail program repairs; relays turn 8bit into it.
     """
@@ -198,10 +198,11 @@ def _part(subtype: str, text: str) -> bytes:
     content = "\r\n".join(lines).encode()
     encoding = "7bit" if plain else "base64"
     head = f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n'
-    return head.encode("ascii") + (content if plain else _base64_lines(content))
+    return head.encode("ascii") + (content if plain else base64_lines(content))
 
 
-def _base64_lines(content: bytes) -> bytes:
+def base64_lines(content: bytes) -> bytes:
+    """Return the content in base64."""
     line = binascii.b2a_base64(content, newline=False)
     starts = range(0, len(line), BASE64_LINE_LENGTH)
     return b"\r\n".join([line[start : start + BASE64_LINE_LENGTH] for start in starts]) + b"\r\n"

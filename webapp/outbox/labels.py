@@ -33,6 +33,7 @@ FAILURES = {
     ),
     "settings_failed": _("The mail server's settings can't be used (%(error)s)."),
     "by_administrator": _("An administrator canceled it."),
+    "by_application": _("The application that sent it canceled it."),
     "data_unreadable": _("The data of this message in the database can't be read."),
     "no_worker": _("No worker is running, so no email is sent. Start one. If it has stopped, its log says why."),
     "not_sent": _("Email is due, but none has been sent for five minutes. See the worker's log for details."),

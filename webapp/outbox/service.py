@@ -172,14 +172,14 @@ def can_cancel(message: Message) -> bool:
     return message.state == MessageState.QUEUED and not (kind and kind.warns)
 
 
-def cancel(session: Session, message_id: int) -> None:
-    """Don't send one queued message. Raises NotFound, NotWaiting."""
+def cancel(session: Session, message_id: int, code: str = "by_administrator") -> None:
+    """Don't send one queued message; `code` says whose wish that is. Raises NotFound, NotWaiting."""
     message = get_message(session, message_id, lock=True)
     if not can_cancel(message):
         raise NotWaiting
     now = clock.now()
     if message.uncertain_at is None:
-        cancel_queued(message, now, "by_administrator")
+        cancel_queued(message, now, code)
     else:
         message.state, message.finished_at, message.waits_for_server = MessageState.UNCERTAIN, now, False
     statistics.count_finished(session, now, [(message.kind, message.state)])

@@ -10,7 +10,7 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from webapp.core.config import Config
 from webapp.core.keys.keyring import Keyring
 from webapp.core.sealing import derive
-from webapp.web.problems import API_PREFIX
+from webapp.web.problems import API_PREFIX, is_api_request
 
 # The token of the signed-in session: see accounts.sessions.
 SESSION = "mailroom_session"
@@ -42,8 +42,8 @@ def cookie_name(name: str) -> str:
 
 
 def get(name: str) -> str:
-    """Return the value of a cookie that the browser sent; empty if there is none."""
-    return request.cookies.get(cookie_name(name), "")
+    """Return the value of a cookie that the browser sent; empty if there is none, and for the API."""
+    return "" if is_api_request() else request.cookies.get(cookie_name(name), "")
 
 
 def set_later(name: str, value: str, expires: datetime | None = None) -> None:

@@ -22,6 +22,7 @@ from webapp.web import csrf, error_pages
 from webapp.web.access import MEMBER, PUBLIC, safe_next
 from webapp.web.client import current_client
 from webapp.web.forms import text
+from webapp.web.problems import is_api_request
 
 # In Flask's session: the address of a user who has just reset the password, filled in once.
 PREFILLED_EMAIL = "prefilled_email"
@@ -126,6 +127,7 @@ def _reauthenticate_if_due() -> ResponseReturnValue | None:
         request.endpoint is None
         or request.endpoint in EXEMPT_FROM_REAUTHENTICATION
         or request.blueprint in EXEMPT_BLUEPRINTS
+        or is_api_request()
     ):
         return None
     due = reauthentication.is_due(browser.current_session())

@@ -1,0 +1,221 @@
+"""Endpoints: a function for each, and around it what all of them have in common.
+
+In this order: authenticate, read and validate the request, open the transaction, count the request, look for the same
+one sent before, and only then do what the endpoint is for. Its part of the OpenAPI document comes from the same
+declaration.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import wraps
+from typing import Any
+
+from flask import Response, g, request
+from flask_smorest.blueprint import Blueprint as SmorestBlueprint
+from marshmallow import Schema
+from sqlalchemy.orm import Session
+
+from webapp.api import idempotency, limits, problems
+from webapp.api.authentication import authenticate
+from webapp.api.parsing import Parser
+from webapp.api.problems import Kind
+from webapp.api.replies import Reply
+from webapp.api.schemas import IdempotencySchema, ProblemSchema
+from webapp.applications.models import Application
+from webapp.core.actor import Actor, set_actor
+from webapp.core.app_state import app_state
+from webapp.core.config import MAX_REQUEST_SIZE, MAX_UPLOAD_SIZE
+from webapp.core.database import DATABASE_UNAVAILABLE
+from webapp.web import problems as web_problems
+from webapp.web.client import current_client
+
+PREFIX = "/api/v1"
+STRING = {"schema": {"type": "string"}}
+HEADERS = {
+    "RateLimit-Policy": {**STRING, "description": "How many requests are allowed (`q`) in how many seconds (`w`)."},
+    "RateLimit": {**STRING, "description": "How many more are allowed now (`r`); all again after `t` seconds."},
+}
+# Of statuses without a kind, for the document.
+OTHER_PROBLEMS = {
+    400: "Malformed request",
+    404: "Not found",
+    413: "Too large",
+    415: "Not JSON",
+    500: "Failure",
+    503: "Unavailable for now",
+}
+
+
+class Permission(Enum):
+    """What an application must be allowed to do to use an endpoint."""
+
+    NONE = ""
+    SEND = "may_send"
+    USERS = "may_manage_users"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A valid request of an application, in its transaction. `body` and `query` are empty if it has none."""
+
+    session: Session
+    application: Application
+    body: Mapping[str, Any]
+    query: Mapping[str, Any]
+
+
+View = Callable[..., Reply]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an endpoint answers if all is well, for the document."""
+
+    schema: type[Schema] | None
+    example: Mapping[str, Any] | None
+    status: int = 200
+    description: str = "Done"
+    headers: Mapping[str, Any] | None = None
+
+
+class Blueprint(SmorestBlueprint):
+    """The endpoints of one kind of resource; `name` is the title of their section in the document."""
+
+    ARGUMENTS_PARSER = Parser()
+
+    def __init__(self, name: str, description: str) -> None:
+        super().__init__(name, __name__, url_prefix=PREFIX, description=description)
+        self.after_request(_add_rate_limit)
+
+    def operation(
+        self,
+        method: str,
+        path: str,
+        *,
+        permission: Permission,
+        answer: Answer,
+        query: type[Schema] | None = None,
+        body: type[Schema] | None = None,
+        body_required: bool = True,
+        examples: Mapping[str, Any] | None = None,
+        refusals: Sequence[Kind] = (),
+        parameters: Sequence[Mapping[str, Any]] = (),
+        large: bool = False,
+    ) -> Callable[[View], View]:
+        """Declare an endpoint; the function gets a Call and the parameters of the path, and may raise Problem.
+
+        `examples` are those of the body, by name. `large` ones take MAX_UPLOAD_SIZE bytes.
+        """
+        repeatable = method == "POST"
+
+        def decorate(view: View) -> View:
+            work: Any = _in_transaction(view, query, body, repeatable)
+            if repeatable:
+                work = self.arguments(IdempotencySchema, location="headers")(work)
+            if body:
+                shown = {name: {"value": value} for name, value in (examples or {}).items()} or None
+                work = self.arguments(body, required=body_required, examples=shown)(work)
+            if query:
+                work = self.arguments(query, location="query")(work)
+            work = _authenticated(work, permission, MAX_UPLOAD_SIZE if large else MAX_REQUEST_SIZE)
+            work = self._documented(work, answer, _refusals(permission, query, body, repeatable, path, refusals))
+            self.route(path, methods=[method], parameters=list(parameters), endpoint=view.__name__)(work)
+            return view
+
+        return decorate
+
+    def _documented(self, work: Any, answer: Answer, refusals: Mapping[int, Sequence[str]]) -> Any:
+        for status, texts in refusals.items():
+            work = self.alt_response(
+                status,
+                schema=ProblemSchema,
+                content_type=web_problems.MEDIA_TYPE,
+                description="; ".join(texts),
+            )(work)
+        return self.response(
+            answer.status,
+            answer.schema,
+            description=answer.description,
+            example=answer.example,
+            headers={**HEADERS, **(answer.headers or {})},
+        )(work)
+
+
+def _add_rate_limit(response: Response) -> Response:
+    if "api_allowance" in g:
+        limits.add_headers(response, g.api_allowance)
+    return response
+
+
+def _authenticated(work: Callable[..., Response], permission: Permission, max_size: int) -> Callable[..., Response]:
+    """Let only applications with this permission go on, and count their requests whatever becomes of them."""
+
+    @wraps(work)
+    def checked(**path: Any) -> Response:
+        application = g.api_application = authenticate()
+        client = current_client()
+        set_actor(Actor(ip_address=client.ip_address, user_agent=client.user_agent, application=application.name))
+        # Strangers were allowed less.
+        request.max_content_length = max_size
+        try:
+            if permission.value and not getattr(application, permission.value):
+                raise problems.PERMISSION_MISSING.problem()
+            return work(**path)
+        except DATABASE_UNAVAILABLE:
+            raise
+        except Exception:
+            # The transaction in which it was counted is undone.
+            with app_state().database.transaction() as session:
+                g.api_allowance = limits.count(session, application.id)
+            raise
+
+    return checked
+
+
+def _in_transaction(
+    view: View, query: type[Schema] | None, body: type[Schema] | None, repeatable: bool
+) -> Callable[..., Response]:
+    @wraps(view)
+    def work(*parsed: Mapping[str, Any], **path: Any) -> Response:
+        # In the order of the decorators, from the outermost.
+        given = iter(parsed)
+        found_query = next(given) if query else {}
+        found_body = next(given) if body else {}
+        key = next(given).get("key") if repeatable else None
+        state, application = app_state(), g.api_application
+        with state.database.transaction() as session:
+            g.api_allowance = limits.count(session, application.id)
+            call = Call(session, application, found_body, found_query)
+            if key is None:
+                reply = view(call, **path)
+            else:
+                reply = idempotency.once(session, state.sealer, application.id, key, lambda: view(call, **path))
+        return reply.to_response()
+
+    return work
+
+
+def _refusals(
+    permission: Permission,
+    query: type[Schema] | None,
+    body: type[Schema] | None,
+    repeatable: bool,
+    path: str,
+    kinds: Sequence[Kind],
+) -> dict[int, list[str]]:
+    """Return the statuses of problems that an endpoint may have, each with what they mean."""
+    found: dict[int, list[str]] = {}
+    general = [problems.UNAUTHENTICATED, problems.APPLICATION_DISABLED, problems.NETWORK_NOT_ALLOWED]
+    if permission is not Permission.NONE:
+        general.append(problems.PERMISSION_MISSING)
+    if query or body or repeatable:
+        general.append(problems.INVALID_REQUEST)
+    if repeatable:
+        general.append(problems.KEY_REUSED)
+    for kind in (*general, problems.TOO_MANY_REQUESTS, *kinds):
+        found.setdefault(kind.status, []).append(kind.title)
+    statuses = {500, 503} | ({400, 413, 415} if body else set()) | ({404} if "<" in path else set())
+    for status in statuses:
+        found.setdefault(status, []).append(OTHER_PROBLEMS[status])
+    return dict(sorted(found.items()))

@@ -1,0 +1,62 @@
+"""What the documents of several endpoints have in common."""
+
+from typing import Any
+
+from marshmallow import Schema, fields, validate
+
+PROBLEM_EXAMPLE = {
+    "type": "/api/v1/docs#invalid-request",
+    "title": "Invalid request",
+    "status": 422,
+    "detail": "Not valid: #/to/0.",
+    "errors": [{"pointer": "#/to/0", "detail": "Enter an email address such as ada@example.com."}],
+}
+TIME = {"type": "string", "format": "date-time"}
+
+
+class FieldErrorSchema(Schema):
+    """What is wrong with one part of a request; exactly one of `pointer`, `parameter` and `header` names it."""
+
+    detail = fields.String(required=True, metadata={"description": "What is wrong with it."})
+    pointer = fields.String(metadata={"description": "Of a part of the body: a JSON pointer, such as `#/to/0`."})
+    parameter = fields.String(metadata={"description": "Of a parameter of the query: its name."})
+    header = fields.String(metadata={"description": "Of a header: its name."})
+
+
+class ProblemSchema(Schema):
+    """Why a request was refused (RFC 9457). Nothing was changed."""
+
+    type = fields.String(required=True, metadata={"description": "Identifies the kind of problem."})
+    title = fields.String(required=True, metadata={"description": "Names the kind of problem."})
+    status = fields.Integer(required=True, strict=True, metadata={"description": "The HTTP status."})
+    detail = fields.String(required=True, metadata={"description": "Explains this occurrence to a person."})
+    errors = fields.List(fields.Nested(FieldErrorSchema), metadata={"description": "The parts that are not valid."})
+
+
+class IdempotencySchema(Schema):
+    """The header of all requests that change something."""
+
+    key = fields.String(
+        data_key="Idempotency-Key",
+        validate=validate.Regexp(r"^[!-~]{1,255}\Z", error="Use 1 to 255 visible ASCII characters, without spaces."),
+        metadata={
+            "description": "Any text, such as a UUID, that is new for each request. A request that is sent again with "
+            "the same key within 24 hours is not carried out again, and gets the same response.",
+            "example": "8e03978e-40d5-43e8-bc93-6894a57f9324",
+            "pattern": "^[!-~]{1,255}$",
+        },
+    )
+
+
+class StrictBoolean(fields.Boolean):
+    """True or false, and nothing that some programs take for it."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
+def time_field(description: str, **options: Any) -> fields.String:
+    """Return the field of a time in a response."""
+    return fields.String(metadata={"format": "date-time", "description": description}, **options)

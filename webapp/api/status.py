@@ -1,0 +1,75 @@
+"""`GET /status`: whether email flows."""
+
+from marshmallow import Schema, fields, validate
+
+from webapp.api.endpoint import Answer, Blueprint, Call, Permission
+from webapp.api.replies import Reply
+from webapp.api.schemas import time_field
+from webapp.core import clock
+from webapp.monitoring.state import mail_state
+from webapp.outbox import labels
+from webapp.outbox.status import Flow, cause_of, delivery_status, recently_undelivered
+
+blueprint = Blueprint("Status", "Whether email is being delivered.")
+EXAMPLE = {
+    "state": "stopped",
+    "since": "2026-11-30T09:12:44Z",
+    "cause": {"stage": "connect", "code": "refused", "text": "The server refused the connection."},
+    "waiting": 12,
+    "oldest_seconds": 340,
+    "workers": 1,
+    "undelivered": {"failed": 2, "expired": 0, "uncertain": 0},
+}
+
+
+class CauseSchema(Schema):
+    """Why no email goes out."""
+
+    stage = fields.String(required=True, metadata={"description": "At which stage of sending it fails."})
+    code = fields.String(required=True, metadata={"description": "Names the failure."})
+    text = fields.String(required=True, metadata={"description": "Explains it to a person."})
+
+
+class StatusSchema(Schema):
+    """Whether email flows, and if not, since when and why."""
+
+    state = fields.String(
+        required=True,
+        validate=validate.OneOf(list(Flow)),
+        metadata={
+            "description": "`flowing`; `unconfirmed`: nothing was sent since the settings changed; `limited`: the mail "
+            "server takes no more for now; `stopped`; `no_worker`; `not_set_up`."
+        },
+    )
+    since = time_field("Since when nothing goes out; null while email flows.", required=True, allow_none=True)
+    cause = fields.Nested(CauseSchema, required=True, allow_none=True, metadata={"description": "Null while it flows."})
+    waiting = fields.Integer(required=True, metadata={"description": "How many emails wait, of all applications."})
+    oldest_seconds = fields.Integer(required=True, metadata={"description": "How long the oldest of them has waited."})
+    workers = fields.Integer(required=True, metadata={"description": "How many workers run."})
+    undelivered = fields.Dict(
+        required=True,
+        keys=fields.String(),
+        values=fields.Integer(),
+        metadata={"description": "How many emails were not delivered in the last seven days, by state; 501 is “more”."},
+    )
+
+
+@blueprint.operation("GET", "/status", permission=Permission.NONE, answer=Answer(StatusSchema, EXAMPLE))
+def status(call: Call) -> Reply:
+    """Tell whether email flows.
+
+    For monitoring, and before a batch is sent. Messages are accepted whatever the state: they wait.
+    """
+    session, now = call.session, clock.now()
+    found = mail_state(session, now)
+    cause = cause_of(session, delivery_status(session, now))
+    counts = recently_undelivered(session, now)
+    return Reply(
+        {
+            **found,
+            "cause": {"stage": cause.stage, "code": cause.code, "text": labels.describe_cause(cause)}
+            if cause
+            else None,
+            "undelivered": {str(state): lately for state, (_today, lately) in counts.items()},
+        }
+    )
