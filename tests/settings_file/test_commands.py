@@ -31,15 +31,16 @@ def check(tmp_path: Path) -> Iterator[Check]:
     assert not (tmp_path / "none").exists()
 
 
-def documented_example(mail_password: Path) -> str:
+def documented_example(folder: Path) -> str:
     blocks = re.findall(r"```toml\n(.*?)```", DOCUMENTATION.read_text(), re.DOTALL)
-    return str(blocks[0]).replace("/run/secrets/mail-password", str(mail_password))
+    return str(blocks[0]).replace("/run/secrets", str(folder))
 
 
 def test_the_example_of_the_documentation_is_right_and_can_be_applied(
     check: Check, apply: Apply, settings_file: Path
 ) -> None:
-    apply(documented_example(settings_file.parent / "mail-password"))
+    (settings_file.parent / "shop").write_text("x" * 32)
+    apply(documented_example(settings_file.parent))
     checked = check(settings_file)
     assert (checked.exit_code, checked.stdout) == (0, f"{settings_file} is right.\n")
 

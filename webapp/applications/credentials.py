@@ -4,7 +4,6 @@ It is asked for each request of the API and each session of SMTP, so what succee
 """
 
 import ipaddress
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from webapp.applications import audit_events
 from webapp.applications.models import Application, ApplicationSecret
+from webapp.applications.values import IDENTIFIER
 from webapp.audit import service as audit
 from webapp.core import clock, rate_limits
 from webapp.core.actor import acting, current_actor
@@ -30,7 +30,6 @@ WRONG_BY_NETWORK = Limit("wrong secrets of applications, network", 30, timedelta
 # However many are refused, the audit trail gets few entries: for each application, and in all for wrong secrets.
 AUDITED = Limit("refused credentials audited", 20, timedelta(hours=1))
 _APPLICATIONS: Table = Application.__table__  # type: ignore[assignment]  # SQLAlchemy: a FromClause, for views
-_IDENTIFIER = re.compile(r"app_[0-9a-z_]{1,36}")
 
 
 class Refused(MailroomError):
@@ -157,7 +156,7 @@ def _refuse(
 
 def _name(session: Session, identifier: str) -> str:
     """Return the name of the application that was tried. What was entered may be a secret in the wrong field."""
-    if not _IDENTIFIER.fullmatch(identifier):
+    if not IDENTIFIER.fullmatch(identifier):
         return ""
     return session.scalar(select(Application.name).where(Application.identifier == identifier)) or ""
 

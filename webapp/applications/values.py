@@ -1,6 +1,7 @@
 """What administrators enter about an application: checked, and brought into the form in which it is stored."""
 
 import ipaddress
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -17,6 +18,7 @@ MAX_NAME_LENGTH = 100
 MAX_ITEMS = 100
 MAX_MESSAGES_PER_HOUR = 1_000_000
 IDENTIFIER_PREFIX = "app_"
+IDENTIFIER = re.compile(IDENTIFIER_PREFIX + r"[0-9a-z_]{1,36}")
 # Larger networks hold more than one organization. 10.0.0.0/8 and fc00::/7 are the largest private ones.
 MIN_TRUSTED_PREFIX = {4: 8, 6: 7}
 

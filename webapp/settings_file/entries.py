@@ -49,7 +49,7 @@ def report_errors(table: Table, form: Form, key_of: Callable[[str], str] = str) 
         table.report(key, f"{field.errors[0]}{_allowed(field)}{missing}")
 
 
-def text_of(table: Table, key: str, kind: type) -> Any:
+def value_of(table: Table, key: str, kind: type) -> Any:
     """Return the value of a key if it has this type; else report it and return None."""
     value = table.values[key]
     if _type_of(value) is kind:
@@ -81,7 +81,7 @@ def _text(table: Table, key: str, value: Any, field: Field) -> str | None:
     if isinstance(field, SECRET_FIELDS):
         return secret_of(table, key)
     kind = next((kind for cls, kind in _KINDS if isinstance(field, cls)), str)
-    value = text_of(table, key, kind)
+    value = value_of(table, key, kind)
     if isinstance(value, bool):
         return "y" if value else "false"
     return None if value is None else str(value)

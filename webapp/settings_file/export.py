@@ -1,5 +1,6 @@
 """Write the present settings as a settings file. Secrets aren't in it: placeholders say where to give them."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date
@@ -10,13 +11,16 @@ from sqlalchemy.orm import Session
 from tomlkit.items import AoT, Table
 from wtforms import BooleanField, DateField, Field, IntegerField
 
+from webapp.applications import service as applications
+from webapp.applications.models import Application
 from webapp.core.config import Config
 from webapp.mail.models import MailServer
 from webapp.mail.server_page.forms import mail_server_form
 from webapp.mail.servers import COLUMNS, find_saved
 from webapp.providers.registry import get_providers
 from webapp.settings import service as settings
-from webapp.settings.declared import GENERAL, MAIL_SERVERS, SECURITY
+from webapp.settings.declared import APPLICATIONS, GENERAL, MAIL_SERVERS, SECURITY
+from webapp.settings_file.applications import LISTS, MAY, OTHERS
 
 HEADER = """Mailroom's settings, as `mailroom settings export` wrote them.
 What this file sets is locked on the pages. Remove what people should change there.
@@ -34,6 +38,8 @@ def export(session: Session) -> str:
     document.add(SECURITY, _table(asdict(settings.security(session))))
     if server := find_saved(session).shown:
         document.add(MAIL_SERVERS, _tables([_mail_server(server)]))
+    if found := applications.list_all(session):
+        document.add(APPLICATIONS, _tables([_application(one) for one in found]))
     return tomlkit.dumps(document)
 
 
@@ -46,11 +52,26 @@ def _mail_server(server: MailServer) -> Table:
         values |= {key: _typed(form[key], value) for key, value in server.provider_fields.items() if key in form}
     table = _table(values)
     for name in sorted(server.sealed_secrets):
-        add_secret(table, name, f"MAIL_SERVER_{name.upper()}")
+        _add_secret(table, name, _variable("MAIL_SERVER", name))
     return table
 
 
-def add_secret(table: Table, key: str, variable: str, comment: str = PLACEHOLDER) -> None:
+def _application(application: Application) -> Table:
+    may = [name for name, field in MAY.items() if getattr(application, field)]
+    values = {"name": application.name, "identifier": application.identifier, "may": may}
+    values |= {key: getattr(application, field) for key, field in {**LISTS, **{key: key for key in OTHERS}}.items()}
+    table = _table({key: value for key, value in values.items() if value})
+    comment = "only its hash is stored: set this variable to the secret that the application has"
+    _add_secret(table, "secret", _variable("APPLICATION", application.name, "SECRET"), comment)
+    return table
+
+
+def _variable(*parts: str) -> str:
+    """Return the name of an environment variable."""
+    return re.sub(r"[^A-Z0-9]+", "_", "_".join(parts).upper()).strip("_")
+
+
+def _add_secret(table: Table, key: str, variable: str, comment: str = PLACEHOLDER) -> None:
     """Add a placeholder for a secret: an environment variable, and a comment that says what to do."""
     reference = tomlkit.inline_table()
     reference["env"] = variable

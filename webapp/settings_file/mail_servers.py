@@ -15,7 +15,7 @@ from webapp.providers import Provider
 from webapp.providers.registry import get_providers
 from webapp.settings.declared import MAIL_SERVERS, Declared
 from webapp.settings_file.document import Document, Table
-from webapp.settings_file.entries import report_errors, text_of, to_post
+from webapp.settings_file.entries import report_errors, to_post, value_of
 
 # Nobody entered it in a browser.
 NO_USER = 0
@@ -51,7 +51,7 @@ def _provider(table: Table) -> Provider | None:
     for key in missing:
         table.report(key, "Set it. It isn't in the file.")
     known = [provider.key for provider in get_providers()]
-    name = text_of(table, "provider", str) if "provider" not in missing else None
+    name = value_of(table, "provider", str) if "provider" not in missing else None
     if name is not None and name not in known:
         table.report("provider", f"There is no such provider. Allowed are: {', '.join(known)}.")
     return get_providers().get(name or "") if not missing else None

@@ -9,11 +9,11 @@ from webapp.core.sealing import Sealer
 from webapp.mail.servers import find_saved
 from webapp.settings import declared
 from webapp.settings.service import lock_row
-from webapp.settings_file import general, mail_servers
+from webapp.settings_file import applications, general, mail_servers
 from webapp.settings_file.document import Document, InvalidSettingsFile, Problem
 from webapp.settings_file.models import SettingsFileState
 
-SECTIONS = (declared.GENERAL, declared.SECURITY, declared.MAIL_SERVERS)
+SECTIONS = (declared.GENERAL, declared.SECURITY, declared.MAIL_SERVERS, declared.APPLICATIONS)
 
 
 def apply_document(state: AppState, found: Document) -> None:
@@ -45,6 +45,7 @@ def apply(session: Session, sealer: Sealer, found: Document) -> None:
         *mail_servers.apply(session, sealer, found),
         *general.apply_general(session, found),
         *general.apply_security(session, found),
+        *applications.apply(session, found),
     ]
     if found.problems:
         raise InvalidSettingsFile(found.path, sorted(found.problems, key=lambda one: one.line or 0))
