@@ -226,7 +226,6 @@ class TestNothingChanged:
         [
             ("/settings/general", {"product_name": "Acme"}),
             ("/settings/security", {"lockout_threshold": 5}),
-            ("/settings/webhook", {"webhook_url": "https://hooks.example"}),
         ],
     )
     def test_in_the_settings(
@@ -235,6 +234,13 @@ class TestNothingChanged:
         administrator.submit(page, **fields)
         before = number_of_entries(database)
         assert "Saved." in administrator.submit(page, **fields).text
+        assert number_of_entries(database) == before
+
+    def test_of_a_webhook(self, administrator: Browser, database: Database) -> None:
+        fields = {"webhook_name": "Pager", "webhook_url": "https://hooks.example", "webhook_scope": "all"}
+        administrator.submit("/settings/webhooks/new", **fields)
+        before = number_of_entries(database)
+        assert "Saved." in administrator.submit("/settings/webhooks/1", **fields).text
         assert number_of_entries(database) == before
 
     def test_of_the_mail_server(self, administrator: Browser, database: Database, inbox: Inbox) -> None:

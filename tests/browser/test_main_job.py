@@ -142,7 +142,13 @@ def show_a_link(walker: Walker, site: Site, mailboxes: Mailboxes) -> None:
 def visit_other_pages(walker: Walker, user: Walker, site: Site) -> None:
     for path in ("/", "/users", "/users?search=nobody", "/outbox", "/outbox/1", "/outbox?state=failed", "/nothing"):
         walker.open(f"{site.url}{path}")
-    for path in ("/audit", "/audit?since=2026-02-02&until=2026-02-01", "/settings/security", "/settings/webhook"):
+    for path in (
+        "/audit",
+        "/audit?since=2026-02-02&until=2026-02-01",
+        "/settings/security",
+        "/settings/webhooks",
+        "/settings/webhooks/new",
+    ):
         walker.open(f"{site.url}{path}")
     for path in ("/settings/emails", "/settings/emails/new_session", "/settings/emails/reset?width=phone"):
         walker.open(f"{site.url}{path}")

@@ -29,10 +29,11 @@ Act = Callable[[], None]
 
 @pytest.fixture
 def receiver(state: AppState) -> Iterator[Receiver]:
-    """A program that receives events, saved as the webhook."""
+    """A program that receives events, that a webhook sends outages to."""
     with running_receiver() as receiver:
         with state.database.transaction() as session:
-            service.save(session, state.sealer, receiver.url)
+            events = ["mail_server.stopped", "mail_server.recovered"]
+            service.create(session, state.sealer, name="Pager", url=receiver.url, events=events)
         yield receiver
 
 
@@ -42,8 +43,7 @@ def watch(state: AppState) -> Act:
 
     def watch() -> None:
         alarm.watch(clock.now())
-        while delivery.deliver_next(state, clock.now()):
-            pass
+        delivery.deliver_due(state)
 
     return watch
 

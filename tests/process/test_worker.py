@@ -213,13 +213,13 @@ def test_the_worker_tells_the_webhook_that_a_grant_is_dead_and_that_mail_stands_
             owner.authorize()
         provider.revoke()
         with state.database.transaction() as session:
-            secret = webhooks.save(session, state.sealer, receiver.url)
+            secret = webhooks.create(session, state.sealer, name="Pager", url=receiver.url).secret
         run_worker()
         until(lambda: grant_is_refused(state), 30)
         # As a minute later.
         get_queue(app).task("send expiry alerts").enqueue()
         until(lambda: sorted(receiver.types) == ["mail_server.grant_refused", "mail_server.stopped"], 60)
-        assert all(request.is_signed_with(secret or "") for request in receiver.received)
+        assert all(request.is_signed_with(secret) for request in receiver.received)
 
 
 def grant_is_refused(state: AppState) -> bool:

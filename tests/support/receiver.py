@@ -37,11 +37,13 @@ class Received:
 
 
 class Receiver:
-    """The receiver. `answers` holds the statuses of the next responses, 204 after that."""
+    """The receiver. `answers` holds the statuses of the next responses, 204 after that; it waits for `answering`."""
 
     def __init__(self) -> None:
         self.received: list[Received] = []
         self.answers: list[int] = []
+        self.answering = threading.Event()
+        self.answering.set()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (Handler,), {"receiver": self}))
         self._http.daemon_threads = True
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
@@ -59,6 +61,7 @@ class Receiver:
 
     def close(self) -> None:
         """Stop the receiver."""
+        self.answering.set()
         self._http.shutdown()
         self._http.server_close()
         self._thread.join(10)
@@ -76,6 +79,7 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.receiver.received.append(Received(headers, body))
+        self.receiver.answering.wait(10)
         self.send_response(self.receiver.answers.pop(0) if self.receiver.answers else 204)
         self.send_header("Location", "/elsewhere")
         self.send_header("Content-Length", "0")

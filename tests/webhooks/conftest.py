@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.support.receiver import Receiver, running_receiver
-from webapp.core import clock
 from webapp.core.app_state import AppState
-from webapp.webhooks import delivery, service
+from webapp.webhooks import delivery, events, service
+from webapp.webhooks.models import Webhook
+from webapp.webhooks.registry import EventType
 
 
 @pytest.fixture
@@ -18,12 +19,22 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def secret(state: AppState, receiver: Receiver) -> str:
-    """The signing secret that was created when an administrator saved the receiver's URL."""
+def created(state: AppState, receiver: Receiver) -> service.Created:
+    """A webhook that sends everything to the receiver, and its secret."""
     with state.database.transaction() as session:
-        created = service.save(session, state.sealer, receiver.url)
-    assert created is not None
-    return created
+        return service.create(session, state.sealer, name="Pager", url=receiver.url)
+
+
+@pytest.fixture
+def webhook(created: service.Created) -> Webhook:
+    """The webhook."""
+    return created.webhook
+
+
+@pytest.fixture
+def secret(created: service.Created) -> str:
+    """Its signing secret."""
+    return created.secret
 
 
 @pytest.fixture
@@ -32,7 +43,7 @@ def enqueue(state: AppState) -> Callable[[str], None]:
 
     def enqueue(event_type: str) -> None:
         with state.database.transaction() as session:
-            service.enqueue(session, event_type, "Something happened.")
+            events.enqueue(session, EventType(event_type, ""), "Something happened.")
 
     return enqueue
 
@@ -40,10 +51,4 @@ def enqueue(state: AppState) -> Callable[[str], None]:
 @pytest.fixture
 def deliver(state: AppState) -> Callable[[], None]:
     """Deliver the events that are due, as the worker does."""
-
-    def deliver() -> None:
-        now = clock.now()
-        while delivery.deliver_next(state, now):
-            pass
-
-    return deliver
+    return lambda: delivery.deliver_due(state)

@@ -9,11 +9,12 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from tests.support.receiver import Receiver
+from tests.support.receiver import Receiver, running_receiver
+from tests.support.running import until
 from webapp.core import clock
 from webapp.core.app_state import AppState
-from webapp.webhooks import delivery, service
-from webapp.webhooks.models import DeliveryState, WebhookDelivery
+from webapp.webhooks import delivery, service, signing
+from webapp.webhooks.models import DeliveryState, Webhook, WebhookDelivery
 
 Enqueue = Callable[[str], None]
 Deliver = Callable[[], None]
@@ -33,7 +34,7 @@ def after(**time: float) -> Any:
 def test_a_signature_is_the_one_in_the_example_of_standard_webhooks() -> None:
     moment = datetime.fromtimestamp(1614265330, UTC)
     secrets = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]
-    headers = delivery.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", b'{"test": 2432232314}', secrets, moment)
+    headers = signing.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", b'{"test": 2432232314}', secrets, moment)
     assert headers["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
     assert headers["webhook-timestamp"] == "1614265330"
 
@@ -77,14 +78,14 @@ def test_an_event_is_retried_after_a_status_other_than_2xx(
 
 @pytest.mark.one_database
 def test_an_unreachable_receiver_is_retried_for_three_days(
-    state: AppState, receiver: Receiver, secret: str, enqueue: Enqueue
+    state: AppState, receiver: Receiver, webhook: Webhook, enqueue: Enqueue
 ) -> None:
     receiver.close()
     enqueue("test.happened")
     begun, hours = clock.now(), 0
     while last(state).state == DeliveryState.QUEUED:
         with time_machine.travel(begun + timedelta(hours=hours)):
-            delivery.deliver_next(state, clock.now())
+            delivery.deliver_due(state)
         hours += 1
     assert 72 < hours < 110
     assert (last(state).state, last(state).attempts) == (DeliveryState.FAILED, 10)
@@ -93,9 +94,9 @@ def test_an_unreachable_receiver_is_retried_for_three_days(
 
 @pytest.mark.one_database
 def test_a_receiver_that_replies_410_is_sent_nothing_more(
-    state: AppState, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver
+    state: AppState, receiver: Receiver, webhook: Webhook, enqueue: Enqueue, deliver: Deliver
 ) -> None:
-    receiver.answers = [500, 410]
+    receiver.answers = [400, 410]
     enqueue("test.first")
     enqueue("test.second")
     deliver()
@@ -107,35 +108,81 @@ def test_a_receiver_that_replies_410_is_sent_nothing_more(
 
 @pytest.mark.parametrize("status", [410, 500])
 def test_a_failure_at_an_old_url_does_not_count_once_another_is_saved(
-    state: AppState, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver, status: int
+    state: AppState, receiver: Receiver, webhook: Webhook, enqueue: Enqueue, deliver: Deliver, status: int
 ) -> None:
     enqueue("test.happened")
     receiver.answers = [status]
-    event = delivery.claim(state, clock.now()) or pytest.fail("nothing was due")
-    result = delivery.send(state, event)
+    claimed = delivery.claim(state, webhook.id, clock.now()) or pytest.fail("nothing was due")
+    result = delivery.send(state, claimed.webhook, claimed.event.event_id, claimed.event.body)
     with state.database.transaction() as session:
-        service.save(session, state.sealer, receiver.url)
-    delivery.record(state, event, result)
+        service.update(session, state.sealer, webhook.id, name=webhook.name, url=receiver.url)
+    delivery.record(state, claimed, result)
     deliver()
     assert (receiver.types, last(state).state) == (["test.happened"] * 2, DeliveryState.DELIVERED)
 
 
-def test_concurrent_workers_send_an_event_once(
-    state: AppState, receiver: Receiver, secret: str, enqueue: Enqueue
+def test_concurrent_workers_send_each_event_once_and_in_order(
+    state: AppState, receiver: Receiver, webhook: Webhook, enqueue: Enqueue
 ) -> None:
-    for number in range(4):
+    for number in range(6):
         enqueue(f"test.{number}")
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda _number: delivery.deliver_next(state, clock.now()), range(4)))
-    assert sorted(receiver.types) == ["test.0", "test.1", "test.2", "test.3"]
+        list(pool.map(lambda _number: delivery.deliver_due(state), range(4)))
+    assert receiver.types == [f"test.{number}" for number in range(6)]
+
+
+@pytest.mark.one_database
+def test_a_receiver_that_hangs_delays_nobody_else(
+    state: AppState, receiver: Receiver, webhook: Webhook, enqueue: Enqueue
+) -> None:
+    with running_receiver() as slow, ThreadPoolExecutor(1) as worker:
+        slow.answering.clear()
+        with state.database.transaction() as session:
+            service.create(session, state.sealer, name="Slow", url=slow.url)
+        enqueue("test.first")
+        run = worker.submit(delivery.deliver_due, state)
+        until(lambda: bool(slow.received and receiver.received))
+        enqueue("test.second")
+        until(lambda: receiver.types == ["test.first", "test.second"])
+        assert not run.done()
+        slow.answering.set()
+        run.result(10)
+    assert slow.types == ["test.first", "test.second"]
+
+
+@pytest.mark.one_database
+def test_a_dead_receiver_is_not_asked_for_each_event(
+    state: AppState, receiver: Receiver, webhook: Webhook, enqueue: Enqueue, deliver: Deliver
+) -> None:
+    receiver.answers = [503, 503]
+    for number in range(3):
+        enqueue(f"test.{number}")
+    deliver()
+    with after(seconds=10):
+        deliver()
+        assert receiver.types == ["test.0", "test.1"]
+    with after(minutes=10):
+        deliver()
+    assert sorted(receiver.types) == ["test.0", "test.0", "test.1", "test.1", "test.2"]
+
+
+@pytest.mark.one_database
+def test_a_receiver_that_rejects_one_event_gets_the_others(
+    receiver: Receiver, webhook: Webhook, enqueue: Enqueue, deliver: Deliver
+) -> None:
+    receiver.answers = [400]
+    enqueue("test.rejected")
+    enqueue("test.accepted")
+    deliver()
+    assert receiver.types == ["test.rejected", "test.accepted"]
 
 
 @pytest.mark.one_database
 def test_another_worker_sends_the_event_of_a_worker_that_died(
-    state: AppState, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver
+    state: AppState, receiver: Receiver, webhook: Webhook, enqueue: Enqueue, deliver: Deliver
 ) -> None:
     enqueue("test.happened")
-    delivery.claim(state, clock.now())
+    delivery.claim(state, webhook.id, clock.now())
     deliver()
     assert receiver.received == []
     with after(minutes=2):
@@ -145,7 +192,7 @@ def test_another_worker_sends_the_event_of_a_worker_that_died(
 
 @pytest.mark.one_database
 def test_a_clock_that_was_set_back_delays_no_event(
-    state: AppState, receiver: Receiver, secret: str, enqueue: Enqueue, deliver: Deliver
+    state: AppState, receiver: Receiver, webhook: Webhook, enqueue: Enqueue, deliver: Deliver
 ) -> None:
     with after(days=300):
         enqueue("test.happened")

@@ -4,7 +4,7 @@ from flask import Flask
 from flask_babel import lazy_gettext as _
 from sqlalchemy.orm import Session
 
-from webapp.accounts import audit_events, jobs, message_kinds, notifications, service
+from webapp.accounts import audit_events, jobs, message_kinds, notifications, service, webhook_events
 from webapp.accounts.address_changes import routes as address_change_routes
 from webapp.accounts.bulk_jobs import jobs as bulk_job_jobs
 from webapp.accounts.bulk_jobs import kinds as bulk_job_kinds
@@ -26,11 +26,13 @@ from webapp.mail.signals import expiry_alert_raised
 from webapp.web import navigation
 from webapp.web.forms import labels_of
 from webapp.web.navigation import NavigationEntry
+from webapp.webhooks import registry as webhook_registry
 
 
 def init_app(app: Flask) -> None:
     """Register everything."""
     registry.register(app, audit_events, audit_events.DETAILS, labels_of(UserFilterForm))
+    webhook_registry.register(app, webhook_events)
     message_kinds.init_app(app)
     jobs.init_app(app)
     bulk_job_jobs.init_app(app)

@@ -32,7 +32,7 @@ from webapp.outbox.submissions.senders import SenderNotAllowed
 from webapp.outbox.submissions.service import Door, Handed, HourlyLimitReached
 from webapp.outbox.submissions.tracking import NothingToDo
 from webapp.web.problems import FieldError
-from webapp.webhooks.service import iso
+from webapp.webhooks.events import iso
 
 SENDER_NOT_ALLOWED = Kind(
     "sender-not-allowed",

@@ -6,13 +6,14 @@ from flask_babel import lazy_gettext as _
 
 from webapp.core import clock
 from webapp.core.app_state import app_state
-from webapp.mail import audit_details, jobs
+from webapp.mail import audit_details, jobs, webhook_events
 from webapp.mail.expiry import labels as expiry_labels
 from webapp.mail.expiry import service as expiries
 from webapp.mail.server_page import routes
 from webapp.mail.transport import connection
 from webapp.web import navigation
 from webapp.web.navigation import Panel, SettingsTab
+from webapp.webhooks import registry as webhook_registry
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +24,7 @@ def init_app(app: Flask) -> None:
     audit_details.init_app(app)
     app.jinja_env.globals.update(expiry_labels=expiry_labels)
     jobs.init_app(app)
+    webhook_registry.register(app, webhook_events)
     app.register_blueprint(routes.blueprint)
     navigation.register(
         app,

@@ -1,4 +1,4 @@
-"""The alarm: the webhook and the log say when email stands still, and they and an email when it flows again.
+"""The alarm: webhooks and the log say when email stands still, and they and an email when it flows again.
 
 The row of the Outage keeps several workers from announcing the same one twice.
 """
@@ -15,12 +15,12 @@ from webapp.core.app_state import app_state
 from webapp.core.database import insert_into
 from webapp.mail import servers
 from webapp.monitoring.models import ONLY, Outage
+from webapp.monitoring.webhook_events import RECOVERED, STOPPED
 from webapp.outbox.labels import describe_cause
 from webapp.outbox.status import DeliveryStatus, Flow, cause_of, delivery_status
 from webapp.settings.service import general
-from webapp.webhooks import service as webhooks
-
-STOPPED, RECOVERED = "mail_server.stopped", "mail_server.recovered"
+from webapp.webhooks import events as webhooks
+from webapp.webhooks.registry import EventType
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +64,7 @@ def _begin(session: Session, status: DeliveryStatus) -> None:
     log.error("mail stopped", stage=cause.stage, code=cause.code, since=since, waiting=status.waiting)
     with i18n.use_language(i18n.DEFAULT):
         reason = describe_cause(cause)
-    _call_webhook(session, STOPPED, "Mail is not going out.", status, cause.stage, cause.code, reason, since)
+    _call_webhooks(session, STOPPED, "Mail is not going out.", status, cause.stage, cause.code, reason, since)
 
 
 def _end(session: Session, status: DeliveryStatus, now: datetime) -> None:
@@ -76,14 +76,21 @@ def _end(session: Session, status: DeliveryStatus, now: datetime) -> None:
     log.info("mail flows again", stage=ended.stage, code=ended.code, since=since, seconds=seconds)
     with i18n.use_language(i18n.DEFAULT):
         reason = describe_cause(ended.failure)
-    _call_webhook(session, RECOVERED, "Mail is going out again.", status, ended.stage, ended.code, reason, since)
+    _call_webhooks(session, RECOVERED, "Mail is going out again.", status, ended.stage, ended.code, reason, since)
     data = {"since": ended.since.isoformat(), "until": now.isoformat(), "stage": ended.stage, "code": ended.code}
     data |= {"params": ended.params, "reply": ended.reply}
     notifications.enqueue_for_administrators(session, "mail_recovered", data)
 
 
-def _call_webhook(
-    session: Session, event: str, text: str, status: DeliveryStatus, stage: str, code: str, reason: str, since: str
+def _call_webhooks(
+    session: Session,
+    event: EventType,
+    text: str,
+    status: DeliveryStatus,
+    stage: str,
+    code: str,
+    reason: str,
+    since: str,
 ) -> None:
     server = servers.primary(session)
     webhooks.enqueue(

@@ -22,7 +22,7 @@ from webapp.outbox.status import (
     recently_undelivered,
 )
 from webapp.providers import Failure
-from webapp.webhooks.service import iso
+from webapp.webhooks.events import iso
 
 
 def mail_state(session: Session, now: datetime) -> dict[str, Any]:

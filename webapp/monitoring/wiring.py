@@ -3,9 +3,10 @@
 from flask import Flask
 
 from webapp.mail.signals import mail_server_works
-from webapp.monitoring import alarm, cache, jobs, message_kinds, panels, routes
+from webapp.monitoring import alarm, cache, jobs, message_kinds, panels, routes, webhook_events
 from webapp.web import navigation
 from webapp.web.navigation import Panel
+from webapp.webhooks import registry as webhook_registry
 
 
 def init_app(app: Flask) -> None:
@@ -13,6 +14,7 @@ def init_app(app: Flask) -> None:
     cache.init_app(app)
     message_kinds.init_app(app)
     jobs.init_app(app)
+    webhook_registry.register(app, webhook_events)
     mail_server_works.connect(alarm.end)
     app.register_blueprint(routes.blueprint)
     navigation.register(app, Panel("home", 10, panels.home_panel))

@@ -18,6 +18,7 @@ from webapp.core.database import Database, UtcDateTime
 from webapp.core.errors import MailroomError
 from webapp.outbox import statistics
 from webapp.outbox.models import Attempt, AttemptResult, Message, MessageState
+from webapp.outbox.signals import messages_ended
 from webapp.providers import Failure
 
 # Attempts that mark their message as sent; messages that are marked.
@@ -144,8 +145,9 @@ def fold(session: Session, sent: Iterable[Sent], now: datetime) -> None:
             "by": provider,
             "at": max(one.accepted_at for one in some.values()),
         }
-        changed = session.connection().execute(_ACCEPT, values).scalars()
+        changed = session.connection().execute(_ACCEPT, values).scalars().all()
         statistics.count_sent(session, now, ((some[id_].kind, some[id_].latency) for id_ in changed))
+        messages_ended.send(session=session, ids=changed, replies={id_: some[id_].reply for id_ in changed})
 
 
 def fold_marked(session: Session, which: ColumnElement[bool], now: datetime) -> None:

@@ -30,6 +30,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from webapp.core.database import UtcDateTime
 from webapp.outbox import attempts, statistics
 from webapp.outbox.models import MAX_AGE, Message, MessageState, deadline_of, identity_of
+from webapp.outbox.signals import messages_ended
 from webapp.providers import Failure
 
 LEASE = timedelta(seconds=20)
@@ -145,12 +146,13 @@ def expire(session: Session, now: datetime) -> None:
     late = or_(Message.expires_at <= now, and_(Message.expires_at.is_(None), Message.created_at <= now - MAX_AGE))
     ended = case((Message.uncertain_at.is_(None), MessageState.EXPIRED), else_=MessageState.UNCERTAIN)
     expired = update(Message).where(_unlocked(and_(IS_QUEUED, late))).values(_final(ended, now))
-    finished = [(kind, state) for kind, state in session.execute(expired.returning(Message.kind, Message.state))]
+    finished = session.execute(expired.returning(Message.id, Message.kind, Message.state)).all()
     written_at = func.coalesce(Message.last_attempt_at, Message.created_at)
     is_wrong = or_(Message.next_attempt_at > now + MAX_WAIT, written_at > now + CLOCK_TOLERANCE)
     wrong = update(Message).where(_unlocked(and_(IS_QUEUED, Message.next_attempt_at > now, is_wrong)))
     session.execute(wrong.values(next_attempt_at=now))
-    statistics.count_finished(session, now, finished)
+    statistics.count_finished(session, now, [(kind, state) for _id, kind, state in finished])
+    messages_ended.send(session=session, ids=[message_id for message_id, *_more in finished], replies={})
 
 
 def next_due(session: Session, now: datetime) -> datetime | None:

@@ -16,6 +16,7 @@ from webapp.outbox import attempts, claims, statistics, suspension
 from webapp.outbox.attempts import NotMarked, Sent, SentMarks, Started
 from webapp.outbox.claims import Claimed
 from webapp.outbox.models import FINISHED, AttemptResult, Message, MessageState
+from webapp.outbox.signals import messages_ended
 from webapp.providers import Failure
 
 # While the database takes nothing, nothing else is sent; it is asked again at these intervals, for so long.
@@ -91,7 +92,7 @@ class Records:
                 return True
             attempts.add_failed(session, started, failure, transcript, now, result)
             others_go_on = change(session, held, now, failure, started.provider)
-            _count_if_finished(session, held, now)
+            _announce_if_finished(session, held, now)
             return others_go_on
 
         others_go_on = self._patiently(record)
@@ -107,7 +108,7 @@ class Records:
             held = claims.held(session, message.id, self._run)
             if held is not None:
                 claims.finish(held, now, state, failure)
-                _count_if_finished(session, held, now)
+                _announce_if_finished(session, held, now)
 
         self._patiently(record)
         log.info("message not sent", message=message.id, state=state, code=failure.code if failure else "")
@@ -146,6 +147,7 @@ class Records:
             time.sleep(PAUSE_SECONDS)
 
 
-def _count_if_finished(session: Session, message: Message, now: datetime) -> None:
+def _announce_if_finished(session: Session, message: Message, now: datetime) -> None:
     if message.state in FINISHED:
         statistics.count_finished(session, now, [(message.kind, message.state)])
+        messages_ended.send(session=session, ids=[message.id], replies={})

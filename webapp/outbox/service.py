@@ -20,6 +20,7 @@ from webapp.outbox.claims import cancel_queued
 from webapp.outbox.kinds import find_kind
 from webapp.outbox.models import FINISHED, Message, MessageState, search_key
 from webapp.outbox.queue import wake_after_commit
+from webapp.outbox.signals import messages_ended
 from webapp.providers import Diagnosis
 
 MAX_LISTED_FOR_USER = 10
@@ -183,6 +184,7 @@ def cancel(session: Session, message_id: int, code: str = "by_administrator") ->
     else:
         message.state, message.finished_at, message.waits_for_server = MessageState.UNCERTAIN, now, False
     statistics.count_finished(session, now, [(message.kind, message.state)])
+    messages_ended.send(session=session, ids=[message.id], replies={})
     audit.record(session, audit_events.MESSAGE_CANCELLED, email=message.recipient, message=message_id)
 
 

@@ -7,12 +7,14 @@ from sqlalchemy.orm import Session
 from webapp.audit import registry
 from webapp.core import clock
 from webapp.mail.signals import grant_obtained, mail_server_saved, mail_server_works
-from webapp.outbox import audit_events, jobs, kinds, panels, preview_routes, routes, service, suspension
+from webapp.outbox import audit_events, jobs, kinds, panels, preview_routes, routes, service, suspension, webhook_events
 from webapp.outbox.queue import wake_after_commit
+from webapp.outbox.signals import messages_ended
 from webapp.outbox.submissions.message_kinds import APPLICATION_KIND
 from webapp.settings.signals import settings_saved
 from webapp.web import navigation
 from webapp.web.navigation import NavigationEntry, Panel, SettingsTab
+from webapp.webhooks import registry as webhook_registry
 
 
 def init_app(app: Flask) -> None:
@@ -21,6 +23,8 @@ def init_app(app: Flask) -> None:
     for signal in (settings_saved, mail_server_saved, grant_obtained):
         signal.connect(_retry_waiting)
     mail_server_works.connect(_resume)
+    messages_ended.connect(webhook_events.announce)
+    webhook_registry.register(app, webhook_events)
     kinds.register_kinds(app, kinds.TEST_KIND, APPLICATION_KIND)
     app.register_blueprint(routes.blueprint)
     app.register_blueprint(preview_routes.blueprint)

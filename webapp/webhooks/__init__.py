@@ -1,1 +1,1 @@
-"""The webhook: signed events about the mail server, sent to a URL that administrators choose."""
+"""Webhooks: signed events about messages, users and mail servers, sent to URLs that administrators choose."""

@@ -1,41 +1,41 @@
-"""Deliver events to the webhook: signed, at least once, by one worker at a time, with growing waits.
+"""Deliver events to webhooks: signed, at least once, with growing waits, one at a time for each webhook.
 
-Events follow Standard Webhooks 1.0.0 with symmetric signatures:
-https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
-An attempt is claimed with a lease and made outside of any transaction. A 2xx reply is success, 410 turns
-the webhook off, anything else, redirects too, is a failure.
+Webhooks don't wait for each other: each is leased for an attempt, which is made outside of any transaction. A 2xx reply
+is success, 410 turns the webhook off, anything else, redirects too, is a failure. One that shows that the receiver is
+in trouble has all events of the webhook wait for a moment, so that a dead receiver isn't asked for each of them.
 """
 
-import base64
-import hmac
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
-from sqlalchemy import Select, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp.core import clock, http_client, network_errors
 from webapp.core.app_state import AppState
 from webapp.core.sealing import CannotUnseal
-from webapp.settings.models import SINGLETON_ID
-from webapp.webhooks import service
-from webapp.webhooks.models import DeliveryState, WebhookDelivery, WebhookSettings
-from webapp.webhooks.service import SECRET_PREFIX, Endpoint
+from webapp.webhooks import service, signing
+from webapp.webhooks.models import DeliveryState, Webhook, WebhookDelivery
+from webapp.webhooks.service import GONE
 
 # Longer than an attempt can take: see http_client.TIMEOUT.
 LEASE = timedelta(minutes=1)
-# Waits after the first, second … attempt: three days in all, as the standard recommends.
+# Waits of an event after its first, second … attempt: three days in all, as the standard recommends.
 WAITS = (
     timedelta(seconds=5), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2), timedelta(hours=5),
     timedelta(hours=10), timedelta(hours=14), timedelta(hours=20), timedelta(hours=24),
 )  # fmt: skip
-# No wait is this long: an attempt that is due later was scheduled by a clock that has been set back since.
-MAX_WAIT = timedelta(hours=30)
-GONE = 410
+# Pauses of a webhook whose receiver is in trouble, after the first, second … attempt of any event.
+PAUSES = (timedelta(seconds=5), timedelta(minutes=1), timedelta(minutes=5))
+# No wait or lease is this long: a later time was written by a clock that has been set back since.
+MAX_WAIT, MAX_PAUSE = timedelta(hours=30), timedelta(minutes=10)
+# How many receivers one worker talks to at once, and how many seconds it waits for them before it looks for others.
+RECEIVERS, PATIENCE = 8, 0.5
 
 _jitter = random.SystemRandom()
 log = structlog.get_logger(__name__)
@@ -49,80 +49,88 @@ class DeliveryResult:
     failure_code: str = ""
     failure_params: Mapping[str, Any] = field(default_factory=dict)
 
-
-def deliver_next(state: AppState, now: datetime) -> bool:
-    """Try the event that has been due for longest, once. Return whether there was one.
-
-    One at a time: a receiver may be slow, and the worker may have been asked to stop meanwhile.
-    """
-    event = claim(state, now)
-    if event is None:
-        return False
-    result = send(state, event)
-    if result is not None:
-        outcome = "webhook event not delivered" if result.failure_code else "webhook event delivered"
-        log.info(outcome, type=event.type, attempts=event.attempts, status=result.status, failure=result.failure_code)
-    record(state, event, result)
-    return True
+    @property
+    def shows_trouble(self) -> bool:
+        """Whether any other event would fail now, too."""
+        return bool(self.failure_code) and (self.status is None or self.status == 429 or self.status >= 500)
 
 
-def claim(state: AppState, now: datetime) -> WebhookDelivery | None:
-    """Take the event that has been due for longest; no other worker tries it until the lease expires."""
+class Claimed(NamedTuple):
+    """An event to try and its webhook, at which nobody else is until the lease expires."""
+
+    event: WebhookDelivery
+    webhook: Webhook
+    leased_until: datetime
+
+
+def deliver_due(state: AppState, stopping: Callable[[], bool] = lambda: False) -> None:
+    """Try every event that is due, once, and those that become due meanwhile."""
+    with ThreadPoolExecutor(RECEIVERS) as pool:
+        running: set[Future[None]] = set()
+        while not stopping():
+            webhooks = due_webhooks(state, clock.now(), RECEIVERS - len(running))
+            running |= {pool.submit(_deliver_to, state, webhook_id, stopping) for webhook_id in webhooks}
+            if not running:
+                break
+            done, running = wait(running, PATIENCE, FIRST_COMPLETED)
+            for one in done:
+                one.result()
+
+
+def due_webhooks(state: AppState, now: datetime, limit: int) -> list[int]:
+    """Return webhooks that have an event to try now and that nobody is at, those first that waited for longest."""
+    has_due = _due(now).where(WebhookDelivery.webhook_id == Webhook.id).exists()
+    due = select(Webhook.id).where(_is_free(now), has_due).order_by(Webhook.next_attempt_at).limit(limit)
     with state.database.read() as session:
-        if session.scalar(_due(now)) is None:
-            return None
-    first = _due(now).with_for_update(skip_locked=True).scalar_subquery()
-    values = {"next_attempt_at": now + LEASE, "last_attempt_at": now, "attempts": WebhookDelivery.attempts + 1}
+        return list(session.scalars(due))
+
+
+def next_attempts(session: Session) -> dict[int, datetime]:
+    """Return when an event of each webhook can be tried next, of those that have any queued."""
+    first = (
+        select(WebhookDelivery.next_attempt_at)
+        .where(WebhookDelivery.webhook_id == Webhook.id, WebhookDelivery.state == DeliveryState.QUEUED)
+        .order_by(WebhookDelivery.next_attempt_at)
+        .limit(1)
+        .scalar_subquery()
+    )
+    found = session.execute(select(Webhook.id, Webhook.next_attempt_at, first).where(first.is_not(None)))
+    return {webhook_id: max(times) for webhook_id, *times in found}
+
+
+def claim(state: AppState, webhook_id: int, now: datetime) -> Claimed | None:
+    """Take the event of this webhook that has been due for longest, unless somebody is at the webhook."""
+    first = _due(now).where(WebhookDelivery.webhook_id == webhook_id)
+    first = first.order_by(WebhookDelivery.next_attempt_at, WebhookDelivery.id).limit(1)
+    tried = {"last_attempt_at": now, "attempts": WebhookDelivery.attempts + 1}
     with state.database.transaction() as session:
-        return session.scalar(
-            update(WebhookDelivery).where(WebhookDelivery.id == first).values(values).returning(WebhookDelivery)
+        webhook = session.scalar(
+            select(Webhook)
+            .where(Webhook.id == webhook_id, _is_free(now))
+            .with_for_update(skip_locked=True, key_share=True)
         )
+        if webhook is None:
+            return None
+        event = session.scalar(
+            update(WebhookDelivery)
+            .where(WebhookDelivery.id == first.scalar_subquery())
+            .values(tried)
+            .returning(WebhookDelivery)
+        )
+        if event is None:
+            return None
+        webhook.next_attempt_at = now + LEASE
+        return Claimed(event, webhook, webhook.next_attempt_at)
 
 
-def send(state: AppState, event: WebhookDelivery, asked: bool = False) -> DeliveryResult | None:
-    """Send an event to the saved endpoint, once. Return None while the webhook is off; see `service.endpoint`."""
+def send(state: AppState, webhook: Webhook, event_id: str, content: str) -> DeliveryResult:
+    """Send the JSON of an event to a webhook, once, even to one that is off."""
     try:
-        with state.database.read() as session:
-            endpoint = service.endpoint(session, state.sealer, asked)
+        endpoint = service.endpoint(webhook, state.sealer)
     except CannotUnseal:
         return DeliveryResult(failure_code="cannot_unseal")
-    return _post(endpoint, event) if endpoint else None
-
-
-def record(state: AppState, event: WebhookDelivery, result: DeliveryResult | None) -> None:
-    """Record the result of our attempt; a failure only while we hold the lease.
-
-    Another worker may be trying the event by now, or an administrator may have saved another URL.
-    """
-    with state.database.transaction() as session:
-        # Saving the URL locks this row, too.
-        settings = session.get(WebhookSettings, SINGLETON_ID, with_for_update=True)
-        changed = update(WebhookDelivery).where(
-            WebhookDelivery.id == event.id, WebhookDelivery.state == DeliveryState.QUEUED
-        )
-        if result is None or result.failure_code:
-            changed = changed.where(WebhookDelivery.next_attempt_at == event.next_attempt_at)
-        values = _values_after(event, result, clock.now())
-        recorded = session.scalar(changed.values(values).returning(WebhookDelivery.id))
-        if recorded and settings and result and result.status == GONE:
-            _turn_off(session, settings)
-
-
-def sign(event_id: str, body: bytes, secrets: Sequence[str], now: datetime) -> dict[str, str]:
-    """Return the headers of one attempt to deliver an event, signed with each of the secrets."""
-    timestamp = str(int(now.timestamp()))
-    content = f"{event_id}.{timestamp}.".encode() + body
-    return {
-        "Content-Type": "application/json",
-        "webhook-id": event_id,
-        "webhook-timestamp": timestamp,
-        "webhook-signature": " ".join(_signature(secret, content) for secret in secrets),
-    }
-
-
-def _post(endpoint: Endpoint, event: WebhookDelivery) -> DeliveryResult:
-    body = event.body.encode()
-    headers = sign(event.event_id, body, endpoint.secrets, clock.now())
+    body = content.encode()
+    headers = signing.sign(event_id, body, endpoint.secrets, clock.now())
     try:
         response = http_client.post(endpoint.url, headers, body)
     except (http_client.NotSent, http_client.InvalidUrl) as error:
@@ -136,20 +144,51 @@ def _post(endpoint: Endpoint, event: WebhookDelivery) -> DeliveryResult:
     return DeliveryResult(response.status, "status", {"status": response.status})
 
 
-def _signature(secret: str, content: bytes) -> str:
-    key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
-    return "v1," + base64.b64encode(hmac.digest(key, content, "sha256")).decode()
+def record(state: AppState, claimed: Claimed, result: DeliveryResult) -> None:
+    """Record the result of our attempt; a failure only while we hold the lease.
+
+    Another worker may be at the webhook by now, or an administrator may have saved another URL.
+    """
+    now, event = clock.now(), claimed.event
+    with state.database.transaction() as session:
+        webhook = session.get(Webhook, event.webhook_id, with_for_update={"key_share": True})
+        if webhook is None:
+            return
+        is_ours = webhook.next_attempt_at == claimed.leased_until
+        if result.failure_code and not is_ours:
+            return
+        queued = and_(WebhookDelivery.id == event.id, WebhookDelivery.state == DeliveryState.QUEUED)
+        session.execute(update(WebhookDelivery).where(queued).values(_values_after(event, result, now)))
+        _record_in_webhook(webhook, result, now)
+        if is_ours:
+            webhook.next_attempt_at = now + _pause(webhook, result)
+        if result.status == GONE:
+            service.give_up(session, webhook)
+
+
+def _deliver_to(state: AppState, webhook_id: int, stopping: Callable[[], bool]) -> None:
+    """Try every event of a webhook that is due. Between two, the worker may be asked to stop."""
+    while not stopping() and (claimed := claim(state, webhook_id, clock.now())):
+        event = claimed.event
+        result = send(state, claimed.webhook, event.event_id, event.body)
+        outcome = "webhook event not delivered" if result.failure_code else "webhook event delivered"
+        details = {"status": result.status, "failure": result.failure_code}
+        log.info(outcome, webhook=webhook_id, type=event.type, attempts=event.attempts, **details)
+        record(state, claimed, result)
+
+
+def _is_free(now: datetime) -> ColumnElement[bool]:
+    """The condition for webhooks that are on and of which an event may be tried."""
+    may_try = or_(Webhook.next_attempt_at <= now, Webhook.next_attempt_at > now + MAX_PAUSE)
+    return and_(Webhook.disabled_at.is_(None), may_try)
 
 
 def _due(now: datetime) -> Select[int]:
-    queued = select(WebhookDelivery.id).where(WebhookDelivery.state == DeliveryState.QUEUED)
     due = or_(WebhookDelivery.next_attempt_at <= now, WebhookDelivery.next_attempt_at > now + MAX_WAIT)
-    return queued.where(due).order_by(WebhookDelivery.next_attempt_at, WebhookDelivery.id).limit(1)
+    return select(WebhookDelivery.id).where(WebhookDelivery.state == DeliveryState.QUEUED, due)
 
 
-def _values_after(event: WebhookDelivery, result: DeliveryResult | None, now: datetime) -> dict[str, Any]:
-    if result is None:
-        return {"state": DeliveryState.FAILED}
+def _values_after(event: WebhookDelivery, result: DeliveryResult, now: datetime) -> dict[str, Any]:
     failure = {"failure_code": result.failure_code, "failure_params": dict(result.failure_params)}
     if not result.failure_code:
         return {"state": DeliveryState.DELIVERED, **failure}
@@ -159,7 +198,14 @@ def _values_after(event: WebhookDelivery, result: DeliveryResult | None, now: da
     return {"next_attempt_at": now + wait, **failure}
 
 
-def _turn_off(session: Session, settings: WebhookSettings) -> None:
-    settings.disabled_at = clock.now()
-    queued = update(WebhookDelivery).where(WebhookDelivery.state == DeliveryState.QUEUED)
-    session.execute(queued.values(state=DeliveryState.FAILED))
+def _record_in_webhook(webhook: Webhook, result: DeliveryResult, now: datetime) -> None:
+    webhook.failure_code, webhook.failure_params = result.failure_code, dict(result.failure_params)
+    webhook.failures = webhook.failures + 1 if result.shows_trouble else 0
+    if result.failure_code:
+        webhook.failed_at = now
+    else:
+        webhook.last_delivered_at, webhook.failed_at = now, None
+
+
+def _pause(webhook: Webhook, result: DeliveryResult) -> timedelta:
+    return PAUSES[min(webhook.failures, len(PAUSES)) - 1] if result.shows_trouble else timedelta()

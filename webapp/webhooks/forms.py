@@ -1,24 +1,81 @@
-"""The form of the Webhook page."""
+"""The form of one webhook."""
+
+from collections.abc import Sequence
+from typing import Any
 
 from flask_babel import gettext as _
-from wtforms import Field, StringField, ValidationError
+from wtforms import Field, RadioField, SelectChoice, SelectField, SelectMultipleField, StringField, ValidationError
+from wtforms.validators import InputRequired
+from wtforms.widgets import CheckboxInput, ListWidget
 
 from webapp.core import http_client
+from webapp.core.errors import MailroomError
 from webapp.core.i18n import lazy_gettext as lazy
-from webapp.web.forms import Form
+from webapp.web.forms import Form, text_error
+from webapp.webhooks import registry, service
+
+ALL, CHOSEN = "all", "chosen"
+MAX_NAME_LENGTH = 100
 
 
 class WebhookForm(Form):
-    """The URL that events are sent to; empty turns the webhook off."""
+    """Where events are sent, and which."""
 
-    webhook_url = StringField(lazy("Webhook URL"))
+    webhook_name = StringField(lazy("Name"), [InputRequired(lazy("Enter a name."))])
+    webhook_url = StringField(lazy("Webhook URL"), [InputRequired(lazy("Enter the URL of the receiver."))])
+    webhook_application = SelectField(lazy("Application"), coerce=int, default=0)
+    webhook_scope = RadioField(
+        lazy("Which events"),
+        choices=[
+            SelectChoice(ALL, lazy("All, also those of later versions")),
+            SelectChoice(CHOSEN, lazy("Only those selected below")),
+        ],
+    )
+    webhook_events = SelectMultipleField(
+        lazy("Events"), widget=ListWidget(prefix_label=False), option_widget=CheckboxInput()
+    )
+
+    def __init__(self, applications: dict[int, str], **given: Any) -> None:
+        super().__init__(**given)
+        types = registry.event_types().items()
+        self.webhook_events.choices = [SelectChoice(name, f"{one.label} ({name})") for name, one in types]
+        names = {0: _("All applications, and Mailroom itself"), **applications}
+        self.webhook_application.choices = [SelectChoice(str(id_), name) for id_, name in names.items()]
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """What `service.create` and `update` take."""
+        return {
+            "name": self.webhook_name.data,
+            "url": self.webhook_url.data,
+            "application_id": self.webhook_application.data or None,
+            "events": self.webhook_events.data if self.webhook_scope.data == CHOSEN else [],
+        }
+
+    def validate_webhook_name(self, field: Field) -> None:
+        """Reject names that are too long."""
+        if error := text_error(field.data, most=MAX_NAME_LENGTH):
+            raise ValidationError(error)
 
     def validate_webhook_url(self, field: Field) -> None:
         """Reject URLs that events may not be sent to."""
         try:
-            if field.data:
-                http_client.parse_url(field.data)
+            http_client.parse_url(field.data)
         except http_client.InvalidUrl:
             raise ValidationError(
                 _("Enter a full URL that starts with https://. http:// is allowed only for this machine.")
             ) from None
+
+    def validate_webhook_events(self, _field: Field) -> None:
+        """Require an event, and only such as the application has."""
+        if self.webhook_scope.data == CHOSEN and not self.webhook_events.data:
+            raise ValidationError(_("Select at least one event."))
+        try:
+            service.check_events(self.values["events"], self.values["application_id"])
+        except MailroomError as error:
+            raise ValidationError(str(error)) from error
+
+
+def scope_of(events: Sequence[str]) -> str:
+    """Return whether all or only chosen events are sent, as the form says it."""
+    return CHOSEN if events else ALL

@@ -1,37 +1,29 @@
-"""What the workers do for the webhook: deliver events, and delete old ones."""
+"""What the workers do for webhooks: deliver events, and delete old ones."""
 
 from datetime import datetime
 
 from flask import Flask, current_app
-from sqlalchemy import func, select
 
-from webapp.core import clock
 from webapp.core.app_state import app_state
-from webapp.core.jobs import SWEEP, Job, cleanup_job, get_runner, register_jobs
-from webapp.webhooks import delivery, service
-from webapp.webhooks.models import DeliveryState, WebhookDelivery
+from webapp.core.jobs import MINUTE, SWEEP, Job, cleanup_job, get_runner, register_jobs
+from webapp.webhooks import delivery, events
 
 
 def init_app(app: Flask) -> None:
     """Register the jobs."""
     register_jobs(
         app,
-        Job(service.DELIVER, deliver, SWEEP, next_due),
-        cleanup_job("delete old webhook events", service.delete_old_events),
+        Job(events.DELIVER, deliver, SWEEP, next_due),
+        cleanup_job("delete old webhook events", events.delete_old, MINUTE),
     )
 
 
 def deliver(_now: datetime) -> None:
-    """Try every event that is due, once."""
-    stopping = get_runner(current_app).stopping
-    while not stopping.is_set() and delivery.deliver_next(app_state(), clock.now()):
-        pass
+    """Try every event that is due."""
+    delivery.deliver_due(app_state(), get_runner(current_app).stopping.is_set)
 
 
 def next_due(now: datetime) -> datetime | None:
-    """Return when the next event is due that waits for a time to come."""
-    later = select(func.min(WebhookDelivery.next_attempt_at)).where(
-        WebhookDelivery.state == DeliveryState.QUEUED, WebhookDelivery.next_attempt_at > now
-    )
+    """Return when the next event can be tried that waits for a time to come."""
     with app_state().database.read() as session:
-        return session.scalar(later)
+        return min((time for time in delivery.next_attempts(session).values() if time > now), default=None)

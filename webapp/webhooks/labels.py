@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask_babel import lazy_gettext as _
 
@@ -23,3 +24,8 @@ def describe_failure(code: str, params: Mapping[str, Any]) -> str:
     """Return the sentence for a failure code."""
     text = str(FAILURES[code]) % i18n.isolate(params)
     return f"{text} {network_errors.describe_certificate(params.get('cause', ''), params)}".rstrip()
+
+
+def host_of(url: str) -> str:
+    """Return the host of a URL; the rest of it may be secret."""
+    return urlsplit(url).netloc

@@ -1,4 +1,6 @@
-"""The Webhook page: the URL, the signing secret, a test, and the latest events."""
+"""The Webhooks pages: the list; one webhook with its signing secret, a test, and its latest events."""
+
+from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
@@ -8,80 +10,162 @@ from webapp.audit import service as audit
 from webapp.core.app_state import app_state
 from webapp.settings.context import general_settings
 from webapp.web import csrf
-from webapp.webhooks import audit_events, delivery, service
-from webapp.webhooks.forms import WebhookForm
-from webapp.webhooks.labels import describe_failure
-from webapp.webhooks.service import NoUrl
+from webapp.web.forms import ConfirmForm
+from webapp.webhooks import audit_events, delivery, event_types, events, service
+from webapp.webhooks.events import Event
+from webapp.webhooks.forms import CHOSEN, WebhookForm, scope_of
+from webapp.webhooks.labels import describe_failure, host_of
+from webapp.webhooks.models import Webhook
+from webapp.webhooks.service import NameTaken
 
-blueprint = Blueprint("webhooks", __name__, url_prefix="/settings/webhook")
+blueprint = Blueprint("webhooks", __name__, url_prefix="/settings")
 
 
-@blueprint.route("", methods=["GET", "POST"])
-@csrf.exempt
-def settings() -> str | Response:
-    """Show the page; save the URL."""
+@blueprint.get("/webhook")
+def former_page() -> Response:
+    """Lead on from where the only webhook there was had its page."""
+    return redirect(url_for("webhooks.list_webhooks"), 301)
+
+
+@blueprint.get("/webhooks")
+def list_webhooks() -> str:
+    """List the webhooks."""
     with app_state().database.read() as session:
-        saved = service.settings(session)
-    form = WebhookForm(data={"webhook_url": service.saved_url(saved, app_state().sealer)})
+        webhooks = service.list_all(session)
+    hosts = {one.id: host_of(service.saved_url(one, app_state().sealer)) for one in webhooks}
+    return render_template("webhooks/list.html", webhooks=webhooks, hosts=hosts, **_shared())
+
+
+@blueprint.route("/webhooks/new", methods=["GET", "POST"])
+@csrf.exempt
+def create() -> str:
+    """Create a webhook, and show its signing secret, once."""
+    form = WebhookForm(_applications(), data={"webhook_scope": CHOSEN})
+    if form.validate_on_submit():
+        try:
+            with app_state().database.transaction() as session:
+                created = service.create(session, app_state().sealer, **form.values)
+            return _page(created.webhook, secret=created.secret)
+        except NameTaken as error:
+            form.add_error("webhook_name", str(error))
+    return render_template("webhooks/new.html", form=form)
+
+
+@blueprint.route("/webhooks/<int:webhook_id>", methods=["GET", "POST"])
+@csrf.exempt
+def show(webhook_id: int) -> str | Response:
+    """Show a webhook; save changes."""
+    webhook = _webhook(webhook_id)
+    form = _form(webhook)
     if not form.validate_on_submit():
-        return _page(form)
-    with app_state().database.transaction() as session:
-        secret = service.save(session, app_state().sealer, form.webhook_url.data or "")
-    if secret is not None:
-        return _page(form, secret)
-    flash(_("Saved."), "success")
-    return redirect(url_for("webhooks.settings"))
-
-
-@blueprint.post("/secret")
-def renew_secret() -> str | Response:
-    """Create a new signing secret and show it, once."""
+        return _page(webhook, form)
     try:
         with app_state().database.transaction() as session:
-            secret = service.renew_secret(session, app_state().sealer)
-            saved = service.settings(session)
-    except NoUrl:
-        flash(_("Save a URL first."), "danger")
-        return redirect(url_for("webhooks.settings"))
-    return _page(WebhookForm(formdata=None, data={"webhook_url": service.saved_url(saved, app_state().sealer)}), secret)
+            service.update(session, app_state().sealer, webhook_id, **form.values)
+    except NameTaken as error:
+        form.add_error("webhook_name", str(error))
+        return _page(webhook, form)
+    flash(_("Saved."), "success")
+    return _redirect_to(webhook_id)
 
 
-@blueprint.post("/test")
-def test() -> Response:
-    """Send a test event at once, and show what the receiver replied."""
-    error = _send_test_event()
+@blueprint.post("/webhooks/<int:webhook_id>/secret")
+def renew_secret(webhook_id: int) -> str:
+    """Create a new signing secret and show it, once."""
     with app_state().database.transaction() as session:
-        audit.record(session, audit_events.WEBHOOK_TESTED, passed=not error)
-        if not error:
-            service.receiver_works(session)
-    if error:
+        secret = service.renew_secret(session, app_state().sealer, webhook_id)
+    return _page(_webhook(webhook_id), secret=secret)
+
+
+@blueprint.post("/webhooks/<int:webhook_id>/test")
+def test(webhook_id: int) -> Response:
+    """Send a test event at once, and show what the receiver replied."""
+    webhook = _webhook(webhook_id)
+    text, url = "This is a test: there is nothing to do.", events.mail_server_url(general_settings())
+    event = events.values_of(Event(event_types.TEST, text, {"url": url}))
+    result = delivery.send(app_state(), webhook, event["event_id"], event["body"])
+    with app_state().database.transaction() as session:
+        audit.record(session, audit_events.WEBHOOK_TESTED, webhook=webhook.name, passed=not result.failure_code)
+        if not result.failure_code:
+            service.receiver_works(session, webhook_id)
+    if result.failure_code:
+        error = describe_failure(result.failure_code, result.failure_params)
         flash(_("The test event couldn't be delivered. %(error)s", error=error), "danger")
     else:
         flash(_("Test event delivered."), "success")
-    return redirect(url_for("webhooks.settings"))
+    return _redirect_to(webhook_id)
 
 
-def _send_test_event() -> str:
-    """Send a test event; return why it was not delivered, empty if it was."""
-    event = service.new_event(
-        service.TEST_EVENT,
-        "This is a test: there is nothing to do.",
-        url=service.mail_server_url(general_settings()),
-    )
-    result = delivery.send(app_state(), event, asked=True)
-    if result is None:
-        return _("Save a URL first.")
-    return describe_failure(result.failure_code, result.failure_params) if result.failure_code else ""
+@blueprint.post("/webhooks/<int:webhook_id>/turn-off")
+def turn_off(webhook_id: int) -> Response:
+    """Send the webhook nothing any more."""
+    with app_state().database.transaction() as session:
+        service.turn_off(session, webhook_id)
+    flash(_("The webhook is off."), "success")
+    return _redirect_to(webhook_id)
 
 
-def _page(form: WebhookForm, secret: str = "") -> str:
+@blueprint.post("/webhooks/<int:webhook_id>/turn-on")
+def turn_on(webhook_id: int) -> Response:
+    """Send the webhook what happens from now on."""
+    with app_state().database.transaction() as session:
+        service.turn_on(session, webhook_id)
+    flash(_("The webhook is on."), "success")
+    return _redirect_to(webhook_id)
+
+
+@blueprint.route("/webhooks/<int:webhook_id>/delete", methods=["GET", "POST"])
+@csrf.exempt
+def delete(webhook_id: int) -> str | Response:
+    """Ask, then delete a webhook."""
+    webhook, form = _webhook(webhook_id), ConfirmForm()
+    if not form.validate_on_submit():
+        return render_template("webhooks/delete.html", webhook=webhook, form=form)
+    with app_state().database.transaction() as session:
+        service.delete(session, webhook_id)
+    flash(_("The webhook has been deleted."), "success")
+    return redirect(url_for("webhooks.list_webhooks"))
+
+
+def _webhook(webhook_id: int) -> Webhook:
     with app_state().database.read() as session:
-        saved, recent = service.settings(session), service.recent_events(session)
+        return service.get(session, webhook_id)
+
+
+def _form(webhook: Webhook, **given: Any) -> WebhookForm:
+    saved = {
+        "webhook_name": webhook.name,
+        "webhook_url": service.saved_url(webhook, app_state().sealer),
+        "webhook_application": webhook.application_id or 0,
+        "webhook_scope": scope_of(webhook.events),
+        "webhook_events": webhook.events,
+    }
+    return WebhookForm(_applications(), data=saved, **given)
+
+
+def _applications() -> dict[int, str]:
+    with app_state().database.read() as session:
+        return service.application_names(session)
+
+
+def _shared() -> dict[str, Any]:
+    return {"applications": _applications(), "describe_failure": describe_failure, "is_gone": service.is_gone}
+
+
+def _page(webhook: Webhook, form: WebhookForm | None = None, secret: str = "") -> str:
+    with app_state().database.read() as session:
+        deliveries, next_attempts = service.recent_deliveries(session, webhook.id), delivery.next_attempts(session)
+    shown = form or _form(webhook, formdata=None)
     return render_template(
-        "webhooks/settings.html",
-        form=form,
-        saved=saved,
-        events=recent,
+        "webhooks/webhook.html",
+        webhook=webhook,
+        form=shown,
+        deliveries=deliveries,
+        next_attempt_at=next_attempts.get(webhook.id),
         secret=secret,
-        describe_failure=describe_failure,
+        **_shared(),
     )
+
+
+def _redirect_to(webhook_id: int) -> Response:
+    return redirect(url_for("webhooks.show", webhook_id=webhook_id))

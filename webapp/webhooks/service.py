@@ -1,40 +1,73 @@
-"""The webhook's settings, and queueing events for it."""
+"""The webhooks: create, change, turn off and delete them; where each has its events sent. Names are unique."""
 
-import base64
-import json
-import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
+from typing import NamedTuple
 
-from sqlalchemy import delete, select, update
+import sqlalchemy as sa
+from flask_babel import lazy_gettext as _
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from webapp.applications.models import Application
 from webapp.audit import service as audit
-from webapp.core import clock
-from webapp.core.errors import MailroomError
+from webapp.core import clock, http_client
+from webapp.core.database import MAX_ID
+from webapp.core.errors import MailroomError, NotFound
 from webapp.core.queue import run_after_commit
 from webapp.core.sealing import CannotUnseal, Sealer
-from webapp.settings.models import SINGLETON_ID
-from webapp.settings.service import General, lock_row
-from webapp.webhooks import audit_events
-from webapp.webhooks.models import DeliveryState, WebhookDelivery, WebhookSettings
+from webapp.webhooks import audit_events, registry, signing
+from webapp.webhooks.events import DELIVER
+from webapp.webhooks.models import DeliveryState, Webhook, WebhookDelivery
+from webapp.webhooks.registry import Audience
 
 # The purposes that the columns are sealed for.
 URL, SECRET, PREVIOUS_SECRET = "webhook.url", "webhook.secret", "webhook.previous_secret"
-# How Standard Webhooks writes secrets; it asks for 24 to 64 bytes.
-SECRET_PREFIX, SECRET_BYTES = "whsec_", 32
 # Receivers have this long to start using a new secret.
 SECRET_OVERLAP = timedelta(days=1)
-RETENTION = timedelta(days=30)
-TEST_EVENT = "webhook.test"
-# The job that delivers events.
-DELIVER = "deliver webhook events"
+RECENT = 20
+# The status of a receiver that no longer exists.
+GONE = 410
+# The fields of the form, by which the audit trail names what was changed.
+FIELDS = {one: f"webhook_{one}" for one in ("name", "url", "events")} | {"application_id": "webhook_application"}
 
 
-class NoUrl(MailroomError):
-    """No URL is saved, so there is nothing to sign."""
+class NameTaken(MailroomError):
+    """Another webhook has this name."""
+
+    def __init__(self) -> None:
+        super().__init__(_("Another webhook has this name."))
+
+
+class UnknownEvent(MailroomError):
+    """There is no type of event with this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(_("There is no event %(name)s.", name=name))
+
+
+class NotOfApplications(MailroomError):
+    """No application has events of this type."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(_("%(name)s is sent only to webhooks of all applications.", name=name))
+
+
+class InvalidSecret(MailroomError):
+    """A signing secret isn't written as Standard Webhooks writes them."""
+
+    def __init__(self) -> None:
+        super().__init__(_("A signing secret is whsec_ and 24 to 64 bytes in Base64."))
+
+
+class Created(NamedTuple):
+    """A new webhook and its signing secret."""
+
+    webhook: Webhook
+    secret: str
 
 
 @dataclass(frozen=True)
@@ -45,115 +78,218 @@ class Endpoint:
     secrets: list[str] = field(repr=False)
 
 
-def settings(session: Session) -> WebhookSettings | None:
-    """Return the saved settings, if there are any."""
-    return session.get(WebhookSettings, SINGLETON_ID)
+def create(
+    session: Session,
+    sealer: Sealer,
+    *,
+    name: str,
+    url: str,
+    events: Sequence[str] = (),
+    application_id: int | None = None,
+    secret: str = "",
+) -> Created:
+    """Create a webhook with this signing secret, or a random one.
+
+    `events` are names of event types, none for all. Raises NameTaken, InvalidUrl, UnknownEvent, NotOfApplications,
+    NotFound if there is no such application, InvalidSecret.
+    """
+    _check(session, url, events, application_id)
+    now, signing_secret = clock.now(), _checked(secret) if secret else signing.new_secret()
+    webhook = Webhook(
+        name=name,
+        application_id=application_id,
+        events=list(events),
+        sealed_url=sealer.seal(url, URL),
+        sealed_secret=sealer.seal(signing_secret, SECRET),
+        secret_created_at=now,
+        created_at=now,
+        next_attempt_at=now,
+    )
+    session.add(webhook)
+    _flush(session)
+    audit.record(session, audit_events.WEBHOOK_CREATED, webhook=name)
+    return Created(webhook, signing_secret)
 
 
-def saved_url(row: WebhookSettings | None, sealer: Sealer) -> str:
-    """Return the saved URL, empty if there is none or no key opens it."""
+def update(
+    session: Session,
+    sealer: Sealer,
+    webhook_id: int,
+    *,
+    name: str,
+    url: str,
+    events: Sequence[str] = (),
+    application_id: int | None = None,
+) -> None:
+    """Change a webhook. What is queued is tried at once; one that its receiver turned off (410) is turned on.
+
+    Raises the same as `create`.
+    """
+    _check(session, url, events, application_id)
+    webhook = get(session, webhook_id, lock=True)
+    new = {"name": name, "application_id": application_id, "events": list(events)}
+    changed = [attribute for attribute, value in new.items() if getattr(webhook, attribute) != value]
+    for attribute in changed:
+        setattr(webhook, attribute, new[attribute])
+    if saved_url(webhook, sealer) != url:
+        webhook.sealed_url = sealer.seal(url, URL)
+        changed.append("url")
+    if is_gone(webhook):
+        webhook.disabled_at = None
+        changed.append("url")
+    _flush(session)
+    _try_now(session, webhook)
+    if changed:
+        fields = [FIELDS[attribute] for attribute in dict.fromkeys(changed)]
+        audit.record(session, audit_events.WEBHOOK_SAVED, webhook=name, changed=fields)
+
+
+def turn_off(session: Session, webhook_id: int) -> None:
+    """Send the webhook nothing any more, not even what is queued. Raises NotFound."""
+    webhook = get(session, webhook_id, lock=True)
+    if webhook.disabled_at is None:
+        give_up(session, webhook)
+        audit.record(session, audit_events.WEBHOOK_TURNED_OFF, webhook=webhook.name)
+
+
+def turn_on(session: Session, webhook_id: int) -> None:
+    """Send the webhook what happens from now on. Raises NotFound."""
+    webhook = get(session, webhook_id, lock=True)
+    if webhook.disabled_at is not None:
+        webhook.disabled_at = None
+        _try_now(session, webhook)
+        audit.record(session, audit_events.WEBHOOK_TURNED_ON, webhook=webhook.name)
+
+
+def delete(session: Session, webhook_id: int) -> None:
+    """Delete a webhook with its events. Raises NotFound."""
+    webhook = get(session, webhook_id, lock=True)
+    session.delete(webhook)
+    audit.record(session, audit_events.WEBHOOK_DELETED, webhook=webhook.name)
+
+
+def renew_secret(session: Session, sealer: Sealer, webhook_id: int, secret: str = "") -> str:
+    """Replace the signing secret by this or a random one; the previous one also signs for SECRET_OVERLAP.
+
+    Raises NotFound, InvalidSecret.
+    """
+    webhook = get(session, webhook_id, lock=True)
+    webhook.sealed_previous_secret = ""
+    # A secret that no key opens can't sign any more.
+    with suppress(CannotUnseal):
+        webhook.sealed_previous_secret = sealer.seal(sealer.open(webhook.sealed_secret, SECRET), PREVIOUS_SECRET)
+    created = _checked(secret) if secret else signing.new_secret()
+    webhook.sealed_secret, webhook.secret_created_at = sealer.seal(created, SECRET), clock.now()
+    audit.record(session, audit_events.WEBHOOK_SECRET_CREATED, webhook=webhook.name)
+    return created
+
+
+def receiver_works(session: Session, webhook_id: int) -> None:
+    """Try what is queued at once, because a test event was accepted; the receiver isn't gone then. Raises NotFound."""
+    webhook = get(session, webhook_id, lock=True)
+    if is_gone(webhook):
+        webhook.disabled_at = None
+    _try_now(session, webhook)
+
+
+def give_up(session: Session, webhook: Webhook) -> None:
+    """Turn a locked webhook off, and give up what is queued for it."""
+    webhook.disabled_at = clock.now()
+    session.execute(_queued(webhook).values(state=DeliveryState.FAILED))
+
+
+def find(session: Session, name: str) -> Webhook | None:
+    """Return the webhook with this name."""
+    return session.scalar(select(Webhook).where(Webhook.name == name))
+
+
+def get(session: Session, webhook_id: int, lock: bool = False) -> Webhook:
+    """Return the webhook with this id; `lock` reads the row anew and locks it. Raises NotFound."""
+    locking = {"key_share": True} if lock else None
+    found = None
+    if 0 < webhook_id <= MAX_ID:
+        found = session.get(Webhook, webhook_id, with_for_update=locking, populate_existing=lock)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def list_all(session: Session) -> list[Webhook]:
+    """Return the webhooks by name."""
+    return list(session.scalars(select(Webhook).order_by(Webhook.name)))
+
+
+def recent_deliveries(session: Session, webhook_id: int) -> list[WebhookDelivery]:
+    """Return the newest events of a webhook."""
+    own = select(WebhookDelivery).where(WebhookDelivery.webhook_id == webhook_id)
+    return list(session.scalars(own.order_by(WebhookDelivery.id.desc()).limit(RECENT)))
+
+
+def application_names(session: Session) -> dict[int, str]:
+    """Return the names of the applications, by id, that a webhook can be of."""
+    names = session.execute(select(Application.id, Application.name).order_by(Application.name))
+    return dict(names.all())
+
+
+def saved_url(webhook: Webhook, sealer: Sealer) -> str:
+    """Return the URL of a webhook, empty if no key opens it."""
     try:
-        return sealer.open(row.sealed_url, URL) if row is not None and row.sealed_url else ""
+        return sealer.open(webhook.sealed_url, URL)
     except CannotUnseal:
         return ""
 
 
-def save(session: Session, sealer: Sealer, url: str) -> str | None:
-    """Save the URL; an empty one turns the webhook off. Return the signing secret when it is first created.
-
-    Queued events are tried at once, or given up when the webhook is off.
-    """
-    row = lock_row(session, WebhookSettings, {})
-    # Saving the same URL turns a webhook on again that its receiver turned off.
-    has_changed = saved_url(row, sealer) != url or row.disabled_at is not None
-    row.sealed_url, row.disabled_at = sealer.seal(url, URL) if url else "", None
-    values: dict[str, Any] = {"next_attempt_at": clock.now()} if url else {"state": DeliveryState.FAILED}
-    session.execute(update(WebhookDelivery).where(WebhookDelivery.state == DeliveryState.QUEUED).values(values))
-    run_after_commit(session, DELIVER)
-    if has_changed:
-        audit.record(session, audit_events.WEBHOOK_SAVED, changed=["webhook_url"])
-    return _create_secret(session, sealer, row) if url and not row.sealed_secret else None
+def is_gone(webhook: Webhook) -> bool:
+    """Return whether the webhook is off because its receiver replied that it no longer exists."""
+    return webhook.disabled_at is not None and webhook.failure_params.get("status") == GONE
 
 
-def renew_secret(session: Session, sealer: Sealer) -> str:
-    """Create a new signing secret; the previous one also signs for SECRET_OVERLAP. Raises NoUrl."""
-    row = lock_row(session, WebhookSettings, {})
-    if not row.sealed_url:
-        raise NoUrl
-    row.sealed_previous_secret = ""
-    if row.sealed_secret:
-        # A secret that no key opens can't sign any more.
-        with suppress(CannotUnseal):
-            row.sealed_previous_secret = sealer.seal(sealer.open(row.sealed_secret, SECRET), PREVIOUS_SECRET)
-    return _create_secret(session, sealer, row)
+def endpoint(webhook: Webhook, sealer: Sealer) -> Endpoint:
+    """Return where to send events, and what signs them. Raises CannotUnseal."""
+    secrets = [sealer.open(webhook.sealed_secret, SECRET)]
+    if webhook.sealed_previous_secret and clock.now() < webhook.secret_created_at + SECRET_OVERLAP:
+        secrets.append(sealer.open(webhook.sealed_previous_secret, PREVIOUS_SECRET))
+    return Endpoint(sealer.open(webhook.sealed_url, URL), secrets)
 
 
-def endpoint(session: Session, sealer: Sealer, asked: bool = False) -> Endpoint | None:
-    """Return where to send events, or None while the webhook is off. Raises CannotUnseal.
-
-    A receiver that said it no longer exists is sent only what a person `asked` for.
-    """
-    row = settings(session)
-    if row is None or not row.sealed_url or row.secret_created_at is None:
-        return None
-    if row.disabled_at is not None and not asked:
-        return None
-    signing = [sealer.open(row.sealed_secret, SECRET)]
-    if row.sealed_previous_secret and clock.now() < row.secret_created_at + SECRET_OVERLAP:
-        signing.append(sealer.open(row.sealed_previous_secret, PREVIOUS_SECRET))
-    return Endpoint(sealer.open(row.sealed_url, URL), signing)
+def check_events(events: Sequence[str], application_id: int | None) -> None:
+    """Require that a webhook can have events of these types. Raises UnknownEvent, NotOfApplications."""
+    known = registry.event_types()
+    for name in events:
+        if name not in known:
+            raise UnknownEvent(name)
+        if application_id is not None and known[name].audience is Audience.NOBODY:
+            raise NotOfApplications(name)
 
 
-def receiver_works(session: Session) -> None:
-    """Turn the webhook on and try what is queued at once, because a test event was accepted."""
-    session.execute(update(WebhookSettings).values(disabled_at=None))
-    queued = WebhookDelivery.state == DeliveryState.QUEUED
-    session.execute(update(WebhookDelivery).where(queued).values(next_attempt_at=clock.now()))
-    run_after_commit(session, DELIVER)
+def _check(session: Session, url: str, events: Sequence[str], application_id: int | None) -> None:
+    http_client.parse_url(url)
+    check_events(events, application_id)
+    if application_id is not None and session.get(Application, application_id) is None:
+        raise NotFound
 
 
-def enqueue(session: Session, event_type: str, text: str, **data: Any) -> None:
-    """Queue an event, in the transaction that causes it; do nothing while the webhook is off.
-
-    `text` is an English sentence; it and `data` contain nothing secret.
-    """
-    row = settings(session)
-    if row is not None and row.sealed_url and row.disabled_at is None:
-        session.add(new_event(event_type, text, **data))
-        run_after_commit(session, DELIVER)
-
-
-def new_event(event_type: str, text: str, **data: Any) -> WebhookDelivery:
-    """Return an event that is not queued yet."""
-    now, event_id = clock.now(), f"evt_{secrets.token_hex(12)}"
-    event = {"id": event_id, "type": event_type, "timestamp": iso(now), "data": {"text": text, **data}}
-    body = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
-    return WebhookDelivery(event_id=event_id, type=event_type, body=body, created_at=now, next_attempt_at=now)
-
-
-def mail_server_url(general: General) -> str:
-    """Return the URL of the mail server page, which events link to; empty while there is no public URL."""
-    return f"{general.public_url}/settings/mail" if general.public_url else ""
-
-
-def recent_events(session: Session) -> list[WebhookDelivery]:
-    """Return the newest five events."""
-    return list(session.scalars(select(WebhookDelivery).order_by(WebhookDelivery.id.desc()).limit(5)))
-
-
-def delete_old_events(session: Session, now: datetime) -> None:
-    """Delete finished events after RETENTION."""
-    finished = WebhookDelivery.state != DeliveryState.QUEUED
-    session.execute(delete(WebhookDelivery).where(finished, WebhookDelivery.created_at <= now - RETENTION))
-
-
-def iso(time: datetime) -> str:
-    """Return a time as events write it: `2026-11-23T08:30:00Z`."""
-    return time.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _create_secret(session: Session, sealer: Sealer, row: WebhookSettings) -> str:
-    secret = SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
-    row.sealed_secret, row.secret_created_at = sealer.seal(secret, SECRET), clock.now()
-    audit.record(session, audit_events.WEBHOOK_SECRET_CREATED)
+def _checked(secret: str) -> str:
+    if not signing.is_secret(secret):
+        raise InvalidSecret
     return secret
+
+
+def _flush(session: Session) -> None:
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise NameTaken from error
+
+
+def _try_now(session: Session, webhook: Webhook) -> None:
+    """Try what is queued for a locked webhook, whatever it waits for."""
+    webhook.next_attempt_at, webhook.failures = clock.now(), 0
+    session.execute(_queued(webhook).values(next_attempt_at=webhook.next_attempt_at))
+    run_after_commit(session, DELIVER)
+
+
+def _queued(webhook: Webhook) -> sa.Update:
+    return sa.update(WebhookDelivery).where(
+        WebhookDelivery.webhook_id == webhook.id, WebhookDelivery.state == DeliveryState.QUEUED
+    )

@@ -12,8 +12,8 @@ from webapp.webhooks.forms import WebhookForm
 
 
 def init_app(app: Flask) -> None:
-    """Add the settings page of the webhook, and the jobs."""
-    registry.register(app, audit_events, field_labels=labels_of(WebhookForm))
+    """Add the pages of the webhooks, and the jobs."""
+    registry.register(app, audit_events, audit_events.DETAILS, field_labels=labels_of(WebhookForm))
     app.register_blueprint(routes.blueprint)
-    navigation.register(app, SettingsTab(_("Webhook"), "webhooks.settings", 50))
+    navigation.register(app, SettingsTab(_("Webhooks"), "webhooks.list_webhooks", 50))
     jobs.init_app(app)

@@ -13,7 +13,7 @@ from webapp.core.database import Base, Database
 from webapp.core.keys.columns import map_sealed, sealed_columns
 from webapp.core.sealing import KeySealer
 from webapp.mail.models import AuthorizationRequest, Grant, MailServer
-from webapp.webhooks.models import WebhookSettings
+from webapp.webhooks.models import Webhook
 
 pytestmark = pytest.mark.one_database
 # The start of a Fernet token: its version and the upper bytes of a time.
@@ -24,7 +24,7 @@ def test_sealed_columns_are_found_in_the_models() -> None:
     assert sealed_columns()[MailServer] == ("sealed_secrets",)
     assert sealed_columns()[Grant] == ("sealed_refresh_token", "sealed_access_token")
     assert sealed_columns()[AuthorizationRequest] == ("sealed_secret",)
-    assert sealed_columns()[WebhookSettings] == ("sealed_url", "sealed_secret", "sealed_previous_secret")
+    assert sealed_columns()[Webhook] == ("sealed_url", "sealed_secret", "sealed_previous_secret")
 
 
 def test_sealed_values_are_only_saved_in_marked_columns(administrator: Browser, state: AppState) -> None:

@@ -35,7 +35,7 @@ SaveSecret = Callable[[int], None]
 def webhook(state: AppState) -> None:
     """A saved webhook."""
     with state.database.transaction() as session:
-        webhooks.save(session, state.sealer, "https://alerts.example/hook")
+        webhooks.create(session, state.sealer, name="Pager", url="https://alerts.example/hook")
 
 
 @pytest.fixture

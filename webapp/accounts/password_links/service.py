@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from sqlalchemy.orm import Session
 
-from webapp.accounts import audit_events, notifications, return_to, throttles
+from webapp.accounts import audit_events, notifications, return_to, throttles, webhook_events
 from webapp.accounts.address_changes import service as address_changes
 from webapp.accounts.links import service as links
 from webapp.accounts.links.errors import AccountDisabled, AlreadyActive, LinkNotFound, LinkRefused, NotActive
@@ -76,6 +76,7 @@ def activate(session: Session, secret: str, password_hash: str, language: str = 
     user.language = user.language or language or None
     outbox.enqueue(session, "activated", user.email, user_id=user.id, data=notifications.request_origin())
     audit.record(session, audit_events.USER_ACTIVATED, user)
+    webhook_events.announce(session, webhook_events.ACTIVATED, user)
     return user
 
 
@@ -141,6 +142,7 @@ def complete_reset(session: Session, secret: str, password_hash: str) -> User:
     lockout.clear(session, user)
     notifications.notify_password_changed(session, user, by_link=True)
     audit.record(session, audit_events.RESET_COMPLETED, user)
+    webhook_events.announce(session, webhook_events.PASSWORD_RESET, user)
     return user
 
 

@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from webapp.accounts import audit_events, service, throttles
+from webapp.accounts import audit_events, service, throttles, webhook_events
 from webapp.accounts.address_changes import service as address_changes
 from webapp.accounts.links import service as links
 from webapp.accounts.models import LinkPurpose, Role, User, UserState
@@ -88,6 +88,7 @@ def disable(session: Session, user_id: int, by: User | None) -> None:
     links.revoke(session, user.id, *LinkPurpose)
     sessions.end_all(session, user.id)
     audit.record(session, audit_events.USER_DISABLED, user)
+    webhook_events.announce(session, webhook_events.DISABLED, user)
 
 
 def enable(session: Session, user_id: int, by: User | None) -> None:
@@ -99,6 +100,7 @@ def enable(session: Session, user_id: int, by: User | None) -> None:
     links.revoke(session, user_id, *LinkPurpose)
     user.state = UserState.ACTIVE if user.activated_at else UserState.PENDING
     audit.record(session, audit_events.USER_ENABLED, user)
+    webhook_events.announce(session, webhook_events.ENABLED, user)
 
 
 def unlock(session: Session, user_id: int, by: User | None) -> None:
@@ -111,6 +113,7 @@ def delete(session: Session, user_id: int, by: User | None) -> None:
     user = _lock_removable(session, user_id, by)
     session.delete(user)
     audit.record(session, audit_events.USER_DELETED, user)
+    webhook_events.announce(session, webhook_events.DELETED, user)
 
 
 def change_role(session: Session, user_id: int, role: Role, by: User | None) -> None:
@@ -194,6 +197,7 @@ def _add_user(session: Session, email: str, name: str, role: Role, state: UserSt
     )
     session.add(user)
     service.flush_address(session)
+    webhook_events.announce(session, webhook_events.CREATED, user)
     return user
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 from sqlalchemy.orm import Session
 
-from webapp.accounts import audit_events
+from webapp.accounts import audit_events, webhook_events
 from webapp.accounts.models import User, UserState, searchable
 from webapp.audit import service as audit
 from webapp.core import clock
@@ -57,6 +57,7 @@ def create(session: Session, people: Iterable[NewUser]) -> dict[str, Created]:
     inserted = session.connection().execute(statement.returning(User.email_key, *columns), rows)
     created = {key: Created(*values) for key, *values in inserted}
     _record(session, created.values())
+    webhook_events.announce(session, webhook_events.CREATED, *created.values())
     return created
 
 

@@ -1,12 +1,13 @@
-"""Alerts about expiry dates, sent to administrators by email and to the webhook.
+"""Alerts about expiry dates, sent to administrators by email and to webhooks.
 
 Each alert is sent once, and again if what was about to expire has expired. Its row in `expiry_alerts`
-keeps several workers from sending it twice. When the problem is resolved, the row is deleted and the
-webhook called again.
+keeps several workers from sending it twice. When the problem is resolved, the row is deleted and
+the webhooks are called again.
 """
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,7 +15,7 @@ from sqlalchemy.orm import Session
 from webapp.audit import service as audit
 from webapp.core import i18n
 from webapp.core.app_state import app_state
-from webapp.mail import audit_events, signals
+from webapp.mail import audit_events, signals, webhook_events
 from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.expiry import labels
 from webapp.mail.expiry import service as expiries
@@ -23,14 +24,14 @@ from webapp.mail.grants import service as grants
 from webapp.mail.models import ExpiryAlert, MailServer
 from webapp.mail.servers import find_saved
 from webapp.settings.service import general
-from webapp.webhooks import service as webhooks
+from webapp.webhooks import events as webhooks
+from webapp.webhooks.registry import EventType
 
 WEBHOOK_EVENTS = {
-    ExpiryState.EXPIRING: "mail_server.ending_soon",
-    ExpiryState.EXPIRED: "mail_server.ended",
-    ExpiryState.REFUSED: "mail_server.grant_refused",
+    ExpiryState.EXPIRING: webhook_events.ENDING_SOON,
+    ExpiryState.EXPIRED: webhook_events.ENDED,
+    ExpiryState.REFUSED: webhook_events.GRANT_REFUSED,
 }
-RESOLVED = "mail_server.resolved"
 MAX_REASON_LENGTH = 500
 
 
@@ -97,7 +98,7 @@ def _raise(session: Session, server: MailServer, alert: ExpiryAlert | None, expi
     signals.expiry_alert_raised.send(session=session, expiry=expiry)
     with i18n.use_language(i18n.DEFAULT):
         text = labels.summary(expiry)
-    _call_webhook(session, server, alert, WEBHOOK_EVENTS[expiry.state], text, **_reason(session, server, expiry))
+    _call_webhooks(session, server, alert, WEBHOOK_EVENTS[expiry.state], text, **_reason(session, server, expiry))
     audit.record(session, audit_events.EXPIRY_ALERT_RAISED, about=expiry.subject, state=expiry.state)
 
 
@@ -107,7 +108,7 @@ def _resolve(session: Session, server: MailServer, alert: ExpiryAlert | None) ->
     session.delete(alert)
     with i18n.use_language(i18n.DEFAULT):
         text = f"{labels.NAMES[ExpirySubject(alert.subject)]}: the problem is resolved."
-    _call_webhook(session, server, alert, RESOLVED, text)
+    _call_webhooks(session, server, alert, webhook_events.RESOLVED, text)
     audit.record(session, audit_events.EXPIRY_ALERT_RESOLVED, about=alert.subject)
 
 
@@ -120,7 +121,9 @@ def _reason(session: Session, server: MailServer, expiry: Expiry) -> dict[str, s
         return {"reason": describe(grant.failure)[:MAX_REASON_LENGTH]}
 
 
-def _call_webhook(session: Session, server: MailServer, alert: ExpiryAlert, event: str, text: str, **more: str) -> None:
+def _call_webhooks(
+    session: Session, server: MailServer, alert: ExpiryAlert, event: EventType, text: str, **more: Any
+) -> None:
     webhooks.enqueue(
         session,
         event,

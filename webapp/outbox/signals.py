@@ -1,0 +1,7 @@
+"""What the outbox announces, inside the transaction in which it happens."""
+
+from blinker import Signal
+
+# Messages will not be sent any more. Sent with `session`, their `ids`, and what servers said to those that were sent:
+# `replies` by id.
+messages_ended = Signal()
