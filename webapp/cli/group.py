@@ -27,6 +27,7 @@ COMMANDS = {
     "status": "status:status",
     "mail": "mail:mail",
     "outbox": "outbox:outbox",
+    "audit": "audit:audit",
     "create-admin": "create_admin:create_admin",
     "users": "users:users",
     "applications": "applications:applications",

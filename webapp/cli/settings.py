@@ -11,12 +11,15 @@ from webapp import create_app
 from webapp.cli.base import echo, upgraded_database
 from webapp.cli.errors import CannotRun
 from webapp.cli.output import json_option, print_json
+from webapp.cli.settings_values import actions
 from webapp.core.app_state import app_state
 from webapp.core.config import PREFIX, Config, new_secret_key
 from webapp.settings_file import document, export, service
 from webapp.settings_file.document import InvalidSettingsFile, Problem
 
 settings = AppGroup("settings", help="Look after the settings.")
+for action in actions.commands.values():
+    settings.add_command(action)
 
 
 @click.command("check-settings")

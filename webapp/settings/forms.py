@@ -1,7 +1,7 @@
 """The forms of the settings pages, and how a public URL is written."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -155,6 +155,12 @@ def fields_of(columns: Iterable[str]) -> frozenset[str]:
     """Return the names of all fields that show these columns, those of the units included."""
     names = frozenset(map(field_of, columns))
     return names | {f"{name}_unit" for name in names.intersection(DURATION_LIMITS)}
+
+
+def as_posted(policy: SecurityPolicy) -> dict[str, str]:
+    """Return what a browser sends that changes nothing of the form; durations are in minutes."""
+    values = {field_of(key): "false" if value is False else str(value) for key, value in asdict(policy).items()}
+    return values | {f"{name}_unit": "1" for name in DURATION_LIMITS}
 
 
 def normalise_public_url(text: str) -> str:

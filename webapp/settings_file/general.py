@@ -8,7 +8,7 @@ from werkzeug.datastructures import MultiDict
 from webapp.core.config import Config
 from webapp.settings import service
 from webapp.settings.declared import GENERAL, SECURITY, Declared
-from webapp.settings.forms import DURATION_LIMITS, GeneralForm, SecurityForm, field_of
+from webapp.settings.forms import DURATION_LIMITS, GeneralForm, SecurityForm, as_posted, field_of
 from webapp.settings.service import SecurityPolicy
 from webapp.settings_file.document import Document
 from webapp.settings_file.entries import report_errors, to_post
@@ -47,15 +47,10 @@ def apply_security(session: Session, document: Document) -> list[Declared]:
     empty, saved = SecurityForm(formdata=None), service.security(session)
     posted = to_post(table, {key: empty[field_of(key)] for key in SECURITY_KEYS})
     # The rest as saved, because some limits depend on each other.
-    form = SecurityForm(formdata=MultiDict(_as_posted(saved) | posted.to_dict()))
+    form = SecurityForm(formdata=MultiDict(as_posted(saved) | posted.to_dict()))
     if not form.validate():
         report_errors(table, form, lambda name: f"{name}_minutes" if name in DURATION_LIMITS else name)
         return []
     if form.to_policy() != saved:
         service.save_security(session, form.to_policy())
     return [Declared(SECURITY, key) for key in table.values]
-
-
-def _as_posted(policy: SecurityPolicy) -> dict[str, str]:
-    values = {field_of(key): "false" if value is False else str(value) for key, value in asdict(policy).items()}
-    return values | {f"{name}_unit": "1" for name in DURATION_LIMITS}
