@@ -18,13 +18,14 @@ from webapp.core.database import Database
 pytestmark = pytest.mark.one_database
 
 DOCUMENTS = {"/api/v1/openapi.json", "/api/v1/docs"}
+IDS = {"message_id": "msg_made_up", "user_id": 1}
 
 
 def operations(app: Flask) -> Iterator[tuple[str, str]]:
     """Yield the method and a path of each operation."""
     for rule in app.url_map.iter_rules():
         if rule.rule.startswith("/api/") and rule.rule not in DOCUMENTS:
-            path = app.url_map.bind("").build(rule.endpoint, dict.fromkeys(rule.arguments, "msg_made_up"))
+            path = app.url_map.bind("").build(rule.endpoint, {name: IDS[name] for name in rule.arguments})
             yield from ((method, path) for method in (rule.methods or set()) - {"HEAD", "OPTIONS"})
 
 

@@ -1,18 +1,24 @@
-"""How fast people are imported from a file, and what memory that takes."""
+"""How fast people are imported from a file, and what memory that takes; how fast an application creates many."""
 
+import json
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from http.client import HTTPConnection
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 from tests.bench.pages import fresh
 from tests.bench.site import Site
 from tests.bench.table import row
+from tests.support.applications import SECRET, add_application
 from tests.support.running import clean
 
 FEW, MANY = 1_000, 100_000
+REQUESTS = 5
 
 
 class Imported(NamedTuple):
@@ -30,6 +36,9 @@ def measure() -> None:
         few, growth = f"a thousand {people.memory_of_few / 2**20:.0f}", people.memory / people.memory_of_few
         row("importing 100,000 people, people/s", f"{people.rate:,.0f}", "", None, "≥ 3,000")
         row("its peak memory, MiB", f"{people.memory / 2**20:.0f}", few, growth, "≤ 1.30")
+    with fresh() as (site, _sink):
+        seconds = created_in_bulk(site)
+        row("1,000 people created by one request of the API, s", f"{median(seconds):.2f}", "", None, "≤ 2.00")
 
 
 def importing(site: Site) -> Imported:
@@ -37,6 +46,27 @@ def importing(site: Site) -> Imported:
     _seconds, memory_of_few = _import(site, "few", FEW)
     seconds, memory = _import(site, "many", MANY)
     return Imported(MANY / seconds, memory, memory_of_few)
+
+
+def created_in_bulk(site: Site) -> Sequence[float]:
+    """Return the seconds that each of several requests takes that creates many people and queues their emails."""
+    add_application(site.database, may_manage_users=True)
+    with site.web() as port:
+        return [_create(port, number) for number in range(REQUESTS)]
+
+
+def _create(port: int, number: int) -> float:
+    people = [{"email": f"p{index}.{number}@people.example", "name": f"Person {index}"} for index in range(FEW)]
+    headers = {"Authorization": f"Bearer {SECRET}", "Content-Type": "application/json"}
+    started = time.monotonic()
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("POST", "/api/v1/users/bulk", json.dumps({"users": people}), headers)
+    results = json.load(connection.getresponse())["results"]
+    seconds = time.monotonic() - started
+    connection.close()
+    if {one["outcome"] for one in results} != {"created"}:
+        raise RuntimeError("not all people were created")
+    return seconds
 
 
 def _import(site: Site, name: str, number: int) -> tuple[float, int]:

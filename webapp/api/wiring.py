@@ -4,7 +4,7 @@ from flask import Flask, Response
 from flask_smorest import Api as SmorestApi
 from werkzeug.exceptions import HTTPException
 
-from webapp.api import documentation, idempotency, messages, status
+from webapp.api import documentation, idempotency, messages, status, users
 from webapp.api.fields import ADDRESS, ADDRESSES, HEADERS, AttachmentSchema, MailboxSchema
 from webapp.core.jobs import cleanup_job, register_jobs
 from webapp.web import error_pages
@@ -15,7 +15,7 @@ DESCRIPTION = (
     "Programs send email through Mailroom, see what became of it, and manage the people who use it. "
     "Each application is added in Settings → Applications, and authenticates with its secret."
 )
-BLUEPRINTS = (messages.blueprint, status.blueprint)
+BLUEPRINTS = (messages.blueprint, users.blueprint, status.blueprint)
 
 
 class Api(SmorestApi):

@@ -17,6 +17,7 @@ from webapp.accounts.users import administration
 from webapp.accounts.users.administration import OwnAccount
 from webapp.audit import service as audit
 from webapp.core import clock, rate_limits
+from webapp.core.actor import current_actor
 from webapp.core.errors import MailroomError
 from webapp.core.sealing import CannotUnseal, Sealer
 from webapp.outbox import service as outbox
@@ -54,7 +55,9 @@ def create(session: Session, sealer: Sealer, user_id: int, by: User | None) -> S
 
 def create_reset(session: Session, sealer: Sealer, user: User, back: ReturnTo | None = None) -> ShownLink:
     """Create a reset link for an active user, who is notified by email. `back` is where it leads back to."""
-    outbox.enqueue(session, "admin_link_created", user.email, user_id=user.id)
+    application = current_actor().application
+    data = {"application": application} if application else {}
+    outbox.enqueue(session, "admin_link_created", user.email, user_id=user.id, data=data)
     audit.record(session, audit_events.RESET_LINK_SHOWN, user)
     return _issue(session, sealer, user, LinkPurpose.RESET, clock.now() + security(session).reset_lifetime, back)
 

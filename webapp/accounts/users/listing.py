@@ -42,16 +42,18 @@ class UserFilter:
         return {name: value for name, value in asdict(self).items() if value}
 
 
-def list_users(session: Session, user_filter: UserFilter, before: int | None) -> tuple[list[User], bool]:
-    """Return the newest 50 users, and whether there are older ones. `before` is the last id of the previous page."""
+def list_users(
+    session: Session, user_filter: UserFilter, before: int | None, size: int = PAGE_SIZE
+) -> tuple[list[User], bool]:
+    """Return the newest users, and whether there are older ones. `before` is the last id of the previous page."""
     end = MAX_ID if before is None else max(0, min(before, MAX_ID))
     newest = select(User).where(User.id < end, *conditions(session, user_filter)).order_by(User.id.desc())
     few = _few_with_words(session, user_filter.search)
     if few is None:
-        found = list(session.scalars(newest.limit(PAGE_SIZE + 1)))
+        found = list(session.scalars(newest.limit(size + 1)))
     else:
-        found = _first_of(session, newest, sorted((id_ for id_ in few if id_ < end), reverse=True))
-    return found[:PAGE_SIZE], len(found) > PAGE_SIZE
+        found = _first_of(session, newest, sorted((id_ for id_ in few if id_ < end), reverse=True), size)
+    return found[:size], len(found) > size
 
 
 def read_all(database: Database, user_filter: UserFilter) -> Iterator[list[User]]:
@@ -109,12 +111,12 @@ def _few_with_words(session: Session, search: str) -> set[int] | None:
     return few
 
 
-def _first_of(session: Session, newest: Select[User], ids: Sequence[int]) -> list[User]:
+def _first_of(session: Session, newest: Select[User], ids: Sequence[int], size: int) -> list[User]:
     """Return the first users of a page whose ids are among these, which are in the order of the page."""
     found: list[User] = []
     start, number = 0, CANDIDATES
-    while start < len(ids) and len(found) <= PAGE_SIZE:
-        missing = PAGE_SIZE + 1 - len(found)
+    while start < len(ids) and len(found) <= size:
+        missing = size + 1 - len(found)
         found += session.scalars(newest.where(User.id.in_(ids[start : start + number])).limit(missing))
         # The first have told that the others are sought after in vain for the most part.
         start, number = start + number, number * 2
