@@ -15,7 +15,8 @@ from webapp.core.return_urls import InvalidReturnUrl, parse_prefix
 from webapp.core.text import hidden_character, trimmed
 
 MAX_NAME_LENGTH = 100
-MAX_ITEMS = 100
+# Of a list of senders, networks or URLs: the items, and the characters, as in a field of the page.
+MAX_ITEMS, MAX_LENGTH = 100, 2000
 MAX_MESSAGES_PER_HOUR = 1_000_000
 IDENTIFIER_PREFIX = "app_"
 IDENTIFIER = re.compile(IDENTIFIER_PREFIX + r"[0-9a-z_]{1,36}")
@@ -153,6 +154,8 @@ def _each(texts: Iterable[str], check_one: Callable[[str], str]) -> list[str]:
     found = list({comparison_key(one): one for one in checked}.values())
     if len(found) > MAX_ITEMS:
         raise _Invalid(_("Enter at most %(most)s lines.", most=MAX_ITEMS))
+    if len("\n".join(found)) > MAX_LENGTH:
+        raise _Invalid(_("Too long: use at most %(most)s characters.", most=MAX_LENGTH))
     return found
 
 

@@ -1,11 +1,18 @@
 """What applications add to Mailroom."""
 
 from flask import Flask
+from flask_babel import lazy_gettext as _
 
-from webapp.applications import audit_events
+from webapp.applications import audit_events, routes
+from webapp.applications.forms import ApplicationForm
 from webapp.audit import registry
+from webapp.web import navigation
+from webapp.web.forms import labels_of
+from webapp.web.navigation import SettingsTab
 
 
 def init_app(app: Flask) -> None:
-    """Add what the audit trail records of them."""
-    registry.register(app, audit_events, audit_events.DETAILS)
+    """Add the pages, and what the audit trail records of applications."""
+    registry.register(app, audit_events, audit_events.DETAILS, labels_of(ApplicationForm))
+    app.register_blueprint(routes.blueprint)
+    navigation.register(app, SettingsTab(_("Applications"), "applications.list_applications", 45))

@@ -66,6 +66,13 @@ def by_hour(session: Session, measure: str, since: datetime) -> list[CountOfHour
     return [CountOfHour(*row) for row in found]
 
 
+def subjects_of(session: Session, measure: str, detail: str, since: datetime) -> dict[str, float]:
+    """Return what was counted since then with this detail, by subject."""
+    summed = select(Count.subject, func.sum(Count.total)).where(Count.measure == measure, Count.detail == detail)
+    found = session.execute(summed.where(Count.hour >= since).group_by(Count.subject))
+    return dict(found.all())
+
+
 def merge_old(session: Session, now: datetime) -> None:
     """Add up the counts of hours that nobody asks for any more, so that `totals` stay as they are."""
     old = (Count.hour > BEFORE, Count.hour < now - KEPT)

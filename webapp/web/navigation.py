@@ -10,8 +10,9 @@ from markupsafe import Markup
 
 EXTENSION = "mailroom navigation"
 
-# The top of every page of administrators, Home, the mail server page, and below the login form.
-Slot = Literal["page", "home", "mail_server", "login"]
+# The top of every page of administrators, Home, the mail server page, below the login form, and the page of an
+# application, whose id is in the URL.
+Slot = Literal["page", "home", "mail_server", "login", "application"]
 
 
 @dataclass(frozen=True)
