@@ -1,6 +1,6 @@
 """What webhooks can be told: the types of events. Each package registers its own."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from types import ModuleType
 from typing import cast
@@ -26,7 +26,8 @@ class EventType:
     """One type of event. Receivers rely on its name, so it never changes."""
 
     name: str
-    label: str | LazyString
+    # Not compared: it is another text in each language.
+    label: str | LazyString = field(compare=False)
     audience: Audience = Audience.NOBODY
 
 
