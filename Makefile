@@ -64,7 +64,7 @@ $(BIN)/python:
 
 .venv/demo-installed: $(DECLARED) | $(BIN)/python
 	@echo "Installing Mailroom into .venv; this takes a minute the first time"
-	@$(INSTALL) -e '.[demo]'
+	@$(INSTALL) -e .
 	@touch $@
 
 .venv/test-installed: $(DECLARED) | $(BIN)/python

@@ -5,7 +5,6 @@ from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 
 from webapp.core.config import ConfigError
 from webapp.core.errors import MailroomError
-from webapp.demo.launcher import DemoUnavailable
 from webapp.process.listen_address import AddressUnavailable
 from webapp.providers.registry import InvalidPlugin
 
@@ -21,7 +20,7 @@ class CannotRun(click.ClickException):
 def explain(error: Exception) -> click.ClickException | None:
     """Return an error as click prints it; None if there is no explanation for it."""
     match error:
-        case ConfigError() | InvalidPlugin() | AddressUnavailable() | DemoUnavailable():
+        case ConfigError() | InvalidPlugin() | AddressUnavailable():
             return CannotRun(str(error))
         case ArgumentError():
             return CannotRun(f"MAILROOM_DATABASE_URL: {summary(error)}")

@@ -20,6 +20,8 @@ COMMANDS = {
     "worker": "serve:worker",
     "web": "serve:web",
     "demo": "serve:demo",
+    "submission": "submission:submission",
+    "sendmail": "sendmail:sendmail",
     "upgrade": "keys:upgrade",
     "rotate-keys": "keys:rotate_keys",
     "check-settings": "settings:check_settings",

@@ -11,7 +11,8 @@ from webapp.accounts import service as accounts
 from webapp.accounts.users import setup
 from webapp.cli.base import echo, upgraded_database
 from webapp.cli.errors import CannotRun
-from webapp.core.app_state import app_state
+from webapp.cli.submission import listening, submission_children
+from webapp.core.app_state import app_state, app_state_of
 from webapp.demo import launcher
 from webapp.process import worker as worker_process
 from webapp.process.listen_address import ListenAddress
@@ -48,10 +49,10 @@ port_option = click.option("--port", default=8000, show_default=True, type=PORT_
     help="Number of worker processes, which send the messages in the outbox; 0 if other machines do.",
 )
 def serve(host: str, port: int, processes: int, threads: int, workers: int) -> None:
-    """Run the web server and the workers on this machine."""
+    """Run the web server, the workers and, if it is configured, the SMTP server on this machine."""
     address = ListenAddress(host, port)
     app = create_app()
-    with address.listen() as listener:
+    with address.listen() as listener, listening(app_state_of(app).config) as submission_listeners:
         with app.app_context(), upgraded_database() as database:
             with database.transaction() as session:
                 app_state().keyring.locked(session)
@@ -60,6 +61,7 @@ def serve(host: str, port: int, processes: int, threads: int, workers: int) -> N
                 lines = welcome(session, address)
         children = web_children(listener, processes, threads)
         children += [Child("worker", ["worker"]) for _ in range(workers)]
+        children += submission_children(submission_listeners)
         Supervisor(children).run(address.answers, lambda: echo(*lines))
 
 

@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from webapp.core import smtp_addresses
+from webapp.core.smtp_addresses import SmtpAddress
+
 PREFIX = "MAILROOM_"
 
 MIN_KEY_LENGTH = 16
@@ -28,6 +31,9 @@ MAX_REQUEST_SIZE = 2 * MAX_ANONYMOUS_REQUEST_SIZE
 
 # Of administrators who upload a file: a few hundred thousand people.
 MAX_UPLOAD_SIZE = 16 * 1024 * 1024
+
+# Megabytes of an email that applications may hand in: what the largest providers accept is 150.
+MAX_EMAIL_SIZE = 150
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 CHOICES = {"rate_limits": ("on", "off"), "log_format": ("json", "text"), "demo": ("on", "off")}
@@ -67,6 +73,13 @@ class Config:
         "Without one, there are no metrics.",
         secret=True,
     )
+    submission: str = setting(
+        "Addresses on which applications hand in email by SMTP, separated by commas: 127.0.0.1:2525, or "
+        "smtps://0.0.0.0:465 where connections begin with TLS. Off without one."
+    )
+    submission_certificate: str = setting("File with the certificate for that (PEM, with its chain).")
+    submission_key: str = setting("File with its key (PEM), if that is another one.")
+    submission_max_size: str = setting("Largest email that is accepted there, in megabytes.", "25")
     rate_limits: str = setting("'on', or 'off' for load tests.", "on")
     log_format: str = setting("'json' or 'text'.", "json")
     demo: str = setting("'on' in the demo only: shows its accounts and its inbox.", "off")
@@ -122,8 +135,19 @@ class Config:
         """The networks of `trusted_proxies`, parsed."""
         return [ipaddress.ip_network(part.strip()) for part in self.trusted_proxies.split(",") if part.strip()]
 
+    @property
+    def submission_addresses(self) -> list[SmtpAddress]:
+        """The addresses of `submission`, parsed."""
+        return smtp_addresses.parse(self.submission)
+
+    @property
+    def submission_max_size_bytes(self) -> int:
+        """`submission_max_size` in bytes."""
+        return int(self.submission_max_size) * 1_000_000
+
     def _check(self) -> None:
         _ = self.secret_keys
+        self._check_submission()
         try:
             _ = self.proxy_networks
         except ValueError as error:
@@ -141,6 +165,18 @@ class Config:
                 f"{PREFIX}PUBLIC_URL: use only scheme, host and port, such as https://mail.example.com,"
                 " with international domain names as A-labels (xn--…)."
             )
+
+    def _check_submission(self) -> None:
+        try:
+            addresses = self.submission_addresses
+        except ValueError as error:
+            raise ConfigError(
+                f"{PREFIX}SUBMISSION: {error}. Use addresses such as 127.0.0.1:2525 or smtps://0.0.0.0:465."
+            ) from error
+        if any(address.implicit_tls for address in addresses) and not self.submission_certificate:
+            raise ConfigError(f"{PREFIX}SUBMISSION_CERTIFICATE: required for smtps:// in {PREFIX}SUBMISSION.")
+        if not self.submission_max_size.isdecimal() or not 1 <= int(self.submission_max_size) <= MAX_EMAIL_SIZE:
+            raise ConfigError(f"{PREFIX}SUBMISSION_MAX_SIZE: use a number of megabytes from 1 to {MAX_EMAIL_SIZE}.")
 
 
 def _is_origin(url: str) -> bool:

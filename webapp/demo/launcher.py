@@ -5,7 +5,6 @@ import os
 import socket
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 
 from flask import Flask
@@ -31,10 +30,6 @@ LAST_PORT = 65535
 PROVIDER = "local_inbox"
 
 
-class DemoUnavailable(Exception):
-    """The demo can't run with what is installed; the text says what is missing."""
-
-
 def run(
     create_app: Callable[[], Flask],
     port: int | None,
@@ -43,12 +38,8 @@ def run(
 ) -> None:
     """Run the demo on loopback until a signal arrives, on `port` or the first free port from 8000.
 
-    Raises AddressUnavailable if the port is taken or the demo is already running, and DemoUnavailable.
+    Raises AddressUnavailable if the port is taken or the demo is already running.
     """
-    if find_spec("aiosmtpd") is None:
-        raise DemoUnavailable(
-            "The demo's inbox needs aiosmtpd. Install Mailroom with its extra “demo”, or run: pip install aiosmtpd"
-        )
     instance = Path(os.environ.get(f"{PREFIX}INSTANCE", "instance")) / "demo"
     address = ListenAddress(HOST, port) if port else find_free_port(ListenAddress(HOST, WEB_PORT))
     inbox = find_free_port(ListenAddress(HOST, inbox_port_beside(address.port)))

@@ -1,4 +1,4 @@
-"""The address that the web server listens on."""
+"""The addresses that the servers listen on."""
 
 import contextlib
 import os
@@ -17,10 +17,12 @@ class AddressUnavailable(Exception):
 
 @dataclass(frozen=True)
 class ListenAddress:
-    """Where the web server listens."""
+    """Where a server listens, by default the web server."""
 
     host: str = "127.0.0.1"
     port: int = 8000
+    # What to do if that can't be.
+    advice: str = "Choose another --host or --port."
 
     @property
     def url(self) -> str:
@@ -34,7 +36,7 @@ class ListenAddress:
             found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         except (OSError, UnicodeError) as error:
             raise AddressUnavailable(
-                f"{self.host} is not an address of this machine ({error}). Choose another --host."
+                f"{self.host} is not an address of this machine ({error}). {self.advice}"
             ) from error
         return str(found[0][4][0])
 
@@ -48,7 +50,7 @@ class ListenAddress:
         except OSError as error:
             reason = os.strerror(error.errno or 0)
             raise AddressUnavailable(
-                f"Cannot listen on {self.host} port {self.port}: {reason}. Choose another --host or --port."
+                f"Cannot listen on {self.host} port {self.port}: {reason}. {self.advice}"
             ) from error
 
     def answers(self) -> bool:

@@ -36,6 +36,8 @@ class Child:
     module: str = "webapp.cli"
     # What it gets as its standard input: the socket on which a web server accepts connections.
     listener: socket.socket | None = None
+    # Sockets that it gets with their numbers, as `--socket` each.
+    sockets: Sequence[socket.socket] = ()
     process: "subprocess.Popen[bytes] | None" = None
     started: float = 0.0
     start_at: float = 0.0
@@ -66,10 +68,14 @@ class Child:
                 os.killpg(self.process.pid, number)
 
     def _start(self, environ: Mapping[str, str]) -> None:
-        command = [sys.executable, "-P", "-m", self.module, *self.arguments]
+        numbers = [one.fileno() for one in self.sockets]
+        options = [part for number in numbers for part in ("--socket", str(number))]
+        command = [sys.executable, "-P", "-m", self.module, *self.arguments, *options]
         # In a process group of its own: Ctrl-C reaches only the supervisor, which stops everything in order.
         given = self.listener.fileno() if self.listener else subprocess.DEVNULL
-        self.process = subprocess.Popen(command, env=environ, stdin=given, process_group=0)  # noqa: S603
+        self.process = subprocess.Popen(  # noqa: S603
+            command, env=environ, stdin=given, pass_fds=numbers, process_group=0
+        )
         self.started = time.monotonic()
 
 
@@ -104,9 +110,10 @@ class Supervisor:
 
     def _stop(self) -> None:
         for child in self.children:
-            if child.listener:
-                # So that nobody connects and waits once the web servers have closed theirs.
-                child.listener.close()
+            for listener in (child.listener, *child.sockets):
+                # So that nobody connects and waits once the servers have closed theirs.
+                if listener:
+                    listener.close()
             if child.running and child.process:
                 child.process.terminate()
         deadline = time.monotonic() + GRACE

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import resource
 import signal
 import socket
 import threading
@@ -13,6 +12,7 @@ from flask import Flask
 from waitress.server import BaseWSGIServer, create_server
 
 from webapp.core.config import MAX_REQUEST_SIZE
+from webapp.core.open_files import allow_open_files
 from webapp.process.admission import Admission
 from webapp.process.http_channel import Channel, StrictParser, Uploads
 from webapp.web.security import upload_paths
@@ -20,8 +20,6 @@ from webapp.web.security import upload_paths
 # Seconds that requests in flight get to finish once the process is asked to stop.
 GRACE = 20.0
 POLL = 0.05
-# Each connection may need three.
-OPEN_FILES = 4096
 LIMITS = {
     # Above what the application accepts, so that its own page says that a form is too large.
     "max_request_body_size": 2 * MAX_REQUEST_SIZE,
@@ -61,7 +59,7 @@ def serve_web(app: Flask, listener: socket.socket, threads: int) -> None:
     logging.getLogger("waitress").addFilter(_without_path)
     # It warns whenever a request waits for a thread.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    _allow_open_files()
+    allow_open_files()
     server = create(app, listener, threads)
 
     def stop(*_: Any) -> None:
@@ -74,13 +72,6 @@ def serve_web(app: Flask, listener: socket.socket, threads: int) -> None:
         signal.signal(number, stop)
     # It returns on SystemExit.
     server.run()
-
-
-def _allow_open_files() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    allowed = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
-    if soft < allowed:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
 
 
 def _finish(server: BaseWSGIServer) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import event, inspect
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from webapp.core.database import Base, Database
-from webapp.core.keys.keyring import Keyring
+from webapp.core.keys.keyring import Keyring, sealer_of
 from webapp.core.sealing import CannotUnseal, KeySealer
 
 # In the `info` of every session.
@@ -74,7 +74,7 @@ def _before_flush(session: Session, _context: Any, _rows: Any) -> None:
         for name in sealed_columns().get(type(row), ()):
             if inspect(row).attrs[name].history.has_changes():
                 keyring: Keyring = session.info[KEYRING]
-                sealer = sealer or KeySealer((*keyring.locked(session).secrets, *keyring.known()))
+                sealer = sealer or sealer_of((*keyring.locked(session).secrets, *keyring.known()))
                 setattr(row, name, reseal(getattr(row, name), sealer))
 
 

@@ -74,7 +74,7 @@ def read(session: Session, secret_keys: Sequence[str]) -> Keys:
 def unwrap(wrapped: str, secret_keys: Sequence[str]) -> str | None:
     """Decrypt a key; return None if no secret key can."""
     try:
-        return KeySealer(secret_keys).open(wrapped, WRAPPED)
+        return sealer_of(tuple(secret_keys)).open(wrapped, WRAPPED)
     except CannotUnseal:
         return None
 
@@ -162,11 +162,11 @@ class KeyringSealer:
     def open(self, sealed: str, purpose: str) -> str:
         """Decrypt a value. Raises CannotUnseal if no key opens it or it was sealed for another purpose."""
         try:
-            return _sealer(self._keyring.keys().secrets).open(sealed, purpose)
+            return sealer_of(self._keyring.keys().secrets).open(sealed, purpose)
         except CannotUnseal:
             if not self._keyring.refresh():
                 raise
-            return _sealer(self._keyring.keys().secrets).open(sealed, purpose)
+            return sealer_of(self._keyring.keys().secrets).open(sealed, purpose)
 
     def lookup_hashes(self, text: str, purpose: str) -> list[str]:
         """Return the keyed hashes of a text, one for each key, newest first. Raises SecretKeyMissing."""
@@ -178,12 +178,13 @@ class KeyringSealer:
 
     def with_present_keys(self) -> KeySealer:
         """Return a sealer that doesn't look for newer keys. Raises SecretKeyMissing."""
-        return _sealer(self._keyring.keys().require_current().secrets)
+        return sealer_of(self._keyring.keys().require_current().secrets)
 
 
 # Deriving from the keys takes longer than sealing does.
 @lru_cache(maxsize=8)
-def _sealer(keys: tuple[str, ...]) -> KeySealer:
+def sealer_of(keys: tuple[str, ...]) -> KeySealer:
+    """Return a sealer with these keys, newest first. Raises CannotUnseal if there are none."""
     if not keys:
         raise CannotUnseal("MAILROOM_SECRET_KEY can't decrypt any key in the database.")
     return KeySealer(keys)

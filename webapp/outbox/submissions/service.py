@@ -18,7 +18,7 @@ from webapp.core.rate_limits import Limit
 from webapp.core.sealing import Sealer
 from webapp.mail.compose import message_id
 from webapp.mail.mime import ascii_domain
-from webapp.outbox.models import Message
+from webapp.outbox.models import Message, search_key
 from webapp.outbox.queue import wake_after_commit
 from webapp.outbox.submissions import senders
 from webapp.outbox.submissions.headers import Content, split
@@ -31,6 +31,7 @@ MAX_PERSONAL_RECIPIENTS = 20
 HOUR = timedelta(hours=1)
 # Building it takes longer than running it.
 _INSERT = insert(Message)
+_INSERT_SUBMISSIONS = insert(Submission).returning(Submission, sort_by_parameter_order=True)
 
 
 class Door(StrEnum):
@@ -144,36 +145,35 @@ def _store(session: Session, sealer: Sealer, checked: Sequence[_Checked]) -> lis
     if not checked:
         return []
     now = clock.now()
-    submissions, contents = [], []
+    rows, contents = [], []
     for one in checked:
         domain = ascii_domain(one.handed.sender or one.senders[0])
         header_id = one.content.message_id or message_id("", domain)
         contents.append(one.content.complete(one.handed.trace, header_id, now))
-        submissions.append(_submission(one, header_id, len(contents[-1]), now))
-    session.add_all(submissions)
-    session.flush()
+        rows.append(_row(one, header_id, len(contents[-1]), now))
+    submissions = session.scalars(_INSERT_SUBMISSIONS, rows).all()
     for submission, octets in zip(submissions, contents, strict=True):
         # Each octet as one character, so that ASCII is sealed as it is.
         sealed = sealer.seal(octets.decode("latin-1"), CONTENT)
         session.add(SubmissionContent(submission_id=submission.id, sealed_content=sealed))
-    rows = [row for pair in zip(checked, submissions, strict=True) for row in _messages(*pair)]
-    session.connection().execute(_INSERT, rows)
+    messages = [row for pair in zip(checked, submissions, strict=True) for row in _messages(*pair)]
+    session.connection().execute(_INSERT, messages)
     wake_after_commit(session)
-    return submissions
+    return list(submissions)
 
 
-def _submission(one: _Checked, header_id: str, size: int, now: datetime) -> Submission:
-    return Submission(
-        public_id=f"msg_{secrets.token_hex(12)}",
-        application_id=one.application.id,
-        door=one.handed.door,
-        sender=one.handed.sender,
-        header_id=header_id,
-        subject=one.content.subject,
-        size=size,
-        needs_utf8=one.content.needs_utf8,
-        created_at=now,
-    )
+def _row(one: _Checked, header_id: str, size: int, now: datetime) -> dict[str, Any]:
+    return {
+        "public_id": f"msg_{secrets.token_hex(12)}",
+        "application_id": one.application.id,
+        "door": one.handed.door,
+        "sender": one.handed.sender,
+        "header_id": header_id,
+        "subject": one.content.subject,
+        "size": size,
+        "needs_utf8": one.content.needs_utf8,
+        "created_at": now,
+    }
 
 
 def _messages(one: _Checked, submission: Submission) -> Iterator[dict[str, Any]]:
@@ -186,4 +186,7 @@ def _messages(one: _Checked, submission: Submission) -> Iterator[dict[str, Any]]
         "created_at": submission.created_at,
         "next_attempt_at": submission.created_at,
     }
-    return ({"recipient": recipient, **same} for recipient in one.recipients)
+    for recipient in one.recipients:
+        key = search_key(recipient)
+        # With what the columns would compute of it, twice.
+        yield {"recipient": recipient, "recipient_key": key, "recipient_domain": key.rpartition("@")[2], **same}

@@ -1,0 +1,1 @@
+"""Tests of the SMTP server and of sendmail."""

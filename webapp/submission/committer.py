@@ -1,0 +1,153 @@
+"""Stores handed-in emails: those that arrive while a transaction is committed share the next one."""
+
+import asyncio
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import structlog
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from webapp.applications.models import Application
+from webapp.core import clock, counts
+from webapp.core.app_state import app_state_of
+from webapp.core.counts import Counted
+from webapp.core.database import DATABASE_UNAVAILABLE
+from webapp.core.errors import MailroomError
+from webapp.outbox.submissions import service
+from webapp.outbox.submissions.models import Submission
+from webapp.outbox.submissions.service import Handed
+from webapp.submission import refusals
+from webapp.submission.replies import Refusal, unavailable
+
+# Of one transaction: emails, and bytes, after which no further one is added.
+MAX_EMAILS, MAX_BYTES = 100, 32 * 1024 * 1024
+# Seconds between two looks whether refusals have to be counted.
+COUNT_INTERVAL = 5.0
+# The measure in `core.counts`: by reason, and the id of the application if it is known.
+REFUSALS = "submission_refusals"
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Order:
+    """An email to store, of an application, and where its public id goes, or the Refusal."""
+
+    application_id: int
+    handed: Handed
+    done: "Future[str]" = field(default_factory=Future, compare=False)
+
+
+class Committer:
+    """A thread that stores emails. An email is answered for only after the commit, which waits for the disk."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app, self._state = app, app_state_of(app)
+        self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
+        self._refusals: Counter[Counted] = Counter()
+        self._counting = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Store what was handed in, then end the thread."""
+        self._orders.put(None)
+        self._thread.join()
+
+    async def store(self, application_id: int, handed: Handed) -> str:
+        """Store an email and return its public id, once it is on the disk. Raises Refusal."""
+        order = Order(application_id, handed)
+        self._orders.put(order)
+        # Whatever becomes of the client, the email is stored.
+        return await asyncio.shield(asyncio.wrap_future(order.done))
+
+    def count(self, reason: str, application_id: int | None) -> None:
+        """Count a refusal."""
+        with self._counting:
+            self._refusals[Counted(REFUSALS, reason, str(application_id or ""))] += 1
+
+    def _run(self) -> None:
+        with self._app.app_context():
+            due = time.monotonic() + COUNT_INTERVAL
+            while self._next():
+                if time.monotonic() >= due:
+                    self._store_counts()
+                    due = time.monotonic() + COUNT_INTERVAL
+            self._store_counts()
+
+    def _next(self) -> bool:
+        """Store what has arrived; return False at the end."""
+        try:
+            first = self._orders.get(timeout=COUNT_INTERVAL)
+        except queue.Empty:
+            return True
+        orders: list[Order] = []
+        while first is not None:
+            orders.append(first)
+            if len(orders) >= MAX_EMAILS or sum(len(one.handed.content) for one in orders) >= MAX_BYTES:
+                break
+            try:
+                first = self._orders.get_nowait()
+            except queue.Empty:
+                break
+        self._commit(orders)
+        return first is not None
+
+    def _commit(self, orders: Sequence[Order]) -> None:
+        if not orders:
+            return
+        results: list[str | Refusal] = []
+        try:
+            with self._state.database.transaction() as session:
+                results = self._submit(session, orders)
+        except DATABASE_UNAVAILABLE as error:
+            log.warning("emails not stored", number=len(orders), error=type(error).__name__)
+            results = [unavailable()] * len(orders)
+        except Exception:
+            log.exception("emails not stored", number=len(orders))
+            results = [unavailable()] * len(orders)
+        log.info("emails accepted", ids=[result for result in results if isinstance(result, str)])
+        for order, result in zip(orders, results, strict=True):
+            if isinstance(result, Refusal):
+                order.done.set_exception(result)
+            else:
+                order.done.set_result(result)
+
+    def _submit(self, session: Session, orders: Sequence[Order]) -> list[str | Refusal]:
+        """Queue emails; those that are refused leave nothing behind in the transaction."""
+        applications = [session.get(Application, order.application_id) for order in orders]
+        emails = [
+            (application, order.handed)
+            for application, order in zip(applications, orders, strict=True)
+            if application and application.disabled_at is None
+        ]
+        results = iter(service.submit_all(session, self._state.sealer, emails))
+        return [
+            _result(next(results)) if application and application.disabled_at is None else refusals.disabled()
+            for application in applications
+        ]
+
+    def _store_counts(self) -> None:
+        with self._counting:
+            amounts, self._refusals = self._refusals, Counter()
+        if not amounts:
+            return
+        try:
+            with self._state.database.transaction() as session:
+                counts.add(session, clock.now(), amounts)
+        except DATABASE_UNAVAILABLE:
+            with self._counting:
+                self._refusals.update(amounts)
+
+
+def _result(result: Submission | MailroomError) -> str | Refusal:
+    return refusals.of(result) if isinstance(result, MailroomError) else result.public_id
