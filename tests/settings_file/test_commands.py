@@ -17,6 +17,7 @@ from tests.support.running import free_port, running
 from webapp.audit.models import AuditEntry
 from webapp.core.app_state import AppState
 from webapp.settings_file import export
+from webapp.webhooks import signing
 
 pytestmark = pytest.mark.one_database
 Check = Callable[..., Result]
@@ -39,7 +40,12 @@ def documented_example(folder: Path) -> str:
 def test_the_example_of_the_documentation_is_right_and_can_be_applied(
     check: Check, apply: Apply, settings_file: Path
 ) -> None:
-    (settings_file.parent / "shop").write_text("x" * 32)
+    for name, content in {
+        "shop": "x" * 32,
+        "shop-webhook-url": "https://shop.example/",
+        "shop-webhook-secret": signing.new_secret(),
+    }.items():
+        (settings_file.parent / name).write_text(content)
     apply(documented_example(settings_file.parent))
     checked = check(settings_file)
     assert (checked.exit_code, checked.stdout) == (0, f"{settings_file} is right.\n")

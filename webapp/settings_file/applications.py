@@ -10,6 +10,7 @@ from webapp.applications import service
 from webapp.applications.models import Application
 from webapp.applications.values import InvalidValues, Values, name_key
 from webapp.core.errors import NotFound
+from webapp.core.text import trimmed
 from webapp.settings.declared import APPLICATIONS, Declared
 from webapp.settings_file.document import Document, Table
 from webapp.settings_file.entries import list_of_texts, secret_of, value_of
@@ -38,7 +39,8 @@ def apply(session: Session, document: Document) -> list[Declared]:
     locked: list[Declared] = []
     names: set[str] = set()
     for table in document.tables(APPLICATIONS):
-        if name := unique_name(table, names):
+        name = unique_name(table, names)
+        if name is not None:
             locked += _apply(session, table, name)
     return locked
 
@@ -48,9 +50,10 @@ def unique_name(table: Table, names: set[str]) -> str | None:
     if "name" not in table.values:
         table.report("name", "Give it a name, by which it is found again.")
         return None
-    name: str | None = value_of(table, "name", str)
-    if name is None:
+    written = value_of(table, "name", str)
+    if written is None:
         return None
+    name = trimmed(written)
     if name_key(name) in names:
         table.report("name", "The file has this name twice.")
         return None

@@ -19,8 +19,10 @@ from webapp.mail.server_page.forms import mail_server_form
 from webapp.mail.servers import COLUMNS, find_saved
 from webapp.providers.registry import get_providers
 from webapp.settings import service as settings
-from webapp.settings.declared import APPLICATIONS, GENERAL, MAIL_SERVERS, SECURITY
+from webapp.settings.declared import APPLICATIONS, GENERAL, MAIL_SERVERS, SECURITY, WEBHOOKS
 from webapp.settings_file.applications import LISTS, MAY, OTHERS
+from webapp.webhooks import service as webhooks
+from webapp.webhooks.models import Webhook
 
 HEADER = """Mailroom's settings, as `mailroom settings export` wrote them.
 What this file sets is locked on the pages. Remove what people should change there.
@@ -40,6 +42,9 @@ def export(session: Session) -> str:
         document.add(MAIL_SERVERS, _tables([_mail_server(server)]))
     if found := applications.list_all(session):
         document.add(APPLICATIONS, _tables([_application(one) for one in found]))
+    if hooks := webhooks.list_all(session):
+        names = webhooks.application_names(session)
+        document.add(WEBHOOKS, _tables([_webhook(one, names.get(one.application_id or 0, "")) for one in hooks]))
     return tomlkit.dumps(document)
 
 
@@ -63,6 +68,17 @@ def _application(application: Application) -> Table:
     table = _table({key: value for key, value in values.items() if value})
     comment = "only its hash is stored: set this variable to the secret that the application has"
     _add_secret(table, "secret", _variable("APPLICATION", application.name, "SECRET"), comment)
+    return table
+
+
+def _webhook(webhook: Webhook, application: str) -> Table:
+    table = _table({"name": webhook.name})
+    # A URL may be all it takes to post to it.
+    _add_secret(table, "url", _variable("WEBHOOK", webhook.name, "URL"))
+    for key, value in {"events": webhook.events, "application": application}.items():
+        if value:
+            table.add(key, value)
+    _add_secret(table, "secret", _variable("WEBHOOK", webhook.name, "SECRET"))
     return table
 
 

@@ -9,11 +9,11 @@ from webapp.core.sealing import Sealer
 from webapp.mail.servers import find_saved
 from webapp.settings import declared
 from webapp.settings.service import lock_row
-from webapp.settings_file import applications, general, mail_servers
+from webapp.settings_file import applications, general, mail_servers, webhooks
 from webapp.settings_file.document import Document, InvalidSettingsFile, Problem
 from webapp.settings_file.models import SettingsFileState
 
-SECTIONS = (declared.GENERAL, declared.SECURITY, declared.MAIL_SERVERS, declared.APPLICATIONS)
+SECTIONS = (declared.GENERAL, declared.SECURITY, declared.MAIL_SERVERS, declared.APPLICATIONS, declared.WEBHOOKS)
 
 
 def apply_document(state: AppState, found: Document) -> None:
@@ -46,6 +46,7 @@ def apply(session: Session, sealer: Sealer, found: Document) -> None:
         *general.apply_general(session, found),
         *general.apply_security(session, found),
         *applications.apply(session, found),
+        *webhooks.apply(session, sealer, found),
     ]
     if found.problems:
         raise InvalidSettingsFile(found.path, sorted(found.problems, key=lambda one: one.line or 0))
