@@ -89,8 +89,8 @@ class Form(FlaskForm):
         for field in self:
             if field.name in names:
                 field.flags.locked = True
-                if isinstance(field, BooleanField) and not field.raw_data:
-                    # Browsers don't send a locked checkbox, which would look like one that was cleared.
+                if isinstance(field, BooleanField | SelectMultipleField) and not field.raw_data:
+                    # Browsers don't send locked checkboxes, which would look like some that were cleared.
                     field.data = field.object_data
 
     def report_locked(self, names: Iterable[str]) -> None:

@@ -1,5 +1,6 @@
 """The Webhooks pages: the list; one webhook with its signing secret, a test, and its latest events."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, url_for
@@ -8,6 +9,8 @@ from werkzeug.wrappers import Response
 
 from webapp.audit import service as audit
 from webapp.core.app_state import app_state
+from webapp.core.errors import SetInFile
+from webapp.settings import declared
 from webapp.settings.context import general_settings
 from webapp.web import csrf
 from webapp.web.forms import ConfirmForm
@@ -57,6 +60,7 @@ def show(webhook_id: int) -> str | Response:
     """Show a webhook; save changes."""
     webhook = _webhook(webhook_id)
     form = _form(webhook)
+    form.lock(_fields(_locked(webhook)))
     if not form.validate_on_submit():
         return _page(webhook, form)
     try:
@@ -64,6 +68,9 @@ def show(webhook_id: int) -> str | Response:
             service.update(session, app_state().sealer, webhook_id, **form.values)
     except NameTaken as error:
         form.add_error("webhook_name", str(error))
+        return _page(webhook, form)
+    except SetInFile as error:
+        form.report_locked(service.FIELDS[name] for name in error.fields)
         return _page(webhook, form)
     flash(_("Saved."), "success")
     return _redirect_to(webhook_id)
@@ -132,6 +139,17 @@ def _webhook(webhook_id: int) -> Webhook:
         return service.get(session, webhook_id)
 
 
+def _locked(webhook: Webhook) -> frozenset[str]:
+    with app_state().database.read() as session:
+        return declared.fields(session, declared.WEBHOOKS, webhook.name)
+
+
+def _fields(names: Iterable[str]) -> frozenset[str]:
+    """Return the fields of the form that show what the settings file sets of a webhook."""
+    fields = {service.FIELDS[name] for name in names if name in service.FIELDS}
+    return frozenset(fields | ({"webhook_scope"} if "webhook_events" in fields else set()))
+
+
 def _form(webhook: Webhook, **given: Any) -> WebhookForm:
     saved = {
         "webhook_name": webhook.name,
@@ -155,7 +173,8 @@ def _shared() -> dict[str, Any]:
 def _page(webhook: Webhook, form: WebhookForm | None = None, secret: str = "") -> str:
     with app_state().database.read() as session:
         deliveries, next_attempts = service.recent_deliveries(session, webhook.id), delivery.next_attempts(session)
-    shown = form or _form(webhook, formdata=None)
+    shown, locked = form or _form(webhook, formdata=None), _locked(webhook)
+    shown.lock(_fields(locked))
     return render_template(
         "webhooks/webhook.html",
         webhook=webhook,
@@ -163,6 +182,7 @@ def _page(webhook: Webhook, form: WebhookForm | None = None, secret: str = "") -
         deliveries=deliveries,
         next_attempt_at=next_attempts.get(webhook.id),
         secret=secret,
+        locked=locked,
         **_shared(),
     )
 

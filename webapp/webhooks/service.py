@@ -19,6 +19,7 @@ from webapp.core.database import MAX_ID
 from webapp.core.errors import MailroomError, NotFound
 from webapp.core.queue import run_after_commit
 from webapp.core.sealing import CannotUnseal, Sealer
+from webapp.settings import declared
 from webapp.webhooks import audit_events, registry, signing
 from webapp.webhooks.events import DELIVER
 from webapp.webhooks.models import DeliveryState, Webhook, WebhookDelivery
@@ -123,17 +124,20 @@ def update(
 ) -> None:
     """Change a webhook. What is queued is tried at once; one that its receiver turned off (410) is turned on.
 
-    Raises the same as `create`.
+    Raises the same as `create`, and SetInFile.
     """
     _check(session, url, events, application_id)
     webhook = get(session, webhook_id, lock=True)
     new = {"name": name, "application_id": application_id, "events": list(events)}
     changed = [attribute for attribute, value in new.items() if getattr(webhook, attribute) != value]
-    for attribute in changed:
-        setattr(webhook, attribute, new[attribute])
     if saved_url(webhook, sealer) != url:
-        webhook.sealed_url = sealer.seal(url, URL)
         changed.append("url")
+    declared.refuse_changes(session, declared.WEBHOOKS, changed, webhook.name)
+    for attribute in changed:
+        if attribute == "url":
+            webhook.sealed_url = sealer.seal(url, URL)
+        else:
+            setattr(webhook, attribute, new[attribute])
     if is_gone(webhook):
         webhook.disabled_at = None
         changed.append("url")
@@ -162,8 +166,9 @@ def turn_on(session: Session, webhook_id: int) -> None:
 
 
 def delete(session: Session, webhook_id: int) -> None:
-    """Delete a webhook with its events. Raises NotFound."""
+    """Delete a webhook with its events. Raises NotFound, or SetInFile if the settings file declares it."""
     webhook = get(session, webhook_id, lock=True)
+    declared.refuse_changes(session, declared.WEBHOOKS, ["name"], webhook.name)
     session.delete(webhook)
     audit.record(session, audit_events.WEBHOOK_DELETED, webhook=webhook.name)
 
@@ -171,9 +176,10 @@ def delete(session: Session, webhook_id: int) -> None:
 def renew_secret(session: Session, sealer: Sealer, webhook_id: int, secret: str = "") -> str:
     """Replace the signing secret by this or a random one; the previous one also signs for SECRET_OVERLAP.
 
-    Raises NotFound, InvalidSecret.
+    Raises NotFound, InvalidSecret, SetInFile.
     """
     webhook = get(session, webhook_id, lock=True)
+    declared.refuse_changes(session, declared.WEBHOOKS, ["secret"], webhook.name)
     webhook.sealed_previous_secret = ""
     # A secret that no key opens can't sign any more.
     with suppress(CannotUnseal):
