@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from tests.settings_file.conftest import Apply, Problems
+from tests.support.browser import Browser
 from webapp.applications import credentials, service
 from webapp.applications.credentials import InvalidCredentials
 from webapp.applications.models import Application
@@ -74,6 +75,24 @@ def test_what_the_file_sets_of_an_application_is_changed_nowhere_else(apply: App
     apply(SHOP, SECRET=FIRST)
     assert find(state).networks == ["10.0.0.0/8"]
     assert find(state).disabled_at is not None
+
+
+@pytest.mark.one_database
+def test_the_pages_show_what_is_set_in_the_file(apply: Apply, state: AppState, administrator: Browser) -> None:
+    apply(SHOP + "[general]\ncontent_days = 7", SECRET=FIRST)
+    path = f"/settings/applications/{find(state).id}"
+    page = administrator.get(path).text
+    # Name, both permissions, senders and the limit.
+    assert page.count("Set in the settings file.") == 5
+    assert "Create a new secret" not in page
+    assert "Delete…" not in page
+    assert "Saved." in administrator.submit(path, return_urls="https://shop.example/").text
+    assert find(state).may_send
+    refused = administrator.submit(path, allowed_senders="evil.example").text
+    assert 'id="allowed_senders-error">The settings file sets this.' in refused
+    assert administrator.submit(f"{path}/secret", overlap="0").status_code == 409
+    refused = administrator.submit("/settings/applications", content_days="9").text
+    assert 'id="content_days-error">The settings file sets this.' in refused
 
 
 @pytest.mark.one_database

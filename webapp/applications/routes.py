@@ -12,7 +12,8 @@ from webapp.applications.models import Application
 from webapp.applications.values import InvalidValues, Values
 from webapp.core import clock
 from webapp.core.app_state import app_state
-from webapp.core.errors import StaleVersion
+from webapp.core.errors import SetInFile, StaleVersion
+from webapp.settings import declared
 from webapp.settings.context import general_settings
 from webapp.settings.service import content_days, save_content_days
 from webapp.web import csrf
@@ -27,12 +28,17 @@ def list_applications() -> ResponseReturnValue:
     """List the applications; save how long the content of their emails is kept."""
     with app_state().database.read() as session:
         found, days = service.list_all(session), content_days(session)
+        locked = declared.fields(session, declared.GENERAL)
     form = ContentForm(data={"content_days": days})
+    form.lock(locked)
     if form.validate_on_submit():
-        with app_state().database.transaction() as session:
-            save_content_days(session, form.content_days.data)
-        flash(_("Saved."), "success")
-        return redirect(url_for("applications.list_applications"))
+        try:
+            with app_state().database.transaction() as session:
+                save_content_days(session, form.content_days.data)
+            flash(_("Saved."), "success")
+            return redirect(url_for("applications.list_applications"))
+        except SetInFile as error:
+            form.report_locked(error.fields)
     return render_template(
         "applications/applications.html", applications=found, form=form, permissions=labels.permissions, **_connection()
     )
@@ -60,7 +66,9 @@ def show(application_id: int) -> ResponseReturnValue:
     """Show an application; change what it may do."""
     with app_state().database.read() as session:
         application = service.get(session, application_id)
+        locked = declared.fields(session, declared.APPLICATIONS, application.name)
     form = _form_of(application)
+    form.lock(locked)
     if not form.validate_on_submit():
         return _page(application_id, form)
     try:
@@ -72,6 +80,8 @@ def show(application_id: int) -> ResponseReturnValue:
         form.report_invalid(error)
     except StaleVersion as error:
         form.report_conflict(error.current)
+    except SetInFile as error:
+        form.report_locked(error.fields)
     return _page(application_id, form)
 
 
@@ -133,11 +143,15 @@ def _page(application_id: int, form: ApplicationForm | None = None, secret: str 
     with app_state().database.read() as session:
         application = service.get(session, application_id)
         valid, refused = service.valid_secrets(application, clock.now()), usage.refusals(session, application)
+        locked = declared.fields(session, declared.APPLICATIONS, application.name)
+    # After a secret was created, it shows what is saved.
+    form = form or _form_of(application, formdata=None)
+    form.lock(locked)
     return render_template(
         "applications/application.html",
         application=application,
-        # After a secret was created, it shows what is saved.
-        form=form or _form_of(application, formdata=None),
+        form=form,
+        locked=locked,
         secret=secret,
         secrets=valid,
         refusals=refused,

@@ -36,7 +36,8 @@ def export(session: Session) -> str:
     for line in HEADER.split("\n"):
         document.add(tomlkit.comment(line))
     # Without the public URL of the environment, which isn't saved.
-    document.add(GENERAL, _table(asdict(settings.general(session, Config()))))
+    general = asdict(settings.general(session, Config())) | {"content_days": settings.content_days(session)}
+    document.add(GENERAL, _table(general))
     document.add(SECURITY, _table(asdict(settings.security(session))))
     if server := find_saved(session).shown:
         document.add(MAIL_SERVERS, _tables([_mail_server(server)]))

@@ -5,6 +5,7 @@ from dataclasses import asdict, fields
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
+from webapp.applications.forms import ContentForm
 from webapp.core.config import Config
 from webapp.settings import service
 from webapp.settings.declared import GENERAL, SECURITY, Declared
@@ -13,7 +14,6 @@ from webapp.settings.service import SecurityPolicy
 from webapp.settings_file.document import Document
 from webapp.settings_file.entries import report_errors, to_post
 
-GENERAL_KEYS = tuple(field.name for field in fields(service.General))
 SECURITY_KEYS = tuple(field.name for field in fields(SecurityPolicy))
 
 
@@ -22,20 +22,25 @@ def apply_general(session: Session, document: Document) -> list[Declared]:
     table = document.table(GENERAL)
     if table is None or not table.values:
         return []
-    empty = GeneralForm(formdata=None)
-    posted = to_post(table, {key: empty[key] for key in GENERAL_KEYS})
-    form = GeneralForm(formdata=posted)
-    for key in GENERAL_KEYS:
-        if key not in posted:
-            delattr(form, key)
-    if not form.validate():
-        report_errors(table, form)
+    empty = [GeneralForm(formdata=None), ContentForm(formdata=None)]
+    posted = to_post(table, {field.name: field for form in empty for field in form if field.name != "version"})
+    forms = [GeneralForm(formdata=posted), ContentForm(formdata=posted)]
+    for form in forms:
+        for field in list(form):
+            if field.name not in posted:
+                delattr(form, field.name)
+        if not form.validate():
+            report_errors(table, form)
+    if table.document.problems:
         return []
+    given = {field.name: field.data for form in forms for field in form}
+    days = given.pop("content_days", None)
     # Without the public URL of the environment, which overrides the saved one wherever it is used.
-    saved = service.general(session, Config())
-    new = asdict(saved) | {key: form[key].data for key in posted}
-    if new != asdict(saved):
-        service.save_general(session, **new)
+    saved = asdict(service.general(session, Config()))
+    if saved | given != saved:
+        service.save_general(session, **saved | given)
+    if days is not None:
+        service.save_content_days(session, days)
     return [Declared(GENERAL, key) for key in posted]
 
 
