@@ -1,6 +1,8 @@
 """The `mailroom` command: one module for each group of commands."""
 
 import os
+import sys
+from io import TextIOWrapper
 
 import click
 
@@ -16,6 +18,9 @@ def main() -> None:
 
     It is configured with environment variables named MAILROOM_…; the README lists them.
     """
+    # So that a terminal that isn't UTF-8 shows a question mark for what it hasn't got.
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     # Files hold password hashes and email addresses, so only this user may read them.
     os.umask(0o077)
     exit_with_supervisor()

@@ -13,7 +13,7 @@ from webapp.audit.forms import FilterForm
 from webapp.audit.models import AuditEntry
 from webapp.cli.base import changed_database, open_database
 from webapp.cli.options import form_data, require_valid
-from webapp.cli.output import json_option, limit_option, moment, print_list
+from webapp.cli.output import json_option, limit_option, moment, print_csv, print_list
 
 HEADER = ("time (UTC)", "event", "about", "by", "from", "details")
 audit = AppGroup("audit", help="See who did what, when and from where.")
@@ -53,8 +53,7 @@ def export(**given: str | None) -> None:
     with changed_database() as database:
         with database.transaction() as session:
             service.record(session, audit_events.TRAIL_DOWNLOADED, email=entry_filter.person, filtered=filtered)
-        for piece in export_csv(database, entry_filter):
-            click.echo(piece, nl=False)
+        print_csv(export_csv(database, entry_filter))
 
 
 def to_dict(entry: AuditEntry) -> dict[str, Any]:

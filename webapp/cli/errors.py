@@ -28,6 +28,8 @@ def explain(error: Exception) -> click.ClickException | None:
             return CannotRun(f"The database cannot be used: {summary(error.orig)}. {DATABASE_HELP}")
         case OSError() if error.filename is not None:
             return CannotRun(f"{error.filename}: {error.strerror}.")
+        case UnicodeError():
+            return CannotRun("A text that was given, or a file, is not UTF-8.")
         case MailroomError():
             return click.ClickException(str(error) or type(error).__name__)
     return None

@@ -15,6 +15,7 @@ from webapp.cli.output import (
     json_option,
     limit_option,
     moment,
+    print_csv,
     print_fields,
     print_json,
     print_list,
@@ -140,8 +141,7 @@ def export(**given: str | None) -> None:
     with changed_database() as database:
         with database.transaction() as session:
             audit.record(session, audit_events.OUTBOX_DOWNLOADED, filtered=form.names())
-        for piece in export_csv(database, form.to_filter()):
-            click.echo(piece, nl=False)
+        print_csv(export_csv(database, form.to_filter()))
 
 
 def filter_form(given: dict[str, str | None]) -> FilterForm:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from webapp.core.csv_files import iso
+from webapp.core.database import MAX_ID
 
 Item = TypeVar("Item")
 
@@ -17,7 +18,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 SHOWN = 50
 limit_option = click.option(
     "--limit",
-    type=click.IntRange(0),
+    type=click.IntRange(0, MAX_ID),
     help=f"Show at most this many; 0 for all. Default: {SHOWN}, or all with --json.",
 )
 # How many rows decide how wide the columns are; a longer list is printed while it is read.
@@ -56,6 +57,12 @@ def print_json_array(items: Iterable[object]) -> None:
         click.echo(f"{separator}\n{to_json(item, indent=None)}", nl=False)
         separator = ","
     click.echo("[]" if separator == "[" else "\n]")
+
+
+def print_csv(pieces: Iterable[str]) -> None:
+    """Print the pieces of a CSV file, in UTF-8 whatever the terminal has."""
+    for piece in pieces:
+        click.echo(piece.encode(), nl=False)
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -9,16 +9,16 @@ from flask.cli import AppGroup
 from sqlalchemy.orm import Session
 
 from webapp.accounts import audit_events
-from webapp.accounts.imports import command as import_command
 from webapp.accounts.imports.formats import ENCODINGS
 from webapp.accounts.models import Role, User, UserState
 from webapp.accounts.users import admin_links, administration, listing
 from webapp.accounts.users.export import export_csv
 from webapp.accounts.users.forms import NewUserForm, UserFilterForm
 from webapp.audit import service as audit
+from webapp.cli import user_import
 from webapp.cli.base import changed_database, echo, open_database
 from webapp.cli.options import form_data, require_valid
-from webapp.cli.output import json_option, limit_option, moment, print_json, print_list
+from webapp.cli.output import json_option, limit_option, moment, print_csv, print_json, print_list
 from webapp.cli.user_actions import actions
 from webapp.cli.user_data import default_name, email_argument, link_to_dict, print_link, public_url, role_type, to_dict
 from webapp.core.app_state import app_state
@@ -98,8 +98,7 @@ def export(**given: str | None) -> None:
     with changed_database() as database:
         with database.transaction() as session:
             audit.record(session, audit_events.USERS_DOWNLOADED, filtered=list(user_filter.query_args()))
-        for piece in export_csv(database, user_filter):
-            click.echo(piece, nl=False)
+        print_csv(export_csv(database, user_filter))
 
 
 @users.command("import")
@@ -114,9 +113,9 @@ def export(**given: str | None) -> None:
 )
 @click.option("--encoding", type=click.Choice(list(ENCODINGS)), help="Encoding of the file. Default: it is detected.")
 @click.option("--dry-run", is_flag=True, help="Only say what would happen.")
-@click.pass_context
+@json_option
 def import_users(
-    context: click.Context, file: Path, send_activation: bool, role: str, encoding: str | None, dry_run: bool
+    file: Path, send_activation: bool, role: str, encoding: str | None, dry_run: bool, as_json: bool
 ) -> None:
     """Create users from a CSV file.
 
@@ -125,7 +124,12 @@ def import_users(
     The exit code is 0 if everybody was created or skipped, 1 if some lines are bad, 2 if the import was not completed.
     """
     with changed_database() as database:
-        context.exit(import_command.run(database, file, encoding or "", Role(role), send_activation, dry_run))
+        report = user_import.run(database, file, encoding or "", Role(role), send_activation, dry_run)
+        if as_json:
+            print_json(report.to_dict())
+        else:
+            report.show()
+    click.get_current_context().exit(report.exit_code)
 
 
 def _row(user: User) -> tuple[object, ...]:

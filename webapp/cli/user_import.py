@@ -1,13 +1,13 @@
-"""`mailroom users import`: the same import as on the page, in the foreground."""
+"""What `mailroom users import` does: the same import as on the page, in the foreground."""
 
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import click
 
@@ -36,11 +36,54 @@ class CannotImport(click.ClickException):
     exit_code = NOT_DONE
 
 
-def run(database: Database, path: Path, encoding: str, role: Role, send_activation: bool, dry_run: bool) -> int:
-    """Import a file, or only say what would happen, and return the exit code. Raises CannotImport.
+@dataclass(frozen=True)
+class Report:
+    """What an import did or, as a dry run, would do.
 
-    It is 0 if everybody was created or skipped, 1 if some lines are bad, and 2 if the import was stopped.
+    `outcomes` are numbers of lines by outcome, `problems` what is wrong with bad ones, by their line. There may be more
+    bad ones, if it is a dry run. `reason` says why it wasn't completed. `administrators` are those among the ones that
+    a dry run would create.
     """
+
+    outcomes: Mapping[str, int]
+    problems: Iterable[tuple[int, str]]
+    dry_run: bool = False
+    reason: str = ""
+    administrators: int | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0 if everybody was created or skipped, 1 if some lines are bad, and 2 if the import wasn't completed."""
+        if self.reason:
+            return NOT_DONE
+        return SOME_BAD if self.outcomes[service.BAD] else OK
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        problems = [{"line": line, "error": text} for line, text in self.problems]
+        reason = self.reason or None
+        numbers = {**self.outcomes, "administrators": self.administrators} if self.dry_run else self.outcomes
+        return {"dry_run": self.dry_run, **numbers, "problems": problems, "not_completed_because": reason}
+
+    def show(self) -> None:
+        """Print it for people."""
+        for outcome, label in service.IMPORT.outcomes.items():
+            if self.dry_run and outcome == service.CREATED:
+                click.echo(f"Would be created: {self.outcomes[outcome]} ({self.administrators} as administrators)")
+            else:
+                click.echo(f"{label}: {self.outcomes[outcome]}")
+        shown = 0
+        for line, text in self.problems:
+            click.echo(f"Line {line}: {text}")
+            shown += 1
+        if (more := self.outcomes[service.BAD] - shown) > 0:
+            click.echo(f"… and {more} more")
+        if self.reason:
+            click.echo(self.reason, err=True)
+
+
+def run(database: Database, path: Path, encoding: str, role: Role, send_activation: bool, dry_run: bool) -> Report:
+    """Import a file, or only find out what would happen. Raises CannotImport."""
     try:
         with path.open("rb") as file:
             job_id = service.keep(database, _parts(file), path.name, encoding=encoding)
@@ -48,13 +91,13 @@ def run(database: Database, path: Path, encoding: str, role: Role, send_activati
             options = Options.of(bulk_jobs.get(session, job_id))
         options = replace(options, role=role, send_activation=send_activation)
         if dry_run:
-            return _show_preview(_dry_run(database, job_id, options))
+            return _report_of_preview(_dry_run(database, job_id, options))
         service.start(database, job_id, options)
     except service.NoEmailColumn as error:
         raise CannotImport(f"{path}: No column with email addresses was found. Name one “email”.") from error
     except MailroomError as error:
         raise CannotImport(f"{path}: {error}") from error
-    return _show_report(database, _carry_out(database, job_id))
+    return _report_of_job(database, _carry_out(database, job_id))
 
 
 def _parts(file: BinaryIO) -> Iterator[bytes]:
@@ -116,27 +159,20 @@ def _progress(total: int) -> Iterator[Show]:
     yield show
 
 
-def _show_preview(result: Preview) -> int:
-    """Print what an import would do, and return the exit code."""
-    click.echo(f"Would be created: {result.new} ({result.administrators} as administrators)")
-    click.echo(f"{service.IMPORT.outcomes[service.EXISTING]}: {result.existing}")
-    click.echo(f"{service.IMPORT.outcomes[service.DUPLICATE]}: {result.duplicate}")
-    click.echo(f"{service.IMPORT.outcomes[service.BAD]}: {result.bad}")
-    for bad in result.bad_lines:
-        click.echo(f"Line {bad.line}: {people.describe(bad.to_data())}")
-    if result.bad > len(result.bad_lines):
-        click.echo(f"… and {result.bad - len(result.bad_lines)} more")
-    return SOME_BAD if result.bad else OK
+def _report_of_preview(result: Preview) -> Report:
+    numbers = (result.new, result.existing, result.duplicate, result.bad)
+    outcomes = dict(zip((service.CREATED, service.EXISTING, service.DUPLICATE, service.BAD), numbers, strict=True))
+    problems = [(bad.line, people.describe(bad.to_data())) for bad in result.bad_lines]
+    return Report(outcomes, problems, dry_run=True, administrators=result.administrators)
 
 
-def _show_report(database: Database, job: BulkJob) -> int:
-    """Print what an import did, and return the exit code."""
-    for outcome, label in service.IMPORT.outcomes.items():
-        click.echo(f"{label}: {job.outcomes.get(outcome, 0)}")
+def _report_of_job(database: Database, job: BulkJob) -> Report:
+    outcomes = {outcome: job.outcomes.get(outcome, 0) for outcome in service.IMPORT.outcomes}
+    reason = str(REASONS[job.reason]) if job.state != JobState.FINISHED else ""
+    return Report(outcomes, _problems(database, job), reason=reason)
+
+
+def _problems(database: Database, job: BulkJob) -> Iterator[tuple[int, str]]:
     for items in bulk_jobs.items(database, job.id, service.BAD):
         for item in items:
-            click.echo(f"Line {item.number}: {report.describe(service.IMPORT, item.problem)}")
-    if job.state != JobState.FINISHED:
-        click.echo(REASONS[job.reason], err=True)
-        return NOT_DONE
-    return SOME_BAD if job.outcomes.get(service.BAD) else OK
+            yield item.number, report.describe(service.IMPORT, item.problem)
