@@ -167,6 +167,11 @@ def test_what_the_state_of_a_user_does_not_allow_changes_nothing(
     assert (json_of(portal.get(f"/users/{user_id}"))["email"], queued(database)) == ("ada@people.example", [])
 
 
+def test_a_change_without_a_body_is_refused(portal: Program, member: Browser) -> None:
+    assert list(wrong_fields(portal.send("PATCH", f"/users/{member.user_id}"))) == ["#"]
+    assert portal.send("PATCH", f"/users/{member.user_id}", json={}).status_code == 200
+
+
 def test_administrators_are_out_of_reach(portal: Program, administrator: Browser, database: Database) -> None:
     user, path = administrator.user, f"/users/{administrator.user.id}"
     attempts = [

@@ -37,6 +37,8 @@ EMAIL: dict[str, Any] = {
     "maxLength": MAX_EMAIL_LENGTH,
     "example": "ada@example.com",
 }
+# NUL, which no text may contain, is refused in the whole request.
+TEXT: dict[str, Any] = {"pattern": r"^[^\x00]*$"}
 ACTIVATION = (
     "`queued`: an email with a link is on its way; `link`: the link is in this response; `none`: nothing was asked "
     "for; `too_soon`: an email was requested for this address less than five minutes ago; `active` and `disabled`: the "
@@ -163,9 +165,9 @@ class DeliveredLinkSchema(Schema):
 class PersonSchema(Schema):
     """One of many to create. Values that are not valid are reported with the others' results."""
 
-    email = fields.String(load_default=None, allow_none=True, metadata={"example": "ada@example.com"})
-    name = fields.String(load_default=None, allow_none=True, metadata={"example": "Ada Lovelace"})
-    language = fields.String(load_default=None, allow_none=True, metadata={"example": "en"})
+    email = fields.String(load_default=None, allow_none=True, metadata={**TEXT, "example": "ada@example.com"})
+    name = fields.String(load_default=None, allow_none=True, metadata={**TEXT, "example": "Ada Lovelace"})
+    language = fields.String(load_default=None, allow_none=True, metadata={**TEXT, "example": "en"})
 
 
 class PeopleSchema(Schema):

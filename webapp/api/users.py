@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from flask import request
 from sqlalchemy.orm import Session
 
 from webapp.accounts import return_to
@@ -234,6 +235,8 @@ def show_user(call: Call, user_id: int) -> Reply:
 def change_user(call: Call, user_id: int) -> Reply:
     """Change a user. Only the address of a pending one can be changed: others confirm a new one themselves."""
     user, body, session = _lock(call, user_id), call.body, call.session
+    if not request.get_data():
+        raise problems.invalid([FieldError("Say what to change.", pointer="#")])
     if "name" in body:
         try:
             administration.rename(session, user_id, members.read_name(body["name"]), None)
