@@ -33,6 +33,8 @@ _MESSAGES = (
     .outerjoin(Application, Message.application_id == Application.id)
     .where(Message.state.in_(_TYPES))
     .order_by(Message.finished_at, Message.id)
+    # Some may have been read before they ended.
+    .execution_options(populate_existing=True)
 )
 
 

@@ -27,7 +27,7 @@ class WebhookForm(Form):
     webhook_scope = RadioField(
         lazy("Which events"),
         choices=[
-            SelectChoice(ALL, lazy("All, also those of later versions")),
+            SelectChoice(ALL, lazy("All, including those that later versions add")),
             SelectChoice(CHOSEN, lazy("Only those selected below")),
         ],
     )
@@ -37,7 +37,8 @@ class WebhookForm(Form):
 
     def __init__(self, applications: dict[int, str], **given: Any) -> None:
         super().__init__(**given)
-        types = registry.event_types().items()
+        # Those about the same things follow each other, whichever package has registered them.
+        types = sorted(registry.event_types().items(), key=lambda item: item[0].partition(".")[0])
         self.webhook_events.choices = [SelectChoice(name, f"{one.label} ({name})") for name, one in types]
         names = {0: _("All applications, and Mailroom itself"), **applications}
         self.webhook_application.choices = [SelectChoice(str(id_), name) for id_, name in names.items()]

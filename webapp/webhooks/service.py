@@ -260,11 +260,11 @@ def endpoint(webhook: Webhook, sealer: Sealer) -> Endpoint:
 
 def check_events(events: Sequence[str], application_id: int | None) -> None:
     """Require that a webhook can have events of these types. Raises UnknownEvent, NotOfApplications."""
-    known = registry.event_types()
     for name in events:
-        if name not in known:
+        known = registry.event_types().get(name)
+        if known is None:
             raise UnknownEvent(name)
-        if application_id is not None and known[name].audience is Audience.NOBODY:
+        if application_id is not None and known.audience is Audience.NOBODY:
             raise NotOfApplications(name)
 
 
