@@ -6,7 +6,7 @@ declaration.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import wraps
 from typing import Any
@@ -70,13 +70,17 @@ View = Callable[..., Reply]
 
 @dataclass(frozen=True)
 class Answer:
-    """What an endpoint answers if all is well, for the document."""
+    """What an endpoint answers if all is well, for the document.
+
+    `links` are the functions of operations on what is returned, each with the parameters that it takes from there.
+    """
 
     schema: type[Schema] | None
     example: Mapping[str, Any] | None
     status: int = 200
     description: str = "Done"
     headers: Mapping[str, Any] | None = None
+    links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 class Blueprint(SmorestBlueprint):
@@ -119,6 +123,7 @@ class Blueprint(SmorestBlueprint):
             if query:
                 work = self.arguments(query, location="query")(work)
             work = _authenticated(work, permission, MAX_UPLOAD_SIZE if large else MAX_REQUEST_SIZE)
+            work = self.doc(operationId=view.__name__)(work)
             work = self._documented(work, answer, _refusals(permission, query, body, repeatable, path, refusals))
             self.route(path, methods=[method], parameters=list(parameters), endpoint=view.__name__)(work)
             return view
@@ -133,6 +138,9 @@ class Blueprint(SmorestBlueprint):
                 content_type=web_problems.MEDIA_TYPE,
                 description="; ".join(texts),
             )(work)
+        links = {name: {"operationId": name, "parameters": dict(given)} for name, given in answer.links.items()}
+        if links:
+            work = self.doc(responses={answer.status: {"links": links}})(work)
         return self.response(
             answer.status,
             answer.schema,

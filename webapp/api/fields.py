@@ -11,6 +11,8 @@ from marshmallow import Schema, ValidationError, fields
 from webapp.core.email_addresses import InvalidEmailAddress, validate
 from webapp.mail.written import Attachment, Mailbox
 
+# In one field.
+MAX_ADDRESSES = 1000
 MAX_NAME_LENGTH = 200
 # What fits into a line with the name of its header (RFC 5322, 2.1.1).
 MAX_HEADER_LENGTH = 900
@@ -68,8 +70,12 @@ ADDRESSES: dict[str, Any] = {
     "description": "An address or a list of addresses.",
     "anyOf": [
         {"$ref": "#/components/schemas/Address"},
-        {"type": "array", "items": {"$ref": "#/components/schemas/Address"}, "maxItems": 1000},
+        {"type": "array", "items": {"$ref": "#/components/schemas/Address"}, "maxItems": MAX_ADDRESSES},
     ],
+}
+RECIPIENTS: dict[str, Any] = {
+    "description": "One address, or a list of at least one.",
+    "anyOf": [ADDRESSES["anyOf"][0], {**ADDRESSES["anyOf"][1], "minItems": 1}],
 }
 HEADERS: dict[str, Any] = {
     "type": "object",
@@ -78,6 +84,7 @@ HEADERS: dict[str, Any] = {
     "additionalProperties": {"type": "string", "pattern": f"^{PLAIN_TEXT}$", "maxLength": MAX_HEADER_LENGTH},
     "description": f"Further headers. Their names begin with `X-`, or are one of {', '.join(OPEN_HEADERS)}.",
 }
+PARTS = {"Address": ADDRESS, "Addresses": ADDRESSES, "Recipients": RECIPIENTS, "MessageHeaders": HEADERS}
 
 
 def reference(name: str) -> dict[str, Any]:
@@ -121,6 +128,8 @@ class MailboxesField(fields.Field[list[Mailbox]]):
     _one = MailboxField()
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> list[Mailbox]:
+        if isinstance(value, list) and len(value) > MAX_ADDRESSES:
+            raise ValidationError(f"At most {MAX_ADDRESSES} addresses can be given here, not {len(value)}.")
         found, wrong = [], {}
         for index, one in enumerate(value if isinstance(value, list) else [value]):
             try:

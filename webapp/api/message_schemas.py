@@ -19,7 +19,6 @@ from webapp.core.email_addresses import InvalidEmailAddress
 from webapp.core.email_addresses import validate as validate_address
 from webapp.outbox.models import AttemptResult, MessageState
 
-MAX_RECIPIENTS = 1000
 MAX_ATTACHMENTS = 100
 MAX_ATTACHED = 10 * 1024 * 1024
 ID_PATTERN = "^msg_[0-9a-f]{24}$"
@@ -38,7 +37,7 @@ def _check_address(text: str) -> None:
 
 
 class MessageSchema(Schema):
-    """An email to be sent. It needs `text` or `html`, and a recipient in `to`, `cc` or `bcc`.
+    """An email to be sent. It needs `text` or `html`.
 
     An address is `ada@example.com`, `Ada Lovelace <ada@example.com>`, or an object with `email` and `name`.
     """
@@ -50,7 +49,11 @@ class MessageSchema(Schema):
             "description": "One of the senders that the application may use. Without it, the mail server's sender.",
         },
     )
-    to = _recipients("Whom the email is for: an address or a list of addresses.")
+    to = MailboxesField(
+        required=True,
+        validate=validate.Length(1),
+        metadata={**reference("Recipients"), "description": "Whom the email is for: an address, or a list of them."},
+    )
     cc = _recipients("Who gets a copy.")
     bcc = _recipients("Who gets a copy that the others don't see.")
     reply_to = _recipients("Where replies go.")
@@ -70,11 +73,6 @@ class MessageSchema(Schema):
 
     @validates_schema(skip_on_field_errors=True)
     def _check(self, data: dict[str, Any], **_options: Any) -> None:
-        number = len(data["to"]) + len(data["cc"]) + len(data["bcc"])
-        if not number:
-            raise ValidationError("Give at least one recipient.", "to")
-        if number > MAX_RECIPIENTS:
-            raise ValidationError(f"At most {MAX_RECIPIENTS} recipients can be given at once, not {number}.", "to")
         if "text" not in data and "html" not in data:
             raise ValidationError("Give the email as text, as HTML, or as both.", "text")
         if sum(len(one.content) for one in data["attachments"]) > MAX_ATTACHED:

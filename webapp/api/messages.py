@@ -119,6 +119,8 @@ ID = {
 }
 LOCATION = {"Location": {"required": True, "schema": {"type": "string"}, "description": "The path of the message."}}
 
+LINKS = {name: {"message_id": "$response.body#/id"} for name in ("show_message", "cancel_message", "retry_message")}
+
 blueprint = Blueprint("Messages", "Emails, each with a state for each of its recipients.")
 
 
@@ -128,11 +130,11 @@ blueprint = Blueprint("Messages", "Emails, each with a state for each of its rec
     permission=Permission.SEND,
     body=MessageSchema,
     examples=EXAMPLES,
-    answer=Answer(AcceptedSchema, {"id": EXAMPLE_ID, "state": "queued"}, 202, "Accepted", LOCATION),
+    answer=Answer(AcceptedSchema, {"id": EXAMPLE_ID, "state": "queued"}, 202, "Accepted", LOCATION, LINKS),
     refusals=(SENDER_NOT_ALLOWED, TOO_MANY_MESSAGES),
     large=True,
 )
-def send(call: Call) -> Reply:
+def send_message(call: Call) -> Reply:
     """Send an email.
 
     It is stored before it is answered, and sent at once, in the background. Each recipient has a fate of their own.
@@ -166,15 +168,9 @@ def send(call: Call) -> Reply:
 def list_messages(call: Call) -> Reply:
     """List the messages of the application, newest first."""
     query, session, application_id = call.query, call.session, call.application.id
-    before = None
-    if "cursor" in query:
-        try:
-            before = tracking.find(session, application_id, query["cursor"]).id
-        except NotFound:
-            raise problems.invalid([FieldError("There is no such message any more.", parameter="cursor")]) from None
     filters = {name: query[name] for name in ("state", "recipient", "since", "until") if name in query}
     wanted, limit = tracking.Filter(**filters), query["limit"]
-    found = tracking.newest(session, application_id, wanted, before, limit + 1)
+    found = tracking.newest(session, application_id, wanted, query.get("cursor", ""), limit + 1)
     shown = found[:limit]
     messages = tracking.messages_of(session, shown)
     return Reply(
@@ -192,7 +188,7 @@ def list_messages(call: Call) -> Reply:
     parameters=[ID],
     answer=Answer(MessageStateSchema, STATE_EXAMPLE, description="The message"),
 )
-def show(call: Call, message_id: str) -> Reply:
+def show_message(call: Call, message_id: str) -> Reply:
     """Show what became of a message: its state for each recipient, all attempts, and what the server said."""
     return _shown(call, tracking.find(call.session, call.application.id, message_id))
 
@@ -208,7 +204,7 @@ def show(call: Call, message_id: str) -> Reply:
     answer=Answer(MessageStateSchema, STATE_EXAMPLE, description="The message as it is now"),
     refusals=(NOT_CANCELLABLE,),
 )
-def cancel(call: Call, message_id: str) -> Reply:
+def cancel_message(call: Call, message_id: str) -> Reply:
     """Cancel a message, as far as it still waits."""
     return _change(call, message_id, tracking.cancel, NOT_CANCELLABLE)
 
@@ -224,7 +220,7 @@ def cancel(call: Call, message_id: str) -> Reply:
     answer=Answer(MessageStateSchema, STATE_EXAMPLE, description="The message as it is now"),
     refusals=(NOT_RETRYABLE,),
 )
-def retry(call: Call, message_id: str) -> Reply:
+def retry_message(call: Call, message_id: str) -> Reply:
     """Send a message now that waits, has failed or is uncertain; to those who have it already it isn't sent again."""
     return _change(call, message_id, tracking.retry, NOT_RETRYABLE)
 

@@ -55,7 +55,7 @@ class StatusSchema(Schema):
 
 
 @blueprint.operation("GET", "/status", permission=Permission.NONE, answer=Answer(StatusSchema, EXAMPLE))
-def status(call: Call) -> Reply:
+def show_status(call: Call) -> Reply:
     """Tell whether email flows.
 
     For monitoring, and before a batch is sent. Messages are accepted whatever the state: they wait.

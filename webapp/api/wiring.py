@@ -5,7 +5,7 @@ from flask_smorest import Api as SmorestApi
 from werkzeug.exceptions import HTTPException
 
 from webapp.api import documentation, idempotency, messages, status, users
-from webapp.api.fields import ADDRESS, ADDRESSES, HEADERS, AttachmentSchema, MailboxSchema
+from webapp.api.fields import PARTS, AttachmentSchema, MailboxSchema
 from webapp.core.jobs import cleanup_job, register_jobs
 from webapp.web import error_pages
 
@@ -43,7 +43,7 @@ def init_app(app: Flask) -> None:
     api.spec.components.security_scheme(
         "bearer", {"type": "http", "scheme": "bearer", "description": "The secret of an application."}
     )
-    for name, part in (("Address", ADDRESS), ("Addresses", ADDRESSES), ("MessageHeaders", HEADERS)):
+    for name, part in PARTS.items():
         api.spec.components.schema(name, part)
     for schema in (MailboxSchema, AttachmentSchema):
         api.spec.components.schema(schema.__name__.removesuffix("Schema"), schema=schema)
@@ -53,5 +53,7 @@ def init_app(app: Flask) -> None:
     # Of flask-smorest's own errors and pages, which no endpoint has.
     for name in ("Error", "PaginationMetadata"):
         del document["components"]["schemas"][name]
+    # What marshmallow checks in code.
+    document["components"]["schemas"]["Message"]["anyOf"] = [{"required": ["text"]}, {"required": ["html"]}]
     documentation.init_app(app, document)
     register_jobs(app, cleanup_job("delete old idempotency keys", idempotency.delete_old))

@@ -49,11 +49,15 @@ def find(session: Session, application_id: int, public_id: str) -> Submission:
     return found
 
 
-def newest(session: Session, application_id: int, wanted: Filter, before: int | None, limit: int) -> list[Submission]:
-    """Return the newest emails of an application, below the id `before`."""
+def newest(session: Session, application_id: int, wanted: Filter, before: str, limit: int) -> list[Submission]:
+    """Return the newest emails of an application, older than the one with the public id `before`, if that is given.
+
+    Once that was deleted, because it is old, there are no older ones.
+    """
     conditions = [Submission.application_id == application_id]
-    if before is not None:
-        conditions.append(Submission.id < before)
+    if before:
+        last = select(Submission.id).where(Submission.public_id == before, Submission.application_id == application_id)
+        conditions.append(Submission.id < last.scalar_subquery())
     if wanted.since:
         conditions.append(Submission.created_at >= wanted.since)
     if wanted.until:
