@@ -26,6 +26,7 @@ COMMANDS = {
     "rotate-keys": "keys:rotate_keys",
     "check-settings": "settings:check_settings",
     "settings": "settings:settings",
+    "webhooks": "webhooks:webhooks",
     "status": "status:status",
     "mail": "mail:mail",
     "outbox": "outbox:outbox",

@@ -7,19 +7,17 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from webapp.audit import service as audit
 from webapp.core.app_state import app_state
 from webapp.core.errors import SetInFile
 from webapp.settings import declared
-from webapp.settings.context import general_settings
 from webapp.web import csrf
 from webapp.web.forms import ConfirmForm
-from webapp.webhooks import audit_events, delivery, event_types, events, service
-from webapp.webhooks.events import Event
+from webapp.webhooks import delivery, service
 from webapp.webhooks.forms import CHOSEN, WebhookForm, scope_of
 from webapp.webhooks.labels import describe_failure, host_of
 from webapp.webhooks.models import Webhook
 from webapp.webhooks.service import NameTaken
+from webapp.webhooks.testing import send_test
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/settings")
 
@@ -87,14 +85,7 @@ def renew_secret(webhook_id: int) -> str:
 @blueprint.post("/webhooks/<int:webhook_id>/test")
 def test(webhook_id: int) -> Response:
     """Send a test event at once, and show what the receiver replied."""
-    webhook = _webhook(webhook_id)
-    text, url = "This is a test: there is nothing to do.", events.mail_server_url(general_settings())
-    event = events.values_of(Event(event_types.TEST, text, {"url": url}))
-    result = delivery.send(app_state(), webhook, event["event_id"], event["body"])
-    with app_state().database.transaction() as session:
-        audit.record(session, audit_events.WEBHOOK_TESTED, webhook=webhook.name, passed=not result.failure_code)
-        if not result.failure_code:
-            service.receiver_works(session, webhook_id)
+    result = send_test(app_state(), _webhook(webhook_id))
     if result.failure_code:
         error = describe_failure(result.failure_code, result.failure_params)
         flash(_("The test event couldn't be delivered. %(error)s", error=error), "danger")
