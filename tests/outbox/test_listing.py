@@ -154,6 +154,7 @@ def test_tabs_count_many_messages_as_far_as_a_limit(database: Database) -> None:
         ({"kind": "activation"}, "ix_messages_kind"),
         ({"address": "@example.com"}, "ix_messages_recipient_domain"),
         ({"user_id": 7}, "ix_messages_user_id"),
+        ({"application_id": 7}, "ix_messages_application_id"),
     ],
     ids=str,
 )

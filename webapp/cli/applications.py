@@ -131,7 +131,7 @@ def list_applications(as_json: bool) -> None:
 def show(name: str, as_json: bool) -> None:
     """Show an application, by its name or identifier."""
     with open_database() as database, database.read() as session:
-        data = to_dict(_find(session, name))
+        data = to_dict(find(session, name))
     if as_json:
         print_json(data)
         return
@@ -152,7 +152,7 @@ def show(name: str, as_json: bool) -> None:
 def rotate(name: str, overlap: int, as_json: bool) -> None:
     """Create a new secret, and print it."""
     with changed_database() as database, database.transaction() as session:
-        application = _find(session, name)
+        application = find(session, name)
         secret = service.rotate(session, application.id, overlap * HOURS)
         data = {**to_dict(application), "secret": secret}
     if as_json:
@@ -242,7 +242,7 @@ def _with_options(values: Values, given: dict[str, Any]) -> Values:
 def _change(name: str, as_json: bool, done: str, change_one: Change) -> None:
     """Change an application, and say what was done."""
     with changed_database() as database, database.transaction() as session:
-        application = _find(session, name)
+        application = find(session, name)
         change_one(session, application)
         session.flush()
         data = to_dict(application)
@@ -252,7 +252,8 @@ def _change(name: str, as_json: bool, done: str, change_one: Change) -> None:
         echo(f"{data['name']}: {done}.")
 
 
-def _find(session: Session, name: str) -> Application:
+def find(session: Session, name: str) -> Application:
+    """Return the application with this name or identifier. Raises ClickException."""
     try:
         return service.find(session, name)
     except NotFound as error:

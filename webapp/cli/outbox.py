@@ -7,7 +7,9 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy.orm import Session
 
+from webapp.applications.names import application_name
 from webapp.audit import service as audit
+from webapp.cli.applications import find as find_application
 from webapp.cli.base import changed_database, open_database
 from webapp.cli.options import form_data, require_valid
 from webapp.cli.output import (
@@ -21,6 +23,7 @@ from webapp.cli.output import (
     print_list,
     print_table,
 )
+from webapp.core.app_state import app_state
 from webapp.core.database import Database
 from webapp.core.errors import NotFound
 from webapp.mail.diagnosis.service import to_data
@@ -44,6 +47,7 @@ Change = Callable[[Session, int], Any]
 def filters(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options of the list's filter."""
     for add in (
+        click.option("--application", metavar="NAME", help="The application, by its name or identifier."),
         click.option("--until", metavar="DAY", help="Last day (UTC)."),
         click.option("--since", metavar="DAY", help="First day (UTC), such as 2026-11-30."),
         click.option("--kind", help="Type, such as activation or reset."),
@@ -146,6 +150,9 @@ def export(**given: str | None) -> None:
 
 def filter_form(given: dict[str, str | None]) -> FilterForm:
     """Return the filter of the list. Raises BadOptions."""
+    if given["application"]:
+        with app_state().database.read() as session:
+            given["application"] = str(find_application(session, given["application"]).id)
     form = FilterForm(formdata=form_data(given))
     require_valid(form)
     return form
@@ -158,6 +165,7 @@ def to_dict(message: Message) -> dict[str, Any]:
         "id": message.id,
         "kind": message.kind,
         "recipient": message.recipient,
+        "application": application_name(message.application_id) or None,
         "state": message.state,
         "created_at": message.created_at,
         "next_attempt_at": message.next_attempt_at if message.state in StateFilter.WAITING.states else None,

@@ -16,6 +16,8 @@ from webapp.core.i18n import DEFAULT_LOCALE, current
 Length = Literal["medium", "long"]
 UNITS: tuple[tuple[int, Literal["day", "hour", "minute"]], ...] = ((24 * 60, "day"), (60, "hour"), (1, "minute"))
 
+SIZES = ((1_000_000, "digital-megabyte"), (1000, "digital-kilobyte"), (1, "digital-byte"))
+
 
 def format_datetime(value: datetime, length: Length = "medium", seconds: bool = False) -> str:
     """Format date and time in UTC, to the minute unless `seconds` is set. A `long` one has the month spelled out."""
@@ -48,6 +50,12 @@ def format_minutes(value: int) -> str:
     return format_timedelta(timedelta(minutes=value), unit, threshold=math.inf, locale=get_locale() or DEFAULT_LOCALE)
 
 
+def format_size(octets: int) -> str:
+    """Format a number of bytes, such as `820 byte`, `64 kB` or `3.5 MB`."""
+    size, unit = next(pair for pair in SIZES if octets >= pair[0] or pair[0] == 1)
+    return format_unit(octets / size, unit, "short", format="0.#", locale=get_locale() or DEFAULT_LOCALE)
+
+
 def format_list(texts: Iterable[str]) -> str:
     """Join texts, such as `Security: TLS and Port: 465`."""
     return lists.format_list(list(texts), locale=get_locale() or DEFAULT_LOCALE)
@@ -58,4 +66,5 @@ FILTERS = {
     "minutes": format_minutes,
     "seconds": format_seconds,
     "milliseconds": format_milliseconds,
+    "filesize": format_size,
 }

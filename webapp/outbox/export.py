@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from webapp.applications.names import names
 from webapp.core.csv_files import iso, lines
 from webapp.core.database import MAX_ID, Database
 from webapp.outbox.filters import Filter
@@ -16,7 +17,7 @@ from webapp.outbox.replies import queue_id
 CHUNK_SIZE = 1000
 HEADER = (
     "id", "created", "type", "recipient", "status", "attempts", "last_attempt", "finished", "expires", "provider",
-    "failed_at", "failure", "reply", "queue_id", "message_id",
+    "failed_at", "failure", "reply", "queue_id", "message_id", "application",
 )  # fmt: skip
 
 
@@ -24,7 +25,7 @@ def export_csv(database: Database, wanted: Filter) -> Iterator[str]:
     """Yield the file in pieces, newest messages first. Needs an application context."""
     yield lines([HEADER])
     with database.read() as session:
-        matching = conditions(session, wanted)
+        matching, applications = conditions(session, wanted), names(session)
     before: int | None = MAX_ID
     while before is not None:
         # No transaction stays open between chunks, because the client may be slow.
@@ -32,7 +33,10 @@ def export_csv(database: Database, wanted: Filter) -> Iterator[str]:
             newest = select(Message).where(*matching, Message.id < before).order_by(Message.id.desc())
             messages = session.scalars(newest.limit(CHUNK_SIZE)).all()
             accepted = _accepted(session, messages)
-        yield lines(_row(message, accepted.get(message.id)) for message in messages)
+        yield lines(
+            _row(message, accepted.get(message.id), applications.get(message.application_id or 0, ""))
+            for message in messages
+        )
         before = messages[-1].id if len(messages) == CHUNK_SIZE else None
 
 
@@ -43,7 +47,7 @@ def _accepted(session: Session, messages: Sequence[Message]) -> dict[int, Attemp
     return {attempt.message_id: attempt for attempt in session.scalars(found)}
 
 
-def _row(message: Message, accepted: Attempt | None) -> tuple[str, ...]:
+def _row(message: Message, accepted: Attempt | None, application: str) -> tuple[str, ...]:
     reply = accepted.reply if accepted else message.failure_reply
     return (
         str(message.id),
@@ -61,4 +65,5 @@ def _row(message: Message, accepted: Attempt | None) -> tuple[str, ...]:
         reply,
         queue_id(accepted.reply) if accepted else "",
         accepted.header_id if accepted else "",
+        application,
     )

@@ -41,3 +41,4 @@ class Filter:
     since: date | None = None
     until: date | None = None
     user_id: int | None = None
+    application_id: int | None = None

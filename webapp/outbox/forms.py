@@ -7,6 +7,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as lazy
 from wtforms import Field, SelectChoice, SelectField, StringField, ValidationError
 
+from webapp.applications.names import known_names
 from webapp.outbox.filters import Filter, StateFilter
 from webapp.outbox.kinds import all_kinds
 from webapp.web.forms import Form, parse_date, text, valid_date
@@ -15,6 +16,11 @@ from webapp.web.forms import Form, parse_date, text, valid_date
 def kind_choices() -> list[SelectChoice]:
     """List all kinds, after a choice for all of them."""
     return [SelectChoice("", _("All types")), *(SelectChoice(kind.name, str(kind.label)) for kind in all_kinds())]
+
+
+def application_choices() -> list[SelectChoice]:
+    """List the applications, after a choice for all messages."""
+    return [SelectChoice("", _("All")), *(SelectChoice(str(one), name) for one, name in known_names().items())]
 
 
 class FilterForm(Form):
@@ -28,6 +34,7 @@ class FilterForm(Form):
     state = StringField()
     address = StringField(lazy("Recipient"))
     kind = SelectField(lazy("Type"), choices=kind_choices, validate_choice=False)
+    application = SelectField(lazy("Application"), choices=application_choices, validate_choice=False)
     since = StringField(lazy("From"), [valid_date])
     until = StringField(lazy("To"), [valid_date])
 
@@ -35,6 +42,11 @@ class FilterForm(Form):
         """Accept registered kinds only."""
         if field.data and field.data not in [kind.name for kind in all_kinds()]:
             raise ValidationError(_("Choose a type from the list."))
+
+    def validate_application(self, field: Field) -> None:
+        """Accept existing applications only."""
+        if field.data and field.data not in map(str, known_names()):
+            raise ValidationError(_("Choose an application from the list."))
 
     def validate_until(self, field: Field) -> None:
         """Accept no end before the start."""
@@ -49,7 +61,9 @@ class FilterForm(Form):
 
     def to_filter(self) -> Filter:
         """Return the filter, once the form is valid."""
-        return Filter(self.shown, text(self.kind), text(self.address), parse_date(self.since), parse_date(self.until))
+        days = parse_date(self.since), parse_date(self.until)
+        application_id = int(text(self.application)) if text(self.application) else None
+        return Filter(self.shown, text(self.kind), text(self.address), *days, application_id=application_id)
 
     def query_args(self) -> Mapping[str, Any]:
         """Return the fields that are filled in, for the URL, without the tab."""

@@ -2,13 +2,17 @@
 
 from typing import Any
 
-from flask import render_template
+from flask import render_template, request
 
 from webapp.core import clock
 from webapp.core.app_state import app_state
-from webapp.outbox import service
+from webapp.outbox import listing, service
+from webapp.outbox.filters import Filter
 from webapp.outbox.labels import describe_cause
 from webapp.outbox.status import DeliveryStatus, Flow, cause_of, delivery_status, held_message
+
+# How many messages the page of an application shows.
+SHOWN_OF_APPLICATION = 5
 
 
 def mail_server_panel() -> str:
@@ -16,6 +20,16 @@ def mail_server_panel() -> str:
     with app_state().database.read_columns() as connection:
         status = delivery_status(connection, clock.now())
     return render_template("outbox/_delivery_status.html", **explain(status))
+
+
+def application_panel() -> str:
+    """Render the newest messages of an application, for its page, whose URL has its id. A new one has none."""
+    application_id = (request.view_args or {}).get("application_id")
+    if application_id is None:
+        return ""
+    with app_state().database.read() as session:
+        page = listing.find(session, Filter(application_id=application_id), page_size=SHOWN_OF_APPLICATION)
+    return render_template("outbox/_application_panel.html", messages=page.messages, application_id=application_id)
 
 
 def explain_trouble() -> dict[str, Any]:

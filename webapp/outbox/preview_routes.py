@@ -1,5 +1,7 @@
 """The Emails tab of the settings: a preview of every kind of message, from sample data."""
 
+import re
+
 from flask import Blueprint, Response, make_response, render_template, request
 
 from webapp.core import clock, i18n
@@ -12,7 +14,8 @@ from webapp.settings.service import General, general
 from webapp.web import security
 
 # A click would open a window, which the frame may not: so it does nothing.
-OPEN_LINKS_ELSEWHERE = '<head><base target="_blank">'
+OPEN_LINKS_ELSEWHERE = '<base target="_blank">'
+_HEAD = re.compile(r"<head(?:\s[^>]*)?>", re.IGNORECASE)
 
 blueprint = Blueprint("emails", __name__, url_prefix="/settings/emails")
 
@@ -41,12 +44,14 @@ def preview(kind_name: str) -> Response:
 @blueprint.get("/<kind_name>/html")
 def preview_html(kind_name: str) -> Response:
     """Show the HTML alone, for the frame."""
-    return frame(_sample(kind_name, _language()))
+    return frame(_sample(kind_name, _language()).html or "")
 
 
-def frame(email: Email) -> Response:
+def frame(html: str) -> Response:
     """Return the HTML of an email alone, for a frame, where its links do nothing."""
-    return security.email_preview_policy(make_response((email.html or "").replace("<head>", OPEN_LINKS_ELSEWHERE, 1)))
+    head = _HEAD.search(html)
+    end = head.end() if head else 0
+    return security.email_preview_policy(make_response(f"{html[:end]}{OPEN_LINKS_ELSEWHERE}{html[end:]}"))
 
 
 def _sample(kind_name: str, language: str) -> Email:

@@ -27,7 +27,7 @@ from webapp.outbox.preview_routes import frame
 from webapp.outbox.resend import AlreadyOnItsWay, NotResendable
 from webapp.outbox.service import NotRetryable, NotWaiting
 from webapp.outbox.status import delivery_status
-from webapp.outbox.story import email_of, story
+from webapp.outbox.story import email_of, handed, story
 from webapp.settings.context import general_settings
 from webapp.web import csrf, security
 from webapp.web.downloads import csv_download
@@ -79,7 +79,8 @@ def message(message_id: int) -> Response:
             "diagnosis": service.diagnosis(session, found),
             "story": story(session, message_id),
             "limit": limit_reached(session, now) if is_due else None,
-            "email": email_of(session, found, app_state().config),
+            "handed": handed(session, found),
+            "email": email_of(session, found, app_state()),
         }
     page = render_template(
         "outbox/message.html",
@@ -97,10 +98,10 @@ def message(message_id: int) -> Response:
 def message_html(message_id: int) -> Response:
     """Show the HTML of the email alone, for the frame."""
     with app_state().database.read() as session:
-        email = email_of(session, service.get_message(session, message_id), app_state().config)
+        email = email_of(session, service.get_message(session, message_id), app_state())
     if email is None:
         raise NotFound
-    return frame(email)
+    return frame(email.html or "")
 
 
 @blueprint.post("/<int:message_id>/retry")

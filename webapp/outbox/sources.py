@@ -65,6 +65,7 @@ _CHECKED: tuple[Any, ...] = (
     Message.recipient_key,
     Message.recipient_domain,
     Message.user_id,
+    Message.application_id,
     Message.attempts,
 )
 _ID: tuple[Any, ...] = (Message.id,)
@@ -129,7 +130,8 @@ class ByValue:
             # with the value are old. SQLite doesn't, but reads more than the range of such pairs.
             bound = value if isinstance(value, BindParameter) else literal(value)
             pair, first, end = (tuple_(column, Message.id), *(tuple_(bound, literal(id_)) for id_ in span))
-            within = [pair >= first, pair < end]
+            # It doesn't conclude from the pairs that the column isn't empty, which its index wants.
+            within = [pair >= first, pair < end, column.is_not(None)]
         return select(*columns).where(*within, *checks(Message)).order_by(column.desc(), Message.id.desc()).limit(limit)
 
 
@@ -179,6 +181,8 @@ def sources_of(session: Session, wanted: Filter) -> list[Source]:
     sources: list[Source] = []
     if wanted.user_id is not None:
         sources.append(by_value("user_id", wanted.user_id))
+    if wanted.application_id is not None:
+        sources.append(by_value("application_id", wanted.application_id))
     if address := search_key(wanted.address):
         if address.startswith("@"):
             sources.append(by_value("recipient_domain", address[1:]))

@@ -8,14 +8,19 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from webapp.core import i18n
+from webapp.core.app_state import AppState
 from webapp.core.config import Config
 from webapp.core.database import Unreadable
+from webapp.core.sealing import CannotUnseal
 from webapp.mail import servers
 from webapp.mail.compose import compose
 from webapp.mail.mime import Email
 from webapp.outbox.kinds import PreparedMessage, Unwanted, find_kind
 from webapp.outbox.models import Attempt, AttemptResult, Message
 from webapp.outbox.replies import queue_id
+from webapp.outbox.submissions import contents, preview
+from webapp.outbox.submissions.models import Submission
+from webapp.outbox.submissions.preview import StoredEmail
 from webapp.settings.service import General, general
 
 # Of a message that waited for days for a server in trouble, the newest are shown.
@@ -48,6 +53,26 @@ class Story:
         return next((one.transcript for one in self.attempts if one.transcript), "")
 
 
+@dataclass(frozen=True)
+class Handed:
+    """The email that an application handed in, and its first other recipients; `total` is how many there are."""
+
+    submission: Submission
+    others: list[Message]
+    total: int
+
+
+def handed(session: Session, message: Message) -> Handed | None:
+    """Return the email that a message is one recipient's copy of, if an application handed it in."""
+    submission = session.get(Submission, message.submission_id) if message.submission_id is not None else None
+    if submission is None:
+        return None
+    others = (Message.submission_id == submission.id, Message.id != message.id)
+    first = select(Message).where(*others).order_by(Message.id).limit(SHOWN)
+    total = select(func.count(Message.id)).where(*others)
+    return Handed(submission, list(session.scalars(first)), session.scalar(total) or 0)
+
+
 def story(session: Session, message_id: int) -> Story:
     """Return the attempts of a message."""
     newest = select(Attempt).where(Attempt.message_id == message_id).order_by(Attempt.id.desc()).limit(SHOWN)
@@ -55,21 +80,34 @@ def story(session: Session, message_id: int) -> Story:
     return Story(list(session.scalars(newest)), session.scalar(total) or 0)
 
 
-def email_of(session: Session, message: Message, config: Config) -> Email | None:
+def email_of(session: Session, message: Message, state: AppState) -> Email | StoredEmail | None:
     """Compose the email of a message with present data, and with a link and code that do nothing.
 
-    None if that can't be done: nobody uses the address, or the kind doesn't know what to make of the data.
+    One that an application handed in is returned as it is. None if that can't be done: nobody uses the address, the
+    kind doesn't know what to make of the data, or the content has been deleted.
     """
+    if message.submission_id is not None:
+        return _stored(session, message.submission_id, state)
     kind = find_kind(message.kind)
     if kind is None or kind.preview is None or isinstance(message.data, Unreadable):
         return None
     try:
-        return _compose(session, message, kind.name, kind.preview(session, message), config)
+        return _compose(session, message, kind.name, kind.preview(session, message), state.config)
     except Unwanted:
         return None
     except Exception:  # the page tells more than the email
         log.exception("email can't be shown", message=message.id, kind=message.kind)
         return None
+
+
+def _stored(session: Session, submission_id: int, state: AppState) -> StoredEmail | None:
+    submission = session.get(Submission, submission_id)
+    try:
+        content = contents.content(session, submission_id, state.sealer)
+    except CannotUnseal:
+        log.warning("the content of an email can't be decrypted", submission=submission_id)
+        return None
+    return preview.read(content, submission.subject) if submission and content is not None else None
 
 
 def _compose(session: Session, message: Message, template: str, prepared: PreparedMessage, config: Config) -> Email:

@@ -33,6 +33,7 @@ def init_app(app: Flask) -> None:
         NavigationEntry(_("Outbox"), "outbox.messages", 30),
         SettingsTab(_("Emails"), "emails.message_kinds", 40),
         Panel("mail_server", 10, panels.mail_server_panel),
+        Panel("application", 10, panels.application_panel),
     )
     jobs.init_app(app)
 
