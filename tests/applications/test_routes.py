@@ -19,8 +19,6 @@ from webapp.core import clock, counts
 from webapp.core.app_state import AppState
 from webapp.core.counts import Counted
 from webapp.core.database import Database
-from webapp.settings import declared
-from webapp.settings.declared import Declared
 from webapp.settings.service import content_days
 
 PAGE, NEW, ONE = "/settings/applications", "/settings/applications/new", "/settings/applications/1"
@@ -89,18 +87,6 @@ def test_a_form_that_somebody_overtook_saves_nothing_until_it_is_sent_again(
     assert saved(database).name == "Store"
     administrator.submit_on(page, name="Market")
     assert saved(database).name == "Market"
-
-
-def test_what_the_settings_file_sets_is_locked(administrator: Browser, database: Database) -> None:
-    add_application(database)
-    with database.transaction() as session:
-        declared.add(session, [Declared("applications", field, "Shop") for field in ("name", "networks", "secret")])
-    page = administrator.get(ONE)
-    assert page.text.count("Set in the settings file.") == 2
-    assert "/settings/applications/1/secret" not in page.text
-    assert "/settings/applications/1/delete" not in page.text
-    assert "nothing was saved" in administrator.submit_on(page, networks="10.0.0.0/8").text
-    assert "Saved." in administrator.submit_on(page, messages_per_hour="5").text
 
 
 def test_a_new_secret_is_shown_once_and_ends_the_previous_one(administrator: Browser, database: Database) -> None:

@@ -1,9 +1,10 @@
 """How programs reach Mailroom: what their administrators enter in them."""
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from webapp.core.config import Config
-from webapp.core.hosts import is_loopback
+from webapp.core.hosts import parse_ip_address
 from webapp.settings.service import General
 
 API_PATH = "/api/v1"
@@ -17,17 +18,22 @@ class SmtpSettings:
     port: int
     security: str
 
-    @property
-    def is_local(self) -> bool:
-        """Whether only programs on this machine reach it."""
-        return is_loopback(self.host)
 
-
-def smtp_settings(_config: Config, _general: General) -> list[SmtpSettings]:
+def smtp_settings(config: Config, general: General) -> list[SmtpSettings]:
     """Return where the SMTP server listens, as programs name it; nothing if it is off."""
-    return []
+    plain = "starttls" if config.submission_certificate else "none"
+    return [
+        SmtpSettings(_name(one.host, general), one.port, "tls" if one.implicit_tls else plain)
+        for one in config.submission_addresses
+    ]
 
 
 def api_url(general: General) -> str:
     """Return the URL of the API; empty while there is no public URL."""
     return f"{general.public_url}{API_PATH}" if general.public_url else ""
+
+
+def _name(host: str, general: General) -> str:
+    """Return the host; that of the public URL if it stands for all addresses of this machine."""
+    ip = parse_ip_address(host)
+    return (urlsplit(general.public_url).hostname or host) if ip and ip.is_unspecified else host

@@ -14,6 +14,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from webapp.applications.models import Application
+from webapp.applications.usage import REFUSALS
 from webapp.core import clock, counts
 from webapp.core.app_state import app_state_of
 from webapp.core.counts import Counted
@@ -29,8 +30,6 @@ from webapp.submission.replies import Refusal, unavailable
 MAX_EMAILS, MAX_BYTES = 100, 32 * 1024 * 1024
 # Seconds between two looks whether refusals have to be counted.
 COUNT_INTERVAL = 5.0
-# The measure in `core.counts`: by reason, and the id of the application if it is known.
-REFUSALS = "submission_refusals"
 
 log = structlog.get_logger(__name__)
 
