@@ -89,7 +89,10 @@ def test_what_was_counted_is_shown_with_its_labels(scrape: Scrape, count: Count)
     count("attempts", "failed", "rcpt", hours=900)
     count("finished", "reset", "sent", 2)
     count("refreshes", "failed")
+    for application in ("", "1", "2"):
+        count("submission_refusals", "sender", application, 2)
     found = scrape()
+    assert found["mailroom_submission_refusals_total sender"] == 6
     assert found["mailroom_attempts_total sent "] == 3
     assert found["mailroom_attempts_total failed rcpt"] == 1
     assert found["mailroom_finished_messages_total reset sent"] == 2

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from webapp.core import schema
 from webapp.core.app_state import AppState, app_state_of
 from webapp.core.config import PREFIX
-from webapp.demo import accounts
+from webapp.demo import accounts, sample_application
 from webapp.demo.inbox import HOST, PASSWORD, USERNAME
 from webapp.demo.plugins import local_inbox
 from webapp.mail import service as mail
@@ -43,9 +43,10 @@ def run(
     instance = Path(os.environ.get(f"{PREFIX}INSTANCE", "instance")) / "demo"
     address = ListenAddress(HOST, port) if port else find_free_port(ListenAddress(HOST, WEB_PORT))
     inbox = find_free_port(ListenAddress(HOST, inbox_port_beside(address.port)))
-    configure(os.environ, instance, inbox.port)
+    submission = find_free_port(ListenAddress(HOST, sample_application.PORT))
+    configure(os.environ, instance, inbox.port, submission.port)
     app = create_app()
-    with single_instance(instance), address.listen() as listener:
+    with single_instance(instance), address.listen() as listener, submission.listen() as submission_listener:
         state = app_state_of(app)
         schema.upgrade(state.database)
         with app.app_context(), state.database.transaction() as session:
@@ -55,8 +56,9 @@ def run(
             Child("inbox", ["--port", str(inbox.port)], module="webapp.demo.smtp_server"),
             *web_children(listener),
             Child("worker", ["worker"]),
+            Child("submission", ["submission"], sockets=[submission_listener]),
         ]
-        Supervisor(children).run(address.answers, lambda: echo(*welcome(address)))
+        Supervisor(children).run(address.answers, lambda: echo(*welcome(address, submission.port)))
 
 
 def inbox_port_beside(port: int) -> int:
@@ -64,7 +66,7 @@ def inbox_port_beside(port: int) -> int:
     return port + INBOX_OFFSET if port + INBOX_OFFSET <= LAST_PORT else port - INBOX_OFFSET
 
 
-def configure(environ: MutableMapping[str, str], instance: Path, inbox_port: int) -> None:
+def configure(environ: MutableMapping[str, str], instance: Path, inbox_port: int, submission_port: int) -> None:
     """Replace all Mailroom settings in the environment, for this process and its children."""
     plugins = [str(Path(local_inbox.__file__).parent), environ.get(f"{PREFIX}PLUGIN_DIR", "")]
     for name in [name for name in environ if name.startswith(PREFIX)]:
@@ -73,6 +75,7 @@ def configure(environ: MutableMapping[str, str], instance: Path, inbox_port: int
     environ[f"{PREFIX}DEMO"] = "on"
     environ[f"{PREFIX}LOG_FORMAT"] = "text"
     environ[f"{PREFIX}PLUGIN_DIR"] = os.pathsep.join(filter(None, plugins))
+    environ[f"{PREFIX}SUBMISSION"] = f"{HOST}:{submission_port}"
     environ[local_inbox.PORT_VARIABLE] = str(inbox_port)
 
 
@@ -98,6 +101,7 @@ def prepare(session: Session, state: AppState, address: ListenAddress, inbox_por
             public_url=address.url,
         )
     accounts.create(session)
+    sample_application.create(session)
     saved = primary(session)
     if saved is None:
         mail.save(session, state.sealer, mail_server(get_providers()[PROVIDER], inbox_port), by="demo")
@@ -125,13 +129,14 @@ def mail_server(provider: Provider, inbox_port: int) -> EnteredServer:
     return EnteredServer(provider, values, provider_fields={}, secrets={"password": PASSWORD})
 
 
-def welcome(address: ListenAddress) -> list[str]:
+def welcome(address: ListenAddress, submission_port: int) -> list[str]:
     """Return the lines to print once the demo answers."""
     return [
         "",
         f"  Mailroom demo           {address.url}/",
         f"  Emails it sends         {address.url}/demo/inbox",
         *(f"  {account.name:<22}  {account.email}  password: {account.password}" for account in accounts.ACCOUNTS),
+        *sample_application.welcome(submission_port),
         "  Press Ctrl-C to stop it. `make clean-demo` deletes its data.",
         "",
     ]

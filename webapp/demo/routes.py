@@ -5,7 +5,7 @@ import re
 from flask import Blueprint, Response, make_response, render_template
 
 from webapp.core.app_state import app_state
-from webapp.demo import accounts
+from webapp.demo import accounts, sample_application
 from webapp.demo.inbox import Inbox
 from webapp.web import security
 
@@ -45,6 +45,13 @@ def accounts_panel() -> str:
     """List the demo's accounts below the sign-in form."""
     with app_state().database.read() as session:
         return render_template("demo/_accounts.html", accounts=accounts.usable(session))
+
+
+def application_panel() -> str:
+    """Show on Home how a program hands in email."""
+    addresses = app_state().config.submission_addresses
+    port = addresses[0].port if addresses else None
+    return render_template("demo/_application.html", application=sample_application, port=port)
 
 
 def inbox_panel() -> str:

@@ -16,4 +16,5 @@ def init_app(app: Flask) -> None:
         NavigationEntry(_("Demo inbox"), "demo.inbox", 60),
         Panel("login", 10, routes.accounts_panel),
         Panel("home", 20, routes.inbox_panel),
+        Panel("home", 21, routes.application_panel),
     )

@@ -3,6 +3,7 @@
 What is counted comes from the counts, not from the messages, so that asking costs the same however many there are.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import accumulate
@@ -13,6 +14,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from webapp.applications.usage import REFUSALS
 from webapp.core import counts, workers
 from webapp.core.counts import Counted
 from webapp.mail.expiry import service as expiries
@@ -79,7 +81,7 @@ class MailCollector(Collector):
 
     def _counted(self) -> Iterator[Metric]:
         found = dict.fromkeys(STARTING, 0.0)
-        found |= counts.totals(self._session, "attempts", "finished", "latency", "latency_sum", "refreshes")
+        found |= counts.totals(self._session, "attempts", "finished", "latency", "latency_sum", "refreshes", REFUSALS)
         attempts = CounterMetricFamily(
             "mailroom_attempts", "Attempts to send a message, by result and failed stage.", labels=["result", "stage"]
         )
@@ -90,6 +92,10 @@ class MailCollector(Collector):
         refreshes = CounterMetricFamily(
             "mailroom_token_refreshes", "Access tokens refreshed at the provider, or not, by result.", labels=["result"]
         )
+        refusals = CounterMetricFamily(
+            "mailroom_submission_refusals", "Refusals of the SMTP server, by reason.", labels=["reason"]
+        )
+        reasons: Counter[str] = Counter()
         for (measure, subject, detail), total in sorted(found.items()):
             if measure == "attempts":
                 attempts.add_metric([subject, detail], total)
@@ -97,7 +103,12 @@ class MailCollector(Collector):
                 finished.add_metric([subject, detail], total)
             elif measure == "refreshes":
                 refreshes.add_metric([subject], total)
-        yield from (attempts, finished, refreshes)
+            elif measure == REFUSALS:
+                # Of all applications; their detail is the id of one.
+                reasons[subject] += int(total)
+        for reason, number in reasons.items():
+            refusals.add_metric([reason], number)
+        yield from (attempts, finished, refreshes, refusals)
         numbers = accumulate(found.get(Counted("latency", bound), 0.0) for bound in LATENCY_BOUNDS)
         names = ("+Inf" if bound == "inf" else bound for bound in LATENCY_BOUNDS)
         yield HistogramMetricFamily(
