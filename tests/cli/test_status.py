@@ -36,8 +36,8 @@ def test_it_tells_since_when_and_why_nothing_goes_out(
     result, state = mailroom("status"), mailroom.json("status")
     assert (result.exit_code, state["flowing"], state["state"], state["waiting"]) == (1, False, "stopped", 2)
     assert state["since"].endswith("Z")
-    assert "451 4.3.0 Not" in state["reason"]
-    assert state["diagnosis"]["cause"]
+    assert state["cause"]["text"].startswith("451 4.3.0 Not")
+    assert state["reason"] == state["diagnosis"]["cause"]
     assert "Not \ufffd[31mtoday" in result.stdout
 
 

@@ -18,7 +18,7 @@ from webapp.cli.output import json_option, moment, print_fields, print_json, pri
 from webapp.core import clock
 from webapp.core.errors import NotFound
 
-applications = AppGroup("applications", help="Look after programs that send through Mailroom or manage its users.")
+applications = AppGroup("applications", help="Programs that send through Mailroom or manage its users.")
 name_argument = click.argument("name", metavar="NAME")
 PERMISSIONS = {"send": "may_send", "users": "may_manage_users"}
 # The options whose names aren't those of their fields.

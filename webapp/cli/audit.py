@@ -16,7 +16,7 @@ from webapp.cli.options import form_data, require_valid
 from webapp.cli.output import json_option, limit_option, moment, print_csv, print_list
 
 HEADER = ("time (UTC)", "event", "about", "by", "from", "details")
-audit = AppGroup("audit", help="See who did what, when and from where.")
+audit = AppGroup("audit", help="Who did what, when and from where.")
 
 
 def filters(command: Callable[..., None]) -> Callable[..., None]:

@@ -27,7 +27,10 @@ def upgrade() -> None:
 )
 @with_appcontext
 def rotate_keys(drop_old: bool, drop_lost: bool) -> None:
-    """Encrypt and sign with a new key, and re-encrypt all saved secrets. Nothing has to be restarted."""
+    """Encrypt and sign everything with a new key.
+
+    Nothing has to be restarted.
+    """
     with changed_database() as database:
         config, keyring = app_state().config, app_state().keyring
         if drop_lost:

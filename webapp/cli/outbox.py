@@ -40,7 +40,7 @@ from webapp.outbox.story import Story, story
 HEADER = ("id", "created (UTC)", "state", "type", "attempts", "recipient", "reply or reason")
 # How many messages are read at a time.
 CHUNK_SIZE = 500
-outbox = AppGroup("outbox", help="See what became of each message; try again, cancel.")
+outbox = AppGroup("outbox", help="What became of each message; try again, cancel.")
 Change = Callable[[Session, int], Any]
 
 

@@ -17,5 +17,8 @@ class AsGiven(click.Command):
 @click.command(cls=AsGiven)
 @click.pass_context
 def sendmail(context: click.Context) -> None:
-    """Hand in an email from standard input, as /usr/sbin/sendmail does; `sendmail --help` lists the options."""
+    """Hand in an email, as /usr/sbin/sendmail does.
+
+    `mailroom sendmail --help` lists the options.
+    """
     context.exit(program.main(context.args))

@@ -49,7 +49,10 @@ port_option = click.option("--port", default=8000, show_default=True, type=PORT_
     help="Number of worker processes, which send the messages in the outbox; 0 if other machines do.",
 )
 def serve(host: str, port: int, processes: int, threads: int, workers: int) -> None:
-    """Run the web server, the workers and, if it is configured, the SMTP server on this machine."""
+    """Run Mailroom on this machine.
+
+    That is the web server, the workers and, if it is configured, the SMTP server.
+    """
     address = ListenAddress(host, port)
     app = create_app()
     with address.listen() as listener, listening(app_state_of(app).config) as submission_listeners:
@@ -81,7 +84,10 @@ def worker(threads: int) -> None:
 @click.command()
 @click.option("--port", type=PORT_RANGE, help="Port to listen on. Default: the first free port from 8000.")
 def demo(port: int | None) -> None:
-    """Run the demo, with sample accounts and an inbox that receives every email."""
+    """Run the demo, with accounts to try and an inbox.
+
+    The inbox receives every email.
+    """
     launcher.run(create_app, port, lambda listener: web_children(listener, processes=2, threads=32), echo)
 
 

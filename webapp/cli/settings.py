@@ -17,7 +17,7 @@ from webapp.core.config import PREFIX, Config, new_secret_key
 from webapp.settings_file import document, export, service
 from webapp.settings_file.document import InvalidSettingsFile, Problem
 
-settings = AppGroup("settings", help="Look after the settings.")
+settings = AppGroup("settings", help="General and security settings, and the settings file.")
 for action in actions.commands.values():
     settings.add_command(action)
 
@@ -27,11 +27,11 @@ for action in actions.commands.values():
 @json_option
 @click.pass_context
 def check_settings(context: click.Context, file: Path | None, as_json: bool) -> None:
-    """Check a settings file; default: the one that MAILROOM_SETTINGS names.
+    """Check a settings file.
 
-    Prints every error with its line, and checks that the files and variables with secrets are there. Nothing is saved,
-    and no database is needed: the file is checked as for a new installation. The exit code is 0 if it is right, and
-    2 if it isn't.
+    Default: the one that MAILROOM_SETTINGS names. Prints every error with its line, and checks that the files and
+    variables with secrets are there. Nothing is saved, and no database is needed: the file is checked as for a new
+    installation. The exit code is 0 if it is right, and 2 if it isn't.
     """
     path = file or Path(os.environ.get(f"{PREFIX}SETTINGS", ""))
     if not path.name:
@@ -48,7 +48,10 @@ def check_settings(context: click.Context, file: Path | None, as_json: bool) -> 
 @settings.command("export")
 @with_appcontext
 def export_settings() -> None:
-    """Print the present settings as a settings file, with placeholders for secrets."""
+    """Print the present settings as a settings file.
+
+    Secrets are placeholders in it.
+    """
     with upgraded_database() as database, database.read() as session:
         echo(export.export(session).rstrip("\n"))
 

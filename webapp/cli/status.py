@@ -49,8 +49,8 @@ def show(state: Mapping[str, Any]) -> None:
     print_fields(
         [
             ("Since", _readable(state["since"])),
-            ("Reason", diagnosis.get("cause") or state["reason"]),
-            ("Error", state["reason"] if diagnosis else None),
+            ("Reason", state["reason"]),
+            ("Error", state["cause"]["text"] if diagnosis else None),
             ("What to do", "\n".join(diagnosis.get("steps", ()))),
             (
                 "Limit",

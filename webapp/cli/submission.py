@@ -21,7 +21,7 @@ ADVICE = "Choose another address in MAILROOM_SUBMISSION."
 @click.command()
 @click.option("--socket", "numbers", multiple=True, type=int, hidden=True, help="Number of a socket that listens.")
 def submission(numbers: tuple[int, ...]) -> None:
-    """Run only the SMTP server, on which applications hand in email.
+    """Run only the SMTP server for applications.
 
     It listens on the addresses in MAILROOM_SUBMISSION; `mailroom serve` runs it, too.
     """

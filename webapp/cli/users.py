@@ -26,7 +26,7 @@ from webapp.core.i18n import LANGUAGES
 from webapp.web.forms import text
 
 HEADER = ("id", "state", "role", "created (UTC)", "email", "name")
-users = AppGroup("users", help="Look after users.")
+users = AppGroup("users", help="People with an account: create, import, disable, let in.")
 for action in actions.commands.values():
     users.add_command(action)
 Change = Callable[[Session, User], object]

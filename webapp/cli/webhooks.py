@@ -28,7 +28,7 @@ OPTIONS = {
     "webhook_application": "--application",
     "webhook_events": "--event",
 }
-webhooks = AppGroup("webhooks", help="Look after the webhooks, which tell other programs what happens.")
+webhooks = AppGroup("webhooks", help="Where other programs are told what happens.")
 name_argument = click.argument("name")
 event_option = click.option("--event", "events", multiple=True, help="Repeatable. Default: all events.")
 application_option = click.option("--application", metavar="NAME", help="Only events of this application.")

@@ -34,7 +34,8 @@ def mail_state(session: Session, now: datetime) -> dict[str, Any]:
 def full_state(session: Session, now: datetime) -> dict[str, Any]:
     """Return that with all that Home tells administrators: whether email goes out, why not, what was not delivered.
 
-    `undelivered` has the numbers of the last seven days by state, `limit` what email waits for until then.
+    `reason` is what the failure means, `cause` has the server's words. `undelivered` has the numbers of the last seven
+    days by state, `limit` what email waits for until then.
     """
     status = delivery_status(session, now)
     cause, held = cause_of(session, status), held_message(session) if status.in_trouble else None
@@ -42,10 +43,12 @@ def full_state(session: Session, now: datetime) -> dict[str, Any]:
     last, limit, undelivered = status.last_sent, status.limit, recently_undelivered(session, now)
     if not status.has_server:
         cause = Failure(STANDING_STILL, "no_mail_server")
+    state, text = _state_of(session, status, cause, now), describe_cause(cause) if cause else None
     return {
         "flowing": not status.is_stopped,
-        **_state_of(session, status, cause, now),
-        "reason": describe_cause(cause) if cause else None,
+        **state,
+        "cause": {**state["cause"], "text": text} if cause else None,
+        "reason": str(diagnosis.cause) if diagnosis else text,
         "diagnosis": to_data(diagnosis) if diagnosis else None,
         "limit": {"name": limit.name, "value": limit.value, "until": iso(limit.until)} if limit else None,
         "last_sent": {"at": iso(last.finished_at), "provider": last.provider} if last else None,
