@@ -13,7 +13,8 @@ from tests.support.applications import add_application
 from tests.support.browser import Browser
 from tests.support.inbox import Inbox
 from webapp.accounts import return_to
-from webapp.accounts.models import Role, User
+from webapp.accounts.links import service as links
+from webapp.accounts.models import LinkPurpose, Role, User
 from webapp.accounts.password_links import service
 from webapp.accounts.return_to import ReturnTo, ReturnUrlNotAllowed
 from webapp.applications.models import Application
@@ -139,6 +140,21 @@ def test_another_email_in_place_of_one_leads_back_too(
         assert second != first
         stranger.get(second)
         assert BUTTON in stranger.submit("/activate", **NEW).text
+
+
+def test_of_two_applications_each_gets_people_back_from_its_own_link(
+    stranger: Browser, pat: User, back: ReturnTo, database: Database, inbox: Inbox, deliver: Deliver
+) -> None:
+    other = {**back, "url": "https://shop.example/other"}
+    with database.transaction() as session:
+        first, _second = (
+            links.create(session, pat, LinkPurpose.ACTIVATION, clock.now(), return_to=kept) for kept in (back, other)
+        )
+    stranger.get(f"/activate/{first}")
+    stranger.post("/activate/again")
+    deliver()
+    stranger.get(mail_to(inbox, pat)[0])
+    assert BUTTON in stranger.submit("/activate", **NEW).text
 
 
 @pytest.mark.usefixtures("mailed")
