@@ -44,7 +44,7 @@ WRONG = [
     ("[general]\n[general]", "It is not valid TOML"),
     (f"a = {'9' * 5000}", "It is not valid TOML"),
     (f"a = {'[' * 100_000}", "It is not valid TOML"),
-    (f"# {'x' * 300_000}", "is larger than 256 KB"),
+    (f"# {'x' * 200_000}", "is larger than 128 KB"),
     (SERVER.replace('"custom"', '"gogle"'), "mail_servers[1].provider: There is no such provider. Allowed are: "),
     (SERVER, "mail_servers[1].password: Enter a value for “Password”. Write { file ="),
     (SERVER.replace("custom", "sendgrid") + SERVER, "line 7, mail_servers[2]: Mailroom uses one mail server"),
@@ -90,6 +90,12 @@ def test_a_secret_that_cannot_be_used_is_refused_without_showing_it(problems: Pr
         (found,) = problems(f"{SERVER}password = {written}", BLANK="", TAB=f"{SECRET}\tand more")
         assert expected in found
         assert SECRET not in found
+
+
+def test_a_file_full_of_errors_is_refused_in_reasonable_time(problems: Problems) -> None:
+    found = problems("".join(f"key-{number} = 1\n" for number in range(5000)))
+    assert len(found) == 100
+    assert found[0].startswith("line 1, key-0: There is no such setting. Known are: general,")
 
 
 def test_the_line_of_a_setting_is_where_it_starts() -> None:

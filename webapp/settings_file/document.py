@@ -13,6 +13,8 @@ from typing import Any
 from webapp.core.config import ConfigError
 from webapp.settings_file.files import MAX_FILE_SIZE, CannotRead, read_text, secret_file
 
+# How many problems are reported, how many of them with their line, and the characters of each. It may be another file.
+MAX_PROBLEMS, MAX_LINES, MAX_PROBLEM_LENGTH = 100, 20, 500
 # A key in the file: names of keys, and numbers of tables in an array.
 KeyPath = tuple[str | int, ...]
 
@@ -41,13 +43,13 @@ class InvalidSettingsFile(ConfigError):
 
 @dataclass
 class Document:
-    """The parsed file. Sections add what is wrong with it to `problems`."""
+    """The parsed file. Sections add what is wrong with it to `wrong`: the first text for each key."""
 
     path: Path
     text: str
     values: Mapping[str, Any]
     environ: Mapping[str, str] = field(repr=False)
-    problems: list[Problem] = field(default_factory=list)
+    wrong: dict[KeyPath, str] = field(default_factory=dict)
 
     def table(self, key: str) -> "Table | None":
         """Return the table with this key, such as `[general]`, if the file has it."""
@@ -65,17 +67,27 @@ class Document:
         return [Table(self, (key, number), one) for number, one in enumerate(value)]
 
     def report(self, path: KeyPath, text: str) -> None:
-        """Add a problem with the key at this path, or with the table that lacks it; only the first for each key."""
-        key = _written(path)
-        if key not in [problem.key for problem in self.problems]:
-            line = line_of(self.text, path) or line_of(self.text, path[:-1])
-            self.problems.append(Problem(text, key, line))
+        """Add a problem with the key at this path, which may be missing."""
+        if len(self.wrong) < MAX_PROBLEMS:
+            self.wrong.setdefault(path, text[:MAX_PROBLEM_LENGTH])
 
     def report_unknown(self, path: KeyPath, known: Sequence[str]) -> None:
         """Add that there is no such key, and which one may be meant."""
         meant = get_close_matches(str(path[-1]), known, 1)
         hint = f"Did you mean {meant[0]}?" if meant else f"Known are: {', '.join(known)}."
         self.report(path, f"There is no such setting. {hint}")
+
+    def error(self) -> InvalidSettingsFile:
+        """Return all problems, in the order of their lines. A missing key counts as in the line of its table.
+
+        Lines take a while to find, so don't call it within a transaction.
+        """
+        found = []
+        for number, (path, text) in enumerate(self.wrong.items()):
+            known = number < MAX_LINES
+            line = (line_of(self.text, path) or line_of(self.text, path[:-1])) if known else None
+            found.append(Problem(text, _written(path), line))
+        return InvalidSettingsFile(self.path, sorted(found, key=lambda one: one.line or len(self.text)))
 
     def files(self) -> list[Path]:
         """Return this file and all that it names for secrets."""

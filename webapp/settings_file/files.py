@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 # In bytes. A file with hundreds of applications is smaller, and a key is much smaller.
-MAX_FILE_SIZE, MAX_SECRET_SIZE = 256 * 1024, 64 * 1024
+MAX_FILE_SIZE, MAX_SECRET_SIZE = 128 * 1024, 64 * 1024
 ADVICE = 'Write { file = "/path/to/a/file" } or { env = "NAME_OF_A_VARIABLE" }.'
 
 

@@ -31,7 +31,7 @@ def apply_general(session: Session, document: Document) -> list[Declared]:
                 delattr(form, field.name)
         if not form.validate():
             report_errors(table, form)
-    if table.document.problems:
+    if table.document.wrong:
         return []
     given = {field.name: field.data for form in forms for field in form}
     days = given.pop("content_days", None)

@@ -1,5 +1,8 @@
 """Apply the settings file: all of it or nothing, and only what differs."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.orm import Session
 
@@ -16,28 +19,41 @@ from webapp.settings_file.models import SettingsFileState
 SECTIONS = (declared.GENERAL, declared.SECURITY, declared.MAIL_SERVERS, declared.APPLICATIONS, declared.WEBHOOKS)
 
 
+class _Rejected(Exception):
+    """Something in the document is wrong."""
+
+
 def apply_document(state: AppState, found: Document) -> None:
     """Apply a settings file. Raises InvalidSettingsFile; then nothing was changed.
 
     Applied again, it changes nothing: there is no audit entry, and no message is tried before its time.
     """
-    with acting(SETTINGS_FILE), state.database.transaction() as session:
-        apply(session, state.sealer, found)
+    with _reporting(found), acting(SETTINGS_FILE), state.database.transaction() as session:
+        _apply(session, state.sealer, found)
 
 
 def check_document(state: AppState, found: Document) -> None:
     """Apply a settings file and take it back. Raises InvalidSettingsFile."""
-    with state.database.read() as session:
+    with _reporting(found), state.database.read() as session:
         session.connection(execution_options={"writes": True})
-        apply(session, state.sealer, found)
+        _apply(session, state.sealer, found)
 
 
-def apply(session: Session, sealer: Sealer, found: Document) -> None:
-    """Apply a document in the caller's transaction, to be rolled back if this raises InvalidSettingsFile."""
+@contextmanager
+def _reporting(found: Document) -> Iterator[None]:
+    """Raise what is wrong once the transaction is over: others wait for it."""
+    try:
+        yield
+    except _Rejected:
+        raise found.error() from None
+
+
+def _apply(session: Session, sealer: Sealer, found: Document) -> None:
+    """Apply a document in a transaction, to be rolled back if this raises _Rejected."""
     row = lock_row(session, SettingsFileState, {"problems": {}})
     # Pages lock the mail server, too, before the messages that wait; in another order, both could wait for each other.
     find_saved(session, lock=True)
-    for key in found.values.keys() - set(SECTIONS):
+    for key in [key for key in found.values if key not in SECTIONS]:
         found.report_unknown((key,), SECTIONS)
     # So that the services don't refuse what comes from the file itself.
     declared.clear(session)
@@ -48,8 +64,8 @@ def apply(session: Session, sealer: Sealer, found: Document) -> None:
         *applications.apply(session, found),
         *webhooks.apply(session, sealer, found),
     ]
-    if found.problems:
-        raise InvalidSettingsFile(found.path, sorted(found.problems, key=lambda one: one.line or 0))
+    if found.wrong:
+        raise _Rejected
     declared.add(session, locked)
     row.problems = {}
 

@@ -1,6 +1,8 @@
 """Take up changes of the settings file, and of the files with its secrets, while Mailroom runs."""
 
+import math
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from webapp.settings_file.document import InvalidSettingsFile
 
 # Seconds between two looks.
 EVERY = 2.0
+# Seconds until what failed is tried again without a change: the database may be back, or a setting on a page may fit.
+RETRY = 30.0
 # What tells that a file has changed; None if it can't be looked at.
 Stamp = tuple[int, int, int] | None
 
@@ -36,30 +40,30 @@ class Watch:
     def __init__(self, app: Flask) -> None:
         self._app, self._path = app, Path(app_state_of(app).config.settings)
         self._files: Sequence[Path] = []
-        self._seen: Sequence[Stamp] = [None]
-        self._reported = ""
+        self._seen: Sequence[Stamp] = []
+        self._retry_at, self._reported = 0.0, ""
 
     def __call__(self) -> float:
         """Look once; return the seconds until the next look."""
-        # A broken file is tried each time: what is wrong may be a setting on a page that doesn't fit.
-        if self._reported or [_stamp(path) for path in self._files] != self._seen:
+        if [_stamp(path) for path in self._files] != self._seen or time.monotonic() >= self._retry_at:
             with self._app.app_context():
                 self._apply(app_state_of(self._app))
         return EVERY
 
     def _apply(self, state: AppState) -> None:
         # Before each file is read, so that no change in between is missed.
-        stamp = _stamp(self._path)
+        self._files, self._seen = [self._path], [_stamp(self._path)]
+        self._retry_at = time.monotonic() + RETRY
         try:
             found = document.read(self._path)
-            files = found.files()
-            seen = [stamp, *map(_stamp, files[1:])]
+            self._files = found.files()
+            self._seen = [*self._seen, *map(_stamp, self._files[1:])]
             service.apply_document(state, found)
         except InvalidSettingsFile as error:
             self._report(state, error)
         else:
             log.info("settings file applied")
-            self._files, self._seen, self._reported = files, seen, ""
+            self._retry_at, self._reported = math.inf, ""
 
     def _report(self, state: AppState, error: InvalidSettingsFile) -> None:
         text = "\n".join(map(str, error.problems))
