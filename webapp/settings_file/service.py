@@ -11,6 +11,7 @@ from webapp.core.app_state import AppState
 from webapp.core.sealing import Sealer
 from webapp.mail.servers import find_saved
 from webapp.settings import declared
+from webapp.settings.models import SINGLETON_ID, GeneralSettings
 from webapp.settings.service import lock_row
 from webapp.settings_file import applications, general, mail_servers, webhooks
 from webapp.settings_file.document import Document, InvalidSettingsFile, Problem
@@ -51,7 +52,8 @@ def _reporting(found: Document) -> Iterator[None]:
 def _apply(session: Session, sealer: Sealer, found: Document) -> None:
     """Apply a document in a transaction, to be rolled back if this raises _Rejected."""
     row = lock_row(session, SettingsFileState, {"problems": {}})
-    # Pages lock the mail server, too, before the messages that wait; in another order, both could wait for each other.
+    # As pages do, before the messages that wait; in another order, both could wait for each other.
+    session.get(GeneralSettings, SINGLETON_ID, with_for_update=True)
     find_saved(session, lock=True)
     for key in [key for key in found.values if key not in SECTIONS]:
         found.report_unknown((key,), SECTIONS)
