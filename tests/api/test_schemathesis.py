@@ -21,7 +21,7 @@ def prepare(instance: Path) -> None:
     """Prepare an installation with a mail server and an application that may do everything."""
     database = app_state_of(create_app(Config.complete(instance=instance))).database
     schema.upgrade(database)
-    add_application(database, may_manage_users=True)
+    add_application(database, may_manage_users=True, return_urls=["https://shop.example"])
     server = {"provider": "custom", "mail_from": "orders@shop.example", "host": "127.0.0.1", "port": 9}
     with database.transaction() as session:
         session.add(MailServer(**server, security="none", timeout=5, updated_at=clock.now()))

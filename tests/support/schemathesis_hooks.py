@@ -5,8 +5,13 @@ import uuid
 from typing import Any
 
 import schemathesis
+from hypothesis.strategies import from_regex
 
 NAME, VALID = "Idempotency-Key", re.compile(r"[!-~]{1,255}")
+
+# Some of the values of formats that no pattern tells.
+schemathesis.openapi.format("person-name", from_regex(r"[A-Za-z][A-Za-z' -]{0,40}", fullmatch=True))
+schemathesis.openapi.format("return-url", from_regex(r"https://shop\.example/[a-z]{1,20}", fullmatch=True))
 
 
 @schemathesis.hook
