@@ -20,6 +20,7 @@ class Site:
     """
 
     url: str
+    submission_port: int
     setup_url: str
     instance: Path
     database: Path
@@ -36,8 +37,8 @@ class Site:
 @contextmanager
 def running_site(folder: Path) -> Iterator[Site]:
     """Run a new installation in this folder until the end of the block."""
-    port, instance = free_port(), folder / "instance"
-    environ = {"MAILROOM_INSTANCE": str(instance)}
+    port, submission_port, instance = free_port(), free_port(), folder / "instance"
+    environ = {"MAILROOM_INSTANCE": str(instance), "MAILROOM_SUBMISSION": f"127.0.0.1:{submission_port}"}
     with (
         running(folder, "serve", "--port", str(port), "--processes", "1", environ=environ) as mailroom,
         closing(_opened(":memory:")) as beginning,
@@ -47,7 +48,7 @@ def running_site(folder: Path) -> Iterator[Site]:
         database = instance / "mailroom.sqlite"
         with closing(_opened(database)) as live:
             live.backup(beginning)
-        yield Site(f"http://127.0.0.1:{port}", setup_url, instance, database, beginning)
+        yield Site(f"http://127.0.0.1:{port}", submission_port, setup_url, instance, database, beginning)
 
 
 def _opened(database: Path | str) -> sqlite3.Connection:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from werkzeug.routing import Rule
 
 from tests.conftest import PUBLIC_URL
+from tests.support.applications import add_application
 from tests.support.browser import Browser
 from tests.support.html import forms_of
 from tests.support.inbox import Inbox
@@ -49,6 +50,8 @@ ARGUMENTS = {
     "user_id": 1,
     "message_id": 1,
     "job_id": 1,
+    "application_id": 1,
+    "webhook_id": 1,
     "outcome": "created",
     "session_id": 1,
     "kind_name": "reset",
@@ -131,6 +134,7 @@ def test_no_form_changes_anything_without_a_csrf_token(
 def test_no_form_changes_anything_with_another_browsers_csrf_token(
     app: Flask, administrator: Browser, stranger: Browser, database: Database
 ) -> None:
+    add_application(database)
     before = everything(database)
     for _rule, path in rules(app, "POST"):
         answer = administrator.client.post(path, data={"csrf_token": stranger.csrf_token(), "name": "New"})

@@ -1,11 +1,13 @@
 """What applications add to the audit trail."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as lazy
 
 from webapp.audit.registry import Describe, EventType
+from webapp.core.formatting import format_datetime
 
 APPLICATION_CREATED = EventType("application.created", lazy("Application created"))
 APPLICATION_CHANGED = EventType("application.changed", lazy("Application changed"))
@@ -29,11 +31,15 @@ def _permissions(names: Sequence[str]) -> str:
     return _("It may: %(permissions)s.", permissions=", ".join(str(_PERMISSIONS.get(one, one)) for one in names))
 
 
+def _previous_ends(at: str) -> str:
+    if not at:
+        return _("Previous secrets ended at once.")
+    return _("The previous secret is valid until %(moment)s UTC.", moment=format_datetime(datetime.fromisoformat(at)))
+
+
 DETAILS: dict[str, Describe] = {
     "application": lambda name: _("Application: %(name)s.", name=name),
     "may": _permissions,
     "refusal": lambda code: str(_REFUSALS.get(code, code)),
-    "previous_ends": lambda at: (
-        _("The previous secret ends at %(time)s.", time=at) if at else _("Previous secrets ended at once.")
-    ),
+    "previous_ends": _previous_ends,
 }

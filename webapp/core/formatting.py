@@ -16,8 +16,6 @@ from webapp.core.i18n import DEFAULT_LOCALE, current
 Length = Literal["medium", "long"]
 UNITS: tuple[tuple[int, Literal["day", "hour", "minute"]], ...] = ((24 * 60, "day"), (60, "hour"), (1, "minute"))
 
-SIZES = ((1_000_000, "digital-megabyte"), (1000, "digital-kilobyte"), (1, "digital-byte"))
-
 
 def format_datetime(value: datetime, length: Length = "medium", seconds: bool = False) -> str:
     """Format date and time in UTC, to the minute unless `seconds` is set. A `long` one has the month spelled out."""
@@ -51,9 +49,10 @@ def format_minutes(value: int) -> str:
 
 
 def format_size(octets: int) -> str:
-    """Format a number of bytes, such as `820 byte`, `64 kB` or `3.5 MB`."""
-    size, unit = next(pair for pair in SIZES if octets >= pair[0] or pair[0] == 1)
-    return format_unit(octets / size, unit, "short", format="0.#", locale=get_locale() or DEFAULT_LOCALE)
+    """Format a number of bytes, such as `0.1 kB`, `64 kB` or `3.5 MB`."""
+    size, unit = (1_000_000, "digital-megabyte") if octets >= 1_000_000 else (1000, "digital-kilobyte")
+    shown = max(octets / size, 0.1) if octets else 0
+    return format_unit(shown, unit, "short", format="0.#", locale=get_locale() or DEFAULT_LOCALE)
 
 
 def format_list(texts: Iterable[str]) -> str:

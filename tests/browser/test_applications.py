@@ -1,0 +1,73 @@
+"""An application in a real browser: created, used over SMTP, seen in the outbox, given a new secret, disabled."""
+
+import smtplib
+
+import pytest
+
+from tests.browser.serving import Site
+from tests.browser.walker import Walker
+from tests.support.browser import PASSWORD
+from tests.support.users import add_user
+from webapp.accounts.models import Role
+from webapp.core.app_state import AppState
+
+ADA = "ada.lovelace@mailroom.example"
+ORDER = "From: Shop <orders@shop.example>\r\nTo: bob@people.example\r\nSubject: Your order\r\n\r\nThank you, Bob.\r\n"
+
+
+@pytest.fixture
+def visitor(walker: Walker, site: Site, inside: AppState) -> Walker:
+    """The administrator, signed in."""
+    add_user(inside.database, ADA, Role.ADMINISTRATOR)
+    walker.open(f"{site.url}/login")
+    walker.fill(email=ADA, password=PASSWORD)
+    walker.press("Sign in")
+    return walker
+
+
+def send(site: Site, identifier: str, secret: str) -> None:
+    """Send an email as the program does. Raises SMTPAuthenticationError."""
+    with smtplib.SMTP("127.0.0.1", site.submission_port, timeout=10) as smtp:
+        smtp.login(identifier, secret)
+        smtp.sendmail("orders@shop.example", ["bob@people.example"], ORDER)
+
+
+def refusal(site: Site, identifier: str, secret: str) -> int:
+    """Return the code with which the credentials are refused."""
+    with pytest.raises(smtplib.SMTPAuthenticationError) as refused:
+        send(site, identifier, secret)
+    return refused.value.smtp_code
+
+
+def test_a_program_is_connected_watched_and_shut_out(visitor: Walker, site: Site) -> None:
+    visitor.open(f"{site.url}/settings/applications")
+    visitor.follow("Create an application")
+    visitor.fill(name="Shop", networks="127.0.0.1/8")
+    visitor.press("Create")
+    assert visitor.sees("“127.0.0.1/8” is an address in the network 127.0.0.0/8.")
+    visitor.fill(networks="127.0.0.0/8", allowed_senders="shop.example")
+    visitor.press("Create")
+    identifier, secret = (visitor.page.locator(f"#{id_}").input_value() for id_ in ("identifier", "secret"))
+    send(site, identifier, secret)
+
+    visitor.open(f"{site.url}/settings/applications")
+    visitor.follow("Shop")
+    visitor.follow("bob@people.example")
+    assert visitor.sees("Thank you, Bob.")
+    visitor.open(f"{site.url}/outbox?application=1")
+    assert visitor.sees("bob@people.example")
+
+    visitor.open(f"{site.url}/settings/applications/1")
+    visitor.follow("Create a new secret…")
+    visitor.fill(overlap="0")
+    visitor.press("sure")
+    renewed = visitor.page.locator("#secret").input_value()
+    assert refusal(site, identifier, secret) == 535
+    send(site, identifier, renewed)
+
+    visitor.open(f"{site.url}/settings/applications/1")
+    visitor.follow("Disable…")
+    visitor.press("sure")
+    assert visitor.sees("Disabled.")
+    assert refusal(site, identifier, renewed) == 535
+    assert visitor.complaints == []
