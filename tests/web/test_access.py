@@ -15,9 +15,11 @@ from tests.support.applications import add_application
 from tests.support.browser import Browser
 from tests.support.html import forms_of
 from tests.support.inbox import Inbox
+from webapp.core.app_state import AppState
 from webapp.core.database import Base, Database
 from webapp.web.access import MEMBER, safe_next
 from webapp.web.problems import API_PREFIX
+from webapp.webhooks import service as webhooks
 
 # Every page that visitors can open. To add one, explain why in the review.
 PUBLIC = {
@@ -132,9 +134,11 @@ def test_no_form_changes_anything_without_a_csrf_token(
 
 
 def test_no_form_changes_anything_with_another_browsers_csrf_token(
-    app: Flask, administrator: Browser, stranger: Browser, database: Database
+    app: Flask, administrator: Browser, stranger: Browser, state: AppState, database: Database
 ) -> None:
     add_application(database)
+    with database.transaction() as session:
+        webhooks.create(session, state.sealer, name="Alerts", url="https://alerts.example/")
     before = everything(database)
     for _rule, path in rules(app, "POST"):
         answer = administrator.client.post(path, data={"csrf_token": stranger.csrf_token(), "name": "New"})
