@@ -106,19 +106,20 @@ def test_a_receiver_that_replies_410_is_sent_nothing_more(
     assert (len(receiver.received), last(state).type, last(state).state) == (2, "test.second", DeliveryState.FAILED)
 
 
-@pytest.mark.parametrize("status", [410, 500])
-def test_a_failure_at_an_old_url_does_not_count_once_another_is_saved(
-    state: AppState, receiver: Receiver, webhook: Webhook, enqueue: Enqueue, deliver: Deliver, status: int
+@pytest.mark.parametrize(("status", "times"), [(204, 1), (410, 2), (500, 2)])
+def test_only_a_success_at_an_old_url_counts_once_another_is_saved(
+    state: AppState, receiver: Receiver, webhook: Webhook, enqueue: Enqueue, deliver: Deliver, status: int, times: int
 ) -> None:
     enqueue("test.happened")
     receiver.answers = [status]
     claimed = delivery.claim(state, webhook.id, clock.now()) or pytest.fail("nothing was due")
-    result = delivery.send(state, claimed.webhook, claimed.event.event_id, claimed.event.body)
+    [event] = claimed.events
+    result = delivery.send(state, claimed.webhook, event.event_id, event.body)
     with state.database.transaction() as session:
         service.update(session, state.sealer, webhook.id, name=webhook.name, url=receiver.url)
-    delivery.record(state, claimed, result)
+    delivery.record(state, claimed, [(event, result)])
     deliver()
-    assert (receiver.types, last(state).state) == (["test.happened"] * 2, DeliveryState.DELIVERED)
+    assert (receiver.types, last(state).state) == (["test.happened"] * times, DeliveryState.DELIVERED)
 
 
 def test_concurrent_workers_send_each_event_once_and_in_order(

@@ -1,19 +1,21 @@
 """Deliver events to webhooks: signed, at least once, with growing waits, one at a time for each webhook.
 
-Webhooks don't wait for each other: each is leased for an attempt, which is made outside of any transaction. A 2xx reply
-is success, 410 turns the webhook off, anything else, redirects too, is a failure. One that shows that the receiver is
-in trouble has all events of the webhook wait for a moment, so that a dead receiver isn't asked for each of them.
+Webhooks don't wait for each other: each is leased for some attempts, which are made outside of any transaction and
+recorded together. A 2xx reply is success, 410 turns the webhook off, anything else, redirects too, is a failure. One
+that shows that the receiver is in trouble has all events of the webhook wait for a moment, so that a dead receiver
+isn't asked for each of them.
 """
 
 import random
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import structlog
-from sqlalchemy import ColumnElement, Select, and_, or_, select, update
+from sqlalchemy import ColumnElement, Update, and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp.core import clock, http_client, network_errors
@@ -21,9 +23,11 @@ from webapp.core.app_state import AppState
 from webapp.core.sealing import CannotUnseal
 from webapp.webhooks import service, signing
 from webapp.webhooks.models import DeliveryState, Webhook, WebhookDelivery
-from webapp.webhooks.service import GONE
+from webapp.webhooks.service import GONE, Endpoint
 
-# Longer than an attempt can take: see http_client.TIMEOUT.
+# How many attempts are made under one lease at most, and for how many seconds; a crash may repeat them.
+BATCH, BATCH_SECONDS = 50, 1.0
+# Longer than they can take: see http_client.TIMEOUT.
 LEASE = timedelta(minutes=1)
 # Waits of an event after its first, second … attempt: three days in all, as the standard recommends.
 WAITS = (
@@ -50,17 +54,25 @@ class DeliveryResult:
     failure_params: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def has_failed(self) -> bool:
+        """Whether the event was not accepted."""
+        return bool(self.failure_code)
+
+    @property
     def shows_trouble(self) -> bool:
         """Whether any other event would fail now, too."""
-        return bool(self.failure_code) and (self.status is None or self.status == 429 or self.status >= 500)
+        return self.has_failed and (self.status is None or self.status == 429 or self.status >= 500)
 
 
 class Claimed(NamedTuple):
-    """An event to try and its webhook, at which nobody else is until the lease expires."""
+    """Events to try and their webhook, at which nobody else is until the lease expires."""
 
-    event: WebhookDelivery
+    events: Sequence[WebhookDelivery]
     webhook: Webhook
     leased_until: datetime
+
+
+Results = Sequence[tuple[WebhookDelivery, DeliveryResult]]
 
 
 def deliver_due(state: AppState, stopping: Callable[[], bool] = lambda: False) -> None:
@@ -79,7 +91,7 @@ def deliver_due(state: AppState, stopping: Callable[[], bool] = lambda: False) -
 
 def due_webhooks(state: AppState, now: datetime, limit: int) -> list[int]:
     """Return webhooks that have an event to try now and that nobody is at, those first that waited for longest."""
-    has_due = _due(now).where(WebhookDelivery.webhook_id == Webhook.id).exists()
+    has_due = exists().where(WebhookDelivery.webhook_id == Webhook.id, _is_due(now))
     due = select(Webhook.id).where(_is_free(now), has_due).order_by(Webhook.next_attempt_at).limit(limit)
     with state.database.read() as session:
         return list(session.scalars(due))
@@ -99,35 +111,78 @@ def next_attempts(session: Session) -> dict[int, datetime]:
 
 
 def claim(state: AppState, webhook_id: int, now: datetime) -> Claimed | None:
-    """Take the event of this webhook that has been due for longest, unless somebody is at the webhook."""
-    first = _due(now).where(WebhookDelivery.webhook_id == webhook_id)
-    first = first.order_by(WebhookDelivery.next_attempt_at, WebhookDelivery.id).limit(1)
-    tried = {"last_attempt_at": now, "attempts": WebhookDelivery.attempts + 1}
+    """Take the events of this webhook that have been due for longest, unless somebody is at the webhook."""
+    free = select(Webhook).where(Webhook.id == webhook_id, _is_free(now))
+    due = select(WebhookDelivery).where(WebhookDelivery.webhook_id == webhook_id, _is_due(now))
+    due = due.order_by(WebhookDelivery.next_attempt_at, WebhookDelivery.id).limit(BATCH)
     with state.database.transaction() as session:
-        webhook = session.scalar(
-            select(Webhook)
-            .where(Webhook.id == webhook_id, _is_free(now))
-            .with_for_update(skip_locked=True, key_share=True)
-        )
-        if webhook is None:
-            return None
-        event = session.scalar(
-            update(WebhookDelivery)
-            .where(WebhookDelivery.id == first.scalar_subquery())
-            .values(tried)
-            .returning(WebhookDelivery)
-        )
-        if event is None:
+        webhook = session.scalar(free.with_for_update(skip_locked=True, key_share=True))
+        events = session.scalars(due).all() if webhook else []
+        if webhook is None or not events:
             return None
         webhook.next_attempt_at = now + LEASE
-        return Claimed(event, webhook, webhook.next_attempt_at)
+        return Claimed(events, webhook, webhook.next_attempt_at)
 
 
 def send(state: AppState, webhook: Webhook, event_id: str, content: str) -> DeliveryResult:
     """Send the JSON of an event to a webhook, once, even to one that is off."""
+    return _post(_endpoint(state, webhook), event_id, content)
+
+
+def record(state: AppState, claimed: Claimed, results: Results) -> None:
+    """Record the results of our attempts; failures only while we hold the lease.
+
+    Another worker may be at the webhook by now, or an administrator may have saved another URL.
+    """
+    now = clock.now()
+    with state.database.transaction() as session:
+        webhook = session.get(Webhook, claimed.webhook.id, with_for_update={"key_share": True})
+        if webhook is None:
+            return
+        is_ours = webhook.next_attempt_at == claimed.leased_until
+        recorded = [(event, result) for event, result in results if is_ours or not result.has_failed]
+        _record_delivered(session, [event.id for event, result in recorded if not result.has_failed], now)
+        for event, result in recorded:
+            if result.has_failed:
+                _record_failed(session, event, result, now)
+            _record_in_webhook(webhook, result, now)
+        if is_ours:
+            webhook.next_attempt_at = now + _pause(webhook)
+        if recorded and recorded[-1][1].status == GONE:
+            service.give_up(session, webhook)
+
+
+def _deliver_to(state: AppState, webhook_id: int, stopping: Callable[[], bool]) -> None:
+    """Try every event of a webhook that is due. Between two, the worker may be asked to stop."""
+    while not stopping() and (claimed := claim(state, webhook_id, clock.now())):
+        record(state, claimed, list(_attempts(state, claimed, stopping)))
+
+
+def _attempts(
+    state: AppState, claimed: Claimed, stopping: Callable[[], bool]
+) -> Iterator[tuple[WebhookDelivery, DeliveryResult]]:
+    """Try events one after the other, until others had better wait."""
+    endpoint, end = _endpoint(state, claimed.webhook), time.monotonic() + BATCH_SECONDS
+    for event in claimed.events:
+        result = _post(endpoint, event.event_id, event.body)
+        outcome = "webhook event not delivered" if result.has_failed else "webhook event delivered"
+        details = {"status": result.status, "failure": result.failure_code}
+        log.info(outcome, webhook=claimed.webhook.id, type=event.type, attempts=event.attempts + 1, **details)
+        yield event, result
+        if result.shows_trouble or result.status == GONE or stopping() or time.monotonic() > end:
+            return
+
+
+def _endpoint(state: AppState, webhook: Webhook) -> Endpoint | None:
+    """Return where to send events; None if no key opens it."""
     try:
-        endpoint = service.endpoint(webhook, state.sealer)
+        return service.endpoint(webhook, state.sealer)
     except CannotUnseal:
+        return None
+
+
+def _post(endpoint: Endpoint | None, event_id: str, content: str) -> DeliveryResult:
+    if endpoint is None:
         return DeliveryResult(failure_code="cannot_unseal")
     body = content.encode()
     headers = signing.sign(event_id, body, endpoint.secrets, clock.now())
@@ -144,68 +199,47 @@ def send(state: AppState, webhook: Webhook, event_id: str, content: str) -> Deli
     return DeliveryResult(response.status, "status", {"status": response.status})
 
 
-def record(state: AppState, claimed: Claimed, result: DeliveryResult) -> None:
-    """Record the result of our attempt; a failure only while we hold the lease.
-
-    Another worker may be at the webhook by now, or an administrator may have saved another URL.
-    """
-    now, event = clock.now(), claimed.event
-    with state.database.transaction() as session:
-        webhook = session.get(Webhook, event.webhook_id, with_for_update={"key_share": True})
-        if webhook is None:
-            return
-        is_ours = webhook.next_attempt_at == claimed.leased_until
-        if result.failure_code and not is_ours:
-            return
-        queued = and_(WebhookDelivery.id == event.id, WebhookDelivery.state == DeliveryState.QUEUED)
-        session.execute(update(WebhookDelivery).where(queued).values(_values_after(event, result, now)))
-        _record_in_webhook(webhook, result, now)
-        if is_ours:
-            webhook.next_attempt_at = now + _pause(webhook, result)
-        if result.status == GONE:
-            service.give_up(session, webhook)
-
-
-def _deliver_to(state: AppState, webhook_id: int, stopping: Callable[[], bool]) -> None:
-    """Try every event of a webhook that is due. Between two, the worker may be asked to stop."""
-    while not stopping() and (claimed := claim(state, webhook_id, clock.now())):
-        event = claimed.event
-        result = send(state, claimed.webhook, event.event_id, event.body)
-        outcome = "webhook event not delivered" if result.failure_code else "webhook event delivered"
-        details = {"status": result.status, "failure": result.failure_code}
-        log.info(outcome, webhook=webhook_id, type=event.type, attempts=event.attempts, **details)
-        record(state, claimed, result)
-
-
 def _is_free(now: datetime) -> ColumnElement[bool]:
     """The condition for webhooks that are on and of which an event may be tried."""
     may_try = or_(Webhook.next_attempt_at <= now, Webhook.next_attempt_at > now + MAX_PAUSE)
     return and_(Webhook.disabled_at.is_(None), may_try)
 
 
-def _due(now: datetime) -> Select[int]:
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    """The condition for events that may be tried, as far as it depends on them."""
     due = or_(WebhookDelivery.next_attempt_at <= now, WebhookDelivery.next_attempt_at > now + MAX_WAIT)
-    return select(WebhookDelivery.id).where(WebhookDelivery.state == DeliveryState.QUEUED, due)
+    return and_(WebhookDelivery.state == DeliveryState.QUEUED, due)
 
 
-def _values_after(event: WebhookDelivery, result: DeliveryResult, now: datetime) -> dict[str, Any]:
-    failure = {"failure_code": result.failure_code, "failure_params": dict(result.failure_params)}
-    if not result.failure_code:
-        return {"state": DeliveryState.DELIVERED, **failure}
-    if event.attempts > len(WAITS) or result.status == GONE:
-        return {"state": DeliveryState.FAILED, **failure}
-    wait = WAITS[event.attempts - 1] * _jitter.uniform(1, 1.2)
-    return {"next_attempt_at": now + wait, **failure}
+def _record_delivered(session: Session, ids: Sequence[int], now: datetime) -> None:
+    values = {"state": DeliveryState.DELIVERED, "failure_code": "", "failure_params": {}}
+    if ids:
+        session.execute(_tried(WebhookDelivery.id.in_(ids), now).values(values))
+
+
+def _record_failed(session: Session, event: WebhookDelivery, result: DeliveryResult, now: datetime) -> None:
+    values: dict[str, Any] = {"failure_code": result.failure_code, "failure_params": dict(result.failure_params)}
+    if event.attempts >= len(WAITS) or result.status == GONE:
+        values["state"] = DeliveryState.FAILED
+    else:
+        values["next_attempt_at"] = now + WAITS[event.attempts] * _jitter.uniform(1, 1.2)
+    session.execute(_tried(WebhookDelivery.id == event.id, now).values(values))
+
+
+def _tried(which: ColumnElement[bool], now: datetime) -> Update:
+    queued = update(WebhookDelivery).where(which, WebhookDelivery.state == DeliveryState.QUEUED)
+    return queued.values(attempts=WebhookDelivery.attempts + 1, last_attempt_at=now)
 
 
 def _record_in_webhook(webhook: Webhook, result: DeliveryResult, now: datetime) -> None:
     webhook.failure_code, webhook.failure_params = result.failure_code, dict(result.failure_params)
     webhook.failures = webhook.failures + 1 if result.shows_trouble else 0
-    if result.failure_code:
+    if result.has_failed:
         webhook.failed_at = now
     else:
         webhook.last_delivered_at, webhook.failed_at = now, None
 
 
-def _pause(webhook: Webhook, result: DeliveryResult) -> timedelta:
-    return PAUSES[min(webhook.failures, len(PAUSES)) - 1] if result.shows_trouble else timedelta()
+def _pause(webhook: Webhook) -> timedelta:
+    """Return how long a webhook waits whose last attempts are recorded."""
+    return PAUSES[min(webhook.failures, len(PAUSES)) - 1] if webhook.failures else timedelta()
