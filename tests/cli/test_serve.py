@@ -1,4 +1,4 @@
-"""The command line, and the supervisor under `mailroom serve`."""
+"""`mailroom serve` and its supervisor, `upgrade`, `create-admin`; how wrong configuration is reported."""
 
 import logging
 import os
