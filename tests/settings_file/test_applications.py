@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy.orm import Session
@@ -34,9 +35,12 @@ def find(state: AppState, name: str = "Shop") -> Application:
         return service.find(session, name)
 
 
-def test_an_application_is_created_and_its_secret_lets_it_in(apply: Apply, state: AppState) -> None:
+def test_an_application_is_created_and_its_secret_lets_it_in(
+    apply: Apply, state: AppState, settings_file: Path
+) -> None:
+    (settings_file.parent / "shop").write_text(f"{FIRST}\r\n")
     for _twice in range(2):
-        apply(SHOP, SECRET=FIRST)
+        apply(SHOP.replace('env = "SECRET"', 'file = "shop"'))
     shop = credentials.authenticate(state.database, FIRST, "127.0.0.1", "app_shop")
     assert (shop.name, shop.may_send, shop.may_manage_users) == ("Shop", True, False)
     assert (shop.allowed_senders, shop.messages_per_hour) == (["shop.example", "help@example.com"], 100)

@@ -54,6 +54,7 @@ def test_webhooks_are_created_with_their_secrets_and_only_changed_ones_are_saved
         assert shop.application_id == applications.find(session, "Shop").id
     apply(HOOKS, URL=URL, SECRET=SECRET)
     assert audited(state) == before
+    assert find(state, "Pager").next_attempt_at == pager.next_attempt_at
     apply(HOOKS.replace('"message.failed"', ""), URL=URL, SECRET=OTHER)
     assert audited(state) == before + 2
     assert find(state, "Pager").events == []

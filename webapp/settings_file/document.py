@@ -46,8 +46,9 @@ class Document:
     """The parsed file. Sections add what is wrong with it to `wrong`: the first text for each key."""
 
     path: Path
-    text: str
-    values: Mapping[str, Any]
+    # Somebody may have written a secret into it.
+    text: str = field(repr=False)
+    values: Mapping[str, Any] = field(repr=False)
     environ: Mapping[str, str] = field(repr=False)
     wrong: dict[KeyPath, str] = field(default_factory=dict)
 
