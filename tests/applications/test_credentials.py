@@ -58,13 +58,34 @@ def test_a_right_secret_lets_the_application_in(database: Database, identifier: 
     assert authenticate(database, SECRET, HERE, identifier).name == "Shop"
 
 
+@pytest.fixture
+def statements(database: Database) -> list[str]:
+    """What is sent to the database."""
+    sent: list[str] = []
+    event.listen(database.engine, "before_cursor_execute", lambda *given: sent.append(given[2]))
+    return sent
+
+
 @pytest.mark.one_database
-def test_what_succeeds_takes_one_query(database: Database) -> None:
+def test_what_succeeds_takes_one_query(database: Database, statements: list[str]) -> None:
     add_application(database, last_used_at=clock.now())
-    statements: list[str] = []
-    event.listen(database.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    statements.clear()
     authenticate(database, SECRET, HERE)
     assert len(statements) == 1
+
+
+@pytest.mark.one_database
+def test_an_unknown_identifier_is_refused_by_the_same_steps_as_a_wrong_secret(
+    database: Database, statements: list[str]
+) -> None:
+    add_application(database)
+    steps = []
+    for identifier in (IDENTIFIER, "app_unknown"):
+        statements.clear()
+        with pytest.raises(InvalidCredentials):
+            authenticate(database, "wrong", HERE, identifier)
+        steps.append(list(statements))
+    assert steps[0] == steps[1]
 
 
 @pytest.mark.one_database

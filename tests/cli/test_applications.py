@@ -33,7 +33,8 @@ def test_people_read_what_programs_read(mailroom: Command) -> None:
     assert "only once" in printed
     assert mailroom("applications", "list").stdout.splitlines()[1].startswith("Shop  app_")
     assert "Networks:          10.0.0.0/8" in mailroom("applications", "show", "Shop").stdout
-    assert [one["name"] for one in mailroom.json("applications", "list")] == ["Shop"]
+    [shop] = mailroom.json("applications", "list")
+    assert (shop["name"], shop["may"]) == ("Shop", ["send"])
 
 
 def test_a_change_keeps_what_is_not_given(mailroom: Command) -> None:

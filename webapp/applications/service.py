@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp.applications import audit_events
@@ -74,7 +75,11 @@ def create(session: Session, values: Values, secret: str = "", identifier: str =
     secret = secret or _new_secret()
     application.secrets.append(ApplicationSecret(secret_hash=sha256_hex(secret), created_at=clock.now()))
     session.add(application)
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError as error:
+        # On PostgreSQL, another transaction may create one of the same name at this moment.
+        raise InvalidValues({"name": _("Another application has this name.")}) from error
     audit.record(session, audit_events.APPLICATION_CREATED, application=values.name, may=_permissions(values))
     return Created(application, secret)
 

@@ -42,7 +42,10 @@ def value_options(command: Command) -> Command:
     for add_option in reversed(
         [
             click.option(
-                "--may", multiple=True, type=click.Choice(list(PERMISSIONS)), help="What it may do. Repeatable."
+                "--may",
+                multiple=True,
+                type=click.Choice(list(PERMISSIONS)),
+                help="What it may do. Repeatable. A new one may send.",
             ),
             click.option(
                 "--from",
@@ -87,7 +90,8 @@ def value_options(command: Command) -> Command:
 def add(name: str, as_json: bool, **given: Any) -> None:
     """Create an application, and print its secret."""
     with changed_database() as database, database.transaction() as session:
-        application, secret = _checked(lambda: service.create(session, _with_options(Values(name), given)))
+        values = _with_options(Values(name, may_send=True), given)
+        application, secret = _checked(lambda: service.create(session, values))
         data = {**to_dict(application), "secret": secret}
     if as_json:
         print_json(data)

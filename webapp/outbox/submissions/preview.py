@@ -13,6 +13,8 @@ from webapp.outbox.submissions.headers import split
 # In characters: what a page shows of a text, and of a header.
 MAX_TEXT, MAX_HEADER = 200_000, 1000
 MAX_ATTACHMENTS = 50
+# The parser takes a second for this many lines or parts: the lines of 30 MB of attachments.
+MAX_LINES, MAX_PARTS = 400_000, 10_000
 NO_PARTS: tuple["Attachment", ...] = ()
 
 log = structlog.get_logger(__name__)
@@ -40,7 +42,9 @@ class StoredEmail:
 
 
 def read(content: bytes, subject: str) -> StoredEmail | None:
-    """Return the email with this content; None if it can't be read."""
+    """Return the email with this content; None if it can't be read, or not in a few seconds."""
+    if content.count(b"\n") > MAX_LINES or content.count(b"\n--") > MAX_PARTS:
+        return None
     try:
         fields = split(content)
         sender, recipients = (_decoded(", ".join(fields.values(name))) for name in ("from", "to"))
@@ -48,8 +52,8 @@ def read(content: bytes, subject: str) -> StoredEmail | None:
         body, html = _first(parts, "text/plain"), _first(parts, "text/html")
         others = tuple(_attachment(part) for part in parts if part is not body and part is not html)
         return StoredEmail(subject, sender, [recipients], _text(body), _text(html), others[:MAX_ATTACHMENTS])
-    except Exception:  # the parser raises errors of many types, and hostile emails have been seen to exhaust it
-        log.warning("a stored email can't be shown", exc_info=True)
+    except Exception as error:  # the parser raises errors of many types, and hostile emails exhaust it
+        log.warning("a stored email can't be shown", error=type(error).__name__)
         return None
 
 
