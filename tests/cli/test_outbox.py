@@ -7,8 +7,11 @@ import pytest
 
 from tests.cli.conftest import Command
 from tests.conftest import Enqueue, GetMessage
+from tests.support.applications import add_application
 from tests.support.scripted import ScriptedServer
+from webapp.core.app_state import AppState
 from webapp.outbox.models import MessageState
+from webapp.outbox.submissions.service import Handed, submit
 
 pytestmark = pytest.mark.one_database
 
@@ -55,6 +58,19 @@ def test_a_message_is_shown_with_its_attempts_and_the_servers_words(mailroom: Co
     assert shown["diagnosis"]["cause"] in text
     assert "550 5.1.1 No" in text
     assert all(character.isprintable() or character == "\n" for character in text)
+
+
+def test_a_message_of_an_application_is_shown_with_its_subject(mailroom: Command, state: AppState) -> None:
+    content = b"From: orders@shop.example\r\nSubject: Order =?utf-8?q?7=E2=80=AE?=\r\n\r\nThank you.\r\n"
+    email = Handed("orders@shop.example", ["ada@people.example", "bob@people.example"], content)
+    shop = add_application(state.database)
+    with state.database.transaction() as session:
+        submit(session, state.sealer, shop, email)
+    shown, text = mailroom.json("outbox", "show", "1"), mailroom("outbox", "show", "1").stdout
+    assert (shown["application"], shown["email"]["subject"][:7], shown["email"]["recipients"]) == ("Shop", "Order 7", 2)
+    assert "Order 7" in text
+    assert "\u202e" not in text
+    assert len(mailroom.json("outbox", "list", "--application", "Shop")) == 2
 
 
 def test_messages_are_retried_by_id_or_all_that_a_filter_shows(

@@ -7,21 +7,17 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy.orm import Session
 
-from webapp.applications.names import application_name
 from webapp.audit import service as audit
 from webapp.cli.applications import find as find_application
 from webapp.cli.base import changed_database, open_database
 from webapp.cli.options import form_data, require_valid
+from webapp.cli.outbox_output import HEADER, attempt_to_dict, handed_to_dict, print_story, to_dict, to_row
 from webapp.cli.output import (
-    clean,
     json_option,
     limit_option,
-    moment,
     print_csv,
-    print_fields,
     print_json,
     print_list,
-    print_table,
 )
 from webapp.core.app_state import app_state
 from webapp.core.database import Database
@@ -32,12 +28,11 @@ from webapp.outbox.export import export_csv
 from webapp.outbox.filters import StateFilter
 from webapp.outbox.forms import FilterForm
 from webapp.outbox.kinds import Unwanted
-from webapp.outbox.models import Attempt, Message
+from webapp.outbox.models import Message
 from webapp.outbox.resend import AlreadyOnItsWay, NotResendable
 from webapp.outbox.service import NotRetryable, NotWaiting
-from webapp.outbox.story import Story, story
+from webapp.outbox.story import handed, story
 
-HEADER = ("id", "created (UTC)", "state", "type", "attempts", "recipient", "reply or reason")
 # How many messages are read at a time.
 CHUNK_SIZE = 500
 outbox = AppGroup("outbox", help="What became of each message; try again, cancel.")
@@ -66,7 +61,7 @@ def list_messages(limit: int | None, as_json: bool, **given: str | None) -> None
     """List messages, newest first."""
     form = filter_form(given)
     with open_database() as database:
-        print_list(_read(database, form), as_json, limit, HEADER, _row, to_dict)
+        print_list(_read(database, form), as_json, limit, HEADER, to_row, to_dict)
 
 
 @outbox.command()
@@ -77,12 +72,14 @@ def show(message_id: int, as_json: bool) -> None:
     with open_database() as database, database.read() as session:
         message = _get(session, message_id)
         found, diagnosis = story(session, message_id), service.diagnosis(session, message)
+        email = handed(session, message)
         meaning = to_data(diagnosis) if diagnosis else None
     if as_json:
         attempts = [attempt_to_dict(message, one) for one in found.attempts]
-        print_json({**to_dict(message), "queue_id": found.queue_id or None, "attempts": attempts, "diagnosis": meaning})
+        more = {"email": handed_to_dict(email) if email else None, "queue_id": found.queue_id or None}
+        print_json({**to_dict(message), **more, "attempts": attempts, "diagnosis": meaning})
     else:
-        _print_story(message, found, meaning or {})
+        print_story(message, found, email, meaning or {})
 
 
 @outbox.command()
@@ -158,51 +155,6 @@ def filter_form(given: dict[str, str | None]) -> FilterForm:
     return form
 
 
-def to_dict(message: Message) -> dict[str, Any]:
-    """Return a message as JSON has it."""
-    failure = message.failure
-    return {
-        "id": message.id,
-        "kind": message.kind,
-        "recipient": message.recipient,
-        "application": application_name(message.application_id) or None,
-        "state": message.state,
-        "created_at": message.created_at,
-        "next_attempt_at": message.next_attempt_at if message.state in StateFilter.WAITING.states else None,
-        "last_attempt_at": message.last_attempt_at,
-        "finished_at": message.finished_at,
-        "expires_at": message.deadline,
-        "attempt_count": message.attempts,
-        "provider": message.provider or None,
-        "resend_of": message.resend_of,
-        "resent_as": message.resent_as,
-        "failure": {
-            "stage": failure.stage,
-            "code": failure.code or None,
-            "reply": failure.reply or None,
-            "error": labels.describe_failure(message),
-        }
-        if failure
-        else None,
-    }
-
-
-def attempt_to_dict(message: Message, attempt: Attempt) -> dict[str, Any]:
-    """Return an attempt as JSON has it."""
-    return {
-        "number": attempt.number,
-        "started_at": attempt.started_at,
-        "seconds": round(attempt.seconds, 3),
-        "result": attempt.result,
-        "provider": attempt.provider or None,
-        "host": attempt.host or None,
-        "stage": attempt.stage or None,
-        "reply": attempt.reply or None,
-        "error": labels.describe_attempt(message, attempt) if attempt.failure else None,
-        "message_id": attempt.header_id or None,
-    }
-
-
 def _read(database: Database, form: FilterForm) -> Iterator[Message]:
     """Yield the messages of the filter. No transaction stays open meanwhile: a pipe may be slow."""
     before: int | None = None
@@ -213,46 +165,6 @@ def _read(database: Database, form: FilterForm) -> Iterator[Message]:
         before = page.older
         if before is None:
             return
-
-
-def _row(message: Message) -> tuple[object, ...]:
-    reason = labels.describe_failure(message)
-    created = moment(message.created_at)
-    return message.id, created, message.state, message.kind, message.attempts, message.recipient, reason
-
-
-def _print_story(message: Message, found: Story, diagnosis: dict[str, Any]) -> None:
-    waits = message.state in StateFilter.WAITING.states
-    print_fields(
-        [
-            ("Message", message.id),
-            ("Type", message.kind),
-            ("To", message.recipient),
-            ("State", message.state),
-            ("Created", f"{moment(message.created_at)} UTC"),
-            ("Next attempt", f"{moment(message.next_attempt_at)} UTC" if waits else ""),
-            ("Finished", f"{moment(message.finished_at)} UTC" if message.finished_at else ""),
-            ("Queue id", found.queue_id),
-            ("Sent again as", message.resent_as),
-            ("Error", labels.describe_failure(message)),
-            ("Meaning", diagnosis.get("cause")),
-            ("What to do", "\n".join(diagnosis.get("steps", ()))),
-        ]
-    )
-    if found.attempts:
-        click.echo()
-        header = ("attempt", "started (UTC)", "seconds", "result", "stage", "host", "reply or reason")
-        print_table(header, (_attempt_row(message, one) for one in found.attempts))
-    if found.total > len(found.attempts):
-        click.echo(f"… and {found.total - len(found.attempts)} earlier ones")
-    if found.transcript:
-        click.echo(f"\nThe conversation of the last failure:\n{clean(found.transcript)}")
-
-
-def _attempt_row(message: Message, attempt: Attempt) -> tuple[object, ...]:
-    said = labels.describe_attempt(message, attempt)
-    started, seconds = moment(attempt.started_at), f"{attempt.seconds:.2f}"
-    return attempt.number, started, seconds, attempt.result, attempt.stage, attempt.host, said
 
 
 def _require_one_way(message_ids: tuple[int, ...], everything: bool, form: FilterForm) -> None:

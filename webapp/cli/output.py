@@ -93,7 +93,7 @@ def print_list(
 ) -> None:
     """Print a list while it is read, newest first: a table, or with `as_json` an array.
 
-    `limit` is as in `limit_option`. That there are more items is told on standard error.
+    `limit` is as in `limit_option`. Without one, that there are more items is told on standard error.
     """
     most = (None if as_json else SHOWN) if limit is None else (limit or None)
     shown = islice(items, most)
@@ -101,7 +101,7 @@ def print_list(
         print_json_array(map(to_data, shown))
     else:
         print_table(header, map(to_row, shown))
-    if most is not None and next(items, None) is not None:
+    if limit is None and not as_json and next(items, None) is not None:
         click.echo(f"The newest {most} are shown; --limit 0 shows all.", err=True)
 
 
