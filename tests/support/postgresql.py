@@ -78,11 +78,27 @@ class PostgreSQL:
         finally:
             self._admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
+    def kill(self) -> None:
+        """Kill all processes of the server with SIGKILL, and start it again, which recovers what was committed."""
+        self.close()
+        processes = self._processes()
+        for process in processes:
+            process.kill()
+        while any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes):
+            time.sleep(0.01)
+        self._tell("start")
+        _wait_for(self._folder, self._keeper)
+        self._admin = psycopg.connect(self._url("postgres"), autocommit=True)
+        self._shared = self._connect_to_shared()
+
+    def _processes(self) -> list[psutil.Process]:
+        main = psutil.Process(int((self._folder / "data" / "postmaster.pid").read_text().split()[0]))
+        return [main, *main.children(recursive=True)]
+
     @contextmanager
     def stopped(self) -> Iterator[None]:
         """Stop all processes of the server during the block, so that it takes what is sent and never answers."""
-        main = psutil.Process(int((self._folder / "data" / "postmaster.pid").read_text().split()[0]))
-        everything = [main, *main.children(recursive=True)]
+        everything = self._processes()
         for process in everything:
             process.suspend()
         try:

@@ -25,6 +25,7 @@ from webapp.outbox.submissions.models import Submission
 from webapp.outbox.submissions.service import Handed
 from webapp.submission import refusals
 from webapp.submission.replies import Refusal, unavailable
+from webapp.submission.unanswered import Unanswered
 
 # Of one transaction: emails, and bytes, after which no further one is added.
 MAX_EMAILS, MAX_BYTES = 100, 32 * 1024 * 1024
@@ -51,6 +52,7 @@ class Committer:
         self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
         self._refusals: Counter[Counted] = Counter()
         self._counting = threading.Lock()
+        self._unanswered = Unanswered(self._state.config.instance)
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
 
     def start(self) -> None:
@@ -82,12 +84,14 @@ class Committer:
                     self._store_counts()
                     due = time.monotonic() + COUNT_INTERVAL
             self._store_counts()
+        self._unanswered.forget()
 
     def _next(self) -> bool:
         """Store what has arrived; return False at the end."""
         try:
             first = self._orders.get(timeout=COUNT_INTERVAL)
         except queue.Empty:
+            self._unanswered.forget()
             return True
         orders: list[Order] = []
         while first is not None:
@@ -105,35 +109,48 @@ class Committer:
         if not orders:
             return
         results: list[str | Refusal] = []
+        self._unanswered.begin()
         try:
             with self._state.database.transaction() as session:
                 results = self._submit(session, orders)
         except DATABASE_UNAVAILABLE as error:
             log.warning("emails not stored", number=len(orders), error=type(error).__name__)
-            results = [unavailable()] * len(orders)
+            results = self._failed(orders)
         except Exception:
             log.exception("emails not stored", number=len(orders))
-            results = [unavailable()] * len(orders)
-        log.info("emails accepted", ids=[result for result in results if isinstance(result, str)])
+            results = self._failed(orders)
+        if ids := [result for result in results if isinstance(result, str)]:
+            log.info("emails accepted", ids=ids)
         for order, result in zip(orders, results, strict=True):
             if isinstance(result, Refusal):
                 order.done.set_exception(result)
             else:
                 order.done.set_result(result)
 
+    def _failed(self, orders: Sequence[Order]) -> list[str | Refusal]:
+        self._unanswered.failed()
+        return [unavailable()] * len(orders)
+
     def _submit(self, session: Session, orders: Sequence[Order]) -> list[str | Refusal]:
         """Queue emails; those that are refused leave nothing behind in the transaction."""
-        applications = [session.get(Application, order.application_id) for order in orders]
+        self._unanswered.look(session)
+        results: list[str | Refusal | None] = [self._at_once(session, order) for order in orders]
         emails = [
-            (application, order.handed)
-            for application, order in zip(applications, orders, strict=True)
-            if application and application.disabled_at is None
+            (session.get_one(Application, order.application_id), order.handed)
+            for order, result in zip(orders, results, strict=True)
+            if result is None
         ]
-        results = iter(service.submit_all(session, self._state.sealer, emails))
-        return [
-            _result(next(results)) if application and application.disabled_at is None else refusals.disabled()
-            for application in applications
-        ]
+        stored = iter(map(_result, service.submit_all(session, self._state.sealer, emails)))
+        complete = [next(stored) if result is None else result for result in results]
+        self._unanswered.note([result for result in complete if isinstance(result, str)])
+        return complete
+
+    def _at_once(self, session: Session, order: Order) -> str | Refusal | None:
+        """Return the result of an email that needn't be stored."""
+        application = session.get(Application, order.application_id)
+        if application is None or application.disabled_at is not None:
+            return refusals.disabled()
+        return self._unanswered.find(order.application_id, order.handed)
 
     def _store_counts(self) -> None:
         with self._counting:

@@ -21,6 +21,7 @@ from webapp.submission.clients import Clients
 from webapp.submission.commands import Conversation
 from webapp.submission.committer import Committer
 from webapp.submission.connection import Door
+from webapp.submission.replies import Refusal
 from webapp.submission.tls import Certificate
 
 # Seconds that emails on their way get once the process is asked to stop.
@@ -126,7 +127,8 @@ def _asked(loop: asyncio.AbstractEventLoop, number: signal.Signals, stop: asynci
 
 
 def _ignore_lost_connections(loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
-    if not isinstance(context.get("exception"), ConnectionError):
+    # A Refusal, if the client is gone that was to get it.
+    if not isinstance(context.get("exception"), ConnectionError | Refusal):
         loop.default_exception_handler(context)
 
 
