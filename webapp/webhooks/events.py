@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import and_, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from webapp.applications.models import Application
@@ -122,10 +122,10 @@ def iso(time: datetime) -> str:
 
 def delete_old(session: Session, now: datetime) -> None:
     """Give up events after MAX_AGE, and delete finished ones after RETENTION, at most PRUNE_SIZE."""
-    queued = WebhookDelivery.state == DeliveryState.QUEUED
-    late = update(WebhookDelivery).where(queued, WebhookDelivery.created_at <= now - MAX_AGE)
-    session.execute(late.values(state=DeliveryState.FAILED))
-    old = select(WebhookDelivery.id).where(~queued, WebhookDelivery.created_at <= now - RETENTION).limit(PRUNE_SIZE)
+    is_late = and_(WebhookDelivery.state == DeliveryState.QUEUED, WebhookDelivery.created_at <= now - MAX_AGE)
+    session.execute(update(WebhookDelivery).where(is_late).values(state=DeliveryState.FAILED))
+    is_finished = WebhookDelivery.state.in_((DeliveryState.DELIVERED, DeliveryState.FAILED))
+    old = select(WebhookDelivery.id).where(is_finished, WebhookDelivery.created_at <= now - RETENTION).limit(PRUNE_SIZE)
     session.execute(delete(WebhookDelivery).where(WebhookDelivery.id.in_(old)))
 
 

@@ -59,7 +59,8 @@ class WebhookDelivery(Base):
     __table_args__ = (
         Index("ix_webhook_deliveries_due", "webhook_id", "state", "next_attempt_at"),
         Index("ix_webhook_deliveries_webhook_id", "webhook_id", "id"),
-        Index("ix_webhook_deliveries_created_at", "created_at"),
+        # To delete what is old.
+        Index("ix_webhook_deliveries_state", "state", "created_at"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

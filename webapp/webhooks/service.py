@@ -290,8 +290,9 @@ def _flush(session: Session) -> None:
 
 def _try_now(session: Session, webhook: Webhook) -> None:
     """Try what is queued for a locked webhook, whatever it waits for."""
-    webhook.next_attempt_at, webhook.failures = clock.now(), 0
-    session.execute(_queued(webhook).values(next_attempt_at=webhook.next_attempt_at))
+    now = webhook.next_attempt_at = clock.now()
+    webhook.failures = 0
+    session.execute(_queued(webhook).where(WebhookDelivery.next_attempt_at > now).values(next_attempt_at=now))
     run_after_commit(session, DELIVER)
 
 

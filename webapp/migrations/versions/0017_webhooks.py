@@ -58,7 +58,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_webhook_deliveries_due", "webhook_deliveries", ["webhook_id", "state", "next_attempt_at"])
     op.create_index("ix_webhook_deliveries_webhook_id", "webhook_deliveries", ["webhook_id", "id"])
-    op.create_index("ix_webhook_deliveries_created_at", "webhook_deliveries", ["created_at"])
+    op.create_index("ix_webhook_deliveries_state", "webhook_deliveries", ["state", "created_at"])
     if saved is not None:
         # It gets the id 1, as the first one.
         op.bulk_insert(webhooks, [_webhook(saved, deliveries)])
