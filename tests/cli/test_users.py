@@ -101,6 +101,12 @@ def test_the_audit_trail_names_the_command(
     assert "Command line" in administrator.get("/audit").text
 
 
+def test_an_administrator_is_created_who_can_sign_in_at_once(mailroom: Command) -> None:
+    stdin = "a quite long sentence 7\n"
+    user = mailroom.json("create-admin", "ada@people.example", "--password-stdin", stdin=stdin)
+    assert (user["role"], user["state"], user["name"]) == ("administrator", "active", "ada")
+
+
 def test_nobody_is_taken_for_somebody_else(mailroom: Command) -> None:
     assert (
         mailroom.json("users", "enable", "eve@people.example")["error"] == "Nobody has the address eve@people.example."

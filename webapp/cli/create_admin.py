@@ -13,7 +13,8 @@ from webapp.accounts.service import AddressTaken
 from webapp.accounts.users import administration
 from webapp.audit import service as audit
 from webapp.cli.base import changed_database, echo
-from webapp.cli.user_data import default_name
+from webapp.cli.output import json_option, print_json
+from webapp.cli.user_data import default_name, to_dict
 from webapp.core.app_state import app_state
 from webapp.core.email_addresses import InvalidEmailAddress
 from webapp.web.forms import text_error
@@ -23,8 +24,9 @@ from webapp.web.forms import text_error
 @click.argument("email")
 @click.option("--name", default="", help="Name of the person. Default: the part of EMAIL before the @.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@json_option
 @with_appcontext
-def create_admin(email: str, name: str, password_stdin: bool) -> None:
+def create_admin(email: str, name: str, password_stdin: bool, as_json: bool) -> None:
     """Create an administrator who can sign in immediately."""
     if password_stdin:
         password = sys.stdin.readline().rstrip("\r\n")
@@ -45,10 +47,14 @@ def create_admin(email: str, name: str, password_stdin: bool) -> None:
             with database.transaction() as session:
                 created = administration.create_administrator(session, email, name, password_hash)
                 audit.record(session, audit_events.ADMINISTRATOR_CREATED, created)
+                data = to_dict(created)
     except AddressTaken as error:
         raise click.ClickException(f"{email} already has an account.") from error
     except InvalidEmailAddress as error:
         raise click.ClickException(f"{email}: {error}") from error
     except PasswordRejected as error:
         raise click.ClickException(f"This password can't be used for {email}. {error}") from error
-    echo(f"{email} can now sign in as an administrator.")
+    if as_json:
+        print_json(data)
+    else:
+        echo(f"{email} can now sign in as an administrator.")

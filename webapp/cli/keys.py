@@ -4,6 +4,7 @@ import click
 from flask.cli import with_appcontext
 
 from webapp.cli.base import changed_database, echo, upgraded_database
+from webapp.cli.output import json_option, print_json
 from webapp.core.app_state import app_state
 from webapp.core.config import Config
 from webapp.core.keys import rotation
@@ -25,18 +26,23 @@ def upgrade() -> None:
     is_flag=True,
     help="Delete keys that the secret key can't decrypt, and with them everything they encrypted.",
 )
+@json_option
 @with_appcontext
-def rotate_keys(drop_old: bool, drop_lost: bool) -> None:
+def rotate_keys(drop_old: bool, drop_lost: bool, as_json: bool) -> None:
     """Encrypt and sign everything with a new key.
 
     Nothing has to be restarted.
     """
     with changed_database() as database:
         config, keyring = app_state().config, app_state().keyring
-        if drop_lost:
-            forgotten = rotation.forget_lost_keys(database, config)
+        forgotten = rotation.forget_lost_keys(database, config) if drop_lost else 0
+        if drop_lost and not as_json:
             echo(f"Deleted keys that the secret key can't decrypt: {forgotten}.")
         outcome = rotation.rotate(database, config, keyring, drop_old)
+    if as_json:
+        found = {"key": outcome.key, "reencrypted": outcome.resealed, "left": outcome.left, "lost": outcome.lost}
+        print_json({**found, "complete": outcome.complete, "lost_keys_deleted": forgotten})
+        click.get_current_context().exit(0 if outcome.complete else 1)
     echo(*rotation_summary(outcome, config, drop_old))
     if not outcome.complete:
         raise click.ClickException("Not complete: no old key was deleted. Fix the above and run this command again.")

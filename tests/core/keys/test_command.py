@@ -1,5 +1,6 @@
 """The output of `mailroom rotate-keys`, and Mailroom without its secret key."""
 
+import json
 import logging
 from collections.abc import Callable, Iterator
 
@@ -50,6 +51,9 @@ def test_the_command_fails_and_names_a_value_that_no_key_opens(command: Command,
     assert result.exit_code == 1
     assert f"mail_servers {server_id} sealed_secrets password" in result.stdout
     assert "Not complete" in result.stderr
+    as_json = command("rotate-keys", "--json")
+    found = json.loads(as_json.stdout)
+    assert (as_json.exit_code, found["complete"], len(found["lost"]), found["left"]) == (1, False, 1, [])
 
 
 def test_without_the_secret_key_commands_say_what_is_missing(command: Command, rotate: Rotate) -> None:
