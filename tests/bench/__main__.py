@@ -7,7 +7,7 @@ import argparse
 import logging
 from collections.abc import Callable
 
-from tests.bench import delivery, importing, kills, latency, pages, scale, table
+from tests.bench import api, delivery, importing, kills, latency, pages, scale, table
 
 GROUPS: dict[str, Callable[[], None]] = {
     "delivery": delivery.measure,
@@ -16,6 +16,7 @@ GROUPS: dict[str, Callable[[], None]] = {
     "importing": importing.measure,
     "scale": scale.measure,
     "pages": pages.measure,
+    "api": api.measure,
 }
 
 

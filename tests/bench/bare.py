@@ -1,9 +1,9 @@
-"""A bare Flask and Jinja page with a session, served like Mailroom: the page to compare with."""
+"""What to compare with, served like Mailroom: a Flask and Jinja page with a session, an endpoint that parses JSON."""
 
 import socket
 import sys
 
-from flask import Flask, render_template, session
+from flask import Flask, render_template, request, session
 from jinja2 import DictLoader
 
 from webapp.process.web_server import serve_web
@@ -39,6 +39,10 @@ def create_app() -> Flask:
     def page() -> str:
         session["seen"] = True
         return render_template("page.html", fields=[("email", "Email address"), ("password", "Password")])
+
+    @app.post("/messages")
+    def messages() -> tuple[dict[str, str], int]:
+        return {"id": str(request.get_json()["to"])}, 202
 
     return app
 

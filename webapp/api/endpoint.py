@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from webapp.api import idempotency, limits, problems
 from webapp.api.authentication import authenticate
+from webapp.api.idempotency import RequestKey
 from webapp.api.parsing import Parser
 from webapp.api.problems import Kind
 from webapp.api.replies import Reply
@@ -27,8 +28,11 @@ from webapp.core.actor import Actor, set_actor
 from webapp.core.app_state import app_state
 from webapp.core.config import MAX_REQUEST_SIZE, MAX_UPLOAD_SIZE
 from webapp.core.database import DATABASE_UNAVAILABLE
+from webapp.core.errors import MailroomError
+from webapp.core.rate_limits import Allowance
 from webapp.web import problems as web_problems
 from webapp.web.client import current_client
+from webapp.web.security import accepts_uploads
 
 PREFIX = "/api/v1"
 STRING = {"schema": {"type": "string"}}
@@ -56,16 +60,31 @@ class Permission(Enum):
 
 
 @dataclass(frozen=True)
-class Call:
-    """A valid request of an application, in its transaction. `body` and `query` are empty if it has none."""
+class ApiRequest:
+    """A valid request of an application. `body` and `query` are empty if it has none; `key` is its Idempotency-Key."""
 
-    session: Session
     application: Application
     body: Mapping[str, Any]
     query: Mapping[str, Any]
+    key: RequestKey | None
 
 
-View = Callable[..., Reply]
+@dataclass(frozen=True)
+class Call(ApiRequest):
+    """A request in its transaction."""
+
+    session: Session
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What became of a request that was counted: a reply, or why it was refused."""
+
+    reply: Reply | MailroomError
+    allowance: Allowance
+
+
+View = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -106,25 +125,29 @@ class Blueprint(SmorestBlueprint):
         refusals: Sequence[Kind] = (),
         parameters: Sequence[Mapping[str, Any]] = (),
         large: bool = False,
+        batched: bool = False,
     ) -> Callable[[View], View]:
         """Declare an endpoint; the function gets a Call and the parameters of the path, and may raise Problem.
 
-        `examples` are those of the body, by name. `large` ones take MAX_UPLOAD_SIZE bytes.
+        `examples` are those of the body, by name. `large` ones take MAX_UPLOAD_SIZE bytes. A `batched` one gets an
+        ApiRequest without a transaction, has to count it and to heed its key, and returns Counted.
         """
         repeatable = method == "POST"
 
         def decorate(view: View) -> View:
-            work: Any = _in_transaction(view, query, body, repeatable)
+            work: Any = _parsed(_batched(view) if batched else _in_transaction(view), query, body, repeatable)
             if repeatable:
-                work = self.arguments(IdempotencySchema, location="headers")(work)
+                work = self.arguments(IdempotencySchema(), location="headers")(work)
             if body:
                 shown = {name: {"value": value} for name, value in (examples or {}).items()} or None
-                work = self.arguments(body, required=body_required, examples=shown)(work)
+                work = self.arguments(body(), required=body_required, examples=shown)(work)
             if query:
-                work = self.arguments(query, location="query")(work)
+                work = self.arguments(query(), location="query")(work)
             work = _authenticated(work, permission, MAX_UPLOAD_SIZE if large else MAX_REQUEST_SIZE)
             work = self.doc(operationId=view.__name__)(work)
             work = self._documented(work, answer, _refusals(permission, query, body, repeatable, path, refusals))
+            if large:
+                work = accepts_uploads(work)
             self.route(path, methods=[method], parameters=list(parameters), endpoint=view.__name__)(work)
             return view
 
@@ -173,33 +196,58 @@ def _authenticated(work: Callable[..., Response], permission: Permission, max_si
         except DATABASE_UNAVAILABLE:
             raise
         except Exception:
-            # The transaction in which it was counted is undone.
-            with app_state().database.transaction() as session:
-                g.api_allowance = limits.count(session, application.id)
+            if "api_allowance" not in g:
+                # It wasn't counted yet, or the transaction in which it was is undone.
+                with app_state().database.transaction() as session:
+                    g.api_allowance = limits.count(session, application.id)
             raise
 
     return checked
 
 
-def _in_transaction(
-    view: View, query: type[Schema] | None, body: type[Schema] | None, repeatable: bool
+def _parsed(
+    work: Callable[..., Reply], query: type[Schema] | None, body: type[Schema] | None, repeatable: bool
 ) -> Callable[..., Response]:
-    @wraps(view)
-    def work(*parsed: Mapping[str, Any], **path: Any) -> Response:
+    """Gather what the decorators have read and validated."""
+
+    @wraps(work)
+    def respond(*parsed: Mapping[str, Any], **path: Any) -> Response:
         # In the order of the decorators, from the outermost.
         given = iter(parsed)
         found_query = next(given) if query else {}
         found_body = next(given) if body else {}
-        key = next(given).get("key") if repeatable else None
-        state, application = app_state(), g.api_application
+        key, application = next(given).get("key") if repeatable else None, g.api_application
+        request_key = RequestKey.of_request(application.id, key) if key else None
+        return work(ApiRequest(application, found_body, found_query, request_key), **path).to_response()
+
+    return respond
+
+
+def _in_transaction(view: View) -> Callable[..., Reply]:
+    @wraps(view)
+    def work(asked: ApiRequest, **path: Any) -> Reply:
+        state = app_state()
         with state.database.transaction() as session:
-            g.api_allowance = limits.count(session, application.id)
-            call = Call(session, application, found_body, found_query)
-            if key is None:
-                reply = view(call, **path)
+            allowance = limits.count(session, asked.application.id)
+            call = Call(asked.application, asked.body, asked.query, asked.key, session)
+            if asked.key is None:
+                reply: Reply = view(call, **path)
             else:
-                reply = idempotency.once(session, state.sealer, application.id, key, lambda: view(call, **path))
-        return reply.to_response()
+                reply = idempotency.once(session, state.sealer, asked.key, lambda: view(call, **path))
+        g.api_allowance = allowance
+        return reply
+
+    return work
+
+
+def _batched(view: Callable[..., Counted]) -> Callable[..., Reply]:
+    @wraps(view)
+    def work(asked: ApiRequest, **path: Any) -> Reply:
+        counted = view(asked, **path)
+        g.api_allowance = counted.allowance
+        if isinstance(counted.reply, MailroomError):
+            raise counted.reply
+        return counted.reply
 
     return work
 

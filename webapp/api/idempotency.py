@@ -7,6 +7,7 @@ nothing behind, so the corrected one may use the same key.
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flask import request
@@ -26,20 +27,66 @@ LIFETIME = timedelta(hours=24)
 PURPOSE = "api.response"
 
 
-def once(session: Session, sealer: Sealer, application_id: int, key: str, work: Callable[[], Reply]) -> Reply:
-    """Do the work unless a request with this key of this application did; return its reply. Raises Problem.
+@dataclass(frozen=True)
+class RequestKey:
+    """The key of one request: what names it in the database, and the hash of all that a repeated one must have, too."""
 
-    The reply to a request that is repeated has the header Idempotency-Replayed.
-    """
-    name, body = _hash(str(application_id), key), request.get_data()
-    # With the key in it, the hash doesn't tell whether two requests have the same body.
-    request_hash = _hash(key, request.method, request.full_path, body)
-    if _claim(session, name, application_id, request_hash):
-        reply = work()
-        session.get_one(IdempotencyKey, name).sealed_response = sealer.seal(reply.to_text(), PURPOSE)
-        return reply
-    earlier = session.get_one(IdempotencyKey, name)
-    if earlier.request_hash != request_hash:
+    name: str
+    application_id: int
+    request_hash: str
+
+    @classmethod
+    def of_request(cls, application_id: int, key: str) -> "RequestKey":
+        """Return the key of the current request."""
+        # With the key in it, the hash doesn't tell whether two requests have the same body.
+        content = _hash(key, request.method, request.full_path, request.get_data())
+        return cls(_hash(str(application_id), key), application_id, content)
+
+
+def once(session: Session, sealer: Sealer, key: RequestKey, work: Callable[[], Reply]) -> Reply:
+    """Do the work unless a request with this key did; return its reply. Raises Problem."""
+    if not claim(session, key):
+        return replay(session, sealer, key)
+    reply = work()
+    keep(session, sealer, key, reply)
+    return reply
+
+
+def claim(session: Session, key: RequestKey) -> bool:
+    """Store a key and return True, unless a request with it was carried out less than LIFETIME ago."""
+    now = clock.now()
+    values = {
+        "application_id": key.application_id,
+        "request_hash": key.request_hash,
+        "created_at": now,
+        "sealed_response": "",
+    }
+    statement = insert_into(session, IdempotencyKey).values(id=key.name, **values)
+    # One from the future was stored before the clock was set back.
+    outdated = or_(IdempotencyKey.created_at <= now - LIFETIME, IdempotencyKey.created_at > now + LIFETIME)
+    stored = statement.on_conflict_do_update(index_elements=[IdempotencyKey.id], set_=values, where=outdated)
+    return session.scalar(stored.returning(IdempotencyKey.id)) is not None
+
+
+def keep(session: Session, sealer: Sealer, key: RequestKey, reply: Reply) -> None:
+    """Keep the reply to the request that has claimed a key."""
+    session.get_one(IdempotencyKey, key.name).sealed_response = sealer.seal(reply.to_text(), PURPOSE)
+
+
+def forget(session: Session, key: RequestKey) -> None:
+    """Give back a key, because the request was refused in a transaction that is committed all the same."""
+    session.execute(delete(IdempotencyKey).where(IdempotencyKey.id == key.name))
+
+
+def is_kept(session: Session, key: RequestKey) -> bool:
+    """Return whether a request with this key was carried out."""
+    return session.get(IdempotencyKey, key.name) is not None
+
+
+def replay(session: Session, sealer: Sealer, key: RequestKey) -> Reply:
+    """Return the reply to the earlier request, with the header Idempotency-Replayed. Raises Problem."""
+    earlier = session.get_one(IdempotencyKey, key.name)
+    if earlier.request_hash != key.request_hash:
         detail = "It was sent with a different method, URL or body."
         raise problems.KEY_REUSED.problem(errors=[FieldError(detail, header=HEADER)])
     reply = Reply.from_text(sealer.open(earlier.sealed_response, PURPOSE))
@@ -49,17 +96,6 @@ def once(session: Session, sealer: Sealer, application_id: int, key: str, work: 
 def delete_old(session: Session, now: datetime) -> None:
     """Forget the keys that are too old to count."""
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at <= now - LIFETIME))
-
-
-def _claim(session: Session, name: str, application_id: int, request_hash: str) -> bool:
-    """Store a key and return True, unless a request with it was carried out less than LIFETIME ago."""
-    now = clock.now()
-    values = {"application_id": application_id, "request_hash": request_hash, "created_at": now, "sealed_response": ""}
-    statement = insert_into(session, IdempotencyKey).values(id=name, **values)
-    # One from the future was stored before the clock was set back.
-    outdated = or_(IdempotencyKey.created_at <= now - LIFETIME, IdempotencyKey.created_at > now + LIFETIME)
-    claim = statement.on_conflict_do_update(index_elements=[IdempotencyKey.id], set_=values, where=outdated)
-    return session.scalar(claim.returning(IdempotencyKey.id)) is not None
 
 
 def _hash(*parts: str | bytes) -> str:

@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from webapp.api import problems
-from webapp.api.endpoint import PREFIX, Answer, Blueprint, Call, Permission
+from webapp.api import problems, sending
+from webapp.api.endpoint import Answer, ApiRequest, Blueprint, Call, Counted, Permission
 from webapp.api.message_schemas import (
     ID_PATTERN,
     AcceptedSchema,
@@ -18,6 +18,7 @@ from webapp.api.message_schemas import (
 )
 from webapp.api.problems import Kind
 from webapp.api.replies import Reply
+from webapp.api.sending import SENDER_NOT_ALLOWED, TOO_MANY_MESSAGES, Email
 from webapp.core.app_state import app_state
 from webapp.core.errors import NotFound
 from webapp.mail import servers
@@ -25,27 +26,13 @@ from webapp.mail.mime import bare_address, split_sender
 from webapp.mail.written import Mailbox, WrittenEmail
 from webapp.outbox import labels
 from webapp.outbox.models import Attempt, Message, MessageState
-from webapp.outbox.submissions import service, tracking
-from webapp.outbox.submissions.headers import InvalidContent
+from webapp.outbox.submissions import tracking
 from webapp.outbox.submissions.models import Submission
-from webapp.outbox.submissions.senders import SenderNotAllowed
-from webapp.outbox.submissions.service import Door, Handed, HourlyLimitReached
+from webapp.outbox.submissions.service import Door, Handed
 from webapp.outbox.submissions.tracking import NothingToDo
 from webapp.web.problems import FieldError
 from webapp.webhooks.events import iso
 
-SENDER_NOT_ALLOWED = Kind(
-    "sender-not-allowed",
-    403,
-    "Sender not allowed",
-    "The application may not send from this address. Its senders are set in Settings → Applications.",
-)
-TOO_MANY_MESSAGES = Kind(
-    "too-many-messages",
-    429,
-    "Too many messages",
-    "The application has sent to as many recipients as it may in an hour. Retry-After says when to try again.",
-)
 NOT_CANCELLABLE = Kind(
     "not-cancellable", 409, "Not cancellable", "Only a message that waits can be canceled; it was sent, or has ended."
 )
@@ -55,7 +42,7 @@ NOT_RETRYABLE = Kind(
     "Not retryable",
     "Only a message that waits, has failed or is uncertain can be retried, and not when it is too old.",
 )
-problems.KINDS += [SENDER_NOT_ALLOWED, TOO_MANY_MESSAGES, NOT_CANCELLABLE, NOT_RETRYABLE]
+problems.KINDS += [NOT_CANCELLABLE, NOT_RETRYABLE]
 
 EXAMPLE_ID = "msg_0f8c1d2e3a4b5c6d7e8f9a0b"
 EXAMPLES = {
@@ -133,15 +120,16 @@ blueprint = Blueprint("Messages", "Emails, each with a state for each of its rec
     answer=Answer(AcceptedSchema, {"id": EXAMPLE_ID, "state": "queued"}, 202, "Accepted", LOCATION, LINKS),
     refusals=(SENDER_NOT_ALLOWED, TOO_MANY_MESSAGES),
     large=True,
+    batched=True,
 )
-def send_message(call: Call) -> Reply:
+def send_message(asked: ApiRequest) -> Counted:
     """Send an email.
 
     It is stored before it is answered, and sent at once, in the background. Each recipient has a fate of their own.
     """
-    body = call.body
+    body = asked.body
     email = WrittenEmail(
-        sender=body.get("sender") or _usual_sender(call.session),
+        sender=body.get("sender") or _usual_sender(),
         to=body["to"],
         cc=body["cc"],
         reply_to=body["reply_to"],
@@ -153,9 +141,7 @@ def send_message(call: Call) -> Reply:
     )
     recipients = [bare_address(address) for _name, address in (*body["to"], *body["cc"], *body["bcc"])]
     handed = Handed(bare_address(email.sender[1]), recipients, email.as_bytes(), Door.HTTP)
-    submission = _submit(call, handed)
-    url = f"{PREFIX}/messages/{submission.public_id}"
-    return Reply({"id": submission.public_id, "state": MessageState.QUEUED}, 202, {"Location": url})
+    return sending.take(Email(asked.application, handed, asked.key))
 
 
 @blueprint.operation(
@@ -225,28 +211,12 @@ def retry_message(call: Call, message_id: str) -> Reply:
     return _change(call, message_id, tracking.retry, NOT_RETRYABLE)
 
 
-def _usual_sender(session: Session) -> Mailbox:
-    server = servers.primary(session)
+def _usual_sender() -> Mailbox:
+    with app_state().database.read() as session:
+        server = servers.primary(session)
     if server is None:
         raise problems.invalid([FieldError("Give a sender, as no mail server is set up yet.", pointer="#/from")])
     return split_sender(server.mail_from)
-
-
-def _submit(call: Call, handed: Handed) -> Submission:
-    try:
-        return service.submit(call.session, app_state().sealer, call.application, handed)
-    except SenderNotAllowed as error:
-        allowed = ", ".join(error.allowed)
-        detail = f"Allowed: {allowed}." if allowed else "No sender is allowed until a mail server is set up."
-        raise SENDER_NOT_ALLOWED.problem(errors=[FieldError(detail, pointer="#/from")]) from None
-    except HourlyLimitReached as error:
-        if len(handed.recipients) > error.limit:
-            detail = f"The application may send to {error.limit} recipients an hour."
-            raise problems.invalid([FieldError(detail, pointer="#/to")]) from None
-        detail = f"The application may send to {error.limit} recipients an hour, and to {error.left} now."
-        raise TOO_MANY_MESSAGES.problem(detail, headers={"Retry-After": str(error.retry_after)}) from None
-    except InvalidContent as error:
-        raise problems.INVALID_REQUEST.problem(str(error)) from None
 
 
 def _change(call: Call, message_id: str, change: Callable[[Session, Submission, str], None], refusal: Kind) -> Reply:

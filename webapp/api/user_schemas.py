@@ -21,7 +21,7 @@ LANGUAGE = "The language of pages and emails. Null is that of the browser, and E
 RETURN_URL: dict[str, Any] = {
     "description": "Where the person is led back to once they have chosen a password. It begins with one of the return "
     "URLs in Settings → Applications. Put no secrets into it.",
-    "format": "return-url",
+    "pattern": r"^(https://[a-z0-9]{1,30}(\.[a-z0-9]{1,30})*\.[a-z]{2,10}(/[A-Za-z0-9_-]{1,30})*/?)?$",
     "maxLength": MAX_LENGTH,
     "example": "https://shop.example/welcome",
 }

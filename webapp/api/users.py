@@ -61,7 +61,22 @@ TOO_SOON = Kind(
     "Too soon",
     "An email was requested for this address less than five minutes ago. Retry-After says when to try again.",
 )
-problems.KINDS += [ADMINISTRATOR, ALREADY_ACTIVE, NOT_ACTIVE, ACCOUNT_DISABLED, ADDRESS_TAKEN, NO_PUBLIC_URL, TOO_SOON]
+RETURN_URL_NOT_ALLOWED = Kind(
+    "return-url-not-allowed",
+    403,
+    "Return URL not allowed",
+    "The application may not lead people to this URL. Its return URLs are set in Settings → Applications.",
+)
+problems.KINDS += [
+    ADMINISTRATOR,
+    RETURN_URL_NOT_ALLOWED,
+    ALREADY_ACTIVE,
+    NOT_ACTIVE,
+    ACCOUNT_DISABLED,
+    ADDRESS_TAKEN,
+    NO_PUBLIC_URL,
+    TOO_SOON,
+]
 
 USER_EXAMPLE = {
     "id": 1815,
@@ -128,7 +143,7 @@ blueprint = Blueprint(
         description="The user with this address",
         headers=LOCATION,
     ),
-    refusals=(ADMINISTRATOR, NO_PUBLIC_URL),
+    refusals=(ADMINISTRATOR, RETURN_URL_NOT_ALLOWED, NO_PUBLIC_URL),
 )
 def create_user(call: Call) -> Reply:
     """Create a user, or find the one with this address, and let them activate the account if it is pending.
@@ -162,6 +177,7 @@ def create_user(call: Call) -> Reply:
     body=PeopleSchema,
     examples={"One of them": PEOPLE_EXAMPLE},
     answer=Answer(ResultsSchema, {"results": [RESULT_EXAMPLE]}, description="What became of each"),
+    refusals=(RETURN_URL_NOT_ALLOWED,),
     large=True,
 )
 def create_users(call: Call) -> Reply:
@@ -274,7 +290,7 @@ def _link_endpoint(name: str, *refusals: Kind) -> Callable[[Callable[..., Reply]
         body_required=False,
         examples=LINK_EXAMPLES,
         answer=Answer(DeliveredLinkSchema, {"link": LINK_EXAMPLE}, description="The link, if it was to be returned"),
-        refusals=(ADMINISTRATOR, ACCOUNT_DISABLED, NO_PUBLIC_URL, TOO_SOON, *refusals),
+        refusals=(ADMINISTRATOR, RETURN_URL_NOT_ALLOWED, ACCOUNT_DISABLED, NO_PUBLIC_URL, TOO_SOON, *refusals),
     )
 
 
@@ -370,8 +386,10 @@ def _correct_address(session: Session, user_id: int, email: str) -> None:
 def _return_to(call: Call) -> ReturnTo | None:
     try:
         return return_to.allow(call.application, call.body.get("return_url", ""))
-    except (InvalidReturnUrl, ReturnUrlNotAllowed) as error:
+    except InvalidReturnUrl as error:
         raise _invalid("return_url", str(error)) from None
+    except ReturnUrlNotAllowed as error:
+        raise RETURN_URL_NOT_ALLOWED.problem(errors=[FieldError(str(error), pointer="#/return_url")]) from None
 
 
 def _invalid(field: str, text: str) -> Problem:

@@ -4,7 +4,7 @@ from flask import Flask, Response
 from flask_smorest import Api as SmorestApi
 from werkzeug.exceptions import HTTPException
 
-from webapp.api import documentation, idempotency, messages, status, users
+from webapp.api import documentation, idempotency, messages, sending, status, users
 from webapp.api.fields import PARTS, AttachmentSchema, MailboxSchema
 from webapp.core.jobs import cleanup_job, register_jobs
 from webapp.web import error_pages
@@ -56,4 +56,5 @@ def init_app(app: Flask) -> None:
     # What marshmallow checks in code.
     document["components"]["schemas"]["Message"]["anyOf"] = [{"required": ["text"]}, {"required": ["html"]}]
     documentation.init_app(app, document)
+    sending.init_app(app)
     register_jobs(app, cleanup_job("delete old idempotency keys", idempotency.delete_old))
