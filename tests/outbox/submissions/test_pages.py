@@ -95,13 +95,16 @@ def test_messages_of_a_deleted_application_are_still_shown(
         b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\nHello==!",
         b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\nHello\r\n" * 200,
         b"Content-Type: text/html; charset=utf-7\r\n\r\n+ADw-script+AD4-Hello",
-        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\nx\r\n" * 50_000,
-        b"\r\n" * 1_000_000,
         b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(2000)),
         b"To: " + b"=?utf-8?q?" * 50_000 + b"\r\n\r\nHello",
     ],
-    ids=range(9),
+    ids=range(7),
 )
 def test_a_hostile_email_breaks_nothing(body: bytes) -> None:
     email = read(EMAIL.partition(b"\r\n\r\n")[0] + b"\r\n" + body, "Subject")
     assert email is None or len(email.attachments) <= MAX_ATTACHMENTS
+
+
+@pytest.mark.parametrize("body", [b"\r\n" * 500_000, b"--b\r\n\r\n" * 10_001], ids=["lines", "parts"])
+def test_an_email_that_would_keep_the_parser_busy_is_not_shown(body: bytes) -> None:
+    assert read(b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + body, "Subject") is None
