@@ -40,7 +40,7 @@ class WebhookForm(Form):
         # Those about the same things follow each other, whichever package has registered them.
         types = sorted(registry.event_types().items(), key=lambda item: item[0].partition(".")[0])
         self.webhook_events.choices = [SelectChoice(name, f"{one.label} ({name})") for name, one in types]
-        names = {0: _("All applications, and Mailroom itself"), **applications}
+        names = {0: _("All applications"), **applications}
         self.webhook_application.choices = [SelectChoice(str(id_), name) for id_, name in names.items()]
 
     @property
