@@ -1,25 +1,47 @@
 """`/users`: create members or find them, send or return their links, and manage their accounts."""
 
 from collections.abc import Callable
-from typing import Any
 
 from flask import request
 from sqlalchemy.orm import Session
 
-from webapp.accounts import return_to
-from webapp.accounts.links import service as links
 from webapp.accounts.links.errors import AccountDisabled, AlreadyActive, NotActive
-from webapp.accounts.models import Role, User
-from webapp.accounts.return_to import ReturnTo, ReturnUrlNotAllowed
+from webapp.accounts.models import Role
 from webapp.accounts.service import AddressTaken
 from webapp.accounts.users import administration, listing, members
 from webapp.accounts.users.admin_links import ShownLink
 from webapp.accounts.users.listing import UserFilter
-from webapp.accounts.users.members import Activation, Deliver, InvalidPerson, IsAdministrator
+from webapp.accounts.users.members import Deliver, InvalidPerson, IsAdministrator
 from webapp.api import problems
 from webapp.api.endpoint import PREFIX, Answer, Blueprint, Call, Permission
 from webapp.api.problems import Kind
 from webapp.api.replies import Reply
+from webapp.api.user_parts import (
+    ACCOUNT_DISABLED,
+    ADDRESS_TAKEN,
+    ADMINISTRATOR,
+    ALREADY_ACTIVE,
+    CREATE_EXAMPLES,
+    ID,
+    LINK_EXAMPLE,
+    LINK_EXAMPLES,
+    LOCATION,
+    NO_PUBLIC_URL,
+    NOT_ACTIVE,
+    PEOPLE_EXAMPLE,
+    RESULT_EXAMPLE,
+    RETURN_URL_NOT_ALLOWED,
+    TOO_SOON,
+    USER_EXAMPLE,
+    USER_PATH,
+    invalid,
+    link_json,
+    lock,
+    refused_json,
+    result_json,
+    return_to_of,
+    user_json,
+)
 from webapp.api.user_schemas import (
     ChangesSchema,
     CreatedUserSchema,
@@ -35,94 +57,7 @@ from webapp.api.user_schemas import (
 from webapp.core.app_state import app_state
 from webapp.core.email_addresses import InvalidEmailAddress, validate
 from webapp.core.errors import TooManyRequests
-from webapp.core.return_urls import InvalidReturnUrl
-from webapp.settings.service import general
-from webapp.web.problems import FieldError, Problem
-from webapp.webhooks.events import iso
-
-ADMINISTRATOR = Kind(
-    "administrator-account",
-    403,
-    "Account of an administrator",
-    "Applications manage members only, never administrators.",
-)
-ALREADY_ACTIVE = Kind("already-active", 409, "Already active", "The person has activated the account before.")
-NOT_ACTIVE = Kind(
-    "not-active", 409, "Not active", "The person hasn't activated the account yet: there is no password to reset."
-)
-ACCOUNT_DISABLED = Kind("account-disabled", 409, "Account disabled", "The account is disabled. Enable it first.")
-ADDRESS_TAKEN = Kind("address-taken", 409, "Address taken", "Another account has this address.")
-NO_PUBLIC_URL = Kind(
-    "no-public-url", 409, "No public URL", "Links can't be returned until the public URL is set in Settings → General."
-)
-TOO_SOON = Kind(
-    "too-soon",
-    429,
-    "Too soon",
-    "An email was requested for this address less than five minutes ago. Retry-After says when to try again.",
-)
-RETURN_URL_NOT_ALLOWED = Kind(
-    "return-url-not-allowed",
-    403,
-    "Return URL not allowed",
-    "The application may not lead people to this URL. Its return URLs are set in Settings → Applications.",
-)
-problems.KINDS += [
-    ADMINISTRATOR,
-    RETURN_URL_NOT_ALLOWED,
-    ALREADY_ACTIVE,
-    NOT_ACTIVE,
-    ACCOUNT_DISABLED,
-    ADDRESS_TAKEN,
-    NO_PUBLIC_URL,
-    TOO_SOON,
-]
-
-USER_EXAMPLE = {
-    "id": 1815,
-    "email": "ada@example.com",
-    "name": "Ada Lovelace",
-    "language": "en",
-    "state": "pending",
-    "created_at": "2026-11-30T09:12:44Z",
-    "activated_at": None,
-}
-LINK_EXAMPLE = {
-    "url": "https://mailroom.example/activate/…",
-    "code": "ABCD-EF12",
-    "expires_at": "2026-12-07T09:12:44Z",
-}
-RESULT_EXAMPLE = {
-    "email": "ada@example.com",
-    "outcome": "created",
-    "id": 1815,
-    "activation": "queued",
-    "field": None,
-    "detail": None,
-}
-CREATE_EXAMPLES = {
-    "An activation email": {
-        "email": "ada@example.com",
-        "name": "Ada Lovelace",
-        "return_url": "https://shop.example/welcome",
-    },
-    "A link to pass on": {"email": "ada@example.com", "activation": "link"},
-}
-LINK_EXAMPLES = {
-    "By email": {"deliver": "mail", "return_url": "https://shop.example/"},
-    "Returned once": {"deliver": "link"},
-}
-PEOPLE_EXAMPLE = {"users": [{"email": "ada@example.com", "name": "Ada Lovelace", "language": "en"}]}
-ID = {
-    "in": "path",
-    "name": "user_id",
-    "required": True,
-    "description": "The id of the user.",
-    "schema": {"type": "integer", "minimum": 1},
-    "example": 1815,
-}
-LOCATION = {"Location": {"required": True, "schema": {"type": "string"}, "description": "The path of the user."}}
-USER_PATH = "/users/<int:user_id>"
+from webapp.web.problems import FieldError
 
 blueprint = Blueprint(
     "Users",
@@ -154,18 +89,18 @@ def create_user(call: Call) -> Reply:
     try:
         person = members.read_person(body["email"], body["name"], body["language"] or "")
     except InvalidPerson as error:
-        raise _invalid(error.field, str(error)) from None
-    deliver, back = Deliver(body["activation"]), _return_to(call)
+        raise invalid(error.field, str(error)) from None
+    deliver, back = Deliver(body["activation"]), return_to_of(call)
     try:
         found = members.create_or_find(session, app_state().sealer, person, deliver, back)
     except IsAdministrator:
         raise ADMINISTRATOR.problem() from None
     session.flush()
     reply = {
-        **_user(found.user),
+        **user_json(found.user),
         "created": found.created,
         "activation": found.activation,
-        "link": _link(session, found.link),
+        "link": link_json(session, found.link),
     }
     return Reply(reply, headers={"Location": f"{PREFIX}/users/{found.user.id}"})
 
@@ -185,7 +120,7 @@ def create_users(call: Call) -> Reply:
 
     Existing users stay as they are, and get no email. Values that are not valid are reported in the results.
     """
-    back = _return_to(call)
+    back = return_to_of(call)
     read: list[members.Person | InvalidPerson] = []
     for one in call.body["users"]:
         try:
@@ -199,7 +134,7 @@ def create_users(call: Call) -> Reply:
             "results": [
                 {
                     "email": sent["email"],
-                    **(_refused(one) if isinstance(one, InvalidPerson) else _result(next(results))),
+                    **(refused_json(one) if isinstance(one, InvalidPerson) else result_json(next(results))),
                 }
                 for sent, one in zip(call.body["users"], read, strict=True)
             ]
@@ -219,7 +154,7 @@ def list_users(call: Call) -> Reply:
     query = call.query
     wanted = UserFilter(query.get("search", ""), query.get("state", ""), Role.MEMBER)
     found, more = listing.list_users(call.session, wanted, query.get("cursor"), query["limit"])
-    return Reply({"items": [_user(user) for user in found], "next_cursor": found[-1].id if more else None})
+    return Reply({"items": [user_json(user) for user in found], "next_cursor": found[-1].id if more else None})
 
 
 @blueprint.operation(
@@ -233,7 +168,7 @@ def list_users(call: Call) -> Reply:
 def show_user(call: Call, user_id: int) -> Reply:
     """Show a user."""
     try:
-        return Reply(_user(members.get(call.session, user_id)))
+        return Reply(user_json(members.get(call.session, user_id)))
     except IsAdministrator:
         raise ADMINISTRATOR.problem() from None
 
@@ -250,19 +185,19 @@ def show_user(call: Call, user_id: int) -> Reply:
 )
 def change_user(call: Call, user_id: int) -> Reply:
     """Change a user. Only the address of a pending one can be changed: others confirm a new one themselves."""
-    user, body, session = _lock(call, user_id), call.body, call.session
+    user, body, session = lock(call, user_id), call.body, call.session
     if not request.get_data():
         raise problems.invalid([FieldError("Say what to change.", pointer="#")])
     if "name" in body:
         try:
             administration.rename(session, user_id, members.read_name(body["name"]), None)
         except InvalidPerson as error:
-            raise _invalid("name", str(error)) from None
+            raise invalid("name", str(error)) from None
     if "language" in body:
         administration.change_language(session, user_id, body["language"] or "", None)
     if "email" in body:
         _correct_address(session, user_id, body["email"])
-    return Reply(_user(user))
+    return Reply(user_json(user))
 
 
 @blueprint.operation(
@@ -275,7 +210,7 @@ def change_user(call: Call, user_id: int) -> Reply:
 )
 def delete_user(call: Call, user_id: int) -> Reply:
     """Delete a user, with sessions, links and messages."""
-    _lock(call, user_id)
+    lock(call, user_id)
     administration.delete(call.session, user_id, None)
     return Reply(None, 204)
 
@@ -341,21 +276,14 @@ def enable_user(call: Call, user_id: int) -> Reply:
     return _change(call, user_id, administration.enable)
 
 
-def _lock(call: Call, user_id: int) -> User:
-    try:
-        return members.lock(call.session, user_id)
-    except IsAdministrator:
-        raise ADMINISTRATOR.problem() from None
-
-
 def _change(call: Call, user_id: int, change: Callable[[Session, int, None], None]) -> Reply:
-    user = _lock(call, user_id)
+    user = lock(call, user_id)
     change(call.session, user_id, None)
-    return Reply(_user(user))
+    return Reply(user_json(user))
 
 
 def _request_link(call: Call, user_id: int, request: Callable[..., ShownLink | None]) -> Reply:
-    user, back = _lock(call, user_id), _return_to(call)
+    user, back = lock(call, user_id), return_to_of(call)
     deliver = Deliver(call.body.get("deliver", Deliver.MAIL))
     try:
         shown = request(call.session, app_state().sealer, user, deliver, back)
@@ -367,62 +295,17 @@ def _request_link(call: Call, user_id: int, request: Callable[..., ShownLink | N
         raise ACCOUNT_DISABLED.problem() from None
     except TooManyRequests as error:
         raise TOO_SOON.problem(headers={"Retry-After": str(error.retry_after)}) from None
-    return Reply({"link": _link(call.session, shown)})
+    return Reply({"link": link_json(call.session, shown)})
 
 
 def _correct_address(session: Session, user_id: int, email: str) -> None:
     try:
         administration.correct_address(session, user_id, validate(email), None)
     except InvalidEmailAddress as error:
-        raise _invalid("email", str(error)) from None
+        raise invalid("email", str(error)) from None
     except AddressTaken:
         raise ADDRESS_TAKEN.problem() from None
     except AlreadyActive:
         raise ALREADY_ACTIVE.problem("The person changes the address in their profile, and confirms it.") from None
     except AccountDisabled:
         raise ACCOUNT_DISABLED.problem() from None
-
-
-def _return_to(call: Call) -> ReturnTo | None:
-    try:
-        return return_to.allow(call.application, call.body.get("return_url", ""))
-    except InvalidReturnUrl as error:
-        raise _invalid("return_url", str(error)) from None
-    except ReturnUrlNotAllowed as error:
-        raise RETURN_URL_NOT_ALLOWED.problem(errors=[FieldError(str(error), pointer="#/return_url")]) from None
-
-
-def _invalid(field: str, text: str) -> Problem:
-    return problems.invalid([FieldError(text, pointer=f"#/{field}")])
-
-
-def _user(user: User) -> dict[str, Any]:
-    return {
-        "id": user.id,
-        "email": user.email,
-        "name": user.name,
-        "language": user.language,
-        "state": user.state,
-        "created_at": iso(user.created_at),
-        "activated_at": iso(user.activated_at) if user.activated_at else None,
-    }
-
-
-def _link(session: Session, shown: ShownLink | None) -> dict[str, str] | None:
-    if shown is None:
-        return None
-    public_url = general(session, app_state().config).public_url
-    if not public_url:
-        raise NO_PUBLIC_URL.problem()
-    url = public_url + links.PATHS[shown.purpose] + shown.secret
-    return {"url": url, "code": shown.code, "expires_at": iso(shown.expires_at)}
-
-
-def _result(result: members.Result) -> dict[str, Any]:
-    found = {"outcome": result.outcome, "id": result.user_id, "activation": result.activation}
-    return found | {"field": None, "detail": None}
-
-
-def _refused(error: InvalidPerson) -> dict[str, Any]:
-    found = {"outcome": "invalid", "id": None, "activation": Activation.NONE}
-    return found | {"field": error.field, "detail": str(error)}
