@@ -10,7 +10,7 @@ from flask.cli import AppGroup, with_appcontext
 from webapp import create_app
 from webapp.cli.base import echo, upgraded_database
 from webapp.cli.errors import CannotRun
-from webapp.cli.output import json_option, print_json
+from webapp.cli.output import clean, json_option, print_json
 from webapp.cli.settings_values import actions
 from webapp.core.app_state import app_state
 from webapp.core.config import PREFIX, Config, new_secret_key
@@ -41,7 +41,7 @@ def check_settings(context: click.Context, file: Path | None, as_json: bool) -> 
         errors = [{"line": one.line, "key": one.key, "error": one.text} for one in found]
         print_json({"valid": not found, "errors": errors})
     else:
-        echo(*([f"{path}: {one}" for one in found] or [f"{path} is right."]))
+        echo(*([clean(f"{path}: {one}") for one in found] or [f"{path} is right."]))
     context.exit(2 if found else 0)
 
 
