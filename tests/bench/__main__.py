@@ -7,7 +7,7 @@ import argparse
 import logging
 from collections.abc import Callable
 
-from tests.bench import api, delivery, importing, kills, latency, pages, scale, table
+from tests.bench import api, delivery, importing, kills, latency, pages, scale, submission, table
 
 GROUPS: dict[str, Callable[[], None]] = {
     "delivery": delivery.measure,
@@ -17,6 +17,7 @@ GROUPS: dict[str, Callable[[], None]] = {
     "scale": scale.measure,
     "pages": pages.measure,
     "api": api.measure,
+    "submission": submission.measure,
 }
 
 

@@ -137,7 +137,7 @@ def _fast_process() -> Iterator[tuple[int, int]]:
     user = ["-u", "nobody"] if os.getuid() == 0 else []
     with subprocess.Popen([path, *user, f"127.0.0.1:{port}", "100"]) as process:
         try:
-            _wait_for(port)
+            wait_for_port(port)
             yield process.pid, port
         finally:
             process.terminate()
@@ -158,7 +158,8 @@ def _apart(process: int | None) -> Iterator[None]:
         os.sched_setaffinity(0, cpus)
 
 
-def _wait_for(port: int, seconds: float = 10) -> None:
+def wait_for_port(port: int, seconds: float = 10) -> None:
+    """Wait until something listens there. Raises ConnectionRefusedError."""
     deadline = time.monotonic() + seconds
     while True:
         try:

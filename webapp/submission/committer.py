@@ -85,6 +85,7 @@ class Committer:
                     due = time.monotonic() + COUNT_INTERVAL
             self._store_counts()
         self._unanswered.forget()
+        self._unanswered.close()
 
     def _next(self) -> bool:
         """Store what has arrived; return False at the end."""

@@ -3,6 +3,7 @@
 Their clients send them again. Such an email is recognized, answered with the id that it has, and not stored twice.
 """
 
+import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -40,6 +41,8 @@ class Unanswered:
 
     def __init__(self, instance: Path) -> None:
         self._path = instance / FILE
+        self._file: int | None = None
+        self._length = 0
         # The emails of the transactions before, and of this one.
         self._before: list[str] = []
         self._present: list[str] = []
@@ -68,6 +71,11 @@ class Unanswered:
             self._before, self._present = [], []
             self._write()
 
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            os.close(self._file)
+
     def look(self, session: Session) -> None:
         """Find out which suspects were stored."""
         if self._suspects:
@@ -90,18 +98,21 @@ class Unanswered:
 
     def _write(self) -> None:
         ids = [*self._suspects, *(one.submission.public_id for one in self._stored), *self._before, *self._present]
+        content = "\n".join(ids).encode()
+        # Never made shorter: some file systems wait for the disk then.
+        self._length = max(self._length, len(content))
         # Without the file, for instance on a full disk, emails may be doubled, and none is lost.
         with suppress(OSError):
-            if ids:
-                self._path.write_text("\n".join(ids))
-            else:
-                self._path.unlink(missing_ok=True)
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600) if self._file is None else self._file
+            os.pwrite(self._file, content.ljust(self._length), 0)
 
     def _read(self) -> list[str]:
         try:
-            return self._path.read_text().split()
+            content = self._path.read_text()
         except (OSError, ValueError):
             return []
+        self._length = len(content)
+        return content.split()
 
 
 def _recipients(session: Session, submission: Submission) -> frozenset[str]:
