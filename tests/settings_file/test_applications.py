@@ -140,6 +140,6 @@ def test_exported_applications_can_be_applied_again(apply: Apply, state: AppStat
         exported = export.export(session)
     assert FIRST not in exported
     assert 'identifier = "app_shop"' in exported
-    apply(exported, APPLICATION_SHOP_SECRET=FIRST)
+    apply(exported, APPLICATION_1_SHOP_SECRET=FIRST)
     with state.database.read() as session:
         assert export.export(session) == exported

@@ -115,10 +115,10 @@ def test_exported_webhooks_can_be_applied_again(apply: Apply, state: AppState) -
     before = audited(state)
     apply(
         exported,
-        APPLICATION_SHOP_SECRET=SECRET,
-        WEBHOOK_SHOP_URL=URL,
-        WEBHOOK_SHOP_SECRET=SECRET,
-        WEBHOOK_PAGER_URL=pager.url,
-        WEBHOOK_PAGER_SECRET=pager.secrets[0],
+        APPLICATION_1_SHOP_SECRET=SECRET,
+        WEBHOOK_2_SHOP_URL=URL,
+        WEBHOOK_2_SHOP_SECRET=SECRET,
+        WEBHOOK_1_PAGER_URL=pager.url,
+        WEBHOOK_1_PAGER_SECRET=pager.secrets[0],
     )
     assert audited(state) == before

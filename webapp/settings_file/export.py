@@ -42,10 +42,11 @@ def export(session: Session) -> str:
     if server := find_saved(session).shown:
         document.add(MAIL_SERVERS, _tables([_mail_server(server)]))
     if found := applications.list_all(session):
-        document.add(APPLICATIONS, _tables([_application(one) for one in found]))
+        document.add(APPLICATIONS, _tables([_application(*one) for one in enumerate(found, 1)]))
     if hooks := webhooks.list_all(session):
         names = webhooks.application_names(session)
-        document.add(WEBHOOKS, _tables([_webhook(one, names.get(one.application_id or 0, "")) for one in hooks]))
+        tables = [_webhook(*one, names.get(one[1].application_id or 0, "")) for one in enumerate(hooks, 1)]
+        document.add(WEBHOOKS, _tables(tables))
     return tomlkit.dumps(document)
 
 
@@ -62,30 +63,30 @@ def _mail_server(server: MailServer) -> Table:
     return table
 
 
-def _application(application: Application) -> Table:
+def _application(number: int, application: Application) -> Table:
     may = [name for name, field in MAY.items() if getattr(application, field)]
     values = {"name": application.name, "identifier": application.identifier, "may": may}
     values |= {key: getattr(application, field) for key, field in {**LISTS, **{key: key for key in OTHERS}}.items()}
     table = _table({key: value for key, value in values.items() if value})
     comment = "only its hash is stored: set this variable to the secret that the application has"
-    _add_secret(table, "secret", _variable("APPLICATION", application.name, "SECRET"), comment)
+    _add_secret(table, "secret", _variable("APPLICATION", number, application.name, "SECRET"), comment)
     return table
 
 
-def _webhook(webhook: Webhook, application: str) -> Table:
+def _webhook(number: int, webhook: Webhook, application: str) -> Table:
     table = _table({"name": webhook.name})
     # A URL may be all it takes to post to it.
-    _add_secret(table, "url", _variable("WEBHOOK", webhook.name, "URL"))
+    _add_secret(table, "url", _variable("WEBHOOK", number, webhook.name, "URL"))
     for key, value in {"events": webhook.events, "application": application}.items():
         if value:
             table.add(key, value)
-    _add_secret(table, "secret", _variable("WEBHOOK", webhook.name, "SECRET"))
+    _add_secret(table, "secret", _variable("WEBHOOK", number, webhook.name, "SECRET"))
     return table
 
 
-def _variable(*parts: str) -> str:
-    """Return the name of an environment variable."""
-    return re.sub(r"[^A-Z0-9]+", "_", "_".join(parts).upper()).strip("_")
+def _variable(*parts: object) -> str:
+    """Return the name of an environment variable. A number keeps names apart that have the same ASCII letters."""
+    return re.sub(r"[^A-Z0-9]+", "_", "_".join(map(str, parts)).upper())
 
 
 def _add_secret(table: Table, key: str, variable: str, comment: str = PLACEHOLDER) -> None:
