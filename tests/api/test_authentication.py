@@ -39,19 +39,23 @@ def test_a_browser_session_opens_nothing(app: Flask, who: str, request: pytest.F
         assert answer.headers.getlist("Set-Cookie") == []
 
 
-@pytest.mark.parametrize(
-    "given",
-    ["Bearer made-up", f"Bearer app_other:{SECRET}", f"Basic {SECRET}", "Bearer", "Bearer ", f"Token {SECRET}", SECRET],
-)
-def test_any_other_credentials_are_refused(shop: Program, given: str) -> None:
-    answer = shop.get("/status", headers={"Authorization": given})
-    assert (answer.status_code, answer.json["type"]) == (401, "/api/v1/docs#unauthenticated")  # type: ignore[index]
-    assert SECRET not in answer.text
+def test_any_other_credentials_are_refused(shop: Program) -> None:
+    for given in (
+        "Bearer made-up",
+        f"Bearer app_other:{SECRET}",
+        f"Basic {SECRET}",
+        "Bearer",
+        f"Token {SECRET}",
+        SECRET,
+    ):
+        answer = shop.get("/status", headers={"Authorization": given})
+        assert (answer.status_code, answer.json["type"]) == (401, "/api/v1/docs#unauthenticated")  # type: ignore[index]
+        assert SECRET not in answer.text
 
 
-@pytest.mark.parametrize("given", [f"Bearer {SECRET}", f"bearer {IDENTIFIER}:{SECRET}"])
-def test_a_secret_is_enough_alone_or_with_its_identifier(shop: Program, given: str) -> None:
-    assert shop.get("/status", headers={"Authorization": given}).status_code == 200
+def test_a_secret_is_enough_alone_or_with_its_identifier(shop: Program) -> None:
+    for given in (f"Bearer {SECRET}", f"bearer {IDENTIFIER}:{SECRET}"):
+        assert shop.get("/status", headers={"Authorization": given}).status_code == 200
 
 
 def test_guessing_is_slowed_down_and_never_keeps_a_right_secret_out(app: Flask, shop: Program) -> None:
