@@ -136,7 +136,7 @@ class Link(Base):
     used_at: Mapped[datetime | None]
     # When something else made the link invalid, such as a reset through another link.
     revoked_at: Mapped[datetime | None]
-    # When an administrator saw the link to pass it on; no link is shown twice.
+    # When an administrator saw the link, or an application got it, to pass it on; no link is shown twice.
     shown_to_admin_at: Mapped[datetime | None]
     # Where an application wants the person led back to: see `accounts.return_to`.
     return_to: Mapped[dict[str, Any] | None] = mapped_column(JsonObject(none_as_null=True))

@@ -4,9 +4,12 @@ from functools import partial
 
 import pytest
 
-from tests.accounts.conftest import Queued, run_at_once
+from tests.accounts.conftest import CLIENT, Queued, run_at_once
 from tests.support.users import add_user
-from webapp.accounts.models import Role, User, UserState
+from webapp.accounts.links import codes
+from webapp.accounts.links import service as links
+from webapp.accounts.links.errors import LinkRevoked
+from webapp.accounts.models import LinkPurpose, Role, User, UserState
 from webapp.accounts.users import administration, members
 from webapp.accounts.users.members import (
     Activation,
@@ -96,6 +99,20 @@ def test_a_person_gets_one_email_about_a_reset_in_five_minutes(
     with pytest.raises(TooManyRequests), state.database.transaction() as session:
         members.request_reset(session, state.sealer, members.lock(session, ada.id), Deliver.LINK)
     assert len(queued()) == 1
+
+
+@pytest.mark.one_database
+def test_a_link_that_an_application_has_does_not_make_it_an_administrator(state: AppState) -> None:
+    found = create(state, Deliver.LINK)
+    assert found.link is not None
+    code = found.link.code.replace("-", "")
+    with state.database.transaction() as session:
+        copy = codes.redeem(session, state.sealer, found.user.email, codes.WITH_ADDRESS, code, CLIENT)
+        assert copy is not None
+        administration.change_role(session, found.user.id, Role.ADMINISTRATOR, None)
+    for secret in (found.link.secret, copy.secret):
+        with state.database.read() as session, pytest.raises(LinkRevoked):
+            links.check(links.find(session, secret, LinkPurpose.ACTIVATION))
 
 
 @pytest.mark.one_database

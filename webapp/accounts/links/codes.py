@@ -115,7 +115,15 @@ def redeem(
         rate_limits.reset(session, throttles.CODES_BY_USER, key)
     if user is not None and link is not None:
         purpose = LinkPurpose(link.purpose)
-        secret = links.create(session, user, purpose, link.expires_at, link.email, return_to=link.return_to)
+        secret = links.create(
+            session,
+            user,
+            purpose,
+            link.expires_at,
+            link.email,
+            return_to=link.return_to,
+            shown_at=link.shown_to_admin_at,
+        )
         return RedeemedCode(purpose, secret)
     if not may_try_again:
         _invalidate(session, user_id, purposes)

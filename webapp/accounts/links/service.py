@@ -45,6 +45,7 @@ def create(
     email: str | None = None,
     code_hash: str | None = None,
     return_to: ReturnTo | None = None,
+    shown_at: datetime | None = None,
 ) -> str:
     """Create a link and return its secret. `email` is the address that it confirms or restores."""
     secret = secrets.token_urlsafe(32)
@@ -57,6 +58,7 @@ def create(
         created_at=clock.now(),
         expires_at=expires_at,
         return_to=return_to,
+        shown_to_admin_at=shown_at,
     )
     session.add(link)
     return secret
@@ -121,7 +123,7 @@ def has_open(session: Session, user_id: int, purpose: LinkPurpose) -> bool:
 
 
 def mark_shown(session: Session, secret: str) -> bool:
-    """Record that an administrator sees the link now; return whether it is valid and was not shown before."""
+    """Record that somebody else gets to see the link now; return whether it is valid and was not shown before."""
     now = clock.now()
     unseen = update(Link).where(
         Link.secret_hash == sha256_hex(secret), Link.shown_to_admin_at.is_(None), *OPEN, Link.expires_at > now
@@ -133,6 +135,12 @@ def revoke(session: Session, user_id: int, *purposes: LinkPurpose) -> None:
     """Revoke all of the user's open links for these purposes, and their codes."""
     statement = update(Link).where(Link.user_id == user_id, Link.purpose.in_(purposes), *OPEN)
     session.execute(statement.values(revoked_at=clock.now()))
+
+
+def revoke_shown(session: Session, user_id: int) -> None:
+    """Revoke all of the user's open links that somebody else has seen."""
+    shown = update(Link).where(Link.user_id == user_id, Link.shown_to_admin_at.is_not(None), *OPEN)
+    session.execute(shown.values(revoked_at=clock.now()))
 
 
 def record_opened(database: Database, secret: str, purpose: LinkPurpose) -> None:

@@ -124,8 +124,10 @@ def change_role(session: Session, user_id: int, role: Role, by: User | None) -> 
         return
     user.role = role
     session.flush()
-    # Reset links were created for a user with other rights. A pending user keeps the activation link to get in.
+    # Reset links were created for a user with other rights. A pending user keeps the activation link to get in, unless
+    # somebody else has it, such as an application, which must not become an administrator.
     links.revoke(session, user.id, LinkPurpose.RESET)
+    links.revoke_shown(session, user.id)
     sessions.end_all(session, user.id)
     audit.record(session, audit_events.ROLE_CHANGED, user, role=str(role))
 

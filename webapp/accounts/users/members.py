@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.accounts import names, service, throttles
+from webapp.accounts.links import service as links
 from webapp.accounts.links.errors import AccountDisabled, AlreadyActive
 from webapp.accounts.models import Role, User, UserState
 from webapp.accounts.password_links import service as password_links
@@ -179,7 +180,9 @@ def request_activation(
         password_links.enqueue_activation(session, user, back)
         return None
     password_links.require_state(user, UserState.PENDING)
-    return admin_links.create_activation(session, sealer, user, back)
+    shown = admin_links.create_activation(session, sealer, user, back)
+    links.mark_shown(session, shown.secret)
+    return shown
 
 
 def request_reset(
