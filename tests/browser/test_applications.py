@@ -1,6 +1,7 @@
 """An application in a real browser: created, used over SMTP, seen in the outbox, given a new secret, disabled."""
 
 import smtplib
+from email.message import EmailMessage
 
 import pytest
 
@@ -12,7 +13,8 @@ from webapp.accounts.models import Role
 from webapp.core.app_state import AppState
 
 ADA = "ada.lovelace@mailroom.example"
-ORDER = "From: Shop <orders@shop.example>\r\nTo: bob@people.example\r\nSubject: Your order\r\n\r\nThank you, Bob.\r\n"
+RECIPIENTS = ["bob@people.example", "accounting@shop.example"]
+HTML = "<body style='background: #fffbe6'><h1>Thank you, Bob.</h1><p>We <b>ship</b> it today.</p></body>"
 
 
 @pytest.fixture
@@ -25,11 +27,21 @@ def visitor(walker: Walker, site: Site, inside: AppState) -> Walker:
     return walker
 
 
+def order() -> EmailMessage:
+    """Return an email with a text, its HTML and an attachment."""
+    email = EmailMessage()
+    email["From"], email["To"], email["Subject"] = "Shop <orders@shop.example>", RECIPIENTS[0], "Your order"
+    email.set_content("Thank you, Bob.\nWe ship it today.\n")
+    email.add_alternative(HTML, subtype="html")
+    email.add_attachment(b"%PDF" * 20_000, maintype="application", subtype="pdf", filename="invoice.pdf")
+    return email
+
+
 def send(site: Site, identifier: str, secret: str) -> None:
     """Send an email as the program does. Raises SMTPAuthenticationError."""
     with smtplib.SMTP("127.0.0.1", site.submission_port, timeout=10) as smtp:
         smtp.login(identifier, secret)
-        smtp.sendmail("orders@shop.example", ["bob@people.example"], ORDER)
+        smtp.send_message(order(), "orders@shop.example", RECIPIENTS)
 
 
 def refusal(site: Site, identifier: str, secret: str) -> int:
@@ -53,7 +65,9 @@ def test_a_program_is_connected_watched_and_shut_out(visitor: Walker, site: Site
     visitor.open(f"{site.url}/settings/applications")
     visitor.follow("Shop")
     visitor.follow("bob@people.example")
-    assert visitor.sees("Thank you, Bob.")
+    assert visitor.page.frame_locator(".mail-frame").get_by_text("Thank you, Bob.").is_visible()
+    assert visitor.sees("invoice.pdf (80 kB)")
+    assert visitor.sees("accounting@shop.example")
     visitor.open(f"{site.url}/outbox?application=1")
     assert visitor.sees("bob@people.example")
 
