@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from sqlalchemy.orm import Session
 
 # Marks a column with sealed values: `mapped_column(info=SEALED)`; see webapp.core.keys.columns.
 SEALED: Final[dict[Any, Any]] = {"sealed": True}
@@ -56,6 +57,9 @@ class Sealer(Protocol):
 
     def with_present_keys(self) -> "Sealer":
         """Return a sealer that doesn't look for newer keys: for many texts at once."""
+
+    def for_commit(self, session: Session) -> "Sealer":
+        """Return a sealer with the key that is current at the commit: for values that are written by statements."""
 
 
 class KeySealer:
@@ -105,6 +109,10 @@ class KeySealer:
         return _hmacs(self._secret_keys, purpose, text)
 
     def with_present_keys(self) -> "KeySealer":
+        """Return this."""
+        return self
+
+    def for_commit(self, session: Session) -> "KeySealer":
         """Return this."""
         return self
 

@@ -2,7 +2,7 @@
 
 A column is marked where it is declared, with `info=SEALED`, and found by walking through all models, so there
 is no list that could be incomplete. Write to these columns through objects, never with an UPDATE statement,
-which `reseal_on_write` would not see.
+which `reseal_on_write` would not see. An INSERT of very many is fine for what `Sealer.for_commit` has sealed.
 """
 
 from collections.abc import Callable, Iterator

@@ -180,6 +180,10 @@ class KeyringSealer:
         """Return a sealer that doesn't look for newer keys. Raises SecretKeyMissing."""
         return sealer_of(self._keyring.keys().require_current().secrets)
 
+    def for_commit(self, session: Session) -> KeySealer:
+        """Return a sealer with the key that is current at the commit. Raises SecretKeyMissing."""
+        return sealer_of(self._keyring.locked(session).secrets)
+
 
 # Deriving from the keys takes longer than sealing does.
 @lru_cache(maxsize=8)

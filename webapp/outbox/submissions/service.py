@@ -31,7 +31,8 @@ MAX_PERSONAL_RECIPIENTS = 20
 HOUR = timedelta(hours=1)
 # Building it takes longer than running it.
 _INSERT = insert(Message)
-_INSERT_SUBMISSIONS = insert(Submission).returning(Submission, sort_by_parameter_order=True)
+_INSERT_SUBMISSIONS = insert(Submission).returning(Submission.id, sort_by_parameter_order=True)
+_INSERT_CONTENTS = insert(SubmissionContent)
 
 
 class Door(StrEnum):
@@ -106,7 +107,7 @@ def submit_all(
     """
     results = [_check(session, application, one) for application, one in handed]
     checked = [one for one in results if isinstance(one, _Checked)]
-    stored = iter(_store(session, sealer.with_present_keys(), checked))
+    stored = iter(_store(session, sealer, checked))
     return [next(stored) if isinstance(one, _Checked) else one for one in results]
 
 
@@ -151,15 +152,19 @@ def _store(session: Session, sealer: Sealer, checked: Sequence[_Checked]) -> lis
         header_id = one.content.message_id or message_id("", domain)
         contents.append(one.content.complete(one.handed.trace, header_id, now))
         rows.append(_row(one, header_id, len(contents[-1]), now))
-    submissions = session.scalars(_INSERT_SUBMISSIONS, rows).all()
-    for submission, octets in zip(submissions, contents, strict=True):
-        # Each octet as one character, so that ASCII is sealed as it is.
-        sealed = sealer.seal(octets.decode("latin-1"), CONTENT)
-        session.add(SubmissionContent(submission_id=submission.id, sealed_content=sealed))
+    connection, current = session.connection(), sealer.for_commit(session)
+    ids = connection.execute(_INSERT_SUBMISSIONS, rows).scalars()
+    submissions = [Submission(id=number, **row) for number, row in zip(ids, rows, strict=True)]
+    # Each octet as one character, so that ASCII is sealed as it is.
+    sealed = [
+        {"submission_id": submission.id, "sealed_content": current.seal(octets.decode("latin-1"), CONTENT)}
+        for submission, octets in zip(submissions, contents, strict=True)
+    ]
+    connection.execute(_INSERT_CONTENTS, sealed)
     messages = [row for pair in zip(checked, submissions, strict=True) for row in _messages(*pair)]
-    session.connection().execute(_INSERT, messages)
+    connection.execute(_INSERT, messages)
     wake_after_commit(session)
-    return list(submissions)
+    return submissions
 
 
 def _row(one: _Checked, header_id: str, size: int, now: datetime) -> dict[str, Any]:
