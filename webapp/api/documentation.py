@@ -1,12 +1,14 @@
 """The OpenAPI document, and the page that shows it to people, without a script or anything from elsewhere."""
 
 import json
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, render_template
+from markupsafe import Markup, escape
 
 from webapp.api import problems
 from webapp.api.endpoint import PREFIX
@@ -15,7 +17,12 @@ from webapp.settings.context import general_settings
 
 EXTENSION = "mailroom.api.document"
 EXAMPLE_URL = "https://mailroom.example.com"
-METHODS = ("get", "post", "patch", "delete")
+METHODS = ("post", "get", "patch", "delete")
+# What the page calls formats of JSON Schema.
+FORMATS = {"idn-email": "email address", "date-time": "time", "uri": "URL"}
+# And what it calls parts that it explains elsewhere.
+NAMED = {"Address": "address", **dict.fromkeys(("Addresses", "Recipients"), "address, or array of addresses")}
+_CODE = re.compile("`([^`]+)`")
 
 blueprint = Blueprint("api_documentation", __name__, url_prefix=PREFIX)
 Json = dict[str, Any]
@@ -73,6 +80,7 @@ def page() -> str:
 def init_app(app: Flask, document: Mapping[str, Any]) -> None:
     """Publish this document."""
     app.extensions[EXTENSION] = document
+    app.add_template_filter(with_code)
     app.register_blueprint(blueprint)
 
 
@@ -95,7 +103,7 @@ def read_operation(document: Json, url: str, path: str, method: str) -> Operatio
         answer_status=status,
         answer_example=_pretty(example) if example else "",
         answer=list(_rows(document, schema)),
-        refusals=[(code, one["description"]) for code, one in given["responses"].items() if code >= "4"],
+        refusals=[(code, one["description"]) for code, one in sorted(given["responses"].items()) if code >= "4"],
     )
 
 
@@ -120,13 +128,21 @@ def _rows(document: Json, schema: Json, prefix: str = "") -> Iterator[FieldRow]:
     """Yield a row for each field of an object, and of the objects inside of it."""
     schema = _resolved(document, schema)
     for name, field in schema.get("properties", {}).items():
-        inner = _resolved(document, field)
+        inner, named = _resolved(document, field), NAMED.get(_reference(field))
         path, required = f"{prefix}{name}", name in schema.get("required", ())
-        yield FieldRow(path, _type(inner), required, field.get("description") or inner.get("description", ""))
+        description = field.get("description") or inner.get("description", "")
+        yield FieldRow(path, named or _type(inner), required, description)
+        if named:
+            continue
         if inner.get("items"):
             yield from _rows(document, inner["items"], f"{path}[].")
         else:
             yield from _rows(document, inner, f"{path}.")
+
+
+def _reference(schema: Json) -> str:
+    """Return the name of the part of the document that a field has as its schema."""
+    return next((str(one["$ref"]).rpartition("/")[2] for one in schema.get("allOf", ()) if "$ref" in one), "")
 
 
 def _resolved(document: Json, schema: Json) -> Json:
@@ -141,12 +157,13 @@ def _resolved(document: Json, schema: Json) -> Json:
 def _type(schema: Json) -> str:
     """Name the type of a schema in a few words."""
     if "enum" in schema:
-        return " | ".join(json.dumps(value) for value in schema["enum"])
+        return ", ".join("null" if value is None else str(value) for value in schema["enum"])
     if alternatives := schema.get("anyOf") or schema.get("oneOf"):
         return " or ".join(dict.fromkeys(_type(one) for one in alternatives))
     found = schema.get("type", "object")
     names = [found] if isinstance(found, str) else found
-    text = " or ".join(schema.get("format", one) if one == "string" else one for one in names)
+    known = FORMATS.get(schema.get("format", ""), "text")
+    text = " or ".join(known if one == "string" else one for one in names)
     return f"array of {_type(schema['items'])}" if found == "array" and schema.get("items") else text
 
 
@@ -161,6 +178,11 @@ def _commands(url: str, method: str, given: Json) -> Iterator[tuple[str, str]]:
     for name, example in examples.items():
         data = shlex.quote(_pretty(example["value"]))
         yield name, " \\\n  ".join([*lines, "--json " + data])
+
+
+def with_code(text: str) -> Markup:
+    """Return a text as HTML; what is between backticks is code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 -- it was escaped
 
 
 def _pretty(value: Any) -> str:

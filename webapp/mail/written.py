@@ -63,8 +63,6 @@ class WrittenEmail:
             for name, given in (("To", self.to), ("Cc", self.cc), ("Reply-To", self.reply_to))
             if given
         ]
-        if not self.to and not self.cc:
-            lines.append(b"To: undisclosed-recipients:;\r\n")
         lines.append(_text("Subject", self.subject))
         lines += [_text(name, value) for name, value in self.headers.items()]
         body = self._body()
