@@ -133,6 +133,10 @@ def test_a_database_server_requires_a_given_key(tmp_path: Path) -> None:
         ("MAILROOM_DATABASE_URL", "mailroom.sqlite"),
         ("MAILROOM_DATABASE_URL", "mysql://localhost/mailroom"),
         ("MAILROOM_QUEUE_URL", "amqp://localhost"),
+        ("MAILROOM_SUBMISSION", "here"),
+        ("MAILROOM_SUBMISSION", "http://127.0.0.1:25"),
+        ("MAILROOM_SUBMISSION", "127.0.0.1:port"),
+        ("MAILROOM_SUBMISSION_MAX_SIZE", "0"),
     ],
 )
 def test_an_invalid_setting_is_named(tmp_path: Path, name: str, value: str) -> None:
@@ -144,3 +148,8 @@ def test_an_instance_folder_that_cannot_be_created_is_named(tmp_path: Path) -> N
     (tmp_path / "instance").write_text("a file in its place")
     with pytest.raises(ConfigError, match=r"^MAILROOM_INSTANCE: "):
         from_environment(tmp_path)
+
+
+def test_a_port_that_begins_with_tls_needs_a_certificate(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^MAILROOM_SUBMISSION_CERTIFICATE: required"):
+        from_environment(tmp_path, MAILROOM_SUBMISSION="127.0.0.1:2525, smtps://127.0.0.1:465")

@@ -3,6 +3,7 @@
 import base64
 import smtplib
 import ssl
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -246,3 +247,32 @@ class TestTls:
                 if ssl.get_server_certificate(("127.0.0.1", port)) == new:
                     return
         pytest.fail("the former certificate is still in use")
+
+
+def test_clients_are_told_to_come_again_while_the_database_is_away(client: Wire, database: Database) -> None:
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE submissions RENAME TO elsewhere")
+        connection.exec_driver_sql("ALTER TABLE applications RENAME TO elsewhere_too")
+    assert client.send() == "451 4.3.0 Mailroom can't store email at the moment; try again later"
+    wire = Wire(client.socket.getpeername()[1])
+    wire.say("EHLO client.example")
+    assert wire.say("AUTH PLAIN AGFwcF9zaG9wAHdyb25n").startswith("451 4.3.0")
+    wire.close()
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO submissions")
+        connection.exec_driver_sql("ALTER TABLE elsewhere_too RENAME TO applications")
+    assert client.send().startswith("250")
+
+
+@pytest.mark.one_database
+def test_an_email_on_its_way_is_stored_when_the_server_stops(app: Flask, shop: Application, accepted: Accepted) -> None:
+    with running_submission(app) as (port,):
+        idle, sending = Wire(port).authenticate(), Wire(port).authenticate()
+        assert sending.envelope().startswith("354")
+        stopping = threading.Timer(0.3, lambda: sending.write(EMAIL + b".\r\n"))
+        stopping.start()
+    assert idle.reply() == "421 4.3.2 Mailroom is stopping; try again in a moment"
+    assert sending.reply().startswith("250")
+    assert len(accepted()) == 1
+    idle.close()
+    sending.close()
