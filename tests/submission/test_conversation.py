@@ -20,8 +20,10 @@ from tests.support.submission import EMAIL, Wire, running_submission
 from webapp.applications.models import Application
 from webapp.applications.usage import refusals
 from webapp.core import clock
+from webapp.core.config import Config
 from webapp.core.database import Database
 from webapp.submission import limits
+from webapp.submission.unanswered import FILE
 
 Accepted = Callable[[], list[tuple[str, list[str], bytes]]]
 
@@ -276,3 +278,22 @@ def test_an_email_on_its_way_is_stored_when_the_server_stops(app: Flask, shop: A
     assert len(accepted()) == 1
     idle.close()
     sending.close()
+
+
+@pytest.mark.one_database
+def test_an_email_whose_reply_was_lost_is_recognized_once_when_it_comes_again(
+    app: Flask, shop: Application, config: Config, accepted: Accepted
+) -> None:
+    def hand_in(*contents: bytes) -> list[str]:
+        with running_submission(app) as (port,):
+            client = Wire(port).authenticate()
+            replies = [client.send(content) for content in contents]
+            client.close()
+        return replies
+
+    (first,) = hand_in(EMAIL)
+    # As a server leaves it that is killed before it replies.
+    (config.instance / FILE).write_text(first.split()[-1])
+    other, again, another = hand_in(EMAIL.replace(b"Thank you", b"Thanks a lot"), EMAIL, EMAIL)
+    assert again == first
+    assert len({first, other, another}) == len(accepted()) == 3
