@@ -144,7 +144,6 @@ class Blueprint(SmorestBlueprint):
             if query:
                 work = self.arguments(query(), location="query")(work)
             work = _authenticated(work, permission, MAX_UPLOAD_SIZE if large else MAX_REQUEST_SIZE)
-            work = self.doc(operationId=view.__name__)(work)
             work = self._documented(work, answer, _refusals(permission, query, body, repeatable, path, refusals))
             if large:
                 work = accepts_uploads(work)
@@ -154,16 +153,15 @@ class Blueprint(SmorestBlueprint):
         return decorate
 
     def _documented(self, work: Any, answer: Answer, refusals: Mapping[int, Sequence[str]]) -> Any:
-        for status, texts in refusals.items():
-            work = self.alt_response(
-                status,
-                schema=ProblemSchema,
-                content_type=web_problems.MEDIA_TYPE,
-                description="; ".join(texts),
-            )(work)
+        # All in one decorator: each is called with every request.
+        content = {web_problems.MEDIA_TYPE: {"schema": ProblemSchema}}
+        responses: dict[int, Any] = {
+            status: {"description": "; ".join(texts), "content": content} for status, texts in refusals.items()
+        }
         links = {name: {"operationId": name, "parameters": dict(given)} for name, given in answer.links.items()}
         if links:
-            work = self.doc(responses={answer.status: {"links": links}})(work)
+            responses[answer.status] = {"links": links}
+        work = self.doc(operationId=work.__name__, responses=responses)(work)
         return self.response(
             answer.status,
             answer.schema,

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Table, or_, select, update
+from sqlalchemy import Table, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp.applications import audit_events
@@ -29,6 +29,15 @@ USE_INTERVAL = timedelta(minutes=1)
 WRONG_BY_NETWORK = Limit("wrong secrets of applications, network", 30, timedelta(minutes=15))
 # However many are refused, the audit trail gets few entries: for each application, and in all for wrong secrets.
 AUDITED = Limit("refused credentials audited", 20, timedelta(hours=1))
+# Built once, as each request asks it.
+_WITH_SECRET = (
+    select(Application)
+    .join(ApplicationSecret)
+    .where(
+        ApplicationSecret.secret_hash == bindparam("secret_hash"),
+        or_(ApplicationSecret.expires_at.is_(None), ApplicationSecret.expires_at > bindparam("now")),
+    )
+)
 _APPLICATIONS: Table = Application.__table__  # type: ignore[assignment]  # SQLAlchemy: a FromClause, for views
 
 
@@ -111,11 +120,7 @@ def is_within(networks: Sequence[str], client_address: str) -> bool:
 
 def _find(session: Session, secret: str, identifier: str, now: datetime) -> Application | None:
     """Look the secret up by its hash, which takes as long for any secret."""
-    valid = or_(ApplicationSecret.expires_at.is_(None), ApplicationSecret.expires_at > now)
-    query = (
-        select(Application).join(ApplicationSecret).where(ApplicationSecret.secret_hash == sha256_hex(secret), valid)
-    )
-    found = session.scalar(query)
+    found = session.scalar(_WITH_SECRET, {"secret_hash": sha256_hex(secret), "now": now})
     return found if found is not None and identifier in ("", found.identifier) else None
 
 
