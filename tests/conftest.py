@@ -4,7 +4,7 @@ import logging
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -155,18 +155,41 @@ def compiled_templates() -> Iterator[FileSystemBytecodeCache]:
 @pytest.fixture
 def app(config: Config, compiled_templates: FileSystemBytecodeCache) -> Iterator[Flask]:
     """An application with a public URL and no users."""
+    with _new_app(config, compiled_templates) as app:
+        with app_state_of(app).database.transaction() as session:
+            settings.save_general(session, PUBLIC_URL, "Mailroom", "help@mailroom.example")
+        yield app
+
+
+@pytest.fixture(scope="session")
+def shared_app(
+    sqlite_template: Path, compiled_templates: FileSystemBytecodeCache, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Flask]:
+    """An application for tests that change nothing in it: those of texts, forms and connections.
+
+    Creating one takes longer than most of them.
+    """
+    folder = tmp_path_factory.mktemp("shared")
+    path = shutil.copy(sqlite_template, folder / "mailroom.sqlite")
+    values = {"instance": folder / "instance", "database_url": f"sqlite:///{path}", "log_format": "text"}
+    handlers = logging.getLogger().handlers[:]
+    with _new_app(Config.complete(secret_key="a secret key for the tests", **values), compiled_templates) as app:
+        # Its log would go to where the first test's output goes.
+        logging.getLogger().handlers = handlers
+        yield app
+
+
+@contextmanager
+def _new_app(config: Config, compiled_templates: FileSystemBytecodeCache) -> Iterator[Flask]:
     handlers = logging.getLogger().handlers[:]
     app = create_app(config)
     app.testing = True
     app.jinja_env.bytecode_cache = compiled_templates
     # With `testing`, exceptions would propagate to the test; users get an error page.
     app.config["PROPAGATE_EXCEPTIONS"] = False
-    state = app_state_of(app)
-    with state.database.transaction() as session:
-        settings.save_general(session, PUBLIC_URL, "Mailroom", "help@mailroom.example")
     yield app
     get_queue(app).close()
-    state.database.engine.dispose()
+    app_state_of(app).database.engine.dispose()
     logging.getLogger().handlers = handlers
 
 

@@ -6,6 +6,12 @@ from flask import Flask
 from webapp.accounts import names
 
 
+@pytest.fixture
+def app(shared_app: Flask) -> Flask:
+    """Nothing here changes it."""
+    return shared_app
+
+
 @pytest.mark.one_database
 @pytest.mark.parametrize(
     "name",

@@ -81,12 +81,12 @@ def test_any_text_has_a_comparison_key(text: str) -> None:
     assert isinstance(comparison_key(text), str)
 
 
-LABEL = st.from_regex(r"[a-z0-9]+(-[a-z0-9]+)*", fullmatch=True)
+LABEL = st.from_regex(r"[a-z0-9]{1,6}(-[a-z0-9]{1,6})?", fullmatch=True)
 ORDINARY = st.builds(
     "{}@{}.{}".format,
-    st.from_regex(r"[a-z0-9_]+([.+-][a-z0-9_]+)*", fullmatch=True),
+    st.from_regex(r"[a-z0-9_]{1,6}([.+-][a-z0-9_]{1,6}){0,2}", fullmatch=True),
     st.lists(LABEL, min_size=1, max_size=4).map(".".join),
-    st.from_regex(r"[a-z]{2,}", fullmatch=True),
+    st.from_regex(r"[a-z]{2,9}", fullmatch=True),
 )
 
 

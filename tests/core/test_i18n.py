@@ -10,6 +10,12 @@ from webapp.core.i18n import END_OF_ISOLATE, ISOLATE
 pytestmark = pytest.mark.one_database
 
 
+@pytest.fixture
+def app(shared_app: Flask) -> Flask:
+    """Nothing here changes it."""
+    return shared_app
+
+
 def test_values_and_technical_terms_in_a_right_to_left_sentence_are_isolated(app: Flask) -> None:
     with app.test_request_context():
         with i18n.use_language("ar"):

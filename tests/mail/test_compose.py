@@ -36,6 +36,12 @@ Compose = Callable[..., EmailMessage]
 
 
 @pytest.fixture
+def app(shared_app: Flask) -> Flask:
+    """Nothing here changes it."""
+    return shared_app
+
+
+@pytest.fixture
 def composed(app: Flask) -> Compose:
     """Compose an email and parse it as a mail program does."""
 

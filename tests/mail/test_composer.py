@@ -65,6 +65,12 @@ class TwoWays:
 
 
 @pytest.fixture
+def app(shared_app: Flask) -> Flask:
+    """Nothing here changes it."""
+    return shared_app
+
+
+@pytest.fixture
 def context(app: Flask) -> Iterator[Flask]:
     """The context of the application, at a moment that stays."""
     with app.app_context(), time_machine.travel(MOMENT, tick=False):

@@ -48,14 +48,14 @@ def errors(app: Flask, *pairs: tuple[str, str]) -> dict[str, str]:
 @pytest.mark.parametrize(
     "value", ["", "plain", "Zoë 王 ✉", "a\u200db", "\u0645\u06cc\u200c\u062e", "x" * MAX_TEXT_LENGTH]
 )
-def test_ordinary_text_is_accepted(app: Flask, value: str) -> None:
-    assert errors(app, ("name", value)) == {}
+def test_ordinary_text_is_accepted(shared_app: Flask, value: str) -> None:
+    assert errors(shared_app, ("name", value)) == {}
 
 
 @pytest.mark.one_database
 @pytest.mark.parametrize("value", ["a\0b", "a\rb", "a\nBcc: x", "a\x1bb", "a\x85b", "a\u2028b", "a\u2029b", "a\x7fb"])
-def test_control_characters_are_rejected(app: Flask, value: str) -> None:
-    assert INVISIBLE in errors(app, ("name", value))["name"]
+def test_control_characters_are_rejected(shared_app: Flask, value: str) -> None:
+    assert INVISIBLE in errors(shared_app, ("name", value))["name"]
 
 
 @pytest.mark.one_database
@@ -64,39 +64,39 @@ def test_control_characters_are_rejected(app: Flask, value: str) -> None:
     "\u00ad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u202e\u2066\u2800\u3164\ufeff\uffa0\U000e0001\U000e0041\U000e007f",
     ids=ascii,
 )
-def test_invisible_characters_are_rejected(app: Flask, hidden: str) -> None:
-    assert INVISIBLE in errors(app, ("name", f"a{hidden}b"))["name"]
+def test_invisible_characters_are_rejected(shared_app: Flask, hidden: str) -> None:
+    assert INVISIBLE in errors(shared_app, ("name", f"a{hidden}b"))["name"]
 
 
 @pytest.mark.one_database
 @pytest.mark.parametrize("junk", ["\t", "\u00a0", "\u200b", "\u2060", "\ufeff", "\r\n"], ids=ascii)
-def test_pasted_blanks_are_trimmed_from_texts_but_not_from_passwords(app: Flask, junk: str) -> None:
+def test_pasted_blanks_are_trimmed_from_texts_but_not_from_passwords(shared_app: Flask, junk: str) -> None:
     sent = {"name": f"{junk}Zoë K{junk}", "text": f"{junk}one\ntwo{junk}", "secret": "corr ect "}
-    with app.test_request_context(method="POST", data=sent):
+    with shared_app.test_request_context(method="POST", data=sent):
         form = Sample()
     assert (form.name.data, form.text.data, form.secret.data) == ("Zoë K", "one\ntwo", "corr ect ")
 
 
 @pytest.mark.one_database
-def test_only_multiline_text_may_contain_line_breaks(app: Flask) -> None:
-    assert errors(app, ("text", "one\r\n\ttwo\n")) == {}
-    assert INVISIBLE in errors(app, ("text", "one\0two"))["text"]
+def test_only_multiline_text_may_contain_line_breaks(shared_app: Flask) -> None:
+    assert errors(shared_app, ("text", "one\r\n\ttwo\n")) == {}
+    assert INVISIBLE in errors(shared_app, ("text", "one\0two"))["text"]
 
 
 @pytest.mark.one_database
-def test_a_pasted_secret_may_end_with_a_line_break_but_not_contain_one(app: Flask) -> None:
-    assert errors(app, ("secret", "secret\r\n")) == {}
-    assert INVISIBLE in errors(app, ("secret", "sec\r\nret"))["secret"]
+def test_a_pasted_secret_may_end_with_a_line_break_but_not_contain_one(shared_app: Flask) -> None:
+    assert errors(shared_app, ("secret", "secret\r\n")) == {}
+    assert INVISIBLE in errors(shared_app, ("secret", "sec\r\nret"))["secret"]
 
 
 @pytest.mark.one_database
-def test_a_field_posted_twice_is_rejected(app: Flask) -> None:
-    assert TWICE in errors(app, ("name", "one"), ("name", "two"))["name"]
+def test_a_field_posted_twice_is_rejected(shared_app: Flask) -> None:
+    assert TWICE in errors(shared_app, ("name", "one"), ("name", "two"))["name"]
 
 
 @pytest.mark.one_database
-def test_overlong_text_is_rejected_with_its_length(app: Flask) -> None:
-    assert errors(app, ("name", "x" * 2001)) == {"name": "Too long: 2001 characters (maximum 2000)."}
+def test_overlong_text_is_rejected_with_its_length(shared_app: Flask) -> None:
+    assert errors(shared_app, ("name", "x" * 2001)) == {"name": "Too long: 2001 characters (maximum 2000)."}
 
 
 BAD = {

@@ -100,6 +100,12 @@ ERRORS = [
 ]
 
 
+@pytest.fixture
+def app(shared_app: Flask) -> Flask:
+    """Nothing here changes it."""
+    return shared_app
+
+
 @pytest.mark.parametrize(("provider", "stage", "reply", "expected"), REPLIES)
 def test_a_known_reply_has_its_diagnosis(
     app: Flask, provider: str, stage: str, reply: str, expected: Diagnosis

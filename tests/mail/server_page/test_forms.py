@@ -21,6 +21,12 @@ OAUTH2 = {
 
 
 @pytest.fixture
+def app(shared_app: Flask) -> Flask:
+    """Nothing here changes it."""
+    return shared_app
+
+
+@pytest.fixture
 def fill(app: Flask) -> Fill:
     """Fill in the form with these fields, and check it."""
 
