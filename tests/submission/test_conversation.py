@@ -64,7 +64,8 @@ def test_clients_learn_what_they_may_use(connect: Connect) -> None:
 
 
 @pytest.mark.one_database
-def test_every_way_to_authenticate_works(connect: Connect) -> None:
+def test_every_way_to_authenticate_works_and_none_is_logged(connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
     user, secret = (base64.b64encode(one.encode()).decode() for one in (IDENTIFIER, SECRET))
     plain = base64.b64encode(f"\0{IDENTIFIER}\0{SECRET}".encode()).decode()
     for lines in (
@@ -78,6 +79,7 @@ def test_every_way_to_authenticate_works(connect: Connect) -> None:
         wire.say("EHLO client.example")
         assert wire.say(*lines) == "235 2.7.0 Authenticated"
     assert wire.say(f"AUTH PLAIN {plain}").startswith("503 5.5.1")
+    assert not [one for one in (plain, secret, SECRET) if one in caplog.text]
 
 
 @pytest.mark.one_database

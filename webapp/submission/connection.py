@@ -100,7 +100,9 @@ class Connection(SMTP):
         if self._address:
             self._secure, self._client = True, None
         else:
-            address = limits.normal_address(transport.get_extra_info("peername")[0])
+            peer = transport.get_extra_info("peername")
+            # None, if the client is gone already.
+            address = limits.normal_address(peer[0]) if peer else limits.UNKNOWN
             if self._door.stopping or not self._door.connections.enter(address):
                 self._ended = True
                 self._door.committer.count("connections", None)

@@ -6,6 +6,8 @@ from collections import Counter
 MIB = 1024 * 1024
 # Connections at once. Programs on this machine share its loopback addresses, so for these only the total counts.
 MAX_CONNECTIONS, MAX_PER_ADDRESS = 1000, 100
+# The address of a client that has none any more; no network that anybody trusts holds it.
+UNKNOWN = "0.0.0.0"  # noqa: S104 -- compared, not bound
 # Bytes of unfinished emails in memory, whoever sends them.
 MEMORY = 256 * MIB
 # Of one email; a client goes on with the others in a second one (RFC 5321, 4.5.3.1.10).
