@@ -8,6 +8,7 @@ import pytest
 
 from tests.submission.conftest import Connect
 from tests.support.submission import EMAIL, Wire
+from webapp.submission.stream import Budget, Content
 
 Accepted = Callable[[], list[tuple[str, list[str], bytes]]]
 SMUGGLED = b"MAIL FROM:<ceo@shop.example>\r\nRCPT TO:<eve@people.example>\r\nDATA\r\nSubject: Pay\r\n\r\nNow.\r\n.\r\n"
@@ -66,6 +67,14 @@ def test_a_nul_in_the_content_is_refused(client: Wire) -> None:
 def test_a_long_line_is_refused_by_its_number_and_the_connection_goes_on(client: Wire) -> None:
     assert client.send(EMAIL + b"x" * 998 + b"\r\n").startswith("250")
     assert client.send(EMAIL + b"x" * 999 + b"\r\n").startswith("554 5.6.0 Line 6 is longer than 998 bytes; encode")
+
+
+def test_lines_as_long_as_allowed_are_read_as_fast_as_others() -> None:
+    content = Content(30_000_000, Budget(30_000_000))
+    content.feed((b"x" * 998 + b"\r\n") * 2000 + b".\r\n")
+    began = time.process_time()
+    assert len(content.finished()) == 2_000_000
+    assert time.process_time() - began < 1
 
 
 def test_a_line_far_beyond_the_limit_is_refused_and_one_without_end_is_cut_off(client: Wire) -> None:

@@ -92,7 +92,7 @@ def addresses(text: str) -> list[str]:
 
 
 def _is_clean(body: bytes) -> bool:
-    return not re.search(rb"[\r\0]|[^\n]{%d}" % (MAX_LINE + 1), body)
+    return not re.search(rb"(?m)[\r\0]|^[^\n]{%d}" % (MAX_LINE + 1), body)
 
 
 def _name(field: bytes) -> str:

@@ -1,5 +1,6 @@
 """Tests of webapp.outbox.submissions.headers."""
 
+import time
 from datetime import UTC, datetime
 
 import pytest
@@ -45,6 +46,7 @@ def test_an_email_without_a_body_is_one() -> None:
         (b"From: a@shop.example, b@x.example\r\nSender: c@x.example", ["a@shop.example", "b@x.example", "c@x.example"]),
         (b"From: =?utf-8?q?a=40x=2Eexample?= <a@shop.example>", ["a@shop.example"]),
         (b"From: a@\r\n shop.example", ["a@shop.example"]),
+        ("From: Bücher <a@bücher.example>".encode(), ["a@xn--bcher-kva.example"]),
     ],
 )
 def test_it_is_from_whom_its_readers_see(header: bytes, senders: list[str]) -> None:
@@ -62,11 +64,29 @@ def test_it_is_from_whom_its_readers_see(header: bytes, senders: list[str]) -> N
         b"From: ",
         b"From: undisclosed:;",
         b"From: =?utf-8?q?=0a?= <a@shop.example",
+        "From: ceo@bank.example\uff20shop.example".encode(),
+        b'From: "ceo@bank.example"@shop.example',
+        b"From: " + b"\r\n ".join([b"x" * 900] * 3) + b" <a@shop.example>",
     ],
 )
 def test_programs_that_disagree_on_the_sender_are_not_confused(header: bytes) -> None:
     with pytest.raises(InvalidContent, match=r"From|Sender"):
         split(header + b"\r\n\r\n").senders()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"a:\r\n" * 50_000,
+        b"X: folded\r\n" + b" \r\n" * 80_000,
+        (b"Message-ID: " + b"\r\n ".join([b"<" + b"@" * 990] * 100) + b"\r\n") * 2,
+    ],
+    ids=["fields", "folds", "Message-ID"],
+)
+def test_hostile_headers_take_no_longer_than_others(header: bytes) -> None:
+    began = time.process_time()
+    assert complete(FROM + header + b"\r\n")
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(

@@ -8,18 +8,23 @@ from email.headerregistry import HeaderRegistry
 from email.utils import format_datetime
 from typing import Any
 
-from webapp.core.email_addresses import comparison_key
+from webapp.core.email_addresses import InvalidEmailAddress, comparison_key, validate
 from webapp.core.errors import MailroomError
 from webapp.mail.mime import is_simple, single_line
 
 # A message of the usual size has a few thousand octets of headers; Postfix takes 102,400.
 MAX_HEADERS = 256 * 1024
+# Of From or Sender, for which the standard library's parser takes ever longer: a tenth of a second for this much.
+MAX_SENDER_HEADER = 2000
 MAX_SUBJECT_LENGTH = 300
 # Whom the email is from, for its reader (RFC 5322, 3.6.2): what an application may use only as far as it is allowed to.
 SENDER_HEADERS = ("from", "sender")
 # RFC 5322, 2.2: printable ASCII but the colon.
 _NAME = re.compile(rb"[!-9;-~]+")
-_MESSAGE_ID = re.compile(r"<[^<>\s]+@[^<>\s]+>")
+# Up to the first @ in one way only, or a long one would take seconds.
+_MESSAGE_ID = re.compile(r"<[^<>@\s]+@[^<>\s]+>")
+# The end of a field: the next line doesn't continue it.
+_UNFOLDED = re.compile(rb"\r\n(?![ \t])")
 _NAMED = re.compile(r'[^<>"@,;:\\()\[\]=]*<([^<>\s]+)>')
 _REGISTRY: Any = HeaderRegistry()
 
@@ -94,17 +99,14 @@ class Content:
 
         `trace` is a whole Received field, or nothing.
         """
-        added = [trace]
+        added, dropped = [trace], {"bcc", "resent-bcc"}
         if not self.values("date"):
             added.append(f"Date: {format_datetime(composed_at.replace(microsecond=0))}\r\n".encode("ascii"))
         if not self.message_id:
             added.append(f"Message-ID: {message_id}\r\n".encode("ascii"))
-        kept = [field.octets for field in self.fields if field.name not in self._dropped]
+            dropped.add("message-id")
+        kept = [field.octets for field in self.fields if field.name not in dropped]
         return b"".join([*added, *kept, self.body])
-
-    @property
-    def _dropped(self) -> tuple[str, ...]:
-        return ("bcc", "resent-bcc") if self.message_id else ("bcc", "resent-bcc", "message-id")
 
 
 def split(content: bytes) -> Content:
@@ -126,13 +128,7 @@ def split(content: bytes) -> Content:
 
 def _unfolded(head: bytes) -> list[bytes]:
     """Return the octets of each field, with its folded lines (RFC 5322, 2.2.3)."""
-    found: list[bytes] = []
-    for line in head.split(b"\r\n")[:-1]:
-        if line[:1] in (b" ", b"\t") and found:
-            found[-1] += line + b"\r\n"
-        else:
-            found.append(line + b"\r\n")
-    return found
+    return [octets + b"\r\n" for octets in _UNFOLDED.split(head.removesuffix(b"\r\n"))] if head else []
 
 
 def _field(octets: bytes) -> Field:
@@ -152,15 +148,22 @@ def _decoded(written: str) -> str:
 
 def _addresses(value: str, name: str) -> list[str]:
     """Return the addresses in a header that has some, in the form for comparisons."""
+    title = name.capitalize()
+    if len(value) > MAX_SENDER_HEADER:
+        raise InvalidContent(f"The {title} header of the message is longer than {MAX_SENDER_HEADER} characters.")
     named = _NAMED.fullmatch(value)
     simple = named[1] if named else value
     if is_simple(simple):
         return [comparison_key(simple)]
-    unreadable = InvalidContent(f"The {name.capitalize()} header of the message can't be read.")
+    unreadable = InvalidContent(f"The {title} header of the message can't be read.")
     try:
         parsed = _REGISTRY(name, value)
     except Exception as error:  # the parser raises errors of many types
         raise unreadable from error
     if parsed.defects or not parsed.addresses:
         raise unreadable
-    return [comparison_key(one.addr_spec) for one in parsed.addresses]
+    try:
+        # An @ that only some programs take for one would show another sender than the one that is compared.
+        return [comparison_key(validate(one.addr_spec)) for one in parsed.addresses]
+    except InvalidEmailAddress as error:
+        raise unreadable from error
