@@ -24,6 +24,8 @@ from tests.support.running import clean, free_port
 
 SESSIONS, EMAILS, SIZE, ROUNDS = 10, 2_000, 1_000, 3
 NUMBER, KILLS = 60, 20
+# Emails that are accepted before each kill.
+BEFORE_KILL = 50
 SENDER = "orders@shop.example"
 EMAIL = f"From: {SENDER}\nTo: ada@people.example\nSubject: Your order\n\nThank you.\n"
 
@@ -95,8 +97,9 @@ def kill_often(kills: int, database: str) -> tuple[int, int, int]:
         for _ in range(kills):
             with subprocess.Popen(_command(), env=clean(_environ(site, port)), stderr=subprocess.DEVNULL) as process:
                 wait_for_port(port, 30)
-                clients = clients or Clients(port)
-                time.sleep(random.uniform(0.3, 1.0))
+                clients = clients or Clients(port, SESSIONS)
+                _wait_for_emails(clients, BEFORE_KILL)
+                time.sleep(random.uniform(0, 0.3))
                 process.kill()
         assert clients
         with _submission(site, port):
@@ -107,6 +110,12 @@ def kill_often(kills: int, database: str) -> tuple[int, int, int]:
             time.sleep(1)
         copies = Counter(sink.accepted)
         return len(clients.accepted), copies.total() - len(copies), len(clients.accepted) - len(copies)
+
+
+def _wait_for_emails(clients: Clients, number: int, seconds: float = 30) -> None:
+    wanted, deadline = len(clients.accepted) + number, time.monotonic() + seconds
+    while len(clients.accepted) < wanted and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def _rate(source: str, options: list[str], port: int) -> float:
