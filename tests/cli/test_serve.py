@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -150,14 +149,6 @@ def test_serve_goes_on_without_a_plugin_whose_hook_wants_to_end_the_process(tmp_
 
 def test_the_version_is_that_of_the_package(run: Run) -> None:
     assert run("--version").output == f"mailroom {version('mailroom')}\n"
-
-
-def test_the_demo_says_in_one_line_what_it_lacks(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # As in an environment without the extra: a module of None is not found.
-    monkeypatch.setitem(sys.modules, "aiosmtpd", None)
-    monkeypatch.chdir(tmp_path)
-    assert "pip install aiosmtpd" in in_one_line(run("demo"), 2)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_port_that_is_taken_is_reported(run: Run) -> None:
