@@ -46,6 +46,7 @@ OTHER_PROBLEMS = {
     404: "Not found",
     413: "Too large",
     415: "Not JSON",
+    429: "Too many requests",
     500: "Failure",
     503: "Unavailable for now",
 }
@@ -267,9 +268,9 @@ def _refusals(
         general.append(problems.INVALID_REQUEST)
     if repeatable:
         general.append(problems.KEY_REUSED)
-    for kind in (*general, problems.TOO_MANY_REQUESTS, *kinds):
+    for kind in (*general, *kinds):
         found.setdefault(kind.status, []).append(kind.title)
-    statuses = {500, 503} | ({400, 413, 415} if body else set()) | ({404} if "<" in path else set())
+    statuses = {429, 500, 503} | ({400, 413, 415} if body else set()) | ({404} if "<" in path else set())
     for status in statuses:
         found.setdefault(status, []).append(OTHER_PROBLEMS[status])
     return dict(sorted(found.items()))

@@ -23,7 +23,8 @@ CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 PLAIN_TEXT = f"[^{CONTROL}]*"
 CONTROL_TEXT = "Line breaks and other control characters are not allowed here."
 _CONTROL = re.compile(f"[{CONTROL}]")
-_NAMED = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|([^"<>]*?))\s*<([^<>]*)>\s*""")
+# No two parts that follow each other match the same, so that a long text doesn't take long.
+_NAMED = re.compile(r"""(?:"((?:[^"\\]|\\.)*)"\s*|([^"<>]*))<([^<>]*)>""")
 _ESCAPE = re.compile(r"\\(.)")
 _MEDIA_TYPE = re.compile(r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,60}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,60}")
 _CHARSET = re.compile(r"""charset=(?:"[A-Za-z0-9_.:-]{1,40}"|[A-Za-z0-9_.:-]{1,40})""", re.IGNORECASE)
@@ -180,11 +181,11 @@ def plain_text(text: str) -> None:
 
 def read_mailbox(text: str) -> Mailbox:
     """Read an address with or without a name. Raises ValidationError."""
-    named = _NAMED.fullmatch(text) if "<" in text else None
+    named = _NAMED.fullmatch(text.strip()) if "<" in text else None
     if named is None:
         return _mailbox("", text)
     quoted, bare, address = named.groups()
-    return _mailbox(_ESCAPE.sub(r"\1", quoted) if quoted is not None else bare, address)
+    return _mailbox(_ESCAPE.sub(r"\1", quoted) if quoted is not None else bare.strip(), address)
 
 
 def _mailbox(name: str, address: str) -> Mailbox:

@@ -30,7 +30,7 @@ from webapp.outbox.submissions import tracking
 from webapp.outbox.submissions.models import Submission
 from webapp.outbox.submissions.service import Door, Handed
 from webapp.outbox.submissions.tracking import NothingToDo
-from webapp.web.problems import FieldError
+from webapp.web.problems import FieldError, Problem
 from webapp.webhooks.events import iso
 
 NOT_CANCELLABLE = Kind(
@@ -229,8 +229,7 @@ def _change(call: Call, message_id: str, change: Callable[[Session, Submission, 
     except NothingToDo:
         raise refusal.problem() from None
     except NotFound:
-        detail = "The message has no such recipient."
-        raise problems.invalid([FieldError(detail, pointer="#/recipient")]) from None
+        raise Problem(404, "The message has no such recipient.") from None
     return _shown(call, submission)
 
 

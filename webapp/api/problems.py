@@ -57,12 +57,6 @@ INVALID_REQUEST = Kind(
     "Invalid request",
     "Some parts of the request are not valid. `errors` names each of them.",
 )
-TOO_MANY_REQUESTS = Kind(
-    "too-many-requests",
-    429,
-    "Too many requests",
-    "The application has sent more requests than RateLimit-Policy allows. Retry-After says when to try again.",
-)
 KEY_REUSED = Kind(
     "idempotency-key-reused",
     422,
@@ -76,7 +70,6 @@ KINDS = [
     NETWORK_NOT_ALLOWED,
     PERMISSION_MISSING,
     INVALID_REQUEST,
-    TOO_MANY_REQUESTS,
     KEY_REUSED,
 ]
 
