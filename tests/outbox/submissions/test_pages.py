@@ -2,6 +2,7 @@
 
 import csv
 import io
+import time
 from base64 import b64encode
 from collections.abc import Callable
 
@@ -105,6 +106,23 @@ def test_a_hostile_email_breaks_nothing(body: bytes) -> None:
     assert email is None or len(email.attachments) <= MAX_ATTACHMENTS
 
 
-@pytest.mark.parametrize("body", [b"\r\n" * 500_000, b"--b\r\n\r\n" * 10_001], ids=["lines", "parts"])
+@pytest.mark.parametrize(
+    "header",
+    [b"Content-Type: text/plain; charset=punycode", b"Content-Type: text/plain" + b"\r\n ".join([b";" * 900] * 300)],
+    ids=["charset", "parameters"],
+)
+def test_a_slow_charset_and_endless_parameters_are_not_read(header: bytes) -> None:
+    part = header + b"\r\n\r\n-" + b"a" * 400_000
+    began = time.process_time()
+    assert read(b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" + part, "Subject")
+    assert time.process_time() - began < 1
+
+
+NESTED = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(200))
+
+
+@pytest.mark.parametrize(
+    "body", [b"\r\n" * 500_000, b"--b\r\n\r\n" * 10_001, NESTED + b"\r\n" * 30_000], ids=["lines", "parts", "depth"]
+)
 def test_an_email_that_would_keep_the_parser_busy_is_not_shown(body: bytes) -> None:
     assert read(b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + body, "Subject") is None

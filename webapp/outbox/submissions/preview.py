@@ -1,9 +1,13 @@
 """Handed-in emails as their recipients see them, for a page. Anybody may have written them, so nothing is trusted."""
 
+import codecs
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.header import decode_header, make_header
 from email.message import Message as Part
+from email.policy import Compat32
 
 import structlog
 
@@ -15,6 +19,11 @@ MAX_TEXT, MAX_HEADER = 200_000, 1000
 MAX_ATTACHMENTS = 50
 # The parser takes a second for this many lines or parts: the lines of 30 MB of attachments.
 MAX_LINES, MAX_PARTS = 400_000, 10_000
+# It compares each line with the boundaries of all multiparts that the line may be in.
+MAX_COMPARISONS = 4_000_000
+MULTIPART = re.compile(rb"multipart/", re.IGNORECASE)
+# Of domain names, and decoded in a time that grows with the square of the length.
+SLOW_CHARSETS = ("punycode", "idna")
 NO_PARTS: tuple["Attachment", ...] = ()
 
 log = structlog.get_logger(__name__)
@@ -41,14 +50,24 @@ class StoredEmail:
     attachments: tuple[Attachment, ...] = NO_PARTS
 
 
+class _ShortHeaders(Compat32):
+    """Cuts headers off, as the time to read one grows with the square of its length."""
+
+    def header_source_parse(self, sourcelines: Sequence[str]) -> tuple[str, str]:
+        """Return the name and the value of a header."""
+        name, value = super().header_source_parse(list(sourcelines))
+        return name, value[:MAX_HEADER]
+
+
 def read(content: bytes, subject: str) -> StoredEmail | None:
     """Return the email with this content; None if it can't be read, or not in a few seconds."""
-    if content.count(b"\n") > MAX_LINES or content.count(b"\n--") > MAX_PARTS:
+    lines, multiparts = content.count(b"\n"), len(MULTIPART.findall(content))
+    if lines > MAX_LINES or lines * multiparts > MAX_COMPARISONS or content.count(b"\n--") > MAX_PARTS:
         return None
     try:
         fields = split(content)
         sender, recipients = (_decoded(", ".join(fields.values(name))) for name in ("from", "to"))
-        parts = [part for part in message_from_bytes(content).walk() if not part.is_multipart()]
+        parts = [part for part in message_from_bytes(content, policy=_ShortHeaders()).walk() if not part.is_multipart()]
         body, html = _first(parts, "text/plain"), _first(parts, "text/html")
         others = tuple(_attachment(part) for part in parts if part is not body and part is not html)
         return StoredEmail(subject, sender, [recipients], _text(body), _text(html), others[:MAX_ATTACHMENTS])
@@ -64,15 +83,22 @@ def _first(parts: list[Part], content_type: str) -> Part | None:
 
 
 def _text(part: Part | None) -> str:
-    if part is None:
+    octets = part.get_payload(decode=True) if part else b""
+    if part is None or not isinstance(octets, bytes):
         return ""
-    octets = part.get_payload(decode=True)
-    charset = part.get_content_charset("utf-8")
+    # A character has at most four octets.
+    octets = octets[: 4 * MAX_TEXT]
     try:
-        text = octets.decode(charset, "replace") if isinstance(octets, bytes) else ""
-    except LookupError:
-        text = octets.decode("utf-8", "replace") if isinstance(octets, bytes) else ""
+        text = octets.decode(_charset(part), "replace")
+    except LookupError:  # a codec that is no charset
+        text = octets.decode("utf-8", "replace")
     return text[:MAX_TEXT].replace("\r\n", "\n")
+
+
+def _charset(part: Part) -> str:
+    """Return the charset of a text. Raises LookupError if it is unknown."""
+    name = codecs.lookup(part.get_content_charset("utf-8")).name
+    return "utf-8" if name in SLOW_CHARSETS else name
 
 
 def _attachment(part: Part) -> Attachment:
