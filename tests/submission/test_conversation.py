@@ -17,6 +17,7 @@ from tests.support.applications import IDENTIFIER, SECRET, add_application
 from tests.support.certificates import HomemadeAuthority
 from tests.support.inbox import Inbox
 from tests.support.submission import EMAIL, Wire, running_submission
+from webapp.applications import service as applications
 from webapp.applications.models import Application
 from webapp.applications.usage import refusals
 from webapp.core import clock
@@ -138,6 +139,18 @@ def test_a_disabled_application_is_refused_on_an_open_connection(
     with database.transaction() as session:
         session.get_one(Application, shop.id).disabled_at = clock.now()
     assert client.send() == "550 5.7.13 This application is disabled"
+
+
+@pytest.mark.one_database
+def test_a_secret_that_has_ended_is_refused_on_an_open_connection(
+    connect: Connect, shop: Application, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "LET_IN", 0)
+    client = connect().authenticate()
+    assert client.send().startswith("250")
+    with database.transaction() as session:
+        applications.rotate(session, shop.id, timedelta(0))
+    assert client.say("MAIL FROM:<orders@shop.example>").startswith("535 5.7.8")
 
 
 @pytest.mark.one_database

@@ -218,7 +218,7 @@ def _check_filename(name: str) -> None:
 
 def _check_content_type(given: str) -> None:
     media_type, semicolon, charset = given.partition(";")
-    if not _MEDIA_TYPE.fullmatch(media_type) or (semicolon and not _CHARSET.fullmatch(charset.strip())):
+    if not _MEDIA_TYPE.fullmatch(media_type) or (semicolon and not _CHARSET.fullmatch(charset.strip(" "))):
         raise ValidationError("Not a media type such as application/pdf.")
     if media_type.lower().startswith(("multipart/", "message/")):
         raise ValidationError("Send it as application/octet-stream.")

@@ -14,7 +14,7 @@ from webapp.api.fields import (
     plain_text,
     reference,
 )
-from webapp.api.schemas import time_field
+from webapp.api.schemas import TimeField, time_field
 from webapp.core.email_addresses import InvalidEmailAddress
 from webapp.core.email_addresses import validate as validate_address
 from webapp.outbox.models import AttemptResult, MessageState
@@ -90,10 +90,10 @@ class FilterSchema(Schema):
         validate=_check_address,
         metadata={"description": "Only messages to this address.", "format": "idn-email", "maxLength": 254},
     )
-    since = fields.AwareDateTime(
+    since = TimeField(
         format="iso", metadata={"description": "Only messages from this time on.", "example": "2026-11-30T00:00:00Z"}
     )
-    until = fields.AwareDateTime(format="iso", metadata={"description": "Only messages from before this time."})
+    until = TimeField(format="iso", metadata={"description": "Only messages from before this time."})
     limit = fields.Integer(
         load_default=50,
         validate=validate.Range(1, 200),

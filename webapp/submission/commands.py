@@ -13,7 +13,7 @@ from webapp.submission import limits, paths, refusals, trace
 from webapp.submission.authentication import Credentials, read_credentials
 from webapp.submission.clients import Client
 from webapp.submission.connection import Connection
-from webapp.submission.replies import Refusal
+from webapp.submission.replies import UNAVAILABLE, Refusal
 from webapp.submission.stream import Content, too_big
 
 BODIES = ("", "7BIT", "8BITMIME")
@@ -79,8 +79,8 @@ class Conversation(Connection):
         if given is None:
             # aiosmtpd has replied.
             return ""
-        client = await self._checked(given)
-        self._accept(client)
+        self._accept(await self._checked(given))
+        self._credentials = given
         return "235 2.7.0 Authenticated"
 
     async def _challenge(self, text: str) -> bytes | None:
@@ -93,14 +93,14 @@ class Conversation(Connection):
     async def _checked(self, given: Credentials) -> Client:
         try:
             return await self._door.clients.authenticate(given.identifier, given.secret, self._address)
-        except Refusal:
-            self._failures += 1
+        except Refusal as refusal:
+            self._failures += refusal.reason != UNAVAILABLE
             if self._failures >= limits.MAX_FAILURES:
                 self._end(Refusal("", "421 4.7.0 Too many wrong secrets on this connection"))
             raise
 
     def _accept(self, client: Client) -> None:
-        self._client = client
+        self._client, self._let_in_until = client, self.loop.time() + limits.LET_IN
         if self._deadline:
             self._deadline.cancel()
 
@@ -224,12 +224,16 @@ class Conversation(Connection):
             raise Refusal("sequence", "503 5.5.1 EHLO comes first")
 
     async def _require_client(self) -> Client:
-        """Return the client's application. Raises Refusal."""
-        if self._client is None and (trusted := await self._door.clients.trusted(self._address)):
-            self._accept(trusted)
-        if self._client is None:
+        """Return the client's application, if it is still let in. Raises Refusal."""
+        if self._client and self.loop.time() < self._let_in_until:
+            return self._client
+        self._client = None
+        given = self._credentials
+        client = await (self._checked(given) if given else self._door.clients.trusted(self._address))
+        if client is None:
             raise Refusal("anonymous", f"530 5.7.0 {self._way_to_authenticate}")
-        return self._client
+        self._accept(client)
+        return client
 
     @property
     def _way_to_authenticate(self) -> str:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import AnyStr, ClassVar, cast
 
 import structlog
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, TLSSetupException
 
 from webapp.submission import limits
+from webapp.submission.authentication import Credentials
 from webapp.submission.clients import Client, Clients
 from webapp.submission.committer import Committer
 from webapp.submission.limits import Connections
@@ -50,7 +51,7 @@ class Errors:
 
     async def handle_exception(self, error: Exception) -> str:
         """Return the reply, which says nothing of the error."""
-        if isinstance(error, ConnectionError | ssl.SSLError):
+        if isinstance(error, ConnectionError | ssl.SSLError | TLSSetupException):
             return "421 4.4.2 The connection was lost"
         log.error("command failed", exc_info=error)
         return "451 4.3.0 Mailroom failed; try again later"
@@ -89,6 +90,9 @@ class Connection(SMTP):
         self._address = ""
         self._greeted = self._ended = False
         self._client: Client | None = None
+        # With which the client was let in, if it wasn't for its network; and until when that is believed.
+        self._credentials: Credentials | None = None
+        self._let_in_until = 0.0
         self._failures = self._logged = 0
         self._guard = CommandGuard()
         self._content: Content | None = None
@@ -98,7 +102,7 @@ class Connection(SMTP):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a new connection, or the encrypted one after STARTTLS, where the client begins anew (RFC 3207, 4.2)."""
         if self._address:
-            self._secure, self._client = True, None
+            self._secure, self._client, self._credentials = True, None, None
         else:
             peer = transport.get_extra_info("peername")
             # None, if the client is gone already.

@@ -18,6 +18,9 @@ _ENHANCED = {
 }
 _REPLY = re.compile(r"(?P<code>[245]\d\d) (?!\d\.\d+\.\d+ )(?:Error: )?(?P<text>.*)", re.DOTALL)
 
+# The reason of refusals while the database is away.
+UNAVAILABLE = "unavailable"
+
 
 class Refusal(Exception):
     """A command or a message is refused. `reason` is counted; the text is one line and starts with both codes."""
@@ -40,4 +43,4 @@ def with_enhanced_code(reply: str) -> str:
 
 def unavailable() -> Refusal:
     """Return the refusal while the database can't be used."""
-    return Refusal("unavailable", "451 4.3.0 Mailroom can't store email at the moment; try again later")
+    return Refusal(UNAVAILABLE, "451 4.3.0 Mailroom can't store email at the moment; try again later")
