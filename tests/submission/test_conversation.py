@@ -299,16 +299,20 @@ def test_an_email_on_its_way_is_stored_when_the_server_stops(app: Flask, shop: A
 def test_an_email_whose_reply_was_lost_is_recognized_once_when_it_comes_again(
     app: Flask, shop: Application, config: Config, accepted: Accepted
 ) -> None:
+    file = config.instance / FILE
+
     def hand_in(*contents: bytes) -> list[str]:
         with running_submission(app) as (port,):
             client = Wire(port).authenticate()
             replies = [client.send(content) for content in contents]
             client.close()
+            remembered.append(file.read_bytes())
         return replies
 
+    remembered: list[bytes] = []
     (first,) = hand_in(EMAIL)
     # As a server leaves it that is killed before it replies.
-    (config.instance / FILE).write_text(first.split()[-1])
+    file.write_bytes(remembered[0])
     other, again, another = hand_in(EMAIL.replace(b"Thank you", b"Thanks a lot"), EMAIL, EMAIL)
     assert again == first
     assert len({first, other, another}) == len(accepted()) == 3

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import structlog
 from flask import Flask
@@ -25,7 +26,7 @@ from webapp.outbox.submissions.models import Submission
 from webapp.outbox.submissions.service import Handed
 from webapp.submission import refusals
 from webapp.submission.replies import Refusal, unavailable
-from webapp.submission.unanswered import Unanswered
+from webapp.submission.unanswered import Unanswered, digest_of
 
 # Of one transaction: emails, and bytes, after which no further one is added.
 MAX_EMAILS, MAX_BYTES = 100, 32 * 1024 * 1024
@@ -42,6 +43,11 @@ class Order:
     application_id: int
     handed: Handed
     done: "Future[str]" = field(default_factory=Future, compare=False)
+
+    @cached_property
+    def digest(self) -> str:
+        """What it has in common with the same email that is handed in again."""
+        return digest_of(self.application_id, self.handed)
 
 
 class Committer:
@@ -143,7 +149,9 @@ class Committer:
         ]
         stored = iter(map(_result, service.submit_all(session, self._state.sealer, emails)))
         complete = [next(stored) if result is None else result for result in results]
-        self._unanswered.note([result for result in complete if isinstance(result, str)])
+        self._unanswered.note(
+            {result: order.digest for order, result in zip(orders, complete, strict=True) if isinstance(result, str)}
+        )
         return complete
 
     def _at_once(self, session: Session, order: Order) -> str | Refusal | None:
@@ -151,7 +159,7 @@ class Committer:
         application = session.get(Application, order.application_id)
         if application is None or application.disabled_at is not None:
             return refusals.disabled()
-        return self._unanswered.find(order.application_id, order.handed)
+        return self._unanswered.find(order.digest)
 
     def _store_counts(self) -> None:
         with self._counting:

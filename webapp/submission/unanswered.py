@@ -3,20 +3,16 @@
 Their clients send them again. Such an email is recognized, answered with the id that it has, and not stored twice.
 """
 
+import hashlib
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from webapp.core.email_addresses import comparison_key
-from webapp.core.errors import MailroomError
-from webapp.outbox.models import Message
-from webapp.outbox.submissions.headers import split
 from webapp.outbox.submissions.models import Submission
 from webapp.outbox.submissions.service import Handed
 
@@ -25,18 +21,11 @@ FILE = "submission-unanswered"
 PERIOD = 900
 
 
-@dataclass(frozen=True)
-class _Stored:
-    """An email that is in the database, and whom it is for."""
-
-    submission: Submission
-    recipients: frozenset[str]
-
-
 class Unanswered:
     """Remembers the last two transactions in a file, until their clients have their replies.
 
-    The file outlives the death of the process, and needn't outlive a power cut: then an email may be doubled.
+    The file outlives the death of the process, and needn't outlive a power cut: then an email may be doubled. Emails
+    are remembered by their public ids, each with its digest.
     """
 
     def __init__(self, instance: Path) -> None:
@@ -44,31 +33,31 @@ class Unanswered:
         self._file: int | None = None
         self._length = 0
         # The emails of the transactions before, and of this one.
-        self._before: list[str] = []
-        self._present: list[str] = []
+        self._before: dict[str, str] = {}
+        self._present: dict[str, str] = {}
         # Those that were perhaps stored, and those that were, and until when (`time.monotonic`) they are looked for.
         self._suspects = self._read()
-        self._stored: list[_Stored] = []
+        self._stored: dict[str, str] = {}
         self._until = 0.0
 
     def begin(self) -> None:
         """Begin a transaction."""
-        self._before, self._present = self._present, []
+        self._before, self._present = self._present, {}
 
-    def note(self, ids: Sequence[str]) -> None:
+    def note(self, digests: Mapping[str, str]) -> None:
         """Remember the emails of this transaction, just before it is committed."""
-        self._present = list(ids)
+        self._present = dict(digests)
         self._write()
 
     def failed(self) -> None:
         """Look for the emails of this transaction later: nobody knows whether it was committed."""
-        self._suspects += self._present
-        self._present = []
+        self._suspects |= self._present
+        self._present = {}
 
     def forget(self) -> None:
         """Forget the emails of the last transactions: their clients have had their replies."""
         if self._before or self._present:
-            self._before, self._present = [], []
+            self._before, self._present = {}, {}
             self._write()
 
     def close(self) -> None:
@@ -79,26 +68,22 @@ class Unanswered:
     def look(self, session: Session) -> None:
         """Find out which suspects were stored."""
         if self._suspects:
-            found = session.scalars(select(Submission).where(Submission.public_id.in_(self._suspects)))
-            self._stored += [_Stored(one, _recipients(session, one)) for one in found]
-            self._suspects, self._until = [], time.monotonic() + PERIOD
+            stored = session.scalars(select(Submission.public_id).where(Submission.public_id.in_(self._suspects)))
+            self._stored |= {public_id: self._suspects[public_id] for public_id in stored}
+            self._suspects, self._until = {}, time.monotonic() + PERIOD
 
-    def find(self, application_id: int, handed: Handed) -> str | None:
+    def find(self, digest: str) -> str | None:
         """Return the id of this email if it was stored and its client didn't know; each is found once."""
-        if not self._stored:
-            return None
         if time.monotonic() > self._until:
-            self._stored = []
-        for one in self._stored:
-            if _is_same(one, application_id, handed):
-                self._stored.remove(one)
-                self._present.append(one.submission.public_id)
-                return one.submission.public_id
-        return None
+            self._stored = {}
+        found = next((public_id for public_id, known in self._stored.items() if known == digest), None)
+        if found is not None:
+            del self._stored[found]
+        return found
 
     def _write(self) -> None:
-        ids = [*self._suspects, *(one.submission.public_id for one in self._stored), *self._before, *self._present]
-        content = "\n".join(ids).encode()
+        emails = {**self._suspects, **self._stored, **self._before, **self._present}
+        content = "\n".join(f"{public_id} {digest}" for public_id, digest in emails.items()).encode()
         # Never made shorter: some file systems wait for the disk then.
         self._length = max(self._length, len(content))
         # Without the file, for instance on a full disk, emails may be doubled, and none is lost.
@@ -106,30 +91,17 @@ class Unanswered:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600) if self._file is None else self._file
             os.pwrite(self._file, content.ljust(self._length), 0)
 
-    def _read(self) -> list[str]:
+    def _read(self) -> dict[str, str]:
         try:
             content = self._path.read_text()
         except (OSError, ValueError):
-            return []
+            return {}
         self._length = len(content)
-        return content.split()
+        words = content.split()
+        return dict(zip(words[::2], words[1::2], strict=False))
 
 
-def _recipients(session: Session, submission: Submission) -> frozenset[str]:
-    found = session.scalars(select(Message.recipient).where(Message.submission_id == submission.id))
-    return frozenset(map(comparison_key, found))
-
-
-def _is_same(stored: _Stored, application_id: int, handed: Handed) -> bool:
-    submission = stored.submission
-    if (submission.application_id, submission.sender) != (application_id, handed.sender):
-        return False
-    if stored.recipients != frozenset(map(comparison_key, handed.recipients)):
-        return False
-    try:
-        content = split(handed.content)
-    except MailroomError:
-        return False
-    if content.subject != submission.subject or content.message_id not in ("", submission.header_id):
-        return False
-    return len(content.complete(handed.trace, submission.header_id, submission.created_at)) == submission.size
+def digest_of(application_id: int, handed: Handed) -> str:
+    """Return what two emails have in common only if they are the same, octet for octet."""
+    envelope = repr((application_id, handed.sender, sorted(handed.recipients)))
+    return hashlib.sha256(envelope.encode() + handed.content).hexdigest()
