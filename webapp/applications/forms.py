@@ -39,7 +39,7 @@ class ApplicationForm(VersionedForm):
     """What an application is and may do. Its fields are named as in Values, which has their rules."""
 
     name = StringField(lazy("Name"))
-    may_send = BooleanField(lazy("Send email"))
+    may_send = BooleanField(lazy("Send emails"))
     may_manage_users = BooleanField(lazy("Manage users"))
     allowed_senders = LinesField(lazy("Allowed senders"))
     messages_per_hour = StringField(lazy("Messages per hour"))

@@ -24,7 +24,7 @@ OTHER_REFUSAL = _("The program broke the rules of SMTP.")
 
 def permissions(application: Application) -> list[str]:
     """Return what an application may do."""
-    may = {str(_("Send email")): application.may_send, str(_("Manage users")): application.may_manage_users}
+    may = {str(_("Send emails")): application.may_send, str(_("Manage users")): application.may_manage_users}
     return [label for label, allowed in may.items() if allowed]
 
 
