@@ -1,7 +1,8 @@
 """Somebody at a real browser, who complains about every page that is not accessible."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -65,7 +66,7 @@ class Walker:
         """Click the card of a provider and, without scripts, the button beside it."""
         card = self.page.locator(f'.provider-card:has([value="{provider}"])')
         if self.scripts:
-            with self.page.expect_navigation():
+            with self._next_page():
                 card.click()
             self.check_page()
         else:
@@ -88,14 +89,14 @@ class Walker:
         named = self.page.locator(f'main button[name="{button}"]:not([aria-hidden])')
         # The dialog of a result may have a button of the same name before that of the page.
         found = named.last if named.count() else self.page.get_by_role("button", name=button, exact=True)
-        with self.page.expect_navigation():
+        with self._next_page():
             found.click()
         if check:
             self.check_page()
 
     def follow(self, text: str) -> None:
         """Follow the link with this text."""
-        with self.page.expect_navigation():
+        with self._next_page():
             self.page.get_by_role("link", name=text, exact=True).first.click()
         self.check_page()
 
@@ -118,6 +119,17 @@ class Walker:
         wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         if wide > 0:
             self.complaints.append(f"{self.page.url}: {wide} pixels too wide")
+
+    @contextmanager
+    def _next_page(self) -> Iterator[None]:
+        """Wait until another page has taken the place of the present one, and is loaded.
+
+        Playwright deprecates `expect_navigation`: it takes the first event for the navigation, whichever it belongs to.
+        """
+        self.page.evaluate("document.documentElement.dataset.left = ''")
+        yield
+        self.page.locator("html:not([data-left])").wait_for(state="attached")
+        self.page.wait_for_load_state()
 
     def _unfold(self, control: Locator) -> None:
         folded = control.locator("xpath=ancestor::details[not(@open)]")
