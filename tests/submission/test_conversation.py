@@ -121,6 +121,9 @@ def test_the_hourly_limit_says_how_many_still_fit(connect: Connect, shop: Applic
     reply = client.send(EMAIL, "c@people.example", "d@people.example")
     assert reply.startswith("452 4.7.1 1 of 3 recipients an hour are left; try again in")
     assert client.send(EMAIL, "c@people.example").startswith("250")
+    # More than fit into an hour at all: trying again would be for nothing.
+    reply = client.send(EMAIL, *(f"{n}@people.example" for n in range(4)))
+    assert reply == "550 5.7.1 This application may send to 3 recipients an hour; send to fewer"
 
 
 def test_refusals_are_counted_by_reason(app: Flask, shop: Application, database: Database) -> None:

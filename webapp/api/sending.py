@@ -91,7 +91,7 @@ def _reply(session: Session, email: Email, submission: Submission | MailroomErro
     if isinstance(submission, MailroomError):
         if email.key:
             idempotency.forget(session, email.key)
-        return _refusal(submission, len(email.handed.recipients))
+        return _refusal(submission)
     location = f"{PREFIX}/messages/{submission.public_id}"
     reply = Reply({"id": submission.public_id, "state": MessageState.QUEUED}, 202, {"Location": location})
     if email.key:
@@ -109,14 +109,14 @@ def _replayed(session: Session, key: RequestKey | None) -> Reply | MailroomError
         return error
 
 
-def _refusal(error: MailroomError, recipients: int) -> MailroomError:
+def _refusal(error: MailroomError) -> MailroomError:
     """Return the problem for a reason why an email isn't taken."""
     if isinstance(error, SenderNotAllowed):
         allowed = ", ".join(error.allowed)
         detail = f"Allowed: {allowed}." if allowed else "No sender is allowed until a mail server is set up."
         return SENDER_NOT_ALLOWED.problem(errors=[FieldError(detail, pointer="#/from")])
     if isinstance(error, HourlyLimitReached):
-        if recipients > error.limit:
+        if error.never_fits:
             detail = f"The application may send to {error.limit} recipients an hour."
             return problems.invalid([FieldError(detail, pointer="#/to")])
         detail = f"The application may send to {error.limit} recipients an hour, and to {error.left} now."

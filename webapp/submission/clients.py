@@ -78,7 +78,8 @@ class Clients:
         except credentials.ApplicationDisabled as error:
             raise Refusal("disabled", "535 5.7.13 This application is disabled") from error
         except credentials.NetworkNotAllowed as error:
-            raise Refusal("network", "535 5.7.1 This application may not be used from your network") from error
+            reply = f"535 5.7.1 This application may not be used from {address}; change it under Settings, Applications"
+            raise Refusal("network", reply) from error
         except TooManyRequests as error:
             raise refusals.guessing(error) from error
         if found is None:

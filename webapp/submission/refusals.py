@@ -30,14 +30,21 @@ def sender(allowed: Sequence[str]) -> Refusal:
 
 
 def hourly(error: HourlyLimitReached) -> Refusal:
-    """Return the refusal of an email that is over the hourly limit, which says how many recipients would fit."""
+    """Return the refusal of an email that is over the hourly limit, which says how many recipients would fit.
+
+    It is permanent if the email would never fit: the client would try again for days.
+    """
+    if error.never_fits:
+        return Refusal(
+            "hourly_limit", f"550 5.7.1 This application may send to {error.limit} recipients an hour; send to fewer"
+        )
     fit = f"{error.left} of {error.limit} recipients an hour are left"
     return Refusal("hourly_limit", f"452 4.7.1 {fit}; try again in {_time(error)}")
 
 
 def may_not_send(code: str) -> Refusal:
     """Return the refusal, with this code, of an application without the permission to send."""
-    return Refusal("permission", f"{code} 5.7.1 This application may not send email; allow it under Applications")
+    return Refusal("permission", f"{code} 5.7.1 This application may not send email; allow it under Settings, Applications")
 
 
 def disabled() -> Refusal:

@@ -49,12 +49,12 @@ class MayNotSend(MailroomError):
 class HourlyLimitReached(TooManyRequests):
     """The application may send to `limit` recipients an hour, to `left` of them now, and to all after `retry_after`.
 
-    Never to all, if they are more than `limit`.
+    `never_fits` says that the email has more than `limit`, so that waiting doesn't help.
     """
 
-    def __init__(self, limit: int, left: int, retry_after: int) -> None:
+    def __init__(self, limit: int, left: int, retry_after: int, never_fits: bool) -> None:
         super().__init__(retry_after)
-        self.limit, self.left = limit, left
+        self.limit, self.left, self.never_fits = limit, left, never_fits
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def _count(session: Session, application: Application, amount: int) -> None:
         return
     left = rate_limits.left(session, limit, key)
     wait = rate_limits.seconds_to_wait(session, limit, key, amount=min(amount, limit.times))
-    raise HourlyLimitReached(limit.times, left, max(1, wait))
+    raise HourlyLimitReached(limit.times, left, max(1, wait), never_fits=amount > limit.times)
 
 
 def _check(session: Session, application: Application, handed: Handed) -> _Checked | MailroomError:
