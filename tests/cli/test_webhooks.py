@@ -29,7 +29,7 @@ def test_a_webhook_is_created_and_tested(mailroom: Command, receiver: Receiver) 
 
 def test_a_webhook_keeps_what_is_not_changed(mailroom: Command, receiver: Receiver) -> None:
     mailroom("webhooks", "add", "Pager", receiver.url, "--event", "mail_server.stopped")
-    mailroom("webhooks", "change", "Pager", "--name", "Team")
+    mailroom("webhooks", "change", "Pager", "--new-name", "Team")
     mailroom("webhooks", "disable", "Team")
     (webhook,) = mailroom.json("webhooks", "list")
     assert (webhook["name"], webhook["events"], bool(webhook["disabled_at"])) == ("Team", ["mail_server.stopped"], True)
@@ -39,13 +39,22 @@ def test_a_webhook_keeps_what_is_not_changed(mailroom: Command, receiver: Receiv
     assert mailroom.json("webhooks", "list") == []
 
 
+def test_a_webhook_of_one_application_can_become_one_of_all(mailroom: Command, receiver: Receiver) -> None:
+    identifier = mailroom.json("applications", "add", "Shop")["identifier"]
+    assert (
+        mailroom.json("webhooks", "add", "Orders", receiver.url, "--application", identifier)["application"] == "Shop"
+    )
+    assert mailroom.json("webhooks", "change", "Orders", "--new-name", "All")["application"] == "Shop"
+    assert mailroom.json("webhooks", "change", "All", "--all-applications")["application"] is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
         (("Pager", "http://elsewhere.example/x"), "URL: Enter a full URL"),
-        (("Pager", "https://hooks.example/x", "--event", "nothing.happens"), "--event: "),
-        (("Pager", "https://hooks.example/x", "--application", "Shop"), "--application: "),
-        (("", "https://hooks.example/x"), "--name: Enter a name."),
+        (("Pager", "https://hooks.example/x", "--event", "nothing.happens"), "There are: mail_server.ended, "),
+        (("Pager", "https://hooks.example/x", "--application", "Shop"), "There is no application named Shop."),
+        (("", "https://hooks.example/x"), "NAME: Enter a name."),
     ],
 )
 def test_what_the_page_refuses_is_refused(mailroom: Command, arguments: tuple[str, ...], problem: str) -> None:

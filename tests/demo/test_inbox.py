@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from email.message import EmailMessage
+from email.policy import SMTP
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,19 @@ def test_a_visitor_can_read_the_inbox(stranger: Browser, inbox: Inbox) -> None:
     page = stranger.get("/demo/inbox/1").text
     assert f'href="{LINK}"' in page
     assert "zoë@mailroom.example" in page
+
+
+@pytest.mark.one_database
+def test_who_got_a_copy_and_what_was_attached_is_shown(stranger: Browser, inbox: Inbox) -> None:
+    message = EmailMessage()
+    message["From"], message["To"] = "orders@shop.example", "ada@people.example"
+    message.set_content("The invoice is attached.")
+    message.add_attachment(b"%PDF" * 500, maintype="application", subtype="pdf", filename="invoice.pdf")
+    inbox.add(message.as_bytes(policy=SMTP), ["bcc@people.example"])
+    assert "bcc@people.example" in stranger.get("/demo/inbox").text
+    page = stranger.get("/demo/inbox/1").text
+    assert "bcc@people.example" in page
+    assert "invoice.pdf</bdi> (2 kB)" in page
 
 
 @pytest.mark.one_database

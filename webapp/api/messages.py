@@ -125,7 +125,7 @@ blueprint = Blueprint("Messages", "Emails, each with a state for each of its rec
 def send_message(asked: ApiRequest) -> Counted:
     """Send an email.
 
-    It is stored before it is answered, and sent at once, in the background. Each recipient has a fate of their own.
+    It is stored before it is answered, and sent at once, in the background. Each recipient has a state.
     """
     body = asked.body
     email = WrittenEmail(

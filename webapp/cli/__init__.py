@@ -14,7 +14,7 @@ from webapp.process.supervisor import exit_with_supervisor
 @click.group(cls=Commands, context_settings={"max_content_width": 100})
 @click.version_option(VERSION, message="mailroom %(version)s")
 def main() -> None:
-    """Mailroom sends an application's account email.
+    """Mailroom sends the email of applications, and manages their users.
 
     It is configured with environment variables named MAILROOM_…; the README lists them.
     """

@@ -45,7 +45,7 @@ def value_options(command: Command) -> Command:
                 "--may",
                 multiple=True,
                 type=click.Choice(list(PERMISSIONS)),
-                help="What it may do. Repeatable. A new one may send.",
+                help="What it may do. Repeatable. Default: send.",
             ),
             click.option(
                 "--from",
@@ -55,7 +55,9 @@ def value_options(command: Command) -> Command:
                 help="A sender that it may use. Repeatable. Default: the mail server's sender only.",
             ),
             click.option(
-                "--messages-per-hour", type=click.IntRange(0), help="How many it may send; 0 for no limit, the default."
+                "--messages-per-hour",
+                type=click.IntRange(0),
+                help="Recipients in an hour; 0 for no limit, the default.",
             ),
             click.option(
                 "--network",

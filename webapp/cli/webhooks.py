@@ -9,8 +9,9 @@ from flask.cli import AppGroup
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
+from webapp.cli.applications import find as find_application
 from webapp.cli.base import changed_database, echo, open_database
-from webapp.cli.options import require_valid
+from webapp.cli.options import BadOptions, require_valid
 from webapp.cli.output import json_option, moment, print_fields, print_json, print_json_array, print_table
 from webapp.core.app_state import app_state
 from webapp.core.database import Database
@@ -18,20 +19,25 @@ from webapp.webhooks import service
 from webapp.webhooks.forms import WebhookForm, scope_of
 from webapp.webhooks.labels import describe_failure, host_of
 from webapp.webhooks.models import Webhook
+from webapp.webhooks.registry import event_types
 from webapp.webhooks.testing import send_test
 
-HEADER = ("name", "state", "host", "events", "last failure")
+HEADER = ("name", "state", "host", "application", "events", "last failure")
 # The options whose names aren't those of their fields.
 OPTIONS = {
-    "webhook_name": "--name",
+    "webhook_name": "NAME",
     "webhook_url": "URL",
     "webhook_application": "--application",
     "webhook_events": "--event",
 }
 webhooks = AppGroup("webhooks", help="Where other programs are told what happens.")
 name_argument = click.argument("name")
-event_option = click.option("--event", "events", multiple=True, help="Repeatable. Default: all events.")
-application_option = click.option("--application", metavar="NAME", help="Only events of this application.")
+event_option = click.option(
+    "--event", "events", multiple=True, help="An event, such as message.failed. Repeatable. Default: all."
+)
+application_option = click.option(
+    "--application", metavar="NAME", help="Only events of this application, by its name or identifier."
+)
 Change = Callable[[Session, Webhook], object]
 
 
@@ -72,10 +78,11 @@ def add(name: str, url: str, events: tuple[str, ...], application: str | None, a
 
 @webhooks.command()
 @name_argument
-@click.option("--name", "new_name", metavar="NAME", help="The new name.")
+@click.option("--new-name", metavar="NAME", help="The new name.")
 @click.option("--url", help="The new URL; - is standard input.")
 @event_option
-@click.option("--all-events", is_flag=True, help="Send all events.")
+@click.option("--all-events", is_flag=True, help="All events again.")
+@click.option("--all-applications", is_flag=True, help="Events of all applications again.")
 @application_option
 @json_option
 def change(
@@ -84,6 +91,7 @@ def change(
     url: str | None,
     events: tuple[str, ...],
     all_events: bool,
+    all_applications: bool,
     application: str | None,
     as_json: bool,
 ) -> None:
@@ -98,7 +106,7 @@ def change(
         }
         chosen = () if all_events else events or tuple(webhook.events)
         present = applications.get(webhook.application_id) if webhook.application_id else None
-        form = _form(database, given, chosen, application if application is not None else present)
+        form = _form(database, given, chosen, None if all_applications else application or present)
         with database.transaction() as session:
             service.update(session, app_state().sealer, webhook.id, **form.values)
             data = _to_dict(service.get(session, webhook.id), applications)
@@ -167,13 +175,15 @@ def delete(name: str, yes: bool, as_json: bool) -> None:
 
 
 def _form(database: Database, given: dict[str, str], events: tuple[str, ...], application: str | None) -> WebhookForm:
-    """Return the form of the page with what is given. Raises BadOptions."""
+    """Return the form of the page with what is given. Raises BadOptions, or ClickException for the application."""
     with database.read() as session:
         names = service.application_names(session)
-    # An unknown name is an application that isn't there, as the form says.
-    ids = {name: id_ for id_, name in names.items()}
+        id_ = find_application(session, application).id if application else 0
+    if unknown := sorted(set(events) - set(event_types())):
+        known = ", ".join(sorted(event_types()))
+        raise BadOptions({"--event": f"There is no event {unknown[0]}. There are: {known}."})
     data = MultiDict(given)
-    data["webhook_application"] = str(ids.get(application, -1) if application else 0)
+    data["webhook_application"] = str(id_)
     data["webhook_scope"] = scope_of(events)
     data.setlist("webhook_events", list(events))
     form = WebhookForm(names, formdata=data)
@@ -200,7 +210,8 @@ def _to_dict(webhook: Webhook, applications: dict[int, str]) -> dict[str, Any]:
 def _row(data: dict[str, Any]) -> tuple[object, ...]:
     state = "disabled" if data["disabled_at"] else "active"
     failure = f"{moment(data['failed_at'])}: {data['failure']}" if data["failure"] else ""
-    return data["name"], state, data["host"], ", ".join(data["events"]) or "all", failure
+    events = ", ".join(data["events"]) or "all"
+    return data["name"], state, data["host"], data["application"] or "all", events, failure
 
 
 def _change(name: str, as_json: bool, done: str, change: Change) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from email import message_from_bytes
@@ -13,6 +14,7 @@ from flask_babel import gettext as _
 
 from webapp.core.config import Config
 from webapp.core.errors import NotFound
+from webapp.outbox.submissions import preview
 
 HOST = "127.0.0.1"
 USERNAME = "mailroom"
@@ -20,7 +22,7 @@ USERNAME = "mailroom"
 PASSWORD = "local-inbox"  # noqa: S105
 MAX_EMAILS = 200
 LINK = re.compile(r"https?://[^\s<>\"']+")
-SHOWN = ("From", "To", "Subject", "Date", "Reply-To", "Message-ID")
+SHOWN = ("From", "To", "Cc", "Delivered-To", "Subject", "Date", "Reply-To", "Message-ID")
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,10 @@ class Inbox:
         """Return the inbox in the instance folder."""
         return cls(config.instance / "inbox")
 
-    def add(self, content: bytes) -> None:
-        """Store one email. It appears completely or not at all."""
+    def add(self, content: bytes, recipients: Sequence[str] = ()) -> None:
+        """Store one email, below its recipients, who needn't be named in it. It appears completely or not at all."""
+        if recipients:
+            content = f"Delivered-To: {', '.join(recipients)}\r\n".encode() + content
         self.folder.mkdir(parents=True, exist_ok=True)
         # Emails that arrive at the same time must not take the same number.
         with self._adding:
@@ -82,13 +86,20 @@ class Inbox:
 
     def get(self, number: int) -> ReceivedEmail:
         """Return one email. Raises NotFound."""
-        try:
-            content = self._path(number).read_bytes()
-        except OSError as error:  # also for a number that is too long for a file name
-            raise NotFound(f"email {number}") from error
-        message = message_from_bytes(content, EmailMessage, policy=default)
+        message = message_from_bytes(self._content(number), EmailMessage, policy=default)
         headers = [(name, str(message[name])) for name in SHOWN if message[name] is not None]
         return ReceivedEmail(number, headers, _part(message, "plain"), _part(message, "html"))
+
+    def attachments(self, number: int) -> Sequence[preview.Attachment]:
+        """Return what else is in an email. Raises NotFound."""
+        email = preview.read(self._content(number), subject="")
+        return email.attachments if email else ()
+
+    def _content(self, number: int) -> bytes:
+        try:
+            return self._path(number).read_bytes()
+        except OSError as error:  # also for a number that is too long for a file name
+            raise NotFound(f"email {number}") from error
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:06}.eml"

@@ -29,7 +29,8 @@ def inbox() -> str:
 @blueprint.get("/inbox/<int:number>")
 def email(number: int) -> Response:
     """Show one email."""
-    page = render_template("demo/email.html", email=_inbox().get(number))
+    inbox = _inbox()
+    page = render_template("demo/email.html", email=inbox.get(number), attachments=inbox.attachments(number))
     return security.allow_own_frames(make_response(page))
 
 

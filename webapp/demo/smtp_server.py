@@ -31,7 +31,7 @@ class StoreHandler:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         """Store the email."""
         content = envelope.original_content or b""
-        await asyncio.to_thread(self._inbox.add, content)
+        await asyncio.to_thread(self._inbox.add, content, envelope.rcpt_tos)
         return "250 2.0.0 Stored for the inbox page"
 
 

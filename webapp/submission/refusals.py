@@ -44,7 +44,9 @@ def hourly(error: HourlyLimitReached) -> Refusal:
 
 def may_not_send(code: str) -> Refusal:
     """Return the refusal, with this code, of an application without the permission to send."""
-    return Refusal("permission", f"{code} 5.7.1 This application may not send email; allow it under Settings, Applications")
+    return Refusal(
+        "permission", f"{code} 5.7.1 This application may not send email; allow it under Settings, Applications"
+    )
 
 
 def disabled() -> Refusal:

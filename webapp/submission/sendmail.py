@@ -170,7 +170,8 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
 def _settings(given: dict[str, Any]) -> Settings:
     given["sender"] = given.pop("from", "")
     if unknown := set(given) - set(Settings.__dataclass_fields__):
-        raise Failed(EX_CONFIG, f"there is no setting {min(unknown)!r}")
+        known = "host, port, security, identifier, secret_file, from, domain"
+        raise Failed(EX_CONFIG, f"there is no setting {min(unknown)!r}; there are: {known}")
     try:
         given["port"] = int(given.get("port", 2525))
     except (ValueError, TypeError) as error:
