@@ -16,6 +16,8 @@ MAX_ITEMS = 100
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+# Stores items in the transaction of a session; returns a result or an error for each.
+Store = Callable[[Session, Sequence[Item]], Sequence[Result | Exception]]
 
 
 class _Order(Generic[Item, Result]):
@@ -30,18 +32,14 @@ class _Order(Generic[Item, Result]):
 class Batches(Generic[Item, Result]):
     """Stores the items of several threads together. What comes while a batch is committed shares the next one."""
 
-    def __init__(self, store: Callable[[Session, Sequence[Item]], Sequence[Result | Exception]]) -> None:
-        """`store` stores items in the transaction of a session; it returns a result or an error for each."""
+    def __init__(self, store: Store[Item, Result]) -> None:
         self._store = store
         self._waiting: list[_Order[Item, Result]] = []
         self._changed = threading.Condition()
         self._is_busy = False
 
     def add(self, database: Database, item: Item) -> Result:
-        """Return the result of an item once it is committed. Raises its error, or why nothing can be stored.
-
-        If an error that is no result undoes the transaction, each item of it is stored alone.
-        """
+        """Return the result of an item once it is committed. Raises its error, or why nothing can be stored."""
         order: _Order[Item, Result] = _Order(item)
         with self._changed:
             self._waiting.append(order)
@@ -71,19 +69,26 @@ class Batches(Generic[Item, Result]):
                 self._changed.notify_all()
 
     def _commit(self, database: Database, batch: list[_Order[Item, Result]]) -> None:
-        try:
-            with database.transaction() as session:
-                results = self._store(session, [order.item for order in batch])
-        except DATABASE_UNAVAILABLE as error:
-            results = [error] * len(batch)
-        except Exception as error:  # that of one must not become that of all
-            if len(batch) > 1:
-                for order in batch:
-                    self._commit(database, [order])
-                return
-            results = [error]
+        results = commit_all(database, self._store, [order.item for order in batch])
         for order, result in zip(batch, results, strict=True):
             if isinstance(result, Exception):
                 order.error = result
             else:
                 order.result = result
+
+
+def commit_all(database: Database, store: Store[Item, Result], items: Sequence[Item]) -> Sequence[Result | Exception]:
+    """Store items in one transaction; return a result or an error for each.
+
+    If an error that is no result undoes the transaction, each item is stored alone: the error of one must not become
+    that of all.
+    """
+    try:
+        with database.transaction() as session:
+            return store(session, items)
+    except DATABASE_UNAVAILABLE as error:
+        return [error] * len(items)
+    except Exception as error:
+        if len(items) > 1:
+            return [result for one in items for result in commit_all(database, store, [one])]
+        return [error]

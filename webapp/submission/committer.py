@@ -18,6 +18,7 @@ from webapp.applications.models import Application
 from webapp.applications.usage import REFUSALS
 from webapp.core import clock, counts
 from webapp.core.app_state import app_state_of
+from webapp.core.batches import commit_all
 from webapp.core.counts import Counted
 from webapp.core.database import DATABASE_UNAVAILABLE
 from webapp.core.errors import MailroomError
@@ -109,57 +110,47 @@ class Committer:
                 first = self._orders.get_nowait()
             except queue.Empty:
                 break
-        self._commit(orders)
+        if orders:
+            self._commit(orders)
         return first is not None
 
     def _commit(self, orders: Sequence[Order]) -> None:
-        if not orders:
-            return
-        results: list[str | Refusal] = []
-        self._unanswered.begin()
-        try:
-            with self._state.database.transaction() as session:
-                results = self._submit(session, orders)
-        except DATABASE_UNAVAILABLE as error:
-            log.warning("emails not stored", number=len(orders), error=type(error).__name__)
-            results = self._failed(orders)
-        except Exception:
-            log.exception("emails not stored", number=len(orders))
-            results = self._failed(orders)
-        if ids := [result for result in results if isinstance(result, str)]:
-            log.info("emails accepted", ids=ids)
-        for order, result in zip(orders, results, strict=True):
-            if isinstance(result, Refusal):
-                order.done.set_exception(result)
+        for order, result in zip(orders, self._results(orders), strict=True):
+            if isinstance(result, Exception):
+                order.done.set_exception(_refusal(result))
             else:
                 order.done.set_result(result)
 
-    def _failed(self, orders: Sequence[Order]) -> list[str | Refusal]:
-        self._unanswered.failed()
-        return [unavailable()] * len(orders)
+    def _results(self, orders: Sequence[Order]) -> Sequence[str | Exception]:
+        """Store emails, but for those that are recognized; return the id or the error of each."""
+        try:
+            self._unanswered.begin(self._state.database)
+        except DATABASE_UNAVAILABLE as error:
+            return [error] * len(orders)
+        known = [self._unanswered.find(order.digest) for order in orders]
+        new = [order for order, found in zip(orders, known, strict=True) if found is None]
+        results = commit_all(self._state.database, self._submit, new) if new else []
+        if any(isinstance(result, DATABASE_UNAVAILABLE) for result in results):
+            self._unanswered.failed()
+        if ids := [result for result in results if isinstance(result, str)]:
+            log.info("emails accepted", ids=ids)
+        rest = iter(results)
+        return [found or next(rest) for found in known]
 
-    def _submit(self, session: Session, orders: Sequence[Order]) -> list[str | Refusal]:
+    def _submit(self, session: Session, orders: Sequence[Order]) -> list[str | Exception]:
         """Queue emails; those that are refused leave nothing behind in the transaction."""
-        self._unanswered.look(session)
-        results: list[str | Refusal | None] = [self._at_once(session, order) for order in orders]
-        emails = [
-            (session.get_one(Application, order.application_id), order.handed)
-            for order, result in zip(orders, results, strict=True)
-            if result is None
-        ]
-        stored = iter(map(_result, service.submit_all(session, self._state.sealer, emails)))
-        complete = [next(stored) if result is None else result for result in results]
+        applications = [_enabled(session, order.application_id) for order in orders]
+        emails = [(one, order) for one, order in zip(applications, orders, strict=True) if one is not None]
+        stored = service.submit_all(session, self._state.sealer, [(one, order.handed) for one, order in emails])
         self._unanswered.note(
-            {result: order.digest for order, result in zip(orders, complete, strict=True) if isinstance(result, str)}
+            {
+                result.public_id: order.digest
+                for (_application, order), result in zip(emails, stored, strict=True)
+                if isinstance(result, Submission)
+            }
         )
-        return complete
-
-    def _at_once(self, session: Session, order: Order) -> str | Refusal | None:
-        """Return the result of an email that needn't be stored."""
-        application = session.get(Application, order.application_id)
-        if application is None or application.disabled_at is not None:
-            return refusals.disabled()
-        return self._unanswered.find(order.digest)
+        rest = iter(stored)
+        return [_result(next(rest)) if one is not None else refusals.disabled() for one in applications]
 
     def _store_counts(self) -> None:
         with self._counting:
@@ -174,5 +165,21 @@ class Committer:
                 self._refusals.update(amounts)
 
 
+def _enabled(session: Session, application_id: int) -> Application | None:
+    found = session.get(Application, application_id)
+    return found if found is not None and found.disabled_at is None else None
+
+
 def _result(result: Submission | MailroomError) -> str | Refusal:
     return refusals.of(result) if isinstance(result, MailroomError) else result.public_id
+
+
+def _refusal(error: Exception) -> Refusal:
+    """Return the refusal for what kept an email from being stored."""
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, DATABASE_UNAVAILABLE):
+        log.warning("email not stored", error=type(error).__name__)
+    else:
+        log.error("email not stored", exc_info=error)
+    return unavailable()

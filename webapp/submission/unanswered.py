@@ -11,8 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
+from webapp.core.database import Database
 from webapp.outbox.submissions.models import Submission
 from webapp.outbox.submissions.service import Handed
 
@@ -40,13 +40,18 @@ class Unanswered:
         self._stored: dict[str, str] = {}
         self._until = 0.0
 
-    def begin(self) -> None:
-        """Begin a transaction."""
+    def begin(self, database: Database) -> None:
+        """Begin a transaction. Raises DATABASE_UNAVAILABLE while it can't be found out which suspects were stored."""
         self._before, self._present = self._present, {}
+        if self._suspects:
+            known = select(Submission.public_id).where(Submission.public_id.in_(self._suspects))
+            with database.read() as session:
+                self._stored |= {public_id: self._suspects[public_id] for public_id in session.scalars(known)}
+            self._suspects, self._until = {}, time.monotonic() + PERIOD
 
     def note(self, digests: Mapping[str, str]) -> None:
         """Remember the emails of this transaction, just before it is committed."""
-        self._present = dict(digests)
+        self._present |= digests
         self._write()
 
     def failed(self) -> None:
@@ -65,20 +70,13 @@ class Unanswered:
         if self._file is not None:
             os.close(self._file)
 
-    def look(self, session: Session) -> None:
-        """Find out which suspects were stored."""
-        if self._suspects:
-            stored = session.scalars(select(Submission.public_id).where(Submission.public_id.in_(self._suspects)))
-            self._stored |= {public_id: self._suspects[public_id] for public_id in stored}
-            self._suspects, self._until = {}, time.monotonic() + PERIOD
-
     def find(self, digest: str) -> str | None:
         """Return the id of this email if it was stored and its client didn't know; each is found once."""
         if time.monotonic() > self._until:
             self._stored = {}
         found = next((public_id for public_id, known in self._stored.items() if known == digest), None)
         if found is not None:
-            del self._stored[found]
+            self._present[found] = self._stored.pop(found)
         return found
 
     def _write(self) -> None:

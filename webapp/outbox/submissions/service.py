@@ -105,7 +105,10 @@ def submit_all(
 
     That is much faster than one by one: a transaction waits for the disk once.
     """
-    results = [_check(session, application, one) for application, one in handed]
+    # In this order everywhere, as the row with an application's hourly limit stays locked.
+    order = sorted(range(len(handed)), key=lambda index: handed[index][0].id)
+    found = {index: _check(session, *handed[index]) for index in order}
+    results = [found[index] for index in range(len(handed))]
     checked = [one for one in results if isinstance(one, _Checked)]
     stored = iter(_store(session, sealer, checked))
     return [next(stored) if isinstance(one, _Checked) else one for one in results]
