@@ -4,12 +4,12 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-import time_machine
 from sqlalchemy import select, update
 
 from tests.conftest import GetMessage
 from tests.outbox.submissions.conftest import EMAIL, HandIn
 from tests.support.inbox import Inbox
+from tests.support.query_plans import query_plans
 from tests.support.scripted import ScriptedServer
 from webapp.core import clock
 from webapp.core.database import Database
@@ -101,6 +101,30 @@ def test_the_content_is_deleted_once_everybody_has_it(
     assert stored(database) == []
 
 
+def test_all_contents_that_nobody_needs_are_deleted_at_once(
+    hand_in: HandIn, deliver: Act, inbox: Inbox, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contents, "CHUNK_SIZE", 2)
+    for _ in range(5):
+        hand_in()
+    deliver()
+    hand_in()
+    contents.delete_unneeded(clock.now())
+    assert len(stored(database)) == 1
+
+
+@pytest.mark.one_database
+def test_those_that_are_kept_are_not_looked_at(database: Database) -> None:
+    (plan,) = [
+        plan
+        for plan in query_plans(database, lambda session: contents._unneeded(session, clock.now(), 0))
+        if "submission_contents" in plan
+    ]
+    assert "SEARCH submission_contents USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)" in plan
+    assert "ix_submissions_created_at (created_at<?)" in plan
+    assert "ix_messages_submission_id (submission_id=?)" in plan
+
+
 def test_it_is_kept_for_the_days_that_were_chosen(
     hand_in: HandIn, deliver: Act, inbox: Inbox, database: Database
 ) -> None:
@@ -137,7 +161,8 @@ def test_an_email_is_forgotten_with_its_messages(
     hand_in()
     deliver()
     for days, left in ((89, 1), (91, 0)):
-        with time_machine.travel(clock.now() + timedelta(days=days), tick=False), database.transaction() as session:
-            service.delete_old_messages(session, clock.now())
-            contents.delete_old_submissions(session, clock.now())
+        then = clock.now() + timedelta(days=days)
+        with database.transaction() as session:
+            service.delete_old_messages(session, then)
+            contents.delete_old_submissions(session, then)
             assert len(session.scalars(select(Submission.id)).all()) == left

@@ -7,7 +7,6 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, and_, delete, exists, or_, select
 from sqlalchemy.orm import Session
 
-from webapp.core import clock
 from webapp.core.app_state import AppState, app_state
 from webapp.core.database import MAX_ID
 from webapp.core.sealing import Sealer
@@ -15,12 +14,13 @@ from webapp.mail.mime import WireEmail, bare_address
 from webapp.outbox.claims import Claimed
 from webapp.outbox.kinds import Unwanted
 from webapp.outbox.models import MAX_AGE, Message, MessageState
+from webapp.outbox.service import RETENTION
 from webapp.outbox.submissions.models import Submission, SubmissionContent
 from webapp.outbox.submissions.service import CONTENT
 from webapp.settings.service import content_days
 
 DELETED = "content_deleted"
-# Deleted in one transaction, which others wait for on SQLite.
+# Deleted in one transaction, for which others wait on SQLite.
 CHUNK_SIZE = 1000
 # A batch may have a thousand emails: up to this many octets they are read together, larger ones when they are sent.
 MAX_SMALL, MAX_SIZE = 64 * 1024, MAX_ID
@@ -91,20 +91,32 @@ def require_content(session: Session, submission_id: int | None) -> None:
 
 def delete_unneeded(now: datetime) -> None:
     """Delete the contents that nobody needs any more: everybody has got them, or it is too late to try again."""
-    database = app_state().database
-    with database.read() as session:
-        unneeded = select(SubmissionContent.submission_id).where(_is_unneeded(now, content_days(session)))
-        ids = session.scalars(unneeded.limit(CHUNK_SIZE)).all()
-    if ids:
+    database, last = app_state().database, 0
+    while True:
+        with database.read() as session:
+            ids = _unneeded(session, now, last)
+        if not ids:
+            return
+        last = ids[-1]
         with database.transaction() as session:
             # A retry by hand may need it again since.
             still = and_(SubmissionContent.submission_id.in_(ids), _is_unneeded(now, content_days(session)))
             session.execute(delete(SubmissionContent).where(still))
 
 
-def delete_old_submissions(session: Session, _now: datetime) -> None:
+def _unneeded(session: Session, now: datetime, after: int) -> Sequence[int]:
+    """Return the next ids of contents to delete. What must be kept for its age, which may be very much, is not read."""
+    days = content_days(session)
+    old = Submission.created_at <= now - timedelta(days=days)
+    newest = select(Submission.id).where(old).order_by(Submission.created_at.desc()).limit(1).scalar_subquery()
+    number = SubmissionContent.submission_id
+    unneeded = select(number).where(number > after, number <= newest, _is_unneeded(now, days))
+    return session.scalars(unneeded.order_by(number).limit(CHUNK_SIZE)).all()
+
+
+def delete_old_submissions(session: Session, now: datetime) -> None:
     """Delete the emails whose messages were all deleted."""
-    old = Submission.created_at < clock.now() - MAX_AGE
+    old = Submission.created_at <= now - RETENTION
     session.execute(delete(Submission).where(old, ~exists().where(Message.submission_id == Submission.id)))
 
 
