@@ -2,6 +2,7 @@
 
 import base64
 import smtplib
+import socket
 import ssl
 import threading
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from tests.submission.conftest import Connect
 from tests.support.applications import IDENTIFIER, SECRET, add_application
 from tests.support.certificates import HomemadeAuthority
 from tests.support.inbox import Inbox
+from tests.support.running import until
 from tests.support.submission import EMAIL, Wire, running_submission
 from webapp.applications import service as applications
 from webapp.applications.models import Application
@@ -253,6 +255,26 @@ class TestTls:
             wire.start_tls(trust)
             assert wire.say("MAIL FROM:<orders@shop.example>") == "503 5.5.1 EHLO comes first"
             wire.close()
+
+    def test_handshakes_that_nobody_finishes_count_as_connections(
+        self, app: Flask, shop: Application, trust: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(limits, "MAX_CONNECTIONS", 2)
+        with running_submission(app, 2) as (_, port):
+            for _attempt in range(2):
+                waiting = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(2)]
+                with pytest.raises(ConnectionError), socket.create_connection(("127.0.0.1", port), 10) as third:
+                    trust.wrap_socket(third, server_hostname="localhost")
+                for one in waiting:
+                    one.close()
+                until(lambda: self._answers(port, trust), 10)
+
+    def _answers(self, port: int, trust: ssl.SSLContext) -> bool:
+        try:
+            with smtplib.SMTP_SSL("localhost", port, "x", timeout=10, context=trust) as smtp:
+                return smtp.noop()[0] == 250
+        except OSError:
+            return False
 
     def test_a_new_certificate_is_used_and_a_broken_one_isnt(
         self, app: Flask, folder: Path, monkeypatch: pytest.MonkeyPatch

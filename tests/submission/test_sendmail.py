@@ -79,6 +79,7 @@ def test_failures_have_the_exit_codes_of_sysexits(run: Run, tmp_path: Path) -> N
     text = "From: a@shop.example\n\nHi.\n"
     for arguments, given, code, words in (
         (["-bs"], {}, 64, "-bs isn't supported"),
+        (["-F", "Shop\nBcc: eve@people.example"], {}, 64, "an argument has a line break"),
         (["-q"], {}, 64, "-q isn't supported"),
         (["-z"], {}, 64, "there is no option -z"),
         ([], {}, 64, "no recipients on the command line"),

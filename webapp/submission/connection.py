@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import AnyStr, ClassVar, cast
+from typing import AnyStr, ClassVar, Protocol, cast
 
 import structlog
 from aiosmtpd.smtp import SMTP, TLSSetupException
@@ -27,6 +27,13 @@ STOPPING = "421 4.3.2 Mailroom is stopping; try again in a moment"
 log = structlog.get_logger(__name__)
 
 
+class Stoppable(Protocol):
+    """A connection, which ends when it may once `stop` is called."""
+
+    def stop(self) -> None:
+        """End it as soon as nothing of it is in progress."""
+
+
 @dataclass
 class Door:
     """What all connections share."""
@@ -38,8 +45,15 @@ class Door:
     committer: Committer
     connections: Connections = field(default_factory=Connections)
     budget: Budget = field(default_factory=lambda: Budget(limits.MEMORY))
-    open: "set[Connection]" = field(default_factory=set)
+    open: set[Stoppable] = field(default_factory=set)
     stopping: bool = False
+
+
+def address_of(transport: asyncio.BaseTransport) -> str:
+    """Return the address of a client."""
+    peer = transport.get_extra_info("peername")
+    # None, if the client is gone already.
+    return limits.normal_address(peer[0]) if peer else limits.UNKNOWN
 
 
 class Errors:
@@ -104,9 +118,7 @@ class Connection(SMTP):
         if self._address:
             self._secure, self._client, self._credentials = True, None, None
         else:
-            peer = transport.get_extra_info("peername")
-            # None, if the client is gone already.
-            address = limits.normal_address(peer[0]) if peer else limits.UNKNOWN
+            address = address_of(transport)
             if self._door.stopping or not self._door.connections.enter(address):
                 self._ended = True
                 self._door.committer.count("connections", None)

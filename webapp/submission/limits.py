@@ -14,6 +14,8 @@ MEMORY = 256 * MIB
 MAX_RECIPIENTS = 1000
 # Seconds from the connection until the client has authenticated; for a command, and for the content of an email.
 ANONYMOUS, COMMAND = 60.0, 600.0
+# Seconds for the handshake of a connection that begins with TLS.
+HANDSHAKE = 30.0
 # Seconds for which a connection's application is believed to be let in: a secret may end, and networks may change.
 LET_IN = 10.0
 # Wrong secrets of one connection.

@@ -111,6 +111,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parse(arguments: Sequence[str]) -> Options:
     """Parse the command line. Raises Failed."""
+    if any("\n" in word or "\r" in word for word in arguments):
+        # It would add headers or commands.
+        raise Failed(EX_USAGE, "an argument has a line break")
     options, words = Options(), iter(arguments)
     recipients: list[str] = []
     for word in words:
@@ -215,6 +218,8 @@ def run(options: Options, settings: Settings, written: bytes) -> None:
     content = Content.read(written, options.ignores_dots)
     found = content.recipients() if options.reads_recipients else []
     recipients = list(dict.fromkeys(settings.address(one) for one in [*options.recipients, *found]))
+    if any("\r" in one for one in recipients):
+        raise Failed(EX_DATAERR, "an address in the email has a CR")
     if not recipients:
         missing = (
             "in To, Cc and Bcc" if options.reads_recipients else "on the command line; -t takes those in the email"

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from webapp.submission.clients import Clients
 from webapp.submission.commands import Conversation
 from webapp.submission.committer import Committer
 from webapp.submission.connection import Door
+from webapp.submission.handshakes import Handshake
 from webapp.submission.replies import Refusal
 from webapp.submission.tls import Certificate
 
@@ -29,7 +30,6 @@ GRACE = 20.0
 POLL = 0.05
 # Seconds between two looks whether the certificate was replaced.
 CERTIFICATE_CHECK = 5.0
-HANDSHAKE_TIMEOUT = 30.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 log = structlog.get_logger(__name__)
@@ -84,12 +84,7 @@ class Server:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(_ignore_lost_connections)
         servers = [
-            await loop.create_server(
-                partial(Conversation, self.door, secure, loop),
-                sock=listener,
-                ssl=self.door.tls if secure else None,
-                ssl_handshake_timeout=HANDSHAKE_TIMEOUT if secure else None,
-            )
+            await loop.create_server(self._protocol(secure, loop), sock=listener)
             for listener, secure in zip(listeners, self._implicit, strict=True)
         ]
         log.info("submission started", addresses=[_shown(listener) for listener in listeners])
@@ -101,6 +96,11 @@ class Server:
         for server in servers:
             server.close()
         await self._finish()
+
+    def _protocol(self, secure: bool, loop: asyncio.AbstractEventLoop) -> Callable[[], asyncio.Protocol]:
+        """Return what takes the connections of a socket; `secure` ones begin with TLS."""
+        create = partial(Conversation, self.door, secure, loop)
+        return partial(Handshake, self.door, self.door.tls, create) if secure and self.door.tls else create
 
     async def _finish(self) -> None:
         """Let emails on their way be stored, and tell all clients to come again later."""
