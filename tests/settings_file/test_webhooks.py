@@ -88,7 +88,7 @@ def test_what_the_file_sets_of_a_webhook_is_locked_and_the_rest_is_not(
 def test_what_is_wrong_with_a_webhook_is_said_at_its_key(problems: Problems) -> None:
     wrong = [
         (HOOKS.replace("https://pager", "http://pager"), "line 6, webhooks[1].url: Enter a full URL"),
-        (HOOKS.replace("message.failed", "message.fails"), "line 7, webhooks[1].events: There is no event"),
+        (HOOKS.replace("message.failed", "message.fails"), "line 7, webhooks[1].events: 'message.fails' is not"),
         (HOOKS.replace('"shop"', '"store"'), "line 11, webhooks[2].application: There is no application"),
         (HOOKS.replace('name = "Pager"', 'name = "Shop"'), "line 9, webhooks[2].name: The file has this name twice."),
         (HOOKS.replace('name = "Pager"', 'name = ""'), "line 5, webhooks[1].name: Enter a name."),

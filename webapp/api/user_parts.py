@@ -5,7 +5,6 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from webapp.accounts import return_to
-from webapp.accounts.links import service as links
 from webapp.accounts.models import User
 from webapp.accounts.return_to import ReturnTo, ReturnUrlNotAllowed
 from webapp.accounts.users import members
@@ -148,8 +147,7 @@ def link_json(session: Session, shown: ShownLink | None) -> dict[str, str] | Non
     public_url = general(session, app_state().config).public_url
     if not public_url:
         raise NO_PUBLIC_URL.problem()
-    url = public_url + links.PATHS[shown.purpose] + shown.secret
-    return {"url": url, "code": shown.code, "expires_at": iso(shown.expires_at)}
+    return {"url": shown.url(public_url), "code": shown.code, "expires_at": iso(shown.expires_at)}
 
 
 def result_json(result: members.Result) -> dict[str, Any]:

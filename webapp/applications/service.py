@@ -10,7 +10,15 @@ from sqlalchemy.orm import Session
 
 from webapp.applications import audit_events
 from webapp.applications.models import Application, ApplicationSecret
-from webapp.applications.values import IDENTIFIER, IDENTIFIER_PREFIX, InvalidValues, Values, check, name_key
+from webapp.applications.values import (
+    IDENTIFIER,
+    IDENTIFIER_PREFIX,
+    PERMISSIONS,
+    InvalidValues,
+    Values,
+    check,
+    name_key,
+)
 from webapp.audit import service as audit
 from webapp.core import clock
 from webapp.core.database import MAX_ID
@@ -237,5 +245,4 @@ def _require_unique(session: Session, values: Values, itself: Application | None
 
 
 def _permissions(values: Values) -> list[str]:
-    names = {"send": values.may_send, "users": values.may_manage_users}
-    return [name for name, may in names.items() if may]
+    return [name for name, field in PERMISSIONS.items() if getattr(values, field)]

@@ -18,6 +18,8 @@ MAX_NAME_LENGTH = 100
 # Of a list of senders, networks or URLs: the items, and the characters, as in a field of the page.
 MAX_ITEMS, MAX_LENGTH = 100, 2000
 MAX_MESSAGES_PER_HOUR = 1_000_000
+# What an application may do: the names in commands and in the settings file, and the fields of Values.
+PERMISSIONS = {"send": "may_send", "users": "may_manage_users"}
 IDENTIFIER_PREFIX = "app_"
 IDENTIFIER = re.compile(IDENTIFIER_PREFIX + r"[0-9a-z_]{1,36}")
 # Larger networks hold more than one organization. 10.0.0.0/8 and fc00::/7 are the largest private ones.

@@ -11,16 +11,15 @@ from sqlalchemy.orm import Session
 
 from webapp.applications import service
 from webapp.applications.models import Application
-from webapp.applications.values import InvalidValues, Values
+from webapp.applications.values import PERMISSIONS, InvalidValues, Values
 from webapp.cli.base import changed_database, echo, open_database
-from webapp.cli.options import BadOptions, option
-from webapp.cli.output import json_option, moment, print_fields, print_json, print_json_array, print_table
+from webapp.cli.options import BadOptions, option, options
+from webapp.cli.output import json_option, moment, print_fields, print_json, print_json_array, print_result, print_table
 from webapp.core import clock
 from webapp.core.errors import NotFound
 
 applications = AppGroup("applications", help="Programs that send through Mailroom or manage its users.")
 name_argument = click.argument("name", metavar="NAME")
-PERMISSIONS = {"send": "may_send", "users": "may_manage_users"}
 # The options whose names aren't those of their fields.
 OPTIONS = {
     "name": "NAME",
@@ -32,57 +31,48 @@ HEADER = ("name", "identifier", "may", "state", "last used (UTC)")
 SHOWN_ONCE = "The secret is shown only once."
 HOURS = timedelta(hours=1)
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 Result = TypeVar("Result")
 Change = Callable[[Session, Application], Any]
 
 
-def value_options(command: Command) -> Command:
-    """Add the options for what an application may do."""
-    for add_option in reversed(
-        [
-            click.option(
-                "--may",
-                multiple=True,
-                type=click.Choice(list(PERMISSIONS)),
-                help="What it may do. Repeatable. Default: send.",
-            ),
-            click.option(
-                "--from",
-                "allowed_senders",
-                multiple=True,
-                metavar="ADDRESS|DOMAIN",
-                help="A sender that it may use. Repeatable. Default: the mail server's sender only.",
-            ),
-            click.option(
-                "--messages-per-hour",
-                type=click.IntRange(0),
-                help="Recipients in an hour; 0 for no limit, the default.",
-            ),
-            click.option(
-                "--network",
-                "networks",
-                multiple=True,
-                metavar="CIDR",
-                help="A network that it may come from. Repeatable. Default: any.",
-            ),
-            click.option(
-                "--trust-networks/--no-trust-networks",
-                "trusts_networks",
-                default=None,
-                help="Whether SMTP clients in these networks need no secret.",
-            ),
-            click.option(
-                "--return-url",
-                "return_urls",
-                multiple=True,
-                metavar="URL",
-                help="The beginning of URLs that people may be led back to. Repeatable.",
-            ),
-        ]
-    ):
-        command = add_option(command)
-    return command
+value_options = options(
+    click.option(
+        "--may",
+        multiple=True,
+        type=click.Choice(list(PERMISSIONS)),
+        help="What it may do. Repeatable. Default: send.",
+    ),
+    click.option(
+        "--from",
+        "allowed_senders",
+        multiple=True,
+        metavar="ADDRESS|DOMAIN",
+        help="A sender that it may use. Repeatable. Default: the mail server's sender only.",
+    ),
+    click.option(
+        "--messages-per-hour", type=click.IntRange(0), help="Recipients in an hour; 0 for no limit, the default."
+    ),
+    click.option(
+        "--network",
+        "networks",
+        multiple=True,
+        metavar="CIDR",
+        help="A network that it may come from. Repeatable. Default: any.",
+    ),
+    click.option(
+        "--trust-networks/--no-trust-networks",
+        "trusts_networks",
+        default=None,
+        help="Whether SMTP clients in these networks need no secret.",
+    ),
+    click.option(
+        "--return-url",
+        "return_urls",
+        multiple=True,
+        metavar="URL",
+        help="The beginning of URLs that people may be led back to. Repeatable.",
+    ),
+)
 
 
 @applications.command()
@@ -207,12 +197,8 @@ def to_dict(application: Application) -> dict[str, Any]:
         "name": values.pop("name"),
         **data,
         **values,
-        "secrets": [_secret(one.created_at, one.expires_at) for one in valid],
+        "secrets": [{"created_at": one.created_at, "expires_at": one.expires_at} for one in valid],
     }
-
-
-def _secret(created_at: datetime, expires_at: datetime | None) -> dict[str, datetime | None]:
-    return {"created_at": created_at, "expires_at": expires_at}
 
 
 def _readable(value: Any) -> object:
@@ -252,10 +238,7 @@ def _change(name: str, as_json: bool, done: str, change_one: Change) -> None:
         change_one(session, application)
         session.flush()
         data = to_dict(application)
-    if as_json:
-        print_json(data)
-    else:
-        echo(f"{data['name']}: {done}.")
+    print_result(data, as_json, f"{data['name']}: {done}.")
 
 
 def find(session: Session, name: str) -> Application:

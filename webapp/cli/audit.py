@@ -1,6 +1,5 @@
 """`mailroom audit`: who did what, when, from where."""
 
-from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
@@ -12,24 +11,21 @@ from webapp.audit.export import export_csv
 from webapp.audit.forms import FilterForm
 from webapp.audit.models import AuditEntry
 from webapp.cli.base import changed_database, open_database
-from webapp.cli.options import form_data, require_valid
+from webapp.cli.options import form_data, options, require_valid
 from webapp.cli.output import json_option, limit_option, moment, print_csv, print_list
 
 HEADER = ("time (UTC)", "event", "about", "by", "from", "details")
 audit = AppGroup("audit", help="Who did what, when and from where.")
 
 
-def filters(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options of the page's filter."""
-    for add in (
-        click.option("--until", metavar="DAY", help="Last day (UTC)."),
-        click.option("--since", metavar="DAY", help="First day (UTC), such as 2026-11-30."),
-        click.option("--ip-address", metavar="ADDRESS", help="Where it came from."),
-        click.option("--person", metavar="ADDRESS", help="Email address of who acted or was affected."),
-        click.option("--event", help="Such as user.created."),
-    ):
-        command = add(command)
-    return command
+# Those of the page's filter.
+filters = options(
+    click.option("--event", help="Such as user.created."),
+    click.option("--person", metavar="ADDRESS", help="Email address of who acted or was affected."),
+    click.option("--ip-address", metavar="ADDRESS", help="Where it came from."),
+    click.option("--since", metavar="DAY", help="First day (UTC), such as 2026-11-30."),
+    click.option("--until", metavar="DAY", help="Last day (UTC)."),
+)
 
 
 @audit.command("list")

@@ -12,9 +12,9 @@ from webapp.accounts.passwords.policy import PasswordRejected
 from webapp.accounts.service import AddressTaken
 from webapp.accounts.users import administration
 from webapp.audit import service as audit
-from webapp.cli.base import changed_database, echo
-from webapp.cli.output import json_option, print_json
-from webapp.cli.user_data import default_name, to_dict
+from webapp.cli.base import changed_database
+from webapp.cli.output import json_option, print_result
+from webapp.cli.user_data import to_dict
 from webapp.core.app_state import app_state
 from webapp.core.email_addresses import InvalidEmailAddress
 from webapp.web.forms import text_error
@@ -32,7 +32,7 @@ def create_admin(email: str, name: str, password_stdin: bool, as_json: bool) -> 
         password = sys.stdin.readline().rstrip("\r\n")
     else:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
-    name = name.strip() or default_name(email)
+    name = name.strip() or names.from_address(email)
     # The pages would refuse the same text, so nobody could enter it there.
     if wrong := text_error(name, most=names.MAX_NAME_LENGTH) or names.problem(name):
         raise click.ClickException(f"This name can't be used. {wrong}")
@@ -54,7 +54,4 @@ def create_admin(email: str, name: str, password_stdin: bool, as_json: bool) -> 
         raise click.ClickException(f"{email}: {error}") from error
     except PasswordRejected as error:
         raise click.ClickException(f"This password can't be used for {email}. {error}") from error
-    if as_json:
-        print_json(data)
-    else:
-        echo(f"{email} can now sign in as an administrator.")
+    print_result(data, as_json, f"{email} can now sign in as an administrator.")

@@ -1,12 +1,11 @@
 """The options of `mailroom mail set`: the fields of the page. Secrets come from files, as anybody can see arguments."""
 
 import sys
-from collections.abc import Callable
 from typing import Any, TextIO
 
 import click
 
-from webapp.cli.options import option
+from webapp.cli.options import option, options
 from webapp.mail.server_page.forms import SECRETS
 
 # What each field means, in the order of the page.
@@ -37,22 +36,6 @@ HELP = {
 }
 FILE_HELP = "Read it from a file; - is standard input."
 SECRET_OPTIONS = {name: f"{option(name)}-file" for name in SECRETS}
-Command = Callable[..., None]
-
-
-def server_options(command: Command) -> Command:
-    """Add the options."""
-    given: list[Callable[[Command], Command]] = [click.option(option(name), help=text) for name, text in HELP.items()]
-    given += [
-        click.option("--password-stdin", is_flag=True, help="Read the password from standard input."),
-        *(click.option(name, type=click.File(), help=FILE_HELP) for name in SECRET_OPTIONS.values()),
-        click.option("--remove-client-secret", flag_value="y", help="Forget the saved client secret."),
-        _own("--field", "NAME=VALUE", "A field of the provider's own."),
-        _own("--field-file", "NAME=FILE", "The same from a file, for secrets."),
-    ]
-    for add in reversed(given):
-        command = add(command)
-    return command
 
 
 def read_options(given: dict[str, Any]) -> dict[str, str]:
@@ -77,13 +60,23 @@ def read_own_fields(given: dict[str, Any]) -> dict[str, str]:
     return own
 
 
-def _own(name: str, metavar: str, text: str) -> Callable[[Command], Command]:
-    return click.option(name, multiple=True, metavar=metavar, callback=_pairs, help=text)
-
-
 def _pairs(_context: click.Context, _option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     """Split texts at their first equals sign. Raises BadParameter."""
     pairs = [value.partition("=") for value in values]
     if wrong := [name for name, equals, _ in pairs if not name or not equals]:
         raise click.BadParameter(f"{wrong[0]!r} has no name and value with = between them.")
     return {name: value for name, _, value in pairs}
+
+
+server_options = options(
+    *(click.option(option(name), help=text) for name, text in HELP.items()),
+    click.option("--password-stdin", is_flag=True, help="Read the password from standard input."),
+    *(click.option(name, type=click.File(), help=FILE_HELP) for name in SECRET_OPTIONS.values()),
+    click.option("--remove-client-secret", flag_value="y", help="Forget the saved client secret."),
+    click.option(
+        "--field", multiple=True, metavar="NAME=VALUE", callback=_pairs, help="A field of the provider's own."
+    ),
+    click.option(
+        "--field-file", multiple=True, metavar="NAME=FILE", callback=_pairs, help="The same from a file, for secrets."
+    ),
+)

@@ -1,12 +1,14 @@
 """Options that hold what a form of the pages holds: the form checks them, so that both accept the same."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import click
 from werkzeug.datastructures import MultiDict
 
 from webapp.web.forms import Form
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class BadOptions(click.UsageError):
@@ -14,6 +16,17 @@ class BadOptions(click.UsageError):
 
     def __init__(self, problems: Mapping[str, str]) -> None:
         super().__init__("\n".join(f"{name}: {problem}" if name else problem for name, problem in problems.items()))
+
+
+def options(*given: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Return a decorator that adds several options to a command, in this order."""
+
+    def add(command: Command) -> Command:
+        for one in reversed(given):
+            command = one(command)
+        return command
+
+    return add
 
 
 def form_data(values: Mapping[str, Any]) -> MultiDict[str, str]:

@@ -10,15 +10,9 @@ from sqlalchemy.orm import Session
 from webapp.audit import service as audit
 from webapp.cli.applications import find as find_application
 from webapp.cli.base import changed_database, open_database
-from webapp.cli.options import form_data, require_valid
+from webapp.cli.options import form_data, options, require_valid
 from webapp.cli.outbox_output import HEADER, attempt_to_dict, handed_to_dict, print_story, to_dict, to_row
-from webapp.cli.output import (
-    json_option,
-    limit_option,
-    print_csv,
-    print_json,
-    print_list,
-)
+from webapp.cli.output import json_option, limit_option, print_csv, print_json, print_list, print_result
 from webapp.core.app_state import app_state
 from webapp.core.database import Database
 from webapp.core.errors import NotFound
@@ -39,18 +33,15 @@ outbox = AppGroup("outbox", help="What became of each message; try again, cancel
 Change = Callable[[Session, int], Any]
 
 
-def filters(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options of the list's filter."""
-    for add in (
-        click.option("--application", metavar="NAME", help="The application, by its name or identifier."),
-        click.option("--until", metavar="DAY", help="Last day (UTC)."),
-        click.option("--since", metavar="DAY", help="First day (UTC), such as 2026-11-30."),
-        click.option("--kind", help="Type, such as activation or reset."),
-        click.option("--address", help="An address, the beginning of one, or a domain after an @."),
-        click.option("--state", type=click.Choice([state.value for state in StateFilter]), help="Default: all."),
-    ):
-        command = add(command)
-    return command
+# Those of the list's filter.
+filters = options(
+    click.option("--state", type=click.Choice([state.value for state in StateFilter]), help="Default: all."),
+    click.option("--address", help="An address, the beginning of one, or a domain after an @."),
+    click.option("--kind", help="Type, such as activation or reset."),
+    click.option("--since", metavar="DAY", help="First day (UTC), such as 2026-11-30."),
+    click.option("--until", metavar="DAY", help="Last day (UTC)."),
+    click.option("--application", metavar="NAME", help="The application, by its name or identifier."),
+)
 
 
 @outbox.command("list")
@@ -96,7 +87,7 @@ def retry(message_ids: tuple[int, ...], everything: bool, as_json: bool, **given
             number = bulk.retry_all(database, form.to_filter(), form.names())
         else:
             number = _change_each(database, message_ids, service.retry)
-    _print_number("retried", number, as_json)
+    print_result({"retried": number}, as_json, f"Messages retried: {number}")
 
 
 @outbox.command()
@@ -118,7 +109,7 @@ def cancel(message_ids: tuple[int, ...], everything: bool, yes: bool, as_json: b
             number = bulk.cancel_all(database, form.to_filter(), form.names())
         else:
             number = _change_each(database, message_ids, service.cancel)
-    _print_number("canceled", number, as_json)
+    print_result({"canceled": number}, as_json, f"Messages canceled: {number}")
 
 
 @outbox.command("resend")
@@ -128,10 +119,7 @@ def send_again(message_id: int, as_json: bool) -> None:
     """Send a message again, with a new link in place of the old one."""
     with changed_database() as database, database.transaction() as session:
         copy = _change(session, message_id, resend.resend)
-    if as_json:
-        print_json({"id": copy})
-    else:
-        click.echo(f"Message {message_id} is sent again, as message {copy}.")
+    print_result({"id": copy}, as_json, f"Message {message_id} is sent again, as message {copy}.")
 
 
 @outbox.command()
@@ -206,10 +194,3 @@ def _get(session: Session, message_id: int) -> Message:
         return service.get_message(session, message_id)
     except NotFound as error:
         raise click.ClickException(f"There is no message {message_id}.") from error
-
-
-def _print_number(what: str, number: int, as_json: bool) -> None:
-    if as_json:
-        print_json({what: number})
-    else:
-        click.echo(f"Messages {what}: {number}")

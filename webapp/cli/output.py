@@ -50,6 +50,14 @@ def print_json(value: object) -> None:
     click.echo(to_json(value))
 
 
+def print_result(value: object, as_json: bool, *lines: str) -> None:
+    """Print one value, or for people these lines."""
+    if as_json:
+        print_json(value)
+    else:
+        click.echo("\n".join(lines))
+
+
 def print_json_array(items: Iterable[object]) -> None:
     """Print an array, one item in each line, while the items are read."""
     separator = "["

@@ -12,9 +12,9 @@ from webapp.accounts.models import Role, User
 from webapp.accounts.password_links import service as password_links
 from webapp.accounts.users import admin_links, administration
 from webapp.accounts.users.forms import CorrectAddressForm
-from webapp.cli.base import changed_database, echo
+from webapp.cli.base import changed_database
 from webapp.cli.options import form_data, require_valid
-from webapp.cli.output import json_option, print_json
+from webapp.cli.output import json_option, print_json, print_result
 from webapp.cli.user_data import email_argument, find, link_to_dict, print_link, public_url, role_type, to_dict
 from webapp.core.app_state import app_state
 from webapp.core.errors import TooManyRequests
@@ -132,7 +132,4 @@ def _change(email: str, as_json: bool, done: str, change: Change) -> None:
         user = administration.lock_user(session, find(session, email).id, by=None)
         change(session, user)
         data = to_dict(user)
-    if as_json:
-        print_json(data)
-    else:
-        echo(f"{user.email}: {done}.")
+    print_result(data, as_json, f"{user.email}: {done}.")

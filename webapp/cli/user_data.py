@@ -6,7 +6,6 @@ import click
 from sqlalchemy.orm import Session
 
 from webapp.accounts import service
-from webapp.accounts.links import service as links
 from webapp.accounts.models import Role, User
 from webapp.accounts.users.admin_links import ShownLink
 from webapp.cli.output import moment, print_fields
@@ -25,11 +24,6 @@ def find(session: Session, email: str) -> User:
     return user
 
 
-def default_name(email: str) -> str:
-    """Return the name of somebody whose name wasn't given. “ada.lovelace” would look like a domain in it."""
-    return email.partition("@")[0].replace(".", " ")
-
-
 def public_url(session: Session) -> str:
     """Return the public URL, with which links begin. Raises ClickException if none is set."""
     url = general(session, app_state().config).public_url
@@ -46,8 +40,7 @@ def to_dict(user: User) -> dict[str, Any]:
 
 def link_to_dict(link: ShownLink, url: str) -> dict[str, Any]:
     """Return a link as JSON has it."""
-    secret = url + links.PATHS[link.purpose] + link.secret
-    return {"link": secret, "code": link.code, "link_expires_at": link.expires_at}
+    return {"link": link.url(url), "code": link.code, "link_expires_at": link.expires_at}
 
 
 def print_link(data: dict[str, Any]) -> None:

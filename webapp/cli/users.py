@@ -1,14 +1,12 @@
 """`mailroom create-admin` and `mailroom users`."""
 
-from collections.abc import Callable
 from itertools import chain
 from pathlib import Path
 
 import click
 from flask.cli import AppGroup
-from sqlalchemy.orm import Session
 
-from webapp.accounts import audit_events
+from webapp.accounts import audit_events, names
 from webapp.accounts.imports.formats import ENCODINGS
 from webapp.accounts.models import Role, User, UserState
 from webapp.accounts.users import admin_links, administration, listing
@@ -17,10 +15,10 @@ from webapp.accounts.users.forms import NewUserForm, UserFilterForm
 from webapp.audit import service as audit
 from webapp.cli import user_import
 from webapp.cli.base import changed_database, echo, open_database
-from webapp.cli.options import form_data, require_valid
+from webapp.cli.options import form_data, options, require_valid
 from webapp.cli.output import json_option, limit_option, moment, print_csv, print_json, print_list
 from webapp.cli.user_actions import actions
-from webapp.cli.user_data import default_name, email_argument, link_to_dict, print_link, public_url, role_type, to_dict
+from webapp.cli.user_data import email_argument, link_to_dict, print_link, public_url, role_type, to_dict
 from webapp.core.app_state import app_state
 from webapp.core.i18n import LANGUAGES
 from webapp.web.forms import text
@@ -29,7 +27,12 @@ HEADER = ("id", "state", "role", "created (UTC)", "email", "name")
 users = AppGroup("users", help="People with an account: create, import, disable, let in.")
 for action in actions.commands.values():
     users.add_command(action)
-Change = Callable[[Session, User], object]
+# Those of the list's filter.
+filters = options(
+    click.option("--search", help="Beginnings of words of the name or address, or a complete address."),
+    click.option("--state", type=click.Choice([state.value for state in UserState])),
+    click.option("--role", type=role_type),
+)
 
 
 @users.command()
@@ -52,7 +55,7 @@ def add(
     """Create a user, who chooses a password by a link."""
     if send_activation and show_link:
         raise click.UsageError("Use --send-activation or --show-link, not both.")
-    given = {"email": email, "name": name or default_name(email), "role": role, "language": language or ""}
+    given = {"email": email, "name": name or names.from_address(email), "role": role, "language": language or ""}
     form = NewUserForm(formdata=form_data(given))
     require_valid(form, {"email": "EMAIL"})
     with changed_database() as database, database.transaction() as session:
@@ -75,9 +78,7 @@ def add(
 
 
 @users.command("list")
-@click.option("--search", help="Beginnings of words of the name or address, or a complete address.")
-@click.option("--state", type=click.Choice([state.value for state in UserState]))
-@click.option("--role", type=role_type)
+@filters
 @limit_option
 @json_option
 def list_users(limit: int | None, as_json: bool, **given: str | None) -> None:
@@ -89,9 +90,7 @@ def list_users(limit: int | None, as_json: bool, **given: str | None) -> None:
 
 
 @users.command()
-@click.option("--search", help="Beginnings of words of the name or address, or a complete address.")
-@click.option("--state", type=click.Choice([state.value for state in UserState]))
-@click.option("--role", type=role_type)
+@filters
 def export(**given: str | None) -> None:
     """Print users as CSV, which `mailroom users import` reads."""
     user_filter = UserFilterForm(formdata=form_data(given)).to_filter()

@@ -7,16 +7,15 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 from sqlalchemy.orm import Session
-from werkzeug.datastructures import MultiDict
 
+from webapp.applications.names import names as application_names
 from webapp.cli.applications import find as find_application
-from webapp.cli.base import changed_database, echo, open_database
+from webapp.cli.base import changed_database, open_database
 from webapp.cli.options import BadOptions, require_valid
-from webapp.cli.output import json_option, moment, print_fields, print_json, print_json_array, print_table
+from webapp.cli.output import json_option, moment, print_json_array, print_result, print_table
 from webapp.core.app_state import app_state
-from webapp.core.database import Database
 from webapp.webhooks import service
-from webapp.webhooks.forms import WebhookForm, scope_of
+from webapp.webhooks.forms import WebhookForm, to_post
 from webapp.webhooks.labels import describe_failure, host_of
 from webapp.webhooks.models import Webhook
 from webapp.webhooks.registry import event_types
@@ -46,7 +45,7 @@ Change = Callable[[Session, Webhook], object]
 def list_webhooks(as_json: bool) -> None:
     """List the webhooks."""
     with open_database() as database, database.read() as session:
-        names = service.application_names(session)
+        names = application_names(session)
         found = [_to_dict(one, names) for one in service.list_all(session)]
     if as_json:
         print_json_array(found)
@@ -65,15 +64,12 @@ def add(name: str, url: str, events: tuple[str, ...], application: str | None, a
 
     With - as the URL, it is read from standard input: many URLs are secrets, and anybody can see arguments.
     """
-    with changed_database() as database:
-        form = _form(database, {"webhook_name": name, "webhook_url": _read(url)}, events, application)
-        with database.transaction() as session:
-            created = service.create(session, app_state().sealer, **form.values)
-            data = {**_to_dict(created.webhook, service.application_names(session)), "secret": created.secret}
-    if as_json:
-        print_json(data)
-    else:
-        print_fields([("Signing secret", created.secret)])
+    given_url = _read(url)
+    with changed_database() as database, database.transaction() as session:
+        values = {"name": name, "url": given_url, "events": events, "application_id": None}
+        created = service.create(session, app_state().sealer, **_valid(session, values, application))
+        data = {**_to_dict(created.webhook, application_names(session)), "secret": created.secret}
+    print_result(data, as_json, f"Signing secret: {created.secret}")
 
 
 @webhooks.command()
@@ -96,24 +92,17 @@ def change(
     as_json: bool,
 ) -> None:
     """Change a webhook. What isn't given stays as it is."""
-    with changed_database() as database:
-        with database.read() as session:
-            webhook = _find(session, name)
-            applications = service.application_names(session)
-        given = {
-            "webhook_name": new_name if new_name is not None else webhook.name,
-            "webhook_url": _read(url) if url is not None else service.saved_url(webhook, app_state().sealer),
-        }
-        chosen = () if all_events else events or tuple(webhook.events)
-        present = applications.get(webhook.application_id) if webhook.application_id else None
-        form = _form(database, given, chosen, None if all_applications else application or present)
-        with database.transaction() as session:
-            service.update(session, app_state().sealer, webhook.id, **form.values)
-            data = _to_dict(service.get(session, webhook.id), applications)
-    if as_json:
-        print_json(data)
-    else:
-        echo(f"{data['name']}: changed.")
+    chosen = [] if all_events else list(events) or None
+    given = {"name": new_name, "url": None if url is None else _read(url), "events": chosen}
+
+    def change_one(session: Session, webhook: Webhook) -> None:
+        sealer = app_state().sealer
+        values = service.values_of(webhook, sealer) | {key: value for key, value in given.items() if value is not None}
+        if all_applications:
+            values["application_id"] = None
+        service.update(session, sealer, webhook.id, **_valid(session, values, application))
+
+    _change(name, as_json, "changed", change_one)
 
 
 @webhooks.command()
@@ -127,10 +116,8 @@ def test(context: click.Context, name: str, as_json: bool) -> None:
             webhook = _find(session, name)
         result = send_test(app_state(), webhook)
     error = describe_failure(result.failure_code, result.failure_params) if result.failure_code else None
-    if as_json:
-        print_json({"ok": error is None, "status": result.status, "error": error})
-    else:
-        echo(error or "Test event delivered.")
+    answer = {"ok": error is None, "status": result.status, "error": error}
+    print_result(answer, as_json, error or "Test event delivered.")
     context.exit(1 if error else 0)
 
 
@@ -141,10 +128,7 @@ def rotate(name: str, as_json: bool) -> None:
     """Create a new signing secret, and print it. The previous one also signs for a day."""
     with changed_database() as database, database.transaction() as session:
         secret = service.renew_secret(session, app_state().sealer, _find(session, name).id)
-    if as_json:
-        print_json({"name": name, "secret": secret})
-    else:
-        print_fields([("Signing secret", secret)])
+    print_result({"name": name, "secret": secret}, as_json, f"Signing secret: {secret}")
 
 
 @webhooks.command()
@@ -174,21 +158,19 @@ def delete(name: str, yes: bool, as_json: bool) -> None:
     _change(name, as_json, "deleted", lambda session, webhook: service.delete(session, webhook.id))
 
 
-def _form(database: Database, given: dict[str, str], events: tuple[str, ...], application: str | None) -> WebhookForm:
-    """Return the form of the page with what is given. Raises BadOptions, or ClickException for the application."""
-    with database.read() as session:
-        names = service.application_names(session)
-        id_ = find_application(session, application).id if application else 0
-    if unknown := sorted(set(events) - set(event_types())):
+def _valid(session: Session, values: dict[str, Any], application: str | None) -> dict[str, Any]:
+    """Return values, with the application of this name if one is given, as the form of the page takes them.
+
+    Raises BadOptions, or ClickException for the application.
+    """
+    if application:
+        values = values | {"application_id": find_application(session, application).id}
+    if unknown := sorted(set(values["events"]) - set(event_types())):
         known = ", ".join(sorted(event_types()))
         raise BadOptions({"--event": f"There is no event {unknown[0]}. There are: {known}."})
-    data = MultiDict(given)
-    data["webhook_application"] = str(id_)
-    data["webhook_scope"] = scope_of(events)
-    data.setlist("webhook_events", list(events))
-    form = WebhookForm(names, formdata=data)
+    form = WebhookForm(application_names(session), formdata=to_post(values))
     require_valid(form, OPTIONS)
-    return form
+    return form.values
 
 
 def _to_dict(webhook: Webhook, applications: dict[int, str]) -> dict[str, Any]:
@@ -219,11 +201,8 @@ def _change(name: str, as_json: bool, done: str, change: Change) -> None:
     with changed_database() as database, database.transaction() as session:
         webhook = _find(session, name)
         change(session, webhook)
-        data = _to_dict(webhook, service.application_names(session))
-    if as_json:
-        print_json(data)
-    else:
-        echo(f"{data['name']}: {done}.")
+        data = _to_dict(webhook, application_names(session))
+    print_result(data, as_json, f"{data['name']}: {done}.")
 
 
 def _find(session: Session, name: str) -> Webhook:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from webapp.applications import service
 from webapp.applications.models import Application
-from webapp.applications.values import InvalidValues, Values, name_key
+from webapp.applications.values import PERMISSIONS, InvalidValues, Values, name_key
 from webapp.core.errors import NotFound
 from webapp.core.text import trimmed
 from webapp.settings.declared import APPLICATIONS, Declared
@@ -16,8 +16,6 @@ from webapp.settings_file.document import Document, Table
 from webapp.settings_file.entries import list_of_texts, secret_of, value_of
 
 IDENTIFIER, SECRET = "identifier", "secret"
-# What an application may do, as in `mailroom applications add --may`.
-MAY = {"send": "may_send", "users": "may_manage_users"}
 # The keys with a list of texts, and the fields of `Values`; all others have the same name.
 LISTS = {"senders": "allowed_senders", "networks": "networks", "return_urls": "return_urls"}
 OTHERS = {"name": str, "messages_per_hour": int, "trusts_networks": bool}
@@ -105,7 +103,7 @@ def _given(table: Table) -> dict[str, Any] | None:
 
 def _permissions(table: Table) -> dict[str, bool | None]:
     may = list_of_texts(table, "may")
-    if may is not None and (unknown := sorted(set(may) - MAY.keys())):
-        table.report("may", f"There is no “{unknown[0]}”. Allowed are: {', '.join(MAY)}.")
+    if may is not None and (unknown := sorted(set(may) - PERMISSIONS.keys())):
+        table.report("may", f"There is no “{unknown[0]}”. Allowed are: {', '.join(PERMISSIONS)}.")
         may = None
-    return {field: None if may is None else name in may for name, field in MAY.items()}
+    return {field: None if may is None else name in may for name, field in PERMISSIONS.items()}

@@ -13,6 +13,8 @@ from wtforms import BooleanField, DateField, Field, IntegerField
 
 from webapp.applications import service as applications
 from webapp.applications.models import Application
+from webapp.applications.names import names as application_names
+from webapp.applications.values import PERMISSIONS
 from webapp.core.config import Config
 from webapp.mail.models import MailServer
 from webapp.mail.server_page.forms import mail_server_form
@@ -20,7 +22,7 @@ from webapp.mail.servers import COLUMNS, find_saved
 from webapp.providers.registry import get_providers
 from webapp.settings import service as settings
 from webapp.settings.declared import APPLICATIONS, GENERAL, MAIL_SERVERS, SECURITY, WEBHOOKS
-from webapp.settings_file.applications import LISTS, MAY, OTHERS
+from webapp.settings_file.applications import LISTS, OTHERS
 from webapp.webhooks import service as webhooks
 from webapp.webhooks.models import Webhook
 
@@ -44,7 +46,7 @@ def export(session: Session) -> str:
     if found := applications.list_all(session):
         document.add(APPLICATIONS, _tables([_application(*one) for one in enumerate(found, 1)]))
     if hooks := webhooks.list_all(session):
-        names = webhooks.application_names(session)
+        names = application_names(session)
         tables = [_webhook(*one, names.get(one[1].application_id or 0, "")) for one in enumerate(hooks, 1)]
         document.add(WEBHOOKS, _tables(tables))
     return tomlkit.dumps(document)
@@ -64,7 +66,7 @@ def _mail_server(server: MailServer) -> Table:
 
 
 def _application(number: int, application: Application) -> Table:
-    may = [name for name, field in MAY.items() if getattr(application, field)]
+    may = [name for name, field in PERMISSIONS.items() if getattr(application, field)]
     values = {"name": application.name, "identifier": application.identifier, "may": may}
     values |= {key: getattr(application, field) for key, field in {**LISTS, **{key: key for key in OTHERS}}.items()}
     table = _table({key: value for key, value in values.items() if value})

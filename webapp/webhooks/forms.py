@@ -1,18 +1,19 @@
 """The form of one webhook."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask_babel import gettext as _
+from werkzeug.datastructures import MultiDict
 from wtforms import Field, RadioField, SelectChoice, SelectField, SelectMultipleField, StringField, ValidationError
 from wtforms.validators import InputRequired
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from webapp.core import http_client
-from webapp.core.errors import MailroomError
 from webapp.core.i18n import lazy_gettext as lazy
 from webapp.web.forms import Form, text_error
-from webapp.webhooks import registry, service
+from webapp.webhooks import registry
+from webapp.webhooks.registry import Audience
 
 ALL, CHOSEN = "all", "chosen"
 MAX_NAME_LENGTH = 100
@@ -71,12 +72,21 @@ class WebhookForm(Form):
         """Require an event, and only such as the application has."""
         if self.webhook_scope.data == CHOSEN and not self.webhook_events.data:
             raise ValidationError(_("Select at least one event."))
-        try:
-            service.check_events(self.values["events"], self.values["application_id"])
-        except MailroomError as error:
-            raise ValidationError(str(error)) from error
+        if self.webhook_application.data:
+            for name in self.values["events"]:
+                if registry.event_types()[name].audience is Audience.NOBODY:
+                    raise ValidationError(_("%(name)s is sent only to webhooks of all applications.", name=name))
 
 
 def scope_of(events: Sequence[str]) -> str:
     """Return whether all or only chosen events are sent, as the form says it."""
     return CHOSEN if events else ALL
+
+
+def to_post(values: Mapping[str, Any]) -> MultiDict[str, str]:
+    """Return what a browser would send for values such as those of the form."""
+    posted = MultiDict({f"webhook_{name}": str(values[name]) for name in ("name", "url")})
+    posted["webhook_application"] = str(values["application_id"] or 0)
+    posted["webhook_scope"] = scope_of(values["events"])
+    posted.setlist("webhook_events", list(values["events"]))
+    return posted

@@ -7,6 +7,7 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
+from webapp.applications.names import names as application_names
 from webapp.core.app_state import app_state
 from webapp.core.errors import SetInFile
 from webapp.settings import declared
@@ -154,7 +155,7 @@ def _form(webhook: Webhook, **given: Any) -> WebhookForm:
 
 def _applications() -> dict[int, str]:
     with app_state().database.read() as session:
-        return service.application_names(session)
+        return application_names(session)
 
 
 def _shared() -> dict[str, Any]:

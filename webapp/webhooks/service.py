@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from flask_babel import lazy_gettext as _
@@ -20,10 +20,9 @@ from webapp.core.errors import MailroomError, NotFound
 from webapp.core.queue import run_after_commit
 from webapp.core.sealing import CannotUnseal, Sealer
 from webapp.settings import declared
-from webapp.webhooks import audit_events, registry, signing
+from webapp.webhooks import audit_events, signing
 from webapp.webhooks.events import DELIVER
 from webapp.webhooks.models import DeliveryState, Webhook, WebhookDelivery
-from webapp.webhooks.registry import Audience
 
 # The purposes that the columns are sealed for.
 URL, SECRET, PREVIOUS_SECRET = "webhook.url", "webhook.secret", "webhook.previous_secret"
@@ -41,20 +40,6 @@ class NameTaken(MailroomError):
 
     def __init__(self) -> None:
         super().__init__(_("Another webhook has this name."))
-
-
-class UnknownEvent(MailroomError):
-    """There is no type of event with this name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(_("There is no event %(name)s.", name=name))
-
-
-class NotOfApplications(MailroomError):
-    """No application has events of this type."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(_("%(name)s is sent only to webhooks of all applications.", name=name))
 
 
 class InvalidSecret(MailroomError):
@@ -91,10 +76,10 @@ def create(
 ) -> Created:
     """Create a webhook with this signing secret, or a random one.
 
-    `events` are names of event types, none for all. Raises NameTaken, InvalidUrl, UnknownEvent, NotOfApplications,
-    NotFound if there is no such application, InvalidSecret.
+    `events` are names of event types, none for all. Raises NameTaken, InvalidUrl, InvalidSecret, or NotFound if there
+    is no such application.
     """
-    _check(session, url, events, application_id)
+    _check(session, url, application_id)
     now, signing_secret = clock.now(), _checked(secret) if secret else signing.new_secret()
     webhook = Webhook(
         name=name,
@@ -126,7 +111,7 @@ def update(
 
     Raises the same as `create`, and SetInFile.
     """
-    _check(session, url, events, application_id)
+    _check(session, url, application_id)
     webhook = get(session, webhook_id, lock=True)
     new = {"name": name, "application_id": application_id, "events": list(events)}
     changed = [attribute for attribute, value in new.items() if getattr(webhook, attribute) != value]
@@ -231,10 +216,10 @@ def recent_deliveries(session: Session, webhook_id: int) -> list[WebhookDelivery
     return list(session.scalars(own.order_by(WebhookDelivery.id.desc()).limit(RECENT)))
 
 
-def application_names(session: Session) -> dict[int, str]:
-    """Return the names of the applications, by id, that a webhook can be of."""
-    names = session.execute(select(Application.id, Application.name).order_by(Application.name))
-    return dict(names.all())
+def values_of(webhook: Webhook, sealer: Sealer) -> dict[str, Any]:
+    """Return what `update` takes, as it is saved."""
+    url = saved_url(webhook, sealer)
+    return {"name": webhook.name, "url": url, "application_id": webhook.application_id, "events": webhook.events}
 
 
 def saved_url(webhook: Webhook, sealer: Sealer) -> str:
@@ -258,19 +243,8 @@ def endpoint(webhook: Webhook, sealer: Sealer) -> Endpoint:
     return Endpoint(sealer.open(webhook.sealed_url, URL), secrets)
 
 
-def check_events(events: Sequence[str], application_id: int | None) -> None:
-    """Require that a webhook can have events of these types. Raises UnknownEvent, NotOfApplications."""
-    for name in events:
-        known = registry.event_types().get(name)
-        if known is None:
-            raise UnknownEvent(name)
-        if application_id is not None and known.audience is Audience.NOBODY:
-            raise NotOfApplications(name)
-
-
-def _check(session: Session, url: str, events: Sequence[str], application_id: int | None) -> None:
+def _check(session: Session, url: str, application_id: int | None) -> None:
     http_client.parse_url(url)
-    check_events(events, application_id)
     if application_id is not None and session.get(Application, application_id) is None:
         raise NotFound
 

@@ -8,7 +8,6 @@ from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from webapp.accounts import service
-from webapp.accounts.links import service as links
 from webapp.accounts.links.errors import AccountDisabled
 from webapp.accounts.models import User
 from webapp.accounts.sessions import browser as sessions
@@ -62,7 +61,7 @@ def show_link(user_id: int) -> ResponseReturnValue:
         flash(_("A link is shown only once. You can create a new one."), "info")
         return redirect(url_for("users.show_user", user_id=user_id))
     browser.pop(SHOWN_LINK)
-    url = public_url + links.PATHS[shown.purpose] + shown.secret
+    url = shown.url(public_url)
     return render_template(
         "accounts/admin_link.html", user=user, shown=shown, url=url, qr_code=_qr_code(url), public_url=public_url
     )

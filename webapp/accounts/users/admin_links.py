@@ -36,6 +36,10 @@ class ShownLink:
     secret: str = field(repr=False)
     code: str = field(repr=False)
 
+    def url(self, public_url: str) -> str:
+        """Return the whole link."""
+        return public_url + links.PATHS[self.purpose] + self.secret
+
 
 def create(session: Session, sealer: Sealer, user_id: int, by: User | None) -> ShownLink:
     """Create an activation link for a pending user, or a reset link for an active one.
