@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import select
 
 from tests.accounts.conftest import NewLink
-from webapp.accounts.imports.people import Person
 from webapp.accounts.models import LinkPurpose, Role, User
 from webapp.accounts.password_links import service as password_links
 from webapp.accounts.users import administration, batches
+from webapp.accounts.users.batches import Person
 from webapp.core.app_state import AppState
 from webapp.webhooks import service as webhooks
 from webapp.webhooks.models import WebhookDelivery
@@ -57,7 +57,7 @@ def test_what_administrators_do_to_accounts_is_told(state: AppState) -> None:
 
 
 def test_each_of_many_new_users_is_told(state: AppState) -> None:
-    people = [Person(line, f"u{line}@example.com", f"u{line}@example.com", "U", Role.MEMBER, None) for line in (1, 2)]
+    people = [Person(f"u{number}@example.com", f"u{number}@example.com", "U", None) for number in (1, 2)]
     with state.database.transaction() as session:
         batches.create(session, people)
     assert [(event_type, about["email"]) for event_type, about in told(state)] == [

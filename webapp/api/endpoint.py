@@ -128,7 +128,9 @@ class Blueprint(SmorestBlueprint):
         large: bool = False,
         batched: bool = False,
     ) -> Callable[[View], View]:
-        """Declare an endpoint; the function gets a Call and the parameters of the path, and may raise Problem.
+        """Declare an endpoint; the function gets a Call and the parameters of the path.
+
+        It may raise Problem and the errors of its `refusals`.
 
         `examples` are those of the body, by name. `large` ones take MAX_UPLOAD_SIZE bytes. A `batched` one gets an
         ApiRequest without a transaction, has to count it and to heed its key, and returns Counted.
@@ -136,7 +138,7 @@ class Blueprint(SmorestBlueprint):
         repeatable = method == "POST"
 
         def decorate(view: View) -> View:
-            work: Any = _parsed(_batched(view) if batched else _in_transaction(view), query, body, repeatable)
+            work: Any = _parsed(_batched(view) if batched else _in_transaction(view, refusals), query, body, repeatable)
             if repeatable:
                 work = self.arguments(IdempotencySchema(), location="headers")(work)
             if body:
@@ -222,7 +224,14 @@ def _parsed(
     return respond
 
 
-def _in_transaction(view: View) -> Callable[..., Reply]:
+def _in_transaction(view: View, refusals: Sequence[Kind]) -> Callable[..., Reply]:
+    def answer(call: Call, **path: Any) -> Reply:
+        try:
+            found: Reply = view(call, **path)
+        except MailroomError as error:
+            raise problems.translated(error, refusals) from None
+        return found
+
     @wraps(view)
     def work(asked: ApiRequest, **path: Any) -> Reply:
         state = app_state()
@@ -230,9 +239,9 @@ def _in_transaction(view: View) -> Callable[..., Reply]:
             allowance = limits.count(session, asked.application.id)
             call = Call(asked.application, asked.body, asked.query, asked.key, session)
             if asked.key is None:
-                reply: Reply = view(call, **path)
+                reply = answer(call, **path)
             else:
-                reply = idempotency.once(session, state.sealer, asked.key, lambda: view(call, **path))
+                reply = idempotency.once(session, state.sealer, asked.key, lambda: answer(call, **path))
         g.api_allowance = allowance
         return reply
 

@@ -34,13 +34,18 @@ from webapp.web.problems import FieldError, Problem
 from webapp.webhooks.events import iso
 
 NOT_CANCELLABLE = Kind(
-    "not-cancellable", 409, "Not cancellable", "Only a message that waits can be canceled; it was sent, or has ended."
+    "not-cancellable",
+    409,
+    "Not cancellable",
+    "Only a message that waits can be canceled; it was sent, or has ended.",
+    NothingToDo,
 )
 NOT_RETRYABLE = Kind(
     "not-retryable",
     409,
     "Not retryable",
     "Only a message that waits, has failed or is uncertain can be retried, and not when it is too old.",
+    NothingToDo,
 )
 problems.KINDS += [NOT_CANCELLABLE, NOT_RETRYABLE]
 
@@ -192,7 +197,7 @@ def show_message(call: Call, message_id: str) -> Reply:
 )
 def cancel_message(call: Call, message_id: str) -> Reply:
     """Cancel a message, as far as it still waits."""
-    return _change(call, message_id, tracking.cancel, NOT_CANCELLABLE)
+    return _change(call, message_id, tracking.cancel)
 
 
 @blueprint.operation(
@@ -208,7 +213,7 @@ def cancel_message(call: Call, message_id: str) -> Reply:
 )
 def retry_message(call: Call, message_id: str) -> Reply:
     """Send a message now that waits, has failed or is uncertain; to those who have it already it isn't sent again."""
-    return _change(call, message_id, tracking.retry, NOT_RETRYABLE)
+    return _change(call, message_id, tracking.retry)
 
 
 def _usual_sender() -> Mailbox:
@@ -219,15 +224,10 @@ def _usual_sender() -> Mailbox:
     return split_sender(server.mail_from)
 
 
-def _change(call: Call, message_id: str, change: Callable[[Session, Submission, str], None], refusal: Kind) -> Reply:
-    submission, recipient = (
-        tracking.find(call.session, call.application.id, message_id),
-        call.body.get("recipient", ""),
-    )
+def _change(call: Call, message_id: str, change: Callable[[Session, Submission, str], None]) -> Reply:
+    submission = tracking.find(call.session, call.application.id, message_id)
     try:
-        change(call.session, submission, recipient)
-    except NothingToDo:
-        raise refusal.problem() from None
+        change(call.session, submission, call.body.get("recipient", ""))
     except NotFound:
         raise Problem(404, "The message has no such recipient.") from None
     return _shown(call, submission)

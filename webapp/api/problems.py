@@ -1,20 +1,25 @@
 """The kinds of problems that have a name of their own, by which programs can tell them apart."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from webapp.core.errors import MailroomError, TooManyRequests
 from webapp.web.problems import FieldError, Problem
 
 DOCUMENTATION = "/api/v1/docs"
 
 
 class Kind(NamedTuple):
-    """One kind of problem. `text` explains it in the documentation."""
+    """One kind of problem. `text` explains it in the documentation.
+
+    `error` is what the functions of endpoints raise that have this kind among their refusals.
+    """
 
     name: str
     status: int
     title: str
     text: str
+    error: type[Exception] | None = None
 
     @property
     def type(self) -> str:
@@ -28,6 +33,14 @@ class Kind(NamedTuple):
         return Problem(
             self.status, detail or self.text, type_=self.type, title=self.title, errors=errors, headers=headers
         )
+
+
+def translated(error: MailroomError, kinds: Iterable[Kind]) -> MailroomError:
+    """Return the problem that an error is for one of these kinds, else the error."""
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, TooManyRequests) else None
+    return next(
+        (one.problem(headers=headers) for one in kinds if one.error is not None and isinstance(error, one.error)), error
+    )
 
 
 UNAUTHENTICATED = Kind(

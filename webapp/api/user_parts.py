@@ -5,8 +5,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from webapp.accounts import return_to
+from webapp.accounts.links import errors
 from webapp.accounts.models import User
 from webapp.accounts.return_to import ReturnTo, ReturnUrlNotAllowed
+from webapp.accounts.service import AddressTaken
 from webapp.accounts.users import members
 from webapp.accounts.users.admin_links import ShownLink
 from webapp.accounts.users.members import Activation, InvalidPerson, IsAdministrator
@@ -14,6 +16,7 @@ from webapp.api import problems
 from webapp.api.endpoint import Call
 from webapp.api.problems import Kind
 from webapp.core.app_state import app_state
+from webapp.core.errors import TooManyRequests
 from webapp.core.return_urls import InvalidReturnUrl
 from webapp.settings.service import general
 from webapp.web.problems import FieldError, Problem
@@ -24,13 +27,22 @@ ADMINISTRATOR = Kind(
     403,
     "Account of an administrator",
     "Applications manage members only, never administrators.",
+    IsAdministrator,
 )
-ALREADY_ACTIVE = Kind("already-active", 409, "Already active", "The person has activated the account before.")
+ALREADY_ACTIVE = Kind(
+    "already-active", 409, "Already active", "The person has activated the account before.", errors.AlreadyActive
+)
 NOT_ACTIVE = Kind(
-    "not-active", 409, "Not active", "The person hasn't activated the account yet: there is no password to reset."
+    "not-active",
+    409,
+    "Not active",
+    "The person hasn't activated the account yet: there is no password to reset.",
+    errors.NotActive,
 )
-ACCOUNT_DISABLED = Kind("account-disabled", 409, "Account disabled", "The account is disabled. Enable it first.")
-ADDRESS_TAKEN = Kind("address-taken", 409, "Address taken", "Another account has this address.")
+ACCOUNT_DISABLED = Kind(
+    "account-disabled", 409, "Account disabled", "The account is disabled. Enable it first.", errors.AccountDisabled
+)
+ADDRESS_TAKEN = Kind("address-taken", 409, "Address taken", "Another account has this address.", AddressTaken)
 NO_PUBLIC_URL = Kind(
     "no-public-url", 409, "No public URL", "Links can't be returned until the public URL is set in Settings → General."
 )
@@ -39,6 +51,7 @@ TOO_SOON = Kind(
     429,
     "Too soon",
     "An email was requested for this address less than five minutes ago. Retry-After says when to try again.",
+    TooManyRequests,
 )
 RETURN_URL_NOT_ALLOWED = Kind(
     "return-url-not-allowed",
@@ -104,14 +117,6 @@ LOCATION = {"Location": {"required": True, "schema": {"type": "string"}, "descri
 USER_PATH = "/users/<int:user_id>"
 
 
-def lock(call: Call, user_id: int) -> User:
-    """Lock a member. Raises NotFound, Problem."""
-    try:
-        return members.lock(call.session, user_id)
-    except IsAdministrator:
-        raise ADMINISTRATOR.problem() from None
-
-
 def return_to_of(call: Call) -> ReturnTo | None:
     """Return where the links of a request lead back to. Raises Problem."""
     try:
@@ -150,13 +155,10 @@ def link_json(session: Session, shown: ShownLink | None) -> dict[str, str] | Non
     return {"url": shown.url(public_url), "code": shown.code, "expires_at": iso(shown.expires_at)}
 
 
-def result_json(result: members.Result) -> dict[str, Any]:
+def result_json(result: members.Result | InvalidPerson) -> dict[str, Any]:
     """Return what became of one of many people."""
+    if isinstance(result, InvalidPerson):
+        refused = {"field": result.field, "detail": str(result)}
+        return {"outcome": "invalid", "id": None, "activation": Activation.NONE, **refused}
     found = {"outcome": result.outcome, "id": result.user_id, "activation": result.activation}
-    return found | {"field": None, "detail": None}
-
-
-def refused_json(error: InvalidPerson) -> dict[str, Any]:
-    """Return that the values of one of many people are not valid."""
-    found = {"outcome": "invalid", "id": None, "activation": Activation.NONE}
-    return found | {"field": error.field, "detail": str(error)}
+    return {**found, "field": None, "detail": None}

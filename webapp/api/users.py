@@ -5,13 +5,12 @@ from collections.abc import Callable
 from flask import request
 from sqlalchemy.orm import Session
 
-from webapp.accounts.links.errors import AccountDisabled, AlreadyActive, NotActive
 from webapp.accounts.models import Role
-from webapp.accounts.service import AddressTaken
 from webapp.accounts.users import administration, listing, members
 from webapp.accounts.users.admin_links import ShownLink
+from webapp.accounts.users.batches import Person
 from webapp.accounts.users.listing import UserFilter
-from webapp.accounts.users.members import Deliver, InvalidPerson, IsAdministrator
+from webapp.accounts.users.members import Deliver, InvalidPerson
 from webapp.api import problems
 from webapp.api.endpoint import PREFIX, Answer, Blueprint, Call, Permission
 from webapp.api.problems import Kind
@@ -36,8 +35,6 @@ from webapp.api.user_parts import (
     USER_PATH,
     invalid,
     link_json,
-    lock,
-    refused_json,
     result_json,
     return_to_of,
     user_json,
@@ -56,7 +53,6 @@ from webapp.api.user_schemas import (
 )
 from webapp.core.app_state import app_state
 from webapp.core.email_addresses import InvalidEmailAddress, validate
-from webapp.core.errors import TooManyRequests
 from webapp.web.problems import FieldError
 
 blueprint = Blueprint(
@@ -91,10 +87,7 @@ def create_user(call: Call) -> Reply:
     except InvalidPerson as error:
         raise invalid(error.field, str(error)) from None
     deliver, back = Deliver(body["activation"]), return_to_of(call)
-    try:
-        found = members.create_or_find(session, app_state().sealer, person, deliver, back)
-    except IsAdministrator:
-        raise ADMINISTRATOR.problem() from None
+    found = members.create_or_find(session, app_state().sealer, person, deliver, back)
     session.flush()
     reply = {
         **user_json(found.user),
@@ -121,7 +114,7 @@ def create_users(call: Call) -> Reply:
     Existing users stay as they are, and get no email. Values that are not valid are reported in the results.
     """
     back = return_to_of(call)
-    read: list[members.Person | InvalidPerson] = []
+    read: list[Person | InvalidPerson] = []
     for one in call.body["users"]:
         try:
             read.append(members.read_person(one["email"] or "", one["name"] or "", one["language"] or ""))
@@ -129,17 +122,9 @@ def create_users(call: Call) -> Reply:
             read.append(error)
     valid = [one for one in read if not isinstance(one, InvalidPerson)]
     results = iter(members.create_all(call.session, valid, Deliver(call.body["activation"]), back))
-    return Reply(
-        {
-            "results": [
-                {
-                    "email": sent["email"],
-                    **(refused_json(one) if isinstance(one, InvalidPerson) else result_json(next(results))),
-                }
-                for sent, one in zip(call.body["users"], read, strict=True)
-            ]
-        }
-    )
+    became = [one if isinstance(one, InvalidPerson) else next(results) for one in read]
+    pairs = zip(call.body["users"], became, strict=True)
+    return Reply({"results": [{"email": sent["email"], **result_json(one)} for sent, one in pairs]})
 
 
 @blueprint.operation(
@@ -167,10 +152,7 @@ def list_users(call: Call) -> Reply:
 )
 def show_user(call: Call, user_id: int) -> Reply:
     """Show a user."""
-    try:
-        return Reply(user_json(members.get(call.session, user_id)))
-    except IsAdministrator:
-        raise ADMINISTRATOR.problem() from None
+    return Reply(user_json(members.get(call.session, user_id)))
 
 
 @blueprint.operation(
@@ -185,7 +167,7 @@ def show_user(call: Call, user_id: int) -> Reply:
 )
 def change_user(call: Call, user_id: int) -> Reply:
     """Change a user. Only the address of a pending one can be changed: others confirm a new one themselves."""
-    user, body, session = lock(call, user_id), call.body, call.session
+    user, body, session = members.lock(call.session, user_id), call.body, call.session
     if not request.get_data():
         raise problems.invalid([FieldError("Say what to change.", pointer="#")])
     if "name" in body:
@@ -196,7 +178,10 @@ def change_user(call: Call, user_id: int) -> Reply:
     if "language" in body:
         administration.change_language(session, user_id, body["language"] or "", None)
     if "email" in body:
-        _correct_address(session, user_id, body["email"])
+        try:
+            administration.correct_address(session, user_id, validate(body["email"]), None)
+        except InvalidEmailAddress as error:
+            raise invalid("email", str(error)) from None
     return Reply(user_json(user))
 
 
@@ -210,7 +195,7 @@ def change_user(call: Call, user_id: int) -> Reply:
 )
 def delete_user(call: Call, user_id: int) -> Reply:
     """Delete a user, with sessions, links and messages."""
-    lock(call, user_id)
+    members.lock(call.session, user_id)
     administration.delete(call.session, user_id, None)
     return Reply(None, 204)
 
@@ -277,35 +262,13 @@ def enable_user(call: Call, user_id: int) -> Reply:
 
 
 def _change(call: Call, user_id: int, change: Callable[[Session, int, None], None]) -> Reply:
-    user = lock(call, user_id)
+    user = members.lock(call.session, user_id)
     change(call.session, user_id, None)
     return Reply(user_json(user))
 
 
 def _request_link(call: Call, user_id: int, request: Callable[..., ShownLink | None]) -> Reply:
-    user, back = lock(call, user_id), return_to_of(call)
+    user, back = members.lock(call.session, user_id), return_to_of(call)
     deliver = Deliver(call.body.get("deliver", Deliver.MAIL))
-    try:
-        shown = request(call.session, app_state().sealer, user, deliver, back)
-    except AlreadyActive:
-        raise ALREADY_ACTIVE.problem() from None
-    except NotActive:
-        raise NOT_ACTIVE.problem() from None
-    except AccountDisabled:
-        raise ACCOUNT_DISABLED.problem() from None
-    except TooManyRequests as error:
-        raise TOO_SOON.problem(headers={"Retry-After": str(error.retry_after)}) from None
+    shown = request(call.session, app_state().sealer, user, deliver, back)
     return Reply({"link": link_json(call.session, shown)})
-
-
-def _correct_address(session: Session, user_id: int, email: str) -> None:
-    try:
-        administration.correct_address(session, user_id, validate(email), None)
-    except InvalidEmailAddress as error:
-        raise invalid("email", str(error)) from None
-    except AddressTaken:
-        raise ADDRESS_TAKEN.problem() from None
-    except AlreadyActive:
-        raise ALREADY_ACTIVE.problem("The person changes the address in their profile, and confirms it.") from None
-    except AccountDisabled:
-        raise ACCOUNT_DISABLED.problem() from None

@@ -94,7 +94,7 @@ def init_app(app: Flask) -> None:
     """Handle all errors."""
     app.register_error_handler(Exception, _handle_error)
     app.register_error_handler(http.HTTPException, handle_http_error)
-    app.register_error_handler(Problem, _handle_problem)
+    app.register_error_handler(Problem, problem_response)
     app.register_error_handler(TooManyRequests, _handle_too_many_requests)
     for error in DATABASE_UNAVAILABLE:
         app.register_error_handler(error, _handle_database_unavailable)
@@ -150,10 +150,6 @@ def handle_http_error(error: http.HTTPException) -> Response | http.HTTPExceptio
         if name not in ("Content-Type", "Content-Length"):
             response.headers.setdefault(name, value)
     return response
-
-
-def _handle_problem(problem: Problem) -> Response:
-    return problem_response(problem)
 
 
 def _handle_too_many_requests(error: TooManyRequests) -> Response:

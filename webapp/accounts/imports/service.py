@@ -116,7 +116,10 @@ def process(session: Session, job: BulkJob, chunk: Chunk) -> list[Item]:
     for person in chunk.entries:
         if isinstance(person, Person) and once.setdefault(person.email_key, person) is not person:
             repeated.append(person)
-    created = batches.create(session, once.values())
+    people_to_create = (
+        batches.Person(one.email, one.email_key, one.name, one.language, one.role) for one in once.values()
+    )
+    created = batches.create(session, people_to_create)
     if Options.of(job).send_activation:
         password_links.enqueue_activations(session, list(created.values()))
     known = _keys_before(session, job.id, [key for key in once if key not in created])

@@ -1,39 +1,25 @@
 """Create many users at once, as imports and applications do."""
 
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
 from webapp.accounts import audit_events, webhook_events
-from webapp.accounts.models import User, UserState, searchable
+from webapp.accounts.models import Role, User, UserState, searchable
 from webapp.audit import service as audit
 from webapp.core import clock
 from webapp.core.database import insert_into
 
 
-class NewUser(Protocol):
-    """Somebody to create."""
+class Person(NamedTuple):
+    """Somebody to create, who was validated. `email_key` is the address as it is compared."""
 
-    @property
-    def email(self) -> str:
-        """The email address."""
-
-    @property
-    def email_key(self) -> str:
-        """The address as it is compared."""
-
-    @property
-    def name(self) -> str:
-        """The name."""
-
-    @property
-    def role(self) -> str:
-        """One of Role."""
-
-    @property
-    def language(self) -> str | None:
-        """A code from `core.i18n`; None is the language of the browser."""
+    email: str
+    email_key: str
+    name: str
+    language: str | None
+    role: str = Role.MEMBER
 
 
 class Created(NamedTuple):
@@ -46,7 +32,7 @@ class Created(NamedTuple):
     state: str
 
 
-def create(session: Session, people: Iterable[NewUser]) -> dict[str, Created]:
+def create(session: Session, people: Iterable[Person]) -> dict[str, Created]:
     """Create a pending user for each address that nobody has; return them by it. No address comes twice."""
     # In one order, so that two of the same people never wait for each other.
     rows = [_row(person) for person in sorted(people, key=lambda person: person.email_key)]
@@ -61,15 +47,11 @@ def create(session: Session, people: Iterable[NewUser]) -> dict[str, Created]:
     return created
 
 
-def _row(person: NewUser) -> dict[str, object]:
+def _row(person: Person) -> dict[str, object]:
     return {
-        "email": person.email,
-        "email_key": person.email_key,
-        "name": person.name,
+        **person._asdict(),
         "search_text": searchable(person.name, person.email),
-        "role": person.role,
         "state": UserState.PENDING,
-        "language": person.language,
         "created_at": clock.now(),
     }
 

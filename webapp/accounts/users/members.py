@@ -19,6 +19,7 @@ from webapp.accounts.password_links import service as password_links
 from webapp.accounts.return_to import ReturnTo
 from webapp.accounts.users import admin_links, administration, batches
 from webapp.accounts.users.admin_links import ShownLink
+from webapp.accounts.users.batches import Person
 from webapp.core import rate_limits
 from webapp.core.email_addresses import InvalidEmailAddress, comparison_key, validate
 from webapp.core.errors import MailroomError, TooManyRequests
@@ -60,16 +61,6 @@ class Activation(StrEnum):
     TOO_SOON = "too_soon"
     ACTIVE = "active"
     DISABLED = "disabled"
-
-
-class Person(NamedTuple):
-    """Somebody to create, who was validated."""
-
-    email: str
-    email_key: str
-    name: str
-    language: str | None
-    role: Role = Role.MEMBER
 
 
 class Found(NamedTuple):

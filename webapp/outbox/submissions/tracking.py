@@ -1,6 +1,7 @@
 """What applications ask about the emails that they handed in: list them, look at one, cancel it, retry it."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,11 +21,7 @@ MAX_ATTEMPTS = 1000
 
 
 class NothingToDo(MailroomError):
-    """No message of the email can be changed like this any more; `error` is the reason of the last one."""
-
-    def __init__(self, error: MailroomError) -> None:
-        super().__init__(str(error))
-        self.error = error
+    """No message of the email can be changed like this any more."""
 
 
 @dataclass(frozen=True)
@@ -112,12 +109,10 @@ def _for_each(session: Session, submission: Submission, recipient: str, change: 
         messages = [one for one in messages if one.recipient_key == search_key(recipient)]
     if not messages:
         raise NotFound
-    done, last = 0, None
+    done = 0
     for message in messages:
-        try:
+        with suppress(NotWaiting, NotRetryable, Unwanted):
             change(message)
             done += 1
-        except (NotWaiting, NotRetryable, Unwanted) as error:
-            last = error
-    if not done and last:
-        raise NothingToDo(last)
+    if not done:
+        raise NothingToDo
