@@ -78,7 +78,7 @@ class UserSchema(Schema):
 
 
 class LinkSchema(Schema):
-    """A link with which the person chooses a password. Whoever has it can take over the account."""
+    """A link with which the person chooses a password. Anybody who has it can take over the account."""
 
     url = fields.String(required=True, metadata={"description": "Works once.", "format": "uri"})
     code = fields.String(

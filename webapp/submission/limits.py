@@ -8,7 +8,7 @@ MIB = 1024 * 1024
 MAX_CONNECTIONS, MAX_PER_ADDRESS = 1000, 100
 # The address of a client that has none any more; no network that anybody trusts holds it.
 UNKNOWN = "0.0.0.0"  # noqa: S104 -- compared, not bound
-# Bytes of unfinished emails in memory, whoever sends them.
+# Bytes of unfinished emails in memory, of all clients.
 MEMORY = 256 * MIB
 # Of one email; a client goes on with the others in a second one (RFC 5321, 4.5.3.1.10).
 MAX_RECIPIENTS = 1000

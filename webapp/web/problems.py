@@ -14,7 +14,7 @@ API_PREFIX = "/api/"
 MEDIA_TYPE = "application/problem+json"
 # The type of a problem that its status explains (RFC 9457, 4.2.1).
 NO_TYPE = "about:blank"
-# Seconds after which it may be worth while to try again, where nothing better is known.
+# Seconds after which it makes sense to try again, where nothing better is known.
 RETRY_AFTER = {429: 60, 503: 5}
 DETAILS = {
     400: "The request can't be read.",

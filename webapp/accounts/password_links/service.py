@@ -96,7 +96,7 @@ def request_reset(session: Session, email: str, client: Client, last_link: str =
 
 
 def enqueue_reset(session: Session, user: User, back: ReturnTo | None = None) -> None:
-    """Enqueue a reset email to an active user, at most one in five minutes, whoever asks.
+    """Enqueue a reset email to an active user, at most one in five minutes.
 
     Raises AccountDisabled, NotActive, TooManyRequests.
     """

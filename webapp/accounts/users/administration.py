@@ -63,7 +63,7 @@ def create_user(
     user.language = language or None
     audit.record(session, audit_events.USER_CREATED, user, role=str(role))
     if send_activation:
-        # Whoever had the address before was deleted.
+        # The previous user with this address was deleted.
         rate_limits.reset(session, throttles.ACTIVATION_EMAILS_BY_ADDRESS, user.email_key)
         password_links.enqueue_activation(session, user)
     return user
