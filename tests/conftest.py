@@ -9,6 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+# Its plugin would import it at the end of a run, where Python before 3.11.8 may fail to build a syntax tree:
+# https://github.com/python/cpython/issues/106905.
+import hypothesis  # noqa: F401
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask

@@ -55,11 +55,6 @@ def announce(session: Session, event_type: EventType, *users: SomeUser) -> None:
     webhooks.enqueue_all(session, [_event(event_type, user) for user in users])
 
 
-def is_wanted(session: Session, event_type: EventType) -> bool:
-    """Return whether any webhook wants such events: ask before collecting many users."""
-    return webhooks.wants(session, event_type)
-
-
 def _event(event_type: EventType, user: SomeUser) -> Event:
     about = {"id": user.id, "email": user.email, "name": user.name, "role": str(user.role), "state": str(user.state)}
     return Event(event_type, _TEXTS[event_type].format(user.email), {"user": about})

@@ -184,33 +184,27 @@ def show_message(call: Call, message_id: str) -> Reply:
     return _shown(call, tracking.find(call.session, call.application.id, message_id))
 
 
-@blueprint.operation(
-    "POST",
-    "/messages/<message_id>/cancel",
-    permission=Permission.SEND,
-    parameters=[ID],
-    body=RecipientChoiceSchema,
-    body_required=False,
-    examples={"All recipients": {}, "One of them": {"recipient": "ada@example.com"}},
-    answer=Answer(MessageStateSchema, STATE_EXAMPLE, description="The message as it is now"),
-    refusals=(NOT_CANCELLABLE,),
-)
+def _action(name: str, refusal: Kind) -> Callable[[Callable[..., Reply]], Callable[..., Reply]]:
+    return blueprint.operation(
+        "POST",
+        f"/messages/<message_id>/{name}",
+        permission=Permission.SEND,
+        parameters=[ID],
+        body=RecipientChoiceSchema,
+        body_required=False,
+        examples={"All recipients": {}, "One of them": {"recipient": "ada@example.com"}},
+        answer=Answer(MessageStateSchema, STATE_EXAMPLE, description="The message as it is now"),
+        refusals=(refusal,),
+    )
+
+
+@_action("cancel", NOT_CANCELLABLE)
 def cancel_message(call: Call, message_id: str) -> Reply:
     """Cancel a message, as far as it still waits."""
     return _change(call, message_id, tracking.cancel)
 
 
-@blueprint.operation(
-    "POST",
-    "/messages/<message_id>/retry",
-    permission=Permission.SEND,
-    parameters=[ID],
-    body=RecipientChoiceSchema,
-    body_required=False,
-    examples={"All recipients": {}, "One of them": {"recipient": "ada@example.com"}},
-    answer=Answer(MessageStateSchema, STATE_EXAMPLE, description="The message as it is now"),
-    refusals=(NOT_RETRYABLE,),
-)
+@_action("retry", NOT_RETRYABLE)
 def retry_message(call: Call, message_id: str) -> Reply:
     """Send a message now that waits, has failed or is uncertain; to those who have it already it isn't sent again."""
     return _change(call, message_id, tracking.retry)

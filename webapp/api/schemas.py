@@ -5,15 +5,6 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-PROBLEM_EXAMPLE = {
-    "type": "/api/v1/docs#invalid-request",
-    "title": "Invalid request",
-    "status": 422,
-    "detail": "Not valid: #/to/0.",
-    "errors": [{"pointer": "#/to/0", "detail": "Enter an email address such as ada@example.com."}],
-}
-TIME = {"type": "string", "format": "date-time"}
-
 
 class FieldErrorSchema(Schema):
     """What is wrong with one part of a request; exactly one of `pointer`, `parameter` and `header` names it."""
@@ -47,15 +38,6 @@ class IdempotencySchema(Schema):
             "pattern": "^[!-~]{1,255}$",
         },
     )
-
-
-class StrictBoolean(fields.Boolean):
-    """True or false, and nothing that some programs take for it."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> bool:
-        if not isinstance(value, bool):
-            raise self.make_error("invalid", input=value)
-        return value
 
 
 class TimeField(fields.AwareDateTime):

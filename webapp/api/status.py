@@ -6,9 +6,8 @@ from webapp.api.endpoint import Answer, Blueprint, Call, Permission
 from webapp.api.replies import Reply
 from webapp.api.schemas import time_field
 from webapp.core import clock
-from webapp.monitoring.state import mail_state
-from webapp.outbox import labels
-from webapp.outbox.status import Flow, cause_of, delivery_status, recently_undelivered
+from webapp.monitoring.state import full_state
+from webapp.outbox.status import Flow
 
 blueprint = Blueprint("Status", "Whether email is being delivered.")
 EXAMPLE = {
@@ -60,16 +59,5 @@ def show_status(call: Call) -> Reply:
 
     For monitoring, and before a batch is sent. Messages are accepted whatever the state: they wait.
     """
-    session, now = call.session, clock.now()
-    found = mail_state(session, now)
-    cause = cause_of(session, delivery_status(session, now))
-    counts = recently_undelivered(session, now)
-    return Reply(
-        {
-            **found,
-            "cause": {"stage": cause.stage, "code": cause.code, "text": labels.describe_cause(cause)}
-            if cause
-            else None,
-            "undelivered": {str(state): lately for state, (_today, lately) in counts.items()},
-        }
-    )
+    found = full_state(call.session, clock.now())
+    return Reply({name: found[name] for name in StatusSchema().fields})

@@ -100,7 +100,9 @@ def change(
         values = service.values_of(webhook, sealer) | {key: value for key, value in given.items() if value is not None}
         if all_applications:
             values["application_id"] = None
-        service.update(session, sealer, webhook.id, **_valid(session, values, application))
+        service.update(
+            session, sealer, webhook.id, **_valid(session, values, None if all_applications else application)
+        )
 
     _change(name, as_json, "changed", change_one)
 

@@ -19,17 +19,7 @@ IDENTIFIER, SECRET = "identifier", "secret"
 # The keys with a list of texts, and the fields of `Values`; all others have the same name.
 LISTS = {"senders": "allowed_senders", "networks": "networks", "return_urls": "return_urls"}
 OTHERS = {"name": str, "messages_per_hour": int, "trusts_networks": bool}
-KEYS = (
-    "name",
-    "identifier",
-    "may",
-    "senders",
-    "messages_per_hour",
-    "networks",
-    "trusts_networks",
-    "return_urls",
-    SECRET,
-)
+KEYS = ("name", IDENTIFIER, "may", *LISTS, "messages_per_hour", "trusts_networks", SECRET)
 
 
 def apply(session: Session, document: Document) -> list[Declared]:
