@@ -30,10 +30,7 @@ from webapp.web.forms import text_error
 
 
 class IsAdministrator(MailroomError):
-    """The account is an administrator's."""
-
-    def __init__(self) -> None:
-        super().__init__(_("This account is an administrator's. Applications manage members only."))
+    """The account is an administrator's, and applications manage members only."""
 
 
 class InvalidPerson(MailroomError):
