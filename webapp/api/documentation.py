@@ -164,6 +164,8 @@ def _type(schema: Json) -> str:
     names = [found] if isinstance(found, str) else found
     known = FORMATS.get(schema.get("format", ""), "text")
     text = " or ".join(known if one == "string" else one for one in names)
+    if "minimum" in schema and "maximum" in schema:
+        text += f" from {schema['minimum']} to {schema['maximum']}"
     return f"array of {_type(schema['items'])}" if found == "array" and schema.get("items") else text
 
 

@@ -11,7 +11,7 @@ from webapp.audit.export import export_csv
 from webapp.audit.forms import FilterForm
 from webapp.audit.models import AuditEntry
 from webapp.cli.base import changed_database, open_database
-from webapp.cli.options import form_data, options, require_valid
+from webapp.cli.options import form_data, options, require_known, require_valid
 from webapp.cli.output import json_option, limit_option, moment, print_csv, print_list
 
 HEADER = ("time (UTC)", "event", "about", "by", "from", "details")
@@ -68,6 +68,8 @@ def to_dict(entry: AuditEntry) -> dict[str, Any]:
 
 
 def _filter_form(given: dict[str, str | None]) -> FilterForm:
+    if given["event"]:
+        require_known("--event", [given["event"]], (known.key for known in registry.event_types()))
     form = FilterForm(formdata=form_data(given))
     require_valid(form)
     return form

@@ -1,6 +1,6 @@
 """Options that hold what a form of the pages holds: the form checks them, so that both accept the same."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import click
@@ -38,6 +38,13 @@ def require_valid(form: Form, names: Mapping[str, str] = {}) -> None:
     """Check a form. Raises BadOptions; `names` has those of options that aren't named like their field."""
     if not form.validate():
         raise BadOptions(problems_of(form, names))
+
+
+def require_known(name: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Raise BadOptions for the first value of an option that isn't known; it names those that are."""
+    names = sorted(known)
+    for unknown in [one for one in given if one not in names][:1]:
+        raise BadOptions({name: f"There is no {unknown}. There are: {', '.join(names)}."})
 
 
 def problems_of(form: Form, names: Mapping[str, str] = {}) -> dict[str, str]:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from webapp.audit import service as audit
 from webapp.cli.applications import find as find_application
 from webapp.cli.base import changed_database, open_database
-from webapp.cli.options import form_data, options, require_valid
+from webapp.cli.options import form_data, options, require_known, require_valid
 from webapp.cli.outbox_output import HEADER, attempt_to_dict, handed_to_dict, print_story, to_dict, to_row
 from webapp.cli.output import json_option, limit_option, print_csv, print_json, print_list, print_result
 from webapp.core.app_state import app_state
@@ -21,7 +21,7 @@ from webapp.outbox import audit_events, bulk, labels, listing, resend, service
 from webapp.outbox.export import export_csv
 from webapp.outbox.filters import StateFilter
 from webapp.outbox.forms import FilterForm
-from webapp.outbox.kinds import Unwanted
+from webapp.outbox.kinds import Unwanted, all_kinds
 from webapp.outbox.models import Message
 from webapp.outbox.resend import AlreadyOnItsWay, NotResendable
 from webapp.outbox.service import NotRetryable, NotWaiting
@@ -138,6 +138,8 @@ def filter_form(given: dict[str, str | None]) -> FilterForm:
     if given["application"]:
         with app_state().database.read() as session:
             given["application"] = str(find_application(session, given["application"]).id)
+    if given["kind"]:
+        require_known("--kind", [given["kind"]], (kind.name for kind in all_kinds()))
     form = FilterForm(formdata=form_data(given))
     require_valid(form)
     return form

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from webapp.applications.names import names as application_names
 from webapp.cli.applications import find as find_application
 from webapp.cli.base import changed_database, open_database
-from webapp.cli.options import BadOptions, require_valid
+from webapp.cli.options import require_known, require_valid
 from webapp.cli.output import json_option, moment, print_json_array, print_result, print_table
 from webapp.core.app_state import app_state
 from webapp.webhooks import service
@@ -167,9 +167,7 @@ def _valid(session: Session, values: dict[str, Any], application: str | None) ->
     """
     if application:
         values = values | {"application_id": find_application(session, application).id}
-    if unknown := sorted(set(values["events"]) - set(event_types())):
-        known = ", ".join(sorted(event_types()))
-        raise BadOptions({"--event": f"There is no event {unknown[0]}. There are: {known}."})
+    require_known("--event", values["events"], event_types())
     form = WebhookForm(application_names(session), formdata=to_post(values))
     require_valid(form, OPTIONS)
     return form.values
