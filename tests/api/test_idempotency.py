@@ -58,6 +58,13 @@ def test_of_many_at_once_one_is_carried_out(shop: Program, database: Database) -
     assert submissions(database) == 1
 
 
+def test_of_many_at_once_each_is_told_why_it_is_refused(shop: Program) -> None:
+    email = {"from": "eve@evil.example"}
+    with ThreadPoolExecutor(16) as clients:
+        answers = [one.result() for one in [clients.submit(shop.submit, KEY, **email) for _ in range(16)]]
+    assert {answer.status_code for answer in answers} == {403}
+
+
 def test_a_key_is_forgotten_after_a_day(shop: Program, database: Database) -> None:
     first = shop.submit(KEY).location
     with database.transaction() as session:

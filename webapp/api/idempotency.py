@@ -78,11 +78,6 @@ def forget(session: Session, key: RequestKey) -> None:
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.id == key.name))
 
 
-def is_kept(session: Session, key: RequestKey) -> bool:
-    """Return whether a request with this key was carried out."""
-    return session.get(IdempotencyKey, key.name) is not None
-
-
 def replay(session: Session, sealer: Sealer, key: RequestKey) -> Reply:
     """Return the reply to the earlier request, with the header Idempotency-Replayed. Raises Problem."""
     earlier = session.get_one(IdempotencyKey, key.name)

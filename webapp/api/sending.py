@@ -50,6 +50,10 @@ class Email:
     key: RequestKey | None
 
 
+class SameKey(Exception):
+    """Two requests of a batch have the same key, so that they have to be carried out one after the other."""
+
+
 def init_app(app: Flask) -> None:
     """Give the application its batches."""
     app.extensions[EXTENSION] = Batches(_take_all)
@@ -62,7 +66,10 @@ def take(email: Email) -> Counted:
 
 
 def _take_all(session: Session, emails: Sequence[Email]) -> list[Counted | Exception]:
-    """Take emails in one transaction. What belongs to a refused one is undone, but for its count."""
+    """Take emails in one transaction. What belongs to a refused one is undone, but for its count. Raises SameKey."""
+    keys = [email.key.name for email in emails if email.key]
+    if len(set(keys)) < len(keys):
+        raise SameKey
     results: dict[int, Counted | Exception] = {}
     allowances: dict[int, Allowance] = {}
     # In this order everywhere, as each application's row stays locked.
@@ -78,8 +85,9 @@ def _take_all(session: Session, emails: Sequence[Email]) -> list[Counted | Excep
     for index, submission in zip(new, taken, strict=True):
         results[index] = Counted(_reply(session, emails[index], submission), allowances[index])
     for index, allowance in allowances.items():
-        if index not in results:
-            results[index] = Counted(_replayed(session, emails[index].key), allowance)
+        key = emails[index].key
+        if index not in results and key is not None:
+            results[index] = Counted(_replayed(session, key), allowance)
     return [results[index] for index in range(len(emails))]
 
 
@@ -99,10 +107,7 @@ def _reply(session: Session, email: Email, submission: Submission | MailroomErro
     return reply
 
 
-def _replayed(session: Session, key: RequestKey | None) -> Reply | MailroomError:
-    if key is None or not idempotency.is_kept(session, key):
-        # The request that came with the same key, in the same batch, was refused.
-        return problems.KEY_REUSED.problem()
+def _replayed(session: Session, key: RequestKey) -> Reply | MailroomError:
     try:
         return idempotency.replay(session, app_state().sealer, key)
     except MailroomError as error:
