@@ -1,9 +1,10 @@
 """What webhooks are told about users."""
 
-from typing import Protocol
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
+from webapp.accounts.models import User
 from webapp.core.i18n import lazy_gettext as lazy
 from webapp.webhooks import events as webhooks
 from webapp.webhooks.events import Event
@@ -26,35 +27,21 @@ _TEXTS = {
 }
 
 
-class SomeUser(Protocol):
-    """What is told about a user."""
+class Account(NamedTuple):
+    """What is told about a user, for one who isn't at hand as a row of the database."""
 
-    @property
-    def id(self) -> int:
-        """The user's id."""
-
-    @property
-    def email(self) -> str:
-        """The email address."""
-
-    @property
-    def name(self) -> str:
-        """The name."""
-
-    @property
-    def role(self) -> str:
-        """One of Role."""
-
-    @property
-    def state(self) -> str:
-        """One of UserState."""
+    id: int
+    email: str
+    name: str
+    role: str
+    state: str
 
 
-def announce(session: Session, event_type: EventType, *users: SomeUser) -> None:
+def announce(session: Session, event_type: EventType, *users: User | Account) -> None:
     """Queue an event about each of these users, in the transaction in which it happens."""
     webhooks.enqueue_all(session, [_event(event_type, user) for user in users])
 
 
-def _event(event_type: EventType, user: SomeUser) -> Event:
+def _event(event_type: EventType, user: User | Account) -> Event:
     about = {"id": user.id, "email": user.email, "name": user.name, "role": str(user.role), "state": str(user.state)}
     return Event(event_type, _TEXTS[event_type].format(user.email), {"user": about})

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from webapp.accounts import audit_events, webhook_events
 from webapp.accounts.models import Role, User, UserState, searchable
+from webapp.accounts.webhook_events import Account
 from webapp.audit import service as audit
 from webapp.core import clock
 from webapp.core.database import insert_into
@@ -22,26 +23,16 @@ class Person(NamedTuple):
     role: str = Role.MEMBER
 
 
-class Created(NamedTuple):
-    """A new user."""
-
-    id: int
-    email: str
-    name: str
-    role: str
-    state: str
-
-
-def create(session: Session, people: Iterable[Person]) -> dict[str, Created]:
+def create(session: Session, people: Iterable[Person]) -> dict[str, Account]:
     """Create a pending user for each address that nobody has; return them by it. No address comes twice."""
     # In one order, so that two of the same people never wait for each other.
     rows = [_row(person) for person in sorted(people, key=lambda person: person.email_key)]
     if not rows:
         return {}
     statement = insert_into(session, User).on_conflict_do_nothing(index_elements=[User.email_key])
-    columns = [getattr(User, name) for name in Created._fields]
+    columns = [getattr(User, name) for name in Account._fields]
     inserted = session.connection().execute(statement.returning(User.email_key, *columns), rows)
-    created = {key: Created(*values) for key, *values in inserted}
+    created = {key: Account(*values) for key, *values in inserted}
     _record(session, created.values())
     webhook_events.announce(session, webhook_events.CREATED, *created.values())
     return created
@@ -56,8 +47,8 @@ def _row(person: Person) -> dict[str, object]:
     }
 
 
-def _record(session: Session, created: Iterable[Created]) -> None:
-    by_role: dict[str, list[Created]] = {}
+def _record(session: Session, created: Iterable[Account]) -> None:
+    by_role: dict[str, list[Account]] = {}
     for user in created:
         by_role.setdefault(user.role, []).append(user)
     for role, users in by_role.items():
