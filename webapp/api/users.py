@@ -166,7 +166,7 @@ def show_user(call: Call, user_id: int) -> Reply:
     refusals=(ADMINISTRATOR, ADDRESS_TAKEN, ALREADY_ACTIVE, ACCOUNT_DISABLED),
 )
 def change_user(call: Call, user_id: int) -> Reply:
-    """Change a user. Only the address of a pending one can be changed: others confirm a new one themselves."""
+    """Change a user; the address only while the account is pending: others confirm a new one themselves."""
     user, body, session = members.lock(call.session, user_id), call.body, call.session
     if not request.get_data():
         raise problems.invalid([FieldError("Say what to change.", pointer="#")])
@@ -257,7 +257,7 @@ def disable_user(call: Call, user_id: int) -> Reply:
 
 @_action("enable")
 def enable_user(call: Call, user_id: int) -> Reply:
-    """Enable a user who was disabled, in the state of before."""
+    """Let a disabled user sign in again."""
     return _change(call, user_id, administration.enable)
 
 
