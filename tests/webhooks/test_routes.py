@@ -106,6 +106,13 @@ def test_what_is_wrong_is_said_at_its_field_and_what_was_entered_is_kept(
     assert all(f'value="{value}"' in page for value in (usual | fields).values())
 
 
+def test_an_event_that_is_not_there_is_refused(administrator: Browser, state: AppState) -> None:
+    add_application(state.database, "Shop")
+    fields = {"webhook_name": "Typed", "webhook_url": "https://typed.example/", "webhook_scope": "chosen"}
+    page = administrator.submit(NEW, **fields, webhook_events="no.such", webhook_application="1")
+    assert "is not a valid choice for this field." in page.text
+
+
 def test_a_webhook_that_is_off_gets_nothing_until_it_is_turned_on(
     administrator: Browser, receiver: Receiver, page: str, enqueue: Enqueue, deliver: Deliver
 ) -> None:

@@ -72,10 +72,11 @@ class WebhookForm(Form):
         """Require an event, and only such as the application has."""
         if self.webhook_scope.data == CHOSEN and not self.webhook_events.data:
             raise ValidationError(_("Select at least one event."))
-        if self.webhook_application.data:
-            for name in self.values["events"]:
-                if registry.event_types()[name].audience is Audience.NOBODY:
-                    raise ValidationError(_("%(name)s is sent only to webhooks of all applications.", name=name))
+        # Unknown names were reported before.
+        known = registry.event_types()
+        for name in self.values["events"] if self.webhook_application.data else ():
+            if name in known and known[name].audience is Audience.NOBODY:
+                raise ValidationError(_("%(name)s is sent only to webhooks of all applications.", name=name))
 
 
 def scope_of(events: Sequence[str]) -> str:
