@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.support.chromium import ARGUMENTS, PAGE_TIMEOUT, executable
 from tests.support.running import Mailroom, free_port, running
+from webapp.demo.sample_application import SECRET
 
 PERSON = "grace@somewhere.example"
 
@@ -38,8 +39,16 @@ def newcomer(browser: Browser, demo: Mailroom) -> Page:
     return page
 
 
-def test_a_newcomer_activates_an_account_and_resets_its_password(newcomer: Page) -> None:
+def test_a_newcomer_sends_activates_an_account_and_resets_its_password(newcomer: Page) -> None:
     sign_in(newcomer, "sysadmin@mailroom.example", "sysadmin-demo")
+    send_as_a_program(newcomer)
+    newcomer.goto("/outbox")
+    newcomer.get_by_role("link", name="ada@people.example").click()
+    newcomer.get_by_text("Shipped.").wait_for()
+    # The content of delivered emails is kept in the demo only.
+    newcomer.goto("/settings/applications")
+    assert newcomer.get_by_label("Days to keep").input_value() == "7"
+
     newcomer.get_by_role("link", name="Users").click()
     newcomer.get_by_role("link", name="Create a user").first.click()
     newcomer.get_by_label("Name").fill("Grace")
@@ -61,6 +70,15 @@ def test_a_newcomer_activates_an_account_and_resets_its_password(newcomer: Page)
     sign_in(newcomer, PERSON, "the second password")
     newcomer.get_by_text("Grace", exact=True).first.wait_for()
     assert newcomer.url.endswith("/")
+
+
+def send_as_a_program(page: Page) -> None:
+    """Send an email by HTTP, and read it in the inbox."""
+    email = {"from": "orders@shop.example", "to": "ada@people.example", "subject": "Your order", "text": "Shipped."}
+    bearer = {"Authorization": f"Bearer {SECRET}"}
+    assert page.request.post("/api/v1/messages", headers=bearer, data=email).status == 202
+    open_email(page, "Your order")
+    page.get_by_text("Shipped.").wait_for()
 
 
 def sign_in(page: Page, email: str, password: str) -> None:
