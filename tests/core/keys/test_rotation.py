@@ -36,10 +36,11 @@ def test_all_saved_values_open_with_the_new_key_alone(rotate: Rotate, save: Save
         assert [in_force(state).open(sealed, PURPOSE) for sealed in sealed_passwords(state.database)] == ["first"]
 
 
+@pytest.mark.parametrize("limit", [("BATCH", 3), ("MAX_LENGTH", 500), ("MAX_LENGTH", 1)])
 def test_a_rotation_reseals_every_row_of_several_batches(
-    monkeypatch: pytest.MonkeyPatch, rotate: Rotate, save: Save, state: AppState
+    limit: tuple[str, int], monkeypatch: pytest.MonkeyPatch, rotate: Rotate, save: Save, state: AppState
 ) -> None:
-    monkeypatch.setattr(rotation, "BATCH", 3)
+    monkeypatch.setattr(rotation, *limit)
     for number in range(7):
         save(f"password {number}", position=number)
     assert rotate().resealed["mail_servers"] == 7

@@ -8,13 +8,17 @@ others under it. Interrupted anywhere, a rotation loses nothing and can be repea
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import reduce
+from itertools import accumulate, product
+from operator import add
 from pathlib import Path
+from typing import Any
 
 from blinker import Signal
-from sqlalchemy import delete, select, update
+from sqlalchemy import Select, Text, cast, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from webapp.core import clock
@@ -25,8 +29,9 @@ from webapp.core.keys.keyring import WRAPPED, Keyring, lock, read, unwrap
 from webapp.core.keys.models import DataKey
 from webapp.core.sealing import KeySealer
 
-# Rows that are resealed in one transaction; few, so that others wait only briefly.
-BATCH = 100
+# Rows that are resealed in one transaction, and characters in them: few, so that others wait only briefly and they fit
+# into the memory. A single row may have more.
+BATCH, MAX_LENGTH = 100, 32 * 1024 * 1024
 # Browsers may come back with a cookie signed by an old key for this long.
 KEY_RETENTION = MAX_COOKIE_AGE
 
@@ -118,17 +123,32 @@ def _wrapped(wrapper: KeySealer, key: str) -> DataKey:
 
 def _reseal(database: Database, keyring: Keyring, model: type[Base], outcome: RotationResult) -> None:
     """Bring every row of a model under the current key, one batch at a time."""
-    key, last = primary_key(model), None
+    last = None
     while True:
         with database.transaction() as session:
-            following = select(model).order_by(key).limit(BATCH).with_for_update()
-            rows = session.scalars(following if last is None else following.where(key > last)).all()
-            if not rows:
+            keys = _following(session, model, last)
+            if not keys:
                 return
             sealer = KeySealer(keyring.locked(session).secrets)
-            for row in rows:
+            for row in session.scalars(_rows(model, keys).with_for_update()).all():
                 outcome.resealed[model.__tablename__] += _reseal_row(row, sealer)
-            last = getattr(rows[-1], key.key)
+            last = keys[-1]
+
+
+def _following(session: Session, model: type[Base], last: Any) -> list[Any]:
+    """Return the keys of the next batch of rows, after the key `last`. Some may be deleted before they are read."""
+    key = primary_key(model)
+    lengths = (func.coalesce(func.length(cast(getattr(model, name), Text)), 0) for name in sealed_columns()[model])
+    following = select(key, reduce(add, lengths)).order_by(key).limit(BATCH)
+    found = session.execute(following if last is None else following.where(key > last)).all()
+    totals = accumulate(length for _key, length in found)
+    fit = [one for (one, _length), total in zip(found, totals, strict=True) if total <= MAX_LENGTH]
+    return fit or [one for one, _length in found[:1]]
+
+
+def _rows(model: type[Base], keys: Sequence[Any]) -> Select[Base]:
+    key = primary_key(model)
+    return select(model).where(key.in_(keys)).order_by(key)
 
 
 def _reseal_row(row: Base, sealer: KeySealer) -> int:
@@ -154,11 +174,12 @@ def _examine(session: Session, keyring: Keyring, outcome: RotationResult) -> Non
 
 def _all_sealed_values(session: Session) -> Iterator[tuple[str, str]]:
     for model, names in sealed_columns().items():
-        key = primary_key(model)
-        for row in session.scalars(select(model).order_by(key).execution_options(yield_per=BATCH)):
-            for name in names:
+        key, last = primary_key(model).key, None
+        while keys := _following(session, model, last):
+            for row, name in product(session.scalars(_rows(model, keys)), names):
                 for inner, sealed in sealed_values(getattr(row, name)):
-                    yield f"{model.__tablename__} {getattr(row, key.key)} {name} {inner}".rstrip(), sealed
+                    yield f"{model.__tablename__} {getattr(row, key)} {name} {inner}".rstrip(), sealed
+            last = keys[-1]
 
 
 def _retire(session: Session, config: Config, new: int, drop_old: bool) -> None:
