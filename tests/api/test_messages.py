@@ -21,7 +21,7 @@ INVALID: list[tuple[dict[str, Any], str]] = [
     ({"to": {"email": "ada@people.example", "name": "Ada\nBcc: eve@evil.example"}}, "#/to"),
     ({"to": {"email": "=?utf-8?q?eve=40evil.example=0A?=@people.example"}}, "#/to"),
     ({"reply_to": "A\u2028da <ada@people.example>"}, "#/reply_to"),
-    ({"headers": {"X-A\r\nBcc": "eve@evil.example"}}, "#/headers/X-A\r\nBcc"),
+    ({"headers": {"X-A\r\nBcc": "eve@evil.example"}}, "#/headers/X-A%0D%0ABcc"),
     ({"headers": {"X-A": "a\r\nBcc: eve@evil.example"}}, "#/headers/X-A"),
     ({"headers": {"X-A": "a", "x-a": "b"}}, "#/headers/X-A"),
     *(({"headers": {name: "eve@evil.example"}}, f"#/headers/{name}") for name in (

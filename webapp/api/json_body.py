@@ -4,10 +4,13 @@ import json
 import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
+from urllib.parse import quote
 
 from webapp.api import problems
 from webapp.web.problems import FieldError, Problem
 
+# What stands for itself in the fragment of a URI, besides letters and digits (RFC 3986, 3.5).
+IN_FRAGMENTS = "-._~!$&'()*+,;=:@/?"
 # What neither a database nor an email can hold: NUL, and halves of a surrogate pair.
 _UNUSABLE = re.compile("[\0\ud800-\udfff]")
 
@@ -36,7 +39,7 @@ def read(body: bytes) -> Any:
 
 def pointer(*path: object) -> str:
     """Return the JSON pointer to a value, as a URI fragment (RFC 6901, 3 and 6)."""
-    return "#" + "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+    return "#" + "".join("/" + quote(str(step).replace("~", "~0").replace("/", "~1"), IN_FRAGMENTS) for step in path)
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class MessageSchema(Schema):
     )
     to = MailboxesField(
         required=True,
-        validate=validate.Length(1),
+        validate=validate.Length(1, error="Give at least one address."),
         metadata={**reference("Recipients"), "description": "Whom the email is for: an address, or a list of them."},
     )
     cc = _recipients("Who gets a copy.")
