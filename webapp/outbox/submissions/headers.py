@@ -8,7 +8,7 @@ from email.headerregistry import HeaderRegistry
 from email.utils import format_datetime
 from typing import Any
 
-from webapp.core.email_addresses import InvalidEmailAddress, comparison_key, validate
+from webapp.core.email_addresses import comparison_key, validate
 from webapp.core.errors import MailroomError
 from webapp.mail.mime import is_simple, single_line
 
@@ -26,6 +26,7 @@ _MESSAGE_ID = re.compile(r"<[^<>@\s]+@[^<>\s]+>")
 # The end of a field: the next line doesn't continue it.
 _UNFOLDED = re.compile(rb"\r\n(?![ \t])")
 _NAMED = re.compile(r'[^<>"@,;:\\()\[\]=]*<([^<>\s]+)>')
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _REGISTRY: Any = HeaderRegistry()
 
 
@@ -147,7 +148,11 @@ def _decoded(written: str) -> str:
 
 
 def _addresses(value: str, name: str) -> list[str]:
-    """Return the addresses in a header that has some, in the form for comparisons."""
+    """Return the addresses in a header that has some, in the form for comparisons.
+
+    Each must be written in one piece, and nothing else may have an @ but names in quotes: programs differ in how they
+    read comments, encoded words and spaces within addresses, and would show another sender than the one compared.
+    """
     title = name.capitalize()
     if len(value) > MAX_SENDER_HEADER:
         raise InvalidContent(f"The {title} header of the message is longer than {MAX_SENDER_HEADER} characters.")
@@ -158,12 +163,11 @@ def _addresses(value: str, name: str) -> list[str]:
     unreadable = InvalidContent(f"The {title} header of the message can't be read.")
     try:
         parsed = _REGISTRY(name, value)
-    except Exception as error:  # the parser raises errors of many types
+        found = [one.addr_spec for one in parsed.addresses]
+        keys = [comparison_key(validate(one)) for one in found]
+    except Exception as error:  # an invalid address, or one of the many types that the parser raises
         raise unreadable from error
-    if parsed.defects or not parsed.addresses:
+    unquoted = _QUOTED.sub("", value)
+    if parsed.defects or not found or unquoted.count("@") != len(found) or not all(one in unquoted for one in found):
         raise unreadable
-    try:
-        # An @ that only some programs take for one would show another sender than the one that is compared.
-        return [comparison_key(validate(one.addr_spec)) for one in parsed.addresses]
-    except InvalidEmailAddress as error:
-        raise unreadable from error
+    return keys
