@@ -5,11 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from tests.conftest import Enqueue
 from tests.support.applications import IDENTIFIER, add_application
 from webapp.applications import service
+from webapp.applications.models import Application
 from webapp.applications.values import InvalidValues, Values, check
 from webapp.audit.models import AuditEntry
 from webapp.core import clock
@@ -46,6 +47,18 @@ def test_a_new_application_has_an_identifier_and_one_secret(database: Database) 
         assert len(found.secrets) == 1
         assert service.values_of(found) == check(SHOP)
     assert events(database) == [("created", {"application": "Shop", "may": ["send"]})]
+
+
+def test_what_refers_to_an_application_keeps_nobody_from_changing_it(database: Database) -> None:
+    if database.engine.dialect.name == "sqlite":
+        pytest.skip("one transaction writes at a time")
+    application_id = add_application(database).id
+    with database.transaction() as storing:
+        # As an INSERT does with a foreign key to it.
+        storing.execute(select(Application.id).with_for_update(read=True, key_share=True))
+        with database.transaction() as session:
+            session.execute(text("SET LOCAL lock_timeout = '1s'"))
+            service.disable(session, application_id)
 
 
 @pytest.mark.one_database

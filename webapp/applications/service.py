@@ -183,7 +183,9 @@ def values_of(application: Application) -> Values:
 def _lock(session: Session, application_id: int) -> Application:
     found = None
     if 0 < application_id <= MAX_ID:
-        found = session.get(Application, application_id, with_for_update=True, populate_existing=True)
+        # What refers to it, such as an email that is being stored, doesn't have to wait.
+        locking = {"key_share": True}
+        found = session.get(Application, application_id, with_for_update=locking, populate_existing=True)
     if found is None:
         raise NotFound
     return found
