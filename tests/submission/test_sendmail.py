@@ -11,7 +11,7 @@ import pytest
 from tests.support.applications import IDENTIFIER, SECRET
 from tests.support.running import clean
 from webapp.submission import sendmail
-from webapp.submission.sendmail import Failed
+from webapp.submission.sendmail_settings import Failed, Settings, load_settings
 
 Accepted = Callable[[], list[tuple[str, list[str], bytes]]]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -105,16 +105,17 @@ def test_content_that_no_server_takes_is_a_data_error(run: Run) -> None:
 def test_a_secret_goes_to_no_other_machine_in_the_clear(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text(SECRET)
     given = {"HOST": "mail.example", "SECURITY": "none", "IDENTIFIER": "app_x", "SECRET_FILE": str(tmp_path / "secret")}
-    with pytest.raises(Failed, match="a secret isn't sent to another machine without TLS"):
-        sendmail.load_settings({f"MAILROOM_SENDMAIL_{name}": value for name, value in given.items()})
+    with pytest.raises(Failed, match="no secret is sent to another machine without TLS"):
+        load_settings({f"MAILROOM_SENDMAIL_{name}": value for name, value in given.items()})
 
 
 def test_a_local_user_without_a_domain_is_refused_by_name() -> None:
     with pytest.raises(Failed, match="'root' has no domain"):
-        sendmail.run(sendmail.parse(["-f", "a@shop.example", "root"]), sendmail.Settings(), b"Hi\n")
+        sendmail.run(sendmail.parse(["-f", "a@shop.example", "root"]), Settings(), b"Hi\n")
 
 
 def test_nothing_else_of_the_application_is_imported() -> None:
     code = "import sys, webapp.submission.sendmail; print(*sorted(m for m in sys.modules if m.startswith('webapp')))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert loaded == ["webapp", "webapp.submission", "webapp.submission.sendmail", "webapp.submission.sendmail_content"]
+    names = ("", "_content", "_settings")
+    assert loaded == ["webapp", "webapp.submission", *(f"webapp.submission.sendmail{name}" for name in names)]

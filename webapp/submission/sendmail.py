@@ -10,19 +10,14 @@ import smtplib
 import socket
 import ssl
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
 
 from webapp.submission import sendmail_content
 from webapp.submission.sendmail_content import Content
+from webapp.submission.sendmail_settings import LOOPBACK, Failed, Settings, load_settings
 
-# sysexits.h
-EX_USAGE, EX_DATAERR, EX_NOUSER, EX_UNAVAILABLE, EX_TEMPFAIL, EX_NOPERM, EX_CONFIG = 64, 65, 67, 69, 75, 77, 78
-PREFIX, FILE = "MAILROOM_SENDMAIL_", "/etc/mailroom/sendmail.toml"
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 TIMEOUT = 60
 # In one email; Mailroom takes twice as many.
 MAX_RECIPIENTS = 500
@@ -47,14 +42,6 @@ trust the network. Exit codes are those of sysexits.h.
 """
 
 
-class Failed(Exception):
-    """It can't be done; the text says why, for standard error."""
-
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-
-
 @dataclass(frozen=True)
 class Options:
     """What was asked for on the command line."""
@@ -64,34 +51,6 @@ class Options:
     name: str = ""
     reads_recipients: bool = False
     ignores_dots: bool = False
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Where to hand in email, and as which application."""
-
-    host: str = "127.0.0.1"
-    port: int = 2525
-    security: str = ""
-    identifier: str = ""
-    secret: str = field(default="", repr=False)
-    sender: str = ""
-    domain: str = ""
-
-    def address(self, name: str) -> str:
-        """Return an address with its domain. Raises Failed for a local user if no domain is configured."""
-        domain = self.domain or self.sender.rpartition("@")[2]
-        if "@" in name or not name:
-            return name
-        if not domain:
-            raise Failed(EX_NOUSER, f"{name!r} has no domain, and neither domain nor from is configured")
-        return f"{name}@{domain}"
-
-    def sending_address(self, name: str) -> str:
-        """Return a sender's address. A local user without a configured domain sends from the configured address."""
-        return (
-            name if "@" in name or not name else self.address(name) if self.domain or not self.sender else self.sender
-        )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -113,7 +72,7 @@ def parse(arguments: Sequence[str]) -> Options:
     """Parse the command line. Raises Failed."""
     if any("\n" in word or "\r" in word for word in arguments):
         # It would add headers or commands.
-        raise Failed(EX_USAGE, "an argument has a line break")
+        raise Failed(os.EX_USAGE, "an argument has a line break")
     options, words = Options(), iter(arguments)
     recipients: list[str] = []
     for word in words:
@@ -135,10 +94,10 @@ def _with_options(options: Options, letters: str, words: Iterator[str]) -> Optio
         if letter in VALUED:
             value = letters or next(words, None)
             if value is None:
-                raise Failed(EX_USAGE, f"-{letter} needs a value")
+                raise Failed(os.EX_USAGE, f"-{letter} needs a value")
             return _with_value(options, letter, value)
         if letter not in FLAGS:
-            raise Failed(EX_USAGE, f"there is no option -{letter}; --help lists them")
+            raise Failed(os.EX_USAGE, f"there is no option -{letter}; --help lists them")
         if letter == "t":
             options = replace(options, reads_recipients=True)
         elif letter == "i":
@@ -148,7 +107,7 @@ def _with_options(options: Options, letters: str, words: Iterator[str]) -> Optio
 
 def _with_mode(options: Options, letter: str, value: str) -> Options:
     if (letter == "b" and value != "m") or letter == "q":
-        raise Failed(EX_USAGE, f"-{letter}{value} isn't supported: this program only hands in one email")
+        raise Failed(os.EX_USAGE, f"-{letter}{value} isn't supported: this program only hands in one email")
     return replace(options, ignores_dots=True) if letter + value == "oi" else options
 
 
@@ -158,79 +117,24 @@ def _with_value(options: Options, letter: str, value: str) -> Options:
     return replace(options, name=value) if letter == "F" else options
 
 
-def load_settings(environ: Mapping[str, str]) -> Settings:
-    """Read the file, if there is one, and the environment. Raises Failed."""
-    given = _file(Path(environ.get(f"{PREFIX}CONFIG") or FILE), required=f"{PREFIX}CONFIG" in environ)
-    for name in ("host", "port", "security", "identifier", "secret_file", "from", "domain"):
-        if value := environ.get(PREFIX + name.upper()):
-            given[name] = value
-    secret_file = given.pop("secret_file", None)
-    if secret_file is not None:
-        given["secret"] = _secret(str(secret_file))
-    return _settings(given)
-
-
-def _settings(given: dict[str, Any]) -> Settings:
-    given["sender"] = given.pop("from", "")
-    if unknown := set(given) - set(Settings.__dataclass_fields__):
-        known = "host, port, security, identifier, secret_file, from, domain"
-        raise Failed(EX_CONFIG, f"there is no setting {min(unknown)!r}; there are: {known}")
-    try:
-        given["port"] = int(given.get("port", 2525))
-    except (ValueError, TypeError) as error:
-        raise Failed(EX_CONFIG, "port must be a number") from error
-    settings = Settings(**given)
-    security = settings.security or ("none" if settings.host in LOOPBACK else "starttls")
-    if security not in ("none", "starttls", "tls"):
-        raise Failed(EX_CONFIG, "security must be none, starttls or tls")
-    if bool(settings.identifier) != bool(settings.secret):
-        raise Failed(EX_CONFIG, "identifier and secret_file belong together")
-    if settings.secret and security == "none" and settings.host not in LOOPBACK:
-        raise Failed(EX_CONFIG, "a secret isn't sent to another machine without TLS; set security to starttls or tls")
-    return replace(settings, security=security)
-
-
-def _file(path: Path, required: bool) -> dict[str, Any]:
-    import tomllib
-
-    try:
-        return tomllib.loads(path.read_text())
-    except FileNotFoundError as error:
-        if required:
-            raise Failed(EX_CONFIG, f"{path}: there is no such file") from error
-        return {}
-    except OSError as error:
-        raise Failed(EX_CONFIG, f"{path}: {error.strerror}") from error
-    except ValueError as error:
-        raise Failed(EX_CONFIG, f"{path}: this is not TOML ({error})") from error
-
-
-def _secret(path: str) -> str:
-    try:
-        return Path(path).read_text().strip()
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise Failed(EX_CONFIG, f"secret_file {path}: {reason}") from None
-
-
 def run(options: Options, settings: Settings, written: bytes) -> None:
     """Hand in an email as it was written to standard input. Raises Failed."""
     content = Content.read(written, options.ignores_dots)
     found = content.recipients() if options.reads_recipients else []
     recipients = list(dict.fromkeys(settings.address(one) for one in [*options.recipients, *found]))
     if any("\r" in one for one in recipients):
-        raise Failed(EX_DATAERR, "an address in the email has a CR")
+        raise Failed(os.EX_DATAERR, "an address in the email has a CR")
     if not recipients:
         missing = (
             "in To, Cc and Bcc" if options.reads_recipients else "on the command line; -t takes those in the email"
         )
-        raise Failed(EX_USAGE, f"no recipients {missing}")
+        raise Failed(os.EX_USAGE, f"no recipients {missing}")
     sender = _sender(options, settings, content)
     content = content.completed(sender, options.name, settings.sending_address, settings.address)
     try:
         octets = content.octets()
     except ValueError as error:
-        raise Failed(EX_DATAERR, str(error)) from error
+        raise Failed(os.EX_DATAERR, str(error)) from error
     _send(settings, sender, recipients, octets)
 
 
@@ -262,13 +166,13 @@ def _send(settings: Settings, sender: str, recipients: Sequence[str], octets: by
     except smtplib.SMTPResponseException as error:
         raise _refused(error.smtp_code, error.smtp_error) from error
     except smtplib.SMTPNotSupportedError as error:
-        raise Failed(EX_CONFIG, f"{settings.host}: {error}") from error
+        raise Failed(os.EX_CONFIG, f"{settings.host}: {error}") from error
     except smtplib.SMTPException as error:
-        raise Failed(EX_TEMPFAIL, f"{settings.host}: {error}") from error
+        raise Failed(os.EX_TEMPFAIL, f"{settings.host}: {error}") from error
     except ssl.SSLError as error:
-        raise Failed(EX_UNAVAILABLE, f"{settings.host}: no TLS connection ({error})") from error
+        raise Failed(os.EX_UNAVAILABLE, f"{settings.host}: no TLS connection ({error})") from error
     except (OSError, UnicodeError) as error:
-        raise Failed(EX_TEMPFAIL, f"{settings.host} port {settings.port}: {error}") from error
+        raise Failed(os.EX_TEMPFAIL, f"{settings.host} port {settings.port}: {error}") from error
     if refused:
         address, (code, reply) = next(iter(refused.items()))
         failure = _refused(code, reply)
@@ -296,9 +200,9 @@ def _refused(code: int, reply: bytes | str) -> Failed:
     text = reply.decode(errors="replace") if isinstance(reply, bytes) else reply
     subject = text.split(" ")[0].split(".")[1:2]
     if 400 <= code < 500:
-        return Failed(EX_TEMPFAIL, f"{code} {text}")
-    by_subject = {"1": EX_NOUSER, "6": EX_DATAERR, "7": EX_NOPERM}
-    return Failed(by_subject.get(subject[0] if subject else "", EX_UNAVAILABLE), f"{code} {text}")
+        return Failed(os.EX_TEMPFAIL, f"{code} {text}")
+    by_subject = {"1": os.EX_NOUSER, "6": os.EX_DATAERR, "7": os.EX_NOPERM}
+    return Failed(by_subject.get(subject[0] if subject else "", os.EX_UNAVAILABLE), f"{code} {text}")
 
 
 if __name__ == "__main__":
