@@ -106,7 +106,10 @@ def test_an_email_to_ten_thousand_is_taken_for_a_thousand_at_once(client: Wire, 
 
 def test_forged_senders_are_refused_by_their_headers(client: Wire) -> None:
     for headers, refusal in (
-        (b"From: ceo@bank.example\r\n", "550 5.7.1 This application may send only from: @shop.example"),
+        (
+            b"From: ceo@bank.example\r\n",
+            "550 5.7.1 This application may not send from ceo@bank.example, only from: @shop.example",
+        ),
         (b"From: a@shop.example\r\nSender: ceo@bank.example\r\n", "550 5.7.1"),
         (b"From: a@shop.example, ceo@bank.example\r\n", "550 5.7.1"),
         (b"From: a@shop.example\r\nFrom: ceo@bank.example\r\n", "554 5.6.0 The message has more than one From header"),
@@ -117,7 +120,7 @@ def test_forged_senders_are_refused_by_their_headers(client: Wire) -> None:
 
 def test_a_forged_envelope_is_refused_before_the_content(client: Wire) -> None:
     reply = client.say("MAIL FROM:<ceo@bank.example>")
-    assert reply == "550 5.7.1 This application may send only from: @shop.example"
+    assert reply == "550 5.7.1 This application may not send from ceo@bank.example, only from: @shop.example"
 
 
 def test_eight_bit_text_is_taken_announced_or_not(client: Wire, accepted: Accepted) -> None:

@@ -8,13 +8,15 @@ from webapp.outbox.submissions.service import HourlyLimitReached, MayNotSend
 from webapp.submission.replies import Refusal
 
 # Of a reply line, whose limit is 512 bytes.
-MAX_NAMED = 380
+MAX_NAMED = 300
+# Characters of an address that is quoted.
+MAX_REFUSED = 80
 
 
 def of(error: MailroomError) -> Refusal:
     """Return the refusal for an error of `outbox.submissions`."""
     if isinstance(error, SenderNotAllowed):
-        return sender(error.allowed)
+        return sender(error)
     if isinstance(error, HourlyLimitReached):
         return hourly(error)
     if isinstance(error, MayNotSend):
@@ -22,11 +24,13 @@ def of(error: MailroomError) -> Refusal:
     return Refusal("content", f"554 5.6.0 {error}")
 
 
-def sender(allowed: Sequence[str]) -> Refusal:
-    """Return the refusal of a sender, which names the allowed ones."""
-    if not allowed:
+def sender(error: SenderNotAllowed) -> Refusal:
+    """Return the refusal of a sender, which names it and the allowed ones: it may be that of a header."""
+    if not error.allowed:
         return Refusal("sender", "451 4.3.5 No mail server is set up in Mailroom yet")
-    return Refusal("sender", f"550 5.7.1 This application may send only from: {_named(allowed)}")
+    refused = error.sender if error.sender.isprintable() and len(error.sender) <= MAX_REFUSED else "this sender"
+    text = f"This application may not send from {refused}, only from: {_named(error.allowed)}"
+    return Refusal("sender", f"550 5.7.1 {text}")
 
 
 def hourly(error: HourlyLimitReached) -> Refusal:
