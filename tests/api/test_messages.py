@@ -6,11 +6,17 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from flask import Flask
+from sqlalchemy import select
 
 from tests.api.conftest import EMAIL, Program, wrong_fields
 from tests.support.inbox import Inbox
+from webapp.api import sending
+from webapp.applications import service as applications
 from webapp.applications.models import Application
 from webapp.core.database import Database
+from webapp.outbox.submissions.service import Handed
+from webapp.web.problems import Problem
 
 Deliver = Callable[[], None]
 # What an email may not have, and which part a refusal names.
@@ -235,3 +241,15 @@ def test_no_secret_and_no_content_reaches_a_log_or_a_problem(shop: Program, capl
     said = caplog.text + "".join(answer.text for answer in answers)
     assert not any(secret in said for secret in (shop.secret, "a private text"))
     assert EMAIL["to"] not in said
+
+
+def test_an_application_that_is_deleted_during_its_request_is_refused(
+    app: Flask, shop: Program, database: Database
+) -> None:
+    with database.transaction() as session:
+        application = session.scalars(select(Application)).one()
+        applications.delete(session, application.id)
+    handed = Handed("orders@shop.example", ["ada@people.example"], b"From: orders@shop.example\r\n\r\nHello\r\n")
+    with app.app_context(), pytest.raises(Problem) as refused:
+        sending.take(sending.Email(application, handed, None))
+    assert refused.value.status == 403

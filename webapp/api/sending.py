@@ -1,9 +1,10 @@
 """Take the emails of several requests together, so that they wait for the disk once."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from flask import Flask, current_app
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.api import idempotency, limits, problems
@@ -74,7 +75,11 @@ def _take_all(session: Session, emails: Sequence[Email]) -> list[Counted | Excep
     allowances: dict[int, Allowance] = {}
     # In this order everywhere, as each application's row stays locked.
     order = sorted(range(len(emails)), key=lambda index: emails[index].application.id)
+    let_in = _let_in(session, {email.application.id for email in emails})
     for index in order:
+        if emails[index].application.id not in let_in:
+            results[index] = problems.APPLICATION_DISABLED.problem()
+            continue
         try:
             allowances[index] = limits.count(session, emails[index].application.id)
         except TooManyRequests as error:
@@ -89,6 +94,12 @@ def _take_all(session: Session, emails: Sequence[Email]) -> list[Counted | Excep
         if index not in results and key is not None:
             results[index] = Counted(_replayed(session, key), allowance)
     return [results[index] for index in range(len(emails))]
+
+
+def _let_in(session: Session, ids: Collection[int]) -> set[int]:
+    """Return which applications may still send; none of these is deleted before the commit."""
+    enabled = select(Application.id).where(Application.id.in_(ids), Application.disabled_at.is_(None))
+    return set(session.scalars(enabled.order_by(Application.id).with_for_update(read=True, key_share=True)))
 
 
 def _is_new(session: Session, email: Email) -> bool:
