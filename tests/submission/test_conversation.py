@@ -5,6 +5,7 @@ import smtplib
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -144,6 +145,19 @@ def test_a_disabled_application_is_refused_on_an_open_connection(
     with database.transaction() as session:
         session.get_one(Application, shop.id).disabled_at = clock.now()
     assert client.send() == "550 5.7.13 This application is disabled"
+
+
+def test_an_application_that_is_deleted_at_this_moment_is_refused(
+    client: Wire, shop: Application, database: Database
+) -> None:
+    assert client.envelope().startswith("354")
+    with database.transaction() as session:
+        applications.delete(session, shop.id)
+        session.flush()
+        client.write(EMAIL + b".\r\n")
+        # The server waits for this transaction.
+        time.sleep(0.5)
+    assert client.reply() == "550 5.7.13 This application is disabled"
 
 
 @pytest.mark.one_database

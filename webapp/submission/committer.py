@@ -5,13 +5,14 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import structlog
 from flask import Flask
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from webapp.applications.models import Application
@@ -139,7 +140,8 @@ class Committer:
 
     def _submit(self, session: Session, orders: Sequence[Order]) -> list[str | Exception]:
         """Queue emails; those that are refused leave nothing behind in the transaction."""
-        applications = [_enabled(session, order.application_id) for order in orders]
+        enabled = _enabled(session, {order.application_id for order in orders})
+        applications = [enabled.get(order.application_id) for order in orders]
         emails = [(one, order) for one, order in zip(applications, orders, strict=True) if one is not None]
         stored = service.submit_all(session, self._state.sealer, [(one, order.handed) for one, order in emails])
         self._unanswered.note(
@@ -165,9 +167,11 @@ class Committer:
                 self._refusals.update(amounts)
 
 
-def _enabled(session: Session, application_id: int) -> Application | None:
-    found = session.get(Application, application_id)
-    return found if found is not None and found.disabled_at is None else None
+def _enabled(session: Session, ids: Collection[int]) -> dict[int, Application]:
+    """Return those of these applications that are enabled. None is deleted before the commit, which would undo it."""
+    wanted = select(Application).where(Application.id.in_(ids), Application.disabled_at.is_(None))
+    locked = wanted.order_by(Application.id).with_for_update(read=True, key_share=True)
+    return {one.id: one for one in session.scalars(locked)}
 
 
 def _result(result: Submission | MailroomError) -> str | Refusal:
