@@ -63,7 +63,10 @@ def newest(session: Session, application_id: int, wanted: Filter, before: str, l
     if wanted.state:
         about.append(Message.state == wanted.state)
     if wanted.recipient:
-        about.append(Message.recipient_key == search_key(wanted.recipient))
+        to = Message.recipient_key == search_key(wanted.recipient)
+        about.append(to)
+        # They are few; without this, each email of the application would be looked at.
+        conditions.append(Submission.id.in_(select(Message.submission_id).where(to)))
     if len(about) > 1:
         conditions.append(exists().where(*about))
     return list(session.scalars(select(Submission).where(*conditions).order_by(Submission.id.desc()).limit(limit)))
