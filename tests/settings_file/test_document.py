@@ -1,6 +1,7 @@
 """What is wrong with a file is said: where, what, and what is allowed, and never with a secret in it."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,15 @@ def test_a_file_full_of_errors_is_refused_in_reasonable_time(problems: Problems)
     found = problems("".join(f"key-{number} = 1\n" for number in range(5000)))
     assert len(found) == 100
     assert found[0].startswith("line 1, key-0: There is no such setting. Known are: general,")
+
+
+def test_lines_are_looked_for_only_for_some_seconds(problems: Problems, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webapp.settings_file.document.MAX_SECONDS", 0.5)
+    senders = '"orders@shop.example",\n' * 4000
+    began = time.process_time()
+    found = problems(f'[[applications]]\nname = "Shop"\nsenders = [\n{senders}]\nnonsense = 1\n')
+    assert "applications[1].nonsense: There is no such setting" in found[0]
+    assert time.process_time() - began < 10
 
 
 def test_the_line_of_a_setting_is_where_it_starts() -> None:

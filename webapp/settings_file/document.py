@@ -1,6 +1,8 @@
 """The settings file as it is read: its tables, and everything that is wrong with it, each with its line."""
 
+import math
 import os
+import time
 import tomllib
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +17,8 @@ from webapp.settings_file.files import MAX_FILE_SIZE, CannotRead, read_text, sec
 
 # How many problems are reported, how many of them with their line, and the characters of each. It may be another file.
 MAX_PROBLEMS, MAX_LINES, MAX_PROBLEM_LENGTH = 100, 20, 500
+# How long lines are looked for: in a list of thousands of lines, one may take minutes.
+MAX_SECONDS = 3.0
 # A key in the file: names of keys, and numbers of tables in an array.
 KeyPath = tuple[str | int, ...]
 
@@ -83,10 +87,10 @@ class Document:
 
         Lines take a while to find, so don't call it within a transaction.
         """
-        found = []
+        found, until = [], time.monotonic() + MAX_SECONDS
         for number, (path, text) in enumerate(self.wrong.items()):
             known = number < MAX_LINES
-            line = (line_of(self.text, path) or line_of(self.text, path[:-1])) if known else None
+            line = (line_of(self.text, path, until) or line_of(self.text, path[:-1], until)) if known else None
             found.append(Problem(text, _written(path), line))
         return InvalidSettingsFile(self.path, sorted(found, key=lambda one: one.line or len(self.text)))
 
@@ -127,20 +131,26 @@ def read(path: Path, environ: Mapping[str, str] = os.environ) -> Document:
         raise InvalidSettingsFile(path, [Problem(f"It is not valid TOML: {reason}.")]) from None
 
 
-def line_of(text: str, path: KeyPath) -> int | None:
-    """Return the number of the first line of what sets this key; None if nothing does.
+def line_of(text: str, path: KeyPath, until: float = math.inf) -> int | None:
+    """Return the number of the first line of what sets this key; None if nothing does, or not found `until` then.
 
     The parser doesn't tell, so ever more of the file is parsed until the key is there.
     """
     lines = text.split("\n")
-    if not path or not _has(lines, len(lines), path):
-        return None
-    return bisect_left(range(len(lines) + 1), True, key=lambda count: _has(lines, count, path))
+    with suppress(TimeoutError):
+        if path and _has(lines, len(lines), path, until):
+            return bisect_left(range(len(lines) + 1), True, key=lambda count: _has(lines, count, path, until))
+    return None
 
 
-def _has(lines: Sequence[str], count: int, path: KeyPath) -> bool:
-    """Return whether the first `count` lines set the key, with the rest of a statement that is cut off."""
+def _has(lines: Sequence[str], count: int, path: KeyPath, until: float) -> bool:
+    """Return whether the first `count` lines set the key, with the rest of a statement that is cut off.
+
+    Raises TimeoutError.
+    """
     for end in range(count, len(lines) + 1):
+        if time.monotonic() > until:
+            raise TimeoutError
         with suppress(ValueError, RecursionError):
             found: Any = tomllib.loads("\n".join(lines[:end]))
             break
