@@ -28,7 +28,7 @@ from webapp.outbox import labels
 from webapp.outbox.models import Attempt, Message, MessageState
 from webapp.outbox.submissions import tracking
 from webapp.outbox.submissions.models import Submission
-from webapp.outbox.submissions.service import Door, Handed
+from webapp.outbox.submissions.service import Handed
 from webapp.outbox.submissions.tracking import NothingToDo
 from webapp.web.problems import FieldError, Problem
 from webapp.webhooks.events import iso
@@ -145,7 +145,7 @@ def send_message(asked: ApiRequest) -> Counted:
         attachments=body["attachments"],
     )
     recipients = [bare_address(address) for _name, address in (*body["to"], *body["cc"], *body["bcc"])]
-    handed = Handed(bare_address(email.sender[1]), recipients, email.as_bytes(), Door.HTTP)
+    handed = Handed(bare_address(email.sender[1]), recipients, email.as_bytes())
     return sending.take(Email(asked.application, handed, asked.key))
 
 

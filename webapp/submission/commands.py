@@ -194,10 +194,6 @@ class Conversation(Connection):
         """Say nothing about addresses."""
         await self.push("252 2.5.0 Addresses aren't verified; send the email")
 
-    async def smtp_EXPN(self, arg: str) -> None:
-        """Say nothing about lists."""
-        await self.push("502 5.5.1 There are no lists here")
-
     async def smtp_HELP(self, arg: str) -> None:
         """Point to the manual."""
         await self.push("214 2.0.0 See docs/submission.md")

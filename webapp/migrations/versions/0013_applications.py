@@ -80,7 +80,6 @@ def _create_submissions() -> None:
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("public_id", sa.String(40), nullable=False),
         sa.Column("application_id", sa.Integer(), nullable=True),
-        sa.Column("door", sa.String(10), nullable=False),
         sa.Column("sender", sa.String(320), nullable=False),
         sa.Column("header_id", sa.String(320), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),

@@ -24,8 +24,6 @@ class Submission(Base):
     # What applications call it: `msg_…`.
     public_id: Mapped[str] = mapped_column(String(40), unique=True)
     application_id: Mapped[int | None] = mapped_column(ForeignKey("applications.id", ondelete="SET NULL"))
-    # One of `service.Door`.
-    door: Mapped[str] = mapped_column(String(10))
     # The sender of the envelope; it may be empty (RFC 5321, 4.5.5).
     sender: Mapped[str] = mapped_column(String(320))
     # The Message-ID header, and the subject as it is read.

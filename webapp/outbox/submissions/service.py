@@ -4,7 +4,6 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import insert
@@ -35,13 +34,6 @@ _INSERT_SUBMISSIONS = insert(Submission).returning(Submission.id, sort_by_parame
 _INSERT_CONTENTS = insert(SubmissionContent)
 
 
-class Door(StrEnum):
-    """How an email was handed in."""
-
-    SMTP = "smtp"
-    HTTP = "http"
-
-
 class MayNotSend(MailroomError):
     """The application has no permission to send."""
 
@@ -68,7 +60,6 @@ class Handed:
     sender: str
     recipients: Sequence[str]
     content: bytes = field(repr=False)
-    door: Door = Door.SMTP
     trace: bytes = b""
 
 
@@ -174,7 +165,6 @@ def _row(one: _Checked, header_id: str, size: int, now: datetime) -> dict[str, A
     return {
         "public_id": f"msg_{secrets.token_hex(12)}",
         "application_id": one.application.id,
-        "door": one.handed.door,
         "sender": one.handed.sender,
         "header_id": header_id,
         "subject": one.content.subject,
