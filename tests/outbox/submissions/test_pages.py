@@ -51,7 +51,7 @@ def test_an_email_is_shown_only_as_long_as_its_content_is_kept(
     page = administrator.get("/outbox/1").text
     assert "Your order" in page
     assert "Thank you." not in page
-    assert "its content has been deleted because nobody needs it any more" in page
+    assert "its content was deleted after delivery" in page
     assert administrator.get("/outbox/1/html").status_code == 404
 
 
