@@ -29,16 +29,16 @@ USE_INTERVAL = timedelta(minutes=1)
 WRONG_BY_NETWORK = Limit("wrong secrets of applications, network", 30, timedelta(minutes=15))
 # However many are refused, the audit trail gets few entries: for each application, and in all for wrong secrets.
 AUDITED = Limit("refused credentials audited", 20, timedelta(hours=1))
+_APPLICATIONS: Table = Application.__table__  # type: ignore[assignment]  # SQLAlchemy: a FromClause, for views
 # Built once, as each request asks it.
 _WITH_SECRET = (
-    select(Application)
+    select(_APPLICATIONS)
     .join(ApplicationSecret)
     .where(
         ApplicationSecret.secret_hash == bindparam("secret_hash"),
         or_(ApplicationSecret.expires_at.is_(None), ApplicationSecret.expires_at > bindparam("now")),
     )
 )
-_APPLICATIONS: Table = Application.__table__  # type: ignore[assignment]  # SQLAlchemy: a FromClause, for views
 
 
 class Refused(MailroomError):
@@ -71,8 +71,7 @@ def authenticate(database: Database, secret: str, client_address: str, identifie
     random bits to be guessed. Call it outside of any transaction, because a refusal is counted in one of its own.
     """
     now = clock.now()
-    with database.read() as session:
-        application = _find(session, secret, identifier, now)
+    application = _find(database, secret, identifier, now)
     try:
         application = _let_in(application, client_address)
     except Refused as error:
@@ -118,10 +117,11 @@ def is_within(networks: Sequence[str], client_address: str) -> bool:
     return address is not None and _longest_prefix(networks, address) is not None
 
 
-def _find(session: Session, secret: str, identifier: str, now: datetime) -> Application | None:
+def _find(database: Database, secret: str, identifier: str, now: datetime) -> Application | None:
     """Look the secret up by its hash, which takes as long for any secret."""
-    found = session.scalar(_WITH_SECRET, {"secret_hash": sha256_hex(secret), "now": now})
-    return found if found is not None and identifier in ("", found.identifier) else None
+    with database.read_columns() as connection:
+        found = connection.execute(_WITH_SECRET, {"secret_hash": sha256_hex(secret), "now": now}).one_or_none()
+    return Application(**found._mapping) if found is not None and identifier in ("", found.identifier) else None
 
 
 def _let_in(application: Application | None, client_address: str) -> Application:
