@@ -7,11 +7,11 @@ import pytest
 
 from tests.cli.conftest import Command
 from tests.conftest import Enqueue, GetMessage
-from tests.support.applications import add_application
+from tests.support.applications import add_application, submit
 from tests.support.scripted import ScriptedServer
 from webapp.core.app_state import AppState
 from webapp.outbox.models import MessageState
-from webapp.outbox.submissions.service import Handed, submit
+from webapp.outbox.submissions.service import Handed
 
 pytestmark = pytest.mark.one_database
 

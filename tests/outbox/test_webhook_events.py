@@ -10,7 +10,7 @@ import time_machine
 from sqlalchemy import select
 
 from tests.conftest import Enqueue
-from tests.support.applications import add_application
+from tests.support.applications import add_application, submit
 from tests.support.inbox import Inbox
 from tests.support.scripted import ScriptedServer
 from webapp.core import clock
@@ -113,7 +113,7 @@ def test_a_message_of_an_application_is_told_to_its_webhook_by_the_id_that_it_kn
             webhooks.create(session, state.sealer, name=one.name, url="https://x.example/", application_id=one.id)
         content = b"From: shop@shop.example\r\nSubject: Hello\r\n\r\nHello\r\n"
         envelope = submissions.Handed("shop@shop.example", ["eve@people.example"], content)
-        submission = submissions.submit(session, state.sealer, shop, envelope)
+        submission = submit(session, state.sealer, shop, envelope)
     deliver()
     with state.database.read() as session:
         names = session.scalars(select(Webhook.name).join(WebhookDelivery, WebhookDelivery.webhook_id == Webhook.id))

@@ -2,10 +2,16 @@
 
 from typing import Any
 
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from webapp.applications.models import Application, ApplicationSecret
 from webapp.core import clock
 from webapp.core.database import Database
-from webapp.core.sealing import sha256_hex
+from webapp.core.errors import MailroomError
+from webapp.core.sealing import Sealer, sha256_hex
+from webapp.outbox.submissions.models import Submission
+from webapp.outbox.submissions.service import Handed, submit_all
 
 IDENTIFIER, SECRET = "app_shop", "the secret of the shop, long enough for one"
 
@@ -18,3 +24,11 @@ def add_application(database: Database, name: str = "Shop", secret: str = SECRET
         application.secrets.append(ApplicationSecret(secret_hash=sha256_hex(secret), created_at=clock.now()))
         session.add(application)
     return application
+
+
+def submit(session: Session, sealer: Sealer, application: Application, handed: Handed) -> Submission:
+    """Hand in one email. Raises why it is refused."""
+    (result,) = submit_all(session, sealer, [(application, handed)])
+    if isinstance(result, MailroomError):
+        raise result
+    return session.scalars(select(Submission).where(Submission.public_id == result)).one()

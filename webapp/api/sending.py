@@ -20,7 +20,6 @@ from webapp.core.rate_limits import Allowance
 from webapp.outbox.models import MessageState
 from webapp.outbox.submissions import service
 from webapp.outbox.submissions.headers import InvalidContent
-from webapp.outbox.submissions.models import Submission
 from webapp.outbox.submissions.senders import SenderNotAllowed
 from webapp.outbox.submissions.service import Handed, HourlyLimitReached
 from webapp.web.problems import FieldError
@@ -87,8 +86,8 @@ def _take_all(session: Session, emails: Sequence[Email]) -> list[Counted | Excep
     new = [index for index in order if index in allowances and _is_new(session, emails[index])]
     sealer = app_state().sealer
     taken = service.submit_all(session, sealer, [(emails[index].application, emails[index].handed) for index in new])
-    for index, submission in zip(new, taken, strict=True):
-        results[index] = Counted(_reply(session, emails[index], submission), allowances[index])
+    for index, result in zip(new, taken, strict=True):
+        results[index] = Counted(_reply(session, emails[index], result), allowances[index])
     for index, allowance in allowances.items():
         key = emails[index].key
         if index not in results and key is not None:
@@ -106,13 +105,13 @@ def _is_new(session: Session, email: Email) -> bool:
     return email.key is None or idempotency.claim(session, email.key)
 
 
-def _reply(session: Session, email: Email, submission: Submission | MailroomError) -> Reply | MailroomError:
-    if isinstance(submission, MailroomError):
+def _reply(session: Session, email: Email, result: str | MailroomError) -> Reply | MailroomError:
+    if isinstance(result, MailroomError):
         if email.key:
             idempotency.forget(session, email.key)
-        return _refusal(submission)
-    location = f"{PREFIX}/messages/{submission.public_id}"
-    reply = Reply({"id": submission.public_id, "state": MessageState.QUEUED}, 202, {"Location": location})
+        return _refusal(result)
+    location = f"{PREFIX}/messages/{result}"
+    reply = Reply({"id": result, "state": MessageState.QUEUED}, 202, {"Location": location})
     if email.key:
         idempotency.keep(session, app_state().sealer, email.key, reply)
     return reply

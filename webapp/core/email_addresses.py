@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 import email_validator
 import idna
@@ -80,6 +81,8 @@ def with_ascii_at(text: str) -> str:
     return text.replace("\uff20", "@").replace("\ufe6b", "@")
 
 
+# For "shop.example" it takes as long as all else that is checked of an email with ordinary addresses.
+@lru_cache(maxsize=256)
 def _ascii(domain: str) -> str:
     try:
         return idna.encode(domain, uts46=True).decode()

@@ -24,7 +24,6 @@ from webapp.core.counts import Counted
 from webapp.core.database import DATABASE_UNAVAILABLE
 from webapp.core.errors import MailroomError
 from webapp.outbox.submissions import service
-from webapp.outbox.submissions.models import Submission
 from webapp.outbox.submissions.service import Handed
 from webapp.submission import refusals
 from webapp.submission.replies import Refusal, unavailable
@@ -146,9 +145,9 @@ class Committer:
         stored = service.submit_all(session, self._state.sealer, [(one, order.handed) for one, order in emails])
         self._unanswered.note(
             {
-                result.public_id: order.digest
+                result: order.digest
                 for (_application, order), result in zip(emails, stored, strict=True)
-                if isinstance(result, Submission)
+                if isinstance(result, str)
             }
         )
         rest = iter(stored)
@@ -174,8 +173,8 @@ def _enabled(session: Session, ids: Collection[int]) -> dict[int, Application]:
     return {one.id: one for one in session.scalars(locked)}
 
 
-def _result(result: Submission | MailroomError) -> str | Refusal:
-    return refusals.of(result) if isinstance(result, MailroomError) else result.public_id
+def _result(result: str | MailroomError) -> str | Refusal:
+    return refusals.of(result) if isinstance(result, MailroomError) else result
 
 
 def _refusal(error: Exception) -> Refusal:

@@ -4,11 +4,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.applications import add_application
+from tests.support.applications import add_application, submit
 from webapp.applications.models import Application
 from webapp.core.app_state import AppState
 from webapp.core.database import Database
-from webapp.outbox.submissions import service
 from webapp.outbox.submissions.models import Submission
 from webapp.outbox.submissions.service import Handed
 
@@ -29,6 +28,6 @@ def hand_in(state: AppState, shop: Application) -> HandIn:
     def hand_in_email(*recipients: str, content: bytes = EMAIL, sender: str = "orders@shop.example") -> Submission:
         handed = Handed(sender, recipients or ("ada@people.example",), content)
         with state.database.transaction() as session:
-            return service.submit(session, state.sealer, session.get_one(Application, shop.id), handed)
+            return submit(session, state.sealer, session.get_one(Application, shop.id), handed)
 
     return hand_in_email

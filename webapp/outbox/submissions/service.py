@@ -78,23 +78,13 @@ class _Checked:
         return self.content.is_bulk or len(self.recipients) > MAX_PERSONAL_RECIPIENTS
 
 
-def submit(session: Session, sealer: Sealer, application: Application, handed: Handed) -> Submission:
-    """Queue an email of an application, in the transaction of `session`; it is accepted once that is committed.
-
-    Raises MayNotSend, SenderNotAllowed, InvalidContent or HourlyLimitReached before anything is written.
-    """
-    (result,) = submit_all(session, sealer, [(application, handed)])
-    if isinstance(result, MailroomError):
-        raise result
-    return result
-
-
 def submit_all(
     session: Session, sealer: Sealer, handed: Sequence[tuple[Application, Handed]]
-) -> list[Submission | MailroomError]:
-    """Queue several emails, in one transaction; return for each what `submit` returns or raises.
+) -> list[str | MailroomError]:
+    """Queue emails of applications, in the transaction of `session`; they are accepted once that is committed.
 
-    That is much faster than one by one: a transaction waits for the disk once.
+    Return the public id of each, or why it is refused, and nothing of it written: MayNotSend, SenderNotAllowed,
+    InvalidContent or HourlyLimitReached. Many at once are much faster, as a transaction waits for the disk once.
     """
     # In this order everywhere, as the row with an application's hourly limit stays locked.
     order = sorted(range(len(handed)), key=lambda index: handed[index][0].id)
@@ -135,8 +125,8 @@ def _check(session: Session, application: Application, handed: Handed) -> _Check
     return _Checked(application, handed, content, named, recipients)
 
 
-def _store(session: Session, sealer: Sealer, checked: Sequence[_Checked]) -> list[Submission]:
-    """Add the emails, their contents and a message for each recipient."""
+def _store(session: Session, sealer: Sealer, checked: Sequence[_Checked]) -> list[str]:
+    """Add the emails, their contents and a message for each recipient; return the public ids."""
     if not checked:
         return []
     now = clock.now()
@@ -147,18 +137,17 @@ def _store(session: Session, sealer: Sealer, checked: Sequence[_Checked]) -> lis
         contents.append(one.content.complete(one.handed.trace, header_id, now))
         rows.append(_row(one, header_id, len(contents[-1]), now))
     connection, current = session.connection(), sealer.for_commit(session)
-    ids = connection.execute(_INSERT_SUBMISSIONS, rows).scalars()
-    submissions = [Submission(id=number, **row) for number, row in zip(ids, rows, strict=True)]
+    ids = connection.execute(_INSERT_SUBMISSIONS, rows).scalars().all()
     # Each octet as one character, so that ASCII is sealed as it is.
     sealed = [
-        {"submission_id": submission.id, "sealed_content": current.seal(octets.decode("latin-1"), CONTENT)}
-        for submission, octets in zip(submissions, contents, strict=True)
+        {"submission_id": number, "sealed_content": current.seal(octets.decode("latin-1"), CONTENT)}
+        for number, octets in zip(ids, contents, strict=True)
     ]
     connection.execute(_INSERT_CONTENTS, sealed)
-    messages = [row for pair in zip(checked, submissions, strict=True) for row in _messages(*pair)]
+    messages = [row for pair in zip(checked, ids, strict=True) for row in _messages(*pair, now)]
     connection.execute(_INSERT, messages)
     wake_after_commit(session)
-    return submissions
+    return [row["public_id"] for row in rows]
 
 
 def _row(one: _Checked, header_id: str, size: int, now: datetime) -> dict[str, Any]:
@@ -174,15 +163,15 @@ def _row(one: _Checked, header_id: str, size: int, now: datetime) -> dict[str, A
     }
 
 
-def _messages(one: _Checked, submission: Submission) -> Iterator[dict[str, Any]]:
+def _messages(one: _Checked, submission_id: int, now: datetime) -> Iterator[dict[str, Any]]:
     """Return the values of the message of each recipient."""
     same = {
         "kind": KIND,
-        "submission_id": submission.id,
-        "application_id": submission.application_id,
+        "submission_id": submission_id,
+        "application_id": one.application.id,
         "bulk": one.is_bulk,
-        "created_at": submission.created_at,
-        "next_attempt_at": submission.created_at,
+        "created_at": now,
+        "next_attempt_at": now,
     }
     for recipient in one.recipients:
         key = search_key(recipient)
