@@ -1,7 +1,9 @@
 """Stores handed-in emails: those that arrive while a transaction is committed share the next one."""
 
 import asyncio
+import os
 import queue
+import signal
 import threading
 import time
 from collections import Counter
@@ -84,6 +86,13 @@ class Committer:
             self._refusals[Counted(REFUSALS, reason, str(application_id or ""))] += 1
 
     def _run(self) -> None:
+        try:
+            self._work()
+        except Exception:
+            log.exception("committer failed; ending the process, which the supervisor starts again")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def _work(self) -> None:
         with self._app.app_context():
             due = time.monotonic() + COUNT_INTERVAL
             while self._next():
