@@ -86,13 +86,12 @@ def test_filters_and_search_limit_the_list_together(database: Database, find: Fi
 def test_pages_run_from_the_newest_user_to_the_oldest(
     database: Database, monkeypatch: pytest.MonkeyPatch, search: str
 ) -> None:
-    monkeypatch.setattr(listing, "PAGE_SIZE", 4)
     monkeypatch.setattr(listing, "CANDIDATES", 3)
     monkeypatch.setattr(listing, "CHUNK_SIZE", 5)
     ids = [add_user(database, f"p{number}@example.com") for number in range(7)]
     with database.read() as session:
-        first, more = listing.list_users(session, UserFilter(search), None)
-        second, end = listing.list_users(session, UserFilter(search), first[-1].id)
+        first, more = listing.list_users(session, UserFilter(search), None, 4)
+        second, end = listing.list_users(session, UserFilter(search), first[-1].id, 4)
         assert listing.count(session, UserFilter(search)) == 7
     everybody = [user for chunk in listing.read_all(database, UserFilter(search)) for user in chunk]
     assert [user.id for user in first + second] == [user.id for user in everybody] == ids[::-1]
