@@ -42,8 +42,9 @@ class TestList:
         assert (page.status_code, "No users found" in page.text) == (200, True)
         assert 'value="&lt;b&gt;nobody"' in page.text
 
-    def test_it_links_to_older_users(self, administrator: Browser, ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(listing, "PAGE_SIZE", 1)
+    def test_it_links_to_older_users(self, administrator: Browser, database: Database) -> None:
+        for number in range(listing.PAGE_SIZE):
+            add_user(database, f"p{number}@example.com")
         older = re.search(
             r'href="(/users\?before=\d+&amp;state=active)"', administrator.get("/users?state=active").text
         )
