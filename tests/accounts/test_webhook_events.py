@@ -1,4 +1,4 @@
-"""What webhooks are told about users."""
+"""Tests of webapp.accounts.webhook_events."""
 
 import json
 from typing import Any

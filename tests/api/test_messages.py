@@ -1,4 +1,4 @@
-"""Sending email by HTTP, and what is told about it."""
+"""Sending email by HTTP, and asking what became of it."""
 
 import base64
 import time

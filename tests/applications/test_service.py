@@ -59,6 +59,8 @@ def test_what_refers_to_an_application_keeps_nobody_from_changing_it(database: D
         with database.transaction() as session:
             session.execute(text("SET LOCAL lock_timeout = '1s'"))
             service.disable(session, application_id)
+    with database.read() as session:
+        assert session.get_one(Application, application_id).disabled_at is not None
 
 
 @pytest.mark.one_database

@@ -1,4 +1,4 @@
-"""What webhooks are told about messages."""
+"""Tests of webapp.outbox.webhook_events."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What attackers send, and what they are told."""
+"""Hostile clients of the SMTP server, and the replies they get."""
 
 import base64
 import time

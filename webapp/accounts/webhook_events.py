@@ -1,4 +1,4 @@
-"""What webhooks are told about users."""
+"""The events about users that webhooks get."""
 
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ _TEXTS = {
 
 
 class Account(NamedTuple):
-    """What is told about a user, for one who isn't at hand as a row of the database."""
+    """What an event says about a user, where there is no row of the user."""
 
     id: int
     email: str

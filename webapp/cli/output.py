@@ -101,7 +101,7 @@ def print_list(
 ) -> None:
     """Print a list while it is read, newest first: a table, or with `as_json` an array.
 
-    `limit` is as in `limit_option`. Without one, that there are more items is told on standard error.
+    `limit` is as in `limit_option`. Without one, a line on standard error says that there are more items.
     """
     most = (None if as_json else SHOWN) if limit is None else (limit or None)
     shown = islice(items, most)

@@ -29,7 +29,7 @@ OPTIONS = {
     "webhook_application": "--application",
     "webhook_events": "--event",
 }
-webhooks = AppGroup("webhooks", help="Where other programs are told what happens.")
+webhooks = AppGroup("webhooks", help="Send events to other programs.")
 name_argument = click.argument("name")
 event_option = click.option(
     "--event", "events", multiple=True, help="An event, such as message.failed. Repeatable. Default: all."

@@ -1,4 +1,4 @@
-"""What webhooks are told about things that expire."""
+"""The events about what expires that webhooks get."""
 
 from webapp.core.i18n import lazy_gettext as lazy
 from webapp.webhooks.registry import EventType

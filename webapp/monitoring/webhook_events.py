@@ -1,4 +1,4 @@
-"""What webhooks are told about outages."""
+"""The events about outages that webhooks get."""
 
 from webapp.core.i18n import lazy_gettext as lazy
 from webapp.webhooks.registry import EventType

@@ -1,4 +1,4 @@
-"""What webhooks are told about messages that are finished."""
+"""The events about finished messages that webhooks get."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
