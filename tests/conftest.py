@@ -28,7 +28,7 @@ from tests.support.users import add_user
 from webapp import create_app
 from webapp.accounts.models import Role
 from webapp.accounts.passwords import hashing
-from webapp.core import clock, schema
+from webapp.core import clock, schema, sockets
 from webapp.core.app_state import AppState, app_state_of
 from webapp.core.config import Config
 from webapp.core.database import Database
@@ -256,6 +256,14 @@ def scripted(authority: Authority) -> Iterator[Callable[..., ScriptedServer]]:
         yield lambda *given, **options: stack.enter_context(
             ScriptedServer(*given, **{"certificate": authority.server(), **options})
         )
+
+
+@pytest.fixture
+def internet_only() -> Iterator[None]:
+    """Allow only hosts on the internet."""
+    sockets.allow_private_hosts(False)
+    yield
+    sockets.allow_private_hosts(True)
 
 
 @pytest.fixture

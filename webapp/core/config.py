@@ -36,7 +36,12 @@ MAX_UPLOAD_SIZE = 16 * 1024 * 1024
 MAX_EMAIL_SIZE = 150
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-CHOICES = {"rate_limits": ("on", "off"), "log_format": ("json", "text"), "demo": ("on", "off")}
+CHOICES = {
+    "allow_private_hosts": ("true", "false"),
+    "rate_limits": ("on", "off"),
+    "log_format": ("json", "text"),
+    "demo": ("on", "off"),
+}
 SCHEMES = {
     "database_url": ("sqlite:///", "postgresql://", "postgresql+psycopg://"),
     "queue_url": ("sqlite:///", "postgresql://", "postgresql+psycopg://", "redis://", "rediss://"),
@@ -80,6 +85,11 @@ class Config:
     submission_certificate: str = setting("File with the certificate for that (PEM, with its chain).")
     submission_key: str = setting("File with its key (PEM), if that is another one.")
     submission_max_size: str = setting("Largest email that is accepted there, in megabytes.", "25")
+    allow_private_hosts: str = setting(
+        "'false' where administrators aren't operators: Mailroom then connects only to hosts on the internet, and to "
+        "mail servers only on their usual ports.",
+        "true",
+    )
     rate_limits: str = setting("'on', or 'off' for load tests.", "on")
     log_format: str = setting("'json' or 'text'.", "json")
     demo: str = setting("'on' in the demo only: shows its accounts and its inbox.", "off")
@@ -129,6 +139,11 @@ class Config:
     def plugin_dirs(self) -> list[Path]:
         """The operator's plugin folders, in order."""
         return [Path(part) for part in self.plugin_dir.split(os.pathsep) if part]
+
+    @property
+    def allows_private_hosts(self) -> bool:
+        """`allow_private_hosts`, as a truth value."""
+        return self.allow_private_hosts == "true"
 
     @property
     def proxy_networks(self) -> list[Network]:

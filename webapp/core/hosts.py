@@ -3,6 +3,13 @@
 import ipaddress
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+# What IANA has allocated for use on the internet; the rest of IPv6 is private, reserved or unused.
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+# IPv4 addresses in IPv6 ones, for networks without IPv4 (NAT64; RFC 6052). Other prefixes are a network's own choice.
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+# What `is_global` lets through: protocol assignments, among them an address at which Oracle's cloud tells machines of
+# themselves (before Python 3.11.10), that of Azure, and relays to 6to4.
+_NOT_PUBLIC = [ipaddress.IPv4Network(one) for one in ("192.0.0.0/24", "168.63.129.16", "192.88.99.0/24")]
 
 
 def parse_ip_address(host: str) -> IpAddress | None:
@@ -17,3 +24,17 @@ def is_loopback(host: str) -> bool:
     """Return whether a host name or address is this machine's own."""
     ip = parse_ip_address(host)
     return ip.is_loopback if ip else host == "localhost"
+
+
+def is_public(ip: IpAddress) -> bool:
+    """Return whether an address is one of the internet.
+
+    Not so are private, loopback, link-local, shared (CGNAT), unique-local, multicast and reserved addresses, those at
+    which clouds tell machines of themselves, and IPv6 addresses that stand for one of these (v4-mapped, NAT64, 6to4).
+    """
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ip.is_global and not ip.is_multicast and not any(ip in network for network in _NOT_PUBLIC)
+    embedded = ip.ipv4_mapped or ip.sixtofour
+    if ip in _NAT64:
+        embedded = ipaddress.IPv4Address(ip.packed[-4:])
+    return is_public(embedded) if embedded else ip.is_global and ip in _GLOBAL_UNICAST

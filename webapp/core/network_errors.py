@@ -70,9 +70,12 @@ CERTIFICATES = {
     "certificate_invalid": _("This machine rejects the server's certificate: %(reason)s."),
 }
 _HOSTS = _("The certificate is for %(names)s.")
+PRIVATE_HOST = _("This host has a private address, and this installation connects only to hosts on the internet.")
 # Failures that only Mailroom has words for.
 _TEXTS = {
     "name_service_timeout": _("The name service didn't reply within %(seconds)s s."),
+    "private_host": PRIVATE_HOST,
+    "port_not_allowed": _("This installation connects to mail servers only on ports %(ports)s."),
     "proxy_not_http": _("The proxy's reply is not HTTP: %(error)s"),
     "proxy_refused": _("The proxy replied %(answer)s"),
     "response_missing": _("The connection was closed without a reply."),
@@ -92,6 +95,10 @@ class NetworkError(OSError):
 
 class NameServiceTimeout(NetworkError, TimeoutError):
     """The name service did not reply in time."""
+
+
+class PrivateHost(NetworkError):
+    """The host isn't on the internet, and this installation connects to no others."""
 
 
 class ProxyError(NetworkError):

@@ -11,9 +11,18 @@ import h11
 from python_socks import ProxyType
 from python_socks.sync import Proxy as SocksProxy
 
-from webapp.core.network_errors import NO_ROUTE, NameServiceTimeout, ProxyError
+from webapp.core.hosts import is_loopback, is_public, parse_ip_address
+from webapp.core.network_errors import NO_ROUTE, NameServiceTimeout, PrivateHost, ProxyError
 
 MAX_PROXY_RESPONSE_SIZE = 16 * 1024
+# Addresses as `socket.getaddrinfo` returns them.
+Addresses = list[tuple[Any, ...]]
+
+
+class _Reach:
+    """Where this process may connect to."""
+
+    private_hosts = True
 
 
 @dataclass(frozen=True)
@@ -27,13 +36,23 @@ class Proxy:
     password: str = field(default="", repr=False)
 
 
-def resolve(host: str, port: int, timeout: float) -> list[tuple[Any, ...]]:
-    """Return the addresses of a host, as `socket.getaddrinfo` does.
+def allow_private_hosts(allow: bool) -> None:
+    """Set whether this process may connect to hosts that aren't on the internet (`hosts.is_public`)."""
+    _Reach.private_hosts = allow
+
+
+def allows_private_hosts() -> bool:
+    """Return whether this process may connect to hosts that aren't on the internet."""
+    return _Reach.private_hosts
+
+
+def resolve(host: str, port: int, timeout: float) -> Addresses:
+    """Return the addresses of a host that may be connected to.
 
     The system's resolver has no timeout, so it runs in a thread that is abandoned if it does not answer in
-    time. Raises socket.gaierror, UnicodeError or NameServiceTimeout.
+    time. Raises socket.gaierror, UnicodeError, NameServiceTimeout or PrivateHost.
     """
-    found: list[tuple[Any, ...]] = []
+    found: Addresses = []
     failed: list[Exception] = []
 
     def ask() -> None:
@@ -49,10 +68,10 @@ def resolve(host: str, port: int, timeout: float) -> list[tuple[Any, ...]]:
         raise failed[0]
     if not found:
         raise NameServiceTimeout("name_service_timeout", seconds=f"{timeout:g}")
-    return found
+    return _permitted(found)
 
 
-def connect(addresses: list[tuple[Any, ...]], timeout: float) -> socket.socket:
+def connect(addresses: Addresses, timeout: float) -> socket.socket:
     """Connect to the first address that answers, all within `timeout` seconds.
 
     Each address gets a share of the time, so that a broken IPv6 route does not use all of it.
@@ -60,6 +79,8 @@ def connect(addresses: list[tuple[Any, ...]], timeout: float) -> socket.socket:
     """
     errors: list[OSError] = []
     end = time.monotonic() + timeout
+    # Whichever way they were found, it's here that they are used.
+    addresses = _permitted(addresses)
     for position, (family, kind, protocol, _name, address) in enumerate(addresses):
         try:
             left = left_until(end)
@@ -70,6 +91,37 @@ def connect(addresses: list[tuple[Any, ...]], timeout: float) -> socket.socket:
             errors.append(error)
     # Without IPv6 on this machine, an IPv6 address says nothing about the server.
     raise next((error for error in errors if error.errno not in NO_ROUTE), errors[0])
+
+
+def _permitted(addresses: Addresses) -> Addresses:
+    """Return the addresses that may be connected to. Raises PrivateHost if there are none."""
+    permitted = [one for one in addresses if _Reach.private_hosts or _is_public(str(one[4][0]))]
+    if not permitted:
+        raise PrivateHost("private_host")
+    return permitted
+
+
+def _is_public(address: str) -> bool:
+    ip = parse_ip_address(address)
+    return ip is not None and is_public(ip)
+
+
+def _check_target(host: str) -> None:
+    """Check a host that a proxy will resolve: nothing but an address, however it is written, says where that is.
+
+    Raises PrivateHost.
+    """
+    if _Reach.private_hosts:
+        return
+    name = host.rstrip(".").casefold()
+    if is_loopback(name) or name.endswith(".localhost"):
+        raise PrivateHost("private_host")
+    try:
+        # Without asking a name server. It knows 127.1 and 0x7f000001, as the proxy's resolver may.
+        addresses = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return
+    _permitted(addresses)
 
 
 def left_until(end: float) -> float:
@@ -98,23 +150,34 @@ def connect_through_proxy(proxy: Proxy, host: str, port: int, timeout: float) ->
     The proxy resolves the host. Everything together takes at most `timeout` seconds. Raises ProxyError or
     another OSError.
     """
+    _check_target(host)
     end = time.monotonic() + timeout
+    addresses = resolve(proxy.host, proxy.port, timeout)
     if proxy.type == "socks5":
-        socks = SocksProxy(
-            ProxyType.SOCKS5, proxy.host, proxy.port, proxy.username or None, proxy.password or None, rdns=True
-        )
-        try:
-            return socks.connect(host, port, timeout=timeout), b""
-        except OSError:
-            raise
-        except Exception as error:  # python-socks' own errors are not OSErrors
-            raise ProxyError("proxy_failed", error=str(error)) from error
-    sock = connect(resolve(proxy.host, proxy.port, timeout), left_until(end))
+        return _connect_through_socks(proxy, addresses, (host, port), end), b""
+    sock = connect(addresses, left_until(end))
     try:
         return sock, _open_tunnel(sock, proxy, f"[{host}]:{port}" if ":" in host else f"{host}:{port}", end)
     except BaseException:
         sock.close()
         raise
+
+
+def _connect_through_socks(proxy: Proxy, addresses: Addresses, target: tuple[str, int], end: float) -> socket.socket:
+    """Connect through the first address of a SOCKS5 proxy that answers. Raises ProxyError or another OSError."""
+    for position, (_family, _kind, _protocol, _name, address) in enumerate(addresses):
+        # By its address, as python-socks would look the name up again.
+        socks = SocksProxy(
+            ProxyType.SOCKS5, address[0], proxy.port, proxy.username or None, proxy.password or None, rdns=True
+        )
+        try:
+            return socks.connect(*target, timeout=left_until(end) / (len(addresses) - position))
+        except OSError:
+            if position == len(addresses) - 1:
+                raise
+        except Exception as error:  # python-socks' own errors are not OSErrors
+            raise ProxyError("proxy_failed", error=str(error)) from error
+    raise RuntimeError("a proxy has at least one address")
 
 
 def _open_tunnel(sock: socket.socket, proxy: Proxy, target: str, end: float) -> bytes:

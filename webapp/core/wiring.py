@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from webapp.core import counts, jobs, queue, rate_limits
+from webapp.core import counts, jobs, queue, rate_limits, sockets
 from webapp.core.app_state import EXTENSION, AppState
 from webapp.core.config import Config
 from webapp.core.database import Database
@@ -14,6 +14,7 @@ from webapp.core.keys.keyring import Keyring, KeyringSealer
 
 def init_app(app: Flask, config: Config) -> None:
     """Create the application's state and its queue, and register the jobs of the core. Raises ConfigError."""
+    sockets.allow_private_hosts(config.allows_private_hosts)
     database = Database(config.database_url)
     keyring = Keyring(database, config)
     reseal_on_write(database, keyring)

@@ -41,6 +41,11 @@ def fill(app: Flask) -> Fill:
     return fill
 
 
+def test_without_private_hosts_only_mail_ports_are_accepted(fill: Fill, internet_only: None) -> None:
+    assert error(fill(port="22"), "port").startswith("This installation connects to mail servers only on ports 25, 465")
+    assert error(fill(port="2587"), "port") == ""
+
+
 def error(form: MailServerForm, name: str) -> str:
     """Return the error at a field."""
     return str(form[name].errors[0]) if form[name].errors else ""

@@ -220,3 +220,8 @@ def test_an_invalid_host_fails_at_the_lookup(host: str, delivery_error: FailingS
 
 def test_a_closed_port_fails_at_connecting(delivery_error: FailingSend) -> None:
     assert delivery_error(settings_for()).stage is Stage.CONNECT
+
+
+def test_without_private_hosts_no_other_port_is_contacted(delivery_error: FailingSend, internet_only: None) -> None:
+    error = delivery_error(settings_for(host="192.0.2.1", port=22))
+    assert (error.stage, error.code) == (Stage.CONNECT, "port_not_allowed")

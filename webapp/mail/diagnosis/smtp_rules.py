@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from flask_babel import lazy_gettext as _
 
+from webapp.core import network_errors
 from webapp.mail.transcript import Stage
 from webapp.providers import Diagnosis, Failure
 
@@ -219,8 +220,22 @@ PLUGIN_FAILED = Diagnosis(
     ],
 )
 
+PRIVATE_HOST = Diagnosis(
+    network_errors.PRIVATE_HOST,
+    [
+        CHECK_ADDRESS,
+        _("If it is your own server, ask whoever operates Mailroom to allow it: MAILROOM_ALLOW_PRIVATE_HOSTS=true."),
+    ],
+)
+PORT_NOT_ALLOWED = Diagnosis(
+    _("This installation connects to mail servers only on their usual ports."),
+    [_("Use port 587 with STARTTLS or 465 with TLS, or another one that is named below.")],
+)
+
 # The first match counts.
 ERROR_RULES = (
+    ErrorRule("private_host", PRIVATE_HOST),
+    ErrorRule("port_not_allowed", PORT_NOT_ALLOWED),
     ErrorRule("tls_not_offered", STARTTLS_PORT),
     ErrorRule("tls_version", TLS_VERSION),
     ErrorRule("starttls_not_offered", NO_STARTTLS),

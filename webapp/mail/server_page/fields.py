@@ -14,9 +14,12 @@ from flask_babel import gettext as _
 from wtforms import DateField, Field, IntegerField, TextAreaField, ValidationError
 
 from webapp.core.email_addresses import ENCODED_WORD, InvalidEmailAddress, validate, with_ascii_at
+from webapp.core.formatting import format_list
 from webapp.core.hosts import parse_ip_address
+from webapp.core.sockets import allows_private_hosts
 from webapp.core.text import hidden_character, read_whole_number, trimmed
 from webapp.mail.mime import ascii_domain
+from webapp.mail.transport.settings import MAIL_PORTS
 
 # A name, quoted or as it is, and an address in angle brackets.
 _NAMED = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^<>"]*))\s*<(?P<address>[^<>]*)>')
@@ -160,6 +163,13 @@ def valid_server_host(form: Any, field: Field) -> None:
     host = form.chosen.host(field.data, form.provider_fields())
     if host and (problem := host_problem(host)):
         raise ValidationError(problem)
+
+
+def permitted_port(form: Any, field: Field) -> None:
+    """Check for one of the usual ports of mail servers, where Mailroom connects to no others."""
+    if not allows_private_hosts() and field.data not in MAIL_PORTS:
+        ports = format_list(map(str, MAIL_PORTS))
+        raise ValidationError(_("This installation connects to mail servers only on ports %(ports)s.", ports=ports))
 
 
 def valid_proxy_host(form: Any, field: Field) -> None:

@@ -52,7 +52,10 @@ class MailServerForm(VersionedForm):
     )
     secret_expires_on = DayField(lazy("Secret or key expires on"))
     host = StringField(lazy("Host"), [required, Length(max=255), checks.valid_server_host], filters=[host_name])
-    port = NumberField(lazy("Port"), [required, NumberRange(1, 65535, lazy("Enter a port from 1 to 65535."))])
+    port = NumberField(
+        lazy("Port"),
+        [required, NumberRange(1, 65535, lazy("Enter a port from 1 to 65535.")), checks.permitted_port],
+    )
     security = RadioField(
         lazy("Security"),
         [checks.valid_choice],

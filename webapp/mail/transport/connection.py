@@ -12,14 +12,14 @@ import flask_mail
 import structlog
 
 from webapp.core import network_errors, tls
-from webapp.core.sockets import connect, connect_through_proxy, resolve
+from webapp.core.sockets import allows_private_hosts, connect, connect_through_proxy, resolve
 from webapp.mail.mime import Email, WireEmail, ascii_domain
 from webapp.mail.oauth.errors import OAuthError
 from webapp.mail.redaction import Redactor
 from webapp.mail.transcript import Stage, StageResult, Transcript
 from webapp.mail.transport.authentication import ACCESS_TOKEN, authenticate
 from webapp.mail.transport.errors import DeliveryError, Scope
-from webapp.mail.transport.settings import TransportSettings
+from webapp.mail.transport.settings import MAIL_PORTS, TransportSettings
 from webapp.mail.transport.smtp import Certificate, SmtpClient
 from webapp.mail.transport.transaction import Transaction
 
@@ -166,6 +166,9 @@ class SmtpConnection(flask_mail.Connection):
 
     def _connect(self) -> SmtpClient:
         settings, host, received = self.settings, self._host_name(), b""
+        if settings.port not in MAIL_PORTS and not allows_private_hosts():
+            with self._stage(Stage.CONNECT):
+                raise DeliveryError(Stage.CONNECT, "port_not_allowed", {"ports": ", ".join(map(str, MAIL_PORTS))})
         if settings.proxy is not None:
             with self._stage(Stage.PROXY):
                 sock, received = connect_through_proxy(settings.proxy, host, settings.port, settings.timeout)

@@ -9,6 +9,10 @@ from webapp.core.sockets import Proxy
 from webapp.mail.models import PUBLIC_SETTINGS
 from webapp.providers import Account, Provider
 
+# Where mail servers take email from programs (RFC 6409, RFC 8314; 25xx and 24xx where hosting companies block those).
+# Where private hosts aren't allowed, nor are other ports, so that nobody can look for services.
+MAIL_PORTS = (25, 465, 587, 2465, 2525, 2587)
+
 
 @dataclass(frozen=True)
 class AccessToken:
