@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.core.database import Base
@@ -66,6 +66,10 @@ class MailServer(Base):
     certificate_since: Mapped[datetime | None]
     certificate_expires_at: Mapped[datetime | None]
     certificate_seen_at: Mapped[datetime | None]
+    # Whether Mailroom restores the settings that worked if email fails after a change.
+    goes_back: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # The number of the revision in use; 0 as long as nothing was put to use.
+    revision: Mapped[int] = mapped_column(default=0, server_default="0")
     updated_at: Mapped[datetime]
     updated_by: Mapped[str] = mapped_column(String(254), default="")
     # Another one after each change, so that a form that was shown before it is not saved over it. It is drawn, not

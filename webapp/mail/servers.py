@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -72,6 +73,14 @@ class EnteredServer:
         return {name: value for name, value in self.secrets.items() if value and name in self.secret_names}
 
 
+class HasSecrets(Protocol):
+    """What has secrets as MailServer has them: that, or one of its revisions."""
+
+    @property
+    def sealed_secrets(self) -> dict[str, Any]:
+        """Field name → {"sealed": …, "saved_at": ISO date}."""
+
+
 @dataclass(frozen=True)
 class SavedServers:
     """The mail server in use, and the draft that is kept beside it, if there is one."""
@@ -123,7 +132,7 @@ def destination_changes(saved: MailServer, entered: EnteredServer) -> frozenset[
     return saved.differing((*DESTINATION, *PROXY_DESTINATION), entered.values, entered.provider_fields)
 
 
-def open_secrets(sealer: Sealer, server: MailServer, needed: Collection[str] | None = None) -> dict[str, str]:
+def open_secrets(sealer: Sealer, server: HasSecrets, needed: Collection[str] | None = None) -> dict[str, str]:
     """Return the saved secrets in the clear, by name.
 
     One that cannot be unsealed raises CannotUnseal if it is `needed` (all are, unless given), and is left out if not.

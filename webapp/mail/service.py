@@ -16,6 +16,7 @@ from webapp.core.sealing import Sealer
 from webapp.mail import audit_events, signals
 from webapp.mail.grants import service as grants
 from webapp.mail.models import ExpiryAlert, GrantStatus, MailServer
+from webapp.mail.revisions import service as revisions
 from webapp.mail.servers import (
     CERTIFICATE_SETTINGS,
     CLIENT_SECRETS,
@@ -86,6 +87,8 @@ def save(
     position = _position(session, saved, entered, changed, keep_draft)
     before = _fields(shown if position == DRAFT else saved.primary)
     server = _row_for(saved, position)
+    if position == PRIMARY and (changed or server is not saved.primary):
+        revisions.keep_grant(session, saved.primary)
     discarded = server is shown and bool(changed) and grants.discard(session, server, changed)
     draft_discarded = position == PRIMARY and _discards(session, saved.draft, entered)
     unchanged = server is shown and server.position == position and is_unchanged(server, entered)
@@ -99,7 +102,7 @@ def save(
     if position == PRIMARY and server is saved.draft and saved.primary is not None:
         _put_to_use(session, server, saved.primary)
     grants.prepare(session, server, entered.method)
-    _announce(session, server, before)
+    _announce(session, server, before, by)
     # After the messages, in the order in which the outbox locks both.
     grants.ask_again(session)
     return Saved(server, discarded, can_work(session, server), draft_discarded, unchanged)
@@ -223,6 +226,7 @@ def _put_to_use(session: Session, draft: MailServer, former: MailServer) -> None
     """Make the draft the primary, and delete the former one with its grant; alerts about that will be resolved."""
     alerts = update(ExpiryAlert).where(ExpiryAlert.mail_server_id == former.id)
     session.execute(alerts.values(mail_server_id=draft.id))
+    revisions.take_over(session, draft, former)
     grants.discard(session, former)
     session.delete(former)
     session.flush()
@@ -230,15 +234,17 @@ def _put_to_use(session: Session, draft: MailServer, former: MailServer) -> None
     session.flush()
 
 
-def _announce(session: Session, server: MailServer, before: dict[str, object]) -> None:
+def _announce(session: Session, server: MailServer, before: dict[str, object], by: str) -> None:
     """Record what was changed, if anything, and, unless it is a draft, have everything that waits tried at once."""
-    event = audit_events.MAIL_SERVER_DRAFT_SAVED
-    if server.position == PRIMARY:
-        event = audit_events.MAIL_SERVER_SAVED
-        signals.mail_server_saved.send(session=session)
     after = _fields(server)
     # An empty setting counts as one that is not there.
     changes = sorted(name for name in before | after if (before.get(name) or None) != (after.get(name) or None))
+    event = audit_events.MAIL_SERVER_DRAFT_SAVED
+    if server.position == PRIMARY:
+        event = audit_events.MAIL_SERVER_SAVED
+        if changes:
+            revisions.record(session, server, changes, by)
+        signals.mail_server_saved.send(session=session)
     if changes:
         audit.record(session, event, provider=server.provider, changed=changes)
 

@@ -17,6 +17,7 @@ from webapp.mail.composer import Composer
 from webapp.mail.expiry import certificates
 from webapp.mail.mime import WireEmail
 from webapp.mail.models import Grant, MailServer
+from webapp.mail.revisions import outcomes
 from webapp.mail.transport.errors import DeliveryError
 from webapp.mail.transport.pool import ConnectionPool, KeptConnection
 from webapp.mail.transport.settings import TransportSettings
@@ -101,10 +102,17 @@ class Connections:
         server = route.settings.server
         try:
             return self.pool.acquire(route.transport, (server.id, route.settings.granted_at) if server else None)
-        except DeliveryError:
+        except DeliveryError as error:
+            if server is not None:
+                outcomes.failed(self._state.database, server, error.failure)
             raise
         except Exception as error:  # an unforeseen problem with the settings must not end messages
             raise _unusable(error) from error
+
+    def record_success(self, route: Route) -> None:
+        """Record that an email went out with these settings."""
+        if route.settings.server is not None:
+            outcomes.worked(self._state.database, route.settings.server)
 
     def record_certificate(self, settings: CurrentSettings, kept: KeptConnection) -> None:
         """Record the certificate that the server presented, if that is worth it."""
@@ -118,6 +126,7 @@ class ReusableConnection:
         self._connections = connections
         self._route: Route | None = None
         self._kept: KeptConnection | None = None
+        self._has_sent = False
 
     def __enter__(self) -> Self:
         return self
@@ -146,13 +155,18 @@ class ReusableConnection:
         if self._kept is None or self._route is not before or not self._kept.is_fresh:
             self._release()
             self._kept = self._connections.connect(self._route)
+            self._has_sent = False
             self._connections.record_certificate(settings, self._kept)
 
     def send(self, email: WireEmail, not_after: datetime) -> str:
         """Send one email, by `not_after` or not at all; return the server's reply. Raises DeliveryError."""
-        if self._kept is None:
+        if self._kept is None or self._route is None:
             raise RuntimeError("the connection is not open")
-        return self._kept.deliver(email, not_after)
+        reply = self._kept.deliver(email, not_after)
+        if not self._has_sent:
+            self._has_sent = True
+            self._connections.record_success(self._route)
+        return reply
 
     @property
     def _keeps(self) -> bool:

@@ -1,0 +1,56 @@
+"""Whether email goes out with a revision, and when there is a way back."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.mail.conftest import later
+from tests.mail.revisions.conftest import CLOSED, WITHOUT_SIGN_IN, revisions_of
+from tests.support.grants import GrantOwner
+from tests.support.scripted import ScriptedServer
+
+Send = Callable[[], None]
+
+
+def fail(owner: GrantOwner, send: Send) -> None:
+    """Use settings that don't work, and have an email tried."""
+    owner.save(port=CLOSED, **WITHOUT_SIGN_IN)
+    send()
+
+
+def test_a_change_after_which_email_fails_has_a_way_back(working: GrantOwner, send: Send) -> None:
+    fail(working, send)
+    before, failing = revisions_of(working)
+    assert before.worked_at is not None
+    assert (failing.way_back, failing.failures, failing.failure_stage) == (1, 1, "connect")
+
+
+def test_there_is_no_way_back_from_settings_that_worked_or_to_settings_that_failed_in_the_end(
+    working: GrantOwner, scripted: Callable[..., ScriptedServer], send: Send
+) -> None:
+    with scripted(tls="none") as other:
+        working.save(port=other.port, **WITHOUT_SIGN_IN)
+        send()
+    with later(seconds=31):
+        send()
+    fail(working, send)
+    _first, second, third = revisions_of(working)
+    assert (second.failures, second.way_back, third.failures, third.way_back) == (1, None, 1, None)
+
+
+def test_the_failures_of_one_moment_are_one(working: GrantOwner, send: Send) -> None:
+    fail(working, send)
+    send()
+    assert revisions_of(working)[-1].failures == 1
+    with later(seconds=20):
+        send()
+    assert revisions_of(working)[-1].failures == 2
+
+
+@pytest.mark.one_database
+def test_a_refused_email_is_no_failure_of_the_settings(
+    working: GrantOwner, scripted: Callable[..., ScriptedServer], send: Send
+) -> None:
+    working.save(port=scripted(tls="none", replies={"MAIL": "550 5.7.1 no"}).port, **WITHOUT_SIGN_IN)
+    send()
+    assert (revisions_of(working)[-1].failures, revisions_of(working)[-1].way_back) == (0, None)

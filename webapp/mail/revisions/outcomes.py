@@ -1,0 +1,96 @@
+"""Whether email goes out with the revision in use; what can be gone back to if it doesn't."""
+
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from webapp.core import clock
+from webapp.core.database import Database
+from webapp.mail.models import MailServer
+from webapp.mail.revisions import service
+from webapp.mail.revisions.models import Revision
+from webapp.mail.transcript import Stage
+from webapp.providers import Failure
+
+# The stages whose failures a change of the settings may have caused, whatever the email.
+STAGES = frozenset(
+    {Stage.TOKEN, Stage.LOOKUP, Stage.CONNECT, Stage.PROXY, Stage.TLS, Stage.GREETING, Stage.EHLO, Stage.AUTH}
+)
+# Failures of several workers within this time count as one.
+ONE_MOMENT = timedelta(seconds=10)
+
+log = structlog.get_logger(__name__)
+
+
+def worked(database: Database, server: MailServer) -> None:
+    """Record that an email went out with these settings; call it once for each connection. Raises nothing.
+
+    In a transaction of its own, and only if that is news.
+    """
+    try:
+        with database.read() as session:
+            found = service.find(session, server.id, server.revision)
+        if found is not None and (found.worked_at is None or found.failures):
+            with database.transaction() as session:
+                mark_as_working(session, server.id, server.revision)
+    except SQLAlchemyError as error:
+        log.warning("revision not marked as working", error=type(error).__name__)
+
+
+def mark_as_working(session: Session, server_id: int, number: int) -> None:
+    """Record that email goes out with a revision."""
+    revision = service.find(session, server_id, number, lock=True)
+    if revision is not None:
+        revision.worked_at = revision.worked_at or clock.now()
+        revision.failures, revision.way_back = 0, None
+
+
+def failed(database: Database, server: MailServer, failure: Failure) -> None:
+    """Record that no email can go out with these settings, at one of the STAGES. Raises nothing.
+
+    In a transaction of its own, before or after that which locks messages: a save locks these after the revisions.
+    """
+    if failure.stage not in STAGES:
+        return
+    try:
+        with database.transaction() as session:
+            _mark_as_failing(session, server.id, server.revision, failure)
+    except SQLAlchemyError as error:
+        log.warning("failure of revision not recorded", error=type(error).__name__)
+
+
+def _mark_as_failing(session: Session, server_id: int, number: int, failure: Failure) -> None:
+    now = clock.now()
+    revision = service.find(session, server_id, number, lock=True)
+    if revision is None or (
+        revision.failed_at is not None and revision.failures and now - revision.failed_at < ONE_MOMENT
+    ):
+        return
+    revision.failures += 1
+    revision.failed_at = now
+    revision.failure_stage, revision.failure_code = failure.stage, failure.code
+    revision.failure_params, revision.failure_reply = dict(failure.params), failure.reply
+    revision.way_back = _way_back(session, revision)
+
+
+def _way_back(session: Session, revision: Revision) -> int | None:
+    """Return the revision to go back to: the last before that worked, unless email failed with it in the end, too."""
+    if revision.worked_at is not None:
+        return None
+    before = (
+        select(Revision)
+        .where(
+            Revision.mail_server_id == revision.mail_server_id,
+            Revision.number < revision.number,
+            Revision.worked_at.is_not(None),
+        )
+        .order_by(Revision.number.desc())
+        .limit(1)
+    )
+    found = session.scalar(before)
+    if found is None or found.failures or found.number == revision.restored_from:
+        return None
+    return found.number

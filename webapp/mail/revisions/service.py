@@ -1,0 +1,131 @@
+"""Record each change of a mail server that is put to use, and keep its tokens for the day it is restored."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Date, delete, select, update
+from sqlalchemy.orm import Session
+
+from webapp.core.database import Base, UtcDateTime
+from webapp.core.sealing import Sealer
+from webapp.mail.grants.service import GRANT_SETTINGS
+from webapp.mail.models import Grant, GrantStatus, MailServer
+from webapp.mail.revisions.models import Revision
+from webapp.mail.servers import CLIENT_SECRETS, COLUMNS, open_secrets
+
+# How many revisions of a mail server are kept.
+KEPT = 50
+TOKENS = ("sealed_refresh_token", "sealed_access_token")
+# What is kept of a grant besides its tokens.
+GRANT_COLUMNS = (
+    "grant_type", "account", "scopes", "granted_at", "last_refresh_at", "access_expires_at", "refresh_expires_at",
+    "refresh_deadline", "refresh_expiry_slides", "refresh_interrupted",
+)  # fmt: skip
+
+
+def record(
+    session: Session, server: MailServer, changed: Iterable[str], by: str = "", restored_from: int | None = None
+) -> Revision:
+    """Record the settings that were just put to use, and delete the oldest revisions above KEPT."""
+    server.revision += 1
+    revision = Revision(
+        mail_server_id=server.id,
+        number=server.revision,
+        created_at=server.updated_at,
+        created_by=by,
+        restored_from=restored_from,
+        changed=sorted(changed),
+        values={name: _to_json(getattr(server, name)) for name in COLUMNS},
+        provider_fields=server.provider_fields,
+        sealed_secrets=server.sealed_secrets,
+    )
+    of_server = Revision.mail_server_id == server.id
+    session.execute(update(Revision).where(of_server, Revision.way_back.is_not(None)).values(way_back=None))
+    session.execute(delete(Revision).where(of_server, Revision.number <= server.revision - KEPT))
+    session.add(revision)
+    session.flush()
+    return revision
+
+
+def of_server(session: Session, server_id: int) -> list[Revision]:
+    """Return the revisions of a mail server, the newest first."""
+    return list(
+        session.scalars(select(Revision).where(Revision.mail_server_id == server_id).order_by(Revision.number.desc()))
+    )
+
+
+def find(session: Session, server_id: int, number: int, lock: bool = False) -> Revision | None:
+    """Return one revision, if it is still there; `lock` keeps others from changing it until the transaction ends."""
+    one = select(Revision).where(Revision.mail_server_id == server_id, Revision.number == number)
+    return session.scalar(one.with_for_update() if lock else one)
+
+
+def take_over(session: Session, server: MailServer, former: MailServer) -> None:
+    """Give a mail server the revisions of the one whose place it takes."""
+    own = update(Revision).where(Revision.mail_server_id == former.id)
+    session.execute(own.values(mail_server_id=server.id))
+    server.revision = former.revision
+
+
+def keep_grant(session: Session, server: MailServer | None) -> None:
+    """Keep the grant with the revision in use; call this before a save that discards it."""
+    if server is None:
+        return
+    grant = session.scalar(select(Grant).where(Grant.mail_server_id == server.id))
+    revision = find(session, server.id, server.revision)
+    if revision is None or grant is None or grant.status != GrantStatus.GENERATED:
+        return
+    revision.grant = {name: _to_json(getattr(grant, name)) for name in GRANT_COLUMNS}
+    # The reply to a refresh that is under way will be lost, and with it perhaps a new refresh token.
+    revision.grant["refresh_interrupted"] |= bool(grant.lease_id)
+    revision.sealed_tokens = {name: {"sealed": sealed} for name in TOKENS if (sealed := getattr(grant, name))}
+
+
+def give_grant_back(session: Session, sealer: Sealer, revision: Revision, grant: Grant) -> bool:
+    """Fill an empty grant with the newest tokens that were kept for settings like these; return whether there are any.
+
+    They are taken, not copied: once they are in use, the provider may replace them.
+    """
+    kept = next((one for one in of_server(session, revision.mail_server_id) if _fits(sealer, one, revision)), None)
+    if kept is None:
+        return False
+    for name, value in kept.grant.items():
+        setattr(grant, name, _from_json(Grant, name, value))
+    for name, token in kept.sealed_tokens.items():
+        setattr(grant, name, token["sealed"])
+    grant.status = GrantStatus.GENERATED
+    kept.grant, kept.sealed_tokens = {}, {}
+    session.flush()
+    return True
+
+
+def to_values(revision: Revision) -> dict[str, Any]:
+    """Return the columns of the mail server, as a form holds them."""
+    return {name: _from_json(MailServer, name, value) for name, value in revision.values.items()}
+
+
+def _fits(sealer: Sealer, kept: Revision, wanted: Revision) -> bool:
+    """Return whether tokens that were kept with one revision are those of the other, too."""
+    if not kept.grant:
+        return False
+    same = all(kept.fields.get(name) == wanted.fields.get(name) for name in GRANT_SETTINGS)
+    return same and kept.provider_fields == wanted.provider_fields and _proof(sealer, kept) == _proof(sealer, wanted)
+
+
+def _proof(sealer: Sealer, revision: Revision) -> dict[str, str]:
+    """Return the secrets with which tokens are asked for."""
+    opened = open_secrets(sealer, revision, needed=())
+    return {name: opened[name] for name in CLIENT_SECRETS if name in opened}
+
+
+def _to_json(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _from_json(model: type[Base], name: str, value: Any) -> Any:
+    """Return the value of a column."""
+    kind = model.__table__.columns[name].type
+    if value is None or not isinstance(kind, Date | UtcDateTime):
+        return value
+    return date.fromisoformat(value) if isinstance(kind, Date) else datetime.fromisoformat(value)
