@@ -17,6 +17,7 @@ TEXTS = {
     "no_common_mechanism": _("The server offers no way to sign in with a password."),
     "authentication_not_offered": _("The server doesn't offer authentication on this connection."),
     "not_smtp": _("The reply is not SMTP: %(reply)s"),
+    "no_address_of_family": _("The host has no %(family)s address."),
     "plain_text_after_starttls": _("The server continued in plain text after agreeing to STARTTLS."),
     "plugin_failed": _("The plugin for %(provider)s failed: %(error)s."),
     "out_of_step": _("The server's replies don't fit the commands: %(reply)s"),

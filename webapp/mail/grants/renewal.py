@@ -36,6 +36,8 @@ from webapp.mail.transport.settings import AccessToken
 MARGIN = timedelta(minutes=5)
 # It is used until this long before it expires: authenticating takes a moment.
 LAST_MOMENT = timedelta(seconds=30)
+# A person who tests learns whether the token can still be refreshed, unless it was this recently.
+PROVED_FOR = timedelta(minutes=1)
 # In seconds. A lease outlives the longest refresh, which is a few requests of 15 seconds each.
 LEASE = 120
 # In seconds: how long to wait for another worker's refresh, and how often to check whether it is done.
@@ -56,8 +58,9 @@ class _LeaseLost(Exception):
 class Refresh:
     """One request for a token.
 
-    `asked` is for a person who waits: a refusal that was saved is not repeated, the provider is asked. `force` is for
-    “Generate access token”: the provider is asked even if the saved token is valid.
+    `asked` is for a person who waits: a refusal that was saved is not repeated, the provider is asked, also while the
+    saved token is valid; if it can't be reached, that token is used. `force` is for “Generate access token”: only a
+    new token will do.
     """
 
     state: AppState
@@ -89,7 +92,7 @@ class Refresh:
         while True:
             grant = self._load()
             token = self._usable(grant)
-            if token is not None and not _is_due(grant) and not self.force:
+            if token is not None and not self._is_due(grant):
                 return token
             if not (self.asked or self.force) and (refusal := _known_refusal(grant)) is not None:
                 raise refusal
@@ -126,7 +129,15 @@ class Refresh:
         if not value or expires_at is None or value == self.replaced or grant.status != GrantStatus.GENERATED:
             return None
         spare = min(LAST_MOMENT, _lifetime(grant) / 4)
-        return AccessToken(value, expires_at) if clock.now() < expires_at - spare else None
+        if clock.now() >= expires_at - spare:
+            return None
+        return AccessToken(value, expires_at, issued_at=grant.last_refresh_at, account=grant.account)
+
+    def _is_due(self, grant: Grant) -> bool:
+        """Return whether the provider has to be asked, although there is a token."""
+        proved_at = grant.last_refresh_at
+        unproved = proved_at is None or clock.now() - proved_at > PROVED_FOR
+        return self.force or _is_due(grant) or (self.asked and unproved)
 
     def _lease(self, grant: Grant) -> Grant | None:
         """Return the current grant, leased for LEASE seconds, or None while another worker has it."""
@@ -142,7 +153,7 @@ class Refresh:
 
     def _refresh(self, grant: Grant) -> AccessToken:
         token = self._usable(grant)
-        if token is not None and not _is_due(grant) and not self.force:
+        if token is not None and not self._is_due(grant):
             # Another worker refreshed it just before the lease.
             self._save(grant, grants.RELEASED)
             return token
@@ -163,7 +174,7 @@ class Refresh:
         else:
             self._save(grant, grants.refreshed(tokens, method, sealer, grant, now))
         log.info("access token refreshed", grant_type=grant.grant_type)
-        return AccessToken(tokens.access_token, now + tokens.lifetime, is_new=True)
+        return AccessToken(tokens.access_token, now + tokens.lifetime, True, now, grant.account)
 
     def _request(self, grant: Grant) -> TokenResponse:
         if not self.registration.method.needs_user:

@@ -60,7 +60,7 @@ class GrantTokens:
             raise GrantMissing
         now = clock.now()
         tokens = client.client_credentials(self.registration)
-        return AccessToken(tokens.access_token, now + tokens.lifetime, is_new=True)
+        return AccessToken(tokens.access_token, now + tokens.lifetime, is_new=True, issued_at=now)
 
 
 def for_server(server: MailServer, state: AppState) -> GrantTokens:

@@ -24,7 +24,7 @@ def authenticate(client: SmtpClient, settings: TransportSettings, redact: Callab
         params = {"provider": label, "name": settings.authentication}
         raise DeliveryError(Stage.AUTH, "unknown_authentication", params)
     # Of those it awaits, LOGIN has the most replies: three.
-    seconds = guard.SECONDS + 3 * settings.timeout
+    seconds = client.deadline.left(guard.SECONDS + 3 * settings.timeout)
     call = partial(_call, method, client, settings.account)
     try:
         _try_mechanisms(client, partial(guard.run, provider.key, call, seconds, (DeliveryError, OSError), redact))

@@ -1,10 +1,12 @@
 """Connections to mail servers, opened nowhere else. A test send uses this path and shows its stages."""
 
+import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from types import TracebackType
 from typing import Self, cast
 
@@ -12,14 +14,16 @@ import flask_mail
 import structlog
 
 from webapp.core import network_errors, tls
-from webapp.core.sockets import allows_private_hosts, connect, connect_through_proxy, resolve
+from webapp.core.address_families import Route, connect_each, name, resolve_family, take_first
+from webapp.core.deadlines import Deadline, Stopped
+from webapp.core.sockets import Addresses, allows_private_hosts, connect, connect_through_proxy
 from webapp.mail.mime import Email, WireEmail, ascii_domain
 from webapp.mail.oauth.errors import OAuthError
 from webapp.mail.redaction import Redactor
 from webapp.mail.transcript import Stage, StageResult, Transcript
 from webapp.mail.transport.authentication import ACCESS_TOKEN, authenticate
 from webapp.mail.transport.errors import DeliveryError, Scope
-from webapp.mail.transport.settings import MAIL_PORTS, TransportSettings
+from webapp.mail.transport.settings import MAIL_PORTS, AccessToken, TransportSettings
 from webapp.mail.transport.smtp import Certificate, SmtpClient
 from webapp.mail.transport.transaction import Transaction
 
@@ -37,10 +41,23 @@ class SmtpConnection(flask_mail.Connection):
 
     host: SmtpClient | None
 
-    def __init__(self, settings: TransportSettings, check_hostname: bool = True) -> None:
+    def __init__(
+        self,
+        settings: TransportSettings,
+        check_hostname: bool = True,
+        deadline: Deadline | None = None,
+        compares_families: bool = False,
+    ) -> None:
+        """Prepare a connection, on which all ends by the `deadline`. `compares_families` has each of them tried."""
         # The base's __init__ only stores settings that do not exist here.
         self.settings = settings
+        self.deadline = deadline or Deadline()
         self._check_hostname = check_hostname
+        self._compares_families = compares_families
+        # How each address family went, where they are compared.
+        self.routes: Sequence[Route] = ()
+        # The access token, if there is one.
+        self.token: AccessToken | None = None
         self.host = None
         # The certificate that the server presented last.
         self.certificate: Certificate | None = None
@@ -87,14 +104,12 @@ class SmtpConnection(flask_mail.Connection):
         once: the token may have been revoked, may lack a permission that was granted since, or this machine's clock
         may be wrong.
         """
-        is_new = self._get_token()
         try:
             return self._connected()
         except DeliveryError as error:
-            if not self._discard_token(error) or is_new:
+            if not self._discard_token(error) or self.token is None or self.token.is_new:
                 raise
         self.transcript.add("note", "The access token was rejected; requesting a new one.")
-        self._get_token()
         try:
             return self._connected()
         except DeliveryError as error:
@@ -104,6 +119,13 @@ class SmtpConnection(flask_mail.Connection):
     def send(self, message: flask_mail.Message, envelope_from: str | tuple[str, str] | None = None) -> None:
         """Send one composed email. Raises DeliveryError."""
         self.deliver(cast(Email, message).to_wire(self.settings.provider.headers))
+
+    def rehearse(self, message: flask_mail.Message) -> None:
+        """Have the server accept the sender and the recipient of an email, which isn't sent. Raises DeliveryError."""
+        if self.host is None:
+            raise RuntimeError("the connection is not open")
+        with self._failures():
+            Transaction(self.host, cast(Email, message).to_wire(self.settings.provider.headers)).rehearse()
 
     def deliver(self, email: WireEmail, not_after: datetime | None = None) -> str:
         """Send one email, unless the server asks for its content at `not_after` or later; return its reply.
@@ -126,21 +148,22 @@ class SmtpConnection(flask_mail.Connection):
                 self.close()
             raise
 
-    def _get_token(self) -> bool:
-        """Get an access token if the authentication uses them. Return whether it was issued just now."""
+    def _get_token(self) -> None:
+        """Get an access token if the authentication uses them."""
         settings = self.settings
         if settings.tokens is None:
-            return False
-        with self._stage(Stage.TOKEN):
+            return
+        with self._stage(Stage.TOKEN) as result:
             try:
-                token = settings.tokens.get()
+                token = self.deadline.run(settings.tokens.get)
             except OAuthError as error:
                 raise DeliveryError(Stage.TOKEN, error.code, error.params, error.reply) from error
+            result.note = token.described
+        self.token = token
         self._redactor = self._redactor.with_secrets([token.value])
         self.transcript.redactor = self._redactor
         secrets = {**settings.secrets, ACCESS_TOKEN: token.value}
         self.settings = replace(settings, secrets=secrets, valid_until=token.expires_at)
-        return token.is_new
 
     def _discard_token(self, error: DeliveryError) -> bool:
         """Discard the access token if this error is its rejection. Return whether it is."""
@@ -171,14 +194,36 @@ class SmtpConnection(flask_mail.Connection):
                 raise DeliveryError(Stage.CONNECT, "port_not_allowed", {"ports": ", ".join(map(str, MAIL_PORTS))})
         if settings.proxy is not None:
             with self._stage(Stage.PROXY):
-                sock, received = connect_through_proxy(settings.proxy, host, settings.port, settings.timeout)
+                call = partial(connect_through_proxy, settings.proxy, host, settings.port, settings.timeout)
+                sock, received = self.deadline.run(call)
         else:
             with self._stage(Stage.LOOKUP) as result:
-                addresses = resolve(host, settings.port, settings.timeout)
+                addresses = self._addresses(host)
                 result.note = ", ".join(dict.fromkeys(str(address[4][0]) for address in addresses))
-            with self._stage(Stage.CONNECT):
-                sock = connect(addresses, settings.timeout)
-        return SmtpClient(sock, (host, settings.port), settings.helo, settings.timeout, self.transcript, received)
+            with self._stage(Stage.CONNECT) as result:
+                result.note, sock = self._reach(addresses)
+        peer, deadline = (host, settings.port), self.deadline
+        return SmtpClient(
+            deadline.watch(sock), peer, settings.helo, settings.timeout, self.transcript, received, deadline,
+            settings.mechanism,
+        )  # fmt: skip
+
+    def _addresses(self, host: str) -> Addresses:
+        """Return the addresses of the host, of the family that the settings allow."""
+        family = self.settings.address_family
+        found = resolve_family(family, host, self.settings.port, self.deadline.left(self.settings.timeout))
+        if not found:
+            raise DeliveryError(Stage.LOOKUP, "no_address_of_family", {"family": family})
+        return found
+
+    def _reach(self, addresses: Addresses) -> tuple[str, socket.socket]:
+        """Connect; return the address family and the connection."""
+        timeout = self.deadline.left(self.settings.timeout)
+        if not self._compares_families:
+            sock = connect(addresses, timeout)
+            return name(sock.family), sock
+        self.routes = self.deadline.run(partial(connect_each, addresses, timeout))
+        return take_first(self.routes)
 
     def _host_name(self) -> str:
         host = self.settings.provider.host(self.settings.host, self.settings.fields)
@@ -189,28 +234,36 @@ class SmtpConnection(flask_mail.Connection):
 
     def _open_session(self, client: SmtpClient) -> None:
         if self.settings.security == "tls":
-            with self._stage(Stage.TLS):
-                client.start_tls(self._tls_context())
-        with self._stage(Stage.GREETING):
-            client.greet()
-        with self._stage(Stage.EHLO):
-            client.hello()
+            with self._stage(Stage.TLS) as result:
+                result.note = client.start_tls(self._tls_context())
+        with self._stage(Stage.GREETING) as result:
+            result.note = client.greet()
+        self._hello(client)
         if self.settings.security == "starttls":
-            with self._stage(Stage.TLS):
+            with self._stage(Stage.TLS) as result:
                 client.request_tls()
-                client.start_tls(self._tls_context())
-            with self._stage(Stage.EHLO):
-                client.hello()
+                result.note = client.start_tls(self._tls_context())
+            self._hello(client)
+        self._get_token()
         if self.settings.authentication != "none":
-            with self._stage(Stage.AUTH):
-                authenticate(client, self.settings, self.transcript.redact)
+            with self._stage(Stage.AUTH) as result:
+                try:
+                    authenticate(client, self.settings, self.transcript.redact)
+                finally:
+                    result.note = client.used_mechanism
+
+    def _hello(self, client: SmtpClient) -> None:
+        with self._stage(Stage.EHLO) as result:
+            client.hello()
+            result.note = self.transcript.redact(client.features)
 
     def _tls_context(self) -> ssl.SSLContext:
         return tls.client_context(TLS_VERSIONS[self.settings.tls_minimum], self._check_hostname)
 
     def _host_names(self) -> str:
         """Return the hosts that the server's certificate is for, from a second connection without signing in."""
-        other = SmtpConnection(replace(self.settings, authentication="none", tokens=None), check_hostname=False)
+        settings = replace(self.settings, authentication="none", tokens=None)
+        other = SmtpConnection(settings, check_hostname=False, deadline=self.deadline)
         with suppress(DeliveryError), other:
             pass
         return other.certificate.host_names if other.certificate else ""
@@ -230,7 +283,8 @@ class SmtpConnection(flask_mail.Connection):
             self._complete(error)
             raise
         except (OSError, ValueError) as error:
-            failed = DeliveryError(self.transcript.stages[-1].stage, *network_errors.classify(error))
+            known = network_errors.classify(Stopped() if self.deadline.is_stopped else error)
+            failed = DeliveryError(self.transcript.stages[-1].stage, *known)
             self._complete(failed)
             raise failed from error
 

@@ -16,11 +16,22 @@ MAIL_PORTS = (25, 465, 587, 2465, 2525, 2587)
 
 @dataclass(frozen=True)
 class AccessToken:
-    """What OAuth2 authenticates with at the mail server, until it expires; `is_new` if it was issued just now."""
+    """What OAuth2 authenticates with at the mail server, until it expires; `is_new` if it was issued just now.
+
+    `account` is who it was issued to, if the provider said so.
+    """
 
     value: str = field(repr=False)
     expires_at: datetime
     is_new: bool = False
+    issued_at: datetime | None = None
+    account: str = ""
+
+    @property
+    def described(self) -> str:
+        """Whose it is, and from when to when it is valid, in UTC."""
+        issued = f"{self.issued_at:%Y-%m-%d %H:%M:%S}" if self.issued_at else ""
+        return f"{self.account} {issued} – {self.expires_at:%Y-%m-%d %H:%M:%S} UTC".strip()
 
 
 class TokenSource(Protocol):
@@ -42,7 +53,8 @@ class TransportSettings:
 
     `timeout` is in seconds and applies to each step and each reply. `helo` is the name in EHLO; empty means the
     client's address. With OAuth2, the access token from `tokens` is added to the secrets and is valid until
-    `valid_until`.
+    `valid_until`. `address_family` is `any`, `ipv4` or `ipv6`. `mechanism` is the only SASL mechanism to use; empty
+    means the best that both sides know.
     """
 
     provider: Provider
@@ -60,6 +72,8 @@ class TransportSettings:
     fields: Mapping[str, str] = field(default_factory=dict)
     tokens: TokenSource | None = field(default=None, repr=False)
     valid_until: datetime | None = None
+    address_family: str = "any"
+    mechanism: str = ""
 
     @property
     def account(self) -> Account:

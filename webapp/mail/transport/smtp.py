@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import NoReturn
 
 from webapp.core import tls
+from webapp.core.deadlines import Deadline
 from webapp.core.network_errors import NetworkError
 from webapp.mail.redaction import REDACTED
 from webapp.mail.transcript import Stage, Transcript, printable
@@ -67,12 +68,18 @@ class SmtpClient(smtplib.SMTP):
         timeout: float,
         transcript: Transcript,
         received: bytes = b"",
+        deadline: Deadline | None = None,
+        mechanism: str = "",
     ) -> None:
         super().__init__(local_hostname=helo or _address_literal(sock), timeout=timeout)
         self.sock = sock
         self.transcript = transcript
         self.peer = peer
         self._timeout = timeout
+        # Of everything, besides the timeout of each step.
+        self.deadline = deadline or Deadline()
+        # The only mechanism to use, if an administrator chose one.
+        self._chosen = mechanism
         self._buffer = received
         self.certificate: Certificate | None = None
         # The mechanism of the last AUTH, and those that the server offers but doesn't know.
@@ -83,9 +90,25 @@ class SmtpClient(smtplib.SMTP):
 
     @property
     def mechanisms(self) -> frozenset[str]:
+        """The SASL mechanisms that may be used, in upper case."""
+        usable = self.offered - self._withdrawn
+        return usable & {self._chosen} if self._chosen else usable
+
+    @property
+    def offered(self) -> frozenset[str]:
         """The SASL mechanisms that the server offers, in upper case."""
-        offered = self.esmtp_features.get("auth", "").upper().replace("=", " ").split()
-        return frozenset(offered) - self._withdrawn
+        return frozenset(self.esmtp_features.get("auth", "").upper().replace("=", " ").split())
+
+    @property
+    def used_mechanism(self) -> str:
+        """The mechanism of the last AUTH; empty if there was none."""
+        return self._mechanism
+
+    @property
+    def features(self) -> str:
+        """What the server offers, as it says it, with commas between."""
+        found = [f"{name} {self.esmtp_features[name]}".strip() for name in self.esmtp_features]
+        return ", ".join(one.upper() for one in found if one.isprintable())
 
     def withdraw_mechanism(self) -> bool:
         """Take the mechanism of the last AUTH out of `mechanisms`; return whether that is any news."""
@@ -93,11 +116,12 @@ class SmtpClient(smtplib.SMTP):
         self._withdrawn |= {self._mechanism}
         return news
 
-    def greet(self) -> None:
-        """Wait for the server's greeting. Raises OSError or DeliveryError."""
+    def greet(self) -> str:
+        """Wait for the server's greeting, and return it. Raises OSError or DeliveryError."""
         code, text = self.getreply()
         if code != 220:
             raise _rejected(Stage.GREETING, code, text)
+        return self.transcript.redact(reply_text(code, text))
 
     def hello(self) -> None:
         """Send EHLO, or HELO to a server that does not know EHLO."""
@@ -125,18 +149,20 @@ class SmtpClient(smtplib.SMTP):
             # Sent in plain text, it would count as sent inside the encryption (CVE-2011-0411).
             raise DeliveryError(Stage.TLS, "plain_text_after_starttls")
 
-    def start_tls(self, context: ssl.SSLContext) -> None:
-        """Encrypt the connection, verifying the certificate and its host name."""
+    def start_tls(self, context: ssl.SSLContext) -> str:
+        """Encrypt the connection, verifying the certificate and its host name. Return the version and the cipher."""
         if self._buffer:
             raise DeliveryError(Stage.TLS, "tls_not_offered")
-        self.sock.settimeout(self._timeout)
+        self.sock.settimeout(self.deadline.left(self._timeout))
         encrypted = context.wrap_socket(self.sock, server_hostname=self.peer[0])
-        self.sock = encrypted
+        self.sock = self.deadline.watch(encrypted)
         self.certificate = Certificate.from_connection(encrypted)
         self.esmtp_features.clear()
         self.does_esmtp = False
         cipher = encrypted.cipher()
-        self.transcript.add("note", f"{encrypted.version()} {cipher[0] if cipher else ''}, certificate checked")
+        chosen = f"{encrypted.version()} {cipher[0] if cipher else ''}"
+        self.transcript.add("note", f"{chosen}, certificate checked")
+        return chosen
 
     def authenticate(
         self, mechanism: str, initial: bytes | None = None, respond: Callable[[bytes], bytes] | None = None
@@ -190,7 +216,7 @@ class SmtpClient(smtplib.SMTP):
         """
         if self._buffer:
             raise out_of_step(self.transcript.redactor(printable(self._buffer)))
-        self.sock.settimeout(self._timeout)
+        self.sock.settimeout(self.deadline.left(self._timeout))
         self.sock.sendall(s if isinstance(s, bytes) else s.encode(self.command_encoding))
 
     def getreply(self) -> tuple[int, bytes]:
@@ -205,7 +231,7 @@ class SmtpClient(smtplib.SMTP):
 
     def _read_reply(self, lines: list[bytes]) -> None:
         """Read the lines of one reply into `lines`, so that they are known even if it breaks off."""
-        end = time.monotonic() + self._timeout
+        end = time.monotonic() + self.deadline.left(self._timeout)
         while len(lines) < MAX_LINES:
             line = self._read_line(end)
             lines.append(line)

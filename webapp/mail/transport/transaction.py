@@ -35,14 +35,14 @@ class Transaction:
         Nothing is delivered if the server asks for the content at `not_after` or later.
         """
         stage, pipelines = self._client.transcript.stage, self._client.has_extn("pipelining")
-        with stage(Stage.MAIL):
+        with stage(Stage.MAIL) as result:
             mail, rcpt = self._envelope()
             self._write(mail + rcpt + DATA if pipelines else mail)
-            self._expect(Stage.MAIL, 2)
-        with stage(Stage.RCPT):
+            result.note = self._noted(self._expect(Stage.MAIL, 2))
+        with stage(Stage.RCPT) as result:
             if not pipelines:
                 self._write(rcpt)
-            self._expect(Stage.RCPT, 2)
+            result.note = self._noted(self._expect(Stage.RCPT, 2))
         with stage(Stage.DATA) as result:
             if not pipelines:
                 self._write(DATA)
@@ -52,6 +52,17 @@ class Transaction:
             reply = self._client.transcript.redactor(self._send_content())
             result.note = reply[:MAX_ERROR_LENGTH]
         return reply
+
+    def rehearse(self) -> None:
+        """Have the server accept the sender and the recipient, and send nothing.
+
+        Raises DeliveryError, OSError or ValueError. Nothing is pipelined, as DATA must not follow.
+        """
+        for stage, command in zip((Stage.MAIL, Stage.RCPT), self._envelope(), strict=True):
+            with self._client.transcript.stage(stage) as result:
+                self._write(command)
+                result.note = self._noted(self._expect(stage, 2))
+        self.withdraw()
 
     def withdraw(self) -> bool:
         """Reset the session after a rejection. Return whether it can be used for another email."""
@@ -132,6 +143,9 @@ class Transaction:
         if code // 100 in (4, 5):
             raise DeliveryError(stage, reply=reply, scope=rejections.scope(stage, reply))
         raise out_of_step(reply)
+
+    def _noted(self, reply: str) -> str:
+        return self._client.transcript.redact(reply)
 
     def _reply(self) -> tuple[int, bytes]:
         reply = self._client.getreply()
