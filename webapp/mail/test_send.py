@@ -83,7 +83,7 @@ def send_test(
     if error is not None:
         test = _with_failure(test, settings, error, progress)
     in_use = saved is not None and saved.position == PRIMARY and is_unchanged(saved, entered)
-    _record(test, settings.provider.key, works=in_use and test.passed)
+    _record(test, settings.provider.key, saved if in_use and test.passed else None)
     if saved is not None and not saved.differing(CERTIFICATE_SETTINGS, entered.values, entered.provider_fields):
         certificates.record(app_state().database, saved, connection.certificate, asked=True)
     return test
@@ -114,11 +114,11 @@ def _with_failure(test: TestSend, settings: TransportSettings, error: DeliveryEr
     )
 
 
-def _record(test: TestSend, provider: str, works: bool) -> None:
-    """Record the test in the audit trail, and announce a server in use that `works`."""
+def _record(test: TestSend, provider: str, works: MailServer | None) -> None:
+    """Record the test in the audit trail, and announce the server in use that `works`."""
     event = audit_events.TEST_EMAIL_SENT if test.passed else audit_events.TEST_EMAIL_FAILED
     stage: dict[str, Any] = {"stage": test.stage} if test.stage else {}
     with app_state().database.transaction() as session:
         audit.record(session, event, email=test.recipient, provider=provider, **stage)
-        if works:
-            signals.mail_server_works.send(session=session)
+        if works is not None:
+            signals.mail_server_works.send(session=session, server=works)

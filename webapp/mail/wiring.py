@@ -9,7 +9,9 @@ from webapp.core.app_state import app_state
 from webapp.mail import audit_details, jobs, webhook_events
 from webapp.mail.expiry import labels as expiry_labels
 from webapp.mail.expiry import service as expiries
+from webapp.mail.revisions import outcomes
 from webapp.mail.server_page import routes
+from webapp.mail.signals import mail_server_works
 from webapp.mail.transport import connection
 from webapp.web import navigation
 from webapp.web.navigation import Panel, SettingsTab
@@ -24,6 +26,7 @@ def init_app(app: Flask) -> None:
     audit_details.init_app(app)
     app.jinja_env.globals.update(expiry_labels=expiry_labels)
     jobs.init_app(app)
+    mail_server_works.connect(outcomes.passed_test)
     webhook_registry.register(app, webhook_events)
     app.register_blueprint(routes.blueprint)
     navigation.register(

@@ -39,7 +39,7 @@ def watch(now: datetime) -> None:
             _end(session, status, now)
 
 
-def end(_sender: object, session: Session) -> None:
+def end(_sender: object, session: Session, **_data: object) -> None:
     """Announce the end of the outage, because a test email went out; receives `mail_server_works`."""
     now = clock.now()
     _end(session, delivery_status(session, now), now)

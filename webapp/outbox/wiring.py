@@ -42,6 +42,6 @@ def _retry_waiting(_sender: object, session: Session) -> None:
     service.retry_waiting(session)
 
 
-def _resume(_sender: object, session: Session) -> None:
+def _resume(_sender: object, session: Session, **_data: object) -> None:
     suspension.resume(session, clock.now())
     wake_after_commit(session)

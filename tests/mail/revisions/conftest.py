@@ -10,8 +10,16 @@ from tests.support.grants import GrantOwner
 from tests.support.scripted import ScriptedServer
 from webapp.mail.revisions import service as revisions
 from webapp.mail.revisions.models import Revision
+from webapp.mail.servers import OAUTH2_COLUMNS
 
-WITHOUT_SIGN_IN: dict[str, Any] = {"authentication": "none", "host": "127.0.0.1", "timeout": 5, "goes_back": False}
+WITHOUT_SIGN_IN: dict[str, Any] = {
+    **dict.fromkeys((*OAUTH2_COLUMNS, "username"), ""),
+    "authentication": "none",
+    "host": "127.0.0.1",
+    "timeout": 5,
+    "goes_back": False,
+    "secrets": {"client_secret": ""},
+}
 # Nothing listens there.
 CLOSED = 9
 

@@ -5,7 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.mail.conftest import later
+from tests.mail.page import PAGE
 from tests.mail.revisions.conftest import CLOSED, WITHOUT_SIGN_IN, revisions_of
+from tests.support.browser import Browser
 from tests.support.grants import GrantOwner
 from tests.support.scripted import ScriptedServer
 
@@ -54,3 +56,12 @@ def test_a_refused_email_is_no_failure_of_the_settings(
     working.save(port=scripted(tls="none", replies={"MAIL": "550 5.7.1 no"}).port, **WITHOUT_SIGN_IN)
     send()
     assert (revisions_of(working)[-1].failures, revisions_of(working)[-1].way_back) == (0, None)
+
+
+@pytest.mark.one_database
+def test_a_test_email_through_the_server_in_use_shows_that_it_works(
+    administrator: Browser, owner: GrantOwner, scripted: Callable[..., ScriptedServer]
+) -> None:
+    owner.save(port=scripted(tls="none").port, **WITHOUT_SIGN_IN)
+    administrator.submit(PAGE, "test", test_recipient="eve@example.org")
+    assert revisions_of(owner)[-1].worked_at is not None

@@ -40,6 +40,11 @@ def worked(database: Database, server: MailServer) -> None:
         log.warning("revision not marked as working", error=type(error).__name__)
 
 
+def passed_test(_sender: object, session: Session, server: MailServer) -> None:
+    """Record that a test email went out with the settings in use; receives `mail_server_works`."""
+    mark_as_working(session, server.id, server.revision)
+
+
 def mark_as_working(session: Session, server_id: int, number: int) -> None:
     """Record that email goes out with a revision."""
     revision = service.find(session, server_id, number, lock=True)
