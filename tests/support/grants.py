@@ -14,7 +14,7 @@ from webapp.mail.grants import authorization, token_source
 from webapp.mail.grants import service as grants
 from webapp.mail.grants.token_source import GrantTokens
 from webapp.mail.models import Grant, MailServer
-from webapp.mail.servers import EnteredServer
+from webapp.mail.servers import ROUTE, EnteredServer
 from webapp.mail.service import Saved
 from webapp.settings.service import General, general
 from webapp.web.client import Client
@@ -73,7 +73,12 @@ class GrantOwner:
         secrets = {"client_secret": CLIENT_SECRET} | given.pop("secrets", {})
         values = {"provider": "custom", "mail_from": SENDER, "host": "localhost", "port": 9, "security": "none"}
         values |= {"tls_minimum": "1.2", "timeout": 10, "proxy_type": "none", "proxy_host": "", "proxy_port": None}
-        values |= {"proxy_username": "", "authentication": "authorization_code", "username": self.provider.account}
+        values |= {
+            **ROUTE,
+            "proxy_username": "",
+            "authentication": "authorization_code",
+            "username": self.provider.account,
+        }
         values |= self.provider.settings | given
         return EnteredServer(PROVIDERS[str(values["provider"])], values, {}, secrets)
 

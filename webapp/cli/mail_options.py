@@ -26,6 +26,8 @@ HELP = {
     "security": "starttls, tls or none.",
     "tls_minimum": "1.2 or 1.3.",
     "timeout": "Seconds.",
+    "address_family": "any, ipv4 or ipv6.",
+    "mechanism": "The only SASL mechanism to use, such as LOGIN; empty for the best.",
     "proxy_type": "none, http or socks5.",
     "proxy_host": "Host of the proxy.",
     "proxy_port": "Port of the proxy.",

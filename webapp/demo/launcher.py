@@ -17,7 +17,7 @@ from webapp.demo import accounts, sample_application
 from webapp.demo.inbox import HOST, PASSWORD, USERNAME
 from webapp.demo.plugins import local_inbox
 from webapp.mail import service as mail
-from webapp.mail.servers import EnteredServer, primary
+from webapp.mail.servers import ROUTE, EnteredServer, primary
 from webapp.process.listen_address import AddressUnavailable, ListenAddress, find_free_port
 from webapp.process.supervisor import Child, Supervisor
 from webapp.providers import Provider
@@ -119,6 +119,7 @@ def mail_server(provider: Provider, inbox_port: int) -> EnteredServer:
         "security": "none",
         "tls_minimum": "1.2",
         "timeout": 10,
+        **ROUTE,
         "proxy_type": "none",
         "proxy_host": "",
         "proxy_port": None,

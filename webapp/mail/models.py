@@ -14,7 +14,9 @@ from webapp.core.sealing import SEALED
 from webapp.providers import Failure
 
 # What diagnosis rules may see of a mail server besides the provider's own fields: everything except the secrets.
-PUBLIC_SETTINGS = ("mail_from", "host", "port", "security", "tls_minimum", "authentication", "username")
+PUBLIC_SETTINGS = (
+    "mail_from", "host", "port", "security", "tls_minimum", "address_family", "mechanism", "authentication", "username",
+)  # fmt: skip
 
 
 def _draw_version(_present: int | None) -> int:
@@ -39,6 +41,9 @@ class MailServer(Base):
     security: Mapped[str] = mapped_column(String(10))
     tls_minimum: Mapped[str] = mapped_column(String(5), default="1.2")
     timeout: Mapped[int] = mapped_column(default=10)
+    # `any`, `ipv4` or `ipv6`; and the only SASL mechanism to use, empty for the best that both sides know.
+    address_family: Mapped[str] = mapped_column(String(10), default="any", server_default="any")
+    mechanism: Mapped[str] = mapped_column(String(20), default="", server_default="")
     proxy_type: Mapped[str] = mapped_column(String(10), default="none")
     proxy_host: Mapped[str] = mapped_column(String(255), default="")
     proxy_port: Mapped[int | None]

@@ -32,9 +32,11 @@ PROXY_DESTINATION = ("proxy_type", "proxy_host", "proxy_port", "proxy_username")
 OAUTH2_COLUMNS = ("client_id", "tenant_id", "authorize_url", "token_url", "device_authorization_url", "scopes")
 # What an administrator allows at most, where that is less than the provider does.
 LIMITS = ("limit_per_minute", "limit_per_day", "limit_connections")
+# How the server is reached and signed in to where the usual way doesn't work, and the values of the usual way.
+ROUTE = {"address_family": "any", "mechanism": ""}
 # The columns that the form shows.
 COLUMNS = (
-    "provider", "mail_from", "host", "port", "security", "tls_minimum", "timeout", "proxy_type", "proxy_host",
+    "provider", "mail_from", "host", "port", "security", "tls_minimum", "timeout", *ROUTE, "proxy_type", "proxy_host",
     "proxy_port", "proxy_username", "authentication", "username", *OAUTH2_COLUMNS, "secret_expires_on",
     *LIMITS,
 )  # fmt: skip

@@ -92,6 +92,8 @@ def _settings(
         security=str(values["security"]),
         tls_minimum=str(values["tls_minimum"]),
         timeout=int(str(values["timeout"])),
+        address_family=str(values["address_family"]),
+        mechanism=str(values["mechanism"]),
         authentication=str(values["authentication"]),
         username=str(values["username"]),
         helo=ehlo_name(general, mail_from),

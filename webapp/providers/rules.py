@@ -10,8 +10,9 @@ from webapp.core.hosts import parse_ip_address
 MAX_LABEL_LENGTH = 60
 # The fields of the mail server form that notes, authentication methods and fixes can name.
 FORM_FIELDS = (
-    "mail_from", "host", "port", "security", "tls_minimum", "timeout", "proxy_type", "proxy_host", "proxy_port",
-    "proxy_username", "proxy_password", "authentication", "username", "password", "client_id", "client_secret",
+    "mail_from", "host", "port", "security", "tls_minimum", "timeout", "address_family", "mechanism",
+    "proxy_type", "proxy_host", "proxy_port", "proxy_username", "proxy_password", "authentication", "username",
+    "password", "client_id", "client_secret",
     "tenant_id", "authorize_url", "token_url", "device_authorization_url", "scopes", "service_account_key",
     "secret_expires_on", "limit_per_minute", "limit_per_day", "limit_connections",
 )  # fmt: skip

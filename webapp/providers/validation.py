@@ -33,6 +33,8 @@ METHOD_ATTRIBUTES: Mapping[str, Any] = {
 FIX_VALUES: Mapping[str, Any] = {
     "security": Security,
     "tls_minimum": Literal["1.2", "1.3"],
+    "address_family": Literal["any", "ipv4", "ipv6"],
+    "mechanism": Literal["", "PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER"],
     "proxy_type": Literal["none", "http", "socks5"],
     "port": Port,
     "proxy_port": Port,

@@ -15,16 +15,17 @@ from webapp.mail.redaction import Redactor
 from webapp.mail.server_page import fields as checks
 from webapp.mail.server_page import oauth_fields as oauth_checks
 from webapp.mail.server_page.fields import DayField, NumberField, SecretTextField, host_name, if_used, required
-from webapp.mail.servers import CLIENT_SECRETS, COLUMNS, OAUTH2_COLUMNS, PROXY_PASSWORD, EnteredServer
+from webapp.mail.servers import CLIENT_SECRETS, COLUMNS, OAUTH2_COLUMNS, PROXY_PASSWORD, ROUTE, EnteredServer
 from webapp.providers import Authentication, Password, Provider, guard
 from webapp.providers.guard import PluginFailed
 from webapp.providers.registry import get_providers
 from webapp.web.forms import MAX_TEXT_LENGTH, VersionedForm, text_error
 
 SECRETS = ("password", PROXY_PASSWORD, *CLIENT_SECRETS)
+MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER")
 # What the page carries along for itself. It is checked when it is used, and may be long.
 CARRIED = ("shown_provider", "kept_values", "carried_secrets", "version")
-DEFAULTS: dict[str, Any] = {"provider": "custom", "tls_minimum": "1.2", "timeout": 10, "proxy_type": "none"}
+DEFAULTS: dict[str, Any] = {"provider": "custom", "tls_minimum": "1.2", "timeout": 10, "proxy_type": "none", **ROUTE}
 REQUIRING = (DataRequired, InputRequired)
 
 
@@ -73,6 +74,22 @@ class MailServerForm(VersionedForm):
         lazy("Minimum TLS version"),
         [checks.valid_choice],
         choices=[SelectChoice("1.2", "TLS 1.2"), SelectChoice("1.3", "TLS 1.3")],
+        validate_choice=False,
+    )
+    address_family = SelectField(
+        lazy("Address family"),
+        [checks.valid_choice],
+        choices=[
+            SelectChoice("any", lazy("IPv4 and IPv6")),
+            SelectChoice("ipv4", lazy("IPv4 only")),
+            SelectChoice("ipv6", lazy("IPv6 only")),
+        ],
+        validate_choice=False,
+    )
+    mechanism = SelectField(
+        lazy("Sign-in mechanism"),
+        [checks.valid_choice],
+        choices=[SelectChoice("", lazy("Automatic")), *(SelectChoice(name, name) for name in MECHANISMS)],
         validate_choice=False,
     )
     proxy_type = SelectField(

@@ -27,7 +27,7 @@ from webapp.mail.models import AuthorizationRequest, Grant, GrantStatus, MailSer
 from webapp.mail.oauth.errors import OAuthError
 from webapp.mail.server_page.form_state import FormResult
 from webapp.mail.server_page.forms import MailServerForm
-from webapp.mail.servers import CLIENT_SECRETS, DRAFT, LIMITS, EnteredServer
+from webapp.mail.servers import CLIENT_SECRETS, DRAFT, LIMITS, ROUTE, EnteredServer
 from webapp.mail.service import can_work, is_unchanged, stays_draft
 from webapp.mail.test_send import TestSend
 from webapp.mail.transcript import Stage
@@ -37,7 +37,8 @@ from webapp.settings import service as settings
 
 CONNECTION = ("host", "port", "security")
 ADVANCED = (
-    "tls_minimum", "timeout", "proxy_type", "proxy_host", "proxy_port", "proxy_username", "proxy_password", *LIMITS,
+    "tls_minimum", "timeout", *ROUTE, "proxy_type", "proxy_host", "proxy_port", "proxy_username", "proxy_password",
+    *LIMITS,
 )  # fmt: skip
 # Names of protocols, the same in every language.
 SECURITY_NAMES = {"starttls": "STARTTLS", "tls": "TLS"}
@@ -251,7 +252,8 @@ def _differs_from_provider(form: MailServerForm) -> bool:
 
 def _uses_advanced(form: MailServerForm) -> bool:
     limited = any(form[name].data is not None for name in LIMITS)
-    return form.proxy_type.data != "none" or limited or any(form[name].errors for name in ADVANCED)
+    routed = any(form[name].data != usual for name, usual in ROUTE.items())
+    return form.proxy_type.data != "none" or limited or routed or any(form[name].errors for name in ADVANCED)
 
 
 def _connection_summary(form: MailServerForm) -> str:
