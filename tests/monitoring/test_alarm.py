@@ -18,6 +18,7 @@ from tests.support.users import add_user
 from webapp.accounts.models import Role
 from webapp.core import clock
 from webapp.core.app_state import AppState
+from webapp.mail import servers
 from webapp.mail.signals import mail_server_works
 from webapp.monitoring import alarm
 from webapp.outbox import service as outbox
@@ -135,7 +136,7 @@ def test_a_test_email_that_went_out_ends_an_outage(
 ) -> None:
     watch()
     with state.database.transaction() as session:
-        mail_server_works.send(session=session)
+        mail_server_works.send(session=session, server=servers.primary(session))
     watch()
     assert receiver.types == ["mail_server.stopped", "mail_server.recovered"]
 
