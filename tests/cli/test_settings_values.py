@@ -43,3 +43,13 @@ def test_what_the_settings_file_sets_is_changed_there(mailroom: Command, databas
     refused = mailroom("settings", "set", "lockout_threshold", "5")
     assert (refused.exit_code, "change it there" in refused.stderr) == (1, True)
     assert "The settings file sets lockout_threshold." in mailroom("settings", "show").stdout
+
+
+def test_who_gets_email_is_changed_and_shown_by_the_status(mailroom: Command) -> None:
+    assert mailroom.json("status")["recipients"] is None
+    mailroom("settings", "set", "send_to_domains", "example.com,*.example.org")
+    assert mailroom.json("settings", "set", "send_to", "domains") == {"send_to": "domains"}
+    assert mailroom.json("status")["recipients"] == ["example.com", "*.example.org"]
+    assert "example.com, *.example.org" in mailroom("status").stdout
+    mailroom("settings", "set", "send_to", "nobody")
+    assert "nobody" in mailroom("status").stdout

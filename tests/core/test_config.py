@@ -133,6 +133,7 @@ def test_a_database_server_requires_a_given_key(tmp_path: Path) -> None:
         ("MAILROOM_DATABASE_URL", "mailroom.sqlite"),
         ("MAILROOM_DATABASE_URL", "mysql://localhost/mailroom"),
         ("MAILROOM_QUEUE_URL", "amqp://localhost"),
+        ("MAILROOM_SEND_ONLY_TO", "example.com, everyone!"),
         ("MAILROOM_SUBMISSION", "here"),
         ("MAILROOM_SUBMISSION", "http://127.0.0.1:25"),
         ("MAILROOM_SUBMISSION", "127.0.0.1:port"),

@@ -50,8 +50,9 @@ def describe(database: Database) -> set[str]:
     with database.engine.connect() as connection:
         statements = DESCRIPTIONS[connection.dialect.name]
         rows = [row for statement in statements for row in connection.execute(text(statement))]
-    # SQLite quotes the name of a table that a migration has renamed.
-    parts = (f"{name} {part}" for name, *values in rows for part in _parts(repr(values).replace('"', "")))
+    # SQLite quotes the name of a table that a migration has renamed, which changes how the default of a text is quoted.
+    texts = ((name, repr(values).replace("\\'", "'").replace('"', "'")) for name, *values in rows)
+    parts = (f"{name} {part}" for name, description in texts for part in _parts(description))
     return {re.sub(r"[\s,']+", " ", part).strip() for part in parts}
 
 

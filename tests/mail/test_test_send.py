@@ -160,3 +160,12 @@ def test_a_server_without_authentication_is_not_called_unencrypted(
     page = administrator.submit(PAGE, "test", test_recipient=RECIPIENT, **fields)
     assert "This server offers no authentication here" in page.text
     assert 'name="apply"' not in page.text
+
+
+def test_a_test_goes_only_to_who_may_get_email(administrator: Browser, inbox: Inbox) -> None:
+    administrator.submit("/settings/general", send_to="domains", send_to_domains="example.org")
+    page = administrator.submit(PAGE, "test", test_recipient="eve@example.com")
+    assert error_at(page, "test_recipient").startswith("Email may not go to this address")
+    assert not inbox.messages
+    administrator.submit(PAGE, "test", test_recipient=RECIPIENT)
+    assert inbox.last.rcpt_to == [RECIPIENT]

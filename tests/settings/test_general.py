@@ -147,6 +147,46 @@ class TestFixedByTheEnvironment:
         assert saved(state) == service.General("https://fixed.example", "Post", "help@post.example")
 
 
+@pytest.mark.one_database
+def test_every_page_says_that_not_everyone_gets_email(
+    administrator: Browser, member: Browser, stranger: Browser, state: AppState
+) -> None:
+    page = administrator.submit(PAGE, send_to="domains", send_to_domains="Example.com *.bücher.example")
+    assert saved(state).send_to_domains == "example.com, *.xn--bcher-kva.example"
+    visited = [page, administrator.get("/nothing"), member.get("/"), stranger.get("/login"), stranger.get("/nothing")]
+    for one in visited:
+        assert "Only addresses at <bdi" in one.text
+    administrator.submit(PAGE, send_to="nobody")
+    assert "Nobody gets email." in stranger.get("/forgot-password").text
+    administrator.submit(PAGE, send_to="everyone")
+    assert "get email." not in stranger.get("/login").text
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("entered", ["", "example.com, no!"])
+def test_domains_that_get_email_have_to_be_some(entered: str, administrator: Browser, state: AppState) -> None:
+    page = administrator.submit(PAGE, send_to="domains", send_to_domains=entered)
+    assert 'id="send_to_domains-error"' in page.text
+    assert f'value="{entered}"' in page.text
+    assert saved(state).send_to == "everyone"
+
+
+@pytest.mark.one_database
+class TestRestrictedByTheEnvironment:
+    """MAILROOM_SEND_ONLY_TO is set."""
+
+    @pytest.fixture
+    def config_values(self) -> dict[str, Any]:
+        return {"send_only_to": "Example.com,*.example.org"}
+
+    def test_nobody_can_change_who_gets_email(self, administrator: Browser, state: AppState) -> None:
+        page = administrator.post(PAGE, **GOOD, send_to="everyone", send_to_domains="").text
+        assert saved(state).only_domains == ["example.com", "*.example.org"]
+        page = administrator.get(PAGE).text
+        assert "MAILROOM_SEND_ONLY_TO" in page
+        assert 'name="send_to"' not in page
+
+
 @pytest.mark.parametrize(
     ("entered", "normalised"),
     [

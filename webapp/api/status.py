@@ -14,6 +14,7 @@ EXAMPLE = {
     "state": "stopped",
     "since": "2026-11-30T09:12:44Z",
     "cause": {"stage": "connect", "code": "refused", "text": "The server refused the connection."},
+    "recipients": None,
     "waiting": 12,
     "oldest_seconds": 340,
     "workers": 1,
@@ -42,6 +43,15 @@ class StatusSchema(Schema):
     )
     since = time_field("Since when nothing goes out; null while email flows.", required=True, allow_none=True)
     cause = fields.Nested(CauseSchema, required=True, allow_none=True, metadata={"description": "Null while it flows."})
+    recipients = fields.List(
+        fields.String(),
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "Null if everyone gets email. Else the domains that do: `*.example.com` is every subdomain, "
+            "and an empty list is nobody. Messages to others are accepted and end as `cancelled`."
+        },
+    )
     waiting = fields.Integer(required=True, metadata={"description": "How many emails wait, of all applications."})
     oldest_seconds = fields.Integer(required=True, metadata={"description": "How long the oldest of them has waited."})
     workers = fields.Integer(required=True, metadata={"description": "How many workers run."})

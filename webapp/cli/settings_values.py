@@ -62,6 +62,8 @@ def _save_general(session: Session, name: str, value: str) -> Any:
     """Save a general setting and return its value. Raises BadOptions, ClickException, SetInFile."""
     if name == "public_url" and app_state().config.public_url:
         raise click.ClickException("MAILROOM_PUBLIC_URL sets the public URL: change it there.")
+    if name in ("send_to", "send_to_domains") and app_state().config.send_only_to:
+        raise click.ClickException("MAILROOM_SEND_ONLY_TO says who gets email: change it there.")
     form = GeneralForm(formdata=MultiDict({name: value}))
     for other in GENERAL:
         if other != name:

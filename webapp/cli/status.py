@@ -46,8 +46,10 @@ def show(state: Mapping[str, Any]) -> None:
     click.echo(HEADLINES[Flow(state["state"])])
     diagnosis, last, limit = state["diagnosis"] or {}, state["last_sent"], state["limit"]
     undelivered = [f"{number} {name}" for name, number in state["undelivered"].items() if number]
+    recipients = state["recipients"]
     print_fields(
         [
+            ("Only to", None if recipients is None else ", ".join(recipients) or "nobody"),
             ("Since", _readable(state["since"])),
             ("Reason", state["reason"]),
             ("Error", state["cause"]["text"] if diagnosis else None),

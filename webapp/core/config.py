@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from webapp.core import smtp_addresses
+from webapp.core import domain_lists, smtp_addresses
+from webapp.core.domain_lists import NotADomain
 from webapp.core.smtp_addresses import SmtpAddress
 
 PREFIX = "MAILROOM_"
@@ -34,6 +35,9 @@ MAX_UPLOAD_SIZE = 16 * 1024 * 1024
 
 # Megabytes of an email that applications may hand in: what the largest providers accept is 150.
 MAX_EMAIL_SIZE = 150
+
+# In `send_only_to`.
+NOBODY = "nobody"
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 CHOICES = {
@@ -70,6 +74,10 @@ class Config:
     database_url: str = setting("SQLAlchemy URL of the database.", secret=True)
     queue_url: str = setting("Queue of the workers' tasks: sqlite:///…, postgresql://… or redis://….", secret=True)
     public_url: str = setting("URL at which people open Mailroom. Overrides the one on the General page.")
+    send_only_to: str = setting(
+        "Domains that may get email, separated by commas, or 'nobody'. Overrides the General page: for a copy of a "
+        "production database."
+    )
     settings: str = setting("TOML file that declares settings; what it sets is locked on the pages.")
     plugin_dir: str = setting(f"Folders with provider plugins, separated by {os.pathsep!r}.")
     trusted_proxies: str = setting("Networks whose X-Forwarded-* headers are trusted, separated by commas.")
@@ -151,6 +159,11 @@ class Config:
         return [ipaddress.ip_network(part.strip()) for part in self.trusted_proxies.split(",") if part.strip()]
 
     @property
+    def only_domains(self) -> list[str]:
+        """The domains of `send_only_to`, parsed. There are none if it is empty or 'nobody'."""
+        return [] if self.send_only_to == NOBODY else domain_lists.parse(self.send_only_to)
+
+    @property
     def submission_addresses(self) -> list[SmtpAddress]:
         """The addresses of `submission`, parsed."""
         return smtp_addresses.parse(self.submission)
@@ -167,6 +180,13 @@ class Config:
             _ = self.proxy_networks
         except ValueError as error:
             raise ConfigError(f"{PREFIX}TRUSTED_PROXIES: {error}. Use networks such as 10.0.0.0/8.") from error
+        try:
+            _ = self.only_domains
+        except NotADomain as error:
+            raise ConfigError(
+                f"{PREFIX}SEND_ONLY_TO: {error} is not a domain. Use domains such as example.com or *.example.com, "
+                f"separated by commas, or '{NOBODY}'."
+            ) from error
         if self.metrics_token and len(self.metrics_token) < MIN_KEY_LENGTH:
             raise ConfigError(f"{PREFIX}METRICS_TOKEN: it needs at least {MIN_KEY_LENGTH} random characters.")
         for name, allowed in CHOICES.items():

@@ -22,6 +22,7 @@ from webapp.outbox.status import (
     recently_undelivered,
 )
 from webapp.providers import Failure
+from webapp.settings.service import general
 from webapp.webhooks.events import iso
 
 
@@ -35,7 +36,7 @@ def full_state(session: Session, now: datetime) -> dict[str, Any]:
     """Return that with all that Home tells administrators: whether email goes out, why not, what was not delivered.
 
     `reason` is what the failure means, `cause` has the server's words. `undelivered` has the numbers of the last seven
-    days by state, `limit` what email waits for until then.
+    days by state, `recipients` the only domains that get email, `limit` what email waits for until then.
     """
     status = delivery_status(session, now)
     cause, held = cause_of(session, status), held_message(session) if status.in_trouble else None
@@ -50,6 +51,7 @@ def full_state(session: Session, now: datetime) -> dict[str, Any]:
         "cause": {**state["cause"], "text": text} if cause else None,
         "reason": str(diagnosis.cause) if diagnosis else text,
         "diagnosis": to_data(diagnosis) if diagnosis else None,
+        "recipients": general(session, app_state().config).only_domains,
         "limit": {"name": limit.name, "value": limit.value, "until": iso(limit.until)} if limit else None,
         "last_sent": {"at": iso(last.finished_at), "provider": last.provider} if last else None,
         "undelivered": {state.value: undelivered.get(state, (0, 0))[1] for state in UNDELIVERED},

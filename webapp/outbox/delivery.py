@@ -48,6 +48,8 @@ MAX_BATCH = 1000
 # If a message takes longer than this, other threads had better help.
 SLOW_SECONDS = 0.05
 
+# Whom an installation may send to is decided here, whatever queued the message and when.
+_NOT_ALLOWED = Failure(LocalStage.PREPARING, "recipient_not_allowed")
 _serials = count(1)
 log = structlog.get_logger(__name__)
 
@@ -148,6 +150,9 @@ class DeliveryRun:
 
     def _is_sendable(self, message: Claimed) -> bool:
         """Return whether a message can be sent with the settings that there are, else record why not."""
+        if not self._settings.general.may_send_to(message.recipient):
+            self._records.finished(message, MessageState.CANCELLED, _NOT_ALLOWED)
+            return False
         failure = None
         kind = find_kind(message.kind)
         if isinstance(message.data, Unreadable):
@@ -196,6 +201,9 @@ class DeliveryRun:
         if isinstance(outcome, Exception):
             raise outcome
         email = self._stored.email(message) if message.submission_id else self._compose(message, outcome)
+        if not self._settings.general.may_send_to(email.recipient):
+            # It was queued for an address that its user has changed since.
+            raise Unwanted(_NOT_ALLOWED.code)
         # Servers quote links, such as those that they take for spam.
         try:
             reply = self._connection.send(email, message.deadline)

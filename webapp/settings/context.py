@@ -41,4 +41,4 @@ def _read() -> General:
                 return general(connection, state.config)
         except SQLAlchemyError:
             log.exception("the general settings cannot be read")
-    return General(state.config.public_url)
+    return general_of(None, state.config)

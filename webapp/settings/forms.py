@@ -7,15 +7,17 @@ from urllib.parse import SplitResult, urlsplit
 
 import idna
 from flask_babel import gettext as _
-from wtforms import BooleanField, Field, StringField, ValidationError
+from wtforms import BooleanField, Field, RadioField, SelectChoice, StringField, ValidationError
 from wtforms.validators import DataRequired, Length
 
+from webapp.core import domain_lists
+from webapp.core.domain_lists import NotADomain
 from webapp.core.email_addresses import InvalidEmailAddress, validate
 from webapp.core.formatting import format_minutes
 from webapp.core.hosts import is_loopback, parse_ip_address
 from webapp.core.i18n import lazy_gettext as lazy
 from webapp.core.text import hidden_character, trimmed
-from webapp.settings.service import SecurityPolicy
+from webapp.settings.service import SecurityPolicy, SendTo
 from webapp.web.fields import DAY, UNITS, WholeNumberField, duration, duration_unit, whole_number
 from webapp.web.forms import VersionedForm, labels_of
 
@@ -43,7 +45,7 @@ Check = Callable[["SecurityForm", Field], None]
 
 
 class GeneralForm(VersionedForm):
-    """The general settings. The view removes `public_url` if the environment sets it."""
+    """The general settings. The view removes what the environment sets."""
 
     public_url = StringField(lazy("Public URL"), [DataRequired(lazy("Enter the public URL."))])
     product_name = StringField(
@@ -54,6 +56,15 @@ class GeneralForm(VersionedForm):
         ],
     )
     support_address = StringField(lazy("Support address"))
+    send_to = RadioField(
+        lazy("Who gets email"),
+        choices=[
+            SelectChoice(SendTo.EVERYONE, lazy("Everyone")),
+            SelectChoice(SendTo.DOMAINS, lazy("Only addresses at these domains")),
+            SelectChoice(SendTo.NOBODY, lazy("Nobody")),
+        ],
+    )
+    send_to_domains = StringField(lazy("Domains"))
 
     def validate_public_url(self, field: Field) -> None:
         """Check the URL and normalise it."""
@@ -68,6 +79,16 @@ class GeneralForm(VersionedForm):
             field.data = validate(field.data) if field.data else ""
         except InvalidEmailAddress as error:
             raise ValidationError(str(error)) from error
+
+    def validate_send_to_domains(self, field: Field) -> None:
+        """Check the domains and normalise them; some are needed where only these get email."""
+        try:
+            field.data = domain_lists.write(domain_lists.parse(field.data))
+        except NotADomain as error:
+            text = _("“%(text)s” is not a domain. Enter domains such as example.com.", text=error)
+            raise ValidationError(text) from error
+        if not field.data and "send_to" in self and self.send_to.data == SendTo.DOMAINS:
+            raise ValidationError(_("Enter the domains that get email."))
 
 
 class SecurityForm(VersionedForm):

@@ -9,7 +9,7 @@ SINGLETON_ID = 1
 
 
 class GeneralSettings(Base):
-    """Public URL, product name and support address, and how long the content of applications' emails is kept."""
+    """Public URL, product name, support address, who gets email, and how long the content of emails is kept."""
 
     __tablename__ = "general_settings"
 
@@ -17,6 +17,9 @@ class GeneralSettings(Base):
     public_url: Mapped[str] = mapped_column(String(300), default="")
     product_name: Mapped[str] = mapped_column(String(60), default="Mailroom")
     support_address: Mapped[str] = mapped_column(String(320), default="")
+    # Who gets email, as in `settings.service.SendTo`, and which domains these are.
+    send_to: Mapped[str] = mapped_column(String(10), default="everyone", server_default="everyone")
+    send_to_domains: Mapped[str] = mapped_column(String(2000), default="", server_default="")
     # After delivery; 0 deletes it then.
     content_days: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     version: Mapped[int] = mapped_column()

@@ -1,5 +1,8 @@
 """The General and Security tabs of the settings."""
 
+from dataclasses import fields
+from typing import Any
+
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
@@ -9,6 +12,7 @@ from webapp.core.errors import SetInFile, StaleVersion
 from webapp.settings import declared, service
 from webapp.settings.forms import GeneralForm, SecurityForm, field_of, fields_of, url_warning, warning_below
 from webapp.settings.models import GeneralSettings, SecuritySettings
+from webapp.settings.service import General
 from webapp.web import csrf
 
 blueprint = Blueprint("settings", __name__, url_prefix="/settings")
@@ -32,14 +36,16 @@ def general() -> str | Response:
     fixed = bool(app_state().config.public_url)
     if fixed:
         del form.public_url
+    if app_state().config.send_only_to:
+        del form.send_to, form.send_to_domains
     form.lock(locked)
     form.show_version(version)
     if form.validate_on_submit():
-        public_url = None if fixed else form.public_url.data
-        product_name, support_address = form.product_name.data or "", form.support_address.data or ""
+        names = [one.name for one in fields(General)]
+        values: dict[str, Any] = {name: form[name].data if name in form else None for name in names}
         try:
             with app_state().database.transaction() as session:
-                service.save_general(session, public_url, product_name, support_address, form.expected_version)
+                service.save_general(session, **values, expected_version=form.expected_version)
             flash(_("Saved."), "success")
             return redirect(url_for("settings.general"))
         except StaleVersion as error:

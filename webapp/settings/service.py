@@ -3,14 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import timedelta
+from enum import StrEnum
 from typing import TypeVar
 
 from sqlalchemy import Connection, Row, select
 from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
-from webapp.core.config import Config
+from webapp.core import domain_lists
+from webapp.core.config import NOBODY, Config
 from webapp.core.database import Base, insert_into
+from webapp.core.email_addresses import comparison_key
 from webapp.core.errors import StaleVersion
 from webapp.settings import audit_events, declared, signals
 from webapp.settings.models import SINGLETON_ID, GeneralSettings, SecuritySettings
@@ -18,18 +21,47 @@ from webapp.settings.models import SINGLETON_ID, GeneralSettings, SecuritySettin
 Model = TypeVar("Model", bound=Base)
 Settings = TypeVar("Settings", GeneralSettings, SecuritySettings)
 _SECTIONS = {GeneralSettings: declared.GENERAL, SecuritySettings: declared.SECURITY}
-_GENERAL = select(GeneralSettings.public_url, GeneralSettings.product_name, GeneralSettings.support_address).where(
-    GeneralSettings.id == SINGLETON_ID
-)
+_GENERAL = select(
+    GeneralSettings.public_url,
+    GeneralSettings.product_name,
+    GeneralSettings.support_address,
+    GeneralSettings.send_to,
+    GeneralSettings.send_to_domains,
+).where(GeneralSettings.id == SINGLETON_ID)
+
+
+class SendTo(StrEnum):
+    """Who gets email."""
+
+    EVERYONE = "everyone"
+    DOMAINS = "domains"
+    NOBODY = "nobody"
 
 
 @dataclass(frozen=True)
 class General:
-    """The general settings. `public_url` has no slash at its end; it is empty until somebody sets it."""
+    """The general settings. `public_url` has no slash at its end; it is empty until somebody sets it.
+
+    `send_to_domains` is a list as `core.domain_lists` writes it, used if `send_to` says so. An empty one is nobody.
+    """
 
     public_url: str = ""
     product_name: str = "Mailroom"
     support_address: str = ""
+    send_to: str = SendTo.EVERYONE
+    send_to_domains: str = ""
+
+    @property
+    def only_domains(self) -> list[str] | None:
+        """The domains that get email: none if nobody does, None if everyone does."""
+        if self.send_to == SendTo.EVERYONE:
+            return None
+        return domain_lists.parse(self.send_to_domains) if self.send_to == SendTo.DOMAINS else []
+
+    def may_send_to(self, address: str) -> bool:
+        """Return whether this address may get email."""
+        only = self.only_domains
+        return only is None or domain_lists.contain(only, comparison_key(address).rpartition("@")[2])
 
 
 @dataclass(frozen=True)
@@ -66,13 +98,16 @@ class SecurityPolicy:
 
 
 def general(session: Session | Connection, config: Config) -> General:
-    """Return the general settings; the public URL of the environment takes precedence."""
+    """Return the general settings; what the environment sets takes precedence."""
     return general_of(session.execute(_GENERAL).first(), config)
 
 
-def general_of(row: GeneralSettings | Row[str, str, str] | None, config: Config) -> General:
+def general_of(row: GeneralSettings | Row[str, str, str, str, str] | None, config: Config) -> General:
     """Return the general settings as they are in this row; the defaults if they were never saved."""
-    saved = General(row.public_url, row.product_name, row.support_address) if row else General()
+    saved = General(**{one.name: getattr(row, one.name) for one in fields(General)}) if row else General()
+    if config.send_only_to:
+        send_to = SendTo.NOBODY if config.send_only_to == NOBODY else SendTo.DOMAINS
+        saved = replace(saved, send_to=send_to, send_to_domains=domain_lists.write(config.only_domains))
     return replace(saved, public_url=(config.public_url or saved.public_url).rstrip("/"))
 
 
@@ -109,11 +144,18 @@ def save_general(
     product_name: str,
     support_address: str,
     expected_version: int | None = None,
+    send_to: str | None = None,
+    send_to_domains: str | None = None,
 ) -> None:
-    """Save the general settings; None keeps the saved public URL. Raises StaleVersion or SetInFile."""
-    new = {"product_name": product_name, "support_address": support_address}
-    if public_url is not None:
-        new["public_url"] = public_url
+    """Save the general settings; None keeps what is saved. Raises StaleVersion or SetInFile."""
+    given = {
+        "public_url": public_url,
+        "product_name": product_name,
+        "support_address": support_address,
+        "send_to": send_to,
+        "send_to_domains": send_to_domains,
+    }
+    new = {name: value for name, value in given.items() if value is not None}
     changed = _save(session, GeneralSettings, {}, new, expected_version)
     if changed:
         audit.record(session, audit_events.GENERAL_SETTINGS_SAVED, changed=changed)

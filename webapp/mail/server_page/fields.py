@@ -20,6 +20,7 @@ from webapp.core.sockets import allows_private_hosts
 from webapp.core.text import hidden_character, read_whole_number, trimmed
 from webapp.mail.mime import ascii_domain
 from webapp.mail.transport.settings import MAIL_PORTS
+from webapp.settings.context import general_settings
 
 # A name, quoted or as it is, and an address in angle brackets.
 _NAMED = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^<>"]*))\s*<(?P<address>[^<>]*)>')
@@ -216,11 +217,13 @@ def valid_sender(form: Any, field: Field) -> None:
 
 
 def valid_recipient(form: Any, field: Field) -> None:
-    """Require one email address without a name, and normalise it."""
+    """Require one email address without a name that may get email, and normalise it."""
     try:
         field.data = validate(field.data)
     except InvalidEmailAddress as error:
         raise ValidationError(str(error)) from error
+    if not general_settings().may_send_to(field.data):
+        raise ValidationError(_("Email may not go to this address: see “Who gets email” under Settings → General."))
 
 
 def _address(text: str) -> ValidatedEmail:
