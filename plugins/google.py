@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from webapp.providers import Connection, Diagnosis, DiagnosisRule, Limits, OAuth2, Password, Provider, _, hookimpl
+from webapp.providers import Connection, Diagnosis, DiagnosisRule, Dns, Limits, OAuth2, Password, Provider, _, hookimpl
 
 HELP = "https://support.google.com/accounts/answer/185833"
 APP_PASSWORD_STEPS = [
@@ -222,6 +222,14 @@ def register_smtp_provider() -> Provider:
         ],
         # Of Google Workspace, in any 24 hours (https://support.google.com/a/answer/166852, 29 November 2026).
         limits=Limits(per_day=2_000),
+        sends_as="account",
+        # https://support.google.com/a/answer/33786 (SPF), 174124 (DKIM), 174125 (MX).
+        dns=Dns(
+            spf_include="_spf.google.com",
+            dkim_selectors=["google"],
+            mx=["google.com", "googlemail.com"],
+            domains=["gmail.com", "googlemail.com"],
+        ),
         help_url=HELP,
         source="https://developers.google.com/workspace/gmail/imap/imap-smtp",
         checked=date(2026, 11, 22),

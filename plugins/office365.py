@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from webapp.providers import Connection, ExpectedClaims, Limits, OAuth2, Password, Provider, _, hookimpl
+from webapp.providers import Connection, Dns, ExpectedClaims, Limits, OAuth2, Password, Provider, _, hookimpl
 
 from .office365_diagnoses import HELP, MAILBOX_SWITCH, PASSWORD_RULES
 from .office365_oauth2 import GRANT_CONSENT, MAIL_SERVER_RULES, OAUTH2_HELP, TOKEN_RULES, TOKEN_VALID
@@ -115,6 +115,16 @@ def register_smtp_provider() -> Provider:
         # Microsoft's article “smtp-submission-improvements”, 29 November 2026. More in a minute is only delayed, more
         # in a day is refused.
         limits=Limits(per_minute=30, per_day=10_000, connections=3),
+        sends_as="account",
+        # https://learn.microsoft.com/en-us/defender-office-365/email-authentication-spf-configure, …-dkim-configure;
+        # https://learn.microsoft.com/en-us/microsoft-365/enterprise/external-domain-name-system-records
+        dns=Dns(
+            spf_include="spf.protection.outlook.com",
+            dkim_selectors=["selector1", "selector2"],
+            dkim_targets=["onmicrosoft.com", "dkim.mail.microsoft"],
+            mx=["mail.protection.outlook.com", "mx.microsoft"],
+            domains=["outlook.com", "hotmail.com", "live.com", "msn.com"],
+        ),
         help_url=HELP,
         source=OAUTH2_HELP,
         checked=date(2026, 11, 22),

@@ -3,7 +3,7 @@
 import json
 from datetime import date
 
-from webapp.providers import Connection, Diagnosis, DiagnosisRule, Password, Provider, _, hookimpl
+from webapp.providers import Connection, Diagnosis, DiagnosisRule, Dns, Password, Provider, _, hookimpl
 
 DOCS = "https://www.twilio.com/docs/sendgrid"
 BAD_KEY = Diagnosis(
@@ -69,6 +69,15 @@ def register_smtp_provider() -> Provider:
             DiagnosisRule("403", UNVERIFIED_SENDER, "not authorized to send from that email address"),
         ],
         headers={"X-SMTPAPI": json.dumps(NO_TRACKING)},
+        sends_as="verified",
+        # https://www.twilio.com/docs/sendgrid/ui/account-and-settings/how-to-set-up-domain-authentication: three
+        # CNAME records, two of them for keys, the third for the return path. The include is for older accounts.
+        dns=Dns(
+            spf_include="sendgrid.net",
+            own_return_path=True,
+            dkim_selectors=["s1", "s2"],
+            dkim_targets=["sendgrid.net"],
+        ),
         help_url=f"{DOCS}/for-developers/sending-email/integrating-with-the-smtp-api",
         source=f"{DOCS}/for-developers/sending-email/integrating-with-the-smtp-api",
         checked=date(2026, 11, 22),

@@ -14,7 +14,7 @@ from webapp.providers.rules import FORM_FIELDS, FORM_SECRETS
 IMPORTS = """
 from datetime import date
 from wtforms import PasswordField, StringField
-from webapp.providers import Authentication, Diagnosis, DiagnosisRule, ExpectedClaims, Limits, Password
+from webapp.providers import Authentication, Diagnosis, DiagnosisRule, Dns, ExpectedClaims, Limits, Password
 """
 HANDLER = """
 class Handler(Authentication):
@@ -65,6 +65,9 @@ def refused(load: Load, text: str) -> str:
         ("limits=Limits(per_day='500')", "limits.per_day is '500'. Allowed: a whole number of 1 or more or None."),
         ("limits=Limits(connections=True)", "limits.connections is True"),
         ("limits=30", "limits is 30. Allowed: a Limits"),
+        ("dns=Dns(spf_include='v=spf1')", "dns.spf_include is 'v=spf1'. Allowed: a domain name in lower case"),
+        ("dns=Dns(mx='acme.example')", "dns.mx is 'acme.example'. Allowed: a list"),
+        ("sends_as='me'", "sends_as is 'me'. Allowed: 'any' or 'account' or 'verified'."),
         ("diagnosis_rules=[DiagnosisRule('5', Diagnosis('x', fix={'limit_per_day': '0'}))]", "fix['limit_per_day']"),
         ("notes={'reigon': 'Where.'}", "a key of notes is 'reigon'. Allowed: mail_from, host"),
         ("notes=['mail_from']", "notes is ['mail_from']. Allowed: a dict"),

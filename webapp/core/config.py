@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from webapp.core import domain_lists, smtp_addresses
+from webapp.core import domain_lists, name_servers, smtp_addresses
 from webapp.core.domain_lists import NotADomain
+from webapp.core.name_servers import NameServer
 from webapp.core.smtp_addresses import SmtpAddress
 
 PREFIX = "MAILROOM_"
@@ -81,6 +82,10 @@ class Config:
     settings: str = setting("TOML file that declares settings; what it sets is locked on the pages.")
     plugin_dir: str = setting(f"Folders with provider plugins, separated by {os.pathsep!r}.")
     trusted_proxies: str = setting("Networks whose X-Forwarded-* headers are trusted, separated by commas.")
+    name_servers: str = setting(
+        "IP addresses of the name servers for the deliverability check, separated by commas, perhaps with ports: "
+        "192.0.2.53:5353. Those of the system by default."
+    )
     metrics_token: str = setting(
         "Token with which Prometheus may read /metrics, and /readyz in detail: at least 16 characters. "
         "Without one, there are no metrics.",
@@ -164,6 +169,11 @@ class Config:
         return [] if self.send_only_to == NOBODY else domain_lists.parse(self.send_only_to)
 
     @property
+    def name_server_addresses(self) -> list[NameServer]:
+        """The addresses of `name_servers`, parsed; empty for those of the system."""
+        return name_servers.parse(self.name_servers)
+
+    @property
     def submission_addresses(self) -> list[SmtpAddress]:
         """The addresses of `submission`, parsed."""
         return smtp_addresses.parse(self.submission)
@@ -186,6 +196,12 @@ class Config:
             raise ConfigError(
                 f"{PREFIX}SEND_ONLY_TO: {error} is not a domain. Use domains such as example.com or *.example.com, "
                 f"separated by commas, or '{NOBODY}'."
+            ) from error
+        try:
+            _ = self.name_server_addresses
+        except ValueError as error:
+            raise ConfigError(
+                f"{PREFIX}NAME_SERVERS: {error}. Use IP addresses such as 192.0.2.53 or 192.0.2.53:5353."
             ) from error
         if self.metrics_token and len(self.metrics_token) < MIN_KEY_LENGTH:
             raise ConfigError(f"{PREFIX}METRICS_TOKEN: it needs at least {MIN_KEY_LENGTH} random characters.")

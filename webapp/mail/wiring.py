@@ -7,6 +7,7 @@ from flask_babel import lazy_gettext as _
 from webapp.core import clock
 from webapp.core.app_state import app_state
 from webapp.mail import audit_details, jobs, webhook_events
+from webapp.mail.deliverability import routes as deliverability_routes
 from webapp.mail.expiry import labels as expiry_labels
 from webapp.mail.expiry import service as expiries
 from webapp.mail.revisions import outcomes
@@ -29,6 +30,7 @@ def init_app(app: Flask) -> None:
     mail_server_works.connect(outcomes.passed_test)
     webhook_registry.register(app, webhook_events)
     app.register_blueprint(routes.blueprint)
+    app.register_blueprint(deliverability_routes.blueprint)
     navigation.register(
         app,
         SettingsTab(_("Mail server"), "mail.mail_server", 20),

@@ -6,7 +6,7 @@ from webapp.providers.authentication import Account, Authentication, NoAuthentic
 from webapp.providers.diagnosis import Diagnosis, DiagnosisRule, Failure, Text
 from webapp.providers.hookspecs import hookimpl
 from webapp.providers.oauth2 import ExpectedClaims, GrantType, OAuth2
-from webapp.providers.provider import Connection, Limits, Provider, Security
+from webapp.providers.provider import Connection, Dns, Limits, Provider, Security
 
 __all__ = [
     "Account",
@@ -14,6 +14,7 @@ __all__ = [
     "Connection",
     "Diagnosis",
     "DiagnosisRule",
+    "Dns",
     "ExpectedClaims",
     "Failure",
     "GrantType",

@@ -11,7 +11,7 @@ from wtforms.fields.core import UnboundField
 
 from webapp.providers.authentication import Authentication, NoAuthentication, Password
 from webapp.providers.diagnosis import Diagnosis, DiagnosisRule, Failure, Text
-from webapp.providers.rules import HeaderName, HeaderValue, Host, Limit, Port, ProviderKey, Source, Url
+from webapp.providers.rules import DomainName, HeaderName, HeaderValue, Host, Limit, Port, ProviderKey, Source, Url
 
 Security = Literal["starttls", "tls", "none"]
 
@@ -38,13 +38,33 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Dns:
+    """What domains that send through a service have in the DNS, and by what their service is recognized.
+
+    `spf_include` is what their SPF record includes; with `own_return_path`, the service asks for bounces at a domain of
+    its own, so that only DKIM speaks for theirs. `dkim_selectors` are the names of their keys, `dkim_targets` the ends
+    of the names that these lead to (CNAME). `mx` are the ends of the names of the hosts that receive their email.
+    `domains` are those that the service gives addresses of to anybody, such as gmail.com.
+    """
+
+    spf_include: DomainName = ""
+    own_return_path: bool = False
+    dkim_selectors: Sequence[DomainName] = ()
+    dkim_targets: Sequence[DomainName] = ()
+    mx: Sequence[DomainName] = ()
+    domains: Sequence[DomainName] = ()
+
+
+@dataclass(frozen=True)
 class Provider:
     """One mail service, as a plugin describes it.
 
     `needs` is the text on its card, `steps` are what to do on its side, `notes` are hints by field
     name. `fields` are its own WTForms fields, rendered and validated by the application; a
     PasswordField is sealed and never shown again. `headers` are added to each message. No more than `limits` is
-    sent. `source` is the documentation that all this is from, and `checked` the day it was last compared.
+    sent. `sends_as` are the addresses that an account may send from: those of the `account` itself and its aliases,
+    those that were `verified` with the service, or `any`. `dns` is None if nothing is known. `source` is the
+    documentation that all this is from, and `checked` the day it was last compared.
     """
 
     key: ProviderKey
@@ -58,6 +78,8 @@ class Provider:
     diagnosis_rules: Sequence[DiagnosisRule] = ()
     headers: Mapping[HeaderName, HeaderValue] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    sends_as: Literal["any", "account", "verified"] = "any"
+    dns: Dns | None = None
     help_url: Url = ""
     source: Source = ""
     checked: date | None = None

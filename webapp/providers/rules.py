@@ -82,6 +82,9 @@ Source = Annotated[
 ]
 Port = Annotated[int, Rule("a whole number from 1 to 65535", lambda port: 1 <= port <= 65535)]
 Host = Annotated[str, Rule("a host name without scheme or port, perhaps with a {field}", _is_host)]
+DomainName = Annotated[
+    str, Rule("a domain name in lower case, or the end of one", _matches(r"([a-z0-9_-]+(\.[a-z0-9_-]+)*)?"))
+]
 Limit = Annotated[int, Rule("a whole number of 1 or more", lambda number: number >= 1)]
 Timeout = Annotated[int, Rule("a number of seconds from 1 to 120", lambda seconds: 1 <= seconds <= 120)]
 ParameterName = Annotated[

@@ -51,6 +51,7 @@ NAMES: Mapping[Any, str] = {
     timedelta: "a timedelta",
     UnboundField: "a WTForms field",
     NoneType: "None",
+    bool: "True or False",
 }
 
 

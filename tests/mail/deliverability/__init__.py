@@ -1,0 +1,1 @@
+"""Tests of the deliverability check, against a name server on loopback."""
