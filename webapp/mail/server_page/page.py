@@ -20,6 +20,7 @@ from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.diagnosis.token_rules import concerns_redirect_uri
 from webapp.mail.expiry import service as expiries
 from webapp.mail.expiry.service import Expiry, ExpiryState
+from webapp.mail.filling import is_unchanged
 from webapp.mail.fixes import Fix
 from webapp.mail.grants import authorization, requests
 from webapp.mail.grants import service as grants
@@ -27,8 +28,8 @@ from webapp.mail.models import AuthorizationRequest, Grant, GrantStatus, MailSer
 from webapp.mail.oauth.errors import OAuthError
 from webapp.mail.server_page.form_state import FormResult
 from webapp.mail.server_page.forms import MailServerForm
-from webapp.mail.servers import CLIENT_SECRETS, DRAFT, LIMITS, ROUTE, EnteredServer
-from webapp.mail.service import can_work, is_unchanged, stays_draft
+from webapp.mail.servers import CLIENT_SECRETS, LIMITS, ROUTE, EnteredServer
+from webapp.mail.service import can_work, stays_draft
 from webapp.mail.test_send import TestSend
 from webapp.mail.transcript import Stage
 from webapp.providers import Diagnosis, Failure, OAuth2, Provider
@@ -89,8 +90,10 @@ def page_context(result: FormResult, saved: MailServer | None, test: TestSend | 
         expiry_dates = _expiry_dates(session, primary)
         general = settings.general(session, app_state().config)
         grant = _grant_view(session, saved)
-        saves_draft = entered is not None and stays_draft(session, app_state().sealer, entered)
-    is_draft = saved is not None and saved.position == DRAFT
+        saves_draft = entered is not None and stays_draft(
+            session, app_state().sealer, entered, saved.id if saved else None
+        )
+    is_draft = saved is not None and saved.is_draft
     return {
         "form": form,
         "saved": saved,
