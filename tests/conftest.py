@@ -296,7 +296,7 @@ def use_server(state: AppState) -> Callable[..., None]:
         values = {"provider": "custom", "mail_from": "mailroom@mailroom.example", "host": "127.0.0.1", "timeout": 5}
         values |= {"port": server.port if server else 9, "security": "none", "updated_at": clock.now(), **given}
         with state.database.transaction() as session:
-            row = session.scalar(select(MailServer)) or MailServer()
+            row = session.scalar(select(MailServer)) or MailServer(position=0, name="Custom")
             for name, value in values.items():
                 setattr(row, name, value)
             session.add(row)

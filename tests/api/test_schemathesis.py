@@ -24,7 +24,7 @@ def prepare(instance: Path) -> None:
     add_application(database, may_manage_users=True, return_urls=["https://shop.example"])
     server = {"provider": "custom", "mail_from": "orders@shop.example", "host": "127.0.0.1", "port": 9}
     with database.transaction() as session:
-        session.add(MailServer(**server, security="none", timeout=5, updated_at=clock.now()))
+        session.add(MailServer(**server, position=0, name="Custom", security="none", timeout=5, updated_at=clock.now()))
     database.engine.dispose()
 
 

@@ -202,6 +202,8 @@ def _grant(server: MailServer, sealer: Sealer) -> Grant:
 
 def _mail_server(port: int) -> MailServer:
     return MailServer(
+        position=0,
+        name="Custom",
         provider="custom",
         mail_from=SENDER,
         host="127.0.0.1",

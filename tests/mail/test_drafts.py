@@ -12,18 +12,19 @@ from tests.mail.conftest import later
 from tests.support.grants import GrantOwner
 from webapp.audit.models import AuditEntry
 from webapp.core import clock
-from webapp.core.errors import StaleVersion
-from webapp.mail import jobs, servers, service, signals
+from webapp.core.errors import NotFound, StaleVersion
+from webapp.mail import jobs, places, servers, signals
 from webapp.mail.expiry import alerts
 from webapp.mail.models import ExpiryAlert, Grant, GrantStatus, MailServer
 from webapp.mail.oauth.errors import OAuthError
 from webapp.mail.service import Saved, SecretsRequired
 
+DRAFT = None
 WITH_PASSWORD: dict[str, Any] = {"authentication": "password", "secrets": {"password": "in use"}}
 
 
-def rows(owner: GrantOwner) -> dict[int, MailServer]:
-    """Return the saved mail servers, by position."""
+def rows(owner: GrantOwner) -> dict[int | None, MailServer]:
+    """Return the saved mail servers, by position; the draft has none."""
     with owner.state.database.read() as session:
         return {server.position: server for server in session.scalars(select(MailServer))}
 
@@ -31,7 +32,7 @@ def rows(owner: GrantOwner) -> dict[int, MailServer]:
 def discard(owner: GrantOwner, version: int | None = None) -> None:
     """Discard the draft."""
     with owner.state.database.transaction() as session:
-        service.discard_draft(session, version)
+        places.delete(session, owner.server.id, version)
 
 
 def events(owner: GrantOwner) -> list[str]:
@@ -52,7 +53,7 @@ def drafted(owner: GrantOwner) -> GrantOwner:
 def test_settings_without_a_token_leave_the_server_in_use_alone(owner: GrantOwner) -> None:
     before = owner.save(**WITH_PASSWORD).server
     assert owner.save(host="smtp.draft.example").is_draft
-    in_use, draft = rows(owner)[servers.PRIMARY], rows(owner)[servers.DRAFT]
+    in_use, draft = rows(owner)[servers.PRIMARY], rows(owner)[DRAFT]
     assert in_use.values == before.values
     assert servers.open_secrets(owner.state.sealer, in_use) == {"password": "in use"}
     assert (draft.host, set(draft.sealed_secrets)) == ("smtp.draft.example", {"client_secret"})
@@ -107,9 +108,8 @@ def test_a_draft_with_a_token_is_put_to_use_by_saving_it(drafted: GrantOwner) ->
 
 def test_settings_that_work_at_once_replace_server_and_draft(drafted: GrantOwner) -> None:
     drafted.authorize()
-    saved = drafted.save(**WITH_PASSWORD, host="smtp.third.example")
-    assert (saved.is_draft, saved.discarded_draft) == (False, True)
-    assert sorted(events(drafted)[-3:]) == ["grant.removed", "mail_server.draft_discarded", "mail_server.saved"]
+    assert not drafted.save(**WITH_PASSWORD, host="smtp.third.example").is_draft
+    assert sorted(events(drafted)[-2:]) == ["grant.removed", "mail_server.saved"]
     assert {position: server.host for position, server in rows(drafted).items()} == {0: "smtp.third.example"}
     with drafted.state.database.read() as session:
         assert session.scalars(select(Grant)).all() == []
@@ -128,9 +128,10 @@ def test_a_form_shown_before_the_draft_changed_is_stale(owner: GrantOwner, act: 
     owner.save()
     with pytest.raises(StaleVersion):
         owner.save(version=shown, timeout=20) if act == "save" else discard(owner, shown)
-    owner.save(**WITH_PASSWORD)
-    with pytest.raises(StaleVersion):
-        discard(owner)
+    gone = owner.server.id
+    discard(owner)
+    with pytest.raises(NotFound), owner.state.database.transaction() as session:
+        places.delete(session, gone)
 
 
 def test_two_drafts_saved_at_once_are_one(app: Flask, owner: GrantOwner) -> None:
@@ -144,7 +145,7 @@ def test_two_drafts_saved_at_once_are_one(app: Flask, owner: GrantOwner) -> None
 
     with ThreadPoolExecutor(3) as pool:
         assert all(saved.is_draft for saved in pool.map(save_at_once, (25, 465, 587)))
-    assert rows(owner).keys() == {servers.PRIMARY, servers.DRAFT}
+    assert rows(owner).keys() == {servers.PRIMARY, DRAFT}
 
 
 def test_a_draft_gets_a_saved_secret_only_for_its_own_destination(granted: GrantOwner) -> None:

@@ -86,7 +86,10 @@ class GrantOwner:
         """Save the mail server; `version` is the one of the form."""
         version = given.pop("version", None)
         with self.state.database.transaction() as session:
-            return service.save(session, self.state.sealer, self.entered(**given), "owner@mailroom.example", version)
+            shown = servers.find_saved(session).shown
+            server_id = given.pop("server_id", shown.id if shown else None)
+            entered = self.entered(**given)
+            return service.save(session, self.state.sealer, entered, "owner@mailroom.example", version, server_id)
 
     def start(self) -> str:
         """Start an authorization and return the URL that the browser is sent to."""

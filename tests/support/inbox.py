@@ -113,6 +113,8 @@ class Inbox:
         """Return the settings for this server."""
         sealed = state.sealer.seal(self.password, "mail_server.password")
         return MailServer(
+            position=0,
+            name="Custom",
             provider="custom",
             mail_from=SENDER,
             host=self.host,

@@ -102,7 +102,7 @@ def set_server(test: bool, to: str | None, as_json: bool, **given: Any) -> None:
         result = _form({**own, **posted, "test_recipient": recipient}, found, found.shown).as_posted(for_test=test)
         entered = _require_valid(result, own)
         tested = _send(entered, found.shown, recipient) if test else None
-        saved = _save(database, entered, result) if tested is None or tested.passed else None
+        saved = _save(database, entered, result, found.shown) if tested is None or tested.passed else None
     if as_json:
         print_json({**_saved_to_dict(saved), "test": test_to_dict(tested) if tested else None})
     else:
@@ -157,11 +157,12 @@ def _send(entered: EnteredServer, saved: MailServer | None, recipient: str) -> T
         raise click.ClickException(text) from error
 
 
-def _save(database: Database, entered: EnteredServer, result: FormResult) -> Saved:
+def _save(database: Database, entered: EnteredServer, result: FormResult, shown: MailServer | None) -> Saved:
     """Save the mail server. Raises ClickException."""
     try:
         with database.transaction() as session:
-            return service.save(session, app_state().sealer, entered, COMMAND_LINE, result.form.expected_version)
+            version, server_id = result.form.expected_version, shown.id if shown else None
+            return service.save(session, app_state().sealer, entered, COMMAND_LINE, version, server_id)
     except (StaleVersion, service.SecretsRequired) as error:
         raise click.ClickException(
             "Somebody else saved the mail server meanwhile. Look at it and try again."
@@ -186,8 +187,6 @@ def _outcome(saved: Saved | None) -> str:
     parts = ["Saved as a draft." if saved.is_draft else "Saved and in use." if saved.can_work else "Saved."]
     if saved.discarded_grant:
         parts.append("The access token was discarded, because it was generated for other settings.")
-    if saved.discarded_draft:
-        parts.append("The draft was discarded.")
     if not saved.can_work:
         parts.append("It will be used once an access token is generated: see Settings → Mail server.")
     return " ".join(parts)

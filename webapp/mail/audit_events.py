@@ -7,6 +7,9 @@ from webapp.audit.registry import EventType
 MAIL_SERVER_SAVED = EventType("mail_server.saved", lazy("Mail server saved"))
 MAIL_SERVER_DRAFT_SAVED = EventType("mail_server.draft_saved", lazy("Mail server draft saved"))
 MAIL_SERVER_DRAFT_DISCARDED = EventType("mail_server.draft_discarded", lazy("Mail server draft discarded"))
+MAIL_SERVER_MOVED = EventType("mail_server.moved", lazy("Order of the mail servers changed"))
+MAIL_SERVER_ASSIGNED = EventType("mail_server.assigned", lazy("Mail server named, or its senders chosen"))
+MAIL_SERVER_DELETED = EventType("mail_server.deleted", lazy("Mail server deleted"))
 TEST_EMAIL_SENT = EventType("test_send.sent", lazy("Test email sent"))
 TEST_EMAIL_FAILED = EventType("test_send.failed", lazy("Test email failed"))
 # Of versions that had one event for both. Nothing records it any more.

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, String, Text, UniqueConstraint, false
+from sqlalchemy import JSON, BigInteger, ForeignKey, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp.core.database import Base
@@ -17,6 +17,8 @@ from webapp.providers import Failure
 PUBLIC_SETTINGS = (
     "mail_from", "host", "port", "security", "tls_minimum", "address_family", "mechanism", "authentication", "username",
 )  # fmt: skip
+# In characters, of the name of a mail server.
+MAX_NAME_LENGTH = 60
 
 
 def _draw_version(_present: int | None) -> int:
@@ -27,22 +29,29 @@ def _draw_version(_present: int | None) -> int:
 class MailServer(Base):
     """One saved outgoing server: provider, connection, authentication and sealed secrets.
 
-    `position` 0 is the primary; higher ones are fallbacks, tried in order. -1 is a draft, which sends nothing.
+    `position` 0 is the primary; higher ones are fallbacks, tried in order. Without one it is a draft, which sends
+    nothing: of changes to the server that it replaces, or of a server of its own.
     """
 
     __tablename__ = "mail_servers"
+    # An id is in URLs and in attempts, so that of a deleted server is never used again.
+    __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    position: Mapped[int] = mapped_column(unique=True, default=0)
+    position: Mapped[int | None] = mapped_column(unique=True)
+    # What people, commands and the settings file call it.
+    name: Mapped[str] = mapped_column(String(MAX_NAME_LENGTH), unique=True)
+    replaces_id: Mapped[int | None] = mapped_column(ForeignKey("mail_servers.id", ondelete="SET NULL"), unique=True)
+    # The From domains and the identifiers of applications that it is for. With either it takes only their messages,
+    # before the other servers; with neither, any. The primary has neither.
+    for_domains: Mapped[list[str]] = mapped_column(JSON, default=list)
+    for_applications: Mapped[list[str]] = mapped_column(JSON, default=list)
     provider: Mapped[str] = mapped_column(String(64))
     mail_from: Mapped[str] = mapped_column(String(320))
     host: Mapped[str] = mapped_column(String(255))
     port: Mapped[int]
     security: Mapped[str] = mapped_column(String(10))
     tls_minimum: Mapped[str] = mapped_column(String(5), default="1.2")
-    # PEM: authorities that are trusted for this server besides this machine's, and the only certificate it may present.
-    trusted_certificates: Mapped[str] = mapped_column(Text, default="", server_default="")
-    pinned_certificate: Mapped[str] = mapped_column(Text, default="", server_default="")
     timeout: Mapped[int] = mapped_column(default=10)
     # `any`, `ipv4` or `ipv6`; and the only SASL mechanism to use, empty for the best that both sides know.
     address_family: Mapped[str] = mapped_column(String(10), default="any", server_default="any")
@@ -70,8 +79,6 @@ class MailServer(Base):
     limit_connections: Mapped[int | None]
     # The last day of the client secret or service account key, as the administrator entered it.
     secret_expires_on: Mapped[date | None]
-    # When the certificate expires that Mailroom shows to the server.
-    client_certificate_expires_at: Mapped[datetime | None]
     # The certificate that the server showed last.
     certificate_since: Mapped[datetime | None]
     certificate_expires_at: Mapped[datetime | None]
@@ -88,6 +95,16 @@ class MailServer(Base):
 
     # SQLAlchemy declares it so.
     __mapper_args__ = {"version_id_col": version, "version_id_generator": _draw_version}  # noqa: RUF012
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether it is kept without being used."""
+        return self.position is None
+
+    @property
+    def is_dedicated(self) -> bool:
+        """Whether it is only for certain senders or applications."""
+        return bool(self.for_domains or self.for_applications)
 
     @property
     def values(self) -> dict[str, Any]:

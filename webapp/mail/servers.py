@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from webapp.core.sealing import CannotUnseal, Sealer
@@ -12,22 +12,18 @@ from webapp.mail.models import MailServer
 from webapp.providers import Authentication, Provider
 from webapp.settings import declared
 
-# Positions: the primary, and the draft that is kept beside it until it has an access token.
-PRIMARY, DRAFT = 0, -1
+# The position of the server that all email goes through, unless another one is for it or stands in.
+PRIMARY = 0
 _PRIMARY = select(MailServer).where(MailServer.position == PRIMARY)
 PRIMARY_SAVED_AT = select(MailServer.updated_at).where(MailServer.position == PRIMARY)
 PROXY_PASSWORD = "proxy_password"  # noqa: S105 -- the name of a field
-# The certificate with its key that Mailroom shows to the server. The key never leaves Mailroom, whatever the server is.
-CLIENT_CERTIFICATE = "client_certificate"
-# Which certificates of this server are accepted besides those that this machine trusts.
-TRUST = ("trusted_certificates", "pinned_certificate")
 # What an application proves its identity with when it asks for tokens.
 CLIENT_SECRETS = ("client_secret", "service_account_key")
 # The settings that decide where a saved secret is sent. When one of them changes, the secret must be entered
 # again, or anyone who may edit the form could have it sent to a server of their own.
 DESTINATION = (
     "provider", "host", "port", "security", "proxy_type", "proxy_host", "proxy_port", "authentication", "username",
-    "client_id", "tenant_id", "token_url", "device_authorization_url", *TRUST,
+    "client_id", "tenant_id", "token_url", "device_authorization_url",
 )  # fmt: skip
 # The settings that decide which certificate a server presents.
 CERTIFICATE_SETTINGS = ("provider", "host", "port", "security")
@@ -40,8 +36,7 @@ LIMITS = ("limit_per_minute", "limit_per_day", "limit_connections")
 ROUTE = {"address_family": "any", "mechanism": ""}
 # The columns that the form shows.
 COLUMNS = (
-    "provider", "mail_from", "host", "port", "security", "tls_minimum", *TRUST, "timeout", *ROUTE, "proxy_type",
-    "proxy_host",
+    "provider", "mail_from", "host", "port", "security", "tls_minimum", "timeout", *ROUTE, "proxy_type", "proxy_host",
     "proxy_port", "proxy_username", "authentication", "username", *OAUTH2_COLUMNS, "secret_expires_on",
     *LIMITS,
 )  # fmt: skip
@@ -69,7 +64,7 @@ class EnteredServer:
     def secret_names(self) -> frozenset[str]:
         """The secrets that the server can have: for its authentication, its provider's own fields and its proxy."""
         used = set(self.method.fields if self.method else ())
-        names = {"password", *CLIENT_SECRETS} & used | self.provider.secret_fields | {CLIENT_CERTIFICATE}
+        names = {"password", *CLIENT_SECRETS} & used | self.provider.secret_fields
         if self.values["proxy_type"] != "none" and self.values["proxy_username"]:
             names.add(PROXY_PASSWORD)
         return frozenset(names) - self.removed
@@ -90,7 +85,7 @@ class HasSecrets(Protocol):
 
 @dataclass(frozen=True)
 class SavedServers:
-    """The mail server in use, and the draft that is kept beside it, if there is one."""
+    """The mail server in use, and the draft of changes to it, if there is one."""
 
     primary: MailServer | None
     draft: MailServer | None
@@ -99,7 +94,7 @@ class SavedServers:
 
     @property
     def shown(self) -> MailServer | None:
-        """The one that the form shows."""
+        """The draft, or else the one in use."""
         return self.draft or self.primary
 
 
@@ -108,13 +103,58 @@ def primary(session: Session) -> MailServer | None:
     return session.scalars(_PRIMARY).one_or_none()
 
 
+def in_order(session: Session) -> list[MailServer]:
+    """Return the servers that are used: the primary, then the fallbacks in the order in which they stand in."""
+    used = select(MailServer).where(MailServer.position.is_not(None))
+    return list(session.scalars(used.order_by(MailServer.position)))
+
+
+def drafts(session: Session) -> list[MailServer]:
+    """Return the drafts, the oldest first."""
+    kept = select(MailServer).where(MailServer.position.is_(None))
+    return list(session.scalars(kept.order_by(MailServer.id)))
+
+
+def by_id(session: Session, server_id: int) -> MailServer | None:
+    """Return the server or draft with this id."""
+    return session.get(MailServer, server_id)
+
+
+def by_name(session: Session, name: str) -> MailServer | None:
+    """Return the server or draft of this name, in upper or lower case."""
+    return session.scalars(select(MailServer).where(func.lower(MailServer.name) == name.lower())).one_or_none()
+
+
+def draft_of(session: Session, server: MailServer | None) -> MailServer | None:
+    """Return the draft of changes to this server, if there is one."""
+    if server is None:
+        return None
+    return session.scalars(select(MailServer).where(MailServer.replaces_id == server.id)).one_or_none()
+
+
+def replaced_by(session: Session, draft: MailServer) -> MailServer | None:
+    """Return the server whose changes this draft is; None for a server of its own."""
+    return session.get(MailServer, draft.replaces_id) if draft.replaces_id is not None else None
+
+
 def find_saved(session: Session, lock: bool = False) -> SavedServers:
-    """Return the primary and the draft; `lock` keeps others from changing them until the transaction ends."""
-    statement = select(MailServer).where(MailServer.position.in_((DRAFT, PRIMARY)))
-    found = session.scalars(statement.with_for_update() if lock else statement)
-    servers = {server.position: server for server in found}
-    locked = declared.fields(session, declared.MAIL_SERVERS)
-    return SavedServers(servers.get(PRIMARY), servers.get(DRAFT), locked)
+    """Return the primary and its draft; `lock` keeps others from changing any until the transaction ends."""
+    if lock:
+        lock_all(session)
+    found = primary(session)
+    return SavedServers(found, draft_of(session, found), locked(session, found))
+
+
+def locked(session: Session, server: MailServer | None) -> frozenset[str]:
+    """Return which fields the settings file sets of this server, or of the one that a draft replaces, by name."""
+    if server is None:
+        return frozenset()
+    return declared.fields(session, declared.MAIL_SERVERS, (replaced_by(session, server) or server).name)
+
+
+def lock_all(session: Session) -> None:
+    """Keep others from changing any mail server until the transaction ends."""
+    session.scalars(select(MailServer).order_by(MailServer.id).with_for_update()).all()
 
 
 def lock_one(session: Session, server_id: int) -> MailServer | None:
@@ -126,8 +166,7 @@ def secrets_to_retype(saved: MailServer | None, entered: EnteredServer) -> froze
     """Return the saved secrets that were left blank although their destination has changed."""
     if saved is None:
         return frozenset()
-    sent = entered.secret_names - {CLIENT_CERTIFICATE}
-    blank = {name for name in sent if name in saved.sealed_secrets and not entered.secrets.get(name)}
+    blank = {name for name in entered.secret_names if name in saved.sealed_secrets and not entered.secrets.get(name)}
     changed = destination_changes(saved, entered)
     elsewhere = changed - {"proxy_username"}
     return frozenset(

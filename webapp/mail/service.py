@@ -1,59 +1,55 @@
-"""Save the mail server: to be used at once or, while it can't work yet, as a draft beside the one in use."""
+"""Mail servers, saved: used at once or, while they can't work yet, kept as a draft. Their order, copies, deletion."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass
-from datetime import date, datetime
 from itertools import zip_longest
 
-from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from webapp.audit import service as audit
-from webapp.core import certificates, clock
-from webapp.core.errors import MailroomError, SetInFile, StaleVersion
+from webapp.core import clock
+from webapp.core.errors import MailroomError, NotFound, SetInFile, StaleVersion
 from webapp.core.sealing import Sealer
-from webapp.mail import audit_events, signals
+from webapp.mail import audit_events, places, servers, signals
+from webapp.mail.filling import changed_fields, differences, fields_of, fill, is_unchanged
 from webapp.mail.grants import service as grants
-from webapp.mail.models import ExpiryAlert, GrantStatus, MailServer
+from webapp.mail.models import GrantStatus, MailServer
+from webapp.mail.places import CannotBeFirst
 from webapp.mail.revisions import service as revisions
-from webapp.mail.servers import (
-    CERTIFICATE_SETTINGS,
-    CLIENT_CERTIFICATE,
-    CLIENT_SECRETS,
-    COLUMNS,
-    DRAFT,
-    OAUTH2_COLUMNS,
-    PRIMARY,
-    EnteredServer,
-    SavedServers,
-    find_saved,
-    open_secrets,
-    seal_purpose,
-    secrets_to_retype,
-)
+from webapp.mail.servers import EnteredServer, open_secrets, secrets_to_retype
 from webapp.providers import Limits, OAuth2
 from webapp.providers.registry import get_providers
+
+# Instead of the id of a server: a new one, beside those that there are.
+NEW = 0
+# What belongs to the place of a server and not to its settings: a draft leaves it as it is.
+PLACE = frozenset(
+    {"id", "version", "position", "name", "replaces_id", "for_domains", "for_applications", "revision", "goes_back"}
+)
 
 
 class SecretsRequired(MailroomError):
     """Saved secrets were left blank although their destination is not the one they were saved for."""
 
 
+class CannotWork(MailroomError):
+    """The draft can't be used yet: it has no access token, or its plugin is missing."""
+
+
 @dataclass(frozen=True)
 class Saved:
-    """What saving did."""
+    """What saving did. `server` is where the settings are now: the server in use, or the draft."""
 
     server: MailServer
     discarded_grant: bool = False
     can_work: bool = True
-    discarded_draft: bool = False
     unchanged: bool = False
 
     @property
     def is_draft(self) -> bool:
-        """Whether the settings are kept beside the primary, which goes on sending."""
-        return self.server.position == DRAFT
+        """Whether the settings are only kept."""
+        return self.server.is_draft
 
 
 def save(
@@ -62,74 +58,95 @@ def save(
     entered: EnteredServer,
     by: str,
     version: int | None = None,
+    server_id: int | None = None,
     keep_draft: bool = False,
 ) -> Saved:
-    """Save what the form holds, put it to use if it can work, and try everything that waits at once.
+    """Save what the form of a server or draft holds, put it to use if it can work, and try what waits at once.
 
-    The form shows the saved draft, or else the primary. Settings that need an access token first are kept as a draft
-    while the primary can work, which goes on sending. All others become the primary, and then no draft is left; with
-    `keep_draft`, a draft stays one.
+    `server_id` is that of the server that the form showed: the primary unless given, NEW for one more. Settings that
+    need an access token first are kept as a draft, while the server they would replace can work and goes on sending;
+    with `keep_draft`, so are all others. A draft takes the place of the server that it replaces, else the last one.
 
     A blank secret keeps the saved one. Secrets that the new settings cannot use are deleted, and so is a grant
     that was obtained with other settings (see `grants.discarding_changes`).
     `version` is that of the mail server that the form showed, 0 if none was saved. Raises StaleVersion if another
-    administrator has saved something else since, SecretsRequired if a blank secret was saved for another destination,
-    and SetInFile if the settings file sets what would change.
+    administrator has saved something else since, NotFound if it was deleted, SecretsRequired if a blank secret was
+    saved for another destination, SetInFile if the settings file sets what would change, and CannotBeFirst.
     """
-    saved = find_saved(session, lock=True)
-    shown = saved.shown
+    servers.lock_all(session)
+    shown = _find(session, server_id)
     if version is not None and version != (shown.version if shown else 0):
         return _saved_already(session, sealer, shown, entered)
-    if locked := saved.locked & _changed_fields(shown, entered):
-        raise SetInFile(locked)
+    if server_id == NEW and (same := _same(session, sealer, entered)):
+        return Saved(same, can_work=can_work(session, same), unchanged=True)
+    if forbidden := servers.locked(session, shown) & changed_fields(shown, entered):
+        raise SetInFile(forbidden)
     if secrets_to_retype(shown, entered):
         raise SecretsRequired
     changed = _changes_of_grant(sealer, shown, entered)
-    position = _position(session, saved, entered, changed, keep_draft)
-    before = _fields(shown if position == DRAFT else saved.primary)
-    server = _row_for(saved, position)
-    if position == PRIMARY and (changed or server is not saved.primary):
-        revisions.keep_grant(session, saved.primary)
-    discarded = server is shown and bool(changed) and grants.discard(session, server, changed)
-    draft_discarded = position == PRIMARY and _discards(session, saved.draft, entered)
-    unchanged = server is shown and server.position == position and is_unchanged(server, entered)
+    used = _goes_to_use(session, shown, entered, changed, keep_draft)
+    before = fields_of(_target(session, shown) if used else shown)
+    unchanged = shown is not None and used != shown.is_draft and is_unchanged(shown, entered)
     try:
         with session.begin_nested():
-            if not unchanged:
-                session.add(_fill(server, sealer, entered, by))
+            row = _row_for(session, sealer, shown, entered, used)
+            if changed and not row.is_draft:
+                revisions.keep_grant(session, row)
+            discarded = row is shown and bool(changed) and grants.discard(session, row, changed)
+            if row is not shown or not unchanged:
+                session.add(fill(row, sealer, entered, by))
     except IntegrityError:
         # A second click, or another administrator, saved the first one at the same moment.
-        return save(session, sealer, entered, by, version, keep_draft)
-    if position == PRIMARY and server is saved.draft and saved.primary is not None:
-        _put_to_use(session, server, saved.primary)
-    grants.prepare(session, server, entered.method)
+        return save(session, sealer, entered, by, version, server_id, keep_draft)
+    grants.prepare(session, row, entered.method)
+    server = _put_to_use(session, row) if used and row.is_draft else row
     _announce(session, server, before, by)
     # After the messages, in the order in which the outbox locks both.
     grants.ask_again(session)
-    return Saved(server, discarded, can_work(session, server), draft_discarded, unchanged)
+    return Saved(server, discarded, can_work(session, server), unchanged)
 
 
-def discard_draft(session: Session, version: int | None = None) -> None:
-    """Delete the draft with its access token.
+def use(session: Session, server_id: int, by: str, version: int | None = None) -> Saved:
+    """Put a draft to use: in the place of the server it replaces, else after all others. Make a fallback the first.
 
-    Raises StaleVersion if it is not the one with this `version` any more, and SetInFile if the settings file sets it.
+    Raises StaleVersion, NotFound, CannotWork, CannotBeFirst, and SetInFile if the settings file sets what would change.
     """
-    saved = find_saved(session, lock=True)
-    draft = saved.draft
-    if saved.locked:
-        raise SetInFile(saved.locked)
-    if draft is None or version not in (None, draft.version):
-        raise StaleVersion(draft.version if draft else 0)
-    grants.discard(session, draft)
-    session.delete(draft)
-    audit.record(session, audit_events.MAIL_SERVER_DRAFT_DISCARDED, provider=draft.provider)
+    server = places.find(session, server_id, version)
+    if not server.is_draft:
+        places.reorder(session, [server, *(one for one in servers.in_order(session) if one.id != server_id)], server)
+        return Saved(server, can_work=can_work(session, server))
+    if not can_work(session, server):
+        raise CannotWork
+    before = fields_of(_target(session, server))
+    if forbidden := servers.locked(session, server).intersection(differences(before, fields_of(server))):
+        raise SetInFile(forbidden)
+    used = _put_to_use(session, server)
+    used.updated_by = by
+    _announce(session, used, before, by)
+    grants.ask_again(session)
+    return Saved(used)
 
 
-def stays_draft(session: Session, sealer: Sealer, entered: EnteredServer) -> bool:
+def copy(session: Session, server_id: int, by: str) -> MailServer:
+    """Return a new draft with the settings and secrets of this server. Raises NotFound.
+
+    Its access token is not copied: a refresh token can often be used only once.
+    """
+    server = places.find(session, server_id)
+    draft = MailServer(name=places.free_name(session, server.name))
+    _copy_settings(server, draft)
+    draft.updated_at, draft.updated_by = clock.now(), by
+    session.add(draft)
+    provider = get_providers().get(server.provider)
+    grants.prepare(session, draft, provider.authentication_named(server.authentication) if provider else None)
+    _announce(session, draft, {}, by)
+    return draft
+
+
+def stays_draft(session: Session, sealer: Sealer, entered: EnteredServer, server_id: int | None = None) -> bool:
     """Return whether these settings, saved now, would be a draft."""
-    saved = find_saved(session)
-    changed = _changes_of_grant(sealer, saved.shown, entered)
-    return _position(session, saved, entered, changed) == DRAFT
+    shown = _find(session, server_id)
+    return not _goes_to_use(session, shown, entered, _changes_of_grant(sealer, shown, entered))
 
 
 def can_work(session: Session, server: MailServer) -> bool:
@@ -146,27 +163,18 @@ def limits(provider: str, *lowered: int | None) -> Limits:
     return Limits(*map(_lower, zip_longest(allowed, lowered)))
 
 
-def is_unchanged(saved: MailServer | None, entered: EnteredServer, opened: Mapping[str, str] | None = None) -> bool:
-    """Return whether saving what was entered would change nothing.
-
-    Entered secrets count as changes, unless they are the same as the `opened` ones.
-    """
-    same_secrets = all((opened or {}).get(name) == value for name, value in entered.secrets.items() if value)
-    if saved is None or not same_secrets or entered.removed & set(saved.sealed_secrets):
-        return False
-    return not saved.differing(entered.values, entered.values, entered.provider_fields)
-
-
-def _changed_fields(shown: MailServer | None, entered: EnteredServer) -> frozenset[str]:
-    """Return the names of the fields in which what was entered differs from the server that the form showed."""
-    if shown is None:
-        return frozenset()
-    differing = shown.differing(entered.values, entered.values, entered.provider_fields)
-    return differing | entered.new_secrets.keys() | entered.removed.intersection(shown.sealed_secrets)
-
-
 def _lower(numbers: Iterable[int | None]) -> int | None:
     return min((one for one in numbers if one is not None), default=None)
+
+
+def _find(session: Session, server_id: int | None) -> MailServer | None:
+    """Return the server that the form showed; None for one more. Raises NotFound if it was deleted."""
+    if server_id is None:
+        return servers.primary(session)
+    server = servers.by_id(session, server_id) if server_id != NEW else None
+    if server is None and server_id != NEW:
+        raise NotFound
+    return server
 
 
 def _saved_already(session: Session, sealer: Sealer, shown: MailServer | None, entered: EnteredServer) -> Saved:
@@ -176,38 +184,79 @@ def _saved_already(session: Session, sealer: Sealer, shown: MailServer | None, e
     return Saved(shown, can_work=can_work(session, shown))
 
 
-def _row_for(saved: SavedServers, position: int) -> MailServer:
-    """Return the row to save into, which may be a new one with the secrets of the server that the form showed."""
-    if row := saved.draft or (saved.primary if position == PRIMARY else None):
-        return row
-    secrets = saved.shown.sealed_secrets if saved.shown else {}
-    return MailServer(position=position, sealed_secrets=secrets, provider_fields={})
+def _same(session: Session, sealer: Sealer, entered: EnteredServer) -> MailServer | None:
+    """Return a server with just these settings, as a second click on Save finds it."""
+    every = [*servers.in_order(session), *servers.drafts(session)]
+    return next((one for one in every if is_unchanged(one, entered, open_secrets(sealer, one, needed=()))), None)
 
 
-def _position(
+def _goes_to_use(
     session: Session,
-    saved: SavedServers,
+    shown: MailServer | None,
     entered: EnteredServer,
     changed: frozenset[str],
     keep_draft: bool = False,
-) -> int:
-    """Return where the settings are saved: as the primary if they can work or it can't anyway, else as the draft."""
-    shown = saved.shown
-    if saved.primary is None or shown is None or not can_work(session, saved.primary):
-        return PRIMARY
-    if keep_draft and saved.draft is not None:
-        return DRAFT
-    works_at_once = not isinstance(entered.method, OAuth2) or (not changed and _has_token(session, shown))
-    return PRIMARY if works_at_once else DRAFT
-
-
-def _discards(session: Session, draft: MailServer | None, entered: EnteredServer) -> bool:
-    """Return whether settings that are put to use replace this draft by others, and record it if so."""
-    kind = (entered.provider.key, entered.values["authentication"])
-    if draft is None or (draft.provider, draft.authentication) == kind:
+) -> bool:
+    """Return whether the settings are used: if they can work, or nothing else would; with `keep_draft` never."""
+    if keep_draft:
         return False
-    audit.record(session, audit_events.MAIL_SERVER_DRAFT_DISCARDED, provider=draft.provider)
-    return True
+    target = _target(session, shown)
+    if not can_work(session, target) if target else servers.primary(session) is None:
+        return True
+    has_token = shown is not None and not changed and _has_token(session, shown)
+    return has_token or not isinstance(entered.method, OAuth2)
+
+
+def _row_for(
+    session: Session, sealer: Sealer, shown: MailServer | None, entered: EnteredServer, used: bool
+) -> MailServer:
+    """Return the row to save into: the one that was shown, or a new one, with the secrets of that."""
+    if shown is not None and (used or shown.is_draft):
+        return shown
+    if shown is None:
+        position = len(servers.in_order(session)) if used else None
+        name = places.free_name(session, get_providers().name(entered.provider.key))
+        return MailServer(position=position, name=name, sealed_secrets={}, provider_fields={})
+    draft = servers.draft_of(session, shown)
+    if draft is not None:
+        if is_unchanged(draft, entered, open_secrets(sealer, draft, needed=())):
+            return draft
+        places.remove(session, draft)
+    name = places.free_name(session, f"{shown.name} (draft)")
+    return MailServer(replaces_id=shown.id, name=name, sealed_secrets=shown.sealed_secrets, provider_fields={})
+
+
+def _target(session: Session, shown: MailServer | None) -> MailServer | None:
+    """Return the server in use that the settings which were shown are for; None for a server of its own."""
+    return servers.replaced_by(session, shown) if shown and shown.is_draft else shown
+
+
+def _put_to_use(session: Session, draft: MailServer) -> MailServer:
+    """Return the server that is now used instead of the draft: the one that it replaces, else the draft itself.
+
+    The one in use keeps its row, and with it its place, its name, and all that refers to it.
+    """
+    server = servers.replaced_by(session, draft)
+    if server is None:
+        order = servers.in_order(session)
+        if not order and draft.is_dedicated:
+            raise CannotBeFirst
+        draft.position = len(order)
+        session.flush()
+        return draft
+    revisions.keep_grant(session, server)
+    grants.discard(session, server)
+    _copy_settings(draft, server)
+    server.updated_at = clock.now()
+    grants.hand_over(session, draft, server)
+    session.delete(draft)
+    session.flush()
+    return server
+
+
+def _copy_settings(source: MailServer, server: MailServer) -> None:
+    for name in source.values.keys() - PLACE:
+        setattr(server, name, getattr(source, name))
 
 
 def _has_token(session: Session, server: MailServer) -> bool:
@@ -223,75 +272,14 @@ def _changes_of_grant(sealer: Sealer, shown: MailServer | None, entered: Entered
     return grants.discarding_changes(shown, entered, opened)
 
 
-def _put_to_use(session: Session, draft: MailServer, former: MailServer) -> None:
-    """Make the draft the primary, and delete the former one with its grant; alerts about that will be resolved."""
-    alerts = update(ExpiryAlert).where(ExpiryAlert.mail_server_id == former.id)
-    session.execute(alerts.values(mail_server_id=draft.id))
-    revisions.take_over(session, draft, former)
-    grants.discard(session, former)
-    session.delete(former)
-    session.flush()
-    draft.position = PRIMARY
-    session.flush()
-
-
 def _announce(session: Session, server: MailServer, before: dict[str, object], by: str) -> None:
     """Record what was changed, if anything, and, unless it is a draft, have everything that waits tried at once."""
-    after = _fields(server)
-    # An empty setting counts as one that is not there.
-    changes = sorted(name for name in before | after if (before.get(name) or None) != (after.get(name) or None))
+    changes = differences(before, fields_of(server))
     event = audit_events.MAIL_SERVER_DRAFT_SAVED
-    if server.position == PRIMARY:
+    if not server.is_draft:
         event = audit_events.MAIL_SERVER_SAVED
         if changes:
             revisions.record(session, server, changes, by)
         signals.mail_server_saved.send(session=session)
     if changes:
-        audit.record(session, event, provider=server.provider, changed=changes)
-
-
-def _fields(server: MailServer | None) -> dict[str, object]:
-    """Return what a form can change, by name; the secrets stay sealed, so they differ whenever they are entered."""
-    if server is None:
-        return {}
-    return {name: getattr(server, name) for name in COLUMNS} | server.provider_fields | server.sealed_secrets
-
-
-def _fill(server: MailServer, sealer: Sealer, entered: EnteredServer, by: str) -> MailServer:
-    if server.differing(CERTIFICATE_SETTINGS, entered.values, entered.provider_fields):
-        server.certificate_since = server.certificate_expires_at = server.certificate_seen_at = None
-    server.sealed_secrets = _sealed(sealer, server, entered)
-    expires_on = _secret_expires_on(server, entered)
-    for name, value in (dict.fromkeys(OAUTH2_COLUMNS, "") | dict(entered.values)).items():
-        setattr(server, name, value)
-    server.secret_expires_on = expires_on
-    server.client_certificate_expires_at = _certificate_expires_at(server, entered)
-    server.provider_fields = dict(entered.provider_fields)
-    server.updated_at = clock.now()
-    server.updated_by = by
-    return server
-
-
-def _secret_expires_on(server: MailServer, entered: EnteredServer) -> date | None:
-    """Return the last day of the client secret or key: as entered; None without such a secret."""
-    if not set(CLIENT_SECRETS) & set(server.sealed_secrets):
-        return None
-    day = entered.values.get("secret_expires_on")
-    return day if isinstance(day, date) else None
-
-
-def _certificate_expires_at(server: MailServer, entered: EnteredServer) -> datetime | None:
-    """Return when the client certificate expires: the entered one, else the saved one."""
-    if new := entered.new_secrets.get(CLIENT_CERTIFICATE):
-        return certificates.parse(new)[0].not_valid_after_utc
-    return server.client_certificate_expires_at if CLIENT_CERTIFICATE in server.sealed_secrets else None
-
-
-def _sealed(sealer: Sealer, server: MailServer, entered: EnteredServer) -> dict[str, dict[str, str]]:
-    kept = {name: secret for name, secret in server.sealed_secrets.items() if name in entered.secret_names}
-    now = clock.now().isoformat()
-    new_secrets = {
-        name: {"sealed": sealer.seal(value, seal_purpose(name)), "saved_at": now}
-        for name, value in entered.new_secrets.items()
-    }
-    return kept | new_secrets
+        audit.record(session, event, provider=server.provider, server=server.name, changed=changes)

@@ -15,10 +15,10 @@ from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.diagnosis.port_rules import diagnose_port
 from webapp.mail.diagnosis.service import diagnose
 from webapp.mail.expiry import certificates
+from webapp.mail.filling import is_unchanged
 from webapp.mail.fixes import NO_FIX, Fix
 from webapp.mail.models import MailServer
 from webapp.mail.servers import CERTIFICATE_SETTINGS, PRIMARY, EnteredServer
-from webapp.mail.service import is_unchanged
 from webapp.mail.transcript import Stage, StageResult, TranscriptLine, stage_label
 from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError

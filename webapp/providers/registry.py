@@ -22,6 +22,7 @@ import pluggy
 from flask import Flask, current_app
 from wtforms import Form
 
+from webapp.core import i18n
 from webapp.providers import Diagnosis, Failure, Provider, guard
 from webapp.providers.guard import PluginFailed
 from webapp.providers.hookspecs import PROJECT, Hooks
@@ -79,6 +80,11 @@ class ProviderRegistry:
     def label(self, key: str) -> str:
         """Return what a provider is called; its key if its plugin is missing."""
         return str(self[key].label) if key in self else key
+
+    def name(self, key: str) -> str:
+        """Return what a provider is called in the default language, for what is stored."""
+        with i18n.use_language(i18n.DEFAULT):
+            return self.label(key)
 
     @property
     def default(self) -> Provider:

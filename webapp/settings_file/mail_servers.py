@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from webapp.core.actor import SETTINGS_FILE
 from webapp.core.sealing import Sealer
 from webapp.mail import service
+from webapp.mail.filling import is_unchanged
 from webapp.mail.models import MailServer
 from webapp.mail.server_page.form_state import FormState
 from webapp.mail.server_page.forms import SECRETS, mail_server_form
@@ -42,7 +43,8 @@ def apply(session: Session, sealer: Sealer, document: Document) -> list[Declared
         report_errors(table, result.form)
         return []
     _save(session, sealer, found.shown, result.entered)
-    return [Declared(MAIL_SERVERS, key) for key in table.values]
+    saved = find_saved(session).primary
+    return [Declared(MAIL_SERVERS, key, saved.name if saved else "") for key in table.values]
 
 
 def _provider(table: Table) -> Provider | None:
@@ -59,9 +61,10 @@ def _provider(table: Table) -> Provider | None:
 
 def _save(session: Session, sealer: Sealer, shown: MailServer | None, entered: EnteredServer) -> None:
     opened = open_secrets(sealer, shown, needed=()) if shown else {}
-    if service.is_unchanged(shown, entered, opened):
+    if is_unchanged(shown, entered, opened):
         return
     # A secret that stays the same isn't saved again, unless it has to be because of where it is sent.
     new = {name: value for name, value in entered.secrets.items() if opened.get(name) != value}
     fewer = replace(entered, secrets=new)
-    service.save(session, sealer, entered if secrets_to_retype(shown, fewer) else fewer, SETTINGS_FILE.email)
+    given = entered if secrets_to_retype(shown, fewer) else fewer
+    service.save(session, sealer, given, SETTINGS_FILE.email, server_id=shown.id if shown else None)

@@ -69,6 +69,7 @@ def server(sealed: str, position: int = 0) -> MailServer:
     """Return a mail server with a sealed password."""
     secrets = {"password": {"sealed": sealed, "saved_at": "2026-11-22"}}
     return MailServer(
+        name=f"Server {position}",
         provider="custom",
         mail_from="mailroom@mailroom.example",
         host="smtp.example.org",

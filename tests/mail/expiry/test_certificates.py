@@ -104,7 +104,11 @@ def test_a_connection_without_encryption_is_not_checked(state: AppState) -> None
     with ScriptedServer() as server:
         with state.database.transaction() as session:
             values = {"provider": "custom", "mail_from": "m@mailroom.example", "host": "127.0.0.1"}
-            session.add(MailServer(port=server.port, security="none", updated_at=clock.now(), **values))
+            session.add(
+                MailServer(
+                    position=0, name="Custom", port=server.port, security="none", updated_at=clock.now(), **values
+                )
+            )
         jobs.check_certificate(clock.now() + timedelta(days=2))
         assert server.connections == 0
 

@@ -11,7 +11,6 @@ from tests.support.certificates import Authority
 from tests.support.html import forms_of
 from tests.support.token_inbox import running_token_inbox
 from webapp.core.app_state import AppState
-from webapp.mail.servers import DRAFT
 
 pytestmark = pytest.mark.one_database
 IS_DRAFT = "The settings below are a draft"
@@ -79,7 +78,7 @@ def test_another_token_for_a_draft_does_not_put_it_to_use(
 ) -> None:
     return_with(working, authorize(working, provider))
     working.post(START, follow=False, **oauth_form(provider, timeout="20"))
-    assert (shown(state).position, shown(state).timeout) == (DRAFT, 20)
+    assert (shown(state).is_draft, shown(state).timeout) == (True, 20)
 
 
 def test_a_test_of_the_draft_uses_its_token_and_offers_to_use_it(
@@ -110,13 +109,11 @@ def test_a_draft_is_discarded_with_its_own_form(working: Browser, provider: Auth
     assert "Nothing was discarded" in working.submit_on(page, "discard").text
 
 
-def test_saving_other_settings_says_that_they_discard_the_draft(
-    working: Browser, provider: AuthorizationServer
-) -> None:
+def test_other_settings_are_used_instead_of_the_draft(working: Browser, provider: AuthorizationServer) -> None:
     return_with(working, authorize(working, provider))
     page = working.submit(PAGE, "save", **custom(host="smtp.other.example"))
-    assert "Saved and in use." in page.text
-    assert "The draft was discarded." in page.text
+    assert "Saved. The access token was discarded" in page.text
+    assert IS_DRAFT not in page.text
 
 
 def test_a_draft_whose_plugin_is_missing_does_not_say_that_email_stopped(
@@ -134,7 +131,7 @@ def test_the_provider_in_use_shows_its_saved_values_beside_a_draft(working: Brow
     fields = {"host": "smtp.gmail.com", "authentication": "authorization_code", "username": "a@gmail.com"}
     draft = custom(provider="google", shown_provider="google", client_id="a", client_secret="the secret", **fields)
     working.submit(PAGE, "save", **draft)
-    assert shown(state).position == DRAFT
+    assert shown(state).is_draft
     page = working.submit(PAGE, "choose", provider="custom")
     [values] = [dict(form.values) for form in forms_of(page.text) if "host" in form.names]
     assert (values["host"], values["port"], values["username"]) == ("smtp.example.org", "2525", "mailroom")

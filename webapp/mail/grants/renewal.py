@@ -115,7 +115,11 @@ class Refresh:
     def _load(self) -> Grant:
         with self.state.database.read() as session:
             grant = grants.get(session, self.server_id)
+            server = session.get(MailServer, self.server_id)
         if grant is None or (grant.status == GrantStatus.NONE and self.registration.method.needs_user):
+            raise GrantMissing
+        if server is None or not self.registration.is_of(server.values):
+            # Other settings were put to use meanwhile: the tokens are for those.
             raise GrantMissing
         if self.grant_id not in (None, grant.id):
             raise GrantMissing

@@ -69,6 +69,13 @@ def discard(session: Session, server: MailServer, changed: frozenset[str] = froz
     return True
 
 
+def hand_over(session: Session, draft: MailServer, server: MailServer) -> None:
+    """Give the grant of a draft, and authorizations in progress, to the server that has its settings now."""
+    session.flush()
+    for table in (Grant, AuthorizationRequest):
+        session.execute(update(table).where(table.mail_server_id == draft.id).values(mail_server_id=server.id))
+
+
 def discarding_changes(saved: MailServer, entered: EnteredServer, opened: Mapping[str, str]) -> frozenset[str]:
     """Return the entered changes that discard the grant when it is saved; empty if the grant stays.
 

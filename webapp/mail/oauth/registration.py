@@ -37,6 +37,11 @@ class ClientRegistration:
     own_scopes: Sequence[str] = ()
     proxy: Proxy | None = None
 
+    def is_of(self, values: Mapping[str, object]) -> bool:
+        """Return whether a mail server with these settings gets its tokens as this client."""
+        named = {**self.urls, "authentication": self.method.key, "username": self.username}
+        return all(str(values.get(name) or "") == value for name, value in named.items())
+
     @property
     def scopes(self) -> Sequence[str]:
         """The scopes to request: those declared for this grant type, else those entered."""

@@ -61,13 +61,6 @@ def find(session: Session, server_id: int, number: int, lock: bool = False) -> R
     return session.scalar(one.with_for_update() if lock else one)
 
 
-def take_over(session: Session, server: MailServer, former: MailServer) -> None:
-    """Give a mail server the revisions of the one whose place it takes."""
-    own = update(Revision).where(Revision.mail_server_id == former.id)
-    session.execute(own.values(mail_server_id=server.id))
-    server.revision = former.revision
-
-
 def keep_grant(session: Session, server: MailServer | None) -> None:
     """Keep the grant with the revision in use; call this before a save that discards it."""
     if server is None:

@@ -37,7 +37,7 @@ def start_grant() -> Response:
     found = saved_servers()
     saved = found.shown
     if "provider" in request.form:
-        done = save_posted(FormState.from_request(found), keep_draft=True)
+        done = save_posted(FormState.from_request(found), keep_draft=saved is not None and saved.is_draft)
         if not isinstance(done, Saved):
             return done
         saved = done.server

@@ -12,7 +12,8 @@ from werkzeug.wrappers import Response
 from webapp.core.app_state import app_state
 from webapp.core.errors import SetInFile, StaleVersion
 from webapp.core.sealing import CannotUnseal
-from webapp.mail import servers, service
+from webapp.mail import places, servers, service
+from webapp.mail.filling import is_unchanged
 from webapp.mail.models import MailServer
 from webapp.mail.server_page import progress
 from webapp.mail.server_page.form_state import FormResult, FormState
@@ -74,12 +75,20 @@ def save_posted(state: FormState, keep_draft: bool = False) -> Saved | Response:
     entered, saved = result.entered, state.saved
     if entered is None or not result.valid:
         return _page(result, saved)
-    if saved is not None and "save" not in request.form and service.is_unchanged(saved, entered):
+    if saved is not None and "save" not in request.form and is_unchanged(saved, entered):
         return Saved(saved)
     try:
         with app_state().database.transaction() as session:
             version = result.form.expected_version
-            return service.save(session, app_state().sealer, entered, current_user.email, version, keep_draft)
+            return service.save(
+                session,
+                app_state().sealer,
+                entered,
+                current_user.email,
+                version,
+                saved.id if saved else None,
+                keep_draft,
+            )
     except StaleVersion as error:
         result.form.report_conflict(error.current)
     except SetInFile as error:
@@ -96,7 +105,10 @@ def discard_draft() -> Response:
     """Delete the draft that the page showed, and show the mail server in use again."""
     try:
         with app_state().database.transaction() as session:
-            service.discard_draft(session, VersionedForm().expected_version)
+            draft = servers.find_saved(session, lock=True).draft
+            if draft is None:
+                raise StaleVersion(0)
+            places.delete(session, draft.id, VersionedForm().expected_version)
         flash(_("The draft was discarded."), "success")
     except StaleVersion:
         flash(_("Nothing was discarded: someone has changed the draft or put it to use."), "warning")
@@ -127,7 +139,7 @@ def _flash_saved(done: Saved) -> None:
         flash(text, "warning")
     elif done.is_draft:
         flash(_("Saved as a draft."), "info")
-    elif done.discarded_grant and not done.discarded_draft:
+    elif done.discarded_grant:
         flash(_("Saved. The access token was discarded, because it was generated for other settings."), "warning")
     elif not done.can_work:
         flash(_("Saved. It will be used once the access token is generated."), "info")
@@ -137,8 +149,6 @@ def _flash_saved(done: Saved) -> None:
         flash(_("Saved and in use."), "success")
     else:
         flash(_("Saved and in use. Send a test email to check that it works."), "success")
-    if done.discarded_draft:
-        flash(_("The draft was discarded."), "info")
 
 
 def _page(result: FormResult, saved: MailServer | None, test: TestSend | None = None) -> FlaskResponse:

@@ -1,0 +1,135 @@
+"""The places of mail servers: their order, names, what they are used for, and their deletion."""
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from webapp.audit import service as audit
+from webapp.core.errors import MailroomError, NotFound, SetInFile, StaleVersion
+from webapp.mail import audit_events, servers, signals
+from webapp.mail.grants import service as grants
+from webapp.mail.models import MAX_NAME_LENGTH, MailServer
+from webapp.mail.servers import PRIMARY
+
+# More than there are servers: while they are numbered anew, no two have the same position.
+FAR = 1000
+
+
+class CannotBeFirst(MailroomError):
+    """The first server is for all email, and this one is only for certain senders or applications."""
+
+
+class NameTaken(MailroomError):
+    """Another mail server has this name."""
+
+
+def find(session: Session, server_id: int, version: int | None = None) -> MailServer:
+    """Return a server and keep others from changing any until the transaction ends.
+
+    Raises NotFound, and StaleVersion if it is not the one with this `version` any more.
+    """
+    servers.lock_all(session)
+    server = servers.by_id(session, server_id)
+    if server is None:
+        raise NotFound
+    if version not in (None, server.version):
+        raise StaleVersion(server.version)
+    return server
+
+
+def move(session: Session, server_id: int, up: bool) -> None:
+    """Move a server that is used up or down by one place; at the end it stays. Raises NotFound or CannotBeFirst."""
+    server = find(session, server_id)
+    order = servers.in_order(session)
+    if server.position is None:
+        raise NotFound
+    other = server.position + (-1 if up else 1)
+    if 0 <= other < len(order):
+        order.insert(other, order.pop(server.position))
+        reorder(session, order, server)
+
+
+def delete(session: Session, server_id: int, version: int | None = None) -> MailServer:
+    """Delete a server or draft with its access token, and with it the draft of changes to it. Return it.
+
+    The first fallback takes the place of the primary. Raises StaleVersion, NotFound, SetInFile if the settings file
+    sets it, and CannotBeFirst if that fallback is only for certain senders or applications.
+    """
+    server = find(session, server_id, version)
+    if forbidden := servers.locked(session, server):
+        raise SetInFile(forbidden)
+    if draft := servers.draft_of(session, server):
+        remove(session, draft)
+    was_draft, left = server.is_draft, [one for one in servers.in_order(session) if one.id != server_id]
+    remove(session, server)
+    if not was_draft:
+        renumber(session, left)
+    event = audit_events.MAIL_SERVER_DRAFT_DISCARDED if was_draft else audit_events.MAIL_SERVER_DELETED
+    audit.record(session, event, provider=server.provider, server=server.name)
+    return server
+
+
+def assign(
+    session: Session,
+    server_id: int,
+    name: str,
+    for_domains: Sequence[str] = (),
+    for_applications: Sequence[str] = (),
+    version: int | None = None,
+) -> MailServer:
+    """Name a server, and choose the From domains and the applications (identifiers) that it is for; all without any.
+
+    Raises NameTaken, CannotBeFirst, StaleVersion, NotFound, and SetInFile for the new name of a server in the file.
+    """
+    server = find(session, server_id, version)
+    if server.name != name and servers.locked(session, server):
+        raise SetInFile(["name"])
+    other = servers.by_name(session, name)
+    if other is not None and other.id != server_id:
+        raise NameTaken
+    if server.position == PRIMARY and (for_domains or for_applications):
+        raise CannotBeFirst
+    new = {"name": name, "for_domains": list(for_domains), "for_applications": list(for_applications)}
+    changed = [key for key, value in new.items() if getattr(server, key) != value]
+    for key, value in new.items():
+        setattr(server, key, value)
+    if changed:
+        audit.record(session, audit_events.MAIL_SERVER_ASSIGNED, server=name, changed=changed)
+        signals.mail_server_saved.send(session=session)
+    return server
+
+
+def reorder(session: Session, order: Iterable[MailServer], moved: MailServer) -> None:
+    """Use the servers in this order, because one was `moved`, and try what waits at once. Raises CannotBeFirst."""
+    renumber(session, order)
+    audit.record(session, audit_events.MAIL_SERVER_MOVED, provider=moved.provider, server=moved.name)
+    signals.mail_server_saved.send(session=session)
+
+
+def renumber(session: Session, order: Iterable[MailServer]) -> None:
+    """Give the servers the positions of this order. Raises CannotBeFirst."""
+    ids = [server.id for server in order]
+    if (first := servers.by_id(session, ids[0]) if ids else None) and first.is_dedicated:
+        raise CannotBeFirst
+    # Not through the rows: who has the page of a server open need not load it again because of its place.
+    used = update(MailServer).where(MailServer.position.is_not(None))
+    session.execute(used.values(position=MailServer.position + FAR))
+    for position, server_id in enumerate(ids):
+        session.execute(update(MailServer).where(MailServer.id == server_id).values(position=position))
+
+
+def remove(session: Session, server: MailServer) -> None:
+    """Delete a server or draft with its access token, at once."""
+    grants.discard(session, server)
+    session.delete(server)
+    session.flush()
+
+
+def free_name(session: Session, wanted: str) -> str:
+    """Return this name, or with a number if a server has it already."""
+    name, number = wanted[:MAX_NAME_LENGTH], 1
+    while servers.by_name(session, name) is not None:
+        number += 1
+        name = f"{wanted[: MAX_NAME_LENGTH - len(str(number)) - 1]} {number}"
+    return name
