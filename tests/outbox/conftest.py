@@ -1,17 +1,22 @@
 """Fixtures of the outbox tests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import update
 
 from tests.conftest import Enqueue
+from tests.support.running import free_port
+from tests.support.scripted import ScriptedServer
 from tests.support.users import add_user
 from webapp.accounts.models import UserState
 from webapp.core import clock
+from webapp.core.app_state import AppState
 from webapp.core.database import Database
-from webapp.outbox.models import Message
+from webapp.mail.models import MailServer
+from webapp.outbox.models import Message, ServerTrouble
 
 
 @pytest.fixture
@@ -40,3 +45,55 @@ def make_due(database: Database) -> Callable[[], None]:
 def pending(database: Database) -> int:
     """The id of a user who has not activated the account yet."""
     return add_user(database, "eve@people.example", state=UserState.PENDING, name="Eve")
+
+
+@pytest.fixture
+def use_servers(state: AppState) -> Callable[..., list[int]]:
+    """Save servers on loopback as the mail server and its fallbacks; return their ids.
+
+    None stands for a port on which nothing listens. `given` are further columns of each.
+    """
+
+    def use_servers(*servers: ScriptedServer | None, given: Sequence[dict[str, Any]] = ()) -> list[int]:
+        columns = [*given, *[{}] * (len(servers) - len(given))]
+        rows = [
+            MailServer(
+                position=position,
+                name=f"Server {position}",
+                provider="custom",
+                mail_from=f"mailroom@server{position}.example",
+                host="127.0.0.1",
+                port=server.port if server else free_port(),
+                security="none",
+                updated_at=clock.now(),
+                **{"timeout": 5, **more},
+            )
+            for position, (server, more) in enumerate(zip(servers, columns, strict=True))
+        ]
+        with state.database.transaction() as session:
+            session.add_all(rows)
+        return [row.id for row in rows]
+
+    return use_servers
+
+
+@pytest.fixture
+def trouble_of(database: Database) -> Callable[[int], ServerTrouble | None]:
+    """Read the trouble that a server is in now, if it is."""
+
+    def read_trouble(server_id: int) -> ServerTrouble | None:
+        with database.read() as session:
+            return session.get(ServerTrouble, server_id)
+
+    return read_trouble
+
+
+@pytest.fixture
+def end_pauses(database: Database) -> Callable[[], None]:
+    """Let the pauses of all servers in trouble be over."""
+
+    def end_pauses() -> None:
+        with database.transaction() as session:
+            session.execute(update(ServerTrouble).values(retry_at=clock.now()))
+
+    return end_pauses

@@ -154,7 +154,7 @@ def test_bulk_messages_leave_a_tenth_of_a_limit_to_the_others(use_limits: UseSer
     tried(database, *range(1, 18))
     assert allowance(database) == Allowance(3, 1)
     tried(database, 18)
-    assert allowance(database) == Allowance(2, 0)
+    assert allowance(database) == Allowance(2, 0, ends_the_day=True)
     assert reached(database) is None
     with database.transaction() as session:
         session.execute(update(Message).values(bulk=True))

@@ -22,13 +22,15 @@ log = structlog.get_logger(__name__)
 class Composer:
     """Composes emails with these settings. `headers` are those of the provider. Needs an application context.
 
+    `identified_by` is the sender whose domain Message-IDs have, if that isn't `mail_from`.
     The layouts are kept as long as it is: changed settings need another one. Threads may share it.
     """
 
-    def __init__(self, general: General, mail_from: str, headers: Mapping[str, str]) -> None:
+    def __init__(self, general: General, mail_from: str, headers: Mapping[str, str], identified_by: str = "") -> None:
         self._general, self._mail_from, self._headers = general, mail_from, headers
         sender = mime.split_sender(mail_from)[1]
-        self._domain, self._needs_utf8 = mime.ascii_domain(sender), not mime.mailbox(sender).isascii()
+        self._domain = mime.ascii_domain(mime.split_sender(identified_by or mail_from)[1])
+        self._needs_utf8 = not mime.mailbox(sender).isascii()
         self._envelope_sender = mime.bare_address(sender)
         self._maker = LayoutMaker(general, mail_from, headers)
         # None where there can't be one.
@@ -50,6 +52,7 @@ class Composer:
         except Refused:
             with i18n.use_language(code):
                 email = compose(template, recipient, self._mail_from, self._general, data, link_path, identity)
+            email.msgId = message_id(identity, self._domain)
             return email.to_wire(self._headers)
 
     def _fill_in(

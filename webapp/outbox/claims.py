@@ -8,6 +8,7 @@ Before a claim is freed, the message is looked at: it may be marked as sent.
 import random
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -29,6 +30,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from webapp.core.database import UtcDateTime
 from webapp.outbox import attempts, statistics
+from webapp.outbox.lanes import EVERYTHING, Lane
 from webapp.outbox.models import MAX_AGE, Message, MessageState, deadline_of, identity_of
 from webapp.outbox.signals import messages_ended
 from webapp.providers import Failure
@@ -97,16 +99,18 @@ class Claimed(NamedTuple):
 _COLUMNS = [getattr(Message, name) for name in Claimed._fields]
 
 
-def claim(session: Session, now: datetime, size: int, run: str, bulk_size: int | None = None) -> list[Claimed]:
-    """Take the messages that have been due for longest; nobody else gets them until their leases expire.
+def claim(
+    session: Session, now: datetime, size: int, run: str, bulk_size: int | None = None, lane: Lane = EVERYTHING
+) -> list[Claimed]:
+    """Take the messages of a lane that have been due for longest; nobody else gets them until their leases expire.
 
     Bulk ones come last, and are no more than make `bulk_size` with the others. Among those due since the same time,
     the one with the fewest attempts comes first, so that a message that keeps failing comes last.
     """
-    claimed = _claim(session, now, size, run, bulk=False)
+    claimed = _claim(session, now, size, run, False, lane)
     bulk_left = min(size, size if bulk_size is None else bulk_size) - len(claimed)
     if bulk_left > 0:
-        claimed += _claim(session, now, bulk_left, run, bulk=True)
+        claimed += _claim(session, now, bulk_left, run, True, lane)
     return claimed
 
 
@@ -114,6 +118,12 @@ def held(session: Session, message_id: int, run: str) -> Message | None:
     """Return the message, locked, if this run still holds its claim."""
     ours = and_(Message.id == message_id, _claimed_by(run))
     return session.scalar(select(Message).where(ours).with_for_update().execution_options(populate_existing=True))
+
+
+def try_again(message: Message, now: datetime, uncertain: bool) -> None:
+    """Begin another attempt of a message that this run holds; `uncertain` says that it may have arrived already."""
+    values = {"attempts": message.attempts + 1, "last_attempt_at": now, "lease_expires_at": now + LEASE}
+    _set(message, values | ({"uncertain_at": now} if uncertain else {}))
 
 
 def renew(session: Session, worker: str, now: datetime) -> None:
@@ -226,18 +236,20 @@ def wait_after(failures: int, waits: list[timedelta], message: Message, now: dat
     return min(step, limit) * _jitter.uniform(0.8, 1.2)
 
 
-def _claim(session: Session, now: datetime, size: int, run: str, bulk: bool) -> list[Claimed]:
+def _claim(session: Session, now: datetime, size: int, run: str, bulk: bool, lane: Lane) -> list[Claimed]:
     values = {"at": now, "until": now + LEASE, "size": size, "run": run}
-    claimed = session.connection().execute(_CLAIM[bulk], values)
+    claimed = session.connection().execute(_claiming(bulk, lane), values)
     return sorted((Claimed(*row) for row in claimed), key=lambda one: one.turn)
 
 
-def _claiming(bulk: bool) -> ReturningUpdate[Any]:
+@lru_cache(maxsize=64)
+def _claiming(bulk: bool, lane: Lane) -> ReturningUpdate[Any]:
     """Return the statement that claims. Building one takes longer than running it."""
     now = bindparam("at", type_=UtcDateTime())
+    in_lane = () if lane.condition is None else (lane.condition,)
     due = (
         select(Message.id)
-        .where(IS_QUEUED, Message.next_attempt_at <= now, Message.bulk == bulk)
+        .where(IS_QUEUED, Message.next_attempt_at <= now, Message.bulk == bulk, *in_lane)
         .order_by(Message.next_attempt_at, Message.attempts, Message.id)
         .limit(bindparam("size", type_=Integer()))
         .with_for_update(skip_locked=True)
@@ -283,7 +295,6 @@ def _set(message: Message, values: dict[str, Any]) -> None:
         setattr(message, name, value)
 
 
-_CLAIM = {bulk: _claiming(bulk) for bulk in (False, True)}
 _RELEASE_UNTRIED = (
     update(Message)
     .where(_claimed_by(bindparam("run", type_=String())), Message.id != bindparam("but", type_=Integer()))

@@ -1,4 +1,4 @@
-"""Connections for deliveries, with the settings that are saved and what was made of them."""
+"""Connections for deliveries, with the settings of the servers that are saved and what was made of them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from webapp.core.app_state import AppState
 from webapp.core.errors import MailroomError
 from webapp.core.sealing import CannotUnseal
-from webapp.mail import servers, service, transport_settings
+from webapp.mail import service, transport_settings
 from webapp.mail.composer import Composer
 from webapp.mail.expiry import certificates
 from webapp.mail.mime import WireEmail
@@ -21,10 +21,23 @@ from webapp.mail.revisions import outcomes
 from webapp.mail.transport.errors import DeliveryError
 from webapp.mail.transport.pool import ConnectionPool, KeptConnection
 from webapp.mail.transport.settings import TransportSettings
+from webapp.outbox import circuits, lanes
 from webapp.outbox.claims import LocalStage
+from webapp.outbox.lanes import Bound, Lane
+from webapp.outbox.models import ServerTrouble
 from webapp.providers import Failure
 from webapp.providers.registry import UnknownProvider
 from webapp.settings.service import General, general
+
+_SERVERS = (
+    select(MailServer, Grant.granted_at, ServerTrouble)
+    .outerjoin(Grant, Grant.mail_server_id == MailServer.id)
+    .outerjoin(ServerTrouble, ServerTrouble.mail_server_id == MailServer.id)
+    .where(MailServer.position.is_not(None))
+    .order_by(MailServer.position)
+    # The troubles may have changed since.
+    .execution_options(populate_existing=True)
+)
 
 log = structlog.get_logger(__name__)
 
@@ -39,26 +52,52 @@ class NotReady(MailroomError):
 
 @dataclass(frozen=True)
 class CurrentSettings:
-    """The settings that are saved at this moment, and when the server's grant was obtained, if it has one."""
+    """The settings for one server that are saved at this moment, and when its grant was obtained, if it has one.
+
+    `identified_by` is the sender of the first server, in whose domain all give a message the same Message-ID.
+    """
 
     general: General
-    server: MailServer | None
+    server: MailServer | None = None
     granted_at: datetime | None = None
+    identified_by: str = ""
 
     def same_as(self, other: "CurrentSettings") -> bool:
         """Return whether these are the same settings."""
         if self.server is None or other.server is None:
             return False
         same_server = (self.server.id, self.server.updated_at) == (other.server.id, other.server.updated_at)
-        return same_server and (self.general, self.granted_at) == (other.general, other.granted_at)
+        return same_server and self._more == other._more
+
+    @property
+    def _more(self) -> tuple[object, ...]:
+        return self.general, self.granted_at, self.identified_by
 
 
-def current_settings(session: Session, state: AppState) -> CurrentSettings:
+@dataclass(frozen=True)
+class SavedSettings:
+    """The settings that are saved at this moment: those of all servers, their lanes, and which are in trouble."""
+
+    general: General
+    servers: dict[int, CurrentSettings]
+    lanes: list[Lane]
+    troubles: dict[int, ServerTrouble]
+
+    def in_order(self, lane: Lane, now: datetime) -> list[CurrentSettings]:
+        """Return the servers to try for a message, in order: those that are well, or else all of the lane."""
+        well = [id_ for id_ in lane.server_ids if not circuits.is_paused(self.troubles.get(id_), now)]
+        return [self.servers[id_] for id_ in well or lane.server_ids] or [CurrentSettings(self.general)]
+
+
+def saved_settings(session: Session, state: AppState) -> SavedSettings:
     """Read the settings. Done for every batch, so that a change applies from the next one on."""
-    server = servers.primary(session)
-    of_server = select(Grant.granted_at).where(Grant.mail_server_id == server.id) if server else None
-    granted_at = session.scalar(of_server) if of_server is not None else None
-    return CurrentSettings(general(session, state.config), server, granted_at)
+    present = general(session, state.config)
+    rows = session.execute(_SERVERS).all()
+    first = rows[0][0].mail_from if rows else ""
+    found = {server.id: CurrentSettings(present, server, granted_at, first) for server, granted_at, _ in rows}
+    bound = (Bound(server.id, server.for_domains, server.for_applications) for server, *_more in rows)
+    arranged = lanes.arrange(session, bound)
+    return SavedSettings(present, found, arranged, {server.id: trouble for server, _, trouble in rows if trouble})
 
 
 @dataclass(frozen=True)
@@ -76,7 +115,7 @@ class Connections:
     def __init__(self, state: AppState) -> None:
         self.pool = ConnectionPool()
         self._state = state
-        self._route: Route | None = None
+        self._routes: dict[int, Route] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -92,9 +131,11 @@ class Connections:
 
     def route(self, settings: CurrentSettings) -> Route:
         """Return what these settings mean, made once. Raises NotReady."""
-        route = self._route
+        if settings.server is None:
+            raise NotReady("no_mail_server")
+        route = self._routes.get(settings.server.id)
         if route is None or not route.settings.same_as(settings):
-            route = self._route = _make_route(settings, self._state)
+            route = self._routes[settings.server.id] = _make_route(settings, settings.server, self._state)
         return route
 
     def connect(self, route: Route) -> KeptConnection:
@@ -120,7 +161,10 @@ class Connections:
 
 
 class ReusableConnection:
-    """The connection that one run uses from message to message. Use it as a context manager, which gives it back."""
+    """The connection that one run uses from message to message. Use it as a context manager, which gives it back.
+
+    Opened for another server, it gives that of the one before back, and gets it again when it is asked for it.
+    """
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
@@ -180,13 +224,11 @@ class ReusableConnection:
             self._connections.pool.release(kept, keep=self._keeps)
 
 
-def _make_route(settings: CurrentSettings, state: AppState) -> Route:
-    server = settings.server
-    if server is None:
-        raise NotReady("no_mail_server")
+def _make_route(settings: CurrentSettings, server: MailServer, state: AppState) -> Route:
     try:
         transport = transport_settings.load(server, state, settings.general)
-        composer = Composer(settings.general, transport.mail_from, transport.provider.headers)
+        headers = transport.provider.headers
+        composer = Composer(settings.general, transport.mail_from, headers, settings.identified_by)
     except UnknownProvider as error:
         raise NotReady("plugin_missing", provider=server.provider) from error
     except CannotUnseal as error:

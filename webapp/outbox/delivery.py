@@ -3,6 +3,8 @@
 After a crash between any two of these, a message is still queued: its claim is freed, and another worker sends it.
 Only a crash in the moment between the server's reply and the mark sends it twice; so may the server by breaking the
 connection instead of replying to the message. Both copies have the same link and Message-ID.
+
+Where a failure is one that another server may not have, the message goes by the next server of its lane at once.
 """
 
 import secrets
@@ -10,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 
 import structlog
@@ -22,25 +25,30 @@ from webapp.core.database import Unreadable
 from webapp.mail.mime import WireEmail
 from webapp.mail.redaction import Redactor
 from webapp.mail.transcript import MAX_ERROR_LENGTH
-from webapp.mail.transport import rejections
-from webapp.mail.transport.errors import DeliveryError, Scope
-from webapp.outbox import claims, limits, recipients, suspension
+from webapp.mail.transport.errors import DeliveryError
+from webapp.outbox import claims, courses, failures, recipients, suspension
 from webapp.outbox.attempts import Started
 from webapp.outbox.claims import Claimed, LocalStage
-from webapp.outbox.connection import Connections, CurrentSettings, NotReady, ReusableConnection, current_settings
+from webapp.outbox.connection import (
+    Connections,
+    NotReady,
+    ReusableConnection,
+    SavedSettings,
+    saved_settings,
+)
+from webapp.outbox.courses import Course, Offer
+from webapp.outbox.failures import Failed
 from webapp.outbox.kinds import PreparedMessage, Unwanted, find_kind
-from webapp.outbox.limits import Allowance
-from webapp.outbox.models import AttemptResult, Message, MessageState
+from webapp.outbox.lanes import Lane, Selection
+from webapp.outbox.models import MessageState
 from webapp.outbox.preparation import Outcome, prepare
 from webapp.outbox.queue import wake_after_commit
-from webapp.outbox.records import Change, Records
+from webapp.outbox.records import Records
 from webapp.outbox.submissions.contents import StoredEmails
 from webapp.providers import Failure
 
 # Sending isn't begun when less than this is left: the server may take a moment to accept a message.
 MIN_TIME_LEFT = timedelta(seconds=15)
-# Attempts after which an error in our own code, such as a template that fails, ends a message.
-MAX_PREPARE_ATTEMPTS = 5
 # A batch has as many messages as went out in this many seconds before, and is given up after some more.
 BATCH_SECONDS = 0.5
 MAX_BATCH_SECONDS = 2.0
@@ -72,7 +80,7 @@ def deliver_due(
 
 
 class DeliveryRun:
-    """Delivers everything that is due over one connection."""
+    """Delivers everything that is due, a batch of one lane after the other, over one connection at a time."""
 
     def __init__(self, state: AppState, name: str, connections: Connections, stopping: Callable[[], bool]) -> None:
         self._state = state
@@ -81,15 +89,24 @@ class DeliveryRun:
         self._records = Records(state.database, name)
         self._connection = ReusableConnection(connections)
         self._stored = StoredEmails(state)
-        self._settings: CurrentSettings
+        self._saved: SavedSettings
+        # The lane of the batch, and the server in use with those that are tried after it.
+        self._lane: Lane
+        self._course: Course
+        # When each lane had its last turn, and those of which nothing can be sent.
+        self._turns: dict[Selection | None, float] = {}
+        self._ended: set[Selection | None] = set()
         self._leased_until: datetime
         self._size = 1
         self._is_slow = False
+        # What followed from the last failure: whether other messages go on; whether one went by another server.
+        self._others_go_on = True
+        self._has_moved = False
 
     def run(self) -> None:
-        """Deliver until nothing is due, the server fails, or the worker is asked to stop."""
+        """Deliver until nothing is due, the servers fail, or the worker is asked to stop."""
         with self._connection, self._records:
-            while (batch := self._claim()) and self._deliver(batch):
+            while (batch := self._claim()) and (self._deliver(batch) or not self._is_last_lane()):
                 pass
 
     def _claim(self) -> list[Claimed]:
@@ -98,26 +115,42 @@ class DeliveryRun:
             return []
         self._records.is_open = True
         with self._state.database.transaction() as session:
-            self._settings = current_settings(session, self._state)
+            self._saved = saved_settings(session, self._state)
             # Before any messages are locked: saving a mail server locks that first, too.
-            size, bulk_size = self._allowed(session)
+            offered = self._offers(session, clock.now())
             self._records.settle(session)
+            # What waited until something was sent is due by now.
             now = clock.now()
             recipients.find_recipients(session, now)
-            suspension.suspend_new(session, now)
-            claimed = claims.claim(session, now, size, self._name, bulk_size)
+            claimed = self._claim_first(session, offered, now)
             self._leased_until = now + claims.LEASE
             if self._is_slow and len(claimed) == self._size:
                 wake_after_commit(session)
         self._records.is_open = bool(claimed)
         return claimed
 
-    def _allowed(self, session: Session) -> tuple[int, int]:
-        """Return how many messages the next batch may have, and how many bulk ones."""
-        server = self._settings.server
-        allowed = limits.allowance(session, server, clock.now(), self._name) if server is not None else Allowance()
-        sizes = (self._size if one is None else min(one, self._size) for one in (allowed.count, allowed.bulk_count))
-        return next(sizes), next(sizes)
+    def _offers(self, session: Session, now: datetime) -> list[tuple[Lane, list[Offer]]]:
+        """Return the lanes of which something may be sent, the one whose last turn is longest ago first."""
+        left = [lane for lane in self._saved.lanes if lane.selection not in self._ended]
+        left.sort(key=lambda lane: self._turns.get(lane.selection, 0.0))
+        return [(lane, courses.offers(session, self._saved, lane, now, self._name, self._size)) for lane in left]
+
+    def _is_last_lane(self) -> bool:
+        """Leave this lane alone from now on; return whether that goes for all of them."""
+        self._ended.add(self._lane.selection)
+        return self._ended.issuperset(lane.selection for lane in self._saved.lanes)
+
+    def _claim_first(self, session: Session, offered: list[tuple[Lane, list[Offer]]], now: datetime) -> list[Claimed]:
+        """Claim for the first lane in which something is due that its servers may take."""
+        for lane, offers in offered:
+            suspension.suspend_new(session, now, lane)
+            for offer in offers:
+                if claimed := claims.claim(session, now, offer.size, self._name, offer.bulk_size, lane):
+                    self._lane = self._records.lane = lane
+                    self._course = offer.course
+                    self._turns[lane.selection] = time.monotonic()
+                    return claimed
+        return []
 
     def _deliver(self, batch: list[Claimed]) -> bool:
         """Send a batch, or record why messages weren't sent. Return whether others can be sent."""
@@ -125,13 +158,12 @@ class DeliveryRun:
         sendable = [message for message in batch if self._is_sendable(message)]
         if not sendable:
             return True
-        started = self._start(sendable[0])
-        try:
-            self._connection.open(self._settings)
-        except NotReady as error:
-            return self._record_failure(sendable[0], started, error.failure, suspension.suspend)
-        except DeliveryError as error:
-            return self._record_rejection(sendable[0], started, error)
+        self._has_moved = False
+        first = self._open(sendable[0])
+        if first is None:
+            return self._others_go_on
+        # The others are claimed again: another server has limits of its own.
+        sendable = [first] if self._has_moved else sendable
         outcomes = prepare(self._state.database, sendable)
         self._stored.load_small(sendable)
         for done, message in enumerate(sendable, 1):
@@ -140,9 +172,24 @@ class DeliveryRun:
             seconds = time.monotonic() - begun
             self._size = max(1, min(int(done * BATCH_SECONDS / seconds), MAX_BATCH))
             self._is_slow = seconds > done * SLOW_SECONDS
-            if self._stopping() or seconds > MAX_BATCH_SECONDS or not self._is_leased():
+            if self._stopping() or self._has_moved or seconds > MAX_BATCH_SECONDS or not self._is_leased():
                 break
         return True
+
+    def _open(self, message: Claimed) -> Claimed | None:
+        """Connect to the first server that lets us in; return the message on whose behalf, or None if none does."""
+        current: Claimed | None = message
+        while current is not None:
+            started = self._start(current)
+            try:
+                self._connection.open(self._course.settings)
+            except NotReady as error:
+                current = self._fail(current, started, failures.not_ready(error, self._lane))
+            except DeliveryError as error:
+                current = self._fail(current, started, failures.rejected(current, error, self._lane))
+            else:
+                break
+        return current
 
     def _is_leased(self) -> bool:
         """Return whether nobody else sends the rest: the machine was not suspended, nor its clock set."""
@@ -150,19 +197,19 @@ class DeliveryRun:
 
     def _is_sendable(self, message: Claimed) -> bool:
         """Return whether a message can be sent with the settings that there are, else record why not."""
-        if not self._settings.general.may_send_to(message.recipient):
+        if not self._saved.general.may_send_to(message.recipient):
             self._records.finished(message, MessageState.CANCELLED, _NOT_ALLOWED)
             return False
-        failure = None
+        failed = None
         kind = find_kind(message.kind)
         if isinstance(message.data, Unreadable):
-            failure, change = Failure(LocalStage.PREPARING, "data_unreadable"), _fail
-        elif kind and kind.needs_link and not self._settings.general.public_url:
+            failed = Failed(Failure(LocalStage.PREPARING, "data_unreadable"), failures.fail)
+        elif kind and kind.needs_link and not self._saved.general.public_url:
             # Links start with the public URL; it is never guessed from a request.
-            failure, change = Failure(LocalStage.SETTINGS, "no_public_url"), _retry
-        if failure is None:
+            failed = Failed(Failure(LocalStage.SETTINGS, "no_public_url"), failures.retry)
+        if failed is None:
             return self._has_time(message)
-        self._record_failure(message, self._start(message), failure, change)
+        self._fail(message, self._start(message), failed)
         return False
 
     def _has_time(self, message: Claimed) -> bool:
@@ -173,35 +220,46 @@ class DeliveryRun:
         return False
 
     def _start(self, message: Claimed) -> Started:
-        server, provider = self._settings.server, self._connection.provider
+        server, provider = self._course.settings.server, self._connection.provider
         server_id, host = (server.id, server.host) if server else (None, "")
         return Started(message.id, message.attempts, server_id, provider, host, clock.now())
 
     def _deliver_one(self, message: Claimed, outcome: Outcome) -> bool:
-        """Send one message, or record why it wasn't sent; return whether others can be sent."""
-        started = self._start(message)
-        try:
-            reply, header_id = self._send(message, outcome)
-        except Unwanted as error:
-            self._records.finished(message, MessageState.CANCELLED, Failure(LocalStage.PREPARING, error.code))
-        except DeliveryError as error:
-            return self._record_rejection(message, started, error)
-        except Exception as error:
-            # It concerns this message only; the others must not wait for it.
-            log.exception("message failed", message=message.id, kind=message.kind)
-            failure = Failure(LocalStage.PREPARING, "not_prepared", {"error": type(error).__name__})
-            last = message.attempts >= MAX_PREPARE_ATTEMPTS
-            self._record_failure(message, started, failure, _fail if last else _retry)
-        else:
-            self._records.sent(message, started, reply, header_id)
-        return True
+        """Send one message, by further servers if need be, or record why not; return whether others can be sent."""
+        current: Claimed | None = message
+        while current is not None:
+            started = self._start(current)
+            try:
+                reply, header_id = self._send(current, outcome)
+            except Unwanted as error:
+                self._records.finished(current, MessageState.CANCELLED, Failure(LocalStage.PREPARING, error.code))
+                return True
+            except DeliveryError as error:
+                current = self._fail(current, started, failures.rejected(current, error, self._lane))
+                current = current and self._open(current)
+            except Exception as error:
+                # It concerns this message only; the others must not wait for it.
+                log.exception("message failed", message=current.id, kind=current.kind)
+                self._fail(current, started, failures.not_prepared(current, error))
+                return True
+            else:
+                self._records.sent(current, started, reply, header_id)
+                self._note_well()
+                return True
+        return self._others_go_on
+
+    def _note_well(self) -> None:
+        """Record that the server works, if it was in trouble."""
+        server = self._course.settings.server
+        if server is not None and self._saved.troubles.pop(server.id, None) is not None:
+            self._records.well(server.id)
 
     def _send(self, message: Claimed, outcome: Outcome) -> tuple[str, str]:
         """Send one email, composed or as it was handed in; return the server's reply and the Message-ID."""
         if isinstance(outcome, Exception):
             raise outcome
         email = self._stored.email(message) if message.submission_id else self._compose(message, outcome)
-        if not self._settings.general.may_send_to(email.recipient):
+        if not self._saved.general.may_send_to(email.recipient):
             # It was queued for an address that its user has changed since.
             raise Unwanted(_NOT_ALLOWED.code)
         # Servers quote links, such as those that they take for spam.
@@ -223,46 +281,20 @@ class DeliveryRun:
             prepared.language,
         )
 
-    def _record_rejection(self, message: Claimed, started: Started, error: DeliveryError) -> bool:
-        if message.submission_id:
-            error.scope = rejections.scope_of_own_sender(error)
-        change = _CHANGES[Scope.RECIPIENT if error.permanent else error.scope]
-        result = AttemptResult.UNCERTAIN if error.scope is Scope.UNCERTAIN else AttemptResult.FAILED
-        return self._record_failure(message, started, error.failure, change, result, error.transcript.as_text())
-
-    def _record_failure(
-        self,
-        message: Claimed,
-        started: Started,
-        failure: Failure,
-        change: Change,
-        result: AttemptResult = AttemptResult.FAILED,
-        transcript: str = "",
-    ) -> bool:
+    def _fail(self, message: Claimed, started: Started, failed: Failed) -> Claimed | None:
+        """Record that an attempt failed; return the message if the next server, now in use, is to send it."""
         # Opening the connection may have found out more about the provider.
         started = started._replace(provider=self._connection.provider)
-        return self._records.failed(message, started, failure, change, result, transcript)
+        choose = partial(self._choose, message) if len(self._lane.server_ids) > 1 else None
+        followed = self._records.failed(message, started, failed, choose)
+        self._others_go_on = followed.others_go_on
+        if followed.chosen is None:
+            return None
+        self._course, self._has_moved = followed.chosen, True
+        return message._replace(attempts=followed.number)
 
-
-def _fail(_session: Session, message: Message, now: datetime, failure: Failure, provider: str) -> bool:
-    claims.finish(message, now, MessageState.FAILED, failure, provider)
-    return True
-
-
-def _expire(_session: Session, message: Message, now: datetime, _failure: Failure, _provider: str) -> bool:
-    claims.finish(message, now, MessageState.EXPIRED)
-    return True
-
-
-def _retry(_session: Session, message: Message, now: datetime, failure: Failure, provider: str) -> bool:
-    claims.reschedule(message, now, failure, provider)
-    return True
-
-
-_CHANGES: dict[Scope, Change] = {
-    Scope.SERVER: suspension.suspend,
-    Scope.UNCERTAIN: suspension.hold_uncertain,
-    Scope.MESSAGE: _retry,
-    Scope.RECIPIENT: _fail,
-    Scope.EXPIRED: _expire,
-}
+    def _choose(self, message: Claimed, session: Session, now: datetime) -> Course | None:
+        """Return by which server a message may go next, if there is time for it."""
+        if now + MIN_TIME_LEFT >= message.deadline:
+            return None
+        return courses.next_course(session, self._course.others, now, self._name)

@@ -1,4 +1,4 @@
-"""What the workers do with the outbox: deliver what is due, and clean up."""
+"""What the workers do with the outbox: deliver what is due, look after servers in trouble, and clean up."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from webapp.core.app_state import app_state, app_state_of
 from webapp.core.jobs import MINUTE, SWEEP, Job, cleanup_job, get_runner, register_jobs
-from webapp.outbox import claims, delivery, limits, service
+from webapp.outbox import circuits, claims, delivery, limits, probes, service
 from webapp.outbox.connection import Connections
 from webapp.outbox.queue import DELIVER, wake_after_commit
 from webapp.outbox.submissions import contents
@@ -23,9 +23,13 @@ def init_app(app: Flask) -> None:
         runner = get_runner(app)
         delivery.deliver_due(app, runner.worker, runner.stopping.is_set, connections)
 
+    def probe(now: datetime) -> None:
+        probes.probe_all(app_state_of(app), connections, now)
+
     register_jobs(
         app,
         Job(DELIVER, deliver, SWEEP, next_due, shared=True),
+        Job(circuits.PROBE, probe, SWEEP, next_probe),
         cleanup_job("release lost claims", release_lost, SWEEP),
         cleanup_job("expire messages", claims.expire, MINUTE),
         cleanup_job("delete old messages", service.delete_old_messages),
@@ -50,3 +54,9 @@ def next_due(now: datetime) -> datetime | None:
     """Return when something waits for a time to come, or for the end of a limit."""
     with app_state().database.read() as session:
         return limits.next_due(session, now)
+
+
+def next_probe(_now: datetime) -> datetime | None:
+    """Return when a server in trouble is tried next."""
+    with app_state().database.read() as session:
+        return circuits.next_probe(session)

@@ -14,8 +14,9 @@ from webapp.mail import servers
 from webapp.mail import service as mail_servers
 from webapp.mail.models import MailServer
 from webapp.mail.transport.rejections import SESSION_STAGES
-from webapp.outbox import claims
+from webapp.outbox import circuits, claims, lanes
 from webapp.outbox.claims import is_due
+from webapp.outbox.lanes import Bound, Lane
 from webapp.outbox.models import Attempt, Message, MessageState
 from webapp.providers import Limits
 
@@ -24,8 +25,16 @@ WINDOWS = {"per_minute": timedelta(minutes=1), "per_day": timedelta(days=1)}
 RESERVED = 10
 # An attempt that is further in the future was recorded by a clock that has been set back since.
 CLOCK_TOLERANCE = timedelta(minutes=1)
-_PRIMARY = select(MailServer.id, MailServer.provider, *(getattr(MailServer, name) for name in servers.LIMITS)).where(
-    MailServer.position == servers.PRIMARY
+_SERVERS = (
+    select(
+        MailServer.id,
+        MailServer.for_domains,
+        MailServer.for_applications,
+        MailServer.provider,
+        *(getattr(MailServer, name) for name in servers.LIMITS),
+    )
+    .where(MailServer.position.is_not(None))
+    .order_by(MailServer.position)
 )
 
 
@@ -53,10 +62,14 @@ class _Window(NamedTuple):
 
 @dataclass(frozen=True)
 class Allowance:
-    """How many messages may be claimed now, and of how many bulk ones may be a part; None is any number."""
+    """How many messages may be claimed now, and of how many bulk ones may be a part; None is any number.
+
+    `ends_the_day` says that the limit of a day is reached, at least by bulk ones: another server had better send.
+    """
 
     count: int | None = None
     bulk_count: int | None = None
+    ends_the_day: bool = False
 
 
 def allowance(session: Session, server: MailServer, now: datetime, run: str) -> Allowance:
@@ -75,18 +88,21 @@ def allowance(session: Session, server: MailServer, now: datetime, run: str) -> 
         return Allowance(0, 0)
     windows = _windows(session, server.id, limits, now, run)
     left = ([one.most(bulk) - one.used for one in windows] for bulk in (False, True))
-    return Allowance(*(max(0, min(some)) if some else None for some in left))
+    ends_the_day = any(one.name == "per_day" and one.used >= one.most(bulk=True) for one in windows)
+    count, bulk_count = (max(0, min(some)) if some else None for some in left)
+    return Allowance(count, bulk_count, ends_the_day)
 
 
 def limit_reached(session: Session | Connection, now: datetime) -> Reached | None:
-    """Return the limit that what is due waits for, if it does."""
-    for server_id, provider, *lowered in session.execute(_PRIMARY):
-        windows = _windows(session, server_id, mail_servers.limits(provider, *lowered), now, "")
-        for bulk in (False, True):
-            full = [one for one in windows if one.used >= one.most(bulk)]
-            if full and session.scalar(select(exists().where(is_due(now), Message.bulk == bulk))):
-                return max((_reached(session, server_id, one, bulk, now) for one in full), key=lambda one: one.until)
-    return None
+    """Return the limit that what is due waits for, if it does: in several lanes, the one that ends first."""
+    rows = session.execute(_SERVERS.where(circuits.unpaused(now))).all()
+    limited = {server_id: mail_servers.limits(provider, *lowered) for server_id, _, _, provider, *lowered in rows}
+    if all(one == Limits() for one in limited.values()):
+        return None
+    windows = {server_id: _windows(session, server_id, one, now, "") for server_id, one in limited.items()}
+    arranged = lanes.arrange(session, (Bound(server_id, *bound[:2]) for server_id, *bound in rows))
+    found = (_limit_of(session, lane, windows, now) for lane in arranged)
+    return min((one for one in found if one), key=lambda one: one.until, default=None)
 
 
 def next_due(session: Session, now: datetime) -> datetime | None:
@@ -103,6 +119,34 @@ def _windows(session: Session | Connection, server_id: int, limits: Limits, now:
         for name, limit, length in given
         if limit is not None
     ]
+
+
+def _limit_of(
+    session: Session | Connection, lane: Lane, windows: dict[int, list[_Window]], now: datetime
+) -> Reached | None:
+    """Return the limit that what is due in this lane waits for."""
+    in_lane = () if lane.condition is None else (lane.condition,)
+    for bulk in (False, True):
+        reached = _limit_of_all(session, [(id_, windows[id_]) for id_ in lane.server_ids], bulk, now)
+        if reached and session.scalar(select(exists().where(is_due(now), Message.bulk == bulk, *in_lane))):
+            return reached
+    return None
+
+
+def _limit_of_all(
+    session: Session | Connection, servers_of_lane: list[tuple[int, list[_Window]]], bulk: bool, now: datetime
+) -> Reached | None:
+    """Return the limit that messages wait for. That of a day, once reached, has the next server send."""
+    reached = []
+    for server_id, windows in servers_of_lane:
+        full = [one for one in windows if one.used >= one.most(bulk)]
+        if not full:
+            return None
+        ends = [_reached(session, server_id, one, bulk, now) for one in full]
+        reached.append(max(ends, key=lambda one: one.until))
+        if all(one.name != "per_day" for one in full):
+            break
+    return min(reached, key=lambda one: one.until, default=None)
 
 
 def _reached(session: Session | Connection, server_id: int, window: _Window, bulk: bool, now: datetime) -> Reached:

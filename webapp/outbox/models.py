@@ -117,6 +117,8 @@ class Message(Base):
     # No foreign keys: the application may have been deleted since, and nothing else ever has its id.
     submission_id: Mapped[int | None]
     application_id: Mapped[int | None]
+    # The domain of its From header, as A-labels in lower case; empty where the mail server's own sender is used.
+    sender_domain: Mapped[str] = mapped_column(String(254), default="", server_default="")
     state: Mapped[str] = mapped_column(String(20), default=MessageState.QUEUED)
     created_at: Mapped[datetime]
     # When the link in it expires; it isn't sent after that.
@@ -212,4 +214,31 @@ class Attempt(Base):
         """How it failed, if it did."""
         if self.result == AttemptResult.SENT:
             return None
+        return Failure(self.stage, self.code, self.params, self.reply)
+
+
+class ServerTrouble(Base):
+    """A mail server that failed and has not been seen to work since; `retry_at` is when it is tried again.
+
+    Only one beside which another may send gets a row. `failures` counts its tries in a row.
+    """
+
+    __tablename__ = "server_troubles"
+
+    mail_server_id: Mapped[int] = mapped_column(
+        ForeignKey("mail_servers.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    since: Mapped[datetime]
+    failures: Mapped[int] = mapped_column(default=1)
+    retry_at: Mapped[datetime]
+    announced_at: Mapped[datetime | None]
+    # The last failure, as in `webapp.providers.Failure`.
+    stage: Mapped[str] = mapped_column(String(20))
+    code: Mapped[str] = mapped_column(String(60), default="")
+    params: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    reply: Mapped[str] = mapped_column(Text, default="")
+
+    @property
+    def failure(self) -> Failure:
+        """How it failed last."""
         return Failure(self.stage, self.code, self.params, self.reply)

@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -12,9 +13,11 @@ from sqlalchemy.orm import Session
 
 from webapp.core import clock
 from webapp.core.database import Database, after_commit
-from webapp.outbox import attempts, claims, statistics, suspension
+from webapp.outbox import attempts, circuits, claims, statistics, suspension
 from webapp.outbox.attempts import NotMarked, Sent, SentMarks, Started
 from webapp.outbox.claims import Claimed
+from webapp.outbox.failures import Failed
+from webapp.outbox.lanes import EVERYTHING
 from webapp.outbox.models import FINISHED, AttemptResult, Message, MessageState
 from webapp.outbox.signals import messages_ended
 from webapp.providers import Failure
@@ -23,11 +26,21 @@ from webapp.providers import Failure
 PAUSE_SECONDS = 0.5
 PATIENCE_SECONDS = 3600.0
 
-# Changes a locked message after a failure of a provider, and perhaps others; returns whether others can be sent.
-Change = Callable[[Session, Message, datetime, Failure, str], bool]
 Result = TypeVar("Result")
+Next = TypeVar("Next")
+# Chooses where else a message may be sent, if anywhere.
+Choose = Callable[[Session, datetime], Next | None]
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Followed(Generic[Next]):
+    """What followed from a failure: whether other messages go on, and what was chosen to send this one with."""
+
+    others_go_on: bool
+    chosen: Next | None = None
+    number: int = 0
 
 
 class Records:
@@ -40,8 +53,9 @@ class Records:
         # Marked, but not yet recorded in the messages; and the last one, if it could not even be marked.
         self._sent: list[Sent] = []
         self._unmarked: list[Sent] = []
-        # Whether the run may hold claims, or has sent what isn't recorded.
+        # Whether the run may hold claims, or has sent what isn't recorded; of which lane.
         self.is_open = False
+        self.lane = EVERYTHING
 
     def __enter__(self) -> Self:
         self._marks.__enter__()
@@ -73,32 +87,40 @@ class Records:
             self._patiently(self._fold)
 
     def failed(
-        self,
-        message: Claimed,
-        started: Started,
-        failure: Failure,
-        change: Change,
-        result: AttemptResult = AttemptResult.FAILED,
-        transcript: str = "",
-    ) -> bool:
-        """Record that an attempt failed and `change` the message accordingly; return whether others go on."""
+        self, message: Claimed, started: Started, failed: Failed, choose: Choose[Next] | None = None
+    ) -> Followed[Next]:
+        """Record that an attempt failed, and what follows.
 
-        def record(session: Session) -> bool:
+        Either another attempt begins, with what `choose` returns, or the message is changed as the failure wants it.
+        Without `choose`, no other server could have sent it, and none is in trouble.
+        """
+
+        def record(session: Session) -> Followed[Next]:
             now = clock.now()
+            # Servers before messages: saving one locks it first, too.
+            chosen = choose(session, now) if choose and failed.elsewhere else None
+            if choose and failed.pauses and started.mail_server_id is not None:
+                circuits.failed(session, started.mail_server_id, failed.failure, now)
             # Whether others got through since decides whose fault a failure is.
             self._fold(session)
             held = claims.held(session, message.id, self._run)
             if held is None:
-                return True
-            attempts.add_failed(session, started, failure, transcript, now, result)
-            others_go_on = change(session, held, now, failure, started.provider)
+                return Followed(others_go_on=True)
+            attempts.add_failed(session, started, failed.failure, failed.transcript, now, failed.result)
+            if chosen is not None:
+                claims.try_again(held, now, failed.result is AttemptResult.UNCERTAIN)
+                return Followed(True, chosen, held.attempts)
+            others_go_on = failed.change(session, held, now, failed.failure, started.provider)
             _announce_if_finished(session, held, now)
-            return others_go_on
+            return Followed(others_go_on)
 
-        others_go_on = self._patiently(record)
-        event = "message not sent" if others_go_on else "delivery suspended"
-        log.warning(event, message=message.id, stage=failure.stage, attempts=message.attempts, result=result)
-        return others_go_on
+        followed = self._patiently(record)
+        self._log_failure(message, failed, followed)
+        return followed
+
+    def well(self, server_id: int) -> None:
+        """Record that a server works that was in trouble."""
+        self._patiently(lambda session: circuits.well(session, server_id))
 
     def finished(self, message: Claimed, state: MessageState, failure: Failure | None = None) -> None:
         """Record that the message will not be sent, without an attempt: EXPIRED or CANCELLED."""
@@ -120,13 +142,20 @@ class Records:
         now = clock.now()
         attempts.add_sent(session, self._unmarked)
         attempts.fold(session, self._sent, now)
-        suspension.resume(session, now, self._run)
+        suspension.resume(session, now, self._run, self.lane)
         after_commit(session, self._folded)
 
     def _folded(self) -> None:
         log.info("messages sent", number=len(self._sent), last=self._sent[-1].started.message_id)
         self._sent.clear()
         self._unmarked.clear()
+
+    def _log_failure(self, message: Claimed, failed: Failed, followed: Followed[Next]) -> None:
+        event = "message not sent" if followed.others_go_on else "delivery suspended"
+        if followed.chosen is not None:
+            event = "message goes by another server"
+        stage = failed.failure.stage
+        log.warning(event, message=message.id, stage=stage, attempts=message.attempts, result=failed.result)
 
     def _patiently(self, record: Callable[[Session], Result]) -> Result:
         """Record something in a transaction as soon as the database takes it. Raises SQLAlchemyError after an hour.

@@ -1,9 +1,9 @@
-"""What waits when the mail server fails: everything, or at first only the message that may be the cause."""
+"""What waits when the mail servers fail: the whole lane, or at first only the message that may be the cause."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, String, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, String, and_, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from webapp.mail.transcript import Stage
@@ -18,6 +18,7 @@ from webapp.outbox.claims import (
     requeue,
     wait_after,
 )
+from webapp.outbox.lanes import EVERYTHING, Lane
 from webapp.outbox.models import Message, MessageState
 from webapp.providers import Failure
 
@@ -30,6 +31,7 @@ UNCERTAIN_WAIT = timedelta(hours=1)
 TRY_FIRST = timedelta(seconds=1)
 # From here on the server knows something of the message, so the message may be the cause of a failure.
 SUSPECT_STAGES = (Stage.MAIL, Stage.RCPT, Stage.DATA)
+T = TypeVar("T")
 # Statements of each batch: building one takes longer than running it.
 _WAITING = and_(IS_QUEUED, Message.waits_for_server)
 _FIRST_WAITING = select(Message.id).where(_WAITING).order_by(Message.next_attempt_at).limit(1)
@@ -47,24 +49,29 @@ _TAKE_OUT = (
 )
 
 
-def suspend(session: Session, message: Message, now: datetime, failure: Failure, provider: str) -> bool:
+def suspend(
+    session: Session, message: Message, now: datetime, failure: Failure, provider: str, lane: Lane = EVERYTHING
+) -> bool:
     """Have messages wait after a failure that other messages may have too; return whether others go on.
 
     If they don't, what else its run has claimed is queued again and waits with the others. Everything that is due
-    waits, and this message is the next to be tried, so that its attempts make the waits grow. At the SUSPECT_STAGES
-    this message may be the cause, and waits alone at first.
+    in the lane waits, and this message is the next to be tried, so that its attempts make the waits grow. At the
+    SUSPECT_STAGES this message may be the cause, and waits alone at first.
     """
     if failure.stage in SUSPECT_STAGES:
         again = now + wait_after(message.attempts, MESSAGE_WAITS, message, now)
-        return _hold_suspect(session, message, again, failure, now, provider)
+        return _hold_suspect(session, message, again, failure, now, provider, lane)
     settings = failure.stage == LocalStage.SETTINGS
-    again = now + (SETTINGS_WAIT if settings else wait_after(message.attempts, SERVER_WAITS, message, now))
-    _suspend_others(session, message, again + TRY_FIRST, failure, now, provider)
+    rounds = lane.rounds(message.attempts)
+    again = now + (SETTINGS_WAIT if settings else wait_after(rounds, SERVER_WAITS, message, now))
+    _suspend_others(session, message, again + TRY_FIRST, failure, now, provider, lane)
     requeue(message, again, failure, now, provider, waits_for_server=True, suspect=False)
     return False
 
 
-def hold_uncertain(session: Session, message: Message, now: datetime, failure: Failure, provider: str) -> bool:
+def hold_uncertain(
+    session: Session, message: Message, now: datetime, failure: Failure, provider: str, lane: Lane = EVERYTHING
+) -> bool:
     """Have a message wait that the server may have accepted; return whether others go on.
 
     It is sent once more, much later but before its link expires. After that it is UNCERTAIN.
@@ -73,16 +80,16 @@ def hold_uncertain(session: Session, message: Message, now: datetime, failure: F
         finish(message, now, MessageState.UNCERTAIN, failure, provider)
         return True
     again = now + min(UNCERTAIN_WAIT, (message.deadline - now) / 2)
-    return _hold_suspect(session, message, again, failure, now, provider, uncertain_at=now)
+    return _hold_suspect(session, message, again, failure, now, provider, lane, uncertain_at=now)
 
 
-def suspend_new(session: Session, now: datetime) -> None:
-    """Have new messages wait with those that wait for the server already.
+def suspend_new(session: Session, now: datetime, lane: Lane = EVERYTHING) -> None:
+    """Have new messages of a lane wait with those that wait for its servers already.
 
     So a server that rejects us is asked once per wait, not once per message: many lock an account after a few
     failed sign-ins. A server that lets us in gets each new message at once.
     """
-    waiting = next_to_try(session)
+    waiting = next_to_try(session, lane)
     if waiting is None or waiting.next_attempt_at <= now or waiting.failure_stage in SUSPECT_STAGES:
         return
     new = and_(is_due(now), Message.attempts == 0, ~Message.waits_for_server)
@@ -92,18 +99,18 @@ def suspend_new(session: Session, now: datetime) -> None:
         **failure_columns(waiting.failure, waiting.failed_at),
         "failing_since": waiting.failing_since,
     }
-    _update(session, new, values)
+    _update(session, _within(lane, new), values)
 
 
-def resume(session: Session, now: datetime, run: str = "") -> None:
-    """Make everything that waits for the server due, because it works again; suspects keep waits of their own.
+def resume(session: Session, now: datetime, run: str = "", lane: Lane = EVERYTHING) -> None:
+    """Make what waits for the servers of a lane due, because one works again; suspects keep waits of their own.
 
     What `run` has claimed isn't waiting for the server any more either.
     """
     waits = {"waits_for_server": False}
     # Usually there are none, and then the many others are not looked through.
-    if session.scalar(_FIRST_WAITING) is not None:
-        _update(session, _WAITING, {"next_attempt_at": now, **waits}, suspects=waits)
+    if session.scalar(_restricted(_FIRST_WAITING, lane)) is not None:
+        _update(session, _within(lane, _WAITING), {"next_attempt_at": now, **waits}, suspects=waits)
     session.connection().execute(_TAKE_OUT, {"run": run})
 
 
@@ -117,9 +124,9 @@ def forget(session: Session, now: datetime) -> None:
     _update(session, IS_QUEUED, values, suspects=values)
 
 
-def next_to_try(session: Session) -> Message | None:
-    """Return the message that is tried next of those that failed and wait for the server."""
-    return session.scalar(_NEXT_TO_TRY)
+def next_to_try(session: Session, lane: Lane = EVERYTHING) -> Message | None:
+    """Return the message that is tried next of those that failed and wait for the servers of a lane."""
+    return session.scalar(_restricted(_NEXT_TO_TRY, lane))
 
 
 def _hold_suspect(
@@ -129,6 +136,7 @@ def _hold_suspect(
     failure: Failure,
     now: datetime,
     provider: str,
+    lane: Lane,
     uncertain_at: datetime | None = None,
 ) -> bool:
     """Have a message wait that may be the cause of its failure; return whether others go on.
@@ -137,10 +145,10 @@ def _hold_suspect(
     """
     # Others have got through since it failed first.
     is_cause = message.suspect and not message.waits_for_server
-    suspects = 0 if is_cause else _count_other_suspects(session, message)
+    suspects = 0 if is_cause else _count_other_suspects(session, message, lane)
     if suspects:
         until = now + wait_after(suspects + 1, SERVER_WAITS, message, now)
-        _suspend_others(session, message, until, failure, now, provider)
+        _suspend_others(session, message, until, failure, now, provider, lane)
         again = max(again, until + TRY_FIRST)
     marks = {"suspect": True, "waits_for_server": not is_cause, "uncertain_at": uncertain_at or message.uncertain_at}
     requeue(message, again, failure, now, provider, **marks)
@@ -148,23 +156,32 @@ def _hold_suspect(
 
 
 def _suspend_others(
-    session: Session, message: Message, until: datetime, failure: Failure, now: datetime, provider: str
+    session: Session, message: Message, until: datetime, failure: Failure, now: datetime, provider: str, lane: Lane
 ) -> None:
-    """Have everything that is due or waits for the server wait until then, and suspects longer than the others."""
+    """Have what is due in the lane, or waits for its servers, wait until then, and suspects longer than the others."""
     if message.claimed_by:
         release_untried(session, message.claimed_by, but=message.id)
     waits = and_(Message.waits_for_server, Message.next_attempt_at < until)
-    others = and_(IS_QUEUED, or_(Message.next_attempt_at <= now, waits))
+    others = _within(lane, and_(IS_QUEUED, or_(Message.next_attempt_at <= now, waits)))
     later = {"next_attempt_at": until + TRY_FIRST, "waits_for_server": True}
     values = {"next_attempt_at": until, "waits_for_server": True, "provider": provider}
     _update(session, others, values | failure_columns(failure, now), suspects=later)
 
 
-def _count_other_suspects(session: Session, message: Message) -> int:
+def _count_other_suspects(session: Session, message: Message, lane: Lane) -> int:
     """Count the messages to others that failed like this one, without any getting through since."""
-    waiting = and_(IS_QUEUED, Message.suspect, Message.waits_for_server)
+    waiting = _within(lane, and_(IS_QUEUED, Message.suspect, Message.waits_for_server))
     others = select(func.count(Message.id)).where(waiting, Message.recipient != message.recipient)
     return session.scalar(others) or 0
+
+
+def _within(lane: Lane, which: ColumnElement[bool]) -> ColumnElement[bool]:
+    return which if lane.condition is None else and_(which, lane.condition)
+
+
+def _restricted(statement: Select[T], lane: Lane) -> Select[T]:
+    """Return the prepared statement for a lane; while there is one, as it is."""
+    return statement if lane.condition is None else statement.where(lane.condition)
 
 
 def _update(

@@ -6,8 +6,20 @@ from sqlalchemy.orm import Session
 
 from webapp.audit import registry
 from webapp.core import clock
+from webapp.mail.models import MailServer
 from webapp.mail.signals import grant_obtained, mail_server_saved, mail_server_works
-from webapp.outbox import audit_events, jobs, kinds, panels, preview_routes, routes, service, suspension, webhook_events
+from webapp.outbox import (
+    audit_events,
+    circuits,
+    jobs,
+    kinds,
+    panels,
+    preview_routes,
+    routes,
+    service,
+    suspension,
+    webhook_events,
+)
 from webapp.outbox.queue import wake_after_commit
 from webapp.outbox.signals import messages_ended
 from webapp.outbox.submissions.message_kinds import APPLICATION_KIND
@@ -39,9 +51,12 @@ def init_app(app: Flask) -> None:
 
 
 def _retry_waiting(_sender: object, session: Session) -> None:
+    # Before messages are locked, as deliveries do it.
+    circuits.try_now(session, clock.now())
     service.retry_waiting(session)
 
 
-def _resume(_sender: object, session: Session, **_data: object) -> None:
+def _resume(_sender: object, session: Session, server: MailServer) -> None:
+    circuits.well(session, server.id)
     suspension.resume(session, clock.now())
     wake_after_commit(session)

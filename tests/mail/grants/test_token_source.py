@@ -29,7 +29,7 @@ from webapp.mail.transcript import Stage
 from webapp.mail.transport.connection import SmtpConnection
 from webapp.mail.transport.errors import DeliveryError
 from webapp.mail.transport.settings import AccessToken, TransportSettings
-from webapp.outbox.connection import Connections, ReusableConnection, current_settings
+from webapp.outbox.connection import Connections, ReusableConnection, saved_settings
 from webapp.outbox.models import MessageState
 from webapp.providers import Diagnosis
 
@@ -147,7 +147,7 @@ def test_a_connection_is_reopened_when_its_token_expires(
     granted: GrantOwner, token_inbox: TokenInbox, app: Flask
 ) -> None:
     with granted.state.database.read() as session:
-        current = current_settings(session, granted.state)
+        current = next(iter(saved_settings(session, granted.state).servers.values()))
     with app.app_context(), Connections(granted.state) as kept, ReusableConnection(kept) as connection:
         connection.open(current)
         connection.open(current)

@@ -143,6 +143,19 @@ def scope_of_own_sender(error: DeliveryError) -> Scope:
     return Scope.RECIPIENT if error.reply.startswith("5") else Scope.MESSAGE
 
 
+def may_be_sent_elsewhere(error: DeliveryError) -> bool:
+    """Return whether another server may take a message at once that this one failed to send.
+
+    One of which the server got everything before it closed the connection may arrive twice: servers that are stopped
+    do that, and hardly ever have they kept it.
+    """
+    if error.scope is Scope.UNCERTAIN:
+        return error.params.get("cause") == "connection_closed"
+    if error.scope is Scope.SERVER:
+        return True
+    return bool(error.reply) and party(error.stage, error.reply) is Party.LIMIT
+
+
 def without_addresses(reply: str) -> str:
     """Return a reply as one line in lower case, without email addresses: anybody may choose their words."""
     return " ".join(_ADDRESS.sub(" ", " ".join(reply[:MAX_SEARCHED].split())).casefold().split())

@@ -169,6 +169,8 @@ def _messages(one: _Checked, submission_id: int, now: datetime) -> Iterator[dict
         "kind": KIND,
         "submission_id": submission_id,
         "application_id": one.application.id,
+        # Who it is from, as its reader sees it: the addresses of From come first.
+        "sender_domain": one.senders[0].rpartition("@")[2],
         "bulk": one.is_bulk,
         "created_at": now,
         "next_attempt_at": now,

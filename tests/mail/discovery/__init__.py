@@ -1,1 +1,0 @@
-"""Tests of finding the settings of a mail service."""

@@ -1,0 +1,264 @@
+"""Messages that go by the next mail server, and servers in trouble that are left alone for a while."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select, update
+
+from tests.conftest import Enqueue, GetMessage
+from tests.support.scripted import ScriptedServer
+from webapp.core import clock
+from webapp.core.app_state import AppState
+from webapp.core.database import Database
+from webapp.mail.models import MailServer
+from webapp.outbox import probes
+from webapp.outbox import service as outbox
+from webapp.outbox.connection import Connections
+from webapp.outbox.delivery import deliver_due
+from webapp.outbox.models import Attempt, AttemptResult, MessageState, ServerTrouble
+
+Act = Callable[[], None]
+Scripted = Callable[..., ScriptedServer]
+UseServers = Callable[..., list[int]]
+Attempts = Callable[[], list[tuple[int | None, str]]]
+TroubleOf = Callable[[int], ServerTrouble | None]
+SENT, QUEUED, FAILED = MessageState.SENT, MessageState.QUEUED, MessageState.FAILED
+# What another server need not have, at each of its stages.
+TROUBLES: dict[str, dict[str, Any]] = {
+    "greeting": {"replies": {"GREETING": "554 5.7.1 No service for you"}},
+    "hanging up": {"drop_at": "EHLO"},
+    "sender": {"replies": {"MAIL": "553 5.7.1 Sender address rejected: not owned by user"}},
+    "machine": {"replies": {"RCPT": "554 5.7.1 Service unavailable; Client host [192.0.2.1] blocked using zen"}},
+    "quota": {"replies": {"DATA": "452 4.5.3 Daily sending quota exceeded"}},
+    "closing": {"replies": {"MAIL": "421 4.3.2 Service shutting down"}},
+    "connection lost": {"drop_at": "RCPT"},
+    "reply lost": {"drop_at": "END"},
+}
+
+
+@pytest.fixture
+def attempts(database: Database) -> Attempts:
+    """Read by which servers attempts were made, and how they ended."""
+
+    def read_attempts() -> list[tuple[int | None, str]]:
+        with database.read() as session:
+            return [(one.mail_server_id, one.result) for one in session.scalars(select(Attempt).order_by(Attempt.id))]
+
+    return read_attempts
+
+
+@pytest.fixture
+def probe(state: AppState) -> Act:
+    """Connect to the servers in trouble whose pause is over."""
+
+    def probe_now() -> None:
+        with Connections(state) as connections:
+            probes.probe_all(state, connections, clock.now())
+
+    return probe_now
+
+
+@pytest.mark.parametrize("fault", TROUBLES)
+def test_what_the_first_server_cannot_send_goes_by_the_second_at_once(
+    fault: str,
+    enqueue: Enqueue,
+    deliver: Act,
+    get_message: GetMessage,
+    scripted: Scripted,
+    use_servers: UseServers,
+    trouble_of: TroubleOf,
+) -> None:
+    second = scripted()
+    ids = use_servers(scripted(**TROUBLES[fault]), second)
+    messages = [enqueue(), enqueue(), enqueue()]
+    deliver()
+    assert [get_message(one).state for one in messages] == [SENT, SENT, SENT]
+    # The first one is asked once, and then left alone.
+    assert [get_message(one).attempts for one in messages] == [2, 1, 1]
+    assert len(second.messages) == 3
+    assert (trouble_of(ids[0]) is None, trouble_of(ids[1])) == (False, None)
+
+
+@pytest.mark.parametrize(
+    ("reply", "ends_as"),
+    [
+        ("550 5.1.1 No such user", FAILED),
+        ("451 4.7.1 Greylisted, try again later", QUEUED),
+        ("552 5.3.4 Too big", FAILED),
+    ],
+)
+@pytest.mark.one_database
+def test_what_is_about_the_recipient_or_the_message_goes_by_no_other_server(
+    reply: str,
+    ends_as: MessageState,
+    enqueue: Enqueue,
+    deliver: Act,
+    get_message: GetMessage,
+    scripted: Scripted,
+    use_servers: UseServers,
+    trouble_of: TroubleOf,
+) -> None:
+    second = scripted()
+    ids = use_servers(scripted({"RCPT": reply}), second)
+    message_id = enqueue()
+    deliver()
+    assert (get_message(message_id).state, second.connections, trouble_of(ids[0])) == (ends_as, 0, None)
+
+
+@pytest.mark.one_database
+def test_a_reply_that_does_not_come_is_waited_for_as_with_one_server(
+    enqueue: Enqueue, deliver: Act, get_message: GetMessage, scripted: Scripted, use_servers: UseServers
+) -> None:
+    second = scripted()
+    use_servers(scripted(stall_at="END"), second, given=[{"timeout": 1}])
+    message_id = enqueue()
+    deliver()
+    assert get_message(message_id).state == QUEUED
+    assert get_message(message_id).next_attempt_at > clock.now() + timedelta(minutes=50)
+    assert second.messages == []
+
+
+def test_both_copies_have_the_same_link_and_message_id(
+    enqueue_reset: Callable[[], int], deliver: Act, scripted: Scripted, use_servers: UseServers, attempts: Attempts
+) -> None:
+    first, second = scripted(drop_at="END"), scripted()
+    ids = use_servers(first, second)
+    enqueue_reset()
+    deliver()
+    assert attempts() == [(ids[0], AttemptResult.UNCERTAIN), (ids[1], AttemptResult.SENT)]
+    copies = [first.messages[0].decode(), second.messages[0].decode()]
+    for start in ("Message-ID: ", "https://mailroom.example/reset-password/"):
+        lines = [[line for line in copy.splitlines() if line.startswith(start)] for copy in copies]
+        assert lines[0] == lines[1] != []
+    # Each server sends as the account that it knows.
+    assert ["server0.example>" in copies[0], "server1.example>" in copies[1]] == [True, True]
+
+
+def test_with_no_server_that_works_everything_waits_until_one_does(
+    enqueue: Enqueue,
+    deliver: Act,
+    make_due: Act,
+    get_message: GetMessage,
+    scripted: Scripted,
+    use_servers: UseServers,
+    database: Database,
+    attempts: Attempts,
+) -> None:
+    ids = use_servers(None, None)
+    messages = [enqueue(), enqueue()]
+    deliver()
+    assert [get_message(one).waits_for_server for one in messages] == [True, True]
+    deliver()
+    assert attempts() == [(one, AttemptResult.FAILED) for one in ids]
+    with database.transaction() as session:
+        session.execute(update(MailServer).where(MailServer.id == ids[1]).values(port=scripted().port))
+    make_due()
+    deliver()
+    assert [get_message(one).state for one in messages] == [SENT, SENT]
+
+
+def test_a_server_that_lets_us_in_again_is_used_again(
+    enqueue: Enqueue,
+    deliver: Act,
+    probe: Act,
+    end_pauses: Act,
+    scripted: Scripted,
+    use_servers: UseServers,
+    trouble_of: TroubleOf,
+) -> None:
+    first, second = scripted({"GREETING": ["421 Come back later", "421 Not yet", "220 Here I am"]}), scripted()
+    first_id, _second_id = use_servers(first, second)
+    enqueue()
+    deliver()
+    probe()
+    assert first.connections == 1, "it was asked before its pause was over"
+    for _ in range(2):
+        end_pauses()
+        probe()
+    assert (first.connections, trouble_of(first_id)) == (3, None)
+    enqueue()
+    deliver()
+    assert (len(first.messages), len(second.messages)) == (1, 1)
+
+
+def test_a_server_that_failed_at_a_message_is_tried_with_one_after_its_pause(
+    enqueue: Enqueue,
+    deliver: Act,
+    probe: Act,
+    end_pauses: Act,
+    scripted: Scripted,
+    use_servers: UseServers,
+    trouble_of: TroubleOf,
+    get_message: GetMessage,
+) -> None:
+    refusal = "550 5.7.60 Client does not have permissions to send as this sender"
+    first, second = scripted({"MAIL": [refusal, refusal, "250 Ok"]}), scripted()
+    first_id, _second_id = use_servers(first, second)
+    ids = []
+    for failures in (1, 2):
+        ids += [enqueue(), enqueue()]
+        deliver()
+        trouble = trouble_of(first_id)
+        assert trouble is not None
+        assert (trouble.failures, trouble.announced_at is None) == (failures, failures == 1)
+        end_pauses()
+        # Connecting to it shows nothing.
+        probe()
+        assert trouble_of(first_id) is not None
+    ids.append(enqueue())
+    deliver()
+    assert {get_message(one).state for one in ids} == {SENT}
+    assert (trouble_of(first_id), len(first.messages), len(second.messages)) == (None, 1, 4)
+
+
+@pytest.mark.one_database
+def test_a_message_without_time_for_another_server_goes_by_none(
+    enqueue: Enqueue, deliver: Act, scripted: Scripted, use_servers: UseServers
+) -> None:
+    first, second = scripted(stall_at="RCPT"), scripted()
+    use_servers(first, second, given=[{"timeout": 1}])
+    enqueue(expires_at=clock.now() + timedelta(seconds=15.8))
+    deliver()
+    assert (first.commands.count("RCPT"), second.connections) == (1, 0)
+
+
+def test_all_messages_arrive_when_the_first_server_dies_among_them(
+    app: Flask, database: Database, scripted: Scripted, use_servers: UseServers
+) -> None:
+    first, second = scripted(), scripted()
+    use_servers(first, second)
+    addresses = {f"{number}@people.example" for number in range(2000)}
+    with database.transaction() as session:
+        for address in addresses:
+            outbox.enqueue(session, "activated", address)
+    with ThreadPoolExecutor() as pool:
+        runs = [pool.submit(deliver_due, app) for _ in range(2)]
+        while len(first.messages) < 700 and not all(run.done() for run in runs):
+            time.sleep(0.01)
+        first.close()
+        for run in runs:
+            run.result()
+    copies = Counter(_recipient(one) for one in [*first.messages, *second.messages])
+    assert (set(copies), len(first.messages) >= 700) == (addresses, True)
+    # At most one of each connection that broke, as its reply was lost.
+    assert copies.total() - len(copies) <= len(runs)
+
+
+@pytest.mark.one_database
+def test_one_server_alone_is_never_paused(
+    enqueue: Enqueue, deliver: Act, scripted: Scripted, use_servers: UseServers, trouble_of: TroubleOf, app: Flask
+) -> None:
+    (only,) = use_servers(scripted(drop_at="EHLO"))
+    enqueue()
+    deliver()
+    assert trouble_of(only) is None
+
+
+def _recipient(content: bytes) -> str:
+    return next(line[4:].decode() for line in content.splitlines() if line.startswith(b"To: "))

@@ -1,0 +1,40 @@
+"""Connect to the mail servers that are in trouble, to see whether they work again."""
+
+from datetime import datetime
+
+from webapp.core import clock
+from webapp.core.app_state import AppState
+from webapp.mail.transport.errors import DeliveryError
+from webapp.outbox import circuits, suspension
+from webapp.outbox.connection import Connections, CurrentSettings, NotReady, saved_settings
+from webapp.outbox.queue import wake_after_commit
+from webapp.providers import Failure
+
+
+def probe_all(state: AppState, connections: Connections, now: datetime) -> None:
+    """Connect and authenticate to each server whose pause is over and whose trouble was there; send nothing."""
+    while True:
+        with state.database.transaction() as session:
+            server_id = circuits.take_probe(session, now)
+            settings = saved_settings(session, state).servers.get(server_id) if server_id is not None else None
+        if server_id is None:
+            return
+        failure = _probe(connections, settings) if settings else Failure("")
+        with state.database.transaction() as session:
+            if failure is not None:
+                circuits.probe_failed(session, server_id, failure, clock.now())
+                continue
+            circuits.well(session, server_id)
+            suspension.resume(session, clock.now())
+            wake_after_commit(session)
+
+
+def _probe(connections: Connections, settings: CurrentSettings) -> Failure | None:
+    """Return how a server fails, if it does."""
+    try:
+        kept = connections.connect(connections.route(settings))
+    except (NotReady, DeliveryError) as error:
+        return error.failure
+    connections.record_certificate(settings, kept)
+    connections.pool.release(kept)
+    return None
