@@ -1,0 +1,1 @@
+"""Tests of finding the settings of a mail service."""
