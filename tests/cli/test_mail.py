@@ -11,7 +11,7 @@ from tests.support.scripted import ScriptedServer
 from webapp.cli.mail_options import HELP
 from webapp.core.app_state import AppState
 from webapp.mail import servers
-from webapp.mail.servers import COLUMNS
+from webapp.mail.servers import COLUMNS, TRUST
 
 pytestmark = pytest.mark.one_database
 
@@ -107,4 +107,4 @@ def test_without_a_mail_server_the_commands_say_what_to_do(mailroom: Command) ->
 
 
 def test_there_is_an_option_for_each_field() -> None:
-    assert set(HELP) == set(COLUMNS)
+    assert {*HELP, *TRUST} == set(COLUMNS)

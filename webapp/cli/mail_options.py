@@ -7,6 +7,7 @@ import click
 
 from webapp.cli.options import option, options
 from webapp.mail.server_page.forms import SECRETS
+from webapp.mail.servers import TRUST
 
 # What each field means, in the order of the page.
 HELP = {
@@ -37,14 +38,20 @@ HELP = {
     "limit_connections": "At most so many connections at once.",
 }
 FILE_HELP = "Read it from a file; - is standard input."
-SECRET_OPTIONS = {name: f"{option(name)}-file" for name in SECRETS}
+REMOVE = {
+    "remove_client_secret": "Forget the saved client secret.",
+    "remove_client_certificate": "Forget the saved client certificate.",
+}
+# What is given as a file: secrets, and certificates, which are long.
+FILES = (*SECRETS, *TRUST)
+SECRET_OPTIONS = {name: f"{option(name)}-file" for name in FILES}
 
 
 def read_options(given: dict[str, Any]) -> dict[str, str]:
     """Return the form fields that the options give, but for the provider's own."""
-    names = (*HELP, "remove_client_secret")
+    names = (*HELP, *REMOVE)
     posted = {name: str(given[name]) for name in names if given[name] is not None}
-    for name in SECRETS:
+    for name in FILES:
         file: TextIO | None = given[f"{name}_file"]
         if file is not None:
             posted[name] = file.read()
@@ -74,7 +81,7 @@ server_options = options(
     *(click.option(option(name), help=text) for name, text in HELP.items()),
     click.option("--password-stdin", is_flag=True, help="Read the password from standard input."),
     *(click.option(name, type=click.File(), help=FILE_HELP) for name in SECRET_OPTIONS.values()),
-    click.option("--remove-client-secret", flag_value="y", help="Forget the saved client secret."),
+    *(click.option(option(name), flag_value="y", help=text) for name, text in REMOVE.items()),
     click.option(
         "--field", multiple=True, metavar="NAME=VALUE", callback=_pairs, help="A field of the provider's own."
     ),

@@ -10,10 +10,11 @@ import click
 from webapp.cli.options import option
 from webapp.cli.output import clean, moment, one_line, print_fields, print_table
 from webapp.cli.status import HEADLINES
+from webapp.core import certificates
 from webapp.mail.diagnosis.service import to_data
 from webapp.mail.expiry.service import Expiry
 from webapp.mail.models import Grant, MailServer
-from webapp.mail.servers import COLUMNS
+from webapp.mail.servers import COLUMNS, TRUST
 from webapp.mail.test_send import TestSend
 from webapp.mail.transcript import stage_label
 from webapp.outbox.status import Flow
@@ -54,7 +55,7 @@ def print_server(data: Mapping[str, Any]) -> None:
     if data["state"]["reason"]:
         click.echo(clean(data["state"]["reason"]))
     click.echo()
-    settings = [(name, data[name]) for name in COLUMNS]
+    settings = [(name, _fingerprints(data[name]) if name in TRUST else data[name]) for name in COLUMNS]
     own = list(data["fields"].items())
     saved = [(name, f"saved {secret['saved_at']:%Y-%m-%d}") for name, secret in data["secrets"].items()]
     grant = data["grant"]
@@ -64,6 +65,10 @@ def print_server(data: Mapping[str, Any]) -> None:
     print_fields([*settings, *own, *saved, ("access token", token), *dates, ("saved", updated)])
     if data["draft"]:
         click.echo("\nA draft waits for an access token: see Settings → Mail server.")
+
+
+def _fingerprints(pem: str) -> str:
+    return "\n".join(certificates.fingerprint(one) for one in certificates.parse(pem)) if pem else ""
 
 
 def test_to_dict(test: TestSend) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import h11
 
-from webapp.core import tls
+from webapp.core import certificates, tls
 from webapp.core.hosts import is_loopback
 from webapp.core.network_errors import OTHER_HOST, NetworkError, classify
 from webapp.core.sockets import Proxy, connect, connect_through_proxy, left_until, resolve
@@ -94,6 +94,8 @@ def _send(
     end = time.monotonic() + (timeout or TIMEOUT)
     try:
         sock, received = _connect(parts, proxy, end)
+        if parts.scheme == "https":
+            sock, received = _encrypt(sock, parts.hostname or "", end), b""
     except (OSError, ValueError) as error:
         code, params = classify(error)
         if code in OTHER_HOST:
@@ -106,28 +108,26 @@ def _send(
 def _host_names(parts: SplitResult, proxy: Proxy | None, end: float) -> str:
     """Return the hosts that the server's certificate is for, from a second connection on which nothing is sent."""
     with suppress(OSError):
-        sock, _received = _connect(parts, proxy, end, check_hostname=False)
+        sock, _received = _connect(parts, proxy, end)
         with sock:
-            return tls.host_names(sock)
+            presented = tls.presented_chain(sock, parts.hostname or "", left_until(end)).certificates
+            return certificates.join_names(certificates.host_names(presented[0])) if presented else ""
     return ""
 
 
-def _connect(
-    parts: SplitResult, proxy: Proxy | None, end: float, check_hostname: bool = True
-) -> tuple[socket.socket, bytes]:
+def _connect(parts: SplitResult, proxy: Proxy | None, end: float) -> tuple[socket.socket, bytes]:
+    """Return a connection that isn't encrypted yet, and what was received on it."""
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    received = b""
     if proxy is None or parts.scheme == "http":
-        sock = connect(resolve(host, port, left_until(end)), left_until(end))
-    else:
-        sock, received = connect_through_proxy(proxy, host, port, left_until(end))
-    if parts.scheme == "http":
-        return sock, received
+        return connect(resolve(host, port, left_until(end)), left_until(end)), b""
+    return connect_through_proxy(proxy, host, port, left_until(end))
+
+
+def _encrypt(sock: socket.socket, host: str, end: float) -> socket.socket:
     try:
         sock.settimeout(left_until(end))
-        context = tls.client_context(check_hostname=check_hostname)
-        return context.wrap_socket(sock, server_hostname=host), b""
+        return tls.encrypt(sock, host)
     except BaseException:
         sock.close()
         raise

@@ -25,11 +25,12 @@ _CERTIFICATE_CODES = {
     21: "certificate_unknown_issuer",
     62: "certificate_other_name",
     64: "certificate_not_for_ip_address",
-    # Checked by Python 3.13 and later.
+    # Of VERIFY_X509_STRICT.
     85: "certificate_without_issuer_key",
     86: "certificate_authority_incomplete",
     89: "certificate_authority_incomplete",
     92: "certificate_authority_incomplete",
+    **dict.fromkeys((78, 79, 80, 81, 82, 83, 84, 87, 88, 90, 91, 93, 94), "certificate_breaks_rule"),
 }
 OTHER_HOST = ("certificate_other_name", "certificate_not_for_ip_address")
 _TLS_CODES = {
@@ -62,10 +63,16 @@ CERTIFICATES = {
     "certificate_other_name": _("The server's certificate is for a different host name than the one you entered."),
     "certificate_not_for_ip_address": _("You entered an IP address, but the certificate is for a host name."),
     "certificate_without_issuer_key": _(
-        "The server's certificate doesn't name the key of its issuer, which Python 3.13 and later require: %(reason)s."
+        "The server's certificate doesn't name the key of its issuer, which RFC 5280 requires: %(reason)s."
     ),
     "certificate_authority_incomplete": _(
-        "The certificate of the server's certificate authority lacks what Python 3.13 and later require: %(reason)s."
+        "The certificate of the server's certificate authority lacks what RFC 5280 requires: %(reason)s."
+    ),
+    "certificate_breaks_rule": _(
+        "The server's certificate, or that of its certificate authority, breaks a rule of RFC 5280: %(reason)s."
+    ),
+    "certificate_changed": _(
+        "The server shows another certificate than the pinned one. Pinned: %(pinned)s. Shown: %(presented)s."
     ),
     "certificate_invalid": _("This machine rejects the server's certificate: %(reason)s."),
 }
@@ -121,7 +128,7 @@ def describe(code: str, params: Params) -> str:
     """Word a failure in the reader's language."""
     if code in _TEXTS:
         return str(_TEXTS[code]) % i18n.isolate(params)
-    return params.get("error") or code
+    return params.get("error") or describe_certificate(code, params) or code
 
 
 def describe_certificate(code: str, params: Params) -> str:
@@ -129,7 +136,7 @@ def describe_certificate(code: str, params: Params) -> str:
     if code not in CERTIFICATES:
         return ""
     # Failures that were stored by an earlier version have no reason.
-    shown = i18n.isolate({"reason": params.get("error", code), **params})
+    shown = i18n.isolate({"reason": params.get("error", code), "pinned": "", "presented": "", **params})
     problem = str(CERTIFICATES[code]) % shown
     return f"{problem} {_HOSTS % shown}" if params.get("names") else problem
 

@@ -1,26 +1,154 @@
-"""TLS to another server: verified, and what its certificate says."""
+"""TLS to another server: always verified, by this machine's authorities and by what is trusted for that server only."""
 
-import socket
 import ssl
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass, field
+from socket import socket
+from time import monotonic
 
-# A certificate may be for hundreds of hosts.
-MAX_NAMES = 10
+from cryptography import x509
+from OpenSSL import SSL
+
+from webapp.core import certificates, clock
+from webapp.core.hosts import parse_ip_address
+from webapp.core.network_errors import NetworkError
+from webapp.core.sockets import left_until
+
+# In bytes: read and written at once.
+MAX_RECORDS = 65536
 
 
-def client_context(minimum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2, check_hostname: bool = True) -> ssl.SSLContext:
-    """Return a context that verifies certificates; without `check_hostname`, those of other hosts are accepted.
+class CertificateChanged(NetworkError):
+    """The server presented another certificate than the one that is pinned."""
 
-    Nothing may be sent over such a connection: it is for finding out which hosts a certificate is for.
+
+@dataclass(frozen=True)
+class Trust:
+    """What holds for one server besides this machine's trusted authorities; each is PEM, or empty.
+
+    `authorities` are trusted as well. If a certificate is `pinned`, the server has to present exactly that one, while
+    it is valid; its issuer and its names don't matter. `client_certificate`, with its key, is shown to the server.
     """
-    context = ssl.create_default_context()
+
+    authorities: str = ""
+    pinned: str = ""
+    client_certificate: str = field(default="", repr=False)
+
+
+NOTHING_ELSE = Trust()
+
+
+@dataclass(frozen=True)
+class PresentedChain:
+    """The certificates that a server presents, its own first, and the `known` ones that this machine adds to them."""
+
+    certificates: tuple[x509.Certificate, ...] = ()
+    known: tuple[x509.Certificate, ...] = ()
+
+
+def encrypt(
+    sock: socket, host: str, minimum: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2, trust: Trust = NOTHING_ELSE
+) -> ssl.SSLSocket:
+    """Encrypt a connection to a host whose certificate is verified. Raises OSError; then the connection is closed."""
+    encrypted = _context(minimum, trust).wrap_socket(sock, server_hostname=host)
+    try:
+        if trust.pinned:
+            _check_pinned(encrypted, trust.pinned)
+    except BaseException:
+        encrypted.close()
+        raise
+    return encrypted
+
+
+def certificate_of(connection: ssl.SSLSocket) -> x509.Certificate | None:
+    """Return the certificate of the other end."""
+    data = connection.getpeercert(binary_form=True)
+    # OpenSSL may accept what this library doesn't read.
+    with suppress(ValueError):
+        return x509.load_der_x509_certificate(data) if data else None
+    return None
+
+
+def presented_chain(sock: socket, host: str, seconds: float) -> PresentedChain:
+    """Return the certificates that a server presents, whether or not they can be trusted; none if it presents none.
+
+    Nothing may be sent over this connection. Python before 3.13 shows only what it has verified, so pyOpenSSL does it.
+    Takes at most this many seconds. Raises OSError.
+    """
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_default_verify_paths()
+    # To see what this machine adds to the chain, whatever is wrong with it.
+    context.set_verify(SSL.VERIFY_PEER, lambda *_given: True)
+    connection = SSL.Connection(context)
+    if parse_ip_address(host) is None:
+        connection.set_tlsext_host_name(host.encode())
+    connection.set_connect_state()
+    _shake_hands(connection, sock, seconds)
+    try:
+        presented = connection.get_peer_cert_chain(as_cryptography=True) or []
+        completed = connection.get_verified_chain(as_cryptography=True) or []
+    except ValueError:
+        # Malformed ones can't be shown.
+        return PresentedChain()
+    return PresentedChain(tuple(presented), tuple(one for one in completed if one not in presented))
+
+
+def _shake_hands(connection: SSL.Connection, sock: socket, seconds: float) -> None:
+    """Take the handshake to its end, or to where the server ends it; the certificates are there in both cases."""
+    end, ended = monotonic() + seconds, False
+    while not ended:
+        try:
+            connection.do_handshake()
+            ended = True
+        except SSL.WantReadError:
+            pass
+        except SSL.Error:
+            ended = True
+        sock.settimeout(left_until(end))
+        with suppress(SSL.WantReadError):
+            sock.sendall(connection.bio_read(MAX_RECORDS))
+        if not ended and (received := sock.recv(MAX_RECORDS)):
+            connection.bio_write(received)
+        else:
+            ended = True
+
+
+def _context(minimum: ssl.TLSVersion, trust: Trust) -> ssl.SSLContext:
+    if trust.pinned:
+        # What the server presents is compared instead.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    else:
+        context = ssl.create_default_context()
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN | ssl.VERIFY_X509_STRICT
+    if trust.authorities and not trust.pinned:
+        context.load_verify_locations(cadata=trust.authorities)
+        # Whoever trusts an authority trusts it as it is: homemade ones often lack what only strict checks require.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if trust.client_certificate:
+        _load_client_certificate(context, trust.client_certificate)
     context.minimum_version = minimum
-    context.check_hostname = check_hostname
     return context
 
 
-def host_names(connection: socket.socket) -> str:
-    """Return the hosts that the verified certificate of the other end is for, with commas between them."""
-    found = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
-    names = [str(entry[1]) for entry in (found or {}).get("subjectAltName", ())]
-    shown = ", ".join(name for name in names[:MAX_NAMES] if name.isprintable())
-    return f"{shown}, …" if len(names) > MAX_NAMES else shown
+def _load_client_certificate(context: ssl.SSLContext, pem: str) -> None:
+    """Load a certificate with its key. Python takes only files: this one is ours alone and gone at once."""
+    with tempfile.NamedTemporaryFile("w", prefix="mailroom-") as file:
+        file.write(pem)
+        file.flush()
+        context.load_cert_chain(file.name)
+
+
+def _check_pinned(connection: ssl.SSLSocket, pem: str) -> None:
+    """Check that the server has presented exactly the pinned certificate, and that it is valid now."""
+    pinned, presented = certificates.parse(pem)[0], certificate_of(connection)
+    if presented != pinned:
+        shown = certificates.fingerprint(presented) if presented else ""
+        fingerprints = {"pinned": certificates.fingerprint(pinned), "presented": shown}
+        raise CertificateChanged("certificate_changed", **fingerprints)
+    now = clock.now()
+    if now < pinned.not_valid_before_utc:
+        raise NetworkError("certificate_not_yet_valid", error="the pinned certificate is not yet valid")
+    if now >= pinned.not_valid_after_utc:
+        raise NetworkError("certificate_expired", error="the pinned certificate has expired")

@@ -1,13 +1,14 @@
 """Fill a saved mail server with what was entered, and compare the two."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 
-from webapp.core import clock
-from webapp.core.sealing import Sealer
+from webapp.core import certificates, clock
+from webapp.core.sealing import CannotUnseal, Sealer
 from webapp.mail.models import MailServer
 from webapp.mail.servers import (
     CERTIFICATE_SETTINGS,
+    CLIENT_CERTIFICATE,
     CLIENT_SECRETS,
     COLUMNS,
     OAUTH2_COLUMNS,
@@ -56,6 +57,7 @@ def fill(server: MailServer, sealer: Sealer, entered: EnteredServer, by: str) ->
     for name, value in (dict.fromkeys(OAUTH2_COLUMNS, "") | dict(entered.values)).items():
         setattr(server, name, value)
     server.secret_expires_on = expires_on
+    server.client_certificate_expires_at = _certificate_expires_at(sealer, server)
     server.provider_fields = dict(entered.provider_fields)
     server.updated_at = clock.now()
     server.updated_by = by
@@ -68,6 +70,16 @@ def _secret_expires_on(server: MailServer, entered: EnteredServer) -> date | Non
         return None
     day = entered.values.get("secret_expires_on")
     return day if isinstance(day, date) else None
+
+
+def _certificate_expires_at(sealer: Sealer, server: MailServer) -> datetime | None:
+    """Return when the client certificate expires, if there is one."""
+    secret = server.sealed_secrets.get(CLIENT_CERTIFICATE)
+    try:
+        pem = sealer.open(secret["sealed"], seal_purpose(CLIENT_CERTIFICATE)) if secret else ""
+    except CannotUnseal:
+        return server.client_certificate_expires_at
+    return certificates.parse(pem)[0].not_valid_after_utc if pem else None
 
 
 def _sealed(sealer: Sealer, server: MailServer, entered: EnteredServer) -> dict[str, dict[str, str]]:

@@ -52,6 +52,9 @@ class MailServer(Base):
     port: Mapped[int]
     security: Mapped[str] = mapped_column(String(10))
     tls_minimum: Mapped[str] = mapped_column(String(5), default="1.2")
+    # PEM: authorities that are trusted for this server besides this machine's, and the only certificate it may present.
+    trusted_certificates: Mapped[str] = mapped_column(Text, default="", server_default="")
+    pinned_certificate: Mapped[str] = mapped_column(Text, default="", server_default="")
     timeout: Mapped[int] = mapped_column(default=10)
     # `any`, `ipv4` or `ipv6`; and the only SASL mechanism to use, empty for the best that both sides know.
     address_family: Mapped[str] = mapped_column(String(10), default="any", server_default="any")
@@ -79,6 +82,8 @@ class MailServer(Base):
     limit_connections: Mapped[int | None]
     # The last day of the client secret or service account key, as the administrator entered it.
     secret_expires_on: Mapped[date | None]
+    # When the certificate expires that Mailroom shows to the server.
+    client_certificate_expires_at: Mapped[datetime | None]
     # The certificate that the server showed last.
     certificate_since: Mapped[datetime | None]
     certificate_expires_at: Mapped[datetime | None]

@@ -17,13 +17,17 @@ PRIMARY = 0
 _PRIMARY = select(MailServer).where(MailServer.position == PRIMARY)
 PRIMARY_SAVED_AT = select(MailServer.updated_at).where(MailServer.position == PRIMARY)
 PROXY_PASSWORD = "proxy_password"  # noqa: S105 -- the name of a field
+# The certificate with its key that Mailroom shows to the server. The key never leaves Mailroom, whatever the server is.
+CLIENT_CERTIFICATE = "client_certificate"
+# Which certificates of this server are accepted besides those that this machine trusts.
+TRUST = ("trusted_certificates", "pinned_certificate")
 # What an application proves its identity with when it asks for tokens.
 CLIENT_SECRETS = ("client_secret", "service_account_key")
 # The settings that decide where a saved secret is sent. When one of them changes, the secret must be entered
 # again, or anyone who may edit the form could have it sent to a server of their own.
 DESTINATION = (
     "provider", "host", "port", "security", "proxy_type", "proxy_host", "proxy_port", "authentication", "username",
-    "client_id", "tenant_id", "token_url", "device_authorization_url",
+    "client_id", "tenant_id", "token_url", "device_authorization_url", *TRUST,
 )  # fmt: skip
 # The settings that decide which certificate a server presents.
 CERTIFICATE_SETTINGS = ("provider", "host", "port", "security")
@@ -36,7 +40,8 @@ LIMITS = ("limit_per_minute", "limit_per_day", "limit_connections")
 ROUTE = {"address_family": "any", "mechanism": ""}
 # The columns that the form shows.
 COLUMNS = (
-    "provider", "mail_from", "host", "port", "security", "tls_minimum", "timeout", *ROUTE, "proxy_type", "proxy_host",
+    "provider", "mail_from", "host", "port", "security", "tls_minimum", *TRUST, "timeout", *ROUTE, "proxy_type",
+    "proxy_host",
     "proxy_port", "proxy_username", "authentication", "username", *OAUTH2_COLUMNS, "secret_expires_on",
     *LIMITS,
 )  # fmt: skip
@@ -64,7 +69,7 @@ class EnteredServer:
     def secret_names(self) -> frozenset[str]:
         """The secrets that the server can have: for its authentication, its provider's own fields and its proxy."""
         used = set(self.method.fields if self.method else ())
-        names = {"password", *CLIENT_SECRETS} & used | self.provider.secret_fields
+        names = {"password", *CLIENT_SECRETS} & used | self.provider.secret_fields | {CLIENT_CERTIFICATE}
         if self.values["proxy_type"] != "none" and self.values["proxy_username"]:
             names.add(PROXY_PASSWORD)
         return frozenset(names) - self.removed
@@ -166,7 +171,8 @@ def secrets_to_retype(saved: MailServer | None, entered: EnteredServer) -> froze
     """Return the saved secrets that were left blank although their destination has changed."""
     if saved is None:
         return frozenset()
-    blank = {name for name in entered.secret_names if name in saved.sealed_secrets and not entered.secrets.get(name)}
+    sent = entered.secret_names - {CLIENT_CERTIFICATE}
+    blank = {name for name in sent if name in saved.sealed_secrets and not entered.secrets.get(name)}
     changed = destination_changes(saved, entered)
     elsewhere = changed - {"proxy_username"}
     return frozenset(

@@ -10,11 +10,12 @@ from urllib.parse import urlsplit
 import idna
 
 from webapp.core.app_state import AppState
+from webapp.core.tls import Trust
 from webapp.mail.grants import service as grants
 from webapp.mail.grants import token_source
 from webapp.mail.mime import ascii_domain
 from webapp.mail.models import MailServer
-from webapp.mail.servers import CLIENT_SECRETS, PROXY_PASSWORD, EnteredServer, open_secrets
+from webapp.mail.servers import CLIENT_CERTIFICATE, CLIENT_SECRETS, PROXY_PASSWORD, EnteredServer, open_secrets
 from webapp.mail.transport.settings import TransportSettings
 from webapp.providers.registry import get_providers
 from webapp.settings.service import General
@@ -27,7 +28,7 @@ LOCAL_DOMAINS = frozenset(
     {"arpa", "corp", "home", "internal", "intranet", "invalid", "lan", "local", "localdomain", "localhost", "private"}
 )
 # What the mail server itself never gets.
-NOT_FOR_THE_SERVER = frozenset({PROXY_PASSWORD, *CLIENT_SECRETS})
+NOT_FOR_THE_SERVER = frozenset({PROXY_PASSWORD, CLIENT_CERTIFICATE, *CLIENT_SECRETS})
 
 
 def load(server: MailServer, state: AppState, general: General) -> TransportSettings:
@@ -101,4 +102,9 @@ def _settings(
         tokens=token_source.from_values(state, entered.provider, values, secrets, grant_server_id, asked),
         secrets={name: value for name, value in secrets.items() if name not in NOT_FOR_THE_SERVER},
         fields=entered.provider_fields,
+        trust=Trust(
+            authorities=str(values.get("trusted_certificates") or ""),
+            pinned=str(values.get("pinned_certificate") or ""),
+            client_certificate=secrets.get(CLIENT_CERTIFICATE, ""),
+        ),
     )

@@ -15,8 +15,9 @@ FORM_FIELDS = (
     "password", "client_id", "client_secret",
     "tenant_id", "authorize_url", "token_url", "device_authorization_url", "scopes", "service_account_key",
     "secret_expires_on", "limit_per_minute", "limit_per_day", "limit_connections",
+    "trusted_certificates", "pinned_certificate", "client_certificate",
 )  # fmt: skip
-FORM_SECRETS = frozenset({"password", "proxy_password", "client_secret", "service_account_key"})
+FORM_SECRETS = frozenset({"password", "proxy_password", "client_secret", "service_account_key", "client_certificate"})
 # The headers that Mailroom writes itself, or that only servers on the way may add.
 OWN_HEADERS = frozenset({
     "auto-submitted", "bcc", "cc", "date", "dkim-signature", "from", "in-reply-to", "message-id", "mime-version",

@@ -57,6 +57,15 @@ STEPS: Mapping[str, Sequence[Text]] = {
           "it has issued stay valid."),
         _("If the authority isn't yours, send its administrator the error below."),
     ],
+    "certificate_breaks_rule": [
+        _("Have the certificate issued again without this fault."),
+        _("If the authority is your own, you can trust it for this server as it is."),
+    ],
+    "certificate_changed": [
+        _("Ask the server's administrator whether its certificate was renewed, and compare the fingerprints."),
+        _("If it was, trust the new one. If it wasn't, something between this machine and the server is intercepting "
+          "the encrypted connection: don't."),
+    ],
     "certificate_invalid": [
         _("Have the server's certificate issued again without this fault, and install it on the server."),
         _("If the host is a public mail service, something between this machine and the server "

@@ -13,9 +13,11 @@ from flask_babel import format_decimal
 from flask_babel import gettext as _
 from wtforms import DateField, Field, IntegerField, TextAreaField, ValidationError
 
+from webapp.core import certificates, clock
 from webapp.core.email_addresses import ENCODED_WORD, InvalidEmailAddress, validate, with_ascii_at
 from webapp.core.formatting import format_list
 from webapp.core.hosts import parse_ip_address
+from webapp.core.i18n import lazy_gettext as lazy
 from webapp.core.sockets import allows_private_hosts
 from webapp.core.text import hidden_character, read_whole_number, trimmed
 from webapp.mail.mime import ascii_domain
@@ -25,6 +27,17 @@ from webapp.settings.context import general_settings
 # A name, quoted or as it is, and an address in angle brackets.
 _NAMED = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^<>"]*))\s*<(?P<address>[^<>]*)>')
 MAX_SENDER_LENGTH = 320
+MAX_CERTIFICATES = 20
+CLIENT_PROBLEMS = {
+    "no_certificate": lazy("Paste the certificate, too: it begins with -----BEGIN CERTIFICATE-----."),
+    "no_key": lazy("Paste the private key, too: it begins with -----BEGIN PRIVATE KEY-----."),
+    "key_encrypted": lazy(
+        "This key is protected by a passphrase. Remove it first: openssl pkey -in key.pem -out plain.pem"
+    ),
+    "other_key": lazy("The key doesn't belong to the certificate. Paste your own certificate first, then its chain."),
+    "not_yet_valid": lazy("This certificate isn't valid yet."),
+    "expired": lazy("This certificate has expired."),
+}
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
 
 
@@ -86,6 +99,44 @@ class SecretTextField(TextAreaField):
 
     def _value(self) -> str:
         return ""
+
+
+class CertificatesField(TextAreaField):
+    """Certificates as PEM, without what people paste around them."""
+
+    most = MAX_CERTIFICATES
+
+    def process_formdata(self, valuelist: list[Any]) -> None:
+        """Read what was sent. Raises ValueError, in words for people."""
+        if not valuelist:
+            return
+        self.data = valuelist[0]
+        try:
+            found = certificates.parse(self.data) if self.data else []
+        except ValueError:
+            text = _("Paste certificates in PEM format. They begin with -----BEGIN CERTIFICATE-----.")
+            raise ValueError(text) from None
+        if len(found) > self.most:
+            raise ValueError(_("Too many certificates: at most %(most)s.", most=self.most))
+        self.data = certificates.to_pem(found)
+
+
+class CertificateField(CertificatesField):
+    """One certificate as PEM."""
+
+    most = 1
+
+
+def certificates_of_authorities(form: Any, field: Field) -> None:
+    """Check that certificates may issue others: any other one is accepted only by being pinned."""
+    if field.data and not field.errors and not all(map(certificates.is_authority, certificates.parse(field.data))):
+        raise ValidationError(_("This isn't the certificate of an authority. To trust only this one, pin it."))
+
+
+def valid_client_certificate(form: Any, field: Field) -> None:
+    """Check for a certificate that is valid now, with its key."""
+    if field.data and (problem := CLIENT_PROBLEMS.get(certificates.client_problem(field.data, clock.now()))):
+        raise ValidationError(str(problem))
 
 
 def required(form: Any, field: Field) -> None:

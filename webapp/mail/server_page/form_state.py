@@ -17,17 +17,20 @@ from werkzeug.datastructures import MultiDict
 
 from webapp.core import formatting
 from webapp.core.app_state import app_state
+from webapp.core.certificates import MAX_PEM_LENGTH
 from webapp.core.sealing import Sealer
 from webapp.mail import servers
 from webapp.mail.models import MailServer
 from webapp.mail.server_page.carried import Carried, destination
 from webapp.mail.server_page.forms import SECRETS, MailServerForm, mail_server_form
 from webapp.mail.servers import (
+    CLIENT_CERTIFICATE,
     COLUMNS,
     LIMITS,
     OAUTH2_COLUMNS,
     PROXY_DESTINATION,
     PROXY_PASSWORD,
+    TRUST,
     EnteredServer,
     SavedServers,
 )
@@ -37,14 +40,14 @@ from webapp.web.access import current_user
 from webapp.web.forms import fields_with_errors
 
 # In characters.
-MAX_FIX_LENGTH = 1000
+MAX_FIX_LENGTH = 2 * MAX_PEM_LENGTH
 MAX_KEPT_LENGTH = 8000
 # The settings that are kept for their provider while another one is shown.
 PROVIDER_COLUMNS = (
     "host", "port", "security", "authentication", "username", *OAUTH2_COLUMNS, "secret_expires_on", *LIMITS,
 )  # fmt: skip
 # The settings that a fix may change without the entered secrets being lost.
-FOLLOWED = frozenset({"port", "security", "tls_minimum"})
+FOLLOWED = frozenset({"port", "security", "tls_minimum", *TRUST})
 # With another provider or authentication, a saved secret is not the one that the form asks for.
 SECRET_KIND = frozenset({"provider", "authentication"})
 
@@ -124,7 +127,10 @@ class FormState:
         Secrets that were entered for a test follow the fix that this test offered. With any other, they stay good for
         the destination they were entered for, and no other.
         """
-        asked, form = dict(parse_qsl(self.posted["apply"][:MAX_FIX_LENGTH])), self._form(posted=True)
+        asked, form = (
+            dict(parse_qsl(self.posted["apply"][:MAX_FIX_LENGTH], keep_blank_values=True)),
+            self._form(posted=True),
+        )
         fillable = {*COLUMNS, *form.provider_fields()} - {"provider"}
         fix = {name: value for name, value in asked.items() if name in fillable}
         posted = MultiDict(self.posted)
@@ -213,9 +219,10 @@ class FormState:
         # The saved one is for the other provider.
         replaced = self.saved is not None and form.chosen.key != self.saved.provider
         removed = removed or (replaced and not entered.secrets.get("client_secret"))
-        if removed and "client_secret" in form.optional_fields():
-            entered = replace(entered, removed=frozenset({"client_secret"}))
-        return entered
+        names = {"client_secret"} if removed and "client_secret" in form.optional_fields() else set()
+        if form.remove_client_certificate.data and not form.client_certificate.data:
+            names.add(CLIENT_CERTIFICATE)
+        return replace(entered, removed=frozenset(names))
 
     def _seal_secrets(self, entered: EnteredServer, fix: Mapping[str, str] | None = None) -> str:
         """Return the entered secrets, sealed for the next form with the fix they may follow; empty if none."""
@@ -281,7 +288,7 @@ def _to_keep(values: Mapping[str, Any], provider: Provider) -> dict[str, str]:
 
 def _provider_defaults(values: Mapping[str, Any], before: Provider | None, chosen: Provider) -> dict[str, Any]:
     """Return what the form shows of a provider that was not chosen before."""
-    defaults: dict[str, Any] = dict.fromkeys((*OAUTH2_COLUMNS, "secret_expires_on", *LIMITS), "")
+    defaults: dict[str, Any] = dict.fromkeys((*OAUTH2_COLUMNS, "secret_expires_on", *LIMITS, *TRUST), "")
     connection = chosen.connection
     defaults |= {"host": connection.host, "port": connection.port, "security": connection.security}
     method = chosen.authentication[0]

@@ -6,22 +6,52 @@ from typing import Any
 
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
-from wtforms import BooleanField, Field, HiddenField, PasswordField, RadioField, SelectChoice, SelectField, StringField
+from wtforms import (
+    BooleanField,
+    Field,
+    HiddenField,
+    PasswordField,
+    RadioField,
+    SelectChoice,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+)
 from wtforms.validators import DataRequired, InputRequired, Length, NumberRange, Optional
 
+from webapp.core import certificates
+from webapp.core.certificates import MAX_PEM_LENGTH
 from webapp.core.i18n import lazy_gettext as lazy
 from webapp.core.text import hidden_character
 from webapp.mail.redaction import Redactor
 from webapp.mail.server_page import fields as checks
 from webapp.mail.server_page import oauth_fields as oauth_checks
-from webapp.mail.server_page.fields import DayField, NumberField, SecretTextField, host_name, if_used, required
-from webapp.mail.servers import CLIENT_SECRETS, COLUMNS, OAUTH2_COLUMNS, PROXY_PASSWORD, ROUTE, EnteredServer
+from webapp.mail.server_page.fields import (
+    CertificateField,
+    CertificatesField,
+    DayField,
+    NumberField,
+    SecretTextField,
+    host_name,
+    if_used,
+    required,
+)
+from webapp.mail.servers import (
+    CLIENT_CERTIFICATE,
+    CLIENT_SECRETS,
+    COLUMNS,
+    OAUTH2_COLUMNS,
+    PROXY_PASSWORD,
+    ROUTE,
+    TRUST,
+    EnteredServer,
+)
 from webapp.providers import Authentication, Password, Provider, guard
 from webapp.providers.guard import PluginFailed
 from webapp.providers.registry import get_providers
 from webapp.web.forms import MAX_TEXT_LENGTH, VersionedForm, text_error
 
-SECRETS = ("password", PROXY_PASSWORD, *CLIENT_SECRETS)
+SECRETS = ("password", PROXY_PASSWORD, *CLIENT_SECRETS, CLIENT_CERTIFICATE)
 MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER")
 # What the page carries along for itself. It is checked when it is used, and may be long.
 CARRIED = ("shown_provider", "kept_values", "carried_secrets", "version")
@@ -92,6 +122,14 @@ class MailServerForm(VersionedForm):
         choices=[SelectChoice("", lazy("Automatic")), *(SelectChoice(name, name) for name in MECHANISMS)],
         validate_choice=False,
     )
+    trusted_certificates = CertificatesField(
+        lazy("Trusted certificate authorities"), [checks.certificates_of_authorities]
+    )
+    pinned_certificate = CertificateField(lazy("Pinned certificate"))
+    # Fingerprints of those among the above that are to be removed.
+    untrusted = SelectMultipleField(choices=[], validate_choice=False)
+    client_certificate = SecretTextField(lazy("Client certificate and key"), [checks.valid_client_certificate])
+    remove_client_certificate = BooleanField(lazy("Remove the saved client certificate"))
     proxy_type = SelectField(
         lazy("Proxy"),
         [checks.valid_choice],
@@ -151,6 +189,8 @@ class MailServerForm(VersionedForm):
         """Return the mail server that the form describes."""
         unused = set(OAUTH2_COLUMNS) - set(self.method.fields if self.method else ())
         values = {name: "" if name in unused else self[name].data for name in COLUMNS}
+        for name in TRUST:
+            values[name] = certificates.without(values[name] or "", self.untrusted.data or ())
         secrets = {name: self[name].data.strip("\r\n") for name in (*SECRETS, *self.chosen.secret_fields)}
         return EnteredServer(self.chosen, values | {"provider": self.chosen.key}, self.provider_fields(), secrets)
 
@@ -162,11 +202,13 @@ class MailServerForm(VersionedForm):
     def optional_fields(self) -> frozenset[str]:
         """Return the fields of the provider and of the authentication that may stay blank."""
         own = {name for name in self.chosen.fields if any(isinstance(rule, Optional) for rule in self[name].validators)}
-        return frozenset(own | set(self.method.optional_fields if self.method else ()))
+        return frozenset(own | set(self.method.optional_fields if self.method else ()) | {CLIENT_CERTIFICATE})
 
     def _text_error(self, field: Field) -> str | None:
         if field.name in CARRIED:
             return None
+        if isinstance(field, CertificatesField) or field.name == CLIENT_CERTIFICATE:
+            return super()._text_error(field) if len(field.raw_data or ()) > 1 else _pem_error(field)
         used = self.method is not None and field.name in self.method.fields
         if used and field.name in SECRETS and len(field.raw_data or ()) == 1:
             # Tidied already: a key that was copied with a line break in it is whole again.
@@ -181,6 +223,10 @@ class MailServerForm(VersionedForm):
         except PluginFailed:
             # What was entered is then used as it is.
             return value
+
+
+def _pem_error(field: Field) -> str | None:
+    return text_error(field.data or "", lines=True, most=MAX_PEM_LENGTH)
 
 
 def _blank_at_the_ends(field: Field) -> str | None:

@@ -11,9 +11,10 @@ from flask_babel import format_date, format_decimal
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
 
-from webapp.core import clock, formatting
+from webapp.core import certificates, clock, formatting
 from webapp.core.actor import current_actor
 from webapp.core.app_state import app_state
+from webapp.core.certificates import CertificateFacts
 from webapp.mail import servers
 from webapp.mail.diagnosis.descriptions import describe
 from webapp.mail.diagnosis.service import diagnose
@@ -28,7 +29,7 @@ from webapp.mail.models import AuthorizationRequest, Grant, GrantStatus, MailSer
 from webapp.mail.oauth.errors import OAuthError
 from webapp.mail.server_page.form_state import FormResult
 from webapp.mail.server_page.forms import MailServerForm
-from webapp.mail.servers import CLIENT_SECRETS, LIMITS, ROUTE, EnteredServer
+from webapp.mail.servers import CLIENT_CERTIFICATE, CLIENT_SECRETS, LIMITS, ROUTE, TRUST, EnteredServer
 from webapp.mail.service import can_work, stays_draft
 from webapp.mail.test_send import TestSend
 from webapp.mail.transcript import Stage
@@ -39,7 +40,7 @@ from webapp.settings import service as settings
 CONNECTION = ("host", "port", "security")
 ADVANCED = (
     "tls_minimum", "timeout", *ROUTE, "proxy_type", "proxy_host", "proxy_port", "proxy_username", "proxy_password",
-    *LIMITS,
+    *LIMITS, *TRUST, CLIENT_CERTIFICATE,
 )  # fmt: skip
 # Names of protocols, the same in every language.
 SECURITY_NAMES = {"starttls": "STARTTLS", "tls": "TLS"}
@@ -112,9 +113,19 @@ def page_context(result: FormResult, saved: MailServer | None, test: TestSend | 
         "redirect_uri": authorization.redirect_uri(general) if general.public_url else "",
         "secret_is_saved": of_saved_provider and saved is not None and "client_secret" in saved.sealed_secrets,
         "secret_hint": _secret_hint(saved if of_saved_provider else None, entered),
+        "client_certificate_is_saved": saved is not None and CLIENT_CERTIFICATE in saved.sealed_secrets,
+        "trusted": {name: _facts(form[name].data) for name in TRUST},
         **_provider_context(form),
         **_test_context(form, test),
     }
+
+
+def _facts(pem: str) -> list[CertificateFacts]:
+    """Return what is shown of the certificates that a field holds; nothing if it holds something else."""
+    try:
+        return [CertificateFacts.of(one) for one in certificates.parse(pem)] if pem else []
+    except ValueError:
+        return []
 
 
 def _provider_context(form: MailServerForm) -> dict[str, Any]:
@@ -256,7 +267,8 @@ def _differs_from_provider(form: MailServerForm) -> bool:
 def _uses_advanced(form: MailServerForm) -> bool:
     limited = any(form[name].data is not None for name in LIMITS)
     routed = any(form[name].data != usual for name, usual in ROUTE.items())
-    return form.proxy_type.data != "none" or limited or routed or any(form[name].errors for name in ADVANCED)
+    is_set = form.proxy_type.data != "none" or limited or routed or any(form[name].data for name in TRUST)
+    return is_set or any(form[name].errors for name in ADVANCED)
 
 
 def _connection_summary(form: MailServerForm) -> str:

@@ -13,10 +13,11 @@ from typing import Self, cast
 import flask_mail
 import structlog
 
-from webapp.core import network_errors, tls
+from webapp.core import certificates, network_errors, tls
 from webapp.core.address_families import Route, connect_each, name, resolve_family, take_first
 from webapp.core.deadlines import Deadline, Stopped
 from webapp.core.sockets import Addresses, allows_private_hosts, connect, connect_through_proxy
+from webapp.core.tls import PresentedChain
 from webapp.mail.mime import Email, WireEmail, ascii_domain
 from webapp.mail.oauth.errors import OAuthError
 from webapp.mail.redaction import Redactor
@@ -42,17 +43,12 @@ class SmtpConnection(flask_mail.Connection):
     host: SmtpClient | None
 
     def __init__(
-        self,
-        settings: TransportSettings,
-        check_hostname: bool = True,
-        deadline: Deadline | None = None,
-        compares_families: bool = False,
+        self, settings: TransportSettings, deadline: Deadline | None = None, compares_families: bool = False
     ) -> None:
         """Prepare a connection, on which all ends by the `deadline`. `compares_families` has each of them tried."""
         # The base's __init__ only stores settings that do not exist here.
         self.settings = settings
         self.deadline = deadline or Deadline()
-        self._check_hostname = check_hostname
         self._compares_families = compares_families
         # How each address family went, where they are compared.
         self.routes: Sequence[Route] = ()
@@ -148,6 +144,19 @@ class SmtpConnection(flask_mail.Connection):
                 self.close()
             raise
 
+    def presented_chain(self) -> PresentedChain:
+        """Connect, and return the certificates that the server presents, without signing in. Raises DeliveryError."""
+        client = self._connect()
+        try:
+            with self._stage(Stage.TLS):
+                if self.settings.security == "starttls":
+                    client.greet()
+                    client.hello()
+                    client.request_tls()
+                return tls.presented_chain(client.sock, client.peer[0], self.deadline.left(self.settings.timeout))
+        finally:
+            client.sock.close()
+
     def _get_token(self) -> None:
         """Get an access token if the authentication uses them."""
         settings = self.settings
@@ -235,14 +244,14 @@ class SmtpConnection(flask_mail.Connection):
     def _open_session(self, client: SmtpClient) -> None:
         if self.settings.security == "tls":
             with self._stage(Stage.TLS) as result:
-                result.note = client.start_tls(self._tls_context())
+                result.note = self._start_tls(client)
         with self._stage(Stage.GREETING) as result:
             result.note = client.greet()
         self._hello(client)
         if self.settings.security == "starttls":
             with self._stage(Stage.TLS) as result:
                 client.request_tls()
-                result.note = client.start_tls(self._tls_context())
+                result.note = self._start_tls(client)
             self._hello(client)
         self._get_token()
         if self.settings.authentication != "none":
@@ -257,16 +266,15 @@ class SmtpConnection(flask_mail.Connection):
             client.hello()
             result.note = self.transcript.redact(client.features)
 
-    def _tls_context(self) -> ssl.SSLContext:
-        return tls.client_context(TLS_VERSIONS[self.settings.tls_minimum], self._check_hostname)
+    def _start_tls(self, client: SmtpClient) -> str:
+        return client.start_tls(TLS_VERSIONS[self.settings.tls_minimum], self.settings.trust)
 
     def _host_names(self) -> str:
-        """Return the hosts that the server's certificate is for, from a second connection without signing in."""
-        settings = replace(self.settings, authentication="none", tokens=None)
-        other = SmtpConnection(settings, check_hostname=False, deadline=self.deadline)
-        with suppress(DeliveryError), other:
-            pass
-        return other.certificate.host_names if other.certificate else ""
+        """Return the hosts that the server's certificate is for, from a second connection on which nothing is sent."""
+        with suppress(DeliveryError):
+            presented = SmtpConnection(self.settings, self.deadline).presented_chain().certificates
+            return certificates.join_names(certificates.host_names(presented[0])) if presented else ""
+        return ""
 
     @contextmanager
     def _stage(self, stage: Stage) -> Iterator[StageResult]:

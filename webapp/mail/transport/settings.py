@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from webapp.core.sockets import Proxy
+from webapp.core.tls import NOTHING_ELSE, Trust
 from webapp.mail.models import PUBLIC_SETTINGS
 from webapp.providers import Account, Provider
 
@@ -52,9 +53,9 @@ class TransportSettings:
     """A mail server ready to send through. Its secrets are decrypted, so it lives in memory only.
 
     `timeout` is in seconds and applies to each step and each reply. `helo` is the name in EHLO; empty means the
-    client's address. With OAuth2, the access token from `tokens` is added to the secrets and is valid until
-    `valid_until`. `address_family` is `any`, `ipv4` or `ipv6`. `mechanism` is the only SASL mechanism to use; empty
-    means the best that both sides know.
+    client's address. `trust` is what holds for this server besides what this machine trusts. With OAuth2, the access
+    token from `tokens` is added to the secrets and is valid until `valid_until`. `address_family` is `any`, `ipv4` or
+    `ipv6`. `mechanism` is the only SASL mechanism to use; empty means the best that both sides know.
     """
 
     provider: Provider
@@ -70,6 +71,7 @@ class TransportSettings:
     proxy: Proxy | None = None
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
     fields: Mapping[str, str] = field(default_factory=dict)
+    trust: Trust = NOTHING_ELSE
     tokens: TokenSource | None = field(default=None, repr=False)
     valid_until: datetime | None = None
     address_family: str = "any"

@@ -13,12 +13,13 @@ import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NoReturn
 
 from webapp.core import tls
 from webapp.core.deadlines import Deadline
 from webapp.core.network_errors import NetworkError
+from webapp.core.tls import Trust
 from webapp.mail.redaction import REDACTED
 from webapp.mail.transcript import Stage, Transcript, printable
 from webapp.mail.transport.errors import DeliveryError
@@ -39,20 +40,16 @@ class NotSmtp(NetworkError):
 
 @dataclass(frozen=True)
 class Certificate:
-    """The period for which a verified certificate is valid, and the hosts."""
+    """The period for which a verified certificate is valid."""
 
     since: datetime
     expires_at: datetime
-    host_names: str = ""
 
     @classmethod
     def from_connection(cls, connection: ssl.SSLSocket) -> "Certificate | None":
         """Return the certificate of the other end."""
-        found = connection.getpeercert() or {}
-        since, until = found.get("notBefore"), found.get("notAfter")
-        if not isinstance(since, str) or not isinstance(until, str):
-            return None
-        return cls(_parse_time(since), _parse_time(until), tls.host_names(connection))
+        found = tls.certificate_of(connection)
+        return cls(found.not_valid_before_utc, found.not_valid_after_utc) if found else None
 
 
 class SmtpClient(smtplib.SMTP):
@@ -149,12 +146,12 @@ class SmtpClient(smtplib.SMTP):
             # Sent in plain text, it would count as sent inside the encryption (CVE-2011-0411).
             raise DeliveryError(Stage.TLS, "plain_text_after_starttls")
 
-    def start_tls(self, context: ssl.SSLContext) -> str:
+    def start_tls(self, minimum: ssl.TLSVersion, trust: Trust) -> str:
         """Encrypt the connection, verifying the certificate and its host name. Return the version and the cipher."""
         if self._buffer:
             raise DeliveryError(Stage.TLS, "tls_not_offered")
         self.sock.settimeout(self.deadline.left(self._timeout))
-        encrypted = context.wrap_socket(self.sock, server_hostname=self.peer[0])
+        encrypted = tls.encrypt(self.sock, self.peer[0], minimum, trust)
         self.sock = self.deadline.watch(encrypted)
         self.certificate = Certificate.from_connection(encrypted)
         self.esmtp_features.clear()
@@ -301,7 +298,3 @@ def _address_literal(sock: socket.socket) -> str:
     """Return this machine's address on the connection as a name for EHLO (RFC 5321, 4.1.3)."""
     address = str(sock.getsockname()[0]).partition("%")[0]
     return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
-
-
-def _parse_time(text: str) -> datetime:
-    return datetime.fromtimestamp(ssl.cert_time_to_seconds(text), UTC)
