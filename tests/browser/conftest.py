@@ -11,6 +11,7 @@ from tests.browser.serving import Site, running_site
 from tests.browser.walker import Walker
 from tests.support.certificates import Authority
 from tests.support.chromium import ARGUMENTS, PAGE_TIMEOUT, executable
+from tests.support.dns_server import NameServer
 from tests.support.inbox import Inbox, running_inbox
 from webapp import create_app
 from webapp.core.app_state import EXTENSION, AppState
@@ -59,9 +60,16 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def name_server() -> Iterator[NameServer]:
+    """The DNS that the installation asks. Tests add what they need to its zones."""
+    with NameServer({}) as server:
+        yield server
+
+
+@pytest.fixture(scope="package")
+def running(tmp_path_factory: pytest.TempPathFactory, name_server: NameServer) -> Iterator[Site]:
     """The installation of all tests: starting one takes longer than most tests."""
-    with running_site(tmp_path_factory.mktemp("site")) as site:
+    with running_site(tmp_path_factory.mktemp("site"), name_server.setting) as site:
         yield site
 
 

@@ -35,10 +35,14 @@ class Site:
 
 
 @contextmanager
-def running_site(folder: Path) -> Iterator[Site]:
+def running_site(folder: Path, name_servers: str) -> Iterator[Site]:
     """Run a new installation in this folder until the end of the block."""
     port, submission_port, instance = free_port(), free_port(), folder / "instance"
-    environ = {"MAILROOM_INSTANCE": str(instance), "MAILROOM_SUBMISSION": f"127.0.0.1:{submission_port}"}
+    environ = {
+        "MAILROOM_INSTANCE": str(instance),
+        "MAILROOM_SUBMISSION": f"127.0.0.1:{submission_port}",
+        "MAILROOM_NAME_SERVERS": name_servers,
+    }
     with (
         running(folder, "serve", "--port", str(port), "--processes", "1", environ=environ) as mailroom,
         closing(_opened(":memory:")) as beginning,

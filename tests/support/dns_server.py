@@ -35,7 +35,7 @@ class NameServer:
     """The server, a context manager. `asked` are all questions so far, such as ("shop.example", "TXT")."""
 
     def __init__(self, zones: Mapping[str, Records], faults: Mapping[str, Fault] | None = None) -> None:
-        self.zones = {name.lower(): dict(records) for name, records in zones.items()}
+        self.zones: dict[str, Records] = {name.lower(): records for name, records in zones.items()}
         self.faults = dict(faults or {})
         self.asked: list[tuple[str, str]] = []
         self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -17,11 +17,11 @@ def record(text: str, name: str = "_dmarc.shop.example") -> dict[str, Records]:
 @pytest.mark.parametrize(
     ("zones", "words"),
     [
-        (record("v=DMARC1; p=reject; sp=quarantine"), "spam (quarantine)"),
-        (record("v=DMARC1; p=reject"), "rejected (reject)"),
+        (record("v=DMARC1; p=reject; sp=quarantine"), "into spam"),
+        (record("v=DMARC1; p=reject"), "reject email"),
         ({**record("v=DMARC1; p=reject"), **record("v=DMARC1; p=none", "_dmarc.news.shop.example")}, "only asks"),
         ({**record("v=DMARC1; p=none; psd=n"), **record("v=DMARC1; p=reject; psd=y", "_dmarc.example")}, "only asks"),
-        (record("v=DMARC1; p=reject; psd=y", "_dmarc.example"), "rejected"),
+        (record("v=DMARC1; p=reject; psd=y", "_dmarc.example"), "reject email"),
     ],
 )
 def test_the_nearest_record_holds(check: Check, zones: dict[str, Records], words: str) -> None:

@@ -113,9 +113,10 @@ def _record(sender: Sender, policy: Policy) -> Finding:
     texts = {
         "none": _("%(domain)s has a DMARC record that only asks for reports (none).", domain=policy.domain),
         "quarantine": _(
-            "The DMARC record of %(domain)s has email that fails put into spam (quarantine).", domain=policy.domain
+            "The DMARC record of %(domain)s asks servers to put email that fails into spam (quarantine).",
+            domain=policy.domain,
         ),
-        "reject": _("The DMARC record of %(domain)s has email that fails rejected (reject).", domain=policy.domain),
+        "reject": _("The DMARC record of %(domain)s asks servers to reject email that fails.", domain=policy.domain),
     }
     return Finding("dmarc", Level.OK, texts[action], found=found)
 

@@ -1,17 +1,24 @@
 """The page that shows what the DNS says about email from a mail server's sender."""
 
+from datetime import timedelta
+
 from flask import Blueprint, abort, redirect, render_template, url_for
 from flask_babel import lazy_gettext as _
 from werkzeug.wrappers import Response
 
+from webapp.core import rate_limits
 from webapp.core.app_state import app_state
+from webapp.core.rate_limits import Limit
 from webapp.mail import servers
 from webapp.mail.deliverability import service
 from webapp.mail.deliverability.findings import Sender
 from webapp.mail.models import MailServer
 from webapp.providers.registry import get_providers
+from webapp.web.access import current_user
 
 blueprint = Blueprint("deliverability", __name__)
+# Each asks name servers some fifty questions.
+LIMIT = Limit("deliverability checks", 20, timedelta(minutes=10))
 TITLES = {
     "sender": _("Sender"),
     "spf": _("SPF: who may send"),
@@ -33,6 +40,8 @@ def show(server_id: int | None = None) -> Response | str:
         return redirect(url_for("mail.mail_server"))
     if server is None:
         abort(404)
+    with app_state().database.transaction() as session:
+        rate_limits.consume(session, LIMIT, str(current_user.id))
     providers = get_providers()
     sender = Sender.of(server, providers)
     findings = service.check(sender, list(providers), app_state().config.name_server_addresses)

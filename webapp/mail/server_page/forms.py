@@ -147,6 +147,7 @@ class MailServerForm(VersionedForm):
     limit_per_minute = NumberField(lazy("Emails per minute"), [checks.valid_limit])
     limit_per_day = NumberField(lazy("Emails in 24 hours"), [checks.valid_limit])
     limit_connections = NumberField(lazy("Connections at once"), [checks.valid_limit])
+    discover_for = StringField(lazy("Domain or email address"), [Length(max=254)])
     test_recipient = StringField(lazy("Send test email to"), [Length(max=254)])
 
     chosen: Provider
@@ -239,7 +240,8 @@ def _blank_at_the_ends(field: Field) -> str | None:
 
 # The names that plugins may not give to their own fields: of fields, buttons, and attributes of the form.
 RESERVED = frozenset({
-    *COLUMNS, *dir(MailServerForm), "csrf_token", "save", "test", "choose", "apply", "generate", "saved_form", "chosen",
+    *COLUMNS, *dir(MailServerForm), "csrf_token", "save", "test", "choose", "apply", "discover", "generate",
+    "saved_form", "chosen",
 })  # fmt: skip
 
 

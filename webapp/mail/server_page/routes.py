@@ -15,7 +15,7 @@ from webapp.core.sealing import CannotUnseal
 from webapp.mail import places, servers, service
 from webapp.mail.filling import is_unchanged
 from webapp.mail.models import MailServer
-from webapp.mail.server_page import progress
+from webapp.mail.server_page import discovering, progress
 from webapp.mail.server_page.form_state import FormResult, FormState
 from webapp.mail.server_page.page import form_targets, page_context
 from webapp.mail.server_page.progress import Tested
@@ -41,10 +41,12 @@ def _labels() -> dict[str, Any]:
 @blueprint.route("/settings/mail", methods=["GET", "POST"])
 @csrf.exempt
 def mail_server() -> Response:
-    """Show the form; save it, test it, switch its provider, or apply a fix and test it."""
+    """Show the form; save it, test it, switch its provider, fill it in, or apply a fix and test it."""
     state = FormState.from_request(saved_servers())
     if request.method == "GET":
         return _page(state.as_saved(), state.saved)
+    if discovering.is_asked(request.form):
+        return _page(discovering.discover(state), state.saved)
     if "apply" in request.form and not state.switches_provider:
         return _send_test(state.with_fix())
     if "test" in request.form and not state.switches_provider:
